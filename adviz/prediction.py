@@ -1,0 +1,89 @@
+"""What a detector found: scores, maps and the neighbours it looked at, in the data set's coordinates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbors:
+    """What was retrieved for every cell of an (h, w) grid of every test image.
+
+    The grid is (1, 1) where the unit of the search is the whole image. One object describes N images.
+
+    Attributes
+    ----------
+    distance: (N, h, w, k) float, squared Euclidean unless the detector says otherwise, in squared feature units.
+    image: (N, h, w, k) int, index into the *training split*, 0 <= image < number of training images.
+    cell: (N, h, w, k) int, flat index ``row * width + column`` in the training image's own grid.
+    order: "distance", ascending along k (DN2, PatchCore); or "retrieval", the k-th retrieved image with the nearest
+        cell in it (SPADE), so that a smaller K is a running minimum along k.
+    """
+
+    distance: np.ndarray
+    image: np.ndarray
+    cell: np.ndarray
+    order: Literal["distance", "retrieval"] = "distance"
+
+    def __post_init__(self) -> None:
+        shapes = {name: np.shape(getattr(self, name)) for name in ("distance", "image", "cell")}
+        if len(set(shapes.values())) != 1 or len(shapes["distance"]) != 4:
+            raise ValueError(f"distance, image and cell must share one shape (N, h, w, k), got {shapes}")
+        for name in ("image", "cell"):
+            if not np.issubdtype(getattr(self, name).dtype, np.integer):
+                raise TypeError(f"{name} must hold integers, got dtype {getattr(self, name).dtype}")
+        if self.order not in ("distance", "retrieval"):
+            raise ValueError(f'order must be "distance" or "retrieval", got {self.order!r}')
+
+    def __len__(self) -> int:
+        """Return N, the number of test images."""
+        return len(self.distance)
+
+    def __repr__(self) -> str:
+        n, h, w, k = self.distance.shape
+        return f"Neighbors({n} images, {h}x{w} cells, {k} each, by {self.order})"
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Everything that a detector learned about N test images; the array shapes are checked once, here.
+
+    Attributes
+    ----------
+    score: (N,) float, higher = more anomalous; the unit is the detector's own.
+    anomaly_map: (N, H, W) float at the size of the features' images, or None where the method has none (DN2).
+    layer_maps: layer -> (N, h, w) float at the layer's or the detector's own resolution; for matchers on concatenated
+        features the layer's share of the joint squared distance. Empty where no exact split exists.
+    neighbors: "image", "patch" or a layer's name -> Neighbors; may be empty.
+    detector: the name to show in tables and titles.
+    """
+
+    score: np.ndarray
+    anomaly_map: np.ndarray | None = None
+    layer_maps: dict[str, np.ndarray] = field(default_factory=dict)
+    neighbors: dict[str, Neighbors] = field(default_factory=dict)
+    detector: str = ""
+
+    def __post_init__(self) -> None:
+        if np.ndim(self.score) != 1:
+            raise ValueError(f"score must have shape (N,), one per test image, got shape {np.shape(self.score)}")
+        maps = {"anomaly_map": self.anomaly_map} if self.anomaly_map is not None else {}
+        for name, values in {**maps, **self.layer_maps}.items():
+            if np.ndim(values) != 3 or len(values) != len(self):
+                raise ValueError(f"{name} must have shape ({len(self)}, height, width), got shape {np.shape(values)}")
+        for name, found in self.neighbors.items():
+            if len(found) != len(self):
+                raise ValueError(f"neighbors[{name!r}] must describe {len(self)} images, got {len(found)}")
+
+    def __len__(self) -> int:
+        """Return N, the number of test images."""
+        return len(self.score)
+
+    def __repr__(self) -> str:
+        size = "no map" if self.anomaly_map is None else "maps {1}x{2}".format(*self.anomaly_map.shape)
+        found = ", ".join(f"{name}: {value!r}" for name, value in self.neighbors.items()) or "no neighbors"
+        layers = ", ".join(self.layer_maps) or "none"
+        return f"Prediction({self.detector or 'detector'}, {len(self)} images, {size}, layer maps: {layers}; {found})"
