@@ -1,0 +1,92 @@
+"""True and false positives at every threshold, from one sort; every exact metric is a sum over them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+TOP_BIT = np.uint32(0x80000000)
+ALL_BITS = np.uint32(0xFFFFFFFF)
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """What is flagged when everything with a score >= the threshold is, for each of the T distinct scores.
+
+    Attributes
+    ----------
+    threshold: (T + 1,) the distinct scores, falling, after a first +inf at which nothing is flagged.
+    tp: (T + 1,) int64, anomalous items flagged.
+    fp: (T + 1,) int64, normal items flagged.
+    weight: (T + 1,) float64, summed weight of the flagged anomalous items; empty where no weights were given.
+    """
+
+    threshold: np.ndarray
+    tp: np.ndarray
+    fp: np.ndarray
+    weight: np.ndarray
+
+
+def count(scores: np.ndarray, ids: np.ndarray, weights: np.ndarray | None = None) -> Counts:
+    """Count true and false positives at every distinct score.
+
+    Parameters
+    ----------
+    scores: (M,) finite float32 or float64. float32 takes the fast path; both are exact.
+    ids: (M,) bool or uint32, 0 = normal, otherwise the number of the item's region.
+    weights: (R + 1,) float64, weight of one item of region r; None to leave ``Counts.weight`` empty.
+
+    Notes
+    -----
+    float32: the scores' bits, mapped to integers that sort the same way, share one uint64 with the region's number, so
+    that a plain sort in place moves both and neither argsort nor gather is needed. Extra memory at the peak is about
+    40 bytes an item. float64: argsort, about 3 times slower.
+    """
+    ranked, ids = (_ranked32 if scores.dtype == np.float32 else _ranked64)(scores, ids)
+    ends = np.ones(len(ranked), bool)
+    ends[:-1] = ranked[1:] != ranked[:-1]
+    last = np.flatnonzero(ends)
+    threshold = np.empty(len(last) + 1, scores.dtype)
+    threshold[0], threshold[1:] = np.inf, _score(ranked[last]) if ranked.dtype == np.uint32 else ranked[last]
+    del ranked, ends
+    anomalous = ids != 0
+    tp, fp = np.zeros((2, len(last) + 1), np.int64)
+    tp[1:] = np.cumsum(anomalous)[last]
+    np.subtract(last + 1, tp[1:], out=fp[1:])
+    if weights is None:
+        return Counts(threshold, tp, fp, np.empty(0))
+    summed = np.append(0.0, np.cumsum(weights[ids[anomalous]]))
+    return Counts(threshold, tp, fp, summed[tp])
+
+
+def _ranked64(scores: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sort scores and ids by falling score."""
+    order = np.argsort(scores)[::-1]
+    return scores[order], ids[order]
+
+
+def _ranked32(scores: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sort keys (see `_key`) and ids by falling score."""
+    packed = _key(scores).astype(np.uint64)
+    packed <<= np.uint64(32)
+    packed |= ids
+    packed.sort()
+    ids = packed.astype(np.uint32)  # the low 32 bits
+    packed >>= np.uint64(32)
+    return packed.astype(np.uint32), ids
+
+
+def _key(scores: np.ndarray) -> np.ndarray:
+    """Map finite float32 to uint32 in *falling* order, equal scores to equal keys (-0.0 and 0.0 too)."""
+    bits = (scores + np.float32(0)).view(np.uint32)  # -0.0 + 0.0 = 0.0
+    flip = np.negative(bits >> 31) | TOP_BIT  # every bit of a negative number, the sign of a positive one
+    key: np.ndarray = ~(bits ^ flip)
+    return key
+
+
+def _score(key: np.ndarray) -> np.ndarray:
+    """Invert `_key`."""
+    rising = ~key
+    bits: np.ndarray = rising ^ (((rising >> 31) + ALL_BITS) | TOP_BIT)
+    return bits.view(np.float32)

@@ -1,0 +1,145 @@
+"""ROC and precision-recall curves and the areas under them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from adviz.metrics.checks import checked_pair
+from adviz.metrics.counts import Counts, count
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A curve over falling thresholds; NaN along an axis that is undefined.
+
+    Attributes
+    ----------
+    x: (P,) float, false positive rate (ROC, PRO) or recall (precision-recall), rising from 0.
+    y: (P,) float, true positive rate, precision or mean overlap per region.
+    threshold: (P,) float, in the unit of the scores, falling from +inf; flagged is what has a score >= threshold.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    threshold: np.ndarray
+
+    def __post_init__(self) -> None:
+        shapes = [np.shape(values) for values in (self.x, self.y, self.threshold)]
+        if len(set(shapes)) != 1 or len(shapes[0]) != 1:
+            raise ValueError(f"x, y and threshold must share one shape (P,), got {shapes}")
+
+    def __len__(self) -> int:
+        """Return the number of points."""
+        return len(self.x)
+
+    def __repr__(self) -> str:
+        return f"Curve({len(self)} points)"
+
+    def thinned(self, n: int = 1000) -> Curve:
+        """Return at most n of the points, for display, evenly spread along the drawn curve; both ends are kept.
+
+        The spread is measured as ``|dx| + |dy|``, so that steep parts keep their points. Metrics use the full curve.
+        """
+        if n < 2:
+            raise ValueError(f"n must be at least 2, the two ends of the curve, got {n}")
+        if len(self) <= n:
+            return self
+        length = np.zeros(len(self))
+        for axis in (self.x, self.y):
+            if not np.isnan(axis).any():
+                length[1:] += np.abs(np.diff(axis))
+        np.cumsum(length, out=length)
+        picked = np.searchsorted(length, np.linspace(0, length[-1], n))
+        picked[-1] = len(self) - 1
+        picked = np.unique(picked)
+        return Curve(self.x[picked], self.y[picked], self.threshold[picked])
+
+
+def auroc(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Return the area under the ROC curve: how often an anomalous item outranks a normal one, ties counting half.
+
+    Parameters
+    ----------
+    scores: (M,) raw scores of images, or of pixels through ``ravel()``; higher = more anomalous. float32 is fastest.
+    labels: (M,) 0 or False = normal, 1 or True = anomalous.
+
+    Returns
+    -------
+    area: in [0, 1]; NaN without an anomalous or without a normal item (`undefined_reason` says which).
+
+    Raises
+    ------
+    ValueError: NaN or infinite scores, labels other than 0 and 1, shapes that differ.
+
+    Notes
+    -----
+    Equals scikit-learn's ``roc_auc_score``: exact, over all thresholds.
+    """
+    return auroc_of(count(*checked_pair(scores, labels)))
+
+
+def average_precision(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Return the average precision, ``sum((recall[t] - recall[t - 1]) * precision[t])`` over falling thresholds t.
+
+    scikit-learn's definition, without interpolation; arguments and errors as in `auroc`. NaN without an anomalous item
+    (scikit-learn: 0 and a warning); 1 without a normal one, for there is nothing to get wrong.
+    """
+    return average_precision_of(count(*checked_pair(scores, labels)))
+
+
+def roc_curve(scores: np.ndarray, labels: np.ndarray) -> Curve:
+    """Return the ROC curve with one point per distinct score, from (0, 0) at +inf to (1, 1) at the lowest score.
+
+    x is the false positive rate, NaN without a normal item; y the true positive rate, NaN without an anomalous one.
+    Arguments and errors as in `auroc`.
+    """
+    return roc_of(count(*checked_pair(scores, labels)))
+
+
+def precision_recall_curve(scores: np.ndarray, labels: np.ndarray) -> Curve:
+    """Return precision (y) against recall (x), one point per distinct score, starting at recall 0 with precision 1.
+
+    The first point, at +inf, is a convention, since nothing is flagged there; without an anomalous item x is NaN.
+    These are scikit-learn's points in the opposite order. Arguments and errors as in `auroc`.
+    """
+    return precision_recall_of(count(*checked_pair(scores, labels)))
+
+
+def auroc_of(counts: Counts) -> float:
+    """Return the area under the ROC curve; NaN without one of the classes."""
+    area = ratio(counts.tp[-1], 1) * counts.fp[-1]
+    if not area:
+        return float("nan")
+    height = (counts.tp[1:] + counts.tp[:-1]).astype(float)
+    return float(np.dot(np.diff(counts.fp), height) / 2 / area)
+
+
+def average_precision_of(counts: Counts) -> float:
+    """Return the average precision; NaN without an anomalous item."""
+    if not counts.tp[-1]:
+        return float("nan")
+    return float(np.dot(np.diff(counts.tp), precision_of(counts)[1:]) / counts.tp[-1])
+
+
+def roc_of(counts: Counts) -> Curve:
+    """Return the ROC curve."""
+    return Curve(ratio(counts.fp, counts.fp[-1]), ratio(counts.tp, counts.tp[-1]), counts.threshold)
+
+
+def precision_recall_of(counts: Counts) -> Curve:
+    """Return the precision-recall curve."""
+    return Curve(ratio(counts.tp, counts.tp[-1]), precision_of(counts), counts.threshold)
+
+
+def precision_of(counts: Counts) -> np.ndarray:
+    """Return the precision at every threshold; 1 where nothing is flagged."""
+    precision: np.ndarray = counts.tp / np.maximum(counts.tp + counts.fp, 1)
+    precision[0] = 1
+    return precision
+
+
+def ratio(part: np.ndarray, whole: int) -> np.ndarray:
+    """Divide, with NaN for a whole of 0."""
+    return np.asarray(part / whole if whole else np.full(np.shape(part), np.nan))

@@ -1,0 +1,74 @@
+"""All pixel metrics of a test set from one sort."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from adviz.metrics.checks import checked_limit, checked_maps, undefined_reason
+from adviz.metrics.components import regions, weights_of
+from adviz.metrics.counts import count
+from adviz.metrics.curves import Curve, auroc_of, average_precision_of, precision_recall_of, roc_of
+from adviz.metrics.overlap import area_to, pro_of
+from adviz.metrics.thresholds import F1Threshold, f1_of
+
+
+@dataclass(frozen=True, eq=False)
+class PixelMetrics:
+    """The exact pixel metrics of a test set.
+
+    Attributes
+    ----------
+    auroc, average_precision: in [0, 1]; NaN where undefined.
+    pro: the "global" definition, see `pro`.
+    f1: the F1-optimal threshold on pixels.
+    curves: "roc", "precision_recall" and "pro", thinned for display; only those that are defined.
+    reasons: metric -> why it is NaN.
+    """
+
+    auroc: float
+    average_precision: float
+    pro: float
+    f1: F1Threshold
+    curves: dict[str, Curve]
+    reasons: dict[str, str]
+
+
+def pixel_metrics(
+    scores: np.ndarray, masks: np.ndarray, limit: float = 0.3, connectivity: int = 8, points: int = 1000
+) -> PixelMetrics:
+    """Return AUROC, average precision, best F1, PRO ("global") and the three curves of all pixels, from one sort.
+
+    Parameters
+    ----------
+    scores: (N, H, W) raw anomaly maps; higher = more anomalous. float32 (and float16) take the fast path, see `count`.
+    masks: (N, H, W) bool, or 0 and 1; all zero for good images.
+    limit: highest false positive rate of PRO, in (0, 1].
+    connectivity: 8 or 4, see `regions`.
+    points: how many points of each curve to keep; the areas are those of the full curves.
+
+    Raises
+    ------
+    ValueError: NaN or infinite scores, masks other than 0 and 1, shapes that differ, bad limit.
+    """
+    limit = checked_limit(limit)
+    scores, masks = checked_maps(scores, masks)
+    ids, areas = regions(masks, connectivity)
+    counts = count(scores.ravel(), ids.ravel(), weights_of(areas))
+    full = pro_of(counts)
+    area, curves = area_to(full, limit), {"pro": full.thinned(points)}
+    del full  # one full curve at a time: each takes 16 bytes a pixel
+    for name, of in (("roc", roc_of), ("precision_recall", precision_recall_of)):
+        curves[name] = of(counts).thinned(points)
+    both, anomalous = undefined_reason(masks, "pixel"), undefined_reason(masks, "pixel", needs="anomalous")
+    reasons = {"auroc": both, "average_precision": anomalous, "pro": both, "f1": anomalous}
+    needed = {"roc": both, "precision_recall": anomalous, "pro": both}
+    return PixelMetrics(
+        auroc=auroc_of(counts),
+        average_precision=average_precision_of(counts),
+        pro=area,
+        f1=f1_of(counts),
+        curves={name: curve for name, curve in curves.items() if not needed[name]},
+        reasons={name: reason for name, reason in reasons.items() if reason},
+    )

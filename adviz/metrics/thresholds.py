@@ -1,0 +1,74 @@
+"""Counts of errors at a chosen threshold."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from adviz.metrics.checks import checked_pair
+from adviz.metrics.counts import Counts, count
+from adviz.metrics.curves import auroc
+
+
+class F1Threshold(NamedTuple):
+    """The F1-optimal threshold and what it does; the four are NaN where there is no anomalous item.
+
+    Attributes
+    ----------
+    threshold: one of the observed scores; flagged is what has a score >= threshold.
+    f1: 2 TP / (2 TP + FP + FN), in (0, 1].
+    false_positives: int, normal items flagged.
+    false_negatives: int, anomalous items not flagged.
+    """
+
+    threshold: float
+    f1: float
+    false_positives: float
+    false_negatives: float
+
+
+def f1_threshold(scores: np.ndarray, labels: np.ndarray) -> F1Threshold:
+    """Return the threshold with the highest F1 among the observed scores; of equally good ones the highest.
+
+    Parameters
+    ----------
+    scores: (M,) raw scores; higher = more anomalous. For one threshold over several categories, concatenate them.
+    labels: (M,) 0 or False = normal, 1 or True = anomalous.
+
+    Raises
+    ------
+    ValueError: NaN or infinite scores, labels other than 0 and 1, shapes that differ.
+
+    Notes
+    -----
+    The threshold is chosen on the labels it is judged by, as in PatchCore's Tables S1-S2: optimistic.
+    """
+    return f1_of(count(*checked_pair(scores, labels)))
+
+
+def f1_of(counts: Counts) -> F1Threshold:
+    """Return the best F1 over all thresholds."""
+    anomalous = counts.tp[-1]
+    if not anomalous:
+        return F1Threshold(*[float("nan")] * 4)
+    f1 = 2 * counts.tp / (counts.tp + counts.fp + anomalous)
+    best = int(f1.argmax())  # the first maximum: thresholds fall, so it is the highest
+    wrong, missed = int(counts.fp[best]), int(anomalous - counts.tp[best])
+    return F1Threshold(float(counts.threshold[best]), float(f1[best]), wrong, missed)
+
+
+def errors_at_full_recall(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Return how many normal items are flagged at the highest threshold that flags every anomalous one.
+
+    An int; NaN without an anomalous item. Arguments and errors as in `f1_threshold`.
+    """
+    scores, labels = checked_pair(scores, labels)
+    if not labels.any():
+        return float("nan")
+    return int(np.count_nonzero(scores[~labels] >= scores[labels].min()))
+
+
+def perfect(scores: np.ndarray, labels: np.ndarray) -> bool:
+    """Return whether every anomalous item outranks every normal one (AUROC = 1); False where AUROC is undefined."""
+    return auroc(scores, labels) == 1
