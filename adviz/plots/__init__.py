@@ -1,0 +1,26 @@
+"""Arrays in, figures out: matplotlib for pictures, plotly for charts; nothing is shown and nothing global is touched."""
+
+from adviz.plots.colours import overlay, shared_limits
+from adviz.plots.curves import precision_recall_figure, pro_figure, roc_figure
+from adviz.plots.retrieval import neighbor_strip, patch_strip
+from adviz.plots.rows import anomaly_row, anomaly_rows
+from adviz.plots.scores import score_histogram, score_histogram_static, score_strip
+from adviz.plots.sheet import contact_sheet
+from adviz.plots.style import StaticFigure
+
+__all__ = [
+    "StaticFigure",
+    "anomaly_row",
+    "anomaly_rows",
+    "contact_sheet",
+    "neighbor_strip",
+    "overlay",
+    "patch_strip",
+    "precision_recall_figure",
+    "pro_figure",
+    "roc_figure",
+    "score_histogram",
+    "score_histogram_static",
+    "score_strip",
+    "shared_limits",
+]

@@ -1,0 +1,69 @@
+"""What a picture needs from its arrays, checked once, at the public functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+
+import numpy as np
+
+
+def check_image(image: np.ndarray, name: str = "image") -> None:
+    """Raise unless `image` is (H, W, 3) uint8."""
+    if np.ndim(image) != 3 or np.shape(image)[2] != 3 or 0 in np.shape(image):
+        raise ValueError(f"{name} must have shape (H, W, 3), got shape {np.shape(image)}")
+    if image.dtype != np.uint8:
+        raise ValueError(f"{name} must hold uint8 values 0..255, got dtype {image.dtype}")
+
+
+def check_mask(mask: np.ndarray, size: tuple[int, int], name: str = "mask") -> None:
+    """Raise unless `mask` is bool and as large as its image."""
+    if np.shape(mask) != size:
+        raise ValueError(f"{name} must have the shape (H, W) = {size} of its image, got shape {np.shape(mask)}")
+    if mask.dtype != np.bool_:
+        raise ValueError(f"{name} must be bool, True where the defect is, got dtype {mask.dtype}; use mask > 0")
+
+
+def check_map(values: np.ndarray, size: tuple[int, int], name: str = "anomaly_map") -> None:
+    """Raise unless a map is finite and as large as its image."""
+    if np.shape(values) != size:
+        raise ValueError(
+            f"{name} must have the shape (H, W) = {size} of its image, got shape {np.shape(values)}; "
+            "bring it to the image's size with adviz.maps first"
+        )
+    check_finite(values, name)
+
+
+def check_finite(values: np.ndarray, name: str) -> None:
+    """Raise when a float array holds NaN or infinity."""
+    bad = np.size(values) - np.count_nonzero(np.isfinite(values))
+    if bad:
+        raise ValueError(f"{name} must be finite, got {bad} of {np.size(values)} values that are NaN or infinite")
+
+
+def check_limits(limits: tuple[float, float]) -> None:
+    """Raise unless the colour range is two finite numbers in rising order."""
+    if len(limits) != 2 or not all(np.isfinite(limits)) or limits[0] >= limits[1]:
+        got = tuple(float(value) for value in limits)
+        raise ValueError(f"limits must be finite (low, high) with low < high, got {got}; see shared_limits")
+
+
+def check_length(values: Sized, expected: int, name: str, of: str) -> None:
+    """Raise unless there is one value per item."""
+    if len(values) != expected:
+        raise ValueError(f"{name} must hold one entry for each of the {expected} {of}, got {len(values)}")
+
+
+def check_box(box: tuple[int, int, int, int], size: tuple[int, int], name: str) -> None:
+    """Raise unless (top, left, height, width) lies inside an image of `size` (H, W)."""
+    if len(box) != 4:
+        raise ValueError(f"{name} must be (top, left, height, width), got {tuple(box)}")
+    top, left, height, width = box
+    if min(top, left) < 0 or min(height, width) < 1 or top + height > size[0] or left + width > size[1]:
+        raise ValueError(f"{name} (top, left, height, width) must lie in the {size} image, got {tuple(box)}")
+
+
+def check_scores(scores: np.ndarray, name: str = "scores") -> None:
+    """Raise unless scores are (N,) finite numbers, N >= 1."""
+    if np.ndim(scores) != 1 or len(scores) == 0:
+        raise ValueError(f"{name} must have shape (N,) with N >= 1, got shape {np.shape(scores)}")
+    check_finite(scores, name)
