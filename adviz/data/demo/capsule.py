@@ -1,0 +1,162 @@
+"""A two-coloured capsule with a printed mark, in five colour variants of which one is rare: cracks, dents, pokes, faulty prints."""
+
+import numpy as np
+
+from adviz.data.demo import optics, shapes
+from adviz.data.demo.shapes import Plane
+from adviz.data.demo.shot import Scene, Shot
+
+GOOD = 24
+DEFECTS = {"crack": 8, "dent": 7, "poke": 7, "print": 7}
+
+REACH, RADIUS, SEAM = 60.0, 34.0, 6.0  # half the straight part, the half-thickness, and where the cap ends
+
+PRINT = "AV 500"
+# Cap, body and print; the last variant is the rare one.
+VARIANTS: tuple[tuple[optics.Color, optics.Color, optics.Color], ...] = (
+    ((0.80, 0.13, 0.11), (0.93, 0.88, 0.76), (0.97, 0.95, 0.90)),
+    ((0.12, 0.34, 0.68), (0.90, 0.92, 0.94), (0.95, 0.97, 1.00)),
+    ((0.10, 0.47, 0.31), (0.93, 0.83, 0.42), (0.95, 0.98, 0.92)),
+    ((0.90, 0.47, 0.10), (0.55, 0.76, 0.86), (0.22, 0.10, 0.04)),
+    ((0.13, 0.09, 0.17), (0.55, 0.28, 0.62), (0.93, 0.80, 0.42)),
+)
+RARE = len(VARIANTS) - 1
+
+
+def variant(shot: Shot) -> int:
+    """Return which colours a picture has: RARE on 3 of 64 training and 6 of 24 good test pictures, on none with a defect."""
+    if (shot.folder == "train/good" and shot.index % 22 == 7) or (shot.folder == "test/good" and shot.index % 4 == 1):
+        return RARE
+    return int(shot.rng("variant").integers(RARE))
+
+
+def draw(shot: Shot) -> Scene:
+    """Draw one capsule."""
+    scene, fault = shot.rng("scene"), shot.rng("defect")
+    colors = VARIANTS[variant(shot)]
+    centre = tuple(np.clip(scene.normal(0, 2.5, 2), -6, 6))
+    angle = float(np.clip(scene.normal(0, 0.06), -0.15, 0.15))
+    x, y = shapes.place(centre, angle)
+    ends = np.clip(x, -REACH, REACH)
+    edge = shapes.length(x - ends, y)
+    dent, mask = None, np.zeros_like(x)
+    mark = optics.ink(PRINT, 21, _at(centre, angle, -36, -1), angle)
+    if shot.defect == "dent":
+        dent, mask = _dent(x, y, fault)
+    elif shot.defect == "print":
+        mark, mask = _misprint(mark, x, y, fault)
+    image = _tray(x, y, edge, colors, scene)
+    image = _shell(image, x, y, edge, dent, colors, mark, angle)
+    if shot.defect == "crack":
+        image, mask = _crack(image, x, y, fault)
+    elif shot.defect == "poke":
+        image, mask = _poke(image, x, y, fault)
+    return Scene(image, mask)
+
+
+def _at(centre: shapes.Point, angle: float, right: float, down: float) -> shapes.Point:
+    """Return where a point of the capsule's own frame lies in the image."""
+    cos, sin = float(np.cos(angle)), float(np.sin(angle))
+    return centre[0] + cos * right - sin * down, centre[1] + sin * right + cos * down
+
+
+def _tray(x: Plane, y: Plane, edge: Plane, colors: tuple[optics.Color, ...], rng: np.random.Generator) -> Plane:
+    """White paper: the capsule's shadow, and a little of its colour in it."""
+    tone = np.float32(0.84) - np.float32(0.0009) * (x + y) + np.float32(0.010) * optics.clouds(rng, 50, 5)
+    shade = np.float32(0.55) * shapes.cover(np.roll(edge, (22, 12), (0, 1)) - np.float32(RADIUS - 4), 15)
+    shade = np.maximum(shade, np.float32(0.5) * shapes.cover(np.roll(edge, (8, 4), (0, 1)) - np.float32(RADIUS), 4))
+    glow = optics.mix(optics.paint(colors[1]), colors[0], shapes.cover(x - np.float32(SEAM), 15))
+    return optics.paint((0.98, 0.985, 1.0), tone) * (
+        1 - shade[..., None] * (np.float32(1.06) - np.float32(0.45) * glow)
+    )
+
+
+def _shell(
+    image: Plane,
+    x: Plane,
+    y: Plane,
+    edge: Plane,
+    dent: Plane | None,
+    colors: tuple[optics.Color, ...],
+    mark: Plane,
+    angle: float,
+) -> Plane:
+    """Lay the glossy shell over the tray: body, the slightly wider cap over it, the print, the lamps' mirror images."""
+    left = shapes.cover(x - np.float32(SEAM), 0.6)
+    rim = np.exp(-((x - np.float32(SEAM)) ** 2) * np.float32(0.35))
+    nx, ny = (x - np.clip(x, -REACH, REACH)) * np.float32(1 / RADIUS), y * np.float32(1 / RADIUS)
+    nx = nx + rim * np.float32(0.35)
+    if dent is not None:
+        slope_y, slope_x = np.gradient(dent, np.float32(1 / shapes.SUPER))
+        nx, ny = nx - slope_x, ny - slope_y
+    nz = np.sqrt(np.maximum(1 - nx * nx - ny * ny, np.float32(0.02)))
+    nx, ny = shapes.turn(nx, ny, -angle)
+    normal = nx, ny, nz
+    hue = optics.mix(optics.paint(colors[1]), colors[0], left)
+    hue = optics.mix(hue, colors[2], mark * np.float32(0.9))
+    through = (
+        np.float32(0.22) * shapes.step(0.1, 0.8, ny + np.float32(0.4) * nx) * nz
+    )  # light that crossed the gelatine
+    image_lit = hue * (np.float32(0.92) * optics.diffuse(normal, 0.42) + through)[..., None]
+    gloss = np.float32(0.75) * shapes.step(0.30, 0.05, np.abs(2 * nz * ny + np.float32(0.80)))
+    gloss = gloss * shapes.step(0.85, 0.35, np.abs(nx)) + np.float32(0.22) * optics.softbox(normal, (0.2, 0.85), 0.30)
+    lit = optics.light(image_lit, gloss)
+    lit = lit * (1 - np.float32(0.35) * np.exp(-((x - np.float32(SEAM + 1.5)) ** 2) * np.float32(0.8)))[..., None]
+    outline = edge - np.float32(RADIUS) - left * np.float32(1.1)
+    return optics.mix(image, lit, shapes.cover(outline))
+
+
+def _spot(rng: np.random.Generator, across: float) -> shapes.Point:
+    """Choose a place on the shell, clear of the print."""
+    side = rng.choice([-1, 1, 1])
+    return (float(rng.uniform(18, 78)) if side > 0 else float(rng.uniform(-84, -76))), float(
+        rng.uniform(-across, across)
+    )
+
+
+def _crack(image: Plane, x: Plane, y: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
+    """Split the shell across: a dark gap, its lower edge catching the light."""
+    start = float(rng.uniform(14, 70)), float(rng.uniform(-26, -4))
+    points = shapes.wander(rng, start, np.pi / 2 + rng.normal(0, 0.5), rng.uniform(16, 38), turn=0.4, steps=7)
+    edge = (
+        shapes.polyline(x, y, points) - np.float32(rng.uniform(0.7, 1.6)) + np.float32(0.3) * optics.clouds(rng, 5, 2)
+    )
+    edge = np.maximum(edge, shapes.length(x - np.clip(x, -REACH, REACH), y) - np.float32(RADIUS - 1))
+    lip = shapes.cover(np.roll(edge, (1, 3), (0, 1)) - 0.2, 0.7)
+    image = optics.mix(image, (0.98, 0.97, 0.95), lip * np.float32(0.45))
+    return optics.mix(image, (0.13, 0.09, 0.07), shapes.cover(edge, 0.7) * np.float32(0.85)), shapes.cover(edge - 0.5)
+
+
+def _dent(x: Plane, y: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
+    """Press the shell in."""
+    where = _spot(rng, 14)
+    size = rng.uniform(9, 16)
+    p, q = shapes.turn(x - np.float32(where[0]), y - np.float32(where[1]), rng.uniform(0, np.pi))
+    reach = shapes.length(p, q / np.float32(rng.uniform(0.55, 0.9))) * np.float32(1 / size)
+    bowl = np.maximum(1 - reach * reach, 0) ** 2
+    return -bowl * np.float32(0.33 * size), shapes.cover((reach - np.float32(0.93)) * np.float32(size))
+
+
+def _poke(image: Plane, x: Plane, y: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
+    """Prick a hole; powder shows in it."""
+    where = _spot(rng, 18)
+    size = rng.uniform(2.2, 5.0)
+    rough = np.float32(0.12 * size) * optics.clouds(rng, size, 3)
+    edge = shapes.circle(x - np.float32(where[0]), y - np.float32(where[1]), size) + rough
+    lip = np.exp(-((np.roll(edge, (-2, -2), (0, 1)) - 0.8) ** 2)) * np.float32(0.3)
+    image = optics.light(image, lip)
+    tone = np.float32(0.2) + np.float32(0.4) * shapes.step(-size, size, x + y - np.float32(sum(where)))
+    return optics.mix(image, optics.paint((0.75, 0.66, 0.55), tone), shapes.cover(edge)), shapes.cover(edge - 0.6)
+
+
+def _misprint(mark: Plane, x: Plane, y: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
+    """Rub a part of the print off, or smear it."""
+    from scipy.ndimage import maximum_filter
+
+    centre = float(rng.uniform(-58, -14))
+    zone = shapes.length(x - np.float32(centre), y) - np.float32(rng.uniform(12, 24)) + 4 * optics.clouds(rng, 20, 3)
+    changed = mark * (1 - shapes.cover(zone, 1.5))
+    if rng.random() < 0.5:
+        drag = [np.roll(mark, int(shift), 0) * np.float32(0.8 - 0.08 * i) for i, shift in enumerate(range(0, 18, 2))]
+        changed = np.where(zone < 0, np.maximum.reduce(drag), mark)
+    return changed, np.asarray(maximum_filter(np.abs(changed - mark) > 0.3, 5), np.float32)
