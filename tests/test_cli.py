@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+import urllib.error
 import urllib.request
 import zipfile
 from contextlib import contextmanager
@@ -226,6 +228,19 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def patient_get(url, seconds=20):
+    """Fetch `url`; the server prints its address a moment before it listens."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=seconds) as reply:
+                return reply.read()
+        except urllib.error.URLError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
+
+
 def test_lab_prints_an_address_that_serves_the_quickstart(tmp_path):
     port = free_port()
     address = rf"http://127\.0\.0\.1:{port}/lab/tree/{re.escape(cli.QUICKSTART)}\?token=(\w+)"
@@ -233,8 +248,7 @@ def test_lab_prints_an_address_that_serves_the_quickstart(tmp_path):
         found = next((match for line in lab.stdout if (match := re.search(address, line))), None)
         assert found, "adviz lab ended without printing its address"
         contents = f"http://127.0.0.1:{port}/api/contents/{cli.QUICKSTART}?token={found[1]}"
-        with urllib.request.urlopen(contents, timeout=20) as reply:
-            served = json.load(reply)
+        served = json.loads(patient_get(contents))
         lab.terminate()
         lab.stdout.read()
     assert served["type"] == "notebook"

@@ -1,0 +1,228 @@
+"""Holds the import table of docs/architecture.md, the homes of the heavy libraries and the size limits."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "adviz"
+
+ANYTHING = None
+MAY_IMPORT = {  # noun -> the nouns it may import; `progress` is open to all
+    # level 0
+    "data": set(),
+    "maps": set(),
+    "neighbors": set(),
+    "coreset": set(),
+    "prediction": {"maps"},
+    "metrics": set(),
+    "widgets": set(),
+    "cache": set(),
+    "networks": set(),
+    "progress": set(),
+    # level 1
+    "features": {"data", "cache", "networks"},
+    "detectors": {"maps", "neighbors", "coreset", "prediction"},
+    "evaluate": {"prediction", "data", "metrics", "maps"},
+    # level 2
+    "plots": {"prediction", "metrics", "maps"},
+    "sweep": {"detectors", "features", "data", "evaluate"},
+    # level 3
+    "tables": {"sweep", "plots", "evaluate"},
+    "explore": {"plots", "widgets", "prediction", "data", "metrics", "maps", "coreset", "evaluate", "tables"},
+    # level 4
+    "report": ANYTHING,
+    "cli": ANYTHING,
+    "": ANYTHING,  # adviz/__init__.py, whose attributes are lazy
+}
+ONLY_IN = {
+    "faiss": {"neighbors"},
+    "plotly": {"plots", "explore"},
+    "ipywidgets": {"widgets", "explore"},
+    "anywidget": {"widgets", "explore"},
+    "dask": {"sweep"},
+    "distributed": {"sweep"},
+}
+NOT_IN = {"torch": {"data", "metrics", "plots", "widgets"}, "torchvision": {"data", "metrics", "plots", "widgets"}}
+FILE_LINES, FUNCTION_LINES = 300, 40
+SLOW_TO_IMPORT = ("torch", "faiss", "pandas", "matplotlib", "plotly", "ipywidgets")
+
+
+def noun_of(parts):
+    """Return the noun (first component below `adviz`) that a file's module parts belong to."""
+    return "" if parts == ["__init__"] else parts[0]
+
+
+def is_type_checking(node):
+    return isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
+
+
+def executed_nodes(node):
+    """Yield all nodes below `node` except what only a type checker reads."""
+    for child in ast.iter_child_nodes(node):
+        if is_type_checking(child):
+            for branch in child.orelse:
+                yield branch
+                yield from executed_nodes(branch)
+        else:
+            yield child
+            yield from executed_nodes(child)
+
+
+def imported_modules(tree, parts):
+    """Yield (line, full name of module or attribute) for every import in a module's syntax tree."""
+    package = ["adviz", *parts[:-1]]
+    for node in executed_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in {"import_module", "__import__"}:
+            if node.args and isinstance(node.args[0], ast.Constant):
+                yield node.lineno, str(node.args[0].value)
+
+
+def broken_imports(tree, parts):
+    noun = noun_of(parts)
+    if noun not in MAY_IMPORT:
+        yield f"1: {noun} is not in the import table"
+        return
+    allowed = MAY_IMPORT[noun]
+    for line, name in imported_modules(tree, parts):
+        top, _, rest = name.partition(".")
+        if top == "adviz":
+            target = rest.partition(".")[0]
+            if allowed is not ANYTHING and target not in {noun, "progress", *allowed}:
+                yield f"{line}: {noun} may not import {name}"
+        elif noun not in ONLY_IN.get(top, {noun}) or noun in NOT_IN.get(top, set()):
+            yield f"{line}: {noun} may not import {top}"
+
+
+def code_lines(function):
+    """Return the length of a function without its docstring."""
+    length = function.end_lineno - function.lineno + 1
+    first = function.body[0]
+    if ast.get_docstring(function) is not None:
+        length -= first.end_lineno - first.lineno + 1
+    return length
+
+
+def broken_functions(tree):
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if code_lines(node) > FUNCTION_LINES:
+            yield f"{node.lineno}: {node.name} has {code_lines(node)} lines, at most {FUNCTION_LINES} are meant"
+        if node.args.kwarg and any(
+            keyword.arg is None and ast.unparse(keyword.value) == node.args.kwarg.arg
+            for call in ast.walk(node)
+            if isinstance(call, ast.Call)
+            for keyword in call.keywords
+        ):
+            yield f"{node.lineno}: {node.name} passes **{node.args.kwarg.arg} on"
+
+
+def violations(package):
+    """Return "file:line: what is wrong" for every broken rule below `package`."""
+    found = []
+    for file in sorted(package.rglob("*.py")):
+        text = file.read_text(encoding="utf-8")
+        tree, parts = ast.parse(text), list(file.relative_to(package).with_suffix("").parts)
+        broken = [*broken_imports(tree, parts), *broken_functions(tree)]
+        if len(text.splitlines()) >= FILE_LINES:
+            broken.append(f"{FILE_LINES}: the file has {len(text.splitlines())} lines, under {FILE_LINES} are meant")
+        found += [f"{file.relative_to(package)}:{problem}" for problem in broken]
+    return found
+
+
+def test_every_module_keeps_the_rules():
+    assert len(list(PACKAGE.rglob("*.py"))) > 5, f"expected the package in {PACKAGE}"
+    assert violations(PACKAGE) == []
+
+
+def long_function(lines):
+    return "def f():\n    '''Say.\n\n    More.\n    '''\n" + "    x = 1\n" * (lines - 1)
+
+
+BROKEN = {
+    "upwards": ("metrics.py", "from adviz.plots import row", "1: metrics may not import adviz.plots.row"),
+    "sideways": ("coreset.py", "import adviz.neighbors", "1: coreset may not import adviz.neighbors"),
+    "relative": ("data/folders.py", "from ..maps import resize", "1: data may not import adviz.maps.resize"),
+    "relative module": ("data/folders.py", "from .. import maps", "1: data may not import adviz.maps"),
+    "through the root": ("maps.py", "from adviz import PatchCore", "1: maps may not import adviz.PatchCore"),
+    "in a function": ("maps.py", "def f():\n    import adviz.data", "2: maps may not import adviz.data"),
+    "else of TYPE_CHECKING": (
+        "explore/retrieval.py",
+        "if TYPE_CHECKING:\n    pass\nelse:\n    from adviz.detectors import DN2",
+        "4: explore may not import adviz.detectors.DN2",
+    ),
+    "by name": ("maps.py", "import importlib\nimportlib.import_module('faiss')", "2: maps may not import faiss"),
+    "faiss": ("detectors/spade.py", "import faiss", "1: detectors may not import faiss"),
+    "plotly": ("evaluate.py", "from plotly import graph_objects", "1: evaluate may not import plotly"),
+    "widgets": ("plots/rows.py", "import ipywidgets as w", "1: plots may not import ipywidgets"),
+    "dask": ("detectors/spade.py", "from dask.distributed import Client", "1: detectors may not import dask"),
+    "torch": ("data/folders.py", "import torch.nn", "1: data may not import torch"),
+    "unknown noun": ("helpers.py", "x = 1", "1: helpers is not in the import table"),
+    "long file": ("maps.py", "x = 1\n" * 300, "300: the file has 300 lines, under 300 are meant"),
+    "long function": ("maps.py", long_function(41), "1: f has 41 lines, at most 40 are meant"),
+    "forwarding": ("maps.py", "def f(**options):\n    return g(1, **options)", "1: f passes **options on"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_rule_is_caught(case, tmp_path):
+    name, text, message = BROKEN[case]
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text)
+    assert violations(tmp_path) == [f"{name}:{message}"]
+
+
+ALLOWED = {
+    "type only": ("detectors/spade.py", "if TYPE_CHECKING:\n    from adviz.features import Features"),
+    "itself": ("data/folders.py", "from adviz.data.split import Split\nfrom . import split"),
+    "downwards": ("evaluate.py", "from adviz.metrics import auroc\nfrom adviz import data, progress"),
+    "lazy root": ("__init__.py", "def __getattr__(name):\n    from adviz.detectors import DN2\n    return DN2"),
+    "at home": ("neighbors.py", "import faiss\nimport torch"),
+    "another name": ("data/folders.py", "import torchlike"),
+    "full size": ("maps.py", long_function(40)),
+    "own dict": ("maps.py", "def f(options):\n    return g(**options)"),
+}
+
+
+@pytest.mark.parametrize("case", ALLOWED)
+def test_what_is_allowed_passes(case, tmp_path):
+    name, text = ALLOWED[case]
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text)
+    assert violations(tmp_path) == []
+
+
+def python(*arguments):
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [("adviz", SLOW_TO_IMPORT), ("adviz.data", ("torch", "pandas", "matplotlib")), ("adviz.cli", SLOW_TO_IMPORT)],
+)
+def test_importing_is_cheap(module, heavy):
+    code = f"import sys, {module}; print(*sorted(set({heavy!r}) & set(sys.modules)))"
+    result = python("-c", code)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "\n", "")
+
+
+def test_importing_is_silent():
+    result = python("-W", "error", "-c", "import adviz")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_every_public_name_can_be_had():
+    import adviz
+
+    assert all(getattr(adviz, name) is not None for name in adviz.__all__)
