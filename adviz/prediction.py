@@ -18,7 +18,8 @@ class Neighbors:
     ----------
     distance: (N, h, w, k) float, squared Euclidean unless the detector says otherwise, in squared feature units.
     image: (N, h, w, k) int, index into the *training split*, 0 <= image < number of training images.
-    cell: (N, h, w, k) int, flat index ``row * width + column`` in the training image's own grid.
+    cell: (N, h, w, k) int, flat index ``row * columns + column`` in the training image's own grid.
+    grid: (rows, columns) of that training grid; (1, 1) when the unit is the whole image.
     order: "distance", ascending along k (DN2, PatchCore); or "retrieval", the k-th retrieved image with the nearest
         cell in it (SPADE), so that a smaller K is a running minimum along k.
     """
@@ -26,6 +27,7 @@ class Neighbors:
     distance: np.ndarray
     image: np.ndarray
     cell: np.ndarray
+    grid: tuple[int, int] = (1, 1)
     order: Literal["distance", "retrieval"] = "distance"
 
     def __post_init__(self) -> None:

@@ -1,0 +1,57 @@
+"""adviz: see why an image was called anomalous.
+
+Nothing is imported before it is used: ``import adviz`` costs a few milliseconds and touches neither disk nor network.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from adviz import data, explore, maps, metrics, plots
+    from adviz.detectors import DN2, PatchCore
+    from adviz.evaluate import Result, evaluate
+    from adviz.features import Backbone, Features
+    from adviz.prediction import Neighbors, Prediction
+
+__version__ = "0.1.0"
+__all__ = [
+    "DN2",
+    "Backbone",
+    "Features",
+    "Neighbors",
+    "PatchCore",
+    "Prediction",
+    "Result",
+    "data",
+    "evaluate",
+    "explore",
+    "maps",
+    "metrics",
+    "plots",
+]
+
+_HOME = {
+    "Backbone": "features",
+    "Features": "features",
+    "DN2": "detectors",
+    "PatchCore": "detectors",
+    "Neighbors": "prediction",
+    "Prediction": "prediction",
+    "Result": "evaluate",
+    "evaluate": "evaluate",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"adviz has no attribute {name!r}; it offers {', '.join(__all__)}")
+    module = importlib.import_module(f"adviz.{_HOME.get(name, name)}")
+    value = getattr(module, name) if name in _HOME else module
+    globals()[name] = value  # also undoes that importing a module of the same name shadows a function (evaluate)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

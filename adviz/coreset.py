@@ -1,0 +1,222 @@
+"""Which rows of a memory bank to keep: indices out, never features; and the record of how they were chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from adviz.progress import bar
+
+REFRESH, CANDIDATES, TILE = (
+    16384,
+    2048,
+    2048,
+)  # rows brought up to date at once, rows picked from, rows and centres a GEMM
+
+
+@dataclass(frozen=True, eq=False)
+class CoresetTrace:
+    """How a memory bank was sub-sampled; what plots and explorers take instead of a detector.
+
+    Attributes
+    ----------
+    points: (M, d) float32, all M candidate rows as the sampler saw them (projected), feature units.
+    order: (n,) int, chosen rows in the order of choice; nested: its first m entries are the coreset of size m.
+    radius: (n,) float, covering radius after each choice: the largest distance (Euclidean, in `points`' units) of any
+        row to its nearest chosen one; NaN for samplers that do not know it.
+    image: (M,) int, training image that each row comes from.
+    cell: (M,) int, flat cell in that image's grid.
+    sampler: "greedy" or "random".
+    """
+
+    points: np.ndarray
+    order: np.ndarray
+    radius: np.ndarray
+    image: np.ndarray
+    cell: np.ndarray
+    sampler: str
+
+    def __repr__(self) -> str:
+        return f"CoresetTrace({self.sampler}: {len(self.order)} of {len(self.points)} rows)"
+
+
+def project(rows: np.ndarray, dimension: int, seed: int) -> np.ndarray:
+    """Project (M, C) rows to (M, dimension) float32 by a seeded Gaussian matrix that keeps distances on average.
+
+    PatchCore 3.2 after Johnson and Lindenstrauss; rows of at most `dimension` columns are returned as they are.
+    """
+    rows = np.asarray(rows, dtype=np.float32)
+    if dimension < 1:
+        raise ValueError(f"projection must be at least 1 dimension, got {dimension}")
+    if rows.shape[1] <= dimension:
+        return rows
+    matrix = np.random.default_rng(seed).normal(size=(rows.shape[1], dimension)) / np.sqrt(dimension)
+    return rows @ matrix.astype(np.float32)
+
+
+def random(n_rows: int, count: int, seed: int) -> np.ndarray:
+    """Choose `count` of `n_rows` rows uniformly; nested: a smaller count gives a prefix."""
+    _check_count(count, n_rows)
+    return np.random.default_rng(seed).permutation(n_rows)[:count]
+
+
+def k_center_greedy(points: np.ndarray, count: int, *, first: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Choose rows so that the farthest row is as near as possible: each time the row farthest from those chosen.
+
+    PatchCore, Algorithm 1 and Eq. 5 (Gonzalez' greedy k-centre), exactly, on an integer grid (see `to_grid`): the
+    order is that of the plain loop, index by index, on every machine and any number of threads; ties go to the lowest
+    row. Interrupting it (Ctrl-C, the stop button) returns the rows chosen so far.
+
+    Parameters
+    ----------
+    points: (M, d) float.
+    count: rows to choose, 1 <= count <= M.
+    first: row to start from; None = the row farthest from the mean of all rows.
+
+    Returns
+    -------
+    order: (count,) int64, nested; shorter when interrupted.
+    radius: (count,) float64, covering radius after each choice, Euclidean, in the units of `points`.
+
+    Notes
+    -----
+    A row's distance to the chosen ones only falls, so a stale distance is an upper bound. Only the rows with the
+    largest bounds are refreshed, by matrix products; among them rows are chosen as long as the best one beats every
+    bound outside, which proves it is the farthest of all. Memory beside `points` is O(M).
+    """
+    points = np.asarray(points)
+    if points.ndim != 2 or not len(points):
+        raise ValueError(f"points must be (M, d) with M >= 1, got shape {points.shape}")
+    _check_count(count, len(points))
+    grid, scale = to_grid(points)
+    search = _Greedy(grid, count, int((grid * grid).sum(1).argmax()) if first is None else first)
+    progress = bar(label="coreset", total=count)
+    try:
+        while search.chosen < search.limit:
+            before = search.chosen
+            search.block()
+            progress.update(min(search.chosen, count) - min(before, count))
+    except KeyboardInterrupt:
+        count = max(1, search.chosen - 1)
+    finally:
+        progress.close()
+    return search.order[:count], np.sqrt(search.distance[1 : count + 1]) / scale
+
+
+def to_grid(points: np.ndarray) -> tuple[np.ndarray, float]:
+    """Round (M, d) points to integers small enough that every inner product is exact in float32.
+
+    Returns
+    -------
+    grid: (M, d) float32 of integers, centred, with 4 * (largest squared norm) < 2**24.
+    scale: grid units per feature unit.
+    """
+    centred = np.asarray(points, dtype=np.float64)
+    centred = centred - centred.mean(0)
+    norm, largest = np.sqrt((centred**2).sum(1).max()), np.abs(centred).max()
+    longest = 2047 - np.sqrt(centred.shape[1]) / 2  # what rounding adds to a norm stays below 2048
+    scale = min(255 / largest, longest / norm) if norm > 0 else 1.0
+    return np.round(centred * scale).astype(np.float32), float(scale)
+
+
+def _check_count(count: int, n_rows: int) -> None:
+    if not 1 <= count <= n_rows:
+        raise ValueError(f"count must be between 1 and the {n_rows} rows there are, got {count}")
+
+
+class _Greedy:
+    """A block-wise greedy search: for every row an upper bound, and how many choices that bound has seen."""
+
+    def __init__(self, grid: np.ndarray, count: int, first: int) -> None:
+        self.rows = torch.from_numpy(grid)
+        self.norm = (self.rows * self.rows).sum(1)
+        self.bound = (self.norm + self.norm[first] - 2 * (self.rows @ self.rows[first])).numpy()
+        self.seen = np.ones(len(grid), dtype=np.int64)
+        self.limit = min(count + 1, len(grid))  # one more than asked for: its distance is the last covering radius
+        self.order = np.empty(self.limit, dtype=np.int64)
+        self.distance = np.zeros(max(count + 1, self.limit))  # squared, of each choice to those before it
+        self.centres = torch.empty(self.limit, grid.shape[1] + 1)
+        self.product = torch.empty(TILE * TILE)
+        self.chosen = 0
+        self._choose(first, 0.0)
+        self._remember(0)
+        self.bound[first] = -1
+
+    def block(self) -> None:
+        """Refresh the rows with the largest bounds, and choose among them as far as that is provably right."""
+        rows, outside = self._largest(np.arange(len(self.bound)), REFRESH)
+        tighter = self._refresh(rows)
+        candidates, left = self._largest(rows, CANDIDATES)
+        floor = max(outside, left)
+        candidates = np.sort(candidates[self.bound[candidates] > floor])
+        if not len(candidates):
+            if tighter:
+                return
+            top = self.bound.max()  # a plateau of equal bounds: the lowest rows first, as argmax would
+            candidates = np.flatnonzero(self.bound == top)
+            if self._refresh(candidates):
+                return
+            candidates, floor = candidates[:CANDIDATES], float(np.nextafter(top, np.float32(-np.inf)))
+        self._choose_among(candidates, floor)
+
+    def _largest(self, rows: np.ndarray, count: int) -> tuple[np.ndarray, float]:
+        """Return the `count` rows of largest bound, and the largest bound left out (-inf when none is)."""
+        if len(rows) <= count:
+            return rows, -np.inf
+        bound = self.bound[rows]
+        split = np.argpartition(bound, len(rows) - count)
+        return rows[split[-count:]], float(bound[split[:-count]].max())
+
+    def _refresh(self, rows: np.ndarray) -> bool:
+        """Bring the bounds of `rows` up to date with every choice; return whether any was stale."""
+        stale = rows[self.seen[rows] < self.chosen]
+        stale = stale[np.argsort(self.seen[stale], kind="stable")]
+        for start in range(0, len(stale), TILE):
+            part = stale[start : start + TILE]
+            nearest = self._distance(part, int(self.seen[part[0]]))
+            self.bound[part] = np.minimum(self.bound[part], nearest)
+        self.seen[stale] = self.chosen
+        return len(stale) > 0
+
+    def _distance(self, rows: np.ndarray, since: int) -> np.ndarray:
+        """Return the squared distance of each row to the nearest choice from number `since` on."""
+        index = torch.from_numpy(rows)
+        points = self._augmented(index)
+        best = torch.full((len(rows),), torch.inf)
+        for start in range(since, self.chosen, TILE):
+            centres = self.centres[start : min(start + TILE, self.chosen)]
+            product = self.product[: len(rows) * len(centres)].view(len(rows), len(centres))
+            torch.minimum(best, torch.mm(points, centres.T, out=product).amin(1), out=best)
+        return (best + self.norm[index]).numpy()
+
+    def _augmented(self, index: torch.Tensor) -> torch.Tensor:
+        """Return the columns [x, 1], whose product with [-2c, |c|^2] is the distance less |x|^2."""
+        return torch.cat([self.rows[index], torch.ones(len(index), 1)], 1)
+
+    def _choose_among(self, candidates: np.ndarray, floor: float) -> None:
+        """Choose greedily among `candidates` while the farthest of them beats every row outside."""
+        index = torch.from_numpy(candidates)
+        columns = torch.cat([-2 * self.rows[index], self.norm[index, None]], 1)
+        between = (self._augmented(index) @ columns.T + self.norm[index, None]).numpy()
+        bound, before = self.bound[candidates], self.chosen
+        best = int(bound.argmax())
+        while bound[best] > floor and self.chosen < self.limit:
+            self._choose(candidates[best], float(bound[best]))
+            np.minimum(bound, between[best], out=bound)
+            bound[best] = -1
+            best = int(bound.argmax())
+        self._remember(before)
+        self.bound[candidates] = bound
+        self.seen[candidates] = self.chosen
+
+    def _choose(self, row: int, distance: float) -> None:
+        self.order[self.chosen], self.distance[self.chosen] = row, distance
+        self.chosen += 1
+
+    def _remember(self, since: int) -> None:
+        """Store the columns [-2c, |c|^2] of the choices from number `since` on."""
+        index = torch.from_numpy(self.order[since : self.chosen])
+        self.centres[since : self.chosen, :-1] = -2 * self.rows[index]
+        self.centres[since : self.chosen, -1] = self.norm[index]

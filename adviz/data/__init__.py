@@ -1,0 +1,39 @@
+"""Images, labels and masks: the built-in data set, MVTec-style folders, and the nouns `Split` and `Category`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from adviz.data.folders import available, folder, mvtec
+from adviz.data.geometry import Geometry
+from adviz.data.split import Category, Sample, Split
+
+__all__ = ["Category", "Geometry", "Sample", "Split", "available", "demo", "folder", "mvtec"]
+
+
+def demo(
+    category: str,
+    *,
+    seed: int = 0,
+    n_train: int | None = None,
+    root: str | Path | None = None,
+    geometry: Geometry | None = None,
+) -> Category:
+    """Return a category of the built-in data set, drawing it on first use.
+
+    Parameters
+    ----------
+    category: "brick", "hex_nut", "transistor", "capsule", "mesh" or "bottle".
+    seed: another seed draws other images of the same kind.
+    n_train: number of training images; None = the category's own (60 to 80).
+    root: where to keep the images; None = ``$ADVIZ_CACHE`` or the user's cache folder.
+    geometry: see `folder`.
+
+    Raises
+    ------
+    ValueError: no such category, or `n_train` below 1.
+    OSError: the cache folder cannot be written.
+    """
+    from adviz.data.demo import ensure
+
+    return folder(ensure(category, seed=seed, n_train=n_train, root=root), geometry=geometry)

@@ -1,0 +1,85 @@
+"""How an image becomes the square that a backbone sees, and a mask with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+    "area": Image.Resampling.BOX,
+}
+MASK_RULES = (">0.5", ">0", "==1", "nearest")
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Resize, then crop the centre; the defaults are the protocol of SPADE, PaDiM and PatchCore on MVTec AD.
+
+    Reverse distillation's is ``Geometry(size=256, crop=False)``.
+
+    Attributes
+    ----------
+    size: side of the square result, pixels.
+    resize: side to resize to before the crop, pixels; None = ``round(size * 256 / 224)`` (256 for 224, 320 for 280,
+        366 for 320), or `size` without a crop.
+    crop: cut the centre `size` x `size` out of the resized image; without it the whole image is resized to `size`.
+    interpolation: "bilinear" (PatchCore, RD), "lanczos" (the public SPADE and PaDiM ports), "bicubic", "nearest" or
+        "area"; all but "nearest" are anti-aliased (Pillow).
+    aspect: "square" resizes to a square (the papers' words), "shorter" resizes the shorter side and keeps the ratio
+        (the public codes); the same for square images.
+    mask_rule: when a resized mask pixel counts as defect: ">0.5" of it is covered (RD; the default), ">0", "==1" (what
+        official PatchCore's integer cast amounts to: it erodes thin defects), or "nearest" (no interpolation).
+    """
+
+    size: int = 224
+    resize: int | None = None
+    crop: bool = True
+    interpolation: str = "bilinear"
+    aspect: Literal["square", "shorter"] = "square"
+    mask_rule: str = ">0.5"
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise ValueError(f"size must be at least 1 pixel, got {self.size}")
+        if self.interpolation not in FILTERS:
+            raise ValueError(f"interpolation must be one of {', '.join(FILTERS)}, got {self.interpolation!r}")
+        if self.aspect not in ("square", "shorter"):
+            raise ValueError(f'aspect must be "square" or "shorter", got {self.aspect!r}')
+        if self.mask_rule not in MASK_RULES:
+            raise ValueError(f"mask_rule must be one of {', '.join(MASK_RULES)}, got {self.mask_rule!r}")
+        if self.resized < self.size or (not self.crop and self.resized != self.size):
+            what = "at least" if self.crop else "without a crop exactly"
+            raise ValueError(f"resize must be {what} size={self.size}, got resize={self.resize}")
+        if not self.crop and self.aspect == "shorter":
+            raise ValueError('aspect="shorter" needs crop=True, or images of other shapes would not become square')
+
+    @property
+    def resized(self) -> int:
+        """Side before the crop, pixels."""
+        return self.resize if self.resize is not None else round(self.size * 256 / 224) if self.crop else self.size
+
+    def image(self, image: Image.Image) -> np.ndarray:
+        """Return the (size, size, 3) uint8 array that a backbone sees."""
+        return np.asarray(self._fit(image, FILTERS[self.interpolation]))
+
+    def mask(self, mask: Image.Image) -> np.ndarray:
+        """Return the (size, size) bool array for an "L" mask of 0 and 255: True = defect."""
+        rule = Image.Resampling.NEAREST if self.mask_rule == "nearest" else Image.Resampling.BILINEAR
+        values = np.asarray(self._fit(mask, rule))
+        return values == 255 if self.mask_rule == "==1" else values > 0 if self.mask_rule == ">0" else values > 127
+
+    def _fit(self, image: Image.Image, rule: Image.Resampling) -> Image.Image:
+        width = height = self.resized
+        if self.aspect == "shorter":
+            short = min(image.size)
+            width, height = (round(side * self.resized / short) for side in image.size)
+        image = image.resize((width, height), rule)
+        left, top = round((width - self.size) / 2), round((height - self.size) / 2)
+        return image.crop((left, top, left + self.size, top + self.size))

@@ -1,0 +1,63 @@
+"""Files to 8-bit RGB arrays and masks, by one documented rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+
+
+def open_image(path: str | Path) -> Image.Image:
+    """Read an image file as 8-bit RGB.
+
+    Grey values are repeated in the three channels, palettes are looked up, an alpha channel is dropped, 16-bit values
+    are divided by 257 (65535 becomes 255, whatever the image's own range is, so that brightness stays comparable
+    between images), and the camera's orientation tag is obeyed.
+
+    Raises
+    ------
+    FileNotFoundError: there is no such file.
+    ValueError: the file is no image that Pillow can read, is truncated, or holds more than 16 bits a channel.
+    """
+    image = ImageOps.exif_transpose(_load(path))
+    if image.mode.startswith("I"):
+        image = Image.fromarray(_to_8_bits(np.asarray(image), path))
+    if image.mode == "F":
+        raise ValueError(
+            f"expected an image of 8 or 16 bits a channel, got floating point values in {path}: convert it"
+        )
+    return image.convert("RGB")
+
+
+def open_mask(path: str | Path) -> Image.Image:
+    """Read a ground-truth file as an "L" image of 0 (normal) and 255 (defect).
+
+    A pixel is a defect from value 128 on (so JPEG or anti-aliased masks work); in files whose largest value is below
+    128 (label numbers 0, 1, 2, ...) every value above 0 is one.
+    """
+    image = _load(path)
+    values = np.asarray(image if image.mode in ("L", "P", "I") or image.mode.startswith("I;") else image.convert("L"))
+    least = 128 if values.max() >= 128 else 1
+    return Image.fromarray(np.where(values >= least, 255, 0).astype(np.uint8))
+
+
+def _load(path: str | Path) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return image.copy() if not image.getexif() else image
+    except FileNotFoundError:
+        raise FileNotFoundError(f"expected an image file, found nothing at {path}") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(
+            f"expected a readable image, got {path} ({error}): replace the file, or remove it from the data set"
+        ) from error
+
+
+def _to_8_bits(values: np.ndarray, path: str | Path) -> np.ndarray:
+    if values.size and (values.min() < 0 or values.max() > 65535):
+        raise ValueError(f"expected at most 16 bits a channel, got values up to {values.max()} in {path}: convert it")
+    return np.round(values / 257).astype(np.uint8)

@@ -1,0 +1,185 @@
+"""Images with what is known about them: the nouns `Sample`, `Split` and `Category`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from adviz.data.geometry import Geometry
+from adviz.data.images import open_image, open_mask
+
+GOOD, ANOMALOUS, UNLABELLED = 0, 1, -1
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One image as the detectors see it.
+
+    Attributes
+    ----------
+    image: (H, W, 3) uint8, RGB.
+    mask: (H, W) bool, True = defect; all False for a good image; None where no ground truth exists.
+    label: 0 good, 1 anomalous, None unlabelled.
+    defect: the name of the folder the image lay in ("good", "scratch", ...).
+    path: the file.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray | None
+    label: int | None
+    defect: str
+    path: Path
+
+
+class Split:
+    """The images of one side of a data set (training or test), read from disk when asked for.
+
+    Parameters
+    ----------
+    paths: N image files.
+    labels: N integers: 0 good, 1 anomalous, -1 unlabelled.
+    masks: N ground-truth files, None where there is none (a good image needs none).
+    defects: N folder or defect names.
+    geometry: how images and masks are resized and cropped; None = ``Geometry()``.
+    name: the category's name, for tables and titles.
+    root: folder that `ids` are relative to; None = the file's own folder.
+
+    Raises
+    ------
+    ValueError: the four sequences differ in length, or a label is not -1, 0 or 1.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str | Path],
+        labels: Sequence[int] | np.ndarray,
+        masks: Sequence[str | Path | None],
+        defects: Sequence[str],
+        *,
+        geometry: Geometry | None = None,
+        name: str = "",
+        root: str | Path | None = None,
+    ) -> None:
+        lengths = {"paths": len(paths), "labels": len(labels), "masks": len(masks), "defects": len(defects)}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(f"paths, labels, masks and defects must have one length, got {lengths}")
+        if not set(np.unique(labels)) <= {GOOD, ANOMALOUS, UNLABELLED}:
+            raise ValueError(f"labels must be 0 (good), 1 (anomalous) or -1 (unlabelled), got {np.unique(labels)}")
+        self.paths = [Path(path) for path in paths]
+        self.labels = np.asarray(labels, dtype=np.int8)
+        self.masks = [None if mask is None else Path(mask) for mask in masks]
+        self.defects = list(defects)
+        self.geometry = geometry or Geometry()
+        self.name = name
+        self.root = None if root is None else Path(root)
+
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Sample:
+        label = int(self.labels[index])
+        known = None if label == UNLABELLED else label
+        return Sample(self.image(index), self.mask(index), known, self.defects[index], self.paths[index])
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[index] for index in range(len(self)))
+
+    def image(self, index: int) -> np.ndarray:
+        """Return image `index`, (H, W, 3) uint8."""
+        return self.geometry.image(open_image(self.paths[index]))
+
+    def mask(self, index: int) -> np.ndarray | None:
+        """Return the mask of image `index`, (H, W) bool, or None where no ground truth exists."""
+        if self.labels[index] == GOOD:
+            return np.zeros(self.image_size, dtype=bool)
+        path = self.masks[index]
+        return None if path is None else self.geometry.mask(self._checked_mask(index, path))
+
+    def _checked_mask(self, index: int, path: Path) -> Image.Image:
+        mask, size = open_mask(path), open_image(self.paths[index]).size
+        if mask.size != size:
+            raise ValueError(
+                f"expected a mask of the image's size {size[0]}x{size[1]}, got {mask.size[0]}x{mask.size[1]} in {path} "
+                f"for {self.paths[index]}: replace the mask"
+            )
+        return mask
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(H, W) of images, masks and maps after resize and crop, pixels."""
+        return self.geometry.size, self.geometry.size
+
+    @property
+    def ids(self) -> list[str]:
+        """N names that say which file an index is: paths relative to `root`, with forward slashes."""
+        return [(path if self.root is None else path.relative_to(self.root)).as_posix() for path in self.paths]
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether any anomalous image has a ground-truth mask."""
+        return any(mask is not None for mask in self.masks)
+
+    def masks_array(self) -> np.ndarray:
+        """Return all masks as (N, H, W) bool; a good or unlabelled image's is all False.
+
+        Raises
+        ------
+        ValueError: an anomalous image has no mask; the file is named.
+        """
+        bare = [p for p, label, m in zip(self.paths, self.labels, self.masks, strict=True) if label == 1 and m is None]
+        if bare:
+            raise ValueError(
+                f"expected a mask for every anomalous image, got none for {len(bare)} of them, first {bare[0]}: "
+                "add it under ground_truth/, or use image metrics only"
+            )
+        empty = np.zeros(self.image_size, dtype=bool)
+        masks = (empty if label != 1 else self.mask(index) for index, label in enumerate(self.labels))
+        return np.stack([mask for mask in masks if mask is not None]) if len(self) else np.zeros((0, *self.image_size))
+
+    def subset(self, indices: Sequence[int] | np.ndarray) -> Split:
+        """Return the images at `indices`, in that order, with everything else kept."""
+        chosen = [int(index) for index in np.asarray(indices, dtype=int)]
+        return Split(
+            [self.paths[i] for i in chosen],
+            self.labels[chosen],
+            [self.masks[i] for i in chosen],
+            [self.defects[i] for i in chosen],
+            geometry=self.geometry,
+            name=self.name,
+            root=self.root,
+        )
+
+    def with_geometry(self, geometry: Geometry) -> Split:
+        """Return the same images, resized and cropped in another way."""
+        return Split(
+            self.paths, self.labels, self.masks, self.defects, geometry=geometry, name=self.name, root=self.root
+        )
+
+    def __repr__(self) -> str:
+        kinds = {defect: self.defects.count(defect) for defect in sorted(set(self.defects))}
+        counts = ", ".join(f"{count} {defect}" for defect, count in kinds.items())
+        return f"Split({len(self)} images of {self.image_size[0]}x{self.image_size[1]}: {counts})"
+
+
+@dataclass(frozen=True, eq=False)
+class Category:
+    """One kind of product or texture: normal images to learn from and images to judge."""
+
+    name: str
+    train: Split
+    test: Split
+
+    def with_geometry(self, geometry: Geometry) -> Category:
+        """Return the same category, resized and cropped in another way."""
+        return dataclasses.replace(
+            self, train=self.train.with_geometry(geometry), test=self.test.with_geometry(geometry)
+        )
+
+    def __repr__(self) -> str:
+        return f"Category({self.name!r}, train={self.train!r}, test={self.test!r})"

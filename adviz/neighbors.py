@@ -1,0 +1,87 @@
+"""Exact nearest neighbours: one unit (squared Euclidean), one tie rule (the lowest row wins)."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+import torch
+
+SPARE = 8  # candidates beyond k, so that rounding in the search cannot displace a true neighbour
+BLOCK = 2**26  # bytes of one block of the distance matrix, or of gathered rows
+
+
+def nearest(query: np.ndarray, bank: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Find the k rows of `bank` closest to every row of `query`.
+
+    Parameters
+    ----------
+    query: (Q, C) float32, one feature vector per row.
+    bank: (M, C) float32, same C.
+    k: how many to return, 1 <= k <= M.
+
+    Returns
+    -------
+    distance: (Q, k) float32, squared Euclidean in squared feature units, ascending along k.
+    index: (Q, k) int64, rows of `bank`; ties go to the lower row.
+
+    Raises
+    ------
+    ValueError: k outside 1..M, or C differs.
+
+    Notes
+    -----
+    Candidates come from faiss where it is installed, else from torch; both expand the square, so k + 8 candidates are
+    re-scored by direct subtraction and sorted by (distance, row). A row is therefore at distance 0 from itself, and
+    both searches agree unless more than 8 rows lie within float32 rounding of the k-th.
+    """
+    query, bank = (np.ascontiguousarray(rows, dtype=np.float32) for rows in (query, bank))
+    if query.ndim != 2 or bank.ndim != 2 or query.shape[1] != bank.shape[1]:
+        raise ValueError(f"query and bank must be (Q, C) and (M, C) with one C, got {query.shape} and {bank.shape}")
+    if not 1 <= k <= len(bank):
+        raise ValueError(f"k must be between 1 and the {len(bank)} rows of the bank, got k={k}")
+    candidates = min(k + SPARE, len(bank))
+    search = _search_faiss if has_faiss() else _search_torch
+    rows = max(1, BLOCK // (4 * candidates * bank.shape[1]))
+    parts = [
+        _rescore(part, bank, search(part, bank, candidates), k)
+        for part in np.split(query, range(rows, len(query), rows))
+    ]
+    distance, index = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+    return distance, index
+
+
+def has_faiss() -> bool:
+    """Return whether faiss is installed (the extras `cpu` and `gpu`); without it torch searches, to the same result."""
+    return importlib.util.find_spec("faiss") is not None
+
+
+def _search_faiss(query: np.ndarray, bank: np.ndarray, k: int) -> np.ndarray:
+    import faiss
+
+    return np.asarray(faiss.knn(query, bank, k)[1])
+
+
+def _search_torch(query: np.ndarray, bank: np.ndarray, k: int) -> np.ndarray:
+    """Keep a running best k over blocks of the bank, whose distance matrix is bounded by `BLOCK` bytes."""
+    questions, rows = torch.from_numpy(query), torch.from_numpy(bank)
+    best = torch.empty(len(query), 0)
+    index = torch.empty(len(query), 0, dtype=torch.long)
+    step = max(k, BLOCK // (4 * max(len(query), 1)))
+    for start in range(0, len(bank), step):
+        part = rows[start : start + step]
+        distance = torch.addmm(part.square().sum(1), questions, part.T, alpha=-2)
+        near = distance.topk(min(k, len(part)), dim=1, largest=False)
+        best, index = torch.cat([best, near.values], 1), torch.cat([index, near.indices + start], 1)
+        order = best.topk(min(k, best.shape[1]), dim=1, largest=False).indices
+        best, index = best.gather(1, order), index.gather(1, order)
+    return np.asarray(index.numpy())
+
+
+def _rescore(query: np.ndarray, bank: np.ndarray, index: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    index = np.sort(index, axis=1)  # by row first: the stable sort below then breaks ties towards the lower row
+    difference = bank[index]
+    difference -= query[:, None]
+    distance = np.einsum("qkc,qkc->qk", difference, difference)
+    order = np.argsort(distance, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(distance, order, 1), np.take_along_axis(index, order, 1)

