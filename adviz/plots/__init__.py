@@ -1,7 +1,8 @@
-"""Arrays in, figures out: matplotlib for pictures, plotly for charts; nothing is shown and nothing global is touched."""
+"""Arrays in, figures out: matplotlib for pictures, plotly for charts; nothing is shown, no global state."""
 
 from adviz.plots.colours import overlay, shared_limits
 from adviz.plots.curves import precision_recall_figure, pro_figure, roc_figure
+from adviz.plots.curves_static import curves_static
 from adviz.plots.retrieval import neighbor_strip, patch_strip
 from adviz.plots.rows import anomaly_row, anomaly_rows
 from adviz.plots.scores import score_histogram, score_histogram_static, score_strip
@@ -13,6 +14,7 @@ __all__ = [
     "anomaly_row",
     "anomaly_rows",
     "contact_sheet",
+    "curves_static",
     "neighbor_strip",
     "overlay",
     "patch_strip",

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 
 import numpy as np
 import plotly.graph_objects as go
 
+from adviz.metrics import Curve
 from adviz.plots import style
 
-MOST_POINTS = 800  # per curve in a chart; a pixel-level curve has one per distinct score
+MOST_POINTS = 400  # per curve in a chart; a pixel-level curve has one per distinct score
 
 
-class CurveLike(Protocol):
-    """A curve of `adviz.metrics`, or any object with these three arrays (P,) of one length, in drawing order."""
-
-    @property
-    def x(self) -> np.ndarray: ...  # noqa: D102
-    @property
-    def y(self) -> np.ndarray: ...  # noqa: D102
-    @property
-    def threshold(self) -> np.ndarray: ...  # noqa: D102
-
-
-Curves = Mapping[str, CurveLike]
+Curves = Mapping[str, Curve]
 Areas = Mapping[str, float] | None
 
 
@@ -39,11 +28,12 @@ def roc_figure(curves: Curves, *, areas: Areas = None, title: str = "") -> go.Fi
 
     Returns
     -------
-    plotly.graph_objects.Figure; one line trace per curve, thinned to at most 800 points (see `thin`).
+    plotly.graph_objects.Figure; one line trace per curve, thinned to at most 400 points (`Curve.thinned`). A curve
+    that is undefined (NaN) has no line and the legend says so.
 
     Raises
     ------
-    ValueError: no curve, or arrays that are not (P,) of one length, or NaN.
+    ValueError: no curve.
     """
     figure = _figure(curves, areas, title, "false positive rate", "true positive rate", "AUROC")
     figure.add_shape(
@@ -115,28 +105,6 @@ def pro_figure(curves: Curves, *, limit: float = 0.3, areas: Areas = None, title
     return figure
 
 
-def thin(curve: CurveLike, most: int = MOST_POINTS) -> np.ndarray:
-    """Choose points of a long curve so that a chart stays small.
-
-    Parameters
-    ----------
-    curve: P points.
-    most: how many points to keep, >= 2.
-
-    Returns
-    -------
-    (at most `most`,) int, ascending, first and last point included: all points where P <= most, else points evenly
-    spaced along the curve's length abs(dx) + abs(dy). A monotone curve in the unit square has length 2 at most, so that
-    no dropped point lies further than 2 / (most - 1) from a kept one, unless the curve jumps there.
-    """
-    if len(curve.x) <= most:
-        return np.arange(len(curve.x))
-    steps = np.abs(np.diff(curve.x)) + np.abs(np.diff(curve.y))
-    along = np.concatenate([[0.0], np.cumsum(steps, dtype=np.float64)])
-    kept = np.searchsorted(along, np.linspace(0, along[-1], most - 1))
-    return np.unique(np.concatenate([kept, [len(along) - 1]]))
-
-
 def check_limit(limit: float) -> None:
     """Raise unless the PRO limit lies in (0, 1]."""
     if not 0 < limit <= 1:
@@ -144,22 +112,21 @@ def check_limit(limit: float) -> None:
 
 
 def check_curves(curves: Curves) -> None:
-    """Raise unless there is a curve and all have x, y and threshold (P,) of one length, P >= 2, without NaN."""
+    """Raise unless there is something to draw."""
     if not curves:
         raise ValueError("curves must hold at least one name -> Curve, got none")
-    for name, curve in curves.items():
-        shapes = [np.shape(values) for values in (curve.x, curve.y, curve.threshold)]
-        if len(set(shapes)) != 1 or len(shapes[0]) != 1 or shapes[0][0] < 2:
-            raise ValueError(f"x, y and threshold of curve {name!r} must share one shape (P,), P >= 2, got {shapes}")
-        if not (np.isfinite(curve.x).all() and np.isfinite(curve.y).all()):
-            raise ValueError(
-                f"x and y of curve {name!r} must be finite, got NaN or infinity; leave it out of the chart"
-            )
 
 
-def legend_name(name: str, areas: Areas, measure: str) -> str:
+def is_defined(curve: Curve) -> bool:
+    """Return whether both axes are known; metrics give NaN where a class is missing."""
+    return bool(np.isfinite(curve.x).all() and np.isfinite(curve.y).all())
+
+
+def legend_name(name: str, curve: Curve, areas: Areas, measure: str) -> str:
     """Return the legend's text: the name, and its area where it is known."""
     area = (areas or {}).get(name)
+    if not is_defined(curve):
+        return f"{name} · undefined"
     return name if area is None else f"{name} · {measure} {area:.3f}"
 
 
@@ -167,15 +134,15 @@ def _figure(curves: Curves, areas: Areas, title: str, x: str, y: str, measure: s
     check_curves(curves)
     figure = style.chart(title, x, y, height=480)
     for number, (name, curve) in enumerate(curves.items()):
-        kept = thin(curve)
+        drawn = curve.thinned(MOST_POINTS) if is_defined(curve) else Curve(*np.empty((3, 0)))
         figure.add_scatter(
-            x=curve.x[kept], y=curve.y[kept], mode="lines", name=legend_name(name, areas, measure),
+            x=drawn.x, y=drawn.y, mode="lines", name=legend_name(name, curve, areas, measure),
             line={"color": style.PALETTE[number % len(style.PALETTE)], "dash": style.DASHES[number % len(style.DASHES)],
                   "width": 3, "shape": "vh" if measure == "AP" else "linear"},
-            text=[style.number(value) for value in curve.threshold[kept]],
+            text=[style.number(value) for value in drawn.threshold],
             hovertemplate=f"{name}<br>{x} %{{x:.4f}}<br>{y} %{{y:.4f}}<br>threshold %{{text}}<extra></extra>",
         )  # fmt: skip
-    figure.update_layout(legend={"x": 1.02, "y": 1, "xanchor": "left", "yanchor": "top"}, showlegend=True)
+    figure.update_layout(showlegend=True)
     figure.update_xaxes(range=[-0.01, 1.01], constrain="domain")
     figure.update_yaxes(range=[-0.01, 1.03])
     return figure

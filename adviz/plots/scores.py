@@ -16,6 +16,7 @@ GROUPS = (
     ("anomalous", 1, style.ANOMALOUS, "/", "///"),
     ("unlabelled", -1, style.UNLABELLED, ".", "..."),
 )
+KIND_COLOURS = {"good": style.GOOD, "unlabelled": style.UNLABELLED}  # every other defect type is anomalous
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "hexagon", "triangle-down", "x")
 
 
@@ -57,11 +58,11 @@ def score_histogram(
         figure.add_bar(
             x=centres, y=np.histogram(chosen, edges)[0], width=widths, name=f"{name} ({len(chosen)})", opacity=0.75,
             marker={"color": colour, "line": {"color": colour, "width": 1.5},
-                    "pattern": {"shape": hatch, "fgcolor": style.PAPER, "fgopacity": 0.9, "size": 7, "solidity": 0.25}},
+                    "pattern": {"shape": hatch, "bgcolor": colour, "fgcolor": style.PAPER, "size": 8, "solidity": 0.2}},
             customdata=np.stack([edges[:-1], edges[1:]], 1),
             hovertemplate=f"%{{y}} {name}<br>score %{{customdata[0]:.4g}} to %{{customdata[1]:.4g}}<extra></extra>",
         )  # fmt: skip
-    figure.update_layout(barmode="overlay", bargap=0, legend={"x": 1, "y": 1, "xanchor": "right", "yanchor": "top"})
+    figure.update_layout(barmode="overlay", bargap=0, showlegend=True)
     if threshold is not None:
         _threshold_line(figure, threshold)
     return figure
@@ -83,14 +84,14 @@ def score_histogram_static(
         chosen = scores[labels == label]
         if len(chosen):
             axes.hist(
-                chosen, edges.tolist(), label=f"{name} ({len(chosen)})", facecolor=colour, edgecolor=style.PAPER, alpha=0.75,
-                hatch=hatch, linewidth=0.5,
+                chosen, edges.tolist(), label=f"{name} ({len(chosen)})", facecolor=colour, edgecolor=style.PAPER,
+                alpha=0.75, hatch=hatch, linewidth=0.5,
             )  # fmt: skip
             axes.hist(chosen, edges.tolist(), histtype="step", edgecolor=colour, linewidth=1.5)
     if threshold is not None:
         name = f"threshold {style.number(threshold)}"
         axes.axvline(threshold, color=style.INK, linestyle="dashed", linewidth=1.8, label=name)
-    axes.legend(fontsize=style.SMALL_SIZE, loc="upper right", framealpha=0.85, edgecolor=style.GRID)
+    axes.legend(fontsize=style.SMALL_SIZE, loc="upper left", bbox_to_anchor=(1.01, 1), edgecolor=style.GRID)
     return figure
 
 
@@ -108,7 +109,7 @@ def score_strip(
     Parameters
     ----------
     scores: (N,) float, higher = more anomalous.
-    defects: N defect types; "good" comes first and is blue, the others follow in alphabetical order.
+    defects: N defect types; "good" comes first, then the others in alphabetical order, "unlabelled" last.
     names: N texts for the hover, such as file names; empty for the image's number.
     threshold: score, drawn as a line with its value; None for no line.
     title: text over the chart.
@@ -128,14 +129,14 @@ def score_strip(
     if names:
         check_length(names, len(scores), "names", "scores")
     _check_threshold(threshold)
-    kinds = sorted(set(defects), key=lambda kind: (kind != "good", kind))
+    kinds = sorted(set(defects), key=lambda kind: (kind != "good", kind == "unlabelled", kind))
     figure = style.chart(title, quantity, "", height=170 + 60 * len(kinds))
     for line, kind in enumerate(kinds):
         index = np.flatnonzero(np.array([defect == kind for defect in defects])).tolist()
         figure.add_scatter(
             x=scores[index], y=-line + _spread(len(index)), mode="markers", name=kind, customdata=index,
             text=[names[i] if names else f"image {i}" for i in index],
-            marker={"color": style.GOOD if kind == "good" else style.ANOMALOUS, "size": 10, "opacity": 0.75,
+            marker={"color": KIND_COLOURS.get(kind, style.ANOMALOUS), "size": 10, "opacity": 0.75,
                     "symbol": SYMBOLS[line % len(SYMBOLS)], "line": {"color": style.PAPER, "width": 1}},
             hovertemplate=f"%{{text}}<br>{kind}<br>score %{{x:.4g}}<extra></extra>",
         )  # fmt: skip

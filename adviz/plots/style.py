@@ -199,7 +199,7 @@ def chart(title: str, x: str, y: str, *, height: int = 420) -> go.Figure:
         title={"text": title, "x": 0, "xref": "paper", "xanchor": "left", "font_size": 18},
         margin={"l": 70, "r": 30, "t": 60 if title else 30, "b": 60}, hoverlabel={"font_size": 14},
         xaxis={**axis, "title_text": x}, yaxis={**axis, "title_text": y},
-        legend={"bgcolor": "rgba(255,255,255,0.85)", "bordercolor": GRID, "borderwidth": 1, "font_size": 14},
+        legend={"bordercolor": GRID, "borderwidth": 1, "font_size": 14, "x": 1.02, "xanchor": "left", "y": 1},
     )  # fmt: skip
     return go.Figure(layout=layout)
 
@@ -213,10 +213,10 @@ def static_chart(title: str, x: str, y: str, *, label: str, height: float = 3.6)
     label: by which the axes can be found again.
     height: inches.
     """
-    width, left, below, over = 8.0, 0.8, 0.7, 0.2 + title_room(title)
+    width, left, below, over, right = 9.6, 0.8, 0.7, 0.15 + title_room(title), 2.1  # inches; the legend is at the right
     figure = StaticFigure(width, height + title_room(title))
     across, down = figure.get_size_inches()
-    box = (left / across, below / down, 1 - (left + 0.2) / across, 1 - (below + over) / down)
+    box = (left / across, below / down, 1 - (left + right) / across, 1 - (below + over) / down)
     axes = figure.add_axes(box, label=label)
     write_title(figure, Page(1, 1, 1, [], left=left), title)
     plain_axes(axes, x, y)

@@ -1,0 +1,89 @@
+"""ROC | precision-recall | PRO side by side with matplotlib, for places that show no interactive chart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from adviz.metrics import Curve
+from adviz.plots import style
+from adviz.plots.curves import Areas, Curves, check_curves, check_limit, is_defined, legend_name
+
+# panel -> title, x axis, y axis, name of the area
+PANELS = {
+    "roc": ("ROC", "false positive rate", "true positive rate", "AUROC"),
+    "precision_recall": ("precision-recall", "recall", "precision", "AP"),
+    "pro": ("per-region overlap", "false positive rate of the pixels", "mean overlap per region", "PRO"),
+}
+SIDE, LEFT, GAP = 2.95, 0.8, 0.95  # inches: a panel's side, the first panel's margin, between two panels
+LEGEND_LINE = 0.26  # inches
+MOST_POINTS = 2000  # per curve; more than there are pixels along it
+
+
+def curves_static(
+    curves: Mapping[str, Curves],
+    *,
+    areas: Mapping[str, Areas] | None = None,
+    limit: float = 0.3,
+    title: str = "",
+) -> style.StaticFigure:
+    """Draw up to three kinds of curves side by side, each with its legend below.
+
+    Parameters
+    ----------
+    curves: "roc", "precision_recall" or "pro" -> (name -> Curve), as in the interactive figures; the panels come in
+        this order whatever the mapping's.
+    areas: the same keys -> (name -> area), printed in the legends.
+    limit: false positive rate up to which the PRO area counts (shaded), 0 < limit <= 1.
+    title: text over the figure.
+
+    Returns
+    -------
+    StaticFigure; its axes are labelled with the panels' keys. Long curves are thinned to 2000 points.
+
+    Raises
+    ------
+    ValueError: another key, no curve, a limit outside (0, 1].
+    """
+    unknown = set(curves) - set(PANELS)
+    if unknown or not curves:
+        raise ValueError(f"curves must map some of {tuple(PANELS)} to named curves, got {tuple(curves)}")
+    check_limit(limit)
+    for named in curves.values():
+        check_curves(named)
+    keys = [key for key in PANELS if key in curves]
+    lines = max(len(named) for named in curves.values()) + ("pro" in curves)
+    over, below = 0.45 + style.title_room(title), 0.85 + LEGEND_LINE * lines
+    across, down = LEFT + len(keys) * SIDE + (len(keys) - 1) * GAP + 0.25, over + SIDE + below
+    figure = style.StaticFigure(across, down)
+    style.write_title(figure, style.Page(1, 1, 1, [], left=0.2), title)
+    for column, key in enumerate(keys):
+        box = (LEFT + column * (SIDE + GAP)) / across, below / down, SIDE / across, SIDE / down
+        axes = figure.add_axes(box, label=key)
+        _draw(axes, key, curves[key], (areas or {}).get(key), limit)
+    return figure
+
+
+def _draw(axes: Axes, key: str, curves: Curves, areas: Areas, limit: float) -> None:
+    name, x, y, measure = PANELS[key]
+    style.plain_axes(axes, x, y)
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.03), aspect=1.02 / 1.04)
+    axes.set_title(name, fontsize=style.LABEL_SIZE, color=style.INK, loc="left", fontweight="bold")
+    if key == "roc":
+        axes.plot([0, 1], [0, 1], color="#999999", linestyle=":", linewidth=1.2, label="_chance")
+    for number, (label, curve) in enumerate(curves.items()):
+        shown = curve.thinned(MOST_POINTS) if is_defined(curve) else Curve(*np.empty((3, 0)))
+        axes.plot(
+            shown.x, shown.y, label=legend_name(label, curve, areas, measure), linewidth=2.2,
+            color=style.PALETTE[number % len(style.PALETTE)],
+            linestyle=style.LINE_STYLES[number % len(style.LINE_STYLES)],
+            drawstyle="steps" if key == "precision_recall" else "default",
+        )  # fmt: skip
+    if key == "pro":
+        axes.axvspan(0, limit, color=style.SKY, alpha=0.2, linewidth=0, label=f"area up to {style.number(limit)}")
+    axes.legend(
+        loc="upper left", bbox_to_anchor=(-0.05, -0.17), frameon=False, fontsize=style.SMALL_SIZE, handlelength=3,
+        labelcolor=style.INK, borderaxespad=0.2,
+    )  # fmt: skip
