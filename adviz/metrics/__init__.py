@@ -3,10 +3,9 @@
 Metrics are NaN, never 0, where they are undefined; `undefined_reason` and `pro_with_reason` say why.
 """
 
-from adviz.metrics.checks import undefined_reason
+from adviz.metrics.checks import PRO_DEFINITIONS, undefined_reason
 from adviz.metrics.components import regions
 from adviz.metrics.curves import Curve, auroc, average_precision, precision_recall_curve, roc_curve
-from adviz.metrics.overlap import DEFINITIONS as PRO_DEFINITIONS
 from adviz.metrics.overlap import auroc_and_pro, pro, pro_curve, pro_with_reason
 from adviz.metrics.pixels import PixelMetrics, pixel_metrics
 from adviz.metrics.thresholds import F1Threshold, errors_at_full_recall, f1_threshold, perfect

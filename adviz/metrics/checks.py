@@ -6,6 +6,8 @@ from typing import Literal
 
 import numpy as np
 
+PRO_DEFINITIONS = ("global", "global-200", "per-image")
+
 
 def checked_scores(scores: np.ndarray) -> np.ndarray:
     """Return finite scores as float32 (from float32 and float16, exactly) or float64 (from everything else)."""
@@ -58,6 +60,13 @@ def checked_maps(scores: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.
             "resize the maps to the masks, and give a single image as array[None]"
         )
     return scores, masks
+
+
+def checked_definition(definition: str) -> str:
+    """Check the name of a definition of PRO."""
+    if definition not in PRO_DEFINITIONS:
+        raise ValueError(f"PRO's definition must be one of {', '.join(map(repr, PRO_DEFINITIONS))}, got {definition!r}")
+    return definition
 
 
 def checked_limit(limit: float) -> float:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from adviz.metrics.checks import checked_limit, checked_maps, undefined_reason
+from adviz.metrics.checks import checked_definition, checked_limit, checked_maps, undefined_reason
 from adviz.metrics.components import regions, weights_of
 from adviz.metrics.counts import Counts, count
 from adviz.metrics.curves import Curve, ratio
 
-DEFINITIONS = ("global", "global-200", "per-image")
 STEPS = 200
 
 
@@ -63,9 +62,7 @@ def pro_with_reason(
     scores: np.ndarray, masks: np.ndarray, definition: str = "global", limit: float = 0.3, connectivity: int = 8
 ) -> tuple[float, str]:
     """Return `pro` and, where it is NaN, the reason in words (otherwise the empty string)."""
-    if definition not in DEFINITIONS:
-        raise ValueError(f"definition must be one of {', '.join(map(repr, DEFINITIONS))}, got {definition!r}")
-    limit = checked_limit(limit)
+    definition, limit = checked_definition(definition), checked_limit(limit)
     scores, masks = checked_maps(scores, masks)
     if definition == "per-image" and masks.any():
         return _mean_over_images(scores, masks, limit, connectivity)

@@ -1,0 +1,285 @@
+"""One row of metrics from a prediction and the split it was made on."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from adviz import metrics
+from adviz.metrics import Curve
+from adviz.metrics.checks import checked_definition, checked_limit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from adviz.prediction import Prediction
+
+PIXEL_METRICS = ("pixel_auroc", "pixel_ap", "pro")
+
+
+class LabelledSplit(Protocol):
+    """What `evaluate` asks of a split; `adviz.data.Split` has it."""
+
+    @property
+    def name(self) -> str:
+        """Category name, may be empty."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(N,) int, 0 = good, 1 = anomalous, -1 = unlabelled."""
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """H, W after resize and crop."""
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether there are pixel masks at all."""
+
+    def __len__(self) -> int: ...
+
+    def masks_array(self) -> np.ndarray:
+        """(N, H, W) bool; raises ValueError naming the file where an anomalous image has no mask."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """The metrics of one prediction; a metric that is undefined is NaN, and `reasons` says why.
+
+    Attributes
+    ----------
+    category, detector: names for tables, may be empty.
+    n_good, n_anomalous, n_unlabelled: images; the unlabelled ones are left out of everything.
+    image_auroc, image_ap: of the image scores, in [0, 1].
+    pixel_auroc, pixel_ap: of all pixels of the labelled images, in [0, 1].
+    pro: mean overlap per region in the definition `pro_definition`, up to a false positive rate of `pro_limit`.
+    threshold_f1: image score with the best F1; an image is flagged when its score is >= this.
+    f1, false_positives, false_negatives: at that threshold; the latter two count images.
+    errors_at_full_recall: good images flagged at the highest threshold that flags every anomalous image.
+    reasons: metric -> why it is NaN.
+    curves: "roc" and "precision_recall" of the images, "pixel_roc", "pixel_precision_recall" and "pro" of the pixels
+        ("pro" is the exact curve whatever the definition); thinned for display, only those that are defined.
+    """
+
+    category: str
+    detector: str
+    n_good: int
+    n_anomalous: int
+    n_unlabelled: int
+    image_auroc: float
+    image_ap: float
+    pixel_auroc: float
+    pixel_ap: float
+    pro: float
+    pro_definition: str
+    pro_limit: float
+    threshold_f1: float
+    f1: float
+    false_positives: float
+    false_negatives: float
+    errors_at_full_recall: float
+    reasons: dict[str, str]
+    curves: dict[str, Curve]
+
+    @property
+    def pro_name(self) -> str:
+        """The definition and, where it is not the usual 0.3, the limit, as in "PRO-global" or "PRO-global@0.05"."""
+        return f"PRO-{self.pro_definition}" + ("" if self.pro_limit == 0.3 else f"@{self.pro_limit:g}")
+
+    def __repr__(self) -> str:
+        shown = {name: text for name, text, _ in self._rows()}
+        metric_lines = (
+            ("image AUROC", "image AP"),
+            ("pixel AUROC", "pixel AP", self.pro_name),
+            ("best F1", "threshold", "false positives", "false negatives"),
+            ("errors at full recall",),
+        )
+        lines = [self._title()]
+        lines += ["  " + "   ".join(f"{name} {shown[name]}" for name in names) for names in metric_lines]
+        missing: dict[str, list[str]] = {}
+        for name, reason in self.reasons.items():
+            missing.setdefault(reason, []).append(name)
+        lines += [f"  undefined: {', '.join(names)} ({reason})" for reason, names in missing.items()]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(name)}</th><td style='text-align:right'>{html.escape(text)}"
+            f"</td><td style='text-align:left'>{html.escape(reason)}</td></tr>"
+            for name, text, reason in self._rows()
+        )
+        return f"<table><caption>{html.escape(self._title())}</caption>{rows}</table>"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row, a column for every attribute but `curves`; `reasons` as text."""
+        import pandas as pd
+
+        row = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("reasons", "curves")}
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in self.reasons.items())
+        return pd.DataFrame([{**row, "reasons": reasons}])
+
+    def _title(self) -> str:
+        left_out = f" ({self.n_unlabelled} unlabelled left out)" if self.n_unlabelled else ""
+        name = ", ".join(filter(None, (self.category, self.detector))) or "result"
+        return f"{name}: {self.n_good} good and {self.n_anomalous} anomalous images{left_out}"
+
+    def _rows(self) -> list[tuple[str, str, str]]:
+        """Return (name to show, rounded value, reason) of every metric."""
+        shown = {
+            "image_auroc": ("image AUROC", ".3f"),
+            "image_ap": ("image AP", ".3f"),
+            "pixel_auroc": ("pixel AUROC", ".3f"),
+            "pixel_ap": ("pixel AP", ".3f"),
+            "pro": (self.pro_name, ".3f"),
+            "f1": ("best F1", ".3f"),
+            "threshold_f1": ("threshold", ".4g"),
+            "false_positives": ("false positives", ".0f"),
+            "false_negatives": ("false negatives", ".0f"),
+            "errors_at_full_recall": ("errors at full recall", ".0f"),
+        }
+        return [
+            (name, format(getattr(self, key), digits), self.reasons.get(key, ""))
+            for key, (name, digits) in shown.items()
+        ]
+
+
+def evaluate(
+    prediction: Prediction,
+    split: LabelledSplit,
+    *,
+    size: int | None = None,
+    pro: str = "global",
+    pro_limit: float = 0.3,
+) -> Result:
+    """Compare a prediction with the labels and masks of the split it was made on.
+
+    Parameters
+    ----------
+    prediction: N scores and, for the pixel metrics, (N, H, W) anomaly maps.
+    split: the N images; those with label -1 are left out. Without masks the pixel metrics are NaN, with a reason.
+    size: pixels; None, or the side of the square to which maps and masks are resized before the pixel metrics, by the
+        mean over the area of a new pixel. A new mask pixel is anomalous when more than half of its area is, so that
+        small regions can vanish.
+    pro: "global", "global-200" or "per-image"; see `adviz.metrics.pro`.
+    pro_limit: highest false positive rate of PRO, in (0, 1].
+
+    Raises
+    ------
+    ValueError: another number of images or another map size than the split's; NaN or infinite scores; a label other
+        than -1, 0 and 1; an anomalous image without a mask when others have one (raised by the split); bad option.
+    """
+    checked_definition(pro)
+    checked_limit(pro_limit)
+    if size is not None and size < 1:
+        raise ValueError(f"size must be None or a positive number of pixels, got {size}")
+    labels = np.asarray(split.labels)
+    _check_match(prediction, split, labels)
+    kept = labels >= 0
+    truth = labels[kept] == 1
+    values, reasons, curves = _image_metrics(np.asarray(prediction.score)[kept], truth)
+    if reason := _no_pixels(prediction, split, truth):
+        found = _Metrics(dict.fromkeys(PIXEL_METRICS, float("nan")), dict.fromkeys(PIXEL_METRICS, reason), {})
+    else:
+        found = _pixel_metrics(*_maps_and_masks(prediction, split, kept, size), pro, pro_limit)
+    return Result(
+        category=split.name,
+        detector=prediction.detector,
+        n_good=int(np.count_nonzero(~truth)),
+        n_anomalous=int(np.count_nonzero(truth)),
+        n_unlabelled=int(np.count_nonzero(~kept)),
+        pro_definition=pro,
+        pro_limit=float(pro_limit),
+        reasons=reasons | found.reasons,
+        curves=curves | found.curves,
+        **values,
+        **found.values,
+    )
+
+
+class _Metrics(NamedTuple):
+    """Some attributes of a `Result`, the reasons of the NaN among them, and curves."""
+
+    values: dict[str, Any]
+    reasons: dict[str, str]
+    curves: dict[str, Curve]
+
+
+def _check_match(prediction: Prediction, split: LabelledSplit, labels: np.ndarray) -> None:
+    if len(prediction) != len(split):
+        raise ValueError(
+            f"prediction and split must describe the same images, got {len(prediction)} and {len(split)}; "
+            "evaluate on the split whose features were predicted"
+        )
+    if not np.isin(labels, (-1, 0, 1)).all():
+        raise ValueError(f"labels must be -1, 0 or 1, got {np.unique(labels)[:5].tolist()}")
+    maps = prediction.anomaly_map
+    if maps is not None and maps.shape[1:] != tuple(split.image_size):
+        raise ValueError(
+            f"the anomaly maps must have the size of the split's images, {tuple(split.image_size)}, got "
+            f"{maps.shape[1:]}; evaluate on the split whose features were predicted, or resize the maps with "
+            "adviz.maps.resize"
+        )
+
+
+def _image_metrics(score: np.ndarray, truth: np.ndarray) -> _Metrics:
+    """Judge the image scores."""
+    best = metrics.f1_threshold(score, truth)
+    values = {
+        "image_auroc": metrics.auroc(score, truth),
+        "image_ap": metrics.average_precision(score, truth),
+        "threshold_f1": best.threshold,
+        "f1": best.f1,
+        "false_positives": best.false_positives,
+        "false_negatives": best.false_negatives,
+        "errors_at_full_recall": metrics.errors_at_full_recall(score, truth),
+    }
+    both = metrics.undefined_reason(truth, "image")
+    anomalous = metrics.undefined_reason(truth, "image", needs="anomalous")
+    reasons = {name: both if name == "image_auroc" else anomalous for name in values}
+    curves = {}
+    if not both:
+        curves["roc"] = metrics.roc_curve(score, truth).thinned()
+    if not anomalous:
+        curves["precision_recall"] = metrics.precision_recall_curve(score, truth).thinned()
+    return _Metrics(values, {name: f"{why} in the test set" for name, why in reasons.items() if why}, curves)
+
+
+def _no_pixels(prediction: Prediction, split: LabelledSplit, truth: np.ndarray) -> str:
+    """Say why there is nothing to compare pixel by pixel; the empty string where there is."""
+    if prediction.anomaly_map is None:
+        return "the detector has no maps"
+    if reason := metrics.undefined_reason(truth, "image", needs="anomalous"):
+        return f"{reason} in the test set"
+    return "" if split.has_masks else "the test set has no masks"
+
+
+def _maps_and_masks(
+    prediction: Prediction, split: LabelledSplit, kept: np.ndarray, size: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the maps and masks of the labelled images, resized by area where asked for."""
+    maps, masks = np.asarray(prediction.anomaly_map), split.masks_array()
+    if not kept.all():
+        maps, masks = maps[kept], masks[kept]
+    if size is None:
+        return maps, masks
+    from adviz.maps import resize
+
+    square = (size, size)
+    small = [resize(mask[None], square, method="area") > 0.5 for mask in masks]  # one by one: a float mask is large
+    return resize(maps, square, method="area"), np.concatenate(small)
+
+
+def _pixel_metrics(maps: np.ndarray, masks: np.ndarray, pro: str, limit: float) -> _Metrics:
+    """Judge the anomaly maps."""
+    found = metrics.pixel_metrics(maps, masks, limit=limit)
+    area, why = found.pro, found.reasons.get("pro", "")
+    if pro != "global":
+        area, why = metrics.pro_with_reason(maps, masks, pro, limit)
+    values = {"pixel_auroc": found.auroc, "pixel_ap": found.average_precision, "pro": area}
+    undefined = (found.reasons.get("auroc"), found.reasons.get("average_precision"), why)
+    reasons = {name: reason for name, reason in zip(values, undefined, strict=True) if reason}
+    curves = {name if name == "pro" else f"pixel_{name}": curve for name, curve in found.curves.items()}
+    return _Metrics(values, reasons, curves)
