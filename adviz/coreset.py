@@ -53,7 +53,7 @@ def project(rows: np.ndarray, dimension: int, seed: int) -> np.ndarray:
     if rows.shape[1] <= dimension:
         return rows
     matrix = np.random.default_rng(seed).normal(size=(rows.shape[1], dimension)) / np.sqrt(dimension)
-    return rows @ matrix.astype(np.float32)
+    return np.asarray(rows @ matrix.astype(np.float32))
 
 
 def random(n_rows: int, count: int, seed: int) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from adviz.data.demo import ensure  # before demo() is defined: importing a submodule binds its name here
 from adviz.data.folders import available, folder, mvtec
 from adviz.data.geometry import Geometry
 from adviz.data.split import Category, Sample, Split
@@ -34,6 +35,4 @@ def demo(
     ValueError: no such category, or `n_train` below 1.
     OSError: the cache folder cannot be written.
     """
-    from adviz.data.demo import ensure
-
     return folder(ensure(category, seed=seed, n_train=n_train, root=root), geometry=geometry)

@@ -1,0 +1,201 @@
+"""PatchCore (arXiv 2106.08265): a memory bank of normal patches, thinned by a greedy coreset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from adviz import coreset as samplers
+from adviz import maps
+from adviz.coreset import CoresetTrace
+from adviz.detectors.base import Detector, compact, usable
+from adviz.detectors.patches import Aggregation, PatchEmbedding
+from adviz.neighbors import nearest
+from adviz.prediction import Neighbors, Prediction
+from adviz.progress import bar
+
+if TYPE_CHECKING:
+    from adviz.features import Features
+
+BATCH = 8  # images embedded and searched at once; bounds memory beside the bank
+
+
+@dataclass(repr=False)
+class PatchCore(Detector):
+    """How far is every patch of an image from the nearest patch in a memory bank of normal ones.
+
+    Attributes
+    ----------
+    layers: strides or names; (8, 16) = layer2 + layer3 in the paper.
+    patch_size: side p of the neighbourhood around a cell, odd (Eq. 1-2).
+    stride: cells between patches.
+    aggregation: "adaptive" (paper and official code), "mean", or None: adaptive when every layer has 512 channels or
+        more (pooling fewer up to 1024 undoes the smoothing); `aggregation_` tells.
+    dimension: length of an adaptively pooled vector.
+    coreset: share of the patches that the bank keeps, 0 < coreset <= 1.
+    sampler: "greedy" (Alg. 1, Eq. 5; starts from the patch farthest from the mean) or "random".
+    projection: dimensions that the greedy search works in; the bank keeps the original vectors.
+    image_score: "reweighted" (Eq. 7) or "max" (official code).
+    reweight_neighbors: b of Eq. 7, the bank row itself included; None = 9, or the whole bank if it is smaller.
+    distance: of patch scores: "euclidean" (paper) or "squared" (official code).
+    neighbors: bank rows reported for every patch (the score needs one); None = 5, or the whole bank if it is smaller.
+    sigma: of the map's smoothing, pixels.
+    seed: of the projection and of random sampling.
+
+    Facts after `fit`: `bank_` (M, D) float32, `bank_image_` and `bank_cell_` (M,) where each row comes from,
+    `trace_` (the `CoresetTrace`), `aggregation_`, `grid_` (rows, columns) of a training image's patches.
+    """
+
+    layers: tuple[int | str, ...] = (8, 16)
+    patch_size: int = 3
+    stride: int = 1
+    aggregation: Aggregation | None = None
+    dimension: int = 1024
+    coreset: float = 0.10
+    sampler: Literal["greedy", "random"] = "greedy"
+    projection: int = 128
+    image_score: Literal["reweighted", "max"] = "reweighted"
+    reweight_neighbors: int | None = None
+    distance: Literal["euclidean", "squared"] = "euclidean"
+    neighbors: int | None = None
+    sigma: float = 4.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.coreset <= 1:
+            raise ValueError(f"coreset must be a share of the patches above 0 and up to 1, got {self.coreset}")
+        if self.patch_size < 1 or self.patch_size % 2 == 0:
+            raise ValueError(f"patch_size must be odd and at least 1, got {self.patch_size}")
+        if self.stride < 1:
+            raise ValueError(f"stride must be at least 1 cell, got {self.stride}")
+        choices = {
+            "aggregation": ("adaptive", "mean", None),
+            "sampler": ("greedy", "random"),
+            "image_score": ("reweighted", "max"),
+            "distance": ("euclidean", "squared"),
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
+        if self.reweight_neighbors is not None and self.reweight_neighbors < 2:
+            raise ValueError(
+                f"reweight_neighbors must be at least 2 (1 makes every score 0), got {self.reweight_neighbors}"
+            )
+
+    def fit(self, features: Features) -> PatchCore:
+        """Build the memory bank from the patches of the training images.
+
+        Raises
+        ------
+        ValueError: a layer these features do not have, NaN features, or more neighbours asked for than bank rows.
+        """
+        chosen = self._fitting(features)
+        automatic: Aggregation = "adaptive" if min(self._channels.values()) >= 512 else "mean"
+        self.aggregation_: Aggregation = self.aggregation or automatic
+        self._embedding = PatchEmbedding(
+            self._channels, self.aggregation_, self.patch_size, self.stride, self.dimension
+        )
+        patches = self._embed_all(chosen)
+        n_images, rows, columns, _ = patches.shape
+        self.grid_ = rows, columns
+        patches = patches.reshape(n_images * rows * columns, -1)
+        image, cell = np.divmod(np.arange(len(patches)), rows * columns)
+        self.trace_ = self._sample(patches, image, cell)
+        order = self.trace_.order
+        self.bank_, self.bank_image_, self.bank_cell_ = patches[order], compact(image[order]), compact(cell[order])
+        self.bank_size_ = len(order)
+        self._k = usable(self.neighbors, 5, len(order), "neighbors")
+        self._b = usable(self.reweight_neighbors, 9, len(order), "reweight_neighbors")
+        return self
+
+    def _embed_all(self, features: Features) -> np.ndarray:
+        """Return (N, rows, columns, D) float32 for all training images."""
+        first = self._embed(features, 0, 1)
+        patches = np.empty((features.n_images, *first.shape[1:]), dtype=np.float32)
+        for start in bar(range(0, features.n_images, BATCH), label="patches"):
+            patches[start : start + BATCH] = self._embed(features, start, start + BATCH)
+        return patches
+
+    def _embed(self, features: Features, start: int, stop: int) -> np.ndarray:
+        return self._embedding({name: array[start:stop] for name, array in features.items()})
+
+    def _sample(self, patches: np.ndarray, image: np.ndarray, cell: np.ndarray) -> CoresetTrace:
+        count = max(1, int(self.coreset * len(patches) + 1e-9))  # the official code's rounding; 1e-9: 0.29 * 100 is 29
+        points = samplers.project(patches, self.projection, self.seed)
+        if self.sampler == "greedy":
+            order, radius = samplers.k_center_greedy(points, count)
+        else:
+            order, radius = samplers.random(len(patches), count, self.seed), np.full(count, np.nan)
+        return CoresetTrace(points, order, radius, compact(image), compact(cell), self.sampler)
+
+    def predict(self, features: Features) -> Prediction:
+        """Score images and their patches; the images may have another size than in training.
+
+        Returns
+        -------
+        A `Prediction` with ``anomaly_map`` (patch distances, bilinear to (H, W), smoothed), ``neighbors["patch"]``
+        (squared distances, nearest first) and ``layer_maps``: each layer's share of the squared distance to the
+        nearest bank row (they add up to it); empty when adaptive pooling mixes layers (dimension not divisible by the
+        number of layers).
+
+        Raises
+        ------
+        ValueError: not fitted, other layers or channels than in training, or NaN features.
+        """
+        chosen = self._predicting(features)
+        parts = [
+            self._search(self._embed(chosen, start, start + BATCH))
+            for start in bar(range(0, chosen.n_images, BATCH), label="PatchCore")
+        ]
+        distance, index = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+        shares = {name: np.concatenate([part[2][name] for part in parts]) for name in self._embedding.blocks}
+        cells = distance[..., 0] if self.distance == "squared" else np.sqrt(distance[..., 0])
+        return Prediction(
+            score=np.concatenate([part[3] for part in parts]),
+            anomaly_map=maps.smooth(maps.resize(cells, features.image_size), self.sigma),
+            layer_maps=shares,
+            neighbors={"patch": Neighbors(distance, self.bank_image_[index], self.bank_cell_[index], self.grid_)},
+            detector="PatchCore",
+        )
+
+    def _search(self, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], np.ndarray]:
+        """Return squared distances and bank rows (n, h, w, k), layer shares and image scores of some images."""
+        n, rows, columns, size = patches.shape
+        distance, index = nearest(patches.reshape(-1, size), self.bank_, self._k)
+        square = (patches.reshape(-1, size) - self.bank_[index[:, 0]]) ** 2
+        shares = {
+            name: square[:, block].sum(1).reshape(n, rows, columns) for name, block in self._embedding.blocks.items()
+        }
+        score = self._image_scores(
+            patches.reshape(n, -1, size), distance[:, 0].reshape(n, -1), index[:, 0].reshape(n, -1)
+        )
+        return distance.reshape(n, rows, columns, -1), index.reshape(n, rows, columns, -1), shares, score
+
+    def _image_scores(self, patches: np.ndarray, distance: np.ndarray, index: np.ndarray) -> np.ndarray:
+        """Return (n,) scores from (n, P, D) patches, their (n, P) squared distances and nearest bank rows."""
+        image, worst = np.arange(len(patches)), distance.argmax(1)
+        largest = distance[image, worst]
+        score = largest if self.distance == "squared" else np.sqrt(largest)
+        if self.image_score == "max" or len(self.bank_) == 1:
+            return np.asarray(score)
+        patch, row = patches[image, worst], index[image, worst]
+        around = self.bank_[nearest(self.bank_[row], self.bank_, self._b)[1]]
+        return np.asarray(score * reweighting(np.sqrt(largest), np.linalg.norm(around - patch[:, None], axis=2)))
+
+
+def reweighting(nearest_distance: np.ndarray, distances: np.ndarray) -> np.ndarray:
+    """Return Eq. 7's factor: 1 - the softmax share of the nearest bank row among its neighbours in the bank.
+
+    Parameters
+    ----------
+    nearest_distance: (n,) Euclidean distance of the test patch to its nearest bank row m*.
+    distances: (n, b) Euclidean distances of the test patch to the b bank rows nearest to m*, m* included.
+
+    Returns
+    -------
+    (n,) float in [0, 1). Computed with the largest exponent subtracted, so that it cannot overflow.
+    """
+    top = distances.max(1, keepdims=True)
+    return np.asarray(1 - np.exp(nearest_distance - top[:, 0]) / np.exp(distances - top).sum(1))

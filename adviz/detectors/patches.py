@@ -1,0 +1,102 @@
+"""Locally aware patches: PatchCore's Eq. 1-3, as a mean or as the official adaptive pooling, both linear maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import scipy.sparse
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Aggregation = Literal["adaptive", "mean"]
+
+
+class PatchEmbedding:
+    """Turn the layers of an image into one feature vector per cell of the shallowest layer's grid.
+
+    Around every cell a `patch_size` x `patch_size` neighbourhood is taken (zero padding at the border), then deeper
+    layers are brought to the grid of the shallowest bilinearly (align_corners=False), then all are aggregated.
+
+    Parameters
+    ----------
+    channels: layer -> C, in the order in which layers are stacked.
+    aggregation: "adaptive", the paper's and the official code's: every neighbourhood, flattened to C * p * p values,
+        is average-pooled to `dimension` per layer, the layers are stacked and pooled to `dimension` again; "mean": the
+        neighbourhood's mean per channel, concatenated.
+    patch_size: p, odd.
+    stride: cells between neighbourhoods.
+    dimension: of the adaptive pooling, 1024 in the paper.
+
+    Attributes
+    ----------
+    size: D, length of a cell's vector.
+    blocks: layer -> slice of the vector that depends on this layer alone; empty where the pooling mixes layers.
+
+    Notes
+    -----
+    Both poolings and the interpolation are linear, and the interpolation acts on cells, the poolings on channels, so
+    they commute: one sparse (D, C * p * p) matrix per layer is applied at the layer's own resolution. Equal to the
+    unfold / adaptive_avg_pool1d definition to float32 rounding.
+    """
+
+    def __init__(
+        self, channels: Mapping[str, int], aggregation: Aggregation, patch_size: int, stride: int, dimension: int
+    ) -> None:
+        self.channels, self.patch_size, self.stride = dict(channels), patch_size, stride
+        self.matrices: dict[str, scipy.sparse.csr_array] = {}
+        if aggregation == "mean":
+            ends = np.cumsum([0, *channels.values()])
+            self.size = int(ends[-1])
+            self.blocks = {name: slice(int(a), int(b)) for name, a, b in zip(channels, ends, ends[1:], strict=False)}
+            return
+        self.size, self.blocks = dimension, {}
+        second = pooling_matrix(len(channels) * dimension, dimension)
+        for position, (name, count) in enumerate(channels.items()):
+            first = pooling_matrix(count * patch_size**2, dimension)
+            self.matrices[name] = (second[:, position * dimension : (position + 1) * dimension] @ first).tocsr()
+        if dimension % len(channels) == 0:  # then no bin of the second pooling straddles two layers
+            part = dimension // len(channels)
+            self.blocks = {name: slice(i * part, (i + 1) * part) for i, name in enumerate(channels)}
+
+    def __call__(self, layers: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Embed (N, C, h, w) layers.
+
+        Returns
+        -------
+        (N, rows, columns, D) float32; rows and columns are the largest grid's after `stride`.
+        """
+        pooled = {name: self._pooled(name, array) for name, array in layers.items()}
+        grid = max(((part.shape[2], part.shape[3]) for part in pooled.values()), key=lambda shape: shape[0] * shape[1])
+        result = np.zeros((len(next(iter(layers.values()))), *grid, self.size), dtype=np.float32)
+        for name, part in pooled.items():
+            block = self.blocks.get(name, slice(None))
+            result[..., block] += functional.interpolate(part, grid, mode="bilinear").permute(0, 2, 3, 1).numpy()
+        return result
+
+    def _pooled(self, name: str, array: np.ndarray) -> Tensor:
+        """Return the layer's part of the vectors, (N, D or its block, h, w), at the layer's own resolution."""
+        values = torch.from_numpy(np.asarray(array, dtype=np.float32))
+        padding = self.patch_size // 2
+        mean = functional.avg_pool2d(values, self.patch_size, self.stride, padding)
+        if not self.matrices:
+            return mean
+        matrix = self.matrices[name][self.blocks.get(name, slice(None))]
+        patches = functional.unfold(values, self.patch_size, padding=padding, stride=self.stride).numpy()
+        pooled = np.stack([matrix @ patch for patch in patches])
+        return torch.from_numpy(pooled.reshape(len(pooled), -1, *mean.shape[2:]))
+
+
+def pooling_matrix(length: int, bins: int) -> scipy.sparse.csr_array:
+    """Return the (bins, length) float32 matrix of adaptive average pooling.
+
+    Bin i is the mean of positions floor(i * length / bins) up to, not including, ceil((i + 1) * length / bins).
+    """
+    index = np.arange(bins)
+    start, stop = index * length // bins, -((index + 1) * length // -bins)
+    widths = stop - start
+    columns = np.concatenate([np.arange(a, b) for a, b in zip(start, stop, strict=True)])
+    values = np.repeat(1 / widths, widths).astype(np.float32)
+    return scipy.sparse.csr_array((values, (np.repeat(index, widths), columns)), shape=(bins, length))
