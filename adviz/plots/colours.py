@@ -87,7 +87,7 @@ def colour_bar(
     present = [values for values in maps if values is not None]
     below, above = min(v.min() for v in present) < limits[0], max(v.max() for v in present) > limits[1]
     extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get((below, above), "neither")
-    _scale(figure, drawn, bar, limits, extend)
+    _scale(figure, drawn, bar, limits, extend, tall)
     bar.set_ylabel("\n".join(style.lines_of(quantity, tall, style.LABEL_SIZE)), fontsize=style.LABEL_SIZE, va="bottom")
     bar.yaxis.set_label_coords((page.right - 0.2) / 0.2, 0.5)  # in widths of the bar
     if threshold is not None and limits[0] <= threshold <= limits[1]:
@@ -95,11 +95,19 @@ def colour_bar(
         bar.axhline(threshold, color=THRESHOLD_COLOUR, linewidth=1.8)
 
 
-def _scale(figure: style.StaticFigure, drawn: AxesImage, bar: Axes, limits: Limits, extend: str) -> None:
-    """Draw a colour bar whose ends are printed, with round numbers between them."""
+def _scale(figure: style.StaticFigure, drawn: AxesImage, bar: Axes, limits: Limits, extend: str, tall: float) -> None:
+    """Draw a colour bar of some inches whose ends are printed, with round numbers between them where there is room."""
     low, high = limits
-    room = 0.08 * (high - low)
-    ticks = [low, *(v for v in MaxNLocator(4).tick_values(low, high) if low + room < v < high - room), high]
+    room = max(0.08, 1.3 * style.line_inches(style.SMALL_SIZE) / tall) * (high - low)
+    ticks = [
+        low,
+        *(
+            v
+            for v in MaxNLocator(max(1, min(4, int(tall / 0.4)))).tick_values(low, high)
+            if low + room < v < high - room
+        ),
+        high,
+    ]
     scale = figure.colorbar(drawn, cax=bar, extend=extend, extendfrac=0.03, ticks=ticks)
     names = [style.number(tick, span=high - low) for tick in ticks]
     scale.ax.set_yticklabels(names, fontsize=style.SMALL_SIZE, color=style.INK)

@@ -54,7 +54,7 @@ def curves_static(
     for named in curves.values():
         check_curves(named)
     keys = [key for key in PANELS if key in curves]
-    lines = max(len(named) for named in curves.values()) + ("pro" in curves)
+    lines = max(len(named) + (key == "pro") for key, named in curves.items())
     over, below = 0.45 + style.title_room(title), 0.85 + LEGEND_LINE * lines
     across, down = LEFT + len(keys) * SIDE + (len(keys) - 1) * GAP + 0.25, over + SIDE + below
     figure = style.StaticFigure(across, down)

@@ -37,12 +37,14 @@ def score_histogram(
     labels: (N,) int: 0 good, 1 anomalous, -1 unlabelled (drawn as a third group).
     threshold: score, drawn as a line with its value; None for no line.
     title: text over the chart.
-    bins: how many equal bins from the lowest to the highest score, >= 1.
+    bins: how many equal bins from the lowest to the highest score, >= 1; with a threshold among the scores the bins
+        move so that it is an edge (at most one bin more), and no bar mixes both sides of the decision.
     quantity: the name of the horizontal axis.
 
     Returns
     -------
-    plotly.graph_objects.Figure; one bar trace per group that occurs, x = centres of the bins, y = counts.
+    plotly.graph_objects.Figure; one bar trace per group that occurs, x = centres of its bins that are
+    not empty, y = counts.
 
     Raises
     ------
@@ -55,11 +57,13 @@ def score_histogram(
         chosen = scores[labels == label]
         if not len(chosen):
             continue
+        counts, _ = np.histogram(chosen, edges)
+        filled = counts > 0
         figure.add_bar(
-            x=centres, y=np.histogram(chosen, edges)[0], width=widths, name=f"{name} ({len(chosen)})", opacity=0.75,
+            x=centres[filled], y=counts[filled], width=widths[filled], name=f"{name} ({len(chosen)})", opacity=0.75,
             marker={"color": colour, "line": {"color": colour, "width": 1.5},
                     "pattern": {"shape": hatch, "bgcolor": colour, "fgcolor": style.PAPER, "size": 8, "solidity": 0.2}},
-            customdata=np.stack([edges[:-1], edges[1:]], 1),
+            customdata=np.stack([edges[:-1], edges[1:]], 1)[filled],
             hovertemplate=f"%{{y}} {name}<br>score %{{customdata[0]:.4g}} to %{{customdata[1]:.4g}}<extra></extra>",
         )  # fmt: skip
     figure.update_layout(barmode="overlay", bargap=0, showlegend=True)
@@ -173,7 +177,13 @@ def _edges(scores: np.ndarray, labels: np.ndarray, threshold: float | None, bins
         raise ValueError(f"bins must be at least 1, got {bins}")
     _check_threshold(threshold)
     edges: np.ndarray = np.histogram_bin_edges(scores, bins)
-    return edges
+    if threshold is None or not edges[0] < threshold < edges[-1]:
+        return edges
+    width = edges[1] - edges[0]
+    left, right = (int(np.ceil(room / width)) for room in (threshold - edges[0], edges[-1] - threshold))
+    moved: np.ndarray = threshold + width * np.arange(-left, right + 1)  # a bar lies on one side of the decision
+    moved[0], moved[-1] = min(moved[0], edges[0]), max(moved[-1], edges[-1])  # whatever rounding does
+    return moved
 
 
 def _check_threshold(threshold: float | None) -> None:

@@ -49,7 +49,9 @@ class StaticFigure(Figure):
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=DOTS_PER_INCH, facecolor=PAPER, bbox_inches=None)
+        self.savefig(
+            buffer, format="png", dpi=DOTS_PER_INCH, facecolor=PAPER, bbox_inches=self.bbox_inches, pad_inches=0
+        )
         return buffer.getvalue()
 
 
