@@ -18,7 +18,7 @@ PANELS = {
     "pro": ("per-region overlap", "false positive rate of the pixels", "mean overlap per region", "PRO"),
 }
 SIDE, LEFT, GAP = 2.95, 0.8, 0.95  # inches: a panel's side, the first panel's margin, between two panels
-LEGEND_LINE = 0.26  # inches
+LEGEND_LINE, LEGEND_WIDTH = 0.26, 3.05  # inches: height of a line of a legend, width of its text
 MOST_POINTS = 2000  # per curve; more than there are pixels along it
 
 
@@ -54,29 +54,37 @@ def curves_static(
     for named in curves.values():
         check_curves(named)
     keys = [key for key in PANELS if key in curves]
-    lines = max(len(named) + (key == "pro") for key, named in curves.items())
-    over, below = 0.45 + style.title_room(title), 0.85 + LEGEND_LINE * lines
-    across, down = LEFT + len(keys) * SIDE + (len(keys) - 1) * GAP + 0.25, over + SIDE + below
+    texts = {key: _names(key, named, (areas or {}).get(key)) for key, named in curves.items()}
+    lines = max(sum(text.count("\n") + 1 for text in texts[key]) + (key == "pro") for key in keys)
+    across = LEFT + len(keys) * SIDE + (len(keys) - 1) * GAP + 0.45
+    over, below = 0.45 + style.title_room(title, across), 0.85 + LEGEND_LINE * lines
+    down = over + SIDE + below
     figure = style.StaticFigure(across, down)
-    style.write_title(figure, style.Page(1, 1, 1, [], left=0.2), title)
+    style.write_title(figure, title)
     for column, key in enumerate(keys):
         box = (LEFT + column * (SIDE + GAP)) / across, below / down, SIDE / across, SIDE / down
         axes = figure.add_axes(box, label=key)
-        _draw(axes, key, curves[key], (areas or {}).get(key), limit)
+        _draw(axes, key, curves[key], texts[key], limit)
     return figure
 
 
-def _draw(axes: Axes, key: str, curves: Curves, areas: Areas, limit: float) -> None:
-    name, x, y, measure = PANELS[key]
+def _names(key: str, curves: Curves, areas: Areas) -> list[str]:
+    """Return the legend's texts, broken so that they fit below their own panel."""
+    names = [legend_name(name, curve, areas, PANELS[key][3]) for name, curve in curves.items()]
+    return ["\n".join(style.lines_of(name, LEGEND_WIDTH, style.SMALL_SIZE)) for name in names]
+
+
+def _draw(axes: Axes, key: str, curves: Curves, names: list[str], limit: float) -> None:
+    name, x, y, _ = PANELS[key]
     style.plain_axes(axes, x, y)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.03), aspect=1.02 / 1.04)
     axes.set_title(name, fontsize=style.LABEL_SIZE, color=style.INK, loc="left", fontweight="bold")
     if key == "roc":
         axes.plot([0, 1], [0, 1], color="#999999", linestyle=":", linewidth=1.2, label="_chance")
-    for number, (label, curve) in enumerate(curves.items()):
+    for number, (label, curve) in enumerate(zip(names, curves.values(), strict=True)):
         shown = curve.thinned(MOST_POINTS) if is_defined(curve) else Curve(*np.empty((3, 0)))
         axes.plot(
-            shown.x, shown.y, label=legend_name(label, curve, areas, measure), linewidth=2.2,
+            shown.x, shown.y, label=label, linewidth=2.2,
             color=style.PALETTE[number % len(style.PALETTE)],
             linestyle=style.LINE_STYLES[number % len(style.LINE_STYLES)],
             drawstyle="steps" if key == "precision_recall" else "default",

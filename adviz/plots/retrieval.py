@@ -49,13 +49,15 @@ def neighbor_strip(
         check_length(captions, len(neighbors), "captions", "neighbors")
     columns = min(len(neighbors) + 1, MOST_COLUMNS)
     rows = -(-len(neighbors) // (columns - 1))
-    panel = style.Page(rows, columns, 1, []).panel[0]
-    texts = _texts(distances, captions, unit, panel)
+    draft = style.Page(rows, columns, 1, [])  # how wide things are does not depend on the texts
+    texts = _texts(distances, captions, unit, draft.panel[0])
     below = style.text_room(texts)
     aspect = max(picture.shape[0] / picture.shape[1] for picture in (image, *neighbors))
-    page = style.Page(rows, columns, aspect, [style.title_room(title), *[below] * (rows - 1)], bottom=below)
+    page = style.Page(
+        rows, columns, aspect, [style.title_room(title, draft.size[0]), *[below] * (rows - 1)], bottom=below
+    )
     figure = style.StaticFigure(*page.size)
-    style.write_title(figure, page, title)
+    style.write_title(figure, title)
     query = page.axes(figure, 0, 0, "query")
     _show(query, image, QUERY_COLOUR, "query")
     for index, (neighbor, text) in enumerate(zip(neighbors, texts, strict=True)):
@@ -113,10 +115,12 @@ def patch_strip(
     for picture, box, name in zip(pictures, boxes, names, strict=True):
         check_box(box, (picture.shape[0], picture.shape[1]), f"the box of {name}")
     aspect = max(picture.shape[0] / picture.shape[1] for picture in pictures)
-    texts = ["query", *_texts(distances, captions, unit, style.Page(2, len(pictures), 1, []).panel[0])]
-    page = style.Page(2, len(pictures), aspect, [style.title_room(title), 0.12], bottom=style.text_room(texts))
+    draft = style.Page(2, len(pictures), 1, [])
+    texts = ["query", *_texts(distances, captions, unit, draft.panel[0])]
+    above = [style.title_room(title, draft.size[0]), 0.12]
+    page = style.Page(2, len(pictures), aspect, above, bottom=style.text_room(texts))
     figure = style.StaticFigure(*page.size)
-    style.write_title(figure, page, title)
+    style.write_title(figure, title)
     for column, (picture, box, name, text) in enumerate(zip(pictures, boxes, names, texts, strict=True)):
         colour = NEIGHBOR_COLOUR if column else QUERY_COLOUR
         whole, patch = page.axes(figure, 0, column, name), page.axes(figure, 1, column, f"{name} patch")

@@ -81,13 +81,13 @@ def anomaly_rows(
         limits, quantity, threshold = (limits[0] / threshold, limits[1] / threshold), f"{quantity} / threshold", 1.0
     page = _page(images, titles or [""] * len(images), title)
     figure = style.StaticFigure(*page.size)
-    style.write_title(figure, page, title)
+    style.write_title(figure, title)
     for row, (image, mask, values) in enumerate(zip(images, masks, maps, strict=True)):
         panels = [page.axes(figure, row, column, f"row {row} {name}") for column, name in enumerate(COLUMNS)]
         _draw_row(panels, image, mask, values, limits, threshold)
         if titles:
             top = page.row_top(row) - style.title_room(titles[row]) - (NAMES_ROOM if row == 0 else 0)
-            style.write_title(figure, page, titles[row], y=top, bold=False)
+            style.write_title(figure, titles[row], y=top, bold=False)
         if row == 0:
             _column_names(panels)
     if limits is not None and any(values is not None for values in maps):

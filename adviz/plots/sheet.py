@@ -38,13 +38,15 @@ def contact_sheet(
         check_length(titles, len(images), "titles", "images")
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
-    inches = style.Page(rows, columns, 1, []).panel[0]
-    texts = ["\n".join(style.lines_of(text, inches, style.SMALL_SIZE)) for text in titles] or [""] * len(images)
+    draft = style.Page(rows, columns, 1, [])  # how wide things are does not depend on the texts
+    texts = ["\n".join(style.lines_of(text, draft.panel[0], style.SMALL_SIZE)) for text in titles] or [""] * len(images)
     below = style.text_room(texts)
     aspect = max(image.shape[0] / image.shape[1] for image in images)
-    page = style.Page(rows, columns, aspect, [style.title_room(title), *[below] * (rows - 1)], bottom=below)
+    page = style.Page(
+        rows, columns, aspect, [style.title_room(title, draft.size[0]), *[below] * (rows - 1)], bottom=below
+    )
     figure = style.StaticFigure(*page.size)
-    style.write_title(figure, page, title)
+    style.write_title(figure, title)
     for index, image in enumerate(images):
         axes = page.axes(figure, *divmod(index, columns), f"image {index}")
         style.show_image(axes, image)

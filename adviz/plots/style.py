@@ -29,6 +29,7 @@ PAPER, INK, GRID, EMPTY = "#FFFFFF", "#222222", "#E3E3E3", "#F0F0F0"
 
 DOTS_PER_INCH = 100
 WIDTH = 12.0  # inches, so 1200 pixels: a JupyterLab cell on a 1280 pixel screen
+MARGIN = 0.15  # inches, left and right of a page
 LARGEST_PANEL = 3.2  # inches; a sheet of two images should not fill the screen
 TITLE_SIZE, LABEL_SIZE, SMALL_SIZE = 14, 12, 11  # points
 LINE_HEIGHT = 1.35  # of the font size
@@ -64,7 +65,7 @@ def number(value: float, span: float | None = None) -> str:
 
 def lines_of(text: str, inches: float, size: float, most: int = 2) -> list[str]:
     """Break a text into at most `most` lines that fit `inches` at `size` points; the rest becomes an ellipsis."""
-    letters = max(4, int(inches * 72 / (0.6 * size)))  # DejaVu Sans: 0.6 of the font size is a wide average letter
+    letters = max(4, int(inches * 72 / (0.65 * size)))  # DejaVu Sans: 0.65 of its size is a wide average letter
     return [
         line
         for paragraph in text.splitlines()
@@ -111,8 +112,8 @@ class Page:
     columns: int
     aspect: float
     above: Sequence[float]
-    left: float = 0.15
-    right: float = 0.15
+    left: float = MARGIN
+    right: float = MARGIN
     top: float = 0.1
     bottom: float = 0.15
     gap: float = 0.12
@@ -146,20 +147,20 @@ class Page:
         return axes
 
 
-def title_room(text: str) -> float:
-    """Return the height that a title of up to two lines takes, with a little air, in inches; 0 for no title."""
-    lines = len(_title_lines(text))
+def title_room(text: str, across: float = WIDTH) -> float:
+    """Return the height that a title of up to two lines takes on a page `across` inches wide; 0 for no title."""
+    lines = len(_title_lines(text, across))
     return line_inches(TITLE_SIZE, lines) + 0.06 if lines else 0.0
 
 
-def write_title(figure: Figure, page: Page, text: str, *, y: float | None = None, bold: bool = True) -> None:
-    """Write a title at the page's left margin, `y` inches below the upper edge (the top margin when None)."""
-    size = TITLE_SIZE if bold else LABEL_SIZE
-    write(figure, page.left, page.top if y is None else y, "\n".join(_title_lines(text)), size=size, bold=bold)
+def write_title(figure: Figure, text: str, *, y: float = 0.1, bold: bool = True) -> None:
+    """Write a title at the left margin, `y` inches below the upper edge."""
+    lines = _title_lines(text, float(figure.get_size_inches()[0]))
+    write(figure, MARGIN, y, "\n".join(lines), size=TITLE_SIZE if bold else LABEL_SIZE, bold=bold)
 
 
-def _title_lines(text: str) -> list[str]:
-    return lines_of(text, WIDTH - 1.5, TITLE_SIZE)
+def _title_lines(text: str, across: float) -> list[str]:
+    return lines_of(text, across - 2 * MARGIN, TITLE_SIZE)
 
 
 def frame(axes: Axes, colour: str = "#B0B0B0", width: float = 0.8) -> None:
@@ -215,12 +216,13 @@ def static_chart(title: str, x: str, y: str, *, label: str, height: float = 3.6)
     label: by which the axes can be found again.
     height: inches.
     """
-    width, left, below, over, right = 9.6, 0.8, 0.7, 0.15 + title_room(title), 2.1  # inches; the legend is at the right
-    figure = StaticFigure(width, height + title_room(title))
-    across, down = figure.get_size_inches()
-    box = (left / across, below / down, 1 - (left + right) / across, 1 - (below + over) / down)
+    across, left, right, below = 9.6, 0.8, 2.1, 0.7  # inches; the legend is at the right
+    room = title_room(title, across)
+    down = height + room
+    figure = StaticFigure(across, down)
+    box = (left / across, below / down, 1 - (left + right) / across, 1 - (below + 0.15 + room) / down)
     axes = figure.add_axes(box, label=label)
-    write_title(figure, Page(1, 1, 1, [], left=left), title)
+    write_title(figure, title)
     plain_axes(axes, x, y)
     return figure, axes
 

@@ -87,6 +87,15 @@ def test_static_panels_stand_side_by_side_with_the_same_data(panel, inside, prin
     inside(figure)
 
 
+def test_static_legends_with_long_names_stay_below_their_panel(inside):
+    names = ["reverse distillation, teacher wide_resnet50_2, 200 epochs", "PatchCore (coreset 1 %)", "SPADE"]
+    named = dict.fromkeys(names, CURVE)
+    areas = dict.fromkeys(names, 0.98765)
+    kinds = ("roc", "precision_recall", "pro")
+    inside(curves_static(dict.fromkeys(kinds, named), areas=dict.fromkeys(kinds, areas)))
+    inside(curves_static({"roc": named}, areas={"roc": areas}, title="one panel " * 20))
+
+
 def test_static_draws_only_what_there_is():
     assert [axes.get_label() for axes in curves_static({"pro": {"one": CURVE}}).axes] == ["pro"]
 

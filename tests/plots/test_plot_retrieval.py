@@ -87,6 +87,7 @@ def test_inputs_stay_as_they_were(image, neighbors):
 
 
 def test_contact_sheet_places_images_row_by_row(neighbors, panel, inside):
+    inside(contact_sheet(neighbors[:2], title="a title that is longer than two small pictures are wide " * 3))
     figure = contact_sheet(neighbors[:5], [f"good/{index}.png" for index in range(5)], 3, title="brick")
     for index in range(5):
         np.testing.assert_array_equal(panel(figure, f"image {index}").images[0].get_array(), neighbors[index])
