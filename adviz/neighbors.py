@@ -41,12 +41,9 @@ def nearest(query: np.ndarray, bank: np.ndarray, k: int) -> tuple[np.ndarray, np
     if not 1 <= k <= len(bank):
         raise ValueError(f"k must be between 1 and the {len(bank)} rows of the bank, got k={k}")
     candidates = min(k + SPARE, len(bank))
-    search = _search_faiss if has_faiss() else _search_torch
     rows = max(1, BLOCK // (4 * candidates * bank.shape[1]))
-    parts = [
-        _rescore(part, bank, search(part, bank, candidates), k)
-        for part in np.split(query, range(rows, len(query), rows))
-    ]
+    blocks = np.split(query, range(rows, len(query), rows))
+    parts = [_rescore(block, bank, _candidates(block, bank, candidates), k) for block in blocks]
     distance, index = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
     return distance, index
 
@@ -56,26 +53,37 @@ def has_faiss() -> bool:
     return importlib.util.find_spec("faiss") is not None
 
 
-def _search_faiss(query: np.ndarray, bank: np.ndarray, k: int) -> np.ndarray:
+def _candidates(query: np.ndarray, bank: np.ndarray, k: int) -> np.ndarray:
+    """Return (Q, k) rows of `bank`, the nearest up to rounding: the best k over blocks of the bank.
+
+    Both sides are centred, because the expanded square loses what float32 cannot hold beside a large common offset.
+    """
+    search = _search_faiss if has_faiss() else _search_torch
+    centre = bank.mean(0)
+    query = query - centre
+    distance, index = np.empty((len(query), 0), np.float32), np.empty((len(query), 0), np.int64)
+    step = max(k, BLOCK // (4 * max(len(query), bank.shape[1])))
+    for start in range(0, len(bank), step):
+        part = bank[start : start + step] - centre
+        found = search(query, part, min(k, len(part)))
+        distance, index = np.hstack([distance, found[0]]), np.hstack([index, found[1] + start])
+        keep = np.argsort(distance, axis=1, kind="stable")[:, :k]
+        distance, index = np.take_along_axis(distance, keep, 1), np.take_along_axis(index, keep, 1)
+    return index
+
+
+def _search_faiss(query: np.ndarray, bank: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     import faiss
 
-    return np.asarray(faiss.knn(query, bank, k)[1])
+    distance, index = faiss.knn(query, bank, k)
+    return distance, index
 
 
-def _search_torch(query: np.ndarray, bank: np.ndarray, k: int) -> np.ndarray:
-    """Keep a running best k over blocks of the bank, whose distance matrix is bounded by `BLOCK` bytes."""
-    questions, rows = torch.from_numpy(query), torch.from_numpy(bank)
-    best = torch.empty(len(query), 0)
-    index = torch.empty(len(query), 0, dtype=torch.long)
-    step = max(k, BLOCK // (4 * max(len(query), 1)))
-    for start in range(0, len(bank), step):
-        part = rows[start : start + step]
-        distance = torch.addmm(part.square().sum(1), questions, part.T, alpha=-2)
-        near = distance.topk(min(k, len(part)), dim=1, largest=False)
-        best, index = torch.cat([best, near.values], 1), torch.cat([index, near.indices + start], 1)
-        order = best.topk(min(k, best.shape[1]), dim=1, largest=False).indices
-        best, index = best.gather(1, order), index.gather(1, order)
-    return np.asarray(index.numpy())
+def _search_torch(query: np.ndarray, bank: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    rows = torch.from_numpy(bank)
+    distance = torch.addmm(rows.square().sum(1), torch.from_numpy(query), rows.T, alpha=-2)
+    near = distance.topk(k, dim=1, largest=False)
+    return near.values.numpy(), near.indices.numpy()
 
 
 def _rescore(query: np.ndarray, bank: np.ndarray, index: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from adviz import data
+
+IMAGE = Image.fromarray(np.zeros((8, 8, 3), np.uint8))
+MASK = Image.fromarray(np.full((8, 8), 255, np.uint8))
+
+
+def put(folder, *names, image=IMAGE):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        image.save(folder / name)
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """An MVTec-style category: two training images, two kinds of defect (one without masks), loose images."""
+    root = tmp_path / "plate"
+    put(root, "train/good/000.png", "train/good/001.jpg", "test/good/000.png", "test/hole/000.png", "test/hole/001.png")
+    put(root, "test/bent/000.png", "test/unlabeled/a.png", "test/b.png")
+    put(root, "ground_truth/hole/000_mask.png", "ground_truth/hole/001.png", image=MASK)
+    (root / "train/good/Thumbs.db").write_bytes(b"x")
+    return root
+
+
+def test_the_tree_is_read(tree):
+    category = data.folder(tree)
+    assert category.name == category.test.name == "plate"
+    assert category.train.ids == ["train/good/000.png", "train/good/001.jpg"]
+    assert category.test.ids == [
+        "test/b.png",
+        "test/bent/000.png",
+        "test/good/000.png",
+        "test/hole/000.png",
+        "test/hole/001.png",
+        "test/unlabeled/a.png",
+    ]
+    np.testing.assert_array_equal(category.test.labels, [-1, 1, 0, 1, 1, -1])
+    names = [mask and mask.name for mask in category.test.masks]
+    assert names == [None, None, None, "000_mask.png", "001.png", None]
+
+
+def test_only_good_and_unlabelled_images_are_enough(tmp_path):
+    put(tmp_path, "train/good/a.png", "test/b.png")
+    category = data.folder(tmp_path)
+    assert category.test[0].label is None
+    assert category.test[0].mask is None
+    assert not category.test.has_masks
+
+
+def test_names_with_spaces_and_other_alphabets_work(tmp_path):
+    put(tmp_path / "Grüße 1", "train/good/ä b.png", "test/Köln ß/ü.png")
+    category = data.mvtec(tmp_path, "Grüße 1")
+    assert category.test.defects == ["Köln ß"]
+    assert category.test[0].image.shape == (224, 224, 3)
+
+
+def test_a_missing_folder_says_what_is_there(tree):
+    with pytest.raises(FileNotFoundError, match=r"train/good and test, found none at .*nowhere"):
+        data.folder(tree / "nowhere")
+    with pytest.raises(FileNotFoundError, match=r"folder train/good in .*hole, found 000\.png, 001\.png"):
+        data.folder(tree / "test" / "hole")
+    with pytest.raises(FileNotFoundError, match=r"there are: plate\), got 'plane'"):
+        data.mvtec(tree.parent, "plane")
+    with pytest.raises(FileNotFoundError, match="folder of MVTec AD, found none"):
+        data.mvtec(tree / "nowhere", "plate")
+
+
+@pytest.mark.parametrize(
+    ("part", "message"), [("train/good", "at least one good image"), ("test", "expected images in")]
+)
+def test_an_empty_folder_is_named(tmp_path, part, message):
+    put(tmp_path, "train/good/a.png", "test/good/a.png")
+    for file in (tmp_path / part).rglob("*.png"):
+        file.unlink()
+    with pytest.raises(ValueError, match=message):
+        data.folder(tmp_path)
+
+
+def test_a_mask_without_an_image_is_named(tree):
+    put(tree, "ground_truth/hole/007_mask.png", image=MASK)
+    with pytest.raises(ValueError, match=r"got 1 without one, first .*007_mask\.png"):
+        data.folder(tree)
+
+
+def test_available_lists_categories_up_to_two_levels_down(tree, monkeypatch, tmp_path):
+    put(tmp_path, "mvtec/screw/train/good/a.png", "notes/a.png")
+    assert data.available(tmp_path) == {"mvtec/screw": tmp_path / "mvtec/screw", "plate": tree}
+    monkeypatch.setenv("ADVIZ_DATA", str(tmp_path / "mvtec"))
+    assert list(data.available()) == ["screw"]
+    monkeypatch.setenv("ADVIZ_DATA", str(tmp_path / "nowhere"))
+    assert data.available() == {}

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from adviz.data import Category, Geometry, Split
+
+SMALL = Geometry(size=8, crop=False)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Three 8 x 8 images of constant grey 10, 20, 30 and a mask for the last one."""
+    for index in range(3):
+        Image.fromarray(np.full((8, 8, 3), 10 * (index + 1), np.uint8)).save(tmp_path / f"{index}.png")
+    mask = np.zeros((8, 8), np.uint8)
+    mask[2:4, 5:7] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    return tmp_path
+
+
+def split_of(files, labels=(0, -1, 1), masks=(None, None, "mask.png"), **options):
+    paths = [files / f"{index}.png" for index in range(3)]
+    masks = [None if mask is None else files / mask for mask in masks]
+    return Split(paths, labels, masks, ["good", "unlabelled", "hole"], geometry=SMALL, root=files, **options)
+
+
+def test_a_sample_holds_what_is_known(files):
+    good, unlabelled, hole = split_of(files)
+    assert (good.label, unlabelled.label, hole.label) == (0, None, 1)
+    assert (good.image == 10).all()
+    assert good.mask is not None
+    assert not good.mask.any()
+    assert unlabelled.mask is None
+    np.testing.assert_array_equal(np.argwhere(hole.mask), [[2, 5], [2, 6], [3, 5], [3, 6]])
+    assert (hole.defect, hole.path.name) == ("hole", "2.png")
+
+
+def test_masks_are_stacked_and_missing_ones_named(files):
+    stacked = split_of(files).masks_array()
+    assert stacked.dtype == bool
+    np.testing.assert_array_equal(stacked.sum((1, 2)), [0, 0, 4])
+    bare = split_of(files, masks=(None, None, None))
+    assert not bare.has_masks
+    with pytest.raises(ValueError, match=r"got none for 1 of them, first .*2\.png"):
+        bare.masks_array()
+
+
+def test_a_mask_of_another_size_is_refused(files):
+    Image.fromarray(np.zeros((8, 9), np.uint8)).save(files / "mask.png")
+    with pytest.raises(ValueError, match=r"image's size 8x8, got 9x8 in .*mask\.png"):
+        split_of(files).mask(2)
+
+
+def test_a_subset_keeps_everything_together(files):
+    split = split_of(files, name="plate")
+    part = split.subset([2, 0])
+    assert part.ids == ["2.png", "0.png"]
+    assert part.defects == ["hole", "good"]
+    assert part.name == "plate"
+    np.testing.assert_array_equal(part.labels, [1, 0])
+    np.testing.assert_array_equal(part.mask(0), split.mask(2))
+
+
+def test_geometry_can_be_changed(files):
+    split = split_of(files)
+    category = Category("plate", split, split).with_geometry(Geometry(size=4, crop=False))
+    assert category.test[2].image.shape == (4, 4, 3)
+    assert split.image_size == (8, 8)
+
+
+def test_lengths_and_labels_are_checked(files):
+    with pytest.raises(ValueError, match=r"one length, got .*'masks': 1"):
+        split_of(files, masks=(None,))
+    with pytest.raises(ValueError, match=r"labels must be 0 \(good\), 1 \(anomalous\) or -1"):
+        split_of(files, labels=(0, 1, 2))
+
+
+def test_repr_counts_the_kinds(files):
+    assert repr(split_of(files)) == "Split(3 images of 8x8: 1 good, 1 hole, 1 unlabelled)"

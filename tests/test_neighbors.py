@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from adviz import neighbors
+
+
+@pytest.fixture(params=["faiss", "torch"])
+def search(request, monkeypatch):
+    """Both searches; torch also in several blocks."""
+    if request.param == "torch":
+        monkeypatch.setattr(neighbors, "has_faiss", lambda: False)
+        monkeypatch.setattr(neighbors, "BLOCK", 4096)
+    else:
+        pytest.importorskip("faiss")
+    return neighbors.nearest
+
+
+def test_nearest_agrees_with_the_definition(search):
+    rng = np.random.default_rng(0)
+    query, bank = rng.normal(size=(50, 7)).astype(np.float32), rng.normal(size=(300, 7)).astype(np.float32)
+    distance, index = search(query, bank, k=4)
+    full = ((query[:, None].astype(float) - bank) ** 2).sum(-1)
+    np.testing.assert_array_equal(index, full.argsort(1, kind="stable")[:, :4])
+    np.testing.assert_allclose(distance, np.sort(full, 1)[:, :4], rtol=1e-5)  # float32 sum of 7 squares
+
+
+def test_ties_go_to_the_lower_row(search):
+    bank = np.array([[1.0], [5.0], [1.0], [3.0], [3.0]], dtype=np.float32)
+    distance, index = search(np.array([[2.0]], dtype=np.float32), bank, k=5)
+    np.testing.assert_array_equal(index, [[0, 2, 3, 4, 1]])
+    np.testing.assert_array_equal(distance, [[1, 1, 1, 1, 9]])
+
+
+def test_a_row_is_at_distance_zero_from_itself_far_from_the_origin(search):
+    """The expanded square would be off by about 1e4 * 1e4 * 6e-8 = 6 here; direct subtraction is exact."""
+    bank = np.random.default_rng(1).normal(size=(40, 16)).astype(np.float32) + 1e4
+    distance, index = search(bank, bank, k=1)
+    assert (distance == 0).all()
+    np.testing.assert_array_equal(index[:, 0], np.arange(40))
+
+
+def test_every_row_of_the_bank_can_be_asked_for(search):
+    bank = np.random.default_rng(2).normal(size=(6, 3)).astype(np.float32)
+    assert sorted(search(bank[:1], bank, k=6)[1][0]) == list(range(6))
+
+
+@pytest.mark.parametrize("k", [0, 7])
+def test_k_beyond_the_bank_is_refused(search, k):
+    with pytest.raises(ValueError, match=f"between 1 and the 6 rows of the bank, got k={k}"):
+        search(np.zeros((2, 3)), np.zeros((6, 3)), k=k)
+
+
+def test_different_lengths_are_refused(search):
+    with pytest.raises(ValueError, match="with one C"):
+        search(np.zeros((2, 3)), np.zeros((6, 4)), k=1)
