@@ -167,7 +167,9 @@ def test_each_mutation_is_rejected_where_it_was_made(small, tmp_path):
     """One run for all: copies of the notebook, each with one mutation, strung together."""
     strung, expected = new_notebook(metadata=small.metadata), []
     for rejected, mutate, position, old, new in MUTATIONS.values():
-        cells = [copy.deepcopy(cell) | {"id": f"cell-{len(strung.cells) + i}"} for i, cell in enumerate(small.cells)]
+        cells = copy.deepcopy(small.cells)
+        for cell in cells:
+            cell.id = f"{len(strung.cells)}-{cell.id}"
         mutate(cells[position], old, new)
         expected.append(len(strung.cells) + rejected)
         strung.cells += cells

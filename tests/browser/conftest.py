@@ -1,0 +1,110 @@
+"""A JupyterLab and a Chromium for all browser tests, and one page for each."""
+
+import os
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from lab_server import RUN_ALL, SHUT_DOWN, TOKEN, running_lab
+
+SCREENSHOTS = Path(__file__).resolve().parents[2] / "screenshots"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = [
+    "--no-sandbox",  # root in a container
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+]
+PATIENCE = 30_000  # ms for anything but running cells; a loaded machine needs seconds to draw a page
+MISSING = (
+    "the browser tests need Chromium: as root `apt-get install chromium` (`make test` does it where it can), or set "
+    f"ADVIZ_CHROMIUM to its path; looked for {', '.join(BROWSERS)}"
+)
+
+
+class LabPage:
+    """A browser page that shows a JupyterLab: `browser` is the page itself, `problems` its uncaught exceptions."""
+
+    def __init__(self, browser):
+        self.browser, self.problems, self.console = browser, [], []
+        browser.set_default_timeout(PATIENCE)
+        browser.on("pageerror", lambda error: self.problems.append(str(error)))
+        browser.on("console", lambda message: self.console.append(message.text) if message.type == "error" else None)
+
+    def run_all(self, name, seconds=60):
+        """Open the notebook, run it, and return its code cells as stored: source, execution_count, outputs."""
+        return self.browser.evaluate(RUN_ALL, [name, seconds])
+
+    def find(self, selector):
+        """Return a locator inside the notebook on top, never in one of a hidden tab."""
+        return self.browser.locator(f".jp-NotebookPanel:not(.lm-mod-hidden) {selector}")
+
+    def screenshot(self, name):
+        SCREENSHOTS.mkdir(exist_ok=True)
+        self.browser.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+def browser_path():
+    chosen = os.environ.get("ADVIZ_CHROMIUM")
+    return chosen or next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    with running_lab(tmp_path_factory.mktemp("lab")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    from playwright.sync_api import sync_playwright
+
+    path = browser_path()
+    if path is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(MISSING)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, headless=True, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened(lab, chromium):
+    """Open an empty Lab; at the end stop its kernels and fail if the page threw an exception."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    page = LabPage(context.new_page())
+    page.browser.goto(f"{lab.url}/lab?token={TOKEN}&reset")
+    page.browser.wait_for_function("window.jupyterapp !== undefined", timeout=2 * PATIENCE)
+    try:
+        yield page
+        page.browser.evaluate(SHUT_DOWN)
+        assert page.problems == [], "uncaught exceptions in the page"
+    finally:
+        context.close()
+
+
+@pytest.fixture
+def lab_page(lab, chromium, request):
+    with opened(lab, chromium) as page:
+        yield page
+        page.screenshot(request.node.name)
+        request.node.add_report_section("teardown", "browser console", "\n".join(page.console))
+
+
+@pytest.fixture(scope="module")
+def shared_page(lab, chromium):
+    """A page that all tests of a module share, for a notebook that takes long to run."""
+    with opened(lab, chromium) as page:
+        yield page
+
+
+@pytest.fixture
+def screenshot(shared_page, request):
+    yield
+    shared_page.screenshot(request.node.name)
+    request.node.add_report_section("teardown", "browser console", "\n".join(shared_page.console))

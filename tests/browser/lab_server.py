@@ -1,0 +1,104 @@
+"""JupyterLab as `adviz lab` starts it, on a free port and away from the user's settings, and what to say to it."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+TOKEN = "adviz-browser-test"  # noqa: S105 (guards a server that lives for one test run)
+SETTINGS = {
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},  # else cells off screen are "not visible"
+    "@jupyterlab/apputils-extension/notification": {"doNotDisturbMode": True},
+}
+
+# Opens a notebook in the Lab and runs all its cells; resolves to its code cells when the last one is done.
+RUN_ALL = """async ([path, seconds]) => {
+  const run = async () => {
+    const app = window.jupyterapp;
+    await app.restored;
+    const panel = await app.commands.execute('docmanager:open', {path, factory: 'Notebook'});
+    await panel.context.ready;
+    await panel.revealed;
+    await panel.sessionContext.ready;
+    await app.commands.execute('notebook:run-all-cells');
+    return panel.content.model.toJSON().cells.filter(cell => cell.cell_type === 'code');
+  };
+  const late = new Promise((_, no) => setTimeout(() => no(new Error(`${path} ran for ${seconds} s`)), 1000 * seconds));
+  return Promise.race([run(), late]);
+}"""
+SHUT_DOWN = "async () => { await window.jupyterapp.serviceManager.sessions.shutdownAll(); }"
+
+
+@dataclass(frozen=True)
+class LabServer:
+    url: str  # without a path
+    folder: Path  # what it serves
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def environment(home):
+    """Return the environment of a Lab whose settings, kernels and run-time files all live in `home`."""
+    for plugin, values in SETTINGS.items():
+        file = home / "settings" / f"{plugin}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values))
+    (home / "config").mkdir()
+    (home / "config" / "jupyter_lab_config.json").write_text(json.dumps({"LabApp": {"expose_app_in_browser": True}}))
+    folders = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
+    }
+    own = {name: str(home / folder) for name, folder in folders.items()}
+    inherited = {name: value for name, value in os.environ.items() if name != "ADVIZ_PROGRESS"}  # bars, as for a user
+    return {**inherited, **own, "JUPYTER_TOKEN": TOKEN}
+
+
+def wait_until_it_answers(url, process, seconds=90):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with status {process.returncode}")
+        try:
+            with urllib.request.urlopen(f"{url}/api", timeout=5):
+                return
+        except (urllib.error.URLError, TimeoutError):
+            time.sleep(0.1)
+    raise TimeoutError(f"{url} did not answer within {seconds} s")
+
+
+@contextmanager
+def running_lab(home):
+    """Start `adviz lab` with everything below `home`; yields a LabServer and stops it, kernels included."""
+    port, folder, log = free_port(), home / "notebooks", home / "server.log"
+    command = [sys.executable, "-m", "adviz.cli", "lab", str(folder), "--no-browser", "--port", str(port)]
+    with log.open("w") as output:
+        process = subprocess.Popen(command, env=environment(home), stdout=output, stderr=subprocess.STDOUT)
+    try:
+        wait_until_it_answers(f"http://127.0.0.1:{port}", process)
+        yield LabServer(f"http://127.0.0.1:{port}", folder)
+    except (RuntimeError, TimeoutError) as error:
+        error.add_note(log.read_text()[-3000:])
+        raise
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
