@@ -79,7 +79,6 @@ def lab_arguments(folder: Path, *, browser: bool, port: int | None, ip: str | No
         f"--ServerApp.root_dir={folder}",
         f"--LabApp.default_url=/lab/tree/{QUICKSTART}",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        "--LabApp.news_url=None",
     ]
     if not browser:
         arguments.append("--no-browser")

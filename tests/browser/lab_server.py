@@ -15,7 +15,7 @@ from pathlib import Path
 TOKEN = "adviz-browser-test"  # noqa: S105 (guards a server that lives for one test run)
 SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},  # else cells off screen are "not visible"
-    "@jupyterlab/apputils-extension/notification": {"doNotDisturbMode": True},
+    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},
 }
 
 # Opens a notebook in the Lab and runs all its cells; resolves to its code cells when the last one is done.

@@ -1,0 +1,63 @@
+# `make help` lists the targets. Everything is installed into .venv, once; nothing outside it is touched except that
+# `make test` as root adds Debian's Chromium where there is none.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+.DEFAULT_GOAL := help
+.PHONY: help lab demo test check notebooks clean browser
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+lab: $(VENV)/.installed-lab  ## open the notebooks in JupyterLab (ARGS="--port 9000 --no-browser")
+	$(BIN)/adviz lab notebooks $(ARGS)
+
+demo: $(VENV)/.installed-lab  ## run the quickstart without a browser, print its table, write quickstart.html
+	$(BIN)/adviz demo --html quickstart.html
+
+test: $(VENV)/.installed-test browser  ## install what the tests need, then run all of them
+	$(MAKE) --no-print-directory check
+
+# Tests and stored notebooks use a cache of this checkout and print no progress bars.
+check notebooks: export ADVIZ_CACHE ?= $(CURDIR)/.cache/adviz
+check notebooks: export ADVIZ_PROGRESS := 0
+
+check: $(VENV)/.installed-test  ## ruff, mypy, pytest, nbval and the browser tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -p no:nbval --ignore=tests/browser
+	$(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with=tests/sanitize.cfg --nbval-cell-timeout=120 notebooks/
+	$(BIN)/pytest -p no:nbval tests/browser
+
+notebooks: $(VENV)/.installed-lab  ## run all notebooks again and store their outputs
+	for notebook in notebooks/*.ipynb; do $(BIN)/adviz run --in-place $$notebook || exit 1; done
+
+clean:  ## remove what was generated, except .venv (rm -rf .venv removes that)
+	rm -rf .cache .mypy_cache .pytest_cache .ruff_cache build dist screenshots quickstart.html
+	find adviz tests notebooks benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV) || { echo "adviz needs Python 3.11 or newer with venv (Debian: apt-get install python3-venv)" >&2; exit 1; }
+
+$(VENV)/.installed-lab: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[cpu]'
+	touch $@
+
+$(VENV)/.installed-test: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[cpu,test]'
+	touch $@ $(VENV)/.installed-lab
+
+# Without Chromium the browser tests say so and are skipped, or fail where CI=true.
+browser:
+	@if [ -n "$$ADVIZ_CHROMIUM" ] || command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; \
+	else echo "No Chromium found: the browser tests cannot run. Install it (Debian: sudo apt-get install chromium) or set ADVIZ_CHROMIUM."; fi
