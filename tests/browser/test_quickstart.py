@@ -1,0 +1,81 @@
+"""The quickstart in JupyterLab as a user meets it: it is run once, then its widget is moved."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+DIGEST = """async image => {
+  const bytes = await (await fetch(image.src)).arrayBuffer();
+  return Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))).join();
+}"""
+
+
+@pytest.fixture(scope="module")
+def quickstart(shared_page):
+    """Return the code cells of the quickstart after a run in the shared page."""
+    return shared_page.run_all("01_quickstart.ipynb", seconds=300)
+
+
+@pytest.fixture
+def page(quickstart, shared_page, screenshot):
+    shared_page.find(".adviz-view").scroll_into_view_if_needed()
+    return shared_page
+
+
+def status(page):
+    return page.find(".adviz-status")
+
+
+def picture(page):
+    return page.find(".adviz-view img").first
+
+
+def choices(page, selector):
+    """Return the options of a drop-down, the chosen one first."""
+    select = page.find(f"{selector} select")
+    chosen = select.evaluate("select => select.selectedOptions[0].label")
+    return [chosen, *(name for name in select.locator("option").all_inner_texts() if name != chosen)]
+
+
+def expect_another_picture(page, act):
+    """Do `act` and expect the text and the picture itself, not just its address, to change."""
+    text, address, digest = (
+        status(page).inner_text(),
+        picture(page).get_attribute("src"),
+        picture(page).evaluate(DIGEST),
+    )
+    act()
+    expect(status(page)).not_to_have_text(text)
+    expect(picture(page)).not_to_have_attribute("src", address)
+    assert picture(page).evaluate(DIGEST) != digest
+
+
+def test_every_cell_ran_without_error(quickstart, page):
+    errors = [output for cell in quickstart for output in cell["outputs"] if output["output_type"] == "error"]
+    assert errors == []
+    assert [cell["execution_count"] for cell in quickstart] == list(range(1, len(quickstart) + 1))
+    assert any("table" in cell["metadata"].get("tags", []) and cell["outputs"] for cell in quickstart)
+    expect(picture(page)).to_be_visible()
+
+
+def test_another_category(page):
+    _, other, *_ = choices(page, ".adviz-category")
+    expect_another_picture(page, lambda: page.find(".adviz-category select").select_option(other))
+    expect(status(page)).to_contain_text(other)
+
+
+def test_another_detector(page):
+    _, other, *_ = choices(page, ".adviz-detector")
+    expect_another_picture(page, lambda: page.find(".adviz-detector select").select_option(other))
+    expect(status(page)).to_contain_text(other)
+
+
+def test_next_and_previous_image(page):
+    before = status(page).inner_text()
+    position, count = map(int, re.search(r"image (\d+) of (\d+)", before).groups())
+    there, back = (".adviz-next", ".adviz-previous") if position < count else (".adviz-previous", ".adviz-next")
+    expect_another_picture(page, page.find(there).click)
+    expect(status(page)).to_contain_text(f"image {position + (1 if position < count else -1)} of {count}")
+    expect_another_picture(page, page.find(back).click)
+    expect(status(page)).to_have_text(before)
