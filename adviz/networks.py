@@ -29,7 +29,9 @@ def create(name: str, weights: str | Path | None, image_size: int | None = None)
     base, _, tag = name.partition(".")
     if not timm.is_model(base):
         close = difflib.get_close_matches(base, [*EMBEDDED, *timm.list_models()], n=3)
-        raise ValueError(f"expected {', '.join(EMBEDDED)} or a name that timm knows, got {name!r}; close: {close}")
+        raise ValueError(
+            f"expected {', '.join(EMBEDDED)} or a name that timm knows, got {name!r}; close: {', '.join(close)}"
+        )
     tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{base}.*")]
     if tag and tag not in tags:
         raise ValueError(f"expected one of the weight tags of {base} ({', '.join(tags) or 'none'}), got {tag!r}")

@@ -1,0 +1,21 @@
+"""Small random features in which an anomaly is easy to see."""
+
+import numpy as np
+
+from adviz import Features
+
+CHANNELS = {"layer1": 4, "layer2": 6, "layer3": 10, "layer4": 12}
+GRIDS = {"layer1": 16, "layer2": 8, "layer3": 4, "layer4": 2}
+
+
+def make_features(n_images, seed=0, defect=None, dtype=np.float32, size=64):
+    """Return smooth random features; `defect` is the index of an image whose middle is far from normal."""
+    rng = np.random.default_rng(seed)
+    layers = {}
+    for name, channels in CHANNELS.items():
+        side = GRIDS[name] * size // 64
+        array = rng.normal(size=(n_images, channels, side, side))
+        if defect is not None:
+            array[defect, :, side // 2 :, side // 2 :] += 8
+        layers[name] = array.astype(dtype)
+    return Features(layers, image_size=(size, size))

@@ -1,0 +1,121 @@
+"""What every detector promises, whatever its method (conventions, item 13)."""
+
+import numpy as np
+import pytest
+from random_features import make_features
+
+from adviz import DN2, Features, PatchCore, Prediction
+
+DETECTORS = {
+    "DN2": DN2,
+    "DN2, two layers": lambda: DN2(layers=(16, 32), images_score=3),
+    "PatchCore": PatchCore,
+    "PatchCore, adaptive": lambda: PatchCore(aggregation="adaptive", dimension=8, image_score="max"),
+    "PatchCore, random": lambda: PatchCore(sampler="random", coreset=0.5, distance="squared"),
+}
+
+
+@pytest.fixture(params=DETECTORS.values(), ids=DETECTORS)
+def detector(request):
+    return request.param()
+
+
+def test_fit_returns_self_and_shows_in_the_repr(detector, train):
+    assert "not fitted" in repr(detector)
+    assert "not fitted" in detector._repr_html_()
+    assert detector.fit(train) is detector
+    assert "layers_=" in repr(detector)
+    assert type(detector).__name__ in detector._repr_html_()
+
+
+def test_predict_before_fit_says_so(detector, test):
+    with pytest.raises(ValueError, match=r"must be fitted before it predicts: call fit\(features\)"):
+        detector.predict(test)
+
+
+def test_a_defect_scores_above_every_good_image_and_in_its_place(detector, train, test):
+    prediction = detector.fit(train).predict(test)
+    assert prediction.score.argmax() == 3
+    if prediction.anomaly_map is not None:
+        row, column = np.unravel_index(prediction.anomaly_map[3].argmax(), prediction.anomaly_map[3].shape)
+        assert row >= 28
+        assert column >= 28
+
+
+def test_shapes_are_as_promised(detector, train, test):
+    prediction = detector.fit(train).predict(test)
+    assert isinstance(prediction, Prediction)
+    assert prediction.score.shape == (5,)
+    assert prediction.anomaly_map is None or prediction.anomaly_map.shape == (5, 64, 64)
+    assert prediction.detector == type(detector).__name__
+    for found in prediction.neighbors.values():
+        assert found.image.max() < 12
+        assert found.cell.max() < found.grid[0] * found.grid[1]
+        assert (np.diff(found.distance, axis=-1) >= 0).all()
+
+
+def test_the_same_seed_gives_the_same_result(detector, train, test):
+    first = detector.fit(train).predict(test)
+    again = detector.fit(train).predict(test)
+    np.testing.assert_array_equal(first.score, again.score)
+    for name, found in first.neighbors.items():
+        np.testing.assert_array_equal(found.image, again.neighbors[name].image)
+
+
+def test_inputs_are_not_modified(detector, train, test):
+    copies = [{name: array.copy() for name, array in features.items()} for features in (train, test)]
+    detector.fit(train).predict(test)
+    for features, copy in zip((train, test), copies, strict=True):
+        for name, array in copy.items():
+            np.testing.assert_array_equal(features[name], array)
+
+
+def test_one_by_one_agrees_with_a_batch(detector, train, test):
+    together = detector.fit(train).predict(test)
+    for index in range(5):
+        alone = detector.predict(test.select(images=[index]))
+        # distances are re-scored by direct subtraction, so only the order of float32 sums is left
+        np.testing.assert_allclose(alone.score[0], together.score[index], rtol=1e-5)
+        if alone.anomaly_map is not None:
+            np.testing.assert_allclose(alone.anomaly_map[0], together.anomaly_map[index], rtol=1e-4)
+
+
+def test_float16_features_work(detector, train, test):
+    full = detector.fit(train).predict(test).score
+    halves = [make_features(12, 0, dtype=np.float16), make_features(5, 1, defect=3, dtype=np.float16)]
+    # features of order 1 to 10 are rounded to 11 bits; another patch may win where two are about as far
+    np.testing.assert_allclose(detector.fit(halves[0]).predict(halves[1]).score, full, rtol=0.02)
+
+
+def test_one_training_image_is_enough(detector, train, test):
+    if getattr(detector, "images_score", None):
+        with pytest.raises(ValueError, match="images_score must be between 1 and the 1 that exist, got 3"):
+            detector.fit(train.select(images=[0]))
+        return
+    assert np.isfinite(detector.fit(train.select(images=[0])).predict(test).score).all()
+
+
+def test_nan_features_name_the_layer_and_the_image(detector, train, test):
+    for name in train:
+        train[name][7, 0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match=r"NaN or infinity in layer\d of image 7"):
+        detector.fit(train)
+
+
+def test_nan_test_features_are_refused(detector, train, test):
+    for name in test:
+        test[name][2, 0, 0, 0] = np.inf
+    with pytest.raises(ValueError, match=r"NaN or infinity in layer\d of image 2"):
+        detector.fit(train).predict(test)
+
+
+def test_a_missing_layer_lists_those_there_are(detector, train):
+    with pytest.raises(ValueError, match=r"layer1 \(stride 4\)\), got \d+: extract it"):
+        detector.fit(train.select(["layer1"]))
+
+
+def test_other_channels_at_test_time_are_refused(detector, train):
+    detector.fit(train)
+    other = Features({name: np.repeat(array, 2, axis=1) for name, array in train.items()}, image_size=(64, 64))
+    with pytest.raises(ValueError, match="expected the channels of the training features"):
+        detector.predict(other)

@@ -1,0 +1,172 @@
+import numpy as np
+import pytest
+from random_features import make_features
+
+from adviz import Features, PatchCore
+from adviz.detectors.patchcore import reweighting
+
+
+def full_search(detector, patches):
+    """Distances of every patch to every bank row, and the nearest, in float64."""
+    full = np.sqrt(((patches[:, None].astype(float) - detector.bank_) ** 2).sum(2))
+    return full, full.argmin(1)
+
+
+@pytest.fixture
+def fitted(train):
+    return PatchCore(coreset=0.2).fit(train)
+
+
+def patches_of(detector, features):
+    return detector._embed(features.select(detector.layers), 0, None)
+
+
+def test_the_bank_holds_original_patches_and_knows_where_they_come_from(fitted, train):
+    patches = patches_of(fitted, train)
+    assert len(fitted.bank_) == int(0.2 * 12 * 64)
+    rows, columns = np.divmod(fitted.bank_cell_, fitted.grid_[1])
+    np.testing.assert_array_equal(fitted.bank_, patches[fitted.bank_image_, rows, columns])
+
+
+def test_patch_scores_and_neighbours_equal_a_full_search(fitted, test):
+    prediction = fitted.predict(test)
+    found = prediction.neighbors["patch"]
+    for image, patches in enumerate(patches_of(fitted, test)):
+        full, nearest = full_search(fitted, patches.reshape(64, -1))
+        np.testing.assert_array_equal(found.image[image, ..., 0].ravel(), fitted.bank_image_[nearest])
+        np.testing.assert_array_equal(found.cell[image, ..., 0].ravel(), fitted.bank_cell_[nearest])
+        np.testing.assert_allclose(found.distance[image].reshape(64, -1), np.sort(full, 1)[:, :5] ** 2, rtol=1e-4)
+    assert found.grid == fitted.grid_ == (8, 8)
+
+
+def test_layer_shares_add_up_to_the_squared_distance(fitted, test):
+    prediction = fitted.predict(test)
+    assert list(prediction.layer_maps) == ["layer2", "layer3"]
+    total = sum(prediction.layer_maps.values())
+    np.testing.assert_allclose(total, prediction.neighbors["patch"].distance[..., 0], rtol=1e-5)
+
+
+def test_layer_shares_are_left_out_where_pooling_mixes_layers(train, test):
+    mixed = PatchCore(layers=(4, 8, 16), aggregation="adaptive", dimension=16).fit(train)
+    assert mixed.predict(test).layer_maps == {}
+
+
+def test_the_image_score_is_a_direct_transcription_of_eq_6_and_7(fitted, test):
+    for image, patches in enumerate(patches_of(fitted, test)):
+        full, nearest = full_search(fitted, patches.reshape(64, -1))
+        worst = full.min(1).argmax()
+        s_star, m_star = full[worst].min(), fitted.bank_[nearest[worst]]
+        around = np.argsort(((fitted.bank_ - m_star) ** 2).sum(1), kind="stable")[:9]  # b = 9, m* included
+        weight = 1 - np.exp(s_star) / np.exp(full[worst, around]).sum()
+        np.testing.assert_allclose(fitted.predict(test).score[image], weight * s_star, rtol=1e-5)
+
+
+def test_max_and_squared_scores(train, test):
+    reference = PatchCore(coreset=0.2, image_score="max").fit(train).predict(test)
+    largest = reference.neighbors["patch"].distance[..., 0].max((1, 2))
+    np.testing.assert_allclose(reference.score, np.sqrt(largest), rtol=1e-6)
+    squared = PatchCore(coreset=0.2, image_score="max", distance="squared").fit(train).predict(test)
+    np.testing.assert_allclose(squared.score, largest, rtol=1e-6)
+
+
+def test_reweighting_cannot_overflow():
+    near, far = np.array([1e4]), np.array([[1e4, 1e4 + 1, 1e4 + 2]])
+    expected = 1 - 1 / (1 + np.e + np.e**2)
+    np.testing.assert_allclose(reweighting(near, far), expected, rtol=1e-9)
+
+
+def test_the_map_is_patch_distances_bilinear_and_smoothed(train, test):
+    from adviz import maps
+
+    prediction = PatchCore(coreset=0.2).fit(train).predict(test)
+    cells = np.sqrt(prediction.neighbors["patch"].distance[..., 0])
+    np.testing.assert_allclose(prediction.anomaly_map, maps.smooth(maps.resize(cells, (64, 64)), 4.0), rtol=1e-5)
+
+
+def test_the_order_is_nested(train):
+    large, small = (PatchCore(coreset=share).fit(train) for share in (0.25, 0.05))
+    np.testing.assert_array_equal(large.bank_[: len(small.bank_)], small.bank_)
+    np.testing.assert_array_equal(large.trace_.order[: len(small.bank_)], small.trace_.order)
+
+
+def test_the_trace_tells_how_the_bank_was_chosen(train):
+    detector = PatchCore(coreset=0.1, projection=8).fit(train)
+    trace = detector.trace_
+    assert trace.points.shape == (12 * 64, 8)
+    assert detector.bank_.shape[1] == 16
+    np.testing.assert_array_equal(trace.image, np.repeat(np.arange(12), 64))
+    np.testing.assert_array_equal(trace.cell, np.tile(np.arange(64), 12))
+    distance = np.linalg.norm(trace.points[:, None].astype(float) - trace.points[trace.order], axis=2).min(1)
+    assert trace.radius[-1] == pytest.approx(distance.max(), rel=0.02)  # rounding to the integer grid
+    random = PatchCore(coreset=0.1, sampler="random").fit(train).trace_
+    assert np.isnan(random.radius).all()
+
+
+def test_greedy_covers_better_than_random(train):
+    points = PatchCore(coreset=0.1).fit(train).trace_.points
+    radius = []
+    for sampler in ("greedy", "random"):
+        order = PatchCore(coreset=0.1, sampler=sampler).fit(train).trace_.order
+        radius.append(np.linalg.norm(points[:, None] - points[order], axis=2).min(1).max())
+    assert radius[0] < radius[1]
+
+
+def test_a_full_bank_finds_every_training_patch_at_distance_zero(train):
+    detector = PatchCore(coreset=1.0, projection=4).fit(train)
+    assert (detector.predict(train).neighbors["patch"].distance[..., 0] == 0).all()
+
+
+def test_aggregation_depends_on_the_channels(train):
+    assert PatchCore().fit(train).aggregation_ == "mean"
+    wide = Features(
+        {"layer2": np.ones((1, 512, 4, 4), np.float32), "layer3": np.ones((1, 1024, 2, 2), np.float32)},
+        image_size=(32, 32),
+    )
+    assert PatchCore(coreset=1.0).fit(wide).aggregation_ == "adaptive"
+
+
+def test_test_images_may_have_another_size(fitted):
+    larger = make_features(2, seed=5, defect=1, size=128)
+    prediction = fitted.predict(larger)
+    assert prediction.anomaly_map.shape == (2, 128, 128)
+    assert prediction.neighbors["patch"].distance.shape[1:3] == (16, 16)
+    assert prediction.neighbors["patch"].cell.max() < 64  # still the training grid
+    assert prediction.score.argmax() == 1
+
+
+def test_stride_thins_the_grid(train, test):
+    detector = PatchCore(stride=2).fit(train)
+    assert detector.grid_ == (4, 4)
+    assert detector.predict(test).neighbors["patch"].distance.shape[1:3] == (4, 4)
+
+
+def test_equal_training_images_still_work(train, test):
+    same = train.select(images=[0] * 12)
+    assert np.isfinite(PatchCore().fit(same).predict(test).score).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"coreset": 0}, "coreset must be a share .* got 0"),
+        ({"coreset": 1.01}, r"coreset must be a share .* got 1\.01"),
+        ({"patch_size": 4}, "patch_size must be odd and at least 1, got 4"),
+        ({"stride": 0}, "stride must be at least 1"),
+        ({"sampler": "gready"}, "sampler must be one of .* got 'gready'"),
+        ({"image_score": "mean"}, "image_score must be one of"),
+        ({"distance": "cosine"}, "distance must be one of"),
+        ({"aggregation": "max"}, "aggregation must be one of"),
+        ({"reweight_neighbors": 1}, "reweight_neighbors must be at least 2"),
+    ],
+)
+def test_impossible_options_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        PatchCore(**options)
+
+
+@pytest.mark.parametrize("name", ["neighbors", "reweight_neighbors"])
+def test_more_neighbours_than_the_bank_has_are_refused_when_the_user_set_them(train, name):
+    small = train.select(images=[0])  # 64 patches, 6 in the bank
+    assert len(PatchCore().fit(small).bank_) == 6
+    with pytest.raises(ValueError, match=f"{name} must be between 1 and the 6 that exist, got 7"):
+        PatchCore(**{name: 7}).fit(small)

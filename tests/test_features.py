@@ -1,0 +1,284 @@
+import numpy as np
+import pytest
+import skimage.data
+import timm
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torch import nn
+
+from adviz import Backbone, Features, features, networks
+from adviz.data import Geometry, Split
+
+IMAGES = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3), dtype=np.uint8)
+
+
+class Tiny(nn.Module):
+    """Two convolutions with known strides, and a head that must not run when nobody asks for it."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = nn.Conv2d(3, 4, 3, stride=2, padding=1)
+        self.second = nn.Conv2d(4, 5, 3, stride=4, padding=1)
+        self.head_calls = 0
+
+    def forward(self, x):
+        x = self.second(torch.relu(self.first(x)))
+        self.head_calls += 1
+        return x.mean((2, 3))
+
+
+@pytest.fixture(scope="module")
+def lite0():
+    return Backbone("efficientnet_lite0", layers=(2, 4, 8, 16, 32))
+
+
+def random_features(**options):
+    rng = np.random.default_rng(0)
+    layers = {"layer1": rng.normal(size=(3, 2, 16, 16)), "layer2": rng.normal(size=(3, 4, 8, 8))}
+    return Features(layers, image_size=(64, 64), **options)
+
+
+# Features
+
+
+def test_features_are_a_mapping_with_strides_and_names():
+    found = random_features()
+    assert list(found) == ["layer1", "layer2"]
+    assert found.strides == {"layer1": 4, "layer2": 8}
+    assert found.ids == ["0", "1", "2"]
+    assert found.n_images == 3
+
+
+def test_select_takes_layers_by_name_or_stride_and_images():
+    found = random_features(ids=["a", "b", "c"], digest="d", backbone="b")
+    part = found.select([8], [2, 0])
+    np.testing.assert_array_equal(part["layer2"], found["layer2"][[2, 0]])
+    assert (list(part), part.ids, part.digest, part.image_size) == (["layer2"], ["c", "a"], "d", (64, 64))
+    assert list(found.select(["layer2", 4])) == ["layer2", "layer1"]
+
+
+def test_an_unknown_layer_lists_those_there_are():
+    with pytest.raises(ValueError, match=r"layer1 \(stride 4\), layer2 \(stride 8\)\), got 16: extract it"):
+        random_features().select([16])
+    twice = random_features(strides={"layer1": 8, "layer2": 8})
+    with pytest.raises(ValueError, match="got 8: several layers have it, choose one by name"):
+        twice.select([8])
+
+
+def test_features_check_their_shapes():
+    with pytest.raises(ValueError, match="arrays of one N"):
+        Features({"a": np.zeros((2, 1, 4, 4)), "b": np.zeros((3, 1, 4, 4))}, image_size=(8, 8))
+    with pytest.raises(ValueError, match="arrays of one N"):
+        Features({"a": np.zeros((2, 4, 4))}, image_size=(8, 8))
+    with pytest.raises(ValueError, match="ids must name the 3 images, got 1"):
+        random_features(ids=["a"])
+
+
+# the embedded weights
+
+
+def test_embedded_weights_recognise_a_known_photograph():
+    """Position-mapped weights: a shift by one tensor would leave no class right. 967 is "espresso" in ImageNet."""
+    model = networks.create("efficientnet_lite0", None).eval()
+    image = Geometry().image(Image.fromarray(skimage.data.coffee()))
+    with torch.inference_mode():
+        logits = model((torch.from_numpy(image.copy()).permute(2, 0, 1)[None] / 255 - 0.5) / 0.5)
+    assert int(logits.argmax()) == 967
+
+
+@pytest.mark.parametrize("name", networks.EMBEDDED)
+def test_every_embedded_network_loads_and_has_its_own_digest(name):
+    backbone = Backbone(name, layers=(8,))
+    assert backbone.mean == backbone.std == (0.5, 0.5, 0.5)
+    assert Backbone(name, layers=(16,)).digest == backbone.digest
+    assert backbone.digest != Backbone(name, layers=(8,), weights="random").digest
+
+
+def test_layers_equal_timms_features_only_model(lite0):
+    """An independent route: timm's own feature extractor, plain layout, no early stop."""
+    reference = timm.create_model("tf_efficientnet_lite0", features_only=True)
+    state = lite0._model.state_dict()
+    reference.load_state_dict({name: state[name] for name in reference.state_dict()})
+    batch = (torch.from_numpy(IMAGES).permute(0, 3, 1, 2) / 255 - 0.5) / 0.5
+    with torch.inference_mode():
+        expected = reference.eval()(batch)
+    found = lite0.extract(IMAGES)
+    assert list(found) == ["layer0", "layer1", "layer2", "layer3", "layer4"]
+    assert list(found.strides.values()) == [2, 4, 8, 16, 32]
+    for ours, theirs in zip(found.values(), expected, strict=True):
+        # channels_last and NCHW kernels sum in another order; activations are of order 1 to 10
+        np.testing.assert_allclose(ours, theirs.numpy(), atol=2e-4)
+    assert [array.shape[1] for array in found.values()] == [16, 24, 40, 112, 320]
+
+
+# extraction
+
+
+def test_batches_and_sources_agree(lite0, tmp_path):
+    paths = [tmp_path / f"{index}.png" for index in range(3)]
+    for path, image in zip(paths, IMAGES, strict=True):
+        Image.fromarray(image).save(path)
+    split = Split(paths, [0] * 3, [None] * 3, ["good"] * 3, geometry=Geometry(64, crop=False), root=tmp_path)
+    whole, single = lite0.extract(split), lite0.extract(IMAGES, batch_size=1)
+    assert whole.ids == ["0.png", "1.png", "2.png"]
+    for name in whole:
+        np.testing.assert_allclose(whole[name], single[name], atol=2e-4)  # batch sizes choose other kernels
+    assert lite0.extract(paths).image_size == (224, 224)
+
+
+def test_own_modules_stop_after_the_deepest_layer_asked_for():
+    model = Tiny()
+    found = Backbone(model, layers=["first"], mean=(0, 0, 0), std=(1, 1, 1)).extract(IMAGES)
+    assert found.strides == {"first": 2}
+    assert model.head_calls == 0
+    expected = model.first(torch.from_numpy(IMAGES).permute(0, 3, 1, 2) / 255).detach().numpy()
+    np.testing.assert_allclose(found["first"], expected, atol=1e-5)  # float32 sums of 27 products of order 1
+
+
+def test_imagenet_normalisation_is_the_default_for_own_modules():
+    found = Backbone(Tiny(), layers=["first"]).extract(IMAGES)
+    batch = torch.from_numpy(IMAGES).permute(0, 3, 1, 2) / 255
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    expected = Tiny().first((batch - mean[:, None, None]) / std[:, None, None]).detach().numpy()
+    np.testing.assert_allclose(found["first"], expected, atol=1e-5)
+
+
+def test_float16_halves_the_memory():
+    full = Backbone(Tiny(), layers=["second"]).extract(IMAGES)["second"]
+    half = Backbone(Tiny(), layers=["second"], dtype="float16").extract(IMAGES)["second"]
+    assert half.dtype == np.float16
+    np.testing.assert_allclose(half, full, rtol=2e-3, atol=1e-3)  # 11 bits of mantissa
+
+
+def test_memory_mapped_features_appear_whole_or_not_at_all(tmp_path, monkeypatch):
+    backbone = Backbone(Tiny(), layers=["first", "second"])
+    found = backbone.extract(IMAGES, out=tmp_path / "features")
+    assert isinstance(found["first"], np.memmap)
+    np.testing.assert_array_equal(np.load(tmp_path / "features" / "second.npy"), backbone.extract(IMAGES)["second"])
+    with pytest.raises(FileExistsError, match="which exists: remove it first"):
+        backbone.extract(IMAGES, out=tmp_path / "features")
+    monkeypatch.setattr(features, "_check_finite", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        backbone.extract(IMAGES, out=tmp_path / "other")
+    assert [path.name for path in tmp_path.iterdir()] == ["features"]
+
+
+def test_large_features_live_in_a_temporary_file(monkeypatch):
+    backbone = Backbone(Tiny(), layers=["first"])
+    expected = backbone.extract(IMAGES)["first"]
+    monkeypatch.setattr(features, "IN_MEMORY", 1000)
+    mapped = backbone.extract(IMAGES)["first"]
+    assert isinstance(mapped, np.memmap)
+    np.testing.assert_array_equal(mapped, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "shapes"),
+    [
+        ("wide_resnet50_2.tv_in1k", (4, 8, 16, 32), [(256, 16), (512, 8), (1024, 4), (2048, 2)]),
+        ("convnext_atto", (4, 16), [(40, 16), (160, 4)]),
+        ("swin_tiny_patch4_window7_224", (4, 8), [(96, 16), (192, 8)]),
+        ("vit_tiny_patch16_224", ("blocks.2", "blocks.5"), [(192, 4), (192, 4)]),
+    ],
+)
+def test_networks_of_every_family_give_grids(name, layers, shapes):
+    size = 64 if name.startswith(("vit", "swin")) else None
+    found = Backbone(name, layers=layers, weights="random", image_size=size).extract(IMAGES[:1])
+    assert [array.shape[1:] for array in found.values()] == [(c, side, side) for c, side in shapes]
+
+
+def test_tokens_are_laid_out_row_by_row():
+    tokens = torch.arange(7.0)[None, :, None].expand(1, 7, 2)  # one prefix token, then a 2 x 3 grid
+
+    class Prefixed(nn.Module):
+        num_prefix_tokens = 1
+
+    grid = networks.as_grid(tokens, Prefixed(), (32, 48))
+    np.testing.assert_array_equal(grid[0, 0], [[1, 2, 3], [4, 5, 6]])
+
+
+# what bad input gets
+
+
+def test_unknown_names_tags_and_layers_say_what_there_is():
+    with pytest.raises(ValueError, match="got 'resnt18'; close: resnet18"):
+        Backbone("resnt18")
+    with pytest.raises(ValueError, match=r"weight tags of resnet18 .*tv_in1k.*got 'nope'"):
+        Backbone("resnet18.nope")
+    with pytest.raises(ValueError, match=r"stride 3 .*strides \[2, 4, 8, 16, 32\]"):
+        Backbone("efficientnet_lite0", layers=(3,))
+    with pytest.raises(ValueError, match=r"12 layers have it.*blocks\.0, blocks\.1"):
+        Backbone("vit_tiny_patch16_224", layers=(16,), weights="random")
+    with pytest.raises(ValueError, match="got 'third'; there are first, second"):
+        Backbone(Tiny(), layers=["third"])
+    with pytest.raises(ValueError, match="no known strides"):
+        Backbone(Tiny())
+
+
+def test_weights_that_cannot_be_downloaded_name_three_remedies(monkeypatch):
+    monkeypatch.setattr(timm, "create_model", lambda *_, **__: (_ for _ in ()).throw(OSError("no network")))
+    with pytest.raises(RuntimeError, match=r"resnet18\.tv_in1k.*\(1\).*\(2\).*\(3\).*efficientnet_lite0"):
+        Backbone("resnet18.tv_in1k")
+
+
+def test_published_weights_are_asked_for_by_their_tag(monkeypatch):
+    asked = []
+    monkeypatch.setattr(timm, "create_model", lambda name, **options: asked.append((name, options)) or Tiny())
+    Backbone("resnet18.tv_in1k", layers=["first"])
+    assert asked == [("resnet18.tv_in1k", {"pretrained": True})]
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "pth"])
+def test_a_local_weights_file_is_used(tmp_path, suffix):
+    source = timm.create_model("resnet18", pretrained=False).state_dict()
+    path = tmp_path / f"weights.{suffix}"
+    save_file(source, path) if suffix == "safetensors" else torch.save(source, path)
+    backbone = Backbone("resnet18.tv_in1k", layers=(4,), weights=path)
+    torch.testing.assert_close(backbone._model.state_dict()["conv1.weight"], source["conv1.weight"])
+
+
+def test_a_wrong_weights_file_is_refused(tmp_path):
+    torch.save(timm.create_model("resnet34", pretrained=False).state_dict(), tmp_path / "resnet34.pth")
+    with pytest.raises(ValueError, match=r"0 missing, \d+ unknown .*pass the weights of this very architecture"):
+        Backbone("resnet18", weights=tmp_path / "resnet34.pth")
+    (tmp_path / "broken.safetensors").write_bytes(b"not weights")
+    with pytest.raises(ValueError, match=r"got .*broken\.safetensors .*download it again"):
+        Backbone("resnet18", weights=tmp_path / "broken.safetensors")
+    with pytest.raises(FileNotFoundError, match=r"weights file, found none at .*gone\.pth"):
+        Backbone("resnet18", weights=tmp_path / "gone.pth")
+
+
+def test_a_pickle_is_never_executed(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "executed"), "w"))
+
+    torch.save({"weight": Evil()}, tmp_path / "evil.pth")
+    with pytest.raises(ValueError, match="tensors only"):
+        networks.read(tmp_path / "evil.pth")
+    assert not (tmp_path / "executed").exists()
+
+
+def test_features_that_are_not_finite_name_the_layer_and_the_image():
+    model = Tiny()
+    model.second.weight.data[:] = torch.nan
+    with pytest.raises(ValueError, match="NaN or infinity in second from 0 on"):
+        Backbone(model, layers=["first", "second"]).extract(IMAGES)
+
+
+@pytest.mark.parametrize("images", [IMAGES.astype(float), IMAGES[0], IMAGES[..., :1]])
+def test_arrays_of_another_kind_are_refused(images):
+    with pytest.raises(ValueError, match=r"images must be \(N, H, W, 3\) uint8 RGB"):
+        Backbone(Tiny(), layers=["first"]).extract(images)
+
+
+def test_no_image_is_refused():
+    with pytest.raises(ValueError, match="at least one image"):
+        Backbone(Tiny(), layers=["first"]).extract([])
+
+
+def test_reprs_tell_layers_and_digest():
+    assert "first" in repr(Backbone(Tiny(), layers=["first"]))
+    assert "layer2: 4x8x8" in repr(random_features())
