@@ -70,8 +70,11 @@ def curves_static(
 
 def _names(key: str, curves: Curves, areas: Areas) -> list[str]:
     """Return the legend's texts, broken so that they fit below their own panel."""
-    names = [legend_name(name, curve, areas, PANELS[key][3]) for name, curve in curves.items()]
-    return ["\n".join(style.lines_of(name, LEGEND_WIDTH, style.SMALL_SIZE)) for name in names]
+    measure = PANELS[key][3]
+    names = [legend_name(name, curve, areas, measure) for name, curve in curves.items()]
+    kept = [name.replace(f"{measure} ", f"{measure}\N{NO-BREAK SPACE}") for name in names]
+    broken = ["\n".join(style.lines_of(name, LEGEND_WIDTH, style.SMALL_SIZE)) for name in kept]
+    return [name.replace("\N{NO-BREAK SPACE}", " ") for name in broken]
 
 
 def _draw(axes: Axes, key: str, curves: Curves, names: list[str], limit: float) -> None:

@@ -93,6 +93,8 @@ def test_static_legends_with_long_names_stay_below_their_panel(inside):
     areas = dict.fromkeys(names, 0.98765)
     kinds = ("roc", "precision_recall", "pro")
     inside(curves_static(dict.fromkeys(kinds, named), areas=dict.fromkeys(kinds, areas)))
+    texts = curves_static({"roc": named}, areas={"roc": areas}).axes[0].get_legend_handles_labels()[1]
+    assert all("AUROC 0.988" in text for text in texts[1:]), "a number is not separated from its name"
     inside(curves_static({"roc": named}, areas={"roc": areas}, title="one panel " * 20))
 
 
