@@ -1,4 +1,4 @@
-"""The built-in data set: six categories drawn from a seed, each made to show one lesson, as MVTec-shaped trees on disk."""
+"""The built-in data set: six categories, drawn from a seed as MVTec-shaped trees, each made to show one lesson."""
 
 import os
 import shutil
@@ -44,7 +44,8 @@ def ensure(category: str, *, seed: int = 0, n_train: int | None = None, root: st
 
     Returns
     -------
-    folder: complete, ``<root>/demo-v<VERSION>/seed<seed>[-n<n_train>]/<category>``; safe with several processes at once.
+    folder: ``<root>/demo-v<VERSION>/seed<seed>[-n<n_train>]/<category>``, always complete, also where several
+        processes ask at once or one was killed.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Crops of scikit-image's real photograph of a brick wall: cracks, stains, missing mortar."""
+"""Crops of scikit-image's real photograph of a brick wall: cracks, stains, holes, missing mortar."""
 
 from functools import cache
 
@@ -10,7 +10,7 @@ from adviz.data.demo.shapes import SAMPLES, Plane
 from adviz.data.demo.shot import Scene, Shot
 
 GOOD = 20
-DEFECTS = {"crack": 9, "stain": 8, "hole": 8}
+DEFECTS = {"crack": 8, "stain": 8, "hole": 6, "mortar": 8}
 
 # Columns of the photograph, first and one past the last: apart, each with both slants once mirrored.
 REGIONS = {"train": (0, 296), "test": (300, 512)}
@@ -38,18 +38,18 @@ def draw(shot: Shot) -> Scene:
     scene, fault = shot.rng("scene"), shot.rng("defect")
     grey = _crop(shot, scene)
     mortar = shapes.step(0.46, 0.56, grey)
-    relief = grey * (
-        1 + np.float32(0.05) * optics.clouds(scene, 2.5, 1) + np.float32(0.03) * optics.clouds(scene, 40, 3)
-    )
+    relief = grey * (1 + 0.05 * optics.clouds(scene, 2.5, 1) + 0.03 * optics.clouds(scene, 40, 3))
     clay, lime = optics.paint((1.22, 0.72, 0.55), relief), optics.paint((1.06, 1.0, 0.92), relief)
-    image = optics.mix(clay, lime, mortar) * np.float32(1.1)
+    image = optics.mix(clay, lime, mortar) * 1.1
     mask = np.zeros_like(grey)
     if shot.defect is not None:
-        image, mask = {"crack": _crack, "stain": _stain, "hole": _hole}[shot.defect](image, mortar, fault)
+        image, mask = {"crack": _crack, "stain": _stain, "hole": _hole, "mortar": _mortar}[shot.defect](
+            image, mortar, fault
+        )
     x, y = shapes.plane()
-    slope, direction = scene.uniform(0, 0.0014), scene.uniform(0, 2 * np.pi)
-    lit = 1 + np.float32(slope) * (x * np.float32(np.cos(direction)) + y * np.float32(np.sin(direction)))
-    return Scene(image * (lit * np.float32(scene.uniform(0.9, 1.12)))[..., None], mask)
+    right, down = shapes.away(scene.uniform(0, 0.0014), scene.uniform(0, 2 * np.pi))
+    lit = 1 + right * x + down * y
+    return Scene(image * (lit * scene.uniform(0.9, 1.12)), mask)
 
 
 def _crop(shot: Shot, rng: np.random.Generator) -> Plane:
@@ -72,28 +72,26 @@ def _crack(image: Plane, mortar: Plane, rng: np.random.Generator) -> tuple[Plane
     reach = rng.uniform(45, 110)
     points = shapes.wander(rng, start, heading, reach, turn=0.45, steps=12)
     fork = shapes.wander(rng, points[5], heading + rng.choice([-0.9, 0.9]), reach * 0.35, turn=0.4, steps=5)
-    bumps = np.float32(0.35) * optics.clouds(rng, 4, 2)
-    taper = np.float32(0.012) * shapes.length(x - np.float32(start[0]), y - np.float32(start[1]))
-    width = np.float32(rng.uniform(1.5, 2.8))
-    gap = (
-        np.minimum(shapes.polyline(x, y, points), shapes.polyline(x, y, fork) + np.float32(0.6)) - width + taper + bumps
-    )
+    bumps = 0.35 * optics.clouds(rng, 4, 2)
+    taper = 0.012 * shapes.length(x - start[0], y - start[1])
+    width = rng.uniform(1.5, 2.8)
+    gap = np.minimum(shapes.polyline(x, y, points), shapes.polyline(x, y, fork) + 0.6) - width + taper + bumps
     lip = shapes.cover(np.roll(gap, (3, 2), (0, 1)) - 0.3, 0.8)
-    image = optics.light(image, lip * np.float32(0.10))
-    return optics.mix(image, (0.09, 0.07, 0.065), shapes.cover(gap, 0.7) * np.float32(0.92)), shapes.cover(gap - 0.4)
+    image = optics.light(image, lip * 0.10)
+    return optics.mix(image, (0.09, 0.07, 0.065), shapes.cover(gap, 0.7) * 0.92), shapes.cover(gap - 0.4)
 
 
 def _stain(image: Plane, mortar: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
     """Soak the wall with something: darker or whiter, a tide mark at its rim, the wall's texture shining through."""
     x, y = shapes.place(_somewhere(rng, 70), rng.uniform(0, np.pi))
-    size = rng.uniform(12, 32)
-    edge = shapes.length(x, y / np.float32(rng.uniform(0.5, 0.9))) - np.float32(size)
-    edge = edge + np.float32(0.16 * size) * optics.clouds(rng, size, 4)
-    rim = np.exp(-((edge + 1.5) ** 2) * np.float32(0.12))
-    wet = shapes.cover(edge, 2.0) * (np.float32(0.75) + np.float32(0.25) * rim)
+    size = rng.uniform(14, 32)
+    edge = shapes.length(x, y / rng.uniform(0.5, 0.9)) - size
+    edge = edge + (0.16 * size) * optics.clouds(rng, size, 4)
+    rim = np.exp(-((edge + 1.5) ** 2) * 0.12)
+    wet = shapes.cover(edge, 2.0) * (0.75 + 0.25 * rim)
     if rng.random() < 0.4:
-        return optics.mix(image, (0.83, 0.81, 0.77), wet * np.float32(0.55)), shapes.cover(edge)
-    return image * (1 - wet[..., None] * np.asarray((0.50, 0.55, 0.52), np.float32)), shapes.cover(edge)
+        return optics.mix(image, (0.83, 0.81, 0.77), wet * 0.55), shapes.cover(edge)
+    return image * (1 - wet * optics.tint((0.50, 0.55, 0.52))), shapes.cover(edge)
 
 
 def _hole(image: Plane, mortar: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
@@ -101,8 +99,19 @@ def _hole(image: Plane, mortar: Plane, rng: np.random.Generator) -> tuple[Plane,
     x, y = shapes.place(_somewhere(rng), rng.uniform(0, np.pi))
     size = rng.uniform(5, 13)
     rough = optics.clouds(rng, 0.8 * size, 4)
-    edge = shapes.length(x, y / np.float32(rng.uniform(0.6, 1.0))) - np.float32(size) + np.float32(0.14 * size) * rough
-    depth = np.clip(-edge * np.float32(1.1), 0, np.float32(0.5 * size)) + np.float32(0.3) * optics.clouds(rng, 3, 2)
-    tone = optics.diffuse(optics.normals(-depth), 0.25) * np.float32(0.62) * (1 + np.float32(0.08) * rough)
+    edge = shapes.length(x, y / rng.uniform(0.6, 1.0)) - size + (0.14 * size) * rough
+    depth = np.clip(-edge * 1.1, 0, (0.5 * size)) + 0.3 * optics.clouds(rng, 3, 2)
+    tone = optics.diffuse(optics.normals(-depth), 0.25) * 0.62 * (1 + 0.08 * rough)
     pit = optics.paint((0.62, 0.42, 0.34), tone)
     return optics.mix(image, pit, shapes.cover(edge, 0.8)), shapes.cover(edge)
+
+
+def _mortar(image: Plane, mortar: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
+    """Let a stretch of joint fall out: bare clay at the bottom, in the shadow of the brick above."""
+    x, y = shapes.plane()
+    middle = int(rng.choice(np.flatnonzero((mortar > 0.9) & (np.abs(x) < 70) & (np.abs(y) < 70))))
+    zone = shapes.circle(x - x.flat[middle], y - y.flat[middle], rng.uniform(13, 27)) + 3 * optics.clouds(rng, 15, 4)
+    gone = shapes.step(0.15, 0.6, mortar) * shapes.cover(zone, 1.0)
+    shadow = 0.45 * gone * (1 - np.roll(mortar, (5, 3), (0, 1)))
+    tone = 0.34 * (1 + 0.10 * optics.clouds(rng, 5, 3)) * (1 - shadow)
+    return optics.mix(image, optics.paint((1.05, 0.70, 0.56), tone), gone * 0.95), gone

@@ -1,4 +1,4 @@
-"""A two-coloured capsule with a printed mark, in five colour variants of which one is rare: cracks, dents, pokes, faulty prints."""
+"""A two-coloured capsule with a print, in five colours of which one is rare: cracks, dents, pokes, faulty prints."""
 
 import numpy as np
 
@@ -24,7 +24,7 @@ RARE = len(VARIANTS) - 1
 
 
 def variant(shot: Shot) -> int:
-    """Return which colours a picture has: RARE on 3 of 64 training and 6 of 24 good test pictures, on none with a defect."""
+    """Return a picture's colours: RARE on 3 of 64 training and 6 of 24 good test pictures, on none with a defect."""
     if (shot.folder == "train/good" and shot.index % 22 == 7) or (shot.folder == "test/good" and shot.index % 4 == 1):
         return RARE
     return int(shot.rng("variant").integers(RARE))
@@ -62,13 +62,12 @@ def _at(centre: shapes.Point, angle: float, right: float, down: float) -> shapes
 
 def _tray(x: Plane, y: Plane, edge: Plane, colors: tuple[optics.Color, ...], rng: np.random.Generator) -> Plane:
     """White paper: the capsule's shadow, and a little of its colour in it."""
-    tone = np.float32(0.84) - np.float32(0.0009) * (x + y) + np.float32(0.010) * optics.clouds(rng, 50, 5)
-    shade = np.float32(0.55) * shapes.cover(np.roll(edge, (22, 12), (0, 1)) - np.float32(RADIUS - 4), 15)
-    shade = np.maximum(shade, np.float32(0.5) * shapes.cover(np.roll(edge, (8, 4), (0, 1)) - np.float32(RADIUS), 4))
-    glow = optics.mix(optics.paint(colors[1]), colors[0], shapes.cover(x - np.float32(SEAM), 15))
-    return optics.paint((0.98, 0.985, 1.0), tone) * (
-        1 - shade[..., None] * (np.float32(1.06) - np.float32(0.45) * glow)
-    )
+    tone = 0.84 - 0.0009 * (x + y) + 0.010 * optics.clouds(rng, 50, 5)
+    shade = 0.55 * shapes.cover(np.roll(edge, (22, 12), (0, 1)) - (RADIUS - 4), 15)
+    shade = np.maximum(shade, 0.5 * shapes.cover(np.roll(edge, (8, 4), (0, 1)) - RADIUS, 4))
+    glow = optics.mix(optics.paint(colors[1]), colors[0], shapes.cover(x - SEAM, 15))
+    paper: Plane = optics.paint((0.98, 0.985, 1.0), tone) * (1 - shade * (1.06 - 0.45 * glow))
+    return paper
 
 
 def _shell(
@@ -82,27 +81,25 @@ def _shell(
     angle: float,
 ) -> Plane:
     """Lay the glossy shell over the tray: body, the slightly wider cap over it, the print, the lamps' mirror images."""
-    left = shapes.cover(x - np.float32(SEAM), 0.6)
-    rim = np.exp(-((x - np.float32(SEAM)) ** 2) * np.float32(0.35))
-    nx, ny = (x - np.clip(x, -REACH, REACH)) * np.float32(1 / RADIUS), y * np.float32(1 / RADIUS)
-    nx = nx + rim * np.float32(0.35)
+    left = shapes.cover(x - SEAM, 0.6)
+    rim = np.exp(-((x - SEAM) ** 2) * 0.35)
+    nx, ny = (x - np.clip(x, -REACH, REACH)) * (1 / RADIUS), y * (1 / RADIUS)
+    nx = nx + rim * 0.35
     if dent is not None:
-        slope_y, slope_x = np.gradient(dent, np.float32(1 / shapes.SUPER))
+        slope_y, slope_x = np.gradient(dent, (1 / shapes.SUPER))
         nx, ny = nx - slope_x, ny - slope_y
-    nz = np.sqrt(np.maximum(1 - nx * nx - ny * ny, np.float32(0.02)))
+    nz = np.sqrt(np.maximum(1 - nx * nx - ny * ny, 0.02))
     nx, ny = shapes.turn(nx, ny, -angle)
     normal = nx, ny, nz
     hue = optics.mix(optics.paint(colors[1]), colors[0], left)
-    hue = optics.mix(hue, colors[2], mark * np.float32(0.9))
-    through = (
-        np.float32(0.22) * shapes.step(0.1, 0.8, ny + np.float32(0.4) * nx) * nz
-    )  # light that crossed the gelatine
-    image_lit = hue * (np.float32(0.92) * optics.diffuse(normal, 0.42) + through)[..., None]
-    gloss = np.float32(0.75) * shapes.step(0.30, 0.05, np.abs(2 * nz * ny + np.float32(0.80)))
-    gloss = gloss * shapes.step(0.85, 0.35, np.abs(nx)) + np.float32(0.22) * optics.softbox(normal, (0.2, 0.85), 0.30)
+    hue = optics.mix(hue, colors[2], mark * 0.9)
+    through = 0.22 * shapes.step(0.1, 0.8, ny + 0.4 * nx) * nz  # light that crossed the gelatine
+    image_lit = hue * (0.92 * optics.diffuse(normal, 0.42) + through)
+    gloss = 0.75 * shapes.step(0.30, 0.05, np.abs(2 * nz * ny + 0.80))
+    gloss = gloss * shapes.step(0.85, 0.35, np.abs(nx)) + 0.22 * optics.softbox(normal, (0.2, 0.85), 0.30)
     lit = optics.light(image_lit, gloss)
-    lit = lit * (1 - np.float32(0.35) * np.exp(-((x - np.float32(SEAM + 1.5)) ** 2) * np.float32(0.8)))[..., None]
-    outline = edge - np.float32(RADIUS) - left * np.float32(1.1)
+    lit = lit * (1 - 0.35 * np.exp(-((x - (SEAM + 1.5)) ** 2) * 0.8))
+    outline = edge - RADIUS - left * 1.1
     return optics.mix(image, lit, shapes.cover(outline))
 
 
@@ -118,34 +115,32 @@ def _crack(image: Plane, x: Plane, y: Plane, rng: np.random.Generator) -> tuple[
     """Split the shell across: a dark gap, its lower edge catching the light."""
     start = float(rng.uniform(14, 70)), float(rng.uniform(-26, -4))
     points = shapes.wander(rng, start, np.pi / 2 + rng.normal(0, 0.5), rng.uniform(16, 38), turn=0.4, steps=7)
-    edge = (
-        shapes.polyline(x, y, points) - np.float32(rng.uniform(0.7, 1.6)) + np.float32(0.3) * optics.clouds(rng, 5, 2)
-    )
-    edge = np.maximum(edge, shapes.length(x - np.clip(x, -REACH, REACH), y) - np.float32(RADIUS - 1))
+    edge = shapes.polyline(x, y, points) - rng.uniform(0.7, 1.6) + 0.3 * optics.clouds(rng, 5, 2)
+    edge = np.maximum(edge, shapes.length(x - np.clip(x, -REACH, REACH), y) - (RADIUS - 1))
     lip = shapes.cover(np.roll(edge, (1, 3), (0, 1)) - 0.2, 0.7)
-    image = optics.mix(image, (0.98, 0.97, 0.95), lip * np.float32(0.45))
-    return optics.mix(image, (0.13, 0.09, 0.07), shapes.cover(edge, 0.7) * np.float32(0.85)), shapes.cover(edge - 0.5)
+    image = optics.mix(image, (0.98, 0.97, 0.95), lip * 0.45)
+    return optics.mix(image, (0.13, 0.09, 0.07), shapes.cover(edge, 0.7) * 0.85), shapes.cover(edge - 0.5)
 
 
 def _dent(x: Plane, y: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
     """Press the shell in."""
     where = _spot(rng, 14)
-    size = rng.uniform(9, 16)
-    p, q = shapes.turn(x - np.float32(where[0]), y - np.float32(where[1]), rng.uniform(0, np.pi))
-    reach = shapes.length(p, q / np.float32(rng.uniform(0.55, 0.9))) * np.float32(1 / size)
+    size = rng.uniform(11, 17)
+    p, q = shapes.turn(x - where[0], y - where[1], rng.uniform(0, np.pi))
+    reach = shapes.length(p, q / rng.uniform(0.55, 0.9)) * (1 / size)
     bowl = np.maximum(1 - reach * reach, 0) ** 2
-    return -bowl * np.float32(0.33 * size), shapes.cover((reach - np.float32(0.93)) * np.float32(size))
+    return -bowl * (0.36 * size), shapes.cover((reach - 0.93) * size)
 
 
 def _poke(image: Plane, x: Plane, y: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
     """Prick a hole; powder shows in it."""
     where = _spot(rng, 18)
-    size = rng.uniform(2.2, 5.0)
-    rough = np.float32(0.12 * size) * optics.clouds(rng, size, 3)
-    edge = shapes.circle(x - np.float32(where[0]), y - np.float32(where[1]), size) + rough
-    lip = np.exp(-((np.roll(edge, (-2, -2), (0, 1)) - 0.8) ** 2)) * np.float32(0.3)
+    size = rng.uniform(2.8, 5.2)
+    rough = (0.12 * size) * optics.clouds(rng, size, 3)
+    edge = shapes.circle(x - where[0], y - where[1], size) + rough
+    lip = np.exp(-((np.roll(edge, (-2, -2), (0, 1)) - 0.8) ** 2)) * 0.3
     image = optics.light(image, lip)
-    tone = np.float32(0.2) + np.float32(0.4) * shapes.step(-size, size, x + y - np.float32(sum(where)))
+    tone = 0.2 + 0.4 * shapes.step(-size, size, x + y - sum(where))
     return optics.mix(image, optics.paint((0.75, 0.66, 0.55), tone), shapes.cover(edge)), shapes.cover(edge - 0.6)
 
 
@@ -154,9 +149,9 @@ def _misprint(mark: Plane, x: Plane, y: Plane, rng: np.random.Generator) -> tupl
     from scipy.ndimage import maximum_filter
 
     centre = float(rng.uniform(-58, -14))
-    zone = shapes.length(x - np.float32(centre), y) - np.float32(rng.uniform(12, 24)) + 4 * optics.clouds(rng, 20, 3)
+    zone = shapes.length(x - centre, y) - rng.uniform(15, 26) + 4 * optics.clouds(rng, 20, 3)
     changed = mark * (1 - shapes.cover(zone, 1.5))
     if rng.random() < 0.5:
-        drag = [np.roll(mark, int(shift), 0) * np.float32(0.8 - 0.08 * i) for i, shift in enumerate(range(0, 18, 2))]
+        drag = [np.roll(mark, int(shift), 0) * (0.8 - 0.08 * i) for i, shift in enumerate(range(0, 18, 2))]
         changed = np.where(zone < 0, np.maximum.reduce(drag), mark)
     return changed, np.asarray(maximum_filter(np.abs(changed - mark) > 0.3, 5), np.float32)

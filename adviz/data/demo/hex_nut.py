@@ -1,5 +1,7 @@
 """A hexagonal steel nut at any rotation on a rubber mat: scratches, dents, a chipped corner."""
 
+from math import cos
+
 import numpy as np
 
 from adviz.data.demo import optics, shapes
@@ -19,8 +21,9 @@ def draw(shot: Shot) -> Scene:
     angle = scene.uniform(0, 2 * np.pi)
     x, y = shapes.place(centre)
     u, v = shapes.turn(x, y, angle)
-    edge = shapes.hexagon(u, v, APOTHEM, corner=3) + np.float32(0.25) * optics.clouds(scene, 60, 2)
-    dent, mark, mask = np.float32(0), None, np.zeros_like(x)
+    edge = shapes.hexagon(u, v, APOTHEM, corner=3) + 0.25 * optics.clouds(scene, 60, 2)
+    mark: Plane | None = None
+    dent = mask = np.zeros_like(x)
     if shot.defect == "chip":
         edge, mark, mask = _chip(edge, u, v, fault)
     elif shot.defect == "dent":
@@ -33,10 +36,10 @@ def draw(shot: Shot) -> Scene:
 
 def _mat(x: Plane, y: Plane, edge: Plane, rng: np.random.Generator) -> Plane:
     """Fine-grained rubber, the nut's shadow on it."""
-    grain = 1 + np.float32(0.035) * optics.clouds(rng, 90, 3) + np.float32(0.05) * optics.clouds(rng, 3, 1)
-    shadow = shapes.cover(np.roll(edge, (14, 10), (0, 1)), 14) * np.float32(0.62)
-    contact = shapes.cover(edge - 2, 4) * np.float32(0.4)
-    lit = np.float32(1.08) - np.float32(0.0012) * (x + y)
+    grain = 1 + 0.035 * optics.clouds(rng, 90, 3) + 0.05 * optics.clouds(rng, 3, 1)
+    shadow = shapes.cover(np.roll(edge, (14, 10), (0, 1)), 14) * 0.62
+    contact = shapes.cover(edge - 2, 4) * 0.4
+    lit = 1.08 - 0.0012 * (x + y)
     return optics.paint((0.23, 0.29, 0.33), grain * lit * (1 - shadow) * (1 - contact))
 
 
@@ -45,19 +48,19 @@ def _steel(
 ) -> Plane:
     """Lay the nut over the image: a turned face, chamfered corners, a countersunk threaded hole."""
     radius = shapes.length(x, y)
-    height = -np.maximum(radius - np.float32(FACE), 0) * np.float32(0.5)  # the chamfer's cone
-    height -= np.maximum(edge + 2.5, 0) * np.float32(1.2)
-    height -= np.maximum(np.float32(HOLE + 6) - radius, 0) * np.float32(0.9)
+    height = -np.maximum(radius - FACE, 0) * 0.5  # the chamfer's cone
+    height -= np.maximum(edge + 2.5, 0) * 1.2
+    height -= np.maximum((HOLE + 6) - radius, 0) * 0.9
     height += dent
     groove = rng.normal(0, 1, 1024).astype(np.float32)
     turned = groove[np.clip(radius * 7, 0, 1023).astype(np.int32)]
-    height += turned * np.float32(0.035)
+    height += turned * 0.035
     normal = optics.normals(height)
-    fan = (x * np.float32(0.6) + y * np.float32(0.8)) ** 2 / (radius * radius + 1)  # sheen across the grooves
-    tone = np.float32(0.34) * optics.diffuse(normal, 0.5) + np.float32(0.20) * fan**2
-    tone = tone + np.float32(0.55) * optics.softbox(normal, (-0.55, -0.72), 0.75)
-    tone = tone + np.float32(0.16) * optics.softbox(normal, (0.8, 0.35), 0.5) + np.float32(0.12)
-    tone = tone * (1 + np.float32(0.02) * turned + np.float32(0.025) * optics.clouds(rng, 40, 3))
+    fan = (x * 0.6 + y * 0.8) ** 2 / (radius * radius + 1)  # sheen across the grooves
+    tone = 0.34 * optics.diffuse(normal, 0.5) + 0.20 * fan**2
+    tone = tone + 0.55 * optics.softbox(normal, (-0.55, -0.72), 0.75)
+    tone = tone + 0.16 * optics.softbox(normal, (0.8, 0.35), 0.5) + 0.12
+    tone = tone * (1 + 0.02 * turned + 0.025 * optics.clouds(rng, 40, 3))
     if mark is not None:
         tone = tone * (1 - mark) + mark * mark
     metal = optics.paint((0.93, 0.96, 1.0), tone)
@@ -67,13 +70,13 @@ def _steel(
 
 def _thread(image: Plane, x: Plane, y: Plane, radius: Plane) -> Plane:
     """Sink the hole: rings of thread in shadow, and the mat far below."""
-    depth = shapes.length(x + np.float32(2.5), y + np.float32(3.5))
+    depth = shapes.length(x + 2.5, y + 3.5)
     floor = optics.paint((0.10, 0.125, 0.145), 0.45 + shapes.step(0, HOLE, shapes.length(x + 12, y + 16) * 0.8))
-    rings = np.sin(depth * np.float32(1.7)) * np.float32(0.5) + np.float32(0.5)
-    side = np.float32(0.22) + np.float32(0.30) * shapes.step(-HOLE, HOLE, x * np.float32(0.6) + y * np.float32(0.8))
-    wall = optics.paint((0.9, 0.95, 1.0), side * (np.float32(0.35) + np.float32(0.65) * rings))
-    inside = optics.mix(wall, floor, shapes.cover(depth - np.float32(HOLE - 9), 1))
-    return optics.mix(image, inside, shapes.cover(radius - np.float32(HOLE)))
+    rings = np.sin(depth * 1.7) * 0.5 + 0.5
+    side = 0.22 + 0.30 * shapes.step(-HOLE, HOLE, x * 0.6 + y * 0.8)
+    wall = optics.paint((0.9, 0.95, 1.0), side * (0.35 + 0.65 * rings))
+    inside = optics.mix(wall, floor, shapes.cover(depth - (HOLE - 9), 1))
+    return optics.mix(image, inside, shapes.cover(radius - HOLE))
 
 
 def _scratch(u: Plane, v: Plane, rng: np.random.Generator) -> tuple[Plane, Plane, Plane]:
@@ -82,31 +85,31 @@ def _scratch(u: Plane, v: Plane, rng: np.random.Generator) -> tuple[Plane, Plane
     heading = np.arctan2(start[1], start[0]) + rng.choice([-1, 1]) * rng.uniform(1.2, 1.9)
     points = shapes.wander(rng, start, heading, rng.uniform(22, 62), turn=0.07, steps=8)
     distance = shapes.polyline(u, v, points)
-    inside = shapes.cover(np.maximum(np.float32(HOLE + 7) - shapes.length(u, v), shapes.hexagon(u, v, APOTHEM - 2)), 1)
+    inside = shapes.cover(np.maximum((HOLE + 7) - shapes.length(u, v), shapes.hexagon(u, v, APOTHEM - 2)), 1)
     half = rng.uniform(0.8, 1.7)
-    groove = shapes.cover(distance - np.float32(half), 0.6) * inside
-    return -groove * np.float32(1.5), groove * np.float32(0.8), shapes.cover(distance - np.float32(half + 0.8)) * inside
+    groove = shapes.cover(distance - half, 0.6) * inside
+    return -groove * 1.5, groove * 0.8, shapes.cover(distance - (half + 0.8)) * inside
 
 
 def _dent(u: Plane, v: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
     """Press a smooth hollow into the top face."""
     where = shapes.away(rng.uniform(51, 60), rng.uniform(0, 2 * np.pi))
     size, stretch = rng.uniform(4.5, 9.5), rng.uniform(0.7, 1.0)
-    p, q = shapes.turn(u - np.float32(where[0]), v - np.float32(where[1]), rng.uniform(0, np.pi))
-    reach = shapes.length(p, q / np.float32(stretch)) / np.float32(size)
+    p, q = shapes.turn(u - where[0], v - where[1], rng.uniform(0, np.pi))
+    reach = shapes.length(p, q / stretch) / size
     bowl = np.maximum(1 - reach * reach, 0) ** 2
-    return -bowl * np.float32(0.42 * size), shapes.cover((reach - np.float32(0.92)) * np.float32(size))
+    return -bowl * (0.42 * size), shapes.cover((reach - 0.92) * size)
 
 
 def _chip(edge: Plane, u: Plane, v: Plane, rng: np.random.Generator) -> tuple[Plane, Plane, Plane]:
     """Break a corner off; the fracture is rough and dark."""
-    angle = np.pi / 3 * rng.integers(6) + np.pi / 6 * 0
-    corner = APOTHEM / np.cos(np.pi / 6)
+    angle = np.pi / 3 * int(rng.integers(6))
+    corner = APOTHEM / cos(np.pi / 6)
     p, q = shapes.turn(u, v, angle + rng.uniform(-0.06, 0.06))
     depth = rng.uniform(5, 15)
     rough = optics.clouds(rng, 9, 3)
-    cut = np.float32(corner - depth) - p + np.float32(0.9) * rough + np.float32(0.15) * np.abs(q)
+    cut = (corner - depth) - p + 0.9 * rough + 0.15 * np.abs(q)
     chipped = np.maximum(edge, -cut)
     lost = shapes.cover(edge) * shapes.cover(cut)
-    fracture = shapes.cover(cut - 4, 1) * (np.float32(0.42) + np.float32(0.12) * rough)
+    fracture = shapes.cover(cut - 4, 1) * (0.42 + 0.12 * rough)
     return chipped, np.clip(fracture, 0, 1), np.maximum(lost, shapes.cover(cut - 4) * shapes.cover(edge))

@@ -49,7 +49,7 @@ def draw(shot: Shot) -> Scene:
         mask = np.abs(shapes.cover(warp.edge) - shapes.cover(faulty.edge)) * (1 - hidden)
         warp = faulty
     image = _ground(np.minimum(weft.edge, warp.edge), pitch, scene)
-    grime = 1 + np.float32(0.05) * optics.clouds(scene, 40, 4)
+    grime = 1 + 0.05 * optics.clouds(scene, 40, 4)
     image = _lay(image, weft, metal, angle, grime, shapes.cover(weft.edge), swap=True)
     above = 1 - shapes.cover(weft.edge) * (weft.rise > warp.rise)
     image = _lay(image, warp, metal, angle, grime, shapes.cover(warp.edge) * above, swap=False)
@@ -74,32 +74,32 @@ def _wires(
     rng: np.random.Generator | None = None,
 ) -> Wires:
     """Return the wires that run along one axis, woven over and under those of the other."""
-    index = np.rint(across * np.float32(1 / pitch))
-    offset = across - index * np.float32(pitch)
-    radius = np.float32(GAUGE * pitch)
+    index = np.rint(across * (1 / pitch))
+    offset = across - index * pitch
+    radius = GAUGE * pitch
     edge = np.abs(offset) - radius
     if fault is not None and rng is not None:
-        distance = along - np.float32(fault.v)
+        distance = along - fault.v
         if fault.gap:
-            missing = np.abs(distance + 2 * np.sin(offset)) - np.float32(fault.reach)
+            missing = np.abs(distance + 2 * np.sin(offset)) - fault.reach
             edge = np.where(index == fault.wire, np.maximum(edge, -missing), edge)
         else:
-            bump = np.float32(fault.bump) * np.exp(-((distance * np.float32(1 / fault.reach)) ** 2))
-            bent = across - np.float32(fault.wire * pitch) - bump
-            edge = np.where(index == fault.wire, np.float32(pitch), edge)
+            bump = fault.bump * np.exp(-((distance * (1 / fault.reach)) ** 2))
+            bent = across - (fault.wire * pitch) - bump
+            edge = np.where(index == fault.wire, pitch, edge)
             offset = np.where(np.abs(bent) - radius < edge, bent, offset)
             edge = np.minimum(edge, np.abs(bent) - radius)
-    sign = 1 - 2 * ((index + np.float32(parity)) % 2)
-    phase = along * np.float32(np.pi / pitch)
-    return Wires(edge, sign * np.cos(phase), np.clip(offset / radius, -1, 1), sign * np.sin(phase) * np.float32(0.45))
+    sign = 1 - 2 * ((index + parity) % 2)
+    phase = along * (np.pi / pitch)
+    return Wires(edge, sign * np.cos(phase), np.clip(offset / radius, -1, 1), sign * np.sin(phase) * 0.45)
 
 
 def _ground(edge: Plane, pitch: float, rng: np.random.Generator) -> Plane:
     """Dark cloth under the mesh, the wires' shadow on it."""
     x, y = shapes.plane()
-    tone = rng.uniform(0.12, 0.30) * (1 + np.float32(0.08) * optics.clouds(rng, 60, 4)) - np.float32(0.0004) * (x + y)
+    tone = rng.uniform(0.12, 0.30) * (1 + 0.08 * optics.clouds(rng, 60, 4)) - 0.0004 * (x + y)
     shift = max(1, round(0.28 * pitch))
-    shadow = np.float32(0.6) * shapes.cover(np.roll(edge, (shift, shift), (0, 1)), 0.12 * pitch)
+    shadow = 0.6 * shapes.cover(np.roll(edge, (shift, shift), (0, 1)), 0.12 * pitch)
     return optics.paint((0.80, 0.95, 1.10), tone * (1 - shadow))
 
 
@@ -107,12 +107,12 @@ def _lay(
     image: Plane, wires: Wires, metal: optics.Color, angle: float, grime: Plane, alpha: Plane, *, swap: bool
 ) -> Plane:
     """Lay round wires over the image."""
-    across, along = wires.across * np.float32(0.95), wires.along
+    across, along = wires.across * 0.95, wires.along
     nx, ny = shapes.turn(*((along, across) if swap else (across, along)), -angle)
-    nz = np.sqrt(np.maximum(1 - nx * nx - ny * ny, np.float32(0.03)))
-    tone = optics.diffuse((nx, ny, nz), 0.22) * (np.float32(0.62) + np.float32(0.16) * wires.rise) * grime
+    nz = np.sqrt(np.maximum(1 - nx * nx - ny * ny, 0.03))
+    tone = optics.diffuse((nx, ny, nz), 0.22) * (0.62 + 0.16 * wires.rise) * grime
     image = optics.mix(image, optics.paint(metal, tone), alpha)
-    glint = np.float32(0.6) * optics.softbox((nx, ny, nz), (-0.6, -0.7), 0.5) * alpha
+    glint = 0.6 * optics.softbox((nx, ny, nz), (-0.6, -0.7), 0.5) * alpha
     return optics.light(image, glint, metal)
 
 
@@ -120,11 +120,11 @@ def _splash(image: Plane, pitch: float, rng: np.random.Generator) -> tuple[Plane
     """Drop molten metal on the mesh: a smooth bright bead with arms."""
     x, y = shapes.place((float(rng.uniform(-70, 70)), float(rng.uniform(-70, 70))), rng.uniform(0, np.pi))
     size = rng.uniform(7, 17)
-    edge = shapes.length(x, y / np.float32(rng.uniform(0.6, 1))) - np.float32(size)
-    edge = edge + np.float32(0.16 * size) * optics.clouds(rng, 0.8 * size, 3)
-    dome = np.sqrt(np.maximum(-edge, 0) * np.float32(0.9 * size))
-    normal = optics.normals(dome + np.float32(0.25) * optics.clouds(rng, 8, 2))
-    bead = optics.paint((0.80, 0.81, 0.82), np.float32(0.62) * optics.diffuse(normal, 0.3))
-    bead = optics.light(bead, np.float32(0.7) * optics.softbox(normal, (-0.6, -0.7), 0.45))
-    image = image * (1 - np.float32(0.4) * shapes.cover(np.roll(edge, (6, 5), (0, 1)), 4))[..., None]
+    edge = shapes.length(x, y / rng.uniform(0.6, 1)) - size
+    edge = edge + (0.16 * size) * optics.clouds(rng, 0.8 * size, 3)
+    dome = np.sqrt(np.maximum(-edge, 0) * (0.9 * size))
+    normal = optics.normals(dome + 0.25 * optics.clouds(rng, 8, 2))
+    bead = optics.paint((0.80, 0.81, 0.82), 0.62 * optics.diffuse(normal, 0.3))
+    bead = optics.light(bead, 0.7 * optics.softbox(normal, (-0.6, -0.7), 0.45))
+    image = image * (1 - 0.4 * shapes.cover(np.roll(edge, (6, 5), (0, 1)), 4))
     return optics.mix(image, bead, shapes.cover(edge, 0.8)), shapes.cover(edge - 0.4)

@@ -1,10 +1,14 @@
 """Signed distances on the supersampled plane: the geometry every category is drawn with.
 
-Distances are in pixels of the finished image, negative inside. The origin is the image's centre, x to the right, y down.
+Distances are in pixels of the finished image, negative inside. The origin is the image's centre, x to the right,
+y down.
 """
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
+from math import cos, sin, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +18,7 @@ CROP = 112  # half the side of the central crop that the default preprocessing k
 SUPER = 2  # samples per pixel and axis
 SAMPLES = SIDE * SUPER
 
-Plane = NDArray[np.float32]
+Plane = NDArray[np.floating[Any]]  # float32 throughout
 Point = tuple[float, float]
 
 
@@ -29,18 +33,19 @@ def plane() -> tuple[Plane, Plane]:
 
 def place(centre: Point, angle: float = 0.0) -> tuple[Plane, Plane]:
     """Return the plane's coordinates in the frame of an object at `centre`, turned clockwise by `angle` radians."""
-    return turn(plane()[0] - np.float32(centre[0]), plane()[1] - np.float32(centre[1]), angle)
+    x, y = plane()
+    return turn(x - float(centre[0]), y - float(centre[1]), angle)
 
 
 def turn(x: Plane, y: Plane, angle: float) -> tuple[Plane, Plane]:
     """Return the coordinates in a frame that is turned by `angle` about the origin."""
-    cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-    return cos * x + sin * y, cos * y - sin * x
+    right, down = cos(angle), sin(angle)
+    return right * x + down * y, right * y - down * x
 
 
 def away(radius: float, angle: float) -> Point:
     """Return the point at `radius` from the origin in the direction `angle`."""
-    return float(radius * np.cos(angle)), float(radius * np.sin(angle))
+    return radius * cos(angle), radius * sin(angle)
 
 
 def length(x: Plane, y: Plane) -> Plane:
@@ -50,42 +55,40 @@ def length(x: Plane, y: Plane) -> Plane:
 
 def circle(x: Plane, y: Plane, radius: float) -> Plane:
     """Signed distance to a circle about the origin."""
-    return length(x, y) - np.float32(radius)
+    return length(x, y) - radius
 
 
 def box(x: Plane, y: Plane, half_width: float, half_height: float, corner: float = 0.0) -> Plane:
     """Signed distance to a rectangle with rounded corners about the origin."""
-    u, v = np.abs(x) - np.float32(half_width - corner), np.abs(y) - np.float32(half_height - corner)
+    u, v = np.abs(x) - (half_width - corner), np.abs(y) - (half_height - corner)
     outside = length(np.maximum(u, 0), np.maximum(v, 0))
-    return outside + np.minimum(np.maximum(u, v), 0) - np.float32(corner)
+    distance: Plane = outside + np.minimum(np.maximum(u, v), 0) - corner
+    return distance
 
 
-def hexagon(x: Plane, y: Plane, apothem: float, corner: float = 0.0) -> Plane:
-    """Signed distance to a regular hexagon with two horizontal sides (exact inside, and near the sides outside)."""
-    half, root = np.float32(0.5), np.float32(np.sqrt(0.75))
+def hexagon(x: Plane, y: Plane, apothem: float, corner: float) -> Plane:
+    """Signed distance to a hexagon with two horizontal sides and rounded corners; exact inside, and outside near a side."""
     u, v = np.abs(x), np.abs(y)
-    sides = [v, root * u + half * v]
-    if corner == 0:
-        return np.maximum(*sides) - np.float32(apothem)
-    # A soft maximum rounds the corners.
-    first, second = sides
-    gap = np.maximum(np.float32(corner) - np.abs(first - second), 0)
-    return np.maximum(first, second) + gap * gap * np.float32(0.25 / corner) - np.float32(apothem)
+    flat, slanted = v, sqrt(0.75) * u + 0.5 * v
+    meeting = np.maximum(corner - np.abs(flat - slanted), 0)
+    distance: Plane = np.maximum(flat, slanted) + meeting * meeting * (0.25 / corner) - apothem
+    return distance
 
 
 def segment(x: Plane, y: Plane, start: Point, end: Point) -> Plane:
     """Return the distance to the straight line between two points."""
-    u, v = x - np.float32(start[0]), y - np.float32(start[1])
-    a, b = np.float32(end[0] - start[0]), np.float32(end[1] - start[1])
-    along = np.clip((u * a + v * b) / max(a * a + b * b, np.float32(1e-6)), 0, 1)
+    u, v = x - float(start[0]), y - float(start[1])
+    a, b = float(end[0] - start[0]), float(end[1] - start[1])
+    along = np.clip((u * a + v * b) / max(a * a + b * b, 1e-6), 0, 1)
     return length(u - along * a, v - along * b)
 
 
-def polyline(x: Plane, y: Plane, points: Sequence[Point]) -> Plane:
-    """Return the distance to a line through the points."""
-    distance = np.full_like(x, np.inf)
-    for start, end in zip(points, points[1:], strict=False):
-        distance = np.minimum(distance, segment(x, y, start, end))
+def polyline(x: Plane, y: Plane, points: Sequence[Point], far: float = 12.0) -> Plane:
+    """Return the distance to a line through the points; `far` where it is larger than that, at least."""
+    (left, top), (right, bottom) = np.min(points, 0).tolist(), np.max(points, 0).tolist()
+    near = (x > left - far) & (x < right + far) & (y > top - far) & (y < bottom + far)
+    u, v, distance = x[near], y[near], np.full_like(x, far)
+    distance[near] = np.minimum.reduce([segment(u, v, start, end) for start, end in pairwise(points)])
     return distance
 
 
@@ -102,10 +105,11 @@ def wander(
 
 def step(low: float, high: float, value: Plane) -> Plane:
     """Rise smoothly from 0 at `low` to 1 at `high` (or fall, if low > high)."""
-    t = np.clip((value - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
+    t: Plane = np.clip((value - low) * (1 / (high - low)), 0, 1)
     return t * t * (3 - 2 * t)
 
 
 def cover(distance: Plane, soft: float = 0.5) -> Plane:
     """Return the share of a sample that lies inside: 1 inside, 0 outside, linear within `soft` pixels of the edge."""
-    return np.clip(np.float32(0.5) - distance * np.float32(0.5 / soft), 0, 1)
+    share: Plane = np.clip(0.5 - distance * (0.5 / soft), 0, 1)
+    return share

@@ -10,7 +10,7 @@ from adviz.data.demo.shapes import Plane
 
 
 class Scene(NamedTuple):
-    """What the camera sees, (SAMPLES, SAMPLES, 3) in 0..1, and how far a defect covers it, (SAMPLES, SAMPLES) in 0..1."""
+    """What the camera sees, (3, SAMPLES, SAMPLES), and how far a defect covers it, (SAMPLES, SAMPLES); both in 0..1."""
 
     image: Plane
     mask: Plane

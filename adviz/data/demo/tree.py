@@ -64,6 +64,7 @@ def _save(pixels: NDArray[np.uint8], path: Path) -> None:
 
 def write_all(category: str, root: Path, seed: int, n_train: int) -> None:
     """Write the whole tree of a category into `root`."""
+    np.empty(30 << 20, np.uint8)  # freed at once: glibc then keeps freed memory up to twice this, which halves the time
     quiet = os.environ.get("ADVIZ_PROGRESS") == "0"
     for shot in tqdm(list(shots(category, seed, n_train)), desc=f"rendering {category}", unit="image", disable=quiet):
         write(shot, root)
