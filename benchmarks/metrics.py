@@ -22,8 +22,8 @@ def make(n: int, size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Return (n, size, size) float32 smooth maps and masks, half of the images with one to three round defects."""
     rng = np.random.default_rng(seed)
     row, col = np.mgrid[:size, :size]
-    maps = ndimage.gaussian_filter(rng.random((n, size, size), np.float32), (0, 4, 4))
-    maps = (maps - maps.mean()) / maps.std()
+    maps = ndimage.gaussian_filter(rng.standard_normal((n, size, size), np.float32), (0, 4, 4))
+    maps /= maps.std()
     masks = np.zeros(maps.shape, bool)
     for mask in masks[: n // 2]:
         for _ in range(rng.integers(1, 4)):

@@ -28,7 +28,7 @@ class Counts:
     weight: np.ndarray
 
 
-def count(scores: np.ndarray, ids: np.ndarray, weights: np.ndarray | None = None) -> Counts:
+def count(scores: np.ndarray, ids: np.ndarray, weights: np.ndarray | None = None, corners_only: bool = False) -> Counts:
     """Count true and false positives at every distinct score.
 
     Parameters
@@ -36,28 +36,43 @@ def count(scores: np.ndarray, ids: np.ndarray, weights: np.ndarray | None = None
     scores: (M,) finite float32 or float64. float32 takes the fast path; both are exact.
     ids: (M,) bool or uint32, 0 = normal, otherwise the number of the item's region.
     weights: (R + 1,) float64, weight of one item of region r; None to leave ``Counts.weight`` empty.
+    corners_only: leave out the thresholds between which only normal items are added, see `_corners`.
 
     Notes
     -----
     float32: the scores' bits, mapped to integers that sort the same way, share one uint64 with the region's number, so
-    that a plain sort in place moves both and neither argsort nor gather is needed. Extra memory at the peak is about
-    40 bytes an item. float64: argsort, about 3 times slower.
+    that a plain sort in place moves both and neither argsort nor gather is needed. float64: argsort, several times
+    slower. Extra memory at the peak is about 20 bytes an item, and 40 more for every distinct score that is returned.
     """
     ranked, ids = (_ranked32 if scores.dtype == np.float32 else _ranked64)(scores, ids)
     ends = np.ones(len(ranked), bool)
     ends[:-1] = ranked[1:] != ranked[:-1]
-    last = np.flatnonzero(ends)
+    last, anomalous = np.flatnonzero(ends), np.flatnonzero(ids)
+    if corners_only:
+        last = last[_corners(last, anomalous)]
     threshold = np.empty(len(last) + 1, scores.dtype)
     threshold[0], threshold[1:] = np.inf, _score(ranked[last]) if ranked.dtype == np.uint32 else ranked[last]
-    del ranked, ends
-    anomalous = ids != 0
     tp, fp = np.zeros((2, len(last) + 1), np.int64)
-    tp[1:] = np.cumsum(anomalous)[last]
+    tp[1:] = np.searchsorted(anomalous, last, side="right")
     np.subtract(last + 1, tp[1:], out=fp[1:])
     if weights is None:
         return Counts(threshold, tp, fp, np.empty(0))
     summed = np.append(0.0, np.cumsum(weights[ids[anomalous]]))
     return Counts(threshold, tp, fp, summed[tp])
+
+
+def _corners(last: np.ndarray, anomalous: np.ndarray) -> np.ndarray:
+    """Return which thresholds to keep so that no curve and no metric changes.
+
+    Where only normal items are added, ROC and PRO run level and precision falls at one recall: straight lines, of which
+    the two ends are enough. The best F1, too, is at a threshold that adds an anomalous item. Few pixels are anomalous.
+    """
+    adds = np.searchsorted(last, anomalous)
+    keep = np.zeros(len(last), bool)
+    keep[adds] = True
+    keep[np.maximum(adds - 1, 0)] = True
+    keep[-1:] = True
+    return keep
 
 
 def _ranked64(scores: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

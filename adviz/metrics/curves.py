@@ -77,7 +77,7 @@ def auroc(scores: np.ndarray, labels: np.ndarray) -> float:
     -----
     Equals scikit-learn's ``roc_auc_score``: exact, over all thresholds.
     """
-    return auroc_of(count(*checked_pair(scores, labels)))
+    return auroc_of(count(*checked_pair(scores, labels), corners_only=True))
 
 
 def average_precision(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -86,7 +86,7 @@ def average_precision(scores: np.ndarray, labels: np.ndarray) -> float:
     scikit-learn's definition, without interpolation; arguments and errors as in `auroc`. NaN without an anomalous item
     (scikit-learn: 0 and a warning); 1 without a normal one, for there is nothing to get wrong.
     """
-    return average_precision_of(count(*checked_pair(scores, labels)))
+    return average_precision_of(count(*checked_pair(scores, labels), corners_only=True))
 
 
 def roc_curve(scores: np.ndarray, labels: np.ndarray) -> Curve:

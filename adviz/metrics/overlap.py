@@ -90,7 +90,7 @@ def auroc_and_pro(
     """Return pixel AUROC and PRO ("global") without a curve: the fastest way to the two, NaN where undefined.
 
     Arguments and errors as in `pro`; equal to `auroc` and to the trapezoids under `pro_curve` to 1e-12. Normal and
-    anomalous pixels are sorted separately; extra memory at the peak is about 5 bytes a pixel for float32 maps.
+    anomalous pixels are sorted separately; extra memory at the peak is about 6 bytes a pixel for float32 maps.
     """
     limit = checked_limit(limit)
     scores, masks = checked_maps(scores, masks)
@@ -125,8 +125,10 @@ def _areas(scores: np.ndarray, masks: np.ndarray, limit: float, connectivity: in
     its score) and stays counted up to the end of the axis.
     """
     ids, areas = regions(masks, connectivity)
-    normal = np.sort(scores[~masks])
     anomalous, weight = scores[masks], weights_of(areas)[ids[masks]]
+    del ids  # the largest array so far
+    normal = scores[~masks]
+    normal.sort()
     order = np.argsort(anomalous)  # sorted look-ups below are several times faster than random ones
     anomalous, weight = anomalous[order], weight[order]
     below = np.searchsorted(normal, anomalous, side="left")

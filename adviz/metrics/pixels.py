@@ -46,7 +46,8 @@ def pixel_metrics(
     masks: (N, H, W) bool, or 0 and 1; all zero for good images.
     limit: highest false positive rate of PRO, in (0, 1].
     connectivity: 8 or 4, see `regions`.
-    points: how many points of each curve to keep; the areas are those of the full curves.
+    points: how many points of each curve to keep at most; the areas are those of the full curves. Inside a straight
+        stretch, where only normal pixels are added, there are none.
 
     Raises
     ------
@@ -55,20 +56,16 @@ def pixel_metrics(
     limit = checked_limit(limit)
     scores, masks = checked_maps(scores, masks)
     ids, areas = regions(masks, connectivity)
-    counts = count(scores.ravel(), ids.ravel(), weights_of(areas))
-    full = pro_of(counts)
-    area, curves = area_to(full, limit), {"pro": full.thinned(points)}
-    del full  # one full curve at a time: each takes 16 bytes a pixel
-    for name, of in (("roc", roc_of), ("precision_recall", precision_recall_of)):
-        curves[name] = of(counts).thinned(points)
+    counts = count(scores.ravel(), ids.ravel(), weights_of(areas), corners_only=True)
+    curves = {"roc": roc_of(counts), "precision_recall": precision_recall_of(counts), "pro": pro_of(counts)}
     both, anomalous = undefined_reason(masks, "pixel"), undefined_reason(masks, "pixel", needs="anomalous")
     reasons = {"auroc": both, "average_precision": anomalous, "pro": both, "f1": anomalous}
     needed = {"roc": both, "precision_recall": anomalous, "pro": both}
     return PixelMetrics(
         auroc=auroc_of(counts),
         average_precision=average_precision_of(counts),
-        pro=area,
+        pro=area_to(curves["pro"], limit),
         f1=f1_of(counts),
-        curves={name: curve for name, curve in curves.items() if not needed[name]},
+        curves={name: curve.thinned(points) for name, curve in curves.items() if not needed[name]},
         reasons={name: reason for name, reason in reasons.items() if reason},
     )

@@ -44,7 +44,7 @@ def f1_threshold(scores: np.ndarray, labels: np.ndarray) -> F1Threshold:
     -----
     The threshold is chosen on the labels it is judged by, as in PatchCore's Tables S1-S2: optimistic.
     """
-    return f1_of(count(*checked_pair(scores, labels)))
+    return f1_of(count(*checked_pair(scores, labels), corners_only=True))
 
 
 def f1_of(counts: Counts) -> F1Threshold:

@@ -140,6 +140,11 @@ def test_thinned_leaves_short_and_undefined_curves_usable():
         curve.thinned(1)
 
 
+def test_thinned_keeps_an_end_that_coincides_with_other_points():
+    thin = Curve(np.r_[0, 1, np.ones(20)], np.r_[0, 1, np.ones(20)], -np.arange(22.0)).thinned(5)
+    np.testing.assert_array_equal(thin.threshold, [0, -1, -21])
+
+
 def test_curve_checks_its_shapes():
     with pytest.raises(ValueError, match="share one shape"):
         Curve(np.zeros(3), np.zeros(2), np.zeros(3))

@@ -3,7 +3,7 @@ import pytest
 import sklearn.metrics
 from naive_metrics import naive_pro, random_maps
 
-from adviz.metrics import f1_threshold, pixel_metrics, pro_curve, roc_curve
+from adviz.metrics import f1_threshold, pixel_metrics, precision_recall_curve, pro_curve, roc_curve
 
 # Sums of a few thousand float64 terms between 0 and 1, divided by a limit of at least 0.05.
 ROUNDING = 1e-12
@@ -27,16 +27,29 @@ def test_one_sort_equals_scikit_learn_and_the_definition(dtype, step, limit):
     assert found.reasons == {}
 
 
-def test_curves_are_those_of_the_single_functions():
-    scores, masks = random_maps(1, dtype=np.float32)
+@pytest.mark.parametrize("step", [None, 0.25])
+def test_curves_are_those_of_the_single_functions_without_points_inside_straight_lines(step):
+    scores, masks = random_maps(1, dtype=np.float32, step=step)
     curves = pixel_metrics(scores, masks, points=10_000).curves
-    assert set(curves) == {"roc", "precision_recall", "pro"}
-    for found, expected in (
-        (curves["roc"], roc_curve(scores.ravel(), masks.ravel())),
-        (curves["pro"], pro_curve(scores, masks)),
-    ):
-        np.testing.assert_allclose([found.x, found.y], [expected.x, expected.y], rtol=0, atol=ROUNDING)
-    assert all(len(curve) <= 50 for curve in pixel_metrics(scores, masks, points=50).curves.values())
+    flat = scores.ravel(), masks.ravel()
+    full = {"roc": roc_curve(*flat), "precision_recall": precision_recall_curve(*flat), "pro": pro_curve(scores, masks)}
+    assert set(curves) == set(full)
+    for name, whole in full.items():
+        found = curves[name]
+        kept = np.flatnonzero(np.isin(whole.threshold, found.threshold))
+        for axis in ("x", "y", "threshold"):
+            np.testing.assert_array_equal(getattr(found, axis), getattr(whole, axis)[kept])
+        level = whole.x if name == "precision_recall" else whole.y  # constant between the ends of a straight line
+        left_out = np.setdiff1d(np.arange(len(whole)), kept)
+        after = kept[np.searchsorted(kept, left_out)]
+        np.testing.assert_array_equal(level[left_out], level[after])
+        np.testing.assert_array_equal(level[left_out], level[kept[np.searchsorted(kept, left_out) - 1]])
+        assert len(left_out) > 0
+
+
+def test_curves_have_at_most_the_points_asked_for():
+    scores, masks = random_maps(1, dtype=np.float32)
+    assert all(10 < len(curve) <= 50 for curve in pixel_metrics(scores, masks, points=50).curves.values())
 
 
 def test_connectivity_reaches_pro():
