@@ -45,7 +45,9 @@ clean:  ## remove what was generated, except .venv (rm -rf .venv removes that)
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV) || { echo "adviz needs Python 3.11 or newer with venv (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' && $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "adviz needs Python 3.11 or newer with venv (Debian: apt-get install python3-venv); choose one with PYTHON=..."; \
+	  exit 1; }
 
 $(VENV)/.installed-lab: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[cpu]'
