@@ -85,7 +85,7 @@ def _scratch(u: Plane, v: Plane, rng: np.random.Generator) -> tuple[Plane, Plane
     heading = np.arctan2(start[1], start[0]) + rng.choice([-1, 1]) * rng.uniform(1.2, 1.9)
     points = shapes.wander(rng, start, heading, rng.uniform(22, 62), turn=0.07, steps=8)
     distance = shapes.polyline(u, v, points)
-    inside = shapes.cover(np.maximum((HOLE + 7) - shapes.length(u, v), shapes.hexagon(u, v, APOTHEM - 2)), 1)
+    inside = shapes.cover(np.maximum((HOLE + 7) - shapes.length(u, v), shapes.hexagon(u, v, APOTHEM - 2, 3)), 1)
     half = rng.uniform(0.8, 1.7)
     groove = shapes.cover(distance - half, 0.6) * inside
     return -groove * 1.5, groove * 0.8, shapes.cover(distance - (half + 0.8)) * inside

@@ -76,7 +76,7 @@ def softbox(normal: tuple[Plane, Plane, Plane], where: tuple[float, float], widt
 
 
 def ink(text: str, size: float, centre: Point, angle: float = 0.0) -> Plane:
-    """Return the coverage of printed text (lines centred), its middle at `centre`, turned clockwise by `angle` radians."""
+    """Return the coverage of printed text, its middle at `centre`, turned clockwise by `angle` radians."""
     stamp = _stamp(text, size)
     right, down, middle = cos(angle), sin(angle), stamp.width / 2
     x, y = ((SIDE / 2 + along) * SUPER for along in centre)

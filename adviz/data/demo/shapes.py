@@ -67,7 +67,7 @@ def box(x: Plane, y: Plane, half_width: float, half_height: float, corner: float
 
 
 def hexagon(x: Plane, y: Plane, apothem: float, corner: float) -> Plane:
-    """Signed distance to a hexagon with two horizontal sides and rounded corners; exact inside, and outside near a side."""
+    """Signed distance to a hexagon with two horizontal sides and rounded corners; exact but near a corner."""
     u, v = np.abs(x), np.abs(y)
     flat, slanted = v, sqrt(0.75) * u + 0.5 * v
     meeting = np.maximum(corner - np.abs(flat - slanted), 0)
