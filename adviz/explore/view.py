@@ -1,0 +1,95 @@
+"""What all explorers share: labelled controls, a status line that also shows errors, and a picture."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as widgets
+
+from adviz.plots import StaticFigure
+
+
+class View(widgets.VBox):  # type: ignore[misc]
+    """Controls above a status line above a picture; a subclass says what to draw in `_draw`.
+
+    Every part has a CSS class ("adviz-status", "adviz-view", and one per control), by which tests and styles find it.
+    An exception in a callback is shown in the status line, and the picture keeps what it showed.
+    """
+
+    def __init__(self, controls: list[widgets.Widget]) -> None:
+        self._status = widgets.HTML()
+        self._status.add_class("adviz-status")
+        self._picture = widgets.Image(format="png", layout=widgets.Layout(width="100%", max_width="1200px"))
+        self._picture.add_class("adviz-view")
+        row = widgets.HBox(controls, layout=widgets.Layout(flex_flow="row wrap", align_items="center"))
+        super().__init__([row, self._status, self._picture])
+
+    @property
+    def status(self) -> str:
+        """The status line, as plain text."""
+        return html.unescape(self._status.value)
+
+    def static(self) -> StaticFigure:
+        """Return the picture as a matplotlib figure, for pages that show no widgets, and for papers."""
+        return self._draw()[0]
+
+    def save(self, path: str) -> None:
+        """Write the picture to a file; the ending chooses the format (.pdf, .svg, .png)."""
+        self.static().savefig(path, bbox_inches="tight")
+
+    def _draw(self) -> tuple[StaticFigure, str]:
+        """Return what the present state shows: a figure, and the status line's text."""
+        raise AttributeError(f"{type(self).__name__} does not say what to draw")
+
+    def _redraw(self, _change: Any = None) -> None:
+        """Show the present state, or say what went wrong."""
+        try:
+            figure, text = self._draw()
+        except Exception as error:  # whatever it is: the person at the screen must see it, not only a log
+            self._status.value = f"<b>Error:</b> {html.escape(f'{type(error).__name__}: {error}')}"
+            return
+        self._picture.value = figure._repr_png_()
+        self._status.value = html.escape(text)
+
+
+def labelled(control: widgets.Widget, name: str, react: Callable[[Any], None]) -> widgets.Widget:
+    """Give a control its CSS class ``adviz-<name>`` and call `react` when its value changes."""
+    control.add_class(f"adviz-{name}")
+    control.observe(react, names="value")
+    return control
+
+
+class Stepper(widgets.HBox):  # type: ignore[misc]
+    """A slider over items with previous and next buttons and a counter that starts at 1."""
+
+    def __init__(self, name: str, react: Callable[[Any], None]) -> None:
+        self.slider = widgets.IntSlider(
+            min=1, max=1, description=name, readout=False, layout=widgets.Layout(width="300px")
+        )
+        labelled(self.slider, name, react)
+        self._counter = widgets.Label(layout=widgets.Layout(width="70px"))
+        self._counter.add_class("adviz-counter")
+        buttons = [self._button("previous", "◀", -1), self._button("next", "▶", 1)]
+        super().__init__([self.slider, buttons[0], self._counter, buttons[1]])
+        self.slider.observe(self._count, names=["value", "max"])
+
+    def _button(self, name: str, icon: str, step: int) -> widgets.Button:
+        button = widgets.Button(description=icon, tooltip=name, layout=widgets.Layout(width="40px"))
+        button.add_class(f"adviz-{name}")
+        button.on_click(lambda _: self.move(step))
+        return button
+
+    def move(self, step: int) -> None:
+        """Go `step` items on, and stay at the ends."""
+        self.slider.value = min(max(self.slider.value + step, 1), self.slider.max)
+
+    def reset(self, length: int) -> None:
+        """Go to the first of `length` items."""
+        self.slider.value = 1
+        self.slider.max = length
+        self._count()
+
+    def _count(self, _change: Any = None) -> None:
+        self._counter.value = f"{self.slider.value} of {self.slider.max}"
