@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 import shutil
 import sys
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 QUICKSTART = "01_quickstart.ipynb"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+PLOTLY_FIGURE = "application/vnd.plotly.v1+json"
 # nbconvert's page without what it would load from the network: require.js, MathJax, Mermaid and the widget manager.
 OFFLINE_TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js -%}{%- endblock -%}
@@ -51,11 +53,11 @@ def copy_notebooks(target: Path) -> list[Path]:
     target.mkdir(parents=True, exist_ok=True)
     kept = []
     for original in sorted(source.glob("*.ipynb")):
-        copy = target / original.name
-        if not copy.exists():
-            shutil.copyfile(original, copy)
-        elif copy.read_bytes() != original.read_bytes():
-            kept.append(copy)
+        file = target / original.name
+        if not file.exists():
+            shutil.copyfile(original, file)
+        elif file.read_bytes() != original.read_bytes():
+            kept.append(file)
     return kept
 
 
@@ -182,8 +184,24 @@ def to_html(notebook: NotebookNode, title: str) -> str:
     from nbconvert import HTMLExporter
 
     exporter = HTMLExporter(raw_template=OFFLINE_TEMPLATE, embed_images=True)
-    page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
+    page, _ = exporter.from_notebook_node(with_plotly_drawn(notebook), resources={"metadata": {"name": title}})
     return str(page)
+
+
+def with_plotly_drawn(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy with plotly figures as HTML, as nbconvert cannot draw them; the first one brings the script."""
+    import plotly.io
+
+    drawn = copy.deepcopy(notebook)
+    outputs = [output.get("data", {}) for cell in drawn.cells for output in cell.get("outputs", [])]
+    figures = [data for data in outputs if PLOTLY_FIGURE in data]
+    for position, data in enumerate(figures):
+        figure = data.pop(PLOTLY_FIGURE)
+        parts = {"data": figure["data"], "layout": figure["layout"]}
+        data["text/html"] = plotly.io.to_html(
+            parts, full_html=False, validate=False, include_plotlyjs=position == 0, include_mathjax=False
+        )
+    return drawn
 
 
 def run(file: Path, folder: Path, *, page: Path | None, in_place: bool) -> None:

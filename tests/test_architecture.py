@@ -39,7 +39,7 @@ MAY_IMPORT = {  # noun -> the nouns it may import; `progress` is open to all
 }
 ONLY_IN = {
     "faiss": {"neighbors"},
-    "plotly": {"plots", "explore"},
+    "plotly": {"plots", "explore", "cli"},  # cli: only to draw stored figures on a page
     "ipywidgets": {"widgets", "explore"},
     "anywidget": {"widgets", "explore"},
     "dask": {"sweep"},

@@ -40,6 +40,8 @@ def shipped(tmp_path, monkeypatch):
         new_code_cell("print('category  auroc\\nmesh      0.98')", metadata={"tags": ["table"]}),
         new_code_cell("os.environ['ADVIZ_PROGRESS'], os.path.basename(os.getcwd())", metadata={"tags": ["table"]}),
         new_code_cell("import ipywidgets\nipywidgets.IntSlider()"),
+        new_code_cell("from plotly.graph_objects import Bar, Figure\nFigure(Bar(y=[1, 4711]))"),
+        new_code_cell("Figure(Bar(y=[1, 4712]))"),
     )
     write_notebook(folder / "02_other.ipynb", new_code_cell("1"))
     monkeypatch.setattr(cli, "notebooks_folder", lambda: folder)
@@ -115,6 +117,9 @@ def test_demo_prints_the_table_and_writes_a_page_that_needs_no_network(shipped, 
     page = (tmp_path / "quickstart.html").read_text(encoding="utf-8")
     assert "not a table" in page
     assert "IntSlider(value=0)" in page
+    assert "[1,4711]" in page
+    assert "[1,4712]" in page
+    assert page.count("plotly.js v") == 1  # the script itself, once
     assert not re.search(r"<(script|link|img|iframe)[^>]*(src|href)=.https?:", page)
     assert (shipped / cli.QUICKSTART).read_bytes() == before
 
@@ -125,7 +130,7 @@ def test_run_in_place_stores_outputs_and_nothing_that_varies(shipped):
     first = file.read_text(encoding="utf-8")
     notebook = nbformat.reads(first, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert [cell.execution_count for cell in code] == [1, 2, 3, 4]
+    assert [cell.execution_count for cell in code] == [1, 2, 3, 4, 5, 6]
     assert code[1].outputs[0].text == "category  auroc\nmesh      0.98\n"
     assert dict(notebook.metadata) == {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -195,7 +200,8 @@ def test_data_is_looked_for_where_adviz_was_called(tmp_path, monkeypatch):
 
 def test_a_wheel_carries_the_notebooks(tmp_path):
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(build, cwd=REPOSITORY, capture_output=True, check=True)
+    built = subprocess.run(build, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stdout + built.stderr
     (wheel,) = tmp_path.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     code = "from adviz.cli import notebooks_folder; print(notebooks_folder())"
