@@ -23,7 +23,7 @@ def pro(
     "global"
         Exact, over all thresholds. FPR over all normal pixels of all images, the good ones included. The curve starts
         at (0, 0) and is integrated to the limit by the trapezoidal rule, linearly interpolated at the limit, and
-        divided by the limit. MVTec's definition (Bergmann et al., IJCV 2021, section 6.1).
+        divided by the limit. MVTec's definition (Bergmann et al., IJCV 2021).
     "global-200"
         The same FPR and regions at 200 thresholds ``min + i * (max - min) / 200``, i = 0 ... 199, flagged being what is
         *strictly* above. Points with FPR < limit are kept, their FPR is divided by its own maximum, and the area runs

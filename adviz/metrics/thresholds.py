@@ -42,7 +42,7 @@ def f1_threshold(scores: np.ndarray, labels: np.ndarray) -> F1Threshold:
 
     Notes
     -----
-    The threshold is chosen on the labels it is judged by, as in PatchCore's Tables S1-S2: optimistic.
+    The threshold is chosen on the labels that it is judged by, as PatchCore's misclassification counts are: optimistic.
     """
     return f1_of(count(*checked_pair(scores, labels), corners_only=True))
 
