@@ -91,7 +91,7 @@ def _crack(image: Plane, x: Plane, y: Plane, radius: Plane, rng: np.random.Gener
     heading = np.arctan2(start[1], start[0]) + rng.uniform(-0.8, 0.8) + np.pi * rng.integers(2)
     points = shapes.wander(rng, start, heading, rng.uniform(9, 20), turn=0.35, steps=5)
     edge = shapes.polyline(x, y, points) - rng.uniform(1.2, 2.4) + 0.4 * optics.clouds(rng, 4, 2)
-    glint = shapes.cover(np.roll(edge, (-3, -2), (0, 1)) + 0.4, 0.7) * shapes.cover(edge)
+    glint = shapes.cover(shapes.moved(edge, -2, -3) + 0.4, 0.7) * shapes.cover(edge)
     image = optics.mix(image, (0.06, 0.03, 0.02), shapes.cover(edge, 0.7) * 0.9)
     return optics.light(image, glint * 0.75, (1.0, 0.9, 0.75)), shapes.cover(edge)
 

@@ -76,7 +76,7 @@ def _crack(image: Plane, mortar: Plane, rng: np.random.Generator) -> tuple[Plane
     taper = 0.012 * shapes.length(x - start[0], y - start[1])
     width = rng.uniform(1.5, 2.8)
     gap = np.minimum(shapes.polyline(x, y, points), shapes.polyline(x, y, fork) + 0.6) - width + taper + bumps
-    lip = shapes.cover(np.roll(gap, (3, 2), (0, 1)) - 0.3, 0.8)
+    lip = shapes.cover(shapes.moved(gap, 2, 3) - 0.3, 0.8)
     image = optics.light(image, lip * 0.10)
     return optics.mix(image, (0.09, 0.07, 0.065), shapes.cover(gap, 0.7) * 0.92), shapes.cover(gap - 0.4)
 
@@ -112,6 +112,6 @@ def _mortar(image: Plane, mortar: Plane, rng: np.random.Generator) -> tuple[Plan
     middle = int(rng.choice(np.flatnonzero((mortar > 0.9) & (np.abs(x) < 70) & (np.abs(y) < 70))))
     zone = shapes.circle(x - x.flat[middle], y - y.flat[middle], rng.uniform(13, 27)) + 3 * optics.clouds(rng, 15, 4)
     gone = shapes.step(0.15, 0.6, mortar) * shapes.cover(zone, 1.0)
-    shadow = 0.45 * gone * (1 - np.roll(mortar, (5, 3), (0, 1)))
+    shadow = 0.45 * gone * (1 - shapes.moved(mortar, 3, 5))
     tone = 0.34 * (1 + 0.10 * optics.clouds(rng, 5, 3)) * (1 - shadow)
     return optics.mix(image, optics.paint((1.05, 0.70, 0.56), tone), gone * 0.95), gone

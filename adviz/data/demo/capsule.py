@@ -63,8 +63,8 @@ def _at(centre: shapes.Point, angle: float, right: float, down: float) -> shapes
 def _tray(x: Plane, y: Plane, edge: Plane, colors: tuple[optics.Color, ...], rng: np.random.Generator) -> Plane:
     """White paper: the capsule's shadow, and a little of its colour in it."""
     tone = 0.84 - 0.0009 * (x + y) + 0.010 * optics.clouds(rng, 50, 5)
-    shade = 0.55 * shapes.cover(np.roll(edge, (22, 12), (0, 1)) - (RADIUS - 4), 15)
-    shade = np.maximum(shade, 0.5 * shapes.cover(np.roll(edge, (8, 4), (0, 1)) - RADIUS, 4))
+    shade = 0.55 * shapes.cover(shapes.moved(edge, 12, 22) - (RADIUS - 4), 15)
+    shade = np.maximum(shade, 0.5 * shapes.cover(shapes.moved(edge, 4, 8) - RADIUS, 4))
     glow = optics.mix(optics.paint(colors[1]), colors[0], shapes.cover(x - SEAM, 15))
     paper: Plane = optics.paint((0.98, 0.985, 1.0), tone) * (1 - shade * (1.06 - 0.45 * glow))
     return paper
@@ -117,7 +117,7 @@ def _crack(image: Plane, x: Plane, y: Plane, rng: np.random.Generator) -> tuple[
     points = shapes.wander(rng, start, np.pi / 2 + rng.normal(0, 0.5), rng.uniform(16, 38), turn=0.4, steps=7)
     edge = shapes.polyline(x, y, points) - rng.uniform(0.7, 1.6) + 0.3 * optics.clouds(rng, 5, 2)
     edge = np.maximum(edge, shapes.length(x - np.clip(x, -REACH, REACH), y) - (RADIUS - 1))
-    lip = shapes.cover(np.roll(edge, (1, 3), (0, 1)) - 0.2, 0.7)
+    lip = shapes.cover(shapes.moved(edge, 3, 1) - 0.2, 0.7)
     image = optics.mix(image, (0.98, 0.97, 0.95), lip * 0.45)
     return optics.mix(image, (0.13, 0.09, 0.07), shapes.cover(edge, 0.7) * 0.85), shapes.cover(edge - 0.5)
 
@@ -125,7 +125,7 @@ def _crack(image: Plane, x: Plane, y: Plane, rng: np.random.Generator) -> tuple[
 def _dent(x: Plane, y: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
     """Press the shell in."""
     where = _spot(rng, 14)
-    size = rng.uniform(11, 17)
+    size = rng.uniform(12, 18)
     p, q = shapes.turn(x - where[0], y - where[1], rng.uniform(0, np.pi))
     reach = shapes.length(p, q / rng.uniform(0.55, 0.9)) * (1 / size)
     bowl = np.maximum(1 - reach * reach, 0) ** 2
@@ -135,10 +135,10 @@ def _dent(x: Plane, y: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
 def _poke(image: Plane, x: Plane, y: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
     """Prick a hole; powder shows in it."""
     where = _spot(rng, 18)
-    size = rng.uniform(2.8, 5.2)
+    size = rng.uniform(3.2, 5.4)
     rough = (0.12 * size) * optics.clouds(rng, size, 3)
     edge = shapes.circle(x - where[0], y - where[1], size) + rough
-    lip = np.exp(-((np.roll(edge, (-2, -2), (0, 1)) - 0.8) ** 2)) * 0.3
+    lip = np.exp(-((shapes.moved(edge, -2, -2) - 0.8) ** 2)) * 0.3
     image = optics.light(image, lip)
     tone = 0.2 + 0.4 * shapes.step(-size, size, x + y - sum(where))
     return optics.mix(image, optics.paint((0.75, 0.66, 0.55), tone), shapes.cover(edge)), shapes.cover(edge - 0.6)
@@ -148,10 +148,10 @@ def _misprint(mark: Plane, x: Plane, y: Plane, rng: np.random.Generator) -> tupl
     """Rub a part of the print off, or smear it."""
     from scipy.ndimage import maximum_filter
 
-    centre = float(rng.uniform(-58, -14))
-    zone = shapes.length(x - centre, y) - rng.uniform(15, 26) + 4 * optics.clouds(rng, 20, 3)
+    centre = rng.uniform(-54, -20)
+    zone = shapes.length(x - centre, y) - rng.uniform(17, 27) + 4 * optics.clouds(rng, 20, 3)
     changed = mark * (1 - shapes.cover(zone, 1.5))
     if rng.random() < 0.5:
         drag = [np.roll(mark, int(shift), 0) * (0.8 - 0.08 * i) for i, shift in enumerate(range(0, 18, 2))]
         changed = np.where(zone < 0, np.maximum.reduce(drag), mark)
-    return changed, np.asarray(maximum_filter(np.abs(changed - mark) > 0.3, 5), np.float32)
+    return changed, np.asarray(maximum_filter(np.abs(changed - mark) > 0.12, 3), np.float32)

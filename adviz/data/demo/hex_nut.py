@@ -37,7 +37,7 @@ def draw(shot: Shot) -> Scene:
 def _mat(x: Plane, y: Plane, edge: Plane, rng: np.random.Generator) -> Plane:
     """Fine-grained rubber, the nut's shadow on it."""
     grain = 1 + 0.035 * optics.clouds(rng, 90, 3) + 0.05 * optics.clouds(rng, 3, 1)
-    shadow = shapes.cover(np.roll(edge, (14, 10), (0, 1)), 14) * 0.62
+    shadow = shapes.cover(shapes.moved(edge, 10, 14), 14) * 0.62
     contact = shapes.cover(edge - 2, 4) * 0.4
     lit = 1.08 - 0.0012 * (x + y)
     return optics.paint((0.23, 0.29, 0.33), grain * lit * (1 - shadow) * (1 - contact))

@@ -87,9 +87,10 @@ def _wires(
             bump = fault.bump * np.exp(-((distance * (1 / fault.reach)) ** 2))
             bent = across - (fault.wire * pitch) - bump
             edge = np.where(index == fault.wire, pitch, edge)
-            offset = np.where(np.abs(bent) - radius < edge, bent, offset)
+            nearer = np.abs(bent) - radius < edge
+            offset, index = np.where(nearer, bent, offset), np.where(nearer, fault.wire, index)
             edge = np.minimum(edge, np.abs(bent) - radius)
-    sign = 1 - 2 * ((index + parity) % 2)
+    sign = 1 - 2 * ((index.astype(np.int32) + parity) & 1).astype(np.float32)
     phase = along * (np.pi / pitch)
     return Wires(edge, sign * np.cos(phase), np.clip(offset / radius, -1, 1), sign * np.sin(phase) * 0.45)
 
@@ -99,7 +100,7 @@ def _ground(edge: Plane, pitch: float, rng: np.random.Generator) -> Plane:
     x, y = shapes.plane()
     tone = rng.uniform(0.12, 0.30) * (1 + 0.08 * optics.clouds(rng, 60, 4)) - 0.0004 * (x + y)
     shift = max(1, round(0.28 * pitch))
-    shadow = 0.6 * shapes.cover(np.roll(edge, (shift, shift), (0, 1)), 0.12 * pitch)
+    shadow = 0.6 * shapes.cover(shapes.moved(edge, shift, shift), 0.12 * pitch)
     return optics.paint((0.80, 0.95, 1.10), tone * (1 - shadow))
 
 
@@ -126,5 +127,5 @@ def _splash(image: Plane, pitch: float, rng: np.random.Generator) -> tuple[Plane
     normal = optics.normals(dome + 0.25 * optics.clouds(rng, 8, 2))
     bead = optics.paint((0.80, 0.81, 0.82), 0.62 * optics.diffuse(normal, 0.3))
     bead = optics.light(bead, 0.7 * optics.softbox(normal, (-0.6, -0.7), 0.45))
-    image = image * (1 - 0.4 * shapes.cover(np.roll(edge, (6, 5), (0, 1)), 4))
+    image = image * (1 - 0.4 * shapes.cover(shapes.moved(edge, 5, 6), 4))
     return optics.mix(image, bead, shapes.cover(edge, 0.8)), shapes.cover(edge - 0.4)

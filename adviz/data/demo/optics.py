@@ -41,11 +41,14 @@ def paint(color: Color, tone: Plane | float = 1.0) -> Plane:
 
 def mix(under: Plane, over: Plane | Color, alpha: Plane) -> Plane:
     """Lay an image or one colour over another image, alpha in 0..1 per sample."""
-    above = tint(over) if isinstance(over, tuple) else over
-    change = above - under
-    change *= alpha
-    change += under
-    return change
+    rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
+    mixed = under.copy()
+    if len(rows):  # only the part that is covered: most things are small
+        window = ..., slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        change = (tint(over) if isinstance(over, tuple) else over[window]) - under[window]
+        change *= alpha[window]
+        mixed[window] += change
+    return mixed
 
 
 def light(image: Plane, glow: Plane, color: Color = (1.0, 1.0, 1.0)) -> Plane:
@@ -109,9 +112,9 @@ def photograph(scene: Plane, rng: np.random.Generator) -> NDArray[np.uint8]:
     falloff = 1 - (0.10 / (SIDE / 2) ** 2) * (x[::2, ::2] ** 2 + y[::2, ::2] ** 2)
     red, green, blue = rng.normal(1, 0.035) * (1 + rng.normal(0, 0.008, 3))
     pixels = np.clip(pixels * falloff * tint((red, green, blue)), 0, 1.1)
-    grain = rng.standard_normal((SIDE, SIDE), dtype=np.float32) * 0.8
-    grain = grain + rng.standard_normal((3, SIDE, SIDE), dtype=np.float32) * 0.6
-    pixels += grain * np.sqrt(0.004**2 + 0.011**2 * pixels)
+    grain = rng.standard_normal((3, SIDE, SIDE), dtype=np.float32)
+    grain *= np.sqrt(0.004**2 + 0.011**2 * pixels)
+    pixels += grain
     developed = np.clip(pixels * 255 + 0.5, 0, 255).astype(np.uint8)
     return np.ascontiguousarray(developed.transpose(1, 2, 0))
 

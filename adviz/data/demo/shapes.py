@@ -103,6 +103,13 @@ def wander(
     return [start, *zip(xs.tolist(), ys.tolist(), strict=True)]
 
 
+def moved(distance: Plane, right: int, down: int) -> Plane:
+    """Return a plane moved by whole samples, its edge repeated where nothing was; for shadows and lit rims."""
+    width = max(abs(right), abs(down))
+    padded = np.pad(distance, width, mode="edge")
+    return padded[width - down : width - down + SAMPLES, width - right : width - right + SAMPLES]
+
+
 def step(low: float, high: float, value: Plane) -> Plane:
     """Rise smoothly from 0 at `low` to 1 at `high` (or fall, if low > high)."""
     t: Plane = np.clip((value - low) * (1 / (high - low)), 0, 1)

@@ -88,13 +88,13 @@ def _legs(x: Plane, y: Plane, which: tuple[int, ...], lean: float = 0.0) -> Plan
 def _lay(image: Plane, part: Part, rng: np.random.Generator) -> Plane:
     """Put a part on the board: shadow, legs with solder, tab, case and its print."""
     outline = part.edge()
-    image = image * (1 - 0.55 * shapes.cover(np.roll(outline, (8, 6), (0, 1)), 5))
+    image = image * (1 - 0.55 * shapes.cover(shapes.moved(outline, 6, 8), 5))
     gleam = 0.52 + 0.40 * shapes.step(0.5, -2.8, part.legs)
     image = optics.mix(image, optics.paint((0.90, 0.92, 0.95), gleam), shapes.cover(part.legs))
     brushed = optics.clouds(rng, 50, 2) * 0.05 + np.sin(part.y * 3.1) * 0.015
     metal = 0.70 + brushed - 0.0022 * (part.x + part.y + 66) + _bevel(part.tab, 2) * 0.25
     image = optics.mix(image, optics.paint((0.93, 0.95, 0.98), metal), shapes.cover(part.tab))
-    image = image * (1 - 0.5 * shapes.cover(np.roll(part.case, (4, 3), (0, 1)), 2.5))
+    image = image * (1 - 0.5 * shapes.cover(shapes.moved(part.case, 3, 4), 2.5))
     plastic = 0.115 + 0.016 * optics.clouds(rng, 2.5, 1) + _bevel(part.case, 4) * 0.16
     plastic = plastic + 0.05 * np.exp(-((part.x + 14) ** 2 + (part.y + 30) ** 2) * (1 / 900))
     image = optics.mix(image, optics.paint((0.96, 0.98, 1.0), np.maximum(plastic, 0.01)), shapes.cover(part.case))
@@ -104,7 +104,7 @@ def _lay(image: Plane, part: Part, rng: np.random.Generator) -> Plane:
 
 def _bevel(edge: Plane, width: float) -> Plane:
     """Return how much more (or less) light a rim of the given width catches than the flat."""
-    return shapes.step(-width, 0, edge) * (np.roll(edge, (2, 2), (0, 1)) - edge) * 0.55
+    return shapes.step(-width, 0, edge) * (shapes.moved(edge, 2, 2) - edge) * 0.55
 
 
 def _bend(part: Part, rng: np.random.Generator) -> tuple[Part, Plane]:
@@ -120,7 +120,7 @@ def _damage(image: Plane, part: Part, rng: np.random.Generator) -> tuple[Plane, 
     """Break a piece out of the case's rim; the fracture is grey and rough."""
     side = int(rng.choice([-1, 1]))
     spot = (side * rng.uniform(20, 43), 14.0) if rng.random() < 0.5 else (side * 43.0, rng.uniform(-40, 12))
-    size = rng.uniform(7, 14)
+    size = rng.uniform(8.5, 14.5)
     rough = optics.clouds(rng, 0.7 * size, 4)
     edge = shapes.circle(part.x - spot[0], part.y - spot[1], size) + 0.12 * size * rough
     edge = np.maximum(edge, part.case)

@@ -13,6 +13,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from adviz.data.demo.optics import photograph, shrink
+from adviz.data.demo.shapes import SIDE
 from adviz.data.demo.shot import Scene, Shot
 
 
@@ -45,7 +46,8 @@ def shots(category: str, seed: int, n_train: int) -> Iterator[Shot]:
 def take(shot: Shot) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Return a picture, (256, 256, 3), and where its defect is, (256, 256)."""
     scene = painter(shot.category).draw(shot)
-    return photograph(scene.image, shot.rng("camera")), shrink(scene.mask) > 0.5
+    mask = np.zeros((SIDE, SIDE), bool) if shot.defect is None else shrink(scene.mask) > 0.5
+    return photograph(scene.image, shot.rng("camera")), mask
 
 
 def write(shot: Shot, root: Path) -> None:
