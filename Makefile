@@ -33,7 +33,7 @@ check: $(VENV)/.installed-test  ## ruff, mypy, pytest, nbval and the browser tes
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -p no:nbval --ignore=tests/browser
-	$(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with=tests/sanitize.cfg --nbval-cell-timeout=120 notebooks/
+	$(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with=tests/sanitize.cfg --nbval-cell-timeout=300 notebooks/
 	$(BIN)/pytest -p no:nbval tests/browser
 
 notebooks: $(VENV)/.installed-lab  ## run all notebooks again and store their outputs

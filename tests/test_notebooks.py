@@ -101,7 +101,7 @@ def rejected_cells(notebook, folder):
     """Validate `notebook` with nbval in `folder` and return which of its code cells, counted from 0, it rejects."""
     file = folder / "mutant.ipynb"
     nbformat.write(notebook, file)
-    options = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", f"--nbval-sanitize-with={SANITIZE}"]
+    options = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=300", f"--nbval-sanitize-with={SANITIZE}"]
     command = [sys.executable, "-m", "pytest", "-v", "--color=no", "-p", "no:cacheprovider", f"--rootdir={folder}"]
     result = subprocess.run([*command, *options, str(file)], cwd=folder, capture_output=True, text=True, check=False)
     verdicts = dict(re.findall(r"::Cell (\d+) (PASSED|FAILED|XFAIL|XPASS)", result.stdout))
@@ -174,3 +174,20 @@ def test_each_mutation_is_rejected_where_it_was_made(small, tmp_path):
         expected.append(len(strung.cells) + rejected)
         strung.cells += cells
     assert rejected_cells(strung, tmp_path) == expected
+
+
+UNWIRE = "for control in (view._category, view._detector, view._images.slider):\n    control.unobserve_all('value')\n"
+
+
+def test_mutated_quickstart_is_rejected_where_it_was_mutated(tmp_path):
+    """Three mutations in one run: a number of the table, the text of a result, and a widget that no longer reacts."""
+    notebook = nbformat.read(QUICKSTART, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    (table,) = (cell for cell in code if "table" in cell.metadata.get("tags", []))
+    number = re.search(r"\d\.\d\d", table.outputs[0].text)[0]
+    in_output(table, number, f"{number[:-1]}{(int(number[-1]) + 1) % 10}")
+    described = next(cell for cell in code if any("Category(" in shown_text(output) for output in cell.outputs))
+    in_output(described, "train=Split(", "train=Split(1")
+    (drive,) = (cell for cell in code if "assert view.status" in cell.source)
+    drive.source = UNWIRE + drive.source
+    assert rejected_cells(notebook, tmp_path) == sorted(code.index(cell) for cell in (table, described, drive))
