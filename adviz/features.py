@@ -162,7 +162,7 @@ class Backbone:
         self,
         source: Split | np.ndarray | Sequence[str | Path],
         *,
-        batch_size: int = 16,
+        batch_size: int = 8,
         out: str | Path | None = None,
     ) -> Features:
         """Run the network over images and keep the chosen layers.

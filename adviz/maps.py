@@ -42,11 +42,12 @@ def resize(maps: np.ndarray, size: tuple[int, int], method: Method = "bilinear")
 
 
 def _area_weights(old: int, new: int) -> np.ndarray:
-    """(new, old) float32: the share of old cell j in output cell i; every row adds up to 1."""
+    """Return (new, old) float32: the share of old cell j in output cell i; every row adds up to 1."""
     edges = np.linspace(0, old, new + 1)
     cells = np.arange(old)
     overlap = np.minimum(edges[1:, None], cells + 1) - np.maximum(edges[:-1, None], cells)
-    return (np.clip(overlap, 0, None) * new / old).astype(np.float32)
+    weights: np.ndarray = np.clip(overlap, 0, None) * new / old
+    return weights.astype(np.float32)
 
 
 def smooth(maps: np.ndarray, sigma: float = 4.0) -> np.ndarray:

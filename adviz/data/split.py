@@ -140,7 +140,8 @@ class Split:
             )
         empty = np.zeros(self.image_size, dtype=bool)
         masks = (empty if label != 1 else self.mask(index) for index, label in enumerate(self.labels))
-        return np.stack([mask for mask in masks if mask is not None]) if len(self) else np.zeros((0, *self.image_size))
+        stacked = [mask for mask in masks if mask is not None]
+        return np.stack(stacked) if stacked else np.zeros((0, *self.image_size), dtype=bool)
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> Split:
         """Return the images at `indices`, in that order, with everything else kept."""

@@ -21,7 +21,7 @@ class View(widgets.VBox):  # type: ignore[misc]
     def __init__(self, controls: list[widgets.Widget]) -> None:
         self._status = widgets.HTML()
         self._status.add_class("adviz-status")
-        self._picture = widgets.Image(format="png", layout=widgets.Layout(width="100%", max_width="1200px"))
+        self._picture = widgets.Image(format="jpeg", layout=widgets.Layout(width="100%", max_width="1200px"))
         self._picture.add_class("adviz-view")
         row = widgets.HBox(controls, layout=widgets.Layout(flex_flow="row wrap", align_items="center"))
         super().__init__([row, self._status, self._picture])
@@ -50,7 +50,7 @@ class View(widgets.VBox):  # type: ignore[misc]
         except Exception as error:  # whatever it is: the person at the screen must see it, not only a log
             self._status.value = f"<b>Error:</b> {html.escape(f'{type(error).__name__}: {error}')}"
             return
-        self._picture.value = figure._repr_png_()
+        self._picture.value = figure._repr_jpeg_()
         self._status.value = html.escape(text)
 
 

@@ -39,7 +39,7 @@ class StaticFigure(Figure):
     """A matplotlib figure that Jupyter shows without pyplot and without an IPython magic.
 
     IPython draws a plain `Figure` only after `%matplotlib inline` has registered a formatter for the class; without
-    one it prints `<Figure size ...>`. Here the class brings its own PNG, so nothing global is needed, nothing stays
+    one it prints `<Figure size ...>`. Here the class brings its own picture, so nothing global is needed, nothing stays
     open, and the white paper is explicit: dark themes show the figure as light ones do.
     """
 
@@ -48,11 +48,13 @@ class StaticFigure(Figure):
         self.set_layout_engine("none")
         FigureCanvasAgg(self)
 
-    def _repr_png_(self) -> bytes:
+    def _repr_jpeg_(self) -> bytes:
+        """Return what Jupyter shows: JPEG, because photographs as PNG make notebooks huge; `savefig` is lossless."""
         buffer = io.BytesIO()
         self.savefig(
-            buffer, format="png", dpi=DOTS_PER_INCH, facecolor=PAPER, bbox_inches=self.bbox_inches, pad_inches=0
-        )
+            buffer, format="jpeg", dpi=DOTS_PER_INCH, facecolor=PAPER, bbox_inches=self.bbox_inches, pad_inches=0,
+            pil_kwargs={"quality": 88, "subsampling": 0},
+        )  # fmt: skip
         return buffer.getvalue()
 
 
