@@ -13,7 +13,7 @@ from adviz.data.demo.shot import Shot
 CENTRE = slice(SIDE // 2 - CROP, SIDE // 2 + CROP)
 PAINTERS = {category: tree.painter(category) for category in CATEGORIES}
 # How far beyond the mask a picture may change, in pixels: shadows that fall from what moved, lips of holes, soft rims.
-SHADOW = {"brick": 9, "hex_nut": 23, "transistor": 12, "capsule": 7, "mesh": 18, "bottle": 4}
+SHADOW = {"brick": 9, "hex_nut": 23, "transistor": 11, "capsule": 7, "mesh": 14, "bottle": 4}
 FAULTY = [(category, defect) for category, module in PAINTERS.items() for defect in module.DEFECTS]
 
 

@@ -104,11 +104,8 @@ def _shell(
 
 
 def _spot(rng: np.random.Generator, across: float) -> shapes.Point:
-    """Choose a place on the shell, clear of the print."""
-    side = rng.choice([-1, 1, 1])
-    return (float(rng.uniform(18, 78)) if side > 0 else float(rng.uniform(-84, -76))), float(
-        rng.uniform(-across, across)
-    )
+    """Choose a place on the body, clear of the print and of the rim."""
+    return rng.uniform(18, 72), rng.uniform(-across, across)
 
 
 def _crack(image: Plane, x: Plane, y: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
@@ -152,6 +149,6 @@ def _misprint(mark: Plane, x: Plane, y: Plane, rng: np.random.Generator) -> tupl
     zone = shapes.length(x - centre, y) - rng.uniform(17, 27) + 4 * optics.clouds(rng, 20, 3)
     changed = mark * (1 - shapes.cover(zone, 1.5))
     if rng.random() < 0.5:
-        drag = [np.roll(mark, int(shift), 0) * (0.8 - 0.08 * i) for i, shift in enumerate(range(0, 18, 2))]
+        drag = [np.roll(mark, shift, 0) * (0.9 - 0.06 * i) for i, shift in enumerate(range(0, 18, 2))]
         changed = np.where(zone < 0, np.maximum.reduce(drag), mark)
     return changed, np.asarray(maximum_filter(np.abs(changed - mark) > 0.12, 3), np.float32)

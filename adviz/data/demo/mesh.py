@@ -11,7 +11,7 @@ from adviz.data.demo.shot import Scene, Shot
 GOOD = 20
 DEFECTS = {"broken": 9, "bent": 9, "contamination": 8}
 
-PITCHES = (17.0, 44.0)  # the spacing of the wires, log-uniform
+PITCHES = (18.0, 44.0)  # the spacing of the wires, log-uniform
 GAUGE = 0.17  # a wire's radius in pitches
 METALS: tuple[optics.Color, ...] = ((0.86, 0.90, 0.95), (0.95, 0.79, 0.45), (0.96, 0.62, 0.44))
 
@@ -45,23 +45,27 @@ def draw(shot: Shot) -> Scene:
     if shot.defect in ("broken", "bent"):
         fault = _fault(rng, pitch, gap=shot.defect == "broken")
         faulty = _wires(u, v, pitch, 0, fault, rng)
-        hidden = shapes.cover(weft.edge) * (weft.rise > warp.rise)
-        mask = np.abs(shapes.cover(warp.edge) - shapes.cover(faulty.edge)) * (1 - hidden)
+        mask = np.abs(_visible(warp, weft) - _visible(faulty, weft))
         warp = faulty
     image = _ground(np.minimum(weft.edge, warp.edge), pitch, scene)
     grime = 1 + 0.05 * optics.clouds(scene, 40, 4)
     image = _lay(image, weft, metal, angle, grime, shapes.cover(weft.edge), swap=True)
-    above = 1 - shapes.cover(weft.edge) * (weft.rise > warp.rise)
-    image = _lay(image, warp, metal, angle, grime, shapes.cover(warp.edge) * above, swap=False)
+    image = _lay(image, warp, metal, angle, grime, _visible(warp, weft), swap=False)
     if shot.defect == "contamination":
         image, mask = _splash(image, pitch, rng)
     return Scene(image, mask)
 
 
+def _visible(wires: Wires, others: Wires) -> Plane:
+    """Return where wires are seen, not hidden under the others."""
+    seen: Plane = shapes.cover(wires.edge) * (1 - shapes.cover(others.edge) * (others.rise > wires.rise))
+    return seen
+
+
 def _fault(rng: np.random.Generator, pitch: float, *, gap: bool) -> Fault:
     wire, v = int(np.rint(rng.uniform(-65, 65) / pitch)), float(rng.uniform(-65, 65))
-    bump = 0.0 if gap else rng.choice([-1, 1]) * rng.uniform(0.25, 0.48) * pitch
-    reach = rng.uniform(0.5, 1.1) if gap else rng.uniform(0.6, 1.1)
+    bump = 0.0 if gap else rng.choice([-1, 1]) * rng.uniform(0.32, 0.52) * pitch
+    reach = rng.uniform(0.6, 1.2) if gap else rng.uniform(0.6, 1.1)
     return Fault(wire, v, float(reach * pitch), float(bump), gap)
 
 
@@ -84,7 +88,7 @@ def _wires(
             missing = np.abs(distance + 2 * np.sin(offset)) - fault.reach
             edge = np.where(index == fault.wire, np.maximum(edge, -missing), edge)
         else:
-            bump = fault.bump * np.exp(-((distance * (1 / fault.reach)) ** 2))
+            bump = fault.bump * np.cos(np.clip(distance / fault.reach, -np.pi / 2, np.pi / 2)) ** 2
             bent = across - (fault.wire * pitch) - bump
             edge = np.where(index == fault.wire, pitch, edge)
             nearer = np.abs(bent) - radius < edge

@@ -120,7 +120,7 @@ def _damage(image: Plane, part: Part, rng: np.random.Generator) -> tuple[Plane, 
     """Break a piece out of the case's rim; the fracture is grey and rough."""
     side = int(rng.choice([-1, 1]))
     spot = (side * rng.uniform(20, 43), 14.0) if rng.random() < 0.5 else (side * 43.0, rng.uniform(-40, 12))
-    size = rng.uniform(8.5, 14.5)
+    size = rng.uniform(9.5, 15)
     rough = optics.clouds(rng, 0.7 * size, 4)
     edge = shapes.circle(part.x - spot[0], part.y - spot[1], size) + 0.12 * size * rough
     edge = np.maximum(edge, part.case)
