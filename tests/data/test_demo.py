@@ -211,14 +211,14 @@ def test_an_interrupted_render_is_not_taken_for_a_complete_one(tmp_path, monkeyp
     write, written = tree.write, []
 
     def interrupted(shot, root):
-        if len(written) == 2:
+        if len(written) >= 2:
             raise KeyboardInterrupt
         written.append(write(shot, root))
 
     monkeypatch.setattr(tree, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
         ensure("mesh", n_train=2, root=tmp_path)
-    assert len(written) == 2
+    assert 2 <= len(written) <= 2 + tree.WORKERS
     assert not list(tmp_path.rglob("*.png"))
     monkeypatch.setattr(tree, "write", write)
     assert len(contents(ensure("mesh", n_train=2, root=tmp_path))) == 2 + 2 + 2 * 3
