@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from adviz import data, explore, maps, metrics, plots
     from adviz.detectors import DN2, PatchCore
-    from adviz.evaluate import Result, evaluate
+    from adviz.evaluation import Result, evaluate
     from adviz.features import Backbone, Features
     from adviz.prediction import Neighbors, Prediction
 
@@ -39,8 +39,8 @@ _HOME = {
     "PatchCore": "detectors",
     "Neighbors": "prediction",
     "Prediction": "prediction",
-    "Result": "evaluate",
-    "evaluate": "evaluate",
+    "Result": "evaluation",
+    "evaluate": "evaluation",
 }
 
 
@@ -49,7 +49,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"adviz has no attribute {name!r}; it offers {', '.join(__all__)}")
     module = importlib.import_module(f"adviz.{_HOME.get(name, name)}")
     value = getattr(module, name) if name in _HOME else module
-    globals()[name] = value  # also undoes that importing a module of the same name shadows a function (evaluate)
+    globals()[name] = value
     return value
 
 

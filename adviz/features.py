@@ -162,7 +162,7 @@ class Backbone:
         self,
         source: Split | np.ndarray | Sequence[str | Path],
         *,
-        batch_size: int = 8,
+        batch_size: int | None = None,
         out: str | Path | None = None,
     ) -> Features:
         """Run the network over images and keep the chosen layers.
@@ -170,7 +170,8 @@ class Backbone:
         Parameters
         ----------
         source: a `Split`; (N, H, W, 3) uint8 RGB images; or image files (resized to 256, centre crop 224).
-        batch_size: images at once; bounds the memory beside the result.
+        batch_size: images at once, bounds the memory beside the result; None = 4 on a CPU (whose caches that suits), 32 on
+            a GPU.
         out: a new folder for memory-mapped `<layer>.npy` files; None keeps the features in memory, or in a temporary
             file when they exceed 4 GiB.
 
@@ -180,6 +181,7 @@ class Backbone:
         FileExistsError: `out` exists already.
         """
         count, read, ids = _images(source)
+        batch_size = batch_size or (4 if self.device.type == "cpu" else 32)
         if count == 0:
             raise ValueError("expected at least one image to extract features from, got none")
         with _storage(out) as allocate:

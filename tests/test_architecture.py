@@ -25,13 +25,13 @@ MAY_IMPORT = {  # noun -> the nouns it may import; `progress` is open to all
     # level 1
     "features": {"data", "cache", "networks"},
     "detectors": {"maps", "neighbors", "coreset", "prediction"},
-    "evaluate": {"prediction", "data", "metrics", "maps"},
+    "evaluation": {"prediction", "data", "metrics", "maps"},
     # level 2
     "plots": {"prediction", "metrics", "maps"},
-    "sweep": {"detectors", "features", "data", "evaluate"},
+    "sweep": {"detectors", "features", "data", "evaluation"},
     # level 3
-    "tables": {"sweep", "plots", "evaluate"},
-    "explore": {"plots", "widgets", "prediction", "data", "metrics", "maps", "coreset", "evaluate", "tables"},
+    "tables": {"sweep", "plots", "evaluation"},
+    "explore": {"plots", "widgets", "prediction", "data", "metrics", "maps", "coreset", "evaluation", "tables"},
     # level 4
     "report": ANYTHING,
     "cli": ANYTHING,
@@ -162,7 +162,7 @@ BROKEN = {
     ),
     "by name": ("maps.py", "import importlib\nimportlib.import_module('faiss')", "2: maps may not import faiss"),
     "faiss": ("detectors/spade.py", "import faiss", "1: detectors may not import faiss"),
-    "plotly": ("evaluate.py", "from plotly import graph_objects", "1: evaluate may not import plotly"),
+    "plotly": ("evaluation.py", "from plotly import graph_objects", "1: evaluation may not import plotly"),
     "widgets": ("plots/rows.py", "import ipywidgets as w", "1: plots may not import ipywidgets"),
     "dask": ("detectors/spade.py", "from dask.distributed import Client", "1: detectors may not import dask"),
     "torch": ("data/folders.py", "import torch.nn", "1: data may not import torch"),
@@ -185,7 +185,7 @@ def test_a_broken_rule_is_caught(case, tmp_path):
 ALLOWED = {
     "type only": ("detectors/spade.py", "if TYPE_CHECKING:\n    from adviz.features import Features"),
     "itself": ("data/folders.py", "from adviz.data.split import Split\nfrom . import split"),
-    "downwards": ("evaluate.py", "from adviz.metrics import auroc\nfrom adviz import data, progress"),
+    "downwards": ("evaluation.py", "from adviz.metrics import auroc\nfrom adviz import data, progress"),
     "lazy root": ("__init__.py", "def __getattr__(name):\n    from adviz.detectors import DN2\n    return DN2"),
     "at home": ("neighbors.py", "import faiss\nimport torch"),
     "another name": ("data/folders.py", "import torchlike"),

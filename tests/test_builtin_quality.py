@@ -3,7 +3,7 @@
 import pytest
 
 from adviz import Backbone, PatchCore, data, evaluate
-from adviz.data.demo import CATEGORIES
+from adviz.data.builtin import CATEGORIES
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from adviz.data.demo import ensure  # before demo() is defined: importing a submodule binds its name here
+from adviz.data.builtin import ensure
 from adviz.data.folders import available, folder, mvtec
 from adviz.data.geometry import Geometry
 from adviz.data.split import Category, Sample, Split

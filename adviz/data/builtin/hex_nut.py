@@ -4,9 +4,9 @@ from math import cos
 
 import numpy as np
 
-from adviz.data.demo import optics, shapes
-from adviz.data.demo.shapes import Plane
-from adviz.data.demo.shot import Scene, Shot
+from adviz.data.builtin import optics, shapes
+from adviz.data.builtin.shapes import Plane
+from adviz.data.builtin.shot import Scene, Shot
 
 GOOD = 20
 DEFECTS = {"scratch": 9, "dent": 9, "chip": 8}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from adviz.data.demo.shapes import SAMPLES, SIDE, SUPER, Plane, Point, plane
+from adviz.data.builtin.shapes import SAMPLES, SIDE, SUPER, Plane, Point, plane
 
 Color = tuple[float, float, float]
 LIGHT = (-0.45, -0.60, 0.66)  # from the upper left, about a unit vector

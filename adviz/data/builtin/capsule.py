@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from adviz.data.demo import optics, shapes
-from adviz.data.demo.shapes import Plane
-from adviz.data.demo.shot import Scene, Shot
+from adviz.data.builtin import optics, shapes
+from adviz.data.builtin.shapes import Plane
+from adviz.data.builtin.shot import Scene, Shot
 
 GOOD = 24
 DEFECTS = {"crack": 8, "dent": 7, "poke": 7, "print": 7}

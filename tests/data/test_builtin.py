@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
-from adviz.data.demo import CATEGORIES, N_TRAIN, VERSION, brick, capsule, ensure, render, tree
-from adviz.data.demo.shapes import CROP, SIDE
-from adviz.data.demo.shot import Shot
+from adviz.data.builtin import CATEGORIES, N_TRAIN, VERSION, brick, capsule, ensure, render, tree
+from adviz.data.builtin.shapes import CROP, SIDE
+from adviz.data.builtin.shot import Shot
 
 CENTRE = slice(SIDE // 2 - CROP, SIDE // 2 + CROP)
 PAINTERS = {category: tree.painter(category) for category in CATEGORIES}

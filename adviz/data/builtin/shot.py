@@ -6,7 +6,7 @@ from zlib import crc32
 
 import numpy as np
 
-from adviz.data.demo.shapes import Plane
+from adviz.data.builtin.shapes import Plane
 
 
 class Scene(NamedTuple):

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from adviz.data.demo import optics, shapes
-from adviz.data.demo.shapes import Plane
-from adviz.data.demo.shot import Scene, Shot
+from adviz.data.builtin import optics, shapes
+from adviz.data.builtin.shapes import Plane
+from adviz.data.builtin.shot import Scene, Shot
 
 GOOD = 20
 DEFECTS = {"broken": 9, "bent": 9, "contamination": 8}

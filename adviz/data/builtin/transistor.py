@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from adviz.data.demo import optics, shapes
-from adviz.data.demo.shapes import Plane
-from adviz.data.demo.shot import Scene, Shot
+from adviz.data.builtin import optics, shapes
+from adviz.data.builtin.shapes import Plane
+from adviz.data.builtin.shot import Scene, Shot
 
 GOOD = 20
 DEFECTS = {"misplaced": 9, "missing": 5, "bent_leg": 8, "damaged_case": 8}

@@ -5,7 +5,7 @@ import pytest
 import sklearn.metrics
 
 from adviz import metrics
-from adviz.evaluate import Result, evaluate
+from adviz.evaluation import Result, evaluate
 from adviz.prediction import Prediction
 
 PIXEL = ("pixel_auroc", "pixel_ap", "pro")

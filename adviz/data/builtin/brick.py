@@ -5,9 +5,9 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from adviz.data.demo import optics, shapes
-from adviz.data.demo.shapes import SAMPLES, Plane
-from adviz.data.demo.shot import Scene, Shot
+from adviz.data.builtin import optics, shapes
+from adviz.data.builtin.shapes import SAMPLES, Plane
+from adviz.data.builtin.shot import Scene, Shot
 
 GOOD = 20
 DEFECTS = {"crack": 8, "stain": 8, "hole": 6, "mortar": 8}

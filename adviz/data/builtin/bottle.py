@@ -4,9 +4,9 @@ from functools import cache
 
 import numpy as np
 
-from adviz.data.demo import optics, shapes
-from adviz.data.demo.shapes import Plane
-from adviz.data.demo.shot import Scene, Shot
+from adviz.data.builtin import optics, shapes
+from adviz.data.builtin.shapes import Plane
+from adviz.data.builtin.shot import Scene, Shot
 
 GOOD = 20
 DEFECTS = {"crack": 13, "contamination": 13}

@@ -1,6 +1,5 @@
 """Pictures on disk, in the layout of MVTec AD."""
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
@@ -11,11 +10,11 @@ from zlib import Z_RLE
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm.auto import tqdm
 
-from adviz.data.demo.optics import photograph, shrink
-from adviz.data.demo.shapes import SIDE
-from adviz.data.demo.shot import Scene, Shot
+from adviz.data.builtin.optics import photograph, shrink
+from adviz.data.builtin.shapes import SIDE
+from adviz.data.builtin.shot import Scene, Shot
+from adviz.progress import bar
 
 WORKERS = 2  # numpy and Pillow let go of the interpreter's lock
 
@@ -31,7 +30,7 @@ class Painter(Protocol):
 
 def painter(category: str) -> Painter:
     """Return the module that draws `category`."""
-    return cast(Painter, import_module(f"adviz.data.demo.{category}"))
+    return cast(Painter, import_module(f"adviz.data.builtin.{category}"))
 
 
 def shots(category: str, seed: int, n_train: int) -> Iterator[Shot]:
@@ -71,11 +70,10 @@ def write_all(category: str, root: Path, seed: int, n_train: int) -> None:
     """Write the whole tree of a category into `root`, two pictures at a time."""
     np.empty(30 << 20, np.uint8)  # freed at once: glibc then keeps freed memory up to twice this, which halves the time
     wanted = list(shots(category, seed, n_train))
-    quiet = os.environ.get("ADVIZ_PROGRESS") == "0"
     with ThreadPoolExecutor(WORKERS) as pool:
         done = pool.map(lambda shot: write(shot, root), wanted)
         try:
-            for _ in tqdm(done, desc=f"rendering {category}", unit="image", total=len(wanted), disable=quiet):
+            for _ in bar(done, label=f"drawing {category}", total=len(wanted)):
                 pass
         finally:
             pool.shutdown(cancel_futures=True)  # when interrupted, only the pictures in hand are finished
