@@ -111,6 +111,8 @@ def set_kernel_environment() -> None:
     A kernel works in its notebook's folder, where `./data` would be another one.
     """
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    # threads that wait without spinning: several times faster beside other work, such as a browser
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if Path("data").is_dir():
         os.environ.setdefault("ADVIZ_DATA", str(Path("data").resolve()))
 

@@ -170,8 +170,8 @@ class Backbone:
         Parameters
         ----------
         source: a `Split`; (N, H, W, 3) uint8 RGB images; or image files (resized to 256, centre crop 224).
-        batch_size: images at once, bounds the memory beside the result; None = 4 on a CPU (whose caches that suits), 32 on
-            a GPU.
+        batch_size: images at once, bounds the memory beside the result; None = 4 on a CPU (whose caches that suits), 32
+            on a GPU.
         out: a new folder for memory-mapped `<layer>.npy` files; None keeps the features in memory, or in a temporary
             file when they exceed 4 GiB.
 
