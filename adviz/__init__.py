@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from adviz import data, explore, maps, metrics, plots
-    from adviz.detectors import DN2, PatchCore
+    from adviz.detectors import DN2, PaDiM, PatchCore
     from adviz.evaluation import Result, evaluate
     from adviz.features import Backbone, Features
     from adviz.prediction import Neighbors, Prediction
@@ -21,6 +21,7 @@ __all__ = [
     "Backbone",
     "Features",
     "Neighbors",
+    "PaDiM",
     "PatchCore",
     "Prediction",
     "Result",
@@ -36,6 +37,7 @@ _HOME = {
     "Backbone": "features",
     "Features": "features",
     "DN2": "detectors",
+    "PaDiM": "detectors",
     "PatchCore": "detectors",
     "Neighbors": "prediction",
     "Prediction": "prediction",

@@ -11,7 +11,7 @@ def backbone():
     return Backbone("efficientnet_lite0", layers=(8, 16))
 
 
-@pytest.mark.parametrize("seed", [0, 41, 42])  # 41 and 42 were never looked at while the images were drawn
+@pytest.mark.parametrize("seed", [41, 42])  # never looked at while the images were drawn; the quickstart holds seed 0
 def test_patchcore_detects_the_defects_of_five_of_six_categories(seed, backbone):
     found = {}
     for name in CATEGORIES:

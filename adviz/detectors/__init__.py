@@ -1,6 +1,7 @@
 """The detectors: a dataclass of hyper-parameters each, `fit(features)` and `predict(features) -> Prediction`."""
 
+from adviz.detectors.padim import PaDiM
 from adviz.detectors.patchcore import PatchCore
 from adviz.detectors.spade import DN2
 
-__all__ = ["DN2", "PatchCore"]
+__all__ = ["DN2", "PaDiM", "PatchCore"]

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from random_features import make_features
 
-from adviz import DN2, Features, PatchCore, Prediction
+from adviz import DN2, Features, PaDiM, PatchCore, Prediction
 
 DETECTORS = {
     "DN2": DN2,
     "DN2, two layers": lambda: DN2(layers=(16, 32), images_score=3),
+    "PaDiM": PaDiM,
+    "PaDiM, Cholesky": lambda: PaDiM(dimension=4),
     "PatchCore": PatchCore,
     "PatchCore, adaptive": lambda: PatchCore(aggregation="adaptive", dimension=8, image_score="max"),
     "PatchCore, random": lambda: PatchCore(sampler="random", coreset=0.5, distance="squared"),

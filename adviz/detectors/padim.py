@@ -1,0 +1,200 @@
+"""PaDiM (arXiv 2011.08785): a Gaussian of normal features for every position of the image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adviz import maps
+from adviz.detectors.base import Detector
+from adviz.detectors.pyramid import on_finest_grid
+from adviz.prediction import Prediction
+from adviz.progress import bar
+
+if TYPE_CHECKING:
+    from adviz.features import Features
+
+BATCH = 8  # test images at once: the factors are read once for all of them
+POSITIONS = 196  # positions at once; bounds the temporary matrices
+KEPT = {1792: 550, 448: 100}  # channels of WideResNet50's and ResNet18's three layers: how many the paper keeps
+
+
+@dataclass(repr=False)
+class PaDiM(Detector):
+    """How unlikely is the feature at a position, given the training images' features at the same position.
+
+    The score of a cell is its Mahalanobis distance (root taken) to the position's Gaussian; the image's is the map's
+    maximum. Knows positions and nothing else: test images must have the training images' size and alignment.
+
+    Attributes
+    ----------
+    layers: strides or names, concatenated on the finest grid (coarse cells are replicated).
+    dimension: d, how many random channels are kept; None = 550 of WideResNet50's 1792, 100 of ResNet18's 448, else 100
+        or all there are.
+    epsilon: added to the covariance's diagonal, squared feature units.
+    upsample: of the map: "bilinear" (the public port) or "bicubic" (the paper).
+    sigma: of the map's smoothing, pixels.
+    seed: of the choice of channels.
+
+    Facts after `fit`, with P positions: `channels_` (d,) kept channels of the concatenation, ascending; `mean_`
+    (P, 1, d); `factor_`, what the covariances are kept as; `grid_` (rows, columns).
+    """
+
+    layers: tuple[int | str, ...] = (4, 8, 16)
+    dimension: int | None = None
+    epsilon: float = 0.01
+    upsample: maps.Method = "bilinear"
+    sigma: float = 4.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.epsilon <= 0:
+            raise ValueError(f"epsilon must be above 0, or a covariance cannot be inverted, got {self.epsilon}")
+        if self.upsample not in ("bilinear", "bicubic"):
+            raise ValueError(f'upsample must be "bilinear" or "bicubic", got {self.upsample!r}')
+        if self.dimension is not None and self.dimension < 1:
+            raise ValueError(f"dimension must be at least 1, got {self.dimension}")
+
+    def fit(self, features: Features) -> PaDiM:
+        """Estimate every position's mean and covariance (N - 1 in the denominator, + epsilon I).
+
+        Raises
+        ------
+        ValueError: a layer these features do not have, NaN features, or more channels asked for than there are.
+        """
+        chosen = self._fitting(features)
+        total = sum(self._channels.values())
+        count = KEPT.get(total, min(100, total)) if self.dimension is None else self.dimension
+        if count > total:
+            raise ValueError(f"dimension must be at most the {total} channels there are, got {count}")
+        self.channels_ = np.sort(np.random.default_rng(self.seed).permutation(total)[:count])
+        self.dimension_, self.image_size_ = count, features.image_size
+        vectors = self._vectors(chosen, slice(None))
+        self.grid_ = max(array.shape[2:] for array in chosen.values())
+        self.mean_ = vectors.mean(1, keepdim=True)
+        self.factor_ = Covariance(vectors - self.mean_, self.epsilon)
+        return self
+
+    def predict(self, features: Features) -> Prediction:
+        """Score images.
+
+        Returns
+        -------
+        A `Prediction` whose ``layer_maps`` are each layer's share of the squared Mahalanobis distance (they add up to
+        it; a share can be negative where channels of different layers are correlated), and that has no neighbours:
+        PaDiM compares with a distribution.
+
+        Raises
+        ------
+        ValueError: not fitted, other layers or channels than in training, another image size, or NaN features.
+        """
+        chosen = self._predicting(features)
+        if features.image_size != self.image_size_:
+            raise ValueError(
+                f"PaDiM knows positions: expected images of the training size {self.image_size_}, got "
+                f"{features.image_size}; resize them alike"
+            )
+        starts = bar(range(0, chosen.n_images, BATCH), label="PaDiM")
+        parts = torch.cat([self._contributions(chosen, slice(start, start + BATCH)) for start in starts], 1)
+        squared = parts.sum(2).clamp_min(0).T.reshape(-1, *self.grid_).numpy()
+        smoothed = maps.smooth(maps.resize(np.sqrt(squared), features.image_size, self.upsample), self.sigma)
+        ends = np.searchsorted(self.channels_, np.cumsum(list(self._channels.values()))[:-1])
+        shares = [part.sum(2).T.reshape(squared.shape).numpy() for part in torch.tensor_split(parts, ends.tolist(), 2)]
+        return Prediction(
+            score=smoothed.max((1, 2)),
+            anomaly_map=smoothed,
+            layer_maps=dict(zip(self.layers_, shares, strict=True)),
+            detector="PaDiM",
+        )
+
+    def contributions(self, features: Features, image: int, row: int, column: int) -> np.ndarray:
+        """Return how much each kept channel adds to a cell's squared distance.
+
+        Returns
+        -------
+        (d,) float, in the order of `channels_`: v_j * (covariance^-1 v)_j for the deviation v from the mean. They add
+        up to the squared Mahalanobis distance; correlated channels can have negative ones.
+        """
+        position = row * self.grid_[1] + column
+        return np.asarray(self._contributions(self._predicting(features), slice(image, image + 1))[position, 0].numpy())
+
+    def gaussian(self, row: int, column: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the mean (d,) and the covariance (d, d), epsilon included, of one position."""
+        position = row * self.grid_[1] + column
+        return self.mean_[position, 0].numpy(), self.factor_.matrix(position)
+
+    def _vectors(self, features: Features, images: slice) -> Tensor:
+        """Return (P, n, d) float32, contiguous: the kept channels of every position."""
+        layers = {name: array[images] for name, array in features.items()}
+        return on_finest_grid(layers, self.channels_).flatten(2).permute(2, 0, 1).contiguous()
+
+    def _contributions(self, features: Features, images: slice) -> Tensor:
+        """Return (P, n, d): how much every channel adds to the squared distance of every cell."""
+        deviation = self._vectors(features, images) - self.mean_
+        return deviation * self.factor_.solve(deviation)
+
+
+class Covariance:
+    """P regularised sample covariances Z'Z / (N - 1) + epsilon I, kept so that they can be inverted against vectors.
+
+    Parameters
+    ----------
+    centred: Z, (P, N, d) float32 with the mean of every position taken off.
+    epsilon: above 0.
+
+    Notes
+    -----
+    With few images (N < 0.75 d) their rank is below N, and Woodbury's identity needs only the (N, d) matrix
+    M = chol((N - 1) epsilon I + Z Z')^-1 Z: the inverse is (I - M'M) / epsilon. Otherwise the Cholesky factor is kept.
+    One image alone has no covariance: epsilon I.
+    """
+
+    def __init__(self, centred: Tensor, epsilon: float) -> None:
+        positions, count, dimension = centred.shape
+        self.epsilon, self.count = epsilon, max(count - 1, 1)
+        self.low_rank = count < 0.75 * dimension
+        self.factor = torch.empty(positions, count if self.low_rank else dimension, dimension)
+        for start in range(0, positions, POSITIONS):
+            part = slice(start, start + POSITIONS)
+            self.factor[part] = self._woodbury(centred[part]) if self.low_rank else self._cholesky(centred[part])
+
+    def _woodbury(self, centred: Tensor) -> Tensor:
+        inner = centred @ centred.transpose(1, 2)
+        inner.diagonal(dim1=1, dim2=2).add_(self.count * self.epsilon)
+        factor: Tensor = torch.linalg.solve_triangular(torch.linalg.cholesky(inner), centred, upper=False)
+        return factor
+
+    def _cholesky(self, centred: Tensor) -> Tensor:
+        covariance = centred.transpose(1, 2) @ centred / self.count
+        covariance.diagonal(dim1=1, dim2=2).add_(self.epsilon)
+        factor: Tensor = torch.linalg.cholesky(covariance)
+        return factor
+
+    def solve(self, vectors: Tensor) -> Tensor:
+        """Return covariance^-1 v for (P, n, d) vectors."""
+        solved = torch.empty_like(vectors)
+        for start in range(0, len(vectors), POSITIONS):
+            part = slice(start, start + POSITIONS)
+            factor, values = self.factor[part], vectors[part].transpose(1, 2)
+            if self.low_rank:
+                found = (values - factor.transpose(1, 2) @ (factor @ values)) / self.epsilon
+            else:
+                found = torch.cholesky_solve(values, factor)
+            solved[part] = found.transpose(1, 2)
+        return solved
+
+    def matrix(self, position: int) -> np.ndarray:
+        """Return one covariance, (d, d) float64, from the kept factor."""
+        factor = self.factor[position].double()
+        if not self.low_rank:
+            return np.asarray((factor @ factor.T).numpy())
+        identity = torch.eye(factor.shape[1], dtype=torch.float64)
+        return np.asarray(torch.linalg.inv((identity - factor.T @ factor) / self.epsilon).numpy())
+
+    def __repr__(self) -> str:
+        kind = "Woodbury" if self.low_rank else "Cholesky"
+        return f"Covariance({len(self.factor)} positions, {kind} factors {tuple(self.factor.shape[1:])})"

@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+import torch
+from random_features import make_features
+from scipy.spatial.distance import mahalanobis
+
+from adviz import Features, PaDiM, maps
+from adviz.detectors.padim import Covariance
+
+
+def stacked(features, detector):
+    """The paper's embedding by plain indexing: coarse cells replicated, layers concatenated, channels kept."""
+    rows, columns = detector.grid_
+    layers = [features[name] for name in detector.layers_]
+    big = [np.repeat(np.repeat(a, rows // a.shape[2], axis=2), columns // a.shape[3], axis=3) for a in layers]
+    return np.concatenate(big, 1)[:, detector.channels_].astype(float)
+
+
+@pytest.mark.parametrize("dimension", [5, 20])  # Cholesky (12 images >= 0.75 * 5), and Woodbury
+def test_the_map_is_the_mahalanobis_distance_to_each_positions_gaussian(train, test, dimension):
+    detector = PaDiM(dimension=dimension, sigma=0).fit(train)
+    assert detector.factor_.low_rank == (dimension == 20)
+    known, new = stacked(train, detector), stacked(test, detector)
+    expected = np.empty((5, 16, 16))
+    for row in range(16):
+        for column in range(16):
+            covariance = np.cov(known[:, :, row, column], rowvar=False) + 0.01 * np.eye(dimension)
+            inverse, mean = np.linalg.inv(covariance), known[:, :, row, column].mean(0)
+            for image in range(5):
+                expected[image, row, column] = mahalanobis(new[image, :, row, column], mean, inverse)
+    prediction = detector.predict(test)
+    # float32 against float64 with condition numbers of order 1e3
+    np.testing.assert_allclose(prediction.anomaly_map, maps.resize(expected, (64, 64)), rtol=1e-3)
+    np.testing.assert_allclose(sum(prediction.layer_maps.values()), expected**2, rtol=2e-3)
+    np.testing.assert_allclose(prediction.score, prediction.anomaly_map.max((1, 2)))
+
+
+@pytest.mark.parametrize("dimension", [5, 20])
+def test_the_gaussian_of_a_position_can_be_read(train, dimension):
+    detector = PaDiM(dimension=dimension).fit(train)
+    known = stacked(train, detector)[:, :, 3, 7]
+    mean, covariance = detector.gaussian(3, 7)
+    np.testing.assert_allclose(mean, known.mean(0), atol=1e-6)
+    # Woodbury's factor is inverted back: float32 rounding divided by epsilon
+    np.testing.assert_allclose(covariance, np.cov(known, rowvar=False) + 0.01 * np.eye(dimension), atol=5e-3)
+
+
+def test_channel_contributions_add_up_to_the_squared_distance(train, test):
+    detector = PaDiM(dimension=8, sigma=0).fit(train)
+    parts = detector.contributions(test, image=2, row=4, column=9)
+    total = sum(share[2, 4, 9] for share in detector.predict(test).layer_maps.values())
+    assert parts.shape == (8,)
+    np.testing.assert_allclose(parts.sum(), total, rtol=1e-4)
+
+
+def test_one_training_image_gives_a_scaled_identity(train, test):
+    detector = PaDiM(dimension=6, sigma=0).fit(train.select(images=[0]))
+    np.testing.assert_allclose(detector.gaussian(0, 0)[1], 0.01 * np.eye(6), atol=1e-8)
+    deviation = stacked(test, detector) - stacked(train.select(images=[0]), detector)
+    expected = np.linalg.norm(deviation, axis=1) / 0.1
+    np.testing.assert_allclose(detector.predict(test).anomaly_map, maps.resize(expected, (64, 64)), rtol=1e-4)
+
+
+@pytest.mark.parametrize(("count", "dimension"), [(5, 20), (30, 10)])
+def test_both_forms_of_the_covariance_solve_the_same_equations(count, dimension, monkeypatch):
+    monkeypatch.setattr("adviz.detectors.padim.POSITIONS", 3)
+    centred = torch.from_numpy(np.random.default_rng(0).normal(size=(7, count, dimension)).astype(np.float32))
+    covariance = Covariance(centred, 0.05)
+    vectors = torch.from_numpy(np.random.default_rng(1).normal(size=(7, 2, dimension)).astype(np.float32))
+    exact = centred.double().transpose(1, 2) @ centred.double() / (count - 1) + 0.05 * torch.eye(dimension)
+    expected = torch.linalg.solve(exact, vectors.double().transpose(1, 2)).transpose(1, 2)
+    np.testing.assert_allclose(covariance.solve(vectors), expected, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(covariance.matrix(4), exact[4], atol=1e-3)
+
+
+@pytest.mark.parametrize(("channels", "kept"), [((256, 512, 1024), 550), ((64, 128, 256), 100), ((3, 4, 5), 12)])
+def test_the_default_dimension_is_the_papers(channels, kept):
+    sides = (4, 2, 1)
+    rng = np.random.default_rng(0)
+    layers = {
+        f"layer{i + 1}": rng.normal(size=(2, c, s, s)) for i, (c, s) in enumerate(zip(channels, sides, strict=True))
+    }
+    features = Features(layers, image_size=(16, 16))
+    detector = PaDiM().fit(features)
+    assert detector.dimension_ == len(set(detector.channels_)) == kept
+    assert not np.array_equal(
+        PaDiM(seed=1, dimension=3).fit(features).channels_, PaDiM(dimension=3).fit(features).channels_
+    )
+
+
+def test_upsampling_is_bilinear_or_bicubic(train, test):
+    bilinear, bicubic = (PaDiM(upsample=name, sigma=0).fit(train).predict(test) for name in ("bilinear", "bicubic"))
+    cells = np.sqrt(sum(bilinear.layer_maps.values()))
+    np.testing.assert_allclose(bicubic.anomaly_map, maps.resize(cells, (64, 64), "bicubic"), rtol=1e-4)
+
+
+def test_another_image_size_is_refused(train):
+    with pytest.raises(ValueError, match=r"training size \(64, 64\), got \(128, 128\); resize them alike"):
+        PaDiM().fit(train).predict(make_features(1, size=128))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epsilon": 0}, "epsilon must be above 0"),
+        ({"upsample": "area"}, "upsample must be"),
+        ({"dimension": 0}, "dimension must be at least 1"),
+    ],
+)
+def test_impossible_options_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        PaDiM(**options)
+
+
+def test_more_channels_than_there_are_are_refused(train):
+    with pytest.raises(ValueError, match="dimension must be at most the 20 channels there are, got 21"):
+        PaDiM(dimension=21).fit(train)
