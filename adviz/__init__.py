@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from adviz import data, explore, maps, metrics, plots
+    from adviz.backbone import Backbone
     from adviz.detectors import DN2, PaDiM, PatchCore
     from adviz.evaluation import Result, evaluate
-    from adviz.features import Backbone, Features
+    from adviz.features import Features
     from adviz.prediction import Neighbors, Prediction
 
 __version__ = "0.1.0"
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "Backbone": "features",
+    "Backbone": "backbone",
     "Features": "features",
     "DN2": "detectors",
     "PaDiM": "detectors",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +12,7 @@ import torch
 
 from adviz.progress import bar
 
+COARSE = 32  # grid units; rows nearer to the centre than this are too coarsely rounded to be compared
 REFRESH, CANDIDATES, TILE = (
     16384,
     2048,
@@ -24,8 +28,8 @@ class CoresetTrace:
     ----------
     points: (M, d) float32, all M candidate rows as the sampler saw them (projected), feature units.
     order: (n,) int, chosen rows in the order of choice; nested: its first m entries are the coreset of size m.
-    radius: (n,) float, covering radius after each choice: the largest distance (Euclidean, in `points`' units) of any
-        row to its nearest chosen one; NaN for samplers that do not know it.
+    radius: (n,) float, covering radius after each choice: the largest distance (Euclidean, in `points`' units, up to
+        the grid's rounding) of any row to its nearest chosen one; NaN where the sampler does not know it.
     image: (M,) int, training image that each row comes from.
     cell: (M,) int, flat cell in that image's grid.
     sampler: "greedy" or "random".
@@ -67,7 +71,7 @@ def k_center_greedy(points: np.ndarray, count: int, *, first: int | None = None)
 
     PatchCore, Algorithm 1 and Eq. 5 (Gonzalez' greedy k-centre), exactly, on an integer grid (see `to_grid`): the
     order is that of the plain loop, index by index, on every machine and any number of threads; ties go to the lowest
-    row. Interrupting it (Ctrl-C, the stop button) returns the rows chosen so far.
+    row. Interrupting it (Ctrl-C, the stop button) warns and returns the rows chosen so far.
 
     Parameters
     ----------
@@ -78,7 +82,12 @@ def k_center_greedy(points: np.ndarray, count: int, *, first: int | None = None)
     Returns
     -------
     order: (count,) int64, nested; shorter when interrupted.
-    radius: (count,) float64, covering radius after each choice, Euclidean, in the units of `points`.
+    radius: (count,) float64, covering radius after each choice, Euclidean, in the units of `points`; rounding to the
+        grid moves it by at most sqrt(d) / scale. NaN after the last choice of an interrupted search.
+
+    Raises
+    ------
+    ValueError: no row, NaN or infinity, a count or a first row that does not exist.
 
     Notes
     -----
@@ -90,16 +99,21 @@ def k_center_greedy(points: np.ndarray, count: int, *, first: int | None = None)
     if points.ndim != 2 or not len(points):
         raise ValueError(f"points must be (M, d) with M >= 1, got shape {points.shape}")
     _check_count(count, len(points))
+    if first is not None and not 0 <= first < len(points):
+        raise ValueError(f"first must be a row from 0 to {len(points) - 1}, got {first}")
     grid, scale = to_grid(points)
     search = _Greedy(grid, count, int((grid * grid).sum(1).argmax()) if first is None else first)
     progress = bar(label="coreset", total=count)
     try:
-        while search.chosen < search.limit:
-            before = search.chosen
-            search.block()
-            progress.update(min(search.chosen, count) - min(before, count))
+        with _exact_products():
+            while search.chosen < search.limit:
+                before = search.chosen
+                search.block()
+                progress.update(min(search.chosen, count) - min(before, count))
     except KeyboardInterrupt:
-        count = max(1, search.chosen - 1)
+        search.distance[search.chosen] = np.nan
+        warnings.warn(f"interrupted: the coreset has {search.chosen} of {count} rows", stacklevel=2)
+        count = min(count, search.chosen)
     finally:
         progress.close()
     return search.order[:count], np.sqrt(search.distance[1 : count + 1]) / scale
@@ -114,11 +128,35 @@ def to_grid(points: np.ndarray) -> tuple[np.ndarray, float]:
     scale: grid units per feature unit.
     """
     centred = np.asarray(points, dtype=np.float64)
+    if not np.isfinite(centred).all():
+        raise ValueError("expected finite points, got NaN or infinity: check the features")
     centred = centred - centred.mean(0)
-    norm, largest = np.sqrt((centred**2).sum(1).max()), np.abs(centred).max()
+    norms = np.sqrt((centred**2).sum(1))
+    norm, largest = norms.max(), np.abs(centred).max()
     longest = 2047 - np.sqrt(centred.shape[1]) / 2  # what rounding adds to a norm stays below 2048
     scale = min(255 / largest, longest / norm) if norm > 0 else 1.0
+    if 0 < np.median(norms) * scale < COARSE:
+        warnings.warn(
+            f"the farthest row lies {norm / np.median(norms):.0f} times as far out as the median row: on a grid that "
+            "holds it the others are hardly told apart; remove such rows",
+            stacklevel=2,
+        )
     return np.round(centred * scale).astype(np.float32), float(scale)
+
+
+@contextmanager
+def _exact_products() -> Iterator[None]:
+    """Keep float32 products in float32 on CPUs that would multiply in bfloat16, where |c|^2 would be rounded."""
+    matmul = getattr(torch.backends.mkldnn, "matmul", None)  # torch from 2.9 on can be told to
+    if matmul is None:
+        yield
+        return
+    before = matmul.fp32_precision
+    matmul.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        matmul.fp32_precision = before
 
 
 def _check_count(count: int, n_rows: int) -> None:
@@ -137,8 +175,8 @@ class _Greedy:
         self.limit = min(count + 1, len(grid))  # one more than asked for: its distance is the last covering radius
         self.order = np.empty(self.limit, dtype=np.int64)
         self.distance = np.zeros(max(count + 1, self.limit))  # squared, of each choice to those before it
-        self.centres = torch.empty(self.limit, grid.shape[1] + 1)
-        self.product = torch.empty(TILE * TILE)
+        self.centres = torch.empty(self.limit, grid.shape[1] + 1, dtype=torch.float32)
+        self.product = torch.empty(TILE * TILE, dtype=torch.float32)
         self.chosen = 0
         self._choose(first, 0.0)
         self._remember(0)
@@ -184,7 +222,7 @@ class _Greedy:
         """Return the squared distance of each row to the nearest choice from number `since` on."""
         index = torch.from_numpy(rows)
         points = self._augmented(index)
-        best = torch.full((len(rows),), torch.inf)
+        best = torch.full((len(rows),), torch.inf, dtype=torch.float32)
         for start in range(since, self.chosen, TILE):
             centres = self.centres[start : min(start + TILE, self.chosen)]
             product = self.product[: len(rows) * len(centres)].view(len(rows), len(centres))
@@ -193,7 +231,7 @@ class _Greedy:
 
     def _augmented(self, index: torch.Tensor) -> torch.Tensor:
         """Return the columns [x, 1], whose product with [-2c, |c|^2] is the distance less |x|^2."""
-        return torch.cat([self.rows[index], torch.ones(len(index), 1)], 1)
+        return torch.cat([self.rows[index], torch.ones(len(index), 1, dtype=torch.float32)], 1)
 
     def _choose_among(self, candidates: np.ndarray, floor: float) -> None:
         """Choose greedily among `candidates` while the farthest of them beats every row outside."""

@@ -51,7 +51,7 @@ class Result:
 
     Attributes
     ----------
-    category, detector: names for tables, may be empty.
+    category, detector, backbone, digest: names for tables and the weights' digest, may be empty.
     n_good, n_anomalous, n_unlabelled: images; the unlabelled ones are left out of everything.
     image_auroc, image_ap: of the image scores, in [0, 1].
     pixel_auroc, pixel_ap: of all pixels of the labelled images, in [0, 1].
@@ -66,6 +66,8 @@ class Result:
 
     category: str
     detector: str
+    backbone: str
+    digest: str
     n_good: int
     n_anomalous: int
     n_unlabelled: int
@@ -187,6 +189,8 @@ def evaluate(
     return Result(
         category=split.name,
         detector=prediction.detector,
+        backbone=prediction.backbone,
+        digest=prediction.digest,
         n_good=int(np.count_nonzero(~truth)),
         n_anomalous=int(np.count_nonzero(truth)),
         n_unlabelled=int(np.count_nonzero(~kept)),

@@ -59,4 +59,6 @@ def smooth(maps: np.ndarray, sigma: float = 4.0) -> np.ndarray:
         raise ValueError(f"sigma must be 0 or more pixels, got {sigma}")
     if sigma == 0:
         return maps
-    return np.asarray(ndimage.gaussian_filter(maps, sigma=(0, sigma, sigma), truncate=4.0, mode="reflect"))
+    return np.asarray(
+        ndimage.gaussian_filter(np.asarray(maps, np.float32), sigma=(0, sigma, sigma), truncate=4.0, mode="reflect")
+    )

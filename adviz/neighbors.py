@@ -1,4 +1,4 @@
-"""Exact nearest neighbours: one unit (squared Euclidean), one tie rule (the lowest row wins)."""
+"""Exact nearest neighbours: one unit (squared Euclidean), one tie rule (the lower row wins)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def nearest(query: np.ndarray, bank: np.ndarray, k: int) -> tuple[np.ndarray, np
     Returns
     -------
     distance: (Q, k) float32, squared Euclidean in squared feature units, ascending along k.
-    index: (Q, k) int64, rows of `bank`; ties go to the lower row.
+    index: (Q, k) int64, rows of `bank`; ties go to the lower row (beyond 8 rows that tie with the k-th, which of them
+        are reported is the search's choice).
 
     Raises
     ------

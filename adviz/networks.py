@@ -25,6 +25,8 @@ def create(name: str, weights: str | Path | None, image_size: int | None = None)
     import timm
 
     if name in EMBEDDED:
+        if image_size is not None:
+            raise _takes_no_size(name, {"img_size": image_size})
         return _build(f"tf_{name}", weights or _embedded_file(name), {}, by_position=weights is None)
     base, _, tag = name.partition(".")
     if not timm.is_model(base):
@@ -103,7 +105,10 @@ def _build(name: str, weights: str | Path, options: dict[str, Any], *, by_positi
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # weights="random" means the same weights on every call
-        model: nn.Module = timm.create_model(name, pretrained=False, **options)
+        try:
+            model: nn.Module = timm.create_model(name, pretrained=False, **options)
+        except TypeError as error:
+            raise _takes_no_size(name, options) from error
     if by_position:
         _load_by_position(model, Path(weights))
     elif weights != "random":
@@ -116,10 +121,16 @@ def _download(name: str, options: dict[str, Any]) -> nn.Module:
 
     try:
         model: nn.Module = timm.create_model(name, pretrained=True, **options)
+    except TypeError as error:
+        raise _takes_no_size(name, options) from error
     except Exception as error:  # hub, http and socket errors share no base class
         reason = type(error).__name__
         raise RuntimeError(f"the weights of {name!r} could not be downloaded ({reason}). {REMEDIES}") from error
     return model
+
+
+def _takes_no_size(name: str, options: dict[str, Any]) -> ValueError:
+    return ValueError(f"{name} takes images of any size and no image_size, got {options}: leave it out")
 
 
 def _embedded_file(name: str) -> Path:
@@ -153,8 +164,11 @@ def resolve(model: nn.Module, layers: Sequence[int | str]) -> tuple[dict[str, st
     """
     info = {part["module"]: int(part["reduction"]) for part in _feature_info(model)}
     parts = {name for name, _ in model.named_modules() if name}
-    modules, strides = {}, {}
+    modules: dict[str, str] = {}
+    strides: dict[str, int] = {}
     for layer in layers:
+        if layer in modules or layer in strides.values():
+            raise ValueError(f"expected every layer once, got {layer!r} twice in {list(layers)}")
         if isinstance(layer, str):
             if layer not in parts:
                 raise ValueError(f"expected the name of a sub-module, got {layer!r}; there are {_some(parts)}")
@@ -166,8 +180,8 @@ def resolve(model: nn.Module, layers: Sequence[int | str]) -> tuple[dict[str, st
             why = f"{len(matches)} layers have it" if matches else f"this network has {known}"
             names = ", ".join(matches or info) or _some(parts)
             raise ValueError(f"stride {layer} does not name one layer ({why}): give names, such as {names}")
-        name = f"layer{layer.bit_length() - 2}"
-        modules[name], strides[name] = matches[0], layer
+        name = f"layer{int(layer).bit_length() - 2}"
+        modules[name], strides[name] = matches[0], int(layer)
     if not modules:
         raise ValueError("layers must name at least one layer, got none")
     return modules, strides
@@ -186,15 +200,31 @@ def _some(names: set[str]) -> str:
 def as_grid(output: Tensor, model: nn.Module, image_size: tuple[int, int]) -> Tensor:
     """Return a layer's output as (N, C, h, w), whatever the family of networks calls it.
 
-    Convolutional outputs are taken as they are (channels-last ones, as of Swin, are moved); the tokens of a
-    transformer lose their prefix (class and register tokens) and are laid out on the image's grid.
+    Of four dimensions, those two are the grid that have the image's shape; channels-last outputs (Swin) are moved. The
+    tokens of a transformer lose their prefix (class and register tokens) and are laid out on the image's grid.
+
+    Raises
+    ------
+    ValueError: not one tensor of features on a grid over the image.
     """
+    shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+    wrong = ValueError(f"expected a layer that returns features on a grid over {image_size} images, got {shape}")
     if not isinstance(output, Tensor) or output.ndim not in (3, 4):
-        raise ValueError(f"expected a layer that returns one (N, C, h, w) or (N, tokens, C) tensor, got {type(output)}")
+        raise wrong
     if output.ndim == 4:
-        return output.permute(0, 3, 1, 2) if getattr(model, "output_fmt", "NCHW") == "NHWC" else output
+        first, last = (_fits(output.shape[i], output.shape[i + 1], image_size) for i in (2, 1))
+        if not first and not last:
+            raise wrong
+        moved = last and (not first or getattr(model, "output_fmt", "NCHW") == "NHWC")
+        return output.permute(0, 3, 1, 2) if moved else output
     tokens = output[:, getattr(model, "num_prefix_tokens", 0) :]
-    rows = round((tokens.shape[1] * image_size[0] / image_size[1]) ** 0.5)
-    if rows * (tokens.shape[1] // max(rows, 1)) != tokens.shape[1]:
-        raise ValueError(f"expected tokens that fill a grid over {image_size}, got {tokens.shape[1]}: another layer?")
-    return tokens.transpose(1, 2).reshape(len(tokens), -1, rows, tokens.shape[1] // rows)
+    rows = max(1, round((tokens.shape[1] * image_size[0] / image_size[1]) ** 0.5))
+    columns = tokens.shape[1] // rows
+    if rows * columns != tokens.shape[1] or not _fits(rows, columns, image_size):
+        raise wrong
+    return tokens.transpose(1, 2).reshape(len(tokens), -1, rows, columns)
+
+
+def _fits(rows: int, columns: int, image_size: tuple[int, int]) -> bool:
+    """Tell whether a grid has the image's shape, up to the rounding of its sides."""
+    return rows <= image_size[0] and abs(rows * image_size[1] / image_size[0] - columns) <= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -61,6 +62,7 @@ class Prediction:
         features the layer's share of the joint squared distance. Empty where no exact split exists.
     neighbors: "image", "patch" or a layer's name -> Neighbors; may be empty.
     detector: the name to show in tables and titles.
+    backbone, digest: what made the features, and its weights' digest; both go into every result row.
     """
 
     score: np.ndarray
@@ -68,10 +70,15 @@ class Prediction:
     layer_maps: dict[str, np.ndarray] = field(default_factory=dict)
     neighbors: dict[str, Neighbors] = field(default_factory=dict)
     detector: str = ""
+    backbone: str = ""
+    digest: str = ""
 
     def __post_init__(self) -> None:
         if np.ndim(self.score) != 1:
             raise ValueError(f"score must have shape (N,), one per test image, got shape {np.shape(self.score)}")
+        if not np.isfinite(self.score).all():
+            bad = np.flatnonzero(~np.isfinite(self.score))
+            raise ValueError(f"score must be finite, got NaN or infinity for {len(bad)} images, first number {bad[0]}")
         maps = {"anomaly_map": self.anomaly_map} if self.anomaly_map is not None else {}
         for name, values in {**maps, **self.layer_maps}.items():
             if np.ndim(values) != 3 or len(values) != len(self):
@@ -89,3 +96,6 @@ class Prediction:
         found = ", ".join(f"{name}: {value!r}" for name, value in self.neighbors.items()) or "no neighbors"
         layers = ", ".join(self.layer_maps) or "none"
         return f"Prediction({self.detector or 'detector'}, {len(self)} images, {size}, layer maps: {layers}; {found})"
+
+    def _repr_html_(self) -> str:
+        return f"<code>{html.escape(repr(self))}</code>"

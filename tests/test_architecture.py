@@ -23,12 +23,13 @@ MAY_IMPORT = {  # noun -> the nouns it may import; `progress` is open to all
     "networks": set(),
     "progress": set(),
     # level 1
-    "features": {"data", "cache", "networks"},
+    "features": {"data"},
+    "backbone": {"features", "data", "cache", "networks"},
     "detectors": {"maps", "neighbors", "coreset", "prediction"},
     "evaluation": {"prediction", "data", "metrics", "maps"},
     # level 2
     "plots": {"prediction", "metrics", "maps"},
-    "sweep": {"detectors", "features", "data", "evaluation"},
+    "sweep": {"detectors", "features", "backbone", "data", "evaluation"},
     # level 3
     "tables": {"sweep", "plots", "evaluation"},
     "explore": {"plots", "widgets", "prediction", "data", "metrics", "maps", "coreset", "evaluation", "tables"},

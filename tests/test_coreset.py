@@ -78,10 +78,37 @@ def test_interruption_returns_the_prefix_chosen_so_far(monkeypatch):
         block(self)
 
     monkeypatch.setattr(coreset._Greedy, "block", stop_at_the_tenth)
-    part, covered = coreset.k_center_greedy(points, 100)
+    with pytest.warns(UserWarning, match=r"interrupted: the coreset has \d+ of 100 rows"):
+        part, covered = coreset.k_center_greedy(points, 100)
     assert 1 <= len(part) < 100
     np.testing.assert_array_equal(part, full[: len(part)])
-    np.testing.assert_allclose(covered, radius[: len(part)])
+    np.testing.assert_allclose(covered[:-1], radius[: len(part) - 1])
+    assert np.isnan(covered[-1])
+
+
+def test_a_far_outlier_is_reported():
+    points = np.random.default_rng(7).normal(size=(200, 8))
+    points[17] *= 1000
+    with pytest.warns(UserWarning, match=r"farthest row lies \d+ times as far out .* remove such rows"):
+        coreset.k_center_greedy(points, 5)
+
+
+def test_points_that_are_not_finite_and_rows_that_do_not_exist_are_refused():
+    points = np.zeros((10, 2))
+    with pytest.raises(ValueError, match="first must be a row from 0 to 9, got -1"):
+        coreset.k_center_greedy(points, 3, first=-1)
+    points[3, 1] = np.nan
+    with pytest.raises(ValueError, match="finite points"):
+        coreset.k_center_greedy(points, 3)
+
+
+def test_the_first_row_can_be_chosen():
+    points = np.random.default_rng(8).normal(size=(30, 2))
+    grid, scale = coreset.to_grid(points)
+    order, radius = coreset.k_center_greedy(points, 6, first=4)
+    expected, covered = naive_greedy(grid, 6, 4)
+    np.testing.assert_array_equal(order, expected)
+    np.testing.assert_allclose(radius, covered / scale, rtol=1e-12)
 
 
 @pytest.mark.parametrize("dimension", [1, 128, 4000])

@@ -7,7 +7,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
-from adviz import Backbone, Features, features, networks
+from adviz import Backbone, Features, backbone, networks
 from adviz.data import Geometry, Split
 
 IMAGES = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3), dtype=np.uint8)
@@ -90,10 +90,10 @@ def test_embedded_weights_recognise_a_known_photograph():
 
 @pytest.mark.parametrize("name", networks.EMBEDDED)
 def test_every_embedded_network_loads_and_has_its_own_digest(name):
-    backbone = Backbone(name, layers=(8,))
-    assert backbone.mean == backbone.std == (0.5, 0.5, 0.5)
-    assert Backbone(name, layers=(16,)).digest == backbone.digest
-    assert backbone.digest != Backbone(name, layers=(8,), weights="random").digest
+    network = Backbone(name, layers=(8,))
+    assert network.mean == network.std == (0.5, 0.5, 0.5)
+    assert Backbone(name, layers=(16,)).digest == network.digest
+    assert network.digest != Backbone(name, layers=(8,), weights="random").digest
 
 
 def test_layers_equal_timms_features_only_model(lite0):
@@ -153,23 +153,23 @@ def test_float16_halves_the_memory():
 
 
 def test_memory_mapped_features_appear_whole_or_not_at_all(tmp_path, monkeypatch):
-    backbone = Backbone(Tiny(), layers=["first", "second"])
-    found = backbone.extract(IMAGES, out=tmp_path / "features")
+    network = Backbone(Tiny(), layers=["first", "second"])
+    found = network.extract(IMAGES, out=tmp_path / "features")
     assert isinstance(found["first"], np.memmap)
-    np.testing.assert_array_equal(np.load(tmp_path / "features" / "second.npy"), backbone.extract(IMAGES)["second"])
+    np.testing.assert_array_equal(np.load(tmp_path / "features" / "second.npy"), network.extract(IMAGES)["second"])
     with pytest.raises(FileExistsError, match="which exists: remove it first"):
-        backbone.extract(IMAGES, out=tmp_path / "features")
-    monkeypatch.setattr(features, "_check_finite", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        network.extract(IMAGES, out=tmp_path / "features")
+    monkeypatch.setattr(backbone, "_check_finite", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        backbone.extract(IMAGES, out=tmp_path / "other")
+        network.extract(IMAGES, out=tmp_path / "other")
     assert [path.name for path in tmp_path.iterdir()] == ["features"]
 
 
 def test_large_features_live_in_a_temporary_file(monkeypatch):
-    backbone = Backbone(Tiny(), layers=["first"])
-    expected = backbone.extract(IMAGES)["first"]
-    monkeypatch.setattr(features, "IN_MEMORY", 1000)
-    mapped = backbone.extract(IMAGES)["first"]
+    network = Backbone(Tiny(), layers=["first"])
+    expected = network.extract(IMAGES)["first"]
+    monkeypatch.setattr(backbone, "IN_MEMORY", 1000)
+    mapped = network.extract(IMAGES)["first"]
     assert isinstance(mapped, np.memmap)
     np.testing.assert_array_equal(mapped, expected)
 
@@ -187,6 +187,66 @@ def test_networks_of_every_family_give_grids(name, layers, shapes):
     size = 64 if name.startswith(("vit", "swin")) else None
     found = Backbone(name, layers=layers, weights="random", image_size=size).extract(IMAGES[:1])
     assert [array.shape[1:] for array in found.values()] == [(c, side, side) for c, side in shapes]
+
+
+def test_a_module_that_runs_twice_gives_its_first_output_whatever_else_is_asked_for():
+    class Twice(Tiny):
+        def __init__(self):
+            super().__init__()
+            self.relu = nn.ReLU()
+
+        def forward(self, x):
+            return self.relu(self.second(self.relu(self.first(x))))
+
+    alone = Backbone(Twice(), layers=["relu"]).extract(IMAGES)["relu"]
+    np.testing.assert_array_equal(Backbone(Twice(), layers=["relu", "second"]).extract(IMAGES)["relu"], alone)
+    assert alone.shape[2:] == (32, 32)
+
+
+def test_an_in_place_activation_after_a_layer_does_not_change_it():
+    class InPlace(Tiny):
+        def forward(self, x):
+            return self.second(torch.relu_(self.first(x)))
+
+    found = Backbone(InPlace(), layers=["first", "second"]).extract(IMAGES)["first"]
+    assert (found < 0).any()
+
+
+def test_the_digest_follows_an_own_modules_weights():
+    model = Tiny()
+    network = Backbone(model, layers=["first"])
+    before = network.extract(IMAGES).digest
+    model.first.weight.data += 1
+    model.train()
+    assert network.extract(IMAGES).digest != before
+    assert not model.training
+
+
+def test_random_weights_are_the_same_on_every_call_and_leave_the_global_generator_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    digests = {Backbone("resnet18", layers=(4,), weights="random").digest for _ in range(2)}
+    assert len(digests) == 1
+    torch.testing.assert_close(torch.rand(1), expected)
+
+
+def test_a_networks_own_normalisation_is_used():
+    inception = Backbone("vit_tiny_patch16_224", layers=["blocks.0"], weights="random")
+    assert inception.mean == (0.5, 0.5, 0.5)  # timm's configuration of augreg ViTs; ImageNet's would be 0.485, ...
+
+
+def test_channels_last_outputs_are_told_by_their_shape():
+    class Last(nn.Module):
+        pass
+
+    moved = networks.as_grid(torch.zeros(1, 8, 8, 20), Last(), (64, 64))
+    assert moved.shape == (1, 20, 8, 8)
+    assert networks.as_grid(torch.zeros(1, 20, 8, 8), Last(), (64, 64)).shape == (1, 20, 8, 8)
+    with pytest.raises(ValueError, match=r"on a grid over \(64, 64\) images, got \(1, 20\)"):
+        networks.as_grid(torch.zeros(1, 20), Last(), (64, 64))
+    with pytest.raises(ValueError, match=r"got \(1, 20, 8, 3\)"):
+        networks.as_grid(torch.zeros(1, 20, 8, 3), Last(), (64, 64))
 
 
 def test_tokens_are_laid_out_row_by_row():
@@ -235,8 +295,8 @@ def test_a_local_weights_file_is_used(tmp_path, suffix):
     source = timm.create_model("resnet18", pretrained=False).state_dict()
     path = tmp_path / f"weights.{suffix}"
     save_file(source, path) if suffix == "safetensors" else torch.save(source, path)
-    backbone = Backbone("resnet18.tv_in1k", layers=(4,), weights=path)
-    torch.testing.assert_close(backbone._model.state_dict()["conv1.weight"], source["conv1.weight"])
+    network = Backbone("resnet18.tv_in1k", layers=(4,), weights=path)
+    torch.testing.assert_close(network._model.state_dict()["conv1.weight"], source["conv1.weight"])
 
 
 def test_a_wrong_weights_file_is_refused(tmp_path):
@@ -272,6 +332,38 @@ def test_features_that_are_not_finite_name_the_layer_and_the_image():
 def test_arrays_of_another_kind_are_refused(images):
     with pytest.raises(ValueError, match=r"images must be \(N, H, W, 3\) uint8 RGB"):
         Backbone(Tiny(), layers=["first"]).extract(images)
+
+
+def test_what_cannot_be_meant_is_refused():
+    with pytest.raises(TypeError, match=r"one path: use \['a.png'\]"):
+        Backbone(Tiny(), layers=["first"]).extract("a.png")
+    with pytest.raises(ValueError, match="batch_size must be at least 1 image, got 0"):
+        Backbone(Tiny(), layers=["first"]).extract(IMAGES, batch_size=0)
+    with pytest.raises(TypeError, match=r"list of layers, got 'first': use \['first'\]"):
+        Backbone(Tiny(), layers="first")
+    with pytest.raises(ValueError, match="every layer once, got 8 twice"):
+        Backbone("efficientnet_lite0", layers=(8, 8))
+    with pytest.raises(ValueError, match="every layer once"):
+        random_features().select(["layer2", 8])
+    with pytest.raises(ValueError, match="takes images of any size and no image_size"):
+        Backbone("resnet18", layers=(4,), weights="random", image_size=64)
+    model = Tiny()
+    model.third = nn.Conv2d(3, 3, 1)
+    with pytest.raises(ValueError, match="take part in a forward pass, got third"):
+        Backbone(model, layers=["third"]).extract(IMAGES)
+    with pytest.raises(ValueError, match=r"refused images of \(64, 64\) .*give image_size="):
+        Backbone("vit_tiny_patch16_224", layers=["blocks.0"], weights="random").extract(IMAGES)
+
+
+def test_features_that_overflow_float16_say_so():
+    model = Tiny()
+    model.first.weight.data *= 1e6
+    with pytest.raises(ValueError, match="float32"):
+        Backbone(model, layers=["first"], dtype="float16").extract(IMAGES)
+
+
+def test_images_are_chosen_by_booleans_too():
+    assert random_features().select(images=np.array([False, True, True])).ids == ["1", "2"]
 
 
 def test_no_image_is_refused():

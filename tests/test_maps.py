@@ -40,6 +40,12 @@ def test_smoothing_is_a_gaussian_cut_at_four_sigma_with_mirrored_borders():
     np.testing.assert_allclose(maps.smooth(values, sigma)[0], expected, atol=1e-5)  # scipy sums in float32
 
 
+def test_integer_maps_are_not_truncated():
+    values = np.zeros((1, 30, 30), dtype=np.uint8)
+    values[0, 15, 15] = 200
+    np.testing.assert_allclose(maps.smooth(values, 2).sum(), 200, rtol=1e-5)
+
+
 def test_smoothing_does_not_mix_images():
     values = np.zeros((2, 20, 20), dtype=np.float32)
     values[0] = 1

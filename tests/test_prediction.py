@@ -16,12 +16,14 @@ def test_reprs_name_shapes():
         "patch: Neighbors(2 images, 4x5 cells, 3 each, by distance))"
     )
     assert "no map" in repr(Prediction(np.zeros(2)))
+    assert "&lt;b&gt;" in Prediction(np.zeros(2), detector="<b>")._repr_html_()
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"score": np.zeros((2, 1))}, r"score must have shape \(N,\)"),
+        ({"score": np.array([1.0, np.nan])}, "score must be finite, got NaN or infinity for 1 images, first number 1"),
         ({"anomaly_map": np.zeros((3, 8, 8))}, r"anomaly_map must have shape \(2, height, width\)"),
         ({"layer_maps": {"a": np.zeros((2, 8))}}, r"a must have shape \(2, height, width\)"),
         ({"neighbors": {"patch": found(n=3)}}, r"neighbors\['patch'\] must describe 2 images, got 3"),

@@ -35,7 +35,7 @@ def folder(path: str | Path, *, geometry: Geometry | None = None) -> Category:
     path = Path(path)
     if not path.is_dir():
         raise FileNotFoundError(f"expected a folder with train/good and test, found none at {path}")
-    train, test = _images(_existing(path, "train/good")), _test_images(_existing(path, "test"))
+    train, test = _flat(_existing(path, "train/good")), _test_images(_existing(path, "test"))
     if not train:
         raise ValueError(f"expected at least one good image in {path / 'train' / 'good'}, found none: add some")
     if not test:
@@ -112,19 +112,29 @@ def _test_images(path: Path) -> list[tuple[Path, str]]:
     folders = sorted(child for child in path.iterdir() if child.is_dir() and not child.name.startswith("."))
     loose = [(file, "unlabelled") for file in _images(path)]
     return loose + [
-        (file, "unlabelled" if child.name in UNLABELLED_FOLDERS else child.name)
+        (file, "unlabelled" if child.name.lower() in UNLABELLED_FOLDERS else child.name)
         for child in folders
-        for file in _images(child)
+        for file in _flat(child)
     ]
 
 
+def _flat(path: Path) -> list[Path]:
+    """Return a folder's images, which must not hide in folders of their own."""
+    deeper = [file for child in sorted(path.iterdir()) if child.is_dir() for file in _images(child)]
+    if deeper:
+        raise ValueError(
+            f"expected images directly in {path}, got some in deeper folders, first {deeper[0]}: move them"
+        )
+    return _images(path)
+
+
 def _label(defect: str) -> int:
-    return {"good": GOOD, "unlabelled": UNLABELLED}.get(defect, ANOMALOUS)
+    return {"good": GOOD, "unlabelled": UNLABELLED}.get(defect.lower(), ANOMALOUS)
 
 
 def _masks(path: Path, test: list[tuple[Path, str]]) -> list[Path | None]:
     """One mask file (or None) per test image; every mask must belong to an image."""
-    files = {file for child in (path.iterdir() if path.is_dir() else ()) for file in _images(child)}
+    files = set(_images(path)).union(*map(_images, path.iterdir() if path.is_dir() else ()))
     by_name = {(file.parent.name, file.stem): file for file in sorted(files)}
     found = [
         next((by_name[key] for end in MASK_ENDINGS if (key := (defect, file.stem + end)) in by_name), None)

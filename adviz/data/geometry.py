@@ -79,7 +79,7 @@ class Geometry:
         width = height = self.resized
         if self.aspect == "shorter":
             short = min(image.size)
-            width, height = (round(side * self.resized / short) for side in image.size)
+            width, height = (int(side * self.resized / short) for side in image.size)  # torchvision truncates
         image = image.resize((width, height), rule)
         left, top = round((width - self.size) / 2), round((height - self.size) / 2)
         return image.crop((left, top, left + self.size, top + self.size))

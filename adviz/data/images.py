@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+ORIENTATION = 0x0112  # EXIF tag; from 5 on rows and columns are swapped
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
@@ -35,13 +36,27 @@ def open_image(path: str | Path) -> Image.Image:
 def open_mask(path: str | Path) -> Image.Image:
     """Read a ground-truth file as an "L" image of 0 (normal) and 255 (defect).
 
-    A pixel is a defect from value 128 on (so JPEG or anti-aliased masks work); in files whose largest value is below
-    128 (label numbers 0, 1, 2, ...) every value above 0 is one.
+    A pixel's value is the largest of its colour channels, after palettes are looked up, on black where it is
+    transparent; 16-bit values are divided by 257 when the file has any above 255. A pixel is a defect from value 128 on
+    (so JPEG or anti-aliased masks work); in files whose largest value is below 128 (label numbers 0, 1, 2, ...) every
+    value above 0 is one.
     """
     image = _load(path)
-    values = np.asarray(image if image.mode in ("L", "P", "I") or image.mode.startswith("I;") else image.convert("L"))
+    if image.mode.startswith("I"):
+        values = np.asarray(image)
+        values = _to_8_bits(values, path) if values.max() > 255 else values
+    else:
+        colours = np.asarray(image.convert("RGBA"), dtype=np.float32)
+        values = colours[..., :3].max(2) * colours[..., 3] / 255
     least = 128 if values.max() >= 128 else 1
     return Image.fromarray(np.where(values >= least, 255, 0).astype(np.uint8))
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Return (width, height) in pixels as `open_image` would, from the file's header alone."""
+    with Image.open(path) as image:
+        turned = image.getexif().get(ORIENTATION, 1) >= 5
+        return (image.height, image.width) if turned else (image.width, image.height)
 
 
 def _load(path: str | Path) -> Image.Image:

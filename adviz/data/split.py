@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from adviz.data.geometry import Geometry
-from adviz.data.images import open_image, open_mask
+from adviz.data.images import image_size, open_image, open_mask
 
 GOOD, ANOMALOUS, UNLABELLED = 0, 1, -1
 
@@ -47,7 +47,7 @@ class Split:
     defects: N folder or defect names.
     geometry: how images and masks are resized and cropped; None = ``Geometry()``.
     name: the category's name, for tables and titles.
-    root: folder that `ids` are relative to; None = the file's own folder.
+    root: folder that `ids` are relative to; None = `ids` are the paths as given.
 
     Raises
     ------
@@ -83,6 +83,8 @@ class Split:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> Sample:
+        if isinstance(index, slice):
+            raise TypeError("expected the index of one image, got a slice: use subset(range(...)) for several")
         label = int(self.labels[index])
         known = None if label == UNLABELLED else label
         return Sample(self.image(index), self.mask(index), known, self.defects[index], self.paths[index])
@@ -102,7 +104,7 @@ class Split:
         return None if path is None else self.geometry.mask(self._checked_mask(index, path))
 
     def _checked_mask(self, index: int, path: Path) -> Image.Image:
-        mask, size = open_mask(path), open_image(self.paths[index]).size
+        mask, size = open_mask(path), image_size(self.paths[index])
         if mask.size != size:
             raise ValueError(
                 f"expected a mask of the image's size {size[0]}x{size[1]}, got {mask.size[0]}x{mask.size[1]} in {path} "
@@ -118,12 +120,13 @@ class Split:
     @property
     def ids(self) -> list[str]:
         """N names that say which file an index is: paths relative to `root`, with forward slashes."""
-        return [(path if self.root is None else path.relative_to(self.root)).as_posix() for path in self.paths]
+        root = self.root
+        return [(p.relative_to(root) if root and p.is_relative_to(root) else p).as_posix() for p in self.paths]
 
     @property
     def has_masks(self) -> bool:
         """Whether any anomalous image has a ground-truth mask."""
-        return any(mask is not None for mask in self.masks)
+        return any(mask is not None for mask, label in zip(self.masks, self.labels, strict=True) if label == ANOMALOUS)
 
     def masks_array(self) -> np.ndarray:
         """Return all masks as (N, H, W) bool; a good or unlabelled image's is all False.
@@ -136,16 +139,16 @@ class Split:
         if bare:
             raise ValueError(
                 f"expected a mask for every anomalous image, got none for {len(bare)} of them, first {bare[0]}: "
-                "add it under ground_truth/, or use image metrics only"
+                "add it under ground_truth/, or evaluate dataclasses.replace(prediction, anomaly_map=None)"
             )
-        empty = np.zeros(self.image_size, dtype=bool)
-        masks = (empty if label != 1 else self.mask(index) for index, label in enumerate(self.labels))
-        stacked = [mask for mask in masks if mask is not None]
-        return np.stack(stacked) if stacked else np.zeros((0, *self.image_size), dtype=bool)
+        stacked = np.zeros((len(self), *self.image_size), dtype=bool)
+        for index in np.flatnonzero(self.labels == ANOMALOUS):
+            stacked[index] = self.mask(int(index))
+        return stacked
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> Split:
-        """Return the images at `indices`, in that order, with everything else kept."""
-        chosen = [int(index) for index in np.asarray(indices, dtype=int)]
+        """Return the images at `indices` (integers in any order, or N booleans), with everything else kept."""
+        chosen = as_indices(indices, len(self)).tolist()
         return Split(
             [self.paths[i] for i in chosen],
             self.labels[chosen],
@@ -166,6 +169,25 @@ class Split:
         kinds = {defect: self.defects.count(defect) for defect in sorted(set(self.defects))}
         counts = ", ".join(f"{count} {defect}" for defect, count in kinds.items())
         return f"Split({len(self)} images of {self.image_size[0]}x{self.image_size[1]}: {counts})"
+
+
+def as_indices(chosen: Sequence[int] | np.ndarray, length: int) -> np.ndarray:
+    """Return (n,) int64 positions from integers, negative ones counted from the end, or from `length` booleans.
+
+    Raises
+    ------
+    TypeError: neither integers nor booleans.
+    ValueError: booleans of another number.
+    IndexError: an integer outside.
+    """
+    values = np.atleast_1d(np.asarray(chosen))
+    if values.dtype == bool:
+        if values.shape != (length,):
+            raise ValueError(f"expected one boolean for each of the {length} images, got shape {values.shape}")
+        return np.flatnonzero(values)
+    if values.size and not np.issubdtype(values.dtype, np.integer):
+        raise TypeError(f"expected integers or booleans to choose images by, got dtype {values.dtype}")
+    return np.asarray(np.arange(length)[values.astype(int)])
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,8 +21,9 @@ class Detector:
     def _fitting(self, features: Features) -> Features:
         """Return the detector's layers of the training features, checked, and remember their names."""
         chosen = features.select(self.layers)
-        _check_finite(chosen)
+        _check(chosen)
         self.layers_ = tuple(chosen)
+        self._backbone = features.backbone, features.digest
         self._channels = {name: array.shape[1] for name, array in chosen.items()}
         return chosen
 
@@ -34,7 +35,13 @@ class Detector:
         channels = {name: array.shape[1] for name, array in chosen.items()}
         if channels != self._channels:
             raise ValueError(f"expected the channels of the training features {self._channels}, got {channels}")
-        _check_finite(chosen)
+        made = features.backbone, features.digest
+        if all((*made, *self._backbone)) and made != self._backbone:
+            raise ValueError(
+                f"expected features of the training's backbone {' '.join(self._backbone)}, got {' '.join(made)}: "
+                "extract both with one backbone"
+            )
+        _check(chosen)
         return chosen
 
     def _facts(self) -> dict[str, Any]:
@@ -67,11 +74,13 @@ def usable(value: int | None, default: int, available: int, name: str) -> int:
 
 
 def compact(index: np.ndarray) -> np.ndarray:
-    """Return non-negative integers in the smallest integer type that holds them."""
-    return index.astype(np.min_scalar_type(int(index.max(initial=0))))
+    """Return non-negative integers in the smallest *signed* type from int16 on that holds them, safe to subtract."""
+    return index.astype(np.promote_types(np.min_scalar_type(-1 - int(index.max(initial=0))), np.int16))
 
 
-def _check_finite(features: Features) -> None:
+def _check(features: Features) -> None:
+    if features.n_images == 0:
+        raise ValueError("expected the features of at least one image, got none")
     for name, array in features.items():
         for image, values in zip(features.ids, array, strict=True):
             if not np.isfinite(values).all():

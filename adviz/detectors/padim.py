@@ -56,6 +56,8 @@ class PaDiM(Detector):
             raise ValueError(f"epsilon must be above 0, or a covariance cannot be inverted, got {self.epsilon}")
         if self.upsample not in ("bilinear", "bicubic"):
             raise ValueError(f'upsample must be "bilinear" or "bicubic", got {self.upsample!r}')
+        if self.sigma < 0:
+            raise ValueError(f"sigma must be 0 or more pixels, got {self.sigma}")
         if self.dimension is not None and self.dimension < 1:
             raise ValueError(f"dimension must be at least 1, got {self.dimension}")
 
@@ -109,6 +111,8 @@ class PaDiM(Detector):
             anomaly_map=smoothed,
             layer_maps=dict(zip(self.layers_, shares, strict=True)),
             detector="PaDiM",
+            backbone=features.backbone,
+            digest=features.digest,
         )
 
     def contributions(self, features: Features, image: int, row: int, column: int) -> np.ndarray:

@@ -45,7 +45,8 @@ class PatchCore(Detector):
     seed: of the projection and of random sampling.
 
     Facts after `fit`: `bank_` (M, D) float32, `bank_image_` and `bank_cell_` (M,) where each row comes from,
-    `trace_` (the `CoresetTrace`), `aggregation_`, `grid_` (rows, columns) of a training image's patches.
+    `trace_` (the `CoresetTrace`), `aggregation_`, `grid_` (rows, columns) of a training image's patches, `k_used_` and
+    `b_used_` (neighbors and reweight_neighbors after clipping).
     """
 
     layers: tuple[int | str, ...] = (8, 16)
@@ -68,6 +69,8 @@ class PatchCore(Detector):
             raise ValueError(f"coreset must be a share of the patches above 0 and up to 1, got {self.coreset}")
         if self.patch_size < 1 or self.patch_size % 2 == 0:
             raise ValueError(f"patch_size must be odd and at least 1, got {self.patch_size}")
+        if self.sigma < 0 or self.projection < 1:
+            raise ValueError(f"sigma must be 0 or more and projection at least 1, got {self.sigma}, {self.projection}")
         if self.stride < 1:
             raise ValueError(f"stride must be at least 1 cell, got {self.stride}")
         choices = {
@@ -104,10 +107,14 @@ class PatchCore(Detector):
         image, cell = np.divmod(np.arange(len(patches)), rows * columns)
         self.trace_ = self._sample(patches, image, cell)
         order = self.trace_.order
-        self.bank_, self.bank_image_, self.bank_cell_ = patches[order], compact(image[order]), compact(cell[order])
+        self.bank_, self.bank_image_, self.bank_cell_ = (
+            patches[order],
+            image[order].astype(np.int32),
+            compact(cell[order]),
+        )
         self.bank_size_ = len(order)
-        self._k = usable(self.neighbors, 5, len(order), "neighbors")
-        self._b = usable(self.reweight_neighbors, 9, len(order), "reweight_neighbors")
+        self.k_used_ = usable(self.neighbors, 5, len(order), "neighbors")
+        self.b_used_ = usable(self.reweight_neighbors, 9, len(order), "reweight_neighbors")
         return self
 
     def _embed_all(self, features: Features) -> np.ndarray:
@@ -128,7 +135,7 @@ class PatchCore(Detector):
             order, radius = samplers.k_center_greedy(points, count)
         else:
             order, radius = samplers.random(len(patches), count, self.seed), np.full(count, np.nan)
-        return CoresetTrace(points, order, radius, compact(image), compact(cell), self.sampler)
+        return CoresetTrace(points, order, radius, image.astype(np.int32), compact(cell), self.sampler)
 
     def predict(self, features: Features) -> Prediction:
         """Score images and their patches; the images may have another size than in training.
@@ -158,12 +165,14 @@ class PatchCore(Detector):
             layer_maps=shares,
             neighbors={"patch": Neighbors(distance, self.bank_image_[index], self.bank_cell_[index], self.grid_)},
             detector="PatchCore",
+            backbone=features.backbone,
+            digest=features.digest,
         )
 
     def _search(self, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], np.ndarray]:
         """Return squared distances and bank rows (n, h, w, k), layer shares and image scores of some images."""
         n, rows, columns, size = patches.shape
-        distance, index = nearest(patches.reshape(-1, size), self.bank_, self._k)
+        distance, index = nearest(patches.reshape(-1, size), self.bank_, self.k_used_)
         square = (patches.reshape(-1, size) - self.bank_[index[:, 0]]) ** 2
         shares = {
             name: square[:, block].sum(1).reshape(n, rows, columns) for name, block in self._embedding.blocks.items()
@@ -181,7 +190,7 @@ class PatchCore(Detector):
         if self.image_score == "max" or len(self.bank_) == 1:
             return np.asarray(score)
         patch, row = patches[image, worst], index[image, worst]
-        around = self.bank_[nearest(self.bank_[row], self.bank_, self._b)[1]]
+        around = self.bank_[nearest(self.bank_[row], self.bank_, self.b_used_)[1]]
         return np.asarray(score * reweighting(np.sqrt(largest), np.linalg.norm(around - patch[:, None], axis=2)))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adviz.detectors.base import Detector, compact, usable
+from adviz.detectors.base import Detector, usable
 from adviz.neighbors import nearest
 from adviz.prediction import Neighbors, Prediction
 
@@ -62,12 +62,18 @@ class DN2(Detector):
         distance, index = nearest(query, self.mean_features_, self.k_used_)
         square = ((query[:, None] - self.mean_features_[index]) ** 2).mean(1)
         parts = np.split(square, np.cumsum(list(self._channels.values()))[:-1], axis=1)
-        found = Neighbors(distance[:, None, None], compact(index)[:, None, None], np.zeros_like(index[:, None, None]))
+        found = Neighbors(
+            distance[:, None, None],
+            index.astype(np.int32)[:, None, None],
+            np.zeros(index.shape, np.int16)[:, None, None],
+        )
         return Prediction(
             score=distance.mean(1),
             layer_maps={name: part.sum(1)[:, None, None] for name, part in zip(self.layers_, parts, strict=True)},
             neighbors={"image": found},
             detector="DN2",
+            backbone=features.backbone,
+            digest=features.digest,
         )
 
 

@@ -14,14 +14,14 @@ from adviz.plots import StaticFigure
 from adviz.prediction import Prediction
 
 
-def results(categories: Category | Mapping[str, Category], predictions: Mapping[str, Any]) -> ResultsView:
+def results(categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]) -> ResultsView:
     """Show what detectors found, image by image.
 
     Parameters
     ----------
     categories: one category, or several by name.
-    predictions: detector's name -> prediction of the category's test images; with several categories,
-        category's name -> such a mapping.
+    predictions: a prediction of the category's test images, or several by the detectors' names; with several
+        categories, category's name -> such a mapping.
 
     Returns
     -------
@@ -31,8 +31,10 @@ def results(categories: Category | Mapping[str, Category], predictions: Mapping[
     ------
     ValueError: nothing to show, a category without predictions, or a prediction of another number of images.
     """
+    if isinstance(predictions, Prediction):
+        predictions = {predictions.detector or "detector": predictions}
     if isinstance(categories, Category):
-        return ResultsView({categories.name: categories}, {categories.name: dict(predictions)})
+        return ResultsView({categories.name: categories}, {categories.name: predictions})
     return ResultsView(categories, predictions)
 
 
@@ -132,7 +134,8 @@ def _check(categories: Mapping[str, Category], predictions: Mapping[str, Mapping
         raise ValueError("expected at least one category to show, got none")
     for name, category in categories.items():
         if not predictions.get(name):
-            raise ValueError(f"expected predictions for category {name!r}, got them for {', '.join(predictions)}")
+            there = ", ".join(key for key, found in predictions.items() if found) or "no category"
+            raise ValueError(f"expected predictions for category {name!r}, got them for {there}")
         for detector, prediction in predictions[name].items():
             if len(prediction) != len(category.test):
                 raise ValueError(

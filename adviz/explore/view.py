@@ -19,6 +19,7 @@ class View(widgets.VBox):  # type: ignore[misc]
     """
 
     def __init__(self, controls: list[widgets.Widget]) -> None:
+        self._text = ""
         self._status = widgets.HTML()
         self._status.add_class("adviz-status")
         self._picture = widgets.Image(format="jpeg", layout=widgets.Layout(width="100%", max_width="1200px"))
@@ -29,7 +30,7 @@ class View(widgets.VBox):  # type: ignore[misc]
     @property
     def status(self) -> str:
         """The status line, as plain text."""
-        return html.unescape(self._status.value)
+        return self._text
 
     def static(self) -> StaticFigure:
         """Return the picture as a matplotlib figure, for pages that show no widgets, and for papers."""
@@ -48,10 +49,11 @@ class View(widgets.VBox):  # type: ignore[misc]
         try:
             figure, text = self._draw()
         except Exception as error:  # whatever it is: the person at the screen must see it, not only a log
-            self._status.value = f"<b>Error:</b> {html.escape(f'{type(error).__name__}: {error}')}"
-            return
-        self._picture.value = figure._repr_jpeg_()
-        self._status.value = html.escape(text)
+            self._text = f"Error: {type(error).__name__}: {error}"
+        else:
+            self._text = text
+            self._picture.value = figure._repr_jpeg_()
+        self._status.value = html.escape(self._text)
 
 
 def labelled(control: widgets.Widget, name: str, react: Callable[[Any], None]) -> widgets.Widget:
@@ -69,7 +71,7 @@ class Stepper(widgets.HBox):  # type: ignore[misc]
             min=1, max=1, description=name, readout=False, layout=widgets.Layout(width="300px")
         )
         labelled(self.slider, name, react)
-        self._counter = widgets.Label(layout=widgets.Layout(width="70px"))
+        self._counter = widgets.Label(layout=widgets.Layout(min_width="70px", justify_content="center"))
         self._counter.add_class("adviz-counter")
         buttons = [self._button("previous", "◀", -1), self._button("next", "▶", 1)]
         super().__init__([self.slider, buttons[0], self._counter, buttons[1]])

@@ -245,4 +245,4 @@ def test_the_progress_bar_can_be_switched_off(setting, shown, tmp_path, monkeypa
     monkeypatch.setenv("ADVIZ_PROGRESS", setting)
     monkeypatch.setattr(tree, "write", lambda shot, root: None)
     render("mesh", tmp_path / "tree", n_train=1)
-    assert ("rendering mesh" in capsys.readouterr().err) == shown
+    assert ("drawing mesh" in capsys.readouterr().err) == shown

@@ -85,6 +85,22 @@ def test_a_mask_without_an_image_is_named(tree):
         data.folder(tree)
 
 
+def test_images_in_deeper_folders_and_loose_masks_are_named(tree):
+    put(tree, "ground_truth/lost_mask.png", image=MASK)
+    with pytest.raises(ValueError, match=r"got 1 without one, first .*lost_mask\.png"):
+        data.folder(tree)
+    put(tree, "test/bent/more/000.png")
+    with pytest.raises(ValueError, match=r"directly in .*bent, got some in deeper folders, first .*more/000\.png"):
+        data.folder(tree)
+
+
+def test_hidden_files_and_upper_case_good_are_understood(tmp_path):
+    put(tmp_path, "train/good/a.png", "train/good/.b.png", "test/Good/a.png")
+    category = data.folder(tmp_path)
+    assert len(category.train) == 1
+    assert category.test[0].label == 0
+
+
 def test_available_lists_categories_up_to_two_levels_down(tree, monkeypatch, tmp_path):
     put(tmp_path, "mvtec/screw/train/good/a.png", "notes/a.png")
     assert data.available(tmp_path) == {"mvtec/screw": tmp_path / "mvtec/screw", "plate": tree}

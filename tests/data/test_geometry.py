@@ -46,6 +46,22 @@ def test_mask_rules_count_what_a_bilinear_reduction_covers():
         np.testing.assert_array_equal(mask, np.tile(expected, (6, 1)))
 
 
+@pytest.mark.parametrize(("value", "covered"), [(127, False), (128, True), (1, False)])
+def test_the_rule_counts_from_half_coverage_on(value, covered):
+    half = Image.fromarray(np.full((4, 4), value, np.uint8))
+    assert (Geometry(size=4, crop=False).mask(half) == covered).all()
+    assert Geometry(size=4, crop=False, mask_rule=">0").mask(half).all()
+    assert not Geometry(size=4, crop=False, mask_rule="==1").mask(half).any()
+
+
+def test_the_longer_side_is_truncated_as_torchvision_does():
+    from torchvision.transforms import functional
+
+    image = Image.fromarray(np.random.default_rng(5).integers(0, 255, (300, 449, 3), dtype=np.uint8))
+    expected = functional.center_crop(functional.resize(image, 256), 224)
+    np.testing.assert_array_equal(Geometry(aspect="shorter").image(image), np.asarray(expected))
+
+
 def test_nearest_takes_the_middle_pixel():
     values = np.zeros((9, 9), dtype=bool)
     values[4, 4] = True

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adviz.data.images import open_image, open_mask
+from adviz.data.images import image_size, open_image, open_mask
 
 VALUES = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 
@@ -71,6 +71,7 @@ def test_a_missing_file_is_named(tmp_path):
     ("values", "expected"),
     [
         ([0, 255, 128, 127], [0, 255, 255, 0]),  # anti-aliased or JPEG
+        ([0, 150, 127, 1], [0, 255, 0, 0]),
         ([0, 1, 2, 3], [0, 255, 255, 255]),  # label numbers
         ([0, 0, 0, 0], [0, 0, 0, 0]),
     ],
@@ -78,6 +79,35 @@ def test_a_missing_file_is_named(tmp_path):
 def test_masks_are_binarised(tmp_path, values, expected):
     path = saved(tmp_path, Image.fromarray(np.array([values], dtype=np.uint8)))
     np.testing.assert_array_equal(open_mask(path), [expected])
+
+
+@pytest.mark.parametrize("colours", [[0, 0, 0, 255, 255, 255], [255, 255, 255, 0, 0, 0]])
+def test_palette_masks_mean_their_colours_not_their_numbers(tmp_path, colours):
+    image = Image.fromarray(np.array([[0, 1]], dtype=np.uint8), mode=None).convert("P")
+    image.putpalette(colours)
+    np.testing.assert_array_equal(open_mask(saved(tmp_path, image)), [[colours[0], colours[3]]])
+
+
+def test_sixteen_bit_and_transparent_masks_work(tmp_path):
+    deep = np.array([[0, 128, 30000, 40000]], dtype=np.uint16)
+    np.testing.assert_array_equal(open_mask(saved(tmp_path, Image.fromarray(deep), "deep.png")), [[0, 0, 0, 255]])
+    clear = np.full((1, 2, 4), 255, np.uint8)
+    clear[0, 0, 3] = 0
+    np.testing.assert_array_equal(open_mask(saved(tmp_path, Image.fromarray(clear), "clear.png")), [[0, 255]])
+
+
+def test_every_sixteen_bit_value_rounds_to_the_nearest_of_256(tmp_path):
+    deep = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    rgb = np.asarray(open_image(saved(tmp_path, Image.fromarray(deep))))
+    np.testing.assert_array_equal(rgb[..., 0], (deep.astype(int) + 128) // 257)
+
+
+def test_the_size_is_read_from_the_header_as_the_image_is_shown(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for name, options in (("plain.png", {}), ("turned.png", {"exif": exif})):
+        path = saved(tmp_path, Image.fromarray(VALUES), name, **options)
+        assert image_size(path) == open_image(path).size
 
 
 def test_one_bit_and_colour_masks_work(tmp_path):

@@ -61,6 +61,30 @@ def test_a_subset_keeps_everything_together(files):
     np.testing.assert_array_equal(part.mask(0), split.mask(2))
 
 
+def test_a_subset_can_be_chosen_by_booleans_and_negative_numbers(files):
+    split = split_of(files)
+    assert split.subset(split.labels == 1).ids == ["2.png"]
+    assert split.subset([-1]).ids == ["2.png"]
+    with pytest.raises(ValueError, match="one boolean for each of the 3 images"):
+        split.subset([True, False])
+    with pytest.raises(TypeError, match="integers or booleans to choose images by, got dtype float64"):
+        split.subset([1.0])
+    with pytest.raises(IndexError):
+        split.subset([3])
+    with pytest.raises(TypeError, match="got a slice: use subset"):
+        split[0:2]
+
+
+def test_masks_of_good_images_do_not_count(files):
+    assert not split_of(files, labels=(0, -1, 0)).has_masks
+
+
+def test_ids_outside_the_root_are_the_paths(files):
+    split = split_of(files)
+    other = Split(split.paths, split.labels, split.masks, split.defects, root=files / "elsewhere")
+    assert other.ids[0] == (files / "0.png").as_posix()
+
+
 def test_geometry_can_be_changed(files):
     split = split_of(files)
     category = Category("plate", split, split).with_geometry(Geometry(size=4, crop=False))

@@ -89,6 +89,30 @@ def test_float16_features_work(detector, train, test):
     np.testing.assert_allclose(detector.fit(halves[0]).predict(halves[1]).score, full, rtol=0.02)
 
 
+def test_no_image_is_refused(detector, train):
+    with pytest.raises(ValueError, match="at least one image, got none"):
+        detector.fit(train.select(images=[]))
+    with pytest.raises(ValueError, match="at least one image, got none"):
+        detector.fit(train).predict(train.select(images=[]))
+
+
+def test_features_of_another_backbone_are_refused(detector, train, test):
+    marked = [
+        Features(dict(part), image_size=(64, 64), backbone="lite", digest=digest)
+        for part, digest in ((train, "a"), (test, "b"))
+    ]
+    with pytest.raises(ValueError, match="training's backbone lite a, got lite b: extract both with one backbone"):
+        detector.fit(marked[0]).predict(marked[1])
+    prediction = detector.predict(marked[0])
+    assert (prediction.backbone, prediction.digest) == ("lite", "a")
+
+
+def test_neighbours_can_be_subtracted_without_wrapping(detector, train, test):
+    for found in detector.fit(train).predict(test).neighbors.values():
+        assert found.image.dtype == np.int32
+        assert found.cell.dtype == np.int16
+
+
 def test_one_training_image_is_enough(detector, train, test):
     if getattr(detector, "images_score", None):
         with pytest.raises(ValueError, match="images_score must be between 1 and the 1 that exist, got 3"):

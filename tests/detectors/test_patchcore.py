@@ -83,6 +83,29 @@ def test_the_map_is_patch_distances_bilinear_and_smoothed(train, test):
     np.testing.assert_allclose(prediction.anomaly_map, maps.smooth(maps.resize(cells, (64, 64)), 4.0), rtol=1e-5)
 
 
+def test_squared_maps_and_no_smoothing(train, test):
+    from adviz import maps
+
+    prediction = PatchCore(coreset=0.2, distance="squared", sigma=0).fit(train).predict(test)
+    cells = prediction.neighbors["patch"].distance[..., 0]
+    np.testing.assert_array_equal(prediction.anomaly_map, maps.resize(cells, (64, 64)))
+
+
+@pytest.mark.parametrize("options", [{"projection": 4}, {"sampler": "random"}])
+def test_another_seed_keeps_other_rows(train, options):
+    orders = [PatchCore(seed=seed, **options).fit(train).trace_.order for seed in (0, 1)]
+    assert not np.array_equal(*orders)
+
+
+def test_the_share_is_rounded_down_and_never_to_nothing(train):
+    part = train.select(images=[0])  # 64 patches
+    assert len(PatchCore(coreset=0.29).fit(train.select(images=list(range(12)))).bank_) == int(0.29 * 768)
+    assert len(PatchCore(coreset=0.28125).fit(part).bank_) == 18
+    assert len(PatchCore(coreset=0.001).fit(part).bank_) == 1
+    hundred = Features({"layer2": np.random.default_rng(0).normal(size=(1, 4, 10, 10))}, image_size=(80, 80))
+    assert len(PatchCore(layers=[8], coreset=0.29).fit(hundred).bank_) == 29  # 0.29 * 100 is 28.999999999999996
+
+
 def test_the_order_is_nested(train):
     large, small = (PatchCore(coreset=share).fit(train) for share in (0.25, 0.05))
     np.testing.assert_array_equal(large.bank_[: len(small.bank_)], small.bank_)
@@ -123,6 +146,11 @@ def test_aggregation_depends_on_the_channels(train):
         image_size=(32, 32),
     )
     assert PatchCore(coreset=1.0).fit(wide).aggregation_ == "adaptive"
+    narrow = Features(
+        {"layer2": np.ones((1, 256, 4, 4), np.float32), "layer3": np.ones((1, 512, 2, 2), np.float32)},
+        image_size=(32, 32),
+    )
+    assert PatchCore(coreset=1.0).fit(narrow).aggregation_ == "mean"
 
 
 def test_test_images_may_have_another_size(fitted):
@@ -152,6 +180,8 @@ def test_equal_training_images_still_work(train, test):
         ({"coreset": 1.01}, r"coreset must be a share .* got 1\.01"),
         ({"patch_size": 4}, "patch_size must be odd and at least 1, got 4"),
         ({"stride": 0}, "stride must be at least 1"),
+        ({"sigma": -1}, "sigma must be 0 or more"),
+        ({"projection": 0}, "projection at least 1"),
         ({"sampler": "gready"}, "sampler must be one of .* got 'gready'"),
         ({"image_score": "mean"}, "image_score must be one of"),
         ({"distance": "cosine"}, "distance must be one of"),

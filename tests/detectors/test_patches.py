@@ -81,6 +81,12 @@ def test_mean_brings_deep_layers_to_the_shallow_grid_after_the_neighbourhood():
     np.testing.assert_allclose(ours[..., 3:], expected.numpy(), atol=1e-6)
 
 
+def test_the_grid_is_the_finest_whatever_the_order():
+    layers = random_layers((3, 5), (4, 8))
+    embedded = PatchEmbedding({"layer0": 3, "layer1": 5}, "mean", 3, 1, 1024)(layers)
+    assert embedded.shape == (2, 8, 8, 8)
+
+
 @pytest.mark.parametrize(("layers", "exact"), [(1, True), (2, True), (3, False), (4, True)])
 def test_blocks_belong_to_one_layer_alone_or_are_not_given(layers, exact):
     arrays = random_layers((6,) * layers, (4,) * layers)

@@ -102,6 +102,8 @@ def test_categories_may_have_other_detectors_and_numbers_of_images(categories, p
 
 def test_one_category_needs_no_names(categories, predictions):
     assert explore.results(categories["gear"], predictions["gear"]).category == "gear"
+    view = explore.results(categories["gear"], predictions["gear"]["DN2"])
+    assert (view.category, view.detector) == ("gear", "detector")
 
 
 def test_an_error_in_a_callback_shows_in_the_status_line_escaped(view, monkeypatch):
@@ -111,7 +113,8 @@ def test_an_error_in_a_callback_shows_in_the_status_line_escaped(view, monkeypat
     before = view._picture.value
     monkeypatch.setattr(explore.ResultsView, "_draw", fail)
     view.image = 1
-    assert view._status.value == "<b>Error:</b> OSError: file &lt;a&gt; is gone"
+    assert view.status == "Error: OSError: file <a> is gone"
+    assert view._status.value == "Error: OSError: file &lt;a&gt; is gone"
     assert view._picture.value == before
 
 
@@ -125,6 +128,8 @@ def test_what_does_not_fit_is_refused(categories, predictions):
         explore.results({}, {})
     with pytest.raises(ValueError, match="predictions for category 'gear', got them for plate"):
         explore.results(categories, {"plate": predictions["plate"]})
+    with pytest.raises(ValueError, match="category 'plate', got them for no category"):
+        explore.results(categories["plate"], {})
     with pytest.raises(ValueError, match="4 test images of plate, got one of 3 images"):
         explore.results(categories["plate"], {"X": Prediction(np.zeros(3))})
     with pytest.raises(ValueError, match="image must be between 0 and 3, got 4"):
