@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from adviz import data, explore, maps, metrics, plots
     from adviz.backbone import Backbone
-    from adviz.detectors import DN2, PaDiM, PatchCore
+    from adviz.detectors import DN2, SPADE, PaDiM, PatchCore
     from adviz.evaluation import Result, evaluate
     from adviz.features import Features
     from adviz.prediction import Neighbors, Prediction
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "DN2",
+    "SPADE",
     "Backbone",
     "Features",
     "Neighbors",
@@ -38,6 +39,7 @@ _HOME = {
     "Backbone": "backbone",
     "Features": "features",
     "DN2": "detectors",
+    "SPADE": "detectors",
     "PaDiM": "detectors",
     "PatchCore": "detectors",
     "Neighbors": "prediction",

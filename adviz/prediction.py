@@ -61,6 +61,7 @@ class Prediction:
     layer_maps: layer -> (N, h, w) float at the layer's or the detector's own resolution; for matchers on concatenated
         features the layer's share of the joint squared distance. Empty where no exact split exists.
     neighbors: "image", "patch" or a layer's name -> Neighbors; may be empty.
+    segmented: (N,) bool, False where a map was not computed but gated away (SPADE's tau); None = all were.
     detector: the name to show in tables and titles.
     backbone, digest: what made the features, and its weights' digest; both go into every result row.
     """
@@ -69,6 +70,7 @@ class Prediction:
     anomaly_map: np.ndarray | None = None
     layer_maps: dict[str, np.ndarray] = field(default_factory=dict)
     neighbors: dict[str, Neighbors] = field(default_factory=dict)
+    segmented: np.ndarray | None = None
     detector: str = ""
     backbone: str = ""
     digest: str = ""

@@ -2,6 +2,6 @@
 
 from adviz.detectors.padim import PaDiM
 from adviz.detectors.patchcore import PatchCore
-from adviz.detectors.spade import DN2
+from adviz.detectors.spade import DN2, SPADE
 
-__all__ = ["DN2", "PaDiM", "PatchCore"]
+__all__ = ["DN2", "SPADE", "PaDiM", "PatchCore"]

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from adviz import maps
 from adviz.detectors.base import Detector, usable
+from adviz.detectors.correspondence import match_image, pyramid
 from adviz.neighbors import nearest
 from adviz.prediction import Neighbors, Prediction
+from adviz.progress import bar
 
 if TYPE_CHECKING:
     from adviz.features import Features
@@ -75,6 +83,179 @@ class DN2(Detector):
             backbone=features.backbone,
             digest=features.digest,
         )
+
+
+@dataclass(repr=False)
+class SPADE(Detector):
+    """Retrieve the normal images most like a test image, then look for each of its cells in them.
+
+    Stage 1 is `DN2` and gives the image's score. Stage 2 (Eq. 3) compares every cell with **all** cells of the K
+    retrieved images; the cell's score is the mean squared distance to the kappa nearest of them.
+
+    Attributes
+    ----------
+    layers: strides or names for stage 2; coarse layers are brought to the finest grid, all count alike (3.5).
+    image_layers, images_score: `DN2`'s layers and K; None = 5, clipped.
+    images_gallery: K of stage 2; None = 50, or all training images if there are fewer.
+    neighbors: kappa, nearest cells that a score is the mean of.
+    match: "joint" compares concatenated layers; "per_layer" searches in each layer alone and takes the mean of the
+        layers' maps (the public port; one layer each is Table 6).
+    search: "exact", or "window": only cells within `radius` rows and columns (the paper's PatchMatch remark); radius 0
+        compares the same position, a radius of the grid's size everything.
+    radius: of the window, cells of the finest grid ("per_layer": of each layer's own); needed with "window" alone.
+    upsample: how coarse layers reach the finest grid, which the paper leaves open: "nearest" or "bilinear".
+    gallery: "retrieved", or "random" training images drawn once for each test image from the seed and its name
+        (Table 7).
+    distance: of cell scores, "squared" (Eq. 3) or "euclidean" (the public port).
+    segment_above: only images whose score is above this are segmented (the paper's tau), the others' maps are 0;
+        None = all.
+    sigma: of the map's smoothing, pixels.
+    seed: of random galleries.
+
+    Facts after `fit`: `k_used_`, K of stage 2.
+    """
+
+    layers: tuple[int | str, ...] = (4, 8, 16)
+    image_layers: tuple[int | str, ...] = (32,)
+    images_score: int | None = None
+    images_gallery: int | None = None
+    neighbors: int = 1
+    match: Literal["joint", "per_layer"] = "joint"
+    search: Literal["exact", "window"] = "exact"
+    radius: int | None = None
+    upsample: Literal["nearest", "bilinear"] = "nearest"
+    gallery: Literal["retrieved", "random"] = "retrieved"
+    distance: Literal["squared", "euclidean"] = "squared"
+    segment_above: float | None = None
+    sigma: float = 4.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        choices = {
+            "match": ("joint", "per_layer"),
+            "search": ("exact", "window"),
+            "upsample": ("nearest", "bilinear"),
+            "gallery": ("retrieved", "random"),
+            "distance": ("squared", "euclidean"),
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
+        if (self.search == "window") != (self.radius is not None) or (self.radius or 0) < 0:
+            raise ValueError(f'radius must be 0 or more with search="window" and None without, got {self.radius}')
+        if self.neighbors < 1 or self.sigma < 0:
+            raise ValueError(f"neighbors must be 1 or more, sigma 0 or more, got {self.neighbors}, {self.sigma}")
+
+    def fit(self, features: Features) -> SPADE:
+        """Keep the training images' features: the gallery is taken from them image by image.
+
+        Raises
+        ------
+        ValueError: a layer these features do not have, NaN features, or more images or cells asked for than there are.
+        """
+        chosen = self._fitting(features)
+        self.k_used_ = usable(self.images_gallery, 50, features.n_images, "images_gallery")
+        reach = self.radius + 1 if self.radius is not None else max(array.shape[2] for array in chosen.values())
+        cells = min(min(reach, array.shape[2]) * min(reach, array.shape[3]) for array in chosen.values())
+        usable(self.neighbors, 1, self.k_used_ * cells, "neighbors")
+        count = usable(self.images_score, 5, features.n_images, "images_score")
+        self._retrieval = DN2(self.image_layers, max(count, self.k_used_)).fit(features)
+        self._count, self._gallery = count, chosen
+        return self
+
+    def predict(self, features: Features) -> Prediction:
+        """Score images, and the cells of those that are segmented.
+
+        Returns
+        -------
+        A `Prediction` with ``neighbors["image"]`` (the retrieved images), and in the order "retrieval" for every cell
+        the nearest cell in each gallery image: ``neighbors["patch"]``, or with ``match="per_layer"`` one entry a layer;
+        for any smaller K the score is a running minimum along k (kappa = 1). ``layer_maps`` are the layers' exact
+        shares of the squared distance (joint), or their own scores (per_layer). Where an image was not segmented,
+        ``segmented`` is False, maps are 0 and distances NaN.
+
+        Raises
+        ------
+        ValueError: not fitted, other layers or channels than in training, or NaN features.
+        """
+        chosen = self._predicting(features)
+        retrieved = self._retrieval.predict(features).neighbors["image"]
+        score = retrieved.distance[:, 0, 0, : self._count].mean(1)
+        segmented = np.full(len(score), True) if self.segment_above is None else score > self.segment_above
+        groups = {"patch": self.layers_} if self.match == "joint" else {name: (name,) for name in self.layers_}
+        found = {
+            key: self._compare(chosen, names, retrieved.image[:, 0, 0], segmented) for key, names in groups.items()
+        }
+        scores = {key: part.score(self.distance) for key, part in found.items()}
+        resized = [maps.resize(part, features.image_size) for part in scores.values()]
+        return Prediction(
+            score=score,
+            anomaly_map=maps.smooth(np.mean(resized, axis=0), self.sigma),
+            layer_maps=found["patch"].shares if self.match == "joint" else scores,
+            neighbors={"image": retrieved, **{key: part.neighbors for key, part in found.items()}},
+            segmented=segmented,
+            detector="SPADE",
+            backbone=features.backbone,
+            digest=features.digest,
+        )
+
+    def _compare(self, features: Features, names: Sequence[str], nearest: np.ndarray, segmented: np.ndarray) -> _Found:
+        """Compare every segmented image with its gallery, over the layers `names` together."""
+        grid = max(features[name].shape[2:] for name in names)
+        shape = (len(segmented), *grid)
+        found = _Found.empty(shape, self.k_used_, names)
+        prepared = lru_cache(KEPT)(lambda image: pyramid(_layers(self._gallery, names, image), self.upsample))
+        for image in bar(np.flatnonzero(segmented).tolist(), label="SPADE"):
+            found.image[image] = self._drawn(features.ids[image], nearest[image])
+            query = pyramid(_layers(features, names, image), self.upsample)
+            gallery = [prepared(int(other)) for other in found.image[image, 0, 0]]
+            match = match_image(query, gallery, self.neighbors, self.radius)
+            found.distance[image] = match.distance.view(*grid, -1)
+            found.cell[image] = match.cell.view(*grid, -1)
+            for name, share in zip(names, match.shares, strict=True):
+                found.shares[name][image] = share.view(grid)
+        return found
+
+    def _drawn(self, name: str, nearest: np.ndarray) -> np.ndarray:
+        """Return the K training images that a test image is compared with."""
+        if self.gallery == "retrieved":
+            return nearest[: self.k_used_]
+        generator = np.random.default_rng([self.seed, zlib.crc32(name.encode())])
+        return generator.permutation(self._gallery.n_images)[: self.k_used_]
+
+
+KEPT = 128  # gallery images whose layers stay ready
+
+
+class _Found(NamedTuple):
+    """The arrays of `Neighbors` under construction, and each layer's part of the score."""
+
+    distance: np.ndarray
+    image: np.ndarray
+    cell: np.ndarray
+    shares: dict[str, np.ndarray]
+
+    @classmethod
+    def empty(cls, shape: tuple[int, ...], k: int, names: Sequence[str]) -> _Found:
+        """Return arrays that say "not segmented" for N images of (h, w) cells."""
+        cells = np.zeros((*shape, k), np.promote_types(np.min_scalar_type(-shape[1] * shape[2]), np.int16))
+        shares = {name: np.zeros(shape, np.float32) for name in names}
+        return cls(np.full((*shape, k), np.nan, np.float32), np.zeros((shape[0], 1, 1, k), np.int32), cells, shares)
+
+    @property
+    def neighbors(self) -> Neighbors:
+        """The search's result; the gallery is the same for all cells of an image, hence a broadcast view."""
+        grid = (self.cell.shape[1], self.cell.shape[2])
+        return Neighbors(self.distance, np.broadcast_to(self.image, self.cell.shape), self.cell, grid, "retrieval")
+
+    def score(self, distance: str) -> np.ndarray:
+        """Return (N, h, w) cell scores: the sum of the shares, as it is or its root."""
+        total = np.sum(list(self.shares.values()), axis=0)
+        return np.asarray(np.sqrt(total) if distance == "euclidean" else total)
+
+
+def _layers(features: Features, names: Sequence[str], image: int) -> list[Tensor]:
+    return [torch.from_numpy(np.asarray(features[name][image], dtype=np.float32)) for name in names]
 
 
 def _pooled(features: Features) -> np.ndarray:

@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional
 
-from adviz import DN2
+from adviz import DN2, SPADE, Features, maps
+from adviz.detectors import correspondence
 
 
 def test_dn2_is_the_mean_squared_distance_to_the_k_nearest(train, test):
@@ -32,3 +35,168 @@ def test_the_default_k_is_clipped_and_recorded_and_the_users_is_refused(train):
     assert DN2().fit(few).k_used_ == 3
     with pytest.raises(ValueError, match="images_score must be between 1 and the 3 that exist, got 4"):
         DN2(images_score=4).fit(few)
+
+
+# SPADE
+
+
+def full_features(features, layers, upsample="nearest"):
+    """(N, cells, C) float64: all layers on the finest grid, by plain indexing or torch's bilinear."""
+    side = max(features[name].shape[2] for name in layers)
+    parts = []
+    for name in layers:
+        array = features[name].astype(np.float64)
+        if upsample == "nearest":
+            ratio = side // array.shape[2]
+            array = np.repeat(np.repeat(array, ratio, axis=2), ratio, axis=3)
+        else:
+            array = functional.interpolate(torch.from_numpy(array), (side, side), mode="bilinear").numpy()
+        parts.append(array.reshape(*array.shape[:2], -1).transpose(0, 2, 1))
+    return np.concatenate(parts, 2)
+
+
+def all_distances(query, bank):
+    """(cells, K, cells) squared distances of one image's cells to the cells of K images."""
+    return ((query[:, None, None] - bank[None]) ** 2).sum(-1)
+
+
+LAYERS = ["layer1", "layer2", "layer3"]
+
+
+@pytest.mark.parametrize("upsample", ["nearest", "bilinear"])
+@pytest.mark.parametrize("kappa", [1, 3])
+def test_stage_two_is_the_mean_squared_distance_to_the_kappa_nearest_of_all_cells(train, test, upsample, kappa):
+    detector = SPADE(images_gallery=4, neighbors=kappa, upsample=upsample, sigma=0).fit(train)
+    prediction = detector.predict(test)
+    known, new = (full_features(features, LAYERS, upsample) for features in (train, test))
+    retrieved = DN2(images_score=4).fit(train).predict(test).neighbors["image"].image[:, 0, 0]
+    found = prediction.neighbors["patch"]
+    cells = np.empty((5, 16, 16))
+    for image in range(5):
+        full = all_distances(new[image], known[retrieved[image]])
+        cells[image] = np.sort(full.reshape(256, -1), 1)[:, :kappa].mean(1).reshape(16, 16)
+        np.testing.assert_array_equal(found.image[image, 2, 5], retrieved[image])
+        np.testing.assert_array_equal(found.cell[image].reshape(256, 4), full.argmin(2))
+        np.testing.assert_allclose(found.distance[image].reshape(256, 4), full.min(2), rtol=1e-4)
+    np.testing.assert_allclose(sum(prediction.layer_maps.values()), cells, rtol=1e-4)
+    np.testing.assert_allclose(prediction.anomaly_map, maps.resize(cells, (64, 64)), rtol=1e-4)
+    assert (found.order, found.grid, detector.k_used_) == ("retrieval", (16, 16), 4)
+    assert prediction.segmented.all()
+
+
+def test_the_image_score_is_dn2s_whatever_the_gallery(train, test):
+    for gallery in (2, 12):
+        prediction = SPADE(images_score=3, images_gallery=gallery).fit(train).predict(test)
+        np.testing.assert_array_equal(prediction.score, DN2(images_score=3).fit(train).predict(test).score)
+
+
+def test_each_share_is_the_layers_part_at_the_best_match(train, test):
+    prediction = SPADE(images_gallery=3).fit(train).predict(test)
+    found = prediction.neighbors["patch"]
+    best = found.distance.argmin(-1)[..., None]
+    image, cell = (np.take_along_axis(array, best, -1)[..., 0].reshape(5, -1) for array in (found.image, found.cell))
+    for name in LAYERS:
+        known, new = full_features(train, [name]), full_features(test, [name])
+        ratio = 16 // train[name].shape[2]
+        coarse = (cell // 16 // ratio) * (16 // ratio) + cell % 16 // ratio
+        rows = np.arange(256)
+        own = (rows // 16 // ratio) * (16 // ratio) + rows % 16 // ratio
+        expected = ((new[:, own] - known[image, coarse]) ** 2).sum(-1).reshape(5, 16, 16)
+        np.testing.assert_allclose(prediction.layer_maps[name], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_smaller_gallery_is_a_running_minimum(train, test):
+    distance = SPADE(images_gallery=12).fit(train).predict(test).neighbors["patch"].distance
+    for k in (1, 5, 12):
+        fewer = SPADE(images_gallery=k, sigma=0).fit(train).predict(test)
+        expected = np.minimum.accumulate(distance, axis=-1)[..., k - 1]
+        np.testing.assert_array_equal(sum(fewer.layer_maps.values()), expected)
+
+
+@pytest.mark.parametrize("radius", [0, 1, 5])
+def test_a_window_only_looks_so_many_cells_around(train, test, radius, monkeypatch):
+    monkeypatch.setattr(correspondence, "BLOCK", 4 * 16 * 256 * 4)  # several bands of rows
+    prediction = SPADE(images_gallery=3, search="window", radius=radius, sigma=0).fit(train).predict(test)
+    known, new = full_features(train, LAYERS), full_features(test, LAYERS)
+    row, column = np.divmod(np.arange(256), 16)
+    near = np.maximum(abs(row[:, None] - row), abs(column[:, None] - column)) <= radius
+    for image in range(5):
+        gallery = prediction.neighbors["image"].image[image, 0, 0, :3]
+        full = np.where(near[:, None], all_distances(new[image], known[gallery]), np.inf)
+        total = sum(share[image] for share in prediction.layer_maps.values())
+        np.testing.assert_allclose(total.ravel(), full.min((1, 2)), rtol=1e-4)
+    if radius == 0:
+        np.testing.assert_array_equal(prediction.neighbors["patch"].cell[0, ..., 0].ravel(), np.arange(256))
+
+
+def test_a_window_of_everything_equals_the_exact_search(train, test):
+    exact = SPADE(images_gallery=3).fit(train).predict(test)
+    window = SPADE(images_gallery=3, search="window", radius=16).fit(train).predict(test)
+    np.testing.assert_array_equal(window.anomaly_map, exact.anomaly_map)
+    np.testing.assert_array_equal(window.neighbors["patch"].cell, exact.neighbors["patch"].cell)
+
+
+def test_per_layer_is_the_mean_of_the_maps_of_each_layer_alone(train, test):
+    joint = {name: SPADE(layers=(name,), images_gallery=4, sigma=0).fit(train).predict(test) for name in LAYERS}
+    each = SPADE(match="per_layer", images_gallery=4, distance="euclidean", sigma=0).fit(train).predict(test)
+    roots = {name: np.sqrt(prediction.layer_maps[name]) for name, prediction in joint.items()}
+    for name in LAYERS:
+        np.testing.assert_array_equal(each.layer_maps[name], roots[name])
+        np.testing.assert_array_equal(each.neighbors[name].cell, joint[name].neighbors["patch"].cell)
+    expected = np.mean([maps.resize(root, (64, 64)) for root in roots.values()], axis=0)
+    np.testing.assert_allclose(each.anomaly_map, expected, rtol=1e-6)
+
+
+def test_images_below_tau_are_not_segmented_and_say_so(train, test):
+    everything = SPADE(images_gallery=3).fit(train).predict(test)
+    tau = float(np.sort(everything.score)[2])
+    gated = SPADE(images_gallery=3, segment_above=tau).fit(train).predict(test)
+    np.testing.assert_array_equal(gated.segmented, everything.score > tau)
+    assert gated.segmented.sum() == 2
+    np.testing.assert_array_equal(gated.anomaly_map[gated.segmented], everything.anomaly_map[gated.segmented])
+    assert not gated.anomaly_map[~gated.segmented].any()
+    assert np.isnan(gated.neighbors["patch"].distance[~gated.segmented]).all()
+
+
+def test_random_galleries_depend_on_seed_and_image_alone(train, test):
+    def drawn(seed, features):
+        prediction = SPADE(images_gallery=3, gallery="random", seed=seed).fit(train).predict(features)
+        return prediction.neighbors["patch"].image[:, 0, 0]
+
+    first = drawn(0, test)
+    assert all(len(set(row)) == 3 for row in first.tolist())
+    assert not (first == first[0]).all()
+    assert not np.array_equal(first, drawn(1, test))
+    np.testing.assert_array_equal(drawn(0, test.select(images=[2])), first[[2]])
+
+
+def test_grids_that_do_not_divide_are_brought_to_the_finest(train):
+    rng = np.random.default_rng(0)
+    layers = {"layer1": rng.normal(size=(3, 2, 7, 7)), "layer2": rng.normal(size=(3, 3, 4, 4))}
+    odd = Features({**layers, "layer4": rng.normal(size=(3, 2, 1, 1))}, image_size=(28, 28))
+    prediction = SPADE(layers=("layer1", "layer2"), image_layers=("layer4",), sigma=0).fit(odd).predict(odd)
+    assert (prediction.neighbors["patch"].distance.min(-1) == 0).all()  # every image is in its own gallery
+
+
+def test_defaults_are_clipped_and_the_users_values_refused(train):
+    assert SPADE().fit(train).k_used_ == 12
+    with pytest.raises(ValueError, match="images_gallery must be between 1 and the 12 that exist, got 13"):
+        SPADE(images_gallery=13).fit(train)
+    with pytest.raises(ValueError, match="neighbors must be between 1 and the 2 that exist, got 3"):
+        SPADE(images_gallery=2, neighbors=3, search="window", radius=0).fit(train)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"match": "all"}, "match must be one of"),
+        ({"search": "window"}, "radius must be 0 or more with search=.window"),
+        ({"radius": 2}, "radius must be .* None without, got 2"),
+        ({"search": "window", "radius": -1}, "got -1"),
+        ({"neighbors": 0}, "neighbors must be 1 or more"),
+        ({"gallery": "best"}, "gallery must be one of"),
+    ],
+)
+def test_impossible_options_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        SPADE(**options)
