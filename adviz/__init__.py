@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from adviz.detectors import DN2, SPADE, PaDiM, PatchCore
     from adviz.evaluation import Result, evaluate
     from adviz.features import Features
-    from adviz.prediction import Neighbors, Prediction
+    from adviz.prediction import Neighbors, Prediction, ensemble
 
 __version__ = "0.1.0"
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Prediction",
     "Result",
     "data",
+    "ensemble",
     "evaluate",
     "explore",
     "maps",
@@ -44,6 +45,7 @@ _HOME = {
     "PatchCore": "detectors",
     "Neighbors": "prediction",
     "Prediction": "prediction",
+    "ensemble": "prediction",
     "Result": "evaluation",
     "evaluate": "evaluation",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -61,19 +62,19 @@ class Prediction:
     layer_maps: layer -> (N, h, w) float at the layer's or the detector's own resolution; for matchers on concatenated
         features the layer's share of the joint squared distance. Empty where no exact split exists.
     neighbors: "image", "patch" or a layer's name -> Neighbors; may be empty.
-    segmented: (N,) bool, False where a map was not computed but gated away (SPADE's tau); None = all were.
     detector: the name to show in tables and titles.
     backbone, digest: what made the features, and its weights' digest; both go into every result row.
+    segmented: (N,) bool, False where a map was not computed but gated away (SPADE's tau); None = all were.
     """
 
     score: np.ndarray
     anomaly_map: np.ndarray | None = None
     layer_maps: dict[str, np.ndarray] = field(default_factory=dict)
     neighbors: dict[str, Neighbors] = field(default_factory=dict)
-    segmented: np.ndarray | None = None
     detector: str = ""
     backbone: str = ""
     digest: str = ""
+    segmented: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if np.ndim(self.score) != 1:
@@ -101,3 +102,44 @@ class Prediction:
 
     def _repr_html_(self) -> str:
         return f"<code>{html.escape(repr(self))}</code>"
+
+
+def ensemble(predictions: Sequence[Prediction]) -> Prediction:
+    """Average several predictions of the same images, each normalised over the test set first.
+
+    Scores, and likewise maps, are brought to 0..1 by the smallest and largest value that a prediction has over all its
+    images, then averaged (PatchCore, Table 4). **This looks at the whole test set**: an image's ensemble score depends
+    on the other images, so it cannot be used to judge images one by one.
+
+    Parameters
+    ----------
+    predictions: of the same N images in the same order; maps of one size. Those without maps count for the score alone.
+
+    Returns
+    -------
+    A `Prediction` with score and map in 0..1; without layer maps and neighbours, which belong to its members.
+
+    Raises
+    ------
+    ValueError: no prediction, or other numbers of images or sizes of maps.
+    """
+    counts = [len(prediction) for prediction in predictions]
+    maps = [prediction.anomaly_map for prediction in predictions if prediction.anomaly_map is not None]
+    sizes = {values.shape[1:] for values in maps}
+    if not counts or len(set(counts)) != 1:
+        raise ValueError(f"expected at least one prediction, all of the same images, got {counts} images")
+    if len(sizes) > 1:
+        raise ValueError(f"expected maps of one size, got {sorted(sizes)}: resize them with adviz.maps.resize")
+    return Prediction(
+        score=np.mean([_to_unit(prediction.score) for prediction in predictions], axis=0),
+        anomaly_map=np.mean([_to_unit(values) for values in maps], axis=0) if maps else None,
+        detector=" + ".join(prediction.detector or "detector" for prediction in predictions),
+        backbone=" + ".join(dict.fromkeys(prediction.backbone for prediction in predictions if prediction.backbone)),
+        digest=" + ".join(dict.fromkeys(prediction.digest for prediction in predictions if prediction.digest)),
+    )
+
+
+def _to_unit(values: np.ndarray) -> np.ndarray:
+    """Bring values to 0..1; equal ones, which tell nothing, to 0."""
+    low, high = values.min(), values.max()
+    return np.zeros_like(values) if low == high else (values - low) / (high - low)

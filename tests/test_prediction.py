@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from adviz import Neighbors, Prediction
+from adviz import Neighbors, Prediction, ensemble
 
 
 def found(n=2, k=3):
@@ -42,3 +42,37 @@ def test_neighbors_check_shapes_types_and_order():
         Neighbors(np.zeros(index.shape), index.astype(float), index)
     with pytest.raises(ValueError, match="order must be"):
         Neighbors(np.zeros(index.shape), index, index, order="random")  # type: ignore[arg-type]
+
+
+def test_an_ensemble_is_the_mean_of_what_was_brought_to_0_to_1_over_the_test_set():
+    rng = np.random.default_rng(0)
+    members = [
+        Prediction(
+            scale * rng.random(6), scale * rng.random((6, 4, 4)) + 3, detector=name, backbone="lite", digest=name
+        )
+        for scale, name in ((1, "A"), (1000, "B"))
+    ]
+    merged = ensemble(members)
+    expected = np.mean([(m.score - m.score.min()) / (m.score.max() - m.score.min()) for m in members], axis=0)
+    np.testing.assert_allclose(merged.score, expected)
+    low, high = ([edge(m.anomaly_map) for m in members] for edge in (np.min, np.max))
+    maps = [(m.anomaly_map - a) / (b - a) for m, a, b in zip(members, low, high, strict=True)]
+    np.testing.assert_allclose(merged.anomaly_map, np.mean(maps, axis=0))
+    assert (merged.detector, merged.backbone, merged.digest) == ("A + B", "lite", "A + B")
+
+
+def test_members_without_a_map_count_for_the_score_alone():
+    scored, mapped = Prediction(np.array([0.0, 2.0])), Prediction(np.array([3.0, 3.0]), np.arange(8.0).reshape(2, 2, 2))
+    merged = ensemble([scored, mapped])
+    np.testing.assert_array_equal(merged.score, [0, 0.5])  # equal scores tell nothing
+    np.testing.assert_allclose(merged.anomaly_map, np.arange(8.0).reshape(2, 2, 2) / 7)
+    assert ensemble([scored]).anomaly_map is None
+
+
+def test_an_ensemble_of_what_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match=r"all of the same images, got \[\] images"):
+        ensemble([])
+    with pytest.raises(ValueError, match=r"got \[2, 3\] images"):
+        ensemble([Prediction(np.zeros(2)), Prediction(np.zeros(3))])
+    with pytest.raises(ValueError, match=r"maps of one size, got \[\(2, 2\), \(3, 3\)\]"):
+        ensemble([Prediction(np.zeros(1), np.zeros((1, side, side))) for side in (2, 3)])

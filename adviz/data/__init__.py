@@ -7,9 +7,10 @@ from pathlib import Path
 from adviz.data.builtin import ensure
 from adviz.data.folders import available, folder, mvtec
 from adviz.data.geometry import Geometry
+from adviz.data.inspection import audit
 from adviz.data.split import Category, Sample, Split
 
-__all__ = ["Category", "Geometry", "Sample", "Split", "available", "demo", "folder", "mvtec"]
+__all__ = ["Category", "Geometry", "Sample", "Split", "audit", "available", "demo", "folder", "mvtec"]
 
 
 def demo(

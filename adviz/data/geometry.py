@@ -75,11 +75,27 @@ class Geometry:
         values = np.asarray(self._fit(mask, rule))
         return values == 255 if self.mask_rule == "==1" else values > 0 if self.mask_rule == ">0" else values > 127
 
+    def scale(self, size: tuple[int, int]) -> tuple[float, float]:
+        """Return how many new pixels one pixel of an image of `size` (width, height) becomes, across and down."""
+        width, height = self._resized(size)
+        return width / size[0], height / size[1]
+
+    def window(self, size: tuple[int, int]) -> tuple[slice, slice]:
+        """Return the rows and columns of an image of `size` (width, height) that the crop keeps, to a pixel."""
+        (left, top), (across, down) = self._corner(size), self.scale(size)
+        rows = slice(round(top / down), round((top + self.size) / down))
+        return rows, slice(round(left / across), round((left + self.size) / across))
+
     def _fit(self, image: Image.Image, rule: Image.Resampling) -> Image.Image:
-        width = height = self.resized
-        if self.aspect == "shorter":
-            short = min(image.size)
-            width, height = (int(side * self.resized / short) for side in image.size)  # torchvision truncates
-        image = image.resize((width, height), rule)
-        left, top = round((width - self.size) / 2), round((height - self.size) / 2)
-        return image.crop((left, top, left + self.size, top + self.size))
+        left, top = self._corner(image.size)
+        return image.resize(self._resized(image.size), rule).crop((left, top, left + self.size, top + self.size))
+
+    def _resized(self, size: tuple[int, int]) -> tuple[int, int]:
+        if self.aspect == "square":
+            return self.resized, self.resized
+        width, height = (int(side * self.resized / min(size)) for side in size)  # torchvision truncates
+        return width, height
+
+    def _corner(self, size: tuple[int, int]) -> tuple[int, int]:
+        width, height = self._resized(size)
+        return round((width - self.size) / 2), round((height - self.size) / 2)
