@@ -60,13 +60,27 @@ def project(rows: np.ndarray, dimension: int, seed: int) -> np.ndarray:
     return np.asarray(rows @ matrix.astype(np.float32))
 
 
+def jl_dimension(n_rows: int, eps: float = 0.9) -> int:
+    """Return the dimensions that keep all distances within a factor 1 +- eps (Johnson and Lindenstrauss' lemma)."""
+    return max(1, int(4 * np.log(n_rows) / (eps**2 / 2 - eps**3 / 3)))
+
+
+def anchor_distance(points: np.ndarray, seed: int, anchors: int = 10) -> np.ndarray:
+    """Return each row's mean Euclidean distance to some random rows, (M,): the official code's starting distances."""
+    chosen = points[random(len(points), min(anchors, len(points)), seed)]
+    mean: np.ndarray = np.mean([np.linalg.norm(points - anchor, axis=1) for anchor in chosen], axis=0)
+    return mean
+
+
 def random(n_rows: int, count: int, seed: int) -> np.ndarray:
     """Choose `count` of `n_rows` rows uniformly; nested: a smaller count gives a prefix."""
     _check_count(count, n_rows)
     return np.random.default_rng(seed).permutation(n_rows)[:count]
 
 
-def k_center_greedy(points: np.ndarray, count: int, *, first: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+def k_center_greedy(
+    points: np.ndarray, count: int, *, first: int | None = None, cap: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Choose rows so that the farthest row is as near as possible: each time the row farthest from those chosen.
 
     PatchCore, Algorithm 1 and Eq. 5 (Gonzalez' greedy k-centre), exactly, on an integer grid (see `to_grid`): the
@@ -78,12 +92,14 @@ def k_center_greedy(points: np.ndarray, count: int, *, first: int | None = None)
     points: (M, d) float.
     count: rows to choose, 1 <= count <= M.
     first: row to start from; None = the row farthest from the mean of all rows.
+    cap: (M,) Euclidean distances that no row's counts beyond, from the start on (`anchor_distance`); the search then
+        starts from the largest, and knows no covering radius.
 
     Returns
     -------
     order: (count,) int64, nested; shorter when interrupted.
     radius: (count,) float64, covering radius after each choice, Euclidean, in the units of `points`; rounding to the
-        grid moves it by at most sqrt(d) / scale. NaN after the last choice of an interrupted search.
+        grid moves it by at most sqrt(d) / scale. NaN after the last choice of an interrupted search, and with a cap.
 
     Raises
     ------
@@ -102,7 +118,9 @@ def k_center_greedy(points: np.ndarray, count: int, *, first: int | None = None)
     if first is not None and not 0 <= first < len(points):
         raise ValueError(f"first must be a row from 0 to {len(points) - 1}, got {first}")
     grid, scale = to_grid(points)
-    search = _Greedy(grid, count, int((grid * grid).sum(1).argmax()) if first is None else first)
+    search = _Greedy(grid, count, None if cap is None else np.square(cap * scale).astype(np.float32))
+    if cap is None:
+        search.start(int((grid * grid).sum(1).argmax()) if first is None else first)
     progress = bar(label="coreset", total=count)
     try:
         with _exact_products():
@@ -116,7 +134,8 @@ def k_center_greedy(points: np.ndarray, count: int, *, first: int | None = None)
         count = min(count, search.chosen)
     finally:
         progress.close()
-    return search.order[:count], np.sqrt(search.distance[1 : count + 1]) / scale
+    radius = np.sqrt(search.distance[1 : count + 1]) / scale
+    return search.order[:count], radius if cap is None else np.full(count, np.nan)
 
 
 def to_grid(points: np.ndarray) -> tuple[np.ndarray, float]:
@@ -167,20 +186,25 @@ def _check_count(count: int, n_rows: int) -> None:
 class _Greedy:
     """A block-wise greedy search: for every row an upper bound, and how many choices that bound has seen."""
 
-    def __init__(self, grid: np.ndarray, count: int, first: int) -> None:
+    def __init__(self, grid: np.ndarray, count: int, bound: np.ndarray | None) -> None:
         self.rows = torch.from_numpy(grid)
         self.norm = (self.rows * self.rows).sum(1)
-        self.bound = (self.norm + self.norm[first] - 2 * (self.rows @ self.rows[first])).numpy()
-        self.seen = np.ones(len(grid), dtype=np.int64)
+        self.bound = np.full(len(grid), np.inf, dtype=np.float32) if bound is None else bound
+        self.seen = np.zeros(len(grid), dtype=np.int64)
         self.limit = min(count + 1, len(grid))  # one more than asked for: its distance is the last covering radius
         self.order = np.empty(self.limit, dtype=np.int64)
         self.distance = np.zeros(max(count + 1, self.limit))  # squared, of each choice to those before it
         self.centres = torch.empty(self.limit, grid.shape[1] + 1, dtype=torch.float32)
         self.product = torch.empty(TILE * TILE, dtype=torch.float32)
         self.chosen = 0
+
+    def start(self, first: int) -> None:
+        """Choose the first row, which bounds all others."""
         self._choose(first, 0.0)
         self._remember(0)
+        self.bound = (self.norm + self.norm[first] - 2 * (self.rows @ self.rows[first])).numpy()
         self.bound[first] = -1
+        self.seen[:] = 1
 
     def block(self) -> None:
         """Refresh the rows with the largest bounds, and choose among them as far as that is provably right."""

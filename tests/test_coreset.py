@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.random_projection import johnson_lindenstrauss_min_dim
 
 from adviz import coreset
 
@@ -125,6 +126,37 @@ def test_random_is_nested_seeded_and_without_repeats():
     assert len(set(chosen)) == 50
     np.testing.assert_array_equal(coreset.random(100, 10, seed=1), chosen[:10])
     assert not np.array_equal(coreset.random(100, 50, seed=2), chosen)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_cap_bounds_every_distance_from_the_start(seed, monkeypatch):
+    """The official approximation, word by word: min(mean distance to the anchors, distance to the chosen)."""
+    for name, value in (("REFRESH", 30), ("CANDIDATES", 7), ("TILE", 8)):
+        monkeypatch.setattr(coreset, name, value)
+    points = np.random.default_rng(seed).normal(size=(80, 3))
+    cap = coreset.anchor_distance(points, seed)
+    grid, scale = coreset.to_grid(points)
+    nearest = np.square(cap * scale).astype(np.float32)
+    expected = []
+    for _ in range(40):
+        expected.append(int(nearest.argmax()))
+        nearest = np.minimum(nearest, ((grid - grid[expected[-1]]) ** 2).sum(1))
+        nearest[expected[-1]] = -1
+    order, radius = coreset.k_center_greedy(points, 40, cap=cap)
+    np.testing.assert_array_equal(order, expected)
+    assert np.isnan(radius).all()
+
+
+def test_anchor_distance_is_the_mean_distance_to_ten_random_rows():
+    points = np.random.default_rng(9).normal(size=(50, 3))
+    anchors = points[coreset.random(50, 10, seed=4)]
+    expected = np.linalg.norm(points[:, None] - anchors, axis=2).mean(1)
+    np.testing.assert_allclose(coreset.anchor_distance(points, seed=4), expected)
+    assert coreset.anchor_distance(points[:3], seed=4).shape == (3,)
+
+
+def test_the_lemma_of_johnson_and_lindenstrauss():
+    assert coreset.jl_dimension(163856) == johnson_lindenstrauss_min_dim(163856, eps=0.9) == 296
 
 
 def test_projection_keeps_squared_distances_on_average():

@@ -4,19 +4,50 @@ from __future__ import annotations
 
 import dataclasses
 import html
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+
+from adviz.detectors.presets import PRESETS, AtMost
 
 if TYPE_CHECKING:
     from adviz.features import Features
 
 
 class Detector:
-    """A dataclass of hyper-parameters; `fit` adds facts as attributes that end in an underscore."""
+    """A dataclass of hyper-parameters; `fit` adds facts as attributes that end in an underscore.
+
+    ``preset`` builds one with the options of a paper or a public code, ``differences`` compares, and the repr names the
+    preset whose options it has.
+    """
 
     layers: tuple[int | str, ...]
     layers_: tuple[str, ...]
+
+    @classmethod
+    def preset(cls, name: str) -> Self:
+        """Return the detector with all options of a named preset.
+
+        Raises
+        ------
+        ValueError: no such preset of this detector; those there are are listed.
+        """
+        there = PRESETS[cls.__name__]
+        if name not in there:
+            raise ValueError(f"expected a preset of {cls.__name__} ({', '.join(there)}), got {name!r}")
+        return cls(**there[name])
+
+    def differences(self, other: str | Self) -> dict[str, tuple[Any, Any]]:
+        """Return the options that differ from another detector's or a preset's: name -> (here, there)."""
+        there = self.preset(other) if isinstance(other, str) else other
+        names = [field.name for field in dataclasses.fields(self)]  # type: ignore[arg-type]
+        pairs = {name: (getattr(self, name), getattr(there, name)) for name in names}
+        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+    def _name(self) -> str:
+        """Return the class, with the preset that these options are."""
+        found = [name for name in PRESETS[type(self).__name__] if not self.differences(name)]
+        return type(self).__name__ + (f'.preset("{found[0]}")' if found else "")
 
     def _fitting(self, features: Features) -> Features:
         """Return the detector's layers of the training features, checked, and remember their names."""
@@ -51,7 +82,9 @@ class Detector:
     def __repr__(self) -> str:
         options = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in dataclasses.fields(self))  # type: ignore[arg-type]
         facts = ", ".join(f"{name}={value!r}" for name, value in self._facts().items())
-        return f"{type(self).__name__}({options})" + (f"; fitted: {facts}" if facts else "; not fitted")
+        name = self._name()
+        name = f"{name}: " if name != type(self).__name__ else ""
+        return f"{name}{type(self).__name__}({options})" + (f"; fitted: {facts}" if facts else "; not fitted")
 
     def _repr_html_(self) -> str:
         options = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
@@ -61,13 +94,15 @@ class Detector:
             for name, value in {**options, **self._facts()}.items()
         )
         state = "fitted" if hasattr(self, "layers_") else "not fitted"
-        return f"<details><summary><b>{type(self).__name__}</b> ({state})</summary><table>{cells}</table></details>"
+        return (
+            f"<details><summary><b>{html.escape(self._name())}</b> ({state})</summary><table>{cells}</table></details>"
+        )
 
 
-def usable(value: int | None, default: int, available: int, name: str) -> int:
-    """Return how many to use: the user's value, refused beyond what exists, or the default, clipped to it."""
-    if value is None:
-        return min(default, available)
+def usable(value: int, available: int, name: str) -> int:
+    """Return how many to use: the value, refused beyond what exists unless it is a preset's, which is clipped."""
+    if isinstance(value, AtMost):
+        return min(int(value), available)
     if not 1 <= value <= available:
         raise ValueError(f"{name} must be between 1 and the {available} that exist, got {value}")
     return value

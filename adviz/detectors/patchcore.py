@@ -12,6 +12,7 @@ from adviz import maps
 from adviz.coreset import CoresetTrace
 from adviz.detectors.base import Detector, compact, usable
 from adviz.detectors.patches import Aggregation, PatchEmbedding
+from adviz.detectors.presets import AtMost
 from adviz.neighbors import nearest
 from adviz.prediction import Neighbors, Prediction
 from adviz.progress import bar
@@ -19,6 +20,7 @@ from adviz.progress import bar
 if TYPE_CHECKING:
     from adviz.features import Features
 
+JL = "johnson-lindenstrauss"
 BATCH = 8  # images embedded and searched at once; bounds memory beside the bank
 
 
@@ -35,14 +37,18 @@ class PatchCore(Detector):
         more (pooling fewer up to 1024 undoes the smoothing); `aggregation_` tells.
     dimension: length of an adaptively pooled vector.
     coreset: share of the patches that the bank keeps, 0 < coreset <= 1.
-    sampler: "greedy" (Alg. 1, Eq. 5; starts from the patch farthest from the mean) or "random".
+    sampler: "greedy" (Alg. 1, Eq. 5) or "random".
+    start: of the greedy search: "farthest" from the mean; "random"; or "anchors", the official code's approximation:
+        the mean distance to 10 random patches, which do not enter the bank, caps every distance.
     projection: dimensions that the greedy search works in; the bank keeps the original vectors.
+        "johnson-lindenstrauss": as many as keep distances within 90 % (4 ln M / (0.9^2 / 2 - 0.9^3 / 3); anomalib).
     image_score: "reweighted" (Eq. 7) or "max" (official code).
-    reweight_neighbors: b of Eq. 7, the bank row itself included; None = 9, or the whole bank if it is smaller.
+    reweight_neighbors: b of Eq. 7, the bank row itself included.
     distance: of patch scores: "euclidean" (paper) or "squared" (official code).
-    neighbors: bank rows reported for every patch (the score needs one); None = 5, or the whole bank if it is smaller.
+    neighbors: bank rows reported for every patch (the score needs one).
+    upsample: of the patch scores to the map, "bilinear" or "nearest" (anomalib).
     sigma: of the map's smoothing, pixels.
-    seed: of the projection and of random sampling.
+    seed: of the projection, of random sampling and of random starts.
 
     Facts after `fit`: `bank_` (M, D) float32, `bank_image_` and `bank_cell_` (M,) where each row comes from,
     `trace_` (the `CoresetTrace`), `aggregation_`, `grid_` (rows, columns) of a training image's patches, `k_used_` and
@@ -56,11 +62,13 @@ class PatchCore(Detector):
     dimension: int = 1024
     coreset: float = 0.10
     sampler: Literal["greedy", "random"] = "greedy"
-    projection: int = 128
+    start: Literal["farthest", "random", "anchors"] = "farthest"
+    projection: int | Literal["johnson-lindenstrauss"] = 128
     image_score: Literal["reweighted", "max"] = "reweighted"
-    reweight_neighbors: int | None = None
+    reweight_neighbors: int = AtMost(9)
     distance: Literal["euclidean", "squared"] = "euclidean"
-    neighbors: int | None = None
+    neighbors: int = AtMost(5)
+    upsample: Literal["bilinear", "nearest"] = "bilinear"
     sigma: float = 4.0
     seed: int = 0
 
@@ -69,20 +77,22 @@ class PatchCore(Detector):
             raise ValueError(f"coreset must be a share of the patches above 0 and up to 1, got {self.coreset}")
         if self.patch_size < 1 or self.patch_size % 2 == 0:
             raise ValueError(f"patch_size must be odd and at least 1, got {self.patch_size}")
-        if self.sigma < 0 or self.projection < 1:
+        if self.sigma < 0 or (self.projection != JL and (isinstance(self.projection, str) or self.projection < 1)):
             raise ValueError(f"sigma must be 0 or more and projection at least 1, got {self.sigma}, {self.projection}")
         if self.stride < 1:
             raise ValueError(f"stride must be at least 1 cell, got {self.stride}")
         choices = {
             "aggregation": ("adaptive", "mean", None),
             "sampler": ("greedy", "random"),
+            "start": ("farthest", "random", "anchors"),
+            "upsample": ("bilinear", "nearest"),
             "image_score": ("reweighted", "max"),
             "distance": ("euclidean", "squared"),
         }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
-        if self.reweight_neighbors is not None and self.reweight_neighbors < 2:
+        if self.reweight_neighbors < 2:
             raise ValueError(
                 f"reweight_neighbors must be at least 2 (1 makes every score 0), got {self.reweight_neighbors}"
             )
@@ -113,8 +123,8 @@ class PatchCore(Detector):
             compact(cell[order]),
         )
         self.bank_size_ = len(order)
-        self.k_used_ = usable(self.neighbors, 5, len(order), "neighbors")
-        self.b_used_ = usable(self.reweight_neighbors, 9, len(order), "reweight_neighbors")
+        self.k_used_ = usable(self.neighbors, len(order), "neighbors")
+        self.b_used_ = usable(self.reweight_neighbors, len(order), "reweight_neighbors")
         return self
 
     def _embed_all(self, features: Features) -> np.ndarray:
@@ -130,9 +140,12 @@ class PatchCore(Detector):
 
     def _sample(self, patches: np.ndarray, image: np.ndarray, cell: np.ndarray) -> CoresetTrace:
         count = max(1, int(self.coreset * len(patches) + 1e-9))  # the official code's rounding; 1e-9: 0.29 * 100 is 29
-        points = samplers.project(patches, self.projection, self.seed)
+        size = samplers.jl_dimension(len(patches)) if isinstance(self.projection, str) else self.projection
+        points = samplers.project(patches, size, self.seed)
         if self.sampler == "greedy":
-            order, radius = samplers.k_center_greedy(points, count)
+            first = samplers.random(len(points), 1, self.seed)[0] if self.start == "random" else None
+            cap = samplers.anchor_distance(points, self.seed) if self.start == "anchors" else None
+            order, radius = samplers.k_center_greedy(points, count, first=first, cap=cap)
         else:
             order, radius = samplers.random(len(patches), count, self.seed), np.full(count, np.nan)
         return CoresetTrace(points, order, radius, image.astype(np.int32), compact(cell), self.sampler)
@@ -161,7 +174,7 @@ class PatchCore(Detector):
         cells = distance[..., 0] if self.distance == "squared" else np.sqrt(distance[..., 0])
         return Prediction(
             score=np.concatenate([part[3] for part in parts]),
-            anomaly_map=maps.smooth(maps.resize(cells, features.image_size), self.sigma),
+            anomaly_map=maps.smooth(maps.resize(cells, features.image_size, self.upsample), self.sigma),
             layer_maps=shares,
             neighbors={"patch": Neighbors(distance, self.bank_image_[index], self.bank_cell_[index], self.grid_)},
             detector="PatchCore",

@@ -15,6 +15,7 @@ from torch import Tensor
 from adviz import maps
 from adviz.detectors.base import Detector, usable
 from adviz.detectors.correspondence import match_image, pyramid
+from adviz.detectors.presets import AtMost
 from adviz.neighbors import nearest
 from adviz.prediction import Neighbors, Prediction
 from adviz.progress import bar
@@ -33,13 +34,13 @@ class DN2(Detector):
     Attributes
     ----------
     layers: strides or names; the paper uses the last block (stride 32).
-    images_score: K; None = 5, or all training images if there are fewer (2002.10445 uses 2, SPADE's text 50).
+    images_score: K (2002.10445 uses 2, SPADE's text 50).
 
     Facts after `fit`: `mean_features_` (N, C) float32, `k_used_`.
     """
 
     layers: tuple[int | str, ...] = (32,)
-    images_score: int | None = None
+    images_score: int = AtMost(5)
 
     def fit(self, features: Features) -> DN2:
         """Remember the pooled features of the training images.
@@ -49,7 +50,7 @@ class DN2(Detector):
         ValueError: a layer these features do not have, NaN features, or more neighbours asked for than images.
         """
         chosen = self._fitting(features)
-        self.k_used_ = usable(self.images_score, 5, features.n_images, "images_score")
+        self.k_used_ = usable(self.images_score, features.n_images, "images_score")
         self.mean_features_ = _pooled(chosen)
         return self
 
@@ -95,8 +96,8 @@ class SPADE(Detector):
     Attributes
     ----------
     layers: strides or names for stage 2; coarse layers are brought to the finest grid, all count alike (3.5).
-    image_layers, images_score: `DN2`'s layers and K; None = 5, clipped.
-    images_gallery: K of stage 2; None = 50, or all training images if there are fewer.
+    image_layers, images_score: `DN2`'s layers and K.
+    images_gallery: K of stage 2.
     neighbors: kappa, nearest cells that a score is the mean of.
     match: "joint" compares concatenated layers; "per_layer" searches in each layer alone and takes the mean of the
         layers' maps (the public port; one layer each is Table 6).
@@ -117,8 +118,8 @@ class SPADE(Detector):
 
     layers: tuple[int | str, ...] = (4, 8, 16)
     image_layers: tuple[int | str, ...] = (32,)
-    images_score: int | None = None
-    images_gallery: int | None = None
+    images_score: int = AtMost(5)
+    images_gallery: int = AtMost(50)
     neighbors: int = 1
     match: Literal["joint", "per_layer"] = "joint"
     search: Literal["exact", "window"] = "exact"
@@ -154,11 +155,11 @@ class SPADE(Detector):
         ValueError: a layer these features do not have, NaN features, or more images or cells asked for than there are.
         """
         chosen = self._fitting(features)
-        self.k_used_ = usable(self.images_gallery, 50, features.n_images, "images_gallery")
+        self.k_used_ = usable(self.images_gallery, features.n_images, "images_gallery")
         reach = self.radius + 1 if self.radius is not None else max(array.shape[2] for array in chosen.values())
         cells = min(min(reach, array.shape[2]) * min(reach, array.shape[3]) for array in chosen.values())
-        usable(self.neighbors, 1, self.k_used_ * cells, "neighbors")
-        count = usable(self.images_score, 5, features.n_images, "images_score")
+        usable(self.neighbors, self.k_used_ * cells, "neighbors")
+        count = usable(self.images_score, features.n_images, "images_score")
         self._retrieval = DN2(self.image_layers, max(count, self.k_used_)).fit(features)
         self._count, self._gallery = count, chosen
         return self

@@ -3,6 +3,7 @@ import pytest
 from random_features import make_features
 
 from adviz import Features, PatchCore
+from adviz import coreset as samplers
 from adviz.detectors.patchcore import reweighting
 
 
@@ -89,6 +90,23 @@ def test_squared_maps_and_no_smoothing(train, test):
     prediction = PatchCore(coreset=0.2, distance="squared", sigma=0).fit(train).predict(test)
     cells = prediction.neighbors["patch"].distance[..., 0]
     np.testing.assert_array_equal(prediction.anomaly_map, maps.resize(cells, (64, 64)))
+
+
+def test_start_rules(train):
+    points = PatchCore().fit(train).trace_.points
+    first = {start: PatchCore(start=start).fit(train).trace_.order[0] for start in ("farthest", "random", "anchors")}
+    far = np.linalg.norm(points - points.mean(0), axis=1)
+    # rows may change places by the rounding to the grid
+    assert far[first["farthest"]] >= far.max() * 0.999
+    assert first["random"] == samplers.random(len(points), 1, seed=0)[0]
+    mean = samplers.anchor_distance(points, seed=0)
+    assert mean[first["anchors"]] == mean.max()
+
+
+def test_the_map_can_repeat_patch_scores(train, test):
+    nearest = PatchCore(upsample="nearest", sigma=0).fit(train).predict(test)
+    cells = np.sqrt(nearest.neighbors["patch"].distance[..., 0])
+    np.testing.assert_array_equal(nearest.anomaly_map, cells.repeat(8, 1).repeat(8, 2))
 
 
 @pytest.mark.parametrize("options", [{"projection": 4}, {"sampler": "random"}])
@@ -182,6 +200,9 @@ def test_equal_training_images_still_work(train, test):
         ({"stride": 0}, "stride must be at least 1"),
         ({"sigma": -1}, "sigma must be 0 or more"),
         ({"projection": 0}, "projection at least 1"),
+        ({"projection": "pca"}, "projection at least 1"),
+        ({"start": "first"}, "start must be one of"),
+        ({"upsample": "area"}, "upsample must be one of"),
         ({"sampler": "gready"}, "sampler must be one of .* got 'gready'"),
         ({"image_score": "mean"}, "image_score must be one of"),
         ({"distance": "cosine"}, "distance must be one of"),

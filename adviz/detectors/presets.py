@@ -1,0 +1,44 @@
+"""What the papers say and what the public codes do, as data: one table of options that differ from the defaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class AtMost(int):
+    """A number that a preset gives: as many as there are where there are fewer; a plain number is refused there."""
+
+    def __repr__(self) -> str:
+        return f"AtMost({int(self)})"
+
+
+# detector -> preset -> options; an empty preset is the detector's defaults. "paper" is the text, "official" the
+# authors' code, "port" the public code of papers without one, "anomalib" that library's.
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "DN2": {"paper": {}},
+    "SPADE": {
+        "paper": {},
+        "port": {
+            "images_score": AtMost(5),
+            "images_gallery": AtMost(5),
+            "match": "per_layer",
+            "distance": "euclidean",
+        },
+    },
+    "PaDiM": {"port": {}, "paper": {"upsample": "bicubic"}, "anomalib": {"epsilon": 1e-5}},
+    "PatchCore": {
+        "paper": {},
+        "official": {
+            "aggregation": "adaptive",
+            "start": "anchors",
+            "image_score": "max",
+            "distance": "squared",
+        },
+        "anomalib": {
+            "aggregation": "mean",
+            "start": "random",
+            "projection": "johnson-lindenstrauss",
+            "upsample": "nearest",
+        },
+    },
+}

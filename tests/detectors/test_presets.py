@@ -1,0 +1,80 @@
+"""Presets are data: this holds the table of what papers and codes do against them, option by option."""
+
+import itertools
+import re
+
+import pytest
+
+from adviz import DN2, SPADE, PaDiM, PatchCore
+from adviz.detectors.presets import PRESETS
+
+# what each preset says where it differs from the detector's first, its default
+OFFICIAL = {"aggregation": "adaptive", "start": "anchors", "image_score": "max", "distance": "squared"}
+ANOMALIB = {
+    "aggregation": "mean",
+    "start": "random",
+    "projection": "johnson-lindenstrauss",
+    "upsample": "nearest",
+}
+TABLE = {
+    DN2: {"paper": {}},
+    SPADE: {"paper": {}, "port": {"images_gallery": 5, "match": "per_layer", "distance": "euclidean"}},
+    PaDiM: {"port": {}, "paper": {"upsample": "bicubic"}, "anomalib": {"epsilon": 1e-5}},
+    PatchCore: {"paper": {}, "official": OFFICIAL, "anomalib": ANOMALIB},
+}
+PAIRS = [(cls, a, b) for cls, presets in TABLE.items() for a, b in itertools.permutations(presets, 2)]
+
+
+def test_the_table_names_every_preset():
+    assert {cls.__name__: list(presets) for cls, presets in TABLE.items()} == {n: list(p) for n, p in PRESETS.items()}
+
+
+@pytest.mark.parametrize(("cls", "here", "there"), PAIRS)
+def test_presets_differ_in_exactly_what_the_table_names(cls, here, there):
+    default = cls()
+    mine, theirs = TABLE[cls][here], TABLE[cls][there]
+    expected = {
+        name: (mine.get(name, getattr(default, name)), theirs.get(name, getattr(default, name)))
+        for name in {*mine, *theirs}
+    }
+    assert cls.preset(here).differences(there) == {name: pair for name, pair in expected.items() if pair[0] != pair[1]}
+
+
+@pytest.mark.parametrize("cls", TABLE)
+def test_the_first_preset_is_the_default_and_the_repr_names_it(cls):
+    first = next(iter(TABLE[cls]))
+    assert cls() == cls.preset(first)
+    assert repr(cls()).startswith(f'{cls.__name__}.preset("{first}"): ')
+    assert f"{cls.__name__}.preset(&quot;{first}&quot;)" in cls()._repr_html_()
+
+
+def test_a_changed_option_is_no_preset_any_more():
+    assert repr(PatchCore(coreset=0.01)).startswith("PatchCore(layers=")
+    assert PatchCore(coreset=0.01).differences("paper") == {"coreset": (0.01, 0.10)}
+    assert PatchCore(coreset=0.01).differences(PatchCore(coreset=0.02)) == {"coreset": (0.01, 0.02)}
+
+
+@pytest.mark.parametrize("cls", TABLE)
+def test_an_unknown_preset_lists_those_there_are(cls):
+    listed = re.escape(f"expected a preset of {cls.__name__} ({', '.join(TABLE[cls])}), got 'mine'")
+    with pytest.raises(ValueError, match=listed):
+        cls.preset("mine")
+
+
+def test_an_unknown_option_is_refused():
+    with pytest.raises(TypeError, match="corset"):
+        PatchCore(corset=0.1)
+
+
+def test_a_presets_numbers_are_clipped_and_the_users_are_not(train):
+    few = train.select(images=[0, 1, 2])
+    assert SPADE.preset("port").fit(few).k_used_ == 3
+    with pytest.raises(ValueError, match="images_gallery must be between 1 and the 3 that exist, got 5"):
+        SPADE(images_gallery=5).fit(few)
+
+
+@pytest.mark.parametrize("name", TABLE[PatchCore])
+def test_every_preset_of_patchcore_finds_the_defect(train, test, name):
+    detector = PatchCore.preset(name).fit(train)
+    assert detector.predict(test).score.argmax() == 3
+    assert detector.trace_.order.shape == (76,)
