@@ -108,9 +108,11 @@ def lab(folder: Path, *, browser: bool, port: int | None, ip: str | None) -> Non
 def set_kernel_environment() -> None:
     """Let kernels use this interpreter, whatever the user's home holds, and find `./data` from where adviz was called.
 
-    A kernel works in its notebook's folder, where `./data` would be another one.
+    A kernel works in its notebook's folder, where `./data` would be another one. Its OpenMP threads sleep when idle:
+    where they spin, torch becomes ten times slower (measured on two cores) as soon as another program wants a core.
     """
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     # threads that wait without spinning: several times faster beside other work, such as a browser
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if Path("data").is_dir():

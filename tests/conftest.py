@@ -1,4 +1,4 @@
-"""What all tests share: no progress bars, and a cache inside the checkout instead of the user's."""
+"""What all tests share: no progress bars, a cache inside the checkout, and threads that leave the cores to others."""
 
 import os
 from pathlib import Path
@@ -7,3 +7,4 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 os.environ["ADVIZ_PROGRESS"] = "0"
 os.environ.setdefault("ADVIZ_CACHE", str(REPOSITORY / ".cache" / "adviz"))
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # see the Makefile; takes effect as torch is not imported yet

@@ -196,6 +196,7 @@ def test_data_is_looked_for_where_adviz_was_called(tmp_path, monkeypatch):
     cli.set_kernel_environment()
     assert os.environ["ADVIZ_DATA"] == str(tmp_path / "data")
     assert os.environ["JUPYTER_PREFER_ENV_PATH"] == "1"
+    assert os.environ["OMP_WAIT_POLICY"] == "passive"
 
 
 def test_a_wheel_carries_the_notebooks(tmp_path):
