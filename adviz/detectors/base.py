@@ -44,6 +44,12 @@ class Detector:
         pairs = {name: (getattr(self, name), getattr(there, name)) for name in names}
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
+    def _check_choices(self, **choices: tuple[Any, ...]) -> None:
+        """Refuse an option that is not among its choices, which are listed."""
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
+
     def _name(self) -> str:
         """Return the class, with the preset that these options are."""
         found = [name for name in PRESETS[type(self).__name__] if not self.differences(name)]

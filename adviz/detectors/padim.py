@@ -54,8 +54,7 @@ class PaDiM(Detector):
     def __post_init__(self) -> None:
         if self.epsilon <= 0:
             raise ValueError(f"epsilon must be above 0, or a covariance cannot be inverted, got {self.epsilon}")
-        if self.upsample not in ("bilinear", "bicubic"):
-            raise ValueError(f'upsample must be "bilinear" or "bicubic", got {self.upsample!r}')
+        self._check_choices(upsample=("bilinear", "bicubic"))
         if self.sigma < 0:
             raise ValueError(f"sigma must be 0 or more pixels, got {self.sigma}")
         if self.dimension is not None and self.dimension < 1:

@@ -81,17 +81,14 @@ class PatchCore(Detector):
             raise ValueError(f"sigma must be 0 or more and projection at least 1, got {self.sigma}, {self.projection}")
         if self.stride < 1:
             raise ValueError(f"stride must be at least 1 cell, got {self.stride}")
-        choices = {
-            "aggregation": ("adaptive", "mean", None),
-            "sampler": ("greedy", "random"),
-            "start": ("farthest", "random", "anchors"),
-            "upsample": ("bilinear", "nearest"),
-            "image_score": ("reweighted", "max"),
-            "distance": ("euclidean", "squared"),
-        }
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
+        self._check_choices(
+            aggregation=("adaptive", "mean", None),
+            sampler=("greedy", "random"),
+            start=("farthest", "random", "anchors"),
+            image_score=("reweighted", "max"),
+            distance=("euclidean", "squared"),
+            upsample=("bilinear", "nearest"),
+        )
         if self.reweight_neighbors < 2:
             raise ValueError(
                 f"reweight_neighbors must be at least 2 (1 makes every score 0), got {self.reweight_neighbors}"

@@ -132,16 +132,13 @@ class SPADE(Detector):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        choices = {
-            "match": ("joint", "per_layer"),
-            "search": ("exact", "window"),
-            "upsample": ("nearest", "bilinear"),
-            "gallery": ("retrieved", "random"),
-            "distance": ("squared", "euclidean"),
-        }
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
+        self._check_choices(
+            match=("joint", "per_layer"),
+            search=("exact", "window"),
+            upsample=("nearest", "bilinear"),
+            gallery=("retrieved", "random"),
+            distance=("squared", "euclidean"),
+        )
         if (self.search == "window") != (self.radius is not None) or (self.radius or 0) < 0:
             raise ValueError(f'radius must be 0 or more with search="window" and None without, got {self.radius}')
         if self.neighbors < 1 or self.sigma < 0:
