@@ -1,17 +1,20 @@
-"""Exact nearest neighbours: one unit (squared Euclidean), one tie rule (the lower row wins)."""
+"""Nearest neighbours, exact or by IVF-PQ: one unit (squared Euclidean), one tie rule (the lower row wins)."""
 
 from __future__ import annotations
 
 import importlib.util
+from typing import Any
 
 import numpy as np
 import torch
 
+SHORTLIST = 100  # candidates of an approximate index that are re-scored exactly
+CODEWORDS = 256  # of a product quantiser with codes of 8 bits
 SPARE = 8  # candidates beyond k, so that rounding in the search cannot displace a true neighbour
 BLOCK = 2**26  # bytes of one block of the distance matrix, or of gathered rows
 
 
-def nearest(query: np.ndarray, bank: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def nearest(query: np.ndarray, bank: np.ndarray, k: int, *, index: Any = None) -> tuple[np.ndarray, np.ndarray]:
     """Find the k rows of `bank` closest to every row of `query`.
 
     Parameters
@@ -19,6 +22,7 @@ def nearest(query: np.ndarray, bank: np.ndarray, k: int) -> tuple[np.ndarray, np
     query: (Q, C) float32, one feature vector per row.
     bank: (M, C) float32, same C.
     k: how many to return, 1 <= k <= M.
+    index: None searches exactly; an index of `ivfpq` over the same bank proposes candidates instead.
 
     Returns
     -------
@@ -34,19 +38,67 @@ def nearest(query: np.ndarray, bank: np.ndarray, k: int) -> tuple[np.ndarray, np
     -----
     Candidates come from faiss where it is installed, else from torch; both expand the square, so k + 8 candidates are
     re-scored by direct subtraction and sorted by (distance, row). A row is therefore at distance 0 from itself, and
-    both searches agree unless more than 8 rows lie within float32 rounding of the k-th.
+    both searches agree unless more than 8 rows lie within float32 rounding of the k-th. Distances of an approximate
+    search are exact too, but of rows that need not be the nearest.
     """
     query, bank = (np.ascontiguousarray(rows, dtype=np.float32) for rows in (query, bank))
     if query.ndim != 2 or bank.ndim != 2 or query.shape[1] != bank.shape[1]:
         raise ValueError(f"query and bank must be (Q, C) and (M, C) with one C, got {query.shape} and {bank.shape}")
     if not 1 <= k <= len(bank):
         raise ValueError(f"k must be between 1 and the {len(bank)} rows of the bank, got k={k}")
-    candidates = min(k + SPARE, len(bank))
+    candidates = min(k + SPARE if index is None else max(k, SHORTLIST), len(bank))
     rows = max(1, BLOCK // (4 * candidates * bank.shape[1]))
     blocks = np.split(query, range(rows, len(query), rows))
-    parts = [_rescore(block, bank, _candidates(block, bank, candidates), k) for block in blocks]
+    search = _candidates if index is None else _proposals(index)
+    parts = [_rescore(block, bank, search(block, bank, candidates), k) for block in blocks]
     distance, index = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
     return distance, index
+
+
+def ivfpq(bank: np.ndarray, *, probes: int = 8) -> Any:
+    """Build faiss' inverted file with product quantisation over `bank` (PatchCore, Table 5), for `nearest`.
+
+    Lists: 4 sqrt(M), at most one per 39 rows; codes: a byte each for as many equal parts of 8 columns or more as fit.
+
+    Parameters
+    ----------
+    bank: (M, C) float32, M >= 256.
+    probes: lists that a query looks into.
+
+    Raises
+    ------
+    ValueError: fewer rows than the quantiser has codewords.
+    ModuleNotFoundError: faiss is not installed.
+    """
+    if not has_faiss():
+        raise ModuleNotFoundError("IVF-PQ needs faiss: install adviz[cpu] or adviz[gpu], or search exactly")
+    if len(bank) < CODEWORDS:
+        raise ValueError(f"IVF-PQ needs at least {CODEWORDS} rows, got {len(bank)}: search exactly")
+    import faiss
+
+    bank = np.ascontiguousarray(bank, dtype=np.float32)
+    columns = bank.shape[1]
+    parts = next(count for count in range(max(1, columns // 8), 0, -1) if columns % count == 0)
+    lists = max(1, min(int(4 * len(bank) ** 0.5), len(bank) // 39))
+    index = faiss.IndexIVFPQ(faiss.IndexFlatL2(columns), columns, lists, parts, 8)
+    index.cp.min_points_per_centroid = index.pq.cp.min_points_per_centroid = 1  # no advice on standard error
+    index.train(bank)
+    index.add(bank)
+    index.nprobe = min(probes, lists)
+    return index
+
+
+def _proposals(index: Any) -> Any:
+    """Return a search for candidates in `index`; queries whose lists hold too few are searched exactly."""
+
+    def search(query: np.ndarray, bank: np.ndarray, k: int) -> np.ndarray:
+        found = np.asarray(index.search(query, k)[1])
+        short = (found < 0).any(1)
+        if short.any():
+            found[short] = _candidates(query[short], bank, k)
+        return found
+
+    return search
 
 
 def has_faiss() -> bool:

@@ -44,6 +44,40 @@ def test_every_row_of_the_bank_can_be_asked_for(search):
     assert sorted(search(bank[:1], bank, k=6)[1][0]) == list(range(6))
 
 
+@pytest.fixture
+def clusters():
+    """40 clusters of 30 rows, so that an inverted file has something to find."""
+    rng = np.random.default_rng(3)
+    centres = rng.normal(size=(40, 1, 24)) * 10
+    return (centres + rng.normal(size=(40, 30, 24))).reshape(-1, 24).astype(np.float32)
+
+
+def test_ivfpq_finds_most_neighbours_and_tells_their_exact_distance(clusters):
+    query = clusters[::7] + np.float32(0.1)
+    exact, rows = neighbors.nearest(query, clusters, k=3)
+    distance, found = neighbors.nearest(query, clusters, k=3, index=neighbors.ivfpq(clusters))
+    direct = ((query[:, None].astype(float) - clusters[found]) ** 2).sum(2)
+    np.testing.assert_allclose(distance, direct, rtol=1e-5)
+    assert (distance >= exact * (1 - 1e-6)).all()
+    assert (found == rows).mean() > 0.9
+
+
+def test_ivfpq_falls_back_to_exact_where_its_lists_hold_too_few(clusters):
+    index = neighbors.ivfpq(clusters, probes=1)
+    distance, found = neighbors.nearest(clusters[:5], clusters, k=400, index=index)
+    exact, rows = neighbors.nearest(clusters[:5], clusters, k=400)
+    np.testing.assert_array_equal(found, rows)
+    np.testing.assert_array_equal(distance, exact)
+
+
+def test_ivfpq_needs_rows_and_faiss(clusters, monkeypatch):
+    with pytest.raises(ValueError, match="at least 256 rows, got 100: search exactly"):
+        neighbors.ivfpq(clusters[:100])
+    monkeypatch.setattr(neighbors, "has_faiss", lambda: False)
+    with pytest.raises(ModuleNotFoundError, match=r"install adviz\[cpu\]"):
+        neighbors.ivfpq(clusters)
+
+
 @pytest.mark.parametrize("k", [0, 7])
 def test_k_beyond_the_bank_is_refused(search, k):
     with pytest.raises(ValueError, match=f"between 1 and the 6 rows of the bank, got k={k}"):

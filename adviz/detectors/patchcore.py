@@ -13,7 +13,7 @@ from adviz.coreset import CoresetTrace
 from adviz.detectors.base import Detector, compact, usable
 from adviz.detectors.patches import Aggregation, PatchEmbedding
 from adviz.detectors.presets import AtMost
-from adviz.neighbors import nearest
+from adviz.neighbors import ivfpq, nearest
 from adviz.prediction import Neighbors, Prediction
 from adviz.progress import bar
 
@@ -45,6 +45,7 @@ class PatchCore(Detector):
     image_score: "reweighted" (Eq. 7) or "max" (official code).
     reweight_neighbors: b of Eq. 7, the bank row itself included.
     distance: of patch scores: "euclidean" (paper) or "squared" (official code).
+    index: of the search for patches, "flat" (exact) or "ivfpq" (approximate, needs faiss; Table 5).
     neighbors: bank rows reported for every patch (the score needs one).
     upsample: of the patch scores to the map, "bilinear" or "nearest" (anomalib).
     sigma: of the map's smoothing, pixels.
@@ -67,6 +68,7 @@ class PatchCore(Detector):
     image_score: Literal["reweighted", "max"] = "reweighted"
     reweight_neighbors: int = AtMost(9)
     distance: Literal["euclidean", "squared"] = "euclidean"
+    index: Literal["flat", "ivfpq"] = "flat"
     neighbors: int = AtMost(5)
     upsample: Literal["bilinear", "nearest"] = "bilinear"
     sigma: float = 4.0
@@ -88,6 +90,7 @@ class PatchCore(Detector):
             image_score=("reweighted", "max"),
             distance=("euclidean", "squared"),
             upsample=("bilinear", "nearest"),
+            index=("flat", "ivfpq"),
         )
         if self.reweight_neighbors < 2:
             raise ValueError(
@@ -120,6 +123,7 @@ class PatchCore(Detector):
             compact(cell[order]),
         )
         self.bank_size_ = len(order)
+        self._index = ivfpq(self.bank_) if self.index == "ivfpq" else None
         self.k_used_ = usable(self.neighbors, len(order), "neighbors")
         self.b_used_ = usable(self.reweight_neighbors, len(order), "reweight_neighbors")
         return self
@@ -182,7 +186,7 @@ class PatchCore(Detector):
     def _search(self, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], np.ndarray]:
         """Return squared distances and bank rows (n, h, w, k), layer shares and image scores of some images."""
         n, rows, columns, size = patches.shape
-        distance, index = nearest(patches.reshape(-1, size), self.bank_, self.k_used_)
+        distance, index = nearest(patches.reshape(-1, size), self.bank_, self.k_used_, index=self._index)
         square = (patches.reshape(-1, size) - self.bank_[index[:, 0]]) ** 2
         shares = {
             name: square[:, block].sum(1).reshape(n, rows, columns) for name, block in self._embedding.blocks.items()

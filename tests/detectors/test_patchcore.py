@@ -92,6 +92,16 @@ def test_squared_maps_and_no_smoothing(train, test):
     np.testing.assert_array_equal(prediction.anomaly_map, maps.resize(cells, (64, 64)))
 
 
+@pytest.mark.parametrize("coreset", [1.0, 0.5])
+def test_ivfpq_works_on_full_and_coreset_banks(train, test, coreset):
+    exact = PatchCore(coreset=coreset).fit(train).predict(test)
+    prediction = PatchCore(coreset=coreset, index="ivfpq").fit(train).predict(test)
+    assert prediction.score.argmax() == 3
+    found, best = (p.neighbors["patch"].distance[..., 0] for p in (prediction, exact))
+    assert (found >= best * (1 - 1e-6)).all()
+    assert (found == best).mean() > 0.5  # random features have no clusters to find
+
+
 def test_start_rules(train):
     points = PatchCore().fit(train).trace_.points
     first = {start: PatchCore(start=start).fit(train).trace_.order[0] for start in ("farthest", "random", "anchors")}
@@ -201,6 +211,7 @@ def test_equal_training_images_still_work(train, test):
         ({"sigma": -1}, "sigma must be 0 or more"),
         ({"projection": 0}, "projection at least 1"),
         ({"projection": "pca"}, "projection at least 1"),
+        ({"index": "hnsw"}, "index must be one of"),
         ({"start": "first"}, "start must be one of"),
         ({"upsample": "area"}, "upsample must be one of"),
         ({"sampler": "gready"}, "sampler must be one of .* got 'gready'"),
