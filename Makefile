@@ -36,7 +36,7 @@ check: $(VENV)/.installed-test  ## ruff, mypy, pytest, nbval and the browser tes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -p no:nbval --ignore=tests/browser
+	$(BIN)/pytest -p no:nbval --ignore=tests/browser --durations=8
 	$(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with=tests/sanitize.cfg --nbval-cell-timeout=300 notebooks/
 	$(BIN)/pytest -p no:nbval tests/browser
 
@@ -54,11 +54,11 @@ $(BIN)/python:
 	  exit 1; }
 
 $(VENV)/.installed-lab: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[cpu]'
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[cpu]'
 	touch $@
 
 $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[cpu,test]'
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[cpu,test]'
 	touch $@ $(VENV)/.installed-lab
 
 # Without Chromium the browser tests say so and are skipped, or fail where CI=true.

@@ -27,6 +27,9 @@ class View(widgets.VBox):  # type: ignore[misc]
         row = widgets.HBox(controls, layout=widgets.Layout(flex_flow="row wrap", align_items="center"))
         super().__init__([row, self._status, self._picture])
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}: a widget, to be used in Jupyter; static() draws it as a figure"
+
     @property
     def status(self) -> str:
         """The status line, as plain text."""

@@ -100,6 +100,10 @@ def test_categories_may_have_other_detectors_and_numbers_of_images(categories, p
     assert view.detector == "PatchCore"
 
 
+def test_its_text_says_what_it_is_where_no_widget_can_be_shown(view):
+    assert repr(view).startswith("ResultsView: a widget")
+
+
 def test_one_category_needs_no_names(categories, predictions):
     assert explore.results(categories["gear"], predictions["gear"]).category == "gear"
     view = explore.results(categories["gear"], predictions["gear"]["DN2"])
