@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -105,55 +107,86 @@ class Backbone:
         self.digest = networks.digest(self._model.eval())  # of an own module, the weights may have changed
         if count == 0:
             raise ValueError("expected at least one image to extract features from, got none")
-        with _storage(out) as allocate:
-            arrays: dict[str, np.ndarray] = {}
-            for start in bar(range(0, count, batch_size), label=f"features {self.name}"):
+        arrays: dict[str, np.ndarray] = {}
+        with _storage(out) as allocate, self._listening() as forward:
+
+            def keep(start: int) -> tuple[int, ...]:
                 images = np.stack([read(index) for index in range(start, min(start + batch_size, count))])
-                for name, values in self._forward(images).items():
-                    if name not in arrays:
-                        arrays[name] = allocate(name, (count, *values.shape[1:]), self.dtype)
+                found = forward(images)
+                with lock:
+                    for name, values in found.items():
+                        if name not in arrays:
+                            arrays[name] = allocate(name, (count, *values.shape[1:]), self.dtype)
+                for name, values in found.items():
+                    rows = slice(start, start + len(values))
                     with np.errstate(over="ignore"):  # float16: reported by the check
-                        arrays[name][start : start + len(values)] = values
-                    _check_finite(arrays[name][start : start + len(values)], name, ids[start])
-        size = images.shape[1:3]
+                        arrays[name][rows] = values
+                    _check_finite(arrays[name][rows], name, ids[start])
+                return images.shape[1:3]
+
+            lock = threading.Lock()
+            starts = range(0, count, batch_size)
+            sizes = set(bar(self._map(keep, starts), label=f"features {self.name}", total=len(starts)))
+        (size,) = sizes
+        arrays = {name: arrays[name] for name in self.modules}
         strides = {name: self.strides.get(name) or round(size[0] / array.shape[2]) for name, array in arrays.items()}
         return Features(arrays, image_size=size, strides=strides, backbone=self.name, digest=self.digest, ids=ids)
 
-    @torch.inference_mode()
-    def _forward(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the chosen layers for one batch; the network stops after the deepest of them."""
-        batch = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float() / 255
-        mean, std = (torch.tensor(values, device=self.device).view(1, 3, 1, 1) for values in (self.mean, self.std))
-        batch = ((batch - mean) / std).contiguous(memory_format=torch.channels_last)
-        found: dict[str, np.ndarray] = {}
+    def _map(self, work: Callable[[int], Any], starts: range) -> Iterator[Any]:
+        """Do the batches; on a CPU one thread for each of torch's, which beats sharing every layer among them."""
+        workers = torch.get_num_threads() if self.device.type == "cpu" else 1
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            try:
+                yield from pool.map(work, starts)
+            finally:
+                pool.shutdown(cancel_futures=True)  # when interrupted, only the batches in hand are finished
 
-        def keep(name: str) -> Callable[..., None]:
+    @contextmanager
+    def _listening(self) -> Iterator[Callable[[np.ndarray], dict[str, np.ndarray]]]:
+        """Yield forward(images) -> {layer: (n, C, h, w)}, which stops after the deepest layer; safe in threads."""
+        local = threading.local()
+
+        def listen(name: str) -> Callable[..., None]:
             def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-                if name in found:  # a module used several times: its first output, whatever else is asked for
+                if name in local.found:  # a module used several times: its first output, whatever else is asked for
                     return
-                found[name] = networks.as_grid(output, self._model, images.shape[1:3]).float().cpu().numpy().copy()
-                if len(found) == len(self.modules):
+                local.found[name] = networks.as_grid(output, self._model, local.size).float().cpu().numpy().copy()
+                if len(local.found) == len(self.modules):
                     raise _Done
 
             return hook
 
+        def forward(images: np.ndarray) -> dict[str, np.ndarray]:
+            local.found, local.size = {}, images.shape[1:3]
+            self._run(images)
+            idle = [module for name, module in self.modules.items() if name not in local.found]
+            if idle:
+                raise ValueError(
+                    f"expected layers that take part in a forward pass, got {', '.join(idle)}, which do not"
+                )
+            return dict(local.found)
+
         parts = dict(self._model.named_modules())
-        handles = [parts[module].register_forward_hook(keep(name)) for name, module in self.modules.items()]
+        handles = [parts[module].register_forward_hook(listen(name)) for name, module in self.modules.items()]
         try:
-            self._model(batch)
+            yield forward
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    @torch.inference_mode()
+    def _run(self, images: np.ndarray) -> None:
+        """Pass one batch through the network, up to the deepest layer that is listened to."""
+        batch = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float() / 255
+        mean, std = (torch.tensor(values, device=self.device).view(1, 3, 1, 1) for values in (self.mean, self.std))
+        try:
+            self._model(((batch - mean) / std).contiguous(memory_format=torch.channels_last))
         except _Done:
             pass
         except AssertionError as error:
             raise ValueError(
-                f"{self.name} refused images of {images.shape[1:3]} ({error}): give image_size="
+                f"{self.name} refused images of {images.shape[1:3]}: give image_size= ({error})"
             ) from error
-        finally:
-            for handle in handles:
-                handle.remove()
-        idle = [module for name, module in self.modules.items() if name not in found]
-        if idle:
-            raise ValueError(f"expected layers that take part in a forward pass, got {', '.join(idle)}, which do not")
-        return {name: found[name] for name in self.modules}
 
     def __repr__(self) -> str:
         layers = ", ".join(f"{n} (stride {self.strides[n]})" if n in self.strides else n for n in self.modules)
