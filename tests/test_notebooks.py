@@ -72,7 +72,7 @@ def printed(text):
         (executed("1", 1, tags=["table"]), "cell 1 is tagged as a table and stores none"),
         (executed("1", 1, printed(" \n"), tags=["table"]), "cell 1 is tagged as a table and stores none"),
         (executed("1", 1, new_output("error", ename="E", evalue="bad", traceback=[])), "cell 1 stores an error"),
-        (executed("1", 1, printed("in /work/a")), "cell 1 shows a path of the machine it ran on"),
+        (executed("1", 1, printed("in /home/a")), "cell 1 shows a path of the machine it ran on"),
         (
             executed("1", 1, new_output("execute_result", {"text/html": "<i>'/root/x'</i>"})),
             "cell 1 shows a path of the machine it ran on",
