@@ -102,7 +102,7 @@ def _proposals(index: Any) -> Any:
 
 
 def has_faiss() -> bool:
-    """Return whether faiss is installed (the extras `cpu` and `gpu`); without it torch searches, to the same result."""
+    """Return whether faiss is installed (the extras `cpu` and `gpu`); without it torch searches, see `nearest`."""
     return importlib.util.find_spec("faiss") is not None
 
 
