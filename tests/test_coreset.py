@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+import torch
 from sklearn.random_projection import johnson_lindenstrauss_min_dim
 
 from adviz import coreset
+from adviz.coreset import basis, greedy
 
 
 def naive_greedy(grid, count, first):
@@ -34,7 +36,7 @@ def test_greedy_equals_the_naive_loop_with_ties_and_duplicates(seed, monkeypatch
     """Small blocks, so that refreshes, left-out candidates and plateaus all happen on 100 points."""
     rng = np.random.default_rng(seed)
     for name, largest in (("REFRESH", 40), ("CANDIDATES", 12), ("TILE", 8)):
-        monkeypatch.setattr(coreset, name, int(rng.integers(1, largest)))
+        monkeypatch.setattr(greedy, name, int(rng.integers(1, largest)))
     points = rng.integers(0, rng.integers(2, 9), size=(rng.integers(1, 120), rng.integers(1, 5)))
     check_equal_to_naive(points, int(rng.integers(1, len(points) + 1)))
 
@@ -67,10 +69,10 @@ def test_the_radius_is_the_largest_distance_to_the_chosen():
 
 
 def test_interruption_returns_the_prefix_chosen_so_far(monkeypatch):
-    monkeypatch.setattr(coreset, "CANDIDATES", 5)
+    monkeypatch.setattr(greedy, "CANDIDATES", 5)
     points = np.random.default_rng(3).normal(size=(400, 4))
     full, radius = coreset.k_center_greedy(points, 100)
-    block, calls = coreset._Greedy.block, []
+    block, calls = greedy._Greedy.block, []
 
     def stop_at_the_tenth(self):
         calls.append(1)
@@ -78,7 +80,7 @@ def test_interruption_returns_the_prefix_chosen_so_far(monkeypatch):
             raise KeyboardInterrupt
         block(self)
 
-    monkeypatch.setattr(coreset._Greedy, "block", stop_at_the_tenth)
+    monkeypatch.setattr(greedy._Greedy, "block", stop_at_the_tenth)
     with pytest.warns(UserWarning, match=r"interrupted: the coreset has \d+ of 100 rows"):
         part, covered = coreset.k_center_greedy(points, 100)
     assert 1 <= len(part) < 100
@@ -132,7 +134,7 @@ def test_random_is_nested_seeded_and_without_repeats():
 def test_a_cap_bounds_every_distance_from_the_start(seed, monkeypatch):
     """The official approximation, word by word: min(mean distance to the anchors, distance to the chosen)."""
     for name, value in (("REFRESH", 30), ("CANDIDATES", 7), ("TILE", 8)):
-        monkeypatch.setattr(coreset, name, value)
+        monkeypatch.setattr(greedy, name, value)
     points = np.random.default_rng(seed).normal(size=(80, 3))
     cap = coreset.anchor_distance(points, seed)
     grid, scale = coreset.to_grid(points)
@@ -181,3 +183,81 @@ def test_an_impossible_count_is_refused(count):
         coreset.k_center_greedy(np.zeros((10, 2)), count)
     with pytest.raises(ValueError, match=f"between 1 and the 10 rows there are, got {count}"):
         coreset.random(10, count, seed=0)
+
+
+def reconstruction(points, proxies, sign):
+    """Mean loss of Eq. 8 in float64, row by row."""
+    losses = []
+    for point in points.astype(float):
+        distance = np.linalg.norm(point - proxies, axis=1)
+        weight = np.exp(sign * distance)
+        losses.append(((point - (weight / weight.sum()) @ proxies) ** 2).sum())
+    return np.mean(losses)
+
+
+@pytest.mark.parametrize(("name", "sign"), [("negative", -1), ("paper", 1)])
+def test_learned_proxies_rebuild_the_rows_better_than_the_rows_they_start_from(name, sign):
+    rng = np.random.default_rng(0)
+    points = np.repeat(rng.normal(size=(6, 4)) * 3, 200, axis=0) + rng.normal(size=(1200, 4)) * 0.3 + 100
+    start = points[coreset.random(len(points), 12, 5)]
+    proxies, losses = coreset.learn_proxies(points, 12, sign=name, epochs=30, seed=5)
+    assert proxies.shape == (12, 4)
+    assert losses.shape == (30,)
+    before, after = reconstruction(points, start, sign), reconstruction(points, proxies, sign)
+    assert after < 0.9 * before, (before, after)
+    # the last pass's mean loss, taken while the proxies still moved a little, is close to the loss that it leaves
+    np.testing.assert_allclose(losses[-1], after, rtol=0.05)
+    assert losses[-1] < losses[0]
+
+
+def test_the_loss_of_proxies_is_eq_8():
+    rng = np.random.default_rng(1)
+    rows, proxies = (torch.from_numpy(rng.normal(size=(n, 5)).astype(np.float32)) for n in (7, 3))
+    for name, sign in (("negative", -1), ("paper", 1)):
+        expected = reconstruction(rows.numpy(), proxies.numpy().astype(float), sign)
+        found = float(basis._reconstruction(rows, proxies, name).mean())
+        np.testing.assert_allclose(found, expected, rtol=1e-5)  # float32
+
+
+def test_proxies_repeat_with_the_seed_and_keep_the_offset():
+    points = np.random.default_rng(2).normal(size=(300, 3)) + 50
+    first, again, other = (coreset.learn_proxies(points, 9, epochs=2, seed=seed)[0] for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    assert np.abs(first - 50).max() < 6
+
+
+def test_interrupted_proxies_are_returned_as_far_as_they_got(monkeypatch):
+    points = np.random.default_rng(3).normal(size=(50, 3))
+    real, calls = basis._reconstruction, []
+
+    def stop_at_the_third(*arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(basis, "_reconstruction", stop_at_the_third)
+    with pytest.warns(UserWarning, match="proxies have seen 2 of 10 passes"):
+        proxies, losses = coreset.learn_proxies(points, 4)
+    assert (len(proxies), len(losses)) == (4, 2)
+
+
+def test_equal_rows_and_a_single_row_have_themselves_as_proxies():
+    for rows in (np.full((20, 3), 4.0), np.full((1, 3), 4.0)):
+        proxies, losses = coreset.learn_proxies(rows, 1, epochs=2)
+        np.testing.assert_allclose(proxies, 4.0)
+        np.testing.assert_allclose(losses, 0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"count": 0}, "count must be between 1 and the 5 rows there are, got 0"),
+        ({"count": 2, "sign": "plus"}, "'plus' and 10"),
+        ({"count": 2, "epochs": 0}, "'negative' and 0"),
+    ],
+)
+def test_proxies_refuse_what_does_not_exist(options, said):
+    with pytest.raises(ValueError, match=said):
+        coreset.learn_proxies(np.eye(5), **options)

@@ -10,6 +10,7 @@ import numpy as np
 from adviz import coreset as samplers
 from adviz import maps
 from adviz.coreset import CoresetTrace
+from adviz.coreset.basis import Sign
 from adviz.detectors.base import Detector, compact, usable
 from adviz.detectors.patches import Aggregation, PatchEmbedding
 from adviz.detectors.presets import AtMost
@@ -37,7 +38,10 @@ class PatchCore(Detector):
         more (pooling fewer up to 1024 undoes the smoothing); `aggregation_` tells.
     dimension: length of an adaptively pooled vector.
     coreset: share of the patches that the bank keeps, 0 < coreset <= 1.
-    sampler: "greedy" (Alg. 1, Eq. 5) or "random".
+    sampler: "greedy" (Alg. 1, Eq. 5), "random", or "proxies": learned vectors (Eq. 8), which are no patches; each is
+        shown as the training patch nearest to it.
+    proxy_sign: of the distances in Eq. 8's exponent: "negative", so that near proxies weigh most, or "paper", as it is
+        printed.
     start: of the greedy search: "farthest" from the mean; "random"; or "anchors", the official code's approximation:
         the mean distance to 10 random patches, which do not enter the bank, caps every distance.
     projection: dimensions that the greedy search works in; the bank keeps the original vectors.
@@ -52,8 +56,8 @@ class PatchCore(Detector):
     seed: of the projection, of random sampling and of random starts.
 
     Facts after `fit`: `bank_` (M, D) float32, `bank_image_` and `bank_cell_` (M,) where each row comes from,
-    `trace_` (the `CoresetTrace`), `aggregation_`, `grid_` (rows, columns) of a training image's patches, `k_used_` and
-    `b_used_` (neighbors and reweight_neighbors after clipping).
+    `trace_` (the `CoresetTrace`), `losses_` (of learned proxies, one each epoch), `aggregation_`, `grid_` (rows,
+    columns) of a training image's patches, `k_used_` and `b_used_` (neighbors and reweight_neighbors after clipping).
     """
 
     layers: tuple[int | str, ...] = (8, 16)
@@ -62,7 +66,8 @@ class PatchCore(Detector):
     aggregation: Aggregation | None = None
     dimension: int = 1024
     coreset: float = 0.10
-    sampler: Literal["greedy", "random"] = "greedy"
+    sampler: Literal["greedy", "random", "proxies"] = "greedy"
+    proxy_sign: Sign = "negative"
     start: Literal["farthest", "random", "anchors"] = "farthest"
     projection: int | Literal["johnson-lindenstrauss"] = 128
     image_score: Literal["reweighted", "max"] = "reweighted"
@@ -85,7 +90,8 @@ class PatchCore(Detector):
             raise ValueError(f"stride must be at least 1 cell, got {self.stride}")
         self._check_choices(
             aggregation=("adaptive", "mean", None),
-            sampler=("greedy", "random"),
+            sampler=("greedy", "random", "proxies"),
+            proxy_sign=("negative", "paper"),
             start=("farthest", "random", "anchors"),
             image_score=("reweighted", "max"),
             distance=("euclidean", "squared"),
@@ -117,11 +123,9 @@ class PatchCore(Detector):
         image, cell = np.divmod(np.arange(len(patches)), rows * columns)
         self.trace_ = self._sample(patches, image, cell)
         order = self.trace_.order
-        self.bank_, self.bank_image_, self.bank_cell_ = (
-            patches[order],
-            image[order].astype(np.int32),
-            compact(cell[order]),
-        )
+        if self.sampler != "proxies":
+            self.bank_ = patches[order]
+        self.bank_image_, self.bank_cell_ = image[order].astype(np.int32), compact(cell[order])
         self.bank_size_ = len(order)
         self._index = ivfpq(self.bank_) if self.index == "ivfpq" else None
         self.k_used_ = usable(self.neighbors, len(order), "neighbors")
@@ -140,6 +144,7 @@ class PatchCore(Detector):
         return self._embedding({name: array[start:stop] for name, array in features.items()})
 
     def _sample(self, patches: np.ndarray, image: np.ndarray, cell: np.ndarray) -> CoresetTrace:
+        """Choose the bank's rows; learned proxies are the bank themselves, and their rows the patches next to them."""
         count = max(1, int(self.coreset * len(patches) + 1e-9))  # the official code's rounding; 1e-9: 0.29 * 100 is 29
         size = samplers.jl_dimension(len(patches)) if isinstance(self.projection, str) else self.projection
         points = samplers.project(patches, size, self.seed)
@@ -147,8 +152,11 @@ class PatchCore(Detector):
             first = samplers.random(len(points), 1, self.seed)[0] if self.start == "random" else None
             cap = samplers.anchor_distance(points, self.seed) if self.start == "anchors" else None
             order, radius = samplers.k_center_greedy(points, count, first=first, cap=cap)
-        else:
+        elif self.sampler == "random":
             order, radius = samplers.random(len(patches), count, self.seed), np.full(count, np.nan)
+        else:
+            self.bank_, self.losses_ = samplers.learn_proxies(patches, count, sign=self.proxy_sign, seed=self.seed)
+            order, radius = nearest(self.bank_, patches, 1)[1][:, 0], np.full(count, np.nan)
         return CoresetTrace(points, order, radius, image.astype(np.int32), compact(cell), self.sampler)
 
     def predict(self, features: Features) -> Prediction:

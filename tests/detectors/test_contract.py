@@ -16,6 +16,7 @@ DETECTORS = {
     "PaDiM, Cholesky": lambda: PaDiM(dimension=4),
     "PatchCore": PatchCore,
     "PatchCore, adaptive": lambda: PatchCore(aggregation="adaptive", dimension=8, image_score="max"),
+    "PatchCore, proxies": lambda: PatchCore(sampler="proxies", coreset=0.3),
     "PatchCore, random": lambda: PatchCore(sampler="random", coreset=0.5, distance="squared"),
 }
 

@@ -232,3 +232,21 @@ def test_more_neighbours_than_the_bank_has_are_refused_when_the_user_set_them(tr
     assert len(PatchCore().fit(small).bank_) == 6
     with pytest.raises(ValueError, match=f"{name} must be between 1 and the 6 that exist, got 7"):
         PatchCore(**{name: 7}).fit(small)
+
+
+def test_learned_proxies_are_the_bank_and_show_their_nearest_patches(train):
+    detector = PatchCore(sampler="proxies", coreset=0.05).fit(train)
+    patches = patches_of(detector, train).reshape(-1, 16)
+    distance = ((detector.bank_[:, None].astype(float) - patches) ** 2).sum(2)
+    np.testing.assert_array_equal(detector.bank_image_ * 64 + detector.bank_cell_, distance.argmin(1))
+    np.testing.assert_array_equal(detector.trace_.order, distance.argmin(1))
+    assert distance.min(1).max() > 1e-3  # they were learned, not chosen
+    assert detector.trace_.sampler == "proxies"
+    assert detector.losses_.shape == (10,)
+    other = PatchCore(sampler="proxies", proxy_sign="paper", coreset=0.05).fit(train)
+    assert not np.allclose(detector.bank_, other.bank_)
+
+
+def test_an_unknown_sign_of_proxies_is_refused():
+    with pytest.raises(ValueError, match=r"proxy_sign must be one of \('negative', 'paper'\), got 'plus'"):
+        PatchCore(proxy_sign="plus")

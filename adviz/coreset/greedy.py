@@ -1,15 +1,15 @@
-"""Which rows of a memory bank to keep: indices out, never features; and the record of how they were chosen."""
+"""PatchCore's coreset: exact greedy k-centre, in blocks, on an integer grid (Algorithm 1, Eq. 5)."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from adviz.coreset.sampling import check_count
 from adviz.progress import bar
 
 COARSE = 32  # grid units; rows nearer to the centre than this are too coarsely rounded to be compared
@@ -18,64 +18,6 @@ REFRESH, CANDIDATES, TILE = (
     2048,
     2048,
 )  # rows brought up to date at once, rows picked from, rows and centres a GEMM
-
-
-@dataclass(frozen=True, eq=False)
-class CoresetTrace:
-    """How a memory bank was sub-sampled; what plots and explorers take instead of a detector.
-
-    Attributes
-    ----------
-    points: (M, d) float32, all M candidate rows as the sampler saw them (projected), feature units.
-    order: (n,) int, chosen rows in the order of choice; nested: its first m entries are the coreset of size m.
-    radius: (n,) float, covering radius after each choice: the largest distance (Euclidean, in `points`' units, up to
-        the grid's rounding) of any row to its nearest chosen one; NaN where the sampler does not know it.
-    image: (M,) int, training image that each row comes from.
-    cell: (M,) int, flat cell in that image's grid.
-    sampler: "greedy" or "random".
-    """
-
-    points: np.ndarray
-    order: np.ndarray
-    radius: np.ndarray
-    image: np.ndarray
-    cell: np.ndarray
-    sampler: str
-
-    def __repr__(self) -> str:
-        return f"CoresetTrace({self.sampler}: {len(self.order)} of {len(self.points)} rows)"
-
-
-def project(rows: np.ndarray, dimension: int, seed: int) -> np.ndarray:
-    """Project (M, C) rows to (M, dimension) float32 by a seeded Gaussian matrix that keeps distances on average.
-
-    PatchCore 3.2 after Johnson and Lindenstrauss; rows of at most `dimension` columns are returned as they are.
-    """
-    rows = np.asarray(rows, dtype=np.float32)
-    if dimension < 1:
-        raise ValueError(f"projection must be at least 1 dimension, got {dimension}")
-    if rows.shape[1] <= dimension:
-        return rows
-    matrix = np.random.default_rng(seed).normal(size=(rows.shape[1], dimension)) / np.sqrt(dimension)
-    return np.asarray(rows @ matrix.astype(np.float32))
-
-
-def jl_dimension(n_rows: int, eps: float = 0.9) -> int:
-    """Return the dimensions that keep all distances within a factor 1 +- eps (Johnson and Lindenstrauss' lemma)."""
-    return max(1, int(4 * np.log(n_rows) / (eps**2 / 2 - eps**3 / 3)))
-
-
-def anchor_distance(points: np.ndarray, seed: int, anchors: int = 10) -> np.ndarray:
-    """Return each row's mean Euclidean distance to some random rows, (M,): the official code's starting distances."""
-    chosen = points[random(len(points), min(anchors, len(points)), seed)]
-    mean: np.ndarray = np.mean([np.linalg.norm(points - anchor, axis=1) for anchor in chosen], axis=0)
-    return mean
-
-
-def random(n_rows: int, count: int, seed: int) -> np.ndarray:
-    """Choose `count` of `n_rows` rows uniformly; nested: a smaller count gives a prefix."""
-    _check_count(count, n_rows)
-    return np.random.default_rng(seed).permutation(n_rows)[:count]
 
 
 def k_center_greedy(
@@ -114,7 +56,7 @@ def k_center_greedy(
     points = np.asarray(points)
     if points.ndim != 2 or not len(points):
         raise ValueError(f"points must be (M, d) with M >= 1, got shape {points.shape}")
-    _check_count(count, len(points))
+    check_count(count, len(points))
     if first is not None and not 0 <= first < len(points):
         raise ValueError(f"first must be a row from 0 to {len(points) - 1}, got {first}")
     grid, scale = to_grid(points)
@@ -176,11 +118,6 @@ def _exact_products() -> Iterator[None]:
         yield
     finally:
         matmul.fp32_precision = before
-
-
-def _check_count(count: int, n_rows: int) -> None:
-    if not 1 <= count <= n_rows:
-        raise ValueError(f"count must be between 1 and the {n_rows} rows there are, got {count}")
 
 
 class _Greedy:
