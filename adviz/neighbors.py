@@ -1,4 +1,4 @@
-"""Nearest neighbours, exact or by IVF-PQ: one unit (squared Euclidean), one tie rule (the lower row wins)."""
+"""Nearest neighbours, exact or by inverted files: one unit (squared Euclidean), one tie rule (the lower row wins)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ SPARE = 8  # candidates beyond k, so that rounding in the search cannot displace
 BLOCK = 2**26  # bytes of one block of the distance matrix, or of gathered rows
 
 
-def nearest(query: np.ndarray, bank: np.ndarray, k: int, *, index: Any = None) -> tuple[np.ndarray, np.ndarray]:
+def nearest(
+    query: np.ndarray, bank: np.ndarray, k: int, *, index: Any = None, shortlist: int = SHORTLIST
+) -> tuple[np.ndarray, np.ndarray]:
     """Find the k rows of `bank` closest to every row of `query`.
 
     Parameters
@@ -22,7 +24,8 @@ def nearest(query: np.ndarray, bank: np.ndarray, k: int, *, index: Any = None) -
     query: (Q, C) float32, one feature vector per row.
     bank: (M, C) float32, same C.
     k: how many to return, 1 <= k <= M.
-    index: None searches exactly; an index of `ivfpq` over the same bank proposes candidates instead.
+    index: None searches exactly; an index of `ivf` or `ivfpq` over the same bank proposes candidates instead.
+    shortlist: how many candidates such an index proposes, at least k.
 
     Returns
     -------
@@ -46,13 +49,33 @@ def nearest(query: np.ndarray, bank: np.ndarray, k: int, *, index: Any = None) -
         raise ValueError(f"query and bank must be (Q, C) and (M, C) with one C, got {query.shape} and {bank.shape}")
     if not 1 <= k <= len(bank):
         raise ValueError(f"k must be between 1 and the {len(bank)} rows of the bank, got k={k}")
-    candidates = min(k + SPARE if index is None else max(k, SHORTLIST), len(bank))
+    candidates = min(k + SPARE if index is None else max(k, shortlist), len(bank))
     rows = max(1, BLOCK // (4 * candidates * bank.shape[1]))
     blocks = np.split(query, range(rows, len(query), rows))
     search = _candidates if index is None else _proposals(index)
     parts = [_rescore(block, bank, search(block, bank, candidates), k) for block in blocks]
     distance, index = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
     return distance, index
+
+
+def ivf(bank: np.ndarray, *, probes: int = 8) -> Any:
+    """Build faiss' inverted file over `bank`, for `nearest` in large sets of image features (DN2).
+
+    Lists: 4 sqrt(M), at most one per 39 rows, so that a small bank has one and is searched exactly.
+
+    Parameters
+    ----------
+    bank: (M, C) float32.
+    probes: lists that a query looks into.
+
+    Raises
+    ------
+    ModuleNotFoundError: faiss is not installed.
+    """
+    faiss, bank = _faiss("IVF"), np.ascontiguousarray(bank, dtype=np.float32)
+    lists = _lists(len(bank))
+    index = faiss.IndexIVFFlat(faiss.IndexFlatL2(bank.shape[1]), bank.shape[1], lists)
+    return _trained(index, bank, min(probes, lists))
 
 
 def ivfpq(bank: np.ndarray, *, probes: int = 8) -> Any:
@@ -70,21 +93,42 @@ def ivfpq(bank: np.ndarray, *, probes: int = 8) -> Any:
     ValueError: fewer rows than the quantiser has codewords.
     ModuleNotFoundError: faiss is not installed.
     """
-    if not has_faiss():
-        raise ModuleNotFoundError("IVF-PQ needs faiss: install adviz[cpu] or adviz[gpu], or search exactly")
+    faiss, bank = _faiss("IVF-PQ"), np.ascontiguousarray(bank, dtype=np.float32)
     if len(bank) < CODEWORDS:
         raise ValueError(f"IVF-PQ needs at least {CODEWORDS} rows, got {len(bank)}: search exactly")
+    columns, lists = bank.shape[1], _lists(len(bank))
+    parts = next(count for count in range(max(1, columns // 8), 0, -1) if columns % count == 0)
+    index = faiss.IndexIVFPQ(faiss.IndexFlatL2(columns), columns, lists, parts, 8)
+    index.pq.cp.min_points_per_centroid = 1
+    index.use_precomputed_table = -1  # it would take lists * parts * 1024 bytes
+    return _trained(index, bank, min(probes, lists))
+
+
+def refilled(index: Any, bank: np.ndarray) -> Any:
+    """Return a copy of an index, trained as it is, that holds the rows of `bank` (M, C) alone."""
+    copy = _faiss("A copy of an index").clone_index(index)
+    copy.reset()
+    copy.add(np.ascontiguousarray(bank, dtype=np.float32))
+    return copy
+
+
+def _faiss(what: str) -> Any:
+    if not has_faiss():
+        raise ModuleNotFoundError(f"{what} needs faiss: install adviz[cpu] or adviz[gpu], or search exactly")
     import faiss
 
-    bank = np.ascontiguousarray(bank, dtype=np.float32)
-    columns = bank.shape[1]
-    parts = next(count for count in range(max(1, columns // 8), 0, -1) if columns % count == 0)
-    lists = max(1, min(int(4 * len(bank) ** 0.5), len(bank) // 39))
-    index = faiss.IndexIVFPQ(faiss.IndexFlatL2(columns), columns, lists, parts, 8)
-    index.cp.min_points_per_centroid = index.pq.cp.min_points_per_centroid = 1  # no advice on standard error
+    return faiss
+
+
+def _lists(n_rows: int) -> int:
+    return max(1, min(int(4 * n_rows**0.5), n_rows // 39))
+
+
+def _trained(index: Any, bank: np.ndarray, probes: int) -> Any:
+    index.cp.min_points_per_centroid = 1  # no advice on standard error
     index.train(bank)
     index.add(bank)
-    index.nprobe = min(probes, lists)
+    index.nprobe = probes
     return index
 
 

@@ -62,6 +62,25 @@ def test_ivfpq_finds_most_neighbours_and_tells_their_exact_distance(clusters):
     assert (found == rows).mean() > 0.9
 
 
+def test_an_inverted_file_finds_most_neighbours_and_of_a_small_bank_all(clusters):
+    query = clusters[::7] + np.float32(0.1)
+    rows = neighbors.nearest(query, clusters, k=3)[1]
+    index = neighbors.ivf(clusters)
+    assert index.nlist > 8
+    assert (neighbors.nearest(query, clusters, k=3, index=index)[1] == rows).mean() > 0.9
+    few = clusters[:60]
+    found = neighbors.nearest(query, few, k=3, index=neighbors.ivf(few))
+    np.testing.assert_array_equal(found[1], neighbors.nearest(query, few, k=3)[1])
+
+
+def test_a_refilled_index_holds_the_new_rows_alone(clusters):
+    index = neighbors.ivfpq(clusters)
+    part = neighbors.refilled(index, clusters[300:600])
+    assert (index.ntotal, part.ntotal) == (1200, 300)
+    found = neighbors.nearest(clusters[300:600], clusters[300:600], k=1, index=part)[1][:, 0]
+    assert (found == np.arange(300)).mean() > 0.9
+
+
 def test_ivfpq_falls_back_to_exact_where_its_lists_hold_too_few(clusters):
     index = neighbors.ivfpq(clusters, probes=1)
     distance, found = neighbors.nearest(clusters[:5], clusters, k=400, index=index)
@@ -74,8 +93,9 @@ def test_ivfpq_needs_rows_and_faiss(clusters, monkeypatch):
     with pytest.raises(ValueError, match="at least 256 rows, got 100: search exactly"):
         neighbors.ivfpq(clusters[:100])
     monkeypatch.setattr(neighbors, "has_faiss", lambda: False)
-    with pytest.raises(ModuleNotFoundError, match=r"install adviz\[cpu\]"):
-        neighbors.ivfpq(clusters)
+    for build in (neighbors.ivf, neighbors.ivfpq):
+        with pytest.raises(ModuleNotFoundError, match=r"install adviz\[cpu\]"):
+            build(clusters)
 
 
 @pytest.mark.parametrize("k", [0, 7])

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from adviz.neighbors import ivfpq, nearest, refilled
+
 BLOCK = 2**22  # bytes of one block of distances; small enough for a core's cache
+TRAINING = 2**16  # cells that a quantiser learns from
+SHORTLIST = 8  # candidates of an index that are re-scored
 
 
 def pyramid(layers: Sequence[Tensor], upsample: str) -> list[Tensor]:
@@ -77,22 +82,58 @@ class Match(NamedTuple):
     shares: Tensor
 
 
-def match_image(query: Sequence[Tensor], gallery: Sequence[Sequence[Tensor]], kappa: int, radius: int | None) -> Match:
-    """Compare every cell of an image with the cells of K gallery images (SPADE Eq. 3).
+class CellIndex:
+    """IVF-PQ over the cells of all training images: one quantiser for all, and for each image its own inverted lists.
 
-    Candidates come from matrix products; their distances are computed again by direct subtraction, layer by layer, so
-    that they are exact to float32 and a cell is at distance 0 from itself.
+    So the nearest cells *in each image* are found, and a smaller K stays a running minimum. Concatenated cells are kept
+    beside the layers, to re-score what the index proposes.
+
+    Parameters
+    ----------
+    images: layers of every training image, from `pyramid`.
+
+    Raises
+    ------
+    ValueError: fewer than 256 cells in all.  ModuleNotFoundError: faiss is not installed.
     """
-    found = [nearest_cells(query, other, kappa, radius) for other in gallery]
+
+    def __init__(self, images: Sequence[Sequence[Tensor]]) -> None:
+        self._cells = [_concatenated(layers) for layers in images]
+        step = -(-len(images) * len(self._cells[0]) // TRAINING)
+        trained = ivfpq(np.concatenate([cells[::step] for cells in self._cells]))
+        self._indexes = [refilled(trained, cells) for cells in self._cells]
+
+    def nearest_cells(self, query: Sequence[Tensor], image: int, count: int) -> tuple[Tensor, Tensor]:
+        """Return what the function `nearest_cells` does, of a training image's number, but approximately."""
+        cells, index = self._cells[image], self._indexes[image]
+        distance, cell = nearest(_concatenated(query), cells, min(count, len(cells)), index=index, shortlist=SHORTLIST)
+        return torch.from_numpy(distance), torch.from_numpy(cell)
+
+
+def _concatenated(layers: Sequence[Tensor]) -> np.ndarray:
+    """Return (cells, C) float32: all layers of one image on the finest grid."""
+    grid = max(layer.shape[1:] for layer in layers)
+    fine = [functional.interpolate(layer[None], tuple(grid), mode="nearest")[0] for layer in layers]
+    return torch.cat(fine).flatten(1).T.contiguous().numpy()
+
+
+def match_image(
+    query: Sequence[Tensor], gallery: Sequence[Sequence[Tensor]], found: Sequence[tuple[Tensor, Tensor]], kappa: int
+) -> Match:
+    """Turn the cells found for an image in each of K gallery images into scores and shares (SPADE Eq. 3).
+
+    Candidates come from matrix products or an index; their distances are computed again by direct subtraction, layer by
+    layer, so that they are exact to float32 and a cell is at distance 0 from itself.
+    """
     reach = torch.stack([distance for distance, _ in found], 1).isinf()  # (P, K, kappa): outside the window
     cell = torch.stack([index for _, index in found], 1)
     parts = torch.stack([_direct(query, other, index) for other, (_, index) in zip(gallery, found, strict=True)], 2)
     parts[:, reach] = torch.inf
     total = parts.sum(0)
-    nearest = total.argmin(2, keepdim=True)
+    closest = total.argmin(2, keepdim=True)
     best = total.flatten(1).topk(kappa, dim=1, largest=False).indices
     shares = parts.flatten(2).gather(2, best.expand(len(parts), -1, -1)).mean(2)
-    return Match(total.gather(2, nearest)[..., 0], cell.gather(2, nearest)[..., 0], shares)
+    return Match(total.gather(2, closest)[..., 0], cell.gather(2, closest)[..., 0], shares)
 
 
 def _direct(query: Sequence[Tensor], other: Sequence[Tensor], cell: Tensor) -> Tensor:

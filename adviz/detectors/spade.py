@@ -14,9 +14,9 @@ from torch import Tensor
 
 from adviz import maps
 from adviz.detectors.base import Detector, usable
-from adviz.detectors.correspondence import match_image, pyramid
+from adviz.detectors.correspondence import CellIndex, match_image, nearest_cells, pyramid
 from adviz.detectors.presets import AtMost
-from adviz.neighbors import nearest
+from adviz.neighbors import ivf, nearest
 from adviz.prediction import Neighbors, Prediction
 from adviz.progress import bar
 
@@ -35,12 +35,17 @@ class DN2(Detector):
     ----------
     layers: strides or names; the paper uses the last block (stride 32).
     images_score: K (2002.10445 uses 2, SPADE's text 50).
+    index: of the search, "flat" (exact) or "ivf" (an inverted file for large sets; approximate, needs faiss).
 
     Facts after `fit`: `mean_features_` (N, C) float32, `k_used_`.
     """
 
     layers: tuple[int | str, ...] = (32,)
     images_score: int = AtMost(5)
+    index: Literal["flat", "ivf"] = "flat"
+
+    def __post_init__(self) -> None:
+        self._check_choices(index=("flat", "ivf"))
 
     def fit(self, features: Features) -> DN2:
         """Remember the pooled features of the training images.
@@ -52,6 +57,7 @@ class DN2(Detector):
         chosen = self._fitting(features)
         self.k_used_ = usable(self.images_score, features.n_images, "images_score")
         self.mean_features_ = _pooled(chosen)
+        self._index = ivf(self.mean_features_) if self.index == "ivf" else None
         return self
 
     def predict(self, features: Features) -> Prediction:
@@ -68,7 +74,7 @@ class DN2(Detector):
         """
         chosen = self._predicting(features)
         query = _pooled(chosen)
-        distance, index = nearest(query, self.mean_features_, self.k_used_)
+        distance, index = nearest(query, self.mean_features_, self.k_used_, index=self._index)
         square = ((query[:, None] - self.mean_features_[index]) ** 2).mean(1)
         parts = np.split(square, np.cumsum(list(self._channels.values()))[:-1], axis=1)
         found = Neighbors(
@@ -101,8 +107,9 @@ class SPADE(Detector):
     neighbors: kappa, nearest cells that a score is the mean of.
     match: "joint" compares concatenated layers; "per_layer" searches in each layer alone and takes the mean of the
         layers' maps (the public port; one layer each is Table 6).
-    search: "exact", or "window": only cells within `radius` rows and columns (the paper's PatchMatch remark); radius 0
-        compares the same position, a radius of the grid's size everything.
+    search: "exact"; "window": only cells within `radius` rows and columns (the paper's PatchMatch remark), radius 0
+        compares the same position, a radius of the grid's size everything; or "ivfpq": approximate (needs faiss),
+        for comparison: at 784 cells an image it took longer than the exact search.
     radius: of the window, cells of the finest grid ("per_layer": of each layer's own); needed with "window" alone.
     upsample: how coarse layers reach the finest grid, which the paper leaves open: "nearest" or "bilinear".
     gallery: "retrieved", or "random" training images drawn once for each test image from the seed and its name
@@ -122,7 +129,7 @@ class SPADE(Detector):
     images_gallery: int = AtMost(50)
     neighbors: int = 1
     match: Literal["joint", "per_layer"] = "joint"
-    search: Literal["exact", "window"] = "exact"
+    search: Literal["exact", "window", "ivfpq"] = "exact"
     radius: int | None = None
     upsample: Literal["nearest", "bilinear"] = "nearest"
     gallery: Literal["retrieved", "random"] = "retrieved"
@@ -134,7 +141,7 @@ class SPADE(Detector):
     def __post_init__(self) -> None:
         self._check_choices(
             match=("joint", "per_layer"),
-            search=("exact", "window"),
+            search=("exact", "window", "ivfpq"),
             upsample=("nearest", "bilinear"),
             gallery=("retrieved", "random"),
             distance=("squared", "euclidean"),
@@ -159,7 +166,18 @@ class SPADE(Detector):
         count = usable(self.images_score, features.n_images, "images_score")
         self._retrieval = DN2(self.image_layers, max(count, self.k_used_)).fit(features)
         self._count, self._gallery = count, chosen
+        self._indexes = {key: self._indexed(names) for key, names in self._groups().items()}
         return self
+
+    def _groups(self) -> dict[str, tuple[str, ...]]:
+        """Return the layers that are compared together."""
+        return {"patch": self.layers_} if self.match == "joint" else {name: (name,) for name in self.layers_}
+
+    def _indexed(self, names: Sequence[str]) -> CellIndex | None:
+        if self.search != "ivfpq":
+            return None
+        images = range(self._gallery.n_images)
+        return CellIndex([pyramid(_layers(self._gallery, names, image), self.upsample) for image in images])
 
     def predict(self, features: Features) -> Prediction:
         """Score images, and the cells of those that are segmented.
@@ -180,10 +198,7 @@ class SPADE(Detector):
         retrieved = self._retrieval.predict(features).neighbors["image"]
         score = retrieved.distance[:, 0, 0, : self._count].mean(1)
         segmented = np.full(len(score), True) if self.segment_above is None else score > self.segment_above
-        groups = {"patch": self.layers_} if self.match == "joint" else {name: (name,) for name in self.layers_}
-        found = {
-            key: self._compare(chosen, names, retrieved.image[:, 0, 0], segmented) for key, names in groups.items()
-        }
+        found = {key: self._compare(chosen, key, retrieved.image[:, 0, 0], segmented) for key in self._groups()}
         scores = {key: part.score(self.distance) for key, part in found.items()}
         resized = [maps.resize(part, features.image_size) for part in scores.values()]
         return Prediction(
@@ -197,8 +212,9 @@ class SPADE(Detector):
             digest=features.digest,
         )
 
-    def _compare(self, features: Features, names: Sequence[str], nearest: np.ndarray, segmented: np.ndarray) -> _Found:
-        """Compare every segmented image with its gallery, over the layers `names` together."""
+    def _compare(self, features: Features, group: str, nearest: np.ndarray, segmented: np.ndarray) -> _Found:
+        """Compare every segmented image with its gallery, over the layers of a group together."""
+        names, index = self._groups()[group], self._indexes[group]
         grid = max(features[name].shape[2:] for name in names)
         shape = (len(segmented), *grid)
         found = _Found.empty(shape, self.k_used_, names)
@@ -206,8 +222,14 @@ class SPADE(Detector):
         for image in bar(np.flatnonzero(segmented).tolist(), label="SPADE"):
             found.image[image] = self._drawn(features.ids[image], nearest[image])
             query = pyramid(_layers(features, names, image), self.upsample)
-            gallery = [prepared(int(other)) for other in found.image[image, 0, 0]]
-            match = match_image(query, gallery, self.neighbors, self.radius)
+            gallery = {other: prepared(other) for other in found.image[image, 0, 0].tolist()}
+            near = [
+                index.nearest_cells(query, other, self.neighbors)
+                if index
+                else nearest_cells(query, layers, self.neighbors, self.radius)
+                for other, layers in gallery.items()
+            ]
+            match = match_image(query, list(gallery.values()), near, self.neighbors)
             found.distance[image] = match.distance.view(*grid, -1)
             found.cell[image] = match.cell.view(*grid, -1)
             for name, share in zip(names, match.shares, strict=True):

@@ -8,10 +8,12 @@ from adviz import DN2, SPADE, Features, PaDiM, PatchCore, Prediction
 
 DETECTORS = {
     "DN2": DN2,
+    "DN2, IVF": lambda: DN2(index="ivf"),
     "DN2, two layers": lambda: DN2(layers=(16, 32), images_score=3),
     "SPADE": SPADE,
     "SPADE, per layer": lambda: SPADE(match="per_layer", distance="euclidean", neighbors=2),
     "SPADE, window": lambda: SPADE(search="window", radius=3, upsample="bilinear", gallery="random"),
+    "SPADE, IVF-PQ": lambda: SPADE(search="ivfpq"),
     "PaDiM": PaDiM,
     "PaDiM, Cholesky": lambda: PaDiM(dimension=4),
     "PatchCore": PatchCore,

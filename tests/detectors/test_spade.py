@@ -37,6 +37,16 @@ def test_the_default_k_is_clipped_and_recorded_and_the_users_is_refused(train):
         DN2(images_score=4).fit(few)
 
 
+@pytest.fixture
+def many():
+    """400 training images in 20 clusters, so that an inverted file has several lists."""
+    rng = np.random.default_rng(4)
+    centre = rng.normal(size=(20, 1, 12, 1, 1)) * 10
+    images = (centre + rng.normal(size=(20, 21, 12, 2, 2))).astype(np.float32)
+    parts = images[:, :20].reshape(-1, 12, 2, 2), images[:, 20]
+    return [Features({"layer4": part}, image_size=(64, 64)) for part in parts]
+
+
 # SPADE
 
 
@@ -184,6 +194,36 @@ def test_defaults_are_clipped_and_the_users_values_refused(train):
         SPADE(images_gallery=13).fit(train)
     with pytest.raises(ValueError, match="neighbors must be between 1 and the 2 that exist, got 3"):
         SPADE(images_gallery=2, neighbors=3, search="window", radius=0).fit(train)
+
+
+def test_an_inverted_file_finds_whole_images_like_the_flat_search(many):
+    train, test = many
+    flat, listed = (DN2(index=index).fit(train).predict(test).neighbors["image"] for index in ("flat", "ivf"))
+    assert (listed.distance >= flat.distance * (1 - 1e-6)).all()  # exact distances, of images that need not be nearest
+    assert (listed.image[..., 0] == flat.image[..., 0]).mean() > 0.9
+    with pytest.raises(ValueError, match="index must be one of"):
+        DN2(index="ivfpq")
+
+
+@pytest.mark.parametrize("options", [{}, {"upsample": "bilinear"}, {"match": "per_layer", "layers": (4, 8)}], ids=str)
+def test_ivfpq_finds_cells_in_every_gallery_image_and_tells_their_exact_distance(train, test, options):
+    pytest.importorskip("faiss")
+    exact = SPADE(images_gallery=3, **options).fit(train).predict(test)
+    listed = SPADE(images_gallery=3, search="ivfpq", **options).fit(train).predict(test)
+    for name, found in listed.neighbors.items():
+        best = exact.neighbors[name]
+        assert (found.order, found.grid) == (best.order, best.grid)
+        np.testing.assert_array_equal(found.image, best.image)
+        assert (found.distance >= best.distance * (1 - 1e-5)).all()
+        assert (found.cell == best.cell).mean() > 0.5  # of 256 cells; independent channels are the worst case for PQ
+    if options == {}:
+        total = sum(listed.layer_maps.values())
+        found = listed.neighbors["patch"]
+        np.testing.assert_allclose(total, found.distance.min(-1), rtol=1e-5)
+        known, new = full_features(train, LAYERS), full_features(test, LAYERS)
+        image, cell = (array[2, ..., 1].ravel() for array in (found.image, found.cell))
+        direct = ((new[2] - known[image, cell]) ** 2).sum(1)
+        np.testing.assert_allclose(found.distance[2, ..., 1].ravel(), direct, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
