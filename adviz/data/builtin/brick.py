@@ -10,7 +10,7 @@ from adviz.data.builtin.shapes import SAMPLES, Plane
 from adviz.data.builtin.shot import Scene, Shot
 
 GOOD = 20
-DEFECTS = {"crack": 8, "stain": 8, "hole": 6, "mortar": 8}
+DEFECTS = {"crack": 7, "stain": 12, "hole": 5, "mortar": 6}
 
 # Columns of the photograph, first and one past the last: apart, each with both slants once mirrored.
 REGIONS = {"train": (0, 296), "test": (300, 512)}
@@ -90,8 +90,8 @@ def _stain(image: Plane, mortar: Plane, rng: np.random.Generator) -> tuple[Plane
     rim = np.exp(-((edge + 1.5) ** 2) * 0.12)
     wet = shapes.cover(edge, 2.0) * (0.75 + 0.25 * rim)
     if rng.random() < 0.4:
-        return optics.mix(image, (0.83, 0.81, 0.77), wet * 0.55), shapes.cover(edge)
-    return image * (1 - wet * optics.tint((0.50, 0.55, 0.52))), shapes.cover(edge)
+        return optics.mix(image, (0.83, 0.81, 0.77), wet * 0.39), shapes.cover(edge)
+    return image * (1 - wet * optics.tint((0.33, 0.37, 0.35))), shapes.cover(edge)
 
 
 def _hole(image: Plane, mortar: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:

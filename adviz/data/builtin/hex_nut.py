@@ -1,4 +1,4 @@
-"""A hexagonal steel nut at any rotation on a rubber mat: scratches, dents, a chipped corner."""
+"""A stamped hexagonal steel nut on a rubber mat, at any rotation, never quite centred: scratches, dents, chips."""
 
 from math import cos
 
@@ -11,13 +11,14 @@ from adviz.data.builtin.shot import Scene, Shot
 GOOD = 20
 DEFECTS = {"scratch": 9, "dent": 9, "chip": 8}
 
+SHIFT = 9.0  # how far from the middle it lies, pixels; twice that is the most, and leaves it within the default crop
 APOTHEM, HOLE, FACE = 76.0, 38.0, 68.0  # half the width across flats, and the radii of the thread and of the flat top
 
 
 def draw(shot: Shot) -> Scene:
     """Draw one nut."""
     scene, fault = shot.rng("scene"), shot.rng("defect")
-    centre = tuple(np.clip(scene.normal(0, 3, 2), -7, 7))
+    centre = tuple(np.clip(scene.normal(0, SHIFT, 2), -2 * SHIFT, 2 * SHIFT))
     angle = scene.uniform(0, 2 * np.pi)
     x, y = shapes.place(centre)
     u, v = shapes.turn(x, y, angle)
@@ -30,8 +31,18 @@ def draw(shot: Shot) -> Scene:
         dent, mask = _dent(u, v, fault)
     elif shot.defect == "scratch":
         dent, mark, mask = _scratch(u, v, fault)
+    dent = dent - _stamp(centre, angle)
     image = _mat(x, y, edge, scene)
     return Scene(_steel(image, x, y, edge, dent, mark, scene), mask)
+
+
+def _stamp(centre: shapes.Point, angle: float) -> Plane:
+    """Return how deep the face is struck: the size on one side, the grade on the other."""
+    marks = []
+    for text, side in (("M12", -np.pi / 2), ("8", np.pi / 2)):
+        right, down = shapes.away(54, angle + side)
+        marks.append(optics.ink(text, 15, (centre[0] + right, centre[1] + down), angle))
+    return np.maximum(*marks) * 0.3
 
 
 def _mat(x: Plane, y: Plane, edge: Plane, rng: np.random.Generator) -> Plane:
@@ -86,7 +97,7 @@ def _scratch(u: Plane, v: Plane, rng: np.random.Generator) -> tuple[Plane, Plane
     points = shapes.wander(rng, start, heading, rng.uniform(22, 62), turn=0.07, steps=8)
     distance = shapes.polyline(u, v, points)
     inside = shapes.cover(np.maximum((HOLE + 7) - shapes.length(u, v), shapes.hexagon(u, v, APOTHEM - 2, 3)), 1)
-    half = rng.uniform(0.8, 1.7)
+    half = rng.uniform(1.0, 1.8)
     groove = shapes.cover(distance - half, 0.6) * inside
     return -groove * 1.5, groove * 0.8, shapes.cover(distance - (half + 0.8)) * inside
 
@@ -94,7 +105,7 @@ def _scratch(u: Plane, v: Plane, rng: np.random.Generator) -> tuple[Plane, Plane
 def _dent(u: Plane, v: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
     """Press a smooth hollow into the top face."""
     where = shapes.away(rng.uniform(51, 60), rng.uniform(0, 2 * np.pi))
-    size, stretch = rng.uniform(4.5, 9.5), rng.uniform(0.7, 1.0)
+    size, stretch = rng.uniform(5.5, 10), rng.uniform(0.7, 1.0)
     p, q = shapes.turn(u - where[0], v - where[1], rng.uniform(0, np.pi))
     reach = shapes.length(p, q / stretch) / size
     bowl = np.maximum(1 - reach * reach, 0) ** 2
@@ -106,7 +117,7 @@ def _chip(edge: Plane, u: Plane, v: Plane, rng: np.random.Generator) -> tuple[Pl
     angle = np.pi / 3 * int(rng.integers(6))
     corner = APOTHEM / cos(np.pi / 6)
     p, q = shapes.turn(u, v, angle + rng.uniform(-0.06, 0.06))
-    depth = rng.uniform(5, 15)
+    depth = rng.uniform(7, 16)
     rough = optics.clouds(rng, 9, 3)
     cut = (corner - depth) - p + 0.9 * rough + 0.15 * np.abs(q)
     chipped = np.maximum(edge, -cut)
