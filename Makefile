@@ -27,8 +27,6 @@ test: $(VENV)/.installed-test browser  ## install what the tests need, then run 
 # Tests and stored notebooks use a cache of this checkout and print no progress bars.
 check notebooks: export ADVIZ_CACHE ?= $(CURDIR)/.cache/adviz
 check notebooks: export ADVIZ_PROGRESS := 0
-# Idle OpenMP threads that spin make torch ten times slower as soon as anything else runs on the same cores.
-check notebooks: export OMP_WAIT_POLICY ?= passive
 # Threads that wait without spinning: several times faster where the two cores are shared with other work.
 check notebooks: export OMP_WAIT_POLICY ?= PASSIVE
 

@@ -15,60 +15,197 @@ from adviz.neighbors import ivfpq, nearest, refilled
 BLOCK = 2**22  # bytes of one block of distances; small enough for a core's cache
 TRAINING = 2**16  # cells that a quantiser learns from
 SHORTLIST = 8  # candidates of an index that are re-scored
+Grid = tuple[int, int]
 
 
-def pyramid(layers: Sequence[Tensor], upsample: str) -> list[Tensor]:
-    """Return the (C, h, w) layers of one image, ready for `nearest_cells`.
+class Cells(NamedTuple):
+    """The layers of one image as rows, in an order of places in which every coarse layer repeats.
 
-    ``upsample="bilinear"`` brings them all to the finest grid; "nearest" only those whose cells do not divide it, since
-    the others are compared at their own resolution, to the same result.
+    The cell at place p of the finest grid lies, in a layer of G cells, inside the cell at place p % G. So a coarse
+    layer's distances are added to a finer one's by whole contiguous rows.
+
+    Attributes
+    ----------
+    levels: (G, C + 1) float32 for every grid, finest first: [-2x, |x|^2] of all its layers x together.
+    layers: which level and which of its columns each layer is.
+    cell: (P,) int64, flat cell of the finest grid at each of its places.
+    grids: (rows, columns) of every level.
     """
-    grid = max(layer.shape[1:] for layer in layers)
-    mode = {"nearest": "nearest", "bilinear": "bilinear"}[upsample]
-    return [
-        layer
-        if upsample == "nearest" and _ratio(layer, grid)
-        else functional.interpolate(layer[None], tuple(grid), mode=mode)[0]
-        for layer in layers
-    ]
+
+    levels: list[Tensor]
+    layers: list[tuple[int, slice]]
+    cell: Tensor
+    grids: list[Grid]
+
+    def concatenated(self) -> np.ndarray:
+        """Return (P, C) float32: all layers at each place of the finest grid."""
+        halves = [rows[:, :-1] * -0.5 for rows in self.levels]
+        return torch.cat([rows.repeat(len(self.cell) // len(rows), 1) for rows in halves], 1).numpy()
 
 
-def nearest_cells(
-    query: Sequence[Tensor], gallery: Sequence[Tensor], count: int, radius: int | None
-) -> tuple[Tensor, Tensor]:
-    """Find, for every cell of the query's finest grid, the nearest cells of the gallery image.
+def as_cells(layers: Sequence[Tensor], upsample: str) -> Cells:
+    """Bring the (C, h, w) layers of one image to the form that is searched.
+
+    ``upsample="bilinear"`` brings them all to the finest grid; "nearest" only those that do not divide the next finer
+    one, since the others are compared at their own resolution, to the same result.
+    """
+    sizes = sorted({(layer.shape[1], layer.shape[2]) for layer in layers}, reverse=True)
+    grids = sizes[:1]
+    for size in sizes[1:] if upsample == "nearest" else ():
+        if grids[-1][0] % size[0] == 0 == grids[-1][1] % size[1]:
+            grids.append(size)
+    orders = dict(zip(grids, _places(grids), strict=True))
+    together = {grid: torch.empty(len(order), 0) for grid, order in orders.items()}
+    columns = []
+    for layer in layers:
+        size = (layer.shape[1], layer.shape[2])
+        if size not in orders:
+            layer, size = functional.interpolate(layer[None], grids[0], mode=upsample)[0], grids[0]
+        start = together[size].shape[1]
+        columns.append((grids.index(size), slice(start, start + len(layer))))
+        together[size] = torch.cat([together[size], layer.flatten(1).T[orders[size]]], 1)
+    levels = [torch.cat([-2 * rows, rows.square().sum(1, keepdim=True)], 1) for rows in together.values()]
+    return Cells(levels, columns, orders[grids[0]], grids)
+
+
+def _places(grids: Sequence[Grid]) -> list[Tensor]:
+    """Return for every grid, finest first, the flat cell at each place: a child of every coarse cell, then the next."""
+    cells = torch.arange(grids[-1][0] * grids[-1][1])
+    orders = [cells]
+    for coarse, fine in zip(grids[:0:-1], grids[-2::-1], strict=True):
+        down, across = fine[0] // coarse[0], fine[1] // coarse[1]
+        corner = cells // coarse[1] * down * fine[1] + cells % coarse[1] * across
+        cells = torch.cat([corner + i * fine[1] + j for i in range(down) for j in range(across)])
+        orders.append(cells)
+    return orders[::-1]
+
+
+class _Block(NamedTuple):
+    """Which coarsest cells of the query to compare with which of the gallery, and (q, g) bool what is out of reach."""
+
+    own: slice
+    among: slice
+    far: Tensor | None
+
+
+class Search:
+    """A search for the nearest cells, planned once for all images of one shape.
 
     Parameters
     ----------
-    query, gallery: layers of one image each, (C, h, w), from `pyramid`; the finest of a pair have the same grid.
-    count: how many cells; fewer are found where a window holds fewer (distance inf).
-    radius: only cells at most so many rows and columns away; None = anywhere.
-
-    Returns
-    -------
-    distance: (cells, count) squared Euclidean over all layers, ascending, up to rounding of the expanded square.
-    cell: (cells, count) int64, flat cells of the gallery's finest grid.
+    like: `Cells` of any image.
+    count: places to find in each gallery image.
+    radius: only cells at most so many rows and columns away, on the finest grid; None = anywhere.
     """
-    rows, columns = max(layer.shape[1:] for layer in query)
-    coarsest = max(rows // layer.shape[1] for layer in query)
-    step = max(1, BLOCK // (4 * columns * rows * columns) // coarsest) * coarsest
-    found = []
-    for start in range(0, rows, step):
-        stop = min(start + step, rows)
-        reach = rows if radius is None else radius
-        top = max(0, start - reach) // coarsest * coarsest
-        bottom = min(rows, -((stop + reach) // -coarsest) * coarsest)
-        block = _distances(query, gallery, (start, stop), (top, bottom), (rows, columns))
+
+    def __init__(self, like: Cells, count: int, radius: int | None) -> None:
+        self.count, self._radius = min(count, len(like.cell)), radius
+        (rows, columns), finest = like.grids[-1], like.grids[0]
+        self._coarsest, self._reach = rows * columns, -(-(radius or 0) * rows // finest[0]) * columns
+        self._position = torch.stack([like.cell // finest[1], like.cell % finest[1]], 1)
+        step = max(1, BLOCK * self._coarsest // (4 * len(like.cell) ** 2))
         if radius is not None:
-            _mask(block, start, top, radius)
-        block = block.flatten(2).flatten(0, 1)
-        near = block.min(1, keepdim=True) if count == 1 else block.topk(min(count, block.shape[1]), 1, largest=False)
-        found.append((near[0], near[1] + top * columns))
-    return torch.cat([part[0] for part in found]), torch.cat([part[1] for part in found])
+            step = max(1, step // columns) * columns  # whole rows, so that little of the gallery is in reach
+        starts = range(0, self._coarsest, step)
+        self._blocks = [self._block(start, min(start + step, self._coarsest)) for start in starts]
+
+    def _block(self, start: int, stop: int) -> _Block:
+        own = slice(start, stop)
+        if self._radius is None:
+            return _Block(own, slice(0, self._coarsest), None)
+        among = slice(max(0, start - self._reach), min(self._coarsest, stop + self._reach))
+        away = self._part(self._position, own)[:, None] - self._part(self._position, among)
+        return _Block(own, among, away.abs().amax(2) > self._radius)
+
+    def _part(self, rows: Tensor, cells: slice) -> Tensor:
+        """Return those of (G, C) rows that lie in some of the coarsest cells."""
+        if cells == slice(0, self._coarsest):
+            return rows
+        return rows.view(-1, self._coarsest, rows.shape[1])[:, cells].reshape(-1, rows.shape[1])
+
+    def __call__(self, query: Cells, gallery: Sequence[Cells]) -> Tensor:
+        """Return (P, K, count) int64 places in each of K images, nearest first; -1 where a window holds no more."""
+        found = torch.empty(
+            len(query.cell) // self._coarsest, self._coarsest, len(gallery), self.count, dtype=torch.int64
+        )
+        ones = [torch.cat([rows[:, :-1] * -0.5, torch.ones(len(rows), 1)], 1) for rows in query.levels]
+        for block in self._blocks:
+            ours = [self._part(rows, block.own) for rows in ones]
+            size = block.among.stop - block.among.start
+            for number, other in enumerate(gallery):
+                products = [q @ self._part(g, block.among).T for q, g in zip(ours, other.levels, strict=True)]
+                if block.far is not None:
+                    products[0].masked_fill_(block.far, torch.inf)
+                distance, place = _nearest(products) if self.count == 1 else _nearest_few(products, self.count)
+                place = place // size * self._coarsest + place % size + block.among.start
+                place[distance.isinf()] = -1
+                found[:, block.own, number] = place.view(len(found), -1, self.count)
+        return found.flatten(0, 1)
+
+
+def _nearest(products: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return (q, 1) least sum over the levels and its place, from (rows, columns) of every level, finest first.
+
+    Only the best child of a coarse cell can win, because its children share all coarser distances: so every level is
+    reduced to the next one's columns before that is added.
+    """
+    sums = [products[0]]
+    for product in products[1:]:
+        least = sums[-1].view(len(sums[-1]), -1, product.shape[1]).amin(1)
+        least.view(-1, *product.shape).add_(product)
+        sums.append(least)
+    distance, place = sums[-1].min(1)
+    every = torch.arange(len(place))
+    for finer, coarse in zip(sums[-2::-1], sums[:0:-1], strict=True):
+        child = finer.view(len(finer), -1, coarse.shape[1])[every, :, place].argmin(1)
+        place = child * coarse.shape[1] + place
+    return distance[:, None], place[:, None]
+
+
+def _nearest_few(products: Sequence[Tensor], count: int) -> tuple[Tensor, Tensor]:
+    """Return (q, count) least sums over the levels, and their places."""
+    total = products[-1]
+    for finer in products[-2::-1]:
+        finer.view(-1, len(total), finer.shape[1] // total.shape[1], total.shape[1]).add_(total[:, None])
+        total = finer
+    few = total.topk(min(count, total.shape[1]), largest=False)
+    missing = (0, count - few.values.shape[1])
+    return functional.pad(few.values, missing, value=torch.inf), functional.pad(few.indices, missing)
+
+
+class CellIndex:
+    """IVF-PQ over the cells of all training images: one quantiser for all, and for each image its own inverted lists.
+
+    So the nearest cells *in each image* are found, and a smaller K stays a running minimum.
+
+    Parameters
+    ----------
+    images: `Cells` of every training image.
+    count: places to find in each gallery image.
+
+    Raises
+    ------
+    ValueError: fewer than 256 cells in all.  ModuleNotFoundError: faiss is not installed.
+    """
+
+    def __init__(self, images: Sequence[Cells], count: int) -> None:
+        self._rows = [cells.concatenated() for cells in images]
+        self.count = min(count, len(self._rows[0]))
+        step = -(-len(images) * len(self._rows[0]) // TRAINING)
+        trained = ivfpq(np.concatenate([rows[::step] for rows in self._rows]))
+        self._indexes = [refilled(trained, rows) for rows in self._rows]
+
+    def __call__(self, query: Cells, gallery: Sequence[int]) -> Tensor:
+        """Return what a `Search` does, for training images given by number, but approximately."""
+        rows, found = query.concatenated(), []
+        for image in gallery:
+            index = self._indexes[image]
+            found.append(nearest(rows, self._rows[image], self.count, index=index, shortlist=SHORTLIST)[1])
+        return torch.from_numpy(np.stack(found, 1))
 
 
 class Match(NamedTuple):
-    """What `match_image` found for the P cells of one image in K gallery images of L layers; squared distances.
+    """What was found for the P cells of one image in K gallery images of L layers; squared distances.
 
     Attributes
     ----------
@@ -82,106 +219,27 @@ class Match(NamedTuple):
     shares: Tensor
 
 
-class CellIndex:
-    """IVF-PQ over the cells of all training images: one quantiser for all, and for each image its own inverted lists.
+def match_image(query: Cells, gallery: Sequence[Cells], place: Tensor, kappa: int) -> Match:
+    """Turn the (P, K, count) places found for an image in each of K gallery images into scores and shares (Eq. 3).
 
-    So the nearest cells *in each image* are found, and a smaller K stays a running minimum. Concatenated cells are kept
-    beside the layers, to re-score what the index proposes.
-
-    Parameters
-    ----------
-    images: layers of every training image, from `pyramid`.
-
-    Raises
-    ------
-    ValueError: fewer than 256 cells in all.  ModuleNotFoundError: faiss is not installed.
-    """
-
-    def __init__(self, images: Sequence[Sequence[Tensor]]) -> None:
-        self._cells = [_concatenated(layers) for layers in images]
-        step = -(-len(images) * len(self._cells[0]) // TRAINING)
-        trained = ivfpq(np.concatenate([cells[::step] for cells in self._cells]))
-        self._indexes = [refilled(trained, cells) for cells in self._cells]
-
-    def nearest_cells(self, query: Sequence[Tensor], image: int, count: int) -> tuple[Tensor, Tensor]:
-        """Return what the function `nearest_cells` does, of a training image's number, but approximately."""
-        cells, index = self._cells[image], self._indexes[image]
-        distance, cell = nearest(_concatenated(query), cells, min(count, len(cells)), index=index, shortlist=SHORTLIST)
-        return torch.from_numpy(distance), torch.from_numpy(cell)
-
-
-def _concatenated(layers: Sequence[Tensor]) -> np.ndarray:
-    """Return (cells, C) float32: all layers of one image on the finest grid."""
-    grid = max(layer.shape[1:] for layer in layers)
-    fine = [functional.interpolate(layer[None], tuple(grid), mode="nearest")[0] for layer in layers]
-    return torch.cat(fine).flatten(1).T.contiguous().numpy()
-
-
-def match_image(
-    query: Sequence[Tensor], gallery: Sequence[Sequence[Tensor]], found: Sequence[tuple[Tensor, Tensor]], kappa: int
-) -> Match:
-    """Turn the cells found for an image in each of K gallery images into scores and shares (SPADE Eq. 3).
-
-    Candidates come from matrix products or an index; their distances are computed again by direct subtraction, layer by
+    The places come from matrix products or an index; their distances are computed again by direct subtraction, layer by
     layer, so that they are exact to float32 and a cell is at distance 0 from itself.
     """
-    reach = torch.stack([distance for distance, _ in found], 1).isinf()  # (P, K, kappa): outside the window
-    cell = torch.stack([index for _, index in found], 1)
-    parts = torch.stack([_direct(query, other, index) for other, (_, index) in zip(gallery, found, strict=True)], 2)
-    parts[:, reach] = torch.inf
+    parts = torch.stack([_direct(query, other, place[:, k]) for k, other in enumerate(gallery)], 2)  # (L, P, K, count)
+    parts[:, place < 0] = torch.inf
     total = parts.sum(0)
     closest = total.argmin(2, keepdim=True)
     best = total.flatten(1).topk(kappa, dim=1, largest=False).indices
     shares = parts.flatten(2).gather(2, best.expand(len(parts), -1, -1)).mean(2)
-    return Match(total.gather(2, closest)[..., 0], cell.gather(2, closest)[..., 0], shares)
+    found = Match(total.gather(2, closest)[..., 0], query.cell[place.gather(2, closest)[..., 0]], shares)
+    order = torch.argsort(query.cell)  # from places back to cells
+    return Match(found.distance[order], found.cell[order], found.shares[:, order])
 
 
-def _direct(query: Sequence[Tensor], other: Sequence[Tensor], cell: Tensor) -> Tensor:
-    """Return (L, P, kappa) squared distances of every cell to the given cells, by subtraction."""
-    grid = max(layer.shape[1:] for layer in query)
-    row, column = cell // grid[1], cell % grid[1]
-    rows, columns = torch.arange(grid[0]).repeat_interleave(grid[1]), torch.arange(grid[1]).repeat(grid[0])
-    parts = []
-    for ours, theirs in zip(query, other, strict=True):
-        ratio = grid[0] // ours.shape[1]
-        q = ours[:, rows // ratio, columns // ratio]
-        parts.append((q[..., None] - theirs[:, row // ratio, column // ratio]).square_().sum(0))
-    return torch.stack(parts)
-
-
-def _ratio(layer: Tensor, grid: Sequence[int]) -> int:
-    """Return how many of the grid's cells one of the layer's covers in each direction; 0 when not a whole number."""
-    ratio = grid[0] // layer.shape[1]
-    return ratio if (layer.shape[1] * ratio, layer.shape[2] * ratio) == tuple(grid) else 0
-
-
-def _distances(
-    query: Sequence[Tensor],
-    gallery: Sequence[Tensor],
-    rows: tuple[int, int],
-    among: tuple[int, int],
-    grid: tuple[int, int],
-) -> Tensor:
-    """Return (query rows, columns, gallery rows, columns) squared distances between two bands of the finest grid.
-
-    A coarse layer is multiplied at its own resolution and its distances are repeated by broadcasting.
-    """
-    total = torch.zeros(rows[1] - rows[0], grid[1], among[1] - among[0], grid[1])
-    for ours, theirs in zip(query, gallery, strict=True):
-        ratio = grid[0] // ours.shape[1]
-        q = ours[:, rows[0] // ratio : rows[1] // ratio]
-        g = theirs[:, among[0] // ratio : among[1] // ratio]
-        product = q.flatten(1).T @ g.flatten(1)
-        squares = q.square().sum(0).view(-1, 1) + g.square().sum(0).view(1, -1)
-        distance = squares.add_(product, alpha=-2).view(*q.shape[1:], *g.shape[1:])
-        shape = [size for side in distance.shape for size in (side, ratio)]
-        total.view(shape).add_(distance[:, None, :, None, :, None, :, None])
-    return total
-
-
-def _mask(block: Tensor, start: int, top: int, radius: int) -> None:
-    """Put cells outside the window out of reach."""
-    across = torch.arange(block.shape[1])
-    row = (torch.arange(block.shape[0])[:, None] + start - torch.arange(block.shape[2]) - top).abs() > radius
-    column = (across[:, None] - across).abs() > radius
-    block.masked_fill_(row[:, None, :, None] | column[None, :, None, :], torch.inf)
+def _direct(query: Cells, other: Cells, place: Tensor) -> Tensor:
+    """Return (L, P, count) squared distances of every place to the given ones, by subtraction."""
+    squares = []
+    for ours, theirs in zip(query.levels, other.levels, strict=True):
+        difference = theirs[place % len(theirs)].view(-1, len(ours), place.shape[1], ours.shape[1])
+        squares.append((difference - ours[:, None]).square_().div_(4).view(*place.shape, -1))  # of -2x: exactly 4 times
+    return torch.stack([squares[level][..., columns].sum(2) for level, columns in query.layers])

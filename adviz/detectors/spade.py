@@ -14,7 +14,7 @@ from torch import Tensor
 
 from adviz import maps
 from adviz.detectors.base import Detector, usable
-from adviz.detectors.correspondence import CellIndex, match_image, nearest_cells, pyramid
+from adviz.detectors.correspondence import CellIndex, Search, as_cells, match_image
 from adviz.detectors.presets import AtMost
 from adviz.neighbors import ivf, nearest
 from adviz.prediction import Neighbors, Prediction
@@ -177,7 +177,8 @@ class SPADE(Detector):
         if self.search != "ivfpq":
             return None
         images = range(self._gallery.n_images)
-        return CellIndex([pyramid(_layers(self._gallery, names, image), self.upsample) for image in images])
+        cells = [as_cells(_layers(self._gallery, names, image), self.upsample) for image in images]
+        return CellIndex(cells, self.neighbors)
 
     def predict(self, features: Features) -> Prediction:
         """Score images, and the cells of those that are segmented.
@@ -218,18 +219,14 @@ class SPADE(Detector):
         grid = max(features[name].shape[2:] for name in names)
         shape = (len(segmented), *grid)
         found = _Found.empty(shape, self.k_used_, names)
-        prepared = lru_cache(KEPT)(lambda image: pyramid(_layers(self._gallery, names, image), self.upsample))
+        prepared = lru_cache(KEPT)(lambda image: as_cells(_layers(self._gallery, names, image), self.upsample))
+        search = Search(prepared(0), self.neighbors, self.radius)
         for image in bar(np.flatnonzero(segmented).tolist(), label="SPADE"):
             found.image[image] = self._drawn(features.ids[image], nearest[image])
-            query = pyramid(_layers(features, names, image), self.upsample)
-            gallery = {other: prepared(other) for other in found.image[image, 0, 0].tolist()}
-            near = [
-                index.nearest_cells(query, other, self.neighbors)
-                if index
-                else nearest_cells(query, layers, self.neighbors, self.radius)
-                for other, layers in gallery.items()
-            ]
-            match = match_image(query, list(gallery.values()), near, self.neighbors)
+            numbers = found.image[image, 0, 0].tolist()
+            query, gallery = as_cells(_layers(features, names, image), self.upsample), [prepared(n) for n in numbers]
+            places = index(query, numbers) if index else search(query, gallery)
+            match = match_image(query, gallery, places, self.neighbors)
             found.distance[image] = match.distance.view(*grid, -1)
             found.cell[image] = match.cell.view(*grid, -1)
             for name, share in zip(names, match.shares, strict=True):

@@ -240,3 +240,39 @@ def test_ivfpq_finds_cells_in_every_gallery_image_and_tells_their_exact_distance
 def test_impossible_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         SPADE(**options)
+
+
+def test_layers_that_do_not_nest_and_layers_of_one_grid_are_searched_exactly():
+    """Grids 12, 6 twice, 4: 4 divides 12, but not 6, so that layer is brought to the finest grid."""
+    rng = np.random.default_rng(5)
+    sides = {"a": 12, "b": 6, "c": 4, "d": 6, "layer4": 1}
+    names = ["b", "c", "a", "d"]
+    splits = [{k: rng.normal(size=(n, 3, s, s)).astype(np.float32) for k, s in sides.items()} for n in (4, 2)]
+    known, new = (Features(layers, image_size=(48, 48)) for layers in splits)
+    found = SPADE(layers=tuple(names), image_layers=("layer4",), sigma=0).fit(known).predict(new)
+    cells = [full_features(part, names) for part in (known, new)]
+    for image in range(2):
+        full = all_distances(cells[1][image], cells[0][found.neighbors["image"].image[image, 0, 0]])
+        np.testing.assert_array_equal(found.neighbors["patch"].cell[image].reshape(144, 4), full.argmin(2))
+        total = sum(share[image] for share in found.layer_maps.values())
+        np.testing.assert_allclose(total.ravel(), full.min((1, 2)), rtol=1e-4)
+    assert list(found.layer_maps) == names
+
+
+def test_a_window_holds_where_rows_and_columns_shrink_differently():
+    rng = np.random.default_rng(6)
+    shapes = {"layer1": (8, 12), "layer2": (4, 3), "layer4": (1, 1)}
+    splits = [{k: rng.normal(size=(n, 3, *s)).astype(np.float32) for k, s in shapes.items()} for n in (3, 2)]
+    known, new = (Features(layers, image_size=(32, 48)) for layers in splits)
+    detector = SPADE(layers=("layer1", "layer2"), image_layers=("layer4",), search="window", radius=2, sigma=0)
+    found = detector.fit(known).predict(new)
+    cells = [
+        np.concatenate([part["layer1"], part["layer2"].repeat(2, 2).repeat(4, 3)], 1).reshape(-1, 6, 96).swapaxes(1, 2)
+        for part in (known, new)
+    ]
+    row, column = np.divmod(np.arange(96), 12)
+    near = np.maximum(abs(row[:, None] - row), abs(column[:, None] - column)) <= 2
+    for image in range(2):
+        full = all_distances(cells[1][image], cells[0][found.neighbors["image"].image[image, 0, 0]])
+        full = np.where(near[:, None], full, np.inf)
+        np.testing.assert_array_equal(found.neighbors["patch"].cell[image].reshape(96, 3), full.argmin(2))
