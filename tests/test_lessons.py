@@ -1,8 +1,8 @@
 """Each category of the built-in data set teaches its lesson (docs/architecture.md), and none is too hard for PatchCore.
 
-Pictures, formulations and margins were settled on seeds 0 to 12 alone and committed before SEEDS were looked at. A
-margin is at most half the smallest gap on the development seeds 3 to 7, whose gaps the comments give: about one spread
-of the gap itself, so that another platform's rounding cannot decide, and still a difference that a lecture can show.
+Pictures, formulations and margins were settled on other seeds and committed before SEEDS were looked at. A margin is
+at most half the smallest gap on those, which the comments give: no platform's rounding decides, nor does a seed's luck,
+and it is still a difference that a lecture can show.
 """
 
 from functools import cache, cached_property
@@ -15,8 +15,10 @@ from adviz import DN2, SPADE, Backbone, PaDiM, PatchCore, data, evaluate, metric
 from adviz.data.builtin import CATEGORIES, capsule
 from adviz.data.builtin.shot import Shot
 
-SEEDS = (101, 102, 103, 104, 105)  # never looked at while drawing; the quickstart has seed 0
-STRIDES = {"brick": (8, 16, 32), "transistor": (4, 8, 16), "mesh": (8, 16, 32)}  # which are read; (8, 16) elsewhere
+# Never looked at while drawing. Seeds 3 to 7 and, since a first version of brick and mesh failed on one each of them,
+# 101 to 105 were; the quickstart has seed 0.
+SEEDS = (201, 202, 203, 204, 205)
+STRIDES = {"brick": (4, 8, 16, 32), "transistor": (4, 8, 16), "mesh": (8, 16, 32)}  # which are read; (8, 16) elsewhere
 
 each_seed = pytest.mark.parametrize("seed", SEEDS, ids="seed-{}".format)
 
@@ -48,7 +50,7 @@ class Shown:
 
 def by_place_and_by_image(shown):
     """Return the image AUROC of matching by position, and of matching images as a whole."""
-    return {"PaDiM": shown.image_auroc(PaDiM(layers=(8, 16))), "DN2": shown.image_auroc(DN2())}
+    return {"PaDiM": shown.image_auroc(PaDiM()), "DN2": shown.image_auroc(DN2())}
 
 
 def by_place(shown):
@@ -75,8 +77,8 @@ def by_sampler(shown):
 
 
 def by_gallery(shown):
-    """Return the PRO of SPADE with each test image's 10 nearest normal images, and with 10 drawn at random."""
-    galleries = {name: SPADE(layers=(8, 16), images_gallery=10, gallery=name) for name in ("retrieved", "random")}
+    """Return the PRO of SPADE with each test image's 3 nearest normal images, and with 3 drawn at random."""
+    galleries = {name: SPADE(layers=(8, 16), images_gallery=3, gallery=name) for name in ("retrieved", "random")}
     return {name: shown.evaluate(detector).pro for name, detector in galleries.items()}
 
 
@@ -107,7 +109,7 @@ def figures(name, seed):
 @each_seed
 def test_brick_matching_by_position_and_by_image_lose_to_matching_patches(seed):
     found = figures("brick", seed)
-    # PaDiM: gaps .053 to .132; DN2: .198 to .313
+    # PaDiM: gaps .048 to .173; DN2: .18 to .31
     assert found["PatchCore"] - max(found["PaDiM"], found["DN2"]) >= 0.02, found
 
 
@@ -132,7 +134,7 @@ def test_capsule_a_random_bank_takes_the_rare_variant_for_defects_more_than_a_gr
 @each_seed
 def test_mesh_retrieved_normals_beat_random_ones(seed):
     found = figures("mesh", seed)
-    assert found["retrieved"] - found["random"] >= 0.04, found  # gaps .080 to .105
+    assert found["retrieved"] - found["random"] >= 0.06, found  # gaps .130 to .209
 
 
 @each_seed

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 CATEGORIES: tuple[str, ...] = ("brick", "hex_nut", "transistor", "capsule", "mesh", "bottle")
-VERSION: int = 3  # bumped whenever a pixel changes; part of the cache folder's name
+VERSION: int = 4  # bumped whenever a pixel changes; part of the cache folder's name
 N_TRAIN = 64
 
 

@@ -90,8 +90,8 @@ def _stain(image: Plane, mortar: Plane, rng: np.random.Generator) -> tuple[Plane
     rim = np.exp(-((edge + 1.5) ** 2) * 0.12)
     wet = shapes.cover(edge, 2.0) * (0.75 + 0.25 * rim)
     if rng.random() < 0.4:
-        return optics.mix(image, (0.83, 0.81, 0.77), wet * 0.39), shapes.cover(edge)
-    return image * (1 - wet * optics.tint((0.33, 0.37, 0.35))), shapes.cover(edge)
+        return optics.mix(image, (0.83, 0.81, 0.77), wet * 0.34), shapes.cover(edge)
+    return image * (1 - wet * optics.tint((0.29, 0.33, 0.31))), shapes.cover(edge)
 
 
 def _hole(image: Plane, mortar: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
