@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 SHORTLIST = 100  # candidates of an approximate index that are re-scored exactly
 CODEWORDS = 256  # of a product quantiser with codes of 8 bits
 SPARE = 8  # candidates beyond k, so that rounding in the search cannot displace a true neighbour
+SAMPLE = 1024  # rows that tell whether the bank needs centring
 BLOCK = 2**26  # bytes of one block of the distance matrix, or of gathered rows
 
 
@@ -55,6 +58,38 @@ def nearest(
     search = _candidates if index is None else _proposals(index)
     parts = [_rescore(block, bank, search(block, bank, candidates), k) for block in blocks]
     distance, index = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+    return distance, index
+
+
+def nearest_in_prefixes(query: np.ndarray, bank: np.ndarray, sizes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Find the nearest of the first n rows of `bank` for several n, at the cost of one search for the largest.
+
+    A greedy coreset is nested, so this is "score against coreset size" without refitting.
+
+    Parameters
+    ----------
+    query, bank: as for `nearest`.
+    sizes: ascending, 1 <= n <= M.
+
+    Returns
+    -------
+    distance: (Q, len(sizes)) float32, squared Euclidean.
+    index: (Q, len(sizes)) int64, rows of `bank`; ties go to the lower row.
+
+    Raises
+    ------
+    ValueError: sizes not ascending or beyond the bank, or C differs.
+    """
+    ends = [0, *sizes]
+    if not sizes or any(end <= start for start, end in pairwise(ends)) or ends[-1] > len(bank):
+        raise ValueError(f"sizes must ascend from 1 or more to at most the bank's {len(bank)} rows, got {list(sizes)}")
+    found = [nearest(query, bank[start:end], 1) for start, end in pairwise(ends)]
+    distance = np.hstack([part[0] for part in found])
+    index = np.hstack([part[1] + start for part, start in zip(found, ends, strict=False)])
+    for column in range(1, len(sizes)):
+        before = distance[:, column - 1] <= distance[:, column]
+        for values in (distance, index):
+            values[before, column] = values[before, column - 1]
     return distance, index
 
 
@@ -153,15 +188,18 @@ def has_faiss() -> bool:
 def _candidates(query: np.ndarray, bank: np.ndarray, k: int) -> np.ndarray:
     """Return (Q, k) rows of `bank`, the nearest up to rounding: the best k over blocks of the bank.
 
-    Both sides are centred, because the expanded square loses what float32 cannot hold beside a large common offset.
+    Both sides are centred where the rows' common offset is larger than their spread, because the expanded square loses
+    what float32 cannot hold beside it.
     """
     search = _search_faiss if has_faiss() else _search_torch
-    centre = bank.mean(0)
-    query = query - centre
+    sample = bank[:: -(-len(bank) // SAMPLE)]
+    centre = sample.mean(0)
+    offset = bool(centre @ centre > sample.var(0).sum())
+    query = query - centre if offset else query
     distance, index = np.empty((len(query), 0), np.float32), np.empty((len(query), 0), np.int64)
     step = max(k, BLOCK // (4 * max(len(query), bank.shape[1])))
     for start in range(0, len(bank), step):
-        part = bank[start : start + step] - centre
+        part = bank[start : start + step] - centre if offset else bank[start : start + step]
         found = search(query, part, min(k, len(part)))
         distance, index = np.hstack([distance, found[0]]), np.hstack([index, found[1] + start])
         keep = np.argsort(distance, axis=1, kind="stable")[:, :k]

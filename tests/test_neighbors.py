@@ -44,6 +44,23 @@ def test_every_row_of_the_bank_can_be_asked_for(search):
     assert sorted(search(bank[:1], bank, k=6)[1][0]) == list(range(6))
 
 
+def test_prefixes_equal_a_search_in_each_of_them(search):
+    rng = np.random.default_rng(4)
+    query, bank = (rng.integers(0, 4, size=(n, 5)).astype(np.float32) for n in (40, 200))  # many ties
+    sizes = [1, 2, 30, 31, 200]
+    distance, index = neighbors.nearest_in_prefixes(query, bank, sizes)
+    for column, size in enumerate(sizes):
+        alone, row = search(query, bank[:size], k=1)
+        np.testing.assert_array_equal(distance[:, column], alone[:, 0])
+        np.testing.assert_array_equal(index[:, column], row[:, 0])
+
+
+@pytest.mark.parametrize("sizes", [[], [0, 2], [2, 2], [3, 2], [7]])
+def test_prefixes_must_ascend_within_the_bank(sizes):
+    with pytest.raises(ValueError, match=r"at most the bank's 6 rows, got \["):
+        neighbors.nearest_in_prefixes(np.zeros((2, 3)), np.zeros((6, 3)), sizes)
+
+
 @pytest.fixture
 def clusters():
     """40 clusters of 30 rows, so that an inverted file has something to find."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -12,9 +14,10 @@ from adviz import maps
 from adviz.coreset import CoresetTrace
 from adviz.coreset.basis import Sign
 from adviz.detectors.base import Detector, compact, usable
+from adviz.detectors.image_score import reweighted
 from adviz.detectors.patches import Aggregation, PatchEmbedding
 from adviz.detectors.presets import AtMost
-from adviz.neighbors import ivfpq, nearest
+from adviz.neighbors import ivfpq, nearest, nearest_in_prefixes
 from adviz.prediction import Neighbors, Prediction
 from adviz.progress import bar
 
@@ -145,7 +148,7 @@ class PatchCore(Detector):
 
     def _sample(self, patches: np.ndarray, image: np.ndarray, cell: np.ndarray) -> CoresetTrace:
         """Choose the bank's rows; learned proxies are the bank themselves, and their rows the patches next to them."""
-        count = max(1, int(self.coreset * len(patches) + 1e-9))  # the official code's rounding; 1e-9: 0.29 * 100 is 29
+        count = _kept(self.coreset, len(patches))
         size = samplers.jl_dimension(len(patches)) if isinstance(self.projection, str) else self.projection
         points = samplers.project(patches, size, self.seed)
         if self.sampler == "greedy":
@@ -173,16 +176,65 @@ class PatchCore(Detector):
         ------
         ValueError: not fitted, other layers or channels than in training, or NaN features.
         """
-        chosen = self._predicting(features)
         parts = [
-            self._search(self._embed(chosen, start, start + BATCH))
-            for start in bar(range(0, chosen.n_images, BATCH), label="PatchCore")
+            self._evidence(
+                patches, *nearest(rows(patches), self.bank_, self.k_used_, index=self._index), len(self.bank_)
+            )
+            for patches in self._batches(features)
         ]
+        return self._prediction(features, parts)
+
+    def predict_budgets(self, features: Features, budgets: Sequence[float]) -> dict[float, Prediction]:
+        """Score images at several coreset sizes with one search: each prediction is what a refit would give.
+
+        The greedy and the random order are nested: the bank of a smaller coreset is the beginning of a larger one's.
+
+        Parameters
+        ----------
+        features: of the test images.
+        budgets: shares of the training patches, ascending, at most `coreset`.
+
+        Returns
+        -------
+        budget -> what `predict` of ``PatchCore(coreset=budget)`` returns, with one neighbour each.
+
+        Raises
+        ------
+        ValueError: as `predict`; a budget beyond the coreset; or a bank that is not nested (proxies) or searched
+            approximately.
+        """
+        if self.sampler == "proxies" or self.index != "flat":
+            raise ValueError(
+                "predict_budgets needs a nested bank, searched exactly (sampler greedy or random, index flat), got "
+                f"sampler {self.sampler!r}, index {self.index!r}: fit a detector for each budget"
+            )
+        batches = self._batches(features)  # which also checks that the detector is fitted
+        total = len(self.trace_.points)
+        sizes = [_kept(budget, total) for budget in budgets]
+        if not sizes or any(b <= a for a, b in pairwise([0, *sizes])) or sizes[-1] > len(self.bank_):
+            raise ValueError(
+                f"budgets must ascend, up to the coreset {self.coreset} ({len(self.bank_)} rows), got {list(budgets)}"
+            )
+        parts: dict[float, list[_Part]] = {budget: [] for budget in budgets}
+        for patches in batches:
+            distance, index = nearest_in_prefixes(rows(patches), self.bank_, sizes)
+            for column, (budget, size) in enumerate(zip(budgets, sizes, strict=True)):
+                one = slice(column, column + 1)
+                parts[budget].append(self._evidence(patches, distance[:, one], index[:, one], size))
+        return {budget: self._prediction(features, found) for budget, found in parts.items()}
+
+    def _batches(self, features: Features) -> Iterator[np.ndarray]:
+        """Return (n, rows, columns, D) patches of some images after the others, having checked the features."""
+        chosen = self._predicting(features)
+        starts = bar(range(0, chosen.n_images, BATCH), label="PatchCore")
+        return (self._embed(chosen, start, start + BATCH) for start in starts)
+
+    def _prediction(self, features: Features, parts: list[_Part]) -> Prediction:
         distance, index = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
-        shares = {name: np.concatenate([part[2][name] for part in parts]) for name in self._embedding.blocks}
+        shares = {name: np.concatenate([part.shares[name] for part in parts]) for name in self._embedding.blocks}
         cells = distance[..., 0] if self.distance == "squared" else np.sqrt(distance[..., 0])
         return Prediction(
-            score=np.concatenate([part[3] for part in parts]),
+            score=np.concatenate([part.score for part in parts]),
             anomaly_map=maps.smooth(maps.resize(cells, features.image_size, self.upsample), self.sigma),
             layer_maps=shares,
             neighbors={"patch": Neighbors(distance, self.bank_image_[index], self.bank_cell_[index], self.grid_)},
@@ -191,42 +243,35 @@ class PatchCore(Detector):
             digest=features.digest,
         )
 
-    def _search(self, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], np.ndarray]:
-        """Return squared distances and bank rows (n, h, w, k), layer shares and image scores of some images."""
-        n, rows, columns, size = patches.shape
-        distance, index = nearest(patches.reshape(-1, size), self.bank_, self.k_used_, index=self._index)
-        square = (patches.reshape(-1, size) - self.bank_[index[:, 0]]) ** 2
+    def _evidence(self, patches: np.ndarray, distance: np.ndarray, index: np.ndarray, size: int) -> _Part:
+        """Turn what (n, rows, columns, D) patches are nearest to, in the first `size` bank rows, into evidence."""
+        n, height, width, _ = patches.shape
+        square = (rows(patches) - self.bank_[index[:, 0]]) ** 2
         shares = {
-            name: square[:, block].sum(1).reshape(n, rows, columns) for name, block in self._embedding.blocks.items()
+            name: square[:, block].sum(1).reshape(n, height, width) for name, block in self._embedding.blocks.items()
         }
-        score = self._image_scores(
-            patches.reshape(n, -1, size), distance[:, 0].reshape(n, -1), index[:, 0].reshape(n, -1)
-        )
-        return distance.reshape(n, rows, columns, -1), index.reshape(n, rows, columns, -1), shares, score
-
-    def _image_scores(self, patches: np.ndarray, distance: np.ndarray, index: np.ndarray) -> np.ndarray:
-        """Return (n,) scores from (n, P, D) patches, their (n, P) squared distances and nearest bank rows."""
-        image, worst = np.arange(len(patches)), distance.argmax(1)
-        largest = distance[image, worst]
-        score = largest if self.distance == "squared" else np.sqrt(largest)
-        if self.image_score == "max" or len(self.bank_) == 1:
-            return np.asarray(score)
-        patch, row = patches[image, worst], index[image, worst]
-        around = self.bank_[nearest(self.bank_[row], self.bank_, self.b_used_)[1]]
-        return np.asarray(score * reweighting(np.sqrt(largest), np.linalg.norm(around - patch[:, None], axis=2)))
+        each, found = distance[:, 0].reshape(n, -1), index[:, 0].reshape(n, -1)
+        score = each.max(1) if self.distance == "squared" else np.sqrt(each.max(1))
+        if self.image_score == "reweighted" and size > 1:
+            b = usable(self.reweight_neighbors, size, "reweight_neighbors")
+            score = score * reweighted(patches.reshape(n, height * width, -1), each, found, self.bank_[:size], b)
+        grid = (n, height, width, -1)
+        return _Part(distance.reshape(grid), index.reshape(grid), score, shares)
 
 
-def reweighting(nearest_distance: np.ndarray, distances: np.ndarray) -> np.ndarray:
-    """Return Eq. 7's factor: 1 - the softmax share of the nearest bank row among its neighbours in the bank.
+class _Part(NamedTuple):
+    """What was found for a batch of n images: (n, rows, columns, k) squared distances and bank rows, (n,) scores."""
 
-    Parameters
-    ----------
-    nearest_distance: (n,) Euclidean distance of the test patch to its nearest bank row m*.
-    distances: (n, b) Euclidean distances of the test patch to the b bank rows nearest to m*, m* included.
+    distance: np.ndarray
+    row: np.ndarray
+    score: np.ndarray
+    shares: dict[str, np.ndarray]
 
-    Returns
-    -------
-    (n,) float in [0, 1). Computed with the largest exponent subtracted, so that it cannot overflow.
-    """
-    top = distances.max(1, keepdims=True)
-    return np.asarray(1 - np.exp(nearest_distance - top[:, 0]) / np.exp(distances - top).sum(1))
+
+def rows(patches: np.ndarray) -> np.ndarray:
+    """Return (n, rows, columns, D) patches as (n * rows * columns, D)."""
+    return patches.reshape(-1, patches.shape[-1])
+
+
+def _kept(share: float, total: int) -> int:
+    return max(1, int(share * total + 1e-9))  # the official code's rounding; 1e-9: 0.29 * 100 is 29

@@ -4,7 +4,7 @@ from random_features import make_features
 
 from adviz import Features, PatchCore
 from adviz import coreset as samplers
-from adviz.detectors.patchcore import reweighting
+from adviz.detectors.image_score import reweighting
 
 
 def full_search(detector, patches):
@@ -250,3 +250,33 @@ def test_learned_proxies_are_the_bank_and_show_their_nearest_patches(train):
 def test_an_unknown_sign_of_proxies_is_refused():
     with pytest.raises(ValueError, match=r"proxy_sign must be one of \('negative', 'paper'\), got 'plus'"):
         PatchCore(proxy_sign="plus")
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"sampler": "random", "distance": "squared"}, {"start": "anchors", "image_score": "max"}], ids=str
+)
+def test_budgets_predict_what_refits_would_with_one_search(train, test, options):
+    budgets = (0.002, 0.05, 0.25)  # 1, 38 and 192 of 768 patches
+    found = PatchCore(coreset=0.3, **options).fit(train).predict_budgets(test, budgets)
+    assert list(found) == list(budgets)
+    for budget, prediction in found.items():
+        alone = PatchCore(coreset=budget, neighbors=1, **options).fit(train).predict(test)
+        np.testing.assert_array_equal(prediction.score, alone.score)
+        np.testing.assert_array_equal(prediction.anomaly_map, alone.anomaly_map)
+        ours, theirs = prediction.neighbors["patch"], alone.neighbors["patch"]
+        for name in ("distance", "image", "cell"):
+            np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
+        for name, share in prediction.layer_maps.items():
+            np.testing.assert_array_equal(share, alone.layer_maps[name])
+
+
+@pytest.mark.parametrize("budgets", [(), (0.1, 0.1), (0.1, 0.05), (0.1, 0.21)])
+def test_budgets_must_ascend_up_to_the_coreset(fitted, test, budgets):
+    with pytest.raises(ValueError, match=r"budgets must ascend, up to the coreset 0\.2 \(153 rows\), got \["):
+        fitted.predict_budgets(test, budgets)
+
+
+@pytest.mark.parametrize("options", [{"sampler": "proxies"}, {"index": "ivfpq", "coreset": 0.5}])
+def test_budgets_need_a_nested_bank(train, test, options):
+    with pytest.raises(ValueError, match="fit a detector for each budget"):
+        PatchCore(**options).fit(train).predict_budgets(test, (0.05,))
