@@ -1,10 +1,12 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from sklearn.random_projection import johnson_lindenstrauss_min_dim
 
 from adviz import coreset
-from adviz.coreset import basis, greedy
+from adviz.coreset import basis, greedy, grid
 
 
 def naive_greedy(grid, count, first):
@@ -24,8 +26,8 @@ def naive_greedy(grid, count, first):
 
 
 def check_equal_to_naive(points, count):
-    grid, scale = coreset.to_grid(points)
-    expected, radius = naive_greedy(grid, count, int((grid.astype(np.int64) ** 2).sum(1).argmax()))
+    rows, scale = coreset.to_grid(points)
+    expected, radius = naive_greedy(rows, count, int((rows.astype(np.int64) ** 2).sum(1).argmax()))
     order, covered = coreset.k_center_greedy(points, count)
     np.testing.assert_array_equal(order, expected)
     np.testing.assert_allclose(covered, radius / scale, rtol=1e-12)  # both are float64 roots of one integer
@@ -121,6 +123,35 @@ def test_the_grid_is_exact_in_float32(dimension):
     assert 4 * (grid.astype(np.int64) ** 2).sum(1).max() < 2**24
     # half a unit by rounding, and float32 keeps integers below 2**24
     np.testing.assert_allclose(grid / scale, points - points.mean(0), atol=0.5 / scale * (1 + 1e-5))
+
+
+def test_the_grid_does_not_depend_on_the_chunks(monkeypatch):
+    points = np.random.default_rng(9).integers(-50, 50, size=(100, 6))  # integers: sums do not depend on their order
+    whole = coreset.to_grid(points)
+    monkeypatch.setattr(grid, "CHUNK", 7)
+    chunked = coreset.to_grid(points)
+    np.testing.assert_array_equal(chunked.rows, whole.rows)
+    assert chunked.scale == whole.scale
+
+
+def test_a_grid_has_a_digest_and_can_be_searched_itself():
+    points = np.random.default_rng(10).normal(size=(200, 6))
+    made = coreset.to_grid(points)
+    np.testing.assert_array_equal(coreset.k_center_greedy(made, 30)[0], coreset.k_center_greedy(points, 30)[0])
+    assert made.digest() == coreset.to_grid(points.copy()).digest()
+    moved = made.rows.copy()
+    moved[150, 3] += 1
+    assert coreset.Grid(moved, made.scale).digest() != made.digest()
+
+
+def test_too_little_memory_is_said_before_the_start(monkeypatch):
+    points = np.random.default_rng(11).normal(size=(1000, 8))
+    monkeypatch.setattr(grid.psutil, "virtual_memory", lambda: SimpleNamespace(available=30_000))
+    with pytest.raises(MemoryError, match=r"a grid of 1000 rows needs about 0\.0 GiB, of which 0\.0 GiB are free"):
+        coreset.to_grid(points)
+    monkeypatch.setattr(grid.psutil, "virtual_memory", lambda: SimpleNamespace(available=500_000))
+    with pytest.raises(MemoryError, match=r"choosing 100 of 1000 rows needs .* draw a part of the rows first"):
+        coreset.k_center_greedy(points, 100)
 
 
 def test_random_is_nested_seeded_and_without_repeats():

@@ -1,11 +1,13 @@
 """Which rows of a memory bank to keep: indices out, never features, but for learned proxies, which are no rows."""
 
 from adviz.coreset.basis import learn_proxies
-from adviz.coreset.greedy import k_center_greedy, to_grid
+from adviz.coreset.greedy import k_center_greedy
+from adviz.coreset.grid import Grid, to_grid
 from adviz.coreset.sampling import CoresetTrace, anchor_distance, jl_dimension, project, random
 
 __all__ = [
     "CoresetTrace",
+    "Grid",
     "anchor_distance",
     "jl_dimension",
     "k_center_greedy",

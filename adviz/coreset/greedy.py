@@ -9,19 +9,22 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
+from adviz.coreset.grid import Grid, check_memory, to_grid
 from adviz.coreset.sampling import check_count
 from adviz.progress import bar
 
-COARSE = 32  # grid units; rows nearer to the centre than this are too coarsely rounded to be compared
-REFRESH, CANDIDATES, TILE = (
-    16384,
-    2048,
-    2048,
-)  # rows brought up to date at once, rows picked from, rows and centres a GEMM
+REFRESH = 16384  # rows brought up to date at once
+CANDIDATES = 2048  # rows picked from
+TILE = 2048  # rows, and centres, of one matrix product
 
 
 def k_center_greedy(
-    points: np.ndarray, count: int, *, first: int | None = None, cap: np.ndarray | None = None
+    points: np.ndarray | Grid,
+    count: int,
+    *,
+    first: int | None = None,
+    cap: np.ndarray | None = None,
+    device: str = "cpu",
 ) -> tuple[np.ndarray, np.ndarray]:
     """Choose rows so that the farthest row is as near as possible: each time the row farthest from those chosen.
 
@@ -31,11 +34,12 @@ def k_center_greedy(
 
     Parameters
     ----------
-    points: (M, d) float.
+    points: (M, d) float, or their `Grid` when it is at hand.
     count: rows to choose, 1 <= count <= M.
     first: row to start from; None = the row farthest from the mean of all rows.
     cap: (M,) Euclidean distances that no row's counts beyond, from the start on (`anchor_distance`); the search then
         starts from the largest, and knows no covering radius.
+    device: where the matrix products run, "cpu" or "cuda"; the order is the same.
 
     Returns
     -------
@@ -46,23 +50,25 @@ def k_center_greedy(
     Raises
     ------
     ValueError: no row, NaN or infinity, a count or a first row that does not exist.
+    MemoryError: the search needs more memory than is free; the message says how much, and what helps.
 
     Notes
     -----
     A row's distance to the chosen ones only falls, so a stale distance is an upper bound. Only the rows with the
     largest bounds are refreshed, by matrix products; among them rows are chosen as long as the best one beats every
-    bound outside, which proves it is the farthest of all. Memory beside `points` is O(M).
+    bound outside, which proves it is the farthest of all. Memory beside `points` and their grid is O(M) and 4 (d + 1)
+    bytes a choice.
     """
-    points = np.asarray(points)
-    if points.ndim != 2 or not len(points):
-        raise ValueError(f"points must be (M, d) with M >= 1, got shape {points.shape}")
-    check_count(count, len(points))
-    if first is not None and not 0 <= first < len(points):
-        raise ValueError(f"first must be a row from 0 to {len(points) - 1}, got {first}")
-    grid, scale = to_grid(points)
-    search = _Greedy(grid, count, None if cap is None else np.square(cap * scale).astype(np.float32))
+    grid, scale = points if isinstance(points, Grid) else to_grid(points)
+    check_count(count, len(grid))
+    if first is not None and not 0 <= first < len(grid):
+        raise ValueError(f"first must be a row from 0 to {len(grid) - 1}, got {first}")
+    need = 40 * len(grid) + 4 * count * (grid.shape[1] + 4) + 8 * TILE * TILE
+    check_memory(need, f"choosing {count} of {len(grid)} rows")
+    bound = None if cap is None else np.square(cap * scale).astype(np.float32)
+    search = _Greedy(torch.from_numpy(grid).to(device), count, bound)
     if cap is None:
-        search.start(int((grid * grid).sum(1).argmax()) if first is None else first)
+        search.start(int(search.norm.cpu().numpy().argmax()) if first is None else first)
     progress = bar(label="coreset", total=count)
     try:
         with _exact_products():
@@ -78,31 +84,6 @@ def k_center_greedy(
         progress.close()
     radius = np.sqrt(search.distance[1 : count + 1]) / scale
     return search.order[:count], radius if cap is None else np.full(count, np.nan)
-
-
-def to_grid(points: np.ndarray) -> tuple[np.ndarray, float]:
-    """Round (M, d) points to integers small enough that every inner product is exact in float32.
-
-    Returns
-    -------
-    grid: (M, d) float32 of integers, centred, with 4 * (largest squared norm) < 2**24.
-    scale: grid units per feature unit.
-    """
-    centred = np.asarray(points, dtype=np.float64)
-    if not np.isfinite(centred).all():
-        raise ValueError("expected finite points, got NaN or infinity: check the features")
-    centred = centred - centred.mean(0)
-    norms = np.sqrt((centred**2).sum(1))
-    norm, largest = norms.max(), np.abs(centred).max()
-    longest = 2047 - np.sqrt(centred.shape[1]) / 2  # what rounding adds to a norm stays below 2048
-    scale = min(255 / largest, longest / norm) if norm > 0 else 1.0
-    if 0 < np.median(norms) * scale < COARSE:
-        warnings.warn(
-            f"the farthest row lies {norm / np.median(norms):.0f} times as far out as the median row: on a grid that "
-            "holds it the others are hardly told apart; remove such rows",
-            stacklevel=2,
-        )
-    return np.round(centred * scale).astype(np.float32), float(scale)
 
 
 @contextmanager
@@ -123,23 +104,23 @@ def _exact_products() -> Iterator[None]:
 class _Greedy:
     """A block-wise greedy search: for every row an upper bound, and how many choices that bound has seen."""
 
-    def __init__(self, grid: np.ndarray, count: int, bound: np.ndarray | None) -> None:
-        self.rows = torch.from_numpy(grid)
+    def __init__(self, grid: torch.Tensor, count: int, bound: np.ndarray | None) -> None:
+        self.rows = grid
         self.norm = (self.rows * self.rows).sum(1)
         self.bound = np.full(len(grid), np.inf, dtype=np.float32) if bound is None else bound
         self.seen = np.zeros(len(grid), dtype=np.int64)
         self.limit = min(count + 1, len(grid))  # one more than asked for: its distance is the last covering radius
         self.order = np.empty(self.limit, dtype=np.int64)
         self.distance = np.zeros(max(count + 1, self.limit))  # squared, of each choice to those before it
-        self.centres = torch.empty(self.limit, grid.shape[1] + 1, dtype=torch.float32)
-        self.product = torch.empty(TILE * TILE, dtype=torch.float32)
+        self.centres = torch.empty(self.limit, grid.shape[1] + 1, dtype=torch.float32, device=grid.device)
+        self.product = torch.empty(TILE * TILE, dtype=torch.float32, device=grid.device)
         self.chosen = 0
 
     def start(self, first: int) -> None:
         """Choose the first row, which bounds all others."""
         self._choose(first, 0.0)
         self._remember(0)
-        self.bound = (self.norm + self.norm[first] - 2 * (self.rows @ self.rows[first])).numpy()
+        self.bound = (self.norm + self.norm[first] - 2 * (self.rows @ self.rows[first])).cpu().numpy()
         self.bound[first] = -1
         self.seen[:] = 1
 
@@ -181,24 +162,27 @@ class _Greedy:
 
     def _distance(self, rows: np.ndarray, since: int) -> np.ndarray:
         """Return the squared distance of each row to the nearest choice from number `since` on."""
-        index = torch.from_numpy(rows)
+        index = self._index(rows)
         points = self._augmented(index)
-        best = torch.full((len(rows),), torch.inf, dtype=torch.float32)
+        best = torch.full((len(rows),), torch.inf, dtype=torch.float32, device=index.device)
         for start in range(since, self.chosen, TILE):
             centres = self.centres[start : min(start + TILE, self.chosen)]
             product = self.product[: len(rows) * len(centres)].view(len(rows), len(centres))
             torch.minimum(best, torch.mm(points, centres.T, out=product).amin(1), out=best)
-        return (best + self.norm[index]).numpy()
+        return (best + self.norm[index]).cpu().numpy()
+
+    def _index(self, rows: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(rows).to(self.rows.device)
 
     def _augmented(self, index: torch.Tensor) -> torch.Tensor:
         """Return the columns [x, 1], whose product with [-2c, |c|^2] is the distance less |x|^2."""
-        return torch.cat([self.rows[index], torch.ones(len(index), 1, dtype=torch.float32)], 1)
+        return torch.cat([self.rows[index], torch.ones_like(self.norm[index, None])], 1)
 
     def _choose_among(self, candidates: np.ndarray, floor: float) -> None:
         """Choose greedily among `candidates` while the farthest of them beats every row outside."""
-        index = torch.from_numpy(candidates)
+        index = self._index(candidates)
         columns = torch.cat([-2 * self.rows[index], self.norm[index, None]], 1)
-        between = (self._augmented(index) @ columns.T + self.norm[index, None]).numpy()
+        between = (self._augmented(index) @ columns.T + self.norm[index, None]).cpu().numpy()
         bound, before = self.bound[candidates], self.chosen
         best = int(bound.argmax())
         while bound[best] > floor and self.chosen < self.limit:
@@ -216,6 +200,6 @@ class _Greedy:
 
     def _remember(self, since: int) -> None:
         """Store the columns [-2c, |c|^2] of the choices from number `since` on."""
-        index = torch.from_numpy(self.order[since : self.chosen])
+        index = self._index(self.order[since : self.chosen])
         self.centres[since : self.chosen, :-1] = -2 * self.rows[index]
         self.centres[since : self.chosen, -1] = self.norm[index]

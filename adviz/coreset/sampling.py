@@ -20,6 +20,7 @@ class CoresetTrace:
     image: (M,) int, training image that each row comes from.
     cell: (M,) int, flat cell in that image's grid.
     sampler: "greedy", "random", or "proxies": `order` then holds the row nearest to each, which may repeat.
+    digest: of the integer grid that a greedy search chose on: orders of one grid are equal on every machine.
     """
 
     points: np.ndarray
@@ -28,6 +29,7 @@ class CoresetTrace:
     image: np.ndarray
     cell: np.ndarray
     sampler: str
+    digest: str = ""
 
     def __repr__(self) -> str:
         return f"CoresetTrace({self.sampler}: {len(self.order)} of {len(self.points)} rows)"

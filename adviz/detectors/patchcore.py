@@ -150,17 +150,19 @@ class PatchCore(Detector):
         """Choose the bank's rows; learned proxies are the bank themselves, and their rows the patches next to them."""
         count = _kept(self.coreset, len(patches))
         size = samplers.jl_dimension(len(patches)) if isinstance(self.projection, str) else self.projection
-        points = samplers.project(patches, size, self.seed)
+        points, digest = samplers.project(patches, size, self.seed), ""
         if self.sampler == "greedy":
             first = samplers.random(len(points), 1, self.seed)[0] if self.start == "random" else None
             cap = samplers.anchor_distance(points, self.seed) if self.start == "anchors" else None
-            order, radius = samplers.k_center_greedy(points, count, first=first, cap=cap)
+            grid = samplers.to_grid(points)
+            digest = grid.digest()
+            order, radius = samplers.k_center_greedy(grid, count, first=first, cap=cap)
         elif self.sampler == "random":
             order, radius = samplers.random(len(patches), count, self.seed), np.full(count, np.nan)
         else:
             self.bank_, self.losses_ = samplers.learn_proxies(patches, count, sign=self.proxy_sign, seed=self.seed)
             order, radius = nearest(self.bank_, patches, 1)[1][:, 0], np.full(count, np.nan)
-        return CoresetTrace(points, order, radius, image.astype(np.int32), compact(cell), self.sampler)
+        return CoresetTrace(points, order, radius, image.astype(np.int32), compact(cell), self.sampler, digest)
 
     def predict(self, features: Features) -> Prediction:
         """Score images and their patches; the images may have another size than in training.

@@ -25,6 +25,7 @@ def patches_of(detector, features):
 def test_the_bank_holds_original_patches_and_knows_where_they_come_from(fitted, train):
     patches = patches_of(fitted, train)
     assert len(fitted.bank_) == int(0.2 * 12 * 64)
+    assert fitted.trace_.digest == samplers.to_grid(fitted.trace_.points).digest()
     rows, columns = np.divmod(fitted.bank_cell_, fitted.grid_[1])
     np.testing.assert_array_equal(fitted.bank_, patches[fitted.bank_image_, rows, columns])
 

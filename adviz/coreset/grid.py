@@ -1,0 +1,86 @@
+"""The integer grid on which the greedy search is exact: the same order on every machine, thread count and device."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+import psutil
+
+COARSE = 32  # grid units; rows nearer to the centre than this are too coarsely rounded to be compared
+CHUNK = 2**16  # rows at a time, so that float64 copies stay small
+
+
+class Grid(NamedTuple):
+    """Rows rounded to integers so small that every inner product is exact in float32, in any order of summing.
+
+    Attributes
+    ----------
+    rows: (M, d) float32 of integers, centred, with 4 * (largest squared norm) < 2**24.
+    scale: grid units per feature unit.
+    """
+
+    rows: np.ndarray
+    scale: float
+
+    def digest(self) -> str:
+        """Return a short hash of the grid: two searches with the same one have the same order."""
+        return hashlib.blake2b(self.rows.astype(np.int16).tobytes(), digest_size=6).hexdigest()
+
+
+def to_grid(points: np.ndarray) -> Grid:
+    """Centre (M, d) points and round them to integers; only centring and scaling are done in float64.
+
+    Raises
+    ------
+    ValueError: no row, NaN or infinity.
+    MemoryError: the grid needs more memory than is free.
+    """
+    points = np.asarray(points)
+    if points.ndim != 2 or not len(points):
+        raise ValueError(f"points must be (M, d) with M >= 1, got shape {points.shape}")
+    check_memory(4 * points.size + 24 * min(len(points), CHUNK) * points.shape[1], f"a grid of {len(points)} rows")
+    chunks = [slice(start, start + CHUNK) for start in range(0, len(points), CHUNK)]
+    with np.errstate(invalid="ignore"):  # infinities of both signs: the check below says it
+        mean = np.sum([points[part].sum(0, dtype=np.float64) for part in chunks], axis=0) / len(points)
+    if not np.isfinite(mean).all():
+        raise ValueError("expected finite points, got NaN or infinity: check the features")
+    norms, largest = np.empty(len(points)), 0.0
+    for part in chunks:
+        centred = points[part] - mean
+        norms[part], largest = np.sqrt((centred**2).sum(1)), max(largest, np.abs(centred).max())
+    scale = _scale(norms, largest, points.shape[1])
+    grid = np.empty(points.shape, np.float32)
+    for part in chunks:
+        grid[part] = np.round((points[part] - mean) * scale)
+    return Grid(grid, scale)
+
+
+def _scale(norms: np.ndarray, largest: float, dimension: int) -> float:
+    norm = norms.max()
+    longest = 2047 - np.sqrt(dimension) / 2  # what rounding adds to a norm stays below 2048
+    scale = min(255 / largest, longest / norm) if norm > 0 else 1.0
+    if 0 < np.median(norms) * scale < COARSE:
+        warnings.warn(
+            f"the farthest row lies {norm / np.median(norms):.0f} times as far out as the median row: on a grid that "
+            "holds it the others are hardly told apart; remove such rows",
+            stacklevel=3,
+        )
+    return float(scale)
+
+
+def check_memory(need: int, what: str) -> None:
+    """Refuse what needs more bytes than the machine has free.
+
+    Raises
+    ------
+    MemoryError: with both figures, and what helps.
+    """
+    free = psutil.virtual_memory().available
+    if need > free:
+        raise MemoryError(
+            f"{what} needs about {need / 2**30:.1f} GiB, of which {free / 2**30:.1f} GiB are free: project to fewer "
+            "dimensions, or draw a part of the rows first (coreset.random)"
+        )
