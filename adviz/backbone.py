@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import tempfile
+import dataclasses
+import pkgutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import PIL
 import torch
 from torch import Tensor, nn
 
-from adviz import networks
+from adviz import networks, runtimes
+from adviz.cache import Cache, contents, fingerprint
 from adviz.data import Geometry, Split
-from adviz.data.images import open_image
 from adviz.features import Features, Layer, listed
 from adviz.progress import bar
+from adviz.storage import Allocate, in_folder, in_memory
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-IN_MEMORY = 4 * 2**30  # bytes of features above which `extract` keeps them in a temporary file
+DTYPES = {"float32": "float32", "float16": "float16", "bfloat16": "float32"}  # asked for -> kept
+# What decides how a file becomes features: a changed line empties the cache, so that nobody works on those of old code.
+CODE = ("backbone.py", "runtimes.py", "networks.py", "data/split.py", "data/geometry.py", "data/images.py")
 
 
 class Backbone:
@@ -37,14 +44,25 @@ class Backbone:
     weights: a safetensors or torch file for a named network; "random" for a seeded random initialisation; None for
         the published ones.
     device: "auto" (CUDA if there is one, else CPU) or a torch device.
-    dtype: "float32" or "float16", of the features that are kept; the network itself runs in float32.
+    dtype: "float32" or "float16", of the features that are kept, while the network itself runs in float32; "bfloat16"
+        runs the network in bfloat16, faster on processors that have it but several per cent off, and keeps float32.
     mean, std: per-channel normalisation of images in [0, 1]; None = the network's own, else ImageNet's.
     image_size: side in pixels for networks that must know it when they are built (ViTs); None = their own.
+    runtime: "torch", or "openvino" on a CPU (an extra: ``pip install "adviz[openvino]"``), which traces the network and
+        compiles it for one image and batch size, in seconds; its features are torch's up to 1e-3 of a layer's largest
+        value, which is checked.
+
+    Attributes
+    ----------
+    label: the name, with runtime and precision where they are not the default: "efficientnet_lite0 (bfloat16)". It is
+        what features and every result row record.
+    digest: of the weights, 16 hexadecimal digits.
 
     Raises
     ------
     ValueError: an unknown name, tag, layer or stride, or a file that is not this network's.
     RuntimeError: weights that cannot be downloaded (with three remedies).
+    ModuleNotFoundError: OpenVINO is asked for and not installed.
     """
 
     def __init__(
@@ -58,9 +76,12 @@ class Backbone:
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         image_size: int | None = None,
+        runtime: str = "torch",
     ) -> None:
-        if dtype not in ("float32", "float16"):
-            raise ValueError(f'dtype must be "float32" or "float16", got {dtype!r}')
+        if dtype not in DTYPES:
+            raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
+        if runtime not in runtimes.NAMES:
+            raise ValueError(f"runtime must be one of {', '.join(runtimes.NAMES)}, got {runtime!r}")
         if isinstance(name_or_module, str):
             self.name, model = name_or_module, networks.create(name_or_module, weights, image_size)
         elif weights is not None:
@@ -68,14 +89,20 @@ class Backbone:
         else:
             self.name, model = type(name_or_module).__name__, name_or_module
         self.modules, self.strides = networks.resolve(model, listed(layers))
-        self.dtype = np.dtype(dtype)
-        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        self.dtype = np.dtype(DTYPES[dtype])
+        cuda = runtime == "torch" and torch.cuda.is_available()
+        self.device = torch.device(("cuda" if cuda else "cpu") if device == "auto" else device)
+        run = runtimes.OpenVINO if runtime == "openvino" else runtimes.Torch
+        self._runtime = run(model, self.device, dtype == "bfloat16")
         config = getattr(model, "pretrained_cfg", None) or {}
         self.mean = tuple(config.get("mean", IMAGENET[0]) if mean is None else mean)
         self.std = tuple(config.get("std", IMAGENET[1]) if std is None else std)
         if weights is None and "." not in self.name and config.get("tag") and self.name not in networks.EMBEDDED:
             self.name += f".{config['tag']}"  # a bare name stands for weights that timm chooses: say which
+        how = ", ".join(([runtime] if runtime != "torch" else []) + ([dtype] if dtype == "bfloat16" else []))
+        self.label = f"{self.name} ({how})" if how else self.name
         self.digest = networks.digest(model)
+        self._own, self._image_size = not isinstance(name_or_module, str), image_size
         self._model = model.eval().to(self.device).to(memory_format=torch.channels_last)
 
     def extract(
@@ -84,53 +111,99 @@ class Backbone:
         *,
         batch_size: int | None = None,
         out: str | Path | None = None,
+        cache: str | Path | Literal[False] | None = None,
     ) -> Features:
-        """Run the network over images and keep the chosen layers.
+        """Run the network over images and keep the chosen layers, or return what an earlier run kept.
 
         Parameters
         ----------
         source: a `Split`; (N, H, W, 3) uint8 RGB images; or image files (resized to 256, centre crop 224).
         batch_size: images at once, bounds the memory beside the result; None = 4 on a CPU (whose caches that suits), 32
             on a GPU.
-        out: a new folder for memory-mapped `<layer>.npy` files; None keeps the features in memory, or in a temporary
-            file when they exceed 4 GiB.
+        out: a new folder for memory-mapped `<layer>.npy` files, which are not cached; None keeps the features in the
+            feature cache, else in memory, or in a temporary file when they exceed 4 GiB.
+        cache: None = the feature cache of this user ($ADVIZ_CACHE, at most $ADVIZ_CACHE_LIMIT GB, 10 by default), but
+            not for own modules, of which weights and structure are known and not the code; a folder = a cache there,
+            for own modules too; False = none. Arrays are never cached.
 
         Raises
         ------
         ValueError: no image, images of another shape, an unreadable file, or a NaN or infinity in the features.
         FileExistsError: `out` exists already.
         """
-        count, read, ids = _images(source)
+        images = _images(source)
         batch_size = (4 if self.device.type == "cpu" else 32) if batch_size is None else batch_size
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1 image, got {batch_size}")
         self.digest = networks.digest(self._model.eval())  # of an own module, the weights may have changed
-        if count == 0:
+        if images.count == 0:
             raise ValueError("expected at least one image to extract features from, got none")
+        off = out is not None or cache is False or (cache is None and self._own)
+        key = None if off else self._key(images)
         arrays: dict[str, np.ndarray] = {}
-        with _storage(out) as allocate, self._listening() as forward:
+        storage = in_memory() if out is None else in_folder(out)
+        if key is not None:
+            kept = Cache(cache or None)
+            arrays = kept.load(key, self.modules, images.count, self.dtype)
+            storage = kept.writing(key, self.modules, unchanged=lambda: self._key(images) == key)
+        missing = {layer: module for layer, module in self.modules.items() if layer not in arrays}
+        if missing:
+            arrays |= self._run(missing, images, min(batch_size, images.count), storage)
+        arrays = {layer: arrays[layer] for layer in self.modules}
+        (height, _), strides = images.size, self.strides
+        strides = {layer: strides.get(layer) or round(height / array.shape[2]) for layer, array in arrays.items()}
+        return Features(
+            arrays, image_size=images.size, strides=strides, backbone=self.label, digest=self.digest, ids=images.ids
+        )
 
-            def keep(start: int) -> tuple[int, ...]:
-                images = np.stack([read(index) for index in range(start, min(start + batch_size, count))])
-                found = forward(images)
+    def _key(self, images: _Images) -> str | None:
+        """Return a hash of all that decides the features, of whichever layers; None when the images are no files."""
+        files = None if images.files is None else contents(images.files)
+        if files is None:
+            return None
+        facts = {
+            "files": files,
+            "geometry": images.geometry,
+            "pillow": PIL.__version__,
+            "network": (self.label, self.digest, str(self._model), self._image_size),
+            "normalisation": (self.mean, self.std),
+            "runtime": (self._runtime.version, version("timm")),
+            "dtype": self.dtype.str,
+            "code": [pkgutil.get_data("adviz", name) for name in CODE],
+        }
+        return fingerprint(facts)
+
+    def _run(
+        self,
+        modules: Mapping[str, str],
+        images: _Images,
+        batch_size: int,
+        storage: AbstractContextManager[Allocate],
+    ) -> dict[str, np.ndarray]:
+        """Extract layers into arrays of `storage`."""
+        arrays: dict[str, np.ndarray] = {}
+        lock = threading.Lock()
+        shape = batch_size, 3, *images.size
+        with storage as allocate, self._ready(modules, shape) as forward:
+
+            def keep(start: int) -> None:
+                nonlocal arrays
+                rows = slice(start, min(start + batch_size, images.count))
+                batch = np.stack([images.read(index) for index in range(rows.start, rows.stop)])
+                found = forward(self._normalised(batch))
                 with lock:
-                    for name, values in found.items():
-                        if name not in arrays:
-                            arrays[name] = allocate(name, (count, *values.shape[1:]), self.dtype)
-                for name, values in found.items():
-                    rows = slice(start, start + len(values))
+                    if not arrays:
+                        shapes = {layer: (images.count, *values.shape[1:]) for layer, values in found.items()}
+                        arrays = allocate({layer: shapes[layer] for layer in modules}, self.dtype)
+                for layer, values in found.items():
                     with np.errstate(over="ignore"):  # float16: reported by the check
-                        arrays[name][rows] = values
-                    _check_finite(arrays[name][rows], name, ids[start])
-                return images.shape[1:3]
+                        arrays[layer][rows] = values
+                    _check_finite(arrays[layer][rows], layer, images.ids[start])
 
-            lock = threading.Lock()
-            starts = range(0, count, batch_size)
-            sizes = set(bar(self._map(keep, starts), label=f"features {self.name}", total=len(starts)))
-        (size,) = sizes
-        arrays = {name: arrays[name] for name in self.modules}
-        strides = {name: self.strides.get(name) or round(size[0] / array.shape[2]) for name, array in arrays.items()}
-        return Features(arrays, image_size=size, strides=strides, backbone=self.name, digest=self.digest, ids=ids)
+            starts = range(0, images.count, batch_size)
+            for _ in bar(self._map(keep, starts), label=f"features {self.name}", total=len(starts)):
+                pass
+        return arrays
 
     def _map(self, work: Callable[[int], Any], starts: range) -> Iterator[Any]:
         """Do the batches; on a CPU one thread for each of torch's, which beats sharing every layer among them."""
@@ -142,103 +215,56 @@ class Backbone:
                 pool.shutdown(cancel_futures=True)  # when interrupted, only the batches in hand are finished
 
     @contextmanager
-    def _listening(self) -> Iterator[Callable[[np.ndarray], dict[str, np.ndarray]]]:
-        """Yield forward(images) -> {layer: (n, C, h, w)}, which stops after the deepest layer; safe in threads."""
-        local = threading.local()
-
-        def listen(name: str) -> Callable[..., None]:
-            def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-                if name in local.found:  # a module used several times: its first output, whatever else is asked for
-                    return
-                local.found[name] = networks.as_grid(output, self._model, local.size).float().cpu().numpy().copy()
-                if len(local.found) == len(self.modules):
-                    raise _Done
-
-            return hook
-
-        def forward(images: np.ndarray) -> dict[str, np.ndarray]:
-            local.found, local.size = {}, images.shape[1:3]
-            self._run(images)
-            idle = [module for name, module in self.modules.items() if name not in local.found]
-            if idle:
-                raise ValueError(
-                    f"expected layers that take part in a forward pass, got {', '.join(idle)}, which do not"
-                )
-            return dict(local.found)
-
-        parts = dict(self._model.named_modules())
-        handles = [parts[module].register_forward_hook(listen(name)) for name, module in self.modules.items()]
+    def _ready(self, modules: Mapping[str, str], shape: tuple[int, ...]) -> Iterator[runtimes.Forward]:
+        """Yield the runtime's forward pass; a network that refuses a size says so."""
         try:
-            yield forward
-        finally:
-            for handle in handles:
-                handle.remove()
+            with self._runtime.ready(modules, shape, self.digest) as forward:
+                yield forward
+        except AssertionError as error:
+            raise ValueError(f"{self.name} refused images of {shape[2:]}: give image_size= ({error})") from error
 
-    @torch.inference_mode()
-    def _run(self, images: np.ndarray) -> None:
-        """Pass one batch through the network, up to the deepest layer that is listened to."""
+    def _normalised(self, images: np.ndarray) -> Tensor:
         batch = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float() / 255
         mean, std = (torch.tensor(values, device=self.device).view(1, 3, 1, 1) for values in (self.mean, self.std))
-        try:
-            self._model(((batch - mean) / std).contiguous(memory_format=torch.channels_last))
-        except _Done:
-            pass
-        except AssertionError as error:
-            raise ValueError(
-                f"{self.name} refused images of {images.shape[1:3]}: give image_size= ({error})"
-            ) from error
+        return (batch - mean) / std
 
     def __repr__(self) -> str:
         layers = ", ".join(f"{n} (stride {self.strides[n]})" if n in self.strides else n for n in self.modules)
-        return f"Backbone({self.name!r}, layers: {layers}; weights {self.digest}, {self.device}, {self.dtype})"
+        return f"Backbone({self.label!r}, layers: {layers}; weights {self.digest}, {self.device}, {self.dtype})"
 
 
-class _Done(Exception):
-    """Stops a forward pass whose rest nobody needs."""
+@dataclass(frozen=True, eq=False)
+class _Images:
+    """Images to extract from: how many, their names, how to get one as (H, W, 3) uint8, and (H, W)."""
+
+    count: int
+    ids: list[str]
+    read: Callable[[int], np.ndarray]
+    size: tuple[int, int]
+    files: Sequence[str | Path] | None = None  # what they are made of, if nothing but files and a geometry
+    geometry: tuple[object, ...] = ()
 
 
-def _images(source: Split | np.ndarray | Sequence[str | Path]) -> tuple[int, Callable[[int], np.ndarray], list[str]]:
-    """Return how many images there are, how to get one as (H, W, 3) uint8, and their names."""
-    if isinstance(source, Split):
-        return len(source), source.image, source.ids
+def _images(source: Split | np.ndarray | Sequence[str | Path]) -> _Images:
     if isinstance(source, str | Path):
         raise TypeError(f"expected a Split, an array or a list of files, got one path: use [{str(source)!r}]")
     if isinstance(source, np.ndarray):
         if source.ndim != 4 or source.shape[3] != 3 or source.dtype != np.uint8:
             raise ValueError(f"images must be (N, H, W, 3) uint8 RGB, got shape {source.shape} of {source.dtype}")
-        return len(source), source.__getitem__, [str(index) for index in range(len(source))]
-    geometry, paths = Geometry(), list(source)
-    return len(paths), lambda index: geometry.image(open_image(paths[index])), [str(path) for path in paths]
-
-
-@contextmanager
-def _storage(out: str | Path | None) -> Iterator[Callable[..., np.ndarray]]:
-    """Yield allocate(name, shape, dtype); a folder appears under its name only when everything is in it."""
-    if out is None:
-        held = 0
-
-        def allocate(_name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
-            nonlocal held
-            held += int(np.prod(shape)) * dtype.itemsize
-            return np.empty(shape, dtype) if held <= IN_MEMORY else _mapped(shape, dtype)
-
-        yield allocate
-        return
-    folder = Path(out)
-    if folder.exists():
-        raise FileExistsError(f"expected a new folder for the features, got {folder}, which exists: remove it first")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as parent:
-        part = Path(parent) / folder.name
-        part.mkdir()
-        yield lambda name, shape, dtype: np.lib.format.open_memmap(part / f"{name}.npy", "w+", dtype, shape)
-        part.rename(folder)
-
-
-def _mapped(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
-    """Allocate in a file that vanishes with the array."""
-    with tempfile.TemporaryFile() as file:
-        return np.memmap(file, dtype, "w+", shape=shape)
+        height, width = source.shape[1:3]
+        return _Images(len(source), [str(i) for i in range(len(source))], source.__getitem__, (height, width))
+    if isinstance(source, Split):
+        split, ids = source, source.ids
+    else:
+        paths = list(source)
+        ids = [str(path) for path in paths]
+        split = Split(paths, [-1] * len(paths), [None] * len(paths), [""] * len(paths))
+    images = _Images(len(split), ids, split.image, split.image_size)
+    if type(split) is not Split or type(split.geometry) is not Geometry:  # a subclass may make other pixels
+        return images
+    geometry = split.geometry
+    pixels = geometry.size, geometry.resized, geometry.interpolation, geometry.aspect
+    return dataclasses.replace(images, files=split.paths, geometry=pixels)
 
 
 def _check_finite(values: np.ndarray, layer: str, first: str) -> None:

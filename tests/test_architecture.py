@@ -19,12 +19,14 @@ MAY_IMPORT = {  # noun -> the nouns it may import; `progress` is open to all
     "prediction": {"maps"},
     "metrics": set(),
     "widgets": set(),
-    "cache": set(),
+    "storage": set(),
+    "cache": {"storage"},
     "networks": set(),
     "progress": set(),
     # level 1
     "features": {"data"},
-    "backbone": {"features", "data", "cache", "networks"},
+    "runtimes": {"networks"},
+    "backbone": {"features", "data", "storage", "cache", "networks", "runtimes"},
     "detectors": {"maps", "neighbors", "coreset", "prediction"},
     "evaluation": {"prediction", "data", "metrics", "maps"},
     # level 2
@@ -45,6 +47,7 @@ ONLY_IN = {
     "anywidget": {"widgets", "explore"},
     "dask": {"sweep"},
     "distributed": {"sweep"},
+    "openvino": {"runtimes"},
 }
 NOT_IN = {"torch": {"data", "metrics", "plots", "widgets"}, "torchvision": {"data", "metrics", "plots", "widgets"}}
 FILE_LINES, FUNCTION_LINES = 300, 40

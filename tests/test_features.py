@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import skimage.data
@@ -7,7 +10,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
-from adviz import Backbone, Features, backbone, networks
+from adviz import DN2, Backbone, Features, backbone, data, evaluate, networks, runtimes, storage
 from adviz.data import Geometry, Split
 
 IMAGES = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3), dtype=np.uint8)
@@ -168,7 +171,7 @@ def test_memory_mapped_features_appear_whole_or_not_at_all(tmp_path, monkeypatch
 def test_large_features_live_in_a_temporary_file(monkeypatch):
     network = Backbone(Tiny(), layers=["first"])
     expected = network.extract(IMAGES)["first"]
-    monkeypatch.setattr(backbone, "IN_MEMORY", 1000)
+    monkeypatch.setattr(storage, "IN_MEMORY", 1000)
     mapped = network.extract(IMAGES)["first"]
     assert isinstance(mapped, np.memmap)
     np.testing.assert_array_equal(mapped, expected)
@@ -259,6 +262,121 @@ def test_tokens_are_laid_out_row_by_row():
     np.testing.assert_array_equal(grid[0, 0], [[1, 2, 3], [4, 5, 6]])
 
 
+# precision and runtime
+
+
+def test_the_label_says_what_is_not_the_default_and_every_result_row_shows_it(lite0):
+    split = data.demo("hex_nut").test.subset([0, 1, 40, 41]).with_geometry(Geometry(64))
+    assert lite0.label == "efficientnet_lite0"
+    rough = Backbone("efficientnet_lite0", layers=(4,), dtype="bfloat16")
+    found = rough.extract(split, cache=False)
+    assert found.backbone == rough.label == "efficientnet_lite0 (bfloat16)"
+    result = evaluate(DN2(layers=(4,)).fit(found).predict(found), split)
+    assert result.backbone == "efficientnet_lite0 (bfloat16)"
+
+
+def test_detectors_refuse_features_of_another_precision():
+    full, rough = (Backbone(Tiny(), layers=["second"], dtype=dtype) for dtype in ("float32", "bfloat16"))
+    detector = DN2(layers=("second",)).fit(full.extract(IMAGES))
+    with pytest.raises(ValueError, match=r"backbone Tiny .*, got Tiny \(bfloat16\) .*extract both with one backbone"):
+        detector.predict(rough.extract(IMAGES))
+
+
+def test_bfloat16_runs_in_eight_bits_of_mantissa_and_keeps_float32():
+    full, rough = (
+        Backbone(Tiny(), layers=["first", "second"], dtype=dtype).extract(IMAGES) for dtype in ("float32", "bfloat16")
+    )
+    for name in full:
+        assert rough[name].dtype == np.float32
+        error = np.linalg.norm(rough[name] - full[name]) / np.linalg.norm(full[name])
+        assert 2**-12 < error < 2**-6  # inputs, weights and outputs are each rounded to 2^-9
+    assert (np.ascontiguousarray(rough["first"]).view(np.uint32) % 2**16 == 0).all()  # nothing finer
+
+
+@pytest.mark.parametrize(("name", "layers"), [("efficientnet_lite0", (4, 16)), ("resnet18", (8, 32))])
+def test_openvino_agrees_with_torch(name, layers):
+    """Also on a last batch that is shorter."""
+    options = {"layers": layers, "weights": None if name in networks.EMBEDDED else "random"}
+    ours, theirs = Backbone(name, **options), Backbone(name, runtime="openvino", **options)
+    found, expected = theirs.extract(IMAGES, batch_size=2), ours.extract(IMAGES)
+    assert found.backbone == f"{ours.name} (openvino)"
+    assert (found.digest, found.strides, list(found)) == (expected.digest, expected.strides, list(expected))
+    for layer in expected:
+        assert found[layer].shape == expected[layer].shape
+        # other summation orders; what is promised is 1e-3
+        np.testing.assert_allclose(found[layer], expected[layer], atol=1e-4 * np.abs(expected[layer]).max())
+
+
+def test_openvino_follows_new_weights_and_other_sizes():
+    model = Tiny()
+    network = Backbone(model, layers=["second"], runtime="openvino")
+    before = network.extract(IMAGES)["second"]
+    model.second.weight.data += 1
+    for images in (IMAGES, IMAGES[:, :32]):
+        expected = Backbone(model, layers=["second"]).extract(images)["second"]
+        np.testing.assert_allclose(network.extract(images)["second"], expected, atol=1e-4)  # sums of 36 of order 1
+        assert before.shape != expected.shape or not np.allclose(before, expected, atol=0.1)
+
+
+def test_openvino_has_tokens_and_in_place_activations():
+    class InPlace(Tiny):
+        def forward(self, x):
+            return self.second(torch.relu_(self.first(x)))
+
+    pairs = [
+        (("vit_tiny_patch16_224",), {"layers": ["blocks.0"], "weights": "random", "image_size": 64}),
+        ((InPlace(),), {"layers": ["first", "second"]}),
+    ]
+    for arguments, options in pairs:
+        expected = Backbone(*arguments, **options).extract(IMAGES)
+        found = Backbone(*arguments, runtime="openvino", **options).extract(IMAGES)
+        for layer in expected:
+            np.testing.assert_allclose(found[layer], expected[layer], atol=1e-4 * np.abs(expected[layer]).max())
+
+
+def test_a_network_that_openvino_computes_otherwise_is_refused(monkeypatch):
+    monkeypatch.setattr(runtimes, "AGREEMENT", 0.0)
+    monkeypatch.setattr(torch, "from_numpy", lambda array, convert=torch.from_numpy: convert(array + 1))
+    with pytest.raises(RuntimeError, match='in second: use runtime="torch" for this network'):
+        Backbone(Tiny(), layers=["second"], runtime="openvino").extract(IMAGES)
+
+
+def test_openvino_reports_nothing_to_its_makers():
+    code = (
+        "from adviz import Backbone; import numpy, sys; from torch import nn;"
+        "network = Backbone(nn.Sequential(nn.Conv2d(3, 2, 2, 2)), layers=['0'], runtime='openvino');"
+        "network.extract(numpy.zeros((1, 8, 8, 3), numpy.uint8));"
+        "print([name for name in sys.modules if name.startswith('openvino_telemetry')])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (0, "[]\n"), result.stderr
+
+
+def test_openvino_says_what_it_lacks(monkeypatch):
+    with pytest.raises(ValueError, match=r'expected a CPU for runtime="openvino", got device=.cuda.'):
+        Backbone(Tiny(), layers=["first"], runtime="openvino", device="cuda")
+    model = Tiny()
+    model.third = nn.Conv2d(3, 3, 1)
+    with pytest.raises(ValueError, match="take part in a forward pass, got third"):
+        Backbone(model, layers=["third"], runtime="openvino").extract(IMAGES)
+    with pytest.raises(ValueError, match=r"refused images of \(64, 64\): give image_size="):
+        Backbone("vit_tiny_patch16_224", layers=["blocks.0"], weights="random", runtime="openvino").extract(IMAGES)
+    monkeypatch.setattr(runtimes.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match=r'not installed: pip install "adviz\[openvino\]"'):
+        Backbone(Tiny(), layers=["first"], runtime="openvino")
+
+
+def test_openvino_has_bfloat16_only_where_the_processor_has():
+    network = Backbone(Tiny(), layers=["first"], runtime="openvino")
+    has = "BF16" in network._runtime._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if has:
+        rough = Backbone(Tiny(), layers=["first"], runtime="openvino", dtype="bfloat16").extract(IMAGES)
+        assert rough.backbone == "Tiny (openvino, bfloat16)"
+    else:
+        with pytest.raises(ValueError, match="expected a CPU on which OpenVINO has bfloat16"):
+            Backbone(Tiny(), layers=["first"], runtime="openvino", dtype="bfloat16")
+
+
 # what bad input gets
 
 
@@ -341,6 +459,10 @@ def test_what_cannot_be_meant_is_refused():
         Backbone(Tiny(), layers=["first"]).extract(IMAGES, batch_size=0)
     with pytest.raises(TypeError, match=r"list of layers, got 'first': use \['first'\]"):
         Backbone(Tiny(), layers="first")
+    with pytest.raises(ValueError, match="runtime must be one of torch, openvino, got 'onnx'"):
+        Backbone(Tiny(), layers=["first"], runtime="onnx")
+    with pytest.raises(ValueError, match="dtype must be one of float32, float16, bfloat16, got 'float64'"):
+        Backbone(Tiny(), layers=["first"], dtype="float64")
     with pytest.raises(ValueError, match="every layer once, got 8 twice"):
         Backbone("efficientnet_lite0", layers=(8, 8))
     with pytest.raises(ValueError, match="every layer once"):

@@ -1,0 +1,218 @@
+"""What runs a network on a batch of images: torch, or OpenVINO on a CPU. Both return the same layers."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from adviz import networks
+
+NAMES = ("torch", "openvino")
+AGREEMENT = 1e-3  # of a layer's largest value: what OpenVINO's float32 may differ from torch's
+Forward = Callable[[Tensor], dict[str, np.ndarray]]  # normalised (n, 3, H, W) images -> {layer: (n, C, h, w)}
+
+
+class Torch:
+    """Runs the network as it is, in torch's float32, or in bfloat16 where torch's autocast deems that safe."""
+
+    def __init__(self, model: nn.Module, device: torch.device, bfloat16: bool) -> None:
+        self._model, self._device, self._bfloat16 = model, device, bfloat16
+
+    @property
+    def version(self) -> str:
+        """What else may change features: the version, the kind of device, and the precision the user allows."""
+        return f"torch {torch.__version__} {self._device.type} {torch.get_float32_matmul_precision()}"
+
+    @contextmanager
+    def ready(self, modules: Mapping[str, str], shape: tuple[int, ...], digest: str) -> Iterator[Forward]:
+        """Yield a function that runs batches of `shape` or shorter, safe in threads.
+
+        Parameters
+        ----------
+        modules: layer -> the name of the sub-module that gives it.
+        shape: (n, 3, H, W) of a full batch.
+        digest: of the network's weights.
+        """
+
+        def keep(output: Any) -> np.ndarray:
+            grid = networks.as_grid(output, self._model, (shape[2], shape[3]))
+            # copied, since the network may go on in place; in its own layout a slow strided copy would follow
+            return grid.float().cpu().clone(memory_format=torch.contiguous_format).numpy()
+
+        with _listening(self._model, modules, keep) as run:
+
+            @torch.inference_mode()
+            def forward(batch: Tensor) -> dict[str, np.ndarray]:
+                batch = batch.contiguous(memory_format=torch.channels_last)
+                with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16):
+                    return run(batch)
+
+            yield forward
+
+
+class OpenVINO:
+    """Runs the network traced and compiled by OpenVINO, on a CPU; once for each size, set of layers and weights."""
+
+    def __init__(self, model: nn.Module, device: torch.device, bfloat16: bool) -> None:
+        self._openvino = _openvino()
+        if device.type != "cpu":
+            raise ValueError(
+                f'expected a CPU for runtime="openvino", got device={str(device)!r}: leave out one of the two'
+            )
+        self._core = self._openvino.Core()
+        if bfloat16 and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            raise ValueError('expected a CPU on which OpenVINO has bfloat16 for dtype="bfloat16", got one without')
+        self._model, self._precision = model, "bf16" if bfloat16 else "f32"
+        self._compiled: tuple[object, Any] = (None, None)  # what was compiled last, and for what
+        self.version = f"openvino {self._openvino.__version__}"
+
+    @contextmanager
+    def ready(self, modules: Mapping[str, str], shape: tuple[int, ...], digest: str) -> Iterator[Forward]:
+        """Yield a function that runs batches of `shape` or shorter, safe in threads; as `Torch.ready`.
+
+        Raises
+        ------
+        RuntimeError: the compiled network does not agree with torch's.
+        """
+        wanted = tuple(modules.items()), shape, digest
+        if self._compiled[0] != wanted:
+            self._compiled = wanted, self._compile(modules, shape)
+        compiled, local = self._compiled[1], threading.local()
+
+        def forward(batch: Tensor) -> dict[str, np.ndarray]:
+            if not hasattr(local, "request"):
+                local.request = compiled.create_infer_request()
+            count = len(batch)
+            filled = torch.cat([batch, batch[-1:].expand(shape[0] - count, -1, -1, -1)])  # it takes full batches only
+            local.request.infer([filled.contiguous().numpy()])
+            outputs = [torch.from_numpy(local.request.get_output_tensor(index).data) for index in range(len(modules))]
+            grids = [networks.as_grid(output[:count], self._model, (shape[2], shape[3])) for output in outputs]
+            return {layer: grid.clone().numpy() for layer, grid in zip(modules, grids, strict=True)}
+
+        yield forward
+
+    def _compile(self, modules: Mapping[str, str], shape: tuple[int, ...]) -> Any:
+        from openvino.frontend import FrontEndManager
+        from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+        example = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+        network = _Outputs(self._model, modules).eval()
+        expected = network(example)
+        for output in expected:
+            networks.as_grid(output, self._model, (shape[2], shape[3]))  # says what is wrong, as with torch
+        with torch.inference_mode(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tracing is deprecated, but the only way that hooks can be followed
+            decoder = TorchScriptPythonDecoder(network, example_input=example, trace_kwargs={"check_trace": False})
+            frontend = FrontEndManager().load_by_framework("pytorch")
+            graph = frontend.convert(frontend.load(decoder))
+        graph.reshape(list(shape))
+        threads = torch.get_num_threads()
+        options = {
+            "INFERENCE_PRECISION_HINT": self._precision,  # left to itself it takes bfloat16 wherever it is fast
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": threads,  # one batch each, as with torch
+        }
+        compiled = self._core.compile_model(graph, "CPU", options)
+        if self._precision == "f32":
+            self._compare(compiled, example, dict(zip(modules, expected, strict=True)))
+        return compiled
+
+    def _compare(self, compiled: Any, example: Tensor, expected: Mapping[str, Tensor]) -> None:
+        found = compiled.create_infer_request().infer([example.numpy()])
+        for index, (layer, values) in enumerate(expected.items()):
+            if not values.isfinite().all():
+                continue  # reported when features are kept
+            largest = values.abs().max().clamp(min=1e-30)
+            error = float((torch.from_numpy(found[index]) - values).abs().max() / largest)
+            if not error <= AGREEMENT:
+                raise RuntimeError(
+                    f"expected OpenVINO to agree with torch to {AGREEMENT} of a layer's largest value, got {error:.2g} "
+                    f'in {layer}: use runtime="torch" for this network'
+                )
+
+
+class _Outputs(nn.Module):
+    """A network that returns what some of its layers say, in order."""
+
+    def __init__(self, model: nn.Module, modules: Mapping[str, str]) -> None:
+        super().__init__()
+        self.model, self._layers = model, dict(modules)
+
+    @torch.inference_mode()
+    def forward(self, batch: Tensor) -> tuple[Tensor, ...]:
+        with _listening(self.model, self._layers, _copied) as run:
+            found = run(batch)
+        return tuple(found[layer] for layer in self._layers)
+
+
+def _copied(output: Any) -> Any:
+    return output.clone() if isinstance(output, Tensor) else output
+
+
+class _Done(Exception):
+    """Stops a forward pass whose rest nobody needs."""
+
+
+@contextmanager
+def _listening(
+    model: nn.Module, modules: Mapping[str, str], keep: Callable[[Any], Any]
+) -> Iterator[Callable[[Tensor], dict[str, Any]]]:
+    """Yield run(batch) -> {layer: keep(its output)}, which stops after the deepest layer; safe in threads."""
+    local = threading.local()
+
+    def listen(layer: str) -> Callable[..., None]:
+        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            if layer in local.found:  # a module used several times: its first output, whatever else is asked for
+                return
+            local.found[layer] = keep(output)
+            if len(local.found) == len(modules):
+                raise _Done
+
+        return hook
+
+    def run(batch: Tensor) -> dict[str, Any]:
+        local.found = {}
+        try:
+            model(batch)
+        except _Done:
+            pass
+        idle = [module for layer, module in modules.items() if layer not in local.found]
+        if idle:
+            raise ValueError(f"expected layers that take part in a forward pass, got {', '.join(idle)}, which do not")
+        return dict(local.found)
+
+    parts = dict(model.named_modules())
+    handles = [parts[module].register_forward_hook(listen(layer)) for layer, module in modules.items()]
+    try:
+        yield run
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _openvino() -> Any:
+    """Import OpenVINO without its telemetry, which would report this import and every conversion to its makers."""
+    if importlib.util.find_spec("openvino") is None:
+        raise ModuleNotFoundError(
+            'runtime="openvino" needs the package openvino, which is not installed: pip install "adviz[openvino]"'
+        )
+    reporter = "openvino_telemetry"
+    silenced = reporter not in sys.modules
+    if silenced:
+        sys.modules[reporter] = None  # type: ignore[assignment]  # an import of it fails, which OpenVINO provides for
+    try:
+        import openvino
+        import openvino.tools.ovc
+    finally:
+        if silenced:
+            del sys.modules[reporter]
+    return openvino

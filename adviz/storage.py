@@ -1,0 +1,161 @@
+"""Where large arrays live: in memory, in a folder that appears whole, or in a file that its writer locks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import numpy as np
+
+IN_MEMORY = 4 * 2**30  # bytes of arrays above which they are kept in temporary files
+UNFINISHED = ".part"
+Shapes = Mapping[str, tuple[int, ...]]
+Allocate = Callable[[Shapes, np.dtype[Any]], dict[str, np.ndarray]]  # {name: shape} and a type -> {name: array}
+
+
+@contextmanager
+def in_memory() -> Iterator[Allocate]:
+    """Yield `allocated`, for code that may as well write to files."""
+    yield allocated
+
+
+@contextmanager
+def in_folder(out: str | Path) -> Iterator[Allocate]:
+    """Yield a function that allocates in `<name>.npy` files, whose new folder appears when all of them are complete.
+
+    Raises
+    ------
+    FileExistsError: the folder exists already.
+    """
+    folder = Path(out)
+    if folder.exists():
+        raise FileExistsError(f"expected a new folder for the features, got {folder}, which exists: remove it first")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as parent:
+        part = Path(parent) / folder.name
+        part.mkdir()
+        files = np.lib.format.open_memmap
+        yield lambda shapes, dtype: {name: files(part / f"{name}.npy", "w+", dtype, s) for name, s in shapes.items()}
+        part.rename(folder)
+
+
+def allocated(shapes: Shapes, dtype: np.dtype[Any]) -> dict[str, np.ndarray]:
+    """Allocate in memory, and from the array on that would exceed 4 GiB in files that vanish with their arrays."""
+    held = 0
+    arrays: dict[str, np.ndarray] = {}
+    for name, shape in shapes.items():
+        held += _bytes(shape, dtype)
+        if held <= IN_MEMORY:
+            arrays[name] = np.empty(shape, dtype)
+        else:
+            with tempfile.TemporaryFile() as file:
+                arrays[name] = _mapped(file, dtype, shape, "w+")
+    return arrays
+
+
+class Part:
+    """An array in an unfinished file, which is locked until it is published or discarded, or its process dies."""
+
+    def __init__(self, folder: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.path, self._file = _locked_file(folder)
+        try:
+            header = {"shape": shape, "fortran_order": False, "descr": np.lib.format.dtype_to_descr(dtype)}
+            np.lib.format.write_array_header_1_0(self._file, header)
+            self._file.flush()
+            self._offset = self._file.tell()
+            _reserve(self._file, self._offset + _bytes(shape, dtype))
+            self.array = _mapped(self._file, dtype, shape, "r+", self._offset)
+        except BaseException:
+            self.discard()
+            raise
+
+    def publish(self, stem: str) -> np.ndarray:
+        """Name the complete file `<stem><checksum>.npy` and return its array, writes to which stay in memory."""
+        self.array.flush()
+        digits = checksum(self._file)
+        os.fsync(self._file.fileno())
+        target = self.path.with_name(f"{stem}{digits}.npy")
+        os.replace(self.path, target)
+        self.path = target
+        return _mapped(self._file, self.array.dtype, self.array.shape, "c", self._offset)
+
+    def discard(self) -> None:
+        """Close the file, and remove it if it is unfinished; its arrays live on."""
+        if self.path.suffix == UNFINISHED:
+            remove(self.path)
+        self._file.close()
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove unfinished files whose writer is dead, which is so when nobody holds their lock (clocks say nothing)."""
+    for path in sorted(folder.glob(f"*{UNFINISHED}")):
+        with suppress(OSError), path.open("rb") as file:
+            if _lock(file, wait=False):
+                path.unlink()
+
+
+def checksum(file: str | Path | IO[bytes]) -> str:
+    """Return the CRC-32 of all bytes of a file as 8 hexadecimal digits; ValueError if it is empty."""
+    return f"{zlib.crc32(np.memmap(file, np.uint8, 'r').data):08x}"
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder if that is possible."""
+    with suppress(OSError):  # another process was first, or it is not ours to remove
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _locked_file(folder: Path) -> tuple[Path, IO[bytes]]:
+    while True:
+        path = folder / f"{uuid.uuid4().hex}{UNFINISHED}"
+        file = path.open("x+b")
+        try:
+            _lock(file, wait=True)
+        except OSError:  # a file system without locks
+            file.close()
+            remove(path)
+            raise
+        if path.exists():
+            return path, file
+        file.close()  # another process saw it unlocked, took its writer for dead and removed it
+
+
+def _lock(file: IO[bytes], *, wait: bool) -> bool:
+    import fcntl  # not on Windows
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _reserve(file: IO[bytes], size: int) -> None:
+    """Take the space on disk: a mapped file that finds none when it is written to would kill the process."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+        return
+    zeros = bytes(2**20)  # macOS
+    for start in range(file.tell(), size, len(zeros)):
+        file.write(zeros[: size - start])
+    file.flush()
+
+
+def _bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+    return int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+
+
+def _mapped(
+    file: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...], mode: Literal["r+", "w+", "c"], offset: int = 0
+) -> np.memmap[Any, Any]:
+    return np.memmap(file, dtype, mode, offset, shape)

@@ -1,0 +1,445 @@
+import errno
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from adviz import Backbone, storage
+from adviz.cache import Cache
+from adviz.data import Geometry, Split
+
+GEOMETRY = Geometry(32, crop=False)
+
+
+class Net(nn.Module):
+    """Three layers, which count how often they run."""
+
+    def __init__(self, seed=0):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.one = nn.Conv2d(3, 4, 3, stride=2, padding=1)
+        self.two = nn.Conv2d(4, 5, 3, stride=2, padding=1)
+        self.three = nn.Conv2d(5, 6, 3, stride=2, padding=1)
+        self.ran = []
+
+    def forward(self, x):
+        for name in ("one", "two", "three"):
+            self.ran.append(name)
+            x = getattr(self, name)(x)
+        return x
+
+
+@pytest.fixture
+def split(tmp_path):
+    return photos(tmp_path / "photos")
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return tmp_path / "cache"
+
+
+def photos(folder, seed=0):
+    folder.mkdir()
+    images = np.random.default_rng(seed).integers(0, 255, (3, 40, 40, 3), dtype=np.uint8)
+    paths = [folder / f"{index}.bmp" for index in range(3)]
+    for path, image in zip(paths, images, strict=True):
+        Image.fromarray(image).save(path)
+    return Split(paths, [0] * 3, [None] * 3, ["good"] * 3, geometry=GEOMETRY, root=folder)
+
+
+def extract(source, cache, layers=("one", "two"), *, seed=0, **options):
+    """Return the features and the layers that were run for them."""
+    model = Net(seed)
+    return Backbone(model, layers=layers, **options).extract(source, cache=cache), sorted(set(model.ran))
+
+
+def entries(cache):
+    return sorted(path for path in cache.rglob("*") if path.is_file())
+
+
+def assert_same(found, expected):
+    assert list(found) == list(expected)
+    for name in expected:
+        np.testing.assert_array_equal(found[name], expected[name])
+
+
+# hits
+
+
+def test_features_from_the_cache_are_those_that_filled_it(split, cache):
+    expected, _ = extract(split, False)
+    first, ran = extract(split, cache)
+    again, ran_again = extract(split, cache)
+    assert (ran, ran_again) == (["one", "two"], [])
+    for found in (first, again):
+        assert_same(found, expected)
+        for fact in ("image_size", "strides", "backbone", "digest", "ids"):
+            assert getattr(found, fact) == getattr(expected, fact)
+        assert (repr(found), found["one"].dtype) == (repr(expected), np.float32)
+
+
+def test_the_same_files_elsewhere_are_found_and_keep_their_own_names(split, cache, tmp_path):
+    extract(split, cache)
+    copy = photos(tmp_path / "copy").subset([0, 1, 2])
+    copy.root = None
+    found, ran = extract(copy, cache)
+    assert (ran, found.ids) == ([], [path.as_posix() for path in copy.paths])
+    found, ran = extract(split.with_geometry(Geometry(32, resize=32, mask_rule=">0")), cache)  # the same pixels
+    assert ran == []
+
+
+def test_a_list_of_files_shares_entries_with_a_split_of_them(split, cache):
+    extract(split.with_geometry(Geometry()), cache)
+    found, ran = extract([str(path) for path in split.paths], cache)
+    assert (ran, found.ids) == ([], [str(path) for path in split.paths])
+
+
+def test_fewer_layers_are_served_and_of_more_only_the_missing_are_extracted(split, cache):
+    expected, _ = extract(split, False, ("one", "two", "three"))
+    extract(split, cache, ("one", "three"))
+    found, ran = extract(split, cache, ("three",))
+    assert (list(found), ran) == (["three"], [])
+    found, ran = extract(split, cache, ("one", "two", "three"))
+    assert ran == ["one", "two"]  # and stops there
+    assert_same(found, expected)
+
+
+def test_named_networks_use_the_users_cache_and_own_modules_do_not(split, cache, monkeypatch):
+    """Of an own module the code is unknown: with other code and the same weights it would get another's features."""
+    monkeypatch.setenv("ADVIZ_CACHE", str(cache))
+    extract(split, None)
+    assert entries(cache) == []
+    network = Backbone("resnet18", layers=(4, 8), weights="random")
+    first = network.extract(split)
+    monkeypatch.setattr(network._model, "forward", None)
+    assert_same(network.extract(split), first)
+    assert len(entries(cache)) == 2
+
+
+def test_a_layer_is_found_under_any_name(split, cache):
+    Backbone("resnet18", layers=(4, 8), weights="random").extract(split, cache=cache)
+    network = Backbone("resnet18", layers=["layer2", "layer1.0"], weights="random")
+    network.extract(split, cache=cache)
+    assert len(entries(cache)) == 3
+
+
+def test_changing_the_features_changes_no_entry(split, cache):
+    found, _ = extract(split, cache)
+    expected = {name: np.array(array) for name, array in found.items()}
+    for _ in range(2):
+        for array in found.values():
+            array[:] = 7
+        found, ran = extract(split, cache)
+        assert ran == []
+        assert_same(found, expected)
+
+
+# misses
+
+
+def test_a_changed_pixel_is_seen_under_the_same_name_size_and_time(split, cache):
+    extract(split, cache)
+    path = split.paths[1]
+    status, data = path.stat(), bytearray(path.read_bytes())
+    data[-1] ^= 128
+    path.write_bytes(data)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
+    found, ran = extract(split, cache)
+    assert ran == ["one", "two"]
+    assert_same(found, extract(split, False)[0])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"seed": 1}, {"dtype": "float16"}, {"dtype": "bfloat16"}, {"mean": (0.4, 0.4, 0.4)}, {"std": (0.5, 0.5, 0.5)}],
+    ids=str,
+)
+def test_another_way_to_run_the_network_is_another_entry(split, cache, options):
+    extract(split, cache)
+    found, ran = extract(split, cache, **options)
+    assert ran == ["one", "two"]
+    assert_same(found, extract(split, False, **options)[0])
+
+
+def test_other_images_pixels_or_code_are_another_entry(split, cache, monkeypatch):
+    extract(split, cache)
+    others = [split.subset([0, 2, 1]), split.subset([0, 1]), split.with_geometry(Geometry(32))]
+    others += [split.with_geometry(Geometry(32, crop=False, interpolation="nearest"))]
+    for other in others:
+        found, ran = extract(other, cache)
+        assert ran == ["one", "two"]
+        assert_same(found, extract(other, False)[0])
+    monkeypatch.setattr(pkgutil, "get_data", lambda package, name: b"another version of this file")
+    assert extract(split, cache)[1] == ["one", "two"]
+
+
+def test_what_is_no_file_read_by_a_split_is_not_cached(split, cache, tmp_path):
+    class Darker(Split):
+        def image(self, index):
+            return super().image(index) // 2
+
+    class Mirrored(Geometry):
+        def image(self, image):
+            return super().image(image)[:, ::-1]
+
+    darker = Darker(split.paths, split.labels, split.masks, split.defects, geometry=GEOMETRY)
+    images = np.stack([split.image(index) for index in range(3)])
+    for source in (darker, split.with_geometry(Mirrored(32, crop=False)), images):
+        extract(source, cache)
+    Backbone(Net(), layers=["one"]).extract(split, cache=cache, out=tmp_path / "out")
+    assert entries(cache) == []
+
+
+def test_files_that_change_during_the_extraction_are_not_stored(split, cache):
+    class Slow(Net):
+        def forward(self, x):
+            Image.new("RGB", (40, 40)).save(split.paths[0])
+            return super().forward(x)
+
+    Backbone(Slow(), layers=["one"]).extract(split, cache=cache)
+    assert entries(cache) == []
+
+
+# damage
+
+
+def flip(position):
+    def damage(path):
+        data = bytearray(path.read_bytes())
+        data[position] ^= 1
+        path.write_bytes(data)
+
+    return damage
+
+
+def to_folder(path):
+    path.unlink()
+    path.mkdir()
+    (path / "something").touch()
+
+
+def of_other_shape(path):
+    """Replace by an array that is whole, under the checksum that it has: what a faulty version could leave."""
+    np.save(path, np.zeros((1, 2, 3, 4), np.float32))
+    path.rename(path.with_name(f"{path.name[:41]}{storage.checksum(path)}.npy"))
+
+
+DAMAGE = {
+    "data": flip(-1),
+    "header": flip(70),
+    "truncated": lambda path: os.truncate(path, path.stat().st_size - 4),
+    "empty": lambda path: os.truncate(path, 0),
+    "longer": lambda path: path.write_bytes(path.read_bytes() + b"0"),
+    "garbage": lambda path: path.write_bytes(b"garbage"),
+    "folder": to_folder,
+    "other shape": of_other_shape,
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_entry_is_rebuilt_with_one_warning(split, cache, kind):
+    expected, _ = extract(split, cache)
+    expected = {name: np.array(array) for name, array in expected.items()}
+    for path in entries(cache):
+        DAMAGE[kind](path)
+    with pytest.warns(UserWarning, match="got 2 damaged file.*removed, the features are extracted again") as caught:
+        found, ran = extract(split, cache)
+    assert (len(caught), ran) == (1, ["one", "two"])
+    assert_same(found, expected)
+    found, ran = extract(split, cache)
+    assert (len(entries(cache)), ran) == (2, [])
+    assert_same(found, expected)
+
+
+def test_a_deleted_entry_is_rebuilt_silently(split, cache):
+    expected, _ = extract(split, cache)
+    entries(cache)[0].unlink()
+    found, ran = extract(split, cache)
+    assert "one" in ran
+    assert_same(found, expected)
+
+
+def test_an_image_that_cannot_be_read_gives_the_same_error_with_and_without_the_cache(split, cache):
+    extract(split, cache)
+    split.paths[1].write_bytes(b"no image")
+    for where in (cache, False):
+        with pytest.raises(ValueError, match=r"expected a readable image, got .*1\.bmp"):
+            extract(split, where)
+    split.paths[1].unlink()
+    for where in (cache, False):
+        with pytest.raises(FileNotFoundError, match=r"expected an image file, found nothing at .*1\.bmp"):
+            extract(split, where)
+
+
+# room
+
+
+def test_the_least_recently_used_entries_make_room(split, cache, monkeypatch, tmp_path):
+    splits = [split, *(photos(tmp_path / f"others{seed}", seed) for seed in (1, 2, 3))]
+    size = 3 * 4 * 16 * 16 * 4  # of layer "one"; the header comes on top
+    monkeypatch.setenv("ADVIZ_CACHE_LIMIT", str(3.5 * size / 1e9))
+    for age, other in enumerate(splits[:3]):
+        extract(other, cache, ["one"])
+        (newest,) = [path for path in entries(cache) if path.stat().st_mtime_ns > 100]
+        os.utime(newest, ns=(age, age))
+    assert extract(splits[0], cache, ["one"])[1] == []  # used last now
+    extract(splits[3], cache, ["one"])
+    assert len(entries(cache)) == 3
+    assert [extract(other, cache, ["one"])[1] for other in (splits[0], splits[2], splits[3])] == [[], [], []]
+    assert extract(splits[1], cache, ["one"])[1] == ["one"]
+
+
+def test_the_entry_just_written_stays_whatever_the_clock_says(split, cache, monkeypatch, tmp_path):
+    monkeypatch.setenv("ADVIZ_CACHE_LIMIT", str(1.5 * 3 * 4 * 16 * 16 * 4 / 1e9))
+    extract(split, cache, ["one"])
+    os.utime(entries(cache)[0], ns=(2**62, 2**62))  # in the far future
+    other = photos(tmp_path / "other", 1)
+    extract(other, cache, ["one"])
+    assert len(entries(cache)) == 1
+    assert extract(other, cache, ["one"])[1] == []
+
+
+def test_features_larger_than_the_limit_are_not_cached(split, cache, monkeypatch):
+    expected, _ = extract(split, False)
+    monkeypatch.setenv("ADVIZ_CACHE_LIMIT", "1e-6")
+    with pytest.warns(UserWarning, match=r"not kept .* the limit is 1e-06 GB: raise ADVIZ_CACHE_LIMIT") as caught:
+        found, _ = extract(split, cache)
+    assert len(caught) == 1
+    assert_same(found, expected)
+    assert entries(cache) == []
+
+
+def test_a_limit_of_zero_switches_the_cache_off_and_no_number_is_refused(split, cache, monkeypatch):
+    monkeypatch.setenv("ADVIZ_CACHE_LIMIT", "0")
+    assert extract(split, cache)[1] == extract(split, cache)[1] == ["one", "two"]
+    assert entries(cache) == []
+    for text in ("ten", "-1", "nan", "inf"):
+        monkeypatch.setenv("ADVIZ_CACHE_LIMIT", text)
+        with pytest.raises(
+            ValueError, match=re.escape(f"ADVIZ_CACHE_LIMIT in GB, such as 10, or 0 for no feature cache; got '{text}'")
+        ):
+            Cache()
+
+
+# disks that refuse
+
+
+@pytest.mark.parametrize(
+    ("step", "code"), [("posix_fallocate", errno.ENOSPC), ("fsync", errno.EIO), ("replace", errno.EROFS)]
+)
+@pytest.mark.parametrize("call", [1, 2])
+def test_a_full_or_failing_disk_loses_nothing_but_the_cache(split, cache, monkeypatch, step, code, call):
+    expected, _ = extract(split, False)
+    done, calls = getattr(os, step), []
+
+    def refusing(*arguments):
+        calls.append(arguments)
+        if len(calls) >= call:
+            raise OSError(code, os.strerror(code))
+        return done(*arguments)
+
+    monkeypatch.setattr(os, step, refusing)
+    with pytest.warns(UserWarning, match=f"not kept in the feature cache: .*{os.strerror(code)}") as caught:
+        found, _ = extract(split, cache)
+    assert len(caught) == 1
+    assert_same(found, expected)
+    assert [path for path in entries(cache) if path.suffix != ".npy"] == []
+
+
+def test_a_cache_that_cannot_be_a_folder_loses_nothing(split, cache):
+    cache.write_text("a file")
+    with pytest.warns(UserWarning, match="not kept in the feature cache") as caught:
+        found, _ = extract(split, cache)
+    assert len(caught) == 1
+    assert_same(found, extract(split, False)[0])
+
+
+def test_a_failing_extraction_leaves_nothing(split, cache):
+    model = Net()
+    model.one.weight.data[:] = torch.nan
+    with pytest.raises(ValueError, match="NaN or infinity in one"):
+        Backbone(model, layers=["one"]).extract(split, cache=cache)
+
+    class Interrupted(Net):
+        def forward(self, x):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Backbone(Interrupted(), layers=["one"]).extract(split, cache=cache)
+    assert entries(cache) == []
+
+
+# processes
+
+
+def test_data_reach_the_disk_before_their_name(split, cache, monkeypatch):
+    done = []
+    for step in ("fsync", "replace"):
+        function = getattr(os, step)
+        monkeypatch.setattr(os, step, lambda *a, f=function, s=step: (done.append(s), f(*a))[1])
+    extract(split, cache)
+    assert done == ["fsync", "replace"] * 2
+
+
+def test_unfinished_files_of_dead_processes_are_removed_and_those_of_living_ones_kept(split, cache):
+    extract(split, cache)
+    living = storage.Part(cache / "features", (2, 2), np.dtype(np.float32))
+    dead = cache / "features" / "dead.part"
+    dead.write_bytes(b"half")
+    extract(split, cache)
+    assert living.path.exists()
+    assert not dead.exists()
+    living.discard()
+    assert [path.suffix for path in entries(cache)] == [".npy"] * 2
+
+
+def test_a_file_taken_for_dead_before_it_was_locked_is_made_again(cache, monkeypatch):
+    lock, removed = storage._lock, []
+
+    def late(file, *, wait):
+        if wait and not removed:
+            removed.append(file.name)
+            storage.remove_leftovers(cache)
+        return lock(file, wait=wait)
+
+    cache.mkdir()
+    monkeypatch.setattr(storage, "_lock", late)
+    part = storage.Part(cache, (2, 2), np.dtype(np.float32))
+    assert [str(part.path)] != removed
+    assert part.path.exists()
+    part.discard()
+
+
+def run(what, folder):
+    script = Path(__file__).with_name("killed_extraction.py")
+    result = subprocess.run([sys.executable, script, what, folder], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_killed_at_any_moment_the_next_run_is_right(tmp_path):
+    steps, died = re.findall(r"\d+", run("killed", tmp_path))[:2]
+    assert int(steps) >= 15
+    assert int(died) >= 1
+
+
+def test_processes_that_fill_one_entry_at_once_are_all_right(tmp_path):
+    assert run("racing", tmp_path) == "4 races\n"
+
+
+def test_nothing_is_made_before_it_is_needed(split, cache):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Cache(cache).load("key", {"one": "one"}, 3, np.dtype(np.float32)) == {}
+    assert not cache.exists()
