@@ -15,10 +15,10 @@ from adviz import DN2, SPADE, Backbone, PaDiM, PatchCore, data, evaluate, metric
 from adviz.data.builtin import CATEGORIES, capsule
 from adviz.data.builtin.shot import Shot
 
-# Never looked at while drawing. Seeds 3 to 7 and, since a first version of brick and mesh failed on one each of them,
-# 101 to 105 were; the quickstart has seed 0.
+# Never looked at while drawing. Seeds 3 to 7 were and, since a first version of brick and mesh failed on one each of
+# them, 101 to 105; the quickstart has seed 0. On these five brick's lesson about PaDiM failed, which was then given up.
 SEEDS = (201, 202, 203, 204, 205)
-STRIDES = {"brick": (4, 8, 16, 32), "transistor": (4, 8, 16), "mesh": (8, 16, 32)}  # which are read; (8, 16) elsewhere
+STRIDES = {"brick": (8, 16, 32), "transistor": (4, 8, 16), "mesh": (8, 16, 32)}  # which are read; (8, 16) elsewhere
 
 each_seed = pytest.mark.parametrize("seed", SEEDS, ids="seed-{}".format)
 
@@ -48,9 +48,9 @@ class Shown:
         return evaluate(self.predict(detector, images), self.split if images is None else self.split.subset(images))
 
 
-def by_place_and_by_image(shown):
-    """Return the image AUROC of matching by position, and of matching images as a whole."""
-    return {"PaDiM": shown.image_auroc(PaDiM()), "DN2": shown.image_auroc(DN2())}
+def by_image(shown):
+    """Return the image AUROC of matching images as a whole."""
+    return {"DN2": shown.image_auroc(DN2())}
 
 
 def by_place(shown):
@@ -89,7 +89,7 @@ def by_metric(shown):
 
 
 STUDIES = {
-    "brick": by_place_and_by_image,
+    "brick": by_image,
     "hex_nut": by_place,
     "transistor": by_depth,
     "capsule": by_sampler,
@@ -107,10 +107,9 @@ def figures(name, seed):
 
 
 @each_seed
-def test_brick_matching_by_position_and_by_image_lose_to_matching_patches(seed):
+def test_brick_matching_whole_images_loses_to_matching_patches(seed):
     found = figures("brick", seed)
-    # PaDiM: gaps .048 to .173; DN2: .18 to .31
-    assert found["PatchCore"] - max(found["PaDiM"], found["DN2"]) >= 0.02, found
+    assert found["PatchCore"] - found["DN2"] >= 0.09, found  # gaps .18 to .31; PaDiM's are no lesson, see the page
 
 
 @each_seed
