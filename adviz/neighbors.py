@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -18,7 +19,13 @@ BLOCK = 2**26  # bytes of one block of the distance matrix, or of gathered rows
 
 
 def nearest(
-    query: np.ndarray, bank: np.ndarray, k: int, *, index: Any = None, shortlist: int = SHORTLIST
+    query: np.ndarray,
+    bank: np.ndarray,
+    k: int,
+    *,
+    index: Any = None,
+    shortlist: int = SHORTLIST,
+    device: str = "cpu",
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the k rows of `bank` closest to every row of `query`.
 
@@ -29,6 +36,7 @@ def nearest(
     k: how many to return, 1 <= k <= M.
     index: None searches exactly; an index of `ivf` or `ivfpq` over the same bank proposes candidates instead.
     shortlist: how many candidates such an index proposes, at least k.
+    device: where an exact search runs; on "cuda" it is torch's.
 
     Returns
     -------
@@ -55,20 +63,22 @@ def nearest(
     candidates = min(k + SPARE if index is None else max(k, shortlist), len(bank))
     rows = max(1, BLOCK // (4 * candidates * bank.shape[1]))
     blocks = np.split(query, range(rows, len(query), rows))
-    search = _candidates if index is None else _proposals(index)
+    search = partial(_candidates, device=device) if index is None else _proposals(index)
     parts = [_rescore(block, bank, search(block, bank, candidates), k) for block in blocks]
     distance, index = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
     return distance, index
 
 
-def nearest_in_prefixes(query: np.ndarray, bank: np.ndarray, sizes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+def nearest_in_prefixes(
+    query: np.ndarray, bank: np.ndarray, sizes: Sequence[int], *, device: str = "cpu"
+) -> tuple[np.ndarray, np.ndarray]:
     """Find the nearest of the first n rows of `bank` for several n, at the cost of one search for the largest.
 
     A greedy coreset is nested, so this is "score against coreset size" without refitting.
 
     Parameters
     ----------
-    query, bank: as for `nearest`.
+    query, bank, device: as for `nearest`.
     sizes: ascending, 1 <= n <= M.
 
     Returns
@@ -83,7 +93,7 @@ def nearest_in_prefixes(query: np.ndarray, bank: np.ndarray, sizes: Sequence[int
     ends = [0, *sizes]
     if not sizes or any(end <= start for start, end in pairwise(ends)) or ends[-1] > len(bank):
         raise ValueError(f"sizes must ascend from 1 or more to at most the bank's {len(bank)} rows, got {list(sizes)}")
-    found = [nearest(query, bank[start:end], 1) for start, end in pairwise(ends)]
+    found = [nearest(query, bank[start:end], 1, device=device) for start, end in pairwise(ends)]
     distance = np.hstack([part[0] for part in found])
     index = np.hstack([part[1] + start for part, start in zip(found, ends, strict=False)])
     for column in range(1, len(sizes)):
@@ -185,13 +195,13 @@ def has_faiss() -> bool:
     return importlib.util.find_spec("faiss") is not None
 
 
-def _candidates(query: np.ndarray, bank: np.ndarray, k: int) -> np.ndarray:
+def _candidates(query: np.ndarray, bank: np.ndarray, k: int, device: str = "cpu") -> np.ndarray:
     """Return (Q, k) rows of `bank`, the nearest up to rounding: the best k over blocks of the bank.
 
     Both sides are centred where the rows' common offset is larger than their spread, because the expanded square loses
     what float32 cannot hold beside it.
     """
-    search = _search_faiss if has_faiss() else _search_torch
+    search = _search_faiss if device == "cpu" and has_faiss() else partial(_search_torch, device=device)
     sample = bank[:: -(-len(bank) // SAMPLE)]
     centre = sample.mean(0)
     offset = bool(centre @ centre > sample.var(0).sum())
@@ -214,11 +224,11 @@ def _search_faiss(query: np.ndarray, bank: np.ndarray, k: int) -> tuple[np.ndarr
     return distance, index
 
 
-def _search_torch(query: np.ndarray, bank: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    rows = torch.from_numpy(bank)
-    distance = torch.addmm(rows.square().sum(1), torch.from_numpy(query), rows.T, alpha=-2)
+def _search_torch(query: np.ndarray, bank: np.ndarray, k: int, device: str) -> tuple[np.ndarray, np.ndarray]:
+    rows = torch.from_numpy(bank).to(device)
+    distance = torch.addmm(rows.square().sum(1), torch.from_numpy(query).to(device), rows.T, alpha=-2)
     near = distance.topk(k, dim=1, largest=False)
-    return near.values.numpy(), near.indices.numpy()
+    return near.values.cpu().numpy(), near.indices.cpu().numpy()
 
 
 def _rescore(query: np.ndarray, bank: np.ndarray, index: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

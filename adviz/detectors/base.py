@@ -7,6 +7,7 @@ import html
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import torch
 
 from adviz.detectors.presets import PRESETS, AtMost
 
@@ -40,7 +41,7 @@ class Detector:
     def differences(self, other: str | Self) -> dict[str, tuple[Any, Any]]:
         """Return the options that differ from another detector's or a preset's: name -> (here, there)."""
         there = self.preset(other) if isinstance(other, str) else other
-        names = [field.name for field in dataclasses.fields(self)]  # type: ignore[arg-type]
+        names = [field.name for field in dataclasses.fields(self) if field.compare]  # type: ignore[arg-type]
         pairs = {name: (getattr(self, name), getattr(there, name)) for name in names}
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
@@ -49,6 +50,12 @@ class Detector:
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
+
+    def _check_device(self) -> None:
+        """Refuse a device that this machine does not have."""
+        device = str(vars(self)["device"])
+        if device != "cpu" and not (device.startswith("cuda") and torch.cuda.is_available()):
+            raise ValueError(f'device must be "cpu", or "cuda" on a machine that has one, got {device!r}')
 
     def _name(self) -> str:
         """Return the class, with the preset that these options are."""

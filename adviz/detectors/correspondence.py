@@ -40,7 +40,7 @@ class Cells(NamedTuple):
     def concatenated(self) -> np.ndarray:
         """Return (P, C) float32: all layers at each place of the finest grid."""
         halves = [rows[:, :-1] * -0.5 for rows in self.levels]
-        return torch.cat([rows.repeat(len(self.cell) // len(rows), 1) for rows in halves], 1).numpy()
+        return torch.cat([rows.repeat(len(self.cell) // len(rows), 1) for rows in halves], 1).cpu().numpy()
 
 
 def as_cells(layers: Sequence[Tensor], upsample: str) -> Cells:
@@ -54,8 +54,9 @@ def as_cells(layers: Sequence[Tensor], upsample: str) -> Cells:
     for size in sizes[1:] if upsample == "nearest" else ():
         if grids[-1][0] % size[0] == 0 == grids[-1][1] % size[1]:
             grids.append(size)
-    orders = dict(zip(grids, _places(grids), strict=True))
-    together = {grid: torch.empty(len(order), 0) for grid, order in orders.items()}
+    device = layers[0].device
+    orders = {grid: order.to(device) for grid, order in zip(grids, _places(grids), strict=True)}
+    together = {grid: torch.empty(len(order), 0, device=device) for grid, order in orders.items()}
     columns = []
     for layer in layers:
         size = (layer.shape[1], layer.shape[2])
@@ -125,10 +126,9 @@ class Search:
 
     def __call__(self, query: Cells, gallery: Sequence[Cells]) -> Tensor:
         """Return (P, K, count) int64 places in each of K images, nearest first; -1 where a window holds no more."""
-        found = torch.empty(
-            len(query.cell) // self._coarsest, self._coarsest, len(gallery), self.count, dtype=torch.int64
-        )
-        ones = [torch.cat([rows[:, :-1] * -0.5, torch.ones(len(rows), 1)], 1) for rows in query.levels]
+        shape = (len(query.cell) // self._coarsest, self._coarsest, len(gallery), self.count)
+        found = torch.empty(shape, dtype=torch.int64, device=query.cell.device)
+        ones = [torch.cat([rows[:, :-1] * -0.5, torch.ones_like(rows[:, :1])], 1) for rows in query.levels]
         for block in self._blocks:
             ours = [self._part(rows, block.own) for rows in ones]
             size = block.among.stop - block.among.start
@@ -155,7 +155,7 @@ def _nearest(products: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         least.view(-1, *product.shape).add_(product)
         sums.append(least)
     distance, place = sums[-1].min(1)
-    every = torch.arange(len(place))
+    every = torch.arange(len(place), device=place.device)
     for finer, coarse in zip(sums[-2::-1], sums[:0:-1], strict=True):
         child = finer.view(len(finer), -1, coarse.shape[1])[every, :, place].argmin(1)
         place = child * coarse.shape[1] + place
@@ -201,7 +201,7 @@ class CellIndex:
         for image in gallery:
             index = self._indexes[image]
             found.append(nearest(rows, self._rows[image], self.count, index=index, shortlist=SHORTLIST)[1])
-        return torch.from_numpy(np.stack(found, 1))
+        return torch.from_numpy(np.stack(found, 1)).to(query.cell.device)
 
 
 class Match(NamedTuple):
@@ -233,7 +233,7 @@ def match_image(query: Cells, gallery: Sequence[Cells], place: Tensor, kappa: in
     shares = parts.flatten(2).gather(2, best.expand(len(parts), -1, -1)).mean(2)
     found = Match(total.gather(2, closest)[..., 0], query.cell[place.gather(2, closest)[..., 0]], shares)
     order = torch.argsort(query.cell)  # from places back to cells
-    return Match(found.distance[order], found.cell[order], found.shares[:, order])
+    return Match(found.distance[order].cpu(), found.cell[order].cpu(), found.shares[:, order].cpu())
 
 
 def _direct(query: Cells, other: Cells, place: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -57,6 +57,7 @@ class PatchCore(Detector):
     upsample: of the patch scores to the map, "bilinear" or "nearest" (anomalib).
     sigma: of the map's smoothing, pixels.
     seed: of the projection, of random sampling and of random starts.
+    device: where the coreset and an exact search are computed, "cpu" or "cuda"; no part of the method.
 
     Facts after `fit`: `bank_` (M, D) float32, `bank_image_` and `bank_cell_` (M,) where each row comes from,
     `trace_` (the `CoresetTrace`), `losses_` (of learned proxies, one each epoch), `aggregation_`, `grid_` (rows,
@@ -81,6 +82,7 @@ class PatchCore(Detector):
     upsample: Literal["bilinear", "nearest"] = "bilinear"
     sigma: float = 4.0
     seed: int = 0
+    device: str = field(default="cpu", compare=False)
 
     def __post_init__(self) -> None:
         if not 0 < self.coreset <= 1:
@@ -91,6 +93,7 @@ class PatchCore(Detector):
             raise ValueError(f"sigma must be 0 or more and projection at least 1, got {self.sigma}, {self.projection}")
         if self.stride < 1:
             raise ValueError(f"stride must be at least 1 cell, got {self.stride}")
+        self._check_device()
         self._check_choices(
             aggregation=("adaptive", "mean", None),
             sampler=("greedy", "random", "proxies"),
@@ -156,7 +159,7 @@ class PatchCore(Detector):
             cap = samplers.anchor_distance(points, self.seed) if self.start == "anchors" else None
             grid = samplers.to_grid(points)
             digest = grid.digest()
-            order, radius = samplers.k_center_greedy(grid, count, first=first, cap=cap)
+            order, radius = samplers.k_center_greedy(grid, count, first=first, cap=cap, device=self.device)
         elif self.sampler == "random":
             order, radius = samplers.random(len(patches), count, self.seed), np.full(count, np.nan)
         else:
@@ -180,7 +183,9 @@ class PatchCore(Detector):
         """
         parts = [
             self._evidence(
-                patches, *nearest(rows(patches), self.bank_, self.k_used_, index=self._index), len(self.bank_)
+                patches,
+                *nearest(rows(patches), self.bank_, self.k_used_, index=self._index, device=self.device),
+                len(self.bank_),
             )
             for patches in self._batches(features)
         ]
@@ -219,7 +224,7 @@ class PatchCore(Detector):
             )
         parts: dict[float, list[_Part]] = {budget: [] for budget in budgets}
         for patches in batches:
-            distance, index = nearest_in_prefixes(rows(patches), self.bank_, sizes)
+            distance, index = nearest_in_prefixes(rows(patches), self.bank_, sizes, device=self.device)
             for column, (budget, size) in enumerate(zip(budgets, sizes, strict=True)):
                 one = slice(column, column + 1)
                 parts[budget].append(self._evidence(patches, distance[:, one], index[:, one], size))

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from adviz import maps
 from adviz.detectors.base import Detector, usable
-from adviz.detectors.correspondence import CellIndex, Search, as_cells, match_image
+from adviz.detectors.correspondence import CellIndex, Cells, Search, as_cells, match_image
 from adviz.detectors.presets import AtMost
 from adviz.neighbors import ivf, nearest
 from adviz.prediction import Neighbors, Prediction
@@ -119,6 +118,7 @@ class SPADE(Detector):
         None = all.
     sigma: of the map's smoothing, pixels.
     seed: of random galleries.
+    device: where stage 2 is computed, "cpu" or "cuda"; no part of the method.
 
     Facts after `fit`: `k_used_`, K of stage 2.
     """
@@ -137,8 +137,10 @@ class SPADE(Detector):
     segment_above: float | None = None
     sigma: float = 4.0
     seed: int = 0
+    device: str = field(default="cpu", compare=False)
 
     def __post_init__(self) -> None:
+        self._check_device()
         self._check_choices(
             match=("joint", "per_layer"),
             search=("exact", "window", "ivfpq"),
@@ -177,8 +179,7 @@ class SPADE(Detector):
         if self.search != "ivfpq":
             return None
         images = range(self._gallery.n_images)
-        cells = [as_cells(_layers(self._gallery, names, image), self.upsample) for image in images]
-        return CellIndex(cells, self.neighbors)
+        return CellIndex([self._cells(self._gallery, names, image) for image in images], self.neighbors)
 
     def predict(self, features: Features) -> Prediction:
         """Score images, and the cells of those that are segmented.
@@ -219,12 +220,12 @@ class SPADE(Detector):
         grid = max(features[name].shape[2:] for name in names)
         shape = (len(segmented), *grid)
         found = _Found.empty(shape, self.k_used_, names)
-        prepared = lru_cache(KEPT)(lambda image: as_cells(_layers(self._gallery, names, image), self.upsample))
+        prepared = lru_cache(KEPT)(lambda image: self._cells(self._gallery, names, image))
         search = Search(prepared(0), self.neighbors, self.radius)
         for image in bar(np.flatnonzero(segmented).tolist(), label="SPADE"):
             found.image[image] = self._drawn(features.ids[image], nearest[image])
             numbers = found.image[image, 0, 0].tolist()
-            query, gallery = as_cells(_layers(features, names, image), self.upsample), [prepared(n) for n in numbers]
+            query, gallery = self._cells(features, names, image), [prepared(number) for number in numbers]
             places = index(query, numbers) if index else search(query, gallery)
             match = match_image(query, gallery, places, self.neighbors)
             found.distance[image] = match.distance.view(*grid, -1)
@@ -232,6 +233,10 @@ class SPADE(Detector):
             for name, share in zip(names, match.shares, strict=True):
                 found.shares[name][image] = share.view(grid)
         return found
+
+    def _cells(self, features: Features, names: Sequence[str], image: int) -> Cells:
+        layers = [torch.from_numpy(np.asarray(features[name][image], dtype=np.float32)) for name in names]
+        return as_cells([layer.to(self.device) for layer in layers], self.upsample)
 
     def _drawn(self, name: str, nearest: np.ndarray) -> np.ndarray:
         """Return the K training images that a test image is compared with."""
@@ -269,10 +274,6 @@ class _Found(NamedTuple):
         """Return (N, h, w) cell scores: the sum of the shares, as it is or its root."""
         total = np.sum(list(self.shares.values()), axis=0)
         return np.asarray(np.sqrt(total) if distance == "euclidean" else total)
-
-
-def _layers(features: Features, names: Sequence[str], image: int) -> list[Tensor]:
-    return [torch.from_numpy(np.asarray(features[name][image], dtype=np.float32)) for name in names]
 
 
 def _pooled(features: Features) -> np.ndarray:

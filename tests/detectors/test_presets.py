@@ -78,3 +78,15 @@ def test_every_preset_of_patchcore_finds_the_defect(train, test, name):
     detector = PatchCore.preset(name).fit(train)
     assert detector.predict(test).score.argmax() == 3
     assert detector.trace_.order.shape == (76,)
+
+
+@pytest.mark.parametrize("cls", [SPADE, PatchCore])
+def test_the_device_is_no_part_of_a_preset_and_must_exist(cls, monkeypatch):
+    with pytest.raises(ValueError, match=r'device must be "cpu", or "cuda" on a machine that has one, got .tpu.'):
+        cls(device="tpu")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert cls(device="cuda") == cls()
+    assert cls(device="cuda").differences("paper") == {}
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ValueError, match="got 'cuda'"):
+        cls(device="cuda")
