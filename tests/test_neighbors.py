@@ -124,3 +124,13 @@ def test_k_beyond_the_bank_is_refused(search, k):
 def test_different_lengths_are_refused(search):
     with pytest.raises(ValueError, match="with one C"):
         search(np.zeros((2, 3)), np.zeros((6, 4)), k=1)
+
+
+def test_rounding_in_the_search_does_not_displace_the_nearest(search):
+    """Groups of 8 rows that differ by less than the expanded square resolves beside norms of 1000."""
+    rng = np.random.default_rng(5)
+    groups = rng.normal(size=(30, 1, 16)) * 250
+    bank = (groups + rng.normal(size=(30, 8, 16)) * 0.02).reshape(-1, 16).astype(np.float32)
+    query = (groups[:, 0] + rng.normal(size=(30, 16)) * 0.02).astype(np.float32)
+    full = ((query[:, None].astype(float) - bank) ** 2).sum(-1)
+    np.testing.assert_array_equal(search(query, bank, k=1)[1][:, 0], full.argmin(1))

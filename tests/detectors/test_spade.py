@@ -276,3 +276,11 @@ def test_a_window_holds_where_rows_and_columns_shrink_differently():
         full = all_distances(cells[1][image], cells[0][found.neighbors["image"].image[image, 0, 0]])
         full = np.where(near[:, None], full, np.inf)
         np.testing.assert_array_equal(found.neighbors["patch"].cell[image].reshape(96, 3), full.argmin(2))
+
+
+def test_float16_features_are_pooled_in_float32():
+    layer = np.random.default_rng(7).uniform(900, 1100, size=(3, 2, 16, 16)).astype(np.float16)
+    detector = DN2().fit(Features({"layer4": layer}, image_size=(512, 512)))
+    # float16 resolves 0.5 to 1 there; the mean of 256 values needs more
+    np.testing.assert_allclose(detector.mean_features_, layer.astype(np.float64).mean((2, 3)), rtol=1e-6)
+    assert detector.mean_features_.dtype == np.float32

@@ -138,3 +138,28 @@ def test_what_does_not_fit_is_refused(categories, predictions):
         explore.results(categories["plate"], {"X": Prediction(np.zeros(3))})
     with pytest.raises(ValueError, match="image must be between 0 and 3, got 4"):
         explore.results(categories, predictions).image = 4
+
+
+def test_a_score_at_the_threshold_is_flagged_and_one_below_is_not(categories, predictions):
+    view = explore.results(categories, predictions)
+    view.detector = "DN2"
+    verdicts = []
+    for index in range(4):
+        view.image = index
+        verdicts.append(view.status.split(" · ")[-1])
+    scores = predictions["plate"]["DN2"].score
+    expected = [f"score {s:.4g}, {'' if s >= 2.5 else 'not '}flagged at the F1-optimal threshold 2.5" for s in scores]
+    assert verdicts == expected
+    assert any(s == 2.5 for s in scores)
+
+
+def test_every_detector_has_a_scale_of_its_own(categories, predictions):
+    loud = predictions["plate"]["PatchCore"]
+    predictions["plate"]["loud"] = Prediction(loud.score, loud.anomaly_map * 10)
+    view = explore.results({"plate": categories["plate"]}, {"plate": predictions["plate"]})
+    limits = {}
+    for name in ("PatchCore", "loud"):
+        view.detector = name
+        axes = {ax.get_label(): ax for ax in view.static().axes}
+        limits[name] = axes["row 0 map"].images[0].get_clim()
+    assert limits["loud"] == pytest.approx([10 * limit for limit in limits["PatchCore"]])
