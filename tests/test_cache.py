@@ -270,6 +270,24 @@ def test_a_deleted_entry_is_rebuilt_silently(split, cache):
     assert_same(found, expected)
 
 
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EMFILE])
+def test_an_entry_that_is_whole_but_cannot_be_opened_stays(split, cache, monkeypatch, code):
+    """Another user's file is passed over; where this process may open no more files it says so."""
+    extract(split, cache)
+
+    def refusing(path):
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("adviz.cache.checksum", refusing)
+        if code == errno.EMFILE:
+            with pytest.raises(OSError, match="Too many open files"):
+                extract(split, cache)
+        else:
+            assert extract(split, cache)[1] == ["one", "two"]
+    assert extract(split, cache)[1] == []
+
+
 def test_an_image_that_cannot_be_read_gives_the_same_error_with_and_without_the_cache(split, cache):
     extract(split, cache)
     split.paths[1].write_bytes(b"no image")
