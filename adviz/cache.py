@@ -115,7 +115,7 @@ class Cache:
                     parts[layer] = Part(self.folder, shape, dtype)
                     arrays[layer] = parts[layer].array
             except OSError as error:
-                _warn_uncached(error)
+                self._warn_uncached(error)
                 _discard(parts)
                 arrays.update(allocated(shapes, dtype))
             return arrays
@@ -135,14 +135,13 @@ class Cache:
                 arrays[layer] = part.publish(_stem(key, layers[layer]))
             self._evict(keep={part.path.name for part in parts.values()})
         except OSError as error:
-            _warn_uncached(error)
+            self._warn_uncached(error)
 
     def _check_room(self, size: int) -> None:
         """Refuse what is too large, and make the folder for the rest."""
         if size > self.limit:
             raise OSError(
-                f"they take {size / 1e9:.3g} GB and the limit is {self.limit / 1e9:.3g} GB: raise ADVIZ_CACHE_LIMIT, "
-                "or pass cache=False"
+                f"they take {size / 1e9:.3g} GB and the limit is {self.limit / 1e9:.3g} GB: raise ADVIZ_CACHE_LIMIT"
             )
         self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -158,6 +157,13 @@ class Cache:
             if excess > 0 and name not in keep:
                 remove(self.folder / name)
                 excess -= size
+
+    def _warn_uncached(self, error: OSError) -> None:
+        warnings.warn(
+            f"the features are right but not kept in the feature cache {self.folder} ({error}); set ADVIZ_CACHE to a "
+            "folder with room, or pass cache=False",
+            stacklevel=2,
+        )
 
     def _names(self) -> list[str]:
         try:
@@ -223,7 +229,3 @@ def _discard(parts: dict[str, Part]) -> None:
     for part in parts.values():
         part.discard()
     parts.clear()
-
-
-def _warn_uncached(error: OSError) -> None:
-    warnings.warn(f"the features are not kept in the feature cache: {error}", stacklevel=4)
