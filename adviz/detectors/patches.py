@@ -38,28 +38,32 @@ class PatchEmbedding:
     Notes
     -----
     Both poolings and the interpolation are linear, and the interpolation acts on cells, the poolings on channels, so
-    they commute: one sparse (D, C * p * p) matrix per layer is applied at the layer's own resolution. Equal to the
-    unfold / adaptive_avg_pool1d definition to float32 rounding.
+    they commute: the poolings of a layer are one sparse matrix, applied at the layer's own resolution. It is kept as a
+    matrix over the channels for each of the p * p places of a neighbourhood: these are applied to the whole layer,
+    and shifted afterwards, so that no neighbourhood is ever copied. Equal to the unfold / adaptive_avg_pool1d
+    definition to float32 rounding.
     """
 
     def __init__(
         self, channels: Mapping[str, int], aggregation: Aggregation, patch_size: int, stride: int, dimension: int
     ) -> None:
         self.channels, self.patch_size, self.stride = dict(channels), patch_size, stride
-        self.matrices: dict[str, scipy.sparse.csr_array] = {}
+        self._matrices: dict[str, list[scipy.sparse.csr_array]] = {}
         if aggregation == "mean":
             ends = np.cumsum([0, *channels.values()])
             self.size = int(ends[-1])
             self.blocks = {name: slice(int(a), int(b)) for name, a, b in zip(channels, ends, ends[1:], strict=False)}
             return
         self.size, self.blocks = dimension, {}
-        second = pooling_matrix(len(channels) * dimension, dimension)
-        for position, (name, count) in enumerate(channels.items()):
-            first = pooling_matrix(count * patch_size**2, dimension)
-            self.matrices[name] = (second[:, position * dimension : (position + 1) * dimension] @ first).tocsr()
         if dimension % len(channels) == 0:  # then no bin of the second pooling straddles two layers
             part = dimension // len(channels)
             self.blocks = {name: slice(i * part, (i + 1) * part) for i, name in enumerate(channels)}
+        second = pooling_matrix(len(channels) * dimension, dimension)
+        for position, (name, count) in enumerate(channels.items()):
+            first = pooling_matrix(count * patch_size**2, dimension)
+            both = (second[:, position * dimension : (position + 1) * dimension] @ first).tocsc()
+            both = both[self.blocks.get(name, slice(None))]
+            self._matrices[name] = [both[:, place :: patch_size**2].tocsr() for place in range(patch_size**2)]
 
     def __call__(self, layers: Mapping[str, np.ndarray]) -> np.ndarray:
         """Embed (N, C, h, w) layers.
@@ -70,23 +74,33 @@ class PatchEmbedding:
         """
         pooled = {name: self._pooled(name, array) for name, array in layers.items()}
         grid = max(((part.shape[2], part.shape[3]) for part in pooled.values()), key=lambda shape: shape[0] * shape[1])
-        result = np.zeros((len(next(iter(layers.values()))), *grid, self.size), dtype=np.float32)
+        result = torch.zeros(len(next(iter(pooled.values()))), *grid, self.size)
         for name, part in pooled.items():
-            block = self.blocks.get(name, slice(None))
-            result[..., block] += functional.interpolate(part, grid, mode="bilinear").permute(0, 2, 3, 1).numpy()
-        return result
+            if part.shape[2:] != grid:
+                part = functional.interpolate(part, grid, mode="bilinear")
+            result[..., self.blocks.get(name, slice(None))] += part.permute(0, 2, 3, 1)
+        return np.asarray(result.numpy())
 
     def _pooled(self, name: str, array: np.ndarray) -> Tensor:
         """Return the layer's part of the vectors, (N, D or its block, h, w), at the layer's own resolution."""
-        values = torch.from_numpy(np.asarray(array, dtype=np.float32))
-        padding = self.patch_size // 2
-        mean = functional.avg_pool2d(values, self.patch_size, self.stride, padding)
-        if not self.matrices:
-            return mean
-        matrix = self.matrices[name][self.blocks.get(name, slice(None))]
-        patches = functional.unfold(values, self.patch_size, padding=padding, stride=self.stride).numpy()
-        pooled = np.stack([matrix @ patch for patch in patches])
-        return torch.from_numpy(pooled.reshape(len(pooled), -1, *mean.shape[2:]))
+        values, padding = np.asarray(array, dtype=np.float32), self.patch_size // 2
+        if not self._matrices:
+            return functional.avg_pool2d(torch.from_numpy(values), self.patch_size, self.stride, padding)
+        return torch.from_numpy(np.stack([self._shifted(name, image) for image in values]))
+
+    def _shifted(self, name: str, image: np.ndarray) -> np.ndarray:
+        """Return the poolings of one (C, h, w) layer, summed over the places of a neighbourhood."""
+        size, padding = self.patch_size, self.patch_size // 2
+        padded = np.pad(image, ((0, 0), (padding, padding), (padding, padding)))
+        rows, columns = (side + 2 * padding - size + 1 for side in image.shape[1:])
+        flat, matrices = padded.reshape(len(padded), -1), self._matrices[name]
+        shape = matrices[0].shape[0], -(-rows // self.stride), -(-columns // self.stride)
+        total = np.zeros(shape, dtype=np.float32)
+        for place, matrix in enumerate(matrices):
+            down, across = divmod(place, size)
+            everywhere = (matrix @ flat).reshape(-1, *padded.shape[1:])
+            total += everywhere[:, down : down + rows : self.stride, across : across + columns : self.stride]
+        return total
 
 
 def pooling_matrix(length: int, bins: int) -> scipy.sparse.csr_array:
