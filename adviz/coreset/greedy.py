@@ -70,6 +70,7 @@ def k_center_greedy(
     if cap is None:
         search.start(int(search.norm.cpu().numpy().argmax()) if first is None else first)
     progress = bar(label="coreset", total=count)
+    progress.update(search.chosen)
     try:
         with _exact_products():
             while search.chosen < search.limit:
