@@ -38,22 +38,31 @@ class Cells(NamedTuple):
     grids: list[Grid]
 
     def concatenated(self) -> np.ndarray:
-        """Return (P, C) float32: all layers at each place of the finest grid."""
+        """Return (P, C) float32: all layers at each cell of the finest grid, row by row."""
         halves = [rows[:, :-1] * -0.5 for rows in self.levels]
-        return torch.cat([rows.repeat(len(self.cell) // len(rows), 1) for rows in halves], 1).cpu().numpy()
+        together = torch.cat([rows.repeat(len(self.cell) // len(rows), 1) for rows in halves], 1)
+        return together[torch.argsort(self.cell)].cpu().numpy()
 
 
-def as_cells(layers: Sequence[Tensor], upsample: str) -> Cells:
-    """Bring the (C, h, w) layers of one image to the form that is searched.
+def nested(sizes: Sequence[Grid]) -> tuple[list[Grid], list[int]]:
+    """Return the grids, finest first, of which each divides the one before, and each layer's number among them.
 
-    ``upsample="bilinear"`` brings them all to the finest grid; "nearest" only those that do not divide the next finer
-    one, since the others are compared at their own resolution, to the same result.
+    A layer that divides no finer one has number 0: it must be brought to the finest grid.
     """
-    sizes = sorted({(layer.shape[1], layer.shape[2]) for layer in layers}, reverse=True)
-    grids = sizes[:1]
-    for size in sizes[1:] if upsample == "nearest" else ():
+    grids = [max(sizes)]
+    for size in sorted(set(sizes), reverse=True)[1:]:
         if grids[-1][0] % size[0] == 0 == grids[-1][1] % size[1]:
             grids.append(size)
+    return grids, [grids.index(size) if size in grids else 0 for size in sizes]
+
+
+def as_cells(layers: Sequence[Tensor], upsample: str, *, native: bool) -> Cells:
+    """Bring the (C, h, w) layers of one image to the form that is searched.
+
+    With ``native`` only layers that are not `nested` are brought to the finest grid: the others are compared at their
+    own resolution, to the same result as nearest upsampling. Otherwise all are.
+    """
+    grids = nested([(layer.shape[1], layer.shape[2]) for layer in layers])[0][: None if native else 1]
     device = layers[0].device
     orders = {grid: order.to(device) for grid, order in zip(grids, _places(grids), strict=True)}
     together = {grid: torch.empty(len(order), 0, device=device) for grid, order in orders.items()}
@@ -89,55 +98,57 @@ class _Block(NamedTuple):
     far: Tensor | None
 
 
+def _part(rows: Tensor, cells: slice, coarsest: int) -> Tensor:
+    """Return those of (G, C) rows that lie in some of the image's coarsest cells."""
+    if cells == slice(0, coarsest):
+        return rows
+    return rows.view(-1, coarsest, rows.shape[1])[:, cells].reshape(-1, rows.shape[1])
+
+
 class Search:
     """A search for the nearest cells, planned once for all images of one shape.
 
     Parameters
     ----------
-    like: `Cells` of any image.
+    query, gallery: `Cells` of any image to search for, and in.
     count: places to find in each gallery image.
-    radius: only cells at most so many rows and columns away, on the finest grid; None = anywhere.
+    radius: only cells at most so many rows and columns away, on the finest grid, which is then the same for both; None
+        = anywhere.
     """
 
-    def __init__(self, like: Cells, count: int, radius: int | None) -> None:
-        self.count, self._radius = min(count, len(like.cell)), radius
-        (rows, columns), finest = like.grids[-1], like.grids[0]
-        self._coarsest, self._reach = rows * columns, -(-(radius or 0) * rows // finest[0]) * columns
-        self._position = torch.stack([like.cell // finest[1], like.cell % finest[1]], 1)
-        step = max(1, BLOCK * self._coarsest // (4 * len(like.cell) ** 2))
+    def __init__(self, query: Cells, gallery: Cells, count: int, radius: int | None) -> None:
+        self.count, self._radius = min(count, len(gallery.cell)), radius
+        (rows, columns), finest = query.grids[-1], query.grids[0]
+        self._own, self._other = rows * columns, gallery.grids[-1][0] * gallery.grids[-1][1]
+        self._reach = -(-(radius or 0) * rows // finest[0]) * columns
+        self._position = torch.stack([query.cell // finest[1], query.cell % finest[1]], 1)
+        step = max(1, BLOCK * self._own // (4 * len(query.cell) * len(gallery.cell)))
         if radius is not None:
             step = max(1, step // columns) * columns  # whole rows, so that little of the gallery is in reach
-        starts = range(0, self._coarsest, step)
-        self._blocks = [self._block(start, min(start + step, self._coarsest)) for start in starts]
+        self._blocks = [self._block(start, min(start + step, self._own)) for start in range(0, self._own, step)]
 
     def _block(self, start: int, stop: int) -> _Block:
         own = slice(start, stop)
         if self._radius is None:
-            return _Block(own, slice(0, self._coarsest), None)
-        among = slice(max(0, start - self._reach), min(self._coarsest, stop + self._reach))
-        away = self._part(self._position, own)[:, None] - self._part(self._position, among)
-        return _Block(own, among, away.abs().amax(2) > self._radius)
-
-    def _part(self, rows: Tensor, cells: slice) -> Tensor:
-        """Return those of (G, C) rows that lie in some of the coarsest cells."""
-        if cells == slice(0, self._coarsest):
-            return rows
-        return rows.view(-1, self._coarsest, rows.shape[1])[:, cells].reshape(-1, rows.shape[1])
+            return _Block(own, slice(0, self._other), None)
+        among = slice(max(0, start - self._reach), min(self._other, stop + self._reach))
+        ours, theirs = (_part(self._position, part, self._own) for part in (own, among))
+        return _Block(own, among, (ours[:, None] - theirs).abs().amax(2) > self._radius)
 
     def __call__(self, query: Cells, gallery: Sequence[Cells]) -> Tensor:
         """Return (P, K, count) int64 places in each of K images, nearest first; -1 where a window holds no more."""
-        shape = (len(query.cell) // self._coarsest, self._coarsest, len(gallery), self.count)
+        shape = (len(query.cell) // self._own, self._own, len(gallery), self.count)
         found = torch.empty(shape, dtype=torch.int64, device=query.cell.device)
         ones = [torch.cat([rows[:, :-1] * -0.5, torch.ones_like(rows[:, :1])], 1) for rows in query.levels]
         for block in self._blocks:
-            ours = [self._part(rows, block.own) for rows in ones]
+            ours = [_part(rows, block.own, self._own) for rows in ones]
             size = block.among.stop - block.among.start
             for number, other in enumerate(gallery):
-                products = [q @ self._part(g, block.among).T for q, g in zip(ours, other.levels, strict=True)]
+                products = [q @ _part(g, block.among, self._other).T for q, g in zip(ours, other.levels, strict=True)]
                 if block.far is not None:
                     products[0].masked_fill_(block.far, torch.inf)
                 distance, place = _nearest(products) if self.count == 1 else _nearest_few(products, self.count)
-                place = place // size * self._coarsest + place % size + block.among.start
+                place = place // size * self._other + place % size + block.among.start
                 place[distance.isinf()] = -1
                 found[:, block.own, number] = place.view(len(found), -1, self.count)
         return found.flatten(0, 1)
@@ -195,13 +206,14 @@ class CellIndex:
         trained = ivfpq(np.concatenate([rows[::step] for rows in self._rows]))
         self._indexes = [refilled(trained, rows) for rows in self._rows]
 
-    def __call__(self, query: Cells, gallery: Sequence[int]) -> Tensor:
-        """Return what a `Search` does, for training images given by number, but approximately."""
+    def __call__(self, query: Cells, gallery: Sequence[Cells], images: Sequence[int]) -> Tensor:
+        """Return what a `Search` does, for gallery images that are the training images of these numbers, roughly."""
         rows, found = query.concatenated(), []
-        for image in gallery:
+        for image in images:
             index = self._indexes[image]
             found.append(nearest(rows, self._rows[image], self.count, index=index, shortlist=SHORTLIST)[1])
-        return torch.from_numpy(np.stack(found, 1)).to(query.cell.device)
+        cells = torch.from_numpy(np.stack(found, 1)).to(query.cell.device)
+        return torch.argsort(gallery[0].cell)[cells][query.cell]
 
 
 class Match(NamedTuple):
@@ -231,7 +243,7 @@ def match_image(query: Cells, gallery: Sequence[Cells], place: Tensor, kappa: in
     closest = total.argmin(2, keepdim=True)
     best = total.flatten(1).topk(kappa, dim=1, largest=False).indices
     shares = parts.flatten(2).gather(2, best.expand(len(parts), -1, -1)).mean(2)
-    found = Match(total.gather(2, closest)[..., 0], query.cell[place.gather(2, closest)[..., 0]], shares)
+    found = Match(total.gather(2, closest)[..., 0], gallery[0].cell[place.gather(2, closest)[..., 0]], shares)
     order = torch.argsort(query.cell)  # from places back to cells
     return Match(found.distance[order].cpu(), found.cell[order].cpu(), found.shares[:, order].cpu())
 

@@ -13,7 +13,7 @@ import torch
 
 from adviz import maps
 from adviz.detectors.base import Detector, usable
-from adviz.detectors.correspondence import CellIndex, Cells, Search, as_cells, match_image
+from adviz.detectors.correspondence import CellIndex, Cells, Grid, Search, as_cells, match_image, nested
 from adviz.detectors.presets import AtMost
 from adviz.neighbors import ivf, nearest
 from adviz.prediction import Neighbors, Prediction
@@ -179,7 +179,7 @@ class SPADE(Detector):
         if self.search != "ivfpq":
             return None
         images = range(self._gallery.n_images)
-        return CellIndex([self._cells(self._gallery, names, image) for image in images], self.neighbors)
+        return CellIndex([self._cells(self._gallery, names, image, False) for image in images], self.neighbors)
 
     def predict(self, features: Features) -> Prediction:
         """Score images, and the cells of those that are segmented.
@@ -194,9 +194,15 @@ class SPADE(Detector):
 
         Raises
         ------
-        ValueError: not fitted, other layers or channels than in training, or NaN features.
+        ValueError: not fitted, other layers or channels than in training, NaN features, or with a window another image
+            size.
         """
         chosen = self._predicting(features)
+        if self.search == "window" and features.image_size != self._gallery.image_size:
+            raise ValueError(
+                f"a window compares positions: expected images of the training size {self._gallery.image_size}, got "
+                f'{features.image_size}; resize them alike, or use search="exact"'
+            )
         retrieved = self._retrieval.predict(features).neighbors["image"]
         score = retrieved.distance[:, 0, 0, : self._count].mean(1)
         segmented = np.full(len(score), True) if self.segment_above is None else score > self.segment_above
@@ -217,16 +223,17 @@ class SPADE(Detector):
     def _compare(self, features: Features, group: str, nearest: np.ndarray, segmented: np.ndarray) -> _Found:
         """Compare every segmented image with its gallery, over the layers of a group together."""
         names, index = self._groups()[group], self._indexes[group]
-        grid = max(features[name].shape[2:] for name in names)
-        shape = (len(segmented), *grid)
-        found = _Found.empty(shape, self.k_used_, names)
-        prepared = lru_cache(KEPT)(lambda image: self._cells(self._gallery, names, image))
-        search = Search(prepared(0), self.neighbors, self.radius)
+        sizes = [[split[name].shape[2:] for name in names] for split in (features, self._gallery)]
+        (grid, *_), (known, *_) = (nested(size)[0] for size in sizes)
+        native = self.upsample == "nearest" and nested(sizes[0])[1] == nested(sizes[1])[1]
+        found = _Found.empty((len(segmented), *grid), known, self.k_used_, names)
+        prepared = lru_cache(KEPT)(lambda image: self._cells(self._gallery, names, image, native))
+        search = Search(self._cells(features, names, 0, native), prepared(0), self.neighbors, self.radius)
         for image in bar(np.flatnonzero(segmented).tolist(), label="SPADE"):
             found.image[image] = self._drawn(features.ids[image], nearest[image])
             numbers = found.image[image, 0, 0].tolist()
-            query, gallery = self._cells(features, names, image), [prepared(number) for number in numbers]
-            places = index(query, numbers) if index else search(query, gallery)
+            query, gallery = self._cells(features, names, image, native), [prepared(number) for number in numbers]
+            places = index(query, gallery, numbers) if index else search(query, gallery)
             match = match_image(query, gallery, places, self.neighbors)
             found.distance[image] = match.distance.view(*grid, -1)
             found.cell[image] = match.cell.view(*grid, -1)
@@ -234,9 +241,9 @@ class SPADE(Detector):
                 found.shares[name][image] = share.view(grid)
         return found
 
-    def _cells(self, features: Features, names: Sequence[str], image: int) -> Cells:
+    def _cells(self, features: Features, names: Sequence[str], image: int, native: bool) -> Cells:
         layers = [torch.from_numpy(np.asarray(features[name][image], dtype=np.float32)) for name in names]
-        return as_cells([layer.to(self.device) for layer in layers], self.upsample)
+        return as_cells([layer.to(self.device) for layer in layers], self.upsample, native=native)
 
     def _drawn(self, name: str, nearest: np.ndarray) -> np.ndarray:
         """Return the K training images that a test image is compared with."""
@@ -256,19 +263,21 @@ class _Found(NamedTuple):
     image: np.ndarray
     cell: np.ndarray
     shares: dict[str, np.ndarray]
+    grid: Grid
 
     @classmethod
-    def empty(cls, shape: tuple[int, ...], k: int, names: Sequence[str]) -> _Found:
-        """Return arrays that say "not segmented" for N images of (h, w) cells."""
-        cells = np.zeros((*shape, k), np.promote_types(np.min_scalar_type(-shape[1] * shape[2]), np.int16))
+    def empty(cls, shape: tuple[int, ...], grid: Grid, k: int, names: Sequence[str]) -> _Found:
+        """Return arrays that say "not segmented" for N images of (h, w) cells, searched for in a grid."""
+        cells = np.zeros((*shape, k), np.promote_types(np.min_scalar_type(-grid[0] * grid[1]), np.int16))
         shares = {name: np.zeros(shape, np.float32) for name in names}
-        return cls(np.full((*shape, k), np.nan, np.float32), np.zeros((shape[0], 1, 1, k), np.int32), cells, shares)
+        return cls(
+            np.full((*shape, k), np.nan, np.float32), np.zeros((shape[0], 1, 1, k), np.int32), cells, shares, grid
+        )
 
     @property
     def neighbors(self) -> Neighbors:
         """The search's result; the gallery is the same for all cells of an image, hence a broadcast view."""
-        grid = (self.cell.shape[1], self.cell.shape[2])
-        return Neighbors(self.distance, np.broadcast_to(self.image, self.cell.shape), self.cell, grid, "retrieval")
+        return Neighbors(self.distance, np.broadcast_to(self.image, self.cell.shape), self.cell, self.grid, "retrieval")
 
     def score(self, distance: str) -> np.ndarray:
         """Return (N, h, w) cell scores: the sum of the shares, as it is or its root."""

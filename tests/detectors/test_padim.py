@@ -65,7 +65,7 @@ def test_one_training_image_gives_a_scaled_identity(train, test):
 def test_both_forms_of_the_covariance_solve_the_same_equations(count, dimension, monkeypatch):
     monkeypatch.setattr("adviz.detectors.padim.POSITIONS", 3)
     centred = torch.from_numpy(np.random.default_rng(0).normal(size=(7, count, dimension)).astype(np.float32))
-    covariance = Covariance(centred, 0.05)
+    covariance = Covariance(centred.clone(), 0.05)  # which it overwrites
     vectors = torch.from_numpy(np.random.default_rng(1).normal(size=(7, 2, dimension)).astype(np.float32))
     exact = centred.double().transpose(1, 2) @ centred.double() / (count - 1) + 0.05 * torch.eye(dimension)
     expected = torch.linalg.solve(exact, vectors.double().transpose(1, 2)).transpose(1, 2)

@@ -284,3 +284,42 @@ def test_float16_features_are_pooled_in_float32():
     # float16 resolves 0.5 to 1 there; the mean of 256 values needs more
     np.testing.assert_allclose(detector.mean_features_, layer.astype(np.float64).mean((2, 3)), rtol=1e-6)
     assert detector.mean_features_.dtype == np.float32
+
+
+@pytest.mark.parametrize("search", ["exact", "ivfpq"])
+@pytest.mark.parametrize("side", [8, 12, 9])  # of the finest test grid; the coarse layers of 9 do not nest
+def test_test_images_may_have_another_size_than_the_training_images(search, side):
+    rng = np.random.default_rng(8)
+    shapes = {"layer1": 16, "layer2": 8, "layer3": 4, "layer4": 2}
+    known = Features(
+        {name: rng.normal(size=(4, 3, s, s)).astype(np.float32) for name, s in shapes.items()}, image_size=(64, 64)
+    )
+    sides = {name: -(-side * s // 16) for name, s in shapes.items()}
+    new = Features(
+        {name: rng.normal(size=(2, 3, s, s)).astype(np.float32) for name, s in sides.items()},
+        image_size=(4 * side,) * 2,
+    )
+    found = SPADE(images_gallery=4, sigma=0, search=search).fit(known).predict(new)
+    known_cells, cells = full_features(known, LAYERS), np.empty((2, side * side, 9))
+    column = np.arange(side)
+    for image in range(2):
+        parts = [
+            new[name][image][:, (column * s // side)][:, :, (column * s // side)]
+            for name, s in [(name, sides[name]) for name in LAYERS]
+        ]
+        cells[image] = np.concatenate(parts).reshape(9, -1).T
+    patch = found.neighbors["patch"]
+    assert (patch.distance.shape, patch.grid) == ((2, side, side, 4), (16, 16))
+    assert found.anomaly_map.shape == (2, 4 * side, 4 * side)
+    for image in range(2):
+        full = all_distances(cells[image], known_cells[patch.image[image, 0, 0]])
+        at = np.take_along_axis(full, patch.cell[image].reshape(-1, 4)[..., None].astype(int), 2)[..., 0]
+        np.testing.assert_allclose(patch.distance[image].reshape(-1, 4), at, rtol=1e-4)
+        if search == "exact":
+            np.testing.assert_array_equal(patch.cell[image].reshape(-1, 4), full.argmin(2))
+
+
+def test_a_window_needs_the_training_size(train):
+    small = Features({name: array[:2, :, :1, :1] for name, array in train.items()}, image_size=(4, 4))
+    with pytest.raises(ValueError, match=r"training size \(64, 64\), got \(4, 4\); resize them alike, or use search="):
+        SPADE(search="window", radius=1).fit(train).predict(small)
