@@ -11,7 +11,7 @@ from torch import Tensor
 
 from adviz import maps
 from adviz.detectors.base import Detector
-from adviz.detectors.pyramid import on_finest_grid
+from adviz.detectors.pyramid import fill_positions
 from adviz.prediction import Prediction
 from adviz.progress import bar
 
@@ -77,7 +77,7 @@ class PaDiM(Detector):
         vectors = self._vectors(chosen, slice(None))
         self.grid_ = max(array.shape[2:] for array in chosen.values())
         self.mean_ = vectors.mean(1, keepdim=True)
-        self.factor_ = Covariance(vectors - self.mean_, self.epsilon)
+        self.factor_ = Covariance(vectors.sub_(self.mean_), self.epsilon)
         return self
 
     def predict(self, features: Features) -> Prediction:
@@ -131,13 +131,18 @@ class PaDiM(Detector):
         return self.mean_[position, 0].numpy(), self.factor_.matrix(position)
 
     def _vectors(self, features: Features, images: slice) -> Tensor:
-        """Return (P, n, d) float32, contiguous: the kept channels of every position."""
-        layers = {name: array[images] for name, array in features.items()}
-        return on_finest_grid(layers, self.channels_).flatten(2).permute(2, 0, 1).contiguous()
+        """Return (P, n, d) float32: the kept channels of every position; image by image, which writes whole rows."""
+        numbers = range(features.n_images)[images]
+        grid = max(array.shape[2:] for array in features.values())
+        vectors = torch.empty(grid[0] * grid[1], len(numbers), self.dimension_)
+        for column, number in enumerate(numbers):
+            layers = {name: array[number] for name, array in features.items()}
+            fill_positions(vectors[:, column], layers, self.channels_)
+        return vectors
 
     def _contributions(self, features: Features, images: slice) -> Tensor:
         """Return (P, n, d): how much every channel adds to the squared distance of every cell."""
-        deviation = self._vectors(features, images) - self.mean_
+        deviation = self._vectors(features, images).sub_(self.mean_)
         return deviation * self.factor_.solve(deviation)
 
 
@@ -146,58 +151,63 @@ class Covariance:
 
     Parameters
     ----------
-    centred: Z, (P, N, d) float32 with the mean of every position taken off.
+    centred: Z, (P, N, d) float32 with the mean of every position taken off; with few images it is overwritten.
     epsilon: above 0.
 
     Notes
     -----
     With few images (N < 0.75 d) their rank is below N, and Woodbury's identity needs only the (N, d) matrix
-    M = chol((N - 1) epsilon I + Z Z')^-1 Z: the inverse is (I - M'M) / epsilon. Otherwise the Cholesky factor is kept.
-    One image alone has no covariance: epsilon I.
+    M = chol((N - 1) epsilon I + Z Z')^-1 Z: the inverse is (I - M'M) / epsilon. Otherwise M is the inverse of the
+    covariance's Cholesky factor, and the inverse M'M. With few images all up to the inverse factor is float64: the
+    difference in the inverse cancels digits that float32 has too few of. One image alone has no covariance: epsilon I.
     """
 
     def __init__(self, centred: Tensor, epsilon: float) -> None:
         positions, count, dimension = centred.shape
         self.epsilon, self.count = epsilon, max(count - 1, 1)
         self.low_rank = count < 0.75 * dimension
-        self.factor = torch.empty(positions, count if self.low_rank else dimension, dimension)
+        self.factor = centred if self.low_rank else torch.empty(positions, dimension, dimension)
         for start in range(0, positions, POSITIONS):
             part = slice(start, start + POSITIONS)
             self.factor[part] = self._woodbury(centred[part]) if self.low_rank else self._cholesky(centred[part])
 
     def _woodbury(self, centred: Tensor) -> Tensor:
-        inner = centred @ centred.transpose(1, 2)
+        double = centred.double()
+        inner = double @ double.transpose(1, 2)
         inner.diagonal(dim1=1, dim2=2).add_(self.count * self.epsilon)
-        factor: Tensor = torch.linalg.solve_triangular(torch.linalg.cholesky(inner), centred, upper=False)
-        return factor
+        return _inverse_factor(inner) @ centred
 
     def _cholesky(self, centred: Tensor) -> Tensor:
         covariance = centred.transpose(1, 2) @ centred / self.count
         covariance.diagonal(dim1=1, dim2=2).add_(self.epsilon)
-        factor: Tensor = torch.linalg.cholesky(covariance)
-        return factor
+        return _inverse_factor(covariance)
 
     def solve(self, vectors: Tensor) -> Tensor:
         """Return covariance^-1 v for (P, n, d) vectors."""
         solved = torch.empty_like(vectors)
         for start in range(0, len(vectors), POSITIONS):
             part = slice(start, start + POSITIONS)
-            factor, values = self.factor[part], vectors[part].transpose(1, 2)
-            if self.low_rank:
-                found = (values - factor.transpose(1, 2) @ (factor @ values)) / self.epsilon
-            else:
-                found = torch.cholesky_solve(values, factor)
-            solved[part] = found.transpose(1, 2)
+            factor, values = self.factor[part], vectors[part]
+            product = values @ factor.transpose(1, 2) @ factor
+            solved[part] = (values - product) / self.epsilon if self.low_rank else product
         return solved
 
     def matrix(self, position: int) -> np.ndarray:
         """Return one covariance, (d, d) float64, from the kept factor."""
         factor = self.factor[position].double()
-        if not self.low_rank:
-            return np.asarray((factor @ factor.T).numpy())
-        identity = torch.eye(factor.shape[1], dtype=torch.float64)
-        return np.asarray(torch.linalg.inv((identity - factor.T @ factor) / self.epsilon).numpy())
+        product = factor.T @ factor
+        if self.low_rank:
+            product = (torch.eye(len(product), dtype=torch.float64) - product) / self.epsilon
+        return np.asarray(torch.linalg.inv(product).numpy())
 
     def __repr__(self) -> str:
         kind = "Woodbury" if self.low_rank else "Cholesky"
         return f"Covariance({len(self.factor)} positions, {kind} factors {tuple(self.factor.shape[1:])})"
+
+
+def _inverse_factor(matrices: Tensor) -> Tensor:
+    """Return the inverse of the lower Cholesky factor of each (n, n) matrix, float32, but as accurate as they are."""
+    factor = torch.linalg.cholesky(matrices)
+    identity = torch.eye(factor.shape[1], dtype=factor.dtype).expand_as(factor)
+    inverse: Tensor = torch.linalg.solve_triangular(factor, identity, upper=False)
+    return inverse.float()

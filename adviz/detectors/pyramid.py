@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -10,25 +11,27 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def on_finest_grid(layers: Mapping[str, np.ndarray], channels: np.ndarray | None = None) -> Tensor:
-    """Concatenate (N, C, h, w) layers on the largest grid among them, coarse cells replicated (nearest).
+def fill_positions(target: Tensor, layers: Mapping[str, np.ndarray], channels: np.ndarray) -> None:
+    """Write the layers of one image, concatenated on the largest grid among them, coarse cells replicated (nearest).
 
     Parameters
     ----------
-    layers: name -> (N, C, h, w) float.
-    channels: ascending indices into the concatenated channels to keep; None = all.
-
-    Returns
-    -------
-    (N, channels, rows, columns) float32.
+    target: (rows * columns, channels) float32, written to; a view of a larger array serves.
+    layers: name -> (C, h, w) float.
+    channels: ascending indices into the concatenated channels to keep.
     """
-    grid = max(array.shape[2:] for array in layers.values())
-    parts, start = [], 0
+    grid = max(array.shape[1:] for array in layers.values())
+    start = column = 0
     for array in layers.values():
-        stop = start + array.shape[1]
-        kept = slice(None) if channels is None else channels[(channels >= start) & (channels < stop)] - start
-        values = torch.from_numpy(np.asarray(array[:, kept], dtype=np.float32))
-        if values.shape[1]:  # a few random channels may leave a layer out
-            parts.append(functional.interpolate(values, grid, mode="nearest"))
-        start = stop
-    return torch.cat(parts, 1)
+        stop = start + len(array)
+        kept = channels[(channels >= start) & (channels < stop)] - start
+        rows = torch.from_numpy(np.asarray(array[kept], dtype=np.float32)).flatten(1).T
+        target[:, column : column + len(kept)] = rows[_cells((array.shape[1], array.shape[2]), grid)]
+        start, column = stop, column + len(kept)
+
+
+@lru_cache(maxsize=16)
+def _cells(size: tuple[int, int], grid: tuple[int, int]) -> Tensor:
+    """Return which cell of a coarse grid each cell of a finer one repeats, as torch's nearest interpolation has it."""
+    numbers = torch.arange(size[0] * size[1], dtype=torch.float64).view(1, 1, *size)
+    return functional.interpolate(numbers, grid, mode="nearest").long().flatten()
