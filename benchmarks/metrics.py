@@ -1,25 +1,58 @@
-"""Time adviz.metrics beside scikit-learn on the same maps, interleaved in one run; print medians and ratios.
-
-Run `python benchmarks/metrics.py`. Only the ratios mean anything on another machine.
-"""
+"""Pixel metrics of a whole test set from one sort, beside the packages that a user would call."""
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
+import torch
 from scipy import ndimage
+from skimage import measure
 from sklearn import metrics as sklearn_metrics
 
 from adviz import metrics
+from adviz.metrics import regions
+from benchmarks.timing import Options, Section, Way, installed, interleaved
+
+STEPS = 200  # thresholds of the usual loop
+PART = 5  # of them timed; each costs the same
+LIMIT = 0.3
+EXACT = 1e-9
+SINGLE = 1e-6  # of packages that sum in float32
+BINNED = 1e-2
+TWO, ALL = "adviz AUROC + PRO", "adviz AUROC + AP + F1max + PRO + curves"
+
+
+def run(options: Options) -> Iterator[Section]:
+    """Time 83 synthetic maps of 224 px: as many distinct scores as real ones have, and known regions."""
+    scores, masks = make(12 if options.quick else 83, 224)
+    flat, truth = scores.ravel(), masks.ravel()
+    others = _torch_ways(scores, masks)
+    section = Section(
+        f"Metrics, {len(scores)} maps of 224 px, {masks.mean():.1%} anomalous, {len(np.unique(flat))} distinct scores"
+    )
+    section.facts += _check(scores, masks, others)
+    ours: list[Way] = [
+        Way(TWO, lambda: metrics.auroc_and_pro(scores, masks), note="exact"),
+        Way(ALL, lambda: metrics.pixel_metrics(scores, masks), note="exact"),
+    ]
+    theirs = [
+        Way("scikit-learn AUROC", lambda: sklearn_metrics.roc_auc_score(truth, flat)),
+        Way("scikit-learn AUROC + AP + F1max", lambda: sklearn_all(scores, masks)),
+        Way("one argsort, exact PRO", lambda: argsort_pro(scores, masks), note="own writing"),
+        *(Way(name, task) for name, task in others.items()),
+        Way("scikit-image loop, PRO", partial(region_loop, scores, masks), STEPS / PART, f"{PART} of {STEPS} timed"),
+    ]
+    section.rows = interleaved([*ours, *theirs], options.repeats)
+    section.facts.append(_memory(ours + theirs[:3]))
+    _targets(section)
+    yield section
 
 
 def make(n: int, size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return (n, size, size) float32 smooth maps and masks, half of the images with one to three round defects."""
+    """Return (n, size, size) float32 smooth maps in [0, 1] and masks, half of them with one to three round defects."""
     rng = np.random.default_rng(seed)
     row, col = np.mgrid[:size, :size]
     maps = ndimage.gaussian_filter(rng.standard_normal((n, size, size), np.float32), (0, 4, 4))
@@ -29,93 +62,122 @@ def make(n: int, size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
         for _ in range(rng.integers(1, 4)):
             y, x, radius = [*rng.integers(0, size, 2).tolist(), rng.uniform(size / 56, size / 10)]
             mask |= (row - y) ** 2 + (col - x) ** 2 <= radius**2
-    return maps + 1.5 * ndimage.gaussian_filter(masks.astype(np.float32), (0, 3, 3)), masks
+    maps += 1.5 * ndimage.gaussian_filter(masks.astype(np.float32), (0, 3, 3))
+    return (maps - maps.min()) / (maps.max() - maps.min()), masks
 
 
-def naive_pro(scores: np.ndarray, masks: np.ndarray, steps: int, limit: float = 0.3) -> float:
-    """Loop over thresholds and regions, as most published code does; `steps` thresholds."""
-    found = [ndimage.label(mask, np.ones((3, 3))) for mask in masks]
-    x, y = [0.0], [0.0]
-    for threshold in np.quantile(scores[~masks], np.linspace(1, 0.6, steps)):
-        flagged = scores >= threshold
-        overlaps = [f[r == i].mean() for f, (r, k) in zip(flagged, found, strict=True) for i in range(1, k + 1)]
-        x.append(float(flagged[~masks].mean()))
-        y.append(float(np.mean(overlaps)))
-    grid = np.append(np.asarray(x)[np.asarray(x) < limit], limit)
-    return float(np.trapezoid(np.interp(grid, x, y), grid) / limit)
-
-
-def sklearn_all(scores: np.ndarray, masks: np.ndarray) -> dict[str, float]:
+def sklearn_all(scores: np.ndarray, masks: np.ndarray) -> tuple[float, float, float]:
     """AUROC, average precision and best F1 with scikit-learn's three functions."""
     flat, truth = scores.ravel(), masks.ravel()
     precision, recall, _ = sklearn_metrics.precision_recall_curve(truth, flat)
-    return {
-        "auroc": sklearn_metrics.roc_auc_score(truth, flat),
-        "ap": sklearn_metrics.average_precision_score(truth, flat),
-        "f1": float(np.max(2 * precision * recall / np.maximum(precision + recall, 1e-300))),
-    }
+    return (
+        float(sklearn_metrics.roc_auc_score(truth, flat)),
+        float(sklearn_metrics.average_precision_score(truth, flat)),
+        float(np.max(2 * precision * recall / np.maximum(precision + recall, 1e-300))),
+    )
 
 
-def interleaved(tasks: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the median seconds of every task, run in turn."""
-    seconds: dict[str, list[float]] = {name: [] for name in tasks}
-    for _ in range(rounds):
-        for name, task in tasks.items():
-            start = time.perf_counter()
-            task()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+def argsort_pro(scores: np.ndarray, masks: np.ndarray) -> float:
+    """Exact PRO from an argsort of all pixels and two cumulative sums: the shortest exact way in plain numpy."""
+    ids, areas = regions(masks)
+    order = np.argsort(-scores.ravel(), kind="stable")
+    weights = np.append(0.0, 1 / (areas * len(areas)))[ids.ravel()[order]]
+    ranked = scores.ravel()[order]
+    ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+    fpr, overlap = np.cumsum(weights == 0)[ends], np.cumsum(weights)[ends]
+    fpr = np.append(0.0, fpr / fpr[-1])
+    overlap = np.append(0.0, overlap)
+    inside = fpr < LIMIT
+    x = np.append(fpr[inside], LIMIT)
+    return float(np.trapezoid(np.append(overlap[inside], np.interp(LIMIT, fpr, overlap)), x) / LIMIT)
 
 
-def peak(task: Callable[[], object]) -> float:
-    """Return the extra memory of a task at its peak, in MiB."""
-    tracemalloc.start()
-    task()
-    found = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return found / 2**20
+def region_loop(
+    scores: np.ndarray, masks: np.ndarray, thresholds: Sequence[float] | None = None
+) -> tuple[float, float]:
+    """Loop over thresholds, images and scikit-image's regions: the form of most published code.
+
+    Returns the last threshold's false positive rate and mean overlap; the curve's area costs nothing beside it.
+    """
+    chosen = np.linspace(scores.min(), scores.max(), STEPS)[:: STEPS // PART] if thresholds is None else thresholds
+    rate = overlap = 0.0
+    for threshold in chosen:
+        flagged = scores > threshold
+        overlaps = []
+        for image, mask in zip(flagged, masks, strict=True):
+            for region in measure.regionprops(measure.label(mask)):
+                found = image[region.coords[:, 0], region.coords[:, 1]].sum()
+                overlaps.append(found / region.area)
+        rate, overlap = float((flagged & ~masks).sum() / (~masks).sum()), float(np.mean(overlaps))
+    return rate, overlap
 
 
-def check(scores: np.ndarray, masks: np.ndarray) -> None:
-    """Assert that what is timed agrees."""
-    ours, theirs = metrics.pixel_metrics(scores, masks), sklearn_all(scores, masks)
-    areas = metrics.auroc_and_pro(scores, masks)
-    values = (ours.auroc, ours.average_precision, ours.f1.f1, *areas)
-    np.testing.assert_allclose(values, (*theirs.values(), theirs["auroc"], ours.pro), rtol=0, atol=1e-9)
-    print(f"largest difference from scikit-learn {np.abs(np.subtract(values[:3], list(theirs.values()))).max():.1e}")
-    print(f"PRO-global: curve {ours.pro:.9f}, closed form off by {areas[1] - ours.pro:.0e}")
+def _torch_ways(scores: np.ndarray, masks: np.ndarray) -> dict[str, Callable[[], object] | None]:
+    """Return torchmetrics' AUROC, exact and in 200 bins, and anomalib's exact PRO; None where not installed."""
+    ways: dict[str, Callable[[], object] | None] = dict.fromkeys(
+        ("torchmetrics AUROC, exact", "torchmetrics AUROC, 200 bins", "anomalib PRO")
+    )
+    maps, truth = torch.from_numpy(scores), torch.from_numpy(masks).long()
+    if installed("torchmetrics"):
+        from torchmetrics.functional.classification import binary_auroc
+
+        flat = maps.ravel(), truth.ravel()
+        ways["torchmetrics AUROC, exact"] = lambda: float(binary_auroc(*flat))
+        ways["torchmetrics AUROC, 200 bins"] = lambda: float(binary_auroc(*flat, thresholds=STEPS))
+    if installed("anomalib"):
+        from anomalib.metrics.aupro import _AUPRO
+
+        def pro() -> float:
+            metric = _AUPRO(fpr_limit=LIMIT)
+            metric.update(maps, truth)
+            return float(metric.compute())
+
+        ways["anomalib PRO"] = pro
+    return ways
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=83)
-    parser.add_argument("--size", type=int, default=224)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--naive-steps", type=int, default=20)
-    args = parser.parse_args()
-    scores, masks = make(args.images, args.size)
-    flat, truth = scores.ravel(), masks.ravel()
-    print(f"{args.images} maps of {args.size} px, {masks.mean():.1%} anomalous, {len(np.unique(flat))} distinct scores")
-    check(scores, masks)
-    print(f"PRO-global: naive loop, {args.naive_steps} thresholds {naive_pro(scores, masks, args.naive_steps):.9f}")
-    tasks: dict[str, Callable[[], object]] = {
-        "scikit-learn AUROC": lambda: sklearn_metrics.roc_auc_score(truth, flat),
-        "adviz AUROC": lambda: metrics.auroc(flat, truth),
-        "scikit-learn AUROC + AP + F1max": lambda: sklearn_all(scores, masks),
-        "adviz pixel_metrics (AUROC, AP, F1max, PRO, 3 curves)": lambda: metrics.pixel_metrics(scores, masks),
-        f"naive PRO alone, {args.naive_steps} thresholds": lambda: naive_pro(scores, masks, args.naive_steps),
-        "adviz auroc_and_pro (exact)": lambda: metrics.auroc_and_pro(scores, masks),
-        "adviz PRO-global-200": lambda: metrics.pro(scores, masks, "global-200"),
-        "adviz PRO-per-image": lambda: metrics.pro(scores, masks, "per-image"),
-    }
-    seconds = interleaved(tasks, args.rounds)
-    for name, value in seconds.items():
-        print(f"{name:56s}{value:8.3f} s {peak(tasks[name]):7.0f} MiB")
-    sk_auroc, auroc, sk_all, ours, naive, areas, *_ = seconds.values()
-    print(f"AUROC: {sk_auroc / auroc:.1f}x scikit-learn")
-    print(f"pixel_metrics: {sk_all / ours:.1f}x scikit-learn, {(sk_all + naive) / ours:.1f}x scikit-learn + naive PRO")
-    print(f"auroc_and_pro: {sk_auroc / areas:.1f}x scikit-learn's AUROC, {(sk_auroc + naive) / areas:.1f}x with PRO")
+def _check(scores: np.ndarray, masks: np.ndarray, others: dict[str, Callable[[], object] | None]) -> list[str]:
+    """Assert that what is timed agrees, and say how far the approximate ways are off."""
+    ours, areas = metrics.pixel_metrics(scores, masks), metrics.auroc_and_pro(scores, masks)
+    values = ours.auroc, ours.average_precision, ours.f1.f1, ours.pro, *areas
+    theirs = sklearn_all(scores, masks)
+    pro = argsort_pro(scores, masks)
+    np.testing.assert_allclose(values, (*theirs, pro, theirs[0], pro), rtol=0, atol=EXACT)
+    error = np.abs(np.subtract(values[:4], (*theirs, pro))).max()
+    threshold = float(np.quantile(scores, 0.9))
+    assert 0 <= region_loop(scores, masks, [threshold])[1] <= 1
+    off = []
+    for name, task in others.items():
+        if task is not None:
+            value = float(task())  # type: ignore[arg-type]
+            difference = value - (ours.pro if name.endswith("PRO") else ours.auroc)
+            assert abs(difference) < (BINNED if "bins" in name else SINGLE), f"{name} is off by {difference:.1e}"
+            off.append(f"{name} {difference:+.0e}")
+    return [
+        f"checked: equal to scikit-learn and to one argsort to {error:.0e} (allowed: {EXACT:.0e})",
+        *([f"off by: {', '.join(off)}"] if off else []),
+    ]
 
 
-if __name__ == "__main__":
-    main()
+def _memory(ways: Sequence[Way]) -> str:
+    """Return what some ways allocate at their peak, as numpy reports it."""
+    found = []
+    for way in ways:
+        if way.run:
+            tracemalloc.start()
+            way.run()
+            found.append(f"{way.name} {tracemalloc.get_traced_memory()[1] / 2**20:.0f} MiB")
+            tracemalloc.stop()
+    return f"extra memory: {', '.join(found)}"
+
+
+def _targets(section: Section) -> None:
+    """Compare with scikit-learn for AUROC, AP and F1 and anomalib for PRO, or one argsort where that is absent."""
+    name = "one argsort, exact PRO" if section.ratio("anomalib PRO") is None else "anomalib PRO"
+    pro, both, everything = (section.seconds(way) for way in (name, TWO, ALL))
+    few = (section.seconds("scikit-learn AUROC") + pro) / both
+    most = (section.seconds("scikit-learn AUROC + AP + F1max") + pro) / everything
+    section.at_least(f"AUROC + PRO: >= 20x scikit-learn + {name}", few, 20)
+    section.at_least(f"AUROC + AP + F1max + PRO + curves: >= 10x scikit-learn + {name}", most, 10)
+    section.within("AUROC + PRO, seconds (for orientation)", both, 0.08)
+    section.within("all metrics and curves, seconds (for orientation)", everything, 0.3)

@@ -1,0 +1,83 @@
+"""SPADE's second stage: layers compared at their own resolution, beside all layers concatenated on the finest grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import faiss
+import numpy as np
+import torch
+from torch import Tensor
+
+from adviz.detectors.correspondence import Cells, Search, as_cells, match_image
+from adviz.features import Features
+from benchmarks.data import features, widened
+from benchmarks.timing import Options, Section, Way, interleaved
+
+GALLERY = 50
+PART = 5  # gallery images that the slow ways are timed on; each costs the same
+CHECKED = 3
+AGREEMENT = 1e-3  # relative, of a cell's squared distance: the concatenated ways expand the square in float32
+
+
+def run(options: Options) -> Iterator[Section]:
+    """Time one test image against the gallery of 50, with WideResNet50's channels and with the embedded network's."""
+    train, test = features(options.quick)
+    count = min(GALLERY, train.n_images)
+    wide = widened(train, count), widened(test, 1)
+    yield _section("WideResNet50's channels", *wide, count, options, bound=True)
+    narrow = [found.select((4, 8, 16), images) for found, images in ((train, range(count)), (test, [0]))]
+    yield _section("the embedded network", *narrow, count, options, bound=False)
+
+
+def _section(title: str, train: Features, test: Features, count: int, options: Options, bound: bool) -> Section:
+    gallery = [as_cells(_layers(train, image), "nearest") for image in range(count)]
+    query = as_cells(_layers(test, 0), "nearest")
+    rows, plain = query.concatenated(), [cells.concatenated() for cells in gallery[:PART]]
+    search, joined = Search(query, 1, None), np.concatenate(plain)
+    own = sum(level.nbytes for cells in gallery for level in cells.levels) / 2**20
+    section = Section(f"SPADE stage 2, {len(rows)} cells x {count} images, {rows.shape[1]} channels ({title})")
+    section.facts.append(_check(query, gallery, rows, plain))
+    section.facts.append(f"gallery: {own:.0f} MiB, concatenated {plain[0].nbytes * count / 2**20:.0f} MiB")
+    section.rows = interleaved(
+        [
+            Way("adviz", partial(_ours, search, query, gallery), note="the nearest cell in every gallery image"),
+            Way("concatenated GEMM", lambda: _gemm(rows, plain), count / PART, f"{PART} gallery images timed"),
+            Way("faiss flat, concatenated", lambda: faiss.knn(rows, joined, 1), count / PART, f"{PART} timed"),
+        ],
+        options.repeats,
+    )
+    if bound:
+        section.expect("SPADE stage 2", "concatenated GEMM", 4)
+        section.within("SPADE stage 2, gallery", own, 300, " MiB")
+        section.within("SPADE stage 2, seconds (for orientation)", section.seconds("adviz"), 1.3)
+    return section
+
+
+def _layers(found: Features, image: int) -> list[Tensor]:
+    return [torch.from_numpy(np.asarray(array[image])) for array in found.values()]
+
+
+def _ours(search: Search, query: Cells, gallery: Sequence[Cells]) -> Tensor:
+    """Return the scores of all cells, as `SPADE.predict` finds them."""
+    return match_image(query, gallery, search(query, gallery), 1).shares.sum(0)
+
+
+def _gemm(rows: np.ndarray, gallery: Sequence[np.ndarray]) -> Tensor:
+    """Return the least squared distances to the gallery, one gallery image after the other."""
+    query = torch.from_numpy(rows)
+    least = torch.full((len(rows),), torch.inf)
+    for other in map(torch.from_numpy, gallery):
+        product = torch.addmm(other.square().sum(1), query, other.T, alpha=-2)
+        torch.minimum(least, product.amin(1), out=least)
+    return least + query.square().sum(1)
+
+
+def _check(query: Cells, gallery: Sequence[Cells], rows: np.ndarray, plain: Sequence[np.ndarray]) -> str:
+    """Assert that the scores agree with the concatenated way on some gallery images."""
+    ours = _ours(Search(query, 1, None), query, gallery[:CHECKED])
+    theirs = _gemm(rows, plain[:CHECKED])[torch.argsort(query.cell)]  # places to cells
+    error = float(((ours - theirs).abs() / ours).max())
+    assert error < AGREEMENT, f"a cell's score is off by {error:.1e}"
+    return f"checked: scores equal the concatenated way's to {error:.0e} (allowed: {AGREEMENT:.0e})"
