@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 from scipy.spatial.distance import mahalanobis
+from threadpoolctl import threadpool_limits
 
 from adviz import PaDiM
 from adviz.features import Features
@@ -15,6 +16,7 @@ from benchmarks.timing import Options, Section, Way, interleaved, peak_memory
 
 PART = 16  # positions that the loops are timed on; each costs the same
 IMAGES = 8
+SMALL = 256  # columns
 AGREEMENT = 1e-5  # relative to the largest distance
 
 
@@ -76,11 +78,15 @@ def _places(positions: int) -> np.ndarray:
 
 
 def _invert(vectors: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return the mean and the inverse covariance of every position, one after the other."""
+    """Return the mean and the inverse covariance of every position, one after the other.
+
+    Small matrices get one thread: several only wait for each other, which would flatter what they are compared with.
+    """
     found = []
-    for rows in vectors:
-        covariance = np.cov(rows, rowvar=False) + 0.01 * np.eye(rows.shape[1])
-        found.append((rows.mean(0), np.linalg.inv(covariance)))
+    with threadpool_limits(1 if vectors.shape[2] < SMALL else None, user_api="blas"):
+        for rows in vectors:
+            covariance = np.cov(rows, rowvar=False) + 0.01 * np.eye(rows.shape[1])
+            found.append((rows.mean(0), np.linalg.inv(covariance)))
     return found
 
 

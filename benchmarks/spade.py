@@ -9,6 +9,7 @@ import faiss
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from adviz.detectors.correspondence import Cells, Search, as_cells, match_image
 from adviz.features import Features
@@ -32,10 +33,10 @@ def run(options: Options) -> Iterator[Section]:
 
 
 def _section(title: str, train: Features, test: Features, count: int, options: Options, bound: bool) -> Section:
-    gallery = [as_cells(_layers(train, image), "nearest") for image in range(count)]
-    query = as_cells(_layers(test, 0), "nearest")
-    rows, plain = query.concatenated(), [cells.concatenated() for cells in gallery[:PART]]
-    search, joined = Search(query, 1, None), np.concatenate(plain)
+    gallery = [as_cells(_layers(train, image), "nearest", native=True) for image in range(count)]
+    query = as_cells(_layers(test, 0), "nearest", native=True)
+    rows, plain = _concatenated(test, 0), [_concatenated(train, image) for image in range(PART)]
+    search, joined = Search(query, gallery[0], 1, None), np.concatenate(plain)
     own = sum(level.nbytes for cells in gallery for level in cells.levels) / 2**20
     section = Section(f"SPADE stage 2, {len(rows)} cells x {count} images, {rows.shape[1]} channels ({title})")
     section.facts.append(_check(query, gallery, rows, plain))
@@ -59,6 +60,14 @@ def _layers(found: Features, image: int) -> list[Tensor]:
     return [torch.from_numpy(np.asarray(array[image])) for array in found.values()]
 
 
+def _concatenated(found: Features, image: int) -> np.ndarray:
+    """Return (cells, channels): all layers on the finest grid, coarse cells repeated."""
+    layers = _layers(found, image)
+    grid = max(layer.shape[1:] for layer in layers)
+    fine = [functional.interpolate(layer[None], grid, mode="nearest")[0] for layer in layers]
+    return torch.cat(fine).flatten(1).T.contiguous().numpy()
+
+
 def _ours(search: Search, query: Cells, gallery: Sequence[Cells]) -> Tensor:
     """Return the scores of all cells, as `SPADE.predict` finds them."""
     return match_image(query, gallery, search(query, gallery), 1).shares.sum(0)
@@ -76,8 +85,8 @@ def _gemm(rows: np.ndarray, gallery: Sequence[np.ndarray]) -> Tensor:
 
 def _check(query: Cells, gallery: Sequence[Cells], rows: np.ndarray, plain: Sequence[np.ndarray]) -> str:
     """Assert that the scores agree with the concatenated way on some gallery images."""
-    ours = _ours(Search(query, 1, None), query, gallery[:CHECKED])
-    theirs = _gemm(rows, plain[:CHECKED])[torch.argsort(query.cell)]  # places to cells
+    ours = _ours(Search(query, gallery[0], 1, None), query, gallery[:CHECKED])
+    theirs = _gemm(rows, plain[:CHECKED])
     error = float(((ours - theirs).abs() / ours).max())
     assert error < AGREEMENT, f"a cell's score is off by {error:.1e}"
     return f"checked: scores equal the concatenated way's to {error:.0e} (allowed: {AGREEMENT:.0e})"
