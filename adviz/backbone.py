@@ -135,6 +135,8 @@ class Backbone:
         batch_size = (4 if self.device.type == "cpu" else 32) if batch_size is None else batch_size
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1 image, got {batch_size}")
+        if not (cache is None or cache is False or (isinstance(cache, str | Path) and str(cache))):
+            raise ValueError(f"cache must be None (the user's), a folder, or False (none), got {cache!r}")
         self.digest = networks.digest(self._model.eval())  # of an own module, the weights may have changed
         if images.count == 0:
             raise ValueError("expected at least one image to extract features from, got none")

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from adviz.precision import full_float32
+
 SHORTLIST = 100  # candidates of an approximate index that are re-scored exactly
 CODEWORDS = 256  # of a product quantiser with codes of 8 bits
 SPARE = 8  # candidates beyond k, so that rounding in the search cannot displace a true neighbour
@@ -51,8 +53,8 @@ def nearest(
     Notes
     -----
     Candidates come from faiss where it is installed, else from torch; both expand the square, so k + 8 candidates are
-    re-scored by direct subtraction and sorted by (distance, row). A row is therefore at distance 0 from itself, and
-    both searches agree unless more than 8 rows lie within float32 rounding of the k-th. Distances of an approximate
+    re-scored by direct subtraction and sorted by (distance, row). Unless more than 8 rows lie within float32 rounding
+    of the k-th, a row is therefore at distance 0 from itself, and both searches agree. Distances of an approximate
     search are exact too, but of rows that need not be the nearest.
     """
     query, bank = (np.ascontiguousarray(rows, dtype=np.float32) for rows in (query, bank))
@@ -60,6 +62,8 @@ def nearest(
         raise ValueError(f"query and bank must be (Q, C) and (M, C) with one C, got {query.shape} and {bank.shape}")
     if not 1 <= k <= len(bank):
         raise ValueError(f"k must be between 1 and the {len(bank)} rows of the bank, got k={k}")
+    if index is not None and (index.ntotal, index.d) != bank.shape:
+        raise ValueError(f"expected an index over the bank's {bank.shape}, got one of {(index.ntotal, index.d)}")
     candidates = min(k + SPARE if index is None else max(k, shortlist), len(bank))
     rows = max(1, BLOCK // (4 * candidates * bank.shape[1]))
     blocks = np.split(query, range(rows, len(query), rows))
@@ -91,7 +95,7 @@ def nearest_in_prefixes(
     ValueError: sizes not ascending or beyond the bank, or C differs.
     """
     ends = [0, *sizes]
-    if not sizes or any(end <= start for start, end in pairwise(ends)) or ends[-1] > len(bank):
+    if len(sizes) == 0 or any(end <= start for start, end in pairwise(ends)) or ends[-1] > len(bank):
         raise ValueError(f"sizes must ascend from 1 or more to at most the bank's {len(bank)} rows, got {list(sizes)}")
     found = [nearest(query, bank[start:end], 1, device=device) for start, end in pairwise(ends)]
     distance = np.hstack([part[0] for part in found])
@@ -226,7 +230,8 @@ def _search_faiss(query: np.ndarray, bank: np.ndarray, k: int) -> tuple[np.ndarr
 
 def _search_torch(query: np.ndarray, bank: np.ndarray, k: int, device: str) -> tuple[np.ndarray, np.ndarray]:
     rows = torch.from_numpy(bank).to(device)
-    distance = torch.addmm(rows.square().sum(1), torch.from_numpy(query).to(device), rows.T, alpha=-2)
+    with full_float32():
+        distance = torch.addmm(rows.square().sum(1), torch.from_numpy(query).to(device), rows.T, alpha=-2)
     near = distance.topk(k, dim=1, largest=False)
     return near.values.cpu().numpy(), near.indices.cpu().numpy()
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from adviz import networks
+from adviz import networks, precision
 
 NAMES = ("torch", "openvino")
 AGREEMENT = 1e-3  # of a layer's largest value: what OpenVINO's float32 may differ from torch's
@@ -30,7 +30,7 @@ class Torch:
     @property
     def version(self) -> str:
         """What else may change features: the version, the kind of device, and the precision the user allows."""
-        return f"torch {torch.__version__} {self._device.type} {torch.get_float32_matmul_precision()}"
+        return f"torch {torch.__version__} {self._device.type} {precision.allowed()}"
 
     @contextmanager
     def ready(self, modules: Mapping[str, str], shape: tuple[int, ...], digest: str) -> Iterator[Forward]:

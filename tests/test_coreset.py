@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.random_projection import johnson_lindenstrauss_min_dim
 
-from adviz import coreset
+from adviz import coreset, precision
 from adviz.coreset import basis, greedy, grid
 
 
@@ -292,3 +292,33 @@ def test_equal_rows_and_a_single_row_have_themselves_as_proxies():
 def test_proxies_refuse_what_does_not_exist(options, said):
     with pytest.raises(ValueError, match=said):
         coreset.learn_proxies(np.eye(5), **options)
+
+
+def test_the_search_multiplies_in_full_float32(monkeypatch):
+    seen, block = [], greedy._Greedy.block
+
+    def look(self):
+        seen.append(precision.allowed())
+        block(self)
+
+    monkeypatch.setattr(greedy._Greedy, "block", look)
+    coreset.k_center_greedy(np.random.default_rng(0).normal(size=(50, 3)), 5)
+    with precision.full_float32():
+        expected = precision.allowed()
+    assert set(seen) == {expected}
+
+
+def test_a_digest_tells_shapes_apart():
+    flat, square = (coreset.Grid(np.zeros(shape, np.float32), 1.0) for shape in ((4, 1), (2, 2)))
+    assert flat.digest() != square.digest()
+
+
+@pytest.mark.parametrize("cap", [np.ones(3), np.full(4, np.nan)])
+def test_a_cap_must_fit_the_rows(cap):
+    with pytest.raises(ValueError, match="cap must be 4 finite distances, without first"):
+        coreset.k_center_greedy(np.eye(4), 2, cap=cap)
+
+
+def test_proxies_of_points_that_are_not_finite_are_refused():
+    with pytest.raises(ValueError, match="finite and not empty"):
+        coreset.learn_proxies(np.full((4, 2), np.nan), 2)

@@ -98,6 +98,11 @@ def test_a_refilled_index_holds_the_new_rows_alone(clusters):
     assert (found == np.arange(300)).mean() > 0.9
 
 
+def test_an_index_over_another_bank_is_refused(clusters):
+    with pytest.raises(ValueError, match=r"an index over the bank's \(1200, 24\), got one of \(600, 24\)"):
+        neighbors.nearest(clusters[:5], clusters, k=1, index=neighbors.ivf(clusters[:600]))
+
+
 def test_ivfpq_falls_back_to_exact_where_its_lists_hold_too_few(clusters):
     index = neighbors.ivfpq(clusters, probes=1)
     distance, found = neighbors.nearest(clusters[:5], clusters, k=400, index=index)

@@ -45,6 +45,8 @@ def learn_proxies(
     ValueError: a count that does not exist, fewer than one epoch, or an unknown sign.
     """
     points = np.ascontiguousarray(points, dtype=np.float32)
+    if points.ndim != 2 or not points.size or not np.isfinite(points).all():
+        raise ValueError(f"points must be (M, C), finite and not empty, got shape {points.shape} or NaN in it")
     check_count(count, len(points))
     if sign not in ("negative", "paper") or epochs < 1:
         raise ValueError(f'expected sign "negative" or "paper" and 1 epoch or more, got {sign!r} and {epochs}')

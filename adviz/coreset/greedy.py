@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import torch
 
 from adviz.coreset.grid import Grid, check_memory, to_grid
 from adviz.coreset.sampling import check_count
+from adviz.precision import full_float32
 from adviz.progress import bar
 
 REFRESH = 16384  # rows brought up to date at once
@@ -63,6 +62,8 @@ def k_center_greedy(
     check_count(count, len(grid))
     if first is not None and not 0 <= first < len(grid):
         raise ValueError(f"first must be a row from 0 to {len(grid) - 1}, got {first}")
+    if cap is not None and (np.shape(cap) != (len(grid),) or not np.isfinite(cap).all() or first is not None):
+        raise ValueError(f"cap must be {len(grid)} finite distances, without first, got {np.shape(cap)} and {first=}")
     need = 40 * len(grid) + 4 * count * (grid.shape[1] + 4) + 8 * TILE * TILE
     check_memory(need, f"choosing {count} of {len(grid)} rows")
     bound = None if cap is None else np.square(cap * scale).astype(np.float32)
@@ -72,7 +73,7 @@ def k_center_greedy(
     progress = bar(label="coreset", total=count)
     progress.update(search.chosen)
     try:
-        with _exact_products():
+        with full_float32():
             while search.chosen < search.limit:
                 before = search.chosen
                 search.block()
@@ -87,27 +88,12 @@ def k_center_greedy(
     return search.order[:count], radius if cap is None else np.full(count, np.nan)
 
 
-@contextmanager
-def _exact_products() -> Iterator[None]:
-    """Keep float32 products in float32 on CPUs that would multiply in bfloat16, where |c|^2 would be rounded."""
-    matmul = getattr(torch.backends.mkldnn, "matmul", None)  # torch from 2.9 on can be told to
-    if matmul is None:
-        yield
-        return
-    before = matmul.fp32_precision
-    matmul.fp32_precision = "ieee"
-    try:
-        yield
-    finally:
-        matmul.fp32_precision = before
-
-
 class _Greedy:
     """A block-wise greedy search: for every row an upper bound, and how many choices that bound has seen."""
 
     def __init__(self, grid: torch.Tensor, count: int, bound: np.ndarray | None) -> None:
         self.rows = grid
-        self.norm = (self.rows * self.rows).sum(1)
+        self.norm = torch.cat([part.square().sum(1) for part in torch.split(grid, REFRESH)])
         self.bound = np.full(len(grid), np.inf, dtype=np.float32) if bound is None else bound
         self.seen = np.zeros(len(grid), dtype=np.int64)
         self.limit = min(count + 1, len(grid))  # one more than asked for: its distance is the last covering radius

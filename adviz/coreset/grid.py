@@ -10,6 +10,7 @@ import numpy as np
 import psutil
 
 COARSE = 32  # grid units; rows nearer to the centre than this are too coarsely rounded to be compared
+LARGEST = 255  # bfloat16, in which some processors could multiply, holds integers up to 256
 CHUNK = 2**16  # rows at a time, so that float64 copies stay small
 
 
@@ -27,7 +28,8 @@ class Grid(NamedTuple):
 
     def digest(self) -> str:
         """Return a short hash of the grid: two searches with the same one have the same order."""
-        return hashlib.blake2b(self.rows.astype(np.int16).tobytes(), digest_size=6).hexdigest()
+        shape = str(self.rows.shape).encode()
+        return hashlib.blake2b(shape + self.rows.astype(np.int16).tobytes(), digest_size=6).hexdigest()
 
 
 def to_grid(points: np.ndarray) -> Grid:
@@ -39,8 +41,8 @@ def to_grid(points: np.ndarray) -> Grid:
     MemoryError: the grid needs more memory than is free.
     """
     points = np.asarray(points)
-    if points.ndim != 2 or not len(points):
-        raise ValueError(f"points must be (M, d) with M >= 1, got shape {points.shape}")
+    if points.ndim != 2 or not points.size:
+        raise ValueError(f"points must be (M, d) with M and d of 1 or more, got shape {points.shape}")
     check_memory(4 * points.size + 24 * min(len(points), CHUNK) * points.shape[1], f"a grid of {len(points)} rows")
     chunks = [slice(start, start + CHUNK) for start in range(0, len(points), CHUNK)]
     with np.errstate(invalid="ignore"):  # infinities of both signs: the check below says it
@@ -61,7 +63,7 @@ def to_grid(points: np.ndarray) -> Grid:
 def _scale(norms: np.ndarray, largest: float, dimension: int) -> float:
     norm = norms.max()
     longest = 2047 - np.sqrt(dimension) / 2  # what rounding adds to a norm stays below 2048
-    scale = min(255 / largest, longest / norm) if norm > 0 else 1.0
+    scale = min(LARGEST / largest, longest / norm) if norm > 0 else 1.0
     if 0 < np.median(norms) * scale < COARSE:
         warnings.warn(
             f"the farthest row lies {norm / np.median(norms):.0f} times as far out as the median row: on a grid that "

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+ANCHORS = 10  # of the official code's approximate search
+
 
 @dataclass(frozen=True, eq=False)
 class CoresetTrace:
@@ -54,9 +56,9 @@ def jl_dimension(n_rows: int, eps: float = 0.9) -> int:
     return max(1, int(4 * np.log(n_rows) / (eps**2 / 2 - eps**3 / 3)))
 
 
-def anchor_distance(points: np.ndarray, seed: int, anchors: int = 10) -> np.ndarray:
+def anchor_distance(points: np.ndarray, seed: int) -> np.ndarray:
     """Return each row's mean Euclidean distance to some random rows, (M,): the official code's starting distances."""
-    chosen = points[random(len(points), min(anchors, len(points)), seed)]
+    chosen = points[random(len(points), min(ANCHORS, len(points)), seed)]
     mean: np.ndarray = np.mean([np.linalg.norm(points - anchor, axis=1) for anchor in chosen], axis=0)
     return mean
 

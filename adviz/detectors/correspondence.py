@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from adviz.neighbors import ivfpq, nearest, refilled
+from adviz.precision import full_float32
 
 BLOCK = 2**22  # bytes of one block of distances; small enough for a core's cache
 TRAINING = 2**16  # cells that a quantiser learns from
@@ -144,7 +145,10 @@ class Search:
             ours = [_part(rows, block.own, self._own) for rows in ones]
             size = block.among.stop - block.among.start
             for number, other in enumerate(gallery):
-                products = [q @ _part(g, block.among, self._other).T for q, g in zip(ours, other.levels, strict=True)]
+                with full_float32():
+                    products = [
+                        q @ _part(g, block.among, self._other).T for q, g in zip(ours, other.levels, strict=True)
+                    ]
                 if block.far is not None:
                     products[0].masked_fill_(block.far, torch.inf)
                 distance, place = _nearest(products) if self.count == 1 else _nearest_few(products, self.count)

@@ -184,7 +184,7 @@ class PatchCore(Detector):
         parts = [
             self._evidence(
                 patches,
-                *nearest(rows(patches), self.bank_, self.k_used_, index=self._index, device=self.device),
+                *nearest(_flat(patches), self.bank_, self.k_used_, index=self._index, device=self.device),
                 len(self.bank_),
             )
             for patches in self._batches(features)
@@ -203,7 +203,8 @@ class PatchCore(Detector):
 
         Returns
         -------
-        budget -> what `predict` of ``PatchCore(coreset=budget)`` returns, with one neighbour each.
+        budget -> what `predict` of ``PatchCore(coreset=budget)`` returns, with one neighbour each. Eq. 7's b shrinks
+        with banks below it (one row: no weight), so that scores of such tiny banks are on another scale.
 
         Raises
         ------
@@ -217,14 +218,19 @@ class PatchCore(Detector):
             )
         batches = self._batches(features)  # which also checks that the detector is fitted
         total = len(self.trace_.points)
+        if not all(0 < budget <= 1 for budget in budgets):
+            raise ValueError(
+                f"budgets must be shares of the training patches, above 0 and up to 1, got {list(budgets)}"
+            )
         sizes = [_kept(budget, total) for budget in budgets]
         if not sizes or any(b <= a for a, b in pairwise([0, *sizes])) or sizes[-1] > len(self.bank_):
             raise ValueError(
-                f"budgets must ascend, up to the coreset {self.coreset} ({len(self.bank_)} rows), got {list(budgets)}"
+                f"budgets must ascend, up to the coreset {self.coreset} ({len(self.bank_)} rows), got {list(budgets)} "
+                f"({sizes} rows)"
             )
         parts: dict[float, list[_Part]] = {budget: [] for budget in budgets}
         for patches in batches:
-            distance, index = nearest_in_prefixes(rows(patches), self.bank_, sizes, device=self.device)
+            distance, index = nearest_in_prefixes(_flat(patches), self.bank_, sizes, device=self.device)
             for column, (budget, size) in enumerate(zip(budgets, sizes, strict=True)):
                 one = slice(column, column + 1)
                 parts[budget].append(self._evidence(patches, distance[:, one], index[:, one], size))
@@ -253,14 +259,14 @@ class PatchCore(Detector):
     def _evidence(self, patches: np.ndarray, distance: np.ndarray, index: np.ndarray, size: int) -> _Part:
         """Turn what (n, rows, columns, D) patches are nearest to, in the first `size` bank rows, into evidence."""
         n, height, width, _ = patches.shape
-        square = (rows(patches) - self.bank_[index[:, 0]]) ** 2
+        square = (_flat(patches) - self.bank_[index[:, 0]]) ** 2
         shares = {
             name: square[:, block].sum(1).reshape(n, height, width) for name, block in self._embedding.blocks.items()
         }
         each, found = distance[:, 0].reshape(n, -1), index[:, 0].reshape(n, -1)
         score = each.max(1) if self.distance == "squared" else np.sqrt(each.max(1))
+        b = usable(self.reweight_neighbors, size, "reweight_neighbors")
         if self.image_score == "reweighted" and size > 1:
-            b = usable(self.reweight_neighbors, size, "reweight_neighbors")
             score = score * reweighted(patches.reshape(n, height * width, -1), each, found, self.bank_[:size], b)
         grid = (n, height, width, -1)
         return _Part(distance.reshape(grid), index.reshape(grid), score, shares)
@@ -275,7 +281,7 @@ class _Part(NamedTuple):
     shares: dict[str, np.ndarray]
 
 
-def rows(patches: np.ndarray) -> np.ndarray:
+def _flat(patches: np.ndarray) -> np.ndarray:
     """Return (n, rows, columns, D) patches as (n * rows * columns, D)."""
     return patches.reshape(-1, patches.shape[-1])
 

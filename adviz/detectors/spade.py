@@ -162,12 +162,14 @@ class SPADE(Detector):
         """
         chosen = self._fitting(features)
         self.k_used_ = usable(self.images_gallery, features.n_images, "images_gallery")
-        reach = self.radius + 1 if self.radius is not None else max(array.shape[2] for array in chosen.values())
-        cells = min(min(reach, array.shape[2]) * min(reach, array.shape[3]) for array in chosen.values())
+        grids = [max(chosen[name].shape[2:] for name in names) for names in self._groups().values()]
+        reach = self.radius + 1 if self.radius is not None else max(map(max, grids))  # what a corner's window holds
+        cells = min(min(reach, rows) * min(reach, columns) for rows, columns in grids)
         usable(self.neighbors, self.k_used_ * cells, "neighbors")
         count = usable(self.images_score, features.n_images, "images_score")
         self._retrieval = DN2(self.image_layers, max(count, self.k_used_)).fit(features)
         self._count, self._gallery = count, chosen
+        self._centre = {name: _mean(array) for name, array in chosen.items()}
         self._indexes = {key: self._indexed(names) for key, names in self._groups().items()}
         return self
 
@@ -198,10 +200,11 @@ class SPADE(Detector):
             size.
         """
         chosen = self._predicting(features)
-        if self.search == "window" and features.image_size != self._gallery.image_size:
+        grids = [{name: array.shape[2:] for name, array in split.items()} for split in (self._gallery, chosen)]
+        if self.search == "window" and grids[0] != grids[1]:
             raise ValueError(
-                f"a window compares positions: expected images of the training size {self._gallery.image_size}, got "
-                f'{features.image_size}; resize them alike, or use search="exact"'
+                f"a window compares positions: expected the training images' grids {grids[0]}, got {grids[1]}; "
+                'resize images alike, or use search="exact"'
             )
         retrieved = self._retrieval.predict(features).neighbors["image"]
         score = retrieved.distance[:, 0, 0, : self._count].mean(1)
@@ -242,7 +245,7 @@ class SPADE(Detector):
         return found
 
     def _cells(self, features: Features, names: Sequence[str], image: int, native: bool) -> Cells:
-        layers = [torch.from_numpy(np.asarray(features[name][image], dtype=np.float32)) for name in names]
+        layers = [torch.from_numpy(features[name][image] - self._centre[name]) for name in names]
         return as_cells([layer.to(self.device) for layer in layers], self.upsample, native=native)
 
     def _drawn(self, name: str, nearest: np.ndarray) -> np.ndarray:
@@ -283,6 +286,11 @@ class _Found(NamedTuple):
         """Return (N, h, w) cell scores: the sum of the shares, as it is or its root."""
         total = np.sum(list(self.shares.values()), axis=0)
         return np.asarray(np.sqrt(total) if distance == "euclidean" else total)
+
+
+def _mean(layer: np.ndarray) -> np.ndarray:
+    """Return (C, 1, 1) float32: what is taken off every cell, since products lose digits beside a common offset."""
+    return np.asarray(layer.mean((0, 2, 3), dtype=np.float32)[:, None, None])
 
 
 def _pooled(features: Features) -> np.ndarray:

@@ -271,6 +271,24 @@ def test_budgets_predict_what_refits_would_with_one_search(train, test, options)
             np.testing.assert_array_equal(share, alone.layer_maps[name])
 
 
+@pytest.mark.parametrize("budgets", [(0.0,), (-1.0, 0.1), (float("nan"),), (0.1, 1.5)])
+def test_budgets_must_be_shares(fitted, test, budgets):
+    with pytest.raises(ValueError, match=r"budgets must be shares .* above 0 and up to 1, got \["):
+        fitted.predict_budgets(test, budgets)
+
+
+def test_a_budget_with_fewer_rows_than_the_users_b_is_refused_as_a_refit_would_be(train, test):
+    fitted = PatchCore(coreset=0.2, reweight_neighbors=7).fit(train)
+    with pytest.raises(ValueError, match="reweight_neighbors must be between 1 and the 1 that exist, got 7"):
+        fitted.predict_budgets(test, (0.001,))
+
+
+def test_seeds_reach_the_samplers(train):
+    for options in ({"sampler": "proxies"}, {"start": "random"}, {"sampler": "random"}):
+        banks = [PatchCore(coreset=0.05, seed=seed, **options).fit(train).bank_ for seed in (0, 1)]
+        assert not np.array_equal(*banks), options
+
+
 @pytest.mark.parametrize("budgets", [(), (0.1, 0.1), (0.1, 0.05), (0.1, 0.21)])
 def test_budgets_must_ascend_up_to_the_coreset(fitted, test, budgets):
     with pytest.raises(ValueError, match=r"budgets must ascend, up to the coreset 0\.2 \(153 rows\), got \["):

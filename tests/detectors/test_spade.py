@@ -319,7 +319,60 @@ def test_test_images_may_have_another_size_than_the_training_images(search, side
             np.testing.assert_array_equal(patch.cell[image].reshape(-1, 4), full.argmin(2))
 
 
-def test_a_window_needs_the_training_size(train):
-    small = Features({name: array[:2, :, :1, :1] for name, array in train.items()}, image_size=(4, 4))
-    with pytest.raises(ValueError, match=r"training size \(64, 64\), got \(4, 4\); resize them alike, or use search="):
+def test_a_window_needs_the_training_grids(train):
+    small = Features({name: array[:2, :, :1, :1] for name, array in train.items()}, image_size=(64, 64))
+    with pytest.raises(ValueError, match=r"expected the training images' grids .* or use search=.exact."):
         SPADE(search="window", radius=1).fit(train).predict(small)
+
+
+@pytest.mark.parametrize(
+    ("options", "there"),
+    [
+        ({"layers": (4, 8, 16)}, 256),  # the finest grid counts, whatever the coarse ones have
+        ({"layers": (4,), "search": "window", "radius": 2}, 9),  # a corner's window
+        ({"layers": (4, 8), "match": "per_layer"}, 64),  # the coarsest layer's own cells
+    ],
+    ids=str,
+)
+def test_as_many_neighbours_as_one_image_has_are_legal_and_one_more_is_not(train, test, options, there):
+    one = train.select(images=[0])
+    prediction = SPADE(neighbors=there, **options).fit(one).predict(test)
+    assert all(np.isfinite(values).all() for values in prediction.layer_maps.values())
+    with pytest.raises(ValueError, match=f"neighbors must be between 1 and the {there} that exist, got {there + 1}"):
+        SPADE(neighbors=there + 1, **options).fit(one)
+
+
+def test_cells_of_a_wide_grid_are_counted():
+    wide = Features(
+        {"layer1": np.random.default_rng(0).normal(size=(1, 2, 4, 12)), "layer4": np.ones((1, 2, 1, 1))},
+        image_size=(16, 48),
+    )
+    assert SPADE(layers=(4,), image_layers=("layer4",), neighbors=48).fit(wide).k_used_ == 1
+
+
+@pytest.mark.parametrize("block", [2**10, 6 * 4 * 16 * 256, 2**22])
+@pytest.mark.parametrize("kappa", [1, 10])
+def test_windows_are_exact_whatever_the_blocks(train, test, block, kappa, monkeypatch):
+    """Blocks of part of a row, of a row and a half, and of everything; at the corners one image has only 4 cells."""
+    monkeypatch.setattr(correspondence, "BLOCK", block)
+    prediction = SPADE(images_gallery=3, neighbors=kappa, search="window", radius=1, sigma=0).fit(train).predict(test)
+    known, new = full_features(train, LAYERS), full_features(test, LAYERS)
+    row, column = np.divmod(np.arange(256), 16)
+    near = np.maximum(abs(row[:, None] - row), abs(column[:, None] - column)) <= 1
+    for image in range(5):
+        gallery = prediction.neighbors["image"].image[image, 0, 0, :3]
+        full = np.where(near[:, None], all_distances(new[image], known[gallery]), np.inf).reshape(256, -1)
+        expected = np.sort(full, 1)[:, :kappa].mean(1)
+        total = sum(share[image] for share in prediction.layer_maps.values())
+        np.testing.assert_allclose(total.ravel(), expected, rtol=1e-4)
+
+
+def test_a_common_offset_of_the_features_changes_nothing(train, test):
+    """Products of values around 3000 would be rounded to about 1 where squared distances are about 20."""
+    moved = [Features({k: v + 3000 for k, v in part.items()}, image_size=(64, 64)) for part in (train, test)]
+    plain, far = (SPADE(images_gallery=3).fit(a).predict(b) for a, b in ((train, test), moved))
+    # the features themselves are rounded to 2e-4 there
+    assert (far.neighbors["patch"].cell == plain.neighbors["patch"].cell).mean() > 0.995
+    np.testing.assert_allclose(far.anomaly_map, plain.anomaly_map, rtol=1e-3)
+    itself = SPADE(images_gallery=12).fit(moved[0]).predict(moved[0])
+    assert (itself.neighbors["patch"].distance.min(-1) == 0).all()

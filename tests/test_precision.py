@@ -1,0 +1,36 @@
+import pytest
+import torch
+
+from adviz import precision
+
+new = pytest.mark.skipif(not hasattr(torch.backends.mkldnn, "matmul"), reason="torch before 2.9 has one setting")
+
+
+@pytest.fixture(params=["cuda.matmul", "mkldnn.matmul", "mkldnn.conv", "cudnn.conv"])
+def rounded(request):
+    """A kind of operation that a session allowed to round its float32 operands."""
+    owner, kind = request.param.split(".")
+    settings = getattr(getattr(torch.backends, owner), kind)
+    before, value = settings.fp32_precision, "tf32" if owner.startswith("cu") else "bf16"
+    yield settings, "ieee" if before == value else value, kind
+    settings.fp32_precision = before
+
+
+@new
+def test_products_are_full_float32_inside_and_as_before_after(rounded):
+    settings, value, kind = rounded
+    settings.fp32_precision = value
+    with precision.full_float32():
+        assert settings.fp32_precision == ("ieee" if kind == "matmul" else value)
+    assert settings.fp32_precision == value
+
+
+@new
+def test_what_is_allowed_tells_every_setting(rounded):
+    settings, value, _ = rounded
+    before = precision.allowed()
+    settings.fp32_precision = value
+    assert precision.allowed() != before
+    settings.fp32_precision = "ieee"
+    with pytest.raises(RuntimeError), precision.full_float32():
+        raise RuntimeError
