@@ -50,7 +50,8 @@ class Training:
     """
 
     def __init__(self, network: Distillation, recipe: Recipe, device: torch.device) -> None:
-        self.network, self.recipe, self.device = network.to(device), recipe, device
+        self.recipe, self.device = recipe, device
+        self.network = network.to(device).to(memory_format=torch.channels_last)
         self.optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=recipe.betas)
         self.losses: list[float] = []
 
