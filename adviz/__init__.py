@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from adviz import data, explore, maps, metrics, plots
     from adviz.backbone import Backbone
-    from adviz.detectors import DN2, SPADE, PaDiM, PatchCore
+    from adviz.detectors import DN2, SPADE, PaDiM, PatchCore, ReverseDistillation
     from adviz.evaluation import Result, evaluate
     from adviz.features import Features
     from adviz.prediction import Neighbors, Prediction, ensemble
@@ -27,6 +27,7 @@ __all__ = [
     "PatchCore",
     "Prediction",
     "Result",
+    "ReverseDistillation",
     "data",
     "ensemble",
     "evaluate",
@@ -43,6 +44,7 @@ _HOME = {
     "SPADE": "detectors",
     "PaDiM": "detectors",
     "PatchCore": "detectors",
+    "ReverseDistillation": "detectors",
     "Neighbors": "prediction",
     "Prediction": "prediction",
     "ensemble": "prediction",

@@ -10,7 +10,9 @@ from scipy import ndimage
 Method = Literal["bilinear", "nearest", "bicubic", "area"]
 
 
-def resize(maps: np.ndarray, size: tuple[int, int], method: Method = "bilinear") -> np.ndarray:
+def resize(
+    maps: np.ndarray, size: tuple[int, int], method: Method = "bilinear", *, align_corners: bool = False
+) -> np.ndarray:
     """Resize maps to `size`.
 
     Parameters
@@ -19,11 +21,15 @@ def resize(maps: np.ndarray, size: tuple[int, int], method: Method = "bilinear")
     size: (H, W) pixels.
     method: "bilinear" and "bicubic" put sample centres at half-pixels (align_corners=False) and do not anti-alias;
         "nearest" repeats; "area" takes the exact mean over the area each output pixel covers.
+    align_corners: with "bilinear" and "bicubic", the centres of the corner cells are those of the corner pixels
+        instead, which moves everything else towards the borders (reverse distillation's code).
 
     Returns
     -------
     (N, H, W) float32.
     """
+    if align_corners and method not in ("bilinear", "bicubic"):
+        raise ValueError(f'align_corners needs method "bilinear" or "bicubic", got {method!r}')
     if np.ndim(maps) != 3:
         raise ValueError(f"maps must have shape (N, height, width), got shape {np.shape(maps)}")
     maps = np.ascontiguousarray(maps, dtype=np.float32)
@@ -36,7 +42,7 @@ def resize(maps: np.ndarray, size: tuple[int, int], method: Method = "bilinear")
 
     if method not in ("bilinear", "nearest", "bicubic"):
         raise ValueError(f'method must be "bilinear", "nearest", "bicubic" or "area", got {method!r}')
-    options = {} if method == "nearest" else {"align_corners": False}
+    options = {} if method == "nearest" else {"align_corners": align_corners}
     resized = torch.nn.functional.interpolate(torch.from_numpy(maps)[:, None], size=tuple(size), mode=method, **options)
     return np.asarray(resized[:, 0].numpy())
 

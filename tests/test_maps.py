@@ -16,6 +16,17 @@ def test_bilinear_matches_its_definition():
     np.testing.assert_allclose(big, expected.transpose(0, 2, 1), atol=1e-6)  # float32 rounding
 
 
+def test_bilinear_with_aligned_corners_matches_its_definition():
+    """The corners' sample centres coincide; all others divide the way between them."""
+    small = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
+    rows, columns = np.linspace(0, 2, 6), np.linspace(0, 3, 9)
+    along = np.stack([[np.interp(columns, np.arange(4), row) for row in one] for one in small])
+    expected = np.stack([[np.interp(rows, np.arange(3), column) for column in one.T] for one in along])
+    found = maps.resize(small, (6, 9), align_corners=True)
+    np.testing.assert_allclose(found, expected.transpose(0, 2, 1), atol=1e-6)  # float32 rounding
+    np.testing.assert_allclose(found[:, [0, -1]][:, :, [0, -1]], small[:, [0, -1]][:, :, [0, -1]], atol=1e-6)
+
+
 def test_area_is_the_mean_over_what_each_pixel_covers():
     image = np.arange(25, dtype=np.float32).reshape(1, 5, 5)
     fine = image.repeat(2, 1).repeat(2, 2)  # 10 x 10: every target pixel of 2 x 2 now covers 5 x 5 whole ones
@@ -61,6 +72,8 @@ def test_sigma_zero_changes_nothing():
 def test_bad_input_is_refused():
     with pytest.raises(ValueError, match=r"shape \(N, height, width\), got shape \(3, 3\)"):
         maps.resize(np.zeros((3, 3)), (6, 6))
+    with pytest.raises(ValueError, match=r'align_corners needs method "bilinear" or "bicubic", got .area.'):
+        maps.resize(np.zeros((1, 3, 3)), (6, 6), "area", align_corners=True)
     with pytest.raises(ValueError, match="method must be"):
         maps.resize(np.zeros((1, 3, 3)), (6, 6), "lanczos")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="sigma must be 0 or more pixels, got -1"):

@@ -2,6 +2,7 @@
 
 from adviz.detectors.padim import PaDiM
 from adviz.detectors.patchcore import PatchCore
+from adviz.detectors.reverse_distillation import ReverseDistillation
 from adviz.detectors.spade import DN2, SPADE
 
-__all__ = ["DN2", "SPADE", "PaDiM", "PatchCore"]
+__all__ = ["DN2", "SPADE", "PaDiM", "PatchCore", "ReverseDistillation"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -62,9 +63,9 @@ class Detector:
         found = [name for name in PRESETS[type(self).__name__] if not self.differences(name)]
         return type(self).__name__ + (f'.preset("{found[0]}")' if found else "")
 
-    def _fitting(self, features: Features) -> Features:
-        """Return the detector's layers of the training features, checked, and remember their names."""
-        chosen = features.select(self.layers)
+    def _fitting(self, features: Features, layers: Sequence[int | str] | None = None) -> Features:
+        """Return the detector's layers (or those given) of the training features, checked; remember their names."""
+        chosen = features.select(self.layers if layers is None else layers)
         _check(chosen)
         self.layers_ = tuple(chosen)
         self._backbone = features.backbone, features.digest

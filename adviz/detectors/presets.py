@@ -41,4 +41,9 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "upsample": "nearest",
         },
     },
+    "ReverseDistillation": {
+        "official": {},
+        "paper": {"loss": "position", "mff_projection": True},
+        "anomalib": {"betas": (0.5, 0.99)},
+    },
 }

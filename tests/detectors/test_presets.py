@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from adviz import DN2, SPADE, PaDiM, PatchCore
+from adviz import DN2, SPADE, PaDiM, PatchCore, ReverseDistillation
 from adviz.detectors.presets import PRESETS
 
 # what each preset says where it differs from the detector's first, its default
@@ -21,6 +21,11 @@ TABLE = {
     SPADE: {"paper": {}, "port": {"images_gallery": 5, "match": "per_layer", "distance": "euclidean"}},
     PaDiM: {"port": {}, "paper": {"upsample": "bicubic"}, "anomalib": {"epsilon": 1e-5}},
     PatchCore: {"paper": {}, "official": OFFICIAL, "anomalib": ANOMALIB},
+    ReverseDistillation: {
+        "official": {},
+        "paper": {"loss": "position", "mff_projection": True},
+        "anomalib": {"betas": (0.5, 0.99)},
+    },
 }
 PAIRS = [(cls, a, b) for cls, presets in TABLE.items() for a, b in itertools.permutations(presets, 2)]
 
@@ -80,13 +85,13 @@ def test_every_preset_of_patchcore_finds_the_defect(train, test, name):
     assert detector.trace_.order.shape == (76,)
 
 
-@pytest.mark.parametrize("cls", [SPADE, PatchCore])
+@pytest.mark.parametrize("cls", [SPADE, PatchCore, ReverseDistillation])
 def test_the_device_is_no_part_of_a_preset_and_must_exist(cls, monkeypatch):
     with pytest.raises(ValueError, match=r'device must be "cpu", or "cuda" on a machine that has one, got .tpu.'):
         cls(device="tpu")
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert cls(device="cuda") == cls()
-    assert cls(device="cuda").differences("paper") == {}
+    assert cls(device="cuda").differences(next(iter(TABLE[cls]))) == {}
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ValueError, match="got 'cuda'"):
         cls(device="cuda")

@@ -1,0 +1,249 @@
+"""Training of reverse distillation on stored features, and checkpoints from which it continues bit for bit."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+import time
+import warnings
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adviz.detectors.distillation_networks import Distillation, distance
+from adviz.progress import bar
+
+FORMAT = 1  # of checkpoints
+SHARE = 20  # an epoch's state is written when this many times a write's duration have passed, and after the first
+PLATEAU = 0.01  # a loss that has not fallen by this share has stalled
+Teacher = Callable[[np.ndarray], list[Tensor]]  # numbers of images -> their layers, (n, C, h, w) float32, finest first
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train; see `ReverseDistillation` for the meaning."""
+
+    loss: Literal["flat", "position"]
+    epochs: int
+    batch: int
+    learning_rate: float
+    betas: tuple[float, float]
+    schedule: Literal["cosine"] | None
+    patience: int | None
+    precision: Literal["float32", "bfloat16"]
+    seed: int
+
+
+class Training:
+    """A network, its optimiser and how far they are; everything that a next epoch depends on.
+
+    The order of the images is drawn from (seed, epoch) and the learning rate follows from the step, so that neither a
+    generator nor a schedule has a state of its own.
+    """
+
+    def __init__(self, network: Distillation, recipe: Recipe, device: torch.device) -> None:
+        self.recipe, self.device = recipe, device
+        self.network = network.to(device).to(memory_format=torch.channels_last)
+        self.optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=recipe.betas)
+        self.losses: list[float] = []
+
+    def run(self, teacher: Teacher, count: int, keep: Callable[[Training], None] | None) -> bool:
+        """Train to the end, or until the loss stalls, or an interruption, which warns and keeps what is learned.
+
+        Parameters
+        ----------
+        teacher: gives the features of some of the `count` training images.
+        keep: is called after every epoch; None = nothing to do.
+
+        Returns
+        -------
+        Whether it came to its end; after an interruption the network may be within an epoch.
+
+        Raises
+        ------
+        ValueError: a loss that is not finite.
+        """
+        progress = bar(label="reverse distillation", total=self.recipe.epochs)
+        progress.update(len(self.losses))
+        try:
+            while len(self.losses) < self.recipe.epochs and not stalled(self.losses, self.recipe.patience):
+                self.losses.append(self._epoch(teacher, count))
+                progress.update(1)
+                progress.set_postfix(loss=f"{self.losses[-1]:.4f}")
+                if keep is not None:
+                    keep(self)
+        except KeyboardInterrupt:
+            done = f"{len(self.losses)} of {self.recipe.epochs} epochs"
+            warnings.warn(f"interrupted: the student has learned for {done}", stacklevel=3)
+            return False
+        finally:
+            progress.close()
+            self.network.eval()
+        return True
+
+    def _epoch(self, teacher: Teacher, count: int) -> float:
+        """Go through all images once; return the mean loss over them while it went on."""
+        self.network.train()
+        parts, total = batches(count, self.recipe.batch, self.recipe.seed, len(self.losses)), 0.0
+        for number, images in enumerate(parts):
+            rate = self._rate(len(self.losses) + number / len(parts))
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate
+            loss = self._step(teacher(images))
+            if not math.isfinite(loss):
+                raise ValueError(
+                    f"expected a finite loss, got {loss} in epoch {len(self.losses) + 1} of {self.recipe.epochs} at "
+                    f"learning rate {rate:.3g}: train with a lower learning_rate, or precision='float32'"
+                )
+            total += len(images) * loss
+        return total / count
+
+    def _step(self, wanted: Sequence[Tensor]) -> float:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
+            given = self.network(wanted)
+        loss = distance(wanted, [layer.float() for layer in given], self.recipe.loss)
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        return float(loss.detach())
+
+    def _rate(self, epoch: float) -> float:
+        """Return the learning rate at a time in epochs; the cosine's reaches 0 at the end (arXiv 1608.03983, Eq. 5)."""
+        share = epoch / self.recipe.epochs if self.recipe.schedule == "cosine" else 0.0
+        return self.recipe.learning_rate * (1 + math.cos(math.pi * share)) / 2
+
+
+def batches(count: int, batch: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """Return the numbers of `count` images in an epoch's order, in batches.
+
+    A last batch of one image, whose batch statistics would be its own, joins the batch before (ours).
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(count)
+    parts = np.split(order, range(batch, count, batch))
+    return [*parts[:-2], np.concatenate(parts[-2:])] if len(parts) > 1 and len(parts[-1]) == 1 else parts
+
+
+def stalled(losses: Sequence[float], patience: int | None) -> bool:
+    """Say whether the lowest of the last `patience` losses is not 1 % below the lowest before them."""
+    if patience is None or len(losses) <= patience:
+        return False
+    return min(losses[-patience:]) > (1 - PLATEAU) * min(losses[:-patience])
+
+
+def fingerprint(arrays: Iterable[np.ndarray]) -> str:
+    """Return the CRC-32 of all values as 8 hexadecimal digits, image by image."""
+    value = 0
+    for array in arrays:
+        for image in array:
+            value = zlib.crc32(np.ascontiguousarray(image).data, value)
+    return f"{value:08x}"
+
+
+class Checkpoint:
+    """A file that a training writes itself to: safetensors with a JSON header; nothing in it is executed.
+
+    Parameters
+    ----------
+    path: of the file; it appears in one step.
+    configuration: JSON values that a training must share with the file to continue from it.
+    facts: JSON values that are stored beside.
+    """
+
+    def __init__(self, path: str | Path, configuration: dict[str, Any], facts: dict[str, Any]) -> None:
+        self.path, self.configuration, self.facts = Path(path), configuration, facts
+        self._next = 0.0
+
+    def keep(self, training: Training) -> None:
+        """Write the training, unless the last write was so recent that writing would cost more than a twentieth."""
+        if time.monotonic() >= self._next:
+            self.write(training)
+
+    def write(self, training: Training) -> None:
+        """Write the training as it is after its last epoch."""
+        from safetensors.torch import save_file
+
+        started = time.monotonic()
+        tensors = {f"network.{name}": value for name, value in training.network.state_dict().items()}
+        for number, values in training.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{number}.{name}": value for name, value in values.items()}
+        header = {"format": FORMAT, "configuration": self.configuration, "losses": training.losses, **self.facts}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{self.path.name}-", dir=self.path.parent) as folder:
+            part = Path(folder) / self.path.name
+            save_file(
+                {n: v.detach().cpu().contiguous() for n, v in tensors.items()}, part, {"adviz": json.dumps(header)}
+            )
+            os.replace(part, self.path)
+        self._next = time.monotonic() + SHARE * (time.monotonic() - started)
+
+    def resume(self, training: Training) -> None:
+        """Bring the training to the state in the file, if there is one.
+
+        Raises
+        ------
+        ValueError: the file is no checkpoint, or one of another configuration; what differs is named.
+        """
+        if not self.path.exists():
+            return
+        header = read_header(self.path)
+        there = header["configuration"]
+        wanted = json.loads(json.dumps(self.configuration))
+        differ = [name for name in {**wanted, **there} if wanted.get(name) != there.get(name)]
+        if differ:
+            what = "; ".join(f"{name} {wanted.get(name)!r}, got {there.get(name)!r}" for name in differ)
+            raise ValueError(
+                f"expected a checkpoint of this configuration in {self.path}: {what}. Continue with the options and "
+                "images it was written with, remove the file, or choose another one"
+            )
+        restore(self.path, training)
+
+
+def read_header(path: str | Path) -> dict[str, Any]:
+    """Return what a checkpoint says beside its tensors.
+
+    Raises
+    ------
+    FileNotFoundError: no such file.
+    ValueError: not a checkpoint of this version.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"expected a checkpoint of ReverseDistillation, found no file at {path}")
+    try:
+        with safe_open(path, "pt") as file:
+            header: dict[str, Any] = json.loads((file.metadata() or {})["adviz"])
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ValueError(
+            f"expected a checkpoint of ReverseDistillation, got {path}, which is none or damaged ({error!r}): remove it"
+        ) from error
+    if header.get("format") != FORMAT:
+        raise ValueError(f"expected a checkpoint of format {FORMAT}, got {header.get('format')} in {path}: train again")
+    return header
+
+
+def restore(path: str | Path, training: Training) -> None:
+    """Put a checkpoint's weights, optimiser and losses into a training of the same networks."""
+    from safetensors.torch import load_file
+
+    network: dict[str, Tensor] = {}
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in load_file(path).items():
+        group, _, rest = name.partition(".")
+        if group == "network":
+            network[rest] = value
+        else:
+            number, _, key = rest.partition(".")
+            state.setdefault(int(number), {})[key] = value
+    training.network.load_state_dict(network)
+    groups = training.optimiser.state_dict()["param_groups"]
+    training.optimiser.load_state_dict({"state": state, "param_groups": groups})
+    training.losses = list(read_header(path)["losses"])
