@@ -74,8 +74,9 @@ def main() -> None:
     parser.add_argument("--choose", action="store_true", help="compare settings on classes 4 and 6 instead")
     parser.add_argument("--sizes", type=int, nargs="+", default=[96], help="pixels, to choose from")
     parser.add_argument("--images", type=int, help="choose on so many training and test images of each; default all")
+    parser.add_argument("--runtime", default="torch", help="torch, or openvino, which takes half the time")
     options = parser.parse_args()
-    backbone = Backbone("efficientnet_lite0", layers=STRIDES, pool=True)
+    backbone = Backbone("efficientnet_lite0", layers=STRIDES, runtime=options.runtime, pool=True)
     choose(backbone, options.sizes, options.images) if options.choose else run(backbone)
 
 

@@ -6,7 +6,9 @@ import hashlib
 import os
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
 from urllib.request import urlopen
@@ -34,7 +36,7 @@ def fetch(url: str, md5: str, folder: Path) -> Path:
                 for piece in bar(_pieces(answer), label=target.name, total=-(-length // PIECE) or None):
                     found.update(piece)
                     file.write(piece)
-        except OSError as error:
+        except (OSError, HTTPException) as error:
             raise RuntimeError(f"expected to download {url}, got {error}: get the file in another way") from error
         if found.hexdigest() != md5:
             raise RuntimeError(f"expected {url} to have the MD5 checksum {md5}, got {found.hexdigest()}: not kept")
@@ -47,14 +49,14 @@ def unpack(archive: Path, name: str) -> None:
 
     Raises
     ------
-    RuntimeError: there is no such folder in it, or it would write elsewhere.
+    RuntimeError: there is no such folder in it, it would write elsewhere, or something is there already.
     """
     with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".unpack-") as scratch:
         try:
             with tarfile.open(archive) as tar:
                 tar.extractall(scratch, filter="data")
             os.replace(Path(scratch, name), archive.parent / name)
-        except (tarfile.TarError, FileNotFoundError, EOFError) as error:
+        except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
             raise RuntimeError(f"expected a folder {name} in {archive}, got {error}: unpack it yourself") from error
 
 

@@ -29,7 +29,7 @@ OBJECTS = "airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck"
 class _Source:
     """Where a data set is found and had."""
 
-    folders: tuple[str, ...]  # below a root, torchvision's first: a download goes there
+    folders: tuple[str, ...]  # below a root; torchvision's first, where a download goes, Debian's last
     needs: str  # what such a folder holds, in words
     marker: str  # a name that only such a folder holds; of a download what comes last, or the rest would not be fetched
     address: str
@@ -56,7 +56,7 @@ SOURCES = {
         tuple("0123456789"),
     ),
     "fashion_mnist": _Source(
-        ("FashionMNIST/raw", "fashion-mnist", "fashion_mnist"),
+        ("FashionMNIST/raw", "fashion_mnist", "fashion-mnist"),
         _IDX,
         "train-images?idx3-ubyte*",
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",  # no https; the checksums decide
@@ -176,7 +176,7 @@ def _folder(dataset: str, root: str | Path | None, download: bool) -> Path:
     base = Path(root if root is not None else os.environ.get("ADVIZ_DATA", "data")).expanduser()
     places = [base / folder for folder in source.folders]
     # without a root: only places that bear the data set's name, as all IDX files are called alike
-    places += [base] if root is not None else [DEBIAN / folder for folder in source.folders]
+    places += [base] if root is not None else [DEBIAN / source.folders[-1]]
     for place in places:
         if place.is_dir() and any(place.glob(source.marker)):
             return place
