@@ -1,5 +1,5 @@
 # `make help` lists the targets. Everything is installed into .venv, once; nothing outside it is touched except that
-# `make test` as root adds Debian's Chromium where there is none.
+# `make test` as root adds Debian's Chromium and Fashion-MNIST where there are none.
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo test check notebooks clean browser
+.PHONY: help lab demo test check notebooks clean browser datasets
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ lab: $(VENV)/.installed-lab  ## open the notebooks in JupyterLab (ARGS="--port 9
 demo: $(VENV)/.installed-lab  ## run the quickstart without a browser, print its table, write quickstart.html
 	$(BIN)/adviz demo --html quickstart.html
 
-test: $(VENV)/.installed-test browser  ## install what the tests need, then run all of them
+test: $(VENV)/.installed-test browser datasets  ## install what the tests need, then run all of them
 	$(MAKE) --no-print-directory check
 
 # Tests and stored notebooks use a cache of this checkout and print no progress bars.
@@ -65,3 +65,10 @@ browser:
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; \
 	else echo "No Chromium found: the browser tests cannot run. Install it (Debian: sudo apt-get install chromium) or set ADVIZ_CHROMIUM."; fi
+
+# Without Fashion-MNIST the one test of the real data is skipped; older Debians do not have the package.
+datasets:
+	@if [ -d /usr/share/datasets/fashion-mnist ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
+	  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends dataset-fashion-mnist; then :; \
+	else echo "No Fashion-MNIST found: its test is skipped. Install it (Debian: sudo apt-get install dataset-fashion-mnist)."; fi

@@ -51,11 +51,12 @@ class Backbone:
     runtime: "torch", or "openvino" on a CPU (an extra: ``pip install "adviz[openvino]"``), which traces the network and
         compiles it for one image and batch size, in seconds; its features are torch's up to 1e-3 of a layer's largest
         value, which is checked.
+    pool: keep only every layer's mean over its cells, (N, C, 1, 1): all that `DN2` reads, in a few kilobytes an image.
 
     Attributes
     ----------
-    label: the name, with runtime and precision where they are not the default: "efficientnet_lite0 (bfloat16)". It is
-        what features and every result row record.
+    label: the name, with what is not the default of runtime, precision and pooling: "efficientnet_lite0 (bfloat16)". It
+        is what features and every result row record.
     digest: of the weights, 16 hexadecimal digits.
 
     Raises
@@ -77,6 +78,7 @@ class Backbone:
         std: Sequence[float] | None = None,
         image_size: int | None = None,
         runtime: str = "torch",
+        pool: bool = False,
     ) -> None:
         if dtype not in DTYPES:
             raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
@@ -99,10 +101,9 @@ class Backbone:
         self.std = tuple(config.get("std", IMAGENET[1]) if std is None else std)
         if weights is None and "." not in self.name and config.get("tag") and self.name not in networks.EMBEDDED:
             self.name += f".{config['tag']}"  # a bare name stands for weights that timm chooses: say which
-        how = ", ".join(([runtime] if runtime != "torch" else []) + ([dtype] if dtype == "bfloat16" else []))
-        self.label = f"{self.name} ({how})" if how else self.name
+        self.label = _label(self.name, {runtime: runtime != "torch", dtype: dtype == "bfloat16", "pooled": pool})
         self.digest = networks.digest(model)
-        self._own, self._image_size = not isinstance(name_or_module, str), image_size
+        self._own, self._image_size, self._pool = not isinstance(name_or_module, str), image_size, pool
         self._model = model.eval().to(self.device).to(memory_format=torch.channels_last)
 
     def extract(
@@ -124,7 +125,7 @@ class Backbone:
             feature cache, else in memory, or in a temporary file when they exceed 4 GiB.
         cache: None = the feature cache of this user ($ADVIZ_CACHE, at most $ADVIZ_CACHE_LIMIT GB, 10 by default), but
             not for own modules, of which weights and structure are known and not the code; a folder = a cache there,
-            for own modules too; False = none. Arrays are never cached.
+            for own modules too; False = none. Plain arrays are never cached, `Split.from_arrays` is.
 
         Raises
         ------
@@ -159,7 +160,7 @@ class Backbone:
         )
 
     def _key(self, images: _Images) -> str | None:
-        """Return a hash of all that decides the features, of whichever layers; None when the images are no files."""
+        """Return a hash of all that decides the features, of whichever layers; None when the images may be anything."""
         files = None if images.files is None else contents(images.files)
         if files is None:
             return None
@@ -193,6 +194,8 @@ class Backbone:
                 rows = slice(start, min(start + batch_size, images.count))
                 batch = np.stack([images.read(index) for index in range(rows.start, rows.stop)])
                 found = forward(self._normalised(batch))
+                if self._pool:
+                    found = {layer: values.mean((2, 3), keepdims=True) for layer, values in found.items()}
                 with lock:
                     if not arrays:
                         shapes = {layer: (images.count, *values.shape[1:]) for layer, values in found.items()}
@@ -243,7 +246,7 @@ class _Images:
     ids: list[str]
     read: Callable[[int], np.ndarray]
     size: tuple[int, int]
-    files: Sequence[str | Path] | None = None  # what they are made of, if nothing but files and a geometry
+    files: Sequence[str | Path] | np.ndarray | None = None  # or pixels: what they are made of, with a geometry alone
     geometry: tuple[object, ...] = ()
 
 
@@ -266,7 +269,12 @@ def _images(source: Split | np.ndarray | Sequence[str | Path]) -> _Images:
         return images
     geometry = split.geometry
     pixels = geometry.size, geometry.resized, geometry.interpolation, geometry.aspect
-    return dataclasses.replace(images, files=split.paths, geometry=pixels)
+    return dataclasses.replace(images, files=split.paths if split.pixels is None else split.pixels, geometry=pixels)
+
+
+def _label(name: str, unusual: Mapping[str, bool]) -> str:
+    how = ", ".join(word for word, said in unusual.items() if said)
+    return f"{name} ({how})" if how else name
 
 
 def _check_finite(values: np.ndarray, layer: str, first: str) -> None:

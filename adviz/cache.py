@@ -177,16 +177,19 @@ def fingerprint(facts: Mapping[str, object]) -> str:
     return hashlib.blake2b(repr(sorted(facts.items())).encode(), digest_size=20).hexdigest()
 
 
-def contents(paths: Sequence[str | Path]) -> str | None:
-    """Return a digest of the bytes of files in order, or None when one cannot be read."""
+def contents(images: Sequence[str | Path] | np.ndarray) -> str | None:
+    """Return a digest of the bytes of files in order, or of the rows of an array; None when a file cannot be read."""
 
-    def digest(path: str | Path) -> bytes:
-        with open(path, "rb") as file:
+    def digest(image: str | Path | np.ndarray) -> bytes:
+        if isinstance(image, np.ndarray):  # shape and type are part of what it is; no file has this digest's key
+            kind = repr((image.shape, image.dtype.str)).encode()
+            return hashlib.blake2b(kind + np.ascontiguousarray(image).tobytes(), digest_size=20, key=b"array").digest()
+        with open(image, "rb") as file:
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).digest()
 
     try:
         with ThreadPoolExecutor() as pool:
-            return hashlib.blake2b(b"".join(pool.map(digest, paths)), digest_size=20).hexdigest()
+            return hashlib.blake2b(b"".join(pool.map(digest, images)), digest_size=20).hexdigest()
     except OSError:
         return None
 

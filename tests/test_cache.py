@@ -114,6 +114,30 @@ def test_fewer_layers_are_served_and_of_more_only_the_missing_are_extracted(spli
     assert_same(found, expected)
 
 
+def test_images_in_memory_are_found_by_their_pixels(cache):
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32), dtype=np.uint8)
+    expected, _ = extract(Split.from_arrays(images, [0] * 3, geometry=GEOMETRY), cache)
+    found, ran = extract(Split.from_arrays(images.copy(), [1] * 3, names=list("abc"), geometry=GEOMETRY), cache)
+    assert (ran, found.ids) == ([], ["a", "b", "c"])
+    assert_same(found, expected)
+    images[1, 2, 3] ^= 1
+    for others in (images, images[::-1], images.reshape(3, 16, 64)):
+        found, ran = extract(Split.from_arrays(others, [0] * 3, geometry=GEOMETRY), cache)
+        assert ran == ["one", "two"]
+    assert_same(found, extract(Split.from_arrays(others, [0] * 3, geometry=GEOMETRY), False)[0])
+
+
+def test_a_pooled_layer_is_another_than_the_whole(split, cache):
+    whole, _ = extract(split, cache)
+    pooled, ran = extract(split, cache, pool=True)
+    assert (ran, pooled.backbone) == (["one", "two"], "Net (pooled)")
+    for name in whole:  # float32 means of 256 values of order 1
+        np.testing.assert_allclose(pooled[name], whole[name].mean((2, 3), keepdims=True), atol=1e-5)
+    again, ran = extract(split, cache, pool=True)
+    assert ran == []
+    assert_same(again, pooled)
+
+
 def test_named_networks_use_the_users_cache_and_own_modules_do_not(split, cache, monkeypatch):
     """Of an own module the code is unknown: with other code and the same weights it would get another's features."""
     monkeypatch.setenv("ADVIZ_CACHE", str(cache))

@@ -131,6 +131,20 @@ def test_batches_and_sources_agree(lite0, tmp_path):
     assert lite0.extract(paths).image_size == (224, 224)
 
 
+def test_pooled_features_are_all_that_dn2_reads(lite0):
+    pooled = Backbone("efficientnet_lite0", layers=(2, 4, 8, 16, 32), pool=True).extract(IMAGES)
+    whole = lite0.extract(IMAGES)
+    assert (pooled.backbone, pooled.strides, pooled.image_size) == (
+        "efficientnet_lite0 (pooled)",
+        whole.strides,
+        whole.image_size,
+    )
+    assert [array.shape[1:] for array in pooled.values()] == [(count, 1, 1) for count in (16, 24, 40, 112, 320)]
+    scores = [DN2(layers=(8, 32), images_score=1).fit(f.select(images=[0])).predict(f).score for f in (pooled, whole)]
+    assert scores[0][1] > 0
+    np.testing.assert_allclose(scores[0], scores[1], rtol=1e-4, atol=1e-6)  # float32 means, squared distances
+
+
 def test_own_modules_stop_after_the_deepest_layer_asked_for():
     model = Tiny()
     found = Backbone(model, layers=["first"], mean=(0, 0, 0), std=(1, 1, 1)).extract(IMAGES)

@@ -8,9 +8,22 @@ from adviz.data.builtin import ensure
 from adviz.data.folders import available, folder, mvtec
 from adviz.data.geometry import Geometry
 from adviz.data.inspection import audit
+from adviz.data.one_class import classes, novelty
 from adviz.data.split import Category, Sample, Split
 
-__all__ = ["Category", "Geometry", "Sample", "Split", "audit", "available", "demo", "folder", "mvtec"]
+__all__ = [
+    "Category",
+    "Geometry",
+    "Sample",
+    "Split",
+    "audit",
+    "available",
+    "classes",
+    "demo",
+    "folder",
+    "mvtec",
+    "novelty",
+]
 
 
 def demo(

@@ -26,7 +26,7 @@ class Sample:
     mask: (H, W) bool, True = defect; all False for a good image; None where no ground truth exists.
     label: 0 good, 1 anomalous, None unlabelled.
     defect: the name of the folder the image lay in ("good", "scratch", ...).
-    path: the file.
+    path: the file; of an image in memory its name.
     """
 
     image: np.ndarray
@@ -37,7 +37,7 @@ class Sample:
 
 
 class Split:
-    """The images of one side of a data set (training or test), read from disk when asked for.
+    """The images of one side of a data set (training or test), read from disk when asked for, or kept in memory.
 
     Parameters
     ----------
@@ -48,10 +48,12 @@ class Split:
     geometry: how images and masks are resized and cropped; None = ``Geometry()``.
     name: the category's name, for tables and titles.
     root: folder that `ids` are relative to; None = `ids` are the paths as given.
+    pixels: (N, h, w) grey or (N, h, w, 3) RGB uint8, the images themselves, whose `paths` are then names and no files,
+        and which have no masks; see `from_arrays`.
 
     Raises
     ------
-    ValueError: the four sequences differ in length, or a label is not -1, 0 or 1.
+    ValueError: the sequences differ in length, a label is not -1, 0 or 1, or `pixels` are no such array.
     """
 
     def __init__(
@@ -64,10 +66,12 @@ class Split:
         geometry: Geometry | None = None,
         name: str = "",
         root: str | Path | None = None,
+        pixels: np.ndarray | None = None,
     ) -> None:
         lengths = {"paths": len(paths), "labels": len(labels), "masks": len(masks), "defects": len(defects)}
         if len(set(lengths.values())) != 1:
             raise ValueError(f"paths, labels, masks and defects must have one length, got {lengths}")
+        _check_pixels(pixels, masks)
         if not set(np.unique(labels)) <= {GOOD, ANOMALOUS, UNLABELLED}:
             raise ValueError(f"labels must be 0 (good), 1 (anomalous) or -1 (unlabelled), got {np.unique(labels)}")
         self.paths = [Path(path) for path in paths]
@@ -77,6 +81,43 @@ class Split:
         self.geometry = geometry or Geometry()
         self.name = name
         self.root = None if root is None else Path(root)
+        self.pixels = pixels
+
+    @classmethod
+    def from_arrays(
+        cls,
+        images: np.ndarray,
+        labels: Sequence[int] | np.ndarray,
+        defects: Sequence[str] | None = None,
+        *,
+        names: Sequence[str] | None = None,
+        geometry: Geometry | None = None,
+        name: str = "",
+    ) -> Split:
+        """Make a split of images in memory, which are treated as the same images in files would be.
+
+        Parameters
+        ----------
+        images: (N, h, w) grey or (N, h, w, 3) RGB uint8; not copied.
+        labels: N integers: 0 good, 1 anomalous, -1 unlabelled. There are no masks.
+        defects: N names; None = "good", "anomalous" and "unlabelled".
+        names: of the N images, for `ids`; None = "0", "1", ...
+        geometry, name: as for `Split`.
+
+        Raises
+        ------
+        ValueError: the sequences differ in length, a label is not -1, 0 or 1, or `images` are no such array.
+        """
+        kinds = {GOOD: "good", ANOMALOUS: "anomalous", UNLABELLED: "unlabelled"}
+        return cls(
+            [str(index) for index in range(len(images))] if names is None else names,
+            labels,
+            [None] * len(images),
+            [kinds.get(int(label), "") for label in labels] if defects is None else defects,
+            geometry=geometry,
+            name=name,
+            pixels=images,
+        )
 
     def __len__(self) -> int:
         """Return N."""
@@ -94,7 +135,9 @@ class Split:
 
     def image(self, index: int) -> np.ndarray:
         """Return image `index`, (H, W, 3) uint8."""
-        return self.geometry.image(open_image(self.paths[index]))
+        if self.pixels is None:
+            return self.geometry.image(open_image(self.paths[index]))
+        return self.geometry.image(Image.fromarray(self.pixels[index]).convert("RGB"))
 
     def mask(self, index: int) -> np.ndarray | None:
         """Return the mask of image `index`, (H, W) bool, or None where no ground truth exists."""
@@ -157,18 +200,38 @@ class Split:
             geometry=self.geometry,
             name=self.name,
             root=self.root,
+            pixels=None if self.pixels is None else self.pixels[chosen],
         )
 
     def with_geometry(self, geometry: Geometry) -> Split:
         """Return the same images, resized and cropped in another way."""
         return Split(
-            self.paths, self.labels, self.masks, self.defects, geometry=geometry, name=self.name, root=self.root
+            self.paths,
+            self.labels,
+            self.masks,
+            self.defects,
+            geometry=geometry,
+            name=self.name,
+            root=self.root,
+            pixels=self.pixels,
         )
 
     def __repr__(self) -> str:
         kinds = {defect: self.defects.count(defect) for defect in sorted(set(self.defects))}
         counts = ", ".join(f"{count} {defect}" for defect, count in kinds.items())
         return f"Split({len(self)} images of {self.image_size[0]}x{self.image_size[1]}: {counts})"
+
+
+def _check_pixels(pixels: np.ndarray | None, masks: Sequence[object]) -> None:
+    if pixels is None:
+        return
+    shape, dtype = np.shape(pixels), getattr(pixels, "dtype", None)
+    if dtype != np.uint8 or len(shape) not in (3, 4) or shape[3:] not in ((), (3,)) or 0 in shape[1:3]:
+        raise ValueError(f"images must be (N, h, w) or (N, h, w, 3) uint8, got shape {shape} of {dtype}")
+    if shape[0] != len(masks):
+        raise ValueError(f"expected an image in memory for each of {len(masks)} names and labels, got {shape[0]}")
+    if any(mask is not None for mask in masks):
+        raise ValueError("expected no masks beside images in memory: write both to files, or leave out the masks")
 
 
 def as_indices(chosen: Sequence[int] | np.ndarray, length: int) -> np.ndarray:

@@ -101,3 +101,60 @@ def test_lengths_and_labels_are_checked(files):
 
 def test_repr_counts_the_kinds(files):
     assert repr(split_of(files)) == "Split(3 images of 8x8: 1 good, 1 hole, 1 unlabelled)"
+
+
+# images in memory
+
+GREY = np.random.default_rng(0).integers(0, 256, (3, 10, 12), dtype=np.uint8)
+RGB = np.random.default_rng(1).integers(0, 256, (3, 10, 12, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("images", [GREY, RGB], ids=["grey", "rgb"])
+@pytest.mark.parametrize("geometry", [SMALL, Geometry(size=14), Geometry(8, 9, aspect="shorter")])
+def test_images_in_memory_are_treated_as_files_are(tmp_path, images, geometry):
+    paths = [tmp_path / f"{index}.png" for index in range(3)]
+    for path, image in zip(paths, images, strict=True):
+        Image.fromarray(image).save(path)
+    files = Split(paths, [0, 1, -1], [None] * 3, ["good", "anomalous", "unlabelled"], geometry=geometry, root=tmp_path)
+    names = ["0.png", "1.png", "2.png"]
+    split = Split.from_arrays(images, [0, 1, -1], names=names, geometry=geometry, name="plate")
+    assert (split.ids, split.defects, split.has_masks, split.name) == (files.ids, files.defects, False, "plate")
+    for ours, theirs in zip(split, files, strict=True):
+        np.testing.assert_array_equal(ours.image, theirs.image)
+        assert (ours.label, ours.defect, ours.path.name) == (theirs.label, theirs.defect, theirs.path.name)
+    assert split.mask(1) is None
+    assert not split.mask(0).any()
+
+
+def test_images_in_memory_stay_with_their_labels():
+    split = Split.from_arrays(RGB, [0, 1, -1], ["a", "b", "c"], geometry=Geometry(12, crop=False))
+    assert split.ids == ["0", "1", "2"]
+    part = split.subset([2, 0]).with_geometry(SMALL)
+    assert (part.ids, part.defects, part.labels.tolist()) == (["2", "0"], ["c", "a"], [-1, 0])
+    np.testing.assert_array_equal(part.image(0), split.with_geometry(SMALL).image(2))
+    with pytest.raises(ValueError, match="mask for every anomalous image, got none for 1 of them, first 1:"):
+        split.masks_array()
+
+
+@pytest.mark.parametrize(
+    ("images", "what"),
+    [
+        (RGB.astype(float), "float64"),
+        (RGB[..., :2], r"\(3, 10, 12, 2\) of uint8"),
+        (RGB[0, 0], r"\(12, 3\) of uint8"),
+        (GREY[:, :0], r"\(3, 0, 12\) of uint8"),
+        (list(GREY), "of None"),
+    ],
+)
+def test_other_arrays_are_refused(images, what):
+    with pytest.raises(ValueError, match=r"\(N, h, w\) or \(N, h, w, 3\) uint8, got shape .*" + what):
+        Split.from_arrays(images, [0] * len(images))
+
+
+def test_images_in_memory_match_their_names_and_have_no_masks(files):
+    with pytest.raises(ValueError, match=r"one length, got .*'labels': 2"):
+        Split.from_arrays(GREY, [0, 1])
+    with pytest.raises(ValueError, match="in memory for each of 2 names and labels, got 3"):
+        Split(["a", "b"], [0, 1], [None] * 2, ["a", "b"], pixels=GREY)
+    with pytest.raises(ValueError, match="no masks beside images in memory"):
+        Split(["a", "b", "c"], [0, 1, 1], [None, None, files / "mask.png"], ["a", "b", "c"], pixels=GREY)

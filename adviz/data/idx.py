@@ -1,0 +1,68 @@
+"""Reader for IDX files, the format of MNIST: a magic number, the sizes, then the values, gzipped or not."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+UINT8 = 0x08  # the type code of unsigned bytes, the only one that images and labels use
+EXPANSION = 1032  # no deflate stream becomes more than this times as large
+PIECE = 1 << 20
+
+
+def read_idx(path: str | Path, dimensions: int) -> np.ndarray:
+    """Return the unsigned bytes of an IDX file.
+
+    The sizes that the header announces are compared with the file before anything is allocated, and never more is read
+    than announced.
+
+    Parameters
+    ----------
+    path: the file; gzipped when its name ends in ".gz".
+    dimensions: 3 for images (N, h, w), 1 for labels (N,).
+
+    Raises
+    ------
+    ValueError: another magic number, a size of 0, or more or fewer values than announced.
+    """
+    path = Path(path)
+    packed = path.suffix == ".gz"
+    try:
+        with gzip.open(path, "rb") if packed else open(path, "rb") as file:
+            shape = _shape(file, path, dimensions)
+            count = math.prod(shape)
+            available = path.stat().st_size * (EXPANSION if packed else 1)
+            if count > available:
+                raise ValueError(f"expected {count} values of shape {shape}, got room for at most {available}")
+            return np.frombuffer(_values(file, count), np.uint8).reshape(shape)
+    except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"expected a whole IDX file, got {path} ({error}): get it again") from error
+
+
+def _shape(file: io.BufferedIOBase, path: Path, dimensions: int) -> tuple[int, ...]:
+    header = file.read(4 + 4 * dimensions)
+    magic = bytes((0, 0, UINT8, dimensions))
+    if header[:4] != magic:
+        raise ValueError(f"expected the magic number {magic.hex()}, got {header[:4].hex() or 'nothing'}")
+    if len(header) != 4 + 4 * dimensions:
+        raise ValueError(f"expected a header of {4 + 4 * dimensions} bytes, got {len(header)}")
+    shape = tuple(int(size) for size in np.frombuffer(header, ">u4", offset=4))
+    if 0 in shape:
+        raise ValueError(f"expected at least one value, got the sizes {shape}")
+    return shape
+
+
+def _values(file: io.BufferedIOBase, count: int) -> bytearray:
+    """Read `count` bytes and see that none follow; memory grows with what is there, not with what is announced."""
+    values = bytearray()
+    while piece := file.read(min(PIECE, count + 1 - len(values))):
+        values += piece
+    if len(values) != count:
+        got = f"only {len(values)}" if len(values) < count else "more"
+        raise ValueError(f"expected {count} values, got {got}")
+    return values

@@ -1,0 +1,267 @@
+"""Classification data sets in the papers' one-class protocol: one class is normal, all others are novel."""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from adviz.data.download import fetch, unpack
+from adviz.data.geometry import Geometry
+from adviz.data.idx import read_idx
+from adviz.data.images import SUFFIXES
+from adviz.data.split import Category, Split
+
+SIZE = 96  # pixels, of the square that images of 28 or 32 pixels are resized to
+HELD_OUT = 0.2  # of every class of Caltech-256, which has no test set of its own
+DEBIAN = Path("/usr/share/datasets")
+RECORD = 1 + 3 * 32 * 32  # bytes of an image of CIFAR-10: its class, then red, green and blue
+FASHION = "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot"
+OBJECTS = "airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck"
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where a data set is found and had."""
+
+    folders: tuple[str, ...]  # below a root; torchvision's first, where a download goes, Debian's last
+    needs: str  # what such a folder holds, in words
+    marker: str  # a name that only such a folder holds; of a download what comes last, or the rest would not be fetched
+    address: str
+    files: tuple[tuple[str, str], ...]  # below the address, with their MD5 checksums
+    classes: tuple[str, ...] = ()  # none = the names of folders
+    also: str = ""  # one more way to get it
+
+
+_IDX = (
+    "the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-... and t10k-labels-..., .gz or not"
+)
+SOURCES = {
+    "mnist": _Source(
+        ("MNIST/raw", "mnist"),
+        _IDX,
+        "train-images?idx3-ubyte*",
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        (
+            ("t10k-labels-idx1-ubyte.gz", "ec29112dd5afa0611ce80d1b7f02629c"),
+            ("t10k-images-idx3-ubyte.gz", "9fb629c4189551a2d022fa330f9573f3"),
+            ("train-labels-idx1-ubyte.gz", "d53e105ee54ea40749a09fcbcd1e9432"),
+            ("train-images-idx3-ubyte.gz", "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
+        ),
+        tuple("0123456789"),
+    ),
+    "fashion_mnist": _Source(
+        ("FashionMNIST/raw", "fashion_mnist", "fashion-mnist"),
+        _IDX,
+        "train-images?idx3-ubyte*",
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",  # no https; the checksums decide
+        (
+            ("t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"),
+            ("t10k-images-idx3-ubyte.gz", "bef4ecab320f06d8554ea6380940ec79"),
+            ("train-labels-idx1-ubyte.gz", "25c81989df183df01b3e8a0aad5dffbe"),
+            ("train-images-idx3-ubyte.gz", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
+        ),
+        tuple(FASHION.split(",")),
+        "install Debian's package dataset-fashion-mnist",
+    ),
+    "cifar10": _Source(
+        ("cifar-10-batches-bin",),
+        "the binary version: data_batch_1.bin to data_batch_5.bin and test_batch.bin",
+        "*_batch*.bin",
+        "https://www.cs.toronto.edu/~kriz/",
+        (("cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530"),),
+        tuple(OBJECTS.split(",")),
+        "note that torchvision's cifar-10-batches-py holds Python pickles, which can run code and are not opened",
+    ),
+    "caltech256": _Source(
+        ("caltech256/256_ObjectCategories", "256_ObjectCategories"),
+        "a folder of JPEG images for every class, 001.ak47 to 257.clutter",
+        "[0-9][0-9][0-9].*",
+        "https://data.caltech.edu/records/nyy15-4j048/files/",
+        (("256_ObjectCategories.tar", "67b4f42ca05d46448c6bb8ecd2220f6d"),),
+    ),
+}
+
+
+def novelty(
+    dataset: str,
+    normal: int | str,
+    *,
+    root: str | Path | None = None,
+    download: bool = False,
+    seed: int = 0,
+    geometry: Geometry | None = None,
+) -> Category:
+    """Return one class of a classification data set as normal: its training images, and the test images of all classes.
+
+    `train` has all training images of the class; `test` has every test image, with label 0 if it is of that class and
+    1 otherwise, and `defects` names the class of each. The papers take the mean AUROC over all classes as `normal`.
+    Caltech-256 has no test set: 20 % of every class's images, drawn with the seed, are held out for it.
+
+    Parameters
+    ----------
+    dataset: "mnist", "fashion_mnist", "cifar10" or "caltech256".
+    normal: a class, by name or by its index in `classes`.
+    root: the folder that torchvision was given as its root, or the one that holds the files themselves; None looks
+        below the folder that ``$ADVIZ_DATA`` names, or ``./data``, and where Debian's packages put them.
+    download: fetch the data set into `root` if it is not there; nothing is ever fetched otherwise.
+    seed: of Caltech-256's test set.
+    geometry: how images are resized and cropped; None = ``Geometry(96, crop=False)``, for Caltech-256 ``Geometry()``.
+
+    Raises
+    ------
+    FileNotFoundError: the data set is not there (with the ways to get it), or a file of it is missing.
+    ValueError: an unknown data set or class (they are listed), a damaged file, or images and labels of unequal number.
+    RuntimeError: it cannot be downloaded.
+    """
+    source = _source(dataset)
+    folder = _folder(dataset, root, download)
+    if not source.classes:
+        return _of_folders(dataset, folder, normal, seed, geometry)
+    chosen = _index(dataset, source.classes, normal)
+    read = _cifar if dataset == "cifar10" else _mnist
+    name, splits = f"{dataset}: {source.classes[chosen]}", {}
+    for part in ("train", "test"):
+        images, labels = read(folder, part)
+        if labels.max() >= len(source.classes):
+            raise ValueError(f"expected {len(source.classes)} classes in {folder}, got a label of {labels.max()}")
+        kept = np.flatnonzero(labels == chosen) if part == "train" else np.arange(len(labels))
+        if not len(kept):
+            raise ValueError(f"expected training images of {name!r} in {folder}, got none")
+        splits[part] = Split.from_arrays(
+            images[kept] if part == "train" else images,
+            labels[kept] != chosen,
+            [source.classes[label] for label in labels[kept]],
+            names=[f"{part}/{index:05}" for index in kept],
+            geometry=geometry or Geometry(SIZE, crop=False),
+            name=name,
+        )
+    return Category(name, splits["train"], splits["test"])
+
+
+def classes(dataset: str, *, root: str | Path | None = None) -> list[str]:
+    """Return the names of a data set's classes, in its own order; those of Caltech-256 are read from disk.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError: as for `novelty`.
+    """
+    return list(_source(dataset).classes) or list(_class_folders(_folder(dataset, root, False)))
+
+
+def _source(dataset: str) -> _Source:
+    if dataset not in SOURCES:
+        raise ValueError(f"expected one of the data sets {', '.join(SOURCES)}, got {dataset!r}")
+    return SOURCES[dataset]
+
+
+def _index(dataset: str, names: Sequence[str], normal: int | str) -> int:
+    """Return the index of a class from its name or index."""
+    if isinstance(normal, str) and normal in names:
+        return names.index(normal)
+    if isinstance(normal, int | np.integer) and not isinstance(normal, bool) and 0 <= normal < len(names):
+        return int(normal)
+    there = ", ".join(f"{index} {name!r}" for index, name in enumerate(names))
+    raise ValueError(f"expected a class of {dataset} ({there}), got {normal!r}")
+
+
+def _folder(dataset: str, root: str | Path | None, download: bool) -> Path:
+    """Return where a data set lies, after fetching it if asked to."""
+    source = SOURCES[dataset]
+    base = Path(root if root is not None else os.environ.get("ADVIZ_DATA", "data")).expanduser()
+    places = [base / folder for folder in source.folders]
+    # without a root: only places that bear the data set's name, as all IDX files are called alike
+    places += [base] if root is not None else [DEBIAN / source.folders[-1]]
+    for place in places:
+        if place.is_dir() and any(place.glob(source.marker)):
+            return place
+    if download:
+        return _downloaded(source, places[0])
+    ways = ["pass download=True", *filter(None, [source.also]), f"or pass as root= the folder with {source.needs}"]
+    looked = ", ".join(map(str, places))
+    raise FileNotFoundError(f"expected {dataset} in one of {looked}; found none: {'; '.join(ways)}. See data/README.md")
+
+
+def _downloaded(source: _Source, place: Path) -> Path:
+    for name, md5 in source.files:
+        packed = ".tar" in name
+        file = fetch(source.address + name, md5, place.parent if packed else place)
+        if packed:
+            unpack(file, place.name)
+            file.unlink()
+    return place
+
+
+def _mnist(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the (N, h, w) images and (N,) labels of four IDX files' training or test half."""
+    stem = "train" if part == "train" else "t10k"
+    images = read_idx(_idx_file(folder, f"{stem}-images-idx3-ubyte"), dimensions=3)
+    labels = read_idx(_idx_file(folder, f"{stem}-labels-idx1-ubyte"), dimensions=1)
+    if len(images) != len(labels):
+        raise ValueError(f"expected a label for each of the {len(images)} {stem} images in {folder}, got {len(labels)}")
+    return images, labels
+
+
+def _idx_file(folder: Path, name: str) -> Path:
+    for candidate in (name, name.replace("-idx", ".idx")):
+        for file in (folder / candidate, folder / f"{candidate}.gz"):
+            if file.is_file():
+                return file
+    raise FileNotFoundError(f"expected a file {name} or {name}.gz in {folder}, found {_listing(folder)}")
+
+
+def _cifar(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the (N, 32, 32, 3) images and (N,) labels of CIFAR-10's binary version."""
+    names = [f"data_batch_{number}.bin" for number in range(1, 6)] if part == "train" else ["test_batch.bin"]
+    batches = []
+    for file in (folder / name for name in names):
+        if not file.is_file():
+            raise FileNotFoundError(f"expected a file {file.name} in {folder}, found {_listing(folder)}")
+        values = np.fromfile(file, np.uint8)
+        if not values.size or values.size % RECORD:
+            raise ValueError(f"expected images of {RECORD} bytes in {file}, got {values.size} bytes: get it again")
+        batches.append(values.reshape(-1, RECORD))
+    values = np.concatenate(batches)
+    images = values[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(images), values[:, 0]
+
+
+def _listing(folder: Path) -> str:
+    return ", ".join(sorted(path.name for path in folder.iterdir()))
+
+
+def _class_folders(folder: Path) -> dict[str, Path]:
+    """Return the class folders of Caltech-256 by the names behind their numbers."""
+    found = [path for path in sorted(folder.iterdir()) if path.is_dir() and re.match(r"\d{3}\.", path.name)]
+    return {path.name.partition(".")[2]: path for path in found}
+
+
+def _of_folders(dataset: str, folder: Path, normal: int | str, seed: int, geometry: Geometry | None) -> Category:
+    """Make a category of a folder of images for every class."""
+    folders = _class_folders(folder)
+    chosen = list(folders)[_index(dataset, list(folders), normal)]
+    name = f"{dataset}: {chosen}"
+    train: list[tuple[Path, str]] = []
+    test: list[tuple[Path, str]] = []
+    for kind, place in folders.items():
+        files = sorted(f for f in place.iterdir() if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
+        # each class draws for itself, so that a missing class does not change the others
+        order = np.random.default_rng((seed, zlib.crc32(kind.encode()))).permutation(len(files))
+        held = sorted(order[: max(1, round(HELD_OUT * len(files)))].tolist())
+        test += [(files[index], kind) for index in held]
+        if kind == chosen:
+            train = [(file, kind) for index, file in enumerate(files) if index not in held]
+    if not train:
+        raise ValueError(f"expected at least 2 images in {folders[chosen]}, to learn from and to test, got fewer")
+
+    def split(images: list[tuple[Path, str]]) -> Split:
+        files, kinds = [file for file, _ in images], [kind for _, kind in images]
+        labels = [int(kind != chosen) for kind in kinds]
+        return Split(files, labels, [None] * len(files), kinds, geometry=geometry, name=name, root=folder)
+
+    return Category(name, split(train), split(test))
