@@ -33,6 +33,7 @@ class ReverseDistillation(Detector):
 
     The teacher is the features. A bottleneck turns them into a code of half the coarsest grid, the student rebuilds
     every layer from it, and only both are trained. Knows positions: test images must have the training images' size.
+    The defaults are the authors' and want a GPU; ``preset("cpu")`` is for trying out without one.
 
     Attributes
     ----------
@@ -132,8 +133,8 @@ class ReverseDistillation(Detector):
             complete = training.run(lambda i: teacher_batch(chosen, i, self.device_), chosen.n_images, keep)
             if kept is not None and complete:
                 kept.write(training)
-        except ValueError:
-            del self.layers_  # nothing usable was learned
+        except BaseException:
+            del self.layers_  # nothing usable was learned, not even when Ctrl-C came before the first step
             raise
         self._adopt(training)
         return self

@@ -25,6 +25,7 @@ TABLE = {
         "official": {},
         "paper": {"loss": "position", "mff_projection": True},
         "anomalib": {"betas": (0.5, 0.99)},
+        "cpu": {"student": "small", "width": 0.5, "epochs": 60, "batch": 8, "schedule": "cosine"},
     },
 }
 PAIRS = [(cls, a, b) for cls, presets in TABLE.items() for a, b in itertools.permutations(presets, 2)]
