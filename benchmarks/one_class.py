@@ -2,11 +2,15 @@
 
 Needs the data set (Debian's package dataset-fashion-mnist, or see data/README.md); features take 1 GB of the cache.
 
-    python benchmarks/one_class.py --choose --images 1500 --sizes 64 96 128   # classes 4 and 6 alone: the size,
+    python benchmarks/one_class.py --choose --images 1500 --sizes 64 96   # classes 4 and 6 alone: the size,
     python benchmarks/one_class.py --choose --sizes 96                        # then strides and K
     python benchmarks/one_class.py                                            # all ten classes, frozen settings
 
 Every class is learned from all of its 6000 training images and judged on all 10,000 test images.
+
+The frozen run gave 94.79 (last stage, as defined), 95.20 (three stages) and 95.23 (four) with --runtime openvino, whose
+figures on 1500 images of classes 4 and 6 were those of torch to 0.01. Shirt is the hardest class (84.6 to 85.2).
+On those 1500 images three stages gave 87.1 at 64 px and 87.9 at 96 px; 128 px was not tried.
 """
 
 from __future__ import annotations
