@@ -28,13 +28,13 @@ test: $(VENV)/.installed-test browser datasets  ## install what the tests need, 
 check notebooks: export ADVIZ_CACHE ?= $(CURDIR)/.cache/adviz
 check notebooks: export ADVIZ_PROGRESS := 0
 # Threads that wait without spinning: several times faster where the two cores are shared with other work.
-check notebooks: export OMP_WAIT_POLICY ?= PASSIVE
+check notebooks: export OMP_WAIT_POLICY ?= passive
 
 check: $(VENV)/.installed-test  ## ruff, mypy, pytest, nbval and the browser tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -p no:nbval --ignore=tests/browser --durations=8 -n 2 --dist loadfile
+	$(BIN)/pytest -p no:nbval --ignore=tests/browser --durations=8 -n 2 --dist loadgroup
 	$(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with=tests/sanitize.cfg --nbval-cell-timeout=300 notebooks/
 	$(BIN)/pytest -p no:nbval tests/browser
 

@@ -212,6 +212,7 @@ def _candidates(query: np.ndarray, bank: np.ndarray, k: int, device: str = "cpu"
     query = query - centre if offset else query
     distance, index = np.empty((len(query), 0), np.float32), np.empty((len(query), 0), np.int64)
     step = max(k, BLOCK // (4 * max(len(query), bank.shape[1])))
+    step = -(-len(bank) // -(-len(bank) // step))  # equal blocks, no small one at the end
     for start in range(0, len(bank), step):
         part = bank[start : start + step] - centre if offset else bank[start : start + step]
         found = search(query, part, min(k, len(part)))

@@ -186,6 +186,7 @@ def test_version(arguments):
 def test_data_is_looked_for_where_adviz_was_called(tmp_path, monkeypatch):
     monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
     monkeypatch.setenv("ADVIZ_DATA", "elsewhere")
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     monkeypatch.chdir(tmp_path)
     cli.set_kernel_environment()
     assert os.environ["ADVIZ_DATA"] == "elsewhere"

@@ -254,8 +254,9 @@ def match_image(query: Cells, gallery: Sequence[Cells], place: Tensor, kappa: in
 
 def _direct(query: Cells, other: Cells, place: Tensor) -> Tensor:
     """Return (L, P, count) squared distances of every place to the given ones, by subtraction."""
-    squares = []
+    differences = []
     for ours, theirs in zip(query.levels, other.levels, strict=True):
         difference = theirs[place % len(theirs)].view(-1, len(ours), place.shape[1], ours.shape[1])
-        squares.append((difference - ours[:, None]).square_().div_(4).view(*place.shape, -1))  # of -2x: exactly 4 times
-    return torch.stack([squares[level][..., columns].sum(2) for level, columns in query.layers])
+        differences.append(difference.sub_(ours[:, None]).view(*place.shape, -1))  # of -2x: twice the distance
+    lengths = [torch.linalg.vector_norm(differences[level][..., columns], dim=2) for level, columns in query.layers]
+    return torch.stack(lengths).square_().div_(4)
