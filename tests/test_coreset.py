@@ -37,7 +37,7 @@ def check_equal_to_naive(points, count):
 def test_greedy_equals_the_naive_loop_with_ties_and_duplicates(seed, monkeypatch):
     """Small blocks, so that refreshes, left-out candidates and plateaus all happen on 100 points."""
     rng = np.random.default_rng(seed)
-    for name, largest in (("REFRESH", 40), ("CANDIDATES", 12), ("TILE", 8)):
+    for name, largest in (("REFRESH", 40), ("CANDIDATES", 12), ("TILE", 8), ("CHUNK", 6)):
         monkeypatch.setattr(greedy, name, int(rng.integers(1, largest)))
     points = rng.integers(0, rng.integers(2, 9), size=(rng.integers(1, 120), rng.integers(1, 5)))
     check_equal_to_naive(points, int(rng.integers(1, len(points) + 1)))
@@ -164,7 +164,7 @@ def test_random_is_nested_seeded_and_without_repeats():
 @pytest.mark.parametrize("seed", range(10))
 def test_a_cap_bounds_every_distance_from_the_start(seed, monkeypatch):
     """The official approximation, word by word: min(mean distance to the anchors, distance to the chosen)."""
-    for name, value in (("REFRESH", 30), ("CANDIDATES", 7), ("TILE", 8)):
+    for name, value in (("REFRESH", 30), ("CANDIDATES", 7), ("TILE", 8), ("CHUNK", 6)):
         monkeypatch.setattr(greedy, name, value)
     points = np.random.default_rng(seed).normal(size=(80, 3))
     cap = coreset.anchor_distance(points, seed)
