@@ -6,7 +6,6 @@ import dataclasses
 import pkgutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -24,6 +23,7 @@ from adviz.data import Geometry, Split
 from adviz.features import Features, Layer, listed
 from adviz.progress import bar
 from adviz.storage import Allocate, in_folder, in_memory
+from adviz.threads import workers
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 DTYPES = {"float32": "float32", "float16": "float16", "bfloat16": "float32"}  # asked for -> kept
@@ -212,12 +212,8 @@ class Backbone:
 
     def _map(self, work: Callable[[int], Any], starts: range) -> Iterator[Any]:
         """Do the batches; on a CPU one thread for each of torch's, which beats sharing every layer among them."""
-        workers = torch.get_num_threads() if self.device.type == "cpu" else 1
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            try:
-                yield from pool.map(work, starts)
-            finally:
-                pool.shutdown(cancel_futures=True)  # when interrupted, only the batches in hand are finished
+        with workers(self.device) as pool:
+            yield from pool.map(work, starts)
 
     @contextmanager
     def _ready(self, modules: Mapping[str, str], shape: tuple[int, ...]) -> Iterator[runtimes.Forward]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from functools import partial
 
 import numpy as np
@@ -14,6 +14,7 @@ from adviz.coreset.grid import Grid, check_memory, to_grid
 from adviz.coreset.sampling import check_count
 from adviz.precision import full_float32
 from adviz.progress import bar
+from adviz.threads import workers
 
 REFRESH = 16384  # rows brought up to date at once
 CANDIDATES = 2048  # rows picked from
@@ -74,7 +75,7 @@ def k_center_greedy(
     bound = None if cap is None else np.square(cap * scale).astype(np.float32)
     progress = bar(label="coreset", total=count)
     try:
-        with full_float32(), _workers(device) as pool:
+        with full_float32(), workers(device) as pool:
             search = _Greedy(torch.from_numpy(grid).to(device), count, bound, pool)
             if cap is None:
                 search.start(int(search.norm.cpu().numpy().argmax()) if first is None else first)
@@ -91,12 +92,6 @@ def k_center_greedy(
         progress.close()
     radius = np.sqrt(search.distance[1 : count + 1]) / scale
     return search.order[:count], radius if cap is None else np.full(count, np.nan)
-
-
-def _workers(device: str) -> ThreadPoolExecutor:
-    """Return as many threads as torch may use, each with products of its own; one on a GPU."""
-    count = torch.get_num_threads() if device == "cpu" else 1
-    return ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
 
 
 class _Scratch(threading.local):
