@@ -160,8 +160,8 @@ class Search:
         if block.far is not None:
             products[0].masked_fill_(block.far, torch.inf)
         distance, place = _nearest(products) if self.count == 1 else _nearest_few(products, self.count)
-        place = place // size * self._other + place % size + block.among.start
-        return place.masked_fill_(distance.isinf(), -1)
+        known: Tensor = place // size * self._other + place % size + block.among.start
+        return known.masked_fill_(distance.isinf(), -1)
 
 
 def _nearest(products: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
