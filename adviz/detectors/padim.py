@@ -171,7 +171,9 @@ class Covariance:
         self.low_rank = count < 0.75 * dimension
         self.factor = centred if self.low_rank else torch.empty(positions, dimension, dimension)
         with full_float32(), workers("cpu") as pool:
-            list(pool.map(partial(self._estimate, centred), _parts(positions)))
+            parts = _parts(positions)
+            for _ in bar(pool.map(partial(self._estimate, centred), parts), label="PaDiM", total=len(parts)):
+                pass
 
     def _estimate(self, centred: Tensor, part: slice) -> None:
         self.factor[part] = self._woodbury(centred[part]) if self.low_rank else self._cholesky(centred[part])
