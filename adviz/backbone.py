@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from adviz import networks, runtimes
 from adviz.cache import Cache, contents, fingerprint
 from adviz.data import Geometry, Split
+from adviz.devices import workers
 from adviz.features import Features, Layer, listed
 from adviz.progress import bar
 from adviz.storage import Allocate, in_folder, in_memory
-from adviz.threads import workers
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 DTYPES = {"float32": "float32", "float16": "float16", "bfloat16": "float32"}  # asked for -> kept

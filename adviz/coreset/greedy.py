@@ -12,13 +12,14 @@ import torch
 
 from adviz.coreset.grid import Grid, check_memory, to_grid
 from adviz.coreset.sampling import check_count
+from adviz.devices import check_device, workers
 from adviz.precision import full_float32
 from adviz.progress import bar
-from adviz.threads import workers
 
 REFRESH = 16384  # rows brought up to date at once
 CANDIDATES = 2048  # rows picked from
 TILE = 1024  # rows that are refreshed together, by one thread of a CPU; their product stays in its cache
+LIMIT = 2**22  # of a row's squared norm, so that float32 holds every sum exactly
 CHUNK = 1024  # choices that they see at once
 
 
@@ -53,7 +54,7 @@ def k_center_greedy(
 
     Raises
     ------
-    ValueError: no row, NaN or infinity, a count or a first row that does not exist.
+    ValueError: no row, NaN or infinity, a count, a first row or a device that does not exist.
     MemoryError: the search needs more memory than is free; the message says how much, and what helps.
 
     Notes
@@ -63,6 +64,7 @@ def k_center_greedy(
     rows are chosen as long as the best one beats every bound outside, which proves it is the farthest of all. Memory
     beside `points` and their grid is O(M), 4 (d + 1) bytes a choice and 4 MiB a thread.
     """
+    check_device(device)
     grid, scale = points if isinstance(points, Grid) else to_grid(points)
     check_count(count, len(grid))
     if first is not None and not 0 <= first < len(grid):
@@ -107,6 +109,8 @@ class _Greedy:
     def __init__(self, grid: torch.Tensor, count: int, bound: np.ndarray | None, pool: Executor) -> None:
         self.rows = grid
         self.norm = torch.cat([part.square().sum(1) for part in torch.split(grid, REFRESH)])
+        if not (float(self.norm.max()) < LIMIT and bool((self.norm == self.norm.round()).all())):
+            raise ValueError("expected integer rows short enough to be multiplied exactly: make the grid with to_grid")
         self.bound = np.full(len(grid), np.inf, dtype=np.float32) if bound is None else bound
         self.seen = np.zeros(len(grid), dtype=np.int64)
         self.limit = min(count + 1, len(grid))  # one more than asked for: its distance is the last covering radius

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import psutil
 
-from adviz.threads import workers
+from adviz.devices import workers
 
 COARSE = 32  # grid units; rows nearer to the centre than this are too coarsely rounded to be compared
 LARGEST = 255  # bfloat16, in which some processors could multiply, holds integers up to 256

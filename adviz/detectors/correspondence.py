@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from adviz.devices import workers
 from adviz.neighbors import ivfpq, nearest, refilled
 from adviz.precision import full_float32
-from adviz.threads import workers
 
 BLOCK = 2**23  # bytes of one block of distances; of those tried the fastest
 TRAINING = 2**16  # cells that a quantiser learns from

@@ -13,10 +13,10 @@ from torch import Tensor
 from adviz import maps
 from adviz.detectors.base import Detector
 from adviz.detectors.pyramid import fill_positions
+from adviz.devices import workers
 from adviz.precision import full_float32
 from adviz.prediction import Prediction
 from adviz.progress import bar
-from adviz.threads import workers
 
 if TYPE_CHECKING:
     from adviz.features import Features

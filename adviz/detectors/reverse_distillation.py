@@ -17,6 +17,7 @@ from adviz.detectors.distillation_networks import Embedding, Size, build, plan_f
 from adviz.detectors.distillation_training import Checkpoint, Recipe, Training, fingerprint, read_header, restore
 from adviz.detectors.presets import AtMost
 from adviz.detectors.teacher import check_teacher, joined_layers, teacher_batch, teacher_layers
+from adviz.devices import check_device
 from adviz.prediction import Prediction
 from adviz.progress import bar
 
@@ -109,7 +110,7 @@ class ReverseDistillation(Detector):
                 f"{self.learning_rate}, {self.width}, {self.sigma}"
             )
         if self.device != "auto":
-            self._check_device()
+            check_device(self.device)
 
     def fit(self, features: Features) -> ReverseDistillation:
         """Train bottleneck and student on the features of normal images.

@@ -15,12 +15,15 @@ from adviz import maps
 from adviz.detectors.base import Detector, usable
 from adviz.detectors.correspondence import CellIndex, Cells, Grid, Search, as_cells, match_image, nested
 from adviz.detectors.presets import AtMost
+from adviz.devices import check_device
 from adviz.neighbors import ivf, nearest
 from adviz.prediction import Neighbors, Prediction
 from adviz.progress import bar
 
 if TYPE_CHECKING:
     from adviz.features import Features
+
+KEPT = 128  # gallery images whose layers stay ready
 
 
 @dataclass(repr=False)
@@ -140,7 +143,7 @@ class SPADE(Detector):
     device: str = field(default="cpu", compare=False)
 
     def __post_init__(self) -> None:
-        self._check_device()
+        check_device(self.device)
         self._check_choices(
             match=("joint", "per_layer"),
             search=("exact", "window", "ivfpq"),
@@ -152,6 +155,8 @@ class SPADE(Detector):
             raise ValueError(f'radius must be 0 or more with search="window" and None without, got {self.radius}')
         if self.neighbors < 1 or self.sigma < 0:
             raise ValueError(f"neighbors must be 1 or more, sigma 0 or more, got {self.neighbors}, {self.sigma}")
+        if np.isnan(self.segment_above or 0):
+            raise ValueError("segment_above must be a score or None, got NaN: no image would be segmented")
 
     def fit(self, features: Features) -> SPADE:
         """Keep the training images' features: the gallery is taken from them image by image.
@@ -211,10 +216,10 @@ class SPADE(Detector):
         segmented = np.full(len(score), True) if self.segment_above is None else score > self.segment_above
         found = {key: self._compare(chosen, key, retrieved.image[:, 0, 0], segmented) for key in self._groups()}
         scores = {key: part.score(self.distance) for key, part in found.items()}
-        resized = [maps.resize(part, features.image_size) for part in scores.values()]
+        resized = np.mean([maps.resize(part, features.image_size) for part in scores.values()], axis=0)
         return Prediction(
             score=score,
-            anomaly_map=maps.smooth(np.mean(resized, axis=0), self.sigma),
+            anomaly_map=maps.smooth(resized, self.sigma),
             layer_maps=found["patch"].shares if self.match == "joint" else scores,
             neighbors={"image": retrieved, **{key: part.neighbors for key, part in found.items()}},
             segmented=segmented,
@@ -254,9 +259,6 @@ class SPADE(Detector):
             return nearest[: self.k_used_]
         generator = np.random.default_rng([self.seed, zlib.crc32(name.encode())])
         return generator.permutation(self._gallery.n_images)[: self.k_used_]
-
-
-KEPT = 128  # gallery images whose layers stay ready
 
 
 class _Found(NamedTuple):

@@ -1,4 +1,4 @@
-"""Threads that each do matrix products of their own: faster than sharing every product, whose parts stay in caches."""
+"""Where matrix products run: the device, and on a CPU threads that each do products of their own, in their caches."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import torch
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that this machine does not have.
+
+    Raises
+    ------
+    ValueError: neither "cpu" nor, where there is one, "cuda" or "cuda:0".
+    """
+    if device != "cpu" and not (str(device).startswith("cuda") and torch.cuda.is_available()):
+        raise ValueError(f'device must be "cpu", or "cuda" on a machine that has one, got {device!r}')
 
 
 @contextmanager
