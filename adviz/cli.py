@@ -113,8 +113,6 @@ def set_kernel_environment() -> None:
     """
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    # threads that wait without spinning: several times faster beside other work, such as a browser
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if Path("data").is_dir():
         os.environ.setdefault("ADVIZ_DATA", str(Path("data").resolve()))
 

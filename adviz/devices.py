@@ -1,34 +1,49 @@
-"""Where matrix products run: the device, and on a CPU threads that each do products of their own, in their caches."""
+"""Where numbers are computed: on which device, and on a CPU on how many threads side by side."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import torch
 
+_own = threading.local()  # of each worker: the mode that it entered
 
-def check_device(device: str) -> None:
+
+def check_device(device: str | torch.device) -> None:
     """Refuse a device that this machine does not have.
 
     Raises
     ------
-    ValueError: neither "cpu" nor, where there is one, "cuda" or "cuda:0".
+    ValueError: neither "cpu" nor, where there are, "cuda" or one of "cuda:0", "cuda:1", ...
     """
-    if device != "cpu" and not (str(device).startswith("cuda") and torch.cuda.is_available()):
-        raise ValueError(f'device must be "cpu", or "cuda" on a machine that has one, got {device!r}')
+    kind, _, number = str(device).partition(":")
+    there = torch.cuda.is_available() and (not number or (number.isdigit() and int(number) < torch.cuda.device_count()))
+    if str(device) != "cpu" and not (kind == "cuda" and there):
+        raise ValueError(f'device must be "cpu", or "cuda" on a machine that has one, got {str(device)!r}')
 
 
 @contextmanager
 def workers(device: str | torch.device) -> Iterator[Executor]:
     """Give as many threads as torch may use on a CPU, each of which runs torch on itself alone; one on a GPU.
 
-    Results then do not depend on the number of threads. On an interruption only the work in hand is finished.
+    That is faster than sharing every product, as its parts stay in a core's cache, and results do not depend on the
+    number of threads. On an interruption only the work in hand is finished.
     """
-    count = torch.get_num_threads() if torch.device(device).type == "cpu" else 1
-    pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
+    threads = torch.get_num_threads()
+    count = threads if torch.device(device).type == "cpu" else 1
+    pool = ThreadPoolExecutor(count, initializer=_settle, initargs=(torch.is_inference_mode_enabled(),))
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)  # what a worker sets is also what threads begin with that are started later
+
+
+def _settle(inference: bool) -> None:
+    """Make a worker run torch on one thread, in the mode of who started it: tensors of one mode refuse the other."""
+    torch.set_num_threads(1)
+    _own.mode = torch.inference_mode(inference)
+    _own.mode.__enter__()

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
+_lock = threading.Lock()
+_before: list[Any] = []  # the settings that the first of those inside found
+_inside = 0
+
 
 @contextmanager
 def full_float32() -> Iterator[None]:
-    """Keep products in float32 on CPUs and GPUs that were allowed to multiply in bfloat16 or TF32."""
-    with ExitStack() as stack:
-        for settings, name, exact in _products():
-            stack.callback(setattr, settings, name, getattr(settings, name))
-            setattr(settings, name, exact)
-        yield
+    """Keep products in float32 on CPUs and GPUs that were allowed to multiply in bfloat16 or TF32, autocast included.
+
+    The settings are the whole process's: the first of several threads sets them, the last puts them back.
+    """
+    global _inside
+    with _lock:
+        if not _inside:
+            _before[:] = [getattr(settings, name) for settings, name, _ in _products()]
+            for settings, name, exact in _products():
+                setattr(settings, name, exact)
+        _inside += 1
+    try:
+        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+            yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if not _inside:
+                for (settings, name, _), value in zip(_products(), _before, strict=True):
+                    setattr(settings, name, value)
 
 
 def allowed() -> str:

@@ -10,7 +10,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "adviz"
 
 ANYTHING = None
-MAY_IMPORT = {  # noun -> the nouns it may import; `progress`, `precision` and `devices` are open to all
+# noun -> the nouns it may import; `progress` is open to all, `precision` and `devices` to those that may use torch
+MAY_IMPORT = {
     # level 0
     "data": set(),
     "maps": set(),
@@ -102,7 +103,8 @@ def broken_imports(tree, parts):
         top, _, rest = name.partition(".")
         if top == "adviz":
             target = rest.partition(".")[0]
-            if allowed is not ANYTHING and target not in {noun, "progress", "precision", "devices", *allowed}:
+            shared = {"progress"} if noun in NOT_IN["torch"] else {"progress", "precision", "devices"}
+            if allowed is not ANYTHING and target not in {noun, *shared, *allowed}:
                 yield f"{line}: {noun} may not import {name}"
         elif noun not in ONLY_IN.get(top, {noun}) or noun in NOT_IN.get(top, set()):
             yield f"{line}: {noun} may not import {top}"

@@ -1,3 +1,4 @@
+import ast
 import errno
 import os
 import pkgutil
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from test_architecture import imported_modules
 from torch import nn
 
 import adviz
@@ -244,23 +246,21 @@ def test_another_runtime_is_another_entry(split, cache, monkeypatch):
 
 
 def test_the_code_that_decides_features_is_all_that_they_pass_through():
-    """Whatever `backbone` and `runtimes` import of adviz to read images and run networks is in the key."""
-    reached, todo = set(), ["backbone"]
+    """Whatever `backbone` imports of adviz to read images and run networks is in the key, however deep."""
+    package, reached, todo = Path(adviz.__file__).parent, set(), ["backbone.py", "data/split.py"]
     while todo:
-        name = todo.pop()
-        source = pkgutil.get_data("adviz", f"{name}.py").decode()
-        for module in re.findall(r"^from adviz\.([\w.]+) import", source, re.M):
-            path = module.replace(".", "/")
-            if path not in reached and not source_is_package(path):
-                reached.add(path)
-                todo.append(path)
-    keeps, shows = {"features", "cache", "storage"}, {"progress", "devices", "precision"}
-    assert reached - keeps - shows <= {name.removesuffix(".py") for name in CODE}
-    assert {"data/split", "data/geometry", "data/images"} <= {name.removesuffix(".py") for name in CODE}
-
-
-def source_is_package(path):
-    return (Path(adviz.__file__).parent / path).is_dir()
+        file = todo.pop()
+        if file in reached or not (package / file).is_file():
+            continue
+        reached.add(file)
+        parts = file.removesuffix(".py").split("/")
+        for _, name in imported_modules(ast.parse((package / file).read_text()), parts):
+            words = name.split(".")[1:]
+            if name.startswith("adviz."):
+                todo += ["/".join(words[:-1]) + ".py", "/".join(words) + ".py"]
+    keeps, shows = {"features.py", "cache.py", "storage.py"}, {"progress.py", "devices.py", "precision.py"}
+    assert {"runtimes.py", "networks.py", "data/geometry.py", "data/images.py"} <= reached
+    assert reached - keeps - shows == set(CODE)
 
 
 def test_what_is_no_file_read_by_a_split_is_not_cached(split, cache, tmp_path):

@@ -326,7 +326,7 @@ def test_proxies_of_points_that_are_not_finite_are_refused():
 
 def test_a_grid_made_by_hand_must_be_exact():
     rows = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
-    for wrong in (rows, np.round(rows) * 2000):
+    for wrong in (rows, np.round(rows) * 2000, np.full((20, 4), 0.5, np.float32)):
         with pytest.raises(ValueError, match="make the grid with to_grid"):
             coreset.k_center_greedy(coreset.Grid(wrong, 1.0), 5)
 
@@ -337,7 +337,9 @@ def test_a_device_that_is_not_there_is_refused():
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_the_order_does_not_depend_on_the_threads(threads):
+def test_the_order_does_not_depend_on_the_threads(threads, monkeypatch):
+    monkeypatch.setattr(greedy, "REFRESH", 500)
+    monkeypatch.setattr(greedy, "TILE", 64)
     points = np.random.default_rng(3).normal(size=(6000, 8))
     expected, _ = coreset.k_center_greedy(points, 200)
     before = torch.get_num_threads()
@@ -348,3 +350,49 @@ def test_the_order_does_not_depend_on_the_threads(threads):
     finally:
         torch.set_num_threads(before)
     np.testing.assert_array_equal(found, expected)
+
+
+def test_a_session_that_rounds_products_or_flushes_small_numbers_changes_nothing():
+    rng = np.random.default_rng(5)
+    points = rng.integers(0, 3, size=(2500, 2))  # nine places: a plateau at 0 beyond the candidates
+    expected, _ = coreset.k_center_greedy(points, 2400)
+    torch.set_flush_denormal(True)
+    try:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            found, _ = coreset.k_center_greedy(points, 2400)
+    finally:
+        torch.set_flush_denormal(False)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("after", [0, 1, 20, 21])
+def test_an_interruption_at_any_choice_returns_what_is_chosen(monkeypatch, after):
+    """Also before the first choice, where there is nothing to return, and after the last."""
+    points = np.random.default_rng(6).normal(size=(60, 3))
+    expected, radius = coreset.k_center_greedy(points, 20)
+    cap = coreset.anchor_distance(points, 0) if after == 0 else None
+    choose = greedy._Greedy._choose
+
+    def stop(self, row, distance):
+        if self.chosen == after:
+            raise KeyboardInterrupt
+        choose(self, row, distance)
+        if self.chosen == after == 21:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(greedy._Greedy, "_choose", stop)
+    if after == 0:
+        with pytest.raises(KeyboardInterrupt):
+            coreset.k_center_greedy(points, 20, cap=cap)
+        return
+    with pytest.warns(UserWarning, match=rf"interrupted: the coreset has {after} of 20 rows"):
+        order, covered = coreset.k_center_greedy(points, 20)
+    kept = min(after, 20)
+    np.testing.assert_array_equal(order, expected[:kept])
+    np.testing.assert_array_equal(covered[: kept - 1], radius[: kept - 1])
+    assert np.isnan(covered[-1]) == (after <= 20)
+
+
+def test_a_count_must_be_an_integer():
+    with pytest.raises(TypeError, match=r"count must be an integer, got 5\.0"):
+        coreset.k_center_greedy(np.eye(9), 5.0)

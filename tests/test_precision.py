@@ -34,3 +34,24 @@ def test_what_is_allowed_tells_every_setting(rounded):
     settings.fp32_precision = "ieee"
     with pytest.raises(RuntimeError), precision.full_float32():
         raise RuntimeError
+
+
+@new
+def test_the_first_of_several_threads_sets_and_the_last_puts_back(rounded):
+    settings, value, kind = rounded
+    settings.fp32_precision = value
+    one, other = precision.full_float32(), precision.full_float32()
+    one.__enter__()
+    other.__enter__()
+    one.__exit__(None, None, None)
+    assert settings.fp32_precision == ("ieee" if kind == "matmul" else value)
+    other.__exit__(None, None, None)
+    assert settings.fp32_precision == value
+
+
+def test_autocast_does_not_round_inside():
+    rows = torch.full((4, 4), 1 + 2**-12)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert (rows @ rows).dtype == torch.bfloat16
+        with precision.full_float32():
+            assert (rows @ rows).dtype == torch.float32

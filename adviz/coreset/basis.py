@@ -50,6 +50,12 @@ def learn_proxies(
     check_count(count, len(points))
     if sign not in ("negative", "paper") or epochs < 1:
         raise ValueError(f'expected sign "negative" or "paper" and 1 epoch or more, got {sign!r} and {epochs}')
+    with torch.inference_mode(False), torch.enable_grad():  # whatever mode the caller is in
+        return _learned(points, count, sign, epochs, seed)
+
+
+def _learned(points: np.ndarray, count: int, sign: Sign, epochs: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `learn_proxies` does, for arguments that are right."""
     centre = points.mean(0)
     rows = torch.from_numpy(points - centre)  # a common offset changes nothing but the rounding
     proxies = rows[torch.from_numpy(random(len(points), count, seed))].clone().requires_grad_()
@@ -68,7 +74,7 @@ def learn_proxies(
                 total += len(batch) * float(loss.detach())
             losses.append(total / len(points))
     except KeyboardInterrupt:
-        warnings.warn(f"interrupted: the proxies have seen {len(losses)} of {epochs} passes", stacklevel=2)
+        warnings.warn(f"interrupted: the proxies have seen {len(losses)} of {epochs} passes", stacklevel=3)
     return proxies.detach().numpy() + centre, np.array(losses)
 
 

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from adviz.coreset.grid import Grid, check_memory, to_grid
+from adviz.coreset.grid import LIMIT, Grid, check_memory, to_grid
 from adviz.coreset.sampling import check_count
 from adviz.devices import check_device, workers
 from adviz.precision import full_float32
@@ -19,7 +19,6 @@ from adviz.progress import bar
 REFRESH = 16384  # rows brought up to date at once
 CANDIDATES = 2048  # rows picked from
 TILE = 1024  # rows that are refreshed together, by one thread of a CPU; their product stays in its cache
-LIMIT = 2**22  # of a row's squared norm, so that float32 holds every sum exactly
 CHUNK = 1024  # choices that they see at once
 
 
@@ -75,32 +74,13 @@ def k_center_greedy(
     need = 40 * len(grid) + 4 * count * (grid.shape[1] + 4) + products
     check_memory(need, f"choosing {count} of {len(grid)} rows")
     bound = None if cap is None else np.square(cap * scale).astype(np.float32)
-    progress = bar(label="coreset", total=count)
-    try:
-        with full_float32(), workers(device) as pool:
-            search = _Greedy(torch.from_numpy(grid).to(device), count, bound, pool)
-            if cap is None:
-                search.start(int(search.norm.cpu().numpy().argmax()) if first is None else first)
-            progress.update(search.chosen)
-            while search.chosen < search.limit:
-                before = search.chosen
-                search.block()
-                progress.update(min(search.chosen, count) - min(before, count))
-    except KeyboardInterrupt:
-        search.distance[search.chosen] = np.nan
-        warnings.warn(f"interrupted: the coreset has {search.chosen} of {count} rows", stacklevel=2)
-        count = min(count, search.chosen)
-    finally:
-        progress.close()
+    with full_float32(), workers(device) as pool:
+        search = _Greedy(torch.from_numpy(grid).to(device), count, bound, pool)
+        if cap is None:
+            search.start(int(search.norm.cpu().numpy().argmax()) if first is None else first)
+        count = search.run(count)
     radius = np.sqrt(search.distance[1 : count + 1]) / scale
     return search.order[:count], radius if cap is None else np.full(count, np.nan)
-
-
-class _Scratch(threading.local):
-    """Room for a matrix product, of each thread its own."""
-
-    def __init__(self, size: int, device: torch.device) -> None:
-        self.product = torch.empty(size, dtype=torch.float32, device=device)
 
 
 class _Greedy:
@@ -108,8 +88,9 @@ class _Greedy:
 
     def __init__(self, grid: torch.Tensor, count: int, bound: np.ndarray | None, pool: Executor) -> None:
         self.rows = grid
-        self.norm = torch.cat([part.square().sum(1) for part in torch.split(grid, REFRESH)])
-        if not (float(self.norm.max()) < LIMIT and bool((self.norm == self.norm.round()).all())):
+        parts = torch.split(grid, REFRESH)
+        self.norm = torch.cat([part.square().sum(1) for part in parts])
+        if float(self.norm.max()) >= LIMIT or not all(bool((part == part.round()).all()) for part in parts):
             raise ValueError("expected integer rows short enough to be multiplied exactly: make the grid with to_grid")
         self.bound = np.full(len(grid), np.inf, dtype=np.float32) if bound is None else bound
         self.seen = np.zeros(len(grid), dtype=np.int64)
@@ -118,7 +99,7 @@ class _Greedy:
         self.distance = np.zeros(max(count + 1, self.limit))  # squared, of each choice to those before it
         self.centres = torch.empty(self.limit, grid.shape[1] + 1, dtype=torch.float32, device=grid.device)
         self.pool, self.tile = pool, REFRESH if grid.is_cuda else TILE
-        self.scratch = _Scratch(self.tile * CHUNK, grid.device)
+        self.scratch = threading.local()  # of each thread: room for its products
         self.chosen = 0
 
     def start(self, first: int) -> None:
@@ -128,6 +109,26 @@ class _Greedy:
         self.bound = (self.norm + self.norm[first] - 2 * (self.rows @ self.rows[first])).cpu().numpy()
         self.bound[first] = -1
         self.seen[:] = 1
+
+    def run(self, count: int) -> int:
+        """Choose `count` rows, and one more for the radius; return how many it were when it was interrupted."""
+        progress = bar(label="coreset", total=count)
+        progress.update(self.chosen)
+        try:
+            while self.chosen < self.limit:
+                before = self.chosen
+                self.block()
+                progress.update(min(self.chosen, count) - min(before, count))
+        except KeyboardInterrupt:
+            if not self.chosen:
+                raise
+            warnings.warn(f"interrupted: the coreset has {self.chosen} of {count} rows", stacklevel=3)
+            if self.chosen <= count:
+                self.distance[self.chosen] = np.nan
+            return min(count, self.chosen)
+        finally:
+            progress.close()
+        return count
 
     def block(self) -> None:
         """Refresh the rows with the largest bounds, and choose among them as far as that is provably right."""
@@ -143,8 +144,9 @@ class _Greedy:
             candidates = np.flatnonzero(self.bound == top)
             if self._refresh(candidates):
                 return
-            candidates, floor = candidates[:CANDIDATES], float(np.nextafter(top, np.float32(-np.inf)))
-        self._choose_among(candidates, floor)
+            self._choose_among(candidates[:CANDIDATES], float(top), plateau=True)
+        else:
+            self._choose_among(candidates, floor)
 
     def _largest(self, rows: np.ndarray, count: int) -> tuple[np.ndarray, float]:
         """Return the `count` rows of largest bound, and the largest bound left out (-inf when none is)."""
@@ -171,6 +173,8 @@ class _Greedy:
         bound, seen, left = self.bound[rows], self.seen[rows], np.arange(len(rows))
         index = self._index(rows)
         points, norm = self._augmented(index), self.norm[index]
+        if not hasattr(self.scratch, "product"):
+            self.scratch.product = torch.empty(self.tile * CHUNK, dtype=torch.float32, device=index.device)
         product = self.scratch.product
         for start in range(int(seen[0]), self.chosen, CHUNK):
             centres = self.centres[start : min(start + CHUNK, self.chosen)]
@@ -193,14 +197,14 @@ class _Greedy:
         points = self.rows.index_select(0, index)  # three times as fast as rows[index]
         return torch.cat([points, points.new_ones(len(points), 1)], 1)
 
-    def _choose_among(self, candidates: np.ndarray, floor: float) -> None:
-        """Choose greedily among `candidates` while the farthest of them beats every row outside."""
+    def _choose_among(self, candidates: np.ndarray, floor: float, *, plateau: bool = False) -> None:
+        """Choose greedily among `candidates` while the farthest of them beats every row outside (plateau: ties it)."""
         index = self._index(candidates)
         columns = torch.cat([-2 * self.rows[index], self.norm[index, None]], 1)
         between = (self._augmented(index) @ columns.T + self.norm[index, None]).cpu().numpy()
         bound, before = self.bound[candidates], self.chosen
         best = int(bound.argmax())
-        while bound[best] > floor and self.chosen < self.limit:
+        while (bound[best] > floor or (plateau and bound[best] == floor)) and self.chosen < self.limit:
             self._choose(candidates[best], float(bound[best]))
             np.minimum(bound, between[best], out=bound)
             bound[best] = -1

@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 import psutil
+import torch
 
 from adviz.devices import workers
 
 COARSE = 32  # grid units; rows nearer to the centre than this are too coarsely rounded to be compared
 LARGEST = 255  # bfloat16, in which some processors could multiply, holds integers up to 256
+LIMIT = 2**22  # of a row's squared norm, so that float32 holds every sum of products exactly
 CHUNK = 2**12  # rows at a time, on a thread, so that float64 copies stay in its cache
 
 
@@ -45,7 +47,9 @@ def to_grid(points: np.ndarray) -> Grid:
     points = np.asarray(points)
     if points.ndim != 2 or not points.size:
         raise ValueError(f"points must be (M, d) with M and d of 1 or more, got shape {points.shape}")
-    check_memory(4 * points.size + 24 * min(len(points), CHUNK) * points.shape[1], f"a grid of {len(points)} rows")
+    check_memory(
+        4 * points.size + 24 * CHUNK * torch.get_num_threads() * points.shape[1], f"a grid of {len(points)} rows"
+    )
     chunks = [slice(start, start + CHUNK) for start in range(0, len(points), CHUNK)]
     with np.errstate(invalid="ignore"):  # infinities of both signs: the check below says it
         mean = np.sum([points[part].sum(0, dtype=np.float64) for part in chunks], axis=0) / len(points)
@@ -69,7 +73,7 @@ def to_grid(points: np.ndarray) -> Grid:
 
 def _scale(norms: np.ndarray, largest: float, dimension: int) -> float:
     norm = norms.max()
-    longest = 2047 - np.sqrt(dimension) / 2  # what rounding adds to a norm stays below 2048
+    longest = LIMIT**0.5 - 1 - np.sqrt(dimension) / 2  # less what rounding adds to a norm
     scale = min(LARGEST / largest, longest / norm) if norm > 0 else 1.0
     if 0 < np.median(norms) * scale < COARSE:
         warnings.warn(

@@ -71,5 +71,7 @@ def random(n_rows: int, count: int, seed: int) -> np.ndarray:
 
 def check_count(count: int, n_rows: int) -> None:
     """Refuse a number of rows that cannot be chosen."""
+    if not isinstance(count, int | np.integer):
+        raise TypeError(f"count must be an integer, got {count!r}")
     if not 1 <= count <= n_rows:
         raise ValueError(f"count must be between 1 and the {n_rows} rows there are, got {count}")

@@ -40,7 +40,7 @@ def demo(
     ----------
     category: "brick", "hex_nut", "transistor", "capsule", "mesh" or "bottle".
     seed: another seed draws other images of the same kind.
-    n_train: number of training images; None = the category's own (60 to 80).
+    n_train: number of training images; None = the category's own (64).
     root: where to keep the images; None = ``$ADVIZ_CACHE`` or the user's cache folder.
     geometry: see `folder`.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import html
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
@@ -13,6 +14,24 @@ from adviz.detectors.presets import PRESETS, AtMost
 
 if TYPE_CHECKING:
     from adviz.features import Features
+
+D = TypeVar("D")
+
+
+def all_or_nothing(fit: Callable[[D, Features], D]) -> Callable[[D, Features], D]:
+    """Make a `fit` that fails or is interrupted leave the detector as it was: never half of a model."""
+
+    @functools.wraps(fit)
+    def whole(self: D, features: Features) -> D:
+        before = dict(vars(self))
+        try:
+            return fit(self, features)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    return whole
 
 
 class Detector:
@@ -110,7 +129,9 @@ def usable(value: int, available: int, name: str) -> int:
     """Return how many to use: the value, refused beyond what exists unless it is a preset's, which is clipped."""
     if isinstance(value, AtMost):
         return min(int(value), available)
-    if not isinstance(value, int | np.integer) or not 1 <= value <= available:
+    if not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if not 1 <= value <= available:
         raise ValueError(f"{name} must be between 1 and the {available} that exist, got {value}")
     return value
 

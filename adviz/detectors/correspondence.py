@@ -17,7 +17,7 @@ from adviz.precision import full_float32
 BLOCK = 2**23  # bytes of one block of distances; of those tried the fastest
 TRAINING = 2**16  # cells that a quantiser learns from
 SHORTLIST = 8  # candidates of an index that are re-scored
-Grid = tuple[int, int]
+Size = tuple[int, int]
 
 
 class Cells(NamedTuple):
@@ -37,7 +37,7 @@ class Cells(NamedTuple):
     levels: list[Tensor]
     layers: list[tuple[int, slice]]
     cell: Tensor
-    grids: list[Grid]
+    grids: list[Size]
 
     def concatenated(self) -> np.ndarray:
         """Return (P, C) float32: all layers at each cell of the finest grid, row by row."""
@@ -46,7 +46,7 @@ class Cells(NamedTuple):
         return together[torch.argsort(self.cell)].cpu().numpy()
 
 
-def nested(sizes: Sequence[Grid]) -> tuple[list[Grid], list[int]]:
+def nested(sizes: Sequence[Size]) -> tuple[list[Size], list[int]]:
     """Return the grids, finest first, of which each divides the one before, and each layer's number among them.
 
     A layer that divides no finer one has number 0: it must be brought to the finest grid.
@@ -80,7 +80,7 @@ def as_cells(layers: Sequence[Tensor], upsample: str, *, native: bool) -> Cells:
     return Cells(levels, columns, orders[grids[0]], grids)
 
 
-def _places(grids: Sequence[Grid]) -> list[Tensor]:
+def _places(grids: Sequence[Size]) -> list[Tensor]:
     """Return for every grid, finest first, the flat cell at each place: a child of every coarse cell, then the next."""
     cells = torch.arange(grids[-1][0] * grids[-1][1])
     orders = [cells]

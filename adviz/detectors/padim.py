@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from adviz import maps
-from adviz.detectors.base import Detector
+from adviz.detectors.base import Detector, all_or_nothing
 from adviz.detectors.pyramid import fill_positions
 from adviz.devices import workers
 from adviz.precision import full_float32
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from adviz.features import Features
 
 BATCH = 8  # test images at once: the factors are read once for all of them
-POSITIONS = 49  # positions at once, on a thread; bounds the temporary matrices
+POSITIONS = 98  # positions at once, on all threads together; bounds the temporary matrices
 KEPT = {1792: 550, 448: 100}  # channels of WideResNet50's and ResNet18's three layers: how many the paper keeps
 
 
@@ -63,6 +63,7 @@ class PaDiM(Detector):
         if self.dimension is not None and self.dimension < 1:
             raise ValueError(f"dimension must be at least 1, got {self.dimension}")
 
+    @all_or_nothing
     def fit(self, features: Features) -> PaDiM:
         """Estimate every position's mean and covariance (N - 1 in the denominator, + epsilon I).
 
@@ -125,8 +126,10 @@ class PaDiM(Detector):
         (d,) float, in the order of `channels_`: v_j * (covariance^-1 v)_j for the deviation v from the mean. They add
         up to the squared Mahalanobis distance; correlated channels can have negative ones.
         """
-        position = row * self.grid_[1] + column
-        return np.asarray(self._contributions(self._predicting(features), slice(image, image + 1))[position, 0].numpy())
+        one = slice(row * self.grid_[1] + column, row * self.grid_[1] + column + 1)
+        chosen = self._predicting(features.select(images=[image]))
+        deviation = (self._vectors(chosen, slice(None)) - self.mean_)[one]
+        return np.asarray((deviation * self.factor_.solve(deviation, one))[0, 0].numpy())
 
     def gaussian(self, row: int, column: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean (d,) and the covariance (d, d), epsilon included, of one position."""
@@ -189,12 +192,13 @@ class Covariance:
         covariance.diagonal(dim1=1, dim2=2).add_(self.epsilon)
         return _inverse_factor(covariance)
 
-    def solve(self, vectors: Tensor) -> Tensor:
-        """Return covariance^-1 v for (P, n, d) vectors."""
+    def solve(self, vectors: Tensor, positions: slice = slice(None)) -> Tensor:
+        """Return covariance^-1 v for the (p, n, d) vectors of some positions."""
+        factors = self.factor[positions]
         solved = torch.empty_like(vectors)
 
         def solve(part: slice) -> None:
-            factor, values = self.factor[part], vectors[part]
+            factor, values = factors[part], vectors[part]
             product = values @ factor.transpose(1, 2) @ factor
             solved[part] = (values - product) / self.epsilon if self.low_rank else product
 
@@ -216,7 +220,8 @@ class Covariance:
 
 
 def _parts(positions: int) -> list[slice]:
-    return [slice(start, start + POSITIONS) for start in range(0, positions, POSITIONS)]
+    step = max(1, POSITIONS // torch.get_num_threads())
+    return [slice(start, start + step) for start in range(0, positions, step)]
 
 
 def _inverse_factor(matrices: Tensor) -> Tensor:

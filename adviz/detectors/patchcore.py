@@ -13,7 +13,7 @@ from adviz import coreset as samplers
 from adviz import maps
 from adviz.coreset import CoresetTrace
 from adviz.coreset.basis import Sign
-from adviz.detectors.base import Detector, compact, usable
+from adviz.detectors.base import Detector, all_or_nothing, compact, usable
 from adviz.detectors.image_score import reweighted
 from adviz.detectors.patches import Aggregation, PatchEmbedding
 from adviz.detectors.presets import AtMost
@@ -110,6 +110,7 @@ class PatchCore(Detector):
                 f"reweight_neighbors must be at least 2 (1 makes every score 0), got {self.reweight_neighbors}"
             )
 
+    @all_or_nothing
     def fit(self, features: Features) -> PatchCore:
         """Build the memory bank from the patches of the training images.
 

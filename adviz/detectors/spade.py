@@ -1,4 +1,4 @@
-"""SPADE (arXiv 2005.02357) and its first stage, DN2 (arXiv 2002.10445)."""
+"""SPADE (arXiv 2005.02357): retrieval by DN2, then correspondence of cells."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 import torch
 
 from adviz import maps
-from adviz.detectors.base import Detector, usable
-from adviz.detectors.correspondence import CellIndex, Cells, Grid, Search, as_cells, match_image, nested
+from adviz.detectors.base import Detector, all_or_nothing, usable
+from adviz.detectors.correspondence import CellIndex, Cells, Search, Size, as_cells, match_image, nested
+from adviz.detectors.dn2 import DN2
 from adviz.detectors.presets import AtMost
 from adviz.devices import check_device
-from adviz.neighbors import ivf, nearest
 from adviz.prediction import Neighbors, Prediction
 from adviz.progress import bar
 
@@ -24,74 +24,6 @@ if TYPE_CHECKING:
     from adviz.features import Features
 
 KEPT = 128  # gallery images whose layers stay ready
-
-
-@dataclass(repr=False)
-class DN2(Detector):
-    """Deep nearest neighbours: how far is an image from the normal images most like it, as a whole.
-
-    Every image becomes the global average of a layer (several layers: their averages, concatenated); its score is the
-    mean **squared** Euclidean distance to its K nearest training images (SPADE Eq. 1 and 2). There is no map.
-
-    Attributes
-    ----------
-    layers: strides or names; the paper uses the last block (stride 32).
-    images_score: K (2002.10445 uses 2, SPADE's text 50).
-    index: of the search, "flat" (exact) or "ivf" (an inverted file for large sets; approximate, needs faiss).
-
-    Facts after `fit`: `mean_features_` (N, C) float32, `k_used_`.
-    """
-
-    layers: tuple[int | str, ...] = (32,)
-    images_score: int = AtMost(5)
-    index: Literal["flat", "ivf"] = "flat"
-
-    def __post_init__(self) -> None:
-        self._check_choices(index=("flat", "ivf"))
-
-    def fit(self, features: Features) -> DN2:
-        """Remember the pooled features of the training images.
-
-        Raises
-        ------
-        ValueError: a layer these features do not have, NaN features, or more neighbours asked for than images.
-        """
-        chosen = self._fitting(features)
-        self.k_used_ = usable(self.images_score, features.n_images, "images_score")
-        self.mean_features_ = _pooled(chosen)
-        self._index = ivf(self.mean_features_) if self.index == "ivf" else None
-        return self
-
-    def predict(self, features: Features) -> Prediction:
-        """Score images.
-
-        Returns
-        -------
-        A `Prediction` with ``neighbors["image"]`` ((N, 1, 1, K), squared distances, nearest first) and, as
-        ``layer_maps`` of one cell, each layer's exact share of the score. ``anomaly_map`` is None.
-
-        Raises
-        ------
-        ValueError: not fitted, other layers or channels than in training, or NaN features.
-        """
-        chosen = self._predicting(features)
-        query = _pooled(chosen)
-        distance, index = nearest(query, self.mean_features_, self.k_used_, index=self._index)
-        square = ((query[:, None] - self.mean_features_[index]) ** 2).mean(1)
-        parts = np.split(square, np.cumsum(list(self._channels.values()))[:-1], axis=1)
-        found = Neighbors(
-            distance[:, None, None],
-            index.astype(np.int32)[:, None, None],
-            np.zeros(index.shape, np.int16)[:, None, None],
-        )
-        return Prediction(
-            score=distance.mean(1),
-            layer_maps={name: part.sum(1)[:, None, None] for name, part in zip(self.layers_, parts, strict=True)},
-            neighbors={"image": found},
-            detector="DN2",
-            backbone=features.backbone,
-            digest=features.digest,
-        )
 
 
 @dataclass(repr=False)
@@ -153,10 +85,12 @@ class SPADE(Detector):
         )
         if (self.search == "window") != (self.radius is not None) or (self.radius or 0) < 0:
             raise ValueError(f'radius must be 0 or more with search="window" and None without, got {self.radius}')
-        if self.neighbors < 1 or self.sigma < 0 or np.isnan(self.segment_above or 0):
-            given = self.neighbors, self.sigma, self.segment_above
-            raise ValueError(f"neighbors must be 1 or more, sigma 0 or more, segment_above no NaN, got {given}")
+        if self.neighbors < 1 or self.sigma < 0:
+            raise ValueError(f"neighbors must be 1 or more, sigma 0 or more, got {self.neighbors}, {self.sigma}")
+        if self.segment_above is not None and np.isnan(self.segment_above):
+            raise ValueError("segment_above must be a score or None, got NaN: no image would be segmented")
 
+    @all_or_nothing
     def fit(self, features: Features) -> SPADE:
         """Keep the training images' features: the gallery is taken from them image by image.
 
@@ -239,7 +173,7 @@ class SPADE(Detector):
         for image in bar(np.flatnonzero(segmented).tolist(), label="SPADE"):
             found.image[image] = self._drawn(features.ids[image], nearest[image])
             numbers = found.image[image, 0, 0].tolist()
-            query, gallery = self._cells(features, names, image, native), [*map(prepared, numbers)]
+            query, gallery = self._cells(features, names, image, native), [prepared(number) for number in numbers]
             places = index(query, gallery, numbers) if index else search(query, gallery)
             match = match_image(query, gallery, places, self.neighbors)
             found.distance[image] = match.distance.view(*grid, -1)
@@ -267,10 +201,10 @@ class _Found(NamedTuple):
     image: np.ndarray
     cell: np.ndarray
     shares: dict[str, np.ndarray]
-    grid: Grid
+    grid: Size
 
     @classmethod
-    def empty(cls, shape: tuple[int, ...], grid: Grid, k: int, names: Sequence[str]) -> _Found:
+    def empty(cls, shape: tuple[int, ...], grid: Size, k: int, names: Sequence[str]) -> _Found:
         """Return arrays that say "not segmented" for N images of (h, w) cells, searched for in a grid."""
         cells = np.zeros((*shape, k), np.promote_types(np.min_scalar_type(-grid[0] * grid[1]), np.int16))
         shares = {name: np.zeros(shape, np.float32) for name in names}
@@ -292,8 +226,3 @@ class _Found(NamedTuple):
 def _mean(layer: np.ndarray) -> np.ndarray:
     """Return (C, 1, 1) float32: what is taken off every cell, since products lose digits beside a common offset."""
     return np.asarray(layer.mean((0, 2, 3), dtype=np.float32)[:, None, None])
-
-
-def _pooled(features: Features) -> np.ndarray:
-    """Return (N, C) float32: the global average of every layer, concatenated."""
-    return np.concatenate([array.mean((2, 3), dtype=np.float32) for array in features.values()], axis=1)

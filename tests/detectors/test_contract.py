@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from random_features import make_features
 
 from adviz import DN2, SPADE, Features, PaDiM, PatchCore, Prediction, ReverseDistillation
@@ -179,3 +180,46 @@ def test_other_channels_at_test_time_are_refused(detector, train):
     other = Features({name: np.repeat(array, 2, axis=1) for name, array in train.items()}, image_size=(64, 64))
     with pytest.raises(ValueError, match="expected the channels of the training features"):
         detector.predict(other)
+
+
+def test_inference_mode_changes_nothing(detector, train, test):
+    expected = detector.fit(train).predict(test)
+    with torch.inference_mode():
+        inside = detector.predict(test)
+        if not isinstance(detector, ReverseDistillation):  # which trains, and cannot without gradients
+            detector.fit(train)
+    np.testing.assert_array_equal(inside.score, expected.score)
+    if not isinstance(detector, ReverseDistillation):
+        np.testing.assert_array_equal(detector.predict(test).score, expected.score)
+
+
+class Breaking(Features):
+    """Features that are read so many times, and then Ctrl-C comes."""
+
+    reads = 10**6
+
+    def __getitem__(self, layer):
+        self.reads -= 1
+        if self.reads < 0:
+            raise KeyboardInterrupt
+        return super().__getitem__(layer)
+
+    def select(self, layers=None, images=None):
+        found = super().select(layers, images)
+        copy = Breaking(dict(found), image_size=found.image_size, strides=found.strides, ids=found.ids)
+        copy.reads = self.reads
+        return copy
+
+
+@pytest.mark.parametrize("reads", [1, 4, 7, 10])
+def test_a_fit_that_is_interrupted_leaves_the_former_model(detector, train, test, reads):
+    if isinstance(detector, ReverseDistillation):
+        pytest.skip("an interrupted training keeps what it has learned")
+    expected = detector.fit(train).predict(test)
+    other = features_for(detector, 9, 5)
+    breaking = Breaking(dict(other), image_size=other.image_size, strides=other.strides, ids=other.ids)
+    breaking.reads = reads
+    try:
+        detector.fit(breaking)
+    except KeyboardInterrupt:
+        np.testing.assert_array_equal(detector.predict(test).score, expected.score)

@@ -196,7 +196,7 @@ def test_defaults_are_clipped_and_the_users_values_refused(train):
         SPADE(images_gallery=13).fit(train)
     with pytest.raises(ValueError, match="neighbors must be between 1 and the 2 that exist, got 3"):
         SPADE(images_gallery=2, neighbors=3, search="window", radius=0).fit(train)
-    with pytest.raises(ValueError, match=r"neighbors must be between 1 and the 3072 that exist, got 1\.5"):
+    with pytest.raises(TypeError, match=r"neighbors must be an integer, got 1\.5"):
         SPADE(neighbors=1.5).fit(train)
 
 
@@ -239,7 +239,7 @@ def test_ivfpq_finds_cells_in_every_gallery_image_and_tells_their_exact_distance
         ({"search": "window", "radius": -1}, "got -1"),
         ({"neighbors": 0}, "neighbors must be 1 or more"),
         ({"gallery": "best"}, "gallery must be one of"),
-        ({"segment_above": float("nan")}, r"segment_above no NaN, got \(1, 4.0, nan\)"),
+        ({"segment_above": float("nan")}, "segment_above must be a score or None, got NaN"),
     ],
 )
 def test_impossible_options_are_refused(options, message):

@@ -1,0 +1,90 @@
+"""DN2 (arXiv 2002.10445): deep nearest neighbours of whole images, SPADE's first stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from adviz.detectors.base import Detector, all_or_nothing, usable
+from adviz.detectors.presets import AtMost
+from adviz.neighbors import ivf, nearest
+from adviz.prediction import Neighbors, Prediction
+
+if TYPE_CHECKING:
+    from adviz.features import Features
+
+
+@dataclass(repr=False)
+class DN2(Detector):
+    """Deep nearest neighbours: how far is an image from the normal images most like it, as a whole.
+
+    Every image becomes the global average of a layer (several layers: their averages, concatenated); its score is the
+    mean **squared** Euclidean distance to its K nearest training images (SPADE Eq. 1 and 2). There is no map.
+
+    Attributes
+    ----------
+    layers: strides or names; the paper uses the last block (stride 32).
+    images_score: K (2002.10445 uses 2, SPADE's text 50).
+    index: of the search, "flat" (exact) or "ivf" (an inverted file for large sets; approximate, needs faiss).
+
+    Facts after `fit`: `mean_features_` (N, C) float32, `k_used_`.
+    """
+
+    layers: tuple[int | str, ...] = (32,)
+    images_score: int = AtMost(5)
+    index: Literal["flat", "ivf"] = "flat"
+
+    def __post_init__(self) -> None:
+        self._check_choices(index=("flat", "ivf"))
+
+    @all_or_nothing
+    def fit(self, features: Features) -> DN2:
+        """Remember the pooled features of the training images.
+
+        Raises
+        ------
+        ValueError: a layer these features do not have, NaN features, or more neighbours asked for than images.
+        """
+        chosen = self._fitting(features)
+        self.k_used_ = usable(self.images_score, features.n_images, "images_score")
+        self.mean_features_ = _pooled(chosen)
+        self._index = ivf(self.mean_features_) if self.index == "ivf" else None
+        return self
+
+    def predict(self, features: Features) -> Prediction:
+        """Score images.
+
+        Returns
+        -------
+        A `Prediction` with ``neighbors["image"]`` ((N, 1, 1, K), squared distances, nearest first) and, as
+        ``layer_maps`` of one cell, each layer's exact share of the score. ``anomaly_map`` is None.
+
+        Raises
+        ------
+        ValueError: not fitted, other layers or channels than in training, or NaN features.
+        """
+        chosen = self._predicting(features)
+        query = _pooled(chosen)
+        distance, index = nearest(query, self.mean_features_, self.k_used_, index=self._index)
+        square = ((query[:, None] - self.mean_features_[index]) ** 2).mean(1)
+        parts = np.split(square, np.cumsum(list(self._channels.values()))[:-1], axis=1)
+        found = Neighbors(
+            distance[:, None, None],
+            index.astype(np.int32)[:, None, None],
+            np.zeros(index.shape, np.int16)[:, None, None],
+        )
+        return Prediction(
+            score=distance.mean(1),
+            layer_maps={name: part.sum(1)[:, None, None] for name, part in zip(self.layers_, parts, strict=True)},
+            neighbors={"image": found},
+            detector="DN2",
+            backbone=features.backbone,
+            digest=features.digest,
+        )
+
+
+def _pooled(features: Features) -> np.ndarray:
+    """Return (N, C) float32: the global average of every layer, concatenated."""
+    return np.concatenate([array.mean((2, 3), dtype=np.float32) for array in features.values()], axis=1)
