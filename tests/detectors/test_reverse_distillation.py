@@ -277,6 +277,17 @@ def test_every_variant_learns(train, test, options):
     assert np.isfinite(detector.predict(test).score).all()
 
 
+def test_the_losses_can_be_watched_while_the_training_goes_on(train, tmp_path):
+    seen = []
+    detector = ReverseDistillation(**SHORT, checkpoint=tmp_path / "student").fit(train, watch=seen.append)
+    assert [len(losses) for losses in seen] == [1, 2, 3]
+    np.testing.assert_array_equal(seen[-1], detector.losses_)
+    assert_same(detector, ReverseDistillation(**SHORT).fit(train))
+    seen.clear()
+    ReverseDistillation(epochs=4, student="small", checkpoint=tmp_path / "student").fit(train, watch=seen.append)
+    assert [len(losses) for losses in seen] == [4]  # continued
+
+
 def test_the_seed_decides_and_the_global_generators_are_left_alone(train):
     torch.manual_seed(7)
     state = torch.get_rng_state()
