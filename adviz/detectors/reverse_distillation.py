@@ -53,7 +53,8 @@ class ReverseDistillation(Distiller):
 
     Facts after `fit`: `losses_` (epochs,), the mean loss of every epoch while it went on; `epochs_`, how many it were;
     `parameters_`, how many numbers are trained; `signed_`, layers with negative values, for which a 1x1 convolution
-    follows the student's last ReLU; `batch_` (after clipping), `device_`, `image_size_`.
+    follows the student's last ReLU; `code_`, (C, h, w) of what the student is fed; `batch_` (after clipping),
+    `device_`, `image_size_`.
     """
 
     layers: tuple[int | str, ...] = (4, 8, 16)
@@ -158,6 +159,8 @@ class ReverseDistillation(Distiller):
             width=self.width,
             signed=self._signed(),
         )
+        step = self.strides_[self.layers_[-1]] * (1 if self._own_input() else 2)
+        self.code_ = (plan.code, *(side // step for side in self.image_size_))
         return self._start(build(plan, self.seed))
 
     def _checkpoint(self, features: Features) -> Checkpoint | None:
