@@ -6,7 +6,6 @@ import dataclasses
 import pkgutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from adviz import networks, runtimes
 from adviz.cache import Cache, contents, fingerprint
 from adviz.data import Geometry, Split
+from adviz.devices import workers
 from adviz.features import Features, Layer, listed
 from adviz.progress import bar
 from adviz.storage import Allocate, in_folder, in_memory
@@ -217,12 +217,8 @@ class Backbone:
 
     def _map(self, work: Callable[[int], Any], starts: range) -> Iterator[Any]:
         """Do the batches; on a CPU one thread for each of torch's, which beats sharing every layer among them."""
-        workers = torch.get_num_threads() if self.device.type == "cpu" else 1
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            try:
-                yield from pool.map(work, starts)
-            finally:
-                pool.shutdown(cancel_futures=True)  # when interrupted, only the batches in hand are finished
+        with workers(self.device) as pool:
+            yield from pool.map(work, starts)
 
     @contextmanager
     def _ready(self, modules: Mapping[str, str], shape: tuple[int, ...]) -> Iterator[runtimes.Forward]:

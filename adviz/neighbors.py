@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from adviz.devices import check_device
 from adviz.precision import full_float32
 
 SHORTLIST = 100  # candidates of an approximate index that are re-scored exactly
@@ -48,7 +49,7 @@ def nearest(
 
     Raises
     ------
-    ValueError: k outside 1..M, or C differs.
+    ValueError: k outside 1..M, C differs, NaN or infinity in a query, or a device that is not there.
 
     Notes
     -----
@@ -60,6 +61,9 @@ def nearest(
     query, bank = (np.ascontiguousarray(rows, dtype=np.float32) for rows in (query, bank))
     if query.ndim != 2 or bank.ndim != 2 or query.shape[1] != bank.shape[1]:
         raise ValueError(f"query and bank must be (Q, C) and (M, C) with one C, got {query.shape} and {bank.shape}")
+    if not np.isfinite(query).all():
+        raise ValueError("expected finite queries, got NaN or infinity: check the features")
+    check_device(device)
     if not 1 <= k <= len(bank):
         raise ValueError(f"k must be between 1 and the {len(bank)} rows of the bank, got k={k}")
     if index is not None and (index.ntotal, index.d) != bank.shape:

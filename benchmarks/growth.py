@@ -25,8 +25,8 @@ def run(options: Options) -> Iterator[Section]:
     points = project(bank, 128, seed=0)
     yield _coreset(points, options)
     yield _samples(points, options)
-    largest = bank if options.full else bank[: SIZES[1]]  # building the indexes of the whole bank takes many minutes
-    yield _approximate(largest, patches(features(options.quick)[1].select(images=[0])), options)
+    part = bank[: SIZES[1]]  # building the indexes of the whole bank takes many minutes
+    yield _approximate(part, patches(features(options.quick)[1].select(images=[0])), options)
     if options.full:
         yield _large(points)
 

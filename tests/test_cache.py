@@ -13,7 +13,9 @@ import torch
 from PIL import Image
 from torch import nn
 
+import adviz
 from adviz import Backbone, storage
+from adviz.backbone import CODE
 from adviz.cache import Cache
 from adviz.data import Geometry, Split
 
@@ -206,6 +208,59 @@ def test_other_images_pixels_or_code_are_another_entry(split, cache, monkeypatch
         assert_same(found, extract(other, False)[0])
     monkeypatch.setattr(pkgutil, "get_data", lambda package, name: b"another version of this file")
     assert extract(split, cache)[1] == ["one", "two"]
+
+
+def test_a_network_of_the_same_weights_and_another_structure_is_another_entry(split, cache):
+    class Padded(Net):
+        """Zeros around the image are replaced by its edge; the weights stay."""
+
+        def __init__(self):
+            super().__init__()
+            self.one.padding_mode = "replicate"
+            self.one._reversed_padding_repeated_twice = [1, 1, 1, 1]
+
+    expected = extract(split, cache)[0]
+    model = Padded()
+    found = Backbone(model, layers=["one", "two"]).extract(split, cache=cache)
+    assert found.digest == expected.digest
+    assert set(model.ran) == {"one", "two"}
+    assert not np.array_equal(found["one"], expected["one"])
+
+
+@pytest.mark.parametrize("changed", ["adviz.backbone.PIL.__version__", "adviz.backbone.version"])
+def test_other_versions_of_what_reads_images_or_makes_networks_are_another_entry(split, cache, monkeypatch, changed):
+    extract(split, cache)
+    monkeypatch.setattr(changed, "0.0" if changed.endswith("__") else lambda package: "0.0")
+    assert extract(split, cache)[1] == ["one", "two"]
+
+
+def test_another_runtime_is_another_entry(split, cache, monkeypatch):
+    extract(split, cache)
+    monkeypatch.setattr("adviz.runtimes.Torch.version", "torch 0.0", raising=False)
+    backbone = Backbone(Net(), layers=["one"])
+    backbone._runtime.version = "torch 0.0"
+    backbone.extract(split, cache=cache)
+    assert len(entries(cache)) == 3
+
+
+def test_the_code_that_decides_features_is_all_that_they_pass_through():
+    """Whatever `backbone` and `runtimes` import of adviz to read images and run networks is in the key."""
+    reached, todo = set(), ["backbone"]
+    while todo:
+        name = todo.pop()
+        source = pkgutil.get_data("adviz", f"{name}.py").decode()
+        for module in re.findall(r"^from adviz\.([\w.]+) import", source, re.M):
+            path = module.replace(".", "/")
+            if path not in reached and not source_is_package(path):
+                reached.add(path)
+                todo.append(path)
+    keeps, shows = {"features", "cache", "storage"}, {"progress", "devices", "precision"}
+    assert reached - keeps - shows <= {name.removesuffix(".py") for name in CODE}
+    assert {"data/split", "data/geometry", "data/images"} <= {name.removesuffix(".py") for name in CODE}
+
+
+def source_is_package(path):
+    return (Path(adviz.__file__).parent / path).is_dir()
 
 
 def test_what_is_no_file_read_by_a_split_is_not_cached(split, cache, tmp_path):

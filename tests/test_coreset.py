@@ -37,7 +37,7 @@ def check_equal_to_naive(points, count):
 def test_greedy_equals_the_naive_loop_with_ties_and_duplicates(seed, monkeypatch):
     """Small blocks, so that refreshes, left-out candidates and plateaus all happen on 100 points."""
     rng = np.random.default_rng(seed)
-    for name, largest in (("REFRESH", 40), ("CANDIDATES", 12), ("TILE", 8)):
+    for name, largest in (("REFRESH", 40), ("CANDIDATES", 12), ("TILE", 8), ("CHUNK", 6)):
         monkeypatch.setattr(greedy, name, int(rng.integers(1, largest)))
     points = rng.integers(0, rng.integers(2, 9), size=(rng.integers(1, 120), rng.integers(1, 5)))
     check_equal_to_naive(points, int(rng.integers(1, len(points) + 1)))
@@ -164,7 +164,7 @@ def test_random_is_nested_seeded_and_without_repeats():
 @pytest.mark.parametrize("seed", range(10))
 def test_a_cap_bounds_every_distance_from_the_start(seed, monkeypatch):
     """The official approximation, word by word: min(mean distance to the anchors, distance to the chosen)."""
-    for name, value in (("REFRESH", 30), ("CANDIDATES", 7), ("TILE", 8)):
+    for name, value in (("REFRESH", 30), ("CANDIDATES", 7), ("TILE", 8), ("CHUNK", 6)):
         monkeypatch.setattr(greedy, name, value)
     points = np.random.default_rng(seed).normal(size=(80, 3))
     cap = coreset.anchor_distance(points, seed)
@@ -322,3 +322,29 @@ def test_a_cap_must_fit_the_rows(cap):
 def test_proxies_of_points_that_are_not_finite_are_refused():
     with pytest.raises(ValueError, match="finite and not empty"):
         coreset.learn_proxies(np.full((4, 2), np.nan), 2)
+
+
+def test_a_grid_made_by_hand_must_be_exact():
+    rows = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+    for wrong in (rows, np.round(rows) * 2000):
+        with pytest.raises(ValueError, match="make the grid with to_grid"):
+            coreset.k_center_greedy(coreset.Grid(wrong, 1.0), 5)
+
+
+def test_a_device_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match=r'device must be "cpu", or "cuda" on a machine that has one, got .tpu.'):
+        coreset.k_center_greedy(np.eye(4), 2, device="tpu")
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_order_does_not_depend_on_the_threads(threads):
+    points = np.random.default_rng(3).normal(size=(6000, 8))
+    expected, _ = coreset.k_center_greedy(points, 200)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found, _ = coreset.k_center_greedy(points, 200)
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(found, expected)

@@ -139,3 +139,29 @@ def test_rounding_in_the_search_does_not_displace_the_nearest(search):
     query = (groups[:, 0] + rng.normal(size=(30, 16)) * 0.02).astype(np.float32)
     full = ((query[:, None].astype(float) - bank) ** 2).sum(-1)
     np.testing.assert_array_equal(search(query, bank, k=1)[1][:, 0], full.argmin(1))
+
+
+def test_what_cannot_be_searched_is_refused(search):
+    bank = np.random.default_rng(5).normal(size=(6, 3)).astype(np.float32)
+    with pytest.raises(ValueError, match="expected finite queries, got NaN or infinity"):
+        search(np.full((1, 3), np.nan, np.float32), bank, k=1)
+    with pytest.raises(ValueError, match=r'device must be "cpu", or "cuda" on a machine that has one, got .tpu.'):
+        search(bank, bank, k=1, device="tpu")
+
+
+def test_more_probes_find_more_neighbours(clusters):
+    pytest.importorskip("faiss")
+    bank, rng = clusters, np.random.default_rng(7)
+    query = bank[::7] + rng.normal(size=(len(bank[::7]), 24)).astype(np.float32) * 8  # between clusters
+    exact = neighbors.nearest(query, bank, 1)[1]
+    few, many = (
+        (neighbors.nearest(query, bank, 1, index=neighbors.ivf(bank, probes=probes), shortlist=1)[1] == exact).mean()
+        for probes in (1, 64)
+    )
+    assert few < many
+
+
+def test_product_codes_have_several_parts(clusters):
+    pytest.importorskip("faiss")
+    bank = np.random.default_rng(6).normal(size=(400, 24)).astype(np.float32)
+    assert neighbors.ivfpq(bank).pq.M == 3

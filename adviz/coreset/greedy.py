@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
+from concurrent.futures import Executor
+from functools import partial
 
 import numpy as np
 import torch
 
 from adviz.coreset.grid import Grid, check_memory, to_grid
 from adviz.coreset.sampling import check_count
+from adviz.devices import check_device, workers
 from adviz.precision import full_float32
 from adviz.progress import bar
 
 REFRESH = 16384  # rows brought up to date at once
 CANDIDATES = 2048  # rows picked from
-TILE = 2048  # rows, and centres, of one matrix product
+TILE = 1024  # rows that are refreshed together, by one thread of a CPU; their product stays in its cache
+LIMIT = 2**22  # of a row's squared norm, so that float32 holds every sum exactly
+CHUNK = 1024  # choices that they see at once
 
 
 def k_center_greedy(
@@ -48,32 +54,34 @@ def k_center_greedy(
 
     Raises
     ------
-    ValueError: no row, NaN or infinity, a count or a first row that does not exist.
+    ValueError: no row, NaN or infinity, a count, a first row or a device that does not exist.
     MemoryError: the search needs more memory than is free; the message says how much, and what helps.
 
     Notes
     -----
     A row's distance to the chosen ones only falls, so a stale distance is an upper bound. Only the rows with the
-    largest bounds are refreshed, by matrix products; among them rows are chosen as long as the best one beats every
-    bound outside, which proves it is the farthest of all. Memory beside `points` and their grid is O(M) and 4 (d + 1)
-    bytes a choice.
+    largest bounds are refreshed, by matrix products, and each only until it falls behind the rows outside; among them
+    rows are chosen as long as the best one beats every bound outside, which proves it is the farthest of all. Memory
+    beside `points` and their grid is O(M), 4 (d + 1) bytes a choice and 4 MiB a thread.
     """
+    check_device(device)
     grid, scale = points if isinstance(points, Grid) else to_grid(points)
     check_count(count, len(grid))
     if first is not None and not 0 <= first < len(grid):
         raise ValueError(f"first must be a row from 0 to {len(grid) - 1}, got {first}")
     if cap is not None and (np.shape(cap) != (len(grid),) or not np.isfinite(cap).all() or first is not None):
         raise ValueError(f"cap must be {len(grid)} finite distances, without first, got {np.shape(cap)} and {first=}")
-    need = 40 * len(grid) + 4 * count * (grid.shape[1] + 4) + 8 * TILE * TILE
+    products = 4 * TILE * CHUNK * torch.get_num_threads() + 8 * CANDIDATES**2
+    need = 40 * len(grid) + 4 * count * (grid.shape[1] + 4) + products
     check_memory(need, f"choosing {count} of {len(grid)} rows")
     bound = None if cap is None else np.square(cap * scale).astype(np.float32)
-    search = _Greedy(torch.from_numpy(grid).to(device), count, bound)
-    if cap is None:
-        search.start(int(search.norm.cpu().numpy().argmax()) if first is None else first)
     progress = bar(label="coreset", total=count)
-    progress.update(search.chosen)
     try:
-        with full_float32():
+        with full_float32(), workers(device) as pool:
+            search = _Greedy(torch.from_numpy(grid).to(device), count, bound, pool)
+            if cap is None:
+                search.start(int(search.norm.cpu().numpy().argmax()) if first is None else first)
+            progress.update(search.chosen)
             while search.chosen < search.limit:
                 before = search.chosen
                 search.block()
@@ -88,19 +96,29 @@ def k_center_greedy(
     return search.order[:count], radius if cap is None else np.full(count, np.nan)
 
 
+class _Scratch(threading.local):
+    """Room for a matrix product, of each thread its own."""
+
+    def __init__(self, size: int, device: torch.device) -> None:
+        self.product = torch.empty(size, dtype=torch.float32, device=device)
+
+
 class _Greedy:
     """A block-wise greedy search: for every row an upper bound, and how many choices that bound has seen."""
 
-    def __init__(self, grid: torch.Tensor, count: int, bound: np.ndarray | None) -> None:
+    def __init__(self, grid: torch.Tensor, count: int, bound: np.ndarray | None, pool: Executor) -> None:
         self.rows = grid
         self.norm = torch.cat([part.square().sum(1) for part in torch.split(grid, REFRESH)])
+        if not (float(self.norm.max()) < LIMIT and bool((self.norm == self.norm.round()).all())):
+            raise ValueError("expected integer rows short enough to be multiplied exactly: make the grid with to_grid")
         self.bound = np.full(len(grid), np.inf, dtype=np.float32) if bound is None else bound
         self.seen = np.zeros(len(grid), dtype=np.int64)
         self.limit = min(count + 1, len(grid))  # one more than asked for: its distance is the last covering radius
         self.order = np.empty(self.limit, dtype=np.int64)
         self.distance = np.zeros(max(count + 1, self.limit))  # squared, of each choice to those before it
         self.centres = torch.empty(self.limit, grid.shape[1] + 1, dtype=torch.float32, device=grid.device)
-        self.product = torch.empty(TILE * TILE, dtype=torch.float32, device=grid.device)
+        self.pool, self.tile = pool, REFRESH if grid.is_cuda else TILE
+        self.scratch = _Scratch(self.tile * CHUNK, grid.device)
         self.chosen = 0
 
     def start(self, first: int) -> None:
@@ -114,7 +132,7 @@ class _Greedy:
     def block(self) -> None:
         """Refresh the rows with the largest bounds, and choose among them as far as that is provably right."""
         rows, outside = self._largest(np.arange(len(self.bound)), REFRESH)
-        tighter = self._refresh(rows)
+        tighter = self._refresh(rows, outside)
         candidates, left = self._largest(rows, CANDIDATES)
         floor = max(outside, left)
         candidates = np.sort(candidates[self.bound[candidates] > floor])
@@ -136,34 +154,44 @@ class _Greedy:
         split = np.argpartition(bound, len(rows) - count)
         return rows[split[-count:]], float(bound[split[:-count]].max())
 
-    def _refresh(self, rows: np.ndarray) -> bool:
-        """Bring the bounds of `rows` up to date with every choice; return whether any was stale."""
+    def _refresh(self, rows: np.ndarray, level: float = -np.inf) -> bool:
+        """Show `rows` the choices they have not seen, until their bound is at most `level`; say if any was stale."""
         stale = rows[self.seen[rows] < self.chosen]
         stale = stale[np.argsort(self.seen[stale], kind="stable")]
-        for start in range(0, len(stale), TILE):
-            part = stale[start : start + TILE]
-            nearest = self._distance(part, int(self.seen[part[0]]))
-            self.bound[part] = np.minimum(self.bound[part], nearest)
-        self.seen[stale] = self.chosen
+        parts = np.split(stale, range(self.tile, len(stale), self.tile)) if len(stale) else []
+        for part, (bound, seen) in zip(parts, self.pool.map(partial(self._shown, level=level), parts), strict=True):
+            self.bound[part], self.seen[part] = bound, seen
         return len(stale) > 0
 
-    def _distance(self, rows: np.ndarray, since: int) -> np.ndarray:
-        """Return the squared distance of each row to the nearest choice from number `since` on."""
+    def _shown(self, rows: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the new bounds of `rows`, and how many choices each of them has seen then.
+
+        A row whose bound falls to `level` sees no more: it cannot be chosen before the others.
+        """
+        bound, seen, left = self.bound[rows], self.seen[rows], np.arange(len(rows))
         index = self._index(rows)
-        points = self._augmented(index)
-        best = torch.full((len(rows),), torch.inf, dtype=torch.float32, device=index.device)
-        for start in range(since, self.chosen, TILE):
-            centres = self.centres[start : min(start + TILE, self.chosen)]
-            product = self.product[: len(rows) * len(centres)].view(len(rows), len(centres))
-            torch.minimum(best, torch.mm(points, centres.T, out=product).amin(1), out=best)
-        return (best + self.norm[index]).cpu().numpy()
+        points, norm = self._augmented(index), self.norm[index]
+        product = self.scratch.product
+        for start in range(int(seen[0]), self.chosen, CHUNK):
+            centres = self.centres[start : min(start + CHUNK, self.chosen)]
+            distance = torch.mm(points, centres.T, out=product[: len(left) * len(centres)].view(len(left), -1))
+            bound[left] = np.minimum(bound[left], (distance.amin(1) + norm).cpu().numpy())
+            seen[left] = np.maximum(seen[left], start + len(centres))
+            above = np.flatnonzero(bound[left] > level)
+            if len(above) == 0:
+                break
+            if len(above) < len(left):
+                kept = self._index(above)
+                left, points, norm = left[above], points.index_select(0, kept), norm[kept]
+        return bound, seen
 
     def _index(self, rows: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(rows).to(self.rows.device)
 
     def _augmented(self, index: torch.Tensor) -> torch.Tensor:
         """Return the columns [x, 1], whose product with [-2c, |c|^2] is the distance less |x|^2."""
-        return torch.cat([self.rows[index], torch.ones_like(self.norm[index, None])], 1)
+        points = self.rows.index_select(0, index)  # three times as fast as rows[index]
+        return torch.cat([points, points.new_ones(len(points), 1)], 1)
 
     def _choose_among(self, candidates: np.ndarray, floor: float) -> None:
         """Choose greedily among `candidates` while the farthest of them beats every row outside."""

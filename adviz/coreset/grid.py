@@ -9,9 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import psutil
 
+from adviz.devices import workers
+
 COARSE = 32  # grid units; rows nearer to the centre than this are too coarsely rounded to be compared
 LARGEST = 255  # bfloat16, in which some processors could multiply, holds integers up to 256
-CHUNK = 2**16  # rows at a time, so that float64 copies stay small
+CHUNK = 2**12  # rows at a time, on a thread, so that float64 copies stay in its cache
 
 
 class Grid(NamedTuple):
@@ -49,14 +51,19 @@ def to_grid(points: np.ndarray) -> Grid:
         mean = np.sum([points[part].sum(0, dtype=np.float64) for part in chunks], axis=0) / len(points)
     if not np.isfinite(mean).all():
         raise ValueError("expected finite points, got NaN or infinity: check the features")
-    norms, largest = np.empty(len(points)), 0.0
-    for part in chunks:
+
+    def measured(part: slice) -> tuple[np.ndarray, float]:
         centred = points[part] - mean
-        norms[part], largest = np.sqrt((centred**2).sum(1)), max(largest, np.abs(centred).max())
-    scale = _scale(norms, largest, points.shape[1])
+        return np.sqrt((centred**2).sum(1)), float(np.abs(centred).max())
+
+    def rounded(part: slice) -> None:
+        grid[part] = np.rint((points[part] - mean) * scale)
+
     grid = np.empty(points.shape, np.float32)
-    for part in chunks:
-        grid[part] = np.round((points[part] - mean) * scale)
+    with workers("cpu") as pool:
+        norms, largest = zip(*pool.map(measured, chunks), strict=True)
+        scale = _scale(np.concatenate(norms), max(largest), points.shape[1])
+        list(pool.map(rounded, chunks))
     return Grid(grid, scale)
 
 

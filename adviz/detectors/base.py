@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import torch
 
 from adviz.detectors.presets import PRESETS, AtMost
 
@@ -51,12 +50,6 @@ class Detector:
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
-
-    def _check_device(self) -> None:
-        """Refuse a device that this machine does not have."""
-        device = str(vars(self)["device"])
-        if device != "cpu" and not (device.startswith("cuda") and torch.cuda.is_available()):
-            raise ValueError(f'device must be "cpu", or "cuda" on a machine that has one, got {device!r}')
 
     def _name(self) -> str:
         """Return the class, with the preset that these options are."""
@@ -117,7 +110,7 @@ def usable(value: int, available: int, name: str) -> int:
     """Return how many to use: the value, refused beyond what exists unless it is a preset's, which is clipped."""
     if isinstance(value, AtMost):
         return min(int(value), available)
-    if not 1 <= value <= available:
+    if not isinstance(value, int | np.integer) or not 1 <= value <= available:
         raise ValueError(f"{name} must be between 1 and the {available} that exist, got {value}")
     return value
 

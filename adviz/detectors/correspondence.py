@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from adviz.devices import workers
 from adviz.neighbors import ivfpq, nearest, refilled
 from adviz.precision import full_float32
 
-BLOCK = 2**22  # bytes of one block of distances; small enough for a core's cache
+BLOCK = 2**23  # bytes of one block of distances; of those tried the fastest
 TRAINING = 2**16  # cells that a quantiser learns from
 SHORTLIST = 8  # candidates of an index that are re-scored
 Grid = tuple[int, int]
@@ -141,21 +142,26 @@ class Search:
         shape = (len(query.cell) // self._own, self._own, len(gallery), self.count)
         found = torch.empty(shape, dtype=torch.int64, device=query.cell.device)
         ones = [torch.cat([rows[:, :-1] * -0.5, torch.ones_like(rows[:, :1])], 1) for rows in query.levels]
-        for block in self._blocks:
-            ours = [_part(rows, block.own, self._own) for rows in ones]
-            size = block.among.stop - block.among.start
-            for number, other in enumerate(gallery):
-                with full_float32():
-                    products = [
-                        q @ _part(g, block.among, self._other).T for q, g in zip(ours, other.levels, strict=True)
-                    ]
-                if block.far is not None:
-                    products[0].masked_fill_(block.far, torch.inf)
-                distance, place = _nearest(products) if self.count == 1 else _nearest_few(products, self.count)
-                place = place // size * self._other + place % size + block.among.start
-                place[distance.isinf()] = -1
+        ours = [[_part(rows, block.own, self._own) for rows in ones] for block in self._blocks]
+
+        def compare(number: int) -> None:
+            for block, rows in zip(self._blocks, ours, strict=True):
+                place = self._compared(rows, gallery[number].levels, block)
                 found[:, block.own, number] = place.view(len(found), -1, self.count)
+
+        with full_float32(), workers(found.device) as pool:
+            list(pool.map(compare, range(len(gallery))))
         return found.flatten(0, 1)
+
+    def _compared(self, ours: Sequence[Tensor], levels: Sequence[Tensor], block: _Block) -> Tensor:
+        """Return (q, count) places in one gallery image for the cells of a block."""
+        size = block.among.stop - block.among.start
+        products = [q @ _part(g, block.among, self._other).T for q, g in zip(ours, levels, strict=True)]
+        if block.far is not None:
+            products[0].masked_fill_(block.far, torch.inf)
+        distance, place = _nearest(products) if self.count == 1 else _nearest_few(products, self.count)
+        known: Tensor = place // size * self._other + place % size + block.among.start
+        return known.masked_fill_(distance.isinf(), -1)
 
 
 def _nearest(products: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,7 @@ from adviz.detectors.base import Detector, usable
 from adviz.detectors.distillation_networks import similarity
 from adviz.detectors.distillation_training import Recipe, Training
 from adviz.detectors.teacher import joined_layers, teacher_batch
+from adviz.devices import check_device
 from adviz.prediction import Prediction
 from adviz.progress import bar
 
@@ -68,7 +69,7 @@ class Distiller(Detector):
                 f"{self.learning_rate}, {self.width}, {self.sigma}"
             )
         if self.device != "auto":
-            self._check_device()
+            check_device(self.device)
 
     def predict(self, features: Features) -> Prediction:
         """Score images.

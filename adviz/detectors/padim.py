@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,8 @@ from torch import Tensor
 from adviz import maps
 from adviz.detectors.base import Detector
 from adviz.detectors.pyramid import fill_positions
+from adviz.devices import workers
+from adviz.precision import full_float32
 from adviz.prediction import Prediction
 from adviz.progress import bar
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from adviz.features import Features
 
 BATCH = 8  # test images at once: the factors are read once for all of them
-POSITIONS = 196  # positions at once; bounds the temporary matrices
+POSITIONS = 49  # positions at once, on a thread; bounds the temporary matrices
 KEPT = {1792: 550, 448: 100}  # channels of WideResNet50's and ResNet18's three layers: how many the paper keeps
 
 
@@ -167,9 +170,13 @@ class Covariance:
         self.epsilon, self.count = epsilon, max(count - 1, 1)
         self.low_rank = count < 0.75 * dimension
         self.factor = centred if self.low_rank else torch.empty(positions, dimension, dimension)
-        for start in range(0, positions, POSITIONS):
-            part = slice(start, start + POSITIONS)
-            self.factor[part] = self._woodbury(centred[part]) if self.low_rank else self._cholesky(centred[part])
+        with full_float32(), workers("cpu") as pool:
+            parts = _parts(positions)
+            for _ in bar(pool.map(partial(self._estimate, centred), parts), label="PaDiM", total=len(parts)):
+                pass
+
+    def _estimate(self, centred: Tensor, part: slice) -> None:
+        self.factor[part] = self._woodbury(centred[part]) if self.low_rank else self._cholesky(centred[part])
 
     def _woodbury(self, centred: Tensor) -> Tensor:
         double = centred.double()
@@ -185,11 +192,14 @@ class Covariance:
     def solve(self, vectors: Tensor) -> Tensor:
         """Return covariance^-1 v for (P, n, d) vectors."""
         solved = torch.empty_like(vectors)
-        for start in range(0, len(vectors), POSITIONS):
-            part = slice(start, start + POSITIONS)
+
+        def solve(part: slice) -> None:
             factor, values = self.factor[part], vectors[part]
             product = values @ factor.transpose(1, 2) @ factor
             solved[part] = (values - product) / self.epsilon if self.low_rank else product
+
+        with full_float32(), workers("cpu") as pool:
+            list(pool.map(solve, _parts(len(vectors))))
         return solved
 
     def matrix(self, position: int) -> np.ndarray:
@@ -203,6 +213,10 @@ class Covariance:
     def __repr__(self) -> str:
         kind = "Woodbury" if self.low_rank else "Cholesky"
         return f"Covariance({len(self.factor)} positions, {kind} factors {tuple(self.factor.shape[1:])})"
+
+
+def _parts(positions: int) -> list[slice]:
+    return [slice(start, start + POSITIONS) for start in range(0, positions, POSITIONS)]
 
 
 def _inverse_factor(matrices: Tensor) -> Tensor:

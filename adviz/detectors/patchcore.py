@@ -17,6 +17,7 @@ from adviz.detectors.base import Detector, compact, usable
 from adviz.detectors.image_score import reweighted
 from adviz.detectors.patches import Aggregation, PatchEmbedding
 from adviz.detectors.presets import AtMost
+from adviz.devices import check_device
 from adviz.neighbors import ivfpq, nearest, nearest_in_prefixes
 from adviz.prediction import Neighbors, Prediction
 from adviz.progress import bar
@@ -93,7 +94,7 @@ class PatchCore(Detector):
             raise ValueError(f"sigma must be 0 or more and projection at least 1, got {self.sigma}, {self.projection}")
         if self.stride < 1:
             raise ValueError(f"stride must be at least 1 cell, got {self.stride}")
-        self._check_device()
+        check_device(self.device)
         self._check_choices(
             aggregation=("adaptive", "mean", None),
             sampler=("greedy", "random", "proxies"),

@@ -15,12 +15,15 @@ from adviz import maps
 from adviz.detectors.base import Detector, usable
 from adviz.detectors.correspondence import CellIndex, Cells, Grid, Search, as_cells, match_image, nested
 from adviz.detectors.presets import AtMost
+from adviz.devices import check_device
 from adviz.neighbors import ivf, nearest
 from adviz.prediction import Neighbors, Prediction
 from adviz.progress import bar
 
 if TYPE_CHECKING:
     from adviz.features import Features
+
+KEPT = 128  # gallery images whose layers stay ready
 
 
 @dataclass(repr=False)
@@ -140,7 +143,7 @@ class SPADE(Detector):
     device: str = field(default="cpu", compare=False)
 
     def __post_init__(self) -> None:
-        self._check_device()
+        check_device(self.device)
         self._check_choices(
             match=("joint", "per_layer"),
             search=("exact", "window", "ivfpq"),
@@ -150,8 +153,9 @@ class SPADE(Detector):
         )
         if (self.search == "window") != (self.radius is not None) or (self.radius or 0) < 0:
             raise ValueError(f'radius must be 0 or more with search="window" and None without, got {self.radius}')
-        if self.neighbors < 1 or self.sigma < 0:
-            raise ValueError(f"neighbors must be 1 or more, sigma 0 or more, got {self.neighbors}, {self.sigma}")
+        if self.neighbors < 1 or self.sigma < 0 or np.isnan(self.segment_above or 0):
+            given = self.neighbors, self.sigma, self.segment_above
+            raise ValueError(f"neighbors must be 1 or more, sigma 0 or more, segment_above no NaN, got {given}")
 
     def fit(self, features: Features) -> SPADE:
         """Keep the training images' features: the gallery is taken from them image by image.
@@ -227,15 +231,15 @@ class SPADE(Detector):
         """Compare every segmented image with its gallery, over the layers of a group together."""
         names, index = self._groups()[group], self._indexes[group]
         sizes = [[split[name].shape[2:] for name in names] for split in (features, self._gallery)]
-        (grid, *_), (known, *_) = (nested(size)[0] for size in sizes)
-        native = self.upsample == "nearest" and nested(sizes[0])[1] == nested(sizes[1])[1]
+        ((grid, *_), own), ((known, *_), others) = (nested(size) for size in sizes)
+        native = self.upsample == "nearest" and own == others
         found = _Found.empty((len(segmented), *grid), known, self.k_used_, names)
         prepared = lru_cache(KEPT)(lambda image: self._cells(self._gallery, names, image, native))
         search = Search(self._cells(features, names, 0, native), prepared(0), self.neighbors, self.radius)
         for image in bar(np.flatnonzero(segmented).tolist(), label="SPADE"):
             found.image[image] = self._drawn(features.ids[image], nearest[image])
             numbers = found.image[image, 0, 0].tolist()
-            query, gallery = self._cells(features, names, image, native), [prepared(number) for number in numbers]
+            query, gallery = self._cells(features, names, image, native), [*map(prepared, numbers)]
             places = index(query, gallery, numbers) if index else search(query, gallery)
             match = match_image(query, gallery, places, self.neighbors)
             found.distance[image] = match.distance.view(*grid, -1)
@@ -254,9 +258,6 @@ class SPADE(Detector):
             return nearest[: self.k_used_]
         generator = np.random.default_rng([self.seed, zlib.crc32(name.encode())])
         return generator.permutation(self._gallery.n_images)[: self.k_used_]
-
-
-KEPT = 128  # gallery images whose layers stay ready
 
 
 class _Found(NamedTuple):

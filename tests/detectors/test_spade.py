@@ -178,6 +178,8 @@ def test_random_galleries_depend_on_seed_and_image_alone(train, test):
     assert not (first == first[0]).all()
     assert not np.array_equal(first, drawn(1, test))
     np.testing.assert_array_equal(drawn(0, test.select(images=[2])), first[[2]])
+    same = Features({name: np.repeat(array[:1], 5, 0) for name, array in test.items()}, image_size=(64, 64))
+    assert len(np.unique(drawn(0, same), axis=0)) > 1  # equal images, whose nearest are the same, draw by their names
 
 
 def test_grids_that_do_not_divide_are_brought_to_the_finest(train):
@@ -194,6 +196,8 @@ def test_defaults_are_clipped_and_the_users_values_refused(train):
         SPADE(images_gallery=13).fit(train)
     with pytest.raises(ValueError, match="neighbors must be between 1 and the 2 that exist, got 3"):
         SPADE(images_gallery=2, neighbors=3, search="window", radius=0).fit(train)
+    with pytest.raises(ValueError, match=r"neighbors must be between 1 and the 3072 that exist, got 1\.5"):
+        SPADE(neighbors=1.5).fit(train)
 
 
 def test_an_inverted_file_finds_whole_images_like_the_flat_search(many):
@@ -235,6 +239,7 @@ def test_ivfpq_finds_cells_in_every_gallery_image_and_tells_their_exact_distance
         ({"search": "window", "radius": -1}, "got -1"),
         ({"neighbors": 0}, "neighbors must be 1 or more"),
         ({"gallery": "best"}, "gallery must be one of"),
+        ({"segment_above": float("nan")}, r"segment_above no NaN, got \(1, 4.0, nan\)"),
     ],
 )
 def test_impossible_options_are_refused(options, message):
