@@ -47,9 +47,8 @@ def to_grid(points: np.ndarray) -> Grid:
     points = np.asarray(points)
     if points.ndim != 2 or not points.size:
         raise ValueError(f"points must be (M, d) with M and d of 1 or more, got shape {points.shape}")
-    check_memory(
-        4 * points.size + 24 * CHUNK * torch.get_num_threads() * points.shape[1], f"a grid of {len(points)} rows"
-    )
+    copies = 24 * min(len(points), CHUNK * torch.get_num_threads()) * points.shape[1]
+    check_memory(4 * points.size + copies, f"a grid of {len(points)} rows")
     chunks = [slice(start, start + CHUNK) for start in range(0, len(points), CHUNK)]
     with np.errstate(invalid="ignore"):  # infinities of both signs: the check below says it
         mean = np.sum([points[part].sum(0, dtype=np.float64) for part in chunks], axis=0) / len(points)
