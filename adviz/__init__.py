@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from adviz import data, explore, maps, metrics, plots
     from adviz.backbone import Backbone
-    from adviz.detectors import DN2, SPADE, PaDiM, PatchCore, ReverseDistillation
+    from adviz.detectors import DN2, SPADE, ConventionalDistillation, PaDiM, PatchCore, ReverseDistillation
     from adviz.evaluation import Result, evaluate
     from adviz.features import Features
     from adviz.prediction import Neighbors, Prediction, ensemble
@@ -21,6 +21,7 @@ __all__ = [
     "DN2",
     "SPADE",
     "Backbone",
+    "ConventionalDistillation",
     "Features",
     "Neighbors",
     "PaDiM",
@@ -42,6 +43,7 @@ _HOME = {
     "Features": "features",
     "DN2": "detectors",
     "SPADE": "detectors",
+    "ConventionalDistillation": "detectors",
     "PaDiM": "detectors",
     "PatchCore": "detectors",
     "ReverseDistillation": "detectors",

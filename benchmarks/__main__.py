@@ -13,7 +13,18 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads that spin
 
 from benchmarks.timing import Options, Target, cores, machine, use_threads
 
-NAMES = ("coreset", "search", "spade", "padim", "metrics", "embedding", "features", "end_to_end", "growth")
+NAMES = (
+    "coreset",
+    "search",
+    "spade",
+    "padim",
+    "distillation",
+    "metrics",
+    "embedding",
+    "features",
+    "end_to_end",
+    "growth",
+)
 
 
 def main() -> None:

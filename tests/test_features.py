@@ -145,6 +145,82 @@ def test_pooled_features_are_all_that_dn2_reads(lite0):
     np.testing.assert_allclose(scores[0], scores[1], rtol=1e-4, atol=1e-6)  # float32 means, squared distances
 
 
+# the pixels as a layer
+
+
+def fed(images, mean, std):
+    """Return what a network gets: (N, 3, H, W), channel by channel."""
+    planes = [(images[..., c] / 255 - mean[c]) / std[c] for c in range(3)]
+    return np.stack(planes, 1)
+
+
+@pytest.mark.parametrize("runtime", ["torch", "openvino"])
+def test_pixels_are_what_the_network_is_fed(runtime):
+    model = Tiny()
+    seen = []
+    network = Backbone(model, layers=("image", "first"), runtime=runtime)
+    model.first.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0].numpy().copy()))
+    found = network.extract(IMAGES, batch_size=2)
+    assert (list(found), found.strides) == (["image", "first"], {"image": 1, "first": 2})
+    assert found["image"].shape == (3, 3, 64, 64)
+    # float32 values of order 1
+    np.testing.assert_allclose(found["image"], fed(IMAGES, *backbone.IMAGENET), atol=1e-6)
+    if runtime == "torch":  # in two batches that threads may do in either order
+        rows = [next(n for n in range(3) if (part == found["image"][n]).all()) for batch in seen for part in batch]
+        assert sorted(rows) == [0, 1, 2]
+    np.testing.assert_array_equal(
+        found["first"], Backbone(model, layers=["first"], runtime=runtime).extract(IMAGES, batch_size=2)["first"]
+    )
+
+
+def test_pixels_alone_need_no_network():
+    model = Tiny()
+    model.forward = None
+    network = Backbone(model, layers=["image"], mean=(0, 0.5, 1), std=(1, 2, 0.5))
+    expected = fed(IMAGES, (0, 0.5, 1), (1, 2, 0.5))
+    np.testing.assert_allclose(network.extract(IMAGES)["image"], expected, atol=1e-6)
+    assert "image (stride 1)" in repr(network)
+
+
+def test_pixels_are_chosen_halved_averaged_and_mapped_as_other_layers_are(tmp_path):
+    options = {"layers": ("first", "image")}
+    found = Backbone(Tiny(), **options).extract(IMAGES)
+    np.testing.assert_array_equal(found.select([1], [2])["image"], found["image"][[2]])
+    assert list(found.select(["image", 2])) == ["image", "first"]
+    pooled = Backbone(Tiny(), **options, pool=True).extract(IMAGES)
+    assert (pooled["image"].shape, pooled.strides["image"]) == ((3, 3, 1, 1), 1)
+    np.testing.assert_allclose(pooled["image"][..., 0, 0], found["image"].mean((2, 3)), atol=1e-5)  # 4096 of order 1
+    half = Backbone(Tiny(), **options, dtype="float16").extract(IMAGES)["image"]
+    np.testing.assert_array_equal(half, found["image"].astype(np.float16))
+    mapped = Backbone(Tiny(), **options).extract(IMAGES, out=tmp_path / "features")["image"]
+    assert isinstance(mapped, np.memmap)
+    np.testing.assert_array_equal(mapped, found["image"])
+
+
+def test_pixels_are_cached_as_a_layer_of_their_own(tmp_path, monkeypatch):
+    split = Split.from_arrays(IMAGES, [0] * 3, geometry=Geometry(64, crop=False))
+    first = Backbone(Tiny(), layers=["first"]).extract(split, cache=tmp_path)
+    both = Backbone(Tiny(), layers=["image", "first"])
+    expected = both.extract(split, cache=tmp_path)
+    np.testing.assert_array_equal(expected["first"], first["first"])
+    monkeypatch.setattr(both, "_run", None)  # nothing is left to do
+    found = both.extract(split, cache=tmp_path)
+    for name in ("image", "first"):
+        np.testing.assert_array_equal(found[name], expected[name])
+
+
+def test_a_part_called_as_the_pixels_are_is_refused():
+    model = Tiny()
+    model.image = nn.Identity()
+    with pytest.raises(ValueError, match="'image' means the pixels, and this network has a part called so: rename"):
+        Backbone(model, layers=["image"])
+    with pytest.raises(ValueError, match="every layer once, got 'image' twice"):
+        Backbone(Tiny(), layers=["image", "image"])
+
+
+# extraction, continued
+
+
 def test_own_modules_stop_after_the_deepest_layer_asked_for():
     model = Tiny()
     found = Backbone(model, layers=["first"], mean=(0, 0, 0), std=(1, 1, 1)).extract(IMAGES)

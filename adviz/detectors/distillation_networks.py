@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ Kind = Literal["basic", "bottleneck"]
 Step = Literal["same", "down", "up"]
 Embedding = Literal["oce+mff", "oce", "pre"]
 Size = Literal["mirrored", "small"]
+Network = TypeVar("Network", bound=nn.Module)
 # teacher -> residual block, the student's blocks per stage from the deepest on, blocks of the OCE, and the width of a
 # bottleneck block's inside, in quarters of its output: what the authors' code builds
 PUBLISHED: dict[str, tuple[Kind, tuple[int, ...], int, float]] = {
@@ -22,6 +23,7 @@ PUBLISHED: dict[str, tuple[Kind, tuple[int, ...], int, float]] = {
     "resnet50": ("bottleneck", (3, 4, 6), 3, 1.0),
     "wide_resnet50_2": ("bottleneck", (3, 4, 6), 3, 2.0),
 }
+SAFE = 16  # input channels from which on oneDNN's strided 1x1 convolution can be trusted
 DEEP = 256  # channels of the finest layer from which on a teacher that is not in the table is taken for a ResNet50
 
 
@@ -33,7 +35,7 @@ class Plan:
     ----------
     channels: of the teacher's layers, finest first.
     kind: residual blocks of two 3x3 convolutions ("basic") or 1x1, 3x3, 1x1 ("bottleneck").
-    depths: blocks of the student's stages, deepest first, one for each layer.
+    depths: blocks of the student's stages in the order they are run, so deepest first in reverse, one for each layer.
     code_depth: blocks of the OCE.
     width: inner channels of a block, relative to its output ("basic") or a quarter of it ("bottleneck").
     embedding: what turns the teacher's features into the student's input.
@@ -104,13 +106,27 @@ def plan_for(
     )
 
 
-def _convolution(inputs: int, outputs: int, size: int, step: Step = "same") -> list[nn.Module]:
+class Halving(nn.Conv2d):
+    """A 1x1 convolution of stride 2, written as one of stride 1 on every second row and column.
+
+    For fewer than `SAFE` input channels that come last: there oneDNN's own one writes past its memory in the backward
+    pass (below 8 with AVX2, 16 with AVX-512: its issue 6035, in torch 2.15 as well).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (n, outputs, h/2, w/2) of (n, inputs, h, w)."""
+        kept = x[:, :, ::2, ::2].contiguous(memory_format=torch.channels_last)
+        return nn.functional.conv2d(kept, self.weight)
+
+
+def convolution(inputs: int, outputs: int, size: int, step: Step = "same") -> list[nn.Module]:
     """Return a convolution (2x2 transposed where it goes up) without bias, and its batch normalisation."""
     layer: nn.Module
     if step == "up":
         layer = nn.ConvTranspose2d(inputs, outputs, 2, stride=2, bias=False)
     else:
-        layer = nn.Conv2d(inputs, outputs, size, stride=2 if step == "down" else 1, padding=size // 2, bias=False)
+        kind = Halving if (size, step) == (1, "down") and inputs < SAFE else nn.Conv2d
+        layer = kind(inputs, outputs, size, stride=2 if step == "down" else 1, padding=size // 2, bias=False)
         nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
     return [layer, nn.BatchNorm2d(outputs)]
 
@@ -122,22 +138,33 @@ class Residual(nn.Module):
         super().__init__()
         inner = max(1, round(width * outputs / (1 if kind == "basic" else 4)))
         if kind == "basic":
-            body = [*_convolution(inputs, inner, 3, step), nn.ReLU(inplace=True), *_convolution(inner, outputs, 3)]
+            body = [*convolution(inputs, inner, 3, step), nn.ReLU(inplace=True), *convolution(inner, outputs, 3)]
         else:
-            body = [*_convolution(inputs, inner, 1), nn.ReLU(inplace=True)]
-            body += [*_convolution(inner, inner, 3, step), nn.ReLU(inplace=True), *_convolution(inner, outputs, 1)]
+            body = [*convolution(inputs, inner, 1), nn.ReLU(inplace=True)]
+            body += [*convolution(inner, inner, 3, step), nn.ReLU(inplace=True), *convolution(inner, outputs, 1)]
         self.body = nn.Sequential(*body)
         same = step == "same" and inputs == outputs
-        self.shortcut = nn.Identity() if same else nn.Sequential(*_convolution(inputs, outputs, 1, step))
+        self.shortcut = nn.Identity() if same else nn.Sequential(*convolution(inputs, outputs, 1, step))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (n, outputs, h', w') of (n, inputs, h, w)."""
         return torch.relu(self.body(x) + self.shortcut(x))
 
 
-def _stage(inputs: int, outputs: int, depth: int, kind: Kind, width: float, step: Step) -> nn.Sequential:
+def stage(inputs: int, outputs: int, depth: int, kind: Kind, width: float, step: Step) -> nn.Sequential:
+    """Return residual blocks of which the first may change grid and channels."""
     first = Residual(inputs, outputs, kind, width, step)
     return nn.Sequential(first, *(Residual(outputs, outputs, kind, width) for _ in range(depth - 1)))
+
+
+def heads(plan: Plan, numbers: Iterable[int]) -> nn.ModuleList:
+    """Return what follows the last ReLU of each stage: a 1x1 convolution where the teacher's values can be negative.
+
+    Ours: the paper's teachers end in a ReLU as well.
+    """
+    return nn.ModuleList(
+        nn.Conv2d(plan.channels[n], plan.channels[n], 1) if n in plan.signed else nn.Identity() for n in numbers
+    )
 
 
 class OneClassEmbedding(nn.Module):
@@ -155,15 +182,15 @@ class OneClassEmbedding(nn.Module):
                 *(
                     layer
                     for a, b in pairwise(channels[start:])
-                    for layer in (*_convolution(a, b, 3, "down"), nn.ReLU(inplace=True))
+                    for layer in (*convolution(a, b, 3, "down"), nn.ReLU(inplace=True))
                 )
             )
             for start in range(len(channels))
         )
         fused = channels[-1] * len(channels)
         project = plan.mff_projection and plan.embedding == "oce+mff"
-        self.projection = nn.Sequential(*_convolution(fused, fused, 1), nn.ReLU(inplace=True)) if project else None
-        self.stage = _stage(fused, plan.code, plan.code_depth, plan.kind, plan.width, "down")
+        self.projection = nn.Sequential(*convolution(fused, fused, 1), nn.ReLU(inplace=True)) if project else None
+        self.stage = stage(fused, plan.code, plan.code_depth, plan.kind, plan.width, "down")
 
     def forward(self, layers: Sequence[Tensor]) -> Tensor:
         """Return the (n, code, h/2, w/2) embedding of the teacher's layers, finest first; h, w are the coarsest's."""
@@ -175,8 +202,7 @@ class OneClassEmbedding(nn.Module):
 class Student(nn.Module):
     """The teacher in reverse: residual stages that each double the grid, from the code to the finest layer (3.1).
 
-    Where the teacher's values can be negative a 1x1 convolution follows the stage's last ReLU (ours: the paper's
-    teachers end in one as well). ``skip`` adds a 1x1 convolution of the teacher's own layer: the path that leaks.
+    ``skip`` adds a 1x1 convolution of the teacher's own layer: the path that leaks.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -184,22 +210,18 @@ class Student(nn.Module):
         deepest_first = plan.channels[::-1]
         kind, width = plan.kind, plan.width
         self.stages = nn.ModuleList(
-            _stage(a, b, depth, kind, width, "up")
+            stage(a, b, depth, kind, width, "up")
             for (a, b), depth in zip(pairwise((plan.code, *deepest_first)), plan.depths, strict=True)
         )
-        numbers = range(len(plan.channels))[::-1]
-        self.heads = nn.ModuleList(
-            nn.Conv2d(c, c, 1) if number in plan.signed else nn.Identity()
-            for number, c in zip(numbers, deepest_first, strict=True)
-        )
+        self.heads = heads(plan, range(len(plan.channels))[::-1])
         self.skips = nn.ModuleList(nn.Conv2d(c, c, 1, bias=False) for c in deepest_first) if plan.skip else None
 
     def forward(self, code: Tensor, teacher: Sequence[Tensor]) -> list[Tensor]:
         """Return what the student says in the teacher's shapes, finest first; `teacher` is read by skip paths only."""
         found: list[Tensor] = []
         x = code
-        for number, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
-            x = stage(x)
+        for number, (part, head) in enumerate(zip(self.stages, self.heads, strict=True)):
+            x = part(x)
             if self.skips is not None:
                 x = x + self.skips[number](teacher[-1 - number])
             found.append(head(x))
@@ -223,9 +245,14 @@ class Distillation(nn.Module):
 
 def build(plan: Plan, seed: int) -> Distillation:
     """Return the networks with initial weights that depend on the seed alone; the global generator stays as it is."""
+    return seeded(lambda: Distillation(plan), seed)
+
+
+def seeded(make: Callable[[], Network], seed: int) -> Network:
+    """Return the network that `make` gives after the seed is set; the global generator stays as it is."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # no other device's generator is touched
-        return Distillation(plan)
+        return make()
 
 
 def similarity(teacher: Tensor, student: Tensor) -> Tensor:

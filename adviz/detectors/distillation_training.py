@@ -1,4 +1,4 @@
-"""Training of reverse distillation on stored features, and checkpoints from which it continues bit for bit."""
+"""Training of a student on stored features, and checkpoints from which it continues bit for bit."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from adviz.detectors.distillation_networks import Distillation, distance
+from adviz.detectors.distillation_networks import distance
 from adviz.progress import bar
 
 FORMAT = 1  # of checkpoints
@@ -49,7 +49,7 @@ class Training:
     generator nor a schedule has a state of its own.
     """
 
-    def __init__(self, network: Distillation, recipe: Recipe, device: torch.device) -> None:
+    def __init__(self, network: nn.Module, recipe: Recipe, device: torch.device) -> None:
         self.recipe, self.device = recipe, device
         self.network = network.to(device).to(memory_format=torch.channels_last)
         self.optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=recipe.betas)
@@ -71,7 +71,7 @@ class Training:
         ------
         ValueError: a loss that is not finite.
         """
-        progress = bar(label="reverse distillation", total=self.recipe.epochs)
+        progress = bar(label="student", total=self.recipe.epochs)
         progress.update(len(self.losses))
         try:
             while len(self.losses) < self.recipe.epochs and not stalled(self.losses, self.recipe.patience):

@@ -1,4 +1,4 @@
-"""The teacher of reverse distillation as its features: which layers it has, and what a student can learn from."""
+"""The teacher of distillation as its features: which layers it has, and what a student can learn from."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from adviz.features import Features
+
+
+PIXELS = "image"  # the layer of a `Backbone` that is what its network is fed
 
 
 def teacher_layers(features: Features, layers: Sequence[int | str], *, with_code: bool) -> list[str]:
@@ -34,6 +37,40 @@ def teacher_layers(features: Features, layers: Sequence[int | str], *, with_code
             f"{stride} in these features, got {there}: extract it as well with Backbone(layers=...)"
         )
     return [*names, *following]
+
+
+def pixels_and_layers(features: Features, layers: Sequence[int | str]) -> list[str]:
+    """Return the names of the layers to rebuild, finest first, and last that of the pixels.
+
+    Raises
+    ------
+    ValueError: a layer these features do not have, or no pixels.
+    """
+    names = teacher_layers(features, layers, with_code=False)
+    if PIXELS not in features:
+        there = ", ".join(f"{name} (stride {value})" for name, value in features.strides.items())
+        raise ValueError(
+            f"this student is fed the image: expected the layer {PIXELS!r} in these features, got {there}: extract it "
+            f"as well with Backbone(layers=({PIXELS!r}, ...))"
+        )
+    return [*names, PIXELS]
+
+
+def stem_halvings(features: Features) -> int:
+    """Return how often the pixels' grid, the last layer here, halves down to the finest layer's, the first.
+
+    Raises
+    ------
+    ValueError: it does not get there by halving.
+    """
+    finest, *_, pixels = (array.shape[2:] for array in features.values())
+    halvings = int(pixels[0] // finest[0]).bit_length() - 1
+    if pixels != (finest[0] << halvings, finest[1] << halvings):
+        raise ValueError(
+            f"expected a finest layer whose grid is the image's, halved some times, got {finest} for an image of "
+            f"{pixels}: choose another finest layer, or images whose sides are multiples of its stride"
+        )
+    return halvings
 
 
 def check_teacher(features: Features, *, with_code: bool) -> None:

@@ -1,5 +1,7 @@
 """Widgets to look at predictions with, one question each; they take plain records and never a detector."""
 
+from adviz.explore.layers import LayersView, layers
 from adviz.explore.results import ResultsView, results
+from adviz.explore.training import TrainingView, training
 
-__all__ = ["ResultsView", "results"]
+__all__ = ["LayersView", "ResultsView", "TrainingView", "layers", "results", "training"]

@@ -31,11 +31,18 @@ def results(categories: Category | Mapping[str, Category], predictions: Predicti
     ------
     ValueError: nothing to show, a category without predictions, or a prediction of another number of images.
     """
+    return ResultsView(*by_name(categories, predictions))
+
+
+def by_name(
+    categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]
+) -> tuple[Mapping[str, Category], Mapping[str, Mapping[str, Prediction]]]:
+    """Return categories by name, and for each of them predictions by detector, whichever way they were given."""
     if isinstance(predictions, Prediction):
         predictions = {predictions.detector or "detector": predictions}
     if isinstance(categories, Category):
-        return ResultsView({categories.name: categories}, {categories.name: predictions})
-    return ResultsView(categories, predictions)
+        return {categories.name: categories}, {categories.name: predictions}
+    return categories, predictions
 
 
 class ResultsView(View):
@@ -104,12 +111,14 @@ class ResultsView(View):
 
     def _draw(self) -> tuple[StaticFigure, str]:
         sample = self._categories[self.category].test[self.image]
-        maps = self._prediction.anomaly_map
-        one = None if maps is None else maps[self.image]
-        figure = plots.anomaly_row(sample.image, sample.mask, one, limits=self._shared_limits())
         known = {0: "good", 1: f"anomalous: {sample.defect}", None: "unlabelled"}[sample.label]
         place = f"image {self.image + 1} of {len(self._prediction)}"
-        return figure, " · ".join([self.category, self.detector, place, known, self._verdict()])
+        return self._figure(), " · ".join([self.category, self.detector, place, known, self._verdict()])
+
+    def _figure(self) -> StaticFigure:
+        sample, maps = self._categories[self.category].test[self.image], self._prediction.anomaly_map
+        one = None if maps is None else maps[self.image]
+        return plots.anomaly_row(sample.image, sample.mask, one, limits=self._shared_limits())
 
     def _shared_limits(self) -> tuple[float, float] | None:
         key = self.category, self.detector

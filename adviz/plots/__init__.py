@@ -3,11 +3,14 @@
 from adviz.plots.colours import overlay, shared_limits
 from adviz.plots.curves import precision_recall_figure, pro_figure, roc_figure
 from adviz.plots.curves_static import curves_static
+from adviz.plots.distillation import distillation_scheme
+from adviz.plots.layers import layer_row
 from adviz.plots.retrieval import neighbor_strip, patch_strip
 from adviz.plots.rows import anomaly_row, anomaly_rows
 from adviz.plots.scores import score_histogram, score_histogram_static, score_strip
 from adviz.plots.sheet import contact_sheet
 from adviz.plots.style import StaticFigure
+from adviz.plots.training import loss_curve
 
 __all__ = [
     "StaticFigure",
@@ -15,6 +18,9 @@ __all__ = [
     "anomaly_rows",
     "contact_sheet",
     "curves_static",
+    "distillation_scheme",
+    "layer_row",
+    "loss_curve",
     "neighbor_strip",
     "overlay",
     "patch_strip",

@@ -164,12 +164,12 @@ def _draw_row(
     heat.imshow(values, cmap=style.MAP_COLOURS, norm=Normalize(*limits), interpolation="auto")
     style.show_image(mixed, overlay(image, values, limits=limits))
     for axes in (heat, mixed) if threshold is not None else ():
-        _outline(axes, values >= threshold, THRESHOLD_COLOUR, "dashed")
+        outline(axes, values >= threshold, THRESHOLD_COLOUR, "dashed")
     if mask is not None:
-        _outline(mixed, mask, TRUTH_COLOUR, "solid")
+        outline(mixed, mask, TRUTH_COLOUR, "solid")
 
 
-def _outline(axes: Axes, region: np.ndarray, colour: str, line: str) -> None:
+def outline(axes: Axes, region: np.ndarray, colour: str, line: str) -> None:
     """Draw the border of a region on a stroke of the opposite brightness, so that it shows on any ground."""
     if not region.any():
         return

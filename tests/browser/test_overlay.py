@@ -25,7 +25,9 @@ LOWEST, HIGHEST = (0, 34, 78), (254, 232, 56)  # the ends of matplotlib's cividi
 
 def write(lab, name, *sources):
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(new_notebook(cells=[new_code_cell(source) for source in sources], metadata=kernel), lab.folder / name)
+    nbformat.write(
+        new_notebook(cells=[new_code_cell(source) for source in sources], metadata=kernel), lab.folder / name
+    )
 
 
 @pytest.fixture

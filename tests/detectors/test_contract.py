@@ -4,8 +4,18 @@ import numpy as np
 import pytest
 from random_features import make_features
 
-from adviz import DN2, SPADE, Features, PaDiM, PatchCore, Prediction, ReverseDistillation
+from adviz import (
+    DN2,
+    SPADE,
+    ConventionalDistillation,
+    Features,
+    PaDiM,
+    PatchCore,
+    Prediction,
+    ReverseDistillation,
+)
 
+STUDENTS = (ConventionalDistillation, ReverseDistillation)
 DETECTORS = {
     "DN2": DN2,
     "DN2, IVF": lambda: DN2(index="ivf"),
@@ -21,13 +31,16 @@ DETECTORS = {
     "PatchCore, proxies": lambda: PatchCore(sampler="proxies", coreset=0.3),
     "PatchCore, random": lambda: PatchCore(sampler="random", coreset=0.5, distance="squared"),
     "ReverseDistillation": lambda: ReverseDistillation(epochs=20, student="small"),
+    "ConventionalDistillation": lambda: ConventionalDistillation(epochs=20, student="small"),
 }
 
 
 def features_for(detector, n_images, seed, defect=None, dtype=np.float32):
     """Return random features; for a student they have a pattern, as there is nothing to learn from noise alone."""
-    pattern = 4.0 if isinstance(detector, ReverseDistillation) else 0.0
-    return make_features(n_images, seed, defect, dtype, pattern=pattern)
+    pattern = 4.0 if isinstance(detector, STUDENTS) else 0.0
+    return make_features(
+        n_images, seed, defect, dtype, pattern=pattern, pixels=isinstance(detector, ConventionalDistillation)
+    )
 
 
 @pytest.fixture(params=DETECTORS.values(), ids=DETECTORS)
@@ -112,7 +125,7 @@ def test_float16_features_work(detector, train, test):
         features_for(detector, 5, 1, defect=3, dtype=np.float16),
     ]
     half = detector.fit(halves[0]).predict(halves[1]).score
-    if isinstance(detector, ReverseDistillation):  # its training amplifies roundings: another student, as good
+    if isinstance(detector, STUDENTS):  # its training amplifies roundings: another student, as good
         assert half.argmax() == 3
         half = detector.fit(train).predict(halves[1]).score
     # features of order 1 to 10 are rounded to 11 bits; another patch may win where two are about as far
@@ -148,7 +161,7 @@ def test_one_training_image_is_enough(detector, train, test):
         with pytest.raises(ValueError, match="images_score must be between 1 and the 1 that exist, got 3"):
             detector.fit(train.select(images=[0]))
         return
-    if isinstance(detector, ReverseDistillation):
+    if isinstance(detector, STUDENTS):
         with pytest.raises(ValueError, match="at least 2 training images, got 1"):
             detector.fit(train.select(images=[0]))
         return

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from adviz import DN2, SPADE, PaDiM, PatchCore, ReverseDistillation
+from adviz import DN2, SPADE, ConventionalDistillation, PaDiM, PatchCore, ReverseDistillation
 from adviz.detectors.presets import PRESETS
 
 # what each preset says where it differs from the detector's first, its default
@@ -25,6 +25,10 @@ TABLE = {
         "official": {},
         "paper": {"loss": "position", "mff_projection": True},
         "anomalib": {"betas": (0.5, 0.99)},
+        "cpu": {"student": "small", "width": 0.5, "epochs": 60, "batch": 8, "schedule": "cosine"},
+    },
+    ConventionalDistillation: {
+        "fair": {},
         "cpu": {"student": "small", "width": 0.5, "epochs": 60, "batch": 8, "schedule": "cosine"},
     },
 }
@@ -86,7 +90,7 @@ def test_every_preset_of_patchcore_finds_the_defect(train, test, name):
     assert detector.trace_.order.shape == (76,)
 
 
-@pytest.mark.parametrize("cls", [SPADE, PatchCore, ReverseDistillation])
+@pytest.mark.parametrize("cls", [SPADE, PatchCore, ReverseDistillation, ConventionalDistillation])
 def test_the_device_is_no_part_of_a_preset_and_must_exist(cls, monkeypatch):
     with pytest.raises(ValueError, match=r'device must be "cpu", or "cuda" on a machine that has one, got .tpu.'):
         cls(device="tpu")

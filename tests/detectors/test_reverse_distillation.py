@@ -166,6 +166,14 @@ def test_other_backbones_get_blocks_by_their_channels(channels, kind, depths):
     assert (small.depths, small.code_depth, small.width) == ((1,) * len(channels), 1, 0.5)
 
 
+@pytest.mark.parametrize("bottleneck", ["oce+mff", "oce", "pre"])
+def test_the_codes_shape_is_that_of_what_the_student_is_fed(train, bottleneck):
+    detector, fed = ReverseDistillation(**SHORT, bottleneck=bottleneck).fit(train), []
+    detector.network_.student.register_forward_pre_hook(lambda _module, inputs: fed.append(tuple(inputs[0].shape[1:])))
+    detector.predict(train)
+    assert detector.code_ == fed[0] == ((12, 2, 2) if bottleneck == "pre" else (20, 2, 2))
+
+
 def test_a_signed_teacher_can_be_matched_and_a_rectified_one_needs_no_more(train):
     signed = ReverseDistillation(**SHORT).fit(train)
     assert signed.signed_ == ("layer1", "layer2", "layer3")
@@ -275,6 +283,17 @@ def test_every_variant_learns(train, test, options):
     assert detector.losses_.shape == (12,)
     assert detector.losses_[-1] < 0.7 * detector.losses_[0]
     assert np.isfinite(detector.predict(test).score).all()
+
+
+def test_the_losses_can_be_watched_while_the_training_goes_on(train, tmp_path):
+    seen = []
+    detector = ReverseDistillation(**SHORT, checkpoint=tmp_path / "student").fit(train, watch=seen.append)
+    assert [len(losses) for losses in seen] == [1, 2, 3]
+    np.testing.assert_array_equal(seen[-1], detector.losses_)
+    assert_same(detector, ReverseDistillation(**SHORT).fit(train))
+    seen.clear()
+    ReverseDistillation(epochs=4, student="small", checkpoint=tmp_path / "student").fit(train, watch=seen.append)
+    assert [len(losses) for losses in seen] == [4]  # continued
 
 
 def test_the_seed_decides_and_the_global_generators_are_left_alone(train):

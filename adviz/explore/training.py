@@ -1,0 +1,46 @@
+"""How is the training going? The loss of every epoch, while it goes on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from adviz import plots
+from adviz.explore.view import View
+from adviz.plots import StaticFigure
+
+
+def training(epochs: int, *, title: str = "") -> TrainingView:
+    """Show the losses of a training that another cell runs: ``detector.fit(features, watch=view.update)``.
+
+    Parameters
+    ----------
+    epochs: how many there will be, >= 1.
+    title: text over the chart.
+
+    Returns
+    -------
+    A `TrainingView`; display it as the last line of a cell before the training.
+    """
+    return TrainingView(epochs, title)
+
+
+class TrainingView(View):
+    """A curve that grows with every `update`; the losses so far are `losses`, (epochs,) float."""
+
+    def __init__(self, epochs: int, title: str = "") -> None:
+        if epochs < 1:
+            raise ValueError(f"expected at least one epoch to show, got epochs={epochs}")
+        self.epochs, self._title = epochs, title
+        self.losses = np.zeros(0)
+        super().__init__([])
+        self._redraw()
+
+    def update(self, losses: np.ndarray) -> None:
+        """Show the losses of all epochs so far."""
+        self.losses = np.array(losses, dtype=float)
+        self._redraw()
+
+    def _draw(self) -> tuple[StaticFigure, str]:
+        done = len(self.losses)
+        text = f"epoch {done} of {self.epochs}" + (f" · loss {self.losses[-1]:.3f}" if done else ": not started")
+        return plots.loss_curve(self.losses, epochs=self.epochs, title=self._title), text
