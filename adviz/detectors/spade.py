@@ -153,10 +153,9 @@ class SPADE(Detector):
         )
         if (self.search == "window") != (self.radius is not None) or (self.radius or 0) < 0:
             raise ValueError(f'radius must be 0 or more with search="window" and None without, got {self.radius}')
-        if self.neighbors < 1 or self.sigma < 0:
-            raise ValueError(f"neighbors must be 1 or more, sigma 0 or more, got {self.neighbors}, {self.sigma}")
-        if np.isnan(self.segment_above or 0):
-            raise ValueError("segment_above must be a score or None, got NaN: no image would be segmented")
+        if self.neighbors < 1 or self.sigma < 0 or np.isnan(self.segment_above or 0):
+            given = self.neighbors, self.sigma, self.segment_above
+            raise ValueError(f"neighbors must be 1 or more, sigma 0 or more, segment_above no NaN, got {given}")
 
     def fit(self, features: Features) -> SPADE:
         """Keep the training images' features: the gallery is taken from them image by image.
@@ -216,10 +215,10 @@ class SPADE(Detector):
         segmented = np.full(len(score), True) if self.segment_above is None else score > self.segment_above
         found = {key: self._compare(chosen, key, retrieved.image[:, 0, 0], segmented) for key in self._groups()}
         scores = {key: part.score(self.distance) for key, part in found.items()}
-        resized = np.mean([maps.resize(part, features.image_size) for part in scores.values()], axis=0)
+        resized = [maps.resize(part, features.image_size) for part in scores.values()]
         return Prediction(
             score=score,
-            anomaly_map=maps.smooth(resized, self.sigma),
+            anomaly_map=maps.smooth(np.mean(resized, axis=0), self.sigma),
             layer_maps=found["patch"].shares if self.match == "joint" else scores,
             neighbors={"image": retrieved, **{key: part.neighbors for key, part in found.items()}},
             segmented=segmented,
@@ -232,15 +231,15 @@ class SPADE(Detector):
         """Compare every segmented image with its gallery, over the layers of a group together."""
         names, index = self._groups()[group], self._indexes[group]
         sizes = [[split[name].shape[2:] for name in names] for split in (features, self._gallery)]
-        (grid, *_), (known, *_) = (nested(size)[0] for size in sizes)
-        native = self.upsample == "nearest" and nested(sizes[0])[1] == nested(sizes[1])[1]
+        ((grid, *_), own), ((known, *_), others) = (nested(size) for size in sizes)
+        native = self.upsample == "nearest" and own == others
         found = _Found.empty((len(segmented), *grid), known, self.k_used_, names)
         prepared = lru_cache(KEPT)(lambda image: self._cells(self._gallery, names, image, native))
         search = Search(self._cells(features, names, 0, native), prepared(0), self.neighbors, self.radius)
         for image in bar(np.flatnonzero(segmented).tolist(), label="SPADE"):
             found.image[image] = self._drawn(features.ids[image], nearest[image])
             numbers = found.image[image, 0, 0].tolist()
-            query, gallery = self._cells(features, names, image, native), [prepared(number) for number in numbers]
+            query, gallery = self._cells(features, names, image, native), [*map(prepared, numbers)]
             places = index(query, gallery, numbers) if index else search(query, gallery)
             match = match_image(query, gallery, places, self.neighbors)
             found.distance[image] = match.distance.view(*grid, -1)
