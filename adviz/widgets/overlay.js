@@ -46,9 +46,10 @@ function render({ model, el }) {
   const size = () => model.get("shape");
   const view = () => { const [h, w] = size(), v = model.get("view"); return v.length ? v : [0, 0, h, w]; };
   const scale = () => canvas.clientWidth / view()[3];
+  const cells = () => model.get("cells")[0] ? model.get("cells") : size();
   const cell = ([y, x]) => {
-    const [h, w] = size(), [rows, columns] = model.get("grid");
-    return rows ? [Math.floor(y * rows / h), Math.floor(x * columns / w)] : [y, x];
+    const [h, w] = size(), [rows, columns] = cells();
+    return [Math.floor(y * rows / h), Math.floor(x * columns / w)];
   };
 
   async function open() {
@@ -115,8 +116,7 @@ function render({ model, el }) {
     }
     const picked = model.get("picked");
     if (picked.length) {
-      const [rows, columns] = model.get("grid"), [r, c] = cell(picked);
-      const tall = rows ? h / rows : 1, wide = columns ? w / columns : 1;
+      const [rows, columns] = cells(), [r, c] = cell(picked), tall = h / rows, wide = w / columns;
       const least = Math.max(0, 9 / (factor / ratio) - wide) / 2; // a small cell gets a frame that can be seen
       box(context, r * tall - least, c * wide - least, tall + 2 * least, wide + 2 * least, "#FFFFFF");
     }
@@ -182,12 +182,12 @@ function render({ model, el }) {
   }, { passive: false });
   canvas.addEventListener("dblclick", () => look(0, 0, size()[1]));
   canvas.addEventListener("keydown", event => {
-    const [h, w] = size(), [rows, columns] = model.get("grid");
+    const [h, w] = size(), [rows, columns] = cells();
     const from = model.get("picked").length ? model.get("picked") : [h >> 1, w >> 1];
     const move = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
     if (move) {
-      const count = event.altKey ? STEP : 1, tall = rows ? h / rows : 1, wide = columns ? w / columns : 1;
-      const to = [from[0] + move[0] * count * tall, from[1] + move[1] * count * wide];
+      const count = event.altKey ? STEP : 1;
+      const to = [from[0] + move[0] * count * h / rows, from[1] + move[1] * count * w / columns];
       pick([clip(Math.round(to[0]), 0, h - 1), clip(Math.round(to[1]), 0, w - 1)]);
     } else if (event.key === "+") zoom(0.8, from);
     else if (event.key === "-") zoom(1.25, from);
@@ -197,7 +197,7 @@ function render({ model, el }) {
     event.stopPropagation(); // JupyterLab would take the key for itself
   });
 
-  const drawn = "opacity contour markers picked view width label".split(" ").map(name => `change:${name}`).join(" ");
+  const drawn = "opacity contour markers picked view width label cells".split(" ").map(name => `change:${name}`).join(" ");
   model.on(drawn, draw);
   model.on("change:scores change:grid change:limits change:colours", remap);
   model.on("change:mask change:shape", recontour);

@@ -42,6 +42,8 @@ class PatchOverlay(anywidget.AnyWidget):  # type: ignore[misc]
     ----------
     picked: [row, column] of the image's pixel that is picked, or []; settable.
     view: [top, left, height, width] of the part that is shown, image pixels, or [] for all of it.
+    cells: [rows, columns] in which pixels are picked: the frame is around a cell, arrow keys go from one to the next;
+        those of the map unless it is set, of the image without a map.
     opacity: of the map, 0 to 1.  contour: whether the ground truth is drawn.  limits: as above.
     markers: rectangles in image pixels, each ``{"top", "left", "height", "width", "kind", "text"}``; kind "match" is a
         solid orange frame, "other" a dashed blue one.
@@ -60,6 +62,7 @@ class PatchOverlay(anywidget.AnyWidget):  # type: ignore[misc]
     mask = _bytes()
     shape = traitlets.List([1, 1]).tag(sync=True)
     grid = traitlets.List([0, 0]).tag(sync=True)
+    cells = traitlets.List([0, 0]).tag(sync=True)
     limits = traitlets.List([0.0, 1.0]).tag(sync=True)
     opacity = traitlets.Float(0.5, min=0, max=1).tag(sync=True)
     contour = traitlets.Bool(True).tag(sync=True)
@@ -96,7 +99,7 @@ class PatchOverlay(anywidget.AnyWidget):  # type: ignore[misc]
         *,
         limits: tuple[float, float] | None = None,
     ) -> None:
-        """Show another image, in one message to the browser; a pick outside of it is given up, as is the view.
+        """Show another image, in one message to the browser; of another size it ends the zoom, and a pick outside.
 
         Parameters and errors: as for the class.
         """
@@ -116,7 +119,7 @@ class PatchOverlay(anywidget.AnyWidget):  # type: ignore[misc]
                 self.view = []
             self.picked = self.picked if inside else []
             self.shape, self.image = shape, _png(image)
-            self.grid = [0, 0] if scores is None else list(scores.shape)
+            self.grid = self.cells = [0, 0] if scores is None else list(scores.shape)
             self.limits = [float(low), float(high)]
             self.scores = b"" if scores is None else np.ascontiguousarray(scores, "<f4").tobytes()
             self.mask = b"" if mask is None else np.ascontiguousarray(mask, np.uint8).tobytes()
@@ -134,7 +137,7 @@ class PatchOverlay(anywidget.AnyWidget):  # type: ignore[misc]
     def _check_picked(self, proposal: Any) -> list[int]:
         """Refuse a pixel that the image does not have."""
         picked = [int(number) for number in proposal["value"]]
-        if picked and not (len(picked) == 2 and all(0 <= a < n for a, n in zip(picked, self.shape, strict=True))):
+        if picked and not (len(picked) == 2 and all(0 <= a < n for a, n in zip(picked, self.shape, strict=False))):
             raise traitlets.TraitError(f"picked must be [row, column] within {self.shape} or [], got {picked}")
         return picked
 

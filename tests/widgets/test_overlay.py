@@ -68,5 +68,5 @@ def test_what_cannot_be_shown_is_refused(arguments, options, message):
 
 @pytest.mark.parametrize("pixel", [[40, 0], [0, 60], [-1, 0], [1]])
 def test_a_pixel_that_the_image_does_not_have_cannot_be_picked(pixel):
-    with pytest.raises((traitlets.TraitError, ValueError), match="picked must be|argument 2 is shorter|shorter"):
+    with pytest.raises(traitlets.TraitError, match="picked must be"):
         PatchOverlay(IMAGE).picked = pixel
