@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Mapping
+from pathlib import PurePath
 from typing import Any
 
 import ipywidgets as widgets
@@ -18,8 +19,9 @@ from adviz.plots import StaticFigure
 from adviz.prediction import Neighbors, Prediction
 from adviz.widgets import PatchOverlay
 
-SHOWN = 6  # matches side by side; retrieved images come in rows of as many
-ROWS = 3
+SHOWN = 4  # matches side by side
+RETRIEVED = 12  # whole images at most
+WIDTH, NARROW = 7.2, 3.6  # inches, of pictures with several matches and with one
 CHANNELS = 8
 EVERYTHING = "all"
 Channels = Callable[[int, int, int], np.ndarray]
@@ -67,22 +69,20 @@ class RetrievalView(ResultsView):
         self._channels, self._means = dict(channels or {}), dict[str, np.ndarray]()
         self._shown: list[int] = []
         self._seen: tuple[str, str, int] | None = None
-        self._overlay = PatchOverlay(np.zeros((1, 1, 3), np.uint8), width=380)
+        self._wanted = 5
+        self._overlay = PatchOverlay(np.zeros((1, 1, 3), np.uint8), width=360)
         self._overlay.add_class("adviz-picker")
         self._shares = widgets.HTML().add_class("adviz-shares")
         self._defect = labelled(widgets.Dropdown(options=[EVERYTHING], description="defect"), "defect", self._filter)
-        self._k = labelled(
-            widgets.IntSlider(5, 1, 5, description="K", tooltip="neighbours", continuous_update=False),
-            "k",
-            self._redraw,
-        )
+        slider = widgets.IntSlider(5, min=1, max=5, description="K", continuous_update=False)
+        self._k = labelled(slider, "k", self._change_k)
         self._whole = widgets.Button(description="whole images", tooltip="give up the pick").add_class("adviz-whole")
         self._whole.on_click(lambda _: setattr(self, "picked", None))
-        self._opacity = widgets.FloatSlider(0.5, min=0, max=1, step=0.05, description="map", readout_format=".0%")
+        self._opacity = widgets.FloatSlider(0.7, min=0, max=1, step=0.05, description="map", readout_format=".0%")
         widgets.jslink((self._opacity.add_class("adviz-opacity"), "value"), (self._overlay, "opacity"))
         super().__init__(categories, predictions)
         self._overlay.observe(self._redraw, names="picked")
-        self._picture.layout = widgets.Layout(width="100%", max_width="820px")
+        self._picture.layout = widgets.Layout(width="auto", max_width="100%", object_fit="scale-down")
         controls, status, picture = self.children  # type: ignore[has-type]
         controls.children = [self._category, self._detector, self._defect, self._images, self._k, self._whole]
         left = widgets.VBox([self._overlay, self._opacity], layout=widgets.Layout(flex="0 0 auto", margin="0 12px 0 0"))
@@ -162,6 +162,10 @@ class RetrievalView(ResultsView):
         self._show_image()
         super()._redraw()
 
+    def _change_k(self, _change: Any) -> None:
+        self._wanted = self.k  # comes back after a method with fewer
+        self._redraw()
+
     def _show_image(self) -> None:
         """Bring image, map and K's range up to date; a new image starts with its map's highest pixel picked."""
         found, image = self._prediction, self.image
@@ -179,8 +183,11 @@ class RetrievalView(ResultsView):
                 self.picked = None if peak is None else (int(peak[0]), int(peak[1]))
             if one is not None:
                 self._overlay.cells = list(cell_grid(found, self._sizes[1]))
+        self._k.unobserve(self._change_k, names="value")
         self._k.max = max(counts, default=1)
+        self._k.value = min(self._wanted, self._k.max)
         self._k.disabled = self._k.max == 1
+        self._k.observe(self._change_k, names="value")
 
     def _draw(self) -> tuple[StaticFigure, str]:
         figure, text = super()._draw()
@@ -202,33 +209,38 @@ class RetrievalView(ResultsView):
 
     def _retrieved(self, image: np.ndarray, whole: Neighbors) -> StaticFigure:
         """Draw the first K normal images that were retrieved."""
-        train, most = self._categories[self.category].train, min(self.k, SHOWN * ROWS, whole.image.shape[3])
+        train, most = self._categories[self.category].train, min(self.k, RETRIEVED, whole.image.shape[3])
         numbers, distance = whole.image[self.image, 0, 0, :most], whole.distance[self.image, 0, 0, :most]
-        title = f"the {most} normal images most like it"
-        names = [train.ids[number] for number in numbers]
-        return plots.neighbor_strip(image, [train.image(n) for n in numbers], distance, captions=names, title=title)
+        title = "the normal image most like it" if most == 1 else f"the {most} normal images most like it"
+        names = [_short(train.ids[number]) for number in numbers]
+        pictures = [train.image(number) for number in numbers]
+        width = NARROW if most == 1 else WIDTH
+        return plots.neighbor_strip(image, pictures, distance, captions=names, title=title, width=width)
 
     def _matches(self, image: np.ndarray, found: Evidence) -> StaticFigure:
         """Draw the cell and its nearest cells in the normal images."""
         train, most = self._categories[self.category].train, min(SHOWN, len(found.image))
         if not most:
             raise ValueError("this image was not segmented: its image score is below the detector's threshold")
-        title = f"the cell's {most} nearest of {len(found.image)} in the normal images"
+        title = "the nearest normal cell" if most == 1 else f"the {most} nearest of {len(found.image)} normal cells"
         return plots.patch_strip(
             image,
             found.box,
             [train.image(number) for number in found.image[:most]],
             found.boxes[:most],
             found.distance[:most],
-            captions=[f"{train.ids[n]}, rank {r}" for n, r in zip(found.image, found.rank, strict=True)][:most],
+            captions=[f"{_short(train.ids[n])} · rank {r}" for n, r in zip(found.image, found.rank, strict=True)][
+                :most
+            ],
             title=title,
+            width=NARROW if most == 1 else WIDTH,
         )
 
     def _beside_the_mean(self, image: np.ndarray, found: Evidence) -> StaticFigure:
         """Draw the cell beside the mean of the normal images: a method without neighbours knows what is usual there."""
         total = np.array([sum(found.layers.values())])
-        title = f"{self.detector} has no neighbours: it knows what is usual at a place"
-        caption = ["mean of the normal images"]
+        title = "no neighbours: what is usual at this place"
+        caption = ["mean of the normal"]
         return plots.patch_strip(
             image,
             found.box,
@@ -261,3 +273,8 @@ class RetrievalView(ResultsView):
             most = np.argsort(-np.abs(parts), kind="stable")[:CHANNELS]
             text += bar_table("the channels that add most", {f"channel {n}": float(parts[n]) for n in most})
         return text
+
+
+def _short(name: str) -> str:
+    """Return a file's name without its folder and ending, which the normal images share."""
+    return PurePath(name).stem

@@ -2,6 +2,7 @@
 // hovering, zooming and moving stay in the browser, a pick goes to the kernel.
 
 const STEP = 8; // cells that an arrow key moves with Alt
+const FAINTEST = 50; // of 255: how much of the lowest values is seen where the map fades
 const CLOSEST = 8; // image pixels that the view shows at least
 const MARKS = { match: "#E69F00", other: "#56B4E9" }; // Okabe and Ito's orange and sky blue; labels say it as well
 
@@ -26,7 +27,8 @@ function coloured(model) {
   const canvas = new OffscreenCanvas(columns, rows), data = new ImageData(columns, rows), span = high - low || 1;
   for (let i = 0; i < scores.length; i++) {
     const k = 3 * clip(Math.round((scores[i] - low) / span * 255), 0, 255);
-    data.data.set([table[k], table[k + 1], table[k + 2], Number.isNaN(scores[i]) ? 0 : 255], 4 * i);
+    const seen = Number.isNaN(scores[i]) ? 0 : model.get("fade") ? FAINTEST + (255 - FAINTEST) * k / 765 : 255;
+    data.data.set([table[k], table[k + 1], table[k + 2], seen], 4 * i);
   }
   canvas.getContext("2d").putImageData(data, 0, 0);
   return canvas;
@@ -199,7 +201,7 @@ function render({ model, el }) {
 
   const drawn = "opacity contour markers picked view width label cells".split(" ").map(name => `change:${name}`).join(" ");
   model.on(drawn, draw);
-  model.on("change:scores change:grid change:limits change:colours", remap);
+  model.on("change:scores change:grid change:limits change:colours change:fade", remap);
   model.on("change:mask change:shape", recontour);
   model.on("change:image", open);
   model.on("change:picked change:scores change:hint", () => tell(model.get("picked").length ? model.get("picked") : null));

@@ -44,7 +44,8 @@ class PatchOverlay(anywidget.AnyWidget):  # type: ignore[misc]
     view: [top, left, height, width] of the part that is shown, image pixels, or [] for all of it.
     cells: [rows, columns] in which pixels are picked: the frame is around a cell, arrow keys go from one to the next;
         those of the map unless it is set, of the image without a map.
-    opacity: of the map, 0 to 1.  contour: whether the ground truth is drawn.  limits: as above.
+    opacity: of the map, 0 to 1.  fade: whether low values let more of the image through.
+    contour: whether the ground truth is drawn.  limits: as above.
     markers: rectangles in image pixels, each ``{"top", "left", "height", "width", "kind", "text"}``; kind "match" is a
         solid orange frame, "other" a dashed blue one.
 
@@ -64,7 +65,8 @@ class PatchOverlay(anywidget.AnyWidget):  # type: ignore[misc]
     grid = traitlets.List([0, 0]).tag(sync=True)
     cells = traitlets.List([0, 0]).tag(sync=True)
     limits = traitlets.List([0.0, 1.0]).tag(sync=True)
-    opacity = traitlets.Float(0.5, min=0, max=1).tag(sync=True)
+    opacity = traitlets.Float(0.7, min=0, max=1).tag(sync=True)
+    fade = traitlets.Bool(True).tag(sync=True)
     contour = traitlets.Bool(True).tag(sync=True)
     picked = traitlets.List([]).tag(sync=True)
     view = traitlets.List([]).tag(sync=True)

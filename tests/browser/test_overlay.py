@@ -12,7 +12,7 @@ image = np.full((40, 60, 3), 200, np.uint8)
 scores = np.zeros((10, 15)); scores[2, 3] = 4.0; scores[9, 14] = np.nan
 mask = np.zeros((40, 60), bool); mask[20:30, 40:50] = True
 overlay = PatchOverlay(image, scores, mask, width=480, unit="distance")
-overlay.opacity = 1.0; overlay.mark([(4, 40, 8, 8)], ["match"])
+overlay.opacity, overlay.fade = 1.0, False; overlay.mark([(4, 40, 8, 8)], ["match"])
 overlay""",
     "overlay.picked, overlay.view",
 ]

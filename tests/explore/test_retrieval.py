@@ -91,6 +91,11 @@ def test_fewer_neighbours_are_answered_from_those_found(view):
     assert len(view.evidence.image) == 1
     assert view.evidence.image[0] == 0  # the first that was retrieved, not the nearest
     assert len(three.image) == 3
+    view.k = 2
+    view.detector = "PaDiM"  # has none
+    assert view.k == 1
+    view.detector = "SPADE"
+    assert view.k == 2
 
 
 def test_giving_up_the_pick_shows_whole_images(view):
