@@ -1,8 +1,7 @@
 """The image under its map in JupyterLab: what is drawn, picked, zoomed and read out, and that a reload keeps it."""
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from lab_server import write_notebook
 from playwright.sync_api import expect
 
 CELLS = [
@@ -23,16 +22,9 @@ PIXEL = """(canvas, [x, y]) => {
 LOWEST, HIGHEST = (0, 34, 78), (254, 232, 56)  # the ends of matplotlib's cividis
 
 
-def write(lab, name, *sources):
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(
-        new_notebook(cells=[new_code_cell(source) for source in sources], metadata=kernel), lab.folder / name
-    )
-
-
 @pytest.fixture
 def page(lab, lab_page):
-    write(lab, "overlay.ipynb", *CELLS)
+    write_notebook(lab.folder, "overlay.ipynb", *CELLS)
     cells = lab_page.run_all("overlay.ipynb")
     assert [output for cell in cells for output in cell["outputs"] if output["output_type"] == "error"] == []
     expect(canvas(lab_page)).to_be_visible()
