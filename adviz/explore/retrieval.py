@@ -82,7 +82,7 @@ class RetrievalView(ResultsView):
         widgets.jslink((self._opacity.add_class("adviz-opacity"), "value"), (self._overlay, "opacity"))
         super().__init__(categories, predictions)
         self._overlay.observe(self._redraw, names="picked")
-        self._picture.layout = widgets.Layout(width="auto", max_width="100%", object_fit="scale-down")
+        self._picture.layout = widgets.Layout(width="auto", max_width="100%", align_self="flex-start")
         controls, status, picture = self.children  # type: ignore[has-type]
         controls.children = [self._category, self._detector, self._defect, self._images, self._k, self._whole]
         left = widgets.VBox([self._overlay, self._opacity], layout=widgets.Layout(flex="0 0 auto", margin="0 12px 0 0"))
