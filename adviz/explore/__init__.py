@@ -2,6 +2,7 @@
 
 from adviz.explore.layers import LayersView, layers
 from adviz.explore.results import ResultsView, results
+from adviz.explore.retrieval import RetrievalView, retrieval
 from adviz.explore.training import TrainingView, training
 
-__all__ = ["LayersView", "ResultsView", "TrainingView", "layers", "results", "training"]
+__all__ = ["LayersView", "ResultsView", "RetrievalView", "TrainingView", "layers", "results", "retrieval", "training"]

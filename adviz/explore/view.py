@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ipywidgets as widgets
@@ -98,3 +98,19 @@ class Stepper(widgets.HBox):  # type: ignore[misc]
 
     def _count(self, _change: Any = None) -> None:
         self._counter.value = f"{self.slider.value} of {self.slider.max}"
+
+
+def bar_table(title: str, values: Mapping[str, float]) -> str:
+    """Return an HTML table of names and values with bars, whose shares of the absolute sum are printed as well."""
+    bar = "display:inline-block;height:0.8em;background:#0072B2;width"
+    total = sum(map(abs, values.values())) or 1.0
+    rows = "".join(
+        f"<tr><th style='text-align:left;padding-right:12px'>{html.escape(name)}</th>"
+        f"<td style='text-align:right;padding-right:12px'>{value:.4g}</td>"
+        f"<td style='text-align:right'>{abs(value) / total:.0%}</td>"
+        f"<td style='padding-left:8px'><span style='{bar}:{160 * abs(value) / total:.0f}px'></span></td></tr>"
+        for name, value in values.items()
+    )
+    return (
+        f"<table style='line-height:1.4'><caption style='text-align:left'>{html.escape(title)}</caption>{rows}</table>"
+    )

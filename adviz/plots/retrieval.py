@@ -24,6 +24,7 @@ def neighbor_strip(
     captions: Sequence[str] = (),
     title: str = "",
     unit: str = "d²",
+    width: float = style.WIDTH,
 ) -> style.StaticFigure:
     """Draw a test image followed by the K normal images retrieved for it, with their distances.
 
@@ -35,6 +36,7 @@ def neighbor_strip(
     captions: K texts printed below the neighbours, such as file names; empty for none.
     title: text over the figure.
     unit: what the distance is called in the printed "d² = 12.3".
+    width: of the page at most, inches.
 
     Returns
     -------
@@ -49,12 +51,17 @@ def neighbor_strip(
         check_length(captions, len(neighbors), "captions", "neighbors")
     columns = min(len(neighbors) + 1, MOST_COLUMNS)
     rows = -(-len(neighbors) // (columns - 1))
-    draft = style.Page(rows, columns, 1, [])  # how wide things are does not depend on the texts
+    draft = style.Page(rows, columns, 1, [], width=width)  # how wide things are does not depend on the texts
     texts = _texts(distances, captions, unit, draft.panel[0])
     below = style.text_room(texts)
     aspect = max(picture.shape[0] / picture.shape[1] for picture in (image, *neighbors))
     page = style.Page(
-        rows, columns, aspect, [style.title_room(title, draft.size[0]), *[below] * (rows - 1)], bottom=below
+        rows,
+        columns,
+        aspect,
+        [style.title_room(title, draft.size[0]), *[below] * (rows - 1)],
+        bottom=below,
+        width=width,
     )
     figure = style.StaticFigure(*page.size)
     style.write_title(figure, title)
@@ -77,6 +84,7 @@ def patch_strip(
     title: str = "",
     unit: str = "d²",
     context: float = 1.0,
+    width: float = style.WIDTH,
 ) -> style.StaticFigure:
     """Draw one cell of a test image beside its nearest training cells: where they lie above, enlarged below.
 
@@ -92,6 +100,7 @@ def patch_strip(
     unit: what the distance is called.
     context: how much is shown around the box in the enlargement, in box sizes on each side, >= 0. What lies outside
         the image stays empty.
+    width: of the page at most, inches.
 
     Returns
     -------
@@ -115,10 +124,10 @@ def patch_strip(
     for picture, box, name in zip(pictures, boxes, names, strict=True):
         check_box(box, (picture.shape[0], picture.shape[1]), f"the box of {name}")
     aspect = max(picture.shape[0] / picture.shape[1] for picture in pictures)
-    draft = style.Page(2, len(pictures), 1, [])
+    draft = style.Page(2, len(pictures), 1, [], width=width)
     texts = ["query", *_texts(distances, captions, unit, draft.panel[0])]
     above = [style.title_room(title, draft.size[0]), 0.12]
-    page = style.Page(2, len(pictures), aspect, above, bottom=style.text_room(texts))
+    page = style.Page(2, len(pictures), aspect, above, bottom=style.text_room(texts), width=width)
     figure = style.StaticFigure(*page.size)
     style.write_title(figure, title)
     for column, (picture, box, name, text) in enumerate(zip(pictures, boxes, names, texts, strict=True)):

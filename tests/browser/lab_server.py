@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
+
 TOKEN = "adviz-browser-test"  # noqa: S105 (guards a server that lives for one test run)
 SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},  # else cells off screen are "not visible"
@@ -102,3 +105,10 @@ def running_lab(home):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def write_notebook(folder, name, *sources):
+    """Write a notebook of code cells where the Lab finds it."""
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}  # else Lab asks
+    cells = [new_code_cell(source) for source in sources]
+    nbformat.write(new_notebook(cells=cells, metadata=kernel), folder / name)

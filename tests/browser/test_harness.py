@@ -2,9 +2,8 @@
 
 import re
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from lab_server import write_notebook
 from playwright.sync_api import expect
 
 CELLS = [
@@ -23,12 +22,6 @@ w.VBox([category, status, w.Box([picture]).add_class("adviz-view")])""",
 WIRED = 'category.observe(show, "value")'
 
 
-def write(lab, name, *sources):
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}  # else Lab asks
-    cells = [new_code_cell(source) for source in sources]
-    nbformat.write(new_notebook(cells=cells, metadata=kernel), lab.folder / name)
-
-
 def errors(cells):
     return [output["ename"] for cell in cells for output in cell["outputs"] if output["output_type"] == "error"]
 
@@ -43,7 +36,7 @@ def choose_brick(page):
 
 
 def test_widget_that_works(lab, lab_page):
-    write(lab, "works.ipynb", *CELLS)
+    write_notebook(lab.folder, "works.ipynb", *CELLS)
     cells = lab_page.run_all("works.ipynb")
     assert [cell["execution_count"] for cell in cells] == [1, 2]
     assert errors(cells) == []
@@ -52,18 +45,18 @@ def test_widget_that_works(lab, lab_page):
 
 def test_widget_whose_callback_is_not_wired(lab, lab_page):
     assert WIRED in CELLS[1]
-    write(lab, "mutant.ipynb", CELLS[0], CELLS[1].replace(WIRED, ""))
+    write_notebook(lab.folder, "mutant.ipynb", CELLS[0], CELLS[1].replace(WIRED, ""))
     assert errors(lab_page.run_all("mutant.ipynb")) == []
     with pytest.raises(AssertionError, match="brick"):
         choose_brick(lab_page)
 
 
 def test_failing_cell_is_seen_and_a_hanging_one_ends(lab, lab_page):
-    write(lab, "bad.ipynb", "1 / 0", "2")
+    write_notebook(lab.folder, "bad.ipynb", "1 / 0", "2")
     cells = lab_page.run_all("bad.ipynb")
     assert errors(cells) == ["ZeroDivisionError"]
     assert cells[1]["execution_count"] is None
-    write(lab, "slow.ipynb", "import time; time.sleep(30)")
+    write_notebook(lab.folder, "slow.ipynb", "import time; time.sleep(30)")
     with pytest.raises(Exception, match=re.escape("slow.ipynb ran for 1 s")):
         lab_page.run_all("slow.ipynb", seconds=1)
 
