@@ -1,20 +1,24 @@
-"""The one-class benchmarks run, go on where they stopped, and their committed rows are those of their frozen settings."""
+"""The one-class benchmarks run, go on where they stopped, and their rows are those of their frozen settings."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
 
-from adviz import Backbone, ReverseDistillation, data
+from adviz import DN2, Backbone, ReverseDistillation, data
 from adviz.features import Features
 from benchmarks import one_class, one_class_distillation
-from benchmarks.one_class_distillation import Setting
-from benchmarks.one_class_rows import RESULTS
+from benchmarks.one_class_protocol import RESULTS, extracted, run
 
 INSTALLED = Path("/usr/share/datasets/fashion-mnist")
 needs_data = pytest.mark.skipif(not INSTALLED.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
+FROZEN = {
+    (setting.method, setting.variant): (setting, script)
+    for script in (one_class, one_class_distillation)
+    for setting in script.FROZEN.values()
+}
 
 
 def rows_of(path):
@@ -22,39 +26,35 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
-@needs_data
-def test_distillation_learns_trousers_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
-    backbone = Backbone("efficientnet_lite0", layers=one_class_distillation.STRIDES, dtype="float16")
-    few = Setting(64, {**one_class_distillation.FROZEN.options, "epochs": 4})
-    options = {"setting": few, "images": (96, 200)}
-    first = one_class_distillation.run(backbone, tmp_path / "rows.csv", normals=[1], **options)
-    assert 90 < first["Trouser"] <= 100  # the easiest class; chance is 50
-    monkeypatch.setattr(ReverseDistillation, "fit", None)  # a class that has its row is not learned again
-    again = one_class_distillation.run(backbone, tmp_path / "rows.csv", normals=[1], **options)
-    assert again["Trouser"] == pytest.approx(first["Trouser"], abs=1e-4)  # as many digits as are written
-    with pytest.raises(TypeError):
-        one_class_distillation.run(backbone, tmp_path / "rows.csv", normals=[1, 2], **options)
-    (row,) = rows_of(tmp_path / "rows.csv")
-    assert (row["category"], row["train"], row["test"], row["variant"]) == ("Trouser", "96", "200", few.variant)
-    assert (row["backbone"], row["digest"]) == (backbone.label, backbone.digest)
+def few_epochs(setting):
+    options = setting.options | ({"epochs": 4} if "epochs" in setting.options else {})
+    return replace(setting, size=64, options=options)
 
 
 @needs_data
-def test_dn2_knows_trousers_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
-    backbone = Backbone("efficientnet_lite0", layers=one_class.STRIDES, pool=True)
-    first = one_class.run(backbone, tmp_path / "rows.csv", normals=[1], images=(96, 200))
-    assert [row["variant"] for row in rows_of(tmp_path / "rows.csv")] == list(first)
-    assert all(90 < values["Trouser"] <= 100 for values in first.values())
-    monkeypatch.setattr(one_class, "DN2", None)
-    again = one_class.run(backbone, tmp_path / "rows.csv", normals=[1], images=(96, 200))
-    assert {v: pytest.approx(c, abs=1e-4) for v, c in again.items()} == first
+@pytest.mark.parametrize("script", [one_class, one_class_distillation], ids=["DN2", "distillation"])
+def test_trousers_are_known_and_a_run_goes_on_where_it_stopped(script, tmp_path, monkeypatch):
+    backbone = Backbone("efficientnet_lite0", layers=(4, 8, 16, 32), dtype="float16")
+    settings, path = {title: few_epochs(setting) for title, setting in script.FROZEN.items()}, tmp_path / "rows.csv"
+    first = run(backbone, settings, path, normals=[1], images=(96, 200))
+    assert all(90 < values["Trouser"] <= 100 for values in first.values())  # the easiest class; chance is 50
+    rows = rows_of(path)
+    assert [row["variant"] for row in rows] == [setting.variant for setting in settings.values()]
+    assert {(row["category"], row["train"], row["test"]) for row in rows} == {("Trouser", "96", "200")}
+    assert {(row["backbone"], row["digest"]) for row in rows} == {(backbone.label, backbone.digest)}
+    for detector in (DN2, ReverseDistillation):
+        monkeypatch.setattr(detector, "fit", None)  # a class that has its row is not learned again
+    again = run(backbone, settings, path, normals=[1], images=(96, 200))
+    for title, values in first.items():
+        assert again[title]["Trouser"] == pytest.approx(values["Trouser"], abs=1e-4)  # as many digits as are written
+    with pytest.raises(TypeError, match="not callable"):
+        run(backbone, settings, path, normals=[1, 2], images=(96, 200))
 
 
 @needs_data
 def test_classes_are_judged_on_their_own_labels():
-    backbone = Backbone("efficientnet_lite0", layers=(32,), pool=True)
-    category, train, test = one_class.extracted(backbone, 8, 32, (10, 30))
-    names = data.classes("fashion_mnist")
+    backbone, names = Backbone("efficientnet_lite0", layers=(32,), pool=True), data.classes("fashion_mnist")
+    category, train, test = extracted(backbone, 8, 32, (10, 30))
     assert category.name == f"fashion_mnist: {names[8]}"
     assert set(category.train.defects) == {names[8]}
     assert (category.test.labels == [int(kind != names[8]) for kind in category.test.defects]).all()
@@ -63,34 +63,25 @@ def test_classes_are_judged_on_their_own_labels():
 
 def test_scores_by_other_maps_are_the_detectors_own():
     rng = np.random.default_rng(0)
-    layers = {"layer3": rng.normal(size=(6, 8, 8, 8)), "layer4": rng.normal(size=(6, 12, 4, 4))}
-    features = Features({n: v.astype(np.float32) for n, v in layers.items()}, image_size=(64, 64))
+    arrays = {"layer3": rng.normal(size=(6, 8, 8, 8)), "layer4": rng.normal(size=(6, 12, 4, 4))}
+    features = Features({n: v.astype(np.float32) for n, v in arrays.items()}, image_size=(64, 64))
     detector = ReverseDistillation(layers=(8, 16), student="small", epochs=1, batch=2).fit(features)
-    prediction = detector.predict(features)
-    for chosen in (("layer3",), ("layer4",), ("layer3", "layer4")):
-        for detector.score in ("max", "sum"):
-            detector.map_layers = chosen
-            own = detector.predict(features).score
-            np.testing.assert_allclose(
-                one_class_distillation.score(prediction, (64, 64), chosen, detector.score), own, rtol=1e-6
-            )  # the same operations; a last digit of float32
-
-
-FROZEN = {
-    **{("DN2", setting.variant): one_class for setting in one_class.FROZEN.values()},
-    ("ReverseDistillation", one_class_distillation.FROZEN.variant): one_class_distillation,
-}
+    found = dict(one_class_distillation.scores(detector.predict(features), 64))
+    assert len(found) == 9
+    for name, score in found.items():
+        maps, rule, *aligned = name.replace(",", "").split(" ", 2)
+        detector.map_layers, detector.score, detector.align_corners = tuple(maps.split("+")), rule, bool(aligned)
+        np.testing.assert_allclose(score, detector.predict(features).score, rtol=1e-6)  # a last digit of float32
 
 
 @pytest.mark.parametrize(("method", "variant"), FROZEN)
 def test_committed_rows_are_ten_classes_of_the_frozen_settings(method, variant):
     rows = [row for row in rows_of(RESULTS) if (row["method"], row["variant"]) == (method, variant)]
     assert [row["category"] for row in rows] == data.classes("fashion_mnist")
-    assert {(row["train"], row["test"]) for row in rows} == {("6000", "10000")}
-    assert len({(row["backbone"], row["digest"]) for row in rows}) == 1
+    assert {(row["train"], row["test"], row["digest"]) for row in rows} == {("6000", "10000", rows[0]["digest"])}
     mean = np.mean([float(row["value"]) for row in rows])
-    assert f"{mean:.2f}" in FROZEN[method, variant].__doc__  # the figure that the docstring claims
+    assert f"{mean:.2f}" in FROZEN[method, variant][1].__doc__  # the figure that the docstring claims
 
 
-def test_there_are_no_other_rows():
+def test_there_are_no_rows_of_other_settings():
     assert {(row["method"], row["variant"]) for row in rows_of(RESULTS)} == set(FROZEN)
