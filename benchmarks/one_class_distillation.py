@@ -17,7 +17,7 @@ Chosen with 2000 training images and the first 4000 test images (Coat, Shirt, me
     128 px, stages 3 and 4, 3 epochs       93.46  85.01  89.23   stage 3's map 86.71, both maps 88.50; twice the time
      64 px, stage 4, 8 epochs              92.03  82.97  87.50
 
-What mattered: the size of the images (+1.6 from 64 to 128 px), the deepest map alone (+0.7 over the sum of two), the sum
+What mattered: the size of the images (+1.6 from 64 to 128 px), the deepest map alone (+0.7 over two), and the sum
 instead of the maximum (+0.7). The loss and longer training hardly did. 192 px, more than 2000 images while choosing,
 several seeds and the mirrored student were not tried. What is within 0.2 of each other here is not told apart.
 """
