@@ -9,7 +9,7 @@ The frozen run gave 94.94 (34 minutes in one thread beside other work, at most 3
 adviz/reference/own_fashion_mnist.csv. DN2 gave 94.79 from the same stage at 96 px and 95.20 from three (one_class.py).
 96 was hoped for and not reached.
 
-Compared with 2000 training images and the first 4000 test images (Coat, Shirt, mean; sum of the cells of stage 4's map):
+Compared on 2000 training and the first 4000 test images (Coat, Shirt, mean; sum of the cells of stage 4's map):
 
     128 px, stage 4, 5 epochs              93.23  84.92  89.08   sum, corners aligned: 89.14; maximum: 88.49
     ... loss="flat"                        93.23  84.86  89.04
