@@ -30,12 +30,15 @@ check notebooks: export ADVIZ_PROGRESS := 0
 # Threads that wait without spinning: several times faster where the two cores are shared with other work.
 check notebooks: export OMP_WAIT_POLICY ?= passive
 
+# Without Fashion-MNIST its notebook has nothing to run on.
+NEEDS_DATA = $(if $(wildcard /usr/share/datasets/fashion-mnist $(ADVIZ_DATA)/FashionMNIST/raw),,--ignore=notebooks/05_one_class.ipynb)
+
 check: $(VENV)/.installed-test  ## ruff, mypy, pytest, nbval and the browser tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -p no:nbval --ignore=tests/browser --durations=8 -n 2 --dist loadgroup
-	$(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with=tests/sanitize.cfg --nbval-cell-timeout=300 notebooks/
+	$(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with=tests/sanitize.cfg --nbval-cell-timeout=300 $(NEEDS_DATA) notebooks/
 	$(BIN)/pytest -p no:nbval tests/browser
 
 notebooks: $(VENV)/.installed-lab  ## run all notebooks again and store their outputs
@@ -66,9 +69,9 @@ browser:
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; \
 	else echo "No Chromium found: the browser tests cannot run. Install it (Debian: sudo apt-get install chromium) or set ADVIZ_CHROMIUM."; fi
 
-# Without Fashion-MNIST the one test of the real data is skipped; older Debians do not have the package.
+# Without Fashion-MNIST the tests of the real data and its notebook are skipped; older Debians do not have the package.
 datasets:
 	@if [ -d /usr/share/datasets/fashion-mnist ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
 	  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends dataset-fashion-mnist; then :; \
-	else echo "No Fashion-MNIST found: its test is skipped. Install it (Debian: sudo apt-get install dataset-fashion-mnist)."; fi
+	else echo "No Fashion-MNIST found: its tests and its notebook are skipped. Install it (Debian: sudo apt-get install dataset-fashion-mnist)."; fi
