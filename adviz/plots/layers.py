@@ -52,8 +52,7 @@ def layer_row(
     names = style.line_inches(style.LABEL_SIZE) + 0.06
     above = style.title_room(title) + names
     page = style.Page(1, count, size[0] / size[1], [above], bottom=FOOT)
-    figure = style.StaticFigure(*page.size)
-    style.write_title(figure, title)
+    figure = page.figure(title)
     panels = [page.axes(figure, 0, column, "") for column in range(count)]
     _show_image(panels[0], image, mask)
     everything = {**layer_maps, joined: anomaly_map}

@@ -63,8 +63,7 @@ def neighbor_strip(
         bottom=below,
         width=width,
     )
-    figure = style.StaticFigure(*page.size)
-    style.write_title(figure, title)
+    figure = page.figure(title)
     query = page.axes(figure, 0, 0, "query")
     _show(query, image, QUERY_COLOUR, "query")
     for index, (neighbor, text) in enumerate(zip(neighbors, texts, strict=True)):
@@ -128,8 +127,7 @@ def patch_strip(
     texts = ["query", *_texts(distances, captions, unit, draft.panel[0])]
     above = [style.title_room(title, draft.size[0]), 0.12]
     page = style.Page(2, len(pictures), aspect, above, bottom=style.text_room(texts), width=width)
-    figure = style.StaticFigure(*page.size)
-    style.write_title(figure, title)
+    figure = page.figure(title)
     for column, (picture, box, name, text) in enumerate(zip(pictures, boxes, names, texts, strict=True)):
         colour = NEIGHBOR_COLOUR if column else QUERY_COLOUR
         whole, patch = page.axes(figure, 0, column, name), page.axes(figure, 1, column, f"{name} patch")

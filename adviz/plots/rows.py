@@ -80,8 +80,7 @@ def anomaly_rows(
         maps = [None if values is None else values / threshold for values in maps]
         limits, quantity, threshold = (limits[0] / threshold, limits[1] / threshold), f"{quantity} / threshold", 1.0
     page = _page(images, titles or [""] * len(images), title)
-    figure = style.StaticFigure(*page.size)
-    style.write_title(figure, title)
+    figure = page.figure(title)
     for row, (image, mask, values) in enumerate(zip(images, masks, maps, strict=True)):
         panels = [page.axes(figure, row, column, f"row {row} {name}") for column, name in enumerate(COLUMNS)]
         _draw_row(panels, image, mask, values, limits, threshold)

@@ -45,8 +45,7 @@ def contact_sheet(
     page = style.Page(
         rows, columns, aspect, [style.title_room(title, draft.size[0]), *[below] * (rows - 1)], bottom=below
     )
-    figure = style.StaticFigure(*page.size)
-    style.write_title(figure, title)
+    figure = page.figure(title)
     for index, image in enumerate(images):
         axes = page.axes(figure, *divmod(index, columns), f"image {index}")
         style.show_image(axes, image)

@@ -135,6 +135,12 @@ class Page:
         across = self.left + self.columns * width + (self.columns - 1) * self.gap + self.right
         return across, self.top + sum(self.above) + self.rows * height + self.bottom
 
+    def figure(self, title: str) -> StaticFigure:
+        """Return the empty figure with its title."""
+        figure = StaticFigure(*self.size)
+        write_title(figure, title)
+        return figure
+
     def row_top(self, row: int) -> float:
         """Return the distance of a row's panels from the upper edge, inches."""
         return self.top + sum(self.above[: row + 1]) + row * self.panel[1]
