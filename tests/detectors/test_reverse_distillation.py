@@ -495,3 +495,36 @@ def test_maps_of_layers_that_the_student_has_not_are_refused(train, chosen):
 def test_bad_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         ReverseDistillation(**options)
+
+
+# ---- the published size
+
+
+def test_wide_resnet50_at_256_pixels_in_one_step():
+    """Shapes, count, loss, step and maps at full size, from features that are rectified as the teacher's are."""
+    rng, channels = np.random.default_rng(0), (256, 512, 1024)
+    shapes = [(2, c, 256 // s, 256 // s) for c, s in zip(channels, (4, 8, 16), strict=True)]
+    arrays = {f"layer{n}": rng.normal(size=shape).clip(0).astype(np.float32) for n, shape in enumerate(shapes, 1)}
+    kept = {name: array.copy() for name, array in arrays.items()}
+    features = Features(arrays, image_size=(256, 256), backbone="wide_resnet50_2.tv_in1k")
+    first = build(plan_for("wide_resnet50_2", channels), seed=0).train()
+    with torch.no_grad():
+        student = restated(first, [torch.from_numpy(array) for array in arrays.values()], "bottleneck", (3, 4, 6), 3)
+    assert [tuple(layer.shape) for layer in student] == shapes
+    pairs = [(t.astype(float), s.double().numpy()) for t, s in zip(arrays.values(), student, strict=True)]
+    flat = sum(np.mean([1 - cosine(t[i].ravel(), s[i].ravel(), 0) for i in (0, 1)]) for t, s in pairs)
+
+    detector = ReverseDistillation(epochs=1).fit(features)
+    assert detector.parameters_ == count_all(channels, 1 / 2, (3, 4, 6), 3, projection=False)
+    assert detector.losses_[0] == pytest.approx(flat, rel=1e-4)  # float32, other order of sums
+    now = dict(detector.network_.named_parameters())
+    assert all(not torch.equal(before, now[name]) for name, before in first.named_parameters())
+
+    one = features.select(images=[0])
+    found, student = detector.predict(one), detector.rebuild(one)
+    total = sum(
+        enlarged(1 - cosine(kept[n][0].astype(float), student[n][0].astype(float), 0), (256, 256)) for n in kept
+    )
+    np.testing.assert_allclose(found.anomaly_map[0], gaussian_filter(total, 4, truncate=4), atol=1e-4)  # float32
+    for name, array in kept.items():
+        np.testing.assert_array_equal(features[name], array)
