@@ -13,12 +13,9 @@ import numpy as np
 import traitlets
 from PIL import Image
 
+from adviz.widgets.traits import synchronised_bytes
+
 HERE = Path(__file__).parent
-
-
-def _bytes() -> Any:
-    """Return a synchronised trait of bytes; the browser sends a memoryview."""
-    return traitlets.Bytes(b"").tag(sync=True, from_json=lambda value, _: bytes(value))
 
 
 class PatchOverlay(anywidget.AnyWidget):  # type: ignore[misc]
@@ -57,10 +54,10 @@ class PatchOverlay(anywidget.AnyWidget):  # type: ignore[misc]
     _esm = HERE / "overlay.js"
     _css = HERE / "overlay.css"
 
-    image = _bytes()
-    scores = _bytes()
-    colours = _bytes()
-    mask = _bytes()
+    image = synchronised_bytes()
+    scores = synchronised_bytes()
+    colours = synchronised_bytes()
+    mask = synchronised_bytes()
     shape = traitlets.List([1, 1]).tag(sync=True)
     grid = traitlets.List([0, 0]).tag(sync=True)
     cells = traitlets.List([0, 0]).tag(sync=True)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import anywidget
 import numpy as np
 import traitlets
 
+from adviz.widgets.traits import synchronised_bytes
+
 HERE = Path(__file__).parent
-
-
-def _bytes() -> Any:
-    """Return a synchronised trait of bytes; the browser sends a memoryview."""
-    return traitlets.Bytes(b"").tag(sync=True, from_json=lambda value, _: bytes(value))
 
 
 class PatchScatter(anywidget.AnyWidget):  # type: ignore[misc]
@@ -44,10 +40,10 @@ class PatchScatter(anywidget.AnyWidget):  # type: ignore[misc]
     _esm = HERE / "scatter.js"
     _css = HERE / "overlay.css"
 
-    points = _bytes()
-    colours = _bytes()
-    order = _bytes()
-    selected = _bytes()
+    points = synchronised_bytes()
+    colours = synchronised_bytes()
+    order = synchronised_bytes()
+    selected = synchronised_bytes()
     count = traitlets.Int(0, min=0).tag(sync=True)
     current = traitlets.Int(-1, min=-1).tag(sync=True)
     size = traitlets.List([560, 420]).tag(sync=True)
