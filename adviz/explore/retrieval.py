@@ -72,6 +72,7 @@ class RetrievalView(ResultsView):
         self._wanted = 5
         self._overlay = PatchOverlay(np.zeros((1, 1, 3), np.uint8), width=360)
         self._overlay.add_class("adviz-picker")
+        self._overlay.observe(self._redraw, names="picked")
         self._shares = widgets.HTML().add_class("adviz-shares")
         self._defect = labelled(widgets.Dropdown(options=[EVERYTHING], description="defect"), "defect", self._filter)
         slider = widgets.IntSlider(5, min=1, max=5, description="K", continuous_update=False)
@@ -81,7 +82,6 @@ class RetrievalView(ResultsView):
         self._opacity = widgets.FloatSlider(0.7, min=0, max=1, step=0.05, description="map", readout_format=".0%")
         widgets.jslink((self._opacity.add_class("adviz-opacity"), "value"), (self._overlay, "opacity"))
         super().__init__(categories, predictions)
-        self._overlay.observe(self._redraw, names="picked")
         self._picture.layout = widgets.Layout(width="auto", max_width="100%", align_self="flex-start")
         controls, status, picture = self.children  # type: ignore[has-type]
         controls.children = [self._category, self._detector, self._defect, self._images, self._k, self._whole]
@@ -159,7 +159,6 @@ class RetrievalView(ResultsView):
             self._defect.unobserve(self._filter, names="value")
             self._defect.options = names
             self._defect.observe(self._filter, names="value")
-        self._show_image()
         super()._redraw()
 
     def _change_k(self, _change: Any) -> None:
@@ -174,15 +173,18 @@ class RetrievalView(ResultsView):
             return
         sample, maps = self._categories[self.category].test[image], found.anomaly_map
         one = None if maps is None else maps[image]
-        new, self._seen = self._seen is None or self._seen[::2] != seen[::2], seen
+        new = self._seen is None or self._seen[::2] != seen[::2]
         counts = [neighbors.distance.shape[3] for neighbors in found.neighbors.values()]
-        with self._overlay.hold_trait_notifications():
+        self._overlay.unobserve(self._redraw, names="picked")  # it is being redrawn
+        with self._overlay.hold_sync():
             self._overlay.show(sample.image, one, sample.mask, limits=self._shared_limits())
             if new:
                 peak = None if one is None else np.unravel_index(int(one.argmax()), one.shape)
                 self.picked = None if peak is None else (int(peak[0]), int(peak[1]))
             if one is not None:
                 self._overlay.cells = list(cell_grid(found, self._sizes[1]))
+        self._overlay.observe(self._redraw, names="picked")
+        self._seen = seen
         self._k.unobserve(self._change_k, names="value")
         self._k.max = max(counts, default=1)
         self._k.value = min(self._wanted, self._k.max)
@@ -190,6 +192,7 @@ class RetrievalView(ResultsView):
         self._k.observe(self._change_k, names="value")
 
     def _draw(self) -> tuple[StaticFigure, str]:
+        self._show_image()
         figure, text = super()._draw()
         found = self.evidence
         self._shares.value = "" if found is None else self._tables(found)

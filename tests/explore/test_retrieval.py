@@ -141,3 +141,26 @@ def test_the_static_picture_is_the_one_on_show(view, tmp_path):
     with Image.open(tmp_path / "view.png") as image:
         assert image.size[0] > 400
     assert np.asarray(Image.open(io.BytesIO(picture(view)))).std() > 10
+
+
+def test_another_image_is_drawn_once(view, monkeypatch):
+    drawn, draw = [], view._draw
+    monkeypatch.setattr(view, "_draw", lambda: drawn.append(view.image) or draw())
+    view.image = 2
+    view.picked = (5, 5)
+    assert drawn == [2, 2]
+
+
+def test_an_image_that_cannot_be_read_is_said_and_the_next_is_shown(view, category, monkeypatch):
+    read = type(category.test).__getitem__
+
+    def fail(split, index):
+        if index == 1:
+            raise OSError("this file is gone")
+        return read(split, index)
+
+    monkeypatch.setattr(type(category.test), "__getitem__", fail)
+    view.image = 1
+    assert view.status == "Error: OSError: this file is gone"
+    view.image = 2
+    assert "image 3 of 4" in view.status
