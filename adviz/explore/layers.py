@@ -9,7 +9,8 @@ import numpy as np
 
 from adviz import plots
 from adviz.data import Category
-from adviz.explore.results import ResultsView, by_name
+from adviz.explore import tiles
+from adviz.explore.results import Found, ResultsView, by_name
 from adviz.plots import StaticFigure
 from adviz.prediction import Prediction
 
@@ -39,15 +40,19 @@ class LayersView(ResultsView):
     state is that of `ResultsView`.
     """
 
-    def __init__(self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Prediction]]) -> None:
+    def __init__(self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]) -> None:
         for found in predictions.values():
             for name, prediction in found.items():
-                if prediction.anomaly_map is None or not prediction.layer_maps:
+                if isinstance(prediction, Prediction) and (prediction.anomaly_map is None or not prediction.layer_maps):
                     raise ValueError(f"expected predictions with layer maps and an anomaly map, got {name} without")
         self._layer_limits: dict[tuple[str, str], tuple[float, float]] = {}
         super().__init__(categories, predictions)
 
-    def _figure(self) -> StaticFigure:
+    def _html(self) -> str:
+        return tiles.chart(self.static(), text="every layer's map")
+
+    def static(self) -> StaticFigure:
+        """Return the row of the image on show as a matplotlib figure."""
         sample, found = self._categories[self.category].test[self.image], self._prediction
         return plots.layer_row(
             sample.image,

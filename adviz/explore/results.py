@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import ipywidgets as widgets
+import numpy as np
 
 from adviz import metrics, plots
 from adviz.data import Category
+from adviz.explore import tiles
 from adviz.explore.view import Stepper, View, labelled
 from adviz.plots import StaticFigure
 from adviz.prediction import Prediction
+
+EVERYTHING = "all"
+KEPT = 256  # images held in memory; reading and resizing one takes longer than showing it
+Found = Prediction | Callable[[], Prediction]
 
 
 def results(categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]) -> ResultsView:
@@ -21,7 +28,8 @@ def results(categories: Category | Mapping[str, Category], predictions: Predicti
     ----------
     categories: one category, or several by name.
     predictions: a prediction of the category's test images, or several by the detectors' names; with several
-        categories, category's name -> such a mapping.
+        categories, category's name -> such a mapping. Instead of a prediction, a function of no arguments that returns
+        one: it is called when the detector is first chosen, and can be stopped.
 
     Returns
     -------
@@ -36,7 +44,7 @@ def results(categories: Category | Mapping[str, Category], predictions: Predicti
 
 def by_name(
     categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]
-) -> tuple[Mapping[str, Category], Mapping[str, Mapping[str, Prediction]]]:
+) -> tuple[Mapping[str, Category], Mapping[str, Mapping[str, Found]]]:
     """Return categories by name, and for each of them predictions by detector, whichever way they were given."""
     if isinstance(predictions, Prediction):
         predictions = {predictions.detector or "detector": predictions}
@@ -49,23 +57,27 @@ class ResultsView(View):
     """Pick a category, a detector and an image; the row image | ground truth | map | overlay follows.
 
     All maps of one detector and category share one printed colour scale. The state is plain data, readable and
-    settable: `category` and `detector` (names), `image` (index into the test split, from 0).
+    settable: `category`, `detector` and `defect` (names; "all" = every image), `image` (index into the test split, from
+    0).
     """
 
-    def __init__(self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Prediction]]) -> None:
+    def __init__(self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]) -> None:
         _check(categories, predictions)
-        self._categories, self._predictions = categories, predictions
+        self._categories = categories
+        self._predictions = {name: dict(found) for name, found in predictions.items()}
         self._limits: dict[tuple[str, str], tuple[float, float] | None] = {}
+        self._photo = lru_cache(KEPT)(self._read)
+        self._pending: tuple[str, str] | None = None  # what is being computed
         self._category = labelled(
             widgets.Dropdown(options=list(categories), description="category"), "category", self._change_category
         )
         self._detector = labelled(
             widgets.Dropdown(options=list(predictions[self.category]), description="detector"), "detector", self._redraw
         )
+        self._defect = labelled(widgets.Dropdown(options=[EVERYTHING], description="defect"), "defect", self._filter)
         self._images = Stepper("image", self._redraw)
-        super().__init__([self._category, self._detector, self._images])
-        self._images.reset(len(self._prediction))
-        self._redraw()
+        super().__init__([self._category, self._detector, self._defect, self._images])
+        self._change_category()
 
     @property
     def category(self) -> str:
@@ -86,39 +98,103 @@ class ResultsView(View):
         self._detector.value = name
 
     @property
+    def defect(self) -> str:
+        """Name of the defect type whose images are gone through; "all" = every image."""
+        return str(self._defect.value)
+
+    @defect.setter
+    def defect(self, name: str) -> None:
+        self._defect.value = name
+
+    @property
     def image(self) -> int:
-        """Index of the test image on show, from 0."""
-        return int(self._images.slider.value) - 1
+        """Index of the test image on show, from 0, in the whole test split."""
+        return self._shown[int(self._images.slider.value) - 1]
 
     @image.setter
     def image(self, index: int) -> None:
-        if not 0 <= index < len(self._prediction):
-            raise ValueError(f"image must be between 0 and {len(self._prediction) - 1}, got {index}")
-        self._images.slider.value = index + 1
+        if index not in self._shown:
+            raise ValueError(
+                f"image must be one of the {len(self._shown)} test images of defect {self.defect!r} "
+                f"({self._shown[0]} to {self._shown[-1]}), got {index}"
+            )
+        self._images.slider.value = self._shown.index(index) + 1
 
     @property
     def _prediction(self) -> Prediction:
-        return self._predictions[self.category][self.detector]
+        found = self._predictions[self.category][self.detector]
+        if not isinstance(found, Prediction):
+            raise TypeError(f"{self.detector} has not been computed yet: wait() for it")
+        return found
 
     def _change_category(self, _change: Any = None) -> None:
-        with self.hold_sync():
-            names, detector = list(self._predictions[self.category]), self.detector
+        """Offer the category's detectors and defects, and start at its first image."""
+        names, detector = list(self._predictions[self.category]), self.detector
+        with self._together():
             if names != list(self._detector.options):
                 self._detector.options = names
                 self._detector.value = detector if detector in names else names[0]
-            self._images.reset(len(self._prediction))
+            self._defect.options = [EVERYTHING, *dict.fromkeys(self._categories[self.category].test.defects)]
+            self._filter()
+
+    def _filter(self, _change: Any = None) -> None:
+        """Go through the images of one defect type, or through all."""
+        defects = self._categories[self.category].test.defects
+        self._shown = [index for index, defect in enumerate(defects) if self.defect in (EVERYTHING, defect)]
+        with self._together():
+            self._images.reset(len(self._shown))
+
+    def _redraw(self, change: Any = None) -> None:
+        """Show the present state; where its prediction has to be computed first, do that beside the page."""
+        key = self.category, self.detector
+        found = self._predictions[key[0]][key[1]]
+        if isinstance(found, Prediction) or self._held:
+            super()._redraw(change)
+        elif not (self.busy and self._pending == key):
+            self._pending = key
+            self._say(f"{key[0]} · {key[1]}: is being computed")
+            self._compute(f"{key[0]} · {key[1]}", found, lambda result: self._computed(key, result))
+
+    def _computed(self, key: tuple[str, str], result: Any) -> None:
+        _check_prediction(key[0], self._categories[key[0]], key[1], result)
+        self._predictions[key[0]][key[1]] = result
         self._redraw()
 
-    def _draw(self) -> tuple[StaticFigure, str]:
+    def _draw(self) -> tuple[str, str]:
         sample = self._categories[self.category].test[self.image]
         known = {0: "good", 1: f"anomalous: {sample.defect}", None: "unlabelled"}[sample.label]
         place = f"image {self.image + 1} of {len(self._prediction)}"
-        return self._figure(), " · ".join([self.category, self.detector, place, known, self._verdict()])
+        return self._html(), " · ".join([self.category, self.detector, place, known, self._verdict()])
 
-    def _figure(self) -> StaticFigure:
-        sample, maps = self._categories[self.category].test[self.image], self._prediction.anomaly_map
+    def _html(self) -> str:
+        """Return image | ground truth | map | overlay with the scale of the maps."""
+        sample, maps, limits = self._sample, self._prediction.anomaly_map, self._shared_limits()
+        parts = [tiles.tile(sample.image, title="image", width=260)]
+        if sample.mask is not None:
+            truth = np.repeat(np.uint8(255) * sample.mask[..., None], 3, axis=2)
+            parts.append(tiles.tile(truth, title="ground truth", width=260))
+        if maps is not None and limits is not None:
+            one = maps[self.image]
+            parts.append(tiles.tile(plots.heat(one, limits), title="map", width=260))
+            parts.append(tiles.tile(plots.overlay(sample.image, one, limits=limits), title="overlay", width=260))
+        missing = [name for name, part in (("ground truth", sample.mask), ("map", maps)) if part is None]
+        words = [f"<i>There is no {' and no '.join(missing)} of this image.</i>"] if missing else []
+        bar = [] if limits is None else [tiles.scale(limits)]
+        return tiles.row(parts) + tiles.row([*bar, *words], gap=24)
+
+    def static(self) -> StaticFigure:
+        """Return the row of the image on show as a matplotlib figure."""
+        sample, maps = self._sample, self._prediction.anomaly_map
         one = None if maps is None else maps[self.image]
         return plots.anomaly_row(sample.image, sample.mask, one, limits=self._shared_limits())
+
+    @property
+    def _sample(self) -> Any:
+        return self._photo(self.category, "test", self.image)
+
+    def _read(self, category: str, split: str, index: int) -> Any:
+        """Return a `Sample`; called through a cache, `_photo`."""
+        return getattr(self._categories[category], split)[index]
 
     def _shared_limits(self) -> tuple[float, float] | None:
         key = self.category, self.detector
@@ -138,7 +214,7 @@ class ResultsView(View):
         return f"{text}, {flagged} at the F1-optimal threshold {best:.4g}"
 
 
-def _check(categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Prediction]]) -> None:
+def _check(categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]) -> None:
     if not categories:
         raise ValueError("expected at least one category to show, got none")
     for name, category in categories.items():
@@ -146,8 +222,16 @@ def _check(categories: Mapping[str, Category], predictions: Mapping[str, Mapping
             there = ", ".join(key for key, found in predictions.items() if found) or "no category"
             raise ValueError(f"expected predictions for category {name!r}, got them for {there}")
         for detector, prediction in predictions[name].items():
-            if len(prediction) != len(category.test):
-                raise ValueError(
-                    f"expected {detector}'s prediction of the {len(category.test)} test images of {name}, "
-                    f"got one of {len(prediction)} images"
-                )
+            if not callable(prediction):
+                _check_prediction(name, category, detector, prediction)
+
+
+def _check_prediction(name: str, category: Category, detector: str, prediction: Any) -> None:
+    if not isinstance(prediction, Prediction):
+        kind = type(prediction).__name__
+        raise TypeError(f"expected a Prediction of {detector}, or a function that returns one, got {kind}")
+    if len(prediction) != len(category.test):
+        raise ValueError(
+            f"expected {detector}'s prediction of the {len(category.test)} test images of {name}, "
+            f"got one of {len(prediction)} images"
+        )

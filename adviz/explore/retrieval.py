@@ -12,18 +12,20 @@ import numpy as np
 
 from adviz import plots
 from adviz.data import Category
+from adviz.explore import tiles
 from adviz.explore.evidence import Evidence, cell_grid, evidence, whole_images
-from adviz.explore.results import ResultsView, by_name
-from adviz.explore.view import bar_table, labelled
-from adviz.plots import StaticFigure
+from adviz.explore.results import Found, ResultsView, by_name
+from adviz.explore.tiles import bar_table
+from adviz.explore.view import labelled
+from adviz.plots import StaticFigure, style
 from adviz.prediction import Neighbors, Prediction
 from adviz.widgets import PatchOverlay
 
 SHOWN = 4  # matches side by side
 RETRIEVED = 12  # whole images at most
-WIDTH, NARROW = 7.2, 3.6  # inches, of pictures with several matches and with one
+WIDTH, NARROW = 7.2, 3.6  # inches, of figures with several matches and with one
+TILE = 140  # CSS pixels, width of a match
 CHANNELS = 8
-EVERYTHING = "all"
 Channels = Callable[[int, int, int], np.ndarray]
 
 
@@ -62,19 +64,16 @@ class RetrievalView(ResultsView):
     def __init__(
         self,
         categories: Mapping[str, Category],
-        predictions: Mapping[str, Mapping[str, Prediction]],
+        predictions: Mapping[str, Mapping[str, Found]],
         *,
         channels: Mapping[str, Channels] | None = None,
     ) -> None:
         self._channels, self._means = dict(channels or {}), dict[str, np.ndarray]()
-        self._shown: list[int] = []
         self._seen: tuple[str, str, int] | None = None
         self._wanted = 5
         self._overlay = PatchOverlay(np.zeros((1, 1, 3), np.uint8), width=360)
         self._overlay.add_class("adviz-picker")
         self._overlay.observe(self._redraw, names="picked")
-        self._shares = widgets.HTML().add_class("adviz-shares")
-        self._defect = labelled(widgets.Dropdown(options=[EVERYTHING], description="defect"), "defect", self._filter)
         slider = widgets.IntSlider(5, min=1, max=5, description="K", continuous_update=False)
         self._k = labelled(slider, "k", self._change_k)
         self._whole = widgets.Button(description="whole images", tooltip="give up the pick").add_class("adviz-whole")
@@ -82,32 +81,11 @@ class RetrievalView(ResultsView):
         self._opacity = widgets.FloatSlider(0.7, min=0, max=1, step=0.05, description="map", readout_format=".0%")
         widgets.jslink((self._opacity.add_class("adviz-opacity"), "value"), (self._overlay, "opacity"))
         super().__init__(categories, predictions)
-        self._picture.layout = widgets.Layout(width="auto", max_width="100%", align_self="flex-start")
-        controls, status, picture = self.children  # type: ignore[has-type]
-        controls.children = [self._category, self._detector, self._defect, self._images, self._k, self._whole]
+        controls, status, busy, page = self.children  # type: ignore[has-type]
+        controls.children = [*controls.children, self._k, self._whole]
         left = widgets.VBox([self._overlay, self._opacity], layout=widgets.Layout(flex="0 0 auto", margin="0 12px 0 0"))
-        right = widgets.VBox([picture, self._shares], layout=widgets.Layout(flex="1 1 auto", min_width="0"))
-        self.children = [controls, status, widgets.HBox([left, right])]
-
-    @property
-    def defect(self) -> str:
-        """Name of the defect type whose images are gone through; "all" = every image."""
-        return str(self._defect.value)
-
-    @defect.setter
-    def defect(self, name: str) -> None:
-        self._defect.value = name
-
-    @property
-    def image(self) -> int:
-        """Index of the test image on show, from 0, in the whole test split."""
-        return self._shown[int(self._images.slider.value) - 1]
-
-    @image.setter
-    def image(self, index: int) -> None:
-        if index not in self._shown:
-            raise ValueError(f"image must be one of the {len(self._shown)} test images of {self.defect!r}, got {index}")
-        self._images.slider.value = self._shown.index(index) + 1
+        page.layout = widgets.Layout(flex="1 1 0", min_width="0")
+        self.children = [controls, status, busy, widgets.HBox([left, page])]
 
     @property
     def k(self) -> int:
@@ -141,28 +119,9 @@ class RetrievalView(ResultsView):
         category = self._categories[self.category]
         return category.train.image_size, category.test.image_size
 
-    def _change_category(self, change: Any = None) -> None:
-        self._shown = []
-        super()._change_category(change)
-
-    def _filter(self, _change: Any = None) -> None:
-        """Go through the images of one defect type, or through all."""
-        defects = self._categories[self.category].test.defects
-        self._shown = [index for index, name in enumerate(defects) if self.defect in (EVERYTHING, name)]
-        self._images.reset(len(self._shown))
-        self._redraw()
-
-    def _redraw(self, _change: Any = None) -> None:
-        if not self._shown:  # another category
-            names = [EVERYTHING, *dict.fromkeys(self._categories[self.category].test.defects)]
-            self._shown = list(range(len(self._prediction)))
-            self._defect.unobserve(self._filter, names="value")
-            self._defect.options = names
-            self._defect.observe(self._filter, names="value")
-        super()._redraw()
-
     def _change_k(self, _change: Any) -> None:
-        self._wanted = self.k  # comes back after a method with fewer
+        if not self._held:
+            self._wanted = self.k  # comes back after a method with fewer
         self._redraw()
 
     def _show_image(self) -> None:
@@ -171,11 +130,10 @@ class RetrievalView(ResultsView):
         seen = self.category, self.detector, image
         if seen == self._seen:
             return
-        sample, maps = self._categories[self.category].test[image], found.anomaly_map
+        sample, maps = self._sample, found.anomaly_map
         one = None if maps is None else maps[image]
         new = self._seen is None or self._seen[::2] != seen[::2]
         counts = [neighbors.distance.shape[3] for neighbors in found.neighbors.values()]
-        self._overlay.unobserve(self._redraw, names="picked")  # it is being redrawn
         with self._overlay.hold_sync():
             self._overlay.show(sample.image, one, sample.mask, limits=self._shared_limits())
             if new:
@@ -183,32 +141,85 @@ class RetrievalView(ResultsView):
                 self.picked = None if peak is None else (int(peak[0]), int(peak[1]))
             if one is not None:
                 self._overlay.cells = list(cell_grid(found, self._sizes[1]))
-        self._overlay.observe(self._redraw, names="picked")
         self._seen = seen
-        self._k.unobserve(self._change_k, names="value")
         self._k.max = max(counts, default=1)
         self._k.value = min(self._wanted, self._k.max)
         self._k.disabled = self._k.max == 1
-        self._k.observe(self._change_k, names="value")
 
-    def _draw(self) -> tuple[StaticFigure, str]:
+    def _draw(self) -> tuple[str, str]:
         self._show_image()
-        figure, text = super()._draw()
         found = self.evidence
-        self._shares.value = "" if found is None else self._tables(found)
+        page, text = super()._draw()
         if found is not None:
-            return figure, f"{text} · pixel {found.pixel[0]}, {found.pixel[1]}"
+            return page, f"{text} · pixel {found.pixel[0]}, {found.pixel[1]}"
         hint = "" if whole_images(self._prediction) else f" · {self.detector} compares cells: pick a pixel"
-        return figure, text + hint
+        return page, text + hint
 
-    def _figure(self) -> StaticFigure:
+    def _html(self) -> str:
         found, whole = self.evidence, whole_images(self._prediction)
-        image = self._categories[self.category].test.image(self.image)
+        tables = "" if found is None else f"<div class='adviz-shares'>{self._tables(found)}</div>"
+        if found is not None and (found.searched or found.layers):
+            return self._strip(found) + tables
+        return (super()._html() if whole is None else self._wall(whole)) + tables
+
+    def _strip(self, found: Evidence) -> str:
+        """Return the cell and what it was compared with: where they lie, and enlarged."""
+        title, images, boxes, captions = self._compared(found)
+        names = ["this cell", *[""] * len(images)]
+        parts = [
+            tiles.tile(image, title=name, width=TILE, boxes=[box], colour=colour)
+            + tiles.tile(tiles.crop(image, box), caption=caption, width=TILE, sharp=True)
+            for image, box, name, caption, colour in zip(
+                [self._sample.image, *images],
+                [found.box, *boxes],
+                names,
+                ["", *captions],
+                [style.VERMILLION, *[style.BLUE] * len(images)],
+                strict=True,
+            )
+        ]
+        return tiles.row((f"<div>{part}</div>" for part in parts), title=title)
+
+    def _compared(self, found: Evidence) -> tuple[str, list[np.ndarray], list[tuple[int, int, int, int]], list[str]]:
+        """Return what the cell was compared with: a title, images, boxes in them and captions."""
+        if not found.searched:
+            return "no neighbours: what is usual at this place", [self._mean()], [found.box], ["mean of the normal"]
+        train, most = self._categories[self.category].train, min(SHOWN, len(found.image))
+        if not most:
+            raise ValueError("this image was not segmented: its image score is below the detector's threshold")
+        title = "the nearest normal cell" if most == 1 else f"the {most} nearest of {len(found.image)} normal cells"
+        captions = [
+            f"d² = {style.number(d)} · rank {r} · {_short(train.ids[n])}"
+            for d, r, n in zip(found.distance[:most], found.rank, found.image, strict=False)
+        ]
+        images = [self._photo(self.category, "train", int(number)).image for number in found.image[:most]]
+        return title, images, found.boxes[:most], captions
+
+    def _wall(self, whole: Neighbors) -> str:
+        """Return the first K normal images that were retrieved."""
+        train, most = self._categories[self.category].train, min(self.k, RETRIEVED, whole.image.shape[3])
+        numbers, distance = whole.image[self.image, 0, 0, :most], whole.distance[self.image, 0, 0, :most]
+        parts = [
+            tiles.tile(
+                self._photo(self.category, "train", int(number)).image,
+                caption=f"{rank} · d² = {style.number(d)} · {_short(train.ids[number])}",
+                width=TILE,
+                colour=style.BLUE,
+            )
+            for rank, (number, d) in enumerate(zip(numbers, distance, strict=True), 1)
+        ]
+        title = "the normal image most like it" if most == 1 else f"the {most} normal images most like it"
+        return tiles.row(parts, title=title)
+
+    def static(self) -> StaticFigure:
+        """Return the strip on show as a matplotlib figure."""
+        found, whole = self.evidence, whole_images(self._prediction)
+        image = self._sample.image
         if found is not None and found.searched:
             return self._matches(image, found)
         if found is not None and found.layers:
             return self._beside_the_mean(image, found)
-        return super()._figure() if whole is None else self._retrieved(image, whole)
+        return super().static() if whole is None else self._retrieved(image, whole)
 
     def _retrieved(self, image: np.ndarray, whole: Neighbors) -> StaticFigure:
         """Draw the first K normal images that were retrieved."""

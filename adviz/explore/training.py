@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from adviz import plots
+from adviz.explore import tiles
 from adviz.explore.view import View
 from adviz.plots import StaticFigure
 
@@ -40,7 +41,11 @@ class TrainingView(View):
         self.losses = np.array(losses, dtype=float)
         self._redraw()
 
-    def _draw(self) -> tuple[StaticFigure, str]:
+    def static(self) -> StaticFigure:
+        """Return the curve so far as a matplotlib figure."""
+        return plots.loss_curve(self.losses, epochs=self.epochs, title=self._title)
+
+    def _draw(self) -> tuple[str, str]:
         done = len(self.losses)
         text = f"epoch {done} of {self.epochs}" + (f" · loss {self.losses[-1]:.3f}" if done else ": not started")
-        return plots.loss_curve(self.losses, epochs=self.epochs, title=self._title), text
+        return tiles.chart(self.static(), text=f"loss of every epoch: {text}"), text

@@ -1,31 +1,37 @@
-"""What all explorers share: labelled controls, a status line that also shows errors, and a picture."""
+"""What all explorers share: labelled controls, a status line that also shows errors, and work that can be stopped."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets as widgets
 
+from adviz.explore.work import Work
 from adviz.plots import StaticFigure
 
 
 class View(widgets.VBox):  # type: ignore[misc]
-    """Controls above a status line above a picture; a subclass says what to draw in `_draw`.
+    """Controls above a status line above what they show; a subclass says what that is in `_draw` and `static`.
 
-    Every part has a CSS class ("adviz-status", "adviz-view", and one per control), by which tests and styles find it.
-    An exception in a callback is shown in the status line, and the picture keeps what it showed.
+    Every part has a CSS class ("adviz-status", "adviz-busy", "adviz-view", and one per control), by which tests and
+    styles find it. An exception in a callback is shown in the status line, and the page keeps what it showed.
     """
 
     def __init__(self, controls: list[widgets.Widget]) -> None:
-        self._text = ""
-        self._status = widgets.HTML()
-        self._status.add_class("adviz-status")
-        self._picture = widgets.Image(format="jpeg", layout=widgets.Layout(width="100%", max_width="1200px"))
-        self._picture.add_class("adviz-view")
+        self._text, self._drawing, self._held = "", threading.RLock(), 0
+        self._work = Work(self._tell, self._fail)
+        self._status = widgets.HTML().add_class("adviz-status")
+        self._page = widgets.HTML().add_class("adviz-view")
+        self._progress = widgets.Label()
+        stop = widgets.Button(description="stop", tooltip="stop this work", layout=widgets.Layout(width="80px"))
+        stop.add_class("adviz-stop").on_click(lambda _: self.stop())
+        self._busy = widgets.HBox([stop, self._progress], layout=widgets.Layout(display="none")).add_class("adviz-busy")
         row = widgets.HBox(controls, layout=widgets.Layout(flex_flow="row wrap", align_items="center"))
-        super().__init__([row, self._status, self._picture])
+        super().__init__([row, self._status, self._busy, self._page])
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: a widget, to be used in Jupyter; static() draws it as a figure"
@@ -35,28 +41,85 @@ class View(widgets.VBox):  # type: ignore[misc]
         """The status line, as plain text."""
         return self._text
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is being computed beside the page; see `wait` and `stop`."""
+        return self._work.busy
+
+    def wait(self, seconds: float = 300) -> None:
+        """Wait until nothing is being computed.
+
+        Raises
+        ------
+        TimeoutError: it took longer; it goes on.
+        """
+        self._work.wait(seconds)
+
+    def stop(self) -> None:
+        """Stop what is being computed at its next step, and drop its result; choosing it again starts it again."""
+        if self.busy:
+            self._work.stop()
+            self._say("stopped")
+
     def static(self) -> StaticFigure:
-        """Return the picture as a matplotlib figure, for pages that show no widgets, and for papers."""
-        return self._draw()[0]
+        """Return what is on show as a matplotlib figure, for pages that show no widgets, and for papers."""
+        raise AttributeError(f"{type(self).__name__} does not say what to draw")
 
     def save(self, path: str) -> None:
-        """Write the picture to a file; the ending chooses the format (.pdf, .svg, .png)."""
+        """Write that figure to a file; the ending chooses the format (.pdf, .svg, .png)."""
         self.static().savefig(path, bbox_inches="tight")
 
-    def _draw(self) -> tuple[StaticFigure, str]:
-        """Return what the present state shows: a figure, and the status line's text."""
-        raise AttributeError(f"{type(self).__name__} does not say what to draw")
+    def _draw(self) -> tuple[str, str]:
+        """Return what the present state shows, as HTML, and the status line's text."""
+        raise AttributeError(f"{type(self).__name__} does not say what to show")
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Draw once after several changes, not after each; work that ends meanwhile waits."""
+        with self._drawing:
+            self._held += 1
+            try:
+                yield
+            finally:
+                self._held -= 1
+            self._redraw()
 
     def _redraw(self, _change: Any = None) -> None:
         """Show the present state, or say what went wrong."""
-        try:
-            figure, text = self._draw()
-        except Exception as error:  # whatever it is: the person at the screen must see it, not only a log
-            self._text = f"Error: {type(error).__name__}: {error}"
-        else:
-            self._text = text
-            self._picture.value = figure._repr_jpeg_()
-        self._status.value = html.escape(self._text)
+        with self._drawing:
+            if self._held:
+                return
+            self._held += 1  # what drawing sets does not draw again
+            try:
+                page, text = self._draw()
+            except Exception as error:  # whatever it is: the person at the screen must see it, not only a log
+                self._fail(error)
+            else:
+                self._page.value = page
+                self._say(text)
+            finally:
+                self._held -= 1
+
+    def _compute(self, label: str, function: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        """Call `function` beside the page, showing that it is busy; unless it is stopped, `then` gets its result."""
+
+        def finish(result: Any) -> None:
+            with self._drawing:
+                then(result)
+
+        self._work.start(label, function, finish)
+
+    def _say(self, text: str) -> None:
+        self._text = text
+        self._status.value = html.escape(text)
+
+    def _fail(self, error: Exception) -> None:
+        self._say(f"Error: {type(error).__name__}: {error}")
+
+    def _tell(self, text: str) -> None:
+        """Show how far the work is; no text: there is none."""
+        self._progress.value = text
+        self._busy.layout.display = None if text else "none"
 
 
 def labelled(control: widgets.Widget, name: str, react: Callable[[Any], None]) -> widgets.Widget:
@@ -98,19 +161,3 @@ class Stepper(widgets.HBox):  # type: ignore[misc]
 
     def _count(self, _change: Any = None) -> None:
         self._counter.value = f"{self.slider.value} of {self.slider.max}"
-
-
-def bar_table(title: str, values: Mapping[str, float]) -> str:
-    """Return an HTML table of names and values with bars, whose shares of the absolute sum are printed as well."""
-    bar = "display:inline-block;height:0.8em;background:#0072B2;width"
-    total = sum(map(abs, values.values())) or 1.0
-    rows = "".join(
-        f"<tr><th style='text-align:left;padding-right:12px'>{html.escape(name)}</th>"
-        f"<td style='text-align:right;padding-right:12px'>{value:.4g}</td>"
-        f"<td style='text-align:right'>{abs(value) / total:.0%}</td>"
-        f"<td style='padding-left:8px'><span style='{bar}:{160 * abs(value) / total:.0f}px'></span></td></tr>"
-        for name, value in values.items()
-    )
-    return (
-        f"<table style='line-height:1.4'><caption style='text-align:left'>{html.escape(title)}</caption>{rows}</table>"
-    )

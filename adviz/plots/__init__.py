@@ -1,6 +1,6 @@
 """Arrays in, figures out: matplotlib for pictures, plotly for charts; nothing is shown, no global state."""
 
-from adviz.plots.colours import overlay, shared_limits
+from adviz.plots.colours import heat, overlay, shared_limits
 from adviz.plots.curves import precision_recall_figure, pro_figure, roc_figure
 from adviz.plots.curves_static import curves_static
 from adviz.plots.distillation import distillation_scheme
@@ -19,6 +19,7 @@ __all__ = [
     "contact_sheet",
     "curves_static",
     "distillation_scheme",
+    "heat",
     "layer_row",
     "loss_curve",
     "neighbor_strip",

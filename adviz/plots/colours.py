@@ -46,6 +46,14 @@ def shared_limits(maps: Sequence[np.ndarray | None], percentiles: tuple[float, f
     return (low, high) if low < high else (low, low + max(1.0, abs(low)))
 
 
+def heat(anomaly_map: np.ndarray, limits: Limits) -> np.ndarray:
+    """Return the colours of a map, (..., 3) uint8; (low, high) are the ends of the scale, score units."""
+    check_limits(limits)
+    values = (np.asarray(anomaly_map, np.float32) - limits[0]) / (limits[1] - limits[0])
+    table = (mpl.colormaps[style.MAP_COLOURS](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+    return np.asarray(table[(np.clip(values, 0, 1) * 255).round().astype(np.uint8)])
+
+
 def overlay(image: np.ndarray, anomaly_map: np.ndarray, *, limits: Limits) -> np.ndarray:
     """Tint the grey image with the map's colours, more strongly where the score is higher.
 

@@ -44,6 +44,16 @@ class LabPage:
         """Return a locator inside the notebook on top, never in one of a hidden tab."""
         return self.browser.locator(f".jp-NotebookPanel:not(.lm-mod-hidden) {selector}")
 
+    def changes(self, act, number=0):
+        """Do `act`, and wait until explorer `number` of the notebook shows something else, without an error."""
+        shown, status = self.find(".adviz-view").nth(number), self.find(".adviz-status").nth(number)
+        before = shown.inner_html()
+        act()
+        self.browser.wait_for_function(
+            "([shown, before]) => shown.innerHTML !== before", arg=[shown.element_handle(), before], timeout=PATIENCE
+        )
+        assert "Error" not in status.inner_text()
+
     def screenshot(self, name):
         SCREENSHOTS.mkdir(exist_ok=True)
         self.browser.screenshot(path=SCREENSHOTS / f"{name}.png")

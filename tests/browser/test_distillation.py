@@ -37,9 +37,6 @@ def test_the_layers_maps_follow_the_image(shared_page):
     line = view(shared_page, "transistor")
     line.scroll_into_view_if_needed()
     position, count = map(int, re.search(r"image (\d+) of (\d+)", line.inner_text()).groups())
-    picture = shared_page.find("img.adviz-view").nth(1)  # the first is the curve
-    before = picture.get_attribute("src")
     name, step = (".adviz-next", 1) if position < count else (".adviz-previous", -1)
-    shared_page.find(name).first.click()
+    shared_page.changes(shared_page.find(name).first.click, number=1)  # the first is the curve
     expect(line).to_contain_text(f"image {position + step} of {count}")
-    expect(picture).not_to_have_attribute("src", before)

@@ -5,11 +5,6 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-DIGEST = """async image => {
-  const bytes = await (await fetch(image.src)).arrayBuffer();
-  return Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))).join();
-}"""
-
 
 @pytest.fixture(scope="module")
 def quickstart(shared_page):
@@ -27,29 +22,11 @@ def status(page):
     return page.find(".adviz-status")
 
 
-def picture(page):
-    return page.find("img.adviz-view")
-
-
 def choices(page, selector):
     """Return the options of a drop-down, the chosen one first."""
     select = page.find(f"{selector} select")
     chosen = select.evaluate("select => select.selectedOptions[0].label")
     return [chosen, *(name for name in select.locator("option").all_inner_texts() if name != chosen)]
-
-
-def expect_another_picture(page, act):
-    """Do `act` and expect the text and the picture itself, not just its address, to change."""
-    text, address, digest = (
-        status(page).inner_text(),
-        picture(page).get_attribute("src"),
-        picture(page).evaluate(DIGEST),
-    )
-    act()
-    expect(status(page)).not_to_have_text(text)
-    expect(picture(page)).not_to_have_attribute("src", address)
-    expect(status(page)).not_to_contain_text("Error")
-    assert picture(page).evaluate(DIGEST) != digest
 
 
 @pytest.mark.usefixtures("screenshot")
@@ -62,7 +39,7 @@ def test_every_cell_ran_without_error(quickstart):
 
 def test_another_category(page):
     _, other, *_ = choices(page, ".adviz-category")
-    expect_another_picture(page, lambda: page.find(".adviz-category select").select_option(other))
+    page.changes(lambda: page.find(".adviz-category select").select_option(other))
     expect(status(page)).to_contain_text(other)
 
 
@@ -70,20 +47,20 @@ def test_next_and_previous_image(page):
     before = status(page).inner_text()
     position, count = map(int, re.search(r"image (\d+) of (\d+)", before).groups())
     assert position < count
-    expect_another_picture(page, page.find(".adviz-next").click)
+    page.changes(page.find(".adviz-next").click)
     expect(status(page)).to_contain_text(f"image {position + 1} of {count}")
-    expect_another_picture(page, page.find(".adviz-previous").click)
+    page.changes(page.find(".adviz-previous").click)
     expect(status(page)).to_have_text(before)
 
 
 def test_image_slider_by_keyboard(page):
     handle = page.find(".adviz-image .noUi-handle")
     position = int(re.search(r"image (\d+) of", status(page).inner_text())[1])
-    expect_another_picture(page, lambda: handle.press("ArrowRight"))
+    page.changes(lambda: handle.press("ArrowRight"))
     expect(status(page)).to_contain_text(f"image {position + 1} of")
 
 
 def test_another_detector(page):
     _, other, *_ = choices(page, ".adviz-detector")
-    expect_another_picture(page, lambda: page.find(".adviz-detector select").select_option(other))
+    page.changes(lambda: page.find(".adviz-detector select").select_option(other))
     expect(status(page)).to_contain_text(other)

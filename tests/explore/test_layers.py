@@ -33,10 +33,10 @@ def panels(view):
 
 
 def test_every_control_changes_status_and_picture(view):
-    pictures, lines = [view._picture.value], [view.status]
+    pictures, lines = [view._page.value], [view.status]
     for name, value in (("image", 3), ("detector", "forward"), ("category", "mesh"), ("image", 2)):
         setattr(view, name, value)
-        pictures.append(view._picture.value)
+        pictures.append(view._page.value)
         lines.append(view.status)
     assert len(set(pictures)) == len(set(lines)) == 5
     assert view.status.startswith("mesh · forward · image 3 of 4 · good · score 2, flagged")

@@ -1,10 +1,13 @@
+import base64
 import io
+import re
+import threading
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from adviz import Prediction, data, explore, plots
+from adviz import Prediction, data, explore, plots, progress
 
 
 @pytest.fixture(scope="module")
@@ -43,21 +46,24 @@ def view(categories, predictions):
 
 
 def shown(view):
-    return np.asarray(Image.open(io.BytesIO(view._picture.value)).convert("RGB"))
+    """Return the pictures on the page, in order, as arrays."""
+    found = re.findall(r"data:image/jpeg;base64,([^']+)'", view._page.value)
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))) for data in found]
 
 
 def test_it_opens_on_the_first_image_of_the_first_category(view):
     assert (view.category, view.detector, view.image) == ("plate", "PatchCore", 0)
     assert view.status.startswith("plate · PatchCore · image 1 of 4 · unlabelled · score 0.5, not flagged")
-    assert shown(view).std() > 10
+    assert [picture.shape for picture in shown(view)] == [(224, 224, 3)] * 3  # unlabelled: there is no ground truth
+    assert "no ground truth" in view._page.value
 
 
 def test_every_control_changes_status_and_picture(view):
-    pictures, lines = [view._picture.value], [view.status]
+    pictures, lines = [view._page.value], [view.status]
     for name, value in (("image", 3), ("detector", "DN2"), ("category", "gear"), ("image", 2)):
         setattr(view, name, value)
         assert getattr(view, name) == value
-        pictures.append(view._picture.value)
+        pictures.append(view._page.value)
         lines.append(view.status)
     assert len(set(pictures)) == len(set(lines)) == 5
     assert view.status == "gear · DN2 · image 3 of 4 · good · score 3, flagged at the F1-optimal threshold 2.5"
@@ -114,12 +120,12 @@ def test_an_error_in_a_callback_shows_in_the_status_line_escaped(view, monkeypat
     def fail(self):
         raise OSError("file <a> is gone")
 
-    before = view._picture.value
+    before = view._page.value
     monkeypatch.setattr(explore.ResultsView, "_draw", fail)
     view.image = 1
     assert view.status == "Error: OSError: file <a> is gone"
     assert view._status.value == "Error: OSError: file &lt;a&gt; is gone"
-    assert view._picture.value == before
+    assert view._page.value == before
 
 
 def test_the_picture_can_be_saved(view, tmp_path):
@@ -136,7 +142,7 @@ def test_what_does_not_fit_is_refused(categories, predictions):
         explore.results(categories["plate"], {})
     with pytest.raises(ValueError, match="4 test images of plate, got one of 3 images"):
         explore.results(categories["plate"], {"X": Prediction(np.zeros(3))})
-    with pytest.raises(ValueError, match="image must be between 0 and 3, got 4"):
+    with pytest.raises(ValueError, match=r"one of the 4 test images of defect 'all' .0 to 3., got 4"):
         explore.results(categories, predictions).image = 4
 
 
@@ -163,3 +169,52 @@ def test_every_detector_has_a_scale_of_its_own(categories, predictions):
         axes = {ax.get_label(): ax for ax in view.static().axes}
         limits[name] = axes["row 0 map"].images[0].get_clim()
     assert limits["loud"] == pytest.approx([10 * limit for limit in limits["PatchCore"]])
+
+
+def test_a_prediction_may_be_computed_when_it_is_first_chosen(categories, predictions):
+    calls = []
+
+    def later():
+        calls.append(1)
+        return predictions["plate"]["DN2"]
+
+    view = explore.results(categories["plate"], {"PatchCore": predictions["plate"]["PatchCore"], "later": later})
+    assert calls == []
+    view.detector = "later"
+    view.wait(10)
+    assert "plate · later · image 1 of 4" in view.status
+    view.detector = "PatchCore"
+    view.detector = "later"
+    assert "plate · later · image 1 of 4" in view.status  # kept
+    assert calls == [1]
+
+
+def test_what_cannot_be_computed_is_said(categories):
+    view = explore.results(categories["plate"], {"broken": lambda: 1 / 0})
+    view.wait(10)
+    assert view.status == "Error: ZeroDivisionError: division by zero"
+    view = explore.results(categories["plate"], {"short": lambda: Prediction(np.zeros(3))})
+    view.wait(10)
+    assert "expected short's prediction of the 4 test images of plate, got one of 3" in view.status
+    with pytest.raises(TypeError, match="or a function that returns one, got str"):
+        explore.results(categories["plate"], {"text": "PatchCore"})
+
+
+def test_work_goes_on_while_another_image_is_chosen_and_can_be_stopped(categories):
+    calls, entered = [], threading.Event()
+
+    def endless():
+        calls.append(1)
+        for _ in progress.bar(iter(int, 1), label="counting"):
+            entered.set()
+
+    view = explore.results(categories["plate"], {"DN2": Prediction(np.zeros(4)), "endless": endless})
+    view.detector = "endless"
+    assert entered.wait(10)
+    view.image = 2
+    assert calls == [1]
+    view.stop()
+    view.wait(10)
+    assert view.status == "stopped"
+    view.detector = "DN2"
+    assert "DN2 · image 3 of 4" in view.status

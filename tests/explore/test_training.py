@@ -7,10 +7,10 @@ from adviz import explore
 def test_the_curve_grows_with_every_update():
     view = explore.training(3, title="student")
     assert view.status == "epoch 0 of 3: not started"
-    pictures = {view._picture.value}
+    pictures = {view._page.value}
     for losses in ([2.0], [2.0, 1.0], [2.0, 1.0, 0.51234]):
         view.update(np.array(losses))
-        pictures.add(view._picture.value)
+        pictures.add(view._page.value)
         (line,) = view.static().axes[0].lines
         np.testing.assert_array_equal(line.get_ydata(), losses)
         np.testing.assert_array_equal(line.get_xdata(), np.arange(len(losses)) + 1)

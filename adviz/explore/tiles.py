@@ -1,0 +1,137 @@
+"""Pictures and tables of an explorer as HTML: they follow the page's theme and width, and cost milliseconds."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from PIL import Image
+
+from adviz import plots
+from adviz.plots import StaticFigure, style
+
+Box = tuple[int, int, int, int]
+SMALL = "font-size:12px;line-height:1.35"
+QUALITY = 90  # of the JPEG
+
+
+def picture(
+    image: np.ndarray, *, width: int = 160, text: str = "", boxes: Sequence[Box] = (), sharp: bool = False
+) -> str:
+    """Return an image with frames on it.
+
+    Parameters
+    ----------
+    image: (H, W, 3) uint8.
+    width: on the screen, CSS pixels.
+    text: said by screen readers, and shown when the pointer rests on it.
+    boxes: (top, left, height, width) of frames, image pixels.
+    sharp: whether pixels are enlarged as squares.
+    """
+    high, wide = image.shape[:2]
+    frames = "".join(
+        f"<span style='position:absolute;left:{left / wide:.2%};top:{top / high:.2%};width:{w / wide:.2%};"
+        f"height:{h / high:.2%};box-sizing:border-box;outline:2px solid {style.ORANGE};"
+        "box-shadow:0 0 0 3px #000'></span>"
+        for top, left, h, w in boxes
+    )
+    rendering = "image-rendering:pixelated;" if sharp else ""
+    said = html.escape(text, quote=True)
+    return (
+        f"<span style='position:relative;display:inline-block;width:{width}px;max-width:100%'>"
+        f"<img src='{_address(image)}' alt='{said}' title='{said}' "
+        f"style='{rendering}display:block;width:100%;margin:0'>{frames}</span>"
+    )
+
+
+def tile(
+    image: np.ndarray,
+    *,
+    title: str = "",
+    caption: str = "",
+    width: int = 160,
+    boxes: Sequence[Box] = (),
+    sharp: bool = False,
+    colour: str = "",
+) -> str:
+    """Return a picture with a title above and a caption below, and a coloured edge where `colour` is given."""
+    edge = f"border-top:4px solid {colour};" if colour else ""
+    shown = picture(image, width=width, text=caption or title, boxes=boxes, sharp=sharp)
+    above = f"<div style='font-weight:600'>{html.escape(title)}</div>" if title else ""
+    below = f"<div style='overflow-wrap:anywhere'>{html.escape(caption)}</div>" if caption else ""
+    return f"<figure style='margin:0;width:{width}px;{SMALL};{edge}'>{above}{shown}{below}</figure>"
+
+
+def crop(image: np.ndarray, box: Box, *, context: float = 1.0) -> np.ndarray:
+    """Return the surroundings of a box, `context` box sizes on each side; beyond the image they are grey."""
+    top, left, height, width = box
+    down, across = round(height * context), round(width * context)
+    padded = np.pad(image, ((down, down), (across, across), (0, 0)), constant_values=128)
+    return padded[top : top + height + 2 * down, left : left + width + 2 * across]
+
+
+def row(parts: Iterable[str], *, title: str = "", gap: int = 8) -> str:
+    """Return parts side by side, continued on the next line where the page is narrow."""
+    head = f"<div style='font-weight:600;margin:6px 0 2px'>{html.escape(title)}</div>" if title else ""
+    style_ = f"display:flex;flex-wrap:wrap;gap:{gap}px;align-items:flex-start"
+    return f"<div>{head}<div style='{style_}'>{''.join(parts)}</div></div>"
+
+
+def scale(limits: tuple[float, float], quantity: str = "anomaly score", *, width: int = 160) -> str:
+    """Return the colour scale of maps, its ends printed."""
+    stops = ",".join(f"rgb{tuple(colour)}" for colour in plots.heat(np.linspace(0, 1, 9), (0, 1)).tolist())
+    low, high = (style.number(value) for value in limits)
+    return (
+        f"<div style='{SMALL};width:{width}px'><div>{html.escape(quantity)}</div>"
+        f"<div style='height:12px;background:linear-gradient(to right,{stops})'></div>"
+        f"<div style='display:flex;justify-content:space-between'><span>{low}</span><span>{high}</span></div></div>"
+    )
+
+
+def chart(figure: StaticFigure, *, text: str = "", width: int | None = None) -> str:
+    """Return a matplotlib figure, at most as wide as the page."""
+    data = base64.b64encode(figure._repr_jpeg_()).decode()
+    across = f"{width}px" if width else "auto"
+    said = html.escape(text, quote=True)
+    return f"<img src='data:image/jpeg;base64,{data}' alt='{said}' style='width:{across};max-width:100%;margin:0'>"
+
+
+def table(
+    rows: Mapping[str, Sequence[str]], columns: Sequence[str], *, title: str = "", marked: Sequence[str] = ()
+) -> str:
+    """Return a table of texts: name -> a text for each column; the rows named in `marked` are bold."""
+    cell = "padding:1px 12px 1px 0;text-align"
+    head = "".join(f"<th style='{cell}:right'>{html.escape(name)}</th>" for name in columns)
+    body = "".join(
+        f"<tr style='font-weight:{'700' if name in marked else '400'}'>"
+        f"<th style='{cell}:left;font-weight:inherit'>{html.escape(name)}</th>"
+        + "".join(f"<td style='{cell}:right'>{html.escape(text)}</td>" for text in texts)
+        + "</tr>"
+        for name, texts in rows.items()
+    )
+    caption = f"<caption style='text-align:left;font-weight:600'>{html.escape(title)}</caption>" if title else ""
+    return f"<table style='{SMALL};font-variant-numeric:tabular-nums'>{caption}<tr><th></th>{head}</tr>{body}</table>"
+
+
+def bar_table(title: str, values: Mapping[str, float]) -> str:
+    """Return an HTML table of names and values with bars, whose shares of the absolute sum are printed as well."""
+    bar = f"display:inline-block;height:0.8em;background:{style.BLUE};width"
+    total = sum(map(abs, values.values())) or 1.0
+    rows = "".join(
+        f"<tr><th style='text-align:left;padding-right:12px'>{html.escape(name)}</th>"
+        f"<td style='text-align:right;padding-right:12px'>{value:.4g}</td>"
+        f"<td style='text-align:right'>{abs(value) / total:.0%}</td>"
+        f"<td style='padding-left:8px'><span style='{bar}:{160 * abs(value) / total:.0f}px'></span></td></tr>"
+        for name, value in values.items()
+    )
+    return f"<table style='{SMALL}'><caption style='text-align:left'>{html.escape(title)}</caption>{rows}</table>"
+
+
+def _address(image: np.ndarray) -> str:
+    """Return an image as the address of itself."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=QUALITY, subsampling=0)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

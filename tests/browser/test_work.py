@@ -1,0 +1,52 @@
+"""Long work in JupyterLab: the page says at once that it is busy, stays alive, and a button stops the work."""
+
+import pytest
+from lab_server import write_notebook
+from playwright.sync_api import expect
+
+CELL = """import time
+import numpy as np
+from adviz import Prediction, explore, progress
+from adviz.data import Category, Geometry, Split
+images = np.random.default_rng(0).integers(0, 255, (4, 32, 32, 3), dtype=np.uint8)
+split = Split.from_arrays(images, [0, 1, 0, 1], geometry=Geometry(32, crop=False))
+def slow(count):
+    for _ in progress.bar(range(count), label="steps"):
+        time.sleep(0.02)
+    return Prediction(np.arange(4.0) + count)
+found = {"quick": Prediction(np.arange(4.0)), "slow": lambda: slow(100), "endless": lambda: slow(10**6)}
+view = explore.results(Category("nut", split, split), found)
+view"""
+
+
+@pytest.fixture(scope="module")
+def explorer(lab, shared_page):
+    write_notebook(lab.folder, "work.ipynb", CELL)
+    cells = shared_page.run_all("work.ipynb", seconds=180)
+    assert [output for cell in cells for output in cell["outputs"] if output["output_type"] == "error"] == []
+    return shared_page
+
+
+@pytest.fixture
+def page(explorer, screenshot):
+    return explorer
+
+
+def test_it_says_that_it_is_busy_and_then_shows_the_result(page):
+    expect(page.find(".adviz-busy")).to_be_hidden()
+    page.find(".adviz-detector select").select_option("slow")
+    expect(page.find(".adviz-busy")).to_contain_text("nut · slow: steps")
+    page.find(".adviz-next").click()  # the page is alive
+    expect(page.find(".adviz-counter")).to_have_text("2 of 4")
+    expect(page.find(".adviz-status")).to_contain_text("nut · slow · image 2 of 4")
+    expect(page.find(".adviz-busy")).to_be_hidden()
+
+
+def test_a_button_stops_it(page):
+    page.find(".adviz-detector select").select_option("endless")
+    expect(page.find(".adviz-busy")).to_contain_text("nut · endless: steps")
+    page.find(".adviz-stop").click()
+    expect(page.find(".adviz-busy")).to_be_hidden()
+    expect(page.find(".adviz-status")).to_have_text("stopped")
+    page.find(".adviz-detector select").select_option("quick")
+    expect(page.find(".adviz-status")).to_contain_text("nut · quick · image")
