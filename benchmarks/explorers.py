@@ -1,0 +1,184 @@
+"""How long every control of every explorer takes to answer, in JupyterLab and Chromium, on the built-in data.
+
+    python -m benchmarks.explorers                       # all; needs Chromium and the test extras
+    python -m benchmarks.explorers retrieval --repeats 40
+
+A control is moved as a person would (choose the next option, press an arrow key on a slider or an image, click); the
+clock, the page's own, runs from the event to the first frame in which the kernel's answer is seen: another picture,
+another status line, or that work has begun; for what never asks the kernel, such as opacity, to the next drawing. Each
+is moved `--repeats` times, one after the other has settled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("ADVIZ_PROGRESS", "0")
+
+BROWSER = Path(__file__).resolve().parents[1] / "tests" / "browser"
+TARGET = 0.3  # seconds, 95th percentile
+
+PREPARE = """import numpy as np
+from dataclasses import replace
+from adviz import SPADE, Backbone, PaDiM, PatchCore, data, evaluate, explore
+backbone = Backbone("efficientnet_lite0")
+categories = {name: data.demo(name) for name in ("capsule", "bottle")}
+features = {n: (backbone.extract(c.train), backbone.extract(c.test)) for n, c in categories.items()}
+methods = {"SPADE": SPADE(layers=(8, 16), images_gallery=10), "PaDiM": PaDiM(layers=(8, 16)),
+           "PatchCore": PatchCore(coreset=0.02)}
+found = {n: {m: d.fit(train).predict(test) for m, d in methods.items()} for n, (train, test) in features.items()}"""
+EXPLORERS = {
+    "results": "explore.results(categories, found)",
+    "retrieval": "explore.retrieval(categories, found)",
+    "layers": "explore.layers(categories, found)",
+}
+
+CONTROLS = "slider dropdown label button checkbox toggle-buttons text".split()
+# Watches everything of an explorer but its controls, which change at once.
+WATCH = """([root, controls]) => {
+  for (const kind of ['change', 'click', 'keydown', 'pointerup'])
+    document.addEventListener(kind, () => { window.advizTimes = { start: performance.now() }; }, true);
+  window.advizObserver?.disconnect();
+  window.advizObserver = new MutationObserver(list => {
+    const times = window.advizTimes;
+    times.last = performance.now();
+    for (const { target, type } of list) {
+      if ((target.closest ? target : target.parentElement)?.closest(controls)) continue;
+      const name = type === 'attributes' ? 'drawn' : 'answered';
+      requestAnimationFrame(() => { times[name] ??= performance.now(); });
+    }
+  });
+  window.advizObserver.observe(root, { subtree: true, childList: true, characterData: true, attributes: true,
+    attributeFilter: ['data-drawn'] });
+}"""
+# Resolves, when nothing has changed for a while, to the milliseconds from the event to the answer, or null.
+ANSWER = """async patience => {
+  const pause = time => new Promise(done => setTimeout(done, time));
+  const times = window.advizTimes;
+  while (!times.answered && performance.now() < times.start + patience) await pause(5);
+  while (times.last && performance.now() - times.last < 300) await pause(50);
+  const end = times.answered ?? times.drawn;
+  return end ? end - times.start : null;
+}"""
+PATIENCE = 1500  # ms to wait for the kernel; longer answers are counted as this long where something was drawn
+
+
+def controls(root: Any) -> list[tuple[str, str]]:
+    """Return (name, kind) of an explorer's controls that can be used, as found on the page."""
+    kinds = {
+        "select": ".widget-dropdown",
+        "slider": ".widget-slider",
+        "button": "button.widget-button",
+        "checkbox": ".widget-checkbox",
+        "toggle": ".widget-toggle-buttons",
+        "canvas": "canvas.adviz-overlay, canvas.adviz-scatter",
+    }
+    found = []
+    for kind, selector in kinds.items():
+        for element in root.locator(selector).all():
+            name = element.evaluate(
+                "e => [...(e.closest('[class*=adviz-]') || e).classList].filter(c => c.startsWith('adviz-'))[0] || ''"
+            )
+            if element.is_visible() and name not in ("", "adviz-stop") and (name, kind) not in found:
+                found.append((name, kind))
+    return found
+
+
+def move(root: Any, name: str, kind: str, turn: int) -> bool:
+    """Use a control once; return whether it could be used."""
+    element = root.locator(f".{name}").first
+    if kind == "select":
+        select = element.locator("select")
+        count = select.locator("option").count()
+        if count < 2:
+            return False
+        at = select.evaluate("s => s.selectedIndex")
+        select.select_option(index=(at + 1) % count)
+    elif kind == "slider":
+        handle = element.locator(".noUi-handle").first
+        now, least, most = (float(handle.get_attribute(f"aria-value{part}") or 0) for part in ("now", "min", "max"))
+        if least == most:
+            return False
+        handle.press("ArrowLeft" if now >= most or (turn % 2 and now > least) else "ArrowRight")
+    elif kind == "checkbox":
+        element.locator("input").click()
+    elif kind == "toggle":
+        buttons = element.locator("button")
+        buttons.nth(turn % buttons.count()).click()
+    elif kind == "button":
+        if element.is_disabled():
+            return False
+        element.click()
+    else:
+        box = element.bounding_box()
+        place = {"x": (37 * turn + 20) % int(box["width"] - 4) + 2, "y": (61 * turn + 30) % int(box["height"] - 4) + 2}
+        element.click(position=place)
+    return True
+
+
+def measure(page: Any, root: Any, repeats: int) -> dict[tuple[str, str], list[float]]:
+    """Return control -> seconds of each move."""
+    page.browser.evaluate(WATCH, [root.element_handle(), ",".join(f".widget-{name}" for name in CONTROLS)])
+    times: dict[tuple[str, str], list[float]] = {}
+    for name, kind in controls(root):
+        for turn in range(repeats):
+            root.scroll_into_view_if_needed()
+            page.browser.evaluate("() => { window.advizTimes = { start: performance.now() }; }")
+            if not move(root, name, kind, turn):
+                break
+            answer = page.browser.evaluate(ANSWER, PATIENCE)
+            if answer is not None:
+                times.setdefault((name, kind), []).append(answer / 1000)
+        if kind == "select":
+            root.locator(f".{name} select").first.select_option(index=0)
+            page.browser.evaluate(ANSWER, PATIENCE)
+    return times
+
+
+def report(explorer: str, times: dict[tuple[str, str], list[float]]) -> None:
+    """Print a row for every control, and one for all of them."""
+    rows = {f"{name.removeprefix('adviz-')} ({kind})": found for (name, kind), found in times.items()}
+    rows["all"] = [value for found in times.values() for value in found]
+    for name, found in rows.items():
+        worst = statistics.quantiles(found, n=20)[-1] if len(found) > 1 else found[0]
+        verdict = "yes" if worst <= TARGET else "**no**"
+        print(f"| {explorer} | {name} | {len(found)} | {statistics.median(found):.3f} | {worst:.3f} | {verdict} |")
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("explorers", nargs="*", default=list(EXPLORERS), help=f"some of: {' '.join(EXPLORERS)}")
+    parser.add_argument("--repeats", type=int, default=20)
+    chosen = parser.parse_args()
+    sys.path.insert(0, str(BROWSER))
+    from conftest import FLAGS, browser_path, opened
+    from lab_server import running_lab, write_notebook
+    from playwright.sync_api import sync_playwright
+
+    print("| explorer | control | moves | median s | p95 s | within 0.3 s |\n|---|---|---:|---:|---:|---|", flush=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_lab(Path(folder)) as lab,
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=browser_path(), args=FLAGS) as browser,
+    ):
+        for name in chosen.explorers:
+            write_notebook(lab.folder, f"{name}.ipynb", PREPARE, EXPLORERS[name])
+            with opened(lab, browser) as page:
+                cells = page.run_all(f"{name}.ipynb", seconds=600)
+                errors = [text for c in cells for text in c["outputs"] if text["output_type"] == "error"]
+                assert not errors, errors
+                root = page.find(".jp-OutputArea-output:has(.adviz-status)").last
+                report(name, measure(page, root, chosen.repeats))
+                sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
