@@ -39,9 +39,9 @@ check: $(VENV)/.installed-test  ## ruff, mypy, pytest, nbval and the browser tes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -p no:nbval --ignore=tests/browser --durations=8 -n 2 --dist loadgroup
+	$(BIN)/pytest -p no:nbval --ignore=tests/browser --durations=8 -n 2 --dist loadfile --no-loadscope-reorder
 	$(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with=tests/sanitize.cfg --nbval-cell-timeout=300 $(NEEDS_DATA) -n 2 --dist loadfile notebooks/
-	$(BIN)/pytest -p no:nbval -n 2 --dist loadgroup tests/browser
+	$(BIN)/pytest -p no:nbval -n 2 --dist loadfile tests/browser
 
 notebooks: $(VENV)/.installed-lab  ## run all notebooks again and store their outputs
 	for notebook in notebooks/*.ipynb; do $(BIN)/adviz run --in-place $$notebook || exit 1; done
