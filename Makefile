@@ -29,6 +29,8 @@ check notebooks: export ADVIZ_CACHE ?= $(CURDIR)/.cache/adviz
 check notebooks: export ADVIZ_PROGRESS := 0
 # Threads that wait without spinning: several times faster where the two cores are shared with other work.
 check notebooks: export OMP_WAIT_POLICY ?= passive
+# Two processes with a thread each do more than one with two threads, which wait for each other after every small product.
+check: export OMP_NUM_THREADS ?= 1
 
 # Without Fashion-MNIST its notebook has nothing to run on.
 NEEDS_DATA = $(if $(wildcard /usr/share/datasets/fashion-mnist $(ADVIZ_DATA)/FashionMNIST/raw),,--ignore=notebooks/05_one_class.ipynb)
@@ -37,9 +39,9 @@ check: $(VENV)/.installed-test  ## ruff, mypy, pytest, nbval and the browser tes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -p no:nbval --ignore=tests/browser --durations=8 -n 2 --dist loadgroup
-	$(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with=tests/sanitize.cfg --nbval-cell-timeout=300 $(NEEDS_DATA) notebooks/
-	$(BIN)/pytest -p no:nbval tests/browser
+	$(BIN)/pytest -p no:nbval --ignore=tests/browser --durations=8 -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with=tests/sanitize.cfg --nbval-cell-timeout=300 $(NEEDS_DATA) -n 2 --dist loadfile notebooks/
+	$(BIN)/pytest -p no:nbval -n 2 --dist loadfile tests/browser
 
 notebooks: $(VENV)/.installed-lab  ## run all notebooks again and store their outputs
 	for notebook in notebooks/*.ipynb; do $(BIN)/adviz run --in-place $$notebook || exit 1; done

@@ -3,17 +3,15 @@
 import os
 from pathlib import Path
 
-import pytest
-
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 os.environ["ADVIZ_PROGRESS"] = "0"
 os.environ.setdefault("ADVIZ_CACHE", str(REPOSITORY / ".cache" / "adviz"))
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # see the Makefile; takes effect as torch is not imported yet
 
+SLOW = {"test_lessons.py", "test_distillation_quality.py", "test_notebooks.py"}
+
 
 def pytest_collection_modifyitems(items):
-    """Keep a file's tests in one process, for their shared fixtures; the lessons, which take longest, a seed's."""
-    for item in items:
-        seed = item.callspec.params["seed"] if item.path.name == "test_lessons.py" else ""
-        item.add_marker(pytest.mark.xdist_group(f"{item.path.name} {seed}"))
+    """Let the slow files come first: one that starts late keeps a process busy while the other has nothing to do."""
+    items.sort(key=lambda item: item.path.name not in SLOW)

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 @pytest.fixture(scope="module")
 def notebook(shared_page):
-    """Return the code cells after a run in the shared page; five students are trained."""
+    """Return the code cells after a run in the shared page; four students are trained."""
     return shared_page.run_all("04_reverse_distillation.ipynb", seconds=600)
 
 

@@ -22,13 +22,19 @@ PIXEL = """(canvas, [x, y]) => {
 LOWEST, HIGHEST = (0, 34, 78), (254, 232, 56)  # the ends of matplotlib's cividis
 
 
-@pytest.fixture
-def page(lab, lab_page):
+@pytest.fixture(scope="module")
+def notebook(lab):
     write_notebook(lab.folder, "overlay.ipynb", *CELLS)
-    cells = lab_page.run_all("overlay.ipynb")
+    return "overlay.ipynb"
+
+
+@pytest.fixture
+def page(notebook, shared_page, screenshot):
+    """Run the notebook again, in the same kernel: each test has a widget of its own."""
+    cells = shared_page.run_all(notebook)
     assert [output for cell in cells for output in cell["outputs"] if output["output_type"] == "error"] == []
-    expect(canvas(lab_page)).to_be_visible()
-    return lab_page
+    expect(canvas(shared_page)).to_be_visible()
+    return shared_page
 
 
 def canvas(page):
