@@ -55,10 +55,11 @@ class Work:
         ------
         TimeoutError: it took longer; it goes on.
         """
-        if self._thread is not None:
-            self._thread.join(seconds)
-        if self.busy:
-            raise TimeoutError(f"still busy after {seconds:g} s; wait longer, or stop it")
+        end = monotonic() + seconds
+        while self._thread is not None and self._thread.is_alive():  # what has ended may have started something else
+            if monotonic() >= end:
+                raise TimeoutError(f"still busy after {seconds:g} s; wait longer, or stop it")
+            self._thread.join(max(0.0, end - monotonic()))
 
     def _run(
         self,
