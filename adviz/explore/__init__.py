@@ -3,6 +3,18 @@
 from adviz.explore.layers import LayersView, layers
 from adviz.explore.results import ResultsView, results
 from adviz.explore.retrieval import RetrievalView, retrieval
+from adviz.explore.thresholds import ThresholdsView, thresholds
 from adviz.explore.training import TrainingView, training
 
-__all__ = ["LayersView", "ResultsView", "RetrievalView", "TrainingView", "layers", "results", "retrieval", "training"]
+__all__ = [
+    "LayersView",
+    "ResultsView",
+    "RetrievalView",
+    "ThresholdsView",
+    "TrainingView",
+    "layers",
+    "results",
+    "retrieval",
+    "thresholds",
+    "training",
+]
