@@ -15,18 +15,16 @@ from adviz.data import Category
 from adviz.explore import errors, tiles
 from adviz.explore.gating import set_range
 from adviz.explore.results import Found, ResultsView
-from adviz.explore.svg import SHAPES, Chart
+from adviz.explore.strips import score_strip
 from adviz.explore.view import labelled
 from adviz.plots import style
 from adviz.plots.colours import THRESHOLD_COLOUR
-from adviz.plots.decisions import strip_rows
 from adviz.plots.rows import TRUTH_COLOUR
-from adviz.plots.scores import KIND_COLOURS
 from adviz.prediction import Prediction
 
 MAP, RELATIVE = "map", "map / threshold"
 RATIOS = (0.0, 2.0)  # the scale of map / threshold: 1, the decision, is its middle
-WIDTH, STRIP = 190, 690  # CSS pixels of a picture and of the scores' chart
+WIDTH = 190  # CSS pixels of a picture
 Steps = dict[Hashable, Callable[[], Any]]
 
 
@@ -197,7 +195,9 @@ class DecisionView(ResultsView):
 
     def _html(self) -> str:
         key = self.category, self.detector, self.image, *self._pixel_line(), self.relative
-        return self._pictures(*key) + tiles.row([self._strip(), self._tables()], gap=16)
+        split, ends = self._categories[self.category].test, (float(self._slider.min), float(self._slider.max))
+        strip = score_strip(self._judged(self.category)[0], split, ends, self.threshold, self._marks(), self.image)
+        return self._pictures(*key) + tiles.row([strip, self._tables()], gap=16)
 
     def _row(self, category: str, detector: str, image: int, pixel: float | None, why: str, relative: bool) -> str:
         """Return image | ground truth | map | overlay, with what is above the threshold of pixels outlined."""
@@ -226,29 +226,6 @@ class DecisionView(ResultsView):
         parts += [tiles.tile(heat, title="map", width=WIDTH), tiles.tile(mixed, title="overlay", width=WIDTH)]
         words = "map / threshold: 1 is the decision" if divided else "anomaly score"
         return tiles.row([*parts, f"<div>{tiles.scale(ends, words, width=WIDTH)}{_small(said)}</div>"])
-
-    def _strip(self) -> str:
-        """Return every image as a dot at its score, one line per defect type, with the thresholds."""
-        split, scores = self._categories[self.category].test, self._judged(self.category)[0]
-        rows = strip_rows(split.defects)
-        lines = [(float(-line), f"{kind} ({len(images)})") for line, (kind, images, _) in enumerate(rows)]
-        ends, height = (float(self._slider.min), float(self._slider.max)), 100 + 32 * len(rows)
-        chart = Chart(
-            ends, (0.5 - len(rows), 0.5), names=("anomaly score of the image", ""), size=(STRIP, height), left=150,
-            top=40, lines=lines,
-        )  # fmt: skip
-        chart.span(self.threshold, ends[1], style.SKY)
-        for level, (name, value) in enumerate(self._marks().items()):
-            chart.rule(value, name, level=level)
-        chart.rule(self.threshold, dash="dashed", width=2.5)
-        for line, (kind, images, heights) in enumerate(rows):
-            colour = KIND_COLOURS.get(kind, style.ANOMALOUS)
-            texts = [f"image {image + 1} · {split.ids[image]} · {style.number(scores[image])}" for image in images]
-            chart.dots(scores[images], heights, texts, colour, shape=list(SHAPES)[line % len(SHAPES)])
-            for image, height_ in zip(images, heights, strict=True):
-                if image == self.image:
-                    chart.ring(scores[image], height_)
-        return chart.svg("every image's score by defect type, and the threshold")
 
     def _marks(self) -> dict[str, float]:
         """Return the thresholds worth knowing, by name."""

@@ -84,7 +84,8 @@ def _tag(entry: Any, place: str) -> Tag:
     kinds |= {"suggested": (bool,), "threshold": (float, int)}
     names = [field.name for field in fields(Tag)]
     if not isinstance(entry, Mapping) or set(entry) != set(names):
-        raise ValueError(f"expected {', '.join(names)} in {place}, got {list(entry) if isinstance(entry, Mapping) else entry}")
+        got = list(entry) if isinstance(entry, Mapping) else entry
+        raise ValueError(f"expected {', '.join(names)} in {place}, got {got}")
     for name, allowed in kinds.items():
         if type(entry[name]) not in allowed:
             raise ValueError(f"expected {name} as {allowed[0].__name__} in {place}, got {entry[name]!r}")
