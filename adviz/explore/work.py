@@ -41,8 +41,9 @@ class Work:
         self._stop = threading.Event()
         self._tell(f"{label} …")
         work = (label, function, then, self._stop, self._thread)
-        self._thread = threading.Thread(target=self._run, args=work, daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, args=work, daemon=True)
+        thread.start()
+        self._thread = thread  # not before it is alive: who waits looks here
 
     def stop(self) -> None:
         """Stop at the next step, and drop the result."""
