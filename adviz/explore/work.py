@@ -28,7 +28,7 @@ class Work:
     def __init__(self, tell: Callable[[str], None], fail: Callable[[Exception], None]) -> None:
         self._tell, self._fail = tell, fail
         self._thread: threading.Thread | None = None
-        self._stop = threading.Event()
+        self._stop, self._starting = threading.Event(), threading.Lock()
 
     @property
     def busy(self) -> bool:
@@ -38,12 +38,13 @@ class Work:
     def start(self, label: str, function: Callable[[], Any], then: Callable[[Any], None]) -> None:
         """Call ``then(function())`` in a thread of its own; every step of a progress bar inside can stop it."""
         self.stop()
-        self._stop = threading.Event()
-        self._tell(f"{label} …")
-        work = (label, function, then, self._stop, self._thread)
-        thread = threading.Thread(target=self._run, args=work, daemon=True)
-        thread.start()
-        self._thread = thread  # not before it is alive: who waits looks here
+        with self._starting:  # what ends at once may start something else before its own thread is known
+            self._stop = threading.Event()
+            self._tell(f"{label} …")
+            work = (label, function, then, self._stop, self._thread)
+            thread = threading.Thread(target=self._run, args=work, daemon=True)
+            thread.start()
+            self._thread = thread  # not before it is alive: who waits looks here
 
     def stop(self) -> None:
         """Stop at the next step, and drop the result."""
