@@ -37,8 +37,8 @@ class Work:
 
     def start(self, label: str, function: Callable[[], Any], then: Callable[[Any], None]) -> None:
         """Call ``then(function())`` in a thread of its own; every step of a progress bar inside can stop it."""
-        self.stop()
         with self._starting:  # what ends at once may start something else before its own thread is known
+            self.stop()
             self._stop = threading.Event()
             self._tell(f"{label} …")
             work = (label, function, then, self._stop, self._thread)
