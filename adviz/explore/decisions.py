@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 
-from adviz import metrics, plots, progress
+from adviz import metrics, plots
 from adviz.data import Category
 from adviz.explore import errors, tiles
 from adviz.explore.gating import set_range
-from adviz.explore.results import Found, ResultsView
+from adviz.explore.prepared import PreparedView, Steps
+from adviz.explore.results import Found
 from adviz.explore.strips import score_strip
 from adviz.explore.view import labelled
 from adviz.plots import style
@@ -25,10 +26,9 @@ from adviz.prediction import Prediction
 MAP, RELATIVE = "map", "map / threshold"
 RATIOS = (0.0, 2.0)  # the scale of map / threshold: 1, the decision, is its middle
 WIDTH = 190  # CSS pixels of a picture
-Steps = dict[Hashable, Callable[[], Any]]
 
 
-class DecisionView(ResultsView):
+class DecisionView(PreparedView):
     """A threshold for each category and detector, or one for all categories, and what it does to their images.
 
     What takes long (the best threshold of all pixels) is computed beside the page once, see `_steps`.
@@ -38,7 +38,6 @@ class DecisionView(ResultsView):
         self._lines: dict[tuple[str, str], float] = {}  # (category or "" for all, detector) -> threshold
         self._pixels: dict[tuple[str, str], float] = {}  # (category, detector) -> F1-optimal threshold of pixels
         self._peaks: dict[tuple[str, str], bool] = {}  # whether scores are maxima of maps
-        self._wanted: set[Hashable] = set()
         self._pictures = lru_cache(8)(self._row)
         line = self._line_controls()
         super().__init__(categories, predictions)
@@ -155,7 +154,6 @@ class DecisionView(ResultsView):
         return self._pixels.get(key), "the F1-optimal threshold of the pixels, as the score is not the map's maximum"
 
     def _steps(self) -> Steps:
-        """Return what has to be computed beside the page for what is on show, by name."""
         key = self.category, self.detector
         pixel, why = self._pixel_line()
         return {("pixels", *key): lambda: self._find_pixel_line(*key)} if why and pixel is None and self._masked else {}
@@ -171,27 +169,12 @@ class DecisionView(ResultsView):
         masks = split.subset(known).masks_array()
         self._pixels[category, detector] = metrics.f1_threshold(maps[known].ravel(), masks.ravel()).threshold
 
-    def _prepare(self) -> None:
-        """Compute beside the page what is missing, and show it then; what is under way is not begun again."""
-        steps = self._steps()
-        if not steps or (self.busy and set(steps) <= self._wanted):
-            return
-        self._wanted, self._pending = set(steps), None
-
-        def work() -> None:
-            for step in progress.bar(list(steps.values()), label="steps"):
-                step()
-
-        self._compute("looking closer", work, lambda _: self._redraw())
-
     def _draw(self) -> tuple[str, str]:
         scores, labels = self._sharing(self.category)
         set_range(self._slider, scores.min(), scores.max(), self.threshold)
         self._best.disabled = self._full.disabled = not (labels == 1).any()
         self._pooled.disabled = len(self._categories) == 1
-        page = super()._draw()
-        self._prepare()
-        return page
+        return super()._draw()
 
     def _html(self) -> str:
         key = self.category, self.detector, self.image, *self._pixel_line(), self.relative

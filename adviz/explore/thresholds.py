@@ -11,8 +11,8 @@ import numpy as np
 from adviz import plots
 from adviz.data import Category, audit
 from adviz.explore import errors, tiles
-from adviz.explore.decisions import Steps
 from adviz.explore.gating import GatePanel, Gating, gating
+from adviz.explore.prepared import Steps
 from adviz.explore.results import EVERYTHING, Found, by_name
 from adviz.explore.tagging import TaggedView
 from adviz.explore.walls import KINDS, MOST, SIDE, Walls, words

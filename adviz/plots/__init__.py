@@ -7,6 +7,7 @@ from adviz.plots.decisions import decision_page, gating_chart, score_strip_stati
 from adviz.plots.distillation import distillation_scheme
 from adviz.plots.layers import layer_row
 from adviz.plots.outlines import outlined
+from adviz.plots.pro import pro_page, region_fill
 from adviz.plots.retrieval import neighbor_strip, patch_strip
 from adviz.plots.rows import anomaly_row, anomaly_rows
 from adviz.plots.scores import score_histogram, score_histogram_static, score_strip
@@ -32,6 +33,8 @@ __all__ = [
     "patch_strip",
     "precision_recall_figure",
     "pro_figure",
+    "pro_page",
+    "region_fill",
     "roc_figure",
     "score_histogram",
     "score_histogram_static",
