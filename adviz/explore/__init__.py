@@ -1,8 +1,23 @@
 """Widgets to look at predictions with, one question each; they take plain records and never a detector."""
 
 from adviz.explore.layers import LayersView, layers
+from adviz.explore.pro import ProView, pro
 from adviz.explore.results import ResultsView, results
 from adviz.explore.retrieval import RetrievalView, retrieval
+from adviz.explore.thresholds import ThresholdsView, thresholds
 from adviz.explore.training import TrainingView, training
 
-__all__ = ["LayersView", "ResultsView", "RetrievalView", "TrainingView", "layers", "results", "retrieval", "training"]
+__all__ = [
+    "LayersView",
+    "ProView",
+    "ResultsView",
+    "RetrievalView",
+    "ThresholdsView",
+    "TrainingView",
+    "layers",
+    "pro",
+    "results",
+    "retrieval",
+    "thresholds",
+    "training",
+]

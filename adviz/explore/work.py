@@ -28,7 +28,7 @@ class Work:
     def __init__(self, tell: Callable[[str], None], fail: Callable[[Exception], None]) -> None:
         self._tell, self._fail = tell, fail
         self._thread: threading.Thread | None = None
-        self._stop = threading.Event()
+        self._stop, self._starting = threading.Event(), threading.Lock()
 
     @property
     def busy(self) -> bool:
@@ -37,12 +37,14 @@ class Work:
 
     def start(self, label: str, function: Callable[[], Any], then: Callable[[Any], None]) -> None:
         """Call ``then(function())`` in a thread of its own; every step of a progress bar inside can stop it."""
-        self.stop()
-        self._stop = threading.Event()
-        self._tell(f"{label} …")
-        work = (label, function, then, self._stop, self._thread)
-        self._thread = threading.Thread(target=self._run, args=work, daemon=True)
-        self._thread.start()
+        with self._starting:  # what ends at once may start something else before its own thread is known
+            self.stop()
+            self._stop = threading.Event()
+            self._tell(f"{label} …")
+            work = (label, function, then, self._stop, self._thread)
+            thread = threading.Thread(target=self._run, args=work, daemon=True)
+            thread.start()
+            self._thread = thread  # not before it is alive: who waits looks here
 
     def stop(self) -> None:
         """Stop at the next step, and drop the result."""
@@ -55,10 +57,11 @@ class Work:
         ------
         TimeoutError: it took longer; it goes on.
         """
-        if self._thread is not None:
-            self._thread.join(seconds)
-        if self.busy:
-            raise TimeoutError(f"still busy after {seconds:g} s; wait longer, or stop it")
+        end = monotonic() + seconds
+        while self._thread is not None and self._thread.is_alive():  # what has ended may have started something else
+            if monotonic() >= end:
+                raise TimeoutError(f"still busy after {seconds:g} s; wait longer, or stop it")
+            self._thread.join(max(0.0, end - monotonic()))
 
     def _run(
         self,

@@ -7,25 +7,35 @@ from adviz.metrics.checks import PRO_DEFINITIONS, undefined_reason
 from adviz.metrics.components import regions
 from adviz.metrics.curves import Curve, auroc, average_precision, precision_recall_curve, roc_curve
 from adviz.metrics.overlap import auroc_and_pro, pro, pro_curve, pro_with_reason
+from adviz.metrics.per_region import RegionCurves, region_curves
 from adviz.metrics.pixels import PixelMetrics, pixel_metrics
-from adviz.metrics.thresholds import F1Threshold, errors_at_full_recall, f1_threshold, perfect
+from adviz.metrics.thresholds import (
+    F1Threshold,
+    errors_at_full_recall,
+    f1_threshold,
+    full_recall_threshold,
+    perfect,
+)
 
 __all__ = [
     "PRO_DEFINITIONS",
     "Curve",
     "F1Threshold",
     "PixelMetrics",
+    "RegionCurves",
     "auroc",
     "auroc_and_pro",
     "average_precision",
     "errors_at_full_recall",
     "f1_threshold",
+    "full_recall_threshold",
     "perfect",
     "pixel_metrics",
     "precision_recall_curve",
     "pro",
     "pro_curve",
     "pro_with_reason",
+    "region_curves",
     "regions",
     "roc_curve",
     "undefined_reason",

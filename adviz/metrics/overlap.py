@@ -131,13 +131,24 @@ def _areas(scores: np.ndarray, masks: np.ndarray, limit: float, connectivity: in
     normal.sort()
     order = np.argsort(anomalous)  # sorted look-ups below are several times faster than random ones
     anomalous, weight = anomalous[order], weight[order]
+    auroc, added = added_areas(normal, anomalous, limit)
+    return float(auroc.mean()), float(np.dot(weight, added) / limit)
+
+
+def added_areas(normal: np.ndarray, anomalous: np.ndarray, limit: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return what each anomalous pixel adds: its share of AUROC, and the area under the PRO curve up to the limit.
+
+    Parameters
+    ----------
+    normal: scores of all normal pixels, rising.
+    anomalous: scores of the anomalous pixels; sorted ones are looked up several times faster.
+    """
     below = np.searchsorted(normal, anomalous, side="left")
     up_to = np.searchsorted(normal, anomalous, side="right")
-    auroc = (below.mean() + up_to.mean()) / 2 / len(normal)
     before, after = (len(normal) - up_to) / len(normal), (len(normal) - below) / len(normal)
     ramp = (limit - before) ** 2 / (2 * np.maximum(after - before, np.finfo(float).tiny))
     added = np.where(after <= limit, limit - (before + after) / 2, np.where(before < limit, ramp, 0.0))
-    return float(auroc), float(np.dot(weight, added) / limit)
+    return 1 - (before + after) / 2, added
 
 
 def _mean_over_images(scores: np.ndarray, masks: np.ndarray, limit: float, connectivity: int) -> tuple[float, str]:

@@ -58,8 +58,17 @@ def f1_of(counts: Counts) -> F1Threshold:
     return F1Threshold(float(counts.threshold[best]), float(f1[best]), wrong, missed)
 
 
+def full_recall_threshold(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Return the highest threshold that flags every anomalous item: the lowest of their scores.
+
+    NaN without an anomalous item. Arguments and errors as in `f1_threshold`.
+    """
+    scores, labels = checked_pair(scores, labels)
+    return float(scores[labels].min()) if labels.any() else float("nan")
+
+
 def errors_at_full_recall(scores: np.ndarray, labels: np.ndarray) -> float:
-    """Return how many normal items are flagged at the highest threshold that flags every anomalous one.
+    """Return how many normal items are flagged at `full_recall_threshold`.
 
     An int; NaN without an anomalous item. Arguments and errors as in `f1_threshold`.
     """

@@ -3,8 +3,11 @@
 from adviz.plots.colours import heat, overlay, shared_limits
 from adviz.plots.curves import precision_recall_figure, pro_figure, roc_figure
 from adviz.plots.curves_static import curves_static
+from adviz.plots.decisions import decision_page, gating_chart, score_strip_static
 from adviz.plots.distillation import distillation_scheme
 from adviz.plots.layers import layer_row
+from adviz.plots.outlines import outlined
+from adviz.plots.pro import pro_page, region_fill
 from adviz.plots.retrieval import neighbor_strip, patch_strip
 from adviz.plots.rows import anomaly_row, anomaly_rows
 from adviz.plots.scores import score_histogram, score_histogram_static, score_strip
@@ -18,18 +21,24 @@ __all__ = [
     "anomaly_rows",
     "contact_sheet",
     "curves_static",
+    "decision_page",
     "distillation_scheme",
+    "gating_chart",
     "heat",
     "layer_row",
     "loss_curve",
     "neighbor_strip",
+    "outlined",
     "overlay",
     "patch_strip",
     "precision_recall_figure",
     "pro_figure",
+    "pro_page",
+    "region_fill",
     "roc_figure",
     "score_histogram",
     "score_histogram_static",
     "score_strip",
+    "score_strip_static",
     "shared_limits",
 ]

@@ -138,7 +138,7 @@ def score_strip(
     for line, kind in enumerate(kinds):
         index = np.flatnonzero(np.array([defect == kind for defect in defects])).tolist()
         figure.add_scatter(
-            x=scores[index], y=-line + _spread(len(index)), mode="markers", name=kind, customdata=index,
+            x=scores[index], y=-line + spread(len(index)), mode="markers", name=kind, customdata=index,
             text=[names[i] if names else f"image {i}" for i in index],
             marker={"color": KIND_COLOURS.get(kind, style.ANOMALOUS), "size": 10, "opacity": 0.75,
                     "symbol": SYMBOLS[line % len(SYMBOLS)], "line": {"color": style.PAPER, "width": 1}},
@@ -158,7 +158,7 @@ def score_strip(
     return figure
 
 
-def _spread(count: int) -> np.ndarray:
+def spread(count: int) -> np.ndarray:
     """Return offsets within +-0.3 that fill the height evenly, neighbours far apart: multiples of the golden ratio."""
     golden = (np.sqrt(5) - 1) / 2
     spread: np.ndarray = 0.6 * ((0.5 + golden * np.arange(count)) % 1 - 0.5)

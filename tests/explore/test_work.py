@@ -1,4 +1,5 @@
 import threading
+import time
 
 import pytest
 
@@ -85,3 +86,14 @@ def test_steps_are_reported_in_this_thread_only_and_bars_come_back():
     assert told == [("letters", 0, 2), ("letters", 1, 2), ("coreset", 4, 10)]
     assert list(progress.bar("cd", label="letters")) == ["c", "d"]
     assert len(told) == 3
+
+
+def test_waiting_lasts_until_what_was_started_at_the_end_has_ended_too(work):
+    results = []
+    work.start("first", lambda: None, lambda _: work.start("second", lambda: time.sleep(0.1), results.append))
+    work.wait(10)
+    assert results == [None]
+    work.start("slow", lambda: time.sleep(0.3), results.append)
+    with pytest.raises(TimeoutError, match="still busy after"):
+        work.wait(0.01)
+    work.wait(10)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from adviz.metrics import auroc, errors_at_full_recall, f1_threshold, perfect
+from adviz.metrics import auroc, errors_at_full_recall, f1_threshold, full_recall_threshold, perfect
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -39,6 +39,8 @@ def test_perfect_and_full_recall():
     assert f1_threshold(scores, [0, 0, 1, 1]) == (2, 1, 0, 0)
     assert errors_at_full_recall(scores, [0, 0, 1, 1]) == 0
     assert errors_at_full_recall(scores, [0, 1, 0, 1]) == 1
+    assert full_recall_threshold(scores, [0, 1, 0, 1]) == 1
+    assert np.isnan(full_recall_threshold(scores, np.zeros(4)))
     assert errors_at_full_recall(np.ones(4), [0, 1, 0, 1]) == 2  # a tie is flagged with it
     assert perfect(scores, [0, 0, 1, 1])
     assert not perfect(scores, [0, 1, 0, 1])

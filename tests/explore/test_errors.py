@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+import sklearn.metrics
+
+from adviz.explore import errors
+
+SCORES = np.array([0.1, 0.9, 0.5, 0.7, 0.3, 0.8])
+LABELS = np.array([0, 0, 1, 1, 1, -1])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_outcome_is_the_confusion_matrix_of_scikit_learn(seed):
+    rng = np.random.default_rng(seed)
+    scores, labels = np.round(rng.random(40), 1), rng.integers(0, 2, 40)
+    found, flagged = errors.outcome(scores, labels, 0.4), scores >= 0.4
+    (tn, fp), (fn, tp) = sklearn.metrics.confusion_matrix(labels, flagged)
+    assert found == errors.Outcome(0.4, tp, fn, fp, tn, 0, 0)
+    assert found.precision == pytest.approx(sklearn.metrics.precision_score(labels, flagged))
+    assert found.recall == pytest.approx(sklearn.metrics.recall_score(labels, flagged))
+    assert found.f1 == pytest.approx(sklearn.metrics.f1_score(labels, flagged))
+
+
+def test_unlabelled_images_are_in_no_ratio():
+    found = errors.outcome(SCORES, LABELS, 0.7)
+    assert found == errors.Outcome(0.7, 1, 2, 1, 1, 1, 0)
+    assert (found.precision, found.recall, found.f1) == (1 / 2, 1 / 3, 2 / 5)
+
+
+def test_ratios_that_are_undefined_are_nan():
+    nothing = errors.outcome(SCORES, LABELS, 2.0)
+    assert np.isnan(nothing.precision)
+    assert (nothing.recall, nothing.f1) == (0, 0)
+    good = errors.outcome(SCORES, np.zeros(6), 0.5)
+    assert np.isnan([good.recall, good.f1]).all()
+    assert good.precision == 0
+
+
+def test_outcomes_add_up():
+    both = errors.outcome(SCORES, LABELS, 0.7) + errors.outcome(SCORES, LABELS, 0.3)
+    assert (both.true_positives, both.false_negatives, both.false_positives, both.true_negatives) == (4, 2, 2, 2)
+    assert (both.unlabelled_flagged, both.unlabelled_passed) == (2, 0)
+    assert np.isnan(both.threshold)
+    assert (errors.outcome(SCORES, LABELS, 0.7) + errors.outcome(SCORES, LABELS, 0.7)).threshold == 0.7
+
+
+def test_errors_are_those_on_the_wrong_side_the_worst_first():
+    found = errors.wrong(np.array([5.0, 4, 1, 3, 2, 5, 4]), np.array([0, 0, 1, 1, 1, -1, -1]), 4.0)
+    assert found.false_positives.tolist() == [0, 1]
+    assert found.false_negatives.tolist() == [2, 4, 3]
+    assert found.unlabelled.tolist() == [5, 6]
+
+
+def test_a_float32_score_at_its_own_value_is_flagged():
+    scores = np.array([0.1, 0.7], np.float32)
+    assert errors.outcome(scores, np.array([0, 1]), float(scores[1])).true_positives == 1
+    assert errors.wrong(scores, np.array([0, 1]), float(scores[1])).false_negatives.tolist() == []
+
+
+def test_where_the_line_starts():
+    assert errors.first_threshold(SCORES, LABELS) == (0.3, "F1-optimal")  # 3 found, 1 wrong: better than any other
+    good, why = errors.first_threshold(SCORES, np.where(LABELS == 1, 0, LABELS))
+    assert errors.outcome(SCORES, np.zeros(6), good).false_positives == 0
+    assert good == np.nextafter(0.9, 1)
+    assert "good" in why
+    line, why = errors.first_threshold(np.arange(100.0), np.full(100, -1))
+    assert line == 95
+    assert "5 %" in why
+
+
+def test_full_recall_is_the_highest_threshold_that_misses_nothing():
+    line = errors.full_recall(SCORES, LABELS)
+    assert errors.outcome(SCORES, LABELS, line).false_negatives == 0
+    assert errors.outcome(SCORES, LABELS, np.nextafter(line, 1)).false_negatives == 1
+    assert np.isnan(errors.full_recall(SCORES, np.zeros(6)))
+
+
+def test_whether_a_score_is_the_maximum_of_its_map():
+    maps = np.random.default_rng(0).random((3, 5, 5), np.float32)
+    peaks = maps.max(axis=(1, 2))
+    assert errors.score_is_peak(peaks, maps)
+    assert not errors.score_is_peak(peaks * np.array([1, 1, 1.01]), maps)
+
+
+MASK = np.zeros((100, 100), bool)
+MASK[10:20, 10:20] = True
+
+
+def peak_at(row, column):
+    one = np.zeros((100, 100))
+    one[row, column] = 1
+    return one
+
+
+def test_suggestions():
+    def tags(*arguments):
+        return [tag for tag, _ in errors.suggest(*arguments)]
+
+    assert tags(MASK, peak_at(15, 15), 1.0) == ["localised but under-weighted"]
+    assert tags(MASK, peak_at(50, 15), 1.0) == ["not recovered"]
+    assert "31 px from the defect" in errors.suggest(MASK, peak_at(50, 15), 1.0)[0][1]  # row 19 is the last
+    assert tags(MASK, peak_at(15, 15), 0.04) == ["cropped away"]
+    assert tags(np.zeros_like(MASK), peak_at(15, 15), 0.0) == ["cropped away"]
+    assert tags(MASK, peak_at(15, 15), 0.05) == ["localised but under-weighted"]
+    assert tags(None, peak_at(15, 15), None) == []
+    assert tags(MASK, None, None) == []
+    small = np.zeros_like(MASK)
+    small[0, :19] = True
+    assert errors.suggest(small, peak_at(0, 3), None)[1] == ("fine-grained", "19 px, 0.19% of the image")
+    small[0, :20] = True
+    assert tags(small, None, None) == []  # 0.2 % is not below it
+
+
+def test_every_suggestion_is_a_word_of_the_vocabulary():
+    found = [*errors.suggest(MASK, peak_at(0, 0), 0.0), *errors.suggest(MASK[:12], peak_at(0, 0)[:12], 1.0)]
+    assert {tag for tag, _ in found} <= set(errors.FALSE_NEGATIVE_TAGS)
