@@ -41,8 +41,9 @@ class Work:
         self._stop = threading.Event()
         self._tell(f"{label} …")
         work = (label, function, then, self._stop, self._thread)
-        self._thread = threading.Thread(target=self._run, args=work, daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, args=work, daemon=True)
+        thread.start()
+        self._thread = thread  # once it is alive: `wait` may be looking
 
     def stop(self) -> None:
         """Stop at the next step, and drop the result."""
@@ -55,8 +56,9 @@ class Work:
         ------
         TimeoutError: it took longer; it goes on.
         """
-        if self._thread is not None:
-            self._thread.join(seconds)
+        end = monotonic() + seconds
+        while (thread := self._thread) is not None and thread.is_alive() and monotonic() < end:
+            thread.join(end - monotonic())  # showing a result can start more work, which is waited for as well
         if self.busy:
             raise TimeoutError(f"still busy after {seconds:g} s; wait longer, or stop it")
 
