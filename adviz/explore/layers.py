@@ -79,17 +79,18 @@ class LayersView(ResultsView):
         self._overlay.observe(self._redraw, names="picked")
         self._opacity = widgets.FloatSlider(0.7, min=0, max=1, step=0.05, description="map", readout_format=".0%")
         widgets.jslink((self._opacity.add_class("adviz-opacity"), "value"), (self._overlay, "opacity"))
-        self._mixer = Mixer(self._redraw)
+        self._mixer, self._values = Mixer(self._redraw), widgets.HTML().add_class("adviz-values")
         scale = widgets.Checkbox(
             False, description="each layer on its own scale", indent=False, layout=widgets.Layout(width="210px")
         )
         self._own_scale = labelled(scale, "own-scale", self._redraw)
         super().__init__(categories, found)
         controls, status, busy, page = self.children  # type: ignore[has-type]
-        left = widgets.VBox([self._overlay, self._opacity], layout=widgets.Layout(flex="0 0 auto", margin="0 12px 0 0"))
-        page.layout = widgets.Layout(flex="1 1 0", min_width="0")
-        controls.children = [*controls.children, self._own_scale]
-        self.children = [controls, self._mixer, status, busy, widgets.HBox([left, page])]
+        parts = [self._overlay, self._opacity, self._own_scale, self._values]
+        left = widgets.VBox(parts, layout=widgets.Layout(flex="0 0 auto", margin="0 12px 0 0"))
+        page.layout = widgets.Layout(flex="1 1 420px", min_width="0")
+        below = widgets.HBox([left, page], layout=widgets.Layout(flex_flow="row wrap"))
+        self.children = [controls, self._mixer, status, busy, below]
 
     layers = _through("layers", "Names of the layers that enter, the finest first.")
     weights = _through("weights", "Weight of every layer, chosen or not, 0 to 5; some of them can be set.")
@@ -168,6 +169,7 @@ class LayersView(ResultsView):
         self._show_image()
         page, text = super()._draw()
         self._measure()
+        self._values.value = self._read_out()
         return page, f"{text} · mix: {self._words}"
 
     @property
@@ -249,7 +251,7 @@ class LayersView(ResultsView):
         }
         tables = [metric_table(titles[scope], found.get(scope)) for scope in titles if several or scope != "all"]
         return (
-            tiles.row([joined, mixed, f"<div>{truth}{self._read_out()}</div>"])
+            tiles.row([joined, mixed, f"<div style='align-self:center'>{truth}</div>"])
             + each
             + f"<div class='adviz-metrics'>{tiles.row(tables, gap=32)}</div>"
         )
@@ -262,7 +264,7 @@ class LayersView(ResultsView):
         size = self.mixed.shape
         values = evidence(self._prediction, self.image, (row, column), size=size).layers
         table = tiles.bar_table(f"layers at pixel {row}, {column}", values)
-        return f"<div class='adviz-values'>{table}mixed: {style.number(self.mixed[row, column])}</div>"
+        return f"{table}<div>mixed: {style.number(self.mixed[row, column])}</div>"
 
     def static(self) -> StaticFigure:
         """Return the row of the image on show as a matplotlib figure."""

@@ -26,9 +26,11 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
         self._enlarge = "bilinear"
         self._chosen: dict[str, widgets.Checkbox] = {}
         self._weights: dict[str, widgets.FloatSlider] = {}
-        wide = widgets.Layout(width="300px")
-        self._preset = labelled(widgets.Dropdown(description="preset", layout=wide), "preset", self._take_preset)
-        join = widgets.Dropdown(options=list(JOINS), description="join", layout=widgets.Layout(width="180px"))
+        preset = widgets.Dropdown(description="preset", layout=widgets.Layout(width="290px"))
+        self._preset = labelled(preset, "preset", self._take_preset)
+        join = widgets.Dropdown(
+            options=list(JOINS), description="join", style=LONG, layout=widgets.Layout(width="120px", margin="2px 12px")
+        )
         self._join = labelled(join, "join", self._changed)
         root = widgets.Checkbox(
             description="root",
@@ -39,7 +41,7 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
         self._root = labelled(root, "root", self._changed)
         sigma = widgets.FloatSlider(
             4.0, min=0, max=WIDEST, step=0.5, description="sigma (pixels)", readout_format=".1f",
-            continuous_update=False, style=LONG, layout=widgets.Layout(width="300px"),
+            continuous_update=False, style=LONG, layout=widgets.Layout(width="260px"),
         )  # fmt: skip
         self._sigma = labelled(sigma, "sigma", self._changed)
         wrap = widgets.Layout(flex_flow="row wrap", align_items="center")
@@ -65,14 +67,16 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
         """Make a checkbox and a weight for every layer."""
         self._chosen, self._weights = {}, {}
         for name in names:
-            box = widgets.Checkbox(True, description=name, indent=False, layout=widgets.Layout(width="90px"))
+            box = widgets.Checkbox(True, description=name, indent=False, layout=widgets.Layout(width="auto"))
             weight = widgets.FloatSlider(
-                1.0, min=0, max=HEAVIEST, step=0.1, readout_format=".1f", continuous_update=False, description="weight",
-                style=LONG, layout=widgets.Layout(width="240px", margin="0 24px 0 0"),
+                1.0, min=0, max=HEAVIEST, step=0.1, readout_format=".1f", continuous_update=False,
+                description="\N{MULTIPLICATION SIGN}", tooltip=f"weight of {name}", style=LONG,
+                layout=widgets.Layout(width="180px", margin="0 16px 0 8px"),
             )  # fmt: skip
             self._chosen[name] = labelled(box, f"layer-{name}", self._changed)
             self._weights[name] = labelled(weight, f"weight-{name}", self._changed)
-        self._layers.children = [part for n in names for part in (self._chosen[n], self._weights[n])]
+        pairs = [widgets.HBox([self._chosen[name], self._weights[name]]) for name in names]
+        self._layers.children = [widgets.Label("layers", layout=widgets.Layout(margin="0 8px 0 12px")), *pairs]
 
     @property
     def mix(self) -> Mix:

@@ -1,5 +1,3 @@
-import re
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -55,7 +53,7 @@ def panels(view):
 
 
 def page(view):
-    return view._page.value, view._overlay.scores
+    return view._page.value, view._overlay.scores, view._values.value
 
 
 def test_it_opens_with_the_detectors_own_way(view, predictions):
@@ -204,12 +202,12 @@ def test_state_that_cannot_be_shown_is_refused(view):
 def test_the_picked_pixel_is_read_out_in_every_layer(view, predictions):
     view.image, view.picked = 1, (9, 30)
     found = predictions["nut"]["reverse"]
-    shown = re.search(r"adviz-values.*?</table>", view._page.value)[0]
+    shown = view._values.value
     assert "layers at pixel 9, 30" in shown
     for values, cell in zip(found.layer_maps.values(), ((2, 7), (1, 3)), strict=True):
         assert f">{values[(1, *cell)]:.4g}<" in shown
     view.picked = None
-    assert "adviz-values" not in view._page.value
+    assert view._values.value == ""
 
 
 def test_the_figure_shows_the_maps_of_the_state_on_scales_shared_by_all_images(view, predictions):
