@@ -161,7 +161,7 @@ class ResultsView(View):
         self._redraw()
 
     def _draw(self) -> tuple[str, str]:
-        sample = self._categories[self.category].test[self.image]
+        sample = self._sample
         known = {0: "good", 1: f"anomalous: {sample.defect}", None: "unlabelled"}[sample.label]
         place = f"image {self.image + 1} of {len(self._prediction)}"
         return self._html(), " · ".join([self.category, self.detector, place, known, self._verdict()])

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from PIL import Image
+from scipy.ndimage import binary_dilation
 
-from adviz import plots
+from adviz import maps, plots
 from adviz.plots import StaticFigure, style
 
 Box = tuple[int, int, int, int]
@@ -135,3 +136,38 @@ def _address(image: np.ndarray) -> str:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", quality=QUALITY, subsampling=0)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def map_tile(
+    title: str, values: np.ndarray, limits: tuple[float, float], region: np.ndarray | None = None, *, width: int = 150
+) -> str:
+    """Return a map with a region's outline and its printed scale.
+
+    Parameters
+    ----------
+    values: (h, w) float; its cells are shown as they are, enlarged to the region's size.
+    limits: values at the ends of the scale.
+    region: (H, W) bool, such as the ground truth; None = unknown.
+    width: on the screen, CSS pixels.
+    """
+    size = values.shape if region is None else region.shape
+    shown = plots.heat(maps.resize(values[None], (size[0], size[1]), "nearest")[0], limits)
+    drawn = tile(outlined(shown, region), title=title, width=width, sharp=True)
+    return f"<div>{drawn}{scale(limits, '', width=width)}</div>"
+
+
+def outlined(image: np.ndarray, region: np.ndarray | None) -> np.ndarray:
+    """Return an image with a region's outline on it, light inside dark, so that it shows on any ground.
+
+    Parameters
+    ----------
+    image: (H, W, 3) uint8.
+    region: (H, W) bool; None = nothing is drawn.
+    """
+    if region is None or not region.any():
+        return image
+    inner = binary_dilation(region, iterations=2)
+    drawn = image.copy()
+    drawn[binary_dilation(inner, iterations=1) & ~inner] = 0
+    drawn[inner & ~region] = 255
+    return drawn

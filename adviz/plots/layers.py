@@ -21,10 +21,12 @@ def layer_row(
     layer_maps: Mapping[str, np.ndarray],
     anomaly_map: np.ndarray,
     *,
-    layer_limits: Limits,
+    layer_limits: Limits | Mapping[str, Limits],
     limits: Limits,
     title: str = "",
     joined: str = "joined",
+    mixed: np.ndarray | None = None,
+    mixed_limits: Limits | None = None,
 ) -> style.StaticFigure:
     """Draw an image, every layer's own map in its own resolution, and the map they are joined to.
 
@@ -34,65 +36,73 @@ def layer_row(
     mask: (H, W) bool, drawn as an outline on the image; None = unknown.
     layer_maps: name -> (h, w) float, at least one; cells are drawn as they are, not smoothed.
     anomaly_map: (H, W) float, score units.
-    layer_limits, limits: (low, high) of the layers' colours, one for all of them, and of the joined map's.
+    layer_limits, limits: (low, high) of the layers' colours, one for all of them or one each by name, and of the joined
+        map's.
     title: text over the figure.
     joined: what the joined map is called.
+    mixed, mixed_limits: (H, W) float, another way to join them, and its (low, high); None = none.
 
     Returns
     -------
-    StaticFigure; its panels are labelled "image", "map <layer>" and "map joined", its scales "scale layers" and
-    "scale joined".
+    StaticFigure; its panels are labelled "image", "map <layer>", "map joined" and "map mixed", its scales "scale
+    layers" (or "scale <layer>"), "scale joined" and "scale mixed".
 
     Raises
     ------
     ValueError: shapes or dtypes that do not fit, no layer, values or limits that are not finite.
     """
-    _check(image, mask, layer_maps, anomaly_map, layer_limits, limits)
-    count, size = len(layer_maps) + 2, (image.shape[0], image.shape[1])
+    each = layer_limits if isinstance(layer_limits, Mapping) else dict.fromkeys(layer_maps, layer_limits)
+    _check(image, mask, layer_maps, each)
+    drawn = {"joined": (joined, anomaly_map, limits)}
+    if mixed is not None:
+        drawn["mixed"] = ("mixed", mixed, mixed_limits or limits)
+    size = (image.shape[0], image.shape[1])
+    for _, values, ends in drawn.values():
+        check_map(values, size)
+        check_limits(ends)
+    panels = {**{name: (name, values, each[name]) for name, values in layer_maps.items()}, **drawn}
     names = style.line_inches(style.LABEL_SIZE) + 0.06
-    above = style.title_room(title) + names
-    page = style.Page(1, count, size[0] / size[1], [above], bottom=FOOT)
+    page = style.Page(1, len(panels) + 1, size[0] / size[1], [style.title_room(title) + names], bottom=FOOT)
     figure = page.figure(title)
-    panels = [page.axes(figure, 0, column, "") for column in range(count)]
-    _show_image(panels[0], image, mask)
-    everything = {**layer_maps, joined: anomaly_map}
-    for number, (axes, (name, values)) in enumerate(zip(panels[1:], everything.items(), strict=True)):
-        last = number == len(layer_maps)
-        axes.set_label(f"map {'joined' if last else name}")
-        axes.set_title(name, fontsize=style.LABEL_SIZE, color=style.INK, pad=5, parse_math=False)
-        low, high = limits if last else layer_limits
-        extent = (-0.5, size[1] - 0.5, size[0] - 0.5, -0.5)
-        axes.imshow(
-            values, cmap=style.MAP_COLOURS, vmin=low, vmax=high, interpolation="nearest", extent=extent, aspect="equal"
-        )
-        if mask is not None:
-            outline(axes, mask, TRUTH_COLOUR, "solid")
-    _scale(figure, page, panels[1], (1, count - 2), layer_limits, "layers")
-    _scale(figure, page, panels[-1], (count - 1, count - 1), limits, "joined")
+    _show_image(page.axes(figure, 0, 0, ""), image, mask)
+    for column, (label, (name, values, ends)) in enumerate(panels.items(), 1):
+        axes = page.axes(figure, 0, column, f"map {label}")
+        _show_map(axes, name, values, ends, mask, size)
+        if label in drawn or isinstance(layer_limits, Mapping):
+            _scale(figure, page, axes, (column, column), ends, label)
+        elif column == 1:
+            _scale(figure, page, axes, (1, len(layer_maps)), ends, "layers")
     return figure
 
 
+def _show_map(
+    axes: Axes, name: str, values: np.ndarray, limits: Limits, mask: np.ndarray | None, size: tuple[int, int]
+) -> None:
+    axes.set_title(name, fontsize=style.LABEL_SIZE, color=style.INK, pad=5, parse_math=False)
+    axes.imshow(
+        values, cmap=style.MAP_COLOURS, vmin=limits[0], vmax=limits[1], interpolation="nearest", aspect="equal",
+        extent=(-0.5, size[1] - 0.5, size[0] - 0.5, -0.5),
+    )  # fmt: skip
+    if mask is not None:
+        outline(axes, mask, TRUTH_COLOUR, "solid")
+
+
 def _check(
-    image: np.ndarray,
-    mask: np.ndarray | None,
-    layer_maps: Mapping[str, np.ndarray],
-    anomaly_map: np.ndarray,
-    layer_limits: Limits,
-    limits: Limits,
+    image: np.ndarray, mask: np.ndarray | None, layer_maps: Mapping[str, np.ndarray], limits: Mapping[str, Limits]
 ) -> None:
     check_image(image)
-    size = (image.shape[0], image.shape[1])
     if mask is not None:
-        check_mask(mask, size)
-    check_map(anomaly_map, size)
-    if not layer_maps:
-        raise ValueError("layer_maps must hold at least one layer, got none")
+        check_mask(mask, (image.shape[0], image.shape[1]))
+    if not layer_maps or set(limits) != set(layer_maps):
+        raise ValueError(
+            "layer_maps must hold at least one layer, and layer_limits the same, got "
+            f"{', '.join(layer_maps) or 'none'} and {', '.join(limits) or 'none'}"
+        )
     for name, values in layer_maps.items():
         if np.ndim(values) != 2:
             raise ValueError(f"the map of {name} must have shape (h, w), got shape {np.shape(values)}")
         check_finite(values, f"the map of {name}")
-    check_limits(layer_limits)
-    check_limits(limits)
+        check_limits(limits[name])
 
 
 def _show_image(axes: Axes, image: np.ndarray, mask: np.ndarray | None) -> None:

@@ -63,6 +63,14 @@ def test_what_is_newer_takes_the_place_of_what_runs(work, told):
     assert told.count("") == 1  # busy all along
 
 
+def test_work_that_showing_a_result_starts_is_waited_for_too(work):
+    results, go = [], threading.Event()
+    work.start("first", lambda: "first", lambda _: work.start("second", lambda: go.wait(10), results.append))
+    threading.Timer(0.05, go.set).start()
+    work.wait(10)
+    assert results == [True]
+
+
 def test_waiting_too_long_says_so(work):
     entered = threading.Event()
     work.start("counting", lambda: endless(entered), print)

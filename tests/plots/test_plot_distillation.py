@@ -109,10 +109,28 @@ def test_layer_row_shows_each_map_in_its_own_resolution(image, mask, anomaly_map
     assert "no defect marked" in printed(good)
 
 
+def test_layer_row_shows_another_way_to_join_and_a_scale_for_each_layer(image, mask, anomaly_map, panel, inside):
+    maps = {"M1": np.eye(6), "M2": np.eye(4)}
+    own = {"M1": (0, 1), "M2": (-1, 2)}
+    mixed = anomaly_map[::-1]
+    figure = layer_row(
+        image, mask, maps, anomaly_map, layer_limits=own, limits=(0, 3), mixed=mixed, mixed_limits=(1, 2)
+    )
+    for name, limits in own.items():
+        assert panel(figure, f"map {name}").images[0].get_clim() == limits
+        panel(figure, f"scale {name}")
+    drawn = panel(figure, "map mixed").images[0]
+    np.testing.assert_array_equal(drawn.get_array(), mixed)
+    assert drawn.get_clim() == (1, 2)
+    inside(figure)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"layer_maps": {}}, "at least one layer, got none"),
+        ({"mixed": np.zeros((2, 2))}, r"anomaly_map must have the shape \(H, W\) = \(24, 32\)"),
+        ({"layer_limits": {"M9": (0, 1)}}, "and layer_limits the same, got M1 and M9"),
+        ({"layer_maps": {}}, "at least one layer"),
         ({"layer_maps": {"M1": np.zeros(4)}}, r"the map of M1 must have shape \(h, w\), got shape \(4,\)"),
         ({"layer_maps": {"M1": np.full((2, 2), np.nan)}}, "the map of M1 must be finite"),
         ({"anomaly_map": np.zeros((2, 2))}, r"anomaly_map must have the shape \(H, W\) = \(24, 32\)"),

@@ -1,0 +1,113 @@
+"""How good is a mix of layers? Metrics of an image, of a category and of several, each computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from adviz import metrics
+from adviz.data import Category
+from adviz.explore import tiles
+from adviz.explore.mixing import Mix, mix_all
+from adviz.prediction import Prediction
+
+NAMES = {"image_auroc": "image AUROC", "pixel_auroc": "pixel AUROC", "pro": "PRO-global"}
+KEPT = 64
+UNDEFINED = float("nan")
+Values = dict[str, float]
+Key = tuple[
+    str, str, Mix | None
+]  # category, detector, and a mix of its layers; None = the detector's own map and score
+
+
+def measured(prediction: Prediction, mix: Mix | None, labels: np.ndarray, masks: np.ndarray | None) -> dict[str, float]:
+    """Judge a mix of a prediction's layers, or with None the prediction itself.
+
+    Parameters
+    ----------
+    labels: (N,) int: 0 good, 1 anomalous, -1 unlabelled, which are left out.
+    masks: (N, H, W) bool; None = unknown.
+
+    Returns
+    -------
+    "image_auroc" (of a mix: by its maps' maxima), "pixel_auroc" and "pro" (PRO-global up to 0.3), in [0, 1]; NaN where
+    they are undefined.
+    """
+    scores, found = prediction.score, prediction.anomaly_map
+    if mix is not None and found is not None:
+        found = mix_all(prediction.layer_maps, mix, (found.shape[1], found.shape[2]))
+        scores = found.max((1, 2))
+    kept = labels >= 0
+    values = {"image_auroc": metrics.auroc(scores[kept], labels[kept] == 1)}
+    pixels = (float("nan"),) * 2
+    if found is not None and masks is not None:
+        pixels = metrics.auroc_and_pro(np.asarray(found[kept], np.float32), masks[kept])
+    return {**values, "pixel_auroc": pixels[0], "pro": pixels[1]}
+
+
+class Judge:
+    """Keeps what predictions and mixes of their layers achieve, so that nothing is computed twice."""
+
+    def __init__(self, categories: Mapping[str, Category]) -> None:
+        self._categories = categories
+        self._known: dict[Key, Values] = {}
+        self._truth = lru_cache(None)(self._read_truth)
+
+    def measure(self, key: Key, prediction: Prediction) -> None:
+        """Compute what is looked up by `key`; takes up to a second a category."""
+        labels, masks = self._truth(key[0])
+        self._known[key] = measured(prediction, key[2], labels, masks)
+
+    def missing(self, keys: Sequence[Key]) -> list[Key]:
+        """Return those that have not been computed."""
+        return [key for key in keys if key not in self._known]
+
+    def mean(self, keys: Sequence[Key]) -> Values:
+        """Return the mean of what has been computed, over those categories where a metric is defined."""
+        found = {name: [self._known[key][name] for key in keys] for name in NAMES}
+        return {name: _mean([value for value in values if value == value]) for name, values in found.items()}
+
+    def _read_truth(self, category: str) -> tuple[np.ndarray, np.ndarray | None]:
+        test = self._categories[category].test
+        bare = any(mask is None and label == 1 for mask, label in zip(test.masks, test.labels, strict=True))
+        return test.labels, None if bare else test.masks_array()
+
+
+def of_image(one: np.ndarray, mask: np.ndarray | None) -> Values:
+    """Return pixel AUROC and PRO of one (H, W) map by its (H, W) mask; NaN without a mask, or a defect in it."""
+    if mask is None or not mask.any():
+        return {"pixel_auroc": UNDEFINED, "pro": UNDEFINED}
+    auroc, pro = metrics.auroc_and_pro(one[None], mask[None])
+    return {"pixel_auroc": auroc, "pro": pro}
+
+
+def metric_table(title: str, found: Mapping[str, Values] | None) -> str:
+    """Return what a mix and the detector itself achieve, and the signed difference in points, as an HTML table.
+
+    Parameters
+    ----------
+    found: "mix" and "detector" -> metrics; None = still being computed.
+    """
+    if found is None:
+        return tiles.table({"is being computed": []}, [], title=title)
+    names = [name for name in NAMES if name in found["mix"]]
+    rows = {
+        "this mix": [_text(found["mix"][name]) for name in names],
+        "the detector": [_text(found["detector"][name]) for name in names],
+        "difference": [_points(found["mix"][name] - found["detector"][name]) for name in names],
+    }
+    return tiles.table(rows, [NAMES[name] for name in names], title=title, marked=["this mix"])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else UNDEFINED
+
+
+def _text(value: float) -> str:
+    return f"{value:.3f}" if value == value else "undefined"
+
+
+def _points(difference: float) -> str:
+    return f"{100 * difference:+.1f} points" if difference == difference else ""

@@ -1,0 +1,198 @@
+"""How layers' maps are joined to one: the detector's own way, those of the papers' tables, and any other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any, Literal
+
+import numpy as np
+
+from adviz import maps, plots, progress
+from adviz.prediction import Prediction
+
+Join = Literal["sum", "mean", "product"]
+JOINS: tuple[Join, ...] = ("sum", "mean", "product")
+ENLARGED: dict[str, dict[str, Any]] = {
+    "bilinear": {"method": "bilinear"},
+    "bilinear, corners aligned": {"method": "bilinear", "align_corners": True},  # reverse distillation's code
+    "bicubic": {"method": "bicubic"},  # PaDiM's paper
+    "nearest": {"method": "nearest"},
+}
+SIGMAS = (4.0, 0.0)
+SAME = 1e-3  # of a map's range: what two orders of summation may differ by, and no two ways of joining
+BATCH = 8  # images
+
+
+@dataclass(frozen=True)
+class Mix:
+    """One way to join layers' maps.
+
+    Attributes
+    ----------
+    layers: names of those that enter.
+    weights: of these layers, 0 or more: factors in a sum or mean, exponents in a product.
+    join: "sum" (RD Eq. 3, shares of a squared distance), "mean" (the public port of SPADE) or "product" (RD's code).
+    root: whether the root of the joined map is taken: shares of a squared distance become a Euclidean one.
+    sigma: of the smoothing, pixels.
+    enlarge: how maps reach the image's size, a key of `ENLARGED`.
+    """
+
+    layers: tuple[str, ...]
+    weights: tuple[float, ...]
+    join: Join = "sum"
+    root: bool = False
+    sigma: float = 4.0
+    enlarge: str = "bilinear"
+
+
+def mixed(layer_maps: Mapping[str, np.ndarray], mix: Mix, size: tuple[int, int]) -> np.ndarray:
+    """Join layers' maps to one map of each image.
+
+    They are joined where they meet: in cells where the layers have one grid (as SPADE, PaDiM and PatchCore do), else
+    at the image's size (as reverse distillation does). Then come the root, the image's size, and the smoothing.
+    Negative values, which PaDiM's shares can have, count as 0 in products and under the root.
+
+    Parameters
+    ----------
+    layer_maps: layer -> (N, h, w) float.
+    size: (H, W) pixels.
+
+    Returns
+    -------
+    (N, H, W) float32.
+
+    Raises
+    ------
+    ValueError: a layer that is not there, or none with a weight above 0.
+    """
+    weights = {name: weight for name, weight in zip(mix.layers, mix.weights, strict=True) if weight > 0}
+    if not weights:
+        raise ValueError("expected at least one layer with a weight above 0, got none: choose one")
+    if not set(weights) <= set(layer_maps):
+        raise ValueError(f"expected layers among {', '.join(layer_maps)}, got {', '.join(weights)}")
+    parts = [np.asarray(layer_maps[name], np.float32) for name in weights]
+    met = len({part.shape for part in parts}) == 1
+    joined = _join(parts if met else [_enlarged(part, mix, size) for part in parts], [*weights.values()], mix.join)
+    if mix.root:
+        joined = np.sqrt(np.maximum(joined, 0))
+    return maps.smooth(_enlarged(joined, mix, size) if met else joined, mix.sigma)
+
+
+def _join(parts: Sequence[np.ndarray], weights: Sequence[float], join: Join) -> np.ndarray:
+    if join == "product":
+        return np.asarray(
+            np.prod([np.maximum(part, 0) ** np.float32(w) for part, w in zip(parts, weights, strict=True)], 0)
+        )
+    total = sum(np.float32(weight) * part for part, weight in zip(parts, weights, strict=True))
+    return np.asarray(total / np.float32(sum(weights)) if join == "mean" else total)
+
+
+def _enlarged(values: np.ndarray, mix: Mix, size: tuple[int, int]) -> np.ndarray:
+    return maps.resize(values, size, **ENLARGED[mix.enlarge])
+
+
+def own_mix(prediction: Prediction) -> Mix | None:
+    """Find out how a detector joins its layers, by trying the ways there are on the image with the highest map.
+
+    Returns
+    -------
+    The mix of all layers, equally weighted, that gives the detector's own map; None where none does.
+    """
+    if prediction.anomaly_map is None or not prediction.layer_maps:
+        return None
+    one = int(prediction.anomaly_map.max((1, 2)).argmax())
+    own = prediction.anomaly_map[one]
+    layer_maps = {name: values[one : one + 1] for name, values in prediction.layer_maps.items()}
+    tolerance = SAME * float(np.ptp(own))
+    for mix in _ways(tuple(layer_maps)):
+        if np.abs(mixed(layer_maps, mix, own.shape)[0] - own).max() <= tolerance:
+            return mix
+    return None
+
+
+def _ways(names: tuple[str, ...]) -> Iterator[Mix]:
+    for sigma, enlarge, join, root in product(SIGMAS, ENLARGED, JOINS, (False, True)):
+        yield Mix(names, (1.0,) * len(names), join, root, sigma, enlarge)
+
+
+def presets(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return choices of layers by name: each alone, and cumulative from the deepest.
+
+    With three layers these are the rows of reverse distillation's Table 7 (M1, M2, M3, M2 + M3, M1 + M2 + M3), and of
+    SPADE's Table 6 with the cumulative ones of its Section 3.4.
+
+    Parameters
+    ----------
+    names: of the layers, the finest first.
+    """
+    chosen = [*((name,) for name in names), *(tuple(names[-count:]) for count in range(2, len(names) + 1))]
+    return {" + ".join(layers): layers for layers in chosen}
+
+
+def separate(predictions: Mapping[str, Prediction]) -> Prediction:
+    """Put predictions from one layer each together, so that each layer's *own* search can be mixed.
+
+    Parameters
+    ----------
+    predictions: layer -> what a detector of that layer alone found.
+
+    Returns
+    -------
+    A `Prediction` whose layer maps are the detectors' cell scores, whose map is the mean of their maps and whose score
+    is that map's maximum.
+
+    Raises
+    ------
+    ValueError: no prediction, or one that is not of a single layer, has no map, or has a map of another size.
+    """
+    layer_maps = {}
+    for name, found in predictions.items():
+        if found.anomaly_map is None or len(found.layer_maps) != 1:
+            got = ", ".join(found.layer_maps) or "no layer maps"
+            raise ValueError(f"expected {name}'s own map, of a detector of this layer alone, got one with {got}")
+        (values,), way = found.layer_maps.values(), own_mix(found)
+        layer_maps[name] = np.sqrt(np.maximum(values, 0)) if way is not None and way.root else values
+    shapes = {found.anomaly_map.shape for found in predictions.values() if found.anomaly_map is not None}
+    if len(shapes) != 1:
+        raise ValueError(f"expected maps of the same images in one size, got shapes {sorted(shapes)}")
+    joined = np.mean([maps_of(name, found) for name, found in predictions.items()], axis=0)
+    return Prediction(joined.max((1, 2)), joined, layer_maps, detector="each layer alone")
+
+
+def as_one(found: Any) -> Any:
+    """Return one prediction where there is one for every layer alone, and anything else as it is."""
+    return separate(found) if isinstance(found, Mapping) else found
+
+
+def maps_of(name: str, found: Prediction) -> np.ndarray:
+    """Return a prediction's anomaly maps, (N, H, W).
+
+    Raises
+    ------
+    ValueError: it has none, or no layer maps.
+    """
+    if found.anomaly_map is None or not found.layer_maps:
+        raise ValueError(f"expected predictions with layer maps and an anomaly map, got {name} without")
+    return found.anomaly_map
+
+
+def mix_all(layer_maps: Mapping[str, np.ndarray], mix: Mix, size: tuple[int, int]) -> np.ndarray:
+    """Mix all images, some after the others: every step can be stopped."""
+    count = len(next(iter(layer_maps.values())))
+    whole = np.empty((count, *size), np.float32)
+    for start in progress.bar(range(0, count, BATCH), label="mixing"):
+        part = {name: values[start : start + BATCH] for name, values in layer_maps.items()}
+        whole[start : start + BATCH] = mixed(part, mix, size)
+    return whole
+
+
+def preview_limits(layer_maps: Mapping[str, np.ndarray], mix: Mix, size: tuple[int, int]) -> tuple[float, float]:
+    """Return the ends of a colour scale for the mixed maps of all images, from maps as coarse as their finest layer.
+
+    That is 60 times as fast as mixing all images at their size, and takes the smoothing into account.
+    """
+    grid = max(layer_maps[name].shape[1:] for name in mix.layers)
+    coarse = replace(mix, sigma=mix.sigma * grid[0] / size[0])
+    return plots.shared_limits(list(mixed(layer_maps, coarse, (grid[0], grid[1]))))
