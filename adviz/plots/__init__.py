@@ -1,6 +1,7 @@
 """Arrays in, figures out: matplotlib for pictures, plotly for charts; nothing is shown, no global state."""
 
 from adviz.plots.colours import heat, overlay, shared_limits
+from adviz.plots.coreset import budget_chart, coreset_figure, curve_style, share_of_axis
 from adviz.plots.curves import precision_recall_figure, pro_figure, roc_figure
 from adviz.plots.curves_static import curves_static
 from adviz.plots.distillation import distillation_scheme
@@ -16,7 +17,10 @@ __all__ = [
     "StaticFigure",
     "anomaly_row",
     "anomaly_rows",
+    "budget_chart",
     "contact_sheet",
+    "coreset_figure",
+    "curve_style",
     "curves_static",
     "distillation_scheme",
     "heat",
@@ -31,5 +35,6 @@ __all__ = [
     "score_histogram",
     "score_histogram_static",
     "score_strip",
+    "share_of_axis",
     "shared_limits",
 ]
