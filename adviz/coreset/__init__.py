@@ -1,7 +1,7 @@
 """Which rows of a memory bank to keep: indices out, never features, but for learned proxies, which are no rows."""
 
 from adviz.coreset.basis import learn_proxies
-from adviz.coreset.coverage import coverage, covering_radius, in_plane
+from adviz.coreset.covering import coverage, covering_radius, in_plane
 from adviz.coreset.greedy import k_center_greedy
 from adviz.coreset.grid import Grid, to_grid
 from adviz.coreset.sampling import CoresetTrace, anchor_distance, jl_dimension, project, random, rows_kept

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
@@ -15,13 +14,14 @@ from adviz.coreset import CoresetTrace
 from adviz.data import Category
 from adviz.explore import coreset_page as page
 from adviz.explore import tiles
-from adviz.explore.bank import METRICS, RADIUS, Bank
+from adviz.explore.bank import METRICS, RADIUS, Bank, Curve
 from adviz.explore.coreset_controls import CoresetControls
+from adviz.explore.evidence import cell_box
 from adviz.plots import StaticFigure, style
 
-KEPT = 512  # training images held in memory
 CROPS = 24  # patches of a selection
 NUMBERED = 5  # chosen cells of an image whose number is written beside them
+PATCH = 76  # CSS pixels, width of a selected patch
 CHART = 270  # CSS pixels, width of a small chart
 
 
@@ -83,8 +83,8 @@ class CoresetView(CoresetControls):
             name: _bank(category, traces[name], predictions.get(name) or {}, results.get(name) or {})
             for name, category in categories.items()
         }
-        self._photo = lru_cache(KEPT)(lambda name, index: categories[name].train.image(index))
-        self._pictures: dict[str, tuple[Any, dict[str, str]]] = {}  # category -> what the charts hold, and the charts
+        self._charts: dict[tuple[Any, ...], str] = {}  # what a chart shows -> the chart
+        self._known: tuple[Any, dict[str, dict[str, Curve]]] = None, {}
         super().__init__(categories, banks)
 
     def _draw(self) -> tuple[str, str]:
@@ -169,20 +169,15 @@ class CoresetView(CoresetControls):
     def _box(self, row: int) -> tiles.Box:
         """Return (top, left, height, width) of a row's cell, pixels of its training image."""
         bank, size = self._bank, self._categories[self.category].train.image_size
-        cell = divmod(int(bank.trace.cell[row]), bank.grid[1])
-        (top, low), (left, right) = (
-            (place * side // count, max(place * side // count + 1, (place + 1) * side // count))
-            for place, side, count in zip(cell, size, bank.grid, strict=True)
-        )
-        return top, left, low - top, right - left
+        return cell_box(divmod(int(bank.trace.cell[row]), bank.grid[1]), size, bank.grid)
 
-    def _patch(self, row: int, title: str, caption: str, *, width: int = 84) -> str:
+    def _patch(self, row: int, title: str, caption: str, *, width: int = 120, colour: str = "") -> str:
         """Return a row's patch: its cell framed, and one cell around it."""
         image = self._photo(self.category, int(self._bank.trace.image[row]))
         top, left, high, wide = self._box(row)
         cut = tiles.crop(image, (top, left, high, wide))
         inner = [(high, wide, high, wide)]
-        return tiles.tile(cut, title=title, caption=caption, width=width, boxes=inner, sharp=True)
+        return tiles.tile(cut, title=title, caption=caption, width=width, boxes=inner, sharp=True, colour=colour)
 
     def _where(self, row: int) -> str:
         """Return the training image and the cell that a row comes from."""
@@ -194,15 +189,16 @@ class CoresetView(CoresetControls):
     def _explained(self) -> str:
         """Return the picked row and the chosen row that stands for it."""
         if self.picked is None:
-            return f"<i style='{tiles.SMALL}'>Click a point or a cell to see which chosen patch stands for it.</i>"
+            words = "Click a point or a cell to see which chosen patch stands for it."
+            return f"<div style='{tiles.SMALL}'><i>{words}</i></div>"
         bank, row = self._bank, self.picked
         place = np.flatnonzero(bank.order(self.sampler, self.budget) == row)
         nearest, distance = bank.nearest_chosen(row, self.sampler, self.budget)
         mine = f"{self._where(row)} · " + (f"choice {place[0] + 1}" if len(place) else "not chosen")
         other = f"{self._where(nearest)} · choice {self._ranks([nearest])[0]} · distance {style.number(distance)}"
-        parts = [self._patch(row, "this patch", mine, width=120)]
+        parts = [self._patch(row, "this patch", mine)]
         if not len(place):
-            parts.append(self._patch(nearest, "stands for it", other, width=120))
+            parts.append(self._patch(nearest, "stands for it", other))
         return tiles.row(parts, gap=16)
 
     def _selection(self) -> str:
@@ -217,8 +213,10 @@ class CoresetView(CoresetControls):
         title = f"{page.rows(len(chosen))} selected, {kept.sum()} of them in the bank ({expected:.3g} if drawn evenly)"
         title += f"; {len(shown)} shown, {rest} more" if rest else ""
         parts = [
-            self._patch(int(chosen[at]), "in the bank" if kept[at] else "left out", self._where(int(chosen[at])))
-            for at in shown
+            self._patch(row, "in the bank", self._where(row), width=PATCH, colour=style.ORANGE)
+            if inside
+            else self._patch(row, "left out", self._where(row), width=PATCH, colour=style.UNLABELLED)
+            for row, inside in zip(chosen[shown].tolist(), kept[shown].tolist(), strict=True)
         ]
         return f"<div class='adviz-selection'>{tiles.row(parts, title=title)}</div>"
 
@@ -238,18 +236,24 @@ class CoresetView(CoresetControls):
         return "".join(f"<div style='{tiles.SMALL}'><i>{html.escape(text)}</i></div>" for text in words)
 
     def _marked_charts(self) -> list[str]:
-        """Return the charts; they are drawn when something new is known, and the budget's line is laid over them."""
-        bank = self._bank
-        if self._pictures.get(self.category, (None, {}))[0] != bank.version:
-            drawn = {
-                title: tiles.chart(
-                    plots.budget_chart(curves, title, limits=bank.limits), text=f"{title} by budget", width=CHART
-                )
-                for title, curves in bank.curves().items()
-            }
-            self._pictures[self.category] = bank.version, drawn
+        """Return the charts, which are drawn anew only when more is known, with the budget's line laid over them."""
+        bank, drawn = self._bank, self._charts
         along = plots.share_of_axis(self.budget, bank.limits)
-        return [page.marked_chart(chart, along) for chart in self._pictures[self.category][1].values()]
+        shown = []
+        for title, curves in self._curves().items():
+            key = self.category, title, *(values.tobytes() for curve in curves.values() for values in curve)
+            if key not in drawn:
+                figure = plots.budget_chart(curves, title, limits=bank.limits)
+                drawn[key] = tiles.chart(figure, text=f"{title} by budget", width=CHART)
+            shown.append(page.marked_chart(drawn[key], along))
+        return shown
+
+    def _curves(self) -> dict[str, dict[str, Curve]]:
+        """Return the charts' curves, collected anew only when more is known."""
+        key = self.category, self._bank.version
+        if self._known[0] != key:
+            self._known = key, self._bank.curves()
+        return self._known[1]
 
     def _most_used(self) -> str:
         """Return the bank's row that was the nearest of most test patches."""
@@ -257,7 +261,7 @@ class CoresetView(CoresetControls):
         if used is None:
             return ""
         times = f"nearest of {used.times} of {used.patches} test patches"
-        return self._patch(used.row, "most used row", f"{self._where(used.row)} · {times}", width=120)
+        return self._patch(used.row, "most used row", f"{self._where(used.row)} · {times}")
 
     def static(self) -> StaticFigure:
         """Return the scatter, the covering radius and the image AUROC as a matplotlib figure."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 import ipywidgets as widgets
@@ -13,9 +15,11 @@ from adviz.data import Category
 from adviz.explore import coreset_page as page
 from adviz.explore.bank import Bank, Usage
 from adviz.explore.view import Stepper, View, labelled
+from adviz.progress import bar
 from adviz.widgets import PatchOverlay, PatchScatter
 
 START = 0.01  # share of the rows that is shown first
+KEPT = 512  # training images held in memory; reading and resizing one takes longer than showing it
 
 
 class CoresetControls(View):
@@ -23,6 +27,7 @@ class CoresetControls(View):
 
     def __init__(self, categories: Mapping[str, Category], banks: Mapping[str, Bank]) -> None:
         self._categories, self._banks = categories, banks
+        self._photo: Callable[[str, int], np.ndarray] = lru_cache(KEPT)(self._read)
         self._seen: dict[str, Any] = {}  # what the pictures show; see `CoresetView`
         self._category = self._dropdown("category", list(categories), self._change_category)
         self._sampler = self._dropdown("sampler", [""], self._change_sampler)
@@ -184,6 +189,9 @@ class CoresetControls(View):
         def pieces() -> None:
             for _ in bank.lessons():
                 self._redraw()
+            for index in bar(range(self._images.slider.max), label="training images"):
+                with suppress(OSError):  # it is said when the image is looked at
+                    self._photo(name, index)
 
         self._compute(f"{name}: coverage and metrics", pieces, self._redraw)
 
@@ -206,3 +214,7 @@ class CoresetControls(View):
             bank, size = self._bank, self._overlay.shape
             row, column = (p * n // s for p, n, s in zip(self._overlay.picked, bank.grid, size, strict=True))
             self.picked = bank.row_at(self.image, row * bank.grid[1] + column)
+
+    def _read(self, name: str, index: int) -> np.ndarray:
+        """Return a training image, (H, W, 3) uint8; called through a cache, `_photo`."""
+        return self._categories[name].train.image(index)
