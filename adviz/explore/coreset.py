@@ -131,8 +131,8 @@ class CoresetView(CoresetControls):
         """Bring rings, colours and the legend of the scatter up to date."""
         bank = self._bank
         if self._seen.get("order") != self.sampler:
-            self._scatter.ring(bank.traces[self.sampler].order, self.budget)
-        self._scatter.count = self.budget
+            self._scatter.ring(bank.traces[self.sampler].order, 0)
+        self._scatter.count = 0 if self.colour == page.ORDER else self.budget  # rings would hide the colours
         key = (*state[:5], self.image if self.colour == page.IMAGE else None)
         if self._seen.get("points") != key:
             colours, painting, legend = page.painted(bank, self.sampler, self.budget, self.colour, self.image)
@@ -213,7 +213,7 @@ class CoresetView(CoresetControls):
         title = f"{page.rows(len(chosen))} selected, {kept.sum()} of them in the bank ({expected:.3g} if drawn evenly)"
         title += f"; {len(shown)} shown, {rest} more" if rest else ""
         parts = [
-            self._patch(row, "in the bank", self._where(row), width=PATCH, colour=style.ORANGE)
+            self._patch(row, "kept", self._where(row), width=PATCH, colour=style.ORANGE)
             if inside
             else self._patch(row, "left out", self._where(row), width=PATCH, colour=style.UNLABELLED)
             for row, inside in zip(chosen[shown].tolist(), kept[shown].tolist(), strict=True)

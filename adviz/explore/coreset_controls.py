@@ -37,6 +37,7 @@ class CoresetControls(View):
         )
         self._budget = labelled(slider, "budget", self._redraw)
         self._images = Stepper("image", self._change_image)
+        self._images.slider.description, self._images.slider.style.description_width = "training image", "initial"
         self._make_pictures()
         one = [self._category] if len(categories) > 1 else []
         super().__init__([*one, self._sampler, self._budget, self._colour, self._images])

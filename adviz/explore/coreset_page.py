@@ -49,15 +49,14 @@ def distance_limits(bank: Bank, count: int) -> tuple[float, float] | None:
 
 
 def _by_order(order: np.ndarray, total: int) -> Painted:
-    """Colour the chosen rows by the logarithm of their rank; the first lie on top."""
-    colours, limits = np.full((total, 3), GREY, np.uint8), (0.0, float(np.log(max(2, len(order)))))
+    """Colour the chosen rows by the number of their choice; the first lie on top."""
+    colours, limits = np.full((total, 3), GREY, np.uint8), (-float(max(2, len(order))), -1.0)
     ranks = np.full(total, np.inf)
     np.minimum.at(ranks, order, np.arange(1.0, len(order) + 1))
     chosen = np.isfinite(ranks)
-    colours[chosen] = plots.heat(limits[1] - np.log(ranks[chosen]), limits)
+    colours[chosen] = plots.heat(-ranks[chosen], limits)
     painting = np.argsort(-np.where(chosen, ranks, total + 1.0), kind="stable")
-    bar = tiles.scale((len(order), 1), "number of the choice (logarithmic); grey: not chosen", width=240)
-    return colours, painting, bar
+    return colours, painting, tiles.scale((len(order), 1), "number of the choice; grey: not chosen", width=240)
 
 
 def _two(mine: np.ndarray, colour: Sequence[int]) -> np.ndarray:
@@ -160,9 +159,9 @@ def position_map(bank: Bank, order: np.ndarray) -> str:
     """Return how many chosen rows lie at every position, all training images together."""
     counts = np.bincount(bank.trace.cell[order], minlength=bank.grid[0] * bank.grid[1]).reshape(bank.grid)
     limits = (0.0, float(max(1, counts.max())))
-    times = max(1, 160 // max(bank.grid))
+    times = max(1, 180 // max(bank.grid))
     picture = plots.heat(counts.repeat(times, 0).repeat(times, 1), limits)
     title = "chosen cells by position"
     return (
-        f"<div>{tiles.tile(picture, title=title, width=150, sharp=True)}{tiles.scale(limits, 'rows', width=150)}</div>"
+        f"<div>{tiles.tile(picture, title=title, width=180, sharp=True)}{tiles.scale(limits, 'rows', width=180)}</div>"
     )

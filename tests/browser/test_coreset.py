@@ -100,6 +100,7 @@ def test_every_colour_has_its_legend(page):
     for name, text in words.items():
         page.find(".adviz-colour select").first.select_option(name)
         expect(legend).to_contain_text(text)
+    expect(page.find(".adviz-readout").first).to_contain_text("ringed")
 
 
 def test_a_point_is_explained_and_arrow_keys_go_along_the_order(page):
