@@ -23,6 +23,7 @@ class CoresetTrace:
     cell: (M,) int, flat cell in that image's grid.
     sampler: "greedy", "random", or "proxies": `order` then holds the row nearest to each, which may repeat.
     digest: of the integer grid that a greedy search chose on: orders of one grid are equal on every machine.
+    grid: (rows, columns) of a training image's cells; None = not told.
     """
 
     points: np.ndarray
@@ -32,6 +33,7 @@ class CoresetTrace:
     cell: np.ndarray
     sampler: str
     digest: str = ""
+    grid: tuple[int, int] | None = None
 
     def __repr__(self) -> str:
         return f"CoresetTrace({self.sampler}: {len(self.order)} of {len(self.points)} rows)"
@@ -67,6 +69,11 @@ def random(n_rows: int, count: int, seed: int) -> np.ndarray:
     """Choose `count` of `n_rows` rows uniformly; nested: a smaller count gives a prefix."""
     check_count(count, n_rows)
     return np.random.default_rng(seed).permutation(n_rows)[:count]
+
+
+def rows_kept(share: float, n_rows: int) -> int:
+    """Return how many of `n_rows` rows a coreset of this share keeps, at least one (the official code's rounding)."""
+    return max(1, int(share * n_rows + 1e-9))  # 1e-9: 0.29 * 100 is 29
 
 
 def check_count(count: int, n_rows: int) -> None:

@@ -153,7 +153,7 @@ class PatchCore(Detector):
 
     def _sample(self, patches: np.ndarray, image: np.ndarray, cell: np.ndarray) -> CoresetTrace:
         """Choose the bank's rows; learned proxies are the bank themselves, and their rows the patches next to them."""
-        count = _kept(self.coreset, len(patches))
+        count = samplers.rows_kept(self.coreset, len(patches))
         size = samplers.jl_dimension(len(patches)) if isinstance(self.projection, str) else self.projection
         points, digest = samplers.project(patches, size, self.seed), ""
         if self.sampler == "greedy":
@@ -167,7 +167,8 @@ class PatchCore(Detector):
         else:
             self.bank_, self.losses_ = samplers.learn_proxies(patches, count, sign=self.proxy_sign, seed=self.seed)
             order, radius = nearest(self.bank_, patches, 1)[1][:, 0], np.full(count, np.nan)
-        return CoresetTrace(points, order, radius, image.astype(np.int32), compact(cell), self.sampler, digest)
+        cell, image = compact(cell), image.astype(np.int32)
+        return CoresetTrace(points, order, radius, image, cell, self.sampler, digest, self.grid_)
 
     def predict(self, features: Features) -> Prediction:
         """Score images and their patches; the images may have another size than in training.
@@ -224,7 +225,7 @@ class PatchCore(Detector):
             raise ValueError(
                 f"budgets must be shares of the training patches, above 0 and up to 1, got {list(budgets)}"
             )
-        sizes = [_kept(budget, total) for budget in budgets]
+        sizes = [samplers.rows_kept(budget, total) for budget in budgets]
         if not sizes or any(b <= a for a, b in pairwise([0, *sizes])) or sizes[-1] > len(self.bank_):
             raise ValueError(
                 f"budgets must ascend, up to the coreset {self.coreset} ({len(self.bank_)} rows), got {list(budgets)} "
@@ -286,7 +287,3 @@ class _Part(NamedTuple):
 def _flat(patches: np.ndarray) -> np.ndarray:
     """Return (n, rows, columns, D) patches as (n * rows * columns, D)."""
     return patches.reshape(-1, patches.shape[-1])
-
-
-def _kept(share: float, total: int) -> int:
-    return max(1, int(share * total + 1e-9))  # the official code's rounding; 1e-9: 0.29 * 100 is 29

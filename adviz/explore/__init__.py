@@ -1,5 +1,6 @@
 """Widgets to look at predictions with, one question each; they take plain records and never a detector."""
 
+from adviz.explore.coreset import CoresetView, coreset
 from adviz.explore.layers import LayersView, layers
 from adviz.explore.pro import ProView, pro
 from adviz.explore.results import ResultsView, results
@@ -8,12 +9,14 @@ from adviz.explore.thresholds import ThresholdsView, thresholds
 from adviz.explore.training import TrainingView, training
 
 __all__ = [
+    "CoresetView",
     "LayersView",
     "ProView",
     "ResultsView",
     "RetrievalView",
     "ThresholdsView",
     "TrainingView",
+    "coreset",
     "layers",
     "pro",
     "results",

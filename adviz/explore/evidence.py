@@ -75,14 +75,14 @@ def evidence(
     cell = _cell(pixel, size, grid)
     none = np.empty(0, np.int64)
     if not searched:
-        return Evidence(pixel, cell, grid, _box(cell, size, grid), none, [], np.empty(0), none, layers, "")
+        return Evidence(pixel, cell, grid, cell_box(cell, size, grid), none, [], np.empty(0), none, layers, "")
     found = prediction.neighbors[searched]
     at = (image, *cell, slice(k))
     distance, images, cells = found.distance[at], found.image[at], found.cell[at]
     order = np.argsort(distance, kind="stable")
     order = order[np.isfinite(distance[order])]  # NaN: not segmented
-    boxes = [_box(divmod(int(place), found.grid[1]), train_size or size, found.grid) for place in cells[order]]
-    box = _box(cell, size, grid)
+    boxes = [cell_box(divmod(int(place), found.grid[1]), train_size or size, found.grid) for place in cells[order]]
+    box = cell_box(cell, size, grid)
     return Evidence(pixel, cell, grid, box, images[order], boxes, distance[order], order + 1, layers, searched)
 
 
@@ -115,7 +115,7 @@ def _cell(pixel: tuple[int, int], size: tuple[int, int], grid: tuple[int, ...]) 
     return pixel[0] * grid[0] // size[0], pixel[1] * grid[1] // size[1]
 
 
-def _box(cell: tuple[int, int], size: tuple[int, int], grid: tuple[int, ...]) -> Box:
+def cell_box(cell: tuple[int, int], size: tuple[int, int], grid: tuple[int, ...]) -> Box:
     """Return (top, left, height, width) of a cell, pixels; at least one."""
     (top, bottom), (left, right) = (
         (place * side // count, max(place * side // count + 1, (place + 1) * side // count))

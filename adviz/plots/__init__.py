@@ -1,6 +1,7 @@
 """Arrays in, figures out: matplotlib for pictures, plotly for charts; nothing is shown, no global state."""
 
 from adviz.plots.colours import heat, overlay, shared_limits
+from adviz.plots.coreset import budget_chart, coreset_figure, curve_style, share_of_axis
 from adviz.plots.curves import precision_recall_figure, pro_figure, roc_figure
 from adviz.plots.curves_static import curves_static
 from adviz.plots.decisions import decision_page, gating_chart, score_strip_static
@@ -19,7 +20,10 @@ __all__ = [
     "StaticFigure",
     "anomaly_row",
     "anomaly_rows",
+    "budget_chart",
     "contact_sheet",
+    "coreset_figure",
+    "curve_style",
     "curves_static",
     "decision_page",
     "distillation_scheme",
@@ -40,5 +44,6 @@ __all__ = [
     "score_histogram_static",
     "score_strip",
     "score_strip_static",
+    "share_of_axis",
     "shared_limits",
 ]

@@ -2,6 +2,7 @@
 
 const MARGIN = 12; // CSS pixels around the points
 const REACH = 12; // CSS pixels within which a click finds a point
+const CROWD = 800; // rings, beyond which they are drawn fine
 const STEP = 25; // places that an arrow key moves with Alt
 
 const floats = view => new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
@@ -56,7 +57,9 @@ function render({ model, el }) {
     const image = context.createImageData(canvas.width, canvas.height), dot = Math.max(1, Math.round(model.get("dot") * ratio));
     const pixels = new Uint32Array(image.data.buffer);
     pixels.fill(0xffffffff); // white paper in light and dark themes, as all figures
-    for (let i = 0; i < x.length; i++) {
+    const painting = integers(model.get("painting")); // what lies on top comes last
+    for (let n = 0; n < x.length; n++) {
+      const i = painting.length === x.length ? painting[n] : n;
       const value = 0xff000000 | colours[3 * i + 2] << 16 | colours[3 * i + 1] << 8 | colours[3 * i];
       const left = Math.round(x[i] * ratio - dot / 2), top = Math.round(y[i] * ratio - dot / 2);
       for (let row = top; row < top + dot; row++) for (let column = left; column < left + dot; column++)
@@ -70,15 +73,16 @@ function render({ model, el }) {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.putImageData(painted, 0, 0);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    const ring = (i, radius, colour) => {
+    const ring = (i, radius, colour, line = 1.5) => {
       context.beginPath();
       context.arc(x[i], y[i], radius, 0, 2 * Math.PI);
-      context.lineWidth = 1.5;
+      context.lineWidth = line;
       context.strokeStyle = colour;
       context.stroke();
     };
     const shown = Math.min(model.get("count"), order.length);
-    for (let i = 0; i < shown; i++) ring(order[i], 2.5, "#000000");
+    const [wide, line] = shown > CROWD ? [1.5, 0.5] : [2.5, 1.5]; // thousands of thick rings hide all colours
+    for (let i = 0; i < shown; i++) ring(order[i], wide, "#000000", line);
     for (const i of integers(model.get("selected"))) ring(i, 3.5, "#D55E00");
     if (model.get("current") >= 0) for (const [radius, colour] of [[8, "#000000"], [6.5, "#F0E442"]]) ring(model.get("current"), radius, colour);
     if (path) {
@@ -146,7 +150,7 @@ function render({ model, el }) {
   });
 
   model.on("change:points change:size", place);
-  model.on("change:colours change:dot change:label", paint);
+  model.on("change:colours change:painting change:dot change:label", paint);
   model.on("change:order change:count change:selected change:current", draw);
   model.on("change:points change:order change:count change:selected change:current", tell);
   place();

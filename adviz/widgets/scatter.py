@@ -42,6 +42,7 @@ class PatchScatter(anywidget.AnyWidget):  # type: ignore[misc]
 
     points = synchronised_bytes()
     colours = synchronised_bytes()
+    painting = synchronised_bytes()
     order = synchronised_bytes()
     selected = synchronised_bytes()
     count = traitlets.Int(0, min=0).tag(sync=True)
@@ -59,24 +60,42 @@ class PatchScatter(anywidget.AnyWidget):  # type: ignore[misc]
         size: tuple[int, int] = (560, 420),
         label: str = "scatter of patches",
     ) -> None:
+        super().__init__(size=list(size), label=label)
+        self.show(points, colours, order)
+
+    def show(self, points: np.ndarray, colours: np.ndarray, order: np.ndarray | None = None) -> None:
+        """Show other points, in one message to the browser; what was selected or picked is given up.
+
+        Parameters and errors: as for the class.
+        """
         if points.ndim != 2 or points.shape[1] != 2 or not len(points) or not np.isfinite(points).all():
             raise ValueError(f"points must be (M, 2), finite, M at least 1, got {points.shape}")
-        order = np.empty(0, np.int64) if order is None else np.asarray(order)
-        if order.ndim != 1 or (order.size and not 0 <= order.min() <= order.max() < len(points)):
-            raise ValueError(f"order must name points from 0 to {len(points) - 1}, got {order.shape}")
+        before = getattr(self, "_length", 0)
         self._length = len(points)
-        super().__init__(
-            points=np.ascontiguousarray(points, "<f4").tobytes(),
-            colours=self._checked(colours),
-            order=order.astype("<u4").tobytes(),
-            count=len(order),
-            size=list(size),
-            label=label,
-        )
+        try:
+            painted, ringed = self._checked(colours), self._ordered(np.empty(0, int) if order is None else order)
+        except ValueError:
+            self._length = before
+            raise
+        with self.hold_sync():
+            self.selected, self.current, self.painting = b"", -1, b""
+            self.points, self.colours = np.ascontiguousarray(points, "<f4").tobytes(), painted
+            self.order, self.count = ringed, len(ringed) // 4
 
-    def paint(self, colours: np.ndarray) -> None:
-        """Give the points other colours, (M, 3) uint8."""
-        self.colours = self._checked(colours)
+    def ring(self, order: np.ndarray, count: int | None = None) -> None:
+        """Ring other points, the first `count` of (n,) int `order`; None = all of them."""
+        with self.hold_sync():
+            self.order = self._ordered(order)
+            self.count = len(order) if count is None else count
+
+    def paint(self, colours: np.ndarray, painting: np.ndarray | None = None) -> None:
+        """Give the points other colours, (M, 3) uint8; `painting` = (M,) points, the last of which lie on top."""
+        painted = self._checked(colours)
+        if painting is not None and not np.array_equal(np.sort(painting), np.arange(self._length)):
+            raise ValueError(f"painting must name each of the {self._length} points once, got {np.shape(painting)}")
+        with self.hold_sync():
+            self.painting = b"" if painting is None else painting.astype("<u4").tobytes()
+            self.colours = painted
 
     @property
     def chosen(self) -> np.ndarray:
@@ -89,6 +108,12 @@ class PatchScatter(anywidget.AnyWidget):  # type: ignore[misc]
         if points.size and not 0 <= points.min() <= points.max() < self._length:
             raise ValueError(f"expected points from 0 to {self._length - 1}, got {points.min()} to {points.max()}")
         self.selected = points.astype("<u4").tobytes()
+
+    def _ordered(self, order: np.ndarray) -> bytes:
+        order = np.asarray(order)
+        if order.ndim != 1 or (order.size and not 0 <= order.min() <= order.max() < self._length):
+            raise ValueError(f"order must name points from 0 to {self._length - 1}, got {order.shape}")
+        return order.astype("<u4").tobytes()
 
     def _checked(self, colours: np.ndarray) -> bytes:
         if colours.shape != (self._length, 3) or colours.dtype != np.uint8:

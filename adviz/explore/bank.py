@@ -1,0 +1,269 @@
+"""What samplers keep of a category's patches, what they leave out and what that costs, as plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import isqrt
+from typing import TypeVar
+
+import numpy as np
+
+from adviz.coreset import CoresetTrace, coverage, in_plane, rows_kept
+from adviz.data import Split
+from adviz.evaluation import Result, evaluate
+from adviz.prediction import Neighbors, Prediction
+from adviz.progress import bar
+
+MANTISSAS = (1, 1.5, 2, 3, 5, 7)  # six steps of the budget a decade
+RADIUS, USED = "covering radius", "share of the bank used"
+METRICS = {"image_auroc": "image AUROC", "pixel_auroc": "pixel AUROC", "pro": "PRO"}
+Curve = tuple[np.ndarray, np.ndarray]
+Budgets = Mapping[str, Mapping[float, Prediction]]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Usage:
+    """Which rows of a bank were the nearest of a test patch at least once.
+
+    Attributes
+    ----------
+    rows, used: different rows in the bank, and those of them that were used.
+    row, times: the row (among all) that was used most often, the lowest of several, and by how many test patches.
+    patches: test patches.
+    """
+
+    rows: int
+    used: int
+    row: int
+    times: int
+    patches: int
+
+    @property
+    def share(self) -> float:
+        """Share of the bank's rows that were used."""
+        return self.used / self.rows
+
+
+def bank_usage(trace: CoresetTrace, found: Neighbors, count: int) -> Usage:
+    """Return how a bank of the first `count` chosen rows was used by the test patches whose neighbours are `found`.
+
+    A bank of as many rows as there are is all of them, whatever the sampler.
+
+    Raises
+    ------
+    ValueError: a neighbour that is not among these rows: the prediction is another bank's.
+    """
+    cells = max(int(trace.cell.max()), int(found.cell.max())) + 1
+    total = len(trace.points)
+    bank = np.arange(total) if count == total else np.unique(trace.order[:count])
+    places = trace.image[bank].astype(np.int64) * cells + trace.cell[bank]
+    nearest = found.image[..., 0].astype(np.int64).ravel() * cells + found.cell[..., 0].ravel()
+    used, times = np.unique(nearest, return_counts=True)
+    strange = ~np.isin(used, places)
+    if strange.any():
+        image, cell = divmod(int(used[strange][0]), cells)
+        raise ValueError(
+            f"expected a prediction with the first {count} rows of the {trace.sampler} trace, got one whose nearest "
+            f"patches lie elsewhere, such as cell {cell} of training image {image}"
+        )
+    most = int(times.argmax())
+    row = int(bank[places == used[most]][0])
+    return Usage(len(bank), len(used), row, int(times[most]), len(nearest))
+
+
+def steps(count: int, more: set[int]) -> list[int]:
+    """Return sizes from 1 to `count`, about equally far apart as logarithms, and those of `more` among them."""
+    regular = {round(m * 10**power) for power in range(len(str(count))) for m in MANTISSAS}
+    return sorted({step for step in regular | more if 1 <= step < count} | {count})
+
+
+class Bank:
+    """The candidate rows of one category's memory bank, and what each sampler keeps of them.
+
+    Parameters
+    ----------
+    traces: sampler's name -> its trace; all over the same rows. Distances are those of the first one's `points`.
+    split: the test images.
+    images: how many training images there are.
+    predictions: sampler's name -> {share of the rows: prediction with a bank of that size}.
+    results: the same of what `evaluate` says; what is not given is computed by `lessons`.
+
+    Attributes
+    ----------
+    trace: the first; its points, images and cells are those of all.
+    grid: (rows, columns) of the training images' cells.
+    usage: sampler -> {rows: Usage}.  results: sampler -> {rows: Result}.
+    distances: sampler -> {rows: (M,) distance of every row to its nearest chosen one}, as far as they are known.
+    version: counts what was learned.
+
+    Raises
+    ------
+    ValueError: traces of other rows, names that have no trace, or predictions of another number of images or bank.
+    """
+
+    def __init__(
+        self,
+        traces: Mapping[str, CoresetTrace],
+        split: Split,
+        images: int,
+        predictions: Budgets | None = None,
+        results: Mapping[str, Mapping[float, Result]] | None = None,
+    ) -> None:
+        self.traces, self.split, self.version = dict(traces), split, 0
+        self.trace = next(iter(self.traces.values()))
+        self.total = len(self.trace.points)
+        _check(self.traces, images, predictions or {}, results or {}, len(split))
+        self.predictions = self._by_rows(predictions or {})
+        self.results = self._by_rows(results or {})
+        self.grid = self.trace.grid or _square(int(self.trace.cell.max()) + 1)
+        self.distances: dict[str, dict[int, np.ndarray]] = {}
+        self.usage = {name: self._usage(name) for name in self.traces}
+        self._same_points = {name: self._points_are_shared(trace) for name, trace in self.traces.items()}
+
+    @cached_property
+    def plane(self) -> tuple[np.ndarray, np.ndarray]:
+        """All rows in the plane, (M, 2), and the shares of the variance that its directions hold."""
+        return in_plane(self.trace.points)
+
+    def steps(self, name: str) -> list[int]:
+        """Return the sizes of the coreset that are looked at; learned proxies have only one, they are not nested."""
+        count = len(self.traces[name].order)
+        return [count] if self.traces[name].sampler == "proxies" else steps(count, set(self.predictions.get(name, {})))
+
+    def order(self, name: str, count: int) -> np.ndarray:
+        """Return the first `count` rows that a sampler chose."""
+        return self.traces[name].order[:count]
+
+    def distance(self, name: str, count: int) -> np.ndarray | None:
+        """Return (M,) distances to the nearest of the first `count` chosen rows; None while they are not known."""
+        return self.distances.get(name, {}).get(count)
+
+    def radius(self, name: str, count: int) -> float | None:
+        """Return the covering radius of the first `count` rows; None while it is not known."""
+        trace = self.traces[name]
+        known = float(trace.radius[count - 1]) if self._same_points[name] else float("nan")
+        if np.isfinite(known):
+            return known
+        distance = self.distance(name, count)
+        return None if distance is None else float(distance.max())
+
+    def curves(self) -> dict[str, dict[str, Curve]]:
+        """Return quantity -> {sampler: (rows, values)}; unknown and undefined values are left out, samplers are not."""
+        radius = {name: {count: self.radius(name, count) for count in self.steps(name)} for name in self.traces}
+        found = {RADIUS: {name: _curve(values) for name, values in radius.items()}}
+        for key, title in METRICS.items():
+            found[title] = {
+                name: _curve({count: getattr(one, key) for count, one in self.results.get(name, {}).items()})
+                for name in self.traces
+            }
+        used = {name: {count: one.share for count, one in usage.items()} for name, usage in self.usage.items()}
+        found[USED] = {name: _curve(values) for name, values in used.items()}
+        return {title: curves for title, curves in found.items() if any(len(rows) for rows, _ in curves.values())}
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Ends of the axis of budgets: one row, and the largest bank that anything is known of."""
+        sizes = [len(trace.order) for trace in self.traces.values()]
+        return 1.0, float(max([*sizes, *(count for found in self.results.values() for count in found)]))
+
+    def row_at(self, image: int, cell: int) -> int | None:
+        """Return the row of a training image's cell, if it is one of the candidates."""
+        rows = np.flatnonzero((self.trace.image == image) & (self.trace.cell == cell))
+        return int(rows[0]) if len(rows) else None
+
+    def map_of(self, image: int, values: np.ndarray) -> np.ndarray:
+        """Return the rows' (M,) values on a training image's grid, (rows, columns) float32; NaN where no row is."""
+        grid = np.full(self.grid[0] * self.grid[1], np.nan, np.float32)
+        rows = np.flatnonzero(self.trace.image == image)
+        grid[self.trace.cell[rows]] = values[rows]
+        return grid.reshape(self.grid)
+
+    def nearest_chosen(self, row: int, name: str, count: int) -> tuple[int, float]:
+        """Return the chosen row that stands for a row, and how far it is."""
+        order, points = self.order(name, count), self.trace.points
+        square = np.square(points[order] - points[row]).sum(1)
+        best = int(square.argmin())
+        return int(order[best]), float(np.sqrt(square[best]))
+
+    @property
+    def learned(self) -> bool:
+        """Whether everything is known."""
+        return set(self.distances) >= set(self.traces) and not list(self._unjudged())
+
+    def lessons(self) -> Iterator[None]:
+        """Compute what is not known yet, piece by piece."""
+        for name, trace in self.traces.items():
+            if name not in self.distances:
+                counts = self.steps(name)
+                distances = coverage(self.trace.points, trace.order, counts)
+                self.distances[name] = dict(zip(counts, distances, strict=True))
+                self.version += 1
+                yield
+        missing = list(self._unjudged())
+        for name, count in bar(missing, label="metrics"):
+            self.results.setdefault(name, {})[count] = evaluate(self.predictions[name][count], self.split)
+        if missing:
+            self.version += 1
+            yield
+
+    def _unjudged(self) -> Iterator[tuple[str, int]]:
+        for name, predictions in self.predictions.items():
+            yield from ((name, count) for count in predictions if count not in self.results.get(name, {}))
+
+    def _by_rows(self, found: Mapping[str, Mapping[float, T]]) -> dict[str, dict[int, T]]:
+        return {
+            name: {rows_kept(share, self.total): value for share, value in sorted(values.items())}
+            for name, values in found.items()
+        }
+
+    def _usage(self, name: str) -> dict[int, Usage]:
+        """Return the usage of the banks that are told apart by the trace; proxies know one."""
+        trace, sizes = self.traces[name], self.steps(name)
+        return {
+            count: bank_usage(trace, prediction.neighbors["patch"], count)
+            for count, prediction in self.predictions.get(name, {}).items()
+            if count in {*sizes, self.total} and "patch" in prediction.neighbors
+        }
+
+    def _points_are_shared(self, trace: CoresetTrace) -> bool:
+        return trace.points is self.trace.points or np.array_equal(trace.points, self.trace.points)
+
+
+def _curve(values: Mapping[int, float | None]) -> Curve:
+    known = {rows: value for rows, value in sorted(values.items()) if value is not None and np.isfinite(value)}
+    return np.array(list(known), dtype=np.int64), np.array(list(known.values()), dtype=np.float64)
+
+
+def _square(cells: int) -> tuple[int, int]:
+    side = isqrt(cells)
+    if side * side != cells:
+        raise ValueError(f"expected a trace that tells its grid, or square images, got {cells} cells and no grid")
+    return side, side
+
+
+def _check(
+    traces: Mapping[str, CoresetTrace],
+    images: int,
+    predictions: Budgets,
+    results: Mapping[str, Mapping[float, Result]],
+    tested: int,
+) -> None:
+    first = next(iter(traces.values()))
+    for name, trace in traces.items():
+        if not (np.array_equal(trace.image, first.image) and np.array_equal(trace.cell, first.cell)):
+            raise ValueError(f"expected traces of the same rows, got others in {name!r}: fit on the same images")
+    if int(first.image.max()) >= images:
+        raise ValueError(f"expected rows of {images} training images, got some of image {int(first.image.max())}")
+    for name in {**predictions, **results}:
+        if name not in traces:
+            raise ValueError(f"expected predictions and results of {', '.join(traces)}, got some of {name!r}")
+    for name, found in predictions.items():
+        for share, prediction in found.items():
+            if len(prediction) != tested:
+                raise ValueError(
+                    f"expected predictions of the {tested} test images, got one of {len(prediction)} for {name} at "
+                    f"{share:g}"
+                )

@@ -1,0 +1,298 @@
+"""What does the memory bank keep? The chosen patches, those that they stand for, and what that costs."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+
+from adviz import plots
+from adviz.coreset import CoresetTrace
+from adviz.data import Category
+from adviz.explore import coreset_page as page
+from adviz.explore import tiles
+from adviz.explore.bank import METRICS, RADIUS, Bank, Curve
+from adviz.explore.coreset_controls import CoresetControls
+from adviz.explore.evidence import cell_box
+from adviz.plots import StaticFigure, style
+
+CROPS = 24  # patches of a selection
+NUMBERED = 5  # chosen cells of an image whose number is written beside them
+PATCH = 76  # CSS pixels, width of a selected patch
+CHART = 270  # CSS pixels, width of a small chart
+
+
+def coreset(
+    categories: Category | Mapping[str, Category],
+    traces: CoresetTrace | Mapping[str, Any],
+    predictions: Mapping[Any, Any] | None = None,
+    *,
+    results: Mapping[Any, Any] | None = None,
+) -> CoresetView:
+    """Show what a memory bank keeps of the training patches, what it leaves out, and what that costs.
+
+    Parameters
+    ----------
+    categories: one category, or several by name.
+    traces: ``PatchCore().fit(train).trace_``, or several over the same rows by name, such as ``{"greedy": trace,
+        "random": trace}``; distances are measured between the first one's points. With several categories, category's
+        name -> such a trace or mapping.
+    predictions: name -> {share of the rows: prediction}, as `PatchCore.predict_budgets` returns for one name; they give
+        the bank's usage and the metrics. With a single trace the inner mapping is enough; with several categories,
+        category's name -> such a mapping.
+    results: what `evaluate` says of these predictions, keyed as they are; what is not given is computed beside the
+        page.
+
+    Returns
+    -------
+    A `CoresetView`; display it as the last line of a cell.
+
+    Raises
+    ------
+    ValueError: nothing to show, traces of different rows, or predictions of other test images or of another bank.
+    """
+    if isinstance(categories, Category):
+        one = categories.name
+        categories, traces = {one: categories}, {one: traces}
+        predictions, results = {one: predictions or {}}, {one: results or {}}
+    return CoresetView(categories, traces, predictions or {}, results or {})  # type: ignore[arg-type]
+
+
+class CoresetView(CoresetControls):
+    """All patches in the plane, those that a sampler chose ringed, and on which training images they lie.
+
+    Move the budget along the order of choice; click a point, or a cell of the training image, to see what stands for
+    it; drag round points to see their patches. The state is plain data, readable and settable: `category`, `sampler`
+    (names), `budget` (rows), `colour` (of the points), `image` (index of a training image), `picked` (a row, None =
+    none), `chosen` (the rows selected); `radius` and `usage` tell what is known of the present bank.
+    """
+
+    def __init__(
+        self,
+        categories: Mapping[str, Category],
+        traces: Mapping[str, CoresetTrace | Mapping[str, CoresetTrace]],
+        predictions: Mapping[str, Any],
+        results: Mapping[str, Any],
+    ) -> None:
+        if not categories or any(not traces.get(name) for name in categories):
+            raise ValueError(f"expected traces for each of {list(categories)}, got them for {list(traces)}")
+        banks = {
+            name: _bank(category, traces[name], predictions.get(name) or {}, results.get(name) or {})
+            for name, category in categories.items()
+        }
+        self._charts: dict[tuple[Any, ...], str] = {}  # what a chart shows -> the chart
+        self._known: tuple[Any, dict[str, dict[str, Curve]]] = None, {}
+        super().__init__(categories, banks)
+
+    def _draw(self) -> tuple[str, str]:
+        state = self._state()
+        if self._seen.get("page") != state:
+            self._show_points(state)
+            self._show_image(state)
+            bank, order = self._bank, self._bank.order(self.sampler, self.budget)
+            names = [_short(name) for name in self._categories[self.category].train.ids]
+            parts = [
+                self._selection(),
+                page.values(bank, self.sampler, self.budget) + self._remarks(),
+                tiles.row(self._marked_charts(), gap=4),
+                tiles.row(
+                    [
+                        page.image_bars(bank.trace, order, names, self.image),
+                        page.position_map(bank, order),
+                        self._most_used(),
+                    ],
+                    gap=24,
+                ),
+            ]
+            self._beside.value = self._explained()
+            self._seen["page"], self._seen["html"] = state, "".join(parts)
+        return self._seen["html"], self._sentence()
+
+    def _state(self) -> tuple[Any, ...]:
+        """Return all that decides what is shown."""
+        picked, selected = self._scatter.current, self._scatter.selected
+        bank = self._bank
+        return (bank.version, self.category, self.sampler, self.budget, self.colour, self.image, picked, selected)
+
+    def _sentence(self) -> str:
+        bank, radius, used = self._bank, self.radius, self.usage
+        words = [self.category, self.sampler, f"{page.rows(self.budget)} of {bank.total}"]
+        words[-1] += f" ({page.share(self.budget / bank.total)})"
+        words.append("covering radius is being computed" if radius is None else f"{RADIUS} {style.number(radius)}")
+        words += [f"{page.share(used.share)} of the bank used at test time"] if used else []
+        words += [f"row {self.picked} picked"] if self.picked is not None else []
+        words += [f"{len(self.chosen)} rows selected"] if len(self.chosen) else []
+        return " · ".join(words)
+
+    def _show_points(self, state: tuple[Any, ...]) -> None:
+        """Bring rings, colours and the legend of the scatter up to date."""
+        bank = self._bank
+        if self._seen.get("order") != self.sampler:
+            self._scatter.ring(bank.traces[self.sampler].order, 0)
+        self._scatter.count = 0 if self.colour == page.ORDER else self.budget  # rings would hide the colours
+        key = (*state[:5], self.image if self.colour == page.IMAGE else None)
+        if self._seen.get("points") != key:
+            colours, painting, legend = page.painted(bank, self.sampler, self.budget, self.colour, self.image)
+            self._scatter.paint(colours, painting)
+            held = " + ".join(f"{value:.0%}" for value in bank.plane[1])
+            note = f"The plane holds {held} of the variance of {bank.trace.points.shape[1]} dimensions."
+            self._legend.value = f"{legend}<div style='{tiles.SMALL};max-width:440px'>{note}</div>"
+        self._seen["order"], self._seen["points"] = self.sampler, key
+
+    def _show_image(self, state: tuple[Any, ...]) -> None:
+        """Show the training image under the distances of its cells, its chosen cells framed."""
+        bank, image = self._bank, self.image
+        key = (*state[:4], image)
+        if self._seen.get("image") != key:
+            distance = bank.distance(self.sampler, self.budget)
+            left_out = None if distance is None else bank.map_of(image, distance)
+            photo = self._photo(self.category, image)
+            with self._overlay.hold_sync():
+                self._overlay.show(photo, left_out, limits=page.distance_limits(bank, self.budget))
+                self._overlay.cells = list(bank.grid)
+                order = bank.order(self.sampler, self.budget)
+                mine = order[bank.trace.image[order] == image].tolist()
+                numbers = self._ranks(mine[:NUMBERED])
+                self._overlay.mark([self._box(row) for row in mine], [*numbers, *[""] * (len(mine) - len(numbers))])
+            self._seen["image"] = key
+        box = None if self.picked is None else self._box(self.picked)
+        self._overlay.picked = [] if box is None else [box[0] + box[2] // 2, box[1] + box[3] // 2]
+
+    def _ranks(self, chosen: list[int]) -> list[str]:
+        """Return the numbers of choice of some chosen rows, from 1."""
+        order = self._bank.traces[self.sampler].order
+        return [str(int(np.flatnonzero(order == row)[0]) + 1) for row in chosen]
+
+    def _box(self, row: int) -> tiles.Box:
+        """Return (top, left, height, width) of a row's cell, pixels of its training image."""
+        bank, size = self._bank, self._categories[self.category].train.image_size
+        return cell_box(divmod(int(bank.trace.cell[row]), bank.grid[1]), size, bank.grid)
+
+    def _patch(self, row: int, title: str, caption: str, *, width: int = 120, colour: str = "") -> str:
+        """Return a row's patch: its cell framed, and one cell around it."""
+        image = self._photo(self.category, int(self._bank.trace.image[row]))
+        top, left, high, wide = self._box(row)
+        cut = tiles.crop(image, (top, left, high, wide))
+        inner = [(high, wide, high, wide)]
+        return tiles.tile(cut, title=title, caption=caption, width=width, boxes=inner, sharp=True, colour=colour)
+
+    def _where(self, row: int) -> str:
+        """Return the training image and the cell that a row comes from."""
+        trace, bank = self._bank.trace, self._bank
+        name = _short(self._categories[self.category].train.ids[int(trace.image[row])])
+        place = divmod(int(trace.cell[row]), bank.grid[1])
+        return f"{name} · cell {place[0]}, {place[1]}"
+
+    def _explained(self) -> str:
+        """Return the picked row and the chosen row that stands for it."""
+        if self.picked is None:
+            words = "Click a point or a cell to see which chosen patch stands for it."
+            return f"<div style='{tiles.SMALL}'><i>{words}</i></div>"
+        bank, row = self._bank, self.picked
+        place = np.flatnonzero(bank.order(self.sampler, self.budget) == row)
+        nearest, distance = bank.nearest_chosen(row, self.sampler, self.budget)
+        mine = f"{self._where(row)} · " + (f"choice {place[0] + 1}" if len(place) else "not chosen")
+        other = f"{self._where(nearest)} · choice {self._ranks([nearest])[0]} · distance {style.number(distance)}"
+        parts = [self._patch(row, "this patch", mine)]
+        if not len(place):
+            parts.append(self._patch(nearest, "stands for it", other))
+        return tiles.row(parts, gap=16)
+
+    def _selection(self) -> str:
+        """Return the patches of the selected rows, evenly along the selection, and how many of them were chosen."""
+        chosen, bank = self.chosen, self._bank
+        if not len(chosen):
+            return ""
+        kept = np.isin(chosen, bank.order(self.sampler, self.budget))
+        expected = len(chosen) * self.budget / bank.total
+        shown = np.unique(np.linspace(0, len(chosen) - 1, CROPS).round().astype(int))
+        rest = len(chosen) - len(shown)
+        title = f"{page.rows(len(chosen))} selected, {kept.sum()} of them in the bank ({expected:.3g} if drawn evenly)"
+        title += f"; {len(shown)} shown, {rest} more" if rest else ""
+        parts = [
+            self._patch(row, "kept", self._where(row), width=PATCH, colour=style.ORANGE)
+            if inside
+            else self._patch(row, "left out", self._where(row), width=PATCH, colour=style.UNLABELLED)
+            for row, inside in zip(chosen[shown].tolist(), kept[shown].tolist(), strict=True)
+        ]
+        return f"<div class='adviz-selection'>{tiles.row(parts, title=title)}</div>"
+
+    def _remarks(self) -> str:
+        """Return what cannot be shown, and why."""
+        bank, trace, words = self._bank, self._bank.traces[self.sampler], []
+        if trace.sampler == "proxies":
+            words.append("Learned proxies are no patches: rings and radius are those of the patch nearest to each.")
+        results = [one for found in bank.results.values() for one in found.values()]
+        reasons = {one.reasons.get(key, "") for one in results for key in METRICS} - {""}
+        words += [f"Metrics are undefined: {reason}." for reason in sorted(reasons)]
+        if not bank.predictions and not results:
+            words.append("There are no predictions: usage and metrics are not known.")
+        elif self.usage is None and bank.predictions.get(self.sampler):
+            sizes = ", ".join(map(str, bank.predictions[self.sampler]))
+            words.append(f"Predictions of {self.sampler} are there for {sizes} rows.")
+        return "".join(f"<div style='{tiles.SMALL}'><i>{html.escape(text)}</i></div>" for text in words)
+
+    def _marked_charts(self) -> list[str]:
+        """Return the charts, which are drawn anew only when more is known, with the budget's line laid over them."""
+        bank, drawn = self._bank, self._charts
+        along = plots.share_of_axis(self.budget, bank.limits)
+        shown = []
+        for title, curves in self._curves().items():
+            key = self.category, title, *(values.tobytes() for curve in curves.values() for values in curve)
+            if key not in drawn:
+                figure = plots.budget_chart(curves, title, limits=bank.limits)
+                drawn[key] = tiles.chart(figure, text=f"{title} by budget", width=CHART)
+            shown.append(page.marked_chart(drawn[key], along))
+        return shown
+
+    def _curves(self) -> dict[str, dict[str, Curve]]:
+        """Return the charts' curves, collected anew only when more is known."""
+        key = self.category, self._bank.version
+        if self._known[0] != key:
+            self._known = key, self._bank.curves()
+        return self._known[1]
+
+    def _most_used(self) -> str:
+        """Return the bank's row that was the nearest of most test patches."""
+        used = self.usage
+        if used is None:
+            return ""
+        times = f"nearest of {used.times} of {used.patches} test patches"
+        return self._patch(used.row, "most used row", f"{self._where(used.row)} · {times}")
+
+    def static(self) -> StaticFigure:
+        """Return the scatter, the covering radius and the image AUROC as a matplotlib figure."""
+        bank = self._bank
+        colours, painting, _ = page.painted(bank, self.sampler, self.budget, self.colour, self.image)
+        held = sum(bank.plane[1])
+        return plots.coreset_figure(
+            bank.plane[0],
+            colours,
+            bank.order(self.sampler, self.budget),
+            bank.curves(),
+            limits=bank.limits,
+            budget=self.budget,
+            painting=painting,
+            title=f"{self.category}: {page.rows(self.budget)} of {bank.total}, {self.sampler}",
+            note=f"colour: {self.colour}; rings: the chosen rows; the plane holds {held:.0%} of the variance",
+        )
+
+
+def _bank(category: Category, traces: Any, predictions: Mapping[Any, Any], results: Mapping[Any, Any]) -> Bank:
+    """Return a category's bank, whose single trace and its predictions may come without a name."""
+    if isinstance(traces, CoresetTrace):
+        name = traces.sampler
+        traces = {name: traces}
+        predictions, results = (
+            {name: found} if any(isinstance(key, float | int) for key in found) else found
+            for found in (predictions, results)
+        )
+    return Bank(traces, category.test, len(category.train), predictions, results)
+
+
+def _short(name: str) -> str:
+    """Return a file's name without its folder and ending, which the normal images share."""
+    return PurePath(name).stem
