@@ -3,6 +3,7 @@
 from adviz.plots.colours import heat, overlay, shared_limits
 from adviz.plots.curves import precision_recall_figure, pro_figure, roc_figure
 from adviz.plots.curves_static import curves_static
+from adviz.plots.deviations import signed, signed_heat, waterfall
 from adviz.plots.distillation import distillation_scheme
 from adviz.plots.layers import layer_row
 from adviz.plots.retrieval import neighbor_strip, patch_strip
@@ -32,4 +33,7 @@ __all__ = [
     "score_histogram_static",
     "score_strip",
     "shared_limits",
+    "signed",
+    "signed_heat",
+    "waterfall",
 ]
