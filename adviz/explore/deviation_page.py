@@ -54,49 +54,38 @@ def table(columns: Sequence[str], rows: Mapping[str, Path], pending: Collection[
     return tiles.table(texts, columns, marked=[marked])
 
 
-def remarks(mode: str, path: Path, total: str, runs: Mapping[str, tuple[Run, Run]], metric: str) -> list[str]:
+def remarks(
+    mode: str, rows: Mapping[str, Path], shown: str, total: str, runs: Mapping[str, tuple[Run, Run]], metric: str
+) -> list[str]:
     """Return sentences on how much the numbers on show can bear.
 
     Parameters
     ----------
     mode, metric: as the view's.
-    path: the way on show.
+    rows: category -> its way; `shown` is the one on show.
     total: its start and end in words.
-    runs: category -> (first, last) of the categories on show for which both were made.
+    runs: category -> (first, last) of the categories that count for what is on show and for which both were made.
     """
-    words = []
+    path, words = rows[shown], []
+    change = path.end - path.start
     if mode == ALONE and path.known and len(path.steps) > 1:
         added = sum(after - before for before, after in path.steps)
-        words.append(f"Alone, the flips add up to {signed(added)}; all together they make {signed(_change(path))}.")
+        words.append(f"Alone, the flips add up to {signed(added)}; all together they make {signed(change)}.")
     elif mode != ALONE and len(path.steps) > 1:
         words.append("The order decides what each step is worth, not what all of them make together.")
-    if metric == "image AUROC":
-        words += _uncertainty(path, total, runs)
+    known = [name for name in runs if rows[name].known]
+    if path.known and shown not in runs and len(known) < len(rows) - 1:
+        words.append(f"The mean is of {' and '.join(known)} alone.")
+    if metric == "image AUROC" and known:
+        low, high = interval([runs[name] for name in known])
+        chance = f"95 % interval {signed(low)} to {signed(high)} (paired bootstrap over the test images)"
+        one = ", ".join(f"{smallest_step(runs[name][0].split.labels):.2f} on {name}" for name in known)
+        words.append(f"{total}: {signed(change)} points, {chance}.")
+        words.append(f"A good and an anomalous image that change places move it by this many points: {one}.")
     for name, (first, last) in runs.items():
         reason = first.reasons[metric] or last.reasons[metric]
         words += [f"{name} has no {metric}: {reason}."] if reason else []
     return words
-
-
-def _change(path: Path) -> float:
-    return path.end - path.start
-
-
-def _uncertainty(path: Path, total: str, runs: Mapping[str, tuple[Run, Run]]) -> list[str]:
-    """Say what one pair of images moves, and between what the difference lies if other images are drawn."""
-    words = []
-    if path.known and runs:
-        pairs = [pair for pair in runs.values() if not math.isnan(pair[0].points["image AUROC"])]
-        low, high = interval(pairs)
-        words.append(
-            f"{total}: {signed(_change(path))} points, 95 % interval {signed(low)} to {signed(high)} (paired bootstrap "
-            "over the test images)."
-        )
-    smallest = {name: smallest_step(first.split.labels) for name, (first, _) in runs.items()}
-    steps = ", ".join(f"{step:.2f} on {name}" for name, step in smallest.items() if not math.isnan(step))
-    return words + (
-        [f"A good and an anomalous image that change places move it by this many points: {steps}."] if steps else []
-    )
 
 
 def paragraph(words: Sequence[str]) -> str:

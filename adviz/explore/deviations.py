@@ -86,11 +86,13 @@ class DeviationsView(View):
         self._photo = lru_cache(KEPT)(lambda split, index: split[index])
         self._lists = {target: OptionList(flips, self._offer_steps) for target, flips in steps.items()}
         super().__init__(self._controls())
-        controls, status, busy, shown = self.children  # type: ignore[has-type]
-        shown.layout = widgets.Layout(flex="1 1 560px", min_width="0")
-        self._left = widgets.VBox(layout=widgets.Layout(flex="0 0 auto", margin="0 12px 0 0"))
-        wrapped = widgets.Layout(flex_flow="row wrap")
-        self.children = [controls, status, busy, widgets.HBox([self._left, shown], layout=wrapped)]
+        controls, status, busy, table = self.children  # type: ignore[has-type]
+        table.layout = widgets.Layout(flex="1 1 420px", min_width="0")
+        self._left = widgets.VBox(layout=widgets.Layout(flex="0 0 auto", margin="0 16px 0 0"))
+        self._chart, self._maps = (widgets.HTML().add_class(f"adviz-{name}") for name in ("chart", "maps"))
+        self._below = _wrapped([self._step, self._defect, self._images])
+        top = _wrapped([self._left, table])
+        self.children = [controls, status, busy, top, self._chart, self._below, self._maps]
         with self._together():
             self._change_category()
             self._change_target()
@@ -106,8 +108,7 @@ class DeviationsView(View):
         self._images = Stepper("image", self._redraw)
         self._button = widgets.Button(button_style="primary", tooltip="compute what is missing, beside the page")
         self._button.add_class("adviz-run").on_click(lambda _: self.run())
-        choices = [self._target, self._mode, self._metric, self._category, self._button]
-        return [*choices, self._step, self._defect, self._images]
+        return [self._target, self._mode, self._metric, self._category, self._button]
 
     target = value_of("target", "Name of the configuration to which the flips lead.")
     mode = value_of("mode", 'Whether a flip adds to those before it ("one after the other") or is "each alone".')
@@ -218,8 +219,7 @@ class DeviationsView(View):
         with self._together():
             self._defect.options = [EVERYTHING, *dict.fromkeys(one.test.defects if one else ())]
             self._filter()
-            for control in (self._step, self._defect, self._images.slider):
-                control.disabled = one is None
+            self._below.layout.display = None if one else "none"
 
     def _filter(self, _change: Any = None) -> None:
         """Go through the images of one defect type, or through all."""
@@ -231,22 +231,19 @@ class DeviationsView(View):
 
     def _draw(self) -> tuple[str, str]:
         missing, wanted = self._missing(), len(self._categories) * len(configurations(self.flipped, self.mode))
-        self._button.description = f"run {len(missing)} missing" if missing else "all is run"
+        self._button.description = f"run {len(missing)} missing" if missing else "nothing missing"
         self._button.disabled = not missing
         table, columns, way = self._table(), [self._start, *self.flipped, self._end], f"{self._start} → {self._end}"
         pending = {name for name, _ in missing} | ({MEAN} if missing else set())
-        words = page.remarks(self.mode, table[self.category], way, self._ends(), self.metric)
-        shown = [
-            page.chart(self._waterfall(), f"what each step from {way} is worth"),
-            page.table(columns, table, pending, self.category),
-            page.paragraph(words),
-        ]
+        words = page.remarks(self.mode, table, self.category, way, self._ends(), self.metric)
         text = [way, self.mode, self.metric, self.category, f"{wanted - len(missing)} of {wanted} runs"]
+        maps = "<i>Choose a category to see its maps before and after a step.</i>"
         if self.category in self._categories:
-            sample = self._categories[self.category].test
-            place = f"image {self.image + 1} of {len(sample)}: {sample.defects[self.image]}"
-            return "".join([*shown, self._pictures()]), " · ".join([*text, place])
-        return "".join([*shown, "<i>Choose a category to see its maps before and after a step.</i>"]), " · ".join(text)
+            maps, test = self._pictures(), self._categories[self.category].test
+            text.append(f"image {self.image + 1} of {len(test)}: {test.defects[self.image]}")
+        self._chart.value = page.chart(self._waterfall(), f"what each step from {way} is worth")
+        self._maps.value = maps
+        return page.table(columns, table, pending, self.category) + page.paragraph(words), " · ".join(text)
 
     def _waterfall(self) -> page.Waterfall:
         path, flips = self._table()[self.category], self._flips
@@ -291,3 +288,8 @@ class DeviationsView(View):
 def _choice(label: str, values: Sequence[str], react: Callable[[Any], None], name: str = "") -> widgets.Dropdown:
     layout = widgets.Layout(width="auto")
     return labelled(widgets.Dropdown(options=values, description=label, layout=layout), name or label, react)
+
+
+def _wrapped(parts: list[widgets.Widget]) -> widgets.HBox:
+    """Return widgets side by side, continued on the next line where the page is narrow."""
+    return widgets.HBox(parts, layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start"))

@@ -20,7 +20,7 @@ class OptionList(widgets.VBox):  # type: ignore[misc]
         self._ticks = {
             name: widgets.Checkbox(
                 True, description=described(name, pair), tooltip=f"{name}: {pair[0]!r} → {pair[1]!r}", indent=False,
-                layout=widgets.Layout(width="290px"), style={"description_width": "initial"},
+                layout=widgets.Layout(width="280px"), style={"description_width": "initial"},
             )
             for name, pair in flips.items()
         }  # fmt: skip

@@ -16,7 +16,11 @@ from adviz import Prediction, data, evaluate, explore, plots, progress
 from adviz.explore.flips import ALONE, CUMULATIVE, MODES, TOGETHER
 
 STEPS = {
-    "official": {"start": ("farthest", "anchors"), "distance": ("euclidean", "squared"), "score": ("reweighted", "max")},
+    "official": {
+        "start": ("farthest", "anchors"),
+        "distance": ("euclidean", "squared"),
+        "score": ("reweighted", "max"),
+    },
     "anomalib": {"start": ("farthest", "random"), "upsample": ("bilinear", "nearest")},
 }
 SIZE = 32
@@ -98,9 +102,14 @@ def auroc(category, options):
     return 100 * roc_auc_score(category.test.labels, predicted(category, options).score)
 
 
+def shown(view):
+    """Return all that is on show, as HTML."""
+    return view._page.value + view._chart.value + view._maps.value
+
+
 def pictures(view):
     """Return the pictures on the page, in order, as arrays; the chart is the first."""
-    found = re.findall(r"data:image/jpeg;base64,([^']+)'", view._page.value)
+    found = re.findall(r"data:image/jpeg;base64,([^']+)'", shown(view))
     return [np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))) for data in found]
 
 
@@ -164,8 +173,8 @@ def test_alone_every_flip_starts_from_the_paper(view, categories):
     expected = auroc(one, {"score": "max"}) - auroc(one, {})
     assert results["score"][1] == pytest.approx(expected)
     added = sum(results[name][2] for name in STEPS["official"])
-    assert f"Alone, the flips add up to {plots.signed(added)}" in view._page.value
-    assert "The order decides" not in view._page.value
+    assert f"Alone, the flips add up to {plots.signed(added)}" in shown(view)
+    assert "The order decides" not in shown(view)
 
 
 def test_the_order_decides_what_each_step_is_worth_and_not_the_total(view):
@@ -177,7 +186,7 @@ def test_the_order_decides_what_each_step_is_worth_and_not_the_total(view):
     assert list(after) == ["category", "paper", "score", "distance", "start", "official"]
     assert after["score"] != before["score"]
     assert after["official"] == before["official"]
-    assert "The order decides" in view._page.value
+    assert "The order decides" in shown(view)
 
 
 def test_the_metrics_are_those_of_evaluate(view, categories):
@@ -187,13 +196,13 @@ def test_the_metrics_are_those_of_evaluate(view, categories):
         view.metric = metric
         assert view.results["paper"][0] == pytest.approx(100 * value)
     assert view.static().axes[0].get_xlabel() == "PRO-global, points (the axis is cut)"
-    assert "bootstrap" not in view._page.value  # it is of images' scores
+    assert "bootstrap" not in shown(view)  # it is of images' scores
 
 
 def test_every_control_changes_status_and_page(view):
     view.category = "plate"
     ran(view)
-    seen = [(view.status, view._page.value)]
+    seen = [(view.status, shown(view))]
     changes = [
         ("category", "gear"), ("metric", "pixel AUROC"), ("mode", ALONE), ("flipped", ("start", "distance")),
         ("step", "start"), ("defect", "scratch"), ("image", 8), ("target", "anomalib"),
@@ -202,7 +211,7 @@ def test_every_control_changes_status_and_page(view):
         setattr(view, name, value)
         assert getattr(view, name) == value
         ran(view)
-        seen.append((view.status, view._page.value))
+        seen.append((view.status, shown(view)))
     assert len({page for _, page in seen}) == len(seen)
     assert "gear · 8 of 8 runs · image 9 of 9: scratch" in view.status
 
@@ -300,9 +309,7 @@ def test_an_error_is_said_and_what_was_done_is_kept(view, runner):
     view.flipped, runner.failing = ("start", "score"), True
     view.run()
     view.wait()
-    assert view.status == (
-        "Error: RuntimeError: plate with {'start': 'anchors', 'score': 'max'}: no such option"
-    )
+    assert view.status == ("Error: RuntimeError: plate with {'start': 'anchors', 'score': 'max'}: no such option")
     assert not view.busy
     runner.failing = False
     assert view.results["paper"][0] > 0
@@ -311,7 +318,7 @@ def test_an_error_is_said_and_what_was_done_is_kept(view, runner):
 
 def test_maps_before_and_after_share_one_scale_unless_their_unit_changes(view, categories):
     view.category, view.image = "plate", 4
-    assert "the maps before and after the step will be here" in view._page.value
+    assert "the maps before and after the step will be here" in shown(view)
     ran(view)
     view.step = "start"
     one, label = categories["plate"], categories["plate"].test
@@ -326,13 +333,13 @@ def test_maps_before_and_after_share_one_scale_unless_their_unit_changes(view, c
     close(after, plots.heat(maps[1][4], both))
     most = np.quantile(np.abs(maps[1] - maps[0])[:, ::4, ::4], 0.998)
     close(change, plots.signed_heat(maps[1][4] - maps[0][4], (-most, most)))
-    assert "scale of its own" not in view._page.value
+    assert "scale of its own" not in shown(view)
     view.step = "distance"
-    assert "distance changes the unit of the maps: each is on a scale of its own" in view._page.value
+    assert "distance changes the unit of the maps: each is on a scale of its own" in shown(view)
     squared = maps[1] ** 2
     close(pictures(view)[4], plots.heat(squared[4], plots.shared_limits(list(squared))))
     view.step = "score"
-    assert "The step does not change the maps." in view._page.value
+    assert "The step does not change the maps." in shown(view)
 
 
 def close(shown, expected):
@@ -347,16 +354,16 @@ def test_where_an_image_stands_among_the_others(view, categories):
     one = categories["plate"]
     for options in ({}, {"start": "anchors"}):
         scores = predicted(one, options).score
-        assert f"above {(scores[:4] < scores[5]).sum()} of 4 good images" in view._page.value
+        assert f"above {(scores[:4] < scores[5]).sum()} of 4 good images" in shown(view)
     view.image = 2
     scores = predicted(one, {}).score
-    assert f"below {(scores[4:] > scores[2]).sum()} of 5 anomalous images" in view._page.value
+    assert f"below {(scores[4:] > scores[2]).sum()} of 5 anomalous images" in shown(view)
 
 
 def test_how_much_the_numbers_can_bear(view):
     ran(view)
-    assert "move it by this many points: 5.00 on plate, 5.00 on gear" in view._page.value  # 4 good times 5 anomalous
-    said = re.search(r"official: ([^ ]+) points, 95 % interval ([^ ]+) to ([^ ]+) \(paired", view._page.value)
+    assert "move it by this many points: 5.00 on plate, 5.00 on gear" in shown(view)  # 4 good times 5 anomalous
+    said = re.search(r"official: ([^ ]+) points, 95 % interval ([^ ]+) to ([^ ]+) \(paired", shown(view))
     change, low, high = map(float, said.groups())
     assert low < change < high
     assert change == pytest.approx(view.results["official"][2] - view.results["paper"][2], abs=0.05)
@@ -379,12 +386,12 @@ def test_run_may_read_the_images_in_another_way(categories):
     view.image = 4
     ran(view)
     assert "usual → other" in view.status
-    assert "The maps differ in size" in view._page.value
-    assert "24 x 24 pixels" in view._page.value
+    assert "The maps differ in size" in shown(view)
+    assert "24 x 24 pixels" in shown(view)
     assert len(pictures(view)) == 7  # chart, and image, truth and map twice; no difference
     view.step = "pro"
     assert len(pictures(view)) == 5
-    assert "does not change the maps" in view._page.value
+    assert "does not change the maps" in shown(view)
     view.metric = "PRO"
     assert view.static().axes[0].get_xlabel().startswith("PRO-global / PRO-per-image")
     assert view.results["pro"][0] != 0
@@ -394,19 +401,19 @@ def test_without_masks_and_without_labels_it_says_what_is_missing(tmp_path):
     one = write(tmp_path, "plate", masks=False)
     view = ran(explore.deviations(one, STEPS, lambda name, options: predicted(one, options)))
     view.image = 4
-    assert "There is no ground truth of this image" in view._page.value
+    assert "There is no ground truth of this image" in shown(view)
     view.metric = "PRO"
     assert row(view, "plate") == ["n/a"] * 5
-    assert "plate has no PRO: the test set has no masks" in view._page.value
+    assert "plate has no PRO: the test set has no masks" in shown(view)
     images = np.random.default_rng(0).integers(0, 255, (3, SIZE, SIZE, 3), dtype=np.uint8)
     loose = data.Split.from_arrays(images, [-1] * 3, geometry=data.Geometry(SIZE, crop=False))
     nothing = data.Category("loose", loose, loose)
     view = ran(explore.deviations(nothing, STEPS, lambda name, options: Prediction(np.arange(3.0))))
     assert row(view, "loose") == ["n/a"] * 5
-    assert "no anomalous image in the test set" in view._page.value
-    assert "farthest: no map" not in view._page.value
+    assert "no anomalous image in the test set" in shown(view)
+    assert "farthest: no map" not in shown(view)
     view.step = "start"
-    assert "start: farthest: no map" in view._page.value
+    assert "start: farthest: no map" in shown(view)
 
 
 @pytest.mark.parametrize(

@@ -85,3 +85,16 @@ def test_steps_are_reported_in_this_thread_only_and_bars_come_back():
     assert told == [("letters", 0, 2), ("letters", 1, 2), ("coreset", 4, 10)]
     assert list(progress.bar("cd", label="letters")) == ["c", "d"]
     assert len(told) == 3
+
+
+def test_a_label_may_change_as_the_work_goes_on(work, told, monkeypatch):
+    monkeypatch.setattr("adviz.explore.work.QUIET", -1)
+    names = ["first"]
+
+    def both():
+        for _ in progress.bar(range(2), label="steps"):
+            names.append("second")
+
+    work.start(lambda: names[-1], both, lambda _: None)
+    work.wait(10)
+    assert told == ["first …", "first: steps 0%", "second: steps 50%", ""]
