@@ -1,6 +1,7 @@
 """Widgets to look at predictions with, one question each; they take plain records and never a detector."""
 
 from adviz.explore.coreset import CoresetView, coreset
+from adviz.explore.deviations import DeviationsView, deviations
 from adviz.explore.layers import LayersView, layers
 from adviz.explore.pro import ProView, pro
 from adviz.explore.results import ResultsView, results
@@ -10,6 +11,7 @@ from adviz.explore.training import TrainingView, training
 
 __all__ = [
     "CoresetView",
+    "DeviationsView",
     "LayersView",
     "ProView",
     "ResultsView",
@@ -17,6 +19,7 @@ __all__ = [
     "ThresholdsView",
     "TrainingView",
     "coreset",
+    "deviations",
     "layers",
     "pro",
     "results",

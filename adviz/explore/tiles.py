@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from PIL import Image
@@ -81,9 +81,15 @@ def row(parts: Iterable[str], *, title: str = "", gap: int = 8) -> str:
     return f"<div>{head}<div style='{style_}'>{''.join(parts)}</div></div>"
 
 
-def scale(limits: tuple[float, float], quantity: str = "anomaly score", *, width: int = 160) -> str:
-    """Return the colour scale of maps, its ends printed."""
-    stops = ",".join(f"rgb{tuple(colour)}" for colour in plots.heat(np.linspace(0, 1, 9), (0, 1)).tolist())
+def scale(
+    limits: tuple[float, float],
+    quantity: str = "anomaly score",
+    *,
+    width: int = 160,
+    colours: Callable[[np.ndarray, tuple[float, float]], np.ndarray] = plots.heat,
+) -> str:
+    """Return the colour scale of maps, its ends printed; `colours` are those of the maps."""
+    stops = ",".join(f"rgb{tuple(colour)}" for colour in colours(np.linspace(0, 1, 9), (0, 1)).tolist())
     low, high = (style.number(value) for value in limits)
     return (
         f"<div style='{SMALL};width:{width}px'><div>{html.escape(quantity)}</div>"

@@ -10,7 +10,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from adviz.explore.work import Work
+from adviz.explore.work import Label, Work
 from adviz.plots import StaticFigure
 
 
@@ -100,8 +100,11 @@ class View(widgets.VBox):  # type: ignore[misc]
             finally:
                 self._held -= 1
 
-    def _compute(self, label: str, function: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        """Call `function` beside the page, showing that it is busy; unless it is stopped, `then` gets its result."""
+    def _compute(self, label: Label, function: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        """Call `function` beside the page, showing that it is busy; unless it is stopped, `then` gets its result.
+
+        `label` says what is being done; a function that returns it where that changes.
+        """
 
         def finish(result: Any) -> None:
             with self._drawing:
@@ -127,6 +130,15 @@ def labelled(control: widgets.Widget, name: str, react: Callable[[Any], None]) -
     control.add_class(f"adviz-{name}")
     control.observe(react, names="value")
     return control
+
+
+def value_of(name: str, text: str) -> Any:
+    """Return a property that reads and sets the value of the control ``_<name>``."""
+    control = f"_{name}"
+    return property(
+        lambda self: getattr(self, control).value, lambda self, value: setattr(getattr(self, control), "value", value),
+        doc=text,
+    )  # fmt: skip
 
 
 class Stepper(widgets.HBox):  # type: ignore[misc]

@@ -10,6 +10,7 @@ from typing import Any
 from adviz import progress
 
 QUIET = 0.1  # seconds between two reports of progress
+Label = str | Callable[[], str]
 
 
 class Stopped(Exception):
@@ -35,12 +36,15 @@ class Work:
         """Whether something is being done."""
         return self._thread is not None and self._thread.is_alive()
 
-    def start(self, label: str, function: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        """Call ``then(function())`` in a thread of its own; every step of a progress bar inside can stop it."""
+    def start(self, label: Label, function: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        """Call ``then(function())`` in a thread of its own; every step of a progress bar inside can stop it.
+
+        `label` is a text, or a function that returns one where it changes as the work goes on.
+        """
         with self._starting:  # what ends at once may start something else before its own thread is known
             self.stop()
             self._stop = threading.Event()
-            self._tell(f"{label} …")
+            self._tell(f"{_text(label)} …")
             work = (label, function, then, self._stop, self._thread)
             thread = threading.Thread(target=self._run, args=work, daemon=True)
             thread.start()
@@ -65,7 +69,7 @@ class Work:
 
     def _run(
         self,
-        label: str,
+        label: Label,
         function: Callable[[], Any],
         then: Callable[[Any], None],
         stop: threading.Event,
@@ -87,7 +91,7 @@ class Work:
             if stop is self._stop:
                 self._tell("")
 
-    def _reporter(self, label: str, stop: threading.Event) -> progress.Report:
+    def _reporter(self, label: Label, stop: threading.Event) -> progress.Report:
         last = monotonic()
 
         def report(step: str, done: int, total: int | None) -> None:
@@ -96,6 +100,10 @@ class Work:
                 raise Stopped
             if monotonic() - last > QUIET:
                 last = monotonic()
-                self._tell(f"{label}: {step} {done / total:.0%}" if total else f"{label}: {step} {done}")
+                self._tell(f"{_text(label)}: {step} {done / total:.0%}" if total else f"{_text(label)}: {step} {done}")
 
         return report
+
+
+def _text(label: Label) -> str:
+    return label if isinstance(label, str) else label()

@@ -3,6 +3,7 @@
 Metrics are NaN, never 0, where they are undefined; `undefined_reason` and `pro_with_reason` say why.
 """
 
+from adviz.metrics.bootstrap import auroc_differences
 from adviz.metrics.checks import PRO_DEFINITIONS, undefined_reason
 from adviz.metrics.components import regions
 from adviz.metrics.curves import Curve, auroc, average_precision, precision_recall_curve, roc_curve
@@ -25,6 +26,7 @@ __all__ = [
     "RegionCurves",
     "auroc",
     "auroc_and_pro",
+    "auroc_differences",
     "average_precision",
     "errors_at_full_recall",
     "f1_threshold",

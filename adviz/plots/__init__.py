@@ -5,6 +5,7 @@ from adviz.plots.coreset import budget_chart, coreset_figure, curve_style, share
 from adviz.plots.curves import precision_recall_figure, pro_figure, roc_figure
 from adviz.plots.curves_static import curves_static
 from adviz.plots.decisions import decision_page, gating_chart, score_strip_static
+from adviz.plots.deviations import signed, signed_heat, waterfall
 from adviz.plots.distillation import distillation_scheme
 from adviz.plots.layers import layer_row
 from adviz.plots.outlines import outlined
@@ -46,4 +47,7 @@ __all__ = [
     "score_strip_static",
     "share_of_axis",
     "shared_limits",
+    "signed",
+    "signed_heat",
+    "waterfall",
 ]

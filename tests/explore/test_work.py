@@ -105,3 +105,16 @@ def test_waiting_lasts_until_what_was_started_at_the_end_has_ended_too(work):
     with pytest.raises(TimeoutError, match="still busy after"):
         work.wait(0.01)
     work.wait(10)
+
+
+def test_a_label_may_change_as_the_work_goes_on(work, told, monkeypatch):
+    monkeypatch.setattr("adviz.explore.work.QUIET", -1)
+    names = ["first"]
+
+    def both():
+        for _ in progress.bar(range(2), label="steps"):
+            names.append("second")
+
+    work.start(lambda: names[-1], both, lambda _: None)
+    work.wait(10)
+    assert told == ["first …", "first: steps 0%", "second: steps 50%", ""]

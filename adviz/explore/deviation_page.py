@@ -1,0 +1,180 @@
+"""What `explore.deviations` shows, from plain records: chart, table, remarks, and the maps before and after a step."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from adviz import plots
+from adviz.explore import tiles
+from adviz.explore.flips import ALONE
+from adviz.explore.runs import Path, Run, interval, smallest_step, standing
+from adviz.plots import signed, signed_heat
+
+TILE = 150  # CSS pixels
+Named = tuple[str, float]
+Waterfall = tuple[Named, tuple[tuple[str, tuple[float, float]], ...], Named, str, str]
+NOT_YET = "…"
+
+
+@lru_cache(64)
+def chart(parts: Waterfall, text: str) -> str:
+    """Return the waterfall as HTML; its arguments are those of `plots.waterfall`, with the steps as pairs."""
+    return tiles.chart(figure(parts), text=text)
+
+
+def figure(parts: Waterfall) -> plots.StaticFigure:
+    """Return the waterfall as a figure."""
+    start, steps, end, quantity, title = parts
+    return plots.waterfall(start, dict(steps), end, quantity=quantity, title=title)
+
+
+def table(columns: Sequence[str], rows: Mapping[str, Path], pending: Collection[str], marked: str) -> str:
+    """Return points at the start and the end, and signed differences between, one line a category.
+
+    Parameters
+    ----------
+    columns: names of the start, the steps and the end.
+    rows: category -> its way.
+    pending: categories with runs that are not made yet; in the others what is NaN is undefined.
+    marked: the category on show.
+    """
+    texts = {}
+    for name, path in rows.items():
+        changes = [after - before for before, after in path.steps]
+        missing = NOT_YET if name in pending else "n/a"
+        cells = [(path.start, f"{path.start:.1f}"), *zip(changes, map(signed, changes), strict=True)]
+        cells.append((path.end, f"{path.end:.1f}"))
+        texts[name] = [missing if math.isnan(value) else text for value, text in cells]
+    return tiles.table(texts, columns, marked=[marked])
+
+
+def remarks(
+    mode: str, rows: Mapping[str, Path], shown: str, total: str, runs: Mapping[str, tuple[Run, Run]], metric: str
+) -> list[str]:
+    """Return sentences on how much the numbers on show can bear.
+
+    Parameters
+    ----------
+    mode, metric: as the view's.
+    rows: category -> its way; `shown` is the one on show.
+    total: its start and end in words.
+    runs: category -> (first, last) of the categories that count for what is on show and for which both were made.
+    """
+    path, words = rows[shown], []
+    change = path.end - path.start
+    if mode == ALONE and path.known and len(path.steps) > 1:
+        added = sum(after - before for before, after in path.steps)
+        words.append(f"Alone, the flips add up to {signed(added)}; all together they make {signed(change)}.")
+    elif mode != ALONE and len(path.steps) > 1:
+        words.append("The order decides what each step is worth, not what all of them make together.")
+    known = [name for name in runs if rows[name].known]
+    if path.known and shown not in runs and len(known) < len(rows) - 1:
+        words.append(f"The mean is of {' and '.join(known)} alone.")
+    if metric == "image AUROC" and known:
+        low, high = interval([runs[name] for name in known])
+        chance = f"95 % interval {signed(low)} to {signed(high)} (paired bootstrap over the test images)"
+        one = ", ".join(f"{smallest_step(runs[name][0].split.labels):.2f} on {name}" for name in known)
+        words.append(f"{total}: {signed(change)} points, {chance}.")
+        words.append(f"A good and an anomalous image that change places move it by this many points: {one}.")
+    for name, (first, last) in runs.items():
+        reason = first.reasons[metric] or last.reasons[metric]
+        words += [f"{name} has no {metric}: {reason}."] if reason else []
+    return words
+
+
+def paragraph(words: Sequence[str]) -> str:
+    """Return sentences as small text."""
+    return f"<div style='{tiles.SMALL};margin:6px 0'>{' '.join(map(html.escape, words))}</div>" if words else ""
+
+
+def pictures(pair: tuple[Run, Run], samples: tuple[Any, Any], image: int, titles: tuple[str, str], unit: str) -> str:
+    """Return the image, its ground truth, its maps before and after a step, and how they differ.
+
+    Parameters
+    ----------
+    pair: the runs before and after the step.
+    samples: the image as it was read for both.
+    image: its index.
+    titles: of the two maps.
+    unit: names of the flipped options that change the maps' unit; empty where both are on one scale.
+    """
+    parts = _read(*samples)
+    for run, title, limits in zip(pair, titles, map_limits(*pair, bool(unit)), strict=True):
+        maps, standing_ = run.prediction.anomaly_map, standing(run.prediction.score, run.split.labels, image)
+        if maps is not None and limits is not None:
+            heat = plots.heat(maps[image], limits)
+            below = f"<div style='margin-top:4px'>{tiles.scale(limits, 'anomaly score', width=TILE)}</div>"
+            parts.append(f"<div>{tiles.tile(heat, title=title, caption=standing_, width=TILE)}{below}</div>")
+        else:
+            parts.append(f"<i style='{tiles.SMALL};width:{TILE}px'>{html.escape(title)}: no map. {standing_}</i>")
+    words = f"{unit} changes the unit of the maps: each is on a scale of its own." if unit else ""
+    difference, reason = _difference(pair, image, bool(unit))
+    return tiles.row([*parts, difference]) + paragraph([text for text in (words, reason) if text])
+
+
+def _read(before: Any, after: Any) -> list[str]:
+    """Return image and ground truth; twice where they were read differently."""
+    parts = [tiles.tile(before.image, title="image", width=TILE)]
+    if not np.array_equal(before.image, after.image):
+        parts = [_sized(before, "image before"), _sized(after, "image after")]
+    if before.mask is None or after.mask is None:
+        return [*parts, f"<i style='{tiles.SMALL};width:{TILE}px'>There is no ground truth of this image.</i>"]
+    if np.array_equal(before.mask, after.mask):
+        return [*parts, _truth(before.mask, "ground truth")]
+    return [*parts, _truth(before.mask, "ground truth before"), _truth(after.mask, "ground truth after")]
+
+
+def _sized(sample: Any, title: str) -> str:
+    high, wide = sample.image.shape[:2]
+    return tiles.tile(sample.image, title=title, caption=f"{high} x {wide} pixels", width=TILE)
+
+
+def _truth(mask: np.ndarray, title: str) -> str:
+    drawn = np.repeat(np.uint8(255) * mask[..., None], 3, axis=2)
+    return tiles.tile(drawn, title=title, caption=f"{np.count_nonzero(mask)} of {mask.size} pixels", width=TILE)
+
+
+def map_limits(before: Run, after: Run, own: bool) -> tuple[tuple[float, float] | None, tuple[float, float] | None]:
+    """Return the colour range of the maps before and after: one for both, or each its own."""
+    if own or before.limits is None or after.limits is None:
+        return before.limits, after.limits
+    both = min(before.limits[0], after.limits[0]), max(before.limits[1], after.limits[1])
+    return both, both
+
+
+def difference(before: Run, after: Run, own: bool, images: Any = slice(None), step: int = 1) -> np.ndarray | None:
+    """Return after - before of some images' maps, or of the maps as shares of their own scales; None without."""
+    maps = []
+    for run in (before, after):
+        if run.prediction.anomaly_map is None or run.limits is None:
+            return None
+        values = run.prediction.anomaly_map[images, ::step, ::step]
+        maps.append((values - run.limits[0]) / (run.limits[1] - run.limits[0]) if own else values)
+    return np.asarray(maps[1] - maps[0]) if maps[0].shape == maps[1].shape else None
+
+
+@lru_cache(64)
+def difference_limit(before: Run, after: Run, own: bool) -> float:
+    """Return what nearly all differences (99.8 % of every fourth pixel in both directions) stay below."""
+    values = difference(before, after, own, step=4)
+    return 0.0 if values is None else float(np.quantile(np.abs(values), 0.998))
+
+
+def _difference(pair: tuple[Run, Run], image: int, own: bool) -> tuple[str, str]:
+    """Return the tile of the difference, or why there is none."""
+    values = difference(*pair, own, images=image)
+    if values is None:
+        missing = any(run.prediction.anomaly_map is None for run in pair)
+        return "", "" if missing else "The maps differ in size, so that there is no difference to show."
+    limit = difference_limit(*pair, own)
+    if not limit:
+        return "", "" if np.any(values) else "The step does not change the maps."
+    limits, unit = (-limit, limit), "shares of the scales" if own else "anomaly score"
+    heat = tiles.tile(signed_heat(values, limits), title="after - before", caption="orange: higher after", width=TILE)
+    return f"<div>{heat}{tiles.scale(limits, unit, width=TILE, colours=signed_heat)}</div>", ""
