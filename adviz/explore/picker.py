@@ -11,7 +11,7 @@ import numpy as np
 from adviz.widgets import PatchOverlay
 
 WIDTH = 320  # CSS pixels
-STEPS = 200  # of the slider over the colours
+STEPS = 100  # of the slider over the colours, from end to end of the scale that maps share
 Limits = tuple[float, float]
 
 
@@ -30,9 +30,6 @@ class Picker(widgets.VBox):  # type: ignore[misc]
         self._opacity = widgets.FloatSlider(
             0.7, min=0, max=1, step=0.05, description="map", readout_format=".0%", **_across("100%")
         )
-        self._range = widgets.FloatRangeSlider(
-            value=(0, 1), min=0, max=1, step=1 / STEPS, description="colours", readout=False, **_across("220px")
-        )
         self._contour = widgets.Checkbox(
             True, description="ground truth", indent=False, layout=widgets.Layout(width="120px")
         )
@@ -47,10 +44,12 @@ class Picker(widgets.VBox):  # type: ignore[misc]
         reset.add_class("adviz-reset").on_click(lambda _: setattr(self, "limits", self._shared))
         for control, name in ((self._opacity, "opacity"), (self._contour, "contour"), (self._fade, "fade")):
             widgets.jslink((control.add_class(f"adviz-{name}"), "value"), (self.overlay, name))
-        widgets.jsdlink((self._range.add_class("adviz-limits"), "value"), (self.overlay, "limits"))
-        rows = [widgets.HBox([self._range, reset]), widgets.HBox([self._contour, self._fade])]
+        self._colours = widgets.HBox([reset])
+        self._parts: list[widgets.Widget] = []  # the slider and its link
+        self._slide((0.0, 1.0), self._shared)
+        toggles = widgets.HBox([self._contour, self._fade])
         layout = widgets.Layout(flex="0 0 auto", width=f"{WIDTH + 4}px", margin="0 12px 0 0")
-        super().__init__([self.overlay, *rows[:1], self._opacity, *rows[1:]], layout=layout)
+        super().__init__([self.overlay, self._colours, self._opacity, toggles], layout=layout)
 
     @property
     def limits(self) -> Limits:
@@ -63,9 +62,11 @@ class Picker(widgets.VBox):  # type: ignore[misc]
         low, high = limits
         if not low < high:
             raise ValueError(f"limits must be two numbers, the smaller first, got {limits}")
-        self._widen(min(low, self._range.min), max(high, self._range.max))
-        self._range.value = (low, high)
-        self.overlay.limits = list(self.limits)
+        ends = min(low, self._range.min), max(high, self._range.max)
+        if ends != (self._range.min, self._range.max):
+            self._slide(ends, limits)
+        self._range.value = limits
+        self.overlay.limits = [low, high]
 
     @property
     def opacity(self) -> float:
@@ -96,19 +97,30 @@ class Picker(widgets.VBox):  # type: ignore[misc]
 
     def rescale(self, shared: Limits | None, ends: Limits) -> None:
         """Start from the scale that all maps share, on a slider that reaches from the lowest value to the highest."""
-        self._range.disabled = shared is None
         self._shared = shared or (0.0, 1.0)
-        low, high = min(ends[0], self._shared[0]), max(ends[1], self._shared[1])
-        with self._range.hold_sync():
-            self._widen(min(low, self._range.min), max(high, self._range.max))
-            self._range.value = self._shared
-            self._widen(low, high)
+        self._slide(ends, self._shared)
+        self._range.disabled = shared is None
         self.overlay.limits = list(self.limits)
 
-    def _widen(self, low: float, high: float) -> None:
-        with self._range.hold_sync():
-            self._range.max, self._range.min = high, low
-            self._range.step = (high - low) / STEPS
+    def _slide(self, ends: Limits, limits: Limits) -> None:
+        """Put another slider there: one that gets another range clips its value in the browser, and sends that back."""
+        low, high = self._shared
+        step = (high - low) / STEPS  # the browser moves values to whole steps: the shared ones must be such
+        below, above = np.ceil(max(0.0, low - ends[0]) / step), np.ceil(max(0.0, ends[1] - high) / step)
+        slider = widgets.FloatRangeSlider(
+            value=limits,
+            min=low - below * step,
+            max=high + above * step,
+            step=step,
+            description="colours",
+            readout=False,
+            **_across("220px"),
+        )
+        former, self._range = self._parts, slider.add_class("adviz-limits")
+        self._parts = [slider, widgets.jsdlink((slider, "value"), (self.overlay, "limits"))]
+        self._colours.children = (slider, self._colours.children[-1])
+        for part in former:
+            part.close()
 
 
 def _across(width: str) -> dict[str, Any]:

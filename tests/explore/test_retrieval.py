@@ -270,7 +270,7 @@ def test_colours_opacity_and_contour_are_state(view):
     assert overlay.limits == [0.2, 1.5]
     view.image = 2
     assert overlay.limits == [0.2, 1.5]  # chosen colours stay
-    view._picker.children[1].children[1].click()
+    view._picker._colours.children[-1].click()
     assert (view.limits, overlay.limits) == (pytest.approx(shared), pytest.approx(list(shared)))
     view.limits = (0.2, 0.4)
     view.detector = "PaDiM"  # has maps of its own scale
