@@ -1,4 +1,4 @@
-"""What a detector compared one pixel with, from its prediction alone: the nearest training cells and layers' shares."""
+"""What a pixel or an image was compared with, from its prediction alone: neighbours, layers' shares, a smaller K."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adviz import maps
 from adviz.prediction import Neighbors, Prediction
 
 Box = tuple[int, int, int, int]
+SAME = 1e-3  # of a map's range: two ways of computing it differ by rounding, another method by more
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +88,60 @@ def evidence(
     return Evidence(pixel, cell, grid, box, images[order], boxes, distance[order], order + 1, layers, searched)
 
 
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """How far the neighbours of one cell, or of one image, are, and what their number does to the score.
+
+    Attributes
+    ----------
+    distance: (n,) float, as in `Neighbors`, in the order in which they were found; NaN where not segmented.
+    image: (n,) int, training images.
+    score: (n,) float, the squared distance that counts if only the first 1, 2, .. n are there: the least of retrieved
+        images' (Eq. 3 with kappa = 1), the mean of whole images' (DN2); None where their number does not matter.
+    """
+
+    distance: np.ndarray
+    image: np.ndarray
+    score: np.ndarray | None
+
+
+def ranked(prediction: Prediction, image: int, cell: tuple[int, int] | None) -> Ranked | None:
+    """Return the distances of the neighbours of a cell, or of the image as a whole (None); None without neighbours."""
+    name = searched_cells(prediction)
+    found = whole_images(prediction) if cell is None or not name else prediction.neighbors[name]
+    if found is None:
+        return None
+    whole = found.grid == (1, 1)
+    at = (image, *((0, 0) if whole or cell is None else cell))
+    distance = found.distance[at]
+    score = None
+    if whole:
+        score = np.cumsum(distance) / np.arange(1, len(distance) + 1)
+    elif found.order == "retrieval":
+        score = np.minimum.accumulate(distance)
+    return Ranked(distance, found.image[at], score)
+
+
+def map_with(prediction: Prediction, image: int, k: int) -> np.ndarray | None:
+    """Return the anomaly map that an image has with its first k retrieved images alone.
+
+    It is the smoothed running minimum of the stored distances, exact where that reproduces the stored map with all of
+    them (SPADE with kappa = 1, joint layers, squared distances, sigma 4).
+
+    Returns
+    -------
+    (H, W) float; the stored map where k is all of them, or where K has no meaning. None: there is no map, or the
+    prediction does not tell what it would be.
+    """
+    stored, found = prediction.anomaly_map, prediction.neighbors.get("patch")
+    if stored is None or found is None or found.order != "retrieval" or k >= found.distance.shape[3]:
+        return None if stored is None else stored[image]
+    least = np.minimum.accumulate(found.distance[image], axis=-1)[..., [k - 1, -1]]
+    fewer, every = maps.smooth(maps.resize(np.moveaxis(least, -1, 0), stored.shape[1:]))
+    same = np.abs(every - stored[image]).max() <= SAME * np.ptp(stored[image])
+    return np.asarray(fewer) if same else None
+
+
 def cell_grid(prediction: Prediction, size: tuple[int, int]) -> tuple[int, int]:
     """Return (rows, columns) of the cells that a prediction tells apart; without neighbours those of its finest map."""
     searched = searched_cells(prediction)
@@ -116,7 +172,7 @@ def _cell(pixel: tuple[int, int], size: tuple[int, int], grid: tuple[int, ...]) 
 
 
 def cell_box(cell: tuple[int, int], size: tuple[int, int], grid: tuple[int, ...]) -> Box:
-    """Return (top, left, height, width) of a cell, pixels; at least one."""
+    """Return (top, left, height, width) of a cell of a grid over an image of `size`, pixels; at least one."""
     (top, bottom), (left, right) = (
         (place * side // count, max(place * side // count + 1, (place + 1) * side // count))
         for place, side, count in zip(cell, size, grid, strict=True)

@@ -62,8 +62,8 @@ def tile(
     edge = f"border-top:4px solid {colour};" if colour else ""
     shown = picture(image, width=width, text=caption or title, boxes=boxes, sharp=sharp)
     above = f"<div style='font-weight:600'>{html.escape(title)}</div>" if title else ""
-    below = f"<div style='overflow-wrap:anywhere'>{html.escape(caption)}</div>" if caption else ""
-    return f"<figure style='margin:0;width:{width}px;{SMALL};{edge}'>{above}{shown}{below}</figure>"
+    below = f"<div style='overflow-wrap:anywhere;white-space:pre-line'>{html.escape(caption)}</div>" if caption else ""
+    return f"<figure style='margin:0;width:{width}px;max-width:100%;{SMALL};{edge}'>{above}{shown}{below}</figure>"
 
 
 def crop(image: np.ndarray, box: Box, *, context: float = 1.0) -> np.ndarray:
@@ -127,14 +127,16 @@ def bar_table(title: str, values: Mapping[str, float]) -> str:
     """Return an HTML table of names and values with bars, whose shares of the absolute sum are printed as well."""
     bar = f"display:inline-block;height:0.8em;background:{style.BLUE};width"
     total = sum(map(abs, values.values())) or 1.0
+    span = max(map(abs, values.values()), default=0.0) / 10 or None  # four digits of the largest, the same for all
     rows = "".join(
         f"<tr><th style='text-align:left;padding-right:12px'>{html.escape(name)}</th>"
-        f"<td style='text-align:right;padding-right:12px'>{value:.4g}</td>"
+        f"<td style='text-align:right;padding-right:12px'>{style.number(value, span)}</td>"
         f"<td style='text-align:right'>{abs(value) / total:.0%}</td>"
         f"<td style='padding-left:8px'><span style='{bar}:{160 * abs(value) / total:.0f}px'></span></td></tr>"
         for name, value in values.items()
     )
-    return f"<table style='{SMALL}'><caption style='text-align:left'>{html.escape(title)}</caption>{rows}</table>"
+    caption = f"<caption style='text-align:left;font-weight:600'>{html.escape(title)}</caption>"
+    return f"<table style='{SMALL}'>{caption}{rows}</table>"
 
 
 def _address(image: np.ndarray) -> str:

@@ -36,13 +36,16 @@ function coloured(model) {
 
 function render({ model, el }) {
   const canvas = document.createElement("canvas"), read = document.createElement("div");
+  const scaled = document.createElement("div"), ends = [0, 1].map(() => document.createElement("span"));
   canvas.className = "adviz-overlay";
   canvas.tabIndex = 0;
   canvas.setAttribute("role", "application");
   read.className = "adviz-readout";
   read.setAttribute("aria-live", "polite");
   el.classList.add("adviz-overlay-box");
-  el.append(canvas, read);
+  scaled.className = "adviz-scale";
+  scaled.append(ends[0], document.createElement("i"), ends[1]);
+  el.append(canvas, scaled, read);
   let base = null, map = null, contour = null, scores = null, drag = null, load = 0;
 
   const size = () => model.get("shape");
@@ -58,10 +61,20 @@ function render({ model, el }) {
     const mine = ++load, image = await createImageBitmap(new Blob([model.get("image")]));
     if (mine === load) { base = image; draw(); }
   }
+  // The colour scale below the picture, its ends printed.
+  function rescale() {
+    const table = bytes(model.get("colours")), stops = [0, 32, 64, 96, 128, 160, 192, 224, 255];
+    const colours = stops.map(i => `rgb(${table.slice(3 * i, 3 * i + 3).join(" ")})`);
+    scaled.style.display = scores ? "flex" : "none";
+    scaled.style.maxWidth = `${model.get("width")}px`;
+    scaled.children[1].style.background = `linear-gradient(to right, ${colours.join()})`;
+    model.get("limits").forEach((end, i) => { ends[i].textContent = Number(end.toPrecision(3)); });
+  }
   function remap() {
     const found = model.get("scores");
     scores = found.byteLength ? floats(found) : null;
     map = scores ? coloured(model) : null;
+    rescale();
     draw();
   }
   function recontour() {

@@ -26,6 +26,27 @@ MISSING = (
     f"ADVIZ_CHROMIUM to its path; looked for {', '.join(BROWSERS)}"
 )
 
+# The smallest contrast of all texts inside an element: the nearest background that is not transparent is behind them.
+CONTRAST = """element => {
+  const parts = colour => colour.match(/[\\d.]+/g).map(Number);
+  const light = colour => parts(colour).slice(0, 3).map(v => v / 255)
+    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = node => {
+    for (; node; node = node.parentElement) {
+      const colour = getComputedStyle(node).backgroundColor, [, , , alpha = 1] = parts(colour);
+      if (alpha === 1) return colour;
+    }
+    return 'rgb(255, 255, 255)';
+  };
+  const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT), found = [];
+  while (texts.nextNode()) if (texts.currentNode.data.trim()) found.push(texts.currentNode.parentElement);
+  return Math.min(...found.map(node => {
+    const [a, b] = [getComputedStyle(node).color, ground(node)].map(light).sort((x, y) => y - x);
+    return (a + 0.05) / (b + 0.05);
+  }));
+}"""
+
 
 class LabPage:
     """A browser page that shows a JupyterLab: `browser` is the page itself, `problems` its uncaught exceptions."""
@@ -44,15 +65,27 @@ class LabPage:
         """Return a locator inside the notebook on top, never in one of a hidden tab."""
         return self.browser.locator(f".jp-NotebookPanel:not(.lm-mod-hidden) {selector}")
 
-    def changes(self, act, number=0):
+    def changes(self, act, number=0, patience=PATIENCE):
         """Do `act`, and wait until explorer `number` of the notebook shows something else, without an error."""
         shown, status = self.find(".adviz-view").nth(number), self.find(".adviz-status").nth(number)
         before = shown.inner_html()
         act()
         self.browser.wait_for_function(
-            "([shown, before]) => shown.innerHTML !== before", arg=[shown.element_handle(), before], timeout=PATIENCE
+            "([shown, before]) => shown.innerHTML !== before", arg=[shown.element_handle(), before], timeout=patience
         )
         assert "Error" not in status.inner_text()
+
+    def use_theme(self, name):
+        """Switch to "JupyterLab Dark" or "JupyterLab Light", and wait until it is there."""
+        self.browser.evaluate(
+            "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})", name
+        )
+        light = str(name == "JupyterLab Light").lower()
+        self.browser.wait_for_function(f"document.body.dataset.jpThemeLight === '{light}'", timeout=PATIENCE)
+
+    def contrast(self, selector):
+        """Return the smallest WCAG contrast between a text inside the element and what is behind it."""
+        return self.find(selector).first.evaluate(CONTRAST)
 
     def screenshot(self, name):
         SCREENSHOTS.mkdir(exist_ok=True)

@@ -1,8 +1,10 @@
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from adviz import Neighbors, Prediction, data, explore
+from adviz import Neighbors, Prediction, data, explore, maps
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +62,7 @@ def test_it_opens_with_the_highest_pixel_picked(view):
     assert view.evidence.searched == "patch"
     assert f"pixel {view.picked[0]}, {view.picked[1]}" in view.status
     assert "layer1" in view._page.value
-    assert view._overlay.cells == [7, 7]
+    assert view._picker.overlay.cells == [7, 7]
 
 
 def test_another_pick_shows_other_matches(view):
@@ -108,12 +110,20 @@ def test_giving_up_the_pick_shows_whole_images(view):
 
 def test_a_method_without_neighbours_is_beside_the_mean_of_the_normal_images(view, category):
     view.detector = "PaDiM"
+    view.wait()
     mean = np.mean([category.train.image(index) for index in range(3)], axis=0)
-    np.testing.assert_allclose(view._mean(), mean, atol=0.51)  # rounded to whole grey values
+    np.testing.assert_allclose(view._normals["plate"].mean(), mean, atol=0.51)  # rounded to whole grey values
+    assert "beside the mean of the normal images" in view._page.value
     assert "map at this pixel" in view._page.value
     assert "channel 19" in view._page.value
+
+
+def test_what_a_method_cannot_say_of_a_pixel_is_said(view):
+    view.picked = (40, 50)
+    view.detector = "PatchCore"
+    assert "PatchCore does not split its distance by layer" in view._page.value
     view.detector = "DN2"
-    assert "DN2 does not split its distance by layer" in view._page.value
+    assert "DN2 compares whole images: a pixel has no distance of its own" in view._page.value
 
 
 def test_defects_are_gone_through_on_their_own(view):
@@ -162,3 +172,147 @@ def test_an_image_that_cannot_be_read_is_said_and_the_next_is_shown(view, catego
     assert view.status == "Error: OSError: this file is gone"
     view.image = 2
     assert "image 3 of 4" in view.status
+
+
+def bars(view):
+    """Return the bars' heights in percent, which of them are filled, and those of the line."""
+    chart = view._page.value.split("adviz-ranks")[1].split("<table")[0]
+    found = re.findall(r"height:([\d.]+)%;box-sizing:border-box;border:1px solid #\w+;(background)?", chart)
+    line = [float(part) for part in re.findall(r"bottom:([\d.]+)%;border-top", chart)]
+    return [float(part) for part, _ in found], [bool(filled) for _, filled in found], line
+
+
+def test_distances_are_by_rank_with_the_score_of_every_smaller_k(view):
+    view.picked, view.k = (40, 50), 2
+    distance = view._prediction.neighbors["patch"].distance[0, 40 * 7 // 224, 50 * 7 // 224]
+    heights, filled, line = bars(view)
+    np.testing.assert_allclose(heights, 100 * distance / distance.max(), atol=0.06)  # printed with one decimal
+    np.testing.assert_allclose(line, 100 * np.minimum.accumulate(distance) / distance.max(), atol=0.06)
+    assert filled == [True, True, False]
+    assert "[K = 2]" in view._page.value
+    view.picked = None
+    whole = view._prediction.neighbors["image"].distance[0, 0, 0]
+    _, _, line = bars(view)
+    np.testing.assert_allclose(line, 100 * np.cumsum(whole) / [1, 2, 3] / whole.max(), atol=0.06)
+
+
+def test_without_retrieved_images_k_does_not_change_the_score(category):
+    found = prediction("PatchCore", cells=True, layers=False)
+    patch = found.neighbors["patch"]
+    nearest = Neighbors(np.sort(patch.distance), patch.image, patch.cell, patch.grid)
+    view = explore.retrieval(category, Prediction(found.score, found.anomaly_map, {}, {"patch": nearest}))
+    assert "the first alone is the score, whatever K" in view._page.value
+    assert bars(view)[2] == []
+
+
+@pytest.fixture
+def many():
+    """A prediction with twelve retrieved images, whose map is the smoothed minimum over them."""
+    rng = np.random.default_rng(2)
+    distance, image = rng.random((4, 7, 7, 12)), np.broadcast_to(np.arange(12) % 3, (4, 7, 7, 12))
+    patch = Neighbors(distance, image, rng.integers(0, 49, (4, 7, 7, 12)), (7, 7), "retrieval")
+    whole = Neighbors(np.sort(rng.random((4, 1, 1, 12))), image[:, :1, :1], np.zeros((4, 1, 1, 12), int))
+    joined = maps.smooth(maps.resize(distance.min(-1), (224, 224)))
+    return Prediction(rng.random(4), joined, {}, {"image": whole, "patch": patch}, detector="SPADE")
+
+
+def test_the_map_follows_k(category, many):
+    view = explore.retrieval(category, many)
+    for k in (12, 3, 1):
+        view.k = k
+        shown = np.frombuffer(view._picker.overlay.scores, "<f4").reshape(224, 224)
+        least = many.neighbors["patch"].distance[0, ..., :k].min(-1)
+        np.testing.assert_allclose(shown, maps.smooth(maps.resize(least[None], (224, 224)))[0], atol=1e-6)
+        assert "The map is that of" not in view._page.value
+
+
+def test_a_map_that_cannot_follow_k_stays_and_that_is_said(view):
+    view.k = 2
+    shown = np.frombuffer(view._picker.overlay.scores, "<f4").reshape(224, 224)
+    np.testing.assert_array_equal(shown, view._prediction.anomaly_map[0].astype("f4"))
+    assert "The map is that of K = 3" in view._page.value
+
+
+def test_all_neighbours_are_shown_small_where_they_are_many(category, many):
+    view = explore.retrieval(category, many)
+    view.k = 4
+    assert "adviz-crowd" not in view._page.value
+    view.k = 12
+    crowd = view._page.value.split("adviz-crowd")[1]
+    assert crowd.count("<img") == 12
+    nearest = view.evidence.rank[0]
+    assert f">{nearest} ▲<" in crowd
+    assert f"rank {nearest} · {nearest % 3 - 1 if nearest % 3 else 2} ·" in crowd  # training images 0, 1, 2, 0, ..
+    view.picked = None
+    assert "the 10 normal images most like it" in view._page.value
+    assert view._page.value.split("adviz-crowd")[1].count("<img") == 2
+
+
+def test_many_pictures_are_read_beside_the_page(many, tmp_path):
+    train = data.Split.from_arrays(np.random.default_rng(0).integers(0, 255, (12, 32, 32, 3), np.uint8), [0] * 12)
+    test = data.Split.from_arrays(np.zeros((4, 32, 32, 3), np.uint8), [0, 0, 1, 1])
+    patch, whole = many.neighbors["patch"], many.neighbors["image"]
+    every = np.broadcast_to(np.arange(12), (4, 7, 7, 12))
+    neighbors = {"patch": Neighbors(patch.distance, every, patch.cell, (7, 7), "retrieval"), "image": whole}
+    found = Prediction(many.score, None, {}, neighbors)
+    view = explore.retrieval(data.Category("own", train, test), found)
+    view.picked, view.k = (5, 5), 12
+    view.wait()
+    assert view._page.value.split("adviz-crowd")[1].count("<img") == 12
+    assert view._busy.layout.display == "none"
+
+
+def test_colours_opacity_and_contour_are_state(view):
+    shared = view._shared_limits()
+    overlay = view._picker.overlay
+    assert view.limits == pytest.approx(shared)
+    view.limits = (0.2, 1.5)
+    assert overlay.limits == [0.2, 1.5]
+    view.image = 2
+    assert overlay.limits == [0.2, 1.5]  # chosen colours stay
+    view._picker._colours.children[-1].click()
+    assert (view.limits, overlay.limits) == (pytest.approx(shared), pytest.approx(list(shared)))
+    view.limits = (0.2, 0.4)
+    view.detector = "PaDiM"  # has maps of its own scale
+    assert view.limits == pytest.approx(view._shared_limits())
+    view.opacity, view.contour, view.fade = 0.3, False, False
+    assert (overlay.opacity, overlay.contour, overlay.fade) == (0.3, False, False)
+    assert (view.opacity, view.contour, view.fade) == (0.3, False, False)
+    with pytest.raises(ValueError, match=r"limits must be two numbers, the smaller first, got \(2, 1\)"):
+        view.limits = (2, 1)
+
+
+def test_similarities_are_printed_beside_their_complements(category):
+    view = explore.retrieval(category, {"RD": prediction("RD")}, units={"RD": "1 - cosine"})
+    view.wait()
+    value = view.evidence.layers["layer1"]
+    assert f"layer1 · cosine {1 - value:.3f}" in view._page.value
+    assert "each layer&#x27;s map at this pixel, 1 - cosine" in view._page.value
+
+
+def test_scores_alone_are_shown_and_said(category):
+    view = explore.retrieval(category, {"own": Prediction(np.arange(4.0), detector="own")})
+    assert view.picked is None
+    assert "There is no map of this image" in view._page.value
+    assert "pick a pixel" not in view.status
+    view.picked = (3, 4)
+    assert "own gives neither neighbours nor layers&#x27; maps: of a pixel nothing is known" in view._page.value
+    assert view._picker._range.disabled
+    assert "Error" not in view.status
+
+
+def test_training_images_may_have_another_size(many):
+    rng = np.random.default_rng(0)
+    train = data.Split.from_arrays(
+        rng.integers(0, 255, (3, 60, 80, 3), np.uint8), [0] * 3, geometry=data.Geometry(28, resize=None)
+    )
+    test = data.Split.from_arrays(rng.integers(0, 255, (4, 60, 80, 3), np.uint8), [0, 0, 1, 1])
+    category = data.Category("own", train, test)
+    assert train.image_size == (28, 28)
+    view = explore.retrieval(category, {"SPADE": many, "PaDiM": prediction("PaDiM")})
+    view.picked, view.k = (100, 100), 12
+    assert all(top + high <= 28 and left + wide <= 28 for top, left, high, wide in view.evidence.boxes)
+    view.detector = "PaDiM"
+    view.wait()
+    assert "Error" not in view.status
+    assert view.static() is not None
