@@ -18,6 +18,7 @@ from adviz.explore.picker import Limits, Picker
 from adviz.explore.results import Found, ResultsView, by_name
 from adviz.explore.tiles import bar_table
 from adviz.explore.view import labelled
+from adviz.explore.work import Label
 from adviz.plots import StaticFigure
 from adviz.prediction import Prediction
 
@@ -238,7 +239,7 @@ class RetrievalView(ResultsView):
             self._compute(label, work, self._redraw)
             self._reading = True
 
-    def _compute(self, label: str, function: Callable[[], Any], then: Callable[[Any], None]) -> None:
+    def _compute(self, label: Label, function: Callable[[], Any], then: Callable[[Any], None]) -> None:
         self._reading = False
         super()._compute(label, function, then)
 
