@@ -37,6 +37,29 @@ EXPLORERS = {
     "results": "explore.results(categories, found)",
     "retrieval": "explore.retrieval(categories, found)",
     "layers": "explore.layers(categories, found)",
+    "coreset": """train, test = features["capsule"]
+fitted = {s: PatchCore(coreset=0.1, sampler=s).fit(train) for s in ("greedy", "random")}
+budgets = [0.001, 0.01, 0.1]
+predictions = {s: d.predict_budgets(test, budgets) for s, d in fitted.items()}
+view = explore.coreset(categories["capsule"], {s: d.trace_ for s, d in fitted.items()}, predictions)
+view.wait()
+view""",
+    "thresholds": "explore.thresholds(categories, found, gate={'SPADE': 0.03})",
+    "pro": """view = explore.pro(categories, found)
+view.wait()
+view""",
+    "compare": "explore.compare(categories, found)",
+    "deviations": """steps = {"official": PatchCore.preset("paper").differences("official")}
+few = {n: [part.select(images=range(0, len(part.ids), 4)) for part in parts] for n, parts in features.items()}
+small = {n: data.Category(n, c.train, c.test.subset(range(0, len(c.test), 4))) for n, c in categories.items()}
+def run(name, options):
+    train, test = few[name]
+    return replace(PatchCore.preset("paper"), coreset=0.01, **options).fit(train).predict(test)
+view = explore.deviations(small, steps, run)
+view.run()
+view.wait()
+view.category = "capsule"
+view""",
 }
 
 CONTROLS = "slider dropdown label button checkbox toggle-buttons text".split()
@@ -93,6 +116,8 @@ def controls(root: Any) -> list[tuple[str, str]]:
 def move(root: Any, name: str, kind: str, turn: int) -> bool:
     """Use a control once; return whether it could be used."""
     element = root.locator(f".{name}").first
+    if not element.is_visible() or element.locator("[disabled]").count():
+        return False
     if kind == "select":
         select = element.locator("select")
         count = select.locator("option").count()
@@ -135,8 +160,9 @@ def measure(page: Any, root: Any, repeats: int) -> dict[tuple[str, str], list[fl
             answer = page.browser.evaluate(ANSWER, PATIENCE)
             if answer is not None:
                 times.setdefault((name, kind), []).append(answer / 1000)
-        if kind == "select":
-            root.locator(f".{name} select").first.select_option(index=0)
+        first = root.locator(f".{name} select").first
+        if kind == "select" and first.is_enabled():
+            first.select_option(index=0)
             page.browser.evaluate(ANSWER, PATIENCE)
     return times
 
