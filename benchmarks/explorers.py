@@ -65,6 +65,7 @@ view""",
 CONTROLS = "slider dropdown label button checkbox toggle-buttons text".split()
 # Watches everything of an explorer but its controls, which change at once.
 WATCH = """([root, controls]) => {
+  window.advizTimes = { start: performance.now() };
   for (const kind of ['change', 'click', 'keydown', 'pointerup'])
     document.addEventListener(kind, () => { window.advizTimes = { start: performance.now() }; }, true);
   window.advizObserver?.disconnect();
