@@ -208,7 +208,7 @@ class DecisionView(PreparedView):
             mixed = plots.outlined(mixed, sample.mask, colour=TRUTH_COLOUR)
         parts += [tiles.tile(heat, title="map", width=WIDTH), tiles.tile(mixed, title="overlay", width=WIDTH)]
         words = "map / threshold: 1 is the decision" if divided else "anomaly score"
-        return tiles.row([*parts, f"<div>{tiles.scale(ends, words, width=WIDTH)}{_small(said)}</div>"])
+        return tiles.row(parts) + tiles.row([tiles.scale(ends, words, width=WIDTH), _small(said)], gap=16)
 
     def _marks(self) -> dict[str, float]:
         """Return the thresholds worth knowing, by name."""
@@ -259,4 +259,4 @@ def _matrix(found: errors.Outcome, title: str) -> str:
 
 
 def _small(sentences: list[str]) -> str:
-    return f"<div style='{tiles.SMALL};max-width:320px'>{html.escape(' '.join(sentences))}</div>"
+    return f"<div style='{tiles.SMALL};max-width:560px'>{html.escape(' '.join(sentences))}</div>"

@@ -227,9 +227,10 @@ class ProView(PreparedView):
         here = [row for row in rows if row["image"] == self.image]
         worst = sorted(rows, key=lambda row: (row["integral"], row["number"]))
         top = [*self._pictures(here), curve_chart(found, self.values, self.limit)]
+        top.append(values_table(self.values, found.reasons))
         tables = region_table("regions of this image", here, self.region)
         tables += region_table("the worst regions of the category", worst[:WORST], self.region)
-        return tiles.row(top, gap=12) + tiles.row([values_table(self.values, found.reasons), tables], gap=28)
+        return tiles.row(top, gap=12) + tables
 
     def _flagged(self) -> np.ndarray:
         maps: Any = self._prediction.anomaly_map
