@@ -267,7 +267,8 @@ class CoresetView(CoresetControls):
         """Return the scatter, the covering radius and the image AUROC as a matplotlib figure."""
         bank = self._bank
         colours, painting, _ = page.painted(bank, self.sampler, self.budget, self.colour, self.image)
-        held = sum(bank.plane[1])
+        held, ends = sum(bank.plane[1]), page.distance_limits(bank, self.budget)
+        scale = f", 0 (dark) to {style.number(ends[1])} (bright)" if ends and self.colour == page.DISTANCE else ""
         return plots.coreset_figure(
             bank.plane[0],
             colours,
@@ -277,7 +278,7 @@ class CoresetView(CoresetControls):
             budget=self.budget,
             painting=painting,
             title=f"{self.category}: {page.rows(self.budget)} of {bank.total}, {self.sampler}",
-            note=f"colour: {self.colour}; rings: the chosen rows; the plane holds {held:.0%} of the variance",
+            note=f"colour: {self.colour}{scale}; rings: the chosen rows; the plane holds {held:.0%} of the variance",
         )
 
 
