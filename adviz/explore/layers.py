@@ -253,7 +253,8 @@ class LayersView(ResultsView):
         return (
             tiles.row([joined, mixed, f"<div style='align-self:center'>{truth}</div>"])
             + each
-            + f"<div class='adviz-metrics'>{tiles.row(tables, gap=32)}</div>"
+            + f"<div class='adviz-metrics' style='margin-top:8px'>{tiles.row(tables, gap=16)}"
+            + "<i>The image score of a mix is the maximum of its map.</i></div>"
         )
 
     def _read_out(self) -> str:

@@ -71,7 +71,7 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
             weight = widgets.FloatSlider(
                 1.0, min=0, max=HEAVIEST, step=0.1, readout_format=".1f", continuous_update=False,
                 description="\N{MULTIPLICATION SIGN}", tooltip=f"weight of {name}", style=LONG,
-                layout=widgets.Layout(width="180px", margin="0 16px 0 8px"),
+                layout=widgets.Layout(width="150px", margin="0 12px 0 6px"),
             )  # fmt: skip
             self._chosen[name] = labelled(box, f"layer-{name}", self._changed)
             self._weights[name] = labelled(weight, f"weight-{name}", self._changed)
