@@ -169,8 +169,7 @@ class ProView(PreparedView):
 
     def _change_limit(self, _change: Any) -> None:
         with self._together():
-            self._fpr.value = min(self.fpr, self.limit)
-            self._fpr.max, self._fpr.step = self.limit, self.limit / STEPS
+            self._fpr.max, self._fpr.step = self.limit, self.limit / STEPS  # a value beyond goes to the end
 
     def _go(self, image: int) -> None:
         with self._together():

@@ -12,7 +12,7 @@ from adviz.plots import style
 from adviz.plots.decisions import strip_rows
 from adviz.plots.scores import KIND_COLOURS
 
-WIDTH, LINE = 690, 32  # CSS pixels: of the chart, and the height of a defect type's line
+WIDTH, LINE = 660, 32  # CSS pixels: of the chart, and the height of a defect type's line
 
 
 def score_strip(

@@ -62,7 +62,8 @@ class Walls(widgets.VBox):  # type: ignore[misc]
             self._list.options = options
         self._list.value = value
         self._held = False
-        self._page.value = "".join(self._wall(kind, errors, pictures, present) for kind in KINDS)
+        walls = "".join(self._wall(kind, errors, pictures, present) for kind in KINDS)
+        self._page.value = f"<div style='padding:5px'>{walls}</div>"  # room for the ring
 
     def _wall(self, kind: str, errors: Sequence[Entry], pictures: Mapping[Key, str], present: Key) -> str:
         _, title, colour = KINDS[kind]

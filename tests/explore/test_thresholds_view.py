@@ -244,6 +244,7 @@ def test_a_wall_shows_some_and_counts_the_rest(categories):
 def test_suggestions_are_marked_as_such(view):
     view.threshold = 99.0
     view.wait()
+    assert "<i>not recovered or fine-grained?</i>" in view._walls._page.value  # without anybody asking
     guesses = {error["image"]: error["suggestions"] for error in view.errors if error["category"] == "nut"}
     assert guesses[4] == ["localised but under-weighted"]
     assert guesses[5] == ["not recovered", "fine-grained"]
