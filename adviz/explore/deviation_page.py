@@ -104,30 +104,33 @@ def pictures(pair: tuple[Run, Run], samples: tuple[Any, Any], image: int, titles
     titles: of the two maps.
     unit: names of the flipped options that change the maps' unit; empty where both are on one scale.
     """
-    parts = _read(*samples)
-    for run, title, limits in zip(pair, titles, map_limits(*pair, bool(unit)), strict=True):
-        maps, standing_ = run.prediction.anomaly_map, standing(run.prediction.score, run.split.labels, image)
-        if maps is not None and limits is not None:
-            heat = plots.heat(maps[image], limits)
-            below = f"<div style='margin-top:4px'>{tiles.scale(limits, 'anomaly score', width=TILE)}</div>"
-            parts.append(f"<div>{tiles.tile(heat, title=title, caption=standing_, width=TILE)}{below}</div>")
-        else:
-            parts.append(f"<i style='{tiles.SMALL};width:{TILE}px'>{html.escape(title)}: no map. {standing_}</i>")
+    before, after = samples
+    limits = map_limits(*pair, bool(unit))
+    heats = [_map(run, image, title, ends) for run, title, ends in zip(pair, titles, limits, strict=True)]
+    change, reason = _difference(pair, image, bool(unit))
+    if np.array_equal(before.image, after.image) and _same(before.mask, after.mask):
+        rows = tiles.row([_picture(before, "image"), _truth(before.mask, "ground truth"), *heats, change])
+    else:
+        rows = tiles.row([_sized(before, "image before"), _truth(before.mask, "ground truth before"), heats[0]])
+        rows += tiles.row([_sized(after, "image after"), _truth(after.mask, "ground truth after"), heats[1], change])
     words = f"{unit} changes the unit of the maps: each is on a scale of its own." if unit else ""
-    difference, reason = _difference(pair, image, bool(unit))
-    return tiles.row([*parts, difference]) + paragraph([text for text in (words, reason) if text])
+    return rows + paragraph([text for text in (words, reason) if text])
 
 
-def _read(before: Any, after: Any) -> list[str]:
-    """Return image and ground truth; twice where they were read differently."""
-    parts = [tiles.tile(before.image, title="image", width=TILE)]
-    if not np.array_equal(before.image, after.image):
-        parts = [_sized(before, "image before"), _sized(after, "image after")]
-    if before.mask is None or after.mask is None:
-        return [*parts, f"<i style='{tiles.SMALL};width:{TILE}px'>There is no ground truth of this image.</i>"]
-    if np.array_equal(before.mask, after.mask):
-        return [*parts, _truth(before.mask, "ground truth")]
-    return [*parts, _truth(before.mask, "ground truth before"), _truth(after.mask, "ground truth after")]
+def _map(run: Run, image: int, title: str, limits: tuple[float, float] | None) -> str:
+    maps, words = run.prediction.anomaly_map, standing(run.prediction.score, run.split.labels, image)
+    if maps is None or limits is None:
+        return f"<i style='{tiles.SMALL};width:{TILE}px'>{html.escape(title)}: no map. {words}</i>"
+    drawn = tiles.tile(plots.heat(maps[image], limits), title=title, caption=words, width=TILE)
+    return f"<div>{drawn}<div style='margin-top:4px'>{tiles.scale(limits, width=TILE)}</div></div>"
+
+
+def _same(before: np.ndarray | None, after: np.ndarray | None) -> bool:
+    return before is after if before is None or after is None else np.array_equal(before, after)
+
+
+def _picture(sample: Any, title: str) -> str:
+    return tiles.tile(sample.image, title=title, width=TILE)
 
 
 def _sized(sample: Any, title: str) -> str:
@@ -135,7 +138,9 @@ def _sized(sample: Any, title: str) -> str:
     return tiles.tile(sample.image, title=title, caption=f"{high} x {wide} pixels", width=TILE)
 
 
-def _truth(mask: np.ndarray, title: str) -> str:
+def _truth(mask: np.ndarray | None, title: str) -> str:
+    if mask is None:
+        return f"<i style='{tiles.SMALL};width:{TILE}px'>There is no ground truth of this image.</i>"
     drawn = np.repeat(np.uint8(255) * mask[..., None], 3, axis=2)
     return tiles.tile(drawn, title=title, caption=f"{np.count_nonzero(mask)} of {mask.size} pixels", width=TILE)
 
@@ -150,13 +155,21 @@ def map_limits(before: Run, after: Run, own: bool) -> tuple[tuple[float, float] 
 
 def difference(before: Run, after: Run, own: bool, images: Any = slice(None), step: int = 1) -> np.ndarray | None:
     """Return after - before of some images' maps, or of the maps as shares of their own scales; None without."""
+    if not same_places(before, after):
+        return None
     maps = []
     for run in (before, after):
         if run.prediction.anomaly_map is None or run.limits is None:
             return None
         values = run.prediction.anomaly_map[images, ::step, ::step]
         maps.append((values - run.limits[0]) / (run.limits[1] - run.limits[0]) if own else values)
-    return np.asarray(maps[1] - maps[0]) if maps[0].shape == maps[1].shape else None
+    return np.asarray(maps[1] - maps[0])
+
+
+def same_places(before: Run, after: Run) -> bool:
+    """Return whether a pixel shows the same place in both, whatever filter or rule of masks they were read with."""
+    one, other = before.split.geometry, after.split.geometry
+    return (one.size, one.resized, one.aspect) == (other.size, other.resized, other.aspect)
 
 
 @lru_cache(64)
@@ -170,8 +183,8 @@ def _difference(pair: tuple[Run, Run], image: int, own: bool) -> tuple[str, str]
     """Return the tile of the difference, or why there is none."""
     values = difference(*pair, own, images=image)
     if values is None:
-        missing = any(run.prediction.anomaly_map is None for run in pair)
-        return "", "" if missing else "The maps differ in size, so that there is no difference to show."
+        words = "The images were read at another size or place: there is no pixel by pixel difference."
+        return "", "" if same_places(*pair) else words
     limit = difference_limit(*pair, own)
     if not limit:
         return "", "" if np.any(values) else "The step does not change the maps."

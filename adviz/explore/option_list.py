@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 import ipywidgets as widgets
@@ -12,7 +13,8 @@ from adviz.explore.flips import Flips, described
 class OptionList(widgets.VBox):  # type: ignore[misc]
     """A tick for every option and buttons that move it up and down; `react` is called after every change.
 
-    A row has the class ``adviz-option-<name>``; in it are a tick and the buttons ``adviz-up`` and ``adviz-down``.
+    A row has the class ``adviz-option-<name>`` (see `class_of`); in it are a tick and two buttons, ``adviz-up`` and
+    ``adviz-down``.
     """
 
     def __init__(self, flips: Flips, react: Callable[[], None]) -> None:
@@ -20,7 +22,7 @@ class OptionList(widgets.VBox):  # type: ignore[misc]
         self._ticks = {
             name: widgets.Checkbox(
                 True, description=described(name, pair), tooltip=f"{name}: {pair[0]!r} → {pair[1]!r}", indent=False,
-                layout=widgets.Layout(width="280px"), style={"description_width": "initial"},
+                layout=widgets.Layout(width="310px"), style={"description_width": "initial"},
             )
             for name, pair in flips.items()
         }  # fmt: skip
@@ -67,7 +69,7 @@ class OptionList(widgets.VBox):  # type: ignore[misc]
 
     def _row(self, name: str) -> widgets.HBox:
         buttons = [self._button(name, "up", "▲", -1), self._button(name, "down", "▼", 1)]
-        return widgets.HBox([self._ticks[name], *buttons]).add_class(f"adviz-option-{name}")
+        return widgets.HBox([self._ticks[name], *buttons]).add_class(class_of(name))
 
     def _button(self, name: str, way: str, icon: str, step: int) -> widgets.Button:
         layout = widgets.Layout(width="32px")
@@ -80,3 +82,8 @@ class OptionList(widgets.VBox):  # type: ignore[misc]
         for place, row in enumerate(self.children):
             row.children[1].disabled = place == 0
             row.children[2].disabled = place == len(self.children) - 1
+
+
+def class_of(name: str) -> str:
+    """Return the CSS class of an option's row, which holds letters, digits, "_" and "-" alone."""
+    return f"adviz-option-{re.sub(r'[^A-Za-z0-9_]+', '-', name)}"

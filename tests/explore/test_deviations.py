@@ -386,9 +386,12 @@ def test_run_may_read_the_images_in_another_way(categories):
     view.image = 4
     ran(view)
     assert "usual → other" in view.status
-    assert "The maps differ in size" in shown(view)
+    assert "read at another size or place" in shown(view)
     assert "24 x 24 pixels" in shown(view)
     assert len(pictures(view)) == 7  # chart, and image, truth and map twice; no difference
+    view.step = "mask_rule"
+    assert "read at another size" not in shown(view)
+    assert shown(view).count("ground truth before") == 1
     view.step = "pro"
     assert len(pictures(view)) == 5
     assert "does not change the maps" in shown(view)

@@ -1,6 +1,6 @@
 import pytest
 
-from adviz.explore.option_list import OptionList
+from adviz.explore.option_list import OptionList, class_of
 
 FLIPS = {"start": ("farthest", "anchors"), "distance": ("euclidean", "squared"), "size": (224, 256)}
 
@@ -61,3 +61,10 @@ def test_an_order_names_each_option_once(made, names):
 def test_unknown_options_are_refused(made):
     with pytest.raises(ValueError, match=r"flipped must name options of start, distance, size, got \['colour'\]"):
         made[0].flipped = ("start", "colour")
+
+
+def test_any_name_gives_a_class(made):
+    assert "adviz-option-distance" in made[0].children[1]._dom_classes
+    assert class_of("judged at <b>") == "adviz-option-judged-at-b-"
+    spaced = OptionList({"judged at": (None, 256)}, lambda: None)
+    assert not any(" " in name for name in spaced.children[0]._dom_classes)
