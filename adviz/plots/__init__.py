@@ -1,6 +1,7 @@
 """Arrays in, figures out: matplotlib for pictures, plotly for charts; nothing is shown, no global state."""
 
 from adviz.plots.colours import heat, overlay, shared_limits
+from adviz.plots.comparison import comparison_row, score_scatter
 from adviz.plots.curves import precision_recall_figure, pro_figure, roc_figure
 from adviz.plots.curves_static import curves_static
 from adviz.plots.distillation import distillation_scheme
@@ -16,6 +17,7 @@ __all__ = [
     "StaticFigure",
     "anomaly_row",
     "anomaly_rows",
+    "comparison_row",
     "contact_sheet",
     "curves_static",
     "distillation_scheme",
@@ -30,6 +32,7 @@ __all__ = [
     "roc_figure",
     "score_histogram",
     "score_histogram_static",
+    "score_scatter",
     "score_strip",
     "shared_limits",
 ]
