@@ -1,5 +1,6 @@
 """Widgets to look at predictions with, one question each; they take plain records and never a detector."""
 
+from adviz.explore.compare import CompareView, compare
 from adviz.explore.coreset import CoresetView, coreset
 from adviz.explore.deviations import DeviationsView, deviations
 from adviz.explore.layers import LayersView, layers
@@ -10,6 +11,7 @@ from adviz.explore.thresholds import ThresholdsView, thresholds
 from adviz.explore.training import TrainingView, training
 
 __all__ = [
+    "CompareView",
     "CoresetView",
     "DeviationsView",
     "LayersView",
@@ -18,6 +20,7 @@ __all__ = [
     "RetrievalView",
     "ThresholdsView",
     "TrainingView",
+    "compare",
     "coreset",
     "deviations",
     "layers",

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from adviz import metrics
-from adviz.data import Category
+from adviz.data import Category, Split
 from adviz.explore import tiles
 from adviz.explore.mixing import Mix, mix_all
 from adviz.prediction import Prediction
@@ -51,9 +51,8 @@ class Judge:
     """Keeps what predictions and mixes of their layers achieve, so that nothing is computed twice."""
 
     def __init__(self, categories: Mapping[str, Category]) -> None:
-        self._categories = categories
         self._known: dict[Key, Values] = {}
-        self._truth = lru_cache(None)(self._read_truth)
+        self._truth = lru_cache(None)(lambda name: truth_of(categories[name].test))
 
     def measure(self, key: Key, prediction: Prediction) -> None:
         """Compute what is looked up by `key`; takes up to a second a category."""
@@ -69,10 +68,11 @@ class Judge:
         found = {name: [self._known[key][name] for key in keys] for name in NAMES}
         return {name: _mean([value for value in values if value == value]) for name, values in found.items()}
 
-    def _read_truth(self, category: str) -> tuple[np.ndarray, np.ndarray | None]:
-        test = self._categories[category].test
-        bare = any(mask is None and label == 1 for mask, label in zip(test.masks, test.labels, strict=True))
-        return test.labels, None if bare else test.masks_array()
+
+def truth_of(test: Split) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return (N,) labels and (N, H, W) masks; None where an anomalous image has none."""
+    bare = any(mask is None and label == 1 for mask, label in zip(test.masks, test.labels, strict=True))
+    return test.labels, None if bare else test.masks_array()
 
 
 def of_image(one: np.ndarray, mask: np.ndarray | None) -> Values:

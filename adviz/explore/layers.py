@@ -16,11 +16,11 @@ from adviz.explore.evidence import cell_grid, evidence
 from adviz.explore.judging import Judge, Key, Values, metric_table, of_image
 from adviz.explore.mixer import OWN, Mixer
 from adviz.explore.mixing import Mix, as_one, maps_of
-from adviz.explore.results import ResultsView, by_name
+from adviz.explore.picking import PickingView
+from adviz.explore.results import by_name
 from adviz.explore.view import labelled
 from adviz.plots import StaticFigure, style
 from adviz.prediction import Prediction
-from adviz.widgets import PatchOverlay
 
 KEPT = 64
 Limits = tuple[float, float]
@@ -53,7 +53,7 @@ def _through(name: str, meaning: str) -> Any:
     )
 
 
-class LayersView(ResultsView):
+class LayersView(PickingView):
     """Pick an image, choose layers, weigh and join them: the mixed map and its metrics follow.
 
     It starts with the detector's own way to join its layers, where that can be found out. The metrics of the image
@@ -74,23 +74,13 @@ class LayersView(ResultsView):
         self._tiles_of, self._layer_limits = lru_cache(KEPT)(self._tiles), lru_cache(KEPT)(self._scale_layers)
         self._owns: dict[tuple[str, str], Mix | None] = {}
         self._seen: tuple[str, int] | None = None
-        self._overlay = PatchOverlay(np.zeros((1, 1, 3), np.uint8), width=300, unit="mixed map")
-        self._overlay.add_class("adviz-picker")
-        self._overlay.observe(self._redraw, names="picked")
-        self._opacity = widgets.FloatSlider(0.7, min=0, max=1, step=0.05, description="map", readout_format=".0%")
-        widgets.jslink((self._opacity.add_class("adviz-opacity"), "value"), (self._overlay, "opacity"))
-        self._mixer, self._values = Mixer(self._redraw), widgets.HTML().add_class("adviz-values")
+        self._mixer = Mixer(self._redraw)
         scale = widgets.Checkbox(
             False, description="each layer on its own scale", indent=False, layout=widgets.Layout(width="210px")
         )
         self._own_scale = labelled(scale, "own-scale", self._redraw)
-        super().__init__(categories, found)
-        controls, status, busy, page = self.children  # type: ignore[has-type]
-        parts = [self._overlay, self._opacity, self._own_scale, self._values]
-        left = widgets.VBox(parts, layout=widgets.Layout(flex="0 0 auto", margin="0 12px 0 0"))
-        page.layout = widgets.Layout(flex="1 1 420px", min_width="0")
-        below = widgets.HBox([left, page], layout=widgets.Layout(flex_flow="row wrap"))
-        self.children = [controls, self._mixer, status, busy, below]
+        super().__init__(categories, found, above=[self._mixer], below=[self._own_scale])
+        self._overlay.unit = "mixed map"
 
     layers = _through("layers", "Names of the layers that enter, the finest first.")
     weights = _through("weights", "Weight of every layer, chosen or not, 0 to 5; some of them can be set.")
@@ -107,16 +97,6 @@ class LayersView(ResultsView):
     @own_scale.setter
     def own_scale(self, own: bool) -> None:
         self._own_scale.value = own
-
-    @property
-    def picked(self) -> tuple[int, int] | None:
-        """(row, column) of the pixel whose values are read out."""
-        place = self._overlay.picked
-        return (int(place[0]), int(place[1])) if place else None
-
-    @picked.setter
-    def picked(self, pixel: tuple[int, int] | None) -> None:
-        self._overlay.picked = [] if pixel is None else list(pixel)
 
     @property
     def mixed(self) -> np.ndarray:

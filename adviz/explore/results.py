@@ -116,7 +116,7 @@ class ResultsView(View):
         if index not in self._shown:
             raise ValueError(
                 f"image must be one of the {len(self._shown)} test images of defect {self.defect!r} "
-                f"({self._shown[0]} to {self._shown[-1]}), got {index}"
+                f"({min(self._shown)} to {max(self._shown)}), got {index}"
             )
         self._images.slider.value = self._shown.index(index) + 1
 
@@ -146,14 +146,21 @@ class ResultsView(View):
 
     def _redraw(self, change: Any = None) -> None:
         """Show the present state; where its prediction has to be computed first, do that beside the page."""
-        key = self.category, self.detector
-        found = self._predictions[key[0]][key[1]]
-        if isinstance(found, Prediction) or self._held:
+        found = self._predictions[self.category]
+        waiting = {name: p for name in self._needed() if not isinstance(p := found[name], Prediction)}
+        if not waiting or self._held:
             super()._redraw(change)
-        elif not (self.busy and self._pending == key):
+            return
+        name, compute = next(iter(waiting.items()))
+        key = self.category, name
+        if not (self.busy and self._pending == key):
             self._pending = key
             self._say(f"{key[0]} · {key[1]}: is being computed")
-            self._compute(f"{key[0]} · {key[1]}", found, lambda result: self._computed(key, result))
+            self._compute(f"{key[0]} · {key[1]}", compute, lambda result: self._computed(key, result))
+
+    def _needed(self) -> list[str]:
+        """Return the names of the predictions that are shown."""
+        return [self.detector]
 
     def _computed(self, key: tuple[str, str], result: Any) -> None:
         _check_prediction(key[0], self._categories[key[0]], key[1], result)
@@ -161,10 +168,13 @@ class ResultsView(View):
         self._redraw()
 
     def _draw(self) -> tuple[str, str]:
+        return self._html(), " · ".join([self.category, self.detector, self._place(), self._verdict()])
+
+    def _place(self) -> str:
+        """Return which image is on show, and what is known of it."""
         sample = self._sample
         known = {0: "good", 1: f"anomalous: {sample.defect}", None: "unlabelled"}[sample.label]
-        place = f"image {self.image + 1} of {len(self._prediction)}"
-        return self._html(), " · ".join([self.category, self.detector, place, known, self._verdict()])
+        return f"image {self.image + 1} of {len(self._categories[self.category].test)} · {known}"
 
     def _html(self) -> str:
         """Return image | ground truth | map | overlay with the scale of the maps."""

@@ -106,6 +106,19 @@ def chart(figure: StaticFigure, *, text: str = "", width: int | None = None) -> 
     return f"<img src='data:image/jpeg;base64,{data}' alt='{said}' style='width:{across};max-width:100%;margin:0'>"
 
 
+def ringed(chart: str, place: np.ndarray) -> str:
+    """Return a chart with a ring at (x, y), as shares of its width and height from the upper left."""
+    ring = (
+        "position:absolute;width:18px;height:18px;margin:-9px 0 0 -9px;box-sizing:border-box;border-radius:50%;"
+        "border:3px solid #000;outline:1px solid #FFF"
+    )
+    left, top = (f"{share:.2%}" for share in place)
+    return (
+        "<div class='adviz-scatter' style='position:relative;line-height:0'>"
+        f"{chart}<span style='{ring};left:{left};top:{top}'></span></div>"
+    )
+
+
 def table(
     rows: Mapping[str, Sequence[str]], columns: Sequence[str], *, title: str = "", marked: Sequence[str] = ()
 ) -> str:

@@ -1,6 +1,7 @@
 """Arrays in, figures out: matplotlib for pictures, plotly for charts; nothing is shown, no global state."""
 
 from adviz.plots.colours import heat, overlay, shared_limits
+from adviz.plots.comparison import comparison_row, score_scatter
 from adviz.plots.coreset import budget_chart, coreset_figure, curve_style, share_of_axis
 from adviz.plots.curves import precision_recall_figure, pro_figure, roc_figure
 from adviz.plots.curves_static import curves_static
@@ -22,6 +23,7 @@ __all__ = [
     "anomaly_row",
     "anomaly_rows",
     "budget_chart",
+    "comparison_row",
     "contact_sheet",
     "coreset_figure",
     "curve_style",
@@ -43,6 +45,7 @@ __all__ = [
     "roc_figure",
     "score_histogram",
     "score_histogram_static",
+    "score_scatter",
     "score_strip",
     "score_strip_static",
     "share_of_axis",

@@ -64,20 +64,21 @@ def layer_row(
     names = style.line_inches(style.LABEL_SIZE) + 0.06
     page = style.Page(1, len(panels) + 1, size[0] / size[1], [style.title_room(title) + names], bottom=FOOT)
     figure = page.figure(title)
-    _show_image(page.axes(figure, 0, 0, ""), image, mask)
+    draw_image(page.axes(figure, 0, 0, ""), image, mask)
     for column, (label, (name, values, ends)) in enumerate(panels.items(), 1):
         axes = page.axes(figure, 0, column, f"map {label}")
-        _show_map(axes, name, values, ends, mask, size)
+        draw_map(axes, name, values, ends, mask, size)
         if label in drawn or isinstance(layer_limits, Mapping):
-            _scale(figure, page, axes, (column, column), ends, label)
+            draw_scale(figure, page, axes, (column, column), ends, label)
         elif column == 1:
-            _scale(figure, page, axes, (1, len(layer_maps)), ends, "layers")
+            draw_scale(figure, page, axes, (1, len(layer_maps)), ends, "layers")
     return figure
 
 
-def _show_map(
+def draw_map(
     axes: Axes, name: str, values: np.ndarray, limits: Limits, mask: np.ndarray | None, size: tuple[int, int]
 ) -> None:
+    """Draw a map over the area of its image, with the ground truth's outline."""
     axes.set_title(name, fontsize=style.LABEL_SIZE, color=style.INK, pad=5, parse_math=False)
     axes.imshow(
         values, cmap=style.MAP_COLOURS, vmin=limits[0], vmax=limits[1], interpolation="nearest", aspect="equal",
@@ -105,7 +106,8 @@ def _check(
         check_limits(limits[name])
 
 
-def _show_image(axes: Axes, image: np.ndarray, mask: np.ndarray | None) -> None:
+def draw_image(axes: Axes, image: np.ndarray, mask: np.ndarray | None) -> None:
+    """Draw an image with the ground truth's outline, and say what is outlined."""
     axes.set_label("image")
     style.show_image(axes, image)
     axes.set_title("image", fontsize=style.LABEL_SIZE, color=style.INK, pad=5)
@@ -115,7 +117,7 @@ def _show_image(axes: Axes, image: np.ndarray, mask: np.ndarray | None) -> None:
     axes.set_xlabel(said, fontsize=style.SMALL_SIZE, color=style.INK, labelpad=4)
 
 
-def _scale(
+def draw_scale(
     figure: style.StaticFigure, page: style.Page, drawn: Axes, columns: tuple[int, int], limits: Limits, name: str
 ) -> None:
     """Draw a colour bar below some panels, with its ends printed."""

@@ -1,0 +1,159 @@
+"""Where do methods disagree? About which images are anomalous, and about where in an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from scipy.stats import rankdata
+
+from adviz import maps, metrics
+from adviz.prediction import Prediction
+
+CELLS = 16  # per side, that maps are averaged to: their last pixels are not what methods disagree about
+UNDEFINED = float("nan")
+COLUMNS = ("image AUROC", "pixel AUROC", "PRO-global", "errors at the best F1")
+Numbers = dict[str, float]
+
+
+def percentile_ranks(scores: np.ndarray) -> np.ndarray:
+    """Return the share of the other images whose score is lower, (..., N) in [0, 1]; equal scores share the middle."""
+    count = scores.shape[-1]
+    return np.asarray((rankdata(scores, axis=-1) - 1) / max(count - 1, 1))
+
+
+def score_disagreement(scores: np.ndarray) -> np.ndarray:
+    """Return how far apart methods rank each image.
+
+    Parameters
+    ----------
+    scores: (M, N) float of M methods and N images, each in its own unit.
+
+    Returns
+    -------
+    (N,) in [0, 1]: the largest minus the smallest of the methods' percentile ranks; at 0.4 some method has it 40 % of
+    the other images higher than another has.
+    """
+    return np.asarray(np.ptp(percentile_ranks(scores), axis=0))
+
+
+def map_disagreement(found: Sequence[np.ndarray]) -> np.ndarray:
+    """Return how differently methods order the places of each image.
+
+    Parameters
+    ----------
+    found: of M >= 2 methods (N, H, W) maps, each in its own unit and size.
+
+    Returns
+    -------
+    (N,) in [0, 2]: one minus the mean of Spearman's correlation over all pairs of methods, of the maps averaged over
+    16 x 16 cells: 0 = all agree, 1 = no relation. A constant map has no order, and correlation 0 with every other.
+
+    Raises
+    ------
+    ValueError: fewer than two methods.
+    """
+    if len(found) < 2:
+        raise ValueError(f"expected maps of at least two methods to compare, got {len(found)}")
+    ranks = [_unit_ranks(values) for values in found]
+    return np.asarray(1 - np.mean([(one * other).sum(1) for one, other in combinations(ranks, 2)], axis=0))
+
+
+def _unit_ranks(values: np.ndarray) -> np.ndarray:
+    """Return (N, cells) ranks of cell averages, with mean 0 and length 1; 0 where all are equal."""
+    cells = maps.resize(values, (CELLS, CELLS), "area").reshape(len(values), -1)
+    ranks = rankdata(cells, axis=1)
+    ranks -= ranks.mean(1, keepdims=True)
+    length = np.linalg.norm(ranks, axis=1, keepdims=True)
+    return np.asarray(np.divide(ranks, length, out=np.zeros_like(ranks), where=length > 0))
+
+
+def highest_first(values: np.ndarray) -> np.ndarray:
+    """Return the order of falling values; NaN come last, equal ones stay in order."""
+    return np.argsort(np.where(np.isnan(values), np.inf, -values), kind="stable")
+
+
+def compared(prediction: Prediction, labels: np.ndarray, masks: np.ndarray | None) -> Numbers:
+    """Return a method's numbers for the table: NaN where they are undefined.
+
+    Parameters
+    ----------
+    labels: (N,) int: 0 good, 1 anomalous, -1 unlabelled, which are left out.
+    masks: (N, H, W) bool; None = unknown.
+
+    Returns
+    -------
+    "image_auroc", "false_positives" and "false_negatives" (images, at the best F1), "threshold" (of scores, there),
+    "pixel_auroc", "pro" (PRO-global up to 0.3) and "pixel_threshold" (of maps, at the pixels' best F1).
+    """
+    kept = labels >= 0
+    truth, scores = labels[kept] == 1, prediction.score[kept]
+    best = metrics.f1_threshold(scores, truth)
+    found = {
+        "image_auroc": metrics.auroc(scores, truth),
+        "threshold": best.threshold,
+        "false_positives": best.false_positives,
+        "false_negatives": best.false_negatives,
+        **dict.fromkeys(("pixel_auroc", "pro", "pixel_threshold"), UNDEFINED),
+    }
+    if prediction.anomaly_map is None or masks is None or not kept.any():
+        return found
+    pixels = metrics.pixel_metrics(np.asarray(prediction.anomaly_map[kept], np.float32), masks[kept])
+    return {**found, "pixel_auroc": pixels.auroc, "pro": pixels.pro, "pixel_threshold": pixels.f1.threshold}
+
+
+def in_words(found: Numbers | None) -> list[str]:
+    """Return a method's numbers as texts, one for each of `COLUMNS`; None = still being computed."""
+    if found is None:
+        return ["…"] * len(COLUMNS)
+    values = [found[name] for name in ("image_auroc", "pixel_auroc", "pro")]
+    texts = [f"{value:.3f}" if value == value else "undefined" for value in values]
+    wrong, missed = found["false_positives"], found["false_negatives"]
+    return [*texts, f"{wrong:.0f} false alarms, {missed:.0f} missed" if wrong == wrong else "undefined"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where one image stands among all, for one method.
+
+    Attributes
+    ----------
+    score: of the image.
+    rank: 1 = the highest score; equal ones share the better rank.
+    count: of the images.
+    threshold: F1-optimal; NaN where no image is known to be anomalous.
+    verdict: "flagged: right", "flagged: false alarm", "not flagged: missed", ...; "" without a threshold.
+    """
+
+    score: float
+    rank: int
+    count: int
+    threshold: float
+    verdict: str
+
+    @property
+    def place(self) -> str:
+        """Score and rank, in words."""
+        return f"score {self.score:.4g}, rank {self.rank} of {self.count}"
+
+
+def standing(scores: np.ndarray, labels: np.ndarray, image: int) -> Standing:
+    """Return where one of N images stands: its rank, and what the F1-optimal threshold makes of it.
+
+    Parameters
+    ----------
+    scores: (N,) float.
+    labels: (N,) int: 0 good, 1 anomalous, -1 unlabelled, which take no part in choosing the threshold.
+    """
+    known, score, label = labels >= 0, float(scores[image]), int(labels[image])
+    threshold = metrics.f1_threshold(scores[known], labels[known] == 1).threshold
+    verdict = ""
+    if threshold == threshold:
+        flagged = score >= threshold
+        verdict = "flagged" if flagged else "not flagged"
+        if label >= 0:
+            wrong = "false alarm" if flagged else "missed"
+            verdict += ": right" if flagged == (label == 1) else f": {wrong}"
+    return Standing(score, int(1 + (scores > score).sum()), len(scores), float(threshold), verdict)
