@@ -162,7 +162,7 @@ def measure(page: Any, root: Any, repeats: int) -> dict[tuple[str, str], list[fl
             if answer is not None:
                 times.setdefault((name, kind), []).append(answer / 1000)
         first = root.locator(f".{name} select").first
-        if kind == "select" and first.is_enabled():
+        if kind == "select" and first.is_visible() and first.is_enabled():
             first.select_option(index=0)
             page.browser.evaluate(ANSWER, PATIENCE)
     return times

@@ -6,7 +6,7 @@ from bank_data import N_TRAIN, SHARES, SIDE, small_bank, small_category
 
 from adviz import PatchCore, evaluate
 from adviz.coreset import rows_kept
-from adviz.explore.bank import Bank, bank_usage, steps
+from adviz.explore.coreset.bank import Bank, bank_usage, steps
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from bank_data import N_TRAIN, SHARES, SIDE, small_bank, small_category
 from PIL import Image
 
 from adviz import PatchCore, data, evaluate, explore, plots
-from adviz.explore import coreset_page
-from adviz.explore.coreset_page import COLUMN, DISTANCE, IMAGE, ORDER, ROW
+from adviz.explore.coreset import page as coreset_page
+from adviz.explore.coreset.page import COLUMN, DISTANCE, IMAGE, ORDER, ROW
 from adviz.plots import style
 
 
@@ -246,7 +246,9 @@ def test_results_that_are_handed_in_are_shown_as_they_are(category, found, monke
         name: {share: dataclasses.replace(evaluate(one, category.test), pro=0.12345) for share, one in found_.items()}
         for name, found_ in found.predictions.items()
     }
-    monkeypatch.setattr("adviz.explore.bank.evaluate", None)
+    from adviz.explore.coreset import bank
+
+    monkeypatch.setattr(bank, "evaluate", None)
     view = explore.coreset(category, found.traces, found.predictions, results=results)
     view.wait(60)
     view.budget = 24
@@ -302,7 +304,7 @@ def test_proxies_have_one_budget_and_are_said_to_be_no_patches(category, found):
 
 def test_it_can_be_stopped_and_starts_again(category, found, monkeypatch):
     from adviz import progress
-    from adviz.explore import bank
+    from adviz.explore.coreset import bank
 
     entered, coverage = threading.Event(), bank.coverage
 

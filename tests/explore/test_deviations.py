@@ -13,7 +13,7 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from adviz import Prediction, data, evaluate, explore, plots, progress
-from adviz.explore.flips import ALONE, CUMULATIVE, MODES, TOGETHER
+from adviz.explore.deviations.flips import ALONE, CUMULATIVE, MODES, TOGETHER
 
 STEPS = {
     "official": {

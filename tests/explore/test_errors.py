@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from adviz.explore import errors
+from adviz.explore.thresholds import errors
 
 SCORES = np.array([0.1, 0.9, 0.5, 0.7, 0.3, 0.8])
 LABELS = np.array([0, 0, 1, 1, 1, -1])

@@ -1,6 +1,6 @@
 import pytest
 
-from adviz.explore.flips import ALONE, CUMULATIVE, Step, configurations, described, key, options, steps_of
+from adviz.explore.deviations.flips import ALONE, CUMULATIVE, Step, configurations, described, key, options, steps_of
 
 FLIPS = {"a": (1, 2), "b": ("x", "y"), "c": (None, None)}
 

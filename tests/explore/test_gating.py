@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from adviz.explore.gating import GatePanel, gating, set_range
+from adviz.explore.thresholds.gating import GatePanel, gating, set_range
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -4,8 +4,8 @@ from sklearn.metrics import roc_auc_score
 
 from adviz import Prediction, metrics
 from adviz.data import Category, Geometry, Split
-from adviz.explore.judging import Judge, measured, metric_table, of_image
-from adviz.explore.mixing import Mix, mixed
+from adviz.explore.layers.judging import Judge, measured, metric_table, of_image
+from adviz.explore.layers.mixing import Mix, mixed
 
 LABELS = np.array([0, 1, -1, 1, 0])
 RNG = np.random.default_rng(0)

@@ -6,8 +6,8 @@ from PIL import Image
 
 from adviz import Prediction, data, explore, plots
 from adviz.data import Category, Geometry, Split
-from adviz.explore.judging import measured, of_image
-from adviz.explore.mixing import Mix, mixed
+from adviz.explore.layers.judging import measured, of_image
+from adviz.explore.layers.mixing import Mix, mixed
 
 IMAGES = np.random.default_rng(0).integers(0, 255, (4, 32, 32, 3), dtype=np.uint8)
 NAMES = ("layer1", "layer2")
@@ -114,7 +114,7 @@ def test_the_mixed_map_and_its_metrics_are_those_of_the_state(view, categories, 
 def test_what_is_still_computed_is_said_and_another_mix_stops_it(view, monkeypatch):
     import threading
 
-    from adviz.explore import judging
+    from adviz.explore.layers import judging
 
     go, asked, really = threading.Event(), [], judging.mix_all
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from adviz import SPADE, Features, PaDiM, PatchCore, Prediction, ReverseDistillation, maps
-from adviz.explore.mixing import Mix, mix_all, mixed, own_mix, presets, preview_limits, separate
+from adviz.explore.layers.mixing import Mix, mix_all, mixed, own_mix, presets, preview_limits, separate
 
 SIZE = (64, 64)
 NAMES = ("layer1", "layer2", "layer3")

@@ -1,6 +1,6 @@
 import pytest
 
-from adviz.explore.option_list import OptionList, class_of
+from adviz.explore.deviations.option_list import OptionList, class_of
 
 FLIPS = {"start": ("farthest", "anchors"), "distance": ("euclidean", "squared"), "size": (224, 256)}
 

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from adviz.explore import tags
-from adviz.explore.tags import Tag, read_tags, write_tags
+from adviz.explore.thresholds import tags
+from adviz.explore.thresholds.tags import Tag, read_tags, write_tags
 
 TAGS = [
     Tag("SPADE", "nut", "good/000.png", 0.5, "background", False, "dust, not a defect: “ü”"),

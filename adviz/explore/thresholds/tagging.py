@@ -10,10 +10,10 @@ from typing import Any
 import ipywidgets as widgets
 
 from adviz.data import Category
-from adviz.explore.decisions import DecisionView
-from adviz.explore.errors import TAGS
 from adviz.explore.results import Found
-from adviz.explore.tags import Tag, read_tags, write_tags
+from adviz.explore.thresholds.decisions import DecisionView
+from adviz.explore.thresholds.errors import TAGS
+from adviz.explore.thresholds.tags import Tag, read_tags, write_tags
 from adviz.explore.view import labelled
 
 Place = tuple[str, str, str]  # detector, category, image's id

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import ipywidgets as widgets
 
-from adviz.explore.flips import Flips, described
+from adviz.explore.deviations.flips import Flips, described
 
 
 class OptionList(widgets.VBox):  # type: ignore[misc]

@@ -13,9 +13,9 @@ import numpy as np
 from adviz import plots
 from adviz.data import Category
 from adviz.explore import tiles
-from adviz.explore.measured import Measured, curve_chart, measure
 from adviz.explore.prepared import PreparedView, Steps
-from adviz.explore.regions import RegionList, picture_words, region_table, values_table
+from adviz.explore.pro.measured import Measured, curve_chart, measure
+from adviz.explore.pro.regions import RegionList, picture_words, region_table, values_table
 from adviz.explore.results import Found, by_name
 from adviz.explore.view import labelled
 from adviz.plots import StaticFigure, style

@@ -8,7 +8,7 @@ import numpy as np
 
 from adviz import progress
 from adviz.data import Split
-from adviz.explore.matches import small
+from adviz.explore.retrieval.matches import small
 
 FEW = 8  # images that are read while a person waits; more are read beside the page
 

@@ -10,12 +10,12 @@ import ipywidgets as widgets
 import numpy as np
 
 from adviz.data import Category
-from adviz.explore import compared
-from adviz.explore.compared import Compared
 from adviz.explore.evidence import Evidence, cell_grid, evidence, map_with, whole_images
-from adviz.explore.normals import Normals
-from adviz.explore.picker import Limits, Picker
 from adviz.explore.results import Found, ResultsView, by_name
+from adviz.explore.retrieval import compared
+from adviz.explore.retrieval.compared import Compared
+from adviz.explore.retrieval.normals import Normals
+from adviz.explore.retrieval.picker import Limits, Picker
 from adviz.explore.tiles import bar_table
 from adviz.explore.view import labelled
 from adviz.explore.work import Label

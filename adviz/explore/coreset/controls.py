@@ -12,8 +12,8 @@ import numpy as np
 
 from adviz.coreset import rows_kept
 from adviz.data import Category
-from adviz.explore import coreset_page as page
-from adviz.explore.bank import Bank, Usage
+from adviz.explore.coreset import page
+from adviz.explore.coreset.bank import Bank, Usage
 from adviz.explore.view import Stepper, View, labelled
 from adviz.progress import bar
 from adviz.widgets import PatchOverlay, PatchScatter

@@ -10,7 +10,7 @@ import numpy as np
 from adviz import plots
 from adviz.coreset import CoresetTrace
 from adviz.explore import tiles
-from adviz.explore.bank import METRICS, RADIUS, USED, Bank
+from adviz.explore.coreset.bank import METRICS, RADIUS, USED, Bank
 from adviz.plots import style
 
 DISTANCE, ORDER, IMAGE = "distance to the coreset", "order of choice", "training image"

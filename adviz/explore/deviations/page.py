@@ -12,8 +12,8 @@ import numpy as np
 
 from adviz import plots
 from adviz.explore import tiles
-from adviz.explore.flips import ALONE
-from adviz.explore.runs import Path, Run, interval, smallest_step, standing
+from adviz.explore.deviations.flips import ALONE
+from adviz.explore.deviations.runs import Path, Run, interval, smallest_step, standing
 from adviz.plots import signed, signed_heat
 
 TILE = 150  # CSS pixels

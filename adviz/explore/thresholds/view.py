@@ -10,12 +10,13 @@ import numpy as np
 
 from adviz import plots
 from adviz.data import Category, audit
-from adviz.explore import errors, tiles
-from adviz.explore.gating import GatePanel, Gating, gating
+from adviz.explore import tiles
 from adviz.explore.prepared import Steps
 from adviz.explore.results import EVERYTHING, Found, by_name
-from adviz.explore.tagging import TaggedView
-from adviz.explore.walls import KINDS, MOST, SIDE, Walls, words
+from adviz.explore.thresholds import errors
+from adviz.explore.thresholds.gating import GatePanel, Gating, gating
+from adviz.explore.thresholds.tagging import TaggedView
+from adviz.explore.thresholds.walls import KINDS, MOST, SIDE, Walls, words
 from adviz.plots import StaticFigure, style
 from adviz.plots.decisions import THUMBNAILS, Wall
 from adviz.prediction import Prediction

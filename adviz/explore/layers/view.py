@@ -11,11 +11,12 @@ import numpy as np
 
 from adviz import plots
 from adviz.data import Category
-from adviz.explore import mixing, tiles
+from adviz.explore import tiles
 from adviz.explore.evidence import cell_grid, evidence
-from adviz.explore.judging import Judge, Key, Values, metric_table, of_image
-from adviz.explore.mixer import OWN, Mixer
-from adviz.explore.mixing import Mix, as_one, maps_of
+from adviz.explore.layers import mixing
+from adviz.explore.layers.judging import Judge, Key, Values, metric_table, of_image
+from adviz.explore.layers.mixer import OWN, Mixer
+from adviz.explore.layers.mixing import Mix, as_one, maps_of
 from adviz.explore.picking import PickingView
 from adviz.explore.results import by_name
 from adviz.explore.view import labelled

@@ -9,7 +9,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from adviz.explore.mixing import JOINS, Join, Mix, presets
+from adviz.explore.layers.mixing import JOINS, Join, Mix, presets
 from adviz.explore.view import labelled
 
 OWN, FREE = "the detector's own", "own choice"

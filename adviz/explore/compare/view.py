@@ -12,7 +12,7 @@ import numpy as np
 from adviz import plots, progress
 from adviz.data import Category
 from adviz.explore import tiles
-from adviz.explore.disagreement import (
+from adviz.explore.compare.disagreement import (
     COLUMNS,
     Numbers,
     Standing,
@@ -23,7 +23,7 @@ from adviz.explore.disagreement import (
     score_disagreement,
     standing,
 )
-from adviz.explore.judging import truth_of
+from adviz.explore.layers.judging import truth_of
 from adviz.explore.picking import PickingView
 from adviz.explore.results import Found, by_name
 from adviz.explore.view import labelled

@@ -10,10 +10,10 @@ import numpy as np
 
 from adviz import plots
 from adviz.data import Split
-from adviz.explore import matches
 from adviz.explore.evidence import Evidence, cell_box, map_with, ranked, searched_cells, whole_images
-from adviz.explore.matches import Match, evenly
-from adviz.explore.normals import Normals
+from adviz.explore.retrieval import matches
+from adviz.explore.retrieval.matches import Match, evenly
+from adviz.explore.retrieval.normals import Normals
 from adviz.plots import StaticFigure
 from adviz.prediction import Neighbors, Prediction
 

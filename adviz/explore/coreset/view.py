@@ -12,10 +12,10 @@ import numpy as np
 from adviz import plots
 from adviz.coreset import CoresetTrace
 from adviz.data import Category
-from adviz.explore import coreset_page as page
 from adviz.explore import tiles
-from adviz.explore.bank import METRICS, RADIUS, Bank, Curve
-from adviz.explore.coreset_controls import CoresetControls
+from adviz.explore.coreset import page
+from adviz.explore.coreset.bank import METRICS, RADIUS, Bank, Curve
+from adviz.explore.coreset.controls import CoresetControls
 from adviz.explore.evidence import cell_box
 from adviz.plots import StaticFigure, style
 

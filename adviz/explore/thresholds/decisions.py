@@ -12,11 +12,12 @@ import numpy as np
 
 from adviz import metrics, plots
 from adviz.data import Category
-from adviz.explore import errors, tiles
-from adviz.explore.gating import set_range
+from adviz.explore import tiles
 from adviz.explore.prepared import PreparedView, Steps
 from adviz.explore.results import Found
-from adviz.explore.strips import score_strip
+from adviz.explore.thresholds import errors
+from adviz.explore.thresholds.gating import set_range
+from adviz.explore.thresholds.strips import score_strip
 from adviz.explore.view import labelled
 from adviz.plots import style
 from adviz.plots.colours import THRESHOLD_COLOUR

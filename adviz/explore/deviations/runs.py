@@ -13,7 +13,7 @@ import numpy as np
 from adviz import metrics, plots
 from adviz.data import Category, Split
 from adviz.evaluation import Result, evaluate
-from adviz.explore.flips import Flips, Step, key, options
+from adviz.explore.deviations.flips import Flips, Step, key, options
 from adviz.explore.work import Stopped
 from adviz.prediction import Prediction
 

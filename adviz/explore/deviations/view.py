@@ -10,11 +10,11 @@ import ipywidgets as widgets
 
 from adviz import progress
 from adviz.data import Category
-from adviz.explore import deviation_page as page
-from adviz.explore.flips import MODES, TOGETHER, Flips, Step, configurations, described, short, steps_of
-from adviz.explore.option_list import OptionList
+from adviz.explore.deviations import page
+from adviz.explore.deviations.flips import MODES, TOGETHER, Flips, Step, configurations, described, short, steps_of
+from adviz.explore.deviations.option_list import OptionList
+from adviz.explore.deviations.runs import METRICS, Path, Run, Runs, mean
 from adviz.explore.results import EVERYTHING, KEPT
-from adviz.explore.runs import METRICS, Path, Run, Runs, mean
 from adviz.explore.view import Stepper, View, labelled, value_of
 from adviz.plots import StaticFigure
 

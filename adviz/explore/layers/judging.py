@@ -10,7 +10,7 @@ import numpy as np
 from adviz import metrics
 from adviz.data import Category, Split
 from adviz.explore import tiles
-from adviz.explore.mixing import Mix, mix_all
+from adviz.explore.layers.mixing import Mix, mix_all
 from adviz.prediction import Prediction
 
 NAMES = {"image_auroc": "image AUROC", "pixel_auroc": "pixel AUROC", "pro": "PRO-global"}
