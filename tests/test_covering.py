@@ -41,6 +41,20 @@ def test_the_covering_radius_is_the_greedy_searchs_own_up_to_its_grid():
     assert (apart <= np.sqrt(16) / coreset.to_grid(points)[1]).all()
 
 
+def test_a_common_offset_costs_no_digits():
+    rng = np.random.default_rng(4)
+    points = (rng.normal(size=(300, 8)) + 10_000).astype(np.float32)  # its expanded square has no digit left for these
+    order = rng.permutation(300)[:50]
+    np.testing.assert_allclose(coreset.coverage(points, order, [50]), naive(points, order, [50]), rtol=1e-3)
+
+
+def test_chosen_rows_are_at_no_distance_however_near_others_are():
+    rng = np.random.default_rng(5)
+    points = np.repeat(rng.normal(size=(200, 64)), 2, axis=0)
+    points[1::2, 0] += 1e-4  # below the rounding of the expanded square
+    assert (coreset.coverage(points, np.arange(400), [400]) == 0).all()
+
+
 def test_equal_rows_are_covered_by_one():
     np.testing.assert_array_equal(coreset.covering_radius(np.full((50, 3), 7.5), np.arange(5), [1, 5]), 0)
 

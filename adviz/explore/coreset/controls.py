@@ -19,6 +19,7 @@ from adviz.progress import bar
 from adviz.widgets import PatchOverlay, PatchScatter
 
 START = 0.01  # share of the rows that is shown first
+MANY = 5000  # points, beyond which they are drawn small
 KEPT = 512  # training images held in memory; reading and resizing one takes longer than showing it
 
 
@@ -158,6 +159,7 @@ class CoresetControls(View):
         bank, sampler, seen = self._bank, self.sampler, len(self._categories[self.category].train)
         with self._together():
             self._scatter.show(bank.plane[0], np.full((bank.total, 3), page.GREY, np.uint8))
+            self._scatter.dot = 1.5 if bank.total > MANY else 4.0
             self._seen.clear()
             self._sampler.options = list(bank.traces)
             self._sampler.value = sampler if sampler in bank.traces else next(iter(bank.traces))
