@@ -303,6 +303,26 @@ def test_the_page_fills_as_the_runs_are_made(view, runner):
     assert pages[4] == row(view, "plate")
 
 
+def test_the_mean_is_of_what_is_known_in_full(view, runner):
+    plain = runner.__class__.__call__
+
+    def fails_on_gear(name, options):
+        if name == "gear" and options:
+            raise ValueError("too large")
+        return plain(runner, name, options)
+
+    view._runs._function = fails_on_gear
+    view.run()
+    view.wait()
+    view.metric = "PRO"
+    view.metric = "image AUROC"
+    for values in list(view.results.values())[1:]:
+        assert values[2] == values[0]
+    assert "The mean is of plate alone." in shown(view)
+    assert row(view, "gear")[1:] == ["…"] * 4
+    assert row(view, "gear")[0] != "…"
+
+
 def test_an_error_is_said_and_what_was_done_is_kept(view, runner):
     view.flipped = ("start",)
     ran(view)
@@ -340,6 +360,7 @@ def test_maps_before_and_after_share_one_scale_unless_their_unit_changes(view, c
     close(pictures(view)[4], plots.heat(squared[4], plots.shared_limits(list(squared))))
     view.step = "score"
     assert "The step does not change the maps." in shown(view)
+    assert "scale of its own" not in shown(view)  # both are squared
 
 
 def close(shown, expected):
