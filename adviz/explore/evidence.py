@@ -122,6 +122,13 @@ def ranked(prediction: Prediction, image: int, cell: tuple[int, int] | None) -> 
     return Ranked(distance, found.image[at], score)
 
 
+def count_of(prediction: Prediction, *, cells: bool) -> int:
+    """Return how many neighbours each cell has; those of whole images if cells have none or are not asked for."""
+    name, whole = searched_cells(prediction), whole_images(prediction)
+    found = prediction.neighbors[name] if name and (cells or whole is None) else whole
+    return 1 if found is None else found.distance.shape[3]
+
+
 def map_with(prediction: Prediction, image: int, k: int) -> np.ndarray | None:
     """Return the anomaly map that an image has with its first k retrieved images alone.
 

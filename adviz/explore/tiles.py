@@ -148,7 +148,7 @@ def bar_table(title: str, values: Mapping[str, float]) -> str:
         f"<td style='padding-left:8px'><span style='{bar}:{160 * abs(value) / total:.0f}px'></span></td></tr>"
         for name, value in values.items()
     )
-    caption = f"<caption style='text-align:left;font-weight:600'>{html.escape(title)}</caption>"
+    caption = f"<caption style='text-align:left;font-weight:600;white-space:nowrap'>{html.escape(title)}</caption>"
     return f"<table style='{SMALL}'>{caption}{rows}</table>"
 
 

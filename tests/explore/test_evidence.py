@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from adviz import Neighbors, Prediction, maps
-from adviz.explore.evidence import cell_grid, evidence, map_with, ranked, whole_images
+from adviz.explore.evidence import cell_grid, count_of, evidence, map_with, ranked, whole_images
 
 
 @pytest.fixture
@@ -109,3 +109,13 @@ def test_the_map_of_fewer_images_is_their_minimum_where_that_is_how_the_map_was_
     nearest = Neighbors(np.sort(patch.distance), patch.image, patch.cell, patch.grid)
     by_distance = Prediction(np.zeros(2), made[-1], {}, {"patch": nearest})
     np.testing.assert_array_equal(map_with(by_distance, 0, 1), made[-1][0])  # K has no meaning for it
+
+
+def test_neighbours_are_counted_where_they_are_looked_at(matched):
+    patch, whole = matched.neighbors["patch"], matched.neighbors["image"]
+    fewer = Neighbors(whole.distance[..., :2], whole.image[..., :2], whole.cell[..., :2])
+    both = Prediction(np.zeros(2), None, {}, {"image": fewer, "patch": patch})
+    assert (count_of(both, cells=True), count_of(both, cells=False)) == (3, 2)
+    assert count_of(Prediction(np.zeros(2), None, {}, {"patch": patch}), cells=False) == 3
+    assert count_of(Prediction(np.zeros(2), None, {}, {"image": fewer}), cells=True) == 2
+    assert count_of(Prediction(np.zeros(2)), cells=True) == 1

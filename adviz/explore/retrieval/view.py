@@ -10,7 +10,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from adviz.data import Category
-from adviz.explore.evidence import Evidence, cell_grid, evidence, map_with, whole_images
+from adviz.explore.evidence import Evidence, cell_grid, count_of, evidence, map_with, whole_images
 from adviz.explore.results import Found, ResultsView, by_name
 from adviz.explore.retrieval import compared
 from adviz.explore.retrieval.compared import Compared
@@ -167,7 +167,7 @@ class RetrievalView(ResultsView):
     def _show_image(self) -> None:
         """Bring K's range, image and map up to date; a new image starts with its map's highest pixel picked."""
         found, image = self._prediction, self.image
-        self._k.max = max((neighbors.distance.shape[3] for neighbors in found.neighbors.values()), default=1)
+        self._k.max = count_of(found, cells=self.picked is not None)
         self._k.value = min(self._wanted, self._k.max)
         self._k.disabled = self._k.max == 1
         seen, before = (self.category, self.detector, image, self.k), self._seen
