@@ -238,9 +238,11 @@ class CompareView(PickingView):
         words = "every method on its own scale: percentiles 0.5 to 99.8 of its maps of all test images"
         if self.relative:
             words = "map / threshold, 1 = the F1-optimal one of its pixels"
-            if others := [name for name in self._methods if not self._threshold(name)]:
-                why = "is being computed" if self.busy else "is undefined without maps and masks"
-                words += f"; that of {', '.join(others)} {why}"
+            known = self.table
+            unknown = [name for name in self._methods if not self._threshold(name)]
+            undefined, pending = ([n for n in unknown if (n in known) == there] for there in (True, False))
+            words += f"; that of {', '.join(undefined)} is undefined without maps and masks" if undefined else ""
+            words += f"; that of {', '.join(pending)} is being computed" if pending else ""
         return words + ("" if self._sample.mask is not None else ". There is no ground truth of this image")
 
     def _scatter(self, category: str, x: str, y: str) -> tuple[str, np.ndarray]:
