@@ -38,7 +38,7 @@ class PickingView(ResultsView):
         super().__init__(categories, predictions)
         controls, status, busy, page = self.children  # type: ignore[has-type]
         parts = [self._overlay, opacity, *below, self._values]
-        left = widgets.VBox(parts, layout=widgets.Layout(flex="0 0 auto", margin="0 12px 0 0"))
+        left = widgets.VBox(parts, layout=widgets.Layout(flex="0 0 auto", width="312px", margin="0 12px 0 0"))
         page.layout = widgets.Layout(flex="1 1 420px", min_width="0")
         both = widgets.HBox([left, page], layout=widgets.Layout(flex_flow="row wrap"))
         self.children = [controls, *above, status, busy, both]

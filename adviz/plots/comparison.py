@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -53,7 +54,8 @@ def comparison_row(
     said = captions or {}
     lines = max((said.get(name, "").count("\n") + 1 for name in maps), default=1) + bool(said)
     names = style.line_inches(style.LABEL_SIZE, lines) + 0.06
-    page = style.Page(1, len(maps) + 1, size[0] / size[1], [style.title_room(title) + names], bottom=FOOT)
+    draft = style.Page(1, len(maps) + 1, size[0] / size[1], [])  # how wide it is does not depend on the title
+    page = replace(draft, above=[style.title_room(title, draft.size[0]) + names], bottom=FOOT)
     figure = page.figure(title)
     draw_image(page.axes(figure, 0, 0, ""), image, mask)
     for column, (name, values) in enumerate(maps.items(), 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -62,7 +63,8 @@ def layer_row(
         check_limits(ends)
     panels = {**{name: (name, values, each[name]) for name, values in layer_maps.items()}, **drawn}
     names = style.line_inches(style.LABEL_SIZE) + 0.06
-    page = style.Page(1, len(panels) + 1, size[0] / size[1], [style.title_room(title) + names], bottom=FOOT)
+    draft = style.Page(1, len(panels) + 1, size[0] / size[1], [])  # how wide it is does not depend on the title
+    page = replace(draft, above=[style.title_room(title, draft.size[0]) + names], bottom=FOOT)
     figure = page.figure(title)
     draw_image(page.axes(figure, 0, 0, ""), image, mask)
     for column, (label, (name, values, ends)) in enumerate(panels.items(), 1):

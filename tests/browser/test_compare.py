@@ -99,7 +99,7 @@ def test_orders(page):
 
 def test_maps_are_divided_by_their_thresholds(page):
     view = page.find(".adviz-view")
-    expect(view).to_contain_text("every method on its own scale")
+    expect(view).to_contain_text("each method on its own scale")
     page.changes(page.find(".adviz-relative input").click)
     expect(view).to_contain_text("map / threshold, 1 = the F1-optimal one of its pixels; that of DN2 is undefined")
     page.changes(page.find(".adviz-relative input").click)

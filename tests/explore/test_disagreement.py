@@ -96,7 +96,7 @@ def test_what_is_undefined_is_nan_and_said(made):
     assert in_words(nothing) == ["undefined"] * len(COLUMNS)
     assert in_words(None) == ["…"] * len(COLUMNS)
     some = {"image_auroc": 0.9876, "pixel_auroc": 1.0, "pro": 0.5, "false_positives": 2, "false_negatives": 3}
-    assert in_words(some) == ["0.988", "1.000", "0.500", "2 false alarms, 3 missed"]
+    assert in_words(some) == ["0.988", "1.000", "0.500", "2 + 3"]
 
 
 def test_the_standing_of_an_image():

@@ -20,6 +20,8 @@ def test_every_method_is_on_its_own_scale_and_none_is_said(image, mask, anomaly_
         assert word in text
     inside(figure)
     inside(comparison_row(image, None, {"SPADE": anomaly_map}, limits=limits))
+    long = "a title that needs two lines where there are only two panels, and not one"
+    inside(comparison_row(image, None, {"SPADE": anomaly_map}, limits=limits, title=long))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from adviz.prediction import Prediction
 
 CELLS = 16  # per side, that maps are averaged to: their last pixels are not what methods disagree about
 UNDEFINED = float("nan")
-COLUMNS = ("image AUROC", "pixel AUROC", "PRO-global", "errors at the best F1")
+COLUMNS = ("image AUROC", "pixel AUROC", "PRO-global", "FP + FN at best F1")
 Numbers = dict[str, float]
 
 
@@ -111,7 +111,7 @@ def in_words(found: Numbers | None) -> list[str]:
     values = [found[name] for name in ("image_auroc", "pixel_auroc", "pro")]
     texts = [f"{value:.3f}" if value == value else "undefined" for value in values]
     wrong, missed = found["false_positives"], found["false_negatives"]
-    return [*texts, f"{wrong:.0f} false alarms, {missed:.0f} missed" if wrong == wrong else "undefined"]
+    return [*texts, f"{wrong:.0f} + {missed:.0f}" if wrong == wrong else "undefined"]
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from adviz.prediction import Prediction
 
 ORDERS = ("disagreement of scores", "disagreement of maps", "score of the method", "as stored")
 RELATIVE = (0.0, 2.0)  # of map / threshold: 1, the decision, is the middle of the scale
-TILE = 160  # CSS pixels, width of a map
+TILE = 150  # CSS pixels, width of a map
 KEPT = 64
 Limits = tuple[float, float]
 
@@ -187,7 +187,7 @@ class CompareView(PickingView):
 
     def _show_image(self) -> None:
         sample, values = self._sample, self._shown_map(self.detector)
-        self._overlay.unit = f"{self.detector}'s map" + (" / threshold" if self._threshold(self.detector) else "")
+        self._overlay.unit = self.detector + (" / threshold" if self._threshold(self.detector) else "")
         limits = None if values is None else self._limits_for(self.detector)
         self._overlay.show(sample.image, values, sample.mask, limits=limits)
 
@@ -235,7 +235,7 @@ class CompareView(PickingView):
 
     def _scales(self) -> str:
         """Say what the maps' colours mean, and what is missing."""
-        words = "every method on its own scale: percentiles 0.5 to 99.8 of its maps of all test images"
+        words = "each method on its own scale: percentiles 0.5 to 99.8 of all its maps"
         if self.relative:
             words = "map / threshold, 1 = the F1-optimal one of its pixels"
             known = self.table
