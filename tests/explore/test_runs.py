@@ -7,8 +7,8 @@ import pytest
 
 from adviz import Prediction, metrics
 from adviz.data import Category, Geometry, Split
-from adviz.explore.deviation_page import difference, map_limits, same_places
-from adviz.explore.runs import Path, interval, mean, record, smallest_step, standing
+from adviz.explore.deviations.page import difference, map_limits, same_places
+from adviz.explore.deviations.runs import Path, interval, mean, record, smallest_step, standing
 from adviz.prediction import Neighbors
 
 LABELS = [0, 0, 0, 1, 1, -1]
