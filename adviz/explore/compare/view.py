@@ -26,7 +26,7 @@ from adviz.explore.compare.disagreement import (
 from adviz.explore.layers.judging import truth_of
 from adviz.explore.picking import PickingView
 from adviz.explore.results import Found, by_name
-from adviz.explore.view import labelled
+from adviz.explore.view import labelled, value_of
 from adviz.plots import StaticFigure, style
 from adviz.prediction import Prediction
 
@@ -53,15 +53,6 @@ def compare(categories: Category | Mapping[str, Category], predictions: Predicti
     ValueError: as `explore.results`.
     """
     return CompareView(*by_name(categories, predictions))
-
-
-def _value(control: str, meaning: str) -> Any:
-    """Return a settable property that is a control's value."""
-    return property(
-        lambda view: getattr(view, control).value,
-        lambda view, value: setattr(getattr(view, control), "value", value),
-        doc=meaning,
-    )
 
 
 class CompareView(PickingView):
@@ -94,12 +85,10 @@ class CompareView(PickingView):
         first, last = controls.children[:3], controls.children[3:]
         controls.children = [*first, self._order, *last, self._relative, self._x, self._y]
 
-    order = _value(
-        "_order", "What the images are ordered by, one of `ORDERS`; another order starts at its first image."
-    )
-    relative = _value("_relative", "Whether maps are divided by their pixel-F1 thresholds.")
-    x = _value("_x", "Method on the scatter's horizontal axis.")
-    y = _value("_y", "Method on the scatter's vertical axis.")
+    order = value_of("order", "What the images are ordered by, one of `ORDERS`; another starts at its first image.")
+    relative = value_of("relative", "Whether maps are divided by their pixel-F1 thresholds.")
+    x = value_of("x", "Method on the scatter's horizontal axis.")
+    y = value_of("y", "Method on the scatter's vertical axis.")
 
     @property
     def table(self) -> dict[str, Numbers]:
