@@ -12,7 +12,7 @@ import numpy as np
 from adviz import metrics, plots
 from adviz.data import Category
 from adviz.explore import tiles
-from adviz.explore.view import Stepper, View, labelled
+from adviz.explore.view import Stepper, View, labelled, value_of
 from adviz.plots import StaticFigure
 from adviz.prediction import Prediction
 
@@ -79,32 +79,9 @@ class ResultsView(View):
         super().__init__([self._category, self._detector, self._defect, self._images])
         self._change_category()
 
-    @property
-    def category(self) -> str:
-        """Name of the category on show."""
-        return str(self._category.value)
-
-    @category.setter
-    def category(self, name: str) -> None:
-        self._category.value = name
-
-    @property
-    def detector(self) -> str:
-        """Name of the detector on show."""
-        return str(self._detector.value)
-
-    @detector.setter
-    def detector(self, name: str) -> None:
-        self._detector.value = name
-
-    @property
-    def defect(self) -> str:
-        """Name of the defect type whose images are gone through; "all" = every image."""
-        return str(self._defect.value)
-
-    @defect.setter
-    def defect(self, name: str) -> None:
-        self._defect.value = name
+    category = value_of("category", "Name of the category on show.")
+    detector = value_of("detector", "Name of the detector on show.")
+    defect = value_of("defect", 'Name of the defect type whose images are gone through; "all" = every image.')
 
     @property
     def image(self) -> int:

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from lab_server import RUN_ALL, SHUT_DOWN, TOKEN, running_lab
+from lab_server import RUN_ALL, RUN_CELL, SHUT_DOWN, TOKEN, running_lab
+from playwright.sync_api import TimeoutError as TooLate
+from playwright.sync_api import sync_playwright
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "screenshots"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -21,6 +23,7 @@ FLAGS = [
     "--no-first-run",
 ]
 PATIENCE = 30_000  # ms for anything but running cells; a loaded machine needs seconds to draw a page
+QUICK = 1500  # ms in which a control that is wired has long answered
 MISSING = (
     "the browser tests need Chromium: as root `apt-get install chromium` (`make test` does it where it can), or set "
     f"ADVIZ_CHROMIUM to its path; looked for {', '.join(BROWSERS)}"
@@ -61,6 +64,23 @@ class LabPage:
         """Open the notebook, run it, and return its code cells as stored: source, execution_count, outputs."""
         return self.browser.evaluate(RUN_ALL, [name, seconds])
 
+    def run(self, name, seconds=180):
+        """Open the notebook and run it, as `run_all`; no cell may raise."""
+        cells = self.run_all(name, seconds)
+        assert [output for cell in cells for output in cell["outputs"] if output["output_type"] == "error"] == []
+        return cells
+
+    def run_cell(self, number):
+        """Run one cell of the notebook on top, counted from 0."""
+        self.browser.evaluate(RUN_CELL, number)
+
+    def reload(self):
+        """Save the notebook and load the page again; the kernel lives on."""
+        self.browser.evaluate("async () => { await window.jupyterapp.commands.execute('docmanager:save'); }")
+        self.browser.reload()
+        self.browser.wait_for_function("window.jupyterapp !== undefined")
+        self.browser.evaluate("async () => { await window.jupyterapp.restored; }")
+
     def find(self, selector):
         """Return a locator inside the notebook on top, never in one of a hidden tab."""
         return self.browser.locator(f".jp-NotebookPanel:not(.lm-mod-hidden) {selector}")
@@ -74,6 +94,11 @@ class LabPage:
             "([shown, before]) => shown.innerHTML !== before", arg=[shown.element_handle(), before], timeout=patience
         )
         assert "Error" not in status.inner_text()
+
+    def stays(self, act, number=0):
+        """Do `act`, which no callback hears: what `changes` waits for must not come."""
+        with pytest.raises(TooLate):
+            self.changes(act, number, patience=QUICK)
 
     def use_theme(self, name):
         """Switch to "JupyterLab Dark" or "JupyterLab Light", and wait until it is there."""
@@ -105,8 +130,6 @@ def lab(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def chromium():
-    from playwright.sync_api import sync_playwright
-
     path = browser_path()
     if path is None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(MISSING)

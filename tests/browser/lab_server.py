@@ -36,6 +36,11 @@ RUN_ALL = """async ([path, seconds]) => {
   const late = new Promise((_, no) => setTimeout(() => no(new Error(`${path} ran for ${seconds} s`)), 1000 * seconds));
   return Promise.race([run(), late]);
 }"""
+RUN_CELL = """async number => {
+  const app = window.jupyterapp;
+  app.shell.currentWidget.content.activeCellIndex = number;
+  await app.commands.execute('notebook:run-cell');
+}"""
 SHUT_DOWN = "async () => { await window.jupyterapp.serviceManager.sessions.shutdownAll(); }"
 
 

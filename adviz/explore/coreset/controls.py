@@ -14,7 +14,7 @@ from adviz.coreset import rows_kept
 from adviz.data import Category
 from adviz.explore.coreset import page
 from adviz.explore.coreset.bank import Bank, Usage
-from adviz.explore.view import Stepper, View, labelled
+from adviz.explore.view import Stepper, View, labelled, value_of
 from adviz.progress import bar
 from adviz.widgets import PatchOverlay, PatchScatter
 
@@ -70,23 +70,9 @@ class CoresetControls(View):
         self._legend = widgets.HTML().add_class("adviz-legend")
         self._beside = widgets.HTML().add_class("adviz-picked")
 
-    @property
-    def category(self) -> str:
-        """Name of the category on show."""
-        return str(self._category.value)
-
-    @category.setter
-    def category(self, name: str) -> None:
-        self._category.value = name
-
-    @property
-    def sampler(self) -> str:
-        """Name of the trace on show."""
-        return str(self._sampler.value)
-
-    @sampler.setter
-    def sampler(self, name: str) -> None:
-        self._sampler.value = name
+    category = value_of("category", "Name of the category on show.")
+    sampler = value_of("sampler", "Name of the trace on show.")
+    colour = value_of("colour", "What the points' colours mean.")
 
     @property
     def budget(self) -> int:
@@ -99,15 +85,6 @@ class CoresetControls(View):
         if count not in there:
             raise ValueError(f"budget must be one of the slider's steps {there}, got {count}")
         self._budget.value = count
-
-    @property
-    def colour(self) -> str:
-        """What the points' colours mean."""
-        return str(self._colour.value)
-
-    @colour.setter
-    def colour(self, name: str) -> None:
-        self._colour.value = name
 
     @property
     def image(self) -> int:

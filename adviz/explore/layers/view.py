@@ -19,7 +19,7 @@ from adviz.explore.layers.mixer import OWN, Mixer
 from adviz.explore.layers.mixing import Mix, as_one, maps_of
 from adviz.explore.picking import PickingView
 from adviz.explore.results import by_name
-from adviz.explore.view import labelled
+from adviz.explore.view import labelled, value_of
 from adviz.plots import StaticFigure, style
 from adviz.prediction import Prediction
 
@@ -90,14 +90,7 @@ class LayersView(PickingView):
     sigma = _through("sigma", "Standard deviation of the smoothing, pixels, 0 to 16.")
     preset = _through("preset", 'Name of the preset that the mix agrees with; "own choice" where there is none.')
 
-    @property
-    def own_scale(self) -> bool:
-        """Whether each layer has its own colour scale."""
-        return bool(self._own_scale.value)
-
-    @own_scale.setter
-    def own_scale(self, own: bool) -> None:
-        self._own_scale.value = own
+    own_scale = value_of("own_scale", "Whether each layer has its own colour scale.")
 
     @property
     def mixed(self) -> np.ndarray:
