@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from adviz import data, explore, maps, metrics, plots
+    from adviz import data, explore, maps, metrics, plots, sweep, tables
     from adviz.backbone import Backbone
     from adviz.detectors import DN2, SPADE, ConventionalDistillation, PaDiM, PatchCore, ReverseDistillation
     from adviz.evaluation import Result, evaluate
@@ -36,6 +36,8 @@ __all__ = [
     "maps",
     "metrics",
     "plots",
+    "sweep",
+    "tables",
 ]
 
 _HOME = {

@@ -185,7 +185,7 @@ def evaluate(
     if reason := _no_pixels(prediction, split, truth):
         found = _Metrics(dict.fromkeys(PIXEL_METRICS, float("nan")), dict.fromkeys(PIXEL_METRICS, reason), {})
     else:
-        found = _pixel_metrics(*_maps_and_masks(prediction, split, kept, size), pro, pro_limit)
+        found = _pixel_metrics(*maps_and_masks(prediction, split, size), pro, pro_limit)
     return Result(
         category=split.name,
         detector=prediction.detector,
@@ -260,11 +260,11 @@ def _no_pixels(prediction: Prediction, split: LabelledSplit, truth: np.ndarray) 
     return "" if split.has_masks else "the test set has no masks"
 
 
-def _maps_and_masks(
-    prediction: Prediction, split: LabelledSplit, kept: np.ndarray, size: int | None
+def maps_and_masks(
+    prediction: Prediction, split: LabelledSplit, size: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the maps and masks of the labelled images, resized by area where asked for."""
-    maps, masks = np.asarray(prediction.anomaly_map), split.masks_array()
+    """Return the maps and masks of the labelled images, (n, H, W) each, resized by area where asked for."""
+    maps, masks, kept = np.asarray(prediction.anomaly_map), split.masks_array(), np.asarray(split.labels) >= 0
     if not kept.all():
         maps, masks = maps[kept], masks[kept]
     if size is None:

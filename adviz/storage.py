@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import uuid
 import zlib
@@ -93,6 +94,25 @@ class Part:
         self._file.close()
 
 
+def write_whole(target: Path, content: bytes) -> None:
+    """Write a file that is there completely or not at all, whenever this process dies.
+
+    Raises
+    ------
+    OSError: it cannot be written; nothing stays.
+    """
+    path, file = _locked_file(target.parent)
+    with file:
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(path, target)
+        except OSError:
+            remove(path)
+            raise
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove unfinished files whose writer is dead, which is so when nobody holds their lock (clocks say nothing)."""
     for path in sorted(folder.glob(f"*{UNFINISHED}")):
@@ -131,7 +151,9 @@ def _locked_file(folder: Path) -> tuple[Path, IO[bytes]]:
 
 
 def _lock(file: IO[bytes], *, wait: bool) -> bool:
-    import fcntl  # not on Windows
+    if sys.platform == "win32":  # has no such locks: nothing is taken for a dead writer's
+        return wait
+    import fcntl
 
     try:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -14,6 +14,7 @@ from adviz.detectors.presets import PRESETS, AtMost
 
 if TYPE_CHECKING:
     from adviz.features import Features
+    from adviz.prediction import Prediction
 
 D = TypeVar("D")
 
@@ -44,6 +45,14 @@ class Detector:
     layers: tuple[int | str, ...]
     layers_: tuple[str, ...]
 
+    def fit(self, features: Features) -> Detector:
+        """Learn from the features of normal images; each detector says what."""
+        raise NotImplementedError(f"{type(self).__name__} has no fit")
+
+    def predict(self, features: Features) -> Prediction:
+        """Judge the features of images; each detector says how."""
+        raise NotImplementedError(f"{type(self).__name__} has no predict")
+
     @classmethod
     def preset(cls, name: str) -> Self:
         """Return the detector with all options of a named preset.
@@ -70,8 +79,9 @@ class Detector:
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
 
-    def _name(self) -> str:
-        """Return the class, with the preset that these options are."""
+    @property
+    def title(self) -> str:
+        """The class, with the preset that these options are."""
         found = [name for name in PRESETS[type(self).__name__] if not self.differences(name)]
         return type(self).__name__ + (f'.preset("{found[0]}")' if found else "")
 
@@ -101,14 +111,16 @@ class Detector:
         _check(chosen)
         return chosen
 
-    def _facts(self) -> dict[str, Any]:
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What `fit` found out, as far as it is numbers, texts and tuples: name -> value."""
         values = {name: value for name, value in vars(self).items() if name.endswith("_") and name[0] != "_"}
         return {name: v for name, v in values.items() if isinstance(v, int | float | str | tuple)}
 
     def __repr__(self) -> str:
         options = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in dataclasses.fields(self))  # type: ignore[arg-type]
-        facts = ", ".join(f"{name}={value!r}" for name, value in self._facts().items())
-        name = self._name()
+        facts = ", ".join(f"{name}={value!r}" for name, value in self.facts.items())
+        name = self.title
         name = f"{name}: " if name != type(self).__name__ else ""
         return f"{name}{type(self).__name__}({options})" + (f"; fitted: {facts}" if facts else "; not fitted")
 
@@ -117,12 +129,10 @@ class Detector:
         cells = "".join(
             f"<tr><td style='text-align:left'>{html.escape(name)}</td>"
             f"<td style='text-align:left'><code>{html.escape(repr(value))}</code></td></tr>"
-            for name, value in {**options, **self._facts()}.items()
+            for name, value in {**options, **self.facts}.items()
         )
         state = "fitted" if hasattr(self, "layers_") else "not fitted"
-        return (
-            f"<details><summary><b>{html.escape(self._name())}</b> ({state})</summary><table>{cells}</table></details>"
-        )
+        return f"<details><summary><b>{html.escape(self.title)}</b> ({state})</summary><table>{cells}</table></details>"
 
 
 def usable(value: int, available: int, name: str) -> int:

@@ -1,0 +1,171 @@
+"""What one row of a table stands for: a data set's category, a detector with all its options, and how it is judged."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+from adviz import detectors
+from adviz.data import Geometry
+from adviz.detectors.base import Detector
+from adviz.detectors.presets import AtMost
+
+AT_MOST = "at most"  # how JSON writes a preset's number that is clipped to what exists
+NEXT_STAGE = "pre"  # the bottleneck of reverse distillation that is the teacher's own next stage
+PIXELS = "image"  # the layer that is what a network is fed
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """A detector on a category, with everything that decides its numbers; two are equal when their keys are.
+
+    Attributes
+    ----------
+    data: "demo" for the built-in data set; "mnist", "fashion_mnist", "cifar10" or "caltech256" in the one-class
+        protocol; or the name of a folder of MVTec-style categories, such as "mvtec", below the one given to `run`.
+    category: a category, or the class that is normal.
+    detector: with its options; not fitted. Its seed, where it has one, is `seed`.
+    backbones: names of networks, best with their weights' tag; several = the `ensemble` of the detector on each.
+    weights: "published" or "random", a seeded initialisation (by the network's name, not by `seed`).
+    geometry: how images become squares.
+    seed: of the detector and of the draw of `shots`; of the built-in data set always 0.
+    shots: training images, drawn from the seed so that fewer are among more; None = all.
+    every: of the test images, in the order of the files, the 1st, the (every + 1)th, ... are judged.
+    size: side of the square that maps and masks are resized to before they are judged, pixels; None = as they are.
+    dtype: of the features, "float32" or "float16".
+    """
+
+    data: str
+    category: str
+    detector: Detector
+    backbones: tuple[str, ...] = ("efficientnet_lite0",)
+    weights: str = "published"
+    geometry: Geometry = field(default_factory=Geometry)
+    seed: int = 0
+    shots: int | None = None
+    every: int = 1
+    size: int | None = None
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.backbones, str) or not self.backbones:
+            raise ValueError(f'backbones must be names, as in ("efficientnet_lite0",), got {self.backbones!r}')
+        if self.weights not in ("published", "random"):
+            raise ValueError(f'weights must be "published" or "random", got {self.weights!r}')
+        low = {"shots": self.shots, "every": self.every, "size": self.size}
+        if bad := {name: value for name, value in low.items() if value is not None and value < 1}:
+            raise ValueError(f"shots, every and size must be at least 1, got {bad}")
+        if hasattr(self.detector, "seed"):
+            object.__setattr__(self, "detector", dataclasses.replace(self.detector, seed=self.seed))  # type: ignore[type-var]
+        elif self.shots is None:
+            object.__setattr__(self, "seed", 0)  # nothing depends on it
+        object.__setattr__(self, "backbones", tuple(self.backbones))
+
+    def facts(self) -> dict[str, Any]:
+        """Return everything that decides the numbers, as JSON has it."""
+        plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        plain["detector"] = type(self.detector).__name__
+        plain["backbones"] = list(self.backbones)
+        plain["geometry"] = dataclasses.asdict(self.geometry) | {"resize": self.geometry.resized}
+        return plain | {"options": _options(self.detector)}
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Experiment:
+        """Return the experiment that has these facts.
+
+        Raises
+        ------
+        ValueError: they are not those of an experiment that this version knows.
+        """
+        try:
+            kept = {name: value for name, value in facts.items() if name not in ("detector", "options", "geometry")}
+            options = {name: _read(value) for name, value in facts["options"].items()}
+            detector = getattr(detectors, facts["detector"])(**options)
+            return cls(detector=detector, geometry=Geometry(**facts["geometry"]), **kept)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"expected the facts of an experiment, got {dict(facts)!r} ({error})") from error
+
+    @property
+    def key(self) -> str:
+        """16 hexadecimal digits that change when one of the facts does."""
+        text = json.dumps(self.facts(), sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    @property
+    def features(self) -> tuple[Any, ...]:
+        """What decides the features: experiments that agree in it share them."""
+        return self.data, self.category, self.backbones, self.weights, self.geometry, self.every, self.dtype
+
+    @property
+    def layers(self) -> tuple[int | str, ...]:
+        """Which layers of the backbone the detector reads, strides first."""
+        found = set(self.detector.layers) | set(getattr(self.detector, "image_layers", ()))
+        if getattr(self.detector, "bottleneck", None) == NEXT_STAGE:
+            found.add(2 * max(layer for layer in self.detector.layers if isinstance(layer, int)))
+        if isinstance(self.detector, detectors.ConventionalDistillation):
+            found.add(PIXELS)
+        return in_order(found)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Experiment) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        name = self.detector.title
+        return f"Experiment({self.key}: {name} on {self.data} {self.category}, {' + '.join(self.backbones)})"
+
+
+def grid(
+    data: str,
+    categories: Iterable[str],
+    detectors: Sequence[Detector] | Mapping[str, Detector],
+    *,
+    seeds: Iterable[int] = (0,),
+    like: Experiment | None = None,
+) -> list[Experiment]:
+    """Return the experiments of every category, detector and seed; those that are the same come once.
+
+    Parameters
+    ----------
+    data, categories: as for `Experiment`.
+    detectors: with their options.
+    seeds: for detectors whose result depends on one; the others come once.
+    like: an experiment whose backbones, geometry, shots and so on all of them have; None = the defaults.
+    """
+    named = detectors.values() if isinstance(detectors, Mapping) else detectors
+    start = like or Experiment(data, "", next(iter(named)))
+    found = (
+        dataclasses.replace(start, data=data, category=category, detector=detector, seed=seed)
+        for category, detector, seed in product(categories, named, seeds)
+    )
+    return list(dict.fromkeys(found))
+
+
+def in_order(layers: Iterable[int | str]) -> tuple[int | str, ...]:
+    """Return layers in one order whatever they came in: strides rising, then names."""
+    return tuple(sorted(layers, key=lambda layer: (isinstance(layer, str), layer)))
+
+
+def _options(detector: Detector) -> dict[str, Any]:
+    """Return all options that are part of the method, as JSON has them."""
+    fields = [f for f in dataclasses.fields(detector) if f.compare]  # type: ignore[arg-type]
+    return {f.name: _written(getattr(detector, f.name)) for f in fields}
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, AtMost):
+        return {AT_MOST: int(value)}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _read(value: Any) -> Any:
+    if isinstance(value, dict):
+        return AtMost(value[AT_MOST])
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,192 @@
+"""One experiment, from files to a row: a function of its facts and the files alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from adviz import data, metrics
+from adviz.backbone import Backbone
+from adviz.cache import contents, fingerprint
+from adviz.data import Category, Split
+from adviz.evaluation import evaluate, maps_and_masks
+from adviz.features import Features
+from adviz.prediction import Prediction, ensemble
+from adviz.sweep.experiment import Experiment
+from adviz.sweep.meters import Meter, metered, stored_bytes, surroundings
+from adviz.sweep.rows import Row
+
+ONE_CLASS = ("mnist", "fashion_mnist", "cifar10", "caltech256")
+DEMO = "demo"
+METRICS = (
+    "image_auroc",
+    "image_ap",
+    "pixel_auroc",
+    "pixel_ap",
+    "pro",
+    "f1",
+    "threshold_f1",
+    "false_positives",
+    "false_negatives",
+    "errors_at_full_recall",
+)
+PRO = {"pro_200": "global-200", "pro_per_image": "per-image"}  # beside "pro", the exact one
+KEPT = 3  # backbones that stay loaded in a process
+POINTS = 200  # of a stored curve
+TIMED = 4  # images, of which a forward pass is timed
+
+
+def measure(experiment: Experiment, root: Path | None = None, threads: int = 1) -> Row:
+    """Do an experiment.
+
+    Parameters
+    ----------
+    experiment: what to do.
+    root: folder of the data sets, except the built-in one; None = what ``$ADVIZ_DATA`` names, or ``./data``.
+    threads: of torch; results do not depend on it, times do.
+
+    Raises
+    ------
+    Whatever data, backbone, detector and metrics raise.
+    """
+    with metered() as meter, own_threads(threads):
+        category = load(experiment, root)
+        predictions: list[Prediction] = []
+        facts: dict[str, Any] = {}
+        for name in experiment.backbones:
+            prediction, facts = _predict(experiment, name, category, meter)
+            predictions.append(prediction)
+        prediction = predictions[0] if len(predictions) == 1 else ensemble(predictions)
+        with meter.timed("evaluate"):
+            judged = _judge(prediction, category.test, experiment.size)
+    made = {"backbone": prediction.backbone, "digest": prediction.digest, "images": _digest(category)}
+    counts = {"n_train": experiment.shots or len(category.train), "n_test": len(category.test)}
+    spent: dict[str, Any] = {"seconds": _per_image(meter.seconds, counts["n_test"])}
+    spent |= {"peak_bytes": meter.peak_bytes, "model_bytes": facts.pop("model_bytes")}
+    return Row(experiment=experiment, facts=made | counts | facts, measured=spent | surroundings(threads), **judged)
+
+
+def _per_image(seconds: dict[str, float], n_test: int) -> dict[str, float]:
+    """Return seconds of the whole, and for one image: of the network and of the detector."""
+    single = {
+        "forward_per_image": seconds["forward"] / min(TIMED, n_test),
+        "predict_per_image": seconds["predict"] / n_test,
+    }
+    return seconds | single
+
+
+def load(experiment: Experiment, root: Path | None = None) -> Category:
+    """Return the images of an experiment, with all training images, of which `shots` are drawn later.
+
+    Raises
+    ------
+    FileNotFoundError: they are not there; what was looked for is named.
+    """
+    name, geometry = experiment.category, experiment.geometry
+    if experiment.data == DEMO:
+        whole = data.demo(name, geometry=geometry)
+    elif experiment.data in ONE_CLASS:
+        whole = data.novelty(experiment.data, name, root=root, geometry=geometry)
+    else:
+        whole = data.mvtec(folder_of(experiment.data, root), name, geometry=geometry)
+    return Category(name, whole.train, whole.test.subset(range(0, len(whole.test), experiment.every)))
+
+
+def folder_of(name: str, root: Path | None = None) -> Path:
+    """Return where the folder of a data set is expected."""
+    return Path(root if root is not None else os.environ.get("ADVIZ_DATA", "data")).expanduser() / name
+
+
+def drawn(count: int, shots: int, seed: int) -> np.ndarray:
+    """Return the training images of a few-shot experiment, rising; fewer shots of a seed are among more of it.
+
+    Raises
+    ------
+    ValueError: more shots than images.
+    """
+    if shots > count:
+        raise ValueError(f"expected at most as many shots as there are training images ({count}), got {shots}")
+    return np.sort(np.random.default_rng(seed).permutation(count)[:shots])
+
+
+def extract(
+    experiment: Experiment, name: str, category: Category, layers: tuple[int | str, ...]
+) -> tuple[Features, Features]:
+    """Return the features of all training and test images, from the feature cache where they are there."""
+    backbone = _backbone(name, layers, experiment.weights, experiment.dtype)
+    return backbone.extract(category.train), backbone.extract(category.test)
+
+
+def _predict(experiment: Experiment, name: str, category: Category, meter: Meter) -> tuple[Prediction, dict[str, Any]]:
+    """Fit and predict with one backbone; return the facts of the fitted detector as well."""
+    with meter.timed("features"):
+        train, test = extract(experiment, name, category, experiment.layers)
+    if experiment.shots is not None:
+        train = train.select(images=drawn(train.n_images, experiment.shots, experiment.seed))
+    detector = dataclasses.replace(experiment.detector)  # type: ignore[type-var]
+    with meter.timed("fit"):
+        detector.fit(train)
+    with meter.timed("predict"):
+        prediction = detector.predict(test)
+    with meter.timed("forward"):
+        few = category.test.subset(range(min(TIMED, len(test.ids))))
+        _backbone(name, experiment.layers, experiment.weights, experiment.dtype).extract(few, cache=False)
+    facts = {key: value for key, value in detector.facts.items() if key != "device_"}
+    return prediction, facts | {"model_bytes": stored_bytes(detector)}
+
+
+@lru_cache(KEPT)
+def _backbone(name: str, layers: tuple[int | str, ...], weights: str, dtype: str) -> Backbone:
+    return Backbone(name, layers, weights=None if weights == "published" else weights, dtype=dtype)
+
+
+def _judge(prediction: Prediction, split: Split, size: int | None) -> dict[str, Any]:
+    """Return the parts of a row that compare a prediction with the truth."""
+    result = evaluate(prediction, split, size=size)
+    values = {name: float(getattr(result, name)) for name in METRICS}
+    reasons = dict(result.reasons)
+    regions: dict[str, list[float]] = {}
+    if "pro" in reasons:
+        values |= dict.fromkeys(PRO, float("nan"))
+        reasons |= dict.fromkeys(PRO, reasons["pro"])
+    else:
+        maps, masks = maps_and_masks(prediction, split, size)
+        values |= {name: metrics.pro(maps, masks, definition) for name, definition in PRO.items()}
+        found = metrics.region_curves(maps, masks)
+        regions = {name: getattr(found, name).tolist() for name in ("area", "integral", "auroc")}
+    images = {
+        "ids": split.ids,
+        "labels": split.labels.tolist(),
+        "defects": split.defects,
+        "scores": prediction.score.tolist(),
+    }
+    thin = {name: curve.thinned(POINTS) for name, curve in result.curves.items()}
+    curves = {name: [curve.x.tolist(), curve.y.tolist()] for name, curve in thin.items()}
+    return {"metrics": values, "reasons": reasons, "images": images, "regions": regions, "curves": curves}
+
+
+def _digest(category: Category) -> str:
+    """Return a digest of the images and masks, whatever their files are called."""
+    splits = (category.train, category.test)
+    files = [contents(split.paths if split.pixels is None else split.pixels) for split in splits]
+    masks = [str(contents([mask])) if mask is not None else "" for mask in category.test.masks]
+    return fingerprint({"files": files, "masks": masks})[:16]
+
+
+@contextmanager
+def own_threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads inside."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

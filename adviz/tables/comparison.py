@@ -1,0 +1,270 @@
+"""A table with the paper's values and ours beside each other, as text, HTML, LaTeX, Markdown and CSV."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adviz.sweep import Experiment, Row
+from adviz.tables.printed import UNCERTAIN
+from adviz.tables.table import DEFINITIONS, Cell, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LABELS = {
+    "image_auroc": "image AUROC",
+    "pixel_auroc": "pixel AUROC",
+    "pro": "PRO",
+    "misclassified": "misclassified",
+    "time_s": "seconds",
+    "memory_mb": "MB",
+}
+MIB = 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """A cell with what our rows say.
+
+    Attributes
+    ----------
+    cell: the place, and the printed value.
+    ours, std: mean and standard deviation (of a sample, over seeds) in the cell's unit; NaN where there is nothing.
+    seeds: how many are in it.
+    rows: the rows that it was made of.
+    missing: how many of its experiments have no row.
+    """
+
+    cell: Cell
+    ours: float
+    std: float
+    seeds: int
+    rows: tuple[Row, ...]
+    missing: int
+
+    @property
+    def delta(self) -> float:
+        """Ours minus the paper's, in the cell's unit."""
+        return self.ours - self.cell.printed
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether the printed value could not be read without doubt."""
+        return self.cell.note.startswith(UNCERTAIN)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A paper's table, filled as far as there are rows; see `compare`."""
+
+    table: Table
+    filled: tuple[Filled, ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a line for every cell: printed, ours, delta, definition, note, and the files of the rows."""
+        import pandas as pd
+
+        lines = []
+        for one in self.filled:
+            cell = one.cell
+            lines.append(
+                {
+                    "paper": self.table.name.paper,
+                    "table": self.table.name.table,
+                    "dataset": cell.dataset,
+                    "category": cell.category,
+                    "method": cell.method,
+                    "variant": cell.variant,
+                    "metric": cell.metric,
+                    "unit": cell.unit,
+                    "printed": cell.printed,
+                    "printed std": cell.std,
+                    "ours": one.ours,
+                    "ours std": one.std,
+                    "delta": one.delta,
+                    "seeds": one.seeds,
+                    "missing": one.missing,
+                    "definition": self.definition(cell.metric),
+                    "note": cell.note or cell.reason,
+                    "rows": " ".join(row.path.name for row in one.rows if row.path is not None),
+                }
+            )
+        return pd.DataFrame(lines)
+
+    def definition(self, metric: str) -> str:
+        """Return what a metric of ours is, in words."""
+        return DEFINITIONS[self.table.pro if metric == "pro" else metric]
+
+    @property
+    def missing(self) -> list[Experiment]:
+        """The experiments that have no row."""
+        there = {row.experiment for one in self.filled for row in one.rows}
+        return [one for one in self.table.experiments if one not in there]
+
+    def wide(self) -> pd.DataFrame:
+        """Return texts as the paper lays them out: a line for each method and variant, a column for each place.
+
+        A text is "printed | ours (delta)", with what there is of it; "*" marks a printed value that is uncertain.
+        """
+        import pandas as pd
+
+        lines: dict[tuple[str, ...], dict[tuple[str, str], str]] = {}
+        for one in self.filled:
+            cell = one.cell
+            line = lines.setdefault((cell.dataset, cell.method, cell.variant), {})
+            line[cell.category or "all", LABELS[cell.metric]] = _text(one)
+        several = len({dataset for dataset, _, _ in lines}) > 1
+        names = [_line_name(*line, several=several) for line in lines]
+        frame = pd.DataFrame(list(lines.values()), index=pd.Index(names, name=str(self.table.name))).fillna("")
+        frame.columns = pd.MultiIndex.from_tuples(frame.columns)
+        if frame.columns.get_level_values(1).nunique() == 1:
+            frame.columns = pd.Index(frame.columns.get_level_values(0), name=frame.columns[0][1])
+        return frame
+
+    def __repr__(self) -> str:
+        return f"{self.table.name}: {self.table.name.title}\n{self.wide().to_string()}\n{self._legend()}"
+
+    def to_markdown(self) -> str:
+        """Return the table in Markdown."""
+        frame = self.wide()
+        heads = [" ".join(one) if isinstance(one, tuple) else str(one) for one in frame.columns]
+        rows = [[str(name), *values] for name, values in zip(frame.index, frame.to_numpy().tolist(), strict=True)]
+        lines = [["method", *heads], ["---"] * (len(heads) + 1), *rows]
+        text = "\n".join("| " + " | ".join(str(one).replace("|", "\\|") for one in line) + " |" for line in lines)
+        return f"**{self.table.name}**: {self.table.name.title}\n\n{text}\n\n{self._legend()}\n"
+
+    def to_latex(self) -> str:
+        """Return the table in LaTeX, for the package booktabs."""
+        styled = self.wide().style.format(escape="latex").format_index(escape="latex", axis=0)
+        caption = f"{self.table.name}: {self.table.name.title}. {self._legend()}"
+        return str(styled.format_index(escape="latex", axis=1).to_latex(hrules=True, caption=_escaped(caption)))
+
+    def to_csv(self) -> str:
+        """Return all cells in long form as CSV."""
+        return str(self.to_frame().to_csv(index=False))
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def to_html(self, folder: str | Path | None = None) -> str:
+        """Return the table in HTML; our values link to their rows, as seen from `folder` (None = here)."""
+        base = Path(folder or ".").resolve()
+        frame = self.wide().map(html.escape)
+        for one in self.filled:
+            if one.rows and not np.isnan(one.ours):
+                name = _line_name(one.cell.dataset, one.cell.method, one.cell.variant, several=self._several)
+                column = (one.cell.category or "all", LABELS[one.cell.metric])
+                key = column if column in frame.columns else column[0]
+                frame.loc[name, key] = _linked(_text(one), one, base)
+        title = f"<b>{html.escape(str(self.table.name))}</b>: {html.escape(self.table.name.title)}"
+        styled = frame.rename(index=html.escape).style.set_caption(title).set_table_styles(STYLES)
+        return f"{styled.to_html()}<p style='max-width:900px'>{html.escape(self._legend())}</p>"
+
+    @property
+    def _several(self) -> bool:
+        return len({one.cell.dataset for one in self.filled}) > 1
+
+    def _legend(self) -> str:
+        """Say what the numbers are."""
+        metrics = dict.fromkeys(one.cell.metric for one in self.filled)
+        words = [f"{LABELS[metric]}: {self.definition(metric)}" for metric in metrics]
+        first = "printed | ours (ours - printed)"
+        if not self.table.setting.papers:
+            first = "ours, on other data than the paper's: there is no printed value to compare with"
+        words.insert(0, first)
+        if any(one.uncertain for one in self.filled):
+            words.append("*: the printed value is uncertain, see the note")
+        seeds = {one.seeds for one in self.filled if one.seeds}
+        words.append(f"seeds: {', '.join(map(str, sorted(seeds))) or 'none yet'}")
+        if self.missing:
+            words.append(f"{len(self.missing)} of {len(self.table.experiments)} experiments are still to be done")
+        return "; ".join(words) + "."
+
+
+STYLES: list[Any] = [
+    {"selector": "td", "props": "text-align: right; white-space: nowrap"},
+    {"selector": "th.row_heading", "props": "text-align: left; white-space: nowrap"},
+    {"selector": "caption", "props": "text-align: left; font-size: 110%; padding-bottom: 6px"},
+]
+
+
+def compare(table: Table, rows: Iterable[Row]) -> Comparison:
+    """Put what rows say into a table.
+
+    Parameters
+    ----------
+    table: from `plan`.
+    rows: of a `sweep.Report`; those of other experiments do not matter.
+
+    Notes
+    -----
+    An average is over categories first, for each seed, then over seeds; a seed without a row for one of the categories
+    is left out.
+    """
+    known = {row.experiment: row for row in rows}
+    return Comparison(table, tuple(_filled(cell, known, table.pro) for cell in table.cells))
+
+
+def _filled(cell: Cell, known: Mapping[Experiment, Row], pro: str) -> Filled:
+    by_seed: dict[int, list[Row | None]] = {}
+    for one in cell.experiments:
+        by_seed.setdefault(one.seed, []).append(known.get(one))
+    whole = [[row for row in found if row is not None] for found in by_seed.values() if None not in found]
+    join = np.sum if cell.unit == "count" else np.mean
+    values = np.array([join([_value(row, cell, pro) for row in found]) for found in whole])
+    rows = tuple(row for found in by_seed.values() for row in found if row is not None)
+    missing = sum(one not in known for one in cell.experiments)
+    mean = float(values.mean()) if len(values) else float("nan")
+    spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+    return Filled(cell, mean, spread, len(values), rows, missing)
+
+
+def _value(row: Row, cell: Cell, pro: str) -> float:
+    """Return a row's value in the cell's unit."""
+    seconds = row.measured["seconds"]
+    if cell.metric == "time_s":
+        return float(seconds["forward_per_image"] + seconds["predict_per_image"])
+    if cell.metric == "memory_mb":
+        return float(row.measured["model_bytes"] / MIB)
+    if cell.metric == "misclassified":
+        kinds = ("false_positive", "false_negative")
+        wanted = [kind for kind in kinds if f"errors={kind}" in cell.variant] or kinds
+        return float(sum(row.metrics[f"{kind}s"] for kind in wanted))
+    return 100 * row.metrics[pro if cell.metric == "pro" else cell.metric]
+
+
+def _text(one: Filled) -> str:
+    digits = {"count": 0, "s": 2, "MB": 0}.get(one.cell.unit, 1)
+    printed = "" if np.isnan(one.cell.printed) else f"{one.cell.printed:.{digits}f}" + "*" * one.uncertain
+    if np.isnan(one.ours):
+        return printed + (" | ..." if one.missing else "") if printed else "..." if one.missing else "-"
+    ours = f"{one.ours:.{digits}f}" + (f" ± {one.std:.{digits}f}" if one.seeds > 1 else "")
+    return f"{printed} | {ours} ({one.delta:+.{digits}f})" if printed else ours
+
+
+def _line_name(dataset: str, method: str, variant: str, *, several: bool) -> str:
+    words = [method, variant.replace(";", ", "), dataset if several else ""]
+    return ", ".join(word for word in words if word)
+
+
+def _linked(text: str, one: Filled, base: Path) -> str:
+    """Return a text as HTML that links to its row, or to the folder of several."""
+    files = [row.path for row in one.rows if row.path is not None]
+    if not files:
+        return html.escape(text)
+    target = os.path.relpath(files[0] if len(files) == 1 else files[0].parent, base)
+    title = ", ".join(file.name for file in files[:20]) + (", ..." if len(files) > 20 else "")
+    return f'<a href="{html.escape(target)}" title="{html.escape(title)}">{html.escape(text)}</a>'
+
+
+def _escaped(text: str) -> str:
+    for sign in "&%$#_{}":
+        text = text.replace(sign, f"\\{sign}")
+    return text

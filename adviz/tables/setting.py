@@ -1,0 +1,92 @@
+"""On what a table is regenerated: the paper's data and networks, or the built-in data at a reduced size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from adviz.data import Geometry
+
+# The papers' names -> timm's, with the weights that torchvision published first (IMAGENET1K_V1).
+NETWORKS = {
+    "resnet18": "resnet18.tv_in1k",
+    "resnet50": "resnet50.tv_in1k",
+    "resnet101": "resnet101.tv_in1k",
+    "wide_resnet50": "wide_resnet50_2.tv_in1k",
+    "wide_resnet101": "wide_resnet101_2.tv_in1k",
+    "resnext101": "resnext101_32x8d.tv_in1k",
+    "densenet201": "densenet201.tv_in1k",
+}
+# Stand-ins that work offline: three networks of growing size.
+OFFLINE = {
+    "resnet18": "efficientnet_lite0",
+    "resnet50": "efficientnet_lite1",
+    "resnet101": "efficientnet_lite2",
+    "wide_resnet50": "efficientnet_lite0",
+    "wide_resnet101": "efficientnet_lite1",
+    "resnext101": "efficientnet_lite2",
+    "densenet201": "efficientnet_lite2",
+}
+MVTEC = (
+    *("carpet", "grid", "leather", "tile", "wood"),
+    *("bottle", "cable", "capsule", "hazelnut", "metal_nut", "pill", "screw", "toothbrush", "transistor", "zipper"),
+)
+TEXTURES = frozenset(MVTEC[:5])
+BUILT_IN = ("brick", "hex_nut", "transistor", "capsule", "mesh", "bottle")
+ONE_CLASS = ("mnist", "fashion_mnist", "cifar10", "caltech256")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Data, networks and sizes in place of a paper's; the defaults are the paper's own.
+
+    Attributes
+    ----------
+    folders: data set as in `adviz.reference` ("mvtec_ad", "stc", "mstc", "mtd", "mnist", ...) -> the name of what is
+        used for it, as for `sweep.Experiment`; a data set that is not here has no experiments, and the table says so.
+    categories: data set -> its categories (or classes), in the order of the columns.
+    networks: the papers' names of networks -> ours.
+    scale: factor on all sides of images (224, 256, 280, ...), which are rounded to multiples of 32.
+    seeds: of every experiment that depends on one.
+    shots: which numbers of training images of Table S5 are done; None = the paper's.
+    every: of the test images, every so many.
+    options: detector's class -> options in place of the paper's, such as fewer epochs.
+    weights: "published", or "random" for networks that are not trained.
+    """
+
+    folders: Mapping[str, str] = field(default_factory=lambda: {"mvtec_ad": "mvtec", **{k: k for k in ONE_CLASS}})
+    categories: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"mvtec_ad": MVTEC})
+    networks: Mapping[str, str] = field(default_factory=lambda: NETWORKS)
+    scale: float = 1.0
+    seeds: tuple[int, ...] = (0,)
+    shots: tuple[int, ...] | None = None
+    every: int = 1
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    weights: str = "published"
+
+    @property
+    def papers(self) -> bool:
+        """Whether the printed values can be compared with: the data are the papers'."""
+        return self.folders.get("mvtec_ad") != "demo"
+
+    def geometry(self, side: int, *, crop: bool) -> Geometry:
+        """Return how images of a paper's side become squares here."""
+        return Geometry(max(32, round(side * self.scale / 32) * 32) if self.scale != 1 else side, crop=crop)
+
+
+def reduced(categories: Sequence[str] = ("bottle", "mesh"), every: int = 4, scale: float = 0.5) -> Setting:
+    """Return a setting on the built-in data that takes minutes on two cores, for every table.
+
+    Its numbers show how the tables are made; nothing printed can be compared with them.
+    """
+    epochs = {"epochs": 3, "student": "small", "width": 0.5, "batch": 8}
+    return Setting(
+        folders={"mvtec_ad": "demo"},
+        categories={"mvtec_ad": tuple(categories)},
+        networks=OFFLINE,
+        scale=scale,
+        shots=(1, 5, 16),
+        every=every,
+        options={"ReverseDistillation": epochs},
+    )

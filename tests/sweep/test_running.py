@@ -1,0 +1,232 @@
+"""Sweeps: done once, resumed after any death, the same on a cluster, and broken ones do not stop the rest."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from adviz import DN2, SPADE, Backbone, PaDiM, PatchCore, data, evaluate, metrics, sweep
+from adviz.data import Geometry
+from adviz.sweep import Experiment, grid, measuring, running
+
+LIKE = Experiment("demo", "", DN2(), geometry=Geometry(64), every=6)
+FEW = [DN2(images_score=1), DN2(images_score=2), PatchCore(coreset=0.02)]
+
+
+def few(categories=("bottle",), detectors=FEW):
+    return grid("demo", categories, detectors, like=LIKE)
+
+
+def test_a_row_is_what_the_library_says(tmp_path):
+    (row,) = sweep.run(few(detectors=[PatchCore(coreset=0.02)]), tmp_path).rows
+    category = data.demo("bottle", geometry=Geometry(64))
+    test = category.test.subset(range(0, len(category.test), 6))
+    backbone = Backbone("efficientnet_lite0", layers=(8, 16))
+    detector = PatchCore(coreset=0.02).fit(backbone.extract(category.train))
+    prediction = detector.predict(backbone.extract(test))
+    result = evaluate(prediction, test)
+    for name in measuring.METRICS:
+        assert row.metrics[name] == getattr(result, name), name
+    assert row.metrics["pro_per_image"] == metrics.pro(prediction.anomaly_map, test.masks_array(), "per-image")
+    assert row.images["scores"] == prediction.score.tolist()
+    assert row.images["ids"] == test.ids
+    assert np.mean(row.regions["integral"]) == pytest.approx(row.metrics["pro"], abs=1e-12)
+    assert row.facts["digest"] == backbone.digest
+    assert row.facts["bank_size_"] == len(detector.bank_)
+    assert row.measured["model_bytes"] >= detector.bank_.nbytes
+    assert row.measured["seconds"]["fit"] > 0
+    assert row.measured["threads"] == 1
+
+
+def test_what_is_there_is_not_done_again(tmp_path, monkeypatch):
+    first = sweep.run(few(), tmp_path)
+    assert (first.computed, len(first.rows)) == (3, 3)
+    monkeypatch.setattr(running, "measure", lambda *_: pytest.fail("was there"))
+    again = sweep.run(few(), tmp_path)
+    assert (again.computed, again.broken) == (0, [])
+    assert [row.content() for row in again.rows] == [row.content() for row in first.rows]
+
+
+def test_a_deleted_row_comes_back_the_same(tmp_path):
+    first = sweep.run(few(), tmp_path).rows[2]
+    first.path.unlink()
+    again = sweep.run(few(), tmp_path)
+    assert again.computed == 1
+    assert again.rows[2].content() == first.content()
+
+
+def test_broken_experiments_are_reported_and_do_not_stop_the_rest(tmp_path):
+    wrong = grid("demo", ["bottle"], [PatchCore(layers=(64,))], like=LIKE)
+    found = sweep.run([*wrong, *few(["nut", "bottle"], [DN2()])], tmp_path)
+    assert [row.experiment.category for row in found.rows] == ["bottle"]
+    assert [one.category for one, _ in found.broken] == ["bottle", "nut"]
+    assert "stride" in found.broken[0][1]
+    assert "expected one of the built-in categories" in found.broken[1][1]
+    assert "1 rows, 1 of them new, 2 experiments broken" in repr(found)
+    assert sweep.run(wrong, tmp_path).broken  # tried again
+
+
+def test_a_missing_data_set_names_what_is_missing(tmp_path):
+    (tmp_path / "mvtec" / "screw").mkdir(parents=True)
+    found = sweep.run(grid("mvtec", ["screw", "pill"], [DN2()]), tmp_path / "rows", root=tmp_path)
+    assert not found.rows
+    assert "train/good" in found.broken[0][1]
+    assert "expected a category of" in found.broken[1][1]
+
+
+def test_a_write_error_stops_the_run(tmp_path, monkeypatch):
+    done = []
+
+    def full(row, folder):
+        done.append(row)
+        raise OSError("expected to write a row")
+
+    monkeypatch.setattr(running, "write", full)
+    with pytest.raises(OSError, match="expected to write a row"):
+        sweep.run(few(), tmp_path)
+    assert len(done) == 1
+
+
+def test_shared_features_are_extracted_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("ADVIZ_CACHE", str(tmp_path / "cache"))
+    data.demo("bottle")  # drawn before images are counted
+    ran = []
+    real = Backbone._run
+
+    def counted(self, missing, images, *rest):
+        ran.append((tuple(missing), images.count))
+        return real(self, missing, images, *rest)
+
+    monkeypatch.setattr(Backbone, "_run", counted)
+    monkeypatch.setattr(measuring, "TIMED", 1)
+    detectors = [DN2(), PatchCore(coreset=0.02), SPADE(images_gallery=3, layers=(8,)), PaDiM(layers=(8, 16))]
+    sweep.run(few(detectors=detectors), tmp_path / "rows")
+    whole = [one for one in ran if one[1] > 1]
+    assert whole == [(("layer2", "layer3", "layer4"), 64), (("layer2", "layer3", "layer4"), whole[1][1])]
+
+
+def test_shots_are_nested_and_seeded():
+    for seed in (0, 1):
+        drawn = [set(measuring.drawn(64, shots, seed)) for shots in (1, 2, 5, 50)]
+        assert [len(one) for one in drawn] == [1, 2, 5, 50]
+        assert all(a < b for a, b in itertools.pairwise(drawn))
+    assert set(measuring.drawn(64, 5, 0)) != set(measuring.drawn(64, 5, 1))
+    with pytest.raises(ValueError, match="at most as many shots as there are training images"):
+        measuring.drawn(4, 5, 0)
+
+
+def test_few_shots_use_only_those_images(tmp_path):
+    like = Experiment("demo", "", DN2(), geometry=Geometry(64), every=6, shots=2)
+    (row,) = sweep.run(grid("demo", ["bottle"], [DN2(images_score=2)], like=like, seeds=[4]), tmp_path).rows
+    backbone = Backbone("efficientnet_lite0", layers=(32,))
+    category = data.demo("bottle", geometry=Geometry(64))
+    train = backbone.extract(category.train).select(images=measuring.drawn(64, 2, 4))
+    test = backbone.extract(category.test.subset(range(0, len(category.test), 6)))
+    assert row.images["scores"] == DN2(images_score=2).fit(train).predict(test).score.tolist()
+    assert row.facts["n_train"] == 2
+
+
+def test_several_backbones_are_an_ensemble(tmp_path):
+    like = Experiment("demo", "", DN2(), backbones=("efficientnet_lite0", "efficientnet_lite1"), geometry=Geometry(64))
+    (row,) = sweep.run(grid("demo", ["bottle"], [PatchCore(coreset=0.02)], like=like), tmp_path).rows
+    assert row.facts["backbone"] == "efficientnet_lite0 + efficientnet_lite1"
+    assert all(0 <= score <= 1 for score in row.images["scores"])
+
+
+KILLED = """
+import sys
+from adviz import DN2, sweep
+from adviz.data import Geometry
+from adviz.sweep import Experiment, grid
+like = Experiment("demo", "", DN2(), geometry=Geometry(64), every=6)
+sweep.run(grid("demo", ["bottle"], [DN2(images_score=k) for k in range(1, 60)], like=like), sys.argv[1])
+"""
+
+
+def test_killed_at_any_moment_the_next_run_goes_on(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)])
+    end = time.monotonic() + 120
+    while len(list(tmp_path.glob("*.json"))) < 3 and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    there = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
+    assert 3 <= len(there) < 59, "killed too late, or nothing was done"
+    for path in there:
+        json.loads(path.read_text())
+    wanted = few(detectors=[DN2(images_score=k) for k in range(1, 60)])
+    found = sweep.run(wanted, tmp_path)
+    assert found.computed == 59 - len(there)
+    assert {path: path.stat().st_mtime_ns for path in there} == there
+    assert not list(tmp_path.glob("*.part"))
+
+
+@contextmanager
+def cluster():
+    from distributed import Client, LocalCluster
+
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", "host": "127.0.0.1"}
+    with LocalCluster(**options) as local, Client(local) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def client():
+    with cluster() as one:
+        yield one
+
+
+def sixty():
+    """Return sixty experiments of all kinds of detectors."""
+    detectors = [DN2(images_score=k) for k in (1, 2, 3, 5)]
+    detectors += [
+        PatchCore(coreset=share, image_score=score) for share in (0.01, 0.05) for score in ("max", "reweighted")
+    ]
+    detectors += [SPADE(layers=(16,), images_gallery=k, gallery="random") for k in (1, 3)]
+    detectors += [PaDiM(layers=(8, 16))]
+    return grid("demo", ["bottle", "mesh"], detectors, seeds=range(4), like=LIKE)
+
+
+def test_a_cluster_gives_the_same_rows(tmp_path, client):
+    wanted = sixty()
+    assert len(wanted) >= 60
+    alone = sweep.run(wanted, tmp_path / "alone")
+    together = sweep.run(wanted, tmp_path / "together", client=client)
+    assert not alone.broken
+    assert not together.broken
+    assert together.computed == len(wanted)
+    for one, two in zip(alone.rows, together.rows, strict=True):
+        assert one.content() == two.content(), one.experiment
+
+
+def test_a_cluster_reports_broken_experiments(tmp_path, client):
+    found = sweep.run(few(["nut", "bottle"], [DN2()]), tmp_path, client=client)
+    assert len(found.rows) == 1
+    assert "expected one of the built-in categories" in found.broken[0][1]
+
+
+def test_a_dead_worker_is_survived(tmp_path):
+    wanted = few(detectors=[DN2(images_score=k) for k in range(1, 40)])
+    with cluster() as client:
+        pids = client.run(os.getpid)
+        killer = subprocess.Popen([sys.executable, "-c", KILLER, str(tmp_path), str(next(iter(pids.values())))])
+        found = sweep.run(wanted, tmp_path, client=client)
+        assert killer.wait(60) == 0
+    assert not found.broken
+    assert len(found.rows) == len(wanted)
+
+
+KILLER = """
+import os, signal, sys, time
+from pathlib import Path
+while not list(Path(sys.argv[1]).glob("*.json")):
+    time.sleep(0.02)
+os.kill(int(sys.argv[2]), signal.SIGKILL)
+"""

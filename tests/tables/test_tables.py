@@ -1,0 +1,234 @@
+"""Tables: every printed line is there, translated to the right options, and filled with the right numbers."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+
+from adviz import SPADE, PaDiM, PatchCore, ReverseDistillation, tables
+from adviz.sweep import Row
+from adviz.tables.methods import OURS, configuration, parsed
+from adviz.tables.printed import named
+from adviz.tables.setting import MVTEC, TEXTURES
+
+ALL = [(name.paper, name.table) for name in tables.NAMES]
+
+
+def found(paper, table, method, variant="", dataset="mvtec_ad", setting=None):
+    return configuration(named(paper, table), dataset, method, variant, setting or tables.Setting())
+
+
+def row(experiment, **metrics):
+    return Row(
+        experiment=experiment,
+        facts={"backbone": "net"},
+        metrics={"image_auroc": 0.5, "pixel_auroc": 0.25, "pro": 0.1, "pro_per_image": 0.2, **metrics},
+        reasons={},
+        images={},
+        regions={},
+        curves={},
+        measured={"seconds": {"forward_per_image": 0.25, "predict_per_image": 0.5}, "model_bytes": 2**21},
+    )
+
+
+@pytest.mark.parametrize(("paper", "table"), ALL)
+def test_every_printed_value_has_its_place(paper, table):
+    printed = tables.values(paper, table)
+    cells = tables.plan(paper, table).cells
+    places = {(c.dataset, c.category, c.method, c.variant, c.metric): c for c in cells}
+    assert len(places) == len(cells) == len(printed)
+    for line in printed.to_dict("records"):
+        cell = places[tuple(line[key] for key in ("dataset", "category", "method", "variant", "metric"))]
+        assert (cell.printed, cell.unit, cell.note) == (line["value"], line["unit"], line["note"])
+
+
+@pytest.mark.parametrize(("paper", "table"), ALL)
+def test_our_methods_have_experiments_and_others_say_why_not(paper, table):
+    plan = tables.plan(paper, table)
+    for cell in plan.cells:
+        if cell.dataset == "mvtec_ad" and cell.method in OURS:
+            assert cell.experiments, cell
+            assert cell.reason == ""
+        else:
+            assert not cell.experiments
+            assert cell.reason
+    small = tables.plan(paper, table, tables.reduced())
+    lines = {(cell.dataset, cell.method, cell.variant) for cell in plan.cells}
+    assert {(cell.dataset, cell.method, cell.variant) for cell in small.cells} == lines
+    assert all(np.isnan(cell.printed) for cell in small.cells)
+    assert {one.data for one in small.experiments} <= {"demo"}
+
+
+def test_averages_are_over_the_right_categories():
+    cells = {(c.method, c.variant, c.category): c for c in tables.plan("rd", 1).cells}
+    line = "RD4AD", "image_size=256"
+    assert [one.category for one in cells[*line, "grid"].experiments] == ["grid"]
+    assert {one.category for one in cells[*line, "average"].experiments} == set(MVTEC)
+    assert {one.category for one in cells[*line, "average_textures"].experiments} == TEXTURES
+    assert {one.category for one in cells[*line, "average_objects"].experiments} == set(MVTEC) - TEXTURES
+
+
+def test_the_lines_of_spade():
+    plain = found("spade", 3, "SPADE")
+    assert plain.detector == SPADE.preset("paper")
+    assert (plain.geometry.size, plain.geometry.crop, plain.size) == (224, True, 256)
+    assert plain.networks == ("wide_resnet50_2.tv_in1k",)
+    layers = {text: found("spade", 6, "SPADE", f"layers={text}").detector.layers for text in ("1", "2", "3", "1+2+3")}
+    assert layers == {"1": (4,), "2": (8,), "3": (16,), "1+2+3": (4, 8, 16)}
+    for word, kind in (("knn10", "retrieved"), ("random10", "random")):
+        detector = found("spade", 7, "SPADE", f"stage1={word}").detector
+        assert (detector.gallery, detector.images_gallery) == (kind, 10)
+
+
+def test_the_lines_of_patchcore():
+    assert found("patchcore", 1, "PatchCore", "coreset=1%").detector == PatchCore(coreset=0.01)
+    assert found("patchcore", 5, "PatchCore", "coreset=100%;search=ivfpq").detector == PatchCore(
+        coreset=1.0, index="ivfpq"
+    )
+    text = "coreset=1%;backbone=densenet201+resnext101+wide_resnet101;layers=2+3;image_size=320"
+    whole = found("patchcore", 4, "PatchCore", text)
+    assert whole.networks == ("densenet201.tv_in1k", "resnext101_32x8d.tv_in1k", "wide_resnet101_2.tv_in1k")
+    assert (whole.geometry.size, whole.geometry.resized, whole.size) == (320, 366, None)
+    assert whole.detector.layers == (8, 16)
+    assert found("patchcore", "S4", "PatchCore", "coreset=1%;layers=1+2+3").detector.layers == (4, 8, 16)
+    few = found("patchcore", "S5", "PatchCore", "coreset=25%;shots=16")
+    assert (few.shots, few.detector.coreset) == (16, 0.25)
+    assert found("patchcore", "text", "PatchCore", "stride=3").detector.stride == 3
+    assert found("patchcore", 5, "PaDiM", "reimplementation").detector == PaDiM.preset("port")
+    assert "backbone" in found("patchcore", 1, "PaDiM*")
+
+
+def test_the_lines_of_reverse_distillation():
+    plain = found("rd", 1, "RD4AD", "image_size=256")
+    assert plain.detector == ReverseDistillation.preset("official")
+    assert (plain.geometry.size, plain.geometry.crop) == (256, False)
+    assert found("rd", 1, "RD4AD", "image_size=128").geometry.size == 128
+    names = ("pre", "pre+oce", "pre+oce+mff")
+    assert [found("rd", 5, "RD4AD", f"bottleneck={one}").detector.bottleneck for one in names] == [
+        "pre",
+        "oce",
+        "oce+mff",
+    ]
+    assert found("rd", 7, "RD4AD", "maps=M1").detector.map_layers == (4,)
+    assert found("rd", 7, "RD4AD", "maps=M2+M3").detector.map_layers == (8, 16)
+    assert found("rd", 6, "RD4AD", "backbone=resnet18").networks == ("resnet18.tv_in1k",)
+    assert found("rd", 3, "PaDiM", "backbone=wide_resnet50").geometry.size == 256
+
+
+def test_a_setting_that_no_rule_knows_is_an_error():
+    with pytest.raises(ValueError, match=r"\['colour'\] is unknown"):
+        found("spade", 1, "SPADE", "colour=red")
+    assert parsed("coreset=1%;reimplementation") == {"coreset": "1%", "reimplementation": ""}
+
+
+@pytest.mark.parametrize(("paper", "table"), [("spade", 9), ("vae", 1), ("rd", "S1")])
+def test_an_unknown_table_is_named_with_those_there_are(paper, table):
+    with pytest.raises(ValueError, match=r"spade: 1, 2, .*patchcore: 1, .*S6.*, got"):
+        tables.plan(paper, table)
+
+
+def test_an_unknown_definition_of_pro():
+    with pytest.raises(ValueError, match='pro must be "pro"'):
+        tables.plan("rd", 1, pro="best")
+
+
+def test_the_reduced_setting_has_two_categories_small_images_and_offline_networks():
+    plan = tables.plan("patchcore", "S6", tables.reduced(("mesh",)))
+    assert {one.category for one in plan.experiments} == {"mesh"}
+    assert {one.geometry.size for one in plan.experiments} == {128}
+    assert {one.backbones[0] for one in plan.experiments} == {f"efficientnet_lite{i}" for i in range(3)}
+    few = tables.plan("patchcore", "S5", tables.reduced())
+    assert {one.shots for one in few.experiments} == {1, 5, 16}
+    left = [cell for cell in few.cells if "shots=50" in cell.variant]
+    assert {cell.reason for cell in left} == {"left out in this setting"}
+
+
+def setting(seeds=(0,)):
+    return dataclasses.replace(tables.reduced(("bottle", "mesh")), seeds=seeds)
+
+
+def cell_of(comparison, **wanted):
+    (one,) = [f for f in comparison.filled if all(getattr(f.cell, key) == value for key, value in wanted.items())]
+    return one
+
+
+def test_averages_first_over_categories_then_over_seeds():
+    plan = tables.plan("patchcore", "S1", setting((0, 1, 2)))
+    values = {("bottle", 0): 0.9, ("mesh", 0): 0.7, ("bottle", 1): 1.0, ("mesh", 1): 0.8, ("bottle", 2): 0.1}
+    rows = [
+        row(one, image_auroc=values[one.category, one.seed])
+        for one in plan.experiments
+        if isinstance(one.detector, PatchCore) and one.detector.coreset == 0.01 and (one.category, one.seed) in values
+    ]
+    comparison = tables.compare(plan, rows)
+    average = cell_of(comparison, method="PatchCore", variant="coreset=1%", category="average")
+    assert average.ours == pytest.approx(85)  # seed 2 lacks a category
+    assert average.std == pytest.approx(np.std([80, 90], ddof=1))
+    assert (average.seeds, average.missing, len(average.rows)) == (2, 1, 5)
+    alone = cell_of(comparison, method="PatchCore", variant="coreset=1%", category="bottle")
+    assert alone.ours == pytest.approx(np.mean([90, 100, 10]))
+    assert "85.0 ± 7.1" in repr(comparison)
+
+
+def test_printed_values_stand_beside_ours():
+    plan = tables.plan("patchcore", "S2")
+    rows = [row(one, pixel_auroc=0.99) for one in plan.experiments if one.category == "transistor"]
+    comparison = tables.compare(plan, rows)
+    padim = cell_of(comparison, method="PaDiM", category="transistor")
+    assert (padim.cell.printed, padim.ours, padim.delta) == (98.5, 99.0, 0.5)
+    assert padim.uncertain
+    assert "98.5* | 99.0 (+0.5)" in repr(comparison)
+    assert "uncertain" in repr(comparison)
+    assert len(comparison.missing) == len(plan.experiments) - len(rows)
+
+
+@pytest.mark.parametrize(
+    ("metric", "variant", "expected"),
+    [("misclassified", "coreset=25%", 30.0), ("misclassified", "coreset=25%;errors=false_positive", 10.0)],
+)
+def test_counts_are_sums(metric, variant, expected):
+    plan = tables.plan("patchcore", "text", setting())
+    rows = [row(one, false_positives=5.0, false_negatives=10.0) for one in plan.experiments]
+    one = cell_of(tables.compare(plan, rows), metric=metric, variant=variant)
+    assert one.ours == expected
+
+
+def test_seconds_and_megabytes():
+    plan = tables.plan("rd", 3, setting())
+    comparison = tables.compare(plan, [row(one) for one in plan.experiments])
+    line = {"method": "SPADE", "variant": "backbone=wide_resnet50"}
+    assert cell_of(comparison, metric="time_s", **line).ours == 0.75
+    assert cell_of(comparison, metric="memory_mb", **line).ours == 2.0
+
+
+@pytest.mark.parametrize(("pro", "expected"), [(None, 20.0), ("pro", 10.0)])
+def test_pro_is_named(pro, expected):
+    plan = tables.plan("rd", 6, setting(), pro=pro)
+    comparison = tables.compare(plan, [row(one) for one in plan.experiments])
+    one = cell_of(comparison, metric="pro", variant="backbone=resnet18", category="average")
+    assert one.ours == pytest.approx(expected)
+    assert ("PRO-per-image" if pro is None else "PRO-global:") in repr(comparison)
+
+
+def test_all_formats_hold_the_same_numbers(tmp_path):
+    plan = tables.plan("spade", 7)
+    rows = [dataclasses.replace(row(one, pro=0.873), path=tmp_path / f"{one.key}.json") for one in plan.experiments]
+    comparison = tables.compare(plan, rows)
+    for text in (repr(comparison), comparison.to_markdown(), comparison.to_latex(), comparison.to_html(tmp_path)):
+        assert "86.3" in text
+        assert re.search(r"87\.3 \(\+1\.0\)", text)
+    frame = comparison.to_frame()
+    assert frame["delta"].round(6).tolist() == [14.1, -1.9, 1.0, -4.1]
+    assert comparison.to_csv().splitlines()[0].startswith("paper,table,dataset,category")
+    grid = cell_of(comparison, variant="stage1=knn10", category="grid")
+    assert f'<a href="{grid.rows[0].path.name}"' in comparison.to_html(tmp_path)
+    assert "toprule" in comparison.to_latex()
+
+
+def test_names_are_escaped():
+    plan = tables.plan("spade", 1)
+    cells = tuple(dataclasses.replace(cell, method="<b>x") for cell in plan.cells)
+    text = tables.compare(dataclasses.replace(plan, cells=cells), []).to_html()
+    assert "<b>x" not in text
+    assert "&lt;b&gt;x" in text
