@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo test check notebooks clean browser datasets
+.PHONY: help lab demo test check soak notebooks clean browser datasets
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,12 +25,12 @@ test: $(VENV)/.installed-test browser datasets  ## install what the tests need, 
 	$(MAKE) --no-print-directory check
 
 # Tests and stored notebooks use a cache of this checkout and print no progress bars.
-check notebooks: export ADVIZ_CACHE ?= $(CURDIR)/.cache/adviz
-check notebooks: export ADVIZ_PROGRESS := 0
+check soak notebooks: export ADVIZ_CACHE ?= $(CURDIR)/.cache/adviz
+check soak notebooks: export ADVIZ_PROGRESS := 0
 # Threads that wait without spinning: several times faster where the two cores are shared with other work.
-check notebooks: export OMP_WAIT_POLICY ?= passive
+check soak notebooks: export OMP_WAIT_POLICY ?= passive
 # Two processes with a thread each do more than one with two threads, which wait for each other after every small product.
-check: export OMP_NUM_THREADS ?= 1
+check soak: export OMP_NUM_THREADS ?= 1
 
 # Without Fashion-MNIST its notebook has nothing to run on.
 NEEDS_DATA = $(if $(wildcard /usr/share/datasets/fashion-mnist $(ADVIZ_DATA)/FashionMNIST/raw),,--ignore=notebooks/05_one_class.ipynb)
@@ -42,6 +42,9 @@ check: $(VENV)/.installed-test  ## ruff, mypy, pytest, nbval and the browser tes
 	$(BIN)/pytest -p no:nbval --ignore=tests/browser --durations=8 -n 2 --dist loadfile --no-loadscope-reorder
 	$(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with=tests/sanitize.cfg --nbval-cell-timeout=300 $(NEEDS_DATA) -n 2 --dist loadfile notebooks/
 	$(BIN)/pytest -p no:nbval -n 2 --dist loadfile tests/browser
+
+soak: $(VENV)/.installed-test  ## the tests that take too long for every run
+	$(BIN)/pytest -p no:nbval --ignore=tests/browser -m soak
 
 notebooks: $(VENV)/.installed-lab  ## run all notebooks again and store their outputs
 	for notebook in notebooks/*.ipynb; do $(BIN)/adviz run --in-place $$notebook || exit 1; done
