@@ -32,7 +32,7 @@ from adviz.prediction import Prediction
 
 ORDERS = ("disagreement of scores", "disagreement of maps", "score of the method", "as stored")
 RELATIVE = (0.0, 2.0)  # of map / threshold: 1, the decision, is the middle of the scale
-TILE = 150  # CSS pixels, width of a map
+TILE = 140  # CSS pixels, width of a map: five beside the image at 1280
 KEPT = 64
 Limits = tuple[float, float]
 
@@ -211,7 +211,8 @@ class CompareView(PickingView):
         shown = []
         for name in self._methods:
             drawn, one = self._tile_of(self.category, name, self.image, self._threshold(name)), self._standing(name)
-            shown.append(f"<div>{drawn}<div style='{tiles.SMALL}'>{one.place}<br><b>{one.verdict}</b></div></div>")
+            said = f"<div style='{tiles.SMALL}'>{one.place}<br><b>{one.verdict}</b></div>"
+            shown.append(f"<div style='width:{TILE}px'>{drawn}{said}</div>")
         mask = self._sample.mask
         if mask is not None:
             truth = np.repeat(np.uint8(255) * mask[..., None], 3, axis=2)
