@@ -197,8 +197,9 @@ class ResultsView(View):
         if not (labels == 1).any():
             return text
         best = metrics.f1_threshold(scores[labels >= 0], labels[labels >= 0] == 1).threshold
-        flagged = "flagged" if scores[self.image] >= best else "not flagged"
-        return f"{text}, {flagged} at the F1-optimal threshold {best:.4g}"
+        flagged, label = scores[self.image] >= best, labels[self.image]
+        wrong = " (a false alarm)" if flagged and label == 0 else " (missed)" if not flagged and label == 1 else ""
+        return f"{text}, {'' if flagged else 'not '}flagged at the F1-optimal threshold {best:.4g}{wrong}"
 
 
 def _check(categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]) -> None:

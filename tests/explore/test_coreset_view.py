@@ -97,7 +97,7 @@ def test_usage_is_told_where_there_is_a_prediction(view):
     assert f"nearest of {view.usage.times} of 64 test patches" in page(view)
     view.budget = 10
     assert view.usage is None
-    assert "Predictions of greedy are there for 4, 24, 48 rows" in page(view)
+    assert "AUROC, PRO and use are known for 4, 24, 48 rows of greedy" in page(view)
     assert "test time" not in view.status
 
 

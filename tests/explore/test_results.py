@@ -66,7 +66,10 @@ def test_every_control_changes_status_and_picture(view):
         pictures.append(view._page.value)
         lines.append(view.status)
     assert len(set(pictures)) == len(set(lines)) == 5
-    assert view.status == "gear · DN2 · image 3 of 4 · good · score 3, flagged at the F1-optimal threshold 2.5"
+    assert (
+        view.status
+        == "gear · DN2 · image 3 of 4 · good · score 3, flagged at the F1-optimal threshold 2.5 (a false alarm)"
+    )
 
 
 def test_the_picture_shows_the_state(view, categories, predictions):
@@ -154,7 +157,12 @@ def test_a_score_at_the_threshold_is_flagged_and_one_below_is_not(categories, pr
         view.image = index
         verdicts.append(view.status.split(" · ")[-1])
     scores = predictions["plate"]["DN2"].score
-    expected = [f"score {s:.4g}, {'' if s >= 2.5 else 'not '}flagged at the F1-optimal threshold 2.5" for s in scores]
+    labels = categories["plate"].test.labels
+    words = {(True, 0): " (a false alarm)", (False, 1): " (missed)"}
+    expected = [
+        f"score {s:.4g}, {'' if s >= 2.5 else 'not '}flagged at the F1-optimal threshold 2.5{words.get((s >= 2.5, n), '')}"
+        for s, n in zip(scores, labels, strict=True)
+    ]
     assert verdicts == expected
     assert any(s == 2.5 for s in scores)
 

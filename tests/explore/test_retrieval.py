@@ -123,7 +123,7 @@ def test_what_a_method_cannot_say_of_a_pixel_is_said(view):
     view.detector = "PatchCore"
     assert "PatchCore does not split its distance by layer" in view._page.value
     view.detector = "DN2"
-    assert "DN2 compares whole images: a pixel has no distance of its own" in view._page.value
+    assert "DN2 compares whole images: nothing was looked up for a single pixel" in view._page.value
 
 
 def test_defects_are_gone_through_on_their_own(view):
@@ -246,6 +246,18 @@ def test_all_neighbours_are_shown_small_where_they_are_many(category, many):
     view.picked = None
     assert "the 10 normal images most like it" in view._page.value
     assert view._page.value.split("adviz-crowd")[1].count("<img") == 2
+
+
+def test_images_that_were_not_retrieved_are_not_called_so(category, many):
+    patch, whole = many.neighbors["patch"], many.neighbors["image"]
+    drawn = Neighbors(whole.distance, (whole.image + 1) % 3, whole.cell)
+    other = Prediction(many.score, many.anomaly_map, {}, {"image": drawn, "patch": patch})
+    view = explore.retrieval(category, {"retrieved": many, "random": other})
+    assert "retrieved ones" not in view._page.value
+    view.detector = "random"
+    assert "These images were not retrieved" in view._page.value
+    view.picked = None
+    assert "These images are not those whose cells are searched" in view._page.value
 
 
 def test_many_pictures_are_read_beside_the_page(many, tmp_path):

@@ -22,7 +22,7 @@ from adviz.plots import StaticFigure, style
 CROPS = 24  # patches of a selection
 NUMBERED = 5  # chosen cells of an image whose number is written beside them
 PATCH = 76  # CSS pixels, width of a selected patch
-CHART = 270  # CSS pixels, width of a small chart
+CHART = 205  # CSS pixels, width of a small chart: five of them side by side at 1280
 
 
 def coreset(
@@ -232,7 +232,7 @@ class CoresetView(CoresetControls):
             words.append("There are no predictions: usage and metrics are not known.")
         elif self.usage is None and bank.predictions.get(self.sampler):
             sizes = ", ".join(map(str, bank.predictions[self.sampler]))
-            words.append(f"Predictions of {self.sampler} are there for {sizes} rows.")
+            words.append(f"AUROC, PRO and use are known for {sizes} rows of {self.sampler}: move the budget there.")
         return "".join(f"<div style='{tiles.SMALL}'><i>{html.escape(text)}</i></div>" for text in words)
 
     def _marked_charts(self) -> list[str]:

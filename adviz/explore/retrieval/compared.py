@@ -24,7 +24,7 @@ WIDTH, NARROW = 7.2, 3.6  # inches, of figures with several matches and with one
 PLACES = ("nearest", "2nd", "3rd", "4th")
 MEAN = "no neighbours: beside the mean of the normal images"
 LEAST = "the cell's score with the images up to there, the running minimum (Eq. 3, one neighbour)"
-AVERAGE = "the mean up to there, which is DN2's score of the image (Eq. 2)"
+AVERAGE = "the mean up to there (of DN2's distances, the score of the image, Eq. 2)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,10 @@ class Compared:
     def _cells_title(self, found: Evidence) -> str:
         if len(found.image) == 1:
             return "the nearest normal cell"
-        return f"the {min(SHOWN, len(found.image))} nearest of {len(found.image)} normal cells"
+        count, most = len(found.image), min(SHOWN, len(found.image))
+        if self.prediction.neighbors[found.searched].order == "retrieval":
+            return f"the nearest cell of each of {count} normal images" + (f": {most} of them" if most < count else "")
+        return f"the {most} nearest normal cells" + (f" of {count}" if most < count else "")
 
     def _whole_title(self) -> str:
         most = min(self.k, RETRIEVED)
@@ -127,12 +130,27 @@ class Compared:
             f"rank {rank} · {self._name(number)} · d² = {d}"
             for rank, (number, d) in enumerate(zip(found.image, evenly(found.distance), strict=True), 1)
         ]
-        unit = "the nearest cell of each retrieved image" if self.cells else "the retrieved images"
+        unit = "the nearest cell of each image that was searched" if self.cells else "the retrieved images"
         if self.cells and found.score is None:
             unit = "the nearest cells; the first alone is the score, whatever K"
         line = LEAST if self.cells else AVERAGE
         title, nearest = f"squared distance of {unit}", self.cells is not None
-        return matches.by_rank(found, self.k, texts, title=title, line=line, nearest=nearest) + self._still()
+        bars = matches.by_rank(found, self.k, texts, title=title, line=line, nearest=nearest)
+        return bars + self._still() + self._elsewhere()
+
+    def _elsewhere(self) -> str:
+        """Return a remark where the retrieved images are not those whose cells are searched."""
+        name, whole = searched_cells(self.prediction), whole_images(self.prediction)
+        if not name or whole is None:
+            return ""
+        cells = self.prediction.neighbors[name].image[self.image, 0, 0]
+        count = min(len(cells), whole.image.shape[-1])
+        if np.array_equal(cells[:count], whole.image[self.image, 0, 0, :count]):
+            return ""
+        text = (
+            "were not retrieved, they were chosen otherwise" if self.cells else "are not those whose cells are searched"
+        )
+        return f"<i>These images {text}; the retrieved ones give the image's score alone.</i>"
 
     def _still(self) -> str:
         """Return a remark where the map cannot follow K."""
@@ -215,7 +233,7 @@ def why_no_layers(prediction: Prediction, detector: str) -> str:
     if searched_cells(prediction):
         return f"{detector} does not split its distance by layer."
     if whole_images(prediction) is not None:
-        return f"{detector} compares whole images: a pixel has no distance of its own."
+        return f"{detector} compares whole images: nothing was looked up for a single pixel."
     known = "its value on the map" if prediction.anomaly_map is not None else "nothing"
     return f"{detector} gives neither neighbours nor layers' maps: of a pixel {known} is known."
 

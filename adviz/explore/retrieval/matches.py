@@ -44,7 +44,8 @@ def _shown(match: Match) -> str:
     if not match.box:
         return tiles.tile(match.image, title=match.title, caption=match.caption, width=TILE, colour=colour)
     whole = tiles.tile(match.image, title=match.title, boxes=[match.box], width=TILE, colour=colour)
-    return whole + tiles.tile(tiles.crop(match.image, match.box), caption=match.caption, width=TILE, sharp=True)
+    cut, (_, _, high, wide) = tiles.crop(match.image, match.box), match.box
+    return whole + tiles.tile(cut, caption=match.caption, width=TILE, boxes=[(high, wide, high, wide)], sharp=True)
 
 
 def small(image: np.ndarray) -> np.ndarray:
