@@ -90,7 +90,7 @@ def run(
     wanted, place = list(dict.fromkeys(experiments)), Path(folder)
     check_folder(place)
     found = {one: row for one in wanted if (row := read(one, place)) is not None}
-    missing = sorted((one for one in wanted if one not in found), key=lambda one: repr(one.features))
+    missing = sorted((one for one in wanted if one not in found), key=_turn)
     where = place.resolve(), None if root is None else str(Path(root).resolve())
     steps = _one_by_one(missing, *where, threads) if client is None else _on_cluster(client, missing, *where, threads)
     broken = {one: why for one, why in bar(steps, label="experiments", total=len(missing)) if why}
@@ -120,6 +120,11 @@ def prepare(facts: dict[str, Any], layers: tuple[int | str, ...], root: str | No
             category = load(experiment, None if root is None else Path(root))
             for name in experiment.backbones:
                 extract(experiment, name, category, layers)
+
+
+def _turn(one: Experiment) -> str:
+    """Return what experiments are sorted by: those of a network follow each other, so that it is built once."""
+    return repr((one.backbones, one.weights, one.geometry, one.features, one.layers))
 
 
 def _groups(experiments: Sequence[Experiment]) -> list[tuple[list[Experiment], tuple[int | str, ...]]]:
