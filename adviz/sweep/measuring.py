@@ -17,6 +17,7 @@ from adviz import data, metrics
 from adviz.backbone import Backbone
 from adviz.cache import contents, fingerprint
 from adviz.data import Category, Split
+from adviz.data.split import ANOMALOUS
 from adviz.evaluation import evaluate, maps_and_masks
 from adviz.features import Features
 from adviz.prediction import Prediction, ensemble
@@ -38,6 +39,7 @@ METRICS = (
     "false_negatives",
     "errors_at_full_recall",
 )
+PIXELS = ("pixel_auroc", "pixel_ap", "pro")
 PRO = {"pro_200": "global-200", "pro_per_image": "per-image"}  # beside "pro", the exact one
 KEPT = 3  # backbones that stay loaded in a process
 POINTS = 200  # of a stored curve
@@ -150,9 +152,14 @@ def _backbone(name: str, layers: tuple[int | str, ...], weights: str, dtype: str
 
 def _judge(prediction: Prediction, split: Split, size: int | None) -> dict[str, Any]:
     """Return the parts of a row that compare a prediction with the truth."""
+    without = bare(split) if split.has_masks else []
+    if without:  # the image scores can be judged all the same
+        prediction = dataclasses.replace(prediction, anomaly_map=None)
     result = evaluate(prediction, split, size=size)
     values = {name: float(getattr(result, name)) for name in METRICS}
     reasons = dict(result.reasons)
+    if without:
+        reasons |= dict.fromkeys(PIXELS, f"{len(without)} defective images have no mask, first {without[0]}")
     regions: dict[str, list[float]] = {}
     if "pro" in reasons:
         values |= dict.fromkeys(PRO, float("nan"))
@@ -171,6 +178,12 @@ def _judge(prediction: Prediction, split: Split, size: int | None) -> dict[str, 
     thin = {name: curve.thinned(POINTS) for name, curve in result.curves.items()}
     curves = {name: [curve.x.tolist(), curve.y.tolist()] for name, curve in thin.items()}
     return {"metrics": values, "reasons": reasons, "images": images, "regions": regions, "curves": curves}
+
+
+def bare(split: Split) -> list[str]:
+    """Return the defective images that have no mask."""
+    facts = zip(split.ids, split.labels.tolist(), split.masks, strict=True)
+    return [name for name, label, mask in facts if label == ANOMALOUS and mask is None]
 
 
 def _digest(category: Category) -> str:
