@@ -1,4 +1,4 @@
-"""A stand-in for MVTec AD: its folders, file names, image modes and sizes, with drawn images in place of photographs."""
+"""A stand-in for MVTec AD: its folders, file names, image modes and sizes, with images that are drawn."""
 
 import zlib
 from pathlib import Path
