@@ -141,7 +141,7 @@ def _turn(one: Experiment) -> str:
     return repr((one.backbones, one.weights, one.geometry, one.features, one.layers))
 
 
-def _groups(experiments: Sequence[Experiment]) -> list[tuple[list[Experiment], tuple[int | str, ...]]]:
+def groups(experiments: Sequence[Experiment]) -> list[tuple[list[Experiment], tuple[int | str, ...]]]:
     """Return the experiments that share features, and all layers that they read."""
     groups: dict[object, list[Experiment]] = {}
     for one in experiments:
@@ -154,7 +154,7 @@ def _one_by_one(
     experiments: Sequence[Experiment], folder: Path, root: str | None, threads: int
 ) -> Iterator[tuple[Experiment, str]]:
     """Do the experiments in this process; yield each with what went wrong, or nothing."""
-    for group, layers in _groups(experiments):
+    for group, layers in groups(experiments):
         if len(group) > 1:
             with suppress(Exception):  # what is wrong will be said of every experiment
                 prepare(group[0].facts(), layers, root, threads)
@@ -178,7 +178,7 @@ def _on_cluster(
     taken = {RESOURCE: 1} if any(RESOURCE in resources for resources in offered) else None
     how = {"retries": RETRIES, "pure": False, "resources": taken}
     tasks: dict[Any, Experiment] = {}
-    for group, layers in _groups(experiments):
+    for group, layers in groups(experiments):
         first = []
         if len(group) > 1:
             first = [
