@@ -34,7 +34,10 @@ MAY_IMPORT = {
     "evaluation": {"prediction", "data", "metrics", "maps"},
     # level 2
     "plots": {"prediction", "metrics", "maps"},
-    "sweep": {"detectors", "features", "backbone", "cache", "storage", "data", "prediction", "metrics", "evaluation"},
+    "sweep": {
+        *("detectors", "features", "backbone", "networks", "cache", "storage", "data"),
+        *("prediction", "metrics", "evaluation"),
+    },
     # level 3
     "tables": {"sweep", "detectors", "data", "plots", "evaluation"},
     "explore": {"plots", "widgets", "prediction", "data", "metrics", "maps", "coreset", "evaluation", "tables"},

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -17,6 +19,7 @@ from adviz import data, metrics
 from adviz.backbone import Backbone
 from adviz.cache import contents, fingerprint
 from adviz.data import Category, Split
+from adviz.data.split import ANOMALOUS
 from adviz.evaluation import evaluate, maps_and_masks
 from adviz.features import Features
 from adviz.prediction import Prediction, ensemble
@@ -38,10 +41,13 @@ METRICS = (
     "false_negatives",
     "errors_at_full_recall",
 )
+PIXELS = ("pixel_auroc", "pixel_ap", "pro")
 PRO = {"pro_200": "global-200", "pro_per_image": "per-image"}  # beside "pro", the exact one
 KEPT = 3  # backbones that stay loaded in a process
 POINTS = 200  # of a stored curve
 TIMED = 4  # images, of which a forward pass is timed
+AGAIN = 60.0  # seconds until a download that failed is tried again
+_unavailable: dict[tuple[str, str], tuple[str, float]] = {}  # network and weights -> what was said, and when
 
 
 def measure(experiment: Experiment, root: Path | None = None, threads: int = 1) -> Row:
@@ -66,7 +72,7 @@ def measure(experiment: Experiment, root: Path | None = None, threads: int = 1) 
             predictions.append(prediction)
         prediction = predictions[0] if len(predictions) == 1 else ensemble(predictions)
         with meter.timed("evaluate"):
-            judged = _judge(prediction, category.test, experiment.size)
+            judged = judge(prediction, category.test, experiment.size)
     made = {"backbone": prediction.backbone, "digest": prediction.digest, "images": _digest(category)}
     counts = {"n_train": experiment.shots or len(category.train), "n_test": len(category.test)}
     spent: dict[str, Any] = {"seconds": _per_image(meter.seconds, counts["n_test"])}
@@ -145,14 +151,27 @@ def _predict(experiment: Experiment, name: str, category: Category, meter: Meter
 
 @lru_cache(KEPT)
 def _backbone(name: str, layers: tuple[int | str, ...], weights: str, dtype: str) -> Backbone:
-    return Backbone(name, layers, weights=None if weights == "published" else weights, dtype=dtype)
+    """Return a network; one whose weights could not be downloaded is not tried again at once: that takes a minute."""
+    failed, since = _unavailable.get((name, weights), ("", -math.inf))
+    if time.monotonic() - since < AGAIN:
+        raise RuntimeError(failed)
+    try:
+        return Backbone(name, layers, weights=None if weights == "published" else weights, dtype=dtype)
+    except RuntimeError as error:
+        _unavailable[name, weights] = str(error), time.monotonic()
+        raise
 
 
-def _judge(prediction: Prediction, split: Split, size: int | None) -> dict[str, Any]:
+def judge(prediction: Prediction, split: Split, size: int | None) -> dict[str, Any]:
     """Return the parts of a row that compare a prediction with the truth."""
+    without = bare(split) if split.has_masks else []
+    if without:  # the image scores can be judged all the same
+        prediction = dataclasses.replace(prediction, anomaly_map=None)
     result = evaluate(prediction, split, size=size)
     values = {name: float(getattr(result, name)) for name in METRICS}
     reasons = dict(result.reasons)
+    if without:
+        reasons |= dict.fromkeys(PIXELS, f"{len(without)} defective images have no mask, first {without[0]}")
     regions: dict[str, list[float]] = {}
     if "pro" in reasons:
         values |= dict.fromkeys(PRO, float("nan"))
@@ -171,6 +190,12 @@ def _judge(prediction: Prediction, split: Split, size: int | None) -> dict[str, 
     thin = {name: curve.thinned(POINTS) for name, curve in result.curves.items()}
     curves = {name: [curve.x.tolist(), curve.y.tolist()] for name, curve in thin.items()}
     return {"metrics": values, "reasons": reasons, "images": images, "regions": regions, "curves": curves}
+
+
+def bare(split: Split) -> list[str]:
+    """Return the defective images that have no mask."""
+    facts = zip(split.ids, split.labels.tolist(), split.masks, strict=True)
+    return [name for name, label, mask in facts if label == ANOMALOUS and mask is None]
 
 
 def _digest(category: Category) -> str:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -84,12 +85,22 @@ def stored_bytes(detector: object) -> int:
 
 def surroundings(threads: int) -> dict[str, Any]:
     """Return versions and machine, for the record."""
+    return {"versions": dict(_versions()), "machine": machine(), "threads": threads}
+
+
+def machine() -> dict[str, Any]:
+    """Return what this machine is, as far as seconds depend on it."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count(), "gpu": gpu}
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Return the packages' versions, which are read from many files and stay what they are."""
     found = {}
     for name in PACKAGES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    machine = {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count(), "gpu": gpu}
-    return {"versions": found | {"python": platform.python_version()}, "machine": machine, "threads": threads}
+    return found | {"python": platform.python_version()}

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from adviz.cache import Cache
 from adviz.progress import bar
 from adviz.sweep.experiment import Experiment, in_order
-from adviz.sweep.measuring import extract, load, measure, own_threads
+from adviz.sweep.gaps import Gap, gaps, said
+from adviz.sweep.measuring import ONE_CLASS, extract, load, measure, own_threads
 from adviz.sweep.rows import Row, check_folder, read, write
 
 if TYPE_CHECKING:
@@ -31,11 +32,13 @@ class Report:
     rows: in the order of the experiments, without those that are broken.
     broken: (experiment, what went wrong), of those that gave no row.
     computed: how many rows are new.
+    gaps: what the data lack, as far as experiments are without a row or metrics without a value for it.
     """
 
     rows: list[Row]
     broken: list[tuple[Experiment, str]] = field(default_factory=list)
     computed: int = 0
+    gaps: tuple[Gap, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
         """Return a line for every row: what was done, the metrics, and the row's file."""
@@ -57,6 +60,8 @@ class Report:
 
     def __repr__(self) -> str:
         lines = [f"{len(self.rows)} rows, {self.computed} of them new, {len(self.broken)} experiments broken"]
+        if self.gaps:
+            lines.append(f"data incomplete: {said(self.gaps)}")
         return "\n".join(lines + [f"  {experiment!r}: {why.splitlines()[-1]}" for experiment, why in self.broken])
 
 
@@ -90,7 +95,7 @@ def run(
     wanted, place = list(dict.fromkeys(experiments)), Path(folder)
     check_folder(place)
     found = {one: row for one in wanted if (row := read(one, place)) is not None}
-    missing = sorted((one for one in wanted if one not in found), key=lambda one: repr(one.features))
+    missing = sorted((one for one in wanted if one not in found), key=_turn)
     where = place.resolve(), None if root is None else str(Path(root).resolve())
     steps = _one_by_one(missing, *where, threads) if client is None else _on_cluster(client, missing, *where, threads)
     broken = {one: why for one, why in bar(steps, label="experiments", total=len(missing)) if why}
@@ -98,7 +103,16 @@ def run(
         if one not in broken and (row := read(one, place)) is not None:
             found[one] = row
     rows = [found[one] for one in wanted if one in found]
-    return Report(rows, [(one, broken[one]) for one in wanted if one in broken], len(missing) - len(broken))
+    failed = [(one, broken[one]) for one in wanted if one in broken]
+    return Report(rows, failed, len(missing) - len(broken), _lacking(wanted, rows, root))
+
+
+def _lacking(wanted: Sequence[Experiment], rows: Sequence[Row], root: str | Path | None) -> tuple[Gap, ...]:
+    """Return what the data lack: of experiments without a row all of it, of others what the row was made without."""
+    done = {row.experiment for row in rows}
+    without = {(one.data, one.category) for one in wanted if one not in done}
+    asked = [one for one in wanted if one not in done or one.data not in ONE_CLASS]
+    return tuple(gap for gap in gaps(asked, root) if not gap.stops or (gap.data, gap.category) in without)
 
 
 def perform(facts: dict[str, Any], folder: str, root: str | None, threads: int, *_after: Any) -> str:
@@ -122,7 +136,12 @@ def prepare(facts: dict[str, Any], layers: tuple[int | str, ...], root: str | No
                 extract(experiment, name, category, layers)
 
 
-def _groups(experiments: Sequence[Experiment]) -> list[tuple[list[Experiment], tuple[int | str, ...]]]:
+def _turn(one: Experiment) -> str:
+    """Return what experiments are sorted by: those of a network follow each other, so that it is built once."""
+    return repr((one.backbones, one.weights, one.geometry, one.features, one.layers))
+
+
+def groups(experiments: Sequence[Experiment]) -> list[tuple[list[Experiment], tuple[int | str, ...]]]:
     """Return the experiments that share features, and all layers that they read."""
     groups: dict[object, list[Experiment]] = {}
     for one in experiments:
@@ -135,7 +154,7 @@ def _one_by_one(
     experiments: Sequence[Experiment], folder: Path, root: str | None, threads: int
 ) -> Iterator[tuple[Experiment, str]]:
     """Do the experiments in this process; yield each with what went wrong, or nothing."""
-    for group, layers in _groups(experiments):
+    for group, layers in groups(experiments):
         if len(group) > 1:
             with suppress(Exception):  # what is wrong will be said of every experiment
                 prepare(group[0].facts(), layers, root, threads)
@@ -159,7 +178,7 @@ def _on_cluster(
     taken = {RESOURCE: 1} if any(RESOURCE in resources for resources in offered) else None
     how = {"retries": RETRIES, "pure": False, "resources": taken}
     tasks: dict[Any, Experiment] = {}
-    for group, layers in _groups(experiments):
+    for group, layers in groups(experiments):
         first = []
         if len(group) > 1:
             first = [

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adviz.sweep import Experiment, Row
+from adviz.sweep import Experiment, Report, Row
+from adviz.tables.incomplete import remarks, why_nothing
 from adviz.tables.printed import UNCERTAIN
 from adviz.tables.table import DEFINITIONS, Cell, Table
 
@@ -40,6 +41,7 @@ class Filled:
     seeds: how many are in it.
     rows: the rows that it was made of.
     missing: how many of its experiments have no row.
+    reason: why there is no number, or not of all categories, though experiments were tried.
     """
 
     cell: Cell
@@ -48,6 +50,7 @@ class Filled:
     seeds: int
     rows: tuple[Row, ...]
     missing: int
+    reason: str = ""
 
     @property
     def delta(self) -> float:
@@ -62,10 +65,18 @@ class Filled:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A paper's table, filled as far as there are rows; see `compare`."""
+    """A paper's table, filled as far as there are rows; see `compare`.
+
+    Attributes
+    ----------
+    table: what was planned.
+    filled: its cells, with what our rows say.
+    remarks: sentences on data that are incomplete, or are not the paper's.
+    """
 
     table: Table
     filled: tuple[Filled, ...]
+    remarks: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
         """Return a line for every cell: printed, ours, delta, definition, note, and the files of the rows."""
@@ -92,7 +103,7 @@ class Comparison:
                     "seeds": one.seeds,
                     "missing": one.missing,
                     "definition": self.definition(cell.metric),
-                    "note": cell.note or cell.reason,
+                    "note": "; ".join(filter(None, (cell.note, cell.reason, one.reason))),
                     "rows": " ".join(row.path.name for row in one.rows if row.path is not None),
                 }
             )
@@ -183,6 +194,7 @@ class Comparison:
             words.append("*: the printed value is uncertain, see the note")
         seeds = {one.seeds for one in self.filled if one.seeds}
         words.append(f"seeds: {', '.join(map(str, sorted(seeds))) or 'none yet'}")
+        words += self.remarks
         if self.missing:
             words.append(f"{len(self.missing)} of {len(self.table.experiments)} experiments are still to be done")
         return "; ".join(words) + "."
@@ -195,24 +207,27 @@ STYLES: list[Any] = [
 ]
 
 
-def compare(table: Table, rows: Iterable[Row]) -> Comparison:
+def compare(table: Table, rows: Iterable[Row] | Report) -> Comparison:
     """Put what rows say into a table.
 
     Parameters
     ----------
     table: from `plan`.
-    rows: of a `sweep.Report`; those of other experiments do not matter.
+    rows: of a `sweep.Report`, or that itself, so that what is broken or lacking is said too; those of other
+        experiments do not matter.
 
     Notes
     -----
     An average is over categories first, for each seed, then over seeds; a seed without a row for one of the categories
     is left out.
     """
-    known = {row.experiment: row for row in rows}
-    return Comparison(table, tuple(_filled(cell, known, table.pro) for cell in table.cells))
+    report = rows if isinstance(rows, Report) else Report(list(rows))
+    known, broken = {row.experiment: row for row in report.rows}, dict(report.broken)
+    filled = tuple(_filled(cell, known, table.pro, broken) for cell in table.cells)
+    return Comparison(table, filled, tuple(remarks(table.cells, known, broken, report.gaps)))
 
 
-def _filled(cell: Cell, known: Mapping[Experiment, Row], pro: str) -> Filled:
+def _filled(cell: Cell, known: Mapping[Experiment, Row], pro: str, broken: Mapping[Experiment, str]) -> Filled:
     by_seed: dict[int, list[Row | None]] = {}
     for one in cell.experiments:
         by_seed.setdefault(one.seed, []).append(known.get(one))
@@ -223,7 +238,7 @@ def _filled(cell: Cell, known: Mapping[Experiment, Row], pro: str) -> Filled:
     missing = sum(one not in known for one in cell.experiments)
     mean = float(values.mean()) if len(values) else float("nan")
     spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-    return Filled(cell, mean, spread, len(values), rows, missing)
+    return Filled(cell, mean, spread, len(values), rows, missing, why_nothing(cell, pro, rows, broken))
 
 
 def _value(row: Row, cell: Cell, pro: str) -> float:

@@ -1,0 +1,34 @@
+"""Whether the weights of networks are at hand, before a long run needs them."""
+
+from __future__ import annotations
+
+from adviz.networks import EMBEDDED, REMEDIES
+
+PATIENCE = 5.0  # seconds
+FILES = ("model.safetensors", "pytorch_model.bin")  # what timm asks its hub for
+
+
+def weights_missing(name: str) -> str:
+    """Return why the published weights of a network cannot be had now; "" where they are there.
+
+    Weights that are not there but can be downloaded count as there; nothing is downloaded.
+    """
+    import timm
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+
+    if name in EMBEDDED:
+        return ""
+    try:
+        config = timm.get_pretrained_cfg(name)
+    except RuntimeError as error:
+        return f"the network {name!r} is unknown to timm ({error})"
+    if config is None or not config.hf_hub_id:
+        return "" if config is not None and (config.url or config.file) else f"timm publishes no weights for {name!r}"
+    if any(isinstance(try_to_load_from_cache(config.hf_hub_id, file), str) for file in FILES):
+        return ""
+    try:
+        get_hf_file_metadata(hf_hub_url(config.hf_hub_id, FILES[0]), timeout=PATIENCE)
+    except Exception as error:  # http and socket errors share no base class
+        reason = type(error).__name__
+        return f"the weights of {name!r} are not here and cannot be downloaded ({reason}). {REMEDIES}"
+    return ""

@@ -1,0 +1,60 @@
+"""What a comparison has to say of data that are incomplete, or are not the paper's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from adviz.sweep import Experiment, Gap, Row
+from adviz.sweep.gaps import MVTEC_AD, listed, said
+from adviz.tables.table import Cell
+
+KEPT_UNDER = {"misclassified": "false_positives"}  # metric of a table -> metric of a row, where they differ
+NAMED = 3  # categories that a sentence names of many
+
+
+def why_nothing(cell: Cell, pro: str, rows: Iterable[Row], broken: Mapping[Experiment, str]) -> str:
+    """Return why a cell has no number, though experiments were tried; "" where none was, or where all is well."""
+    name = KEPT_UNDER.get(cell.metric, pro if cell.metric == "pro" else cell.metric)
+    words = {row.experiment.category: row.reasons[name] for row in rows if name in row.reasons}
+    words |= {one.category: broken[one].splitlines()[-1] for one in cell.experiments if one in broken}
+    return "; ".join(f"{category}: {text}" for category, text in words.items())
+
+
+def remarks(
+    cells: Iterable[Cell], known: Mapping[Experiment, Row], broken: Mapping[Experiment, str], gaps: Sequence[Gap]
+) -> list[str]:
+    """Return sentences on data and experiments of a table, for its legend.
+
+    Parameters
+    ----------
+    cells: of the table; gaps in data that it does not need are left out.
+    known, broken, gaps: from a `sweep.Report`.
+    """
+    cells = tuple(cells)
+    wanted = {one for cell in cells for one in cell.experiments}
+    pairs = {(one.data, one.category) for one in wanted}
+    words = []
+    if mine := [gap for gap in gaps if (gap.data, gap.category) in pairs]:
+        words.append(f"data incomplete: {said(mine)}")
+    if failed := len(wanted & set(broken)):
+        words.append(f"{failed} of {len(wanted)} experiments are broken, see the notes and the report of the run")
+    printed = [cell for cell in cells if cell.dataset == "mvtec_ad" and not np.isnan(cell.printed)]
+    used = dict.fromkeys(one for cell in printed for one in cell.experiments if one in known)
+    other = dict.fromkeys(text for one in used if (text := _other_images(known[one])))
+    if other:
+        words.append(f"these are not all images of the paper, or others: {listed(list(other), NAMED)}")
+    return words
+
+
+def _other_images(row: Row) -> str:
+    """Return how numbers of images differ from MVTec AD's; "" where they do not."""
+    one, counts = row.experiment, MVTEC_AD.get(row.experiment.category)
+    if counts is None or "n_test" not in row.facts:
+        return ""
+    test = counts.good + counts.defective
+    found = row.facts["n_train"], row.facts["n_test"]
+    if found == (one.shots or counts.train, test):
+        return ""
+    return f"{one.category} has {found[0]} + {found[1]} (training + test) instead of {counts.train} + {test}"

@@ -1,0 +1,159 @@
+"""Data sets that lack something: it is named beforehand, does not stop the rest, and stands in report and table."""
+
+import dataclasses
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adviz import DN2, sweep, tables
+from adviz.sweep import Experiment, grid
+from adviz.sweep.gaps import MVTEC_AD
+from adviz.tables.setting import MVTEC
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import standin
+
+WHOLE = ("bottle", "carpet", "grid", "hazelnut")
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    return standin.draw(tmp_path_factory.mktemp("drawn"), categories=WHOLE, n_train=3, n_test=2, side=32)
+
+
+@pytest.fixture
+def tree(drawn, tmp_path):
+    """Return a copy that may be damaged; hazelnut's folder is not in it."""
+    shutil.copytree(drawn, tmp_path / "mvtec")
+    shutil.rmtree(tmp_path / "mvtec" / "hazelnut")
+    return tmp_path / "mvtec"
+
+
+def texts(tree, categories=WHOLE):
+    return [str(gap) for gap in sweep.gaps(grid("mvtec", categories, [DN2()]), tree.parent)]
+
+
+def test_nothing_is_lacking(drawn):
+    assert sweep.gaps(grid(drawn.name, WHOLE, [DN2()]), drawn.parent) == ()
+    assert sweep.gaps([Experiment("demo", "bottle", DN2())]) == ()
+
+
+def test_categories_and_folders_that_are_missing_are_named(tree):
+    shutil.rmtree(tree / "carpet" / "test")
+    shutil.rmtree(tree / "grid" / "train")
+    assert texts(tree) == [
+        "mvtec/carpet: no folder test",
+        "mvtec/grid: no folder train/good",
+        "mvtec/hazelnut: no category folder",
+    ]
+
+
+def test_a_whole_data_set_that_is_missing(tmp_path):
+    found = sweep.gaps(grid("mvtec", MVTEC, [DN2()]), tmp_path)
+    assert {gap.category for gap in found} == set(MVTEC)
+    assert all(gap.stops and str(tmp_path / "mvtec") in gap.missing for gap in found)
+
+
+def test_files_that_are_missing_are_named(tree):
+    for name in ("test/cut/000.png", "ground_truth/cut/000_mask.png", "train/good/001.png"):
+        (tree / "carpet" / name).unlink()
+    shutil.rmtree(tree / "grid" / "ground_truth")
+    for path in (tree / "bottle" / "test" / "good").iterdir():
+        path.unlink()
+    (tree / "bottle" / "ground_truth" / "contamination" / "001_mask.png").unlink()
+    assert texts(tree, WHOLE[:3]) == [
+        "mvtec/bottle: no images in test/good",
+        "mvtec/bottle: no masks of test/contamination/001.png",
+        "mvtec/carpet: no files train/good/001, test/cut/000",
+        "mvtec/grid: no masks in ground_truth",
+    ]
+
+
+def test_a_mask_without_its_image_stops_the_category_and_is_named(tree):
+    (tree / "carpet" / "test" / "cut" / "001.png").unlink()
+    (gap,) = sweep.gaps(grid("mvtec", ["carpet"], [DN2()]), tree.parent)
+    assert gap.stops
+    assert "001_mask.png" in gap.missing
+
+
+def test_classes_that_are_missing_are_named(tmp_path, monkeypatch):
+    monkeypatch.delenv("ADVIZ_DATA", raising=False)
+    (gap,) = sweep.gaps(grid("cifar10", ["airplane", "bird"], [DN2()]), tmp_path)
+    assert (gap.data, gap.stops) == ("cifar10", True)
+    assert str(tmp_path) in gap.missing
+
+
+def spade(categories):
+    small = dataclasses.replace(
+        tables.reduced(scale=0.25), folders={"mvtec_ad": "mvtec"}, categories={"mvtec_ad": categories}, every=1
+    )
+    return tables.plan("spade", "2", small)
+
+
+def test_the_rest_is_done_and_the_table_says_what_is_lacking(tree, tmp_path):
+    """One category is not there, one has no test images, one lacks a mask."""
+    shutil.rmtree(tree / "carpet" / "test")
+    (tree / "bottle" / "ground_truth" / "contamination" / "001_mask.png").unlink()
+    plan = spade(WHOLE)
+    for computed in (2, 0):  # and the same again, when rows are there
+        report = sweep.run(plan.experiments, tmp_path / "rows", root=tmp_path)
+        assert report.computed == computed
+        rows = {row.experiment.category: row for row in report.rows}
+        assert set(rows) == {"bottle", "grid"}
+        assert {one.category for one, _ in report.broken} == {"carpet", "hazelnut"}
+        comparison = tables.compare(plan, report)
+        for text in (repr(report), repr(comparison), comparison.to_markdown(), comparison.to_html()):
+            assert "data incomplete" in text
+            assert "mvtec: no folder test of carpet" in text
+            assert "mvtec: no category folder of hazelnut" in text
+            assert "mvtec: no masks of test/contamination/001.png of bottle" in text
+    bottle = rows["bottle"]
+    assert bottle.metrics["image_auroc"] > 0
+    assert np.isnan([bottle.metrics[name] for name in ("pixel_auroc", "pixel_ap", "pro", "pro_per_image")]).all()
+    assert bottle.reasons["pixel_auroc"] == "1 defective images have no mask, first test/contamination/001.png"
+    cells = {one.cell.category: one for one in comparison.filled if one.cell.method == "SPADE"}
+    assert np.isfinite(cells["grid"].ours)
+    assert "first test/contamination/001.png" in cells["bottle"].reason
+    assert "expected a category of" in cells["hazelnut"].reason
+    assert np.isnan(cells["average"].ours)
+    assert "carpet: FileNotFoundError: expected a folder test" in cells["average"].reason
+    notes = comparison.to_frame().set_index(["method", "category"])["note"]
+    assert "first test/contamination/001.png" in notes["SPADE", "bottle"]
+
+
+def test_a_category_without_any_mask_has_image_scores(tree, tmp_path):
+    shutil.rmtree(tree / "grid" / "ground_truth")
+    (row,) = sweep.run(spade(("grid",)).experiments, tmp_path / "rows", root=tmp_path).rows
+    assert row.metrics["image_auroc"] > 0
+    assert row.reasons["pro_200"] == "the test set has no masks"
+
+
+def test_images_that_are_not_the_papers_are_said_to_be_so(tree, tmp_path):
+    plan = spade(("bottle", "grid"))
+    report = sweep.run(plan.experiments, tmp_path / "rows", root=tmp_path)
+    text = repr(tables.compare(plan, report))
+    assert "bottle has 3 + 8 (training + test) instead of 209 + 83" in text
+    assert not report.gaps
+    whole = [dataclasses.replace(row, facts=row.facts | counts(row)) for row in report.rows]
+    assert "instead of" not in repr(tables.compare(plan, whole))
+
+
+def counts(row):
+    train, good, defective = MVTEC_AD[row.experiment.category]
+    return {"n_train": train, "n_test": good + defective}
+
+
+def test_data_that_vanish_after_their_rows_are_no_gap(tree, tmp_path):
+    plan = spade(("grid",))
+    sweep.run(plan.experiments, tmp_path / "rows", root=tmp_path)
+    shutil.rmtree(tree / "grid")
+    again = sweep.run(plan.experiments, tmp_path / "rows", root=tmp_path)
+    assert (len(again.rows), again.gaps) == (1, ())
+
+
+def test_what_mvtec_ad_has():
+    assert set(MVTEC_AD) == set(MVTEC)
+    assert [sum(column) for column in zip(*MVTEC_AD.values(), strict=True)] == [3629, 467, 1258]
