@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -90,7 +91,7 @@ class Experiment:
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"expected the facts of an experiment, got {dict(facts)!r} ({error})") from error
 
-    @property
+    @cached_property
     def key(self) -> str:
         """16 hexadecimal digits that change when one of the facts does."""
         text = json.dumps(self.facts(), sort_keys=True)

@@ -55,6 +55,15 @@ class Filled:
         return self.ours - self.cell.printed
 
     @property
+    def texts(self) -> tuple[str, str, str]:
+        """Printed, ours and delta with the decimals of the unit; "" for what is not there, "*" for uncertain."""
+        digits = {"count": 0, "s": 2, "MB": 0}.get(self.cell.unit, 1)
+        printed, ours = ("" if np.isnan(one) else f"{one:.{digits}f}" for one in (self.cell.printed, self.ours))
+        delta = f"{self.delta:+.{digits}f}" if printed and ours else ""
+        spread = f" ± {self.std:.{digits}f}" if ours and self.seeds > 1 else ""
+        return printed and printed + "*" * self.uncertain, ours + spread, delta
+
+    @property
     def uncertain(self) -> bool:
         """Whether the printed value could not be read without doubt."""
         return self.cell.note.startswith(UNCERTAIN)
@@ -120,8 +129,7 @@ class Comparison:
             cell = one.cell
             line = lines.setdefault((cell.dataset, cell.method, cell.variant), {})
             line[cell.category or "all", LABELS[cell.metric]] = _text(one)
-        several = len({dataset for dataset, _, _ in lines}) > 1
-        names = [_line_name(*line, several=several) for line in lines]
+        names = [line_name(*line, several=self.several) for line in lines]
         frame = pd.DataFrame(list(lines.values()), index=pd.Index(names, name=str(self.table.name))).fillna("")
         frame.columns = pd.MultiIndex.from_tuples(frame.columns)
         if frame.columns.get_level_values(1).nunique() == 1:
@@ -159,7 +167,7 @@ class Comparison:
         frame = self.wide().map(html.escape)
         for one in self.filled:
             if one.rows and not np.isnan(one.ours):
-                name = _line_name(one.cell.dataset, one.cell.method, one.cell.variant, several=self._several)
+                name = line_name(one.cell.dataset, one.cell.method, one.cell.variant, several=self.several)
                 column = (one.cell.category or "all", LABELS[one.cell.metric])
                 key = column if column in frame.columns else column[0]
                 frame.loc[name, key] = _linked(_text(one), one, base)
@@ -168,7 +176,8 @@ class Comparison:
         return f"{styled.to_html()}<p style='max-width:900px'>{html.escape(self._legend())}</p>"
 
     @property
-    def _several(self) -> bool:
+    def several(self) -> bool:
+        """Whether it has lines of more than one data set."""
         return len({one.cell.dataset for one in self.filled}) > 1
 
     def _legend(self) -> str:
@@ -241,15 +250,14 @@ def _value(row: Row, cell: Cell, pro: str) -> float:
 
 
 def _text(one: Filled) -> str:
-    digits = {"count": 0, "s": 2, "MB": 0}.get(one.cell.unit, 1)
-    printed = "" if np.isnan(one.cell.printed) else f"{one.cell.printed:.{digits}f}" + "*" * one.uncertain
-    if np.isnan(one.ours):
+    printed, ours, delta = one.texts
+    if not ours:
         return printed + (" | ..." if one.missing else "") if printed else "..." if one.missing else "-"
-    ours = f"{one.ours:.{digits}f}" + (f" ± {one.std:.{digits}f}" if one.seeds > 1 else "")
-    return f"{printed} | {ours} ({one.delta:+.{digits}f})" if printed else ours
+    return f"{printed} | {ours} ({delta})" if printed else ours
 
 
-def _line_name(dataset: str, method: str, variant: str, *, several: bool) -> str:
+def line_name(dataset: str, method: str, variant: str, *, several: bool) -> str:
+    """Return what a line is called: its method and variant, and its data set where the table has several."""
     words = [method, variant.replace(";", ", "), dataset if several else ""]
     return ", ".join(word for word in words if word)
 
