@@ -55,12 +55,16 @@ class Filled:
         return self.ours - self.cell.printed
 
     @property
+    def metric(self) -> str:
+        """What the metric is called."""
+        return LABELS[self.cell.metric]
+
+    @property
     def texts(self) -> tuple[str, str, str]:
         """Printed, ours and delta with the decimals of the unit; "" for what is not there, "*" for uncertain."""
-        digits = {"count": 0, "s": 2, "MB": 0}.get(self.cell.unit, 1)
-        printed, ours = ("" if np.isnan(one) else f"{one:.{digits}f}" for one in (self.cell.printed, self.ours))
-        delta = f"{self.delta:+.{digits}f}" if printed and ours else ""
-        spread = f" ± {self.std:.{digits}f}" if ours and self.seeds > 1 else ""
+        printed, ours = self.cell.text(self.cell.printed), self.cell.text(self.ours)
+        delta = f"{'+' if self.delta >= 0 else ''}{self.cell.text(self.delta)}" if printed and ours else ""
+        spread = f" ± {self.cell.text(self.std)}" if ours and self.seeds > 1 else ""
         return printed and printed + "*" * self.uncertain, ours + spread, delta
 
     @property
@@ -107,6 +111,17 @@ class Comparison:
             )
         return pd.DataFrame(lines)
 
+    @property
+    def lines(self) -> list[str]:
+        """For each cell the name of its line: method and variant, and the data set where there are several."""
+        several = len({one.cell.dataset for one in self.filled}) > 1
+        parts = [(c.method, c.variant.replace(";", ", "), c.dataset * several) for c in (f.cell for f in self.filled)]
+        return [", ".join(filter(None, words)) for words in parts]
+
+    def value(self, cell: Cell, row: Row) -> float:
+        """Return what a row says of a cell, in the cell's unit."""
+        return _value(row, cell, self.table.pro)
+
     def definition(self, metric: str) -> str:
         """Return what a metric of ours is, in words."""
         return DEFINITIONS[self.table.pro if metric == "pro" else metric]
@@ -124,13 +139,11 @@ class Comparison:
         """
         import pandas as pd
 
-        lines: dict[tuple[str, ...], dict[tuple[str, str], str]] = {}
-        for one in self.filled:
-            cell = one.cell
-            line = lines.setdefault((cell.dataset, cell.method, cell.variant), {})
-            line[cell.category or "all", LABELS[cell.metric]] = _text(one)
-        names = [line_name(*line, several=self.several) for line in lines]
-        frame = pd.DataFrame(list(lines.values()), index=pd.Index(names, name=str(self.table.name))).fillna("")
+        lines: dict[str, dict[tuple[str, str], str]] = {}
+        for one, name in zip(self.filled, self.lines, strict=True):
+            line = lines.setdefault(name, {})
+            line[one.cell.category or "all", one.metric] = _text(one)
+        frame = pd.DataFrame(list(lines.values()), index=pd.Index(lines, name=str(self.table.name))).fillna("")
         frame.columns = pd.MultiIndex.from_tuples(frame.columns)
         if frame.columns.get_level_values(1).nunique() == 1:
             frame.columns = pd.Index(frame.columns.get_level_values(0), name=frame.columns[0][1])
@@ -165,20 +178,14 @@ class Comparison:
         """Return the table in HTML; our values link to their rows, as seen from `folder` (None = here)."""
         base = Path(folder or ".").resolve()
         frame = self.wide().map(html.escape)
-        for one in self.filled:
+        for one, name in zip(self.filled, self.lines, strict=True):
             if one.rows and not np.isnan(one.ours):
-                name = line_name(one.cell.dataset, one.cell.method, one.cell.variant, several=self.several)
-                column = (one.cell.category or "all", LABELS[one.cell.metric])
+                column = (one.cell.category or "all", one.metric)
                 key = column if column in frame.columns else column[0]
                 frame.loc[name, key] = _linked(_text(one), one, base)
         title = f"<b>{html.escape(str(self.table.name))}</b>: {html.escape(self.table.name.title)}"
         styled = frame.rename(index=html.escape).style.set_caption(title).set_table_styles(STYLES)
         return f"{styled.to_html()}<p style='max-width:900px'>{html.escape(self._legend())}</p>"
-
-    @property
-    def several(self) -> bool:
-        """Whether it has lines of more than one data set."""
-        return len({one.cell.dataset for one in self.filled}) > 1
 
     def _legend(self) -> str:
         """Say what the numbers are."""
@@ -254,12 +261,6 @@ def _text(one: Filled) -> str:
     if not ours:
         return printed + (" | ..." if one.missing else "") if printed else "..." if one.missing else "-"
     return f"{printed} | {ours} ({delta})" if printed else ours
-
-
-def line_name(dataset: str, method: str, variant: str, *, several: bool) -> str:
-    """Return what a line is called: its method and variant, and its data set where the table has several."""
-    words = [method, variant.replace(";", ", "), dataset if several else ""]
-    return ", ".join(word for word in words if word)
 
 
 def _linked(text: str, one: Filled, base: Path) -> str:

@@ -24,6 +24,7 @@ DEFINITIONS = {
     "time_s": "seconds for an image on this machine, network included",
     "memory_mb": "MiB of the arrays of the fitted detector, without the network",
 }
+DIGITS = {"count": 0, "s": 2, "MB": 0}  # printed of a unit; 1 of the others
 AVERAGES = ("average", "average_textures", "average_objects", "")  # "": over a whole data set, or a count in all of it
 
 
@@ -52,6 +53,10 @@ class Cell:
     note: str
     reason: str = ""
     experiments: tuple[Experiment, ...] = ()
+
+    def text(self, value: float) -> str:
+        """Return a value with the decimals of the unit; "" for NaN."""
+        return "" if value != value else f"{value:.{DIGITS.get(self.unit, 1)}f}"
 
 
 @dataclass(frozen=True, eq=False)
