@@ -10,9 +10,10 @@ function element(kind, text, ...classes) {
 }
 
 function head({ name, small, theirs }, scope) {
-  const made = element("th", name, theirs && "adviz-theirs");
+  const made = element("th", name, theirs && "adviz-theirs"), below = element("small", "");
   made.scope = scope;
-  if (small) made.append(element("small", small));
+  small?.split(/(?<=[=_+])/).forEach((part, i) => below.append(...(i ? [element("wbr"), part] : [part]))); // may break there
+  if (small) made.append(" ", below);
   return made;
 }
 
@@ -49,6 +50,7 @@ function render({ model, el }) {
       body.append(line);
     });
     table.replaceChildren(header, body);
+    table.classList.toggle("adviz-tight", stacked);
     mark(focused);
   }
   function mark(focused) {
@@ -58,12 +60,19 @@ function render({ model, el }) {
     picked?.setAttribute("aria-selected", "true");
     entry?.setAttribute("tabindex", "0"); // the one that Tab comes to
     if (focused) entry?.focus({ preventScroll: true });
+    if (picked) requestAnimationFrame(() => reveal(picked));
+  }
+  // Scroll the box, not the page, so that a cell is not below its heads or outside.
+  function reveal(cell) {
+    const { offsetTop: top, offsetLeft: left, offsetHeight: high, offsetWidth: wide } = cell, corner = table.tHead.rows[0].cells[0];
+    box.scrollTop = Math.max(Math.min(box.scrollTop, top - corner.offsetHeight), top + high - box.clientHeight);
+    box.scrollLeft = Math.max(Math.min(box.scrollLeft, left - corner.offsetWidth), left + wide - box.clientWidth);
   }
   function pick(row, column) {
     model.set("picked", [row, column]);
     model.save_changes();
     mark(true);
-    at(row, column).scrollIntoView({ block: "nearest", inline: "nearest" });
+    at(row, column).scrollIntoView({ block: "nearest", inline: "nearest" }); // the page as well
   }
   // The next cell that there is from one place on, in one direction.
   function next([row, column], [down, right]) {

@@ -117,6 +117,7 @@ def test_it_opens_with_the_first_table_and_its_first_cell_of_ours(printed):
 
 @pytest.mark.parametrize("name", tables.NAMES, ids=str)
 def test_every_table_can_be_shown_and_drawn(printed, view, name):
+    view.others = True
     for one in (printed, view):
         one.paper, one.table = name.paper, name.table
         assert "Error" not in one.status
@@ -352,7 +353,23 @@ def test_the_definition_of_pro_is_chosen(view, laboratory):
     assert found == {"own": "70.0", "pro": "50.0", "pro_200": "60.0", "pro_per_image": "70.0"}
 
 
+def test_methods_that_are_not_ours_can_be_left_out(printed):
+    printed.paper, printed.table = "patchcore", "S1"
+    ours = [head["name"] for head in printed._grid.content["columns"] if not head["theirs"]]
+    assert [head["name"] for head in printed._grid.content["columns"]][: len(ours)] == ours  # first
+    printed.others = False
+    assert [head["name"] for head in printed._grid.content["columns"]] == ours
+    assert "10 methods that are not ours are not shown" in printed._legend.value
+    with pytest.raises(ValueError, match="cell must be one of"):
+        printed.cell = ("DifferNet", "bottle")
+    printed.paper, printed.table = "spade", "4"
+    assert printed._grid.content["rows"]  # there is nothing of ours: all stay
+    assert "nothing of ours in it" in printed.status
+
+
 def test_other_data_than_the_papers_say_so(view):
+    assert not view.others
+    view.others = True
     assert "no printed value to compare with" in view._legend.value
     heads = {head["name"]: head["small"] for head in view._grid.content["rows"]}
     assert heads["DifferNet"] == "not ours"
@@ -453,7 +470,7 @@ def test_the_queue_has_one_worker_at_a_time():
     assert queue.add("bc") is None
     assert queue.batch(first) == ["a", "b", "c"]
     queue.finished("a")
-    assert str(queue).startswith("1 of 3 experiments, about")
+    assert str(queue).startswith("1 of 3 done, about")
     queue.drop("bc")
     assert not queue.idle
     assert queue.batch(first) == []

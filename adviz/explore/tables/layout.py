@@ -31,6 +31,7 @@ class Layout:
     rows, columns: their heads.
     cells: for each row a cell for each column, None where the paper has none.
     places: (name of the line, name of the place in it) -> (row, column), line by line.
+    hidden: how many lines are left out.
     """
 
     corner: str
@@ -38,6 +39,7 @@ class Layout:
     columns: list[Head]
     cells: list[list[Filled | None]]
     places: dict[Place, tuple[int, int]]
+    hidden: int = 0
 
     @property
     def stacked(self) -> bool:
@@ -45,14 +47,18 @@ class Layout:
         return len(self.columns) > STACKED
 
 
-def laid_out(comparison: Comparison) -> Layout:
+def laid_out(comparison: Comparison, *, others: bool = True) -> Layout:
     """Return the layout of a table: methods are its rows, unless it has more categories than methods.
 
-    A line is a method in one variant; a place in it is a category, and the metric where there are several.
+    A line is a method in one variant; a place in it is a category, and the metric where there are several. Without
+    `others` only lines that are ours are kept, if there are any. As columns, ours come first: they are seen on a narrow
+    page.
     """
-    lines: dict[str, dict[tuple[str, str], Filled]] = {}
+    every: dict[str, dict[tuple[str, str], Filled]] = {}
     for name, one in zip(comparison.lines, comparison.filled, strict=True):
-        lines.setdefault(name, {})[one.cell.category or "all", one.metric] = one
+        every.setdefault(name, {})[one.cell.category or "all", one.metric] = one
+    ours = {name: line for name, line in every.items() if not _theirs(line)}
+    lines = every if others or not ours else ours
     longest = sorted(lines.values(), key=len, reverse=True)
     categories = list(dict.fromkeys(category for line in longest for category, _ in line))
     categories.sort(key=lambda name: name.startswith("average"))  # last, as in most papers
@@ -63,7 +69,8 @@ def laid_out(comparison: Comparison) -> Layout:
     across = [(c, m) for c in categories for m in metrics if (c, m) in used]
     cells: list[list[Filled | None]]
     if upright:
-        pairs = [(name, metric) for name, line in lines.items() for metric in metrics if _has(line, metric)]
+        first = sorted(lines, key=lambda name: _theirs(lines[name]))
+        pairs = [(name, metric) for name in first for metric in metrics if _has(lines[name], metric)]
         cells = [[lines[name].get((category, metric)) for name, metric in pairs] for category in categories]
         rows = [Head(one) for one in categories]
         columns = [_line_head(lines[name], remark, metric if len(metrics) > 1 else "") for name, metric in pairs]
@@ -80,17 +87,21 @@ def laid_out(comparison: Comparison) -> Layout:
         if key in line
     }
     corner = metrics[0] if len(metrics) == 1 else "category" if upright else "method"
-    return Layout(corner, rows, columns, cells, places)
+    return Layout(corner, rows, columns, cells, places, len(every) - len(lines))
 
 
 def _has(line: Mapping[tuple[str, str], Filled], metric: str) -> bool:
     return any(one == metric for _, one in line)
 
 
+def _theirs(line: Mapping[tuple[str, str], Filled]) -> bool:
+    return not any(one.cell.experiments for one in line.values())
+
+
 def _line_head(line: Mapping[tuple[str, str], Filled], remark: str, metric: str = "") -> Head:
     """Return the head of a line: its method, below it its variant, and whether its values stay as printed."""
     cell = next(iter(line.values())).cell
-    theirs = not any(one.cell.experiments for one in line.values())
+    theirs = _theirs(line)
     words = [*cell.variant.split(";"), cell.dataset if cell.dataset != "mvtec_ad" else "", metric]
     return Head(cell.method, ", ".join(filter(None, [*words, remark if theirs else ""])), theirs)
 
@@ -180,7 +191,9 @@ def legend(layout: Layout, comparison: Comparison, shows: str, marks: list[list[
     if any(one.first.endswith("*") for one in shown):
         lines.append("*: the printed value is uncertain, its note is in the cell's detail")
     if any(one.theirs for one in shown):
-        lines.append(f'grey, slanted and "{AS_PRINTED if papers else NOT_OURS}": nothing of ours')
+        lines.append(f'Grey, slanted and "{AS_PRINTED if papers else NOT_OURS}": nothing of ours')
+    if layout.hidden:
+        lines.append(f"{layout.hidden} methods that are not ours are not shown")
     if any("…" in one.second for one in shown):
         lines.append("…: still to be done")
     if any("/" in one.second for one in shown):

@@ -48,7 +48,7 @@ class TablesView(View):
 
     What is asked for waits in a queue and is done one after the other beside the page; every row is on disk as soon as
     it is there, and in the table. The state is plain data, readable and settable: `paper`, `table`, `pro` ("own" = the
-    definition of the paper's code), `shows`, `cell`; readable: `comparison`, `places`, `queued`.
+    definition of the paper's code), `shows`, `others`, `cell`; readable: `comparison`, `places`, `queued`.
     """
 
     def __init__(self, book: Book) -> None:
@@ -65,21 +65,27 @@ class TablesView(View):
 
     def _controls(self) -> list[widgets.Widget]:
         self._paper = _choice("paper", PAPERS, self._offer_tables, "220px")
-        self._table = _choice("table", [""], self._redraw, "460px")
+        self._table = _choice("table", [""], self._redraw, "420px")
         self._pro = _choice("pro", PRO, self._redraw, "220px", "PRO is")
         self._shows = widgets.ToggleButtons(options=SHOWS, style={"button_width": "auto"})
         labelled(self._shows, "shows", self._redraw)
+        self._others = widgets.Checkbox(
+            self._book.setting.papers, description="methods that are not ours", indent=False
+        )
+        labelled(self._others, "others", self._redraw)
         self._buttons = {
             "run-cell": _button("run-cell", "do what this cell lacks", self.run_cell),
             "run-line": _button("run-line", "do what all cells of this method and variant lack", self.run_line),
             "run-all": _button("run-all", "do what the whole table lacks", self.run_all),
         }
-        return [self._paper, self._table, self._pro, self._shows]
+        return [self._paper, self._table, self._pro, self._shows, self._others]
 
     paper = value_of("paper", 'The paper: "spade", "patchcore" or "rd".')
     table = value_of("table", 'The table, as the paper numbers it: "1", "S1", or "text" for numbers in the text.')
     pro = value_of("pro", 'What PRO is: "pro", "pro_200", "pro_per_image", or "own", as in the code of the paper.')
     shows = value_of("shows", 'What stands in a cell: "printed | ours", "ours" or "delta".')
+
+    others = value_of("others", "Whether methods that are not ours are shown as well, as they are printed.")
 
     @property
     def cell(self) -> Place | None:
@@ -195,7 +201,7 @@ class TablesView(View):
 
     def _draw(self) -> tuple[str, str]:
         self._comparison = self.comparison
-        self._layout = layouts.laid_out(self._comparison)
+        self._layout = layouts.laid_out(self._comparison, others=self.others)
         if self._cell not in self._layout.places:
             ours = (place for place, (i, j) in self._layout.places.items() if _is_ours(self._layout.cells[i][j]))
             self._cell = next(ours, self.places[0])

@@ -78,7 +78,7 @@ class Waiting:
 
     def __str__(self) -> str:
         left = len(self._queue)
-        text = f"{self._done} of {self._done + left} experiments"
+        text = f"{self._done} of {self._done + left} done"
         if not self._done:
             return text
         seconds = (monotonic() - self._began) / self._done * left
