@@ -157,7 +157,7 @@ def test_cells_are_picked_by_clicks_and_keys(page):
 
 def test_tab_reaches_the_grid(page):
     show(page, REAL)
-    part(page, ".adviz-shows button", REAL).last.focus()
+    part(page, ".adviz-others input", REAL).focus()
     page.browser.keyboard.press("Tab")
     expect(part(page, ".adviz-grid", REAL).locator("td:focus")).to_have_count(1)
 

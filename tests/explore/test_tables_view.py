@@ -331,7 +331,7 @@ def test_the_detail_traces_a_number(view, book, laboratory):
     for one in laboratory.done:
         assert f"{one.key}.json" in page
     texts = ["ours 70.0 %", "coreset=0.01", "efficientnet_lite0", "0123abcd", "torch 9.9", "abacus, 2 cores", "32 MiB"]
-    for text in [*texts, "16 / 9", "3.5", "PRO-per-image", "73 → 64 px, cropped", "every 6. test image"]:
+    for text in [*texts, "16 / 9", "3.5", "PRO-per-image", "73 → 64 px, cropped", "one test image in 6"]:
         assert text in page, text
     assert str(book.folder) in page
 

@@ -126,7 +126,7 @@ def _how(one: Filled, folder: Path) -> str:
         "weights' digest": _joined(row.facts.get("digest", "") for row in rows),
         "images": f"{first.data}, {facts['geometry']['resize']} → {facts['geometry']['size']} px"
         + (", cropped" if first.geometry.crop else "")
-        + (f", every {first.every}. test image" if first.every > 1 else "")
+        + (f", one test image in {first.every}" if first.every > 1 else "")
         + (f", {first.shots} shots" if first.shots else ""),
         "judged at": f"{size}; features in {first.dtype}",
         "seeds": ", ".join(map(str, seeds)),
