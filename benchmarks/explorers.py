@@ -60,6 +60,24 @@ view.run()
 view.wait()
 view.category = "capsule"
 view""",
+    # The papers' own tables with made-up rows, but for one category: its experiments break at once without the data.
+    "tables": """import tempfile
+from adviz import sweep, tables
+from adviz.sweep.rows import write
+book, rng = tables.Book(None, tempfile.mkdtemp()), np.random.default_rng(0)
+seconds = {"features": 9.0, "fit": 1.0, "forward_per_image": 0.1, "predict_per_image": 0.1}
+for name in book.names:
+    for one in book.table(name.paper, name.table).missing:
+        if one.category != "screw":
+            values = {key: float(rng.uniform(0.9, 1)) for key in
+                      ("image_auroc", "pixel_auroc", "pro", "pro_200", "pro_per_image")}
+            curves = {key: rng.random((2, 200)).tolist() for key in ("roc", "pr", "pixel_roc", "pro")}
+            values |= {"false_positives": 1.0, "false_negatives": 2.0}
+            images, measured = {"scores": rng.random(100).tolist()}, {"seconds": seconds, "model_bytes": 2**20}
+            write(sweep.Row(one, {"digest": "0"}, values, {}, images, {}, curves, measured), book.folder)
+view = explore.tables(book)
+view.paper, view.table, view.cell = "patchcore", "S1", ("PatchCore, coreset=1%", "screw")
+view""",
 }
 
 CONTROLS = "slider dropdown label button checkbox toggle-buttons text".split()
@@ -102,6 +120,7 @@ def controls(root: Any) -> list[tuple[str, str]]:
         "checkbox": ".widget-checkbox",
         "toggle": ".widget-toggle-buttons",
         "canvas": "canvas.adviz-overlay, canvas.adviz-scatter",
+        "cell": "table.adviz-grid",
     }
     found = []
     for kind, selector in kinds.items():
@@ -141,6 +160,9 @@ def move(root: Any, name: str, kind: str, turn: int) -> bool:
         if element.is_disabled():
             return False
         element.click()
+    elif kind == "cell":
+        cells = element.locator("td:not(:empty)")
+        cells.nth((7 * turn + 3) % cells.count()).click()
     else:
         box = element.bounding_box()
         place = {"x": (37 * turn + 20) % int(box["width"] - 4) + 2, "y": (61 * turn + 30) % int(box["height"] - 4) + 2}
@@ -152,6 +174,7 @@ def measure(page: Any, root: Any, repeats: int) -> dict[tuple[str, str], list[fl
     """Return control -> seconds of each move."""
     page.browser.evaluate(WATCH, [root.element_handle(), ",".join(f".widget-{name}" for name in CONTROLS)])
     times: dict[tuple[str, str], list[float]] = {}
+    page.browser.wait_for_timeout(1000)  # until the modules of widgets are loaded
     for name, kind in controls(root):
         for turn in range(repeats):
             root.scroll_into_view_if_needed()

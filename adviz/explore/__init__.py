@@ -7,6 +7,7 @@ from adviz.explore.layers import LayersView, layers
 from adviz.explore.pro import ProView, pro
 from adviz.explore.results import ResultsView, results
 from adviz.explore.retrieval import RetrievalView, retrieval
+from adviz.explore.tables import TablesView, tables
 from adviz.explore.thresholds import ThresholdsView, thresholds
 from adviz.explore.training import TrainingView, training
 
@@ -18,6 +19,7 @@ __all__ = [
     "ProView",
     "ResultsView",
     "RetrievalView",
+    "TablesView",
     "ThresholdsView",
     "TrainingView",
     "compare",
@@ -27,6 +29,7 @@ __all__ = [
     "pro",
     "results",
     "retrieval",
+    "tables",
     "thresholds",
     "training",
 ]

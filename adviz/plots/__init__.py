@@ -16,6 +16,7 @@ from adviz.plots.rows import anomaly_row, anomaly_rows
 from adviz.plots.scores import score_histogram, score_histogram_static, score_strip
 from adviz.plots.sheet import contact_sheet
 from adviz.plots.style import StaticFigure
+from adviz.plots.table import table_figure
 from adviz.plots.training import loss_curve
 
 __all__ = [
@@ -52,5 +53,6 @@ __all__ = [
     "shared_limits",
     "signed",
     "signed_heat",
+    "table_figure",
     "waterfall",
 ]

@@ -66,7 +66,7 @@ def write(row: Row, folder: Path) -> Path:
     """
     content = row.content()
     whole = {"format": FORMAT, "digest": _digest(content), **content, "measured": _nulls(row.measured)}
-    target = folder / f"{row.experiment.key}.json"
+    target = path_of(row.experiment, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(target, json.dumps(whole, indent=1).encode())
@@ -83,16 +83,32 @@ def read(experiment: Experiment, folder: Path) -> Row | None:
 
     A damaged file, or one of another version, is put aside with a warning.
     """
-    path = folder / f"{experiment.key}.json"
+    try:
+        return stored(experiment, folder)
+    except ValueError as error:
+        _put_aside(path_of(experiment, folder), str(error))
+        return None
+
+
+def stored(experiment: Experiment, folder: Path) -> Row | None:
+    """Return the row of an experiment, or None where there is none; nothing is changed on disk.
+
+    Raises
+    ------
+    ValueError: its file is damaged, or of another version.
+    """
+    path = path_of(experiment, folder)
     try:
         whole = _checked(path.read_bytes(), experiment)
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        _put_aside(path, str(error))
-        return None
     metrics = {name: float("nan") if value is None else value for name, value in whole.pop("metrics").items()}
     return Row(experiment=experiment, metrics=metrics, path=path, **whole)
+
+
+def path_of(experiment: Experiment, folder: Path) -> Path:
+    """Return where the row of an experiment is, or will be."""
+    return folder / f"{experiment.key}.json"
 
 
 def _checked(text: bytes, experiment: Experiment) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from adviz.sweep.rows import Row, check_folder, read, write
 if TYPE_CHECKING:
     import pandas as pd
 
+Watch = Callable[[Experiment, str], None]
 RETRIES = 2  # of an experiment that fails on a cluster, or whose worker dies
 RESOURCE = "GPU"  # a cluster whose workers offer it gets one experiment for each
 
@@ -72,6 +73,7 @@ def run(
     root: str | Path | None = None,
     client: Any = None,
     threads: int = 1,
+    watch: Watch | None = None,
 ) -> Report:
     """Do the experiments that have no row in the results folder, and return the rows of all.
 
@@ -87,6 +89,7 @@ def run(
     client: a Dask client; None = in this process. Where workers offer the resource "GPU", each experiment takes one.
         An experiment that fails, or whose worker dies, is tried three times in all.
     threads: of torch for every experiment.
+    watch: called after each experiment that was done, with it and with what went wrong ("" if its row is there).
 
     Raises
     ------
@@ -98,7 +101,12 @@ def run(
     missing = sorted((one for one in wanted if one not in found), key=_turn)
     where = place.resolve(), None if root is None else str(Path(root).resolve())
     steps = _one_by_one(missing, *where, threads) if client is None else _on_cluster(client, missing, *where, threads)
-    broken = {one: why for one, why in bar(steps, label="experiments", total=len(missing)) if why}
+    broken: dict[Experiment, str] = {}
+    for one, why in bar(steps, label="experiments", total=len(missing)):
+        if why:
+            broken[one] = why
+        if watch is not None:
+            watch(one, why)
     for one in missing:
         if one not in broken and (row := read(one, place)) is not None:
             found[one] = row

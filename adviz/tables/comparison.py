@@ -58,6 +58,19 @@ class Filled:
         return self.ours - self.cell.printed
 
     @property
+    def metric(self) -> str:
+        """What the metric is called."""
+        return LABELS[self.cell.metric]
+
+    @property
+    def texts(self) -> tuple[str, str, str]:
+        """Printed, ours and delta with the decimals of the unit; "" for what is not there, "*" for uncertain."""
+        printed, ours = self.cell.text(self.cell.printed), self.cell.text(self.ours)
+        delta = f"{'+' if self.delta >= 0 else ''}{self.cell.text(self.delta)}" if printed and ours else ""
+        spread = f" ± {self.cell.text(self.std)}" if ours and self.seeds > 1 else ""
+        return printed and printed + "*" * self.uncertain, ours + spread, delta
+
+    @property
     def uncertain(self) -> bool:
         """Whether the printed value could not be read without doubt."""
         return self.cell.note.startswith(UNCERTAIN)
@@ -109,6 +122,17 @@ class Comparison:
             )
         return pd.DataFrame(lines)
 
+    @property
+    def lines(self) -> list[str]:
+        """For each cell the name of its line: method and variant, and the data set where there are several."""
+        several = len({one.cell.dataset for one in self.filled}) > 1
+        parts = [(c.method, c.variant.replace(";", ", "), c.dataset * several) for c in (f.cell for f in self.filled)]
+        return [", ".join(filter(None, words)) for words in parts]
+
+    def value(self, cell: Cell, row: Row) -> float:
+        """Return what a row says of a cell, in the cell's unit."""
+        return _value(row, cell, self.table.pro)
+
     def definition(self, metric: str) -> str:
         """Return what a metric of ours is, in words."""
         return DEFINITIONS[self.table.pro if metric == "pro" else metric]
@@ -126,14 +150,11 @@ class Comparison:
         """
         import pandas as pd
 
-        lines: dict[tuple[str, ...], dict[tuple[str, str], str]] = {}
-        for one in self.filled:
-            cell = one.cell
-            line = lines.setdefault((cell.dataset, cell.method, cell.variant), {})
-            line[cell.category or "all", LABELS[cell.metric]] = _text(one)
-        several = len({dataset for dataset, _, _ in lines}) > 1
-        names = [_line_name(*line, several=several) for line in lines]
-        frame = pd.DataFrame(list(lines.values()), index=pd.Index(names, name=str(self.table.name))).fillna("")
+        lines: dict[str, dict[tuple[str, str], str]] = {}
+        for one, name in zip(self.filled, self.lines, strict=True):
+            line = lines.setdefault(name, {})
+            line[one.cell.category or "all", one.metric] = _text(one)
+        frame = pd.DataFrame(list(lines.values()), index=pd.Index(lines, name=str(self.table.name))).fillna("")
         frame.columns = pd.MultiIndex.from_tuples(frame.columns)
         if frame.columns.get_level_values(1).nunique() == 1:
             frame.columns = pd.Index(frame.columns.get_level_values(0), name=frame.columns[0][1])
@@ -168,19 +189,14 @@ class Comparison:
         """Return the table in HTML; our values link to their rows, as seen from `folder` (None = here)."""
         base = Path(folder or ".").resolve()
         frame = self.wide().map(html.escape)
-        for one in self.filled:
+        for one, name in zip(self.filled, self.lines, strict=True):
             if one.rows and not np.isnan(one.ours):
-                name = _line_name(one.cell.dataset, one.cell.method, one.cell.variant, several=self._several)
-                column = (one.cell.category or "all", LABELS[one.cell.metric])
+                column = (one.cell.category or "all", one.metric)
                 key = column if column in frame.columns else column[0]
                 frame.loc[name, key] = _linked(_text(one), one, base)
         title = f"<b>{html.escape(str(self.table.name))}</b>: {html.escape(self.table.name.title)}"
         styled = frame.rename(index=html.escape).style.set_caption(title).set_table_styles(STYLES)
         return f"{styled.to_html()}<p style='max-width:900px'>{html.escape(self._legend())}</p>"
-
-    @property
-    def _several(self) -> bool:
-        return len({one.cell.dataset for one in self.filled}) > 1
 
     def _legend(self) -> str:
         """Say what the numbers are."""
@@ -256,17 +272,10 @@ def _value(row: Row, cell: Cell, pro: str) -> float:
 
 
 def _text(one: Filled) -> str:
-    digits = {"count": 0, "s": 2, "MB": 0}.get(one.cell.unit, 1)
-    printed = "" if np.isnan(one.cell.printed) else f"{one.cell.printed:.{digits}f}" + "*" * one.uncertain
-    if np.isnan(one.ours):
+    printed, ours, delta = one.texts
+    if not ours:
         return printed + (" | ..." if one.missing else "") if printed else "..." if one.missing else "-"
-    ours = f"{one.ours:.{digits}f}" + (f" ± {one.std:.{digits}f}" if one.seeds > 1 else "")
-    return f"{printed} | {ours} ({one.delta:+.{digits}f})" if printed else ours
-
-
-def _line_name(dataset: str, method: str, variant: str, *, several: bool) -> str:
-    words = [method, variant.replace(";", ", "), dataset if several else ""]
-    return ", ".join(word for word in words if word)
+    return f"{printed} | {ours} ({delta})" if printed else ours
 
 
 def _linked(text: str, one: Filled, base: Path) -> str:

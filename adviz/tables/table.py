@@ -24,6 +24,7 @@ DEFINITIONS = {
     "time_s": "seconds for an image on this machine, network included",
     "memory_mb": "MiB of the arrays of the fitted detector, without the network",
 }
+DIGITS = {"count": 0, "s": 2, "MB": 0}  # printed of a unit; 1 of the others
 AVERAGES = ("average", "average_textures", "average_objects", "")  # "": over a whole data set, or a count in all of it
 
 
@@ -53,6 +54,10 @@ class Cell:
     reason: str = ""
     experiments: tuple[Experiment, ...] = ()
 
+    def text(self, value: float) -> str:
+        """Return a value with the decimals of the unit; "" for NaN."""
+        return "" if value != value else f"{value:.{DIGITS.get(self.unit, 1)}f}"
+
 
 @dataclass(frozen=True, eq=False)
 class Table:
@@ -64,12 +69,20 @@ class Table:
     setting: on what it is regenerated.
     cells: every place, line by line.
     pro: which of the definitions of PRO stands for the paper's: "pro", "pro_200" or "pro_per_image".
+
+    Raises
+    ------
+    ValueError: no such definition.
     """
 
     name: Name
     setting: Setting
     cells: tuple[Cell, ...]
     pro: str
+
+    def __post_init__(self) -> None:
+        if self.pro not in ("pro", "pro_200", "pro_per_image"):
+            raise ValueError(f'pro must be "pro", "pro_200" or "pro_per_image", got {self.pro!r}')
 
     @property
     def experiments(self) -> list[Experiment]:
@@ -96,15 +109,13 @@ def plan(paper: str, table: str | int, setting: Setting | None = None, *, pro: s
     ValueError: no such table or definition.
     """
     name, chosen = named(paper, table), setting or Setting()
-    if pro is not None and pro not in ("pro", "pro_200", "pro_per_image"):
-        raise ValueError(f'pro must be "pro", "pro_200", "pro_per_image" or None, got {pro!r}')
     lines = values(name.paper, name.table).groupby(["dataset", "method", "variant"], sort=False)
     cells = [
         cell
         for (dataset, method, variant), printed in lines
         for cell in _line(name, dataset, method, variant, printed, chosen)
     ]
-    return Table(name, chosen, tuple(cells), pro or PRO[name.paper])
+    return Table(name, chosen, tuple(cells), PRO[name.paper] if pro is None else pro)
 
 
 def _line(name: Name, dataset: str, method: str, variant: str, printed: Any, setting: Setting) -> Iterator[Cell]:

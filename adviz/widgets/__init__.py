@@ -1,6 +1,7 @@
-"""The two parts of explorers that Jupyter does not have: an image under a map, and a scatter of many points."""
+"""The parts of explorers that Jupyter does not have: an image under a map, many points, and a table to pick from."""
 
+from adviz.widgets.grid import Entry, Head, TableGrid
 from adviz.widgets.overlay import PatchOverlay
 from adviz.widgets.scatter import PatchScatter
 
-__all__ = ["PatchOverlay", "PatchScatter"]
+__all__ = ["Entry", "Head", "PatchOverlay", "PatchScatter", "TableGrid"]
