@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "plots": {"prediction", "metrics", "maps"},
     "sweep": {"detectors", "features", "backbone", "cache", "storage", "data", "prediction", "metrics", "evaluation"},
     # level 3
-    "tables": {"sweep", "detectors", "data", "plots", "evaluation"},
+    "tables": {"sweep", "detectors", "data", "plots", "evaluation", "prediction", "metrics", "coreset"},
     "explore": {"plots", "widgets", "prediction", "data", "metrics", "maps", "coreset", "evaluation", "tables"},
     # level 4
     "report": ANYTHING,
