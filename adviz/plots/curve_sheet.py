@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from adviz.plots import style
 
 SIDE, BARS = 2.7, 3.3  # inches: a curve's panel, the errors' width
-NAMES, GAP, BETWEEN = 1.75, 0.75, 0.75  # inches: for the methods' names, between columns, between rows
+NAMES, GAP, BETWEEN = 2.15, 0.75, 0.75  # inches: for the methods' names, between columns, between rows
+LABELS = 0.75  # inches, for the categories' names
 COLUMNS = {"precision_recall": ("precision-recall", "recall", "precision"),
            "roc": ("ROC", "false positive rate", "true positive rate")}  # fmt: skip
 HATCHES = ("", "////")
@@ -46,7 +47,7 @@ def curve_sheet(
         raise ValueError(f"expected methods and one or two kinds of errors, got {list(curves)} and {list(kinds)}")
     categories = list(dict.fromkeys(name for each in curves.values() for name in each))
     tall = max(SIDE, 0.26 * len(categories) + 0.1)
-    across = NAMES + 2 * SIDE + 2 * GAP + 1.3 + BARS + 0.25
+    across = NAMES + 2 * (SIDE + GAP) + LABELS + BARS + 0.25
     top = style.title_room(title, across) + 0.45
     legend = 0.27 * -(-len(categories) // 6) + 0.35
     down = top + len(curves) * tall + (len(curves) - 1) * BETWEEN + 0.6 + legend
@@ -60,7 +61,7 @@ def curve_sheet(
         for column, kind in enumerate(COLUMNS):
             box = _box(across, down, NAMES + column * (SIDE + GAP), y, SIDE, SIDE)
             _curves(figure.add_axes(box, label=f"{method} {kind}"), kind, each, categories, first=row == 0)
-        box = _box(across, down, NAMES + 2 * (SIDE + GAP) + 1.3, y, BARS, tall)
+        box = _box(across, down, NAMES + 2 * (SIDE + GAP) + LABELS, y, BARS, tall)
         axes = figure.add_axes(box, label=f"{method} errors")
         _bars(axes, errors.get(method, {}), categories, kinds, most, first=row == 0)
     handles, names = figure.axes[0].get_legend_handles_labels()

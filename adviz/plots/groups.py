@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
@@ -16,7 +17,7 @@ from adviz.plots.checks import check_image, check_length, check_limits, check_ma
 from adviz.plots.colours import THRESHOLD_COLOUR, Limits, colour_bar
 from adviz.plots.rows import BAR_ROOM, NAMES_ROOM, TRUTH_COLOUR, outline
 
-FOOT = 0.4  # inches below the captions, for the outlines' names
+FOOT = 0.7  # inches below the captions, for the outlines' names and the note
 BETWEEN = 0.28  # inches between two groups, beside the gap between panels
 
 
@@ -41,15 +42,16 @@ class Picture:
         if self.image is not None:
             check_image(self.image)
         elif self.values is not None:
-            check_map(self.values, np.shape(self.values))  # type: ignore[arg-type]
+            check_map(self.values, self.size)
         if self.truth is not None:
             check_mask(self.truth, self.size)
 
     @property
     def size(self) -> tuple[int, int]:
         """H and W."""
-        shape = np.shape(self.image if self.image is not None else self.values)
-        return shape[0], shape[1]
+        shown = self.values if self.image is None else self.image
+        height, width = np.shape(shown)[:2] if shown is not None else (0, 0)
+        return height, width
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,12 @@ class _Groups(style.Page):
         """Return where a column starts, inches from the left."""
         return self.left + column * (self.panel[0] + self.gap) + self._before(column)
 
-    def axes(self, figure: style.Figure, row: int, column: int, label: str) -> Axes:
+    def axes(self, figure: Figure, row: int, column: int, label: str) -> Axes:
         (width, height), (across, down) = self.panel, self.size
         y = down - self.row_top(row) - height
-        axes: Axes = figure.add_axes((self.place(column) / across, y / down, width / across, height / down), label=label)
+        axes: Axes = figure.add_axes(
+            (self.place(column) / across, y / down, width / across, height / down), label=label
+        )
         style.frame(axes)
         return axes
 
@@ -94,6 +98,7 @@ def picture_groups(
     threshold: float | None = None,
     title: str = "",
     quantity: str = "anomaly score",
+    note: str = "",
 ) -> style.StaticFigure:
     """Draw groups of pictures, several in a row, with a caption below each and one printed scale for all maps.
 
@@ -105,7 +110,7 @@ def picture_groups(
     per_row: groups in a row, >= 1.
     limits: (low, high) of the maps' colours; None only where there is no map.
     threshold: outlines where a map reaches it, dashed; None = not.
-    title, quantity: texts over the figure and along the colour scale.
+    title, quantity, note: texts over the figure, along the colour scale, and below the figure.
 
     Returns
     -------
@@ -137,12 +142,11 @@ def picture_groups(
     if limits is not None and any(values is not None for values in maps):
         colour_bar(figure, page, maps, limits, threshold, quantity)
     _legend(figure, page, groups, threshold)
+    style.write(figure, style.MARGIN, page.size[1] - 0.3, note, size=style.SMALL_SIZE)
     return figure
 
 
-def _page(
-    groups: Sequence[Sequence[Picture]], captions: Sequence[str], across: int, title: str, bar: bool
-) -> _Groups:
+def _page(groups: Sequence[Sequence[Picture]], captions: Sequence[str], across: int, title: str, bar: bool) -> _Groups:
     """Return the layout: how tall the captions are depends on how wide the groups are, so that is found first."""
     rows, each = -(-len(groups) // across), len(groups[0])
     aspect = max(picture.size[0] / picture.size[1] for group in groups for picture in group)
@@ -183,6 +187,6 @@ def _legend(
     if handles:
         across, down = page.size
         figure.legend(
-            handles=handles, loc="lower left", bbox_to_anchor=(style.MARGIN / across, 0.08 / down), ncols=2,
+            handles=handles, loc="lower left", bbox_to_anchor=(style.MARGIN / across, 0.4 / down), ncols=2,
             frameon=False, fontsize=style.SMALL_SIZE, borderaxespad=0, borderpad=0, handlelength=2.6,
         )  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from adviz.plots import style
 from adviz.plots.checks import check_scores
@@ -15,7 +16,7 @@ COLUMNS = 5
 WIDE, HIGH = 1.95, 1.3  # inches, of a panel's axes
 LEFT, GAP, ABOVE = 0.55, 0.42, 0.4
 BELOW = 0.3  # inches under every row, for its numbers
-LEGEND = 0.55
+LEGEND = 0.75
 
 
 def histogram_sheet(
@@ -24,7 +25,7 @@ def histogram_sheet(
     areas: Mapping[str, float] | None = None,
     bins: int = 25,
     title: str = "",
-    quantity: str = "anomaly score, from the lowest (0) to the highest (1) of the category",
+    quantity: str = "image score, 0 = lowest, 1 = highest of the category",
 ) -> style.StaticFigure:
     """Draw a histogram for every category, its scores brought to 0..1 for display.
 
@@ -69,24 +70,26 @@ def histogram_sheet(
         found = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
         handles += [found[name] for name in found if name not in names]
         names += [name for name in found if name not in names]
-    figure.legend(handles, names, loc="lower right", bbox_to_anchor=(1 - 0.1 / across, 0.06 / down), frameon=False,
+    figure.legend(handles, names, loc="lower left", bbox_to_anchor=(style.MARGIN / across, 0.1 / down), frameon=False,
                   ncols=3, fontsize=style.SMALL_SIZE, borderaxespad=0)  # fmt: skip
-    style.write(figure, style.MARGIN, down - LEGEND + 0.1, f"across: {quantity}\nup: images", size=style.SMALL_SIZE)
+    words = f"across: {quantity}; up: images"
+    style.write(figure, style.MARGIN, down - LEGEND + 0.1, words, size=style.SMALL_SIZE)
     return figure
 
 
 def _histogram(axes: Axes, values: np.ndarray, labels: np.ndarray, bins: int) -> None:
     low, high = float(values.min()), float(values.max())
     unit = (values - low) / (high - low) if high > low else np.zeros_like(values)
+    edges = np.linspace(0, 1, bins + 1).tolist()
     style.plain_axes(axes, "", "")
     for name, label, colour, _, hatch in GROUPS:
         chosen = unit[labels == label]
         if len(chosen):
             axes.hist(
-                chosen, bins, (0, 1), label=name, facecolor=colour, edgecolor=style.PAPER, alpha=0.75, hatch=hatch, lw=0.4
+                chosen, edges, label=name, facecolor=colour, edgecolor=style.PAPER, alpha=0.75, hatch=hatch, lw=0.4
             )
-            axes.hist(chosen, bins, (0, 1), histtype="step", edgecolor=colour, linewidth=1.2)
+            axes.hist(chosen, edges, histtype="step", edgecolor=colour, linewidth=1.2)
     axes.set_xlim(-0.02, 1.02)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     axes.tick_params(labelsize=style.SMALL_SIZE - 2)
-    axes.yaxis.get_major_locator().set_params(integer=True, nbins=4)
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))

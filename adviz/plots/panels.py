@@ -13,9 +13,16 @@ from adviz.plots import style
 from adviz.plots.coreset import curve_style
 
 WIDE, HIGH = 3.1, 2.35  # inches, of the axes of a panel
-LEFT, GAP, BETWEEN, RIGHT = 0.8, 0.75, 1.05, 0.25  # inches: first panel's margin, between columns, rows, the right margin
+LEFT, GAP, BETWEEN, RIGHT = (
+    0.8,
+    0.75,
+    1.05,
+    0.25,
+)  # inches: first panel's margin, between columns, rows, the right margin
 LEGEND_LINE = 0.27  # inches
 LETTER = 0.088  # inches, of the legend's text
+SAMPLE = 0.72  # inches, of a legend's line, with the gaps around it
+NEAREST = 0.075  # of the axis: names that are closer would touch
 PRINTED = "printed in the paper"
 
 
@@ -93,11 +100,12 @@ def panel_grid(panels: Sequence[Panel], columns: int, *, title: str = "", note: 
     names = list(dict.fromkeys(name for panel in panels for name in panel.lines))
     across = LEFT + columns * WIDE + (columns - 1) * GAP + RIGHT
     entries = _entries(panels, names)
-    per_row = max(1, int((across - 0.4) / (LETTER * max(len(name) for name in entries) + 0.75)))
+    per_row = _per_row(list(entries), across - 2 * style.MARGIN)
     legend = LEGEND_LINE * -(-len(entries) // per_row)
     words = style.lines_of(note, across - 2 * style.MARGIN, style.SMALL_SIZE, most=4)
-    foot = 0.62 + legend + style.line_inches(style.SMALL_SIZE, len(words)) + 0.12
-    top = 0.42 + style.title_room(title, across)
+    axis = 0.62 + LEGEND_LINE * any("\n" in name for panel in panels for name in (panel.ticks or {}).values())
+    foot = axis + legend + style.line_inches(style.SMALL_SIZE, len(words)) + 0.12
+    top = (0.42 if any(panel.title for panel in panels) else 0.2) + style.title_room(title, across)
     down = top + rows * HIGH + (rows - 1) * BETWEEN + foot
     figure = style.StaticFigure(across, down)
     style.write_title(figure, title)
@@ -105,16 +113,14 @@ def panel_grid(panels: Sequence[Panel], columns: int, *, title: str = "", note: 
     for number, panel in enumerate(panels):
         row, column = divmod(number, columns)
         box = LEFT + column * (WIDE + GAP), down - top - row * (HIGH + BETWEEN) - HIGH
-        axes = figure.add_axes(
-            (box[0] / across, box[1] / down, WIDE / across, HIGH / down), label=f"panel {number}"
-        )
+        axes = figure.add_axes((box[0] / across, box[1] / down, WIDE / across, HIGH / down), label=f"panel {number}")
         _draw(axes, panel, names, limits[panel.y])
     figure.legend(
         handles=list(entries.values()), labels=list(entries), loc="upper left", ncols=per_row, frameon=False,
-        bbox_to_anchor=(style.MARGIN / across, (foot - 0.58) / down), fontsize=style.SMALL_SIZE, handlelength=2.8,
-        borderaxespad=0, columnspacing=1.4,
+        bbox_to_anchor=(style.MARGIN / across, (foot - axis + 0.04) / down), fontsize=style.SMALL_SIZE,
+        handlelength=2.8, borderaxespad=0, columnspacing=1.4,
     )  # fmt: skip
-    style.write(figure, style.MARGIN, down - foot + 0.62 + legend, "\n".join(words), size=style.SMALL_SIZE)
+    style.write(figure, style.MARGIN, down - foot + axis + legend, "\n".join(words), size=style.SMALL_SIZE)
     return figure
 
 
@@ -129,6 +135,16 @@ def _entries(panels: Sequence[Panel], names: Sequence[str]) -> dict[str, Line2D]
     for name in dict.fromkeys(panel.reference[0] for panel in panels if panel.reference is not None):
         entries[name] = Line2D([], [], color=style.INK, linestyle=":", lw=1.6)
     return entries or {"": Line2D([], [], linestyle="")}
+
+
+def _per_row(names: Sequence[str], room: float) -> int:
+    """Return how many names fit side by side, in columns as wide as their longest name."""
+    for count in range(len(names), 1, -1):
+        deep = -(-len(names) // count)  # a legend is filled column by column
+        columns = [names[start : start + deep] for start in range(0, len(names), deep)]
+        if sum(LETTER * max(map(len, column)) + SAMPLE for column in columns) <= room:
+            return len(columns)
+    return 1
 
 
 def _has(values: np.ndarray | None) -> bool:
@@ -175,7 +191,22 @@ def _draw(axes: Axes, panel: Panel, names: Sequence[str], limits: tuple[float, f
     if panel.reference is not None:
         axes.axhline(panel.reference[1], color=style.INK, linestyle=":", linewidth=1.6, label="_reference")
     if panel.ticks is not None:
-        axes.set_xticks(list(panel.ticks), list(panel.ticks.values()))
+        _ticks(axes, panel)
     axes.set_ylim(*limits)
+    axes.tick_params(labelsize=style.SMALL_SIZE - 1)
     if not any(_has(line.y) or _has(line.printed) for line in panel.lines.values()):
         style.say(axes, "no rows yet")
+
+
+def _ticks(axes: Axes, panel: Panel) -> None:
+    """Name the places, without the names of those that lie too close to the one before."""
+    places = list(panel.ticks or {})
+    along = np.log(places) if panel.logarithmic else np.array(places, float)
+    shown, last = [], -np.inf
+    for place, name in zip(along, (panel.ticks or {}).values(), strict=True):
+        near = place - last < NEAREST * np.ptp(along)
+        shown.append("" if near else name)
+        last = last if near else place
+    axes.set_xticks(places, shown)
+    if any("\n" in name for name in shown):
+        axes.margins(x=0.14)

@@ -65,11 +65,14 @@ def sampling_panels(
 
 
 def _cloud(axes: Axes, points: np.ndarray, chosen: np.ndarray) -> None:
-    axes.scatter(*points.T, s=9, color=style.BLUE, alpha=0.45, linewidths=0, label="points")
+    axes.scatter(points[:, 0], points[:, 1], s=9, color=style.BLUE, alpha=0.45, linewidths=0, label="points")
+    edge = style.INK
     axes.scatter(
-        *points[chosen].T, s=34, color=style.VERMILLION, marker="D", edgecolors=style.INK, linewidths=0.7, label="chosen"
-    )
+        points[chosen, 0], points[chosen, 1], s=34, color=style.VERMILLION, marker="D", edgecolors=edge, linewidths=0.7,
+        label="chosen",
+    )  # fmt: skip
     middle, half = (points.max(0) + points.min(0)) / 2, float(np.ptp(points, 0).max()) / 2 * 1.06
     style.frame(axes)
     axes.set_facecolor(style.PAPER)
-    axes.set(xlim=middle[:1] + [-half, half], ylim=middle[1:] + [-half, half], aspect="equal")
+    low, high = middle - half, middle + half
+    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")

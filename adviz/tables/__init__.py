@@ -2,6 +2,7 @@
 
 from adviz.tables import statistics
 from adviz.tables.ablations import ABLATIONS, ablation
+from adviz.tables.claims import Checked, Claims, plan_claims
 from adviz.tables.comparison import Comparison, Filled, compare
 from adviz.tables.figures import FIGURES, FigurePlan, plan_figure
 from adviz.tables.printed import NAMES, values
@@ -13,6 +14,8 @@ __all__ = [
     "FIGURES",
     "NAMES",
     "Cell",
+    "Checked",
+    "Claims",
     "Comparison",
     "FigurePlan",
     "Filled",
@@ -21,6 +24,7 @@ __all__ = [
     "ablation",
     "compare",
     "plan",
+    "plan_claims",
     "plan_figure",
     "reduced",
     "statistics",

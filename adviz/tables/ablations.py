@@ -33,7 +33,10 @@ class Ablation:
 
 ABLATIONS = {
     "layers": Ablation(
-        "spade", "SPADE's layers one by one and added up from the deepest: 3; 2+3; 1+2+3", "6", (("SPADE", "layers=2+3"),)
+        "spade",
+        "SPADE's layers one by one and added up from the deepest: 3; 2+3; 1+2+3",
+        "6",
+        (("SPADE", "layers=2+3"),),
     ),
     "resolution": Ablation("patchcore", "image size and neighbourhood (the numbers of Fig. S4)", "", RESOLUTION),
     "random backbone": Ablation(

@@ -1,4 +1,4 @@
-"""Lines that no table prints, those of figures and ablations, in the form of the printed ones."""
+"""Lines that no table prints, those of figures, ablations and claims, in the form of the printed ones."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 DATASET = "mvtec_ad"
 KEY = ["category", "method", "variant", "metric"]
 SCORES = ("image_auroc", "pixel_auroc", "pro")
-UNITS = {"misclassified": "count"}  # the others are percentages
+UNITS = {"misclassified": "count", "full_recall": "count", "time_s": "s", "memory_mb": "MB"}  # others: percentages
 Line = tuple[str, str]  # method and variant, as in `adviz.reference`
+Place = tuple[str, str, str, str]  # category, method, variant and metric
 
 
 def lines(paper: str, wanted: Iterable[Line], metrics: Sequence[str] = SCORES, *, each: bool = False) -> pd.DataFrame:
@@ -29,18 +30,23 @@ def lines(paper: str, wanted: Iterable[Line], metrics: Sequence[str] = SCORES, *
     metrics: of every line.
     each: a value for every category, not the average alone.
     """
-    import pandas as pd
-
-    places = MVTEC if each else ("average",)
-    rows = [
-        {"category": category, "method": method, "variant": variant, "metric": metric}
+    categories = MVTEC if each else ("average",)
+    places = [
+        (category, method, variant, metric)
         for method, variant in wanted
         for metric in metrics
-        for category in places
+        for category in categories
     ]
-    found = pd.DataFrame(rows, columns=KEY).merge(_all(paper), on=KEY, how="left")
+    return placed(paper, places)
+
+
+def placed(paper: str, places: Iterable[Place]) -> pd.DataFrame:
+    """Return places on MVTec AD as `values` has them, with what a table of the paper prints for them, or NaN."""
+    import pandas as pd
+
+    found = pd.DataFrame(places, columns=KEY).drop_duplicates().merge(_all(paper), on=KEY, how="left")
     found["unit"] = found["metric"].map(UNITS).fillna("%")
-    return found.assign(paper=paper, dataset=DATASET, note=found["note"].fillna(""))
+    return found.assign(paper=paper, dataset=DATASET, note=found["note"].fillna(""), table=found["table"].fillna(""))
 
 
 def unprinted(like: pd.DataFrame, wanted: Iterable[Line]) -> pd.DataFrame:
@@ -59,4 +65,4 @@ def _all(paper: str) -> pd.DataFrame:
 
     tables = [values(paper, table) for table in TITLES[paper]]
     whole = pd.concat([one[one["dataset"] == DATASET] for one in tables])
-    return whole.drop_duplicates(KEY)[[*KEY, "value", "std", "note"]]
+    return whole.drop_duplicates(KEY)[[*KEY, "value", "std", "note", "table"]]

@@ -103,11 +103,11 @@ def differences(before: Sequence[Row], after: Sequence[Row], *, draws: int = 100
         pairs = _pairs(one[category], other[category])
         number = [seed, zlib.crc32(category.encode())]
         found = np.mean([_differences(*pair, draws, number) for pair in pairs], axis=0)
-        values = [float(np.mean([100 * row.metrics["image_auroc"] for row in rows])) for rows in zip(*pairs, strict=True)]
-        lines[category] = _interval(*values, 100 * found)
+        values = [_scores(rows) for rows in zip(*pairs, strict=True)]
+        lines[category] = _interval(values[0], values[1], 100 * found)
         drawn.append(100 * found)
     middle = np.mean([[line["before"], line["after"]] for line in lines.values()], axis=0)
-    lines[MEAN] = _interval(*middle, np.mean(drawn, axis=0))
+    lines[MEAN] = _interval(float(middle[0]), float(middle[1]), np.mean(drawn, axis=0))
     frame = pd.DataFrame.from_dict(lines, orient="index")
     return Summary(
         f"image AUROC: {_title(after)} against {_title(before)}",
@@ -133,7 +133,9 @@ def errors(methods: Methods) -> Summary:
         for category, found in _by_category(rows).items():
             columns.setdefault((method, "images"), {})[category] = found[0].facts["n_test"]
             for metric, name in names.items():
-                columns.setdefault((method, name), {})[category] = float(np.mean([row.metrics[metric] for row in found]))
+                columns.setdefault((method, name), {})[category] = float(
+                    np.mean([row.metrics[metric] for row in found])
+                )
     frame = pd.DataFrame(columns)
     frame.loc[TOTAL] = frame.sum()
     return Summary(
@@ -199,8 +201,8 @@ def by_size(methods: Methods) -> Summary:
     return Summary(
         "regions of defects by size",
         pd.DataFrame(lines).set_index(["method", "size"]),
-        "from, to: area in % of the image; overlap: the region's own PRO up to a false positive rate of 0.3; AUROC: its "
-        "pixels against all normal ones; ±: 95 % interval of the mean.",
+        "from, to: area in % of the image; overlap: the region's own PRO up to a false positive rate of 0.3; AUROC: "
+        "its pixels against all normal ones; ±: 95 % interval of the mean.",
     )
 
 
@@ -234,6 +236,10 @@ def _differences(before: Row, after: Row, draws: int, seed: Sequence[int]) -> np
     known = labels >= 0
     number = int(np.random.default_rng(seed).integers(2**31))
     return metrics.auroc_differences(scores[0][known], scores[1][known], labels[known], draws, number)
+
+
+def _scores(rows: Sequence[Row]) -> float:
+    return float(np.mean([100 * row.metrics["image_auroc"] for row in rows]))
 
 
 def _interval(before: float, after: float, drawn: np.ndarray) -> dict[str, float]:

@@ -24,6 +24,9 @@ DEFINITIONS = {
     "pro_200": "PRO-global-200: 200 thresholds, up to 0.3",
     "pro_per_image": "PRO-per-image: the mean over anomalous images, up to 0.3",
     "misclassified": "images on the wrong side of the category's F1-optimal threshold, sum over the categories",
+    "full_recall": "good images flagged where every anomalous one is, sum over the categories",
+    "solved": "share of the categories with an image AUROC of exactly 1",
+    "bank_used": "share of the memory bank's patches that are the nearest one of some test patch",
     "time_s": "seconds for an image on this machine, network included",
     "memory_mb": "MiB of the arrays of the fitted detector, without the network",
 }

@@ -59,7 +59,7 @@ def samplers(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
 def shots(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
     """Draw scores against the number of training images (Fig. 6)."""
     found = plan.compare(rows)
-    shown = sorted({int(parsed(one.cell.variant)["shots"]) for one in found.filled})
+    shown = sorted({int(parsed(one.cell.variant)["shots"]) for one in found.filled if not one.cell.reason})
     panels = [
         Panel("training images", _label(plan, metric), _lines(found, metric, _shots), logarithmic=True,
               ticks={float(count): str(count) for count in shown})
@@ -89,12 +89,13 @@ def sizes(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
     frame = by_size(by_line(plan.compare(rows))).frame
     spans = frame.groupby(level="size", sort=False)[["from", "to"]].first()
     ticks = {
-        float(place): f"{size}\n{one['from']:.2g} to {one['to']:.2g}" for place, (size, one) in enumerate(spans.iterrows())
+        float(place): f"{size}\n{one['from']:.2g} to {one['to']:.2g}"
+        for place, (size, one) in enumerate(spans.iterrows())
     }
     titles = {"overlap": "overlap up to an FPR of 0.3, %", "AUROC": "AUROC of the region's pixels, %"}
     panels = [
         Panel("area of the region, % of the image", title, {
-            method: Line(np.arange(float(len(one))), one[key].to_numpy(), one[f"{key} ±"].to_numpy())
+            _short(method): Line(np.arange(float(len(one))), one[key].to_numpy(), one[f"{key} ±"].to_numpy())
             for method, one in frame.groupby(level="method", sort=False)
         }, ticks=ticks)
         for key, title in titles.items()
@@ -125,7 +126,7 @@ def _lines(found: Comparison, metric: str, places: Places) -> dict[str, Line]:
     """Return the lines of a panel: every cell at the places that it has in it."""
     points: dict[str, list[tuple[float, Filled]]] = {}
     for one in found.filled:
-        if one.cell.metric == metric:
+        if one.cell.metric == metric and (one.cell.experiments or np.isfinite(one.cell.printed)):
             for name, x in places(one):
                 points.setdefault(name, []).append((x, one))
     lines = {}
@@ -177,3 +178,8 @@ def _side(one: Filled) -> int:
 
 def _name(options: dict[str, str]) -> str:
     return f"PatchCore, {options['coreset'].rstrip('%')} % of the patches"
+
+
+def _short(name: str) -> str:
+    """Return a line's name without the network and the size that all lines share."""
+    return ", ".join(part for part in name.split(", ") if not part.startswith(("backbone=", "image_size=")))

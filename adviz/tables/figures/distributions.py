@@ -55,7 +55,9 @@ def plane(plan: FigurePlan) -> StaticFigure:
         radius = radii(cloud)
         for sampler, rows in choices(cloud).items():
             chosen.setdefault(sampler, {})[name] = rows
-            captions.setdefault(sampler, {})[name] = f"{CHOSEN} of {POINTS} points, covering radius {radius[sampler]:.2f}"
+            captions.setdefault(sampler, {})[name] = (
+                f"{CHOSEN} of {POINTS} points, covering radius {radius[sampler]:.2f}"
+            )
     return sampling_panels(points, chosen, captions, title=f"{plan.name}: {plan.name.title}")
 
 
@@ -76,9 +78,7 @@ def curves(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
         method: {row.experiment.category: {k: (xy[0], xy[1]) for k, xy in row.curves.items()} for row in each}
         for method, each in methods.items()
     }
-    errors = {
-        method: {row.experiment.category: _errors(row) for row in each} for method, each in methods.items()
-    }
+    errors = {method: {row.experiment.category: _errors(row) for row in each} for method, each in methods.items()}
     return curve_sheet(drawn, errors, KINDS, title=f"{plan.name}: {plan.name.title}")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from adviz import metrics
 from adviz.data import Category
+from adviz.plots.colours import shared_limits
 from adviz.plots.groups import Picture, picture_groups
 from adviz.prediction import Prediction
 from adviz.sweep import Experiment, Row
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
     from adviz.plots import StaticFigure
 
 Predict = Callable[[Experiment], tuple[Category, Prediction]]
-LIMITS = (0.0, 2.0)  # of maps divided by the threshold
 MOST = 60  # errors on a page
-LARGE, SMALL = ("metal_nut", "transistor", "hazelnut"), ("carpet", "tile", "wood", "cable", "pill", "toothbrush", "screw")
+LARGE, SMALL = (
+    ("metal_nut", "transistor", "hazelnut"),
+    ("carpet", "tile", "wood", "cable", "pill", "toothbrush", "screw"),
+)
 NUT = "hazelnut"  # SPADE's Fig. 2
 SHOWN = 4  # categories of SPADE's Fig. 1, whose data sets are others
-RELATIVE = "anomaly score / F1-optimal threshold of the image scores"
+RELATIVE = "map / threshold"
 
 
 class Found(NamedTuple):
@@ -67,7 +70,9 @@ def one_retrieved(plan: FigurePlan, rows: list[Row], predict: Predict) -> Static
 
 
 def _errors(plan: FigurePlan, rows: list[Row], predict: Predict, label: int, none: str) -> StaticFigure:
-    groups, captions, count = [], [], 0
+    groups: list[list[Picture]] = []
+    captions: list[str] = []
+    count = 0
     for row in rows:
         wrong = _wrong(row, label)
         count += len(wrong)
@@ -81,29 +86,37 @@ def _errors(plan: FigurePlan, rows: list[Row], predict: Predict, label: int, non
         return _empty(plan, f"{none}, in {len(rows)} categories")
     left = f"; the first {len(groups)} of {count}" if count > len(groups) else ""
     title = f"{plan.name}: {count} {plan.name.title}{left}"
-    return picture_groups(
-        groups, ("image", "map"), captions, per_row=4, limits=LIMITS, threshold=1.0, title=title, quantity=RELATIVE
-    )
+    return _with_maps(groups, ("image", "map"), captions, 4, title)
 
 
 def _by_size(plan: FigurePlan, rows: list[Row], predict: Predict, wanted: tuple[str, ...], place: int) -> StaticFigure:
     groups, captions = [], []
     for row in _chosen(rows, wanted):
         found = _found(row, predict)
-        areas = {i: int(found.category.test.mask(i).sum()) for i in np.flatnonzero(_truth(found))}
-        order = sorted((area, i) for i, area in areas.items() if area)
+        areas = {int(image): _area(found, int(image)) for image in np.flatnonzero(_truth(found))}
+        order = sorted((area, image) for image, area in areas.items() if area)
         if not order:
             continue
-        image = int(order[place][1])
+        area, image = order[place]
         normal = Picture(found.category.train.image(0))
         groups.append([normal, *_pair(found, image)])
-        share = 100 * order[place][0] / found.category.test.mask(image).size
-        captions.append(f"{_caption(found, image)}\ndefect: {share:.2g} % of the image")
+        captions.append(f"{_caption(found, image)}\ndefect: {100 * area:.2g} % of the image")
     if not groups:
         return _empty(plan, "no defect has a mask")
+    return _with_maps(groups, ("normal", "anomalous", "map"), captions, 2, f"{plan.name}: {plan.name.title}")
+
+
+def _with_maps(
+    groups: list[list[Picture]], names: tuple[str, ...], captions: list[str], per_row: int, title: str
+) -> StaticFigure:
+    """Draw groups with maps that are divided by their category's threshold, on one scale that holds the threshold."""
+    low, high = shared_limits([picture.values for group in groups for picture in group])
+    note = (
+        "Maps are divided by the F1-optimal threshold of their category's image scores: 1 is where an image is flagged."
+    )
     return picture_groups(
-        groups, ("a normal image", "anomalous image", "map"), captions, per_row=2, limits=LIMITS, threshold=1.0,
-        title=f"{plan.name}: {plan.name.title}", quantity=RELATIVE,
+        groups, names, captions, per_row=per_row, limits=(min(low, 0.9), max(high, 1.1)), threshold=1.0, title=title,
+        quantity=RELATIVE, note=note,
     )  # fmt: skip
 
 
@@ -124,14 +137,13 @@ def _retrieved(plan: FigurePlan, rows: list[Row], predict: Predict) -> StaticFig
             Picture(picture, truth=_mask(found, image)), Picture(found.category.train.image(nearest)), Picture(mask),
             Picture(only),
         ])  # fmt: skip
-        captions.append(
-            f"{_caption(found, image)}; neighbour: {found.category.train.ids[nearest]}; detected: score ≥ {level:.3g}, "
-            "the threshold with the best F1 over all pixels of the category"
-        )
+        neighbor = found.category.train.ids[nearest]
+        captions.append(f"{_caption(found, image)}; neighbour: {neighbor}; detected: map ≥ {level:.3g}")
     if not groups:
         return _empty(plan, "no anomalous image")
     names = ("anomalous image", "nearest normal image", "detected mask", "detected pixels")
-    return picture_groups(groups, names, captions, per_row=1, title=f"{plan.name}: {plan.name.title}")
+    note = "Detected is what reaches the threshold with the best F1 over all pixels of the category."
+    return picture_groups(groups, names, captions, per_row=1, title=f"{plan.name}: {plan.name.title}", note=note)
 
 
 def _chosen(rows: list[Row], wanted: tuple[str, ...]) -> list[Row]:
@@ -158,7 +170,13 @@ def _wrong(row: Row, label: int) -> np.ndarray:
 
 
 def _truth(found: Found) -> np.ndarray:
-    return np.array(found.row.images["labels"]) == 1
+    return np.asarray(np.array(found.row.images["labels"]) == 1)
+
+
+def _area(found: Found, image: int) -> float:
+    """Return the share of an image that is defect, 0 without a mask."""
+    mask = _mask(found, image)
+    return 0.0 if mask is None else float(mask.mean())
 
 
 def _pair(found: Found, image: int) -> list[Picture]:
@@ -175,7 +193,7 @@ def _mask(found: Found, image: int) -> np.ndarray | None:
 
 def _caption(found: Found, image: int) -> str:
     images, name = found.row.images, found.row.experiment.category
-    text = f"{name}, {images['defects'][image]}: {images['scores'][image] / found.threshold:.2f} of the threshold"
+    text = f"{name}, {images['defects'][image]}: image score {images['scores'][image] / found.threshold:.2f} thresholds"
     mask = _mask(found, image)
     gone = images["labels"][image] == 1 and mask is not None and not mask.any()
     return text + ("; no defect is left in the crop" if gone else "")

@@ -58,7 +58,9 @@ class _Content:
 
 CONTENTS = {
     ("spade", "1"): _Content("anomalies beside the normal image retrieved first", (("SPADE", ""),), DETECTION, True),
-    ("spade", "2"): _Content("one image, its neighbour, and what has no match in it", (("SPADE", ""),), DETECTION, True),
+    ("spade", "2"): _Content(
+        "one image, its neighbour, and what has no match in it", (("SPADE", ""),), DETECTION, True
+    ),
     ("patchcore", "3"): _Content("coreset against random points, in the plane"),
     ("patchcore", "4"): _Content("neighbourhood and hierarchy levels", LOCAL, BOTH, note=NOT_SAID),
     ("patchcore", "5"): _Content("samplers against the bank's size", SAMPLERS, BOTH),
@@ -133,9 +135,7 @@ class FigurePlan:
         return f"{self.name}: {self.name.title}; {len(self.experiments)} experiments"
 
 
-def plan_figure(
-    paper: str, figure: str | int, setting: Setting | None = None, *, pro: str | None = None
-) -> FigurePlan:
+def plan_figure(paper: str, figure: str | int, setting: Setting | None = None, *, pro: str | None = None) -> FigurePlan:
     """Return a figure of a paper, with the experiments that fill it.
 
     Parameters
