@@ -11,7 +11,7 @@ from adviz.plots import style
 
 SIDE, BARS = 2.7, 3.3  # inches: a curve's panel, the errors' width
 NAMES, GAP, BETWEEN = 2.15, 0.75, 0.75  # inches: for the methods' names, between columns, between rows
-LABELS = 0.75  # inches, for the categories' names
+LABELS = 0.4  # inches, for the categories' names
 COLUMNS = {"precision_recall": ("precision-recall", "recall", "precision"),
            "roc": ("ROC", "false positive rate", "true positive rate")}  # fmt: skip
 HATCHES = ("", "////")

@@ -17,7 +17,7 @@ from adviz.plots.checks import check_image, check_length, check_limits, check_ma
 from adviz.plots.colours import THRESHOLD_COLOUR, Limits, colour_bar
 from adviz.plots.rows import BAR_ROOM, NAMES_ROOM, TRUTH_COLOUR, outline
 
-FOOT = 0.7  # inches below the captions, for the outlines' names and the note
+FOOT = 0.45  # inches below the captions, for the outlines' names
 BETWEEN = 0.28  # inches between two groups, beside the gap between panels
 
 
@@ -128,7 +128,7 @@ def picture_groups(
     maps = [picture.values for group in groups for picture in group]
     if any(values is not None for values in maps):
         check_limits((0.0, 0.0) if limits is None else limits)
-    page = _page(groups, captions, min(per_row, len(groups)), title, limits is not None)
+    page = _page(groups, captions, min(per_row, len(groups)), title, limits is not None, note)
     figure = page.figure(title)
     for number, (group, caption) in enumerate(zip(groups, captions, strict=True)):
         row, place = divmod(number, min(per_row, len(groups)))
@@ -141,8 +141,10 @@ def picture_groups(
         style.write(figure, x, y, "\n".join(_wrapped(caption, page)), size=style.SMALL_SIZE)
     if limits is not None and any(values is not None for values in maps):
         colour_bar(figure, page, maps, limits, threshold, quantity)
-    _legend(figure, page, groups, threshold)
-    style.write(figure, style.MARGIN, page.size[1] - 0.3, note, size=style.SMALL_SIZE)
+    words = _note(note, page)
+    y = page.size[1] - style.line_inches(style.SMALL_SIZE, len(words)) - 0.06
+    _legend(figure, page, groups, threshold, page.size[1] - y)
+    style.write(figure, style.MARGIN, y, "\n".join(words), size=style.SMALL_SIZE)
     return figure
 
 
@@ -155,7 +157,12 @@ def _page(groups: Sequence[Sequence[Picture]], captions: Sequence[str], across: 
     lines = max(len(_wrapped(caption, draft)) for caption in captions)
     below = style.line_inches(style.SMALL_SIZE, lines) + 0.16
     above = [style.title_room(title, draft.size[0]) + NAMES_ROOM, *[below] * (rows - 1)]
-    return _Groups(rows, across * each, aspect, above, right=right, bottom=below + FOOT, gap=0.06, each=each)
+    bottom = below + FOOT + style.line_inches(style.SMALL_SIZE, len(_note(note, draft)))
+    return _Groups(rows, across * each, aspect, above, right=right, bottom=bottom, gap=0.06, each=each)
+
+
+def _note(note: str, page: _Groups) -> list[str]:
+    return style.lines_of(note, page.size[0] - 2 * style.MARGIN, style.SMALL_SIZE, most=3)
 
 
 def _wrapped(caption: str, page: _Groups) -> list[str]:
@@ -175,8 +182,9 @@ def _draw(axes: Axes, picture: Picture, limits: Limits | None, threshold: float 
 
 
 def _legend(
-    figure: style.StaticFigure, page: _Groups, groups: Sequence[Sequence[Picture]], threshold: float | None
+    figure: style.StaticFigure, page: _Groups, groups: Sequence[Sequence[Picture]], threshold: float | None, up: float
 ) -> None:
+    """Name the outlines, `up` inches above the lower edge."""
     handles = []
     if any(picture.truth is not None and picture.truth.any() for group in groups for picture in group):
         handles.append(Line2D([], [], color=TRUTH_COLOUR, linewidth=2, label="outline of the ground truth"))
@@ -187,6 +195,6 @@ def _legend(
     if handles:
         across, down = page.size
         figure.legend(
-            handles=handles, loc="lower left", bbox_to_anchor=(style.MARGIN / across, 0.4 / down), ncols=2,
+            handles=handles, loc="lower left", bbox_to_anchor=(style.MARGIN / across, (up + 0.1) / down), ncols=2,
             frameon=False, fontsize=style.SMALL_SIZE, borderaxespad=0, borderpad=0, handlelength=2.6,
         )  # fmt: skip

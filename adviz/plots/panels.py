@@ -200,10 +200,11 @@ def _draw(axes: Axes, panel: Panel, names: Sequence[str], limits: tuple[float, f
 
 def _ticks(axes: Axes, panel: Panel) -> None:
     """Name the places, without the names of those that lie too close to the one before."""
-    places = list(panel.ticks or {})
+    ticks = dict(sorted((panel.ticks or {}).items()))
+    places = list(ticks)
     along = np.log(places) if panel.logarithmic else np.array(places, float)
     shown, last = [], -np.inf
-    for place, name in zip(along, (panel.ticks or {}).values(), strict=True):
+    for place, name in zip(along, ticks.values(), strict=True):
         near = place - last < NEAREST * np.ptp(along)
         shown.append("" if near else name)
         last = last if near else place

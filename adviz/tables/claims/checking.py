@@ -19,7 +19,7 @@ from adviz.tables.claims.verdicts import FAILS, HOLDS, UNKNOWN, Checked, Verdict
 from adviz.tables.claims.wording import Compared, compared, described, numbers
 from adviz.tables.comparison import Filled, compare
 from adviz.tables.lines import placed
-from adviz.tables.printed import Name
+from adviz.tables.printed import UNCERTAIN, Name
 from adviz.tables.setting import Setting
 from adviz.tables.table import Table, assembled
 
@@ -125,6 +125,7 @@ def _check(key: str, plan: Claims, rows: list[Row]) -> Verdict:
         printed=_joined(printed, claim),
         ours="; ".join(word for word in words if word),
         paper=described(claim, printed),
+        source=_source(claim, key),
         rows=tuple(used.values()),
         missing=missing,
     )
@@ -156,6 +157,18 @@ def _printed(side: Side, claim: Claim, key: str) -> float:
     if isinstance(side, Stated):
         return _text_number(claim.paper, key, side.name)
     return float(placed(claim.paper, [_place(side)])["value"].iloc[0])
+
+
+def _source(claim: Claim, key: str) -> str:
+    """Return where the printed numbers stand, and which of them are uncertain."""
+    frame = placed(claim.paper, [_place(one) for one in numbers(claim)]).dropna(subset="value")
+    stated = _stated().query("paper == @claim.paper and claim == @key")
+    tables = [f"Table {one}" if one != "text" else "text" for one in dict.fromkeys(frame["table"])]
+    words = ", ".join([*tables, *dict.fromkeys(stated["place"])])
+    doubts = frame[frame["note"].str.startswith(UNCERTAIN)]
+    notes = [f"{line.variant or line.method} {line.value:g}: {line.note}" for line in doubts.itertuples()]
+    notes += [f"{line.value:g}: {line.note}" for line in stated.itertuples()]
+    return "; ".join(one for one in [words, *notes] if one)
 
 
 def _why(filled: Mapping[Number, Filled], missing: int, ours: list[Compared]) -> str:

@@ -34,7 +34,7 @@ SPADE_CLAIMS = {
         "ones.",
         above(_spade(KNN), _spade(RANDOM)),
     ),
-    "retrieval, grid": Claim(
+    "grid": Claim(
         "spade", "Section 4.3, Table 7", "That is so for grid above all, whose images differ much from each other.",
         above(_spade(KNN, "grid"), _spade(RANDOM, "grid")),
     ),

@@ -36,7 +36,7 @@ def radius(cloud: str, sampler: str) -> float:
 
 
 def _radius(cloud: str, sampler: str) -> Computed:
-    return Computed(f"covering radius, {sampler}, {cloud} points", partial(radius, cloud, sampler))
+    return Computed(f"{sampler}, {cloud} points", partial(radius, cloud, sampler))
 
 
 def _size(side: int, metric: str) -> Number:

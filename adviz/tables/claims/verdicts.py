@@ -30,6 +30,7 @@ class Verdict:
     printed: the same of the numbers that the paper prints; "cannot be said" where it prints too few.
     ours: the numbers of our rows, in words, and why nothing can be said.
     paper: those of the paper, in words.
+    source: where these stand, and what is uncertain about them.
     rows: what ours rests on.
     missing: experiments without a row.
     """
@@ -40,6 +41,7 @@ class Verdict:
     printed: str
     ours: str
     paper: str
+    source: str
     rows: tuple[Row, ...]
     missing: int
 
@@ -76,6 +78,7 @@ class Checked:
                 "ours": one.ours,
                 "verdict on the printed numbers": one.printed,
                 "printed": one.paper,
+                "source": one.source,
                 "missing": one.missing,
                 "rows": " ".join(row.path.name for row in one.rows if row.path is not None),
             }
@@ -88,11 +91,14 @@ class Checked:
         for one in self.verdicts:
             lines.append(f"{one.verdict.upper()}: {one.claim.sentence} ({PAPERS[one.claim.paper]}, {one.claim.place})")
             lines.append(f"    ours:    {one.ours}")
-            lines.append(f"    printed: {one.paper or 'no numbers'}" + (f" ({one.printed})" if one.paper else ""))
+            lines.append(
+                f"    printed: {one.paper} ({one.printed}; {one.source})" if one.paper else "    printed: nothing"
+            )
         return "\n".join([*lines, self._legend()])
 
     def _repr_html_(self) -> str:
         frame = self.to_frame()[["place", "claim", "verdict", "ours", "printed"]].map(html.escape)
+        frame["printed"] += [f"<br><small>{html.escape(one.source)}</small>" for one in self.verdicts]
         frame["verdict"] = [f"<b>{MARKS[one.verdict]} {one.verdict}</b>" for one in self.verdicts]
         frame["place"] = [f"{PAPERS[one.claim.paper]}, {html.escape(one.claim.place)}" for one in self.verdicts]
         wrapped = [*STYLES, {"selector": "td", "props": "text-align: left; white-space: normal; vertical-align: top"}]

@@ -92,7 +92,7 @@ def sizes(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
         float(place): f"{size}\n{one['from']:.2g} to {one['to']:.2g}"
         for place, (size, one) in enumerate(spans.iterrows())
     }
-    titles = {"overlap": "overlap up to an FPR of 0.3, %", "AUROC": "AUROC of the region's pixels, %"}
+    titles = {"overlap": "overlap (PRO) of a region, %", "AUROC": "pixel AUROC of a region, %"}
     panels = [
         Panel("area of the region, % of the image", title, {
             _short(method): Line(np.arange(float(len(one))), one[key].to_numpy(), one[f"{key} ±"].to_numpy())
@@ -102,7 +102,7 @@ def sizes(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
     ]  # fmt: skip
     note = (
         f"{int(frame.groupby(level='method')['regions'].sum().max())} regions of defects, in thirds by area; means "
-        "(the mean overlap of all regions is PRO), bars: 95 % interval of the mean. The paper shows examples instead."
+        "(overlap: up to a false positive rate of 0.3), bars: 95 % interval of the mean. The paper shows examples instead."
     )
     return _figure(plan, panels, 2, note)
 

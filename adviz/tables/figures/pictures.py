@@ -124,11 +124,11 @@ def _retrieved(plan: FigurePlan, rows: list[Row], predict: Predict) -> StaticFig
     groups, captions = [], []
     for row in rows:
         found = _found(row, predict)
-        image = _typical(found)
-        if found.prediction.anomaly_map is None or image is None:
+        maps, level = found.prediction.anomaly_map, _pixel_threshold(found)
+        image = None if maps is None else _typical(found, maps >= level)
+        if maps is None or image is None:
             continue
-        values, level = found.prediction.anomaly_map[image], _pixel_threshold(found)
-        test, detected = found.category.test, values >= level
+        test, detected = found.category.test, maps[image] >= level
         nearest = int(found.prediction.neighbors["image"].image[image, 0, 0, 0])
         picture = test.image(image)
         mask = np.repeat(detected[..., None] * np.uint8(255), 3, axis=2)
@@ -138,11 +138,14 @@ def _retrieved(plan: FigurePlan, rows: list[Row], predict: Predict) -> StaticFig
             Picture(only),
         ])  # fmt: skip
         neighbor = found.category.train.ids[nearest]
-        captions.append(f"{_caption(found, image)}; neighbour: {neighbor}; detected: map ≥ {level:.3g}")
+        captions.append(f"{_caption(found, image)}; neighbour: {neighbor}; detected: map ≥ {level:.4g}")
     if not groups:
         return _empty(plan, "no anomalous image")
     names = ("anomalous image", "nearest normal image", "detected mask", "detected pixels")
-    note = "Detected is what reaches the threshold with the best F1 over all pixels of the category."
+    note = (
+        "Detected: map ≥ the threshold with the best F1 over all pixels of the category. Shown: the image with the middle "
+        "score among those in which something is detected. score: of the image; threshold: F1-optimal for images."
+    )
     return picture_groups(groups, names, captions, per_row=1, title=f"{plan.name}: {plan.name.title}", note=note)
 
 
@@ -193,16 +196,17 @@ def _mask(found: Found, image: int) -> np.ndarray | None:
 
 def _caption(found: Found, image: int) -> str:
     images, name = found.row.images, found.row.experiment.category
-    text = f"{name}, {images['defects'][image]}: image score {images['scores'][image] / found.threshold:.2f} thresholds"
+    text = f"{name}, {images['defects'][image]}: score = {images['scores'][image] / found.threshold:.2f} x threshold"
     mask = _mask(found, image)
     gone = images["labels"][image] == 1 and mask is not None and not mask.any()
     return text + ("; no defect is left in the crop" if gone else "")
 
 
-def _typical(found: Found) -> int | None:
-    """Return the anomalous image with the middle score: neither the best nor the worst example."""
+def _typical(found: Found, detected: np.ndarray) -> int | None:
+    """Return the anomalous image with the middle score, of those in which something is detected if there are some."""
     scores = np.array(found.row.images["scores"])
-    anomalous = np.flatnonzero(_truth(found))
+    anomalous = np.flatnonzero(_truth(found) & detected.any((1, 2)))
+    anomalous = anomalous if len(anomalous) else np.flatnonzero(_truth(found))
     return int(anomalous[np.argsort(scores[anomalous])[len(anomalous) // 2]]) if len(anomalous) else None
 
 
