@@ -39,7 +39,7 @@ MAY_IMPORT = {
         *("prediction", "metrics", "evaluation"),
     },
     # level 3
-    "tables": {"sweep", "detectors", "data", "plots", "evaluation"},
+    "tables": {"sweep", "detectors", "data", "plots", "evaluation", "prediction", "metrics", "coreset"},
     "explore": {"plots", "widgets", "prediction", "data", "metrics", "maps", "coreset", "evaluation", "tables"},
     # level 4
     "report": ANYTHING,

@@ -3,7 +3,8 @@
 from adviz.sweep.estimate import Estimate, estimate
 from adviz.sweep.experiment import Experiment, grid
 from adviz.sweep.gaps import Gap, gaps
+from adviz.sweep.measuring import predict
 from adviz.sweep.rows import Row
 from adviz.sweep.running import Report, run
 
-__all__ = ["Estimate", "Experiment", "Gap", "Report", "Row", "estimate", "gaps", "grid", "run"]
+__all__ = ["Estimate", "Experiment", "Gap", "Report", "Row", "estimate", "gaps", "grid", "predict", "run"]

@@ -65,12 +65,7 @@ def measure(experiment: Experiment, root: Path | None = None, threads: int = 1) 
     """
     with metered() as meter, own_threads(threads):
         category = load(experiment, root)
-        predictions: list[Prediction] = []
-        facts: dict[str, Any] = {}
-        for name in experiment.backbones:
-            prediction, facts = _predict(experiment, name, category, meter)
-            predictions.append(prediction)
-        prediction = predictions[0] if len(predictions) == 1 else ensemble(predictions)
+        prediction, facts = _predicted(experiment, category, meter)
         with meter.timed("evaluate"):
             judged = judge(prediction, category.test, experiment.size)
     made = {"backbone": prediction.backbone, "digest": prediction.digest, "images": _digest(category)}
@@ -78,6 +73,33 @@ def measure(experiment: Experiment, root: Path | None = None, threads: int = 1) 
     spent: dict[str, Any] = {"seconds": _per_image(meter.seconds, counts["n_test"])}
     spent |= {"peak_bytes": meter.peak_bytes, "model_bytes": facts.pop("model_bytes")}
     return Row(experiment=experiment, facts=made | counts | facts, measured=spent | surroundings(threads), **judged)
+
+
+def predict(experiment: Experiment, root: Path | None = None, threads: int = 1) -> tuple[Category, Prediction]:
+    """Do an experiment for its maps, which rows do not hold.
+
+    Parameters
+    ----------
+    experiment, root, threads: as for `measure`.
+
+    Returns
+    -------
+    category: with the test images that were judged.
+    prediction: of these; the scores are those of the row.
+    """
+    with metered() as meter, own_threads(threads):
+        category = load(experiment, root)
+        return category, _predicted(experiment, category, meter)[0]
+
+
+def _predicted(experiment: Experiment, category: Category, meter: Meter) -> tuple[Prediction, dict[str, Any]]:
+    """Fit and predict with all backbones; return the facts of the last fitted detector as well."""
+    predictions: list[Prediction] = []
+    facts: dict[str, Any] = {}
+    for name in experiment.backbones:
+        prediction, facts = _predict(experiment, name, category, meter)
+        predictions.append(prediction)
+    return predictions[0] if len(predictions) == 1 else ensemble(predictions), facts
 
 
 def _per_image(seconds: dict[str, float], n_test: int) -> dict[str, float]:
@@ -146,7 +168,18 @@ def _predict(experiment: Experiment, name: str, category: Category, meter: Meter
         few = category.test.subset(range(min(TIMED, len(test.ids))))
         _backbone(name, experiment.layers, experiment.weights, experiment.dtype).extract(few, cache=False)
     facts = {key: value for key, value in detector.facts.items() if key != "device_"}
-    return prediction, facts | {"model_bytes": stored_bytes(detector)}
+    facts |= {"model_bytes": stored_bytes(detector)}
+    return prediction, facts | _bank_used(detector, prediction)
+
+
+def _bank_used(detector: Any, prediction: Prediction) -> dict[str, float]:
+    """Return which share of a memory bank is some test patch's nearest row (PatchCore 4.4.2), where there is a bank."""
+    size, sampler = getattr(detector, "bank_size_", None), getattr(detector, "sampler", "")
+    if size is None or sampler == "proxies":  # which are no patches
+        return {}
+    found = prediction.neighbors["patch"]
+    rows = np.stack([found.image[..., 0].ravel(), found.cell[..., 0].ravel()])
+    return {"bank_used": np.unique(rows, axis=1).shape[1] / size}
 
 
 @lru_cache(KEPT)

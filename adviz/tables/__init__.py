@@ -1,9 +1,34 @@
-"""The papers' tables: what they print, the experiments that regenerate them, and both beside each other."""
+"""The papers' tables and figures: what they print, the experiments that regenerate them, and both side by side."""
 
+from adviz.tables import statistics
+from adviz.tables.ablations import ABLATIONS, ablation
 from adviz.tables.book import Book
+from adviz.tables.claims import Checked, Claims, plan_claims
 from adviz.tables.comparison import Comparison, Filled, compare
+from adviz.tables.figures import FIGURES, FigurePlan, plan_figure
 from adviz.tables.printed import NAMES, values
 from adviz.tables.setting import Setting, reduced
 from adviz.tables.table import Cell, Table, plan
 
-__all__ = ["NAMES", "Book", "Cell", "Comparison", "Filled", "Setting", "Table", "compare", "plan", "reduced", "values"]
+__all__ = [
+    "ABLATIONS",
+    "FIGURES",
+    "NAMES",
+    "Book",
+    "Cell",
+    "Checked",
+    "Claims",
+    "Comparison",
+    "FigurePlan",
+    "Filled",
+    "Setting",
+    "Table",
+    "ablation",
+    "compare",
+    "plan",
+    "plan_claims",
+    "plan_figure",
+    "reduced",
+    "statistics",
+    "values",
+]

@@ -24,6 +24,9 @@ LABELS = {
     "pixel_auroc": "pixel AUROC",
     "pro": "PRO",
     "misclassified": "misclassified",
+    "full_recall": "errors at full recall",
+    "solved": "categories solved",
+    "bank_used": "bank used",
     "time_s": "seconds",
     "memory_mb": "MB",
 }
@@ -268,6 +271,12 @@ def _value(row: Row, cell: Cell, pro: str) -> float:
         kinds = ("false_positive", "false_negative")
         wanted = [kind for kind in kinds if f"errors={kind}" in cell.variant] or kinds
         return float(sum(row.metrics[f"{kind}s"] for kind in wanted))
+    if cell.metric == "full_recall":
+        return float(row.metrics["errors_at_full_recall"])
+    if cell.metric == "solved":
+        return 100.0 * (row.metrics["image_auroc"] == 1)
+    if cell.metric == "bank_used":
+        return 100 * float(row.facts.get("bank_used", float("nan")))
     return 100 * row.metrics[pro if cell.metric == "pro" else cell.metric]
 
 

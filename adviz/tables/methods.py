@@ -30,6 +30,7 @@ class Configuration:
     geometry: Geometry
     shots: int | None = None
     size: int | None = None
+    weights: str = "published"
 
 
 def parsed(variant: str) -> dict[str, str]:
@@ -61,13 +62,14 @@ def configuration(name: Name, dataset: str, method: str, variant: str, setting: 
         options.pop(words, None)
     side = int(options.pop("image_size", 0))
     networks = tuple(setting.networks[part] for part in options.pop("backbone", NETWORK).split("+"))
+    weights = options.pop("weights", setting.weights)
     detector = _BUILDERS[method](options, dataset)
     if options:
         raise ValueError(f"expected the settings of {method} in {name}, got {variant!r}: {sorted(options)} is unknown")
     detector = dataclasses.replace(detector, **setting.options.get(type(detector).__name__, {}))
     geometry = _geometry(name, dataset, method, side, setting)
     size = JUDGED_AT.get(name.paper) if setting.scale == 1 else None
-    return Configuration(detector, networks, geometry, shots, size)
+    return Configuration(detector, networks, geometry, shots, size, weights)
 
 
 def _geometry(name: Name, dataset: str, method: str, side: int, setting: Setting) -> Geometry:
@@ -107,6 +109,10 @@ def _patchcore(options: dict[str, str], _dataset: str) -> Detector:
         changed |= {"stride": int(stride), "coreset": 1.0}
     if index := options.pop("search", ""):
         changed["index"] = index
+    if sampler := options.pop("sampler", ""):
+        changed["sampler"] = sampler
+    if side := options.pop("neighborhood", ""):
+        changed["patch_size"] = int(side)
     return dataclasses.replace(PatchCore.preset("paper"), **changed)
 
 

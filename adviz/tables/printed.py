@@ -15,21 +15,23 @@ UNCERTAIN = ("uncertain:", "reconstructed:")  # how notes begin that say so of a
 
 @dataclass(frozen=True)
 class Name:
-    """A table of a paper.
+    """A table or figure of a paper, or an ablation beside them.
 
     Attributes
     ----------
     paper: "spade", "patchcore" or "rd".
-    table: as the paper numbers it, "1" or "S1".
+    table: as the paper numbers it, "1" or "S1"; an ablation has a name.
     title: what it is about.
+    kind: "Table", "Fig." or "ablation".
     """
 
     paper: str
     table: str
     title: str
+    kind: str = "Table"
 
     def __str__(self) -> str:
-        return f"{PAPERS[self.paper]}, Table {self.table}"
+        return f"{PAPERS[self.paper]}, {self.kind} {self.table}"
 
 
 PAPERS = {"spade": "SPADE", "patchcore": "PatchCore", "rd": "Reverse distillation"}

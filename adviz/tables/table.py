@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adviz.sweep import Experiment
 from adviz.tables.methods import Configuration, configuration
 from adviz.tables.printed import Name, named, values
 from adviz.tables.setting import TEXTURES, Setting
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # How each paper's own code computes PRO (methods: per-image in the codes of PatchCore and reverse distillation).
 PRO = {"spade": "pro", "patchcore": "pro_per_image", "rd": "pro_per_image"}
@@ -21,6 +24,9 @@ DEFINITIONS = {
     "pro_200": "PRO-global-200: 200 thresholds, up to 0.3",
     "pro_per_image": "PRO-per-image: the mean over anomalous images, up to 0.3",
     "misclassified": "images on the wrong side of the category's F1-optimal threshold, sum over the categories",
+    "full_recall": "good images flagged where every anomalous one is, sum over the categories",
+    "solved": "share of the categories with an image AUROC of exactly 1",
+    "bank_used": "share of the memory bank's patches that are the nearest one of some test patch",
     "time_s": "seconds for an image on this machine, network included",
     "memory_mb": "MiB of the arrays of the fitted detector, without the network",
 }
@@ -108,12 +114,19 @@ def plan(paper: str, table: str | int, setting: Setting | None = None, *, pro: s
     ------
     ValueError: no such table or definition.
     """
-    name, chosen = named(paper, table), setting or Setting()
-    lines = values(name.paper, name.table).groupby(["dataset", "method", "variant"], sort=False)
+    name = named(paper, table)
+    return assembled(name, values(name.paper, name.table), setting, pro)
+
+
+def assembled(name: Name, lines: pd.DataFrame, setting: Setting | None, pro: str | None) -> Table:
+    """Return a table of lines that look as `values` has them; what is not printed is NaN in them."""
+    if pro is not None and pro not in ("pro", "pro_200", "pro_per_image"):
+        raise ValueError(f'pro must be "pro", "pro_200", "pro_per_image" or None, got {pro!r}')
+    chosen = setting or Setting()
     cells = [
         cell
-        for (dataset, method, variant), printed in lines
-        for cell in _line(name, dataset, method, variant, printed, chosen)
+        for (dataset, method, variant), printed in lines.groupby(["dataset", "method", "variant"], sort=False)
+        for cell in _line(name, str(dataset), str(method), str(variant), printed, chosen)
     ]
     return Table(name, chosen, tuple(cells), PRO[name.paper] if pro is None else pro)
 
@@ -170,7 +183,7 @@ def _experiment(found: Configuration, folder: str, category: str, seed: int, set
         category=category,
         detector=found.detector,
         backbones=found.networks,
-        weights=setting.weights,
+        weights=found.weights,
         geometry=found.geometry,
         seed=seed,
         shots=found.shots,
