@@ -24,6 +24,7 @@ from adviz.evaluation import evaluate, maps_and_masks
 from adviz.features import Features
 from adviz.prediction import Prediction, ensemble
 from adviz.sweep.experiment import Experiment
+from adviz.sweep.fitting import fitted, uninterrupted
 from adviz.sweep.meters import Meter, metered, stored_bytes, surroundings
 from adviz.sweep.rows import Row
 
@@ -63,7 +64,7 @@ def measure(experiment: Experiment, root: Path | None = None, threads: int = 1) 
     ------
     Whatever data, backbone, detector and metrics raise.
     """
-    with metered() as meter, own_threads(threads):
+    with metered() as meter, own_threads(threads), uninterrupted():
         category = load(experiment, root)
         prediction, facts = _predicted(experiment, category, meter)
         with meter.timed("evaluate"):
@@ -159,9 +160,7 @@ def _predict(experiment: Experiment, name: str, category: Category, meter: Meter
         train, test = extract(experiment, name, category, experiment.layers)
     if experiment.shots is not None:
         train = train.select(images=drawn(train.n_images, experiment.shots, experiment.seed))
-    detector = dataclasses.replace(experiment.detector)  # type: ignore[type-var]
-    with meter.timed("fit"):
-        detector.fit(train)
+    detector = fitted(experiment.detector, train, meter)
     with meter.timed("predict"):
         prediction = detector.predict(test)
     with meter.timed("forward"):

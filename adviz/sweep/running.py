@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from adviz.cache import Cache
 from adviz.progress import bar
 from adviz.sweep.experiment import Experiment, in_order
+from adviz.sweep.fitting import learned
 from adviz.sweep.gaps import Gap, gaps, said
 from adviz.sweep.measuring import ONE_CLASS, extract, load, measure, own_threads
 from adviz.sweep.rows import Row, check_folder, read, write
@@ -145,8 +146,8 @@ def prepare(facts: dict[str, Any], layers: tuple[int | str, ...], root: str | No
 
 
 def _turn(one: Experiment) -> str:
-    """Return what experiments are sorted by: those of a network follow each other, so that it is built once."""
-    return repr((one.backbones, one.weights, one.geometry, one.features, one.layers))
+    """Return what experiments are sorted by: those of a network follow each other, and those of a training."""
+    return repr((one.backbones, one.weights, one.geometry, one.features, one.layers, one.shots, learned(one.detector)))
 
 
 def groups(experiments: Sequence[Experiment]) -> list[tuple[list[Experiment], tuple[int | str, ...]]]:

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import standin
 
 from adviz import DN2, SPADE, PaDiM, PatchCore, ReverseDistillation, data, sweep
 from adviz.data import Geometry
@@ -16,6 +17,7 @@ from adviz.sweep.estimate import _free
 LIKE = Experiment("demo", "", DN2(), geometry=Geometry(64), every=6)
 
 
+HEADER = 128  # bytes, of an .npy file
 TWO = PatchCore(coreset=0.02), SPADE(layers=(16,))
 
 
@@ -40,15 +42,14 @@ def test_it_counts_what_is_done_and_what_is_not(tmp_path):
 
 def test_bytes_are_those_of_the_features(tmp_path, monkeypatch):
     monkeypatch.setenv("ADVIZ_CACHE", str(tmp_path / "cache"))
-    wanted = few(categories=("bottle", "mesh"))
-    found = sweep.estimate(wanted, tmp_path / "rows")
-    sweep.run(wanted, tmp_path / "rows")
-    there = sum(path.stat().st_size for path in (tmp_path / "cache" / "features").glob("*.npy"))
-    assert found.cache_bytes == pytest.approx(there, rel=0.01)
-    assert found.at_once_bytes == pytest.approx(there / 2, rel=0.1)
-    assert sweep.estimate(few(categories=("bottle", "mesh")), tmp_path / "x", workers=2).at_once_bytes == (
-        found.cache_bytes
-    )
+    standin.draw(tmp_path / "mvtec", categories=("bottle", "zipper"), side=64)
+    wanted = grid("mvtec", ("bottle", "zipper"), TWO, like=dataclasses.replace(LIKE, every=1))
+    found = sweep.estimate(wanted, tmp_path / "rows", root=tmp_path)
+    sweep.run(wanted, tmp_path / "rows", root=tmp_path)
+    files = (tmp_path / "cache" / "features").glob("*.npy")
+    assert found.cache_bytes == sum(path.stat().st_size - HEADER for path in files)
+    assert found.at_once_bytes == found.cache_bytes * (2 + 8) / (2 + 8 + 2 + 4)  # images, of zipper and of bottle
+    assert sweep.estimate(wanted, tmp_path / "x", root=tmp_path, workers=2).at_once_bytes == found.cache_bytes
 
 
 def test_a_cache_that_is_too_small_is_told_how_large_it_must_be(tmp_path, monkeypatch):

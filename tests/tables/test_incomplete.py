@@ -2,19 +2,15 @@
 
 import dataclasses
 import shutil
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+import standin
 
 from adviz import DN2, sweep, tables
 from adviz.sweep import Experiment, grid
 from adviz.sweep.gaps import MVTEC_AD
 from adviz.tables.setting import MVTEC
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-import standin
 
 WHOLE = ("bottle", "carpet", "grid", "hazelnut")
 

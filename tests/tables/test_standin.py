@@ -2,18 +2,15 @@
 
 import dataclasses
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import standin
 
 from adviz import sweep, tables
 from adviz.tables.methods import OURS
 from adviz.tables.setting import MVTEC, ONE_CLASS, TEXTURES
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-import standin
 
 ALL = [(name.paper, name.table) for name in tables.NAMES]
 FEW = ("grid", "bottle")  # a grey texture and a coloured object, both oblong
