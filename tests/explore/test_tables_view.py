@@ -300,7 +300,7 @@ def test_broken_experiments_are_in_the_cell_in_its_detail_and_in_the_status(view
     assert "broken" not in view.status
 
 
-def test_what_was_broken_here_and_done_elsewhere_is_not_called_broken(view, book, laboratory):
+def test_what_failed_here_and_was_done_elsewhere_has_its_value(view, book, laboratory):
     laboratory.breaks = lambda one: True
     view.cell = (ONE_PERCENT, "mesh")
     ran(view, "run_cell")
