@@ -174,7 +174,7 @@ def measure(page: Any, root: Any, repeats: int) -> dict[tuple[str, str], list[fl
     """Return control -> seconds of each move."""
     page.browser.evaluate(WATCH, [root.element_handle(), ",".join(f".widget-{name}" for name in CONTROLS)])
     times: dict[tuple[str, str], list[float]] = {}
-    page.browser.wait_for_timeout(1000)  # until the modules of widgets are loaded
+    page.browser.wait_for_timeout(4000)  # until the modules of widgets are loaded
     for name, kind in controls(root):
         for turn in range(repeats):
             root.scroll_into_view_if_needed()

@@ -66,6 +66,13 @@ class Book:
         found = (self.row(one) for one in planned.experiments)
         return compare(planned, [row for row in found if row is not None])
 
+    def read(self, paper: str) -> None:
+        """Read the rows of a paper's tables that were not read yet, so that each of them comes at once."""
+        if any(self.folder.glob("*.json")):
+            for name in self.names:
+                if name.paper == paper:
+                    self.table(name.paper, name.table)
+
     def row(self, experiment: Experiment) -> Row | None:
         """Return the row of an experiment as it is on disk now; None where there is none that can be used."""
         try:

@@ -300,6 +300,18 @@ def test_broken_experiments_are_in_the_cell_in_its_detail_and_in_the_status(view
     assert "broken" not in view.status
 
 
+def test_what_failed_here_and_was_done_elsewhere_has_its_value(view, book, laboratory):
+    laboratory.breaks = lambda one: True
+    view.cell = (ONE_PERCENT, "mesh")
+    ran(view, "run_cell")
+    (one,) = book.broken
+    write(made(one), book.folder)
+    view.shows = "ours"
+    assert entry(view, ONE_PERCENT, "mesh")["second"] == "90.0"
+    assert "broken" not in shown(view)
+    assert "broken" not in view.status
+
+
 def test_a_folder_that_cannot_be_written_to_is_said(tmp_path, laboratory):
     (tmp_path / "rows").write_text("a file")
     view = explore.tables(tables.Book(SMALL, tmp_path / "rows"))

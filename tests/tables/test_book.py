@@ -90,6 +90,18 @@ def test_rows_are_read_again_only_when_their_file_has_changed(book, monkeypatch)
     assert len(read) == 2
 
 
+def test_the_rows_of_a_paper_are_read_beforehand(book, monkeypatch):
+    found = book.table("spade", 6)
+    for one in found.missing:
+        write(made(one), book.folder)
+    book.read("rd")
+    assert not set(book._known) & set(found.table.experiments)
+    book.read("spade")
+    assert set(book._known) >= set(found.table.experiments)
+    monkeypatch.setattr(module, "stored", lambda *_: pytest.fail("was read"))
+    assert book.table("spade", 6).missing == []
+
+
 def test_a_damaged_row_is_missing_stays_until_it_is_done_again_and_says_why(book, quick):
     (one,) = cell(book.table("spade", 3), **SPADE).cell.experiments
     path = write(made(one, 0.8), book.folder)

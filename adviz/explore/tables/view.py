@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -161,15 +162,14 @@ class TablesView(View):
         self._redraw()
 
     def _offer_tables(self, _change: Any = None) -> None:
-        """Offer the tables of the paper, and start with its first."""
-        names = [name for name in self._book.names if name.paper == self.paper]
+        """Offer the tables of the paper, start with its first, and read the rows of the others meanwhile."""
+        there = [name for name in self._book.names if name.paper == self.paper]
+        titles = [
+            f"in the text: {one.title}" if one.table == "text" else f"Table {one.table}: {one.title}" for one in there
+        ]
         with self._together():
-            self._table.options = {
-                f"in the text: {name.title}"
-                if name.table == "text"
-                else f"Table {name.table}: {name.title}": name.table
-                for name in names
-            }
+            self._table.options = list(zip(titles, (one.table for one in there), strict=True))
+        threading.Thread(target=self._book.read, args=(self.paper,), daemon=True).start()
 
     def _pick(self, change: Any) -> None:
         """Show the cell that was picked in the grid."""
