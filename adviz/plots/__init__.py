@@ -3,16 +3,21 @@
 from adviz.plots.colours import heat, overlay, shared_limits
 from adviz.plots.comparison import comparison_row, score_scatter
 from adviz.plots.coreset import budget_chart, coreset_figure, curve_style, share_of_axis
+from adviz.plots.curve_sheet import curve_sheet
 from adviz.plots.curves import precision_recall_figure, pro_figure, roc_figure
 from adviz.plots.curves_static import curves_static
 from adviz.plots.decisions import decision_page, gating_chart, score_strip_static
 from adviz.plots.deviations import signed, signed_heat, waterfall
 from adviz.plots.distillation import distillation_scheme
+from adviz.plots.groups import Picture, picture_groups
+from adviz.plots.histograms import histogram_sheet
 from adviz.plots.layers import layer_row
 from adviz.plots.outlines import outlined
+from adviz.plots.panels import Line, Panel, panel_grid
 from adviz.plots.pro import pro_page, region_fill
 from adviz.plots.retrieval import neighbor_strip, patch_strip
 from adviz.plots.rows import anomaly_row, anomaly_rows
+from adviz.plots.sampling import sampling_panels
 from adviz.plots.scores import score_histogram, score_histogram_static, score_strip
 from adviz.plots.sheet import contact_sheet
 from adviz.plots.style import StaticFigure
@@ -20,6 +25,9 @@ from adviz.plots.table import table_figure
 from adviz.plots.training import loss_curve
 
 __all__ = [
+    "Line",
+    "Panel",
+    "Picture",
     "StaticFigure",
     "anomaly_row",
     "anomaly_rows",
@@ -27,23 +35,28 @@ __all__ = [
     "comparison_row",
     "contact_sheet",
     "coreset_figure",
+    "curve_sheet",
     "curve_style",
     "curves_static",
     "decision_page",
     "distillation_scheme",
     "gating_chart",
     "heat",
+    "histogram_sheet",
     "layer_row",
     "loss_curve",
     "neighbor_strip",
     "outlined",
     "overlay",
+    "panel_grid",
     "patch_strip",
+    "picture_groups",
     "precision_recall_figure",
     "pro_figure",
     "pro_page",
     "region_fill",
     "roc_figure",
+    "sampling_panels",
     "score_histogram",
     "score_histogram_static",
     "score_scatter",

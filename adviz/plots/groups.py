@@ -148,7 +148,9 @@ def picture_groups(
     return figure
 
 
-def _page(groups: Sequence[Sequence[Picture]], captions: Sequence[str], across: int, title: str, bar: bool) -> _Groups:
+def _page(
+    groups: Sequence[Sequence[Picture]], captions: Sequence[str], across: int, title: str, bar: bool, note: str
+) -> _Groups:
     """Return the layout: how tall the captions are depends on how wide the groups are, so that is found first."""
     rows, each = -(-len(groups) // across), len(groups[0])
     aspect = max(picture.size[0] / picture.size[1] for group in groups for picture in group)

@@ -59,6 +59,13 @@ def unprinted(like: pd.DataFrame, wanted: Iterable[Line]) -> pd.DataFrame:
 
 
 @lru_cache
+def printed_values(paper: str) -> dict[Place, float]:
+    """Return all that the paper's tables print on MVTec AD: place -> value."""
+    whole = _all(paper)
+    return dict(zip(whole[KEY].itertuples(index=False, name=None), whole["value"].tolist(), strict=True))
+
+
+@lru_cache
 def _all(paper: str) -> pd.DataFrame:
     """Return what the paper's tables print on MVTec AD, each place once."""
     import pandas as pd

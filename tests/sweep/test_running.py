@@ -230,3 +230,23 @@ while not list(Path(sys.argv[1]).glob("*.json")):
     time.sleep(0.02)
 os.kill(int(sys.argv[2]), signal.SIGKILL)
 """
+
+
+def test_an_experiment_can_be_done_again_for_its_maps(tmp_path):
+    (row,) = sweep.run(few(detectors=[PatchCore(coreset=0.02)]), tmp_path).rows
+    category, prediction = sweep.predict(row.experiment)
+    assert list(category.test.ids) == row.images["ids"]
+    assert prediction.score.tolist() == row.images["scores"]
+    assert evaluate(prediction, category.test).pixel_auroc == row.metrics["pixel_auroc"]
+
+
+def test_a_row_says_which_share_of_the_bank_is_used(tmp_path):
+    detectors = [PatchCore(coreset=0.02), PatchCore(coreset=0.01, sampler="proxies"), SPADE()]
+    greedy, proxies, spade = sweep.run(few(detectors=detectors), tmp_path).rows
+    category = data.demo("bottle", geometry=Geometry(64))
+    backbone = Backbone("efficientnet_lite0", layers=(8, 16))
+    detector = PatchCore(coreset=0.02).fit(backbone.extract(category.train))
+    found = detector.predict(backbone.extract(category.test.subset(range(0, len(category.test), 6)))).neighbors["patch"]
+    nearest = set(zip(found.image[..., 0].ravel().tolist(), found.cell[..., 0].ravel().tolist(), strict=True))
+    assert greedy.facts["bank_used"] == len(nearest) / len(detector.bank_)
+    assert "bank_used" not in proxies.facts | spade.facts

@@ -18,7 +18,7 @@ from adviz.tables.claims.stated import Claim, Computed, Number, Side, Stated
 from adviz.tables.claims.verdicts import FAILS, HOLDS, UNKNOWN, Checked, Verdict
 from adviz.tables.claims.wording import Compared, compared, described, numbers
 from adviz.tables.comparison import Filled, compare
-from adviz.tables.lines import placed
+from adviz.tables.lines import placed, printed_values
 from adviz.tables.printed import UNCERTAIN, Name
 from adviz.tables.setting import Setting
 from adviz.tables.table import Table, assembled
@@ -116,7 +116,7 @@ def _check(key: str, plan: Claims, rows: list[Row]) -> Verdict:
         compared(one, _printed(one.left, claim, key), _printed(one.right, claim, key)) for one in claim.relations
     ]
     used = {row.experiment: row for one in filled.values() for row in one.rows}
-    missing = sum(one not in used for one in table.experiments)
+    missing = len(set(table.experiments) - set(used))
     words = [described(claim, ours), _why(filled, missing, ours)]
     return Verdict(
         key=key,
@@ -156,7 +156,7 @@ def _printed(side: Side, claim: Claim, key: str) -> float:
         return NAN
     if isinstance(side, Stated):
         return _text_number(claim.paper, key, side.name)
-    return float(placed(claim.paper, [_place(side)])["value"].iloc[0])
+    return printed_values(claim.paper).get(_place(side), NAN)
 
 
 def _source(claim: Claim, key: str) -> str:

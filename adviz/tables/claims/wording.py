@@ -55,7 +55,7 @@ def shown(relation: Relation, value: float) -> str:
 
 
 def described(claim: Claim, figures: Iterable[Compared]) -> str:
-    """Return relations whose numbers are known in words: "image AUROC: PatchCore 99.0 > PaDiM 95.3 ✓, > SPADE ...".
+    """Return relations whose numbers are known in words: "image AUROC: PatchCore ... > PaDiM ... ✓, > SPADE ...".
 
     A number of the text alone is told even where the other one is not known.
     """

@@ -102,7 +102,7 @@ def sizes(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
     ]  # fmt: skip
     note = (
         f"{int(frame.groupby(level='method')['regions'].sum().max())} regions of defects, in thirds by area; means "
-        "(overlap: up to a false positive rate of 0.3), bars: 95 % interval of the mean. The paper shows examples instead."
+        "(overlap: up to a false positive rate of 0.3), bars: 95 % interval. The paper shows examples instead."
     )
     return _figure(plan, panels, 2, note)
 

@@ -143,8 +143,8 @@ def _retrieved(plan: FigurePlan, rows: list[Row], predict: Predict) -> StaticFig
         return _empty(plan, "no anomalous image")
     names = ("anomalous image", "nearest normal image", "detected mask", "detected pixels")
     note = (
-        "Detected: map ≥ the threshold with the best F1 over all pixels of the category. Shown: the image with the middle "
-        "score among those in which something is detected. score: of the image; threshold: F1-optimal for images."
+        "Detected: map ≥ the threshold with the best F1 over all pixels of the category. Shown: the image with the "
+        "middle score among those in which something is detected. Scores are of images, their threshold is F1-optimal."
     )
     return picture_groups(groups, names, captions, per_row=1, title=f"{plan.name}: {plan.name.title}", note=note)
 
@@ -196,7 +196,7 @@ def _mask(found: Found, image: int) -> np.ndarray | None:
 
 def _caption(found: Found, image: int) -> str:
     images, name = found.row.images, found.row.experiment.category
-    text = f"{name}, {images['defects'][image]}: score = {images['scores'][image] / found.threshold:.2f} x threshold"
+    text = f"{name}, {images['defects'][image]}: score / threshold = {images['scores'][image] / found.threshold:.2f}"
     mask = _mask(found, image)
     gone = images["labels"][image] == 1 and mask is not None and not mask.any()
     return text + ("; no defect is left in the crop" if gone else "")
