@@ -4,7 +4,6 @@ import pytest
 
 from adviz import Backbone, ReverseDistillation, data, metrics
 
-
 SOAK = [pytest.param(name, marks=pytest.mark.soak) for name in ("capsule", "mesh", "bottle")]
 
 
