@@ -114,13 +114,13 @@ PATIENCE = 1500  # ms to wait for the kernel; longer answers are counted as this
 def controls(root: Any) -> list[tuple[str, str]]:
     """Return (name, kind) of an explorer's controls that can be used, as found on the page."""
     kinds = {
+        "cell": "table.adviz-grid",  # before the table is another, perhaps of one cell
         "select": ".widget-dropdown",
         "slider": ".widget-slider",
         "button": "button.widget-button",
         "checkbox": ".widget-checkbox",
         "toggle": ".widget-toggle-buttons",
         "canvas": "canvas.adviz-overlay, canvas.adviz-scatter",
-        "cell": "table.adviz-grid",
     }
     found = []
     for kind, selector in kinds.items():
@@ -174,7 +174,7 @@ def measure(page: Any, root: Any, repeats: int) -> dict[tuple[str, str], list[fl
     """Return control -> seconds of each move."""
     page.browser.evaluate(WATCH, [root.element_handle(), ",".join(f".widget-{name}" for name in CONTROLS)])
     times: dict[tuple[str, str], list[float]] = {}
-    page.browser.wait_for_timeout(4000)  # until the modules of widgets are loaded
+    page.browser.wait_for_timeout(1000)  # until the modules of widgets are loaded
     for name, kind in controls(root):
         for turn in range(repeats):
             root.scroll_into_view_if_needed()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -52,7 +53,7 @@ def table_figure(
         raise ValueError(f"expected a text for each of {shape} cells, got rows of {[len(line) for line in texts]}")
     if muted is not None and np.shape(muted) != shape:
         raise ValueError(f"muted must have the shape of the table {shape}, got {np.shape(muted)}")
-    heads = ["\n".join(textwrap.wrap(name, HEAD_LETTERS)) for name in columns]
+    heads = [_head(name) for name in columns]
     first = _width([corner, *rows])
     right = (
         style.MARGIN
@@ -77,6 +78,16 @@ def table_figure(
         _rule(figure, float(y), width)
     style.write(figure, style.MARGIN, float(edges[-1]) + 0.1, "\n".join(foot), size=LEGEND_SIZE)
     return figure
+
+
+def _head(name: str) -> str:
+    """Break a head at spaces, and where a setting allows it: after "=", "_" and "+"."""
+    lines = [""]
+    for part in re.findall(r"\S+?[=_+]|\S+\s*", name):
+        if lines[-1] and len((lines[-1] + part).strip()) > HEAD_LETTERS:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(line.strip() for line in lines)
 
 
 def _width(texts: Sequence[str]) -> float:

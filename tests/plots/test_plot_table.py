@@ -45,6 +45,12 @@ def test_nothing_overlaps_or_is_cut_off(figure):
         assert 0 <= box.y0 <= box.y1 <= figure.bbox.height, text
 
 
+def test_heads_are_broken_where_a_reader_would():
+    figure = plots.table_figure(["a"], ["PaDiM, image_size=256, backbone=wide_resnet50, PRO"], [["1"]])
+    heads = [text.get_text() for text in figure.texts if text.get_text().startswith("PaDiM")]
+    assert heads == ["PaDiM, image_\nsize=256,\nbackbone=wide_\nresnet50, PRO"]
+
+
 def test_what_is_muted_is_slanted_as_well_as_grey(figure):
     styles = {text.get_text(): (text.get_fontstyle(), text.get_color()) for text in figure.texts}
     assert styles["99.9"][0] == styles["9.0*"][0] == "italic"
