@@ -4,8 +4,9 @@ from adviz.tables import statistics
 from adviz.tables.ablations import ABLATIONS, ablation
 from adviz.tables.book import Book
 from adviz.tables.claims import Checked, Claims, plan_claims
-from adviz.tables.comparison import Comparison, Filled, compare
+from adviz.tables.comparison import Comparison, compare
 from adviz.tables.figures import FIGURES, FigurePlan, plan_figure
+from adviz.tables.filled import Filled
 from adviz.tables.printed import NAMES, values
 from adviz.tables.setting import Setting, reduced
 from adviz.tables.table import Cell, Table, plan

@@ -51,7 +51,7 @@ def remarks(
 def _other_images(row: Row) -> str:
     """Return how numbers of images differ from MVTec AD's; "" where they do not."""
     one, counts = row.experiment, MVTEC_AD.get(row.experiment.category)
-    if counts is None or "n_test" not in row.facts:
+    if counts is None or not {"n_train", "n_test"} <= row.facts.keys():
         return ""
     test = counts.good + counts.defective
     found = row.facts["n_train"], row.facts["n_test"]

@@ -17,7 +17,8 @@ from adviz.tables.claims.patchcore import CLAIMS as PATCHCORE_CLAIMS
 from adviz.tables.claims.stated import Claim, Computed, Number, Side, Stated
 from adviz.tables.claims.verdicts import FAILS, HOLDS, UNKNOWN, Checked, Verdict
 from adviz.tables.claims.wording import Compared, compared, described, numbers
-from adviz.tables.comparison import Filled, compare
+from adviz.tables.comparison import compare
+from adviz.tables.filled import Filled
 from adviz.tables.lines import placed, printed_values
 from adviz.tables.printed import UNCERTAIN, Name
 from adviz.tables.setting import Setting

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adviz.tables.claims.stated import Claim, Computed, Number, Relation, Side, Stated
-from adviz.tables.comparison import LABELS
+from adviz.tables.filled import LABELS
 
 DIGITS = {"time_s": 3, "memory_mb": 0, "misclassified": 0, "full_recall": 0}  # of what is shown; others 1
 PLANE_DIGITS = 2

@@ -9,8 +9,9 @@ import numpy as np
 
 from adviz.plots.panels import Line, Panel, panel_grid
 from adviz.sweep import Row
-from adviz.tables.comparison import LABELS, Comparison, Filled
+from adviz.tables.comparison import Comparison
 from adviz.tables.figures.plans import DEFAULT_LEVELS, DEFAULT_SIDE, LEVELS, SHARES, SIDES, FigurePlan
+from adviz.tables.filled import LABELS, Filled
 from adviz.tables.lines import SCORES
 from adviz.tables.methods import parsed
 from adviz.tables.statistics import by_line, by_size
