@@ -68,13 +68,21 @@ def by_line(comparison: Comparison) -> dict[str, list[Row]]:
     return {name: list(rows.values()) for name, rows in found.items() if rows}
 
 
-def differences(before: Sequence[Row], after: Sequence[Row], *, draws: int = 1000, seed: int = 0) -> Summary:
+def differences(
+    before: Sequence[Row],
+    after: Sequence[Row],
+    *,
+    names: tuple[str, str] | None = None,
+    draws: int = 1000,
+    seed: int = 0,
+) -> Summary:
     """Return how much better a method separates the images than another, and how sure that is.
 
     Parameters
     ----------
     before, after: rows of two methods; those of categories and seeds that both have are compared. A method that does
         not depend on a seed is compared with every seed of the other.
+    names: of the two, for the title; None = those of their detectors.
     draws: test sets drawn with replacement, for each category.
     seed: of the draws.
 
@@ -109,8 +117,9 @@ def differences(before: Sequence[Row], after: Sequence[Row], *, draws: int = 100
     middle = np.mean([[line["before"], line["after"]] for line in lines.values()], axis=0)
     lines[MEAN] = _interval(float(middle[0]), float(middle[1]), np.mean(drawn, axis=0))
     frame = pd.DataFrame.from_dict(lines, orient="index")
+    first, second = names or (_title(before), _title(after))
     return Summary(
-        f"image AUROC: {_title(after)} against {_title(before)}",
+        f"image AUROC: {second} against {first}",
         frame,
         f"difference in percentage points; low, high: 95 % interval of {draws} paired bootstrap draws of test images; "
         "better: share of the draws with a difference above 0, in %. An interval with 0 in it may be chance.",

@@ -83,6 +83,9 @@ def test_a_missing_row_leaves_a_claim_open_unless_another_number_refutes_it():
     part = one("order", values, keep=lambda e: not (isinstance(e.detector, PaDiM) and e.category == "mesh"))
     assert (part.verdict, part.missing) == ("cannot be said", 1)
     assert part.ours.endswith("1 experiments have no row")
+    seeds = dataclasses.replace(SMALL, seeds=(0, 1))
+    half = one("order", values, seeds, keep=lambda e: not (isinstance(e.detector, PatchCore) and e.seed == 1))
+    assert half.verdict == "cannot be said"  # one seed is whole, the other is not
     refuted = one("order", level(PatchCore=0.6, SPADE=0.7), keep=lambda e: not isinstance(e.detector, PaDiM))
     assert refuted.verdict == "does not hold"
 

@@ -39,6 +39,8 @@ def test_differences_are_the_paired_bootstrap_of_the_scores():
     np.testing.assert_allclose(frame.loc["a", ["low", "high"]], np.quantile(other, (0.025, 0.975)), atol=2)
     assert frame.loc["a", "better"] == pytest.approx(100 * np.mean(other > 0), abs=2)
     assert frame.loc["mean"].tolist() == frame.loc["a"].tolist()
+    assert "DN2 against DN2" in repr(statistics.differences(before, after, draws=9)).replace('.preset("paper")', "")
+    assert "K = 2 against K = 1" in repr(statistics.differences(before, after, names=("K = 1", "K = 2"), draws=9))
 
 
 def test_the_mean_over_categories_is_surer_than_one_category():
