@@ -73,10 +73,13 @@ def test_another_training_is_trained(tmp_path, epochs, other):
     assert len(epochs) == before + row.facts["epochs_"]
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"shots": 5}, {"geometry": Geometry(96, crop=False)}])
+CHANGES = [{"seed": 1}, {"shots": 5}, {"geometry": Geometry(96, crop=False)}, {"category": "mesh"}]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_other_images_or_seeds_are_trained(tmp_path, epochs, change):
     rows([SMALL], tmp_path)
-    one = dataclasses.replace(LIKE, category="bottle", detector=SMALL, **change)
+    one = dataclasses.replace(LIKE, **{"category": "bottle", "detector": SMALL, **change})
     assert not sweep.run([one], tmp_path).broken
     assert len(epochs) == 4
 
