@@ -212,6 +212,7 @@ def by_size(methods: Methods) -> Summary:
         pd.DataFrame(lines).set_index(["method", "size"]),
         "from, to: area in % of the image; overlap: the region's own PRO up to a false positive rate of 0.3; AUROC: "
         "its pixels against all normal ones; ±: 95 % interval of the mean.",
+        digits=2,
     )
 
 

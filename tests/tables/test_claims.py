@@ -41,6 +41,7 @@ def test_all_claims_can_be_planned_and_shown_without_rows(paper):
         assert len(frame) == len(plan.claims)
         text = checked._repr_html_()
         assert all(f"{word}</b>" in text for word in {v.verdict for v in checked.verdicts})
+        assert "&gt;<br>" not in text  # a comparison stays on its line
         assert ("other data" in repr(checked)) == (setting is SMALL)
 
 

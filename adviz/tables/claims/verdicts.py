@@ -97,11 +97,18 @@ class Checked:
         return "\n".join([*lines, self._legend()])
 
     def _repr_html_(self) -> str:
-        frame = self.to_frame()[["place", "claim", "verdict", "ours", "printed"]].map(html.escape)
-        frame["printed"] += [f"<br><small>{html.escape(one.source)}</small>" for one in self.verdicts]
+        frame = self.to_frame()[["place", "claim", "verdict", "ours", "printed"]]
+        frame["claim"] = frame["claim"].map(html.escape)
+        for column in ("ours", "printed"):  # a line for each comparison
+            frame[column] = ["<br>".join(map(html.escape, text.split("; "))) for text in frame[column]]
+        sources = [f"<br><small>{html.escape(one.source)}</small>" if one.paper else "" for one in self.verdicts]
+        frame["printed"] += sources
         frame["verdict"] = [f"<b>{MARKS[one.verdict]} {one.verdict}</b>" for one in self.verdicts]
         frame["place"] = [f"{PAPERS[one.claim.paper]}, {html.escape(one.claim.place)}" for one in self.verdicts]
-        wrapped = [*STYLES, {"selector": "td", "props": "text-align: left; white-space: normal; vertical-align: top"}]
+        wrapped = [
+            *STYLES,
+            {"selector": "td", "props": "text-align: left; white-space: normal; vertical-align: top; padding: 4px 8px"},
+        ]
         styled = frame.style.hide(axis="index").set_table_styles(wrapped)
         return f"{styled.to_html()}<p style='max-width:900px'>{html.escape(self._legend())}</p>"
 
