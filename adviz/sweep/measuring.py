@@ -88,7 +88,7 @@ def predict(experiment: Experiment, root: Path | None = None, threads: int = 1) 
     category: with the test images that were judged.
     prediction: of these; the scores are those of the row.
     """
-    with metered() as meter, own_threads(threads):
+    with metered() as meter, own_threads(threads), uninterrupted():
         category = load(experiment, root)
         return category, _predicted(experiment, category, meter)[0]
 
