@@ -47,11 +47,11 @@ class Detector:
 
     def fit(self, features: Features) -> Detector:
         """Learn from the features of normal images; each detector says what."""
-        raise NotImplementedError(f"{type(self).__name__} has no fit")
+        raise AttributeError(f"{type(self).__name__} has no fit")
 
     def predict(self, features: Features) -> Prediction:
         """Judge the features of images; each detector says how."""
-        raise NotImplementedError(f"{type(self).__name__} has no predict")
+        raise AttributeError(f"{type(self).__name__} has no predict")
 
     @classmethod
     def preset(cls, name: str) -> Self:
