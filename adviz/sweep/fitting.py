@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from adviz.detectors import ConventionalDistillation, ReverseDistillation
+from adviz.detectors import ConventionalDistillation, ReverseDistillation, reverse_distillation
 from adviz.detectors.base import Detector
 from adviz.features import Features
 from adviz.sweep.meters import Meter
 
-AFTER_TRAINING = ("map", "map_layers", "score", "align_corners", "sigma")  # read by `predict` alone
+# Read by `predict` alone; patience is not, though a checkpoint may be continued with another.
+AFTER_TRAINING = tuple(name for name in reverse_distillation.AFTER_TRAINING if name != "patience")
 
 
 class _Trained(NamedTuple):
