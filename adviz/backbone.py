@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import pkgutil
 import threading
@@ -103,9 +104,15 @@ class Backbone:
         if weights is None and "." not in self.name and config.get("tag") and self.name not in networks.EMBEDDED:
             self.name += f".{config['tag']}"  # a bare name stands for weights that timm chooses: say which
         self.label = _label(self.name, {runtime: runtime != "torch", dtype: dtype == "bfloat16", "pooled": pool})
-        self.digest = networks.digest(model)
+        self.digest, self._structure = networks.digest(model), str(model)
         self._own, self._image_size, self._pool = not isinstance(name_or_module, str), image_size, pool
         self._model = model.eval().to(self.device).to(memory_format=torch.channels_last)
+
+    def with_layers(self, layers: Sequence[Layer]) -> Backbone:
+        """Return a backbone that keeps other layers of the same network; layers and errors as for the class."""
+        other = copy.copy(self)
+        other.modules, other.strides = networks.resolve(self._model, listed(layers))
+        return other
 
     def extract(
         self,
@@ -139,7 +146,9 @@ class Backbone:
             raise ValueError(f"batch_size must be at least 1 image, got {batch_size}")
         if not (cache is None or cache is False or (isinstance(cache, str | Path) and str(cache))):
             raise ValueError(f"cache must be None (the user's), a folder, or False (none), got {cache!r}")
-        self.digest = networks.digest(self._model.eval())  # of an own module, the weights may have changed
+        self._model.eval()
+        if self._own:  # which may have changed
+            self.digest, self._structure = networks.digest(self._model), str(self._model)
         if images.count == 0:
             raise ValueError("expected at least one image to extract features from, got none")
         off = out is not None or cache is False or (cache is None and self._own)
@@ -169,7 +178,7 @@ class Backbone:
             "files": files,
             "geometry": images.geometry,
             "pillow": PIL.__version__,
-            "network": (self.label, self.digest, str(self._model), self._image_size),
+            "network": (self.label, self.digest, self._structure, self._image_size),
             "normalisation": (self.mean, self.std),
             "runtime": (self._runtime.version, version("timm")),
             "dtype": self.dtype.str,

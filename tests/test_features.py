@@ -182,6 +182,22 @@ def test_pixels_alone_need_no_network():
     assert "image (stride 1)" in repr(network)
 
 
+def test_other_layers_of_the_same_network_are_those_of_a_new_one(lite0, monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    fresh = Backbone("efficientnet_lite0", layers=("image", 8, "blocks.1")).extract(images)
+    before = lite0.extract(images)
+    monkeypatch.setattr(networks, "create", lambda *_: pytest.fail("was loaded again"))
+    other = lite0.with_layers(("image", 8, "blocks.1"))
+    found = other.extract(images)
+    assert list(found) == list(fresh)
+    assert (found.digest, found.backbone, found.strides) == (fresh.digest, fresh.backbone, fresh.strides)
+    for layer in fresh:
+        np.testing.assert_array_equal(found[layer], fresh[layer])
+    assert list(lite0.extract(images)) == list(before)  # which stays as it was
+    with pytest.raises(ValueError, match="stride 5 does not name one layer"):
+        lite0.with_layers((5,))
+
+
 def test_pixels_are_chosen_halved_averaged_and_mapped_as_other_layers_are(tmp_path):
     options = {"layers": ("first", "image")}
     found = Backbone(Tiny(), **options).extract(IMAGES)

@@ -15,7 +15,7 @@ from adviz.cache import Cache
 from adviz.sweep.experiment import Experiment
 from adviz.sweep.gaps import Gap, gaps, listed, said
 from adviz.sweep.measuring import own_threads
-from adviz.sweep.rows import read
+from adviz.sweep.rows import read, results_folder
 from adviz.sweep.tally import Tally
 from adviz.sweep.weights import weights_missing
 
@@ -105,7 +105,7 @@ class Estimate:
 
 def estimate(
     experiments: Iterable[Experiment],
-    folder: str | Path = "results",
+    folder: str | Path | None = None,
     *,
     root: str | Path | None = None,
     client: Any = None,
@@ -139,8 +139,9 @@ def estimate(
     number = workers if client is None else len(client.scheduler_info()["workers"])
     if number < 1:
         raise ValueError(f"expected at least one worker, got {number}")
+    rows_in = results_folder(folder)
     wanted, place = list(dict.fromkeys(experiments)), None if root is None else Path(root)
-    rows = {one: row for one in wanted if (row := read(one, Path(folder))) is not None}
+    rows = {one: row for one in wanted if (row := read(one, rows_in)) is not None}
     missing = [one for one in wanted if one not in rows]
     names = dict.fromkeys(name for one in missing if one.weights == "published" for name in one.backbones)
     lacking = {name: why for name in names if (why := weights_missing(name))}

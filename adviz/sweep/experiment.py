@@ -15,10 +15,10 @@ from adviz import detectors
 from adviz.data import Geometry
 from adviz.detectors.base import Detector
 from adviz.detectors.presets import AtMost
+from adviz.networks import PIXELS
 
 AT_MOST = "at most"  # how JSON writes a preset's number that is clipped to what exists
 NEXT_STAGE = "pre"  # the bottleneck of reverse distillation that is the teacher's own next stage
-PIXELS = "image"  # the layer that is what a network is fed
 
 
 @dataclass(frozen=True, eq=False)

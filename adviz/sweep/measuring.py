@@ -22,6 +22,7 @@ from adviz.data import Category, Split
 from adviz.data.split import ANOMALOUS
 from adviz.evaluation import evaluate, maps_and_masks
 from adviz.features import Features
+from adviz.networks import PIXELS
 from adviz.prediction import Prediction, ensemble
 from adviz.sweep.experiment import Experiment
 from adviz.sweep.fitting import fitted, uninterrupted
@@ -42,7 +43,7 @@ METRICS = (
     "false_negatives",
     "errors_at_full_recall",
 )
-PIXELS = ("pixel_auroc", "pixel_ap", "pro")
+PIXEL_METRICS = ("pixel_auroc", "pixel_ap", "pro")
 PRO = {"pro_200": "global-200", "pro_per_image": "per-image"}  # beside "pro", the exact one
 KEPT = 3  # backbones that stay loaded in a process
 POINTS = 200  # of a stored curve
@@ -150,7 +151,7 @@ def extract(
     experiment: Experiment, name: str, category: Category, layers: tuple[int | str, ...]
 ) -> tuple[Features, Features]:
     """Return the features of all training and test images, from the feature cache where they are there."""
-    backbone = _backbone(name, layers, experiment.weights, experiment.dtype)
+    backbone = network(name, experiment.weights, experiment.dtype).with_layers(layers)
     return backbone.extract(category.train), backbone.extract(category.test)
 
 
@@ -165,7 +166,8 @@ def _predict(experiment: Experiment, name: str, category: Category, meter: Meter
         prediction = detector.predict(test)
     with meter.timed("forward"):
         few = category.test.subset(range(min(TIMED, len(test.ids))))
-        _backbone(name, experiment.layers, experiment.weights, experiment.dtype).extract(few, cache=False)
+        backbone = network(name, experiment.weights, experiment.dtype).with_layers(experiment.layers)
+        backbone.extract(few, cache=False)
     facts = {key: value for key, value in detector.facts.items() if key != "device_"}
     facts |= {"model_bytes": stored_bytes(detector)}
     return prediction, facts | _bank_used(detector, prediction)
@@ -182,13 +184,16 @@ def _bank_used(detector: Any, prediction: Prediction) -> dict[str, float]:
 
 
 @lru_cache(KEPT)
-def _backbone(name: str, layers: tuple[int | str, ...], weights: str, dtype: str) -> Backbone:
-    """Return a network; one whose weights could not be downloaded is not tried again at once: that takes a minute."""
+def network(name: str, weights: str, dtype: str) -> Backbone:
+    """Return a network, for `with_layers`.
+
+    One whose weights could not be downloaded is not tried again at once: that takes a minute.
+    """
     failed, since = _unavailable.get((name, weights), ("", -math.inf))
     if time.monotonic() - since < AGAIN:
         raise RuntimeError(failed)
     try:
-        return Backbone(name, layers, weights=None if weights == "published" else weights, dtype=dtype)
+        return Backbone(name, (PIXELS,), weights=None if weights == "published" else weights, dtype=dtype)
     except RuntimeError as error:
         _unavailable[name, weights] = str(error), time.monotonic()
         raise
@@ -199,17 +204,18 @@ def judge(prediction: Prediction, split: Split, size: int | None) -> dict[str, A
     without = bare(split) if split.has_masks else []
     if without:  # the image scores can be judged all the same
         prediction = dataclasses.replace(prediction, anomaly_map=None)
-    result = evaluate(prediction, split, size=size)
+    seen = _Seen(split)
+    result = evaluate(prediction, seen, size=size)
     values = {name: float(getattr(result, name)) for name in METRICS}
     reasons = dict(result.reasons)
     if without:
-        reasons |= dict.fromkeys(PIXELS, f"{len(without)} defective images have no mask, first {without[0]}")
+        reasons |= dict.fromkeys(PIXEL_METRICS, f"{len(without)} defective images have no mask, first {without[0]}")
     regions: dict[str, list[float]] = {}
     if "pro" in reasons:
         values |= dict.fromkeys(PRO, float("nan"))
         reasons |= dict.fromkeys(PRO, reasons["pro"])
     else:
-        maps, masks = maps_and_masks(prediction, split, size)
+        maps, masks = maps_and_masks(prediction, seen, size)
         values |= {name: metrics.pro(maps, masks, definition) for name, definition in PRO.items()}
         found = metrics.region_curves(maps, masks)
         regions = {name: getattr(found, name).tolist() for name in ("area", "integral", "auroc")}
@@ -222,6 +228,18 @@ def judge(prediction: Prediction, split: Split, size: int | None) -> dict[str, A
     thin = {name: curve.thinned(POINTS) for name, curve in result.curves.items()}
     curves = {name: [curve.x.tolist(), curve.y.tolist()] for name, curve in thin.items()}
     return {"metrics": values, "reasons": reasons, "images": images, "regions": regions, "curves": curves}
+
+
+class _Seen:
+    """A split as `evaluate` sees it, whose masks are read from disk once."""
+
+    def __init__(self, split: Split) -> None:
+        self.name, self.labels = split.name, split.labels
+        self.image_size, self.has_masks = split.image_size, split.has_masks
+        self.masks_array = lru_cache(1)(split.masks_array)
+
+    def __len__(self) -> int:
+        return len(self.labels)
 
 
 def bare(split: Split) -> list[str]:

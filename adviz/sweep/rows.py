@@ -106,6 +106,11 @@ def stored(experiment: Experiment, folder: Path) -> Row | None:
     return Row(experiment=experiment, metrics=metrics, path=path, **whole)
 
 
+def results_folder(folder: str | Path | None) -> Path:
+    """Return the folder of the rows: the one that is given, or what ``$ADVIZ_RESULTS`` names, or ``./results``."""
+    return Path(os.environ.get("ADVIZ_RESULTS", "results") if folder is None else folder).expanduser()
+
+
 def path_of(experiment: Experiment, folder: Path) -> Path:
     """Return where the row of an experiment is, or will be."""
     return folder / f"{experiment.key}.json"

@@ -15,7 +15,7 @@ from adviz.sweep.experiment import Experiment, in_order
 from adviz.sweep.fitting import learned
 from adviz.sweep.gaps import Gap, gaps, said
 from adviz.sweep.measuring import ONE_CLASS, extract, load, measure, own_threads
-from adviz.sweep.rows import Row, check_folder, read, write
+from adviz.sweep.rows import Row, check_folder, read, results_folder, write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +69,7 @@ class Report:
 
 def run(
     experiments: Iterable[Experiment],
-    folder: str | Path = "results",
+    folder: str | Path | None = None,
     *,
     root: str | Path | None = None,
     client: Any = None,
@@ -85,7 +85,8 @@ def run(
     Parameters
     ----------
     experiments: each is done once, however often it is named.
-    folder: of the results; on a cluster one that all workers see.
+    folder: of the results; on a cluster one that all workers see. None = what ``$ADVIZ_RESULTS`` names,
+        or ``./results``.
     root: folder of the data sets; None = what ``$ADVIZ_DATA`` names, or ``./data``.
     client: a Dask client; None = in this process. Where workers offer the resource "GPU", each experiment takes one.
         An experiment that fails, or whose worker dies, is tried three times in all.
@@ -96,7 +97,7 @@ def run(
     ------
     OSError: the results folder cannot be written to.
     """
-    wanted, place = list(dict.fromkeys(experiments)), Path(folder)
+    wanted, place = list(dict.fromkeys(experiments)), results_folder(folder)
     check_folder(place)
     found = {one: row for one in wanted if (row := read(one, place)) is not None}
     missing = sorted((one for one in wanted if one not in found), key=_turn)

@@ -131,6 +131,14 @@ def test_without_the_data_their_usual_numbers_are_assumed(tmp_path):
     assert found.cache_bytes == (209 + 83 + 242 + 115) * cells * 4
 
 
+def test_the_numbers_of_one_class_sets_are_known(tmp_path):
+    wanted = grid("mnist", ["7"], [PatchCore(coreset=0.02)], like=LIKE)
+    found = sweep.estimate(wanted, tmp_path / "rows", root=tmp_path)
+    assert found.assumed == ("mnist/7",)
+    cells = 40 * 8 * 8 + 112 * 4 * 4
+    assert found.cache_bytes == (6000 + len(range(0, 10000, LIKE.every))) * cells * 4
+
+
 def test_what_cannot_be_measured_is_named(tmp_path):
     found = sweep.estimate(few([PatchCore(layers=(8,), index="ivfpq", stride=8), DN2()]), tmp_path)
     assert list(found.unknown) == ["PatchCore on efficientnet_lite0"]
