@@ -1,5 +1,6 @@
 """A stand-in for MVTec AD: its folders, file names, image modes and sizes, with images that are drawn."""
 
+import gzip
 import zlib
 from pathlib import Path
 
@@ -59,6 +60,22 @@ def draw(root, *, categories=CATEGORIES, n_train=2, n_test=1, side=None, odd=Fal
             for number in range(count):
                 _draw_image(root / category, name, number, size, seed)
     return root
+
+
+def draw_digits(folder, *, n_train=2, n_test=1, seed=0):
+    """Write MNIST's four files with so many images of each digit: noise, and a bar where the digit says."""
+    folder = Path(folder)
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(seed)
+    for part, count in (("train", n_train), ("t10k", n_test)):
+        labels = np.tile(np.arange(10, dtype=np.uint8), count)
+        images = rng.integers(0, 60, (len(labels), 28, 28), dtype=np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            image[:, 2 * label + 4 : 2 * label + 7] = 255
+        for kind, values in (("images-idx3", images), ("labels-idx1", labels)):
+            head = bytes((0, 0, 8, values.ndim)) + np.array(values.shape, ">u4").tobytes()
+            (folder / f"{part}-{kind}-ubyte.gz").write_bytes(gzip.compress(head + values.tobytes()))
+    return folder
 
 
 def _draw_image(folder, name, number, size, seed):

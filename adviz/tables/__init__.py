@@ -8,7 +8,7 @@ from adviz.tables.comparison import Comparison, compare
 from adviz.tables.figures import FIGURES, FigurePlan, plan_figure
 from adviz.tables.filled import Filled
 from adviz.tables.printed import NAMES, values
-from adviz.tables.setting import Setting, reduced
+from adviz.tables.setting import Setting, at_hand, reduced
 from adviz.tables.table import Cell, Table, plan
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Setting",
     "Table",
     "ablation",
+    "at_hand",
     "compare",
     "plan",
     "plan_claims",

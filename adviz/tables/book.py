@@ -7,13 +7,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from adviz.sweep import Experiment, Report, Row, run
-from adviz.sweep.rows import path_of, stored
+from adviz.sweep import Estimate, Experiment, Gap, Report, Row, estimate, run
+from adviz.sweep.rows import path_of, results_folder, stored
 from adviz.sweep.running import Watch
+from adviz.tables.claims import Claims
 from adviz.tables.comparison import Comparison, compare
-from adviz.tables.printed import NAMES, Name, named
+from adviz.tables.figures import FigurePlan
+from adviz.tables.printed import NAMES, PAPERS, Name, named
 from adviz.tables.setting import Setting
 from adviz.tables.table import Table, plan
+
+Work = Comparison | Table | FigurePlan | Claims | Iterable[Experiment]
 
 
 class Book:
@@ -22,7 +26,7 @@ class Book:
     Parameters
     ----------
     setting: on what the tables are regenerated; None = the papers' data and networks.
-    folder: of the rows; it need not exist.
+    folder: of the rows; it need not exist. None = what ``$ADVIZ_RESULTS`` names, or ``./results``.
     root: folder of the data sets; None = what ``$ADVIZ_DATA`` names, or ``./data``.
     client: a Dask client that does the experiments; None = this process.
     threads: of torch for every experiment.
@@ -31,6 +35,7 @@ class Book:
     ----------
     names: of all tables.
     broken: experiment -> what went wrong when `run` last tried it.
+    gaps: what the data lacked when `run` last looked.
     damaged: experiment -> why its file cannot be used; `run` puts the file aside and does the experiment again.
     """
 
@@ -39,16 +44,17 @@ class Book:
     def __init__(
         self,
         setting: Setting | None = None,
-        folder: str | Path = "results",
+        folder: str | Path | None = None,
         *,
         root: str | Path | None = None,
         client: Any = None,
         threads: int = 1,
     ) -> None:
-        self.setting, self.folder = setting or Setting(), Path(folder)
+        self.setting, self.folder = setting or Setting(), results_folder(folder)
         self.broken: dict[Experiment, str] = {}
         self.damaged: dict[Experiment, str] = {}
-        self._root, self._client, self._threads = root, client, threads
+        self.gaps: tuple[Gap, ...] = ()
+        self._how: dict[str, Any] = {"root": root, "client": client, "threads": threads}
         self._plans: dict[Name, Table] = {}
         self._known: dict[Experiment, tuple[tuple[int, int], Row | None]] = {}
 
@@ -58,13 +64,17 @@ class Book:
         Parameters and errors: as for `plan`.
         """
         name = named(paper, table)
-        if name not in self._plans:
-            self._plans[name] = plan(name.paper, name.table, self.setting)
-        planned = self._plans[name]
+        planned = self._plan(name)
         if pro is not None:
             planned = dataclasses.replace(planned, pro=pro)
         found = (self.row(one) for one in planned.experiments)
-        return compare(planned, [row for row in found if row is not None])
+        rows = [row for row in found if row is not None]
+        return compare(planned, Report(rows, list(self.broken.items()), gaps=self.gaps))
+
+    def _plan(self, name: Name) -> Table:
+        if name not in self._plans:
+            self._plans[name] = plan(name.paper, name.table, self.setting)
+        return self._plans[name]
 
     def read(self, paper: str) -> None:
         """Read the rows of a paper's tables that were not read yet, so that each of them comes at once."""
@@ -93,19 +103,39 @@ class Book:
         self._known[experiment] = version, row
         return row
 
-    def run(self, what: Comparison | Iterable[Experiment], *, watch: Watch | None = None) -> Report:
+    def experiments(self, paper: str) -> list[Experiment]:
+        """Return what all tables of a paper need, each experiment once.
+
+        Raises
+        ------
+        ValueError: no such paper.
+        """
+        if paper not in PAPERS:
+            raise ValueError(f"expected a paper, one of {', '.join(map(repr, PAPERS))}, got {paper!r}")
+        planned = (self._plan(name) for name in self.names if name.paper == paper)
+        return list(dict.fromkeys(one for table in planned for one in table.experiments))
+
+    def estimate(self, what: Work) -> Estimate:
+        """Return what experiments will take on this machine, without doing any; see `sweep.estimate`.
+
+        Parameters
+        ----------
+        what: as for `run`.
+        """
+        return estimate(_wanted(what), self.folder, **self._how)
+
+    def run(self, what: Work, *, watch: Watch | None = None) -> Report:
         """Do the experiments that have no row, and return the rows of all; see `sweep.run`.
 
         Parameters
         ----------
-        what: a table, or experiments, such as the `missing` of a table or the `experiments` of one of its cells.
+        what: a table, figure or claims, or experiments, such as the `missing` of a table or those of one of its cells.
         watch: called after each experiment that was done, with it and with what went wrong ("" if its row is there).
 
         Raises
         ------
         OSError: the results folder cannot be written to.
         """
-        wanted = what.table.experiments if isinstance(what, Comparison) else what
 
         def done(one: Experiment, why: str) -> None:
             self.broken.pop(one, None)
@@ -114,9 +144,17 @@ class Book:
             if watch is not None:
                 watch(one, why)
 
-        return run(wanted, self.folder, root=self._root, client=self._client, threads=self._threads, watch=done)
+        report = run(_wanted(what), self.folder, **self._how, watch=done)
+        self.gaps = report.gaps
+        return report
 
     def __repr__(self) -> str:
         there = len(list(self.folder.glob("*.json")))
-        data = "the papers' data" if self.setting.papers else "the built-in data"
+        data = "the papers' data" if self.setting.papers else "other data than the papers'"
         return f"Book of {len(NAMES)} tables on {data}; {there} rows in {self.folder}"
+
+
+def _wanted(what: Work) -> list[Experiment]:
+    if isinstance(what, Comparison):
+        return what.table.experiments
+    return list(what) if isinstance(what, Iterable) else what.experiments

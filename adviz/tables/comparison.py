@@ -19,6 +19,8 @@ from adviz.tables.table import DEFINITIONS, Cell, Table
 if TYPE_CHECKING:
     import pandas as pd
 
+NOTHING = "-"
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -152,6 +154,8 @@ class Comparison:
         words.insert(0, first)
         if any(one.uncertain for one in self.filled):
             words.append("*: the printed value is uncertain, see the note")
+        if any(_text(one) == NOTHING for one in self.filled):
+            words.append(f"{NOTHING}: a method that is not one of ours, or left out here, or without data")
         seeds = {one.seeds for one in self.filled if one.seeds}
         words.append(f"seeds: {', '.join(map(str, sorted(seeds))) or 'none yet'}")
         words += self.remarks
@@ -190,7 +194,7 @@ def compare(table: Table, rows: Iterable[Row] | Report) -> Comparison:
 def _text(one: Filled) -> str:
     printed, ours, delta = one.texts
     if not ours:
-        return printed + (" | ..." if one.missing else "") if printed else "..." if one.missing else "-"
+        return printed + (" | ..." if one.missing else "") if printed else "..." if one.missing else NOTHING
     return f"{printed} | {ours} ({delta})" if printed else ours
 
 

@@ -55,8 +55,8 @@ def configuration(name: Name, dataset: str, method: str, variant: str, setting: 
     if method not in OURS:
         return NOT_OURS.get(method, "not implemented: as printed")
     options = parsed(variant)
-    shots = int(options.pop("shots")) if "shots" in options else None
-    if shots is not None and setting.shots is not None and shots not in setting.shots:
+    few = int(options.pop("shots")) if "shots" in options else None
+    if few is not None and setting.shots is not None and few not in setting.shots:
         return "left out in this setting"
     for words in ("reimplementation", "errors"):  # who did it, and what is counted: not how it is done
         options.pop(words, None)
@@ -69,7 +69,7 @@ def configuration(name: Name, dataset: str, method: str, variant: str, setting: 
     detector = dataclasses.replace(detector, **setting.options.get(type(detector).__name__, {}))
     geometry = _geometry(name, dataset, method, side, setting)
     size = JUDGED_AT.get(name.paper) if setting.scale == 1 else None
-    return Configuration(detector, networks, geometry, shots, size, weights)
+    return Configuration(detector, networks, geometry, setting.train if few is None else few, size, weights)
 
 
 def _geometry(name: Name, dataset: str, method: str, side: int, setting: Setting) -> Geometry:
@@ -107,6 +107,8 @@ def _patchcore(options: dict[str, str], _dataset: str) -> Detector:
         changed["layers"] = _strides(layers)
     if stride := options.pop("stride", ""):  # the bank is reduced by striding; the paper names no coreset beside it
         changed |= {"stride": int(stride), "coreset": 1.0}
+    if changed.get("coreset") == 1:  # every patch is kept: which is chosen first would take hours to say, for nothing
+        changed["sampler"] = "random"
     if index := options.pop("search", ""):
         changed["index"] = index
     if sampler := options.pop("sampler", ""):

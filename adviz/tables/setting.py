@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from adviz.data import Geometry
+from adviz.data import Geometry, classes
+from adviz.sweep.measuring import DEMO, folder_of
 
 # The papers' names -> timm's, with the weights that torchvision published first (IMAGENET1K_V1).
 NETWORKS = {
@@ -32,9 +34,11 @@ MVTEC = (
     *("carpet", "grid", "leather", "tile", "wood"),
     *("bottle", "cable", "capsule", "hazelnut", "metal_nut", "pill", "screw", "toothbrush", "transistor", "zipper"),
 )
+MVTEC_FOLDER = "mvtec"  # below the folder of the data sets
 TEXTURES = frozenset(MVTEC[:5])
 BUILT_IN = ("brick", "hex_nut", "transistor", "capsule", "mesh", "bottle")
-ONE_CLASS = ("mnist", "fashion_mnist", "cifar10", "caltech256")
+CLASSED = ("mnist", "fashion_mnist", "cifar10")  # with classes that are the same everywhere
+ONE_CLASS = (*CLASSED, "caltech256")
 
 
 @dataclass(frozen=True)
@@ -50,25 +54,29 @@ class Setting:
     scale: factor on all sides of images (224, 256, 280, ...), which are rounded to multiples of 32.
     seeds: of every experiment that depends on one.
     shots: which numbers of training images of Table S5 are done; None = the paper's.
+    train: training images of lines that name no number, drawn as shots are; None = all there are.
     every: of the test images, every so many.
     options: detector's class -> options in place of the paper's, such as fewer epochs.
     weights: "published", or "random" for networks that are not trained.
     """
 
-    folders: Mapping[str, str] = field(default_factory=lambda: {"mvtec_ad": "mvtec", **{k: k for k in ONE_CLASS}})
-    categories: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"mvtec_ad": MVTEC})
+    folders: Mapping[str, str] = field(default_factory=lambda: {"mvtec_ad": MVTEC_FOLDER, **{k: k for k in ONE_CLASS}})
+    categories: Mapping[str, Sequence[str]] = field(
+        default_factory=lambda: {"mvtec_ad": MVTEC, **{k: classes(k) for k in CLASSED}}
+    )
     networks: Mapping[str, str] = field(default_factory=lambda: NETWORKS)
     scale: float = 1.0
     seeds: tuple[int, ...] = (0,)
     shots: tuple[int, ...] | None = None
+    train: int | None = None
     every: int = 1
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     weights: str = "published"
 
     @property
     def papers(self) -> bool:
-        """Whether the printed values can be compared with: the data are the papers'."""
-        return self.folders.get("mvtec_ad") != "demo"
+        """Whether the printed values can be compared with: the data are the papers', not the built-in or own ones."""
+        return self.folders.get("mvtec_ad") != DEMO and set(self.categories.get("mvtec_ad", ())) <= set(MVTEC)
 
     def geometry(self, side: int, *, crop: bool) -> Geometry:
         """Return how images of a paper's side become squares here."""
@@ -82,7 +90,7 @@ def reduced(categories: Sequence[str] = ("bottle", "mesh"), every: int = 4, scal
     """
     epochs = {"epochs": 3, "student": "small", "width": 0.5, "batch": 8}
     return Setting(
-        folders={"mvtec_ad": "demo"},
+        folders={"mvtec_ad": DEMO},
         categories={"mvtec_ad": tuple(categories)},
         networks=OFFLINE,
         scale=scale,
@@ -90,3 +98,21 @@ def reduced(categories: Sequence[str] = ("bottle", "mesh"), every: int = 4, scal
         every=every,
         options={"ReverseDistillation": epochs},
     )
+
+
+def at_hand(
+    categories: Sequence[str] = ("bottle", "mesh"),
+    every: int = 4,
+    scale: float = 0.5,
+    *,
+    root: str | Path | None = None,
+) -> Setting:
+    """Return the papers' setting where MVTec AD is at hand, and `reduced` on the built-in data where it is not.
+
+    Parameters
+    ----------
+    categories, every, scale: of the reduced setting.
+    root: folder that ``mvtec/`` is looked for in; None = what ``$ADVIZ_DATA`` names, or ``./data``.
+    """
+    there = folder_of(MVTEC_FOLDER, None if root is None else Path(root))
+    return Setting() if there.is_dir() else reduced(categories, every, scale)

@@ -1,5 +1,6 @@
 """The book: tables over a results folder, rows read once, missing experiments done with a callback after each."""
 
+import dataclasses
 import json
 import os
 
@@ -129,12 +130,45 @@ def test_running_a_table_does_what_is_missing_and_tells_after_each(book, quick):
     assert book.run(book.table("spade", 6)).computed == 0
 
 
+def test_whatever_has_experiments_can_be_run_and_estimated(book, quick):
+    figure = tables.plan_figure("spade", 1, SMALL)
+    claims = tables.plan_claims("spade", SMALL)
+    for what in (book.table("spade", 7).table, figure, claims, iter(book.experiments("spade"))):
+        book.run(what)
+    assert set(quick) == {*figure.experiments, *claims.experiments, *book.experiments("spade")}
+    assert len(quick) == len(set(quick))
+    found = book.estimate(figure)
+    assert (found.experiments, found.done) == (len(figure.experiments), len(figure.experiments))
+
+
+def test_the_experiments_of_a_paper_are_those_of_its_tables(book):
+    tables_ = [name.table for name in book.names if name.paper == "rd"]
+    assert set(book.experiments("rd")) == {one for t in tables_ for one in book.table("rd", t).table.experiments}
+    with pytest.raises(ValueError, match="expected a paper, one of 'spade', 'patchcore', 'rd', got 'vae'"):
+        book.experiments("vae")
+
+
+def test_what_the_data_lack_is_said_of_the_table(tmp_path):
+    setting = dataclasses.replace(SMALL, folders={"mvtec_ad": "mvtec"})
+    book = tables.Book(setting, tmp_path / "rows", root=tmp_path)
+    book.run(book.table("spade", 3))
+    assert "data incomplete: mvtec: no folder" in repr(book.table("spade", 3))
+
+
+def test_the_folder_is_what_the_environment_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("ADVIZ_RESULTS", str(tmp_path / "here"))
+    assert tables.Book(SMALL).folder == tmp_path / "here"
+    monkeypatch.delenv("ADVIZ_RESULTS")
+    assert str(tables.Book(SMALL).folder) == "results"
+
+
 def test_what_breaks_is_remembered_until_it_works(book, monkeypatch, quick):
     (one,) = cell(book.table("spade", 3), **SPADE).cell.experiments
     with monkeypatch.context() as patch:
         patch.setattr(running, "measure", lambda *_: 1 / 0)
         assert len(book.run([one]).broken) == 1
     assert "ZeroDivisionError" in book.broken[one]
+    assert "ZeroDivisionError" in cell(book.table("spade", 3), **SPADE).reason
     book.run([one])
     assert book.broken == {}
 

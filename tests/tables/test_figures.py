@@ -50,7 +50,7 @@ def test_the_lines_that_the_figures_vary():
     assert {one.layers for one in local if one.patch_size == 3} == {(4,), (8,), (16,), (4, 8), (8, 16), (4, 8, 16)}
     assert len(local) == 10  # the default is in both
     budgets = [one for one in tables.plan_figure("patchcore", "S6").experiments if one.category == "bottle"]
-    kinds = {(one.detector.sampler, one.weights) for one in budgets}
+    kinds = {(one.detector.sampler, one.weights) for one in budgets if one.detector.coreset < 1}
     assert kinds == {("greedy", "published"), ("random", "published"), ("proxies", "published"), ("greedy", "random")}
     assert {one.detector.coreset for one in budgets} == {1.0, 0.5, 0.25, 0.1, 0.01, 0.001}
     sizes = {(one.geometry.size, one.detector.patch_size) for one in tables.plan_figure("patchcore", "S4").experiments}

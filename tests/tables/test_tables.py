@@ -10,7 +10,7 @@ from adviz import SPADE, PaDiM, PatchCore, ReverseDistillation, tables
 from adviz.sweep import Row
 from adviz.tables.methods import OURS, configuration, parsed
 from adviz.tables.printed import named
-from adviz.tables.setting import MVTEC, TEXTURES
+from adviz.tables.setting import CLASSED, MVTEC, TEXTURES
 
 ALL = [(name.paper, name.table) for name in tables.NAMES]
 
@@ -47,7 +47,7 @@ def test_every_printed_value_has_its_place(paper, table):
 def test_our_methods_have_experiments_and_others_say_why_not(paper, table):
     plan = tables.plan(paper, table)
     for cell in plan.cells:
-        if cell.dataset == "mvtec_ad" and cell.method in OURS:
+        if cell.dataset in ("mvtec_ad", *CLASSED) and cell.method in OURS:
             assert cell.experiments, cell
             assert cell.reason == ""
         else:
@@ -83,9 +83,10 @@ def test_the_lines_of_spade():
 
 def test_the_lines_of_patchcore():
     assert found("patchcore", 1, "PatchCore", "coreset=1%").detector == PatchCore(coreset=0.01)
-    assert found("patchcore", 5, "PatchCore", "coreset=100%;search=ivfpq").detector == PatchCore(
-        coreset=1.0, index="ivfpq"
-    )
+    whole = PatchCore(coreset=1.0, sampler="random")  # every patch, in any order
+    assert found("patchcore", 5, "PatchCore", "coreset=100%").detector == whole
+    quick = dataclasses.replace(whole, index="ivfpq")
+    assert found("patchcore", 5, "PatchCore", "coreset=100%;search=ivfpq").detector == quick
     text = "coreset=1%;backbone=densenet201+resnext101+wide_resnet101;layers=2+3;image_size=320"
     whole = found("patchcore", 4, "PatchCore", text)
     assert whole.networks == ("densenet201.tv_in1k", "resnext101_32x8d.tv_in1k", "wide_resnet101_2.tv_in1k")
@@ -114,6 +115,38 @@ def test_the_lines_of_reverse_distillation():
     assert found("rd", 7, "RD4AD", "maps=M2+M3").detector.map_layers == (8, 16)
     assert found("rd", 6, "RD4AD", "backbone=resnet18").networks == ("resnet18.tv_in1k",)
     assert found("rd", 3, "PaDiM", "backbone=wide_resnet50").geometry.size == 256
+
+
+def test_one_class_is_normal_after_the_other():
+    table = tables.plan("rd", 4)
+    ours = {one.dataset: one.experiments for one in table.cells if one.method == "RD4AD"}
+    assert {name: len(found) for name, found in ours.items()} == {
+        "mnist": 10,
+        "fashion_mnist": 10,
+        "cifar10": 10,
+        "caltech256": 0,  # its classes are those of the folders that are there
+    }
+    first = ours["mnist"][0]
+    assert (first.data, first.category, first.detector.score, first.geometry.size) == ("mnist", "0", "sum", 256)
+
+
+def test_the_papers_setting_is_taken_where_mvtec_is_at_hand(tmp_path, monkeypatch):
+    assert tables.at_hand(("bottle",), 6, 0.25, root=tmp_path) == tables.reduced(("bottle",), 6, 0.25)
+    (tmp_path / "mvtec").mkdir()
+    assert tables.at_hand(root=tmp_path) == tables.Setting()
+    monkeypatch.setenv("ADVIZ_DATA", str(tmp_path))
+    assert tables.at_hand() == tables.Setting()
+
+
+def test_training_images_can_be_fewer():
+    setting = dataclasses.replace(tables.Setting(), train=24)
+    assert found("patchcore", 1, "PatchCore", "coreset=1%", setting=setting).shots == 24
+    assert found("patchcore", "S5", "PatchCore", "coreset=25%;shots=16", setting=setting).shots == 16
+
+
+def test_printed_values_are_for_the_papers_data_alone():
+    own = tables.Setting(folders={"mvtec_ad": "factory"}, categories={"mvtec_ad": ("my_part",)})
+    assert (tables.Setting().papers, tables.reduced().papers, own.papers) == (True, False, False)
 
 
 def test_a_setting_that_no_rule_knows_is_an_error():

@@ -13,6 +13,7 @@ from adviz.plots.colours import shared_limits
 from adviz.plots.groups import Picture, picture_groups
 from adviz.prediction import Prediction
 from adviz.sweep import Experiment, Row
+from adviz.sweep.gaps import listed
 from adviz.tables.figures.plans import FigurePlan
 from adviz.tables.setting import MVTEC
 
@@ -83,7 +84,8 @@ def _errors(plan: FigurePlan, rows: list[Row], predict: Predict, label: int, non
             groups.append(_pair(found, int(image)))
             captions.append(_caption(found, int(image)))
     if not groups:
-        return _empty(plan, f"{none}, in {len(rows)} categories")
+        names = [row.experiment.category for row in rows]
+        return _empty(plan, f"{none}: {listed(names)}")
     left = f"; the first {len(groups)} of {count}" if count > len(groups) else ""
     title = f"{plan.name}: {count} {plan.name.title}{left}"
     return _with_maps(groups, ("image", "map"), captions, 4, title)
