@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from adviz.plots import style
 
@@ -114,6 +115,7 @@ def _bars(
     axes.set_yticks(places, categories, parse_math=False)
     axes.set(ylim=(len(categories) - 0.45, -0.55), xlim=(0, most))
     axes.grid(axis="y", visible=False)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))  # images
     if first:
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1.0), ncols=2, frameon=False, fontsize=style.SMALL_SIZE - 1,
                     borderaxespad=0.2, handlelength=1.6, columnspacing=1.0)  # fmt: skip

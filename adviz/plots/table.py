@@ -13,6 +13,7 @@ from adviz.plots import style
 
 SIZE = 10  # points
 LETTER = 0.63 * SIZE / 72  # inches of an average letter of DejaVu Sans
+ASCENT = SIZE / 72  # inches from the top of a line to its base line
 GAP = 0.16  # inches between columns
 NARROWEST = 6.5  # inches of a figure
 HEAD_LETTERS = 14  # of a column's head before it is broken
@@ -75,7 +76,7 @@ def table_figure(
         for x, text, grey in zip(right, line, greys[i], strict=True):
             _write(figure, x, edges[i], text, bold=i == 0, align="right", muted=grey)
     for y in (edges[0], edges[1], edges[-1]):
-        _rule(figure, float(y), width)
+        _rule(figure, float(y), float(right[-1]))
     style.write(figure, style.MARGIN, float(edges[-1]) + 0.1, "\n".join(foot), size=LEGEND_SIZE)
     return figure
 
@@ -102,14 +103,16 @@ def _write(
     figure: style.StaticFigure, x: float, y: float, text: str, *, bold: bool, align: str, muted: bool = False
 ) -> None:
     across, down = figure.get_size_inches()
-    figure.text(
-        x / across, 1 - (y + 0.04) / down, text, ha=align, va="top", fontsize=SIZE, parse_math=False,
-        color=MUTED if muted else style.INK, fontweight="bold" if bold else "normal",
-        style="italic" if muted else "normal", linespacing=style.LINE_HEIGHT - 0.15,
-    )  # fmt: skip
+    for number, line in enumerate(text.split("\n")):  # one by one: lines of a row stand on one base line
+        base = y + 0.04 + ASCENT + style.line_inches(SIZE, number)
+        figure.text(
+            x / across, 1 - base / down, line, ha=align, va="baseline", fontsize=SIZE, parse_math=False,
+            color=MUTED if muted else style.INK, fontweight="bold" if bold else "normal",
+            style="italic" if muted else "normal",
+        )  # fmt: skip
 
 
-def _rule(figure: style.StaticFigure, y: float, width: float) -> None:
-    down = figure.get_size_inches()[1]
-    ends = (style.MARGIN / width, 1 - style.MARGIN / width)
+def _rule(figure: style.StaticFigure, y: float, right: float) -> None:
+    across, down = figure.get_size_inches()
+    ends = (style.MARGIN / across, right / across)
     figure.add_artist(Line2D(ends, (1 - y / down,) * 2, color=style.INK, linewidth=0.8))

@@ -386,6 +386,11 @@ def test_other_data_than_the_papers_say_so(view):
     heads = {head["name"]: head["small"] for head in view._grid.content["rows"]}
     assert heads["DifferNet"] == "not ours"
     assert "other data than the paper" in view._page.value
+    view.paper, view.table = "patchcore", "S5"
+    heads = {head["small"] for head in view._grid.content["rows"]}
+    assert {"coreset=10%, shots=1", "coreset=10%, shots=2, left out"} < heads
+    view.paper, view.table = "rd", "4"
+    assert "mnist, no data" in {head["small"] for head in view._grid.content["rows"] if head["name"] == "RD4AD"}
 
 
 def test_a_click_in_the_grid_picks_a_cell(view):

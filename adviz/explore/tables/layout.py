@@ -18,6 +18,7 @@ FEW = 4  # categories, up to which they are columns
 STACKED = 8  # columns, beyond which printed and ours stand above each other
 NOTHING = "-"
 AS_PRINTED, NOT_OURS = "as printed", "not ours"
+REMARKS = {"left out": "left out", "these data": "no data"}  # how a cell's reason begins -> the same in two words
 Place = tuple[str, str]
 
 
@@ -64,7 +65,7 @@ def laid_out(comparison: Comparison, *, others: bool = True) -> Layout:
     categories.sort(key=lambda name: name.startswith("average"))  # last, as in most papers
     metrics = list(dict.fromkeys(metric for line in longest for _, metric in line))
     used = {key for line in lines.values() for key in line}
-    remark = AS_PRINTED if comparison.table.setting.papers else NOT_OURS
+    papers = comparison.table.setting.papers
     upright = len(categories) > max(FEW, len(lines))
     across = [(c, m) for c in categories for m in metrics if (c, m) in used]
     cells: list[list[Filled | None]]
@@ -73,11 +74,11 @@ def laid_out(comparison: Comparison, *, others: bool = True) -> Layout:
         pairs = [(name, metric) for name in first for metric in metrics if _has(lines[name], metric)]
         cells = [[lines[name].get((category, metric)) for name, metric in pairs] for category in categories]
         rows = [Head(one) for one in categories]
-        columns = [_line_head(lines[name], remark, metric if len(metrics) > 1 else "") for name, metric in pairs]
+        columns = [_line_head(lines[name], papers, metric if len(metrics) > 1 else "") for name, metric in pairs]
         at = {(name, (c, m)): (i, j) for i, c in enumerate(categories) for j, (name, m) in enumerate(pairs)}
     else:
         cells = [[line.get(key) for key in across] for line in lines.values()]
-        rows = [_line_head(line, remark) for line in lines.values()]
+        rows = [_line_head(line, papers) for line in lines.values()]
         columns = [_place_head(*key, len(categories), len(metrics)) for key in across]
         at = {(name, key): (i, j) for i, name in enumerate(lines) for j, key in enumerate(across)}
     places = {
@@ -98,10 +99,11 @@ def _theirs(line: Mapping[tuple[str, str], Filled]) -> bool:
     return not any(one.cell.experiments for one in line.values())
 
 
-def _line_head(line: Mapping[tuple[str, str], Filled], remark: str, metric: str = "") -> Head:
-    """Return the head of a line: its method, below it its variant, and whether its values stay as printed."""
+def _line_head(line: Mapping[tuple[str, str], Filled], papers: bool, metric: str = "") -> Head:
+    """Return the head of a line: its method, below it its variant, and why there is nothing of ours, where that is."""
     cell = next(iter(line.values())).cell
     theirs = _theirs(line)
+    remark = AS_PRINTED if papers else next((w for why, w in REMARKS.items() if cell.reason.startswith(why)), NOT_OURS)
     words = [*cell.variant.split(";"), cell.dataset if cell.dataset != "mvtec_ad" else "", metric]
     return Head(cell.method, ", ".join(filter(None, [*words, remark if theirs else ""])), theirs)
 
@@ -191,7 +193,7 @@ def legend(layout: Layout, comparison: Comparison, shows: str, marks: list[list[
     if any(one.first.endswith("*") for one in shown):
         lines.append("*: the printed value is uncertain, its note is in the cell's detail")
     if any(one.theirs for one in shown):
-        lines.append(f'Grey, slanted and "{AS_PRINTED if papers else NOT_OURS}": nothing of ours')
+        lines.append("Grey and slanted: nothing of ours")
     if layout.hidden:
         lines.append(f"{layout.hidden} methods that are not ours are not shown")
     if any("…" in one.second for one in shown):
