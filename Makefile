@@ -40,16 +40,19 @@ check: $(VENV)/.installed-test  ## ruff, mypy, pytest, nbval and the browser tes
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -p no:nbval --ignore=tests/browser --durations=8 -n 2 --dist loadfile --no-loadscope-reorder
-	$(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with=tests/sanitize.cfg --nbval-cell-timeout=300 $(NEEDS_DATA) -n 2 --dist loadfile notebooks/
+	rm -rf .cache/results
+	ADVIZ_RESULTS=$(CURDIR)/.cache/results $(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with=tests/sanitize.cfg --nbval-cell-timeout=300 $(NEEDS_DATA) -n 2 --dist loadfile notebooks/
 	$(BIN)/pytest -p no:nbval -n 2 --dist loadfile tests/browser
 
 soak: $(VENV)/.installed-test  ## the tests that take too long for every run
 	$(BIN)/pytest -p no:nbval --ignore=tests/browser -m soak
 
+# Rows that are there are not made again, and so could be those of older code.
 notebooks: $(VENV)/.installed-lab  ## run all notebooks again and store their outputs
+	@if [ -e notebooks/results ]; then echo "Move notebooks/results away first: its rows may be those of older code."; exit 1; fi
 	for notebook in notebooks/*.ipynb; do $(BIN)/adviz run --in-place $$notebook || exit 1; done
 
-clean:  ## remove what was generated, except .venv (rm -rf .venv removes that)
+clean:  ## remove what was generated, except .venv (rm -rf .venv removes that) and the rows of sweeps in notebooks/results
 	rm -rf .cache .mypy_cache .pytest_cache .ruff_cache build dist screenshots quickstart.html
 	find adviz tests notebooks benchmarks -name __pycache__ -prune -exec rm -rf {} +
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
