@@ -20,6 +20,7 @@ from adviz.sweep.tally import Tally
 from adviz.sweep.weights import weights_missing
 
 GB = 1e9
+YEAR = 365.25 * 24 * 3600
 ROW = 50_000  # bytes, where there is no row yet
 
 
@@ -173,12 +174,14 @@ def _free(folder: Path) -> int:
 
 
 def _gb(size: int) -> str:
+    if size >= 1000 * GB:
+        return f"{size / GB / 1000:.3g} TB"
     return f"{size / GB:.3g} GB" if size >= GB / 1000 else f"{size / 1e6:.2g} MB"
 
 
 def _time(seconds: float) -> str:
     """Return a duration as people say it."""
-    for unit, length in (("hours", 3600), ("minutes", 60)):
-        if seconds >= length:
+    for unit, length, least in (("years", YEAR, 1), ("days", 24 * 3600, 2), ("hours", 3600, 1), ("minutes", 60, 1)):
+        if seconds >= least * length:
             return f"{seconds / length:.3g} {unit}"
     return f"{seconds:.2g} seconds"

@@ -12,7 +12,7 @@ from adviz.data import Geometry
 from adviz.detectors import ConventionalDistillation
 from adviz.sweep import Experiment, costs, grid, measuring, tally, weights
 from adviz.sweep.costs import Sample, Size, Terms, cost, kind, terms
-from adviz.sweep.estimate import _free
+from adviz.sweep.estimate import _free, _gb, _time
 
 LIKE = Experiment("demo", "", DN2(), geometry=Geometry(64), every=6)
 
@@ -231,6 +231,14 @@ def test_a_download_that_failed_is_not_tried_again_for_each_experiment(tmp_path,
     monkeypatch.setattr(measuring, "AGAIN", 0.0)
     sweep.run(wanted[:1], tmp_path)
     assert len(tried) == 2
+
+
+def test_amounts_are_said_as_people_say_them():
+    assert [_time(s) for s in (3.21, 90, 3600 * 47, 86400 * 2, 3.2e9)] == [
+        *("3.2 seconds", "1.5 minutes", "47 hours"),
+        *("2 days", "101 years"),
+    ]
+    assert [_gb(n) for n in (20_000, 3_000_000, 2.5e10, 3.45e12)] == ["0.02 MB", "0.003 GB", "25 GB", "3.45 TB"]
 
 
 def test_the_free_space_of_a_cache_folder_that_is_not_there_yet(tmp_path):

@@ -133,9 +133,10 @@ def test_one_class_is_normal_after_the_other():
 def test_the_papers_setting_is_taken_where_mvtec_is_at_hand(tmp_path, monkeypatch):
     assert tables.at_hand(("bottle",), 6, 0.25, root=tmp_path) == tables.reduced(("bottle",), 6, 0.25)
     (tmp_path / "mvtec").mkdir()
-    assert tables.at_hand(root=tmp_path) == tables.Setting()
+    assert tables.at_hand(root=tmp_path) == tables.Setting(categories={"mvtec_ad": MVTEC})
+    assert tables.at_hand(one_class=True, root=tmp_path) == tables.Setting()
     monkeypatch.setenv("ADVIZ_DATA", str(tmp_path))
-    assert tables.at_hand() == tables.Setting()
+    assert tables.at_hand().papers
 
 
 def test_training_images_can_be_fewer():
