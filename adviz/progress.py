@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+SHOWN_EVERY = 0.2  # seconds
 Report = Callable[[str, int, int | None], None]
 _report: ContextVar[Report | None] = ContextVar("report", default=None)
 
@@ -34,6 +36,24 @@ def bar(iterable: Iterable[Any] | None = None, *, label: str, total: int | None 
 
     disable = os.environ.get("ADVIZ_PROGRESS") == "0"
     return tqdm(iterable, desc=label, total=total, disable=disable, leave=False, dynamic_ncols=True)
+
+
+@contextmanager
+def behind(outer: Any) -> Iterator[None]:
+    """Say behind the bar `outer` how far the work inside is, in place of bars: a notebook keeps a line for each."""
+    if _report.get() is not None:
+        yield
+        return
+    last = 0.0
+
+    def report(label: str, done: int, total: int | None) -> None:
+        nonlocal last
+        if (now := time.monotonic()) - last >= SHOWN_EVERY:
+            last = now
+            outer.set_postfix_str(f"{label} {done}/{'?' if total is None else total}")
+
+    with watched(report):
+        yield
 
 
 class _Reported:

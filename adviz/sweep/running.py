@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adviz.cache import Cache
-from adviz.progress import bar
+from adviz.progress import bar, behind
 from adviz.sweep.experiment import Experiment, in_order
 from adviz.sweep.fitting import learned
 from adviz.sweep.gaps import Gap, gaps, said
@@ -104,11 +104,13 @@ def run(
     where = place.resolve(), None if root is None else str(Path(root).resolve())
     steps = _one_by_one(missing, *where, threads) if client is None else _on_cluster(client, missing, *where, threads)
     broken: dict[Experiment, str] = {}
-    for one, why in bar(steps, label="experiments", total=len(missing)):
-        if why:
-            broken[one] = why
-        if watch is not None:
-            watch(one, why)
+    progress = bar(steps, label="experiments", total=len(missing))
+    with behind(progress):
+        for one, why in progress:
+            if why:
+                broken[one] = why
+            if watch is not None:
+                watch(one, why)
     for one in missing:
         if one not in broken and (row := read(one, place)) is not None:
             found[one] = row

@@ -15,7 +15,7 @@ from adviz.data import Category, Split
 from adviz.data.split import ANOMALOUS, GOOD
 from adviz.features import Features
 from adviz.networks import EMBEDDED
-from adviz.progress import bar
+from adviz.progress import bar, behind
 from adviz.sweep.costs import Cost, Network, Sample, Size, Terms, cost, extent, kind, network_cost, probed, terms
 from adviz.sweep.experiment import Experiment
 from adviz.sweep.gaps import MVTEC_AD
@@ -70,11 +70,15 @@ class Tally:
 
     def add(self, experiments: Sequence[Experiment]) -> None:
         """Add experiments that are to be done."""
-        for group, layers in bar(groups(experiments), label="estimate: networks"):
-            self._add_features(group, layers)
+        networks = bar(groups(experiments), label="estimate: networks")
+        with behind(networks):
+            for group, layers in networks:
+                self._add_features(group, layers)
         self.at_once_bytes.sort(reverse=True)
-        for one, (measured, asked) in bar(self._kinds.items(), label="estimate: detectors"):
-            self._add_detector(one, measured, asked)
+        detectors = bar(self._kinds.items(), label="estimate: detectors")
+        with behind(detectors):
+            for one, (measured, asked) in detectors:
+                self._add_detector(one, measured, asked)
 
     def _add_features(self, group: Sequence[Experiment], layers: tuple[int | str, ...]) -> None:
         """Add the features of experiments that share them, and note of which kind each is."""

@@ -141,7 +141,8 @@ class Comparison:
                 key = column if column in frame.columns else column[0]
                 frame.loc[name, key] = _linked(_text(one), one, base)
         title = f"<b>{html.escape(str(self.table.name))}</b>: {html.escape(self.table.name.title)}"
-        styled = frame.rename(index=html.escape).style.set_caption(title).set_table_styles(STYLES)
+        named = frame.rename(index=html.escape).rename_axis(index=None)  # the title says which table it is
+        styled = named.style.set_caption(title).set_table_styles(STYLES)
         return f"{styled.to_html()}<p style='max-width:900px'>{html.escape(self._legend())}</p>"
 
     def _legend(self) -> str:
@@ -167,7 +168,7 @@ class Comparison:
 STYLES: list[Any] = [
     {"selector": "td", "props": "text-align: right; white-space: nowrap"},
     {"selector": "th.row_heading", "props": "text-align: left; white-space: nowrap"},
-    {"selector": "caption", "props": "text-align: left; font-size: 110%; padding-bottom: 6px"},
+    {"selector": "caption", "props": "text-align: left; font-size: 110%; padding-bottom: 6px; white-space: nowrap"},
 ]
 
 

@@ -86,8 +86,8 @@ def _errors(plan: FigurePlan, rows: list[Row], predict: Predict, label: int, non
     if not groups:
         names = [row.experiment.category for row in rows]
         return _empty(plan, f"{none}: {listed(names)}")
-    left = f"; the first {len(groups)} of {count}" if count > len(groups) else ""
-    title = f"{plan.name}: {count} {plan.name.title}{left}"
+    left = f", the first {len(groups)} shown" if count > len(groups) else ""
+    title = f"{plan.name}: {plan.name.title} ({count}{left})"
     return _with_maps(groups, ("image", "map"), captions, 4, title)
 
 
