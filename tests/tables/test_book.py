@@ -148,6 +148,17 @@ def test_the_experiments_of_a_paper_are_those_of_its_tables(book):
         book.experiments("vae")
 
 
+def test_a_cluster_and_threads_are_those_of_the_sweep(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(module, "run", lambda wanted, folder, **how: seen.append(how) or sweep.Report([]))
+    tables.Book(SMALL, tmp_path, root="there", client="cluster", threads=2).run([])
+    assert {name: seen[0][name] for name in ("root", "client", "threads")} == {
+        "root": "there",
+        "client": "cluster",
+        "threads": 2,
+    }
+
+
 def test_what_the_data_lack_is_said_of_the_table(tmp_path):
     setting = dataclasses.replace(SMALL, folders={"mvtec_ad": "mvtec"})
     book = tables.Book(setting, tmp_path / "rows", root=tmp_path)
