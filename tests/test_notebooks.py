@@ -180,6 +180,7 @@ def test_each_mutation_is_rejected_where_it_was_made(small, tmp_path):
 UNWIRE = "for control in (view._order, view._detector, view._relative):\n    control.unobserve_all('value')\n"
 
 
+@pytest.mark.soak  # a minute; the small notebooks above are mutated in every run
 def test_a_mutated_notebook_of_ours_is_rejected_where_it_was_mutated(tmp_path):
     """Three mutations in one run: a number of the table, the text of a result, and a widget that no longer reacts."""
     notebook = nbformat.read(SHORTEST, as_version=4)

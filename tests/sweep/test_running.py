@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -168,18 +167,12 @@ def test_killed_at_any_moment_the_next_run_goes_on(tmp_path):
     assert not list(tmp_path.glob("*.part"))
 
 
-@contextmanager
-def cluster():
+@pytest.fixture(scope="module")
+def client():
     from distributed import Client, LocalCluster
 
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", "host": "127.0.0.1"}
-    with LocalCluster(**options) as local, Client(local) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def client():
-    with cluster() as one:
+    with LocalCluster(**options) as local, Client(local) as one:
         yield one
 
 
@@ -212,13 +205,12 @@ def test_a_cluster_reports_broken_experiments(tmp_path, client):
     assert "expected one of the built-in categories" in found.broken[0][1]
 
 
-def test_a_dead_worker_is_survived(tmp_path):
+def test_a_dead_worker_is_survived(tmp_path, client):
     wanted = few(detectors=[DN2(images_score=k) for k in range(1, 40)])
-    with cluster() as client:
-        pids = client.run(os.getpid)
-        killer = subprocess.Popen([sys.executable, "-c", KILLER, str(tmp_path), str(next(iter(pids.values())))])
-        found = sweep.run(wanted, tmp_path, client=client)
-        assert killer.wait(60) == 0
+    pids = client.run(os.getpid)
+    killer = subprocess.Popen([sys.executable, "-c", KILLER, str(tmp_path), str(next(iter(pids.values())))])
+    found = sweep.run(wanted, tmp_path, client=client)
+    assert killer.wait(60) == 0
     assert not found.broken
     assert len(found.rows) == len(wanted)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy.stats import rankdata
 
 from adviz import maps, metrics
 from adviz.prediction import Prediction
@@ -21,7 +20,14 @@ Numbers = dict[str, float]
 def percentile_ranks(scores: np.ndarray) -> np.ndarray:
     """Return the share of the other images whose score is lower, (..., N) in [0, 1]; equal scores share the middle."""
     count = scores.shape[-1]
-    return np.asarray((rankdata(scores, axis=-1) - 1) / max(count - 1, 1))
+    return np.asarray((_ranks(scores) - 1) / max(count - 1, 1))
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Return ranks from 1 on along the last axis; equal values share their mean rank."""
+    from scipy.stats import rankdata  # takes a second to import
+
+    return np.asarray(rankdata(values, axis=-1))
 
 
 def score_disagreement(scores: np.ndarray) -> np.ndarray:
@@ -64,7 +70,7 @@ def map_disagreement(found: Sequence[np.ndarray]) -> np.ndarray:
 def _unit_ranks(values: np.ndarray) -> np.ndarray:
     """Return (N, cells) ranks of cell averages, with mean 0 and length 1; 0 where all are equal."""
     cells = maps.resize(values, (CELLS, CELLS), "area").reshape(len(values), -1)
-    ranks = rankdata(cells, axis=1)
+    ranks = _ranks(cells)
     ranks -= ranks.mean(1, keepdims=True)
     length = np.linalg.norm(ranks, axis=1, keepdims=True)
     return np.asarray(np.divide(ranks, length, out=np.zeros_like(ranks), where=length > 0))
