@@ -13,6 +13,7 @@ import numpy as np
 from adviz.detectors.presets import PRESETS, AtMost
 
 if TYPE_CHECKING:
+    from adviz.data import Geometry
     from adviz.features import Features
     from adviz.prediction import Prediction
 
@@ -39,11 +40,13 @@ class Detector:
     """A dataclass of hyper-parameters; `fit` adds facts as attributes that end in an underscore.
 
     ``preset`` builds one with the options of a paper or a public code, ``differences`` compares, and the repr names the
-    preset whose options it has.
+    preset whose options it has. ``geometry_`` is how the training images were resized and cropped, and how others must
+    be (None = not known): ``detector.predict(backbone.extract([image], geometry=detector.geometry_))``.
     """
 
     layers: tuple[int | str, ...]
     layers_: tuple[str, ...]
+    geometry_: Geometry | None
 
     def fit(self, features: Features) -> Detector:
         """Learn from the features of normal images; each detector says what."""
@@ -92,6 +95,7 @@ class Detector:
         self.layers_ = tuple(chosen)
         self._backbone = features.backbone, features.digest
         self._channels = {name: array.shape[1] for name, array in chosen.items()}
+        self.geometry_ = features.geometry
         return chosen
 
     def _predicting(self, features: Features) -> Features:
@@ -107,6 +111,12 @@ class Detector:
             raise ValueError(
                 f"expected features of the training's backbone {' '.join(self._backbone)}, got {' '.join(made)}: "
                 "extract both with one backbone"
+            )
+        there, here = self.geometry_, features.geometry
+        if there and here and there.pixels != here.pixels:
+            raise ValueError(
+                f"expected images prepared as in training, by {there}, got {here}: extract them with "
+                "geometry=detector.geometry_, or set features.geometry = None where the difference is meant"
             )
         _check(chosen)
         return chosen
