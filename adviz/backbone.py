@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from adviz import networks, runtimes
 from adviz.cache import Cache, contents, fingerprint
-from adviz.data import Geometry, Split
+from adviz.data import Geometry
 from adviz.devices import workers
 from adviz.features import Features, Layer, listed
 from adviz.progress import bar
@@ -136,8 +136,8 @@ class Backbone:
         ----------
         source: a `Split`; a list of image files and (h, w, 3) or (h, w) uint8 arrays of any size, mixed; or one (N, H,
             W, 3) uint8 array, which is taken as it is unless a geometry is given.
-        geometry: how a list's images are resized and cropped; None = ``Geometry()`` (to 256, centre crop 224). A `Split`
-            has its own. For a fitted detector it is the detector's ``geometry_``.
+        geometry: how a list's images are resized and cropped; None = ``Geometry()`` (to 256, centre crop 224). For a
+            fitted detector give its ``geometry_``; a `Split` has its own.
         batch_size: images at once, bounds the memory beside the result; None = 4 on a CPU (whose caches that suits), 32
             on a GPU.
         out: a new folder for memory-mapped `<layer>.npy` files, which are not cached; None keeps the features in the

@@ -64,6 +64,7 @@ def put_together(arrays: Mapping[str, np.ndarray], bank: np.ndarray) -> Any:
     _check(arrays, bank)
     (n_lists, columns), quantizer = arrays["centroids"].shape, faiss.IndexFlatL2(bank.shape[1])
     quantizer.add(np.ascontiguousarray(arrays["centroids"]))
+    index: Any
     if "codebook" in arrays:
         index = faiss.IndexIVFPQ(quantizer, columns, n_lists, len(arrays["codebook"]), 8)
         faiss.copy_array_to_vector(np.ascontiguousarray(arrays["codebook"]).reshape(-1), index.pq.centroids)
@@ -90,8 +91,8 @@ def _check(arrays: Mapping[str, np.ndarray], bank: np.ndarray) -> None:
         raise ValueError(f"expected the arrays of an inverted file, got {list(arrays)}")
     centroids, lists, probes = (arrays[name] for name in NAMES)
     rows, columns = bank.shape
-    expected = {
-        "centroids": (centroids.shape[:1] + (columns,), "<f4"),
+    expected: dict[str, tuple[tuple[int, ...], str]] = {
+        "centroids": ((*centroids.shape[:1], columns), "<f4"),
         "lists": ((rows,), "<i4"),
         "probes": ((1,), "<i4"),
     }

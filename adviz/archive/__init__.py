@@ -11,7 +11,7 @@ files that a person may want to read.
 """
 
 from adviz.archive.documents import read_json, write_json
-from adviz.archive.files import Archive, read, write
+from adviz.archive.files import Archive, kind_of, read, write
 from adviz.archive.records import parts, restoring, typed
 
-__all__ = ["Archive", "parts", "read", "read_json", "restoring", "typed", "write", "write_json"]
+__all__ = ["Archive", "kind_of", "parts", "read", "read_json", "restoring", "typed", "write", "write_json"]

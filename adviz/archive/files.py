@@ -106,6 +106,17 @@ def read(path: str | Path, kinds: str | Iterable[str], *, digest: str | None = N
             raise ValueError(f"expected a saved {what} in {path}, but {why}") from error
 
 
+def kind_of(path: str | Path) -> str:
+    """Return what kind of thing a file says that it holds, from its header alone; "" where it is no archive."""
+    if not Path(path).is_file():
+        return ""
+    try:
+        with Path(path).open("rb") as file:
+            return str(announced(file).about["kind"])
+    except (ValueError, RecursionError):
+        return ""
+
+
 def check_file(path: Path, what: str) -> None:
     """Refuse what is no regular file: a pipe would never end.
 

@@ -84,17 +84,7 @@ def announced(file: IO[bytes]) -> Header:
     if len(text) < length:
         raise ValueError(f"it is truncated: it announces a header of {length} bytes and has {len(text)}")
     header = parsed(text)
-    metadata = header.pop(METADATA, None)
-    if not isinstance(metadata, dict) or set(metadata) != {"adviz", "digest"} or not _texts(metadata):
-        raise ValueError("adviz did not write it: its metadata are others")
-    about = parsed(metadata["adviz"].encode())
-    check_version(about.pop("format", None), FORMAT)
-    if (
-        set(about) != {"kind", "content", "shapes"}
-        or type(about["kind"]) is not str
-        or type(about["shapes"]) is not dict
-    ):
-        raise ValueError("it does not say what it is")
+    about, digest = _about(header.pop(METADATA, None))
     entries = sorted((_entry(name, said) for name, said in header.items()), key=lambda entry: (entry.begin, entry.end))
     end = 0
     for entry in entries:
@@ -104,11 +94,21 @@ def announced(file: IO[bytes]) -> Header:
     if size != 8 + length + end:
         what = "truncated" if size < 8 + length + end else "longer than announced"
         raise ValueError(f"it is {what}: it announces {8 + length + end} bytes and has {size}")
-    return Header(text, about, metadata["digest"], entries)
+    return Header(text, about, digest, entries)
 
 
-def _texts(metadata: Mapping[str, Any]) -> bool:
-    return all(isinstance(text, str) for text in metadata.values()) and len(metadata["digest"]) == len(ZEROS)
+def _about(metadata: Any) -> tuple[dict[str, Any], str]:
+    """Return what the file says of itself, where it is of this version, and its digest."""
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("adviz"), str):
+        raise ValueError("adviz did not write it: its metadata do not say so")
+    about, digest = parsed(metadata["adviz"].encode()), metadata.get("digest")
+    check_version(about.pop("format", None), FORMAT)
+    kinds = {"kind": str, "shapes": dict, "content": dict}
+    if {name: type(value) for name, value in about.items()} != kinds:
+        raise ValueError("it does not say what it is")
+    if set(metadata) != {"adviz", "digest"} or not isinstance(digest, str) or len(digest) != len(ZEROS):
+        raise ValueError("it has no digest, or more than adviz writes")
+    return about, digest
 
 
 def _entry(name: str, said: Any) -> Entry:

@@ -52,9 +52,7 @@ def packed(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
         items = [packed(one, f"{name}.{number}", arrays) for number, one in enumerate(value)]
         return items if isinstance(value, list) else {"tuple": items}
     kind = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else f"{value!r} ({type(value).__name__})"
-    raise TypeError(
-        f"expected numbers, texts, arrays of numbers, or dictionaries and lists of them, got {kind} as {name}"
-    )
+    raise TypeError(f"expected numbers, texts, arrays of numbers, dictionaries or lists of these, got {kind} as {name}")
 
 
 def unpacked(value: Any, arrays: Mapping[str, np.ndarray], used: list[str]) -> Any:
