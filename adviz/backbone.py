@@ -156,8 +156,7 @@ class Backbone:
         batch_size = (4 if self.device.type == "cpu" else 32) if batch_size is None else batch_size
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1 image, got {batch_size}")
-        if not (cache is None or cache is False or (isinstance(cache, str | Path) and str(cache))):
-            raise ValueError(f"cache must be None (the user's), a folder, or False (none), got {cache!r}")
+        _check_cache(cache)
         self._model.eval()
         if self._own:  # which may have changed
             self.digest, self._structure = networks.digest(self._model), str(self._model)
@@ -267,6 +266,11 @@ class Backbone:
     def __repr__(self) -> str:
         layers = ", ".join(f"{n} (stride {self.strides[n]})" if n in self.strides else n for n in self.modules)
         return f"Backbone({self.label!r}, layers: {layers}; weights {self.digest}, {self.device}, {self.dtype})"
+
+
+def _check_cache(cache: object) -> None:
+    if not (cache is None or cache is False or (isinstance(cache, str | Path) and str(cache))):
+        raise ValueError(f"cache must be None (the user's), a folder, or False (none), got {cache!r}")
 
 
 def _label(name: str, unusual: Mapping[str, bool]) -> str:
