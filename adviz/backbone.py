@@ -173,13 +173,15 @@ class Backbone:
         missing = {layer: module for layer, module in self.modules.items() if layer not in arrays}
         if missing:
             arrays |= self._run(missing, images, min(batch_size, images.count), storage)
-        arrays = {layer: arrays[layer] for layer in self.modules}
-        (height, _), strides = images.size, self.strides
-        strides = {layer: strides.get(layer) or round(height / array.shape[2]) for layer, array in arrays.items()}
+        return self._features({layer: arrays[layer] for layer in self.modules}, images)
+
+    def _features(self, arrays: Mapping[str, np.ndarray], images: Images) -> Features:
+        """Return the layers with all that is known about them."""
+        height, strides = images.size[0], self.strides
         return Features(
             arrays,
             image_size=images.size,
-            strides=strides,
+            strides={layer: strides.get(layer) or round(height / array.shape[2]) for layer, array in arrays.items()},
             backbone=self.label,
             digest=self.digest,
             ids=images.ids,
