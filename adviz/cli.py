@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
+import uuid
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -55,10 +56,30 @@ def copy_notebooks(target: Path) -> list[Path]:
     for original in sorted(source.glob("*.ipynb")):
         file = target / original.name
         if not file.exists():
-            shutil.copyfile(original, file)
+            write_file(file, original.read_bytes())
         elif file.read_bytes() != original.read_bytes():
             kept.append(file)
     return kept
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file, which is then whole or as it was before, also where the disk is full or this process is killed."""
+    path = path.resolve()  # a link stays one
+    if path.exists() and not path.is_file():  # a device, such as /dev/null
+        path.write_bytes(content)
+        return
+    part = path.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        with part.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, part)
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def has_screen() -> bool:
@@ -218,10 +239,10 @@ def run(file: Path, folder: Path, *, page: Path | None, in_place: bool) -> None:
     for table in tables(notebook):
         print(table)
     if page is not None:
-        page.write_text(to_html(notebook, file.stem), encoding="utf-8")
+        write_file(page, to_html(notebook, file.stem).encode())
         print(f"adviz: wrote {page}")
     if in_place:
-        nbformat.write(notebook, file)
+        write_file(file, (nbformat.writes(notebook).rstrip("\n") + "\n").encode())
         print(f"adviz: wrote {file}")
 
 

@@ -167,22 +167,34 @@ class Checkpoint:
             self.write(training)
 
     def write(self, training: Training) -> None:
-        """Write the training as it is after its last epoch."""
-        from safetensors.torch import save_file
+        """Write the training as it is after its last epoch; where that fails, warn: a training is worth more."""
+        from safetensors import SafetensorError
 
         started = time.monotonic()
+        try:
+            self._write(training)
+        except (OSError, SafetensorError) as error:
+            warnings.warn(
+                f"the training goes on but is not kept in {self.path} ({error}): free some space, or choose another "
+                "file; what was kept there before stays",
+                stacklevel=2,
+            )
+        self._next = time.monotonic() + SHARE * (time.monotonic() - started)
+
+    def _write(self, training: Training) -> None:
+        from safetensors.torch import save_file
+
         tensors = {f"network.{name}": value for name, value in training.network.state_dict().items()}
         for number, values in training.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{number}.{name}": value for name, value in values.items()}
         header = {"format": FORMAT, "configuration": self.configuration, "losses": training.losses, **self.facts}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{self.path.name}-", dir=self.path.parent) as folder:
-            part = Path(folder) / self.path.name
+        with tempfile.TemporaryDirectory(prefix=".checkpoint-", dir=self.path.parent) as folder:
+            part = Path(folder) / "part"
             save_file(
                 {n: v.detach().cpu().contiguous() for n, v in tensors.items()}, part, {"adviz": json.dumps(header)}
             )
             os.replace(part, self.path)
-        self._next = time.monotonic() + SHARE * (time.monotonic() - started)
 
     def resume(self, training: Training) -> None:
         """Bring the training to the state in the file, if there is one.

@@ -50,7 +50,7 @@ def write_tags(path: str | Path, tags: Sequence[Tag]) -> None:
     """
     path = Path(path)
     text = json.dumps({"format": FORMAT, "tags": [asdict(tag) for tag in tags]}, indent=1, ensure_ascii=False)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=".tags-", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text + "\n")
