@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import copy
 import os
-import shutil
 import sys
 import tempfile
-import uuid
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -50,36 +48,18 @@ def notebooks_folder() -> Path:
 
 def copy_notebooks(target: Path) -> list[Path]:
     """Copy the shipped notebooks to `target` and return the files there that differ and were therefore kept."""
+    from adviz.storage import replace_file  # not before it is needed: numpy takes a while
+
     source = notebooks_folder()
     target.mkdir(parents=True, exist_ok=True)
     kept = []
     for original in sorted(source.glob("*.ipynb")):
         file = target / original.name
         if not file.exists():
-            write_file(file, original.read_bytes())
+            replace_file(file, original.read_bytes())
         elif file.read_bytes() != original.read_bytes():
             kept.append(file)
     return kept
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file, which is then whole or as it was before, also where the disk is full or this process is killed."""
-    path = path.resolve()  # a link stays one
-    if path.exists() and not path.is_file():  # a device, such as /dev/null
-        path.write_bytes(content)
-        return
-    part = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, part)
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def has_screen() -> bool:
@@ -231,6 +211,8 @@ def run(file: Path, folder: Path, *, page: Path | None, in_place: bool) -> None:
     """Execute `file` in `folder`, print its tables and store what was asked for, only after all cells passed."""
     import nbformat
 
+    from adviz.storage import replace_file
+
     notebook = read(file)
     if page is not None and not os.access(page.resolve().parent, os.W_OK):
         raise UsageError(f"expected a page in a folder that can be written, got {page}")
@@ -239,10 +221,10 @@ def run(file: Path, folder: Path, *, page: Path | None, in_place: bool) -> None:
     for table in tables(notebook):
         print(table)
     if page is not None:
-        write_file(page, to_html(notebook, file.stem).encode())
+        replace_file(page, to_html(notebook, file.stem).encode())
         print(f"adviz: wrote {page}")
     if in_place:
-        write_file(file, (nbformat.writes(notebook).rstrip("\n") + "\n").encode())
+        replace_file(file, (nbformat.writes(notebook).rstrip("\n") + "\n").encode())
         print(f"adviz: wrote {file}")
 
 

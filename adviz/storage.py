@@ -121,6 +121,31 @@ def write_whole(target: Path, content: bytes) -> None:
             raise
 
 
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a person's file, where there may be no locks: it is then whole, or as it was before.
+
+    Raises
+    ------
+    OSError: it cannot be written; nothing stays.
+    """
+    path = path.resolve()  # a link stays one
+    if path.exists() and not path.is_file():  # a device, such as /dev/null
+        path.write_bytes(content)
+        return
+    part = path.with_name(f".{uuid.uuid4().hex}{UNFINISHED}")
+    try:
+        with part.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, part)
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove unfinished files whose writer is dead, which is so when nobody holds their lock (clocks say nothing)."""
     try:
