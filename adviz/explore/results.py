@@ -10,7 +10,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from adviz import metrics, plots
-from adviz.data import Category
+from adviz.data import Category, Split
 from adviz.explore import tiles
 from adviz.explore.view import Stepper, View, labelled, value_of
 from adviz.plots import StaticFigure
@@ -51,6 +51,12 @@ def by_name(
     if isinstance(categories, Category):
         return {categories.name: categories}, {categories.name: predictions}
     return categories, predictions
+
+
+def truth_of(test: Split) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return (N,) labels and (N, H, W) masks; None where an anomalous image has none."""
+    bare = any(mask is None and label == 1 for mask, label in zip(test.masks, test.labels, strict=True))
+    return test.labels, None if bare else test.masks_array()
 
 
 class ResultsView(View):

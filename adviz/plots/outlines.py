@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from adviz.plots import style
 from adviz.plots.checks import check_image, check_mask
 
 DASH = 4  # pixels of a dash, and of the gap after it
@@ -32,7 +33,7 @@ def outlined(image: np.ndarray, region: np.ndarray, *, colour: str = "#FFFFFF", 
     painted = image.copy()
     if not region.any():
         return painted
-    paint = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)], np.uint8)
+    paint = style.rgb(colour)
     padded = np.pad(region, 1)
     inner = region & ~_all_around(padded)
     outer = ~region & _any_around(padded)

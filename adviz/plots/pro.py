@@ -40,8 +40,7 @@ def region_fill(image: np.ndarray, mask: np.ndarray, flagged: np.ndarray) -> np.
     rows, columns = np.indices(size)
     stripes = (rows + columns) % (2 * STRIPE) < STRIPE
     for where, colour in ((flagged & mask, FOUND), (flagged & ~mask & stripes, WRONG)):
-        paint = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)])
-        grey[where] = (1 - TINT) * grey[where] + TINT * paint
+        grey[where] = (1 - TINT) * grey[where] + TINT * style.rgb(colour)
     return outlined(np.rint(grey).astype(np.uint8), mask)
 
 

@@ -58,6 +58,11 @@ class StaticFigure(Figure):
         return buffer.getvalue()
 
 
+def rgb(colour: str) -> np.ndarray:
+    """Return "#RRGGBB" as (3,) uint8."""
+    return np.frombuffer(bytes.fromhex(colour[1:]), np.uint8)
+
+
 def number(value: float, span: float | None = None) -> str:
     """Print a number the way all figures do: four significant digits, or the decimals that a scale of `span` needs."""
     if span is None or not 1e-4 < span < 1e5:

@@ -23,9 +23,8 @@ from adviz.explore.compare.disagreement import (
     score_disagreement,
     standing,
 )
-from adviz.explore.layers.judging import truth_of
 from adviz.explore.picking import PickingView
-from adviz.explore.results import Found, by_name
+from adviz.explore.results import Found, by_name, truth_of
 from adviz.explore.view import labelled, value_of
 from adviz.plots import StaticFigure, style
 from adviz.prediction import Prediction

@@ -16,7 +16,7 @@ from adviz.plots import style
 DISTANCE, ORDER, IMAGE = "distance to the coreset", "order of choice", "training image"
 ROW, COLUMN = "row in the image", "column in the image"
 COLOURS = (DISTANCE, ORDER, IMAGE, ROW, COLUMN)
-GREY, SHOWN = (200, 200, 200), tuple(int(style.VERMILLION[i : i + 2], 16) for i in (1, 3, 5))
+GREY, SHOWN = (200, 200, 200), tuple(style.rgb(style.VERMILLION).tolist())
 Painted = tuple[np.ndarray, np.ndarray | None, str]  # (M, 3) colours, which lie on top, and what they mean as HTML
 CELL = "padding:1px 14px 1px 0;text-align"
 HEIGHT = 64  # CSS pixels, of the highest bar

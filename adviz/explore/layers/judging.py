@@ -8,18 +8,17 @@ from functools import lru_cache
 import numpy as np
 
 from adviz import metrics
-from adviz.data import Category, Split
+from adviz.data import Category
 from adviz.explore import tiles
 from adviz.explore.layers.mixing import Mix, mix_all
+from adviz.explore.results import truth_of
 from adviz.prediction import Prediction
 
 NAMES = {"image_auroc": "image AUROC", "pixel_auroc": "pixel AUROC", "pro": "PRO-global"}
 KEPT = 64
 UNDEFINED = float("nan")
 Values = dict[str, float]
-Key = tuple[
-    str, str, Mix | None
-]  # category, detector, and a mix of its layers; None = the detector's own map and score
+Key = tuple[str, str, Mix | None]  # category, detector, mix of its layers (None = the detector's own map and score)
 
 
 def measured(prediction: Prediction, mix: Mix | None, labels: np.ndarray, masks: np.ndarray | None) -> dict[str, float]:
@@ -67,12 +66,6 @@ class Judge:
         """Return the mean of what has been computed, over those categories where a metric is defined."""
         found = {name: [self._known[key][name] for key in keys] for name in NAMES}
         return {name: _mean([value for value in values if value == value]) for name, values in found.items()}
-
-
-def truth_of(test: Split) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return (N,) labels and (N, H, W) masks; None where an anomalous image has none."""
-    bare = any(mask is None and label == 1 for mask, label in zip(test.masks, test.labels, strict=True))
-    return test.labels, None if bare else test.masks_array()
 
 
 def of_image(one: np.ndarray, mask: np.ndarray | None) -> Values:
