@@ -139,8 +139,7 @@ class Backbone:
         Raises
         ------
         ValueError: no image, images of another shape, an unreadable file, or a NaN or infinity in the features.
-        FileExistsError: `out` exists already.
-        OSError, MemoryError: no room for `out` or for a temporary file; on a GPU, for a batch.
+        FileExistsError, OSError, MemoryError: `out` exists, there is no room for it, or on a GPU for a batch.
         """
         images = _images(source)
         batch_size = (4 if self.device.type == "cpu" else 32) if batch_size is None else batch_size
