@@ -45,19 +45,19 @@ def small_features(images, seed=0, defect=None, dtype=np.float32, scale=1.0, ids
     return Features(layers, image_size=(64, 64), ids=ids)
 
 
-def small_tree(folder, *, good="{}.png", bad="{}.png", defect="hole", size=32, geometry=None):
+def small_tree(folder, *, stem="", defect="hole", size=32, geometry=None):
     """Write four training images and test images good, good, defect, defect in a tree like MVTec AD's, and read it."""
     rng = np.random.default_rng(0)
     mask = np.zeros((size, size), np.uint8)
     mask[8:16, 8:16] = 255
-    for kind, name, count in (("train/good", good, 4), ("test/good", good, 2), (f"test/{defect}", bad, 2)):
+    for kind, count in (("train/good", 4), ("test/good", 2), (f"test/{defect}", 2)):
         (folder / kind).mkdir(parents=True)
         for number in range(count):
             pixels = rng.integers(0, 128, (size, size, 3), dtype=np.uint8)
             if kind == f"test/{defect}":
                 pixels[8:16, 8:16] = 255
-                truth = folder / "ground_truth" / defect / f"{Path(name.format(number)).stem}_mask.png"
+                truth = folder / "ground_truth" / defect / f"{stem}{number}_mask.png"
                 truth.parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(mask).save(truth)
-            Image.fromarray(pixels).save(folder / kind / name.format(number))
+            Image.fromarray(pixels).save(folder / kind / f"{stem}{number}.png")
     return data.folder(folder, geometry=geometry or Geometry(size, crop=False))

@@ -69,7 +69,7 @@ def html_of(view):
 def category(tmp_path_factory):
     """Folders, files, defect and category are all called so; a mask's name follows."""
     root = tmp_path_factory.mktemp("data") / EVIL
-    return small_tree(root, good=EVIL + "{}.png", bad=EVIL + "{}.png", defect=EVIL)
+    return small_tree(root, stem=EVIL, defect=EVIL)
 
 
 @pytest.fixture(scope="module")
