@@ -9,12 +9,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from adviz import data, explore, maps, metrics, plots, sweep, tables
+    from adviz import archive, data, explore, maps, metrics, plots, sweep, tables
     from adviz.backbone import Backbone
+    from adviz.calibration import Threshold, calibrate
     from adviz.detectors import DN2, SPADE, ConventionalDistillation, PaDiM, PatchCore, ReverseDistillation
-    from adviz.evaluation import Result, evaluate
+    from adviz.evaluation import evaluate
     from adviz.features import Features
+    from adviz.loading import load
     from adviz.prediction import Neighbors, Prediction, ensemble
+    from adviz.result import Result
 
 __version__ = "0.1.0"
 __all__ = [
@@ -29,10 +32,14 @@ __all__ = [
     "Prediction",
     "Result",
     "ReverseDistillation",
+    "Threshold",
+    "archive",
+    "calibrate",
     "data",
     "ensemble",
     "evaluate",
     "explore",
+    "load",
     "maps",
     "metrics",
     "plots",
@@ -52,8 +59,11 @@ _HOME = {
     "Neighbors": "prediction",
     "Prediction": "prediction",
     "ensemble": "prediction",
-    "Result": "evaluation",
+    "Threshold": "calibration",
+    "calibrate": "calibration",
+    "Result": "result",
     "evaluate": "evaluation",
+    "load": "loading",
 }
 
 

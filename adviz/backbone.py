@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import pkgutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -20,16 +18,25 @@ from torch import Tensor, nn
 
 from adviz import networks, runtimes
 from adviz.cache import Cache, contents, fingerprint
-from adviz.data import Geometry, Split
+from adviz.data import Geometry
 from adviz.devices import check_known, room_for, workers
 from adviz.features import Features, Layer, listed
 from adviz.progress import bar
+from adviz.sources import Images, Source, images_of
 from adviz.storage import Allocate, in_folder, in_memory
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 DTYPES = {"float32": "float32", "float16": "float16", "bfloat16": "float32"}  # asked for -> kept
 # What decides how a file becomes features: a changed line empties the cache, so that nobody works on those of old code.
-CODE = ("backbone.py", "runtimes.py", "networks.py", "data/split.py", "data/geometry.py", "data/images.py")
+CODE = (
+    "backbone.py",
+    "sources.py",
+    "runtimes.py",
+    "networks.py",
+    "data/split.py",
+    "data/geometry.py",
+    "data/images.py",
+)
 
 
 class Backbone:
@@ -117,8 +124,9 @@ class Backbone:
 
     def extract(
         self,
-        source: Split | np.ndarray | Sequence[str | Path],
+        source: Source,
         *,
+        geometry: Geometry | None = None,
         batch_size: int | None = None,
         out: str | Path | None = None,
         cache: str | Path | Literal[False] | None = None,
@@ -127,7 +135,10 @@ class Backbone:
 
         Parameters
         ----------
-        source: a `Split`; (N, H, W, 3) uint8 RGB images; or image files (resized to 256, centre crop 224).
+        source: a `Split`; a list of image files and (h, w, 3) or (h, w) uint8 arrays of any size, mixed; or one (N, H,
+            W, 3) uint8 array, which is taken as it is unless a geometry is given.
+        geometry: how a list's images are resized and cropped; None = ``Geometry()`` (to 256, centre crop 224). For a
+            fitted detector give its ``geometry_``; a `Split` has its own.
         batch_size: images at once, bounds the memory beside the result; None = 4 on a CPU (whose caches that suits), 32
             on a GPU.
         out: a new folder for memory-mapped `<layer>.npy` files, which are not cached; None keeps the features in the
@@ -138,15 +149,15 @@ class Backbone:
 
         Raises
         ------
-        ValueError: no image, images of another shape, an unreadable file, or a NaN or infinity in the features.
+        ValueError: no image, images of another shape, an unreadable file, a NaN or infinity in the features, or a
+            geometry beside a split, which has its own.
         FileExistsError, OSError, MemoryError: `out` exists, there is no room for it, or on a GPU for a batch.
         """
-        images = _images(source)
+        images = images_of(source, geometry)
         batch_size = (4 if self.device.type == "cpu" else 32) if batch_size is None else batch_size
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1 image, got {batch_size}")
-        if not (cache is None or cache is False or (isinstance(cache, str | Path) and str(cache))):
-            raise ValueError(f"cache must be None (the user's), a folder, or False (none), got {cache!r}")
+        _check_cache(cache)
         self._model.eval()
         if self._own:  # which may have changed
             self.digest, self._structure = networks.digest(self._model), str(self._model)
@@ -163,21 +174,29 @@ class Backbone:
         missing = {layer: module for layer, module in self.modules.items() if layer not in arrays}
         if missing:
             arrays |= self._run(missing, images, min(batch_size, images.count), storage)
-        arrays = {layer: arrays[layer] for layer in self.modules}
-        (height, _), strides = images.size, self.strides
-        strides = {layer: strides.get(layer) or round(height / array.shape[2]) for layer, array in arrays.items()}
+        return self._features({layer: arrays[layer] for layer in self.modules}, images)
+
+    def _features(self, arrays: Mapping[str, np.ndarray], images: Images) -> Features:
+        """Return the layers with all that is known about them."""
+        height, strides = images.size[0], self.strides
         return Features(
-            arrays, image_size=images.size, strides=strides, backbone=self.label, digest=self.digest, ids=images.ids
+            arrays,
+            image_size=images.size,
+            strides={layer: strides.get(layer) or round(height / array.shape[2]) for layer, array in arrays.items()},
+            backbone=self.label,
+            digest=self.digest,
+            ids=images.ids,
+            geometry=images.geometry,
         )
 
-    def _key(self, images: _Images) -> str | None:
+    def _key(self, images: Images) -> str | None:
         """Return a hash of all that decides the features, of whichever layers; None when the images may be anything."""
         files = None if images.files is None else contents(images.files)
         if files is None:
             return None
         facts = {
             "files": files,
-            "geometry": images.geometry,
+            "geometry": images.geometry.pixels if images.geometry else (),
             "pillow": PIL.__version__,
             "network": (self.label, self.digest, self._structure, self._image_size),
             "normalisation": (self.mean, self.std),
@@ -190,7 +209,7 @@ class Backbone:
     def _run(
         self,
         modules: Mapping[str, str],
-        images: _Images,
+        images: Images,
         batch_size: int,
         storage: AbstractContextManager[Allocate],
     ) -> dict[str, np.ndarray]:
@@ -252,38 +271,9 @@ class Backbone:
         return f"Backbone({self.label!r}, layers: {layers}; weights {self.digest}, {self.device}, {self.dtype})"
 
 
-@dataclass(frozen=True, eq=False)
-class _Images:
-    """Images to extract from: how many, their names, how to get one as (H, W, 3) uint8, and (H, W)."""
-
-    count: int
-    ids: list[str]
-    read: Callable[[int], np.ndarray]
-    size: tuple[int, int]
-    files: Sequence[str | Path] | np.ndarray | None = None  # or pixels: what they are made of, with a geometry alone
-    geometry: tuple[object, ...] = ()
-
-
-def _images(source: Split | np.ndarray | Sequence[str | Path]) -> _Images:
-    if isinstance(source, str | Path):
-        raise TypeError(f"expected a Split, an array or a list of files, got one path: use [{str(source)!r}]")
-    if isinstance(source, np.ndarray):
-        if source.ndim != 4 or source.shape[3] != 3 or source.dtype != np.uint8:
-            raise ValueError(f"images must be (N, H, W, 3) uint8 RGB, got shape {source.shape} of {source.dtype}")
-        height, width = source.shape[1:3]
-        return _Images(len(source), [str(i) for i in range(len(source))], source.__getitem__, (height, width))
-    if isinstance(source, Split):
-        split, ids = source, source.ids
-    else:
-        paths = list(source)
-        ids = [str(path) for path in paths]
-        split = Split(paths, [-1] * len(paths), [None] * len(paths), [""] * len(paths))
-    images = _Images(len(split), ids, split.image, split.image_size)
-    if type(split) is not Split or type(split.geometry) is not Geometry:  # a subclass may make other pixels
-        return images
-    geometry = split.geometry
-    pixels = geometry.size, geometry.resized, geometry.interpolation, geometry.aspect
-    return dataclasses.replace(images, files=split.paths if split.pixels is None else split.pixels, geometry=pixels)
+def _check_cache(cache: object) -> None:
+    if not (cache is None or cache is False or (isinstance(cache, str | Path) and str(cache))):
+        raise ValueError(f"cache must be None (the user's), a folder, or False (none), got {cache!r}")
 
 
 def _label(name: str, unusual: Mapping[str, bool]) -> str:

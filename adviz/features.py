@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from adviz.data.split import as_indices
+
+if TYPE_CHECKING:
+    from adviz.data import Geometry
 
 Layer = int | str
 
@@ -22,6 +26,8 @@ class Features(Mapping[str, np.ndarray]):
     backbone: name of the network, for the record.
     digest: digest of its weights, for the record.
     ids: N names of the images; None = "0", "1", ...
+    geometry: how the images were resized and cropped; None = not known, or of no matter. A detector that learned from
+        features with a geometry refuses features with another: to compare sizes on purpose, set it to None.
     """
 
     def __init__(
@@ -33,6 +39,7 @@ class Features(Mapping[str, np.ndarray]):
         backbone: str = "",
         digest: str = "",
         ids: Sequence[str] | None = None,
+        geometry: Geometry | None = None,
     ) -> None:
         counts = {name: len(array) for name, array in layers.items()}
         bad = {name: array.shape for name, array in layers.items() if array.ndim != 4}
@@ -41,7 +48,7 @@ class Features(Mapping[str, np.ndarray]):
         self._layers = dict(layers)
         self.image_size = (int(image_size[0]), int(image_size[1]))
         self.strides = dict(strides or {name: round(image_size[0] / a.shape[2]) for name, a in layers.items()})
-        self.backbone, self.digest = backbone, digest
+        self.backbone, self.digest, self.geometry = backbone, digest, geometry
         self.ids = list(ids) if ids is not None else [str(index) for index in range(self.n_images)]
         if len(self.ids) != self.n_images:
             raise ValueError(f"ids must name the {self.n_images} images, got {len(self.ids)} names")
@@ -81,6 +88,7 @@ class Features(Mapping[str, np.ndarray]):
             backbone=self.backbone,
             digest=self.digest,
             ids=list(np.array(self.ids, dtype=object)[index]),
+            geometry=self.geometry,
         )
 
     def _name(self, layer: Layer) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
+
+from adviz import archive
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +100,20 @@ class Prediction:
     def __len__(self) -> int:
         """Return N, the number of test images."""
         return len(self.score)
+
+    def save(self, path: str | Path) -> str:
+        """Write the prediction to a file that is there completely or not at all, and return its digest.
+
+        Safetensors and JSON, see `adviz.archive`; OSError where it cannot be written.
+        """
+        return archive.write(path, "Prediction", archive.parts(self))
+
+    @classmethod
+    def load(cls, path: str | Path, *, digest: str | None = None) -> Prediction:
+        """Read what `save` wrote, see `adviz.archive.read` for its arguments and errors; nothing in it is executed."""
+        found = archive.read(path, "Prediction", digest=digest)
+        with archive.restoring("Prediction", path):
+            return archive.typed(cls, found.content)
 
     def __repr__(self) -> str:
         size = "no map" if self.anomaly_map is None else "maps {1}x{2}".format(*self.anomaly_map.shape)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -102,6 +104,33 @@ class Part:
         self._file.close()
 
 
+@contextmanager
+def whole_file(target: Path) -> Iterator[IO[bytes]]:
+    """Yield a file that becomes `target` when the block ends without an error; else nothing stays of it.
+
+    It lies beside the target under a hidden name of its own, ``.adviz-<the target's name, hashed>.<32 hexadecimal
+    digits>.part``. What a killed process left of an earlier try at the same target is removed.
+
+    Raises
+    ------
+    OSError: it cannot be written, or the target is a folder.
+    """
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "expected a file to write to, got a folder", str(target))
+    prefix = f".adviz-{zlib.crc32(os.fsencode(target.name)):08x}."  # as long as that, whatever the target's name is
+    remove_leftovers(target.parent, prefix)
+    path, file = _locked_file(target.parent, prefix)
+    with file:
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(path, target)
+        except BaseException:
+            remove(path)
+            raise
+
+
 def write_whole(target: Path, content: bytes) -> None:
     """Write a file that is there completely or not at all, whenever this process dies.
 
@@ -109,16 +138,8 @@ def write_whole(target: Path, content: bytes) -> None:
     ------
     OSError: it cannot be written; nothing stays.
     """
-    path, file = _locked_file(target.parent)
-    with file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(path, target)
-        except OSError:
-            remove(path)
-            raise
+    with whole_file(target) as file:
+        file.write(content)
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -146,10 +167,14 @@ def replace_file(path: Path, content: bytes) -> None:
         raise
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove unfinished files whose writer is dead, which is so when nobody holds their lock (clocks say nothing)."""
+def remove_leftovers(folder: Path, prefix: str | None = None) -> None:
+    """Remove unfinished files whose writer is dead, which is so when nobody holds their lock (clocks say nothing).
+
+    With a prefix only those of `whole_file`, so that a folder may hold other people's ``.part`` files.
+    """
+    ours = re.compile("" if prefix is None else re.escape(prefix) + "[0-9a-f]{32}" + re.escape(UNFINISHED))
     try:
-        found = sorted(folder.glob(f"*{UNFINISHED}"))
+        found = sorted(path for path in folder.glob(f"*{UNFINISHED}") if ours.match(path.name))
     except OSError:  # no folder can have this name, and who writes to it will say so
         return
     for path in found:
@@ -172,9 +197,9 @@ def remove(path: Path) -> None:
             path.unlink()
 
 
-def _locked_file(folder: Path) -> tuple[Path, IO[bytes]]:
+def _locked_file(folder: Path, prefix: str = "") -> tuple[Path, IO[bytes]]:
     while True:
-        path = folder / f"{uuid.uuid4().hex}{UNFINISHED}"
+        path = folder / f"{prefix}{uuid.uuid4().hex}{UNFINISHED}"
         file = path.open("x+b")
         try:
             _lock(file, wait=True)

@@ -17,10 +17,12 @@ MAY_IMPORT = {
     "maps": set(),
     "neighbors": set(),
     "coreset": set(),
-    "prediction": {"maps"},
+    "prediction": {"maps", "archive"},
     "metrics": set(),
     "widgets": set(),
     "storage": set(),
+    "archive": {"storage"},
+    "inverted": set(),
     "cache": {"storage"},
     "networks": set(),
     "progress": set(),
@@ -28,26 +30,41 @@ MAY_IMPORT = {
     "devices": set(),
     # level 1
     "features": {"data"},
+    "sources": {"data"},
     "runtimes": {"networks"},
-    "backbone": {"features", "data", "storage", "cache", "networks", "runtimes"},
-    "detectors": {"maps", "neighbors", "coreset", "prediction"},
-    "evaluation": {"prediction", "data", "metrics", "maps"},
+    "backbone": {"features", "data", "storage", "cache", "networks", "runtimes", "sources"},
+    "detectors": {"maps", "neighbors", "inverted", "coreset", "prediction", "archive", "features", "data"},
+    "result": {"metrics", "archive"},
+    "evaluation": {"prediction", "data", "metrics", "maps", "result"},
+    "calibration": {"prediction", "metrics", "archive"},
+    "loading": {"detectors", "prediction", "result", "calibration", "archive"},
     # level 2
     "plots": {"prediction", "metrics", "maps"},
     "sweep": {
         *("detectors", "features", "backbone", "networks", "cache", "storage", "data"),
-        *("prediction", "metrics", "evaluation"),
+        *("prediction", "metrics", "evaluation", "archive"),
     },
     # level 3
     "tables": {"sweep", "detectors", "data", "plots", "evaluation", "prediction", "metrics", "coreset"},
-    "explore": {"plots", "widgets", "prediction", "data", "metrics", "maps", "coreset", "evaluation", "tables"},
+    "explore": {
+        "archive",
+        "plots",
+        "widgets",
+        "prediction",
+        "data",
+        "metrics",
+        "maps",
+        "coreset",
+        "evaluation",
+        "tables",
+    },
     # level 4
     "report": ANYTHING,
     "cli": ANYTHING,
     "": ANYTHING,  # adviz/__init__.py, whose attributes are lazy
 }
 ONLY_IN = {
-    "faiss": {"neighbors"},
+    "faiss": {"neighbors", "inverted"},
     "plotly": {"plots", "explore", "cli"},  # cli: only to draw stored figures on a page
     "ipywidgets": {"widgets", "explore"},
     "anywidget": {"widgets", "explore"},

@@ -65,6 +65,11 @@ class Geometry:
         """Side before the crop, pixels."""
         return self.resize if self.resize is not None else round(self.size * 256 / 224) if self.crop else self.size
 
+    @property
+    def pixels(self) -> tuple[int, int, str, str]:
+        """All that decides an image's pixels; geometries that treat masks alone differently share it."""
+        return self.size, self.resized, self.interpolation, self.aspect
+
     def image(self, image: Image.Image) -> np.ndarray:
         """Return the (size, size, 3) uint8 array that a backbone sees."""
         return np.asarray(self._fit(image, FILTERS[self.interpolation]))

@@ -236,7 +236,7 @@ def _check_pixels(pixels: np.ndarray | None, masks: Sequence[object]) -> None:
 
 
 def printable(name: str) -> str:
-    r"""Return a file's name as text that can be shown and stored: a byte that is no UTF-8 becomes such as ``\udce9``."""
+    r"""Return a name as text that can be shown and stored: a byte that is no UTF-8 becomes such as ``\udce9``."""
     return name.encode(errors="backslashreplace").decode()
 
 

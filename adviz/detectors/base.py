@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import html
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from adviz.detectors.presets import PRESETS, AtMost
 
 if TYPE_CHECKING:
+    from adviz.data import Geometry
     from adviz.features import Features
     from adviz.prediction import Prediction
 
@@ -40,11 +42,14 @@ class Detector:
     """A dataclass of hyper-parameters; `fit` adds facts as attributes that end in an underscore.
 
     ``preset`` builds one with the options of a paper or a public code, ``differences`` compares, and the repr names the
-    preset whose options it has.
+    preset whose options it has. ``geometry_`` is how the training images were resized and cropped, and how others must
+    be (None = not known): ``detector.predict(backbone.extract([image], geometry=detector.geometry_))``.
     """
 
     layers: tuple[int | str, ...]
     layers_: tuple[str, ...]
+    if TYPE_CHECKING:  # the fields' types are looked up when a file is read
+        geometry_: Geometry | None
 
     def fit(self, features: Features) -> Detector:
         """Learn from the features of normal images; each detector says what."""
@@ -86,13 +91,50 @@ class Detector:
         found = [name for name in PRESETS[type(self).__name__] if not self.differences(name)]
         return type(self).__name__ + (f'.preset("{found[0]}")' if found else "")
 
+    def save(self, path: str | Path) -> str:
+        """Write the fitted detector to a file that is there completely or not at all, and return its digest.
+
+        The loaded one gives the same scores bit for bit, on the same machine and versions. Safetensors and JSON, see
+        `adviz.archive`; a SPADE's file is as large as its gallery. `checkpoint` is not kept.
+
+        Raises
+        ------
+        ValueError: not fitted.  TypeError: a class that is not one of adviz's.
+        OSError: it cannot be written; what was there before is untouched.
+        """
+        from adviz.detectors import saving
+
+        return saving.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path, *, digest: str | None = None, device: str | None = None) -> Self:
+        """Read a fitted detector that `save` wrote; nothing in the file is executed.
+
+        Parameters
+        ----------
+        path: the file.
+        digest: what `save` returned, where it must be that very file: the one in the file guards against accidents, not
+            against people. None = any file that agrees with itself.
+        device: where it is to compute; None = as it was saved.
+
+        Raises
+        ------
+        FileNotFoundError: no such file.
+        ValueError: truncated, changed, of another detector or version, not the one that is asked for, parts that do
+            not fit together, or a device that is not there.
+        """
+        from adviz.detectors import saving
+
+        return saving.load(path, [cls.__name__], digest, device)  # type: ignore[return-value]
+
     def _fitting(self, features: Features, layers: Sequence[int | str] | None = None) -> Features:
         """Return the detector's layers (or those given) of the training features, checked; remember their names."""
         chosen = features.select(self.layers if layers is None else layers)
-        _check(chosen)
+        check_features(chosen)
         self.layers_ = tuple(chosen)
         self._backbone = features.backbone, features.digest
         self._channels = {name: array.shape[1] for name, array in chosen.items()}
+        self.geometry_ = features.geometry
         return chosen
 
     def _predicting(self, features: Features) -> Features:
@@ -109,7 +151,13 @@ class Detector:
                 f"expected features of the training's backbone {' '.join(self._backbone)}, got {' '.join(made)}: "
                 "extract both with one backbone"
             )
-        _check(chosen)
+        there, here = self.geometry_, features.geometry
+        if there and here and there.pixels != here.pixels:
+            raise ValueError(
+                f"expected images prepared as in training, by {there}, got {here}: extract them with "
+                "geometry=detector.geometry_, or set features.geometry = None where the difference is meant"
+            )
+        check_features(chosen)
         return chosen
 
     @property
@@ -152,7 +200,8 @@ def compact(index: np.ndarray) -> np.ndarray:
     return index.astype(np.promote_types(np.min_scalar_type(-1 - int(index.max(initial=0))), np.int16))
 
 
-def _check(features: Features) -> None:
+def check_features(features: Features) -> None:
+    """Refuse no image at all, and NaN or infinity, whose layer and image are named."""
     if features.n_images == 0:
         raise ValueError("expected the features of at least one image, got none")
     for name, array in features.items():

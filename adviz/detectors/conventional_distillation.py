@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from torch import nn
+
 from adviz.detectors.distillation import Distiller, Watch, watching
 from adviz.detectors.distillation_networks import Size, plan_for, seeded
-from adviz.detectors.distillation_training import Training
 from adviz.detectors.forward_networks import ForwardStudent
 from adviz.detectors.presets import AtMost
 from adviz.detectors.teacher import check_teacher, pixels_and_layers, stem_halvings
@@ -77,20 +78,20 @@ class ConventionalDistillation(Distiller):
         chosen = self._fitting(features, pixels_and_layers(features, self.layers))
         try:
             check_teacher(chosen.select(self._taught()), with_code=True)
-            halvings = stem_halvings(chosen)
+            self._halvings = stem_halvings(chosen)
             self._prepare(chosen)
-            training = self._training(halvings)
+            training = self._start(self._network())
             self._train(training, chosen, watching(watch, None))
         except BaseException:
             del self.layers_  # nothing usable was learned
             raise
-        self._adopt(training)
+        self._adopt(training.network, training.losses)
         return self
 
     def _own_input(self) -> bool:
         return True
 
-    def _training(self, halvings: int) -> Training:
+    def _network(self) -> nn.Module:
         *channels, inputs = self._channels.values()
         plan = plan_for(self._backbone[0], channels, student=self.student, width=self.width, signed=self._signed())
-        return self._start(seeded(lambda: ForwardStudent(plan, halvings, inputs), self.seed))
+        return seeded(lambda: ForwardStudent(plan, self._halvings, inputs), self.seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from adviz.devices import workers
+from adviz.inverted import put_together, taken_apart
 from adviz.neighbors import ivfpq, nearest, refilled
 from adviz.precision import full_float32
 
@@ -215,6 +216,21 @@ class CellIndex:
         step = -(-len(images) * len(self._rows[0]) // TRAINING)
         trained = ivfpq(np.concatenate([rows[::step] for rows in self._rows]))
         self._indexes = [refilled(trained, rows) for rows in self._rows]
+
+    @classmethod
+    def kept(cls, images: Sequence[Cells], count: int, arrays: Mapping[str, np.ndarray]) -> CellIndex:
+        """Return the index over the same images whose `arrays` these are; ValueError where they do not fit."""
+        index = cls.__new__(cls)
+        index._rows = [cells.concatenated() for cells in images]
+        index.count = min(count, len(index._rows[0]))
+        each = zip(arrays["lists"], arrays["codes"], index._rows, strict=True)
+        index._indexes = [put_together({**arrays, "lists": lists, "codes": codes}, rows) for lists, codes, rows in each]
+        return index
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return what is learned: `adviz.inverted.taken_apart`, with (N, P) lists and (N, P, parts) codes."""
+        every = [taken_apart(index) for index in self._indexes]
+        return {**every[0], **{name: np.stack([one[name] for one in every]) for name in ("lists", "codes")}}
 
     def __call__(self, query: Cells, gallery: Sequence[Cells], images: Sequence[int]) -> Tensor:
         """Return what a `Search` does, for gallery images that are the training images of these numbers, roughly."""

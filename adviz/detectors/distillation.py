@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Literal
 
@@ -134,12 +134,19 @@ class Distiller(Detector):
     def _signed(self) -> list[int]:
         return [self._taught().index(name) for name in self.signed_]
 
+    def _network(self) -> nn.Module:
+        """Return the networks for the features that were prepared, with their first weights."""
+        raise AttributeError(f"{type(self).__name__} does not say what its student is")
+
     def _start(self, network: nn.Module) -> Training:
         """Return the training of a network that has its first weights."""
         options = {option.name: getattr(self, option.name) for option in fields(Recipe)}
         recipe = Recipe(**{**options, "batch": self.batch_})
-        self.device_ = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
+        self.device_ = self._device()
         return Training(network, recipe, torch.device(self.device_))
+
+    def _device(self) -> str:
+        return ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
 
     def _train(self, training: Training, features: Features, after_epoch: Callable[[Training], None] | None) -> bool:
         """Train on all images; say whether it came to its end."""
@@ -147,10 +154,10 @@ class Distiller(Detector):
             lambda images: teacher_batch(features, images, self.device_), features.n_images, after_epoch
         )
 
-    def _adopt(self, training: Training) -> None:
-        self.network_ = training.network.eval()
-        self.losses_ = np.array(training.losses)
-        self.epochs_ = len(training.losses)
+    def _adopt(self, network: nn.Module, losses: Sequence[float] | np.ndarray) -> None:
+        self.network_ = network.eval()
+        self.losses_ = np.array(losses, dtype=np.float64)
+        self.epochs_ = len(losses)
         self.parameters_ = sum(values.numel() for values in self.network_.parameters())
 
     def _taught(self) -> tuple[str, ...]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 import time
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,10 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from adviz import archive
 from adviz.detectors.distillation_networks import distance
 from adviz.progress import bar
 
-FORMAT = 1  # of checkpoints
+KIND = "checkpoint of ReverseDistillation"
 SHARE = 20  # an epoch's state is written when this many times a write's duration have passed, and after the first
 PLATEAU = 0.01  # a loss that has not fallen by this share has stalled
 Teacher = Callable[[np.ndarray], list[Tensor]]  # numbers of images -> their layers, (n, C, h, w) float32, finest first
@@ -148,7 +147,7 @@ def fingerprint(arrays: Iterable[np.ndarray]) -> str:
 
 
 class Checkpoint:
-    """A file that a training writes itself to: safetensors with a JSON header; nothing in it is executed.
+    """A file that a training writes itself to, see `adviz.archive`; nothing in it is executed.
 
     Parameters
     ----------
@@ -168,12 +167,10 @@ class Checkpoint:
 
     def write(self, training: Training) -> None:
         """Write the training as it is after its last epoch; where that fails, warn: a training is worth more."""
-        from safetensors import SafetensorError
-
         started = time.monotonic()
         try:
             self._write(training)
-        except (OSError, SafetensorError) as error:
+        except OSError as error:
             warnings.warn(
                 f"the training goes on but is not kept in {self.path} ({error}): free some space, or choose another "
                 "file; what was kept there before stays",
@@ -182,19 +179,15 @@ class Checkpoint:
         self._next = time.monotonic() + SHARE * (time.monotonic() - started)
 
     def _write(self, training: Training) -> None:
-        from safetensors.torch import save_file
-
-        tensors = {f"network.{name}": value for name, value in training.network.state_dict().items()}
-        for number, values in training.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{number}.{name}": value for name, value in values.items()}
-        header = {"format": FORMAT, "configuration": self.configuration, "losses": training.losses, **self.facts}
+        states = training.optimiser.state_dict()["state"]
+        header = {"configuration": self.configuration, "losses": training.losses, **self.facts}
+        content = {
+            "header": json.loads(json.dumps(header)),
+            "network": _arrays(training.network.state_dict()),
+            "optimiser": {str(number): _arrays(values) for number, values in states.items()},
+        }
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".checkpoint-", dir=self.path.parent) as folder:
-            part = Path(folder) / "part"
-            save_file(
-                {n: v.detach().cpu().contiguous() for n, v in tensors.items()}, part, {"adviz": json.dumps(header)}
-            )
-            os.replace(part, self.path)
+        archive.write(self.path, KIND, content)
 
     def resume(self, training: Training) -> None:
         """Bring the training to the state in the file, if there is one.
@@ -218,44 +211,64 @@ class Checkpoint:
         restore(self.path, training)
 
 
+def is_checkpoint(path: str | Path) -> bool:
+    """Return whether a file says that it is a checkpoint."""
+    return archive.kind_of(path) == KIND or _format_1(path) is not None
+
+
 def read_header(path: str | Path) -> dict[str, Any]:
-    """Return what a checkpoint says beside its tensors.
+    """Return what a checkpoint says beside its tensors; raises as `read_checkpoint`."""
+    return dict(read_checkpoint(path)["header"])
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Return a checkpoint's "header", "network" and "optimiser" (number -> name -> array).
 
     Raises
     ------
     FileNotFoundError: no such file.
-    ValueError: not a checkpoint of this version.
+    ValueError: not a checkpoint, damaged, or of a newer adviz.
     """
+    old = _format_1(path)
+    return archive.read(path, KIND).content if old is None else old
+
+
+def _format_1(path: str | Path) -> dict[str, Any] | None:
+    """Return a checkpoint of the first format, which had no digest; None = the file is something else."""
     from safetensors import SafetensorError, safe_open
 
     if not Path(path).is_file():
-        raise FileNotFoundError(f"expected a checkpoint of ReverseDistillation, found no file at {path}")
+        return None
     try:
-        with safe_open(path, "pt") as file:
-            header: dict[str, Any] = json.loads((file.metadata() or {})["adviz"])
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise ValueError(
-            f"expected a checkpoint of ReverseDistillation, got {path}, which is none or damaged ({error!r}): remove it"
-        ) from error
-    if header.get("format") != FORMAT:
-        raise ValueError(f"expected a checkpoint of format {FORMAT}, got {header.get('format')} in {path}: train again")
-    return header
+        with safe_open(path, "np") as file:
+            header = json.loads((file.metadata() or {})["adviz"])
+            if header.pop("format", None) != 1 or "configuration" not in header:
+                return None
+            content: dict[str, Any] = {"header": header, "network": {}, "optimiser": {}}
+            for name in file.keys():
+                group, _, rest = name.partition(".")
+                number, _, key = rest.partition(".")
+                into = content["network"] if group == "network" else content["optimiser"].setdefault(number, {})
+                into[rest if group == "network" else key] = file.get_tensor(name)
+    except (SafetensorError, KeyError, ValueError, AttributeError):
+        return None
+    return content
 
 
 def restore(path: str | Path, training: Training) -> None:
     """Put a checkpoint's weights, optimiser and losses into a training of the same networks."""
-    from safetensors.torch import load_file
+    content = read_checkpoint(path)
+    with archive.restoring(KIND, path):
+        training.network.load_state_dict(_tensors(content["network"]))
+        groups = training.optimiser.state_dict()["param_groups"]
+        state = {int(number): _tensors(values) for number, values in content["optimiser"].items()}
+        training.optimiser.load_state_dict({"state": state, "param_groups": groups})
+        training.losses = list(content["header"]["losses"])
 
-    network: dict[str, Tensor] = {}
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in load_file(path).items():
-        group, _, rest = name.partition(".")
-        if group == "network":
-            network[rest] = value
-        else:
-            number, _, key = rest.partition(".")
-            state.setdefault(int(number), {})[key] = value
-    training.network.load_state_dict(network)
-    groups = training.optimiser.state_dict()["param_groups"]
-    training.optimiser.load_state_dict({"state": state, "param_groups": groups})
-    training.losses = list(read_header(path)["losses"])
+
+def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    return {name: values.detach().cpu().numpy() for name, values in tensors.items()}
+
+
+def _tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(values) for name, values in arrays.items()}

@@ -179,6 +179,13 @@ class Covariance:
             for _ in bar(pool.map(partial(self._estimate, centred), parts), label="PaDiM", total=len(parts)):
                 pass
 
+    @classmethod
+    def kept(cls, factor: Tensor, epsilon: float, count: int, *, low_rank: bool) -> Covariance:
+        """Return the covariances that another one's attributes describe."""
+        whole = cls.__new__(cls)
+        whole.epsilon, whole.count, whole.low_rank, whole.factor = epsilon, count, low_rank, factor
+        return whole
+
     def _estimate(self, centred: Tensor, part: slice) -> None:
         self.factor[part] = self._woodbury(centred[part]) if self.low_rank else self._cholesky(centred[part])
 

@@ -6,9 +6,20 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from torch import nn
+
+from adviz.archive import restoring
 from adviz.detectors.distillation import Distiller, Watch, watching
 from adviz.detectors.distillation_networks import Embedding, Size, build, plan_for
-from adviz.detectors.distillation_training import Checkpoint, Training, fingerprint, read_header, restore
+from adviz.detectors.distillation_training import (
+    KIND,
+    Checkpoint,
+    Training,
+    fingerprint,
+    is_checkpoint,
+    read_header,
+    restore,
+)
 from adviz.detectors.presets import AtMost
 from adviz.detectors.teacher import check_teacher, teacher_layers
 
@@ -112,30 +123,35 @@ class ReverseDistillation(Distiller):
         except BaseException:
             del self.layers_  # nothing usable was learned, not even when Ctrl-C came before the first step
             raise
-        self._adopt(training)
+        self._adopt(training.network, training.losses)
         return self
 
     @classmethod
-    def load(cls, path: str | Path, *, device: str = "auto") -> Self:
-        """Return the detector that wrote a checkpoint, fitted as far as it was trained then.
+    def load(cls, path: str | Path, *, digest: str | None = None, device: str | None = None) -> Self:
+        """Read a fitted detector that `save` wrote, see `Detector.load`, or one as far as it wrote a checkpoint.
 
-        Raises
-        ------
-        FileNotFoundError: no such file.
-        ValueError: not a checkpoint.
+        One from a checkpoint has its `checkpoint` and goes on with it when it is fitted again.
         """
-        header = read_header(path)
+        if digest is not None or not is_checkpoint(path):
+            return super().load(path, digest=digest, device=device)
+        with restoring(KIND, path):
+            detector = cls._begun(read_header(path), path, device or "auto")
+            training = detector._training()
+        restore(path, training)
+        detector._adopt(training.network, training.losses)
+        return detector
+
+    @classmethod
+    def _begun(cls, header: dict[str, Any], path: str | Path, device: str) -> Self:
+        """Return the detector that wrote a checkpoint's header, without what it learned."""
         options: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in header["options"].items()}
         options["batch"] = AtMost(options["batch"]) if header["clip"] else options["batch"]
         detector = cls(**options, checkpoint=path, device=device)
         shapes = header["configuration"]
         detector.layers_, detector._channels = tuple(shapes["channels"]), dict(shapes["channels"])
-        detector._backbone = (shapes["backbone"], shapes["digest"])
+        detector._backbone, detector.geometry_ = (shapes["backbone"], shapes["digest"]), None
         detector.image_size_, detector.signed_ = tuple(shapes["image_size"]), tuple(shapes["signed"])
         detector.batch_, detector.strides_ = shapes["batch"], dict(header["strides"])
-        training = detector._training()
-        restore(path, training)
-        detector._adopt(training)
         return detector
 
     def _own_input(self) -> bool:
@@ -147,6 +163,9 @@ class ReverseDistillation(Distiller):
         super()._prepare(features)
 
     def _training(self) -> Training:
+        return self._start(self._network())
+
+    def _network(self) -> nn.Module:
         names = self._taught()
         plan = plan_for(
             self._backbone[0],
@@ -161,7 +180,7 @@ class ReverseDistillation(Distiller):
         )
         step = self.strides_[self.layers_[-1]] * (1 if self._own_input() else 2)
         self.code_ = (plan.code, *(side // step for side in self.image_size_))
-        return self._start(build(plan, self.seed))
+        return build(plan, self.seed)
 
     def _checkpoint(self, features: Features) -> Checkpoint | None:
         """Return the file that this training continues from, with all that its course depends on."""

@@ -418,18 +418,43 @@ def test_a_checkpoint_of_other_images_is_refused(train, tmp_path):
 
 
 def test_other_files_are_no_checkpoints(train, tmp_path):
-    with pytest.raises(FileNotFoundError, match="expected a checkpoint of ReverseDistillation, found no file"):
+    with pytest.raises(FileNotFoundError, match="expected a saved ReverseDistillation, found no file"):
         ReverseDistillation.load(tmp_path / "none")
     file = tmp_path / "other.safetensors"
     save_file({"x": torch.zeros(2)}, file)
-    with pytest.raises(ValueError, match="which is none or damaged"):
+    with pytest.raises(ValueError, match="expected a saved ReverseDistillation in .* adviz did not write it"):
         ReverseDistillation.load(file)
     file.write_bytes(b"nonsense")
-    with pytest.raises(ValueError, match="which is none or damaged"):
+    with pytest.raises(ValueError, match="expected a saved checkpoint of ReverseDistillation in .* truncated or none"):
         ReverseDistillation(**SHORT, checkpoint=file).fit(train)
     save_file({"x": torch.zeros(2)}, file, {"adviz": '{"format": 9}'})
-    with pytest.raises(ValueError, match="checkpoint of format 1, got 9"):
+    with pytest.raises(ValueError, match="a newer adviz's; this one reads format 1: update adviz"):
         ReverseDistillation.load(file)
+
+
+@pytest.mark.parametrize("place", [9, 2000, -1])
+def test_a_checkpoint_with_a_flipped_bit_is_refused(train, tmp_path, place):
+    file = tmp_path / "student.safetensors"
+    ReverseDistillation(**SHORT, checkpoint=file).fit(train)
+    damaged = bytearray(file.read_bytes())
+    damaged[place] ^= 1
+    file.write_bytes(damaged)
+    with pytest.raises(ValueError, match="expected a saved .*ReverseDistillation in .*, but "):
+        ReverseDistillation.load(file)
+    with pytest.raises(ValueError, match="expected a saved .*ReverseDistillation in .*, but "):
+        ReverseDistillation(**SHORT, checkpoint=file).fit(train)
+
+
+def test_a_checkpoint_of_the_first_format_is_read(train, test, tmp_path):
+    """That format had the same tensors, and its facts under other names, without a digest."""
+    file, old = tmp_path / "student", tmp_path / "old"
+    detector = ReverseDistillation(**SHORT, checkpoint=file).fit(train)
+    header = {"format": 1, **training_module.read_header(file)}
+    save_file(load_file(file), old, {"adviz": json.dumps(header)})
+    found = ReverseDistillation.load(old)
+    assert_same(found, detector)
+    assert_same(ReverseDistillation(**SHORT, checkpoint=old).fit(train), detector)
+    np.testing.assert_array_equal(found.predict(test).score, detector.predict(test).score)
 
 
 # ---- bad input

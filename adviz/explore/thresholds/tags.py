@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-FORMAT = "adviz error tags 1"
+from adviz import archive
+
+NAME = "adviz error tags "
+FIRST, FORMAT = f"{NAME}1", f"{NAME}2"
+LIMIT = 2**26  # bytes; a tag has a few hundred
 
 
 @dataclass(frozen=True)
@@ -42,40 +43,31 @@ class Tag:
 
 
 def write_tags(path: str | Path, tags: Sequence[Tag]) -> None:
-    """Write tags as JSON; the file is either the old or the new one, never half of it.
+    """Write tags as JSON with a digest; the file is either the old or the new one, never half of it.
 
     Raises
     ------
     OSError: the folder does not exist, or cannot be written to.
     """
-    path = Path(path)
-    text = json.dumps({"format": FORMAT, "tags": [asdict(tag) for tag in tags]}, indent=1, ensure_ascii=False)
-    handle, name = tempfile.mkstemp(prefix=".tags-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+    archive.write_json(path, {"format": FORMAT, "tags": [asdict(tag) for tag in tags]})
 
 
 def read_tags(path: str | Path) -> list[Tag]:
-    """Read what `write_tags` wrote.
+    """Read what `write_tags` wrote, or wrote before there were digests (format 1).
 
     Raises
     ------
     OSError: there is no such file.
-    ValueError: it is no such JSON; the place is named.
+    ValueError: it is no such JSON, truncated, changed, too large or of a newer adviz; the place is named.
     """
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"expected tags as JSON in {path}, got something else: {error}") from error
-    if not isinstance(content, Mapping) or content.get("format") != FORMAT or not isinstance(content.get("tags"), list):
+    content, digest = archive.read_json(path, "tags", limit=LIMIT)
+    version = content.get("format")
+    if isinstance(version, str) and version.startswith(NAME) and version not in (FIRST, FORMAT):
+        raise ValueError(f"expected {FORMAT!r} or older in {path}, got {version!r}, a newer adviz's: update adviz")
+    if version not in (FIRST, FORMAT) or set(content) != {"format", "tags"} or not isinstance(content["tags"], list):
         raise ValueError(f'expected a file with "format": "{FORMAT}" and a list of "tags", got another in {path}')
+    if (digest is None) != (version == FIRST):
+        raise ValueError(f'expected a "digest" in {FORMAT!r} and none before, got another in {path}: take another copy')
     return [_tag(entry, f"tag {number} of {path}") for number, entry in enumerate(content["tags"], 1)]
 
 

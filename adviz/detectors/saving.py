@@ -1,0 +1,118 @@
+"""Fitted detectors to files and back: options, what the features were, and what was learned (`states`)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from adviz import archive, detectors
+from adviz.archive.records import fits
+from adviz.data import Geometry
+from adviz.detectors.base import Detector
+from adviz.detectors.presets import AtMost
+from adviz.detectors.states import STATES
+from adviz.devices import check_device
+
+CLASSES: dict[str, type[Detector]] = {name: getattr(detectors, name) for name in STATES}
+NOT_KEPT = ("checkpoint",)  # a file of one machine; a detector from elsewhere must not write to a path of its choice
+
+
+def save(detector: Detector, path: str | Path) -> str:
+    """Write a fitted detector; see `Detector.save`."""
+    return archive.write(path, type(detector).__name__, contents(detector))
+
+
+def load(path: str | Path, kinds: list[str], digest: str | None, device: str | None) -> Detector:
+    """Read a detector of one of some kinds; see `Detector.load`."""
+    found = archive.read(path, kinds, digest=digest)
+    if device is not None:
+        if "device" not in get_type_hints(CLASSES[found.kind]):
+            raise ValueError(f"{found.kind} computes on the CPU alone, got device={device!r}: leave it out")
+        if device != "auto":
+            check_device(device)
+    with archive.restoring(found.kind, path):
+        return restored(found.kind, found.content, device)
+
+
+def contents(detector: Detector) -> dict[str, Any]:
+    """Return all that makes a fitted detector, as a tree of numbers, texts and arrays.
+
+    Raises
+    ------
+    TypeError: a class that is not adviz's own, whose state is not known.
+    ValueError: not fitted, or an option that could not be read again.
+    """
+    kind = type(detector).__name__
+    if kind not in STATES or CLASSES[kind] is not type(detector):
+        raise TypeError(
+            f"expected one of adviz's detectors ({', '.join(STATES)}), got {type(detector)}, of which only you know "
+            "what it has learned: write its arrays with adviz.archive.write, and read them with adviz.archive.read"
+        )
+    if not hasattr(detector, "layers_"):
+        raise ValueError(f"{kind} must be fitted before it is saved: call fit(features) first")
+    geometry = detector.geometry_
+    return {
+        "options": _options(detector),
+        "features": {
+            "layers": list(detector.layers_),
+            "channels": dict(detector._channels),
+            "backbone": detector._backbone[0],
+            "digest": detector._backbone[1],
+            "geometry": archive.parts(geometry) if type(geometry) is Geometry else None,
+        },
+        "state": STATES[kind].kept(detector),
+    }
+
+
+def restored(kind: str, content: Mapping[str, Any], device: str | None) -> Detector:
+    """Return the detector with some `contents`; raises whatever its parts refuse (`archive.restoring` says it)."""
+    cls, options = CLASSES[kind], dict(content["options"])
+    hints = get_type_hints(cls)
+    for name, value in options.items():
+        at_most = isinstance(value, dict) and set(value) == {"at most"}
+        options[name] = value = AtMost(value["at most"]) if at_most else value
+        _check_option(kind, name, value, hints)
+    if device is not None:
+        options["device"] = device
+    elif options.get("device", "auto") != "auto":
+        _check_here(options["device"])
+    detector = cls(**options)
+    features = content["features"]
+    layers, channels = tuple(features["layers"]), features["channels"]
+    whole = all(isinstance(name, str) for name in layers) and isinstance(channels, dict) and layers == tuple(channels)
+    if not whole or not layers or not all(fits(count, int) and 0 < count < 2**20 for count in channels.values()):
+        raise ValueError(f"expected layers with their channels, got {str(layers)[:80]} and {str(channels)[:80]}")
+    if not fits((features["backbone"], features["digest"]), tuple[str, str]):
+        raise TypeError("expected the backbone's name and digest as texts")
+    geometry = features["geometry"]
+    detector.layers_, detector._backbone = layers, (features["backbone"], features["digest"])
+    detector._channels = channels
+    detector.geometry_ = None if geometry is None else archive.typed(Geometry, geometry)
+    STATES[kind].restore(detector, content["state"])
+    return detector
+
+
+def _options(detector: Detector) -> dict[str, Any]:
+    hints, found = get_type_hints(type(detector)), {}
+    for field in dataclasses.fields(detector):  # type: ignore[arg-type]
+        if field.name in NOT_KEPT:
+            continue
+        value = getattr(detector, field.name)
+        value = value.item() if hasattr(value, "item") else value  # numpy's numbers
+        _check_option(type(detector).__name__, field.name, value, hints)
+        found[field.name] = {"at most": int(value)} if isinstance(value, AtMost) else value
+    return found
+
+
+def _check_here(device: str) -> None:
+    try:
+        check_device(device)
+    except ValueError as error:
+        raise ValueError(f'it computes on {device!r}, which is not here: load it with device="cpu"') from error
+
+
+def _check_option(kind: str, name: str, value: Any, hints: Mapping[str, Any]) -> None:
+    if name not in hints or name in NOT_KEPT or not fits(value, hints[name]):
+        raise ValueError(f"expected the options of {kind} as they are documented, got {name}={value!r}")

@@ -1,0 +1,131 @@
+"""The metrics of one prediction: what `adviz.evaluate` returns."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adviz import archive
+from adviz.metrics import Curve
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """The metrics of one prediction; a metric that is undefined is NaN, and `reasons` says why.
+
+    Attributes
+    ----------
+    category, detector, backbone, digest: names for tables and the weights' digest, may be empty.
+    n_good, n_anomalous, n_unlabelled: images; the unlabelled ones are left out of everything.
+    image_auroc, image_ap: of the image scores, in [0, 1].
+    pixel_auroc, pixel_ap: of all pixels of the labelled images, in [0, 1].
+    pro: mean overlap per region in the definition `pro_definition`, up to a false positive rate of `pro_limit`.
+    threshold_f1: image score with the best F1; an image is flagged when its score is >= this.
+    f1, false_positives, false_negatives: at that threshold; the latter two count images.
+    errors_at_full_recall: good images flagged at the highest threshold that flags every anomalous image.
+    reasons: metric -> why it is NaN.
+    curves: "roc" and "precision_recall" of the images, "pixel_roc", "pixel_precision_recall" and "pro" of the pixels
+        ("pro" is the exact curve whatever the definition); thinned for display, only those that are defined.
+    """
+
+    category: str
+    detector: str
+    backbone: str
+    digest: str
+    n_good: int
+    n_anomalous: int
+    n_unlabelled: int
+    image_auroc: float
+    image_ap: float
+    pixel_auroc: float
+    pixel_ap: float
+    pro: float
+    pro_definition: str
+    pro_limit: float
+    threshold_f1: float
+    f1: float
+    false_positives: float
+    false_negatives: float
+    errors_at_full_recall: float
+    reasons: dict[str, str]
+    curves: dict[str, Curve]
+
+    @property
+    def pro_name(self) -> str:
+        """The definition and, where it is not the usual 0.3, the limit, as in "PRO-global" or "PRO-global@0.05"."""
+        return f"PRO-{self.pro_definition}" + ("" if self.pro_limit == 0.3 else f"@{self.pro_limit:g}")
+
+    def save(self, path: str | Path) -> str:
+        """Write the result to a file that is there completely or not at all, and return its digest.
+
+        Safetensors and JSON, see `adviz.archive`; OSError where it cannot be written.
+        """
+        return archive.write(path, "Result", archive.parts(self))
+
+    @classmethod
+    def load(cls, path: str | Path, *, digest: str | None = None) -> Result:
+        """Read what `save` wrote, see `adviz.archive.read` for its arguments and errors; nothing in it is executed."""
+        found = archive.read(path, "Result", digest=digest)
+        with archive.restoring("Result", path):
+            return archive.typed(cls, found.content)
+
+    def __repr__(self) -> str:
+        shown = {name: text for name, text, _ in self._rows()}
+        metric_lines = (
+            ("image AUROC", "image AP"),
+            ("pixel AUROC", "pixel AP", self.pro_name),
+            ("best F1", "threshold", "false positives", "false negatives"),
+            ("errors at full recall",),
+        )
+        lines = [self._title()]
+        lines += ["  " + "   ".join(f"{name} {shown[name]}" for name in names) for names in metric_lines]
+        missing: dict[str, list[str]] = {}
+        for name, reason in self.reasons.items():
+            missing.setdefault(reason, []).append(name)
+        lines += [f"  undefined: {', '.join(names)} ({reason})" for reason, names in missing.items()]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(name)}</th><td style='text-align:right'>{html.escape(text)}"
+            f"</td><td style='text-align:left'>{html.escape(reason)}</td></tr>"
+            for name, text, reason in self._rows()
+        )
+        return f"<table><caption>{html.escape(self._title())}</caption>{rows}</table>"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row, a column for every attribute but `curves`; `reasons` as text."""
+        import pandas as pd
+
+        row = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("reasons", "curves")}
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in self.reasons.items())
+        return pd.DataFrame([{**row, "reasons": reasons}])
+
+    def _title(self) -> str:
+        left_out = f" ({self.n_unlabelled} unlabelled left out)" if self.n_unlabelled else ""
+        name = ", ".join(filter(None, (self.category, self.detector))) or "result"
+        return f"{name}: {self.n_good} good and {self.n_anomalous} anomalous images{left_out}"
+
+    def _rows(self) -> list[tuple[str, str, str]]:
+        """Return (name to show, rounded value, reason) of every metric."""
+        shown = {
+            "image_auroc": ("image AUROC", ".3f"),
+            "image_ap": ("image AP", ".3f"),
+            "pixel_auroc": ("pixel AUROC", ".3f"),
+            "pixel_ap": ("pixel AP", ".3f"),
+            "pro": (self.pro_name, ".3f"),
+            "f1": ("best F1", ".3f"),
+            "threshold_f1": ("threshold", ".4g"),
+            "false_positives": ("false positives", ".0f"),
+            "false_negatives": ("false negatives", ".0f"),
+            "errors_at_full_recall": ("errors at full recall", ".0f"),
+        }
+        return [
+            (name, format(getattr(self, key), digits), self.reasons.get(key, ""))
+            for key, (name, digits) in shown.items()
+        ]

@@ -1,0 +1,103 @@
+"""Where the images come from that a `Backbone` runs over: splits, files, arrays, and lists of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from adviz.data import Geometry, Split
+from adviz.data.images import open_image
+
+Item = str | Path | np.ndarray
+Source = Split | np.ndarray | Sequence[Item]
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images to extract from.
+
+    Attributes
+    ----------
+    count: N.
+    ids: N names.
+    read: number -> (H, W, 3) uint8.
+    size: (H, W), the same for all.
+    geometry: that made them; None = they are as they were given, or made by code that nobody knows.
+    files: what they are made of, with the geometry alone: N files or an array; None = something else.
+    """
+
+    count: int
+    ids: list[str]
+    read: Callable[[int], np.ndarray]
+    size: tuple[int, int]
+    geometry: Geometry | None = None
+    files: Sequence[str | Path] | np.ndarray | None = None
+
+
+def images_of(source: Source, geometry: Geometry | None = None) -> Images:
+    """Return the images of a source, see `Backbone.extract`.
+
+    Raises
+    ------
+    TypeError: one path instead of a list, or an item that is neither a path nor an array.
+    ValueError: an array that is no image, or a geometry beside a split.
+    """
+    if isinstance(source, str | Path):
+        raise TypeError(f"expected a Split, an array or a list of files, got one path: use [{str(source)!r}]")
+    if isinstance(source, Split):
+        if geometry is not None:
+            raise ValueError("a split has its own geometry: give source.with_geometry(geometry) instead of geometry=")
+        return _of_split(source, source.ids)
+    if isinstance(source, np.ndarray):
+        return _of_array(source, geometry)
+    return _of_list(list(source), geometry or Geometry())
+
+
+def _of_split(split: Split, ids: list[str]) -> Images:
+    if type(split) is not Split or type(split.geometry) is not Geometry:  # a subclass may make other pixels
+        return Images(len(split), ids, split.image, split.image_size)
+    files = split.paths if split.pixels is None else split.pixels
+    return Images(len(split), ids, split.image, split.image_size, split.geometry, files)
+
+
+def _of_array(images: np.ndarray, geometry: Geometry | None) -> Images:
+    if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
+        one = ": give a single image as [image]" if images.dtype == np.uint8 and images.ndim in (2, 3) else ""
+        raise ValueError(f"images must be (N, H, W, 3) uint8 RGB, got shape {images.shape} of {images.dtype}{one}")
+    if geometry is not None:
+        return _of_list(list(images), geometry)
+    height, width = images.shape[1:3]
+    return Images(len(images), [str(i) for i in range(len(images))], images.__getitem__, (height, width))
+
+
+def _of_list(items: list[Item], geometry: Geometry) -> Images:
+    for number, item in enumerate(items):
+        if isinstance(item, np.ndarray):
+            _check_image(item, number)
+        elif not isinstance(item, str | Path):
+            raise TypeError(f"expected image files and arrays, got a {type(item).__name__} as number {number}")
+    ids = [str(number) if isinstance(item, np.ndarray) else str(item) for number, item in enumerate(items)]
+    paths = [item for item in items if not isinstance(item, np.ndarray)]
+    if len(paths) == len(items):
+        kinds = [-1] * len(paths), [None] * len(paths), [""] * len(paths)
+        return _of_split(Split(paths, *kinds, geometry=geometry), ids)
+
+    def read(number: int) -> np.ndarray:
+        item = items[number]
+        image = Image.fromarray(item).convert("RGB") if isinstance(item, np.ndarray) else open_image(item)
+        return geometry.image(image)
+
+    known = geometry if type(geometry) is Geometry else None
+    return Images(len(items), ids, read, (geometry.size, geometry.size), known)
+
+
+def _check_image(image: np.ndarray, number: int) -> None:
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or not image.size:
+        raise ValueError(
+            f"expected (h, w, 3) RGB or (h, w) grey uint8 images, got shape {image.shape} of {image.dtype} as number "
+            f"{number}: values in 0..1 become (255 * image).round().astype(np.uint8)"
+        )
