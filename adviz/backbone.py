@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from adviz import networks, runtimes
 from adviz.cache import Cache, contents, fingerprint
 from adviz.data import Geometry
-from adviz.devices import workers
+from adviz.devices import check_known, room_for, workers
 from adviz.features import Features, Layer, listed
 from adviz.progress import bar
 from adviz.sources import Images, Source, images_of
@@ -70,7 +70,7 @@ class Backbone:
 
     Raises
     ------
-    ValueError: an unknown name, tag, layer or stride, or a file that is not this network's.
+    ValueError: an unknown name, tag, layer, stride or device, or a file that is not this network's.
     RuntimeError: weights that cannot be downloaded (with three remedies).
     ModuleNotFoundError: OpenVINO is asked for and not installed.
     """
@@ -102,6 +102,7 @@ class Backbone:
         self.modules, self.strides = networks.resolve(model, listed(layers))
         self.dtype = np.dtype(DTYPES[dtype])
         cuda = runtime == "torch" and torch.cuda.is_available()
+        check_known(device if runtime == "torch" else "auto")
         self.device = torch.device(("cuda" if cuda else "cpu") if device == "auto" else device)
         run = runtimes.OpenVINO if runtime == "openvino" else runtimes.Torch
         self._runtime = run(model, self.device, dtype == "bfloat16")
@@ -150,7 +151,7 @@ class Backbone:
         ------
         ValueError: no image, images of another shape, an unreadable file, a NaN or infinity in the features, or a
             geometry beside a split, which has its own.
-        FileExistsError: `out` exists already.
+        FileExistsError, OSError, MemoryError: `out` exists, there is no room for it, or on a GPU for a batch.
         """
         images = images_of(source, geometry)
         batch_size = (4 if self.device.type == "cpu" else 32) if batch_size is None else batch_size
@@ -217,7 +218,7 @@ class Backbone:
         lock = threading.Lock()
         shape = batch_size, 3, *images.size
         inside = {layer: module for layer, module in modules.items() if layer != networks.PIXELS}
-        with storage as allocate, self._ready(inside, shape) as forward:
+        with storage as allocate, self._ready(inside, shape) as forward, room_for(shape):
 
             def keep(start: int) -> None:
                 nonlocal arrays

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import copy
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -49,13 +48,15 @@ def notebooks_folder() -> Path:
 
 def copy_notebooks(target: Path) -> list[Path]:
     """Copy the shipped notebooks to `target` and return the files there that differ and were therefore kept."""
+    from adviz.storage import replace_file  # not before it is needed: numpy takes a while
+
     source = notebooks_folder()
     target.mkdir(parents=True, exist_ok=True)
     kept = []
     for original in sorted(source.glob("*.ipynb")):
         file = target / original.name
         if not file.exists():
-            shutil.copyfile(original, file)
+            replace_file(file, original.read_bytes())
         elif file.read_bytes() != original.read_bytes():
             kept.append(file)
     return kept
@@ -210,6 +211,8 @@ def run(file: Path, folder: Path, *, page: Path | None, in_place: bool) -> None:
     """Execute `file` in `folder`, print its tables and store what was asked for, only after all cells passed."""
     import nbformat
 
+    from adviz.storage import replace_file
+
     notebook = read(file)
     if page is not None and not os.access(page.resolve().parent, os.W_OK):
         raise UsageError(f"expected a page in a folder that can be written, got {page}")
@@ -218,10 +221,10 @@ def run(file: Path, folder: Path, *, page: Path | None, in_place: bool) -> None:
     for table in tables(notebook):
         print(table)
     if page is not None:
-        page.write_text(to_html(notebook, file.stem), encoding="utf-8")
+        replace_file(page, to_html(notebook, file.stem).encode())
         print(f"adviz: wrote {page}")
     if in_place:
-        nbformat.write(notebook, file)
+        replace_file(file, (nbformat.writes(notebook).rstrip("\n") + "\n").encode())
         print(f"adviz: wrote {file}")
 
 

@@ -25,6 +25,38 @@ def check_device(device: str | torch.device) -> None:
         raise ValueError(f'device must be "cpu", or "cuda" on a machine that has one, got {str(device)!r}')
 
 
+def check_known(device: str) -> None:
+    """Refuse what is neither "auto" nor torch's name for a device, and a GPU of CUDA's that this machine does not have.
+
+    Raises
+    ------
+    ValueError: either.
+    """
+    try:
+        kind = "auto" if device == "auto" else torch.device(device).type
+    except RuntimeError:
+        kind = "cuda"  # refused, with the names of those there are
+    if kind == "cuda":
+        check_device(device)
+
+
+@contextmanager
+def room_for(shape: tuple[int, ...]) -> Iterator[None]:
+    """Say of a GPU that has no memory for a batch of a shape (n, 3, H, W) what to do.
+
+    Raises
+    ------
+    MemoryError: in place of torch's error.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise MemoryError(
+            f"expected room on the GPU for {shape[0]} images of {shape[2]}x{shape[3]} at once, got none ({error}): "
+            f"pass batch_size={max(1, shape[0] // 4)}, or device='cpu'"
+        ) from error
+
+
 @contextmanager
 def workers(device: str | torch.device) -> Iterator[Executor]:
     """Give as many threads as torch may use on a CPU, each of which runs torch on itself alone; one on a GPU.

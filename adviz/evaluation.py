@@ -66,8 +66,9 @@ def evaluate(
 
     Raises
     ------
-    ValueError: another number of images or another map size than the split's; NaN or infinite scores; a label other
-        than -1, 0 and 1; an anomalous image without a mask when others have one (raised by the split); bad option.
+    ValueError: other images, another number of them or another map size than the split's; NaN or infinite scores; a
+        label other than -1, 0 and 1; an anomalous image without a mask when others have one (raised by the split); bad
+        option.
     """
     checked_definition(pro)
     checked_limit(pro_limit)
@@ -113,6 +114,7 @@ def _check_match(prediction: Prediction, split: LabelledSplit, labels: np.ndarra
             f"prediction and split must describe the same images, got {len(prediction)} and {len(split)}; "
             "evaluate on the split whose features were predicted"
         )
+    prediction.check_images(getattr(split, "ids", ()))
     if not np.isin(labels, (-1, 0, 1)).all():
         raise ValueError(f"labels must be -1, 0 or 1, got {np.unique(labels)[:5].tolist()}")
     maps = prediction.anomaly_map

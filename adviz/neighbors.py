@@ -49,7 +49,8 @@ def nearest(
 
     Raises
     ------
-    ValueError: k outside 1..M, C differs, NaN or infinity in a query, or a device that is not there.
+    ValueError: k outside 1..M, C differs, NaN or infinity in a query, distances that float32 does not hold, or a device
+        that is not there.
 
     Notes
     -----
@@ -72,8 +73,14 @@ def nearest(
     rows = max(1, BLOCK // (4 * candidates * bank.shape[1]))
     blocks = np.split(query, range(rows, len(query), rows))
     search = partial(_candidates, device=device) if index is None else _proposals(index)
-    parts = [_rescore(block, bank, search(block, bank, candidates), k) for block in blocks]
+    with np.errstate(over="ignore", invalid="ignore"):  # said below
+        parts = [_rescore(block, bank, search(block, bank, candidates), k) for block in blocks]
     distance, index = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+    if not np.isfinite(distance).all() or index.min(initial=0) < 0:
+        raise ValueError(
+            "expected a bank without NaN, and rows whose squared distances float32 holds (below 3e38), got others: "
+            "check the features, or scale them"
+        )
     return distance, index
 
 

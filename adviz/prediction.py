@@ -68,6 +68,7 @@ class Prediction:
     detector: the name to show in tables and titles.
     backbone, digest: what made the features, and its weights' digest; both go into every result row.
     segmented: (N,) bool, False where a map was not computed but gated away (SPADE's tau); None = all were.
+    ids: N names of the images, by which a prediction of other images is told; empty = not known.
     """
 
     score: np.ndarray
@@ -78,6 +79,7 @@ class Prediction:
     backbone: str = ""
     digest: str = ""
     segmented: np.ndarray | None = None
+    ids: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if np.ndim(self.score) != 1:
@@ -89,6 +91,8 @@ class Prediction:
         for name, values in {**maps, **self.layer_maps}.items():
             if np.ndim(values) != 3 or len(values) != len(self):
                 raise ValueError(f"{name} must have shape ({len(self)}, height, width), got shape {np.shape(values)}")
+        if len(self.ids) not in (0, len(self)):
+            raise ValueError(f"ids must name {len(self)} images, or none, got {len(self.ids)}")
         for name, found in self.neighbors.items():
             if len(found) != len(self):
                 raise ValueError(f"neighbors[{name!r}] must describe {len(self)} images, got {len(found)}")
@@ -120,6 +124,34 @@ class Prediction:
     def _repr_html_(self) -> str:
         return f"<code>{html.escape(repr(self))}</code>"
 
+    def check_images(self, names: Sequence[str]) -> None:
+        """Refuse names of other images, or of these in another order, as far as names are known on both sides.
+
+        Parameters
+        ----------
+        names: N, as `adviz.data.Split.ids`; one may be the other's end, as that of a path is. "0", "1", ... are those
+            of arrays, which tell nothing.
+
+        Raises
+        ------
+        ValueError: another name; the first is named.
+        """
+        if not (_tell(self.ids) and _tell(names)):
+            return
+        for number, (mine, other) in enumerate(zip(self.ids, names, strict=True)):
+            ends = ["/" + name.replace("\\", "/").lstrip("/") for name in (mine, other)]
+            if not (ends[0].endswith(ends[1]) or ends[1].endswith(ends[0])):
+                raise ValueError(
+                    f"expected a prediction of these images, got one of others: image {number} is {other!r} here and "
+                    f"was {mine!r} when it was predicted; where they are the same all the same, set the prediction's "
+                    "ids to () with dataclasses.replace"
+                )
+
+
+def _tell(names: Sequence[str]) -> bool:
+    """Return whether names are more than the numbers that images without names are given."""
+    return any(name != str(number) for number, name in enumerate(names))
+
 
 def ensemble(predictions: Sequence[Prediction]) -> Prediction:
     """Average several predictions of the same images, each normalised over the test set first.
@@ -138,7 +170,7 @@ def ensemble(predictions: Sequence[Prediction]) -> Prediction:
 
     Raises
     ------
-    ValueError: no prediction, or other numbers of images or sizes of maps.
+    ValueError: no prediction, or other images, numbers of images or sizes of maps.
     """
     counts = [len(prediction) for prediction in predictions]
     maps = [prediction.anomaly_map for prediction in predictions if prediction.anomaly_map is not None]
@@ -147,12 +179,16 @@ def ensemble(predictions: Sequence[Prediction]) -> Prediction:
         raise ValueError(f"expected at least one prediction, all of the same images, got {counts} images")
     if len(sizes) > 1:
         raise ValueError(f"expected maps of one size, got {sorted(sizes)}: resize them with adviz.maps.resize")
+    named = [prediction for prediction in predictions if _tell(prediction.ids)]
+    for other in named[1:]:
+        named[0].check_images(other.ids)
     return Prediction(
         score=np.mean([_to_unit(prediction.score) for prediction in predictions], axis=0),
         anomaly_map=np.mean([_to_unit(values) for values in maps], axis=0) if maps else None,
         detector=" + ".join(prediction.detector or "detector" for prediction in predictions),
         backbone=" + ".join(dict.fromkeys(prediction.backbone for prediction in predictions if prediction.backbone)),
         digest=" + ".join(dict.fromkeys(prediction.digest for prediction in predictions if prediction.digest)),
+        ids=named[0].ids if named else (),
     )
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 IN_MEMORY = 4 * 2**30  # bytes of arrays above which they are kept in temporary files
 UNFINISHED = ".part"
+SHORT = 40  # characters of a name that are repeated in another: 255 bytes are the most that a name may have
 Shapes = Mapping[str, tuple[int, ...]]
 Allocate = Callable[[Shapes, np.dtype[Any]], dict[str, np.ndarray]]  # {name: shape} and a type -> {name: array}
 
@@ -36,21 +37,31 @@ def in_folder(out: str | Path) -> Iterator[Allocate]:
     Raises
     ------
     FileExistsError: the folder exists already.
+    OSError: it cannot be made, or there is no room for the arrays; nothing stays.
     """
     folder = Path(out)
     if folder.exists():
         raise FileExistsError(f"expected a new folder for the features, got {folder}, which exists: remove it first")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as parent:
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name[:SHORT]}-", dir=folder.parent) as parent:
         part = Path(parent) / folder.name
         part.mkdir()
-        files = np.lib.format.open_memmap
-        yield lambda shapes, dtype: {name: files(part / f"{name}.npy", "w+", dtype, s) for name, s in shapes.items()}
+
+        def allocate(shapes: Shapes, dtype: np.dtype[Any]) -> dict[str, np.ndarray]:
+            with _room_for(shapes, dtype, f"{folder.parent}: free some space, or choose another folder"):
+                return {name: _npy_file(part / f"{name}.npy", shape, dtype) for name, shape in shapes.items()}
+
+        yield allocate
         part.rename(folder)
 
 
 def allocated(shapes: Shapes, dtype: np.dtype[Any]) -> dict[str, np.ndarray]:
-    """Allocate in memory, and from the array on that would exceed 4 GiB in files that vanish with their arrays."""
+    """Allocate in memory, and from the array on that would exceed 4 GiB in files that vanish with their arrays.
+
+    Raises
+    ------
+    OSError: the temporary folder has no room for them.
+    """
     held = 0
     arrays: dict[str, np.ndarray] = {}
     for name, shape in shapes.items():
@@ -58,8 +69,10 @@ def allocated(shapes: Shapes, dtype: np.dtype[Any]) -> dict[str, np.ndarray]:
         if held <= IN_MEMORY:
             arrays[name] = np.empty(shape, dtype)
         else:
-            with tempfile.TemporaryFile() as file:
-                arrays[name] = _mapped(file, dtype, shape, "w+")
+            where = f"the temporary folder {tempfile.gettempdir()}: free some space, or name another in TMPDIR"
+            with tempfile.TemporaryFile() as file, _room_for({name: shape}, dtype, where):
+                _reserve(file, _bytes(shape, dtype))
+                arrays[name] = _mapped(file, dtype, shape, "r+")
     return arrays
 
 
@@ -69,12 +82,7 @@ class Part:
     def __init__(self, folder: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.path, self._file = _locked_file(folder)
         try:
-            header = {"shape": shape, "fortran_order": False, "descr": np.lib.format.dtype_to_descr(dtype)}
-            np.lib.format.write_array_header_1_0(self._file, header)
-            self._file.flush()
-            self._offset = self._file.tell()
-            _reserve(self._file, self._offset + _bytes(shape, dtype))
-            self.array = _mapped(self._file, dtype, shape, "r+", self._offset)
+            self.array, self._offset = _npy(self._file, shape, dtype)
         except BaseException:
             self.discard()
             raise
@@ -134,13 +142,42 @@ def write_whole(target: Path, content: bytes) -> None:
         file.write(content)
 
 
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a person's file, where there may be no locks: it is then whole, or as it was before.
+
+    Raises
+    ------
+    OSError: it cannot be written; nothing stays.
+    """
+    path = path.resolve()  # a link stays one
+    if path.exists() and not path.is_file():  # a device, such as /dev/null
+        path.write_bytes(content)
+        return
+    part = path.with_name(f".{uuid.uuid4().hex}{UNFINISHED}")
+    try:
+        with part.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, part)
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
 def remove_leftovers(folder: Path, prefix: str | None = None) -> None:
     """Remove unfinished files whose writer is dead, which is so when nobody holds their lock (clocks say nothing).
 
     With a prefix only those of `whole_file`, so that a folder may hold other people's ``.part`` files.
     """
     ours = re.compile("" if prefix is None else re.escape(prefix) + "[0-9a-f]{32}" + re.escape(UNFINISHED))
-    for path in sorted(path for path in folder.glob(f"*{UNFINISHED}") if ours.match(path.name)):
+    try:
+        found = sorted(path for path in folder.glob(f"*{UNFINISHED}") if ours.match(path.name))
+    except OSError:  # no folder can have this name, and who writes to it will say so
+        return
+    for path in found:
         with suppress(OSError), path.open("rb") as file:
             if _lock(file, wait=False):
                 path.unlink()
@@ -185,6 +222,33 @@ def _lock(file: IO[bytes], *, wait: bool) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+@contextmanager
+def _room_for(shapes: Shapes, dtype: np.dtype[Any], where: str) -> Iterator[None]:
+    """Say of an error how much was to be written, and `where`, with what to do."""
+    try:
+        yield
+    except OSError as error:
+        size = sum(_bytes(shape, dtype) for shape in shapes.values())
+        raise OSError(
+            error.errno, f"expected room for {size / 1e9:.3g} GB of features ({error.strerror}) in {where}"
+        ) from error
+
+
+def _npy_file(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    with path.open("x+b") as file:
+        return _npy(file, shape, dtype)[0]
+
+
+def _npy(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[np.memmap[Any, Any], int]:
+    """Return an array in a new file of numpy's format, whose space is taken, and where it begins."""
+    header = {"shape": shape, "fortran_order": False, "descr": np.lib.format.dtype_to_descr(dtype)}
+    np.lib.format.write_array_header_1_0(file, header)
+    file.flush()
+    offset = file.tell()
+    _reserve(file, offset + _bytes(shape, dtype))
+    return _mapped(file, dtype, shape, "r+", offset), offset
 
 
 def _reserve(file: IO[bytes], size: int) -> None:

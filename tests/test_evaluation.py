@@ -1,3 +1,4 @@
+import dataclasses
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -223,3 +224,13 @@ def test_text_is_a_few_lines_and_html_is_escaped():
     assert max(map(len, lines)) <= 100
     assert "<b>" not in result._repr_html_()
     assert "&lt;b&gt;nut" in result._repr_html_()
+
+
+def test_a_prediction_of_other_images_of_the_same_number_is_refused():
+    prediction, split = make()
+    split.ids = [f"test/{number}.png" for number in range(6)]
+    mine = dataclasses.replace(prediction, ids=tuple(f"nut/{name}" for name in split.ids))
+    assert repr(evaluate(mine, split)) == repr(evaluate(prediction, split))
+    other = dataclasses.replace(prediction, ids=tuple(split.ids[::-1]))
+    with pytest.raises(ValueError, match=r"image 0 is 'test/0.png' here and was 'test/5.png' when it was predicted"):
+        evaluate(other, split)

@@ -76,3 +76,35 @@ def test_an_ensemble_of_what_does_not_fit_is_refused():
         ensemble([Prediction(np.zeros(2)), Prediction(np.zeros(3))])
     with pytest.raises(ValueError, match=r"maps of one size, got \[\(2, 2\), \(3, 3\)\]"):
         ensemble([Prediction(np.zeros(1), np.zeros((1, side, side))) for side in (2, 3)])
+
+
+def named(*ids):
+    return Prediction(np.arange(float(len(ids))), ids=ids)
+
+
+def test_images_are_told_by_their_names_as_far_as_these_are_known():
+    prediction = named("test/good/0.png", "test/hole/1.png")
+    for same in (
+        ["test/good/0.png", "test/hole/1.png"],
+        ["/data/nut/test/good/0.png", "/data/nut/test/hole/1.png"],
+        [r"C:\nut\test\good\0.png", r"C:\nut\test\hole\1.png"],
+        ["0.png", "hole/1.png"],
+        ["0", "1"],  # of arrays, whose names tell nothing
+        [],
+    ):
+        prediction.check_images(same)
+    named("0", "1").check_images(["a.png", "b.png"])
+    named("/data/nut/0.png").check_images(["nut/0.png"])
+    for other in (["test/good/0.png", "test/hole/2.png"], ["test/hole/1.png", "test/good/0.png"], ["10.png", "11.png"]):
+        with pytest.raises(
+            ValueError, match=r"expected a prediction of these images, got one of others: image [01] is"
+        ):
+            prediction.check_images(other)
+    with pytest.raises(ValueError, match=r"ids must name 1 images, or none, got 2"):
+        Prediction(np.zeros(1), ids=("a", "b"))
+
+
+def test_an_ensemble_is_of_the_same_images():
+    assert ensemble([named("0", "1"), named("a", "b"), Prediction(np.zeros(2))]).ids == ("a", "b")
+    with pytest.raises(ValueError, match="got one of others: image 1 is 'c' here and was 'b'"):
+        ensemble([named("a", "b"), named("a", "c")])

@@ -17,6 +17,8 @@ from adviz.progress import bar
 
 PIECE = 1 << 20
 TIMEOUT = 60  # seconds without an answer
+EXPANSION = 20  # times that an archive of photographs may grow when it is unpacked; they are compressed already
+BLOCK = 512  # bytes that tar takes for every file, however small
 
 
 def fetch(url: str, md5: str, folder: Path) -> Path:
@@ -49,15 +51,26 @@ def unpack(archive: Path, name: str) -> None:
 
     Raises
     ------
-    RuntimeError: there is no such folder in it, it would write elsewhere, or something is there already.
+    RuntimeError: there is no such folder in it, it would write elsewhere, something is there already, or it is a bomb,
+        which holds more than 20 times its own size.
     """
     with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".unpack-") as scratch:
         try:
             with tarfile.open(archive) as tar:
+                _check_size(tar, EXPANSION * archive.stat().st_size)
                 tar.extractall(scratch, filter="data")
             os.replace(Path(scratch, name), archive.parent / name)
         except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
             raise RuntimeError(f"expected a folder {name} in {archive}, got {error}: unpack it yourself") from error
+
+
+def _check_size(tar: tarfile.TarFile, most: int) -> None:
+    """Refuse an archive that holds more bytes than that, before any of them is written."""
+    total = 0
+    for member in tar:
+        total += member.size + BLOCK
+        if total > most + tarfile.RECORDSIZE:  # what an empty archive has
+            raise tarfile.TarError(f"more than {most / 1e6:.3g} MB in it, {EXPANSION} times its size")
 
 
 def _pieces(answer: BinaryIO) -> Iterator[bytes]:

@@ -59,7 +59,7 @@ def folder(path: str | Path, *, geometry: Geometry | None = None) -> Category:
         name=path.name,
         root=path,
     )
-    return Category(path.name, good, split)
+    return Category(split.name, good, split)
 
 
 def mvtec(root: str | Path, category: str, *, geometry: Geometry | None = None) -> Category:

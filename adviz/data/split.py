@@ -77,9 +77,9 @@ class Split:
         self.paths = [Path(path) for path in paths]
         self.labels = np.asarray(labels, dtype=np.int8)
         self.masks = [None if mask is None else Path(mask) for mask in masks]
-        self.defects = list(defects)
+        self.defects = [printable(defect) for defect in defects]
         self.geometry = geometry or Geometry()
-        self.name = name
+        self.name = printable(name)
         self.root = None if root is None else Path(root)
         self.pixels = pixels
 
@@ -164,7 +164,8 @@ class Split:
     def ids(self) -> list[str]:
         """N names that say which file an index is: paths relative to `root`, with forward slashes."""
         root = self.root
-        return [(p.relative_to(root) if root and p.is_relative_to(root) else p).as_posix() for p in self.paths]
+        names = [p.relative_to(root) if root and p.is_relative_to(root) else p for p in self.paths]
+        return [printable(name.as_posix()) for name in names]
 
     @property
     def has_masks(self) -> bool:
@@ -232,6 +233,11 @@ def _check_pixels(pixels: np.ndarray | None, masks: Sequence[object]) -> None:
         raise ValueError(f"expected an image in memory for each of {len(masks)} names and labels, got {shape[0]}")
     if any(mask is not None for mask in masks):
         raise ValueError("expected no masks beside images in memory: write both to files, or leave out the masks")
+
+
+def printable(name: str) -> str:
+    r"""Return a name as text that can be shown and stored: a byte that is no UTF-8 becomes such as ``\udce9``."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def as_indices(chosen: Sequence[int] | np.ndarray, length: int) -> np.ndarray:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from adviz.prediction import Prediction
 
 D = TypeVar("D")
+LEAST, LARGEST = 1e-15, 1e15  # of a layer's largest value: beyond, float32 does not hold squared distances
 
 
 def all_or_nothing(fit: Callable[[D, Features], D]) -> Callable[[D, Features], D]:
@@ -204,9 +205,17 @@ def check_features(features: Features) -> None:
     if features.n_images == 0:
         raise ValueError("expected the features of at least one image, got none")
     for name, array in features.items():
+        size = 0.0
         for image, values in zip(features.ids, array, strict=True):
             if not np.isfinite(values).all():
                 raise ValueError(
                     f"expected finite features, got NaN or infinity in {name} of image {image}: check the weights, the "
                     "image, or extract with dtype='float32'"
                 )
+            if array.dtype != np.float16:  # of which no value is beyond
+                size = max(size, float(values.max(initial=0)), -float(values.min(initial=0)))
+        if size > LARGEST or 0 < size < LEAST:
+            raise ValueError(
+                f"expected a largest value between {LEAST:g} and {LARGEST:g}, got {size:.3g} in {name}: float32 does "
+                "not hold its square; scale the features, or check the weights"
+            )

@@ -99,6 +99,7 @@ class Distiller(Detector):
             detector=type(self).__name__,
             backbone=features.backbone,
             digest=features.digest,
+            ids=tuple(features.ids),
         )
 
     def rebuild(self, features: Features) -> dict[str, np.ndarray]:

@@ -166,8 +166,19 @@ class Checkpoint:
             self.write(training)
 
     def write(self, training: Training) -> None:
-        """Write the training as it is after its last epoch."""
+        """Write the training as it is after its last epoch; where that fails, warn: a training is worth more."""
         started = time.monotonic()
+        try:
+            self._write(training)
+        except OSError as error:
+            warnings.warn(
+                f"the training goes on but is not kept in {self.path} ({error}): free some space, or choose another "
+                "file; what was kept there before stays",
+                stacklevel=2,
+            )
+        self._next = time.monotonic() + SHARE * (time.monotonic() - started)
+
+    def _write(self, training: Training) -> None:
         states = training.optimiser.state_dict()["state"]
         header = {"configuration": self.configuration, "losses": training.losses, **self.facts}
         content = {
@@ -177,7 +188,6 @@ class Checkpoint:
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         archive.write(self.path, KIND, content)
-        self._next = time.monotonic() + SHARE * (time.monotonic() - started)
 
     def resume(self, training: Training) -> None:
         """Bring the training to the state in the file, if there is one.

@@ -82,6 +82,7 @@ class DN2(Detector):
             detector="DN2",
             backbone=features.backbone,
             digest=features.digest,
+            ids=tuple(features.ids),
         )
 
 

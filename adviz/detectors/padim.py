@@ -116,6 +116,7 @@ class PaDiM(Detector):
             detector="PaDiM",
             backbone=features.backbone,
             digest=features.digest,
+            ids=tuple(features.ids),
         )
 
     def contributions(self, features: Features, image: int, row: int, column: int) -> np.ndarray:

@@ -257,6 +257,7 @@ class PatchCore(Detector):
             detector="PatchCore",
             backbone=features.backbone,
             digest=features.digest,
+            ids=tuple(features.ids),
         )
 
     def _evidence(self, patches: np.ndarray, distance: np.ndarray, index: np.ndarray, size: int) -> _Part:

@@ -159,6 +159,7 @@ class SPADE(Detector):
             detector="SPADE",
             backbone=features.backbone,
             digest=features.digest,
+            ids=tuple(features.ids),
         )
 
     def _compare(self, features: Features, group: str, nearest: np.ndarray, segmented: np.ndarray) -> _Found:

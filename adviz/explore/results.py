@@ -229,3 +229,4 @@ def _check_prediction(name: str, category: Category, detector: str, prediction: 
             f"expected {detector}'s prediction of the {len(category.test)} test images of {name}, "
             f"got one of {len(prediction)} images"
         )
+    prediction.check_images(category.test.ids)

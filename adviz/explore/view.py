@@ -61,6 +61,11 @@ class View(widgets.VBox):  # type: ignore[misc]
             self._work.stop()
             self._say("stopped")
 
+    def close(self) -> None:
+        """Take the view off its page, and stop what it computes."""
+        self.stop()
+        super().close()
+
     def static(self) -> StaticFigure:
         """Return what is on show as a matplotlib figure, for pages that show no widgets, and for papers."""
         raise AttributeError(f"{type(self).__name__} does not say what to draw")

@@ -56,7 +56,7 @@ class Book:
         self.gaps: tuple[Gap, ...] = ()
         self._how: dict[str, Any] = {"root": root, "client": client, "threads": threads}
         self._plans: dict[Name, Table] = {}
-        self._known: dict[Experiment, tuple[tuple[int, int], Row | None]] = {}
+        self._known: dict[Experiment, tuple[tuple[int, int, int], Row | None]] = {}
 
     def table(self, paper: str, table: str | int, *, pro: str | None = None) -> Comparison:
         """Return a table with what is on disk now; rows that have not changed since are not read again.
@@ -91,7 +91,7 @@ class Book:
             self._known.pop(experiment, None)
             self.damaged.pop(experiment, None)
             return None
-        version = status.st_mtime_ns, status.st_size
+        version = status.st_mtime_ns, status.st_size, status.st_ino  # clocks may go back
         before, row = self._known.get(experiment, (None, None))
         if before == version:
             return row

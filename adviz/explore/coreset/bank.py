@@ -101,7 +101,7 @@ class Bank:
 
     Raises
     ------
-    ValueError: traces of other rows, names that have no trace, or predictions of another number of images or bank.
+    ValueError: traces of other rows, names that have no trace, or predictions of other images or of another bank.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Bank:
         self.traces, self.split, self.version = dict(traces), split, 0
         self.trace = next(iter(self.traces.values()))
         self.total = len(self.trace.points)
-        _check(self.traces, images, predictions or {}, results or {}, len(split))
+        _check(self.traces, images, predictions or {}, results or {}, split)
         self.predictions = self._by_rows(predictions or {})
         self.results = self._by_rows(results or {})
         self.grid = self.trace.grid or _square(int(self.trace.cell.max()) + 1)
@@ -249,7 +249,7 @@ def _check(
     images: int,
     predictions: Budgets,
     results: Mapping[str, Mapping[float, Result]],
-    tested: int,
+    test: Split,
 ) -> None:
     first = next(iter(traces.values()))
     for name, trace in traces.items():
@@ -262,8 +262,9 @@ def _check(
             raise ValueError(f"expected predictions and results of {', '.join(traces)}, got some of {name!r}")
     for name, found in predictions.items():
         for share, prediction in found.items():
-            if len(prediction) != tested:
+            if len(prediction) != len(test):
                 raise ValueError(
-                    f"expected predictions of the {tested} test images, got one of {len(prediction)} for {name} at "
+                    f"expected predictions of the {len(test)} test images, got one of {len(prediction)} for {name} at "
                     f"{share:g}"
                 )
+            prediction.check_images(test.ids)

@@ -1,0 +1,212 @@
+"""Names that come from files, folders and people are text in every page, never markup."""
+
+from html.parser import HTMLParser
+
+import ipywidgets as widgets
+import numpy as np
+import plotly.io
+import pytest
+from conditions import small_features, small_tree
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from adviz import SPADE, Features, PatchCore, Prediction, cli, evaluate, explore, metrics, plots
+from adviz.explore import svg, tiles
+
+# Ends an attribute in either kind of quotes and the tag it stands in, and begins an element of its own. A reader sees
+# these very characters: "&lt;" is no "<" to him.
+EVIL = """'"><evil onx='y'>&lt;"""
+TAGS = {"b", "br", "caption", "circle", "code", "details", "div", "figure", "g", "i", "img", "line", "path", "polygon"}
+TAGS |= {"polyline", "pre", "rect", "small", "span", "summary", "svg", "table", "tbody", "td", "text", "th", "thead"}
+TAGS |= {"title", "tr", "style", "p", "a"}
+VALUES = {"style", "class", "src", "alt", "title", "role", "id", "type"}
+
+
+class Page(HTMLParser):
+    """Collects the elements, attributes and texts of a page, as a browser would find them."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.texts = set(), [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        self.attributes += attributes
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def check(text, *, names=1):
+    """Assert that a page holds nothing but our elements, and the evil name as text at least so many times."""
+    page = Page(text)
+    assert page.tags <= TAGS, page.tags - TAGS
+    assert not [name for name, _ in page.attributes if name.startswith("on")]
+    addresses = [value for name, value in page.attributes if name in ("src", "href")]
+    assert all(value.startswith(("data:image/", "#")) or value.endswith(".json") for value in addresses), addresses
+    said = [one.replace("\\'", "'") for one in page.texts + [value or "" for _, value in page.attributes]]  # of reprs
+    seen = sum(EVIL in one for one in said)
+    # what remains of a name that was broken up: its end, without its beginning
+    assert not [one for one in said if "&lt;" in one.replace(EVIL, "")], said
+    assert seen >= names, f"the name was to be read {names} times, and was {seen} times"
+    return page
+
+
+def html_of(view):
+    """Return the values of all HTML widgets of a view, wherever they lie in it."""
+    found, todo = [], [view]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, widgets.HTML | widgets.HTMLMath):
+            found.append(one.value)
+        assert not getattr(one, "description_allow_html", False), one
+        todo += list(getattr(one, "children", ()))
+    return found
+
+
+@pytest.fixture(scope="module")
+def category(tmp_path_factory):
+    """Folders, files, defect and category are all called so; a mask's name follows."""
+    root = tmp_path_factory.mktemp("data") / EVIL
+    return small_tree(root, stem=EVIL, defect=EVIL)
+
+
+@pytest.fixture(scope="module")
+def bank(category):
+    train, test = small_features(4), small_features(4, seed=1, defect=2)
+    layers = [Features({EVIL: f["layer2"], "layer3": f["layer3"]}, image_size=(32, 32)) for f in (train, test)]
+    detector = PatchCore(layers=(EVIL, "layer3"), coreset=0.5, sigma=1).fit(layers[0])
+    spade = SPADE(layers=(EVIL,), image_layers=("layer3",), images_gallery=3, images_score=3, sigma=1).fit(layers[0])
+    return detector, detector.predict_budgets(layers[1], [0.25, 0.5]), spade.predict(layers[1])
+
+
+@pytest.fixture(scope="module")
+def predictions(category, bank):
+    """By name: one with neighbours and layers, one without."""
+    _, budgets, retrieved = bank
+    score = np.array([0.1, 0.9, 0.8, 0.2])
+    bare = Prediction(score, score[:, None, None] * np.random.default_rng(0).random((4, 32, 32)), detector=EVIL)
+    return {EVIL: budgets[0.5], f"other {EVIL}": retrieved, "bare": bare}
+
+
+def opened(view, *, pick=True):
+    """Wait for a view, and go through its detectors, images and a pixel; return all pages that were seen."""
+    view.wait(120)
+    pages = [*html_of(view)]
+    for detector in getattr(getattr(view, "_detector", None), "options", ()):
+        view.detector = detector
+        view.wait(120)
+        for image in (0, 3):
+            view.image = image
+            if pick and hasattr(view, "select"):
+                view.select(10, 12)
+            view.wait(120)
+            pages += html_of(view)
+    return pages
+
+
+def check_all(pages, names):
+    for text in pages:
+        check(text, names=0)
+    check("".join(pages), names=names)
+
+
+@pytest.mark.parametrize("name", ["results", "retrieval", "pro", "compare", "thresholds"])
+def test_explorers_of_results(category, predictions, name):
+    view = getattr(explore, name)(category, predictions)
+    check_all(opened(view), names=2)
+    view.stop()
+
+
+def test_explorer_of_layers(category, predictions):
+    layered = {name: one for name, one in predictions.items() if name != "bare"}
+    check_all(opened(explore.layers(category, layered)), names=2)
+
+
+def test_explorer_of_the_coreset(category, bank):
+    detector, budgets, _ = bank
+    view = explore.coreset(category, {EVIL: detector.trace_}, {EVIL: budgets})
+    view.wait(120)
+    pages = html_of(view)
+    view.picked, view.chosen = 1, [1, 2, 3]
+    view.wait(120)
+    check_all([*pages, *html_of(view)], names=4)
+
+
+def test_explorer_of_deviations(category):
+    def run(name, options):
+        scale = 2 if options[EVIL] == EVIL else 1
+        maps = np.random.default_rng(0).random((4, 32, 32)) * scale
+        return Prediction(maps.max((1, 2)), maps)
+
+    view = explore.deviations(category, {EVIL: {EVIL: ("a", EVIL)}}, run, start=EVIL)
+    view.run()
+    view.wait(120)
+    pages = html_of(view)
+    view.category = EVIL
+    view.wait(120)
+    check_all([*pages, *html_of(view)], names=4)
+
+
+def test_errors_in_the_status_line(category):
+    def fails():
+        raise ValueError(EVIL)
+
+    view = explore.results(category, {EVIL: fails})
+    view.wait(120)
+    assert view.status == f"Error: ValueError: {EVIL}"
+    check(view._status.value)
+
+
+def test_reprs_of_results_detectors_and_predictions(category, predictions, bank):
+    prediction = Prediction(np.arange(4.0), detector=EVIL, backbone=EVIL, layer_maps={EVIL: np.zeros((4, 2, 2))})
+    check(prediction._repr_html_(), names=1)
+    result = evaluate(prediction, category.test)
+    result.reasons["pro"] = EVIL
+    check(result._repr_html_(), names=2)
+    check(bank[0]._repr_html_(), names=1)
+
+
+def test_tiles_tables_and_charts():
+    picture = np.zeros((8, 8, 3), np.uint8)
+    parts = [
+        tiles.picture(picture, text=EVIL),
+        tiles.tile(picture, title=EVIL, caption=EVIL),
+        tiles.row([], title=EVIL),
+        tiles.scale((0, 1), EVIL),
+        tiles.table({EVIL: [EVIL]}, [EVIL], title=EVIL, marked=[EVIL]),
+        tiles.bar_table(EVIL, {EVIL: 1.0}),
+        tiles.map_tile(EVIL, np.zeros((4, 4)), (0, 1)),
+    ]
+    for part, names in zip(parts, (2, 4, 1, 1, 4, 2, 3), strict=True):
+        check(part, names=names)
+    chart = svg.Chart((0, 1), (0, 1), names=(EVIL, EVIL), lines=[(0.5, EVIL)])
+    chart.rule(0.5, EVIL)
+    chart.dots([0.5], [0.5], [EVIL], "#000", shape="circle")
+    chart.legend([(EVIL, "#000", "solid")])
+    check(chart.svg(EVIL), names=7)
+
+
+def test_a_page_with_plotly_figures_cannot_be_broken_out_of():
+    """plotly draws names itself, without scripts; what must not happen is that one ends the script of the page."""
+    evil = f"</script>{EVIL}"
+    figure = plots.roc_figure({evil: metrics.roc_curve(np.arange(4.0), np.array([0, 0, 1, 1]))}, title=evil)
+    page = plotly.io.to_html(figure, include_plotlyjs=False, full_html=False)
+    assert Page(page).tags == {"div", "script"}
+    assert page.count("</script>") == page.count("<script")
+    assert "\\u003cevil" in page  # it is there
+
+
+def test_a_notebook_page_shows_names_as_text(tmp_path):
+    """What `adviz demo --html` writes: outputs of our own are escaped, and texts by nbconvert."""
+    prediction = Prediction(np.arange(2.0), detector=EVIL, layer_maps={EVIL: np.zeros((2, 2, 2))})
+    outputs = [
+        new_output("execute_result", {"text/html": prediction._repr_html_(), "text/plain": repr(prediction)}),
+        new_output("stream", text=EVIL),
+    ]
+    cells = [new_code_cell("prediction", outputs=outputs), new_markdown_cell("# results")]
+    page = Page(cli.to_html(new_notebook(cells=cells), EVIL))
+    assert "evil" not in page.tags
+    assert not [name for name, _ in page.attributes if name == "onx"]
+    assert sum(EVIL in text for text in page.texts) >= 3  # the title, the prediction and the stream

@@ -1,0 +1,143 @@
+"""Processes that are killed, that race, and threads whose page is gone."""
+
+import subprocess
+import sys
+import threading
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conditions import small_features, small_tree
+from PIL import Image
+
+from adviz import PatchCore, Prediction, data, explore, progress
+from adviz.explore.view import View
+from adviz.sweep import Experiment, rows
+
+
+def test_killed_while_training_it_goes_on_bit_for_bit(tmp_path):
+    """At each step of a write and at any time; of what the killed ones began nothing stays."""
+    script = Path(__file__).with_name("killed_training.py")
+    result = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "3 of 3, left: student\n"
+
+
+SWEEP = """
+import sys
+from pathlib import Path
+from adviz import DN2, sweep
+from adviz.data import Geometry
+from adviz.sweep import Experiment, grid
+like = Experiment("demo", "", DN2(), geometry=Geometry(64), every=6)
+Path(sys.argv[2]).touch()
+while not all(Path(sys.argv[1], name).exists() for name in "ab"):
+    pass
+found = sweep.run(grid("demo", ["bottle"], [DN2(images_score=k) for k in range(1, 13)], like=like), Path(sys.argv[1], "rows"))
+print(len(found.rows), len(found.broken))
+"""
+
+
+def test_two_sweeps_in_one_folder_at_once_are_both_right(tmp_path):
+    data.demo("bottle")  # drawn before
+    programs = [
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", SWEEP, str(tmp_path), str(tmp_path / name)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in "ab"
+    ]
+    for program in programs:
+        said, error = program.communicate(timeout=300)
+        assert (said, program.returncode) == ("12 0\n", 0), error
+    assert len(list((tmp_path / "rows").glob("*.json"))) == 12
+    assert [path.suffix for path in (tmp_path / "rows").iterdir()] == [".json"] * 12  # nothing put aside or left over
+
+
+def test_a_view_that_is_closed_stops_what_it_computes(capfd):
+    entered, ended, free = threading.Event(), threading.Event(), threading.Event()
+
+    def work():
+        entered.set()
+        try:
+            for _ in progress.bar(range(10**6), label="steps"):
+                if free.wait(0.005):
+                    break
+        finally:
+            ended.set()
+        return "result"
+
+    view, results = View([]), []
+    view._compute("working", work, results.append)
+    assert entered.wait(30)
+    view.close()
+    assert ended.wait(30)
+    view.wait(30)
+    assert (results, view.status) == ([], "stopped")
+    assert capfd.readouterr().err == ""  # nor does the thread die with a traceback
+
+
+def test_an_image_that_is_replaced_while_it_is_on_show_is_read_as_it_was(tmp_path):
+    """A view keeps what it has read; what it reads later is what is there then, or an error that it shows."""
+    category = small_tree(tmp_path / "nut")
+    prediction = Prediction(np.arange(4.0), np.random.default_rng(0).random((4, 32, 32)))
+    view = explore.results(category, prediction)
+    before = view._page.value
+    path, later = category.test.paths[0], category.test.paths[1]
+    Image.fromarray(np.full((32, 32, 3), 255, np.uint8)).save(path)
+    later.write_bytes(path.read_bytes()[:60])
+    view.image = 1
+    assert view.status.startswith("Error: ValueError: expected a readable image, got")
+    assert str(later) in view.status
+    view.image = 0
+    assert (view._page.value, "Error" in view.status) == (before, False)
+
+
+def test_a_page_that_nobody_shows_works(monkeypatch):
+    """Without Jupyter there is no front end to send anything to; results are the same."""
+    view = explore.training(2)
+    view.update(np.array([1.0]))
+    assert view.status == "epoch 1 of 2 · loss 1.000"
+    assert "to be used in Jupyter" in repr(view)
+
+
+def test_a_clock_that_goes_back_serves_no_old_row(tmp_path, monkeypatch):
+    """Rows are told by their contents and files, not by when they were written."""
+    import os
+
+    from adviz import tables
+
+    one = Experiment("demo", "bottle", PatchCore(coreset=0.5))
+    book = tables.Book(None, tmp_path)
+
+    def written(value):
+        row = rows.Row(one, {}, {"image_auroc": value}, {}, {}, {}, {}, {})
+        path = rows.write(row, tmp_path)
+        os.utime(path, ns=(10**9, 10**9))  # 1970
+
+    written(0.25)
+    assert book.row(one).metrics["image_auroc"] == 0.25
+    written(0.75)
+    assert book.row(one).metrics["image_auroc"] == 0.75
+
+
+def test_interrupted_between_two_detectors_the_first_stays():
+    """Ctrl-C while the second of two fits runs leaves the first fitted and the second as it was."""
+    train = small_features(4)
+    first = PatchCore(layers=(8,), coreset=0.5).fit(train)
+    expected = first.predict(train).score
+
+    class Interrupting:
+        calls = 0
+
+        def __getattr__(self, name):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        first.fit(Interrupting())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(first.predict(train).score, expected)
