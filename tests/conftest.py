@@ -1,4 +1,4 @@
-"""What all tests share: no progress bars, a cache inside the checkout, how many examples hypothesis tries, and order."""
+"""What all tests share: no progress bars, a cache inside the checkout, examples for hypothesis, and the order."""
 
 import os
 from pathlib import Path
