@@ -16,7 +16,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # see the Makefile; takes e
 # between runs: a failure prints its example, which then becomes a test of its own (@example).
 configuration.set_hypothesis_home_dir(REPOSITORY / ".cache" / "hypothesis")
 ALIKE = {"database": None, "deadline": None, "derandomize": True, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("quick", max_examples=20, **ALIKE)
+settings.register_profile("quick", max_examples=10, **ALIKE)
 settings.register_profile("soak", max_examples=500, **ALIKE)
 
 SLOW = {"test_lessons.py", "test_distillation_quality.py", "test_notebooks.py"}

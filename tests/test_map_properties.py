@@ -10,6 +10,7 @@ from adviz import maps
 
 SIZES = st.tuples(st.integers(1, 24), st.integers(1, 24))
 METHODS = [("bilinear", False), ("bilinear", True), ("nearest", False), ("area", False), ("bicubic", False)]
+VALUES = st.floats(-100, 100, width=32, allow_subnormal=False)  # below, float32 has fewer digits
 SIGMAS = st.sampled_from([0.3, 1.0, 4.0])
 # Values up to 100 in float32: a weighted mean of at most a few hundred is rounded to about 100 * 2**-24 a step.
 ROUNDING = 1e-4
@@ -28,7 +29,7 @@ def resized(values, size, method, aligned):
 
 
 @every_method
-@given(value=st.floats(-100, 100, width=32), shape=SIZES, size=SIZES)
+@given(value=VALUES, shape=SIZES, size=SIZES)
 def test_constants_stay(method, aligned, value, shape, size):
     found = resized(np.full((2, *shape), value, np.float32), size, method, aligned)
     assert found.shape == (2, *size)
@@ -105,7 +106,7 @@ def test_smoothing_is_linear_keeps_range_and_mean_and_sees_one_image(values, sig
     np.testing.assert_allclose(turned, found[::-1, ::-1, ::-1], rtol=0, atol=ROUNDING)
 
 
-@given(shape=SIZES, value=st.floats(-100, 100, width=32), sigma=SIGMAS)
+@given(shape=SIZES, value=VALUES, sigma=SIGMAS)
 def test_smoothing_leaves_constants(shape, value, sigma):
     np.testing.assert_allclose(maps.smooth(np.full((1, *shape), value), sigma), value, rtol=1e-5)
 
