@@ -33,6 +33,8 @@ def resize(
     if np.ndim(maps) != 3:
         raise ValueError(f"maps must have shape (N, height, width), got shape {np.shape(maps)}")
     maps = np.ascontiguousarray(maps, dtype=np.float32)
+    if min(maps.strides) < 0 or not maps.flags.writeable:  # contiguous, with a reversed axis of length 1: torch minds
+        maps = maps.copy()
     if maps.shape[1:] == tuple(size):
         return maps
     if method == "area":

@@ -1,7 +1,10 @@
-"""What all tests share: no progress bars, a cache inside the checkout, and threads that leave the cores to others."""
+"""What all tests share: no progress bars, a cache inside the checkout, examples for hypothesis, and the order."""
 
 import os
 from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, configuration, settings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -9,9 +12,30 @@ os.environ["ADVIZ_PROGRESS"] = "0"
 os.environ.setdefault("ADVIZ_CACHE", str(REPOSITORY / ".cache" / "adviz"))
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # see the Makefile; takes effect as torch is not imported yet
 
+# Property tests try the same examples on every machine, few of them; `make soak` tries many. Nothing is remembered
+# between runs: a failure prints its example, which then becomes a test of its own (@example).
+configuration.set_hypothesis_home_dir(REPOSITORY / ".cache" / "hypothesis")
+ALIKE = {"database": None, "deadline": None, "derandomize": True, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("quick", max_examples=10, **ALIKE)
+settings.register_profile("soak", max_examples=500, **ALIKE)
+
 SLOW = {"test_lessons.py", "test_distillation_quality.py", "test_notebooks.py"}
 
 
-def pytest_collection_modifyitems(items):
-    """Let the slow files come first: one that starts late keeps a process busy while the other has nothing to do."""
+def soaking(config):
+    return config.option.markexpr == "soak"
+
+
+def pytest_configure(config):
+    settings.load_profile("soak" if soaking(config) else "quick")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Let the slow files come first: one that starts late keeps a process busy while the other has nothing to do.
+
+    Property tests run in `make test` and, with more examples, in `make soak`, which chooses by the marker.
+    """
     items.sort(key=lambda item: item.path.name not in SLOW)
+    for item in items:
+        if soaking(config) and hasattr(getattr(item, "obj", None), "hypothesis"):
+            item.add_marker(pytest.mark.soak)

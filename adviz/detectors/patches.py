@@ -83,7 +83,8 @@ class PatchEmbedding:
 
     def _pooled(self, name: str, array: np.ndarray) -> Tensor:
         """Return the layer's part of the vectors, (N, D or its block, h, w), at the layer's own resolution."""
-        values, padding = np.asarray(array, dtype=np.float32), self.patch_size // 2
+        # a copy, as torch takes neither reversed nor read-only views
+        values, padding = np.array(array, dtype=np.float32, order="C"), self.patch_size // 2
         if not self._matrices:
             return functional.avg_pool2d(torch.from_numpy(values), self.patch_size, self.stride, padding)
         return torch.from_numpy(np.stack([self._shifted(name, image) for image in values]))

@@ -76,46 +76,6 @@ def test_the_student_has_the_teachers_shapes_and_the_expected_count(name, size):
     assert sum(values.numel() for values in network.parameters()) == count_all(channels, share, depths)
 
 
-def restated(network, image, kind, depths):
-    """Return the student's layers in functional form, taking the parameters one after the other."""
-    values = iter(network.parameters())
-
-    def unit(x, stride=1):
-        weight = next(values)
-        x = F.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2)
-        return F.batch_norm(x, None, None, next(values), next(values), training=True)
-
-    def block(x, stride, changes):
-        if kind == "basic":
-            y = unit(torch.relu(unit(x, stride)))
-        else:
-            y = unit(torch.relu(unit(torch.relu(unit(x)), stride)))
-        return torch.relu(y + (unit(x, stride) if changes else x))
-
-    x = torch.relu(unit(torch.relu(unit(image, 2)), 2))
-    found = []
-    for number, depth in enumerate(depths):
-        stride = 1 if number == 0 else 2
-        x = block(x, stride, changes=number > 0)
-        for _ in range(depth - 1):
-            x = block(x, 1, changes=False)
-        found.append(x)
-    assert next(values, None) is None
-    return found
-
-
-@pytest.mark.parametrize(
-    ("name", "kind", "depths"), [("resnet18", "basic", (2, 2, 2)), ("wide_resnet50_2", "bottleneck", (3, 4, 6))]
-)
-def test_the_student_computes_what_its_restatement_does(name, kind, depths):
-    network = seeded(lambda: ForwardStudent(plan_for(name, (8, 16, 32)), halvings=2), 0).double().train()
-    generator = torch.Generator().manual_seed(0)
-    image = torch.randn((3, 3, 32, 32), generator=generator, dtype=torch.float64)
-    expected = restated(network, image, kind, depths)
-    for found, layer in zip(network([torch.zeros(0), image]), expected, strict=True):
-        torch.testing.assert_close(found, layer, rtol=1e-9, atol=1e-9)  # float64, other order of sums
-
-
 def test_few_channels_are_halved_without_onednns_strided_convolution():
     """Its backward pass writes past its memory below 16 input channels, which shows much later, if at all."""
     networks = [ForwardStudent(plan_for("", (4, 6, 10)), 2), Distillation(plan_for("", (4, 6, 10), embedding="oce"))]

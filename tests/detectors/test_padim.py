@@ -1,38 +1,15 @@
 import numpy as np
+import plain_padim
 import pytest
 import torch
 from random_features import make_features
-from scipy.spatial.distance import mahalanobis
 
 from adviz import Features, PaDiM, maps
 from adviz.detectors.padim import Covariance
 
 
 def stacked(features, detector):
-    """The paper's embedding by plain indexing: coarse cells replicated, layers concatenated, channels kept."""
-    rows, columns = detector.grid_
-    layers = [features[name] for name in detector.layers_]
-    big = [np.repeat(np.repeat(a, rows // a.shape[2], axis=2), columns // a.shape[3], axis=3) for a in layers]
-    return np.concatenate(big, 1)[:, detector.channels_].astype(float)
-
-
-@pytest.mark.parametrize("dimension", [5, 20])  # Cholesky (12 images >= 0.75 * 5), and Woodbury
-def test_the_map_is_the_mahalanobis_distance_to_each_positions_gaussian(train, test, dimension):
-    detector = PaDiM(dimension=dimension, sigma=0).fit(train)
-    assert detector.factor_.low_rank == (dimension == 20)
-    known, new = stacked(train, detector), stacked(test, detector)
-    expected = np.empty((5, 16, 16))
-    for row in range(16):
-        for column in range(16):
-            covariance = np.cov(known[:, :, row, column], rowvar=False) + 0.01 * np.eye(dimension)
-            inverse, mean = np.linalg.inv(covariance), known[:, :, row, column].mean(0)
-            for image in range(5):
-                expected[image, row, column] = mahalanobis(new[image, :, row, column], mean, inverse)
-    prediction = detector.predict(test)
-    # float32 against float64 with condition numbers of order 1e3
-    np.testing.assert_allclose(prediction.anomaly_map, maps.resize(expected, (64, 64)), rtol=1e-3)
-    np.testing.assert_allclose(sum(prediction.layer_maps.values()), expected**2, rtol=2e-3)
-    np.testing.assert_allclose(prediction.score, prediction.anomaly_map.max((1, 2)))
+    return plain_padim.stacked(features, detector.layers_, detector.channels_)
 
 
 @pytest.mark.parametrize("dimension", [5, 20])

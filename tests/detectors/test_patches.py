@@ -1,26 +1,15 @@
 import numpy as np
 import pytest
 import torch
+from plain_patchcore import embedded
 from torch.nn import functional
 
 from adviz.detectors.patches import PatchEmbedding, pooling_matrix
 
 
 def by_definition(layers, patch_size, stride, dimension):
-    """Eq. 1-3 and the official aggregation, step by step on explicit neighbourhoods (unfold, adaptive_avg_pool1d)."""
-    parts, grid = [], None
-    for array in layers.values():
-        values = torch.from_numpy(array)
-        n, channels, rows, columns = values.shape
-        patches = functional.unfold(values, patch_size, padding=patch_size // 2, stride=stride)
-        rows, columns = ((side - 1) // stride + 1 for side in (rows, columns))
-        patches = patches.view(n, channels * patch_size**2, rows, columns)
-        grid = grid or (rows, columns)
-        patches = functional.interpolate(patches, grid, mode="bilinear", align_corners=False)
-        vectors = patches.permute(0, 2, 3, 1).reshape(-1, 1, channels * patch_size**2)
-        parts.append(functional.adaptive_avg_pool1d(vectors, dimension)[:, 0])
-    stacked = torch.stack(parts, 1).reshape(len(parts[0]), 1, -1)
-    return functional.adaptive_avg_pool1d(stacked, dimension).view(-1, *grid, dimension).numpy()
+    how = {"patch_size": patch_size, "stride": stride, "dimension": dimension}
+    return embedded(layers.values(), aggregation="adaptive", **how)
 
 
 def random_layers(channels, sides, seed=0):

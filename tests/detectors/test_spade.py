@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-import torch
-from torch.nn import functional
+from plain_spade import all_distances, full_features
 
 from adviz import DN2, SPADE, Features, maps
 from adviz.detectors import correspondence
@@ -48,26 +47,6 @@ def many():
 
 
 # SPADE
-
-
-def full_features(features, layers, upsample="nearest"):
-    """(N, cells, C) float64: all layers on the finest grid, by plain indexing or torch's bilinear."""
-    side = max(features[name].shape[2] for name in layers)
-    parts = []
-    for name in layers:
-        array = features[name].astype(np.float64)
-        if upsample == "nearest":
-            ratio = side // array.shape[2]
-            array = np.repeat(np.repeat(array, ratio, axis=2), ratio, axis=3)
-        else:
-            array = functional.interpolate(torch.from_numpy(array), (side, side), mode="bilinear").numpy()
-        parts.append(array.reshape(*array.shape[:2], -1).transpose(0, 2, 1))
-    return np.concatenate(parts, 2)
-
-
-def all_distances(query, bank):
-    """(cells, K, cells) squared distances of one image's cells to the cells of K images."""
-    return ((query[:, None, None] - bank[None]) ** 2).sum(-1)
 
 
 LAYERS = ["layer1", "layer2", "layer3"]
