@@ -1,0 +1,341 @@
+"""One process a fault: forked from a parent that has imported all but adviz, it imports the faulty module and tests."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import importlib
+import importlib.machinery
+import importlib.util
+import json
+import os
+import resource
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+from tests.mutation.edits import Edit
+
+# What takes seconds to import and is not adviz.
+COMMON = (
+    "faiss", "hypothesis", "matplotlib.pyplot", "numpy", "pandas", "PIL.Image", "psutil", "pytest", "safetensors.torch",
+    "scipy.ndimage", "scipy.sparse", "scipy.stats", "skimage.measure", "skimage.data", "sklearn.metrics",
+    "sklearn.covariance", "sklearn.decomposition", "sklearn.neighbors", "timm", "torch", "torchvision", "tqdm.auto",
+)  # fmt: skip
+QUIET = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:nbval", "-p", "no:xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+PASSED, FAILED, INTERRUPTED, NONE = 0, 1, 2, 5  # pytest's exit codes
+MEMORY = 8 * 2**30  # bytes that one fault may allocate
+
+
+@dataclass
+class Tests:
+    """What the tests of the tree as it is run: all of them pass.
+
+    Attributes
+    ----------
+    seconds: test -> how long it takes.
+    ran: path -> line -> the tests that run it.
+    """
+
+    seconds: dict[str, float]
+    ran: dict[str, dict[int, set[str]]]
+
+    def of(self, edit: Edit) -> list[str]:
+        """Return the tests that can see a fault, the fastest first."""
+        lines = self.ran.get(edit.path, {})
+        wanted = lines if edit.lines is None else range(edit.lines[0], edit.lines[1] + 1)
+        return sorted({test for line in wanted for test in lines.get(line, ())}, key=self.seconds.__getitem__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a fault: what noticed it, or "survived"; after how many tests that can see it."""
+
+    edit: Edit
+    by: str
+    test: str
+    tests: int
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        return {**dataclasses.asdict(self.edit), "by": self.by, "test": self.test, "tests": self.tests}
+
+
+def import_what_all_need() -> None:
+    """Import what is common to all faults, so that a fork of this process has it."""
+    os.environ |= {"ADVIZ_PROGRESS": "0", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "MPLBACKEND": "agg"}
+    for name in COMMON:
+        if importlib.util.find_spec(name.partition(".")[0]) is not None:
+            importlib.import_module(name)
+    import hypothesis
+
+    hypothesis.settings.register_profile("mutation", database=None, derandomize=True)
+    hypothesis.settings.load_profile("mutation")
+    if any(name.partition(".")[0] == "adviz" for name in sys.modules):
+        raise RuntimeError("expected that nothing has imported adviz, or a fault would not be seen")
+    gc.freeze()  # a child need not go through a million objects that it shares
+
+
+def measured(files: Sequence[str], sources: Sequence[str], *, slowest: float) -> Tests:
+    """Run all tests on the tree as it is; remember how long each takes and which lines it runs.
+
+    Raises
+    ------
+    RuntimeError: they do not all pass: what fails without a fault says nothing of one.
+    """
+    child = _Child(lambda: _traced(files, sources), limit=3600)
+    result = child.wait()
+    if result is None or result["code"] != PASSED:
+        raise RuntimeError(f"expected that all tests pass without a fault: {result}\n{child.output()[-3000:]}")
+    seconds = {test: value for test, value in result["seconds"].items() if value <= slowest}
+    ran: dict[str, dict[int, set[str]]] = {}
+    for path, lines in result["ran"].items():
+        ran[path] = {int(line): set(tests) & set(seconds) for line, tests in lines.items()}
+    return Tests(seconds, ran)
+
+
+def outcomes(edits: Mapping[str, Sequence[Edit]], tests: Tests, *, jobs: int) -> Iterator[tuple[str, Outcome]]:
+    """Try all faults, some at once, beginning with none at all, which has to survive in every module.
+
+    Raises
+    ------
+    RuntimeError: the tests fail on a file that was put in place unchanged.
+    """
+    waiting = [(name, _unchanged(of_module[0].path)) for name, of_module in edits.items() if of_module]
+    waiting += [(name, edit) for name, of_module in edits.items() for edit in of_module]
+    running: dict[_Child, tuple[str, Edit, list[str]]] = {}
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            name, edit = waiting.pop(0)
+            chosen = tests.of(edit)
+            limit = 30 + 5 * sum(tests.seconds[test] for test in chosen)
+            running[_Child(lambda edit=edit, chosen=chosen: _tried(edit, chosen), limit=limit)] = name, edit, chosen
+        for child in [child for child in running if child.ended()]:
+            name, edit, chosen = running.pop(child)
+            outcome = _judged(child, edit, chosen)
+            if edit.operator:
+                yield name, outcome
+            elif outcome.by != "survived":
+                raise RuntimeError(f"expected that {name} without a fault survives: {outcome}\n{child.output()[-3000:]}")
+        time.sleep(0.02)
+
+
+def _unchanged(path: str) -> Edit:
+    return Edit(path, "", 1, 0, 0, "", None)
+
+
+def _judged(child: _Child, edit: Edit, chosen: Sequence[str]) -> Outcome:
+    """Say what noticed the fault; what is neither a test nor the fault's own doing is an error of ours."""
+    result = child.wait()
+    if result is None:
+        by, test = ("time" if child.late else "crash"), ""
+    elif result["code"] == PASSED:
+        by, test = "survived", ""
+    elif result["code"] in (FAILED, INTERRUPTED) and result["test"]:
+        by, test = result["kind"], result["test"]
+    else:
+        raise RuntimeError(f"expected a test's verdict on {edit}, got {result}\n{child.output()[-3000:]}")
+    return Outcome(edit, by, test, len(chosen), child.seconds)
+
+
+class _Child:
+    """A forked process that runs a function and writes its result, a JSON value, to a file.
+
+    It ends when it has used `limit` seconds of processor time, or ten times as long has passed.
+    """
+
+    def __init__(self, work: Callable[[], dict[str, Any]], *, limit: float) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="mutation-")
+        self._result, self._output = (Path(self._folder.name, name) for name in ("result.json", "output"))
+        self._started, self._limit, self.late, self._status = time.monotonic(), limit, False, None
+        self._pid = os.fork()
+        if self._pid == 0:
+            self._be(work)
+
+    def _be(self, work: Callable[[], dict[str, Any]]) -> None:
+        code = 1
+        try:
+            os.setsid()
+            output = os.open(self._output, os.O_WRONLY | os.O_CREAT)
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+            resource.setrlimit(resource.RLIMIT_CPU, (int(self._limit) + 1, int(self._limit) + 5))
+            resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            self._result.write_text(json.dumps(work()))
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)  # no cleaning up of what is the parent's
+
+    def ended(self) -> bool:
+        if self._status is None:
+            pid, status = os.waitpid(self._pid, os.WNOHANG)
+            if pid:
+                self._status, self.seconds = status, time.monotonic() - self._started
+                self.late |= os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU
+            elif time.monotonic() - self._started > 10 * self._limit and not self.late:
+                self.late = True
+                os.killpg(self._pid, signal.SIGKILL)
+        return self._status is not None
+
+    def wait(self) -> dict[str, Any] | None:
+        """Return what it wrote; None where it did not come to that."""
+        while not self.ended():
+            time.sleep(0.02)
+        return json.loads(self._result.read_text()) if self._result.exists() and not self.late else None
+
+    def output(self) -> str:
+        return self._output.read_text(errors="replace")
+
+
+# What follows runs in a child
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    """Loads a module from bytes that are not those of its file."""
+
+    code: CodeType
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.code
+
+
+class _Finder:
+    """Finds one module, with the fault in it; all others are found as ever."""
+
+    def __init__(self, edit: Edit) -> None:
+        path = Path(edit.path).resolve()
+        parts = Path(edit.path).with_suffix("").parts
+        self.name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        source = edit.applied(path.read_bytes())
+        self.loader = _Loader(self.name, str(path))
+        self.loader.code = compile(source, str(path), "exec", dont_inherit=True)
+        self.spec = importlib.util.spec_from_file_location(self.name, path, loader=self.loader)
+        if self.spec is None:
+            raise RuntimeError(f"no module can be made of {path}")
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> importlib.machinery.ModuleSpec | None:
+        return self.spec if name == self.name else None
+
+
+class _Watcher:
+    """Pytest's hooks: run only some tests, in their order; remember the first that fails."""
+
+    def __init__(self, chosen: Sequence[str]) -> None:
+        self.place = {test: place for place, test in enumerate(chosen)}
+        self.failed, self.kind = "", "test"
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        items[:] = sorted((item for item in items if item.nodeid in self.place), key=lambda i: self.place[i.nodeid])
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed and not self.failed:
+            self.failed = report.nodeid
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.failed and not self.failed:
+            self.failed, self.kind = report.nodeid, "collection"
+
+    def pytest_keyboard_interrupt(self) -> None:
+        self.failed = self.failed or "interrupted"
+
+
+def _tried(edit: Edit, chosen: Sequence[str]) -> dict[str, Any]:
+    """Import the faulty module, then run the tests file by file, that of the same name first, until one fails."""
+    import pytest
+
+    finder = _Finder(edit)
+    sys.meta_path.insert(0, finder)
+    try:
+        importlib.import_module(finder.name)
+    except Exception as error:  # any error at all is the fault's
+        return {"code": FAILED, "kind": "import", "test": repr(error)}
+    files: dict[str, list[str]] = {}
+    for test in chosen:
+        files.setdefault(test.partition("::")[0], []).append(test)
+    own = f"test_{Path(edit.path).stem}.py"
+    for file in sorted(files, key=lambda file: not file.endswith(own)):
+        watcher = _Watcher(files[file])
+        code = int(pytest.main([*QUIET, file], plugins=[watcher]))
+        if code != PASSED:
+            return {"code": code, "kind": watcher.kind, "test": watcher.failed}
+    return {"code": PASSED, "kind": "", "test": ""}
+
+
+class _Tracer:
+    """Pytest's hooks: which lines of some files each test runs, and how long it takes.
+
+    Lines of a fixture that several tests share are those of every test in the file.
+    """
+
+    def __init__(self, sources: Sequence[str]) -> None:
+        self.names = {str(Path(path).resolve()): path for path in sources}
+        self.ran: dict[str, dict[int, set[str]]] = {path: defaultdict(set) for path in sources}
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.current, self.shared = "", False
+        self.tests: dict[str, list[str]] = defaultdict(list)
+
+    def __call__(self, frame: FrameType, event: str, _argument: object) -> Any:
+        path = self.names.get(frame.f_code.co_filename)
+        if path is None:
+            return None
+        lines = self.ran[path]
+
+        def line(frame: FrameType, event: str, _argument: object) -> Any:
+            if event == "line" and self.current:
+                lines[frame.f_lineno].add(self.current.partition("::")[0] if self.shared else self.current)
+            return line
+
+        return line
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self.current = nodeid
+        self.tests[nodeid.partition("::")[0]].append(nodeid)
+        threading.settrace(self)
+        sys.settrace(self)
+
+    def pytest_runtest_logfinish(self) -> None:
+        sys.settrace(None)
+        self.current = ""
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        self.seconds[report.nodeid] += report.duration
+
+    def result(self, code: int) -> dict[str, Any]:
+        """Return everything as JSON values, without files in the place of tests."""
+        ran = {
+            path: {line: [t for test in found for t in ([test] if "::" in test else self.tests[test])] for line, found in lines.items()}
+            for path, lines in self.ran.items()
+        }
+        return {"code": code, "seconds": dict(self.seconds), "ran": ran}
+
+
+def _traced(files: Sequence[str], sources: Sequence[str]) -> dict[str, Any]:
+    import pytest
+
+    tracer = _Tracer(sources)
+
+    class Shared:
+        @pytest.hookimpl(wrapper=True)
+        def pytest_fixture_setup(self, fixturedef: Any) -> Any:
+            before, tracer.shared = tracer.shared, tracer.shared or fixturedef.scope != "function"
+            try:
+                return (yield)
+            finally:
+                tracer.shared = before
+
+    code = int(pytest.main([*QUIET, *files], plugins=[tracer, Shared()]))
+    return tracer.result(code)
