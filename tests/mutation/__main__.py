@@ -16,13 +16,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.mutation.edits import Edit, edits_of, required_arguments, sample
-from tests.mutation.running import Outcome, Tests, import_what_all_need, measured, outcomes
+from tests.mutation.running import Outcome, import_what_all_need, measured, outcomes
 
+MATCHERS = ("detectors/test_patchcore.py", "detectors/test_spade.py")
 # module -> its files, the tests that are to notice its faults, and how many times --per-module faults to draw
 MODULES = {
     "metrics": ("adviz/metrics/*.py", ("metrics", "properties"), 1),
-    "coreset": ("adviz/coreset/*.py", ("test_coreset.py", "test_covering.py", "detectors/test_patchcore.py"), 1),
-    "neighbors": ("adviz/neighbors.py", ("test_neighbors.py", "detectors/test_spade.py", "detectors/test_patchcore.py"), 1),
+    "coreset": ("adviz/coreset/*.py", ("test_coreset.py", "test_covering.py", MATCHERS[0]), 1),
+    "neighbors": ("adviz/neighbors.py", ("test_neighbors.py", *MATCHERS), 1),
     "detectors": ("adviz/detectors/*.py", ("detectors",), 2),
 }
 KILLED = ("test", "import", "collection", "time", "crash")  # by what; all but "survived"
@@ -82,9 +83,7 @@ def _report(found: dict[str, list[Outcome]], options: argparse.Namespace, second
         if outcome.by == "survived":
             print(f"  {outcome.edit}   [{outcome.tests} tests]")
     print(f"\n{'':12}{'drawn':>8}" + "".join(f"{by:>12}" for by in (*KILLED, "survived")) + f"{'score':>8}")
-    groups = {**found, "all": everything}
-    groups |= {operator: [o for o in everything if o.edit.operator == operator] for operator in sorted({o.edit.operator for o in everything})}
-    for name, of_group in groups.items():
+    for name, of_group in {**found, "all": everything, **_by_operator(everything)}.items():
         if of_group:
             counts = Counter(outcome.by for outcome in of_group)
             score = 1 - counts["survived"] / len(of_group)
@@ -100,6 +99,13 @@ def _report(found: dict[str, list[Outcome]], options: argparse.Namespace, second
     options.result.parent.mkdir(parents=True, exist_ok=True)
     options.result.write_text(json.dumps(result, indent=1))
     print(f"\n{seconds / 60:.0f} minutes; {options.result} has every fault and what noticed it")
+
+
+def _by_operator(everything: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+    found: dict[str, list[Outcome]] = {}
+    for outcome in sorted(everything, key=lambda outcome: outcome.edit.operator):
+        found.setdefault(outcome.edit.operator, []).append(outcome)
+    return found
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import copy
+import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
-
-import numpy as np
 
 BOUNDARY = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
 BOUNDARY |= {ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In}
@@ -23,7 +23,13 @@ UNTOUCHED_KEYWORDS = {"strict", "label", "stacklevel"}
 UNTOUCHED_CALLS = {"isinstance", "hasattr", "getattr", "warn", "TypeVar"}
 UNTOUCHED_FUNCTIONS = {"__repr__", "_repr_html_"}
 SYMMETRIC = {"min", "max", "minimum", "maximum"}  # whose arguments can be swapped
-LITERALS = (ast.Constant, ast.Tuple, ast.List, ast.Dict)  # swapped with anything else they would only be refused
+LITERALS = (
+    ast.Constant,
+    ast.Tuple,
+    ast.List,
+    ast.Dict,
+    ast.Starred,
+)  # swapped with anything else they would only be refused
 AXES = {"axis", "dim", "dim1", "dim2"}
 Lines = tuple[int, int] | None
 
@@ -61,20 +67,17 @@ def edits_of(path: str, source: bytes, required: Mapping[str, set[str]] | None =
     finder.block(ast.parse(source).body)
     places: dict[tuple[int, int, str], list[Edit]] = {}
     for edit in finder.found:
-        compile(edit.applied(source), path, "exec", dont_inherit=True)  # an edit that is no Python is a fault of ours
         places.setdefault((edit.start, edit.end, edit.operator), []).append(edit)
     return [places[key] for key in sorted(places)]
 
 
 def sample(places: Mapping[str, list[list[Edit]]], count: int, seed: int) -> list[Edit]:
     """Draw `count` places of several files, from each in proportion to its places (at least one); 0 = all of them."""
-    rng, total = np.random.default_rng(seed), sum(map(len, places.values()))
+    rng, total = random.Random(seed), sum(map(len, places.values()))  # noqa: S311
     drawn = []
     for of_file in places.values():
         share = len(of_file) if count == 0 else min(len(of_file), max(1, round(count * len(of_file) / total)))
-        for number in np.sort(rng.permutation(len(of_file))[:share] if of_file else []):
-            alternatives = of_file[int(number)]
-            drawn.append(alternatives[rng.integers(len(alternatives))])
+        drawn += [rng.choice(of_file[number]) for number in sorted(rng.sample(range(len(of_file)), share))]
     return drawn
 
 
@@ -103,11 +106,11 @@ class _Finder:
     functions: list[ast.FunctionDef] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.starts = np.cumsum([0, *map(len, self.source.splitlines(keepends=True))])
+        self.starts = list(accumulate(map(len, self.source.splitlines(keepends=True)), initial=0))
 
     def add(self, operator: str, node: ast.AST, text: str) -> None:
         start, end = (
-            int(self.starts[line - 1]) + column
+            self.starts[line - 1] + column
             for line, column in ((node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset))
         )
         self.found.append(Edit(self.path, operator, node.lineno, start, end, text, self.lines))
@@ -118,6 +121,8 @@ class _Finder:
         for name, value in fields.items():
             setattr(new, name, value)
         text = ast.unparse(new)
+        if text == ast.unparse(node):
+            return
         loose = isinstance(node, ast.BinOp | ast.BoolOp | ast.Compare | ast.UnaryOp)
         self.add(operator, node, f"({text})" if loose else text)
 
@@ -175,7 +180,7 @@ class _Finder:
             self.expression(node.value)
 
     def _return(self, node: ast.Return) -> None:
-        if node.value is None or isinstance(node.value, ast.Constant) and node.value.value is None:
+        if node.value is None or ast.unparse(node.value) == "None":
             return
         self.add("return", node, "return None")
         arguments = [a.arg for a in self.functions[-1].args.args if a.arg not in ("self", "cls")]
@@ -238,7 +243,7 @@ class _Finder:
         self.expressions(node)
 
     def _binop(self, node: ast.BinOp) -> None:
-        words = any(isinstance(x, ast.JoinedStr) or isinstance(getattr(x, "value", 0), str) for x in (node.left, node.right))
+        words = any(isinstance(x, ast.JoinedStr) or _is_text(x) for x in (node.left, node.right))
         if type(node.op) in ARITHMETIC and not words:
             self.altered("arithmetic", node, op=ARITHMETIC[type(node.op)]())
         self.expressions(node)
@@ -269,7 +274,8 @@ class _Finder:
         if name in EXTREMES:
             called = ast.unparse(node.func)
             self.add("min/max", node.func, called.removesuffix(name) + EXTREMES[name])
-        if len(node.args) > 1 and name not in SYMMETRIC and not any(isinstance(a, (ast.Starred, *LITERALS)) for a in node.args[-2:]):
+        plain = not any(isinstance(argument, LITERALS) for argument in node.args[-2:])
+        if len(node.args) > 1 and name not in SYMMETRIC and plain:
             *others, last_but_one, last = node.args
             self.altered("arguments", node, args=[*others, last, last_but_one])
         for argument in node.args:
@@ -283,3 +289,7 @@ class _Finder:
                 self.add("axis", keyword.value, str(1 - min(keyword.value.value, 1)))
             else:
                 self.expression(keyword.value)
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import gc
 import importlib
-import importlib.machinery
 import importlib.util
 import json
 import os
@@ -13,16 +12,15 @@ import resource
 import signal
 import sys
 import tempfile
-import threading
 import time
 import traceback
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from types import CodeType, FrameType
 from typing import Any
 
+from tests.mutation.child import FAILED, INTERRUPTED, PASSED, Faulty, traced, tried
 from tests.mutation.edits import Edit
 
 # What takes seconds to import and is not adviz.
@@ -31,8 +29,6 @@ COMMON = (
     "scipy.ndimage", "scipy.sparse", "scipy.stats", "skimage.measure", "skimage.data", "sklearn.metrics",
     "sklearn.covariance", "sklearn.decomposition", "sklearn.neighbors", "timm", "torch", "torchvision", "tqdm.auto",
 )  # fmt: skip
-QUIET = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:nbval", "-p", "no:xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning")
-PASSED, FAILED, INTERRUPTED, NONE = 0, 1, 2, 5  # pytest's exit codes
 MEMORY = 8 * 2**30  # bytes that one fault may allocate
 
 
@@ -92,10 +88,10 @@ def measured(files: Sequence[str], sources: Sequence[str], *, slowest: float) ->
     ------
     RuntimeError: they do not all pass: what fails without a fault says nothing of one.
     """
-    child = _Child(lambda: _traced(files, sources), limit=3600)
+    child = _Child(partial(traced, files, sources), limit=3600)
     result = child.wait()
     if result is None or result["code"] != PASSED:
-        raise RuntimeError(f"expected that all tests pass without a fault: {result}\n{child.output()[-3000:]}")
+        raise RuntimeError(f"expected that all tests pass without a fault: {result}\n{child.tail()}")
     seconds = {test: value for test, value in result["seconds"].items() if value <= slowest}
     ran: dict[str, dict[int, set[str]]] = {}
     for path, lines in result["ran"].items():
@@ -103,8 +99,12 @@ def measured(files: Sequence[str], sources: Sequence[str], *, slowest: float) ->
     return Tests(seconds, ran)
 
 
-def outcomes(edits: Mapping[str, Sequence[Edit]], tests: Tests, *, jobs: int) -> Iterator[tuple[str, Outcome]]:
-    """Try all faults, some at once, beginning with none at all, which has to survive in every module.
+def outcomes(
+    edits: Mapping[str, Sequence[Edit]], tests: Tests, *, jobs: int, patience: float = 30.0
+) -> Iterator[tuple[str, Outcome]]:
+    """Try all faults, `jobs` at once, beginning with none at all, which has to survive in every module.
+
+    One may take `patience` seconds of processor time and five times as much as its tests do without it.
 
     Raises
     ------
@@ -117,15 +117,15 @@ def outcomes(edits: Mapping[str, Sequence[Edit]], tests: Tests, *, jobs: int) ->
         while waiting and len(running) < jobs:
             name, edit = waiting.pop(0)
             chosen = tests.of(edit)
-            limit = 30 + 5 * sum(tests.seconds[test] for test in chosen)
-            running[_Child(lambda edit=edit, chosen=chosen: _tried(edit, chosen), limit=limit)] = name, edit, chosen
+            limit = patience + 5 * sum(tests.seconds[test] for test in chosen)
+            running[_Child(partial(tried, Faulty(edit), chosen), limit=limit)] = name, edit, chosen
         for child in [child for child in running if child.ended()]:
             name, edit, chosen = running.pop(child)
             outcome = _judged(child, edit, chosen)
             if edit.operator:
                 yield name, outcome
             elif outcome.by != "survived":
-                raise RuntimeError(f"expected that {name} without a fault survives: {outcome}\n{child.output()[-3000:]}")
+                raise RuntimeError(f"expected that {name} survives without a fault: {outcome}\n{child.tail()}")
         time.sleep(0.02)
 
 
@@ -143,7 +143,7 @@ def _judged(child: _Child, edit: Edit, chosen: Sequence[str]) -> Outcome:
     elif result["code"] in (FAILED, INTERRUPTED) and result["test"]:
         by, test = result["kind"], result["test"]
     else:
-        raise RuntimeError(f"expected a test's verdict on {edit}, got {result}\n{child.output()[-3000:]}")
+        raise RuntimeError(f"expected a test's verdict on {edit}, got {result}\n{child.tail()}")
     return Outcome(edit, by, test, len(chosen), child.seconds)
 
 
@@ -197,145 +197,6 @@ class _Child:
             time.sleep(0.02)
         return json.loads(self._result.read_text()) if self._result.exists() and not self.late else None
 
-    def output(self) -> str:
-        return self._output.read_text(errors="replace")
-
-
-# What follows runs in a child
-
-
-class _Loader(importlib.machinery.SourceFileLoader):
-    """Loads a module from bytes that are not those of its file."""
-
-    code: CodeType
-
-    def get_code(self, fullname: str) -> CodeType:
-        return self.code
-
-
-class _Finder:
-    """Finds one module, with the fault in it; all others are found as ever."""
-
-    def __init__(self, edit: Edit) -> None:
-        path = Path(edit.path).resolve()
-        parts = Path(edit.path).with_suffix("").parts
-        self.name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        source = edit.applied(path.read_bytes())
-        self.loader = _Loader(self.name, str(path))
-        self.loader.code = compile(source, str(path), "exec", dont_inherit=True)
-        self.spec = importlib.util.spec_from_file_location(self.name, path, loader=self.loader)
-        if self.spec is None:
-            raise RuntimeError(f"no module can be made of {path}")
-
-    def find_spec(self, name: str, _path: object = None, _target: object = None) -> importlib.machinery.ModuleSpec | None:
-        return self.spec if name == self.name else None
-
-
-class _Watcher:
-    """Pytest's hooks: run only some tests, in their order; remember the first that fails."""
-
-    def __init__(self, chosen: Sequence[str]) -> None:
-        self.place = {test: place for place, test in enumerate(chosen)}
-        self.failed, self.kind = "", "test"
-
-    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
-        items[:] = sorted((item for item in items if item.nodeid in self.place), key=lambda i: self.place[i.nodeid])
-
-    def pytest_runtest_logreport(self, report: Any) -> None:
-        if report.failed and not self.failed:
-            self.failed = report.nodeid
-
-    def pytest_collectreport(self, report: Any) -> None:
-        if report.failed and not self.failed:
-            self.failed, self.kind = report.nodeid, "collection"
-
-    def pytest_keyboard_interrupt(self) -> None:
-        self.failed = self.failed or "interrupted"
-
-
-def _tried(edit: Edit, chosen: Sequence[str]) -> dict[str, Any]:
-    """Import the faulty module, then run the tests file by file, that of the same name first, until one fails."""
-    import pytest
-
-    finder = _Finder(edit)
-    sys.meta_path.insert(0, finder)
-    try:
-        importlib.import_module(finder.name)
-    except Exception as error:  # any error at all is the fault's
-        return {"code": FAILED, "kind": "import", "test": repr(error)}
-    files: dict[str, list[str]] = {}
-    for test in chosen:
-        files.setdefault(test.partition("::")[0], []).append(test)
-    own = f"test_{Path(edit.path).stem}.py"
-    for file in sorted(files, key=lambda file: not file.endswith(own)):
-        watcher = _Watcher(files[file])
-        code = int(pytest.main([*QUIET, file], plugins=[watcher]))
-        if code != PASSED:
-            return {"code": code, "kind": watcher.kind, "test": watcher.failed}
-    return {"code": PASSED, "kind": "", "test": ""}
-
-
-class _Tracer:
-    """Pytest's hooks: which lines of some files each test runs, and how long it takes.
-
-    Lines of a fixture that several tests share are those of every test in the file.
-    """
-
-    def __init__(self, sources: Sequence[str]) -> None:
-        self.names = {str(Path(path).resolve()): path for path in sources}
-        self.ran: dict[str, dict[int, set[str]]] = {path: defaultdict(set) for path in sources}
-        self.seconds: dict[str, float] = defaultdict(float)
-        self.current, self.shared = "", False
-        self.tests: dict[str, list[str]] = defaultdict(list)
-
-    def __call__(self, frame: FrameType, event: str, _argument: object) -> Any:
-        path = self.names.get(frame.f_code.co_filename)
-        if path is None:
-            return None
-        lines = self.ran[path]
-
-        def line(frame: FrameType, event: str, _argument: object) -> Any:
-            if event == "line" and self.current:
-                lines[frame.f_lineno].add(self.current.partition("::")[0] if self.shared else self.current)
-            return line
-
-        return line
-
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self.current = nodeid
-        self.tests[nodeid.partition("::")[0]].append(nodeid)
-        threading.settrace(self)
-        sys.settrace(self)
-
-    def pytest_runtest_logfinish(self) -> None:
-        sys.settrace(None)
-        self.current = ""
-
-    def pytest_runtest_logreport(self, report: Any) -> None:
-        self.seconds[report.nodeid] += report.duration
-
-    def result(self, code: int) -> dict[str, Any]:
-        """Return everything as JSON values, without files in the place of tests."""
-        ran = {
-            path: {line: [t for test in found for t in ([test] if "::" in test else self.tests[test])] for line, found in lines.items()}
-            for path, lines in self.ran.items()
-        }
-        return {"code": code, "seconds": dict(self.seconds), "ran": ran}
-
-
-def _traced(files: Sequence[str], sources: Sequence[str]) -> dict[str, Any]:
-    import pytest
-
-    tracer = _Tracer(sources)
-
-    class Shared:
-        @pytest.hookimpl(wrapper=True)
-        def pytest_fixture_setup(self, fixturedef: Any) -> Any:
-            before, tracer.shared = tracer.shared, tracer.shared or fixturedef.scope != "function"
-            try:
-                return (yield)
-            finally:
-                tracer.shared = before
-
-    code = int(pytest.main([*QUIET, *files], plugins=[tracer, Shared()]))
-    return tracer.result(code)
+    def tail(self) -> str:
+        """Return the end of what it printed."""
+        return self._output.read_text(errors="replace")[-3000:]
