@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import importlib.machinery
 import importlib.util
+import resource
+import signal
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -54,11 +56,15 @@ class Faulty:
 
 
 class _Watcher:
-    """Pytest's hooks: run only some tests, in their order; remember the first that fails."""
+    """Pytest's hooks: run only some tests, in their order and within their time; remember the first that fails."""
 
-    def __init__(self, chosen: Sequence[str]) -> None:
+    def __init__(self, chosen: Mapping[str, float]) -> None:
         self.place = {test: place for place, test in enumerate(chosen)}
+        self.limits = chosen
         self.failed, self.kind = "", "test"
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        _end_after(self.limits[nodeid])
 
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
         items[:] = sorted((item for item in items if item.nodeid in self.place), key=lambda i: self.place[i.nodeid])
@@ -75,18 +81,31 @@ class _Watcher:
         self.failed = self.failed or "interrupted"
 
 
-def tried(faulty: Faulty, chosen: Sequence[str]) -> dict[str, Any]:
-    """Import the faulty module, then run the tests file by file, that of the same name first, until one fails."""
+def _end_after(seconds: float) -> None:
+    """Let the system end this process when it has used so much more processor time, or 20 times as long has passed."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    limit = int(used.ru_utime + used.ru_stime + seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
+    signal.setitimer(signal.ITIMER_REAL, 20 * seconds)
+
+
+def tried(faulty: Faulty, chosen: Mapping[str, float], patience: float) -> dict[str, Any]:
+    """Import the faulty module, then run the tests file by file, that of the same name first, until one fails.
+
+    `chosen` is how many seconds each of them may take; beside it `patience` is for imports and for collecting.
+    """
+    _end_after(patience)
     sys.meta_path.insert(0, faulty)
     try:
         importlib.import_module(faulty.name)
     except Exception as error:  # any error at all is the fault's
         return {"code": FAILED, "kind": "import", "test": repr(error)}
-    files: dict[str, list[str]] = {}
-    for test in chosen:
-        files.setdefault(test.partition("::")[0], []).append(test)
+    files: dict[str, dict[str, float]] = {}
+    for test, seconds in chosen.items():
+        files.setdefault(test.partition("::")[0], {})[test] = seconds
     own = f"test_{faulty.name.rpartition('.')[2]}.py"
     for file in sorted(files, key=lambda file: not file.endswith(own)):
+        _end_after(patience)
         watcher = _Watcher(files[file])
         code = int(pytest.main([*QUIET, file], plugins=[watcher]))
         if code != PASSED:
