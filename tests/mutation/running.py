@@ -81,22 +81,19 @@ def import_what_all_need() -> None:
     gc.freeze()  # a child need not go through a million objects that it shares
 
 
-def measured(files: Sequence[str], sources: Sequence[str], *, slowest: float) -> Tests:
-    """Run all tests on the tree as it is; remember how long each takes and which lines it runs.
+def measured(files: Sequence[str], sources: Sequence[str], left_out: Sequence[str] = ()) -> Tests:
+    """Run the tests on the tree as it is; remember how long each takes and which lines it runs.
 
     Raises
     ------
     RuntimeError: they do not all pass: what fails without a fault says nothing of one.
     """
-    child = _Child(partial(traced, files, sources))
+    child = _Child(partial(traced, [*files, *(f"--deselect={test}" for test in left_out)], sources))
     result = child.wait()
     if result is None or result["code"] != PASSED:
         raise RuntimeError(f"expected that all tests pass without a fault: {result}\n{child.tail()}")
-    seconds = {test: value for test, value in result["seconds"].items() if value <= slowest}
-    ran: dict[str, dict[int, set[str]]] = {}
-    for path, lines in result["ran"].items():
-        ran[path] = {int(line): set(tests) & set(seconds) for line, tests in lines.items()}
-    return Tests(seconds, ran)
+    ran = {path: {int(n): set(tests) for n, tests in lines.items()} for path, lines in result["ran"].items()}
+    return Tests(result["seconds"], ran)
 
 
 def outcomes(
