@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.random_projection import johnson_lindenstrauss_min_dim
 
-from adviz import coreset, precision
+from adviz import coreset, precision, progress
 from adviz.coreset import basis, greedy, grid
 
 
@@ -154,6 +154,28 @@ def test_too_little_memory_is_said_before_the_start(monkeypatch):
         coreset.k_center_greedy(points, 100)
 
 
+@pytest.mark.parametrize(("n_rows", "count", "dimension"), [(100, 10, 3), (3000, 2000, 300), (50_000, 2, 2)])
+def test_the_memory_asked_for_is_that_of_the_arrays(n_rows, count, dimension, monkeypatch):
+    """Beside the grid: the choices, the rows' bounds, a thread's product, and the candidates' two square matrices."""
+    asked = []
+    monkeypatch.setattr(greedy, "check_memory", lambda need, _: asked.append(need))
+    monkeypatch.setattr(greedy._Greedy, "run", lambda _, count: count)
+    coreset.k_center_greedy(np.random.default_rng(0).normal(size=(n_rows, dimension)), count)
+    choices, bounds = 4 * count * (dimension + 1), (4 + 8 + 4) * n_rows  # bound, seen and norm
+    fixed = 4 * greedy.TILE * greedy.CHUNK * torch.get_num_threads() + 2 * 4 * greedy.CANDIDATES**2
+    assert choices + bounds + fixed <= asked[0] <= choices + 20 * count + 3 * bounds + fixed
+
+
+def test_who_watches_the_search_is_told_of_every_row():
+    points, seen = np.random.default_rng(7).normal(size=(300, 3)), []
+    with progress.watched(lambda *step: seen.append(step)):
+        coreset.k_center_greedy(points, 60)
+    assert {(label, total) for label, _, total in seen} == {("coreset", 60)}
+    done = [step[1] for step in seen]
+    assert done == sorted(done)
+    assert (done[0], done[-1]) == (1, 60)
+
+
 def test_random_is_nested_seeded_and_without_repeats():
     chosen = coreset.random(100, 50, seed=1)
     assert len(set(chosen)) == 50
@@ -254,6 +276,7 @@ def test_proxies_repeat_with_the_seed_and_keep_the_offset():
     points = np.random.default_rng(2).normal(size=(300, 3)) + 50
     first, again, other = (coreset.learn_proxies(points, 9, epochs=2, seed=seed)[0] for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(first, coreset.learn_proxies(points, 9, epochs=2)[0])  # 0 is the default
     assert (first != other).any()
     assert np.abs(first - 50).max() < 6
 
@@ -275,7 +298,7 @@ def test_interrupted_proxies_are_returned_as_far_as_they_got(monkeypatch):
 
 
 def test_equal_rows_and_a_single_row_have_themselves_as_proxies():
-    for rows in (np.full((20, 3), 4.0), np.full((1, 3), 4.0)):
+    for rows in (np.full((20, 3), 4.0), np.full((1, 3), 4.0), np.full((1, 1), 4.0)):
         proxies, losses = coreset.learn_proxies(rows, 1, epochs=2)
         np.testing.assert_allclose(proxies, 4.0)
         np.testing.assert_allclose(losses, 0, atol=1e-12)

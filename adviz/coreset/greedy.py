@@ -103,9 +103,8 @@ class _Greedy:
         self.chosen = 0
 
     def start(self, first: int) -> None:
-        """Choose the first row, which bounds all others."""
+        """Choose the first row, show it to all rows, and so need not remember it."""
         self._choose(first, 0.0)
-        self._remember(0)
         self.bound = (self.norm + self.norm[first] - 2 * (self.rows @ self.rows[first])).cpu().numpy()
         self.bound[first] = -1
         self.seen[:] = 1

@@ -1,5 +1,6 @@
 """Presets are data: this holds the table of what papers and codes do against them, option by option."""
 
+import dataclasses
 import itertools
 import re
 
@@ -48,6 +49,75 @@ def test_presets_differ_in_exactly_what_the_table_names(cls, here, there):
         for name in {*mine, *theirs}
     }
     assert cls.preset(here).differences(there) == {name: pair for name, pair in expected.items() if pair[0] != pair[1]}
+
+
+# the numbers of the papers (methods and tables name each) or, where they give none, ours; the rest are names above
+NUMBERS = {
+    DN2: {"layers": (32,), "images_score": 5},
+    SPADE: {
+        "layers": (4, 8, 16),
+        "image_layers": (32,),
+        "images_score": 5,
+        "images_gallery": 50,
+        "neighbors": 1,
+        "sigma": 4,
+        "seed": 0,
+    },
+    PaDiM: {"layers": (4, 8, 16), "epsilon": 0.01, "sigma": 4, "seed": 0},
+    PatchCore: {
+        "layers": (8, 16),
+        "patch_size": 3,
+        "stride": 1,
+        "dimension": 1024,
+        "coreset": 0.1,
+        "projection": 128,
+        "reweight_neighbors": 9,
+        "neighbors": 5,
+        "sigma": 4,
+        "seed": 0,
+    },
+    ReverseDistillation: {
+        "layers": (4, 8, 16),
+        "mff_projection": False,
+        "skip": False,
+        "width": 1,
+        "epochs": 200,
+        "batch": 16,
+        "learning_rate": 0.005,
+        "betas": (0.5, 0.999),
+        "align_corners": True,
+        "sigma": 4,
+        "seed": 0,
+    },
+    ConventionalDistillation: {
+        "layers": (4, 8, 16),
+        "width": 1,
+        "epochs": 200,
+        "batch": 16,
+        "learning_rate": 0.005,
+        "betas": (0.5, 0.999),
+        "align_corners": True,
+        "sigma": 4,
+        "seed": 0,
+    },
+}
+
+
+@pytest.mark.parametrize("cls", NUMBERS)
+def test_the_defaults_are_the_papers_numbers(cls):
+    default = cls()
+    assert {name: getattr(default, name) for name in NUMBERS[cls]} == NUMBERS[cls]
+    numbers = {f.name for f in dataclasses.fields(cls) if isinstance(f.default, int | float | tuple)}
+    assert numbers <= set(NUMBERS[cls])
+
+
+@pytest.mark.parametrize("cls", TABLE)
+def test_what_is_no_part_of_the_method_is_no_difference(cls):
+    """Where it is computed, and where a training is kept, change no result."""
+    free = {"device": "cpu", "checkpoint": "somewhere"}
+    there = {f.name: free[f.name] for f in dataclasses.fields(cls) if f.name in free}
+    assert cls().differences(cls(**there)) == {}
+    assert cls() == cls(**there)
 
 
 @pytest.mark.parametrize("cls", TABLE)

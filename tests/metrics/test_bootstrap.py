@@ -58,6 +58,11 @@ def test_without_one_of_the_classes_it_is_undefined(labels):
     assert np.isnan(auroc_differences(np.arange(3.0), np.arange(3.0), np.array(labels), draws=4)).all()
 
 
+def test_a_single_draw_is_one_difference(scores):
+    labels, before, after = scores
+    assert auroc_differences(before, after, labels, draws=1).shape == (1,)
+
+
 def test_errors():
     with pytest.raises(ValueError, match="draws must be at least 1, got 0"):
         auroc_differences(np.arange(2.0), np.arange(2.0), np.array([0, 1]), draws=0)

@@ -83,6 +83,14 @@ def test_a_limit_of_one_holds_every_pixel():
     assert line == scores.min()
 
 
+def test_a_limit_that_rounding_puts_below_a_whole_number_of_pixels_can_be_asked_for():
+    """0.29 * 100 is 28.999999999999996; at an FPR of .29 it is 29 of 100 pixels that are flagged."""
+    scores, masks = np.arange(101.0)[None, None], np.zeros((1, 1, 101), bool)
+    masks[0, 0, 50] = True
+    found = region_curves(scores, masks, limit=0.29)
+    assert found.flagged(found.threshold(0.29)) == 0.29
+
+
 def test_what_has_no_pro_is_refused():
     scores, masks = data(4)
     with pytest.raises(ValueError, match="got no anomalous pixel"):
