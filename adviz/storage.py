@@ -47,17 +47,23 @@ def in_folder(out: str | Path) -> Iterator[Allocate]:
         part.rename(folder)
 
 
-def allocated(shapes: Shapes, dtype: np.dtype[Any]) -> dict[str, np.ndarray]:
-    """Allocate in memory, and from the array on that would exceed 4 GiB in files that vanish with their arrays."""
+def allocated(shapes: Shapes, dtype: np.dtype[Any], *, limit: int = IN_MEMORY) -> dict[str, np.ndarray]:
+    """Allocate in memory, and from the array on that would exceed `limit` bytes in files that vanish with their arrays.
+
+    Raises
+    ------
+    OSError: no room for such a file where temporary files go.
+    """
     held = 0
     arrays: dict[str, np.ndarray] = {}
     for name, shape in shapes.items():
         held += _bytes(shape, dtype)
-        if held <= IN_MEMORY:
+        if held <= limit:
             arrays[name] = np.empty(shape, dtype)
         else:
             with tempfile.TemporaryFile() as file:
-                arrays[name] = _mapped(file, dtype, shape, "w+")
+                _reserve(file, _bytes(shape, dtype))
+                arrays[name] = _mapped(file, dtype, shape, "r+")
     return arrays
 
 

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "features": {"data"},
     "runtimes": {"networks"},
     "backbone": {"features", "data", "storage", "cache", "networks", "runtimes"},
-    "detectors": {"maps", "neighbors", "coreset", "prediction"},
+    "detectors": {"maps", "neighbors", "coreset", "prediction", "storage"},
     "evaluation": {"prediction", "data", "metrics", "maps"},
     # level 2
     "plots": {"prediction", "metrics", "maps"},
