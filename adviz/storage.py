@@ -55,18 +55,18 @@ def in_folder(out: str | Path) -> Iterator[Allocate]:
         part.rename(folder)
 
 
-def allocated(shapes: Shapes, dtype: np.dtype[Any]) -> dict[str, np.ndarray]:
-    """Allocate in memory, and from the array on that would exceed 4 GiB in files that vanish with their arrays.
+def allocated(shapes: Shapes, dtype: np.dtype[Any], *, limit: int | None = None) -> dict[str, np.ndarray]:
+    """Allocate in memory, and from the array on that would exceed `limit` (4 GiB) in files that vanish with them.
 
     Raises
     ------
-    OSError: the temporary folder has no room for them.
+    OSError: no room for such a file where temporary files go.
     """
-    held = 0
+    held, limit = 0, IN_MEMORY if limit is None else limit
     arrays: dict[str, np.ndarray] = {}
     for name, shape in shapes.items():
         held += _bytes(shape, dtype)
-        if held <= IN_MEMORY:
+        if held <= limit:
             arrays[name] = np.empty(shape, dtype)
         else:
             where = f"the temporary folder {tempfile.gettempdir()}: free some space, or name another in TMPDIR"

@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "sources": {"data"},
     "runtimes": {"networks"},
     "backbone": {"features", "data", "storage", "cache", "networks", "runtimes", "sources"},
-    "detectors": {"maps", "neighbors", "inverted", "coreset", "prediction", "archive", "features", "data"},
+    "detectors": {*("maps", "neighbors", "inverted", "coreset", "prediction"), *("archive", "features", "data", "storage")},
     "result": {"metrics", "archive"},
     "evaluation": {"prediction", "data", "metrics", "maps", "result"},
     "calibration": {"prediction", "metrics", "archive"},

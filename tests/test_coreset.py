@@ -144,6 +144,19 @@ def test_a_grid_has_a_digest_and_can_be_searched_itself():
     assert coreset.Grid(moved, made.scale).digest() != made.digest()
 
 
+def test_a_compact_grid_is_the_same_grid():
+    points = np.random.default_rng(12).normal(size=(5000, 6))
+    wide, compact = (coreset.to_grid(points, dtype=dtype) for dtype in (np.float32, np.int16))
+    assert (wide.rows.dtype, compact.rows.dtype) == (np.float32, np.int16)
+    assert compact.scale == wide.scale
+    np.testing.assert_array_equal(compact.rows, wide.rows)
+    assert compact.digest() == wide.digest()
+    for one, other in zip(coreset.k_center_greedy(wide, 300), coreset.k_center_greedy(compact, 300), strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(ValueError, match="dtype must be float32 or int16, got int8"):
+        coreset.to_grid(points, dtype=np.int8)
+
+
 def test_too_little_memory_is_said_before_the_start(monkeypatch):
     points = np.random.default_rng(11).normal(size=(1000, 8))
     monkeypatch.setattr(grid.psutil, "virtual_memory", lambda: SimpleNamespace(available=30_000))

@@ -1,3 +1,5 @@
+import errno
+import os
 import subprocess
 import sys
 
@@ -281,6 +283,15 @@ def test_large_features_live_in_a_temporary_file(monkeypatch):
     mapped = network.extract(IMAGES)["first"]
     assert isinstance(mapped, np.memmap)
     np.testing.assert_array_equal(mapped, expected)
+
+
+def test_a_full_disk_is_an_error_and_not_the_end_of_the_process(monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)  # a mapped file without room kills who writes to it
+    with pytest.raises(OSError, match="No space left"):
+        storage.allocated({"a": (10, 10)}, np.dtype(np.float32), limit=100)
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 from adviz.coreset.basis import learn_proxies
 from adviz.coreset.covering import coverage, covering_radius, in_plane
 from adviz.coreset.greedy import k_center_greedy
-from adviz.coreset.grid import Grid, to_grid
-from adviz.coreset.sampling import CoresetTrace, anchor_distance, jl_dimension, project, random, rows_kept
+from adviz.coreset.grid import Grid, check_memory, to_grid
+from adviz.coreset.sampling import CoresetTrace, anchor_distance, jl_dimension, project, projection, random, rows_kept
 
 __all__ = [
     "CoresetTrace",
     "Grid",
     "anchor_distance",
+    "check_memory",
     "coverage",
     "covering_radius",
     "in_plane",
@@ -17,6 +18,7 @@ __all__ = [
     "k_center_greedy",
     "learn_proxies",
     "project",
+    "projection",
     "random",
     "rows_kept",
     "to_grid",

@@ -48,13 +48,13 @@ def coverage(points: np.ndarray, order: np.ndarray, counts: Sequence[int]) -> np
         raise ValueError(f"order must name rows from 0 to {len(points) - 1}, got {order.shape} of them")
     if len(ends) == 1 or any(b <= a for a, b in pairwise(ends)) or ends[-1] > len(order):
         raise ValueError(f"counts must ascend from 1 or more to at most {len(order)}, got {list(counts)}")
-    rows = torch.from_numpy(points - points.mean(0, dtype=np.float64).astype(np.float32))
-    chosen = rows[torch.from_numpy(order[: ends[-1]].astype(np.int64))]
+    centre = points.mean(0, dtype=np.float64).astype(np.float32)
+    chosen = torch.from_numpy(points[order[: ends[-1]]] - centre)
     distance = np.empty((len(counts), len(points)), np.float32)
     with full_float32(), torch.inference_mode():
-        for start in bar(range(0, len(rows), BLOCK), label="coverage"):
+        for start in bar(range(0, len(points), BLOCK), label="coverage"):
             part = slice(start, start + BLOCK)
-            distance[:, part] = _to_prefixes(rows[part], chosen, ends).numpy()
+            distance[:, part] = _to_prefixes(torch.from_numpy(points[part] - centre), chosen, ends).numpy()
     for found, count in zip(distance, counts, strict=True):
         found[order[:count]] = 0
     return distance

@@ -64,7 +64,7 @@ def k_center_greedy(
     beside `points` and their grid is O(M), 4 (d + 1) bytes a choice and 4 MiB a thread.
     """
     check_device(device)
-    grid, scale = points if isinstance(points, Grid) else to_grid(points)
+    grid, scale = points if isinstance(points, Grid) else to_grid(points, dtype=np.int16)
     check_count(count, len(grid))
     if first is not None and not 0 <= first < len(grid):
         raise ValueError(f"first must be a row from 0 to {len(grid) - 1}, got {first}")
@@ -89,7 +89,7 @@ class _Greedy:
     def __init__(self, grid: torch.Tensor, count: int, bound: np.ndarray | None, pool: Executor) -> None:
         self.rows = grid
         parts = torch.split(grid, REFRESH)
-        self.norm = torch.cat([part.square().sum(1) for part in parts])
+        self.norm = torch.cat([part.float().square().sum(1) for part in parts])
         if float(self.norm.max()) >= LIMIT or not all(bool((part == part.round()).all()) for part in parts):
             raise ValueError("expected integer rows short enough to be multiplied exactly: make the grid with to_grid")
         self.bound = np.full(len(grid), np.inf, dtype=np.float32) if bound is None else bound
@@ -105,7 +105,9 @@ class _Greedy:
     def start(self, first: int) -> None:
         """Choose the first row, show it to all rows, and so need not remember it."""
         self._choose(first, 0.0)
-        self.bound = (self.norm + self.norm[first] - 2 * (self.rows @ self.rows[first])).cpu().numpy()
+        centre = self.rows[first].float()
+        product = torch.cat([part.float() @ centre for part in torch.split(self.rows, REFRESH)])
+        self.bound = (self.norm + self.norm[first] - 2 * product).cpu().numpy()
         self.bound[first] = -1
         self.seen[:] = 1
 
@@ -193,13 +195,14 @@ class _Greedy:
 
     def _augmented(self, index: torch.Tensor) -> torch.Tensor:
         """Return the columns [x, 1], whose product with [-2c, |c|^2] is the distance less |x|^2."""
-        points = self.rows.index_select(0, index)  # three times as fast as rows[index]
-        return torch.cat([points, points.new_ones(len(points), 1)], 1)
+        points = self.rows.new_ones(len(index), self.rows.shape[1] + 1, dtype=torch.float32)
+        points[:, :-1] = self.rows.index_select(0, index)  # three times as fast as rows[index]
+        return points
 
     def _choose_among(self, candidates: np.ndarray, floor: float, *, plateau: bool = False) -> None:
         """Choose greedily among `candidates` while the farthest of them beats every row outside (plateau: ties it)."""
         index = self._index(candidates)
-        columns = torch.cat([-2 * self.rows[index], self.norm[index, None]], 1)
+        columns = torch.cat([-2 * self.rows[index].float(), self.norm[index, None]], 1)
         between = (self._augmented(index) @ columns.T + self.norm[index, None]).cpu().numpy()
         bound, before = self.bound[candidates], self.chosen
         best = int(bound.argmax())
@@ -219,5 +222,5 @@ class _Greedy:
     def _remember(self, since: int) -> None:
         """Store the columns [-2c, |c|^2] of the choices from number `since` on."""
         index = self._index(self.order[since : self.chosen])
-        self.centres[since : self.chosen, :-1] = -2 * self.rows[index]
+        self.centres[since : self.chosen, :-1] = -2 * self.rows[index].float()
         self.centres[since : self.chosen, -1] = self.norm[index]

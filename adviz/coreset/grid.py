@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
@@ -23,7 +23,7 @@ class Grid(NamedTuple):
 
     Attributes
     ----------
-    rows: (M, d) float32 of integers, centred, with 4 * (largest squared norm) < 2**24.
+    rows: (M, d) float32 or int16, integers, centred, with 4 * (largest squared norm) < 2**24.
     scale: grid units per feature unit.
     """
 
@@ -32,12 +32,19 @@ class Grid(NamedTuple):
 
     def digest(self) -> str:
         """Return a short hash of the grid: two searches with the same one have the same order."""
-        shape = str(self.rows.shape).encode()
-        return hashlib.blake2b(shape + self.rows.astype(np.int16).tobytes(), digest_size=6).hexdigest()
+        digest = hashlib.blake2b(str(self.rows.shape).encode(), digest_size=6)
+        for start in range(0, len(self.rows), CHUNK):
+            digest.update(self.rows[start : start + CHUNK].astype(np.int16).tobytes())
+        return digest.hexdigest()
 
 
-def to_grid(points: np.ndarray) -> Grid:
+def to_grid(points: np.ndarray, *, dtype: np.typing.DTypeLike = np.float32) -> Grid:
     """Centre (M, d) points and round them to integers; only centring and scaling are done in float64.
+
+    Parameters
+    ----------
+    points: (M, d) float.
+    dtype: of the grid's rows. int16 takes half of float32's memory, and numpy's products of it overflow.
 
     Raises
     ------
@@ -48,7 +55,10 @@ def to_grid(points: np.ndarray) -> Grid:
     if points.ndim != 2 or not points.size:
         raise ValueError(f"points must be (M, d) with M and d of 1 or more, got shape {points.shape}")
     copies = 24 * min(len(points), CHUNK * torch.get_num_threads()) * points.shape[1]
-    check_memory(4 * points.size + copies, f"a grid of {len(points)} rows")
+    kind: np.dtype[Any] = np.dtype(dtype)
+    if kind not in (np.float32, np.int16):
+        raise ValueError(f"dtype must be float32 or int16, got {kind}")
+    check_memory(kind.itemsize * points.size + copies, f"a grid of {len(points)} rows")
     chunks = [slice(start, start + CHUNK) for start in range(0, len(points), CHUNK)]
     with np.errstate(invalid="ignore"):  # infinities of both signs: the check below says it
         mean = np.sum([points[part].sum(0, dtype=np.float64) for part in chunks], axis=0) / len(points)
@@ -62,7 +72,7 @@ def to_grid(points: np.ndarray) -> Grid:
     def rounded(part: slice) -> None:
         grid[part] = np.rint((points[part] - mean) * scale)
 
-    grid = np.empty(points.shape, np.float32)
+    grid = np.empty(points.shape, kind)
     with workers("cpu") as pool:
         norms, largest = zip(*pool.map(measured, chunks), strict=True)
         scale = _scale(np.concatenate(norms), max(largest), points.shape[1])

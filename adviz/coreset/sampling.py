@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 ANCHORS = 10  # of the official code's approximate search
+CHUNK = 2**14  # rows at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,7 +16,8 @@ class CoresetTrace:
 
     Attributes
     ----------
-    points: (M, d) float32, all M candidate rows as the sampler saw them (projected), feature units.
+    points: (M, d) float32, all M candidate rows as the sampler saw them (projected), feature units; of PatchCore's
+        above 1 GiB memory-mapped from a temporary file, which vanishes with the last of its arrays.
     order: (n,) int, chosen rows in the order of choice; nested: its first m entries are the coreset of size m.
     radius: (n,) float, covering radius after each choice: the largest distance (Euclidean, in `points`' units, up to
         the grid's rounding) of any row to its nearest chosen one; NaN where the sampler does not know it.
@@ -45,12 +47,18 @@ def project(rows: np.ndarray, dimension: int, seed: int) -> np.ndarray:
     PatchCore 3.2 after Johnson and Lindenstrauss; rows of at most `dimension` columns are returned as they are.
     """
     rows = np.asarray(rows, dtype=np.float32)
+    matrix = projection(rows.shape[1], dimension, seed)
+    return rows if matrix is None else np.asarray(rows @ matrix)
+
+
+def projection(columns: int, dimension: int, seed: int) -> np.ndarray | None:
+    """Return the (columns, dimension) float32 matrix of `project`; None where it leaves rows as they are."""
     if dimension < 1:
         raise ValueError(f"projection must be at least 1 dimension, got {dimension}")
-    if rows.shape[1] <= dimension:
-        return rows
-    matrix = np.random.default_rng(seed).normal(size=(rows.shape[1], dimension)) / np.sqrt(dimension)
-    return np.asarray(rows @ matrix.astype(np.float32))
+    if columns <= dimension:
+        return None
+    matrix = np.random.default_rng(seed).normal(size=(columns, dimension)) / np.sqrt(dimension)
+    return np.asarray(matrix.astype(np.float32))
 
 
 def jl_dimension(n_rows: int, eps: float = 0.9) -> int:
@@ -61,8 +69,9 @@ def jl_dimension(n_rows: int, eps: float = 0.9) -> int:
 def anchor_distance(points: np.ndarray, seed: int) -> np.ndarray:
     """Return each row's mean Euclidean distance to some random rows, (M,): the official code's starting distances."""
     chosen = points[random(len(points), min(ANCHORS, len(points)), seed)]
-    mean: np.ndarray = np.mean([np.linalg.norm(points - anchor, axis=1) for anchor in chosen], axis=0)
-    return mean
+    parts = [points[start : start + CHUNK] for start in range(0, len(points), CHUNK)]  # no second copy of all rows
+    means = [np.mean([np.linalg.norm(part - anchor, axis=1) for anchor in chosen], axis=0) for part in parts]
+    return np.concatenate(means)
 
 
 def random(n_rows: int, count: int, seed: int) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 BATCH = 8  # test images at once: the factors are read once for all of them
 POSITIONS = 98  # positions at once, on all threads together; bounds the temporary matrices
+VECTORS = 2 * 2**30  # bytes of training vectors held at once; more are read again for some positions after the others
 KEPT = {1792: 550, 448: 100}  # channels of WideResNet50's and ResNet18's three layers: how many the paper keeps
 
 
@@ -45,6 +48,9 @@ class PaDiM(Detector):
 
     Facts after `fit`, with P positions: `channels_` (d,) kept channels of the concatenation, ascending; `mean_`
     (P, 1, d); `factor_`, what the covariances are kept as; `grid_` (rows, columns).
+
+    Memory of `fit`: the model, 4 P d min(N, d) bytes, and the training vectors, 4 P N d bytes, of which at most 2 GiB
+    are held at once where N is 0.75 d or more: the features are then read several times.
     """
 
     layers: tuple[int | str, ...] = (4, 8, 16)
@@ -78,11 +84,22 @@ class PaDiM(Detector):
             raise ValueError(f"dimension must be at most the {total} channels there are, got {count}")
         self.channels_ = np.sort(np.random.default_rng(self.seed).permutation(total)[:count])
         self.dimension_, self.image_size_ = count, features.image_size
-        vectors = self._vectors(chosen, slice(None))
         self.grid_ = max(array.shape[2:] for array in chosen.values())
-        self.mean_ = vectors.mean(1, keepdim=True)
-        self.factor_ = Covariance(vectors.sub_(self.mean_), self.epsilon)
+        means, factors = [], []
+        for positions in self._blocks(features.n_images):
+            vectors = self._vectors(chosen, slice(None), positions)
+            means.append(vectors.mean(1, keepdim=True))
+            factors.append(Covariance(vectors.sub_(means[-1]), self.epsilon))
+            del vectors  # before the next ones
+        self.mean_, self.factor_ = torch.cat(means), Covariance.joined(factors)
         return self
+
+    def _blocks(self, n_images: int) -> list[slice]:
+        """Return the positions whose training vectors are held together; few images' are the factors: all at once."""
+        positions = self.grid_[0] * self.grid_[1]
+        most = VECTORS // (4 * n_images * self.dimension_) // POSITIONS * POSITIONS
+        step = positions if _low_rank(n_images, self.dimension_) else max(POSITIONS, most)
+        return [slice(start, start + step) for start in range(0, positions, step)]
 
     def predict(self, features: Features) -> Prediction:
         """Score images.
@@ -104,11 +121,10 @@ class PaDiM(Detector):
                 f"{features.image_size}; resize them alike"
             )
         starts = bar(range(0, chosen.n_images, BATCH), label="PaDiM")
-        parts = torch.cat([self._contributions(chosen, slice(start, start + BATCH)) for start in starts], 1)
-        squared = parts.sum(2).clamp_min(0).T.reshape(-1, *self.grid_).numpy()
-        smoothed = maps.smooth(maps.resize(np.sqrt(squared), features.image_size, self.upsample), self.sigma)
-        ends = np.searchsorted(self.channels_, np.cumsum(list(self._channels.values()))[:-1])
-        shares = [part.sum(2).T.reshape(squared.shape).numpy() for part in torch.tensor_split(parts, ends.tolist(), 2)]
+        found = torch.cat([self._sums(chosen, slice(start, start + BATCH)) for start in starts], 2)
+        total, *shares = (part.T.reshape(-1, *self.grid_).numpy() for part in found)
+        cells = np.sqrt(total.clip(min=0))
+        smoothed = maps.smooth(maps.resize(cells, features.image_size, self.upsample), self.sigma)
         return Prediction(
             score=smoothed.max((1, 2)),
             anomaly_map=smoothed,
@@ -137,15 +153,25 @@ class PaDiM(Detector):
         position = row * self.grid_[1] + column
         return self.mean_[position, 0].numpy(), self.factor_.matrix(position)
 
-    def _vectors(self, features: Features, images: slice) -> Tensor:
-        """Return (P, n, d) float32: the kept channels of every position; image by image, which writes whole rows."""
+    def _vectors(self, features: Features, images: slice, positions: slice = slice(None)) -> Tensor:
+        """Return (p, n, d) float32: some positions' kept channels; image by image, which writes whole rows."""
         numbers = range(features.n_images)[images]
-        grid = max(array.shape[2:] for array in features.values())
-        vectors = torch.empty(grid[0] * grid[1], len(numbers), self.dimension_)
+        whole = torch.empty(self.grid_[0] * self.grid_[1], self.dimension_)
+        vectors = torch.empty(len(whole[positions]), len(numbers), self.dimension_)
         for column, number in enumerate(numbers):
             layers = {name: array[number] for name, array in features.items()}
-            fill_positions(vectors[:, column], layers, self.channels_)
+            if len(vectors) == len(whole):
+                fill_positions(vectors[:, column], layers, self.channels_)
+            else:
+                fill_positions(whole, layers, self.channels_)
+                vectors[:, column] = whole[positions]
         return vectors
+
+    def _sums(self, features: Features, images: slice) -> Tensor:
+        """Return (1 + layers, P, n): every cell's squared distance, and what each layer adds to it."""
+        parts = self._contributions(features, images)
+        ends = np.searchsorted(self.channels_, np.cumsum(list(self._channels.values()))[:-1])
+        return torch.stack([part.sum(2) for part in (parts, *torch.tensor_split(parts, ends.tolist(), 2))])
 
     def _contributions(self, features: Features, images: slice) -> Tensor:
         """Return (P, n, d): how much every channel adds to the squared distance of every cell."""
@@ -172,7 +198,7 @@ class Covariance:
     def __init__(self, centred: Tensor, epsilon: float) -> None:
         positions, count, dimension = centred.shape
         self.epsilon, self.count = epsilon, max(count - 1, 1)
-        self.low_rank = count < 0.75 * dimension
+        self.low_rank = _low_rank(count, dimension)
         self.factor = centred if self.low_rank else torch.empty(positions, dimension, dimension)
         with full_float32(), workers("cpu") as pool:
             parts = _parts(positions)
@@ -184,6 +210,14 @@ class Covariance:
         """Return the covariances that another one's attributes describe."""
         whole = cls.__new__(cls)
         whole.epsilon, whole.count, whole.low_rank, whole.factor = epsilon, count, low_rank, factor
+        return whole
+
+    @classmethod
+    def joined(cls, parts: Sequence[Covariance]) -> Covariance:
+        """Return the covariances of all positions from those of some positions after the others."""
+        whole = copy.copy(parts[0])
+        if len(parts) > 1:
+            whole.factor = torch.cat([part.factor for part in parts])
         return whole
 
     def _estimate(self, centred: Tensor, part: slice) -> None:
@@ -225,6 +259,10 @@ class Covariance:
     def __repr__(self) -> str:
         kind = "Woodbury" if self.low_rank else "Cholesky"
         return f"Covariance({len(self.factor)} positions, {kind} factors {tuple(self.factor.shape[1:])})"
+
+
+def _low_rank(count: int, dimension: int) -> bool:
+    return count < 0.75 * dimension
 
 
 def _parts(positions: int) -> list[slice]:

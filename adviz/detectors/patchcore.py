@@ -17,6 +17,7 @@ from adviz.detectors.base import Detector, all_or_nothing, compact, usable
 from adviz.detectors.image_score import reweighted
 from adviz.detectors.patches import Aggregation, PatchEmbedding
 from adviz.detectors.presets import AtMost
+from adviz.detectors.training_patches import BATCH, TrainingPatches
 from adviz.devices import check_device
 from adviz.neighbors import ivfpq, nearest, nearest_in_prefixes
 from adviz.prediction import Neighbors, Prediction
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from adviz.features import Features
 
 JL = "johnson-lindenstrauss"
-BATCH = 8  # images embedded and searched at once; bounds memory beside the bank
 
 
 @dataclass(repr=False)
@@ -63,6 +63,10 @@ class PatchCore(Detector):
     Facts after `fit`: `bank_` (M, D) float32, `bank_image_` and `bank_cell_` (M,) where each row comes from,
     `trace_` (the `CoresetTrace`), `losses_` (of learned proxies, one each epoch), `aggregation_`, `grid_` (rows,
     columns) of a training image's patches, `k_used_` and `b_used_` (neighbors and reweight_neighbors after clipping).
+
+    Memory of `fit`: above 2 GiB of patches they are embedded twice and never held, and above 1 GiB of projected ones
+    these lie in a temporary file (4 `projection` bytes a patch), so that a patch takes 2 `projection` bytes, for the
+    greedy search, and about 50 more: 5,000 images of 1024 patches 2 GB. "proxies" hold all patches, three times.
     """
 
     layers: tuple[int | str, ...] = (8, 16)
@@ -124,50 +128,41 @@ class PatchCore(Detector):
         self._embedding = PatchEmbedding(
             self._channels, self.aggregation_, self.patch_size, self.stride, self.dimension
         )
-        patches = self._embed_all(chosen)
-        n_images, rows, columns, _ = patches.shape
-        self.grid_ = rows, columns
-        patches = patches.reshape(n_images * rows * columns, -1)
-        image, cell = np.divmod(np.arange(len(patches)), rows * columns)
-        self.trace_ = self._sample(patches, image, cell)
+        patches = TrainingPatches(chosen, self._embedding)
+        self.grid_ = patches.grid
+        self.trace_ = self._sample(patches)
         order = self.trace_.order
         if self.sampler != "proxies":
-            self.bank_ = patches[order]
-        self.bank_image_, self.bank_cell_ = image[order].astype(np.int32), compact(cell[order])
+            self.bank_ = patches.rows(order)
+        self.bank_image_, self.bank_cell_ = self.trace_.image[order], compact(self.trace_.cell[order])
         self.bank_size_ = len(order)
         self._index = ivfpq(self.bank_) if self.index == "ivfpq" else None
         self.k_used_ = usable(self.neighbors, len(order), "neighbors")
         self.b_used_ = usable(self.reweight_neighbors, len(order), "reweight_neighbors")
         return self
 
-    def _embed_all(self, features: Features) -> np.ndarray:
-        """Return (N, rows, columns, D) float32 for all training images."""
-        first = self._embed(features, 0, 1)
-        patches = np.empty((features.n_images, *first.shape[1:]), dtype=np.float32)
-        for start in bar(range(0, features.n_images, BATCH), label="patches"):
-            patches[start : start + BATCH] = self._embed(features, start, start + BATCH)
-        return patches
-
     def _embed(self, features: Features, start: int, stop: int) -> np.ndarray:
         return self._embedding({name: array[start:stop] for name, array in features.items()})
 
-    def _sample(self, patches: np.ndarray, image: np.ndarray, cell: np.ndarray) -> CoresetTrace:
+    def _sample(self, patches: TrainingPatches) -> CoresetTrace:
         """Choose the bank's rows; learned proxies are the bank themselves, and their rows the patches next to them."""
         count = samplers.rows_kept(self.coreset, len(patches))
         size = samplers.jl_dimension(len(patches)) if isinstance(self.projection, str) else self.projection
-        points, digest = samplers.project(patches, size, self.seed), ""
+        points, digest = patches.project(size, self.seed), ""
         if self.sampler == "greedy":
             first = samplers.random(len(points), 1, self.seed)[0] if self.start == "random" else None
             cap = samplers.anchor_distance(points, self.seed) if self.start == "anchors" else None
-            grid = samplers.to_grid(points)
+            grid = samplers.to_grid(points, dtype=np.int16)
             digest = grid.digest()
             order, radius = samplers.k_center_greedy(grid, count, first=first, cap=cap, device=self.device)
         elif self.sampler == "random":
             order, radius = samplers.random(len(patches), count, self.seed), np.full(count, np.nan)
         else:
-            self.bank_, self.losses_ = samplers.learn_proxies(patches, count, sign=self.proxy_sign, seed=self.seed)
-            order, radius = nearest(self.bank_, patches, 1)[1][:, 0], np.full(count, np.nan)
-        cell, image = compact(cell), image.astype(np.int32)
+            vectors = patches.all()
+            self.bank_, self.losses_ = samplers.learn_proxies(vectors, count, sign=self.proxy_sign, seed=self.seed)
+            order, radius = nearest(self.bank_, vectors, 1)[1][:, 0], np.full(count, np.nan)
+        image, cell = patches.origin()
+        image, cell = image.astype(np.int32), compact(cell)
         return CoresetTrace(points, order, radius, image, cell, self.sampler, digest, self.grid_)
 
     def predict(self, features: Features) -> Prediction:

@@ -5,6 +5,7 @@ import torch
 from random_features import make_features
 
 from adviz import Features, PaDiM, maps
+from adviz.detectors import padim
 from adviz.detectors.padim import Covariance
 
 
@@ -20,6 +21,25 @@ def test_the_gaussian_of_a_position_can_be_read(train, dimension):
     np.testing.assert_allclose(mean, known.mean(0), atol=1e-6)
     # Woodbury's factor is inverted back: float32 rounding divided by epsilon
     np.testing.assert_allclose(covariance, np.cov(known, rowvar=False) + 0.01 * np.eye(dimension), atol=5e-3)
+
+
+@pytest.mark.parametrize("dimension", [5, 20])  # 12 images are many for 5 channels, and few for 20
+def test_vectors_that_are_not_held_at_once_give_the_same(train, test, dimension, monkeypatch):
+    whole = PaDiM(dimension=dimension).fit(train)
+    monkeypatch.setattr(padim, "VECTORS", 4 * len(train.ids) * dimension * 100)  # room for 98 of the 256 positions
+    parts = PaDiM(dimension=dimension).fit(train)
+    np.testing.assert_array_equal(parts.mean_, whole.mean_)
+    np.testing.assert_array_equal(parts.factor_.factor, whole.factor_.factor)
+    np.testing.assert_array_equal(parts.predict(test).anomaly_map, whole.predict(test).anomaly_map)
+
+
+def test_many_images_are_read_some_positions_at_a_time(train, monkeypatch):
+    seen = []
+    vectors = PaDiM._vectors
+    monkeypatch.setattr(PaDiM, "_vectors", lambda *given: seen.append(vectors(*given)) or seen[-1])
+    monkeypatch.setattr(padim, "VECTORS", 4 * len(train.ids) * 5 * 100)
+    PaDiM(dimension=5).fit(train)
+    assert [part.shape for part in seen] == [(98, 12, 5), (98, 12, 5), (60, 12, 5)]
 
 
 def test_channel_contributions_add_up_to_the_squared_distance(train, test):

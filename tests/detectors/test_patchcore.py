@@ -1,9 +1,16 @@
+import errno
+import os
+import tempfile
+from types import SimpleNamespace
+
 import numpy as np
+import psutil
 import pytest
 from random_features import make_features
 
-from adviz import Features, PatchCore
+from adviz import Features, PatchCore, storage
 from adviz import coreset as samplers
+from adviz.detectors import training_patches
 from adviz.detectors.image_score import reweighting
 
 
@@ -299,3 +306,66 @@ def test_budgets_must_ascend_up_to_the_coreset(fitted, test, budgets):
 def test_budgets_need_a_nested_bank(train, test, options):
     with pytest.raises(ValueError, match="fit a detector for each budget"):
         PatchCore(**options).fit(train).predict_budgets(test, (0.05,))
+
+
+@pytest.mark.parametrize("sampler", ["greedy", "random"])
+@pytest.mark.parametrize("start", ["farthest", "anchors"])
+def test_patches_that_are_not_held_give_the_same_bank(train, test, sampler, start, monkeypatch):
+    options = {"coreset": 0.2, "sampler": sampler, "start": start}  # 16 channels: nothing is projected
+    held = PatchCore(**options).fit(train)
+    monkeypatch.setattr(training_patches, "KEPT", 0)
+    monkeypatch.setattr(training_patches, "IN_MEMORY", 0)
+    embedded = PatchCore(**options).fit(train)
+    assert isinstance(embedded.trace_.points, np.memmap)
+    assert not isinstance(held.trace_.points, np.memmap)
+    for name in ("bank_", "bank_image_", "bank_cell_"):
+        np.testing.assert_array_equal(getattr(embedded, name), getattr(held, name))
+        assert getattr(embedded, name).dtype == getattr(held, name).dtype
+    for name in ("points", "order", "radius", "image", "cell", "digest", "grid"):
+        np.testing.assert_array_equal(getattr(embedded.trace_, name), getattr(held.trace_, name))
+    np.testing.assert_array_equal(embedded.predict(test).score, held.predict(test).score)
+
+
+def test_projecting_batch_by_batch_moves_points_by_rounding_alone(train, monkeypatch):
+    held = PatchCore(coreset=0.2, projection=8).fit(train)
+    monkeypatch.setattr(training_patches, "KEPT", 0)
+    embedded = PatchCore(coreset=0.2, projection=8).fit(train)
+    points = embedded.trace_.points
+    # sums of 16 products in another order: a few units in the last place of the largest terms
+    np.testing.assert_allclose(points, held.trace_.points, atol=16 * 2**-23 * np.abs(held.trace_.points).max())
+    order, _ = samplers.k_center_greedy(points, len(embedded.bank_))
+    np.testing.assert_array_equal(embedded.trace_.order, order)
+    rows, columns = np.divmod(embedded.bank_cell_, embedded.grid_[1])
+    np.testing.assert_array_equal(embedded.bank_, patches_of(embedded, train)[embedded.bank_image_, rows, columns])
+
+
+def test_proxies_need_all_patches_and_say_so(train, monkeypatch):
+    held = PatchCore(coreset=0.02, sampler="proxies").fit(train)
+    monkeypatch.setattr(training_patches, "KEPT", 0)
+    embedded = PatchCore(coreset=0.02, sampler="proxies").fit(train)
+    np.testing.assert_array_equal(embedded.bank_, held.bank_)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=100_000))
+    with pytest.raises(MemoryError, match=r"learning from 768 patches needs about .* draw a part of the rows"):
+        PatchCore(coreset=0.02, sampler="proxies").fit(train)
+
+
+def test_a_fit_that_is_interrupted_or_finds_no_room_leaves_nothing(train, tmp_path, monkeypatch):
+    monkeypatch.setattr(training_patches, "KEPT", 0)
+    monkeypatch.setattr(training_patches, "IN_MEMORY", 0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    detector = PatchCore(coreset=0.1).fit(train)
+    before, files = dict(vars(detector)), len(os.listdir("/proc/self/fd"))
+    assert not list(tmp_path.iterdir())  # its temporary file has no name
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training_patches.TrainingPatches, "rows", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        detector.fit(train)
+    monkeypatch.setattr(storage, "_reserve", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "no space")))
+    with pytest.raises(OSError, match="no space"):
+        detector.fit(train)
+    assert vars(detector) == before
+    assert not list(tmp_path.iterdir())
+    assert len(os.listdir("/proc/self/fd")) == files
