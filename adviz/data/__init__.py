@@ -8,7 +8,9 @@ from adviz.data.builtin import ensure
 from adviz.data.folders import available, folder, mvtec
 from adviz.data.geometry import Geometry
 from adviz.data.inspection import audit
+from adviz.data.magnetic_tile import magnetic_tile
 from adviz.data.one_class import classes, novelty
+from adviz.data.shanghaitech import shanghaitech
 from adviz.data.split import Category, Sample, Split
 
 __all__ = [
@@ -21,8 +23,10 @@ __all__ = [
     "classes",
     "demo",
     "folder",
+    "magnetic_tile",
     "mvtec",
     "novelty",
+    "shanghaitech",
 ]
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from adviz.prediction import Prediction
 
 D = TypeVar("D")
+# Marks an option that came after rows were stored: no fact of an experiment at its default, so that their keys stay.
+LATER = {"later": True}
 
 
 def all_or_nothing(fit: Callable[[D, Features], D]) -> Callable[[D, Features], D]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from adviz import detectors
 from adviz.data import Geometry
-from adviz.detectors.base import Detector
+from adviz.detectors.base import LATER, Detector
 from adviz.detectors.presets import AtMost
 from adviz.networks import PIXELS
 
@@ -155,9 +155,14 @@ def in_order(layers: Iterable[int | str]) -> tuple[int | str, ...]:
 
 
 def _options(detector: Detector) -> dict[str, Any]:
-    """Return all options that are part of the method, as JSON has them."""
+    """Return all options that are part of the method, as JSON has them; those of `LATER` only off their default."""
     fields = [f for f in dataclasses.fields(detector) if f.compare]  # type: ignore[arg-type]
-    return {f.name: _written(getattr(detector, f.name)) for f in fields}
+    values = {f.name: (getattr(detector, f.name), f) for f in fields}
+    return {name: _written(value) for name, (value, f) in values.items() if not (_is_later(f) and value == f.default)}
+
+
+def _is_later(option: dataclasses.Field[Any]) -> bool:
+    return option.metadata == LATER
 
 
 def _written(value: Any) -> Any:
