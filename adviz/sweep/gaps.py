@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adviz.data import Split, magnetic_tile, mvtec
-from adviz.data.shanghaitech import judged_frames, training_clips
+from adviz.data.campus import judged_frames, training_clips
 from adviz.data.split import ANOMALOUS, GOOD
 from adviz.sweep.experiment import Experiment
 from adviz.sweep.measuring import bare
