@@ -71,6 +71,7 @@ ONLY_IN = {
     "dask": {"sweep"},
     "distributed": {"sweep"},
     "openvino": {"runtimes"},
+    "av": {"data"},
 }
 NOT_IN = {"torch": {"data", "metrics", "plots", "widgets"}, "torchvision": {"data", "metrics", "plots", "widgets"}}
 FILE_LINES, FUNCTION_LINES = 300, 40

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from adviz.data.builtin import ensure
+from adviz.data.campus import shanghaitech
 from adviz.data.folders import available, folder, mvtec
 from adviz.data.geometry import Geometry
 from adviz.data.inspection import audit
 from adviz.data.one_class import classes, novelty
 from adviz.data.split import Category, Sample, Split
+from adviz.data.tiles import magnetic_tile
 
 __all__ = [
     "Category",
@@ -21,8 +23,10 @@ __all__ = [
     "classes",
     "demo",
     "folder",
+    "magnetic_tile",
     "mvtec",
     "novelty",
+    "shanghaitech",
 ]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from adviz.data.geometry import Geometry
-from adviz.data.images import image_size, open_image, open_mask
+from adviz.data.images import ArrayMask, image_size, open_image, open_mask
 
 GOOD, ANOMALOUS, UNLABELLED = 0, 1, -1
 
@@ -43,7 +43,8 @@ class Split:
     ----------
     paths: N image files.
     labels: N integers: 0 good, 1 anomalous, -1 unlabelled.
-    masks: N ground-truth files, None where there is none (a good image needs none).
+    masks: N ground-truth files, or masks of an array file (`ArrayMask`); None where there is none (a good image needs
+        none).
     defects: N folder or defect names.
     geometry: how images and masks are resized and cropped; None = ``Geometry()``.
     name: the category's name, for tables and titles.
@@ -60,7 +61,7 @@ class Split:
         self,
         paths: Sequence[str | Path],
         labels: Sequence[int] | np.ndarray,
-        masks: Sequence[str | Path | None],
+        masks: Sequence[str | Path | ArrayMask | None],
         defects: Sequence[str],
         *,
         geometry: Geometry | None = None,
@@ -76,7 +77,7 @@ class Split:
             raise ValueError(f"labels must be 0 (good), 1 (anomalous) or -1 (unlabelled), got {np.unique(labels)}")
         self.paths = [Path(path) for path in paths]
         self.labels = np.asarray(labels, dtype=np.int8)
-        self.masks = [None if mask is None else Path(mask) for mask in masks]
+        self.masks = [Path(mask) if isinstance(mask, str) else mask for mask in masks]
         self.defects = [printable(defect) for defect in defects]
         self.geometry = geometry or Geometry()
         self.name = printable(name)
@@ -146,7 +147,7 @@ class Split:
         path = self.masks[index]
         return None if path is None else self.geometry.mask(self._checked_mask(index, path))
 
-    def _checked_mask(self, index: int, path: Path) -> Image.Image:
+    def _checked_mask(self, index: int, path: Path | ArrayMask) -> Image.Image:
         mask, size = open_mask(path), image_size(self.paths[index])
         if mask.size != size:
             raise ValueError(

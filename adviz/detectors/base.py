@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 D = TypeVar("D")
 LEAST, LARGEST = 1e-15, 1e15  # of a layer's largest value: beyond, float32 does not hold squared distances
+# Marks an option that came after rows were stored: no fact of an experiment at its default, so that their keys stay.
+LATER = {"later": True}
 
 
 def all_or_nothing(fit: Callable[[D, Features], D]) -> Callable[[D, Features], D]:

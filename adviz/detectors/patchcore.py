@@ -13,7 +13,7 @@ from adviz import coreset as samplers
 from adviz import maps
 from adviz.coreset import CoresetTrace
 from adviz.coreset.basis import Sign
-from adviz.detectors.base import Detector, all_or_nothing, compact, usable
+from adviz.detectors.base import LATER, Detector, all_or_nothing, compact, usable
 from adviz.detectors.image_score import reweighted
 from adviz.detectors.patches import Aggregation, PatchEmbedding
 from adviz.detectors.presets import AtMost
@@ -41,7 +41,9 @@ class PatchCore(Detector):
     aggregation: "adaptive" (paper and official code), "mean", or None: adaptive when every layer has 512 channels or
         more (pooling fewer up to 1024 undoes the smoothing); `aggregation_` tells.
     dimension: length of an adaptively pooled vector.
-    coreset: share of the patches that the bank keeps, 0 < coreset <= 1.
+    presample: at most so many patches of the training images, drawn uniformly, are candidates for the bank; None = all.
+        It bounds memory where there are millions of patches (mSTC); `candidates_` tells how many there were.
+    coreset: share of the candidates that the bank keeps, 0 < coreset <= 1.
     sampler: "greedy" (Alg. 1, Eq. 5), "random", or "proxies": learned vectors (Eq. 8), which are no patches; each is
         shown as the training patch nearest to it.
     proxy_sign: of the distances in Eq. 8's exponent: "negative", so that near proxies weigh most, or "paper", as it is
@@ -57,12 +59,13 @@ class PatchCore(Detector):
     neighbors: bank rows reported for every patch (the score needs one).
     upsample: of the patch scores to the map, "bilinear" or "nearest" (anomalib).
     sigma: of the map's smoothing, pixels.
-    seed: of the projection, of random sampling and of random starts.
+    seed: of the projection, the pre-sample, random sampling and random starts.
     device: where the coreset and an exact search are computed, "cpu" or "cuda"; no part of the method.
 
     Facts after `fit`: `bank_` (M, D) float32, `bank_image_` and `bank_cell_` (M,) where each row comes from,
-    `trace_` (the `CoresetTrace`), `losses_` (of learned proxies, one each epoch), `aggregation_`, `grid_` (rows,
-    columns) of a training image's patches, `k_used_` and `b_used_` (neighbors and reweight_neighbors after clipping).
+    `candidates_` (how many it was chosen from), `trace_` (the `CoresetTrace`), `losses_` (of learned proxies, one each
+    epoch), `aggregation_`, `grid_` (rows, columns) of a training image's patches, `k_used_` and `b_used_` (neighbors
+    and reweight_neighbors after clipping).
 
     Memory of `fit`: above 2 GiB of patches they are embedded twice and never held, and above 1 GiB of projected ones
     these lie in a temporary file (4 `projection` bytes a patch), so that a patch takes 2 `projection` bytes, for the
@@ -74,6 +77,7 @@ class PatchCore(Detector):
     stride: int = 1
     aggregation: Aggregation | None = None
     dimension: int = 1024
+    presample: int | None = field(default=None, metadata=LATER)
     coreset: float = 0.10
     sampler: Literal["greedy", "random", "proxies"] = "greedy"
     proxy_sign: Sign = "negative"
@@ -96,8 +100,8 @@ class PatchCore(Detector):
             raise ValueError(f"patch_size must be odd and at least 1, got {self.patch_size}")
         if self.sigma < 0 or (self.projection != JL and (isinstance(self.projection, str) or self.projection < 1)):
             raise ValueError(f"sigma must be 0 or more and projection at least 1, got {self.sigma}, {self.projection}")
-        if self.stride < 1:
-            raise ValueError(f"stride must be at least 1 cell, got {self.stride}")
+        if self.stride < 1 or (self.presample is not None and self.presample < 1):
+            raise ValueError(f"stride must be at least 1 cell, presample 1 patch, got {self.stride}, {self.presample}")
         check_device(self.device)
         self._check_choices(
             aggregation=("adaptive", "mean", None),
@@ -128,8 +132,8 @@ class PatchCore(Detector):
         self._embedding = PatchEmbedding(
             self._channels, self.aggregation_, self.patch_size, self.stride, self.dimension
         )
-        patches = TrainingPatches(chosen, self._embedding)
-        self.grid_ = patches.grid
+        patches = TrainingPatches(chosen, self._embedding, presample=self.presample, seed=self.seed)
+        self.grid_, self.candidates_ = patches.grid, len(patches)
         self.trace_ = self._sample(patches)
         order = self.trace_.order
         if self.sampler != "proxies":

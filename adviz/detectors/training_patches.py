@@ -21,12 +21,14 @@ IN_MEMORY = 2**30  # bytes of projected patches, above which they are written to
 
 
 class TrainingPatches:
-    """The M = N * rows * columns patches of N images, image by image and row by row.
+    """The M = N * rows * columns patches of N images, or some of them, image by image and row by row.
 
     Parameters
     ----------
     features: of the training images, the layers to embed.
     embedding: of a batch of layers.
+    presample: at most so many patches, drawn uniformly; None = all.
+    seed: of that draw.
 
     Attributes
     ----------
@@ -34,21 +36,28 @@ class TrainingPatches:
     size: D, length of a patch's vector.
     """
 
-    def __init__(self, features: Features, embedding: PatchEmbedding) -> None:
+    def __init__(
+        self, features: Features, embedding: PatchEmbedding, *, presample: int | None = None, seed: int = 0
+    ) -> None:
         self._features, self._embedding = features, embedding
         _, rows, columns, self.size = self._embed(0, 1).shape
-        self.grid = rows, columns
+        self.grid, total = (rows, columns), features.n_images * rows * columns
+        self._place: np.ndarray | None = None  # image * cells + cell of each, rising; None = all
+        if presample is not None and presample < total:
+            self._place = np.sort(samplers.random(total, presample, seed))
         self._kept: np.ndarray | None = None
         if 4 * len(self) * self.size <= KEPT:
             self._kept = self._all()
 
     def __len__(self) -> int:
         """Return M."""
-        return int(self._features.n_images * self.grid[0] * self.grid[1])
+        total = self._features.n_images * self.grid[0] * self.grid[1]
+        return int(total) if self._place is None else len(self._place)
 
     def origin(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the training image and the flat cell of every patch, (M,) each."""
-        image, cell = np.divmod(np.arange(len(self)), self.grid[0] * self.grid[1])
+        place = np.arange(len(self)) if self._place is None else self._place
+        image, cell = np.divmod(place, self.grid[0] * self.grid[1])
         return image, cell
 
     def project(self, dimension: int, seed: int) -> np.ndarray:
@@ -101,7 +110,12 @@ class TrainingPatches:
         """Yield the number of the first patch, and (n, D) patches, of some images after the others."""
         each = self.grid[0] * self.grid[1]
         for image in bar(range(0, self._features.n_images, BATCH), label=label):
-            yield image * each, self._embed(image, image + BATCH).reshape(-1, self.size)
+            first, patches = image * each, self._embed(image, image + BATCH).reshape(-1, self.size)
+            if self._place is None:
+                yield first, patches
+                continue
+            here = slice(*np.searchsorted(self._place, (first, first + len(patches))))
+            yield here.start, patches[self._place[here] - first]
 
     def _embed(self, start: int, stop: int) -> np.ndarray:
         return self._embedding({name: array[start:stop] for name, array in self._features.items()})

@@ -78,7 +78,7 @@ def kind(one: Experiment, name: str) -> Experiment:
     """Return what experiments of one cost share: options that only scale it, or do not matter, are left out."""
     normal: dict[str, Any] = {}
     if isinstance(one.detector, PatchCore):
-        normal = {"coreset": 1.0}
+        normal = {"coreset": 1.0, "presample": None}
     elif isinstance(one.detector, SPADE):
         normal = {"gallery": "retrieved", "images_gallery": AtMost(50), "images_score": AtMost(5)}
     elif isinstance(one.detector, TRAINED):
@@ -105,8 +105,9 @@ def terms(detector: Detector, size: Size, cells: int, channels: int) -> Terms:
     n, m, share = size
     if isinstance(detector, PatchCore):
         patches = n * cells / detector.stride**2
-        bank = 1.0 if detector.index == "ivfpq" else max(share * patches, 1)
-        search = patches * share * patches if detector.sampler != "random" else 0.0
+        candidates = min(patches, detector.presample or patches)
+        bank = 1.0 if detector.index == "ivfpq" else max(share * candidates, 1)
+        search = candidates * share * candidates if detector.sampler != "random" else 0.0
         return Terms((patches, search), (m * cells, m * cells * bank))
     if isinstance(detector, SPADE):
         gallery = min(n, int(detector.images_gallery))
@@ -174,7 +175,7 @@ def _small(detector: Detector, size: Size) -> Detector:
     """Return a detector that few images are enough for."""
     changed: dict[str, Any] = {}
     if isinstance(detector, PatchCore):
-        changed = {"coreset": size.share}
+        changed = {"coreset": size.share, "presample": None}
     elif isinstance(detector, TRAINED):
         changed = {"epochs": 1, "batch": AtMost(min(int(detector.batch), size.train))}
     return dataclasses.replace(detector, **changed)  # type: ignore[type-var]

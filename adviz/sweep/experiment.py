@@ -13,7 +13,7 @@ from typing import Any
 
 from adviz import detectors
 from adviz.data import Geometry
-from adviz.detectors.base import Detector
+from adviz.detectors.base import LATER, Detector
 from adviz.detectors.presets import AtMost
 from adviz.networks import PIXELS
 
@@ -28,13 +28,15 @@ class Experiment:
     Attributes
     ----------
     data: "demo" for the built-in data set; "mnist", "fashion_mnist", "cifar10" or "caltech256" in the one-class
-        protocol; or the name of a folder of MVTec-style categories, such as "mvtec", below the one given to `run`.
-    category: a category, or the class that is normal.
+        protocol; "mtd" for magnetic tiles; "stc" or "mstc" for ShanghaiTech Campus with SPADE's training frames or with
+        every fifth; or the name of a folder of MVTec-style categories, such as "mvtec", below the one given to `run`.
+    category: a category, the class that is normal, or a scene.
     detector: with its options; not fitted. Its seed, where it has one, is `seed`.
     backbones: names of networks, best with their weights' tag; several = the `ensemble` of the detector on each.
     weights: "published" or "random", a seeded initialisation (by the network's name, not by `seed`).
     geometry: how images become squares.
-    seed: of the detector and of the draw of `shots`; of the built-in data set always 0.
+    seed: of the detector and of the draw of `shots`; where data are drawn (the built-in images, the good tiles that are
+        tested) always 0.
     shots: training images, drawn from the seed so that fewer are among more; None = all.
     every: of the test images, in the order of the files, the 1st, the (every + 1)th, ... are judged.
     size: side of the square that maps and masks are resized to before they are judged, pixels; None = as they are.
@@ -155,9 +157,14 @@ def in_order(layers: Iterable[int | str]) -> tuple[int | str, ...]:
 
 
 def _options(detector: Detector) -> dict[str, Any]:
-    """Return all options that are part of the method, as JSON has them."""
+    """Return all options that are part of the method, as JSON has them; those of `LATER` only off their default."""
     fields = [f for f in dataclasses.fields(detector) if f.compare]  # type: ignore[arg-type]
-    return {f.name: _written(getattr(detector, f.name)) for f in fields}
+    values = {f.name: (getattr(detector, f.name), f) for f in fields}
+    return {name: _written(value) for name, (value, f) in values.items() if not (_is_later(f) and value == f.default)}
+
+
+def _is_later(option: dataclasses.Field[Any]) -> bool:
+    return option.metadata == LATER
 
 
 def _written(value: Any) -> Any:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from adviz.data import Split, mvtec
+from adviz.data import Split, magnetic_tile, mvtec
+from adviz.data.campus import judged_frames, training_clips
 from adviz.data.split import ANOMALOUS, GOOD
 from adviz.sweep.experiment import Experiment
-from adviz.sweep.measuring import DEMO, ONE_CLASS, bare, folder_of, load
+from adviz.sweep.measuring import bare
+from adviz.sweep.sources import CAMPUS, DEMO, ONE_CLASS, READ_BY_NAME, TILES, folder_of, load
 
 NUMBERED = re.compile(r"\d{3}")  # how MVTec AD names its files, from 000 on without a gap
 NAMED = 5  # that a sentence names of many
@@ -68,8 +70,9 @@ class Gap:
 def gaps(experiments: Iterable[Experiment], root: str | Path | None = None) -> tuple[Gap, ...]:
     """Look for what the data of experiments lack; nothing is computed, and no image is read.
 
-    Looked for are categories, ``train/good``, ``test`` and ``test/good`` with images in them, defective test images, a
-    mask for each of these if any has one, and, in the 15 categories of MVTec AD, files whose number is left out.
+    Looked for are, in MVTec-style trees, categories, ``train/good``, ``test`` and ``test/good`` with images in them,
+    defective test images, a mask for each of these if any has one, and, in the 15 categories of MVTec AD, files whose
+    number is left out; in other trees whatever stops their reader, and masks. No video is decoded.
 
     Parameters
     ----------
@@ -77,8 +80,9 @@ def gaps(experiments: Iterable[Experiment], root: str | Path | None = None) -> t
     root: folder of the data sets; None = what ``$ADVIZ_DATA`` names, or ``./data``.
     """
     place = None if root is None else Path(root)
-    pairs = dict.fromkeys((one.data, one.category) for one in experiments if one.data not in (DEMO, *ONE_CLASS))
-    found = [gap for pair in pairs for gap in _in_category(*pair, place)]
+    pairs = dict.fromkeys((one.data, one.category) for one in experiments if one.data != DEMO)
+    found = [gap for pair in pairs if pair[0] not in READ_BY_NAME for gap in _in_category(*pair, place)]
+    found += [gap for pair in pairs if pair[0] in (TILES, *CAMPUS) for gap in _in_own_tree(*pair, place)]
     classes = {one.data: one for one in experiments if one.data in ONE_CLASS}
     for one in classes.values():
         try:
@@ -123,14 +127,28 @@ def _in_category(data: str, category: str, root: Path | None) -> Iterator[Gap]:
         yield Gap(data, category, f"files {listed(left_out, NAMED)}", False)
 
 
-def _in_split(test: Split) -> Iterator[str]:
+def _in_own_tree(data: str, category: str, root: Path | None) -> Iterator[Gap]:
+    place = folder_of(data, root)
+    try:
+        if data in CAMPUS:
+            training_clips(place, category)
+            test = judged_frames(place, category)
+        else:
+            test = magnetic_tile(place).test
+    except (OSError, ValueError) as error:
+        yield Gap(data, category, f"readable tree ({error})", True)
+        return
+    yield from (Gap(data, category, missing, False) for missing in _in_split(test, "good images", "masks"))
+
+
+def _in_split(test: Split, good: str = "images in test/good", masks: str = "masks in ground_truth") -> Iterator[str]:
     labels = test.labels.tolist()
     if GOOD not in labels:
-        yield "images in test/good"
+        yield good
     if ANOMALOUS not in labels:
         yield "images of defects in test"
     elif not test.has_masks:
-        yield "masks in ground_truth"
+        yield masks
     elif without := bare(test):
         yield f"masks of {listed(without, NAMED)}"
 

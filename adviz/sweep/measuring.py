@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from adviz import data, metrics
+from adviz import metrics
 from adviz.backbone import Backbone
 from adviz.cache import contents, fingerprint
 from adviz.data import Category, Split
+from adviz.data.images import ArrayMask, open_mask
 from adviz.data.split import ANOMALOUS
 from adviz.evaluation import evaluate, maps_and_masks
 from adviz.features import Features
@@ -28,9 +28,8 @@ from adviz.sweep.experiment import Experiment
 from adviz.sweep.fitting import fitted, uninterrupted
 from adviz.sweep.meters import Meter, metered, stored_bytes, surroundings
 from adviz.sweep.rows import Row
+from adviz.sweep.sources import load
 
-ONE_CLASS = ("mnist", "fashion_mnist", "cifar10", "caltech256")
-DEMO = "demo"
 METRICS = (
     "image_auroc",
     "image_ap",
@@ -111,28 +110,6 @@ def _per_image(seconds: dict[str, float], n_test: int) -> dict[str, float]:
         "predict_per_image": seconds["predict"] / n_test,
     }
     return seconds | single
-
-
-def load(experiment: Experiment, root: Path | None = None) -> Category:
-    """Return the images of an experiment, with all training images, of which `shots` are drawn later.
-
-    Raises
-    ------
-    FileNotFoundError: they are not there; what was looked for is named.
-    """
-    name, geometry = experiment.category, experiment.geometry
-    if experiment.data == DEMO:
-        whole = data.demo(name, geometry=geometry)
-    elif experiment.data in ONE_CLASS:
-        whole = data.novelty(experiment.data, name, root=root, geometry=geometry)
-    else:
-        whole = data.mvtec(folder_of(experiment.data, root), name, geometry=geometry)
-    return Category(name, whole.train, whole.test.subset(range(0, len(whole.test), experiment.every)))
-
-
-def folder_of(name: str, root: Path | None = None) -> Path:
-    """Return where the folder of a data set is expected."""
-    return Path(root if root is not None else os.environ.get("ADVIZ_DATA", "data")).expanduser() / name
 
 
 def drawn(count: int, shots: int, seed: int) -> np.ndarray:
@@ -252,8 +229,14 @@ def _digest(category: Category) -> str:
     """Return a digest of the images and masks, whatever their files are called."""
     splits = (category.train, category.test)
     files = [contents(split.paths if split.pixels is None else split.pixels) for split in splits]
-    masks = [str(contents([mask])) if mask is not None else "" for mask in category.test.masks]
+    masks = [_mask_digest(mask) for mask in category.test.masks]
     return fingerprint({"files": files, "masks": masks})[:16]
+
+
+def _mask_digest(mask: Path | ArrayMask | None) -> str:
+    if mask is None:
+        return ""
+    return str(contents(np.asarray(open_mask(mask))[None] if isinstance(mask, ArrayMask) else [mask]))
 
 
 @contextmanager

@@ -14,8 +14,9 @@ from adviz.progress import bar, behind
 from adviz.sweep.experiment import Experiment, in_order
 from adviz.sweep.fitting import learned
 from adviz.sweep.gaps import Gap, gaps, said
-from adviz.sweep.measuring import ONE_CLASS, extract, load, measure, own_threads
+from adviz.sweep.measuring import extract, measure, own_threads
 from adviz.sweep.rows import Row, check_folder, read, results_folder, write
+from adviz.sweep.sources import ONE_CLASS, load
 
 if TYPE_CHECKING:
     import pandas as pd

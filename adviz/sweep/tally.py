@@ -19,14 +19,13 @@ from adviz.progress import bar, behind
 from adviz.sweep.costs import Cost, Network, Sample, Size, Terms, cost, extent, kind, network_cost, probed, terms
 from adviz.sweep.experiment import Experiment
 from adviz.sweep.gaps import MVTEC_AD
-from adviz.sweep.measuring import TIMED, load, network
+from adviz.sweep.measuring import TIMED, network
 from adviz.sweep.meters import machine
 from adviz.sweep.rows import Row
 from adviz.sweep.running import groups
+from adviz.sweep.sources import CAMPUS, NUMBERS, load
 
 USUAL = 242, 115  # training and test images of a category that is not there: MVTec AD's average
-# Of a class of these sets and of the whole test set: MNIST's classes differ a little, 6000 is their average.
-ONE_CLASS_NUMBERS = {"mnist": (6000, 10000), "fashion_mnist": (6000, 10000), "cifar10": (5000, 10000)}
 NEAR = 2.0  # rows whose work is within this factor of what is asked about are as good as a probe
 READ = 1e9  # bytes a second, at which features are read from the cache and checked, about
 CALLS = 3  # of a network by an experiment, whatever the images: training, test, and the timed forward pass
@@ -54,7 +53,7 @@ class Tally:
     seconds: step -> of all experiments that were added.
     cache_bytes: their features.
     at_once_bytes: of each group that shares features, largest first.
-    assumed: "data/category" of which numbers of images are assumed.
+    assumed: "data/category" of which numbers of images are assumed: they are not there, or are videos.
     unknown: what could not be measured -> why.
     """
 
@@ -148,7 +147,7 @@ class Tally:
         if category is not None:
             return len(category.train), len(category.test)
         known = MVTEC_AD.get(one.category)
-        usual = ONE_CLASS_NUMBERS.get(one.data, USUAL)
+        usual = NUMBERS.get(one.data, USUAL)
         train, test = usual if known is None else (known.train, known.good + known.defective)
         name = f"{one.data}/{one.category}"
         self.assumed += [] if name in self.assumed else [name]
@@ -157,8 +156,8 @@ class Tally:
     def _category(self, one: Experiment) -> Category | None:
         key = one.data, one.category, one.every
         if key not in self._categories:
-            try:
-                self._categories[key] = load(one, self._root)
+            try:  # videos would have to be decoded
+                self._categories[key] = None if one.data in CAMPUS else load(one, self._root)
             except (OSError, ValueError):
                 self._categories[key] = None
         return self._categories[key]

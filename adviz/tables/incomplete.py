@@ -8,6 +8,7 @@ import numpy as np
 
 from adviz.sweep import Experiment, Gap, Row
 from adviz.sweep.gaps import MVTEC_AD, listed, said
+from adviz.tables.setting import NO_PROTOCOL, PROTOCOLS
 from adviz.tables.table import Cell
 
 KEPT_UNDER = {"misclassified": "false_positives"}  # metric of a table -> metric of a row, where they differ
@@ -25,7 +26,7 @@ def why_nothing(cell: Cell, pro: str, rows: Iterable[Row], broken: Mapping[Exper
 def remarks(
     cells: Iterable[Cell], known: Mapping[Experiment, Row], broken: Mapping[Experiment, str], gaps: Sequence[Gap]
 ) -> list[str]:
-    """Return sentences on data and experiments of a table, for its legend.
+    """Return sentences on protocols, data and experiments of a table, for its legend.
 
     Parameters
     ----------
@@ -35,7 +36,8 @@ def remarks(
     cells = tuple(cells)
     wanted = {one for cell in cells for one in cell.experiments}
     pairs = {(one.data, one.category) for one in wanted}
-    words = []
+    words = list(dict.fromkeys(PROTOCOLS[c.dataset] for c in cells if c.dataset in PROTOCOLS and c.experiments))
+    words += list(dict.fromkeys(c.reason for c in cells if c.reason in NO_PROTOCOL.values() and c.printed == c.printed))
     if mine := [gap for gap in gaps if (gap.data, gap.category) in pairs]:
         words.append(f"data incomplete: {said(mine)}")
     if failed := len(wanted & set(broken)):

@@ -10,11 +10,13 @@ from typing import Any, Literal
 from adviz.data import Geometry
 from adviz.detectors import SPADE, PaDiM, PatchCore, ReverseDistillation
 from adviz.detectors.base import Detector
+from adviz.sweep.sources import CAMPUS
 from adviz.tables.printed import Name
 from adviz.tables.setting import ONE_CLASS, Setting
 
 NETWORK = "wide_resnet50"  # where a line names none
 JUDGED_AT = {"spade": 256}  # pixels; the other papers judge maps at the images' size
+PRESAMPLE = 200_000  # of about 1.2 million patches of a scene of mSTC; ours, the paper says nothing
 BOTTLENECKS = {"pre": "pre", "pre+oce": "oce", "pre+oce+mff": "oce+mff"}
 OURS = ("SPADE", "PaDiM", "PatchCore", "RD4AD")
 # Why a line stays as printed though its method is one of ours.
@@ -74,7 +76,7 @@ def configuration(name: Name, dataset: str, method: str, variant: str, setting: 
 
 def _geometry(name: Name, dataset: str, method: str, side: int, setting: Setting) -> Geometry:
     """Return the squares of a paper: 224 out of 256 for SPADE, PaDiM and PatchCore, all of 256 for the others."""
-    whole = method == "RD4AD" or name.paper == "rd" or dataset in (*ONE_CLASS, "stc", "mstc")
+    whole = method == "RD4AD" or name.paper == "rd" or dataset in (*ONE_CLASS, *CAMPUS)
     return setting.geometry(side or (256 if whole else 224), crop=not whole)
 
 
@@ -92,15 +94,15 @@ def _spade(options: dict[str, str], dataset: str) -> Detector:
         kind: Literal["random", "retrieved"] = "random" if stage.startswith("random") else "retrieved"
         count = type(detector.images_gallery)(int(stage.removeprefix("random").removeprefix("knn")))
         detector = dataclasses.replace(detector, gallery=kind, images_gallery=count)
-    return dataclasses.replace(detector, images_gallery=1, images_score=1) if dataset == "stc" else detector
+    return dataclasses.replace(detector, images_gallery=1, images_score=1) if dataset in CAMPUS else detector
 
 
 def _padim(_options: dict[str, str], _dataset: str) -> Detector:
     return PaDiM.preset("port")
 
 
-def _patchcore(options: dict[str, str], _dataset: str) -> Detector:
-    changed: dict[str, Any] = {}
+def _patchcore(options: dict[str, str], dataset: str) -> Detector:
+    changed: dict[str, Any] = {"presample": PRESAMPLE} if dataset == "mstc" else {}
     if share := options.pop("coreset", ""):
         changed["coreset"] = float(share.removesuffix("%")) / 100
     if layers := options.pop("layers", ""):

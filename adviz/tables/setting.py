@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adviz.data import Geometry, classes
-from adviz.sweep.measuring import DEMO, folder_of
+from adviz.sweep.sources import CAMPUS, DEMO, TILES, folder_of
 
 # The papers' names -> timm's, with the weights that torchvision published first (IMAGENET1K_V1).
 NETWORKS = {
@@ -39,6 +39,21 @@ TEXTURES = frozenset(MVTEC[:5])
 BUILT_IN = ("brick", "hex_nut", "transistor", "capsule", "mesh", "bottle")
 CLASSED = ("mnist", "fashion_mnist", "cifar10")  # with classes that are the same everywhere
 ONE_CLASS = (*CLASSED, "caltech256")
+TILE = ("magnetic_tile",)  # the one category of MTD
+SCENES = tuple(f"{number:02}" for number in range(1, 13))  # of ShanghaiTech Campus that have test videos
+OWN_TREES = {TILES: TILE, **dict.fromkeys(CAMPUS, SCENES)}  # data sets with a reader of their own -> categories
+# How data sets that leave it open are divided; a table says so below.
+PROTOCOLS = {
+    TILES: "mtd: 20 % of the good tiles, drawn with seed 0, are tested; tiles of any shape become 256 x 256, of which "
+    "the middle 224 x 224 is seen",
+    "stc": f"stc: mean over scenes, each with its own training frames, every {CAMPUS['stc']}th of them, about 5000 in "
+    "all, and every 5th test frame",
+    "mstc": "mstc: mean over scenes, each with its own training frames, every 5th of them, and every 5th test frame",
+}
+NO_PROTOCOL = {
+    "caltech256": "caltech256: no experiments, since the paper does not say which classes are normal, nor how the "
+    "images are divided"
+}
 
 
 @dataclass(frozen=True)
@@ -60,9 +75,11 @@ class Setting:
     weights: "published", or "random" for networks that are not trained.
     """
 
-    folders: Mapping[str, str] = field(default_factory=lambda: {"mvtec_ad": MVTEC_FOLDER, **{k: k for k in ONE_CLASS}})
+    folders: Mapping[str, str] = field(
+        default_factory=lambda: {"mvtec_ad": MVTEC_FOLDER, **{k: k for k in (*ONE_CLASS, *OWN_TREES)}}
+    )
     categories: Mapping[str, Sequence[str]] = field(
-        default_factory=lambda: {"mvtec_ad": MVTEC, **{k: classes(k) for k in CLASSED}}
+        default_factory=lambda: {"mvtec_ad": MVTEC, **{k: classes(k) for k in CLASSED}, **OWN_TREES}
     )
     networks: Mapping[str, str] = field(default_factory=lambda: NETWORKS)
     scale: float = 1.0
@@ -110,14 +127,18 @@ def at_hand(
 ) -> Setting:
     """Return the papers' setting where MVTec AD is at hand, and `reduced` on the built-in data where it is not.
 
+    Beside ``mvtec/``, the magnetic tiles in ``mtd/`` and ShanghaiTech Campus in ``stc/`` are part of it where they are.
+
     Parameters
     ----------
     categories, every, scale: of the reduced setting.
     one_class: with the papers' setting, whether MNIST, Fashion-MNIST and CIFAR-10 are part of it (reverse distillation,
         Table 4): a student for each of 30 classes, from 5000 images of 256 pixels, takes years on a CPU.
-    root: folder that ``mvtec/`` is looked for in; None = what ``$ADVIZ_DATA`` names, or ``./data``.
+    root: folder that ``mvtec/`` and the others are looked for in; None = what ``$ADVIZ_DATA`` names, or ``./data``.
     """
-    there = folder_of(MVTEC_FOLDER, None if root is None else Path(root))
-    if not there.is_dir():
+    base = None if root is None else Path(root)
+    if not folder_of(MVTEC_FOLDER, base).is_dir():
         return reduced(categories, every, scale)
-    return Setting() if one_class else Setting(categories={"mvtec_ad": MVTEC})
+    whole = Setting().categories
+    there = {name for name in OWN_TREES if folder_of(name, base).is_dir()} | (set(CLASSED) if one_class else set())
+    return Setting(categories={name: whole[name] for name in whole if name == "mvtec_ad" or name in there})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from adviz.sweep import Experiment
 from adviz.tables.methods import Configuration, configuration
 from adviz.tables.printed import Name, named, values
-from adviz.tables.setting import TEXTURES, Setting
+from adviz.tables.setting import NO_PROTOCOL, TEXTURES, Setting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,7 +136,7 @@ def _line(name: Name, dataset: str, method: str, variant: str, printed: Any, set
     found = configuration(name, dataset, method, variant, setting)
     folder, categories = setting.folders.get(dataset), tuple(setting.categories.get(dataset, ()))
     if not isinstance(found, str) and (folder is None or not categories):
-        found = "these data are not part of this setting"
+        found = NO_PROTOCOL.get(dataset, "these data are not part of this setting")
     rows = printed.to_dict("records") if setting.papers else _elsewhere(printed, categories)
     for row in rows:
         where = _part(row["category"], categories)

@@ -48,6 +48,43 @@ def test_patch_scores_and_neighbours_equal_a_full_search(fitted, test):
     assert found.grid == fitted.grid_ == (8, 8)
 
 
+def test_a_pre_sample_is_drawn_uniformly_and_is_all_that_the_bank_is_chosen_from(train):
+    patches = patches_of(PatchCore(coreset=0.2).fit(train), train).reshape(12 * 64, -1)
+    seen = np.zeros(12 * 64, int)
+    for seed in range(30):
+        few = PatchCore(presample=200, coreset=0.2, seed=seed).fit(train)
+        trace = few.trace_
+        place = trace.image.astype(int) * 64 + trace.cell
+        assert (few.candidates_, len(trace.points), len(few.bank_)) == (200, 200, 40)
+        assert len(np.unique(place)) == 200
+        np.testing.assert_array_equal(few.bank_, patches[place[trace.order]])
+        np.testing.assert_array_equal(few.bank_image_ * 64 + few.bank_cell_, place[trace.order])
+        seen[place] += 1
+    # each of 768 patches is drawn 30 * 200 / 768 = 7.8 times, with a standard deviation of 2.4: 5 of them above
+    assert seen.max() <= 20
+    assert seen.reshape(12, 64).sum(1).min() > 30 * 200 / 12 * 0.8  # no image is left out; 5 standard deviations
+    assert seen.reshape(12, 64).sum(0).max() < 30 * 200 / 64 * 1.5  # and no cell is preferred
+
+
+def test_a_pre_sample_of_all_patches_is_none(train, test):
+    whole = PatchCore(coreset=0.2).fit(train)
+    for size in (12 * 64, 10**9):
+        same = PatchCore(presample=size, coreset=0.2).fit(train)
+        assert same.candidates_ == whole.candidates_ == 12 * 64
+        np.testing.assert_array_equal(same.bank_, whole.bank_)
+        np.testing.assert_array_equal(same.predict(test).score, whole.predict(test).score)
+    assert "presample=None" in repr(whole)
+    assert "presample=1000000000" in repr(same)
+
+
+def test_budgets_are_shares_of_the_pre_sample(train, test):
+    few = PatchCore(presample=200, coreset=0.5).fit(train)
+    (one,) = few.predict_budgets(test, [0.1]).values()
+    again = PatchCore(presample=200, coreset=0.1, neighbors=1).fit(train)
+    assert len(again.bank_) == 20
+    np.testing.assert_array_equal(one.score, again.predict(test).score)
+
+
 def test_layer_shares_add_up_to_the_squared_distance(fitted, test):
     prediction = fitted.predict(test)
     assert list(prediction.layer_maps) == ["layer2", "layer3"]
@@ -216,6 +253,7 @@ def test_equal_training_images_still_work(train, test):
         ({"coreset": 1.01}, r"coreset must be a share .* got 1\.01"),
         ({"patch_size": 4}, "patch_size must be odd and at least 1, got 4"),
         ({"stride": 0}, "stride must be at least 1"),
+        ({"presample": 0}, "presample 1 patch, got 1, 0"),
         ({"sigma": -1}, "sigma must be 0 or more"),
         ({"projection": 0}, "projection at least 1"),
         ({"projection": "pca"}, "projection at least 1"),

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import standin
+import standin_campus
 
 from adviz import DN2, SPADE, PaDiM, PatchCore, ReverseDistillation, data, sweep
 from adviz.data import Geometry
@@ -139,6 +140,29 @@ def test_the_numbers_of_one_class_sets_are_known(tmp_path):
     assert found.cache_bytes == (6000 + len(range(0, 10000, LIKE.every))) * cells * 4
 
 
+@pytest.mark.parametrize(
+    ("name", "category", "train", "test"),
+    [
+        ("mtd", "magnetic_tile", 952 - 190, 190 + 392),
+        ("stc", "01", 274_515 // 55 // 12, 40_791 // 5 // 12),
+        ("mstc", "01", 274_515 // 5 // 12, 40_791 // 5 // 12),
+    ],
+)
+def test_the_numbers_of_tiles_and_of_a_scene_are_the_published_ones(tmp_path, name, category, train, test):
+    like = dataclasses.replace(LIKE, every=1)
+    found = sweep.estimate(grid(name, [category], [PatchCore(coreset=0.02)], like=like), tmp_path, root=tmp_path)
+    assert found.assumed == (f"{name}/{category}",)
+    cells = 40 * 8 * 8 + 112 * 4 * 4
+    assert found.cache_bytes == (train + test) * cells * 4
+
+
+def test_no_video_is_decoded_for_an_estimate(tmp_path, monkeypatch):
+    standin_campus.draw(tmp_path / "stc", scenes=("01",), videos=1, frames=2)
+    monkeypatch.setattr("adviz.data.videos._decode", lambda *_: pytest.fail("decodes"))
+    found = sweep.estimate(grid("mstc", ["01"], [PatchCore(coreset=0.02)], like=LIKE), tmp_path / "r", root=tmp_path)
+    assert (found.assumed, found.gaps) == (("mstc/01",), ())
+
+
 def test_what_cannot_be_measured_is_named(tmp_path):
     found = sweep.estimate(few([PatchCore(layers=(8,), index="ivfpq", stride=8), DN2()]), tmp_path)
     assert list(found.unknown) == ["PatchCore on efficientnet_lite0"]
@@ -165,6 +189,7 @@ def test_kinds_leave_out_what_only_scales():
     one = Experiment("demo", "bottle", PatchCore(coreset=0.1), seed=3)
     same = Experiment("mvtec", "pill", PatchCore(coreset=0.25), seed=1, shots=5)
     assert kind(one, "net") == kind(same, "net")
+    assert kind(dataclasses.replace(one, detector=PatchCore(presample=100)), "net") == kind(one, "net")
     assert kind(one, "net") != kind(one, "another")
     assert kind(one, "net") != kind(dataclasses.replace(one, detector=PatchCore(stride=2)), "net")
     maps = [Experiment("demo", "bottle", ReverseDistillation(map_layers=layers)) for layers in ((4,), (8, 16), None)]
@@ -190,6 +215,13 @@ def test_how_the_leading_work_grows_with_training_images(detector, fit, predict)
     for step, expected in (("fit", fit), ("predict", predict)):
         one, two = (getattr(work, step)[1] or 1.0 for work in (small, large))
         assert two / one == pytest.approx(expected, rel=0.05), step
+
+
+def test_a_pre_sample_bounds_the_search_and_not_the_embedding():
+    small, large = (terms(PatchCore(coreset=0.1, presample=1000), Size(n, 10, 0.1), 64, 300) for n in (40, 80))
+    assert large.fit == (2 * small.fit[0], small.fit[1])
+    assert small.fit == (40 * 64, 1000 * 0.1 * 1000)
+    assert small.predict == large.predict == (10 * 64, 10 * 64 * 100)
 
 
 def test_students_work_grows_with_images_and_epochs():

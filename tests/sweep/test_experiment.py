@@ -60,6 +60,15 @@ def test_facts_survive_json(detector, preset):
     assert type(getattr(again.detector, "images_gallery", getattr(again.detector, "batch", 0))) is type(number)
 
 
+def test_an_option_that_came_later_leaves_the_keys_of_stored_rows():
+    assert "presample" not in BASE.facts()["options"]
+    few = dataclasses.replace(BASE, detector=PatchCore(coreset=0.1, presample=1000))
+    assert few.facts()["options"]["presample"] == 1000
+    assert few.key != BASE.key
+    assert Experiment.from_facts(json.loads(json.dumps(few.facts()))).detector.presample == 1000
+    assert Experiment.from_facts(BASE.facts()).detector.presample is None
+
+
 def test_facts_of_no_experiment_are_refused():
     facts = BASE.facts()
     for wrong in ({}, {**facts, "detector": "YOLO"}, {**facts, "options": {"coresets": 1}}, {**facts, "colour": 1}):

@@ -6,6 +6,8 @@ import shutil
 import numpy as np
 import pytest
 import standin
+import standin_campus
+import standin_tiles
 
 from adviz import DN2, sweep, tables
 from adviz.sweep import Experiment, grid
@@ -80,6 +82,27 @@ def test_classes_that_are_missing_are_named(tmp_path, monkeypatch):
     (gap,) = sweep.gaps(grid("cifar10", ["airplane", "bird"], [DN2()]), tmp_path)
     assert (gap.data, gap.stops) == ("cifar10", True)
     assert str(tmp_path) in gap.missing
+
+
+def test_a_campus_and_tiles_that_lack_something(tmp_path, monkeypatch):
+    monkeypatch.setattr("adviz.data.videos._decode", lambda *_: pytest.fail("decodes"))
+    own = [Experiment("mtd", "magnetic_tile", DN2()), *grid("stc", ("01", "02", "03"), [DN2()])]
+    found = sweep.gaps(own, tmp_path)
+    assert {(gap.category, gap.stops) for gap in found} == {(one.category, True) for one in own}
+    assert all(str(tmp_path) in gap.missing for gap in found)
+    tiles, campus = standin_tiles.draw(tmp_path / "mtd"), standin_campus.draw(tmp_path / "stc")
+    (gap,) = sweep.gaps(own, tmp_path)
+    assert (gap.category, gap.stops) == ("03", True)
+    assert "those with both: 01, 02" in gap.missing
+    assert sweep.gaps(own[:3], tmp_path) == ()
+    next((tiles / "MT_Break" / "Imgs").glob("*.png")).unlink()
+    (campus / "testing" / "test_pixel_mask" / "01_0014.npy").unlink()
+    np.save(campus / "testing" / "test_frame_mask" / "02_0014.npy", np.zeros(15, np.int8))
+    assert [str(gap).partition(" (")[0] for gap in sweep.gaps(own[:3], tmp_path)] == [
+        "mtd/magnetic_tile: no masks of MT_Break/Imgs/exp1_num_1000.jpg",
+        "stc/01: no masks",
+        "stc/02: no images of defects in test",
+    ]
 
 
 def spade(categories):

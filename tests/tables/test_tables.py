@@ -10,7 +10,7 @@ from adviz import SPADE, PaDiM, PatchCore, ReverseDistillation, tables
 from adviz.sweep import Row
 from adviz.tables.methods import OURS, configuration, parsed
 from adviz.tables.printed import named
-from adviz.tables.setting import CLASSED, MVTEC, TEXTURES
+from adviz.tables.setting import CLASSED, MVTEC, NO_PROTOCOL, OWN_TREES, PROTOCOLS, SCENES, TEXTURES
 
 ALL = [(name.paper, name.table) for name in tables.NAMES]
 
@@ -47,7 +47,7 @@ def test_every_printed_value_has_its_place(paper, table):
 def test_our_methods_have_experiments_and_others_say_why_not(paper, table):
     plan = tables.plan(paper, table)
     for cell in plan.cells:
-        if cell.dataset in ("mvtec_ad", *CLASSED) and cell.method in OURS:
+        if cell.dataset in ("mvtec_ad", *CLASSED, *OWN_TREES) and cell.method in OURS:
             assert cell.experiments, cell
             assert cell.reason == ""
         else:
@@ -130,10 +130,47 @@ def test_one_class_is_normal_after_the_other():
     assert (first.data, first.category, first.detector.score, first.geometry.size) == ("mnist", "0", "sum", 256)
 
 
+def test_the_lines_of_the_campus_and_of_tiles():
+    for table in ("4", "5"):
+        (cell,) = [one for one in tables.plan("spade", table).cells if one.method == "SPADE"]
+        assert [one.category for one in cell.experiments] == list(SCENES) == [f"{n:02}" for n in range(1, 13)]
+        for one in cell.experiments:
+            assert (one.data, one.size, one.every) == ("stc", 256, 1)  # which frames are read is the protocol's
+            assert (one.geometry.size, one.geometry.crop) == (256, False)
+            assert one.detector == dataclasses.replace(SPADE.preset("paper"), images_gallery=1, images_score=1)
+    cells = {(one.dataset, one.method): one for one in tables.plan("patchcore", "6").cells if one.experiments}
+    ours = cells["mstc", "PatchCore"].experiments[0]
+    assert (ours.data, ours.geometry.size, ours.geometry.crop) == ("mstc", 256, False)
+    assert ours.detector == PatchCore(layers=(16, 32), coreset=0.1, presample=200_000)
+    assert cells["mstc", "SPADE"].experiments[0].detector.images_gallery == 1
+    (tile,) = cells["mtd", "PatchCore"].experiments
+    assert (tile.data, tile.geometry.size, tile.geometry.resized) == ("mtd", 224, 256)
+    assert tile.detector == PatchCore(coreset=0.1)
+    assert {len(cell.experiments) for (data, _), cell in cells.items() if data == "mstc"} == {12}
+
+
+def test_protocols_that_are_ours_are_said_below_a_table():
+    text = repr(tables.compare(tables.plan("patchcore", "6"), []))
+    assert PROTOCOLS["mtd"] in text
+    assert PROTOCOLS["mstc"] in text
+    assert PROTOCOLS["stc"] not in text
+    whole = tables.compare(tables.plan("rd", 4), [])
+    assert NO_PROTOCOL["caltech256"] in repr(whole)
+    (cell,) = [one for one in whole.table.cells if (one.dataset, one.method) == ("caltech256", "RD4AD")]
+    assert "does not say which classes are normal" in cell.reason
+    small = repr(tables.compare(tables.plan("rd", 4, tables.reduced()), []))
+    assert "caltech256:" not in small
+
+
 def test_the_papers_setting_is_taken_where_mvtec_is_at_hand(tmp_path, monkeypatch):
     assert tables.at_hand(("bottle",), 6, 0.25, root=tmp_path) == tables.reduced(("bottle",), 6, 0.25)
     (tmp_path / "mvtec").mkdir()
     assert tables.at_hand(root=tmp_path) == tables.Setting(categories={"mvtec_ad": MVTEC})
+    assert set(tables.at_hand(one_class=True, root=tmp_path).categories) == {"mvtec_ad", *CLASSED}
+    (tmp_path / "mtd").mkdir()
+    assert set(tables.at_hand(root=tmp_path).categories) == {"mvtec_ad", "mtd"}
+    (tmp_path / "stc").mkdir()
+    assert set(tables.at_hand(root=tmp_path).categories) == {"mvtec_ad", "mtd", "stc", "mstc"}
     assert tables.at_hand(one_class=True, root=tmp_path) == tables.Setting()
     monkeypatch.setenv("ADVIZ_DATA", str(tmp_path))
     assert tables.at_hand().papers
