@@ -19,6 +19,7 @@ from adviz import data, metrics
 from adviz.backbone import Backbone
 from adviz.cache import contents, fingerprint
 from adviz.data import Category, Split
+from adviz.data.images import mask_files
 from adviz.data.split import ANOMALOUS
 from adviz.evaluation import evaluate, maps_and_masks
 from adviz.features import Features
@@ -252,7 +253,7 @@ def _digest(category: Category) -> str:
     """Return a digest of the images and masks, whatever their files are called."""
     splits = (category.train, category.test)
     files = [contents(split.paths if split.pixels is None else split.pixels) for split in splits]
-    masks = [str(contents([mask])) if mask is not None else "" for mask in category.test.masks]
+    masks = [str(contents(mask_files(mask))) if mask is not None else "" for mask in category.test.masks]
     return fingerprint({"files": files, "masks": masks})[:16]
 
 
