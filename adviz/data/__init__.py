@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from adviz.data.builtin import ensure
+from adviz.data.checking import check
 from adviz.data.folders import available, folder, mvtec
 from adviz.data.geometry import Geometry
 from adviz.data.inspection import audit
+from adviz.data.mvtec_family import btad, mvtec_ad2, mvtec_loco
 from adviz.data.one_class import classes, novelty
 from adviz.data.split import Category, Sample, Split
+from adviz.data.visa import visa
 
 __all__ = [
     "Category",
@@ -18,11 +21,16 @@ __all__ = [
     "Split",
     "audit",
     "available",
+    "btad",
+    "check",
     "classes",
     "demo",
     "folder",
     "mvtec",
+    "mvtec_ad2",
+    "mvtec_loco",
     "novelty",
+    "visa",
 ]
 
 

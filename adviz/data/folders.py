@@ -1,4 +1,4 @@
-"""Reader for MVTec-style trees: train/good, test/<defect>, ground_truth/<defect>; other data sets name them otherwise."""
+"""Reader for MVTec-style trees: train/good, test/<defect>, ground_truth/<defect>; others name them otherwise."""
 
 from __future__ import annotations
 

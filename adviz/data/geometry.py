@@ -97,7 +97,7 @@ class Geometry:
         width, height = (int(side * self.resized / min(size)) for side in size)  # torchvision truncates
         if width * height > LARGEST:
             raise ValueError(
-                f'expected an image that can be resized to {self.resized} pixels on its shorter side, got one of '
+                f"expected an image that can be resized to {self.resized} pixels on its shorter side, got one of "
                 f'{size[0]}x{size[1]}, which would become {width}x{height}: use aspect="square", or cut it into pieces'
             )
         return width, height

@@ -21,9 +21,9 @@ def mvtec_loco(root: str | Path, category: str, *, geometry: Geometry | None = N
 
     `train` is ``train/good``, `validation` is ``validation/good``, and `test` has ``good``, ``logical_anomalies`` and
     ``structural_anomalies``, which `Split.defects` tells apart. An image's mask is the union of the files in
-    ``ground_truth/<kind>/<image>/``: a pixel is defective if any of them marks it. The paper's sPRO, which saturates at a
-    share of each region (``defects_config.json``), is not computed: it needs the regions apart. PRO and pixel AUROC of
-    `adviz.evaluate` ask for every pixel of the union and are stricter with logical defects, whose masks are wide.
+    ``ground_truth/<kind>/<image>/``: a pixel is defective if any of them marks it. The paper's sPRO, which saturates at
+    a share of each region (``defects_config.json``), is not computed: it needs the regions apart. PRO and pixel AUROC
+    of `adviz.evaluate` ask for every pixel of the union and are stricter with logical defects, whose masks are wide.
 
     Parameters
     ----------
@@ -82,8 +82,8 @@ def ad2_shape(test: str) -> Shape:
 def btad(root: str | Path, category: str, *, geometry: Geometry | None = None) -> Category:
     """Read a product of BTAD, beanTech's anomaly detection data set (Mishra et al., ISIE 2021).
 
-    `train` is ``train/ok``; `test` has ``test/ok``, called "good" in `Split.defects` as everywhere, and ``test/ko``, with
-    the masks of ``ground_truth/ko``. Images and masks may have different suffixes, .bmp and .png.
+    `train` is ``train/ok``; `test` has ``test/ok``, called "good" in `Split.defects` as everywhere, and ``test/ko``,
+    with the masks of ``ground_truth/ko``. Images and masks may have different suffixes, .bmp and .png.
 
     Parameters
     ----------

@@ -43,8 +43,8 @@ class Split:
     ----------
     paths: N image files.
     labels: N integers: 0 good, 1 anomalous, -1 unlabelled.
-    masks: N ground-truth files, or folders of files whose union is the mask (MVTec LOCO AD); None where there is none (a
-        good image needs none).
+    masks: N ground-truth files, or folders of files whose union is the mask (MVTec LOCO AD); None where there is none
+        (a good image needs none).
     defects: N folder or defect names.
     geometry: how images and masks are resized and cropped; None = ``Geometry()``.
     name: the category's name, for tables and titles.
