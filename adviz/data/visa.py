@@ -18,9 +18,9 @@ def visa(root: str | Path, category: str, *, geometry: Geometry | None = None) -
     """Read an object of VisA (Zou et al., ECCV 2022), split as ``split_csv/1cls.csv`` says.
 
     That table is the one-class protocol, with normal images only for training; the two-class ones in the same folder
-    are for supervised methods and are not read. `Split.defects` holds what ``<object>/image_anno.csv`` calls the defects
-    of an image ("scratch", or several with commas), and "anomaly" where that file is missing. Masks hold the numbers of
-    defect types; whatever is above 0 is a defect.
+    are for supervised methods and are not read. `Split.defects` holds what ``<object>/image_anno.csv`` calls the
+    defects of an image ("scratch", or several with commas), and "anomaly" where that file is missing. Masks hold the
+    numbers of defect types; whatever is above 0 is a defect.
 
     Parameters
     ----------
