@@ -39,10 +39,10 @@ class MaskFacts:
 def image_facts(path: Path) -> ImageFacts:
     """Return what an image file is; nothing is raised."""
     try:
+        pixels = open_image(path)
         with Image.open(path) as image:
             frames = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))  # a camera's preview
             turned = image.getexif().get(ORIENTATION, 1) != 1
-        pixels = open_image(path)
         digest = hashlib.blake2b(pixels.tobytes(), digest_size=16, person=repr(pixels.size).encode()[:16]).digest()
         return ImageFacts(path, pixels.size, digest, frames, turned)
     except (*DAMAGED, MemoryError) as error:
@@ -81,4 +81,6 @@ def shown_size(path: Path) -> str:
 
 def _short(error: BaseException) -> str:
     cause = error.__cause__ or error
-    return f"{type(cause).__name__}: {cause}"[:200]
+    kind = type(cause)
+    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__.rpartition('.')[2]}.{kind.__name__}"
+    return f"{name}: {cause}"[:200]
