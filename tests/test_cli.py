@@ -187,7 +187,7 @@ def test_check_prints_what_was_found_and_fails_if_it_is_serious(tmp_path, capsys
     (tmp_path / "test/good/c.png").write_bytes((tmp_path / "train/good/a.png").read_bytes())
     assert cli.main(["check", str(tmp_path)]) == 1
     captured = capsys.readouterr()
-    assert "test/good/c.png, train/good/a.png" in captured.out
+    assert "train/good/a.png, test/good/c.png" in captured.out
     assert captured.err == "adviz: what is marked with ! can change results\n"
     assert cli.main(["check", str(tmp_path / "nowhere")]) == 2
     assert re.fullmatch(r"adviz: expected the folder of a data set, found none at .*nowhere\n", capsys.readouterr().err)

@@ -34,7 +34,11 @@ def open_image(path: str | Path) -> Image.Image:
     ValueError: the file is no image that Pillow can read, is truncated, holds more than 16 bits a channel, or more
         pixels than twice Pillow's `MAX_IMAGE_PIXELS` (179 million).
     """
-    image = _load(path)
+    return as_rgb(_load(path), path)
+
+
+def as_rgb(image: Image.Image, path: str | Path) -> Image.Image:
+    """Return an image as 8-bit RGB by the rule of `open_image`, which see; `path` is for messages."""
     if image.mode.startswith("I"):
         image = Image.fromarray(_to_8_bits(np.asarray(image), path))
     if image.mode == "F":
@@ -84,8 +88,10 @@ def images_of(folder: Path) -> list[Path]:
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
-    """Return (width, height) in pixels as `open_image` would, from the file's header alone."""
-    with _opened(path) as image:
+    """Return (width, height) in pixels as `open_image` would, decoding as little as possible."""
+    with opened(path) as image:
+        if image.width == image.height:  # of a PNG file the tag may come last: all of it would be decoded
+            return image.size
         turned = image.getexif().get(ORIENTATION, 1) >= 5
         return (image.height, image.width) if turned else (image.width, image.height)
 
@@ -106,12 +112,12 @@ def _binary(path: Path) -> np.ndarray:
 
 def _load(path: str | Path) -> Image.Image:
     """Return an image with its pixels, turned as its orientation tag says."""
-    with _opened(path) as image:
+    with opened(path) as image:
         return ImageOps.exif_transpose(image)
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[Image.Image]:
+def opened(path: str | Path) -> Iterator[Image.Image]:
     """Open a file and say what is wrong with it in one way, whatever Pillow raises."""
     try:
         with Image.open(path) as image:
