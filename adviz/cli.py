@@ -1,4 +1,4 @@
-"""The command `adviz`: open the notebooks in JupyterLab, or run them without a browser."""
+"""The command `adviz`: open the notebooks in JupyterLab, run them without a browser, or check a data set's folder."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class UsageError(Exception):
     """What the user can put right: printed as one line, exit status 2."""
 
 
-class NotebookError(Exception):
-    """A cell failed, or its kernel died: exit status 1."""
+class Failed(Exception):
+    """A cell failed, its kernel died, or a data set is not as it should be: exit status 1."""
 
 
 def notebooks_folder() -> Path:
@@ -151,7 +151,7 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
     try:
         client.execute(env=quiet)
     except (CellExecutionError, DeadKernelError) as error:
-        raise NotebookError(strip_ansi(str(error))) from error
+        raise Failed(strip_ansi(str(error))) from error
     return tidy(notebook)
 
 
@@ -234,6 +234,15 @@ def demo(page: Path) -> None:
         run(notebooks_folder() / QUICKSTART, Path(folder), page=page, in_place=False)
 
 
+def check(path: Path) -> None:
+    """Print what lies in a data set's folder and what looks wrong with it; fail if anything can change results."""
+    from adviz import data
+
+    print(report := data.check(path))
+    if not report.ok:
+        raise Failed("what is marked with ! can change results")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(prog="adviz", description=__doc__)
@@ -254,6 +263,8 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--html", type=Path, metavar="PAGE", help="also write it as a page")
     command.add_argument("--in-place", action="store_true", help="also store the outputs in NOTEBOOK")
 
+    command = commands.add_parser("check", help="look through a data set's folder: what is missing, what looks wrong")
+    command.add_argument("path", type=Path, metavar="PATH")
     commands.add_parser("version", help="print the version")
     return parser
 
@@ -266,16 +277,18 @@ def dispatch(options: argparse.Namespace) -> None:
         demo(options.html)
     elif options.command == "run":
         run(options.notebook, options.notebook.resolve().parent, page=options.html, in_place=options.in_place)
+    elif options.command == "check":
+        check(options.path)
     else:
         print(f"adviz {version('adviz')}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit status: 0, 1 when a notebook failed, 2 when it was asked wrongly."""
+    """Run the command line and return the exit status: 0, 1 when a notebook or check failed, 2 when asked wrongly."""
     options = build_parser().parse_args(arguments)
     try:
         dispatch(options)
-    except NotebookError as error:
+    except Failed as error:
         print(f"adviz: {error}", file=sys.stderr)
         return 1
     except (UsageError, OSError) as error:

@@ -17,6 +17,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from PIL import Image
 
 from adviz import cli
 
@@ -175,6 +176,21 @@ def test_unwritable_page_is_noticed_before_the_notebook_runs(shipped, tmp_path, 
     captured = capsys.readouterr()
     assert "nowhere" in captured.err
     assert "mesh" not in captured.out
+
+
+def test_check_prints_what_was_found_and_fails_if_it_is_serious(tmp_path, capsys):
+    for index, name in enumerate(("train/good/a.png", "test/good/b.png")):
+        (tmp_path / name).parent.mkdir(parents=True)
+        Image.new("RGB", (32, 32), (index, 0, 0)).save(tmp_path / name)
+    assert cli.main(["check", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.endswith("no problems, no notes\n")
+    (tmp_path / "test/good/c.png").write_bytes((tmp_path / "train/good/a.png").read_bytes())
+    assert cli.main(["check", str(tmp_path)]) == 1
+    captured = capsys.readouterr()
+    assert "train/good/a.png, test/good/c.png" in captured.out
+    assert captured.err == "adviz: what is marked with ! can change results\n"
+    assert cli.main(["check", str(tmp_path / "nowhere")]) == 2
+    assert re.fullmatch(r"adviz: expected the folder of a data set, found none at .*nowhere\n", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["version"]])

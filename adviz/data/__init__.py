@@ -6,12 +6,15 @@ from pathlib import Path
 
 from adviz.data.builtin import ensure
 from adviz.data.campus import shanghaitech
+from adviz.data.checking import check
 from adviz.data.folders import available, folder, mvtec
 from adviz.data.geometry import Geometry
 from adviz.data.inspection import audit
+from adviz.data.mvtec_family import btad, mvtec_ad2, mvtec_loco
 from adviz.data.one_class import classes, novelty
 from adviz.data.split import Category, Sample, Split
 from adviz.data.tiles import magnetic_tile
+from adviz.data.visa import visa
 
 __all__ = [
     "Category",
@@ -20,13 +23,18 @@ __all__ = [
     "Split",
     "audit",
     "available",
+    "btad",
+    "check",
     "classes",
     "demo",
     "folder",
     "magnetic_tile",
     "mvtec",
+    "mvtec_ad2",
+    "mvtec_loco",
     "novelty",
     "shanghaitech",
+    "visa",
 ]
 
 

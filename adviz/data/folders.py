@@ -1,26 +1,48 @@
-"""Reader for MVTec-style trees: train/good, test/<defect>, ground_truth/<defect>."""
+"""Reader for MVTec-style trees: train/good, test/<defect>, ground_truth/<defect>; others name them otherwise."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from adviz.data.geometry import Geometry
-from adviz.data.images import SUFFIXES
-from adviz.data.split import ANOMALOUS, GOOD, UNLABELLED, Category, Split
+from adviz.data.images import images_of
+from adviz.data.split import Category
+from adviz.data.tree import UNLABELLED_FOLDERS, Entry, Tree, checked_category, missing
 
-UNLABELLED_FOLDERS = ("unlabeled", "unlabelled")
 MASK_ENDINGS = ("_mask", "")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the folders of an MVTec-style tree are called.
+
+    Attributes
+    ----------
+    layout: the name of the data set, for messages.
+    good: the folder of normal images in train, validation and test.
+    test, truth: the folders of test images and of masks; of one that lies in the other only the masks are read.
+    labelled: False = the test images lie in `test` itself and nobody says what they are.
+    validation: whether there must be validation/<good>; where it need not, it may.
+    """
+
+    layout: str = "MVTec style"
+    good: str = "good"
+    test: str = "test"
+    truth: str = "ground_truth"
+    labelled: bool = True
+    validation: bool = False
 
 
 def folder(path: str | Path, *, geometry: Geometry | None = None) -> Category:
     """Read one category from an MVTec-style tree.
 
     Expected are ``train/good/*`` and ``test/<defect>/*`` with, optionally, ``ground_truth/<defect>/<image>_mask.png``
-    (or ``<image>.png``). ``test/good`` holds normal images; images directly in ``test/`` or in ``test/unlabeled`` have
-    no label; every other folder under ``test/`` holds anomalous images and names their defect.
+    (or ``<image>.png``, or a folder ``<image>`` of masks whose union counts). ``test/good`` holds normal images; images
+    directly in ``test/`` or in ``test/unlabeled`` have no label; every other folder under ``test/`` holds anomalous
+    images and names their defect. ``validation/good``, if there is one, becomes the category's `validation`.
 
     Parameters
     ----------
@@ -30,36 +52,13 @@ def folder(path: str | Path, *, geometry: Geometry | None = None) -> Category:
     Raises
     ------
     FileNotFoundError: the folder, its ``train/good`` or its ``test`` does not exist.
-    ValueError: no good training image, no test image, or a mask that belongs to no image.
+    ValueError: no good training image, no test image, images in deeper folders, a mask that belongs to no image, or one
+        that two images could have (``000.png`` and ``000.jpg``).
     """
     path = Path(path)
     if not path.is_dir():
         raise FileNotFoundError(f"expected a folder with train/good and test, found none at {path}")
-    train, test = _flat(_existing(path, "train/good")), _test_images(_existing(path, "test"))
-    if not train:
-        raise ValueError(f"expected at least one good image in {path / 'train' / 'good'}, found none: add some")
-    if not test:
-        raise ValueError(f"expected images in {path / 'test'} or its folders, found none: add some")
-    labels = [_label(defect) for _, defect in test]
-    split = Split(
-        [file for file, _ in test],
-        labels,
-        _masks(path / "ground_truth", test),
-        [defect for _, defect in test],
-        geometry=geometry,
-        name=path.name,
-        root=path,
-    )
-    good = Split(
-        train,
-        np.zeros(len(train)),
-        [None] * len(train),
-        ["good"] * len(train),
-        geometry=geometry,
-        name=path.name,
-        root=path,
-    )
-    return Category(split.name, good, split)
+    return arranged(path).category(geometry)
 
 
 def mvtec(root: str | Path, category: str, *, geometry: Geometry | None = None) -> Category:
@@ -75,13 +74,8 @@ def mvtec(root: str | Path, category: str, *, geometry: Geometry | None = None) 
     ------
     FileNotFoundError: `root` or the category does not exist; the categories that do are listed.
     """
-    root = Path(root)
-    if not root.is_dir():
-        raise FileNotFoundError(f"expected the folder of MVTec AD, found none at {root}: see data/README.md")
-    if not (root / category).is_dir():
-        there = ", ".join(available(root)) or "none"
-        raise FileNotFoundError(f"expected a category of {root} (there are: {there}), got {category!r}")
-    return folder(root / category, geometry=geometry)
+    there = list(available(root)) if Path(root).is_dir() else []
+    return folder(checked_category(root, category, "MVTec AD", there), geometry=geometry)
 
 
 def available(root: str | Path | None = None) -> dict[str, Path]:
@@ -96,54 +90,77 @@ def available(root: str | Path | None = None) -> dict[str, Path]:
     return {path.relative_to(base).as_posix(): path for path in sorted(found)}
 
 
-def _existing(path: Path, name: str) -> Path:
-    if not (path / name).is_dir():
-        there = ", ".join(sorted(child.name for child in path.iterdir())) or "nothing"
-        raise FileNotFoundError(f"expected a folder {name} in {path}, found {there}: see data/README.md for the layout")
-    return path / name
+def arranged(path: Path, shape: Shape | None = None) -> Tree:
+    """Return what lies in the folder of a category, and everything that is wrong with its arrangement."""
+    shape = shape or Shape()
+    tree = Tree(path.name, path, shape.layout)
+    found: dict[str, list[tuple[Path, str]]] = {}
+    for part, place in (("train", path / "train" / shape.good), ("validation", path / "validation" / shape.good)):
+        lacking = missing(path, f"{part}/{shape.good}") if part == "train" or shape.validation else None
+        tree.problems.extend([lacking] if lacking else [])
+        found[part] = [(file, "good") for file in _flat(place, tree.problems)]
+    lacking = missing(path, shape.test)
+    tree.problems.extend([lacking] if lacking else [])
+    found["test"] = [] if lacking else _test_images(path, shape, tree.problems)
+    if not found["train"]:
+        where = path / "train" / shape.good
+        tree.problems.append(ValueError(f"expected at least one good image in {where}, found none: add some"))
+    if not found["test"]:
+        where = path / shape.test
+        tree.problems.append(ValueError(f"expected images in {where} or its folders, found none: add some"))
+    masks = _masks(path / shape.truth, [file for file, _ in found["test"]], tree.problems)
+    tree.entries.extend(
+        Entry(file, part, defect, masks.get(file)) for part, images in found.items() for file, defect in images
+    )
+    return tree
 
 
-def _images(path: Path) -> list[Path]:
-    files = path.iterdir() if path.is_dir() else ()
-    return sorted(f for f in files if f.is_file() and f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
+def _test_images(path: Path, shape: Shape, problems: list[Exception]) -> list[tuple[Path, str]]:
+    place = path / shape.test
+    loose = [(file, "unlabelled") for file in images_of(place)]
+    if not shape.labelled:
+        return loose
+    folders = sorted(
+        child
+        for child in place.iterdir()
+        if child.is_dir() and not child.name.startswith(".") and child != path / shape.truth
+    )
+    return loose + [(file, _defect(child.name, shape)) for child in folders for file in _flat(child, problems)]
 
 
-def _test_images(path: Path) -> list[tuple[Path, str]]:
-    folders = sorted(child for child in path.iterdir() if child.is_dir() and not child.name.startswith("."))
-    loose = [(file, "unlabelled") for file in _images(path)]
-    return loose + [
-        (file, "unlabelled" if child.name.lower() in UNLABELLED_FOLDERS else child.name)
-        for child in folders
-        for file in _flat(child)
-    ]
+def _defect(name: str, shape: Shape) -> str:
+    return "unlabelled" if name.lower() in UNLABELLED_FOLDERS else "good" if name == shape.good else name
 
 
-def _flat(path: Path) -> list[Path]:
+def _flat(path: Path, problems: list[Exception]) -> list[Path]:
     """Return a folder's images, which must not hide in folders of their own."""
-    deeper = [file for child in sorted(path.iterdir()) if child.is_dir() for file in _images(child)]
-    if deeper:
-        raise ValueError(
-            f"expected images directly in {path}, got some in deeper folders, first {deeper[0]}: move them"
+    folders = sorted(child for child in path.iterdir() if child.is_dir()) if path.is_dir() else []
+    if deeper := [file for child in folders for file in images_of(child)]:
+        problems.append(
+            ValueError(f"expected images directly in {path}, got some in deeper folders, first {deeper[0]}: move them")
         )
-    return _images(path)
+    return images_of(path)
 
 
-def _label(defect: str) -> int:
-    return {"good": GOOD, "unlabelled": UNLABELLED}.get(defect.lower(), ANOMALOUS)
-
-
-def _masks(path: Path, test: list[tuple[Path, str]]) -> list[Path | None]:
-    """One mask file (or None) per test image; every mask must belong to an image."""
-    files = set(_images(path)).union(*map(_images, path.iterdir() if path.is_dir() else ()))
-    by_name = {(file.parent.name, file.stem): file for file in sorted(files)}
-    found = [
-        next((by_name[key] for end in MASK_ENDINGS if (key := (defect, file.stem + end)) in by_name), None)
-        for file, defect in test
-    ]
-    orphans = sorted(files - set(found))
-    if orphans:
-        raise ValueError(
-            f"expected every mask to belong to a test image, got {len(orphans)} without one, first {orphans[0]}: "
-            "remove it, or restore its image"
+def _masks(path: Path, images: list[Path], problems: list[Exception]) -> dict[Path, Path]:
+    """Return the mask of every test image that has one; every mask must belong to one image."""
+    folders = [child for child in path.iterdir() if child.is_dir()] if path.is_dir() else []
+    several = [child for place in folders for child in place.iterdir() if child.is_dir() and images_of(child)]
+    masks = {*images_of(path), *several}.union(*map(images_of, folders))
+    by_name = {(mask.parent.name, mask.name if mask.is_dir() else mask.stem): mask for mask in sorted(masks)}
+    found = {}
+    for image in images:
+        keys = [(image.parent.name, image.stem + end) for end in MASK_ENDINGS]
+        if mask := next((by_name[key] for key in keys if key in by_name), None):
+            found[image] = mask
+    if orphans := sorted(masks - set(found.values())):
+        problems.append(
+            ValueError(
+                f"expected every mask to belong to a test image, got {len(orphans)} without one, first {orphans[0]}: "
+                "remove it, or restore its image"
+            )
         )
+    if shared := sorted(mask for mask, count in Counter(found.values()).items() if count > 1):
+        names = ", ".join(image.name for image in images if found.get(image) == shared[0])
+        problems.append(ValueError(f"expected a mask to belong to one image, got {names} for {shared[0]}: rename one"))
     return found

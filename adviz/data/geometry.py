@@ -15,6 +15,7 @@ FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
     "area": Image.Resampling.BOX,
 }
+LARGEST = 100_000_000  # pixels before the crop; a line of 20,000 pixels would need 4 GB
 MASK_RULES = (">0.5", ">0", "==1", "nearest")
 
 
@@ -99,6 +100,11 @@ class Geometry:
         if self.aspect == "square":
             return self.resized, self.resized
         width, height = (int(side * self.resized / min(size)) for side in size)  # torchvision truncates
+        if width * height > LARGEST:
+            raise ValueError(
+                f"expected an image that can be resized to {self.resized} pixels on its shorter side, got one of "
+                f'{size[0]}x{size[1]}, which would become {width}x{height}: use aspect="square", or cut it into pieces'
+            )
         return width, height
 
     def _corner(self, size: tuple[int, int]) -> tuple[int, int]:

@@ -6,86 +6,24 @@ import os
 import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from adviz.data.download import fetch, unpack
+from adviz.data.fine_grained import cub200, cub_classes, flowers102
 from adviz.data.geometry import Geometry
 from adviz.data.idx import read_idx
 from adviz.data.images import SUFFIXES
+from adviz.data.sources import SOURCES, Source
 from adviz.data.split import Category, Split
+from adviz.data.tree import Entry, Tree
 
 SIZE = 96  # pixels, of the square that images of 28 or 32 pixels are resized to
 HELD_OUT = 0.2  # of every class of Caltech-256, which has no test set of its own
 DEBIAN = Path("/usr/share/datasets")
+LISTED = {"cub200": cub200, "flowers102": flowers102}  # photographs, and lists that say what they are
 RECORD = 1 + 3 * 32 * 32  # bytes of an image of CIFAR-10: its class, then red, green and blue
-FASHION = "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot"
-OBJECTS = "airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck"
-
-
-@dataclass(frozen=True)
-class _Source:
-    """Where a data set is found and had."""
-
-    folders: tuple[str, ...]  # below a root; torchvision's first, where a download goes, Debian's last
-    needs: str  # what such a folder holds, in words
-    marker: str  # a name that only such a folder holds; of a download what comes last, or the rest would not be fetched
-    address: str
-    files: tuple[tuple[str, str], ...]  # below the address, with their MD5 checksums
-    classes: tuple[str, ...] = ()  # none = the names of folders
-    also: str = ""  # one more way to get it
-
-
-_IDX = (
-    "the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-... and t10k-labels-..., .gz or not"
-)
-SOURCES = {
-    "mnist": _Source(
-        ("MNIST/raw", "mnist"),
-        _IDX,
-        "train-images?idx3-ubyte*",
-        "https://ossci-datasets.s3.amazonaws.com/mnist/",
-        (
-            ("t10k-labels-idx1-ubyte.gz", "ec29112dd5afa0611ce80d1b7f02629c"),
-            ("t10k-images-idx3-ubyte.gz", "9fb629c4189551a2d022fa330f9573f3"),
-            ("train-labels-idx1-ubyte.gz", "d53e105ee54ea40749a09fcbcd1e9432"),
-            ("train-images-idx3-ubyte.gz", "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
-        ),
-        tuple("0123456789"),
-    ),
-    "fashion_mnist": _Source(
-        ("FashionMNIST/raw", "fashion_mnist", "fashion-mnist"),
-        _IDX,
-        "train-images?idx3-ubyte*",
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",  # no https; the checksums decide
-        (
-            ("t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"),
-            ("t10k-images-idx3-ubyte.gz", "bef4ecab320f06d8554ea6380940ec79"),
-            ("train-labels-idx1-ubyte.gz", "25c81989df183df01b3e8a0aad5dffbe"),
-            ("train-images-idx3-ubyte.gz", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
-        ),
-        tuple(FASHION.split(",")),
-        "install Debian's package dataset-fashion-mnist",
-    ),
-    "cifar10": _Source(
-        ("cifar-10-batches-bin",),
-        "the binary version: data_batch_1.bin to data_batch_5.bin and test_batch.bin",
-        "*_batch*.bin",
-        "https://www.cs.toronto.edu/~kriz/",
-        (("cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530"),),
-        tuple(OBJECTS.split(",")),
-        "note that torchvision's cifar-10-batches-py holds Python pickles, which can run code and are not opened",
-    ),
-    "caltech256": _Source(
-        ("caltech256/256_ObjectCategories", "256_ObjectCategories"),
-        "a folder of JPEG images for every class, 001.ak47 to 257.clutter",
-        "[0-9][0-9][0-9].*",
-        "https://data.caltech.edu/records/nyy15-4j048/files/",
-        (("256_ObjectCategories.tar", "67b4f42ca05d46448c6bb8ecd2220f6d"),),
-    ),
-}
 
 
 def novelty(
@@ -101,17 +39,20 @@ def novelty(
 
     `train` has all training images of the class; `test` has every test image, with label 0 if it is of that class and
     1 otherwise, and `defects` names the class of each. The papers take the mean AUROC over all classes as `normal`.
-    Caltech-256 has no test set: 20 % of every class's images, drawn with the seed, are held out for it.
+    Caltech-256 has no test set: 20 % of every class's images, drawn with the seed, are held out for it. The flowers'
+    own validation images of the class become `validation`. SPADE's Fig. 1 shows birds and flowers without saying which
+    of them were normal; its insects on flowers of one class are labelled nowhere.
 
     Parameters
     ----------
-    dataset: "mnist", "fashion_mnist", "cifar10" or "caltech256".
+    dataset: "mnist", "fashion_mnist", "cifar10", "caltech256", "cub200" (the version of 2011) or "flowers102".
     normal: a class, by name or by its index in `classes`.
     root: the folder that torchvision was given as its root, or the one that holds the files themselves; None looks
         below the folder that ``$ADVIZ_DATA`` names, or ``./data``, and where Debian's packages put them.
     download: fetch the data set into `root` if it is not there; nothing is ever fetched otherwise.
     seed: of Caltech-256's test set.
-    geometry: how images are resized and cropped; None = ``Geometry(96, crop=False)``, for Caltech-256 ``Geometry()``.
+    geometry: how images are resized and cropped; None = ``Geometry(96, crop=False)`` for images of 28 or 32 pixels, and
+        ``Geometry()`` for photographs.
 
     Raises
     ------
@@ -121,8 +62,10 @@ def novelty(
     """
     source = _source(dataset)
     folder = _folder(dataset, root, download)
-    if not source.classes:
+    if dataset == "caltech256":
         return _of_folders(dataset, folder, normal, seed, geometry)
+    if dataset in LISTED:
+        return _of_list(dataset, folder, normal, geometry)
     chosen = _index(dataset, source.classes, normal)
     read = _cifar if dataset == "cifar10" else _mnist
     name, splits = f"{dataset}: {source.classes[chosen]}", {}
@@ -145,16 +88,20 @@ def novelty(
 
 
 def classes(dataset: str, *, root: str | Path | None = None) -> list[str]:
-    """Return the names of a data set's classes, in its own order; those of Caltech-256 are read from disk.
+    """Return the names of a data set's classes, in its own order; Caltech-256's and the birds' are read from disk.
 
     Raises
     ------
     FileNotFoundError, ValueError: as for `novelty`.
     """
-    return list(_source(dataset).classes) or list(_class_folders(_folder(dataset, root, False)))
+    source = _source(dataset)
+    if source.classes:
+        return list(source.classes)
+    folder = _folder(dataset, root, False)
+    return cub_classes(folder) if dataset == "cub200" else list(_class_folders(folder))
 
 
-def _source(dataset: str) -> _Source:
+def _source(dataset: str) -> Source:
     if dataset not in SOURCES:
         raise ValueError(f"expected one of the data sets {', '.join(SOURCES)}, got {dataset!r}")
     return SOURCES[dataset]
@@ -187,12 +134,12 @@ def _folder(dataset: str, root: str | Path | None, download: bool) -> Path:
     raise FileNotFoundError(f"expected {dataset} in one of {looked}; found none: {'; '.join(ways)}. See data/README.md")
 
 
-def _downloaded(source: _Source, place: Path) -> Path:
+def _downloaded(source: Source, place: Path) -> Path:
     for name, md5 in source.files:
-        packed = ".tar" in name
-        file = fetch(source.address + name, md5, place.parent if packed else place)
+        packed = ".tar" in name or name.endswith(".tgz")
+        file = fetch(source.address + name, md5, place.parent if packed and not source.holds else place)
         if packed:
-            unpack(file, place.name)
+            unpack(file, source.holds or place.name)
             file.unlink()
     return place
 
@@ -265,3 +212,19 @@ def _of_folders(dataset: str, folder: Path, normal: int | str, seed: int, geomet
         return Split(files, labels, [None] * len(files), kinds, geometry=geometry, name=name, root=folder)
 
     return Category(name, split(train), split(test))
+
+
+def _of_list(dataset: str, folder: Path, normal: int | str, geometry: Geometry | None) -> Category:
+    """Make a category of photographs whose class and part are listed."""
+    names = classes(dataset, root=folder)
+    chosen = names[_index(dataset, names, normal)]
+    entries = [
+        Entry(image.path, image.part, image.kind, label=int(image.kind != chosen))
+        for image in LISTED[dataset](folder, names)
+        if image.part == "test" or image.kind == chosen
+    ]
+    tree = Tree(f"{dataset}: {chosen}", folder, dataset, entries)
+    for part in ("train", "test"):
+        if not tree.of(part):
+            raise ValueError(f"expected {part} images of {chosen!r} in {folder}, got none")
+    return tree.category(geometry)

@@ -43,8 +43,8 @@ class Split:
     ----------
     paths: N image files.
     labels: N integers: 0 good, 1 anomalous, -1 unlabelled.
-    masks: N ground-truth files, or masks of an array file (`ArrayMask`); None where there is none (a good image needs
-        none).
+    masks: N ground-truth files, folders of files whose union is the mask (MVTec LOCO AD), or masks of an array file
+        (`ArrayMask`); None where there is none (a good image needs none).
     defects: N folder or defect names.
     geometry: how images and masks are resized and cropped; None = ``Geometry()``.
     name: the category's name, for tables and titles.
@@ -262,17 +262,26 @@ def as_indices(chosen: Sequence[int] | np.ndarray, length: int) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Category:
-    """One kind of product or texture: normal images to learn from and images to judge."""
+    """One kind of product or texture: normal images to learn from and images to judge.
+
+    Some data sets set normal images apart for choosing thresholds: `validation`, None where there are none. No detector
+    learns from them.
+    """
 
     name: str
     train: Split
     test: Split
+    validation: Split | None = None
 
     def with_geometry(self, geometry: Geometry) -> Category:
         """Return the same category, resized and cropped in another way."""
         return dataclasses.replace(
-            self, train=self.train.with_geometry(geometry), test=self.test.with_geometry(geometry)
+            self,
+            train=self.train.with_geometry(geometry),
+            test=self.test.with_geometry(geometry),
+            validation=None if self.validation is None else self.validation.with_geometry(geometry),
         )
 
     def __repr__(self) -> str:
-        return f"Category({self.name!r}, train={self.train!r}, test={self.test!r})"
+        held = "" if self.validation is None else f", validation={self.validation!r}"
+        return f"Category({self.name!r}, train={self.train!r}, test={self.test!r}{held})"

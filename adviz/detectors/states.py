@@ -117,7 +117,7 @@ def _patchcore_restored(detector: PatchCore, state: Kept) -> None:
     detector.bank_ = bank
     detector.bank_image_ = held.array("bank_image", "int32", "M", below=2**31)
     detector.bank_cell_ = held.array("bank_cell", "int", "M", below=detector.grid_[0] * detector.grid_[1])
-    detector.bank_size_ = len(bank)
+    detector.bank_size_, detector.candidates_ = len(bank), len(detector.trace_.points)
     detector._index = index_restored(held, bank, wanted=detector.index == "ivfpq")
     detector.k_used_ = held.fact("k_used", int, least=1, most=len(bank))
     detector.b_used_ = held.fact("b_used", int, least=1, most=len(bank))

@@ -209,7 +209,9 @@ def test_unknown_classes_list_those_there_are(tmp_path, normal):
 
 def test_unknown_data_sets_list_those_there_are():
     for ask in (data.classes, lambda name: data.novelty(name, 0)):
-        with pytest.raises(ValueError, match="mnist, fashion_mnist, cifar10, caltech256, got 'emnist'"):
+        with pytest.raises(
+            ValueError, match="mnist, fashion_mnist, cifar10, caltech256, cub200, flowers102, got 'emnist'"
+        ):
             ask("emnist")
 
 

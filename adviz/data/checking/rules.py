@@ -1,0 +1,206 @@
+"""What looks wrong with the images and masks of one category."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from adviz.data.checking.files import ImageFacts, MaskFacts, mask_is_turned, same_bytes
+from adviz.data.checking.layouts import VARYING
+from adviz.data.checking.report import Finding, named
+from adviz.data.geometry import Geometry
+from adviz.data.inspection import audit
+from adviz.data.split import ANOMALOUS, GOOD, Split
+from adviz.data.tree import Entry, Tree
+
+SMALLEST = 8  # pixels of a side; smaller images hold nothing to look at
+LARGEST = 50_000_000  # pixels
+LONGEST = 16_000  # pixels of a side
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """One category and what is known of each of its files."""
+
+    tree: Tree
+    images: dict[Path, ImageFacts]
+    masks: dict[Path, MaskFacts]
+    geometry: Geometry
+    base: Path
+
+    @property
+    def readable(self) -> list[Entry]:
+        """Images that can be opened."""
+        return [entry for entry in self.tree.entries if not self.images[entry.path].problem]
+
+    @property
+    def marked(self) -> list[tuple[Entry, MaskFacts]]:
+        """Images that are not good, with a readable mask."""
+        pairs = [(entry, self.masks[entry.mask]) for entry in self.tree.entries if entry.mask and entry.known != GOOD]
+        return [(entry, mask) for entry, mask in pairs if not mask.problem]
+
+    def finding(self, kind: str, message: str, files: Iterable[Path] = (), *, serious: bool = True) -> Finding:
+        """Return a finding of this category."""
+        return Finding(kind, message, named(list(files), self.base), serious, self.tree.name)
+
+
+def judged(seen: Seen) -> list[Finding]:
+    """Return all findings of one category."""
+    return [finding for rule in RULES for finding in rule(seen)]
+
+
+def _unreadable(seen: Seen) -> Iterator[Finding]:
+    images = [seen.images[entry.path] for entry in seen.tree.entries]
+    masks = [seen.masks[entry.mask] for entry in seen.tree.entries if entry.mask]
+    for kind, facts in (("images", images), ("masks", masks)):
+        bad: dict[Path, str] = {one.path: one.problem for one in facts if one.problem}
+        if bad:
+            first = next(iter(bad.values()))
+            yield seen.finding(
+                f"unreadable {kind}", f"{len(bad)} {kind} cannot be read, first: {first}: replace them", bad
+            )
+
+
+def _duplicates(seen: Seen) -> Iterator[Finding]:
+    groups: dict[bytes, list[Entry]] = defaultdict(list)
+    for entry in seen.readable:
+        groups[seen.images[entry.path].pixels].append(entry)
+    across, inside = [], defaultdict(list)
+    for group in (group for group in groups.values() if len(group) > 1):
+        parts = {entry.part for entry in group}
+        if "train" in parts and len(parts) > 1:
+            across.append(group)
+        for part in parts:
+            if len(same := [entry for entry in group if entry.part == part]) > 1:
+                inside[part].append(same)
+    if across:
+        yield _repeated(
+            seen,
+            "duplicates across parts",
+            across,
+            "training images are also outside train: scores of these test images mean nothing; remove one of each",
+        )
+    for part, found in sorted(inside.items()):
+        where = f" within {part}" if part else ""
+        yield _repeated(seen, f"duplicates{where}", found, f"images are there more than once{where}", serious=False)
+
+
+def _repeated(seen: Seen, kind: str, groups: list[list[Entry]], message: str, *, serious: bool = True) -> Finding:
+    files = [[entry.path for entry in group] for group in groups]
+    alike = sum(same_bytes(group) for group in files)
+    how = f"{alike} the same to the last byte, {len(files) - alike} by their pixels"
+    return seen.finding(
+        kind, f"{len(files)} {message} ({how})", [one for group in files for one in group], serious=serious
+    )
+
+
+def _sizes(seen: Seen) -> Iterator[Finding]:
+    sizes = {entry.path: seen.images[entry.path].size for entry in seen.readable}
+    small = [path for path, size in sizes.items() if min(size) < SMALLEST]
+    if small:
+        least = min(sizes[path] for path in small)
+        message = f"{len(small)} images are below {SMALLEST} pixels on a side, smallest {least[0]}x{least[1]}"
+        yield seen.finding("tiny images", f"{message}: nothing can be seen in them", small)
+    huge = [path for path, (width, height) in sizes.items() if width * height > LARGEST or max(width, height) > LONGEST]
+    if huge:
+        width, height = max((sizes[path] for path in huge), key=lambda size: size[0] * size[1])
+        message = f"{len(huge)} images are enormous, largest {width}x{height}: resizing loses most of it; cut them up"
+        yield seen.finding("enormous images", message, huge, serious=False)
+    kinds = Counter(size for path, size in sizes.items() if path not in small)
+    if len(kinds) > 1 and seen.tree.layout not in VARYING:
+        common = ", ".join(f"{width}x{height} ({count})" for (width, height), count in kinds.most_common(4))
+        odd = [path for path, size in sizes.items() if size != kinds.most_common(1)[0][0] and path not in small]
+        message = f"images have {len(kinds)} sizes, most often {common}: see `Geometry` on how they become one"
+        yield seen.finding("sizes vary", message, odd, serious=False)
+
+
+def _stacks(seen: Seen) -> Iterator[Finding]:
+    if stacks := [entry.path for entry in seen.readable if seen.images[entry.path].frames > 1]:
+        most = max(seen.images[path].frames for path in stacks)
+        message = f"{len(stacks)} files hold several images, up to {most}; only the first is read: split them"
+        yield seen.finding("several images in a file", message, stacks)
+
+
+def _turned(seen: Seen) -> Iterator[Finding]:
+    pairs = [(entry, mask) for entry, mask in seen.marked if seen.images[entry.path].turned]
+    drawn = [entry.path for entry, mask in pairs if not mask_is_turned(mask.path)]
+    if drawn:
+        yield seen.finding(
+            "turned images",
+            f"{len(drawn)} images with masks are turned by an orientation tag that their masks lack, so that the masks "
+            "belong to the picture before turning: turn the masks, or remove the tag",
+            drawn,
+        )
+
+
+def _masks(seen: Seen) -> Iterator[Finding]:
+    empty = [mask.path for _, mask in seen.marked if not mask.marked]
+    full = [mask.path for _, mask in seen.marked if mask.marked == mask.size[0] * mask.size[1]]
+    if empty:
+        yield seen.finding(
+            "empty masks", f"{len(empty)} masks of defective images mark nothing: draw the defect", empty
+        )
+    if full:
+        yield seen.finding("full masks", f"{len(full)} masks mark every pixel: inverted, or of another kind?", full)
+    bare = [entry.path for entry in seen.tree.entries if entry.known == ANOMALOUS and not entry.mask]
+    if bare and any(entry.mask for entry in seen.tree.entries):
+        yield seen.finding("images without mask", f"{len(bare)} defective images have no mask, others have", bare)
+    elif bare:
+        message = f"none of {len(bare)} defective images has a mask: there are image-level numbers only"
+        yield seen.finding("no masks", message, serious=False)
+    other = [entry.path for entry, mask in seen.marked if _differs(mask, seen.images[entry.path])]
+    if other:
+        yield seen.finding("masks of another size", f"{len(other)} masks are not of their image's size", other)
+
+
+def _differs(mask: MaskFacts, image: ImageFacts) -> bool:
+    return not image.problem and mask.size != image.size
+
+
+def _lost(seen: Seen) -> Iterator[Finding]:
+    lost = [entry for entry, mask in seen.marked if mask.marked and not mask.kept]
+    if not lost:
+        return
+    paths, masks = [entry.path for entry in lost], [entry.mask for entry in lost]
+    split = Split(paths, [ANOMALOUS] * len(lost), masks, [entry.defect for entry in lost], geometry=seen.geometry)
+    inside = audit(split, rules=[seen.geometry.mask_rule])["inside"]
+    outside = int((inside == 0).sum())
+    yield seen.finding(
+        "lost defects",
+        f"{len(lost)} defects are gone after resize and crop to {seen.geometry.size} pixels ({outside} outside the "
+        f"crop, {len(lost) - outside} too thin for the mask rule {seen.geometry.mask_rule!r}), although the images are "
+        "still called defective: use crop=False, another mask rule or size; `data.audit` lists what is left of each",
+        paths,
+    )
+
+
+def _names(seen: Seen) -> Iterator[Finding]:
+    groups: dict[tuple[Path, str], list[Path]] = defaultdict(list)
+    for entry in seen.tree.entries:
+        groups[entry.path.parent, entry.path.stem.casefold()].append(entry.path)
+    same = [path for group in groups.values() if len(group) > 1 for path in group]
+    if same:
+        message = (
+            f"{len(same)} images have names that differ in suffix or case only: masks and other systems mix them up"
+        )
+        yield seen.finding("names collide", message, same)
+
+
+def _arrangement(seen: Seen) -> Iterator[Finding]:
+    for problem in seen.tree.problems:
+        yield seen.finding("arrangement", str(problem))
+
+
+RULES: tuple[Callable[[Seen], Iterator[Finding]], ...] = (
+    _arrangement,
+    _unreadable,
+    _duplicates,
+    _masks,
+    _lost,
+    _turned,
+    _sizes,
+    _stacks,
+    _names,
+)

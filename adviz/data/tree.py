@@ -1,0 +1,122 @@
+"""What lies where in a data set's folders, before any image is opened: what readers and `adviz.data.check` share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adviz.data.geometry import Geometry
+from adviz.data.split import ANOMALOUS, GOOD, UNLABELLED, Category, Split
+
+UNLABELLED_FOLDERS = ("unlabeled", "unlabelled")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One image, where its layout puts it.
+
+    Attributes
+    ----------
+    path: the file.
+    part: "train", "validation" or "test"; of sets with several test sets the name of that one.
+    defect: "good", "unlabelled", or the name of the defect.
+    mask: a file, or a folder of files whose union is the mask; None where there is none.
+    label: 0 good, 1 anomalous, -1 unlabelled; None = what `defect` says.
+    """
+
+    path: Path
+    part: str
+    defect: str = "good"
+    mask: Path | None = None
+    label: int | None = None
+
+    @property
+    def known(self) -> int:
+        """0 good, 1 anomalous, -1 unlabelled."""
+        return label_of(self.defect) if self.label is None else self.label
+
+
+@dataclass(frozen=True, eq=False)
+class Tree:
+    """The images of one category by part, and what is wrong with their arrangement.
+
+    Attributes
+    ----------
+    problems: what a reader raises, in this order; `adviz.data.check` lists all of them.
+    unused: folders below `root` with images that this layout has for other purposes.
+    """
+
+    name: str
+    root: Path
+    layout: str
+    entries: list[Entry] = field(default_factory=list)
+    problems: list[Exception] = field(default_factory=list)
+    unused: tuple[str, ...] = ()
+
+    def of(self, part: str) -> list[Entry]:
+        """Return the images of one part."""
+        return [entry for entry in self.entries if entry.part == part]
+
+    def split(self, part: str, geometry: Geometry | None) -> Split:
+        """Return the images of one part as a `Split`."""
+        entries = self.of(part)
+        return Split(
+            [entry.path for entry in entries],
+            [entry.known for entry in entries],
+            [entry.mask for entry in entries],
+            [entry.defect for entry in entries],
+            geometry=geometry,
+            name=self.name,
+            root=self.root,
+        )
+
+    def category(self, geometry: Geometry | None, test: str = "test") -> Category:
+        """Return the category; raises the first of the `problems` if there are any."""
+        if self.problems:
+            raise self.problems[0]
+        held = self.split("validation", geometry) if self.of("validation") else None
+        train = self.split("train", geometry)
+        return Category(train.name, train, self.split(test, geometry), held)
+
+
+def label_of(defect: str) -> int:
+    """Return 0, 1 or -1 for the name of a folder or defect."""
+    return {"good": GOOD, "unlabelled": UNLABELLED}.get(defect.lower(), ANOMALOUS)
+
+
+def missing(path: Path, name: str, *, is_there: Callable[[Path], bool] = Path.is_dir) -> FileNotFoundError | None:
+    """Return what to say if a folder, or a file with `is_there=Path.is_file`, is not there."""
+    if is_there(path / name):
+        return None
+    kind = "folder" if is_there is Path.is_dir else "file"
+    there = ", ".join(sorted(child.name for child in path.iterdir())) or "nothing"
+    return FileNotFoundError(f"expected a {kind} {name} in {path}, found {there}: see data/README.md for the layout")
+
+
+def checked_folder(root: str | Path, what: str) -> Path:
+    """Return the folder of a data set.
+
+    Raises
+    ------
+    FileNotFoundError: it does not exist.
+    """
+    path = Path(root)
+    if not path.is_dir():
+        raise FileNotFoundError(f"expected the folder of {what}, found none at {root}: see data/README.md")
+    return path
+
+
+def checked_category(root: str | Path, category: str, what: str, there: Sequence[str]) -> Path:
+    """Return the folder of a category of a data set.
+
+    Raises
+    ------
+    FileNotFoundError: the data set or the category does not exist; the categories that do are listed.
+    """
+    path = checked_folder(root, what)
+    if not (path / category).is_dir():
+        raise FileNotFoundError(
+            f"expected a category of {root} (there are: {', '.join(there) or 'none'}), got {category!r}"
+        )
+    return path / category
