@@ -1,7 +1,9 @@
 """The drift guard: what the built-in data set gives today is what it gave when tests/golden.json was made.
 
-Tolerances (`golden.TOLERANCES`) lie between what only the machine changes and what a change of the computation does;
-both were measured on this data.
+Tolerances lie between what the machine changes and what a change of the computation does. Measured here, as a share of
+a list's largest number, against the golden values (one thread, AVX2): without AVX2 (ATEN_CPU_CAPABILITY=default, oneDNN
+with SSE4.1) 3e-6 in features and 1e-6 in scores, maps and areas of all but the students; two threads 0. Students turn
+roundings into signs of Adam's steps: 6e-4 and, in areas, 9e-4. Pictures and masks were equal in every byte.
 """
 
 import json
@@ -9,6 +11,7 @@ import json
 import golden
 import numpy as np
 import pytest
+from threads import on_threads
 
 from adviz import maps
 from adviz.data import geometry
@@ -30,8 +33,10 @@ def test_every_detector_and_every_category_is_guarded(stored):
     assert len([name for name in stored["numbers"] if name.startswith("masks")]) == 6
     for name, values in stored["numbers"].items():
         assert np.isfinite(values).all(), name
-    aurocs = [values[0] for name, values in stored["numbers"].items() if name.endswith("image AUROC")]
-    assert min(aurocs) > 0.5  # a guard of nonsense guards nothing
+    aurocs = {name: values[0] for name, values in stored["numbers"].items() if name.endswith("image AUROC")}
+    assert len(aurocs) == len(golden.DETECTORS)
+    # a guard of nonsense guards nothing; the students have learned for three epochs only
+    assert min(value for name, value in aurocs.items() if "Distillation" not in name) > 0.9
 
 
 def test_the_message_says_what_drifted_and_which_versions_did(stored):
@@ -99,11 +104,11 @@ def test_a_small_change_of_the_computation_is_noticed(change, stored, monkeypatc
 
 @pytest.mark.soak
 @pytest.mark.parametrize("runtime", ["torch", "openvino"])
-def test_another_runtime_drifts_by_roundings_only(runtime, stored):
-    """Two threads, and OpenVINO, whose features are within 1e-3 of a layer's largest value by its own check."""
+def test_two_threads_and_another_runtime_drift_by_roundings_only(runtime, stored):
+    """OpenVINO's features are within 1e-3 of a layer's largest value by its own check; here ten times the tolerance."""
     if runtime == "openvino":
         pytest.importorskip("openvino")
-    numbers, _ = golden.measure(runtime)
+    numbers, _ = on_threads(2, lambda: golden.measure(runtime))
     for name, before in stored["numbers"].items():
         before, now = np.array(before), np.array(numbers[name])
         allowed = golden.tolerance(name, before) * (10 if runtime == "openvino" else 1)

@@ -1,18 +1,17 @@
 """Features kept as float16 against float32: bounds derived from the rounding, and threads that change last bits only.
 
 float16 rounds a number to 11 bits, by at most U = 2**-11 of it, and below 2**-14 by at most 2**-25. A vector x moves by
-at most U |x|, so the distance between x and y changes by at most U (|x| + |y|); the least of several distances, means of
-them, bilinear resizing and smoothing change by no more than the worst of what goes in.
+at most U |x|, so the distance between x and y changes by at most U (|x| + |y|). The least of several distances, means
+of them, bilinear resizing and smoothing change by no more than the worst of what goes in.
 """
 
 import numpy as np
 import pytest
-import torch
 from plain_distillation import judged
 from plain_patchcore import embedded
 from plain_spade import full_features, pooled
 from random_features import make_features
-from threadpoolctl import threadpool_limits
+from threads import on_threads
 
 from adviz import DN2, SPADE, ConventionalDistillation, Features, PaDiM, PatchCore, ReverseDistillation
 
@@ -41,7 +40,7 @@ def data():
 
 
 def within(found, exact, bound):
-    """Assert that the change is within the bound, and that the bound says something: it is not a hundred times more."""
+    """Assert that the change is within the bound, and that the bound is not a thousand times more: it says something."""
     change = np.abs(found - exact).max()
     assert change <= bound * SLACK, (change, bound)
     assert change > bound / 1000
@@ -55,7 +54,6 @@ def root_bound(exact, change):
 def test_dn2(data):
     (train, test), halves = data
     exact, found = (DN2(("layer3",)).fit(a).predict(b).score for a, b in (data[0], halves))
-    change = U * (lengths(pooled(train, ["layer3"])) + lengths(pooled(test, ["layer3"])))
     # the mean of a cell's roundings is bounded by the mean of the cells' sizes
     change = U * sum(lengths(pooled({"layer3": np.abs(part["layer3"])}, ["layer3"])) for part in (train, test))
     within(found, exact, root_bound(exact, change))
@@ -81,7 +79,7 @@ def test_padim(data):
     within(found.anomaly_map, exact.anomaly_map, change)
     within(found.score, exact.score, change)
     refitted = PaDiM(dimension=6).fit(rounded(train)).predict(half)
-    # measured, as a covariance's inverse has no such bound: 0.1 % of the largest value
+    # measured, as a covariance's inverse has no such bound: 0.09 % of the largest value; 0.5 % are allowed
     np.testing.assert_allclose(refitted.anomaly_map, exact.anomaly_map, atol=5e-3 * exact.anomaly_map.max())
 
 
@@ -118,7 +116,7 @@ def test_a_reweighted_score_where_the_same_rows_are_compared(data):
 
 @pytest.mark.parametrize("kind", [ReverseDistillation, ConventionalDistillation])
 def test_distillation(data, kind):
-    """Measured: 1 - cos of the same student moves by 2 U for the teacher's rounding, and as much again for its own."""
+    """The teacher's part has a bound, the student's has not: together 2.1 U were measured, 4 U are allowed."""
     (train, test), (_, half) = data
     detector = kind(epochs=4, student="small").fit(train)
     exact, found = detector.predict(test), detector.predict(half)
@@ -143,17 +141,6 @@ DETECTORS = {
     "ReverseDistillation": lambda: ReverseDistillation(epochs=2, student="small"),
     "ConventionalDistillation": lambda: ConventionalDistillation(epochs=2, student="small"),
 }
-
-
-def on_threads(count, work):
-    """Do something with so many threads of torch, faiss, OpenMP and BLAS."""
-    before = torch.get_num_threads()
-    try:
-        with threadpool_limits(count):
-            torch.set_num_threads(count)
-            return work()
-    finally:
-        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("make", DETECTORS.values(), ids=DETECTORS)
