@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -50,7 +50,7 @@ class PaDiM(Detector):
     layers: tuple[int | str, ...] = (4, 8, 16)
     dimension: int | None = None
     epsilon: float = 0.01
-    upsample: maps.Method = "bilinear"
+    upsample: Literal["bilinear", "bicubic"] = "bilinear"
     sigma: float = 4.0
     seed: int = 0
 
