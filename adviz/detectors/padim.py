@@ -6,7 +6,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -56,7 +56,7 @@ class PaDiM(Detector):
     layers: tuple[int | str, ...] = (4, 8, 16)
     dimension: int | None = None
     epsilon: float = 0.01
-    upsample: maps.Method = "bilinear"
+    upsample: Literal["bilinear", "bicubic"] = "bilinear"
     sigma: float = 4.0
     seed: int = 0
 

@@ -1,6 +1,7 @@
 """What every detector promises, whatever its method (conventions, item 13)."""
 
 import contextlib
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -119,6 +120,19 @@ def test_one_by_one_agrees_with_a_batch(detector, train, test):
         np.testing.assert_allclose(alone.score[0], together.score[index], rtol=1e-5)
         if alone.anomaly_map is not None:
             np.testing.assert_allclose(alone.anomaly_map[0], together.anomaly_map[index], rtol=1e-4)
+
+
+def test_more_images_than_are_computed_at_once_agree_with_fewer(detector, train):
+    many = features_for(detector, 19, 2, defect=11)
+    together = detector.fit(train.select(images=[0, 1, 2, 3])).predict(many)
+    parts = [detector.predict(many.select(images=list(range(*ends)))) for ends in ((0, 6), (6, 19))]
+    np.testing.assert_allclose(together.score, np.concatenate([part.score for part in parts]), rtol=1e-5)
+    for name, values in together.layer_maps.items():
+        # float32; a student's one minus cosine and PaDiM's signed shares cancel digits
+        found = np.concatenate([part.layer_maps[name] for part in parts])
+        np.testing.assert_allclose(values, found, rtol=1e-4, atol=1e-5 * np.abs(values).max())
+    for name, found in together.neighbors.items():
+        np.testing.assert_array_equal(found.image, np.concatenate([part.neighbors[name].image for part in parts]))
 
 
 def test_float16_features_work(detector, train, test):
@@ -241,3 +255,58 @@ def test_a_fit_that_is_interrupted_leaves_the_former_model(matcher, reads):
         matcher.fit(breaking)
         expected = matcher.predict(test)  # it was read less often
     np.testing.assert_array_equal(matcher.predict(test).score, expected.score)
+
+
+@pytest.mark.parametrize("reads", [1, 4])
+def test_a_first_fit_that_is_interrupted_leaves_nothing(matcher, reads):
+    other = features_for(matcher, 9, 5)
+    breaking = Breaking(dict(other), image_size=other.image_size, strides=other.strides, ids=other.ids)
+    breaking.reads = reads
+    before = dict(vars(matcher))
+    with contextlib.suppress(KeyboardInterrupt):
+        matcher.fit(breaking)
+        return  # it was read less often
+    assert vars(matcher) == before
+
+
+CLASSES = (DN2, SPADE, PaDiM, PatchCore, ReverseDistillation, ConventionalDistillation)
+CHOICES = [(cls, name) for cls in CLASSES for name, hint in get_type_hints(cls).items() if "Literal" in str(hint)]
+
+
+@pytest.mark.parametrize(("cls", "name"), CHOICES)
+def test_an_option_with_choices_refuses_others_and_takes_each(cls, name):
+    if isinstance(getattr(cls(), name), int):
+        return  # a number or one name: PatchCore's projection
+    with pytest.raises(ValueError, match=f"{name} must be one of .* got 'nonsense'"):
+        cls(**{name: "nonsense"})
+    hint = get_type_hints(cls)[name]
+    for part in (hint, *get_args(hint)):
+        for value in get_args(part) if "Literal" in str(part) else ():
+            if isinstance(value, str) and value != "window":  # which needs a radius
+                assert getattr(cls(**{name: value}), name) == value
+
+
+LEAST = [
+    (SPADE, {"neighbors": 1, "sigma": 0, "search": "window", "radius": 0}),
+    (PaDiM, {"dimension": 1, "sigma": 0, "epsilon": 1e-9}),
+    (PatchCore, {"coreset": 1e-9, "patch_size": 1, "stride": 1, "projection": 1, "sigma": 0, "reweight_neighbors": 2}),
+    (ReverseDistillation, {"epochs": 1, "batch": 2, "patience": 1, "sigma": 0, "learning_rate": 1e-9, "width": 1e-9}),
+    (ConventionalDistillation, {"epochs": 1, "batch": 2, "sigma": 0, "learning_rate": 1e-9, "width": 1e-9}),
+]
+
+
+@pytest.mark.parametrize(("cls", "options"), LEAST)
+def test_the_least_of_every_number_is_legal_and_less_is_not(cls, options):
+    made = cls(**options)
+    for name, value in options.items():
+        assert getattr(made, name) == value
+        if not isinstance(value, str):
+            less = value - 1 if isinstance(value, int) else 0.0
+            with pytest.raises(ValueError, match=rf"\b{name}\b"):
+                cls(**{**options, name: less})
+
+
+def test_a_share_of_all_patches_is_legal_and_more_is_not():
+    assert PatchCore(coreset=1).coreset == 1
+    with pytest.raises(ValueError, match=r"above 0 and up to 1, got 1\.001"):
+        PatchCore(coreset=1.001)

@@ -48,6 +48,10 @@ def test_channel_contributions_add_up_to_the_squared_distance(train, test):
     total = sum(share[2, 4, 9] for share in detector.predict(test).layer_maps.values())
     assert parts.shape == (8,)
     np.testing.assert_allclose(parts.sum(), total, rtol=1e-4)
+    ends = np.cumsum([0, 4, 6, 10])  # the layers' channels, in the concatenation
+    for number, share in enumerate(detector.predict(test).layer_maps.values()):
+        own = (detector.channels_ >= ends[number]) & (detector.channels_ < ends[number + 1])
+        np.testing.assert_allclose(share[2, 4, 9], parts[own].sum(), rtol=1e-4)
 
 
 def test_one_training_image_gives_a_scaled_identity(train, test):

@@ -106,7 +106,12 @@ def test_published_teachers_have_the_published_shapes_and_counts(name, projectio
 
 @pytest.mark.parametrize(
     ("channels", "kind", "depths"),
-    [((24, 40, 112), "basic", (2, 2, 2)), ((256, 512, 1024), "bottleneck", (3, 4, 6)), ((40, 112), "basic", (2, 2))],
+    [
+        ((24, 40, 112), "basic", (2, 2, 2)),
+        ((256, 512, 1024), "bottleneck", (3, 4, 6)),
+        ((255, 512, 1024), "basic", (2, 2, 2)),
+        ((40, 112), "basic", (2, 2)),
+    ],
 )
 def test_other_backbones_get_blocks_by_their_channels(channels, kind, depths):
     plan = plan_for("efficientnet_lite0", channels)

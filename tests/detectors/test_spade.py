@@ -73,6 +73,14 @@ def test_stage_two_is_the_mean_squared_distance_to_the_kappa_nearest_of_all_cell
     assert prediction.segmented.all()
 
 
+@pytest.mark.parametrize("native", [True, False])
+def test_the_cells_of_an_image_are_its_layers_side_by_side(train, native):
+    layers = [torch.from_numpy(train[name][4]) for name in LAYERS]
+    cells = correspondence.as_cells(layers, "nearest", native=native)
+    # -2x is stored, and halved back: exact
+    np.testing.assert_array_equal(cells.concatenated(), full_features(train, LAYERS)[4])
+
+
 def test_the_image_score_is_dn2s_whatever_the_gallery(train, test):
     for gallery in (2, 12):
         prediction = SPADE(images_score=3, images_gallery=gallery).fit(train).predict(test)

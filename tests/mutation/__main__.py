@@ -50,11 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for seed in options.seed:
         started = time.monotonic()
         edits = {name: sample(places[name], options.per_module * MODULES[name][2], seed) for name in options.modules}
-        found: dict[str, list[Outcome]] = {name: [] for name in edits}
-        for number, (name, outcome) in enumerate(outcomes(edits, tests, jobs=options.jobs), 1):
+        before = _before(options.after)
+        found = {name: [before[edit] for edit in of_module if edit in before] for name, of_module in edits.items()}
+        edits = {name: [edit for edit in of_module if edit not in before] for name, of_module in edits.items()}
+        file = _write(found, seed, options)
+        for number, (name, outcome) in enumerate(outcomes(edits, tests, jobs=options.jobs, budget=options.budget), 1):
             found[name].append(outcome)
             print(f"{number:4} {outcome.seconds:5.1f} s {outcome.by:10} {outcome.edit}", flush=True)
-        _report(found, seed, options, time.monotonic() - started)
+            file = _write(found, seed, options)
+        _report(found, seed)
+        print(f"\n{(time.monotonic() - started) / 60:.0f} minutes; {file} has every fault and what noticed it")
     return 0
 
 
@@ -66,7 +71,11 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--per-module", type=int, default=80, help="faults a module, detectors twice as many; 0 = all")
     parser.add_argument("--modules", nargs="+", choices=MODULES, default=list(MODULES))
     parser.add_argument("--only", default="", help="only files whose path contains this")
+    parser.add_argument(
+        "--after", type=Path, nargs="+", default=[], help="results, of stopped runs too: what was noticed stays so"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="faults tried at once")
+    parser.add_argument("--budget", type=float, default=30.0, help="seconds of tests that a fault is shown to at most")
     parser.add_argument(
         "--result", type=Path, default=Path(".cache/mutation.json"), help="file to write; the seed is added to its name"
     )
@@ -79,7 +88,31 @@ def _places(name: str, only: str) -> dict[str, list[list[Edit]]]:
     return {path: edits_of(path, Path(path).read_bytes(), required) for path in paths}
 
 
-def _report(found: dict[str, list[Outcome]], seed: int, options: argparse.Namespace, seconds: float) -> None:
+def _before(files: Sequence[Path]) -> dict[Edit, Outcome]:
+    """Return the outcomes of former runs, but for the faults that survived them."""
+    read = [
+        Outcome.of_json(values)
+        for file in files
+        for part in json.loads(file.read_text())["faults"].values()
+        for values in part
+    ]
+    return {outcome.edit: outcome for outcome in read if outcome.by != "survived"}
+
+
+def _write(found: dict[str, list[Outcome]], seed: int, options: argparse.Namespace) -> Path:
+    file = options.result.with_stem(f"{options.result.stem}-{seed}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    result = {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seed": seed,
+        "per_module": options.per_module,
+        "faults": {name: [outcome.as_json() for outcome in of_module] for name, of_module in found.items()},
+    }
+    file.write_text(json.dumps(result, indent=1))
+    return file
+
+
+def _report(found: dict[str, list[Outcome]], seed: int) -> None:
     everything = [outcome for of_module in found.values() for outcome in of_module]
     print(f"\nSurvived (seed {seed}):")
     for outcome in everything:
@@ -92,17 +125,6 @@ def _report(found: dict[str, list[Outcome]], seed: int, options: argparse.Namesp
             score = 1 - counts["survived"] / len(of_group)
             numbers = "".join(f"{counts[by]:12}" for by in (*KILLED, "survived"))
             print(f"{name:12}{len(of_group):8}{numbers}{score:8.1%}")
-    result = {
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "seed": seed,
-        "per_module": options.per_module,
-        "seconds": round(seconds),
-        "faults": {name: [outcome.as_json() for outcome in of_module] for name, of_module in found.items()},
-    }
-    file = options.result.with_stem(f"{options.result.stem}-{seed}")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(result, indent=1))
-    print(f"\n{seconds / 60:.0f} minutes; {file} has every fault and what noticed it")
 
 
 def _by_operator(everything: Sequence[Outcome]) -> dict[str, list[Outcome]]:

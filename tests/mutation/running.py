@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,18 @@ class Tests:
     seconds: dict[str, float]
     ran: dict[str, dict[int, set[str]]]
 
-    def of(self, edit: Edit) -> list[str]:
-        """Return the tests that can see a fault, the fastest first."""
+    def of(self, edit: Edit, budget: float = float("inf")) -> list[str]:
+        """Return the tests that can see a fault, those of the file's own name and the fastest first.
+
+        Not more of them than take `budget` seconds, so that a fault may survive that a further test would notice.
+        """
         lines = self.ran.get(edit.path, {})
         wanted = lines if edit.lines is None else range(edit.lines[0], edit.lines[1] + 1)
-        return sorted({test for line in wanted for test in lines.get(line, ())}, key=self.seconds.__getitem__)
+        found = {test for line in wanted for test in lines.get(line, ())}
+        own = f"test_{Path(edit.path).stem}.py"
+        ordered = sorted(found, key=lambda test: (own not in test, self.seconds[test], test))
+        spent = accumulate((self.seconds[test] for test in ordered), initial=0.0)
+        return [test for test, before in zip(ordered, spent, strict=False) if before <= budget]
 
 
 @dataclass(frozen=True)
@@ -63,12 +71,19 @@ class Outcome:
     seconds: float
 
     def as_json(self) -> dict[str, Any]:
-        return {**dataclasses.asdict(self.edit), "by": self.by, "test": self.test, "tests": self.tests}
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    @classmethod
+    def of_json(cls, values: Mapping[str, Any]) -> Outcome:
+        lines = values["edit"]["lines"]
+        edit = Edit(**{**values["edit"], "lines": lines if lines is None else tuple(lines)})
+        return cls(**{**values, "edit": edit})
 
 
 def import_what_all_need() -> None:
     """Import what is common to all faults, so that a fork of this process has it."""
     os.environ |= {"ADVIZ_PROGRESS": "0", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "MPLBACKEND": "agg"}
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # looking for plugins takes longer than most tests
     for name in COMMON:
         if importlib.util.find_spec(name.partition(".")[0]) is not None:
             importlib.import_module(name)
@@ -97,7 +112,12 @@ def measured(files: Sequence[str], sources: Sequence[str], left_out: Sequence[st
 
 
 def outcomes(
-    edits: Mapping[str, Sequence[Edit]], tests: Tests, *, jobs: int, patience: float = 10.0
+    edits: Mapping[str, Sequence[Edit]],
+    tests: Tests,
+    *,
+    jobs: int,
+    budget: float = float("inf"),
+    patience: float = 10.0,
 ) -> Iterator[tuple[str, Outcome]]:
     """Try all faults, `jobs` at once, beginning with none at all, which has to survive in every module.
 
@@ -113,7 +133,7 @@ def outcomes(
     while waiting or running:
         while waiting and len(running) < jobs:
             name, edit = waiting.pop(0)
-            chosen = {test: patience + 5 * tests.seconds[test] for test in tests.of(edit)}
+            chosen = {test: patience + 5 * tests.seconds[test] for test in tests.of(edit, budget)}
             running[_Child(partial(tried, Faulty(edit), chosen, patience))] = name, edit, len(chosen)
         for child in [child for child in running if child.ended()]:
             name, edit, count = running.pop(child)
