@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from conditions import small_features
 
-from adviz import ReverseDistillation, storage
+from adviz import ReverseDistillation
 from adviz.detectors import distillation_training
 
 OPTIONS = {"layers": (4, 8, 16), "epochs": 4, "student": "small", "batch": 4}
+STEPS = [(os, "replace"), (os, "fsync")]
 
 
 def train(file):
@@ -69,26 +70,26 @@ def killed_while_writing(file, step):
     train(file)
 
 
-def main(folder):
+def main(what, folder):
+    """Kill at every step of a write, or at any time; after each the next run must end as if nothing had been."""
     distillation_training.SHARE = 0  # every epoch is written
     assert status_of(forked(store, folder / "whole", folder / "expected.npz")) == 0
-    expected = dict(np.load(folder / "expected.npz", allow_pickle=False))
-    for number, step in enumerate([(os, "replace"), (os, "fsync"), (storage, "_locked_file")]):
-        file = folder / f"step{number}" / "student"
-        assert status_of(forked(killed_while_writing, file, step)) == -signal.SIGKILL
-        assert status_of(forked(confirm, file, expected)) == 0
-    dead = 0
-    for trial, moment in enumerate(np.random.default_rng(0).uniform(0.02, 0.6, size=3)):
-        file = folder / f"time{trial}" / "student"
-        child = forked(train, file)
-        time.sleep(moment)
-        os.kill(child, signal.SIGKILL)
+    expected, dead = dict(np.load(folder / "expected.npz", allow_pickle=False)), 0
+    kills = [(killed_while_writing, step, None) for step in STEPS]
+    if what == "times":
+        kills = [(train, None, moment) for moment in np.random.default_rng(0).uniform(0.02, 1.5, size=12)]
+    for number, (work, step, moment) in enumerate(kills):
+        file = folder / str(number) / "student"
+        child = forked(work, file, *([step] if step else []))
+        if moment is not None:
+            time.sleep(moment)
+            os.kill(child, signal.SIGKILL)
         dead += status_of(child) == -signal.SIGKILL
         assert status_of(forked(confirm, file, expected)) == 0
     left = sorted({path.name for path in folder.glob("*/*")})
-    sys.stdout.write(f"{dead} of 3, left: {', '.join(left)}\n")
+    sys.stdout.write(f"{dead} of {len(kills)}, left: {', '.join(left)}\n")
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    main(Path(sys.argv[1]))
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -1,5 +1,7 @@
 """Processes that are killed, that race, and threads whose page is gone."""
 
+import os
+import re
 import subprocess
 import sys
 import threading
@@ -8,53 +10,42 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import two_sweeps
 from conditions import small_features, small_tree
 from PIL import Image
 
-from adviz import PatchCore, Prediction, data, explore, progress
+from adviz import PatchCore, Prediction, data, explore, progress, sweep, tables
 from adviz.explore.view import View
 from adviz.sweep import Experiment, rows
 
 
-def test_killed_while_training_it_goes_on_bit_for_bit(tmp_path):
-    """At each step of a write and at any time; of what the killed ones began nothing stays."""
+def killed_training(what, folder):
+    """Return how many processes died of a signal, and which names are left beside the checkpoints."""
     script = Path(__file__).with_name("killed_training.py")
-    result = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True, check=False)
+    result = subprocess.run([sys.executable, script, what, folder], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    assert result.stdout == "3 of 3, left: student\n"
+    return result.stdout
 
 
-SWEEP = """
-import sys
-from pathlib import Path
-from adviz import DN2, sweep
-from adviz.data import Geometry
-from adviz.sweep import Experiment, grid
-like = Experiment("demo", "", DN2(), geometry=Geometry(64), every=6)
-Path(sys.argv[2]).touch()
-while not all(Path(sys.argv[1], name).exists() for name in "ab"):
-    pass
-found = sweep.run(grid("demo", ["bottle"], [DN2(images_score=k) for k in range(1, 13)], like=like), Path(sys.argv[1], "rows"))
-print(len(found.rows), len(found.broken))
-"""
+def test_killed_while_writing_a_checkpoint_it_goes_on_bit_for_bit(tmp_path):
+    assert killed_training("steps", tmp_path) == "2 of 2, left: student\n"
+
+
+@pytest.mark.soak
+def test_killed_while_training_at_any_time_it_goes_on_bit_for_bit(tmp_path):
+    assert re.fullmatch(r"([6-9]|1[0-2]) of 12, left: student\n", killed_training("times", tmp_path))
 
 
 def test_two_sweeps_in_one_folder_at_once_are_both_right(tmp_path):
     data.demo("bottle")  # drawn before
-    programs = [
-        subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", SWEEP, str(tmp_path), str(tmp_path / name)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for name in "ab"
-    ]
-    for program in programs:
-        said, error = program.communicate(timeout=300)
-        assert (said, program.returncode) == ("12 0\n", 0), error
-    assert len(list((tmp_path / "rows").glob("*.json"))) == 12
+    command = [sys.executable, "-W", "error", two_sweeps.__file__, str(tmp_path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as program:
+        found = two_sweeps.begin(tmp_path, "other", "one")
+        error = program.communicate(timeout=300)[1]
+    assert program.returncode == 0, error
     assert [path.suffix for path in (tmp_path / "rows").iterdir()] == [".json"] * 12  # nothing put aside or left over
+    alone = sweep.run(two_sweeps.wanted(), tmp_path / "alone")
+    assert [row.content() for row in found.rows] == [row.content() for row in alone.rows]
 
 
 def test_a_view_that_is_closed_stops_what_it_computes(capfd):
@@ -96,7 +87,7 @@ def test_an_image_that_is_replaced_while_it_is_on_show_is_read_as_it_was(tmp_pat
     assert (view._page.value, "Error" in view.status) == (before, False)
 
 
-def test_a_page_that_nobody_shows_works(monkeypatch):
+def test_a_page_that_nobody_shows_works():
     """Without Jupyter there is no front end to send anything to; results are the same."""
     view = explore.training(2)
     view.update(np.array([1.0]))
@@ -104,12 +95,8 @@ def test_a_page_that_nobody_shows_works(monkeypatch):
     assert "to be used in Jupyter" in repr(view)
 
 
-def test_a_clock_that_goes_back_serves_no_old_row(tmp_path, monkeypatch):
+def test_a_clock_that_goes_back_serves_no_old_row(tmp_path):
     """Rows are told by their contents and files, not by when they were written."""
-    import os
-
-    from adviz import tables
-
     one = Experiment("demo", "bottle", PatchCore(coreset=0.5))
     book = tables.Book(None, tmp_path)
 
