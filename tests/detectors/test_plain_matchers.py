@@ -114,8 +114,8 @@ def test_padim(test, count, dimension, low_rank, options):
     plainly = {name: value for name, value in options.items() if name != "upsample"}
     enlarge = bicubic if options.get("upsample") == "bicubic" else bilinear
     plain = padim(train, test, ("layer1", "layer2", "layer3"), detector.channels_, enlarge=enlarge, **plainly)
-    # the covariances' condition numbers are of order 1e3
-    assert_same(detector.predict(test), plain, rtol=1e-3)
+    # the covariances' condition numbers, of order 1e3, multiply float32's 6e-8; bicubic weights also subtract
+    assert_same(detector.predict(test), plain, rtol=1e-3 if "upsample" in options else 1e-4)
 
 
 # ---- PatchCore

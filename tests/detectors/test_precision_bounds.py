@@ -40,7 +40,7 @@ def data():
 
 
 def within(found, exact, bound):
-    """Assert that the change is within the bound, and that the bound is not a thousand times more: it says something."""
+    """Assert that the change is within the bound, and that the bound is less than a thousand times more."""
     change = np.abs(found - exact).max()
     assert change <= bound * SLACK, (change, bound)
     assert change > bound / 1000
