@@ -17,6 +17,7 @@ from adviz import (
     PatchCore,
     Prediction,
     ReverseDistillation,
+    progress,
 )
 
 STUDENTS = (ConventionalDistillation, ReverseDistillation)
@@ -133,6 +134,17 @@ def test_more_images_than_are_computed_at_once_agree_with_fewer(detector, train)
         np.testing.assert_allclose(values, found, rtol=1e-4, atol=1e-5 * np.abs(values).max())
     for name, found in together.neighbors.items():
         np.testing.assert_array_equal(found.image, np.concatenate([part.neighbors[name].image for part in parts]))
+
+
+def test_who_watches_is_told_how_far_the_work_is_and_how_much_there_is(detector, train, test):
+    seen = []
+    with progress.watched(lambda *step: seen.append(step)):
+        detector.fit(train.select(images=[0, 1, 2, 3])).predict(test)
+    assert bool(seen) == (not isinstance(detector, DN2))  # which takes no time
+    for _, done, total in seen:
+        assert 0 <= done <= total
+    if isinstance(detector, STUDENTS):
+        assert [done for label, done, _ in seen if label == "student"] == list(range(21))
 
 
 def test_float16_features_work(detector, train, test):

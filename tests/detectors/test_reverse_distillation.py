@@ -1,10 +1,12 @@
 """Reverse distillation against restatements of its networks, losses and maps in the plainest form."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import plain_distillation
 import pytest
+import safetensors.torch
 import torch
 from random_features import make_features
 from safetensors.torch import load_file, save_file
@@ -280,6 +282,8 @@ def test_a_stalled_loss_stops_the_training(train):
     assert stalled([1.0, 0.8, 0.799, 0.9], 2)
     assert not stalled([1.0, 0.8, 0.799, 0.7], 2)
     assert not stalled([1.0, 1.0, 1.0], None)
+    assert (stalled([1.0, 0.9901], 1), stalled([1.0, 0.9899], 1)) == (True, False)  # 1 % is a fall
+    assert not stalled([1.0, 1.0], 2)  # nothing came before the last two
     detector = ReverseDistillation(epochs=50, student="small", patience=2, learning_rate=1e-9).fit(train)
     assert detector.epochs_ == 3
 
@@ -329,6 +333,34 @@ def test_a_continued_training_equals_an_uninterrupted_one(train, test, tmp_path,
     np.testing.assert_array_equal(loaded.predict(test).score, whole.predict(test).score)
     assert_same(loaded.fit(train), whole)  # complete: nothing is trained any more
     assert file.read_bytes() == written[1]
+
+
+def test_writing_checkpoints_takes_at_most_a_twentieth_of_the_time(train, tmp_path, monkeypatch):
+    now, save, written = [100.0], safetensors.torch.save_file, []
+
+    def slow(*arguments):
+        save(*arguments)
+        now[0] += 2.0
+        written.append(now[0])
+
+    monkeypatch.setattr(safetensors.torch, "save_file", slow)
+    monkeypatch.setattr(training_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    training = ReverseDistillation(**SHORT).fit(train)._training()
+    checkpoint = training_module.Checkpoint(tmp_path / "student.safetensors", {}, {})
+    for moment in (100.0, 110.0, 141.9, 142.0, 150.0):  # written from 100 to 102, so not again before 102 + 20 * 2
+        now[0] = max(now[0], moment)
+        checkpoint.keep(training)
+    assert written == [102.0, 144.0]
+
+
+def test_a_loaded_student_fits_fewer_images_as_the_one_that_was_written_would(train, tmp_path):
+    file = tmp_path / "student.safetensors"
+    ReverseDistillation(**SHORT, checkpoint=file).fit(train)
+    file.rename(tmp_path / "kept.safetensors")
+    loaded = ReverseDistillation.load(tmp_path / "kept.safetensors", device="cpu")
+    assert (loaded.batch, loaded.device, loaded.strides_) == (16, "cpu", {"layer1": 4, "layer2": 8, "layer3": 16})
+    loaded.checkpoint = None
+    assert loaded.fit(train.select(images=[0, 1, 2])).batch_ == 3
 
 
 def test_more_epochs_continue_a_complete_training(train, tmp_path):

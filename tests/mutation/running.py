@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import hashlib
 import importlib
 import importlib.util
 import json
@@ -28,7 +29,8 @@ from tests.mutation.edits import Edit
 COMMON = (
     "faiss", "hypothesis", "matplotlib.pyplot", "numpy", "pandas", "PIL.Image", "psutil", "pytest", "safetensors.torch",
     "scipy.ndimage", "scipy.sparse", "scipy.stats", "skimage.measure", "skimage.data", "sklearn.metrics",
-    "sklearn.covariance", "sklearn.decomposition", "sklearn.neighbors", "timm", "torch", "torchvision", "tqdm.auto",
+    "sklearn.covariance", "sklearn.decomposition", "sklearn.neighbors", "timm", "torch", "torch._dynamo", "torchvision",
+    "tqdm.auto",
 )  # fmt: skip
 MEMORY = 8 * 2**30  # bytes that one fault may allocate
 
@@ -97,16 +99,27 @@ def import_what_all_need() -> None:
 
 
 def measured(files: Sequence[str], sources: Sequence[str], left_out: Sequence[str] = ()) -> Tests:
-    """Run the tests on the tree as it is; remember how long each takes and which lines it runs.
+    """Run the tests on the tree as it is; return how long each takes and which lines it runs.
+
+    That is kept in the folder .cache for as long as the tree stays as it is.
 
     Raises
     ------
     RuntimeError: they do not all pass: what fails without a fault says nothing of one.
     """
-    child = _Child(partial(traced, [*files, *(f"--deselect={test}" for test in left_out)], sources))
-    result = child.wait()
-    if result is None or result["code"] != PASSED:
-        raise RuntimeError(f"expected that all tests pass without a fault: {result}\n{child.tail()}")
+    arguments = [*files, *(f"--deselect={test}" for test in left_out)]
+    digest = hashlib.blake2b(json.dumps([arguments, list(sources)]).encode(), digest_size=8)
+    for path in sorted([*Path("adviz").rglob("*.py"), *Path("tests").rglob("*.py")]):
+        digest.update(path.read_bytes())
+    kept = Path(".cache", f"mutation-tests-{digest.hexdigest()}.json")
+    if not kept.exists():
+        child = _Child(partial(traced, arguments, sources))
+        result = child.wait()
+        if result is None or result["code"] != PASSED:
+            raise RuntimeError(f"expected that all tests pass without a fault: {result}\n{child.tail()}")
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(json.dumps(result))
+    result = json.loads(kept.read_text())
     ran = {path: {int(n): set(tests) for n, tests in lines.items()} for path, lines in result["ran"].items()}
     return Tests(result["seconds"], ran)
 
