@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from adviz import metrics
+import adviz
+from adviz import archive, metrics
 from adviz.evaluation import Result, evaluate
 from adviz.prediction import Prediction
 
@@ -223,3 +224,29 @@ def test_text_is_a_few_lines_and_html_is_escaped():
     assert max(map(len, lines)) <= 100
     assert "<b>" not in result._repr_html_()
     assert "&lt;b&gt;nut" in result._repr_html_()
+
+
+def test_a_saved_result_is_loaded(tmp_path):
+    """With its curves, and with NaN where a metric is undefined."""
+    for labels in ((0, 0, 0, 1, 1, 1), (0, 0, 0)):
+        result = evaluate(*make(labels=labels))
+        digest = result.save(tmp_path / "result")
+        for found in (Result.load(tmp_path / "result", digest=digest), adviz.load(tmp_path / "result")):
+            assert repr(found) == repr(result)
+            assert found.reasons == result.reasons
+            for field in fields(Result):
+                if field.name != "curves":
+                    here, there = getattr(found, field.name), getattr(result, field.name)
+                    assert (type(here), repr(here)) == (type(there), repr(there)), field.name
+            assert list(found.curves) == list(result.curves)
+            for name, curve in result.curves.items():
+                for axis in ("x", "y", "threshold"):
+                    np.testing.assert_array_equal(getattr(found.curves[name], axis), getattr(curve, axis))
+
+
+@pytest.mark.parametrize("change", [{"pro": "high"}, {"reasons": {"a": 1}}, {"curves": {"roc": {}}}, {"n_good": None}])
+def test_a_file_that_is_no_result_is_refused(tmp_path, change):
+    result = evaluate(*make())
+    archive.write(tmp_path / "result", "Result", {**archive.parts(result), **change})
+    with pytest.raises(ValueError, match="expected a saved Result in .*, but its parts do not fit"):
+        Result.load(tmp_path / "result")
