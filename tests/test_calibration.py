@@ -153,5 +153,5 @@ def test_what_is_saved_is_loaded(tmp_path):
 def test_a_file_whose_contents_do_not_fit_is_refused(tmp_path, change):
     threshold = calibrate(SCORE, split(LABELS))
     archive.write(tmp_path / "line", "Threshold", {**archive.parts(threshold), **change})
-    with pytest.raises(ValueError, match="expected a saved Threshold in .*, but its parts do not fit"):
+    with pytest.raises(ValueError, match=r"expected a saved Threshold in .*, but its parts do not fit"):
         Threshold.load(tmp_path / "line")

@@ -248,5 +248,5 @@ def test_a_saved_result_is_loaded(tmp_path):
 def test_a_file_that_is_no_result_is_refused(tmp_path, change):
     result = evaluate(*make())
     archive.write(tmp_path / "result", "Result", {**archive.parts(result), **change})
-    with pytest.raises(ValueError, match="expected a saved Result in .*, but its parts do not fit"):
+    with pytest.raises(ValueError, match=r"expected a saved Result in .*, but its parts do not fit"):
         Result.load(tmp_path / "result")

@@ -143,5 +143,5 @@ def test_a_broadcast_gallery_takes_no_room(tmp_path):
 )
 def test_a_file_whose_arrays_do_not_fit_is_refused(tmp_path, change):
     archive.write(tmp_path / "file", "Prediction", {**archive.parts(full()), **change})
-    with pytest.raises(ValueError, match="expected a saved Prediction in .*, but its parts do not fit"):
+    with pytest.raises(ValueError, match=r"expected a saved Prediction in .*, but its parts do not fit"):
         Prediction.load(tmp_path / "file")

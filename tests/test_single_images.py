@@ -28,10 +28,10 @@ DETECTORS = {
     "ReverseDistillation": lambda: ReverseDistillation(**STUDENT),
     "ConventionalDistillation": lambda: ConventionalDistillation(**STUDENT),
 }
-# What the scores of a batch and of its images one by one differ by, relative: the last bits of the network's
-# convolutions, whose order of summing depends on the batch. PaDiM's inverse covariance of few images amplifies them.
-AGREEMENT = {"PaDiM": 1e-3}
-USUAL = 1e-4
+# What scores and maps of a batch and of its images one by one differ by, relative to the largest. Measured on the built-in
+# bottles and nuts at 128 px, with torch and OpenVINO: 0 for neighbours, 1e-7 for PaDiM and students (float32's last bit).
+# A network may sum in another order for another batch, which is why more is allowed.
+AGREEMENT = 1e-5
 
 
 @pytest.fixture(scope="module")
@@ -49,37 +49,29 @@ def photos(tmp_path_factory):
 
 
 @pytest.fixture(scope="module", params=["torch", "openvino"])
-def backbone(request):
-    return Backbone("efficientnet_lite0", layers=("image", 4, 8, 16), runtime=request.param)
-
-
-@pytest.fixture(scope="module")
-def features(backbone, photos):
-    paths, _ = photos
-    split = Split(paths, [0] * 6, [None] * 6, ["good"] * 6, geometry=GEOMETRY)
-    return backbone.extract(split, cache=False)
-
-
-def without_cache(backbone, source, **options):
-    return backbone.extract(source, cache=False, **options)
+def features(request, photos):
+    """Features to learn from, of a batch of other images, and of these one by one: from their files and as arrays."""
+    backbone = Backbone("efficientnet_lite0", layers=("image", 4, 8, 16), runtime=request.param)
+    paths, arrays = photos
+    split = Split(paths[:3], [0] * 3, [None] * 3, ["good"] * 3, geometry=GEOMETRY)
+    options = {"geometry": split.geometry, "cache": False}
+    one_by_one = [[backbone.extract([item], **options) for item in items[3:]] for items in (paths, arrays)]
+    return backbone.extract(split, cache=False), backbone.extract(paths[3:], **options), one_by_one
 
 
 @pytest.mark.parametrize("name", DETECTORS)
-def test_batch_or_one_by_one_from_arrays_or_files_gives_the_same(name, backbone, features, photos):
-    paths, arrays = photos
-    detector = DETECTORS[name]().fit(features)
-    together = detector.predict(without_cache(backbone, paths, geometry=detector.geometry_))
-    for number, (path, array) in enumerate(zip(paths, arrays, strict=True)):
-        one = [detector.predict(without_cache(backbone, [item], geometry=detector.geometry_)) for item in (path, array)]
-        np.testing.assert_array_equal(one[0].score, one[1].score)  # the same pixels in the same batch
-        scale = np.abs(together.score).max()
-        tolerance = AGREEMENT.get(name, USUAL)
-        np.testing.assert_allclose(one[0].score[0], together.score[number], rtol=0, atol=tolerance * scale)
+def test_batch_or_one_by_one_from_arrays_or_files_gives_the_same(name, features):
+    train, batch, one_by_one = features
+    detector = DETECTORS[name]().fit(train)
+    together = detector.predict(batch)
+    for number, ones in enumerate(zip(*one_by_one, strict=True)):
+        alone, array = (detector.predict(one) for one in ones)
+        np.testing.assert_array_equal(alone.score, array.score)  # the same pixels in the same batch
+        pairs = [(alone.score[0], together.score[number], together.score)]
         if together.anomaly_map is not None:
-            scale = np.abs(together.anomaly_map).max()
-            np.testing.assert_allclose(
-                one[0].anomaly_map[0], together.anomaly_map[number], rtol=0, atol=tolerance * scale
-            )
+            pairs.append((alone.anomaly_map[0], together.anomaly_map[number], together.anomaly_map))
+        for here, there, every in pairs:
+            np.testing.assert_allclose(here, there, rtol=0, atol=AGREEMENT * np.abs(every).max())
 
 
 class Tiny(nn.Module):
