@@ -30,6 +30,7 @@ TREE = {
     "layers": {"array": np.array([1, 2], np.int16), "map": {"tuple": np.array(2.5)}},
     "flags": np.array([[True, False]]),
 }
+SMALL = {"bank": TREE["bank"], "grid": (3, 4), "yes": np.array([True])}
 
 
 def same(found, expected):
@@ -127,7 +128,7 @@ ARRAYS = KINDS.flatmap(
 )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@settings(max_examples=25, deadline=None, derandomize=True, database=None)
 @given(tree=st.dictionaries(st.text(max_size=8), VALUES | ARRAYS | st.dictionaries(st.text(max_size=3), ARRAYS)))
 def test_saved_is_loaded(tree):
     with tempfile.TemporaryDirectory() as folder:
@@ -191,13 +192,14 @@ def test_large_arrays_are_neither_copied_when_written_nor_in_memory_when_read(pa
         tracemalloc.start()
         archive.write({str(path)!r}, "T", {{"mapped": mapped, "turned": mapped.T}})
         found = archive.read({str(path)!r}, "T").content
-        print(tracemalloc.get_traced_memory()[1], isinstance(found["mapped"], np.memmap), (found["turned"] == mapped.T).all())
+        print(tracemalloc.get_traced_memory()[1], isinstance(found["mapped"], np.memmap))
+        print((found["turned"] == mapped.T).all())
         found["mapped"][:] = 7
         print((archive.read({str(path)!r}, "T").content["mapped"] == mapped).all())
         """
     )
     most, *facts = tracked.split()
-    assert int(most) < 8 * 2**20  # of 2 x 16 MiB; a comparison's 4 MiB of truth values are among them
+    assert int(most) < 8 * 2**20  # of 2 x 16 MiB
     assert facts == ["True", "True", "True"]
 
 
@@ -230,10 +232,10 @@ def test_more_facts_than_a_header_holds_are_refused(path):
 
 
 def test_every_flipped_byte_is_refused(path):
-    archive.write(path, "T", TREE)
+    archive.write(path, "T", SMALL)
     whole = path.read_bytes()
     for place in range(len(whole)):
-        for mask in (0x01, 0x20, 0xFF):  # 0x20 turns a letter's case
+        for mask in (0x01, 0x20):  # 0x20 turns a letter's case
             damaged = bytearray(whole)
             damaged[place] ^= mask
             path.write_bytes(damaged)
@@ -241,7 +243,7 @@ def test_every_flipped_byte_is_refused(path):
 
 
 def test_every_truncation_and_every_longer_file_is_refused(path):
-    archive.write(path, "T", TREE)
+    archive.write(path, "T", SMALL)
     whole = path.read_bytes()
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
@@ -259,7 +261,7 @@ def test_the_digest_that_was_kept_elsewhere_is_demanded(path):
 
 
 def test_a_file_that_shrinks_while_it_is_read_is_refused(path, monkeypatch):
-    archive.write(path, "T", TREE)
+    archive.write(path, "T", {"x": np.zeros(10**5)})  # more than is read ahead
     announced = files.announced
 
     def shrinking(file):
@@ -341,8 +343,8 @@ def test_what_is_no_file_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("version", "message"),
-    [(2, "a newer adviz's; this one reads format 1: update adviz"), (0, "names no format"), ("1", "names no format")]
-    + [(None, "names no format"), (True, "names no format"), (1.0, "names no format")],
+    [(2, "a newer adviz's; this one reads format 1: update adviz")]
+    + [(version, "names no format") for version in (0, "1", None, True, 1.0)],
 )
 def test_another_version_says_what_to_do(path, version, message):
     archive.write(path, "T", TREE)
@@ -487,16 +489,16 @@ def test_ctrl_c_leaves_what_was_there(path, monkeypatch):
 
 
 def test_folders_that_are_not_there_or_read_only_are_an_error(tmp_path, monkeypatch):
-    with pytest.raises(FileNotFoundError, match="expected to write a T to .*choose a folder that is there"):
+    with pytest.raises(FileNotFoundError, match=r"expected to write a T to .*choose a folder that is there"):
         archive.write(tmp_path / "none" / "file", "T", TREE)
-    with pytest.raises(IsADirectoryError, match="expected to write a T to .*got a folder"):
+    with pytest.raises(IsADirectoryError, match=r"expected to write a T to .*got a folder"):
         archive.write(tmp_path, "T", TREE)
 
     def read_only(*_):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(storage, "_locked_file", read_only)  # root may write everywhere
-    with pytest.raises(PermissionError, match="expected to write a T to .*Permission denied"):
+    with pytest.raises(PermissionError, match=r"expected to write a T to .*Permission denied"):
         archive.write(tmp_path / "file", "T", TREE)
     assert list(tmp_path.iterdir()) == []
 
@@ -541,7 +543,7 @@ def test_a_document_comes_back_and_a_change_is_seen(tmp_path):
     path.write_text(json.dumps({"digest": digest, "a": [1, 2.5, None, "ü"]}))  # order and spacing are free
     assert archive.read_json(path, "notes")[1] == digest
     path.write_text(text.replace("2.5", "2.6"))
-    with pytest.raises(ValueError, match="expected notes as JSON in .*digest differs"):
+    with pytest.raises(ValueError, match=r"expected notes as JSON in .*digest differs"):
         archive.read_json(path, "notes")
     with pytest.raises(ValueError, match='content without "digest"'):
         archive.write_json(path, {"digest": 1})
@@ -598,7 +600,7 @@ def test_a_dataclass_comes_back():
     ids=repr,
 )
 def test_a_value_of_another_type_is_refused(change):
-    with pytest.raises(TypeError, match=f"expected .*{next(iter(change))}"):
+    with pytest.raises(TypeError, match=r"expected (Outer|Inner)\.\w+.* as "):
         archive.typed(Outer, {**archive.parts(OUTER), **change})
 
 
