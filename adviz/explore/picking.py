@@ -9,6 +9,7 @@ import numpy as np
 
 from adviz.data import Category
 from adviz.explore.results import Found, ResultsView
+from adviz.explore.view import linked
 from adviz.widgets import PatchOverlay
 
 
@@ -33,13 +34,13 @@ class PickingView(ResultsView):
         self._overlay = PatchOverlay(np.zeros((1, 1, 3), np.uint8), width=300).add_class("adviz-picker")
         self._overlay.observe(self._redraw, names="picked")
         opacity = widgets.FloatSlider(0.7, min=0, max=1, step=0.05, description="map", readout_format=".0%")
-        widgets.jslink((opacity.add_class("adviz-opacity"), "value"), (self._overlay, "opacity"))
+        linked(opacity.add_class("adviz-opacity"), self._overlay, "opacity")
         self._values = widgets.HTML().add_class("adviz-values")
         super().__init__(categories, predictions)
         controls, status, busy, page = self.children  # type: ignore[has-type]
         parts = [self._overlay, opacity, *below, self._values]
         left = widgets.VBox(parts, layout=widgets.Layout(flex="0 0 auto", width="312px", margin="0 12px 0 0"))
-        page.layout = widgets.Layout(flex="1 1 420px", min_width="0")
+        page.layout.flex, page.layout.min_width = "1 1 420px", "0"
         both = widgets.HBox([left, page], layout=widgets.Layout(flex_flow="row wrap"))
         self.children = [controls, *above, status, busy, both]
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import html
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets as widgets
+from ipywidgets.widgets.widget_link import DirectionalLink, Link
 
 from adviz.explore.work import Label, Work
 from adviz.plots import StaticFigure
@@ -62,9 +63,9 @@ class View(widgets.VBox):  # type: ignore[misc]
             self._say("stopped")
 
     def close(self) -> None:
-        """Take the view off its page, and stop what it computes."""
+        """Take the explorer off the page and give up its memory: Jupyter itself keeps all that was ever displayed."""
         self.stop()
-        super().close()
+        discard(self)
 
     def static(self) -> StaticFigure:
         """Return what is on show as a matplotlib figure, for pages that show no widgets, and for papers."""
@@ -135,6 +136,36 @@ def labelled(control: widgets.Widget, name: str, react: Callable[[Any], None]) -
     control.add_class(f"adviz-{name}")
     control.observe(react, names="value")
     return control
+
+
+def linked(source: widgets.Widget, target: widgets.Widget, name: str, *, both: bool = True) -> None:
+    """Let `name` of the target follow the source's value in the browser; with `both` also the other way round."""
+    link = (widgets.jslink if both else widgets.jsdlink)((source, "value"), (target, name))
+    source._adviz_links = [*getattr(source, "_adviz_links", ()), link]  # who discards the source finds it there
+
+
+def discard(widget: widgets.Widget) -> None:
+    """Close a widget with all that it is made of: closing alone leaves its parts, layout, style and links for ever."""
+    found: dict[int, widgets.Widget] = {}
+    waiting = [widget]
+    while waiting:
+        one = waiting.pop()
+        if id(one) not in found:
+            found[id(one)] = one
+            ends = isinstance(one, Link | DirectionalLink)  # belong to whoever shows them
+            waiting += [] if ends else _widgets_in(vars(one))
+    for one in found.values():
+        widgets.Widget.close(one)
+
+
+def _widgets_in(value: Any, depth: int = 4) -> list[widgets.Widget]:
+    """Return the widgets in an attribute, or in mappings and lists of them."""
+    if isinstance(value, widgets.Widget):
+        return [value]
+    inside = list(value.values()) if isinstance(value, Mapping) else value
+    if not depth or not isinstance(inside, list | tuple):
+        return []
+    return [one for part in inside for one in _widgets_in(part, depth - 1)]
 
 
 def value_of(name: str, text: str) -> Any:

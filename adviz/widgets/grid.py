@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import anywidget
 import traitlets
 
-HERE = Path(__file__).parent
+from adviz.widgets.traits import source
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,8 @@ class TableGrid(anywidget.AnyWidget):  # type: ignore[misc]
     picked: [row, column] of the cell that is picked; [] = none. Settable.  content: what `show` was given.
     """
 
-    _esm = HERE / "grid.js"
-    _css = HERE / "grid.css"
+    _esm = source("grid.js")
+    _css = source("grid.css")
 
     content = traitlets.Dict().tag(sync=True)
     picked = traitlets.List(traitlets.Int(min=0)).tag(sync=True)

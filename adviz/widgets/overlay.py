@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 import anywidget
@@ -13,9 +12,7 @@ import numpy as np
 import traitlets
 from PIL import Image
 
-from adviz.widgets.traits import synchronised_bytes
-
-HERE = Path(__file__).parent
+from adviz.widgets.traits import source, synchronised_bytes
 
 
 class PatchOverlay(anywidget.AnyWidget):  # type: ignore[misc]
@@ -51,8 +48,8 @@ class PatchOverlay(anywidget.AnyWidget):  # type: ignore[misc]
     ValueError: an array of another shape, a mask of another size than the image, or limits that are not two numbers.
     """
 
-    _esm = HERE / "overlay.js"
-    _css = HERE / "overlay.css"
+    _esm = source("overlay.js")
+    _css = source("overlay.css")
 
     image = synchronised_bytes()
     scores = synchronised_bytes()

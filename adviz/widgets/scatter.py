@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import anywidget
 import numpy as np
 import traitlets
 
-from adviz.widgets.traits import synchronised_bytes
-
-HERE = Path(__file__).parent
+from adviz.widgets.traits import source, synchronised_bytes
 
 
 class PatchScatter(anywidget.AnyWidget):  # type: ignore[misc]
@@ -37,8 +33,8 @@ class PatchScatter(anywidget.AnyWidget):  # type: ignore[misc]
     ValueError: arrays of another shape or type, points that are not finite, or an order of points that do not exist.
     """
 
-    _esm = HERE / "scatter.js"
-    _css = HERE / "overlay.css"
+    _esm = source("scatter.js")
+    _css = source("overlay.css")
 
     points = synchronised_bytes()
     colours = synchronised_bytes()

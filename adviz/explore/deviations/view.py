@@ -87,7 +87,7 @@ class DeviationsView(View):
         self._lists = {target: OptionList(flips, self._offer_steps) for target, flips in steps.items()}
         super().__init__(self._controls())
         controls, status, busy, table = self.children  # type: ignore[has-type]
-        table.layout = widgets.Layout(flex="1 1 420px", min_width="0")
+        table.layout.flex, table.layout.min_width = "1 1 420px", "0"
         self._left = widgets.VBox(layout=widgets.Layout(flex="0 0 auto", margin="0 16px 0 0"))
         self._chart, self._maps = (widgets.HTML().add_class(f"adviz-{name}") for name in ("chart", "maps"))
         self._below = _wrapped([self._step, self._defect, self._images])

@@ -10,7 +10,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from adviz.explore.layers.mixing import JOINS, Join, Mix, presets
-from adviz.explore.view import labelled
+from adviz.explore.view import discard, labelled
 
 OWN, FREE = "the detector's own", "own choice"
 HEAVIEST, WIDEST = 5.0, 16.0  # weight, and pixels of sigma, that the sliders reach
@@ -76,7 +76,10 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
             self._chosen[name] = labelled(box, f"layer-{name}", self._changed)
             self._weights[name] = labelled(weight, f"weight-{name}", self._changed)
         pairs = [widgets.HBox([self._chosen[name], self._weights[name]]) for name in names]
+        former = self._layers.children
         self._layers.children = [widgets.Label("layers", layout=widgets.Layout(margin="0 8px 0 12px")), *pairs]
+        for part in former:
+            discard(part)
 
     @property
     def mix(self) -> Mix:

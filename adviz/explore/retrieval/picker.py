@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
+from adviz.explore.view import discard, linked
 from adviz.widgets import PatchOverlay
 
 WIDTH = 320  # CSS pixels
@@ -43,9 +44,8 @@ class Picker(widgets.VBox):  # type: ignore[misc]
         )
         reset.add_class("adviz-reset").on_click(lambda _: setattr(self, "limits", self._shared))
         for control, name in ((self._opacity, "opacity"), (self._contour, "contour"), (self._fade, "fade")):
-            widgets.jslink((control.add_class(f"adviz-{name}"), "value"), (self.overlay, name))
+            linked(control.add_class(f"adviz-{name}"), self.overlay, name)
         self._colours = widgets.HBox([reset])
-        self._parts: list[widgets.Widget] = []  # the slider and its link
         self._slide((0.0, 1.0), self._shared)
         toggles = widgets.HBox([self._contour, self._fade])
         layout = widgets.Layout(flex="0 0 auto", width=f"{WIDTH + 4}px", margin="0 12px 0 0")
@@ -116,11 +116,12 @@ class Picker(widgets.VBox):  # type: ignore[misc]
             readout=False,
             **_across("220px"),
         )
-        former, self._range = self._parts, slider.add_class("adviz-limits")
-        self._parts = [slider, widgets.jsdlink((slider, "value"), (self.overlay, "limits"))]
-        self._colours.children = (slider, self._colours.children[-1])
-        for part in former:
-            part.close()
+        self._range = slider.add_class("adviz-limits")
+        linked(slider, self.overlay, "limits", both=False)
+        *former, reset = self._colours.children
+        self._colours.children = (slider, reset)
+        for one in former:
+            discard(one)
 
 
 def _across(width: str) -> dict[str, Any]:

@@ -91,7 +91,7 @@ class RetrievalView(ResultsView):
         self._images.slider.layout.width, self._images.slider.style.description_width = "260px", "60px"
         controls, status, busy, page = self.children  # type: ignore[has-type]
         controls.children = [*controls.children, self._k, self._whole]
-        page.layout = widgets.Layout(flex=f"1 1 {NARROW}px", min_width="0")
+        page.layout.flex, page.layout.min_width = f"1 1 {NARROW}px", "0"
         body = widgets.HBox([self._picker, page], layout=widgets.Layout(flex_flow="row wrap"))
         self.children = [controls, status, busy, body]
 

@@ -1,0 +1,101 @@
+"""Use every control of an explorer, at random but the same in every round, and look at what stays in memory."""
+
+import gc
+import os
+import sys
+import threading
+from dataclasses import dataclass
+
+import ipywidgets as widgets
+import numpy as np
+from ipywidgets.widgets.widget import _instances as living_widgets
+from matplotlib.figure import Figure
+from memory import resident
+
+from adviz.widgets import PatchOverlay, PatchScatter, TableGrid
+
+CHOICES = widgets.Dropdown | widgets.Select | widgets.ToggleButtons | widgets.SelectionSlider
+NUMBERS = widgets.IntSlider | widgets.FloatSlider | widgets.BoundedFloatText | widgets.BoundedIntText
+PILING = ("widgets", "figures", "threads", "files")
+REFUSED = ("error_tags.json", "at least one layer with a weight")  # no tags saved yet; every layer switched off
+TEXTS = ("", "0.5", "scratch", "a longer remark")
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a process holds: objects of Python, and bytes of its own; what must not pile up, one by one."""
+
+    blocks: int
+    anonymous: int
+    widgets: int
+    figures: int
+    threads: int
+    files: int
+
+
+def held() -> Held:
+    """Look at this process."""
+    gc.collect()
+    figures = sum(issubclass(type(one), Figure) for one in gc.get_objects())
+    threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    return Held(sys.getallocatedblocks(), resident()["anonymous"], len(living_widgets), figures, threads, files)
+
+
+def controls(view):
+    """Return the widgets inside a view that a person could use now, outermost first."""
+    found, waiting = [], [view]
+    while waiting:
+        one = waiting.pop(0)
+        if getattr(one, "disabled", False) or getattr(one.layout, "display", None) == "none":
+            continue
+        waiting += getattr(one, "children", ())
+        stop = "adviz-stop" in getattr(one, "_dom_classes", ())
+        usable = CHOICES | NUMBERS | widgets.Checkbox | widgets.Text | PatchOverlay | PatchScatter | TableGrid
+        if isinstance(one, usable) or (isinstance(one, widgets.Button) and not stop):
+            found.append(one)
+    return found
+
+
+def use(control, rng):
+    """Do with one control what a person could; three numbers are drawn, whatever it is."""
+    first, second, third = rng.random(3)
+    if isinstance(control, CHOICES):
+        control.index = int(first * len(control.options))
+    elif isinstance(control, NUMBERS):
+        steps = round((control.max - control.min) / control.step)
+        control.value = min(control.min + control.step * int(first * (steps + 1)), control.max)
+    elif isinstance(control, widgets.Checkbox):
+        control.value = not control.value
+    elif isinstance(control, widgets.Text):
+        control.value = TEXTS[int(first * len(TEXTS))]
+    elif isinstance(control, widgets.Button):
+        control.click()
+    elif isinstance(control, PatchOverlay):
+        control.picked = [int(part * side) for part, side in zip((first, second), control.shape, strict=True)]
+    elif isinstance(control, PatchScatter):
+        count = len(control.points) // 8
+        if third < 0.5:
+            control.current = int(first * count)
+        else:
+            control.chosen = np.arange(int(first * count), count)[: int(second * count)]
+    elif control.content:
+        sides = len(control.content["rows"]), len(control.content["columns"])
+        control.picked = [int(part * side) for part, side in zip((first, second), sides, strict=True)]
+
+
+def rounds(view, count, picks, *, seed=0):
+    """Use a view `count` times `picks` times, the same way each time; return what was held after each round."""
+    after = []
+    gc.collect()
+    gc.freeze()  # what is there already need not be looked at again
+    for _ in range(count):
+        rng = np.random.default_rng(seed)
+        for _ in range(picks):
+            there = controls(view)
+            use(there[int(rng.random() * len(there))], rng)
+            view.wait()
+            if view.status.startswith("Error") and not any(text in view.status for text in REFUSED):
+                raise AssertionError(view.status)
+        after.append(held())
+    gc.unfreeze()
+    return after

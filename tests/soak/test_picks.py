@@ -1,0 +1,97 @@
+"""An explorer that is used for hours holds no more than one that is used for a minute."""
+
+import gc
+import time
+import tracemalloc
+import weakref
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from ipywidgets.widgets.widget import _instances as living_widgets
+from memory import MIB
+from picking import PILING, held, rounds
+from record import record
+from views import built_in, explorers, made_up
+
+from adviz import explore
+
+NAMES = ("results", "retrieval", "layers", "coreset", "thresholds", "pro", "compare", "deviations", "tables")
+PICKS = {"always": 12, "soak": 112}  # of a round; 9 explorers, 3 and 10 rounds: 324 and 10,080
+# Bytes of Python's own. Names of attributes that traitlets puts together stay in the interpreter's cache of lookups, 60
+# bytes each, until its 4,096 places are full.
+FEW = 16 * 1024
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory):
+    return made_up(tmp_path_factory.mktemp("made up"))
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # tags are saved beside the notebook
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_three_hundred_picks_leave_nothing_behind(material, name, tmp_path):
+    view = explorers(material, tmp_path / "rows")[name]()
+    view.wait()
+    rounds(view, 1, PICKS["always"])
+    tracemalloc.start(1)
+    try:
+        bytes_held, after = [], []
+        for _ in range(2):
+            after += rounds(view, 1, PICKS["always"])
+            gc.collect()
+            bytes_held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    for what in PILING:
+        assert getattr(after[1], what) <= getattr(after[0], what), what
+    assert bytes_held[1] - bytes_held[0] < FEW
+    known, before = weakref.ref(view), len(living_widgets)
+    view.close()
+    del view
+    gc.collect()
+    assert known() is None
+    assert len(living_widgets) < before
+
+
+def test_explorers_that_are_closed_are_gone(material, tmp_path):
+    before = set(living_widgets)
+    for make in explorers(material, tmp_path / "rows").values():
+        view = make()
+        view.wait()
+        view.close()
+    training = explore.training(3)
+    training.update(np.ones(2))
+    training.close()
+    assert set(living_widgets) == before
+
+
+@pytest.mark.soak
+def test_ten_thousand_picks(tmp_path):
+    material, figures = built_in(), {}
+    for name, make in explorers(material, tmp_path / "rows").items():
+        view, start = make(), time.perf_counter()
+        view.wait()
+        after = rounds(view, 10, PICKS["soak"])
+        early, last, picks = after[1], after[-1], 8 * PICKS["soak"]
+        figures[name] = {
+            "seconds": round(time.perf_counter() - start),
+            "picks": 10 * PICKS["soak"],
+            "grown_mib": round((last.anonymous - early.anonymous) / MIB, 1),
+            "grown_blocks_a_pick": round((last.blocks - early.blocks) / picks, 2),
+            **{what: [getattr(one, what) for one in (early, last)] for what in PILING},
+        }
+        view.close()
+        del view
+    figures["end"] = asdict(held())
+    record("ten thousand picks", figures)
+    for name in NAMES:
+        found = figures[name]
+        for what in PILING:
+            assert found[what][1] <= found[what][0], f"{name}: {what}"
+        assert found["grown_mib"] < 16, name
+        assert found["grown_blocks_a_pick"] < 1, name
