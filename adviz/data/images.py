@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from adviz.data.arrays import ArrayMask
+
 ORIENTATION = 0x0112  # EXIF tag; from 5 on rows and columns are swapped
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-
-
-@dataclass(frozen=True)
-class ArrayMask:
-    """A mask that is one of many in a file: row `index` of an (N, H, W) array of booleans or numbers, > 0 = defect."""
-
-    file: Path
-    index: int
-
-    def __str__(self) -> str:
-        return f"{self.file}, frame {self.index}"
 
 
 def open_image(path: str | Path) -> Image.Image:
@@ -46,21 +36,15 @@ def open_image(path: str | Path) -> Image.Image:
 
 
 def open_mask(path: str | Path | ArrayMask) -> Image.Image:
-    """Read a ground-truth file, or one mask of many in it, as an "L" image of 0 (normal) and 255 (defect).
+    """Read a ground-truth file, or a mask in an array file, as an "L" image of 0 (normal) and 255 (defect).
 
     A pixel's value is the largest of its colour channels, after palettes are looked up, on black where it is
     transparent; 16-bit values are divided by 257 when the file has any above 255. A pixel is a defect from value 128 on
     (so JPEG or anti-aliased masks work); in files whose largest value is below 128 (label numbers 0, 1, 2, ...) every
-    value above 0 is one. In an `ArrayMask` every value above 0 is.
-
-    Raises
-    ------
-    FileNotFoundError: there is no such file.
-    ValueError: the file cannot be read, or is an array of another kind.
+    value above 0 is one.
     """
     if isinstance(path, ArrayMask):
-        values = open_array(path.file, 3)[path.index]
-        return Image.fromarray(np.where(values > 0, 255, 0).astype(np.uint8))
+        return path.open()
     image = _load(path)
     if image.mode.startswith("I"):
         values = np.asarray(image)
@@ -70,31 +54,6 @@ def open_mask(path: str | Path | ArrayMask) -> Image.Image:
         values = colours[..., :3].max(2) * colours[..., 3] / 255
     least = 128 if values.max() >= 128 else 1
     return Image.fromarray(np.where(values >= least, 255, 0).astype(np.uint8))
-
-
-def open_array(path: Path, dimensions: int) -> np.ndarray:
-    """Map an .npy file of booleans or numbers into memory, read-only; nothing in it is executed.
-
-    Raises
-    ------
-    FileNotFoundError: there is no such file.
-    ValueError: it is no such file, holds Python objects or another number of dimensions, or is shorter or longer than
-        its header says.
-    """
-    try:
-        values = np.lib.format.open_memmap(path, mode="r")  # refuses objects, which would have to be unpickled
-        size, announced = path.stat().st_size, values.offset + values.nbytes
-    except FileNotFoundError:
-        raise FileNotFoundError(f"expected an array file, found nothing at {path}") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise ValueError(f"expected a complete .npy file of numbers, got {path} ({error}): get it again") from error
-    if values.ndim != dimensions or values.dtype.kind not in "biuf":
-        raise ValueError(
-            f"expected booleans or numbers in {dimensions} dimensions in {path}, got {values.dtype} in {values.ndim}"
-        )
-    if size != announced:
-        raise ValueError(f"expected {announced} bytes in {path}, as its header says, got {size}: get it again")
-    return values
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
