@@ -6,11 +6,12 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
+
+from adviz.data.arrays import ArrayMask
 
 ORIENTATION = 0x0112  # EXIF tag; from 5 on rows and columns are swapped
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -19,17 +20,6 @@ DAMAGED = (
     *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, ZeroDivisionError),
     *(struct.error, zlib.error, Image.DecompressionBombError),
 )
-
-
-@dataclass(frozen=True)
-class ArrayMask:
-    """A mask that is one of many in a file: row `index` of an (N, H, W) array of booleans or numbers, > 0 = defect."""
-
-    file: Path
-    index: int
-
-    def __str__(self) -> str:
-        return f"{self.file}, frame {self.index}"
 
 
 def open_image(path: str | Path) -> Image.Image:
@@ -77,8 +67,7 @@ def open_mask(path: str | Path | ArrayMask) -> Image.Image:
     ValueError: a file cannot be read, see `open_image`, or the files of a folder differ in size.
     """
     if isinstance(path, ArrayMask):
-        values = open_array(path.file, 3)[path.index]
-        return Image.fromarray(np.where(values > 0, 255, 0).astype(np.uint8))
+        return path.open()
     files = mask_files(path)
     if not files:
         raise FileNotFoundError(f"expected masks in the folder {path}, found none: add them, or remove it")
@@ -102,31 +91,6 @@ def images_of(folder: Path) -> list[Path]:
     """Return a folder's image files, sorted; hidden files, other suffixes, folders and broken links are passed over."""
     files = folder.iterdir() if folder.is_dir() else ()
     return sorted(f for f in files if f.suffix.lower() in SUFFIXES and not f.name.startswith(".") and f.is_file())
-
-
-def open_array(path: Path, dimensions: int) -> np.ndarray:
-    """Map an .npy file of booleans or numbers into memory, read-only; nothing in it is executed.
-
-    Raises
-    ------
-    FileNotFoundError: there is no such file.
-    ValueError: it is no such file, holds Python objects or another number of dimensions, or is shorter or longer than
-        its header says.
-    """
-    try:
-        values = np.lib.format.open_memmap(path, mode="r")  # refuses objects, which would have to be unpickled
-        size, announced = path.stat().st_size, values.offset + values.nbytes
-    except FileNotFoundError:
-        raise FileNotFoundError(f"expected an array file, found nothing at {path}") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise ValueError(f"expected a complete .npy file of numbers, got {path} ({error}): get it again") from error
-    if values.ndim != dimensions or values.dtype.kind not in "biuf":
-        raise ValueError(
-            f"expected booleans or numbers in {dimensions} dimensions in {path}, got {values.dtype} in {values.ndim}"
-        )
-    if size != announced:
-        raise ValueError(f"expected {announced} bytes in {path}, as its header says, got {size}: get it again")
-    return values
 
 
 def image_size(path: str | Path) -> tuple[int, int]:

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from adviz.data.arrays import ArrayMask
 from adviz.data.geometry import Geometry
-from adviz.data.images import ArrayMask, image_size, open_image, open_mask
+from adviz.data.images import image_size, open_image, open_mask
 
 GOOD, ANOMALOUS, UNLABELLED = 0, 1, -1
 

@@ -18,7 +18,8 @@ from adviz import metrics
 from adviz.backbone import Backbone
 from adviz.cache import contents, fingerprint
 from adviz.data import Category, Split
-from adviz.data.images import ArrayMask, mask_files, open_mask
+from adviz.data.arrays import ArrayMask
+from adviz.data.images import mask_files
 from adviz.data.split import ANOMALOUS
 from adviz.evaluation import evaluate, maps_and_masks
 from adviz.features import Features
@@ -236,7 +237,7 @@ def _digest(category: Category) -> str:
 def _mask_digest(mask: Path | ArrayMask | None) -> str:
     if mask is None:
         return ""
-    return str(contents(np.asarray(open_mask(mask))[None] if isinstance(mask, ArrayMask) else mask_files(mask)))
+    return str(contents(np.asarray(mask.open())[None] if isinstance(mask, ArrayMask) else mask_files(mask)))
 
 
 @contextmanager

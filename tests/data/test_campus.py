@@ -11,7 +11,8 @@ from PIL import Image
 
 from adviz import data
 from adviz.data import Geometry, Split
-from adviz.data.images import ArrayMask, open_mask
+from adviz.data.arrays import ArrayMask
+from adviz.data.images import open_mask
 
 
 @pytest.fixture(scope="module")

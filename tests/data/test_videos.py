@@ -71,10 +71,19 @@ def test_a_file_that_is_no_video(video, cache):
     assert left(cache) == ["every5", "frames-v1"]
 
 
-def test_a_video_that_is_cut_off(video, cache):
-    whole = video.read_bytes()
-    video.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=r"01_001.avi"):
+@pytest.mark.parametrize(
+    ("cut", "message"),
+    [
+        ("header", r"a video that can be decoded, got .*01_001\.avi"),
+        ("pictures", r"expected the 12 frames that .* got \d"),
+    ],
+)
+def test_a_video_that_is_cut_off(video, cache, cut, message):
+    """Behind the header FFmpeg decodes what is there and says nothing."""
+    with av.open(str(video)) as container:
+        starts = [packet.pos for packet in container.demux(video=0) if packet.size]
+    video.write_bytes(video.read_bytes()[: starts[0] // 2 if cut == "header" else starts[6]])
+    with pytest.raises(ValueError, match=message):
         frames(video, 5, cache)
     assert left(cache) == ["every5", "frames-v1"]
 
