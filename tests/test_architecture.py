@@ -33,7 +33,10 @@ MAY_IMPORT = {
     "sources": {"data"},
     "runtimes": {"networks"},
     "backbone": {"features", "data", "storage", "cache", "networks", "runtimes", "sources"},
-    "detectors": {*("maps", "neighbors", "inverted", "coreset", "prediction"), *("archive", "features", "data", "storage")},
+    "detectors": {
+        *("maps", "neighbors", "inverted", "coreset", "prediction"),
+        *("archive", "features", "data", "storage"),
+    },
     "result": {"metrics", "archive"},
     "evaluation": {"prediction", "data", "metrics", "maps", "result"},
     "calibration": {"prediction", "metrics", "archive"},
@@ -60,12 +63,13 @@ MAY_IMPORT = {
     },
     # level 4
     "report": ANYTHING,
+    "pages": set(),
     "cli": ANYTHING,
     "": ANYTHING,  # adviz/__init__.py, whose attributes are lazy
 }
 ONLY_IN = {
     "faiss": {"neighbors", "inverted"},
-    "plotly": {"plots", "explore", "cli"},  # cli: only to draw stored figures on a page
+    "plotly": {"plots", "explore", "pages"},  # pages: only to draw stored figures on a page
     "ipywidgets": {"widgets", "explore"},
     "anywidget": {"widgets", "explore"},
     "dask": {"sweep"},

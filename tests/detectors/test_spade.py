@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from plain_spade import all_distances, full_features
 
 from adviz import DN2, SPADE, Features, maps

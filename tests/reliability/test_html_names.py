@@ -9,7 +9,7 @@ import pytest
 from conditions import small_features, small_tree
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from adviz import SPADE, Features, PatchCore, Prediction, cli, evaluate, explore, metrics, plots
+from adviz import SPADE, Features, PatchCore, Prediction, evaluate, explore, metrics, pages, plots
 from adviz.explore import svg, tiles
 
 # Ends an attribute in either kind of quotes and the tag it stands in, and begins an element of its own. A reader sees
@@ -206,7 +206,7 @@ def test_a_notebook_page_shows_names_as_text(tmp_path):
         new_output("stream", text=EVIL),
     ]
     cells = [new_code_cell("prediction", outputs=outputs), new_markdown_cell("# results")]
-    page = Page(cli.to_html(new_notebook(cells=cells), EVIL))
+    page = Page(pages.to_html(new_notebook(cells=cells), EVIL))
     assert "evil" not in page.tags
     assert not [name for name, _ in page.attributes if name == "onx"]
     assert sum(EVIL in text for text in page.texts) >= 3  # the title, the prediction and the stream
