@@ -14,7 +14,7 @@ from adviz.data.mvtec_family import btad, mvtec_ad2, mvtec_loco
 from adviz.data.one_class import classes, novelty
 from adviz.data.split import Category, Sample, Split
 from adviz.data.tiles import magnetic_tile
-from adviz.data.visa import visa
+from adviz.data.visa_tree import visa
 
 __all__ = [
     "Category",

@@ -94,3 +94,13 @@ def test_pooling_matrix_equals_adaptive_average_pooling(length, bins):
     values = np.random.default_rng(0).normal(size=(3, 1, length)).astype(np.float32)
     expected = functional.adaptive_avg_pool1d(torch.from_numpy(values), bins)[:, 0].numpy()
     np.testing.assert_allclose(values[:, 0] @ pooling_matrix(length, bins).toarray().T, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("aggregation", ["mean", "adaptive"])
+def test_reversed_and_read_only_layers_are_embedded_as_their_copies_are(aggregation):
+    layers = random_layers((3, 5), (8, 4))
+    seen = {name: values[::-1, :, :, ::-1] for name, values in layers.items()}
+    for values in seen.values():
+        values.flags.writeable = False
+    embedding = PatchEmbedding({"layer0": 3, "layer1": 5}, aggregation, 3, 1, 16)
+    np.testing.assert_array_equal(embedding(seen), embedding({name: values.copy() for name, values in seen.items()}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from adviz.data import folders, visa
+from adviz.data import folders, visa_tree
 from adviz.data.checking.walking import walked
 from adviz.data.fine_grained import Photograph, cub200, cub_classes, flowers102
 from adviz.data.images import images_of
@@ -69,11 +69,11 @@ def _ad2(path: Path) -> Tree:
 
 
 def _visa_root(path: Path) -> bool:
-    return (path / visa.SPLIT).is_file() or bool(visa.objects(path))
+    return (path / visa.SPLIT).is_file() or bool(visa_tree.objects(path))
 
 
 def _visa(path: Path) -> list[Tree]:
-    return [visa.arranged(path, name) for name in visa.objects(path)]
+    return [visa_tree.arranged(path, name) for name in visa_tree.objects(path)]
 
 
 def _tiles(path: Path) -> list[Tree]:
@@ -128,7 +128,7 @@ def _flower_names(path: Path) -> list[str]:
 # (how it is recognised, how it is listed), the most particular first
 WHOLE: list[tuple[Callable[[Path], bool], Callable[[Path], list[Tree]]]] = [
     (_visa_root, _visa),
-    (lambda path: (path / "Data" / "Images").is_dir(), lambda path: [visa.arranged(path.parent, path.name)]),
+    (lambda path: (path / "Data" / "Images").is_dir(), lambda path: [visa_tree.arranged(path.parent, path.name)]),
     (lambda path: (path / "train_test_split.txt").is_file(), lambda path: _listed(path, CUB, cub200, cub_classes)),
     (
         lambda path: (path / "setid.mat").is_file() or (path / "imagelabels.mat").is_file(),
