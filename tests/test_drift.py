@@ -2,8 +2,8 @@
 
 Tolerances lie between what the machine changes and what a change of the computation does. Measured here, as a share of
 a list's largest number, against the golden values (one thread, AVX2): without AVX2 (ATEN_CPU_CAPABILITY=default, oneDNN
-with SSE4.1) 3e-6 in features and 1e-6 in scores, maps and areas of all but the students; two threads 3e-7. Students turn
-roundings into signs of Adam's steps: 6e-4 and, in areas, 9e-4. Pictures and masks were equal in every byte.
+with SSE4.1) 3e-6 in features and 1e-6 in scores, maps and areas of all but the students; two threads 3e-7. Students
+turn roundings into signs of Adam's steps: 6e-4 and, in areas, 9e-4. Pictures and masks were equal in every byte.
 """
 
 import json

@@ -69,7 +69,7 @@ def _ad2(path: Path) -> Tree:
 
 
 def _visa_root(path: Path) -> bool:
-    return (path / visa.SPLIT).is_file() or bool(visa_tree.objects(path))
+    return (path / visa_tree.SPLIT).is_file() or bool(visa_tree.objects(path))
 
 
 def _visa(path: Path) -> list[Tree]:
