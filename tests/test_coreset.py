@@ -125,6 +125,30 @@ def test_the_grid_is_exact_in_float32(dimension):
     np.testing.assert_allclose(grid / scale, points - points.mean(0), atol=0.5 / scale * (1 + 1e-5))
 
 
+@pytest.mark.parametrize("dimension", [1, 3, 128, 4000])
+def test_the_grid_uses_all_of_its_range(dimension):
+    """Its integers go up to 255, or the longest row's squared norm to 2**22, up to what rounding may add."""
+    rows = coreset.to_grid(np.random.default_rng(5).normal(size=(300, dimension))).rows
+    longest = (rows.astype(np.int64) ** 2).sum(1).max()
+    assert np.abs(rows).max() == 255 or np.sqrt(longest) > 2**11 - 2 - np.sqrt(dimension)
+    assert longest < 2**22
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("n_rows", [50, 10_000])
+def test_the_memory_asked_for_a_grid_is_that_of_its_arrays(n_rows, threads, monkeypatch):
+    """The grid in float32, and for each thread's chunk three float64 arrays: centred, and its squares or sizes."""
+    asked = []
+    monkeypatch.setattr(grid, "check_memory", lambda need, _: asked.append(need))
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        coreset.to_grid(np.ones((n_rows, 2)))
+    finally:
+        torch.set_num_threads(before)
+    assert asked == [4 * n_rows * 2 + 3 * 8 * 2 * min(n_rows, threads * grid.CHUNK)]
+
+
 def test_the_grid_does_not_depend_on_the_chunks(monkeypatch):
     points = np.random.default_rng(9).integers(-50, 50, size=(100, 6))  # integers: sums do not depend on their order
     whole = coreset.to_grid(points)

@@ -103,6 +103,11 @@ def test_scores_that_are_not_finite_are_refused(metric, bad):
         metric(np.array([0, bad, 1], np.float32), [0, 1, 0])
 
 
+def test_of_several_scores_that_are_not_finite_the_first_is_named():
+    with pytest.raises(ValueError, match=r"got 2 NaN or infinite of 4, the first at index \(1,\)"):
+        auroc(np.array([0, np.nan, 1, np.inf]), [0, 1, 0, 1])
+
+
 def test_bad_labels_shapes_and_dtypes_are_refused():
     with pytest.raises(ValueError, match=r"got the values \[-1, 0, 1\]; leave unlabelled images out"):
         auroc(np.arange(3.0), [0, 1, -1])

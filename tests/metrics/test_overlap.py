@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from naive_metrics import naive_pro, naive_pro_200, naive_pro_per_image, naive_pro_points, random_maps
 
-from adviz.metrics import auroc, auroc_and_pro, pro, pro_curve, pro_with_reason
+from adviz.metrics import auroc, auroc_and_pro, pixel_metrics, pro, pro_curve, pro_with_reason, region_curves
 
 # Sums of a few thousand float64 terms between 0 and 1, divided by a limit of at least 0.05.
 ROUNDING = 1e-12
@@ -83,6 +83,14 @@ def test_every_region_weighs_the_same_whatever_its_area():
     scores[0, 0, 0] = 1  # found: 1 pixel of 26, but one region of two
     half_and_chance = 0.5 + 0.5 * 0.3 / 2  # the other region comes with the background, on the diagonal up to 0.3
     assert pro(scores, masks) == pytest.approx(half_and_chance, rel=0, abs=ROUNDING)
+
+
+def test_the_usual_limit_is_the_default_of_all():
+    scores, masks = random_maps(7)
+    usual = pro(scores, masks, limit=0.3)
+    found = pro(scores, masks), auroc_and_pro(scores, masks)[1], region_curves(scores, masks).integral.mean()
+    assert found == pytest.approx((usual,) * 3, rel=0, abs=ROUNDING)
+    assert pixel_metrics(scores, masks).pro == pytest.approx(usual, rel=0, abs=ROUNDING)
 
 
 def test_constant_scores_are_the_diagonal():

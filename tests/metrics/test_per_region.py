@@ -74,6 +74,14 @@ def test_the_area_under_a_regions_own_curve():
     assert found.auroc[0] == pytest.approx((0.9 + 0.6) / 2)
 
 
+def test_what_has_exactly_the_threshold_is_flagged():
+    """As on every curve: 2 of the 3 pixels, and 1 of the 3 normal ones, have a score of 5 or more."""
+    scores = np.array([[[1, 2, 5, 4, 5, 6]]], np.float32)
+    found = region_curves(scores, np.array([[[0, 0, 0, 1, 1, 1]]]), limit=1.0)
+    assert found.overlap(5.0) == 2 / 3
+    assert found.flagged(5.0) == 1 / 3
+
+
 def test_a_limit_of_one_holds_every_pixel():
     scores, masks = data(3)
     found = region_curves(scores, masks, 1.0)
