@@ -214,7 +214,7 @@ def python(code):
 @pytest.mark.parametrize(
     "value",
     [np.array([None]), np.array(["a"]), np.array([1j]), {1, 2}, {1: 2}, object(), b"bytes", np.array([1], "M8[s]")],
-    ids=repr,
+    ids=lambda value: type(value).__name__ + str(getattr(value, "dtype", "")),
 )
 def test_what_has_no_place_in_a_file_is_refused_and_leaves_none(path, value):
     with pytest.raises(TypeError, match=r"expected numbers, texts, arrays of numbers.* as inner\.thing"):
@@ -388,6 +388,7 @@ CRAFTED = {
     "offsets": (entry(data_offsets=[0]), "no such shape or place"),
     "backwards": (entry(data_offsets=[48, 0]), "overlap with others"),
     "overlap": (lambda h: {**h, "flags": {**h["flags"], "data_offsets": [0, 2]}}, "overlap with others"),
+    "shifted": (entry(data_offsets=[4, 48]), "overlap with others"),
     "hole": (entry(data_offsets=[16, 64]), "overlap with others"),
     "beyond": (lambda h: {**h, "z": {"dtype": "U8", "shape": [9], "data_offsets": [62, 71]}}, "truncated"),
     "unnamed": (

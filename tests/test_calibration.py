@@ -118,9 +118,10 @@ def test_it_says_by_which_rule_and_on_which_images_it_was_set():
     assert "TEST" not in repr(other)
     assert "TEST" not in repr(calibrate(SCORE, split(LABELS, "validation")))
     assert "TEST" in repr(calibrate(SCORE, split(LABELS, "validation"), held_out=False))
-    assert "TRAINING images, which the detector knows" in repr(
-        calibrate(SCORE, split([0] * 8, "train"), rule="max_good")
-    )
+    training = calibrate(SCORE, split([0] * 8, "train"), rule="max_good")
+    assert "TRAINING images, which the detector knows" in repr(training)
+    aside = calibrate(SCORE, split([0] * 8, "train"), rule="max_good", held_out=True)
+    assert repr(aside).endswith("for PatchCore on lite)")
 
 
 def test_other_images_or_labels_have_another_digest():

@@ -28,9 +28,9 @@ DETECTORS = {
     "ReverseDistillation": lambda: ReverseDistillation(**STUDENT),
     "ConventionalDistillation": lambda: ConventionalDistillation(**STUDENT),
 }
-# What scores and maps of a batch and of its images one by one differ by, relative to the largest. Measured on the
-# built-in bottles and nuts at 128 px, with torch and OpenVINO: 0 for neighbours, 1e-7 for PaDiM and students (float32's
-# last bit). A network may sum in another order for another batch, which is why more is allowed.
+# What scores and maps of a batch and of its images one by one differ by, relative to the largest. Measured on built-in
+# bottles and nuts at 128 px, with torch and OpenVINO: 0 for neighbours, 1e-7 for PaDiM and students (the last bit of
+# float32). A network may sum in another order for another batch, which is why more is allowed.
 AGREEMENT = 1e-5
 
 
