@@ -89,7 +89,9 @@ class _Greedy:
     def __init__(self, grid: torch.Tensor, count: int, bound: np.ndarray | None, pool: Executor) -> None:
         self.rows = grid
         parts = torch.split(grid, REFRESH)
-        self.norm = torch.cat([part.float().square().sum(1) for part in parts])
+        self.norm = torch.empty(len(grid), dtype=torch.float32, device=grid.device)
+        for part, norm in zip(parts, torch.split(self.norm, REFRESH), strict=True):
+            norm[:] = part.float().square().sum(1)  # into its place: small results between large ones break up the heap
         if float(self.norm.max()) >= LIMIT or not all(bool((part == part.round()).all()) for part in parts):
             raise ValueError("expected integer rows short enough to be multiplied exactly: make the grid with to_grid")
         self.bound = np.full(len(grid), np.inf, dtype=np.float32) if bound is None else bound
@@ -105,8 +107,9 @@ class _Greedy:
     def start(self, first: int) -> None:
         """Choose the first row, show it to all rows, and so need not remember it."""
         self._choose(first, 0.0)
-        centre = self.rows[first].float()
-        product = torch.cat([part.float() @ centre for part in torch.split(self.rows, REFRESH)])
+        centre, product = self.rows[first].float(), torch.empty_like(self.norm)
+        for part, found in zip(torch.split(self.rows, REFRESH), torch.split(product, REFRESH), strict=True):
+            found[:] = part.float() @ centre
         self.bound = (self.norm + self.norm[first] - 2 * product).cpu().numpy()
         self.bound[first] = -1
         self.seen[:] = 1

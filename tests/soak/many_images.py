@@ -39,9 +39,8 @@ def told(step: str, **more: Any) -> Iterator[dict[str, Any]]:
     gc.collect()
     sizes = {f"peak_{name}_mib": round(most / MIB) for name, most in peak.most.items()}
     left = round(peak.end["anonymous"] / MIB)
-    print(  # noqa: T201
-        json.dumps({"step": step, "seconds": round(time.perf_counter() - start, 1), **sizes, "left_mib": left, **more})
-    )
+    seconds = round(time.perf_counter() - start, 1)
+    sys.stdout.write(json.dumps({"step": step, "seconds": seconds, **sizes, "left_mib": left, **more}) + "\n")
     sys.stdout.flush()
 
 
