@@ -138,8 +138,9 @@ def calibrate(
         needs good images alone. "false_positive_rate": the lowest of which at most the share `rate` of *further* good
         images is expected to be flagged; needs good images alone.
     rate: for "false_positive_rate", above 0 and below 1.
-    held_out: True = these images were set aside to calibrate on, and are not those that errors are counted on; False =
-        they are; None = they are where a folder in their names is called "test".
+    held_out: True = these images were set aside to calibrate on: the detector was not fitted on them, and errors are
+        not counted on them; False = they are the test data; None = what a folder in their names, "test" or "train",
+        says.
 
     Raises
     ------
@@ -181,7 +182,7 @@ def calibrate(
         n_good=int(np.count_nonzero(labels[kept] == 0)),
         n_anomalous=int(np.count_nonzero(labels[kept] == 1)),
         on_test=(True if _lie_in("test", ids) else None) if held_out is None else not held_out,
-        on_train=_lie_in("train", ids),
+        on_train=held_out is not True and _lie_in("train", ids),
         detector=prediction.detector,
         backbone=prediction.backbone,
         digest=prediction.digest,

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from adviz import metrics
+import adviz
+from adviz import archive, metrics
 from adviz.evaluation import Result, evaluate
 from adviz.prediction import Prediction
 
@@ -234,3 +235,29 @@ def test_a_prediction_of_other_images_of_the_same_number_is_refused():
     other = dataclasses.replace(prediction, ids=tuple(split.ids[::-1]))
     with pytest.raises(ValueError, match=r"image 0 is 'test/0.png' here and was 'test/5.png' when it was predicted"):
         evaluate(other, split)
+
+
+def test_a_saved_result_is_loaded(tmp_path):
+    """With its curves, and with NaN where a metric is undefined."""
+    for labels in ((0, 0, 0, 1, 1, 1), (0, 0, 0)):
+        result = evaluate(*make(labels=labels))
+        digest = result.save(tmp_path / "result")
+        for found in (Result.load(tmp_path / "result", digest=digest), adviz.load(tmp_path / "result")):
+            assert repr(found) == repr(result)
+            assert found.reasons == result.reasons
+            for field in fields(Result):
+                if field.name != "curves":
+                    here, there = getattr(found, field.name), getattr(result, field.name)
+                    assert (type(here), repr(here)) == (type(there), repr(there)), field.name
+            assert list(found.curves) == list(result.curves)
+            for name, curve in result.curves.items():
+                for axis in ("x", "y", "threshold"):
+                    np.testing.assert_array_equal(getattr(found.curves[name], axis), getattr(curve, axis))
+
+
+@pytest.mark.parametrize("change", [{"pro": "high"}, {"reasons": {"a": 1}}, {"curves": {"roc": {}}}, {"n_good": None}])
+def test_a_file_that_is_no_result_is_refused(tmp_path, change):
+    result = evaluate(*make())
+    archive.write(tmp_path / "result", "Result", {**archive.parts(result), **change})
+    with pytest.raises(ValueError, match=r"expected a saved Result in .*, but its parts do not fit"):
+        Result.load(tmp_path / "result")

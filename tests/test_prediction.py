@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from adviz import Neighbors, Prediction, ensemble
+import adviz
+from adviz import Neighbors, Prediction, archive, ensemble
 
 
 def found(n=2, k=3):
@@ -108,3 +109,71 @@ def test_an_ensemble_is_of_the_same_images():
     assert ensemble([named("0", "1"), named("a", "b"), Prediction(np.zeros(2))]).ids == ("a", "b")
     with pytest.raises(ValueError, match="got one of others: image 1 is 'c' here and was 'b'"):
         ensemble([named("a", "b"), named("a", "c")])
+
+
+def full(seed=0, broadcast=True):
+    rng = np.random.default_rng(seed)
+    image = rng.integers(0, 9, (4, 1, 1, 3)).astype(np.int32)
+    shape = (4, 30, 40, 3)
+    distance = rng.normal(size=shape).astype(np.float32)
+    distance[1] = np.nan  # not segmented
+    wide = np.broadcast_to(image, shape) if broadcast else np.repeat(np.repeat(image, 30, 1), 40, 2)
+    found = Neighbors(distance, wide, rng.integers(0, 99, shape).astype(np.int16), (30, 40), "retrieval")
+    maps = rng.normal(size=(4, 60, 80)).astype(np.float32)
+    layers = {"layer1": maps[:, ::2, ::2].astype(np.float16), "a.b": maps[:, :3, :3].astype(np.float64)}
+    return Prediction(
+        rng.normal(size=4), maps, layers, {"patch": found}, "SPADE", "lite", "01", np.array([1, 0, 1, 1], bool)
+    )
+
+
+def assert_same(found, expected):
+    for name in ("score", "anomaly_map", "segmented"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    assert list(found.layer_maps) == list(expected.layer_maps)
+    for name, values in expected.layer_maps.items():
+        assert found.layer_maps[name].dtype == values.dtype
+        np.testing.assert_array_equal(found.layer_maps[name], values)
+    for name, there in expected.neighbors.items():
+        here = found.neighbors[name]
+        assert (here.grid, here.order) == (there.grid, there.order)
+        for part in ("distance", "image", "cell"):
+            assert getattr(here, part).dtype == getattr(there, part).dtype
+            np.testing.assert_array_equal(getattr(here, part), getattr(there, part))
+    assert repr(found) == repr(expected)
+
+
+def test_a_saved_prediction_is_loaded(tmp_path):
+    for number, prediction in enumerate((full(), Prediction(np.zeros(2)), Prediction(np.zeros(0)))):
+        digest = prediction.save(tmp_path / str(number))
+        found = Prediction.load(tmp_path / str(number), digest=digest)
+        assert_same(found, prediction)
+        assert_same(adviz.load(tmp_path / str(number)), prediction)
+
+
+def test_a_broadcast_gallery_takes_no_room(tmp_path):
+    full().save(tmp_path / "view")
+    full(broadcast=False).save(tmp_path / "whole")
+    sizes = [(tmp_path / name).stat().st_size for name in ("view", "whole")]
+    assert sizes[1] - sizes[0] > 4 * 30 * 40 * 3 * 4 - 200  # all of `image` but (4, 1, 1, 3)
+    assert_same(Prediction.load(tmp_path / "view"), full())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"score": np.array([0, 0, 0, np.nan])},
+        {"score": np.zeros(3)},
+        {"score": None},
+        {"anomaly_map": np.zeros((4, 5))},
+        {"layer_maps": {"a": "text"}},
+        {"neighbors": {"patch": {"distance": np.zeros((4, 1, 1, 1))}}},
+        {"neighbors": [1]},
+        {"detector": 3},
+        {"more": 1},
+    ],
+    ids=str,
+)
+def test_a_file_whose_arrays_do_not_fit_is_refused(tmp_path, change):
+    archive.write(tmp_path / "file", "Prediction", {**archive.parts(full()), **change})
+    with pytest.raises(ValueError, match=r"expected a saved Prediction in .*, but its parts do not fit"):
+        Prediction.load(tmp_path / "file")

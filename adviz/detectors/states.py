@@ -115,8 +115,11 @@ def _patchcore_restored(detector: PatchCore, state: Kept) -> None:
     if losses is not None:
         detector.losses_ = losses
     detector.bank_ = bank
-    detector.bank_image_ = held.array("bank_image", "int32", "M", below=2**31)
-    detector.bank_cell_ = held.array("bank_cell", "int", "M", below=detector.grid_[0] * detector.grid_[1])
+    detector.bank_image_ = held.array("bank_image", "int32", "M")
+    detector.bank_cell_ = held.array("bank_cell", "int", "M")
+    origin, order = detector.trace_, detector.trace_.order
+    if (detector.bank_image_ != origin.image[order]).any() or (detector.bank_cell_ != origin.cell[order]).any():
+        raise ValueError("expected the bank's rows to come from where the trace says")
     detector.bank_size_ = len(bank)
     detector._index = index_restored(held, bank, wanted=detector.index == "ivfpq")
     detector.k_used_ = held.fact("k_used", int, least=1, most=len(bank))
@@ -131,13 +134,16 @@ def _trace(state: Kept, rows: int, grid: tuple[int, int]) -> CoresetTrace:
         points,
         held.array("order", "int", "n", below=len(points)),
         held.array("radius", "float64", "n", nan=True),
-        held.array("image", "int32", "M", below=2**31),
-        held.array("cell", "int", "M", below=grid[0] * grid[1]),
+        held.array("image", "int32", "M"),
+        held.array("cell", "int", "M"),
         held.fact("sampler", str),
         held.fact("digest", str),
         held.fact("grid", tuple[int, int] | None),
     )
     held.end()
+    image, cell = np.divmod(np.arange(len(points)), grid[0] * grid[1])
+    if (trace.image != image).any() or (trace.cell != cell).any() or trace.grid not in (None, grid):
+        raise ValueError("expected all cells of one training image after the other's in the trace")
     return trace
 
 
@@ -166,6 +172,8 @@ def _student_restored(detector: Distiller, state: Kept) -> None:
     detector.image_size_ = held.fact("image_size", tuple[int, int], least=1)
     detector.strides_ = whole_numbers(held.part("strides"), detector.layers_)
     detector.signed_ = held.fact("signed", tuple[str, ...])
+    if len(set(detector.signed_)) != len(detector.signed_):
+        raise ValueError(f"expected every signed layer once, got {str(detector.signed_)[:80]}")
     joined_layers(detector._taught(), detector.strides_, detector.map_layers)
     with torch.device("meta"):
         network = detector._network()

@@ -63,7 +63,8 @@ class View(widgets.VBox):  # type: ignore[misc]
 
     def close(self) -> None:
         """Take the view off its page, and stop what it computes."""
-        self.stop()
+        if hasattr(self, "_work"):  # a view that was refused is closed as well, by ipywidgets
+            self.stop()
         super().close()
 
     def static(self) -> StaticFigure:

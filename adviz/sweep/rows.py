@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import uuid
@@ -14,10 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from adviz.archive.documents import digest_of
+from adviz.archive.tree import check_version, parsed
 from adviz.storage import remove_leftovers, write_whole
 from adviz.sweep.experiment import Experiment
 
 FORMAT = 1
+LIMIT = 2**28  # bytes of a row; a thousand images take a hundred kilobytes
 QUARANTINE = "quarantine"
 
 
@@ -65,7 +67,7 @@ def write(row: Row, folder: Path) -> Path:
     OSError: it cannot be written; nothing half-written stays.
     """
     content = row.content()
-    whole = {"format": FORMAT, "digest": _digest(content), **content, "measured": _nulls(row.measured)}
+    whole = {"format": FORMAT, "digest": digest_of(content), **content, "measured": _nulls(row.measured)}
     target = path_of(row.experiment, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -99,7 +101,8 @@ def stored(experiment: Experiment, folder: Path) -> Row | None:
     """
     path = path_of(experiment, folder)
     try:
-        whole = _checked(path.read_bytes(), experiment)
+        with path.open("rb") as file:
+            whole = _checked(file.read(LIMIT + 1), experiment)
     except FileNotFoundError:
         return None
     metrics = {name: float("nan") if value is None else value for name, value in whole.pop("metrics").items()}
@@ -118,14 +121,12 @@ def path_of(experiment: Experiment, folder: Path) -> Path:
 
 def _checked(text: bytes, experiment: Experiment) -> dict[str, Any]:
     """Return the parts of a row's file; ValueError: it is not what was written for this experiment."""
-    try:
-        whole = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"it is truncated or no JSON ({error})") from error
-    if not isinstance(whole, dict) or whole.pop("format", None) != FORMAT:
-        raise ValueError(f"it is not of format {FORMAT}, which this version writes")
+    if len(text) > LIMIT:
+        raise ValueError(f"it has more than {LIMIT} bytes")
+    whole = parsed(text)
+    check_version(whole.pop("format", None), FORMAT)
     measured, digest = whole.pop("measured", None), whole.pop("digest", None)
-    if _digest(whole) != digest or not isinstance(measured, dict):
+    if digest_of(whole) != digest or not isinstance(measured, dict):
         raise ValueError("its contents are not those that were written")
     if whole.pop("experiment") != json.loads(json.dumps(experiment.facts())):
         raise ValueError("it is of another experiment")
@@ -160,11 +161,6 @@ def _put_aside(path: Path, why: str) -> None:
         f"expected a complete row in {path}, but {why}; it is now {target}, and the experiment is done again",
         stacklevel=4,
     )
-
-
-def _digest(content: Mapping[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _nulls(value: Any) -> Any:

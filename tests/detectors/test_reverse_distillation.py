@@ -422,10 +422,10 @@ def test_other_files_are_no_checkpoints(train, tmp_path):
         ReverseDistillation.load(tmp_path / "none")
     file = tmp_path / "other.safetensors"
     save_file({"x": torch.zeros(2)}, file)
-    with pytest.raises(ValueError, match="expected a saved ReverseDistillation in .* adviz did not write it"):
+    with pytest.raises(ValueError, match=r"expected a saved ReverseDistillation in .* adviz did not write it"):
         ReverseDistillation.load(file)
     file.write_bytes(b"nonsense")
-    with pytest.raises(ValueError, match="expected a saved checkpoint of ReverseDistillation in .* truncated or none"):
+    with pytest.raises(ValueError, match=r"expected a saved checkpoint of ReverseDistillation in .* truncated or none"):
         ReverseDistillation(**SHORT, checkpoint=file).fit(train)
     save_file({"x": torch.zeros(2)}, file, {"adviz": '{"format": 9}'})
     with pytest.raises(ValueError, match="a newer adviz's; this one reads format 1: update adviz"):
@@ -439,9 +439,9 @@ def test_a_checkpoint_with_a_flipped_bit_is_refused(train, tmp_path, place):
     damaged = bytearray(file.read_bytes())
     damaged[place] ^= 1
     file.write_bytes(damaged)
-    with pytest.raises(ValueError, match="expected a saved .*ReverseDistillation in .*, but "):
+    with pytest.raises(ValueError, match=r"expected a saved .*ReverseDistillation in .*, but "):
         ReverseDistillation.load(file)
-    with pytest.raises(ValueError, match="expected a saved .*ReverseDistillation in .*, but "):
+    with pytest.raises(ValueError, match=r"expected a saved .*ReverseDistillation in .*, but "):
         ReverseDistillation(**SHORT, checkpoint=file).fit(train)
 
 

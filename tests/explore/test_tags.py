@@ -1,7 +1,9 @@
 import json
+import os
 
 import pytest
 
+from adviz import archive
 from adviz.explore.thresholds import tags
 from adviz.explore.thresholds.tags import Tag, read_tags, write_tags
 
@@ -23,7 +25,7 @@ def test_a_file_is_the_old_or_the_new_one(tmp_path, monkeypatch):
     def fail(*paths):
         raise OSError("no space left")
 
-    monkeypatch.setattr(tags.os, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="no space"):
         write_tags(tmp_path / "tags.json", TAGS[:1])
     assert read_tags(tmp_path / "tags.json") == TAGS
@@ -40,10 +42,17 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path):
     [
         ("{", "expected tags as JSON"),
         ("\x00", "expected tags as JSON"),
-        ("[]", '"format": "adviz error tags 1"'),
+        ("[]", "a list where a JSON object should be"),
+        ("[" * 100_000, "nested too deeply"),
+        ("{}", '"format": "adviz error tags 2"'),
+        ('{"format": 2, "tags": []}', '"format": "adviz error tags 2"'),
+        ('{"format": "adviz error tags 3"}', "got 'adviz error tags 3', a newer adviz's: update adviz"),
+        ('{"format": "adviz error tags 2", "tags": []}', 'expected a "digest"'),
         ('{"format": "adviz error tags 1"}', 'a list of "tags"'),
         ('{"format": "adviz error tags 1", "tags": [{"tag": "x"}]}', r"expected detector, .* in tag 1 of"),
         ('{"format": "adviz error tags 1", "tags": [7]}', r"expected detector, .* in tag 1 of"),
+        ('{"format": "adviz error tags 1", "format": "adviz error tags 1", "tags": []}', "a name comes twice"),
+        ('{"format": "adviz error tags 1", "tags": NaN}', "NaN is no number"),
     ],
 )
 def test_other_files_are_refused(tmp_path, text, message):
@@ -55,8 +64,36 @@ def test_other_files_are_refused(tmp_path, text, message):
 @pytest.mark.parametrize(("name", "value"), [("tag", None), ("suggested", "no"), ("threshold", "high"), ("image", 3)])
 def test_a_value_of_another_kind_is_refused(tmp_path, name, value):
     write_tags(tmp_path / "tags.json", TAGS)
-    content = json.loads((tmp_path / "tags.json").read_text())
+    content, _ = archive.read_json(tmp_path / "tags.json", "tags")
     content["tags"][1][name] = value
-    (tmp_path / "tags.json").write_text(json.dumps(content))
+    archive.write_json(tmp_path / "tags.json", content)
     with pytest.raises(ValueError, match=f"expected {name} as .* in tag 2 of"):
+        read_tags(tmp_path / "tags.json")
+
+
+def test_tags_of_the_first_format_are_read_and_written_as_the_second(tmp_path):
+    write_tags(tmp_path / "tags.json", TAGS)
+    content, _ = archive.read_json(tmp_path / "tags.json", "tags")
+    old = json.dumps({"format": "adviz error tags 1", "tags": content["tags"]})
+    (tmp_path / "tags.json").write_text(old)
+    assert read_tags(tmp_path / "tags.json") == TAGS
+    write_tags(tmp_path / "tags.json", TAGS)
+    assert json.loads((tmp_path / "tags.json").read_text())["format"] == "adviz error tags 2"
+    assert read_tags(tmp_path / "tags.json") == TAGS
+
+
+def test_a_changed_tag_is_refused(tmp_path):
+    write_tags(tmp_path / "tags.json", TAGS)
+    text = (tmp_path / "tags.json").read_text()
+    (tmp_path / "tags.json").write_text(text.replace("background", "back-ground"))
+    with pytest.raises(ValueError, match="not what was written"):
+        read_tags(tmp_path / "tags.json")
+    (tmp_path / "tags.json").write_text(json.dumps(json.loads(text)))  # other spacing changes nothing
+    assert read_tags(tmp_path / "tags.json") == TAGS
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
+    write_tags(tmp_path / "tags.json", TAGS)
+    monkeypatch.setattr(tags, "LIMIT", 100)
+    with pytest.raises(ValueError, match="more than 100 bytes"):
         read_tags(tmp_path / "tags.json")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from adviz import PatchCore
-from adviz.sweep import Experiment, Row
+from adviz.sweep import Experiment, Row, rows
 from adviz.sweep.rows import QUARANTINE, check_folder, read, write
 
 ONE = Experiment("demo", "bottle", PatchCore(coreset=0.01))
@@ -56,19 +56,36 @@ def damaged(text, kind):
         return json.dumps(whole | {"metrics": whole["metrics"] | {"image_auroc": 1.0}})
     if kind == "list":
         return "[]"
-    return {"empty": "", "binary": "\0\0"}[kind]
+    if kind == "newer":
+        return json.dumps(whole | {"format": 2})
+    if kind == "twice":
+        return text.replace("{", '{"format": 1, ', 1)
+    return {"empty": "", "binary": "\0\0", "deep": "[" * 100_000}[kind]
 
 
-@pytest.mark.parametrize("kind", ["truncated", "version", "changed", "list", "empty", "binary"])
+KINDS = {"truncated": "no JSON", "version": "no format", "changed": "not those", "list": "a list", "empty": "no JSON"}
+KINDS |= {"binary": "no JSON", "deep": "too deeply", "newer": "update adviz", "twice": "a name comes twice"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_file_that_cannot_be_trusted_is_put_aside(tmp_path, kind):
     path = write(row(), tmp_path)
     wrong = damaged(path.read_text(), kind)
     path.write_text(wrong)
-    with pytest.warns(UserWarning, match="expected a complete row in .* done again"):
+    with pytest.warns(UserWarning, match=f"expected a complete row in .*{KINDS[kind]}.* done again"):
         assert read(ONE, tmp_path) is None
     (aside,) = (tmp_path / QUARANTINE).iterdir()
     assert aside.read_text() == wrong  # a person may look at it
     assert not path.exists()
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
+    path = write(row(), tmp_path)
+    monkeypatch.setattr(rows, "LIMIT", path.stat().st_size)
+    assert read(ONE, tmp_path) is not None
+    monkeypatch.setattr(rows, "LIMIT", path.stat().st_size - 1)
+    with pytest.warns(UserWarning, match="it has more than"):
+        assert read(ONE, tmp_path) is None
 
 
 def test_what_was_measured_may_be_edited_and_the_rest_not(tmp_path):
