@@ -64,7 +64,8 @@ class View(widgets.VBox):  # type: ignore[misc]
 
     def close(self) -> None:
         """Take the explorer off the page and give up its memory: Jupyter itself keeps all that was ever displayed."""
-        self.stop()
+        if hasattr(self, "_work"):  # a view that was refused is closed as well, by ipywidgets
+            self.stop()
         discard(self)
 
     def static(self) -> StaticFigure:
