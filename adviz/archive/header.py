@@ -76,9 +76,8 @@ def announced(file: IO[bytes]) -> Header:
     size, start = os.fstat(file.fileno()).st_size, file.read(8)
     length = int.from_bytes(start, "little")
     if len(start) < 8 or length > LIMIT:
-        kind = (
-            "a zip file or a pickle, which adviz never opens" if start[:1] in (b"P", b"\x80") else "truncated or none"
-        )
+        foreign = start[:4] == b"PK\3\4" or (len(start) == 8 and start[:1] == b"\x80" and start[1] <= 5)
+        kind = "a zip file or a pickle, which adviz never opens" if foreign else "truncated or none"
         raise ValueError(f"it is {kind} (its first 8 bytes announce no header of up to {LIMIT} bytes)")
     text = file.read(length)
     if len(text) < length:

@@ -14,12 +14,15 @@ from adviz.detectors.held import Held, Kept, whole_numbers
 from adviz.detectors.spade import SPADE
 from adviz.features import Features
 
+FLOATS = (np.float32, np.float16)
+
 
 def kept(detector: SPADE) -> dict[str, Any]:
     """Return the first stage's contents, the gallery and the indexes over its cells."""
     from adviz.detectors.saving import contents
 
     gallery = detector._gallery
+    _layers(dict(gallery), detector._channels)
     return {
         "k_used": detector.k_used_,
         "count": detector._count,
@@ -71,8 +74,8 @@ def _layers(layers: Any, channels: Mapping[str, int]) -> dict[str, np.ndarray]:
         raise ValueError(f"expected the layers {', '.join(channels)}")
     for name, count in channels.items():
         array = layers[name]
-        if not isinstance(array, np.ndarray) or array.ndim != 4 or array.dtype.kind != "f" or array.shape[1] != count:
-            raise ValueError(f"expected {count} channels (N, C, h, w) in {name}")
+        if not isinstance(array, np.ndarray) or array.ndim != 4 or array.dtype not in FLOATS or array.shape[1] != count:
+            raise ValueError(f"expected {count} channels (N, C, h, w) of float32 or float16 in {name}")
         if 0 in array.shape:
             raise ValueError(f"expected at least one image and cell in {name}, got shape {array.shape}")
     return {name: layers[name] for name in channels}

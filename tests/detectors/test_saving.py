@@ -126,7 +126,7 @@ def test_a_loaded_detector_refuses_what_the_saved_one_refused(detector, file):
 def test_another_process_gets_the_same_scores(tmp_path):
     """One that never saw the detectors' training, with the threads as here."""
     test = {}
-    for name in ("DN2, IVF", "SPADE", "PaDiM", "PatchCore", "ReverseDistillation"):
+    for name in ("DN2, IVF", "PaDiM", "PatchCore", "ReverseDistillation"):
         detector = fitted(EVERY[name])
         detector.save(tmp_path / f"{name}.safetensors")
         test[name] = detector.predict(marked(features_for(detector, 5, 1, defect=3))).score
@@ -324,7 +324,9 @@ def test_contents_that_do_not_fit_are_refused_or_do_no_harm(name, file, monkeypa
     kind = type(detector).__name__
     content, test = archive.read(file, kind).content, marked(features_for(detector, 2, 1))
     refused = harmless = 0
-    for path, value in list(arrays_in(content)):
+    every = list(arrays_in(content))
+    several = [one for one in every if "network" not in one[0]] + [one for one in every if "network" in one[0]][:4]
+    for path, value in several:
         for wrong in wrong_values(value):
             archive.write(file, kind, altered(content, path, wrong))
             try:
@@ -333,7 +335,7 @@ def test_contents_that_do_not_fit_are_refused_or_do_no_harm(name, file, monkeypa
                 assert str(file) in str(error)  # noqa: PT017
                 refused += 1
                 continue
-            assert "options" in path or FREE & set(path) or set(path) & {"losses", "batch", "gallery"}, (path, wrong)
+            assert "options" in path or FREE & set(path) or set(path) & {"losses", "batch"}, (path, wrong)
             harmless += 1
             try:
                 found.predict(test)
