@@ -24,7 +24,6 @@ class Shape:
     layout: the name of the data set, for messages.
     good: the folder of normal images in train, validation and test.
     test, truth: the folders of test images and of masks; of one that lies in the other only the masks are read.
-    labelled: False = the test images lie in `test` itself and nobody says what they are.
     validation: whether there must be validation/<good>; where it need not, it may.
     """
 
@@ -32,7 +31,6 @@ class Shape:
     good: str = "good"
     test: str = "test"
     truth: str = "ground_truth"
-    labelled: bool = True
     validation: bool = False
 
 
@@ -118,8 +116,6 @@ def arranged(path: Path, shape: Shape | None = None) -> Tree:
 def _test_images(path: Path, shape: Shape, problems: list[Exception]) -> list[tuple[Path, str]]:
     place = path / shape.test
     loose = [(file, "unlabelled") for file in images_of(place)]
-    if not shape.labelled:
-        return loose
     folders = sorted(
         child
         for child in place.iterdir()

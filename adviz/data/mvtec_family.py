@@ -72,11 +72,7 @@ def mvtec_ad2(
 
 def ad2_shape(test: str) -> Shape:
     """Return the folders of MVTec AD 2 with one of its three test sets."""
-    return (
-        PUBLIC
-        if test == "public"
-        else Shape(PUBLIC.layout, test=f"test_{test}", truth="-", labelled=False, validation=True)
-    )
+    return PUBLIC if test == "public" else Shape(PUBLIC.layout, test=f"test_{test}", truth="-", validation=True)
 
 
 def btad(root: str | Path, category: str, *, geometry: Geometry | None = None) -> Category:

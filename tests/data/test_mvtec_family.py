@@ -44,6 +44,13 @@ def test_audit_and_the_digest_of_a_row_know_folders_of_masks(tmp_path):
     assert measuring._digest(category) != before
 
 
+def test_names_with_dots_find_their_folder_of_masks(tmp_path):
+    trees.put(trees.loco(tmp_path), "pushpins/test/logical_anomalies/00.1.png")
+    trees.put(tmp_path, "pushpins/ground_truth/logical_anomalies/00.1/000.png", image=trees.mask())
+    test = data.mvtec_loco(tmp_path, "pushpins").test
+    assert test.masks[test.ids.index("test/logical_anomalies/00.1.png")].name == "00.1"
+
+
 def test_masks_of_one_image_must_have_one_size(tmp_path):
     wide = trees.mask(size=(50, 40))
     trees.put(trees.loco(tmp_path), "pushpins/ground_truth/logical_anomalies/000/002.png", image=wide)
