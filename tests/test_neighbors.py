@@ -55,7 +55,7 @@ def test_prefixes_equal_a_search_in_each_of_them(search):
         np.testing.assert_array_equal(index[:, column], row[:, 0])
 
 
-@pytest.mark.parametrize("sizes", [[], [0, 2], [2, 2], [3, 2], [7]])
+@pytest.mark.parametrize("sizes", [[], [0, 2], [2, 2], [3, 2], [7], [2, 7]])
 def test_prefixes_must_ascend_within_the_bank(sizes):
     with pytest.raises(ValueError, match=r"at most the bank's 6 rows, got \["):
         neighbors.nearest_in_prefixes(np.zeros((2, 3)), np.zeros((6, 3)), sizes)
@@ -147,6 +147,8 @@ def test_what_cannot_be_searched_is_refused(search):
         search(np.full((1, 3), np.nan, np.float32), bank, k=1)
     with pytest.raises(ValueError, match=r'device must be "cpu", or "cuda" on a machine that has one, got .tpu.'):
         search(bank, bank, k=1, device="tpu")
+    with pytest.raises(ValueError, match=r"got .tpu."):
+        neighbors.nearest_in_prefixes(bank, bank, [1, 6], device="tpu")
 
 
 def test_more_probes_find_more_neighbours(clusters):
@@ -161,7 +163,64 @@ def test_more_probes_find_more_neighbours(clusters):
     assert few < many
 
 
-def test_product_codes_have_several_parts(clusters):
+@pytest.mark.parametrize(("columns", "parts"), [(24, 3), (20, 2), (17, 1), (12, 1), (5, 1), (40, 5), (39, 3)])
+def test_product_codes_have_as_many_equal_parts_of_eight_columns_or_more_as_fit(columns, parts):
     pytest.importorskip("faiss")
-    bank = np.random.default_rng(6).normal(size=(400, 24)).astype(np.float32)
-    assert neighbors.ivfpq(bank).pq.M == 3
+    bank = np.random.default_rng(6).normal(size=(400, columns)).astype(np.float32)
+    quantiser = neighbors.ivfpq(bank).pq
+    assert (quantiser.M, quantiser.nbits) == (parts, 8)
+
+
+def test_there_are_four_times_the_root_of_the_rows_lists_but_not_more_than_one_per_39_rows(clusters):
+    pytest.importorskip("faiss")
+    assert [neighbors._lists(rows) for rows in (1, 77, 78, 389, 390, 10_000, 40_000)] == [1, 1, 2, 9, 10, 256, 800]
+    assert [neighbors.ivf(clusters[:rows]).nlist for rows in (60, 390)] == [1, 10]
+    assert neighbors.ivfpq(clusters[:390]).nlist == 10
+
+
+@pytest.mark.parametrize("build", [neighbors.ivf, neighbors.ivfpq])
+def test_a_query_looks_into_eight_lists_or_as_many_as_asked_or_there_are(build, clusters):
+    pytest.importorskip("faiss")
+    assert build(clusters).nprobe == 8  # of 30
+    assert build(clusters, probes=3).nprobe == 3
+    assert build(clusters[:300]).nprobe == 7  # all
+
+
+class Proposing:
+    """An index that remembers how many candidates it is asked for, and proposes the first rows."""
+
+    def __init__(self, bank):
+        (self.ntotal, self.d), self.asked = bank.shape, []
+
+    def search(self, query, count):
+        self.asked.append(count)
+        return None, np.tile(np.arange(count), (len(query), 1))
+
+
+def test_an_index_proposes_the_shortlist_or_as_many_as_are_wanted_or_there_are(clusters):
+    index = Proposing(clusters)
+    neighbors.nearest(clusters[:2], clusters, 5, index=index)
+    neighbors.nearest(clusters[:2], clusters, 5, index=index, shortlist=20)
+    neighbors.nearest(clusters[:2], clusters, 30, index=index, shortlist=20)
+    neighbors.nearest(clusters[:2], clusters, 1, index=index, shortlist=10_000)
+    assert index.asked == [100, 20, 30, 1200]
+
+
+def test_an_exact_search_re_scores_eight_more_than_are_wanted(clusters, monkeypatch):
+    asked, candidates = [], neighbors._candidates
+    monkeypatch.setattr(neighbors, "_candidates", lambda q, b, k, **o: asked.append(k) or candidates(q, b, k, **o))
+    for wanted in (1, 5, 1195):
+        neighbors.nearest(clusters[:2], clusters, wanted)
+    assert asked == [9, 13, 1200]
+
+
+def test_queries_are_cut_so_that_gathered_rows_fit_into_a_block(clusters, monkeypatch):
+    """Some at a time, to the same result: 10 candidates of 24 columns in float32 are 960 bytes a query."""
+    expected = neighbors.nearest(clusters[:50], clusters, 2)
+    seen, rescore = [], neighbors._rescore
+    monkeypatch.setattr(neighbors, "_rescore", lambda query, *rest: seen.append(len(query)) or rescore(query, *rest))
+    monkeypatch.setattr(neighbors, "BLOCK", 7 * 960 + 959)
+    found = neighbors.nearest(clusters[:50], clusters, 2)
+    assert seen == [7] * 7 + [1]
+    np.testing.assert_array_equal(found[1], expected[1])
+    np.testing.assert_array_equal(found[0], expected[0])

@@ -35,7 +35,7 @@ def regions(masks: np.ndarray, connectivity: int = 8) -> tuple[np.ndarray, np.nd
             labelled, n = ndimage.label(mask[box], NEIGHBORHOODS[connectivity])
             target[box] = np.where(labelled, labelled + found, 0)
             found += n
-    return ids, np.bincount(ids[masks], minlength=found + 1)[1:]
+    return ids, np.bincount(ids[masks])[1:]
 
 
 def weights_of(areas: np.ndarray) -> np.ndarray:

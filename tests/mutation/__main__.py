@@ -19,11 +19,12 @@ from tests.mutation.edits import Edit, edits_of, required_arguments, sample
 from tests.mutation.running import Outcome, import_what_all_need, measured, outcomes
 
 MATCHERS = ("detectors/test_patchcore.py", "detectors/test_spade.py")
-# module -> its files, the tests that are to notice its faults, and how many times --per-module faults to draw
+SEARCHES = "test_search_properties.py"
+# module -> its files, the tests (of those there are) that are to notice its faults, and a factor on --per-module
 MODULES = {
-    "metrics": ("adviz/metrics/*.py", ("metrics", "properties"), 1),
-    "coreset": ("adviz/coreset/*.py", ("test_coreset.py", "test_covering.py", MATCHERS[0]), 1),
-    "neighbors": ("adviz/neighbors.py", ("test_neighbors.py", *MATCHERS), 1),
+    "metrics": ("adviz/metrics/*.py", ("metrics",), 1),
+    "coreset": ("adviz/coreset/*.py", ("test_coreset.py", "test_covering.py", SEARCHES, MATCHERS[0]), 1),
+    "neighbors": ("adviz/neighbors.py", ("test_neighbors.py", SEARCHES, *MATCHERS), 1),
     "detectors": ("adviz/detectors/*.py", ("detectors",), 2),
 }
 LEFT_OUT = (  # a minute for lines that faster tests run as well

@@ -9,6 +9,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -122,7 +123,7 @@ class _Tracer:
     def __init__(self, sources: Sequence[str]) -> None:
         self.names = {str(Path(path).resolve()): path for path in sources}
         self.ran: dict[str, dict[int, set[str]]] = {path: defaultdict(set) for path in sources}
-        self.seconds: dict[str, float] = defaultdict(float)
+        self.seconds: dict[str, float] = {}
         self.current, self.shared = "", False
         self.tests: dict[str, list[str]] = defaultdict(list)
 
@@ -142,15 +143,14 @@ class _Tracer:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self.current = nodeid
         self.tests[nodeid.partition("::")[0]].append(nodeid)
+        self.seconds[nodeid] = -time.process_time()  # which other programs do not lengthen
         threading.settrace(self)
         sys.settrace(self)
 
-    def pytest_runtest_logfinish(self) -> None:
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
         sys.settrace(None)
+        self.seconds[nodeid] += time.process_time()
         self.current = ""
-
-    def pytest_runtest_logreport(self, report: Any) -> None:
-        self.seconds[report.nodeid] += report.duration
 
     def result(self, code: int) -> dict[str, Any]:
         """Return everything as JSON values, without files in the place of tests."""
@@ -159,7 +159,7 @@ class _Tracer:
             return [test for name in names for test in ([name] if "::" in name else self.tests[name])]
 
         ran = {path: {n: tests(names) for n, names in lines.items()} for path, lines in self.ran.items()}
-        return {"code": code, "seconds": dict(self.seconds), "ran": ran}
+        return {"code": code, "seconds": self.seconds, "ran": ran}
 
 
 def traced(files: Sequence[str], sources: Sequence[str]) -> dict[str, Any]:
