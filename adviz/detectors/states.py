@@ -120,7 +120,7 @@ def _patchcore_restored(detector: PatchCore, state: Kept) -> None:
     origin, order = detector.trace_, detector.trace_.order
     if (detector.bank_image_ != origin.image[order]).any() or (detector.bank_cell_ != origin.cell[order]).any():
         raise ValueError("expected the bank's rows to come from where the trace says")
-    detector.bank_size_, detector.candidates_ = len(bank), len(origin.points)
+    detector.candidates_, detector.bank_size_ = len(origin.points), len(bank)
     detector._index = index_restored(held, bank, wanted=detector.index == "ivfpq")
     detector.k_used_ = held.fact("k_used", int, least=1, most=len(bank))
     detector.b_used_ = held.fact("b_used", int, least=1, most=len(bank))

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 
 from adviz import Features, ReverseDistillation
 from adviz.detectors import distillation_training as training_module
-from adviz.detectors.distillation_networks import Distillation, build, distance, plan_for
+from adviz.detectors.distillation_networks import PUBLISHED, Distillation, Residual, build, distance, plan_for
 from adviz.detectors.distillation_training import Training, batches, stalled
 
 SHORT = {"epochs": 3, "student": "small"}
@@ -122,12 +122,50 @@ def test_other_backbones_get_blocks_by_their_channels(channels, kind, depths):
     assert (small.depths, small.code_depth, small.width) == ((1,) * len(channels), 1, 0.5)
 
 
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_student_has_as_many_blocks_as_torchvisions_teacher(name):
+    with torch.device("meta"):
+        teacher = getattr(torchvision.models, name)()
+    blocks = [len(getattr(teacher, f"layer{number}")) for number in (1, 2, 3, 4)]
+    kind = {"BasicBlock": "basic", "Bottleneck": "bottleneck"}[type(teacher.layer1[0]).__name__]
+    plan = plan_for(f"{name}.tv_in1k", (64, 128, 256))
+    assert (plan.kind, [*plan.depths, plan.code_depth]) == (kind, blocks)
+
+
+@pytest.mark.parametrize("kind", ["basic", "bottleneck"])
+@pytest.mark.parametrize(("outputs", "step", "side"), [(8, "same", 4), (12, "same", 4), (8, "down", 2), (8, "up", 8)])
+def test_a_block_may_change_its_grid_its_channels_or_neither(kind, outputs, step, side):
+    block = Residual(8, outputs, kind, step=step)
+    assert block(torch.ones(2, 8, 4, 4)).shape == (2, outputs, side, side)
+    assert isinstance(block.shortcut, torch.nn.Identity) == (outputs == 8 and step == "same")
+
+
+def test_a_skip_adds_a_convolution_of_the_teachers_own_layer():
+    plan = plan_for("", (4, 6, 10), skip=True, student="small")
+    network = build(plan, 0).eval()
+    generator = torch.Generator().manual_seed(0)
+    teacher = [torch.randn(2, c, g, g, generator=generator) for c, g in zip((4, 6, 10), (16, 8, 4), strict=True)]
+    with torch.no_grad():
+        leaking = network(teacher)[-1]
+        added = network.student.skips[0](teacher[-1])
+        network.student.skips[0].weight.zero_()
+        torch.testing.assert_close(leaking, network(teacher)[-1] + added)
+
+
+def test_the_teachers_name_chooses_the_blocks_and_two_images_are_enough(train):
+    named = Features({name: array[:2] for name, array in train.items()}, image_size=(64, 64), backbone="resnet50")
+    detector = ReverseDistillation(epochs=1).fit(named)
+    expected = build(plan_for("resnet50", (4, 6, 10), signed=(0, 1, 2)), 0)
+    assert detector.parameters_ == sum(values.numel() for values in expected.parameters())
+
+
 @pytest.mark.parametrize("bottleneck", ["oce+mff", "oce", "pre"])
 def test_the_codes_shape_is_that_of_what_the_student_is_fed(train, bottleneck):
     detector, fed = ReverseDistillation(**SHORT, bottleneck=bottleneck).fit(train), []
     detector.network_.student.register_forward_pre_hook(lambda _module, inputs: fed.append(tuple(inputs[0].shape[1:])))
     detector.predict(train)
     assert detector.code_ == fed[0] == ((12, 2, 2) if bottleneck == "pre" else (20, 2, 2))
+    assert all(isinstance(value, int) for value in detector.code_)
 
 
 def test_a_signed_teacher_can_be_matched_and_a_rectified_one_needs_no_more(train):
@@ -394,6 +432,24 @@ def test_a_checkpoint_of_another_configuration_is_refused(train, tmp_path, name)
     ReverseDistillation(**SHORT, checkpoint=file).fit(train)
     with pytest.raises(ValueError, match=rf"checkpoint of this configuration in .*{name} .*, got .*remove the file"):
         ReverseDistillation(**{**SHORT, **OTHERS[name]}, checkpoint=file).fit(train)
+
+
+def test_a_checkpoint_of_other_weights_of_the_same_teacher_is_refused(train, tmp_path):
+    file = tmp_path / "student.safetensors"
+    first, second = (
+        Features(dict(train), image_size=(64, 64), backbone="resnet50", digest=digest) for digest in ("one", "two")
+    )
+    ReverseDistillation(**SHORT, checkpoint=file).fit(first)
+    with pytest.raises(ValueError, match=r"this configuration in .*: digest 'two', got 'one'"):
+        ReverseDistillation(**SHORT, checkpoint=file).fit(second)
+
+
+def test_a_watched_training_is_kept_as_it_goes_on(train, tmp_path, monkeypatch):
+    monkeypatch.setattr(training_module, "SHARE", 0)
+    file, kept = tmp_path / "student.safetensors", []
+    detector = ReverseDistillation(**SHORT, checkpoint=file)
+    detector.fit(train, watch=lambda _: kept.append(len(training_module.read_header(file)["losses"])))
+    assert kept == [1, 2, 3]
 
 
 def test_a_checkpoint_of_other_images_is_refused(train, tmp_path):

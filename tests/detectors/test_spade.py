@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -195,6 +197,15 @@ def test_an_inverted_file_finds_whole_images_like_the_flat_search(many):
     assert (listed.image[..., 0] == flat.image[..., 0]).mean() > 0.9
     with pytest.raises(ValueError, match="index must be one of"):
         DN2(index="ivfpq")
+
+
+def test_of_whole_images_only_those_that_the_index_proposes_are_compared(many):
+    train, test = many
+    detector = DN2(images_score=3).fit(train)
+    proposed = SimpleNamespace(ntotal=400, d=12, search=lambda q, k: (None, np.tile(np.arange(k) + 150, (len(q), 1))))
+    detector._index = proposed
+    found = detector.predict(test).neighbors["image"].image
+    assert 150 <= found.min() <= found.max() < 250  # a shortlist of 100
 
 
 @pytest.mark.parametrize("options", [{}, {"upsample": "bilinear"}, {"match": "per_layer", "layers": (4, 8)}], ids=str)

@@ -91,7 +91,7 @@ def _end_after(seconds: float) -> None:
 
 
 def tried(faulty: Faulty, chosen: Mapping[str, float], patience: float) -> dict[str, Any]:
-    """Import the faulty module, then run the tests file by file, that of the same name first, until one fails.
+    """Import the faulty module, then run the tests file by file, in the order of their first ones, until one fails.
 
     `chosen` is how many seconds each of them may take; beside it `patience` is for imports and for collecting.
     """
@@ -104,8 +104,7 @@ def tried(faulty: Faulty, chosen: Mapping[str, float], patience: float) -> dict[
     files: dict[str, dict[str, float]] = {}
     for test, seconds in chosen.items():
         files.setdefault(test.partition("::")[0], {})[test] = seconds
-    own = f"test_{faulty.name.rpartition('.')[2]}.py"
-    for file in sorted(files, key=lambda file: not file.endswith(own)):
+    for file in files:
         _end_after(patience)
         watcher = _Watcher(files[file])
         code = int(pytest.main([*QUIET, file], plugins=[watcher]))

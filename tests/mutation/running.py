@@ -32,6 +32,20 @@ COMMON = (
     "sklearn.covariance", "sklearn.decomposition", "sklearn.neighbors", "timm", "torch", "torch._dynamo", "torchvision",
     "tqdm.auto",
 )  # fmt: skip
+# Which tests are the most telling of a file, where they are not those of its own name.
+STUDENTS = ("test_reverse_distillation.py", "test_plain_distillation.py")
+TELLING = {
+    "checks": ("test_curves.py", "test_overlap.py"),
+    "counts": ("test_curves.py", "test_pixels.py"),
+    **dict.fromkeys(("basis", "greedy", "grid", "sampling"), ("test_coreset.py",)),
+    "base": ("test_contract.py",),
+    "correspondence": ("test_spade.py",),
+    "dn2": ("test_spade.py",),
+    **dict.fromkeys(("distillation", "distillation_networks", "distillation_training", "teacher"), STUDENTS),
+    "forward_networks": ("test_conventional_distillation.py", STUDENTS[1]),
+    "image_score": ("test_patchcore.py",),
+    "pyramid": ("test_padim.py",),
+}
 MEMORY = 8 * 2**30  # bytes that one fault may allocate
 
 
@@ -49,17 +63,21 @@ class Tests:
     ran: dict[str, dict[int, set[str]]]
 
     def of(self, edit: Edit, budget: float = float("inf")) -> list[str]:
-        """Return the tests that can see a fault, those of the file's own name and the fastest first.
+        """Return the tests that can see a fault: the most telling, then the others, each the fastest first.
 
-        Not more of them than take `budget` seconds, so that a fault may survive that a further test would notice.
+        Of the others not more than take `budget` seconds, so that a fault may survive that a further one would notice.
         """
-        lines = self.ran.get(edit.path, {})
-        wanted = lines if edit.lines is None else range(edit.lines[0], edit.lines[1] + 1)
-        found = {test for line in wanted for test in lines.get(line, ())}
-        own = f"test_{Path(edit.path).stem}.py"
-        ordered = sorted(found, key=lambda test: (own not in test, self.seconds[test], test))
-        spent = accumulate((self.seconds[test] for test in ordered), initial=0.0)
-        return [test for test, before in zip(ordered, spent, strict=False) if before <= budget]
+        lines, stem = self.ran.get(edit.path, {}), Path(edit.path).stem
+        named = TELLING.get(stem, (f"test_{stem}.py",))
+        if edit.lines is None:
+            found = set(self.seconds)
+        else:
+            found = {test for n in range(edit.lines[0], edit.lines[1] + 1) for test in lines.get(n, ())}
+        telling = {test for test in found if test.partition("::")[0].rpartition("/")[2] in named}
+        others = sorted(found - telling, key=lambda test: (self.seconds[test], test))
+        spent = accumulate((self.seconds[test] for test in others), initial=0.0)
+        first = sorted(telling, key=lambda test: (self.seconds[test], test))
+        return [*first, *(test for test, before in zip(others, spent, strict=False) if before <= budget)]
 
 
 @dataclass(frozen=True)
