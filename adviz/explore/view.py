@@ -64,7 +64,8 @@ class View(widgets.VBox):  # type: ignore[misc]
 
     def close(self) -> None:
         """Take the explorer off the page and give up its memory: Jupyter itself keeps all that was ever displayed."""
-        self._work.stop()
+        if "_work" in vars(self):  # not so where the constructor refused what it was given
+            self._work.stop()
         discard(self)
 
     def static(self) -> StaticFigure:
