@@ -36,6 +36,7 @@ CODE = (
     "data/split.py",
     "data/geometry.py",
     "data/images.py",
+    "data/arrays.py",
 )
 
 

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import plain_distillation
 import pytest
-import safetensors.torch
 import torch
+import torchvision
 from random_features import make_features
 from safetensors.torch import load_file, save_file
 from scipy.ndimage import gaussian_filter
@@ -374,14 +374,14 @@ def test_a_continued_training_equals_an_uninterrupted_one(train, test, tmp_path,
 
 
 def test_writing_checkpoints_takes_at_most_a_twentieth_of_the_time(train, tmp_path, monkeypatch):
-    now, save, written = [100.0], safetensors.torch.save_file, []
+    now, save, written = [100.0], training_module.archive.write, []
 
     def slow(*arguments):
         save(*arguments)
         now[0] += 2.0
         written.append(now[0])
 
-    monkeypatch.setattr(safetensors.torch, "save_file", slow)
+    monkeypatch.setattr(training_module.archive, "write", slow)
     monkeypatch.setattr(training_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     training = ReverseDistillation(**SHORT).fit(train)._training()
     checkpoint = training_module.Checkpoint(tmp_path / "student.safetensors", {}, {})

@@ -87,8 +87,8 @@ def view(book, laboratory):
 
 @pytest.fixture
 def printed(tmp_path, laboratory):
-    """A view of the papers' own tables."""
-    return explore.tables(tables.Book(None, tmp_path / "rows"))
+    """A view of the papers' own tables, on MVTec AD alone."""
+    return explore.tables(tables.Book(tables.Setting(folders={"mvtec_ad": "mvtec"}), tmp_path / "rows"))
 
 
 def shown(view):
@@ -330,7 +330,7 @@ def test_a_damaged_row_is_named(view, book, laboratory):
     path.write_text("{")
     view.shows = "ours"
     assert "1 row files cannot be used" in view.status
-    assert "missing: the file cannot be used, it is truncated" in view._page.value
+    assert "missing: the file cannot be used, there is no JSON where that should be" in view._page.value
 
 
 def test_the_detail_traces_a_number(view, book, laboratory):

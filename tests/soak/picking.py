@@ -17,7 +17,7 @@ from adviz.widgets import PatchOverlay, PatchScatter, TableGrid
 CHOICES = widgets.Dropdown | widgets.Select | widgets.ToggleButtons | widgets.SelectionSlider
 NUMBERS = widgets.IntSlider | widgets.FloatSlider | widgets.BoundedFloatText | widgets.BoundedIntText
 PILING = ("widgets", "figures", "threads", "files")
-REFUSED = ("error_tags.json", "at least one layer with a weight")  # no tags saved yet; every layer switched off
+REFUSED = ("FileNotFoundError", "IsADirectoryError", "at least one layer with a weight")  # no such tags; all layers off
 TEXTS = ("", "0.5", "scratch", "a longer remark")
 
 

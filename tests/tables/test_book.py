@@ -108,7 +108,7 @@ def test_a_damaged_row_is_missing_stays_until_it_is_done_again_and_says_why(book
     path = write(made(one, 0.8), book.folder)
     path.write_text(path.read_text()[:100])
     assert one in book.table("spade", 3).missing
-    assert "truncated" in book.damaged[one]
+    assert "there is no JSON where that should be" in book.damaged[one]
     assert path.exists()  # looking changes nothing
     with pytest.warns(UserWarning, match="expected a complete row"):
         book.run([one])
