@@ -44,8 +44,9 @@ check: $(VENV)/.installed-test  ## ruff, mypy, pytest, nbval and the browser tes
 	ADVIZ_RESULTS=$(CURDIR)/.cache/results $(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with=tests/sanitize.cfg --nbval-cell-timeout=300 $(NEEDS_DATA) -n 2 --dist loadfile notebooks/
 	$(BIN)/pytest -p no:nbval -n 2 --dist loadfile tests/browser
 
-soak: $(VENV)/.installed-test  ## the tests that take too long for every run
-	$(BIN)/pytest -p no:nbval --ignore=tests/browser -m soak
+soak: $(VENV)/.installed-test  ## hours: the tests that take too long for every run, properties with many examples, seeded faults
+	$(BIN)/pytest -p no:nbval -m soak
+	$(BIN)/python -m tests.mutation --seed 0 1 --per-module 60
 
 # Rows that are there are not made again, and so could be those of older code.
 notebooks: $(VENV)/.installed-lab  ## run all notebooks again and store their outputs

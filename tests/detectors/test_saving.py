@@ -123,6 +123,7 @@ def test_a_loaded_detector_refuses_what_the_saved_one_refused(detector, file):
         found.predict(other)
 
 
+@pytest.mark.soak
 def test_another_process_gets_the_same_scores(tmp_path):
     """One that never saw the detectors' training, with the threads as here."""
     test = {}

@@ -22,6 +22,7 @@ PICKS = {"always": 12, "soak": 112}  # of a round; 9 explorers, 3 and 10 rounds:
 # cache of lookups, 60 bytes each, until its 4,096 places are full. The explorer of deviations keeps a run, and pictures
 # of it, for every choice of options, that of layers 256 mixes; a later round may choose what no earlier one did.
 FEW = 16 * 1024
+ALWAYS = ("retrieval", "coreset", "thresholds")
 KEEPS = {"deviations": 150_000, "layers": 100_000}
 
 
@@ -35,7 +36,9 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # tags are saved beside the notebook
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [name if name in ALWAYS else pytest.param(name, marks=pytest.mark.soak) for name in NAMES]
+)
 def test_three_hundred_picks_leave_nothing_behind(material, name, tmp_path):
     before = set(living_widgets)
     view = explorers(material, tmp_path / "rows")[name]()
