@@ -1,4 +1,4 @@
-"""A student trained in half a minute on one core finds the built-in defects, in all categories but hex_nut: part of the soak."""
+"""Part of the soak: a student trained in half a minute on one core finds built-in defects, in all but hex_nut."""
 
 import pytest
 
