@@ -24,6 +24,16 @@ def test_nearest_agrees_with_the_definition(search):
     np.testing.assert_allclose(distance, np.sort(full, 1)[:, :4], rtol=1e-5)  # float32 sum of 7 squares
 
 
+def test_other_numbers_are_searched_as_float32(search):
+    rng = np.random.default_rng(8)
+    query, bank = rng.normal(size=(9, 7)), np.asfortranarray(rng.normal(size=(60, 7)))
+    distance, index = search(query, bank, k=4)
+    expected = search(query.astype(np.float32), np.ascontiguousarray(bank, dtype=np.float32), k=4)
+    assert (distance.dtype, index.dtype) == (np.float32, np.int64)
+    np.testing.assert_array_equal(distance, expected[0])
+    np.testing.assert_array_equal(index, expected[1])
+
+
 def test_ties_go_to_the_lower_row(search):
     bank = np.array([[1.0], [5.0], [1.0], [3.0], [3.0]], dtype=np.float32)
     distance, index = search(np.array([[2.0]], dtype=np.float32), bank, k=5)
