@@ -19,7 +19,7 @@ from adviz import explore
 NAMES = ("results", "retrieval", "layers", "coreset", "thresholds", "pro", "compare", "deviations", "tables")
 PICKS = {"always": 12, "soak": 112}  # of a round; 9 explorers, 3 and 10 rounds: 324 and 10,080
 WARM = 4  # rounds after which caches have seen what they will see
-# Bytes of Python's own that a round may add, of which the record of the round is one. The explorer of deviations keeps a
+# Bytes of Python's own that a round may add: the record of the round is one. The explorer of deviations keeps a
 # run, and pictures of it, for every choice of options, that of layers 256 mixes; a later round may make other choices.
 FEW = 6 * 1024
 KEEPS = {"deviations": 150_000, "layers": 100_000}
