@@ -33,9 +33,14 @@ class Held:
     files: int
 
 
+# Names of attributes that traitlets puts together stay in the interpreter's cache of lookups, up to 4,096 of them.
+_forget_lookups = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
+
+
 def held() -> Held:
     """Look at this process."""
     gc.collect()
+    _forget_lookups()
     figures = sum(issubclass(type(one), Figure) for one in gc.get_objects())
     threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
     return Held(sys.getallocatedblocks(), resident()["anonymous"], len(living_widgets), figures, threads, files)

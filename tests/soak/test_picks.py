@@ -17,11 +17,11 @@ from views import built_in, explorers, made_up
 from adviz import explore
 
 NAMES = ("results", "retrieval", "layers", "coreset", "thresholds", "pro", "compare", "deviations", "tables")
-PICKS = {"always": 12, "soak": 112}  # of a round; 9 explorers, 3 and 10 rounds: 324 and 10,080
-# Bytes of Python's own that a round may add: names of attributes that traitlets puts together stay in the interpreter's
-# cache of lookups, 60 bytes each, until its 4,096 places are full. The explorer of deviations keeps a run, and pictures
-# of it, for every choice of options, that of layers 256 mixes; a later round may choose what no earlier one did.
-FEW = 16 * 1024
+PICKS = {"always": 12, "soak": 112}  # of a round; 3 rounds in 3 explorers, 10 in all 9: 108 and 10,080
+WARM = 4  # rounds after which caches have seen what they will see
+# Bytes of Python's own that a round may add: the record of the round is one. The explorer of deviations keeps a
+# run, and pictures of it, for every choice of options, that of layers 256 mixes; a later round may make other choices.
+FEW = 6 * 1024
 ALWAYS = ("retrieval", "coreset", "thresholds")
 KEEPS = {"deviations": 150_000, "layers": 100_000}
 
@@ -90,7 +90,7 @@ def test_ten_thousand_picks(tmp_path):
         view, start = make(), time.perf_counter()
         view.wait()
         after = rounds(view, 10, PICKS["soak"])
-        early, last, picks = after[1], after[-1], 8 * PICKS["soak"]
+        early, last, picks = after[WARM - 1], after[-1], (10 - WARM) * PICKS["soak"]
         figures[name] = {
             "seconds": round(time.perf_counter() - start),
             "picks": 10 * PICKS["soak"],
@@ -106,5 +106,5 @@ def test_ten_thousand_picks(tmp_path):
         found = figures[name]
         for what in PILING:
             assert found[what][1] <= found[what][0], f"{name}: {what}"
-        assert found["grown_mib"] < 16, name
-        assert found["grown_blocks_a_pick"] < 1, name
+        assert found["grown_mib"] < 8, name
+        assert found["grown_blocks_a_pick"] < 0.2, name
