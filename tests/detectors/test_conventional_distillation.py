@@ -214,6 +214,15 @@ def test_features_without_pixels_say_how_to_get_them(train):
         detector.predict(train.select(["layer1", "layer2", "layer3"]))
 
 
+def test_the_coarsest_grid_may_be_odd_as_no_code_is_made_of_it():
+    rng = np.random.default_rng(0)
+    shapes = {"layer1": (4, 10), "layer2": (6, 5), "image": (3, 40)}
+    layers = {name: rng.normal(size=(4, c, side, side)).astype(np.float32) for name, (c, side) in shapes.items()}
+    features = Features(layers, image_size=(40, 40))
+    prediction = ConventionalDistillation(layers=(4, 8), **SHORT).fit(features).predict(features)
+    assert prediction.layer_maps["layer2"].shape == (4, 5, 5)
+
+
 def test_grids_must_halve_from_the_image_down(train):
     with pytest.raises(ValueError, match="grids halve from one to the next"):
         ConventionalDistillation(**SHORT, layers=(4, 16)).fit(train)
