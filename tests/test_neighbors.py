@@ -57,6 +57,14 @@ def test_a_row_is_at_distance_zero_from_itself_far_from_the_origin(search):
     np.testing.assert_array_equal(index[:, 0], np.arange(40))
 
 
+def test_columns_with_offsets_of_their_own_cost_no_digits(search):
+    rng = np.random.default_rng(11)
+    bank = (rng.normal(size=(1000, 16)) + rng.normal(size=16) * 1e4).astype(np.float32)
+    distance, index = search(bank[:50], bank, k=1)
+    assert (distance == 0).all()
+    np.testing.assert_array_equal(index[:, 0], np.arange(50))
+
+
 def test_every_row_of_the_bank_can_be_asked_for(search):
     bank = np.random.default_rng(2).normal(size=(6, 3)).astype(np.float32)
     assert sorted(search(bank[:1], bank, k=6)[1][0]) == list(range(6))
