@@ -55,6 +55,19 @@ def test_chosen_rows_are_at_no_distance_however_near_others_are():
     assert (coreset.coverage(points, np.arange(400), [400]) == 0).all()
 
 
+def test_one_row_may_be_all_that_is_chosen():
+    points = np.array([[0.0, 0], [3, 4], [0, 1]])
+    np.testing.assert_array_equal(coreset.coverage(points, np.array([0]), [1]), [[0, 5, 1]])
+
+
+def test_no_direction_holds_less_than_nothing():
+    """On a line the second variance is 0 up to rounding, which is below 0 for about every other one of these."""
+    rng = np.random.default_rng(6)
+    for _ in range(20):
+        points = rng.integers(0, 50, size=(50, 1)) * rng.integers(1, 9, size=(1, 2))
+        assert (coreset.in_plane(points)[1] >= 0).all()
+
+
 def test_equal_rows_are_covered_by_one():
     np.testing.assert_array_equal(coreset.covering_radius(np.full((50, 3), 7.5), np.arange(5), [1, 5]), 0)
 

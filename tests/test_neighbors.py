@@ -34,6 +34,14 @@ def test_other_numbers_are_searched_as_float32(search):
     np.testing.assert_array_equal(index, expected[1])
 
 
+def test_a_processor_searches_with_faiss_where_it_is(monkeypatch):
+    pytest.importorskip("faiss")
+    used, real = [], neighbors._search_faiss
+    monkeypatch.setattr(neighbors, "_search_faiss", lambda *rows: used.append(1) or real(*rows))
+    neighbors.nearest(np.eye(4), np.eye(4), 1)
+    assert used == [1]
+
+
 def test_ties_go_to_the_lower_row(search):
     bank = np.array([[1.0], [5.0], [1.0], [3.0], [3.0]], dtype=np.float32)
     distance, index = search(np.array([[2.0]], dtype=np.float32), bank, k=5)
@@ -47,6 +55,14 @@ def test_a_row_is_at_distance_zero_from_itself_far_from_the_origin(search):
     distance, index = search(bank, bank, k=1)
     assert (distance == 0).all()
     np.testing.assert_array_equal(index[:, 0], np.arange(40))
+
+
+def test_columns_with_offsets_of_their_own_cost_no_digits(search):
+    rng = np.random.default_rng(11)
+    bank = (rng.normal(size=(1000, 16)) + rng.normal(size=16) * 1e4).astype(np.float32)
+    distance, index = search(bank[:50], bank, k=1)
+    assert (distance == 0).all()
+    np.testing.assert_array_equal(index[:, 0], np.arange(50))
 
 
 def test_every_row_of_the_bank_can_be_asked_for(search):

@@ -174,6 +174,35 @@ def test_features_without_pixels_say_how_to_get_them(train):
         detector.predict(train.select(["layer1", "layer2", "layer3"]))
 
 
+def test_the_coarsest_grid_may_be_odd_as_no_code_is_made_of_it():
+    rng = np.random.default_rng(0)
+    shapes = {"layer1": (4, 10), "layer2": (6, 5), "image": (3, 40)}
+    layers = {name: rng.normal(size=(4, c, side, side)).astype(np.float32) for name, (c, side) in shapes.items()}
+    features = Features(layers, image_size=(40, 40))
+    prediction = ConventionalDistillation(layers=(4, 8), **SHORT).fit(features).predict(features)
+    assert prediction.layer_maps["layer2"].shape == (4, 5, 5)
+
+
+def test_the_stems_channels_double_up_to_the_finest_layers():
+    for finest, expected in ((8, [2, 4, 8]), (4, [1, 2, 4]), (2, [1, 1, 2])):
+        stem = ForwardStudent(plan_for("", (finest,)), 3).stem
+        assert [layer.out_channels for layer in stem if isinstance(layer, torch.nn.Conv2d)] == expected
+
+
+@pytest.mark.parametrize("side", [(10, 15), (10, 10), (15, 15), (15, 10)])
+def test_both_sides_must_halve_alike(side):
+    rng = np.random.default_rng(0)
+    shapes = {"layer1": (4, *side), "image": (3, 40, 60)}
+    layers = {name: rng.normal(size=(4, *shape)).astype(np.float32) for name, shape in shapes.items()}
+    features = Features(layers, image_size=(40, 60), strides={"layer1": 4, "image": 1})
+    detector = ConventionalDistillation(layers=("layer1",), **SHORT)
+    if side == (10, 15):
+        assert detector.fit(features).predict(features).layer_maps["layer1"].shape == (4, 10, 15)
+    else:
+        with pytest.raises(ValueError, match="whose grid is the image's, halved some times"):
+            detector.fit(features)
+
+
 def test_grids_must_halve_from_the_image_down(train):
     with pytest.raises(ValueError, match="grids halve from one to the next"):
         ConventionalDistillation(**SHORT, layers=(4, 16)).fit(train)

@@ -89,6 +89,12 @@ def test_the_default_dimension_is_the_papers(channels, kept):
     )
 
 
+def test_a_squared_distance_that_rounding_makes_negative_is_none(train):
+    detector = PaDiM(dimension=20, epsilon=1e-8).fit(train)  # far below what float32 resolves beside these variances
+    assert min(share.min() for share in detector.predict(train).layer_maps.values()) < 0
+    assert np.isfinite(detector.predict(train).anomaly_map).all()
+
+
 def test_upsampling_is_bilinear_or_bicubic(train, test):
     bilinear, bicubic = (PaDiM(upsample=name, sigma=0).fit(train).predict(test) for name in ("bilinear", "bicubic"))
     cells = np.sqrt(sum(bilinear.layer_maps.values()))

@@ -1,6 +1,7 @@
 """Reverse distillation against restatements of its networks, losses and maps in the plainest form."""
 
 import json
+import zlib
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 from adviz import Features, ReverseDistillation
 from adviz.detectors import distillation_training as training_module
 from adviz.detectors.distillation_networks import PUBLISHED, Distillation, Residual, build, distance, plan_for
-from adviz.detectors.distillation_training import Training, batches, stalled
+from adviz.detectors.distillation_training import Training, batches, fingerprint, stalled
 
 SHORT = {"epochs": 3, "student": "small"}
 
@@ -130,6 +131,8 @@ def test_a_published_student_has_as_many_blocks_as_torchvisions_teacher(name):
     kind = {"BasicBlock": "basic", "Bottleneck": "bottleneck"}[type(teacher.layer1[0]).__name__]
     plan = plan_for(f"{name}.tv_in1k", (64, 128, 256))
     assert (plan.kind, [*plan.depths, plan.code_depth]) == (kind, blocks)
+    inner, last = teacher.layer1[0].conv2, teacher.layer1[0].conv2 if kind == "basic" else teacher.layer1[0].conv3
+    assert plan.width == inner.in_channels / last.out_channels * (1 if kind == "basic" else 4)
 
 
 @pytest.mark.parametrize("kind", ["basic", "bottleneck"])
@@ -250,6 +253,7 @@ VARIANTS = {
     "oce": {"bottleneck": "oce"},
     "pre": {"bottleneck": "pre"},
     "skip": {"skip": True},
+    "pre and skip": {"bottleneck": "pre", "skip": True},
     "mixed": {"precision": "bfloat16"},
 }
 
@@ -313,6 +317,33 @@ def test_the_cosine_schedule_falls_from_the_rate_to_zero(train):
     training = ReverseDistillation(epochs=4, schedule="cosine").fit(train)._training()
     assert [training._rate(epoch) for epoch in (0, 2, 4)] == pytest.approx([0.005, 0.0025, 0])
     assert ReverseDistillation(epochs=4).fit(train)._training()._rate(3) == 0.005
+
+
+@pytest.mark.parametrize("schedule", [None, "cosine"])
+def test_steps_take_the_epochs_batches_at_the_schedules_rate(train, monkeypatch, schedule):
+    given, rates, step = [], [], Training._step
+
+    def look(self, wanted):
+        given.append(wanted[0][:, 0, 0, 0].tolist())
+        rates.append(self.optimiser.param_groups[0]["lr"])
+        return step(self, wanted)
+
+    monkeypatch.setattr(Training, "_step", look)
+    ReverseDistillation(**SHORT, batch=5, seed=7, schedule=schedule).fit(train)
+    order = [part for epoch in range(3) for part in batches(12, 5, seed=7, epoch=epoch)]
+    assert given == [train["layer1"][part, 0, 0, 0].tolist() for part in order]
+    share = np.arange(9) / 9 if schedule else np.zeros(9)  # three batches an epoch
+    np.testing.assert_allclose(rates, 0.005 * (1 + np.cos(np.pi * share)) / 2, rtol=1e-12)
+
+
+def test_a_fingerprint_is_the_checksum_of_all_values():
+    arrays = [np.arange(6.0).reshape(2, 3), np.ones((2, 2), np.float32)[:, ::2]]
+    assert fingerprint(arrays) == f"{zlib.crc32(b''.join(array.tobytes() for array in arrays)):08x}"
+
+
+def test_pre_reads_the_next_stage_and_no_further_layer(train):
+    detector = ReverseDistillation(layers=(4, 8), bottleneck="pre", **SHORT).fit(train)
+    assert detector.layers_ == ("layer1", "layer2", "layer3")
 
 
 def test_a_stalled_loss_stops_the_training(train):

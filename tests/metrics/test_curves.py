@@ -137,6 +137,8 @@ def test_thinned_leaves_short_and_undefined_curves_usable():
     curve = Curve(np.arange(3.0), np.arange(3.0), np.arange(3.0))
     assert curve.thinned(3) is curve
     assert len(curve.thinned(2)) == 2
+    long = Curve(np.arange(5000.0), np.zeros(5000), np.zeros(5000))
+    assert (len(long.thinned()), long.thinned(5000)) == (1000, long)
     undefined = roc_curve(np.arange(50.0), np.zeros(50)).thinned(10)
     assert np.isnan(undefined.y).all()
     assert (undefined.x[0], undefined.x[-1]) == (0, 1)

@@ -99,6 +99,23 @@ def test_a_limit_that_rounding_puts_below_a_whole_number_of_pixels_can_be_asked_
     assert found.flagged(found.threshold(0.29)) == 0.29
 
 
+@pytest.mark.parametrize("lowest", [-7.0, 2.0])
+def test_at_a_limit_of_one_an_anomalous_pixel_below_all_normal_ones_is_flagged_too(lowest):
+    scores, masks = np.arange(12.0).reshape(1, 3, 4), np.zeros((1, 3, 4), bool)
+    masks[0, 1, 1:3] = True
+    scores[0, 1, 1:3] = lowest, 20.0
+    found = region_curves(scores, masks, 1.0)
+    assert found.threshold(1.0) == min(lowest, 0.0)
+    assert found.overlap(found.threshold(1.0)) == 1
+
+
+def test_normal_scores_are_kept_as_far_as_the_limit_needs():
+    scores, masks = data(3)
+    normal = np.sort(scores[~masks])[::-1]
+    kept = region_curves(scores, masks, 0.1).highest
+    np.testing.assert_array_equal(kept, normal[: int(np.ceil(0.1 * len(normal))) + 1])
+
+
 def test_what_has_no_pro_is_refused():
     scores, masks = data(4)
     with pytest.raises(ValueError, match="got no anomalous pixel"):
