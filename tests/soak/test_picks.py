@@ -39,7 +39,7 @@ def elsewhere(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "name", [name if name in ALWAYS else pytest.param(name, marks=pytest.mark.soak) for name in NAMES]
 )
-def test_three_hundred_picks_leave_nothing_behind(material, name, tmp_path):
+def test_some_picks_leave_nothing_behind(material, name, tmp_path):
     before = set(living_widgets)
     view = explorers(material, tmp_path / "rows")[name]()
     view.wait()
