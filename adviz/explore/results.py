@@ -131,7 +131,7 @@ class ResultsView(View):
         """Show the present state; where its prediction has to be computed first, do that beside the page."""
         found = self._predictions[self.category]
         waiting = {name: p for name in self._needed() if not isinstance(p := found[name], Prediction)}
-        if not waiting or self._held:
+        if not waiting or self._quiet:
             super()._redraw(change)
             return
         name, compute = next(iter(waiting.items()))

@@ -15,6 +15,24 @@ from adviz.explore.work import Label, Work
 from adviz.plots import StaticFigure
 
 
+class Quiet(threading.local):
+    """Whether we are setting a control, not a person: ``with quiet:`` says so, and callbacks ask ``if quiet``.
+
+    Every thread has its own answer: what a person sets while work beside the page draws is still a person's.
+    """
+
+    _depth = 0
+
+    def __enter__(self) -> None:
+        self._depth += 1
+
+    def __exit__(self, *_error: object) -> None:
+        self._depth -= 1
+
+    def __bool__(self) -> bool:
+        return self._depth > 0
+
+
 class View(widgets.VBox):  # type: ignore[misc]
     """Controls above a status line above what they show; a subclass says what that is in `_draw` and `static`.
 
@@ -23,7 +41,7 @@ class View(widgets.VBox):  # type: ignore[misc]
     """
 
     def __init__(self, controls: list[widgets.Widget]) -> None:
-        self._text, self._drawing, self._held = "", threading.RLock(), 0
+        self._text, self._drawing, self._quiet = "", threading.RLock(), Quiet()
         self._work = Work(self._tell, self._fail)
         self._status = widgets.HTML().add_class("adviz-status")
         self._page = widgets.HTML().add_class("adviz-view")
@@ -84,19 +102,15 @@ class View(widgets.VBox):  # type: ignore[misc]
     def _together(self) -> Iterator[None]:
         """Draw once after several changes, not after each; work that ends meanwhile waits."""
         with self._drawing:
-            self._held += 1
-            try:
+            with self._quiet:
                 yield
-            finally:
-                self._held -= 1
             self._redraw()
 
     def _redraw(self, _change: Any = None) -> None:
         """Show the present state, or say what went wrong."""
-        with self._drawing:
-            if self._held:
-                return
-            self._held += 1  # what drawing sets does not draw again
+        if self._quiet:
+            return
+        with self._drawing, self._quiet:  # what drawing sets does not draw again
             try:
                 page, text = self._draw()
             except Exception as error:  # whatever it is: the person at the screen must see it, not only a log
@@ -104,8 +118,6 @@ class View(widgets.VBox):  # type: ignore[misc]
             else:
                 self._page.value = page
                 self._say(text)
-            finally:
-                self._held -= 1
 
     def _compute(self, label: Label, function: Callable[[], Any], then: Callable[[Any], None]) -> None:
         """Call `function` beside the page, showing that it is busy; unless it is stopped, `then` gets its result.

@@ -1,4 +1,5 @@
 import re
+import threading
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from PIL import Image
 from adviz import Prediction, data, explore, plots
 from adviz.data import Category, Geometry, Split
 from adviz.explore.layers.judging import measured, of_image
+from adviz.explore.layers.mixer import Mixer
 from adviz.explore.layers.mixing import Mix, mixed
 
 IMAGES = np.random.default_rng(0).integers(0, 255, (4, 32, 32, 3), dtype=np.uint8)
@@ -286,3 +288,36 @@ def test_the_figure_can_be_saved(view, tmp_path):
     view.layers = ("layer1",)
     view.save(str(tmp_path / "layers.pdf"))
     assert (tmp_path / "layers.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_what_is_set_while_work_beside_the_page_draws_is_not_lost(view):
+    drawing, done = threading.Event(), threading.Event()
+
+    def draw():
+        with view._mixer._quiet:
+            drawing.set()
+            assert done.wait(60)
+
+    work = threading.Thread(target=draw)
+    work.start()
+    assert drawing.wait(60)
+    try:
+        view.preset, view.join, view.sigma = "layer2", "sum", 1.0
+        assert (view.layers, view.join, view.sigma) == (("layer2",), "sum", 1.0)
+        assert "layer2, sum" in view.status
+        view.preset = "the detector's own"
+        assert (view.layers, view.preset) == (NAMES, "the detector's own")
+    finally:
+        done.set()
+        work.join()
+    assert "own way" in view.status
+
+
+def test_offering_what_is_there_touches_no_control():
+    mixer = Mixer(lambda _change: None)
+    mixer.offer(NAMES, OWN)
+    mixer.preset, seen = "layer2", []
+    mixer._preset.observe(seen.append)
+    mixer.offer(NAMES, OWN)
+    assert seen == []
+    assert mixer.preset == "layer2"

@@ -128,7 +128,7 @@ class CompareView(PickingView):
                 self._shown.sort(key=rank.__getitem__)
 
     def _reorder(self, _change: Any) -> None:
-        if self.order == "score of the method" and not self._held:
+        if self.order == "score of the method" and not self._quiet:
             self._filter()
 
     def _computed(self, key: tuple[str, str], result: Any) -> None:

@@ -146,7 +146,7 @@ class CoresetControls(View):
 
     def _change_sampler(self, _change: Any = None) -> None:
         """Offer the sampler's budgets, and keep the one on show where it can be."""
-        if not self._held:
+        if not self._quiet:
             with self._together():
                 self._offer_budgets(self.budget)
             self._learn()
@@ -190,7 +190,7 @@ class CoresetControls(View):
 
     def _follow_cell(self, _change: Any) -> None:
         """Pick the row of the cell that was clicked."""
-        if self._overlay.picked and not self._held:
+        if self._overlay.picked and not self._quiet:
             bank, size = self._bank, self._overlay.shape
             row, column = (p * n // s for p, n, s in zip(self._overlay.picked, bank.grid, size, strict=True))
             self.picked = bank.row_at(self.image, row * bank.grid[1] + column)

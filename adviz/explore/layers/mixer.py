@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import ipywidgets as widgets
 
 from adviz.explore.layers.mixing import JOINS, Join, Mix, presets
-from adviz.explore.view import discard, labelled
+from adviz.explore.view import Quiet, discard, labelled
 
 OWN, FREE = "the detector's own", "own choice"
 HEAVIEST, WIDEST = 5.0, 16.0  # weight, and pixels of sigma, that the sliders reach
@@ -21,7 +20,7 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
     """Checkboxes and weights of layers, the way they are joined, and presets; `react` is called after each change."""
 
     def __init__(self, react: Callable[[Any], None]) -> None:
-        self._react, self._quiet = react, False
+        self._react, self._quiet = react, Quiet()
         self._own: Mix | None = None
         self._enlarge = "bilinear"
         self._chosen: dict[str, widgets.Checkbox] = {}
@@ -49,10 +48,15 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
         super().__init__([widgets.HBox([self._preset, self._join, self._root, self._sigma], layout=wrap), self._layers])
 
     def offer(self, names: tuple[str, ...], own: Mix | None) -> None:
-        """Offer the layers of a detector, and its own mix; what was chosen of other layers is given up."""
+        """Offer the layers of a detector, and its own mix; what was chosen of other layers is given up.
+
+        What is offered already is left alone: this is also called by work beside the page, while a person chooses.
+        """
+        if names == tuple(self._chosen) and own == self._own:
+            return
         follow = not self._chosen or self.preset == OWN
         new = names != tuple(self._chosen)
-        with self._silently():
+        with self._quiet:
             self._own = own
             if new:
                 self._make_rows(names)
@@ -91,7 +95,7 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
     @mix.setter
     def mix(self, mix: Mix) -> None:
         _check(mix, tuple(self._chosen))
-        with self._silently():
+        with self._quiet:
             self._show(mix)
         self._changed()
 
@@ -142,7 +146,7 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
     @weights.setter
     def weights(self, weights: Mapping[str, float]) -> None:
         _check(Mix((*weights,), (*weights.values(),)), tuple(self._chosen))
-        with self._silently():
+        with self._quiet:
             for name, weight in weights.items():
                 self._weights[name].value = weight
         self._changed()
@@ -171,7 +175,7 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
     def _take_preset(self, _change: Any = None) -> None:
         if self._quiet or self.preset == FREE:
             return
-        with self._silently():
+        with self._quiet:
             if self.preset == OWN and self._own:
                 self._show(self._own)
             else:
@@ -192,16 +196,8 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
         if set(mix.weights) == {1.0}:
             equal |= {name for name, layers in presets([*self._chosen]).items() if layers == mix.layers}
         if self.preset not in equal:
-            with self._silently():
+            with self._quiet:
                 self._preset.value = next((name for name in self._preset.options if name in equal), FREE)
-
-    @contextmanager
-    def _silently(self) -> Iterator[None]:
-        before, self._quiet = self._quiet, True
-        try:
-            yield
-        finally:
-            self._quiet = before
 
 
 def _check(mix: Mix, names: tuple[str, ...]) -> None:

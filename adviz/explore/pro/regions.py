@@ -9,7 +9,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from adviz.explore import tiles
-from adviz.explore.view import labelled
+from adviz.explore.view import Quiet, labelled
 
 Region = Mapping[str, Any]
 
@@ -23,7 +23,7 @@ class RegionList(widgets.HBox):  # type: ignore[misc]
     """
 
     def __init__(self, go: Callable[[int], None]) -> None:
-        self._go, self._images, self._held = go, dict[int, int](), False
+        self._go, self._images, self._quiet = go, dict[int, int](), Quiet()
         self._list = labelled(
             widgets.Dropdown(options=[("", 0)], description="region", layout=widgets.Layout(width="360px")),
             "region",
@@ -44,9 +44,8 @@ class RegionList(widgets.HBox):  # type: ignore[misc]
 
     @chosen.setter
     def chosen(self, number: int) -> None:
-        self._held = True
-        self._list.value = number
-        self._held = False
+        with self._quiet:
+            self._list.value = number
 
     def show(self, regions: Sequence[Region]) -> None:
         """Offer regions, as in `ProView.regions`; a choice is kept where it is still offered."""
@@ -56,10 +55,10 @@ class RegionList(widgets.HBox):  # type: ignore[misc]
         options += [(_line(row), row["number"]) for row in worst]
         if list(self._list.options) == options:
             return
-        before, self._held = self.chosen, True  # what the view sets is not a person's choice
-        self._list.options = options
-        self._list.value = before if before in self._images else 0
-        self._held = False
+        before = self.chosen
+        with self._quiet:
+            self._list.options = options
+            self._list.value = before if before in self._images else 0
 
     def move(self, step: int) -> None:
         """Choose the region `step` places on, and stay at the ends."""
@@ -69,7 +68,7 @@ class RegionList(widgets.HBox):  # type: ignore[misc]
             self._list.value = numbers[min(max(place, 1), len(numbers) - 1)]
 
     def _choose(self, change: Any) -> None:
-        if not self._held and change["new"]:
+        if not self._quiet and change["new"]:
             self._go(self._images[change["new"]])
 
 

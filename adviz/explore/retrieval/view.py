@@ -159,9 +159,9 @@ class RetrievalView(ResultsView):
         size, train = category.test.image_size, category.train.image_size
         return evidence(self._prediction, self.image, self.picked, size=size, train_size=train, k=self.k)
 
-    def _change_k(self, _change: Any) -> None:
-        if not self._held:
-            self._wanted = self.k  # comes back after a method with fewer
+    def _change_k(self, change: Any) -> None:
+        if not self._quiet:
+            self._wanted = int(change["new"])  # comes back after a method with fewer
         self._redraw()
 
     def _show_image(self) -> None:

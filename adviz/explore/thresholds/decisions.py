@@ -134,7 +134,7 @@ class DecisionView(PreparedView):
         return errors.outcome(*self._judged(category), threshold)
 
     def _slide(self, change: Any) -> None:
-        if not self._held:
+        if not self._quiet:
             self.threshold = float(change["new"])
 
     def _jump(self, *, best: bool) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from adviz.data.split import ANOMALOUS
 from adviz.explore import tiles
 from adviz.explore.svg import Chart
-from adviz.explore.view import labelled
+from adviz.explore.view import Quiet, labelled
 from adviz.plots import style
 
 STEPS = 200  # of a slider over scores
@@ -86,7 +86,7 @@ class GatePanel(widgets.VBox):  # type: ignore[misc]
     """
 
     def __init__(self, react: Callable[[float], None]) -> None:
-        self._held, self._drawn, self._react = False, ("", ""), react
+        self._quiet, self._drawn, self._react = Quiet(), ("", ""), react
         self.slider = labelled(
             widgets.FloatSlider(
                 description="τ of stage 1", continuous_update=False, readout_format=".4g",
@@ -111,9 +111,8 @@ class GatePanel(widgets.VBox):  # type: ignore[misc]
         if found is None:
             return
         scores = found.tau[1:]
-        self._held = True
-        set_range(self.slider, scores[0], scores[-1], tau)
-        self._held = False
+        with self._quiet:
+            set_range(self.slider, scores[0], scores[-1], tau)
         numbers = tiles.table(_rows(found, found.at(tau), seconds), ["now", "of"], title="only images above τ go on")
         lost = found.images_lost / found.anomalous if found.anomalous else np.full(len(found.tau), np.nan)
         chart = _chart(found, lost, found.at(tau))
@@ -121,7 +120,7 @@ class GatePanel(widgets.VBox):  # type: ignore[misc]
         self.page.value = tiles.row([chart, numbers + said], gap=24)
 
     def _moved(self, change: Any) -> None:
-        if not self._held:
+        if not self._quiet:
             self._react(float(change["new"]))
 
 

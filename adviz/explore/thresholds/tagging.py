@@ -14,7 +14,7 @@ from adviz.explore.results import Found
 from adviz.explore.thresholds.decisions import DecisionView
 from adviz.explore.thresholds.errors import TAGS
 from adviz.explore.thresholds.tags import Tag, read_tags, write_tags
-from adviz.explore.view import labelled
+from adviz.explore.view import Quiet, labelled
 
 Place = tuple[str, str, str]  # detector, category, image's id
 Labels = Mapping[str, Mapping[str, int]]  # category -> image's id -> label
@@ -38,7 +38,7 @@ class Tagging(widgets.VBox):  # type: ignore[misc]
         self.marks: dict[Place, tuple[str, str]] = {}
         self._seen: set[Place] = set()  # what was ever here: a file that holds more is not overwritten
         self._place: Place = ("", "", "")
-        self._changed, self._held = changed, False
+        self._changed, self._quiet = changed, Quiet()
         style = {"description_width": "initial"}
         self._tag = labelled(
             widgets.Dropdown(
@@ -70,11 +70,13 @@ class Tagging(widgets.VBox):  # type: ignore[misc]
         tag, note = self.marks.get(place, ("", ""))
         suggested = dict(suggestions)
         names = dict.fromkeys([*TAGS[label], *([tag] if tag else [])])
-        self._place, self._held = place, True  # what the view sets is not a person's choice
-        self._tag.options = [(NONE, ""), *((f"{n} (suggested)" if n in suggested else n, n) for n in names)]
-        self._tag.value, self._note.value = tag, note
-        self._tag.disabled = self._note.disabled = not (wrong or tag or note)
-        self._held = False
+        self._place = place
+        options = ((NONE, ""), *((f"{n} (suggested)" if n in suggested else n, n) for n in names))
+        with self._quiet:
+            if self._tag.options != options:  # setting them chooses the first for a moment
+                self._tag.options = options
+            self._tag.value, self._note.value = tag, note
+            self._tag.disabled = self._note.disabled = not (wrong or tag or note)
         parts = [f"<b>{html.escape(name)}</b>: {html.escape(why)}" for name, why in suggested.items()]
         self._hint.value = f"suggested, not chosen: {'; '.join(parts)}" if parts and wrong else ""
 
@@ -87,7 +89,7 @@ class Tagging(widgets.VBox):  # type: ignore[misc]
             self.marks.pop(place, None)
 
     def _choose(self, _change: Any) -> None:
-        if not self._held:
+        if not self._quiet:
             self.set(self._place, str(self._tag.value or ""), str(self._note.value))
             self._changed()
 

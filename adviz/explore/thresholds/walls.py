@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from adviz.explore import tiles
-from adviz.explore.view import labelled
+from adviz.explore.view import Quiet, labelled
 from adviz.plots import style
 
 MOST = 24  # pictures of a wall
@@ -32,7 +32,7 @@ class Walls(widgets.VBox):  # type: ignore[misc]
     """
 
     def __init__(self, go: Callable[[str, int], None]) -> None:
-        self._go, self._places, self._held = go, list[Key](), False
+        self._go, self._places, self._quiet = go, list[Key](), Quiet()
         self._list = labelled(
             widgets.Dropdown(options=[("", -1)], description="go to error", layout=widgets.Layout(width="420px")),
             "error",
@@ -57,11 +57,10 @@ class Walls(widgets.VBox):  # type: ignore[misc]
         first = f"{len(errors)} of them: choose one" if errors else "no error"
         options = [(first, -1), *((name, number) for number, name in enumerate(names))]
         value = self._places.index(present) if present in self._places else -1
-        self._held = True  # what the view sets is not a person's choice
-        if list(self._list.options) != options:
-            self._list.options = options
-        self._list.value = value
-        self._held = False
+        with self._quiet:
+            if list(self._list.options) != options:
+                self._list.options = options
+            self._list.value = value
         walls = "".join(self._wall(kind, errors, pictures, present) for kind in KINDS)
         self._page.value = f"<div style='padding:5px'>{walls}</div>"  # room for the ring
 
@@ -87,7 +86,7 @@ class Walls(widgets.VBox):  # type: ignore[misc]
             self._list.value = min(max(self._list.value + step, 0), len(self._places) - 1)
 
     def _chosen(self, change: Any) -> None:
-        if not self._held and change["new"] >= 0:
+        if not self._quiet and change["new"] >= 0:
             self._go(*self._places[change["new"]])
 
 
