@@ -85,7 +85,6 @@ class Training:
             return False
         finally:
             progress.close()
-            self.network.eval()
         return True
 
     def _epoch(self, teacher: Teacher, count: int) -> float:

@@ -69,14 +69,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--seed", type=int, nargs="+", default=[0], help="which faults are drawn; several = several runs"
     )
-    parser.add_argument("--per-module", type=int, default=80, help="faults a module, detectors twice as many; 0 = all")
+    parser.add_argument("--per-module", type=int, default=60, help="faults a module, detectors twice as many; 0 = all")
     parser.add_argument("--modules", nargs="+", choices=MODULES, default=list(MODULES))
     parser.add_argument("--only", default="", help="only files whose path contains this")
     parser.add_argument(
         "--after", type=Path, nargs="+", default=[], help="results, of stopped runs too: what was noticed stays so"
     )
     parser.add_argument("--jobs", type=int, default=2, help="faults tried at once")
-    parser.add_argument("--budget", type=float, default=30.0, help="seconds of tests that a fault is shown to at most")
+    parser.add_argument("--budget", type=float, default=10.0, help="seconds of tests beside the most telling")
     parser.add_argument(
         "--result", type=Path, default=Path(".cache/mutation.json"), help="file to write; the seed is added to its name"
     )

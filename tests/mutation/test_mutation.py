@@ -140,7 +140,7 @@ first = {(edit.line, edit.operator): edit for place in places for edit in place[
 wanted = [(3, "constant"), (6, "comparison"), (9, "arithmetic"), (10, "return"), (13, "arithmetic"), (16, "arithmetic")]
 edits = [first[place] for place in wanted]
 tests = measured(["tests_of_clip"], [path])
-found = [o for _, o in outcomes({"clip": edits}, tests, jobs=2, patience=2.0)]
+found = [o for _, o in outcomes({"clip": edits}, tests, jobs=2, patience=4.0)]
 print(json.dumps([[str(o.edit), o.by, o.test.partition("::")[2], o.tests] for o in found]))
 """
 
