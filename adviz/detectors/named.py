@@ -30,11 +30,11 @@ def found(name: str) -> type[Any]:
 
     Raises
     ------
-    ValueError: no such class.
+    AttributeError: no such class of adviz.  ValueError: no such module, or class in it.
     """
     if not is_own(name):
         if name not in dir(detectors):
-            raise ValueError(f"expected one of {', '.join(dir(detectors))}, or module:Class, got {name!r}")
+            raise AttributeError(f"expected one of {', '.join(dir(detectors))}, or module:Class, got {name!r}")
         return getattr(detectors, name)  # type: ignore[no-any-return]
     module, _, path = name.partition(":")
     try:
@@ -91,9 +91,9 @@ def code_of(cls: type[Any]) -> str:
 
 def _said(value: Any) -> Any:
     """Return what a class attribute is, as tuples and texts."""
-    value = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
-    if inspect.isfunction(value):
-        return _compiled(inspect.unwrap(value).__code__)
+    function = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
+    if inspect.isfunction(function):
+        return type(value).__name__, _compiled(inspect.unwrap(function).__code__)
     return repr(value) if isinstance(value, PLAIN) else ""
 
 
