@@ -7,7 +7,12 @@ from typing import Literal
 import numpy as np
 from scipy import ndimage
 
+__all__ = ["resize", "smooth"]
 Method = Literal["bilinear", "nearest", "bicubic", "area"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def resize(

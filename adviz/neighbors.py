@@ -14,11 +14,16 @@ import torch
 from adviz.devices import check_device
 from adviz.precision import full_float32
 
+__all__ = ["has_faiss", "ivf", "ivfpq", "nearest", "nearest_in_prefixes"]
 SHORTLIST = 100  # candidates of an approximate index that are re-scored exactly
 CODEWORDS = 256  # of a product quantiser with codes of 8 bits
 SPARE = 8  # candidates beyond k, so that rounding in the search cannot displace a true neighbour
 SAMPLE = 1024  # rows that tell whether the bank needs centring
 BLOCK = 2**26  # bytes of one block of the distance matrix, or of gathered rows
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def nearest(

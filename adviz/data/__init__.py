@@ -6,13 +6,14 @@ from pathlib import Path
 
 from adviz.data.builtin import ensure
 from adviz.data.campus import shanghaitech
+from adviz.data.category import Category
 from adviz.data.checking import check
 from adviz.data.folders import available, folder, mvtec
 from adviz.data.geometry import Geometry
 from adviz.data.inspection import audit
 from adviz.data.mvtec_family import btad, mvtec_ad2, mvtec_loco
 from adviz.data.one_class import classes, novelty
-from adviz.data.split import Category, Sample, Split
+from adviz.data.split import Sample, Split
 from adviz.data.tiles import magnetic_tile
 from adviz.data.visa_tree import visa
 
@@ -62,3 +63,7 @@ def demo(
     OSError: the cache folder cannot be written.
     """
     return folder(ensure(category, seed=seed, n_train=n_train, root=root), geometry=geometry)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

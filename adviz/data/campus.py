@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from adviz.data.arrays import ArrayMask, open_array
+from adviz.data.category import Category
 from adviz.data.geometry import Geometry
 from adviz.data.images import SUFFIXES
-from adviz.data.split import ANOMALOUS, Category, Split
+from adviz.data.split import ANOMALOUS, Split
 from adviz.data.videos import cache_folder, frames
 from adviz.progress import bar, behind
 

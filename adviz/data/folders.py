@@ -7,9 +7,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from adviz.data.category import Category
 from adviz.data.geometry import Geometry
 from adviz.data.images import images_of
-from adviz.data.split import Category
 from adviz.data.tree import UNLABELLED_FOLDERS, Entry, Tree, checked_category, missing
 
 MASK_ENDINGS = ("_mask", "")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from adviz.data.category import Category
 from adviz.data.folders import Shape, arranged
 from adviz.data.geometry import Geometry
-from adviz.data.split import Category
 from adviz.data.tree import checked_category
 
 LOCO = Shape("MVTec LOCO AD", validation=True)

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from adviz.data.category import Category
 from adviz.data.download import fetch, unpack
 from adviz.data.fine_grained import cub200, cub_classes, flowers102
 from adviz.data.geometry import Geometry
 from adviz.data.idx import read_idx
 from adviz.data.images import SUFFIXES
 from adviz.data.sources import SOURCES, Source
-from adviz.data.split import Category, Split
+from adviz.data.split import Split
 from adviz.data.tree import Entry, Tree
 
 SIZE = 96  # pixels, of the square that images of 28 or 32 pixels are resized to

@@ -1,8 +1,7 @@
-"""Images with what is known about them: the nouns `Sample`, `Split` and `Category`."""
+"""Images with what is known about them: the nouns `Sample` and `Split`."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -259,30 +258,3 @@ def as_indices(chosen: Sequence[int] | np.ndarray, length: int) -> np.ndarray:
     if values.size and not np.issubdtype(values.dtype, np.integer):
         raise TypeError(f"expected integers or booleans to choose images by, got dtype {values.dtype}")
     return np.asarray(np.arange(length)[values.astype(int)])
-
-
-@dataclass(frozen=True, eq=False)
-class Category:
-    """One kind of product or texture: normal images to learn from and images to judge.
-
-    Some data sets set normal images apart for choosing thresholds: `validation`, None where there are none. No detector
-    learns from them.
-    """
-
-    name: str
-    train: Split
-    test: Split
-    validation: Split | None = None
-
-    def with_geometry(self, geometry: Geometry) -> Category:
-        """Return the same category, resized and cropped in another way."""
-        return dataclasses.replace(
-            self,
-            train=self.train.with_geometry(geometry),
-            test=self.test.with_geometry(geometry),
-            validation=None if self.validation is None else self.validation.with_geometry(geometry),
-        )
-
-    def __repr__(self) -> str:
-        held = "" if self.validation is None else f", validation={self.validation!r}"
-        return f"Category({self.name!r}, train={self.train!r}, test={self.test!r}{held})"

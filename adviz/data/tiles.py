@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from adviz.data.category import Category
 from adviz.data.geometry import Geometry
-from adviz.data.split import ANOMALOUS, GOOD, Category, Split
+from adviz.data.split import ANOMALOUS, GOOD, Split
 
 HELD_OUT = 0.2  # of the good tiles, for the test set (PatchCore, 4.1, after DifferNet)
 FREE = "MT_Free"

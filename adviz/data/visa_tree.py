@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path, PurePosixPath
 
+from adviz.data.category import Category
 from adviz.data.geometry import Geometry
 from adviz.data.images import images_of
-from adviz.data.split import Category
 from adviz.data.tree import Entry, Tree, checked_category, missing
 
 SPLIT = "split_csv/1cls.csv"

@@ -8,3 +8,7 @@ from adviz.detectors.reverse_distillation import ReverseDistillation
 from adviz.detectors.spade import SPADE
 
 __all__ = ["DN2", "SPADE", "ConventionalDistillation", "PaDiM", "PatchCore", "ReverseDistillation"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -20,11 +20,16 @@ from adviz.tables.comparison import STYLES, Comparison
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["Summary", "by_line", "by_size", "differences", "errors", "perfect"]
 INTERVAL = (0.025, 0.975)
 SIZES = ("small", "middle", "large")  # thirds of all defect regions
 STANDARD_ERRORS = 1.96  # on both sides of a mean: 95 %
 TOTAL, MEAN = "all", "mean"
 Methods = Mapping[str, Sequence[Row]]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 @dataclass(frozen=True, eq=False)
