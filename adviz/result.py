@@ -31,6 +31,12 @@ class Result:
     reasons: metric -> why it is NaN.
     curves: "roc" and "precision_recall" of the images, "pixel_roc", "pixel_precision_recall" and "pro" of the pixels
         ("pro" is the exact curve whatever the definition); thinned for display, only those that are defined.
+
+    Examples
+    --------
+    >>> result = evaluate(prediction, category.test)
+    >>> result.n_good, result.n_anomalous, result.pro_name
+    (20, 26, 'PRO-global')
     """
 
     category: str
@@ -64,12 +70,27 @@ class Result:
         """Write the result to a file that is there completely or not at all, and return its digest.
 
         Safetensors and JSON, see `adviz.archive`; OSError where it cannot be written.
+
+        Examples
+        --------
+        >>> from adviz import Result
+        >>> digest = evaluate(prediction, category.test).save("result.adviz")
+        >>> Result.load("result.adviz").category
+        'hex_nut'
         """
         return archive.write(path, "Result", archive.parts(self))
 
     @classmethod
     def load(cls, path: str | Path, *, digest: str | None = None) -> Result:
-        """Read what `save` wrote, see `adviz.archive.read` for its arguments and errors; nothing in it is executed."""
+        """Read what `save` wrote, see `adviz.archive.read` for its arguments and errors; nothing in it is executed.
+
+        Examples
+        --------
+        >>> import adviz
+        >>> digest = evaluate(prediction, category.test).save("result.adviz")
+        >>> adviz.Result.load("result.adviz", digest=digest).detector
+        'PatchCore'
+        """
         found = archive.read(path, "Result", digest=digest)
         with archive.restoring("Result", path):
             return archive.typed(cls, found.content)
@@ -99,7 +120,13 @@ class Result:
         return f"<table><caption>{html.escape(self._title())}</caption>{rows}</table>"
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row, a column for every attribute but `curves`; `reasons` as text."""
+        """Return one row, a column for every attribute but `curves`; `reasons` as text.
+
+        Examples
+        --------
+        >>> evaluate(prediction, category.test).to_frame().loc[0, "n_good"]
+        np.int64(20)
+        """
         import pandas as pd
 
         row = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("reasons", "curves")}

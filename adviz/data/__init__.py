@@ -13,7 +13,8 @@ from adviz.data.geometry import Geometry
 from adviz.data.inspection import audit
 from adviz.data.mvtec_family import btad, mvtec_ad2, mvtec_loco
 from adviz.data.one_class import classes, novelty
-from adviz.data.split import Sample, Split
+from adviz.data.sample import Sample
+from adviz.data.split import Split
 from adviz.data.tiles import magnetic_tile
 from adviz.data.visa_tree import visa
 
@@ -61,6 +62,11 @@ def demo(
     ------
     ValueError: no such category, or `n_train` below 1.
     OSError: the cache folder cannot be written.
+
+    Examples
+    --------
+    >>> data.demo("hex_nut").test
+    Split(46 images of 224x224: 8 chip, 9 dent, 20 good, 9 scratch)
     """
     return folder(ensure(category, seed=seed, n_train=n_train, root=root), geometry=geometry)
 

@@ -15,6 +15,11 @@ class Category:
 
     Some data sets set normal images apart for choosing thresholds: `validation`, None where there are none. No detector
     learns from them.
+
+    Examples
+    --------
+    >>> category.name, len(category.train), len(category.test)
+    ('hex_nut', 64, 46)
     """
 
     name: str
@@ -23,7 +28,13 @@ class Category:
     validation: Split | None = None
 
     def with_geometry(self, geometry: Geometry) -> Category:
-        """Return the same category, resized and cropped in another way."""
+        """Return the same category, resized and cropped in another way.
+
+        Examples
+        --------
+        >>> category.with_geometry(data.Geometry(320)).test.image_size
+        (320, 320)
+        """
         return dataclasses.replace(
             self,
             train=self.train.with_geometry(geometry),

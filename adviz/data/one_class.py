@@ -60,6 +60,12 @@ def novelty(
     FileNotFoundError: the data set is not there (with the ways to get it), or a file of it is missing.
     ValueError: an unknown data set or class (they are listed), a damaged file, or images and labels of unequal number.
     RuntimeError: it cannot be downloaded.
+
+    Examples
+    --------
+    >>> flower = data.novelty("flowers102", "pink primrose", root="data")
+    >>> set(flower.train.defects)
+    {'pink primrose'}
     """
     source = _source(dataset)
     folder = _folder(dataset, root, download)
@@ -94,6 +100,11 @@ def classes(dataset: str, *, root: str | Path | None = None) -> list[str]:
     Raises
     ------
     FileNotFoundError, ValueError: as for `novelty`.
+
+    Examples
+    --------
+    >>> data.classes("mnist")[3]
+    '3'
     """
     source = _source(dataset)
     if source.classes:

@@ -41,6 +41,12 @@ class Experiment:
     every: of the test images, in the order of the files, the 1st, the (every + 1)th, ... are judged.
     size: side of the square that maps and masks are resized to before they are judged, pixels; None = as they are.
     dtype: of the features, "float32" or "float16".
+
+    Examples
+    --------
+    >>> experiment = sweep.Experiment("demo", "hex_nut", PatchCore(coreset=0.01), every=4)
+    >>> len(experiment.key), experiment.layers
+    (16, (8, 16))
     """
 
     data: str
@@ -70,7 +76,13 @@ class Experiment:
         object.__setattr__(self, "backbones", tuple(self.backbones))
 
     def facts(self) -> dict[str, Any]:
-        """Return everything that decides the numbers, as JSON has it."""
+        """Return everything that decides the numbers, as JSON has it.
+
+        Examples
+        --------
+        >>> sweep.Experiment("demo", "hex_nut", PatchCore()).facts()["category"]
+        'hex_nut'
+        """
         plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         plain["detector"] = type(self.detector).__name__
         plain["backbones"] = list(self.backbones)
@@ -84,6 +96,12 @@ class Experiment:
         Raises
         ------
         ValueError: they are not those of an experiment that this version knows.
+
+        Examples
+        --------
+        >>> experiment = sweep.Experiment("demo", "hex_nut", PatchCore())
+        >>> sweep.Experiment.from_facts(experiment.facts()) == experiment
+        True
         """
         try:
             kept = {name: value for name, value in facts.items() if name not in ("detector", "options", "geometry")}
@@ -141,6 +159,11 @@ def grid(
     detectors: with their options.
     seeds: for detectors whose result depends on one; the others come once.
     like: an experiment whose backbones, geometry, shots and so on all of them have; None = the defaults.
+
+    Examples
+    --------
+    >>> len(sweep.grid("demo", ["hex_nut", "mesh"], [PatchCore(coreset=0.01), PatchCore(coreset=0.1)]))
+    4
     """
     named = detectors.values() if isinstance(detectors, Mapping) else detectors
     start = like or Experiment(data, "", next(iter(named)))

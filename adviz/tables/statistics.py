@@ -1,6 +1,14 @@
 """What rows say beyond averages: is a difference chance, where are the errors, what is solved, how large are defects.
 
 Methods are given as a name -> their rows, as `by_line` takes them from a filled table.
+
+Examples
+--------
+>>> from adviz import DN2
+>>> report = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2(images_score=1), DN2()]), "results")
+>>> one, five = ([row] for row in report.rows)
+>>> tables.statistics.differences(one, five, names=("K = 1", "K = 5"), draws=100)
+image AUROC: K = 5 against K = 1...
 """
 
 from __future__ import annotations
