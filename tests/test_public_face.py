@@ -24,7 +24,7 @@ SHOWN = {
     "segmented",
     "Result": "backbone category curves detector digest errors_at_full_recall f1 false_negatives false_positives "
     "image_ap image_auroc load n_anomalous n_good n_unlabelled pixel_ap pixel_auroc pro pro_definition pro_limit "
-    "pro_name reasons save threshold_f1 to_frame",
+    "pro_name reasons save shown threshold_f1 to_frame",
     "Sample": "defect image label mask path",
     "Split": "defects from_arrays geometry has_masks ids image image_size labels mask masks masks_array name paths "
     "pixels root subset with_geometry",

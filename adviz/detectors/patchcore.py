@@ -72,8 +72,8 @@ class PatchCore(Detector):
 
     Examples
     --------
-    >>> PatchCore(coreset=0.01).fit(train).trace_
-    CoresetTrace(greedy: 501 of 50176 rows)
+    >>> PatchCore(layers=(16,), coreset=0.01).fit(train).trace_
+    CoresetTrace(greedy: 125 of 12544 rows)
     """
 
     layers: tuple[int | str, ...] = (8, 16)
@@ -219,7 +219,7 @@ class PatchCore(Detector):
 
         Examples
         --------
-        >>> budgets = detector.predict_budgets(test, [0.001, 0.01])
+        >>> budgets = detector.predict_budgets(test.select(images=range(4)), [0.001, 0.01])
         >>> [round(share, 3) for share in budgets]
         [0.001, 0.01]
         """
