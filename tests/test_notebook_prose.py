@@ -146,7 +146,7 @@ def test_a_placeholder_is_no_time():
 
 def test_faults_of_the_code_are_seen():
     fine = [new_code_cell(f"{CHECK}\n" + "assert 1\n" * 99, metadata=FOLDED), new_code_cell("1\n" * 11 + "1")]
-    fine += [new_code_cell("1"), new_code_cell("2")]
+    fine += [new_code_cell(source) for source in "123"]
     assert list(faults_of_code(new_notebook(cells=fine))) == []
     bad = {
         "folded, but no check, or the other way round: 1": new_code_cell("1", metadata=FOLDED),
