@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from adviz.features import Features
     from adviz.loading import load
     from adviz.prediction import Neighbors, Prediction, ensemble
+    from adviz.reporting import report
     from adviz.result import Result
 
 __version__ = "0.1.0"
@@ -43,6 +44,7 @@ __all__ = [
     "maps",
     "metrics",
     "plots",
+    "report",
     "sweep",
     "tables",
 ]
@@ -64,6 +66,7 @@ _HOME = {
     "Result": "result",
     "evaluate": "evaluation",
     "load": "loading",
+    "report": "reporting",
 }
 
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from adviz import archive
 from adviz.metrics import Curve
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class Shown(NamedTuple):
+    """A metric as it is printed: its name, its rounded value, and why it is NaN or ""."""
+
+    name: str
+    text: str
+    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +83,7 @@ class Result:
             return archive.typed(cls, found.content)
 
     def __repr__(self) -> str:
-        shown = {name: text for name, text, _ in self._rows()}
+        shown = {name: text for name, text, _ in self.shown()}
         metric_lines = (
             ("image AUROC", "image AP"),
             ("pixel AUROC", "pixel AP", self.pro_name),
@@ -94,7 +102,7 @@ class Result:
         rows = "".join(
             f"<tr><th style='text-align:left'>{html.escape(name)}</th><td style='text-align:right'>{html.escape(text)}"
             f"</td><td style='text-align:left'>{html.escape(reason)}</td></tr>"
-            for name, text, reason in self._rows()
+            for name, text, reason in self.shown()
         )
         return f"<table><caption>{html.escape(self._title())}</caption>{rows}</table>"
 
@@ -111,8 +119,8 @@ class Result:
         name = ", ".join(filter(None, (self.category, self.detector))) or "result"
         return f"{name}: {self.n_good} good and {self.n_anomalous} anomalous images{left_out}"
 
-    def _rows(self) -> list[tuple[str, str, str]]:
-        """Return (name to show, rounded value, reason) of every metric."""
+    def shown(self) -> list[Shown]:
+        """Return every metric as it is printed, in the order of the table."""
         shown = {
             "image_auroc": ("image AUROC", ".3f"),
             "image_ap": ("image AP", ".3f"),
@@ -126,6 +134,6 @@ class Result:
             "errors_at_full_recall": ("errors at full recall", ".0f"),
         }
         return [
-            (name, format(getattr(self, key), digits), self.reasons.get(key, ""))
+            Shown(name, format(getattr(self, key), digits), self.reasons.get(key, ""))
             for key, (name, digits) in shown.items()
         ]

@@ -43,7 +43,7 @@ def picture(
     said = html.escape(text, quote=True)
     return (
         f"<span style='position:relative;display:inline-block;width:{width}px;max-width:100%'>"
-        f"<img src='{_address(image)}' alt='{said}' title='{said}' "
+        f"<img src='{address(image)}' alt='{said}' title='{said}' "
         f"style='{rendering}display:block;width:100%;margin:0'>{frames}</span>"
     )
 
@@ -100,10 +100,10 @@ def scale(
 
 def chart(figure: StaticFigure, *, text: str = "", width: int | None = None) -> str:
     """Return a matplotlib figure, at most as wide as the page."""
-    data = base64.b64encode(figure._repr_jpeg_()).decode()
+    data = address(figure._repr_jpeg_())
     across = f"{width}px" if width else "auto"
     said = html.escape(text, quote=True)
-    return f"<img src='data:image/jpeg;base64,{data}' alt='{said}' style='width:{across};max-width:100%;margin:0'>"
+    return f"<img src='{data}' alt='{said}' style='width:{across};max-width:100%;margin:0'>"
 
 
 def ringed(chart: str, place: np.ndarray) -> str:
@@ -152,11 +152,13 @@ def bar_table(title: str, values: Mapping[str, float]) -> str:
     return f"<table style='{SMALL}'>{caption}{rows}</table>"
 
 
-def _address(image: np.ndarray) -> str:
-    """Return an image as the address of itself."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=QUALITY, subsampling=0)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+def address(picture: np.ndarray | bytes) -> str:
+    """Return an image, (H, W, 3) uint8 or the bytes of a JPEG file, as the address of itself."""
+    if not isinstance(picture, bytes):
+        buffer = io.BytesIO()
+        Image.fromarray(picture).save(buffer, "JPEG", quality=QUALITY, subsampling=0)
+        picture = buffer.getvalue()
+    return f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
 
 
 def map_tile(
