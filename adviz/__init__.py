@@ -1,6 +1,21 @@
 """adviz: see why an image was called anomalous.
 
 Nothing is imported before it is used: ``import adviz`` costs a few milliseconds and touches neither disk nor network.
+
+Examples
+--------
+The examples of all docstrings go on from these lines:
+
+>>> import numpy as np
+>>> from adviz import Backbone, PatchCore, data, evaluate, explore, metrics, plots, sweep, tables
+>>> category = data.demo("hex_nut")
+>>> backbone = Backbone("efficientnet_lite0")
+>>> train, test = backbone.extract(category.train), backbone.extract(category.test)
+>>> detector = PatchCore(coreset=0.01).fit(train)
+>>> prediction = detector.predict(test)
+>>> evaluate(prediction, category.test)
+hex_nut, PatchCore: 20 good and 26 anomalous images
+  image AUROC 0.9...
 """
 
 from __future__ import annotations
@@ -19,6 +34,7 @@ if TYPE_CHECKING:
     from adviz.features import Features
     from adviz.loading import load
     from adviz.prediction import Neighbors, Prediction, ensemble
+    from adviz.reporting import report
     from adviz.result import Result
 
 __version__ = "0.1.0"
@@ -40,6 +56,7 @@ __all__ = [
     "maps",
     "metrics",
     "plots",
+    "report",
     "sweep",
     "tables",
 ]
@@ -57,6 +74,7 @@ _HOME = {
     "Result": "result",
     "evaluate": "evaluation",
     "load": "loading",
+    "report": "reporting",
 }
 
 

@@ -33,6 +33,13 @@ def load(path: str | Path, *, digest: str | None = None) -> Detector | Predictio
     ------
     FileNotFoundError: no such file.
     ValueError: it is none of these, or what their own ``load`` refuses.
+
+    Examples
+    --------
+    >>> import adviz
+    >>> digest = prediction.save("saved.adviz")
+    >>> adviz.load("saved.adviz", digest=digest)
+    Prediction(PatchCore, 46 images, maps 224x224, ...)
     """
     check_file(Path(path), "thing of adviz")
     kind = kind_of(path)

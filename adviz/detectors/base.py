@@ -73,6 +73,11 @@ class Detector:
         Raises
         ------
         ValueError: no such preset of this detector; those there are are listed.
+
+        Examples
+        --------
+        >>> PatchCore.preset("paper").coreset
+        0.1
         """
         there = PRESETS.get(cls.__name__, {})
         if name not in there:
@@ -80,7 +85,13 @@ class Detector:
         return cls(**there[name])
 
     def differences(self, other: str | Self) -> dict[str, tuple[Any, Any]]:
-        """Return the options that differ from another detector's or a preset's: name -> (here, there)."""
+        """Return the options that differ from another detector's or a preset's: name -> (here, there).
+
+        Examples
+        --------
+        >>> PatchCore(neighbors=1).differences(PatchCore(neighbors=3))
+        {'neighbors': (1, 3)}
+        """
         there = self.preset(other) if isinstance(other, str) else other
         names = [field.name for field in dataclasses.fields(self) if field.compare]  # type: ignore[arg-type]
         pairs = {name: (getattr(self, name), getattr(there, name)) for name in names}
@@ -108,6 +119,13 @@ class Detector:
         ------
         ValueError: not fitted.  TypeError: a class that does not say all that it has learned.
         OSError: it cannot be written; what was there before is untouched.
+
+        Examples
+        --------
+        >>> digest = detector.save("detector.adviz")
+        >>> loaded, one = PatchCore.load("detector.adviz", digest=digest), test.select(images=[0])
+        >>> loaded.predict(one).score == detector.predict(one).score
+        array([ True])
         """
         from adviz.detectors import saving
 
@@ -129,6 +147,12 @@ class Detector:
         FileNotFoundError: no such file.
         ValueError: truncated, changed, of another detector or version, not the one that is asked for, parts that do
             not fit together, or a device that is not there.
+
+        Examples
+        --------
+        >>> digest = detector.save("detector.adviz")
+        >>> PatchCore.load("detector.adviz", digest=digest).coreset
+        0.01
         """
         from adviz.detectors import saving
 

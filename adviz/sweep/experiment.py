@@ -42,6 +42,12 @@ class Experiment:
     every: of the test images, in the order of the files, the 1st, the (every + 1)th, ... are judged.
     size: side of the square that maps and masks are resized to before they are judged, pixels; None = as they are.
     dtype: of the features, "float32" or "float16".
+
+    Examples
+    --------
+    >>> experiment = sweep.Experiment("demo", "hex_nut", PatchCore(coreset=0.01), every=4)
+    >>> len(experiment.key), experiment.layers
+    (16, (8, 16))
     """
 
     data: str
@@ -72,7 +78,13 @@ class Experiment:
         object.__setattr__(self, "backbones", tuple(self.backbones))
 
     def facts(self) -> dict[str, Any]:
-        """Return everything that decides the numbers, as JSON has it."""
+        """Return everything that decides the numbers, as JSON has it.
+
+        Examples
+        --------
+        >>> sweep.Experiment("demo", "hex_nut", PatchCore()).facts()["category"]
+        'hex_nut'
+        """
         plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         plain["detector"] = name = named.name_of(type(self.detector))
         plain["backbones"] = list(self.backbones)
@@ -88,6 +100,12 @@ class Experiment:
         ------
         ValueError: they are not those of an experiment that this version knows, or such a detector is not there or has
             other code.
+
+        Examples
+        --------
+        >>> experiment = sweep.Experiment("demo", "hex_nut", PatchCore())
+        >>> sweep.Experiment.from_facts(experiment.facts()) == experiment
+        True
         """
         try:
             apart = ("detector", "code", "options", "geometry")
@@ -156,6 +174,11 @@ def grid(
     detectors: with their options.
     seeds: for detectors whose result depends on one; the others come once.
     like: an experiment whose backbones, geometry, shots and so on all of them have; None = the defaults.
+
+    Examples
+    --------
+    >>> len(sweep.grid("demo", ["hex_nut", "mesh"], [PatchCore(coreset=0.01), PatchCore(coreset=0.1)]))
+    4
     """
     named = detectors.values() if isinstance(detectors, Mapping) else detectors
     start = like or Experiment(data, "", next(iter(named)))

@@ -89,6 +89,13 @@ def predict(experiment: Experiment, root: Path | None = None, threads: int = 1) 
     -------
     category: with the test images that were judged.
     prediction: of these; the scores are those of the row.
+
+    Examples
+    --------
+    >>> from adviz import DN2
+    >>> judged, found = sweep.predict(sweep.Experiment("demo", "hex_nut", DN2(), every=4))
+    >>> len(judged.test), len(found.score)
+    (12, 12)
     """
     with metered() as meter, own_threads(threads), uninterrupted():
         category = load(experiment, root)
