@@ -23,11 +23,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from adviz import detectors
+
 if TYPE_CHECKING:
     from adviz import archive, data, explore, maps, metrics, plots, sweep, tables
     from adviz.backbone import Backbone
     from adviz.calibration import Threshold, calibrate
-    from adviz.detectors import DN2, SPADE, ConventionalDistillation, PaDiM, PatchCore, ReverseDistillation
+    from adviz.detectors import *  # noqa: F403
     from adviz.evaluation import evaluate
     from adviz.features import Features
     from adviz.loading import load
@@ -36,18 +38,13 @@ if TYPE_CHECKING:
     from adviz.result import Result
 
 __version__ = "0.1.0"
+_DETECTORS = dir(detectors)
 __all__ = [
-    "DN2",
-    "SPADE",
     "Backbone",
-    "ConventionalDistillation",
     "Features",
     "Neighbors",
-    "PaDiM",
-    "PatchCore",
     "Prediction",
     "Result",
-    "ReverseDistillation",
     "Threshold",
     "archive",
     "calibrate",
@@ -63,16 +60,12 @@ __all__ = [
     "sweep",
     "tables",
 ]
+__all__ += _DETECTORS
 
 _HOME = {
+    **dict.fromkeys(_DETECTORS, "detectors"),
     "Backbone": "backbone",
     "Features": "features",
-    "DN2": "detectors",
-    "SPADE": "detectors",
-    "ConventionalDistillation": "detectors",
-    "PaDiM": "detectors",
-    "PatchCore": "detectors",
-    "ReverseDistillation": "detectors",
     "Neighbors": "prediction",
     "Prediction": "prediction",
     "ensemble": "prediction",

@@ -48,5 +48,8 @@ def load(path: str | Path, *, digest: str | None = None) -> Detector | Predictio
     if kind in CLASSES:
         return CLASSES[kind].load(path, digest=digest)
     if kind:
-        raise ValueError(f"expected one of {', '.join([*CLASSES, *RECORDS])} in {path}, got a {kind}")
+        raise ValueError(
+            f"expected one of {', '.join([*CLASSES, *RECORDS])} in {path}, got a {kind}: a class of your own reads its "
+            "files itself, with its load"
+        )
     return Prediction.load(path)  # which says what is wrong with it

@@ -3,6 +3,8 @@
 import dataclasses
 import importlib
 import pkgutil
+import re
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -31,9 +33,7 @@ SHOWN = {
     "Threshold": "backbone category detector digest flag images load n_anomalous n_good on_test on_train rate rule "
     "save value",
 }
-DETECTOR = (
-    "differences facts fit load predict preset save title"  # beside its options, and its facts with an underscore
-)
+DETECTOR = "differences facts fit learned load predict preset save title"  # beside its options, and its facts with an underscore
 MORE = {"PaDiM": "contributions gaussian", "PatchCore": "predict_budgets", "ReverseDistillation": "norms rebuild"}
 MORE["ConventionalDistillation"] = "norms rebuild align_corners betas patience"  # the last three are fixed
 
@@ -86,5 +86,30 @@ def test_detectors_show_their_options_and_what_all_share(name):
 
 
 def test_an_unknown_name_lists_what_there_is():
-    with pytest.raises(AttributeError, match=r"it offers DN2, .*PatchCore"):
+    with pytest.raises(AttributeError, match=f"it offers {', '.join(adviz.__all__)}, got .*did you mean 'PatchCore'"):
         adviz.PatchCare  # noqa: B018 - the attribute access is the test
+
+
+def test_a_detector_is_registered_by_one_line():
+    """Its file and class, in `__init__.pyi`; all else reads that."""
+    stub = Path(adviz.detectors.__file__).with_suffix(".pyi").read_text()
+    lines = re.findall(r"^from \.(\w+) import (\w+) as \2$", stub, re.MULTILINE)
+    assert {name for _, name in lines} == set(dir(adviz.detectors)) <= set(adviz.__all__)
+    for module, name in lines:
+        cls = getattr(adviz, name)
+        assert cls is getattr(adviz.detectors, name)
+        assert cls.__module__ == f"adviz.detectors.{module}"
+
+
+def test_every_detector_of_the_package_is_registered():
+    """A class with fit and predict of its own that no other builds on."""
+    from adviz.detectors.base import Detector
+
+    for module in pkgutil.iter_modules(adviz.detectors.__path__):
+        importlib.import_module(f"adviz.detectors.{module.name}")
+    classes, leaves = [Detector], set()
+    for one in classes:
+        below = [cls for cls in one.__subclasses__() if cls.__module__.startswith("adviz.")]
+        classes += below
+        leaves |= set() if below else {one.__name__}
+    assert leaves == set(dir(adviz.detectors))

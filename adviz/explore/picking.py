@@ -33,7 +33,7 @@ class PickingView(ResultsView):
     ) -> None:
         self._overlay = PatchOverlay(np.zeros((1, 1, 3), np.uint8), width=300).add_class("adviz-picker")
         self._overlay.observe(self._redraw, names="picked")
-        opacity = widgets.FloatSlider(0.7, min=0, max=1, step=0.05, description="map", readout_format=".0%")
+        opacity = widgets.FloatSlider(0.7, min=0, max=1, step=0.05, description="opacity", readout_format=".0%")
         linked(opacity.add_class("adviz-opacity"), self._overlay, "opacity")
         self._values = widgets.HTML().add_class("adviz-values")
         super().__init__(categories, predictions)

@@ -15,7 +15,7 @@ from adviz.plots.checks import check_scores
 Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]
 MARKERS = "osD^vPX"  # the third cue, beside colour and dashes: where lines lie on each other
 WIDE, HIGH = 2.75, 2.1  # inches, of a small chart
-ROOM = (0.56, 0.12, 0.3, 0.5)  # inches left, right, above and below its axes
+ROOM = (0.66, 0.12, 0.3, 0.5)  # inches left, right, above and below its axes
 SIDE, GAP, FOOT = 4.0, 0.55, 0.75  # inches: the scatter of the static picture, between panels, below them
 
 

@@ -117,7 +117,9 @@ def _empty(names: list[str], title: str, quantity: str) -> tuple[style.StaticFig
 def _limits(values: np.ndarray) -> tuple[float, float]:
     """Return the part of the axis to show: all values, with room for what is printed beside the bars."""
     known = values[~np.isnan(values)]
-    low, high = (known.min(), known.max()) if len(known) else (0.0, 100.0)
+    if not len(known):
+        return 0.0, 100.0
+    low, high = known.min(), known.max()
     span = max(high - low, 0.5)
     return float(low - 0.25 * span), float(high + 0.2 * span)
 
@@ -147,9 +149,9 @@ def _step(axes: Axes, row: int, before: float, after: float, limits: tuple[float
 
 
 def _unknown(axes: Axes, row: int, limits: tuple[float, float]) -> None:
-    axes.text(
-        limits[0], row, "  not known", va="center", ha="left", fontsize=style.SMALL_SIZE, color="#666666",
-        style="italic",
+    axes.annotate(
+        "not known", (limits[0], row), xytext=(6, 0), textcoords="offset points", va="center", ha="left",
+        fontsize=style.SMALL_SIZE, color="#666666", style="italic",
     )  # fmt: skip
 
 

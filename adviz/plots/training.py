@@ -39,7 +39,9 @@ def loss_curve(
     for name, values in curves.items():
         if np.size(values):
             check_scores(values, f"losses {name}".strip())
-    figure, axes = style.static_chart(title, "epoch", "mean loss of the epoch", label="losses", height=3.2)
+    figure, axes = style.static_chart(
+        title, "epoch", "mean loss of the epoch", label="losses", height=3.2, legend=any(curves)
+    )
     for number, (name, values) in enumerate(curves.items()):
         colour, line = style.PALETTE[number % len(style.PALETTE)], style.LINE_STYLES[number % len(style.LINE_STYLES)]
         dots = "o" if len(values) == 1 else None  # a line needs two

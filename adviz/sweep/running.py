@@ -67,7 +67,7 @@ class Report:
             what = {
                 "data": one.data,
                 "category": one.category,
-                "detector": one.detector.title,
+                "detector": one.title,
                 "backbone": row.facts["backbone"],
                 "seed": one.seed,
                 "shots": one.shots,

@@ -272,7 +272,7 @@ def _interval(before: float, after: float, drawn: np.ndarray) -> dict[str, float
 
 
 def _title(rows: Sequence[Row]) -> str:
-    return rows[0].experiment.detector.title
+    return rows[0].experiment.title
 
 
 def _shares(row: Row) -> np.ndarray:

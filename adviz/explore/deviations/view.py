@@ -10,6 +10,7 @@ import ipywidgets as widgets
 
 from adviz import progress
 from adviz.data import Category
+from adviz.explore import themed
 from adviz.explore.deviations import page
 from adviz.explore.deviations.flips import MODES, TOGETHER, Flips, Step, configurations, described, short, steps_of
 from adviz.explore.deviations.option_list import OptionList
@@ -56,8 +57,7 @@ def deviations(
     Examples
     --------
     >>> run = lambda category, options: PatchCore(coreset=0.01, **options).fit(train).predict(test)
-    >>> explore.deviations(category, {"wider": {"sigma": (4.0, 8.0)}}, run)
-    DeviationsView: a widget, to be used in Jupyter; ...
+    >>> view = explore.deviations(category, {"wider": {"sigma": (4.0, 8.0)}}, run)
     """
     named = {categories.name: categories} if isinstance(categories, Category) else categories
     return DeviationsView(named, steps, run, start=start, units=units)
@@ -241,7 +241,7 @@ class DeviationsView(View):
         pending = {name for name, _ in missing} | ({MEAN} if missing else set())
         words = page.remarks(self.mode, table, self.category, way, self._ends(), self.metric)
         text = [way, self.mode, self.metric, self.category, f"{wanted - len(missing)} of {wanted} runs"]
-        maps = "<i>Choose a category to see its maps before and after a step.</i>"
+        maps = themed.note("Choose a category to see its maps before and after a step.")
         if self.category in self._categories:
             maps, test = self._pictures(), self._categories[self.category].test
             text.append(f"image {self.image + 1} of {len(test)}: {test.defects[self.image]}")
@@ -277,7 +277,7 @@ class DeviationsView(View):
         step = steps.get(self.step, Step(TOGETHER, (), self.flipped))
         pair = self._pair(self.category, step.before, step.after)
         if pair is None:
-            return "<i>Run, and the maps before and after the step will be here.</i>"
+            return themed.note("Run, and the maps before and after the step will be here.")
         values = self._flips.get(step.name, (self._start, self._end))
         before, after = (short(value) if step.name == TOGETHER else f"{step.name}: {short(value)}" for value in values)
         unit = ", ".join(name for name in step.after if name in self._units and name not in step.before)

@@ -39,7 +39,7 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
         )
         self._root = labelled(root, "root", self._changed)
         sigma = widgets.FloatSlider(
-            4.0, min=0, max=WIDEST, step=0.5, description="sigma (pixels)", readout_format=".1f",
+            4.0, min=0, max=WIDEST, step=0.5, description="sigma (px)", readout_format=".1f",
             continuous_update=False, style=LONG, layout=widgets.Layout(width="260px"),
         )  # fmt: skip
         self._sigma = labelled(sigma, "sigma", self._changed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from adviz.data import Category
+from adviz.explore import themed
 from adviz.explore.evidence import Evidence, cell_grid, count_of, evidence, map_with, whole_images
 from adviz.explore.results import Found, ResultsView, by_name
 from adviz.explore.retrieval import compared
@@ -258,7 +258,7 @@ class RetrievalView(ResultsView):
     def _tables(self, found: Evidence) -> str:
         """Return the layers' values at the pixel, and where they are known the channels', as tables."""
         if not found.layers:
-            return f"<i>{html.escape(compared.why_no_layers(self._prediction, self.detector))}</i>"
+            return themed.note(compared.why_no_layers(self._prediction, self.detector))
         unit = self._units.get(self.detector, "")
         title = "each layer's share of the squared distance"
         if found.searched != "patch":
