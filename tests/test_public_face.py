@@ -33,7 +33,8 @@ SHOWN = {
     "Threshold": "backbone category detector digest flag images load n_anomalous n_good on_test on_train rate rule "
     "save value",
 }
-DETECTOR = "differences facts fit learned load predict preset save title"  # beside its options, and its facts with an underscore
+# of a detector, beside its options and what it finds out, which ends in an underscore
+DETECTOR = "differences facts fit learned load predict preset save title"
 MORE = {"PaDiM": "contributions gaussian", "PatchCore": "predict_budgets", "ReverseDistillation": "norms rebuild"}
 MORE["ConventionalDistillation"] = "norms rebuild align_corners betas patience"  # the last three are fixed
 
