@@ -49,7 +49,7 @@ SHEET = f"""
 .adviz-small {{ {SMALL}; }}
 .adviz-head {{ font-weight: 600; font-size: 13px; line-height: 1.35; margin: 6px 0 2px; }}
 .adviz-title {{ font-weight: 600; }}
-.adviz-note {{ {SMALL}; color: {FAINT_INK}; font-style: italic; max-width: 640px; }}
+.adviz-remark {{ {SMALL}; color: {FAINT_INK}; font-style: italic; max-width: 640px; }}
 .adviz-picture {{ outline: 1px solid {LINE}; outline-offset: -1px; }}
 .adviz-numbers {{ {SMALL}; font-variant-numeric: tabular-nums; margin: 0 0 8px; }}
 .adviz-numbers caption {{ text-align: left; white-space: nowrap; }}
@@ -108,7 +108,7 @@ def _themed(colour: re.Match[str]) -> str:
 
 def note(text: str) -> str:
     """Return a remark: what is missing and why, or what a person may do next."""
-    return f"<div class='adviz-note'>{html.escape(text)}</div>"
+    return f"<div class='adviz-remark'>{html.escape(text)}</div>"
 
 
 def head(text: str) -> str:

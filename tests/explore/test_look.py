@@ -199,4 +199,4 @@ def test_what_is_missing_is_a_note(tmp_path, name):
         assert "mask" not in view._page.value
     else:
         assert NO_TRUTH in view._page.value
-        assert re.search(r"class='adviz-(note|small)'[^>]*>[^<]*There is no ground truth", view._page.value)
+        assert re.search(r"class='adviz-(remark|small)'[^>]*>[^<]*There is no ground truth", view._page.value)
