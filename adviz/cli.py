@@ -16,6 +16,7 @@ from adviz.pages import tables, tidy, to_html
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+START_HERE = "00_start_here.ipynb"  # says which notebook answers which question; `adviz lab` opens it
 QUICKSTART = "01_quickstart.ipynb"
 
 
@@ -69,10 +70,10 @@ def is_root() -> bool:
 
 
 def lab_arguments(folder: Path, *, browser: bool, port: int | None, ip: str | None) -> list[str]:
-    """Return JupyterLab's command line for serving `folder`, opened on the quickstart."""
+    """Return JupyterLab's command line for serving `folder`, opened on the table of contents."""
     arguments = [
         f"--ServerApp.root_dir={folder}",
-        f"--LabApp.default_url=/lab/tree/{QUICKSTART}",
+        f"--LabApp.default_url=/lab/tree/{START_HERE}",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
     if not browser:

@@ -62,7 +62,7 @@ MAY_IMPORT = {
         "tables",
     },
     # level 4
-    "report": ANYTHING,
+    "reporting": ANYTHING,
     "pages": set(),
     "cli": ANYTHING,
     "": ANYTHING,  # adviz/__init__.py, whose attributes are lazy

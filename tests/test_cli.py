@@ -76,7 +76,7 @@ def test_lab_reports_kept_files_and_serves_the_folder(shipped, tmp_path, monkeyp
     assert f"kept your {target / '02_other.ipynb'}" in capsys.readouterr().out
     assert {
         f"--ServerApp.root_dir={target}",
-        f"--LabApp.default_url=/lab/tree/{cli.QUICKSTART}",
+        f"--LabApp.default_url=/lab/tree/{cli.START_HERE}",
         "--no-browser",
         "--allow-root",
         "--ServerApp.port=8899",
@@ -265,13 +265,13 @@ def patient_get(url, seconds=20):
             time.sleep(0.1)
 
 
-def test_lab_prints_an_address_that_serves_the_quickstart(tmp_path):
+def test_lab_prints_an_address_that_serves_the_table_of_contents(tmp_path):
     port = free_port()
-    address = rf"http://127\.0\.0\.1:{port}/lab/tree/{re.escape(cli.QUICKSTART)}\?token=(\w+)"
+    address = rf"http://127\.0\.0\.1:{port}/lab/tree/{re.escape(cli.START_HERE)}\?token=(\w+)"
     with lab_process(tmp_path / "notebooks", port, tmp_path) as lab:
         found = next((match for line in lab.stdout if (match := re.search(address, line))), None)
         assert found, "adviz lab ended without printing its address"
-        contents = f"http://127.0.0.1:{port}/api/contents/{cli.QUICKSTART}?token={found[1]}"
+        contents = f"http://127.0.0.1:{port}/api/contents/{cli.START_HERE}?token={found[1]}"
         served = json.loads(patient_get(contents))
         lab.terminate()
         lab.stdout.read()

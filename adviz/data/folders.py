@@ -7,10 +7,11 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from adviz.data import sorted_photos
+from adviz.data.category import Category
 from adviz.data.geometry import Geometry
 from adviz.data.images import images_of
-from adviz.data.split import Category
-from adviz.data.tree import UNLABELLED_FOLDERS, Entry, Tree, checked_category, missing
+from adviz.data.tree import UNLABELLED_FOLDERS, Entry, Tree, checked_category, flat, missing
 
 MASK_ENDINGS = ("_mask", "")
 
@@ -35,12 +36,15 @@ class Shape:
 
 
 def folder(path: str | Path, *, geometry: Geometry | None = None) -> Category:
-    """Read one category from an MVTec-style tree.
+    """Read one category from an MVTec-style tree, or from a folder of photographs sorted into ``good`` and ``bad``.
 
     Expected are ``train/good/*`` and ``test/<defect>/*`` with, optionally, ``ground_truth/<defect>/<image>_mask.png``
     (or ``<image>.png``, or a folder ``<image>`` of masks whose union counts). ``test/good`` holds normal images; images
     directly in ``test/`` or in ``test/unlabeled`` have no label; every other folder under ``test/`` holds anomalous
     images and names their defect. ``validation/good``, if there is one, becomes the category's `validation`.
+
+    Or ``good/*`` and ``bad/*`` or ``bad/<defect>/*``, without masks: of the good photographs, in the order of their
+    names, every fifth is kept for the test, and the others are for training.
 
     Parameters
     ----------
@@ -50,13 +54,21 @@ def folder(path: str | Path, *, geometry: Geometry | None = None) -> Category:
     Raises
     ------
     FileNotFoundError: the folder, its ``train/good`` or its ``test`` does not exist.
-    ValueError: no good training image, no test image, images in deeper folders, a mask that belongs to no image, or one
-        that two images could have (``000.png`` and ``000.jpg``).
+    ValueError: no good training image (of sorted photographs: under five), no test image, images in deeper folders, a
+        mask that belongs to no image, or one that two images could have (``000.png`` and ``000.jpg``).
+
+    Examples
+    --------
+    >>> data.folder(category.test.root).test
+    Split(46 images of 224x224: 8 chip, 9 dent, 20 good, 9 scratch)
     """
     path = Path(path)
     if not path.is_dir():
-        raise FileNotFoundError(f"expected a folder with train/good and test, found none at {path}")
-    return arranged(path).category(geometry)
+        raise FileNotFoundError(
+            f"expected a folder with train/good and test, or with good and bad, found none at {path}"
+        )
+    tree = sorted_photos.arranged(path) if sorted_photos.is_sorted(path) else arranged(path)
+    return tree.category(geometry)
 
 
 def mvtec(root: str | Path, category: str, *, geometry: Geometry | None = None) -> Category:
@@ -71,6 +83,12 @@ def mvtec(root: str | Path, category: str, *, geometry: Geometry | None = None) 
     Raises
     ------
     FileNotFoundError: `root` or the category does not exist; the categories that do are listed.
+
+    Examples
+    --------
+    >>> screw = data.mvtec("data/mvtec", "screw")
+    >>> screw.train.image_size
+    (224, 224)
     """
     there = list(available(root)) if Path(root).is_dir() else []
     return folder(checked_category(root, category, "MVTec AD", there), geometry=geometry)
@@ -82,9 +100,16 @@ def available(root: str | Path | None = None) -> dict[str, Path]:
     Parameters
     ----------
     root: where to look; None = the folder that ``$ADVIZ_DATA`` names, or ``./data``.
+
+    Examples
+    --------
+    >>> data.available(category.test.root.parent)["hex_nut"].name
+    'hex_nut'
     """
     base = Path(root if root is not None else os.environ.get("ADVIZ_DATA", "data"))
     found = [path.parent.parent for depth in ("*", "*/*") for path in base.glob(f"{depth}/train/good") if path.is_dir()]
+    sorted_ = [path.parent for depth in ("*", "*/*") for path in base.glob(f"{depth}/bad")]
+    found += filter(sorted_photos.is_sorted, sorted_)
     return {path.relative_to(base).as_posix(): path for path in sorted(found)}
 
 
@@ -96,7 +121,7 @@ def arranged(path: Path, shape: Shape | None = None) -> Tree:
     for part, place in (("train", path / "train" / shape.good), ("validation", path / "validation" / shape.good)):
         lacking = missing(path, f"{part}/{shape.good}") if part == "train" or shape.validation else None
         tree.problems.extend([lacking] if lacking else [])
-        found[part] = [(file, "good") for file in _flat(place, tree.problems)]
+        found[part] = [(file, "good") for file in flat(place, tree.problems)]
     lacking = missing(path, shape.test)
     tree.problems.extend([lacking] if lacking else [])
     found["test"] = [] if lacking else _test_images(path, shape, tree.problems)
@@ -121,21 +146,11 @@ def _test_images(path: Path, shape: Shape, problems: list[Exception]) -> list[tu
         for child in place.iterdir()
         if child.is_dir() and not child.name.startswith(".") and child != path / shape.truth
     )
-    return loose + [(file, _defect(child.name, shape)) for child in folders for file in _flat(child, problems)]
+    return loose + [(file, _defect(child.name, shape)) for child in folders for file in flat(child, problems)]
 
 
 def _defect(name: str, shape: Shape) -> str:
     return "unlabelled" if name.lower() in UNLABELLED_FOLDERS else "good" if name == shape.good else name
-
-
-def _flat(path: Path, problems: list[Exception]) -> list[Path]:
-    """Return a folder's images, which must not hide in folders of their own."""
-    folders = sorted(child for child in path.iterdir() if child.is_dir()) if path.is_dir() else []
-    if deeper := [file for child in folders for file in images_of(child)]:
-        problems.append(
-            ValueError(f"expected images directly in {path}, got some in deeper folders, first {deeper[0]}: move them")
-        )
-    return images_of(path)
 
 
 def _masks(path: Path, images: list[Path], problems: list[Exception]) -> dict[Path, Path]:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from adviz.data.category import Category
 from adviz.data.geometry import Geometry
-from adviz.data.split import ANOMALOUS, GOOD, UNLABELLED, Category, Split
+from adviz.data.images import images_of
+from adviz.data.split import ANOMALOUS, GOOD, UNLABELLED, Split
 
 UNLABELLED_FOLDERS = ("unlabeled", "unlabelled")
 
@@ -83,6 +85,16 @@ class Tree:
 def label_of(defect: str) -> int:
     """Return 0, 1 or -1 for the name of a folder or defect."""
     return {"good": GOOD, "unlabelled": UNLABELLED}.get(defect.lower(), ANOMALOUS)
+
+
+def flat(path: Path, problems: list[Exception]) -> list[Path]:
+    """Return a folder's images, which must not hide in folders of their own."""
+    folders = sorted(child for child in path.iterdir() if child.is_dir()) if path.is_dir() else []
+    if deeper := [file for child in folders for file in images_of(child)]:
+        problems.append(
+            ValueError(f"expected images directly in {path}, got some in deeper folders, first {deeper[0]}: move them")
+        )
+    return images_of(path)
 
 
 def missing(path: Path, name: str, *, is_there: Callable[[Path], bool] = Path.is_dir) -> FileNotFoundError | None:

@@ -39,6 +39,13 @@ def results(categories: Category | Mapping[str, Category], predictions: Predicti
     Raises
     ------
     ValueError: nothing to show, a category without predictions, or a prediction of another number of images.
+
+    Examples
+    --------
+    >>> view = explore.results(category, prediction)
+    >>> view.image = 20
+    >>> view.defect
+    'all'
     """
     return ResultsView(*by_name(categories, predictions))
 

@@ -43,7 +43,7 @@ def picture(
     said = html.escape(text, quote=True)
     return (
         f"<span style='position:relative;display:inline-block;width:{width}px;max-width:100%'>"
-        f"<img class='adviz-picture' src='{_address(image)}' alt='{said}' title='{said}' "
+        f"<img class='adviz-picture' src='{address(image)}' alt='{said}' title='{said}' "
         f"style='{rendering}display:block;width:100%;margin:0'>{frames}</span>"
     )
 
@@ -155,11 +155,13 @@ def bar_table(title: str, values: Mapping[str, float]) -> str:
     return f"<table class='adviz-numbers'>{caption(title)}{rows}</table>"
 
 
-def _address(image: np.ndarray) -> str:
-    """Return an image as the address of itself."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=QUALITY, subsampling=0)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+def address(picture: np.ndarray | bytes) -> str:
+    """Return an image, (H, W, 3) uint8 or the bytes of a JPEG file, as the address of itself."""
+    if not isinstance(picture, bytes):
+        buffer = io.BytesIO()
+        Image.fromarray(picture).save(buffer, "JPEG", quality=QUALITY, subsampling=0)
+        picture = buffer.getvalue()
+    return f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
 
 
 def map_tile(

@@ -21,6 +21,13 @@ def training(epochs: int, *, title: str = "") -> TrainingView:
     Returns
     -------
     A `TrainingView`; display it as the last line of a cell before the training.
+
+    Examples
+    --------
+    >>> view = explore.training(epochs=3)
+    >>> view.update(np.array([1.0, 0.5]))
+    >>> len(view.losses)
+    2
     """
     return TrainingView(epochs, title)
 

@@ -41,6 +41,11 @@ class StaticFigure(Figure):
     IPython draws a plain `Figure` only after `%matplotlib inline` has registered a formatter for the class; without
     one it prints `<Figure size ...>`. Here the class brings its own picture, so nothing global is needed, nothing stays
     open, and the white paper is explicit: dark themes show the figure as light ones do.
+
+    Examples
+    --------
+    >>> plots.StaticFigure(4, 3)
+    <StaticFigure size 400x300 with 0 Axes>
     """
 
     def __init__(self, width: float, height: float) -> None:

@@ -29,6 +29,11 @@ def loss_curve(
     Raises
     ------
     ValueError: a loss that is not finite, or an array that is not one-dimensional.
+
+    Examples
+    --------
+    >>> plots.loss_curve(np.array([1.0, 0.5, 0.4]), epochs=10)
+    <StaticFigure size ... with 1 Axes>
     """
     curves = losses if isinstance(losses, Mapping) else {"": losses}
     for name, values in curves.items():

@@ -58,7 +58,7 @@ def test_names_with_spaces_and_other_alphabets_work(tmp_path):
 
 
 def test_a_missing_folder_says_what_is_there(tree):
-    with pytest.raises(FileNotFoundError, match=r"train/good and test, found none at .*nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"train/good and test, or with good and bad, found none at .*nowhere"):
         data.folder(tree / "nowhere")
     with pytest.raises(FileNotFoundError, match=r"folder train/good in .*hole, found 000\.png, 001\.png"):
         data.folder(tree / "test" / "hole")
@@ -108,3 +108,65 @@ def test_available_lists_categories_up_to_two_levels_down(tree, monkeypatch, tmp
     assert list(data.available()) == ["screw"]
     monkeypatch.setenv("ADVIZ_DATA", str(tmp_path / "nowhere"))
     assert data.available() == {}
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Photographs as people have them: good ones and bad ones, of one kind with a folder of its own."""
+    root = tmp_path / "my_part"
+    put(root, *(f"good/{number:02}.jpg" for number in range(1, 13)), "bad/a.jpg", "bad/b.png", "bad/scratch/a.jpg")
+    return root
+
+
+def test_sorted_photos_are_read_and_every_fifth_good_one_is_kept_for_the_test(photos):
+    category = data.folder(photos)
+    assert category.name == "my_part"
+    assert category.train.ids == [f"good/{number:02}.jpg" for number in (1, 2, 3, 4, 6, 7, 8, 9, 11, 12)]
+    assert not category.train.labels.any()
+    truth = dict(zip(category.test.ids, zip(category.test.labels, category.test.defects, strict=True), strict=True))
+    assert truth == {
+        "good/05.jpg": (0, "good"),
+        "good/10.jpg": (0, "good"),
+        "bad/a.jpg": (1, "bad"),
+        "bad/b.png": (1, "bad"),
+        "bad/scratch/a.jpg": (1, "scratch"),
+    }
+    assert not category.test.has_masks
+
+
+def test_a_train_folder_beside_good_and_bad_counts(photos):
+    """Else a category that also has such folders would be read as something else than it was before."""
+    put(photos, "train/good/a.png", "test/b.png")
+    assert data.folder(photos).train.ids == ["train/good/a.png"]
+
+
+@pytest.mark.parametrize(
+    ("gone", "message"),
+    [
+        ("good/*[6-9].jpg good/1*.jpg good/05.jpg", r"at least 5 images in .*good, .*every 5th.*, found 4: add some"),
+        ("bad/*.* bad/scratch/*", r"images in .*bad or its folders, found none"),
+    ],
+)
+def test_too_few_sorted_photos_are_refused(photos, gone, message):
+    for pattern in gone.split():
+        for file in photos.glob(pattern):
+            file.unlink()
+    with pytest.raises(ValueError, match=message):
+        data.folder(photos)
+
+
+def test_sorted_photos_in_deeper_folders_are_refused(photos):
+    put(photos, "good/monday/a.png")
+    with pytest.raises(ValueError, match=r"directly in .*good, got some in deeper folders"):
+        data.folder(photos)
+
+
+def test_sorted_photos_are_available_and_checked(photos, tree):
+    assert set(data.available(photos.parent)) == {"my_part", "plate"}
+    report = data.check(photos)
+    assert report.layout == "sorted photos"
+    assert {(one.part, one.images) for one in report.counts} == {
+        ("train", 10),
+        ("test good", 2),
+        ("test defective", 3),
+    }

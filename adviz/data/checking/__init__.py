@@ -27,10 +27,11 @@ PICTURES = (*SUFFIXES, ".gif", ".jp2", ".heic", ".avif", ".ppm", ".pgm", ".raw",
 def check(path: str | Path, *, geometry: Geometry | None = None) -> Check:
     """Look through the folder of a data set, or of one category, and say what looks wrong with it.
 
-    Recognised are MVTec AD and whatever is laid out like it, MVTec LOCO AD, MVTec AD 2, BTAD, VisA, the magnetic tiles,
-    CUB-200-2011 and Flowers-102; elsewhere the images alone are looked at. Every image and mask is opened once, in
-    threads. Compared by their pixels are the images of each category; the counts are compared with the published ones
-    where these are known. Nothing is changed, and bad data raise nothing: they are what is reported.
+    Recognised are MVTec AD and whatever is laid out like it, photographs sorted into ``good`` and ``bad``, MVTec
+    LOCO AD, MVTec AD 2, BTAD, VisA, the magnetic tiles, CUB-200-2011 and Flowers-102; elsewhere the images alone
+    are looked at. Every image and mask is opened once, in threads. Compared by their pixels are the images of each
+    category; the counts are compared with the published ones where these are known. Nothing is changed, and bad
+    data raise nothing: they are what is reported.
 
     Parameters
     ----------
@@ -44,6 +45,11 @@ def check(path: str | Path, *, geometry: Geometry | None = None) -> Check:
     Raises
     ------
     FileNotFoundError: there is no such folder.
+
+    Examples
+    --------
+    >>> data.check(category.test.root).ok
+    True
     """
     if not os.path.isdir(path):
         raise FileNotFoundError(f"expected the folder of a data set, found none at {path}")

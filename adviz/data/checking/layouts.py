@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from adviz.data import folders, visa_tree
+from adviz.data import folders, sorted_photos, visa_tree
 from adviz.data.checking.walking import walked
 from adviz.data.fine_grained import Photograph, cub200, cub_classes, flowers102
 from adviz.data.images import images_of
@@ -54,7 +54,7 @@ def _category(path: Path) -> Tree | None:
         return folders.arranged(path, LOCO)
     if (path / "train" / "good").is_dir() or ((path / "train").is_dir() and (path / "test").is_dir()):
         return folders.arranged(path)
-    return None
+    return sorted_photos.arranged(path) if sorted_photos.is_sorted(path) else None
 
 
 def _ad2(path: Path) -> Tree:
@@ -111,8 +111,9 @@ def _listed(
 def _unknown(path: Path) -> Tree:
     there = ", ".join(sorted(child.name for child in path.iterdir())[:10]) or "nothing"
     problem = ValueError(
-        "expected train/good and test (MVTec AD, LOCO, AD 2), train/ok (BTAD), split_csv (VisA), MT_Free (MTD), "
-        f"images.txt (CUB-200-2011) or setid.mat (Flowers-102), or folders of these, found {there}: see data/README.md"
+        "expected train/good and test (MVTec AD, LOCO, AD 2), good and bad (sorted photos), train/ok (BTAD), split_csv "
+        "(VisA), MT_Free (MTD), images.txt (CUB-200-2011) or setid.mat (Flowers-102), or folders of these, found "
+        f"{there}: see data/README.md"
     )
     return Tree(path.name, path, UNKNOWN, [Entry(file, "", "images", label=-1) for file in _below(path)], [problem])
 

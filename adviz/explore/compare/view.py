@@ -51,6 +51,13 @@ def compare(categories: Category | Mapping[str, Category], predictions: Predicti
     Raises
     ------
     ValueError: as `explore.results`.
+
+    Examples
+    --------
+    >>> from adviz import DN2
+    >>> view = explore.compare(category, {"PatchCore": prediction, "DN2": DN2().fit(train).predict(test)})
+    >>> view.x, view.y
+    ('PatchCore', 'DN2')
     """
     return CompareView(*by_name(categories, predictions))
 

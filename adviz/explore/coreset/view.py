@@ -43,16 +43,16 @@ def coreset(
     predictions: name -> {share of the rows: prediction}, as `PatchCore.predict_budgets` returns for one name; they give
         the bank's usage and the metrics. With a single trace the inner mapping is enough; with several categories,
         category's name -> such a mapping.
-    results: what `evaluate` says of these predictions, keyed as they are; what is not given is computed beside the
-        page.
-
-    Returns
-    -------
-    A `CoresetView`; display it as the last line of a cell.
+    results: what `evaluate` says of these, keyed as they are; what is not given is computed beside the page.
 
     Raises
     ------
     ValueError: nothing to show, traces of different rows, or predictions of other test images or of another bank.
+
+    Examples
+    --------
+    >>> explore.coreset(category, detector.trace_, {0.01: prediction})
+    CoresetView: a widget, to be used in Jupyter; ...
     """
     if isinstance(categories, Category):
         one = categories.name

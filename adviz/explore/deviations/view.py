@@ -44,17 +44,21 @@ def deviations(
         Where options change how images are read it returns (prediction, split), and where they change how it is
         evaluated (prediction, split, result). It is called beside the page, once for every configuration and category.
     start: name of the configuration in which nothing is flipped.
-    units: options whose flip changes the unit of scores and maps; maps before and after are then on scales of their
-        own.
+    units: options that change the unit of scores and maps; maps before and after then have scales of their own.
 
     Returns
     -------
-    A `DeviationsView`; display it as the last line of a cell. The scores and maps of every run are kept (4 bytes a
-    pixel of the test images).
+    A `DeviationsView`; display it as the last line of a cell. It keeps all scores and maps (4 bytes a pixel of a run).
 
     Raises
     ------
     ValueError: no category, no target, or a target without an option.
+
+    Examples
+    --------
+    >>> run = lambda category, options: PatchCore(coreset=0.01, **options).fit(train).predict(test)
+    >>> explore.deviations(category, {"wider": {"sigma": (4.0, 8.0)}}, run)
+    DeviationsView: a widget, to be used in Jupyter; ...
     """
     named = {categories.name: categories} if isinstance(categories, Category) else categories
     return DeviationsView(named, steps, run, start=start, units=units)

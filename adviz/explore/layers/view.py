@@ -44,6 +44,13 @@ def layers(categories: Category | Mapping[str, Category], predictions: Predictio
     Raises
     ------
     ValueError: as `explore.results`, or a prediction without layer maps or anomaly map.
+
+    Examples
+    --------
+    >>> view = explore.layers(category, prediction)
+    >>> view.layers = ["layer3"]
+    >>> view.mixed.shape
+    (224, 224)
     """
     return LayersView(*by_name(categories, predictions))
 

@@ -41,6 +41,13 @@ def pro(categories: Category | Mapping[str, Category], predictions: Prediction |
     Raises
     ------
     ValueError: as `explore.results`.
+
+    Examples
+    --------
+    >>> view = explore.pro(category, prediction)
+    >>> view.fpr = 0.1
+    >>> view.limit, view.connectivity
+    (0.3, 8)
     """
     return ProView(*by_name(categories, predictions))
 

@@ -51,6 +51,13 @@ def retrieval(
     Raises
     ------
     ValueError: as `explore.results`.
+
+    Examples
+    --------
+    >>> view = explore.retrieval(category, prediction)
+    >>> view.picked = (100, 120)
+    >>> view.static()
+    <StaticFigure size ...>
     """
     return RetrievalView(*by_name(categories, predictions), channels=channels, units=units)
 

@@ -39,6 +39,12 @@ def tables(book: Book) -> TablesView:
     Returns
     -------
     A `TablesView`; display it as the last line of a cell.
+
+    Examples
+    --------
+    >>> view = explore.tables(tables.Book(tables.reduced(), "results"))
+    >>> view.paper, view.table
+    ('spade', '1')
     """
     return TablesView(book)
 
