@@ -42,7 +42,7 @@ SHEET = f"""
 .adviz-explorer .widget-toggle-buttons {{ display: flex; flex-flow: row nowrap; align-items: center; }}
 .adviz-explorer .widget-toggle-buttons > label {{ width: auto; padding: 0 8px 0 12px; }}
 .adviz-status .widget-html-content {{
-  font-size: 13px; font-variant-numeric: tabular-nums; border-left: 3px solid {LINE}; padding: 2px 0 2px 8px;
+  font-size: 13px; line-height: 18px; font-variant-numeric: tabular-nums; border-left: 3px solid {LINE}; padding: 2px 0 2px 8px;
 }}
 .adviz-status.adviz-error .widget-html-content {{ border-left-color: {style.VERMILLION}; font-weight: 600; }}
 .adviz-busy {{ align-items: center; border-left: 3px solid {style.BLUE}; padding-left: 8px; }}
