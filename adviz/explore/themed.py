@@ -42,7 +42,8 @@ SHEET = f"""
 .adviz-explorer .widget-toggle-buttons {{ display: flex; flex-flow: row nowrap; align-items: center; }}
 .adviz-explorer .widget-toggle-buttons > label {{ width: auto; padding: 0 8px 0 12px; }}
 .adviz-status .widget-html-content {{
-  font-size: 13px; line-height: 18px; font-variant-numeric: tabular-nums; border-left: 3px solid {LINE}; padding: 2px 0 2px 8px;
+  font-size: 13px; line-height: 18px; font-variant-numeric: tabular-nums;
+  border-left: 3px solid {LINE}; padding: 2px 0 2px 8px;
 }}
 .adviz-status.adviz-error .widget-html-content {{ border-left-color: {style.VERMILLION}; font-weight: 600; }}
 .adviz-busy {{ align-items: center; border-left: 3px solid {style.BLUE}; padding-left: 8px; }}
@@ -59,6 +60,7 @@ SHEET = f"""
 @container (max-width: 480px) {{ .adviz-charts > div {{ grid-template-columns: repeat(2, minmax(0, 260px)); }} }}
 .adviz-charts .adviz-figure {{ width: 100% !important; }}
 .adviz-figure {{ display: block; max-width: 100%; height: auto; color: {INK}; }}
+body[data-jp-theme-light="false"] .adviz-drawn {{ filter: brightness(1.25); }}
 body[data-jp-theme-light="false"] .adviz-explorer select {{
   background-image: url("data:image/svg+xml,{_ARROW}");
 }}
@@ -95,7 +97,7 @@ def svg(figure: StaticFigure, *, text: str, width: int | None = None) -> str:
         raise ValueError(f"expected matplotlib to write an <svg> with a viewBox, got {drawn[:200]!r}")
     across = width or round(figure.get_figwidth() * style.DOTS_PER_INCH)
     head = (
-        f"<svg class='adviz-figure' role='img' aria-label='{html.escape(text, quote=True)}' style='width:{across}px' "
+        f"<svg class='adviz-figure adviz-drawn' role='img' aria-label='{html.escape(text, quote=True)}' style='width:{across}px' "
         f"viewBox='{start[1]}' fill='currentColor' stroke-linejoin='round' stroke-linecap='butt' "
         "xmlns:xlink='http://www.w3.org/1999/xlink'>"
     )

@@ -166,7 +166,9 @@ def test_figures_in_the_page_have_its_ink_and_paper():
     axes.legend()
     drawn = themed.svg(figure, text="a <chart>", width=300)
     assert isinstance(figure, StaticFigure)
-    assert drawn.startswith("<svg class='adviz-figure' role='img' aria-label='a &lt;chart&gt;' style='width:300px'")
+    assert drawn.startswith(
+        "<svg class='adviz-figure adviz-drawn' role='img' aria-label='a &lt;chart&gt;' style='width:300px'"
+    )
     assert drawn.rstrip().endswith("</svg>")
     assert "<style" not in drawn  # it would hold for the whole page
     left = {colour.upper() for colour in re.findall(r"#[0-9A-Fa-f]{6}(?=[;\"])", drawn)}
