@@ -95,9 +95,9 @@ def svg(figure: StaticFigure, *, text: str, width: int | None = None) -> str:
     start = re.search(r"<svg [^>]*viewBox=\"([^\"]*)\"[^>]*>", inside)
     if start is None:
         raise ValueError(f"expected matplotlib to write an <svg> with a viewBox, got {drawn[:200]!r}")
-    across = width or round(figure.get_figwidth() * style.DOTS_PER_INCH)
+    across, said = width or round(figure.get_figwidth() * style.DOTS_PER_INCH), html.escape(text, quote=True)
     head = (
-        f"<svg class='adviz-figure adviz-drawn' role='img' aria-label='{html.escape(text, quote=True)}' style='width:{across}px' "
+        f"<svg class='adviz-figure adviz-drawn' role='img' aria-label='{said}' style='width:{across}px' "
         f"viewBox='{start[1]}' fill='currentColor' stroke-linejoin='round' stroke-linecap='butt' "
         "xmlns:xlink='http://www.w3.org/1999/xlink'>"
     )
