@@ -1,6 +1,21 @@
 """adviz: see why an image was called anomalous.
 
 Nothing is imported before it is used: ``import adviz`` costs a few milliseconds and touches neither disk nor network.
+
+Examples
+--------
+The examples of all docstrings go on from these lines:
+
+>>> import numpy as np
+>>> from adviz import Backbone, PatchCore, data, evaluate, explore, metrics, plots, sweep, tables
+>>> category = data.demo("hex_nut")
+>>> backbone = Backbone("efficientnet_lite0")
+>>> train, test = backbone.extract(category.train), backbone.extract(category.test)
+>>> detector = PatchCore(coreset=0.01).fit(train)
+>>> prediction = detector.predict(test)
+>>> evaluate(prediction, category.test)
+hex_nut, PatchCore: 20 good and 26 anomalous images
+  image AUROC 0.9...
 """
 
 from __future__ import annotations
@@ -8,11 +23,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from adviz import detectors
+
 if TYPE_CHECKING:
     from adviz import archive, data, explore, maps, metrics, plots, sweep, tables
     from adviz.backbone import Backbone
     from adviz.calibration import Threshold, calibrate
-    from adviz.detectors import DN2, SPADE, ConventionalDistillation, PaDiM, PatchCore, ReverseDistillation
+    from adviz.detectors import *  # noqa: F403
     from adviz.evaluation import evaluate
     from adviz.features import Features
     from adviz.loading import load
@@ -21,18 +38,13 @@ if TYPE_CHECKING:
     from adviz.result import Result
 
 __version__ = "0.1.0"
+_DETECTORS = dir(detectors)
 __all__ = [
-    "DN2",
-    "SPADE",
     "Backbone",
-    "ConventionalDistillation",
     "Features",
     "Neighbors",
-    "PaDiM",
-    "PatchCore",
     "Prediction",
     "Result",
-    "ReverseDistillation",
     "Threshold",
     "archive",
     "calibrate",
@@ -48,16 +60,12 @@ __all__ = [
     "sweep",
     "tables",
 ]
+__all__ += _DETECTORS
 
 _HOME = {
+    **dict.fromkeys(_DETECTORS, "detectors"),
     "Backbone": "backbone",
     "Features": "features",
-    "DN2": "detectors",
-    "SPADE": "detectors",
-    "ConventionalDistillation": "detectors",
-    "PaDiM": "detectors",
-    "PatchCore": "detectors",
-    "ReverseDistillation": "detectors",
     "Neighbors": "prediction",
     "Prediction": "prediction",
     "ensemble": "prediction",

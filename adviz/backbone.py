@@ -29,14 +29,8 @@ IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 DTYPES = {"float32": "float32", "float16": "float16", "bfloat16": "float32"}  # asked for -> kept
 # What decides how a file becomes features: a changed line empties the cache, so that nobody works on those of old code.
 CODE = (
-    "backbone.py",
-    "sources.py",
-    "runtimes.py",
-    "networks.py",
-    "data/split.py",
-    "data/geometry.py",
-    "data/images.py",
-    "data/arrays.py",
+    *("backbone.py", "sources.py", "runtimes.py", "networks.py"),
+    *("data/split.py", "data/sample.py", "data/geometry.py", "data/images.py", "data/arrays.py"),
 )
 
 
@@ -74,6 +68,11 @@ class Backbone:
     ValueError: an unknown name, tag, layer, stride or device, or a file that is not this network's.
     RuntimeError: weights that cannot be downloaded (with three remedies).
     ModuleNotFoundError: OpenVINO is asked for and not installed.
+
+    Examples
+    --------
+    >>> Backbone("efficientnet_lite0", layers=(8, 16)).strides
+    {'layer2': 8, 'layer3': 16}
     """
 
     def __init__(
@@ -153,6 +152,11 @@ class Backbone:
         ValueError: no image, images of another shape, an unreadable file, a NaN or infinity in the features, or a
             geometry beside a split, which has its own.
         FileExistsError, OSError, MemoryError: `out` exists, there is no room for it, or on a GPU for a batch.
+
+        Examples
+        --------
+        >>> backbone.extract(category.test)
+        Features(efficientnet_lite0, 46 images of (224, 224), layer1: 24x56x56, ...)
         """
         images = images_of(source, geometry)
         batch_size = (4 if self.device.type == "cpu" else 32) if batch_size is None else batch_size

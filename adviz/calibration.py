@@ -52,6 +52,13 @@ class Threshold:
     on_test: whether they are the test data themselves; None = their names do not tell.
     on_train: whether they are training images, which a detector knows and scores too low.
     detector, backbone, digest: whose scores it is for, and the digest of the backbone's weights.
+
+    Examples
+    --------
+    >>> from adviz import calibrate
+    >>> threshold = calibrate(prediction, category.test)
+    >>> threshold.rule, threshold.n_good, threshold.on_test
+    ('f1', 20, True)
     """
 
     value: float
@@ -82,6 +89,12 @@ class Threshold:
         Raises
         ------
         ValueError: a prediction of another detector, or on features of another backbone.
+
+        Examples
+        --------
+        >>> from adviz import calibrate
+        >>> calibrate(prediction, category.test, rule="full_recall").flag(prediction)[:8].all()
+        np.True_
         """
         pairs = {name: (getattr(self, name), getattr(prediction, name)) for name in ("detector", "backbone", "digest")}
         for name, (here, there) in pairs.items():
@@ -96,12 +109,27 @@ class Threshold:
         """Write the threshold to a file that is there completely or not at all, and return its digest.
 
         Safetensors and JSON, see `adviz.archive`; OSError where it cannot be written.
+
+        Examples
+        --------
+        >>> from adviz import Threshold, calibrate
+        >>> digest = calibrate(prediction, category.test).save("threshold.adviz")
+        >>> Threshold.load("threshold.adviz", digest=digest).rule
+        'f1'
         """
         return archive.write(path, "Threshold", archive.parts(self))
 
     @classmethod
     def load(cls, path: str | Path, *, digest: str | None = None) -> Threshold:
-        """Read what `save` wrote, see `adviz.archive.read` for its arguments and errors; nothing in it is executed."""
+        """Read what `save` wrote, see `adviz.archive.read` for its arguments and errors; nothing in it is executed.
+
+        Examples
+        --------
+        >>> from adviz import Threshold, calibrate
+        >>> digest = calibrate(prediction, category.test).save("threshold.adviz")
+        >>> Threshold.load("threshold.adviz").category
+        'hex_nut'
+        """
         found = archive.read(path, "Threshold", digest=digest)
         with archive.restoring("Threshold", path):
             return archive.typed(cls, found.content)
@@ -157,6 +185,12 @@ def calibrate(
     k) distribution, which for 99 images and .01 exceeds .03 in one of twenty cases.
 
     Images that the detector was fitted on will not do: a memory bank knows them, and scores them far too low.
+
+    Examples
+    --------
+    >>> from adviz import calibrate
+    >>> calibrate(prediction, category.test, rule="full_recall")
+    Threshold(... by full_recall, on 20 good and 26 anomalous images of hex_nut ...)
     """
     labels, score = np.asarray(split.labels), np.asarray(prediction.score)
     if len(prediction) != len(split):

@@ -69,6 +69,12 @@ def evaluate(
     ValueError: other images, another number of them or another map size than the split's; NaN or infinite scores; a
         label other than -1, 0 and 1; an anomalous image without a mask when others have one (raised by the split); bad
         option.
+
+    Examples
+    --------
+    >>> result = evaluate(prediction, category.test, pro_limit=0.05)
+    >>> result.pro_name, result.image_auroc > 0.9
+    ('PRO-global@0.05', True)
     """
     checked_definition(pro)
     checked_limit(pro_limit)

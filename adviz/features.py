@@ -28,6 +28,13 @@ class Features(Mapping[str, np.ndarray]):
     ids: N names of the images; None = "0", "1", ...
     geometry: how the images were resized and cropped; None = not known, or of no matter. A detector that learned from
         features with a geometry refuses features with another: to compare sizes on purpose, set it to None.
+
+    Examples
+    --------
+    >>> from adviz import Features
+    >>> noise = np.random.default_rng(0).normal(size=(6, 3, 4, 4)).astype("float32")
+    >>> Features({"mine": noise}, image_size=(32, 32))
+    Features(arrays, 6 images of (32, 32), mine: 3x4x4)
     """
 
     def __init__(
@@ -76,6 +83,11 @@ class Features(Mapping[str, np.ndarray]):
         Raises
         ------
         ValueError: a layer or stride that these features do not have, or a stride that several layers share.
+
+        Examples
+        --------
+        >>> test.select([8, "layer3"], images=[0, 5])
+        Features(efficientnet_lite0, 2 images of (224, 224), layer2: 40x28x28, layer3: 112x14x14)
         """
         names = list(self) if layers is None else [self._name(layer) for layer in listed(layers)]
         if len(set(names)) != len(names):

@@ -33,6 +33,13 @@ def load(path: str | Path, *, digest: str | None = None) -> Detector | Predictio
     ------
     FileNotFoundError: no such file.
     ValueError: it is none of these, or what their own ``load`` refuses.
+
+    Examples
+    --------
+    >>> import adviz
+    >>> digest = prediction.save("saved.adviz")
+    >>> adviz.load("saved.adviz", digest=digest)
+    Prediction(PatchCore, 46 images, maps 224x224, ...)
     """
     check_file(Path(path), "thing of adviz")
     kind = kind_of(path)
@@ -41,5 +48,8 @@ def load(path: str | Path, *, digest: str | None = None) -> Detector | Predictio
     if kind in CLASSES:
         return CLASSES[kind].load(path, digest=digest)
     if kind:
-        raise ValueError(f"expected one of {', '.join([*CLASSES, *RECORDS])} in {path}, got a {kind}")
+        raise ValueError(
+            f"expected one of {', '.join([*CLASSES, *RECORDS])} in {path}, got a {kind}: a class of your own reads its "
+            "files itself, with its load"
+        )
     return Prediction.load(path)  # which says what is wrong with it

@@ -7,7 +7,12 @@ from typing import Literal
 import numpy as np
 from scipy import ndimage
 
+__all__ = ["resize", "smooth"]
 Method = Literal["bilinear", "nearest", "bicubic", "area"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def resize(
@@ -27,6 +32,13 @@ def resize(
     Returns
     -------
     (N, H, W) float32.
+
+    Examples
+    --------
+    >>> from adviz import maps
+    >>> maps.resize(np.array([[[0.0, 1.0]]]), (2, 4), "nearest")
+    array([[[0., 0., 1., 1.],
+            [0., 0., 1., 1.]]], dtype=float32)
     """
     if align_corners and method not in ("bilinear", "bicubic"):
         raise ValueError(f'align_corners needs method "bilinear" or "bicubic", got {method!r}')
@@ -62,6 +74,14 @@ def smooth(maps: np.ndarray, sigma: float = 4.0) -> np.ndarray:
     """Blur every map with a Gaussian: standard deviation `sigma` pixels, cut at 4 sigma, mirrored borders.
 
     This is the smoothing of SPADE 3.5, PaDiM and PatchCore 3.3 (sigma = 4); ``sigma=0`` returns the maps unchanged.
+
+    Examples
+    --------
+    >>> from adviz import maps
+    >>> point = np.zeros((1, 33, 33))
+    >>> point[0, 16, 16] = 1
+    >>> float(maps.smooth(point, sigma=4).sum().round(3))
+    1.0
     """
     if sigma < 0:
         raise ValueError(f"sigma must be 0 or more pixels, got {sigma}")

@@ -14,11 +14,16 @@ import torch
 from adviz.devices import check_device
 from adviz.precision import full_float32
 
+__all__ = ["has_faiss", "ivf", "ivfpq", "nearest", "nearest_in_prefixes"]
 SHORTLIST = 100  # candidates of an approximate index that are re-scored exactly
 CODEWORDS = 256  # of a product quantiser with codes of 8 bits
 SPARE = 8  # candidates beyond k, so that rounding in the search cannot displace a true neighbour
 SAMPLE = 1024  # rows that tell whether the bank needs centring
 BLOCK = 2**26  # bytes of one block of the distance matrix, or of gathered rows
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def nearest(
@@ -58,6 +63,13 @@ def nearest(
     re-scored by direct subtraction and sorted by (distance, row). Unless more than 8 rows lie within float32 rounding
     of the k-th, a row is therefore at distance 0 from itself, and both searches agree. Distances of an approximate
     search are exact too, but of rows that need not be the nearest.
+
+    Examples
+    --------
+    >>> from adviz.neighbors import nearest
+    >>> bank = np.array([[0], [1], [3]], "float32")
+    >>> nearest(np.array([[2.9]], "float32"), bank, k=2)[1]
+    array([[2, 1]])
     """
     query, bank = (np.ascontiguousarray(rows, dtype=np.float32) for rows in (query, bank))
     if query.ndim != 2 or bank.ndim != 2 or query.shape[1] != bank.shape[1]:
@@ -104,6 +116,13 @@ def nearest_in_prefixes(
     Raises
     ------
     ValueError: sizes not ascending or beyond the bank, or C differs.
+
+    Examples
+    --------
+    >>> from adviz.neighbors import nearest_in_prefixes
+    >>> bank = np.array([[0], [1], [3]], "float32")
+    >>> nearest_in_prefixes(np.array([[2.0]], "float32"), bank, [1, 2, 3])[0]
+    array([[4., 1., 1.]], dtype=float32)
     """
     ends = [0, *sizes]
     if len(sizes) == 0 or any(end <= start for start, end in pairwise(ends)) or ends[-1] > len(bank):
@@ -131,6 +150,14 @@ def ivf(bank: np.ndarray, *, probes: int = 8) -> Any:
     Raises
     ------
     ModuleNotFoundError: faiss is not installed.
+
+    Examples
+    --------
+    >>> from adviz.neighbors import has_faiss, ivf, nearest
+    >>> bank = np.random.default_rng(0).normal(size=(300, 8)).astype("float32")
+    >>> index = ivf(bank) if has_faiss() else None
+    >>> nearest(bank[:2], bank, 1, index=index)[1].ravel()
+    array([0, 1])
     """
     faiss, bank = _faiss("IVF"), np.ascontiguousarray(bank, dtype=np.float32)
     lists = _lists(len(bank))
@@ -152,6 +179,14 @@ def ivfpq(bank: np.ndarray, *, probes: int = 8) -> Any:
     ------
     ValueError: fewer rows than the quantiser has codewords.
     ModuleNotFoundError: faiss is not installed.
+
+    Examples
+    --------
+    >>> from adviz.neighbors import has_faiss, ivfpq, nearest
+    >>> bank = np.random.default_rng(0).normal(size=(300, 8)).astype("float32")
+    >>> index = ivfpq(bank) if has_faiss() else None
+    >>> nearest(bank[:2], bank, 1, index=index)[1].ravel()
+    array([0, 1])
     """
     faiss, bank = _faiss("IVF-PQ"), np.ascontiguousarray(bank, dtype=np.float32)
     if len(bank) < CODEWORDS:
@@ -206,7 +241,14 @@ def _proposals(index: Any) -> Any:
 
 
 def has_faiss() -> bool:
-    """Return whether faiss is installed (the extras `cpu` and `gpu`); without it torch searches, see `nearest`."""
+    """Return whether faiss is installed (the extras `cpu` and `gpu`); without it torch searches, see `nearest`.
+
+    Examples
+    --------
+    >>> from adviz.neighbors import has_faiss
+    >>> "faiss" if has_faiss() else "torch"
+    '...'
+    """
     return importlib.util.find_spec("faiss") is not None
 
 

@@ -27,6 +27,14 @@ class Neighbors:
     grid: (rows, columns) of that training grid; (1, 1) when the unit is the whole image.
     order: "distance", ascending along k (DN2, PatchCore); or "retrieval", the k-th retrieved image with the nearest
         cell in it (SPADE), so that a smaller K is a running minimum along k.
+
+    Examples
+    --------
+    >>> found = prediction.neighbors["patch"]
+    >>> found
+    Neighbors(46 images, 28x28 cells, 5 each, by distance)
+    >>> bool((found.image < len(category.train)).all())
+    True
     """
 
     distance: np.ndarray
@@ -69,6 +77,12 @@ class Prediction:
     backbone, digest: what made the features, and its weights' digest; both go into every result row.
     segmented: (N,) bool, False where a map was not computed but gated away (SPADE's tau); None = all were.
     ids: N names of the images, by which a prediction of other images is told; empty = not known.
+
+    Examples
+    --------
+    >>> from adviz import Prediction
+    >>> Prediction(score=np.array([0.1, 0.9]), detector="mine")
+    Prediction(mine, 2 images, no map, ...)
     """
 
     score: np.ndarray
@@ -105,12 +119,27 @@ class Prediction:
         """Write the prediction to a file that is there completely or not at all, and return its digest.
 
         Safetensors and JSON, see `adviz.archive`; OSError where it cannot be written.
+
+        Examples
+        --------
+        >>> from adviz import Prediction
+        >>> digest = prediction.save("prediction.adviz")
+        >>> len(Prediction.load("prediction.adviz", digest=digest).score)
+        46
         """
         return archive.write(path, "Prediction", archive.parts(self))
 
     @classmethod
     def load(cls, path: str | Path, *, digest: str | None = None) -> Prediction:
-        """Read what `save` wrote, see `adviz.archive.read` for its arguments and errors; nothing in it is executed."""
+        """Read what `save` wrote, see `adviz.archive.read` for its arguments and errors; nothing in it is executed.
+
+        Examples
+        --------
+        >>> from adviz import Prediction
+        >>> digest = prediction.save("prediction.adviz")
+        >>> Prediction.load("prediction.adviz").detector
+        'PatchCore'
+        """
         found = archive.read(path, "Prediction", digest=digest)
         with archive.restoring("Prediction", path):
             return archive.typed(cls, found.content)
@@ -135,6 +164,10 @@ class Prediction:
         Raises
         ------
         ValueError: another name; the first is named.
+
+        Examples
+        --------
+        >>> prediction.check_images(category.test.ids)
         """
         if not (_tell(self.ids) and _tell(names)):
             return
@@ -171,6 +204,13 @@ def ensemble(predictions: Sequence[Prediction]) -> Prediction:
     Raises
     ------
     ValueError: no prediction, or other images, numbers of images or sizes of maps.
+
+    Examples
+    --------
+    >>> from adviz import DN2, ensemble
+    >>> both = ensemble([prediction, DN2().fit(train).predict(test)])
+    >>> bool(0 <= both.score.min() and both.score.max() <= 1)
+    True
     """
     counts = [len(prediction) for prediction in predictions]
     maps = [prediction.anomaly_map for prediction in predictions if prediction.anomaly_map is not None]

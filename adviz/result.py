@@ -39,6 +39,12 @@ class Result:
     reasons: metric -> why it is NaN.
     curves: "roc" and "precision_recall" of the images, "pixel_roc", "pixel_precision_recall" and "pro" of the pixels
         ("pro" is the exact curve whatever the definition); thinned for display, only those that are defined.
+
+    Examples
+    --------
+    >>> result = evaluate(prediction, category.test)
+    >>> result.n_good, result.n_anomalous, result.pro_name
+    (20, 26, 'PRO-global')
     """
 
     category: str
@@ -72,12 +78,27 @@ class Result:
         """Write the result to a file that is there completely or not at all, and return its digest.
 
         Safetensors and JSON, see `adviz.archive`; OSError where it cannot be written.
+
+        Examples
+        --------
+        >>> from adviz import Result
+        >>> digest = evaluate(prediction, category.test).save("result.adviz")
+        >>> Result.load("result.adviz").category
+        'hex_nut'
         """
         return archive.write(path, "Result", archive.parts(self))
 
     @classmethod
     def load(cls, path: str | Path, *, digest: str | None = None) -> Result:
-        """Read what `save` wrote, see `adviz.archive.read` for its arguments and errors; nothing in it is executed."""
+        """Read what `save` wrote, see `adviz.archive.read` for its arguments and errors; nothing in it is executed.
+
+        Examples
+        --------
+        >>> import adviz
+        >>> digest = evaluate(prediction, category.test).save("result.adviz")
+        >>> adviz.Result.load("result.adviz", digest=digest).detector
+        'PatchCore'
+        """
         found = archive.read(path, "Result", digest=digest)
         with archive.restoring("Result", path):
             return archive.typed(cls, found.content)
@@ -107,7 +128,13 @@ class Result:
         return f"<table><caption>{html.escape(self._title())}</caption>{rows}</table>"
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row, a column for every attribute but `curves`; `reasons` as text."""
+        """Return one row, a column for every attribute but `curves`; `reasons` as text.
+
+        Examples
+        --------
+        >>> evaluate(prediction, category.test).to_frame().loc[0, "n_good"]
+        np.int64(20)
+        """
         import pandas as pd
 
         row = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("reasons", "curves")}
@@ -120,7 +147,13 @@ class Result:
         return f"{name}: {self.n_good} good and {self.n_anomalous} anomalous images{left_out}"
 
     def shown(self) -> list[Shown]:
-        """Return every metric as it is printed, in the order of the table."""
+        """Return every metric as it is printed, in the order of the table.
+
+        Examples
+        --------
+        >>> evaluate(prediction, category.test).shown()[0].name
+        'image AUROC'
+        """
         shown = {
             "image_auroc": ("image AUROC", ".3f"),
             "image_ap": ("image AP", ".3f"),

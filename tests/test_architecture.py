@@ -1,6 +1,7 @@
 """Holds the import table of docs/architecture.md, the homes of the heavy libraries and the size limits."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -259,3 +260,15 @@ def test_every_public_name_can_be_had():
     import adviz
 
     assert all(getattr(adviz, name) is not None for name in adviz.__all__)
+
+
+def test_the_page_names_what_there_is_and_nothing_else():
+    """docs/architecture.md: every module and folder at the top of adviz/, and no file that is not there."""
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text()
+    layout = page[page.index("## Layout") : page.index("**May import**")]
+    listed = set(re.findall(r"[\w/.*]+", layout))
+    there = [f"{path.name}/" if path.is_dir() else path.name for path in PACKAGE.iterdir() if path.name[0] not in "_."]
+    assert [name for name in there if name not in listed] == []
+    files = {path.name for path in PACKAGE.parent.glob("[abt]*/**/*") if path.is_file()}
+    named = {name.rpartition("/")[2] for name in listed if name.endswith((".py", ".pyi", ".json", ".jinja"))}
+    assert sorted(name for name in named - files if "*" not in name) == []

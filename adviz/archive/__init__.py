@@ -15,3 +15,7 @@ from adviz.archive.files import Archive, kind_of, read, write
 from adviz.archive.records import parts, restoring, typed
 
 __all__ = ["Archive", "kind_of", "parts", "read", "read_json", "restoring", "typed", "write", "write_json"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

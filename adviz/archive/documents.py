@@ -27,6 +27,12 @@ def write_json(path: str | Path, content: Mapping[str, Any]) -> str:
     ------
     ValueError: NaN or infinity in it, or "digest".  TypeError: what JSON has no word for.
     OSError: it cannot be written; what was there before is untouched.
+
+    Examples
+    --------
+    >>> from adviz import archive
+    >>> len(archive.write_json("note.json", {"two": 2}))
+    32
     """
     if "digest" in content:
         raise ValueError('expected content without "digest", which is added')
@@ -54,6 +60,13 @@ def read_json(path: str | Path, what: str, *, limit: int = LIMIT) -> tuple[dict[
     ------
     FileNotFoundError: no such file.
     ValueError: no strict JSON object, too large, or another digest than its content's.
+
+    Examples
+    --------
+    >>> from adviz import archive
+    >>> digest = archive.write_json("note.json", {"two": 2})
+    >>> archive.read_json("note.json", "a note")
+    ({'two': 2}, '...')
     """
     path = Path(path)
     check_file(path, what)

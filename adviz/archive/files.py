@@ -19,7 +19,15 @@ BLOCK = 2**24  # bytes that are read, hashed or written at once
 
 @dataclass(frozen=True, eq=False)
 class Archive:
-    """What a file holds: its kind, its contents (dictionaries, numbers, arrays), and its digest."""
+    """What a file holds: its kind, its contents (dictionaries, numbers, arrays), and its digest.
+
+    Examples
+    --------
+    >>> from adviz import archive
+    >>> digest = archive.write("numbers.adviz", "Numbers", {"squares": np.arange(3) ** 2})
+    >>> archive.read("numbers.adviz", "Numbers").content["squares"]
+    array([0, 1, 4])
+    """
 
     kind: str
     content: dict[str, Any]
@@ -50,6 +58,12 @@ def write(path: str | Path, kind: str, content: Mapping[str, Any]) -> str:
     TypeError: something that is none of these, such as an array of objects.
     ValueError: more beside the arrays than a header may hold (16 MiB).
     OSError: it cannot be written; nothing stays, and what was there before is untouched.
+
+    Examples
+    --------
+    >>> from adviz import archive
+    >>> len(archive.write("numbers.adviz", "Numbers", {"squares": np.arange(3) ** 2, "name": "squares"}))
+    64
     """
     target, arrays = Path(path), dict[str, np.ndarray]()
     body = packed(dict(content), "", arrays)
@@ -94,6 +108,13 @@ def read(path: str | Path, kinds: str | Iterable[str], *, digest: str | None = N
     FileNotFoundError: no such file.
     ValueError: the file is no archive, truncated, longer than announced, changed, of another kind or version, or not
         the one that is asked for.
+
+    Examples
+    --------
+    >>> from adviz import archive
+    >>> digest = archive.write("numbers.adviz", "Numbers", {"two": 2})
+    >>> archive.read("numbers.adviz", "Numbers", digest=digest).content
+    {'two': 2}
     """
     path, kinds = Path(path), [kinds] if isinstance(kinds, str) else list(kinds)
     what = " or ".join(kinds)
@@ -107,7 +128,15 @@ def read(path: str | Path, kinds: str | Iterable[str], *, digest: str | None = N
 
 
 def kind_of(path: str | Path) -> str:
-    """Return what kind of thing a file says that it holds, from its header alone; "" where it is no archive."""
+    """Return what kind of thing a file says that it holds, from its header alone; "" where it is no archive.
+
+    Examples
+    --------
+    >>> from adviz import archive
+    >>> digest = archive.write("numbers.adviz", "Numbers", {"two": 2})
+    >>> archive.kind_of("numbers.adviz")
+    'Numbers'
+    """
     if not Path(path).is_file():
         return ""
     try:

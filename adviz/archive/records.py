@@ -15,7 +15,14 @@ C = TypeVar("C")
 
 
 def parts(record: Any) -> dict[str, Any]:
-    """Return what a dataclass is made of: field -> value, dataclasses inside likewise; nothing is copied."""
+    """Return what a dataclass is made of: field -> value, dataclasses inside likewise; nothing is copied.
+
+    Examples
+    --------
+    >>> from adviz import archive
+    >>> archive.parts(data.Geometry(128))["size"]
+    128
+    """
     return {field.name: _opened(getattr(record, field.name)) for field in dataclasses.fields(record)}
 
 
@@ -32,6 +39,12 @@ def typed(cls: type[C], content: Mapping[str, Any]) -> C:
     ------
     ValueError: other names than its fields'.
     TypeError: a value of another type than declared. What else the class refuses, it refuses itself.
+
+    Examples
+    --------
+    >>> from adviz import archive
+    >>> archive.typed(data.Geometry, archive.parts(data.Geometry(128))).size
+    128
     """
     return cls(**checked(cls, content))
 
@@ -84,6 +97,14 @@ def restoring(what: str, path: str | Path) -> Iterator[None]:
     Raises
     ------
     ValueError: a part is missing, or does not fit the others.
+
+    Examples
+    --------
+    >>> from adviz import archive
+    >>> with archive.restoring("Result", "old.adviz"):
+    ...     {}["score"]
+    Traceback (most recent call last):
+    ValueError: ...
     """
     try:
         yield

@@ -3,14 +3,13 @@
 from adviz.coreset.basis import learn_proxies
 from adviz.coreset.covering import coverage, covering_radius, in_plane
 from adviz.coreset.greedy import k_center_greedy
-from adviz.coreset.grid import Grid, check_memory, to_grid
+from adviz.coreset.grid import Grid, to_grid
 from adviz.coreset.sampling import CoresetTrace, anchor_distance, jl_dimension, project, projection, random, rows_kept
 
 __all__ = [
     "CoresetTrace",
     "Grid",
     "anchor_distance",
-    "check_memory",
     "coverage",
     "covering_radius",
     "in_plane",
@@ -23,3 +22,7 @@ __all__ = [
     "rows_kept",
     "to_grid",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -43,6 +43,14 @@ def learn_proxies(
     Raises
     ------
     ValueError: a count that does not exist, fewer than one epoch, or an unknown sign.
+
+    Examples
+    --------
+    >>> from adviz import coreset
+    >>> points = np.random.default_rng(0).normal(size=(100, 4))
+    >>> proxies, losses = coreset.learn_proxies(points, 5, epochs=2)
+    >>> proxies.shape, losses.shape
+    ((5, 4), (2,))
     """
     points = np.ascontiguousarray(points, dtype=np.float32)
     if points.ndim != 2 or not points.size or not np.isfinite(points).all():

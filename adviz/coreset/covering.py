@@ -39,6 +39,13 @@ def coverage(points: np.ndarray, order: np.ndarray, counts: Sequence[int]) -> np
     The nearest row is found with the expanded square in float32, about the mean of all rows, and its distance is then
     computed by direct subtraction: rounding can at most take a row for the nearest that is as near up to about 1e-6 of
     the largest squared norm.
+
+    Examples
+    --------
+    >>> from adviz import coreset
+    >>> coreset.coverage(np.array([[0.0], [1], [3]]), np.array([0, 2]), [1, 2])
+    array([[0., 1., 3.],
+           [0., 1., 0.]], dtype=float32)
     """
     points, order = np.ascontiguousarray(points, dtype=np.float32), np.asarray(order)
     ends = [0, *counts]
@@ -70,6 +77,12 @@ def covering_radius(points: np.ndarray, order: np.ndarray, counts: Sequence[int]
     Returns
     -------
     radius: (len(counts),) float64, Euclidean, in the units of `points`; it never rises.
+
+    Examples
+    --------
+    >>> from adviz import coreset
+    >>> coreset.covering_radius(np.array([[0.0], [1], [3]]), np.array([0, 2]), [1, 2])
+    array([3., 1.])
     """
     return np.asarray(coverage(points, order, counts).max(1), np.float64)
 
@@ -90,6 +103,13 @@ def in_plane(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     ValueError: NaN in the points, or no row.
+
+    Examples
+    --------
+    >>> from adviz import coreset
+    >>> plane, share = coreset.in_plane(np.array([[0.0, 0], [2, 0], [4, 0]]))
+    >>> plane[:, 0], share
+    (array([-2.,  0.,  2.], dtype=float32), array([1., 0.]))
     """
     points = np.asarray(points, dtype=np.float32)
     if points.ndim != 2 or not points.size or not np.isfinite(points).all():

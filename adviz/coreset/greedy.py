@@ -62,6 +62,13 @@ def k_center_greedy(
     largest bounds are refreshed, by matrix products, and each only until it falls behind the rows outside; among them
     rows are chosen as long as the best one beats every bound outside, which proves it is the farthest of all. Memory
     beside `points` and their grid is O(M), 4 (d + 1) bytes a choice and 4 MiB a thread.
+
+    Examples
+    --------
+    >>> from adviz import coreset
+    >>> order, radius = coreset.k_center_greedy(np.array([[0.0], [1], [3]]), 2, first=0)
+    >>> order, radius.round(3)
+    (array([0, 2]), array([3., 1.]))
     """
     check_device(device)
     grid, scale = points if isinstance(points, Grid) else to_grid(points, dtype=np.int16)

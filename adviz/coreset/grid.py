@@ -25,13 +25,28 @@ class Grid(NamedTuple):
     ----------
     rows: (M, d) float32 or int16, integers, centred, with 4 * (largest squared norm) < 2**24.
     scale: grid units per feature unit.
+
+    Examples
+    --------
+    >>> from adviz import coreset
+    >>> grid = coreset.to_grid(np.array([[0.0], [1], [3]]))
+    >>> grid.rows.shape, grid.scale > 1
+    ((3, 1), True)
     """
 
     rows: np.ndarray
     scale: float
 
     def digest(self) -> str:
-        """Return a short hash of the grid: two searches with the same one have the same order."""
+        """Return a short hash of the grid: two searches with the same one have the same order.
+
+        Examples
+        --------
+        >>> from adviz import coreset
+        >>> points = np.array([[0.0], [1], [3]])
+        >>> coreset.to_grid(points).digest() == coreset.to_grid(points + 1).digest()
+        True
+        """
         digest = hashlib.blake2b(str(self.rows.shape).encode(), digest_size=6)
         for start in range(0, len(self.rows), CHUNK):
             digest.update(self.rows[start : start + CHUNK].astype(np.int16).tobytes())
@@ -50,6 +65,13 @@ def to_grid(points: np.ndarray, *, dtype: np.typing.DTypeLike = np.float32) -> G
     ------
     ValueError: no row, NaN or infinity.
     MemoryError: the grid needs more memory than is free.
+
+    Examples
+    --------
+    >>> from adviz import coreset
+    >>> grid = coreset.to_grid(np.array([[0.0], [1], [3]]))
+    >>> bool((grid.rows == grid.rows.round()).all())
+    True
     """
     points = np.asarray(points)
     if points.ndim != 2 or not points.size:

@@ -26,6 +26,12 @@ class CoresetTrace:
     sampler: "greedy", "random", or "proxies": `order` then holds the row nearest to each, which may repeat.
     digest: of the integer grid that a greedy search chose on: orders of one grid are equal on every machine.
     grid: (rows, columns) of a training image's cells; None = not told.
+
+    Examples
+    --------
+    >>> trace = detector.trace_
+    >>> trace.points.shape, trace.order.shape
+    ((50176, 128), (501,))
     """
 
     points: np.ndarray
@@ -45,6 +51,12 @@ def project(rows: np.ndarray, dimension: int, seed: int) -> np.ndarray:
     """Project (M, C) rows to (M, dimension) float32 by a seeded Gaussian matrix that keeps distances on average.
 
     PatchCore 3.2 after Johnson and Lindenstrauss; rows of at most `dimension` columns are returned as they are.
+
+    Examples
+    --------
+    >>> from adviz import coreset
+    >>> coreset.project(np.ones((10, 500)), dimension=20, seed=0).shape
+    (10, 20)
     """
     rows = np.asarray(rows, dtype=np.float32)
     matrix = projection(rows.shape[1], dimension, seed)
@@ -52,7 +64,14 @@ def project(rows: np.ndarray, dimension: int, seed: int) -> np.ndarray:
 
 
 def projection(columns: int, dimension: int, seed: int) -> np.ndarray | None:
-    """Return the (columns, dimension) float32 matrix of `project`; None where it leaves rows as they are."""
+    """Return the (columns, dimension) float32 matrix of `project`; None where it leaves rows as they are.
+
+    Examples
+    --------
+    >>> from adviz import coreset
+    >>> coreset.projection(500, 20, seed=0).shape
+    (500, 20)
+    """
     if dimension < 1:
         raise ValueError(f"projection must be at least 1 dimension, got {dimension}")
     if columns <= dimension:
@@ -62,12 +81,26 @@ def projection(columns: int, dimension: int, seed: int) -> np.ndarray | None:
 
 
 def jl_dimension(n_rows: int, eps: float = 0.9) -> int:
-    """Return the dimensions that keep all distances within a factor 1 +- eps (Johnson and Lindenstrauss' lemma)."""
+    """Return the dimensions that keep all distances within a factor 1 +- eps (Johnson and Lindenstrauss' lemma).
+
+    Examples
+    --------
+    >>> from adviz import coreset
+    >>> coreset.jl_dimension(1000, eps=0.5)
+    331
+    """
     return max(1, int(4 * np.log(n_rows) / (eps**2 / 2 - eps**3 / 3)))
 
 
 def anchor_distance(points: np.ndarray, seed: int) -> np.ndarray:
-    """Return each row's mean Euclidean distance to some random rows, (M,): the official code's starting distances."""
+    """Return each row's mean Euclidean distance to some random rows, (M,): the official code's starting distances.
+
+    Examples
+    --------
+    >>> from adviz import coreset
+    >>> coreset.anchor_distance(np.eye(3), seed=0).shape
+    (3,)
+    """
     chosen = points[random(len(points), min(ANCHORS, len(points)), seed)]
     parts = [points[start : start + CHUNK] for start in range(0, len(points), CHUNK)]  # no second copy of all rows
     means = [np.mean([np.linalg.norm(part - anchor, axis=1) for anchor in chosen], axis=0) for part in parts]
@@ -75,13 +108,27 @@ def anchor_distance(points: np.ndarray, seed: int) -> np.ndarray:
 
 
 def random(n_rows: int, count: int, seed: int) -> np.ndarray:
-    """Choose `count` of `n_rows` rows uniformly; nested: a smaller count gives a prefix."""
+    """Choose `count` of `n_rows` rows uniformly; nested: a smaller count gives a prefix.
+
+    Examples
+    --------
+    >>> from adviz import coreset
+    >>> np.array_equal(coreset.random(100, 3, seed=0), coreset.random(100, 9, seed=0)[:3])
+    True
+    """
     check_count(count, n_rows)
     return np.random.default_rng(seed).permutation(n_rows)[:count]
 
 
 def rows_kept(share: float, n_rows: int) -> int:
-    """Return how many of `n_rows` rows a coreset of this share keeps, at least one (the official code's rounding)."""
+    """Return how many of `n_rows` rows a coreset of this share keeps, at least one (the official code's rounding).
+
+    Examples
+    --------
+    >>> from adviz import coreset
+    >>> coreset.rows_kept(0.01, 50176)
+    501
+    """
     return max(1, int(share * n_rows + 1e-9))  # 1e-9: 0.29 * 100 is 29
 
 

@@ -6,13 +6,15 @@ from pathlib import Path
 
 from adviz.data.builtin import ensure
 from adviz.data.campus import shanghaitech
+from adviz.data.category import Category
 from adviz.data.checking import check
 from adviz.data.folders import available, folder, mvtec
 from adviz.data.geometry import Geometry
 from adviz.data.inspection import audit
 from adviz.data.mvtec_family import btad, mvtec_ad2, mvtec_loco
 from adviz.data.one_class import classes, novelty
-from adviz.data.split import Category, Sample, Split
+from adviz.data.sample import Sample
+from adviz.data.split import Split
 from adviz.data.tiles import magnetic_tile
 from adviz.data.visa_tree import visa
 
@@ -60,5 +62,14 @@ def demo(
     ------
     ValueError: no such category, or `n_train` below 1.
     OSError: the cache folder cannot be written.
+
+    Examples
+    --------
+    >>> data.demo("hex_nut").test
+    Split(46 images of 224x224: 8 chip, 9 dent, 20 good, 9 scratch)
     """
     return folder(ensure(category, seed=seed, n_train=n_train, root=root), geometry=geometry)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from adviz.data.arrays import ArrayMask, open_array
+from adviz.data.category import Category
 from adviz.data.geometry import Geometry
 from adviz.data.images import SUFFIXES
-from adviz.data.split import ANOMALOUS, Category, Split
+from adviz.data.split import ANOMALOUS, Split
 from adviz.data.videos import cache_folder, frames
 from adviz.progress import bar, behind
 
@@ -55,6 +56,12 @@ def shanghaitech(
         there are frames, or that are truncated, no numbers, or Python objects; or frames of some videos only. Where
         pixel masks are missing frames are read all the same; only pixel metrics refuse them.
     ModuleNotFoundError: there are only videos and PyAV is not installed.
+
+    Examples
+    --------
+    >>> scene = data.shanghaitech("data/stc", "01", every=5)
+    >>> scene.test.image_size
+    (256, 256)
     """
     train_every = every if train_every is None else train_every
     if every < 1 or train_every < 1:

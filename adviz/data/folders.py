@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adviz.data import sorted_photos
+from adviz.data.category import Category
 from adviz.data.geometry import Geometry
 from adviz.data.images import images_of
-from adviz.data.split import Category
 from adviz.data.tree import UNLABELLED_FOLDERS, Entry, Tree, checked_category, flat, missing
 
 MASK_ENDINGS = ("_mask", "")
@@ -56,6 +56,11 @@ def folder(path: str | Path, *, geometry: Geometry | None = None) -> Category:
     FileNotFoundError: the folder, its ``train/good`` or its ``test`` does not exist.
     ValueError: no good training image (of sorted photographs: under five), no test image, images in deeper folders, a
         mask that belongs to no image, or one that two images could have (``000.png`` and ``000.jpg``).
+
+    Examples
+    --------
+    >>> data.folder(category.test.root).test
+    Split(46 images of 224x224: 8 chip, 9 dent, 20 good, 9 scratch)
     """
     path = Path(path)
     if not path.is_dir():
@@ -78,6 +83,12 @@ def mvtec(root: str | Path, category: str, *, geometry: Geometry | None = None) 
     Raises
     ------
     FileNotFoundError: `root` or the category does not exist; the categories that do are listed.
+
+    Examples
+    --------
+    >>> screw = data.mvtec("data/mvtec", "screw")
+    >>> screw.train.image_size
+    (224, 224)
     """
     there = list(available(root)) if Path(root).is_dir() else []
     return folder(checked_category(root, category, "MVTec AD", there), geometry=geometry)
@@ -89,6 +100,11 @@ def available(root: str | Path | None = None) -> dict[str, Path]:
     Parameters
     ----------
     root: where to look; None = the folder that ``$ADVIZ_DATA`` names, or ``./data``.
+
+    Examples
+    --------
+    >>> data.available(category.test.root.parent)["hex_nut"].name
+    'hex_nut'
     """
     base = Path(root if root is not None else os.environ.get("ADVIZ_DATA", "data"))
     found = [path.parent.parent for depth in ("*", "*/*") for path in base.glob(f"{depth}/train/good") if path.is_dir()]

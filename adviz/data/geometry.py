@@ -37,6 +37,11 @@ class Geometry:
         (the public codes); the same for square images.
     mask_rule: when a resized mask pixel counts as defect: ">0.5" of it is covered (RD; the default), ">0", "==1" (what
         official PatchCore's integer cast amounts to: it erodes thin defects), or "nearest" (no interpolation).
+
+    Examples
+    --------
+    >>> data.Geometry(320).resized, data.Geometry(256, crop=False).resized
+    (366, 256)
     """
 
     size: int = 224
@@ -72,22 +77,48 @@ class Geometry:
         return self.size, self.resized, self.interpolation, self.aspect
 
     def image(self, image: Image.Image) -> np.ndarray:
-        """Return the (size, size, 3) uint8 array that a backbone sees."""
+        """Return the (size, size, 3) uint8 array that a backbone sees.
+
+        Examples
+        --------
+        >>> from PIL import Image
+        >>> data.Geometry(64).image(Image.new("RGB", (100, 80))).shape
+        (64, 64, 3)
+        """
         return np.asarray(self._fit(image, FILTERS[self.interpolation]))
 
     def mask(self, mask: Image.Image) -> np.ndarray:
-        """Return the (size, size) bool array for an "L" mask of 0 and 255: True = defect."""
+        """Return the (size, size) bool array for an "L" mask of 0 and 255: True = defect.
+
+        Examples
+        --------
+        >>> from PIL import Image
+        >>> data.Geometry(64).mask(Image.new("L", (100, 80), 255)).mean()
+        np.float64(1.0)
+        """
         rule = Image.Resampling.NEAREST if self.mask_rule == "nearest" else Image.Resampling.BILINEAR
         values = np.asarray(self._fit(mask, rule))
         return values == 255 if self.mask_rule == "==1" else values > 0 if self.mask_rule == ">0" else values > 127
 
     def scale(self, size: tuple[int, int]) -> tuple[float, float]:
-        """Return how many new pixels one pixel of an image of `size` (width, height) becomes, across and down."""
+        """Return how many new pixels one pixel of an image of `size` (width, height) becomes, across and down.
+
+        Examples
+        --------
+        >>> data.Geometry(224).scale((512, 1024))
+        (0.5, 0.25)
+        """
         width, height = self._resized(size)
         return width / size[0], height / size[1]
 
     def window(self, size: tuple[int, int]) -> tuple[slice, slice]:
-        """Return the rows and columns of an image of `size` (width, height) that the crop keeps, to a pixel."""
+        """Return the rows and columns of an image of `size` (width, height) that the crop keeps, to a pixel.
+
+        Examples
+        --------
+        >>> data.Geometry(224).window((256, 512))
+        (slice(32, 480, None), slice(16, 240, None))
+        """
         (left, top), (across, down) = self._corner(size), self.scale(size)
         rows = slice(round(top / down), round((top + self.size) / down))
         return rows, slice(round(left / across), round((left + self.size) / across))

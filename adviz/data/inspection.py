@@ -34,6 +34,12 @@ def audit(split: Split, *, rules: Sequence[str] = MASK_RULES) -> pd.DataFrame:
     Raises
     ------
     ValueError: an unknown rule, or a mask that cannot be read.
+
+    Examples
+    --------
+    >>> data.audit(category.test)[["image", "inside"]].head(1)
+                    image  inside
+    0   test/chip/000.png     1.0
     """
     import pandas as pd
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from adviz.data.category import Category
 from adviz.data.folders import Shape, arranged
 from adviz.data.geometry import Geometry
-from adviz.data.split import Category
 from adviz.data.tree import checked_category
 
 LOCO = Shape("MVTec LOCO AD", validation=True)
@@ -35,6 +35,12 @@ def mvtec_loco(root: str | Path, category: str, *, geometry: Geometry | None = N
     ------
     FileNotFoundError: a folder is missing; what is there is listed.
     ValueError: see `adviz.data.folder`.
+
+    Examples
+    --------
+    >>> pushpins = data.mvtec_loco("data/mvtec_loco", "pushpins")
+    >>> sorted(set(pushpins.test.defects))
+    ['good', 'logical_anomalies', 'structural_anomalies']
     """
     path = checked_category(root, category, LOCO.layout, _having(root, "train/good"))
     return arranged(path, LOCO).category(geometry)
@@ -63,6 +69,12 @@ def mvtec_ad2(
     ------
     FileNotFoundError: a folder is missing; what is there is listed.
     ValueError: an unknown `test`, or see `adviz.data.folder`.
+
+    Examples
+    --------
+    >>> can = data.mvtec_ad2("data/mvtec_ad2", "can", test="private")
+    >>> set(can.test.labels.tolist())
+    {-1}
     """
     if test not in TEST_SETS:
         raise ValueError(f"test must be one of {', '.join(TEST_SETS)}, got {test!r}")
@@ -91,6 +103,12 @@ def btad(root: str | Path, category: str, *, geometry: Geometry | None = None) -
     ------
     FileNotFoundError: a folder is missing; what is there is listed.
     ValueError: see `adviz.data.folder`.
+
+    Examples
+    --------
+    >>> first = data.btad("data/btad", "01")
+    >>> sorted(set(first.test.defects))
+    ['good', 'ko']
     """
     path = checked_category(root, category, BTAD.layout, _having(root, "train/ok"))
     return arranged(path, BTAD).category(geometry)

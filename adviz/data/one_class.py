@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from adviz.data.category import Category
 from adviz.data.download import fetch, unpack
 from adviz.data.fine_grained import cub200, cub_classes, flowers102
 from adviz.data.geometry import Geometry
 from adviz.data.idx import read_idx
 from adviz.data.images import SUFFIXES
 from adviz.data.sources import SOURCES, Source
-from adviz.data.split import Category, Split
+from adviz.data.split import Split
 from adviz.data.tree import Entry, Tree
 
 SIZE = 96  # pixels, of the square that images of 28 or 32 pixels are resized to
@@ -59,6 +60,12 @@ def novelty(
     FileNotFoundError: the data set is not there (with the ways to get it), or a file of it is missing.
     ValueError: an unknown data set or class (they are listed), a damaged file, or images and labels of unequal number.
     RuntimeError: it cannot be downloaded.
+
+    Examples
+    --------
+    >>> flower = data.novelty("flowers102", "pink primrose", root="data")
+    >>> set(flower.train.defects)
+    {'pink primrose'}
     """
     source = _source(dataset)
     folder = _folder(dataset, root, download)
@@ -93,6 +100,11 @@ def classes(dataset: str, *, root: str | Path | None = None) -> list[str]:
     Raises
     ------
     FileNotFoundError, ValueError: as for `novelty`.
+
+    Examples
+    --------
+    >>> data.classes("mnist")[3]
+    '3'
     """
     source = _source(dataset)
     if source.classes:

@@ -1,10 +1,8 @@
-"""Images with what is known about them: the nouns `Sample`, `Split` and `Category`."""
+"""Images with what is known about them: the noun `Split`."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,28 +11,9 @@ from PIL import Image
 from adviz.data.arrays import ArrayMask
 from adviz.data.geometry import Geometry
 from adviz.data.images import image_size, open_image, open_mask
+from adviz.data.sample import Sample
 
 GOOD, ANOMALOUS, UNLABELLED = 0, 1, -1
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """One image as the detectors see it.
-
-    Attributes
-    ----------
-    image: (H, W, 3) uint8, RGB.
-    mask: (H, W) bool, True = defect; all False for a good image; None where no ground truth exists.
-    label: 0 good, 1 anomalous, None unlabelled.
-    defect: the name of the folder the image lay in ("good", "scratch", ...).
-    path: the file; of an image in memory its name.
-    """
-
-    image: np.ndarray
-    mask: np.ndarray | None
-    label: int | None
-    defect: str
-    path: Path
 
 
 class Split:
@@ -56,6 +35,12 @@ class Split:
     Raises
     ------
     ValueError: the sequences differ in length, a label is not -1, 0 or 1, or `pixels` are no such array.
+
+    Examples
+    --------
+    >>> files = sorted((category.test.root / "test" / "dent").glob("*.png"))
+    >>> data.Split(files, [1] * 9, [None] * 9, ["dent"] * 9)
+    Split(9 images of 224x224: 9 dent)
     """
 
     def __init__(
@@ -109,6 +94,11 @@ class Split:
         Raises
         ------
         ValueError: the sequences differ in length, a label is not -1, 0 or 1, or `images` are no such array.
+
+        Examples
+        --------
+        >>> data.Split.from_arrays(np.zeros((3, 80, 60), "uint8"), labels=[0, 0, 1])
+        Split(3 images of 224x224: 1 anomalous, 2 good)
         """
         kinds = {GOOD: "good", ANOMALOUS: "anomalous", UNLABELLED: "unlabelled"}
         return cls(
@@ -136,13 +126,25 @@ class Split:
         return (self[index] for index in range(len(self)))
 
     def image(self, index: int) -> np.ndarray:
-        """Return image `index`, (H, W, 3) uint8."""
+        """Return image `index`, (H, W, 3) uint8.
+
+        Examples
+        --------
+        >>> category.test.image(0).shape
+        (224, 224, 3)
+        """
         if self.pixels is None:
             return self.geometry.image(open_image(self.paths[index]))
         return self.geometry.image(Image.fromarray(self.pixels[index]).convert("RGB"))
 
     def mask(self, index: int) -> np.ndarray | None:
-        """Return the mask of image `index`, (H, W) bool, or None where no ground truth exists."""
+        """Return the mask of image `index`, (H, W) bool, or None where no ground truth exists.
+
+        Examples
+        --------
+        >>> category.test.mask(0).dtype
+        dtype('bool')
+        """
         if self.labels[index] == GOOD:
             return np.zeros(self.image_size, dtype=bool)
         path = self.masks[index]
@@ -180,6 +182,11 @@ class Split:
         Raises
         ------
         ValueError: an anomalous image has no mask; the file is named.
+
+        Examples
+        --------
+        >>> category.test.subset([0, 20]).masks_array().any(axis=(1, 2))
+        array([ True, False])
         """
         bare = [p for p, label, m in zip(self.paths, self.labels, self.masks, strict=True) if label == 1 and m is None]
         if bare:
@@ -193,7 +200,13 @@ class Split:
         return stacked
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> Split:
-        """Return the images at `indices` (integers in any order, or N booleans), with everything else kept."""
+        """Return the images at `indices` (integers in any order, or N booleans), with everything else kept.
+
+        Examples
+        --------
+        >>> category.test.subset(category.test.labels == 0)
+        Split(20 images of 224x224: 20 good)
+        """
         chosen = as_indices(indices, len(self)).tolist()
         return Split(
             [self.paths[i] for i in chosen],
@@ -207,7 +220,13 @@ class Split:
         )
 
     def with_geometry(self, geometry: Geometry) -> Split:
-        """Return the same images, resized and cropped in another way."""
+        """Return the same images, resized and cropped in another way.
+
+        Examples
+        --------
+        >>> category.test.with_geometry(data.Geometry(128)).image(0).shape
+        (128, 128, 3)
+        """
         return Split(
             self.paths,
             self.labels,
@@ -259,30 +278,3 @@ def as_indices(chosen: Sequence[int] | np.ndarray, length: int) -> np.ndarray:
     if values.size and not np.issubdtype(values.dtype, np.integer):
         raise TypeError(f"expected integers or booleans to choose images by, got dtype {values.dtype}")
     return np.asarray(np.arange(length)[values.astype(int)])
-
-
-@dataclass(frozen=True, eq=False)
-class Category:
-    """One kind of product or texture: normal images to learn from and images to judge.
-
-    Some data sets set normal images apart for choosing thresholds: `validation`, None where there are none. No detector
-    learns from them.
-    """
-
-    name: str
-    train: Split
-    test: Split
-    validation: Split | None = None
-
-    def with_geometry(self, geometry: Geometry) -> Category:
-        """Return the same category, resized and cropped in another way."""
-        return dataclasses.replace(
-            self,
-            train=self.train.with_geometry(geometry),
-            test=self.test.with_geometry(geometry),
-            validation=None if self.validation is None else self.validation.with_geometry(geometry),
-        )
-
-    def __repr__(self) -> str:
-        held = "" if self.validation is None else f", validation={self.validation!r}"
-        return f"Category({self.name!r}, train={self.train!r}, test={self.test!r}{held})"

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from adviz.data.category import Category
 from adviz.data.geometry import Geometry
-from adviz.data.split import ANOMALOUS, GOOD, Category, Split
+from adviz.data.split import ANOMALOUS, GOOD, Split
 
 HELD_OUT = 0.2  # of the good tiles, for the test set (PatchCore, 4.1, after DifferNet)
 FREE = "MT_Free"
@@ -41,6 +42,12 @@ def magnetic_tile(
     FileNotFoundError: `root` or one of the six folders does not exist.
     ValueError: `held_out` is no such share, there are fewer than two good tiles, no defective one, or a mask belongs to
         no image. A defective tile without a mask is read; only pixel metrics refuse it.
+
+    Examples
+    --------
+    >>> tiles = data.magnetic_tile("data/mtd", geometry=data.Geometry(aspect="shorter"))
+    >>> sorted(set(tiles.test.defects))
+    ['blowhole', 'break', 'crack', 'fray', 'good', 'uneven']
     """
     root = Path(root)
     if not 0 < held_out < 1:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from adviz.data.category import Category
 from adviz.data.geometry import Geometry
 from adviz.data.images import images_of
-from adviz.data.split import ANOMALOUS, GOOD, UNLABELLED, Category, Split
+from adviz.data.split import ANOMALOUS, GOOD, UNLABELLED, Split
 
 UNLABELLED_FOLDERS = ("unlabeled", "unlabelled")
 

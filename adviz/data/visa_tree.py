@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path, PurePosixPath
 
+from adviz.data.category import Category
 from adviz.data.geometry import Geometry
 from adviz.data.images import images_of
-from adviz.data.split import Category
 from adviz.data.tree import Entry, Tree, checked_category, missing
 
 SPLIT = "split_csv/1cls.csv"
@@ -34,6 +34,12 @@ def visa(root: str | Path, category: str, *, geometry: Geometry | None = None) -
     FileNotFoundError: a folder, the table, or an image or mask that the table names is missing.
     ValueError: the table has other columns, no images of the object, anomalous images for training, or names a file
         outside `root`; or a mask belongs to no image.
+
+    Examples
+    --------
+    >>> candle = data.visa("data/visa", "candle")
+    >>> candle.train.has_masks, candle.test.has_masks
+    (False, True)
     """
     checked_category(root, category, "VisA", objects(Path(root)))
     return arranged(Path(root), category).category(geometry)

@@ -1,10 +1,9 @@
-"""The detectors: a dataclass of hyper-parameters each, `fit(features)` and `predict(features) -> Prediction`."""
+"""The detectors: a dataclass of hyper-parameters each, `fit(features)` and `predict(features) -> Prediction`.
 
-from adviz.detectors.conventional_distillation import ConventionalDistillation
-from adviz.detectors.dn2 import DN2
-from adviz.detectors.padim import PaDiM
-from adviz.detectors.patchcore import PatchCore
-from adviz.detectors.reverse_distillation import ReverseDistillation
-from adviz.detectors.spade import SPADE
+Which there are is said in `__init__.pyi`, a line each, to type checkers and at run time; `dir(adviz.detectors)` lists
+them. Each is imported when it is used.
+"""
 
-__all__ = ["DN2", "SPADE", "ConventionalDistillation", "PaDiM", "PatchCore", "ReverseDistillation"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
@@ -46,8 +46,13 @@ class Detector:
     ``preset`` builds one with the options of a paper or a public code, ``differences`` compares, and the repr names the
     preset whose options it has. ``geometry_`` is how the training images were resized and cropped, and how others must
     be (None = not known): ``detector.predict(backbone.extract([image], geometry=detector.geometry_))``.
+
+    A subclass says in ``learned`` what else its `fit` sets, so that it can be saved: an attribute's name -> what it is.
+    A text stands for an array, its type and its sides in letters ("float32 M C"; one letter is one number throughout,
+    and C that of all channels); a type for anything else that `archive` keeps (``int``, ``tuple[int, int]``).
     """
 
+    learned: ClassVar[Mapping[str, Any]] = {}
     layers: tuple[int | str, ...]
     layers_: tuple[str, ...]
     if TYPE_CHECKING:  # the fields' types are looked up when a file is read
@@ -68,14 +73,25 @@ class Detector:
         Raises
         ------
         ValueError: no such preset of this detector; those there are are listed.
+
+        Examples
+        --------
+        >>> PatchCore.preset("paper").coreset
+        0.1
         """
-        there = PRESETS[cls.__name__]
+        there = PRESETS.get(cls.__name__, {})
         if name not in there:
-            raise ValueError(f"expected a preset of {cls.__name__} ({', '.join(there)}), got {name!r}")
+            raise ValueError(f"expected a preset of {cls.__name__} ({', '.join(there) or 'none'}), got {name!r}")
         return cls(**there[name])
 
     def differences(self, other: str | Self) -> dict[str, tuple[Any, Any]]:
-        """Return the options that differ from another detector's or a preset's: name -> (here, there)."""
+        """Return the options that differ from another detector's or a preset's: name -> (here, there).
+
+        Examples
+        --------
+        >>> PatchCore(neighbors=1).differences(PatchCore(neighbors=3))
+        {'neighbors': (1, 3)}
+        """
         there = self.preset(other) if isinstance(other, str) else other
         names = [field.name for field in dataclasses.fields(self) if field.compare]  # type: ignore[arg-type]
         pairs = {name: (getattr(self, name), getattr(there, name)) for name in names}
@@ -90,7 +106,7 @@ class Detector:
     @property
     def title(self) -> str:
         """The class, with the preset that these options are."""
-        found = [name for name in PRESETS[type(self).__name__] if not self.differences(name)]
+        found = [name for name in PRESETS.get(type(self).__name__, {}) if not self.differences(name)]
         return type(self).__name__ + (f'.preset("{found[0]}")' if found else "")
 
     def save(self, path: str | Path) -> str:
@@ -101,8 +117,15 @@ class Detector:
 
         Raises
         ------
-        ValueError: not fitted.  TypeError: a class that is not one of adviz's.
+        ValueError: not fitted.  TypeError: a class that does not say all that it has learned.
         OSError: it cannot be written; what was there before is untouched.
+
+        Examples
+        --------
+        >>> digest = detector.save("detector.adviz")
+        >>> loaded, one = PatchCore.load("detector.adviz", digest=digest), test.select(images=[0])
+        >>> loaded.predict(one).score == detector.predict(one).score
+        array([ True])
         """
         from adviz.detectors import saving
 
@@ -124,10 +147,19 @@ class Detector:
         FileNotFoundError: no such file.
         ValueError: truncated, changed, of another detector or version, not the one that is asked for, parts that do
             not fit together, or a device that is not there.
+
+        Examples
+        --------
+        >>> digest = detector.save("detector.adviz")
+        >>> PatchCore.load("detector.adviz", digest=digest).coreset
+        0.01
         """
         from adviz.detectors import saving
 
-        return saving.load(path, [cls.__name__], digest, device)  # type: ignore[return-value]
+        return saving.load(cls, path, digest, device)
+
+    def _check_learned(self) -> None:
+        """Refuse (ValueError) what `learned` names, read from a file, where its parts do not fit together."""
 
     def _fitting(self, features: Features, layers: Sequence[int | str] | None = None) -> Features:
         """Return the detector's layers (or those given) of the training features, checked; remember their names."""
@@ -165,8 +197,7 @@ class Detector:
     @property
     def facts(self) -> dict[str, Any]:
         """What `fit` found out, as far as it is numbers, texts and tuples: name -> value."""
-        values = {name: value for name, value in vars(self).items() if name.endswith("_") and name[0] != "_"}
-        return {name: v for name, v in values.items() if isinstance(v, int | float | str | tuple)}
+        return facts_of(self)
 
     def __repr__(self) -> str:
         options = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in dataclasses.fields(self))  # type: ignore[arg-type]
@@ -184,6 +215,12 @@ class Detector:
         )
         state = "fitted" if hasattr(self, "layers_") else "not fitted"
         return f"<details><summary><b>{html.escape(self.title)}</b> ({state})</summary><table>{cells}</table></details>"
+
+
+def facts_of(detector: object) -> dict[str, Any]:
+    """Return the attributes of a detector that end in an underscore and are numbers, texts or tuples."""
+    values = {name: value for name, value in vars(detector).items() if name.endswith("_") and name[0] != "_"}
+    return {name: v for name, v in values.items() if isinstance(v, int | float | str | tuple)}
 
 
 def usable(value: int, available: int, name: str) -> int:

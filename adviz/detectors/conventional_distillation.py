@@ -39,6 +39,14 @@ class ConventionalDistillation(Distiller):
         `ReverseDistillation`.
 
     Facts after `fit`: as `ReverseDistillation`'s.
+
+    Examples
+    --------
+    >>> from adviz import ConventionalDistillation
+    >>> pixels = backbone.with_layers(["image", 16]).extract(category.train.subset(range(8)))
+    >>> student = ConventionalDistillation(layers=(16,), student="small", width=0.25, epochs=1)
+    >>> student.fit(pixels).losses_.shape
+    (1,)
     """
 
     layers: tuple[int | str, ...] = (4, 8, 16)

@@ -30,6 +30,13 @@ class DN2(Detector):
     index: of the search, "flat" (exact) or "ivf" (an inverted file for large sets; approximate, needs faiss).
 
     Facts after `fit`: `mean_features_` (N, C) float32, `k_used_`.
+
+    Examples
+    --------
+    >>> from adviz import DN2
+    >>> dn2 = DN2(images_score=3).fit(train)
+    >>> dn2.predict(test).neighbors["image"]
+    Neighbors(46 images, 1x1 cells, 3 each, by distance)
     """
 
     layers: tuple[int | str, ...] = (32,)

@@ -51,6 +51,13 @@ class PaDiM(Detector):
 
     Memory of `fit`: the model, 4 P d min(N, d) bytes, and the training vectors, 4 P N d bytes, of which at most 2 GiB
     are held at once where N is 0.75 d or more: the features are then read several times.
+
+    Examples
+    --------
+    >>> from adviz import PaDiM
+    >>> padim = PaDiM(layers=(16,), dimension=50).fit(train)
+    >>> padim.predict(test).anomaly_map.shape
+    (46, 224, 224)
     """
 
     layers: tuple[int | str, ...] = (4, 8, 16)
@@ -142,6 +149,13 @@ class PaDiM(Detector):
         -------
         (d,) float, in the order of `channels_`: v_j * (covariance^-1 v)_j for the deviation v from the mean. They add
         up to the squared Mahalanobis distance; correlated channels can have negative ones.
+
+        Examples
+        --------
+        >>> from adviz import PaDiM
+        >>> padim = PaDiM(layers=(16,), dimension=50).fit(train)
+        >>> padim.contributions(test, image=0, row=7, column=7).shape
+        (50,)
         """
         one = slice(row * self.grid_[1] + column, row * self.grid_[1] + column + 1)
         chosen = self._predicting(features.select(images=[image]))

@@ -46,8 +46,7 @@ class PatchCore(Detector):
     coreset: share of the candidates that the bank keeps, 0 < coreset <= 1.
     sampler: "greedy" (Alg. 1, Eq. 5), "random", or "proxies": learned vectors (Eq. 8), which are no patches; each is
         shown as the training patch nearest to it.
-    proxy_sign: of the distances in Eq. 8's exponent: "negative", so that near proxies weigh most, or "paper", as it is
-        printed.
+    proxy_sign: of the distances in Eq. 8's exponent: "negative" (near proxies weigh most) or "paper" (as printed).
     start: of the greedy search: "farthest" from the mean; "random"; or "anchors", the official code's approximation:
         the mean distance to 10 random patches, which do not enter the bank, caps every distance.
     projection: dimensions that the greedy search works in; the bank keeps the original vectors.
@@ -70,6 +69,11 @@ class PatchCore(Detector):
     Memory of `fit`: above 2 GiB of patches they are embedded twice and never held, and above 1 GiB of projected ones
     these lie in a temporary file (4 `projection` bytes a patch), so that a patch takes 2 `projection` bytes, for the
     greedy search, and about 50 more: 5,000 images of 1024 patches 2 GB. "proxies" hold all patches, three times.
+
+    Examples
+    --------
+    >>> PatchCore(layers=(16,), coreset=0.01).fit(train).trace_
+    CoresetTrace(greedy: 125 of 12544 rows)
     """
 
     layers: tuple[int | str, ...] = (8, 16)
@@ -212,6 +216,12 @@ class PatchCore(Detector):
         ------
         ValueError: as `predict`; a budget beyond the coreset; or a bank that is not nested (proxies) or searched
             approximately.
+
+        Examples
+        --------
+        >>> budgets = detector.predict_budgets(test.select(images=range(4)), [0.001, 0.01])
+        >>> [round(share, 3) for share in budgets]
+        [0.001, 0.01]
         """
         if self.sampler == "proxies" or self.index != "flat":
             raise ValueError(

@@ -66,6 +66,13 @@ class ReverseDistillation(Distiller):
     `parameters_`, how many numbers are trained; `signed_`, layers with negative values, for which a 1x1 convolution
     follows the student's last ReLU; `code_`, (C, h, w) of what the student is fed; `batch_` (after clipping),
     `device_`, `image_size_`.
+
+    Examples
+    --------
+    >>> from adviz import ReverseDistillation
+    >>> student = ReverseDistillation(layers=(8, 16), student="small", width=0.25, epochs=1)
+    >>> student.fit(train.select(images=range(16))).losses_.shape
+    (1,)
     """
 
     layers: tuple[int | str, ...] = (4, 8, 16)

@@ -1,39 +1,46 @@
-"""Fitted detectors to files and back: options, what the features were, and what was learned (`states`)."""
+"""Fitted detectors to files and back: options, what the features were, and what was learned.
+
+What that is says the class (`Detector.learned`) or, where it takes more than a list, `states`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from adviz import archive, detectors
 from adviz.archive.records import fits
 from adviz.data import Geometry
 from adviz.detectors.base import Detector
+from adviz.detectors.held import Held
+from adviz.detectors.named import name_of
 from adviz.detectors.presets import AtMost
-from adviz.detectors.states import STATES
+from adviz.detectors.states import STATES, State
 from adviz.devices import check_device
 
-CLASSES: dict[str, type[Detector]] = {name: getattr(detectors, name) for name in STATES}
+CLASSES: dict[str, type[Detector]] = {name: getattr(detectors, name) for name in dir(detectors)}
 NOT_KEPT = ("checkpoint",)  # a file of one machine; a detector from elsewhere must not write to a path of its choice
+SHARED = {"layers_", "geometry_", "_backbone", "_channels"}  # what `Detector._fitting` sets
+D = TypeVar("D", bound=Detector)
 
 
 def save(detector: Detector, path: str | Path) -> str:
     """Write a fitted detector; see `Detector.save`."""
-    return archive.write(path, type(detector).__name__, contents(detector))
+    return archive.write(path, name_of(type(detector)), contents(detector))
 
 
-def load(path: str | Path, kinds: list[str], digest: str | None, device: str | None) -> Detector:
-    """Read a detector of one of some kinds; see `Detector.load`."""
-    found = archive.read(path, kinds, digest=digest)
+def load(cls: type[D], path: str | Path, digest: str | None, device: str | None) -> D:
+    """Read a detector of a class; see `Detector.load`."""
+    found = archive.read(path, [name_of(cls)], digest=digest)
     if device is not None:
-        if "device" not in get_type_hints(CLASSES[found.kind]):
+        if "device" not in get_type_hints(cls):
             raise ValueError(f"{found.kind} computes on the CPU alone, got device={device!r}: leave it out")
         if device != "auto":
             check_device(device)
     with archive.restoring(found.kind, path):
-        return restored(found.kind, found.content, device)
+        return restored(cls, found.content, device)
 
 
 def contents(detector: Detector) -> dict[str, Any]:
@@ -41,17 +48,11 @@ def contents(detector: Detector) -> dict[str, Any]:
 
     Raises
     ------
-    TypeError: a class that is not adviz's own, whose state is not known.
+    TypeError: a class that does not say all that it has learned.
     ValueError: not fitted, or an option that could not be read again.
     """
-    kind = type(detector).__name__
-    if kind not in STATES or CLASSES[kind] is not type(detector):
-        raise TypeError(
-            f"expected one of adviz's detectors ({', '.join(STATES)}), got {type(detector)}, of which only you know "
-            "what it has learned: write its arrays with adviz.archive.write, and read them with adviz.archive.read"
-        )
     if not hasattr(detector, "layers_"):
-        raise ValueError(f"{kind} must be fitted before it is saved: call fit(features) first")
+        raise ValueError(f"{type(detector).__name__} must be fitted before it is saved: call fit(features) first")
     geometry = detector.geometry_
     return {
         "options": _options(detector),
@@ -62,18 +63,17 @@ def contents(detector: Detector) -> dict[str, Any]:
             "digest": detector._backbone[1],
             "geometry": archive.parts(geometry) if type(geometry) is Geometry else None,
         },
-        "state": STATES[kind].kept(detector),
+        "state": _state(type(detector)).kept(detector),
     }
 
 
-def restored(kind: str, content: Mapping[str, Any], device: str | None) -> Detector:
+def restored(cls: type[D], content: Mapping[str, Any], device: str | None) -> D:
     """Return the detector with some `contents`; raises whatever its parts refuse (`archive.restoring` says it)."""
-    cls, options = CLASSES[kind], dict(content["options"])
-    hints = get_type_hints(cls)
+    options, hints = dict(content["options"]), get_type_hints(cls)
     for name, value in options.items():
         at_most = isinstance(value, dict) and set(value) == {"at most"}
         options[name] = value = AtMost(value["at most"]) if at_most else value
-        _check_option(kind, name, value, hints)
+        _check_option(cls.__name__, name, value, hints)
     if device is not None:
         options["device"] = device
     elif options.get("device", "auto") != "auto":
@@ -90,8 +90,36 @@ def restored(kind: str, content: Mapping[str, Any], device: str | None) -> Detec
     detector.layers_, detector._backbone = layers, (features["backbone"], features["digest"])
     detector._channels = channels
     detector.geometry_ = None if geometry is None else archive.typed(Geometry, geometry)
-    STATES[kind].restore(detector, content["state"])
+    _state(cls).restore(detector, content["state"])
     return detector
+
+
+def _state(cls: type[Detector]) -> State:
+    """Return how a class's state is taken out and put back."""
+    return STATES.get(name_of(cls)) or State(_kept, _restore)
+
+
+def _kept(detector: Detector) -> dict[str, Any]:
+    """Return what `learned` names, which must be all that `fit` has set."""
+    options = {field.name for field in dataclasses.fields(detector)}  # type: ignore[arg-type]
+    if unsaid := sorted(set(vars(detector)) - options - SHARED - set(detector.learned)):
+        raise TypeError(
+            f"expected a detector whose class says in `learned` all that fit sets, got {type(detector)} with "
+            f"{', '.join(unsaid)} beside: add them to it, or write arrays with adviz.archive.write"
+        )
+    return {name: getattr(detector, name) for name in detector.learned}
+
+
+def _restore(detector: Detector, state: Mapping[str, Any]) -> None:
+    held = Held(state, C=sum(detector._channels.values()))
+    for name, kind in detector.learned.items():
+        if isinstance(kind, str):
+            dtype, _, sides = kind.partition(" ")
+            setattr(detector, name, held.array(name, dtype, sides))
+        else:
+            setattr(detector, name, held.fact(name, kind))
+    held.end()
+    detector._check_learned()
 
 
 def _options(detector: Detector) -> dict[str, Any]:

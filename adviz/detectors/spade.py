@@ -56,6 +56,13 @@ class SPADE(Detector):
     device: where stage 2 is computed, "cpu" or "cuda"; no part of the method.
 
     Facts after `fit`: `k_used_`, K of stage 2.
+
+    Examples
+    --------
+    >>> from adviz import SPADE
+    >>> spade = SPADE(layers=(16,), images_gallery=5).fit(train)
+    >>> spade.predict(test.select(images=[0, 20]))
+    Prediction(SPADE, 2 images, maps 224x224, layer maps: layer3; image: ...)
     """
 
     layers: tuple[int | str, ...] = (4, 8, 16)

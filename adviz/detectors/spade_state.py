@@ -53,7 +53,7 @@ def restore(detector: SPADE, state: Kept) -> None:
     )
     check_features(gallery)
     detector.k_used_ = held.fact("k_used", int, least=1, most=gallery.n_images)
-    detector._retrieval = _retrieval(restored("DN2", held.part("retrieval"), None), detector, gallery.n_images)
+    detector._retrieval = _retrieval(restored(DN2, held.part("retrieval"), None), detector, gallery.n_images)
     detector._count = held.fact("count", int, least=1, most=detector._retrieval.k_used_)
     detector._gallery = gallery
     centres = Held(held.part("centre"), **{"1": 1})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adviz import coreset as samplers
+from adviz.coreset.grid import check_memory
 from adviz.detectors.patches import PatchEmbedding
 from adviz.progress import bar
 from adviz.storage import allocated
@@ -97,7 +98,7 @@ class TrainingPatches:
         """
         if self._kept is not None:
             return self._kept
-        samplers.check_memory(12 * len(self) * self.size, f"learning from {len(self)} patches")
+        check_memory(12 * len(self) * self.size, f"learning from {len(self)} patches")
         return self._all()
 
     def _all(self) -> np.ndarray:

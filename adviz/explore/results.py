@@ -11,8 +11,9 @@ import numpy as np
 
 from adviz import metrics, plots
 from adviz.data import Category, Split
-from adviz.explore import tiles
+from adviz.explore import themed, tiles
 from adviz.explore.view import Stepper, View, labelled, value_of
+from adviz.explore.words import computing, lacking
 from adviz.plots import StaticFigure
 from adviz.prediction import Prediction
 
@@ -38,6 +39,13 @@ def results(categories: Category | Mapping[str, Category], predictions: Predicti
     Raises
     ------
     ValueError: nothing to show, a category without predictions, or a prediction of another number of images.
+
+    Examples
+    --------
+    >>> view = explore.results(category, prediction)
+    >>> view.image = 20
+    >>> view.defect
+    'all'
     """
     return ResultsView(*by_name(categories, predictions))
 
@@ -138,7 +146,7 @@ class ResultsView(View):
         key = self.category, name
         if not (self.busy and self._pending == key):
             self._pending = key
-            self._say(f"{key[0]} · {key[1]}: is being computed")
+            self._say(computing(f"{key[0]} · {key[1]}"))
             self._compute(f"{key[0]} · {key[1]}", compute, lambda result: self._computed(key, result))
 
     def _needed(self) -> list[str]:
@@ -171,7 +179,7 @@ class ResultsView(View):
             parts.append(tiles.tile(plots.heat(one, limits), title="map", width=260))
             parts.append(tiles.tile(plots.overlay(sample.image, one, limits=limits), title="overlay", width=260))
         missing = [name for name, part in (("ground truth", sample.mask), ("map", maps)) if part is None]
-        words = [f"<i>There is no {' and no '.join(missing)} of this image.</i>"] if missing else []
+        words = [themed.note(lacking(missing))] if missing else []
         bar = [] if limits is None else [tiles.scale(limits)]
         return tiles.row(parts) + tiles.row([*bar, *words], gap=24)
 

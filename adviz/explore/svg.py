@@ -152,7 +152,9 @@ class Chart:
 
 
 def _ticks(ends: tuple[float, float]) -> list[tuple[float, str]]:
-    values = [float(value) for value in MaxNLocator(6).tick_values(*ends) if ends[0] <= value <= ends[1]]
+    values = [
+        float(value) for value in MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(*ends) if ends[0] <= value <= ends[1]
+    ]
     return [(value, style.number(0.0 if abs(value) < 1e-12 else value)) for value in values]
 
 

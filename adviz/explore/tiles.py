@@ -12,10 +12,10 @@ from PIL import Image
 from scipy.ndimage import binary_dilation
 
 from adviz import maps, plots
-from adviz.plots import StaticFigure, style
+from adviz.explore import themed
+from adviz.plots import style
 
 Box = tuple[int, int, int, int]
-SMALL = "font-size:12px;line-height:1.35"
 QUALITY = 90  # of the JPEG
 
 
@@ -36,14 +36,14 @@ def picture(
     frames = "".join(
         f"<span style='position:absolute;left:{left / wide:.2%};top:{top / high:.2%};width:{w / wide:.2%};"
         f"height:{h / high:.2%};box-sizing:border-box;outline:2px solid {style.ORANGE};"
-        "box-shadow:0 0 0 3px #000'></span>"
+        f"box-shadow:0 0 0 3px {themed.FRAME}'></span>"
         for top, left, h, w in boxes
     )
     rendering = "image-rendering:pixelated;" if sharp else ""
     said = html.escape(text, quote=True)
     return (
         f"<span style='position:relative;display:inline-block;width:{width}px;max-width:100%'>"
-        f"<img src='{address(image)}' alt='{said}' title='{said}' "
+        f"<img class='adviz-picture' src='{address(image)}' alt='{said}' title='{said}' "
         f"style='{rendering}display:block;width:100%;margin:0'>{frames}</span>"
     )
 
@@ -61,9 +61,10 @@ def tile(
     """Return a picture with a title above and a caption below, and a coloured edge where `colour` is given."""
     edge = f"border-top:4px solid {colour};" if colour else ""
     shown = picture(image, width=width, text=caption or title, boxes=boxes, sharp=sharp)
-    above = f"<div style='font-weight:600'>{html.escape(title)}</div>" if title else ""
+    above = f"<div class='adviz-title'>{html.escape(title)}</div>" if title else ""
     below = f"<div style='overflow-wrap:anywhere;white-space:pre-line'>{html.escape(caption)}</div>" if caption else ""
-    return f"<figure style='margin:0;width:{width}px;max-width:100%;{SMALL};{edge}'>{above}{shown}{below}</figure>"
+    across = f"margin:0;width:{width}px;max-width:100%;{edge}"
+    return f"<figure class='adviz-small' style='{across}'>{above}{shown}{below}</figure>"
 
 
 def crop(image: np.ndarray, box: Box, *, context: float = 1.0) -> np.ndarray:
@@ -76,9 +77,8 @@ def crop(image: np.ndarray, box: Box, *, context: float = 1.0) -> np.ndarray:
 
 def row(parts: Iterable[str], *, title: str = "", gap: int = 8) -> str:
     """Return parts side by side, continued on the next line where the page is narrow."""
-    head = f"<div style='font-weight:600;margin:6px 0 2px'>{html.escape(title)}</div>" if title else ""
     style_ = f"display:flex;flex-wrap:wrap;gap:{gap}px;align-items:flex-start"
-    return f"<div>{head}<div style='{style_}'>{''.join(parts)}</div></div>"
+    return f"<div>{themed.head(title)}<div style='{style_}'>{''.join(parts)}</div></div>"
 
 
 def scale(
@@ -92,25 +92,17 @@ def scale(
     stops = ",".join(f"rgb{tuple(colour)}" for colour in colours(np.linspace(0, 1, 9), (0, 1)).tolist())
     low, high = (style.number(value) for value in limits)
     return (
-        f"<div style='{SMALL};width:{width}px'><div>{html.escape(quantity)}</div>"
+        f"<div class='adviz-small' style='width:{width}px;max-width:100%'><div>{html.escape(quantity)}</div>"
         f"<div style='height:12px;background:linear-gradient(to right,{stops})'></div>"
         f"<div style='display:flex;justify-content:space-between'><span>{low}</span><span>{high}</span></div></div>"
     )
-
-
-def chart(figure: StaticFigure, *, text: str = "", width: int | None = None) -> str:
-    """Return a matplotlib figure, at most as wide as the page."""
-    data = address(figure._repr_jpeg_())
-    across = f"{width}px" if width else "auto"
-    said = html.escape(text, quote=True)
-    return f"<img src='{data}' alt='{said}' style='width:{across};max-width:100%;margin:0'>"
 
 
 def ringed(chart: str, place: np.ndarray) -> str:
     """Return a chart with a ring at (x, y), as shares of its width and height from the upper left."""
     ring = (
         "position:absolute;width:18px;height:18px;margin:-9px 0 0 -9px;box-sizing:border-box;border-radius:50%;"
-        "border:3px solid #000;outline:1px solid #FFF"
+        f"border:3px solid {themed.INK};outline:1px solid {themed.PAPER}"
     )
     left, top = (f"{share:.2%}" for share in place)
     return (
@@ -126,14 +118,18 @@ def table(
     cell = "padding:1px 12px 1px 0;text-align"
     head = "".join(f"<th style='{cell}:right'>{html.escape(name)}</th>" for name in columns)
     body = "".join(
-        f"<tr style='font-weight:{'700' if name in marked else '400'}'>"
+        f"<tr style='font-weight:{'600' if name in marked else '400'}'>"
         f"<th style='{cell}:left;font-weight:inherit'>{html.escape(name)}</th>"
         + "".join(f"<td style='{cell}:right'>{html.escape(text)}</td>" for text in texts)
         + "</tr>"
         for name, texts in rows.items()
     )
-    caption = f"<caption style='text-align:left;font-weight:600'>{html.escape(title)}</caption>" if title else ""
-    return f"<table style='{SMALL};font-variant-numeric:tabular-nums'>{caption}<tr><th></th>{head}</tr>{body}</table>"
+    return f"<table class='adviz-numbers'>{caption(title)}<tr><th></th>{head}</tr>{body}</table>"
+
+
+def caption(title: str) -> str:
+    """Return the heading of a table; nothing without a text."""
+    return f"<caption class='adviz-head'>{html.escape(title)}</caption>" if title else ""
 
 
 def bar_table(title: str, values: Mapping[str, float]) -> str:
@@ -148,8 +144,7 @@ def bar_table(title: str, values: Mapping[str, float]) -> str:
         f"<td style='padding-left:8px'><span style='{bar}:{160 * abs(value) / total:.0f}px'></span></td></tr>"
         for name, value in values.items()
     )
-    caption = f"<caption style='text-align:left;font-weight:600;white-space:nowrap'>{html.escape(title)}</caption>"
-    return f"<table style='{SMALL}'>{caption}{rows}</table>"
+    return f"<table class='adviz-numbers'>{caption(title)}{rows}</table>"
 
 
 def address(picture: np.ndarray | bytes) -> str:

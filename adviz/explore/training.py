@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from adviz import plots
-from adviz.explore import tiles
+from adviz.explore import themed
 from adviz.explore.view import View
 from adviz.plots import StaticFigure
 
@@ -21,6 +21,13 @@ def training(epochs: int, *, title: str = "") -> TrainingView:
     Returns
     -------
     A `TrainingView`; display it as the last line of a cell before the training.
+
+    Examples
+    --------
+    >>> view = explore.training(epochs=3)
+    >>> view.update(np.array([1.0, 0.5]))
+    >>> len(view.losses)
+    2
     """
     return TrainingView(epochs, title)
 
@@ -48,4 +55,4 @@ class TrainingView(View):
     def _draw(self) -> tuple[str, str]:
         done = len(self.losses)
         text = f"epoch {done} of {self.epochs}" + (f" · loss {self.losses[-1]:.3f}" if done else ": not started")
-        return tiles.chart(self.static(), text=f"loss of every epoch: {text}"), text
+        return themed.svg(self.static(), text=f"loss of every epoch: {text}", width=themed.WIDE), text

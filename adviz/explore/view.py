@@ -11,6 +11,7 @@ from typing import Any
 import ipywidgets as widgets
 from ipywidgets.widgets.widget_link import DirectionalLink, Link
 
+from adviz.explore import themed
 from adviz.explore.work import Label, Work
 from adviz.plots import StaticFigure
 
@@ -49,8 +50,10 @@ class View(widgets.VBox):  # type: ignore[misc]
         stop = widgets.Button(description="stop", tooltip="stop this work", layout=widgets.Layout(width="80px"))
         stop.add_class("adviz-stop").on_click(lambda _: self.stop())
         self._busy = widgets.HBox([stop, self._progress], layout=widgets.Layout(display="none")).add_class("adviz-busy")
-        row = widgets.HBox(controls, layout=widgets.Layout(flex_flow="row wrap", align_items="center"))
+        sheet = widgets.HTML(f"<style>{themed.SHEET}</style>", layout=widgets.Layout(display="none"))
+        row = wrapped([*controls, sheet.add_class("adviz-sheet")], align="center").add_class("adviz-controls")
         super().__init__([row, self._status, self._busy, self._page])
+        self.add_class("adviz-explorer")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: a widget, to be used in Jupyter; static() draws it as a figure"
@@ -134,14 +137,21 @@ class View(widgets.VBox):  # type: ignore[misc]
     def _say(self, text: str) -> None:
         self._text = text
         self._status.value = html.escape(text)
+        self._status.remove_class("adviz-error")
 
     def _fail(self, error: Exception) -> None:
         self._say(f"Error: {type(error).__name__}: {error}")
+        self._status.add_class("adviz-error")
 
     def _tell(self, text: str) -> None:
         """Show how far the work is; no text: there is none."""
-        self._progress.value = text
+        self._progress.value = f"computing {text}" if text else ""
         self._busy.layout.display = None if text else "none"
+
+
+def wrapped(parts: list[widgets.Widget], *, align: str = "flex-start") -> widgets.HBox:
+    """Return widgets side by side, continued on the next line where the page is narrow; `align` is CSS' align-items."""
+    return widgets.HBox(parts, layout=widgets.Layout(flex_flow="row wrap", align_items=align))
 
 
 def labelled(control: widgets.Widget, name: str, react: Callable[[Any], None]) -> widgets.Widget:

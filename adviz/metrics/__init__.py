@@ -42,3 +42,7 @@ __all__ = [
     "roc_curve",
     "undefined_reason",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

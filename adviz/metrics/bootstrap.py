@@ -35,6 +35,13 @@ def auroc_differences(
     -----
     AUROC is the mean over pairs of a normal and an anomalous image; a draw gives every pair a weight, so that all draws
     are one product of matrices.
+
+    Examples
+    --------
+    >>> labels = np.repeat([0, 1], 10)
+    >>> differences = metrics.auroc_differences(-labels, labels, labels, draws=100)
+    >>> differences.mean()
+    np.float64(1.0)
     """
     if draws < 1:
         raise ValueError(f"draws must be at least 1, got {draws}")

@@ -90,6 +90,11 @@ def undefined_reason(
     Returns
     -------
     reason: "no anomalous image", "no normal image" (with the unit's name) or "".
+
+    Examples
+    --------
+    >>> metrics.undefined_reason(np.zeros(3))
+    'no anomalous image'
     """
     labels = np.asarray(labels)
     if not labels.any():

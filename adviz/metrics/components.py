@@ -22,6 +22,12 @@ def regions(masks: np.ndarray, connectivity: int = 8) -> tuple[np.ndarray, np.nd
     -------
     ids: (N, H, W) uint32, 0 = normal, otherwise 1 ... R in the order of the images.
     areas: (R,) int64, pixels in region 1 ... R.
+
+    Examples
+    --------
+    >>> ids, areas = metrics.regions(np.array([[[1, 0, 0], [1, 0, 1]]]))
+    >>> areas
+    array([2, 1])
     """
     masks = checked_labels(masks, "masks")
     if masks.ndim != 3:

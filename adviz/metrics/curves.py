@@ -19,6 +19,12 @@ class Curve:
     x: (P,) float, false positive rate (ROC, PRO) or recall (precision-recall), rising from 0.
     y: (P,) float, true positive rate, precision or mean overlap per region.
     threshold: (P,) float, in the unit of the scores, falling from +inf; flagged is what has a score >= threshold.
+
+    Examples
+    --------
+    >>> curve = metrics.roc_curve(np.array([0.1, 0.4, 0.8]), np.array([0, 1, 1]))
+    >>> curve.x, curve.y, curve.threshold
+    (array([0., 0., 0., 1.]), array([0. , 0.5, 1. , 1. ]), array([inf, 0.8, 0.4, 0.1]))
     """
 
     x: np.ndarray
@@ -41,6 +47,12 @@ class Curve:
         """Return at most n of the points, for display, evenly spread along the drawn curve; both ends are kept.
 
         The spread is measured as ``|dx| + |dy|``, so that steep parts keep their points. Metrics use the full curve.
+
+        Examples
+        --------
+        >>> curve = metrics.roc_curve(prediction.score, category.test.labels)
+        >>> len(curve.thinned(5).x)
+        5
         """
         if n < 2:
             raise ValueError(f"n must be at least 2, the two ends of the curve, got {n}")
@@ -76,6 +88,11 @@ def auroc(scores: np.ndarray, labels: np.ndarray) -> float:
     Notes
     -----
     Equals scikit-learn's ``roc_auc_score``: exact, over all thresholds.
+
+    Examples
+    --------
+    >>> metrics.auroc(np.array([0.1, 0.4, 0.3, 0.8]), np.array([0, 0, 1, 1]))
+    0.75
     """
     return auroc_of(count(*checked_pair(scores, labels), corners_only=True))
 
@@ -85,6 +102,11 @@ def average_precision(scores: np.ndarray, labels: np.ndarray) -> float:
 
     scikit-learn's definition, without interpolation; arguments and errors as in `auroc`. NaN without an anomalous item
     (scikit-learn: 0 and a warning); 1 without a normal one, for there is nothing to get wrong.
+
+    Examples
+    --------
+    >>> round(metrics.average_precision(np.array([0.1, 0.4, 0.3, 0.8]), np.array([0, 0, 1, 1])), 3)
+    0.833
     """
     return average_precision_of(count(*checked_pair(scores, labels), corners_only=True))
 
@@ -94,6 +116,11 @@ def roc_curve(scores: np.ndarray, labels: np.ndarray) -> Curve:
 
     x is the false positive rate, NaN without a normal item; y the true positive rate, NaN without an anomalous one.
     Arguments and errors as in `auroc`.
+
+    Examples
+    --------
+    >>> metrics.roc_curve(np.array([0.1, 0.4, 0.8]), np.array([0, 1, 1])).y
+    array([0. , 0.5, 1. , 1. ])
     """
     return roc_of(count(*checked_pair(scores, labels)))
 
@@ -103,6 +130,12 @@ def precision_recall_curve(scores: np.ndarray, labels: np.ndarray) -> Curve:
 
     The first point, at +inf, is a convention, since nothing is flagged there; without an anomalous item x is NaN.
     These are scikit-learn's points in the opposite order. Arguments and errors as in `auroc`.
+
+    Examples
+    --------
+    >>> curve = metrics.precision_recall_curve(np.array([0.1, 0.4, 0.8]), np.array([0, 1, 1]))
+    >>> curve.x, curve.y
+    (array([0. , 0.5, 1. , 1. ]), ...)
     """
     return precision_recall_of(count(*checked_pair(scores, labels)))
 

@@ -54,6 +54,13 @@ def pro(
     -----
     "global" is the closed form of `auroc_and_pro`; 1e-12 from the curve's trapezoids. The public code's thresholds come
     from ``np.arange`` in the maps' own precision, which can round to 201 steps; here they are always 200, in float64.
+
+    Examples
+    --------
+    >>> masks = np.zeros((1, 4, 4), bool)
+    >>> masks[0, :2, :2] = True
+    >>> metrics.pro(masks.astype(float), masks)
+    1.0
     """
     return pro_with_reason(scores, masks, definition, limit, connectivity)[0]
 
@@ -61,7 +68,13 @@ def pro(
 def pro_with_reason(
     scores: np.ndarray, masks: np.ndarray, definition: str = "global", limit: float = 0.3, connectivity: int = 8
 ) -> tuple[float, str]:
-    """Return `pro` and, where it is NaN, the reason in words (otherwise the empty string)."""
+    """Return `pro` and, where it is NaN, the reason in words (otherwise the empty string).
+
+    Examples
+    --------
+    >>> metrics.pro_with_reason(np.zeros((1, 4, 4)), np.zeros((1, 4, 4), bool))
+    (nan, 'no anomalous pixel')
+    """
     definition, limit = checked_definition(definition), checked_limit(limit)
     scores, masks = checked_maps(scores, masks)
     if definition == "per-image" and masks.any():
@@ -78,6 +91,13 @@ def pro_curve(scores: np.ndarray, masks: np.ndarray, connectivity: int = 8) -> C
 
     The curve of the "global" definition, from (0, 0) to (1, 1); an axis that is undefined is NaN. Arguments and errors
     as in `pro`.
+
+    Examples
+    --------
+    >>> masks = np.zeros((1, 4, 4), bool)
+    >>> masks[0, :2, :2] = True
+    >>> metrics.pro_curve(masks.astype(float), masks).y
+    array([0., 1., 1.])
     """
     scores, masks = checked_maps(scores, masks)
     ids, areas = regions(masks, connectivity)
@@ -91,6 +111,13 @@ def auroc_and_pro(
 
     Arguments and errors as in `pro`; equal to `auroc` and to the trapezoids under `pro_curve` to 1e-12. Normal and
     anomalous pixels are sorted separately; extra memory at the peak is about 6 bytes a pixel for float32 maps.
+
+    Examples
+    --------
+    >>> maps, masks = prediction.anomaly_map, category.test.masks_array()
+    >>> auroc, pro = metrics.auroc_and_pro(maps, masks, limit=0.3)
+    >>> auroc > 0.9, pro > 0.8
+    (True, True)
     """
     limit = checked_limit(limit)
     scores, masks = checked_maps(scores, masks)

@@ -28,6 +28,12 @@ class RegionCurves:
     normal: how many normal pixels there are.
     highest: the highest normal scores, falling, as far as the limit needs.
     scores, region: (P,) of all anomalous pixels: their scores, and which region 0 ... R - 1 each lies in.
+
+    Examples
+    --------
+    >>> curves = metrics.region_curves(prediction.anomaly_map, category.test.masks_array())
+    >>> curves.overlap(curves.threshold(0.1)).shape == curves.area.shape
+    True
     """
 
     image: np.ndarray
@@ -48,6 +54,12 @@ class RegionCurves:
         Raises
         ------
         ValueError: an FPR below 0 or above the limit.
+
+        Examples
+        --------
+        >>> curves = metrics.region_curves(prediction.anomaly_map, category.test.masks_array())
+        >>> curves.threshold(0.01) > curves.threshold(0.1)
+        True
         """
         if not 0 <= fpr <= self.limit:
             raise ValueError(f"fpr must be a false positive rate between 0 and the limit {self.limit:g}, got {fpr}")
@@ -58,11 +70,25 @@ class RegionCurves:
         return float(np.nextafter(self.highest[allowed], self.highest.dtype.type(np.inf)))
 
     def flagged(self, threshold: float) -> float:
-        """Return the share of all normal pixels that a threshold flags, if it is not below that of the limit."""
+        """Return the share of all normal pixels that a threshold flags, if it is not below that of the limit.
+
+        Examples
+        --------
+        >>> curves = metrics.region_curves(prediction.anomaly_map, category.test.masks_array())
+        >>> round(curves.flagged(curves.threshold(0.1)), 3)
+        0.1
+        """
         return float(np.searchsorted(-self.highest, -threshold, side="right") / self.normal)
 
     def overlap(self, threshold: float) -> np.ndarray:
-        """Return the share of every region's pixels that a threshold flags, (R,) float; their mean is PRO's overlap."""
+        """Return the share of every region's pixels that a threshold flags, (R,) float; their mean is PRO's overlap.
+
+        Examples
+        --------
+        >>> curves = metrics.region_curves(prediction.anomaly_map, category.test.masks_array())
+        >>> bool((curves.overlap(curves.threshold(0.1)) >= curves.overlap(curves.threshold(0.01))).all())
+        True
+        """
         inside = np.bincount(self.region, self.scores >= threshold, minlength=len(self.area))
         return np.asarray(inside / self.area)
 
@@ -85,6 +111,12 @@ def region_curves(scores: np.ndarray, masks: np.ndarray, limit: float = 0.3, con
     -----
     The area is exact, the closed form of `auroc_and_pro`: the mean over the regions equals ``pro(..., "global")`` to
     1e-12. Memory: the scores of the anomalous pixels, and of the share `limit` of the normal ones.
+
+    Examples
+    --------
+    >>> maps, masks = prediction.anomaly_map, category.test.masks_array()
+    >>> bool(abs(metrics.region_curves(maps, masks).integral.mean() - metrics.pro(maps, masks)) < 1e-9)
+    True
     """
     limit = checked_limit(limit)
     scores, masks = checked_maps(scores, masks)

@@ -25,6 +25,12 @@ class PixelMetrics:
     f1: the F1-optimal threshold on pixels.
     curves: "roc", "precision_recall" and "pro", thinned for display; only those that are defined.
     reasons: metric -> why it is NaN.
+
+    Examples
+    --------
+    >>> found = metrics.pixel_metrics(prediction.anomaly_map, category.test.masks_array())
+    >>> sorted(found.curves)
+    ['precision_recall', 'pro', 'roc']
     """
 
     auroc: float
@@ -52,6 +58,12 @@ def pixel_metrics(
     Raises
     ------
     ValueError: NaN or infinite scores, masks other than 0 and 1, shapes that differ, bad limit.
+
+    Examples
+    --------
+    >>> found = metrics.pixel_metrics(prediction.anomaly_map, category.test.masks_array())
+    >>> found.auroc > 0.9, found.reasons
+    (True, {})
     """
     limit = checked_limit(limit)
     scores, masks = checked_maps(scores, masks)

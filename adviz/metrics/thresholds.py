@@ -20,6 +20,12 @@ class F1Threshold(NamedTuple):
     f1: 2 TP / (2 TP + FP + FN), in (0, 1].
     false_positives: int, normal items flagged.
     false_negatives: int, anomalous items not flagged.
+
+    Examples
+    --------
+    >>> best = metrics.f1_threshold(prediction.score, category.test.labels)
+    >>> best._fields
+    ('threshold', 'f1', 'false_positives', 'false_negatives')
     """
 
     threshold: float
@@ -43,6 +49,11 @@ def f1_threshold(scores: np.ndarray, labels: np.ndarray) -> F1Threshold:
     Notes
     -----
     The threshold is chosen on the labels that it is judged by, as PatchCore's misclassification counts are: optimistic.
+
+    Examples
+    --------
+    >>> metrics.f1_threshold(np.array([0.1, 0.4, 0.3, 0.8]), np.array([0, 0, 1, 1]))
+    F1Threshold(threshold=0.3, f1=0.8, false_positives=1, false_negatives=0)
     """
     return f1_of(count(*checked_pair(scores, labels), corners_only=True))
 
@@ -62,6 +73,11 @@ def full_recall_threshold(scores: np.ndarray, labels: np.ndarray) -> float:
     """Return the highest threshold that flags every anomalous item: the lowest of their scores.
 
     NaN without an anomalous item. Arguments and errors as in `f1_threshold`.
+
+    Examples
+    --------
+    >>> metrics.full_recall_threshold(np.array([0.1, 0.4, 0.3, 0.8]), np.array([0, 0, 1, 1]))
+    0.3
     """
     scores, labels = checked_pair(scores, labels)
     return float(scores[labels].min()) if labels.any() else float("nan")
@@ -71,6 +87,11 @@ def errors_at_full_recall(scores: np.ndarray, labels: np.ndarray) -> float:
     """Return how many normal items are flagged at `full_recall_threshold`.
 
     An int; NaN without an anomalous item. Arguments and errors as in `f1_threshold`.
+
+    Examples
+    --------
+    >>> metrics.errors_at_full_recall(np.array([0.1, 0.4, 0.3, 0.8]), np.array([0, 0, 1, 1]))
+    1
     """
     scores, labels = checked_pair(scores, labels)
     if not labels.any():
@@ -79,5 +100,11 @@ def errors_at_full_recall(scores: np.ndarray, labels: np.ndarray) -> float:
 
 
 def perfect(scores: np.ndarray, labels: np.ndarray) -> bool:
-    """Return whether every anomalous item outranks every normal one (AUROC = 1); False where AUROC is undefined."""
+    """Return whether every anomalous item outranks every normal one (AUROC = 1); False where AUROC is undefined.
+
+    Examples
+    --------
+    >>> metrics.perfect(np.array([0.1, 0.4, 0.8]), np.array([0, 0, 1]))
+    True
+    """
     return auroc(scores, labels) == 1

@@ -69,3 +69,7 @@ __all__ = [
     "table_figure",
     "waterfall",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

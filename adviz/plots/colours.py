@@ -34,6 +34,11 @@ def shared_limits(maps: Sequence[np.ndarray | None], percentiles: tuple[float, f
     Raises
     ------
     ValueError: no map at all, values that are not finite, or percentiles that do not rise within 0..100.
+
+    Examples
+    --------
+    >>> plots.shared_limits([np.arange(100.0).reshape(10, 10), None], percentiles=(0, 100))
+    (0.0, 99.0)
     """
     if len(percentiles) != 2 or not 0 <= percentiles[0] < percentiles[1] <= 100:
         raise ValueError(f"percentiles must rise within 0..100, got {tuple(percentiles)}")
@@ -47,7 +52,13 @@ def shared_limits(maps: Sequence[np.ndarray | None], percentiles: tuple[float, f
 
 
 def heat(anomaly_map: np.ndarray, limits: Limits) -> np.ndarray:
-    """Return the colours of a map, (..., 3) uint8; (low, high) are the ends of the scale, score units."""
+    """Return the colours of a map, (..., 3) uint8; (low, high) are the ends of the scale, score units.
+
+    Examples
+    --------
+    >>> plots.heat(prediction.anomaly_map[0], plots.shared_limits(prediction.anomaly_map)).shape
+    (224, 224, 3)
+    """
     check_limits(limits)
     values = (np.asarray(anomaly_map, np.float32) - limits[0]) / (limits[1] - limits[0])
     table = (mpl.colormaps[style.MAP_COLOURS](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
@@ -66,6 +77,12 @@ def overlay(image: np.ndarray, anomaly_map: np.ndarray, *, limits: Limits) -> np
     Returns
     -------
     (H, W, 3) uint8.
+
+    Examples
+    --------
+    >>> limits = plots.shared_limits(prediction.anomaly_map)
+    >>> plots.overlay(category.test.image(0), prediction.anomaly_map[0], limits=limits).dtype
+    dtype('uint8')
     """
     check_image(image)
     check_map(anomaly_map, (image.shape[0], image.shape[1]))

@@ -44,6 +44,13 @@ def comparison_row(
     Raises
     ------
     ValueError: shapes or dtypes that do not fit, no method, values or limits that are not finite.
+
+    Examples
+    --------
+    >>> limits = {"PatchCore": plots.shared_limits(prediction.anomaly_map)}
+    >>> image, mask, maps = category.test.image(0), category.test.mask(0), {"PatchCore": prediction.anomaly_map[0]}
+    >>> plots.comparison_row(image, mask, maps, limits=limits)
+    <StaticFigure size ...>
     """
     check_image(image)
     size = (image.shape[0], image.shape[1])
@@ -100,6 +107,12 @@ def score_scatter(
     Raises
     ------
     ValueError: shapes that do not fit, scores that are not finite, or a current image that does not exist.
+
+    Examples
+    --------
+    >>> labels, score = category.test.labels, prediction.score
+    >>> plots.score_scatter(score, score**2, labels, names=("PatchCore", "its square"))
+    <StaticFigure size ... with 1 Axes>
     """
     check_scores(x, "x")
     check_scores(y, "y")

@@ -15,7 +15,7 @@ from adviz.plots.checks import check_scores
 Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]
 MARKERS = "osD^vPX"  # the third cue, beside colour and dashes: where lines lie on each other
 WIDE, HIGH = 2.75, 2.1  # inches, of a small chart
-ROOM = (0.56, 0.12, 0.3, 0.5)  # inches left, right, above and below its axes
+ROOM = (0.66, 0.12, 0.3, 0.5)  # inches left, right, above and below its axes
 SIDE, GAP, FOOT = 4.0, 0.55, 0.75  # inches: the scatter of the static picture, between panels, below them
 
 
@@ -39,6 +39,12 @@ def budget_chart(
     Raises
     ------
     ValueError: arrays of two lengths, values that are not finite, or limits that are not 1 or more in rising order.
+
+    Examples
+    --------
+    >>> curves = {"greedy": (np.array([10, 100]), np.array([4.0, 2.5]))}
+    >>> plots.budget_chart(curves, "covering radius", limits=(1, 1000), budget=50)
+    <StaticFigure size ... with 1 Axes>
     """
     figure = style.StaticFigure(WIDE, HIGH)
     left, right, above, below = ROOM
@@ -48,7 +54,14 @@ def budget_chart(
 
 
 def curve_style(number: int) -> tuple[str, Any, str]:
-    """Return colour, dashes (matplotlib) and marker of a chart's curve with this number, from 0."""
+    """Return colour, dashes (matplotlib) and marker of a chart's curve with this number, from 0.
+
+    Examples
+    --------
+    >>> colour, dashes, marker = plots.curve_style(0)
+    >>> colour.startswith("#")
+    True
+    """
     return (
         style.PALETTE[number % len(style.PALETTE)],
         style.LINE_STYLES[number % len(style.LINE_STYLES)],
@@ -57,7 +70,14 @@ def curve_style(number: int) -> tuple[str, Any, str]:
 
 
 def share_of_axis(count: float, limits: tuple[float, float]) -> float:
-    """Return how far along a small chart's width a number of rows lies, 0 to 1 of the whole figure."""
+    """Return how far along a small chart's width a number of rows lies, 0 to 1 of the whole figure.
+
+    Examples
+    --------
+    >>> left, middle, right = (plots.share_of_axis(count, (1, 10_000)) for count in (1, 100, 10_000))
+    >>> round(middle - left, 6) == round(right - middle, 6)
+    True
+    """
     low, high = _ends(limits)
     along = (np.log(count) - np.log(low)) / (np.log(high) - np.log(low))
     return float(ROOM[0] + along * (WIDE - ROOM[0] - ROOM[1])) / WIDE
@@ -94,6 +114,13 @@ def coreset_figure(
     Raises
     ------
     ValueError: shapes that do not fit, or as `budget_chart`.
+
+    Examples
+    --------
+    >>> plane, colours = np.random.default_rng(0).normal(size=(50, 2)), np.full((50, 3), 99, "uint8")
+    >>> curves = {"greedy": (np.array([1, 10]), np.array([4.0, 2.5]))}
+    >>> plots.coreset_figure(plane, colours, np.arange(5), {"radius": curves}, limits=(1, 50))
+    <StaticFigure size ... with 2 Axes>
     """
     if plane.ndim != 2 or plane.shape[1] != 2 or colours.shape != (len(plane), 3):
         raise ValueError(f"expected (M, 2) points and (M, 3) colours, got {plane.shape} and {colours.shape}")

@@ -43,6 +43,14 @@ def curve_sheet(
     Raises
     ------
     ValueError: no method, or more than two kinds of errors.
+
+    Examples
+    --------
+    >>> found = evaluate(prediction, category.test)
+    >>> curves = {"PatchCore": {"hex_nut": {"roc": (found.curves["roc"].x, found.curves["roc"].y)}}}
+    >>> errors = {"PatchCore": {"hex_nut": [found.errors_at_full_recall]}}
+    >>> plots.curve_sheet(curves, errors, ["at full recall"])
+    <StaticFigure size ... with 3 Axes>
     """
     if not curves or not 1 <= len(kinds) <= len(HATCHES):
         raise ValueError(f"expected methods and one or two kinds of errors, got {list(curves)} and {list(kinds)}")

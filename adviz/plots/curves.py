@@ -34,6 +34,13 @@ def roc_figure(curves: Curves, *, areas: Areas = None, title: str = "") -> go.Fi
     Raises
     ------
     ValueError: no curve.
+
+    Examples
+    --------
+    >>> curve = metrics.roc_curve(prediction.score, category.test.labels)
+    >>> figure = plots.roc_figure({"PatchCore": curve})
+    >>> len(figure.data[0].x) == len(curve.x)
+    True
     """
     figure = _figure(curves, areas, title, "false positive rate", "true positive rate", "AUROC")
     figure.add_shape(
@@ -62,6 +69,13 @@ def precision_recall_figure(
     Raises
     ------
     ValueError: as `roc_figure`, or a prevalence outside 0..1.
+
+    Examples
+    --------
+    >>> curve = metrics.precision_recall_curve(prediction.score, category.test.labels)
+    >>> figure = plots.precision_recall_figure({"PatchCore": curve}, prevalence=26 / 46)
+    >>> figure.data[0].line.shape
+    'vh'
     """
     if prevalence is not None and not 0 <= prevalence <= 1:
         raise ValueError(f"prevalence must lie in 0..1, got {prevalence}")
@@ -91,6 +105,13 @@ def pro_figure(curves: Curves, *, limit: float = 0.3, areas: Areas = None, title
     Raises
     ------
     ValueError: as `roc_figure`, or a limit outside (0, 1].
+
+    Examples
+    --------
+    >>> curve = metrics.pro_curve(prediction.anomaly_map, category.test.masks_array())
+    >>> figure = plots.pro_figure({"PatchCore": curve}, limit=0.3)
+    >>> figure.layout.shapes[0].name
+    'limit'
     """
     check_limit(limit)
     figure = _figure(curves, areas, title, "false positive rate of the pixels", "mean overlap per region", "PRO")

@@ -46,6 +46,12 @@ def curves_static(
     Raises
     ------
     ValueError: another key, no curve, a limit outside (0, 1].
+
+    Examples
+    --------
+    >>> curve = metrics.roc_curve(prediction.score, category.test.labels)
+    >>> plots.curves_static({"roc": {"PatchCore": curve}})
+    <StaticFigure size ... with 1 Axes>
     """
     unknown = set(curves) - set(PANELS)
     if unknown or not curves:

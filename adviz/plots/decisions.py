@@ -57,6 +57,11 @@ def score_strip_static(
     Raises
     ------
     ValueError: lengths that do not fit, scores not finite.
+
+    Examples
+    --------
+    >>> plots.score_strip_static(prediction.score, category.test.defects, threshold=30.0)
+    <StaticFigure size ... with 1 Axes>
     """
     check_scores(scores)
     check_length(defects, len(scores), "defects", "scores")
@@ -89,6 +94,13 @@ def decision_page(
     Raises
     ------
     ValueError: as `score_strip_static`, or pictures and captions that do not fit.
+
+    Examples
+    --------
+    >>> from adviz.plots.decisions import Wall
+    >>> missed = Wall("missed", [category.test.image(0)], ["chip/000"])
+    >>> plots.decision_page(prediction.score, category.test.defects, [missed], threshold=30.0)
+    <StaticFigure size ...>
     """
     check_scores(scores)
     check_length(defects, len(scores), "defects", "scores")
@@ -130,6 +142,12 @@ def gating_chart(
     Raises
     ------
     ValueError: lengths that do not fit.
+
+    Examples
+    --------
+    >>> saved = np.array([0.2, 0.5])
+    >>> plots.gating_chart(saved, images_lost=saved / 10, pixels_lost=saved / 20, current=0)
+    <StaticFigure size ... with 1 Axes>
     """
     check_length(images_lost, len(saved), "images_lost", "saved")
     check_length(pixels_lost, len(saved), "pixels_lost", "saved")

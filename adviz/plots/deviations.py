@@ -19,7 +19,13 @@ ROW, NAMES, LEGEND = 0.36, 3.3, 0.75  # inches: a bar's room, the names' left of
 
 
 def signed(value: float) -> str:
-    """Print a difference in points with its sign and one decimal; what rounds to nothing as 0.0, NaN as n/a."""
+    """Print a difference in points with its sign and one decimal; what rounds to nothing as 0.0, NaN as n/a.
+
+    Examples
+    --------
+    >>> plots.signed(0.9), plots.signed(0.01), plots.signed(float("nan"))
+    ('+0.9', '0.0', 'n/a')
+    """
     if np.isnan(value):
         return "n/a"
     return "0.0" if abs(value) < NOTHING else f"{value:+.1f}"
@@ -50,6 +56,12 @@ def waterfall(
     Raises
     ------
     ValueError: an infinite value.
+
+    Examples
+    --------
+    >>> steps = {"crop": (90.0, 92.0), "sigma": (92.0, 91.5)}
+    >>> plots.waterfall(("paper", 90.0), steps, ("code", 91.5), quantity="image AUROC")
+    <StaticFigure size ... with 1 Axes>
     """
     values = np.array([start[1], end[1], *np.ravel(list(steps.values()))], float)
     if np.isinf(values).any():
@@ -67,7 +79,15 @@ def waterfall(
 
 
 def signed_heat(difference: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
-    """Return the colours of a difference, (..., 3) uint8, as `heat` does of a map; (-a, a) makes no change white."""
+    """Return the colours of a difference, (..., 3) uint8, as `heat` does of a map.
+
+    Limits (-a, a) make no change almost white.
+
+    Examples
+    --------
+    >>> plots.signed_heat(np.zeros((1, 1)), (-1, 1))
+    array([[[247, 247, 246]]], dtype=uint8)
+    """
     check_limits(limits)
     share = np.clip((np.asarray(difference, np.float32) - limits[0]) / (limits[1] - limits[0]), 0, 1)
     table = (mpl.colormaps[DIFFERENCES](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
@@ -97,7 +117,9 @@ def _empty(names: list[str], title: str, quantity: str) -> tuple[style.StaticFig
 def _limits(values: np.ndarray) -> tuple[float, float]:
     """Return the part of the axis to show: all values, with room for what is printed beside the bars."""
     known = values[~np.isnan(values)]
-    low, high = (known.min(), known.max()) if len(known) else (0.0, 100.0)
+    if not len(known):
+        return 0.0, 100.0
+    low, high = known.min(), known.max()
     span = max(high - low, 0.5)
     return float(low - 0.25 * span), float(high + 0.2 * span)
 
@@ -127,9 +149,9 @@ def _step(axes: Axes, row: int, before: float, after: float, limits: tuple[float
 
 
 def _unknown(axes: Axes, row: int, limits: tuple[float, float]) -> None:
-    axes.text(
-        limits[0], row, "  not known", va="center", ha="left", fontsize=style.SMALL_SIZE, color="#666666",
-        style="italic",
+    axes.annotate(
+        "not known", (limits[0], row), xytext=(6, 0), textcoords="offset points", va="center", ha="left",
+        fontsize=style.SMALL_SIZE, color="#666666", style="italic",
     )  # fmt: skip
 
 

@@ -48,6 +48,12 @@ def distillation_scheme(
     Raises
     ------
     ValueError: no layer, or a shape that is not three positive numbers.
+
+    Examples
+    --------
+    >>> layers = {name: test[name].shape[1:] for name in ("layer1", "layer2", "layer3")}
+    >>> plots.distillation_scheme(layers, image_size=(224, 224), code=(320, 7, 7))
+    <StaticFigure size ... with 1 Axes>
     """
     shapes = [*layers.values(), *([] if code is None else [code])]
     if not layers or any(len(shape) != 3 or min(shape) < 1 for shape in shapes):

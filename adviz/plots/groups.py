@@ -30,6 +30,11 @@ class Picture:
     image: (H, W, 3) uint8, or None where `values` are drawn.
     values: (H, W) float in the unit of the page's limits; drawn in the colours of maps.
     truth: (H, W) bool, outlined; None or empty = not drawn.
+
+    Examples
+    --------
+    >>> plots.Picture(category.test.image(0), truth=category.test.mask(0)).size
+    (224, 224)
     """
 
     image: np.ndarray | None = None
@@ -119,6 +124,12 @@ def picture_groups(
     Raises
     ------
     ValueError: no group, numbers that do not fit, or maps without limits.
+
+    Examples
+    --------
+    >>> group = [plots.Picture(category.test.image(0), truth=category.test.mask(0))]
+    >>> plots.picture_groups([group], ["image"], ["a chipped corner"])
+    <StaticFigure size ...>
     """
     if not groups or per_row < 1:
         raise ValueError(f"picture_groups needs groups and per_row >= 1, got {len(groups)} groups, per_row={per_row}")

@@ -44,6 +44,11 @@ def histogram_sheet(
     Raises
     ------
     ValueError: no category, scores that are not finite, or labels that do not fit.
+
+    Examples
+    --------
+    >>> plots.histogram_sheet({"hex_nut": (prediction.score, category.test.labels)}, areas={"hex_nut": 0.98})
+    <StaticFigure size ... with 1 Axes>
     """
     if not scores:
         raise ValueError("histogram_sheet needs at least one category, got none")

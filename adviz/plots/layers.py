@@ -51,6 +51,13 @@ def layer_row(
     Raises
     ------
     ValueError: shapes or dtypes that do not fit, no layer, values or limits that are not finite.
+
+    Examples
+    --------
+    >>> image, maps = category.test.image(0), {name: found[0] for name, found in prediction.layer_maps.items()}
+    >>> one, limits = prediction.anomaly_map[0], plots.shared_limits(prediction.anomaly_map)
+    >>> plots.layer_row(image, None, maps, one, layer_limits=(0, 900), limits=limits)
+    <StaticFigure size ...>
     """
     each = layer_limits if isinstance(layer_limits, Mapping) else dict.fromkeys(layer_maps, layer_limits)
     _check(image, mask, layer_maps, each)

@@ -27,6 +27,11 @@ def outlined(image: np.ndarray, region: np.ndarray, *, colour: str = "#FFFFFF", 
     Raises
     ------
     ValueError: shapes or dtypes that do not fit.
+
+    Examples
+    --------
+    >>> plots.outlined(category.test.image(0), category.test.mask(0), colour="#FF0000").shape
+    (224, 224, 3)
     """
     check_image(image)
     check_mask(region, (image.shape[0], image.shape[1]))

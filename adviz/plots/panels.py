@@ -36,6 +36,11 @@ class Line:
     y: (P,) values; NaN where there is none.
     spread: (P,) half lengths of the error bars; NaN = none.
     printed: (P,) what a paper prints for the same points; NaN = nothing.
+
+    Examples
+    --------
+    >>> plots.Line(x=np.array([1, 2]), y=np.array([0.8, 0.9])).spread is None
+    True
     """
 
     x: np.ndarray
@@ -63,6 +68,12 @@ class Panel:
     logarithmic: the horizontal axis.
     reference: name and height of a level line; None = none.
     joined: whether lines join their points; not where the places are no quantity.
+
+    Examples
+    --------
+    >>> line = plots.Line(x=np.array([1, 2]), y=np.array([0.8, 0.9]))
+    >>> plots.Panel("images", "AUROC", {"PatchCore": line}).title
+    ''
     """
 
     x: str
@@ -92,6 +103,12 @@ def panel_grid(panels: Sequence[Panel], columns: int, *, title: str = "", note: 
     Raises
     ------
     ValueError: no panel, or fewer than one column.
+
+    Examples
+    --------
+    >>> line = plots.Line(x=np.array([1, 2]), y=np.array([0.8, 0.9]))
+    >>> plots.panel_grid([plots.Panel("images", "AUROC", {"PatchCore": line})], columns=1)
+    <StaticFigure size ...>
     """
     if not panels or columns < 1:
         raise ValueError(f"panel_grid needs panels and columns >= 1, got {len(panels)} panels, columns={columns}")

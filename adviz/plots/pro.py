@@ -31,6 +31,11 @@ def region_fill(image: np.ndarray, mask: np.ndarray, flagged: np.ndarray) -> np.
     Raises
     ------
     ValueError: shapes or dtypes that do not fit.
+
+    Examples
+    --------
+    >>> plots.region_fill(category.test.image(0), category.test.mask(0), prediction.anomaly_map[0] > 20).shape
+    (224, 224, 3)
     """
     check_image(image)
     size = (image.shape[0], image.shape[1])
@@ -74,6 +79,15 @@ def pro_page(
     Raises
     ------
     ValueError: shapes that do not fit, a limit outside (0, 1].
+
+    Examples
+    --------
+    >>> maps, masks = prediction.anomaly_map, category.test.masks_array()
+    >>> regions, curve = metrics.region_curves(maps, masks), metrics.pro_curve(maps, masks)
+    >>> picture = plots.region_fill(category.test.image(0), masks[0], maps[0] > 20)
+    >>> options = {"areas": regions.area, "limit": 0.3, "point": (0.1, 0.9), "value": regions.integral.mean()}
+    >>> plots.pro_page(picture, curve, regions.integral, **options)
+    <StaticFigure size ... with 3 Axes>
     """
     check_image(picture)
     check_limit(limit)

@@ -45,6 +45,13 @@ def neighbor_strip(
     Raises
     ------
     ValueError: shapes, dtypes or lengths that do not fit, distances that are not finite.
+
+    Examples
+    --------
+    >>> found = prediction.neighbors["patch"]
+    >>> normal = [category.train.image(index) for index in found.image[0, 14, 14]]
+    >>> plots.neighbor_strip(category.test.image(0), normal, found.distance[0, 14, 14])
+    <StaticFigure size ... with 6 Axes>
     """
     _check_neighbors(image, neighbors, distances)
     if captions:
@@ -109,6 +116,12 @@ def patch_strip(
     Raises
     ------
     ValueError: shapes, dtypes or lengths that do not fit, a box outside its image, more than six neighbours.
+
+    Examples
+    --------
+    >>> normal, box = category.train.image(0), (96, 96, 32, 32)
+    >>> plots.patch_strip(category.test.image(0), box, [normal], [box], np.array([1.5]))
+    <StaticFigure size ... with 4 Axes>
     """
     _check_neighbors(image, neighbor_images, distances)
     check_length(neighbor_boxes, len(neighbor_images), "neighbor_boxes", "neighbors")

@@ -31,7 +31,15 @@ def anomaly_row(
     relative: bool = False,
     quantity: str = "anomaly score",
 ) -> style.StaticFigure:
-    """Draw one image beside its ground truth, its anomaly map and the overlay of both; see `anomaly_rows`."""
+    """Draw one image beside its ground truth, its anomaly map and the overlay of both; see `anomaly_rows`.
+
+    Examples
+    --------
+    >>> maps = prediction.anomaly_map
+    >>> limits = plots.shared_limits(maps)
+    >>> plots.anomaly_row(category.test.image(0), category.test.mask(0), maps[0], limits=limits)
+    <StaticFigure size ... with 5 Axes>
+    """
     return anomaly_rows(
         [image], [mask], [anomaly_map], limits=limits, title=title, threshold=threshold, relative=relative,
         quantity=quantity,
@@ -73,6 +81,13 @@ def anomaly_rows(
     ------
     ValueError: shapes, dtypes or lengths that do not fit, limits not finite or reversed, `relative` without a positive
         threshold.
+
+    Examples
+    --------
+    >>> split, maps = category.test, prediction.anomaly_map[:2]
+    >>> images, masks = [split.image(0), split.image(1)], [split.mask(0), split.mask(1)]
+    >>> plots.anomaly_rows(images, masks, maps, limits=plots.shared_limits(maps))
+    <StaticFigure size ... with 9 Axes>
     """
     _check_rows(images, masks, maps, titles, limits)
     _check_threshold(threshold, relative)

@@ -38,6 +38,12 @@ def sampling_panels(
     Raises
     ------
     ValueError: a cloud that is not (M, 2), or chosen points that do not exist.
+
+    Examples
+    --------
+    >>> points = np.random.default_rng(0).normal(size=(50, 2))
+    >>> plots.sampling_panels({"one cloud": points}, {"random": {"one cloud": np.arange(5)}})
+    <StaticFigure size ... with 1 Axes>
     """
     for name, points in clouds.items():
         if np.ndim(points) != 2 or np.shape(points)[1] != 2:

@@ -49,6 +49,12 @@ def score_histogram(
     Raises
     ------
     ValueError: shapes that do not fit, scores or threshold not finite, labels other than 0, 1 and -1.
+
+    Examples
+    --------
+    >>> figure = plots.score_histogram(prediction.score, category.test.labels, threshold=30.0)
+    >>> [trace.name.split()[0] for trace in figure.data]
+    ['good', 'anomalous']
     """
     edges = _edges(scores, labels, threshold, bins)
     centres, widths = (edges[:-1] + edges[1:]) / 2, np.diff(edges)
@@ -81,7 +87,13 @@ def score_histogram_static(
     bins: int = 30,
     quantity: str = "anomaly score",
 ) -> style.StaticFigure:
-    """Draw `score_histogram` with matplotlib, for places that show no interactive chart; same arguments."""
+    """Draw `score_histogram` with matplotlib, for places that show no interactive chart; same arguments.
+
+    Examples
+    --------
+    >>> plots.score_histogram_static(prediction.score, category.test.labels)
+    <StaticFigure size ... with 1 Axes>
+    """
     edges = _edges(scores, labels, threshold, bins)
     figure, axes = style.static_chart(title, quantity, "images", label="histogram")
     for name, label, colour, _, hatch in GROUPS:
@@ -127,6 +139,12 @@ def score_strip(
     Raises
     ------
     ValueError: lengths that do not fit, scores or threshold not finite.
+
+    Examples
+    --------
+    >>> figure = plots.score_strip(prediction.score, category.test.defects, names=category.test.ids)
+    >>> len(figure.data)
+    4
     """
     check_scores(scores)
     check_length(defects, len(scores), "defects", "scores")

@@ -29,6 +29,11 @@ def contact_sheet(
     Raises
     ------
     ValueError: no image, shapes or dtypes that do not fit, as many titles as images not given, columns < 1.
+
+    Examples
+    --------
+    >>> plots.contact_sheet([category.test.image(i) for i in range(3)], category.test.ids[:3])
+    <StaticFigure size ... with 3 Axes>
     """
     if len(images) == 0 or columns < 1:
         raise ValueError(f"contact_sheet needs images and columns >= 1, got {len(images)} images, columns={columns}")

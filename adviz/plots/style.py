@@ -41,6 +41,11 @@ class StaticFigure(Figure):
     IPython draws a plain `Figure` only after `%matplotlib inline` has registered a formatter for the class; without
     one it prints `<Figure size ...>`. Here the class brings its own picture, so nothing global is needed, nothing stays
     open, and the white paper is explicit: dark themes show the figure as light ones do.
+
+    Examples
+    --------
+    >>> plots.StaticFigure(4, 3)
+    <StaticFigure size 400x300 with 0 Axes>
     """
 
     def __init__(self, width: float, height: float) -> None:
@@ -220,7 +225,9 @@ def chart(title: str, x: str, y: str, *, height: int = 420) -> go.Figure:
     return go.Figure(layout=layout)
 
 
-def static_chart(title: str, x: str, y: str, *, label: str, height: float = 3.6) -> tuple[StaticFigure, Axes]:
+def static_chart(
+    title: str, x: str, y: str, *, label: str, height: float = 3.6, legend: bool = True
+) -> tuple[StaticFigure, Axes]:
     """Return a matplotlib figure with one chart in the house style.
 
     Parameters
@@ -228,8 +235,9 @@ def static_chart(title: str, x: str, y: str, *, label: str, height: float = 3.6)
     title, x, y: texts of the chart and its axes.
     label: by which the axes can be found again.
     height: inches.
+    legend: whether there is room for one at the right.
     """
-    across, left, right, below = 9.6, 0.8, 2.1, 0.7  # inches; the legend is at the right
+    across, left, right, below = 9.6, 0.8, 2.1 if legend else MARGIN + 0.1, 0.7  # inches
     room = title_room(title, across)
     down = height + room
     figure = StaticFigure(across, down)

@@ -48,6 +48,11 @@ def table_figure(
     Raises
     ------
     ValueError: no row or column, or another number of texts than cells.
+
+    Examples
+    --------
+    >>> plots.table_figure(["PatchCore"], ["hex_nut"], [["98.5"]], corner="image AUROC")
+    <StaticFigure size ...>
     """
     shape = (len(rows), len(columns))
     if 0 in shape or len(texts) != shape[0] or any(len(line) != shape[1] for line in texts):

@@ -29,12 +29,19 @@ def loss_curve(
     Raises
     ------
     ValueError: a loss that is not finite, or an array that is not one-dimensional.
+
+    Examples
+    --------
+    >>> plots.loss_curve(np.array([1.0, 0.5, 0.4]), epochs=10)
+    <StaticFigure size ... with 1 Axes>
     """
     curves = losses if isinstance(losses, Mapping) else {"": losses}
     for name, values in curves.items():
         if np.size(values):
             check_scores(values, f"losses {name}".strip())
-    figure, axes = style.static_chart(title, "epoch", "mean loss of the epoch", label="losses", height=3.2)
+    figure, axes = style.static_chart(
+        title, "epoch", "mean loss of the epoch", label="losses", height=3.2, legend=any(curves)
+    )
     for number, (name, values) in enumerate(curves.items()):
         colour, line = style.PALETTE[number % len(style.PALETTE)], style.LINE_STYLES[number % len(style.LINE_STYLES)]
         dots = "o" if len(values) == 1 else None  # a line needs two

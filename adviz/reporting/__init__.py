@@ -53,6 +53,12 @@ def report(
         `pictures` below 1.
     FileNotFoundError, IsADirectoryError: there is no such folder to write in, or `path` is one.
     OSError: the file cannot be written; one that was there stays as it was.
+
+    Examples
+    --------
+    >>> import adviz
+    >>> adviz.report(category, prediction, "report.html", pictures=2).name
+    'report.html'
     """
     path = Path(path)
     if path.is_dir():

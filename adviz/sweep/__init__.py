@@ -8,3 +8,7 @@ from adviz.sweep.rows import Row
 from adviz.sweep.running import Report, run
 
 __all__ = ["Estimate", "Experiment", "Gap", "Report", "Row", "estimate", "gaps", "grid", "predict", "run"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

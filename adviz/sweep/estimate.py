@@ -42,6 +42,12 @@ class Estimate:
     weights: network -> why its weights cannot be had, and what to do.
     assumed: "data/category" of which numbers of images are assumed, since there are no images.
     unknown: what could not be measured -> why; its seconds are missing.
+
+    Examples
+    --------
+    >>> expected = sweep.estimate([], "results")
+    >>> expected.experiments, expected.hours
+    (0, 0.0)
     """
 
     experiments: int
@@ -136,6 +142,13 @@ def estimate(
     Raises
     ------
     ValueError: less than one worker.
+
+    Examples
+    --------
+    >>> from adviz import DN2
+    >>> expected = sweep.estimate(sweep.grid("demo", ["hex_nut"], [DN2()]), "results")
+    >>> expected.experiments, expected.done
+    (1, 0)
     """
     number = workers if client is None else len(client.scheduler_info()["workers"])
     if number < 1:

@@ -11,8 +11,8 @@ from functools import cached_property
 from itertools import product
 from typing import Any
 
-from adviz import detectors
 from adviz.data import Geometry
+from adviz.detectors import ConventionalDistillation, named
 from adviz.detectors.base import LATER, Detector
 from adviz.detectors.presets import AtMost
 from adviz.networks import PIXELS
@@ -31,7 +31,8 @@ class Experiment:
         protocol; "mtd" for magnetic tiles; "stc" or "mstc" for ShanghaiTech Campus with SPADE's training frames or with
         every fifth; or the name of a folder of MVTec-style categories, such as "mvtec", below the one given to `run`.
     category: a category, the class that is normal, or a scene.
-    detector: with its options; not fitted. Its seed, where it has one, is `seed`.
+    detector: with its options; not fitted. Its seed, where it has one, is `seed`. Any dataclass with `fit`, `predict`
+        and the field `layers` will do, at the top of a notebook or module: its name there and its code are facts too.
     backbones: names of networks, best with their weights' tag; several = the `ensemble` of the detector on each.
     weights: "published" or "random", a seeded initialisation (by the network's name, not by `seed`).
     geometry: how images become squares.
@@ -41,6 +42,12 @@ class Experiment:
     every: of the test images, in the order of the files, the 1st, the (every + 1)th, ... are judged.
     size: side of the square that maps and masks are resized to before they are judged, pixels; None = as they are.
     dtype: of the features, "float32" or "float16".
+
+    Examples
+    --------
+    >>> experiment = sweep.Experiment("demo", "hex_nut", PatchCore(coreset=0.01), every=4)
+    >>> len(experiment.key), experiment.layers
+    (16, (8, 16))
     """
 
     data: str
@@ -63,6 +70,7 @@ class Experiment:
         low = {"shots": self.shots, "every": self.every, "size": self.size}
         if bad := {name: value for name, value in low.items() if value is not None and value < 1}:
             raise ValueError(f"shots, every and size must be at least 1, got {bad}")
+        named.check(self.detector)
         if hasattr(self.detector, "seed"):
             object.__setattr__(self, "detector", dataclasses.replace(self.detector, seed=self.seed))  # type: ignore[type-var]
         elif self.shots is None:
@@ -70,34 +78,60 @@ class Experiment:
         object.__setattr__(self, "backbones", tuple(self.backbones))
 
     def facts(self) -> dict[str, Any]:
-        """Return everything that decides the numbers, as JSON has it."""
+        """Return everything that decides the numbers, as JSON has it.
+
+        Examples
+        --------
+        >>> sweep.Experiment("demo", "hex_nut", PatchCore()).facts()["category"]
+        'hex_nut'
+        """
         plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        plain["detector"] = type(self.detector).__name__
+        plain["detector"] = name = named.name_of(type(self.detector))
         plain["backbones"] = list(self.backbones)
         plain["geometry"] = dataclasses.asdict(self.geometry) | {"resize": self.geometry.resized}
-        return plain | {"options": _options(self.detector)}
+        code = {"code": named.code_of(type(self.detector))} if named.is_own(name) else {}
+        return plain | {"options": _options(self.detector)} | code
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Experiment:
-        """Return the experiment that has these facts.
+        """Return the experiment that has these facts; the module of a detector that is not adviz's is imported.
 
         Raises
         ------
-        ValueError: they are not those of an experiment that this version knows.
+        ValueError: they are not those of an experiment that this version knows, or such a detector is not there or has
+            other code.
+
+        Examples
+        --------
+        >>> experiment = sweep.Experiment("demo", "hex_nut", PatchCore())
+        >>> sweep.Experiment.from_facts(experiment.facts()) == experiment
+        True
         """
         try:
-            kept = {name: value for name, value in facts.items() if name not in ("detector", "options", "geometry")}
+            apart = ("detector", "code", "options", "geometry")
+            kept = {name: value for name, value in facts.items() if name not in apart}
             options = {name: _read(value) for name, value in facts["options"].items()}
-            detector = getattr(detectors, facts["detector"])(**options)
-            return cls(detector=detector, geometry=Geometry(**facts["geometry"]), **kept)
+            made = named.found(facts["detector"])
+            if "code" in facts and facts["code"] != named.code_of(made):
+                raise ValueError(f"expected {facts['detector']} as it was in these facts, but its code has changed")
+            return cls(detector=made(**options), geometry=Geometry(**facts["geometry"]), **kept)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"expected the facts of an experiment, got {dict(facts)!r} ({error})") from error
 
     @cached_property
     def key(self) -> str:
         """16 hexadecimal digits that change when one of the facts does."""
-        text = json.dumps(self.facts(), sort_keys=True)
+        try:
+            text = json.dumps(self.facts(), sort_keys=True)
+        except TypeError as error:
+            options = _options(self.detector)
+            raise TypeError(f"expected options that are numbers, texts or tuples, got {options} ({error})") from error
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    @property
+    def title(self) -> str:
+        """The detector's class, with the preset that its options are."""
+        return getattr(self.detector, "title", type(self.detector).__name__)
 
     @property
     def features(self) -> tuple[Any, ...]:
@@ -110,7 +144,7 @@ class Experiment:
         found = set(self.detector.layers) | set(getattr(self.detector, "image_layers", ()))
         if getattr(self.detector, "bottleneck", None) == NEXT_STAGE:
             found.add(2 * max(layer for layer in self.detector.layers if isinstance(layer, int)))
-        if isinstance(self.detector, detectors.ConventionalDistillation):
+        if isinstance(self.detector, ConventionalDistillation):
             found.add(PIXELS)
         return in_order(found)
 
@@ -121,8 +155,7 @@ class Experiment:
         return hash(self.key)
 
     def __repr__(self) -> str:
-        name = self.detector.title
-        return f"Experiment({self.key}: {name} on {self.data} {self.category}, {' + '.join(self.backbones)})"
+        return f"Experiment({self.key}: {self.title} on {self.data} {self.category}, {' + '.join(self.backbones)})"
 
 
 def grid(
@@ -141,6 +174,11 @@ def grid(
     detectors: with their options.
     seeds: for detectors whose result depends on one; the others come once.
     like: an experiment whose backbones, geometry, shots and so on all of them have; None = the defaults.
+
+    Examples
+    --------
+    >>> len(sweep.grid("demo", ["hex_nut", "mesh"], [PatchCore(coreset=0.01), PatchCore(coreset=0.1)]))
+    4
     """
     named = detectors.values() if isinstance(detectors, Mapping) else detectors
     start = like or Experiment(data, "", next(iter(named)))

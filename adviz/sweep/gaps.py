@@ -56,6 +56,12 @@ class Gap:
     data, category: of the experiments that it concerns.
     missing: what there is not, in words: "folder test", "masks of test/crack/003.png, ...".
     stops: whether nothing can be done on the category; else some metrics are undefined, or images are fewer.
+
+    Examples
+    --------
+    >>> from adviz import DN2
+    >>> sweep.gaps(sweep.grid("mvtec", ["cable"], [DN2()]), root="data")[0].stops
+    True
     """
 
     data: str
@@ -78,6 +84,12 @@ def gaps(experiments: Iterable[Experiment], root: str | Path | None = None) -> t
     ----------
     experiments: their data sets and categories count.
     root: folder of the data sets; None = what ``$ADVIZ_DATA`` names, or ``./data``.
+
+    Examples
+    --------
+    >>> from adviz import DN2
+    >>> sweep.gaps(sweep.grid("demo", ["hex_nut"], [DN2()]))
+    ()
     """
     place = None if root is None else Path(root)
     pairs = dict.fromkeys((one.data, one.category) for one in experiments if one.data != DEMO)

@@ -21,6 +21,7 @@ from adviz.data import Category, Split
 from adviz.data.arrays import ArrayMask
 from adviz.data.images import mask_files
 from adviz.data.split import ANOMALOUS
+from adviz.detectors.base import facts_of
 from adviz.evaluation import evaluate, maps_and_masks
 from adviz.features import Features
 from adviz.networks import PIXELS
@@ -88,6 +89,13 @@ def predict(experiment: Experiment, root: Path | None = None, threads: int = 1) 
     -------
     category: with the test images that were judged.
     prediction: of these; the scores are those of the row.
+
+    Examples
+    --------
+    >>> from adviz import DN2
+    >>> judged, found = sweep.predict(sweep.Experiment("demo", "hex_nut", DN2(), every=4))
+    >>> len(judged.test), len(found.score)
+    (12, 12)
     """
     with metered() as meter, own_threads(threads), uninterrupted():
         category = load(experiment, root)
@@ -141,22 +149,37 @@ def _predict(experiment: Experiment, name: str, category: Category, meter: Meter
         train = train.select(images=drawn(train.n_images, experiment.shots, experiment.seed))
     detector = fitted(experiment.detector, train, meter)
     with meter.timed("predict"):
-        prediction = detector.predict(test)
+        prediction = signed(detector.predict(test), test)
     with meter.timed("forward"):
         few = category.test.subset(range(min(TIMED, len(test.ids))))
         backbone = network(name, experiment.weights, experiment.dtype).with_layers(experiment.layers)
         backbone.extract(few, cache=False)
-    facts = {key: value for key, value in detector.facts.items() if key != "device_"}
+    facts = {key: value for key, value in facts_of(detector).items() if key != "device_"}
     facts |= {"model_bytes": stored_bytes(detector)}
     return prediction, facts | _bank_used(detector, prediction)
+
+
+def signed(prediction: Any, features: Features) -> Prediction:
+    """Return a prediction that says what made its features, where the detector did not.
+
+    Raises
+    ------
+    TypeError: it is none.
+    """
+    if not isinstance(prediction, Prediction):
+        raise TypeError(f"expected predict to return a Prediction, got {type(prediction).__name__}")
+    if prediction.backbone:
+        return prediction
+    ids = prediction.ids or tuple(features.ids)
+    return dataclasses.replace(prediction, backbone=features.backbone, digest=features.digest, ids=ids)
 
 
 def _bank_used(detector: Any, prediction: Prediction) -> dict[str, float]:
     """Return which share of a memory bank is some test patch's nearest row (PatchCore 4.4.2), where there is a bank."""
     size, sampler = getattr(detector, "bank_size_", None), getattr(detector, "sampler", "")
-    if size is None or sampler == "proxies":  # which are no patches
+    found = prediction.neighbors.get("patch")
+    if size is None or found is None or sampler == "proxies":  # which are no patches
         return {}
-    found = prediction.neighbors["patch"]
     rows = np.stack([found.image[..., 0].ravel(), found.cell[..., 0].ravel()])
     return {"bank_used": np.unique(rows, axis=1).shape[1] / size}
 

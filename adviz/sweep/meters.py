@@ -74,7 +74,7 @@ def stored_bytes(detector: object) -> int:
         elif isinstance(value, dict | list | tuple) and depth < 6:
             for one in value.values() if isinstance(value, dict) else value:
                 visit(one, depth + 1)
-        elif depth < 6 and type(value).__module__.startswith("adviz."):
+        elif depth < 6 and (value is detector or type(value).__module__.startswith("adviz.")):
             for name, one in vars(value).items() if hasattr(value, "__dict__") else ():
                 if name not in NO_MODEL:
                     visit(one, depth + 1)

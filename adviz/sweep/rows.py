@@ -40,6 +40,13 @@ class Row:
     curves: name -> (x, y), thinned for display.
     measured: what may differ from run to run: "seconds", "bytes", "versions", "machine".
     path: its file; None = nowhere.
+
+    Examples
+    --------
+    >>> from adviz import DN2
+    >>> row = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2()]), "results").rows[0]
+    >>> row.metrics["image_auroc"] > 0.5
+    True
     """
 
     experiment: Experiment
@@ -53,7 +60,15 @@ class Row:
     path: Path | None = None
 
     def content(self) -> dict[str, Any]:
-        """Return all but what was measured on this machine, as JSON has it: equal experiments have equal contents."""
+        """Return all but what was measured on this machine, as JSON has it: equal experiments have equal contents.
+
+        Examples
+        --------
+        >>> from adviz import DN2
+        >>> row = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2()]), "results").rows[0]
+        >>> "measured" in row.content()
+        False
+        """
         names = ("facts", "metrics", "reasons", "images", "regions", "curves")
         content = {"experiment": self.experiment.facts(), **{name: getattr(self, name) for name in names}}
         return dict(_nulls(content))

@@ -36,6 +36,13 @@ class Report:
     broken: (experiment, what went wrong), of those that gave no row.
     computed: how many rows are new.
     gaps: what the data lack, as far as experiments are without a row or metrics without a value for it.
+
+    Examples
+    --------
+    >>> from adviz import DN2
+    >>> report = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2()]), "results")
+    >>> len(report.rows), len(report.broken)
+    (1, 0)
     """
 
     rows: list[Row]
@@ -44,7 +51,14 @@ class Report:
     gaps: tuple[Gap, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a line for every row: what was done, the metrics, and the row's file."""
+        """Return a line for every row: what was done, the metrics, and the row's file.
+
+        Examples
+        --------
+        >>> from adviz import DN2
+        >>> sweep.run(sweep.grid("demo", ["hex_nut"], [DN2()]), "results").to_frame().loc[0, "category"]
+        'hex_nut'
+        """
         import pandas as pd
 
         lines = []
@@ -53,7 +67,7 @@ class Report:
             what = {
                 "data": one.data,
                 "category": one.category,
-                "detector": one.detector.title,
+                "detector": one.title,
                 "backbone": row.facts["backbone"],
                 "seed": one.seed,
                 "shots": one.shots,
@@ -97,6 +111,13 @@ def run(
     Raises
     ------
     OSError: the results folder cannot be written to.
+
+    Examples
+    --------
+    >>> from adviz import DN2
+    >>> report = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2()], seeds=[0]), "results")
+    >>> report.rows[0].path.parent.name
+    'results'
     """
     wanted, place = list(dict.fromkeys(experiments)), results_folder(folder)
     check_folder(place)

@@ -108,7 +108,7 @@ class Tally:
             try:
                 samples += probed(one, measured.features, measured.images)
             except Exception as error:  # whatever stops it may stop the experiments too, which will say so
-                self.unknown[f"{one.detector.title} on {one.backbones[0]}"] = str(error)
+                self.unknown[f"{one.title} on {one.backbones[0]}"] = str(error)
                 return
         found: Cost = cost(samples)
         for work, (_, size) in zip(wanted, asked, strict=True):

@@ -57,6 +57,11 @@ def ablation(name: str, setting: Setting | None = None, *, pro: str | None = Non
     Raises
     ------
     ValueError: no such ablation or definition.
+
+    Examples
+    --------
+    >>> len(tables.ablation("layers", tables.reduced()).experiments) > 0
+    True
     """
     import pandas as pd
 

@@ -37,6 +37,12 @@ class Book:
     broken: experiment -> what went wrong when `run` last tried it.
     gaps: what the data lacked when `run` last looked.
     damaged: experiment -> why its file cannot be used; `run` puts the file aside and does the experiment again.
+
+    Examples
+    --------
+    >>> book = tables.Book(tables.reduced(), "results")
+    >>> len(book.table("spade", 1).missing)
+    2
     """
 
     names = NAMES
@@ -62,6 +68,12 @@ class Book:
         """Return a table with what is on disk now; rows that have not changed since are not read again.
 
         Parameters and errors: as for `plan`.
+
+        Examples
+        --------
+        >>> book = tables.Book(tables.reduced(), "results")
+        >>> book.table("patchcore", "S1").definition("image_auroc")
+        'AUROC of the image scores'
         """
         name = named(paper, table)
         planned = self._plan(name)
@@ -109,6 +121,11 @@ class Book:
         Raises
         ------
         ValueError: no such paper.
+
+        Examples
+        --------
+        >>> len(tables.Book(tables.reduced(), "results").experiments("spade")) > 2
+        True
         """
         if paper not in PAPERS:
             raise ValueError(f"expected a paper, one of {', '.join(map(repr, PAPERS))}, got {paper!r}")

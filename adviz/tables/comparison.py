@@ -31,6 +31,12 @@ class Comparison:
     table: what was planned.
     filled: its cells, with what our rows say.
     remarks: sentences on data that are incomplete, or are not the paper's.
+
+    Examples
+    --------
+    >>> comparison = tables.compare(tables.plan("spade", 1), rows=[])
+    >>> comparison.lines[0]
+    'GeoTrans'
     """
 
     table: Table
@@ -38,7 +44,13 @@ class Comparison:
     remarks: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a line for every cell: printed, ours, delta, definition, note, and the files of the rows."""
+        """Return a line for every cell: printed, ours, delta, definition, note, and the files of the rows.
+
+        Examples
+        --------
+        >>> tables.compare(tables.plan("spade", 1), []).to_frame()["printed"].notna().all()
+        np.True_
+        """
         import pandas as pd
 
         lines = []
@@ -185,6 +197,12 @@ def compare(table: Table, rows: Iterable[Row] | Report) -> Comparison:
     -----
     An average is over categories first, for each seed, then over seeds; a seed without a row for one of the categories
     is left out.
+
+    Examples
+    --------
+    >>> comparison = tables.compare(tables.plan("patchcore", "S1", tables.reduced()), rows=[])
+    >>> len(comparison.missing)
+    10
     """
     report = rows if isinstance(rows, Report) else Report(list(rows))
     known, broken = {row.experiment: row for row in report.rows}, dict(report.broken)

@@ -38,6 +38,12 @@ class Filled:
     rows: the rows that it was made of.
     missing: how many of its experiments have no row.
     reason: why there is no number, or not of all categories, though experiments were tried.
+
+    Examples
+    --------
+    >>> filled = tables.compare(tables.plan("spade", 1), []).filled[0]
+    >>> filled.seeds, filled.texts
+    (0, ('67.2', '', ''))
     """
 
     cell: Cell

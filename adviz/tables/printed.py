@@ -104,6 +104,11 @@ def values(paper: str, table: str | int) -> pd.DataFrame:
     Raises
     ------
     ValueError: no such table.
+
+    Examples
+    --------
+    >>> tables.values("spade", 2)["value"].max() < 100
+    np.True_
     """
     import pandas as pd
 

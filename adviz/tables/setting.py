@@ -73,6 +73,11 @@ class Setting:
     every: of the test images, every so many.
     options: detector's class -> options in place of the paper's, such as fewer epochs.
     weights: "published", or "random" for networks that are not trained.
+
+    Examples
+    --------
+    >>> tables.Setting().papers, tables.reduced().papers
+    (True, False)
     """
 
     folders: Mapping[str, str] = field(
@@ -96,7 +101,13 @@ class Setting:
         return self.folders.get("mvtec_ad") != DEMO and set(self.categories.get("mvtec_ad", ())) <= set(MVTEC)
 
     def geometry(self, side: int, *, crop: bool) -> Geometry:
-        """Return how images of a paper's side become squares here."""
+        """Return how images of a paper's side become squares here.
+
+        Examples
+        --------
+        >>> tables.Setting(scale=0.5).geometry(224, crop=True).size
+        128
+        """
         return Geometry(max(32, round(side * self.scale / 32) * 32) if self.scale != 1 else side, crop=crop)
 
 
@@ -104,6 +115,11 @@ def reduced(categories: Sequence[str] = ("bottle", "mesh"), every: int = 4, scal
     """Return a setting on the built-in data that takes minutes on two cores, for every table.
 
     Its numbers show how the tables are made; nothing printed can be compared with them.
+
+    Examples
+    --------
+    >>> tables.reduced(categories=("hex_nut",)).categories["mvtec_ad"]
+    ('hex_nut',)
     """
     epochs = {"epochs": 3, "student": "small", "width": 0.5, "batch": 8}
     return Setting(
@@ -135,6 +151,11 @@ def at_hand(
     one_class: with the papers' setting, whether MNIST, Fashion-MNIST and CIFAR-10 are part of it (reverse distillation,
         Table 4): a student for each of 30 classes, from 5000 images of 256 pixels, takes years on a CPU.
     root: folder that ``mvtec/`` and the others are looked for in; None = what ``$ADVIZ_DATA`` names, or ``./data``.
+
+    Examples
+    --------
+    >>> tables.at_hand(root="no such folder").papers
+    False
     """
     base = None if root is None else Path(root)
     if not folder_of(MVTEC_FOLDER, base).is_dir():

@@ -1,6 +1,14 @@
 """What rows say beyond averages: is a difference chance, where are the errors, what is solved, how large are defects.
 
 Methods are given as a name -> their rows, as `by_line` takes them from a filled table.
+
+Examples
+--------
+>>> from adviz import DN2
+>>> report = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2(images_score=1), DN2()]), "results")
+>>> one, five = ([row] for row in report.rows)
+>>> tables.statistics.differences(one, five, names=("K = 1", "K = 5"), draws=100)
+image AUROC: K = 5 against K = 1...
 """
 
 from __future__ import annotations
@@ -20,11 +28,16 @@ from adviz.tables.comparison import STYLES, Comparison
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["Summary", "by_line", "by_size", "differences", "errors", "perfect"]
 INTERVAL = (0.025, 0.975)
 SIZES = ("small", "middle", "large")  # thirds of all defect regions
 STANDARD_ERRORS = 1.96  # on both sides of a mean: 95 %
 TOTAL, MEAN = "all", "mean"
 Methods = Mapping[str, Sequence[Row]]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,7 +272,7 @@ def _interval(before: float, after: float, drawn: np.ndarray) -> dict[str, float
 
 
 def _title(rows: Sequence[Row]) -> str:
-    return rows[0].experiment.detector.title
+    return rows[0].experiment.title
 
 
 def _shares(row: Row) -> np.ndarray:

@@ -46,6 +46,12 @@ class Cell:
     note: on the printed value.
     reason: why there are no experiments; "" where there are.
     experiments: what fills it.
+
+    Examples
+    --------
+    >>> cell = tables.plan("spade", 1).cells[0]
+    >>> cell.method, cell.text(cell.printed)
+    ('...', '...')
     """
 
     dataset: str
@@ -61,7 +67,13 @@ class Cell:
     experiments: tuple[Experiment, ...] = ()
 
     def text(self, value: float) -> str:
-        """Return a value with the decimals of the unit; "" for NaN."""
+        """Return a value with the decimals of the unit; "" for NaN.
+
+        Examples
+        --------
+        >>> tables.plan("spade", 1).cells[0].text(85.5)
+        '85.5'
+        """
         return "" if value != value else f"{value:.{DIGITS.get(self.unit, 1)}f}"
 
 
@@ -79,6 +91,12 @@ class Table:
     Raises
     ------
     ValueError: no such definition.
+
+    Examples
+    --------
+    >>> table = tables.plan("spade", 1)
+    >>> len(table.cells), len(table.experiments)
+    (5, 15)
     """
 
     name: Name
@@ -113,6 +131,11 @@ def plan(paper: str, table: str | int, setting: Setting | None = None, *, pro: s
     Raises
     ------
     ValueError: no such table or definition.
+
+    Examples
+    --------
+    >>> tables.plan("patchcore", "S1", tables.reduced())
+    PatchCore, Table S1: ...
     """
     name = named(paper, table)
     return assembled(name, values(name.paper, name.table), setting, pro)

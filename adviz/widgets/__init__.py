@@ -5,3 +5,7 @@ from adviz.widgets.overlay import PatchOverlay
 from adviz.widgets.scatter import PatchScatter
 
 __all__ = ["Entry", "Head", "PatchOverlay", "PatchScatter", "TableGrid"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -13,7 +13,14 @@ from adviz.widgets.traits import source
 
 @dataclass(frozen=True)
 class Head:
-    """The head of a row or column: its name, a small text below it, and whether it is not ours (grey, slanted)."""
+    """The head of a row or column: its name, a small text below it, and whether it is not ours (grey, slanted).
+
+    Examples
+    --------
+    >>> from adviz.widgets import Head
+    >>> Head("PatchCore", "1 %").text
+    'PatchCore...1 %'
+    """
 
     name: str
     small: str = ""
@@ -27,7 +34,14 @@ class Head:
 
 @dataclass(frozen=True)
 class Entry:
-    """A cell: up to two texts, the second bold, what hovering says, and whether it is not ours (grey, slanted)."""
+    """A cell: up to two texts, the second bold, what hovering says, and whether it is not ours (grey, slanted).
+
+    Examples
+    --------
+    >>> from adviz.widgets import Entry
+    >>> Entry("98.1", "97.9").theirs
+    False
+    """
 
     first: str = ""
     second: str = ""
@@ -43,6 +57,12 @@ class TableGrid(anywidget.AnyWidget):  # type: ignore[misc]
     Attributes
     ----------
     picked: [row, column] of the cell that is picked; [] = none. Settable.  content: what `show` was given.
+
+    Examples
+    --------
+    >>> from adviz.widgets import Entry, Head, TableGrid
+    >>> grid = TableGrid()
+    >>> grid.show([Head("PatchCore")], [Head("bottle")], [[Entry("98.1")]])
     """
 
     _esm = source("grid.js")

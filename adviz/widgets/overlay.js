@@ -5,6 +5,7 @@ const STEP = 8; // cells that an arrow key moves with Alt
 const FAINTEST = 50; // of 255: how much of the lowest values is seen where the map fades
 const CLOSEST = 8; // image pixels that the view shows at least
 const MARKS = { match: "#E69F00", other: "#56B4E9" }; // Okabe and Ito's orange and sky blue; labels say it as well
+const FRAME = "#000000", RIM = "#FFFFFF"; // on a photograph, which has no theme: one of them shows on any ground
 
 const floats = view => new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 const bytes = view => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
@@ -68,7 +69,7 @@ function render({ model, el }) {
     scaled.style.display = scores ? "flex" : "none";
     scaled.style.maxWidth = `${model.get("width")}px`;
     scaled.children[1].style.background = `linear-gradient(to right, ${colours.join()})`;
-    model.get("limits").forEach((end, i) => { ends[i].textContent = Number(end.toPrecision(3)); });
+    model.get("limits").forEach((end, i) => { ends[i].textContent = Number(end.toPrecision(4)); });
   }
   function remap() {
     const found = model.get("scores");
@@ -84,7 +85,7 @@ function render({ model, el }) {
   }
 
   function box(context, top, left, height, width, colour, dash = []) {
-    for (const [line, style] of [[4, "#000000"], [2, colour]]) {
+    for (const [line, style] of [[4, FRAME], [2, colour]]) {
       context.lineWidth = line / scale();
       context.strokeStyle = style;
       context.setLineDash(line === 2 ? dash.map(part => part / scale()) : []);
@@ -110,7 +111,7 @@ function render({ model, el }) {
       context.globalAlpha = 1;
     }
     if (contour && model.get("contour")) {
-      for (const [line, style] of [[4, "#000000"], [2, "#FFFFFF"]]) {
+      for (const [line, style] of [[4, FRAME], [2, RIM]]) {
         context.lineWidth = line / (factor / ratio);
         context.strokeStyle = style;
         context.stroke(contour);
@@ -122,7 +123,7 @@ function render({ model, el }) {
       if (text) {
         context.font = `bold ${13 / (factor / ratio)}px sans-serif`;
         context.lineWidth = 4 / (factor / ratio);
-        context.strokeStyle = "#000000";
+        context.strokeStyle = FRAME;
         const under = y + tall + 14 / (factor / ratio), at = under < top + height ? under : y - 4 / (factor / ratio);
         context.strokeText(text, x, at);
         context.fillStyle = MARKS[kind] || MARKS.match;
@@ -133,7 +134,7 @@ function render({ model, el }) {
     if (picked.length) {
       const [rows, columns] = cells(), [r, c] = cell(picked), tall = h / rows, wide = w / columns;
       const least = Math.max(0, 9 / (factor / ratio) - wide) / 2; // a small cell gets a frame that can be seen
-      box(context, r * tall - least, c * wide - least, tall + 2 * least, wide + 2 * least, "#FFFFFF");
+      box(context, r * tall - least, c * wide - least, tall + 2 * least, wide + 2 * least, RIM);
     }
     canvas.dataset.drawn = Number(canvas.dataset.drawn || 0) + 1;
   }

@@ -46,6 +46,12 @@ class PatchOverlay(anywidget.AnyWidget):  # type: ignore[misc]
     Raises
     ------
     ValueError: an array of another shape, a mask of another size than the image, or limits that are not two numbers.
+
+    Examples
+    --------
+    >>> from adviz.widgets import PatchOverlay
+    >>> shown = PatchOverlay(category.test.image(0), prediction.anomaly_map[0], category.test.mask(0))
+    >>> shown.picked = [100, 120]
     """
 
     _esm = source("overlay.js")

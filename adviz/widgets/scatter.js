@@ -4,6 +4,7 @@ const MARGIN = 12; // CSS pixels around the points
 const REACH = 12; // CSS pixels within which a click finds a point
 const CROWD = 800; // rings, beyond which they are drawn fine
 const STEP = 25; // places that an arrow key moves with Alt
+const SELECTED = "#D55E00", CURRENT = "#F0E442", LASSO = "#0072B2"; // Okabe and Ito's
 
 const floats = view => new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 const integers = view => new Uint32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
@@ -56,7 +57,7 @@ function render({ model, el }) {
     canvas.setAttribute("aria-label", model.get("label"));
     const image = context.createImageData(canvas.width, canvas.height), dot = Math.max(1, Math.round(model.get("dot") * ratio));
     const pixels = new Uint32Array(image.data.buffer);
-    pixels.fill(0xffffffff); // white paper in light and dark themes, as all figures
+    // nothing behind the points: the page's paper shows, in light and dark themes
     const painting = integers(model.get("painting")); // what lies on top comes last
     for (let n = 0; n < x.length; n++) {
       const i = painting.length === x.length ? painting[n] : n;
@@ -73,6 +74,7 @@ function render({ model, el }) {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.putImageData(painted, 0, 0);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    const ink = getComputedStyle(canvas).color; // the theme's
     const ring = (i, radius, colour, line = 1.5) => {
       context.beginPath();
       context.arc(x[i], y[i], radius, 0, 2 * Math.PI);
@@ -82,16 +84,18 @@ function render({ model, el }) {
     };
     const shown = Math.min(model.get("count"), order.length);
     const [wide, line] = shown > CROWD ? [1.5, 0.5] : [2.5, 1.5]; // thousands of thick rings hide all colours
-    for (let i = 0; i < shown; i++) ring(order[i], wide, "#000000", line);
-    for (const i of integers(model.get("selected"))) ring(i, 3.5, "#D55E00");
-    if (model.get("current") >= 0) for (const [radius, colour] of [[8, "#000000"], [6.5, "#F0E442"]]) ring(model.get("current"), radius, colour);
+    for (let i = 0; i < shown; i++) ring(order[i], wide, ink, line);
+    for (const i of integers(model.get("selected"))) ring(i, 3.5, SELECTED);
+    if (model.get("current") >= 0) for (const [radius, colour] of [[8, ink], [6.5, CURRENT]]) ring(model.get("current"), radius, colour);
     if (path) {
       context.beginPath();
       path.forEach(([a, b], i) => i ? context.lineTo(a, b) : context.moveTo(a, b));
       context.closePath();
-      context.fillStyle = "rgba(0, 114, 178, 0.15)";
+      context.globalAlpha = 0.15;
+      context.fillStyle = LASSO;
       context.fill();
-      context.strokeStyle = "#0072B2";
+      context.globalAlpha = 1;
+      context.strokeStyle = LASSO;
       context.stroke();
     }
     canvas.dataset.drawn = Number(canvas.dataset.drawn || 0) + 1;
@@ -149,12 +153,15 @@ function render({ model, el }) {
     event.stopPropagation(); // JupyterLab would take the key for itself
   });
 
+  const themes = new MutationObserver(draw); // what is drawn in ink changes with the theme
+  themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
   model.on("change:points change:size", place);
   model.on("change:colours change:painting change:dot change:label", paint);
   model.on("change:order change:count change:selected change:current", draw);
   model.on("change:points change:order change:count change:selected change:current", tell);
   place();
   tell();
+  return () => themes.disconnect();
 }
 
 export default { render };

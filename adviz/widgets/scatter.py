@@ -31,6 +31,12 @@ class PatchScatter(anywidget.AnyWidget):  # type: ignore[misc]
     Raises
     ------
     ValueError: arrays of another shape or type, points that are not finite, or an order of points that do not exist.
+
+    Examples
+    --------
+    >>> from adviz.widgets import PatchScatter
+    >>> shown = PatchScatter(np.random.default_rng(0).normal(size=(9, 2)), np.zeros((9, 3), "uint8"))
+    >>> shown.ring(np.array([2, 5]))
     """
 
     _esm = source("scatter.js")

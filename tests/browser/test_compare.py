@@ -80,7 +80,7 @@ def test_orders(page):
     expect(status(page)).to_contain_text("disagreement of maps")
     order("as stored")
     expect(status(page)).to_have_text(re.compile("bottle · image 1 of [^·]*· [^·]*$"))
-    order("score of the method")
+    order("score of the detector")
     expect(status(page)).to_contain_text("score of DN2")
     page.find(".adviz-detector select").select_option("PatchCore")
     expect(status(page)).to_contain_text("score of PatchCore")
@@ -91,7 +91,7 @@ def test_orders(page):
 
 def test_maps_are_divided_by_their_thresholds(page):
     view = page.find(".adviz-view")
-    expect(view).to_contain_text("each method on its own scale")
+    expect(view).to_contain_text("each detector on its own scale")
     page.changes(page.find(".adviz-relative input").click)
     expect(view).to_contain_text("map / threshold, 1 = the F1-optimal one of its pixels; that of DN2 is undefined")
     page.changes(page.find(".adviz-relative input").click)
@@ -147,5 +147,5 @@ def test_a_reloaded_page_shows_the_same(page):
 def test_a_control_that_is_not_wired_is_noticed(page):
     page.run_cell(1)
     page.stays(page.find(".adviz-relative input").click)
-    page.stays(lambda: page.find(".adviz-order select").select_option("score of the method"))
+    page.stays(lambda: page.find(".adviz-order select").select_option("score of the detector"))
     page.changes(page.find(".adviz-next").click)

@@ -71,7 +71,7 @@ def test_the_budget_moves_rings_line_and_numbers(page):
     expect(page.find(".adviz-readout").first).to_contain_text("512 points · 5 ringed")
     before = page.find(".adviz-budget-line").first.get_attribute("style")
     page.changes(lambda: handle(page, "budget").press("ArrowRight"))
-    expect(status(page)).to_contain_text("tile · greedy · 7 rows of 512 (1.4 %) · covering radius")
+    expect(status(page)).to_contain_text("tile · greedy · 7 rows of 512 (1.4%) · covering radius")
     expect(page.find(".adviz-readout").first).to_contain_text("512 points · 7 ringed")
     assert page.find(".adviz-budget-line").first.get_attribute("style") != before
     page.changes(lambda: handle(page, "budget").press("ArrowRight"))

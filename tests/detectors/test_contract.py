@@ -16,34 +16,34 @@ from adviz import (
     PatchCore,
     Prediction,
     ReverseDistillation,
+    detectors,
     progress,
 )
 
 STUDENTS = (ConventionalDistillation, ReverseDistillation)
-DETECTORS = {
-    "DN2": DN2,
+VARIANTS = {
     "DN2, IVF": lambda: DN2(index="ivf"),
     "DN2, two layers": lambda: DN2(layers=(16, 32), images_score=3),
-    "SPADE": SPADE,
     "SPADE, per layer": lambda: SPADE(match="per_layer", distance="euclidean", neighbors=2),
     "SPADE, window": lambda: SPADE(search="window", radius=3, upsample="bilinear", gallery="random"),
     "SPADE, IVF-PQ": lambda: SPADE(search="ivfpq"),
-    "PaDiM": PaDiM,
     "PaDiM, Cholesky": lambda: PaDiM(dimension=4),
-    "PatchCore": PatchCore,
     "PatchCore, adaptive": lambda: PatchCore(aggregation="adaptive", dimension=8, image_score="max"),
     "PatchCore, proxies": lambda: PatchCore(sampler="proxies", coreset=0.3),
     "PatchCore, random": lambda: PatchCore(sampler="random", coreset=0.5, distance="squared"),
+}
+SHORT = {  # trainings
     "ReverseDistillation": lambda: ReverseDistillation(epochs=20, student="small"),
     "ConventionalDistillation": lambda: ConventionalDistillation(epochs=20, student="small"),
 }
+# every detector that is registered, with its defaults
+DETECTORS = {name: getattr(detectors, name) for name in dir(detectors)} | SHORT | VARIANTS
 
 
 def features_for(detector, n_images, seed, defect=None, dtype=np.float32):
-    """Return random features; for a student they have a pattern, as there is nothing to learn from noise alone."""
-    pattern = 4.0 if isinstance(detector, STUDENTS) else 0.0
+    """Return random features of a pattern: in noise alone there is nothing to learn, and no direction is unusual."""
     return make_features(
-        n_images, seed, defect, dtype, pattern=pattern, pixels=isinstance(detector, ConventionalDistillation)
+        n_images, seed, defect, dtype, pattern=4.0, pixels=isinstance(detector, ConventionalDistillation)
     )
 
 

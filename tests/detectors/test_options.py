@@ -4,9 +4,9 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from adviz import DN2, SPADE, ConventionalDistillation, PaDiM, PatchCore, ReverseDistillation
+from adviz import SPADE, ConventionalDistillation, PaDiM, PatchCore, ReverseDistillation, detectors
 
-CLASSES = (DN2, SPADE, PaDiM, PatchCore, ReverseDistillation, ConventionalDistillation)
+CLASSES = [getattr(detectors, name) for name in dir(detectors)]
 CHOICES = [(cls, name) for cls in CLASSES for name, hint in get_type_hints(cls).items() if "Literal" in str(hint)]
 
 

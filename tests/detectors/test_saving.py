@@ -1,5 +1,6 @@
 """A loaded detector is the one that was saved: same scores bit for bit, same facts, same refusals."""
 
+import dataclasses
 import itertools
 import os
 import pickle
@@ -16,7 +17,7 @@ from random_features import make_features
 from test_contract import DETECTORS, features_for
 
 import adviz
-from adviz import DN2, SPADE, Features, PaDiM, PatchCore, ReverseDistillation, archive
+from adviz import DN2, SPADE, Features, PaDiM, PatchCore, Prediction, ReverseDistillation, archive
 from adviz.data import Geometry
 from adviz.detectors.base import Detector
 from adviz.detectors.presets import PRESETS, AtMost
@@ -192,19 +193,62 @@ def test_a_memory_mapped_gallery_is_as_good(file, tmp_path, monkeypatch):
 # ---- what is refused
 
 
-def test_what_is_not_fitted_or_not_ours_is_refused(file):
-    class Own(Detector):
-        pass
-
+def test_what_is_not_fitted_or_does_not_say_what_it_has_learned_is_refused(file):
     class PatchCore(adviz.PatchCore):  # of the same name
         pass
 
-    with pytest.raises(ValueError, match="DN2 must be fitted before it is saved"):
-        DN2().save(file)
-    for own in (Own(), PatchCore().fit(make_features(3))):
-        with pytest.raises(TypeError, match=r"expected one of adviz's detectors .* adviz\.archive\.write"):
-            own.save(file)
+    @dataclasses.dataclass(repr=False)
+    class More(Mean):
+        def fit(self, features):
+            self.count_ = features.n_images
+            return super().fit(features)
+
+    for unfitted in (DN2(), Mean()):
+        with pytest.raises(ValueError, match=f"{type(unfitted).__name__} must be fitted before it is saved"):
+            unfitted.save(file)
+    for own, unsaid in ((PatchCore(), "bank_, bank_cell_"), (More(), "count_")):
+        with pytest.raises(TypeError, match=rf"in `learned` all that fit sets, .* with .*{unsaid}.* adviz\.archive"):
+            own.fit(make_features(3)).save(file)
     assert not file.exists()
+
+
+@dataclasses.dataclass(repr=False)
+class Mean(Detector):
+    """A detector of somebody else, which says what it has learned."""
+
+    learned = {"mean_": "float32 C", "count_used_": int}  # noqa: RUF012
+    layers: tuple[int | str, ...] = (16,)
+
+    def fit(self, features):
+        (array,) = self._fitting(features).values()
+        self.mean_, self.count_used_ = array.mean((0, 2, 3)), len(array)
+        return self
+
+    def predict(self, features):
+        (array,) = self._predicting(features).values()
+        return Prediction(np.abs(array.mean((2, 3)) - self.mean_).max(1))
+
+    def _check_learned(self):
+        if self.count_used_ < 1:
+            raise ValueError(f"expected at least one image, got {self.count_used_}")
+
+
+def test_a_detector_of_ones_own_is_saved_by_what_it_says(file):
+    detector, test = Mean().fit(marked(make_features(6))), marked(make_features(3, 1))
+    digest = detector.save(file)
+    found = Mean.load(file, digest=digest)
+    assert set(vars(found)) == set(vars(detector))
+    assert found == detector
+    np.testing.assert_array_equal(found.predict(test).score, detector.predict(test).score)
+    with pytest.raises(ValueError, match=r"expected one of AnomalyDINO, .*, got a test_saving:Mean: .* own reads its"):
+        adviz.load(file)
+    with pytest.raises(ValueError, match=r"expected a saved DN2 in .* it is a saved test_saving:Mean"):
+        DN2.load(file)
+    content = archive.read(file, "test_saving:Mean").content
+    for name, wrong in {"count_used_": 0, "mean_": np.zeros(9, np.float32)}.items():
+        archive.write(file, "test_saving:Mean", altered(content, ("state", name), wrong))
+        with pytest.raises(ValueError, match="its parts do not fit: expected"):
+            Mean.load(file)
 
 
 def test_an_option_that_could_not_be_read_again_is_refused(file):
@@ -219,7 +263,7 @@ def test_the_class_that_loads_is_the_one_that_saved(file):
     with pytest.raises(ValueError, match=r"expected a saved PatchCore in .* it is a saved DN2"):
         PatchCore.load(file)
     archive.write(file, "adviz.detectors.dn2.DN2", {})
-    with pytest.raises(ValueError, match=r"expected one of DN2, .*, got a adviz"):
+    with pytest.raises(ValueError, match=r"expected one of .*DN2, .*, got a adviz"):
         adviz.load(file)
     file.write_bytes(pickle.dumps(DN2()))
     for load in (adviz.load, DN2.load, ReverseDistillation.load):
@@ -316,7 +360,7 @@ def wrong_values(value):
 FREE = {"ids", "strides", "radius", "digest", "backbone", "sampler", "seed", "device"}  # texts and records: any will do
 
 
-@pytest.mark.parametrize("name", ["DN2, IVF", "SPADE", "PaDiM", "PatchCore", "ConventionalDistillation"])
+@pytest.mark.parametrize("name", ["AnomalyDINO", "DN2, IVF", "SPADE", "PaDiM", "PatchCore", "ConventionalDistillation"])
 def test_contents_that_do_not_fit_are_refused_or_do_no_harm(name, file, monkeypatch):
     """Files that people made: one error that names the file, or a detector that predicts or refuses."""
     detector = fitted(EVERY[name])

@@ -71,7 +71,7 @@ def test_the_images_are_gone_through_in_the_order_of_disagreement(view, predicti
     values = {
         "disagreement of scores": score_disagreement(np.stack([p.score for p in found.values()])),
         "disagreement of maps": map_disagreement([found["SPADE"].anomaly_map, found["PaDiM"].anomaly_map]),
-        "score of the method": found["PaDiM"].score,
+        "score of the detector": found["PaDiM"].score,
         "as stored": -np.arange(COUNT),
     }[order]
     seen = [view.image]
@@ -86,7 +86,7 @@ def test_the_images_are_gone_through_in_the_order_of_disagreement(view, predicti
 
 
 CHANGES = [
-    ("image", 4), ("detector", "PaDiM"), ("order", "score of the method"), ("detector", "SPADE"), ("x", "DN2"),
+    ("image", 4), ("detector", "PaDiM"), ("order", "score of the detector"), ("detector", "SPADE"), ("x", "DN2"),
     ("y", "SPADE"), ("relative", True), ("picked", (3, 4)), ("category", "mesh"), ("defect", "good"),
 ]  # fmt: skip
 
@@ -151,7 +151,7 @@ def test_every_method_says_score_rank_and_verdict(view, predictions):
     view.image = 4
     for found in predictions["nut"].values():
         rank = 1 + sum(score > found.score[4] for score in found.score)
-        assert f"score {found.score[4]:.4g}, rank {rank} of 6" in view._page.value
+        assert f"score {found.score[4]:.4g}<br>rank {rank} of 6" in view._page.value
     assert "flagged: right" in view._page.value or "not flagged: missed" in view._page.value
 
 

@@ -49,7 +49,7 @@ def colours(view):
 def test_it_opens_with_one_per_cent_and_learns_the_rest(view, found):
     assert (view.category, view.sampler, view.budget) == ("plate", "greedy", 1)
     view.budget = 24
-    assert view.status.startswith("plate · greedy · 24 rows of 96 (25 %) · covering radius ")
+    assert view.status.startswith("plate · greedy · 24 rows of 96 (25%) · covering radius ")
     assert np.isclose(view.radius, found.traces["greedy"].radius[23])
     assert f"covering radius {style.number(view.radius)}" in view.status
     assert "Error" not in view.status
@@ -234,7 +234,7 @@ def test_a_single_trace_is_enough(category, found):
     assert "There are no predictions" in page(view)
     assert view._sampler.options == ("greedy",)
     view.budget = 48
-    assert "48 rows of 96 (50 %)" in view.status
+    assert "48 rows of 96 (50%)" in view.status
     with_predictions = explore.coreset(category, found.traces["greedy"], found.predictions["greedy"])
     with_predictions.wait(60)
     with_predictions.budget = 24

@@ -64,7 +64,7 @@ def test_where_the_line_starts():
     assert "good" in why
     line, why = errors.first_threshold(np.arange(100.0), np.full(100, -1))
     assert line == 95
-    assert "5 %" in why
+    assert "5%" in why
 
 
 def test_full_recall_is_the_highest_threshold_that_misses_nothing():

@@ -148,13 +148,13 @@ def test_going_to_a_region_shows_its_image_with_a_frame(view):
     view._list.move(1)
     assert (view.region, view.image, view.defect) == (worst["number"], worst["image"], "all")
     assert view._page.value.count("outline:2px solid") == 1
-    assert "font-weight:700" in view._page.value
+    assert "font-weight:600" in view._page.value
     view._list.move(5)
     assert view.region == max(view.regions, key=lambda row: row["integral"])["number"]
     view.image = 0
     assert view._page.value.count("outline:2px solid") == 0
     view.region = 0
-    assert "font-weight:700" not in view._page.value
+    assert "font-weight:600" not in view._page.value
 
 
 def test_what_takes_long_is_computed_once_beside_the_page(categories, predictions, monkeypatch):

@@ -193,7 +193,7 @@ def test_three_ways_to_show(printed, laboratory):
         found[shows] = one["first"], one["second"]
     assert found == {"printed | ours": ("100.0", "90.0"), "ours": ("", "90.0"), "delta": ("", "-10.0")}
     assert "Ours - printed" in printed._legend.value
-    assert "printed 100.0 · ours 90.0 · delta -10.0 %" in printed._page.value
+    assert "printed 100.0 · ours 90.0 · delta -10.0 points (values in %)" in printed._page.value
 
 
 def test_running_a_cell_a_line_and_all(view, laboratory):
@@ -342,7 +342,8 @@ def test_the_detail_traces_a_number(view, book, laboratory):
     page = view._page.value
     for one in laboratory.done:
         assert f"{one.key}.json" in page
-    texts = ["ours 70.0 %", "coreset=0.01", "efficientnet_lite0", "0123abcd", "torch 9.9", "abacus, 2 cores", "32 MiB"]
+    texts = ["ours 70.0 (values in %)", "coreset=0.01", "efficientnet_lite0", "0123abcd", "torch 9.9"]
+    texts += ["abacus, 2 cores", "32 MiB"]
     for text in [*texts, "16 / 9", "3.5", "PRO-per-image", "73 → 64 px, cropped", "one test image in 6"]:
         assert text in page, text
     assert str(book.folder) in page

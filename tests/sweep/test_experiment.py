@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from adviz import DN2, SPADE, ConventionalDistillation, PaDiM, PatchCore, ReverseDistillation
+from adviz import DN2, SPADE, ConventionalDistillation, PatchCore, ReverseDistillation, detectors
 from adviz.data import Geometry
 from adviz.detectors.presets import PRESETS
 from adviz.sweep import Experiment, grid
@@ -24,8 +24,7 @@ OTHERS = {
     "size": 256,
     "dtype": "float16",
 }
-DETECTORS = {"DN2": DN2, "SPADE": SPADE, "PaDiM": PaDiM, "PatchCore": PatchCore}
-DETECTORS |= {"ReverseDistillation": ReverseDistillation, "ConventionalDistillation": ConventionalDistillation}
+DETECTORS = {name: getattr(detectors, name) for name in dir(detectors)}
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Experiment)])
@@ -50,7 +49,7 @@ def test_what_is_no_part_of_the_method_is_no_fact():
     assert dataclasses.replace(BASE, geometry=whole) == dataclasses.replace(BASE, geometry=same)
 
 
-@pytest.mark.parametrize(("detector", "preset"), [(d, p) for d in DETECTORS for p in PRESETS[d]])
+@pytest.mark.parametrize(("detector", "preset"), [(d, p) for d in PRESETS for p in PRESETS[d]])
 def test_facts_survive_json(detector, preset):
     one = Experiment("demo", "bottle", DETECTORS[detector].preset(preset), seed=3, shots=4)
     again = Experiment.from_facts(json.loads(json.dumps(one.facts())))
@@ -58,6 +57,15 @@ def test_facts_survive_json(detector, preset):
     assert again.detector == one.detector
     number = getattr(one.detector, "images_gallery", getattr(one.detector, "batch", 0))
     assert type(getattr(again.detector, "images_gallery", getattr(again.detector, "batch", 0))) is type(number)
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_every_registered_detector_is_found_by_its_facts(name):
+    one = Experiment("demo", "bottle", DETECTORS[name]())
+    assert one.facts()["detector"] == name
+    assert "code" not in one.facts()
+    again = Experiment.from_facts(json.loads(json.dumps(one.facts())))
+    assert (again, type(again.detector)) == (one, DETECTORS[name])
 
 
 def test_an_option_that_came_later_leaves_the_keys_of_stored_rows():

@@ -45,6 +45,11 @@ def check(path: str | Path, *, geometry: Geometry | None = None) -> Check:
     Raises
     ------
     FileNotFoundError: there is no such folder.
+
+    Examples
+    --------
+    >>> data.check(category.test.root).ok
+    True
     """
     if not os.path.isdir(path):
         raise FileNotFoundError(f"expected the folder of a data set, found none at {path}")

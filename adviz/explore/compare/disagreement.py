@@ -9,10 +9,11 @@ from itertools import combinations
 import numpy as np
 
 from adviz import maps, metrics
+from adviz.explore.words import PENDING, UNDEFINED
 from adviz.prediction import Prediction
 
 CELLS = 16  # per side, that maps are averaged to: their last pixels are not what methods disagree about
-UNDEFINED = float("nan")
+NAN = float("nan")
 COLUMNS = ("image AUROC", "pixel AUROC", "PRO-global", "FP + FN at best F1")
 Numbers = dict[str, float]
 
@@ -102,7 +103,7 @@ def compared(prediction: Prediction, labels: np.ndarray, masks: np.ndarray | Non
         "threshold": best.threshold,
         "false_positives": best.false_positives,
         "false_negatives": best.false_negatives,
-        **dict.fromkeys(("pixel_auroc", "pro", "pixel_threshold"), UNDEFINED),
+        **dict.fromkeys(("pixel_auroc", "pro", "pixel_threshold"), NAN),
     }
     if prediction.anomaly_map is None or masks is None or not kept.any():
         return found
@@ -113,11 +114,11 @@ def compared(prediction: Prediction, labels: np.ndarray, masks: np.ndarray | Non
 def in_words(found: Numbers | None) -> list[str]:
     """Return a method's numbers as texts, one for each of `COLUMNS`; None = still being computed."""
     if found is None:
-        return ["…"] * len(COLUMNS)
+        return [PENDING] * len(COLUMNS)
     values = [found[name] for name in ("image_auroc", "pixel_auroc", "pro")]
-    texts = [f"{value:.3f}" if value == value else "undefined" for value in values]
+    texts = [f"{value:.3f}" if value == value else UNDEFINED for value in values]
     wrong, missed = found["false_positives"], found["false_negatives"]
-    return [*texts, f"{wrong:.0f} + {missed:.0f}" if wrong == wrong else "undefined"]
+    return [*texts, f"{wrong:.0f} + {missed:.0f}" if wrong == wrong else UNDEFINED]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from adviz import plots, progress
 from adviz.data import Category
-from adviz.explore import tiles
+from adviz.explore import themed, tiles
 from adviz.explore.compare.disagreement import (
     COLUMNS,
     Numbers,
@@ -26,10 +26,11 @@ from adviz.explore.compare.disagreement import (
 from adviz.explore.picking import PickingView
 from adviz.explore.results import Found, by_name, truth_of
 from adviz.explore.view import labelled, value_of
+from adviz.explore.words import NO_TRUTH, computing
 from adviz.plots import StaticFigure, style
 from adviz.prediction import Prediction
 
-ORDERS = ("disagreement of scores", "disagreement of maps", "score of the method", "as stored")
+ORDERS = ("disagreement of scores", "disagreement of maps", "score of the detector", "as stored")
 RELATIVE = (0.0, 2.0)  # of map / threshold: 1, the decision, is the middle of the scale
 TILE = 140  # CSS pixels, width of a map: five beside the image at 1280
 KEPT = 64
@@ -50,6 +51,13 @@ def compare(categories: Category | Mapping[str, Category], predictions: Predicti
     Raises
     ------
     ValueError: as `explore.results`.
+
+    Examples
+    --------
+    >>> from adviz import DN2
+    >>> view = explore.compare(category, {"PatchCore": prediction, "DN2": DN2().fit(train).predict(test)})
+    >>> view.x, view.y
+    ('PatchCore', 'DN2')
     """
     return CompareView(*by_name(categories, predictions))
 
@@ -78,7 +86,6 @@ class CompareView(PickingView):
         axes = [widgets.Dropdown(description=f"scatter {name}", layout=widgets.Layout(width="240px")) for name in "xy"]
         self._x, self._y = (labelled(axis, name, self._redraw) for axis, name in zip(axes, "xy", strict=True))
         super().__init__(categories, predictions)
-        self._detector.description = "method"
         self._detector.observe(self._reorder, names="value")
         controls = self.children[0]
         first, last = controls.children[:3], controls.children[3:]
@@ -112,7 +119,7 @@ class CompareView(PickingView):
 
     def _values_of(self, category: str, order: str, method: str) -> np.ndarray | None:
         found = self._methods
-        if order == "score of the method":
+        if order == "score of the detector":
             return found[method].score
         if order == "disagreement of scores":
             return score_disagreement(np.stack([p.score for p in found.values()]))
@@ -128,7 +135,7 @@ class CompareView(PickingView):
                 self._shown.sort(key=rank.__getitem__)
 
     def _reorder(self, _change: Any) -> None:
-        if self.order == "score of the method" and not self._quiet:
+        if self.order == "score of the detector" and not self._quiet:
             self._filter()
 
     def _computed(self, key: tuple[str, str], result: Any) -> None:
@@ -145,7 +152,7 @@ class CompareView(PickingView):
 
     def _measure_all(self, category: str, methods: list[str]) -> None:
         labels, masks = self._truth(category)
-        for name in progress.bar(methods, label="methods"):
+        for name in progress.bar(methods, label="detectors"):
             found = self._predictions[category][name]
             if isinstance(found, Prediction):
                 self._numbers[category, name] = compared(found, labels, masks)
@@ -161,7 +168,7 @@ class CompareView(PickingView):
     @property
     def _headline(self) -> str:
         by, place = self.disagreement, f"{self.category} · {self._place()}"
-        what = f"score of {self.detector}" if self.order == "score of the method" else self.order
+        what = f"score of {self.detector}" if self.order == "score of the detector" else self.order
         return place if by is None else f"{place} · {what} {by[self.image]:.3g}"
 
     def _offer_axes(self) -> None:
@@ -210,7 +217,7 @@ class CompareView(PickingView):
         shown = []
         for name in self._methods:
             drawn, one = self._tile_of(self.category, name, self.image, self._threshold(name)), self._standing(name)
-            said = f"<div style='{tiles.SMALL}'>{one.place}<br><b>{one.verdict}</b></div>"
+            said = f"<div class='adviz-small'>{one.place.replace(', ', '<br>')}<br><b>{one.verdict}</b></div>"
             shown.append(f"<div style='width:{TILE}px'>{drawn}{said}</div>")
         mask = self._sample.mask
         if mask is not None:
@@ -220,19 +227,20 @@ class CompareView(PickingView):
         table = tiles.table(rows, COLUMNS, title=self.category, marked=[self.detector])
         chart, places = self._scatter_of(self.category, self.x, self.y)
         below = [f"<div class='adviz-table'>{table}</div>", tiles.ringed(chart, places[self.image])]
-        return tiles.row(shown, title=self._scales()) + tiles.row(below, gap=24)
+        lacks = themed.note(NO_TRUTH) if mask is None else ""
+        return tiles.row(shown, title=self._scales()) + lacks + tiles.row(below, gap=24)
 
     def _scales(self) -> str:
         """Say what the maps' colours mean, and what is missing."""
-        words = "each method on its own scale: percentiles 0.5 to 99.8 of all its maps"
+        words = "each detector on its own scale: percentiles 0.5 to 99.8 of all its maps"
         if self.relative:
             words = "map / threshold, 1 = the F1-optimal one of its pixels"
             known = self.table
             unknown = [name for name in self._methods if not self._threshold(name)]
             undefined, pending = ([n for n in unknown if (n in known) == there] for there in (True, False))
             words += f"; that of {', '.join(undefined)} is undefined without maps and masks" if undefined else ""
-            words += f"; that of {', '.join(pending)} is being computed" if pending else ""
-        return words + ("" if self._sample.mask is not None else ". There is no ground truth of this image")
+            words += f"; {computing('that of ' + ', '.join(pending))}" if pending else ""
+        return words
 
     def _scatter(self, category: str, x: str, y: str) -> tuple[str, np.ndarray]:
         """Return the chart of two methods' scores, and where on it each image is; drawing takes 60 ms, ringing none."""
@@ -242,12 +250,12 @@ class CompareView(PickingView):
         figure = plots.score_scatter(scores[:, 0], scores[:, 1], labels, names=(x, y), thresholds=cuts)
         places = figure.axes[0].transData.transform(scores) / figure.bbox.size
         said = f"scores of {x} and {y} of every test image, this one ringed"
-        return tiles.chart(figure, text=said, width=380), places * (1, -1) + (0, 1)
+        return themed.svg(figure, text=said, width=380), places * (1, -1) + (0, 1)
 
     def _read_out(self) -> str:
         """Return every method's value at the picked pixel, and how much of all its pixels is lower."""
         if self.picked is None:
-            return "<i>Click the image to read out a pixel.</i>"
+            return themed.note("Click the image to read out a pixel.")
         rows = {}
         for name, found in self._methods.items():
             maps = found.anomaly_map

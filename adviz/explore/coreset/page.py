@@ -9,8 +9,9 @@ import numpy as np
 
 from adviz import plots
 from adviz.coreset import CoresetTrace
-from adviz.explore import tiles
+from adviz.explore import themed, tiles
 from adviz.explore.coreset.bank import METRICS, RADIUS, USED, Bank
+from adviz.explore.words import NOTHING, PENDING
 from adviz.plots import style
 
 DISTANCE, ORDER, IMAGE = "distance to the coreset", "order of choice", "training image"
@@ -64,7 +65,7 @@ def _two(mine: np.ndarray, colour: Sequence[int]) -> np.ndarray:
 
 
 def _words(text: str) -> str:
-    return f"<div style='{tiles.SMALL};max-width:440px'>{html.escape(text)}</div>"
+    return f"<div class='adviz-small' style='max-width:440px'>{html.escape(text)}</div>"
 
 
 def rows(count: int) -> str:
@@ -74,7 +75,7 @@ def rows(count: int) -> str:
 
 def share(value: float) -> str:
     """Return a share in per cent, with two digits that matter."""
-    return f"{100 * value:.2g} %" if value < 0.995 else f"{100 * value:.0f} %"
+    return f"{100 * value:.2g}%" if value < 0.995 else f"{100 * value:.0f}%"
 
 
 def marked_chart(chart: str, along: float | None) -> str:
@@ -83,9 +84,9 @@ def marked_chart(chart: str, along: float | None) -> str:
         ""
         if along is None
         else f"<span class='adviz-budget-line' style='position:absolute;left:{along:.2%};top:14%;height:65%;"
-        "border-left:2px dashed #222222'></span>"
+        "border-left:2px dashed currentColor'></span>"
     )
-    return f"<span style='position:relative;display:inline-block;max-width:100%'>{chart}{line}</span>"
+    return f"<span style='position:relative;display:block'>{chart}{line}</span>"
 
 
 def values(bank: Bank, present: str, count: int) -> str:
@@ -93,25 +94,21 @@ def values(bank: Bank, present: str, count: int) -> str:
     head = "".join(f"<th style='{CELL}:right'>{title}</th>" for title in (RADIUS, *METRICS.values(), USED))
     body = ""
     for number, name in enumerate(bank.traces):
-        known, result = bank.radius(name, count) if _has(bank, name, count) else None, bank.results.get(name, {})
-        used = bank.usage.get(name, {}).get(count)
-        texts = ["-" if known is None else style.number(known)]
+        result, used = bank.results.get(name, {}), bank.usage.get(name, {}).get(count)
+        known = bank.radius(name, count) if _has(bank, name, count) else np.nan
+        texts = [PENDING if known is None else NOTHING if np.isnan(known) else style.number(known)]
         for key in METRICS:
             value = getattr(result[count], key) if count in result else float("nan")
-            texts.append(f"{value:.3f}" if np.isfinite(value) else "-")
-        texts.append("-" if used is None else f"{share(used.share)} ({used.used})")
+            texts.append(f"{value:.3f}" if np.isfinite(value) else NOTHING)
+        texts.append(NOTHING if used is None else f"{share(used.share)} ({used.used})")
         cells = "".join(f"<td style='{CELL}:right'>{text}</td>" for text in texts)
-        weight = 700 if name == present else 400
+        weight = 600 if name == present else 400
         body += (
             f"<tr style='font-weight:{weight}'><th style='{CELL}:left;font-weight:inherit'>{_line(number)} "
             f"{html.escape(name)}</th>{cells}</tr>"
         )
     title = f"with {rows(count)} ({share(count / bank.total)} of {bank.total})"
-    caption = f"<caption style='text-align:left;font-weight:600'>{title}</caption>"
-    return (
-        f"<table class='adviz-values' style='{tiles.SMALL};font-variant-numeric:tabular-nums'>{caption}"
-        f"<tr><th></th>{head}</tr>{body}</table>"
-    )
+    return f"<table class='adviz-values adviz-numbers'>{tiles.caption(title)}<tr><th></th>{head}</tr>{body}</table>"
 
 
 def _has(bank: Bank, name: str, count: int) -> bool:
@@ -128,7 +125,7 @@ def _line(number: int) -> str:
         "D": "<rect x='14.5' y='3.5' width='5' height='5' transform='rotate(45 17 6)'/>",
     }.get(marker, "<path d='M17 2 L21 9 L13 9 Z'/>")
     return (
-        f"<svg width='34' height='12' style='vertical-align:middle;background:#FFFFFF'><g fill='{colour}'>"
+        f"<svg width='34' height='12' style='vertical-align:middle'><g fill='{colour}'>"
         f"<line x1='0' y1='6' x2='34' y2='6' stroke='{colour}' stroke-width='2' {pattern}/>{mark}</g></svg>"
     )
 
@@ -147,7 +144,8 @@ def image_bars(trace: CoresetTrace, order: np.ndarray, names: Sequence[str], sho
     most = ", ".join(f"{names[n]} ({counts[n]})" for n in by_count[:3].tolist())
     least = ", ".join(f"{names[n]} ({counts[n]})" for n in by_count[::-1][:3].tolist())
     return (
-        f"<div style='{tiles.SMALL};flex:1 1 320px;max-width:560px'><b>rows that every training image gave</b>"
+        f"<div class='adviz-small' style='flex:1 1 320px;max-width:560px'>"
+        f"{themed.head('rows that every training image gave')}"
         f"<div style='position:relative;display:flex;align-items:flex-end;gap:1px;height:{HEIGHT}px'>{bars}"
         f"<span style='{line}'></span></div>"
         f"<div>dashed: {even:.3g} each, if shared evenly · dark orange: {html.escape(names[shown])} "

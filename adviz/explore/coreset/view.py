@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
@@ -12,11 +11,12 @@ import numpy as np
 from adviz import plots
 from adviz.coreset import CoresetTrace
 from adviz.data import Category
-from adviz.explore import tiles
+from adviz.explore import themed, tiles
 from adviz.explore.coreset import page
 from adviz.explore.coreset.bank import METRICS, RADIUS, Bank, Curve
 from adviz.explore.coreset.controls import CoresetControls
 from adviz.explore.evidence import cell_box
+from adviz.explore.words import computing
 from adviz.plots import StaticFigure, style
 
 CROPS = 24  # patches of a selection
@@ -43,16 +43,16 @@ def coreset(
     predictions: name -> {share of the rows: prediction}, as `PatchCore.predict_budgets` returns for one name; they give
         the bank's usage and the metrics. With a single trace the inner mapping is enough; with several categories,
         category's name -> such a mapping.
-    results: what `evaluate` says of these predictions, keyed as they are; what is not given is computed beside the
-        page.
-
-    Returns
-    -------
-    A `CoresetView`; display it as the last line of a cell.
+    results: what `evaluate` says of these, keyed as they are; what is not given is computed beside the page.
 
     Raises
     ------
     ValueError: nothing to show, traces of different rows, or predictions of other test images or of another bank.
+
+    Examples
+    --------
+    >>> explore.coreset(category, detector.trace_, {0.01: prediction})
+    CoresetView: a widget, to be used in Jupyter; ...
     """
     if isinstance(categories, Category):
         one = categories.name
@@ -97,7 +97,7 @@ class CoresetView(CoresetControls):
             parts = [
                 self._selection(),
                 page.values(bank, self.sampler, self.budget) + self._remarks(),
-                tiles.row(self._marked_charts(), gap=4),
+                "<div class='adviz-charts'><div>" + "".join(self._marked_charts()) + "</div></div>",
                 tiles.row(
                     [
                         page.image_bars(bank.trace, order, names, self.image),
@@ -121,7 +121,7 @@ class CoresetView(CoresetControls):
         bank, radius, used = self._bank, self.radius, self.usage
         words = [self.category, self.sampler, f"{page.rows(self.budget)} of {bank.total}"]
         words[-1] += f" ({page.share(self.budget / bank.total)})"
-        words.append("covering radius is being computed" if radius is None else f"{RADIUS} {style.number(radius)}")
+        words.append(computing("covering radius") if radius is None else f"{RADIUS} {style.number(radius)}")
         words += [f"{page.share(used.share)} of the bank used at test time"] if used else []
         words += [f"row {self.picked} picked"] if self.picked is not None else []
         words += [f"{len(self.chosen)} rows selected"] if len(self.chosen) else []
@@ -139,7 +139,7 @@ class CoresetView(CoresetControls):
             self._scatter.paint(colours, painting)
             held = " + ".join(f"{value:.0%}" for value in bank.plane[1])
             note = f"The plane holds {held} of the variance of {bank.trace.points.shape[1]} dimensions."
-            self._legend.value = f"{legend}<div style='{tiles.SMALL};max-width:440px'>{note}</div>"
+            self._legend.value = f"{legend}<div class='adviz-small' style='max-width:440px'>{note}</div>"
         self._seen["order"], self._seen["points"] = self.sampler, key
 
     def _show_image(self, state: tuple[Any, ...]) -> None:
@@ -190,7 +190,7 @@ class CoresetView(CoresetControls):
         """Return the picked row and the chosen row that stands for it."""
         if self.picked is None:
             words = "Click a point or a cell to see which chosen patch stands for it."
-            return f"<div style='{tiles.SMALL}'><i>{words}</i></div>"
+            return themed.note(words)
         bank, row = self._bank, self.picked
         place = np.flatnonzero(bank.order(self.sampler, self.budget) == row)
         nearest, distance = bank.nearest_chosen(row, self.sampler, self.budget)
@@ -233,7 +233,7 @@ class CoresetView(CoresetControls):
         elif self.usage is None and bank.predictions.get(self.sampler):
             sizes = ", ".join(map(str, bank.predictions[self.sampler]))
             words.append(f"AUROC, PRO and use are known for {sizes} rows of {self.sampler}: move the budget there.")
-        return "".join(f"<div style='{tiles.SMALL}'><i>{html.escape(text)}</i></div>" for text in words)
+        return "".join(map(themed.note, words))
 
     def _marked_charts(self) -> list[str]:
         """Return the charts, which are drawn anew only when more is known, with the budget's line laid over them."""
@@ -244,7 +244,7 @@ class CoresetView(CoresetControls):
             key = self.category, title, *(values.tobytes() for curve in curves.values() for values in curve)
             if key not in drawn:
                 figure = plots.budget_chart(curves, title, limits=bank.limits)
-                drawn[key] = tiles.chart(figure, text=f"{title} by budget", width=CHART)
+                drawn[key] = themed.svg(figure, text=f"{title} by budget", width=CHART)
             shown.append(page.marked_chart(drawn[key], along))
         return shown
 

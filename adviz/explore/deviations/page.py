@@ -11,21 +11,21 @@ from typing import Any
 import numpy as np
 
 from adviz import plots
-from adviz.explore import tiles
+from adviz.explore import themed, tiles
 from adviz.explore.deviations.flips import ALONE
 from adviz.explore.deviations.runs import Path, Run, interval, smallest_step, standing
+from adviz.explore.words import NO_TRUTH, PENDING, UNDEFINED
 from adviz.plots import signed, signed_heat
 
 TILE = 150  # CSS pixels
 Named = tuple[str, float]
 Waterfall = tuple[Named, tuple[tuple[str, tuple[float, float]], ...], Named, str, str]
-NOT_YET = "…"
 
 
 @lru_cache(64)
 def chart(parts: Waterfall, text: str) -> str:
     """Return the waterfall as HTML; its arguments are those of `plots.waterfall`, with the steps as pairs."""
-    return tiles.chart(figure(parts), text=text)
+    return themed.svg(figure(parts), text=text, width=themed.WIDE)
 
 
 def figure(parts: Waterfall) -> plots.StaticFigure:
@@ -47,7 +47,7 @@ def table(columns: Sequence[str], rows: Mapping[str, Path], pending: Collection[
     texts = {}
     for name, path in rows.items():
         changes = [after - before for before, after in path.steps]
-        missing = NOT_YET if name in pending else "n/a"
+        missing = PENDING if name in pending else UNDEFINED
         cells = [(path.start, f"{path.start:.1f}"), *zip(changes, map(signed, changes), strict=True)]
         cells.append((path.end, f"{path.end:.1f}"))
         texts[name] = [missing if math.isnan(value) else text for value, text in cells]
@@ -78,7 +78,7 @@ def remarks(
         words.append(f"The mean is of {' and '.join(known)} alone.")
     if metric == "image AUROC" and known:
         low, high = interval([runs[name] for name in known])
-        chance = f"95 % interval {signed(low)} to {signed(high)} (paired bootstrap over the test images)"
+        chance = f"95% interval {signed(low)} to {signed(high)} (paired bootstrap over the test images)"
         one = ", ".join(f"{smallest_step(runs[name][0].split.labels):.2f} on {name}" for name in known)
         words.append(f"{total}: {signed(change)} points, {chance}.")
         words.append(f"A good and an anomalous image that change places move it by this many points: {one}.")
@@ -90,7 +90,7 @@ def remarks(
 
 def paragraph(words: Sequence[str]) -> str:
     """Return sentences as small text."""
-    return f"<div style='{tiles.SMALL};margin:6px 0'>{' '.join(map(html.escape, words))}</div>" if words else ""
+    return f"<div class='adviz-small' style='margin:6px 0'>{' '.join(map(html.escape, words))}</div>" if words else ""
 
 
 def pictures(pair: tuple[Run, Run], samples: tuple[Any, Any], image: int, titles: tuple[str, str], unit: str) -> str:
@@ -120,7 +120,7 @@ def pictures(pair: tuple[Run, Run], samples: tuple[Any, Any], image: int, titles
 def _map(run: Run, image: int, title: str, limits: tuple[float, float] | None) -> str:
     maps, words = run.prediction.anomaly_map, standing(run.prediction.score, run.split.labels, image)
     if maps is None or limits is None:
-        return f"<i style='{tiles.SMALL};width:{TILE}px'>{html.escape(title)}: no map. {words}</i>"
+        return f"<div style='width:{TILE}px'>{themed.note(f'{title}: no map. {words}')}</div>"
     drawn = tiles.tile(plots.heat(maps[image], limits), title=title, caption=words, width=TILE)
     return f"<div>{drawn}<div style='margin-top:4px'>{tiles.scale(limits, width=TILE)}</div></div>"
 
@@ -135,12 +135,12 @@ def _picture(sample: Any, title: str) -> str:
 
 def _sized(sample: Any, title: str) -> str:
     high, wide = sample.image.shape[:2]
-    return tiles.tile(sample.image, title=title, caption=f"{high} x {wide} pixels", width=TILE)
+    return tiles.tile(sample.image, title=title, caption=f"{high} x {wide} px", width=TILE)
 
 
 def _truth(mask: np.ndarray | None, title: str) -> str:
     if mask is None:
-        return f"<i style='{tiles.SMALL};width:{TILE}px'>There is no ground truth of this image.</i>"
+        return f"<div style='width:{TILE}px'>{themed.note(NO_TRUTH)}</div>"
     drawn = np.repeat(np.uint8(255) * mask[..., None], 3, axis=2)
     return tiles.tile(drawn, title=title, caption=f"{np.count_nonzero(mask)} of {mask.size} pixels", width=TILE)
 

@@ -10,12 +10,13 @@ import ipywidgets as widgets
 
 from adviz import progress
 from adviz.data import Category
+from adviz.explore import themed
 from adviz.explore.deviations import page
 from adviz.explore.deviations.flips import MODES, TOGETHER, Flips, Step, configurations, described, short, steps_of
 from adviz.explore.deviations.option_list import OptionList
 from adviz.explore.deviations.runs import METRICS, Path, Run, Runs, mean
 from adviz.explore.results import EVERYTHING, KEPT
-from adviz.explore.view import Stepper, View, labelled, value_of
+from adviz.explore.view import Stepper, View, labelled, value_of, wrapped
 from adviz.plots import StaticFigure
 
 MEAN = "mean"
@@ -43,17 +44,21 @@ def deviations(
         Where options change how images are read it returns (prediction, split), and where they change how it is
         evaluated (prediction, split, result). It is called beside the page, once for every configuration and category.
     start: name of the configuration in which nothing is flipped.
-    units: options whose flip changes the unit of scores and maps; maps before and after are then on scales of their
-        own.
+    units: options that change the unit of scores and maps; maps before and after then have scales of their own.
 
     Returns
     -------
-    A `DeviationsView`; display it as the last line of a cell. The scores and maps of every run are kept (4 bytes a
-    pixel of the test images).
+    A `DeviationsView`; display it as the last line of a cell. It keeps all scores and maps (4 bytes a pixel of a run).
 
     Raises
     ------
     ValueError: no category, no target, or a target without an option.
+
+    Examples
+    --------
+    >>> run = lambda category, options: PatchCore(coreset=0.01, **options).fit(train).predict(test)
+    >>> explore.deviations(category, {"wider": {"sigma": (4.0, 8.0)}}, run)
+    DeviationsView: a widget, to be used in Jupyter; ...
     """
     named = {categories.name: categories} if isinstance(categories, Category) else categories
     return DeviationsView(named, steps, run, start=start, units=units)
@@ -90,8 +95,8 @@ class DeviationsView(View):
         table.layout.flex, table.layout.min_width = "1 1 420px", "0"
         self._left = widgets.VBox(layout=widgets.Layout(flex="0 0 auto", margin="0 16px 0 0"))
         self._chart, self._maps = (widgets.HTML().add_class(f"adviz-{name}") for name in ("chart", "maps"))
-        self._below = _wrapped([self._step, self._defect, self._images])
-        top = _wrapped([self._left, table])
+        self._below = wrapped([self._step, self._defect, self._images])
+        top = wrapped([self._left, table])
         self.children = [controls, status, busy, top, self._chart, self._below, self._maps]
         with self._together():
             self._change_category()
@@ -237,7 +242,7 @@ class DeviationsView(View):
         pending = {name for name, _ in missing} | ({MEAN} if missing else set())
         words = page.remarks(self.mode, table, self.category, way, self._ends(), self.metric)
         text = [way, self.mode, self.metric, self.category, f"{wanted - len(missing)} of {wanted} runs"]
-        maps = "<i>Choose a category to see its maps before and after a step.</i>"
+        maps = themed.note("Choose a category to see its maps before and after a step.")
         if self.category in self._categories:
             maps, test = self._pictures(), self._categories[self.category].test
             text.append(f"image {self.image + 1} of {len(test)}: {test.defects[self.image]}")
@@ -273,7 +278,7 @@ class DeviationsView(View):
         step = steps.get(self.step, Step(TOGETHER, (), self.flipped))
         pair = self._pair(self.category, step.before, step.after)
         if pair is None:
-            return "<i>Run, and the maps before and after the step will be here.</i>"
+            return themed.note("Run, and the maps before and after the step will be here.")
         values = self._flips.get(step.name, (self._start, self._end))
         before, after = (short(value) if step.name == TOGETHER else f"{step.name}: {short(value)}" for value in values)
         unit = ", ".join(name for name in step.after if name in self._units and name not in step.before)
@@ -288,8 +293,3 @@ class DeviationsView(View):
 def _choice(label: str, values: Sequence[str], react: Callable[[Any], None], name: str = "") -> widgets.Dropdown:
     layout = widgets.Layout(width="auto")
     return labelled(widgets.Dropdown(options=values, description=label, layout=layout), name or label, react)
-
-
-def _wrapped(parts: list[widgets.Widget]) -> widgets.HBox:
-    """Return widgets side by side, continued on the next line where the page is narrow."""
-    return widgets.HBox(parts, layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start"))

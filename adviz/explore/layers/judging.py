@@ -9,14 +9,16 @@ import numpy as np
 
 from adviz import metrics
 from adviz.data import Category
-from adviz.explore import tiles
+from adviz.explore import themed, tiles
 from adviz.explore.layers.mixing import Mix, mix_all
 from adviz.explore.results import truth_of
+from adviz.explore.words import UNDEFINED, computing
+from adviz.plots import signed
 from adviz.prediction import Prediction
 
 NAMES = {"image_auroc": "image AUROC", "pixel_auroc": "pixel AUROC", "pro": "PRO-global"}
 KEPT = 64
-UNDEFINED = float("nan")
+NAN = float("nan")
 Values = dict[str, float]
 Key = tuple[str, str, Mix | None]  # category, detector, mix of its layers (None = the detector's own map and score)
 
@@ -71,7 +73,7 @@ class Judge:
 def of_image(one: np.ndarray, mask: np.ndarray | None) -> Values:
     """Return pixel AUROC and PRO of one (H, W) map by its (H, W) mask; NaN without a mask, or a defect in it."""
     if mask is None or not mask.any():
-        return {"pixel_auroc": UNDEFINED, "pro": UNDEFINED}
+        return {"pixel_auroc": NAN, "pro": NAN}
     auroc, pro = metrics.auroc_and_pro(one[None], mask[None])
     return {"pixel_auroc": auroc, "pro": pro}
 
@@ -84,7 +86,7 @@ def metric_table(title: str, found: Mapping[str, Values] | None) -> str:
     found: "mix" and "detector" -> metrics; None = still being computed.
     """
     if found is None:
-        return tiles.table({"is being computed": []}, [], title=title)
+        return f"<div>{themed.head(title)}{themed.note(computing('It'))}</div>"
     names = [name for name in NAMES if name in found["mix"]]
     rows = {
         "this mix": [_text(found["mix"][name]) for name in names],
@@ -95,12 +97,12 @@ def metric_table(title: str, found: Mapping[str, Values] | None) -> str:
 
 
 def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if values else UNDEFINED
+    return float(np.mean(values)) if values else NAN
 
 
 def _text(value: float) -> str:
-    return f"{value:.3f}" if value == value else "undefined"
+    return f"{value:.3f}" if value == value else UNDEFINED
 
 
 def _points(difference: float) -> str:
-    return f"{100 * difference:+.1f} points" if difference == difference else ""
+    return f"{signed(100 * difference)} points" if difference == difference else ""

@@ -11,7 +11,7 @@ import numpy as np
 
 from adviz import plots
 from adviz.data import Category
-from adviz.explore import tiles
+from adviz.explore import themed, tiles
 from adviz.explore.evidence import cell_grid, evidence
 from adviz.explore.layers import mixing
 from adviz.explore.layers.judging import Judge, Key, Values, metric_table, of_image
@@ -20,6 +20,7 @@ from adviz.explore.layers.mixing import Mix, as_one, maps_of
 from adviz.explore.picking import PickingView
 from adviz.explore.results import by_name
 from adviz.explore.view import labelled, value_of
+from adviz.explore.words import NO_TRUTH
 from adviz.plots import StaticFigure, style
 from adviz.prediction import Prediction
 
@@ -43,6 +44,13 @@ def layers(categories: Category | Mapping[str, Category], predictions: Predictio
     Raises
     ------
     ValueError: as `explore.results`, or a prediction without layer maps or anomaly map.
+
+    Examples
+    --------
+    >>> view = explore.layers(category, prediction)
+    >>> view.layers = ["layer3"]
+    >>> view.mixed.shape
+    (224, 224)
     """
     return LayersView(*by_name(categories, predictions))
 
@@ -216,7 +224,7 @@ class LayersView(PickingView):
     def _html(self) -> str:
         joined, each = self._tiles_of(self.category, self.detector, self.image, self.own_scale)
         mixed = tiles.map_tile("mixed", self.mixed, self._limits_of(*self._mixed_key), self._sample.mask)
-        truth = "outlined: ground truth" if self._sample.mask is not None else "There is no ground truth of this image."
+        truth = themed.note("outlined: ground truth" if self._sample.mask is not None else NO_TRUTH)
         found, several = self.metrics, len(self._categories) > 1
         titles = {
             "image": "this image",
@@ -228,7 +236,8 @@ class LayersView(PickingView):
             tiles.row([joined, mixed, f"<div style='align-self:center'>{truth}</div>"])
             + each
             + f"<div class='adviz-metrics' style='margin-top:8px'>{tiles.row(tables, gap=16)}"
-            + "<i>The image score of a mix is the maximum of its map.</i></div>"
+            + themed.note("The image score of a mix is the maximum of its map.")
+            + "</div>"
         )
 
     def _read_out(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from adviz.explore import tiles
+from adviz.explore import themed, tiles
 from adviz.explore.view import Quiet, labelled
 
 Region = Mapping[str, Any]
@@ -80,7 +80,7 @@ def _line(row: Region) -> str:
 def region_table(title: str, regions: Sequence[Region], chosen: int) -> str:
     """Return regions as a table; the one that is chosen is bold."""
     if not regions:
-        return f"<div style='{tiles.SMALL}'><b>{title}</b><br>none</div>"
+        return f"<div>{themed.head(title)}{themed.note('none')}</div>"
     columns = ("image", "area", "overlap now", "integral", "weight in PRO", "in pixel AUROC")
     rows = {
         f"{row['number']} · {row['defect']}": (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -12,18 +11,19 @@ import numpy as np
 
 from adviz import plots
 from adviz.data import Category
-from adviz.explore import tiles
+from adviz.explore import themed, tiles
 from adviz.explore.prepared import PreparedView, Steps
 from adviz.explore.pro.measured import Measured, curve_chart, measure
 from adviz.explore.pro.regions import RegionList, picture_words, region_table, values_table
 from adviz.explore.results import Found, by_name
-from adviz.explore.view import labelled
+from adviz.explore.view import labelled, wrapped
+from adviz.explore.words import computing
 from adviz.plots import StaticFigure, style
 from adviz.prediction import Prediction
 
 LIMITS, CONNECTIVITIES = (0.3, 0.05), (8, 4)
 STEPS = 300  # of the slider
-WIDTH, WORST = 290, 8  # CSS pixels of a picture; how many of the worst regions are listed
+WIDTH, WORST = 270, 8  # CSS pixels of a picture; how many of the worst regions are listed
 Key = tuple[str, str, float, int]  # category, detector, limit, connectivity
 
 
@@ -41,6 +41,13 @@ def pro(categories: Category | Mapping[str, Category], predictions: Prediction |
     Raises
     ------
     ValueError: as `explore.results`.
+
+    Examples
+    --------
+    >>> view = explore.pro(category, prediction)
+    >>> view.fpr = 0.1
+    >>> view.limit, view.connectivity
+    (0.3, 8)
     """
     return ProView(*by_name(categories, predictions))
 
@@ -72,8 +79,7 @@ class ProView(PreparedView):
         )
         self._list = RegionList(self._go)
         super().__init__(categories, predictions)
-        wrap = widgets.Layout(flex_flow="row wrap", align_items="center")
-        row = widgets.HBox([self._fpr, self._limit, self._connectivity, self._list], layout=wrap)
+        row = wrapped([self._fpr, self._limit, self._connectivity, self._list], align="center")
         controls, *rest = self.children  # type: ignore[has-type]
         self.children = [controls, row, *rest]
 
@@ -210,7 +216,7 @@ class ProView(PreparedView):
         page, text = super()._draw()
         self._list.show(self.regions)
         if self._found is None:
-            return page, f"{text} · {self._impossible() or 'PRO is being computed'}"
+            return page, f"{text} · {self._impossible() or computing('PRO')}"
         now = self.values
         return page, f"{text} · FPR {now['FPR']:.4f}, mean overlap {now['overlap']:.3f}"
 
@@ -220,16 +226,16 @@ class ProView(PreparedView):
     def _html(self) -> str:
         found = self._found
         if found is None:
-            said = self._impossible() or "PRO is being computed."
-            return f"{super()._html()}<i>{html.escape(said)}</i>"
+            said = self._impossible() or f"{computing('PRO')}."
+            return super()._html() + themed.note(said)
         rows = self.regions
         here = [row for row in rows if row["image"] == self.image]
         worst = sorted(rows, key=lambda row: (row["integral"], row["number"]))
         top = [*self._pictures(here), curve_chart(found, self.values, self.limit)]
-        top.append(values_table(self.values, found.reasons))
         tables = region_table("regions of this image", here, self.region)
         tables += region_table("the worst regions of the category", worst[:WORST], self.region)
-        return tiles.row(top, gap=12) + tables
+        below = [values_table(self.values, found.reasons), f"<div>{tables}</div>"]
+        return tiles.row(top, gap=12) + tiles.row(below, gap=24)
 
     def _flagged(self) -> np.ndarray:
         maps: Any = self._prediction.anomaly_map

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from adviz.explore import tiles
+from adviz.explore import themed, tiles
 from adviz.explore.evidence import Box, Ranked
 from adviz.plots import style
 
@@ -36,7 +36,7 @@ def grid(matches: Sequence[Match], *, title: str) -> str:
     """Return pictures in columns that shrink with the page: where each cell lies, and below it enlarged."""
     columns = f"display:grid;grid-template-columns:repeat({COLUMNS},minmax(0,{TILE}px));gap:8px"
     parts = "".join(f"<div>{_shown(match)}</div>" for match in matches)
-    return f"{_heading(title)}<div style='{columns}'>{parts}</div>"
+    return f"{themed.head(title)}<div style='{columns}'>{parts}</div>"
 
 
 def _shown(match: Match) -> str:
@@ -76,7 +76,9 @@ def crowd(
         high, wide = picture.shape[:2]
         scaled = [] if box is None else [_pixels(box, (high, wide))]
         shown = tiles.picture(picture, width=SMALL, text=text, boxes=scaled)
-        parts.append(f"<div style='{tiles.SMALL};text-align:center;width:{SMALL}px'>{shown}{html.escape(name)}</div>")
+        parts.append(
+            f"<div class='adviz-small' style='text-align:center;width:{SMALL}px'>{shown}{html.escape(name)}</div>"
+        )
     return f"<div class='adviz-crowd'>{tiles.row(parts, title=title, gap=4)}</div>"
 
 
@@ -103,18 +105,18 @@ def by_rank(found: Ranked, k: int, texts: Sequence[str], *, title: str, line: st
     ends = f"<span>{evenly(found.distance)[int(found.distance.argmax())]}</span><span>0</span>"
     axis = f"<span style='display:flex;flex-direction:column;justify-content:space-between'>{ends}</span>"
     frame = f"display:flex;gap:1px;height:{HIGH}px;flex:1 1 0;border-bottom:1px solid;max-width:{WIDEST * len(texts)}px"
-    chart = f"<div style='display:flex;gap:6px;{tiles.SMALL}'>{axis}<div style='{frame}'>{bars}</div></div>"
+    chart = f"<div class='adviz-small' style='display:flex;gap:6px'>{axis}<div style='{frame}'>{bars}</div></div>"
     words = f"rank 1 to {len(texts)}; filled: the first K = {k}"
     words += "; striped: the nearest of them" if nearest else ""
     words += f"; the line: {line}" if found.score is not None else ""
-    below = f"<div style='{tiles.SMALL}'>{words}</div>{_scores(found, k)}"
-    return f"<div class='adviz-ranks'>{_heading(title)}{chart}{below}</div>"
+    below = f"<div class='adviz-small'>{words}</div>{_scores(found, k)}"
+    return f"<div class='adviz-ranks'>{themed.head(title)}{chart}{below}</div>"
 
 
 def _bar(found: Ranked, rank: int, top: float, text: str, counts: bool, best: bool) -> str:
     fill = f"background:{style.BLUE}" if counts else ""
     if best:
-        fill = f"background:repeating-linear-gradient(45deg,{style.ORANGE} 0 3px,#000 3px 4px)"
+        fill = f"background:repeating-linear-gradient(45deg,{style.ORANGE} 0 3px,{themed.FRAME} 3px 4px)"
     tall = 100 * found.distance[rank] / top
     place = f"position:absolute;left:0;right:0;bottom:0;height:{tall:.1f}%"
     bar = f"<span style='{place};box-sizing:border-box;border:1px solid {style.BLUE};{fill}'></span>"
@@ -142,7 +144,3 @@ def evenly(values: np.ndarray) -> list[str]:
     """Print numbers with the same decimals, four significant digits of the largest."""
     span = float(np.abs(values).max()) / 10 if len(values) else 0.0
     return [style.number(float(value), span or None) for value in values]
-
-
-def _heading(title: str) -> str:
-    return f"<div style='font-weight:600;margin:6px 0 2px'>{html.escape(title)}</div>"

@@ -29,7 +29,7 @@ class Picker(widgets.VBox):  # type: ignore[misc]
         self.overlay.observe(react, names="picked")
         self._shared: Limits = (0.0, 1.0)
         self._opacity = widgets.FloatSlider(
-            0.7, min=0, max=1, step=0.05, description="map", readout_format=".0%", **_across("100%")
+            0.7, min=0, max=1, step=0.05, description="opacity", readout_format=".0%", **_across("100%")
         )
         self._contour = widgets.Checkbox(
             True, description="ground truth", indent=False, layout=widgets.Layout(width="120px")
@@ -112,7 +112,7 @@ class Picker(widgets.VBox):  # type: ignore[misc]
             min=low - below * step,
             max=high + above * step,
             step=step,
-            description="colours",
+            description="scale",
             readout=False,
             **_across("220px"),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from adviz.data import Category
+from adviz.explore import themed
 from adviz.explore.evidence import Evidence, cell_grid, count_of, evidence, map_with, whole_images
 from adviz.explore.results import Found, ResultsView, by_name
 from adviz.explore.retrieval import compared
@@ -17,7 +17,7 @@ from adviz.explore.retrieval.compared import Compared
 from adviz.explore.retrieval.normals import Normals
 from adviz.explore.retrieval.picker import Limits, Picker
 from adviz.explore.tiles import bar_table
-from adviz.explore.view import labelled
+from adviz.explore.view import labelled, wrapped
 from adviz.explore.work import Label
 from adviz.plots import StaticFigure
 from adviz.prediction import Prediction
@@ -51,6 +51,13 @@ def retrieval(
     Raises
     ------
     ValueError: as `explore.results`.
+
+    Examples
+    --------
+    >>> view = explore.retrieval(category, prediction)
+    >>> view.picked = (100, 120)
+    >>> view.static()
+    <StaticFigure size ...>
     """
     return RetrievalView(*by_name(categories, predictions), channels=channels, units=units)
 
@@ -92,7 +99,7 @@ class RetrievalView(ResultsView):
         controls, status, busy, page = self.children  # type: ignore[has-type]
         controls.children = [*controls.children, self._k, self._whole]
         page.layout.flex, page.layout.min_width = f"1 1 {NARROW}px", "0"
-        body = widgets.HBox([self._picker, page], layout=widgets.Layout(flex_flow="row wrap"))
+        body = wrapped([self._picker, page], align="stretch")
         self.children = [controls, status, busy, body]
 
     @property
@@ -251,7 +258,7 @@ class RetrievalView(ResultsView):
     def _tables(self, found: Evidence) -> str:
         """Return the layers' values at the pixel, and where they are known the channels', as tables."""
         if not found.layers:
-            return f"<i>{html.escape(compared.why_no_layers(self._prediction, self.detector))}</i>"
+            return themed.note(compared.why_no_layers(self._prediction, self.detector))
         unit = self._units.get(self.detector, "")
         title = "each layer's share of the squared distance"
         if found.searched != "patch":

@@ -39,7 +39,7 @@ def detail(book: Book, comparison: Comparison, one: Filled, name: str, waiting: 
         f"<pre style='white-space:pre-wrap'>{html.escape(text)}</pre></details>"
         for text in dict.fromkeys(errors)
     ]
-    return f"<div style='{tiles.SMALL}'>{''.join(parts)}</div>"
+    return f"<div class='adviz-small'>{''.join(parts)}</div>"
 
 
 def _values(one: Filled) -> str:
@@ -51,8 +51,8 @@ def _values(one: Filled) -> str:
     if ours:
         words.append(f"ours {ours}" + (f" ({one.seeds} seeds)" if one.seeds > 1 else ""))
     if delta:
-        words.append(f"delta {delta}")
-    unit = f" {cell.unit}" if cell.unit != "count" else " (a count)"
+        words.append(f"delta {delta}" + (" points" if cell.unit == "%" else ""))
+    unit = {"count": " (a count)", "%": " (values in %)"}.get(cell.unit, f" {cell.unit}")
     return " · ".join(words) + (unit if words else "no value yet" if cell.experiments else "no value")
 
 
@@ -142,7 +142,7 @@ def _how(one: Filled, folder: Path) -> str:
         f"{html.escape(name)}</th><td style='text-align:left;overflow-wrap:anywhere'>{html.escape(text)}</td></tr>"
         for name, text in shown.items()
     )
-    return f"<div style='flex:1 1 340px;min-width:0'><table style='{tiles.SMALL}'>{body}</table></div>"
+    return f"<div style='flex:1 1 340px;min-width:0'><table class='adviz-numbers'>{body}</table></div>"
 
 
 def _machine(row: Row) -> str:

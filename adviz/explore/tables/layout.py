@@ -6,6 +6,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from adviz.explore.words import PENDING
 from adviz.widgets import Entry, Head
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _state(one: Filled, why: str, queued: Container[Experiment]) -> str:
     if why:
         return "broken"
     done = len(one.cell.experiments) - one.missing
-    return f"{done}/{len(one.cell.experiments)}" if done else "…"
+    return f"{done}/{len(one.cell.experiments)}" if done else PENDING
 
 
 def reason(one: Filled, broken: Mapping[Experiment, str]) -> str:
@@ -196,8 +197,8 @@ def legend(layout: Layout, comparison: Comparison, shows: str, marks: list[list[
         lines.append("Grey and slanted: nothing of ours")
     if layout.hidden:
         lines.append(f"{layout.hidden} methods that are not ours are not shown")
-    if any("…" in one.second for one in shown):
-        lines.append("…: still to be done")
+    if any(PENDING in one.second for one in shown):
+        lines.append(f"{PENDING}: still to be done")
     if any("/" in one.second for one in shown):
         lines.append("2/15: experiments of the cell that are done")
     return ". ".join(lines) + "."

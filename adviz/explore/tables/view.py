@@ -15,8 +15,7 @@ from adviz.explore.tables import layout as layouts
 from adviz.explore.tables.detail import detail
 from adviz.explore.tables.layout import BOTH, SHOWS, Place
 from adviz.explore.tables.waiting import Waiting
-from adviz.explore.tiles import SMALL
-from adviz.explore.view import View, labelled, value_of
+from adviz.explore.view import View, labelled, value_of, wrapped
 from adviz.explore.work import Stopped
 from adviz.plots import StaticFigure
 from adviz.widgets import TableGrid
@@ -40,6 +39,12 @@ def tables(book: Book) -> TablesView:
     Returns
     -------
     A `TablesView`; display it as the last line of a cell.
+
+    Examples
+    --------
+    >>> view = explore.tables(tables.Book(tables.reduced(), "results"))
+    >>> view.paper, view.table
+    ('spade', '1')
     """
     return TablesView(book)
 
@@ -60,7 +65,7 @@ class TablesView(View):
         self._title, self._legend = (widgets.HTML().add_class(f"adviz-{name}") for name in ("title", "legend"))
         super().__init__(self._controls())
         controls, status, busy, page = self.children  # type: ignore[has-type]
-        buttons = widgets.HBox(list(self._buttons.values()), layout=widgets.Layout(flex_flow="row wrap"))
+        buttons = wrapped(list(self._buttons.values()))
         self.children = [controls, status, self._title, self._grid, self._legend, buttons, busy, page]
         self._offer_tables()
 
@@ -214,8 +219,9 @@ class TablesView(View):
 
     def _show_grid(self) -> None:
         layout, name = self._layout, self._comparison.table.name
-        self._title.value = f"<b>{html.escape(str(name))}</b>: {html.escape(name.title)}"
-        self._legend.value = f"<div style='max-width:1000px;{SMALL}'>{html.escape(self._legend_text())}</div>"
+        self._title.value = f"<div class='adviz-head'>{html.escape(f'{name}: {name.title}')}</div>"
+        text = html.escape(self._legend_text())
+        self._legend.value = f"<div class='adviz-small' style='max-width:1000px'>{text}</div>"
         self._grid.show(
             layout.rows, layout.columns, self._marks, picked=layout.places[self._cell or self.places[0]],
             corner=layout.corner, stacked=layout.stacked and self.shows == BOTH, label=f"{name}: {name.title}",

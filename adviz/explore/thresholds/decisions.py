@@ -18,7 +18,8 @@ from adviz.explore.results import Found
 from adviz.explore.thresholds import errors
 from adviz.explore.thresholds.gating import set_range
 from adviz.explore.thresholds.strips import score_strip
-from adviz.explore.view import labelled
+from adviz.explore.view import labelled, wrapped
+from adviz.explore.words import UNDEFINED, computing, lacking
 from adviz.plots import style
 from adviz.plots.colours import THRESHOLD_COLOUR
 from adviz.plots.rows import TRUTH_COLOUR
@@ -66,7 +67,7 @@ class DecisionView(PreparedView):
         )
         self._display = labelled(shown, "relative", self._redraw)
         parts = [self._slider, self._best, self._full, self._pooled, self._display]
-        return widgets.HBox(parts, layout=widgets.Layout(flex_flow="row wrap", align_items="center"))
+        return wrapped(parts, align="center")
 
     @property
     def threshold(self) -> float:
@@ -191,7 +192,7 @@ class DecisionView(PreparedView):
             truth = np.repeat(np.uint8(255) * sample.mask[..., None], 3, axis=2)
             parts.append(tiles.tile(truth, title="ground truth", width=WIDTH))
         missing = [name for name, part in (("ground truth", sample.mask), ("map", maps)) if part is None]
-        said = [f"There is no {' and no '.join(missing)} of this image."] if missing else []
+        said = [lacking(missing)] if missing else []
         if maps is None or limits is None:
             return tiles.row(parts) + _small(said)
         divided = relative and pixel is not None and pixel > 0
@@ -204,7 +205,7 @@ class DecisionView(PreparedView):
             heat, mixed = (plots.outlined(one, above, colour=THRESHOLD_COLOUR, dashed=True) for one in (heat, mixed))
             said.append(f"Dashed: map ≥ {style.number(pixel)}, {why}.")
         elif why:
-            said.append(why if not self._masked else "The threshold of the pixels is being computed.")
+            said.append(why if not self._masked else f"{computing('The threshold of the pixels')}.")
         if sample.mask is not None:
             mixed = plots.outlined(mixed, sample.mask, colour=TRUTH_COLOUR)
         parts += [tiles.tile(heat, title="map", width=WIDTH), tiles.tile(mixed, title="overlay", width=WIDTH)]
@@ -246,7 +247,11 @@ class DecisionView(PreparedView):
 def _costs(found: errors.Outcome) -> list[str]:
     ratios = (found.precision, found.recall, found.f1)
     counts = [str(found.false_positives), str(found.false_negatives)]
-    return [style.number(found.threshold), *counts, *("—" if np.isnan(ratio) else f"{ratio:.3f}" for ratio in ratios)]
+    return [
+        style.number(found.threshold),
+        *counts,
+        *(UNDEFINED if np.isnan(ratio) else f"{ratio:.3f}" for ratio in ratios),
+    ]
 
 
 def _matrix(found: errors.Outcome, title: str) -> str:
@@ -260,4 +265,4 @@ def _matrix(found: errors.Outcome, title: str) -> str:
 
 
 def _small(sentences: list[str]) -> str:
-    return f"<div style='{tiles.SMALL};max-width:560px'>{html.escape(' '.join(sentences))}</div>"
+    return f"<div class='adviz-small' style='max-width:560px'>{html.escape(' '.join(sentences))}</div>"

@@ -119,7 +119,7 @@ def first_threshold(scores: np.ndarray, labels: np.ndarray) -> tuple[float, str]
     scores = np.asarray(scores, np.float64)
     if known.any():
         return float(np.nextafter(scores[known].max(), np.inf)), "just above every good image"
-    return float(np.quantile(scores, UNLABELLED_SHARE, method="higher")), "flags the highest 5 % of the images"
+    return float(np.quantile(scores, UNLABELLED_SHARE, method="higher")), "flags the highest 5% of the images"
 
 
 def full_recall(scores: np.ndarray, labels: np.ndarray) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from adviz.data.split import ANOMALOUS
-from adviz.explore import tiles
+from adviz.explore import themed, tiles
 from adviz.explore.svg import Chart
 from adviz.explore.view import Quiet, labelled
 from adviz.plots import style
@@ -116,7 +115,7 @@ class GatePanel(widgets.VBox):  # type: ignore[misc]
         numbers = tiles.table(_rows(found, found.at(tau), seconds), ["now", "of"], title="only images above τ go on")
         lost = found.images_lost / found.anomalous if found.anomalous else np.full(len(found.tau), np.nan)
         chart = _chart(found, lost, found.at(tau))
-        said = f"<div style='{tiles.SMALL};max-width:420px'>{html.escape(words)}</div>"
+        said = themed.note(words) if words else ""
         self.page.value = tiles.row([chart, numbers + said], gap=24)
 
     def _moved(self, change: Any) -> None:
@@ -160,5 +159,5 @@ def _rows(found: Gating, at: int, seconds: float) -> dict[str, list[str]]:
         share = found.images_lost[at] / found.anomalous
         rows["anomalous images lost"] = [f"{found.images_lost[at]} ({share:.0%})", str(found.anomalous)]
     if np.isfinite(found.pixels_lost[at]):
-        rows["defect pixels lost"] = [f"{found.pixels_lost[at]:.1%}", "100 %"]
+        rows["defect pixels lost"] = [f"{found.pixels_lost[at]:.1%}", "100%"]
     return rows

@@ -43,6 +43,13 @@ def thresholds(
     Raises
     ------
     ValueError: as `explore.results`; a gate of an unknown detector, or seconds that are no number of 0 or more.
+
+    Examples
+    --------
+    >>> view = explore.thresholds(category, prediction)
+    >>> view.threshold = 25.0
+    >>> view.status
+    'hex_nut · PatchCore · image 1 of 46 · anomalous: chip · score ..., flagged at 25'
     """
     return ThresholdsView(*by_name(categories, predictions), gate=gate)
 

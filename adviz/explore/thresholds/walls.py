@@ -8,8 +8,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from adviz.explore import tiles
-from adviz.explore.view import Quiet, labelled
+from adviz.explore import themed, tiles
+from adviz.explore.view import Quiet, labelled, wrapped
 from adviz.plots import style
 
 MOST = 24  # pictures of a wall
@@ -40,7 +40,7 @@ class Walls(widgets.VBox):  # type: ignore[misc]
         )
         steps = [self._button("previous", "◀", -1), self._button("next", "▶", 1)]
         self._page = widgets.HTML().add_class("adviz-walls")
-        row = widgets.HBox([self._list, *steps], layout=widgets.Layout(flex_flow="row wrap"))
+        row = wrapped([self._list, *steps])
         super().__init__([row, self._page])
 
     def show(self, errors: Sequence[Entry], pictures: Mapping[Key, str], present: Key) -> None:
@@ -71,8 +71,8 @@ class Walls(widgets.VBox):  # type: ignore[misc]
             return ""
         parts = [_tile(number, error, pictures, present, colour) for number, error in chosen[:MOST]]
         rest = len(chosen) - len(parts)
-        more = f"<div style='{tiles.SMALL}'>and {rest} more, in the list above</div>" if rest else ""
-        none = f"<div style='{tiles.SMALL}'>none at this threshold</div>" if not chosen else ""
+        more = themed.note(f"and {rest} more, in the list above") if rest else ""
+        none = themed.note("none at this threshold") if not chosen else ""
         return tiles.row(parts, title=f"{title} ({len(chosen)})") + more + none
 
     def _button(self, name: str, icon: str, step: int) -> widgets.Button:
@@ -103,13 +103,13 @@ def _line(error: Entry) -> str:
 
 def _tile(number: int, error: Entry, pictures: Mapping[Key, str], present: Key, colour: str) -> str:
     place = error["category"], error["image"]
-    empty = f"<span style='display:block;width:{SIDE}px;height:{SIDE}px;background:#8888'></span>"
+    empty = f"<span style='display:block;width:{SIDE}px;height:{SIDE}px;background:{themed.EMPTY}'></span>"
     ring = "outline:3px solid currentColor;outline-offset:2px;" if place == present else ""
     lines = [f"<b>{number}</b> · {html.escape(error['category'])}"]
     lines += [f"{html.escape(error['defect'])} · {style.number(error['score'])}"]
     said = html.escape(words(error))
     lines += [f"<b>{said}</b>" if error["tag"] else f"<i>{said}</i>"] if said else []
     return (
-        f"<figure style='margin:0 0 4px;width:{SIDE}px;{tiles.SMALL};border-top:4px solid {colour};{ring}"
+        f"<figure class='adviz-small' style='margin:0 0 4px;width:{SIDE}px;border-top:4px solid {colour};{ring}"
         f"overflow-wrap:anywhere'>{pictures.get(place, empty)}{'<br>'.join(lines)}</figure>"
     )

@@ -44,6 +44,12 @@ class Claims:
     setting: on what.
     claims: key -> claim.
     tables: key -> its numbers as a table.
+
+    Examples
+    --------
+    >>> claims = tables.plan_claims("spade", tables.reduced())
+    >>> len(claims.check([]).verdicts) == len(claims.claims)
+    True
     """
 
     setting: Setting
@@ -56,7 +62,13 @@ class Claims:
         return list(dict.fromkeys(one for table in self.tables.values() for one in table.experiments))
 
     def check(self, rows: Iterable[Row]) -> Checked:
-        """Return what rows say of each claim; rows of other experiments do not matter."""
+        """Return what rows say of each claim; rows of other experiments do not matter.
+
+        Examples
+        --------
+        >>> tables.plan_claims("spade", tables.reduced()).check([]).verdicts[0].ours
+        '... experiments have no row'
+        """
         there = list(rows)
         return Checked(tuple(_check(key, self, there) for key in self.claims), self.setting)
 
@@ -79,6 +91,12 @@ def plan_claims(
     Raises
     ------
     ValueError: no such paper or claim.
+
+    Examples
+    --------
+    >>> claims = tables.plan_claims("spade", tables.reduced())
+    >>> len(claims.experiments) > 0
+    True
     """
     if paper not in STATED:
         raise ValueError(f"expected a paper, one of {', '.join(map(repr, STATED))}, got {paper!r}")

@@ -48,7 +48,14 @@ class Verdict:
 
 @dataclass(frozen=True, eq=False)
 class Checked:
-    """All claims with their verdicts, shown as text and HTML."""
+    """All claims with their verdicts, shown as text and HTML.
+
+    Examples
+    --------
+    >>> checked = tables.plan_claims("spade", tables.reduced()).check([])
+    >>> len(checked.to_frame()) == len(checked.verdicts)
+    True
+    """
 
     verdicts: tuple[Verdict, ...]
     setting: Setting

@@ -87,6 +87,12 @@ class FigurePlan:
     ----------
     table: its numbers as a table: name, setting, cells with their experiments.
     note: what the paper leaves open.
+
+    Examples
+    --------
+    >>> figure = tables.plan_figure("patchcore", 3)
+    >>> figure.experiments
+    []
     """
 
     table: Table
@@ -126,6 +132,11 @@ class FigurePlan:
         Raises
         ------
         ValueError: the figure cannot be drawn without rows, and none of its own are among these.
+
+        Examples
+        --------
+        >>> tables.plan_figure("patchcore", 3).draw()
+        <StaticFigure size ...>
         """
         from adviz.tables.figures.drawn import draw
 
@@ -148,6 +159,11 @@ def plan_figure(paper: str, figure: str | int, setting: Setting | None = None, *
     Raises
     ------
     ValueError: no such figure or definition.
+
+    Examples
+    --------
+    >>> str(tables.plan_figure("patchcore", 5, tables.reduced()).name)
+    'PatchCore, Fig. 5'
     """
     key = paper, str(figure)
     if key not in CONTENTS:

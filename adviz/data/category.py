@@ -1,0 +1,47 @@
+"""Training and test images of one kind of thing: the noun `Category`."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from adviz.data.geometry import Geometry
+from adviz.data.split import Split
+
+
+@dataclass(frozen=True, eq=False)
+class Category:
+    """One kind of product or texture: normal images to learn from and images to judge.
+
+    Some data sets set normal images apart for choosing thresholds: `validation`, None where there are none. No detector
+    learns from them.
+
+    Examples
+    --------
+    >>> category.name, len(category.train), len(category.test)
+    ('hex_nut', 64, 46)
+    """
+
+    name: str
+    train: Split
+    test: Split
+    validation: Split | None = None
+
+    def with_geometry(self, geometry: Geometry) -> Category:
+        """Return the same category, resized and cropped in another way.
+
+        Examples
+        --------
+        >>> category.with_geometry(data.Geometry(320)).test.image_size
+        (320, 320)
+        """
+        return dataclasses.replace(
+            self,
+            train=self.train.with_geometry(geometry),
+            test=self.test.with_geometry(geometry),
+            validation=None if self.validation is None else self.validation.with_geometry(geometry),
+        )
+
+    def __repr__(self) -> str:
+        held = "" if self.validation is None else f", validation={self.validation!r}"
+        return f"Category({self.name!r}, train={self.train!r}, test={self.test!r}{held})"

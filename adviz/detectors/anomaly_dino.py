@@ -1,0 +1,79 @@
+"""AnomalyDINO (arXiv 2405.14529): every patch of the normal images, and the cosine distance to the nearest one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from adviz import coreset, maps
+from adviz.detectors.base import Detector, all_or_nothing, compact, usable
+from adviz.detectors.presets import AtMost
+from adviz.features import Features
+from adviz.neighbors import nearest
+from adviz.prediction import Neighbors, Prediction
+from adviz.progress import bar
+
+
+@dataclass(repr=False)
+class AnomalyDINO(Detector):
+    """How far is every patch of an image from the nearest normal patch, by the angle between their features.
+
+    Any one layer will do; the paper reads DINOv2's last, normalised: ``AnomalyDINO(layers=("norm",))`` on a `Backbone`
+    "vit_small_patch14_dinov2.lvd142m" with image_size=448. Its background masks and rotated copies are left out.
+
+    Attributes
+    ----------
+    layers: stride or name of the layer.
+    top: share of an image's patches, the farthest, whose mean distance is its score; at least one patch.
+    neighbors: bank rows reported for every patch (the distance needs one).
+    sigma: of the map's smoothing, pixels.
+
+    Facts after `fit`: `bank_` (M, C) float32, all patches at length 1; `grid_` (rows, columns) of an image; `k_used_`.
+    """
+
+    learned: ClassVar[Any] = {"bank_": "float32 M C", "grid_": tuple[int, int], "k_used_": int}
+    layers: tuple[int | str, ...] = (16,)
+    top: float = 0.01
+    neighbors: int = AtMost(5)
+    sigma: float = 4.0
+
+    def __post_init__(self) -> None:
+        if len(self.layers) != 1 or not 0 < self.top <= 1 or self.sigma < 0:
+            raise ValueError(f"expected one of layers, a share 0 < top <= 1 and sigma from 0 on, got {self!r}")
+
+    @all_or_nothing
+    def fit(self, features: Features) -> AnomalyDINO:
+        """Remember all patches; ValueError: no such layer, NaN, or more neighbours asked for than patches."""
+        (array,) = self._fitting(features).values()
+        self.grid_, self.bank_ = (array.shape[2], array.shape[3]), np.concatenate(list(_patches(array)))
+        self.k_used_ = usable(self.neighbors, len(self.bank_), "neighbors")
+        return self
+
+    def predict(self, features: Features) -> Prediction:
+        """Return scores, maps and ``neighbors["patch"]``, all cosine distances (0 to 2), for images of any size."""
+        ((name, array),) = self._predicting(features).items()
+        found = [nearest(patches, self.bank_, self.k_used_) for patches in _patches(array)]
+        shape = (len(array), *array.shape[2:], self.k_used_)
+        distance, index = (np.concatenate([part[i] for part in found]).reshape(shape) for i in (0, 1))
+        distance /= 2  # |a - b|^2 = 2 - 2 cos(a, b) at length 1
+        image, cell = np.divmod(index, self.grid_[0] * self.grid_[1])
+        cells = distance[..., 0]
+        worst = np.sort(cells.reshape(len(cells), -1))[:, -coreset.rows_kept(self.top, cells[0].size) :]
+        pixels = maps.smooth(maps.resize(cells, features.image_size), self.sigma)
+        neighbors = {"patch": Neighbors(distance, image.astype(np.int32), compact(cell), self.grid_)}
+        made, ids = (features.backbone, features.digest), tuple(features.ids)
+        return Prediction(worst.mean(1), pixels, {name: cells}, neighbors, "AnomalyDINO", *made, ids=ids)
+
+    def _check_learned(self) -> None:
+        if min(self.grid_) < 1 or len(self.bank_) % np.prod(self.grid_) or not 1 <= self.k_used_ <= len(self.bank_):
+            raise ValueError(f"expected images of {self.grid_} patches, got {len(self.bank_)} and k {self.k_used_}")
+
+
+def _patches(array: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield (n h w, C) float32 patches of (N, C, h, w) images, 8 at a time, at length 1 (zeros stay zeros)."""
+    for start in bar(range(0, len(array), 8), label="AnomalyDINO"):
+        rows = np.moveaxis(array[start : start + 8], 1, -1).reshape(-1, array.shape[1]).astype(np.float32)
+        yield rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)

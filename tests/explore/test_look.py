@@ -1,0 +1,202 @@
+"""One visual language: docs/visual-language.md, held to the explorers and to their source."""
+
+import io
+import re
+import tokenize
+from pathlib import Path
+
+import ipywidgets as widgets
+import numpy as np
+import pytest
+from bank_data import small_bank, small_category
+from ipywidgets.widgets.domwidget import DOMWidget
+
+from adviz import Prediction, explore, plots, tables
+from adviz.explore import themed
+from adviz.explore.view import View
+from adviz.explore.words import NO_TRUTH
+from adviz.plots import StaticFigure, style
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = (ROOT / "docs/visual-language.md").read_text()
+SOURCES = sorted((ROOT / "adviz/explore").rglob("*.py"))
+COLOUR = re.compile(r"#[0-9A-Fa-f]{3,8}\b|\brgba?\(\d|(?:color|background|fill|stroke|solid)['\":= ]+(?:white|black)\b")
+
+
+@pytest.fixture(scope="module")
+def views(tmp_path_factory):
+    """Return every explorer by name, each with all its controls."""
+    one, bank = small_category(tmp_path_factory.mktemp("data")), small_bank()
+    rng, size = np.random.default_rng(0), (len(one.test), 32, 32)
+    layers = {name: rng.random((len(one.test), cells, cells)) for name, cells in (("layer1", 8), ("layer2", 4))}
+    found = {name: Prediction(rng.random(len(one.test)), rng.random(size), layers) for name in ("PaDiM", "SPADE")}
+    made = {name: getattr(explore, name)(one, found) for name in ("results", "retrieval", "layers", "pro", "compare")}
+    made["thresholds"] = explore.thresholds(one, found, gate={"SPADE": 0.1})
+    made["coreset"] = explore.coreset({"plate": one}, {"plate": bank.traces}, {"plate": bank.predictions})
+    made["deviations"] = explore.deviations(
+        {"plate": one}, {"code": {"k": (1, 2)}}, lambda _name, _options: found["PaDiM"]
+    )
+    setting = tables.reduced(("bottle",), every=8, scale=0.25)
+    made["tables"] = explore.tables(tables.Book(setting, tmp_path_factory.mktemp("rows")))
+    made["training"] = explore.training(3)
+    for view in made.values():
+        view.wait(60)
+    yield made
+    for view in made.values():
+        view.close()
+
+
+EXPLORERS = [name for name in explore.__all__ if name.islower()]
+every = pytest.mark.parametrize("name", EXPLORERS)
+
+
+def parts(widget):
+    """Return a widget and all that it shows."""
+    return [widget, *(one for child in getattr(widget, "children", ()) for one in parts(child))]
+
+
+def of_class(view, name):
+    return [one for one in parts(view) if isinstance(one, DOMWidget) and name in one._dom_classes]
+
+
+def strings(path):
+    """Return a source file without comments and docstrings, which the page does not show."""
+    found = tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
+    return " ".join(t.string for t in found if t.type != tokenize.COMMENT and not t.string.startswith('"""'))
+
+
+@every
+def test_every_explorer_has_the_one_style_sheet_and_the_parts_of_a_page(views, name):
+    view = views[name]
+    assert "adviz-explorer" in view._dom_classes
+    for part in ("sheet", "controls", "status", "busy", "stop", "view"):
+        assert len(of_class(view, f"adviz-{part}")) == 1, part
+    sheets = [one.value for one in parts(view) if isinstance(one, widgets.HTML) and "<style" in one.value]
+    assert sheets == [f"<style>{themed.SHEET}</style>"]
+
+
+@every
+def test_an_error_is_marked_until_something_is_shown_again(views, name, monkeypatch):
+    view = views[name]
+    (status,) = of_class(view, "adviz-status")
+
+    def broken(_self):
+        raise ValueError("no <such> thing")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(view), "_draw", broken)
+        view._redraw()
+    assert status.value == "Error: ValueError: no &lt;such&gt; thing"
+    assert "adviz-error" in status._dom_classes
+    view._redraw()
+    assert "adviz-error" not in status._dom_classes
+    assert not view.status.startswith("Error")
+
+
+@every
+def test_work_looks_alike(views, name):
+    view = views[name]
+    view._tell("metrics: layers 40%")
+    assert view._busy.layout.display is None
+    assert view._progress.value == "computing metrics: layers 40%"
+    view._tell("")
+    assert view._busy.layout.display == "none"
+
+
+def labels():
+    """Return the labels that the guide's last table lists."""
+    lines = GUIDE[GUIDE.index("| control | labels |") :].splitlines()[2:]
+    return {text.strip() for line in lines for text in line.split("|")[2].split(",")}
+
+
+def described(view):
+    """Return the labels of a view's controls, but for those that data name and buttons with a sign."""
+    data = {"layer1", "layer2", "layers", "\N{MULTIPLICATION SIGN}", "◀", "▶", "▲", "▼", ""}
+    found = {one.description for one in parts(view) if hasattr(one, "description")} - data
+    return {text for text in found if not re.match(r"run |nothing missing|k: 1", text)}
+
+
+def test_every_control_has_a_label_of_the_guide(views):
+    found = {text for view in views.values() for text in described(view)}
+    assert found == labels()
+
+
+def test_the_same_control_has_the_same_label_everywhere(views):
+    named = {}
+    for view in views.values():
+        for one in parts(view):
+            for part in getattr(one, "_dom_classes", ()):
+                if getattr(one, "description", "") and part.startswith("adviz-"):
+                    named.setdefault(part, set()).add(one.description)
+    training = {"adviz-image": {"image", "training image"}}  # the bank's images are others than all else's
+    assert {part: found for part, found in named.items() if len(found) > 1} == training
+    assert {"adviz-category", "adviz-detector", "adviz-defect", "adviz-opacity"} < set(named)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT / "adviz/explore").as_posix())
+def test_colours_are_named_in_the_style_modules_alone(path):
+    if path.name != "themed.py":
+        assert COLOUR.findall(strings(path)) == []
+
+
+def test_widgets_take_their_colours_from_the_theme_or_name_them():
+    folder = ROOT / "adviz/widgets"
+    for path in folder.glob("*.css"):
+        assert COLOUR.findall(re.sub(r"var\(--jp-[\w-]+, #\w+\)", "", path.read_text())) == [], path.name
+    for path in folder.glob("*.js"):
+        lines = [line for line in path.read_text().splitlines() if not re.match(r"const [A-Z]+ = ", line)]
+        assert [line for line in lines if COLOUR.search(line.replace("rgb(${", ""))] == [], path.name
+
+
+def test_the_colour_pattern_finds_what_it_is_for():
+    for text in ("border:3px solid #000", "fill='#FFFFFF'", "background:white", "rgb(1, 2, 3)", "color: black"):
+        assert COLOUR.search(text), text
+    assert not COLOUR.search("the white paper, a black frame, &#x27;")
+
+
+def test_per_cent_are_written_in_one_way():
+    for path in SOURCES:
+        assert re.findall(r"\} %|\d %(?=[\"' ,.])", strings(path)) == [], path.name
+
+
+def test_figures_in_the_page_have_its_ink_and_paper():
+    figure, axes = style.static_chart("a <title>", "x", "y", label="one")
+    axes.plot([0, 1], [0, 1], color=style.BLUE, label="line")
+    axes.bar([0], [1], color=style.UNLABELLED, edgecolor=style.PAPER, hatch="/")
+    axes.legend()
+    drawn = themed.svg(figure, text="a <chart>", width=300)
+    assert isinstance(figure, StaticFigure)
+    assert drawn.startswith("<svg class='adviz-figure' role='img' aria-label='a &lt;chart&gt;' style='width:300px'")
+    assert drawn.rstrip().endswith("</svg>")
+    assert "<style" not in drawn  # it would hold for the whole page
+    left = {colour.upper() for colour in re.findall(r"#[0-9A-Fa-f]{6}(?=[;\"])", drawn)}
+    assert left == {style.BLUE, style.UNLABELLED}
+    assert drawn.count("currentColor") > 10
+    assert themed.PAPER in drawn
+    assert "a &lt;title&gt;" in drawn
+
+
+def test_a_figure_in_the_page_leaves_matplotlib_as_it_was():
+    import matplotlib as mpl
+
+    before = mpl.rcParams["svg.fonttype"], mpl.rcParams["svg.hashsalt"]
+    figure = plots.loss_curve(np.array([2.0, 1.0]))
+    first = themed.svg(figure, text="loss")
+    assert themed.svg(figure, text="loss") == first
+    assert (mpl.rcParams["svg.fonttype"], mpl.rcParams["svg.hashsalt"]) == before
+
+
+@pytest.mark.parametrize("name", ["results", "retrieval", "layers", "thresholds", "pro", "compare"])
+def test_what_is_missing_is_a_note(tmp_path, name):
+    one = small_category(tmp_path, masks=False)
+    rng = np.random.default_rng(0)
+    layers = {"layer1": rng.random((4, 4, 4))}
+    view = getattr(explore, name)(one, Prediction(rng.random(4), rng.random((4, 32, 32)), layers))
+    view.wait(60)
+    view.image = 2
+    assert isinstance(view, View)
+    if name == "retrieval":  # which has no picture of the ground truth, but its contour
+        assert "mask" not in view._page.value
+    else:
+        assert NO_TRUTH in view._page.value
+        assert re.search(r"class='adviz-(note|small)'[^>]*>[^<]*There is no ground truth", view._page.value)
