@@ -24,8 +24,7 @@ VIEWS = {  # no user makes one: the function in lower case does, and has the exa
     *("CompareView", "CoresetView", "DeviationsView", "LayersView", "ProView"),
     *("ResultsView", "RetrievalView", "TablesView", "ThresholdsView", "TrainingView"),
 }
-SHORT = {"AnomalyDINO"}  # stands for a detector in under 80 lines, and an example would make it longer
-WITHOUT = {"explore": VIEWS, "detectors": SHORT, "": SHORT}
+WITHOUT = {"explore": VIEWS}
 
 
 def examples(file):

@@ -8,30 +8,32 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from adviz import coreset, maps
+from adviz import coreset, maps, progress
 from adviz.detectors.base import Detector, all_or_nothing, compact, usable
 from adviz.detectors.presets import AtMost
 from adviz.features import Features
 from adviz.neighbors import nearest
 from adviz.prediction import Neighbors, Prediction
-from adviz.progress import bar
 
 
 @dataclass(repr=False)
 class AnomalyDINO(Detector):
     """How far is every patch of an image from the nearest normal patch, by the angle between their features.
 
-    Any one layer will do; the paper reads DINOv2's last, normalised: ``AnomalyDINO(layers=("norm",))`` on a `Backbone`
-    "vit_small_patch14_dinov2.lvd142m" with image_size=448. Its background masks and rotated copies are left out.
+    Left out of the paper: masks of the background, and rotated copies of the training images.
 
     Attributes
     ----------
-    layers: stride or name of the layer.
+    layers: one stride or name; the paper's is "norm" of "vit_small_patch14_dinov2.lvd142m" with image_size=448.
     top: share of an image's patches, the farthest, whose mean distance is its score; at least one patch.
     neighbors: bank rows reported for every patch (the distance needs one).
     sigma: of the map's smoothing, pixels.
 
     Facts after `fit`: `bank_` (M, C) float32, all patches at length 1; `grid_` (rows, columns) of an image; `k_used_`.
+
+    >>> from adviz import AnomalyDINO
+    >>> AnomalyDINO().fit(train).predict(test).neighbors
+    {'patch': Neighbors(46 images, 14x14 cells, 5 each, by distance)}
     """
 
     learned: ClassVar[Any] = {"bank_": "float32 M C", "grid_": tuple[int, int], "k_used_": int}
@@ -55,9 +57,8 @@ class AnomalyDINO(Detector):
     def predict(self, features: Features) -> Prediction:
         """Return scores and maps, 1 - cosine, and layer map and ``neighbors["patch"]``, d² = 2 (1 - cosine)."""
         ((name, array),) = self._predicting(features).items()
-        found = [nearest(patches, self.bank_, self.k_used_) for patches in _patches(array)]
-        shape = (len(array), *array.shape[2:], self.k_used_)
-        distance, index = (np.concatenate([part[i] for part in found]).reshape(shape) for i in (0, 1))
+        found = zip(*(nearest(patches, self.bank_, self.k_used_) for patches in _patches(array)), strict=True)
+        distance, index = (np.concatenate(one).reshape(len(array), *array.shape[2:], -1) for one in found)
         image, cell = np.divmod(index, self.grid_[0] * self.grid_[1])
         cells = distance[..., 0] / 2  # |a - b|^2 = 2 - 2 cos(a, b) at length 1
         worst = np.sort(cells.reshape(len(cells), -1))[:, -coreset.rows_kept(self.top, cells[0].size) :]
@@ -73,6 +74,6 @@ class AnomalyDINO(Detector):
 
 def _patches(array: np.ndarray) -> Iterator[np.ndarray]:
     """Yield (n h w, C) float32 patches of (N, C, h, w) images, 8 at a time, at length 1 (zeros stay zeros)."""
-    for start in bar(range(0, len(array), 8), label="AnomalyDINO"):
+    for start in progress.bar(range(0, len(array), 8), label="AnomalyDINO"):
         rows = np.moveaxis(array[start : start + 8], 1, -1).reshape(-1, array.shape[1]).astype(np.float32)
         yield rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)
