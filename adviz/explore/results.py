@@ -181,7 +181,7 @@ class ResultsView(View):
         missing = [name for name, part in (("ground truth", sample.mask), ("map", maps)) if part is None]
         words = [themed.note(lacking(missing))] if missing else []
         bar = [] if limits is None else [tiles.scale(limits)]
-        return tiles.row(parts) + tiles.row([*bar, *words], gap=24)
+        return tiles.row(tiles.in_pairs(parts)) + tiles.row([*bar, *words], gap=24)
 
     def static(self) -> StaticFigure:
         """Return the row of the image on show as a matplotlib figure."""

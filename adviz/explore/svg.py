@@ -125,8 +125,9 @@ class Chart:
     def svg(self, text: str) -> str:
         """Return the chart; `text` is said by screen readers."""
         width, height = self._size
+        said = html.escape(text, quote=True)
         return (
-            f"<svg viewBox='0 0 {width} {height}' role='img' aria-label='{html.escape(text, quote=True)}' "
+            f"<svg class='adviz-drawn' viewBox='0 0 {width} {height}' role='img' aria-label='{said}' "
             f"style='display:block;width:{width}px;max-width:100%;font-size:12px'>{self._axes()}"
             f"{''.join(self._parts)}</svg>"
         )

@@ -42,14 +42,15 @@ SHEET = f"""
 .adviz-explorer .widget-toggle-buttons {{ display: flex; flex-flow: row nowrap; align-items: center; }}
 .adviz-explorer .widget-toggle-buttons > label {{ width: auto; padding: 0 8px 0 12px; }}
 .adviz-status .widget-html-content {{
-  font-size: 13px; font-variant-numeric: tabular-nums; border-left: 3px solid {LINE}; padding: 2px 0 2px 8px;
+  font-size: 13px; line-height: 18px; font-variant-numeric: tabular-nums;
+  border-left: 3px solid {LINE}; padding: 2px 0 2px 8px;
 }}
 .adviz-status.adviz-error .widget-html-content {{ border-left-color: {style.VERMILLION}; font-weight: 600; }}
 .adviz-busy {{ align-items: center; border-left: 3px solid {style.BLUE}; padding-left: 8px; }}
 .adviz-small {{ {SMALL}; }}
 .adviz-head {{ font-weight: 600; font-size: 13px; line-height: 1.35; margin: 6px 0 2px; }}
 .adviz-title {{ font-weight: 600; }}
-.adviz-note {{ {SMALL}; color: {FAINT_INK}; font-style: italic; max-width: 640px; }}
+.adviz-remark {{ {SMALL}; color: {FAINT_INK}; font-style: italic; max-width: 640px; }}
 .adviz-picture {{ outline: 1px solid {LINE}; outline-offset: -1px; }}
 .adviz-numbers {{ {SMALL}; font-variant-numeric: tabular-nums; margin: 0 0 8px; }}
 .adviz-numbers caption {{ text-align: left; white-space: nowrap; }}
@@ -59,6 +60,7 @@ SHEET = f"""
 @container (max-width: 480px) {{ .adviz-charts > div {{ grid-template-columns: repeat(2, minmax(0, 260px)); }} }}
 .adviz-charts .adviz-figure {{ width: 100% !important; }}
 .adviz-figure {{ display: block; max-width: 100%; height: auto; color: {INK}; }}
+body[data-jp-theme-light="false"] .adviz-drawn {{ filter: brightness(1.25); }}
 body[data-jp-theme-light="false"] .adviz-explorer select {{
   background-image: url("data:image/svg+xml,{_ARROW}");
 }}
@@ -93,9 +95,9 @@ def svg(figure: StaticFigure, *, text: str, width: int | None = None) -> str:
     start = re.search(r"<svg [^>]*viewBox=\"([^\"]*)\"[^>]*>", inside)
     if start is None:
         raise ValueError(f"expected matplotlib to write an <svg> with a viewBox, got {drawn[:200]!r}")
-    across = width or round(figure.get_figwidth() * style.DOTS_PER_INCH)
+    across, said = width or round(figure.get_figwidth() * style.DOTS_PER_INCH), html.escape(text, quote=True)
     head = (
-        f"<svg class='adviz-figure' role='img' aria-label='{html.escape(text, quote=True)}' style='width:{across}px' "
+        f"<svg class='adviz-figure adviz-drawn' role='img' aria-label='{said}' style='width:{across}px' "
         f"viewBox='{start[1]}' fill='currentColor' stroke-linejoin='round' stroke-linecap='butt' "
         "xmlns:xlink='http://www.w3.org/1999/xlink'>"
     )
@@ -108,7 +110,7 @@ def _themed(colour: re.Match[str]) -> str:
 
 def note(text: str) -> str:
     """Return a remark: what is missing and why, or what a person may do next."""
-    return f"<div class='adviz-note'>{html.escape(text)}</div>"
+    return f"<div class='adviz-remark'>{html.escape(text)}</div>"
 
 
 def head(text: str) -> str:

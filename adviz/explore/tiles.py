@@ -81,6 +81,14 @@ def row(parts: Iterable[str], *, title: str = "", gap: int = 8) -> str:
     return f"<div>{themed.head(title)}<div style='{style_}'>{''.join(parts)}</div></div>"
 
 
+def in_pairs(parts: Sequence[str], *, gap: int = 8) -> list[str]:
+    """Return parts joined two by two, so that four of them in a row are continued as 2 + 2, never as 3 + 1."""
+    return [
+        f"<div style='display:flex;flex-wrap:wrap;gap:{gap}px'>{''.join(parts[first : first + 2])}</div>"
+        for first in range(0, len(parts), 2)
+    ]
+
+
 def scale(
     limits: tuple[float, float],
     quantity: str = "anomaly score",

@@ -125,7 +125,7 @@ def _curve(axes: Axes, curve: Curve, limit: float, point: tuple[float, float], v
 
 def _regions(axes: Axes, areas: np.ndarray, integrals: np.ndarray, value: float) -> None:
     """Draw every region's own integral, whose mean is PRO, against its area."""
-    style.plain_axes(axes, "region's area (pixels)", "its own integral")
+    style.plain_axes(axes, "region's area (px)", "its own integral")
     axes.plot(areas, integrals, "D", color=style.BLUE, alpha=0.7, markersize=6, linestyle="")
     axes.axhline(value, color=style.INK, linestyle="dashed", linewidth=1.5)
     axes.set(xscale="log", ylim=(-0.03, 1.03))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
+from matplotlib.ticker import MaxNLocator
 
 from adviz.plots import style
 from adviz.plots.checks import check_length, check_scores
@@ -73,6 +75,8 @@ def score_histogram(
             hovertemplate=f"%{{y}} {name}<br>score %{{customdata[0]:.4g}} to %{{customdata[1]:.4g}}<extra></extra>",
         )  # fmt: skip
     figure.update_layout(barmode="overlay", bargap=0, showlegend=True)
+    highest = max((int(np.max(trace.y)) for trace in figure.data if len(trace.y)), default=1)
+    figure.update_yaxes(dtick=max(1, math.ceil(highest / 6)))  # images are counted in whole numbers
     if threshold is not None:
         _threshold_line(figure, threshold)
     return figure
@@ -107,6 +111,7 @@ def score_histogram_static(
     if threshold is not None:
         name = f"threshold {style.number(threshold)}"
         axes.axvline(threshold, color=style.INK, linestyle="dashed", linewidth=1.8, label=name)
+    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.legend(fontsize=style.SMALL_SIZE, loc="upper left", bbox_to_anchor=(1.01, 1), edgecolor=style.GRID)
     return figure
 

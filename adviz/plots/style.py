@@ -217,7 +217,7 @@ def chart(title: str, x: str, y: str, *, height: int = 420) -> go.Figure:
     layout = go.Layout(
         template="none", paper_bgcolor=PAPER, plot_bgcolor=PAPER, height=height,
         font={"family": "Open Sans, DejaVu Sans, Arial, sans-serif", "size": 14, "color": INK},
-        title={"text": title, "x": 0, "xref": "paper", "xanchor": "left", "font_size": 18},
+        title={"text": title, "x": 0, "xref": "paper", "xanchor": "left", "font_size": 18, "font_weight": 600},
         margin={"l": 70, "r": 30, "t": 60 if title else 30, "b": 60}, hoverlabel={"font_size": 14},
         xaxis={**axis, "title_text": x}, yaxis={**axis, "title_text": y},
         legend={"bordercolor": GRID, "borderwidth": 1, "font_size": 14, "x": 1.02, "xanchor": "left", "y": 1},

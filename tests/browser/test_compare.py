@@ -110,7 +110,7 @@ def test_a_click_reads_out_every_method(page):
 def test_the_scatters_axes(page):
     for axis, method in (("x", "PatchCore"), ("y", "DN2")):
         choose(page, axis, method)
-    expect(page.find(".adviz-scatter img")).to_have_attribute("alt", re.compile("scores of PatchCore and DN2"))
+    expect(page.find(".adviz-scatter svg")).to_have_attribute("aria-label", re.compile("scores of PatchCore and DN2"))
     expect(page.find(".adviz-scatter span")).to_be_visible()
 
 

@@ -166,7 +166,9 @@ def test_figures_in_the_page_have_its_ink_and_paper():
     axes.legend()
     drawn = themed.svg(figure, text="a <chart>", width=300)
     assert isinstance(figure, StaticFigure)
-    assert drawn.startswith("<svg class='adviz-figure' role='img' aria-label='a &lt;chart&gt;' style='width:300px'")
+    assert drawn.startswith(
+        "<svg class='adviz-figure adviz-drawn' role='img' aria-label='a &lt;chart&gt;' style='width:300px'"
+    )
     assert drawn.rstrip().endswith("</svg>")
     assert "<style" not in drawn  # it would hold for the whole page
     left = {colour.upper() for colour in re.findall(r"#[0-9A-Fa-f]{6}(?=[;\"])", drawn)}
@@ -199,4 +201,4 @@ def test_what_is_missing_is_a_note(tmp_path, name):
         assert "mask" not in view._page.value
     else:
         assert NO_TRUTH in view._page.value
-        assert re.search(r"class='adviz-(note|small)'[^>]*>[^<]*There is no ground truth", view._page.value)
+        assert re.search(r"class='adviz-(remark|small)'[^>]*>[^<]*There is no ground truth", view._page.value)

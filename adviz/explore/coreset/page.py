@@ -125,7 +125,7 @@ def _line(number: int) -> str:
         "D": "<rect x='14.5' y='3.5' width='5' height='5' transform='rotate(45 17 6)'/>",
     }.get(marker, "<path d='M17 2 L21 9 L13 9 Z'/>")
     return (
-        f"<svg width='34' height='12' style='vertical-align:middle'><g fill='{colour}'>"
+        f"<svg class='adviz-drawn' width='34' height='12' style='vertical-align:middle'><g fill='{colour}'>"
         f"<line x1='0' y1='6' x2='34' y2='6' stroke='{colour}' stroke-width='2' {pattern}/>{mark}</g></svg>"
     )
 

@@ -57,8 +57,7 @@ def deviations(
     Examples
     --------
     >>> run = lambda category, options: PatchCore(coreset=0.01, **options).fit(train).predict(test)
-    >>> explore.deviations(category, {"wider": {"sigma": (4.0, 8.0)}}, run)
-    DeviationsView: a widget, to be used in Jupyter; ...
+    >>> view = explore.deviations(category, {"wider": {"sigma": (4.0, 8.0)}}, run)
     """
     named = {categories.name: categories} if isinstance(categories, Category) else categories
     return DeviationsView(named, steps, run, start=start, units=units)

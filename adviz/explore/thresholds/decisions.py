@@ -210,7 +210,9 @@ class DecisionView(PreparedView):
             mixed = plots.outlined(mixed, sample.mask, colour=TRUTH_COLOUR)
         parts += [tiles.tile(heat, title="map", width=WIDTH), tiles.tile(mixed, title="overlay", width=WIDTH)]
         words = "map / threshold: 1 is the decision" if divided else "anomaly score"
-        return tiles.row(parts) + tiles.row([tiles.scale(ends, words, width=WIDTH), _small(said)], gap=16)
+        return tiles.row(tiles.in_pairs(parts)) + tiles.row(
+            [tiles.scale(ends, words, width=WIDTH), _small(said)], gap=16
+        )
 
     def _marks(self) -> dict[str, float]:
         """Return the thresholds worth knowing, by name."""

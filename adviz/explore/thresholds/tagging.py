@@ -39,11 +39,8 @@ class Tagging(widgets.VBox):  # type: ignore[misc]
         self._seen: set[Place] = set()  # what was ever here: a file that holds more is not overwritten
         self._place: Place = ("", "", "")
         self._changed, self._quiet = changed, Quiet()
-        style = {"description_width": "initial"}
         self._tag = labelled(
-            widgets.Dropdown(
-                options=[(NONE, "")], description="error type", style=style, layout=widgets.Layout(width="400px")
-            ),
+            widgets.Dropdown(options=[(NONE, "")], description="error type", layout=widgets.Layout(width="400px")),
             "tag",
             self._choose,
         )
