@@ -17,7 +17,7 @@ from adviz.explore import svg, tiles
 EVIL = """'"><evil onx='y'>&lt;"""
 TAGS = {"b", "br", "caption", "circle", "code", "details", "div", "figure", "g", "i", "img", "line", "path", "polygon"}
 TAGS |= {"polyline", "pre", "rect", "small", "span", "summary", "svg", "table", "tbody", "td", "text", "th", "thead"}
-TAGS |= {"title", "tr", "style", "p", "a", "clippath", "defs", "use"}
+TAGS |= {"title", "tr", "style", "p", "a", "clippath", "defs", "use", "tspan"}
 VALUES = {"style", "class", "src", "alt", "title", "role", "id", "type"}
 
 
