@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo test check soak notebooks clean browser datasets
+.PHONY: help lab demo test check coverage soak notebooks clean browser datasets
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,12 +25,12 @@ test: $(VENV)/.installed-test browser datasets  ## install what the tests need, 
 	$(MAKE) --no-print-directory check
 
 # Tests and stored notebooks use a cache of this checkout and print no progress bars.
-check soak notebooks: export ADVIZ_CACHE ?= $(CURDIR)/.cache/adviz
-check soak notebooks: export ADVIZ_PROGRESS := 0
+check coverage soak notebooks: export ADVIZ_CACHE ?= $(CURDIR)/.cache/adviz
+check coverage soak notebooks: export ADVIZ_PROGRESS := 0
 # Threads that wait without spinning: several times faster where the two cores are shared with other work.
-check soak notebooks: export OMP_WAIT_POLICY ?= passive
+check coverage soak notebooks: export OMP_WAIT_POLICY ?= passive
 # Two processes with a thread each do more than one with two threads, which wait for each other after every small product.
-check soak: export OMP_NUM_THREADS ?= 1
+check coverage soak: export OMP_NUM_THREADS ?= 1
 
 # Without Fashion-MNIST its notebook has nothing to run on.
 NEEDS_DATA = $(if $(wildcard /usr/share/datasets/fashion-mnist $(ADVIZ_DATA)/FashionMNIST/raw),,--ignore=notebooks/05_one_class.ipynb)
@@ -43,6 +43,10 @@ check: $(VENV)/.installed-test  ## ruff, mypy, pytest, nbval and the browser tes
 	rm -rf .cache/results
 	ADVIZ_RESULTS=$(CURDIR)/.cache/results $(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with=tests/sanitize.cfg --nbval-cell-timeout=300 $(NEEDS_DATA) -n 2 --dist loadfile notebooks/
 	$(BIN)/pytest -p no:nbval -n 2 --dist loadfile tests/browser
+
+# The soak test measures memory, of which tracing takes some.
+coverage: $(VENV)/.installed-test  ## which lines of adviz/ the unit tests reach (docs/development.md explains the others)
+	$(BIN)/pytest -p no:nbval --ignore=tests/browser --ignore=tests/soak -n 2 --dist loadfile --no-loadscope-reorder --cov=adviz --cov-report=term-missing:skip-covered --cov-fail-under=95
 
 soak: $(VENV)/.installed-test  ## hours: the tests that take too long for every run, properties with many examples, seeded faults
 	$(BIN)/pytest -p no:nbval -m soak

@@ -80,7 +80,9 @@ _HOME = {
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
-        raise AttributeError(f"adviz has no attribute {name!r}; it offers {', '.join(__all__)}")
+        from adviz.names import got
+
+        raise AttributeError(f"adviz has no such attribute; it offers {', '.join(__all__)}, {got(name, __all__)}")
     module = importlib.import_module(f"adviz.{_HOME.get(name, name)}")
     value = getattr(module, name) if name in _HOME else module
     globals()[name] = value

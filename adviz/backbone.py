@@ -21,6 +21,7 @@ from adviz.cache import Cache, contents, fingerprint
 from adviz.data import Geometry
 from adviz.devices import check_known, room_for, workers
 from adviz.features import Features, Layer, listed
+from adviz.names import got
 from adviz.progress import bar
 from adviz.sources import Images, Source, images_of
 from adviz.storage import Allocate, in_folder, in_memory
@@ -90,9 +91,9 @@ class Backbone:
         pool: bool = False,
     ) -> None:
         if dtype not in DTYPES:
-            raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
+            raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, {got(dtype, DTYPES)}")
         if runtime not in runtimes.NAMES:
-            raise ValueError(f"runtime must be one of {', '.join(runtimes.NAMES)}, got {runtime!r}")
+            raise ValueError(f"runtime must be one of {', '.join(runtimes.NAMES)}, {got(runtime, runtimes.NAMES)}")
         if isinstance(name_or_module, str):
             self.name, model = name_or_module, networks.create(name_or_module, weights, image_size)
         elif weights is not None:

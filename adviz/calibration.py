@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, get_args
 import numpy as np
 
 from adviz import archive, metrics
+from adviz.names import got, require
 
 if TYPE_CHECKING:
     from adviz.prediction import Prediction
@@ -192,6 +193,8 @@ def calibrate(
     >>> calibrate(prediction, category.test, rule="full_recall")
     Threshold(... by full_recall, on 20 good and 26 anomalous images of hex_nut ...)
     """
+    require(prediction, "score check_images", "a Prediction, then the Split of its images")
+    require(split, "labels", "the Split of the predicted images after the Prediction, such as category.test")
     labels, score = np.asarray(split.labels), np.asarray(prediction.score)
     if len(prediction) != len(split):
         raise ValueError(
@@ -199,7 +202,7 @@ def calibrate(
             "the split whose features were predicted"
         )
     if rule not in get_args(Rule):
-        raise ValueError(f"rule must be one of {get_args(Rule)}, got {rule!r}")
+        raise ValueError(f"rule must be one of {get_args(Rule)}, {got(rule, get_args(Rule))}")
     if (rule == "false_positive_rate") != (rate is not None) or not 0 < (0.5 if rate is None else rate) < 1:
         raise ValueError(
             f'rate goes with the rule "false_positive_rate", above 0 and below 1, got {rate} with {rule!r}'

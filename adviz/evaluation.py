@@ -9,6 +9,7 @@ import numpy as np
 from adviz import metrics
 from adviz.metrics import Curve
 from adviz.metrics.checks import checked_definition, checked_limit
+from adviz.names import require
 from adviz.result import Result
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ def evaluate(
     checked_limit(pro_limit)
     if size is not None and size < 1:
         raise ValueError(f"size must be None or a positive number of pixels, got {size}")
+    require(prediction, "score check_images", "a Prediction, then the Split of its images")
+    require(split, "labels", "the Split of the predicted images after the Prediction, such as category.test")
     labels = np.asarray(split.labels)
     _check_match(prediction, split, labels)
     kept = labels >= 0

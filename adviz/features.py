@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adviz.data.split import as_indices
+from adviz.names import got
 
 if TYPE_CHECKING:
     from adviz.data import Geometry
@@ -107,8 +108,13 @@ class Features(Mapping[str, np.ndarray]):
         names = [name for name in self if layer in (name, self.strides[name])]
         if len(names) != 1:
             there = ", ".join(f"{name} (stride {stride})" for name, stride in self.strides.items())
-            what = "several layers have it, choose one by name" if names else "extract it with Backbone(layers=...)"
-            raise ValueError(f"expected a layer or stride of these features ({there}), got {layer!r}: {what}")
+            if names:
+                what = "several layers have it, choose one by name"
+                raise ValueError(f"expected a layer or stride of these features ({there}), got {layer!r}: {what}")
+            raise ValueError(
+                f"expected a layer or stride of these features ({there}; extract others with Backbone(layers=...)), "
+                f"{got(layer, self)}"
+            )
         return names[0]
 
     def __repr__(self) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from scipy import ndimage
+
+from adviz.names import got
 
 __all__ = ["resize", "smooth"]
 Method = Literal["bilinear", "nearest", "bicubic", "area"]
@@ -55,7 +57,8 @@ def resize(
     import torch
 
     if method not in ("bilinear", "nearest", "bicubic"):
-        raise ValueError(f'method must be "bilinear", "nearest", "bicubic" or "area", got {method!r}')
+        there = get_args(Method)
+        raise ValueError(f'method must be "bilinear", "nearest", "bicubic" or "area", {got(method, there)}')
     options = {} if method == "nearest" else {"align_corners": align_corners}
     resized = torch.nn.functional.interpolate(torch.from_numpy(maps)[:, None], size=tuple(size), mode=method, **options)
     return np.asarray(resized[:, 0].numpy())

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from adviz.names import got
+
 EMBEDDED = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
 PIXELS = "image"  # the layer that is no part of a network but what it is fed
 REMEDIES = (
@@ -37,7 +39,7 @@ def create(name: str, weights: str | Path | None, image_size: int | None = None)
         )
     tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{base}.*")]
     if tag and tag not in tags:
-        raise ValueError(f"expected one of the weight tags of {base} ({', '.join(tags) or 'none'}), got {tag!r}")
+        raise ValueError(f"expected one of the weight tags of {base} ({', '.join(tags) or 'none'}), {got(tag, tags)}")
     if weights is None and not tags:
         raise ValueError(f"timm publishes no weights for {base}; pass a file, or weights='random'. {REMEDIES}")
     options = {} if image_size is None else {"img_size": image_size}
@@ -178,7 +180,7 @@ def resolve(model: nn.Module, layers: Sequence[int | str]) -> tuple[dict[str, st
             continue
         if isinstance(layer, str):
             if layer not in parts:
-                raise ValueError(f"expected the name of a sub-module, got {layer!r}; there are {_some(parts)}")
+                raise ValueError(f"expected one of the sub-modules {_some(parts)}, {got(layer, parts)}")
             modules[layer] = layer
             continue
         matches = [module for module, stride in info.items() if stride == layer]

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from adviz import archive
+from adviz.names import got
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,8 @@ class Neighbors:
             if not np.issubdtype(getattr(self, name).dtype, np.integer):
                 raise TypeError(f"{name} must hold integers, got dtype {getattr(self, name).dtype}")
         if self.order not in ("distance", "retrieval"):
-            raise ValueError(f'order must be "distance" or "retrieval", got {self.order!r}')
+            there = "distance", "retrieval"
+            raise ValueError(f'order must be "distance" or "retrieval", {got(self.order, there)}')
 
     def __len__(self) -> int:
         """Return N, the number of test images."""
@@ -212,6 +214,8 @@ def ensemble(predictions: Sequence[Prediction]) -> Prediction:
     >>> bool(0 <= both.score.min() and both.score.max() <= 1)
     True
     """
+    if isinstance(predictions, Prediction):
+        raise TypeError("expected a list of predictions, got one Prediction: use [first, second]")
     counts = [len(prediction) for prediction in predictions]
     maps = [prediction.anomaly_map for prediction in predictions if prediction.anomaly_map is not None]
     sizes = {values.shape[1:] for values in maps}

@@ -54,6 +54,8 @@ def images_of(source: Source, geometry: Geometry | None = None) -> Images:
         return _of_split(source, source.ids)
     if isinstance(source, np.ndarray):
         return _of_array(source, geometry)
+    if hasattr(source, "train") and hasattr(source, "test"):
+        raise TypeError("expected a Split, got a Category: extract category.train and category.test one by one")
     return _of_list(list(source), geometry or Geometry())
 
 

@@ -1,6 +1,7 @@
 """Holds the import table of docs/architecture.md, the homes of the heavy libraries and the size limits."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "adviz"
 
 ANYTHING = None
-# noun -> the nouns it may import; `progress` is open to all, `precision` and `devices` to those that may use torch
+# noun -> the nouns it may import; `progress` and `names` are open to all, `precision` and `devices` to those that may
+# use torch
 MAY_IMPORT = {
     # level 0
     "data": set(),
@@ -26,6 +28,7 @@ MAY_IMPORT = {
     "cache": {"storage"},
     "networks": set(),
     "progress": set(),
+    "names": set(),
     "precision": set(),
     "devices": set(),
     # level 1
@@ -128,7 +131,7 @@ def broken_imports(tree, parts):
         top, _, rest = name.partition(".")
         if top == "adviz":
             target = rest.partition(".")[0]
-            shared = {"progress"} if noun in NOT_IN["torch"] else {"progress", "precision", "devices"}
+            shared = {"progress", "names", *(() if noun in NOT_IN["torch"] else ("precision", "devices"))}
             if allowed is not ANYTHING and target not in {noun, *shared, *allowed}:
                 yield f"{line}: {noun} may not import {name}"
         elif noun not in ONLY_IN.get(top, {noun}) or noun in NOT_IN.get(top, set()):
@@ -259,3 +262,15 @@ def test_every_public_name_can_be_had():
     import adviz
 
     assert all(getattr(adviz, name) is not None for name in adviz.__all__)
+
+
+def test_the_page_names_what_there_is_and_nothing_else():
+    """docs/architecture.md: every module and folder at the top of adviz/, and no file that is not there."""
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text()
+    layout = page[page.index("## Layout") : page.index("**May import**")]
+    listed = set(re.findall(r"[\w/.*]+", layout))
+    there = [f"{path.name}/" if path.is_dir() else path.name for path in PACKAGE.iterdir() if path.name[0] not in "_."]
+    assert [name for name in there if name not in listed] == []
+    files = {path.name for path in PACKAGE.parent.glob("[abt]*/**/*") if path.is_file()}
+    named = {name.rpartition("/")[2] for name in listed if name.endswith((".py", ".pyi", ".json", ".jinja"))}
+    assert sorted(name for name in named - files if "*" not in name) == []

@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from adviz.names import got
+
 FILTERS = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -16,6 +18,7 @@ FILTERS = {
     "area": Image.Resampling.BOX,
 }
 LARGEST = 100_000_000  # pixels before the crop; a line of 20,000 pixels would need 4 GB
+ASPECTS = ("square", "shorter")
 MASK_RULES = (">0.5", ">0", "==1", "nearest")
 
 
@@ -55,11 +58,11 @@ class Geometry:
         if self.size < 1:
             raise ValueError(f"size must be at least 1 pixel, got {self.size}")
         if self.interpolation not in FILTERS:
-            raise ValueError(f"interpolation must be one of {', '.join(FILTERS)}, got {self.interpolation!r}")
-        if self.aspect not in ("square", "shorter"):
-            raise ValueError(f'aspect must be "square" or "shorter", got {self.aspect!r}')
+            raise ValueError(f"interpolation must be one of {', '.join(FILTERS)}, {got(self.interpolation, FILTERS)}")
+        if self.aspect not in ASPECTS:
+            raise ValueError(f'aspect must be "square" or "shorter", {got(self.aspect, ASPECTS)}')
         if self.mask_rule not in MASK_RULES:
-            raise ValueError(f"mask_rule must be one of {', '.join(MASK_RULES)}, got {self.mask_rule!r}")
+            raise ValueError(f"mask_rule must be one of {', '.join(MASK_RULES)}, {got(self.mask_rule, MASK_RULES)}")
         if self.resized < self.size or (not self.crop and self.resized != self.size):
             what = "at least" if self.crop else "without a crop exactly"
             raise ValueError(f"resize must be {what} size={self.size}, got resize={self.resize}")

@@ -9,6 +9,7 @@ from adviz.data.category import Category
 from adviz.data.folders import Shape, arranged
 from adviz.data.geometry import Geometry
 from adviz.data.tree import checked_category
+from adviz.names import got
 
 LOCO = Shape("MVTec LOCO AD", validation=True)
 PUBLIC = Shape("MVTec AD 2", test="test_public", truth="test_public/ground_truth", validation=True)
@@ -77,7 +78,7 @@ def mvtec_ad2(
     {-1}
     """
     if test not in TEST_SETS:
-        raise ValueError(f"test must be one of {', '.join(TEST_SETS)}, got {test!r}")
+        raise ValueError(f"test must be one of {', '.join(TEST_SETS)}, {got(test, TEST_SETS)}")
     path = checked_category(root, category, PUBLIC.layout, _having(root, "train/good"))
     return arranged(path, ad2_shape(test)).category(geometry)
 

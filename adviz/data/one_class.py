@@ -19,6 +19,7 @@ from adviz.data.images import SUFFIXES
 from adviz.data.sources import SOURCES, Source
 from adviz.data.split import Split
 from adviz.data.tree import Entry, Tree
+from adviz.names import got
 
 SIZE = 96  # pixels, of the square that images of 28 or 32 pixels are resized to
 HELD_OUT = 0.2  # of every class of Caltech-256, which has no test set of its own
@@ -115,7 +116,7 @@ def classes(dataset: str, *, root: str | Path | None = None) -> list[str]:
 
 def _source(dataset: str) -> Source:
     if dataset not in SOURCES:
-        raise ValueError(f"expected one of the data sets {', '.join(SOURCES)}, got {dataset!r}")
+        raise ValueError(f"expected one of the data sets {', '.join(SOURCES)}, {got(dataset, SOURCES)}")
     return SOURCES[dataset]
 
 
@@ -126,7 +127,7 @@ def _index(dataset: str, names: Sequence[str], normal: int | str) -> int:
     if isinstance(normal, int | np.integer) and not isinstance(normal, bool) and 0 <= normal < len(names):
         return int(normal)
     there = ", ".join(f"{index} {name!r}" for index, name in enumerate(names))
-    raise ValueError(f"expected a class of {dataset} ({there}), got {normal!r}")
+    raise ValueError(f"expected a class of {dataset} ({there}), {got(normal, names)}")
 
 
 def _folder(dataset: str, root: str | Path | None, download: bool) -> Path:

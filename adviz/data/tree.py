@@ -10,6 +10,7 @@ from adviz.data.category import Category
 from adviz.data.geometry import Geometry
 from adviz.data.images import images_of
 from adviz.data.split import ANOMALOUS, GOOD, UNLABELLED, Split
+from adviz.names import got
 
 UNLABELLED_FOLDERS = ("unlabeled", "unlabelled")
 
@@ -129,6 +130,6 @@ def checked_category(root: str | Path, category: str, what: str, there: Sequence
     path = checked_folder(root, what)
     if not (path / category).is_dir():
         raise FileNotFoundError(
-            f"expected a category of {root} (there are: {', '.join(there) or 'none'}), got {category!r}"
+            f"expected a category of {root} (there are: {', '.join(there) or 'none'}), {got(category, there)}"
         )
     return path / category

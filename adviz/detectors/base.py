@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 import numpy as np
 
 from adviz.detectors.presets import PRESETS, AtMost
+from adviz.names import got, require
 
 if TYPE_CHECKING:
     from adviz.data import Geometry
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 D = TypeVar("D")
 LEAST, LARGEST = 1e-15, 1e15  # of a layer's largest value: beyond, float32 does not hold squared distances
+EXPECTED = "Features, as backbone.extract(split) returns them"
 # Marks an option that came after rows were stored: no fact of an experiment at its default, so that their keys stay.
 LATER = {"later": True}
 
@@ -81,7 +83,7 @@ class Detector:
         """
         there = PRESETS.get(cls.__name__, {})
         if name not in there:
-            raise ValueError(f"expected a preset of {cls.__name__} ({', '.join(there) or 'none'}), got {name!r}")
+            raise ValueError(f"expected a preset of {cls.__name__} ({', '.join(there) or 'none'}), {got(name, there)}")
         return cls(**there[name])
 
     def differences(self, other: str | Self) -> dict[str, tuple[Any, Any]]:
@@ -101,7 +103,7 @@ class Detector:
         """Refuse an option that is not among its choices, which are listed."""
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
+                raise ValueError(f"{name} must be one of {allowed}, {got(getattr(self, name), allowed)}")
 
     @property
     def title(self) -> str:
@@ -163,6 +165,7 @@ class Detector:
 
     def _fitting(self, features: Features, layers: Sequence[int | str] | None = None) -> Features:
         """Return the detector's layers (or those given) of the training features, checked; remember their names."""
+        require(features, "select strides", EXPECTED)
         chosen = features.select(self.layers if layers is None else layers)
         check_features(chosen)
         self.layers_ = tuple(chosen)
@@ -175,6 +178,7 @@ class Detector:
         """Return the same layers of the test features, checked against those of the training."""
         if not hasattr(self, "layers_"):
             raise ValueError(f"{type(self).__name__} must be fitted before it predicts: call fit(features) first")
+        require(features, "select strides", EXPECTED)
         chosen = features.select(self.layers_)
         channels = {name: array.shape[1] for name, array in chosen.items()}
         if channels != self._channels:

@@ -10,6 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from adviz.detectors.base import EXPECTED
+from adviz.names import require
+
 if TYPE_CHECKING:
     from adviz.features import Features
 
@@ -24,6 +27,7 @@ def teacher_layers(features: Features, layers: Sequence[int | str], *, with_code
     ------
     ValueError: a layer these features do not have.
     """
+    require(features, "select strides", EXPECTED)
     chosen = features.select(layers)
     names = sorted(chosen, key=lambda name: chosen.strides[name])
     if not with_code:

@@ -9,7 +9,7 @@ import numpy as np
 
 from adviz.data import Category
 from adviz.explore.results import Found, ResultsView
-from adviz.explore.view import linked
+from adviz.explore.view import linked, wrapped
 from adviz.widgets import PatchOverlay
 
 
@@ -41,7 +41,7 @@ class PickingView(ResultsView):
         parts = [self._overlay, opacity, *below, self._values]
         left = widgets.VBox(parts, layout=widgets.Layout(flex="0 0 auto", width="312px", margin="0 12px 0 0"))
         page.layout.flex, page.layout.min_width = "1 1 420px", "0"
-        both = widgets.HBox([left, page], layout=widgets.Layout(flex_flow="row wrap"))
+        both = wrapped([left, page], align="stretch")
         self.children = [controls, *above, status, busy, both]
 
     @property

@@ -51,8 +51,7 @@ class View(widgets.VBox):  # type: ignore[misc]
         stop.add_class("adviz-stop").on_click(lambda _: self.stop())
         self._busy = widgets.HBox([stop, self._progress], layout=widgets.Layout(display="none")).add_class("adviz-busy")
         sheet = widgets.HTML(f"<style>{themed.SHEET}</style>", layout=widgets.Layout(display="none"))
-        wrapped = widgets.Layout(flex_flow="row wrap", align_items="center")
-        row = widgets.HBox([*controls, sheet.add_class("adviz-sheet")], layout=wrapped).add_class("adviz-controls")
+        row = wrapped([*controls, sheet.add_class("adviz-sheet")], align="center").add_class("adviz-controls")
         super().__init__([row, self._status, self._busy, self._page])
         self.add_class("adviz-explorer")
 
@@ -148,6 +147,11 @@ class View(widgets.VBox):  # type: ignore[misc]
         """Show how far the work is; no text: there is none."""
         self._progress.value = f"computing {text}" if text else ""
         self._busy.layout.display = None if text else "none"
+
+
+def wrapped(parts: list[widgets.Widget], *, align: str = "flex-start") -> widgets.HBox:
+    """Return widgets side by side, continued on the next line where the page is narrow; `align` is CSS' align-items."""
+    return widgets.HBox(parts, layout=widgets.Layout(flex_flow="row wrap", align_items=align))
 
 
 def labelled(control: widgets.Widget, name: str, react: Callable[[Any], None]) -> widgets.Widget:

@@ -6,6 +6,8 @@ from typing import Literal
 
 import numpy as np
 
+from adviz.names import got
+
 PRO_DEFINITIONS = ("global", "global-200", "per-image")
 
 
@@ -65,7 +67,8 @@ def checked_maps(scores: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.
 def checked_definition(definition: str) -> str:
     """Check the name of a definition of PRO."""
     if definition not in PRO_DEFINITIONS:
-        raise ValueError(f"PRO's definition must be one of {', '.join(map(repr, PRO_DEFINITIONS))}, got {definition!r}")
+        there = ", ".join(map(repr, PRO_DEFINITIONS))
+        raise ValueError(f"PRO's definition must be one of {there}, {got(definition, PRO_DEFINITIONS)}")
     return definition
 
 

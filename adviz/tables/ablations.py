@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adviz.names import got
 from adviz.tables.lines import SCORES, Line, lines, unprinted
 from adviz.tables.printed import Name, values
 from adviz.tables.setting import Setting
@@ -66,7 +67,7 @@ def ablation(name: str, setting: Setting | None = None, *, pro: str | None = Non
     import pandas as pd
 
     if name not in ABLATIONS:
-        raise ValueError(f"expected one of the ablations {', '.join(map(repr, ABLATIONS))}, got {name!r}")
+        raise ValueError(f"expected one of the ablations {', '.join(map(repr, ABLATIONS))}, {got(name, ABLATIONS)}")
     one = ABLATIONS[name]
     if one.table:
         printed = values(one.paper, one.table)

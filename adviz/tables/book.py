@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from adviz.names import got
 from adviz.sweep import Estimate, Experiment, Gap, Report, Row, estimate, run
 from adviz.sweep.rows import path_of, results_folder, stored
 from adviz.sweep.running import Watch
@@ -128,7 +129,7 @@ class Book:
         True
         """
         if paper not in PAPERS:
-            raise ValueError(f"expected a paper, one of {', '.join(map(repr, PAPERS))}, got {paper!r}")
+            raise ValueError(f"expected a paper, one of {', '.join(map(repr, PAPERS))}, {got(paper, PAPERS)}")
         planned = (self._plan(name) for name in self.names if name.paper == paper)
         return list(dict.fromkeys(one for table in planned for one in table.experiments))
 

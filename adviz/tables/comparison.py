@@ -14,6 +14,8 @@ import numpy as np
 from adviz.sweep import Experiment, Report, Row
 from adviz.tables.filled import LABELS, Filled, fill, value_of
 from adviz.tables.incomplete import remarks
+from adviz.tables.methods import named_networks
+from adviz.tables.setting import NETWORKS
 from adviz.tables.table import DEFINITIONS, Cell, Table
 
 if TYPE_CHECKING:
@@ -157,6 +159,13 @@ class Comparison:
         styled = named.style.set_caption(title).set_table_styles(STYLES)
         return f"{styled.to_html()}<p style='max-width:900px'>{html.escape(self._legend())}</p>"
 
+    @property
+    def stand_ins(self) -> list[str]:
+        """Return which of our networks stands for which of the papers', where it is another one."""
+        ours = self.table.setting.networks
+        names = {name for one in self.table.cells if one.experiments for name in named_networks(one.variant)}
+        return [f"{ours[name]} for {name}" for name in NETWORKS if name in names and ours[name] != NETWORKS[name]]
+
     def _legend(self) -> str:
         """Say what the numbers are."""
         metrics = dict.fromkeys(one.cell.metric for one in self.filled)
@@ -165,6 +174,8 @@ class Comparison:
         if not self.table.setting.papers:
             first = "ours, on other data than the paper's: there is no printed value to compare with"
         words.insert(0, first)
+        if stand_ins := self.stand_ins:
+            words.append(f"networks: {', '.join(stand_ins)}")
         if any(one.uncertain for one in self.filled):
             words.append("*: the printed value is uncertain, see the note")
         if any(_text(one) == NOTHING for one in self.filled):

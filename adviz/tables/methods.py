@@ -63,7 +63,8 @@ def configuration(name: Name, dataset: str, method: str, variant: str, setting: 
     for words in ("reimplementation", "errors"):  # who did it, and what is counted: not how it is done
         options.pop(words, None)
     side = int(options.pop("image_size", 0))
-    networks = tuple(setting.networks[part] for part in options.pop("backbone", NETWORK).split("+"))
+    networks = tuple(setting.networks[part] for part in _networks(options))
+    options.pop("backbone", None)
     weights = options.pop("weights", setting.weights)
     detector = _BUILDERS[method](options, dataset)
     if options:
@@ -72,6 +73,15 @@ def configuration(name: Name, dataset: str, method: str, variant: str, setting: 
     geometry = _geometry(name, dataset, method, side, setting)
     size = JUDGED_AT.get(name.paper) if setting.scale == 1 else None
     return Configuration(detector, networks, geometry, setting.train if few is None else few, size, weights)
+
+
+def named_networks(variant: str) -> list[str]:
+    """Return the networks of a line, by the papers' names."""
+    return _networks(parsed(variant))
+
+
+def _networks(options: Mapping[str, str]) -> list[str]:
+    return options.get("backbone", NETWORK).split("+")
 
 
 def _geometry(name: Name, dataset: str, method: str, side: int, setting: Setting) -> Geometry:

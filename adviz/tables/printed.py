@@ -7,6 +7,8 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from adviz.names import meant
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -85,7 +87,9 @@ def named(paper: str, table: str | int) -> Name:
         if (name.paper, name.table) == (paper, str(table)):
             return name
     there = "; ".join(f"{p}: {', '.join(tables)}" for p, tables in TITLES.items())
-    raise ValueError(f"expected a paper and one of its tables ({there}), got {paper!r}, {table!r}")
+    raise ValueError(
+        f"expected a paper and one of its tables ({there}), got {paper!r}, {table!r}{meant(paper, TITLES)}"
+    )
 
 
 @lru_cache

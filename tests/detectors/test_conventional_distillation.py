@@ -170,7 +170,7 @@ def test_features_without_pixels_say_how_to_get_them(train):
     with pytest.raises(ValueError, match=r"layer 'image' in these features, got layer1 .*Backbone\(layers=\('image', "):
         ConventionalDistillation().fit(train.select(["layer1", "layer2", "layer3"]))
     detector = ConventionalDistillation(**SHORT).fit(train)
-    with pytest.raises(ValueError, match=r"got 'image': extract it with Backbone\(layers=\.\.\.\)"):
+    with pytest.raises(ValueError, match=r"extract others with Backbone\(layers=\.\.\.\)\), got 'image'"):
         detector.predict(train.select(["layer1", "layer2", "layer3"]))
 
 

@@ -303,3 +303,14 @@ def test_names_are_escaped():
     text = tables.compare(dataclasses.replace(plan, cells=cells), []).to_html()
     assert "<b>x" not in text
     assert "&lt;b&gt;x" in text
+
+
+def test_networks_that_stand_for_the_papers_are_named():
+    """Else a line that says resnet50 would pass for what it is not."""
+    own = tables.compare(tables.plan("patchcore", "S6", tables.reduced()), [])
+    assert "efficientnet_lite1 for resnet50" in own.stand_ins
+    assert "networks: efficientnet_lite1 for resnet50, " in repr(own)
+    assert tables.compare(tables.plan("patchcore", "S6"), []).stand_ins == []
+    assert tables.compare(tables.plan("patchcore", "S1", tables.reduced()), []).stand_ins == [
+        "efficientnet_lite0 for wide_resnet50"
+    ]

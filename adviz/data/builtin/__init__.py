@@ -5,6 +5,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from adviz.names import got
+
 CATEGORIES: tuple[str, ...] = ("brick", "hex_nut", "transistor", "capsule", "mesh", "bottle")
 VERSION: int = 4  # bumped whenever a pixel changes; part of the cache folder's name
 N_TRAIN = 64
@@ -63,7 +65,9 @@ def ensure(category: str, *, seed: int = 0, n_train: int | None = None, root: st
 
 def _checked(category: str, n_train: int | None) -> int:
     if category not in CATEGORIES:
-        raise ValueError(f"expected one of the built-in categories {', '.join(CATEGORIES)}, got {category!r}")
+        raise ValueError(
+            f"expected one of the built-in categories {', '.join(CATEGORIES)}, {got(category, CATEGORIES)}"
+        )
     count = N_TRAIN if n_train is None else n_train
     if count < 1:
         raise ValueError(f"n_train must be at least 1, got {n_train}")

@@ -14,7 +14,7 @@ from adviz.coreset import rows_kept
 from adviz.data import Category
 from adviz.explore.coreset import page
 from adviz.explore.coreset.bank import Bank, Usage
-from adviz.explore.view import Stepper, View, labelled, value_of
+from adviz.explore.view import Stepper, View, labelled, value_of, wrapped
 from adviz.progress import bar
 from adviz.widgets import PatchOverlay, PatchScatter
 
@@ -43,11 +43,10 @@ class CoresetControls(View):
         one = [self._category] if len(categories) > 1 else []
         super().__init__([*one, self._sampler, self._budget, self._colour, self._images])
         controls, status, busy, below = self.children  # type: ignore[has-type]
-        wrapped = widgets.Layout(flex_flow="row wrap", align_items="flex-start")
         fixed = widgets.Layout(flex="0 0 auto", margin="0 16px 0 0")
         left = widgets.VBox([self._scatter, self._legend], layout=fixed)
         right = widgets.VBox([self._overlay, self._beside], layout=widgets.Layout(flex="0 0 auto", width="350px"))
-        self.children = [controls, status, busy, widgets.HBox([left, right], layout=wrapped), below]
+        self.children = [controls, status, busy, wrapped([left, right]), below]
         self._change_category()
 
     def _dropdown(self, name: str, options: list[str], react: Any) -> widgets.Dropdown:

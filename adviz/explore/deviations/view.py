@@ -16,7 +16,7 @@ from adviz.explore.deviations.flips import MODES, TOGETHER, Flips, Step, configu
 from adviz.explore.deviations.option_list import OptionList
 from adviz.explore.deviations.runs import METRICS, Path, Run, Runs, mean
 from adviz.explore.results import EVERYTHING, KEPT
-from adviz.explore.view import Stepper, View, labelled, value_of
+from adviz.explore.view import Stepper, View, labelled, value_of, wrapped
 from adviz.plots import StaticFigure
 
 MEAN = "mean"
@@ -57,8 +57,7 @@ def deviations(
     Examples
     --------
     >>> run = lambda category, options: PatchCore(coreset=0.01, **options).fit(train).predict(test)
-    >>> explore.deviations(category, {"wider": {"sigma": (4.0, 8.0)}}, run)
-    DeviationsView: a widget, to be used in Jupyter; ...
+    >>> view = explore.deviations(category, {"wider": {"sigma": (4.0, 8.0)}}, run)
     """
     named = {categories.name: categories} if isinstance(categories, Category) else categories
     return DeviationsView(named, steps, run, start=start, units=units)
@@ -95,8 +94,8 @@ class DeviationsView(View):
         table.layout.flex, table.layout.min_width = "1 1 420px", "0"
         self._left = widgets.VBox(layout=widgets.Layout(flex="0 0 auto", margin="0 16px 0 0"))
         self._chart, self._maps = (widgets.HTML().add_class(f"adviz-{name}") for name in ("chart", "maps"))
-        self._below = _wrapped([self._step, self._defect, self._images])
-        top = _wrapped([self._left, table])
+        self._below = wrapped([self._step, self._defect, self._images])
+        top = wrapped([self._left, table])
         self.children = [controls, status, busy, top, self._chart, self._below, self._maps]
         with self._together():
             self._change_category()
@@ -293,8 +292,3 @@ class DeviationsView(View):
 def _choice(label: str, values: Sequence[str], react: Callable[[Any], None], name: str = "") -> widgets.Dropdown:
     layout = widgets.Layout(width="auto")
     return labelled(widgets.Dropdown(options=values, description=label, layout=layout), name or label, react)
-
-
-def _wrapped(parts: list[widgets.Widget]) -> widgets.HBox:
-    """Return widgets side by side, continued on the next line where the page is narrow."""
-    return widgets.HBox(parts, layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start"))

@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from adviz.explore.layers.mixing import JOINS, Join, Mix, presets
-from adviz.explore.view import Quiet, discard, labelled
+from adviz.explore.view import Quiet, discard, labelled, wrapped
 
 OWN, FREE = "the detector's own", "own choice"
 HEAVIEST, WIDEST = 5.0, 16.0  # weight, and pixels of sigma, that the sliders reach
@@ -43,9 +43,8 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
             continuous_update=False, style=LONG, layout=widgets.Layout(width="260px"),
         )  # fmt: skip
         self._sigma = labelled(sigma, "sigma", self._changed)
-        wrap = widgets.Layout(flex_flow="row wrap", align_items="center")
-        self._layers = widgets.HBox(layout=wrap).add_class("adviz-layers")
-        super().__init__([widgets.HBox([self._preset, self._join, self._root, self._sigma], layout=wrap), self._layers])
+        self._layers = wrapped([], align="center").add_class("adviz-layers")
+        super().__init__([wrapped([self._preset, self._join, self._root, self._sigma], align="center"), self._layers])
 
     def offer(self, names: tuple[str, ...], own: Mix | None) -> None:
         """Offer the layers of a detector, and its own mix; what was chosen of other layers is given up.

@@ -16,7 +16,7 @@ from adviz.explore.prepared import PreparedView, Steps
 from adviz.explore.pro.measured import Measured, curve_chart, measure
 from adviz.explore.pro.regions import RegionList, picture_words, region_table, values_table
 from adviz.explore.results import Found, by_name
-from adviz.explore.view import labelled
+from adviz.explore.view import labelled, wrapped
 from adviz.explore.words import computing
 from adviz.plots import StaticFigure, style
 from adviz.prediction import Prediction
@@ -79,8 +79,7 @@ class ProView(PreparedView):
         )
         self._list = RegionList(self._go)
         super().__init__(categories, predictions)
-        wrap = widgets.Layout(flex_flow="row wrap", align_items="center")
-        row = widgets.HBox([self._fpr, self._limit, self._connectivity, self._list], layout=wrap)
+        row = wrapped([self._fpr, self._limit, self._connectivity, self._list], align="center")
         controls, *rest = self.children  # type: ignore[has-type]
         self.children = [controls, row, *rest]
 

@@ -17,7 +17,7 @@ from adviz.explore.retrieval.compared import Compared
 from adviz.explore.retrieval.normals import Normals
 from adviz.explore.retrieval.picker import Limits, Picker
 from adviz.explore.tiles import bar_table
-from adviz.explore.view import labelled
+from adviz.explore.view import labelled, wrapped
 from adviz.explore.work import Label
 from adviz.plots import StaticFigure
 from adviz.prediction import Prediction
@@ -99,7 +99,7 @@ class RetrievalView(ResultsView):
         controls, status, busy, page = self.children  # type: ignore[has-type]
         controls.children = [*controls.children, self._k, self._whole]
         page.layout.flex, page.layout.min_width = f"1 1 {NARROW}px", "0"
-        body = widgets.HBox([self._picker, page], layout=widgets.Layout(flex_flow="row wrap"))
+        body = wrapped([self._picker, page], align="stretch")
         self.children = [controls, status, busy, body]
 
     @property

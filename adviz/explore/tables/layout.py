@@ -195,6 +195,8 @@ def legend(layout: Layout, comparison: Comparison, shows: str, marks: list[list[
         lines.append("*: the printed value is uncertain, its note is in the cell's detail")
     if any(one.theirs for one in shown):
         lines.append("Grey and slanted: nothing of ours")
+    if stand_ins := comparison.stand_ins:
+        lines.append(f"Networks: {', '.join(stand_ins)}")
     if layout.hidden:
         lines.append(f"{layout.hidden} methods that are not ours are not shown")
     if any(PENDING in one.second for one in shown):

@@ -15,7 +15,7 @@ from adviz.explore.tables import layout as layouts
 from adviz.explore.tables.detail import detail
 from adviz.explore.tables.layout import BOTH, SHOWS, Place
 from adviz.explore.tables.waiting import Waiting
-from adviz.explore.view import View, labelled, value_of
+from adviz.explore.view import View, labelled, value_of, wrapped
 from adviz.explore.work import Stopped
 from adviz.plots import StaticFigure
 from adviz.widgets import TableGrid
@@ -65,7 +65,7 @@ class TablesView(View):
         self._title, self._legend = (widgets.HTML().add_class(f"adviz-{name}") for name in ("title", "legend"))
         super().__init__(self._controls())
         controls, status, busy, page = self.children  # type: ignore[has-type]
-        buttons = widgets.HBox(list(self._buttons.values()), layout=widgets.Layout(flex_flow="row wrap"))
+        buttons = wrapped(list(self._buttons.values()))
         self.children = [controls, status, self._title, self._grid, self._legend, buttons, busy, page]
         self._offer_tables()
 

@@ -18,7 +18,7 @@ from adviz.explore.results import Found
 from adviz.explore.thresholds import errors
 from adviz.explore.thresholds.gating import set_range
 from adviz.explore.thresholds.strips import score_strip
-from adviz.explore.view import labelled
+from adviz.explore.view import labelled, wrapped
 from adviz.explore.words import UNDEFINED, computing, lacking
 from adviz.plots import style
 from adviz.plots.colours import THRESHOLD_COLOUR
@@ -67,7 +67,7 @@ class DecisionView(PreparedView):
         )
         self._display = labelled(shown, "relative", self._redraw)
         parts = [self._slider, self._best, self._full, self._pooled, self._display]
-        return widgets.HBox(parts, layout=widgets.Layout(flex_flow="row wrap", align_items="center"))
+        return wrapped(parts, align="center")
 
     @property
     def threshold(self) -> float:

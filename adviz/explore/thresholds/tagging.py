@@ -14,7 +14,7 @@ from adviz.explore.results import Found
 from adviz.explore.thresholds.decisions import DecisionView
 from adviz.explore.thresholds.errors import TAGS
 from adviz.explore.thresholds.tags import Tag, read_tags, write_tags
-from adviz.explore.view import Quiet, labelled
+from adviz.explore.view import Quiet, labelled, wrapped
 
 Place = tuple[str, str, str]  # detector, category, image's id
 Labels = Mapping[str, Mapping[str, int]]  # category -> image's id -> label
@@ -53,8 +53,7 @@ class Tagging(widgets.VBox):  # type: ignore[misc]
         self._file.add_class("adviz-file")
         buttons = [self._button(name, asked) for name in ("save", "load")]
         self._hint = widgets.HTML().add_class("adviz-suggestion")
-        wrap = widgets.Layout(flex_flow="row wrap", align_items="center")
-        super().__init__([widgets.HBox([self._tag, self._note, self._file, *buttons], layout=wrap), self._hint])
+        super().__init__([wrapped([self._tag, self._note, self._file, *buttons], align="center"), self._hint])
 
     def _button(self, name: str, asked: Callable[[str, str], None]) -> widgets.Button:
         tip = {"save": "write all tags to the file", "load": "read tags from the file"}[name]

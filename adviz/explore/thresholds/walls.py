@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from adviz.explore import themed, tiles
-from adviz.explore.view import Quiet, labelled
+from adviz.explore.view import Quiet, labelled, wrapped
 from adviz.plots import style
 
 MOST = 24  # pictures of a wall
@@ -40,7 +40,7 @@ class Walls(widgets.VBox):  # type: ignore[misc]
         )
         steps = [self._button("previous", "◀", -1), self._button("next", "▶", 1)]
         self._page = widgets.HTML().add_class("adviz-walls")
-        row = widgets.HBox([self._list, *steps], layout=widgets.Layout(flex_flow="row wrap"))
+        row = wrapped([self._list, *steps])
         super().__init__([row, self._page])
 
     def show(self, errors: Sequence[Entry], pictures: Mapping[Key, str], present: Key) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from adviz.names import got
 from adviz.sweep import Experiment, Row
 from adviz.tables.claims.others import DISTILLATION_CLAIMS, SPADE_CLAIMS
 from adviz.tables.claims.patchcore import CLAIMS as PATCHCORE_CLAIMS
@@ -99,7 +100,7 @@ def plan_claims(
     True
     """
     if paper not in STATED:
-        raise ValueError(f"expected a paper, one of {', '.join(map(repr, STATED))}, got {paper!r}")
+        raise ValueError(f"expected a paper, one of {', '.join(map(repr, STATED))}, {got(paper, STATED)}")
     there = STATED[paper]
     wanted = list(there if keys is None else keys)
     if unknown := [key for key in wanted if key not in there]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adviz.names import meant
 from adviz.sweep import Experiment, Row
 from adviz.tables.ablations import RESOLUTION
 from adviz.tables.comparison import Comparison, compare
 from adviz.tables.lines import SCORES, Line, lines
-from adviz.tables.printed import Name, values
+from adviz.tables.printed import PAPERS, Name, values
 from adviz.tables.setting import Setting
 from adviz.tables.table import Table, assembled
 
@@ -168,7 +169,9 @@ def plan_figure(paper: str, figure: str | int, setting: Setting | None = None, *
     key = paper, str(figure)
     if key not in CONTENTS:
         there = "; ".join(f"{p}: {', '.join(f for q, f in CONTENTS if q == p)}" for p in ("spade", "patchcore", "rd"))
-        raise ValueError(f"expected a paper and one of its figures ({there}), got {paper!r}, {figure!r}")
+        raise ValueError(
+            f"expected a paper and one of its figures ({there}), got {paper!r}, {figure!r}{meant(paper, PAPERS)}"
+        )
     one = CONTENTS[key]
     printed = values(paper, one.table) if one.table else lines(paper, one.lines, one.metrics, each=one.each)
     return FigurePlan(assembled(Name(*key, one.title, "Fig."), printed, setting, pro), one.note)
