@@ -13,7 +13,7 @@ scatter = PatchScatter(points, colours, order=np.array([160_000, 5, 6]))
 scatter"""
 PIXEL = """(canvas, [x, y]) => {
   const ratio = canvas.width / canvas.clientWidth;
-  return Array.from(canvas.getContext('2d').getImageData(x * ratio, y * ratio, 1, 1).data.slice(0, 3));
+  return Array.from(canvas.getContext('2d').getImageData(x * ratio, y * ratio, 1, 1).data);
 }"""
 
 
@@ -35,8 +35,8 @@ def readout(page):
 
 def test_points_are_painted_ringed_selected_and_picked(page):
     # 536 CSS pixels hold x from 0 to 3, so a unit is 178.7 of them; 210 is the middle of the height, y = 0.5
-    assert canvas(page).evaluate(PIXEL, [80, 210]) == [200, 0, 0]
-    assert canvas(page).evaluate(PIXEL, [350, 210]) == [255, 255, 255]
+    assert canvas(page).evaluate(PIXEL, [80, 210]) == [200, 0, 0, 255]
+    assert canvas(page).evaluate(PIXEL, [350, 210]) == [0, 0, 0, 0]  # nothing: the page's paper shows
     expect(readout(page)).to_have_text("160001 points · 3 ringed")
     box = canvas(page).bounding_box()
     mouse = page.browser.mouse
