@@ -19,7 +19,7 @@ ALIKE = {"database": None, "deadline": None, "derandomize": True, "suppress_heal
 settings.register_profile("quick", max_examples=10, **ALIKE)
 settings.register_profile("soak", max_examples=500, **ALIKE)
 
-SLOW = {"test_lessons.py", "test_distillation_quality.py", "test_notebooks.py"}
+SLOW = {"test_docs_code.py", "test_lessons.py", "test_distillation_quality.py", "test_notebooks.py"}
 
 
 def soaking(config):

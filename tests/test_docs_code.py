@@ -14,26 +14,37 @@ REGISTRATION = re.compile(r"from \.\w+ import (\w+) as \1\n")
 
 
 def blocks(text):
-    """Yield (line of the page, code) of every block that is to be run, which a comment above it may deny, with why."""
-    for found in BLOCK.finditer(text):
+    """Yield (line of the page, code, text up to the next block) of every block that is to be run.
+
+    A comment above a block may deny it, and says why; a registration line is shown, not run.
+    """
+    every = list(BLOCK.finditer(text))
+    ends = [found.start() for found in every[1:]] + [len(text)]
+    for found, end in zip(every, ends, strict=True):
         if found[1] is None and not REGISTRATION.fullmatch(found[2]):
-            yield text[: found.start(2)].count("\n"), found[2]
+            yield text[: found.start(2)].count("\n"), found[2], text[found.end() : end]
 
 
-def unsaid(printed, code):
-    """Return the printed lines that do not stand in the code as comments, in their order."""
-    comments = iter(line.removeprefix("#").strip() for line in code.splitlines() if line.startswith("#"))
-    return [line for line in printed.splitlines() if line.strip() and line.strip() not in comments]
+def unsaid(printed, code, after):
+    """Return the printed lines that stand neither in the code's comments nor in the text after it, in their order."""
+    said, missing = "\n".join([line.partition("#")[2] for line in code.splitlines()] + [after]), []
+    for line in filter(None, map(str.strip, printed.splitlines())):
+        place = said.find(line)
+        if place < 0:
+            missing.append(line)
+        else:
+            said = said[place + len(line) :]
+    return missing
 
 
 def run(text, name, read):
     """Run a page's blocks in a module of their own; `read` returns what was printed since it was last called."""
     page = ModuleType(name)
     sys.modules[name] = page  # where classes defined in it are found again
-    for line, code in blocks(text):
+    for line, code, after in blocks(text):
         read()
         exec(compile("\n" * line + code, name, "exec"), page.__dict__)  # noqa: S102
-        missing = unsaid(read(), code)
+        missing = unsaid(read(), code, after)
         assert not missing, f"{name}, block at line {line}: prints {missing}, which it does not say"
 
 
@@ -71,6 +82,7 @@ def test_registration_lines_that_pages_show_are_there():
         ("```python\nx = 1\n```\n\n```python\nassert x == 2\n```\n", AssertionError),
         ("```python\nprint('two')\n# one\n```\n", AssertionError),
         ("```python\nprint('one')\nprint('two')\n# two\n# one\n```\n", AssertionError),
+        ("```python\nprint('one')\n```\n\n```python\n1\n```\none", AssertionError),
     ],
 )
 def test_code_that_is_not_true_is_noticed(text, error, read):
@@ -79,7 +91,7 @@ def test_code_that_is_not_true_is_noticed(text, error, read):
 
 
 def test_a_block_is_left_out_only_with_a_reason(read):
-    wrong, right = "```python\n1 / 0\n```\n", "```python\nprint('x')\n# x\n```\n"
+    wrong, right = "```python\n1 / 0\n```\n", "```python\nprint('x\\ny', 2)  # x\n```\n| y 2 |"
     run(f"<!-- not run: needs a data set -->\n{wrong}{right}", "page_right", read)
     with pytest.raises(ZeroDivisionError):
         run(f"<!-- not run: -->\n{wrong}", "page_wrong", read)

@@ -20,9 +20,9 @@ from adviz.data.builtin.shot import Shot
 SEEDS = (201, 202, 203, 204, 205)
 STRIDES = {"brick": (8, 16, 32), "transistor": (4, 8, 16), "mesh": (8, 16, 32)}  # which are read; (8, 16) elsewhere
 
-# Every seed was held when a lesson was made; two are enough to see it break, the others wait for `make soak`.
-RARER = [pytest.param(seed, marks=pytest.mark.soak) for seed in SEEDS[2:]]
-each_seed = pytest.mark.parametrize("seed", [*SEEDS[:2], *RARER], ids="seed-{}".format)
+# Every seed was held when a lesson was made; one is enough to see it break, the others wait for `make soak`.
+RARER = [pytest.param(seed, marks=pytest.mark.soak) for seed in SEEDS[1:]]
+each_seed = pytest.mark.parametrize("seed", [*SEEDS[:1], *RARER], ids="seed-{}".format)
 
 
 class Shown:

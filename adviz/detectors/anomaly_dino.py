@@ -53,19 +53,18 @@ class AnomalyDINO(Detector):
         return self
 
     def predict(self, features: Features) -> Prediction:
-        """Return scores, maps and ``neighbors["patch"]``, all cosine distances (0 to 2), for images of any size."""
+        """Return scores and maps, 1 - cosine, and layer map and ``neighbors["patch"]``, d² = 2 (1 - cosine)."""
         ((name, array),) = self._predicting(features).items()
         found = [nearest(patches, self.bank_, self.k_used_) for patches in _patches(array)]
         shape = (len(array), *array.shape[2:], self.k_used_)
         distance, index = (np.concatenate([part[i] for part in found]).reshape(shape) for i in (0, 1))
-        distance /= 2  # |a - b|^2 = 2 - 2 cos(a, b) at length 1
         image, cell = np.divmod(index, self.grid_[0] * self.grid_[1])
-        cells = distance[..., 0]
+        cells = distance[..., 0] / 2  # |a - b|^2 = 2 - 2 cos(a, b) at length 1
         worst = np.sort(cells.reshape(len(cells), -1))[:, -coreset.rows_kept(self.top, cells[0].size) :]
         pixels = maps.smooth(maps.resize(cells, features.image_size), self.sigma)
         neighbors = {"patch": Neighbors(distance, image.astype(np.int32), compact(cell), self.grid_)}
         made, ids = (features.backbone, features.digest), tuple(features.ids)
-        return Prediction(worst.mean(1), pixels, {name: cells}, neighbors, "AnomalyDINO", *made, ids=ids)
+        return Prediction(worst.mean(1), pixels, {name: 2 * cells}, neighbors, "AnomalyDINO", *made, ids=ids)
 
     def _check_learned(self) -> None:
         if min(self.grid_) < 1 or len(self.bank_) % np.prod(self.grid_) or not 1 <= self.k_used_ <= len(self.bank_):

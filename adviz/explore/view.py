@@ -119,8 +119,8 @@ class View(widgets.VBox):  # type: ignore[misc]
             except Exception as error:  # whatever it is: the person at the screen must see it, not only a log
                 self._fail(error)
             else:
+                self._say(text)  # first: who sees the new page finds its status line there
                 self._page.value = page
-                self._say(text)
 
     def _compute(self, label: Label, function: Callable[[], Any], then: Callable[[Any], None]) -> None:
         """Call `function` beside the page, showing that it is busy; unless it is stopped, `then` gets its result.

@@ -25,6 +25,6 @@ def anomaly_dino(train, test, layer, *, k=5, top=0.01, sigma=4.0):
     count = max(1, int(np.floor(top * rows * columns + 1e-9)))
     score = np.array([np.mean(sorted(one.ravel(), reverse=True)[:count]) for one in cells])
     found = Plain(score, drawn(cells, test.image_size, sigma))
-    found.layer_maps[layer] = cells
-    found.distance["patch"], found.image["patch"], found.cell["patch"] = distance, image, cell
+    found.layer_maps[layer] = 2 * cells
+    found.distance["patch"], found.image["patch"], found.cell["patch"] = 2 * distance, image, cell
     return found

@@ -17,7 +17,7 @@ from adviz.explore import svg, tiles
 EVIL = """'"><evil onx='y'>&lt;"""
 TAGS = {"b", "br", "caption", "circle", "code", "details", "div", "figure", "g", "i", "img", "line", "path", "polygon"}
 TAGS |= {"polyline", "pre", "rect", "small", "span", "summary", "svg", "table", "tbody", "td", "text", "th", "thead"}
-TAGS |= {"title", "tr", "style", "p", "a"}
+TAGS |= {"title", "tr", "style", "p", "a", "clippath", "defs", "use", "tspan"}
 VALUES = {"style", "class", "src", "alt", "title", "role", "id", "type"}
 
 
@@ -43,7 +43,7 @@ def check(text, *, names=1):
     page = Page(text)
     assert page.tags <= TAGS, page.tags - TAGS
     assert not [name for name, _ in page.attributes if name.startswith("on")]
-    addresses = [value for name, value in page.attributes if name in ("src", "href")]
+    addresses = [value for name, value in page.attributes if name in ("src", "href", "xlink:href")]
     assert all(value.startswith(("data:image/", "#")) or value.endswith(".json") for value in addresses), addresses
     said = [one.replace("\\'", "'") for one in page.texts + [value or "" for _, value in page.attributes]]  # of reprs
     seen = sum(EVIL in one for one in said)

@@ -136,5 +136,5 @@ def test_every_address_has_a_checksum_or_is_encrypted():
 
     for name, source in one_class.SOURCES.items():
         assert all(re.fullmatch(r"[0-9a-f]{32}", md5) for _, md5 in source.files), name
-    plain = [f"{file.name}" for file in SOURCES if re.search(r"[\"']http://", file.read_text())]
+    plain = [f"{file.name}" for file in SOURCES if re.search(r"[\"']http://(?!www\.w3\.org/)", file.read_text())]
     assert plain in (["one_class.py"], ["sources.py"], ["one_class.py", "sources.py"])
