@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import adviz
-from adviz import DN2, Backbone, PatchCore, Prediction, data, ensemble, evaluate, names, tables
+from adviz import DN2, Backbone, PatchCore, Prediction, data, ensemble, evaluate, names, sweep, tables
 
 THERE = ["brick", "hex_nut", "layer1", "layer2", "layer3", 7]
 
@@ -58,6 +58,8 @@ MISTAKES = {
     "a category for a split": (lambda: Backbone("resnet18", weights="random").extract(CATEGORY), "category.train"),
     "the split first": (lambda: evaluate(SPLIT, PREDICTION), "expected a Prediction, then the Split"),
     "a category to judge by": (lambda: evaluate(PREDICTION, CATEGORY), "such as category.test, got a Category"),
+    "one category": (lambda: sweep.grid("demo", "mesh", [DN2()]), r"use \['mesh'\]"),
+    "one detector": (lambda: sweep.grid("demo", ["mesh"], DN2()), "expected a list of detectors, .* got a DN2"),
     "one to average": (lambda: ensemble(PREDICTION), "expected a list of predictions"),
 }
 

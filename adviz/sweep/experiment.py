@@ -15,6 +15,7 @@ from adviz.data import Geometry
 from adviz.detectors import ConventionalDistillation, named
 from adviz.detectors.base import LATER, Detector
 from adviz.detectors.presets import AtMost
+from adviz.names import require
 from adviz.networks import PIXELS
 
 AT_MOST = "at most"  # how JSON writes a preset's number that is clipped to what exists
@@ -175,11 +176,18 @@ def grid(
     seeds: for detectors whose result depends on one; the others come once.
     like: an experiment whose backbones, geometry, shots and so on all of them have; None = the defaults.
 
+    Raises
+    ------
+    TypeError: one category or detector instead of a list.
+
     Examples
     --------
     >>> len(sweep.grid("demo", ["hex_nut", "mesh"], [PatchCore(coreset=0.01), PatchCore(coreset=0.1)]))
     4
     """
+    if isinstance(categories, str):
+        raise TypeError(f"expected a list of categories, got {categories!r}: use [{categories!r}]")
+    require(detectors, "__iter__", "a list of detectors, or name -> detector")
     named = detectors.values() if isinstance(detectors, Mapping) else detectors
     start = like or Experiment(data, "", next(iter(named)))
     found = (

@@ -211,9 +211,7 @@ def test_nan_test_features_are_refused(detector, train, test):
 
 
 def test_a_missing_layer_lists_those_there_are(detector, train):
-    with pytest.raises(
-        ValueError, match=r"layer1 \(stride 4\); extract others with Backbone\(layers=\.\.\.\)\), got \d+"
-    ):
+    with pytest.raises(ValueError, match=r"layer1 \(stride 4\); extract others .*\), got \d+"):
         detector.fit(train.select(["layer1"]))
 
 
