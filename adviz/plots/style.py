@@ -210,6 +210,8 @@ def chart(title: str, x: str, y: str, *, height: int = 420) -> go.Figure:
     title, x, y: texts of the chart and its axes.
     height: pixels; the width follows the notebook.
     """
+    import pandas  # noqa: F401 - plotly asks it for types, and fails while another thread is still importing it
+
     axis = {
         "gridcolor": GRID, "linecolor": INK, "showline": True, "ticks": "outside", "zeroline": False,
         "tickfont_size": 14, "title_font_size": 16, "automargin": True,

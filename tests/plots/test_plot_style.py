@@ -1,4 +1,6 @@
 import io
+import subprocess
+import sys
 
 import matplotlib as mpl
 import numpy as np
@@ -72,3 +74,10 @@ def test_charts_ignore_the_users_template():
         plotly.io.templates.default = before
     assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "#FFFFFF"
     assert figure.layout.template.layout.paper_bgcolor is None
+
+
+def test_pandas_is_whole_before_plotly_asks_for_it():
+    """Plotly looks for pandas among the imported modules, and fails where another thread is in the middle of that."""
+    code = "import sys; from adviz.plots import style; style.chart('t', 'x', 'y'); print('pandas' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "True\n"
