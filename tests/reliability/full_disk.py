@@ -56,7 +56,7 @@ def features_in_the_cache(disk):
 
 
 def a_checkpoint(disk):
-    train, options = small_features(6), {"layers": (4, 8, 16), "epochs": 2, "student": "small"}
+    train, options = small_features(6), {"layers": (4, 8, 16), "epochs": 2, "student": "small", "width": 0.25}
     ballast = fill(disk)
     found = ReverseDistillation(**options, checkpoint=disk / "student.safetensors").fit(train)
     ballast.unlink()

@@ -176,20 +176,18 @@ def client():
         yield one
 
 
-def sixty():
-    """Return sixty experiments of all kinds of detectors."""
-    detectors = [DN2(images_score=k) for k in (1, 2, 3, 5)]
-    detectors += [
-        PatchCore(coreset=share, image_score=score) for share in (0.01, 0.05) for score in ("max", "reweighted")
-    ]
+def all_kinds():
+    """Return experiments of all kinds of detectors."""
+    detectors = [DN2(images_score=k) for k in (1, 3)]
+    detectors += [PatchCore(coreset=0.01, image_score=score) for score in ("max", "reweighted")]
     detectors += [SPADE(layers=(16,), images_gallery=k, gallery="random") for k in (1, 3)]
     detectors += [PaDiM(layers=(8, 16))]
-    return grid("demo", ["bottle", "mesh"], detectors, seeds=range(4), like=LIKE)
+    return grid("demo", ["bottle", "mesh"], detectors, seeds=range(2), like=LIKE)
 
 
 def test_a_cluster_gives_the_same_rows(tmp_path, client):
-    wanted = sixty()
-    assert len(wanted) >= 60
+    wanted = all_kinds()
+    assert len(wanted) >= 20
     alone = sweep.run(wanted, tmp_path / "alone")
     together = sweep.run(wanted, tmp_path / "together", client=client)
     assert not alone.broken
