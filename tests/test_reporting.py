@@ -188,6 +188,8 @@ def test_pictures_show_the_image_and_its_map(write, category, predictions):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
+        ({"category": Prediction(np.zeros(5))}, TypeError, "expected a Category, then the predictions"),
+        ({"predictions": np.zeros(5)}, TypeError, "several by name, got a ndarray"),
         ({"predictions": {}}, ValueError, "at least one prediction, got none"),
         ({"thresholds": {"C": 1.0}}, ValueError, r"some of \['A', 'B'\], got \['C'\]"),
         ({"thresholds": float("nan")}, ValueError, "finite thresholds, got nan"),

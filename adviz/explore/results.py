@@ -54,6 +54,9 @@ def by_name(
     categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]
 ) -> tuple[Mapping[str, Category], Mapping[str, Mapping[str, Found]]]:
     """Return categories by name, and for each of them predictions by detector, whichever way they were given."""
+    if not isinstance(categories, Category | Mapping) or not isinstance(predictions, Prediction | Mapping):
+        kinds = f"a {type(categories).__name__} and a {type(predictions).__name__}"
+        raise TypeError(f"expected a Category or several by name, then a Prediction or several by name, got {kinds}")
     if isinstance(predictions, Prediction):
         predictions = {predictions.detector or "detector": predictions}
     if isinstance(categories, Category):

@@ -9,6 +9,7 @@ import jinja2
 
 from adviz.calibration import Threshold
 from adviz.data import Category
+from adviz.names import require
 from adviz.prediction import Prediction
 from adviz.reporting.contents import Contents, collected
 from adviz.storage import replace_file
@@ -60,6 +61,7 @@ def report(
     >>> adviz.report(category, prediction, "report.html", pictures=2).name
     'report.html'
     """
+    require(category, "test train", "a Category, then the predictions of its test images")
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"expected a file to write, such as report.html, got the folder {path}")
@@ -67,6 +69,8 @@ def report(
         raise FileNotFoundError(f"expected a folder to write the report in, found none at {path.parent}: create it")
     if pictures < 1:
         raise ValueError(f"pictures must be 1 or more, got {pictures}")
+    if not isinstance(predictions, Prediction | Mapping):
+        raise TypeError(f"expected a Prediction, or several by name, got a {type(predictions).__name__}")
     named = {predictions.detector or "detector": predictions} if isinstance(predictions, Prediction) else predictions
     lines = _lines(thresholds, named)
     contents = collected(category, named, lines, configuration or {}, pictures)

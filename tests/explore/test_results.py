@@ -227,3 +227,9 @@ def test_work_goes_on_while_another_image_is_chosen_and_can_be_stopped(categorie
     assert view.status == "stopped"
     view.detector = "DN2"
     assert "DN2 · image 3 of 4" in view.status
+
+
+@pytest.mark.parametrize("explorer", [explore.results, explore.retrieval, explore.compare, explore.thresholds])
+def test_swapped_arguments_are_refused(categories, predictions, explorer):
+    with pytest.raises(TypeError, match=r"expected a Category .*, got a Prediction and a Category"):
+        explorer(predictions["gear"]["DN2"], categories["gear"])
