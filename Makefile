@@ -68,10 +68,12 @@ $(BIN)/python:
 	  exit 1; }
 
 $(VENV)/.installed-lab: pyproject.toml | $(BIN)/python
+	@echo "installing about 6 GB into $(VENV), once: this takes some minutes"
 	$(BIN)/python -m pip install --quiet --no-compile --editable '.[cpu]'
 	touch $@
 
 $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
+	@echo "installing about 6 GB into $(VENV), once: this takes some minutes"
 	$(BIN)/python -m pip install --quiet --no-compile --editable '.[cpu,test]'
 	touch $@ $(VENV)/.installed-lab
 

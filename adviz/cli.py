@@ -199,7 +199,7 @@ def build_parser() -> argparse.ArgumentParser:
     command = commands.add_parser("demo", help="run the quickstart without a browser, print its table, write a page")
     command.add_argument("--html", type=Path, default=Path("quickstart.html"), metavar="PAGE")
 
-    command = commands.add_parser("run", help="run a notebook without a browser and print its tables")
+    command = commands.add_parser("run", help="run a notebook without a browser, print the cells tagged as tables")
     command.add_argument("notebook", type=Path, metavar="NOTEBOOK")
     command.add_argument("--html", type=Path, metavar="PAGE", help="also write it as a page")
     command.add_argument("--in-place", action="store_true", help="also store the outputs in NOTEBOOK")

@@ -172,7 +172,7 @@ def test_the_configuration_is_printed(write):
     assert made["A"] == repr(detector)
     assert made["by"] == "Ann"
     assert made["backbone of B"] == "net (weights abc)"
-    assert "32 x 32 pixels" in made["images"]
+    assert "32 x 32 pixels; size=32, resize=32, crop=False" in made["images"]
     assert f"adviz {adviz.__version__}" in made["versions"]
 
 

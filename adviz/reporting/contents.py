@@ -261,7 +261,8 @@ def _configuration(
     backbones = {
         name: f"{p.backbone or 'unknown'} (weights {p.digest or 'unknown'})" for name, p in predictions.items()
     }
-    geometry = ", ".join(f"{name}={value}" for name, value in asdict(split.geometry).items())
+    facts = asdict(split.geometry) | {"resize": split.geometry.resized}
+    geometry = ", ".join(f"{name}={value}" for name, value in facts.items())
     height, width = split.image_size
     return {
         **{name: value if isinstance(value, str) else repr(value) for name, value in more.items()},

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from adviz.data import Split, magnetic_tile, mvtec
+from adviz.data import Split, magnetic_tile, mvtec, sorted_photos
 from adviz.data.campus import judged_frames, training_clips
 from adviz.data.split import ANOMALOUS, GOOD
 from adviz.sweep.experiment import Experiment
@@ -76,9 +76,10 @@ class Gap:
 def gaps(experiments: Iterable[Experiment], root: str | Path | None = None) -> tuple[Gap, ...]:
     """Look for what the data of experiments lack; nothing is computed, and no image is read.
 
-    Looked for are, in MVTec-style trees, categories, ``train/good``, ``test`` and ``test/good`` with images in them,
-    defective test images, a mask for each of these if any has one, and, in the 15 categories of MVTec AD, files whose
-    number is left out; in other trees whatever stops their reader, and masks. No video is decoded.
+    Looked for are, in MVTec-style trees, categories, ``train/good``, ``test`` and ``test/good`` with images in them (or
+    ``good`` and ``bad``), defective test images, a mask for each of these if any has one, and, in the 15 categories of
+    MVTec AD, files whose number is left out; in other trees whatever stops their reader, and masks. No video is
+    decoded.
 
     Parameters
     ----------
@@ -124,7 +125,9 @@ def _in_category(data: str, category: str, root: Path | None) -> Iterator[Gap]:
         yield Gap(data, category, f"folder {place}, and so nothing", True)
         return
     there = place / category
-    wanted = {"category folder": there, "folder train/good": there / "train" / "good", "folder test": there / "test"}
+    wanted = {"category folder": there}
+    if not sorted_photos.is_sorted(there):
+        wanted |= {"folder train/good": there / "train" / "good", "folder test": there / "test"}
     for name, folder in wanted.items():
         if not folder.is_dir():
             yield Gap(data, category, name, True)

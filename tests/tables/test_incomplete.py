@@ -8,6 +8,7 @@ import pytest
 import standin
 import standin_campus
 import standin_tiles
+from PIL import Image
 
 from adviz import DN2, sweep, tables
 from adviz.sweep import Experiment, grid
@@ -176,3 +177,12 @@ def test_data_that_vanish_after_their_rows_are_no_gap(tree, tmp_path):
 def test_what_mvtec_ad_has():
     assert set(MVTEC_AD) == set(MVTEC)
     assert [sum(column) for column in zip(*MVTEC_AD.values(), strict=True)] == [3629, 467, 1258]
+
+
+def test_sorted_photographs_lack_masks_alone(tmp_path):
+    """They were said to lack train/good, and ran all the same."""
+    for name in (*(f"good/{number}.png" for number in range(6)), "bad/0.png"):
+        (tmp_path / "photos" / "part" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8, 3), len(name), np.uint8)).save(tmp_path / "photos" / "part" / name)
+    (gap,) = sweep.gaps(grid("photos", ["part"], [DN2()]), tmp_path)
+    assert (gap.missing, gap.stops) == ("masks in ground_truth", False)
