@@ -97,6 +97,8 @@ class Experiment:
     def from_facts(cls, facts: Mapping[str, Any]) -> Experiment:
         """Return the experiment that has these facts; the module of a detector that is not adviz's is imported.
 
+        That executes the module, so the facts must be one's own: a worker is sent them, and no row on disk is read so.
+
         Raises
         ------
         ValueError: they are not those of an experiment that this version knows, or such a detector is not there or has
