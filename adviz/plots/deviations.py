@@ -51,7 +51,7 @@ def waterfall(
 
     Returns
     -------
-    StaticFigure with one panel, "waterfall". The axis is cut, and says so: it begins where there is something to see.
+    StaticFigure with one panel, "waterfall". Its axis begins where there is something to see; where cut, it says so.
 
     Raises
     ------
@@ -67,9 +67,10 @@ def waterfall(
     if np.isinf(values).any():
         raise ValueError(f"values must be finite, or NaN where they are not known, got {values.tolist()}")
     names = [start[0], *steps, end[0]]
-    figure, axes = _empty(names, title, quantity)
+    figure, axes = _empty(names, title)
     limits = _limits(values)
-    axes.set_xlim(*limits)
+    cut = " (the axis is cut)" if limits[0] > 0 else ""
+    axes.set(xlim=limits, xlabel=f"{quantity}, points{cut}")
     for row, (_, value) in ((0, start), (len(names) - 1, end)):
         _total(axes, row, value, limits)
     for row, (before, after) in enumerate(steps.values(), 1):
@@ -94,7 +95,7 @@ def signed_heat(difference: np.ndarray, limits: tuple[float, float]) -> np.ndarr
     return np.asarray(table[(share * 255).round().astype(np.uint8)])
 
 
-def _empty(names: list[str], title: str, quantity: str) -> tuple[style.StaticFigure, Axes]:
+def _empty(names: list[str], title: str) -> tuple[style.StaticFigure, Axes]:
     """Return the figure with its named rows and no bars."""
     across, below, above = 9.6, 0.62, style.title_room(title, 9.6) + 0.1
     down = above + ROW * len(names) + below
@@ -102,7 +103,7 @@ def _empty(names: list[str], title: str, quantity: str) -> tuple[style.StaticFig
     box = (NAMES / across, below / down, 1 - (NAMES + LEGEND) / across, ROW * len(names) / down)
     axes = figure.add_axes(box, label="waterfall")
     style.write_title(figure, title)
-    style.plain_axes(axes, f"{quantity}, points (the axis is cut)", "")
+    style.plain_axes(axes, "", "")
     axes.set(yticks=[], ylim=(len(names) - 0.5, -0.5))
     axes.xaxis.set_major_locator(MaxNLocator(5))
     for row, name in enumerate(names):  # texts, as ticks cost several times their time

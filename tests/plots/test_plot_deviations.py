@@ -105,3 +105,8 @@ def test_no_difference_is_white_and_the_signs_are_apart():
     assert (beyond == high).all()
     with pytest.raises(ValueError, match="low < high"):
         plots.signed_heat(np.zeros(2), (0.0, 0.0))
+
+
+def test_only_an_axis_that_is_cut_says_so(printed):
+    unknown = plots.waterfall(("paper", np.nan), {"crop": (np.nan, np.nan)}, ("code", np.nan), quantity="PRO")
+    assert "PRO, points" in printed(unknown).split("\n")
