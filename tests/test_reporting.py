@@ -83,7 +83,7 @@ def test_the_page_loads_nothing_and_runs_nothing(write):
     assert page.addresses
     assert all(address.startswith(("data:image/jpeg;base64,", "data:,", "#")) for address in page.addresses)
     assert not {"script", "iframe", "object", "embed"} & page.names
-    assert "url(" not in page.source
+    assert page.source.count("url(") == page.source.count("url(#")  # clips of the charts, in the page itself
     assert "@import" not in page.source
 
 

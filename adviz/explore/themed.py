@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import matplotlib as mpl
 
-from adviz.plots import StaticFigure, style
+from adviz.plots import StaticFigure, fonts, style
 
 # The page's colours: JupyterLab's, and where there is no JupyterLab those of the figures on paper.
 INK = f"var(--jp-ui-font-color1, {style.INK})"
@@ -90,7 +90,7 @@ def svg(figure: StaticFigure, *, text: str, width: int | None = None) -> str:
     settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "adviz"}
     with _DRAWING, mpl.rc_context(settings):
         figure.savefig(buffer, format="svg", facecolor="none", metadata={"Date": None})
-    drawn = buffer.getvalue()
+    drawn = fonts.restored(buffer.getvalue())
     inside = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", drawn, flags=re.DOTALL)
     start = re.search(r"<svg [^>]*viewBox=\"([^\"]*)\"[^>]*>", inside)
     if start is None:

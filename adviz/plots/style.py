@@ -5,14 +5,18 @@ from __future__ import annotations
 import io
 import math
 import textwrap
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from adviz.plots import fonts
 
 # Okabe and Ito's palette: eight colours that stay apart under the common kinds of colour blindness.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -53,6 +57,11 @@ class StaticFigure(Figure):
         self.set_layout_engine("none")
         FigureCanvasAgg(self)
 
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw everything, in fonts that have the letters of every name; see matplotlib's `Figure.draw`."""
+        fonts.make_legible(self)
+        super().draw(renderer)
+
     def _repr_jpeg_(self) -> bytes:
         """Return what Jupyter shows: JPEG, because photographs as PNG make notebooks huge; `savefig` is lossless."""
         buffer = io.BytesIO()
@@ -77,7 +86,9 @@ def number(value: float, span: float | None = None) -> str:
 
 def lines_of(text: str, inches: float, size: float, most: int = 2) -> list[str]:
     """Break a text into at most `most` lines that fit `inches` at `size` points; the rest becomes an ellipsis."""
-    letters = max(4, int(inches * 72 / (0.65 * size)))  # DejaVu Sans: 0.65 of its size is a wide average letter
+    full_width = any(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    width = 1.0 if full_width else 0.65  # of its size; 0.65 is a wide average letter of DejaVu Sans
+    letters = max(4, int(inches * 72 / (width * size)))
     return [
         line
         for paragraph in text.splitlines()

@@ -13,9 +13,10 @@ from adviz import plots
 from adviz.calibration import Threshold
 from adviz.data import Category, Split
 from adviz.evaluation import evaluate
+from adviz.explore import themed
 from adviz.explore.thresholds.errors import Outcome, first_threshold, outcome, wrong
 from adviz.explore.tiles import address, outlined
-from adviz.plots import StaticFigure, style
+from adviz.plots import style
 from adviz.prediction import Prediction
 from adviz.result import Result, Shown
 from adviz.sweep.meters import surroundings
@@ -72,7 +73,7 @@ class Chapter:
 
 @dataclass(frozen=True)
 class Contents:
-    """All of a report; pictures are addresses of themselves."""
+    """All of a report; pictures are addresses of themselves, and charts are drawings in SVG."""
 
     category: str
     images: str
@@ -162,11 +163,8 @@ def _curves(results: Mapping[str, Result]) -> str:
     if not there:
         return ""
     values = {key: {name: getattr(results[name], areas[key]) for name in named} for key, named in there.items()}
-    return _address(plots.curves_static(there, areas=values))
-
-
-def _address(figure: StaticFigure) -> str:
-    return address(figure._repr_jpeg_())
+    figure = plots.curves_static(there, areas=values)
+    return themed.svg(figure, text="ROC, precision-recall and per-region-overlap curves of all detectors")
 
 
 def _chapter(
@@ -176,6 +174,7 @@ def _chapter(
     limits = None if prediction.anomaly_map is None else plots.shared_limits(list(prediction.anomaly_map))
     errors = wrong(prediction.score, split.labels, line)
     highest = np.argsort(-np.asarray(prediction.score, np.float64), kind="stable")
+    strip = plots.score_strip_static(prediction.score, split.defects, threshold=line)
     kinds = {
         "missed: anomalous, not flagged": errors.false_negatives,
         "false alarms: good, flagged": errors.false_positives,
@@ -189,7 +188,7 @@ def _chapter(
         rule=rule,
         caveat=caveat,
         costs=_costs(found),
-        strip=_address(plots.score_strip_static(prediction.score, split.defects, threshold=line)),
+        strip=themed.svg(strip, text=f"{name}: scores of all test images by kind of defect, the threshold dashed"),
         scale=None if limits is None else (style.number(limits[0]), style.number(limits[1]), _gradient()),
         galleries=tuple(
             Gallery(kind, len(images), tuple(_shot(prediction, split, int(i), limits) for i in images[:pictures]))
