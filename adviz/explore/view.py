@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -57,6 +58,16 @@ class View(widgets.VBox):  # type: ignore[misc]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: a widget, to be used in Jupyter; static() draws it as a figure"
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        """Return the widget and, for pages that show none (GitHub, nbconvert), the picture of `static`."""
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**options)
+        try:
+            picture = self.static()._repr_jpeg_()
+        except Exception:  # nothing to draw yet, or an error that the widget's status line shows
+            return bundle
+        bundle["image/jpeg"] = base64.b64encode(picture).decode()
+        return bundle
 
     @property
     def status(self) -> str:

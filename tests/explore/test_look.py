@@ -1,5 +1,6 @@
 """One visual language: docs/visual-language.md, held to the explorers and to their source."""
 
+import base64
 import io
 import re
 import tokenize
@@ -202,3 +203,24 @@ def test_what_is_missing_is_a_note(tmp_path, name):
     else:
         assert NO_TRUTH in view._page.value
         assert re.search(r"class='adviz-(remark|small)'[^>]*>[^<]*There is no ground truth", view._page.value)
+
+
+@every
+def test_a_page_without_widgets_shows_what_static_draws(views, name):
+    view = views[name]
+    bundle = view._repr_mimebundle_()
+    assert {"text/plain", "application/vnd.jupyter.widget-view+json"} <= set(bundle)
+    assert base64.b64decode(bundle["image/jpeg"]) == view.static()._repr_jpeg_()
+
+
+@every
+def test_without_a_picture_there_is_the_widget_and_its_text(views, name, monkeypatch):
+    view = views[name]
+
+    def nothing_to_draw():
+        raise ValueError("nothing to draw yet")
+
+    monkeypatch.setattr(view, "static", nothing_to_draw)
+    bundle = view._repr_mimebundle_()
+    assert "image/jpeg" not in bundle
+    assert type(view).__name__ in bundle["text/plain"]
