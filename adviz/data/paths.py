@@ -1,0 +1,70 @@
+"""Paths as people type them, and what lies in a folder beside the things that systems leave there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# what systems leave in folders, beside names that begin with a dot: Windows, macOS, Linux, NAS of Synology and QNAP
+LEFT_BY_SYSTEMS = frozenset(
+    (
+        "thumbs.db",
+        "ehthumbs.db",
+        "ehthumbs_vista.db",
+        "desktop.ini",
+        "$recycle.bin",
+        "recycler",
+        "system volume information",
+        "__macosx",
+        "icon\r",
+        "network trash folder",
+        "temporary items",
+        "lost+found",
+        "__pycache__",
+        "@eadir",
+        "@tmp",
+        "@recycle",
+        "@recently-snapshot",
+        "#recycle",
+        "#snapshot",
+    )
+)
+
+
+def expanded(path: str | Path) -> Path:
+    """Return a path with ``~`` for the user's folder written out; it stays relative where it is."""
+    return Path(os.path.expanduser(path))
+
+
+def real_name(path: Path) -> str:
+    """Return the name of a folder, also of "." and ".."; of a link its own."""
+    return os.path.basename(os.path.abspath(path))
+
+
+def is_hidden(name: str) -> bool:
+    """Tell whether a file or folder is none of the user's: its name begins with a dot, or a system made it."""
+    return name.startswith(".") or name.casefold() in LEFT_BY_SYSTEMS
+
+
+def is_hidden_below(path: Path, base: Path) -> bool:
+    """Tell whether a path, or a folder between it and `base`, is hidden."""
+    return any(is_hidden(part) for part in path.relative_to(base).parts)
+
+
+def children(folder: Path) -> list[Path]:
+    """Return what lies in a folder, sorted, without hidden files and folders; nothing where there is no folder."""
+    if not folder.is_dir():
+        return []
+    return sorted(child for child in folder.iterdir() if not is_hidden(child.name))
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """Return the folders in a folder, sorted, without hidden ones."""
+    return [child for child in children(folder) if child.is_dir()]
+
+
+def listing(folder: Path, most: int = 10) -> str:
+    """Return the names of what lies in a folder, for messages."""
+    names = [child.name for child in children(folder)]
+    more = [f"and {len(names) - most} more"] if len(names) > most else []
+    return ", ".join(names[:most] + more) or "nothing"
