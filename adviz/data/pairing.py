@@ -67,7 +67,7 @@ def masks_by_image(truth: Path, images: Images, problems: list[Exception]) -> di
 
 
 def _masks(truth: Path) -> list[Mask]:
-    """Return the masks in a folder, sorted: files directly in it or in a folder of it, and folders of files in these."""
+    """Return all masks, sorted: files directly in the folder or in one of it, and in these folders of files."""
     masks = [Mask(file, file.stem, "") for file in images_of(truth)]
     for folder in folders_in(truth):
         masks += [Mask(file, file.stem, folder.name) for file in images_of(folder)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
+
 # what systems leave in folders, beside names that begin with a dot: Windows, macOS, Linux, NAS of Synology and QNAP
 LEFT_BY_SYSTEMS = frozenset(
     (
@@ -68,3 +70,12 @@ def listing(folder: Path, most: int = 10) -> str:
     names = [child.name for child in children(folder)]
     more = [f"and {len(names) - most} more"] if len(names) > most else []
     return ", ".join(names[:most] + more) or "nothing"
+
+
+def is_nothing(value: object) -> bool:
+    """Tell whether a table's cell is empty: None, NaN, pandas' NA, or a text of spaces alone."""
+    if isinstance(value, str):
+        return not value.strip()
+    if isinstance(value, float | np.floating):
+        return bool(np.isnan(value))
+    return value is None or type(value).__name__ in ("NAType", "NaTType")  # without importing pandas
