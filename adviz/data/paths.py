@@ -54,15 +54,20 @@ def is_hidden_below(path: Path, base: Path) -> bool:
 
 
 def children(folder: Path) -> list[Path]:
-    """Return what lies in a folder, sorted, without hidden files and folders; nothing where there is no folder."""
-    if not folder.is_dir():
-        return []
-    return sorted(child for child in folder.iterdir() if not is_hidden(child.name))
+    """Return what lies in a folder, sorted, without hidden things; nothing where there is no folder."""
+    return sorted(folder / entry.name for entry in _entries(folder))
 
 
 def folders_in(folder: Path) -> list[Path]:
     """Return the folders in a folder, sorted, without hidden ones."""
-    return [child for child in children(folder) if child.is_dir()]
+    return sorted(folder / entry.name for entry in _entries(folder) if entry.is_dir())
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as found:
+        return [entry for entry in found if not is_hidden(entry.name)]
 
 
 def listing(folder: Path, most: int = 10) -> str:
