@@ -235,7 +235,8 @@ def _defect(value: Any, number: int, label: int, usual: str) -> str:
 def _part(value: Any, number: int) -> str:
     part = None if is_nothing(value) else part_of(str(value).strip())
     if part is None:
-        raise ValueError(f"expected {PARTS} as part, got {value!r} in row {number}")
+        came = "nothing" if is_nothing(value) else repr(value)
+        raise ValueError(f"expected {PARTS} as part, got {came} in row {number}: correct it, or drop the row")
     return part
 
 
