@@ -63,7 +63,9 @@ def test_the_order_of_rows_does_not_decide_what_is_tested(root):
     assert labels_of(category) == EXPECTED
 
 
-@pytest.mark.parametrize("nothing", [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT, "", " ", "nan", "None", "N/A"])
+@pytest.mark.parametrize(
+    "nothing", [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT, "", " ", "nan", "None", "N/A"]
+)
 def test_an_empty_cell_is_no_mask(nothing, root):
     masks = [nothing] * 10 + ["masks/bad0.png", nothing]
     category = data.table(frame(mask=masks), root=root)
@@ -122,13 +124,21 @@ def test_paths_may_be_absolute_of_the_current_folder_of_windows_or_of_the_user(r
 def test_rows_without_a_label_are_tested_and_not_judged(root):
     labels = [0] * 8 + [None, -1, 1, "unlabelled"]
     found = labels_of(data.table(frame(label=labels), root=root))
-    assert found == {"img/good04.png": 0, "img/good08.png": -1, "img/good09.png": -1, "img/bad0.png": 1, "img/bad1.png": -1}
+    assert found == {
+        "img/good04.png": 0,
+        "img/good08.png": -1,
+        "img/good09.png": -1,
+        "img/bad0.png": 1,
+        "img/bad1.png": -1,
+    }
 
 
 def test_an_unknown_column_is_refused_with_the_one_that_was_meant(root):
     with pytest.raises(ValueError, match=r"column of the table for mask= \(path, label, masks\), got 'mask'.*'masks'"):
         data.table(frame(masks=[None] * 12), root=root, mask="mask")
-    with pytest.raises(ValueError, match=r"a column image or image_path or path, got the columns datei, label: name it"):
+    with pytest.raises(
+        ValueError, match=r"a column image or image_path or path, got the columns datei, label: name it"
+    ):
         data.table(frame().rename(columns={"path": "datei"}), root=root)
 
 
@@ -157,7 +167,9 @@ def test_what_contradicts_itself_is_refused_by_row(columns, words, root):
 
 
 def test_files_that_are_not_there_are_named(root):
-    with pytest.raises(FileNotFoundError, match=r"file of every image, found 12 missing, first .*good00\.png: pass as root="):
+    with pytest.raises(
+        FileNotFoundError, match=r"file of every image, found 12 missing, first .*good00\.png: pass as root="
+    ):
         data.table(frame(), root=root / "img")
     with pytest.raises(FileNotFoundError, match=r"file of every mask, found 2 missing, first .*gone\.png"):
         data.table(frame(mask=[None] * 10 + ["gone.png"] * 2), root=root)
@@ -168,7 +180,7 @@ def test_files_that_are_not_there_are_named(root):
 def test_what_is_no_table_is_refused(root):
     with pytest.raises(TypeError, match=r"expected a DataFrame, .* got a list: pandas\.DataFrame"):
         data.table([{"path": GOOD[0], "label": 0}], root=root)
-    with pytest.raises(ValueError, match="columns of one length, got {'path': 2, 'label': 1}"):
+    with pytest.raises(ValueError, match=r"columns of one length, got \{'path': 2, 'label': 1\}"):
         data.table({"path": GOOD[:2], "label": [0]}, root=root)
     with pytest.raises(ValueError, match="columns of different names, got 'label' more than once"):
         data.table(pd.concat([frame(), frame()[["label"]]], axis=1), root=root)

@@ -81,14 +81,18 @@ def test_a_folder_of_masks_may_be_called_otherwise_too(tmp_path):
 
 def test_a_second_mask_of_an_image_is_refused(tmp_path):
     plate(tmp_path, "ground_truth/hole/000_mask.png", "ground_truth/hole/000_gt.png")
-    with pytest.raises(ValueError, match=r"one mask for .*hole/000\.png, got .*000_mask\.png and .*000_gt\.png: keep one"):
+    with pytest.raises(
+        ValueError, match=r"one mask for .*hole/000\.png, got .*000_mask\.png and .*000_gt\.png: keep one"
+    ):
         data.folder(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["defect of 000.png", "000_spot.png", "00.png", "x.png"])
 def test_a_mask_of_an_unknown_name_is_named_beside_images_that_lack_one(name, tmp_path):
     plate(tmp_path, f"ground_truth/hole/{name}")
-    words = rf"<image>_mask\.png or <image>\.png, got 1 without one, first .*{name}, beside hole/000\.png, hole/001\.png"
+    words = (
+        rf"<image>_mask\.png or <image>\.png, got 1 without one, first .*{name}, beside hole/000\.png, hole/001\.png"
+    )
     with pytest.raises(ValueError, match=words + " without a mask: rename it after its image$"):
         data.folder(tmp_path)
 
@@ -113,5 +117,7 @@ def test_a_mask_of_another_kind_of_file_is_not_passed_over(name, tmp_path):
 def test_masks_beside_their_images_are_no_images(place, tmp_path):
     plate(tmp_path)
     trees.put(tmp_path, f"{place}/000.png", f"{place}/000_Mask.png")
-    with pytest.raises(ValueError, match=r"masks in a folder ground_truth, got 1 beside their images, first .*000_Mask"):
+    with pytest.raises(
+        ValueError, match=r"masks in a folder ground_truth, got 1 beside their images, first .*000_Mask"
+    ):
         data.folder(tmp_path)

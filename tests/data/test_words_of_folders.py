@@ -203,10 +203,14 @@ def test_good_photographs_beside_other_images_are_not_alone(tmp_path):
 
 def test_other_names_are_refused_with_those_that_are_understood(tmp_path):
     trees.put(tmp_path / "a", "gut/0.png", "schlecht/0.png")
-    with pytest.raises(FileNotFoundError, match=r"found gut, schlecht: rename them \(understood are good, ok, .* bad, ng"):
+    with pytest.raises(
+        FileNotFoundError, match=r"found gut, schlecht: rename them \(understood are good, ok, .* bad, ng"
+    ):
         data.folder(tmp_path / "a")
     trees.put(tmp_path / "b", "train/gut/0.png", "test/good/0.png")
-    with pytest.raises(FileNotFoundError, match=r"train/good in .*, and in .*train gut: rename it \(understood are good"):
+    with pytest.raises(
+        FileNotFoundError, match=r"train/good in .*, and in .*train gut: rename it \(understood are good"
+    ):
         data.folder(tmp_path / "b")
     trees.put(tmp_path / "c", "train/0.png", "train/1.png", "test/good/0.png")
     with pytest.raises(FileNotFoundError, match=r"found 2 images in .*train itself: move the good ones into .*good"):
@@ -219,7 +223,9 @@ def test_a_flat_folder_is_read_without_labels(tmp_path):
     assert (split.name, split.ids, split.labels.tolist()) == ("shots", ["a.png", "b.jpg"], [-1, -1])
     assert split.defects == ["unlabelled"] * 2
     assert split[0].label is split[0].mask is None
-    with pytest.raises(FileNotFoundError, match=r"sort the 2 images into good and bad, or .* data\.unlabelled\('.*shots"):
+    with pytest.raises(
+        FileNotFoundError, match=r"sort the 2 images into good and bad, or .* data\.unlabelled\('.*shots"
+    ):
         data.folder(tmp_path / "shots")
 
 
