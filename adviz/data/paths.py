@@ -60,7 +60,12 @@ def children(folder: Path) -> list[Path]:
 
 def folders_in(folder: Path) -> list[Path]:
     """Return the folders in a folder, sorted, without hidden ones."""
-    return sorted(folder / entry.name for entry in _entries(folder) if entry.is_dir())
+    return sorted(folder / entry.name for entry in _entries(folder) if _is_folder(entry))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Tell whether it is a folder or a link to one; of a link in a circle an entry itself raises an error."""
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
