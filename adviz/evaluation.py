@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from adviz.names import require
 from adviz.result import Result
 
 if TYPE_CHECKING:
+    from adviz.data import Split
     from adviz.prediction import Prediction
 
 __all__ = ["LabelledSplit", "Result", "evaluate", "maps_and_masks"]
@@ -42,7 +43,7 @@ class LabelledSplit(Protocol):
     def __len__(self) -> int: ...
 
     def masks_array(self) -> np.ndarray:
-        """(N, H, W) bool; raises ValueError naming the file where an anomalous image has no mask."""
+        """(N, H, W) bool; where masks are lacking, a split says so by `known_pixels`, as `adviz.data.Split` does."""
 
 
 def evaluate(
@@ -58,7 +59,9 @@ def evaluate(
     Parameters
     ----------
     prediction: N scores and, for the pixel metrics, (N, H, W) anomaly maps.
-    split: the N images; those with label -1 are left out. Without masks the pixel metrics are NaN, with a reason.
+    split: the N images; those with label -1 are left out. Without masks the pixel metrics are NaN, with a reason. Where
+        some anomalous images have a mask and others do not, the pixel metrics are of the images whose pixels are known,
+        and `Result.reasons` says which are left out of them.
     size: pixels; None, or the side of the square to which maps and masks are resized before the pixel metrics, by the
         mean over the area of a new pixel. A new mask pixel is anomalous when more than half of its area is, so that
         small regions can vanish.
@@ -68,8 +71,8 @@ def evaluate(
     Raises
     ------
     ValueError: other images, another number of them or another map size than the split's; NaN or infinite scores; a
-        label other than -1, 0 and 1; an anomalous image without a mask when others have one (raised by the split); bad
-        option.
+        label other than -1, 0 and 1; a mask that cannot be read, or of another size than its image (raised by the
+        split); bad option.
 
     Examples
     --------
@@ -92,6 +95,8 @@ def evaluate(
         found = _Metrics(dict.fromkeys(PIXEL_METRICS, float("nan")), dict.fromkeys(PIXEL_METRICS, reason), {})
     else:
         found = _pixel_metrics(*maps_and_masks(prediction, split, size), pro, pro_limit)
+        left_out = dict.fromkeys(PIXEL_METRICS, _without_masks(split))
+        found = found._replace(reasons={name: why for name, why in (left_out | found.reasons).items() if why})
     return Result(
         category=split.name,
         detector=prediction.detector,
@@ -167,13 +172,43 @@ def _no_pixels(prediction: Prediction, split: LabelledSplit, truth: np.ndarray) 
     return "" if split.has_masks else "the test set has no masks"
 
 
+def _known_pixels(split: LabelledSplit) -> np.ndarray:
+    """Return whether the pixels of an image are known, (N,) bool; of another kind of split its masks are complete."""
+    known = getattr(split, "known_pixels", None)
+    return np.asarray(split.labels) >= 0 if known is None else np.asarray(known, bool)
+
+
+def _without_masks(split: LabelledSplit) -> str:
+    """Say which anomalous images the pixel metrics leave out; the empty string where none."""
+    anomalous = np.asarray(split.labels) == 1
+    bare = np.flatnonzero(anomalous & ~_known_pixels(split))
+    if not len(bare):
+        return ""
+    first = cast("Split", split).ids[int(bare[0])]
+    said = f"of {np.count_nonzero(anomalous)} anomalous images"
+    if len(bare) == 1:
+        return f"1 {said} has no mask and is left out: {first}"
+    return f"{len(bare)} {said} have no mask and are left out, first {first}"
+
+
 def maps_and_masks(
     prediction: Prediction, split: LabelledSplit, size: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the maps and masks of the labelled images, (n, H, W) each, resized by area where asked for."""
-    maps, masks, kept = np.asarray(prediction.anomaly_map), split.masks_array(), np.asarray(split.labels) >= 0
-    if not kept.all():
-        maps, masks = maps[kept], masks[kept]
+    """Return the maps and masks of the images whose pixels are known, (n, H, W) each, resized by area if asked for.
+
+    These are the good ones, and the anomalous ones that have a mask.
+    """
+    maps = np.asarray(prediction.anomaly_map)
+    labelled = np.asarray(split.labels) >= 0
+    known = _known_pixels(split)
+    if not known.any():
+        masks = np.zeros((0, *split.image_size), dtype=bool)
+    elif (known == labelled).all():
+        masks = split.masks_array()
+        masks = masks if known.all() else masks[known]
+    else:
+        masks = cast("Split", split).subset(known).masks_array()
+    maps = maps if known.all() else maps[known]
     if size is None:
         return maps, masks
     from adviz.maps import resize

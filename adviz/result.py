@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,28 +16,36 @@ if TYPE_CHECKING:
 
 
 class Shown(NamedTuple):
-    """A metric as it is printed: its name, its rounded value, and why it is NaN or ""."""
+    """A metric as it is printed: its name, its rounded value, and why it is NaN, or what it leaves out, or ""."""
 
     name: str
     text: str
     reason: str
+
+    @property
+    def undefined(self) -> bool:
+        """Whether it is NaN."""
+        return self.text == "nan"
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
     """The metrics of one prediction; a metric that is undefined is NaN, and `reasons` says why.
 
+    A metric that is defined has a reason too where it is not of all labelled images: of the pixels of anomalous images
+    without a mask nothing is known, and where others have masks they are left out of the pixel metrics.
+
     Attributes
     ----------
     category, detector, backbone, digest: names for tables and the weights' digest, may be empty.
     n_good, n_anomalous, n_unlabelled: images; the unlabelled ones are left out of everything.
     image_auroc, image_ap: of the image scores, in [0, 1].
-    pixel_auroc, pixel_ap: of all pixels of the labelled images, in [0, 1].
+    pixel_auroc, pixel_ap: of all pixels of the labelled images, in [0, 1]; without anomalous images that have no mask.
     pro: mean overlap per region in the definition `pro_definition`, up to a false positive rate of `pro_limit`.
     threshold_f1: image score with the best F1; an image is flagged when its score is >= this.
     f1, false_positives, false_negatives: at that threshold; the latter two count images.
     errors_at_full_recall: good images flagged at the highest threshold that flags every anomalous image.
-    reasons: metric -> why it is NaN.
+    reasons: metric -> why it is NaN, or which images it leaves out.
     curves: "roc" and "precision_recall" of the images, "pixel_roc", "pixel_precision_recall" and "pro" of the pixels
         ("pro" is the exact curve whatever the definition); thinned for display, only those that are defined.
 
@@ -113,10 +122,11 @@ class Result:
         )
         lines = [self._title()]
         lines += ["  " + "   ".join(f"{name} {shown[name]}" for name in names) for names in metric_lines]
-        missing: dict[str, list[str]] = {}
+        said: dict[tuple[str, str], list[str]] = {}
         for name, reason in self.reasons.items():
-            missing.setdefault(reason, []).append(name)
-        lines += [f"  undefined: {', '.join(names)} ({reason})" for reason, names in missing.items()]
+            kind = "undefined" if math.isnan(getattr(self, name)) else "of fewer images"
+            said.setdefault((kind, reason), []).append(name)
+        lines += [f"  {kind}: {', '.join(names)} ({reason})" for (kind, reason), names in said.items()]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

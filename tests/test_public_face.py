@@ -28,8 +28,8 @@ SHOWN = {
     "image_ap image_auroc load n_anomalous n_good n_unlabelled pixel_ap pixel_auroc pro pro_definition pro_limit "
     "pro_name reasons save shown threshold_f1 to_frame",
     "Sample": "defect image label mask path",
-    "Split": "defects from_arrays geometry has_masks ids image image_size labels mask masks masks_array name paths "
-    "pixels root subset with_geometry",
+    "Split": "defects from_arrays geometry has_masks ids image image_size known_pixels labels mask masks masks_array "
+    "name paths pixels root subset with_geometry",
     "Threshold": "backbone category detector digest flag images load n_anomalous n_good on_test on_train rate rule "
     "save value",
 }

@@ -8,7 +8,8 @@ from adviz.data.builtin import ensure
 from adviz.data.campus import shanghaitech
 from adviz.data.category import Category
 from adviz.data.checking import check
-from adviz.data.folders import available, folder, mvtec
+from adviz.data.folders import available, folder, mvtec, unlabelled
+from adviz.data.from_table import table
 from adviz.data.geometry import Geometry
 from adviz.data.inspection import audit
 from adviz.data.mvtec_family import btad, mvtec_ad2, mvtec_loco
@@ -36,6 +37,8 @@ __all__ = [
     "mvtec_loco",
     "novelty",
     "shanghaitech",
+    "table",
+    "unlabelled",
     "visa",
 ]
 

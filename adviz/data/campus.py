@@ -10,7 +10,8 @@ import numpy as np
 from adviz.data.arrays import ArrayMask, open_array
 from adviz.data.category import Category
 from adviz.data.geometry import Geometry
-from adviz.data.images import SUFFIXES
+from adviz.data.images import images_of
+from adviz.data.paths import children, expanded, folders_in
 from adviz.data.split import ANOMALOUS, Split
 from adviz.data.videos import cache_folder, frames
 from adviz.progress import bar, behind
@@ -73,7 +74,7 @@ def shanghaitech(
     with behind(steps):
         for clip in steps:
             images += _numbered(clip)[::train_every] if clip.is_dir() else frames(clip, train_every, cache)
-    base = Path(root) if clips[0].is_dir() else cache_folder(cache) / f"every{train_every}"
+    base = expanded(root) if clips[0].is_dir() else cache_folder(cache) / f"every{train_every}"
     train = _split(images, np.zeros(len(images)), [None] * len(images), scene, geometry, base)
     return Category(train.name, train, test)
 
@@ -85,7 +86,8 @@ def training_clips(root: str | Path, scene: str | None = None) -> list[Path]:
     ------
     FileNotFoundError, ValueError: as for `shanghaitech`.
     """
-    place = Path(root) / "training"
+    root = expanded(root)
+    place = root / "training"
     videos = _clips(place / "videos", scene, folders=False)
     folders = _clips(place / "frames", scene, folders=True)
     missing = sorted(set(videos) - set(folders))
@@ -94,19 +96,20 @@ def training_clips(root: str | Path, scene: str | None = None) -> list[Path]:
             f"expected the frames of every training video in {place / 'frames'}, got none of {len(missing)} of them, "
             f"first {missing[0]}: extract these too, or remove the folder, and the videos are decoded"
         )
-    return _there(folders or videos, Path(root), scene, "training videos")
+    return _there(folders or videos, root, scene, "training videos")
 
 
 def judged_frames(
     root: str | Path, scene: str | None = None, *, every: int = EVERY, geometry: Geometry | None = None
 ) -> Split:
     """Return the test frames of a scene with their labels and masks; nothing is decoded. See `shanghaitech`."""
-    place = Path(root) / "testing"
+    root = expanded(root)
+    place = root / "testing"
     clips = _clips(place / "frames", scene, folders=True)
     paths: list[Path] = []
     labels: list[int] = []
     masks: list[ArrayMask | None] = []
-    for clip in _there(clips, Path(root), scene, "test frames"):
+    for clip in _there(clips, root, scene, "test frames"):
         files = _numbered(clip)
         marked = _frame_mask(place / "test_frame_mask" / f"{clip.name}.npy", len(files))
         shapes = _pixel_mask(place / "test_pixel_mask" / f"{clip.name}.npy", len(files))
@@ -114,7 +117,7 @@ def judged_frames(
             paths.append(files[index])
             labels.append(int(marked[index]))
             masks.append(ArrayMask(shapes, index) if shapes is not None and marked[index] else None)
-    return _split(paths, labels, masks, scene, geometry, Path(root))
+    return _split(paths, labels, masks, scene, geometry, root)
 
 
 def _split(
@@ -154,9 +157,7 @@ def _pixel_mask(file: Path, count: int) -> Path | None:
 
 def _clips(place: Path, scene: str | None, *, folders: bool) -> dict[str, Path]:
     """Return the videos, or folders of frames, of a scene by their name: "01_001" is of scene "01"."""
-    found = sorted(place.iterdir()) if place.is_dir() else []
-    kept = (one for one in found if not one.name.startswith("."))
-    fitting = (one for one in kept if (one.is_dir() if folders else one.suffix.lower() in VIDEOS))
+    fitting = folders_in(place) if folders else [one for one in children(place) if one.suffix.lower() in VIDEOS]
     return {one.stem: one for one in fitting if scene is None or one.stem.partition("_")[0] == scene}
 
 
@@ -172,7 +173,8 @@ def _there(clips: dict[str, Path], root: Path, scene: str | None, what: str) -> 
 
 def scenes(root: str | Path) -> list[str]:
     """Return the scenes that have training and test videos; the published set has training videos alone of one."""
-    places = Path(root) / "training" / "videos", Path(root) / "training" / "frames", Path(root) / "testing" / "frames"
+    base = expanded(root)
+    places = base / "training" / "videos", base / "training" / "frames", base / "testing" / "frames"
     videos, extracted, tested = (_scenes(_clips(place, None, folders=index > 0)) for index, place in enumerate(places))
     return sorted((videos | extracted) & tested)
 
@@ -183,7 +185,7 @@ def _scenes(clips: Iterable[str]) -> set[str]:
 
 def _numbered(folder: Path) -> list[Path]:
     """Return a folder's images in the order of their numbers, also where these have no leading zeros."""
-    files = [one for one in folder.iterdir() if one.suffix.lower() in SUFFIXES and not one.name.startswith(".")]
+    files = images_of(folder)
     if not files:
         raise ValueError(f"expected frames in {folder}, found none: extract them again, or remove the folder")
     return sorted(files, key=lambda file: (len(file.stem), file.stem))

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from adviz.data.arrays import ArrayMask
+from adviz.data.paths import children
 
 ORIENTATION = 0x0112  # EXIF tag; from 5 on rows and columns are swapped
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -89,8 +90,7 @@ def mask_files(path: str | Path) -> list[Path]:
 
 def images_of(folder: Path) -> list[Path]:
     """Return a folder's image files, sorted; hidden files, other suffixes, folders and broken links are passed over."""
-    files = folder.iterdir() if folder.is_dir() else ()
-    return sorted(f for f in files if f.suffix.lower() in SUFFIXES and not f.name.startswith(".") and f.is_file())
+    return [file for file in children(folder) if file.suffix.lower() in SUFFIXES and file.is_file()]
 
 
 def image_size(path: str | Path) -> tuple[int, int]:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 from adviz.data.category import Category
-from adviz.data.folders import Shape, arranged
+from adviz.data.folders import Shape, arranged, has_good_training
 from adviz.data.geometry import Geometry
+from adviz.data.paths import expanded, folders_in
 from adviz.data.tree import checked_category
 from adviz.names import got
 
@@ -43,7 +44,7 @@ def mvtec_loco(root: str | Path, category: str, *, geometry: Geometry | None = N
     >>> sorted(set(pushpins.test.defects))
     ['good', 'logical_anomalies', 'structural_anomalies']
     """
-    path = checked_category(root, category, LOCO.layout, _having(root, "train/good"))
+    path = checked_category(root, category, LOCO.layout, _categories(root))
     return arranged(path, LOCO).category(geometry)
 
 
@@ -79,13 +80,13 @@ def mvtec_ad2(
     """
     if test not in TEST_SETS:
         raise ValueError(f"test must be one of {', '.join(TEST_SETS)}, {got(test, TEST_SETS)}")
-    path = checked_category(root, category, PUBLIC.layout, _having(root, "train/good"))
+    path = checked_category(root, category, PUBLIC.layout, _categories(root))
     return arranged(path, ad2_shape(test)).category(geometry)
 
 
 def ad2_shape(test: str) -> Shape:
     """Return the folders of MVTec AD 2 with one of its three test sets."""
-    return PUBLIC if test == "public" else Shape(PUBLIC.layout, test=f"test_{test}", truth="-", validation=True)
+    return PUBLIC if test == "public" else Shape(PUBLIC.layout, test=f"test_{test}", truth="", validation=True)
 
 
 def btad(root: str | Path, category: str, *, geometry: Geometry | None = None) -> Category:
@@ -111,9 +112,9 @@ def btad(root: str | Path, category: str, *, geometry: Geometry | None = None) -
     >>> sorted(set(first.test.defects))
     ['good', 'ko']
     """
-    path = checked_category(root, category, BTAD.layout, _having(root, "train/ok"))
+    path = checked_category(root, category, BTAD.layout, _categories(root))
     return arranged(path, BTAD).category(geometry)
 
 
-def _having(root: str | Path, name: str) -> list[str]:
-    return sorted(child.name for child in Path(root).glob("*") if (child / name).is_dir())
+def _categories(root: str | Path) -> list[str]:
+    return [child.name for child in folders_in(expanded(root)) if has_good_training(child)]

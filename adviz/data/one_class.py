@@ -15,7 +15,8 @@ from adviz.data.download import fetch, unpack
 from adviz.data.fine_grained import cub200, cub_classes, flowers102
 from adviz.data.geometry import Geometry
 from adviz.data.idx import read_idx
-from adviz.data.images import SUFFIXES
+from adviz.data.images import images_of
+from adviz.data.paths import expanded, folders_in, listing
 from adviz.data.sources import SOURCES, Source
 from adviz.data.split import Split
 from adviz.data.tree import Entry, Tree
@@ -133,7 +134,7 @@ def _index(dataset: str, names: Sequence[str], normal: int | str) -> int:
 def _folder(dataset: str, root: str | Path | None, download: bool) -> Path:
     """Return where a data set lies, after fetching it if asked to."""
     source = SOURCES[dataset]
-    base = Path(root if root is not None else os.environ.get("ADVIZ_DATA", "data")).expanduser()
+    base = expanded(root if root is not None else os.environ.get("ADVIZ_DATA", "data"))
     places = [base / folder for folder in source.folders]
     # without a root: only places that bear the data set's name, as all IDX files are called alike
     places += [base] if root is not None else [DEBIAN / source.folders[-1]]
@@ -172,7 +173,7 @@ def _idx_file(folder: Path, name: str) -> Path:
         for file in (folder / candidate, folder / f"{candidate}.gz"):
             if file.is_file():
                 return file
-    raise FileNotFoundError(f"expected a file {name} or {name}.gz in {folder}, found {_listing(folder)}")
+    raise FileNotFoundError(f"expected a file {name} or {name}.gz in {folder}, found {listing(folder)}")
 
 
 def _cifar(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
@@ -181,7 +182,7 @@ def _cifar(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
     batches = []
     for file in (folder / name for name in names):
         if not file.is_file():
-            raise FileNotFoundError(f"expected a file {file.name} in {folder}, found {_listing(folder)}")
+            raise FileNotFoundError(f"expected a file {file.name} in {folder}, found {listing(folder)}")
         values = np.fromfile(file, np.uint8)
         if not values.size or values.size % RECORD:
             raise ValueError(f"expected images of {RECORD} bytes in {file}, got {values.size} bytes: get it again")
@@ -191,13 +192,9 @@ def _cifar(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(images), values[:, 0]
 
 
-def _listing(folder: Path) -> str:
-    return ", ".join(sorted(path.name for path in folder.iterdir()))
-
-
 def _class_folders(folder: Path) -> dict[str, Path]:
     """Return the class folders of Caltech-256 by the names behind their numbers."""
-    found = [path for path in sorted(folder.iterdir()) if path.is_dir() and re.match(r"\d{3}\.", path.name)]
+    found = [path for path in folders_in(folder) if re.match(r"\d{3}\.", path.name)]
     return {path.name.partition(".")[2]: path for path in found}
 
 
@@ -209,7 +206,7 @@ def _of_folders(dataset: str, folder: Path, normal: int | str, seed: int, geomet
     train: list[tuple[Path, str]] = []
     test: list[tuple[Path, str]] = []
     for kind, place in folders.items():
-        files = sorted(f for f in place.iterdir() if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
+        files = images_of(place)
         # each class draws for itself, so that a missing class does not change the others
         order = np.random.default_rng((seed, zlib.crc32(kind.encode()))).permutation(len(files))
         held = sorted(order[: max(1, round(HELD_OUT * len(files)))].tolist())

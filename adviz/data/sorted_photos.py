@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from adviz.data.images import images_of
-from adviz.data.tree import Entry, Tree, flat
+from adviz.data.paths import folders_in, real_name
+from adviz.data.tree import Entry, Tree, flat, folder_called, folder_that, good_folder, without_masks
+from adviz.data.words import part_of, says_bad, says_good
 
 LAYOUT = "sorted photos"
 GOOD, BAD = "good", "bad"
@@ -13,28 +16,56 @@ EVERY = 5  # of the good photographs every fifth is not learned from, but tested
 
 
 def is_sorted(path: Path) -> bool:
-    """Tell whether a folder holds good/ and bad/, and is no MVTec-style category."""
-    return (path / GOOD).is_dir() and (path / BAD).is_dir() and not (path / "train").is_dir()
+    """Tell whether a folder holds good/ and bad/, whatever they are called, and is no MVTec-style category.
+
+    good/ alone is enough where no other images lie beside it, and the folder is no part of a category itself.
+    """
+    if folder_called(path, "train") or not good_folder(path):
+        return False
+    if _bad_folder(path):
+        return True
+    others = [child for child in folders_in(path) if not says_good(child.name)]
+    alone = not images_of(path) and not any(_holds_images(child) for child in others)
+    return alone and part_of(real_name(path)) is None
 
 
 def arranged(path: Path) -> Tree:
     """Return the photographs of a folder, and what is wrong with their arrangement.
 
     Of good/ the 5th, 10th, 15th, ... photograph, in the order of the names, are for the test. Images directly in bad/
-    have the defect "bad", those in a folder of it that folder's name.
+    have its name as their defect, those in a folder of it that folder's name.
     """
-    tree = Tree(path.name, path, LAYOUT)
-    good = flat(path / GOOD, tree.problems)
+    tree = Tree(real_name(path), path, LAYOUT)
+    place = good_folder(path, tree.problems) or path / GOOD
+    good = flat(place, tree.problems)
     if len(good) < EVERY:
-        what = f"expected at least {EVERY} images in {path / GOOD}, of which every {EVERY}th is kept for the test"
+        what = f"expected at least {EVERY} images in {place}, of which every {EVERY}th is kept for the test"
         tree.problems.append(ValueError(f"{what}, found {len(good)}: add some"))
-    tree.entries.extend(
-        Entry(file, "test" if number % EVERY == 0 else "train") for number, file in enumerate(good, start=1)
-    )
-    kinds = sorted(child for child in (path / BAD).iterdir() if child.is_dir() and not child.name.startswith("."))
-    tree.entries.extend(Entry(file, "test", BAD, label=1) for file in images_of(path / BAD))
-    for kind in kinds:
+    tested = held_out(good)
+    tree.entries.extend(Entry(file, "test" if file in tested else "train") for file in good)
+    bad = _bad_folder(path, tree.problems)
+    if bad is not None:
+        _add_bad(tree, bad)
+    return tree
+
+
+def held_out(good: Sequence[Path]) -> set[Path]:
+    """Return the good images that are tested and not learned from, of all in the order of their names."""
+    return set(good[EVERY - 1 :: EVERY])
+
+
+def _bad_folder(path: Path, problems: list[Exception] | None = None) -> Path | None:
+    return folder_that(says_bad, path, "bad", problems)
+
+
+def _add_bad(tree: Tree, bad: Path) -> None:
+    files = without_masks(images_of(bad), tree.problems)
+    tree.entries.extend(Entry(file, "test", bad.name, label=1) for file in files)
+    for kind in folders_in(bad):
         tree.entries.extend(Entry(file, "test", kind.name, label=1) for file in flat(kind, tree.problems))
     if not any(entry.known for entry in tree.entries):
-        tree.problems.append(ValueError(f"expected images in {path / BAD} or its folders, found none: add some"))
-    return tree
+        tree.problems.append(ValueError(f"expected images in {bad} or its folders, found none: add some"))
+
+
+def _holds_images(folder: Path) -> bool:
+    return bool(images_of(folder)) or any(images_of(child) for child in folders_in(folder))

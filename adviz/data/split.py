@@ -11,6 +11,7 @@ from PIL import Image
 from adviz.data.arrays import ArrayMask
 from adviz.data.geometry import Geometry
 from adviz.data.images import image_size, open_image, open_mask
+from adviz.data.paths import expanded, is_nothing
 from adviz.data.sample import Sample
 
 GOOD, ANOMALOUS, UNLABELLED = 0, 1, -1
@@ -24,7 +25,7 @@ class Split:
     paths: N image files.
     labels: N integers: 0 good, 1 anomalous, -1 unlabelled.
     masks: N ground-truth files, folders of files whose union is the mask (MVTec LOCO AD), or masks of an array file
-        (`ArrayMask`); None where there is none (a good image needs none).
+        (`ArrayMask`); None, NaN or "" where there is none (a good image needs none).
     defects: N folder or defect names.
     geometry: how images and masks are resized and cropped; None = ``Geometry()``.
     name: the category's name, for tables and titles.
@@ -55,15 +56,17 @@ class Split:
         root: str | Path | None = None,
         pixels: np.ndarray | None = None,
     ) -> None:
+        masks = [None if is_nothing(mask) else mask for mask in masks]
         lengths = {"paths": len(paths), "labels": len(labels), "masks": len(masks), "defects": len(defects)}
         if len(set(lengths.values())) != 1:
             raise ValueError(f"paths, labels, masks and defects must have one length, got {lengths}")
         _check_pixels(pixels, masks)
         if not set(np.unique(labels)) <= {GOOD, ANOMALOUS, UNLABELLED}:
             raise ValueError(f"labels must be 0 (good), 1 (anomalous) or -1 (unlabelled), got {np.unique(labels)}")
-        self.paths = [Path(path) for path in paths]
+        # the names of images in memory are no paths: "~" stays what it is
+        self.paths = [expanded(path) if pixels is None else Path(path) for path in paths]
         self.labels = np.asarray(labels, dtype=np.int8)
-        self.masks = [Path(mask) if isinstance(mask, str) else mask for mask in masks]
+        self.masks = [_as_mask(mask) for mask in masks]
         self.defects = [printable(defect) for defect in defects]
         self.geometry = geometry or Geometry()
         self.name = printable(name)
@@ -176,12 +179,25 @@ class Split:
         """Whether any anomalous image has a ground-truth mask."""
         return any(mask is not None for mask, label in zip(self.masks, self.labels, strict=True) if label == ANOMALOUS)
 
+    @property
+    def known_pixels(self) -> np.ndarray:
+        """Whether it is known which pixels are defects, (N,) bool: of good images, and of anomalous ones with a mask.
+
+        Examples
+        --------
+        >>> category.test.known_pixels.all()
+        np.True_
+        """
+        there = np.array([mask is not None for mask in self.masks], dtype=bool)
+        return np.asarray((self.labels == GOOD) | ((self.labels == ANOMALOUS) & there))
+
     def masks_array(self) -> np.ndarray:
         """Return all masks as (N, H, W) bool; a good or unlabelled image's is all False.
 
         Raises
         ------
-        ValueError: an anomalous image has no mask; the file is named.
+        ValueError: an anomalous image has no mask; the file is named. ``split.subset(split.known_pixels)`` has none
+            such.
 
         Examples
         --------
@@ -192,7 +208,7 @@ class Split:
         if bare:
             raise ValueError(
                 f"expected a mask for every anomalous image, got none for {len(bare)} of them, first {bare[0]}: "
-                "add it under ground_truth/, or evaluate dataclasses.replace(prediction, anomaly_map=None)"
+                "add it under ground_truth/, or take split.subset(split.known_pixels), as evaluate does"
             )
         stacked = np.zeros((len(self), *self.image_size), dtype=bool)
         for index in np.flatnonzero(self.labels == ANOMALOUS):
@@ -242,6 +258,10 @@ class Split:
         kinds = {defect: self.defects.count(defect) for defect in sorted(set(self.defects))}
         counts = ", ".join(f"{count} {defect}" for defect, count in kinds.items())
         return f"Split({len(self)} images of {self.image_size[0]}x{self.image_size[1]}: {counts})"
+
+
+def _as_mask(mask: str | Path | ArrayMask | None) -> Path | ArrayMask | None:
+    return mask if mask is None or isinstance(mask, ArrayMask) else expanded(mask)
 
 
 def _check_pixels(pixels: np.ndarray | None, masks: Sequence[object]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from adviz.data.category import Category
 from adviz.data.geometry import Geometry
+from adviz.data.paths import children, expanded, listing
 from adviz.data.split import ANOMALOUS, GOOD, Split
 
 HELD_OUT = 0.2  # of the good tiles, for the test set (PatchCore, 4.1, after DifferNet)
@@ -49,7 +50,7 @@ def magnetic_tile(
     >>> sorted(set(tiles.test.defects))
     ['blowhole', 'break', 'crack', 'fray', 'good', 'uneven']
     """
-    root = Path(root)
+    root = expanded(root)
     if not 0 < held_out < 1:
         raise ValueError(f"held_out must be a share of the good tiles above 0 and below 1, got {held_out}")
     if not root.is_dir():
@@ -77,11 +78,8 @@ def _tiles(root: Path, folder: str) -> list[tuple[Path, Path | None]]:
     """Return a folder's images by name, each with its mask if there is one; every mask must belong to an image."""
     place = root / folder / "Imgs"
     if not place.is_dir():
-        there = ", ".join(sorted(child.name for child in root.iterdir())) or "nothing"
-        raise FileNotFoundError(f"expected a folder {folder}/Imgs in {root}, found {there}: {HELP}")
-    files = {
-        (path.stem, path.suffix.lower()): path for path in sorted(place.iterdir()) if not path.name.startswith(".")
-    }
+        raise FileNotFoundError(f"expected a folder {folder}/Imgs in {root}, found {listing(root)}: {HELP}")
+    files = {(path.stem, path.suffix.lower()): path for path in children(place)}
     orphans = [path for (stem, suffix), path in files.items() if suffix == ".png" and (stem, ".jpg") not in files]
     if orphans:
         raise ValueError(

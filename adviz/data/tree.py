@@ -9,10 +9,12 @@ from pathlib import Path
 from adviz.data.category import Category
 from adviz.data.geometry import Geometry
 from adviz.data.images import images_of
+from adviz.data.paths import expanded, folders_in, listing
 from adviz.data.split import ANOMALOUS, GOOD, UNLABELLED, Split
+from adviz.data.words import KNOWN, plain, says_good, says_unlabelled, words_for
 from adviz.names import got
 
-UNLABELLED_FOLDERS = ("unlabeled", "unlabelled")
+MASK_ENDINGS = ("_mask", "-mask", "_gt", "-gt", "_ground_truth", "_groundtruth")
 
 
 @dataclass(frozen=True)
@@ -83,28 +85,88 @@ class Tree:
         return Category(train.name, train, self.split(test, geometry), held)
 
 
-def label_of(defect: str) -> int:
-    """Return 0, 1 or -1 for the name of a folder or defect."""
-    return {"good": GOOD, "unlabelled": UNLABELLED}.get(defect.lower(), ANOMALOUS)
+def label_of(name: str) -> int:
+    """Return 0, 1 or -1 for the name of a folder or defect: what says neither good nor unlabelled is a defect."""
+    if says_good(name):
+        return GOOD
+    return UNLABELLED if says_unlabelled(name) else ANOMALOUS
 
 
 def flat(path: Path, problems: list[Exception]) -> list[Path]:
-    """Return a folder's images, which must not hide in folders of their own."""
-    folders = sorted(child for child in path.iterdir() if child.is_dir()) if path.is_dir() else []
-    if deeper := [file for child in folders for file in images_of(child)]:
+    """Return a folder's images, which must not hide in folders of their own, nor be masks of each other."""
+    if deeper := [file for child in folders_in(path) for file in images_of(child)]:
         problems.append(
             ValueError(f"expected images directly in {path}, got some in deeper folders, first {deeper[0]}: move them")
         )
-    return images_of(path)
+    return without_masks(images_of(path), problems)
+
+
+def without_masks(files: list[Path], problems: list[Exception]) -> list[Path]:
+    """Return images as they are, after making sure that none is called like the mask of another in its folder."""
+    stems = {file.stem.casefold() for file in files}
+    endings = [(file, end) for file in files for end in MASK_ENDINGS if file.stem.casefold().endswith(end)]
+    if masks := [file for file, end in endings if file.stem.casefold().removesuffix(end) in stems]:
+        problems.append(
+            ValueError(
+                f"expected masks in a folder ground_truth, got {len(masks)} beside their images, first {masks[0]}: "
+                f"move them, such as to ground_truth/{masks[0].parent.name}/{masks[0].name}"
+            )
+        )
+    return files
+
+
+def folder_called(path: Path, name: str, problems: list[Exception] | None = None) -> Path | None:
+    """Return the folder in a folder that has a name, in any case, or a synonym of it; None where there is none.
+
+    Of several the one of exactly this name counts; without it they are a problem.
+    """
+    found = [child for child in folders_in(path) if child.name == name]
+    found = found or [child for child in folders_in(path) if plain(child.name) in words_for(name)]
+    return _one_of(found, f"folder {name} in {path}", problems)
+
+
+def folder_that(says: Callable[[str], bool], path: Path, what: str, problems: list[Exception] | None) -> Path | None:
+    """Return the folder in a folder whose name says something; None where there is none, several are a problem."""
+    found = [child for child in folders_in(path) if says(child.name)]
+    filled = [child for child in found if images_of(child) or folders_in(child)]
+    return _one_of(filled or found[:1], f"folder of {what} images in {path}", problems)
+
+
+def good_folder(path: Path, problems: list[Exception] | None = None) -> Path | None:
+    """Return the folder of good images in a folder, whatever people call it."""
+    return folder_that(says_good, path, "good", problems)
+
+
+def _one_of(found: list[Path], what: str, problems: list[Exception] | None) -> Path | None:
+    if len(found) > 1 and problems is not None:
+        names = ", ".join(child.name for child in found)
+        problems.append(ValueError(f"expected one {what}, got {names}: put the images into one, or rename the others"))
+    return found[0] if found else None
 
 
 def missing(path: Path, name: str, *, is_there: Callable[[Path], bool] = Path.is_dir) -> FileNotFoundError | None:
     """Return what to say if a folder, or a file with `is_there=Path.is_file`, is not there."""
-    if is_there(path / name):
-        return None
-    kind = "folder" if is_there is Path.is_dir else "file"
-    there = ", ".join(sorted(child.name for child in path.iterdir())) or "nothing"
-    return FileNotFoundError(f"expected a {kind} {name} in {path}, found {there}: see data/README.md for the layout")
+    return None if is_there(path / name) else lacking(path, name, "folder" if is_there is Path.is_dir else "file")
+
+
+def lacking(path: Path, name: str, kind: str = "folder") -> FileNotFoundError:
+    """Return what to say where a folder or file is not there: what is."""
+    return FileNotFoundError(
+        f"expected a {kind} {name} in {path}, found {listing(path)}: see data/README.md for the layout"
+    )
+
+
+def lacking_good(path: Path, part: Path | None, good: str) -> FileNotFoundError:
+    """Return what to say where a part of a category, or its folder of good images, is not there."""
+    if part is None or not part.is_dir():
+        return lacking(path, good)
+    name = good.rpartition("/")[2]
+    loose = images_of(part)
+    if loose:
+        what = f"found {len(loose)} images in {part} itself: move the good ones into {part / name}"
+    else:
+        what = f"found {listing(path)}, and in {part} {listing(part)}: rename it (understood are {KNOWN})"
+    return FileNotFoundError(f"expected a folder {good} in {path}, {what}; see data/README.md for the layout")
 
 
 def checked_folder(root: str | Path, what: str) -> Path:
@@ -114,7 +176,7 @@ def checked_folder(root: str | Path, what: str) -> Path:
     ------
     FileNotFoundError: it does not exist.
     """
-    path = Path(root)
+    path = expanded(root)
     if not path.is_dir():
         raise FileNotFoundError(f"expected the folder of {what}, found none at {root}: see data/README.md")
     return path

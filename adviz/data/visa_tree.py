@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from adviz.data.category import Category
 from adviz.data.geometry import Geometry
 from adviz.data.images import images_of
+from adviz.data.paths import expanded, folders_in
 from adviz.data.tree import Entry, Tree, checked_category, missing
 
 SPLIT = "split_csv/1cls.csv"
@@ -41,13 +42,14 @@ def visa(root: str | Path, category: str, *, geometry: Geometry | None = None) -
     >>> candle.train.has_masks, candle.test.has_masks
     (False, True)
     """
-    checked_category(root, category, "VisA", objects(Path(root)))
-    return arranged(Path(root), category).category(geometry)
+    base = expanded(root)
+    checked_category(base, category, "VisA", objects(base))
+    return arranged(base, category).category(geometry)
 
 
 def objects(root: Path) -> list[str]:
     """Return the objects that lie in the folder of VisA."""
-    return sorted(path.parents[1].name for path in root.glob("*/Data/Images") if path.is_dir())
+    return [child.name for child in folders_in(root) if (child / "Data" / "Images").is_dir()]
 
 
 def arranged(root: Path, category: str) -> Tree:

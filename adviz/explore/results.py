@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import ipywidgets as widgets
 import numpy as np
@@ -64,10 +64,22 @@ def by_name(
     return categories, predictions
 
 
-def truth_of(test: Split) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return (N,) labels and (N, H, W) masks; None where an anomalous image has none."""
-    bare = any(mask is None and label == 1 for mask, label in zip(test.masks, test.labels, strict=True))
-    return test.labels, None if bare else test.masks_array()
+class Truth(NamedTuple):
+    """(N,) labels, (N, H, W) masks or None where no image has one, and whose pixels are known, (N,) bool."""
+
+    labels: np.ndarray
+    masks: np.ndarray | None
+    known: np.ndarray
+
+
+def truth_of(test: Split) -> Truth:
+    """Return what is known of test images; the masks of those whose pixels are not known are empty."""
+    known = test.known_pixels
+    if (test.labels == 1).any() and not test.has_masks:
+        return Truth(test.labels, None, known)
+    masks = np.zeros((len(test), *test.image_size), dtype=bool)
+    masks[known] = test.subset(known).masks_array()
+    return Truth(test.labels, masks, known)
 
 
 class ResultsView(View):

@@ -80,6 +80,7 @@ class Contents:
     date: str
     metrics: Mapping[str, Sequence[str]]
     reasons: Sequence[str]
+    left_out: Sequence[str]
     definitions: Mapping[str, str]
     curves: str
     chapters: Sequence[Chapter]
@@ -100,12 +101,14 @@ def collected(
     chosen = {name: _line(lines.get(name), prediction, split) for name, prediction in predictions.items()}
     shown = {name: result.shown() for name, result in results.items()}
     rows = [row.name for row in next(iter(shown.values())) if row.name not in AT_BEST_F1]
+    printed = [row for found in shown.values() for row in found if row.name in rows]
     return Contents(
         category=category.name,
         images=_counted(category),
         date=datetime.date.today().isoformat(),
         metrics={"": list(predictions)} | {row: [_of(row, shown[name]) for name in predictions] for row in rows},
-        reasons=_reasons([row for found in shown.values() for row in found if row.name in rows]),
+        reasons=_reasons([row for row in printed if row.undefined]),
+        left_out=_reasons([row for row in printed if not row.undefined]),
         definitions={name: text for name, text in DEFINITIONS.items() if any(row.startswith(name) for row in rows)},
         curves=_curves(results),
         chapters=[_chapter(name, predictions[name], *chosen[name], split, pictures) for name in predictions],
@@ -135,16 +138,16 @@ def _line(given: Threshold | float | None, prediction: Prediction, split: Split)
 
 def _of(row: str, shown: Sequence[Shown]) -> str:
     found = next(one for one in shown if one.name == row)
-    return UNDEFINED if found.reason else found.text
+    return UNDEFINED if found.undefined else found.text
 
 
 def _reasons(shown: Sequence[Shown]) -> list[str]:
-    """Return what is undefined for each reason, once."""
+    """Return the names of the metrics that have a reason, for each reason once."""
     names: dict[str, dict[str, None]] = {}
     for row in shown:
         if row.reason:
             names.setdefault(row.reason, {})[row.name] = None
-    return [f"{', '.join(undefined)} ({reason})" for reason, undefined in names.items()]
+    return [f"{', '.join(metrics)} ({reason})" for reason, metrics in names.items()]
 
 
 def _counted(category: Category) -> str:

@@ -153,7 +153,7 @@ def test_what_is_wrong_in_a_tree_of_btad_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"got 1 without one, first .*0042\.png"):
         data.btad(tmp_path, "01")
     (tmp_path / "01/ground_truth/ko/0042.png").unlink()
-    (tmp_path / "01/train/ok").rename(tmp_path / "01/train/good")
+    (tmp_path / "01/train/ok").rename(tmp_path / "01/train/ko")
     with pytest.raises(FileNotFoundError, match=r"folder train/ok in .*01, found ground_truth, test, train"):
         data.btad(tmp_path, "01")
 

@@ -17,6 +17,7 @@ from adviz.data.checking.rules import Seen, judged
 from adviz.data.checking.walking import Walk, walked
 from adviz.data.geometry import Geometry
 from adviz.data.images import SUFFIXES, mask_files
+from adviz.data.paths import is_hidden_below
 from adviz.data.tree import Tree
 from adviz.progress import bar
 
@@ -82,7 +83,7 @@ def _elsewhere(walk: Walk, trees: list[Tree], base: Path) -> Iterable[Finding]:
     places = {file.parent for file in used}
     unused = {tree.root / name for tree in trees for name in tree.unused}
     rest = [file for file in walk.files if file not in used and not unused & {*file.parents}]
-    hidden = [file for file in rest if file.name.startswith(".") or file.name == "Thumbs.db"]
+    hidden = [file for file in rest if is_hidden_below(file, base)]
     strange = [file for file in rest if file not in hidden and file.suffix.lower() not in SUFFIXES]
     ignored = [file for file in strange if file.parent in places or file.suffix.lower() in PICTURES]
     images = [file for file in rest if file not in hidden and file.suffix.lower() in SUFFIXES]

@@ -10,8 +10,9 @@ from adviz.data.checking.walking import walked
 from adviz.data.fine_grained import Photograph, cub200, cub_classes, flowers102
 from adviz.data.images import images_of
 from adviz.data.mvtec_family import BTAD, LOCO, PUBLIC, TEST_SETS, ad2_shape
+from adviz.data.paths import folders_in, is_hidden_below, listing
 from adviz.data.sources import SOURCES
-from adviz.data.tree import Entry, Tree
+from adviz.data.tree import Entry, Tree, folder_called
 
 CUB, FLOWERS, MTD, VISA, UNKNOWN = "CUB-200-2011", "Flowers-102", "MTD", "VisA", ""
 DEPTH = 2  # levels of folders around data sets, as `available` has them
@@ -26,9 +27,8 @@ def recognised(path: Path) -> list[Tree]:
 def _within(path: Path, depth: int) -> list[Tree]:
     """Return the data sets in the folders of a folder, down to a depth."""
     found = []
-    for child in sorted(path.iterdir()) if depth else ():
-        if child.is_dir() and not child.name.startswith("."):
-            found += _one(child) or _within(child, depth - 1)
+    for child in folders_in(path) if depth else ():
+        found += _one(child) or _within(child, depth - 1)
     return found
 
 
@@ -48,13 +48,14 @@ def _category(path: Path) -> Tree | None:
     """Return a category of an MVTec-style data set."""
     if (path / "test_public").is_dir():
         return _ad2(path)
-    if (path / "train" / "ok").is_dir() and not (path / "train" / "good").is_dir():
+    if (path / "train" / "ok").is_dir() and (path / "test" / "ko").is_dir():
         return folders.arranged(path, BTAD)
     if any((path / "test" / kind).is_dir() for kind in ("logical_anomalies", "structural_anomalies")):
         return folders.arranged(path, LOCO)
-    if (path / "train" / "good").is_dir() or ((path / "train").is_dir() and (path / "test").is_dir()):
-        return folders.arranged(path)
-    return sorted_photos.arranged(path) if sorted_photos.is_sorted(path) else None
+    if sorted_photos.is_sorted(path):
+        return sorted_photos.arranged(path)
+    in_parts = folder_called(path, "train") and folder_called(path, "test")
+    return folders.arranged(path) if in_parts or folders.has_good_training(path) else None
 
 
 def _ad2(path: Path) -> Tree:
@@ -109,17 +110,17 @@ def _listed(
 
 
 def _unknown(path: Path) -> Tree:
-    there = ", ".join(sorted(child.name for child in path.iterdir())[:10]) or "nothing"
     problem = ValueError(
         "expected train/good and test (MVTec AD, LOCO, AD 2), good and bad (sorted photos), train/ok (BTAD), split_csv "
         "(VisA), MT_Free (MTD), images.txt (CUB-200-2011) or setid.mat (Flowers-102), or folders of these, found "
-        f"{there}: see data/README.md"
+        f"{listing(path)}: see data/README.md"
     )
     return Tree(path.name, path, UNKNOWN, [Entry(file, "", "images", label=-1) for file in _below(path)], [problem])
 
 
 def _below(path: Path) -> list[Path]:
-    return sorted(file for folder in walked(path).folders for file in images_of(folder))
+    folders = [folder for folder in walked(path).folders if not is_hidden_below(folder, path)]
+    return sorted(file for folder in folders for file in images_of(folder))
 
 
 def _flower_names(path: Path) -> list[str]:

@@ -82,13 +82,19 @@ def highest_first(values: np.ndarray) -> np.ndarray:
     return np.argsort(np.where(np.isnan(values), np.inf, -values), kind="stable")
 
 
-def compared(prediction: Prediction, labels: np.ndarray, masks: np.ndarray | None) -> Numbers:
+def compared(
+    prediction: Prediction,
+    labels: np.ndarray,
+    masks: np.ndarray | None,
+    known: np.ndarray | None = None,
+) -> Numbers:
     """Return a method's numbers for the table: NaN where they are undefined.
 
     Parameters
     ----------
     labels: (N,) int: 0 good, 1 anomalous, -1 unlabelled, which are left out.
     masks: (N, H, W) bool; None = unknown.
+    known: (N,) bool, the images whose masks are known; None = all that have a label.
 
     Returns
     -------
@@ -105,9 +111,11 @@ def compared(prediction: Prediction, labels: np.ndarray, masks: np.ndarray | Non
         "false_negatives": best.false_negatives,
         **dict.fromkeys(("pixel_auroc", "pro", "pixel_threshold"), NAN),
     }
-    if prediction.anomaly_map is None or masks is None or not kept.any():
+    judged = kept if known is None else known
+    if prediction.anomaly_map is None or masks is None or not judged.any():
         return found
-    pixels = metrics.pixel_metrics(np.asarray(prediction.anomaly_map[kept], np.float32), masks[kept])
+    maps = np.asarray(prediction.anomaly_map[judged], np.float32)
+    pixels = metrics.pixel_metrics(maps, masks[judged])
     return {**found, "pixel_auroc": pixels.auroc, "pro": pixels.pro, "pixel_threshold": pixels.f1.threshold}
 
 

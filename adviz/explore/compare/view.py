@@ -151,11 +151,11 @@ class CompareView(PickingView):
             self._compute("metrics", lambda: self._measure_all(category, missing), lambda _: self._redraw())
 
     def _measure_all(self, category: str, methods: list[str]) -> None:
-        labels, masks = self._truth(category)
+        truth = self._truth(category)
         for name in progress.bar(methods, label="detectors"):
             found = self._predictions[category][name]
             if isinstance(found, Prediction):
-                self._numbers[category, name] = compared(found, labels, masks)
+                self._numbers[category, name] = compared(found, *truth)
                 self._redraw()  # each shows as soon as it is there
 
     def _draw(self) -> tuple[str, str]:

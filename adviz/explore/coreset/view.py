@@ -226,8 +226,11 @@ class CoresetView(CoresetControls):
         if trace.sampler == "proxies":
             words.append("Learned proxies are no patches: rings and radius are those of the patch nearest to each.")
         results = [one for found in bank.results.values() for one in found.values()]
-        reasons = {one.reasons.get(key, "") for one in results for key in METRICS} - {""}
-        words += [f"Metrics are undefined: {reason}." for reason in sorted(reasons)]
+        found = [(getattr(one, key), one.reasons[key]) for one in results for key in METRICS if key in one.reasons]
+        undefined = {reason for value, reason in found if np.isnan(value)}
+        fewer = {reason for value, reason in found if not np.isnan(value)}
+        words += [f"Metrics are undefined: {reason}." for reason in sorted(undefined)]
+        words += [f"Metrics of the pixels: {reason}." for reason in sorted(fewer)]
         if not bank.predictions and not results:
             words.append("There are no predictions: usage and metrics are not known.")
         elif self.usage is None and bank.predictions.get(self.sampler):

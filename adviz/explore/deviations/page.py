@@ -84,7 +84,9 @@ def remarks(
         words.append(f"A good and an anomalous image that change places move it by this many points: {one}.")
     for name, (first, last) in runs.items():
         reason = first.reasons[metric] or last.reasons[metric]
-        words += [f"{name} has no {metric}: {reason}."] if reason else []
+        if reason:
+            lacks = np.isnan(first.points[metric]) or np.isnan(last.points[metric])
+            words.append(f"{name} has no {metric}: {reason}." if lacks else f"{metric} of {name}: {reason}.")
     return words
 
 

@@ -29,7 +29,7 @@ class Run:
     prediction: its scores and maps; neighbours and layers' maps, which take more memory, are dropped.
     split: the images it is of, as they were read.
     points: metric -> value in per cent, NaN where it is undefined.
-    reasons: metric -> why it is NaN.
+    reasons: metric -> why it is NaN, or which images it leaves out.
     pro_name: the definition of PRO.
     limits: (low, high) of its maps' colours; None without maps.
     """

@@ -23,13 +23,20 @@ Values = dict[str, float]
 Key = tuple[str, str, Mix | None]  # category, detector, mix of its layers (None = the detector's own map and score)
 
 
-def measured(prediction: Prediction, mix: Mix | None, labels: np.ndarray, masks: np.ndarray | None) -> dict[str, float]:
+def measured(
+    prediction: Prediction,
+    mix: Mix | None,
+    labels: np.ndarray,
+    masks: np.ndarray | None,
+    known: np.ndarray | None = None,
+) -> dict[str, float]:
     """Judge a mix of a prediction's layers, or with None the prediction itself.
 
     Parameters
     ----------
     labels: (N,) int: 0 good, 1 anomalous, -1 unlabelled, which are left out.
     masks: (N, H, W) bool; None = unknown.
+    known: (N,) bool, the images whose masks are known; None = all that have a label.
 
     Returns
     -------
@@ -44,7 +51,8 @@ def measured(prediction: Prediction, mix: Mix | None, labels: np.ndarray, masks:
     values = {"image_auroc": metrics.auroc(scores[kept], labels[kept] == 1)}
     pixels = (float("nan"),) * 2
     if found is not None and masks is not None:
-        pixels = metrics.auroc_and_pro(np.asarray(found[kept], np.float32), masks[kept])
+        judged = kept if known is None else known
+        pixels = metrics.auroc_and_pro(np.asarray(found[judged], np.float32), masks[judged])
     return {**values, "pixel_auroc": pixels[0], "pro": pixels[1]}
 
 
@@ -57,8 +65,7 @@ class Judge:
 
     def measure(self, key: Key, prediction: Prediction) -> None:
         """Compute what is looked up by `key`; takes up to a second a category."""
-        labels, masks = self._truth(key[0])
-        self._known[key] = measured(prediction, key[2], labels, masks)
+        self._known[key] = measured(prediction, key[2], *self._truth(key[0]))
 
     def missing(self, keys: Sequence[Key]) -> list[Key]:
         """Return those that have not been computed."""

@@ -201,8 +201,7 @@ class ProView(PreparedView):
     def _read_masks(self, category: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the images whose pixels are known, and their masks."""
         split = self._categories[category].test
-        there = np.array([mask is not None for mask in split.masks])
-        known = np.flatnonzero((split.labels == 0) | ((split.labels == 1) & there))
+        known = np.flatnonzero(split.known_pixels)
         return known, split.subset(known).masks_array()
 
     def _measure(self, key: Key) -> None:

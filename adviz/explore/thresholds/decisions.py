@@ -167,7 +167,7 @@ class DecisionView(PreparedView):
     def _find_pixel_line(self, category: str, detector: str) -> None:
         split, found = self._categories[category].test, self._predictions[category][detector]
         maps: Any = found.anomaly_map  # type: ignore[union-attr]  # asked for only where there is one
-        known = (split.labels == 0) | np.array([mask is not None for mask in split.masks])
+        known = split.known_pixels
         masks = split.subset(known).masks_array()
         self._pixels[category, detector] = metrics.f1_threshold(maps[known].ravel(), masks.ravel()).threshold
 

@@ -217,8 +217,8 @@ def _pixel_threshold(found: Found) -> float:
     test, maps = found.category.test, found.prediction.anomaly_map
     if maps is None or not test.has_masks:
         return found.threshold
-    known = np.array(test.labels) >= 0
-    return float(metrics.f1_threshold(maps[known].ravel(), test.masks_array()[known].ravel()).threshold)
+    known = test.known_pixels
+    return float(metrics.f1_threshold(maps[known].ravel(), test.subset(known).masks_array().ravel()).threshold)
 
 
 def _empty(plan: FigurePlan, remark: str) -> StaticFigure:

@@ -1,0 +1,91 @@
+"""Paths as people type them, and what lies in a folder beside the things that systems leave there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+# what systems leave in folders, beside names that begin with a dot: Windows, macOS, Linux, NAS of Synology and QNAP
+LEFT_BY_SYSTEMS = frozenset(
+    (
+        "thumbs.db",
+        "ehthumbs.db",
+        "ehthumbs_vista.db",
+        "desktop.ini",
+        "$recycle.bin",
+        "recycler",
+        "system volume information",
+        "__macosx",
+        "icon\r",
+        "network trash folder",
+        "temporary items",
+        "lost+found",
+        "__pycache__",
+        "@eadir",
+        "@tmp",
+        "@recycle",
+        "@recently-snapshot",
+        "#recycle",
+        "#snapshot",
+    )
+)
+
+
+def expanded(path: str | Path) -> Path:
+    """Return a path with ``~`` for the user's folder written out; it stays relative where it is."""
+    return Path(os.path.expanduser(path))
+
+
+def real_name(path: Path) -> str:
+    """Return the name of a folder, also of "." and ".."; of a link its own."""
+    return os.path.basename(os.path.abspath(path))
+
+
+def is_hidden(name: str) -> bool:
+    """Tell whether a file or folder is none of the user's: its name begins with a dot, or a system made it."""
+    return name.startswith(".") or name.casefold() in LEFT_BY_SYSTEMS
+
+
+def is_hidden_below(path: Path, base: Path) -> bool:
+    """Tell whether a path, or a folder between it and `base`, is hidden."""
+    return any(is_hidden(part) for part in path.relative_to(base).parts)
+
+
+def children(folder: Path) -> list[Path]:
+    """Return what lies in a folder, sorted, without hidden things; nothing where there is no folder."""
+    return sorted(folder / entry.name for entry in _entries(folder))
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """Return the folders in a folder, sorted, without hidden ones."""
+    return sorted(folder / entry.name for entry in _entries(folder) if _is_folder(entry))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Tell whether it is a folder or a link to one; of a link in a circle an entry itself raises an error."""
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as found:
+        return [entry for entry in found if not is_hidden(entry.name)]
+
+
+def listing(folder: Path, most: int = 10) -> str:
+    """Return the names of what lies in a folder, for messages."""
+    names = [child.name for child in children(folder)]
+    more = [f"and {len(names) - most} more"] if len(names) > most else []
+    return ", ".join(names[:most] + more) or "nothing"
+
+
+def is_nothing(value: object) -> bool:
+    """Tell whether a table's cell is empty: None, NaN, pandas' NA, or a text of spaces alone."""
+    if isinstance(value, str):
+        return not value.strip()
+    if isinstance(value, float | np.floating):
+        return bool(np.isnan(value))
+    return value is None or type(value).__name__ in ("NAType", "NaTType")  # without importing pandas
