@@ -40,6 +40,12 @@ class ConventionalDistillation(Distiller):
 
     Facts after `fit`: as `ReverseDistillation`'s.
 
+    Presets, and what still differs from what they are named after:
+
+    * "fair": the training of ``ReverseDistillation.preset("official")``, which it is to be compared with; the number of
+      trained parameters is another, since there is no bottleneck.
+    * "cpu": that of ``ReverseDistillation.preset("cpu")``; ours, named after no code.
+
     Examples
     --------
     >>> from adviz import ConventionalDistillation
