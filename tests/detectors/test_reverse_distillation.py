@@ -482,6 +482,17 @@ def test_more_epochs_continue_a_complete_training(train, tmp_path):
     assert_same(longer, ReverseDistillation(epochs=4, student="small").fit(train))
 
 
+def test_a_checkpoint_of_before_an_option_is_continued(train, tmp_path):
+    """What came later is no part of its configuration at the default, and another value is another configuration."""
+    file = tmp_path / "student.safetensors"
+    ReverseDistillation(epochs=2, student="small", checkpoint=file).fit(train)
+    header = training_module.read_header(file)
+    assert not {"narrow_bottleneck", "border"} & {*header["configuration"], *header["options"]}
+    ReverseDistillation(epochs=3, student="small", border="mirror", checkpoint=file).fit(train)
+    with pytest.raises(ValueError, match=r"checkpoint of this configuration in .*narrow_bottleneck True, got None"):
+        ReverseDistillation(epochs=3, student="small", narrow_bottleneck=True, checkpoint=file).fit(train)
+
+
 def test_a_checkpoint_holds_tensors_and_json_only(train, tmp_path):
     file = tmp_path / "student.safetensors"
     detector = ReverseDistillation(**SHORT, checkpoint=file).fit(train)
