@@ -76,9 +76,9 @@ class ReverseDistillation(Distiller):
     Presets, and what still differs from what they are named after (the images' preparation is `data.Geometry`, the
     network and its weights are `Backbone`'s, and how maps are evaluated is `evaluate`'s):
 
-    * "official" (the authors' code): other first weights and another order of the images. It reads the teacher anew in
-      every epoch, from images that are never changed, so its features, computed once, are the same. Its student has a
-      1x1 convolution, 8.4 million numbers on WideResNet50, that nothing calls: ours leaves it out.
+    * "official" (the authors' code): other first weights and another order of the images. It runs the teacher in every
+      epoch, on images that are never changed, so its features, computed once, are the same. Its bottleneck has a 1x1
+      convolution, 8.4 million numbers on WideResNet50, that nothing calls: ours leaves it out.
     * "paper": its 1x1 convolution after the fusion keeps all channels, which is ours: the text gives no number.
     * "anomalib" (2.7): as "official", and how long is trained is left to its trainer and 32 images are a batch by
       default: the preset has the authors' 200 and 16.

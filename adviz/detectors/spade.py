@@ -61,8 +61,8 @@ class SPADE(Detector):
     network and its weights are `Backbone`'s, and how maps are evaluated is `evaluate`'s):
 
     * "paper": **K = 5 for the image's score, where the text says 50**: public runs reach the printed image AUROC of
-      85.5 with 3 to 5, and 80 to 83 with 50. The gallery's K is 50, as the text says. kappa = 1, the way of coarse
-      layers to the finest grid ("nearest") and no tau are ours where the text is silent.
+      85.5 with 3 to 5, and 80 to 83 with 50. The gallery's K is 50, as the text says. How coarse layers are brought to
+      the finest grid, and that there is no tau, are ours: the text gives neither.
     * "paper-literal": K = 50 for both; otherwise as "paper".
     * "port" (the public code, which is not the authors'): its distances of cells have 1e-6 added to every difference.
 
