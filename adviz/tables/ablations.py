@@ -44,7 +44,7 @@ ABLATIONS = {
     ),
     "retrieved images": Ablation(
         "spade",
-        "image scores with K = 5; 2, as the paper of DN2 says; 50, as SPADE's text says; and those of its public port",
+        "which K scores an image: 5; 2, as in the paper of DN2; 50, as in SPADE's text; and its public port",
         "1",
         SCORED,
     ),
