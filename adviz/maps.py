@@ -11,6 +11,7 @@ from adviz.names import got
 
 __all__ = ["resize", "smooth"]
 Method = Literal["bilinear", "nearest", "bicubic", "area"]
+Border = Literal["reflect", "mirror"]
 
 
 def __dir__() -> list[str]:
@@ -73,10 +74,26 @@ def _area_weights(old: int, new: int) -> np.ndarray:
     return weights.astype(np.float32)
 
 
-def smooth(maps: np.ndarray, sigma: float = 4.0) -> np.ndarray:
-    """Blur every map with a Gaussian: standard deviation `sigma` pixels, cut at 4 sigma, mirrored borders.
+def smooth(maps: np.ndarray, sigma: float = 4.0, *, border: Border = "reflect") -> np.ndarray:
+    """Blur every map with a Gaussian that is cut at 4 sigma.
 
-    This is the smoothing of SPADE 3.5, PaDiM and PatchCore 3.3 (sigma = 4); ``sigma=0`` returns the maps unchanged.
+    This is the smoothing of SPADE 3.5, PaDiM and PatchCore 3.3 (sigma = 4).
+
+    Parameters
+    ----------
+    maps: (N, H, W) float.
+    sigma: standard deviation, pixels; 0 returns the maps unchanged.
+    border: how a map goes on beyond its border, in scipy's words: "reflect" mirrors it about the border's edge, so that
+        the border pixels come twice (c b a | a b c: the papers' codes); "mirror" about the centres of the border pixels
+        (c b | a b c: anomalib, and what torch calls "reflect").
+
+    Returns
+    -------
+    (N, H, W) float32.
+
+    Raises
+    ------
+    ValueError: a negative sigma, or another border.
 
     Examples
     --------
@@ -88,8 +105,10 @@ def smooth(maps: np.ndarray, sigma: float = 4.0) -> np.ndarray:
     """
     if sigma < 0:
         raise ValueError(f"sigma must be 0 or more pixels, got {sigma}")
+    if border not in get_args(Border):
+        raise ValueError(f'border must be "reflect" or "mirror", {got(border, get_args(Border))}')
     if sigma == 0:
         return maps
     return np.asarray(
-        ndimage.gaussian_filter(np.asarray(maps, np.float32), sigma=(0, sigma, sigma), truncate=4.0, mode="reflect")
+        ndimage.gaussian_filter(np.asarray(maps, np.float32), sigma=(0, sigma, sigma), truncate=4.0, mode=border)
     )

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 from adviz import maps
 
@@ -51,6 +52,25 @@ def test_smoothing_is_a_gaussian_cut_at_four_sigma_with_mirrored_borders():
     np.testing.assert_allclose(maps.smooth(values, sigma)[0], expected, atol=1e-5)  # scipy sums in float32
 
 
+@pytest.mark.parametrize("shape", [(40, 33), (20, 90), (5, 7)])
+@pytest.mark.parametrize("sigma", [4.0, 1.3])
+def test_a_mirrored_border_is_torchs_reflect_and_scipys_mirror(shape, sigma):
+    """About the border pixel's centre, c b | a b c: numpy's and torch's "reflect", scipy's "mirror"."""
+    values = np.random.default_rng(1).normal(size=(2, *shape))
+    found = maps.smooth(values, sigma, border="mirror")
+    expected = np.stack([gaussian_filter(one, sigma, mode="mirror", truncate=4.0) for one in values])
+    np.testing.assert_allclose(found, expected, atol=1e-5)  # scipy sums in float32
+    radius = int(4 * sigma + 0.5)
+    kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, dtype=torch.float64) / sigma) ** 2)
+    kernel /= kernel.sum()
+    window = torch.outer(kernel, kernel)[None, None]
+    if radius < min(shape):  # more than once torch does not mirror
+        padded = torch.nn.functional.pad(torch.from_numpy(values)[:, None], (radius,) * 4, mode="reflect")
+        blurred = torch.nn.functional.conv2d(padded, window)[:, 0].numpy()
+        np.testing.assert_allclose(found, blurred, atol=1e-5)
+    assert np.abs(found - maps.smooth(values, sigma)).max() > 1e-3
+
+
 def test_integer_maps_are_not_truncated():
     values = np.zeros((1, 30, 30), dtype=np.uint8)
     values[0, 15, 15] = 200
@@ -76,6 +96,8 @@ def test_bad_input_is_refused():
         maps.resize(np.zeros((1, 3, 3)), (6, 6), "area", align_corners=True)
     with pytest.raises(ValueError, match="method must be"):
         maps.resize(np.zeros((1, 3, 3)), (6, 6), "lanczos")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r'border must be "reflect" or "mirror", got .mirrored.'):
+        maps.smooth(np.zeros((1, 3, 3)), border="mirrored")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="sigma must be 0 or more pixels, got -1"):
         maps.smooth(np.zeros((1, 3, 3)), -1)
 

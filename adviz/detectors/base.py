@@ -26,6 +26,17 @@ EXPECTED = "Features, as backbone.extract(split) returns them"
 LATER = {"later": True}
 
 
+def method_options(detector: Any) -> dict[str, Any]:
+    """Return the options that are part of the method: name -> value.
+
+    Those of `LATER` are left out at their default, so that what was described before there were any is still the same.
+    """
+    fields = [field for field in dataclasses.fields(detector) if field.compare]
+    values = {field.name: getattr(detector, field.name) for field in fields}
+    unchanged = {field.name for field in fields if field.metadata == LATER and values[field.name] == field.default}
+    return {name: value for name, value in values.items() if name not in unchanged}
+
+
 def all_or_nothing(fit: Callable[[D, Features], D]) -> Callable[[D, Features], D]:
     """Make a `fit` that fails or is interrupted leave the detector as it was: never half of a model."""
 
@@ -71,6 +82,8 @@ class Detector:
     @classmethod
     def preset(cls, name: str) -> Self:
         """Return the detector with all options of a named preset.
+
+        What still differs from the text or code that it is named after, the class's own documentation says.
 
         Raises
         ------

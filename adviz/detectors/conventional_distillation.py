@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from torch import nn
 
+from adviz import maps
+from adviz.detectors.base import LATER
 from adviz.detectors.distillation import Distiller, Watch, watching
 from adviz.detectors.distillation_networks import Size, plan_for, seeded
 from adviz.detectors.forward_networks import ForwardStudent
@@ -35,10 +37,16 @@ class ConventionalDistillation(Distiller):
     student: "mirrored": as many residual blocks as the teacher's stages have (a ResNet's; a ResNet18's or 50's for
         others, by their channels); "small": one in every stage.
     width: factor on the inner channels of all blocks.
-    loss, map, map_layers, score, epochs, batch, learning_rate, schedule, precision, sigma, seed, device: see
+    loss, map, map_layers, score, epochs, batch, learning_rate, schedule, precision, sigma, border, seed, device: see
         `ReverseDistillation`.
 
     Facts after `fit`: as `ReverseDistillation`'s.
+
+    Presets, and what still differs from what they are named after:
+
+    * "fair": the training of ``ReverseDistillation.preset("official")``, which it is to be compared with; the number of
+      trained parameters is another, since there is no bottleneck.
+    * "cpu": that of ``ReverseDistillation.preset("cpu")``; ours, named after no code.
 
     Examples
     --------
@@ -62,6 +70,7 @@ class ConventionalDistillation(Distiller):
     schedule: Literal["cosine"] | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
     sigma: float = 4.0
+    border: maps.Border = field(default="reflect", metadata=LATER)
     seed: int = 0
     device: str = field(default="auto", compare=False)
 

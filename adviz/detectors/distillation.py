@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import torch
@@ -46,6 +46,7 @@ class Distiller(Detector):
     patience: int | None = None
     align_corners: bool = True
     sigma: float
+    border: maps.Border = "reflect"
     device: str
 
     def _check_options(self) -> None:
@@ -57,6 +58,7 @@ class Distiller(Detector):
             student=("mirrored", "small"),
             schedule=("cosine", None),
             precision=("float32", "bfloat16"),
+            border=get_args(maps.Border),
         )
         if self.epochs < 1 or self.batch < 2 or (self.patience is not None and self.patience < 1):
             raise ValueError(
@@ -91,7 +93,7 @@ class Distiller(Detector):
                 # float64: 1 - cosine cancels all but the last digits where the student is good
                 found[name].append((1 - similarity(wanted.double(), given.double())).clamp_min(0).float().cpu().numpy())
         layer_maps = {name: np.concatenate(parts) for name, parts in found.items()}
-        anomaly_map = maps.smooth(self._joined(layer_maps, features.image_size), self.sigma)
+        anomaly_map = maps.smooth(self._joined(layer_maps, features.image_size), self.sigma, border=self.border)
         return Prediction(
             score=anomaly_map.max((1, 2)) if self.score == "max" else anomaly_map.sum((1, 2), dtype=np.float64),
             anomaly_map=anomaly_map,

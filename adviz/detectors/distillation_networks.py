@@ -37,7 +37,8 @@ class Plan:
     kind: residual blocks of two 3x3 convolutions ("basic") or 1x1, 3x3, 1x1 ("bottleneck").
     depths: blocks of the student's stages in the order they are run, so deepest first in reverse, one for each layer.
     code_depth: blocks of the OCE.
-    width: inner channels of a block, relative to its output ("basic") or a quarter of it ("bottleneck").
+    width: inner channels of the student's blocks, relative to their output ("basic") or a quarter of it ("bottleneck").
+    code_width: the same of the OCE's blocks.
     embedding: what turns the teacher's features into the student's input.
     code: channels of the student's input.
     mff_projection: the 1x1 convolution after the concatenation.
@@ -50,6 +51,7 @@ class Plan:
     depths: tuple[int, ...]
     code_depth: int
     width: float
+    code_width: float
     embedding: Embedding
     code: int
     mff_projection: bool = False
@@ -67,6 +69,7 @@ def plan_for(
     skip: bool = False,
     student: Size = "mirrored",
     width: float = 1.0,
+    narrow_bottleneck: bool = False,
     signed: Sequence[int] = (),
 ) -> Plan:
     """Choose the blocks for a teacher: the published ones by its name, else by its channels.
@@ -79,6 +82,7 @@ def plan_for(
     code: channels of the teacher's own stage 4, for ``embedding="pre"``.
     student: "mirrored", or "small": one block each in the stages and in the OCE (ours).
     width: a further factor on the inner channels (ours).
+    narrow_bottleneck: the OCE's blocks have the width of a plain ResNet's, whatever the teacher's.
 
     Notes
     -----
@@ -92,12 +96,14 @@ def plan_for(
     depths = (*depths, *[depths[-1]] * len(channels))[: len(channels)]
     if student == "small":
         depths, code_depth = (1,) * len(channels), 1
+    code_factor = min(factor, 1.0) if narrow_bottleneck else factor
     return Plan(
         channels=tuple(channels),
         kind=kind,
         depths=depths,
         code_depth=code_depth,
         width=factor * width,
+        code_width=code_factor * width,
         embedding=embedding,
         code=2 * channels[-1] if code is None else code,
         mff_projection=mff_projection,
@@ -190,7 +196,7 @@ class OneClassEmbedding(nn.Module):
         fused = channels[-1] * len(channels)
         project = plan.mff_projection and plan.embedding == "oce+mff"
         self.projection = nn.Sequential(*convolution(fused, fused, 1), nn.ReLU(inplace=True)) if project else None
-        self.stage = stage(fused, plan.code, plan.code_depth, plan.kind, plan.width, "down")
+        self.stage = stage(fused, plan.code, plan.code_depth, plan.kind, plan.code_width, "down")
 
     def forward(self, layers: Sequence[Tensor]) -> Tensor:
         """Return the (n, code, h/2, w/2) embedding of the teacher's layers, finest first; h, w are the coarsest's."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from adviz.detectors.base import Detector, all_or_nothing, usable
+from adviz.detectors.base import LATER, Detector, all_or_nothing, usable
 from adviz.detectors.presets import AtMost
 from adviz.neighbors import ivf, nearest
 from adviz.prediction import Neighbors, Prediction
 
 if TYPE_CHECKING:
     from adviz.features import Features
+
+ImageDistance = Literal["squared", "euclidean"]
 
 
 @dataclass(repr=False)
@@ -28,8 +30,18 @@ class DN2(Detector):
     layers: strides or names; the paper uses the last block (stride 32).
     images_score: K (2002.10445 uses 2, SPADE's text 50).
     index: of the search, "flat" (exact) or "ivf" (an inverted file for large sets; approximate, needs faiss).
+    image_distance: what is averaged over the K images, "squared" (Eq. 2) or "euclidean" distances (SPADE's public
+        port). The order of images can differ: the mean of roots is not the root of the mean.
 
     Facts after `fit`: `mean_features_` (N, C) float32, `k_used_`.
+
+    Presets, and what still differs from what they are named after (the images' preparation is `data.Geometry`, the
+    network and its weights are `Backbone`'s, and how maps are evaluated is `evaluate`'s):
+
+    * "paper" (2002.10445): **K = 5, where its text says 2**; public runs of SPADE reach the printed image AUROC with 3
+      to 5. The paper's own network is a ResNet101.
+    * "paper-literal": K = 2, as the text says; nothing that we know of still differs.
+    * "port" (the first stage of SPADE's public port): K = 5, Euclidean distances; nothing still differs.
 
     Examples
     --------
@@ -42,9 +54,10 @@ class DN2(Detector):
     layers: tuple[int | str, ...] = (32,)
     images_score: int = AtMost(5)
     index: Literal["flat", "ivf"] = "flat"
+    image_distance: ImageDistance = field(default="squared", metadata=LATER)
 
     def __post_init__(self) -> None:
-        self._check_choices(index=("flat", "ivf"))
+        self._check_choices(index=("flat", "ivf"), image_distance=get_args(ImageDistance))
 
     @all_or_nothing
     def fit(self, features: Features) -> DN2:
@@ -66,7 +79,8 @@ class DN2(Detector):
         Returns
         -------
         A `Prediction` with ``neighbors["image"]`` ((N, 1, 1, K), squared distances, nearest first) and, as
-        ``layer_maps`` of one cell, each layer's exact share of the score. ``anomaly_map`` is None.
+        ``layer_maps`` of one cell, each layer's exact share of the mean squared distance, which is the score unless
+        distances are Euclidean. ``anomaly_map`` is None.
 
         Raises
         ------
@@ -83,7 +97,7 @@ class DN2(Detector):
             np.zeros(index.shape, np.int16)[:, None, None],
         )
         return Prediction(
-            score=distance.mean(1),
+            score=image_score(distance, self.image_distance),
             layer_maps={name: part.sum(1)[:, None, None] for name, part in zip(self.layers_, parts, strict=True)},
             neighbors={"image": found},
             detector="DN2",
@@ -91,6 +105,12 @@ class DN2(Detector):
             digest=features.digest,
             ids=tuple(features.ids),
         )
+
+
+def image_score(distance: np.ndarray, image_distance: ImageDistance) -> np.ndarray:
+    """Return (N,) float32 scores: the mean of (N, K) float32 squared distances, or of their roots (Eq. 2)."""
+    averaged = np.sqrt(distance) if image_distance == "euclidean" else distance
+    return np.asarray(averaged.mean(1))
 
 
 def _pooled(features: Features) -> np.ndarray:

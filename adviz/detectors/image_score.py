@@ -7,12 +7,15 @@ import numpy as np
 from adviz.neighbors import nearest
 
 
-def reweighted(patches: np.ndarray, distance: np.ndarray, index: np.ndarray, bank: np.ndarray, b: int) -> np.ndarray:
+def reweighted(
+    patches: np.ndarray, worst: np.ndarray, distance: np.ndarray, index: np.ndarray, bank: np.ndarray, b: int
+) -> np.ndarray:
     """Return the factors of Eq. 7 for the worst patch of every image.
 
     Parameters
     ----------
     patches: (n, P, D) float32.
+    worst: (n,) int, the patch of every image that has the largest score.
     distance: (n, P) float32, squared distance of each patch to its nearest bank row.
     index: (n, P) int, that row.
     bank: (M, D) float32.
@@ -22,7 +25,7 @@ def reweighted(patches: np.ndarray, distance: np.ndarray, index: np.ndarray, ban
     -------
     (n,) float in [0, 1).
     """
-    image, worst = np.arange(len(patches)), distance.argmax(1)
+    image = np.arange(len(patches))
     patch, row = patches[image, worst], index[image, worst]
     around = bank[nearest(bank[row], bank, b)[1]]
     return reweighting(np.sqrt(distance[image, worst]), np.linalg.norm(around - patch[:, None], axis=2))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from adviz import maps
-from adviz.detectors.base import Detector, all_or_nothing
+from adviz.detectors.base import LATER, Detector, all_or_nothing
 from adviz.detectors.pyramid import fill_positions
 from adviz.devices import workers
 from adviz.precision import full_float32
@@ -44,6 +44,7 @@ class PaDiM(Detector):
     epsilon: added to the covariance's diagonal, squared feature units.
     upsample: of the map: "bilinear" (the public port) or "bicubic" (the paper).
     sigma: of the map's smoothing, pixels.
+    border: of the map's smoothing, "reflect" or "mirror" (anomalib), see `maps.smooth`.
     seed: of the choice of channels.
 
     Facts after `fit`, with P positions: `channels_` (d,) kept channels of the concatenation, ascending; `mean_`
@@ -51,6 +52,15 @@ class PaDiM(Detector):
 
     Memory of `fit`: the model, 4 P d min(N, d) bytes, and the training vectors, 4 P N d bytes, of which at most 2 GiB
     are held at once where N is 0.75 d or more: the features are then read several times.
+
+    Presets, and what still differs from what they are named after (the images' preparation is `data.Geometry`, the
+    network and its weights are `Backbone`'s, and how maps are evaluated is `evaluate`'s):
+
+    * "port" (the public code, which is not the authors'): other channels are drawn, since its generator is another
+      one; its maps are scaled to 0 to 1 over the test set, which changes no AUROC.
+    * "paper": the channels of the authors are not known.
+    * "anomalib" (2.7): 0.01 and then 1e-5 are added to the diagonal, which is one epsilon of 0.01001 here; other
+      channels are drawn; it inverts in float32, where 550 channels of few images cost it digits.
 
     Examples
     --------
@@ -65,12 +75,13 @@ class PaDiM(Detector):
     epsilon: float = 0.01
     upsample: Literal["bilinear", "bicubic"] = "bilinear"
     sigma: float = 4.0
+    border: maps.Border = field(default="reflect", metadata=LATER)
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.epsilon <= 0:
             raise ValueError(f"epsilon must be above 0, or a covariance cannot be inverted, got {self.epsilon}")
-        self._check_choices(upsample=("bilinear", "bicubic"))
+        self._check_choices(upsample=("bilinear", "bicubic"), border=get_args(maps.Border))
         if self.sigma < 0:
             raise ValueError(f"sigma must be 0 or more pixels, got {self.sigma}")
         if self.dimension is not None and self.dimension < 1:
@@ -131,7 +142,8 @@ class PaDiM(Detector):
         found = torch.cat([self._sums(chosen, slice(start, start + BATCH)) for start in starts], 2)
         total, *shares = (part.T.reshape(-1, *self.grid_).numpy() for part in found)
         cells = np.sqrt(total.clip(min=0))
-        smoothed = maps.smooth(maps.resize(cells, features.image_size, self.upsample), self.sigma)
+        resized = maps.resize(cells, features.image_size, self.upsample)
+        smoothed = maps.smooth(resized, self.sigma, border=self.border)
         return Prediction(
             score=smoothed.max((1, 2)),
             anomaly_map=smoothed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -40,7 +40,9 @@ class PatchCore(Detector):
     stride: cells between patches.
     aggregation: "adaptive" (paper and official code), "mean", or None: adaptive when every layer has 512 channels or
         more (pooling fewer up to 1024 undoes the smoothing); `aggregation_` tells.
-    dimension: length of an adaptively pooled vector.
+    dimension: length of an adaptively pooled vector, in all.
+    layer_dimension: length that each layer is pooled to before that; None = `dimension`. The published ensembles pool
+        to 1024 and then to 384 in all: ``layer_dimension=1024, dimension=384``.
     presample: at most so many patches of the training images, drawn uniformly, are candidates for the bank; None = all.
         It bounds memory where there are millions of patches (mSTC); `candidates_` tells how many there were.
     coreset: share of the candidates that the bank keeps, 0 < coreset <= 1.
@@ -54,21 +56,39 @@ class PatchCore(Detector):
     image_score: "reweighted" (Eq. 7) or "max" (official code).
     reweight_neighbors: b of Eq. 7, the bank row itself included.
     distance: of patch scores: "euclidean" (paper) or "squared" (official code).
+    score_neighbors: nearest bank rows whose distances are averaged for a patch's score: 1 in the paper, 3 and 5 in the
+        two of the six published configurations of the official code that are for segmentation.
     index: of the search for patches, "flat" (exact) or "ivfpq" (approximate, needs faiss; Table 5).
-    neighbors: bank rows reported for every patch (the score needs one).
+    neighbors: bank rows reported for every patch, at least those that its score is made of.
     upsample: of the patch scores to the map, "bilinear" or "nearest" (anomalib).
     sigma: of the map's smoothing, pixels.
+    border: of the map's smoothing, "reflect" or "mirror" (anomalib), see `maps.smooth`.
     seed: of the projection, the pre-sample, random sampling and random starts.
     device: where the coreset and an exact search are computed, "cpu" or "cuda"; no part of the method.
 
     Facts after `fit`: `bank_` (M, D) float32, `bank_image_` and `bank_cell_` (M,) where each row comes from,
     `candidates_` (how many it was chosen from), `trace_` (the `CoresetTrace`), `losses_` (of learned proxies, one each
-    epoch), `aggregation_`, `grid_` (rows, columns) of a training image's patches, `k_used_` and `b_used_` (neighbors
-    and reweight_neighbors after clipping).
+    epoch), `aggregation_`, `grid_` (rows, columns) of a training image's patches, `k_used_` (bank rows reported) and
+    `b_used_` (reweight_neighbors after clipping).
 
     Memory of `fit`: above 2 GiB of patches they are embedded twice and never held, and above 1 GiB of projected ones
     these lie in a temporary file (4 `projection` bytes a patch), so that a patch takes 2 `projection` bytes, for the
     greedy search, and about 50 more: 5,000 images of 1024 patches 2 GB. "proxies" hold all patches, three times.
+
+    Presets, and what still differs from what they are named after (the images' preparation is `data.Geometry`, the
+    network and its weights are `Backbone`'s, and how maps are evaluated is `evaluate`'s):
+
+    * "paper": coreset 10 %, b = 9 with the bank row itself among them, and the start farthest from the mean are ours
+      where the text is silent.
+    * "official" (the authors' code; its sizes are those of its WideResNet50 at 224 pixels): the random projection and
+      anchors are other draws, and the search works on a grid of integers, so that the bank is another of the same kind;
+      a share that is no whole number of rows is rounded down there. Of its six published configurations three are
+      ensembles (``layer_dimension=1024, dimension=384, coreset=0.01``, joined by `ensemble`), and the two for
+      segmentation at 320 pixels have ``patch_size=5`` and ``score_neighbors`` 3 or 5 (3 of one network, 5 of an
+      ensemble), which the preset leaves to you.
+    * "anomalib" (2.7): its projection is a sparse random matrix, ours a Gaussian one of as many dimensions; the first
+      row is another draw; a share that is no whole number of rows is rounded down there; it expands the square of
+      distances in float32, ours are computed by subtraction.
 
     Examples
     --------
@@ -81,6 +101,7 @@ class PatchCore(Detector):
     stride: int = 1
     aggregation: Aggregation | None = None
     dimension: int = 1024
+    layer_dimension: int | None = field(default=None, metadata=LATER)
     presample: int | None = field(default=None, metadata=LATER)
     coreset: float = 0.10
     sampler: Literal["greedy", "random", "proxies"] = "greedy"
@@ -90,10 +111,12 @@ class PatchCore(Detector):
     image_score: Literal["reweighted", "max"] = "reweighted"
     reweight_neighbors: int = AtMost(9)
     distance: Literal["euclidean", "squared"] = "euclidean"
+    score_neighbors: int = field(default=1, metadata=LATER)
     index: Literal["flat", "ivfpq"] = "flat"
     neighbors: int = AtMost(5)
     upsample: Literal["bilinear", "nearest"] = "bilinear"
     sigma: float = 4.0
+    border: maps.Border = field(default="reflect", metadata=LATER)
     seed: int = 0
     device: str = field(default="cpu", compare=False)
 
@@ -104,6 +127,10 @@ class PatchCore(Detector):
             raise ValueError(f"patch_size must be odd and at least 1, got {self.patch_size}")
         if self.sigma < 0 or (self.projection != JL and (isinstance(self.projection, str) or self.projection < 1)):
             raise ValueError(f"sigma must be 0 or more and projection at least 1, got {self.sigma}, {self.projection}")
+        if self.dimension < 1 or (self.layer_dimension is not None and self.layer_dimension < 1):
+            raise ValueError(
+                f"dimension and layer_dimension must be at least 1, got {self.dimension}, {self.layer_dimension}"
+            )
         if self.stride < 1 or (self.presample is not None and self.presample < 1):
             raise ValueError(f"stride must be at least 1 cell, presample 1 patch, got {self.stride}, {self.presample}")
         check_device(self.device)
@@ -115,8 +142,11 @@ class PatchCore(Detector):
             image_score=("reweighted", "max"),
             distance=("euclidean", "squared"),
             upsample=("bilinear", "nearest"),
+            border=get_args(maps.Border),
             index=("flat", "ivfpq"),
         )
+        if self.score_neighbors < 1:
+            raise ValueError(f"score_neighbors must be at least 1, got {self.score_neighbors}")
         if self.reweight_neighbors < 2:
             raise ValueError(
                 f"reweight_neighbors must be at least 2 (1 makes every score 0), got {self.reweight_neighbors}"
@@ -134,7 +164,7 @@ class PatchCore(Detector):
         automatic: Aggregation = "adaptive" if min(self._channels.values()) >= 512 else "mean"
         self.aggregation_: Aggregation = self.aggregation or automatic
         self._embedding = PatchEmbedding(
-            self._channels, self.aggregation_, self.patch_size, self.stride, self.dimension
+            self._channels, self.aggregation_, self.patch_size, self.stride, self.dimension, self.layer_dimension
         )
         patches = TrainingPatches(chosen, self._embedding, presample=self.presample, seed=self.seed)
         self.grid_, self.candidates_ = patches.grid, len(patches)
@@ -145,7 +175,8 @@ class PatchCore(Detector):
         self.bank_image_, self.bank_cell_ = self.trace_.image[order], compact(self.trace_.cell[order])
         self.bank_size_ = len(order)
         self._index = ivfpq(self.bank_) if self.index == "ivfpq" else None
-        self.k_used_ = usable(self.neighbors, len(order), "neighbors")
+        counted = usable(self.score_neighbors, len(order), "score_neighbors")
+        self.k_used_ = max(counted, usable(self.neighbors, len(order), "neighbors"))
         self.b_used_ = usable(self.reweight_neighbors, len(order), "reweight_neighbors")
         return self
 
@@ -180,8 +211,8 @@ class PatchCore(Detector):
         -------
         A `Prediction` with ``anomaly_map`` (patch distances, bilinear to (H, W), smoothed), ``neighbors["patch"]``
         (squared distances, nearest first) and ``layer_maps``: each layer's share of the squared distance to the
-        nearest bank row (they add up to it); empty when adaptive pooling mixes layers (dimension not divisible by the
-        number of layers).
+        nearest bank row, or of its mean over `score_neighbors` rows (they add up to it); empty when adaptive pooling
+        mixes layers (dimension not divisible by the number of layers).
 
         Raises
         ------
@@ -214,8 +245,8 @@ class PatchCore(Detector):
 
         Raises
         ------
-        ValueError: as `predict`; a budget beyond the coreset; or a bank that is not nested (proxies) or searched
-            approximately.
+        ValueError: as `predict`; a budget beyond the coreset; a bank that is not nested (proxies) or searched
+            approximately; or scores of more than the nearest row.
 
         Examples
         --------
@@ -227,6 +258,11 @@ class PatchCore(Detector):
             raise ValueError(
                 "predict_budgets needs a nested bank, searched exactly (sampler greedy or random, index flat), got "
                 f"sampler {self.sampler!r}, index {self.index!r}: fit a detector for each budget"
+            )
+        if self.score_neighbors != 1:
+            raise ValueError(
+                "predict_budgets finds the nearest bank row alone: expected score_neighbors=1, got "
+                f"{self.score_neighbors}: fit a detector for each budget"
             )
         batches = self._batches(features)  # which also checks that the detector is fitted
         total = len(self.trace_.points)
@@ -257,10 +293,11 @@ class PatchCore(Detector):
     def _prediction(self, features: Features, parts: list[_Part]) -> Prediction:
         distance, index = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
         shares = {name: np.concatenate([part.shares[name] for part in parts]) for name in self._embedding.blocks}
-        cells = distance[..., 0] if self.distance == "squared" else np.sqrt(distance[..., 0])
+        cells = np.concatenate([part.cells for part in parts])
+        resized = maps.resize(cells, features.image_size, self.upsample)
         return Prediction(
             score=np.concatenate([part.score for part in parts]),
-            anomaly_map=maps.smooth(maps.resize(cells, features.image_size, self.upsample), self.sigma),
+            anomaly_map=maps.smooth(resized, self.sigma, border=self.border),
             layer_maps=shares,
             neighbors={"patch": Neighbors(distance, self.bank_image_[index], self.bank_cell_[index], self.grid_)},
             detector="PatchCore",
@@ -272,24 +309,56 @@ class PatchCore(Detector):
     def _evidence(self, patches: np.ndarray, distance: np.ndarray, index: np.ndarray, size: int) -> _Part:
         """Turn what (n, rows, columns, D) patches are nearest to, in the first `size` bank rows, into evidence."""
         n, height, width, _ = patches.shape
-        square = (_flat(patches) - self.bank_[index[:, 0]]) ** 2
+        counted = usable(self.score_neighbors, size, "score_neighbors")
+        square = self._mean_square(_flat(patches), index[:, :counted])
         shares = {
             name: square[:, block].sum(1).reshape(n, height, width) for name, block in self._embedding.blocks.items()
         }
-        each, found = distance[:, 0].reshape(n, -1), index[:, 0].reshape(n, -1)
-        score = each.max(1) if self.distance == "squared" else np.sqrt(each.max(1))
+        cells = self._cell_scores(distance[:, :counted]).reshape(n, -1)
+        worst = cells.argmax(1)
+        score = cells.max(1).astype(np.float32)
         b = usable(self.reweight_neighbors, size, "reweight_neighbors")
         if self.image_score == "reweighted" and size > 1:
-            score = score * reweighted(patches.reshape(n, height * width, -1), each, found, self.bank_[:size], b)
+            vectors = patches.reshape(n, height * width, -1)
+            nearest_one = distance[:, 0].reshape(n, -1)
+            row = index[:, 0].reshape(n, -1)
+            score = score * reweighted(vectors, worst, nearest_one, row, self.bank_[:size], b)
         grid = (n, height, width, -1)
-        return _Part(distance.reshape(grid), index.reshape(grid), score, shares)
+        return _Part(
+            distance.reshape(grid),
+            index.reshape(grid),
+            cells.reshape(n, height, width).astype(np.float32),
+            score,
+            shares,
+        )
+
+    def _mean_square(self, vectors: np.ndarray, index: np.ndarray) -> np.ndarray:
+        """Return (Q, D): squared differences of (Q, D) vectors from (Q, k) bank rows, averaged over the k."""
+        total = (vectors - self.bank_[index[:, 0]]) ** 2
+        for column in range(1, index.shape[1]):
+            total += (vectors - self.bank_[index[:, column]]) ** 2
+        return np.asarray(total / np.float32(index.shape[1]))
+
+    def _cell_scores(self, distance: np.ndarray) -> np.ndarray:
+        """Return (Q,) float64: the mean of (Q, k) float32 squared distances, or of their roots.
+
+        In float64, because roots in float32 make ties of distances that differ.
+        """
+        averaged = distance.astype(np.float64)
+        if self.distance == "euclidean":
+            averaged = np.sqrt(averaged)
+        return np.asarray(averaged.mean(1))
 
 
 class _Part(NamedTuple):
-    """What was found for a batch of n images: (n, rows, columns, k) squared distances and bank rows, (n,) scores."""
+    """What was found for a batch of n images.
+
+    (n, rows, columns, k) squared distances and bank rows, (n, rows, columns) patch scores, (n,) scores.
+    """
 
     distance: np.ndarray
     row: np.ndarray
+    cells: np.ndarray
     score: np.ndarray
     shares: dict[str, np.ndarray]
 

@@ -24,11 +24,12 @@ class PatchEmbedding:
     ----------
     channels: layer -> C, in the order in which layers are stacked.
     aggregation: "adaptive", the paper's and the official code's: every neighbourhood, flattened to C * p * p values,
-        is average-pooled to `dimension` per layer, the layers are stacked and pooled to `dimension` again; "mean": the
+        is average-pooled to `layer_dimension` per layer, the layers are stacked and pooled to `dimension`; "mean": the
         neighbourhood's mean per channel, concatenated.
     patch_size: p, odd.
     stride: cells between neighbourhoods.
-    dimension: of the adaptive pooling, 1024 in the paper.
+    dimension: D of the adaptive pooling, 1024 in the paper.
+    layer_dimension: of the adaptive pooling of each layer; None = `dimension`.
 
     Attributes
     ----------
@@ -45,7 +46,13 @@ class PatchEmbedding:
     """
 
     def __init__(
-        self, channels: Mapping[str, int], aggregation: Aggregation, patch_size: int, stride: int, dimension: int
+        self,
+        channels: Mapping[str, int],
+        aggregation: Aggregation,
+        patch_size: int,
+        stride: int,
+        dimension: int,
+        layer_dimension: int | None = None,
     ) -> None:
         self.channels, self.patch_size, self.stride = dict(channels), patch_size, stride
         self._matrices: dict[str, list[scipy.sparse.csr_array]] = {}
@@ -58,10 +65,11 @@ class PatchEmbedding:
         if dimension % len(channels) == 0:  # then no bin of the second pooling straddles two layers
             part = dimension // len(channels)
             self.blocks = {name: slice(i * part, (i + 1) * part) for i, name in enumerate(channels)}
-        second = pooling_matrix(len(channels) * dimension, dimension)
+        each = dimension if layer_dimension is None else layer_dimension
+        second = pooling_matrix(len(channels) * each, dimension)
         for position, (name, count) in enumerate(channels.items()):
-            first = pooling_matrix(count * patch_size**2, dimension)
-            both = (second[:, position * dimension : (position + 1) * dimension] @ first).tocsc()
+            first = pooling_matrix(count * patch_size**2, each)
+            both = (second[:, position * each : (position + 1) * each] @ first).tocsc()
             both = both[self.blocks.get(name, slice(None))]
             self._matrices[name] = [both[:, place :: patch_size**2].tocsr() for place in range(patch_size**2)]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from torch import nn
 
+from adviz import maps
 from adviz.archive import restoring
+from adviz.detectors.base import LATER, method_options
 from adviz.detectors.distillation import Distiller, Watch, watching
 from adviz.detectors.distillation_networks import Embedding, Size, build, plan_for
 from adviz.detectors.distillation_training import (
@@ -26,7 +28,8 @@ from adviz.detectors.teacher import check_teacher, teacher_layers
 if TYPE_CHECKING:
     from adviz.features import Features
 
-AFTER_TRAINING = ("map", "map_layers", "score", "align_corners", "sigma", "patience")  # no part of what is learned
+# no part of what is learned
+AFTER_TRAINING = ("map", "map_layers", "score", "align_corners", "sigma", "border", "patience")
 
 
 @dataclass(repr=False)
@@ -43,6 +46,8 @@ class ReverseDistillation(Distiller):
         be even.
     bottleneck: "oce+mff" (fusion of all layers, then a residual stage), "oce" (the stage alone, on the deepest layer)
         or "pre": no bottleneck but the teacher's own next layer, which the features must have (Table 5).
+    narrow_bottleneck: the residual stage's blocks are as wide inside as a plain ResNet's: on a WideResNet, half as wide
+        as the official code's (anomalib, where the width per group is lost: 30.8 million numbers and not 58.9).
     mff_projection: 1x1 convolution after the fusion (paper; the official code has one that it does not use).
     loss: "flat": cosine of a layer of an image as one vector (official code); "position": of every cell (Eq. 1-2).
     map: "sum" of the layers' maps (Eq. 3) or their "product" (official code's other mode).
@@ -57,6 +62,7 @@ class ReverseDistillation(Distiller):
     precision: of the convolutions in training, "float32" or "bfloat16" (mixed; ours).
     align_corners: of the bilinear maps (official code).
     sigma: of the map's smoothing, pixels.
+    border: of the map's smoothing, "reflect" or "mirror" (anomalib), see `maps.smooth`.
     seed: of the first weights and of the images' order.
     checkpoint: file that training continues from if it is there, and is written to as training goes on (at most a
         twentieth of the time) and at its end; no part of the method.
@@ -66,6 +72,17 @@ class ReverseDistillation(Distiller):
     `parameters_`, how many numbers are trained; `signed_`, layers with negative values, for which a 1x1 convolution
     follows the student's last ReLU; `code_`, (C, h, w) of what the student is fed; `batch_` (after clipping),
     `device_`, `image_size_`.
+
+    Presets, and what still differs from what they are named after (the images' preparation is `data.Geometry`, the
+    network and its weights are `Backbone`'s, and how maps are evaluated is `evaluate`'s):
+
+    * "official" (the authors' code): other first weights and another order of the images. It runs the teacher in every
+      epoch, on images that are never changed, so its features, computed once, are the same. Its bottleneck has a 1x1
+      convolution, 8.4 million numbers on WideResNet50, that nothing calls: ours leaves it out.
+    * "paper": its 1x1 convolution after the fusion keeps all channels, which is ours: the text gives no number.
+    * "anomalib" (2.7): as "official", and how long is trained is left to its trainer and 32 images are a batch by
+      default: the preset has the authors' 200 and 16.
+    * "cpu": ours, for trying out, named after nothing.
 
     Examples
     --------
@@ -77,6 +94,7 @@ class ReverseDistillation(Distiller):
 
     layers: tuple[int | str, ...] = (4, 8, 16)
     bottleneck: Embedding = "oce+mff"
+    narrow_bottleneck: bool = field(default=False, metadata=LATER)
     mff_projection: bool = False
     loss: Literal["flat", "position"] = "flat"
     map: Literal["sum", "product"] = "sum"
@@ -94,6 +112,7 @@ class ReverseDistillation(Distiller):
     precision: Literal["float32", "bfloat16"] = "float32"
     align_corners: bool = True
     sigma: float = 4.0
+    border: maps.Border = field(default="reflect", metadata=LATER)
     seed: int = 0
     checkpoint: str | Path | None = field(default=None, compare=False)
     device: str = field(default="auto", compare=False)
@@ -183,6 +202,7 @@ class ReverseDistillation(Distiller):
             skip=self.skip,
             student=self.student,
             width=self.width,
+            narrow_bottleneck=self.narrow_bottleneck,
             signed=self._signed(),
         )
         step = self.strides_[self.layers_[-1]] * (1 if self._own_input() else 2)
@@ -193,7 +213,7 @@ class ReverseDistillation(Distiller):
         """Return the file that this training continues from, with all that its course depends on."""
         if self.checkpoint is None:
             return None
-        options = {option.name: getattr(self, option.name) for option in fields(self) if option.compare}
+        options = method_options(self)
         # without a schedule a training of more epochs begins as one of fewer
         free = {*AFTER_TRAINING, "layers", *(["epochs"] if self.schedule is None else [])}
         configuration = {

@@ -104,10 +104,16 @@ def _patchcore_restored(detector: PatchCore, state: Kept) -> None:
         raise ValueError(f"expected the aggregation {detector.aggregation}, got {detector.aggregation_!r}")
     size = sum(counts.values()) if detector.aggregation_ == "mean" else detector.dimension
     bank = held.array("bank", "float32", "M D")
-    if bank.shape[1] != size or sum(counts.values()) * detector.patch_size**2 > WEIGHTS:
+    pooled = len(counts) * (detector.layer_dimension or detector.dimension)
+    if bank.shape[1] != size or max(pooled, sum(counts.values()) * detector.patch_size**2) > WEIGHTS:
         raise ValueError(f"expected patches of {size} numbers, got a bank of shape {bank.shape}")
     detector._embedding = PatchEmbedding(
-        counts, detector.aggregation_, detector.patch_size, detector.stride, detector.dimension
+        counts,
+        detector.aggregation_,
+        detector.patch_size,
+        detector.stride,
+        detector.dimension,
+        detector.layer_dimension,
     )
     detector.grid_ = held.fact("grid", tuple[int, int], least=1)
     detector.trace_ = _trace(held.part("trace"), len(bank), detector.grid_)

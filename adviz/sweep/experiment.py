@@ -13,7 +13,7 @@ from typing import Any
 
 from adviz.data import Geometry
 from adviz.detectors import ConventionalDistillation, named
-from adviz.detectors.base import LATER, Detector
+from adviz.detectors.base import Detector, method_options
 from adviz.detectors.presets import AtMost
 from adviz.names import require
 from adviz.networks import PIXELS
@@ -206,13 +206,7 @@ def in_order(layers: Iterable[int | str]) -> tuple[int | str, ...]:
 
 def _options(detector: Detector) -> dict[str, Any]:
     """Return all options that are part of the method, as JSON has them; those of `LATER` only off their default."""
-    fields = [f for f in dataclasses.fields(detector) if f.compare]  # type: ignore[arg-type]
-    values = {f.name: (getattr(detector, f.name), f) for f in fields}
-    return {name: _written(value) for name, (value, f) in values.items() if not (_is_later(f) and value == f.default)}
-
-
-def _is_later(option: dataclasses.Field[Any]) -> bool:
-    return option.metadata == LATER
+    return {name: _written(value) for name, value in method_options(detector).items()}
 
 
 def _written(value: Any) -> Any:

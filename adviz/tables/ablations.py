@@ -16,6 +16,9 @@ RESOLUTION: tuple[Line, ...] = (
     ("PatchCore", "coreset=10%"),
     *(("PatchCore", f"coreset=10%;image_size={size};neighborhood={p}") for size in SIZES for p in NEIGHBORHOODS),
 )
+SCORED: tuple[Line, ...] = tuple(
+    ("SPADE", variant) for variant in ("images_score=2", "preset=paper-literal", "preset=port")
+)
 UNTRAINED: tuple[Line, ...] = (
     *(("PatchCore", f"coreset={share};{NETWORK};weights=random") for share in ("10%", "1%")),
     *((method, text) for method in ("SPADE", "PaDiM") for text in (NETWORK, f"{NETWORK};weights=random")),
@@ -38,6 +41,12 @@ ABLATIONS = {
         "SPADE's layers one by one and added up from the deepest: 3; 2+3; 1+2+3",
         "6",
         (("SPADE", "layers=2+3"),),
+    ),
+    "retrieved images": Ablation(
+        "spade",
+        "which K scores an image: 5; 2, as in the paper of DN2; 50, as in SPADE's text; and its public port",
+        "1",
+        SCORED,
     ),
     "resolution": Ablation("patchcore", "image size and neighbourhood (the numbers of Fig. S4)", "", RESOLUTION),
     "random backbone": Ablation(

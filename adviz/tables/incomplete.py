@@ -8,6 +8,8 @@ import numpy as np
 
 from adviz.sweep import Experiment, Gap, Row
 from adviz.sweep.gaps import MVTEC_AD, listed, said
+from adviz.tables.methods import departures
+from adviz.tables.printed import DIFFERS
 from adviz.tables.setting import NO_PROTOCOL, PROTOCOLS
 from adviz.tables.table import Cell
 
@@ -26,7 +28,7 @@ def why_nothing(cell: Cell, pro: str, rows: Iterable[Row], broken: Mapping[Exper
 def remarks(
     cells: Iterable[Cell], known: Mapping[Experiment, Row], broken: Mapping[Experiment, str], gaps: Sequence[Gap]
 ) -> list[str]:
-    """Return sentences on protocols, data and experiments of a table, for its legend.
+    """Return sentences on protocols, constants, data and experiments of a table, for its legend.
 
     Parameters
     ----------
@@ -37,6 +39,9 @@ def remarks(
     wanted = {one for cell in cells for one in cell.experiments}
     pairs = {(one.data, one.category) for one in wanted}
     words = list(dict.fromkeys(PROTOCOLS[c.dataset] for c in cells if c.dataset in PROTOCOLS and c.experiments))
+    said_of = (departures(c.method, c.metric, c.experiments[0].detector) for c in cells if c.experiments)
+    words += list(dict.fromkeys(filter(None, said_of)))
+    words += list(dict.fromkeys(_difference(c) for c in cells if c.experiments and c.note.startswith(DIFFERS)))
     words += list(dict.fromkeys(c.reason for c in cells if c.reason in NO_PROTOCOL.values() and c.printed == c.printed))
     if mine := [gap for gap in gaps if (gap.data, gap.category) in pairs]:
         words.append(f"data incomplete: {said(mine)}")
@@ -48,6 +53,10 @@ def remarks(
     if other:
         words.append(f"these are not all images of the paper, or others: {listed(list(other), NAMED)}")
     return words
+
+
+def _difference(cell: Cell) -> str:
+    return f"{cell.method}, {cell.unit}: {cell.note.removeprefix(DIFFERS).strip()}"
 
 
 def _other_images(row: Row) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from adviz.data import Geometry
 from adviz.detectors import SPADE, PaDiM, PatchCore, ReverseDistillation
 from adviz.detectors.base import Detector
+from adviz.detectors.presets import AtMost
 from adviz.sweep.sources import CAMPUS
 from adviz.tables.printed import Name
 from adviz.tables.setting import ONE_CLASS, Setting
@@ -19,6 +20,11 @@ JUDGED_AT = {"spade": 256}  # pixels; the other papers judge maps at the images'
 PRESAMPLE = 200_000  # of about 1.2 million patches of a scene of mSTC; ours, the paper says nothing
 BOTTLENECKS = {"pre": "pre", "pre+oce": "oce", "pre+oce+mff": "oce+mff"}
 OURS = ("SPADE", "PaDiM", "PatchCore", "RD4AD")
+# What a table says below where SPADE's image scores are in it: K is not the text's.
+SPADES_K = (
+    "SPADE: images are scored with K = 5, which gives the printed image AUROC in public runs, and not with the K = 50 "
+    'of its text, which SPADE.preset("paper-literal") has'
+)
 # Why a line stays as printed though its method is one of ours.
 NOT_OURS = {"PaDiM*": "a backbone chosen for the task, which is not named"}
 
@@ -75,6 +81,18 @@ def configuration(name: Name, dataset: str, method: str, variant: str, setting: 
     return Configuration(detector, networks, geometry, setting.train if few is None else few, size, weights)
 
 
+def departures(method: str, metric: str, detector: Detector) -> str:
+    """Return where a number of ours follows another constant than the paper's text; "" where it does not.
+
+    Parameters
+    ----------
+    method, metric: of a table's cell.
+    detector: what the cell is made with.
+    """
+    spades = method == "SPADE" and metric == "image_auroc" and isinstance(detector, SPADE)
+    return SPADES_K if spades and detector.images_score == SPADE.preset("paper").images_score else ""
+
+
 def named_networks(variant: str) -> list[str]:
     """Return the networks of a line, by the papers' names."""
     return _networks(parsed(variant))
@@ -96,7 +114,9 @@ def _strides(layers: str) -> tuple[int | str, ...]:
 
 
 def _spade(options: dict[str, str], dataset: str) -> Detector:
-    detector = SPADE.preset("paper")
+    detector = SPADE.preset(options.pop("preset", "paper"))
+    if count := options.pop("images_score", ""):
+        detector = dataclasses.replace(detector, images_score=AtMost(int(count)))
     if layers := options.pop("layers", ""):
         detector = dataclasses.replace(detector, layers=_strides(layers))
     stage = options.pop("stage1", "")

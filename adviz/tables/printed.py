@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UNCERTAIN = ("uncertain:", "reconstructed:")  # how notes begin that say so of a value
+DIFFERS = "differs:"  # how a note begins that says why a number of ours is another one
 
 
 @dataclass(frozen=True)

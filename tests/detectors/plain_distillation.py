@@ -147,9 +147,9 @@ def trained(network, weights, teacher, kind, steps, *, rate=0.005, betas=(0.5, 0
     return weights, losses, gradient
 
 
-def judged(teacher, student, size, *, product=False, score="max", sigma=4.0):
+def judged(teacher, student, size, *, product=False, score="max", sigma=4.0, border="reflect"):
     """Eq. 1 and 3: one minus the cosine of every cell; bilinear with aligned corners, summed, smoothed; its maximum."""
     each = {name: np.maximum(1 - cosine(teacher[name], student[name], 1), 0) for name in student}
     large = [bilinear(layer_map, size, align_corners=True) for layer_map in each.values()]
-    smoothed = gaussian(np.prod(large, axis=0) if product else np.sum(large, axis=0), sigma)
+    smoothed = gaussian(np.prod(large, axis=0) if product else np.sum(large, axis=0), sigma, border)
     return Plain(smoothed.max((1, 2)) if score == "max" else smoothed.sum((1, 2)), smoothed, each)

@@ -50,17 +50,20 @@ def repeated(values, size):
     return np.asarray(values, float)[..., rows, :][..., columns]
 
 
-def gaussian(values, sigma=4.0):
-    """Return maps blurred by a Gaussian that is cut at four sigma, with the border's pixels mirrored."""
+def gaussian(values, sigma=4.0, border="reflect"):
+    """Return maps blurred by a Gaussian that is cut at four sigma.
+
+    Beyond the border a map is mirrored: "reflect" about the border's edge, "mirror" about the border pixel's centre.
+    """
     if sigma == 0:
         return values
     offsets = np.arange(-int(4 * sigma + 0.5), int(4 * sigma + 0.5) + 1)
     weights = np.exp(-(offsets**2) / (2 * sigma**2))
     weights /= weights.sum()
     for axis in (-1, -2):
-        values = correlate1d(values, weights, axis=axis, mode="reflect")
+        values = correlate1d(values, weights, axis=axis, mode=border)
     return values
 
 
-def drawn(cells, size, sigma=4.0, enlarge=bilinear):
-    return gaussian(enlarge(cells, size), sigma)
+def drawn(cells, size, sigma=4.0, enlarge=bilinear, border="reflect"):
+    return gaussian(enlarge(cells, size), sigma, border)

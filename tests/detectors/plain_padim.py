@@ -11,7 +11,7 @@ def stacked(features, layers, channels):
     return np.concatenate([repeated(features[name], grid) for name in layers], 1)[:, channels]
 
 
-def padim(train, test, layers, channels, *, epsilon=0.01, sigma=4.0, enlarge=bilinear):
+def padim(train, test, layers, channels, *, epsilon=0.01, sigma=4.0, enlarge=bilinear, border="reflect"):
     """Mahalanobis distances, root taken; a layer's share of the squared one: v_j (S^-1 v)_j of its channels."""
     known, new = (stacked(part, layers, channels) for part in (train, test))
     owner = np.repeat(np.arange(len(layers)), [train[name].shape[1] for name in layers])[channels]
@@ -29,6 +29,6 @@ def padim(train, test, layers, channels, *, epsilon=0.01, sigma=4.0, enlarge=bil
                 parts = off * (inverse @ off)
                 squared[image, row, column] = parts.sum()
                 np.add.at(shares[:, image, row, column], owner, parts)
-    anomaly_map = drawn(np.sqrt(squared), test.image_size, sigma, enlarge)
+    anomaly_map = drawn(np.sqrt(squared), test.image_size, sigma, enlarge, border)
     maps = dict(zip(layers, shares, strict=True))
     return Plain(anomaly_map.max((1, 2)), anomaly_map, maps)

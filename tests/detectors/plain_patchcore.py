@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from plain_maps import drawn
+from plain_maps import bilinear, drawn
 from plain_spade import Plain
 from torch.nn import functional
 
@@ -15,8 +15,11 @@ def neighbourhoods(values, patch_size, stride):
     return patches.view(n, channels * patch_size**2, rows, columns)
 
 
-def embedded(layers, *, aggregation, patch_size=3, stride=1, dimension=1024):
-    """Eq. 2-3: (N, h, w, D); layers come to the finest grid bilinearly *after* the neighbourhoods were taken."""
+def embedded(layers, *, aggregation, patch_size=3, stride=1, dimension=1024, layer_dimension=None):
+    """Eq. 2-3: (N, h, w, D); layers come to the finest grid bilinearly *after* the neighbourhoods were taken.
+
+    Adaptive: every layer is pooled to `layer_dimension` numbers, and all of them together to `dimension`.
+    """
     tensors = [torch.from_numpy(np.asarray(array, dtype=np.float64)) for array in layers]
     patches = [neighbourhoods(values, patch_size, stride) for values in tensors]
     if aggregation == "mean":
@@ -29,7 +32,8 @@ def embedded(layers, *, aggregation, patch_size=3, stride=1, dimension=1024):
     vectors = [part.permute(0, 2, 3, 1) for part in patches]
     if aggregation == "mean":
         return torch.cat(vectors, 3).numpy()
-    flat = [functional.adaptive_avg_pool1d(part.flatten(0, 2)[:, None], dimension)[:, 0] for part in vectors]
+    each = layer_dimension or dimension
+    flat = [functional.adaptive_avg_pool1d(part.flatten(0, 2)[:, None], each)[:, 0] for part in vectors]
     joined = torch.stack(flat, 1).flatten(1)[:, None]
     return functional.adaptive_avg_pool1d(joined, dimension).view(*vectors[0].shape[:3], dimension).numpy()
 
@@ -50,28 +54,45 @@ def k_centre(points, count):
 
 
 def eq7(patch, m_star, bank, b):
-    """(1 - exp|m_test - m*| / sum of exp|m_test - m|) |m_test - m*|, m over the b bank rows nearest to m*."""
+    """Eq. 7's weight, 1 - exp|m_test - m*| / sum of exp|m_test - m|, m over the b bank rows nearest to m*."""
     around = np.argsort(np.linalg.norm(bank - bank[m_star], axis=1), kind="stable")[:b]
     distance = np.linalg.norm(bank - patch, axis=1)
-    return (1 - np.exp(distance[m_star]) / np.exp(distance[around]).sum()) * distance[m_star]
+    return 1 - np.exp(distance[m_star]) / np.exp(distance[around]).sum()
 
 
-def patchcore(patches, bank, origin, size, *, k=5, b=9, reweighted=True, squared=False, sigma=4.0):
-    """Scores of (N, h, w, D) patches against an (M, D) bank whose rows come from `origin`: (image, cell)."""
+def patchcore(
+    patches,
+    bank,
+    origin,
+    size,
+    *,
+    k=5,
+    b=9,
+    counted=1,
+    reweighted=True,
+    squared=False,
+    sigma=4.0,
+    enlarge=bilinear,
+    border="reflect",
+):
+    """Scores of (N, h, w, D) patches against an (M, D) bank whose rows come from `origin`: (image, cell).
+
+    A patch's score is the mean of the distances (or of their squares) to the nearest bank rows that are counted.
+    """
     n, rows, columns, _ = patches.shape
-    distance, nearest, score = [], [], []
+    distance, nearest, score, scores = [], [], [], []
     for cells in patches.reshape(n, rows * columns, -1):
         full = np.linalg.norm(cells[:, None] - bank, axis=2)
         order = np.argsort(full, axis=1, kind="stable")[:, :k]
         distance.append(np.take_along_axis(full, order, 1))
         nearest.append(order)
-        worst = full.min(1).argmax()
-        largest = full[worst].min()
-        score.append(eq7(cells[worst], order[worst, 0], bank, b) if reweighted else largest**2 if squared else largest)
+        mine = np.sort(full ** (2 if squared else 1), axis=1)[:, :counted].mean(1)
+        worst = mine.argmax()
+        scores.append(mine.reshape(rows, columns))
+        score.append(mine[worst] * (eq7(cells[worst], order[worst, 0], bank, b) if reweighted else 1))
     distance, nearest = (np.stack(part).reshape(n, rows, columns, -1) for part in (distance, nearest))
-    cells = distance[..., 0] ** 2 if squared else distance[..., 0]
-    found = Plain(np.array(score), drawn(cells, size, sigma))
+    found = Plain(np.array(score), drawn(np.array(scores), size, sigma, enlarge, border))
     found.distance["patch"] = distance**2
     found.image["patch"], found.cell["patch"] = (which[nearest] for which in origin)
-    found.nearest = nearest[..., 0]
+    found.nearest = nearest[..., :counted]
     return found

@@ -24,14 +24,19 @@ def pooled(features, layers):
     return np.concatenate([features[name].astype(float).mean((2, 3)) for name in layers], axis=1)
 
 
-def dn2(train, test, layers, k):
-    """Eq. 2: the mean squared distance to the K nearest training images; each layer's part of it is its share."""
+def averaged(square, squared):
+    """The mean of squared distances (Eq. 2), or of the distances themselves (the public port)."""
+    return np.mean(square if squared else np.sqrt(square), axis=-1)
+
+
+def dn2(train, test, layers, k, *, squared=True):
+    """Eq. 2: the mean distance to the K nearest training images; each layer's part of the mean squared one."""
     bank, score, image, distance, parts = pooled(train, layers), [], [], [], []
     channels = [train[name].shape[1] for name in layers]
     for one in pooled(test, layers):
         square = ((bank - one) ** 2).sum(1)
         nearest = np.argsort(square, kind="stable")[:k]
-        score.append(square[nearest].mean())
+        score.append(averaged(square[nearest], squared))
         image.append(nearest)
         distance.append(square[nearest])
         each = ((bank[nearest] - one) ** 2).mean(0)
@@ -90,12 +95,13 @@ def spade(
     radius=None,
     per_layer=False,
     squared=True,
+    image_squared=True,
     sigma=4.0,
 ):
     count = len(train[layers[0]])
     ranked = dn2(train, test, image_layers, count)
     gallery = ranked.image["image"][:, :images_gallery]
-    found = Plain(ranked.distance["image"][:, :images_score].mean(1))
+    found = Plain(averaged(ranked.distance["image"][:, :images_score], image_squared))
     found.image["image"], found.distance["image"] = ranked.image["image"], ranked.distance["image"]
     groups = {name: (name,) for name in layers} if per_layer else {"patch": tuple(layers)}
     large = []

@@ -27,6 +27,7 @@ LEAST = [
     (SPADE, {"neighbors": 1, "sigma": 0, "search": "window", "radius": 0}),
     (PaDiM, {"dimension": 1, "sigma": 0, "epsilon": 1e-9}),
     (PatchCore, {"coreset": 1e-9, "patch_size": 1, "stride": 1, "projection": 1, "sigma": 0, "reweight_neighbors": 2}),
+    (PatchCore, {"dimension": 1, "layer_dimension": 1, "score_neighbors": 1}),
     (ReverseDistillation, {"epochs": 1, "batch": 2, "patience": 1, "sigma": 0, "learning_rate": 1e-9, "width": 1e-9}),
     (ConventionalDistillation, {"epochs": 1, "batch": 2, "sigma": 0, "learning_rate": 1e-9, "width": 1e-9}),
 ]

@@ -12,6 +12,7 @@ from adviz import Features, PatchCore, storage
 from adviz import coreset as samplers
 from adviz.detectors import training_patches
 from adviz.detectors.image_score import reweighting
+from adviz.detectors.presets import AtMost
 
 
 def full_search(detector, patches):
@@ -265,6 +266,10 @@ def test_equal_training_images_still_work(train, test):
         ({"distance": "cosine"}, "distance must be one of"),
         ({"aggregation": "max"}, "aggregation must be one of"),
         ({"reweight_neighbors": 1}, "reweight_neighbors must be at least 2"),
+        ({"score_neighbors": 0}, "score_neighbors must be at least 1, got 0"),
+        ({"dimension": 0}, "dimension and layer_dimension must be at least 1, got 0, None"),
+        ({"layer_dimension": 0}, "dimension and layer_dimension must be at least 1, got 1024, 0"),
+        ({"border": "reflected"}, "border must be one of .* got 'reflected': did you mean 'reflect'"),
     ],
 )
 def test_impossible_options_are_refused(options, message):
@@ -272,12 +277,55 @@ def test_impossible_options_are_refused(options, message):
         PatchCore(**options)
 
 
-@pytest.mark.parametrize("name", ["neighbors", "reweight_neighbors"])
+@pytest.mark.parametrize("name", ["neighbors", "reweight_neighbors", "score_neighbors"])
 def test_more_neighbours_than_the_bank_has_are_refused_when_the_user_set_them(train, name):
     small = train.select(images=[0])  # 64 patches, 6 in the bank
     assert len(PatchCore().fit(small).bank_) == 6
     with pytest.raises(ValueError, match=f"{name} must be between 1 and the 6 that exist, got 7"):
         PatchCore(**{name: 7}).fit(small)
+
+
+@pytest.mark.parametrize("distance", ["euclidean", "squared"])
+@pytest.mark.parametrize("counted", [2, 3, 5, 7])
+def test_a_patchs_score_is_the_mean_over_the_nearest_rows_and_all_of_them_are_listed(train, test, distance, counted):
+    detector = PatchCore(
+        coreset=0.1, distance=distance, score_neighbors=counted, image_score="max", sigma=0, upsample="nearest"
+    ).fit(train)
+    found = detector.predict(test)
+    vectors = patches_of(detector, test)  # (N, h, w, D)
+    square = np.sort(((vectors[..., None, :].astype(float) - detector.bank_) ** 2).sum(-1), axis=-1)
+    each = square if distance == "squared" else np.sqrt(square)
+    score = each[..., :counted].mean(-1)
+    np.testing.assert_allclose(found.score, score.max((1, 2)), rtol=1e-5)
+    sides = [size // grid for size, grid in zip(test.image_size, score.shape[1:], strict=True)]
+    np.testing.assert_allclose(found.anomaly_map, score.repeat(sides[0], 1).repeat(sides[1], 2), rtol=1e-5)
+    listed = found.neighbors["patch"]
+    assert listed.distance.shape[-1] == detector.k_used_ == max(5, counted)
+    np.testing.assert_allclose(listed.distance, square[..., : detector.k_used_], rtol=1e-4)
+    # the layers' shares add up to the mean of the squared distances, whatever the score is
+    np.testing.assert_allclose(sum(found.layer_maps.values()), square[..., :counted].mean(-1), rtol=1e-4)
+
+
+def test_a_presets_number_of_counted_rows_is_clipped_to_the_bank(train, test):
+    small = train.select(images=[0])  # 6 rows in the bank
+    clipped = PatchCore(score_neighbors=AtMost(9)).fit(small)
+    np.testing.assert_array_equal(
+        clipped.predict(test).score, PatchCore(score_neighbors=6).fit(small).predict(test).score
+    )
+
+
+def test_budgets_are_refused_where_more_than_the_nearest_row_counts(train, test):
+    fitted = PatchCore(coreset=0.1, score_neighbors=3).fit(train)
+    with pytest.raises(ValueError, match=r"expected score_neighbors=1, got 3: fit a detector for each budget"):
+        fitted.predict_budgets(test, (0.05,))
+
+
+def test_one_dimension_stands_for_both(train, test):
+    """Before there were two options, `dimension` was the length of every layer's part and of the whole."""
+    one = PatchCore(aggregation="adaptive", dimension=32, coreset=0.1).fit(train).predict(test)
+    two = PatchCore(aggregation="adaptive", dimension=32, layer_dimension=32, coreset=0.1).fit(train).predict(test)
+    np.testing.assert_array_equal(one.score, two.score)
+    np.testing.assert_array_equal(one.anomaly_map, two.anomaly_map)
 
 
 def test_learned_proxies_are_the_bank_and_show_their_nearest_patches(train):

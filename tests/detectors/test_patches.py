@@ -7,8 +7,8 @@ from torch.nn import functional
 from adviz.detectors.patches import PatchEmbedding, pooling_matrix
 
 
-def by_definition(layers, patch_size, stride, dimension):
-    how = {"patch_size": patch_size, "stride": stride, "dimension": dimension}
+def by_definition(layers, patch_size, stride, dimension, layer_dimension=None):
+    how = {"patch_size": patch_size, "stride": stride, "dimension": dimension, "layer_dimension": layer_dimension}
     return embedded(layers.values(), aggregation="adaptive", **how)
 
 
@@ -36,6 +36,17 @@ def test_adaptive_equals_the_definition(channels, sides, patch_size, stride, dim
     counts = {name: array.shape[1] for name, array in layers.items()}
     ours = PatchEmbedding(counts, "adaptive", patch_size, stride, dimension)(layers)
     np.testing.assert_allclose(ours, by_definition(layers, patch_size, stride, dimension), atol=1e-5)
+
+
+@pytest.mark.parametrize(("each", "whole"), [(1024, 384), (64, 24), (5, 12), (7, 7)])
+@pytest.mark.parametrize("channels", [(6, 10), (4, 5, 8)])
+def test_layers_are_pooled_to_one_length_and_all_together_to_another(channels, each, whole):
+    """The published ensembles' 1024 and then 384, and neighbours of it, by torch's own poolings."""
+    layers = random_layers(channels, (6, 3, 2)[: len(channels)])
+    counts = {name: array.shape[1] for name, array in layers.items()}
+    embedding = PatchEmbedding(counts, "adaptive", 3, 1, whole, each)
+    np.testing.assert_allclose(embedding(layers), by_definition(layers, 3, 1, whole, each), atol=1e-5)
+    assert bool(embedding.blocks) == (whole % len(channels) == 0)
 
 
 def test_adaptive_has_the_closed_form_of_wide_resnet50():

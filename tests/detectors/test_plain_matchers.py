@@ -1,10 +1,11 @@
 """DN2, SPADE, PaDiM and PatchCore against slow restatements of their equations, on small random features."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from plain_maps import bicubic, bilinear
+from plain_maps import bicubic, bilinear, repeated
 from plain_padim import padim
 from plain_patchcore import embedded, k_centre, patchcore
 from plain_spade import dn2, spade
@@ -56,6 +57,28 @@ def assert_same(found, plain, rtol=FLOAT32):
 @pytest.mark.parametrize("k", [1, 3, 7])
 def test_dn2(train, test, layers, k):
     assert_same(DN2(layers, images_score=k).fit(train).predict(test), dn2(train, test, layers, k))
+    roots = DN2(layers, images_score=k, image_distance="euclidean").fit(train).predict(test)
+    assert_same(roots, dn2(train, test, layers, k, squared=False))
+
+
+@pytest.mark.parametrize(("name", "k", "squared"), [("paper", 5, True), ("paper-literal", 2, True), ("port", 5, False)])
+def test_dn2s_presets(train, test, name, k, squared):
+    """2002.10445 averages squared distances to its 2 nearest images; SPADE's port Euclidean ones to the 5 nearest."""
+    assert_same(DN2.preset(name).fit(train).predict(test), dn2(train, test, ("layer4",), k, squared=squared))
+
+
+def test_the_mean_of_roots_can_order_images_otherwise():
+    """Two images at (1, 5) and (3, 3.5) from their two nearest: 13 > 10.6 squared, 3 < 3.25 Euclidean."""
+    near = [np.array([[0.0], [4.0]]), np.array([[0.0], [0.5]])]
+    tests = [-1.0, -3.0]
+    squared, euclidean = [], []
+    for bank, value in zip(near, tests, strict=True):
+        normal = Features({"layer4": bank[..., None, None].astype(np.float32)}, image_size=(32, 32))
+        one = Features({"layer4": np.full((1, 1, 1, 1), value, np.float32)}, image_size=(32, 32))
+        squared.append(DN2(("layer4",), 2).fit(normal).predict(one).score[0])
+        euclidean.append(DN2(("layer4",), 2, image_distance="euclidean").fit(normal).predict(one).score[0])
+    assert squared == [13.0, 10.625]
+    assert euclidean == [3.0, 3.25]
 
 
 SPADES = {
@@ -76,6 +99,7 @@ SPADES = {
         {"match": "per_layer", "search": "window", "radius": 1, "neighbors": 2},
         {"per_layer": True, "radius": 1, "kappa": 2},
     ),
+    "root of the image's distances": ({"image_distance": "euclidean"}, {"image_squared": False}),
     "no smoothing, K of the score = 2": ({"sigma": 0, "images_score": 2}, {"sigma": 0, "images_score": 2}),
 }
 
@@ -87,10 +111,29 @@ def test_spade(train, test, ours, plainly):
 
 
 def test_spades_port(train, test):
-    """Per layer, not squared, the mean of three maps, K = 5."""
-    plain = spade(train, test, images_score=5, images_gallery=5, per_layer=True, squared=False)
+    """Per layer, not squared, the mean of three maps, K = 5; the image's score is the mean of Euclidean distances."""
+    plain = spade(train, test, images_score=5, images_gallery=5, per_layer=True, squared=False, image_squared=False)
     found = SPADE.preset("port").fit(train).predict(test)
     assert_same(found, plain)
+
+
+def test_spades_literal_paper(test):
+    """Section 3.2 of its text: K = 50, for the score and for the gallery; the preset "paper" scores with 5."""
+    many = make_features(53, seed=23, size=32)
+    layers = {"layers": ("layer3",)}
+    literal = replace(SPADE.preset("paper-literal"), **layers).fit(many).predict(test)
+    assert_same(literal, spade(many, test, images_score=50, images_gallery=50, **layers))
+    usual = replace(SPADE.preset("paper"), **layers).fit(many).predict(test)
+    assert_same(usual, spade(many, test, images_score=5, images_gallery=50, **layers))
+
+
+def test_the_threshold_of_segmentation_is_in_the_unit_of_the_score(train, test):
+    squared = SPADE(images_gallery=5).fit(train).predict(test).score
+    euclidean = SPADE(images_gallery=5, image_distance="euclidean").fit(train).predict(test).score
+    between = 1.1 * float(np.sort(euclidean)[-2])
+    assert between < squared.min()
+    found = SPADE(images_gallery=5, image_distance="euclidean", segment_above=between).fit(train).predict(test)
+    np.testing.assert_array_equal(found.segmented, [False, True, False])
 
 
 # ---- PaDiM
@@ -118,6 +161,20 @@ def test_padim(test, count, dimension, low_rank, options):
     assert_same(detector.predict(test), plain, rtol=1e-3 if "upsample" in options else 1e-4)
 
 
+@pytest.mark.parametrize(("count", "dimension"), [(7, 12), (30, 20), (1, 6)])
+def test_padims_anomalib(test, count, dimension):
+    """0.01 and then 1e-5 are added to the diagonal; the smoothing mirrors about the border pixel's centre."""
+    train = make_features(count, seed=22, size=32)
+    detector = replace(PaDiM.preset("anomalib"), dimension=dimension).fit(train)
+    layers = ("layer1", "layer2", "layer3")
+    plain = padim(train, test, layers, detector.channels_, epsilon=0.01 + 1e-5, border="mirror")
+    assert_same(detector.predict(test), plain, rtol=1e-4)  # the condition numbers, as above
+    covariance = detector.gaussian(0, 0)[1]
+    least = np.linalg.eigvalsh(covariance)[0]
+    if count < dimension:  # where the images span fewer directions, what was added is all there is
+        np.testing.assert_allclose(least, 0.01001, rtol=1e-4)
+
+
 # ---- PatchCore
 
 
@@ -141,6 +198,22 @@ PATCHCORES = {
     "max": {"aggregation": "mean", "image_score": "max"},
     "official": {"aggregation": "adaptive", "dimension": 8, "image_score": "max", "distance": "squared"},
     "b = 3": {"aggregation": "mean", "reweight_neighbors": 3},
+    "mean of 3": {"aggregation": "mean", "score_neighbors": 3},
+    "mean of 4, max": {"aggregation": "mean", "score_neighbors": 4, "image_score": "max"},
+    "squared, Eq. 7, mean of 2": {"aggregation": "mean", "score_neighbors": 2, "distance": "squared"},
+    "official, segmentation, an ensemble's": {
+        "aggregation": "adaptive",
+        "layer_dimension": 16,
+        "dimension": 6,
+        "patch_size": 5,
+        "image_score": "max",
+        "distance": "squared",
+        "score_neighbors": 5,
+    },
+    "more counted than reported": {"aggregation": "mean", "score_neighbors": 7},
+    "layers pooled up, then down": {"aggregation": "adaptive", "layer_dimension": 64, "dimension": 10},
+    "layers pooled down, then up": {"aggregation": "adaptive", "layer_dimension": 4, "dimension": 32},
+    "anomalib": {"aggregation": "mean", "upsample": "nearest", "border": "mirror"},
 }
 
 
@@ -148,7 +221,8 @@ PATCHCORES = {
 def test_patchcore(train, test, options):
     layers = ("layer2", "layer3")
     detector = PatchCore(layers, coreset=0.2, **options).fit(train)
-    how = {name: options[name] for name in ("aggregation", "patch_size", "stride", "dimension") if name in options}
+    embedding = ("aggregation", "patch_size", "stride", "dimension", "layer_dimension")
+    how = {name: options[name] for name in embedding if name in options}
     known, new = (embedded([part[name] for name in layers], **how) for part in (train, test))
     rows = known.reshape(-1, known.shape[-1])
     order = detector.trace_.order
@@ -159,12 +233,15 @@ def test_patchcore(train, test, options):
         rows[order],
         np.divmod(order, cells),
         test.image_size,
-        k=min(5, len(order)),
+        k=min(max(5, options.get("score_neighbors", 1)), len(order)),
+        counted=options.get("score_neighbors", 1),
+        enlarge=repeated if options.get("upsample") == "nearest" else bilinear,
+        border=options.get("border", "reflect"),
         b=min(options.get("reweight_neighbors", 9), len(order)),
         reweighted=options.get("image_score") != "max",
         squared=options.get("distance") == "squared",
     )
-    square = (new - rows[order][plain.nearest]) ** 2
+    square = ((new[..., None, :] - rows[order][plain.nearest]) ** 2).mean(-2)
     blocks = blocks_of(train, layers, options["aggregation"], options.get("dimension"))
     plain.layer_maps = {name: square[..., block].sum(-1) for name, block in blocks.items()}
     # the vectors are means, rounded to 1e-7 of values up to 8; the distances between them are small differences

@@ -16,16 +16,30 @@ ANOMALIB = {
     "start": "random",
     "projection": "johnson-lindenstrauss",
     "upsample": "nearest",
+    "border": "mirror",
 }
 TABLE = {
-    DN2: {"paper": {}},
-    SPADE: {"paper": {}, "port": {"images_gallery": 5, "match": "per_layer", "distance": "euclidean"}},
-    PaDiM: {"port": {}, "paper": {"upsample": "bicubic"}, "anomalib": {"epsilon": 1e-5}},
+    DN2: {"paper": {}, "paper-literal": {"images_score": 2}, "port": {"image_distance": "euclidean"}},
+    SPADE: {
+        "paper": {},
+        "paper-literal": {"images_score": 50},
+        "port": {
+            "images_gallery": 5,
+            "match": "per_layer",
+            "distance": "euclidean",
+            "image_distance": "euclidean",
+        },
+    },
+    PaDiM: {
+        "port": {},
+        "paper": {"upsample": "bicubic"},
+        "anomalib": {"epsilon": 0.01001, "border": "mirror"},
+    },
     PatchCore: {"paper": {}, "official": OFFICIAL, "anomalib": ANOMALIB},
     ReverseDistillation: {
         "official": {},
         "paper": {"loss": "position", "mff_projection": True},
-        "anomalib": {"betas": (0.5, 0.99)},
+        "anomalib": {"betas": (0.5, 0.99), "narrow_bottleneck": True, "border": "mirror"},
         "cpu": {"student": "small", "width": 0.5, "epochs": 60, "batch": 8, "schedule": "cosine"},
     },
     ConventionalDistillation: {
@@ -69,6 +83,7 @@ NUMBERS = {
         "patch_size": 3,
         "stride": 1,
         "dimension": 1024,
+        "score_neighbors": 1,
         "coreset": 0.1,
         "projection": 128,
         "reweight_neighbors": 9,
@@ -79,6 +94,7 @@ NUMBERS = {
     ReverseDistillation: {
         "layers": (4, 8, 16),
         "mff_projection": False,
+        "narrow_bottleneck": False,
         "skip": False,
         "width": 1,
         "epochs": 200,
@@ -126,6 +142,15 @@ def test_the_first_preset_is_the_default_and_the_repr_names_it(cls):
     assert cls() == cls.preset(first)
     assert repr(cls()).startswith(f'{cls.__name__}.preset("{first}"): ')
     assert f"{cls.__name__}.preset(&quot;{first}&quot;)" in cls()._repr_html_()
+
+
+@pytest.mark.parametrize(("cls", "name"), [(cls, name) for cls, presets in TABLE.items() for name in presets])
+def test_the_documentation_says_of_every_preset_what_still_differs(cls, name):
+    """A list after "what still differs", with an entry for each preset that says more than its name."""
+    _, _, said = (cls.__doc__ or "").partition("what still differs from what they are named after")
+    entry = re.search(rf'^ *\* "{name}"(.+?)(?=^ *\* "|^ *Examples|\Z)', said, re.MULTILINE | re.DOTALL)
+    assert entry is not None
+    assert len(entry[1].split()) > 3
 
 
 def test_a_changed_option_is_no_preset_any_more():

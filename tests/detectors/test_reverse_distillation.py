@@ -75,7 +75,7 @@ def count_block(inputs, outputs, inner, first):
     return total
 
 
-def count_all(channels, share, depths, code_depth, projection):
+def count_bottleneck(channels, share, code_depth, projection):
     a, b, c = channels
     fusion = a * b * 9 + 2 * b + 2 * (b * c * 9 + 2 * c)
     fused = 3 * c
@@ -83,7 +83,13 @@ def count_all(channels, share, depths, code_depth, projection):
     code = 2 * c
     total += count_block(fused, code, int(code * share), 9)
     total += (code_depth - 1) * count_block(code, code, int(code * share), 0)
-    before = code
+    return total
+
+
+def count_all(channels, share, depths, code_depth, projection, code_share=None):
+    a, b, c = channels
+    total = count_bottleneck(channels, code_share or share, code_depth, projection)
+    before = 2 * c
     for out, depth in zip((c, b, a), depths, strict=True):
         total += count_block(before, out, int(out * share), 4)
         total += (depth - 1) * count_block(out, out, int(out * share), 0)
@@ -105,6 +111,43 @@ def test_published_teachers_have_the_published_shapes_and_counts(name, projectio
     assert [layer.shape for layer in found] == [layer.shape for layer in teacher]
     expected = count_all(channels, share, depths, code_depth, projection)
     assert sum(values.numel() for values in network.parameters()) == expected
+
+
+@pytest.mark.parametrize("name", TEACHERS)
+def test_a_narrow_bottleneck_is_a_plain_resnets(name):
+    """anomalib builds it without the teacher's width per group: WideResNet50 alone gets another one."""
+    channels, share, depths, code_depth = TEACHERS[name]
+    plain_share = min(share, 1 / 4) if name.startswith(("wide", "resnet50")) else share
+    with torch.device("meta"):
+        narrow, usual = (Distillation(plan_for(name, channels, narrow_bottleneck=n)) for n in (True, False))
+    assert numbers(narrow) == count_all(channels, share, depths, code_depth, False, plain_share)
+    assert numbers(narrow.bottleneck) == count_bottleneck(channels, plain_share, code_depth, False)
+    assert (numbers(narrow) == numbers(usual)) == (not name.startswith("wide"))
+    assert numbers(narrow.student) == numbers(usual.student)
+
+
+def test_the_narrow_bottleneck_of_wide_resnet50_has_30_8_million_numbers():
+    """torchvision's own blocks, as anomalib stacks them, and the three convolutions that lead there."""
+    with torch.device("meta"):
+        kind = torchvision.models.resnet.Bottleneck
+        shortcut = torch.nn.Sequential(torch.nn.Conv2d(3072, 2048, 1, 2, bias=False), torch.nn.BatchNorm2d(2048))
+        stages = {
+            width: [kind(3072, 512, 2, shortcut, base_width=width), *[kind(2048, 512, base_width=width)] * 2]
+            for width in (64, 128)
+        }
+        ways = [torch.nn.Conv2d(a, b, 3, bias=False) for a, b in ((256, 512), (512, 1024), (512, 1024))]
+        norms = [torch.nn.BatchNorm2d(count) for count in (512, 1024, 1024)]
+    expected = {width: sum(map(numbers, [*blocks, *ways, *norms])) for width, blocks in stages.items()}
+    channels = TEACHERS["wide_resnet50_2.tv_in1k (bfloat16)"][0]
+    for width, narrow in ((64, True), (128, False)):
+        with torch.device("meta"):
+            found = Distillation(plan_for("wide_resnet50_2.tv_in1k", channels, narrow_bottleneck=narrow)).bottleneck
+        assert numbers(found) == expected[width]
+    assert {width: round(count / 1e6, 1) for width, count in expected.items()} == {64: 30.8, 128: 58.9}
+
+
+def numbers(network):
+    return sum(values.numel() for values in network.parameters())
 
 
 @pytest.mark.parametrize(
@@ -437,6 +480,17 @@ def test_more_epochs_continue_a_complete_training(train, tmp_path):
     ReverseDistillation(epochs=2, student="small", checkpoint=file).fit(train)
     longer = ReverseDistillation(epochs=4, student="small", checkpoint=file).fit(train)
     assert_same(longer, ReverseDistillation(epochs=4, student="small").fit(train))
+
+
+def test_a_checkpoint_of_before_an_option_is_continued(train, tmp_path):
+    """What came later is no part of its configuration at the default, and another value is another configuration."""
+    file = tmp_path / "student.safetensors"
+    ReverseDistillation(epochs=2, student="small", checkpoint=file).fit(train)
+    header = training_module.read_header(file)
+    assert not {"narrow_bottleneck", "border"} & {*header["configuration"], *header["options"]}
+    ReverseDistillation(epochs=3, student="small", border="mirror", checkpoint=file).fit(train)
+    with pytest.raises(ValueError, match=r"checkpoint of this configuration in .*narrow_bottleneck True, got None"):
+        ReverseDistillation(epochs=3, student="small", narrow_bottleneck=True, checkpoint=file).fit(train)
 
 
 def test_a_checkpoint_holds_tensors_and_json_only(train, tmp_path):

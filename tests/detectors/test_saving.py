@@ -161,6 +161,56 @@ def test_presets_keep_their_name(file, name, preset):
     assert found.differences(preset) == kept.differences(preset)
 
 
+# options that came after files were written: the defaults are what those files mean
+CAME_LATER = {
+    "DN2": ["image_distance"],
+    "SPADE": ["image_distance"],
+    "PaDiM": ["border"],
+    "PatchCore": ["layer_dimension", "score_neighbors", "border"],
+    "ReverseDistillation": ["narrow_bottleneck", "border"],
+    "ConventionalDistillation": ["border"],
+}
+
+
+@pytest.mark.parametrize("name", CAME_LATER)
+def test_files_of_before_an_option_are_read_as_they_were_meant(file, name):
+    detector = CLASSES[name](**SHORT.get(name, {}))
+    detector.fit(marked(features_for(detector, 12, 0))).save(file)
+    content = archive.read(file, name).content
+    for option in CAME_LATER[name]:
+        del content["options"][option]
+    archive.write(file, name, content)
+    test = marked(features_for(detector, 3, 1))
+    np.testing.assert_array_equal(adviz.load(file).predict(test).score, detector.predict(test).score)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"aggregation": "adaptive", "layer_dimension": 16, "dimension": 6, "score_neighbors": 7},
+        {"aggregation": "adaptive", "layer_dimension": 3, "dimension": 8, "border": "mirror"},
+    ],
+    ids=str,
+)
+def test_what_two_poolings_and_several_neighbours_make_is_the_same_after_loading(file, options):
+    detector = PatchCore(**options).fit(marked(make_features(6)))
+    detector.save(file)
+    test = marked(make_features(3, 1, defect=1))
+    before, after = detector.predict(test), PatchCore.load(file).predict(test)
+    np.testing.assert_array_equal(after.score, before.score)
+    np.testing.assert_array_equal(after.anomaly_map, before.anomaly_map)
+    np.testing.assert_array_equal(after.neighbors["patch"].image, before.neighbors["patch"].image)
+
+
+def test_a_file_that_asks_for_a_huge_pooling_is_not_believed(file):
+    PatchCore(aggregation="adaptive", dimension=8).fit(marked(make_features(6))).save(file)
+    content = archive.read(file, "PatchCore").content
+    content["options"]["layer_dimension"] = 2**40
+    archive.write(file, "PatchCore", content)
+    with pytest.raises(ValueError, match="its parts do not fit"):
+        PatchCore.load(file)
+
+
 @settings(max_examples=15, deadline=None, derandomize=True, database=None)
 @given(
     images=st.integers(2, 6),

@@ -88,6 +88,19 @@ def test_layers_on_one_grid_are_joined_in_cells(cells):
     np.testing.assert_allclose(mixed(cells, mix, SIZE), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("join", ["sum", "product"])
+def test_a_detector_whose_maps_are_mirrored_at_the_border_is_recognised(join):
+    rng = np.random.default_rng(4)
+    layer_maps = {name: rng.random((2, 8, 8)).astype(np.float32) for name in ("layer1", "layer2")}
+    parts = [values.astype(float) for values in layer_maps.values()]
+    joined = parts[0] + parts[1] if join == "sum" else parts[0] * parts[1]
+    large = maps.resize(joined, SIZE)
+    smoothed = np.stack([ndimage.gaussian_filter(one, 4, mode="mirror", truncate=4.0) for one in large])
+    own = own_mix(Prediction(smoothed.max((1, 2)), smoothed, layer_maps))
+    assert own == Mix(("layer1", "layer2"), (1.0, 1.0), join, border="mirror")
+    np.testing.assert_allclose(mixed(layer_maps, own, SIZE), smoothed, rtol=1e-5)
+
+
 def test_layers_on_several_grids_are_joined_at_the_images_size():
     rng = np.random.default_rng(3)
     found = {"layer1": rng.random((2, 16, 16)), "layer2": rng.random((2, 8, 8))}

@@ -201,7 +201,7 @@ def test_without_retrieved_images_k_does_not_change_the_score(category):
     patch = found.neighbors["patch"]
     nearest = Neighbors(np.sort(patch.distance), patch.image, patch.cell, patch.grid)
     view = explore.retrieval(category, Prediction(found.score, found.anomaly_map, {}, {"patch": nearest}))
-    assert "the first alone is the score, whatever K" in view._page.value
+    assert "the score is the same whatever K" in view._page.value
     assert bars(view)[2] == []
 
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from adviz import DN2, SPADE, ConventionalDistillation, PatchCore, ReverseDistillation, detectors
+from adviz import DN2, SPADE, ConventionalDistillation, PaDiM, PatchCore, ReverseDistillation, detectors
 from adviz.data import Geometry
 from adviz.detectors.presets import PRESETS
 from adviz.sweep import Experiment, grid
@@ -75,6 +75,26 @@ def test_an_option_that_came_later_leaves_the_keys_of_stored_rows():
     assert few.key != BASE.key
     assert Experiment.from_facts(json.loads(json.dumps(few.facts()))).detector.presample == 1000
     assert Experiment.from_facts(BASE.facts()).detector.presample is None
+
+
+LATER_OPTIONS = [
+    (DN2(), {"image_distance": "euclidean"}),
+    (SPADE(), {"image_distance": "euclidean"}),
+    (PaDiM(), {"border": "mirror"}),
+    (PatchCore(), {"layer_dimension": 512, "score_neighbors": 3, "border": "mirror", "presample": 9}),
+    (ReverseDistillation(), {"narrow_bottleneck": True, "border": "mirror"}),
+    (ConventionalDistillation(), {"border": "mirror"}),
+]
+
+
+@pytest.mark.parametrize(("detector", "others"), LATER_OPTIONS)
+def test_every_option_that_came_later_is_a_fact_off_its_default_alone(detector, others):
+    plain = Experiment("demo", "bottle", detector)
+    assert not set(others) & set(plain.facts()["options"])
+    for name, value in others.items():
+        changed = Experiment("demo", "bottle", dataclasses.replace(detector, **{name: value}))
+        assert changed.key != plain.key
+        assert getattr(Experiment.from_facts(json.loads(json.dumps(changed.facts()))).detector, name) == value
 
 
 def test_facts_of_no_experiment_are_refused():

@@ -35,10 +35,30 @@ def test_networks_that_were_never_trained():
             assert ("50.0" in line) == ("weights=random" in line), line
 
 
+def test_spades_k_of_the_image_score_is_shown_beside_that_of_the_texts():
+    """5 in the table; 2 in the text of DN2, 50 in SPADE's; 5 and the mean of roots in the public port."""
+    table = tables.ablation("retrieved images")
+    found = {
+        cell.variant: {(one.detector.images_score, one.detector.image_distance) for one in cell.experiments}
+        for cell in of(table, method="SPADE")
+    }
+    assert found == {
+        "": {(5, "squared")},
+        "images_score=2": {(2, "squared")},
+        "preset=paper-literal": {(50, "squared")},
+        "preset=port": {(5, "euclidean")},
+    }
+    assert {cell.variant: cell.printed for cell in of(table, method="SPADE") if cell.printed == cell.printed} == {
+        "": 85.5
+    }
+    (literal,) = of(table, variant="preset=paper-literal")
+    assert {one.detector.title for one in literal.experiments} == {'SPADE.preset("paper-literal")'}
+
+
 def test_resolutions_are_those_of_the_figure():
     assert set(tables.ablation("resolution").experiments) == set(tables.plan_figure("patchcore", "S4").experiments)
 
 
 def test_an_unknown_ablation_is_named_with_those_there_are():
-    with pytest.raises(ValueError, match=r"'layers', 'resolution', 'random backbone', got 'depth'"):
+    with pytest.raises(ValueError, match=r"'layers', 'retrieved images', 'resolution', 'random backbone', got 'depth'"):
         tables.ablation("depth")

@@ -5,8 +5,10 @@ import re
 
 import numpy as np
 import pytest
+import torch
 
 from adviz import SPADE, PaDiM, PatchCore, ReverseDistillation, tables
+from adviz.detectors.distillation_networks import Distillation, plan_for
 from adviz.sweep import Row
 from adviz.tables.methods import OURS, configuration, parsed
 from adviz.tables.printed import named
@@ -79,6 +81,37 @@ def test_the_lines_of_spade():
     for word, kind in (("knn10", "retrieved"), ("random10", "random")):
         detector = found("spade", 7, "SPADE", f"stage1={word}").detector
         assert (detector.gallery, detector.images_gallery) == (kind, 10)
+
+
+@pytest.mark.parametrize(
+    ("paper", "table", "scored"),
+    [("spade", 1, True), ("patchcore", "S1", True), ("rd", 3, True), ("spade", 2, False), ("spade", 4, False)],
+)
+def test_a_table_with_spades_image_scores_says_that_k_is_not_the_texts(paper, table, scored):
+    """Not where only pixels are judged, nor on the campus, where the text's K is 1."""
+    for setting in (None, tables.reduced()):
+        legend = repr(tables.compare(tables.plan(paper, table, setting), []))
+        assert ("SPADE: images are scored with K = 5" in legend) == scored
+        assert legend.count('the K = 50 of its text, which SPADE.preset("paper-literal") has') == scored
+
+
+def test_the_memory_that_table_3_prints_is_that_of_a_larger_model():
+    """The public code has a 1x1 convolution from 4096 to 2048 channels, and its normalisation, that nothing calls."""
+    table = tables.plan("rd", 3)
+    (cell,) = [one for one in table.cells if (one.method, one.metric) == ("RD4AD", "memory_mb")]
+    assert cell.printed == 352
+    with torch.device("meta"):
+        network = Distillation(plan_for(cell.experiments[0].backbones[0], (256, 512, 1024)))
+        unused = torch.nn.Sequential(torch.nn.Conv2d(4096, 2048, 1, bias=False), torch.nn.BatchNorm2d(2048))
+    ours, never = (sum(v.numel() * v.element_size() for v in n.state_dict().values()) for n in (network, unused))
+    assert round(ours / 2**20, 1) == 319.9
+    assert round((ours + never) / 2**20) == cell.printed
+    assert "takes 319.9 MiB" in cell.note
+    rows = [row(one) for one in table.experiments]
+    comparison = tables.compare(table, rows)
+    assert "RD4AD, MB: the printed model has a convolution of the public code that is never called" in repr(comparison)
+    elsewhere = tables.plan("rd", 3, tables.reduced())
+    assert "never called" not in repr(tables.compare(elsewhere, []))  # where nothing printed is shown
 
 
 def test_the_lines_of_patchcore():

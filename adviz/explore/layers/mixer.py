@@ -8,6 +8,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from adviz import maps
 from adviz.explore.layers.mixing import JOINS, Join, Mix, presets
 from adviz.explore.view import Quiet, discard, labelled, wrapped
 
@@ -22,7 +23,8 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
     def __init__(self, react: Callable[[Any], None]) -> None:
         self._react, self._quiet = react, Quiet()
         self._own: Mix | None = None
-        self._enlarge = "bilinear"
+        self._enlarge = "bilinear"  # and the border have no control: they are the detector's own
+        self._border: maps.Border = "reflect"
         self._chosen: dict[str, widgets.Checkbox] = {}
         self._weights: dict[str, widgets.FloatSlider] = {}
         preset = widgets.Dropdown(description="preset", layout=widgets.Layout(width="290px"))
@@ -89,7 +91,8 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
         """What the controls say; settable."""
         layers = tuple(name for name, box in self._chosen.items() if box.value)
         weights = tuple(round(float(self._weights[name].value), 6) for name in layers)
-        return Mix(layers, weights, self._join.value, bool(self._root.value), float(self._sigma.value), self._enlarge)
+        root, sigma = bool(self._root.value), float(self._sigma.value)
+        return Mix(layers, weights, self._join.value, root, sigma, self._enlarge, self._border)
 
     @mix.setter
     def mix(self, mix: Mix) -> None:
@@ -165,6 +168,7 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
     def _show(self, mix: Mix) -> None:
         """Bring the controls to a mix; layers that do not enter keep their weights."""
         self._enlarge = mix.enlarge
+        self._border = mix.border
         for name, box in self._chosen.items():
             box.value = name in mix.layers
         for name, weight in zip(mix.layers, mix.weights, strict=True):
@@ -180,7 +184,7 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
             else:
                 layers = presets([*self._chosen])[self.preset]
                 now = self.mix
-                self._show(Mix(layers, (1.0,) * len(layers), now.join, now.root, now.sigma, now.enlarge))
+                self._show(replace(now, layers=layers, weights=(1.0,) * len(layers)))
         self._react(None)
 
     def _changed(self, _change: Any = None) -> None:

@@ -21,6 +21,7 @@ ENLARGED: dict[str, dict[str, Any]] = {
     "nearest": {"method": "nearest"},
 }
 SIGMAS = (4.0, 0.0)
+BORDERS: tuple[maps.Border, ...] = ("reflect", "mirror")
 SAME = 1e-3  # of a map's range: what two orders of summation may differ by, and no two ways of joining
 BATCH = 8  # images
 
@@ -37,6 +38,7 @@ class Mix:
     root: whether the root of the joined map is taken: shares of a squared distance become a Euclidean one.
     sigma: of the smoothing, pixels.
     enlarge: how maps reach the image's size, a key of `ENLARGED`.
+    border: of the smoothing, as in `maps.smooth`.
     """
 
     layers: tuple[str, ...]
@@ -45,6 +47,7 @@ class Mix:
     root: bool = False
     sigma: float = 4.0
     enlarge: str = "bilinear"
+    border: maps.Border = "reflect"
 
 
 def mixed(layer_maps: Mapping[str, np.ndarray], mix: Mix, size: tuple[int, int]) -> np.ndarray:
@@ -77,7 +80,7 @@ def mixed(layer_maps: Mapping[str, np.ndarray], mix: Mix, size: tuple[int, int])
     joined = _join(parts if met else [_enlarged(part, mix, size) for part in parts], [*weights.values()], mix.join)
     if mix.root:
         joined = np.sqrt(np.maximum(joined, 0))
-    return maps.smooth(_enlarged(joined, mix, size) if met else joined, mix.sigma)
+    return maps.smooth(_enlarged(joined, mix, size) if met else joined, mix.sigma, border=mix.border)
 
 
 def _join(parts: Sequence[np.ndarray], weights: Sequence[float], join: Join) -> np.ndarray:
@@ -113,8 +116,9 @@ def own_mix(prediction: Prediction) -> Mix | None:
 
 
 def _ways(names: tuple[str, ...]) -> Iterator[Mix]:
-    for sigma, enlarge, join, root in product(SIGMAS, ENLARGED, JOINS, (False, True)):
-        yield Mix(names, (1.0,) * len(names), join, root, sigma, enlarge)
+    for border, sigma, enlarge, join, root in product(BORDERS, SIGMAS, ENLARGED, JOINS, (False, True)):
+        if sigma or border == BORDERS[0]:  # without smoothing there is no border
+            yield Mix(names, (1.0,) * len(names), join, root, sigma, enlarge, border)
 
 
 def presets(names: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -25,7 +25,7 @@ WIDTH, NARROW = 7.2, 3.6  # inches, of figures with several matches and with one
 PLACES = ("nearest", "2nd", "3rd", "4th")
 MEAN = "no neighbours: beside the mean of the normal images"
 LEAST = "the cell's score with the images up to there, the running minimum (Eq. 3, one neighbour)"
-AVERAGE = "the mean up to there (of DN2's distances, the score of the image, Eq. 2)"
+AVERAGE = "the mean up to there (of DN2's squared distances, the score of the image, Eq. 2)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +133,7 @@ class Compared:
         ]
         unit = "the nearest cell of each image that was searched" if self.cells else "the retrieved images"
         if self.cells and found.score is None:
-            unit = "the nearest cells; the first alone is the score, whatever K"
+            unit = "the nearest cells; the score is the same whatever K"
         line = LEAST if self.cells else AVERAGE
         title, nearest = f"squared distance of {unit}", self.cells is not None
         bars = matches.by_rank(found, self.k, texts, title=title, line=line, nearest=nearest)
