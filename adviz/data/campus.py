@@ -10,7 +10,7 @@ import numpy as np
 from adviz.data.arrays import ArrayMask, open_array
 from adviz.data.category import Category
 from adviz.data.geometry import Geometry
-from adviz.data.images import SUFFIXES
+from adviz.data.images import suffixes
 from adviz.data.split import ANOMALOUS, Split
 from adviz.data.videos import cache_folder, frames
 from adviz.progress import bar, behind
@@ -183,7 +183,7 @@ def _scenes(clips: Iterable[str]) -> set[str]:
 
 def _numbered(folder: Path) -> list[Path]:
     """Return a folder's images in the order of their numbers, also where these have no leading zeros."""
-    files = [one for one in folder.iterdir() if one.suffix.lower() in SUFFIXES and not one.name.startswith(".")]
+    files = [one for one in folder.iterdir() if one.suffix.lower() in suffixes() and not one.name.startswith(".")]
     if not files:
         raise ValueError(f"expected frames in {folder}, found none: extract them again, or remove the folder")
     return sorted(files, key=lambda file: (len(file.stem), file.stem))

@@ -10,7 +10,7 @@ from pathlib import Path
 from adviz.data import sorted_photos
 from adviz.data.category import Category
 from adviz.data.geometry import Geometry
-from adviz.data.images import images_of
+from adviz.data.images import images_of, no_images_hint
 from adviz.data.tree import UNLABELLED_FOLDERS, Entry, Tree, checked_category, flat, missing
 
 MASK_ENDINGS = ("_mask", "")
@@ -127,10 +127,10 @@ def arranged(path: Path, shape: Shape | None = None) -> Tree:
     found["test"] = [] if lacking else _test_images(path, shape, tree.problems)
     if not found["train"]:
         where = path / "train" / shape.good
-        tree.problems.append(ValueError(f"expected at least one good image in {where}, found none: add some"))
+        tree.problems.append(ValueError(f"expected at least one good image in {where}, {no_images_hint(where)}"))
     if not found["test"]:
         where = path / shape.test
-        tree.problems.append(ValueError(f"expected images in {where} or its folders, found none: add some"))
+        tree.problems.append(ValueError(f"expected images in {where} or its folders, {no_images_hint(where)}"))
     masks = _masks(path / shape.truth, [file for file, _ in found["test"]], tree.problems)
     tree.entries.extend(
         Entry(file, part, defect, masks.get(file)) for part, images in found.items() for file, defect in images

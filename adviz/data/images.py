@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,20 @@ from PIL import Image, ImageOps
 from adviz.data.arrays import ArrayMask
 
 ORIENTATION = 0x0112  # EXIF tag; from 5 on rows and columns are swapped
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+# Of the formats that Pillow opens those of photographs: no icons, textures, documents, drawings, videos or stubs.
+FORMATS = (
+    *("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI", "SGI", "SUN", "TGA"),
+    *("TIFF", "WEBP"),
+)
+HEIF = (".heic", ".heics", ".heif", ".heifs", ".hif")
+# what to do with pictures that are not read, by suffix
+REMEDIES = {
+    **dict.fromkeys(HEIF, 'pip install "adviz[heic]"'),
+    **dict.fromkeys((".avif", ".avifs"), "they need a newer Pillow: pip install -U pillow"),
+    **dict.fromkeys((".npy", ".npz"), "give the arrays to data.Split.from_arrays, or save them as images"),
+    **dict.fromkeys((".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".exr", ".hdr"), "convert them to PNG or TIFF"),
+    **dict.fromkeys((".fits", ".fit", ".dcm", ".psd", ".pdf"), "convert them to PNG or TIFF"),
+}
 # what Pillow raises for damaged files; an image beyond twice its `MAX_IMAGE_PIXELS` is taken for a decompression bomb
 DAMAGED = (
     *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, ZeroDivisionError),
@@ -87,10 +103,41 @@ def mask_files(path: str | Path) -> list[Path]:
     return images_of(path) if path.is_dir() else [path]
 
 
+@functools.cache
+def suffixes() -> tuple[str, ...]:
+    """Return the suffixes, in small letters, of the image files that can be read here."""
+    Image.init()
+    readable = {*FORMATS} & {*Image.OPEN, "MPO"}  # which the reader of JPEG files opens
+    found = [suffix for suffix, name in Image.registered_extensions().items() if name in readable]
+    if find_spec("pillow_heif"):
+        found.extend(HEIF)
+    return tuple(sorted(set(found)))
+
+
+def no_images_hint(folder: Path) -> str:
+    """Return how to go on where a folder, or those below it, hold no image: "found none: add some", or what is there.
+
+    It reads ``found 8 files .HEIC: pip install "adviz[heic]"``, of the suffix that most files have.
+    """
+    files = [file for file in folder.rglob("*") if file.is_file()] if folder.is_dir() else []
+    shown = [file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts)]
+    counts = Counter(file.suffix for file in shown if file.suffix and file.suffix.lower() not in suffixes())
+    if not counts:
+        return "found none: add some"
+    suffix, count = counts.most_common(1)[0]
+    several = "s" if count > 1 else ""
+    return f"found {count} file{several} {suffix}: {remedy(suffix)}"
+
+
+def remedy(suffix: str) -> str:
+    """Return what to do with files of a suffix that is not read."""
+    return REMEDIES.get(suffix.lower(), "add images, or convert them to PNG or TIFF")
+
+
 def images_of(folder: Path) -> list[Path]:
     """Return a folder's image files, sorted; hidden files, other suffixes, folders and broken links are passed over."""
     files = folder.iterdir() if folder.is_dir() else ()
-    return sorted(f for f in files if f.suffix.lower() in SUFFIXES and not f.name.startswith(".") and f.is_file())
+    return sorted(f for f in files if f.suffix.lower() in suffixes() and not f.name.startswith(".") and f.is_file())
 
 
 def image_size(path: str | Path) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from adviz.data.download import fetch, unpack
 from adviz.data.fine_grained import cub200, cub_classes, flowers102
 from adviz.data.geometry import Geometry
 from adviz.data.idx import read_idx
-from adviz.data.images import SUFFIXES
+from adviz.data.images import suffixes
 from adviz.data.sources import SOURCES, Source
 from adviz.data.split import Split
 from adviz.data.tree import Entry, Tree
@@ -209,7 +209,7 @@ def _of_folders(dataset: str, folder: Path, normal: int | str, seed: int, geomet
     train: list[tuple[Path, str]] = []
     test: list[tuple[Path, str]] = []
     for kind, place in folders.items():
-        files = sorted(f for f in place.iterdir() if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
+        files = sorted(f for f in place.iterdir() if f.suffix.lower() in suffixes() and not f.name.startswith("."))
         # each class draws for itself, so that a missing class does not change the others
         order = np.random.default_rng((seed, zlib.crc32(kind.encode()))).permutation(len(files))
         held = sorted(order[: max(1, round(HELD_OUT * len(files)))].tolist())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from adviz.data.images import images_of
+from adviz.data.images import images_of, no_images_hint
 from adviz.data.tree import Entry, Tree, flat
 
 LAYOUT = "sorted photos"
@@ -27,7 +27,8 @@ def arranged(path: Path) -> Tree:
     good = flat(path / GOOD, tree.problems)
     if len(good) < EVERY:
         what = f"expected at least {EVERY} images in {path / GOOD}, of which every {EVERY}th is kept for the test"
-        tree.problems.append(ValueError(f"{what}, found {len(good)}: add some"))
+        found = f"found {len(good)}: add some" if good else no_images_hint(path / GOOD)
+        tree.problems.append(ValueError(f"{what}, {found}"))
     tree.entries.extend(
         Entry(file, "test" if number % EVERY == 0 else "train") for number, file in enumerate(good, start=1)
     )
@@ -36,5 +37,7 @@ def arranged(path: Path) -> Tree:
     for kind in kinds:
         tree.entries.extend(Entry(file, "test", kind.name, label=1) for file in flat(kind, tree.problems))
     if not any(entry.known for entry in tree.entries):
-        tree.problems.append(ValueError(f"expected images in {path / BAD} or its folders, found none: add some"))
+        tree.problems.append(
+            ValueError(f"expected images in {path / BAD} or its folders, {no_images_hint(path / BAD)}")
+        )
     return tree

@@ -15,7 +15,16 @@ from adviz.data.images import DAMAGED, ORIENTATION, as_rgb, mask_files, open_mas
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """An image: its size as shown, a digest of its pixels, how many images its file holds, or why it cannot be read."""
+    """An image: what its file holds, or why it cannot be read.
+
+    Attributes
+    ----------
+    size: (width, height) as shown, pixels.
+    pixels: a digest of them.
+    frames: how many images the file holds.
+    turned: whether its orientation tag turns it.
+    mode, format: as stored, in Pillow's words: "RGB" and "PNG", whatever the file is called.
+    """
 
     path: Path
     size: tuple[int, int] = (0, 0)
@@ -23,6 +32,8 @@ class ImageFacts:
     frames: int = 1
     turned: bool = False
     problem: str = ""
+    mode: str = ""
+    format: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,11 +51,12 @@ def image_facts(path: Path) -> ImageFacts:
     """Return what an image file is; nothing is raised."""
     try:
         with opened(path) as image:
+            mode, kind = image.mode, image.format or ""
             frames = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))  # a camera's preview
             pixels = as_rgb(ImageOps.exif_transpose(image), path)
             turned = image.getexif().get(ORIENTATION, 1) != 1  # after the pixels: of a PNG file it may come last
         digest = hashlib.sha256(repr(pixels.size).encode() + pixels.tobytes()).digest()  # the quickest on most CPUs
-        return ImageFacts(path, pixels.size, digest, frames, turned)
+        return ImageFacts(path, pixels.size, digest, frames, turned, mode=mode, format=kind)
     except (*DAMAGED, MemoryError) as error:
         return ImageFacts(path, problem=_short(error))
 
