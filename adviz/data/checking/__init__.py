@@ -16,7 +16,7 @@ from adviz.data.checking.report import Check, Counted, Finding, named
 from adviz.data.checking.rules import Seen, judged
 from adviz.data.checking.walking import Walk, walked
 from adviz.data.geometry import Geometry
-from adviz.data.images import REMEDIES, mask_files, remedy, suffixes
+from adviz.data.images import REMEDIES, Labels, mask_files, remedy, suffixes
 from adviz.data.tree import Tree
 from adviz.progress import bar
 
@@ -57,13 +57,19 @@ def check(path: str | Path, *, geometry: Geometry | None = None) -> Check:
     images = sorted({entry.path for tree in trees for entry in tree.entries})
     masks = sorted({entry.mask for tree in trees for entry in tree.entries if entry.mask})
     seen_images = _opened(images, image_facts, "images")
-    seen_masks = _opened(masks, lambda mask: mask_facts(mask, geometry), "masks")
+    labels = {entry.mask: tree_labels for tree, tree_labels in _labels(trees) for entry in tree.entries if entry.mask}
+    seen_masks = _opened(masks, lambda mask: mask_facts(mask, geometry, labels[mask]), "masks")
     counts, findings = counted(trees)
     for tree in trees:
         findings += judged(Seen(tree, seen_images, seen_masks, geometry, base))
     findings += _elsewhere(walked(base), trees, base)
     names = dict.fromkeys(data_set(tree) or tree.layout for tree in trees)
     return Check(base, ", ".join(filter(None, names)), counts, sorted(findings, key=lambda one: not one.serious))
+
+
+def _labels(trees: list[Tree]) -> list[tuple[Tree, Labels]]:
+    """Return what tells labels from soft edges in the masks of every category."""
+    return [(tree, Labels([entry.mask for entry in tree.entries])) for tree in trees]
 
 
 def _opened(files: list[Path], open_one: Callable[[Path], Any], label: str) -> dict[Path, Any]:
