@@ -28,9 +28,9 @@ class Category:
     validation: Split | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "test", self.test.read_like(self.train))
+        object.__setattr__(self, "test", self.test._with_depth_of(self.train))
         if self.validation is not None:
-            object.__setattr__(self, "validation", self.validation.read_like(self.train))
+            object.__setattr__(self, "validation", self.validation._with_depth_of(self.train))
 
     def with_geometry(self, geometry: Geometry) -> Category:
         """Return the same category, resized and cropped in another way.

@@ -75,7 +75,9 @@ def as_rgb(stored: Stored, path: str | Path, bits: int | None = None) -> Image.I
         image = _of_8_bits(stored, path, needed(stored, path) if bits is None else bits)
     if image.mode == "La":  # colours multiplied by alpha
         image = image.convert("LA")
-    image.info.pop("transparency", None)  # Pillow warns of what is dropped on purpose
+    if "transparency" in image.info:  # dropped on purpose, of which Pillow warns
+        image = image.copy()
+        del image.info["transparency"]
     try:
         return image.convert("RGB")
     except ValueError as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adviz.data.geometry import MASK_RULES
+from adviz.data.images import open_mask
 from adviz.data.split import ANOMALOUS, Split
 
 if TYPE_CHECKING:
@@ -45,9 +46,10 @@ def audit(split: Split, *, rules: Sequence[str] = MASK_RULES) -> pd.DataFrame:
     geometries = {rule: dataclasses.replace(split.geometry, mask_rule=rule) for rule in rules}
     rows = []
     for index in np.flatnonzero(split.labels == ANOMALOUS):
-        mask = split.whole_mask(int(index))
-        if mask is None:
+        path = split.masks[index]
+        if path is None:
             continue
+        mask = open_mask(path, split._labels)
         area = int((np.asarray(mask) > 0).sum())
         scale = split.geometry.scale(mask.size)
         kept = {f"kept {rule}": geometry.mask(mask).sum() for rule, geometry in geometries.items()}

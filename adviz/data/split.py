@@ -124,18 +124,6 @@ class Split:
             return self._geometry
         return dataclasses.replace(self._geometry, bits=self._depth.bits)
 
-    def read_like(self, other: Split) -> Split:
-        """Return the same images, files of more than 8 bits read by as many bits as another split's.
-
-        Examples
-        --------
-        >>> category.test.read_like(category.train).geometry.bits is None
-        True
-        """
-        split = copy.copy(self)
-        split._depth = other._depth
-        return split
-
     def __len__(self) -> int:
         """Return N."""
         return len(self.paths)
@@ -175,17 +163,6 @@ class Split:
             return np.zeros(self.image_size, dtype=bool)
         path = self.masks[index]
         return None if path is None else self._geometry.mask(self._checked_mask(index, path))
-
-    def whole_mask(self, index: int) -> Image.Image | None:
-        """Return the mask of image `index` before resize and crop, an "L" image of 0 and 255, or None.
-
-        Examples
-        --------
-        >>> category.test.whole_mask(0).size
-        (256, 256)
-        """
-        path = self.masks[index]
-        return None if path is None else open_mask(path, self._labels)
 
     def _checked_mask(self, index: int, path: Path | ArrayMask) -> Image.Image:
         mask, size = open_mask(path, self._labels), image_size(self.paths[index])
@@ -282,6 +259,12 @@ class Split:
         self._depth = other._depth
         self._labels = other._labels
         return self
+
+    def _with_depth_of(self, train: Split) -> Split:
+        """Return the same images, files of more than 8 bits read by as many bits as the training images need."""
+        split = copy.copy(self)
+        split._depth = train._depth
+        return split
 
     def __repr__(self) -> str:
         kinds = {defect: self.defects.count(defect) for defect in sorted(set(self.defects))}
