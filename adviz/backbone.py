@@ -31,7 +31,7 @@ DTYPES = {"float32": "float32", "float16": "float16", "bfloat16": "float32"}  # 
 # What decides how a file becomes features: a changed line empties the cache, so that nobody works on those of old code.
 CODE = (
     *("backbone.py", "sources.py", "runtimes.py", "networks.py"),
-    *("data/split.py", "data/sample.py", "data/geometry.py", "data/images.py", "data/arrays.py"),
+    *("data/split.py", "data/sample.py", "data/geometry.py", "data/images.py", "data/stored.py", "data/arrays.py"),
 )
 
 

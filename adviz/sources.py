@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from adviz.data import Geometry, Split
-from adviz.data.images import open_image
+from adviz.data.images import Depth, open_image
 
 Item = str | Path | np.ndarray
 Source = Split | np.ndarray | Sequence[Item]
@@ -84,17 +86,36 @@ def _of_list(items: list[Item], geometry: Geometry) -> Images:
             raise TypeError(f"expected image files and arrays, got a {type(item).__name__} as number {number}")
     ids = [str(number) if isinstance(item, np.ndarray) else str(item) for number, item in enumerate(items)]
     paths = [item for item in items if not isinstance(item, np.ndarray)]
+    geometry = _with_bits(geometry, [Path(path) for path in paths])
     if len(paths) == len(items):
         kinds = [-1] * len(paths), [None] * len(paths), [""] * len(paths)
         return _of_split(Split(paths, *kinds, geometry=geometry), ids)
 
     def read(number: int) -> np.ndarray:
         item = items[number]
-        image = Image.fromarray(item).convert("RGB") if isinstance(item, np.ndarray) else open_image(item)
+        image = (
+            Image.fromarray(item).convert("RGB")
+            if isinstance(item, np.ndarray)
+            else open_image(item, geometry.bits or 16)
+        )
         return geometry.image(image)
 
     known = geometry if type(geometry) is Geometry else None
     return Images(len(items), ids, read, (geometry.size, geometry.size), known)
+
+
+def _with_bits(geometry: Geometry, paths: list[Path]) -> Geometry:
+    """Return a geometry that says how files of more than 8 bits are read, which a list of some cannot tell for all."""
+    depth = Depth(paths)
+    if geometry.bits is not None or depth.bits is None:
+        return geometry
+    if depth.bits < 16:
+        warnings.warn(
+            f"expected files that use all of their 16 bits, got values that fit into {depth.bits}: they are read as "
+            f"dark images; give geometry=Geometry(bits={depth.bits}), the detector's geometry_, or a Split",
+            stacklevel=4,
+        )
+    return dataclasses.replace(geometry, bits=16)
 
 
 def _check_image(image: np.ndarray, number: int) -> None:

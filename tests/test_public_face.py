@@ -20,7 +20,7 @@ SHOWN = {
     "Backbone": "device digest dtype extract label mean modules name std strides with_layers",
     "Category": "name test train validation with_geometry",
     "Features": "backbone digest geometry get ids image_size items keys n_images select strides values",
-    "Geometry": "aspect crop image interpolation mask mask_rule pixels resize resized scale size window",
+    "Geometry": "aspect bits crop image interpolation mask mask_rule pixels resize resized scale size window",
     "Neighbors": "cell distance grid image order",
     "Prediction": "anomaly_map backbone check_images detector digest ids layer_maps load neighbors save score "
     "segmented",

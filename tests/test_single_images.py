@@ -1,5 +1,7 @@
 """One image at a time, from an array or a file, with a fitted detector or one that was loaded."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -161,3 +163,57 @@ def test_live_with_what_was_saved(tiny, photos, tmp_path):
     for image, expected in ((arrays[4], False), (255 - arrays[0], True)):
         prediction = detector.predict(tiny.extract([image], geometry=detector.geometry_))
         assert line.flag(prediction).tolist() == [expected]
+
+
+@pytest.fixture
+def deep(tmp_path):
+    """Return 12-bit photographs, of which the last is dark."""
+    paths = []
+    for number in range(4):
+        top = 300 if number == 3 else 4096
+        values = np.random.default_rng(number).integers(0, top, (70, 80), dtype=np.uint16)
+        Image.fromarray(values).save(tmp_path / f"{number}.tif")
+        paths.append(tmp_path / f"{number}.tif")
+    return paths
+
+
+def test_a_single_photograph_of_12_bits_is_read_as_the_training_images_were(tiny, deep, tmp_path):
+    """The number of bits travels with the detector, also through a file."""
+    split = Split(deep, [0] * 4, [None] * 4, ["good"] * 4, geometry=GEOMETRY)
+    fitted = PatchCore(layers=("one", "two")).fit(tiny.extract(split.subset([0, 1, 2])))
+    fitted.save(tmp_path / "cup.safetensors")
+    detector = PatchCore.load(tmp_path / "cup.safetensors")
+    assert detector.geometry_ == dataclasses.replace(GEOMETRY, bits=12)
+    alone = tiny.extract([deep[3]], geometry=detector.geometry_)
+    np.testing.assert_array_equal(alone["one"], tiny.extract(split.subset([3]))["one"])
+    detector.predict(alone)
+    by_itself = Split([deep[3]], [0], [None], ["good"], geometry=GEOMETRY)
+    with pytest.raises(ValueError, match=r"prepared as in training, by Geometry.*bits=12.*got Geometry.*bits=10"):
+        detector.predict(tiny.extract(by_itself))
+
+
+def test_a_list_of_photographs_of_12_bits_is_read_as_16_with_one_warning(tiny, deep):
+    with pytest.warns(UserWarning, match=r"values that fit into 12: .* geometry=Geometry\(bits=12\)") as said:
+        features = tiny.extract(deep, geometry=GEOMETRY)
+    assert len(said) == 1
+    assert features.geometry.bits == 16
+    meant = tiny.extract(deep, geometry=dataclasses.replace(GEOMETRY, bits=16))  # nothing is said
+    np.testing.assert_array_equal(features["one"], meant["one"])
+
+
+def test_a_list_of_photographs_of_all_16_bits_is_read_without_a_word(tiny, deep):
+    values = np.asarray(Image.open(deep[0])) * np.uint16(16)
+    Image.fromarray(values).save(deep[0])
+    features = tiny.extract(deep, geometry=GEOMETRY)
+    mixed = tiny.extract([deep[0], np.zeros((8, 8), np.uint8)], geometry=GEOMETRY)
+    np.testing.assert_allclose(mixed["one"][0], features["one"][0])
+
+
+def test_another_number_of_bits_is_not_found_in_the_cache(deep, tmp_path):
+    backbone = Backbone("efficientnet_lite0", layers=(8,))
+    split = Split(deep, [0] * 4, [None] * 4, ["good"] * 4, geometry=Geometry(64, crop=False))
+    first = backbone.extract(split, cache=tmp_path / "cache")
+    other = backbone.extract(split.with_geometry(Geometry(64, crop=False, bits=14)), cache=tmp_path / "cache")
+    assert not np.array_equal(first["layer2"], other["layer2"])
+    again = backbone.extract(split.with_geometry(Geometry(64, crop=False, bits=12)), cache=tmp_path / "cache")
+    np.testing.assert_array_equal(first["layer2"], again["layer2"])

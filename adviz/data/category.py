@@ -14,7 +14,7 @@ class Category:
     """One kind of product or texture: normal images to learn from and images to judge.
 
     Some data sets set normal images apart for choosing thresholds: `validation`, None where there are none. No detector
-    learns from them.
+    learns from them. How many bits files of more than 8 use is told from the training images alone.
 
     Examples
     --------
@@ -26,6 +26,11 @@ class Category:
     train: Split
     test: Split
     validation: Split | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "test", self.test._with_depth_of(self.train))
+        if self.validation is not None:
+            object.__setattr__(self, "validation", self.validation._with_depth_of(self.train))
 
     def with_geometry(self, geometry: Geometry) -> Category:
         """Return the same category, resized and cropped in another way.

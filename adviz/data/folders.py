@@ -10,7 +10,7 @@ from pathlib import Path
 from adviz.data import sorted_photos
 from adviz.data.category import Category
 from adviz.data.geometry import Geometry
-from adviz.data.images import images_of
+from adviz.data.images import images_of, no_images_hint
 from adviz.data.pairing import masks_by_image
 from adviz.data.paths import expanded, folders_in, listing, real_name
 from adviz.data.split import Split
@@ -246,10 +246,10 @@ def arranged(path: Path, shape: Shape | None = None) -> Tree:
         images = _test_images(test, truth, tree.problems)
     if not tree.of("train"):
         where = path / "train" / shape.good
-        tree.problems.append(ValueError(f"expected at least one good image in {where}, found none: add some"))
+        tree.problems.append(ValueError(f"expected at least one good image in {where}, {no_images_hint(where)}"))
     if not images:
         where = path / shape.test
-        tree.problems.append(ValueError(f"expected images in {where} or its folders, found none: add some"))
+        tree.problems.append(ValueError(f"expected images in {where} or its folders, {no_images_hint(where)}"))
     masks = {} if truth is None else masks_by_image(truth, images, tree.problems)
     tree.entries.extend(Entry(file, "test", defect, masks.get(file)) for file, defect in images)
     return tree

@@ -40,6 +40,8 @@ class Geometry:
         (the public codes); the same for square images.
     mask_rule: when a resized mask pixel counts as defect: ">0.5" of it is covered (RD; the default), ">0", "==1" (what
         official PatchCore's integer cast amounts to: it erodes thin defects), or "nearest" (no interpolation).
+    bits: that the values of files of more than 8 bits use, 8 to 16 (a camera of 12 bits writes 16-bit files); None = a
+        data set's are told from its training images, and are 16 elsewhere. Nothing to 8-bit images.
 
     Examples
     --------
@@ -53,8 +55,11 @@ class Geometry:
     interpolation: str = "bilinear"
     aspect: Literal["square", "shorter"] = "square"
     mask_rule: str = ">0.5"
+    bits: int | None = None
 
     def __post_init__(self) -> None:
+        if self.bits is not None and self.bits not in range(8, 17):
+            raise ValueError(f"bits must be 8 to 16, or None, got {self.bits}")
         if self.size < 1:
             raise ValueError(f"size must be at least 1 pixel, got {self.size}")
         if self.interpolation not in FILTERS:
@@ -75,9 +80,9 @@ class Geometry:
         return self.resize if self.resize is not None else round(self.size * 256 / 224) if self.crop else self.size
 
     @property
-    def pixels(self) -> tuple[int, int, str, str]:
+    def pixels(self) -> tuple[int, int, str, str, int]:
         """All that decides an image's pixels; geometries that treat masks alone differently share it."""
-        return self.size, self.resized, self.interpolation, self.aspect
+        return self.size, self.resized, self.interpolation, self.aspect, self.bits or 16
 
     def image(self, image: Image.Image) -> np.ndarray:
         """Return the (size, size, 3) uint8 array that a backbone sees.

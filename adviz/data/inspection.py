@@ -49,7 +49,7 @@ def audit(split: Split, *, rules: Sequence[str] = MASK_RULES) -> pd.DataFrame:
         path = split.masks[index]
         if path is None:
             continue
-        mask = open_mask(path)
+        mask = open_mask(path, split._labels)
         area = int((np.asarray(mask) > 0).sum())
         scale = split.geometry.scale(mask.size)
         kept = {f"kept {rule}": geometry.mask(mask).sum() for rule, geometry in geometries.items()}

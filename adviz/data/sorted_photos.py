@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from adviz.data.images import images_of
+from adviz.data.images import images_of, no_images_hint
 from adviz.data.paths import folders_in, real_name
 from adviz.data.tree import Entry, Tree, flat, folder_called, folder_that, good_folder, without_masks
 from adviz.data.words import part_of, says_bad, says_good
@@ -40,7 +40,8 @@ def arranged(path: Path) -> Tree:
     good = flat(place, tree.problems)
     if len(good) < EVERY:
         what = f"expected at least {EVERY} images in {place}, of which every {EVERY}th is kept for the test"
-        tree.problems.append(ValueError(f"{what}, found {len(good)}: add some"))
+        found = f"found {len(good)}: add some" if good else no_images_hint(place)
+        tree.problems.append(ValueError(f"{what}, {found}"))
     tested = held_out(good)
     tree.entries.extend(Entry(file, "test" if file in tested else "train") for file in good)
     bad = _bad_folder(path, tree.problems)
@@ -64,7 +65,7 @@ def _add_bad(tree: Tree, bad: Path) -> None:
     for kind in folders_in(bad):
         tree.entries.extend(Entry(file, "test", kind.name, label=1) for file in flat(kind, tree.problems))
     if not any(entry.known for entry in tree.entries):
-        tree.problems.append(ValueError(f"expected images in {bad} or its folders, found none: add some"))
+        tree.problems.append(ValueError(f"expected images in {bad} or its folders, {no_images_hint(bad)}"))
 
 
 def _holds_images(folder: Path) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from PIL import Image
 
 from adviz.data.arrays import ArrayMask
 from adviz.data.geometry import Geometry
-from adviz.data.images import image_size, open_image, open_mask
+from adviz.data.images import Depth, Labels, image_size, open_image, open_mask
 from adviz.data.paths import expanded, is_nothing
 from adviz.data.sample import Sample
 
@@ -27,7 +29,9 @@ class Split:
     masks: N ground-truth files, folders of files whose union is the mask (MVTec LOCO AD), or masks of an array file
         (`ArrayMask`); None, NaN or "" where there is none (a good image needs none).
     defects: N folder or defect names.
-    geometry: how images and masks are resized and cropped; None = ``Geometry()``.
+    geometry: how images and masks are resized and cropped; None = ``Geometry()``. Of files of more than 8 bits it says
+        how many they use; where it does not, they are told from the files when these are first asked for, in a
+        `Category` from its training images.
     name: the category's name, for tables and titles.
     root: folder that `ids` are relative to; None = `ids` are the paths as given.
     pixels: (N, h, w) grey or (N, h, w, 3) RGB uint8, the images themselves, whose `paths` are then names and no files,
@@ -68,7 +72,9 @@ class Split:
         self.labels = np.asarray(labels, dtype=np.int8)
         self.masks = [_as_mask(mask) for mask in masks]
         self.defects = [printable(defect) for defect in defects]
-        self.geometry = geometry or Geometry()
+        self._geometry = geometry or Geometry()
+        self._depth = Depth(self.paths if pixels is None else ())
+        self._labels = Labels(self.masks)
         self.name = printable(name)
         self.root = None if root is None else Path(root)
         self.pixels = pixels
@@ -114,6 +120,13 @@ class Split:
             pixels=images,
         )
 
+    @property
+    def geometry(self) -> Geometry:
+        """How images and masks are resized and cropped, and how many bits files of more than 8 use."""
+        if self._geometry.bits is not None or self._depth.bits is None:
+            return self._geometry
+        return dataclasses.replace(self._geometry, bits=self._depth.bits)
+
     def __len__(self) -> int:
         """Return N."""
         return len(self.paths)
@@ -137,8 +150,9 @@ class Split:
         (224, 224, 3)
         """
         if self.pixels is None:
-            return self.geometry.image(open_image(self.paths[index]))
-        return self.geometry.image(Image.fromarray(self.pixels[index]).convert("RGB"))
+            geometry = self.geometry
+            return geometry.image(open_image(self.paths[index], geometry.bits or 16))
+        return self._geometry.image(Image.fromarray(self.pixels[index]).convert("RGB"))
 
     def mask(self, index: int) -> np.ndarray | None:
         """Return the mask of image `index`, (H, W) bool, or None where no ground truth exists.
@@ -151,10 +165,10 @@ class Split:
         if self.labels[index] == GOOD:
             return np.zeros(self.image_size, dtype=bool)
         path = self.masks[index]
-        return None if path is None else self.geometry.mask(self._checked_mask(index, path))
+        return None if path is None else self._geometry.mask(self._checked_mask(index, path))
 
     def _checked_mask(self, index: int, path: Path | ArrayMask) -> Image.Image:
-        mask, size = open_mask(path), image_size(self.paths[index])
+        mask, size = open_mask(path, self._labels), image_size(self.paths[index])
         if mask.size != size:
             raise ValueError(
                 f"expected a mask of the image's size {size[0]}x{size[1]}, got {mask.size[0]}x{mask.size[1]} in {path} "
@@ -165,7 +179,7 @@ class Split:
     @property
     def image_size(self) -> tuple[int, int]:
         """(H, W) of images, masks and maps after resize and crop, pixels."""
-        return self.geometry.size, self.geometry.size
+        return self._geometry.size, self._geometry.size
 
     @property
     def ids(self) -> list[str]:
@@ -224,16 +238,17 @@ class Split:
         Split(20 images of 224x224: 20 good)
         """
         chosen = as_indices(indices, len(self)).tolist()
-        return Split(
+        split = Split(
             [self.paths[i] for i in chosen],
             self.labels[chosen],
             [self.masks[i] for i in chosen],
             [self.defects[i] for i in chosen],
-            geometry=self.geometry,
+            geometry=self._geometry,
             name=self.name,
             root=self.root,
             pixels=None if self.pixels is None else self.pixels[chosen],
         )
+        return split._read_as(self)
 
     def with_geometry(self, geometry: Geometry) -> Split:
         """Return the same images, resized and cropped in another way.
@@ -243,7 +258,7 @@ class Split:
         >>> category.test.with_geometry(data.Geometry(128)).image(0).shape
         (128, 128, 3)
         """
-        return Split(
+        split = Split(
             self.paths,
             self.labels,
             self.masks,
@@ -253,6 +268,19 @@ class Split:
             root=self.root,
             pixels=self.pixels,
         )
+        return split._read_as(self)
+
+    def _read_as(self, other: Split) -> Split:
+        """Let what no single file tells be told from all files of the split that this one is made of."""
+        self._depth = other._depth
+        self._labels = other._labels
+        return self
+
+    def _with_depth_of(self, train: Split) -> Split:
+        """Return the same images, files of more than 8 bits read by as many bits as the training images need."""
+        split = copy.copy(self)
+        split._depth = train._depth
+        return split
 
     def __repr__(self) -> str:
         kinds = {defect: self.defects.count(defect) for defect in sorted(set(self.defects))}

@@ -89,7 +89,7 @@ def restored(cls: type[D], content: Mapping[str, Any], device: str | None) -> D:
     geometry = features["geometry"]
     detector.layers_, detector._backbone = layers, (features["backbone"], features["digest"])
     detector._channels = channels
-    detector.geometry_ = None if geometry is None else archive.typed(Geometry, geometry)
+    detector.geometry_ = None if geometry is None else archive.typed(Geometry, {"bits": None} | geometry)
     _state(cls).restore(detector, content["state"])
     return detector
 

@@ -264,7 +264,7 @@ def _configuration(
         name: f"{p.backbone or 'unknown'} (weights {p.digest or 'unknown'})" for name, p in predictions.items()
     }
     facts = asdict(split.geometry) | {"resize": split.geometry.resized}
-    geometry = ", ".join(f"{name}={value}" for name, value in facts.items())
+    geometry = ", ".join(f"{name}={value}" for name, value in facts.items() if value is not None)
     height, width = split.image_size
     return {
         **{name: value if isinstance(value, str) else repr(value) for name, value in more.items()},

@@ -89,7 +89,10 @@ class Experiment:
         plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         plain["detector"] = name = named.name_of(type(self.detector))
         plain["backbones"] = list(self.backbones)
-        plain["geometry"] = dataclasses.asdict(self.geometry) | {"resize": self.geometry.resized}
+        geometry = dataclasses.asdict(self.geometry) | {"resize": self.geometry.resized}
+        if self.geometry.bits is None:
+            del geometry["bits"]  # as in rows of before there were bits
+        plain["geometry"] = geometry
         code = {"code": named.code_of(type(self.detector))} if named.is_own(name) else {}
         return plain | {"options": _options(self.detector)} | code
 

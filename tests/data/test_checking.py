@@ -361,7 +361,7 @@ def test_links_to_images_elsewhere_are_followed(tmp_path):
 def test_what_is_not_read_is_listed(plate):
     trees.put(plate, "train/good/.hidden.png", "train/bad/000.png")
     (plate / "train/good/notes.txt").write_text("x")
-    (plate / "train/good/000.gif").write_bytes(b"GIF89a")
+    (plate / "train/good/000.npy").write_bytes(b"x")
     (plate / "train/good/folder.png").mkdir()
     (plate / "license.txt").write_text("as it comes with the data set")
     (plate / "Thumbs.db").write_bytes(b"x")
@@ -371,7 +371,7 @@ def test_what_is_not_read_is_listed(plate):
         "unused images": ("train/bad/000.png",),
         "folders called like images": ("train/good/folder.png",),
         "hidden files": ("Thumbs.db", "train/good/.hidden.png"),
-        "other files": ("train/good/000.gif", "train/good/notes.txt"),
+        "other files": ("train/good/000.npy", "train/good/notes.txt"),
     }
     assert [finding.kind for finding in check.serious] == ["unused images"]
 

@@ -1,6 +1,7 @@
 """Faults of image files, each with its promised outcome: read by a documented rule, or refused with the file's name."""
 
 import os
+import re
 import struct
 import zlib
 
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image, features
 
 from adviz import data
+from adviz.data import images
 from adviz.data.images import image_size, open_image, open_mask
 
 EXIF = Image.Exif()
@@ -183,10 +185,51 @@ def test_of_animations_and_stacks_the_first_picture_is_read(tmp_path, suffix, op
     np.testing.assert_array_equal(open_image(path), frames[0])
 
 
-def test_gif_files_are_not_among_those_that_a_folder_is_read_for(tmp_path):
-    trees.put(trees.mvtec(tmp_path), "plate/train/good/900.gif")
+@pytest.mark.parametrize("suffix", ["gif", "jfif", "JPE", "ppm", "pgm", "pnm", "tga", "jp2", "mpo", "apng", "dib"])
+def test_whatever_pillow_reads_is_among_the_files_that_a_folder_is_read_for(tmp_path, suffix):
+    place = trees.mvtec(tmp_path) / "plate/train/good"
+    trees.picture().save(place / f"900.{suffix}")
+    assert len(data.mvtec(tmp_path, "plate").train) == 4
+    assert not data.check(tmp_path / "plate").of("other files")
+
+
+@pytest.mark.parametrize("suffix", ["pdf", "eps", "ico", "wmf", "mpg", "h5", "fits", "psd", "txt"])
+def test_documents_icons_videos_and_tables_are_no_images(tmp_path, suffix):
+    (trees.mvtec(tmp_path) / f"plate/train/good/900.{suffix}").write_bytes(b"x")
     assert len(data.mvtec(tmp_path, "plate").train) == 3
-    assert data.check(tmp_path / "plate").of("other files")[0].files == ("train/good/900.gif",)
+    check = data.check(tmp_path / "plate")
+    assert check.of("other files")[0].files == (f"train/good/900.{suffix}",)
+    assert check.ok
+
+
+@pytest.mark.parametrize(
+    ("suffix", "said"),
+    [
+        ("npy", r"found 8 files \.npy: give the arrays to data\.Split\.from_arrays"),
+        ("CR2", r"found 8 files \.CR2: convert them to PNG or TIFF"),
+        ("xyz", r"found 8 files \.xyz: add images, or convert them"),
+    ],
+)
+def test_a_folder_without_images_says_what_it_holds(tmp_path, suffix, said):
+    for place in ("sorted/good", "sorted/bad", "mvtec/train/good", "mvtec/test/bad"):
+        (tmp_path / place).mkdir(parents=True)
+        for number in range(8):
+            (tmp_path / place / f"{number}.{suffix}").write_bytes(b"x")
+    for root in ("sorted", "mvtec"):
+        with pytest.raises(ValueError, match=said):
+            data.folder(tmp_path / root)
+        assert any(re.search(said, str(finding)) for finding in data.check(tmp_path / root).of("arrangement"))
+
+
+def test_heif_files_are_read_where_the_plug_in_is_there(tmp_path, monkeypatch):
+    (tmp_path / "good").mkdir()
+    (tmp_path / "good/a.HEIC").write_bytes(b"x")
+    for there in (True, False):
+        monkeypatch.setattr(images, "find_spec", lambda name, there=there: there)
+        images.suffixes.cache_clear()
+        assert len(images.images_of(tmp_path / "good")) == there
+    assert images.no_images_hint(tmp_path) == 'found 1 file .HEIC: pip install "adviz[heic]"'
+    images.suffixes.cache_clear()
 
 
 def test_masks_are_turned_like_images(tmp_path):

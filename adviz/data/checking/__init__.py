@@ -16,13 +16,12 @@ from adviz.data.checking.report import Check, Counted, Finding, named
 from adviz.data.checking.rules import Seen, judged
 from adviz.data.checking.walking import Walk, walked
 from adviz.data.geometry import Geometry
-from adviz.data.images import SUFFIXES, mask_files
+from adviz.data.images import REMEDIES, Labels, mask_files, remedy, suffixes
 from adviz.data.paths import is_hidden_below
 from adviz.data.tree import Tree
 from adviz.progress import bar
 
 __all__ = ["Check", "Counted", "Finding", "check"]
-PICTURES = (*SUFFIXES, ".gif", ".jp2", ".heic", ".avif", ".ppm", ".pgm", ".raw", ".npy")
 
 
 def check(path: str | Path, *, geometry: Geometry | None = None) -> Check:
@@ -59,13 +58,19 @@ def check(path: str | Path, *, geometry: Geometry | None = None) -> Check:
     images = sorted({entry.path for tree in trees for entry in tree.entries})
     masks = sorted({entry.mask for tree in trees for entry in tree.entries if entry.mask})
     seen_images = _opened(images, image_facts, "images")
-    seen_masks = _opened(masks, lambda mask: mask_facts(mask, geometry), "masks")
+    labels = {entry.mask: tree_labels for tree, tree_labels in _labels(trees) for entry in tree.entries if entry.mask}
+    seen_masks = _opened(masks, lambda mask: mask_facts(mask, geometry, labels[mask]), "masks")
     counts, findings = counted(trees)
     for tree in trees:
         findings += judged(Seen(tree, seen_images, seen_masks, geometry, base))
     findings += _elsewhere(walked(base), trees, base)
     names = dict.fromkeys(data_set(tree) or tree.layout for tree in trees)
     return Check(base, ", ".join(filter(None, names)), counts, sorted(findings, key=lambda one: not one.serious))
+
+
+def _labels(trees: list[Tree]) -> list[tuple[Tree, Labels]]:
+    """Return what tells labels from soft edges in the masks of every category."""
+    return [(tree, Labels([entry.mask for entry in tree.entries])) for tree in trees]
 
 
 def _opened(files: list[Path], open_one: Callable[[Path], Any], label: str) -> dict[Path, Any]:
@@ -84,10 +89,10 @@ def _elsewhere(walk: Walk, trees: list[Tree], base: Path) -> Iterable[Finding]:
     unused = {tree.root / name for tree in trees for name in tree.unused}
     rest = [file for file in walk.files if file not in used and not unused & {*file.parents}]
     hidden = [file for file in rest if is_hidden_below(file, base)]
-    strange = [file for file in rest if file not in hidden and file.suffix.lower() not in SUFFIXES]
-    ignored = [file for file in strange if file.parent in places or file.suffix.lower() in PICTURES]
-    images = [file for file in rest if file not in hidden and file.suffix.lower() in SUFFIXES]
-    folders = [folder for folder in walk.folders if folder.suffix.lower() in SUFFIXES]
+    strange = [file for file in rest if file not in hidden and file.suffix.lower() not in suffixes()]
+    ignored = [file for file in strange if file.parent in places or file.suffix.lower() in REMEDIES]
+    images = [file for file in rest if file not in hidden and file.suffix.lower() in suffixes()]
+    folders = [folder for folder in walk.folders if folder.suffix.lower() in suffixes()]
     for kind, message, files, serious in (
         ("links in circles", "links lead back to a folder above them: remove them", walk.loops, True),
         ("broken links", "links lead nowhere: restore what they point to", walk.broken, True),
@@ -95,7 +100,14 @@ def _elsewhere(walk: Walk, trees: list[Tree], base: Path) -> Iterable[Finding]:
         ("unused images", "images lie where this layout has none, and are not read", images, True),
         ("folders called like images", "folders have the name of an image, and are not read", folders, False),
         ("hidden files", "hidden files are not read", hidden, False),
-        ("other files", f"files are not read, as they have none of the suffixes {' '.join(SUFFIXES)}", ignored, False),
+        ("other files", f"files are not read, being no images ({_kinds(ignored)})", ignored, False),
     ):
         if files:
             yield Finding(kind, f"{len(files)} {message}", named(files, base), serious)
+
+
+def _kinds(files: list[Path]) -> str:
+    """Return the suffixes of files, with what to do about those of pictures."""
+    names = sorted({file.suffix.lower() for file in files})
+    said = [f"{name}: {remedy(name)}" if name in REMEDIES else name or "no suffix" for name in names]
+    return "; ".join(said)

@@ -11,6 +11,7 @@ from adviz.data.checking.files import ImageFacts, MaskFacts, mask_is_turned, sam
 from adviz.data.checking.layouts import VARYING
 from adviz.data.checking.report import Finding, named
 from adviz.data.geometry import Geometry
+from adviz.data.images import are_labels
 from adviz.data.inspection import audit
 from adviz.data.split import ANOMALOUS, GOOD, Split
 from adviz.data.tree import Entry, Tree
@@ -18,6 +19,7 @@ from adviz.data.tree import Entry, Tree
 SMALLEST = 8  # pixels of a side; smaller images hold nothing to look at
 LARGEST = 50_000_000  # pixels
 LONGEST = 16_000  # pixels of a side
+FEW = 16  # grey levels of a mask; soft edges have more
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +60,7 @@ def _unreadable(seen: Seen) -> Iterator[Finding]:
         bad: dict[Path, str] = {one.path: one.problem for one in facts if one.problem}
         if bad:
             first = next(iter(bad.values()))
-            yield seen.finding(
-                f"unreadable {kind}", f"{len(bad)} {kind} cannot be read, first: {first}: replace them", bad
-            )
+            yield seen.finding(f"unreadable {kind}", f"{len(bad)} {kind} cannot be read, first: {first}", bad)
 
 
 def _duplicates(seen: Seen) -> Iterator[Finding]:
@@ -176,6 +176,85 @@ def _lost(seen: Seen) -> Iterator[Finding]:
     )
 
 
+def _bits(seen: Seen) -> Iterator[Finding]:
+    """Find what files of more than 8 bits become, by the rule of `adviz.data.images.Depth`."""
+    deep = {entry.path: seen.images[entry.path] for entry in seen.readable if seen.images[entry.path].bits}
+    if not deep:
+        return
+    plain = [entry.path for entry in seen.readable if entry.path not in deep]
+    if plain:
+        message = (
+            f"{len(deep)} images are of more than 8 bits, {len(plain)} of 8: whether one grey means the same in both "
+            "depends on how they were made; save all of them alike"
+        )
+        fewer = plain if len(plain) < len(deep) else list(deep)
+        yield seen.finding("bits vary", message, fewer)
+    learned = [seen.images[entry.path].bits for entry in seen.tree.entries if entry.part == "train"]
+    told = (max(learned) or 16) if learned else max(facts.bits for facts in deep.values())
+    bits = seen.geometry.bits or told
+    above = [path for path, facts in deep.items() if facts.bits > bits]
+    if above:
+        message = (
+            f"{len(above)} images hold values up to {max(deep[path].largest for path in above)}, above the "
+            f"{2**bits - 1} of {bits} bits, which the training images use: they are refused; give "
+            f"Geometry(bits={max(deep[path].bits for path in above)})"
+        )
+        yield seen.finding("values above white", message, above)
+    if bits < 16:
+        largest = max(facts.largest for facts in deep.values() if facts.bits <= bits)
+        message = (
+            f"{len(deep)} images are of more than 8 bits, of which {bits} are used (largest value {largest}): "
+            f"{2**bits - 1} becomes white; Geometry(bits=16) makes it 65535"
+        )
+        yield seen.finding("bits", message, serious=False)
+
+
+def _dropped(seen: Seen) -> Iterator[Finding]:
+    clear = [entry.path for entry in seen.readable if seen.images[entry.path].transparent]
+    if clear:
+        message = (
+            f"{len(clear)} images have an alpha channel, which is dropped: what was transparent is seen, in whatever "
+            "colour lies below; paint the background if it should not be"
+        )
+        yield seen.finding("alpha dropped", message, clear, serious=False)
+    more = {entry.path: seen.images[entry.path] for entry in seen.readable if seen.images[entry.path].dropped}
+    if more:
+        most = max(facts.dropped for facts in more.values())
+        message = (
+            f"{len(more)} images have up to {most} bands more than are read, which are the first as grey or the first "
+            "three as red, green and blue; save the bands that show defects as such"
+        )
+        yield seen.finding("bands dropped", message, more)
+
+
+def _labels(seen: Seen) -> Iterator[Finding]:
+    """Find masks with values on both sides of 128: labels, of which each is a defect, soft edges, or who knows what."""
+    masks = [mask for _, mask in seen.marked if mask.low]
+    found = [low for mask in masks for low in mask.low]
+    paths = [mask.path for mask in masks]
+    levels = frozenset[int]().union(*(low.levels for low in found))
+    below = sum(low.count for low in found)
+    if are_labels(found):
+        names = ", ".join(map(str, sorted(levels)[:8])) + (", ..." if len(levels) > 8 else "")
+        message = f"{len(masks)} masks hold labels ({names}): everything but the background 0 counts as a defect"
+        yield seen.finding("masks of labels", message, paths, serious=False)
+    elif len(levels) <= FEW and sum(low.alone for low in found) > below / 2:
+        message = (
+            f"{len(masks)} masks hold {len(levels)} grey levels: which are defects? From 128 on they count, {below} "
+            "pixels below do not; save the defects as 255"
+        )
+        yield seen.finding("masks of grey levels", message, paths)
+
+
+def _inverted(seen: Seen) -> Iterator[Finding]:
+    shares = {mask.path: mask.marked / (mask.size[0] * mask.size[1]) for _, mask in seen.marked}
+    most = {path: share for path, share in shares.items() if 0.5 < share < 1}
+    if most:
+        largest = max(most.values())
+        message = f"{len(most)} of {len(shares)} masks mark more than half of the image, up to {largest:.0%}: inverted?"
+        yield seen.finding("masks inverted", message, most, serious=len(most) > len(shares) / 2)
+
+
 def _names(seen: Seen) -> Iterator[Finding]:
     groups: dict[tuple[Path, str], list[Path]] = defaultdict(list)
     for entry in seen.tree.entries:
@@ -199,8 +278,12 @@ RULES: tuple[Callable[[Seen], Iterator[Finding]], ...] = (
     _duplicates,
     _masks,
     _lost,
+    _labels,
+    _inverted,
     _turned,
     _sizes,
+    _bits,
+    _dropped,
     _stacks,
     _names,
 )
