@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from adviz.data.images import SUFFIXES, images_of
+from adviz.data.images import images_of, suffixes
 from adviz.data.paths import children, folders_in
 from adviz.data.words import says_bad, says_good
 
@@ -130,7 +130,7 @@ def _stems(stem: str) -> Iterator[str]:
     while waiting:
         name = waiting.pop(0)
         yield name
-        shorter = [name.removesuffix(suffix) for suffix in SUFFIXES]
+        shorter = [name.removesuffix(suffix) for suffix in suffixes()]
         shorter += [match[1] for pattern in (ENDING, BEGINNING) if (match := pattern.fullmatch(name))]
         for one in shorter:
             if one and one not in seen:
@@ -183,14 +183,14 @@ def _unread(truth: Path, images: Images, found: dict[Path, Path]) -> list[Except
     for folder in (truth, *folders_in(truth)):
         for file in children(folder):
             mask = Mask(file, file.stem, "" if folder == truth else folder.name)
-            if file.suffix.lower() not in SUFFIXES and file.is_file() and owners.of(mask):
+            if file.suffix.lower() not in suffixes() and file.is_file() and owners.of(mask):
                 unread.append(mask)
     if not unread:
         return []
     owner = _names(owners.of(unread[0])[:1])
     return [
         ValueError(
-            f"expected masks as {', '.join(SUFFIXES)}, got {len(unread)} files of another kind, first "
+            f"expected masks as PNG or another image format, got {len(unread)} files of another kind, first "
             f"{unread[0].path} for {owner}: save them as PNG"
         )
     ]
