@@ -89,8 +89,9 @@ def departures(method: str, metric: str, detector: Detector) -> str:
     method, metric: of a table's cell.
     detector: what the cell is made with.
     """
-    spades = method == "SPADE" and metric == "image_auroc" and isinstance(detector, SPADE)
-    return SPADES_K if spades and detector.images_score == SPADE.preset("paper").images_score else ""
+    if method != "SPADE" or metric != "image_auroc" or not isinstance(detector, SPADE):
+        return ""
+    return SPADES_K if detector.images_score == SPADE.preset("paper").images_score else ""
 
 
 def named_networks(variant: str) -> list[str]:
@@ -115,8 +116,8 @@ def _strides(layers: str) -> tuple[int | str, ...]:
 
 def _spade(options: dict[str, str], dataset: str) -> Detector:
     detector = SPADE.preset(options.pop("preset", "paper"))
-    if count := options.pop("images_score", ""):
-        detector = dataclasses.replace(detector, images_score=AtMost(int(count)))
+    if scored := options.pop("images_score", ""):
+        detector = dataclasses.replace(detector, images_score=AtMost(int(scored)))
     if layers := options.pop("layers", ""):
         detector = dataclasses.replace(detector, layers=_strides(layers))
     stage = options.pop("stage1", "")
