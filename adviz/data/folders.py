@@ -90,9 +90,8 @@ def folder(path: str | Path, *, geometry: Geometry | None = None) -> Category:
     """
     path = expanded(path)
     if not path.is_dir():
-        raise FileNotFoundError(
-            f"expected a folder with train/good and test, or with good and bad, found none at {path}"
-        )
+        came = "got the file" if path.is_file() else "found none at"
+        raise FileNotFoundError(f"expected a folder with train/good and test, or with good and bad, {came} {path}")
     if sorted_photos.is_sorted(path):
         return sorted_photos.arranged(path).category(geometry)
     if not _has_parts(path):
@@ -220,6 +219,11 @@ def _unsorted(path: Path) -> Exception:
             f"{expected}, found {', '.join(names)}, of which {', '.join(unclear)} may be either: rename them good and "
             "bad"
         )
+    if good_folder(path):
+        return FileNotFoundError(
+            f"{expected}, found {listing(path)}: put the folders and images of defects into {path / 'bad'}, and move "
+            "others away"
+        )
     return FileNotFoundError(
         f"{expected}, found {listing(path)}: rename them (understood are {KNOWN}), or pass the folder that holds them; "
         "see data/README.md for the layout"
@@ -241,7 +245,8 @@ def arranged(path: Path, shape: Shape | None = None) -> Tree:
     truth = _truth(path, test, shape, tree.problems)
     images = []
     if test is None:
-        tree.problems.append(lacking(path, shape.test))
+        own = "add it, with good images to judge in its folder good" if shape == Shape() else ""
+        tree.problems.append(lacking(path, shape.test, remedy=own))
     else:
         images = _test_images(test, truth, tree.problems)
     if not tree.of("train"):

@@ -149,11 +149,10 @@ def missing(path: Path, name: str, *, is_there: Callable[[Path], bool] = Path.is
     return None if is_there(path / name) else lacking(path, name, "folder" if is_there is Path.is_dir else "file")
 
 
-def lacking(path: Path, name: str, kind: str = "folder") -> FileNotFoundError:
-    """Return what to say where a folder or file is not there: what is."""
-    return FileNotFoundError(
-        f"expected a {kind} {name} in {path}, found {listing(path)}: see data/README.md for the layout"
-    )
+def lacking(path: Path, name: str, kind: str = "folder", remedy: str = "") -> FileNotFoundError:
+    """Return what to say where a folder or file is not there: what is, and what to do."""
+    what = f"expected a {kind} {name} in {path}, found {listing(path)}"
+    return FileNotFoundError(f"{what}: {remedy + '; ' if remedy else ''}see data/README.md for the layout")
 
 
 def lacking_good(path: Path, part: Path | None, good: str) -> FileNotFoundError:

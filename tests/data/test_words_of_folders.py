@@ -192,7 +192,9 @@ def test_a_folder_of_good_photographs_alone_can_be_learned_from(tmp_path):
 def test_good_photographs_beside_other_images_are_not_alone(tmp_path):
     """Else what may be defects would be passed over without a word."""
     trees.put(tmp_path, *(f"good/{number}.png" for number in range(6)), "scratch/0.png")
-    with pytest.raises(FileNotFoundError, match=r"expected folders good and bad, .* found good, scratch: rename them"):
+    with pytest.raises(
+        FileNotFoundError, match=r"expected folders good and bad, .* found good, scratch: put the .* into .*bad"
+    ):
         data.folder(tmp_path)
     trees.mvtec(tmp_path / "mvtec")
     for part in ("train", "test"):  # of a category
@@ -215,6 +217,14 @@ def test_other_names_are_refused_with_those_that_are_understood(tmp_path):
     trees.put(tmp_path / "c", "train/0.png", "train/1.png", "test/good/0.png")
     with pytest.raises(FileNotFoundError, match=r"found 2 images in .*train itself: move the good ones into .*good"):
         data.folder(tmp_path / "c")
+
+
+def test_what_is_no_folder_or_has_no_test_is_refused_with_what_to_do(tmp_path):
+    trees.put(tmp_path, "train/good/0.png")
+    with pytest.raises(FileNotFoundError, match=r"expected a folder test in .*, found train: add it, with good images"):
+        data.folder(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"good and bad, got the file .*0\.png"):
+        data.folder(tmp_path / "train/good/0.png")
 
 
 def test_a_flat_folder_is_read_without_labels(tmp_path):
