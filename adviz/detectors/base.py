@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 import numpy as np
 
 from adviz.detectors.presets import PRESETS, AtMost
+from adviz.features import Features, filled
 from adviz.names import got, require
 
 if TYPE_CHECKING:
     from adviz.data import Geometry
-    from adviz.features import Features
     from adviz.prediction import Prediction
 
 D = TypeVar("D")
@@ -51,7 +51,8 @@ class Detector:
 
     A subclass says in ``learned`` what else its `fit` sets, so that it can be saved: an attribute's name -> what it is.
     A text stands for an array, its type and its sides in letters ("float32 M C"; one letter is one number throughout,
-    and C that of all channels); a type for anything else that `archive` keeps (``int``, ``tuple[int, int]``).
+    and C that of all channels), which with "or None" need not be there; a type for anything else that `archive` keeps
+    (``int``, ``tuple[int, int]``).
     """
 
     learned: ClassVar[Mapping[str, Any]] = {}
@@ -219,6 +220,28 @@ class Detector:
         )
         state = "fitted" if hasattr(self, "layers_") else "not fitted"
         return f"<details><summary><b>{html.escape(self.title)}</b> ({state})</summary><table>{cells}</table></details>"
+
+
+def inside_of(features: Features, grid: tuple[int, ...]) -> np.ndarray | None:
+    """Return which patches of a (rows, columns) grid count, (N, rows, columns) bool; None = all: nothing is padded."""
+    rows, columns = grid
+    return features.inside((rows, columns))
+
+
+def spread(patches: np.ndarray, features: Features) -> np.ndarray:
+    """Return (N, h, w) patch scores whose padding says what the nearest patch of the image says.
+
+    So neither enlarging nor smoothing mixes padding into a map.
+    """
+    return patches if features.boxes is None else filled(patches, features.boxes, features.image_size)
+
+
+def without_padding(values: np.ndarray, features: Features) -> np.ndarray:
+    """Return (N, h, w, ...) patch or pixel values with 0 in padding."""
+    inside = inside_of(features, values.shape[1:3])
+    if inside is None:
+        return values
+    return np.asarray(np.where(inside.reshape(inside.shape + (1,) * (values.ndim - 3)), values, values.dtype.type(0)))
 
 
 def facts_of(detector: object) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def test_nearest_takes_the_middle_pixel():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": 0}, "size must be at least 1 pixel, got 0"),
+        ({"size": 0}, "size must be a whole number of pixels, or a pair .* at least 1, got 0"),
         ({"size": 300, "resize": 256}, "at least size=300, got resize=256"),
         ({"crop": False, "resize": 256}, "without a crop exactly size=224, got resize=256"),
         ({"interpolation": "magic"}, "interpolation must be one of .*got 'magic'"),
