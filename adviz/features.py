@@ -59,7 +59,7 @@ class Features(Mapping[str, np.ndarray]):
             raise ValueError(f"layers must map names to (N, C, h, w) arrays of one N, got {bad or counts}")
         self._layers = dict(layers)
         self.image_size = (int(image_size[0]), int(image_size[1]))
-        self._boxes = None if boxes is None else checked_boxes(boxes, self.n_images, self.image_size)
+        self._boxes = None if boxes is None else _padded(boxes, self.n_images, self.image_size)
         if self._boxes is not None:
             self._layers = {name: filled(a, self._boxes, self.image_size) for name, a in layers.items()}
         self.strides = dict(strides or {name: round(image_size[0] / a.shape[2]) for name, a in layers.items()})
@@ -110,7 +110,7 @@ class Features(Mapping[str, np.ndarray]):
             ids=list(np.array(self.ids, dtype=object)[index]),
             geometry=self.geometry,
         )
-        return chosen if self.boxes is None else chosen.already_filled(self.boxes[index])
+        return chosen.already_filled(None if self.boxes is None else self.boxes[index])
 
     @property
     def boxes(self) -> np.ndarray | None:
@@ -119,7 +119,7 @@ class Features(Mapping[str, np.ndarray]):
 
     def already_filled(self, boxes: np.ndarray | None) -> Features:
         """Return these features as those of images in such boxes, whose padding has been `filled` before."""
-        self._boxes = boxes
+        self._boxes = None if boxes is None else _padded(boxes, self.n_images, self.image_size)
         return self
 
     def inside(self, grid: tuple[int, int]) -> np.ndarray | None:
@@ -156,8 +156,13 @@ class Features(Mapping[str, np.ndarray]):
         return f"Features({self.backbone or 'arrays'}, {self.n_images} images of {self.image_size}, {shapes})"
 
 
-def checked_boxes(boxes: np.ndarray, count: int, size: tuple[int, int]) -> np.ndarray:
-    """Return (N, 4) int64 boxes; ValueError where they are none of `count` images padded to a (height, width)."""
+def _padded(boxes: np.ndarray, count: int, size: tuple[int, int]) -> np.ndarray | None:
+    """Return (N, 4) int64 boxes, or None where they say that nothing is padded.
+
+    Raises
+    ------
+    ValueError: they are not those of `count` images that are padded to a (height, width).
+    """
     found = np.asarray(boxes)
     if found.shape != (count, 4) or found.dtype.kind not in "iu":
         raise ValueError(
@@ -169,7 +174,7 @@ def checked_boxes(boxes: np.ndarray, count: int, size: tuple[int, int]) -> np.nd
     if empty.any():
         first = int(np.flatnonzero(empty.any(1))[0])
         raise ValueError(f"boxes must lie within {size}, got {found[first].tolist()} for image {first}")
-    return found
+    return None if (found == (0, 0, *size)).all() else found
 
 
 def patches_inside(boxes: np.ndarray, size: tuple[int, int], grid: tuple[int, int]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,6 +23,9 @@ LARGEST = 100_000_000  # pixels before the crop; a line of 20,000 pixels would n
 ASPECTS = ("square", "shorter", "letterbox")
 PADDING = (128, 128, 128)  # what people see; a network is fed the mirrored image there, see `sources`
 MASK_RULES = (">0.5", ">0", "==1", "nearest")
+SQUARE = 1.1  # a ratio of the sides up to which photographs are taken for squares
+ALIKE = 1.02  # the widest ratio, divided by the tallest, up to which photographs have one shape
+SMALLEST_AREA, LARGEST_AREA = 0.75, 1.35  # of a rectangle, divided by that of a square of 224 pixels
 Size = int | tuple[int, int]  # the side of a square, or (height, width)
 
 
@@ -228,6 +232,51 @@ class Geometry:
         width, height = self._resized(size)
         rows, columns = self.shape
         return round((width - columns) / 2), round((height - rows) / 2)
+
+
+def fitting(sizes: Iterable[tuple[int, int]]) -> Geometry:
+    """Return a geometry for one's own photographs that neither squashes them nor cuts anything off.
+
+    Where all are square, to a tenth, that is ``Geometry()``. Where all have one shape, it is the rectangle that is
+    nearest to that shape among those whose sides are multiples of 32 pixels and whose area is about that of a square
+    of 224; where their shapes differ, they are letterboxed to the rectangle in the middle between the widest and the
+    tallest.
+
+    Parameters
+    ----------
+    sizes: (width, height) of the images, pixels; none = ``Geometry()``.
+
+    Examples
+    --------
+    >>> from adviz.data.geometry import fitting
+    >>> fitting([(3000, 4000)] * 20).shape, fitting([(640, 640), (600, 630)]).shape
+    ((256, 192), (224, 224))
+    >>> both = fitting([(3000, 4000), (4000, 3000)])
+    >>> both.shape, both.aspect, both.crop
+    ((224, 224), 'letterbox', False)
+    """
+    ratios = [height / width for width, height in sizes]
+    if not ratios or max(*ratios, *(1 / ratio for ratio in ratios), 1) <= SQUARE:
+        return Geometry()
+    low, high = min(ratios), max(ratios)
+    shape = _shape_near(math.sqrt(low * high))
+    if high / low <= ALIKE:
+        return Geometry(shape, crop=False)
+    return Geometry(shape, crop=False, aspect="letterbox")
+
+
+def _shape_near(ratio: float) -> tuple[int, int]:
+    """Return the (height, width) in multiples of 32 that is nearest to a ratio of height to width, and about 224^2."""
+    area = 224**2
+    sides = range(32, 2048, 32)
+    pairs = [(height, width) for height in sides for width in sides]
+    allowed = [(h, w) for h, w in pairs if SMALLEST_AREA * area <= h * w <= LARGEST_AREA * area]
+
+    def off(pair: tuple[int, int]) -> tuple[float, float]:
+        height, width = pair
+        return round(abs(math.log(height / width / ratio)), 3), abs(math.log(height * width / area))
+
+    return min(allowed, key=off)
 
 
 def boxes_of(geometry: Geometry, sizes: Iterable[tuple[int, int]]) -> np.ndarray | None:

@@ -17,7 +17,7 @@ from adviz.detectors.correspondence import CellIndex, Cells, Search, Size, as_ce
 from adviz.detectors.dn2 import DN2
 from adviz.detectors.presets import AtMost
 from adviz.devices import check_device
-from adviz.features import patches_inside
+from adviz.features import filled, patches_inside
 from adviz.prediction import Neighbors, Prediction
 from adviz.progress import bar
 
@@ -177,7 +177,7 @@ class SPADE(Detector):
         scores = {key: part.score(self.distance) for key, part in found.items()}
         resized = [maps.resize(spread(part, features), features.image_size) for part in scores.values()]
         layer_maps = found["patch"].shares if self.match == "joint" else scores
-        found = {key: part._replace(distance=without_padding(part.distance, features)) for key, part in found.items()}
+        found = {key: part.within(features) for key, part in found.items()}
         return Prediction(
             score=score,
             anomaly_map=without_padding(maps.smooth(np.mean(resized, axis=0), self.sigma), features),
@@ -245,6 +245,13 @@ class _Found(NamedTuple):
         return cls(
             np.full((*shape, k), np.nan, np.float32), np.zeros((shape[0], 1, 1, k), np.int32), cells, shares, grid
         )
+
+    def within(self, features: Features) -> _Found:
+        """Return what was found, with distance 0 in padding, to the neighbours of the nearest patch of the image."""
+        if features.boxes is None:
+            return self
+        cell = np.moveaxis(filled(np.moveaxis(self.cell, -1, 1), features.boxes, features.image_size), 1, -1)
+        return self._replace(distance=without_padding(self.distance, features), cell=cell)
 
     @property
     def neighbors(self) -> Neighbors:
