@@ -81,7 +81,8 @@ class Prediction:
     segmented: (N,) bool, False where a map was not computed but gated away (SPADE's tau); None = all were.
     ids: N names of the images, by which a prediction of other images is told; empty = not known.
     boxes: (N, 4) int, the top, left, bottom and right edge of every image where it is padded to the map's size
-        (letterboxed); None = nothing is padded. Maps are 0 in padding, and metrics leave it out.
+        (letterboxed); None = nothing is padded. In padding maps are 0, layer maps and neighbours those of the nearest
+        patch of the image, and metrics leave it out.
 
     Examples
     --------
@@ -160,6 +161,21 @@ class Prediction:
         found = archive.read(path, "Prediction", digest=digest)
         with archive.restoring("Prediction", path):
             return archive.typed(cls, found.content)
+
+    def unpadded(self) -> list[np.ndarray]:
+        """Return the N maps, (h, w) each, with the padding cut off; none where there is no map.
+
+        Examples
+        --------
+        >>> prediction.unpadded()[0].shape
+        (224, 224)
+        """
+        if self.anomaly_map is None:
+            return []
+        if self.boxes is None:
+            return list(self.anomaly_map)
+        edges = zip(self.anomaly_map, np.asarray(self.boxes).tolist(), strict=True)
+        return [values[top:bottom, left:right] for values, (top, left, bottom, right) in edges]
 
     def __repr__(self) -> str:
         size = "no map" if self.anomaly_map is None else "maps {1}x{2}".format(*self.anomaly_map.shape)

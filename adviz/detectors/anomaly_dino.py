@@ -71,12 +71,13 @@ class AnomalyDINO(Detector):
         place = index if self.place_ is None else self.place_[index]
         image, cell = np.divmod(place, self.grid_[0] * self.grid_[1])
         cells = distance[..., 0] / 2  # |a - b|^2 = 2 - 2 cos(a, b) at length 1
-        smoothed = maps.smooth(maps.resize(spread(cells, features), features.image_size), self.sigma)
-        distance = without_padding(distance, features)
+        score = self._score(cells, features.inside(cells.shape[1:]))
+        distance, image, cell, cells = (spread(values, features) for values in (distance, image, cell, cells))
+        smoothed = maps.smooth(maps.resize(cells, features.image_size), self.sigma)
         return Prediction(
-            score=self._score(cells, features.inside(cells.shape[1:])),
+            score=score,
             anomaly_map=without_padding(smoothed, features),
-            layer_maps={name: without_padding(2 * cells, features)},
+            layer_maps={name: 2 * cells},
             neighbors={"patch": Neighbors(distance, image.astype(np.int32), compact(cell), self.grid_)},
             detector="AnomalyDINO",
             backbone=features.backbone,

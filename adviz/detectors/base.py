@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
+from adviz import maps
 from adviz.detectors.presets import PRESETS, AtMost
 from adviz.features import Features, filled
 from adviz.names import got, require
@@ -229,19 +230,22 @@ def inside_of(features: Features, grid: tuple[int, ...]) -> np.ndarray | None:
 
 
 def spread(patches: np.ndarray, features: Features) -> np.ndarray:
-    """Return (N, h, w) patch scores whose padding says what the nearest patch of the image says.
+    """Return (N, h, w, ...) values of patches, where those in padding say what the nearest patch of the image says.
 
-    So neither enlarging nor smoothing mixes padding into a map.
+    So neither enlarging nor smoothing mixes padding into a map, here or in whatever is made of the layers' maps.
     """
-    return patches if features.boxes is None else filled(patches, features.boxes, features.image_size)
+    if features.boxes is None:
+        return patches
+    last = np.moveaxis(patches, (1, 2), (-2, -1))
+    return np.moveaxis(filled(last, features.boxes, features.image_size), (-2, -1), (1, 2))
 
 
-def without_padding(values: np.ndarray, features: Features) -> np.ndarray:
-    """Return (N, h, w, ...) patch or pixel values with 0 in padding."""
-    inside = inside_of(features, values.shape[1:3])
-    if inside is None:
-        return values
-    return np.asarray(np.where(inside.reshape(inside.shape + (1,) * (values.ndim - 3)), values, values.dtype.type(0)))
+def without_padding(pixels: np.ndarray, features: Features) -> np.ndarray:
+    """Return (N, H, W) maps with 0 in padding."""
+    if features.boxes is None:
+        return pixels
+    inside = maps.inside(features.boxes, features.image_size)
+    return np.asarray(np.where(inside, pixels, pixels.dtype.type(0)))
 
 
 def facts_of(detector: object) -> dict[str, Any]:

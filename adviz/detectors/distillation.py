@@ -96,7 +96,7 @@ class Distiller(Detector):
         return Prediction(
             score=anomaly_map.max((1, 2)) if self.score == "max" else anomaly_map.sum((1, 2), dtype=np.float64),
             anomaly_map=anomaly_map,
-            layer_maps={name: without_padding(cells, features) for name, cells in layer_maps.items()},
+            layer_maps=layer_maps,
             detector=type(self).__name__,
             backbone=features.backbone,
             digest=features.digest,

@@ -135,7 +135,7 @@ class PaDiM(Detector):
         cells = spread(np.sqrt(total.clip(min=0)), features)
         smoothed = maps.smooth(maps.resize(cells, features.image_size, self.upsample), self.sigma)
         smoothed = without_padding(smoothed, features)
-        shares = [without_padding(share, features) for share in shares]
+        shares = [spread(share, features) for share in shares]
         return Prediction(
             score=smoothed.max((1, 2)),
             anomaly_map=smoothed,

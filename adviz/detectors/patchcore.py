@@ -277,11 +277,11 @@ class PatchCore(Detector):
         shares = {name: np.concatenate([part.shares[name] for part in parts]) for name in self._embedding.blocks}
         cells = distance[..., 0] if self.distance == "squared" else np.sqrt(distance[..., 0])
         resized = maps.resize(spread(cells, features), features.image_size, self.upsample)
-        distance = without_padding(distance, features)
+        distance, index = spread(distance, features), spread(index, features)
         return Prediction(
             score=np.concatenate([part.score for part in parts]),
             anomaly_map=without_padding(maps.smooth(resized, self.sigma), features),
-            layer_maps={name: without_padding(share, features) for name, share in shares.items()},
+            layer_maps={name: spread(share, features) for name, share in shares.items()},
             neighbors={"patch": Neighbors(distance, self.bank_image_[index], self.bank_cell_[index], self.grid_)},
             detector="PatchCore",
             backbone=features.backbone,

@@ -17,7 +17,7 @@ from adviz.detectors.correspondence import CellIndex, Cells, Search, Size, as_ce
 from adviz.detectors.dn2 import DN2
 from adviz.detectors.presets import AtMost
 from adviz.devices import check_device
-from adviz.features import filled, patches_inside
+from adviz.features import patches_inside
 from adviz.prediction import Neighbors, Prediction
 from adviz.progress import bar
 
@@ -173,15 +173,16 @@ class SPADE(Detector):
         retrieved = self._retrieval.predict(features).neighbors["image"]
         score = retrieved.distance[:, 0, 0, : self._count].mean(1)
         segmented = np.full(len(score), True) if self.segment_above is None else score > self.segment_above
-        found = {key: self._compare(chosen, key, retrieved.image[:, 0, 0], segmented) for key in self._groups()}
+        found = {
+            key: self._compare(chosen, key, retrieved.image[:, 0, 0], segmented).within(features)
+            for key in self._groups()
+        }
         scores = {key: part.score(self.distance) for key, part in found.items()}
-        resized = [maps.resize(spread(part, features), features.image_size) for part in scores.values()]
-        layer_maps = found["patch"].shares if self.match == "joint" else scores
-        found = {key: part.within(features) for key, part in found.items()}
+        resized = [maps.resize(part, features.image_size) for part in scores.values()]
         return Prediction(
             score=score,
             anomaly_map=without_padding(maps.smooth(np.mean(resized, axis=0), self.sigma), features),
-            layer_maps={name: without_padding(part, features) for name, part in layer_maps.items()},
+            layer_maps=found["patch"].shares if self.match == "joint" else scores,
             neighbors={"image": retrieved, **{key: part.neighbors for key, part in found.items()}},
             segmented=segmented,
             detector="SPADE",
@@ -247,11 +248,10 @@ class _Found(NamedTuple):
         )
 
     def within(self, features: Features) -> _Found:
-        """Return what was found, with distance 0 in padding, to the neighbours of the nearest patch of the image."""
-        if features.boxes is None:
-            return self
-        cell = np.moveaxis(filled(np.moveaxis(self.cell, -1, 1), features.boxes, features.image_size), 1, -1)
-        return self._replace(distance=without_padding(self.distance, features), cell=cell)
+        """Return what was found, with the neighbours of the nearest patch of the image in padding."""
+        shares = {name: spread(share, features) for name, share in self.shares.items()}
+        distance, cell = spread(self.distance, features), spread(self.cell, features)
+        return self._replace(distance=distance, cell=cell, shares=shares)
 
     @property
     def neighbors(self) -> Neighbors:

@@ -145,6 +145,9 @@ def map_with(prediction: Prediction, image: int, k: int) -> np.ndarray | None:
         return None if stored is None else stored[image]
     least = np.minimum.accumulate(found.distance[image], axis=-1)[..., [k - 1, -1]]
     fewer, every = maps.smooth(maps.resize(np.moveaxis(least, -1, 0), stored.shape[1:]))
+    if prediction.boxes is not None:
+        inside = maps.inside(prediction.boxes[[image]], stored.shape[1:])[0]
+        fewer, every = np.where(inside, fewer, 0), np.where(inside, every, 0)
     same = np.abs(every - stored[image]).max() <= SAME * np.ptp(stored[image])
     return np.asarray(fewer) if same else None
 

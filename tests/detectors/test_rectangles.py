@@ -17,7 +17,8 @@ from adviz import (
     ensemble,
     metrics,
 )
-from adviz.features import patches_inside
+from adviz.explore.layers.mixing import mix_all, own_mix
+from adviz.features import filled, patches_inside
 
 SIZE = 128
 LANDSCAPE, PORTRAIT = (32, 0, 96, 128), (0, 32, 128, 96)
@@ -113,9 +114,8 @@ def test_padding_counts_nowhere(detector, tmp_path):
         assert (found.anomaly_map[~found.valid] == 0).all()
         assert np.isfinite(found.anomaly_map).all()
         assert found.valid.mean() == 0.5
-    for name, values in found.layer_maps.items():
-        if values.shape[1:] != (1, 1):
-            assert (values[~patches_inside(found.boxes, (SIZE, SIZE), values.shape[1:])] == 0).all(), name
+    for name, values in found.layer_maps.items():  # those of the nearest patch: a mix of them is exact at the border
+        np.testing.assert_array_equal(filled(values, found.boxes, (SIZE, SIZE)), values, err_msg=name)
     for name, one in found.neighbors.items():
         inside = patches_inside(np.array(boxes[0]), (SIZE, SIZE), one.grid).reshape(8, -1)
         assert inside[one.image, one.cell].all(), name
@@ -262,3 +262,22 @@ def test_metrics_leave_pixels_out_that_do_not_count():
         metrics.pro(maps, masks, valid=valid[:1])
     all_anomalous = np.where(valid, True, False)
     assert np.isnan(metrics.pixel_metrics(maps, all_anomalous, valid=valid).auroc)
+
+
+@pytest.mark.parametrize(
+    "detector", [SPADE(), PaDiM(dimension=8), PatchCore(layers=(8, 16), aggregation="mean")], ids=repr
+)
+def test_layer_maps_of_padded_images_are_mixed_to_the_detectors_own_map(detector):
+    boxes = [LANDSCAPE, PORTRAIT] * 4
+    found = detector.fit(made(8, 0, boxes)).predict(made(2, 1, boxes[:2]))
+    way = own_mix(found)
+    assert way is not None
+    mixed = mix_all(found.layer_maps, way, (SIZE, SIZE), found.boxes)
+    np.testing.assert_allclose(mixed, found.anomaly_map, rtol=1e-3, atol=1e-3)
+
+
+def test_maps_are_cut_to_the_images():
+    boxes = [LANDSCAPE, PORTRAIT]
+    found = PatchCore().fit(made(2, 0, boxes)).predict(made(2, 1, boxes))
+    assert [one.shape for one in found.unpadded()] == [(64, 128), (128, 64)]
+    assert all((one > 0).all() for one in found.unpadded())

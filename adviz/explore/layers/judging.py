@@ -38,13 +38,14 @@ def measured(prediction: Prediction, mix: Mix | None, labels: np.ndarray, masks:
     """
     scores, found = prediction.score, prediction.anomaly_map
     if mix is not None and found is not None:
-        found = mix_all(prediction.layer_maps, mix, (found.shape[1], found.shape[2]))
+        found = mix_all(prediction.layer_maps, mix, (found.shape[1], found.shape[2]), prediction.boxes)
         scores = found.max((1, 2))
     kept = labels >= 0
     values = {"image_auroc": metrics.auroc(scores[kept], labels[kept] == 1)}
     pixels = (float("nan"),) * 2
     if found is not None and masks is not None:
-        pixels = metrics.auroc_and_pro(np.asarray(found[kept], np.float32), masks[kept])
+        valid = None if prediction.valid is None else prediction.valid[kept]
+        pixels = metrics.auroc_and_pro(np.asarray(found[kept], np.float32), masks[kept], valid=valid)
     return {**values, "pixel_auroc": pixels[0], "pro": pixels[1]}
 
 
@@ -70,11 +71,14 @@ class Judge:
         return {name: _mean([value for value in values if value == value]) for name, values in found.items()}
 
 
-def of_image(one: np.ndarray, mask: np.ndarray | None) -> Values:
-    """Return pixel AUROC and PRO of one (H, W) map by its (H, W) mask; NaN without a mask, or a defect in it."""
+def of_image(one: np.ndarray, mask: np.ndarray | None, valid: np.ndarray | None = None) -> Values:
+    """Return pixel AUROC and PRO of one (H, W) map by its (H, W) mask; NaN without a mask, or a defect in it.
+
+    Pixels count that are `valid`, (H, W) bool; None = all.
+    """
     if mask is None or not mask.any():
         return {"pixel_auroc": NAN, "pro": NAN}
-    auroc, pro = metrics.auroc_and_pro(one[None], mask[None])
+    auroc, pro = metrics.auroc_and_pro(one[None], mask[None], valid=None if valid is None else valid[None])
     return {"pixel_auroc": auroc, "pro": pro}
 
 
