@@ -30,7 +30,7 @@ IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 DTYPES = {"float32": "float32", "float16": "float16", "bfloat16": "float32"}  # asked for -> kept
 # What decides how a file becomes features: a changed line empties the cache, so that nobody works on those of old code.
 CODE = (
-    *("backbone.py", "sources.py", "runtimes.py", "networks.py"),
+    *("backbone.py", "sources.py", "runtimes.py", "networks.py", "features.py"),
     *("data/split.py", "data/sample.py", "data/geometry.py", "data/images.py", "data/arrays.py"),
 )
 

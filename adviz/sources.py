@@ -43,8 +43,9 @@ class Images:
     def fed(self, number: int) -> np.ndarray:
         """Return what a network is fed: the image, mirrored into its padding, which leaks least into the features.
 
-        Beside the true surroundings of a photograph, features of strides 4 to 16 at the border are 0.4 to 0.6 of their
-        length off with mirrored padding, 0.7 to 0.8 with grey and 0.8 to 1.1 with black.
+        In the middle halves of built-in images, efficientnet_lite0's features of strides 4 to 16 in the rows at the cut
+        differ from those of the whole image by 0.47 of their length with mirrored padding, 0.57 with repeated edges,
+        0.66 without padding, 0.78 with grey and 0.89 with black (means over four categories and three layers).
         """
         image = self.read(number)
         if self.boxes is None:

@@ -181,6 +181,15 @@ def _cell(pixel: tuple[int, int], size: tuple[int, int], grid: tuple[int, ...]) 
     return pixel[0] * grid[0] // size[0], pixel[1] * grid[1] // size[1]
 
 
+def cells_inside(valid: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
+    """Return which cells of a grid have a middle that is no padding, (..., rows, columns) bool from (..., H, W)."""
+    rows, columns = (
+        ((np.arange(count) + 0.5) * side / count).astype(int)
+        for count, side in zip(grid, valid.shape[-2:], strict=True)
+    )
+    return np.asarray(valid[..., rows[:, None], columns])
+
+
 def cell_box(cell: tuple[int, int], size: tuple[int, int], grid: tuple[int, ...]) -> Box:
     """Return (top, left, height, width) of a cell of a grid over an image of `size`, pixels; at least one."""
     (top, bottom), (left, right) = (

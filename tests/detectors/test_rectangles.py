@@ -17,6 +17,7 @@ from adviz import (
     ensemble,
     metrics,
 )
+from adviz.explore.coreset.bank import bank_usage
 from adviz.explore.layers.mixing import mix_all, own_mix
 from adviz.features import filled, patches_inside
 
@@ -281,3 +282,11 @@ def test_maps_are_cut_to_the_images():
     found = PatchCore().fit(made(2, 0, boxes)).predict(made(2, 1, boxes))
     assert [one.shape for one in found.unpadded()] == [(64, 128), (128, 64)]
     assert all((one > 0).all() for one in found.unpadded())
+
+
+def test_a_banks_usage_is_counted_by_patches_of_images():
+    boxes = [LANDSCAPE, PORTRAIT]
+    detector = PatchCore(layers=(8,), coreset=1.0, sampler="random").fit(made(2, 0, boxes))
+    found = detector.predict(made(2, 1, boxes))
+    usage = bank_usage(detector.trace_, found.neighbors["patch"], len(detector.bank_), found.valid)
+    assert usage.patches == 2 * 16 * 16 // 2

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from adviz import maps, plots, progress
+from adviz.explore.evidence import cells_inside
 from adviz.prediction import Prediction
 
 Join = Literal["sum", "mean", "product"]
@@ -185,13 +186,8 @@ def maps_of(name: str, found: Prediction) -> np.ndarray:
 
 
 def cut(values: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
-    """Return an (h, w) layer map with 0 in the cells whose middle is no pixel that is `valid`, (H, W) bool; None = all."""
-    if valid is None:
-        return values
-    rows, columns = (
-        (np.arange(count) + 0.5) * side // count for count, side in zip(values.shape, valid.shape, strict=True)
-    )
-    return np.asarray(np.where(valid[np.ix_(rows.astype(int), columns.astype(int))], values, 0))
+    """Return an (h, w) layer map as it is shown: with 0 where an image is padded, (H, W) `valid`; None = nowhere."""
+    return values if valid is None else np.where(cells_inside(valid, values.shape), values, 0)
 
 
 def mix_all(
