@@ -20,7 +20,7 @@ from adviz import networks, runtimes
 from adviz.cache import Cache, contents, fingerprint
 from adviz.data import Geometry
 from adviz.devices import check_known, room_for, workers
-from adviz.features import Features, Layer, listed
+from adviz.features import Features, Layer, filled, listed, patches_inside
 from adviz.names import got
 from adviz.progress import bar
 from adviz.sources import Images, Source, images_of
@@ -30,7 +30,7 @@ IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 DTYPES = {"float32": "float32", "float16": "float16", "bfloat16": "float32"}  # asked for -> kept
 # What decides how a file becomes features: a changed line empties the cache, so that nobody works on those of old code.
 CODE = (
-    *("backbone.py", "sources.py", "runtimes.py", "networks.py"),
+    *("backbone.py", "sources.py", "runtimes.py", "networks.py", "features.py"),
     *("data/split.py", "data/sample.py", "data/geometry.py", "data/images.py", "data/stored.py", "data/arrays.py"),
 )
 
@@ -193,7 +193,7 @@ class Backbone:
             digest=self.digest,
             ids=images.ids,
             geometry=images.geometry,
-        )
+        ).already_filled(images.boxes)
 
     def _key(self, images: Images) -> str | None:
         """Return a hash of all that decides the features, of whichever layers; None when the images may be anything."""
@@ -229,13 +229,15 @@ class Backbone:
             def keep(start: int) -> None:
                 nonlocal arrays
                 rows = slice(start, min(start + batch_size, images.count))
-                batch = np.stack([images.read(index) for index in range(rows.start, rows.stop)])
+                batch = np.stack([images.fed(index) for index in range(rows.start, rows.stop)])
                 pixels = self._normalised(batch)
                 found = forward(pixels)
                 if len(inside) < len(modules):
                     found[networks.PIXELS] = pixels.cpu().numpy()
+                if images.boxes is not None:
+                    found = {layer: filled(values, images.boxes[rows], images.size) for layer, values in found.items()}
                 if self._pool:
-                    found = {layer: values.mean((2, 3), keepdims=True) for layer, values in found.items()}
+                    found = {layer: self._pooled(values, images, rows) for layer, values in found.items()}
                 with lock:
                     if not arrays:
                         shapes = {layer: (images.count, *values.shape[1:]) for layer, values in found.items()}
@@ -249,6 +251,13 @@ class Backbone:
             for _ in bar(self._map(keep, starts), label=f"features {self.name}", total=len(starts)):
                 pass
         return arrays
+
+    def _pooled(self, values: np.ndarray, images: Images, rows: slice) -> np.ndarray:
+        """Return the mean of every (n, C, h, w) layer over its patches, padding left out, (n, C, 1, 1)."""
+        if images.boxes is None:
+            return np.asarray(values.mean((2, 3), keepdims=True))
+        inside = patches_inside(images.boxes[rows], images.size, (values.shape[2], values.shape[3]))
+        return np.asarray(values.mean((2, 3), keepdims=True, where=inside[:, None]))
 
     def _map(self, work: Callable[[int], Any], starts: range) -> Iterator[Any]:
         """Do the batches; on a CPU one thread for each of torch's, which beats sharing every layer among them."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 import numpy as np
 
 from adviz import metrics
+from adviz.data.geometry import checked_size, sides_of
 from adviz.metrics import Curve
 from adviz.metrics.checks import checked_definition, checked_limit
 from adviz.names import require
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from adviz.data import Split
     from adviz.prediction import Prediction
 
-__all__ = ["LabelledSplit", "Result", "evaluate", "maps_and_masks"]
+__all__ = ["LabelledSplit", "Result", "counted_pixels", "evaluate"]
 
 PIXEL_METRICS = ("pixel_auroc", "pixel_ap", "pro")
 
@@ -50,7 +51,7 @@ def evaluate(
     prediction: Prediction,
     split: LabelledSplit,
     *,
-    size: int | None = None,
+    size: int | tuple[int, int] | None = None,
     pro: str = "global",
     pro_limit: float = 0.3,
 ) -> Result:
@@ -62,9 +63,9 @@ def evaluate(
     split: the N images; those with label -1 are left out. Without masks the pixel metrics are NaN, with a reason. Where
         some anomalous images have a mask and others do not, the pixel metrics are of the images whose pixels are known,
         and `Result.reasons` says which are left out of them.
-    size: pixels; None, or the side of the square to which maps and masks are resized before the pixel metrics, by the
-        mean over the area of a new pixel. A new mask pixel is anomalous when more than half of its area is, so that
-        small regions can vanish.
+    size: pixels; None, or the side of the square or the (height, width) to which maps and masks are resized before the
+        pixel metrics, by the mean over the area of a new pixel. A new mask pixel is anomalous when more than half of
+        its area is, so that small regions can vanish; one counts as padding when half of its area or more is.
     pro: "global", "global-200" or "per-image"; see `adviz.metrics.pro`.
     pro_limit: highest false positive rate of PRO, in (0, 1].
 
@@ -82,8 +83,8 @@ def evaluate(
     """
     checked_definition(pro)
     checked_limit(pro_limit)
-    if size is not None and size < 1:
-        raise ValueError(f"size must be None or a positive number of pixels, got {size}")
+    if size is not None:
+        checked_size("size", size)
     require(prediction, "score check_images", "a Prediction, then the Split of its images")
     require(split, "labels", "the Split of the predicted images after the Prediction, such as category.test")
     labels = np.asarray(split.labels)
@@ -94,7 +95,7 @@ def evaluate(
     if reason := _no_pixels(prediction, split, truth):
         found = _Metrics(dict.fromkeys(PIXEL_METRICS, float("nan")), dict.fromkeys(PIXEL_METRICS, reason), {})
     else:
-        found = _pixel_metrics(*maps_and_masks(prediction, split, size), pro, pro_limit)
+        found = _pixel_metrics(*counted_pixels(prediction, split, size), pro, pro_limit)
         left_out = dict.fromkeys(PIXEL_METRICS, _without_masks(split))
         found = found._replace(reasons={name: why for name, why in (left_out | found.reasons).items() if why})
     return Result(
@@ -191,14 +192,16 @@ def _without_masks(split: LabelledSplit) -> str:
     return f"{len(bare)} {said} have no mask and are left out, first {first}"
 
 
-def maps_and_masks(
-    prediction: Prediction, split: LabelledSplit, size: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the maps and masks of the images whose pixels are known, (n, H, W) each, resized by area if asked for.
+def counted_pixels(
+    prediction: Prediction, split: LabelledSplit, size: int | tuple[int, int] | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return maps and masks of the images whose pixels are known, (n, H, W) each, and which pixels are no padding.
 
-    These are the good ones, and the anomalous ones that have a mask.
+    These are the good images, and the anomalous ones that have a mask. In place of the pixels that
+    are no padding stands None where all count. All three are resized by area where asked for.
     """
     maps = np.asarray(prediction.anomaly_map)
+    valid = prediction.valid
     labelled = np.asarray(split.labels) >= 0
     known = _known_pixels(split)
     if not known.any():
@@ -208,22 +211,30 @@ def maps_and_masks(
         masks = masks if known.all() else masks[known]
     else:
         masks = cast("Split", split).subset(known).masks_array()
-    maps = maps if known.all() else maps[known]
+    if not known.all():
+        maps = maps[known]
+        valid = None if valid is None else valid[known]
     if size is None:
-        return maps, masks
+        return maps, masks, valid
     from adviz.maps import resize
 
-    square = (size, size)
-    small = [resize(mask[None], square, method="area") > 0.5 for mask in masks]  # one by one: a float mask is large
-    return resize(maps, square, method="area"), np.concatenate(small)
+    sides = sides_of(checked_size("size", size))
+    small = [resize(mask[None], sides, method="area") > 0.5 for mask in masks]  # one by one: a float mask is large
+    masks, resized = np.concatenate(small), resize(maps, sides, method="area")
+    if valid is None:
+        return resized, masks, None
+    parts = resize(valid, sides, method="area")  # of a new pixel that are no padding
+    counted = parts > 0.5
+    resized = np.where(counted, resized / np.maximum(parts, np.finfo(np.float32).tiny), 0).astype(np.float32)
+    return resized, masks & counted, counted
 
 
-def _pixel_metrics(maps: np.ndarray, masks: np.ndarray, pro: str, limit: float) -> _Metrics:
+def _pixel_metrics(maps: np.ndarray, masks: np.ndarray, valid: np.ndarray | None, pro: str, limit: float) -> _Metrics:
     """Judge the anomaly maps."""
-    found = metrics.pixel_metrics(maps, masks, limit=limit)
+    found = metrics.pixel_metrics(maps, masks, limit=limit, valid=valid)
     area, why = found.pro, found.reasons.get("pro", "")
     if pro != "global":
-        area, why = metrics.pro_with_reason(maps, masks, pro, limit)
+        area, why = metrics.pro_with_reason(maps, masks, pro, limit, valid=valid)
     values = {"pixel_auroc": found.auroc, "pixel_ap": found.average_precision, "pro": area}
     undefined = (found.reasons.get("auroc"), found.reasons.get("average_precision"), why)
     reasons = {name: reason for name, reason in zip(values, undefined, strict=True) if reason}

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from adviz.names import got
 
-__all__ = ["resize", "smooth"]
+__all__ = ["inside", "resize", "smooth"]
 Method = Literal["bilinear", "nearest", "bicubic", "area"]
 Border = Literal["reflect", "mirror"]
 
@@ -72,6 +72,32 @@ def _area_weights(old: int, new: int) -> np.ndarray:
     overlap = np.minimum(edges[1:, None], cells + 1) - np.maximum(edges[:-1, None], cells)
     weights: np.ndarray = np.clip(overlap, 0, None) * new / old
     return weights.astype(np.float32)
+
+
+def inside(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return which pixels of padded images are the images' and no padding.
+
+    Parameters
+    ----------
+    boxes: (N, 4) int, the top, left, bottom and right edge of every image, pixels.
+    size: (H, W) with padding, pixels.
+
+    Returns
+    -------
+    (N, H, W) bool.
+
+    Examples
+    --------
+    >>> from adviz import maps
+    >>> maps.inside(np.array([[1, 0, 2, 3]]), (3, 3)).astype(int)
+    array([[[0, 0, 0],
+            [1, 1, 1],
+            [0, 0, 0]]])
+    """
+    top, left, bottom, right = np.asarray(boxes).T[:, :, None]  # (N, 1) each
+    rows, columns = np.arange(size[0]), np.arange(size[1])
+    within = (rows >= top) & (rows < bottom), (columns >= left) & (columns < right)
+    return np.asarray(within[0][:, :, None] & within[1][:, None, :])
 
 
 def smooth(maps: np.ndarray, sigma: float = 4.0, *, border: Border = "reflect") -> np.ndarray:

@@ -10,7 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from adviz import archive
+from adviz import archive, maps
+from adviz.archive.records import LATER
 from adviz.names import got
 
 
@@ -79,6 +80,9 @@ class Prediction:
     backbone, digest: what made the features, and its weights' digest; both go into every result row.
     segmented: (N,) bool, False where a map was not computed but gated away (SPADE's tau); None = all were.
     ids: N names of the images, by which a prediction of other images is told; empty = not known.
+    boxes: (N, 4) int, the top, left, bottom and right edge of every image where it is padded to the map's size
+        (letterboxed); None = nothing is padded. In padding maps are 0, layer maps and neighbours those of the nearest
+        patch of the image, and metrics leave it out.
 
     Examples
     --------
@@ -96,6 +100,7 @@ class Prediction:
     digest: str = ""
     segmented: np.ndarray | None = None
     ids: tuple[str, ...] = ()
+    boxes: np.ndarray | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
         if np.ndim(self.score) != 1:
@@ -113,9 +118,20 @@ class Prediction:
             if len(found) != len(self):
                 raise ValueError(f"neighbors[{name!r}] must describe {len(self)} images, got {len(found)}")
 
+        if self.boxes is not None and np.shape(self.boxes) != (len(self), 4):
+            raise ValueError(f"boxes must have shape ({len(self)}, 4), four edges an image, got {np.shape(self.boxes)}")
+
     def __len__(self) -> int:
         """Return N, the number of test images."""
         return len(self.score)
+
+    @property
+    def valid(self) -> np.ndarray | None:
+        """(N, H, W) bool, False where the map is padding; None where nothing is padded, or without a map."""
+        if self.boxes is None or self.anomaly_map is None:
+            return None
+        height, width = self.anomaly_map.shape[1:]
+        return maps.inside(self.boxes, (height, width))
 
     def save(self, path: str | Path) -> str:
         """Write the prediction to a file that is there completely or not at all, and return its digest.
@@ -145,6 +161,21 @@ class Prediction:
         found = archive.read(path, "Prediction", digest=digest)
         with archive.restoring("Prediction", path):
             return archive.typed(cls, found.content)
+
+    def unpadded(self) -> list[np.ndarray]:
+        """Return the N maps, (h, w) each, with the padding cut off; none where there is no map.
+
+        Examples
+        --------
+        >>> prediction.unpadded()[0].shape
+        (224, 224)
+        """
+        if self.anomaly_map is None:
+            return []
+        if self.boxes is None:
+            return list(self.anomaly_map)
+        edges = zip(self.anomaly_map, np.asarray(self.boxes).tolist(), strict=True)
+        return [values[top:bottom, left:right] for values, (top, left, bottom, right) in edges]
 
     def __repr__(self) -> str:
         size = "no map" if self.anomaly_map is None else "maps {1}x{2}".format(*self.anomaly_map.shape)
@@ -217,26 +248,37 @@ def ensemble(predictions: Sequence[Prediction]) -> Prediction:
     if isinstance(predictions, Prediction):
         raise TypeError("expected a list of predictions, got one Prediction: use [first, second]")
     counts = [len(prediction) for prediction in predictions]
-    maps = [prediction.anomaly_map for prediction in predictions if prediction.anomaly_map is not None]
+    with_maps = [prediction for prediction in predictions if prediction.anomaly_map is not None]
+    maps = [np.asarray(prediction.anomaly_map) for prediction in with_maps]
     sizes = {values.shape[1:] for values in maps}
     if not counts or len(set(counts)) != 1:
         raise ValueError(f"expected at least one prediction, all of the same images, got {counts} images")
     if len(sizes) > 1:
         raise ValueError(f"expected maps of one size, got {sorted(sizes)}: resize them with adviz.maps.resize")
+    padded = [prediction for prediction in with_maps if prediction.boxes is not None]
+    boxes = padded[0].boxes if padded else None
+    if padded and not all(np.array_equal(np.asarray(boxes), np.asarray(one.boxes)) for one in with_maps):
+        raise ValueError("expected predictions of images that are padded alike: extract all with one geometry")
     named = [prediction for prediction in predictions if _tell(prediction.ids)]
     for other in named[1:]:
         named[0].check_images(other.ids)
+    units = [_to_unit(values, prediction.valid) for values, prediction in zip(maps, with_maps, strict=True)]
     return Prediction(
         score=np.mean([_to_unit(prediction.score) for prediction in predictions], axis=0),
-        anomaly_map=np.mean([_to_unit(values) for values in maps], axis=0) if maps else None,
+        anomaly_map=np.mean(units, axis=0) if units else None,
         detector=" + ".join(prediction.detector or "detector" for prediction in predictions),
         backbone=" + ".join(dict.fromkeys(prediction.backbone for prediction in predictions if prediction.backbone)),
         digest=" + ".join(dict.fromkeys(prediction.digest for prediction in predictions if prediction.digest)),
         ids=named[0].ids if named else (),
+        boxes=boxes,
     )
 
 
-def _to_unit(values: np.ndarray) -> np.ndarray:
-    """Bring values to 0..1; equal ones, which tell nothing, to 0."""
-    low, high = values.min(), values.max()
-    return np.zeros_like(values) if low == high else (values - low) / (high - low)
+def _to_unit(values: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
+    """Bring values, those that are valid, to 0..1; equal ones, which tell nothing, and the others to 0."""
+    counted = values if valid is None else values[valid]
+    low, high = counted.min(), counted.max()
+    if low == high:
+        return np.zeros_like(values)
+    scaled = (values - low) / (high - low)
+    return np.asarray(scaled if valid is None else np.where(valid, scaled, 0).astype(values.dtype))

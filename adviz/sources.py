@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image
 
 from adviz.data import Geometry, Split
-from adviz.data.images import Depth, open_image
+from adviz.data.geometry import boxes_of
+from adviz.data.images import Depth, image_size, open_image
 
 Item = str | Path | np.ndarray
 Source = Split | np.ndarray | Sequence[Item]
@@ -30,6 +31,7 @@ class Images:
     size: (H, W), the same for all.
     geometry: that made them; None = they are as they were given, or made by code that nobody knows.
     files: what they are made of, with the geometry alone: N files or an array; None = something else.
+    boxes: (N, 4) where the images lie in their padding, see `Split.boxes`; None = nothing is padded.
     """
 
     count: int
@@ -38,6 +40,21 @@ class Images:
     size: tuple[int, int]
     geometry: Geometry | None = None
     files: Sequence[str | Path] | np.ndarray | None = None
+    boxes: np.ndarray | None = None
+
+    def fed(self, number: int) -> np.ndarray:
+        """Return what a network is fed: the image, mirrored into its padding, which leaks least into the features.
+
+        In the middle halves of built-in images, efficientnet_lite0's features of strides 4 to 16 in the rows at the cut
+        differ from those of the whole image by 0.47 of their length with mirrored padding, 0.57 with repeated edges,
+        0.66 without padding, 0.78 with grey and 0.89 with black (means over four categories and three layers).
+        """
+        image = self.read(number)
+        if self.boxes is None:
+            return image
+        top, left, bottom, right = self.boxes[number].tolist()
+        outside = (top, image.shape[0] - bottom), (left, image.shape[1] - right), (0, 0)
+        return np.pad(image[top:bottom, left:right], outside, mode="symmetric")
 
 
 def images_of(source: Source, geometry: Geometry | None = None) -> Images:
@@ -63,9 +80,9 @@ def images_of(source: Source, geometry: Geometry | None = None) -> Images:
 
 def _of_split(split: Split, ids: list[str]) -> Images:
     if type(split) is not Split or type(split.geometry) is not Geometry:  # a subclass may make other pixels
-        return Images(len(split), ids, split.image, split.image_size)
+        return Images(len(split), ids, split.image, split.image_size, boxes=split.boxes)
     files = split.paths if split.pixels is None else split.pixels
-    return Images(len(split), ids, split.image, split.image_size, split.geometry, files)
+    return Images(len(split), ids, split.image, split.image_size, split.geometry, files, split.boxes)
 
 
 def _of_array(images: np.ndarray, geometry: Geometry | None) -> Images:
@@ -101,7 +118,8 @@ def _of_list(items: list[Item], geometry: Geometry) -> Images:
         return geometry.image(image)
 
     known = geometry if type(geometry) is Geometry else None
-    return Images(len(items), ids, read, (geometry.size, geometry.size), known)
+    sizes = ((item.shape[1], item.shape[0]) if isinstance(item, np.ndarray) else image_size(item) for item in items)
+    return Images(len(items), ids, read, geometry.shape, known, boxes=boxes_of(geometry, sizes))
 
 
 def _with_bits(geometry: Geometry, paths: list[Path]) -> Geometry:

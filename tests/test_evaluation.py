@@ -191,7 +191,7 @@ def test_bad_options_and_values_are_refused_even_without_maps():
         evaluate(bare, split, pro="mean")
     with pytest.raises(ValueError, match=r"\(0, 1\], got 0"):
         evaluate(bare, split, pro_limit=0)
-    with pytest.raises(ValueError, match="size must be None or a positive number of pixels, got 0"):
+    with pytest.raises(ValueError, match=r"size must be a whole number of pixels, or a pair .* at least 1, got 0"):
         evaluate(bare, split, size=0)
     bare.score[2] = np.nan
     with pytest.raises(ValueError, match="finite"):

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 import numpy as np
 
 C = TypeVar("C")
+LATER = {"later": True}  # marks a field that came after files were written: one without it has its default
 
 
 def parts(record: Any) -> dict[str, Any]:
@@ -52,9 +53,10 @@ def typed(cls: type[C], content: Mapping[str, Any]) -> C:
 def checked(cls: type[Any], content: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values for a dataclass's fields; raises as `typed`."""
     hints, names = get_type_hints(cls), [field.name for field in dataclasses.fields(cls)]
-    if not isinstance(content, Mapping) or set(content) != set(names):
+    later = {field.name for field in dataclasses.fields(cls) if field.metadata == LATER}
+    if not isinstance(content, Mapping) or not set(names) - later <= set(content) <= set(names):
         raise ValueError(f"expected {', '.join(names)} of a {cls.__name__}, got {list(content)}")
-    return {name: _closed(content[name], hints[name], f"{cls.__name__}.{name}") for name in names}
+    return {name: _closed(content[name], hints[name], f"{cls.__name__}.{name}") for name in names if name in content}
 
 
 def _closed(value: Any, hint: Any, name: str) -> Any:

@@ -74,7 +74,10 @@ def folder(path: str | Path, *, geometry: Geometry | None = None) -> Category:
     Parameters
     ----------
     path: the category's folder; its name becomes the category's. ``~`` is the user's folder.
-    geometry: how images and masks are resized and cropped; None = ``Geometry()`` (resize 256, centre crop 224).
+    geometry: how images and masks are resized and cropped; None = ``Geometry()`` (resize 256, centre crop 224) for an
+        MVTec-style tree. Sorted photographs that are not square keep their shape instead, and all that is in them:
+        they are resized to a rectangle of about as many pixels (portraits of 3:4 to 256 x 192), and where their
+        shapes differ they are letterboxed.
 
     Raises
     ------

@@ -1,9 +1,11 @@
-"""How an image becomes the square that a backbone sees, and a mask with it."""
+"""How an image becomes the square or rectangle that a backbone sees, and a mask with it."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -18,74 +20,106 @@ FILTERS = {
     "area": Image.Resampling.BOX,
 }
 LARGEST = 100_000_000  # pixels before the crop; a line of 20,000 pixels would need 4 GB
-ASPECTS = ("square", "shorter")
+ASPECTS = ("square", "shorter", "letterbox")
+PADDING = (128, 128, 128)  # what people see; a network is fed the mirrored image there, see `sources`
 MASK_RULES = (">0.5", ">0", "==1", "nearest")
+SQUARE = 1.1  # a ratio of the sides up to which photographs are taken for squares
+ALIKE = 1.02  # the widest ratio, divided by the tallest, up to which photographs have one shape
+SMALLEST_AREA, LARGEST_AREA = 0.75, 1.35  # of a rectangle, divided by that of a square of 224 pixels
+Size = int | tuple[int, int]  # the side of a square, or (height, width)
 
 
 @dataclass(frozen=True)
 class Geometry:
     """Resize, then crop the centre; the defaults are the protocol of SPADE, PaDiM and PatchCore on MVTec AD.
 
-    Reverse distillation's is ``Geometry(size=256, crop=False)``.
+    Reverse distillation's is ``Geometry(size=256, crop=False)``. Sizes are (height, width), as everywhere in adviz;
+    only the methods that take the size of an image file have it as Pillow does, (width, height).
 
     Attributes
     ----------
-    size: side of the square result, pixels.
-    resize: side to resize to before the crop, pixels; None = ``round(size * 256 / 224)`` (256 for 224, 320 for 280,
-        366 for 320), or `size` without a crop.
-    crop: cut the centre `size` x `size` out of the resized image; without it the whole image is resized to `size`.
+    size: side of the square result, or (height, width), pixels; a pair of equal sides becomes the one number.
+    resize: side, or (height, width), to resize to before the crop, pixels; None = ``round(side * 256 / 224)`` of each
+        side of `size` (256 for 224, 320 for 280, 366 for 320), or `size` without a crop.
+    crop: cut the centre of `size` out of the resized image; without it the whole image is resized to `size`.
     interpolation: "bilinear" (PatchCore, RD), "lanczos" (the public SPADE and PaDiM ports), "bicubic", "nearest" or
         "area"; all but "nearest" are anti-aliased (Pillow).
-    aspect: "square" resizes to a square (the papers' words), "shorter" resizes the shorter side and keeps the ratio
-        (the public codes); the same for square images.
+    aspect: "square" resizes to exactly `resize`, whatever the shape of the image (the papers' words, for a square; a
+        rectangle is stretched to as well). "shorter" keeps the ratio and covers `resize`, so that for a square the
+        shorter side becomes it (the public codes). "letterbox" keeps the ratio, fits the whole image into `resize`
+        and pads it; the padding counts neither in scores nor in metrics. The same for images of the shape of `resize`.
     mask_rule: when a resized mask pixel counts as defect: ">0.5" of it is covered (RD; the default), ">0", "==1" (what
         official PatchCore's integer cast amounts to: it erodes thin defects), or "nearest" (no interpolation).
     bits: that the values of files of more than 8 bits use, 8 to 16 (a camera of 12 bits writes 16-bit files); None = a
         data set's are told from its training images, and are 16 elsewhere. Nothing to 8-bit images.
 
+    Raises
+    ------
+    TypeError: a size that is neither an integer nor a pair of them.
+    ValueError: a size below 1, a `resize` that does not hold `size`, or an unknown name.
+
     Examples
     --------
     >>> data.Geometry(320).resized, data.Geometry(256, crop=False).resized
     (366, 256)
+    >>> data.Geometry((256, 512), crop=False).shape
+    (256, 512)
     """
 
-    size: int = 224
-    resize: int | None = None
+    size: Size = 224
+    resize: Size | None = None
     crop: bool = True
     interpolation: str = "bilinear"
-    aspect: Literal["square", "shorter"] = "square"
+    aspect: Literal["square", "shorter", "letterbox"] = "square"
     mask_rule: str = ">0.5"
     bits: int | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "size", checked_size("size", self.size))
+        if self.resize is not None:
+            object.__setattr__(self, "resize", checked_size("resize", self.resize))
         if self.bits is not None and self.bits not in range(8, 17):
             raise ValueError(f"bits must be 8 to 16, or None, got {self.bits}")
-        if self.size < 1:
-            raise ValueError(f"size must be at least 1 pixel, got {self.size}")
         if self.interpolation not in FILTERS:
             raise ValueError(f"interpolation must be one of {', '.join(FILTERS)}, {got(self.interpolation, FILTERS)}")
         if self.aspect not in ASPECTS:
-            raise ValueError(f'aspect must be "square" or "shorter", {got(self.aspect, ASPECTS)}')
+            raise ValueError(f'aspect must be "square", "shorter" or "letterbox", {got(self.aspect, ASPECTS)}')
         if self.mask_rule not in MASK_RULES:
             raise ValueError(f"mask_rule must be one of {', '.join(MASK_RULES)}, {got(self.mask_rule, MASK_RULES)}")
-        if self.resized < self.size or (not self.crop and self.resized != self.size):
+        pairs = list(zip(sides_of(self.resized), self.shape, strict=True))
+        if any(before < after for before, after in pairs) or (not self.crop and self.resized != self.size):
             what = "at least" if self.crop else "without a crop exactly"
             raise ValueError(f"resize must be {what} size={self.size}, got resize={self.resize}")
         if not self.crop and self.aspect == "shorter":
-            raise ValueError('aspect="shorter" needs crop=True, or images of other shapes would not become square')
+            raise ValueError(
+                'aspect="shorter" needs crop=True, or images of other shapes would not become one size: use '
+                '"square" (stretched) or "letterbox" (padded) to keep the whole image'
+            )
 
     @property
-    def resized(self) -> int:
-        """Side before the crop, pixels."""
-        return self.resize if self.resize is not None else round(self.size * 256 / 224) if self.crop else self.size
+    def shape(self) -> tuple[int, int]:
+        """(H, W) of the result, pixels."""
+        return sides_of(self.size)
 
     @property
-    def pixels(self) -> tuple[int, int, str, str, int]:
+    def resized(self) -> Size:
+        """Side, or (height, width), before the crop, pixels."""
+        if self.resize is not None:
+            return self.resize
+        if not self.crop:
+            return self.size
+        if isinstance(self.size, int):
+            return round(self.size * 256 / 224)
+        height, width = self.size
+        return round(height * 256 / 224), round(width * 256 / 224)
+
+    @property
+    def pixels(self) -> tuple[Size, Size, str, str, int]:
         """All that decides an image's pixels; geometries that treat masks alone differently share it."""
         return self.size, self.resized, self.interpolation, self.aspect, self.bits or 16
 
     def image(self, image: Image.Image) -> np.ndarray:
-        """Return the (size, size, 3) uint8 array that a backbone sees.
+        """Return the (H, W, 3) uint8 array that a backbone sees; padding is grey, and mirrored for the network.
 
         Examples
         --------
@@ -96,7 +130,7 @@ class Geometry:
         return np.asarray(self._fit(image, FILTERS[self.interpolation]))
 
     def mask(self, mask: Image.Image) -> np.ndarray:
-        """Return the (size, size) bool array for an "L" mask of 0 and 255: True = defect.
+        """Return the (H, W) bool array for an "L" mask of 0 and 255: True = defect; padding is none.
 
         Examples
         --------
@@ -127,18 +161,70 @@ class Geometry:
         >>> data.Geometry(224).window((256, 512))
         (slice(32, 480, None), slice(16, 240, None))
         """
-        (left, top), (across, down) = self._corner(size), self.scale(size)
-        rows = slice(round(top / down), round((top + self.size) / down))
-        return rows, slice(round(left / across), round((left + self.size) / across))
+        across, down = self.scale(size)
+        left, top = self._corner(size)
+        height, width = self.shape
+        first_row, first_column = max(0, round(top / down)), max(0, round(left / across))
+        last_row = min(size[1], round((top + height) / down))
+        last_column = min(size[0], round((left + width) / across))
+        return slice(first_row, last_row), slice(first_column, last_column)
+
+    def box(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
+        """Return where an image of `size` (width, height) lies in the result: its top, left, bottom and right edge.
+
+        The pixels from top to below bottom and from left to before right are the image's, all others padding; only
+        ``aspect="letterbox"`` pads.
+
+        Examples
+        --------
+        >>> data.Geometry(224, crop=False, aspect="letterbox").box((1000, 500))
+        (56, 0, 168, 224)
+        """
+        width, height = self._resized(size)
+        left, top = self._corner(size)
+        rows, columns = self.shape
+        return max(0, -top), max(0, -left), min(rows, height - top), min(columns, width - left)
+
+    def valid(self, size: tuple[int, int]) -> np.ndarray:
+        """Return (H, W) bool, False where an image of `size` (width, height) is padded.
+
+        Examples
+        --------
+        >>> data.Geometry(4, crop=False, aspect="letterbox").valid((80, 40)).astype(int)
+        array([[0, 0, 0, 0],
+               [1, 1, 1, 1],
+               [1, 1, 1, 1],
+               [0, 0, 0, 0]])
+        """
+        top, left, bottom, right = self.box(size)
+        inside = np.zeros(self.shape, dtype=bool)
+        inside[top:bottom, left:right] = True
+        return inside
 
     def _fit(self, image: Image.Image, rule: Image.Resampling) -> Image.Image:
         left, top = self._corner(image.size)
-        return image.resize(self._resized(image.size), rule).crop((left, top, left + self.size, top + self.size))
+        height, width = self.shape
+        resized = image.resize(self._resized(image.size), rule)
+        if left >= 0 and top >= 0:
+            return resized.crop((left, top, left + width, top + height))
+        padded = Image.new(image.mode, (width, height), PADDING if image.mode == "RGB" else 0)
+        padded.paste(resized, (-left, -top))
+        return padded
 
     def _resized(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return (width, height) of an image of `size` (width, height) before the crop, without padding."""
+        rows, columns = sides_of(self.resized)
         if self.aspect == "square":
-            return self.resized, self.resized
-        width, height = (int(side * self.resized / min(size)) for side in size)  # torchvision truncates
+            return columns, rows
+        taller = rows * size[0] >= columns * size[1]  # the target, beside the image
+        if self.aspect == "letterbox":
+            if taller:
+                return columns, max(1, round(size[1] * columns / size[0]))
+            return max(1, round(size[0] * rows / size[1])), rows
+        if taller:
+            width, height = int(size[0] * rows / size[1]), rows  # torchvision truncates
+        else:
+            width, height = columns, int(size[1] * columns / size[0])
         if width * height > LARGEST:
             raise ValueError(
                 f"expected an image that can be resized to {self.resized} pixels on its shorter side, got one of "
@@ -147,5 +233,89 @@ class Geometry:
         return width, height
 
     def _corner(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return the left and top edge of the crop in the resized image; negative where it is padded."""
         width, height = self._resized(size)
-        return round((width - self.size) / 2), round((height - self.size) / 2)
+        rows, columns = self.shape
+        return round((width - columns) / 2), round((height - rows) / 2)
+
+
+def fitting(sizes: Iterable[tuple[int, int]]) -> Geometry:
+    """Return a geometry for one's own photographs that neither squashes them nor cuts anything off.
+
+    Where all are square, to a tenth, that is ``Geometry()``. Where all have one shape, it is the rectangle that is
+    nearest to that shape among those whose sides are multiples of 32 pixels and whose area is about that of a square
+    of 224; where their shapes differ, they are letterboxed to the rectangle in the middle between the widest and the
+    tallest.
+
+    Parameters
+    ----------
+    sizes: (width, height) of the images, pixels; none = ``Geometry()``.
+
+    Examples
+    --------
+    >>> from adviz.data.geometry import fitting
+    >>> fitting([(3000, 4000)] * 20).shape, fitting([(640, 640), (600, 630)]).shape
+    ((256, 192), (224, 224))
+    >>> both = fitting([(3000, 4000), (4000, 3000)])
+    >>> both.shape, both.aspect, both.crop
+    ((224, 224), 'letterbox', False)
+    """
+    ratios = [height / width for width, height in sizes]
+    if not ratios or max(*ratios, *(1 / ratio for ratio in ratios), 1) <= SQUARE:
+        return Geometry()
+    low, high = min(ratios), max(ratios)
+    shape = _shape_near(math.sqrt(low * high))
+    if high / low <= ALIKE:
+        return Geometry(shape, crop=False)
+    return Geometry(shape, crop=False, aspect="letterbox")
+
+
+def _shape_near(ratio: float) -> tuple[int, int]:
+    """Return the (height, width) in multiples of 32 that is nearest to a ratio of height to width, and about 224^2."""
+    area = 224**2
+    sides = range(32, 2048, 32)
+    pairs = [(height, width) for height in sides for width in sides]
+    allowed = [(h, w) for h, w in pairs if SMALLEST_AREA * area <= h * w <= LARGEST_AREA * area]
+
+    def off(pair: tuple[int, int]) -> tuple[float, float]:
+        height, width = pair
+        return round(abs(math.log(height / width / ratio)), 3), abs(math.log(height * width / area))
+
+    return min(allowed, key=off)
+
+
+def boxes_of(geometry: Geometry, sizes: Iterable[tuple[int, int]]) -> np.ndarray | None:
+    """Return (N, 4) int64 `Geometry.box` of images of some (width, height); None where none of them is padded."""
+    if geometry.aspect != "letterbox":
+        return None
+    boxes = np.array([geometry.box(size) for size in sizes], dtype=np.int64).reshape(-1, 4)
+    if (boxes == (0, 0, *geometry.shape)).all():
+        return None
+    return boxes
+
+
+def sides_of(size: Size) -> tuple[int, int]:
+    """Return (height, width)."""
+    return (size, size) if isinstance(size, int) else size
+
+
+def in_words(size: Size) -> str:
+    """Return the side of a square, or height x width."""
+    return str(size) if isinstance(size, int) else f"{size[0]}x{size[1]}"
+
+
+def checked_size(name: str, size: object) -> Size:
+    """Return a size as a plain int, or as a pair of unequal ones."""
+    expected = f"{name} must be a whole number of pixels, or a pair (height, width) of them"
+    is_pair = isinstance(size, Sequence | np.ndarray) and not isinstance(size, str | bytes)
+    sides: list[Any] = list(size) if is_pair else [size]  # type: ignore[call-overload]
+    if not all(isinstance(side, int | np.integer) and not isinstance(side, bool) for side in sides):
+        raise TypeError(f"{expected}, got {size!r}")
+    pixels = [int(side) for side in sides]
+    if is_pair and len(pixels) != 2:
+        raise ValueError(f"{expected}, got {size!r}")
+    if min(pixels) < 1:
+        raise ValueError(f"{expected}, each at least 1, got {size!r}")
+    if len(set(pixels)) == 1:
+        return pixels[0]
+    return pixels[0], pixels[1]

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from adviz.data.arrays import ArrayMask
-from adviz.data.geometry import Geometry
+from adviz.data.geometry import Geometry, boxes_of
 from adviz.data.images import Depth, Labels, image_size, open_image, open_mask
 from adviz.data.paths import expanded, is_nothing
 from adviz.data.sample import Sample
@@ -179,7 +179,22 @@ class Split:
     @property
     def image_size(self) -> tuple[int, int]:
         """(H, W) of images, masks and maps after resize and crop, pixels."""
-        return self._geometry.size, self._geometry.size
+        return self._geometry.shape
+
+    @property
+    def boxes(self) -> np.ndarray | None:
+        """(N, 4) int64: the top, left, bottom and right edge of every image in its padding; None = nothing is padded.
+
+        The sizes of the images are read from the files' headers.
+        """
+        return boxes_of(self._geometry, (self._own_size(index) for index in range(len(self))))
+
+    def _own_size(self, index: int) -> tuple[int, int]:
+        """Return (width, height) of an image before it is resized."""
+        if self.pixels is None:
+            return image_size(self.paths[index])
+        height, width = self.pixels[index].shape[:2]
+        return width, height
 
     @property
     def ids(self) -> list[str]:
@@ -285,7 +300,9 @@ class Split:
     def __repr__(self) -> str:
         kinds = {defect: self.defects.count(defect) for defect in sorted(set(self.defects))}
         counts = ", ".join(f"{count} {defect}" for defect, count in kinds.items())
-        return f"Split({len(self)} images of {self.image_size[0]}x{self.image_size[1]}: {counts})"
+        height, width = self.image_size
+        padded = ", letterboxed" if self._geometry.aspect == "letterbox" else ""
+        return f"Split({len(self)} images of {height}x{width}{padded}: {counts})"
 
 
 def _as_mask(mask: str | Path | ArrayMask | None) -> Path | ArrayMask | None:

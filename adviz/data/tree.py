@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from adviz.data.category import Category
-from adviz.data.geometry import Geometry
-from adviz.data.images import images_of
+from adviz.data.geometry import Geometry, fitting
+from adviz.data.images import image_size, images_of
 from adviz.data.paths import expanded, folders_in, listing
 from adviz.data.split import ANOMALOUS, GOOD, UNLABELLED, Split
 from adviz.data.words import KNOWN, plain, says_good, says_unlabelled, words_for
 from adviz.names import got
 
 MASK_ENDINGS = ("_mask", "-mask", "_gt", "-gt", "_ground_truth", "_groundtruth")
+# Layouts that no publication is behind, whose images are resized to a rectangle of their own shape.
+OWN_PHOTOGRAPHS = ("sorted photos", "images", "table")
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,17 @@ class Tree:
             [entry.known for entry in entries],
             [entry.mask for entry in entries],
             [entry.defect for entry in entries],
-            geometry=geometry,
+            geometry=geometry or self.fitting,
             name=self.name,
             root=self.root,
         )
+
+    @cached_property
+    def fitting(self) -> Geometry | None:
+        """What keeps the shape of one's own photographs, see `geometry.fitting`; None where a protocol has a square."""
+        if self.layout not in OWN_PHOTOGRAPHS:
+            return None
+        return fitting(_sizes(entry.path for entry in self.entries))
 
     def category(self, geometry: Geometry | None, test: str = "test") -> Category:
         """Return the category; raises the first of the `problems` if there are any."""
@@ -83,6 +93,15 @@ class Tree:
         held = self.split("validation", geometry) if self.of("validation") else None
         train = self.split("train", geometry)
         return Category(train.name, train, self.split(test, geometry), held)
+
+
+def _sizes(paths: Iterable[Path]) -> Iterator[tuple[int, int]]:
+    """Yield (width, height) of the images that can be opened; of the others whoever needs them will say so."""
+    for path in paths:
+        try:
+            yield image_size(path)
+        except (ValueError, OSError):
+            continue
 
 
 def label_of(name: str) -> int:

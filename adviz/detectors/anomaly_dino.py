@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adviz import coreset, maps, progress
-from adviz.detectors.base import Detector, all_or_nothing, compact, usable
+from adviz.detectors.base import Detector, all_or_nothing, compact, spread, usable, without_padding
 from adviz.detectors.presets import AtMost
 from adviz.features import Features
 from adviz.neighbors import nearest
@@ -36,7 +36,12 @@ class AnomalyDINO(Detector):
     {'patch': Neighbors(46 images, 14x14 cells, 5 each, by distance)}
     """
 
-    learned: ClassVar[Any] = {"bank_": "float32 M C", "grid_": tuple[int, int], "k_used_": int}
+    learned: ClassVar[Any] = {
+        "bank_": "float32 M C",
+        "place_": "int64 M or None",
+        "grid_": tuple[int, int],
+        "k_used_": int,
+    }
     layers: tuple[int | str, ...] = (16,)
     top: float = 0.01
     neighbors: int = AtMost(5)
@@ -51,6 +56,10 @@ class AnomalyDINO(Detector):
         """Remember all patches; ValueError: no such layer, NaN, or more neighbours asked for than patches."""
         (array,) = self._fitting(features).values()
         self.grid_, self.bank_ = (array.shape[2], array.shape[3]), np.concatenate(list(_patches(array)))
+        inside = features.inside(self.grid_)
+        self.place_: np.ndarray | None = None if inside is None else np.flatnonzero(inside)
+        if self.place_ is not None:
+            self.bank_ = self.bank_[self.place_]
         self.k_used_ = usable(self.neighbors, len(self.bank_), "neighbors")
         return self
 
@@ -59,16 +68,41 @@ class AnomalyDINO(Detector):
         ((name, array),) = self._predicting(features).items()
         found = zip(*(nearest(patches, self.bank_, self.k_used_) for patches in _patches(array)), strict=True)
         distance, index = (np.concatenate(one).reshape(len(array), *array.shape[2:], -1) for one in found)
-        image, cell = np.divmod(index, self.grid_[0] * self.grid_[1])
+        place = index if self.place_ is None else self.place_[index]
+        image, cell = np.divmod(place, self.grid_[0] * self.grid_[1])
         cells = distance[..., 0] / 2  # |a - b|^2 = 2 - 2 cos(a, b) at length 1
-        worst = np.sort(cells.reshape(len(cells), -1))[:, -coreset.rows_kept(self.top, cells[0].size) :]
-        pixels = maps.smooth(maps.resize(cells, features.image_size), self.sigma)
-        neighbors = {"patch": Neighbors(distance, image.astype(np.int32), compact(cell), self.grid_)}
-        made, ids = (features.backbone, features.digest), tuple(features.ids)
-        return Prediction(worst.mean(1), pixels, {name: 2 * cells}, neighbors, "AnomalyDINO", *made, ids=ids)
+        score = self._score(cells, features.inside(cells.shape[1:]))
+        distance, image, cell, cells = (spread(values, features) for values in (distance, image, cell, cells))
+        smoothed = maps.smooth(maps.resize(cells, features.image_size), self.sigma)
+        return Prediction(
+            score=score,
+            anomaly_map=without_padding(smoothed, features),
+            layer_maps={name: 2 * cells},
+            neighbors={"patch": Neighbors(distance, image.astype(np.int32), compact(cell), self.grid_)},
+            detector="AnomalyDINO",
+            backbone=features.backbone,
+            digest=features.digest,
+            ids=tuple(features.ids),
+            boxes=features.boxes,
+        )
+
+    def _score(self, cells: np.ndarray, inside: np.ndarray | None) -> np.ndarray:
+        """Return (N,) means of the largest `top` of the patches that count."""
+        if inside is None:
+            worst = np.sort(cells.reshape(len(cells), -1))[:, -coreset.rows_kept(self.top, cells[0].size) :]
+            return np.asarray(worst.mean(1))
+        counted = [np.sort(image[patches]) for image, patches in zip(cells, inside, strict=True)]
+        return np.array([values[-coreset.rows_kept(self.top, len(values)) :].mean() for values in counted])
 
     def _check_learned(self) -> None:
-        if min(self.grid_) < 1 or len(self.bank_) % np.prod(self.grid_) or not 1 <= self.k_used_ <= len(self.bank_):
+        partial = self.place_ is not None
+        if self.place_ is not None and (self.place_[0] < 0 or np.any(np.diff(self.place_) <= 0)):
+            raise ValueError("expected the places of the bank's patches, rising")
+        if (
+            min(self.grid_) < 1
+            or (not partial and len(self.bank_) % np.prod(self.grid_))
+            or not 1 <= self.k_used_ <= len(self.bank_)
+        ):
             raise ValueError(f"expected images of {self.grid_} patches, got {len(self.bank_)} and k {self.k_used_}")
 
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
+from adviz import maps
 from adviz.detectors.presets import PRESETS, AtMost
+from adviz.features import Features, filled
 from adviz.names import got, require
 
 if TYPE_CHECKING:
     from adviz.data import Geometry
-    from adviz.features import Features
     from adviz.prediction import Prediction
 
 D = TypeVar("D")
@@ -62,7 +63,8 @@ class Detector:
 
     A subclass says in ``learned`` what else its `fit` sets, so that it can be saved: an attribute's name -> what it is.
     A text stands for an array, its type and its sides in letters ("float32 M C"; one letter is one number throughout,
-    and C that of all channels); a type for anything else that `archive` keeps (``int``, ``tuple[int, int]``).
+    and C that of all channels), which with "or None" need not be there; a type for anything else that `archive` keeps
+    (``int``, ``tuple[int, int]``).
     """
 
     learned: ClassVar[Mapping[str, Any]] = {}
@@ -232,6 +234,31 @@ class Detector:
         )
         state = "fitted" if hasattr(self, "layers_") else "not fitted"
         return f"<details><summary><b>{html.escape(self.title)}</b> ({state})</summary><table>{cells}</table></details>"
+
+
+def inside_of(features: Features, grid: tuple[int, ...]) -> np.ndarray | None:
+    """Return which patches of a (rows, columns) grid count, (N, rows, columns) bool; None = all: nothing is padded."""
+    rows, columns = grid
+    return features.inside((rows, columns))
+
+
+def spread(patches: np.ndarray, features: Features) -> np.ndarray:
+    """Return (N, h, w, ...) values of patches, where those in padding say what the nearest patch of the image says.
+
+    So neither enlarging nor smoothing mixes padding into a map, here or in whatever is made of the layers' maps.
+    """
+    if features.boxes is None:
+        return patches
+    last = np.moveaxis(patches, (1, 2), (-2, -1))
+    return np.moveaxis(filled(last, features.boxes, features.image_size), (-2, -1), (1, 2))
+
+
+def without_padding(pixels: np.ndarray, features: Features) -> np.ndarray:
+    """Return (N, H, W) maps with 0 in padding."""
+    if features.boxes is None:
+        return pixels
+    inside = maps.inside(features.boxes, features.image_size)
+    return np.asarray(np.where(inside, pixels, pixels.dtype.type(0)))
 
 
 def facts_of(detector: object) -> dict[str, Any]:

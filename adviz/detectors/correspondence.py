@@ -40,6 +40,12 @@ class Cells(NamedTuple):
     cell: Tensor
     grids: list[Size]
 
+    def among(self, inside: Tensor) -> Cells:
+        """Return the cells, of which only those that are inside, (P,) bool by flat cell, can be found from now on."""
+        finest = self.levels[0]
+        finest[~inside.to(self.cell.device)[self.cell], -1] = torch.inf
+        return self
+
     def concatenated(self) -> np.ndarray:
         """Return (P, C) float32: all layers at each cell of the finest grid, row by row."""
         halves = [rows[:, :-1] * -0.5 for rows in self.levels]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from adviz import maps
-from adviz.detectors.base import Detector, usable
+from adviz.detectors.base import Detector, spread, usable, without_padding
 from adviz.detectors.distillation_networks import similarity
 from adviz.detectors.distillation_training import Recipe, Training
 from adviz.detectors.teacher import joined_layers, teacher_batch
@@ -92,8 +92,9 @@ class Distiller(Detector):
             for name, wanted, given in zip(found, teacher, student, strict=True):
                 # float64: 1 - cosine cancels all but the last digits where the student is good
                 found[name].append((1 - similarity(wanted.double(), given.double())).clamp_min(0).float().cpu().numpy())
-        layer_maps = {name: np.concatenate(parts) for name, parts in found.items()}
+        layer_maps = {name: spread(np.concatenate(parts), features) for name, parts in found.items()}
         anomaly_map = maps.smooth(self._joined(layer_maps, features.image_size), self.sigma, border=self.border)
+        anomaly_map = without_padding(anomaly_map, features)
         return Prediction(
             score=anomaly_map.max((1, 2)) if self.score == "max" else anomaly_map.sum((1, 2), dtype=np.float64),
             anomaly_map=anomaly_map,
@@ -102,6 +103,7 @@ class Distiller(Detector):
             backbone=features.backbone,
             digest=features.digest,
             ids=tuple(features.ids),
+            boxes=features.boxes,
         )
 
     def rebuild(self, features: Features) -> dict[str, np.ndarray]:
@@ -152,8 +154,16 @@ class Distiller(Detector):
 
     def _train(self, training: Training, features: Features, after_epoch: Callable[[Training], None] | None) -> bool:
         """Train on all images; say whether it came to its end."""
+        inside = [features.inside(array.shape[2:]) for array in features.select(self._taught()).values()]
+
+        def counted(images: np.ndarray) -> list[Tensor]:
+            return [torch.from_numpy(cells[images]).to(self.device_) for cells in inside if cells is not None]
+
         return training.run(
-            lambda images: teacher_batch(features, images, self.device_), features.n_images, after_epoch
+            lambda images: teacher_batch(features, images, self.device_),
+            features.n_images,
+            after_epoch,
+            counted if features.boxes is not None else None,
         )
 
     def _adopt(self, network: nn.Module, losses: Sequence[float] | np.ndarray) -> None:

@@ -266,14 +266,37 @@ def similarity(teacher: Tensor, student: Tensor) -> Tensor:
     return torch.nn.functional.cosine_similarity(teacher, student, dim=1)
 
 
-def distance(teacher: Sequence[Tensor], student: Sequence[Tensor], loss: Literal["flat", "position"]) -> Tensor:
+def distance(
+    teacher: Sequence[Tensor],
+    student: Sequence[Tensor],
+    loss: Literal["flat", "position"],
+    inside: Sequence[Tensor] | None = None,
+) -> Tensor:
     """Return the loss of a batch, 0 to 2 a layer: the sum over layers of one minus the cosine.
 
     "position": the mean over cells, then over images (Eq. 1-2). "flat": a whole layer of an image is one vector, then
-    the mean over images (official code).
+    the mean over images (official code). Only cells that are inside count, (n, h, w) bool a layer; None = all.
     """
+    if inside is not None:
+        return _distance_inside(teacher, student, loss, inside)
     total = torch.zeros((), device=teacher[0].device)
     for wanted, given in zip(teacher, student, strict=False):  # with "pre" the teacher has one layer more
         pair = (wanted, given) if loss == "position" else (wanted.flatten(1), given.flatten(1))
         total = total + (1 - similarity(*pair)).mean()
+    return total
+
+
+def _distance_inside(
+    teacher: Sequence[Tensor], student: Sequence[Tensor], loss: Literal["flat", "position"], inside: Sequence[Tensor]
+) -> Tensor:
+    """Return `distance` over the cells that are inside."""
+    total = torch.zeros((), device=teacher[0].device)
+    for wanted, given, counted in zip(teacher, student, inside, strict=False):
+        weights = counted.to(wanted)  # (n, h, w)
+        if loss == "position":
+            cells = (1 - similarity(wanted, given)) * weights
+            total = total + (cells.sum((1, 2)) / weights.sum((1, 2))).mean()
+        else:
+            parts = [(layer * weights[:, None]).flatten(1) for layer in (wanted, given)]
+            total = total + (1 - similarity(*parts)).mean()
     return total

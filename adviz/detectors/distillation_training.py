@@ -24,6 +24,7 @@ KIND = "checkpoint of ReverseDistillation"
 SHARE = 20  # an epoch's state is written when this many times a write's duration have passed, and after the first
 PLATEAU = 0.01  # a loss that has not fallen by this share has stalled
 Teacher = Callable[[np.ndarray], list[Tensor]]  # numbers of images -> their layers, (n, C, h, w) float32, finest first
+Inside = Callable[[np.ndarray], list[Tensor]]  # numbers of images -> which cells of each layer count, (n, h, w) bool
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,18 @@ class Training:
         self.network = network.to(device).to(memory_format=torch.channels_last)
         self.optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=recipe.betas)
         self.losses: list[float] = []
+        self._inside: Inside | None = None
 
-    def run(self, teacher: Teacher, count: int, keep: Callable[[Training], None] | None) -> bool:
+    def run(
+        self, teacher: Teacher, count: int, keep: Callable[[Training], None] | None, inside: Inside | None = None
+    ) -> bool:
         """Train to the end, or until the loss stalls, or an interruption, which warns and keeps what is learned.
 
         Parameters
         ----------
         teacher: gives the features of some of the `count` training images.
         keep: is called after every epoch; None = nothing to do.
+        inside: says which cells count; None = all.
 
         Returns
         -------
@@ -70,6 +75,7 @@ class Training:
         ------
         ValueError: a loss that is not finite.
         """
+        self._inside = inside
         progress = bar(label="student", total=self.recipe.epochs)
         progress.update(len(self.losses))
         try:
@@ -95,7 +101,8 @@ class Training:
             rate = self._rate(len(self.losses) + number / len(parts))
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
-            loss = self._step(teacher(images))
+            counted = {} if self._inside is None else {"inside": self._inside(images)}
+            loss = self._step(teacher(images), **counted)
             if not math.isfinite(loss):
                 raise ValueError(
                     f"expected a finite loss, got {loss} in epoch {len(self.losses) + 1} of {self.recipe.epochs} at "
@@ -104,10 +111,10 @@ class Training:
             total += len(images) * loss
         return total / count
 
-    def _step(self, wanted: Sequence[Tensor]) -> float:
+    def _step(self, wanted: Sequence[Tensor], inside: Sequence[Tensor] | None = None) -> float:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
             given = self.network(wanted)
-        loss = distance(wanted, [layer.float() for layer in given], self.recipe.loss)
+        loss = distance(wanted, [layer.float() for layer in given], self.recipe.loss, inside)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()

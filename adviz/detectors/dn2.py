@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from adviz.detectors.base import LATER, Detector, all_or_nothing, usable
+from adviz.detectors.base import LATER, Detector, all_or_nothing, inside_of, usable
 from adviz.detectors.presets import AtMost
 from adviz.neighbors import ivf, nearest
 from adviz.prediction import Neighbors, Prediction
@@ -104,6 +104,7 @@ class DN2(Detector):
             backbone=features.backbone,
             digest=features.digest,
             ids=tuple(features.ids),
+            boxes=features.boxes,
         )
 
 
@@ -114,5 +115,14 @@ def image_score(distance: np.ndarray, image_distance: ImageDistance) -> np.ndarr
 
 
 def _pooled(features: Features) -> np.ndarray:
-    """Return (N, C) float32: the global average of every layer, concatenated."""
-    return np.concatenate([array.mean((2, 3), dtype=np.float32) for array in features.values()], axis=1)
+    """Return (N, C) float32: the global average of every layer, padding left out, concatenated."""
+    return np.concatenate(
+        [_average(array, inside_of(features, array.shape[2:])) for array in features.values()], axis=1
+    )
+
+
+def _average(layer: np.ndarray, inside: np.ndarray | None) -> np.ndarray:
+    """Return (N, C) float32 means of a (N, C, h, w) layer over the patches that count."""
+    if inside is None:
+        return np.asarray(layer.mean((2, 3), dtype=np.float32))
+    return np.asarray(layer.mean((2, 3), dtype=np.float32, where=inside[:, None]))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from adviz import maps
-from adviz.detectors.base import LATER, Detector, all_or_nothing
+from adviz.detectors.base import LATER, Detector, all_or_nothing, spread, without_padding
 from adviz.detectors.pyramid import fill_positions
 from adviz.devices import workers
 from adviz.precision import full_float32
@@ -91,6 +91,8 @@ class PaDiM(Detector):
     def fit(self, features: Features) -> PaDiM:
         """Estimate every position's mean and covariance (N - 1 in the denominator, + epsilon I).
 
+        Where a training image is padded, its nearest patch stands for it.
+
         Raises
         ------
         ValueError: a layer these features do not have, NaN features, or more channels asked for than there are.
@@ -141,9 +143,10 @@ class PaDiM(Detector):
         starts = bar(range(0, chosen.n_images, BATCH), label="PaDiM")
         found = torch.cat([self._sums(chosen, slice(start, start + BATCH)) for start in starts], 2)
         total, *shares = (part.T.reshape(-1, *self.grid_).numpy() for part in found)
-        cells = np.sqrt(total.clip(min=0))
+        cells = spread(np.sqrt(total.clip(min=0)), features)
         resized = maps.resize(cells, features.image_size, self.upsample)
-        smoothed = maps.smooth(resized, self.sigma, border=self.border)
+        smoothed = without_padding(maps.smooth(resized, self.sigma, border=self.border), features)
+        shares = [spread(share, features) for share in shares]
         return Prediction(
             score=smoothed.max((1, 2)),
             anomaly_map=smoothed,
@@ -152,6 +155,7 @@ class PaDiM(Detector):
             backbone=features.backbone,
             digest=features.digest,
             ids=tuple(features.ids),
+            boxes=features.boxes,
         )
 
     def contributions(self, features: Features, image: int, row: int, column: int) -> np.ndarray:

@@ -13,7 +13,16 @@ from adviz import coreset as samplers
 from adviz import maps
 from adviz.coreset import CoresetTrace
 from adviz.coreset.basis import Sign
-from adviz.detectors.base import LATER, Detector, all_or_nothing, compact, usable
+from adviz.detectors.base import (
+    LATER,
+    Detector,
+    all_or_nothing,
+    compact,
+    inside_of,
+    spread,
+    usable,
+    without_padding,
+)
 from adviz.detectors.image_score import reweighted
 from adviz.detectors.patches import Aggregation, PatchEmbedding
 from adviz.detectors.presets import AtMost
@@ -223,8 +232,9 @@ class PatchCore(Detector):
                 patches,
                 *nearest(_flat(patches), self.bank_, self.k_used_, index=self._index, device=self.device),
                 len(self.bank_),
+                inside,
             )
-            for patches in self._batches(features)
+            for patches, inside in self._batches(features)
         ]
         return self._prediction(features, parts)
 
@@ -277,36 +287,48 @@ class PatchCore(Detector):
                 f"({sizes} rows)"
             )
         parts: dict[float, list[_Part]] = {budget: [] for budget in budgets}
-        for patches in batches:
+        for patches, inside in batches:
             distance, index = nearest_in_prefixes(_flat(patches), self.bank_, sizes, device=self.device)
             for column, (budget, size) in enumerate(zip(budgets, sizes, strict=True)):
                 one = slice(column, column + 1)
-                parts[budget].append(self._evidence(patches, distance[:, one], index[:, one], size))
+                parts[budget].append(self._evidence(patches, distance[:, one], index[:, one], size, inside))
         return {budget: self._prediction(features, found) for budget, found in parts.items()}
 
-    def _batches(self, features: Features) -> Iterator[np.ndarray]:
-        """Return (n, rows, columns, D) patches of some images after the others, having checked the features."""
+    def _batches(self, features: Features) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Return the patches of some images after the others, having checked the features.
+
+        They are (n, rows, columns, D) patches, and which of them count, (n, rows, columns) bool or None = all.
+        """
         chosen = self._predicting(features)
-        starts = bar(range(0, chosen.n_images, BATCH), label="PatchCore")
-        return (self._embed(chosen, start, start + BATCH) for start in starts)
+
+        def batch(start: int) -> tuple[np.ndarray, np.ndarray | None]:
+            patches = self._embed(chosen, start, start + BATCH)
+            inside = inside_of(chosen, patches.shape[1:3])
+            return patches, None if inside is None else inside[start : start + BATCH]
+
+        return map(batch, bar(range(0, chosen.n_images, BATCH), label="PatchCore"))
 
     def _prediction(self, features: Features, parts: list[_Part]) -> Prediction:
         distance, index = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
         shares = {name: np.concatenate([part.shares[name] for part in parts]) for name in self._embedding.blocks}
-        cells = np.concatenate([part.cells for part in parts])
+        cells = spread(np.concatenate([part.cells for part in parts]), features)
         resized = maps.resize(cells, features.image_size, self.upsample)
+        distance, index = spread(distance, features), spread(index, features)
         return Prediction(
             score=np.concatenate([part.score for part in parts]),
-            anomaly_map=maps.smooth(resized, self.sigma, border=self.border),
-            layer_maps=shares,
+            anomaly_map=without_padding(maps.smooth(resized, self.sigma, border=self.border), features),
+            layer_maps={name: spread(share, features) for name, share in shares.items()},
             neighbors={"patch": Neighbors(distance, self.bank_image_[index], self.bank_cell_[index], self.grid_)},
             detector="PatchCore",
             backbone=features.backbone,
             digest=features.digest,
             ids=tuple(features.ids),
+            boxes=features.boxes,
         )
 
-    def _evidence(self, patches: np.ndarray, distance: np.ndarray, index: np.ndarray, size: int) -> _Part:
+    def _evidence(
+        self, patches: np.ndarray, distance: np.ndarray, index: np.ndarray, size: int, inside: np.ndarray | None
+    ) -> _Part:
         """Turn what (n, rows, columns, D) patches are nearest to, in the first `size` bank rows, into evidence."""
         n, height, width, _ = patches.shape
         counted = usable(self.score_neighbors, size, "score_neighbors")
@@ -315,8 +337,9 @@ class PatchCore(Detector):
             name: square[:, block].sum(1).reshape(n, height, width) for name, block in self._embedding.blocks.items()
         }
         cells = self._cell_scores(distance[:, :counted]).reshape(n, -1)
-        worst = cells.argmax(1)
-        score = cells.max(1).astype(np.float32)
+        inside_cells = cells if inside is None else np.where(inside.reshape(n, -1), cells, -1.0)  # distances are >= 0
+        worst = inside_cells.argmax(1)
+        score = inside_cells.max(1).astype(np.float32)
         b = usable(self.reweight_neighbors, size, "reweight_neighbors")
         if self.image_score == "reweighted" and size > 1:
             vectors = patches.reshape(n, height * width, -1)

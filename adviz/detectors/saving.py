@@ -107,13 +107,23 @@ def _kept(detector: Detector) -> dict[str, Any]:
             f"expected a detector whose class says in `learned` all that fit sets, got {type(detector)} with "
             f"{', '.join(unsaid)} beside: add them to it, or write arrays with adviz.archive.write"
         )
-    return {name: getattr(detector, name) for name in detector.learned}
+    values = {name: getattr(detector, name) for name in detector.learned}
+    return {name: value for name, value in values.items() if value is not None or not _is_optional(detector, name)}
+
+
+def _is_optional(detector: Detector, name: str) -> bool:
+    """Return whether an array that was learned need not be there."""
+    return str(detector.learned[name]).endswith(" or None")
 
 
 def _restore(detector: Detector, state: Mapping[str, Any]) -> None:
     held = Held(state, C=sum(detector._channels.values()))
     for name, kind in detector.learned.items():
         if isinstance(kind, str):
+            kind, _, optional = kind.partition(" or ")
+            if optional and name not in state:
+                setattr(detector, name, None)
+                continue
             dtype, _, sides = kind.partition(" ")
             setattr(detector, name, held.array(name, dtype, sides))
         else:

@@ -12,11 +12,12 @@ import numpy as np
 import torch
 
 from adviz import maps
-from adviz.detectors.base import LATER, Detector, all_or_nothing, usable
+from adviz.detectors.base import LATER, Detector, all_or_nothing, spread, usable, without_padding
 from adviz.detectors.correspondence import CellIndex, Cells, Search, Size, as_cells, match_image, nested
 from adviz.detectors.dn2 import DN2, ImageDistance, image_score
 from adviz.detectors.presets import AtMost
 from adviz.devices import check_device
+from adviz.features import patches_inside
 from adviz.prediction import Neighbors, Prediction
 from adviz.progress import bar
 
@@ -121,6 +122,10 @@ class SPADE(Detector):
         grids = [max(chosen[name].shape[2:] for name in names) for names in self._groups().values()]
         reach = self.radius + 1 if self.radius is not None else max(map(max, grids))  # what a corner's window holds
         cells = min(min(reach, rows) * min(reach, columns) for rows, columns in grids)
+        if chosen.boxes is not None:
+            self._check_padded(chosen, chosen)
+            counted = [patches_inside(chosen.boxes, chosen.image_size, grid) for grid in grids]
+            cells = min(cells, *(int(inside.sum((1, 2)).min()) for inside in counted))
         usable(self.neighbors, self.k_used_ * cells, "neighbors")
         count = usable(self.images_score, features.n_images, "images_score")
         self._retrieval = DN2(self.image_layers, max(count, self.k_used_)).fit(features)
@@ -128,6 +133,18 @@ class SPADE(Detector):
         self._centre = {name: _mean(array) for name, array in chosen.items()}
         self._indexes = {key: self._indexed(names) for key, names in self._groups().items()}
         return self
+
+    def _check_padded(self, training: Features, features: Features) -> None:
+        """Refuse searches among padded images that would meet padding."""
+        if self.search == "ivfpq":
+            raise ValueError('search="ivfpq" knows no padding: use search="exact" for letterboxed images')
+        boxes = [part.boxes for part in (training, features) if part.boxes is not None]
+        alike = len(boxes) == 2 and all((part == boxes[0][0]).all() for part in boxes)
+        if self.search == "window" and not alike:
+            raise ValueError(
+                "a window compares positions: expected images that are padded alike, got letterboxed ones of several "
+                'shapes; use search="exact"'
+            )
 
     def _groups(self) -> dict[str, tuple[str, ...]]:
         """Return the layers that are compared together."""
@@ -162,15 +179,20 @@ class SPADE(Detector):
                 f"a window compares positions: expected the training images' grids {grids[0]}, got {grids[1]}; "
                 'resize images alike, or use search="exact"'
             )
+        if self._gallery.boxes is not None or chosen.boxes is not None:
+            self._check_padded(self._gallery, chosen)
         retrieved = self._retrieval.predict(features).neighbors["image"]
         score = image_score(retrieved.distance[:, 0, 0, : self._count], self.image_distance)
         segmented = np.full(len(score), True) if self.segment_above is None else score > self.segment_above
-        found = {key: self._compare(chosen, key, retrieved.image[:, 0, 0], segmented) for key in self._groups()}
+        found = {
+            key: self._compare(chosen, key, retrieved.image[:, 0, 0], segmented).within(features)
+            for key in self._groups()
+        }
         scores = {key: part.score(self.distance) for key, part in found.items()}
         resized = [maps.resize(part, features.image_size) for part in scores.values()]
         return Prediction(
             score=score,
-            anomaly_map=maps.smooth(np.mean(resized, axis=0), self.sigma),
+            anomaly_map=without_padding(maps.smooth(np.mean(resized, axis=0), self.sigma), features),
             layer_maps=found["patch"].shares if self.match == "joint" else scores,
             neighbors={"image": retrieved, **{key: part.neighbors for key, part in found.items()}},
             segmented=segmented,
@@ -178,6 +200,7 @@ class SPADE(Detector):
             backbone=features.backbone,
             digest=features.digest,
             ids=tuple(features.ids),
+            boxes=features.boxes,
         )
 
     def _compare(self, features: Features, group: str, nearest: np.ndarray, segmented: np.ndarray) -> _Found:
@@ -203,7 +226,11 @@ class SPADE(Detector):
 
     def _cells(self, features: Features, names: Sequence[str], image: int, native: bool) -> Cells:
         layers = [torch.from_numpy(features[name][image] - self._centre[name]) for name in names]
-        return as_cells([layer.to(self.device) for layer in layers], self.upsample, native=native)
+        cells = as_cells([layer.to(self.device) for layer in layers], self.upsample, native=native)
+        if features.boxes is None:
+            return cells
+        inside = patches_inside(features.boxes[[image]], features.image_size, cells.grids[0])
+        return cells.among(torch.from_numpy(inside.ravel()))
 
     def _drawn(self, name: str, nearest: np.ndarray) -> np.ndarray:
         """Return the K training images that a test image is compared with."""
@@ -230,6 +257,12 @@ class _Found(NamedTuple):
         return cls(
             np.full((*shape, k), np.nan, np.float32), np.zeros((shape[0], 1, 1, k), np.int32), cells, shares, grid
         )
+
+    def within(self, features: Features) -> _Found:
+        """Return what was found, with the neighbours of the nearest patch of the image in padding."""
+        shares = {name: spread(share, features) for name, share in self.shares.items()}
+        distance, cell = spread(self.distance, features), spread(self.cell, features)
+        return self._replace(distance=distance, cell=cell, shares=shares)
 
     @property
     def neighbors(self) -> Neighbors:

@@ -33,6 +33,7 @@ def kept(detector: SPADE) -> dict[str, Any]:
         "ids": gallery.ids,
         "centre": detector._centre,
         "indexes": {key: None if index is None else index.arrays() for key, index in detector._indexes.items()},
+        **({} if gallery.boxes is None else {"boxes": gallery.boxes}),
     }
 
 
@@ -50,6 +51,7 @@ def restore(detector: SPADE, state: Kept) -> None:
         digest=detector._backbone[1],
         ids=held.fact("ids", list),
         geometry=detector.geometry_,
+        boxes=held.array("boxes", "int64", "N 4") if "boxes" in state else None,
     )
     check_features(gallery)
     detector.k_used_ = held.fact("k_used", int, least=1, most=gallery.n_images)

@@ -147,9 +147,11 @@ def _trace(state: Kept, rows: int, grid: tuple[int, int]) -> CoresetTrace:
         held.fact("grid", tuple[int, int] | None),
     )
     held.end()
-    image, cell = np.divmod(np.arange(len(points)), grid[0] * grid[1])
-    if (trace.image != image).any() or (trace.cell != cell).any() or trace.grid not in (None, grid):
-        raise ValueError("expected all cells of one training image after the other's in the trace")
+    cells = grid[0] * grid[1]
+    outside = (trace.image < 0).any() or (trace.cell < 0).any() or (trace.cell >= cells).any()
+    rising = np.diff(trace.image.astype(np.int64) * cells + trace.cell) > 0
+    if outside or not rising.all() or trace.grid not in (None, grid):
+        raise ValueError("expected the cells of one training image after the other's in the trace, each once")
     return trace
 
 

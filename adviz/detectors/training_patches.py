@@ -9,6 +9,7 @@ import numpy as np
 
 from adviz import coreset as samplers
 from adviz.coreset.grid import check_memory
+from adviz.detectors.base import inside_of
 from adviz.detectors.patches import PatchEmbedding
 from adviz.progress import bar
 from adviz.storage import allocated
@@ -22,7 +23,7 @@ IN_MEMORY = 2**30  # bytes of projected patches, above which they are written to
 
 
 class TrainingPatches:
-    """The M = N * rows * columns patches of N images, or some of them, image by image and row by row.
+    """The M = N * rows * columns patches of N images, or some of them, image by image and row by row; never padding.
 
     Parameters
     ----------
@@ -44,8 +45,13 @@ class TrainingPatches:
         _, rows, columns, self.size = self._embed(0, 1).shape
         self.grid, total = (rows, columns), features.n_images * rows * columns
         self._place: np.ndarray | None = None  # image * cells + cell of each, rising; None = all
+        inside = inside_of(features, self.grid)
+        if inside is not None:
+            self._place = np.flatnonzero(inside)
+            total = len(self._place)
         if presample is not None and presample < total:
-            self._place = np.sort(samplers.random(total, presample, seed))
+            drawn = np.sort(samplers.random(total, presample, seed))
+            self._place = drawn if self._place is None else self._place[drawn]
         self._kept: np.ndarray | None = None
         if 4 * len(self) * self.size <= KEPT:
             self._kept = self._all()

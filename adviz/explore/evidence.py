@@ -145,6 +145,9 @@ def map_with(prediction: Prediction, image: int, k: int) -> np.ndarray | None:
         return None if stored is None else stored[image]
     least = np.minimum.accumulate(found.distance[image], axis=-1)[..., [k - 1, -1]]
     fewer, every = maps.smooth(maps.resize(np.moveaxis(least, -1, 0), stored.shape[1:]))
+    if prediction.boxes is not None:
+        inside = maps.inside(prediction.boxes[[image]], stored.shape[1:])[0]
+        fewer, every = np.where(inside, fewer, 0), np.where(inside, every, 0)
     same = np.abs(every - stored[image]).max() <= SAME * np.ptp(stored[image])
     return np.asarray(fewer) if same else None
 
@@ -176,6 +179,15 @@ def _maps(prediction: Prediction) -> list[tuple[str, np.ndarray]]:
 def _cell(pixel: tuple[int, int], size: tuple[int, int], grid: tuple[int, ...]) -> tuple[int, int]:
     """Return the cell of a grid that a pixel lies in."""
     return pixel[0] * grid[0] // size[0], pixel[1] * grid[1] // size[1]
+
+
+def cells_inside(valid: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
+    """Return which cells of a grid have a middle that is no padding, (..., rows, columns) bool from (..., H, W)."""
+    rows, columns = (
+        ((np.arange(count) + 0.5) * side / count).astype(int)
+        for count, side in zip(grid, valid.shape[-2:], strict=True)
+    )
+    return np.asarray(valid[..., rows[:, None], columns])
 
 
 def cell_box(cell: tuple[int, int], size: tuple[int, int], grid: tuple[int, ...]) -> Box:

@@ -216,7 +216,7 @@ class ResultsView(View):
         key = self.category, self.detector
         if key not in self._limits:
             maps = self._prediction.anomaly_map
-            self._limits[key] = None if maps is None else plots.shared_limits(list(maps))
+            self._limits[key] = None if maps is None else plots.shared_limits(self._prediction.unpadded())
         return self._limits[key]
 
     def _verdict(self) -> str:

@@ -17,6 +17,7 @@ from adviz.plots import style
 
 Box = tuple[int, int, int, int]
 QUALITY = 90  # of the JPEG
+TALLEST = 1.5  # height of a picture, divided by the width it is given
 
 
 def picture(
@@ -27,12 +28,13 @@ def picture(
     Parameters
     ----------
     image: (H, W, 3) uint8.
-    width: on the screen, CSS pixels.
+    width: on the screen, CSS pixels; strips that would be more than half as high again as this are shown smaller.
     text: said by screen readers, and shown when the pointer rests on it.
     boxes: (top, left, height, width) of frames, image pixels.
     sharp: whether pixels are enlarged as squares.
     """
     high, wide = image.shape[:2]
+    width = min(width, max(1, round(TALLEST * width * wide / high)))
     frames = "".join(
         f"<span style='position:absolute;left:{left / wide:.2%};top:{top / high:.2%};width:{w / wide:.2%};"
         f"height:{h / high:.2%};box-sizing:border-box;outline:2px solid {style.ORANGE};"

@@ -64,6 +64,18 @@ def checked_maps(scores: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.
     return scores, masks
 
 
+def checked_valid(valid: np.ndarray | None, masks: np.ndarray) -> np.ndarray | None:
+    """Check which pixels count against their (N, H, W) masks; None where all do."""
+    if valid is None:
+        return None
+    valid = checked_labels(valid, "valid")
+    if valid.shape != masks.shape:
+        raise ValueError(f"valid must have the masks' shape {masks.shape}, got {valid.shape}")
+    if (masks & ~valid).any():
+        raise ValueError("valid must hold every anomalous pixel, got masks with some outside: set them to 0 there")
+    return None if valid.all() else valid
+
+
 def checked_definition(definition: str) -> str:
     """Check the name of a definition of PRO."""
     if definition not in PRO_DEFINITIONS:

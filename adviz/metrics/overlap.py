@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adviz.metrics.checks import checked_definition, checked_limit, checked_maps, undefined_reason
+from adviz.metrics.checks import checked_definition, checked_limit, checked_maps, checked_valid, undefined_reason
 from adviz.metrics.components import regions, weights_of
 from adviz.metrics.counts import Counts, count
 from adviz.metrics.curves import Curve, ratio
@@ -13,7 +13,13 @@ STEPS = 200
 
 
 def pro(
-    scores: np.ndarray, masks: np.ndarray, definition: str = "global", limit: float = 0.3, connectivity: int = 8
+    scores: np.ndarray,
+    masks: np.ndarray,
+    definition: str = "global",
+    limit: float = 0.3,
+    connectivity: int = 8,
+    *,
+    valid: np.ndarray | None = None,
 ) -> float:
     """Return the area under the curve of mean overlap per region against false positive rate (FPR), up to a limit.
 
@@ -39,6 +45,7 @@ def pro(
     definition: one of the three.
     limit: highest FPR, in (0, 1].
     connectivity: 8 or 4, see `regions`.
+    valid: (N, H, W) bool, the pixels that count; None = all. For padding, whose masks are 0.
 
     Returns
     -------
@@ -62,11 +69,17 @@ def pro(
     >>> metrics.pro(masks.astype(float), masks)
     1.0
     """
-    return pro_with_reason(scores, masks, definition, limit, connectivity)[0]
+    return pro_with_reason(scores, masks, definition, limit, connectivity, valid=valid)[0]
 
 
 def pro_with_reason(
-    scores: np.ndarray, masks: np.ndarray, definition: str = "global", limit: float = 0.3, connectivity: int = 8
+    scores: np.ndarray,
+    masks: np.ndarray,
+    definition: str = "global",
+    limit: float = 0.3,
+    connectivity: int = 8,
+    *,
+    valid: np.ndarray | None = None,
 ) -> tuple[float, str]:
     """Return `pro` and, where it is NaN, the reason in words (otherwise the empty string).
 
@@ -77,16 +90,19 @@ def pro_with_reason(
     """
     definition, limit = checked_definition(definition), checked_limit(limit)
     scores, masks = checked_maps(scores, masks)
+    valid = checked_valid(valid, masks)
     if definition == "per-image" and masks.any():
-        return _mean_over_images(scores, masks, limit, connectivity)
-    if reason := undefined_reason(masks, "pixel"):
+        return _mean_over_images(scores, masks, limit, connectivity, valid)
+    if reason := undefined_reason(masks if valid is None else masks[valid], "pixel"):
         return float("nan"), reason
     if definition == "global":
-        return _areas(scores, masks, limit, connectivity)[1], ""
-    return _area_200(scores, masks, limit, connectivity)
+        return _areas(scores, masks, limit, connectivity, valid)[1], ""
+    return _area_200(scores, masks, limit, connectivity, valid)
 
 
-def pro_curve(scores: np.ndarray, masks: np.ndarray, connectivity: int = 8) -> Curve:
+def pro_curve(
+    scores: np.ndarray, masks: np.ndarray, connectivity: int = 8, *, valid: np.ndarray | None = None
+) -> Curve:
     """Return mean overlap per region (y) against FPR over all normal pixels (x), one point per distinct score.
 
     The curve of the "global" definition, from (0, 0) to (1, 1); an axis that is undefined is NaN. Arguments and errors
@@ -101,11 +117,18 @@ def pro_curve(scores: np.ndarray, masks: np.ndarray, connectivity: int = 8) -> C
     """
     scores, masks = checked_maps(scores, masks)
     ids, areas = regions(masks, connectivity)
-    return pro_of(count(scores.ravel(), ids.ravel(), weights_of(areas)))
+    valid = checked_valid(valid, masks)
+    counted = ... if valid is None else valid
+    return pro_of(count(scores[counted].ravel(), ids[counted].ravel(), weights_of(areas)))
 
 
 def auroc_and_pro(
-    scores: np.ndarray, masks: np.ndarray, limit: float = 0.3, connectivity: int = 8
+    scores: np.ndarray,
+    masks: np.ndarray,
+    limit: float = 0.3,
+    connectivity: int = 8,
+    *,
+    valid: np.ndarray | None = None,
 ) -> tuple[float, float]:
     """Return pixel AUROC and PRO ("global") without a curve: the fastest way to the two, NaN where undefined.
 
@@ -121,9 +144,10 @@ def auroc_and_pro(
     """
     limit = checked_limit(limit)
     scores, masks = checked_maps(scores, masks)
-    if undefined_reason(masks, "pixel"):
+    valid = checked_valid(valid, masks)
+    if undefined_reason(masks if valid is None else masks[valid], "pixel"):
         return float("nan"), float("nan")
-    return _areas(scores, masks, limit, connectivity)
+    return _areas(scores, masks, limit, connectivity, valid)
 
 
 def pro_of(counts: Counts) -> Curve:
@@ -145,7 +169,14 @@ def area_to(curve: Curve, limit: float) -> float:
     return float(area / limit)
 
 
-def _areas(scores: np.ndarray, masks: np.ndarray, limit: float, connectivity: int) -> tuple[float, float]:
+def normal_pixels(masks: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
+    """Return (N, H, W) bool: the pixels that are not anomalous, and count."""
+    return ~masks if valid is None else valid & ~masks
+
+
+def _areas(
+    scores: np.ndarray, masks: np.ndarray, limit: float, connectivity: int, valid: np.ndarray | None
+) -> tuple[float, float]:
     """Sum, over the anomalous pixels, the area that each adds under the ROC and under the PRO curve.
 
     A pixel raises its curve while the FPR goes from `before` to `after` (they differ where normal pixels have exactly
@@ -154,7 +185,7 @@ def _areas(scores: np.ndarray, masks: np.ndarray, limit: float, connectivity: in
     ids, areas = regions(masks, connectivity)
     anomalous, weight = scores[masks], weights_of(areas)[ids[masks]]
     del ids  # the largest array so far
-    normal = scores[~masks]
+    normal = scores[normal_pixels(masks, valid)]
     normal.sort()
     order = np.argsort(anomalous)  # sorted look-ups below are several times faster than random ones
     anomalous, weight = anomalous[order], weight[order]
@@ -178,21 +209,28 @@ def added_areas(normal: np.ndarray, anomalous: np.ndarray, limit: float) -> tupl
     return 1 - (before + after) / 2, added
 
 
-def _mean_over_images(scores: np.ndarray, masks: np.ndarray, limit: float, connectivity: int) -> tuple[float, str]:
+def _mean_over_images(
+    scores: np.ndarray, masks: np.ndarray, limit: float, connectivity: int, valid: np.ndarray | None
+) -> tuple[float, str]:
     """Average "global-200" over the images with an anomalous pixel, each on its own."""
     anomalous = np.flatnonzero(masks.any(axis=(1, 2)))
-    found = [_area_200(scores[[i]], masks[[i]], limit, connectivity) for i in anomalous]
+    found = [
+        _area_200(scores[[i]], masks[[i]], limit, connectivity, None if valid is None else valid[[i]])
+        for i in anomalous
+    ]
     reasons = [reason for _, reason in found if reason]
     if reasons:
         return float("nan"), f"undefined on {len(reasons)} of {len(anomalous)} anomalous images: {reasons[0]}"
     return float(np.mean([area for area, _ in found])), ""
 
 
-def _area_200(scores: np.ndarray, masks: np.ndarray, limit: float, connectivity: int) -> tuple[float, str]:
+def _area_200(
+    scores: np.ndarray, masks: np.ndarray, limit: float, connectivity: int, valid: np.ndarray | None
+) -> tuple[float, str]:
     """Return the area at 200 thresholds with the FPR rescaled by its maximum below the limit, or NaN and why."""
-    if reason := undefined_reason(masks, "pixel"):
+    if reason := undefined_reason(masks if valid is None else masks[valid], "pixel"):
         return float("nan"), reason
-    fpr, overlap = _points_200(scores, masks, connectivity)
+    fpr, overlap = _points_200(scores, masks, connectivity, valid)
     kept = fpr < limit
     if kept.sum() < 2:
         return float("nan"), f"fewer than two of the {STEPS} thresholds have an FPR below {limit:g}"
@@ -201,14 +239,19 @@ def _area_200(scores: np.ndarray, masks: np.ndarray, limit: float, connectivity:
     return float(-np.trapezoid(overlap[kept], fpr[kept] / fpr[kept].max())), ""
 
 
-def _points_200(scores: np.ndarray, masks: np.ndarray, connectivity: int) -> tuple[np.ndarray, np.ndarray]:
+def _points_200(
+    scores: np.ndarray, masks: np.ndarray, connectivity: int, valid: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return (200,) FPR and mean overlap at rising linear thresholds, one image at a time to save memory."""
     ids, areas = regions(masks, connectivity)
     weights = weights_of(areas)
-    low, high = float(scores.min()), float(scores.max())
+    counted = scores if valid is None else scores[valid]
+    low, high = float(counted.min()), float(counted.max())
     thresholds = low + (high - low) * np.arange(STEPS) / STEPS
     normal, overlap = np.zeros(STEPS + 1), np.zeros(STEPS + 1)
-    for image, image_ids in zip(scores, ids, strict=True):
+    for number, (image, image_ids) in enumerate(zip(scores, ids, strict=True)):
+        if valid is not None:
+            image, image_ids = image[valid[number]], image_ids[valid[number]]
         passed = np.searchsorted(thresholds, image.ravel())  # how many thresholds each pixel is strictly above
         normal += np.bincount(passed, image_ids.ravel() == 0, minlength=STEPS + 1)
         overlap += np.bincount(passed, weights[image_ids.ravel()], minlength=STEPS + 1)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adviz.metrics.checks import checked_limit, checked_maps, undefined_reason
+from adviz.metrics.checks import checked_limit, checked_maps, checked_valid, undefined_reason
 from adviz.metrics.components import regions
-from adviz.metrics.overlap import added_areas
+from adviz.metrics.overlap import added_areas, normal_pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,9 @@ class RegionCurves:
         return np.asarray(inside / self.area)
 
 
-def region_curves(scores: np.ndarray, masks: np.ndarray, limit: float = 0.3, connectivity: int = 8) -> RegionCurves:
+def region_curves(
+    scores: np.ndarray, masks: np.ndarray, limit: float = 0.3, connectivity: int = 8, *, valid: np.ndarray | None = None
+) -> RegionCurves:
     """Return what each anomalous region adds to PRO in its "global" definition.
 
     Parameters
@@ -102,6 +104,7 @@ def region_curves(scores: np.ndarray, masks: np.ndarray, limit: float = 0.3, con
     masks: (N, H, W) bool, or 0 and 1; all zero for good images.
     limit: highest FPR, in (0, 1].
     connectivity: 8 or 4, see `regions`.
+    valid: (N, H, W) bool, the pixels that count; None = all. For padding, whose masks are 0.
 
     Raises
     ------
@@ -120,10 +123,15 @@ def region_curves(scores: np.ndarray, masks: np.ndarray, limit: float = 0.3, con
     """
     limit = checked_limit(limit)
     scores, masks = checked_maps(scores, masks)
-    if reason := undefined_reason(masks, "pixel"):
+    valid = checked_valid(valid, masks)
+    if reason := undefined_reason(masks if valid is None else masks[valid], "pixel"):
         raise ValueError(f"expected anomalous and normal pixels, got {reason}")
     ids, areas = regions(masks, connectivity)
-    normal, anomalous, region = np.sort(scores[~masks]), scores[masks], ids[masks].astype(np.int64) - 1
+    normal, anomalous, region = (
+        np.sort(scores[normal_pixels(masks, valid)]),
+        scores[masks],
+        ids[masks].astype(np.int64) - 1,
+    )
     order = np.argsort(anomalous)
     auroc, added = added_areas(normal, anomalous[order], limit)
     sums = [np.bincount(region[order], values, minlength=len(areas)) for values in (auroc, added / limit)]

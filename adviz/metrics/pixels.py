@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adviz.metrics.checks import checked_limit, checked_maps, undefined_reason
+from adviz.metrics.checks import checked_limit, checked_maps, checked_valid, undefined_reason
 from adviz.metrics.components import regions, weights_of
 from adviz.metrics.counts import count
 from adviz.metrics.curves import Curve, auroc_of, average_precision_of, precision_recall_of, roc_of
@@ -42,7 +42,13 @@ class PixelMetrics:
 
 
 def pixel_metrics(
-    scores: np.ndarray, masks: np.ndarray, limit: float = 0.3, connectivity: int = 8, points: int = 1000
+    scores: np.ndarray,
+    masks: np.ndarray,
+    limit: float = 0.3,
+    connectivity: int = 8,
+    points: int = 1000,
+    *,
+    valid: np.ndarray | None = None,
 ) -> PixelMetrics:
     """Return AUROC, average precision, best F1, PRO ("global") and the three curves of all pixels, from one sort.
 
@@ -54,6 +60,7 @@ def pixel_metrics(
     connectivity: 8 or 4, see `regions`.
     points: how many points of each curve to keep at most; the areas are those of the full curves. Inside a straight
         stretch, where only normal pixels are added, there are none.
+    valid: (N, H, W) bool, the pixels that count; None = all. For padding, whose masks are 0.
 
     Raises
     ------
@@ -68,7 +75,10 @@ def pixel_metrics(
     limit = checked_limit(limit)
     scores, masks = checked_maps(scores, masks)
     ids, areas = regions(masks, connectivity)
-    counts = count(scores.ravel(), ids.ravel(), weights_of(areas), corners_only=True)
+    valid = checked_valid(valid, masks)
+    counted = ... if valid is None else valid
+    counts = count(scores[counted].ravel(), ids[counted].ravel(), weights_of(areas), corners_only=True)
+    masks = masks[counted]
     curves = {"roc": roc_of(counts), "precision_recall": precision_recall_of(counts), "pro": pro_of(counts)}
     both, anomalous = undefined_reason(masks, "pixel"), undefined_reason(masks, "pixel", needs="anomalous")
     reasons = {"auroc": both, "average_precision": anomalous, "pro": both, "f1": anomalous}

@@ -34,6 +34,7 @@ PAPER, INK, GRID, EMPTY = "#FFFFFF", "#222222", "#E3E3E3", "#F0F0F0"
 DOTS_PER_INCH = 100
 WIDTH = 12.0  # inches, so 1200 pixels: a JupyterLab cell on a 1280 pixel screen
 MARGIN = 0.15  # inches, left and right of a page
+TALLEST_PANEL, NARROWEST_PANEL = 6.4, 1.0  # inches; for strips that stand
 LARGEST_PANEL = 3.2  # inches; a sheet of two images should not fill the screen
 TITLE_SIZE, LABEL_SIZE, SMALL_SIZE = 14, 12, 11  # points
 LINE_HEIGHT = 1.35  # of the font size
@@ -147,6 +148,8 @@ class Page:
         """Return width and height of one panel, inches."""
         room = (self.width - self.left - self.right - (self.columns - 1) * self.gap) / self.columns
         width = min(LARGEST_PANEL, room)
+        if width * self.aspect > TALLEST_PANEL:
+            width = max(TALLEST_PANEL / self.aspect, min(NARROWEST_PANEL, width))
         return width, width * self.aspect
 
     @property

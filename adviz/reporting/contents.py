@@ -174,7 +174,7 @@ def _chapter(
     name: str, prediction: Prediction, line: float, rule: str, caveat: str, split: Split, pictures: int
 ) -> Chapter:
     found = outcome(prediction.score, split.labels, line)
-    limits = None if prediction.anomaly_map is None else plots.shared_limits(list(prediction.anomaly_map))
+    limits = None if prediction.anomaly_map is None else plots.shared_limits(prediction.unpadded())
     errors = wrong(prediction.score, split.labels, line)
     highest = np.argsort(-np.asarray(prediction.score, np.float64), kind="stable")
     strip = plots.score_strip_static(prediction.score, split.defects, threshold=line)

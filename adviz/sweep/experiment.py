@@ -12,6 +12,7 @@ from itertools import product
 from typing import Any
 
 from adviz.data import Geometry
+from adviz.data.geometry import checked_size
 from adviz.detectors import ConventionalDistillation, named
 from adviz.detectors.base import Detector, method_options
 from adviz.detectors.presets import AtMost
@@ -36,12 +37,13 @@ class Experiment:
         and the field `layers` will do, at the top of a notebook or module: its name there and its code are facts too.
     backbones: names of networks, best with their weights' tag; several = the `ensemble` of the detector on each.
     weights: "published" or "random", a seeded initialisation (by the network's name, not by `seed`).
-    geometry: how images become squares.
+    geometry: how images become squares or rectangles of one size.
     seed: of the detector and of the draw of `shots`; where data are drawn (the built-in images, the good tiles that are
         tested) always 0.
     shots: training images, drawn from the seed so that fewer are among more; None = all.
     every: of the test images, in the order of the files, the 1st, the (every + 1)th, ... are judged.
-    size: side of the square that maps and masks are resized to before they are judged, pixels; None = as they are.
+    size: side of the square, or (height, width), that maps and masks are resized to before they are judged, pixels;
+        None = as they are.
     dtype: of the features, "float32" or "float16".
 
     Examples
@@ -60,7 +62,7 @@ class Experiment:
     seed: int = 0
     shots: int | None = None
     every: int = 1
-    size: int | None = None
+    size: int | tuple[int, int] | None = None
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
@@ -68,9 +70,11 @@ class Experiment:
             raise ValueError(f'backbones must be names, as in ("efficientnet_lite0",), got {self.backbones!r}')
         if self.weights not in ("published", "random"):
             raise ValueError(f'weights must be "published" or "random", got {self.weights!r}')
-        low = {"shots": self.shots, "every": self.every, "size": self.size}
+        low = {"shots": self.shots, "every": self.every}
         if bad := {name: value for name, value in low.items() if value is not None and value < 1}:
-            raise ValueError(f"shots, every and size must be at least 1, got {bad}")
+            raise ValueError(f"shots and every must be at least 1, got {bad}")
+        if self.size is not None:
+            object.__setattr__(self, "size", checked_size("size", self.size))
         named.check(self.detector)
         if hasattr(self.detector, "seed"):
             object.__setattr__(self, "detector", dataclasses.replace(self.detector, seed=self.seed))  # type: ignore[type-var]

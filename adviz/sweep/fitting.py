@@ -67,7 +67,8 @@ def learned(detector: Detector) -> tuple[str, ...]:
 def _training(detector: Detector, features: Features) -> object:
     """Return all that a training depends on."""
     values = tuple((name, array.shape, array.dtype.str, _checksum(array)) for name, array in features.items())
-    made = features.backbone, features.digest, features.image_size, tuple(features.strides.items())
+    padding = None if features.boxes is None else features.boxes.tobytes()
+    made = features.backbone, features.digest, features.image_size, tuple(features.strides.items()), padding
     return learned(detector), values, made
 
 

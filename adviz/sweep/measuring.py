@@ -22,7 +22,7 @@ from adviz.data.arrays import ArrayMask
 from adviz.data.images import mask_files
 from adviz.data.split import ANOMALOUS
 from adviz.detectors.base import facts_of
-from adviz.evaluation import evaluate, maps_and_masks
+from adviz.evaluation import counted_pixels, evaluate
 from adviz.features import Features
 from adviz.networks import PIXELS
 from adviz.prediction import Prediction, ensemble
@@ -200,7 +200,7 @@ def network(name: str, weights: str, dtype: str) -> Backbone:
         raise
 
 
-def judge(prediction: Prediction, split: Split, size: int | None) -> dict[str, Any]:
+def judge(prediction: Prediction, split: Split, size: int | tuple[int, int] | None) -> dict[str, Any]:
     """Return the parts of a row that compare a prediction with the truth."""
     without = bare(split) if split.has_masks else []
     if without:  # the image scores can be judged all the same
@@ -216,9 +216,9 @@ def judge(prediction: Prediction, split: Split, size: int | None) -> dict[str, A
         values |= dict.fromkeys(PRO, float("nan"))
         reasons |= dict.fromkeys(PRO, reasons["pro"])
     else:
-        maps, masks = maps_and_masks(prediction, seen, size)
-        values |= {name: metrics.pro(maps, masks, definition) for name, definition in PRO.items()}
-        found = metrics.region_curves(maps, masks)
+        maps, masks, valid = counted_pixels(prediction, seen, size)
+        values |= {name: metrics.pro(maps, masks, definition, valid=valid) for name, definition in PRO.items()}
+        found = metrics.region_curves(maps, masks, valid=valid)
         regions = {name: getattr(found, name).tolist() for name in ("area", "integral", "auroc")}
     images = {
         "ids": split.ids,

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adviz import metrics
+from adviz.data.geometry import sides_of
 from adviz.sweep import Row
 from adviz.tables.comparison import STYLES, Comparison
 
@@ -276,9 +277,9 @@ def _title(rows: Sequence[Row]) -> str:
 
 
 def _shares(row: Row) -> np.ndarray:
-    """Return the areas of a row's regions, in % of the square that was judged."""
-    side = row.experiment.size or row.experiment.geometry.size
-    return 100 * np.array(row.regions.get("area", []), float) / side**2
+    """Return the areas of a row's regions, in % of the map that was judged."""
+    height, width = sides_of(row.experiment.size or row.experiment.geometry.size)
+    return 100 * np.array(row.regions.get("area", []), float) / (height * width)
 
 
 def _mean_and_half(values: np.ndarray) -> tuple[float, float]:

@@ -94,7 +94,8 @@ function render({ model, el }) {
     context.setLineDash([]);
   }
   function draw() {
-    const [h, w] = size(), [top, left, height, width] = view(), across = model.get("width");
+    const [h, w] = size(), [top, left, height, width] = view();
+    const across = Math.round(Math.min(model.get("width"), 1.5 * model.get("width") * width / height));  // strips that stand
     const ratio = window.devicePixelRatio || 1;
     canvas.style.width = `${across}px`;
     canvas.style.height = `${Math.round(across * height / width)}px`;

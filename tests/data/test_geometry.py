@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from adviz import archive
 from adviz.data import Geometry
+from adviz.data.geometry import fitting
 
 
 def mask_of(values):
@@ -72,7 +75,7 @@ def test_nearest_takes_the_middle_pixel():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": 0}, "size must be at least 1 pixel, got 0"),
+        ({"size": 0}, "size must be a whole number of pixels, or a pair .* at least 1, got 0"),
         ({"size": 300, "resize": 256}, "at least size=300, got resize=256"),
         ({"crop": False, "resize": 256}, "without a crop exactly size=224, got resize=256"),
         ({"interpolation": "magic"}, "interpolation must be one of .*got 'magic'"),
@@ -84,3 +87,92 @@ def test_nearest_takes_the_middle_pixel():
 def test_impossible_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         Geometry(**options)
+
+
+@pytest.mark.parametrize("size", ["224", 224.0, True, None, (224, True), (224.0, 2), {224, 256}, "ab", b"ab", [[1, 2]]])
+@pytest.mark.parametrize("name", ["size", "resize"])
+def test_sizes_of_another_type_are_refused_in_words(name, size):
+    if (name, size) == ("resize", None):
+        return
+    with pytest.raises(TypeError, match=rf"^{name} must be a whole number of pixels, or a pair \(height, width\)"):
+        Geometry(**{name: size})
+
+
+@pytest.mark.parametrize("size", [0, -1, (224,), (1, 2, 3), (), (224, 0), (-1, 5), np.int64(0)])
+def test_sizes_that_are_none_are_refused_in_words(size):
+    with pytest.raises(ValueError, match=r"^size must be a whole number of pixels, or a pair \(height, width\)"):
+        Geometry(size)
+
+
+@pytest.mark.parametrize("pair", [(256, 512), [256, 512], np.array([256, 512]), torch.Size((256, 512))])
+def test_a_pair_is_height_and_width_whatever_holds_it(pair):
+    geometry = Geometry(pair, crop=False)
+    assert geometry == Geometry((256, 512), crop=False)
+    assert hash(geometry) == hash(Geometry((256, 512), crop=False))
+    assert geometry.shape == geometry.size == geometry.resized == (256, 512)
+    assert geometry.image(Image.new("RGB", (100, 80))).shape == (256, 512, 3)
+    assert geometry.mask(Image.new("L", (100, 80), 255)).shape == (256, 512)
+
+
+def test_a_pair_of_equal_sides_is_the_square():
+    """In equality, hash, cache key and what is saved: stored results and files stay those of one number."""
+    assert Geometry((224, 224), (256, 256)) == Geometry(224, 256) == Geometry(np.int64(224), np.int32(256))
+    assert repr(Geometry((224, 224))) == repr(Geometry(224))
+    assert Geometry((224, 224)).pixels == (224, 256, "bilinear", "square")
+    assert type(Geometry(np.int64(224)).size) is int
+    assert archive.parts(Geometry(128)) == {
+        "size": 128,
+        "resize": None,
+        "crop": True,
+        "interpolation": "bilinear",
+        "aspect": "square",
+        "mask_rule": ">0.5",
+    }
+
+
+def test_rectangles_are_enlarged_before_the_crop_as_squares_are():
+    assert Geometry((224, 448)).resized == (256, 512)
+    with pytest.raises(ValueError, match=r"at least size=\(224, 448\), got resize=256"):
+        Geometry((224, 448), resize=256)
+    with pytest.raises(ValueError, match="without a crop exactly"):
+        Geometry((224, 448), resize=(256, 512), crop=False)
+
+
+def test_rectangles_are_read_back_from_files():
+    geometry = Geometry((224, 448), (256, 512), aspect="letterbox")
+    content = archive.parts(geometry)
+    content["size"] = list(content["size"])  # as JSON has it
+    assert archive.typed(Geometry, content) == geometry
+
+
+def test_covering_a_rectangle_leaves_nothing_empty_and_keeps_the_ratio():
+    """100 x 300 pixels must cover 64 x 96: by the height, to 64 x 192, of which the middle is kept."""
+    image = Image.fromarray(np.random.default_rng(3).integers(0, 255, (100, 300, 3), dtype=np.uint8))
+    expected = np.asarray(image.resize((192, 64), Image.Resampling.BILINEAR))[4:60, 54:138]
+    geometry = Geometry((56, 84), resize=(64, 96), aspect="shorter")
+    np.testing.assert_array_equal(geometry.image(image), expected)
+    tall = Image.fromarray(np.random.default_rng(4).integers(0, 255, (300, 100, 3), dtype=np.uint8))
+    expected = np.asarray(tall.resize((96, 288), Image.Resampling.BILINEAR))[116:172, 6:90]
+    np.testing.assert_array_equal(geometry.image(tall), expected)
+
+
+def test_letterboxes_may_be_cropped_as_well():
+    """400 x 200 in 256 is 256 x 128; the middle 224 has all of its rows, and 224 of its columns."""
+    geometry = Geometry(224, aspect="letterbox")
+    assert geometry.box((400, 200)) == (48, 0, 176, 224)
+    assert geometry.window((400, 200)) == (slice(0, 200), slice(25, 375))
+
+
+def test_photographs_keep_their_shape():
+    assert fitting([]) == fitting([(640, 640)] * 3) == fitting([(640, 600), (600, 640)]) == Geometry()
+    for size, shape in {(3000, 4000): (256, 192), (4000, 3000): (192, 256), (6000, 4000): (192, 288)}.items():
+        assert fitting([size] * 5) == Geometry(shape, crop=False)
+        assert shape[0] / shape[1] == size[1] / size[0]
+    assert fitting([(3000, 4000), (4000, 3000)]) == Geometry(224, crop=False, aspect="letterbox")
+    assert fitting([(4000, 3000), (1600, 900)]).shape[0] < fitting([(4000, 3000), (1600, 900)]).shape[1]
+    assert fitting([(600, 60)] * 3) == Geometry((64, 640), crop=False)
+    assert fitting([(4000, 3000), (4001, 3000)]) == Geometry((192, 256), crop=False)  # a pixel does not matter
+    for size in [(1, 1000), (1000, 1), (1920, 1080), (1242, 2688), (5, 4)]:
+        sides = fitting([size]).shape
+        assert all(side % 32 == 0 for side in sides)
+        assert 0.75 <= sides[0] * sides[1] / 224**2 <= 1.35

@@ -6,20 +6,22 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from adviz.data import Geometry
+from adviz.data.geometry import sides_of
 
 SIDES = st.tuples(st.integers(1, 90), st.integers(1, 90))
 
 
 @st.composite
 def geometries(draw):
-    size = draw(st.integers(1, 48))
+    height, width = draw(st.integers(1, 48)), draw(st.integers(1, 48))
     crop = draw(st.booleans())
+    resized = st.tuples(st.integers(height, 2 * height), st.integers(width, 2 * width))
     return Geometry(
-        size=size,
-        resize=draw(st.none() | st.integers(size, 2 * size)) if crop else None,
+        size=(height, width) if draw(st.booleans()) else height,
+        resize=draw(st.none() | resized.map(lambda sides: (sides[0], max(sides)))) if crop else None,
         crop=crop,
         interpolation=draw(st.sampled_from(["bilinear", "nearest", "area", "lanczos", "bicubic"])),
-        aspect=draw(st.sampled_from(["square", "shorter"])) if crop else "square",
+        aspect=draw(st.sampled_from(["square", "letterbox", *(["shorter"] if crop else [])])),
         mask_rule=draw(st.sampled_from([">0.5", ">0", "==1", "nearest"])),
     )
 
@@ -40,10 +42,11 @@ def drawings(draw):
 @given(geometries(), drawings())
 def test_a_mask_is_what_the_image_of_it_shows(geometry, drawn):
     found = geometry.mask(drawn)
-    assert (found.shape, found.dtype) == ((geometry.size, geometry.size), bool)
+    assert (found.shape, found.dtype) == (geometry.shape, bool)
     same_filter = "nearest" if geometry.mask_rule == "nearest" else "bilinear"
     as_image = Geometry(geometry.size, geometry.resize, geometry.crop, same_filter, geometry.aspect)
     coverage = as_image.image(drawn.convert("RGB"))[..., 0] / 255
+    coverage[~geometry.valid(drawn.size)] = 0
     rule = {">0.5": coverage >= 0.5, ">0": coverage > 0, "==1": coverage == 1, "nearest": coverage > 0}
     np.testing.assert_array_equal(found, rule[geometry.mask_rule])
 
@@ -58,7 +61,7 @@ def test_the_rules_are_ordered_and_empty_and_full_masks_stay(geometry, drawn):
     assert (half <= most).all()
     low, high = drawn.getextrema()
     if low == high:
-        assert (geometry.mask(drawn) == bool(low)).all()
+        np.testing.assert_array_equal(geometry.mask(drawn), geometry.valid(drawn.size) & bool(low))
 
 
 @given(geometries(), SIDES)
@@ -70,8 +73,9 @@ def test_the_window_is_where_the_crop_comes_from(geometry, size):
     assert 0 <= rows.start <= rows.stop <= height
     assert 0 <= columns.start <= columns.stop <= width
     # rounded to a pixel at both ends
-    assert abs((rows.stop - rows.start) * down - geometry.size) <= down + 1e-9
-    assert abs((columns.stop - columns.start) * across - geometry.size) <= across + 1e-9
+    top, left, bottom, right = geometry.box(size)
+    assert abs((rows.stop - rows.start) * down - (bottom - top)) <= down + 1e-9
+    assert abs((columns.stop - columns.start) * across - (right - left)) <= across + 1e-9
     middle = (rows.start + rows.stop) / 2, (columns.start + columns.stop) / 2
     assert abs(middle[0] - height / 2) <= 0.5 + 0.5 / down + 1e-9
     assert abs(middle[1] - width / 2) <= 0.5 + 0.5 / across + 1e-9
@@ -88,8 +92,8 @@ def test_a_bright_pixel_is_seen_where_scale_and_window_put_it(geometry, size, da
     pixels = np.zeros((height, width, 3), np.uint8)
     pixels[row, column] = 255
     seen = np.argwhere(geometry.image(Image.fromarray(pixels))[..., 0] == 255)
-    top = round((round(height * down) - geometry.size) / 2)
-    left = round((round(width * across) - geometry.size) / 2)
+    top = round((round(height * down) - geometry.shape[0]) / 2)
+    left = round((round(width * across) - geometry.shape[1]) / 2)
     for place, start, scale, at in ((seen[:, 0], top, down, row), (seen[:, 1], left, across, column)):
         source = (place + start + 0.5) / scale  # where the middle of a new pixel lies; on an edge either side will do
         assert ((source >= at - 1e-6) & (source <= at + 1 + 1e-6)).all()
@@ -105,3 +109,45 @@ def test_an_image_of_the_right_size_is_not_touched(size, seed, interpolation):
     np.testing.assert_array_equal(geometry.image(Image.fromarray(image)), image)
     assert geometry.window((size, size)) == (slice(0, size), slice(0, size))
     assert geometry.scale((size, size)) == (1, 1)
+
+
+@given(geometries(), SIDES)
+def test_only_letterboxes_pad_and_they_pad_nothing_but_what_the_shape_leaves(geometry, size):
+    top, left, bottom, right = geometry.box(size)
+    rows, columns = geometry.shape
+    valid = geometry.valid(size)
+    assert 0 <= top < bottom <= rows
+    assert 0 <= left < right <= columns
+    assert valid.sum() == (bottom - top) * (right - left)
+    if geometry.aspect != "letterbox":
+        assert valid.all()
+    else:
+        assert abs(top - (rows - bottom)) <= 1  # in the middle
+        assert abs(left - (columns - right)) <= 1
+        assert (top, bottom) == (0, rows) or (left, right) == (0, columns)
+        resized = [side * scale for side, scale in zip(size, geometry.scale(size), strict=True)]
+        assert round(resized[0]) <= max(sides_of(geometry.resized)) * 1.001
+
+
+@given(st.integers(8, 48), st.integers(1, 60), st.integers(0, 2**32 - 1), st.booleans())
+def test_letterboxing_a_square_image_is_resizing_it(size, side, seed, crop):
+    image = Image.fromarray(np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8))
+    boxed = Geometry(size, crop=crop, aspect="letterbox")
+    np.testing.assert_array_equal(boxed.image(image), Geometry(size, crop=crop).image(image))
+    assert boxed.valid(image.size).all()
+
+
+@given(st.integers(1, 24), st.integers(0, 2**32 - 1), st.booleans())
+def test_what_is_not_padding_is_the_image_resized(half, seed, portrait):
+    """Two to one, in a square: the band in the middle is the image at half the square's height."""
+    shape = (60, 30, 3) if portrait else (30, 60, 3)
+    image = Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8))
+    size = 4 * half
+    geometry = Geometry(size, crop=False, aspect="letterbox")
+    band = (slice(None), slice(half, 3 * half)) if portrait else (slice(half, 3 * half), slice(None))
+    found = geometry.image(image)
+    expected = image.resize((size // 2, size) if portrait else (size, size // 2), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(found[band], np.asarray(expected))
+    np.testing.assert_array_equal(found[~geometry.valid(image.size)], 128)
+    assert geometry.valid(image.size)[band].all()
+    assert geometry.valid(image.size).sum() == size * size // 2

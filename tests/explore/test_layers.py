@@ -120,10 +120,10 @@ def test_what_is_still_computed_is_said_and_another_mix_stops_it(view, monkeypat
 
     go, asked, really = threading.Event(), [], judging.mix_all
 
-    def slow(layer_maps, mix, size):
+    def slow(layer_maps, mix, size, boxes):
         asked.append(mix.sigma)
         go.wait(20)
-        return really(layer_maps, mix, size)
+        return really(layer_maps, mix, size, boxes)
 
     monkeypatch.setattr(judging, "mix_all", slow)
     view.sigma = 2.0

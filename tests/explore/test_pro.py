@@ -160,10 +160,10 @@ def test_going_to_a_region_shows_its_image_with_a_frame(view):
 def test_what_takes_long_is_computed_once_beside_the_page(categories, predictions, monkeypatch):
     held, exact, calls = threading.Event(), metrics.pixel_metrics, []
 
-    def slow(*arguments):
+    def slow(*arguments, **options):
         calls.append(arguments[2:])
         assert held.wait(10)
-        return exact(*arguments)
+        return exact(*arguments, **options)
 
     monkeypatch.setattr(metrics, "pixel_metrics", slow)
     view = explore.pro(categories, predictions)

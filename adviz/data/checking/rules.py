@@ -10,7 +10,7 @@ from pathlib import Path
 from adviz.data.checking.files import ImageFacts, MaskFacts, mask_is_turned, same_bytes
 from adviz.data.checking.layouts import VARYING
 from adviz.data.checking.report import Finding, named
-from adviz.data.geometry import Geometry
+from adviz.data.geometry import Geometry, in_words
 from adviz.data.images import are_labels
 from adviz.data.inspection import audit
 from adviz.data.split import ANOMALOUS, GOOD, Split
@@ -167,9 +167,10 @@ def _lost(seen: Seen) -> Iterator[Finding]:
     split = Split(paths, [ANOMALOUS] * len(lost), masks, [entry.defect for entry in lost], geometry=seen.geometry)
     inside = audit(split, rules=[seen.geometry.mask_rule])["inside"]
     outside = int((inside == 0).sum())
+    size = in_words(seen.geometry.size)
     yield seen.finding(
         "lost defects",
-        f"{len(lost)} defects are gone after resize and crop to {seen.geometry.size} pixels ({outside} outside the "
+        f"{len(lost)} defects are gone after resize and crop to {size} pixels ({outside} outside the "
         f"crop, {len(lost) - outside} too thin for the mask rule {seen.geometry.mask_rule!r}), although the images are "
         "still called defective: use crop=False, another mask rule or size; `data.audit` lists what is left of each",
         paths,

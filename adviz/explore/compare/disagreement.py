@@ -46,12 +46,12 @@ def score_disagreement(scores: np.ndarray) -> np.ndarray:
     return np.asarray(np.ptp(percentile_ranks(scores), axis=0))
 
 
-def map_disagreement(found: Sequence[np.ndarray]) -> np.ndarray:
+def map_disagreement(found: Sequence[Sequence[np.ndarray] | np.ndarray]) -> np.ndarray:
     """Return how differently methods order the places of each image.
 
     Parameters
     ----------
-    found: of M >= 2 methods (N, H, W) maps, each in its own unit and size.
+    found: of M >= 2 methods N maps (H, W), each in its own unit and size.
 
     Returns
     -------
@@ -68,9 +68,10 @@ def map_disagreement(found: Sequence[np.ndarray]) -> np.ndarray:
     return np.asarray(1 - np.mean([(one * other).sum(1) for one, other in combinations(ranks, 2)], axis=0))
 
 
-def _unit_ranks(values: np.ndarray) -> np.ndarray:
+def _unit_ranks(values: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     """Return (N, cells) ranks of cell averages, with mean 0 and length 1; 0 where all are equal."""
-    cells = maps.resize(values, (CELLS, CELLS), "area").reshape(len(values), -1)
+    small = [maps.resize(one[None], (CELLS, CELLS), "area") for one in values]
+    cells = np.concatenate(small).reshape(len(values), -1)
     ranks = _ranks(cells)
     ranks -= ranks.mean(1, keepdims=True)
     length = np.linalg.norm(ranks, axis=1, keepdims=True)
@@ -115,7 +116,8 @@ def compared(
     if prediction.anomaly_map is None or masks is None or not judged.any():
         return found
     maps = np.asarray(prediction.anomaly_map[judged], np.float32)
-    pixels = metrics.pixel_metrics(maps, masks[judged])
+    valid = None if prediction.valid is None else prediction.valid[judged]
+    pixels = metrics.pixel_metrics(maps, masks[judged], valid=valid)
     return {**found, "pixel_auroc": pixels.auroc, "pro": pixels.pro, "pixel_threshold": pixels.f1.threshold}
 
 

@@ -123,7 +123,7 @@ class CompareView(PickingView):
             return found[method].score
         if order == "disagreement of scores":
             return score_disagreement(np.stack([p.score for p in found.values()]))
-        maps = [p.anomaly_map for p in found.values() if p.anomaly_map is not None]
+        maps = [p.unpadded() for p in found.values() if p.anomaly_map is not None]
         return map_disagreement(maps) if order == "disagreement of maps" and len(maps) > 1 else None
 
     def _filter(self, change: Any = None) -> None:
@@ -199,7 +199,7 @@ class CompareView(PickingView):
         return RELATIVE if self._threshold(method) else self._scale_of(self.category, method)
 
     def _percentiles(self, category: str, method: str) -> Limits:
-        return plots.shared_limits([self._methods[method].anomaly_map])
+        return plots.shared_limits(self._methods[method].unpadded())
 
     def _standing(self, method: str) -> Standing:
         return standing(self._methods[method].score, self._categories[self.category].test.labels, self.image)

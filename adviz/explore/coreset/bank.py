@@ -13,6 +13,7 @@ import numpy as np
 from adviz.coreset import CoresetTrace, coverage, in_plane, rows_kept
 from adviz.data import Split
 from adviz.evaluation import Result, evaluate
+from adviz.explore.evidence import cells_inside
 from adviz.prediction import Neighbors, Prediction
 from adviz.progress import bar
 
@@ -47,10 +48,11 @@ class Usage:
         return self.used / self.rows
 
 
-def bank_usage(trace: CoresetTrace, found: Neighbors, count: int) -> Usage:
+def bank_usage(trace: CoresetTrace, found: Neighbors, count: int, valid: np.ndarray | None = None) -> Usage:
     """Return how a bank of the first `count` chosen rows was used by the test patches whose neighbours are `found`.
 
-    A bank of as many rows as there are is all of them, whatever the sampler.
+    A bank of as many rows as there are is all of them, whatever the sampler. Patches count whose middle is `valid`,
+    (N, H, W) bool; None = all.
 
     Raises
     ------
@@ -60,7 +62,8 @@ def bank_usage(trace: CoresetTrace, found: Neighbors, count: int) -> Usage:
     total = len(trace.points)
     bank = np.arange(total) if count == total else np.unique(trace.order[:count])
     places = trace.image[bank].astype(np.int64) * cells + trace.cell[bank]
-    nearest = found.image[..., 0].astype(np.int64).ravel() * cells + found.cell[..., 0].ravel()
+    nearest = found.image[..., 0].astype(np.int64) * cells + found.cell[..., 0]
+    nearest = nearest.ravel() if valid is None else nearest[cells_inside(valid, nearest.shape[1:])]
     used, times = np.unique(nearest, return_counts=True)
     strange = ~np.isin(used, places)
     if strange.any():
@@ -223,7 +226,7 @@ class Bank:
         """Return the usage of the banks that are told apart by the trace; proxies know one."""
         trace, sizes = self.traces[name], self.steps(name)
         return {
-            count: bank_usage(trace, prediction.neighbors["patch"], count)
+            count: bank_usage(trace, prediction.neighbors["patch"], count, prediction.valid)
             for count, prediction in self.predictions.get(name, {}).items()
             if count in {*sizes, self.total} and "patch" in prediction.neighbors
         }

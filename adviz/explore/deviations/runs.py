@@ -70,7 +70,7 @@ def record(category: Category, answer: Any) -> Run:
         points={name: 100 * getattr(found, attribute) for name, attribute in METRICS.items()},
         reasons={name: found.reasons.get(attribute, "") for name, attribute in METRICS.items()},
         pro_name=found.pro_name,
-        limits=None if maps is None else plots.shared_limits(list(maps)),
+        limits=None if maps is None else plots.shared_limits(prediction.unpadded()),
     )
 
 

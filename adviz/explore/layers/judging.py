@@ -45,14 +45,15 @@ def measured(
     """
     scores, found = prediction.score, prediction.anomaly_map
     if mix is not None and found is not None:
-        found = mix_all(prediction.layer_maps, mix, (found.shape[1], found.shape[2]))
+        found = mix_all(prediction.layer_maps, mix, (found.shape[1], found.shape[2]), prediction.boxes)
         scores = found.max((1, 2))
     kept = labels >= 0
     values = {"image_auroc": metrics.auroc(scores[kept], labels[kept] == 1)}
     pixels = (float("nan"),) * 2
     if found is not None and masks is not None:
         judged = kept if known is None else known
-        pixels = metrics.auroc_and_pro(np.asarray(found[judged], np.float32), masks[judged])
+        valid = None if prediction.valid is None else prediction.valid[judged]
+        pixels = metrics.auroc_and_pro(np.asarray(found[judged], np.float32), masks[judged], valid=valid)
     return {**values, "pixel_auroc": pixels[0], "pro": pixels[1]}
 
 
@@ -77,11 +78,14 @@ class Judge:
         return {name: _mean([value for value in values if value == value]) for name, values in found.items()}
 
 
-def of_image(one: np.ndarray, mask: np.ndarray | None) -> Values:
-    """Return pixel AUROC and PRO of one (H, W) map by its (H, W) mask; NaN without a mask, or a defect in it."""
+def of_image(one: np.ndarray, mask: np.ndarray | None, valid: np.ndarray | None = None) -> Values:
+    """Return pixel AUROC and PRO of one (H, W) map by its (H, W) mask; NaN without a mask, or a defect in it.
+
+    Pixels count that are `valid`, (H, W) bool; None = all.
+    """
     if mask is None or not mask.any():
         return {"pixel_auroc": NAN, "pro": NAN}
-    auroc, pro = metrics.auroc_and_pro(one[None], mask[None])
+    auroc, pro = metrics.auroc_and_pro(one[None], mask[None], valid=None if valid is None else valid[None])
     return {"pixel_auroc": auroc, "pro": pro}
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from adviz import maps, plots, progress
+from adviz.explore.evidence import cells_inside
 from adviz.prediction import Prediction
 
 Join = Literal["sum", "mean", "product"]
@@ -50,7 +51,9 @@ class Mix:
     border: maps.Border = "reflect"
 
 
-def mixed(layer_maps: Mapping[str, np.ndarray], mix: Mix, size: tuple[int, int]) -> np.ndarray:
+def mixed(
+    layer_maps: Mapping[str, np.ndarray], mix: Mix, size: tuple[int, int], boxes: np.ndarray | None = None
+) -> np.ndarray:
     """Join layers' maps to one map of each image.
 
     They are joined where they meet: in cells where the layers have one grid (as SPADE, PaDiM and PatchCore do), else
@@ -61,6 +64,7 @@ def mixed(layer_maps: Mapping[str, np.ndarray], mix: Mix, size: tuple[int, int])
     ----------
     layer_maps: layer -> (N, h, w) float.
     size: (H, W) pixels.
+    boxes: (N, 4) of padded images, see `Prediction`: what is outside becomes 0.
 
     Returns
     -------
@@ -80,7 +84,8 @@ def mixed(layer_maps: Mapping[str, np.ndarray], mix: Mix, size: tuple[int, int])
     joined = _join(parts if met else [_enlarged(part, mix, size) for part in parts], [*weights.values()], mix.join)
     if mix.root:
         joined = np.sqrt(np.maximum(joined, 0))
-    return maps.smooth(_enlarged(joined, mix, size) if met else joined, mix.sigma, border=mix.border)
+    smoothed = maps.smooth(_enlarged(joined, mix, size) if met else joined, mix.sigma, border=mix.border)
+    return smoothed if boxes is None else np.where(maps.inside(boxes, size), smoothed, np.float32(0))
 
 
 def _join(parts: Sequence[np.ndarray], weights: Sequence[float], join: Join) -> np.ndarray:
@@ -108,9 +113,10 @@ def own_mix(prediction: Prediction) -> Mix | None:
     one = int(prediction.anomaly_map.max((1, 2)).argmax())
     own = prediction.anomaly_map[one]
     layer_maps = {name: values[one : one + 1] for name, values in prediction.layer_maps.items()}
+    boxes = None if prediction.boxes is None else prediction.boxes[one : one + 1]
     tolerance = SAME * float(np.ptp(own))
     for mix in _ways(tuple(layer_maps)):
-        if np.abs(mixed(layer_maps, mix, own.shape)[0] - own).max() <= tolerance:
+        if np.abs(mixed(layer_maps, mix, own.shape, boxes)[0] - own).max() <= tolerance:
             return mix
     return None
 
@@ -162,7 +168,8 @@ def separate(predictions: Mapping[str, Prediction]) -> Prediction:
     if len(shapes) != 1:
         raise ValueError(f"expected maps of the same images in one size, got shapes {sorted(shapes)}")
     joined = np.mean([maps_of(name, found) for name, found in predictions.items()], axis=0)
-    return Prediction(joined.max((1, 2)), joined, layer_maps, detector="each layer alone")
+    boxes = next(iter(predictions.values())).boxes
+    return Prediction(joined.max((1, 2)), joined, layer_maps, detector="each layer alone", boxes=boxes)
 
 
 def as_one(found: Any) -> Any:
@@ -182,13 +189,21 @@ def maps_of(name: str, found: Prediction) -> np.ndarray:
     return found.anomaly_map
 
 
-def mix_all(layer_maps: Mapping[str, np.ndarray], mix: Mix, size: tuple[int, int]) -> np.ndarray:
+def cut(values: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
+    """Return an (h, w) layer map as it is shown: with 0 where an image is padded, (H, W) `valid`; None = nowhere."""
+    return values if valid is None else np.where(cells_inside(valid, values.shape), values, 0)
+
+
+def mix_all(
+    layer_maps: Mapping[str, np.ndarray], mix: Mix, size: tuple[int, int], boxes: np.ndarray | None = None
+) -> np.ndarray:
     """Mix all images, some after the others: every step can be stopped."""
     count = len(next(iter(layer_maps.values())))
     whole = np.empty((count, *size), np.float32)
     for start in progress.bar(range(0, count, BATCH), label="mixing"):
         part = {name: values[start : start + BATCH] for name, values in layer_maps.items()}
-        whole[start : start + BATCH] = mixed(part, mix, size)
+        those = None if boxes is None else boxes[start : start + BATCH]
+        whole[start : start + BATCH] = mixed(part, mix, size, those)
     return whole
 
 

@@ -113,7 +113,8 @@ class LayersView(PickingView):
         one image), "pixel_auroc" and "pro"; NaN where undefined. What is still being computed is left out: `wait`.
         """
         mask, own = self._sample.mask, self._own_maps[self.image]
-        found = {"image": {"mix": of_image(self.mixed, mask), "detector": of_image(own, mask)}}
+        valid = None if self._prediction.valid is None else self._prediction.valid[self.image]
+        found = {"image": {"mix": of_image(self.mixed, mask, valid), "detector": of_image(own, mask, valid)}}
         for scope, names in (("category", [self.category]), ("all", self._comparable())):
             keys = {"mix": self._keys(names, self._mixer.mix), "detector": self._keys(names, None)}
             if not self._judge.missing([*keys["mix"], *keys["detector"]]):
@@ -196,7 +197,8 @@ class LayersView(PickingView):
     def _mix_image(self, category: str, detector: str, mix: Mix, image: int) -> np.ndarray:
         found = self._found(category, detector)
         one = {name: values[image : image + 1] for name, values in found.layer_maps.items()}
-        return np.asarray(mixing.mixed(one, mix, maps_of(detector, found).shape[1:])[0])
+        boxes = None if found.boxes is None else found.boxes[[image]]
+        return np.asarray(mixing.mixed(one, mix, maps_of(detector, found).shape[1:], boxes)[0])
 
     def _scale_mixed(self, category: str, detector: str, mix: Mix) -> Limits:
         """Return the colour scale of the mixed map; the detector's where they are the same."""
@@ -216,7 +218,11 @@ class LayersView(PickingView):
         """Return the tiles that no mix changes: the detector's map, and the layers'."""
         found, mask = self._found(category, detector), self._photo(category, "test", image).mask
         limits, own = self._layer_limits(category, detector, own_scale), maps_of(detector, found)
-        each = [tiles.map_tile(name, values[image], limits[name], mask) for name, values in found.layer_maps.items()]
+        valid = None if found.valid is None else found.valid[image]
+        each = [
+            tiles.map_tile(name, mixing.cut(values[image], valid), limits[name], mask)
+            for name, values in found.layer_maps.items()
+        ]
         scale = "each on its own scale" if own_scale else "on one scale"
         joined = tiles.map_tile("the detector's own", own[image], self._shared_limits() or (0, 1), mask)
         return joined, tiles.row(each, title=f"every layer's map, {scale}")
@@ -254,10 +260,11 @@ class LayersView(PickingView):
         """Return the row of the image on show as a matplotlib figure."""
         sample, found = self._sample, self._prediction
         limits = self._layer_limits(self.category, self.detector, self.own_scale)
+        valid = None if found.valid is None else found.valid[self.image]
         return plots.layer_row(
             sample.image,
             sample.mask,
-            {name: values[self.image] for name, values in found.layer_maps.items()},
+            {name: mixing.cut(values[self.image], valid) for name, values in found.layer_maps.items()},
             self._own_maps[self.image],
             layer_limits=limits if self.own_scale else next(iter(limits.values())),
             limits=self._shared_limits() or (0, 1),

@@ -33,15 +33,22 @@ class Measured:
     reasons: dict[str, str]
 
 
-def measure(maps: np.ndarray, masks: np.ndarray, images: np.ndarray, limit: float, connectivity: int) -> Measured:
-    """Measure (N, H, W) maps against their masks; `images` are their N indices in the test split."""
-    exact = metrics.pixel_metrics(maps, masks, limit, connectivity)
+def measure(
+    maps: np.ndarray,
+    masks: np.ndarray,
+    images: np.ndarray,
+    limit: float,
+    connectivity: int,
+    valid: np.ndarray | None = None,
+) -> Measured:
+    """Measure (N, H, W) maps against their masks, where `valid`; `images` are their N indices in the test split."""
+    exact = metrics.pixel_metrics(maps, masks, limit, connectivity, valid=valid)
     values, reasons = {"PRO-global": exact.pro}, dict[str, str]()
     for name in PRO_DEFINITIONS[1:]:
-        values[f"PRO-{name}"], reason = metrics.pro_with_reason(maps, masks, name, limit, connectivity)
+        values[f"PRO-{name}"], reason = metrics.pro_with_reason(maps, masks, name, limit, connectivity, valid=valid)
         reasons |= {f"PRO-{name}": reason} if reason else {}
     values["pixel AUROC"] = exact.auroc
-    found = metrics.region_curves(maps, masks, limit, connectivity)
+    found = metrics.region_curves(maps, masks, limit, connectivity, valid=valid)
     return Measured(found, images, exact.curves["pro"], values, reasons)
 
 

@@ -209,7 +209,8 @@ class ProView(PreparedView):
         known, masks = self._masks(category)
         found: Any = self._predictions[category][detector]
         maps = found.anomaly_map[known]
-        self._measured[key] = measure(maps, masks, known, limit, connectivity)
+        valid = None if found.valid is None else found.valid[known]
+        self._measured[key] = measure(maps, masks, known, limit, connectivity, valid)
 
     def _draw(self) -> tuple[str, str]:
         page, text = super()._draw()
@@ -238,7 +239,9 @@ class ProView(PreparedView):
 
     def _flagged(self) -> np.ndarray:
         maps: Any = self._prediction.anomaly_map
-        return np.asarray(maps[self.image] >= self.values["threshold"])
+        flagged = np.asarray(maps[self.image] >= self.values["threshold"])
+        valid = self._prediction.valid
+        return flagged if valid is None else flagged & valid[self.image]
 
     def _pictures(self, here: list[dict[str, Any]]) -> list[str]:
         """Return what is flagged in the image on show, and its map."""

@@ -7,6 +7,7 @@ from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adviz.data.geometry import in_words
 from adviz.explore import tiles
 from adviz.explore.tables.layout import last_line
 
@@ -115,16 +116,15 @@ def _seconds(row: Row) -> str:
 def _how(one: Filled, folder: Path) -> str:
     """Return how the experiments of a cell are done: what their rows say, and what they are asked for."""
     first, rows = one.cell.experiments[0], one.rows
-    facts = first.facts()
     changed = first.detector.differences(type(first.detector)())
     options = ", ".join(f"{name}={pair[0]!r}" for name, pair in changed.items() if name != "seed")
-    size = f"{first.size} px" if first.size else "their own size"
+    size = f"{in_words(first.size)} px" if first.size else "their own size"
     seeds = sorted({e.seed for e in one.cell.experiments})
     lines = {
         "detector": f"{first.detector.title}; options that differ from the defaults: {options or 'none'}",
         "backbone": " + ".join(first.backbones) + ("" if first.weights == "published" else ", random weights"),
         "weights' digest": _joined(row.facts.get("digest", "") for row in rows),
-        "images": f"{first.data}, {facts['geometry']['resize']} → {facts['geometry']['size']} px"
+        "images": f"{first.data}, {in_words(first.geometry.resized)} → {in_words(first.geometry.size)} px"
         + (", cropped" if first.geometry.crop else "")
         + (f", one test image in {first.every}" if first.every > 1 else "")
         + (f", {first.shots} shots" if first.shots else ""),

@@ -167,9 +167,9 @@ class ThresholdsView(TaggedView):
             maps = found.anomaly_map if isinstance(found, Prediction) else None
             step = max(1, min(photo.shape[:2]) // SIDE)
             small = np.ascontiguousarray(photo[::step, ::step])
-            if maps is not None:
+            if isinstance(found, Prediction) and maps is not None:
                 if (category, detector) not in self._limits:
-                    self._limits[category, detector] = plots.shared_limits(list(maps))
+                    self._limits[category, detector] = plots.shared_limits(found.unpadded())
                 limits: Any = self._limits[category, detector]
                 small = plots.overlay(small, maps[image][::step, ::step], limits=limits)
             self._small[key] = small

@@ -174,7 +174,8 @@ def _resolutions(one: Filled) -> Iterator[tuple[str, float]]:
 
 
 def _side(one: Filled) -> int:
-    return one.cell.experiments[0].geometry.size
+    """Return the shorter side of the images, pixels."""
+    return min(one.cell.experiments[0].geometry.shape)
 
 
 def _name(options: dict[str, str]) -> str:
