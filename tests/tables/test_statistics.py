@@ -29,7 +29,7 @@ def rows(categories, shift, seeds=(0,), k=1):
 
 
 def test_differences_are_the_paired_bootstrap_of_the_scores():
-    before, after = rows(["a"], 0.5), rows(["a"], 2.0, k=2)
+    before, after = rows(["a"], 0.5), rows(["a"], 2.0, k=3)
     frame = statistics.differences(before, after, draws=4000).to_frame()
     pair = [np.array(row.images["scores"]) for row in (*before, *after)]
     expected = [100 * metrics.auroc(one, LABELS) for one in pair]
@@ -40,7 +40,7 @@ def test_differences_are_the_paired_bootstrap_of_the_scores():
     assert frame.loc["a", "better"] == pytest.approx(100 * np.mean(other > 0), abs=2)
     assert frame.loc["mean"].tolist() == frame.loc["a"].tolist()
     assert "DN2 against DN2" in repr(statistics.differences(before, after, draws=9)).replace('.preset("paper")', "")
-    assert "K = 2 against K = 1" in repr(statistics.differences(before, after, names=("K = 1", "K = 2"), draws=9))
+    assert "K = 3 against K = 1" in repr(statistics.differences(before, after, names=("K = 1", "K = 3"), draws=9))
 
 
 def test_the_mean_over_categories_is_surer_than_one_category():
