@@ -58,7 +58,7 @@ class Geometry:
     bits: int | None = None
 
     def __post_init__(self) -> None:
-        if self.bits is not None and self.bits not in range(8, 17):
+        if self.bits is not None and not (isinstance(self.bits, int) and 8 <= self.bits <= 16):
             raise ValueError(f"bits must be 8 to 16, or None, got {self.bits}")
         if self.size < 1:
             raise ValueError(f"size must be at least 1 pixel, got {self.size}")

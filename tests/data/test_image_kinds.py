@@ -224,6 +224,20 @@ def test_heic_photographs_are_read_where_the_extra_is_installed(tmp_path):
     assert np.abs(np.asarray(open_image(path), int) - 90).max() <= 2  # a lossy format
 
 
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        (b"\x93NUMPY\x01\0v\0", "an array in"),
+        (b"v/1\x01\x02\0\0\0", "an OpenEXR image in"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL image in"),
+        (b"%PDF-1.7\n", "a PDF document in"),
+    ],
+)
+def test_sound_files_of_other_formats_are_refused_with_what_they_are(tmp_path, start, said):
+    (tmp_path / "a.png").write_bytes(start.ljust(200, b"\0"))
+    refused(tmp_path / "a.png", said)
+
+
 @pytest.mark.parametrize("name", ["a.HEIC", "a.jfif", "a.tga", "a.tif", "a.jpg"])
 def test_the_content_counts_whatever_the_file_is_called(tmp_path, name):
     Image.fromarray(VALUES).save(tmp_path / "a.png")
