@@ -120,7 +120,7 @@ def test_of_more_bands_the_first_three_are_read_and_a_check_says_so(tmp_path, ba
             np.testing.assert_array_equal(open_image(tmp_path / "bad/0.tif"), VALUES)
     found = data.check(tmp_path).of("bands dropped")[0]
     assert len(found.files) == 6
-    assert f"up to {bands - 3 - extra.count(2)} bands more than are read" in found.message
+    assert f"bands that are not read, up to {bands - 3 - extra.count(2)} of them" in found.message
 
 
 def test_of_two_bands_the_first_is_read_where_the_second_is_nothing_known(tmp_path):

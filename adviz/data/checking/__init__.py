@@ -100,7 +100,7 @@ def _elsewhere(walk: Walk, trees: list[Tree], base: Path) -> Iterable[Finding]:
         ("unused images", "images lie where this layout has none, and are not read", images, True),
         ("folders called like images", "folders have the name of an image, and are not read", folders, False),
         ("hidden files", "hidden files are not read", hidden, False),
-        ("other files", f"files are not read, being no images ({_kinds(ignored)})", ignored, False),
+        ("other files", f"files are not read, by their suffixes ({_kinds(ignored)})", ignored, False),
     ):
         if files:
             yield Finding(kind, f"{len(files)} {message}", named(files, base), serious)
