@@ -78,7 +78,7 @@ class Geometry:
         object.__setattr__(self, "size", checked_size("size", self.size))
         if self.resize is not None:
             object.__setattr__(self, "resize", checked_size("resize", self.resize))
-        if self.bits is not None and self.bits not in range(8, 17):
+        if self.bits is not None and not (isinstance(self.bits, int) and 8 <= self.bits <= 16):
             raise ValueError(f"bits must be 8 to 16, or None, got {self.bits}")
         if self.interpolation not in FILTERS:
             raise ValueError(f"interpolation must be one of {', '.join(FILTERS)}, {got(self.interpolation, FILTERS)}")

@@ -332,9 +332,10 @@ class MaskValues:
 
     def low(self, marked: np.ndarray) -> Low | None:
         """Return what there is above the background that is not marked; None where nothing is."""
-        below = self.above & ~marked
-        if self.lossy or self.above.all() or not below.any():
+        above = np.count_nonzero(self.above)
+        if self.lossy or above in (np.count_nonzero(marked), self.above.size):  # nothing, or no background
             return None
+        below = self.above & ~marked
         around = np.lib.stride_tricks.sliding_window_view(np.pad(self.values, 1, mode="edge"), (3, 3))
         highest = around.max((2, 3))
         alone = below & (highest <= self.values)

@@ -23,6 +23,13 @@ PIECES = ((273, 279), (324, 325))  # TIFF tags: where the strips or tiles begin,
 WHITE_IS_ZERO = 0
 KINDS = {2: "signed integers", 3: "floating point values", 5: "complex integers", 6: "complex values"}
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+FOREIGN = (  # bytes within the first 16 of sound files that Pillow, or this Pillow, does not open
+    (b"ftypavif", "an AVIF image", "it needs a newer Pillow: pip install -U pillow"),
+    (b"v/1\x01", "an OpenEXR image", "convert it to 8 or 16 bits"),
+    (b"JXL \r\n", "a JPEG XL image", "convert it to PNG"),
+    (b"\x93NUMPY", "an array", "give arrays to data.Split.from_arrays, or save them as images"),
+    (b"%PDF-", "a PDF document", "save its pages as images"),
+)
 # what Pillow raises for damaged files; an image beyond twice its `MAX_IMAGE_PIXELS` is taken for a decompression bomb
 DAMAGED = (
     *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, ZeroDivisionError),
@@ -81,7 +88,8 @@ def load(path: str | Path) -> Stored:
         coloured = planes or (several and ";16" in raw)
         mode = f"{image.mode};16" if coloured else image.mode
         inverted = image.mode == "I;16" and _tag(image, PHOTOMETRIC, 1) == WHITE_IS_ZERO
-        dropped = max(0, _tag(image, BANDS, 1) - len(image.getbands()))
+        read = [band for band in image.getbands() if band != "X"]
+        dropped = max(0, _tag(image, BANDS, 1) - len(read))
         signed = image.mode == "L" and _tag(image, SAMPLES, (1,))[0] == 2
         if planes and _tile(image)[0] != "raw":
             raise Unsuited(path, "16-bit colours in separate planes, compressed", "save it uncompressed")
@@ -248,6 +256,9 @@ def _why_unsuited(path: str | Path) -> tuple[str, str] | None:
             start = file.read(16)
         if start[4:8] == b"ftyp" and start[8:12] in HEIF_BRANDS:
             return "a HEIC photograph", 'pip install "adviz[heic]"'
+        for sign, what, remedy in FOREIGN:
+            if sign in start:
+                return what, remedy
         tags = _tiff_tags(path) if start[:4] in TiffImagePlugin.PREFIXES else {}
     except (*DAMAGED, MemoryError):
         return None

@@ -172,7 +172,7 @@ def test_8_bit_images_have_no_bits_and_the_geometry_that_was_given(tmp_path):
     )
 
 
-@pytest.mark.parametrize("bits", [7, 17, 0, -1, 12.5, "12"])
+@pytest.mark.parametrize("bits", [7, 17, 0, -1, 12.0, 12.5, "12"])
 def test_bits_are_8_to_16(bits):
     with pytest.raises(ValueError, match="bits must be 8 to 16, or None, got"):
         data.Geometry(bits=bits)

@@ -120,7 +120,7 @@ def test_of_more_bands_the_first_three_are_read_and_a_check_says_so(tmp_path, ba
             np.testing.assert_array_equal(open_image(tmp_path / "bad/0.tif"), VALUES)
     found = data.check(tmp_path).of("bands dropped")[0]
     assert len(found.files) == 6
-    assert f"up to {bands - 3 - extra.count(2)} bands more than are read" in found.message
+    assert f"bands that are not read, up to {bands - 3 - extra.count(2)} of them" in found.message
 
 
 def test_of_two_bands_the_first_is_read_where_the_second_is_nothing_known(tmp_path):
@@ -222,6 +222,20 @@ def test_heic_photographs_are_read_where_the_extra_is_installed(tmp_path):
     plug_in.from_pillow(Image.fromarray(np.full((64, 64, 3), 90, np.uint8))).save(tmp_path / "good/a.HEIC", quality=100)
     (path,) = images.images_of(tmp_path / "good")
     assert np.abs(np.asarray(open_image(path), int) - 90).max() <= 2  # a lossy format
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        (b"\x93NUMPY\x01\0v\0", "an array in"),
+        (b"v/1\x01\x02\0\0\0", "an OpenEXR image in"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL image in"),
+        (b"%PDF-1.7\n", "a PDF document in"),
+    ],
+)
+def test_sound_files_of_other_formats_are_refused_with_what_they_are(tmp_path, start, said):
+    (tmp_path / "a.png").write_bytes(start.ljust(200, b"\0"))
+    refused(tmp_path / "a.png", said)
 
 
 @pytest.mark.parametrize("name", ["a.HEIC", "a.jfif", "a.tga", "a.tif", "a.jpg"])

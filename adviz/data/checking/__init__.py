@@ -30,8 +30,9 @@ def check(path: str | Path, *, geometry: Geometry | None = None) -> Check:
     Recognised are MVTec AD and whatever is laid out like it, photographs sorted into ``good`` and ``bad``, MVTec
     LOCO AD, MVTec AD 2, BTAD, VisA, the magnetic tiles, CUB-200-2011 and Flowers-102; elsewhere the images alone
     are looked at. Every image and mask is opened once, in threads. Compared by their pixels are the images of each
-    category; the counts are compared with the published ones where these are known. Nothing is changed, and bad
-    data raise nothing: they are what is reported.
+    category; the counts are compared with the published ones where these are known. What is scaled or dropped on
+    reading is said: the bits of files of more than 8, alpha channels, further bands, labels in masks. Nothing is
+    changed, and bad data raise nothing: they are what is reported.
 
     Parameters
     ----------
@@ -100,7 +101,7 @@ def _elsewhere(walk: Walk, trees: list[Tree], base: Path) -> Iterable[Finding]:
         ("unused images", "images lie where this layout has none, and are not read", images, True),
         ("folders called like images", "folders have the name of an image, and are not read", folders, False),
         ("hidden files", "hidden files are not read", hidden, False),
-        ("other files", f"files are not read, being no images ({_kinds(ignored)})", ignored, False),
+        ("other files", f"files are not read, by their suffixes ({_kinds(ignored)})", ignored, False),
     ):
         if files:
             yield Finding(kind, f"{len(files)} {message}", named(files, base), serious)

@@ -222,8 +222,8 @@ def _dropped(seen: Seen) -> Iterator[Finding]:
     if more:
         most = max(facts.dropped for facts in more.values())
         message = (
-            f"{len(more)} images have up to {most} bands more than are read, which are the first as grey or the first "
-            "three as red, green and blue; save the bands that show defects as such"
+            f"{len(more)} images have bands that are not read, up to {most} of them: the first is read as grey, or the "
+            "first three as red, green and blue; save the bands that show defects as such"
         )
         yield seen.finding("bands dropped", message, more)
 
