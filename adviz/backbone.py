@@ -20,7 +20,7 @@ from adviz import networks, runtimes
 from adviz.cache import Cache, contents, fingerprint
 from adviz.data import Geometry
 from adviz.devices import check_known, room_for, workers
-from adviz.features import Features, Layer, filled, listed, patches_inside
+from adviz.features import Features, Layer, filled, in_boxes, listed, patches_inside
 from adviz.names import got
 from adviz.progress import bar
 from adviz.sources import Images, Source, images_of
@@ -185,7 +185,7 @@ class Backbone:
     def _features(self, arrays: Mapping[str, np.ndarray], images: Images) -> Features:
         """Return the layers with all that is known about them."""
         height, strides = images.size[0], self.strides
-        return Features(
+        found = Features(
             arrays,
             image_size=images.size,
             strides={layer: strides.get(layer) or round(height / array.shape[2]) for layer, array in arrays.items()},
@@ -193,7 +193,8 @@ class Backbone:
             digest=self.digest,
             ids=images.ids,
             geometry=images.geometry,
-        ).already_filled(images.boxes)
+        )
+        return in_boxes(found, images.boxes)
 
     def _key(self, images: Images) -> str | None:
         """Return a hash of all that decides the features, of whichever layers; None when the images may be anything."""

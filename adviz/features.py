@@ -110,17 +110,12 @@ class Features(Mapping[str, np.ndarray]):
             ids=list(np.array(self.ids, dtype=object)[index]),
             geometry=self.geometry,
         )
-        return chosen.already_filled(None if self.boxes is None else self.boxes[index])
+        return in_boxes(chosen, None if self.boxes is None else self.boxes[index])
 
     @property
     def boxes(self) -> np.ndarray | None:
         """(N, 4) int64 edges of the images in their padding, or None."""
         return self._boxes
-
-    def already_filled(self, boxes: np.ndarray | None) -> Features:
-        """Return these features as those of images in such boxes, whose padding has been `filled` before."""
-        self._boxes = None if boxes is None else _padded(boxes, self.n_images, self.image_size)
-        return self
 
     def inside(self, grid: tuple[int, int]) -> np.ndarray | None:
         """Return which patches of a (rows, columns) grid are the image's, (N, rows, columns) bool; None = all are.
@@ -154,6 +149,12 @@ class Features(Mapping[str, np.ndarray]):
     def __repr__(self) -> str:
         shapes = ", ".join(f"{n}: {'x'.join(map(str, a.shape[1:]))}" for n, a in self._layers.items())
         return f"Features({self.backbone or 'arrays'}, {self.n_images} images of {self.image_size}, {shapes})"
+
+
+def in_boxes(features: Features, boxes: np.ndarray | None) -> Features:
+    """Return features of images that lie in such boxes, after their padding has been `filled`; nothing is copied."""
+    features._boxes = None if boxes is None else _padded(boxes, features.n_images, features.image_size)
+    return features
 
 
 def _padded(boxes: np.ndarray, count: int, size: tuple[int, int]) -> np.ndarray | None:
