@@ -59,9 +59,9 @@ class View(widgets.VBox):  # type: ignore[misc]
     def __repr__(self) -> str:
         return f"{type(self).__name__}: a widget, to be used in Jupyter; static() draws it as a figure"
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Return the widget and, for pages that show none (GitHub, nbconvert), the picture of `static`."""
-        bundle: dict[str, Any] = super()._repr_mimebundle_(**options)
+        bundle: dict[str, Any] = super()._repr_mimebundle_(include=include, exclude=exclude)
         try:
             picture = self.static()._repr_jpeg_()
         except Exception:  # nothing to draw yet, or an error that the widget's status line shows

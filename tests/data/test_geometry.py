@@ -127,6 +127,7 @@ def test_a_pair_of_equal_sides_is_the_square():
         "interpolation": "bilinear",
         "aspect": "square",
         "mask_rule": ">0.5",
+        "bits": None,
     }
 
 
