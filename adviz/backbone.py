@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from adviz import networks, runtimes
 from adviz.cache import Cache, contents, fingerprint
 from adviz.data import Geometry
+from adviz.data.in_memory import Channels
 from adviz.devices import check_known, room_for, workers
 from adviz.features import Features, Layer, listed
 from adviz.names import got
@@ -30,8 +31,8 @@ IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 DTYPES = {"float32": "float32", "float16": "float16", "bfloat16": "float32"}  # asked for -> kept
 # What decides how a file becomes features: a changed line empties the cache, so that nobody works on those of old code.
 CODE = (
-    *("backbone.py", "sources.py", "runtimes.py", "networks.py"),
-    *("data/split.py", "data/sample.py", "data/geometry.py", "data/images.py", "data/arrays.py"),
+    *("backbone.py", "sources.py", "runtimes.py", "networks.py", "tensors.py"),
+    *("data/in_memory.py", "data/split.py", "data/sample.py", "data/geometry.py", "data/images.py", "data/arrays.py"),
 )
 
 
@@ -131,13 +132,16 @@ class Backbone:
         batch_size: int | None = None,
         out: str | Path | None = None,
         cache: str | Path | Literal[False] | None = None,
+        channels: Channels = "rgb",
     ) -> Features:
         """Run the network over images and keep the chosen layers, or return what an earlier run kept.
 
         Parameters
         ----------
-        source: a `Split`; a list of image files and (h, w, 3) or (h, w) uint8 arrays of any size, mixed; or one (N, H,
-            W, 3) uint8 array, which is taken as it is unless a geometry is given.
+        source: a `Split`; a list of image files, PIL images, arrays and tensors of any size, mixed; or one array or
+            tensor (N, H, W, c) or (N, c, H, W), which keeps its size unless a geometry is given. Images in memory have
+            channels last or first, 1 (grey), 3 (RGB) or 4 (alpha is dropped), and values in 0..255, or floats in 0..1,
+            which are multiplied by 255 and rounded; booleans become 0 and 255, grey uint16 is scaled as in files.
         geometry: how a list's images are resized and cropped; None = ``Geometry()`` (to 256, centre crop 224). For a
             fitted detector give its ``geometry_``; a `Split` has its own.
         batch_size: images at once, bounds the memory beside the result; None = 4 on a CPU (whose caches that suits), 32
@@ -147,11 +151,14 @@ class Backbone:
         cache: None = the feature cache of this user ($ADVIZ_CACHE, at most $ADVIZ_CACHE_LIMIT GB, 10 by default), but
             not for own modules, of which weights and structure are known and not the code; a folder = a cache there,
             for own modules too; False = none. Plain arrays are never cached, `Split.from_arrays` is.
+        channels: order of the colours of arrays and tensors, "rgb" or "bgr" (as OpenCV reads images). Files, PIL images
+            and splits know theirs.
 
         Raises
         ------
         ValueError: no image, images of another shape, an unreadable file, a NaN or infinity in the features, or a
             geometry beside a split, which has its own.
+        TypeError: what is no list of images: one path, a table, an open file, ...
         FileExistsError, OSError, MemoryError: `out` exists, there is no room for it, or on a GPU for a batch.
 
         Examples
@@ -159,7 +166,7 @@ class Backbone:
         >>> backbone.extract(category.test)
         Features(efficientnet_lite0, 46 images of (224, 224), layer1: 24x56x56, ...)
         """
-        images = images_of(source, geometry)
+        images = images_of(source, geometry, channels)
         batch_size = (4 if self.device.type == "cpu" else 32) if batch_size is None else batch_size
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1 image, got {batch_size}")

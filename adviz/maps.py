@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from scipy import ndimage
 
 from adviz.names import got
+from adviz.tensors import as_numpy
 
 __all__ = ["resize", "smooth"]
 Method = Literal["bilinear", "nearest", "bicubic", "area"]
@@ -44,8 +45,7 @@ def resize(
     """
     if align_corners and method not in ("bilinear", "bicubic"):
         raise ValueError(f'align_corners needs method "bilinear" or "bicubic", got {method!r}')
-    if np.ndim(maps) != 3:
-        raise ValueError(f"maps must have shape (N, height, width), got shape {np.shape(maps)}")
+    maps = _checked(maps)
     maps = np.ascontiguousarray(maps, dtype=np.float32)
     if min(maps.strides) < 0 or not maps.flags.writeable:  # contiguous, with a reversed axis of length 1: torch minds
         maps = maps.copy()
@@ -62,6 +62,13 @@ def resize(
     options = {} if method == "nearest" else {"align_corners": align_corners}
     resized = torch.nn.functional.interpolate(torch.from_numpy(maps)[:, None], size=tuple(size), mode=method, **options)
     return np.asarray(resized[:, 0].numpy())
+
+
+def _checked(maps: Any) -> np.ndarray:
+    array = as_numpy(maps)
+    if array.ndim != 3 or array.dtype.kind not in "biuf":
+        raise ValueError(f"maps must be numbers of shape (N, height, width), got shape {array.shape} of {array.dtype}")
+    return array
 
 
 def _area_weights(old: int, new: int) -> np.ndarray:
@@ -88,6 +95,7 @@ def smooth(maps: np.ndarray, sigma: float = 4.0) -> np.ndarray:
     """
     if sigma < 0:
         raise ValueError(f"sigma must be 0 or more pixels, got {sigma}")
+    maps = _checked(maps)
     if sigma == 0:
         return maps
     return np.asarray(

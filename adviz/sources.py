@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from adviz.data import Geometry, Split
+from adviz.data import Geometry, Sample, Split
 from adviz.data.images import open_image
+from adviz.data.in_memory import Channels, batch_array, check_channels, image_array
+from adviz.tensors import as_numpy
 
-Item = str | Path | np.ndarray
-Source = Split | np.ndarray | Sequence[Item]
+Source = Split | np.ndarray | Iterable[Any]
+OF_ADDRESS = "download it first"
+OF_BYTES = "decode a path with os.fsdecode, an image file with PIL.Image.open(io.BytesIO(...))"
+OF_FILE = "give its name, or PIL.Image.open(file)"
+OF_SAMPLE = "choose from its split, split[2:5] or split.subset([2, 4])"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,25 +45,54 @@ class Images:
     files: Sequence[str | Path] | np.ndarray | None = None
 
 
-def images_of(source: Source, geometry: Geometry | None = None) -> Images:
+def images_of(source: Source, geometry: Geometry | None = None, channels: Channels = "rgb") -> Images:
     """Return the images of a source, see `Backbone.extract`.
 
     Raises
     ------
-    TypeError: one path instead of a list, or an item that is neither a path nor an array.
-    ValueError: an array that is no image, or a geometry beside a split.
+    TypeError: one path or image instead of a list, or what is no image.
+    ValueError: an array that is no image, or a geometry or `channels` beside a split.
     """
-    if isinstance(source, str | Path):
-        raise TypeError(f"expected a Split, an array or a list of files, got one path: use [{str(source)!r}]")
+    check_channels(channels)
     if isinstance(source, Split):
         if geometry is not None:
             raise ValueError("a split has its own geometry: give source.with_geometry(geometry) instead of geometry=")
+        if channels != "rgb":
+            raise ValueError("a split knows the order of its colours: give channels= to Split.from_arrays instead")
         return _of_split(source, source.ids)
-    if isinstance(source, np.ndarray):
-        return _of_array(source, geometry)
+    _check_source(source)
+    if hasattr(source, "detach") or (isinstance(source, np.ndarray) and source.dtype.kind in "biuf"):
+        return _of_array(as_numpy(source), geometry, channels)
+    return _of_list(list(source), geometry or Geometry(), channels)
+
+
+def _check_source(source: Any) -> None:
+    """Refuse what is no list of images and could be taken for one, with what to do in this very case."""
+    if isinstance(source, str | os.PathLike):
+        raise TypeError(f"expected a Split, an array or a list of files, got one path: {_remedy_for_path(source)}")
+    if isinstance(source, bytes | bytearray):
+        raise TypeError(f"expected a Split, an array or a list of files, got bytes: {OF_BYTES}")
+    if isinstance(source, Image.Image | Sample):
+        one = "image" if isinstance(source, Image.Image) else "sample.image"
+        raise TypeError(f"expected a Split, an array or a list, got one {type(source).__name__}: use [{one}]")
+    if hasattr(source, "read"):
+        raise TypeError(f"expected a Split, an array or a list of files, got an open file: {OF_FILE}")
     if hasattr(source, "train") and hasattr(source, "test"):
         raise TypeError("expected a Split, got a Category: extract category.train and category.test one by one")
-    return _of_list(list(source), geometry or Geometry())
+    if hasattr(source, "columns"):
+        raise TypeError("expected a Split, an array or a list of files, got a table: give its column of paths")
+    if isinstance(source, Mapping | Set):
+        kind = type(source).__name__
+        raise TypeError(f"expected a Split, an array or a list of files in order, got a {kind}: give a list")
+    if not isinstance(source, Iterable):
+        raise TypeError(f"expected a Split, an array or a list of files, got a {type(source).__name__}")
+
+
+def _remedy_for_path(path: str | os.PathLike[Any]) -> str:
+    text = os.fspath(path)
+    if "://" in str(text):
+        return OF_ADDRESS
+    return f"read it with data.folder({text!r})" if os.path.isdir(text) else f"use [{text!r}]"
 
 
 def _of_split(split: Split, ids: list[str]) -> Images:
@@ -66,40 +102,55 @@ def _of_split(split: Split, ids: list[str]) -> Images:
     return Images(len(split), ids, split.image, split.image_size, split.geometry, files)
 
 
-def _of_array(images: np.ndarray, geometry: Geometry | None) -> Images:
-    if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
-        one = ": give a single image as [image]" if images.dtype == np.uint8 and images.ndim in (2, 3) else ""
-        raise ValueError(f"images must be (N, H, W, 3) uint8 RGB, got shape {images.shape} of {images.dtype}{one}")
+def _of_array(images: np.ndarray, geometry: Geometry | None, channels: Channels) -> Images:
+    if images.ndim != 4:
+        raise ValueError(
+            f"images must be (N, H, W, 3) RGB or (N, 3, H, W), got shape {images.shape} of {images.dtype}: give a "
+            "single image as [image], and N grey ones as images[..., None]"
+        )
+    pixels = batch_array(images, channels)
     if geometry is not None:
-        return _of_list(list(images), geometry)
-    height, width = images.shape[1:3]
-    return Images(len(images), [str(i) for i in range(len(images))], images.__getitem__, (height, width))
+        return _of_list(list(pixels), geometry, "rgb")
+    if pixels.ndim == 3:
+        pixels = np.repeat(pixels[..., None], 3, axis=3)
+    height, width = pixels.shape[1:3]
+    return Images(len(pixels), [str(i) for i in range(len(pixels))], pixels.__getitem__, (height, width))
 
 
-def _of_list(items: list[Item], geometry: Geometry) -> Images:
-    for number, item in enumerate(items):
-        if isinstance(item, np.ndarray):
-            _check_image(item, number)
-        elif not isinstance(item, str | Path):
-            raise TypeError(f"expected image files and arrays, got a {type(item).__name__} as number {number}")
-    ids = [str(number) if isinstance(item, np.ndarray) else str(item) for number, item in enumerate(items)]
-    paths = [item for item in items if not isinstance(item, np.ndarray)]
+def _of_list(given: list[Any], geometry: Geometry, channels: Channels) -> Images:
+    items = [_item(item, f"number {number}", channels) for number, item in enumerate(given)]
+    ids = [item if isinstance(item, str) else str(number) for number, item in enumerate(items)]
+    paths = [item for item in items if isinstance(item, str)]
     if len(paths) == len(items):
         kinds = [-1] * len(paths), [None] * len(paths), [""] * len(paths)
         return _of_split(Split(paths, *kinds, geometry=geometry), ids)
 
     def read(number: int) -> np.ndarray:
         item = items[number]
-        image = Image.fromarray(item).convert("RGB") if isinstance(item, np.ndarray) else open_image(item)
-        return geometry.image(image)
+        if isinstance(item, str):
+            return geometry.image(open_image(item))
+        values = np.ascontiguousarray(image_array(item, name=f"number {number}"))
+        return geometry.image(Image.fromarray(values).convert("RGB"))
 
     known = geometry if type(geometry) is Geometry else None
     return Images(len(items), ids, read, (geometry.size, geometry.size), known)
 
 
-def _check_image(image: np.ndarray, number: int) -> None:
-    if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or not image.size:
-        raise ValueError(
-            f"expected (h, w, 3) RGB or (h, w) grey uint8 images, got shape {image.shape} of {image.dtype} as number "
-            f"{number}: values in 0..1 become (255 * image).round().astype(np.uint8)"
-        )
+def _item(item: Any, name: str, channels: Channels) -> str | Image.Image | np.ndarray:
+    """Return a path as text, a PIL image as it is (it may be read from its file when it is needed), or pixels."""
+    if isinstance(item, str | os.PathLike):
+        path = os.fspath(item)
+        if isinstance(path, bytes):
+            path = os.fsdecode(path)
+        if "://" in path:
+            raise ValueError(f"expected a file, got the address {path!r} as {name}: {OF_ADDRESS}")
+        return str(path)
+    if isinstance(item, bytes | bytearray):
+        raise TypeError(f"expected image files, PIL images, arrays and tensors, got bytes as {name}: {OF_BYTES}")
+    if hasattr(item, "read"):
+        raise TypeError(f"expected image files, PIL images, arrays and tensors, got an open file as {name}: {OF_FILE}")
+    if isinstance(item, Sample):
+        raise TypeError(f"expected image files, PIL images, arrays and tensors, got a Sample as {name}: {OF_SAMPLE}")
+    if isinstance(item, Image.Image):
+        return item
+    return image_array(item, channels, name)
