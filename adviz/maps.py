@@ -56,6 +56,9 @@ def resize(
         return np.asarray(rows @ maps @ columns.T, dtype=np.float32)
     import torch
 
+    from adviz.devices import survive_forks
+
+    survive_forks()
     if method not in ("bilinear", "nearest", "bicubic"):
         there = get_args(Method)
         raise ValueError(f'method must be "bilinear", "nearest", "bicubic" or "area", {got(method, there)}')

@@ -115,7 +115,11 @@ def test_one_array_of_images_is_taken_as_it_is_unless_a_geometry_is_given(tiny):
 @pytest.mark.parametrize(
     ("source", "error", "message"),
     [
-        ([np.full((8, 8, 3), 7.0)], ValueError, "floats in 0..1 or 8-bit integers, got float64 from 7 to 7 as number 0"),
+        (
+            [np.full((8, 8, 3), 7.0)],
+            ValueError,
+            "floats in 0..1 or 8-bit integers, got float64 from 7 to 7 as number 0",
+        ),
         (["a.png", np.zeros((8, 8, 5), np.uint8)], ValueError, "got shape .8, 8, 5. as number 1: choose one or three"),
         ([np.zeros((0, 8), np.uint8)], ValueError, "as number 0"),
         ([np.zeros((2, 8, 8, 3), np.uint8)], ValueError, "as number 0"),

@@ -99,7 +99,7 @@ def test_blue_first_is_said_by_an_argument_and_is_about_arrays_alone():
     for batch in (bgr[None], bgr.transpose(2, 0, 1)[None], [bgr], as_floats(bgr)[None]):
         np.testing.assert_array_equal(batch_array(batch, "bgr"), RGB[None])
         np.testing.assert_array_equal(images_of(batch, GEOMETRY, "bgr").read(0), images_of([RGB], GEOMETRY).read(0))
-    with pytest.raises(ValueError, match="give channels= to Split.from_arrays instead"):
+    with pytest.raises(ValueError, match=r"give channels= to Split\.from_arrays instead"):
         images_of(Split.from_arrays(bgr[None], [0]), channels="bgr")
     with pytest.raises(ValueError, match=r'channels must be "rgb" or "bgr" .* got \'gbr\''):
         images_of([RGB], channels="gbr")
@@ -282,7 +282,7 @@ def test_labels_names_and_defects_come_in_any_order_of_things_too():
 
 
 def test_one_path_is_no_list_of_paths(files):
-    with pytest.raises(TypeError, match="expected a list of N, got 'a.png': use"):
+    with pytest.raises(TypeError, match=r"expected a list of N, got 'a\.png': use"):
         Split("a.png", [0] * 5, [None] * 5, [""] * 5)
     generated = Split((path for path in files), [0] * 3, iter([None] * 3), pd.Series(["good"] * 3))
     assert generated.paths == files
