@@ -1,7 +1,9 @@
 import errno
+import io
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -516,6 +518,53 @@ def test_weights_that_cannot_be_downloaded_name_three_remedies(monkeypatch):
     monkeypatch.setattr(timm, "create_model", lambda *_, **__: (_ for _ in ()).throw(OSError("no network")))
     with pytest.raises(RuntimeError, match=r"resnet18\.tv_in1k.*\(1\).*\(2\).*\(3\).*efficientnet_lite0"):
         Backbone("resnet18.tv_in1k")
+
+
+def without_network(*_, **__):
+    raise OSError("no network")
+
+
+def test_without_a_network_a_download_fails_at_once_and_what_was_kept_is_used(monkeypatch):
+    """The hub's client would try ten times, 46 seconds long."""
+    from huggingface_hub import constants
+
+    asked = []
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(networks.socket, "create_connection", without_network)
+    monkeypatch.setattr("timm.create_model", lambda *_, **__: asked.append(constants.HF_HUB_OFFLINE) or Tiny())
+    Backbone("resnet18.tv_in1k", layers=["first"])  # as if it was in the hub's cache
+    assert asked == [True]
+    assert constants.HF_HUB_OFFLINE is False
+    monkeypatch.setattr(networks.socket, "create_connection", lambda *_, **__: io.BytesIO())
+    Backbone("resnet18.tv_in1k", layers=["first"])
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)  # as the environment says
+    Backbone("resnet18.tv_in1k", layers=["first"])
+    assert asked == [True, False, True]
+    assert constants.HF_HUB_OFFLINE is True
+
+
+def test_the_hub_is_looked_for_where_requests_to_it_go(monkeypatch):
+    tried = []
+    monkeypatch.setattr(
+        networks.socket, "create_connection", lambda address, **_: tried.append(address) or io.BytesIO()
+    )
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    assert networks._reachable("https://hub.example")
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    assert networks._reachable("https://hub.example")
+    monkeypatch.setenv("no_proxy", "hub.example")
+    assert networks._reachable("https://hub.example:8443/mirror")
+    assert tried == [("hub.example", 443), ("proxy.example", 3128), ("hub.example", 8443)]
+
+
+def test_a_name_that_is_looked_up_for_ever_is_not_waited_for(monkeypatch):
+    forever = threading.Event()
+    monkeypatch.setattr(networks, "PATIENCE", 0.05)
+    monkeypatch.setattr(networks.socket, "create_connection", lambda *_, **__: forever.wait() and io.BytesIO())
+    assert not networks._reachable("https://hub.example")
+    forever.set()
 
 
 def test_published_weights_are_asked_for_by_their_tag(monkeypatch):
