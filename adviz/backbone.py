@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from adviz import networks, runtimes
-from adviz.cache import Cache, contents, fingerprint
+from adviz.cache import Cache, Key, Piece, digests, fingerprint
 from adviz.data import Geometry
 from adviz.data.in_memory import Channels
 from adviz.devices import check_known, room_for, workers
@@ -179,14 +179,15 @@ class Backbone:
         off = out is not None or cache is False or (cache is None and self._own)
         key = None if off else self._key(images)
         arrays: dict[str, np.ndarray] = {}
+        held: dict[str, list[Piece]] = {}
         storage = in_memory() if out is None else in_folder(out)
         if key is not None:
             kept = Cache(cache or None)
-            arrays = kept.load(key, self.modules, images.count, self.dtype)
+            arrays, held = kept.load(key, self.modules, self.dtype)
             storage = kept.writing(key, self.modules, unchanged=lambda: self._key(images) == key)
         missing = {layer: module for layer, module in self.modules.items() if layer not in arrays}
         if missing:
-            arrays |= self._run(missing, images, min(batch_size, images.count), storage)
+            arrays |= self._run(missing, images, min(batch_size, images.count), storage, held)
         return self._features({layer: arrays[layer] for layer in self.modules}, images)
 
     def _features(self, arrays: Mapping[str, np.ndarray], images: Images) -> Features:
@@ -202,13 +203,12 @@ class Backbone:
             geometry=images.geometry,
         )
 
-    def _key(self, images: Images) -> str | None:
-        """Return a hash of all that decides the features, of whichever layers; None when the images may be anything."""
-        files = None if images.files is None else contents(images.files)
+    def _key(self, images: Images) -> Key | None:
+        """Return what decides the features, of whichever layers; None when the images may be anything."""
+        files = None if images.files is None else digests(images.files)
         if files is None:
             return None
         facts = {
-            "files": files,
             "geometry": images.geometry.pixels if images.geometry else (),
             "pillow": PIL.__version__,
             "network": (self.label, self.digest, self._structure, self._image_size),
@@ -217,7 +217,7 @@ class Backbone:
             "dtype": self.dtype.str,
             "code": [pkgutil.get_data("adviz", name) for name in CODE],
         }
-        return fingerprint(facts)
+        return Key(fingerprint(facts), files)
 
     def _run(
         self,
@@ -225,18 +225,20 @@ class Backbone:
         images: Images,
         batch_size: int,
         storage: AbstractContextManager[Allocate],
+        held: Mapping[str, list[Piece]],
     ) -> dict[str, np.ndarray]:
-        """Extract layers into arrays of `storage`."""
+        """Extract layers into arrays of `storage`; of images that are held in all of them they are copied."""
         arrays: dict[str, np.ndarray] = {}
         lock = threading.Lock()
+        todo = _not_held(images.count, [held.get(layer, []) for layer in modules])
         shape = batch_size, 3, *images.size
         inside = {layer: module for layer, module in modules.items() if layer != networks.PIXELS}
         with storage as allocate, self._ready(inside, shape) as forward, room_for(shape):
 
             def keep(start: int) -> None:
                 nonlocal arrays
-                rows = slice(start, min(start + batch_size, images.count))
-                batch = np.stack([images.read(index) for index in range(rows.start, rows.stop)])
+                rows = todo[start : start + batch_size]
+                batch = np.stack([images.read(index) for index in rows.tolist()])
                 pixels = self._normalised(batch)
                 found = forward(pixels)
                 if len(inside) < len(modules):
@@ -247,12 +249,15 @@ class Backbone:
                     if not arrays:
                         shapes = {layer: (images.count, *values.shape[1:]) for layer, values in found.items()}
                         arrays = allocate({layer: shapes[layer] for layer in modules}, self.dtype)
+                        for layer, pieces in held.items():
+                            for piece in pieces:
+                                piece.copy_to(arrays[layer])
                 for layer, values in found.items():
                     with np.errstate(over="ignore"):  # float16: reported by the check
                         arrays[layer][rows] = values
-                    _check_finite(arrays[layer][rows], layer, images.ids[start])
+                    _check_finite(arrays[layer][rows], layer, images.ids[rows[0]])
 
-            starts = range(0, images.count, batch_size)
+            starts = range(0, len(todo), batch_size)
             for _ in bar(self._map(keep, starts), label=f"features {self.name}", total=len(starts)):
                 pass
         return arrays
@@ -282,6 +287,17 @@ class Backbone:
     def __repr__(self) -> str:
         layers = ", ".join(f"{n} (stride {self.strides[n]})" if n in self.strides else n for n in self.modules)
         return f"Backbone({self.label!r}, layers: {layers}; weights {self.digest}, {self.device}, {self.dtype})"
+
+
+def _not_held(count: int, layers: Sequence[Sequence[Piece]]) -> np.ndarray:
+    """Return the numbers of the images, ascending, that some layer lacks; all of a layer without pieces."""
+    lacking = np.zeros(count, dtype=bool)
+    for pieces in layers:
+        present = np.zeros(count, dtype=bool)
+        for piece in pieces:
+            present[piece.numbers] = True
+        lacking |= ~present
+    return np.flatnonzero(lacking)
 
 
 def _check_cache(cache: object) -> None:

@@ -612,9 +612,16 @@ def test_features_that_are_not_finite_name_the_layer_and_the_image():
         Backbone(model, layers=["first", "second"]).extract(IMAGES)
 
 
-@pytest.mark.parametrize("images", [IMAGES.astype(float), IMAGES[0], IMAGES[..., :1]])
-def test_arrays_of_another_kind_are_refused(images):
-    with pytest.raises(ValueError, match=r"images must be \(N, H, W, 3\) uint8 RGB"):
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (IMAGES.astype(float), r"floats in 0\.\.1 or 8-bit integers, got float64 from 0 to 254"),
+        (IMAGES[0], r"images must be \(N, H, W, 3\) RGB or \(N, 3, H, W\), got shape .64, 64, 3. .*as \[image\]"),
+        (IMAGES[..., :2], "expected 1, 3 or 4 channels, first or last, got shape .3, 64, 64, 2. as images"),
+    ],
+)
+def test_arrays_of_another_kind_are_refused(images, message):
+    with pytest.raises(ValueError, match=message):
         Backbone(Tiny(), layers=["first"]).extract(images)
 
 
