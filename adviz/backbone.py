@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from adviz import networks, runtimes
-from adviz.cache import Cache, contents, fingerprint
+from adviz.cache import Cache, Key, Piece, digests, fingerprint
 from adviz.data import Geometry
+from adviz.data.in_memory import Channels
 from adviz.devices import check_known, room_for, workers
 from adviz.features import Features, Layer, filled, in_boxes, listed, patches_inside
 from adviz.names import got
@@ -30,8 +31,9 @@ IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 DTYPES = {"float32": "float32", "float16": "float16", "bfloat16": "float32"}  # asked for -> kept
 # What decides how a file becomes features: a changed line empties the cache, so that nobody works on those of old code.
 CODE = (
-    *("backbone.py", "sources.py", "runtimes.py", "networks.py", "features.py"),
-    *("data/split.py", "data/sample.py", "data/geometry.py", "data/images.py", "data/stored.py", "data/arrays.py"),
+    *("backbone.py", "sources.py", "runtimes.py", "networks.py", "features.py", "tensors.py"),
+    *("data/in_memory.py", "data/split.py", "data/sample.py", "data/geometry.py", "data/images.py", "data/stored.py"),
+    "data/arrays.py",
 )
 
 
@@ -131,13 +133,16 @@ class Backbone:
         batch_size: int | None = None,
         out: str | Path | None = None,
         cache: str | Path | Literal[False] | None = None,
+        channels: Channels = "rgb",
     ) -> Features:
         """Run the network over images and keep the chosen layers, or return what an earlier run kept.
 
         Parameters
         ----------
-        source: a `Split`; a list of image files and (h, w, 3) or (h, w) uint8 arrays of any size, mixed; or one (N, H,
-            W, 3) uint8 array, which is taken as it is unless a geometry is given.
+        source: a `Split`; a list of image files, PIL images, arrays and tensors of any size, mixed; or one array or
+            tensor (N, H, W, c) or (N, c, H, W), which keeps its size unless a geometry is given. Images in memory have
+            channels last or first, 1 (grey), 3 (RGB) or 4 (alpha is dropped), and values in 0..255, or floats in 0..1,
+            which are multiplied by 255 and rounded; booleans become 0 and 255, grey uint16 is scaled as in files.
         geometry: how a list's images are resized and cropped; None = ``Geometry()`` (to 256, centre crop 224). For a
             fitted detector give its ``geometry_``; a `Split` has its own.
         batch_size: images at once, bounds the memory beside the result; None = 4 on a CPU (whose caches that suits), 32
@@ -147,11 +152,14 @@ class Backbone:
         cache: None = the feature cache of this user ($ADVIZ_CACHE, at most $ADVIZ_CACHE_LIMIT GB, 10 by default), but
             not for own modules, of which weights and structure are known and not the code; a folder = a cache there,
             for own modules too; False = none. Plain arrays are never cached, `Split.from_arrays` is.
+        channels: order of the colours of arrays and tensors, "rgb" or "bgr" (as OpenCV reads images). Files, PIL images
+            and splits know theirs.
 
         Raises
         ------
         ValueError: no image, images of another shape, an unreadable file, a NaN or infinity in the features, or a
             geometry beside a split, which has its own.
+        TypeError: what is no list of images: one path, a table, an open file, ...
         FileExistsError, OSError, MemoryError: `out` exists, there is no room for it, or on a GPU for a batch.
 
         Examples
@@ -159,7 +167,7 @@ class Backbone:
         >>> backbone.extract(category.test)
         Features(efficientnet_lite0, 46 images of (224, 224), layer1: 24x56x56, ...)
         """
-        images = images_of(source, geometry)
+        images = images_of(source, geometry, channels)
         batch_size = (4 if self.device.type == "cpu" else 32) if batch_size is None else batch_size
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1 image, got {batch_size}")
@@ -172,14 +180,15 @@ class Backbone:
         off = out is not None or cache is False or (cache is None and self._own)
         key = None if off else self._key(images)
         arrays: dict[str, np.ndarray] = {}
+        held: dict[str, list[Piece]] = {}
         storage = in_memory() if out is None else in_folder(out)
         if key is not None:
             kept = Cache(cache or None)
-            arrays = kept.load(key, self.modules, images.count, self.dtype)
+            arrays, held = kept.load(key, self.modules, self.dtype)
             storage = kept.writing(key, self.modules, unchanged=lambda: self._key(images) == key)
         missing = {layer: module for layer, module in self.modules.items() if layer not in arrays}
         if missing:
-            arrays |= self._run(missing, images, min(batch_size, images.count), storage)
+            arrays |= self._run(missing, images, min(batch_size, images.count), storage, held)
         return self._features({layer: arrays[layer] for layer in self.modules}, images)
 
     def _features(self, arrays: Mapping[str, np.ndarray], images: Images) -> Features:
@@ -196,13 +205,12 @@ class Backbone:
         )
         return in_boxes(found, images.boxes)
 
-    def _key(self, images: Images) -> str | None:
-        """Return a hash of all that decides the features, of whichever layers; None when the images may be anything."""
-        files = None if images.files is None else contents(images.files)
+    def _key(self, images: Images) -> Key | None:
+        """Return what decides the features, of whichever layers; None when the images may be anything."""
+        files = None if images.files is None else digests(images.files)
         if files is None:
             return None
         facts = {
-            "files": files,
             "geometry": images.geometry.pixels if images.geometry else (),
             "pillow": PIL.__version__,
             "network": (self.label, self.digest, self._structure, self._image_size),
@@ -211,7 +219,7 @@ class Backbone:
             "dtype": self.dtype.str,
             "code": [pkgutil.get_data("adviz", name) for name in CODE],
         }
-        return fingerprint(facts)
+        return Key(fingerprint(facts), files)
 
     def _run(
         self,
@@ -219,18 +227,20 @@ class Backbone:
         images: Images,
         batch_size: int,
         storage: AbstractContextManager[Allocate],
+        held: Mapping[str, list[Piece]],
     ) -> dict[str, np.ndarray]:
-        """Extract layers into arrays of `storage`."""
+        """Extract layers into arrays of `storage`; of images that are held in all of them they are copied."""
         arrays: dict[str, np.ndarray] = {}
         lock = threading.Lock()
+        todo = _not_held(images.count, [held.get(layer, []) for layer in modules])
         shape = batch_size, 3, *images.size
         inside = {layer: module for layer, module in modules.items() if layer != networks.PIXELS}
         with storage as allocate, self._ready(inside, shape) as forward, room_for(shape):
 
             def keep(start: int) -> None:
                 nonlocal arrays
-                rows = slice(start, min(start + batch_size, images.count))
-                batch = np.stack([images.fed(index) for index in range(rows.start, rows.stop)])
+                rows = todo[start : start + batch_size]
+                batch = np.stack([images.fed(index) for index in rows.tolist()])
                 pixels = self._normalised(batch)
                 found = forward(pixels)
                 if len(inside) < len(modules):
@@ -243,17 +253,20 @@ class Backbone:
                     if not arrays:
                         shapes = {layer: (images.count, *values.shape[1:]) for layer, values in found.items()}
                         arrays = allocate({layer: shapes[layer] for layer in modules}, self.dtype)
+                        for layer, pieces in held.items():
+                            for piece in pieces:
+                                piece.copy_to(arrays[layer])
                 for layer, values in found.items():
                     with np.errstate(over="ignore"):  # float16: reported by the check
                         arrays[layer][rows] = values
-                    _check_finite(arrays[layer][rows], layer, images.ids[start])
+                    _check_finite(arrays[layer][rows], layer, images.ids[rows[0]])
 
-            starts = range(0, images.count, batch_size)
+            starts = range(0, len(todo), batch_size)
             for _ in bar(self._map(keep, starts), label=f"features {self.name}", total=len(starts)):
                 pass
         return arrays
 
-    def _pooled(self, values: np.ndarray, images: Images, rows: slice) -> np.ndarray:
+    def _pooled(self, values: np.ndarray, images: Images, rows: np.ndarray) -> np.ndarray:
         """Return the mean of every (n, C, h, w) layer over its patches, padding left out, (n, C, 1, 1)."""
         if images.boxes is None:
             return np.asarray(values.mean((2, 3), keepdims=True))
@@ -285,6 +298,17 @@ class Backbone:
     def __repr__(self) -> str:
         layers = ", ".join(f"{n} (stride {self.strides[n]})" if n in self.strides else n for n in self.modules)
         return f"Backbone({self.label!r}, layers: {layers}; weights {self.digest}, {self.device}, {self.dtype})"
+
+
+def _not_held(count: int, layers: Sequence[Sequence[Piece]]) -> np.ndarray:
+    """Return the numbers of the images, ascending, that some layer lacks; all of a layer without pieces."""
+    lacking = np.zeros(count, dtype=bool)
+    for pieces in layers:
+        present = np.zeros(count, dtype=bool)
+        for piece in pieces:
+            present[piece.numbers] = True
+        lacking |= ~present
+    return np.flatnonzero(lacking)
 
 
 def _check_cache(cache: object) -> None:

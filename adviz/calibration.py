@@ -17,6 +17,10 @@ from adviz.names import got, require
 if TYPE_CHECKING:
     from adviz.prediction import Prediction
 
+# What a score may differ by, as a share of it, where its image comes in another batch or alone: 84 steps of float32. A
+# network may add in another order then, which moved features by up to 4 steps of a layer's largest value (of ResNet18,
+# measured), and students' scores by 2; distances are differences of features, and lose a digit more.
+MARGIN = 1e-5
 Rule = Literal["f1", "full_recall", "false_positive_rate", "max_good"]
 
 
@@ -44,7 +48,8 @@ class Threshold:
 
     Attributes
     ----------
-    value: an image is flagged when its score is >= this; the unit is the detector's own.
+    value: an image is flagged when its score is >= this; the unit is the detector's own. It keeps a margin of 1e-5 of
+        the score that it was drawn by, since a score's last digits may depend on the batch that its image comes in.
     rule: by which it was set, see `calibrate`.
     rate: the share of good images that may be flagged, for "false_positive_rate" alone.
     category: of the images that it was set on, may be empty.
@@ -140,7 +145,7 @@ class Threshold:
         on = f"{self.n_good} good and {self.n_anomalous} anomalous images"
         where = f" of {self.category}" if self.category else ""
         whose = " on ".join(filter(None, (self.detector or "a detector", self.backbone)))
-        text = f"Threshold({self.value:.6g} by {rule}, on {on}{where} [{self.images}], for {whose}"
+        text = f"Threshold({self.value:.5g} by {rule}, on {on}{where} [{self.images}], for {whose}"
         if self.on_train:
             text += "; set on TRAINING images, which the detector knows and scores too low: too many others are flagged"
         if self.on_test:
@@ -165,7 +170,8 @@ def calibrate(
     rule: "f1": the highest F1, of equally good thresholds the highest. "full_recall": the highest that flags every
         anomalous image here. "max_good": just above the highest score of a good image here, so that none is flagged;
         needs good images alone. "false_positive_rate": the lowest of which at most the share `rate` of *further* good
-        images is expected to be flagged; needs good images alone.
+        images is expected to be flagged; needs good images alone. Each holds for these images in any batch, too: see
+        the notes.
     rate: for "false_positive_rate", above 0 and below 1.
     held_out: True = these images were set aside to calibrate on: the detector was not fitted on them, and errors are
         not counted on them; False = they are the test data; None = what a folder in their names, "test" or "train",
@@ -184,6 +190,11 @@ def calibrate(
     `rate` (above rate - 1 / (n + 1) without ties). It needs n >= 1 / rate - 1 images, 99 for a rate of .01. **What
     holds on average need not hold for one set of calibration images**: given these, the rate follows a Beta(n + 1 - k,
     k) distribution, which for 99 images and .01 exceeds .03 in one of twenty cases.
+
+    The last digits of a score may depend on the batch that its image comes in: a network may add in another order for
+    another number of images. The line therefore stands 1e-5 of a score (84 steps of float32) away from the image that
+    it was drawn by: above it for "max_good" and "false_positive_rate", which can only flag less; below it for
+    "full_recall"; and for "f1" below it, but no further than half way to the next lower score here.
 
     Images that the detector was fitted on will not do: a memory bank knows them, and scores them far too low.
 
@@ -231,9 +242,13 @@ def _value(score: np.ndarray, truth: np.ndarray, rule: Rule, rate: float | None)
     if rule in ("f1", "full_recall"):
         if not truth.any():
             raise ValueError(f'the rule "{rule}" needs an anomalous image, got none: use "false_positive_rate"')
-        if rule == "f1":
-            return metrics.f1_threshold(score, truth).threshold
-        return metrics.full_recall_threshold(score, truth)
+        if rule == "full_recall":
+            lowest = metrics.full_recall_threshold(score, truth)
+            return lowest - MARGIN * abs(lowest)
+        best = metrics.f1_threshold(score, truth).threshold
+        lower = score[score < best]
+        room = (best - float(lower.max())) / 2 if lower.size else math.inf
+        return best - min(MARGIN * abs(best), room)
     if not score.size:
         raise ValueError(f'the rule "{rule}" needs good images, got none')
     ranked = np.sort(np.asarray(score, np.float64))
@@ -245,7 +260,8 @@ def _value(score: np.ndarray, truth: np.ndarray, rule: Rule, rate: float | None)
             f"a false positive rate of {rate:g} needs at least {needed} good images, got {len(ranked)}: take more, or "
             f"a rate of {1 / (len(ranked) + 1):.3g} or more"
         )
-    return float(np.nextafter(ranked[rank - 1], np.inf))
+    highest = float(ranked[rank - 1])
+    return max(math.nextafter(highest, math.inf), highest + MARGIN * abs(highest))
 
 
 def _digest(ids: Sequence[str], labels: np.ndarray) -> str:

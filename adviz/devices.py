@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import os
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -10,6 +13,28 @@ from contextlib import contextmanager
 import torch
 
 _own = threading.local()  # of each worker: the mode that it entered
+
+
+@functools.cache
+def survive_forks() -> None:
+    """Let processes that are forked from this one compute on one thread, instead of waiting for ever.
+
+    A child has the thread that called fork and no other, but OpenMP, on which torch and faiss share their work, takes
+    the pool of its parent for its own. On one thread no pool is asked for, and results are the same. Whatever uses
+    torch or faiss calls this before; as often as it likes, it is done once.
+    """
+    if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
+        os.register_at_fork(after_in_child=_use_one_thread)
+
+
+def _use_one_thread() -> None:
+    torch.set_num_threads(1)
+    faiss = sys.modules.get("faiss")
+    if faiss is not None:
+        faiss.omp_set_num_threads(1)
+
+
+survive_forks()
 
 
 def check_device(device: str | torch.device) -> None:

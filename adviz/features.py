@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from adviz.data.split import as_indices
 from adviz.names import got
+from adviz.tensors import as_numpy
 
 if TYPE_CHECKING:
     from adviz.data import Geometry
@@ -21,7 +22,8 @@ class Features(Mapping[str, np.ndarray]):
 
     Parameters
     ----------
-    layers: name -> (N, C, h, w) float32 or float16, in memory or memory-mapped.
+    layers: name -> (N, C, h, w) float32 or float16, in memory or memory-mapped; tensors of any device and lists become
+        arrays here.
     image_size: (H, W) of the images, pixels, the same for all.
     strides: name -> pixels per cell; None = H / h.
     backbone: name of the network, for the record.
@@ -53,16 +55,19 @@ class Features(Mapping[str, np.ndarray]):
         geometry: Geometry | None = None,
         boxes: np.ndarray | None = None,
     ) -> None:
-        counts = {name: len(array) for name, array in layers.items()}
-        bad = {name: array.shape for name, array in layers.items() if array.ndim != 4}
-        if bad or not layers or len(set(counts.values())) != 1:
+        if not isinstance(layers, Mapping):
+            raise TypeError(f"layers must map names to (N, C, h, w) arrays, got a {type(layers).__name__}")
+        arrays = {str(name): _floats(values, str(name)) for name, values in layers.items()}
+        bad = {name: array.shape for name, array in arrays.items() if array.ndim != 4}
+        counts = {name: array.shape[:1] for name, array in arrays.items()}
+        if bad or not arrays or len(set(counts.values())) != 1:
             raise ValueError(f"layers must map names to (N, C, h, w) arrays of one N, got {bad or counts}")
-        self._layers = dict(layers)
+        self._layers = arrays
         self.image_size = (int(image_size[0]), int(image_size[1]))
         self._boxes = None if boxes is None else _padded(boxes, self.n_images, self.image_size)
         if self._boxes is not None:
-            self._layers = {name: filled(a, self._boxes, self.image_size) for name, a in layers.items()}
-        self.strides = dict(strides or {name: round(image_size[0] / a.shape[2]) for name, a in layers.items()})
+            self._layers = {name: filled(a, self._boxes, self.image_size) for name, a in arrays.items()}
+        self.strides = dict(strides or {name: round(image_size[0] / a.shape[2]) for name, a in arrays.items()})
         self.backbone, self.digest, self.geometry = backbone, digest, geometry
         self.ids = list(ids) if ids is not None else [str(index) for index in range(self.n_images)]
         if len(self.ids) != self.n_images:
@@ -220,6 +225,13 @@ def _nearest(inside: np.ndarray) -> np.ndarray:
     """Return for each of the places the nearest that is inside; these follow each other."""
     places = np.flatnonzero(inside)
     return np.clip(np.arange(len(inside)), places[0], places[-1])
+
+
+def _floats(values: Any, name: str) -> np.ndarray:
+    array = as_numpy(values)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"layers must hold real numbers, got {array.dtype} in {name}")
+    return array if array.dtype.kind == "f" else array.astype(np.float32)
 
 
 def listed(layers: Sequence[Layer]) -> list[Layer]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from scipy import ndimage
 
 from adviz.names import got
+from adviz.tensors import as_numpy
 
 __all__ = ["inside", "resize", "smooth"]
 Method = Literal["bilinear", "nearest", "bicubic", "area"]
@@ -45,8 +46,7 @@ def resize(
     """
     if align_corners and method not in ("bilinear", "bicubic"):
         raise ValueError(f'align_corners needs method "bilinear" or "bicubic", got {method!r}')
-    if np.ndim(maps) != 3:
-        raise ValueError(f"maps must have shape (N, height, width), got shape {np.shape(maps)}")
+    maps = _checked(maps)
     maps = np.ascontiguousarray(maps, dtype=np.float32)
     if min(maps.strides) < 0 or not maps.flags.writeable:  # contiguous, with a reversed axis of length 1: torch minds
         maps = maps.copy()
@@ -57,12 +57,22 @@ def resize(
         return np.asarray(rows @ maps @ columns.T, dtype=np.float32)
     import torch
 
+    from adviz.devices import survive_forks
+
+    survive_forks()
     if method not in ("bilinear", "nearest", "bicubic"):
         there = get_args(Method)
         raise ValueError(f'method must be "bilinear", "nearest", "bicubic" or "area", {got(method, there)}')
     options = {} if method == "nearest" else {"align_corners": align_corners}
     resized = torch.nn.functional.interpolate(torch.from_numpy(maps)[:, None], size=tuple(size), mode=method, **options)
     return np.asarray(resized[:, 0].numpy())
+
+
+def _checked(maps: Any) -> np.ndarray:
+    array = as_numpy(maps)
+    if array.ndim != 3 or array.dtype.kind not in "biuf":
+        raise ValueError(f"maps must be numbers of shape (N, height, width), got shape {array.shape} of {array.dtype}")
+    return array
 
 
 def _area_weights(old: int, new: int) -> np.ndarray:
@@ -133,6 +143,7 @@ def smooth(maps: np.ndarray, sigma: float = 4.0, *, border: Border = "reflect") 
         raise ValueError(f"sigma must be 0 or more pixels, got {sigma}")
     if border not in get_args(Border):
         raise ValueError(f'border must be "reflect" or "mirror", {got(border, get_args(Border))}')
+    maps = _checked(maps)
     if sigma == 0:
         return maps
     return np.asarray(

@@ -13,6 +13,7 @@ import torch
 
 from adviz.devices import check_device
 from adviz.precision import full_float32
+from adviz.tensors import as_numpy
 
 __all__ = ["has_faiss", "ivf", "ivfpq", "nearest", "nearest_in_prefixes"]
 SHORTLIST = 100  # candidates of an approximate index that are re-scored exactly
@@ -71,7 +72,7 @@ def nearest(
     >>> nearest(np.array([[2.9]], "float32"), bank, k=2)[1]
     array([[2, 1]])
     """
-    query, bank = (np.ascontiguousarray(rows, dtype=np.float32) for rows in (query, bank))
+    query, bank = (np.ascontiguousarray(as_numpy(rows), dtype=np.float32) for rows in (query, bank))
     if query.ndim != 2 or bank.ndim != 2 or query.shape[1] != bank.shape[1]:
         raise ValueError(f"query and bank must be (Q, C) and (M, C) with one C, got {query.shape} and {bank.shape}")
     if not np.isfinite(query).all():
@@ -159,7 +160,7 @@ def ivf(bank: np.ndarray, *, probes: int = 8) -> Any:
     >>> nearest(bank[:2], bank, 1, index=index)[1].ravel()
     array([0, 1])
     """
-    faiss, bank = _faiss("IVF"), np.ascontiguousarray(bank, dtype=np.float32)
+    faiss, bank = _faiss("IVF"), np.ascontiguousarray(as_numpy(bank), dtype=np.float32)
     lists = _lists(len(bank))
     index = faiss.IndexIVFFlat(faiss.IndexFlatL2(bank.shape[1]), bank.shape[1], lists)
     return _trained(index, bank, min(probes, lists))
@@ -188,7 +189,7 @@ def ivfpq(bank: np.ndarray, *, probes: int = 8) -> Any:
     >>> nearest(bank[:2], bank, 1, index=index)[1].ravel()
     array([0, 1])
     """
-    faiss, bank = _faiss("IVF-PQ"), np.ascontiguousarray(bank, dtype=np.float32)
+    faiss, bank = _faiss("IVF-PQ"), np.ascontiguousarray(as_numpy(bank), dtype=np.float32)
     if len(bank) < CODEWORDS:
         raise ValueError(f"IVF-PQ needs at least {CODEWORDS} rows, got {len(bank)}: search exactly")
     columns, lists = bank.shape[1], _lists(len(bank))

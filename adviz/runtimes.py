@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 import threading
 import warnings
@@ -19,6 +20,7 @@ from adviz import networks, precision
 NAMES = ("torch", "openvino")
 AGREEMENT = 1e-3  # of a layer's largest value: what OpenVINO's float32 may differ from torch's
 Forward = Callable[[Tensor], dict[str, np.ndarray]]  # normalised (n, 3, H, W) images -> {layer: (n, C, h, w)}
+_homes: dict[str, int] = {}  # of what does not survive a fork: the process in which it was started
 
 
 class Torch:
@@ -63,6 +65,7 @@ class OpenVINO:
     """Runs the network traced and compiled by OpenVINO, on a CPU; once for each size, set of layers and weights."""
 
     def __init__(self, model: nn.Module, device: torch.device, bfloat16: bool) -> None:
+        _check_process()
         self._openvino = _openvino()
         if device.type != "cpu":
             raise ValueError(
@@ -81,8 +84,9 @@ class OpenVINO:
 
         Raises
         ------
-        RuntimeError: the compiled network does not agree with torch's.
+        RuntimeError: the compiled network does not agree with torch's; or a process forked from one that used OpenVINO.
         """
+        _check_process()
         wanted = tuple(modules.items()), shape, digest
         if self._compiled[0] != wanted:
             self._compiled = wanted, self._compile(modules, shape)
@@ -197,6 +201,16 @@ def _listening(
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _check_process() -> None:
+    """Refuse a process that was forked from one with OpenVINO's threads, for which it would wait for ever."""
+    home = _homes.setdefault("openvino", os.getpid())
+    if home != os.getpid():
+        raise RuntimeError(
+            "expected the process in which OpenVINO was started, got one that was forked from it, where its threads do "
+            'not live: start processes with multiprocessing.get_context("spawn"), or use runtime="torch"'
+        )
 
 
 def _openvino() -> Any:

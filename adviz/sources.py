@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from adviz.data import Geometry, Split
+from adviz.data import Geometry, Sample, Split
 from adviz.data.geometry import boxes_of
 from adviz.data.images import Depth, image_size, open_image
+from adviz.data.in_memory import Channels, batch_array, check_channels, image_array
+from adviz.tensors import as_numpy
 
-Item = str | Path | np.ndarray
-Source = Split | np.ndarray | Sequence[Item]
+Source = Split | np.ndarray | Iterable[Any]
+OF_ADDRESS = "download it first"
+OF_BYTES = "decode a path with os.fsdecode, an image file with PIL.Image.open(io.BytesIO(...))"
+OF_FILE = "give its name, or PIL.Image.open(file)"
+OF_SAMPLE = "choose from its split, split[2:5] or split.subset([2, 4])"
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,25 +64,54 @@ class Images:
         return np.pad(image[top:bottom, left:right], outside, mode="symmetric")
 
 
-def images_of(source: Source, geometry: Geometry | None = None) -> Images:
+def images_of(source: Source, geometry: Geometry | None = None, channels: Channels = "rgb") -> Images:
     """Return the images of a source, see `Backbone.extract`.
 
     Raises
     ------
-    TypeError: one path instead of a list, or an item that is neither a path nor an array.
-    ValueError: an array that is no image, or a geometry beside a split.
+    TypeError: one path or image instead of a list, or what is no image.
+    ValueError: an array that is no image, or a geometry or `channels` beside a split.
     """
-    if isinstance(source, str | Path):
-        raise TypeError(f"expected a Split, an array or a list of files, got one path: use [{str(source)!r}]")
+    check_channels(channels)
     if isinstance(source, Split):
         if geometry is not None:
             raise ValueError("a split has its own geometry: give source.with_geometry(geometry) instead of geometry=")
+        if channels != "rgb":
+            raise ValueError("a split knows the order of its colours: give channels= to Split.from_arrays instead")
         return _of_split(source, source.ids)
-    if isinstance(source, np.ndarray):
-        return _of_array(source, geometry)
+    _check_source(source)
+    if hasattr(source, "detach") or (isinstance(source, np.ndarray) and source.dtype.kind in "biuf"):
+        return _of_array(as_numpy(source), geometry, channels)
+    return _of_list(list(source), geometry or Geometry(), channels)
+
+
+def _check_source(source: Any) -> None:
+    """Refuse what is no list of images and could be taken for one, with what to do in this very case."""
+    if isinstance(source, str | os.PathLike):
+        raise TypeError(f"expected a Split, an array or a list of files, got one path: {_remedy_for_path(source)}")
+    if isinstance(source, bytes | bytearray):
+        raise TypeError(f"expected a Split, an array or a list of files, got bytes: {OF_BYTES}")
+    if isinstance(source, Image.Image | Sample):
+        one = "image" if isinstance(source, Image.Image) else "sample.image"
+        raise TypeError(f"expected a Split, an array or a list, got one {type(source).__name__}: use [{one}]")
+    if hasattr(source, "read"):
+        raise TypeError(f"expected a Split, an array or a list of files, got an open file: {OF_FILE}")
     if hasattr(source, "train") and hasattr(source, "test"):
         raise TypeError("expected a Split, got a Category: extract category.train and category.test one by one")
-    return _of_list(list(source), geometry or Geometry())
+    if hasattr(source, "columns"):
+        raise TypeError("expected a Split, an array or a list of files, got a table: give its column of paths")
+    if isinstance(source, Mapping | Set):
+        kind = type(source).__name__
+        raise TypeError(f"expected a Split, an array or a list of files in order, got a {kind}: give a list")
+    if not isinstance(source, Iterable):
+        raise TypeError(f"expected a Split, an array or a list of files, got a {type(source).__name__}")
+
+
+def _remedy_for_path(path: str | os.PathLike[Any]) -> str:
+    text = os.fspath(path)
+    if "://" in str(text):
+        return OF_ADDRESS
+    return f"read it with data.folder({text!r})" if os.path.isdir(text) else f"use [{text!r}]"
 
 
 def _of_split(split: Split, ids: list[str]) -> Images:
@@ -85,24 +121,25 @@ def _of_split(split: Split, ids: list[str]) -> Images:
     return Images(len(split), ids, split.image, split.image_size, split.geometry, files, split.boxes)
 
 
-def _of_array(images: np.ndarray, geometry: Geometry | None) -> Images:
-    if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
-        one = ": give a single image as [image]" if images.dtype == np.uint8 and images.ndim in (2, 3) else ""
-        raise ValueError(f"images must be (N, H, W, 3) uint8 RGB, got shape {images.shape} of {images.dtype}{one}")
+def _of_array(images: np.ndarray, geometry: Geometry | None, channels: Channels) -> Images:
+    if images.ndim != 4:
+        raise ValueError(
+            f"images must be (N, H, W, 3) RGB or (N, 3, H, W), got shape {images.shape} of {images.dtype}: give a "
+            "single image as [image], and N grey ones as images[..., None]"
+        )
+    pixels = batch_array(images, channels, None if geometry is None else geometry.bits)
     if geometry is not None:
-        return _of_list(list(images), geometry)
-    height, width = images.shape[1:3]
-    return Images(len(images), [str(i) for i in range(len(images))], images.__getitem__, (height, width))
+        return _of_list(list(pixels), geometry, "rgb")
+    if pixels.ndim == 3:
+        pixels = np.repeat(pixels[..., None], 3, axis=3)
+    height, width = pixels.shape[1:3]
+    return Images(len(pixels), [str(i) for i in range(len(pixels))], pixels.__getitem__, (height, width))
 
 
-def _of_list(items: list[Item], geometry: Geometry) -> Images:
-    for number, item in enumerate(items):
-        if isinstance(item, np.ndarray):
-            _check_image(item, number)
-        elif not isinstance(item, str | Path):
-            raise TypeError(f"expected image files and arrays, got a {type(item).__name__} as number {number}")
-    ids = [str(number) if isinstance(item, np.ndarray) else str(item) for number, item in enumerate(items)]
-    paths = [item for item in items if not isinstance(item, np.ndarray)]
+def _of_list(given: list[Any], geometry: Geometry, channels: Channels) -> Images:
+    items = [_item(item, f"number {number}", channels, geometry.bits) for number, item in enumerate(given)]
+    ids = [item if isinstance(item, str) else str(number) for number, item in enumerate(items)]
+    paths = [item for item in items if isinstance(item, str)]
     geometry = _with_bits(geometry, [Path(path) for path in paths])
     if len(paths) == len(items):
         kinds = [-1] * len(paths), [None] * len(paths), [""] * len(paths)
@@ -110,16 +147,21 @@ def _of_list(items: list[Item], geometry: Geometry) -> Images:
 
     def read(number: int) -> np.ndarray:
         item = items[number]
-        image = (
-            Image.fromarray(item).convert("RGB")
-            if isinstance(item, np.ndarray)
-            else open_image(item, geometry.bits or 16)
-        )
-        return geometry.image(image)
+        if isinstance(item, str):
+            return geometry.image(open_image(item, geometry.bits or 16))
+        values = np.ascontiguousarray(image_array(item, name=f"number {number}", bits=geometry.bits))
+        return geometry.image(Image.fromarray(values).convert("RGB"))
 
     known = geometry if type(geometry) is Geometry else None
-    sizes = ((item.shape[1], item.shape[0]) if isinstance(item, np.ndarray) else image_size(item) for item in items)
-    return Images(len(items), ids, read, geometry.shape, known, boxes=boxes_of(geometry, sizes))
+    return Images(len(items), ids, read, geometry.shape, known, boxes=boxes_of(geometry, map(_size, items)))
+
+
+def _size(item: str | Image.Image | np.ndarray) -> tuple[int, int]:
+    """Return (width, height) as the image is shown."""
+    if isinstance(item, str):
+        return image_size(item)
+    height, width = image_array(item).shape[:2] if isinstance(item, Image.Image) else item.shape[:2]
+    return width, height
 
 
 def _with_bits(geometry: Geometry, paths: list[Path]) -> Geometry:
@@ -136,9 +178,21 @@ def _with_bits(geometry: Geometry, paths: list[Path]) -> Geometry:
     return dataclasses.replace(geometry, bits=16)
 
 
-def _check_image(image: np.ndarray, number: int) -> None:
-    if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or not image.size:
-        raise ValueError(
-            f"expected (h, w, 3) RGB or (h, w) grey uint8 images, got shape {image.shape} of {image.dtype} as number "
-            f"{number}: values in 0..1 become (255 * image).round().astype(np.uint8)"
-        )
+def _item(item: Any, name: str, channels: Channels, bits: int | None) -> str | Image.Image | np.ndarray:
+    """Return a path as text, a PIL image as it is (it may be read from its file when it is needed), or pixels."""
+    if isinstance(item, str | os.PathLike):
+        path = os.fspath(item)
+        if isinstance(path, bytes):
+            path = os.fsdecode(path)
+        if "://" in path:
+            raise ValueError(f"expected a file, got the address {path!r} as {name}: {OF_ADDRESS}")
+        return str(path)
+    if isinstance(item, bytes | bytearray):
+        raise TypeError(f"expected image files, PIL images, arrays and tensors, got bytes as {name}: {OF_BYTES}")
+    if hasattr(item, "read"):
+        raise TypeError(f"expected image files, PIL images, arrays and tensors, got an open file as {name}: {OF_FILE}")
+    if isinstance(item, Sample):
+        raise TypeError(f"expected image files, PIL images, arrays and tensors, got a Sample as {name}: {OF_SAMPLE}")
+    if isinstance(item, Image.Image):
+        return item
+    return image_array(item, channels, name, bits)

@@ -87,9 +87,15 @@ class Part:
             self.discard()
             raise
 
-    def publish(self, stem: str) -> np.ndarray:
-        """Name the complete file `<stem><checksum>.npy` and return its array, writes to which stay in memory."""
+    def publish(self, stem: str, end: bytes = b"") -> np.ndarray:
+        """Name the complete file `<stem><checksum>.npy` and return its array, writes to which stay in memory.
+
+        `end` is written behind the array, where readers of the format do not look.
+        """
         self.array.flush()
+        self._file.seek(0, os.SEEK_END)
+        self._file.write(end)
+        self._file.flush()
         digits = checksum(self._file)
         os.fsync(self._file.fileno())
         target = self.path.with_name(f"{stem}{digits}.npy")

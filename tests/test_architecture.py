@@ -11,8 +11,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "adviz"
 
 ANYTHING = None
-# noun -> the nouns it may import; `progress` and `names` are open to all, `precision` and `devices` to those that may
-# use torch
+# noun -> the nouns it may import; `progress`, `names` and `tensors` are open to all, `precision` and `devices` to those
+# that may use torch
 MAY_IMPORT = {
     # level 0
     "data": set(),
@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "networks": set(),
     "progress": set(),
     "names": set(),
+    "tensors": set(),
     "precision": set(),
     "devices": set(),
     # level 1
@@ -130,7 +131,7 @@ def broken_imports(tree, parts):
         top, _, rest = name.partition(".")
         if top == "adviz":
             target = rest.partition(".")[0]
-            shared = {"progress", "names", *(() if noun in NOT_IN["torch"] else ("precision", "devices"))}
+            shared = {"progress", "names", "tensors", *(() if noun in NOT_IN["torch"] else ("precision", "devices"))}
             if allowed is not ANYTHING and target not in {noun, *shared, *allowed}:
                 yield f"{line}: {noun} may not import {name}"
         elif noun not in ONLY_IN.get(top, {noun}) or noun in NOT_IN.get(top, set()):

@@ -31,22 +31,58 @@ def test_f1_takes_the_best_threshold():
     f1 = {
         t: 2 * sum(b >= t for b in BAD) / (sum(b >= t for b in BAD) + sum(g >= t for g in GOOD) + 3) for t in GOOD + BAD
     }
-    assert found.value == np.float32(max(f1, key=f1.get))
+    best = np.float64(np.float32(max(f1, key=f1.get)))
+    assert best * (1 - 1e-5) == pytest.approx(found.value, rel=1e-9)  # a margin below the observed score
     assert (found.n_good, found.n_anomalous) == (4, 3)
     np.testing.assert_array_equal(found.flag(SCORE), np.array([*GOOD, *BAD, 5.0]) >= 0.5)
 
 
 def test_full_recall_flags_every_anomalous_image():
     found = calibrate(SCORE, split(LABELS), rule="full_recall")
-    assert found.value == np.float32(0.5)
+    assert found.value == pytest.approx(0.5 * (1 - 1e-5), rel=1e-9)
     assert found.flag(SCORE)[4:7].all()
 
 
-def test_max_good_flags_no_good_image_and_the_next_number_above():
+def test_max_good_flags_no_good_image_and_what_is_a_margin_above():
     found = calibrate(SCORE, split(LABELS), rule="max_good")
     assert not found.flag(SCORE)[:4].any()
-    assert found.flag(prediction(np.nextafter(np.float32([0.6]), np.float32(1)))).all()
+    assert not found.flag(prediction([0.6 * (1 + 0.9e-5)])).any()
+    assert found.flag(prediction([0.6 * (1 + 1.2e-5)])).all()
     assert (found.n_good, found.n_anomalous) == (4, 0)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6, -1.0, 0.0])
+@pytest.mark.parametrize("rule", ["f1", "full_recall", "max_good", "false_positive_rate"])
+def test_every_rule_holds_for_its_own_images_in_any_batch(rule, scale):
+    """Whose scores then differ by less than the margin, up or down, from those that the line was drawn by."""
+    rng = np.random.default_rng(0)
+    score = scale * (1 + rng.normal(size=60).astype(np.float32) + 2 * (np.arange(60) >= 40))
+    labels = [0] * 40 + [1] * 20
+    if scale < 0:
+        labels = labels[::-1]
+    options = {"rate": 0.2} if rule == "false_positive_rate" else {}
+    found = calibrate(prediction(score), split(labels), rule=rule, **options)
+    good = np.array(labels) == 0
+    expected = found.flag(prediction(score))
+    for _ in range(20):
+        alone = score * (1 + 0.9e-5 * rng.uniform(-1, 1, size=60))
+        flagged = found.flag(prediction(alone))
+        if rule == "max_good":
+            assert not flagged[good].any()
+        elif rule == "full_recall":
+            assert flagged[~good].all()
+        elif rule == "false_positive_rate":
+            assert flagged[good].mean() <= 0.2
+        else:
+            np.testing.assert_array_equal(flagged, expected)
+
+
+def test_the_best_f1_is_kept_between_scores_that_lie_close():
+    """Half way to the next lower score is the most that the margin takes."""
+    close = np.nextafter(np.float32(0.5), np.float32(0))
+    found = calibrate(prediction([0.1, close, 0.5, 0.7]), split([0, 0, 1, 1]), rule="f1")
+    assert found.flag(prediction([0.1, close, 0.5, 0.7])).tolist() == [False, False, True, True]
+    assert close < found.value < 0.5
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 import errno
+import io
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -518,6 +520,53 @@ def test_weights_that_cannot_be_downloaded_name_three_remedies(monkeypatch):
         Backbone("resnet18.tv_in1k")
 
 
+def without_network(*_, **__):
+    raise OSError("no network")
+
+
+def test_without_a_network_a_download_fails_at_once_and_what_was_kept_is_used(monkeypatch):
+    """The hub's client would try ten times, 46 seconds long."""
+    from huggingface_hub import constants
+
+    asked = []
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(networks.socket, "create_connection", without_network)
+    monkeypatch.setattr("timm.create_model", lambda *_, **__: asked.append(constants.HF_HUB_OFFLINE) or Tiny())
+    Backbone("resnet18.tv_in1k", layers=["first"])  # as if it was in the hub's cache
+    assert asked == [True]
+    assert constants.HF_HUB_OFFLINE is False
+    monkeypatch.setattr(networks.socket, "create_connection", lambda *_, **__: io.BytesIO())
+    Backbone("resnet18.tv_in1k", layers=["first"])
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)  # as the environment says
+    Backbone("resnet18.tv_in1k", layers=["first"])
+    assert asked == [True, False, True]
+    assert constants.HF_HUB_OFFLINE is True
+
+
+def test_the_hub_is_looked_for_where_requests_to_it_go(monkeypatch):
+    tried = []
+    monkeypatch.setattr(
+        networks.socket, "create_connection", lambda address, **_: tried.append(address) or io.BytesIO()
+    )
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    assert networks._reachable("https://hub.example")
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    assert networks._reachable("https://hub.example")
+    monkeypatch.setenv("no_proxy", "hub.example")
+    assert networks._reachable("https://hub.example:8443/mirror")
+    assert tried == [("hub.example", 443), ("proxy.example", 3128), ("hub.example", 8443)]
+
+
+def test_a_name_that_is_looked_up_for_ever_is_not_waited_for(monkeypatch):
+    forever = threading.Event()
+    monkeypatch.setattr(networks, "PATIENCE", 0.05)
+    monkeypatch.setattr(networks.socket, "create_connection", lambda *_, **__: forever.wait() and io.BytesIO())
+    assert not networks._reachable("https://hub.example")
+    forever.set()
+
+
 def test_published_weights_are_asked_for_by_their_tag(monkeypatch):
     asked = []
     monkeypatch.setattr(timm, "create_model", lambda name, **options: asked.append((name, options)) or Tiny())
@@ -563,9 +612,16 @@ def test_features_that_are_not_finite_name_the_layer_and_the_image():
         Backbone(model, layers=["first", "second"]).extract(IMAGES)
 
 
-@pytest.mark.parametrize("images", [IMAGES.astype(float), IMAGES[0], IMAGES[..., :1]])
-def test_arrays_of_another_kind_are_refused(images):
-    with pytest.raises(ValueError, match=r"images must be \(N, H, W, 3\) uint8 RGB"):
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (IMAGES.astype(float), r"floats in 0\.\.1 or 8-bit integers, got float64 from 0 to 254"),
+        (IMAGES[0], r"images must be \(N, H, W, 3\) RGB or \(N, 3, H, W\), got shape .64, 64, 3. .*as \[image\]"),
+        (IMAGES[..., :2], "expected 1, 3 or 4 channels, first or last, got shape .3, 64, 64, 2. as images"),
+    ],
+)
+def test_arrays_of_another_kind_are_refused(images, message):
+    with pytest.raises(ValueError, match=message):
         Backbone(Tiny(), layers=["first"]).extract(images)
 
 

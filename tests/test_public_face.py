@@ -19,8 +19,7 @@ MODULES = [adviz, *(importlib.import_module(f"adviz.{name}") for name in NAMES),
 SHOWN = {
     "Backbone": "device digest dtype extract label mean modules name std strides with_layers",
     "Category": "name test train validation with_geometry",
-    "Features": "backbone boxes digest geometry get ids image_size inside items keys n_images select strides "
-    "values",
+    "Features": "backbone boxes digest geometry get ids image_size inside items keys n_images select strides values",
     "Geometry": "aspect bits box crop image interpolation mask mask_rule pixels resize resized scale shape size valid "
     "window",
     "Neighbors": "cell distance grid image order",

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from adviz.coreset.sampling import check_count, random
 from adviz.progress import bar
+from adviz.tensors import as_numpy
 
 Sign = Literal["negative", "paper"]
 BATCH = 1024  # rows rebuilt at once
@@ -52,7 +53,7 @@ def learn_proxies(
     >>> proxies.shape, losses.shape
     ((5, 4), (2,))
     """
-    points = np.ascontiguousarray(points, dtype=np.float32)
+    points = np.ascontiguousarray(as_numpy(points), dtype=np.float32)
     if points.ndim != 2 or not points.size or not np.isfinite(points).all():
         raise ValueError(f"points must be (M, C), finite and not empty, got shape {points.shape} or NaN in it")
     check_count(count, len(points))

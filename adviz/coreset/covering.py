@@ -11,6 +11,7 @@ from torch import Tensor
 
 from adviz.precision import full_float32
 from adviz.progress import bar
+from adviz.tensors import as_numpy
 
 BLOCK = 4096  # rows at a time
 CHUNK = 1024  # chosen rows that they are compared with at a time; their product, 16 MiB, is the largest array
@@ -47,7 +48,7 @@ def coverage(points: np.ndarray, order: np.ndarray, counts: Sequence[int]) -> np
     array([[0., 1., 3.],
            [0., 1., 0.]], dtype=float32)
     """
-    points, order = np.ascontiguousarray(points, dtype=np.float32), np.asarray(order)
+    points, order = np.ascontiguousarray(as_numpy(points), dtype=np.float32), as_numpy(order)
     ends = [0, *counts]
     if points.ndim != 2 or not points.size or not np.isfinite(points).all():
         raise ValueError(f"points must be (M, d), finite and not empty, got shape {points.shape} or NaN in it")
@@ -111,7 +112,7 @@ def in_plane(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     >>> plane[:, 0], share
     (array([-2.,  0.,  2.], dtype=float32), array([1., 0.]))
     """
-    points = np.asarray(points, dtype=np.float32)
+    points = np.asarray(as_numpy(points), dtype=np.float32)
     if points.ndim != 2 or not points.size or not np.isfinite(points).all():
         raise ValueError(f"points must be (M, d), finite and not empty, got shape {points.shape} or NaN in it")
     dimension = points.shape[1]

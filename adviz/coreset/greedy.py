@@ -15,6 +15,7 @@ from adviz.coreset.sampling import check_count
 from adviz.devices import check_device, workers
 from adviz.precision import full_float32
 from adviz.progress import bar
+from adviz.tensors import as_numpy
 
 REFRESH = 16384  # rows brought up to date at once
 CANDIDATES = 2048  # rows picked from
@@ -75,6 +76,7 @@ def k_center_greedy(
     check_count(count, len(grid))
     if first is not None and not 0 <= first < len(grid):
         raise ValueError(f"first must be a row from 0 to {len(grid) - 1}, got {first}")
+    cap = None if cap is None else as_numpy(cap)
     if cap is not None and (np.shape(cap) != (len(grid),) or not np.isfinite(cap).all() or first is not None):
         raise ValueError(f"cap must be {len(grid)} finite distances, without first, got {np.shape(cap)} and {first=}")
     products = 4 * TILE * CHUNK * torch.get_num_threads() + 8 * CANDIDATES**2

@@ -11,6 +11,7 @@ import psutil
 import torch
 
 from adviz.devices import workers
+from adviz.tensors import as_numpy
 
 COARSE = 32  # grid units; rows nearer to the centre than this are too coarsely rounded to be compared
 LARGEST = 255  # bfloat16, in which some processors could multiply, holds integers up to 256
@@ -73,7 +74,7 @@ def to_grid(points: np.ndarray, *, dtype: np.typing.DTypeLike = np.float32) -> G
     >>> bool((grid.rows == grid.rows.round()).all())
     True
     """
-    points = np.asarray(points)
+    points = as_numpy(points)
     if points.ndim != 2 or not points.size:
         raise ValueError(f"points must be (M, d) with M and d of 1 or more, got shape {points.shape}")
     copies = 24 * min(len(points), CHUNK * torch.get_num_threads()) * points.shape[1]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adviz.tensors import as_numpy
+
 ANCHORS = 10  # of the official code's approximate search
 CHUNK = 2**14  # rows at a time
 
@@ -58,7 +60,7 @@ def project(rows: np.ndarray, dimension: int, seed: int) -> np.ndarray:
     >>> coreset.project(np.ones((10, 500)), dimension=20, seed=0).shape
     (10, 20)
     """
-    rows = np.asarray(rows, dtype=np.float32)
+    rows = np.asarray(as_numpy(rows), dtype=np.float32)
     matrix = projection(rows.shape[1], dimension, seed)
     return rows if matrix is None else np.asarray(rows @ matrix)
 
@@ -101,6 +103,7 @@ def anchor_distance(points: np.ndarray, seed: int) -> np.ndarray:
     >>> coreset.anchor_distance(np.eye(3), seed=0).shape
     (3,)
     """
+    points = as_numpy(points)
     chosen = points[random(len(points), min(ANCHORS, len(points)), seed)]
     parts = [points[start : start + CHUNK] for start in range(0, len(points), CHUNK)]  # no second copy of all rows
     means = [np.mean([np.linalg.norm(part - anchor, axis=1) for anchor in chosen], axis=0) for part in parts]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import operator
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
 from PIL import Image
@@ -13,8 +15,10 @@ from PIL import Image
 from adviz.data.arrays import ArrayMask
 from adviz.data.geometry import Geometry, boxes_of
 from adviz.data.images import Depth, Labels, image_size, open_image, open_mask
+from adviz.data.in_memory import Channels, batch_array, check_channels
 from adviz.data.paths import expanded, is_nothing
 from adviz.data.sample import Sample
+from adviz.tensors import as_numpy
 
 GOOD, ANOMALOUS, UNLABELLED = 0, 1, -1
 
@@ -60,13 +64,14 @@ class Split:
         root: str | Path | None = None,
         pixels: np.ndarray | None = None,
     ) -> None:
+        paths, masks, defects = (_listed(given) for given in (paths, masks, defects))
         masks = [None if is_nothing(mask) else mask for mask in masks]
+        labels = as_numpy(labels)
         lengths = {"paths": len(paths), "labels": len(labels), "masks": len(masks), "defects": len(defects)}
         if len(set(lengths.values())) != 1:
             raise ValueError(f"paths, labels, masks and defects must have one length, got {lengths}")
         _check_pixels(pixels, masks)
-        if not set(np.unique(labels)) <= {GOOD, ANOMALOUS, UNLABELLED}:
-            raise ValueError(f"labels must be 0 (good), 1 (anomalous) or -1 (unlabelled), got {np.unique(labels)}")
+        _check_labels(labels)
         # the names of images in memory are no paths: "~" stays what it is
         self.paths = [expanded(path) if pixels is None else Path(path) for path in paths]
         self.labels = np.asarray(labels, dtype=np.int8)
@@ -82,42 +87,53 @@ class Split:
     @classmethod
     def from_arrays(
         cls,
-        images: np.ndarray,
+        images: Any,
         labels: Sequence[int] | np.ndarray,
         defects: Sequence[str] | None = None,
         *,
         names: Sequence[str] | None = None,
         geometry: Geometry | None = None,
         name: str = "",
+        channels: Channels = "rgb",
     ) -> Split:
         """Make a split of images in memory, which are treated as the same images in files would be.
 
         Parameters
         ----------
-        images: (N, h, w) grey or (N, h, w, 3) RGB uint8; not copied.
+        images: an array or tensor (N, h, w), (N, h, w, c) or (N, c, h, w) with 1, 3 or 4 channels (grey, RGB, alpha
+            dropped), or a list of PIL images, arrays and tensors of one size. Arrays of uint8 are not copied; booleans
+            become 0 and 255, floats in 0..1 are multiplied by 255, other integers must lie in 0..255, and grey uint16
+            is scaled as in files.
         labels: N integers: 0 good, 1 anomalous, -1 unlabelled. There are no masks.
         defects: N names; None = "good", "anomalous" and "unlabelled".
         names: of the N images, for `ids`; None = "0", "1", ...
         geometry, name: as for `Split`.
+        channels: order of the colours of arrays and tensors, "rgb" or "bgr" (as OpenCV reads images).
 
         Raises
         ------
-        ValueError: the sequences differ in length, a label is not -1, 0 or 1, or `images` are no such array.
+        ValueError: the sequences differ in length, a label is not -1, 0 or 1, or `images` are no such images.
+        TypeError: `images` are no arrays, tensors or PIL images.
 
         Examples
         --------
         >>> data.Split.from_arrays(np.zeros((3, 80, 60), "uint8"), labels=[0, 0, 1])
         Split(3 images of 224x224: 1 anomalous, 2 good)
         """
+        check_channels(channels)
+        pixels = batch_array(images, channels, None if geometry is None else geometry.bits)
+        labels = as_numpy(labels)
+        _check_labels(labels)
         kinds = {GOOD: "good", ANOMALOUS: "anomalous", UNLABELLED: "unlabelled"}
+        numbers = range(len(pixels))
         return cls(
-            [str(index) for index in range(len(images))] if names is None else names,
+            [str(name) for name in (numbers if names is None else names)],
             labels,
-            [None] * len(images),
-            [kinds.get(int(label), "") for label in labels] if defects is None else defects,
+            [None] * len(pixels),
+            [kinds[int(label)] for label in labels] if defects is None else [str(defect) for defect in defects],
             geometry=geometry,
             name=name,
-            pixels=images,
+            pixels=pixels,
         )
 
     @property
@@ -131,9 +147,19 @@ class Split:
         """Return N."""
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> Sample:
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+
+    @overload
+    def __getitem__(self, index: slice | Sequence[int] | np.ndarray) -> Split: ...
+
+    def __getitem__(self, index: int | slice | Sequence[int] | np.ndarray) -> Sample | Split:
+        """Return one image with what is known about it, or of a slice or several indices the `subset`."""
         if isinstance(index, slice):
-            raise TypeError("expected the index of one image, got a slice: use subset(range(...)) for several")
+            return self.subset(range(len(self))[index])
+        if np.ndim(index) > 0:
+            return self.subset(as_numpy(index))
+        index = operator.index(index)  # type: ignore[arg-type]
         label = int(self.labels[index])
         known = None if label == UNLABELLED else label
         return Sample(self.image(index), self.mask(index), known, self.defects[index], self.paths[index])
@@ -152,7 +178,7 @@ class Split:
         if self.pixels is None:
             geometry = self.geometry
             return geometry.image(open_image(self.paths[index], geometry.bits or 16))
-        return self._geometry.image(Image.fromarray(self.pixels[index]).convert("RGB"))
+        return self._geometry.image(Image.fromarray(np.ascontiguousarray(self.pixels[index])).convert("RGB"))
 
     def mask(self, index: int) -> np.ndarray | None:
         """Return the mask of image `index`, (H, W) bool, or None where no ground truth exists.
@@ -309,6 +335,22 @@ def _as_mask(mask: str | Path | ArrayMask | None) -> Path | ArrayMask | None:
     return mask if mask is None or isinstance(mask, ArrayMask) else expanded(mask)
 
 
+def _listed(given: Any) -> list[Any]:
+    """Return N things as a list, whatever they come in; one text alone would be read letter by letter."""
+    if isinstance(given, str | bytes | Path):
+        raise TypeError(f"expected a list of N, got {given!r}: use [{given!r}]")
+    return list(given)
+
+
+def _check_labels(labels: np.ndarray) -> None:
+    values = set(labels.ravel().tolist())
+    if labels.ndim != 1:
+        raise ValueError(f"labels must have shape (N,), one per image, got shape {labels.shape}")
+    if not values <= {GOOD, ANOMALOUS, UNLABELLED}:
+        shown = sorted(values, key=str)[:5]
+        raise ValueError(f"labels must be 0 (good), 1 (anomalous) or -1 (unlabelled), got {shown}")
+
+
 def _check_pixels(pixels: np.ndarray | None, masks: Sequence[object]) -> None:
     if pixels is None:
         return
@@ -335,7 +377,7 @@ def as_indices(chosen: Sequence[int] | np.ndarray, length: int) -> np.ndarray:
     ValueError: booleans of another number.
     IndexError: an integer outside.
     """
-    values = np.atleast_1d(np.asarray(chosen))
+    values = np.atleast_1d(as_numpy(chosen))
     if values.dtype == bool:
         if values.shape != (length,):
             raise ValueError(f"expected one boolean for each of the {length} images, got shape {values.shape}")

@@ -115,6 +115,16 @@ def load(path: str | Path) -> Stored:
     return Stored(shown, deep, bits, inverted, signed, dropped, mode, kind, turned)
 
 
+def held(image: Image.Image | np.ndarray) -> Stored:
+    """Return what a PIL image, or a uint16 array (h, w) or (h, w, 3), in memory holds."""
+    if isinstance(image, np.ndarray):
+        shown = Image.fromarray((image >> 8).astype(np.uint8))
+        return Stored(shown, image, None, False, False, 0, shown.mode, "", False)
+    shown = ImageOps.exif_transpose(image)
+    deep = np.asarray(shown) if shown.mode.startswith("I") else None
+    return Stored(shown, deep, None, False, False, 0, image.mode, image.format or "", False)
+
+
 def is_deep(path: Path) -> bool:
     """Tell by its header whether a file holds more than 8 bits a channel; False where it cannot be read."""
     try:

@@ -109,5 +109,6 @@ class AnomalyDINO(Detector):
 def _patches(array: np.ndarray) -> Iterator[np.ndarray]:
     """Yield (n h w, C) float32 patches of (N, C, h, w) images, 8 at a time, at length 1 (zeros stay zeros)."""
     for start in progress.bar(range(0, len(array), 8), label="AnomalyDINO"):
-        rows = np.moveaxis(array[start : start + 8], 1, -1).reshape(-1, array.shape[1]).astype(np.float32)
+        rows = np.moveaxis(array[start : start + 8], 1, -1).reshape(-1, array.shape[1])
+        rows = np.ascontiguousarray(rows, dtype=np.float32)  # as one image's are not: its lengths would round elsewise
         yield rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 D = TypeVar("D")
 LEAST, LARGEST = 1e-15, 1e15  # of a layer's largest value: beyond, float32 does not hold squared distances
-EXPECTED = "Features, as backbone.extract(split) returns them"
+EXPECTED = "Features, as backbone.extract(split) returns them, or Features({layer: array}, image_size=(H, W))"
 # Marks an option that came after rows were stored: no fact of an experiment at its default, so that their keys stay.
 LATER = {"later": True}
 

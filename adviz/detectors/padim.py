@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from adviz import maps
 from adviz.detectors.base import LATER, Detector, all_or_nothing, spread, without_padding
@@ -198,15 +199,18 @@ class PaDiM(Detector):
         return vectors
 
     def _sums(self, features: Features, images: slice) -> Tensor:
-        """Return (1 + layers, P, n): every cell's squared distance, and what each layer adds to it."""
-        parts = self._contributions(features, images)
-        ends = np.searchsorted(self.channels_, np.cumsum(list(self._channels.values()))[:-1])
-        return torch.stack([part.sum(2) for part in (parts, *torch.tensor_split(parts, ends.tolist(), 2))])
+        """Return (1 + layers, P, n): every cell's squared distance, and what each layer adds to it.
 
-    def _contributions(self, features: Features, images: slice) -> Tensor:
-        """Return (P, n, d): how much every channel adds to the squared distance of every cell."""
-        deviation = self._vectors(features, images).sub_(self.mean_)
-        return deviation * self.factor_.solve(deviation)
+        Products of matrices round by their shape. It is the same for any number of images, so that a score is that of
+        the image alone: the last images are followed by zeros.
+        """
+        deviation = self._vectors(features, images).sub_(self.mean_)  # (P, n, d)
+        count = deviation.shape[1]
+        deviation = functional.pad(deviation, (0, 0, 0, BATCH - count))  # (P, BATCH, d)
+        parts = deviation * self.factor_.solve(deviation)
+        ends = np.searchsorted(self.channels_, np.cumsum(list(self._channels.values()))[:-1])
+        blocks = (parts, *torch.tensor_split(parts, ends.tolist(), 2))
+        return torch.stack([block.sum(2)[:, :count] for block in blocks])
 
 
 class Covariance:

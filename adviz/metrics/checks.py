@@ -7,13 +7,14 @@ from typing import Literal
 import numpy as np
 
 from adviz.names import got
+from adviz.tensors import as_numpy
 
 PRO_DEFINITIONS = ("global", "global-200", "per-image")
 
 
 def checked_scores(scores: np.ndarray) -> np.ndarray:
     """Return finite scores as float32 (from float32 and float16, exactly) or float64 (from everything else)."""
-    scores = np.asarray(scores)
+    scores = as_numpy(scores)
     if scores.dtype.kind not in "fiub":
         raise TypeError(f"scores must be real numbers, got dtype {scores.dtype}")
     scores = scores.astype(np.float32 if scores.dtype in (np.float32, np.float16) else np.float64, copy=False)
@@ -30,9 +31,12 @@ def checked_scores(scores: np.ndarray) -> np.ndarray:
 
 def checked_labels(labels: np.ndarray, name: str = "labels") -> np.ndarray:
     """Return labels or masks as bool after checking that they hold only 0 (normal) and 1 (anomalous)."""
-    labels = np.asarray(labels)
+    labels = as_numpy(labels)
     if labels.dtype == bool:
         return labels
+    if labels.dtype.kind not in "biuf":
+        shown = sorted(set(labels.ravel().tolist()), key=str)[:5]
+        raise ValueError(f'{name} must hold 0 (normal) and 1 (anomalous) only, got {shown}: compare, labels == "bad"')
     found = np.unique(labels)
     if not np.isin(found, (0, 1)).all():
         raise ValueError(
@@ -111,7 +115,7 @@ def undefined_reason(
     >>> metrics.undefined_reason(np.zeros(3))
     'no anomalous image'
     """
-    labels = np.asarray(labels)
+    labels = as_numpy(labels)
     if not labels.any():
         return f"no anomalous {unit}"
     if needs == "both classes" and labels.all():

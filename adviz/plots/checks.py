@@ -1,10 +1,52 @@
-"""What a picture needs from its arrays, checked once, at the public functions."""
+"""What a picture needs from its arrays, converted and checked once, at the public functions."""
 
 from __future__ import annotations
 
-from collections.abc import Sized
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sized
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
+from PIL import Image
+
+from adviz.tensors import as_numpy
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def takes_arrays(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a public function be given tensors, lists, columns of a table and PIL images where it says arrays."""
+    signature = inspect.signature(function)
+    named = {name: str(parameter.annotation) for name, parameter in signature.parameters.items()}
+    single = [name for name, annotation in named.items() if annotation.startswith("np.ndarray")]
+    several = [name for name, annotation in named.items() if "ndarray" in annotation or "Curve" in annotation]
+
+    @functools.wraps(function)
+    def converting(*args: P.args, **kwargs: P.kwargs) -> R:
+        given = signature.bind(*args, **kwargs)
+        for name in several:
+            if name in given.arguments:
+                given.arguments[name] = as_array(given.arguments[name], lists=name in single)
+        return function(*given.args, **given.kwargs)
+
+    return converting
+
+
+def as_array(value: Any, *, lists: bool = True) -> Any:
+    """Return an array in place of what stands for one; in mappings and lists, of each; anything else as it is."""
+    if isinstance(value, Image.Image):
+        return np.asarray(value.convert("RGB"))
+    if hasattr(value, "detach") or hasattr(value, "to_numpy"):
+        return as_numpy(value)
+    if isinstance(value, Mapping):
+        return {name: as_array(each) for name, each in value.items()}
+    if type(value) in (list, tuple):
+        if lists and value and not isinstance(value[0], np.ndarray):
+            return as_numpy(value)
+        return type(value)(as_array(each) for each in value)
+    return value
 
 
 def check_image(image: np.ndarray, name: str = "image") -> None:

@@ -11,13 +11,14 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from adviz.plots import style
-from adviz.plots.checks import check_finite, check_image, check_limits, check_map
+from adviz.plots.checks import check_finite, check_image, check_limits, check_map, takes_arrays
 
 STRONGEST_TINT = 0.8  # opacity of the map's colour where the score reaches the upper limit
 THRESHOLD_COLOUR = "#FFFFFF"
 Limits = tuple[float, float]
 
 
+@takes_arrays
 def shared_limits(maps: Sequence[np.ndarray | None], percentiles: tuple[float, float] = (0.5, 99.8)) -> Limits:
     """Choose one colour range for several maps.
 
@@ -51,6 +52,7 @@ def shared_limits(maps: Sequence[np.ndarray | None], percentiles: tuple[float, f
     return (low, high) if low < high else (low, low + max(1.0, abs(low)))
 
 
+@takes_arrays
 def heat(anomaly_map: np.ndarray, limits: Limits) -> np.ndarray:
     """Return the colours of a map, (..., 3) uint8; (low, high) are the ends of the scale, score units.
 
@@ -65,6 +67,7 @@ def heat(anomaly_map: np.ndarray, limits: Limits) -> np.ndarray:
     return np.asarray(table[(np.clip(values, 0, 1) * 255).round().astype(np.uint8)])
 
 
+@takes_arrays
 def overlay(image: np.ndarray, anomaly_map: np.ndarray, *, limits: Limits) -> np.ndarray:
     """Tint the grey image with the map's colours, more strongly where the score is higher.
 

@@ -9,7 +9,15 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from adviz.plots import style
-from adviz.plots.checks import check_image, check_length, check_limits, check_map, check_mask, check_scores
+from adviz.plots.checks import (
+    check_image,
+    check_length,
+    check_limits,
+    check_map,
+    check_mask,
+    check_scores,
+    takes_arrays,
+)
 from adviz.plots.colours import Limits
 from adviz.plots.layers import FOOT, draw_image, draw_map, draw_scale
 from adviz.plots.scores import GROUPS
@@ -17,6 +25,7 @@ from adviz.plots.scores import GROUPS
 MARKERS = {"good": "o", "anomalous": "D", "unlabelled": "s"}
 
 
+@takes_arrays
 def comparison_row(
     image: np.ndarray,
     mask: np.ndarray | None,
@@ -79,6 +88,7 @@ def comparison_row(
     return figure
 
 
+@takes_arrays
 def score_scatter(
     x: np.ndarray,
     y: np.ndarray,

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from adviz.plots import style
-from adviz.plots.checks import check_scores
+from adviz.plots.checks import check_scores, takes_arrays
 
 Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]
 MARKERS = "osD^vPX"  # the third cue, beside colour and dashes: where lines lie on each other
@@ -19,6 +19,7 @@ ROOM = (0.66, 0.12, 0.3, 0.5)  # inches left, right, above and below its axes
 SIDE, GAP, FOOT = 4.0, 0.55, 0.75  # inches: the scatter of the static picture, between panels, below them
 
 
+@takes_arrays
 def budget_chart(
     curves: Curves, quantity: str, *, limits: tuple[float, float], budget: float | None = None
 ) -> style.StaticFigure:
@@ -83,6 +84,7 @@ def share_of_axis(count: float, limits: tuple[float, float]) -> float:
     return float(ROOM[0] + along * (WIDE - ROOM[0] - ROOM[1])) / WIDE
 
 
+@takes_arrays
 def coreset_figure(
     plane: np.ndarray,
     colours: np.ndarray,

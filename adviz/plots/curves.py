@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from adviz.metrics import Curve
 from adviz.plots import style
+from adviz.plots.checks import takes_arrays
 
 MOST_POINTS = 400  # per curve in a chart; a pixel-level curve has one per distinct score
 
@@ -17,6 +18,7 @@ Curves = Mapping[str, Curve]
 Areas = Mapping[str, float] | None
 
 
+@takes_arrays
 def roc_figure(curves: Curves, *, areas: Areas = None, title: str = "") -> go.Figure:
     """Draw ROC curves over the diagonal of chance.
 
@@ -49,6 +51,7 @@ def roc_figure(curves: Curves, *, areas: Areas = None, title: str = "") -> go.Fi
     return figure
 
 
+@takes_arrays
 def precision_recall_figure(
     curves: Curves, *, areas: Areas = None, prevalence: float | None = None, title: str = ""
 ) -> go.Figure:
@@ -88,6 +91,7 @@ def precision_recall_figure(
     return figure
 
 
+@takes_arrays
 def pro_figure(curves: Curves, *, limit: float = 0.3, areas: Areas = None, title: str = "") -> go.Figure:
     """Draw per-region-overlap curves, the range that the PRO number integrates shaded.
 

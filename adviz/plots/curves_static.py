@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from adviz.metrics import Curve
 from adviz.plots import style
+from adviz.plots.checks import takes_arrays
 from adviz.plots.curves import Areas, Curves, check_curves, check_limit, is_defined, legend_name
 
 # panel -> title, x axis, y axis, name of the area
@@ -22,6 +23,7 @@ LEGEND_LINE, LEGEND_WIDTH = 0.26, 3.05  # inches: height of a line of a legend, 
 MOST_POINTS = 2000  # per curve; more than there are pixels along it
 
 
+@takes_arrays
 def curves_static(
     curves: Mapping[str, Curves],
     *,

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from adviz.plots import style
-from adviz.plots.checks import check_image, check_length, check_scores
+from adviz.plots.checks import check_image, check_length, check_scores, takes_arrays
 from adviz.plots.scores import KIND_COLOURS, spread
 
 MARKERS = ("o", "D", "s", "^", "P", "*", "h", "v", "X")  # the second cue next to the colour, as SYMBOLS in scores
@@ -28,6 +28,7 @@ class Wall(NamedTuple):
     captions: Sequence[str]
 
 
+@takes_arrays
 def score_strip_static(
     scores: np.ndarray,
     defects: Sequence[str],
@@ -70,6 +71,7 @@ def score_strip_static(
     return figure
 
 
+@takes_arrays
 def decision_page(
     scores: np.ndarray,
     defects: Sequence[str],
@@ -122,6 +124,7 @@ def decision_page(
     return figure
 
 
+@takes_arrays
 def gating_chart(
     saved: np.ndarray, images_lost: np.ndarray, pixels_lost: np.ndarray, *, current: int, title: str = ""
 ) -> style.StaticFigure:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from adviz.plots import style
-from adviz.plots.checks import check_limits
+from adviz.plots.checks import check_limits, takes_arrays
 
 DIFFERENCES = "PuOr_r"  # purple below, orange above; apart for the colour-blind, and not the colours of maps
 NOTHING = 0.05  # points; what is printed as 0.0
@@ -79,6 +79,7 @@ def waterfall(
     return figure
 
 
+@takes_arrays
 def signed_heat(difference: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
     """Return the colours of a difference, (..., 3) uint8, as `heat` does of a map.
 

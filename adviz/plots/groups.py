@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from adviz.plots import style
-from adviz.plots.checks import check_image, check_length, check_limits, check_map, check_mask
+from adviz.plots.checks import as_array, check_image, check_length, check_limits, check_map, check_mask
 from adviz.plots.colours import THRESHOLD_COLOUR, Limits, colour_bar
 from adviz.plots.rows import BAR_ROOM, NAMES_ROOM, TRUTH_COLOUR, outline
 
@@ -42,6 +42,8 @@ class Picture:
     truth: np.ndarray | None = None
 
     def __post_init__(self) -> None:
+        for name in ("image", "values", "truth"):
+            object.__setattr__(self, name, as_array(getattr(self, name)))
         if (self.image is None) == (self.values is None):
             raise ValueError("a picture needs an image or values, and not both")
         if self.image is not None:

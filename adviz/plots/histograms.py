@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from adviz.plots import style
-from adviz.plots.checks import check_scores
+from adviz.plots.checks import check_scores, takes_arrays
 from adviz.plots.scores import GROUPS
 
 COLUMNS = 5
@@ -19,6 +19,7 @@ BELOW = 0.3  # inches under every row, for its numbers
 LEGEND = 0.75
 
 
+@takes_arrays
 def histogram_sheet(
     scores: Mapping[str, tuple[np.ndarray, np.ndarray]],
     *,

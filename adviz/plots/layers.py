@@ -9,13 +9,14 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from adviz.plots import style
-from adviz.plots.checks import check_finite, check_image, check_limits, check_map, check_mask
+from adviz.plots.checks import check_finite, check_image, check_limits, check_map, check_mask, takes_arrays
 from adviz.plots.colours import Limits
 from adviz.plots.rows import TRUTH_COLOUR, outline
 
 FOOT = 0.62  # inches below the panels: their scale and what it means
 
 
+@takes_arrays
 def layer_row(
     image: np.ndarray,
     mask: np.ndarray | None,

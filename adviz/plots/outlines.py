@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from adviz.plots import style
-from adviz.plots.checks import check_image, check_mask
+from adviz.plots.checks import check_image, check_mask, takes_arrays
 
 DASH = 4  # pixels of a dash, and of the gap after it
 
 
+@takes_arrays
 def outlined(image: np.ndarray, region: np.ndarray, *, colour: str = "#FFFFFF", dashed: bool = False) -> np.ndarray:
     """Return a picture with the border of a region painted on it, with a stroke of the opposite brightness outside.
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from adviz.plots import style
+from adviz.plots.checks import as_array
 from adviz.plots.coreset import curve_style
 
 WIDE, HIGH = 3.1, 2.35  # inches, of the axes of a panel
@@ -49,6 +50,8 @@ class Line:
     printed: np.ndarray | None = None
 
     def __post_init__(self) -> None:
+        for name in ("x", "y", "spread", "printed"):
+            object.__setattr__(self, name, as_array(getattr(self, name)))
         for name, values in (("y", self.y), ("spread", self.spread), ("printed", self.printed)):
             if values is not None and np.shape(values) != np.shape(self.x):
                 raise ValueError(f"{name} must have the shape {np.shape(self.x)} of x, got {np.shape(values)}")

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from adviz.metrics import Curve
 from adviz.plots import style
-from adviz.plots.checks import check_image, check_length, check_mask
+from adviz.plots.checks import check_image, check_length, check_mask, takes_arrays
 from adviz.plots.curves import check_limit
 from adviz.plots.outlines import outlined
 
@@ -15,6 +15,7 @@ TINT, STRIPE = 0.75, 6  # opacity of what is flagged; pixels of a stripe and of 
 FOUND, WRONG = style.BLUE, style.VERMILLION
 
 
+@takes_arrays
 def region_fill(image: np.ndarray, mask: np.ndarray, flagged: np.ndarray) -> np.ndarray:
     """Return a picture of what is flagged: within the defects solid blue, elsewhere striped vermillion.
 
@@ -49,6 +50,7 @@ def region_fill(image: np.ndarray, mask: np.ndarray, flagged: np.ndarray) -> np.
     return outlined(np.rint(grey).astype(np.uint8), mask)
 
 
+@takes_arrays
 def pro_page(
     picture: np.ndarray,
     curve: Curve,

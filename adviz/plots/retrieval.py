@@ -9,13 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from adviz.plots import style
-from adviz.plots.checks import check_box, check_finite, check_image, check_length
+from adviz.plots.checks import check_box, check_finite, check_image, check_length, takes_arrays
 
 QUERY_COLOUR, NEIGHBOR_COLOUR = style.VERMILLION, style.BLUE
 MOST_COLUMNS = 7  # the query and six neighbours; more neighbours continue on the next line
 Box = tuple[int, int, int, int]
 
 
+@takes_arrays
 def neighbor_strip(
     image: np.ndarray,
     neighbors: Sequence[np.ndarray],
@@ -79,6 +80,7 @@ def neighbor_strip(
     return figure
 
 
+@takes_arrays
 def patch_strip(
     image: np.ndarray,
     cell_box: Box,

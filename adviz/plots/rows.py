@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from adviz.plots import style
-from adviz.plots.checks import check_image, check_length, check_limits, check_map, check_mask
+from adviz.plots.checks import check_image, check_length, check_limits, check_map, check_mask, takes_arrays
 from adviz.plots.colours import THRESHOLD_COLOUR, Limits, colour_bar, overlay
 
 COLUMNS = ("image", "ground truth", "map", "overlay")
@@ -20,6 +20,7 @@ BAR_ROOM, FOOT_ROOM = 1.5, 0.45  # inches: right of the panels for the colour ba
 NAMES_ROOM = style.line_inches(style.LABEL_SIZE) + 0.06  # inches, for the columns' names
 
 
+@takes_arrays
 def anomaly_row(
     image: np.ndarray,
     mask: np.ndarray | None,
@@ -46,6 +47,7 @@ def anomaly_row(
     )  # fmt: skip
 
 
+@takes_arrays
 def anomaly_rows(
     images: Sequence[np.ndarray],
     masks: Sequence[np.ndarray | None],

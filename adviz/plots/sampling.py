@@ -8,12 +8,14 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from adviz.plots import style
+from adviz.plots.checks import takes_arrays
 
 SIDE, GAP = 3.4, 0.25  # inches: a panel, and between columns
 NAMES = 1.35  # inches left of the rows, for the samplers' names
 CAPTION = 0.32  # inches over a panel
 
 
+@takes_arrays
 def sampling_panels(
     clouds: Mapping[str, np.ndarray],
     chosen: Mapping[str, Mapping[str, np.ndarray]],

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from matplotlib.ticker import MaxNLocator
 
 from adviz.plots import style
-from adviz.plots.checks import check_length, check_scores
+from adviz.plots.checks import check_length, check_scores, takes_arrays
 
 # name, label in the data, colour, hatch (plotly), hatch (matplotlib): the hatch is the second cue next to the colour
 GROUPS = (
@@ -22,6 +22,7 @@ KIND_COLOURS = {"good": style.GOOD, "unlabelled": style.UNLABELLED}  # every oth
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "hexagon", "triangle-down", "x")
 
 
+@takes_arrays
 def score_histogram(
     scores: np.ndarray,
     labels: np.ndarray,
@@ -82,6 +83,7 @@ def score_histogram(
     return figure
 
 
+@takes_arrays
 def score_histogram_static(
     scores: np.ndarray,
     labels: np.ndarray,
@@ -116,6 +118,7 @@ def score_histogram_static(
     return figure
 
 
+@takes_arrays
 def score_strip(
     scores: np.ndarray,
     defects: Sequence[str],

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from adviz.plots import style
-from adviz.plots.checks import check_image, check_length
+from adviz.plots.checks import check_image, check_length, takes_arrays
 
 
+@takes_arrays
 def contact_sheet(
     images: Sequence[np.ndarray], titles: Sequence[str] = (), columns: int = 6, *, title: str = ""
 ) -> style.StaticFigure:

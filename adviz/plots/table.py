@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from adviz.plots import style
+from adviz.plots.checks import takes_arrays
 
 SIZE = 10  # points
 LETTER = 0.63 * SIZE / 72  # inches of an average letter of DejaVu Sans
@@ -21,6 +22,7 @@ LEGEND_SIZE = 9
 MUTED = "#6B6B6B"
 
 
+@takes_arrays
 def table_figure(
     rows: Sequence[str],
     columns: Sequence[str],

@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from adviz.plots import style
-from adviz.plots.checks import check_scores
+from adviz.plots.checks import check_scores, takes_arrays
 
 
+@takes_arrays
 def loss_curve(
     losses: Mapping[str, np.ndarray] | np.ndarray, *, epochs: int | None = None, title: str = ""
 ) -> style.StaticFigure:

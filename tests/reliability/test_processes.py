@@ -1,5 +1,6 @@
 """Processes that are killed, that race, and threads whose page is gone."""
 
+import json
 import os
 import re
 import subprocess
@@ -129,3 +130,28 @@ def test_interrupted_between_two_detectors_the_first_stays():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         np.testing.assert_array_equal(first.predict(train).score, expected)
+
+
+def begun(*methods, threads=None):
+    """Return what came of computing in processes that were begun by fork and by these methods; see forked.py."""
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    if threads is not None:
+        environment["OMP_NUM_THREADS"] = threads
+    command = [sys.executable, Path(__file__).with_name("forked.py"), *methods]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=240)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize(
+    ("methods", "threads"),
+    [(["spawn", "forkserver"], None), pytest.param(["joblib"], "2", marks=pytest.mark.soak)],
+    ids=["unset", "set"],
+)
+def test_processes_compute_the_same_however_they_were_begun(methods, threads):
+    """After torch and faiss were used on several threads, whose pools a fork does not have."""
+    found = begun(*methods, threads=threads)
+    for name in ("OpenVINO", "OpenVINO anew"):
+        assert "forked from it, where its threads do not live: start processes with" in found.pop(name)
+    assert found == {name: [True, True] if name in methods else True for name in found}
+    assert len(found) == 12 + len(methods)

@@ -1,0 +1,58 @@
+"""Numbers as numpy holds them, of what people hold instead: tensors of any device, lists, columns of a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def as_numpy(values: Any) -> np.ndarray:
+    """Return numbers as an array; one that is an array already is returned as it is and not copied.
+
+    Tensors are taken off their device and out of their graph, bfloat16 becomes float32; lists and tuples may hold
+    tensors; a column of Python objects that are all numbers becomes float64.
+
+    Raises
+    ------
+    TypeError: lists of unequal lengths, or something that is no array of anything.
+
+    Examples
+    --------
+    >>> from adviz import tensors
+    >>> tensors.as_numpy([[1, 2], [3, 4]]).shape
+    (2, 2)
+    """
+    if isinstance(values, np.ndarray):
+        return values
+    if hasattr(values, "detach"):
+        return _of_tensor(values)
+    if isinstance(values, list | tuple) and any(hasattr(value, "detach") for value in values):
+        values = [as_numpy(value) for value in values]
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise TypeError(
+            f"expected an array, a tensor or a list of numbers, got a {type(values).__name__} ({error})"
+        ) from error
+    if array.dtype == object:
+        return _of_objects(array)
+    return array
+
+
+def _of_tensor(tensor: Any) -> np.ndarray:
+    """Return a tensor's values; torch is not imported for that, who made the tensor did."""
+    tensor = tensor.detach().cpu()
+    if str(tensor.dtype) == "torch.bfloat16":  # a type that numpy has not
+        tensor = tensor.float()
+    return np.asarray(tensor.numpy())
+
+
+def _of_objects(array: np.ndarray) -> np.ndarray:
+    """Return Python objects as float64 if they are all numbers, such as a table's nullable column, else as they are."""
+    if array.ndim == 0 or any(isinstance(value, str | bytes) for value in array.flat):
+        return array
+    try:
+        return array.astype(np.float64)
+    except (ValueError, TypeError):
+        return array
