@@ -19,8 +19,7 @@ MODULES = [adviz, *(importlib.import_module(f"adviz.{name}") for name in NAMES),
 SHOWN = {
     "Backbone": "device digest dtype extract label mean modules name std strides with_layers",
     "Category": "name test train validation with_geometry",
-    "Features": "backbone boxes digest geometry get ids image_size inside items keys n_images select strides "
-    "values",
+    "Features": "backbone boxes digest geometry get ids image_size inside items keys n_images select strides values",
     "Geometry": "aspect box crop image interpolation mask mask_rule pixels resize resized scale shape size valid "
     "window",
     "Neighbors": "cell distance grid image order",
@@ -30,8 +29,8 @@ SHOWN = {
     "image_ap image_auroc load n_anomalous n_good n_unlabelled pixel_ap pixel_auroc pro pro_definition pro_limit "
     "pro_name reasons save shown threshold_f1 to_frame",
     "Sample": "defect image label mask path",
-    "Split": "boxes defects from_arrays geometry has_masks ids image image_size labels mask masks masks_array name paths "
-    "pixels root subset with_geometry",
+    "Split": "boxes defects from_arrays geometry has_masks ids image image_size labels mask masks masks_array name "
+    "paths pixels root subset with_geometry",
     "Threshold": "backbone category detector digest flag images load n_anomalous n_good on_test on_train rate rule "
     "save value",
 }
