@@ -135,7 +135,7 @@ def test_layers_are_all_that_the_detector_reads(detector, layers):
         ("weights", "none", 'weights must be "published" or "random"'),
         ("shots", 0, "at least 1, got {'shots': 0}"),
         ("every", 0, "at least 1, got {'every': 0}"),
-        ("size", -1, "at least 1, got {'size': -1}"),
+        ("size", -1, "size must be a whole number of pixels.*at least 1, got -1"),
     ],
 )
 def test_bad_facts_are_refused(name, value, message):
