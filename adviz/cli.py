@@ -179,7 +179,10 @@ def check(path: Path) -> None:
     """Print what lies in a data set's folder and what looks wrong with it; fail if anything can change results."""
     from adviz import data
 
-    print(report := data.check(path))
+    report = data.check(path, watch=lambda found: print(found.head(), flush=True))
+    print(report.body())
+    if not report.layout:
+        raise Failed("no data set that can be read; the lines above lead to one")
     if not report.ok:
         raise Failed("what is marked with ! can change results")
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from adviz.cache import Cache
 from adviz.sweep.experiment import Experiment
-from adviz.sweep.gaps import Gap, gaps, listed, said
+from adviz.sweep.gaps import Gap, gaps, listed, remarks
 from adviz.sweep.measuring import own_threads
 from adviz.sweep.rows import read, results_folder
 from adviz.sweep.tally import Tally
@@ -85,8 +85,8 @@ class Estimate:
         yield from self._room()
         for name, why in self.weights.items():
             yield f"Weights of {name}: {why}"
-        if self.gaps:
-            yield f"Data incomplete: {said(self.gaps)}."
+        for remark in remarks(self.gaps):
+            yield f"{remark[0].upper()}{remark[1:]}."
         if self.assumed:
             yield f"No images there, so their numbers are assumed: {listed(self.assumed)}."
         for what, why in self.unknown.items():

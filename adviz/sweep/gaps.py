@@ -16,6 +16,7 @@ from adviz.sweep.measuring import bare
 from adviz.sweep.sources import CAMPUS, DEMO, ONE_CLASS, READ_BY_NAME, TILES, folder_of, load
 
 NUMBERED = re.compile(r"\d{3}")  # how MVTec AD names its files, from 000 on without a gap
+PARTLY = "masks of "  # some images, where others have one
 NAMED = 5  # that a sentence names of many
 
 
@@ -56,6 +57,7 @@ class Gap:
     data, category: of the experiments that it concerns.
     missing: what there is not, in words: "folder test", "masks of test/crack/003.png, ...".
     stops: whether nothing can be done on the category; else some metrics are undefined, or images are fewer.
+    optional: whether the data are whole without it, as one's own are without masks; some metrics are undefined.
 
     Examples
     --------
@@ -68,6 +70,7 @@ class Gap:
     category: str
     missing: str
     stops: bool
+    optional: bool = False
 
     def __str__(self) -> str:
         return f"{self.data}/{self.category}: no {self.missing}"
@@ -105,6 +108,16 @@ def gaps(experiments: Iterable[Experiment], root: str | Path | None = None) -> t
     return tuple(found)
 
 
+def remarks(found: Sequence[Gap]) -> list[str]:
+    """Return sentences on data that are incomplete, and on numbers that whole data do not give."""
+    sentences = []
+    for words, optional in (("data incomplete", False), ("some numbers cannot be had", True)):
+        mine = [gap for gap in found if gap.optional == optional]
+        if mine:
+            sentences.append(f"{words}: {said(mine)}")
+    return sentences
+
+
 def said(found: Sequence[Gap]) -> str:
     """Return gaps as one sentence; those that are alike are named together."""
     alike: dict[tuple[str, str], list[str]] = {}
@@ -137,7 +150,9 @@ def _in_category(data: str, category: str, root: Path | None) -> Iterator[Gap]:
     except (OSError, ValueError) as error:
         yield Gap(data, category, f"readable tree ({error})", True)
         return
-    yield from (Gap(data, category, missing, False) for missing in _in_split(whole.test))
+    published = category in MVTEC_AD
+    for missing in _in_split(whole.test):
+        yield Gap(data, category, missing, False, optional=not published and not missing.startswith(PARTLY))
     if category in MVTEC_AD and (left_out := [*_left_out(whole.train), *_left_out(whole.test)]):
         yield Gap(data, category, f"files {listed(left_out, NAMED)}", False)
 
@@ -165,7 +180,7 @@ def _in_split(test: Split, good: str = "images in test/good", masks: str = "mask
     elif not test.has_masks:
         yield masks
     elif without := bare(test):
-        yield f"masks of {listed(without, NAMED)}"
+        yield f"{PARTLY}{listed(without, NAMED)}"
 
 
 def _left_out(split: Split) -> list[str]:

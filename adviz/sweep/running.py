@@ -13,7 +13,7 @@ from adviz.cache import Cache
 from adviz.progress import bar, behind
 from adviz.sweep.experiment import Experiment, in_order
 from adviz.sweep.fitting import learned
-from adviz.sweep.gaps import Gap, gaps, said
+from adviz.sweep.gaps import Gap, gaps, remarks
 from adviz.sweep.measuring import extract, measure, own_threads
 from adviz.sweep.rows import Row, check_folder, read, results_folder, write
 from adviz.sweep.sources import ONE_CLASS, load
@@ -77,8 +77,7 @@ class Report:
 
     def __repr__(self) -> str:
         lines = [f"{len(self.rows)} rows, {self.computed} of them new, {len(self.broken)} experiments broken"]
-        if self.gaps:
-            lines.append(f"data incomplete: {said(self.gaps)}")
+        lines += remarks(self.gaps)
         return "\n".join(lines + [f"  {experiment!r}: {why.splitlines()[-1]}" for experiment, why in self.broken])
 
 

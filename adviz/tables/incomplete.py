@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from adviz.sweep import Experiment, Gap, Row
-from adviz.sweep.gaps import MVTEC_AD, listed, said
+from adviz.sweep.gaps import MVTEC_AD, listed
+from adviz.sweep.gaps import remarks as of_gaps
 from adviz.tables.methods import departures
 from adviz.tables.printed import DIFFERS
 from adviz.tables.setting import NO_PROTOCOL, PROTOCOLS
@@ -43,8 +44,7 @@ def remarks(
     words += list(dict.fromkeys(filter(None, said_of)))
     words += list(dict.fromkeys(_difference(c) for c in cells if c.experiments and c.note.startswith(DIFFERS)))
     words += list(dict.fromkeys(c.reason for c in cells if c.reason in NO_PROTOCOL.values() and c.printed == c.printed))
-    if mine := [gap for gap in gaps if (gap.data, gap.category) in pairs]:
-        words.append(f"data incomplete: {said(mine)}")
+    words += of_gaps([gap for gap in gaps if (gap.data, gap.category) in pairs])
     if failed := len(wanted & set(broken)):
         words.append(f"{failed} of {len(wanted)} experiments are broken, see the notes and the report of the run")
     printed = [cell for cell in cells if cell.dataset == "mvtec_ad" and not np.isnan(cell.printed)]

@@ -146,7 +146,7 @@ def errors(methods: Methods) -> Summary:
     Returns
     -------
     Summary: "FP" and "FN" at the F1-optimal threshold, "full recall" = good images flagged where every anomalous one
-        is; the mean over seeds where there are several.
+        is; integers, or the mean over seeds where there are several.
     """
     import pandas as pd
 
@@ -161,6 +161,8 @@ def errors(methods: Methods) -> Summary:
                 )
     frame = pd.DataFrame(columns)
     frame.loc[TOTAL] = frame.sum()
+    whole = [column for column in frame if (frame[column] % 1 == 0).all()]
+    frame = frame.astype(dict.fromkeys(whole, int))
     return Summary(
         "images on the wrong side",
         frame,

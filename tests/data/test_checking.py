@@ -68,7 +68,7 @@ def test_a_clean_tree_is_recognised_and_nothing_is_found(tmp_path, small, layout
     assert check.layout == layout
     assert check.findings == []
     assert check.ok
-    assert repr(check).endswith("no problems, no notes")
+    assert "\nno problems, no notes\n" in repr(check)
 
 
 @pytest.mark.parametrize("layout", BUILDERS)
@@ -144,7 +144,7 @@ def test_missing_images_are_serious_and_more_than_published_are_not(tmp_path):
 def test_a_name_alone_does_not_make_it_mvtec_ad(tmp_path):
     check = data.check(trees.mvtec(tmp_path, "bottle"), geometry=WHOLE)
     assert check.layout == "MVTec style"
-    assert "no published count known" in repr(check)
+    assert [one.published for one in check.counts] == [None, None, None]
 
 
 def test_missing_categories_are_named(tmp_path, small):
@@ -189,15 +189,18 @@ def test_a_mask_of_a_tile_without_image_is_found(tmp_path, small):
     assert "image beside the mask" in data.check(tmp_path, geometry=WHOLE).of("arrangement")[0].message
 
 
-def test_of_an_unknown_layout_the_images_are_looked_at_all_the_same(tmp_path):
+def test_of_an_unknown_layout_no_image_is_opened_and_the_next_step_is_said(tmp_path, monkeypatch):
+    """280 photographs were decoded for two minutes before this answer."""
     trees.put(tmp_path, "a/1.png", "b/2.png")
-    (tmp_path / "b/3.png").write_bytes(b"no image")
+    monkeypatch.setattr(Image, "open", None)
     check = data.check(tmp_path)
     assert check.layout == ""
-    assert kinds(check) == ["arrangement", "unreadable images"]
-    assert "found a, b: see data/README" in check.findings[0].message
+    assert kinds(check) == ["arrangement"]
+    assert not check.ok
+    assert "images in 2 folders, a (1), b (1)" in check.findings[0].message
+    assert check.counts == []
     assert "no known layout" in repr(check)
-    assert [str(one) for one in check.counts] == ["3 images"]
+    assert "    mv a good\n" in repr(check)
 
 
 def test_an_empty_folder_is_reported_and_a_missing_one_raises(tmp_path):
@@ -267,8 +270,8 @@ def test_tiny_and_enormous_images_are_found(plate):
     assert "smallest 1x1" in finding.message
     Image.new("L", (20_000, 40)).save(plate / "train/good/003.png")
     check = data.check(plate, geometry=WHOLE)
-    assert kinds(check) == ["enormous images", "sizes vary"]
-    assert "largest 20000x40" in check.findings[0].message
+    assert sorted(kinds(check)) == ["enormous images", "sizes vary", "squeezed images"]
+    assert "largest 20000x40" in check.of("enormous images")[0].message
 
 
 def test_varying_sizes_are_a_note(plate):
@@ -421,8 +424,9 @@ def test_what_is_shown_is_short_and_what_is_kept_is_everything(plate):
         (plate / f"train/good/{index + 100}.png").write_bytes(b"")
     check = data.check(plate, geometry=WHOLE)
     assert len(check.findings[0].files) == 9
-    assert "(train/good/100.png, train/good/101.png, train/good/102.png and 6 more)" in repr(check)
-    assert repr(check).splitlines()[-2:][0] == "1 problem, no notes"
+    words = " ".join(repr(check).split())
+    assert "(train/good/100.png, train/good/101.png, train/good/102.png and 6 more)" in words
+    assert "\n1 problem, no notes\n" in repr(check)
 
 
 def test_serious_findings_come_first(plate):
@@ -444,7 +448,9 @@ def test_progress_is_shown(plate):
 
 def test_every_image_is_decoded_once(plate, monkeypatch):
     opened = []
-    monkeypatch.setattr(checking, "image_facts", lambda path: opened.append(path) or checking.files.ImageFacts(path))
+    monkeypatch.setattr(
+        checking, "image_facts", lambda path: opened.append(path) or checking.files.ImageFacts(path, (48, 40))
+    )
     data.check(plate)
     assert sorted(opened) == sorted(file for file in plate.rglob("*.png") if "ground_truth" not in file.parts)
 

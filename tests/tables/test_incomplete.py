@@ -12,7 +12,7 @@ from PIL import Image
 
 from adviz import DN2, sweep, tables
 from adviz.sweep import Experiment, grid
-from adviz.sweep.gaps import MVTEC_AD
+from adviz.sweep.gaps import MVTEC_AD, remarks
 from adviz.tables.setting import MVTEC
 
 WHOLE = ("bottle", "carpet", "grid", "hazelnut")
@@ -186,3 +186,37 @@ def test_sorted_photographs_lack_masks_alone(tmp_path):
         Image.fromarray(np.full((8, 8, 3), len(name), np.uint8)).save(tmp_path / "photos" / "part" / name)
     (gap,) = sweep.gaps(grid("photos", ["part"], [DN2()]), tmp_path)
     assert (gap.missing, gap.stops) == ("masks in ground_truth", False)
+    assert gap.optional
+    said = "some numbers cannot be had: photos: no masks in ground_truth of part"
+    assert remarks([gap]) == [said]
+
+
+@pytest.mark.parametrize(
+    ("category", "gone", "words"),
+    [
+        ("mine", "ground_truth/*/*", "some numbers cannot be had: own: no masks in ground_truth of mine"),
+        (
+            "mine",
+            "test/cut/* ground_truth/*/*",
+            "some numbers cannot be had: own: no images of defects in test of mine",
+        ),
+        ("mine", "test/good/*", "some numbers cannot be had: own: no images in test/good of mine"),
+        ("mine", "ground_truth/cut/000_mask.png", "data incomplete: own: no masks of test/cut/000.png of mine"),
+        ("bottle", "ground_truth/*/*", "data incomplete: own: no masks in ground_truth of bottle"),
+    ],
+)
+def test_ones_own_data_are_not_incomplete_without_masks_or_defects(tmp_path, category, gone, words):
+    """A category of MVTec AD has masks and both kinds of images; one's own may be whole without."""
+    root = tmp_path / "own" / category
+    for name in ("train/good/0.png", "train/good/1.png", "test/good/0.png", "test/cut/000.png", "test/cut/001.png"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8, 3), len(name), np.uint8)).save(root / name)
+    for name in ("000", "001"):
+        (root / "ground_truth/cut").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8), 255, np.uint8)).save(root / f"ground_truth/cut/{name}_mask.png")
+    for pattern in gone.split():
+        for file in root.glob(pattern):
+            file.unlink()
+    found = sweep.gaps(grid("own", [category], [DN2()]), tmp_path)
+    assert remarks(found) == [words]
+    assert words in repr(sweep.Report([], [], gaps=found))

@@ -1,6 +1,7 @@
 """Statistics of rows: against their definitions on small data."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -104,6 +105,17 @@ def test_errors_are_counted_and_summed():
     assert "&lt;b&gt;" in summary._repr_html_()
     assert "<b></th>" not in summary._repr_html_()
     assert "full recall" in repr(summary)
+
+
+def test_counts_of_one_seed_are_shown_as_integers():
+    """They are numbers of images: 38, not 38.0."""
+    single, several = statistics.errors({"x": rows("ab", 1.0)}), statistics.errors({"x": rows("ab", 1.0, seeds=(0, 1))})
+    frame = single.to_frame()
+    assert {str(kind) for kind in frame.dtypes} == {"int64"}
+    assert not re.search(r"\d\.0\b", repr(single) + single._repr_html_())
+    means = several.to_frame()["x"]["FP"]
+    assert (means % 0.5 == 0).all()
+    assert np.issubdtype(means.dtype, np.integer) == bool((means % 1 == 0).all())
 
 
 def test_solved_means_every_seed():

@@ -10,18 +10,30 @@ from adviz.data.checking.walking import walked
 from adviz.data.fine_grained import Photograph, cub200, cub_classes, flowers102
 from adviz.data.images import images_of
 from adviz.data.mvtec_family import BTAD, LOCO, PUBLIC, TEST_SETS, ad2_shape
-from adviz.data.paths import folders_in, is_hidden_below, listing
+from adviz.data.paths import folders_in, is_hidden_below
 from adviz.data.sources import SOURCES
 from adviz.data.tree import Entry, Tree, folder_called
 
 CUB, FLOWERS, MTD, VISA, UNKNOWN = "CUB-200-2011", "Flowers-102", "MTD", "VisA", ""
 DEPTH = 2  # levels of folders around data sets, as `available` has them
 VARYING = (CUB, FLOWERS, MTD)  # photographs and tiles, whose sizes differ by nature
+SEEMINGLY_GOOD = {
+    *("good", "ok", "okay", "okey", "normal", "pass", "passed", "fine", "clean", "perfect", "healthy", "intact"),
+    *("accept", "accepted", "nondefective", "defectless", "flawless", "io", "gut", "bon", "bueno", "buono", "goed"),
+    *("regular", "correct", "conform", "reference", "golden", "undamaged", "free", "negative", "goods"),
+}
+NEGATIONS = {"not", "no", "non", "nok", "n", "nicht", "un", "in", "anomaly", "bad"}
 
 
 def recognised(path: Path) -> list[Tree]:
-    """Return what a folder holds, category by category; of no known layout one `Tree` of all images below it."""
-    return _one(path) or _within(path, DEPTH) or [_unknown(path)]
+    """Return what a folder holds, category by category, told from names alone; nothing of no known layout."""
+    return _one(path) or _within(path, DEPTH)
+
+
+def looks_good(name: str) -> bool:
+    """Tell whether a folder is probably one of good images, in some language; to ask the user, never to decide."""
+    words = "".join(letter if letter.isalnum() else " " for letter in name.casefold()).split()
+    return not set(words) & NEGATIONS and any(word in SEEMINGLY_GOOD for word in words)
 
 
 def _within(path: Path, depth: int) -> list[Tree]:
@@ -107,15 +119,6 @@ def _listed(
         tree.problems.append(error)
         tree.entries.extend(Entry(file, "", label=-1) for file in _below(path))
     return [tree]
-
-
-def _unknown(path: Path) -> Tree:
-    problem = ValueError(
-        "expected train/good and test (MVTec AD, LOCO, AD 2), good and bad (sorted photos), train/ok (BTAD), split_csv "
-        "(VisA), MT_Free (MTD), images.txt (CUB-200-2011) or setid.mat (Flowers-102), or folders of these, found "
-        f"{listing(path)}: see data/README.md"
-    )
-    return Tree(path.name, path, UNKNOWN, [Entry(file, "", "images", label=-1) for file in _below(path)], [problem])
 
 
 def _below(path: Path) -> list[Path]:

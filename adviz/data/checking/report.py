@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
+WIDTH = 80  # columns of a terminal
 SHOWN = 3  # files of a finding that are printed; all of them are in `files`
 
 
@@ -61,12 +63,16 @@ class Check:
     layout: which layout was recognised, "" if none was.
     counts: the images of every category and part, beside the published numbers.
     findings: everything that was found, the serious first.
+    treatment: what resizing and cropping do to the images, in sentences.
+    steps: how to go on; lines that begin with two spaces are to be typed, in a terminal or in Python.
     """
 
     path: Path
     layout: str
     counts: list[Counted] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    treatment: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
 
     @property
     def serious(self) -> list[Finding]:
@@ -83,10 +89,33 @@ class Check:
         return [finding for finding in self.findings if finding.kind == kind]
 
     def __repr__(self) -> str:
+        return f"{self.head()}\n{self.body()}"
+
+    def head(self) -> str:
+        """Return what the names of folders and files say: the layout, and how many images there are."""
         lines = [f"{self.path}: {self.layout or 'no known layout'}"]
-        lines += [f"  {name}: {', '.join(map(str, counted))}" for name, counted in self._by_category()]
-        lines += [f"  {self._known()}"] if self.counts else []
-        return "\n".join([*lines, self._verdict(), *(f"  {finding}" for finding in self.findings)])
+        for name, counted in self._by_category():
+            lines += _wrapped(f"{name}: {', '.join(map(str, counted))}", "  ", "    ")
+        if any(one.published is not None for one in self.counts):
+            lines.append("  counts: here of published")
+        return "\n".join(lines)
+
+    def body(self) -> str:
+        """Return what was found in the files, what is done to the images, and how to go on."""
+        lines = [self._verdict()] if self.layout else []
+        for finding in self.findings:
+            lines += _wrapped(str(finding), "  ", "    ")
+        if self.treatment:
+            lines += ["", "What the detectors see"]
+            for sentence in self.treatment:
+                lines += _wrapped(sentence, "  ", "    ")
+        if self.steps:
+            lines += ["", "Next", *self._next()]
+        return "\n".join(lines)
+
+    def _next(self) -> Iterator[str]:
+        for step in self.steps:
+            yield from [f"  {step}"] if step.startswith("  ") else _wrapped(step, "  ", "  ")
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -96,22 +125,34 @@ class Check:
         )
         items = "".join(f"<li>{escape(str(finding))}</li>" for finding in self.findings)
         head = "<tr><th>category</th><th>part</th><th>images</th><th>published</th></tr>"
+        counts = f"<table>{head}{rows}</table>" if self.counts else ""
+        seen = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.treatment)
+        treatment = f"<p>What the detectors see</p><ul>{seen}</ul>" if seen else ""
+        steps = f"<p>Next</p><pre>{escape(chr(10).join(self.steps))}</pre>" if self.steps else ""
         return (
             f"<p><b>{escape(str(self.path))}</b>: {escape(self.layout or 'no known layout')}</p>"
-            f"<table>{head}{rows}</table><p>{escape(self._verdict())}</p><ul>{items}</ul>"
+            f"{counts}<p>{escape(self._verdict())}</p><ul>{items}</ul>{treatment}{steps}"
         )
 
     def _by_category(self) -> list[tuple[str, list[Counted]]]:
         names = dict.fromkeys(one.category for one in self.counts)
         return [(name, [one for one in self.counts if one.category == name]) for name in names]
 
-    def _known(self) -> str:
-        known = any(one.published is not None for one in self.counts)
-        return "counts: here of published" if known else "no published count known"
-
     def _verdict(self) -> str:
         notes = len(self.findings) - len(self.serious)
         return f"{_several(len(self.serious), 'problem')}, {_several(notes, 'note')}"
+
+
+def _wrapped(text: str, first: str, others: str) -> list[str]:
+    """Return the lines of a sentence in a terminal; paths are not cut."""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _several(count: int, what: str) -> str:

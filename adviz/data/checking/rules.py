@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from adviz.data import sorted_photos
 from adviz.data.checking.files import ImageFacts, MaskFacts, mask_is_turned, same_bytes
-from adviz.data.checking.layouts import VARYING
+from adviz.data.checking.layouts import VARYING, looks_good
 from adviz.data.checking.report import Finding, named
 from adviz.data.geometry import Geometry, in_words
 from adviz.data.images import are_labels
 from adviz.data.inspection import audit
-from adviz.data.split import ANOMALOUS, GOOD, Split
+from adviz.data.split import ANOMALOUS, GOOD, UNLABELLED, Split
 from adviz.data.tree import Entry, Tree
 
 SMALLEST = 8  # pixels of a side; smaller images hold nothing to look at
@@ -273,8 +274,40 @@ def _arrangement(seen: Seen) -> Iterator[Finding]:
         yield seen.finding("arrangement", str(problem))
 
 
+def _measurable(seen: Seen) -> Iterator[Finding]:
+    """Yield what keeps numbers from being measured: no good or no defective image to test with."""
+    tested = [entry for entry in seen.tree.entries if entry.part not in ("train", "validation")]
+    labels = {entry.known for entry in tested}
+    known = {entry.known for entry in seen.tree.entries}
+    if not tested or known == {UNLABELLED}:  # classes of photographs, of which the user chooses the good one
+        return
+    if labels == {UNLABELLED}:
+        message = (
+            "no test image has a label: there are scores and maps, and no numbers on how good they are; sort some "
+        )
+        message += "into test/good and test/<defect> to measure"
+        yield seen.finding("no labels", message, serious=False)
+    elif GOOD not in labels:
+        bad = sorted({entry.path.parent.name for entry in tested if entry.known == ANOMALOUS})
+        good = [name for name in bad if looks_good(name)]
+        asked = f"is test/{good[0]} a folder of good images? Then call it test/good; if not, " if good else ""
+        message = (
+            "no good test image: image AUROC is undefined, and nobody knows how often good parts are called bad; "
+            f"{asked}put good images that are not learned from into test/good"
+        )
+        yield seen.finding("no good test images", message)
+    elif ANOMALOUS not in labels:
+        place = "bad" if seen.tree.layout == sorted_photos.LAYOUT else "test/<defect>"
+        message = (
+            "no defective test image: nothing can be measured, neither AUROC nor PRO; a threshold can be set on the "
+            f"good ones all the same. Put defective images into {place} to measure"
+        )
+        yield seen.finding("no defective test images", message, serious=False)
+
+
 RULES: tuple[Callable[[Seen], Iterator[Finding]], ...] = (
     _arrangement,
+    _measurable,
     _unreadable,
     _duplicates,
     _masks,
