@@ -161,7 +161,7 @@ def _reachable(address: str) -> bool:
     proxies = getproxies()
     proxy = proxies.get(target.scheme) or proxies.get("all")
     if proxy and not proxy_bypass(target.hostname or ""):
-        target = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        target = urlsplit(proxy if "://" in proxy else f"//{proxy}")
     port = target.port or (443 if target.scheme == "https" else 80)
     answered = threading.Event()
 

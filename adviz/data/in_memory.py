@@ -112,7 +112,7 @@ def _of_pil(image: Image.Image, name: str, bits: int | None) -> np.ndarray:
 
 def _plain(values: np.ndarray, name: str) -> np.ndarray:
     """Return (..., h, w) or (..., h, w, 3): channels last, without alpha, and without an axis for grey."""
-    if not values.size:
+    if 0 in values.shape[-3:]:
         raise ValueError(f"expected an image with pixels, got shape {values.shape} as {name}")
     if values.ndim == 2:
         return values

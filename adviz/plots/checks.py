@@ -18,18 +18,21 @@ R = TypeVar("R")
 
 def takes_arrays(function: Callable[P, R]) -> Callable[P, R]:
     """Let a public function be given tensors, lists, columns of a table and PIL images where it says arrays."""
-    signature = inspect.signature(function)
-    named = {name: str(parameter.annotation) for name, parameter in signature.parameters.items()}
-    single = [name for name, annotation in named.items() if annotation.startswith("np.ndarray")]
-    several = [name for name, annotation in named.items() if "ndarray" in annotation or "Curve" in annotation]
+    parameters = inspect.signature(function).parameters
+    annotations = {name: str(parameter.annotation) for name, parameter in parameters.items()}
+
+    def converted(name: str, value: Any) -> Any:
+        annotation = annotations.get(name, "")
+        if "ndarray" not in annotation and "Curve" not in annotation:
+            return value
+        return as_array(value, lists=annotation.startswith("np.ndarray"))
 
     @functools.wraps(function)
     def converting(*args: P.args, **kwargs: P.kwargs) -> R:
-        given = signature.bind(*args, **kwargs)
-        for name in several:
-            if name in given.arguments:
-                given.arguments[name] = as_array(given.arguments[name], lists=name in single)
-        return function(*given.args, **given.kwargs)
+        positional = [converted(name, value) for name, value in zip(annotations, args, strict=False)]
+        positional += args[len(annotations) :]  # too many: the function says so
+        named = {name: converted(name, value) for name, value in kwargs.items()}
+        return function(*positional, **named)
 
     return converting
 
