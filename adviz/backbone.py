@@ -328,9 +328,7 @@ def _true_name(name: str, weights: str | Path | None, model: nn.Module) -> str:
     return f"{base}.{tag}" if tag else base
 
 
-def _per_channel(
-    name: str, given: Sequence[float] | None, usual: Sequence[float], channels: int
-) -> tuple[float, ...]:
+def _per_channel(name: str, given: Sequence[float] | None, usual: Sequence[float], channels: int) -> tuple[float, ...]:
     """Return the mean or standard deviation of every channel, the average of what is usual for grey images.
 
     Raises

@@ -25,6 +25,7 @@ SILENT = 1e-10  # of the largest squared change: nothing but rounding
 # Correlations of where cells react with where a layout puts them. Over 60 architectures of timm with random weights the
 # right layout has .85 to .99, and a wrong one .5 at most (one token off, or units that are in rows but for their insides).
 FOUND = 0.6
+LOCAL = 0.5  # standard deviation of the cells' reactions, in logarithms: where it is less, the order cannot be told
 BETTER = 0.1  # than the usual layout, for another to be taken
 
 
@@ -156,8 +157,8 @@ def _splits(count: int, usual: int, size: tuple[int, int]) -> Iterator[tuple[int
     if grids[0][1] is not None:
         yield usual, grids[0][1]
     for extra, grid in grids[1:]:
-        if grid is None:
-            continue
+        if grid is None or min(grid) < 2 or extra > grid[0] * grid[1]:
+            continue  # too few cells to be told from others
         # Most networks put them first.
         for first in range(extra, -1, -1):
             if (first, extra) != (usual, usual):
@@ -181,16 +182,15 @@ def _fits(rows: int, columns: int, size: tuple[int, int]) -> bool:
 
 
 def _is_plain(output: Tensor, layouts: list[Layout], stride: int | None, size: tuple[int, int]) -> bool:
-    """Tell whether an output is (N, C, h, w) beyond doubt, with cells that cover the image.
+    """Tell whether an output of four dimensions is a grid beyond doubt, with cells that cover the image.
 
     They do where the network says its stride and so many cells are needed, or where a power of two divides the image.
     """
-    usual = (0, 1, 2, 3)
-    # On a square image the last two dimensions could be exchanged, which no convolution does.
-    others = [layout.axes for layout in layouts if layout.axes not in (usual, (0, 1, 3, 2))]
-    if output.ndim != 4 or layouts[0].axes != usual or others:
+    # On a square image rows and columns could be exchanged, which no layer of four dimensions does.
+    ordered = [layout.axes for layout in layouts if layout.axes in ((0, 1, 2, 3), (0, 3, 1, 2))]
+    if output.ndim != 4 or len(ordered) != 1:
         return False
-    grid = output.shape[2:]
+    grid = [output.shape[axis] for axis in ordered[0][2:]]
     if stride is not None:
         return all(cells == math.ceil(side / stride) for cells, side in zip(grid, size, strict=True))
     strides = {side / cells for cells, side in zip(grid, size, strict=True)}
@@ -263,56 +263,72 @@ def _best(layer: str, layouts: list[Layout], base: Mapping[str, Any], changes: C
     """
     before = tensor_of(base[layer])
     after = {band: tensor_of(outputs[layer]) for band, outputs in changes.items()}
-    agreements = [_agreement(layout, before, after) for layout in layouts]
-    if all(math.isnan(value) for value in agreements):
-        return layouts[0]  # nothing changes anything, so that any order is right
-    values = [-1.0 if math.isnan(value) else value for value in agreements]
-    highest = max(values)
-    best = 0 if values[0] >= highest - BETTER else values.index(highest)
-    if values[best] < FOUND:
+    reactions = [_reactions(layout, before, after) for layout in layouts]
+    local = [_spread(found) >= LOCAL for found in reactions]
+    agreements = [_agreement(found) for found in reactions]
+    # Where all cells react alike, another order agrees by chance alone.
+    highest = max(value for value, told in zip(agreements, [True, *local[1:]], strict=True) if told)
+    best = 0 if agreements[0] >= highest - BETTER else agreements.index(highest)
+    if agreements[best] < FOUND and not local[0]:
+        return layouts[0]  # as of attention that was never trained: nothing speaks against the usual order
+    if agreements[best] < FOUND:
         what = "these tokens are not in rows" if before.ndim == 3 else "its cells are not in the image's rows"
         raise RefusedLayer(
             f"expected a layer whose cells lie as the image's pixels do, got {layer} of {network}, "
             f"{tuple(before.shape)}: {what} (where the image changes and where the layer does correlate by "
-            f"{values[best]:.2f} in the best order): name another layer, or give Backbone(..., probe=False) to lay them "
-            "out in rows all the same"
+            f"{agreements[best]:.2f} in the best order): name another layer, or give Backbone(..., probe=False) to lay "
+            "them out in rows all the same"
         )
     return layouts[best]
 
 
-def _agreement(layout: Layout, before: Tensor, after: Mapping[tuple[int, float], Tensor]) -> float:
-    """Return the lower of two correlations: of rows, and of columns, with where the cells react to bands.
+def _reactions(
+    layout: Layout, before: Tensor, after: Mapping[tuple[int, float], Tensor]
+) -> dict[int, tuple[Tensor, Tensor]]:
+    """Return how much more than others the cells react to bands, (bands, h, w), and where these lie; by dimension.
 
-    A cell's reactions are logarithms, less their mean over the bands (some cells react to everything) and over the
-    cells (some bands are wide); the place where it reacts is their sum over the bands, weighted by the bands' places.
+    Reactions are logarithms of squared changes, less their mean over the cells, as some bands are wide, and over the
+    bands, as some cells react to everything. Dimensions of one cell, or in which fewer than two bands change anything,
+    say nothing.
     """
     grid = layout(before)
     squares = {band: (layout(output) - grid).double().square().sum(1)[0] for band, output in after.items()}
-    found = []
+    found = {}
     for dimension in (ROWS, COLUMNS):
-        cells = grid.shape[dimension]
-        reactions = torch.stack([square for (axis, _), square in squares.items() if axis == dimension])  # (bands, h, w)
-        where = torch.tensor([place for axis, place in squares if axis == dimension], dtype=torch.float64)
-        where = where.to(reactions.device)
-        largest = reactions.amax()
-        felt = reactions.flatten(1).amax(1) > SILENT * largest
-        if cells == 1 or felt.sum() < 2:
+        changes = torch.stack([square for (axis, _), square in squares.items() if axis == dimension])
+        places = torch.tensor([place for axis, place in squares if axis == dimension], dtype=torch.float64)
+        largest = changes.amax()
+        felt = changes.flatten(1).amax(1) > SILENT * largest
+        if grid.shape[dimension] == 1 or felt.sum() < 2:
             continue
-        logs = (reactions[felt] + SILENT * largest).log()
+        logs = (changes[felt] + SILENT * largest).log()
         logs = logs - logs.mean((1, 2), keepdim=True)
         logs = logs - logs.mean(0, keepdim=True)
-        weights = where[felt] - where[felt].mean()
-        place = torch.einsum("bhw,b->hw", logs, weights)
-        order = torch.arange(cells, dtype=torch.float64, device=place.device)
+        found[dimension] = logs, places.to(logs.device)[felt]
+    return found
+
+
+def _spread(reactions: Mapping[int, tuple[Tensor, Tensor]]) -> float:
+    """Return the standard deviation of the cells' reactions, of the dimension in which it is smaller."""
+    return min((float(logs.std()) for logs, _ in reactions.values()), default=0.0)
+
+
+def _agreement(reactions: Mapping[int, tuple[Tensor, Tensor]]) -> float:
+    """Return the lower of two correlations: of rows, and of columns, with where the cells react.
+
+    A cell reacts where the bands lie, on average with its reactions as weights.
+    """
+    found = []
+    for dimension, (logs, places) in reactions.items():
+        where = torch.einsum("bhw,b->hw", logs, places - places.mean())
+        order = torch.arange(where.shape[dimension - ROWS], dtype=torch.float64, device=where.device)
         order = order[:, None] if dimension == ROWS else order[None, :]
-        pair = torch.stack([place.flatten(), order.expand_as(place).flatten()])
-        found.append(float(torch.corrcoef(pair)[0, 1]))
-    return min(found, default=math.nan)
+        pair = torch.stack([where.flatten(), order.expand_as(where).flatten()])
+        found.append(float(torch.corrcoef(pair)[0, 1].nan_to_num()))
+    return min(found, default=0.0)
 
 
-def _refuse_blind(
-    layer: str, layout: Layout, base: Mapping[str, Any], changes: Changes, run: Run, fed: Tensor
-) -> None:
+def _refuse_blind(layer: str, layout: Layout, base: Mapping[str, Any], changes: Changes, run: Run, fed: Tensor) -> None:
     """Refuse a layer that never looks at a border of the image, over which its map would be stretched.
 
     Raises
@@ -320,16 +336,15 @@ def _refuse_blind(
     RefusedLayer: what is not seen, and the nearest sizes of which all is.
     """
     before = tensor_of(base[layer])
-    largest = max(_change(before, outputs[layer]) for outputs in changes.values())
-    if largest == 0:
+    if not any(_change(before, outputs[layer]) for outputs in changes.values()):
         return
     for dimension, borders, lines in ((ROWS, ("top", "bottom"), "rows"), (COLUMNS, ("left", "right"), "columns")):
         side = int(fed.shape[dimension])
         places = sorted(place for axis, place in changes if axis == dimension)
         for place, border in zip((places[0], places[-1]), borders, strict=True):
-            if _change(before, changes[dimension, place][layer]) > SILENT * largest:
+            if _change(before, changes[dimension, place][layer]) > 0:
                 continue
-            blind = _blind(layer, dimension, place > 0.5, run, fed, SILENT * largest)
+            blind = _blind(layer, dimension, place > 0.5, run, fed)
             cells = layout(before).shape[dimension]
             raise RefusedLayer(
                 f"expected a layer that sees the whole image, got {layer}, for which the {blind} {lines} at the "
@@ -344,7 +359,7 @@ def _change(before: Tensor, output: Any) -> float:
     return change if math.isfinite(change) else 0.0
 
 
-def _blind(layer: str, dimension: int, at_end: bool, run: Run, fed: Tensor, silent: float) -> int:
+def _blind(layer: str, dimension: int, at_end: bool, run: Run, fed: Tensor) -> int:
     """Return how many lines of pixels at a border change nothing in a layer, by halving."""
     plain, other = _noises(fed)
     before = tensor_of(run(plain)[layer])
@@ -354,7 +369,7 @@ def _blind(layer: str, dimension: int, at_end: bool, run: Run, fed: Tensor, sile
         width = (unseen + seen) // 2
         start = side - width if at_end else 0
         image = _with_band(plain, other, dimension, start, start + width)
-        if _change(before, run(image)[layer]) > silent:
+        if _change(before, run(image)[layer]) > 0:
             seen = width
         else:
             unseen = width

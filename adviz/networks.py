@@ -358,8 +358,8 @@ def _part(layer: str, parts: set[str], info: Mapping[str, int]) -> str:
     """
     if layer not in parts:
         stages = [stage_of(stride) for stride in info.values() if list(info.values()).count(stride) == 1]
-        also = f", or {', '.join(stages)}" if stages else ""
-        near = meant(layer, [*parts, *stages])
+        also = f", or {', '.join(stages)}" if set(stages) - parts else ""
+        near = meant(layer, parts.union(stages))
         raise ValueError(f"expected one of the sub-modules {_some(parts)}{also}, got {layer!r}{near}")
     meanings = [module for module, stride in info.items() if stride == stride_of(layer)]
     if len(meanings) == 1 and meanings[0] != layer:

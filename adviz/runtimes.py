@@ -45,9 +45,7 @@ class Layouts:
         """Find those that are not known; parameters as for `layouts.found_for`."""
         size = tuple(fed.shape[2:])
         with self._lock:
-            new = {
-                layer: output for layer, output in outputs.items() if self.get(modules[layer], size, digest) is None
-            }
+            new = {layer: output for layer, output in outputs.items() if self.get(modules[layer], size, digest) is None}
             if not new:
                 return
             found = layouts.found_for(new, run, self._model, modules, fed, probe=self._probe)
