@@ -134,8 +134,7 @@ class Backbone:
         self.mean = _per_channel("mean", mean, config.get("mean", IMAGENET[0]), self._channels)
         self.std = _per_channel("std", std, config.get("std", IMAGENET[1]), self._channels)
         unusual = {
-            "random": weights == "random",
-            str(Path(weights or "").name): weights not in (None, "random"),
+            Path(weights or "").name: weights is not None,  # "random" or a file
             runtime: runtime != "torch",
             dtype: dtype == "bfloat16",
             _short(own_type): own_type != torch.float32,

@@ -81,7 +81,7 @@ class Features(Mapping[str, np.ndarray]):
     ) -> Features:
         """Return some layers (by name or stride) and some images; None = all.
 
-        "layer2" is also what the only layer of stride 8 may be called, whatever its name ("layer1" stride 4, and so on).
+        "layer2" also stands for the only layer of stride 8, whatever its name ("layer1" for that of 4, and so on).
 
         Raises
         ------

@@ -340,10 +340,10 @@ def resolve(model: nn.Module, layers: Sequence[int | str]) -> tuple[dict[str, st
             if stride_of(layer) == info.get(layer, 0):  # a ResNet's own
                 strides[layer] = info[layer]
         else:
-            stride = stride_of(layer) if isinstance(layer, str) else layer
+            stride = int(stride_of(layer) or layer)
             name = stage_of(stride)
             modules[name] = _of_stride(stride, parts, info)
-            strides[name] = int(stride)
+            strides[name] = stride
     if not modules:
         raise ValueError("layers must name at least one layer, got none")
     return modules, strides
@@ -400,12 +400,12 @@ def unwrapped(model: nn.Module) -> nn.Module:
     ValueError: one without weights, or with none but on the meta device.
     """
     while True:
+        inner: Any = getattr(model, "_orig_mod", None)
         if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
-            model = model.module
-        elif isinstance(getattr(model, "_orig_mod", None), nn.Module):
-            model = model._orig_mod
-        else:
+            inner = model.module
+        if not isinstance(inner, nn.Module):
             break
+        model = inner
     if not isinstance(model, nn.Module):
         raise TypeError(f"expected the name of a network or a torch module, got a {type(model).__name__}")
     if isinstance(model, torch.jit.ScriptModule):

@@ -30,9 +30,13 @@ class Layouts:
         self._known: dict[tuple[object, ...], layouts.Layout] = {}
         self._lock = threading.Lock()
 
-    def get(self, module: str, size: tuple[int, ...], digest: str) -> layouts.Layout | None:
-        """Return the layout of a sub-module's output for images of a size, None if it is not known yet."""
-        return self._known.get((module, size, digest))
+    def known(self, module: str, size: tuple[int, ...], digest: str) -> bool:
+        """Tell whether the layout of a sub-module's output for images of a size is known."""
+        return (module, size, digest) in self._known
+
+    def get(self, module: str, size: tuple[int, ...], digest: str) -> layouts.Layout:
+        """Return that layout."""
+        return self._known[module, size, digest]
 
     def find(
         self,
@@ -45,7 +49,7 @@ class Layouts:
         """Find those that are not known; parameters as for `layouts.found_for`."""
         size = tuple(fed.shape[2:])
         with self._lock:
-            new = {layer: output for layer, output in outputs.items() if self.get(modules[layer], size, digest) is None}
+            new = {layer: raw for layer, raw in outputs.items() if not self.known(modules[layer], size, digest)}
             if not new:
                 return
             found = layouts.found_for(new, run, self._model, modules, fed, probe=self._probe)
@@ -80,13 +84,13 @@ class Torch:
         dtype = networks.dtype_of(self._model)
         size = tuple(shape[2:])
 
-        def known(layer: str) -> layouts.Layout | None:
-            return self._layouts.get(modules[layer], size, digest)
+        def grid(layer: str, output: Any) -> np.ndarray:
+            return _grid(self._layouts.get(modules[layer], size, digest), output)
 
         def keep(layer: str, output: Any) -> Tensor | np.ndarray:
-            layout = known(layer)
-            # copied, since the network may go on in place
-            return layouts.tensor_of(output).clone() if layout is None else _grid(layout, output)
+            if self._layouts.known(modules[layer], size, digest):
+                return grid(layer, output)
+            return layouts.tensor_of(output).clone()  # since the network may go on in place
 
         with _listening(self._model, modules, keep) as run:
 
@@ -98,17 +102,12 @@ class Torch:
                     raw = {layer: output for layer, output in found.items() if isinstance(output, Tensor)}
                     if raw:
                         self._layouts.find(raw, probed, modules, batch, digest)
-                return found | {layer: _grid(_certain(known(layer)), output) for layer, output in raw.items()}
+                return found | {layer: grid(layer, output) for layer, output in raw.items()}
 
             def probed(image: Tensor) -> dict[str, Any]:
                 return run(image.contiguous(memory_format=torch.channels_last))
 
             yield forward
-
-
-def _certain(layout: layouts.Layout | None) -> layouts.Layout:
-    assert layout is not None
-    return layout
 
 
 def _grid(layout: layouts.Layout, output: Any) -> np.ndarray:
@@ -151,8 +150,7 @@ class OpenVINO:
         if self._compiled[0] != wanted:
             self._compiled = wanted, self._compile(modules, shape, digest)
         compiled, local = self._compiled[1], threading.local()
-        found = [self._layouts.get(module, tuple(shape[2:]), digest) for module in modules.values()]
-        certain = [_certain(layout) for layout in found]
+        known = [self._layouts.get(module, tuple(shape[2:]), digest) for module in modules.values()]
 
         def forward(batch: Tensor) -> dict[str, np.ndarray]:
             if not hasattr(local, "request"):
@@ -161,7 +159,7 @@ class OpenVINO:
             filled = torch.cat([batch, batch[-1:].expand(shape[0] - count, -1, -1, -1)])  # it takes full batches only
             local.request.infer([filled.contiguous().numpy()])
             outputs = [torch.from_numpy(local.request.get_output_tensor(index).data) for index in range(len(modules))]
-            grids = [layout(output[:count]) for layout, output in zip(certain, outputs, strict=True)]
+            grids = [layout(output[:count]) for layout, output in zip(known, outputs, strict=True)]
             return {layer: grid.clone().numpy() for layer, grid in zip(modules, grids, strict=True)}
 
         yield forward
