@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import pkgutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -28,10 +28,12 @@ from adviz.sources import Images, Source, images_of
 from adviz.storage import Allocate, in_folder, in_memory
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+GREY = 0.299, 0.587, 0.114  # of red, green and blue: ITU-R BT.601, as Pillow converts images to grey
+SIDE = 224  # pixels of the images that networks are asked about, where they do not say their own
 DTYPES = {"float32": "float32", "float16": "float16", "bfloat16": "float32"}  # asked for -> kept
 # What decides how a file becomes features: a changed line empties the cache, so that nobody works on those of old code.
 CODE = (
-    *("backbone.py", "sources.py", "runtimes.py", "networks.py", "features.py", "tensors.py"),
+    *("backbone.py", "sources.py", "runtimes.py", "networks.py", "layouts.py", "features.py", "tensors.py"),
     *("data/in_memory.py", "data/split.py", "data/sample.py", "data/geometry.py", "data/images.py", "data/stored.py"),
     "data/arrays.py",
 )
@@ -44,31 +46,41 @@ class Backbone:
     ----------
     name_or_module: "efficientnet_lite0", "..1" or "..2" (their ImageNet weights come with pip and work offline); any
         timm name, best with its weight tag ("wide_resnet50_2.tv_in1k" is what the papers used); or your own module
-        (torchvision's, for instance), of which `layers` names the parts; it is put into evaluation mode.
-    layers: strides (4, 8, 16, 32 = "layer1" ... "layer4" of a ResNet, and called so for every network) or names of
-        sub-modules. Networks in which several layers share a stride (ViTs) need names, such as "blocks.5". "image" is
-        what the network is fed, (N, 3, H, W) normalised pixels of stride 1.
-    weights: a safetensors or torch file for a named network; "random" for a seeded random initialisation; None for
-        the published ones.
+        (torchvision's, for instance), of which `layers` names the parts; it is put into evaluation mode. Out of
+        DataParallel or torch.compile it is taken. It runs in its own floating-point type. A network of one channel is
+        fed grey, 0.299 red + 0.587 green + 0.114 blue; others than 1 and 3 are refused.
+    layers: strides (4, 8, 16, 32 = "layer1" ... "layer4" of a ResNet, and called so for every network); these names;
+        or names of sub-modules. Networks in which several layers share a stride (ViTs) need names of sub-modules, such
+        as "blocks.5". "image" is what the network is fed, (N, 3, H, W) normalised pixels of stride 1.
+    weights: a safetensors or torch file for a named network, of which nothing need be there but what the layers need;
+        "random" for a seeded random initialisation; None for the published ones.
     device: "auto" (CUDA if there is one, else CPU) or a torch device.
     dtype: "float32" or "float16", of the features that are kept, while the network itself runs in float32; "bfloat16"
         runs the network in bfloat16, faster on processors that have it but several per cent off, and keeps float32.
-    mean, std: per-channel normalisation of images in [0, 1]; None = the network's own, else ImageNet's.
+    mean, std: per-channel normalisation of images in [0, 1]; None = the network's own, else ImageNet's; their averages
+        for a network of one channel.
     image_size: side in pixels for networks that must know it when they are built (ViTs); None = their own.
     runtime: "torch", or "openvino" on a CPU (an extra: ``pip install "adviz[openvino]"``), which traces the network and
         compiles it for one image and batch size, in seconds; its features are torch's up to 1e-3 of a layer's largest
         value, which is checked.
     pool: keep only every layer's mean over its cells, (N, C, 1, 1): all that `DN2` reads, in a few kilobytes an image.
+    probe: where the shape of an output leaves doubt (tokens, channels last, a border that may be cut), find out once
+        for each layer and image size where its cells lie, by eleven images of noise; False = take tokens for rows.
 
     Attributes
     ----------
-    label: the name, with what is not the default of runtime, precision and pooling: "efficientnet_lite0 (bfloat16)". It
-        is what features and every result row record.
+    label: the name, with what is not the default of weights, runtime, precision and pooling: "efficientnet_lite0
+        (bfloat16)", "resnet18 (random)", "resnet18 (mine.pth)". It is what features and every result row record. The
+        tag of published weights ("resnet18.a1_in1k") is in it only where these were loaded; an own module is called by
+        its class.
     digest: of the weights, 16 hexadecimal digits.
 
     Raises
     ------
-    ValueError: an unknown name, tag, layer, stride or device, or a file that is not this network's.
+    ValueError: an unknown name, tag, layer, stride or device, a file that is not this network's or lacks what the
+        layers need, or a network of other channels. `extract` raises it where a layer gives no map: tokens in no known
+        order, or a border of the image that no cell sees (a patch size of 14 at 256 pixels).
+    TypeError: neither a name nor a module, or one that torch.jit compiled.
     RuntimeError: weights that cannot be downloaded (with three remedies).
     ModuleNotFoundError: OpenVINO is asked for and not installed.
 
@@ -76,6 +88,8 @@ class Backbone:
     --------
     >>> Backbone("efficientnet_lite0", layers=(8, 16)).strides
     {'layer2': 8, 'layer3': 16}
+    >>> Backbone("efficientnet_lite0", layers=["layer2", "layer3"], weights="random").label
+    'efficientnet_lite0 (random)'
     """
 
     def __init__(
@@ -91,38 +105,60 @@ class Backbone:
         image_size: int | None = None,
         runtime: str = "torch",
         pool: bool = False,
+        probe: bool = True,
     ) -> None:
         if dtype not in DTYPES:
             raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, {got(dtype, DTYPES)}")
         if runtime not in runtimes.NAMES:
             raise ValueError(f"runtime must be one of {', '.join(runtimes.NAMES)}, {got(runtime, runtimes.NAMES)}")
+        self._own = not isinstance(name_or_module, str)
+        self._weights = weights
         if isinstance(name_or_module, str):
-            self.name, model = name_or_module, networks.create(name_or_module, weights, image_size)
+            model = networks.create(name_or_module, weights, image_size)
+            self.name = _true_name(name_or_module, weights, model)
         elif weights is not None:
             raise ValueError("weights= goes with a network's name; load them into your own module before passing it")
         else:
-            self.name, model = type(name_or_module).__name__, name_or_module
-        self.modules, self.strides = networks.resolve(model, listed(layers))
+            model = networks.unwrapped(name_or_module)
+            self.name = type(model).__name__
+        self.modules, self.strides = self._resolved(model, layers)
         self.dtype = np.dtype(DTYPES[dtype])
         cuda = runtime == "torch" and torch.cuda.is_available()
         check_known(device if runtime == "torch" else "auto")
         self.device = torch.device(("cuda" if cuda else "cpu") if device == "auto" else device)
+        own_type = networks.dtype_of(model)
+        if dtype == "bfloat16" and own_type != torch.float32:
+            raise ValueError(f'expected a network in float32 for dtype="bfloat16", got one in {_short(own_type)}')
         run = runtimes.OpenVINO if runtime == "openvino" else runtimes.Torch
-        self._runtime = run(model, self.device, dtype == "bfloat16")
+        self._runtime = run(model, self.device, dtype == "bfloat16", probe)
         config = getattr(model, "pretrained_cfg", None) or {}
-        self.mean = tuple(config.get("mean", IMAGENET[0]) if mean is None else mean)
-        self.std = tuple(config.get("std", IMAGENET[1]) if std is None else std)
-        if weights is None and "." not in self.name and config.get("tag") and self.name not in networks.EMBEDDED:
-            self.name += f".{config['tag']}"  # a bare name stands for weights that timm chooses: say which
-        self.label = _label(self.name, {runtime: runtime != "torch", dtype: dtype == "bfloat16", "pooled": pool})
+        self._channels = networks.channels_of(model, image_size or (config.get("input_size") or [SIDE])[-1])
+        self.mean = _per_channel("mean", mean, config.get("mean", IMAGENET[0]), self._channels)
+        self.std = _per_channel("std", std, config.get("std", IMAGENET[1]), self._channels)
+        unusual = {
+            Path(weights or "").name: weights is not None,  # "random" or a file
+            runtime: runtime != "torch",
+            dtype: dtype == "bfloat16",
+            _short(own_type): own_type != torch.float32,
+            "pooled": pool,
+        }
+        self.label = _label(self.name, unusual)
         self.digest, self._structure = networks.digest(model), str(model)
-        self._own, self._image_size, self._pool = not isinstance(name_or_module, str), image_size, pool
+        self._image_size, self._pool, self._probe = image_size, pool, probe
         self._model = model.eval().to(self.device).to(memory_format=torch.channels_last)
+
+    def _resolved(self, model: nn.Module, layers: Sequence[Layer]) -> tuple[dict[str, str], dict[str, int]]:
+        """Return which sub-modules give the layers, and their strides; all weights that they need are there."""
+        modules, strides = networks.resolve(model, listed(layers))
+        if self._weights not in (None, "random"):
+            inside = [module for module in modules.values() if module != networks.PIXELS]
+            networks.check_filled(model, inside, self._weights)
+        return modules, strides
 
     def with_layers(self, layers: Sequence[Layer]) -> Backbone:
         """Return a backbone that keeps other layers of the same network; layers and errors as for the class."""
         other = copy.copy(self)
-        other.modules, other.strides = networks.resolve(self._model, listed(layers))
+        other.modules, other.strides = self._resolved(self._model, layers)
         return other
 
     def extract(
@@ -213,7 +249,7 @@ class Backbone:
         facts = {
             "geometry": images.geometry.pixels if images.geometry else (),
             "pillow": PIL.__version__,
-            "network": (self.label, self.digest, self._structure, self._image_size),
+            "network": (self.label, self.digest, self._structure, self._image_size, self._probe),
             "normalisation": (self.mean, self.std),
             "runtime": (self._runtime.version, version("timm")),
             "dtype": self.dtype.str,
@@ -233,9 +269,9 @@ class Backbone:
         arrays: dict[str, np.ndarray] = {}
         lock = threading.Lock()
         todo = _not_held(images.count, [held.get(layer, []) for layer in modules])
-        shape = batch_size, 3, *images.size
+        shape = batch_size, self._channels, *images.size
         inside = {layer: module for layer, module in modules.items() if layer != networks.PIXELS}
-        with storage as allocate, self._ready(inside, shape) as forward, room_for(shape):
+        with storage as allocate, room_for(shape), self._ready(inside, shape) as forward:
 
             def keep(start: int) -> None:
                 nonlocal arrays
@@ -280,19 +316,18 @@ class Backbone:
 
     @contextmanager
     def _ready(self, modules: Mapping[str, str], shape: tuple[int, ...]) -> Iterator[runtimes.Forward]:
-        """Yield the runtime's forward pass, none for no layers; a network that refuses a size says so."""
+        """Yield the runtime's forward pass, none for no layers."""
         if not modules:
             yield lambda _: {}
             return
-        try:
-            with self._runtime.ready(modules, shape, self.digest) as forward:
-                yield forward
-        except AssertionError as error:
-            raise ValueError(f"{self.name} refused images of {shape[2:]}: give image_size= ({error})") from error
+        with self._runtime.ready(modules, shape, self.digest) as forward:
+            yield forward
 
     def _normalised(self, images: np.ndarray) -> Tensor:
         batch = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float() / 255
-        mean, std = (torch.tensor(values, device=self.device).view(1, 3, 1, 1) for values in (self.mean, self.std))
+        if self._channels == 1:
+            batch = (batch * torch.tensor(GREY, device=self.device).view(1, 3, 1, 1)).sum(1, keepdim=True)
+        mean, std = (torch.tensor(values, device=self.device).view(1, -1, 1, 1) for values in (self.mean, self.std))
         return (batch - mean) / std
 
     def __repr__(self) -> str:
@@ -314,6 +349,39 @@ def _not_held(count: int, layers: Sequence[Sequence[Piece]]) -> np.ndarray:
 def _check_cache(cache: object) -> None:
     if not (cache is None or cache is False or (isinstance(cache, str | Path) and str(cache))):
         raise ValueError(f"cache must be None (the user's), a folder, or False (none), got {cache!r}")
+
+
+def _true_name(name: str, weights: str | Path | None, model: nn.Module) -> str:
+    """Return a network's name with the tag of its weights if they are the published ones, else without."""
+    base, _, tag = name.partition(".")
+    if weights is not None:
+        return base
+    if not tag and name not in networks.EMBEDDED:  # a bare name stands for weights that timm chooses: say which
+        tag = (getattr(model, "pretrained_cfg", None) or {}).get("tag", "")
+    return f"{base}.{tag}" if tag else base
+
+
+def _per_channel(name: str, given: Sequence[float] | None, usual: Sequence[float], channels: int) -> tuple[float, ...]:
+    """Return the mean or standard deviation of every channel, the average of what is usual for grey images.
+
+    Raises
+    ------
+    ValueError: not one finite number for each channel, or a deviation that is not positive.
+    """
+    if given is None:
+        return (sum(usual) / len(usual),) if channels == 1 else tuple(usual)
+    values = tuple(float(value) for value in given) if isinstance(given, Iterable) else ()
+    if len(values) != channels or not np.isfinite(values).all() or (name == "std" and min(values) <= 0):
+        example = IMAGENET[name == "std"][:channels]
+        raise ValueError(
+            f"expected {channels} finite number(s) for {name}, one for each channel"
+            f"{' and above 0' if name == 'std' else ''}, got {given!r}: give such as {name}={example}"
+        )
+    return values
+
+
+def _short(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _label(name: str, unusual: Mapping[str, bool]) -> str:

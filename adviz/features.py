@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adviz.data.split import as_indices
-from adviz.names import got
+from adviz.names import got, stride_of
 from adviz.tensors import as_numpy
 
 if TYPE_CHECKING:
@@ -93,6 +93,8 @@ class Features(Mapping[str, np.ndarray]):
     ) -> Features:
         """Return some layers (by name or stride) and some images; None = all.
 
+        "layer2" also stands for the only layer of stride 8, whatever its name ("layer1" for that of 4, and so on).
+
         Raises
         ------
         ValueError: a layer or stride that these features do not have, or a stride that several layers share.
@@ -140,6 +142,8 @@ class Features(Mapping[str, np.ndarray]):
 
     def _name(self, layer: Layer) -> str:
         names = [name for name in self if layer in (name, self.strides[name])]
+        if not names and stride_of(layer) is not None:
+            names = [name for name in self if self.strides[name] == stride_of(layer)]
         if len(names) != 1:
             there = ", ".join(f"{name} (stride {stride})" for name, stride in self.strides.items())
             if names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
@@ -36,6 +37,25 @@ def require(thing: object, attributes: str, expected: str) -> None:
     """
     if not all(hasattr(thing, name) for name in attributes.split()):
         raise TypeError(f"expected {expected}, got a {type(thing).__name__}")
+
+
+def stage_of(stride: int) -> str:
+    """Return what the layer of a stride is called: after the ResNet's stages, or "stride14" where they have none such.
+
+    Examples
+    --------
+    >>> from adviz import names
+    >>> names.stage_of(8), names.stride_of("layer2"), names.stride_of("blocks.5")
+    ('layer2', 8, None)
+    """
+    number = int(stride).bit_length() - 2
+    return f"layer{number}" if stride == 2 ** (number + 1) and number >= 0 else f"stride{stride}"
+
+
+def stride_of(name: object) -> int | None:
+    """Return the stride of the layer that is called so after the ResNet's stages, None for another name."""
+    number = re.fullmatch(r"layer(\d)", name) if isinstance(name, str) else None
+    return None if number is None else 2 ** (int(number[1]) + 1)
 
 
 def _nearest(value: str, there: list[str]) -> str | None:

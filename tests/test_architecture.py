@@ -26,7 +26,8 @@ MAY_IMPORT = {
     "archive": {"storage"},
     "inverted": set(),
     "cache": {"storage"},
-    "networks": set(),
+    "layouts": set(),
+    "networks": {"layouts"},
     "progress": set(),
     "names": set(),
     "tensors": set(),
@@ -35,7 +36,7 @@ MAY_IMPORT = {
     # level 1
     "features": {"data"},
     "sources": {"data"},
-    "runtimes": {"networks"},
+    "runtimes": {"networks", "layouts"},
     "backbone": {"features", "data", "storage", "cache", "networks", "runtimes", "sources"},
     "detectors": {
         *("maps", "neighbors", "inverted", "coreset", "prediction"),

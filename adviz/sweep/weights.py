@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adviz.networks import EMBEDDED, REMEDIES
+from adviz.networks import EMBEDDED, REMEDIES, renamed
 
 PATIENCE = 5.0  # seconds
 FILES = ("model.safetensors", "pytorch_model.bin")  # what timm asks its hub for
@@ -18,6 +18,8 @@ def weights_missing(name: str) -> str:
 
     if name in EMBEDDED:
         return ""
+    if now := renamed(name):
+        return f"{name} is now {now}: use that name, under which its weights are published"
     try:
         config = timm.get_pretrained_cfg(name)
     except RuntimeError as error:
