@@ -48,7 +48,10 @@ class PatchCore(Detector):
         shown as the training patch nearest to it.
     proxy_sign: of the distances in Eq. 8's exponent: "negative" (near proxies weigh most) or "paper" (as printed).
     start: of the greedy search: "farthest" from the mean; "random"; or "anchors", the official code's approximation:
-        the mean distance to 10 random patches, which do not enter the bank, caps every distance.
+        the mean distance to 10 random patches, which do not enter the bank, caps every distance. With one projection
+        and one set of anchors the bank is that of the authors' loop in float32, patch for patch (8 of 8 trials on
+        built-in categories). Their random numbers are others: single seeds move image AUROC by up to .037, without
+        bias over 40 of them.
     projection: dimensions that the greedy search works in; the bank keeps the original vectors.
         "johnson-lindenstrauss": as many as keep distances within 90 % (4 ln M / (0.9^2 / 2 - 0.9^3 / 3); anomalib).
     image_score: "reweighted" (Eq. 7) or "max" (official code).
@@ -67,8 +70,8 @@ class PatchCore(Detector):
     and reweight_neighbors after clipping).
 
     Memory of `fit`: above 2 GiB of patches they are embedded twice and never held, and above 1 GiB of projected ones
-    these lie in a temporary file (4 `projection` bytes a patch), so that a patch takes 2 `projection` bytes, for the
-    greedy search, and about 50 more: 5,000 images of 1024 patches 2 GB. "proxies" hold all patches, three times.
+    these lie in a temporary file (4 `projection` bytes a patch), so that a patch takes 4 `projection` bytes, for the
+    greedy search, and about 60 more: 5,000 images of 1024 patches 3.3 GB. "proxies" hold all patches, three times.
 
     Examples
     --------
@@ -160,7 +163,7 @@ class PatchCore(Detector):
         if self.sampler == "greedy":
             first = samplers.random(len(points), 1, self.seed)[0] if self.start == "random" else None
             cap = samplers.anchor_distance(points, self.seed) if self.start == "anchors" else None
-            grid = samplers.to_grid(points, dtype=np.int16)
+            grid = samplers.to_grid(points)
             digest = grid.digest()
             order, radius = samplers.k_center_greedy(grid, count, first=first, cap=cap, device=self.device)
         elif self.sampler == "random":
