@@ -509,3 +509,15 @@ def test_a_search_from_anchors_keeps_the_rows_that_the_authors_code_keeps(seed):
     start = coreset.anchor_distance(points, seed)
     order, _ = coreset.k_center_greedy(points, 500, cap=start)
     assert len(set(order) & set(authors_rule(points, start, 500))) >= 498
+
+
+def test_a_grid_can_be_written_into_an_array_that_is_there(tmp_path):
+    points = np.random.default_rng(16).normal(size=(9000, 3))
+    there = np.lib.format.open_memmap(tmp_path / "grid.npy", "w+", np.float32, points.shape)
+    made = coreset.to_grid(points, out=there)
+    assert made.rows is there
+    np.testing.assert_array_equal(there, coreset.to_grid(points).rows)
+    np.testing.assert_array_equal(coreset.k_center_greedy(made, 50)[0], coreset.k_center_greedy(points, 50)[0])
+    for wrong in (np.empty((9000, 2), np.float32), np.empty((9000, 3), np.float64)):
+        with pytest.raises(ValueError, match=r"out must be \(9000, 3\) float32, as the points are, got"):
+            coreset.to_grid(points, out=wrong)

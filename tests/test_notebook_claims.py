@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from notebook_claims import CLAIMS, OTHER
-from test_notebooks import NOTEBOOKS
+from test_notebooks import NOTEBOOKS, QUICKSTART, REPOSITORY
 
 NUMBER = r"(-?(?:\d{1,3}(?: \d{3})+|\d*\.?\d+))"
 # names, formulas, code, links and the numbers of tables, equations and layers: no number about an output stands in them
@@ -115,3 +115,16 @@ def test_a_wrong_number_a_wrong_order_and_a_number_without_a_claim_are_seen():
     assert list(faults(small("Other."), claims, ["2 %"])) == ["not said: A has #, B #", "not said: 2 %"]
     assert list(faults(small(f"{right}\nC has 0.10."), claims, [])) == ["no claim about the number in: C has 0.10."]
     assert list(faults(small(f"{right}\nC has 0.10."), claims, ["C has 0.10"])) == []
+
+
+def test_the_readmes_means_and_spreads_hold_the_quickstarts_seed():
+    """Within three standard deviations, and what has no seed is equal."""
+    row = Rows(nbformat.read(QUICKSTART, as_version=4))
+    lines = re.findall(r"^\| (\w+) \|(.+± .+)\|$", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(lines) == 6
+    for category, cells in lines:
+        told = [[float(value) for value in cell.split("±")] for cell in cells.split("|")]
+        columns = [(name, column) for column in (0, 2) for name in ("SPADE", "PaDiM", "PatchCore")]
+        for (name, column), (mean, *spread) in zip(columns, told, strict=True):
+            allowed = 3 * spread[0] + 0.0056 if spread else 0.0001  # the notebook shows two digits
+            assert abs(row("FN", category, name)[column] - mean) <= allowed, (category, name)

@@ -60,7 +60,7 @@ class Grid(NamedTuple):
         return digest.hexdigest()
 
 
-def to_grid(points: np.ndarray) -> Grid:
+def to_grid(points: np.ndarray, *, out: np.ndarray | None = None) -> Grid:
     """Round (M, d) points to integers about their mean, as finely as their farthest row allows.
 
     That is 23 to 24 bits of the largest coordinate, or 24 to 25 of the longest row where that is less: about what
@@ -70,10 +70,11 @@ def to_grid(points: np.ndarray) -> Grid:
     Parameters
     ----------
     points: (M, d) float.
+    out: (M, d) float32 to write the grid's rows into, such as a memory-mapped file; None = a new array.
 
     Raises
     ------
-    ValueError: no row, NaN or infinity.
+    ValueError: no row, NaN or infinity, or an `out` of another shape or type.
     MemoryError: the grid needs more memory than is free.
 
     Examples
@@ -86,8 +87,12 @@ def to_grid(points: np.ndarray) -> Grid:
     points = np.asarray(points)
     if points.ndim != 2 or not points.size:
         raise ValueError(f"points must be (M, d) with M and d of 1 or more, got shape {points.shape}")
-    copies = 24 * min(len(points), CHUNK * torch.get_num_threads()) * points.shape[1]
-    check_memory(4 * points.size + copies, f"a grid of {len(points)} rows")
+    if out is not None and (out.shape != points.shape or out.dtype != np.float32):
+        raise ValueError(f"out must be {points.shape} float32, as the points are, got {out.shape} {out.dtype}")
+    need = 24 * min(len(points), CHUNK * torch.get_num_threads()) * points.shape[1]
+    if out is None:
+        need += 4 * points.size
+    check_memory(need, f"a grid of {len(points)} rows")
     chunks = [slice(start, start + CHUNK) for start in range(0, len(points), CHUNK)]
     with np.errstate(invalid="ignore"):  # infinities of both signs: the check below says it
         mean = np.sum([points[part].sum(0, dtype=np.float64) for part in chunks], axis=0) / len(points)
@@ -101,7 +106,7 @@ def to_grid(points: np.ndarray) -> Grid:
     def rounded(part: slice) -> None:
         grid[part] = np.rint(points[part] * scale) - centre
 
-    grid = np.empty(points.shape, np.float32)
+    grid = np.empty(points.shape, np.float32) if out is None else out
     with workers("cpu") as pool:
         norms, largest = zip(*pool.map(measured, chunks), strict=True)
         scale = _scale(max(norms), max(largest), points.shape[1])

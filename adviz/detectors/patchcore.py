@@ -17,7 +17,7 @@ from adviz.detectors.base import LATER, Detector, all_or_nothing, compact, usabl
 from adviz.detectors.image_score import reweighted
 from adviz.detectors.patches import Aggregation, PatchEmbedding
 from adviz.detectors.presets import AtMost
-from adviz.detectors.training_patches import BATCH, TrainingPatches
+from adviz.detectors.training_patches import BATCH, TrainingPatches, scratch
 from adviz.devices import check_device
 from adviz.neighbors import ivfpq, nearest, nearest_in_prefixes
 from adviz.prediction import Neighbors, Prediction
@@ -70,8 +70,8 @@ class PatchCore(Detector):
     and reweight_neighbors after clipping).
 
     Memory of `fit`: above 2 GiB of patches they are embedded twice and never held, and above 1 GiB of projected ones
-    these lie in a temporary file (4 `projection` bytes a patch), so that a patch takes 4 `projection` bytes, for the
-    greedy search, and about 60 more: 5,000 images of 1024 patches 3.3 GB. "proxies" hold all patches, three times.
+    these lie in a temporary file, and their grid for the greedy search in another (4 `projection` bytes a patch each),
+    so that a patch takes about 70 bytes of memory. "proxies" hold all patches, three times.
 
     Examples
     --------
@@ -163,7 +163,7 @@ class PatchCore(Detector):
         if self.sampler == "greedy":
             first = samplers.random(len(points), 1, self.seed)[0] if self.start == "random" else None
             cap = samplers.anchor_distance(points, self.seed) if self.start == "anchors" else None
-            grid = samplers.to_grid(points)
+            grid = samplers.to_grid(points, out=scratch(points.shape))
             digest = grid.digest()
             order, radius = samplers.k_center_greedy(grid, count, first=first, cap=cap, device=self.device)
         elif self.sampler == "random":
