@@ -11,14 +11,17 @@ class Greedy:
 
     It keeps squared distances, which have the same maximum as distances, in preallocated arrays; every other step
     touches one number a row where the product reads `columns` of them. With `cap`, distances start there instead of at
-    infinity: the published approximate rule, whose caps are the mean distances to 10 random rows.
+    infinity: the published approximate rule, whose caps are the mean distances to 10 random rows. It computes in the
+    precision of `rows`.
     """
 
     def __init__(self, rows: np.ndarray, first: int | None = None, cap: np.ndarray | None = None) -> None:
         self.rows = torch.from_numpy(rows)
         self.norm = (self.rows * self.rows).sum(1)
-        self.product = torch.empty(len(rows))
-        self.best = torch.full((len(rows),), torch.inf) if cap is None else torch.from_numpy(cap).square()
+        self.product = torch.empty_like(self.norm)
+        self.best = torch.full_like(self.norm, torch.inf)
+        if cap is not None:
+            self.best = torch.from_numpy(cap).to(self.norm.dtype).square()
         self.order: list[int] = []
         self.take(int(self.best.argmax()) if first is None else first)
 

@@ -124,7 +124,10 @@ def random(n_rows: int, count: int, seed: int) -> np.ndarray:
 
 
 def rows_kept(share: float, n_rows: int) -> int:
-    """Return how many of `n_rows` rows a coreset of this share keeps, at least one (the official code's rounding).
+    """Return how many of `n_rows` rows a coreset of this share keeps: rounded down, at least one.
+
+    The share is taken for the decimal that it is written as: 0.29 of 100 rows are 29. The official code rounds the
+    float64 product down, which is 28.999999999999996 there, and keeps 28.
 
     Examples
     --------

@@ -26,7 +26,7 @@ from adviz.detectors.base import (
 from adviz.detectors.image_score import reweighted
 from adviz.detectors.patches import Aggregation, PatchEmbedding
 from adviz.detectors.presets import AtMost
-from adviz.detectors.training_patches import BATCH, TrainingPatches
+from adviz.detectors.training_patches import BATCH, TrainingPatches, scratch
 from adviz.devices import check_device
 from adviz.neighbors import ivfpq, nearest, nearest_in_prefixes
 from adviz.prediction import Neighbors, Prediction
@@ -59,7 +59,10 @@ class PatchCore(Detector):
         shown as the training patch nearest to it.
     proxy_sign: of the distances in Eq. 8's exponent: "negative" (near proxies weigh most) or "paper" (as printed).
     start: of the greedy search: "farthest" from the mean; "random"; or "anchors", the official code's approximation:
-        the mean distance to 10 random patches, which do not enter the bank, caps every distance.
+        the mean distance to 10 random patches, which do not enter the bank, caps every distance. With one projection
+        and one set of anchors the bank is that of the authors' loop in float32, patch for patch (8 of 8 trials on
+        built-in categories). Their random numbers are others: single seeds move image AUROC by up to .037, without
+        bias over 40 of them.
     projection: dimensions that the greedy search works in; the bank keeps the original vectors.
         "johnson-lindenstrauss": as many as keep distances within 90 % (4 ln M / (0.9^2 / 2 - 0.9^3 / 3); anomalib).
     image_score: "reweighted" (Eq. 7) or "max" (official code).
@@ -81,8 +84,8 @@ class PatchCore(Detector):
     `b_used_` (reweight_neighbors after clipping).
 
     Memory of `fit`: above 2 GiB of patches they are embedded twice and never held, and above 1 GiB of projected ones
-    these lie in a temporary file (4 `projection` bytes a patch), so that a patch takes 2 `projection` bytes, for the
-    greedy search, and about 50 more: 5,000 images of 1024 patches 2 GB. "proxies" hold all patches, three times.
+    these lie in a temporary file, and their grid for the greedy search in another (4 `projection` bytes a patch each),
+    so that a patch takes about 70 bytes of memory. "proxies" hold all patches, three times.
 
     Presets, and what still differs from what they are named after (the images' preparation is `data.Geometry`, the
     network and its weights are `Backbone`'s, and how maps are evaluated is `evaluate`'s):
@@ -200,7 +203,7 @@ class PatchCore(Detector):
         if self.sampler == "greedy":
             first = samplers.random(len(points), 1, self.seed)[0] if self.start == "random" else None
             cap = samplers.anchor_distance(points, self.seed) if self.start == "anchors" else None
-            grid = samplers.to_grid(points, dtype=np.int16)
+            grid = samplers.to_grid(points, out=scratch(points.shape))
             digest = grid.digest()
             order, radius = samplers.k_center_greedy(grid, count, first=first, cap=cap, device=self.device)
         elif self.sampler == "random":

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 BATCH = 8  # images embedded and searched at once; bounds memory beside the bank
 KEPT = 2 * 2**30  # bytes of patches that are kept; above, embedding them twice is cheaper than their memory
-IN_MEMORY = 2**30  # bytes of projected patches, above which they are written to a temporary file
+IN_MEMORY = 2**30  # bytes of projected patches or their grid, above which they are written to a temporary file
+
+
+def scratch(shape: tuple[int, int]) -> np.ndarray:
+    """Return an empty float32 array, above `IN_MEMORY` bytes in a temporary file that vanishes with it."""
+    return allocated({"scratch": shape}, np.dtype(np.float32), limit=IN_MEMORY)["scratch"]
 
 
 class TrainingPatches:
@@ -78,7 +83,7 @@ class TrainingPatches:
             return samplers.project(self._kept, dimension, seed)
         matrix = samplers.projection(self.size, dimension, seed)
         shape = len(self), min(self.size, dimension)
-        points = allocated({"points": shape}, np.dtype(np.float32), limit=IN_MEMORY)["points"]
+        points = scratch(shape)
         for start, patches in self._batches("patches"):
             points[start : start + len(patches)] = patches if matrix is None else patches @ matrix
         return points

@@ -1,0 +1,356 @@
+"""What the notebooks' sentences say about the tables above them, as expressions over the stored outputs.
+
+A claim is the words of a sentence, with `#` for each number, and whether they are true: a function of those numbers and
+of the notebook's outputs. `row("mesh", "DN2")` is the list of numbers that stand behind the first DN2 after the first
+mesh, in its line (`-` and `NaN` are nan); `row.text` is the whole text.
+
+OTHER are the words of sentences whose numbers are not about outputs: definitions, settings, what a paper says.
+"""
+
+from pathlib import Path
+
+PAGE = (Path(__file__).parents[1] / "docs" / "reverse-distillation.md").read_text(encoding="utf-8")
+
+
+def about(said, values, within=0.006):
+    """Tell whether rounded numbers are those of a table with more digits."""
+    return all(abs(one - other) <= within for one, other in zip(said, values, strict=True))
+
+
+CLAIMS = {
+    "01_quickstart": {
+        "each of its 28 x 28 cells by # numbers, `layer4` each of its 7 x 7 cells by #": lambda said, row: (
+            f"layer2: {said[0]:.0f}x28x28" in row.text and f"layer4: {said[1]:.0f}x7x7" in row.text
+        ),
+        "image AUROC # on the mesh, a coin, where PatchCore has #": lambda said, row: (
+            said == [row("mesh", "DN2")[0], row("mesh", "PatchCore")[0]] and abs(said[0] - 0.5) < 0.06
+        ),
+        "(# on the transistor) and fail where they turn (# on the nut)": lambda said, row: (
+            said == [row("transistor", "PaDiM")[0], row("hex_nut", "PaDiM")[0]] and said[0] > said[1] + 0.2
+        ),
+        "on the transistor SPADE's PRO (#) is above that of PaDiM (#) and of PatchCore (#)": lambda said, row: (
+            said == [row("transistor", name)[2] for name in ("SPADE", "PaDiM", "PatchCore")] and said[0] > max(said[1:])
+        ),
+        "misses three of the defects": lambda said, row: row("transistor", "SPADE")[4] == 3,
+    },
+    "02_spade_retrieval": {
+        "subtraction is hardly better than tossing a coin": lambda said, row: (
+            row("subtract the nearest image")[0] < 0.6
+            and row("subtract the nearest image")[1] < 0.25 * row("pixel AUROC", "SPADE")[1]
+        ),
+        "on the mesh the score is no better than tossing a coin, whatever $K$": lambda said, row: (
+            max(row("image AUROC for every K:", "mesh")) < 0.6
+        ),
+        "On the capsule a small $K$ is far better": lambda said, row: (
+            row("image AUROC for every K:", "capsule")[0] > max(row("image AUROC for every K:", "capsule")[2:]) + 0.05
+        ),
+        "three retrieved images (#) do more than ten random ones (#)": lambda said, row: (
+            said == [row("retrieved")[2], row("random")[4]] and said[0] > said[1]
+        ),
+        "*one* retrieved image beats three random ones": lambda said, row: row("retrieved")[0] > row("random")[2],
+        "PRO still rises up to *everywhere*": lambda said, row: row("everywhere")[1] > row("4 cells")[1],
+        "PRO # on the mesh": lambda said, row: said == [row("subtract the nearest image")[1]],
+        "does not need one: # with ten images": lambda said, row: said == [row("pixel AUROC", "SPADE")[1]],
+        "Three retrieved images (PRO #) do more than ten random ones (#)": lambda said, row: (
+            said == [row("retrieved")[2], row("random")[4]] and said[0] > said[1]
+        ),
+        "(capsule: # with $K = 1$, # with 10)": lambda said, row: (
+            said == [row("image AUROC for every K:", "capsule")[i] for i in (0, 3)]
+        ),
+        "PRO falls to #; one cell of freedom gives #, four give #": lambda said, row: (
+            said == [row("window", name)[1] for name in ("same place", "1 cell", "4 cells")]
+        ),
+    },
+    "03_patchcore_coreset": {
+        "The greedy bank is as good as that of 10 %": lambda said, row: (
+            row("rows", "radius greedy", "1 %")[3] >= row("rows", "radius greedy", "10 %")[3] - 0.015
+        ),
+        "needs thousands of rows to do what the greedy one does with #": lambda said, row: (
+            said == [row("radius greedy", "0.3 %")[0]]
+            and row("radius greedy", "1 %")[4] < row("radius greedy", "0.3 %")[3] - 0.05
+            and row("radius greedy", "10 %")[4] > row("radius greedy", "0.3 %")[3] - 0.05
+        ),
+        "its first # rows are the coreset of 1 %": lambda said, row: said == [row("radius greedy", "1 %")[0]],
+        "# % of at most # % is nearly all": lambda said, row: said == [row("at most", "100 %")[2], row("100 %")[0]],
+        "of a *random* bank even more is used": lambda said, row: all(
+            row("at most", share)[4] > row("at most", share)[2] for share in ("10 %", "1 %")
+        ),
+        "compared with all of it: # rows from # images": lambda said, row: (
+            f"{said[0]:.0f} rows of" in row.text and f"each of {said[1]:.0f} training images" in row.text
+        ),
+        "with # rows its covering radius is #, that of as many random rows #": lambda said, row: (
+            said == row("radius greedy", "1 %")[:3]
+        ),
+        "bank of 1 % reaches an AUROC of #, three random ones # to #": lambda said, row: (
+            said
+            == [row("used random", "greedy")[0], min(row("used random", "random")), max(row("used random", "random"))]
+            and said[0] > said[2] + 0.1
+        ),
+        "the median good patch is # away from the greedy bank and # from the random one; but the farthest # and #": (
+            lambda said, row: (
+                said == [*row("seconds an image", "median"), *row("farthest")]
+                and said[0] > said[1]
+                and said[2] < said[3]
+            )
+        ),
+        "scores suffer in either case: see 0.1 %": lambda said, row: all(
+            row("radius greedy", "0.1 %")[column] < row("radius greedy", "10 %")[column] - 0.03 for column in (3, 4)
+        ),
+    },
+    "04_reverse_distillation": {
+        "without a trained bottleneck the student repeats its teacher less well": lambda said, row: (
+            row("pre")[0] > row("oce+mff")[0]
+        ),
+        "the coarsest map alone is the *worst* of the three": lambda said, row: (
+            row("M1 + M2 + M3", "M2 + M3", "M3") < min(row("M1 + M2 + M3"), row("M1 + M2 + M3", "M2 + M3"))
+        ),
+        "all of these are below the # of 128 px": lambda said, row: about(said, row("M1 + M2 + M3"), 0.0005),
+        "a code of 1 in # numbers": lambda said, row: f"1 of {said[0]:.0f}" in row.text,
+        "image AUROC about # after six epochs": lambda said, row: about(said, [row("oce+mff")[1]], 0.02),
+        "skip paths make the task easier (about # against #)": lambda said, row: (
+            about(said, [row("skip paths")[0], row("oce+mff")[0]], 0.02) and said[0] < said[1]
+        ),
+        "tell the student about the defect (image AUROC about #)": lambda said, row: about(
+            said, [row("skip paths")[1]], 0.03
+        ),
+        "finds less of the defects here (about #)": lambda said, row: about(said, [row("forward")[1]], 0.03),
+        'the paper\'s order: # for `"pre"`, # for `"oce"`, # for both': lambda said, row: all(
+            f"{one:.3f}"[1:] in PAGE for one in said
+        ),
+        "the order is the paper's: all maps #, M2 + M3 #, M3 alone #": lambda said, row: (
+            all(f"{one:.3f}"[1:] in PAGE for one in said) and said == sorted(said)
+        ),
+    },
+    "05_one_class": {
+        "trousers are easy for both": lambda said, row: min(row("Trouser")) > 99,
+        "in the full run with the same teacher (# and #)": lambda said, row: said == row("mean of ten")[2:],
+        "Both find shirts the hardest (# and #)": lambda said, row: (
+            said == row("Shirt")[2:]
+            and all(row("Shirt")[i] < row(name)[i] for i in (2, 3) for name in ("Coat", "Dress", "Pullover"))
+        ),
+        "coats, T-shirts and pullovers pass for them": lambda said, row: (
+            max(row("MKD", name)[0] for name in ("Coat", "T-shirt/top", "Pullover")) < row("MKD", "Dress")[0]
+        ),
+    },
+    "06_layers": {
+        "the first two layers are worse than a coin": lambda said, row: (
+            max(row("missing")[:2]) < 0.5 and row("missing")[2] > 0.9
+        ),
+        "For the scratch and the dent of the nut it is the other way round": lambda said, row: all(
+            min(row("hex_nut", defect)[:2]) > row("hex_nut", defect)[2] for defect in ("scratch", "dent")
+        ),
+        "layer3 alone has it all": lambda said, row: (
+            row("PRO-global", "layer3")[0] >= row("PRO-global", "all three")[0] - 0.005
+        ),
+        "On the nut all three together are the best by every number": lambda said, row: all(
+            row("PRO-global", "hex_nut", "all three")[i] > row("PRO-global", "hex_nut", name)[i]
+            for i in (0, 1)
+            for name in ("layer1", "layer2", "layer3", "layer2 + layer3")
+        ),
+        "pixel AUROC # and # for the two fine layers, # for layer3": lambda said, row: said == row("missing"),
+        "A scratch: #, # and #": lambda said, row: said == row("scratch"),
+        "layer3 alone has a pixel AUROC of #, as all three have, but a PRO of # where they have #": lambda said, row: (
+            said == [*row("PRO-global", "layer3"), row("PRO-global", "all three")[1]]
+            and row("PRO-global", "all three")[0] == said[0]
+        ),
+    },
+    "07_padim_and_position": {
+        "On the transistor, which lies still, PaDiM is as good as PatchCore": lambda said, row: all(
+            one >= other - 0.005
+            for one, other in zip(row("transistor PaDiM"), row("transistor PatchCore"), strict=True)
+        ),
+        "ten of a hundred channels make half of the squared distance": lambda said, row: (
+            "% of its square in 10 channels" in row.text
+            and 40 <= float(row.text.split("% of its square")[0].split()[-1]) <= 60
+        ),
+        "the deepest layer has more of it than both others together": lambda said, row: (
+            row("10 channels", "layer3:") > [row("10 channels", "layer1:")[0] + row("10 channels", "layer2:")[0]]
+        ),
+        "on the nut ten channels are hardly better than a coin": lambda said, row: row("channels", "10")[0] < 0.6,
+        "image AUROC # on the transistor, as PatchCore has": lambda said, row: (
+            said == row("transistor PaDiM")[:1] == row("transistor PatchCore")[:1]
+        ),
+        "image AUROC # on the nut, against PatchCore's #": lambda said, row: (
+            said == [row("hex_nut PaDiM")[0], row("hex_nut PatchCore")[0]]
+        ),
+        "at # pixels a good transistor scores # of what a defective one does, instead of #; at # pixels #": (
+            lambda said, row: said == [8, row("pixels", "8")[0], row("pixels", "0")[0], 16, row("pixels", "16")[0]]
+        ),
+        "PatchCore goes from # to # and #": lambda said, row: (
+            said == [row("pixels", moved)[1] for moved in ("0", "8", "16")]
+        ),
+    },
+    "08_thresholds_and_pro": {
+        "By pixels (average precision, AP) PatchCore is better, by regions (PRO) PaDiM": lambda said, row: (
+            row("pixel AP", "PatchCore, stride 16")[1] > row("pixel AP", "PaDiM, strides 8, 16")[1]
+            and row("pixel AP", "PatchCore, stride 16")[2] < row("pixel AP", "PaDiM, strides 8, 16")[2]
+        ),
+        "on the larger regions the two are alike; the smaller ones decide": lambda said, row: (
+            abs(row("smaller half", "PatchCore, stride 16")[1] - row("smaller half", "PaDiM, strides 8, 16")[1]) < 0.02
+            and row("smaller half", "PatchCore, stride 16")[0] < row("smaller half", "PaDiM, strides 8, 16")[0] - 0.03
+        ),
+        "ranked almost perfectly (AUROC #), that is # errors against #": lambda said, row: (
+            said == [row("best F1", "hex_nut")[i] for i in (0, 2, 3)]
+        ),
+        "AP prefers PatchCore (# to #), PRO prefers PaDiM (# to #)": lambda said, row: (
+            said
+            == [
+                row("pixel AP", "PatchCore, stride 16")[1],
+                row("pixel AP", "PaDiM, strides 8, 16")[1],
+                row("pixel AP", "PaDiM, strides 8, 16")[2],
+                row("pixel AP", "PatchCore, stride 16")[2],
+            ]
+        ),
+    },
+    "09_compare": {
+        "finds *where* the defects are nearly as well as the others, but hardly *whether*": lambda said, row: (
+            row("PRO-global", "PaDiM")[1] > row("PRO-global", "PatchCore")[1] - 0.02
+            and row("PRO-global", "PaDiM")[0] < row("PRO-global", "DN2")[0] - 0.1
+        ),
+        "PaDiM agrees with DN2 and SPADE least": lambda said, row: (
+            row("1.0", "PaDiM")[0] < min(row("1.0", "PatchCore")[:3])
+            and row("1.0", "PaDiM")[0] == min(row("1.0", "PaDiM"))
+        ),
+        "all but PaDiM are always right": lambda said, row: (
+            all(row("third", name)[1] == 1 for name in ("DN2", "SPADE", "PatchCore")) and row("third", "PaDiM")[1] < 1
+        ),
+        "PatchCore is right on # of the images, PaDiM on #; on the least disputed third on # and #": (
+            lambda said, row: (
+                said == [row("third", name)[column] for column in (0, 1) for name in ("PatchCore", "PaDiM")]
+            )
+        ),
+        "AP prefers PatchCore (# to #), PRO PaDiM (# to #)": lambda said, row: (
+            said
+            == [
+                row("pixel AP", "PatchCore")[0],
+                row("pixel AP", "PaDiM")[0],
+                row("pixel AP", "PaDiM")[1],
+                row("pixel AP", "PatchCore")[1],
+            ]
+        ),
+    },
+    "12_tables_patchcore": {
+        "PatchCore's image AUROC of # is one misclassified image": lambda said, row: (
+            [*said, 1] == row("Table 1:", "PatchCore, coreset=25%")
+        ),
+        "the interval of its difference to SPADE reaches from # to #": lambda said, row: (
+            said == row("image AUROC: PatchCore 25 % against SPADE", "transistor")[3:5]
+        ),
+        "finds less (# against # with a bank of 10 %)": lambda said, row: (
+            said
+            == [
+                row("never trained", "PatchCore, coreset=10%, backbone=wide_resnet50, weights=random")[0],
+                row("never trained", "PatchCore, coreset=10%, backbone=wide_resnet50")[0],
+            ]
+            and said[0] < said[1]
+        ),
+    },
+    "13_tables_reverse_distillation": {
+        "these are three regions, and there is only one of middle size": lambda said, row: (
+            [row("regions of defects by size", size)[2] for size in ("small", "middle")] == [3, 1]
+        ),
+        "the claims about the bottleneck and the maps do not hold; on the printed numbers they do": lambda said, row: (
+            row.text.count("DOES NOT HOLD: A bottleneck that is trained") == 1
+            and row.text.count("DOES NOT HOLD: Of single maps") == 1
+            and "(holds; Table 5)" in row.text
+            and "(holds; Table 7)" in row.text
+        ),
+        "layers 2 and 3 together have an image AUROC of #, all three #, and one map alone # to #": lambda said, row: (
+            said
+            == [
+                row("Table 7:", "RD4AD, maps=M2+M3")[0],
+                row("Table 7:", "RD4AD, maps=M1+M2+M3")[0],
+                min(row("Table 7:", f"RD4AD, maps=M{i}")[0] for i in (1, 2, 3)),
+                max(row("Table 7:", f"RD4AD, maps=M{i}")[0] for i in (1, 2, 3)),
+            ]
+        ),
+    },
+    "14_few_shot": {
+        "The paper's own tables do not bear it out": lambda said, row: (
+            "as well as SPADE does with all. (PatchCore" in row.text
+            and "(does not hold; Table S5, Table 1, Table 2)" in row.text
+        ),
+        "With one image that spread is # points of image AUROC for SPADE and for PatchCore": lambda said, row: (
+            said == row("Table S5", "SPADE, shots=1")[1:2] == row("Table S5", "PatchCore, coreset=10%, shots=1")[1:2]
+        ),
+        "costs nothing in image AUROC here (#), and much in PRO (# against # of the whole bank)": lambda said, row: (
+            said == [*row("Fig. S6:", "PatchCore, coreset=1%")[::2], row("Fig. S6:", "PatchCore, coreset=100%")[2]]
+            and said[0] >= row("Fig. S6:", "PatchCore, coreset=100%")[0]
+            and said[1] < said[2] - 5
+        ),
+        "with 0.1 %, four patches, they are # and #": lambda said, row: (
+            said == row("Fig. S6:", "PatchCore, coreset=0.1%")[::2]
+        ),
+        "288 and 360 pixels both become 96, so that their lines are the same": lambda said, row: all(
+            row(f"PatchCore, coreset=10%, image_size=288, neighborhood={p}")
+            == row(f"PatchCore, coreset=10%, image_size=360, neighborhood={p}")
+            for p in (3, 5, 7, 9)
+        ),
+    },
+}
+
+OTHER = {
+    "01_quickstart": [
+        "have one cell for every 8, 16 and 32 pixels",
+        "PatchCore keeps 2 % of the training patches",
+        "1 is perfect, 0.5 a coin",
+        "up to a false-positive rate of 0.3",
+    ],
+    "02_spade_retrieval": [
+        "one cell each 8 pixels",
+        "3 of 64 training images have it",
+        "Stage 1",
+        "Stage 2",
+        "stage 1",
+        "on average over all images about 1.4 times",
+    ],
+    "03_patchcore_coreset": [
+        "3 of 64 training images show it, and 6 of the 24 good test images",
+        "from 64 small images alone",
+        "209 training images of 224 pixels there are over 160 000 rows of 1024 numbers",
+        "projected to 128 random directions",
+        "a bank of 10 % takes thousands of steps",
+        "differences of 0.01 are a pair of images",
+        "the image AUROC at 1 %",
+        "(007, 029 and 051) are among the six",  # the folded check below it asserts that
+        "fewer than 30 % of the full bank's rows",
+        "almost 95 % of the rows of a 1 % coreset",
+        "the random bank of 1 %",
+        "from the bank of 1 %",
+        "does a bank of 1 % keep",
+    ],
+    "04_reverse_distillation": [
+        "a learning rate of 0.005, 16 images a batch and 200 epochs",
+        "The paper's image AUROCs are 96.0, 97.9 and 98.5",
+        "After 60 epochs",
+        "reaches 97.3 where layers 2 and 3 reach 94.5, and so does a lower resolution: 97.6",
+        "(60 epochs",
+    ],
+    "05_one_class": [
+        "6000 images to learn from and 10,000 to judge",
+        "images of 96 pixels",
+        "learns from 100 images of a class and judges 500, about 50 of each class",
+    ],
+    "07_padim_and_position": ["PatchCore takes 8 and 16", "at 1 a good image looks as bad"],
+    "09_compare": ["32 for whole images", "0.4 means that one of them has it 40 %", "on which 1 is the decision"],
+    "12_tables_patchcore": [
+        "images of 64 to 96 pixels",
+        "The whole bank (100 %)",
+        "here 1 % are 41 patches",
+        "An interval that contains 0",
+        "an AUROC of exactly 1",
+    ],
+    "13_tables_reverse_distillation": [
+        "200 epochs",
+        "CIFAR-10 as well, and 30 more students",
+        "Caltech-256",
+        "with the 95 % interval",
+        "(256, not cropped)",
+    ],
+    "14_few_shot": [
+        "images of 64 to 128 pixels",
+        "there are 4096 patches; 0.1 % are 4",
+        "24 of its 64 training images",
+        "A coreset of 1 %",
+    ],
+}
