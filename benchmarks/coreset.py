@@ -86,7 +86,7 @@ def _anomalib(patches: np.ndarray, options: Options) -> Section:
         ],
         options.repeats,
     )
-    section.expect("coreset 10%, anomalib's dimensions", "anomalib", 200)
+    section.expect("coreset 10%, anomalib's dimensions", "anomalib", 100)
     return section
 
 
