@@ -35,7 +35,7 @@ DTYPES = {"float32": "float32", "float16": "float16", "bfloat16": "float32"}  # 
 CODE = (
     *("backbone.py", "sources.py", "runtimes.py", "networks.py", "layouts.py", "features.py", "tensors.py"),
     *("data/in_memory.py", "data/split.py", "data/sample.py", "data/geometry.py", "data/images.py", "data/stored.py"),
-    "data/arrays.py",
+    *("data/arrays.py", "data/paths.py"),
 )
 
 

@@ -115,10 +115,12 @@ def test_a_folder_linked_into_itself_ends(tmp_path):
 @pytest.mark.parametrize("name", ["Grüße ß", "日本 語", "🔩 nut", "a'b\"c", "a%20b#c?d", " leading", "new\nline"])
 def test_names_in_any_alphabet_work(tmp_path, name):
     trees.put(tmp_path / name, f"train/good/{name}.png", f"test/{name}/{name}.png")
+    trees.put(tmp_path / name, "test/good/another.png")
     trees.put(tmp_path / name, f"ground_truth/{name}/{name}_mask.png", image=trees.mask())
     category = data.mvtec(tmp_path, name)
-    assert category.test.ids == [f"test/{name}/{name}.png"]
-    assert category.test.mask(0).any()
+    defective = category.test.subset(category.test.labels == 1)
+    assert defective.ids == [f"test/{name}/{name}.png"]
+    assert defective.mask(0).any()
     assert data.check(tmp_path / name).findings == []
 
 

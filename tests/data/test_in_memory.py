@@ -42,6 +42,8 @@ COLOURS = {
     "negative strides": RGB[::-1, ::-1].copy()[::-1, ::-1],
     "not contiguous": np.repeat(RGB, 2, axis=1)[:, ::2],
     "subclass": RGB.view(np.recarray),
+    "16 bits": RGB.astype(np.uint16) * 257,
+    "16 bits, channels first": CHANNELS_FIRST.astype(np.uint16) * 257,
     "PIL": Image.fromarray(RGB),
     "PIL with alpha": Image.fromarray(ALPHA),
     "tensor": torch.from_numpy(RGB),
@@ -84,6 +86,30 @@ def test_bfloat16_keeps_its_eight_bits():
     """Of 1/255 steps bfloat16 holds the nearest of its own; what it holds is rounded to 256 values."""
     tensor = torch.from_numpy(as_floats(RGB, np.float32)).bfloat16()
     np.testing.assert_array_equal(pixels(tensor), (tensor.double().numpy() * 255).round().astype(np.uint8))
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+@pytest.mark.parametrize("image", [GREY, RGB], ids=["grey", "colours"])
+def test_what_a_camera_of_fewer_bits_gives_is_read_by_them(image, bits):
+    """Value v of 8 bits is v (2^bits - 1) / 255 of the camera's, and back; by 16 bits next to nothing is left."""
+    taken = (image / 255 * (2**bits - 1)).round().astype(np.uint16)
+    np.testing.assert_array_equal(pixels(taken, bits=bits), pixels(image))
+    np.testing.assert_array_equal(
+        images_of([taken], Geometry(32, bits=bits)).read(0), images_of([image], Geometry(32)).read(0)
+    )
+    split = Split.from_arrays(taken[None], [0], geometry=Geometry(32, bits=bits))
+    np.testing.assert_array_equal(split.image(0), images_of([image], Geometry(32)).read(0))
+    if image is GREY:
+        np.testing.assert_array_equal(pixels(Image.fromarray(taken), bits=bits), pixels(image))
+    with pytest.warns(UserWarning, match=rf"got values that fit into {bits}: .* give geometry=Geometry\(bits={bits}\)"):
+        dark = pixels(taken)
+    np.testing.assert_array_equal(dark[..., 0], np.round(np.dstack([taken])[..., 0] / 257))
+
+
+def test_values_beyond_the_bits_are_refused():
+    taken = GREY.astype(np.uint16) * 257
+    with pytest.raises(ValueError, match=r"values up to 4095 \(12 bits, .*give Geometry\(bits=16\)"):
+        image_array(taken, bits=12, name="number 3")
 
 
 def test_booleans_are_black_and_white():
@@ -190,7 +216,7 @@ def test_arrays_of_bytes_are_not_copied():
             "values in 0..255, got int64 from .* to 256 as it: images of 16 bits are uint16",
         ),
         (RGB.astype(np.int8), ValueError, "values in 0..255, got int8 from -"),
-        (RGB.astype(np.uint16), ValueError, "8 bits a colour, got uint16 up to 255 as it: divide by what is white"),
+        (GREY.astype(np.int32) * -1, ValueError, "values in 0..255, got int32 from -"),
         (RGB[..., :2], ValueError, "1, 3 or 4 channels, first or last, got shape .9, 12, 2. as it"),
         (RGB[:3], ValueError, r"told from rows, got shape .3, 12, 3. as it, which may be \(h, w, 3\) or \(3, h, w\)"),
         (RGB[None], ValueError, "one image, got a batch of shape .1, 9, 12, 3. as it: give the batch itself"),
