@@ -128,7 +128,7 @@ def test_no_masks_is_nan_with_a_reason():
     assert result.reasons == dict.fromkeys(PIXEL, "the test set has no masks")
 
 
-def test_one_missing_mask_is_an_error_that_names_the_file():
+def test_an_error_of_another_kind_of_split_comes_through():
     prediction, split = make()
     split.without_mask = "scratch/004.png"
     with pytest.raises(ValueError, match=r"scratch/004\.png"):

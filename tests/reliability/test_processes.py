@@ -143,15 +143,19 @@ def begun(*methods, threads=None):
     return json.loads(result.stdout)
 
 
-@pytest.mark.parametrize(
-    ("methods", "threads"),
-    [(["spawn", "forkserver"], None), pytest.param(["joblib"], "2", marks=pytest.mark.soak)],
-    ids=["unset", "set"],
-)
-def test_processes_compute_the_same_however_they_were_begun(methods, threads):
-    """After torch and faiss were used on several threads, whose pools a fork does not have."""
+def check_processes(methods, threads):
     found = begun(*methods, threads=threads)
     for name in ("OpenVINO", "OpenVINO anew"):
         assert "forked from it, where its threads do not live: start processes with" in found.pop(name)
     assert found == {name: [True, True] if name in methods else True for name in found}
     assert len(found) == 12 + len(methods)
+
+
+def test_processes_compute_the_same_however_they_were_begun():
+    """After torch and faiss were used on several threads, whose pools a fork does not have."""
+    check_processes(["spawn", "forkserver"], threads=None)
+
+
+@pytest.mark.soak
+def test_joblibs_processes_compute_the_same():
+    check_processes(["joblib"], threads="2")
