@@ -116,17 +116,18 @@ def found_for(
                 f"{tuple(output.shape)} for {len(fed)} images from {modules[layer]}: name another layer"
             )
     reductions = _reductions(model)
-    doubtful = {
-        layer: layouts
-        for layer, layouts in possible.items()
-        if probe and not _is_plain(outputs[layer], layouts, reductions.get(modules[layer]), size)
-    }
     chosen = {layer: layouts[0] for layer, layouts in possible.items()}
+    if not probe:
+        return chosen
+    grids = {layer: _ordered_grid(outputs[layer], layouts) for layer, layouts in possible.items()}
+    strides = {layer: reductions.get(modules[layer]) for layer in possible}
+    doubtful = [layer for layer, grid in grids.items() if not _covers(grid, strides[layer], size)]
     if not doubtful:
         return chosen
     base, changes = _changed(run, fed)
-    for layer, layouts in doubtful.items():
-        chosen[layer] = _best(layer, layouts, base, changes, type(model).__name__)
+    for layer in doubtful:
+        if not _covers(grids[layer], strides[layer], size, but_for_a_rest=True):
+            chosen[layer] = _best(layer, possible[layer], base, changes, type(model).__name__)
         _refuse_blind(layer, chosen[layer], base, changes, run, fed)
     return chosen
 
@@ -173,30 +174,53 @@ def _grid(count: int, size: tuple[int, int]) -> tuple[int, int] | None:
         return None
     rows = max(1, round((count * size[0] / size[1]) ** 0.5))
     columns = count // rows
-    whole = rows * columns == count and _fits(rows, columns, size)
+    # Narrower than `_fits`, since a wider shape would take tokens of the grid for extra ones.
+    whole = rows * columns == count and abs(rows * size[1] / size[0] - columns) <= 1
     square = size[0] != size[1] or rows == columns
-    return (rows, columns) if whole and square else None
+    return (rows, columns) if whole and square and rows <= size[0] else None
 
 
 def _fits(rows: int, columns: int, size: tuple[int, int]) -> bool:
-    """Tell whether a grid has the image's shape, up to the rounding of its sides."""
-    return rows <= size[0] and abs(rows * size[1] / size[0] - columns) <= 1
+    """Tell whether a grid has the image's shape.
 
-
-def _is_plain(output: Tensor, layouts: list[Layout], stride: int | None, size: tuple[int, int]) -> bool:
-    """Tell whether an output of four dimensions is a grid beyond doubt, with cells that cover the image.
-
-    They do where the network says its stride and so many cells are needed, or where a power of two divides the image.
+    A network rounds both sides alike: up, down, or down to one cell less, where convolutions do not pad.
     """
+    for fewer in (0, 1, 2):
+        densities = [(cells + fewer, side) for cells, side in zip((rows, columns), size, strict=True)]
+        lowest = max((cells - 1) / side for cells, side in densities)
+        highest = min(cells / side for cells, side in densities)
+        if lowest <= highest:
+            return rows <= size[0]
+    return False
+
+
+def _ordered_grid(output: Tensor, layouts: list[Layout]) -> tuple[int, int] | None:
+    """Return the (h, w) of an output of four dimensions whose shape admits one order; None for all others."""
     # On a square image rows and columns could be exchanged, which no layer of four dimensions does.
     ordered = [layout.axes for layout in layouts if layout.axes in ((0, 1, 2, 3), (0, 3, 1, 2))]
     if output.ndim != 4 or len(ordered) != 1:
+        return None
+    _, _, row_axis, column_axis = ordered[0]
+    return output.shape[row_axis], output.shape[column_axis]
+
+
+def _covers(
+    grid: tuple[int, int] | None, stride: int | None, size: tuple[int, int], but_for_a_rest: bool = False
+) -> bool:
+    """Tell whether a grid is beyond doubt one of cells that cover the image, or all of it but a rest of a cell.
+
+    It is where the network says its stride and so many cells are needed, or where they are with a power of two.
+    """
+    if grid is None:
         return False
-    grid = [output.shape[axis] for axis in ordered[0][2:]]
-    if stride is not None:
-        return all(cells == math.ceil(side / stride) for cells, side in zip(grid, size, strict=True))
-    strides = {side / cells for cells, side in zip(grid, size, strict=True)}
-    return len(strides) == 1 and math.log2(strides.pop()).is_integer()
+    strides = [2**power for power in range(size[0].bit_length() + 1)] if stride is None else [stride]
+    for each in strides:
+        counts = [{math.ceil(side / each)} for side in size]
+        if but_for_a_rest:
+            counts = [{math.ceil(side / each), side // each} for side in size]
+        if all(cells in count for cells, count in zip(grid, counts, strict=True)):
+            return True
+    return False
 
 
 def _reductions(model: nn.Module) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Where a layer's cells lie: every layout is made by a network whose order is known by construction."""
 
 import threading
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -316,4 +317,36 @@ def test_a_layer_of_a_power_of_two_is_plain_and_another_is_not():
     for cells, plain in ((16, True), (8, True), (9, False), (21, False)):
         output = torch.zeros(1, 40, cells, cells)
         possible = list(layouts._possible(output, nn.Identity(), "", (64, 64)))
-        assert layouts._is_plain(output, possible, None, tuple(image.shape[2:])) is plain
+        grid = layouts._ordered_grid(output, possible)
+        assert layouts._covers(grid, None, tuple(image.shape[2:])) is plain
+
+
+class Halving(nn.Module):
+    """Convolutions and pools of 2 x 2, which round a side down or up; what is cut off, the convolutions have seen."""
+
+    def __init__(self, up):
+        super().__init__()
+        torch.manual_seed(0)
+        channels = 3, 8, 12, 16, 20
+        self.steps = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(a, b, 3, padding=1), nn.AvgPool2d(2, ceil_mode=up)) for a, b in pairwise(channels)
+        )
+
+    def forward(self, x):
+        for step in self.steps:
+            x = step(x)
+        return x
+
+
+@pytest.mark.parametrize("up", [False, True])
+@pytest.mark.parametrize("size", [(60, 600), (600, 60), (33, 77), (49, 161), (47, 250), (63, 126)])
+def test_convolutions_are_taken_for_what_they_are_at_every_size(size, up):
+    """A side of 60 pixels gives 8 cells of stride 8 and one of 600 gives 75: not the ratio of the sides, but right."""
+    model = Halving(up)
+    names = [f"steps.{number}" for number in range(4)]
+    found = Backbone(model, ["image", *names]).extract(images(1, size))
+    values = torch.from_numpy(found["image"])
+    with torch.inference_mode():
+        for name, step in zip(names, model.steps, strict=True):
+            values = step(values)
+            np.testing.assert_allclose(found[name], values, rtol=0, atol=1e-5)  # another order of sums
