@@ -8,10 +8,10 @@ import numpy as np
 
 
 def as_numpy(values: Any) -> np.ndarray:
-    """Return numbers as an array; one that is an array already is returned as it is and not copied.
+    """Return numbers as an array; an array of numbers is returned as it is and not copied.
 
     Tensors are taken off their device and out of their graph, bfloat16 becomes float32; lists and tuples may hold
-    tensors; a column of Python objects that are all numbers becomes float64.
+    tensors; Python objects that are all numbers, as in a table's column, become float64.
 
     Raises
     ------
@@ -23,7 +23,7 @@ def as_numpy(values: Any) -> np.ndarray:
     >>> tensors.as_numpy([[1, 2], [3, 4]]).shape
     (2, 2)
     """
-    if isinstance(values, np.ndarray):
+    if isinstance(values, np.ndarray) and values.dtype != object:
         return values
     if hasattr(values, "detach"):
         return _of_tensor(values)

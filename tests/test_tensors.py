@@ -271,3 +271,21 @@ def test_what_numpy_cannot_hold_is_named():
     assert as_numpy([torch.ones(2), torch.zeros(2, requires_grad=True)]).tolist() == [[1, 1], [0, 0]]
     with pytest.raises(TypeError, match=r"expected an array, a tensor or a list of numbers, got a list"):
         as_numpy([[1], [1, 2]])
+
+
+def test_arrays_of_objects_that_are_numbers_are_numbers():
+    """What a nullable column of pandas gives: pd.array([1, 2]).to_numpy() holds Python objects."""
+    assert as_numpy(np.array([1, 2.5], dtype=object)).tolist() == [1.0, 2.5]
+    scores, labels = SCORES.astype(object), LABELS.astype(object)
+    assert metrics.auroc(scores, labels) == metrics.auroc(SCORES, LABELS)
+    assert Prediction(score=scores).score.dtype == np.float64
+    with pytest.raises(TypeError, match="real numbers"):
+        metrics.auroc(np.array(["a", 1], dtype=object), [0, 1])
+
+
+def test_half_precision_points_are_those_of_single_precision():
+    """Every float16 is a float32, so that nothing may change."""
+    half = ROWS.astype(np.float16)
+    found, wanted = (coreset.k_center_greedy(points, 5) for points in (half, half.astype(np.float32)))
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(one, other)

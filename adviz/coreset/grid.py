@@ -86,6 +86,8 @@ def to_grid(points: np.ndarray, *, out: np.ndarray | None = None) -> Grid:
     True
     """
     points = as_numpy(points)
+    if points.dtype == np.float16:  # it would overflow as soon as it is scaled
+        points = points.astype(np.float32)
     if points.ndim != 2 or not points.size:
         raise ValueError(f"points must be (M, d) with M and d of 1 or more, got shape {points.shape}")
     if out is not None and (out.shape != points.shape or out.dtype != np.float32):
