@@ -111,8 +111,8 @@ def load(model: nn.Module, path: str | Path) -> None:
     """
     state = read(path)
     expected = model.state_dict()
-    inside = _without_prefix(state, expected, path)
     heads = _heads(model)
+    inside = _without_prefix(state, expected, heads, path)
     if not _fits(inside, expected, heads):
         inside = _converted(inside, model)
     missing = [name for name in expected if name not in inside]
@@ -170,12 +170,15 @@ def check_filled(model: nn.Module, modules: Iterable[str], path: str | Path) -> 
         )
 
 
-def _without_prefix(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: str | Path) -> dict[str, Tensor]:
+def _without_prefix(
+    state: Mapping[str, Tensor], expected: Mapping[str, Tensor], heads: Sequence[str], path: str | Path
+) -> dict[str, Tensor]:
     """Return the tensors of a file that have the prefix under which most of a network's names are found.
 
     Raises
     ------
-    ValueError: none of its names is found, or different weights for all of them under several prefixes.
+    ValueError: none of its names is found, or different weights for all of them, but for the `heads`, under several
+        prefixes.
     """
     counts: Counter[str] = Counter()
     for name in state:
@@ -189,7 +192,12 @@ def _without_prefix(state: Mapping[str, Tensor], expected: Mapping[str, Tensor],
             f"expected {len(expected)} tensors such as {next(iter(expected))!r} in {path}, got {len(state)} with other "
             f"names, such as {', '.join(map(repr, list(state)[:3]))}: pass the weights of this very architecture"
         )
-    prefixes = [prefix for prefix, count in counts.items() if count == most]
+    needed = [name for name in expected if not _is_spare(name, heads)]
+    prefixes = [
+        prefix
+        for prefix, count in counts.most_common()
+        if count == most or all(f"{prefix}{name}" in state for name in needed)
+    ]
     found = [
         {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
         for prefix in prefixes

@@ -326,3 +326,13 @@ def test_features_are_selected_by_the_stages_name():
         features.select(["layer4"])
     both = Features({"a": arrays["mine"], "layer2": arrays["mine"]}, image_size=(64, 64))
     assert list(both.select(["layer2"])) == ["layer2"]
+
+
+def test_a_student_is_not_taken_where_its_teacher_lacks_the_classifier_alone(tmp_path):
+    """Either could be meant, whatever number of tensors each has."""
+    weights = timm.create_model("resnet18", pretrained=False).state_dict()
+    teacher = {f"teacher.{name}": value for name, value in weights.items() if not name.startswith("fc.")}
+    student = {f"student.{name}": value + 1 for name, value in weights.items()}
+    torch.save(student | teacher, tmp_path / "both.pth")
+    with pytest.raises(ValueError, match=r"several, under 'student\.', 'teacher\.'"):
+        Backbone("resnet18", (8,), weights=tmp_path / "both.pth")
