@@ -225,8 +225,8 @@ CLAIMS = {
             row("1.0", "PaDiM")[0] < min(row("1.0", "PatchCore")[:3])
             and row("1.0", "PaDiM")[0] == min(row("1.0", "PaDiM"))
         ),
-        "all but PaDiM are always right": lambda said, row: (
-            all(row("third", name)[1] == 1 for name in ("DN2", "SPADE", "PatchCore")) and row("third", "PaDiM")[1] < 1
+        "all but PaDiM are right almost always": lambda said, row: (
+            min(row("third", name)[1] for name in ("DN2", "SPADE", "PatchCore")) > max(0.9, row("third", "PaDiM")[1])
         ),
         "PatchCore is right on # of the images, PaDiM on #; on the least disputed third on # and #": (
             lambda said, row: (
@@ -244,13 +244,21 @@ CLAIMS = {
         ),
     },
     "10_why_published_numbers_differ": {
-        "the mean image AUROC falls from # to #, all of it by *aggregation*, which blurs the few channels of a small "
-        "network; the other three flips do nothing here": lambda said, row: (
-            said == [row("start aggregation", "mean")[0], row("start aggregation", "mean")[-1]]
-            and row("start aggregation", "mean")[1:-2] == [0, 0, 0]
+        "the mean image AUROC falls from # to #. *Aggregation*, which blurs the few channels of a small network, "
+        "takes #; another *start* is another coreset, and moves it by #; the other two flips do nothing": (
+            lambda said, row: (
+                said == [abs(row("start aggregation", "mean")[i]) for i in (0, -1, -2, -3)]
+                and row("start aggregation", "mean")[1:3] == [0, 0]
+                and row("start aggregation", "mean")[-2] < 0
+            )
         ),
-        "Another seed alone takes it from # to #": lambda said, row: (
-            said == [row("another seed", "mean")[0], row("another seed", "mean")[-1]]
+        "Another seed alone takes it from # to #, and that of *brick* by #": lambda said, row: (
+            said
+            == [
+                row("another seed", "mean")[0],
+                row("another seed", "mean")[-1],
+                abs(row("another seed", "brick")[1]),
+            ]
         ),
         "The same maps have a PRO between # and #: the limit matters most (# against #), then the mask rule and the "
         "definition": lambda said, row: (
