@@ -79,7 +79,7 @@ class Geometry:
         if self.resize is not None:
             object.__setattr__(self, "resize", checked_size("resize", self.resize))
         if self.bits is not None and not (isinstance(self.bits, int) and 8 <= self.bits <= 16):
-            raise ValueError(f"bits must be 8 to 16, or None, got {self.bits}")
+            raise ValueError(f"bits must be 8 to 16, or None, got {self.bits!r}")
         if self.interpolation not in FILTERS:
             raise ValueError(f"interpolation must be one of {', '.join(FILTERS)}, {got(self.interpolation, FILTERS)}")
         if self.aspect not in ASPECTS:

@@ -77,6 +77,8 @@ class Split:
         self.labels = np.asarray(labels, dtype=np.int8)
         self.masks = [_as_mask(mask) for mask in masks]
         self.defects = [printable(defect) for defect in defects]
+        if geometry is not None and not isinstance(geometry, Geometry):
+            raise TypeError(f"geometry must be a Geometry, such as data.Geometry(256, crop=False), got {geometry!r}")
         self._geometry = geometry or Geometry()
         self._depth = Depth(self.paths if pixels is None else ())
         self._labels = Labels(self.masks)
@@ -159,10 +161,10 @@ class Split:
             return self.subset(range(len(self))[index])
         if np.ndim(index) > 0:
             return self.subset(as_numpy(index))
-        index = operator.index(index)  # type: ignore[arg-type]
-        label = int(self.labels[index])
+        (one,) = as_indices([operator.index(index)], len(self)).tolist()  # type: ignore[arg-type]
+        label = int(self.labels[one])
         known = None if label == UNLABELLED else label
-        return Sample(self.image(index), self.mask(index), known, self.defects[index], self.paths[index])
+        return Sample(self.image(one), self.mask(one), known, self.defects[one], self.paths[one])
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
@@ -384,4 +386,8 @@ def as_indices(chosen: Sequence[int] | np.ndarray, length: int) -> np.ndarray:
         return np.flatnonzero(values)
     if values.size and not np.issubdtype(values.dtype, np.integer):
         raise TypeError(f"expected integers or booleans to choose images by, got dtype {values.dtype}")
-    return np.asarray(np.arange(length)[values.astype(int)])
+    whole = values.astype(int)
+    outside = whole[(whole < -length) | (whole >= length)]
+    if outside.size:
+        raise IndexError(f"expected numbers of images below {length}, as there are {length}, got {outside[0]}")
+    return np.asarray(np.arange(length)[whole])

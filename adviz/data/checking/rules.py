@@ -145,9 +145,13 @@ def _masks(seen: Seen) -> Iterator[Finding]:
         )
     if full:
         yield seen.finding("full masks", f"{len(full)} masks mark every pixel: inverted, or of another kind?", full)
-    bare = [entry.path for entry in seen.tree.entries if entry.known == ANOMALOUS and not entry.mask]
+    anomalous = [entry for entry in seen.tree.entries if entry.known == ANOMALOUS]
+    bare = [entry.path for entry in anomalous if not entry.mask]
     if bare and any(entry.mask for entry in seen.tree.entries):
-        yield seen.finding("images without mask", f"{len(bare)} defective images have no mask, others have", bare)
+        message = (
+            f"no mask for {len(bare)} of {len(anomalous)} defective images, which pixel numbers leave out: draw it"
+        )
+        yield seen.finding("images without mask", message, bare)
     elif bare:
         message = f"none of {len(bare)} defective images has a mask: there are image-level numbers only"
         yield seen.finding("no masks", message, serious=False)
@@ -300,7 +304,7 @@ def _measurable(seen: Seen) -> Iterator[Finding]:
         place = "bad" if seen.tree.layout == sorted_photos.LAYOUT else "test/<defect>"
         message = (
             "no defective test image: nothing can be measured, neither AUROC nor PRO; a threshold can be set on the "
-            f"good ones all the same. Put defective images into {place} to measure"
+            f"good ones all the same; to measure, put defective images into {place}"
         )
         yield seen.finding("no defective test images", message, serious=False)
 

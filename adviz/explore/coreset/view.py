@@ -56,6 +56,11 @@ def coreset(
     """
     if isinstance(categories, Category):
         one = categories.name
+        if not isinstance(predictions or {}, Mapping):
+            got = type(predictions).__name__
+            raise TypeError(
+                f"expected predictions as {{share of the rows: prediction}}, such as {{0.01: it}}, got a {got}"
+            )
         categories, traces = {one: categories}, {one: traces}
         predictions, results = {one: predictions or {}}, {one: results or {}}
     return CoresetView(categories, traces, predictions or {}, results or {})  # type: ignore[arg-type]
