@@ -34,8 +34,8 @@ LEFT_BY_SYSTEMS = frozenset(
 
 
 def expanded(path: str | Path) -> Path:
-    """Return a path with ``~`` for the user's folder written out; it stays relative where it is."""
-    return Path(os.path.expanduser(path))
+    """Return a path with ``~`` for the user's folder written out; it stays relative where it is. Bytes are decoded."""
+    return Path(os.path.expanduser(os.fsdecode(path)))
 
 
 def real_name(path: Path) -> str:
