@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 # Names are compared by `plain`: without case and without what stands between words.
 GOOD_WORDS = frozenset(
@@ -27,6 +28,8 @@ PARTS = {
     "test": frozenset(("test", "testing")),
 }
 TRUTH_WORDS = frozenset(("groundtruth", "groundtruths", "gt", "mask", "masks"))
+# folders of these names may as well hold texts, or other images than masks
+RARE_TRUTH_WORDS = frozenset("label labels annotation annotations segmentation segmentations seg".split())
 # what good and bad are said of, which may stand before or after them, as may a number before: "0_good parts"
 THINGS = "images?|imgs?|photos?|photographs?|pictures?|pics?|samples?|examples?|parts?|pieces?|items?|products?|units?"
 SAID_OF = re.compile(rf"\d*(?:{THINGS})?(.+?)(?:{THINGS})?")
@@ -67,6 +70,13 @@ def says_unlabelled(name: str) -> bool:
 def part_of(name: str) -> str | None:
     """Return "train", "validation" or "test" where a name says one of them."""
     return next((part for part, words in PARTS.items() if plain(name) in words), None)
+
+
+def is_mask_folder(name: str, others: Iterable[str]) -> bool:
+    """Tell whether a folder of test images is called as one of masks is, also of another one: "dent_mask"."""
+    own = plain(name)
+    called = {plain(other) + word for other in others for word in TRUTH_WORDS}
+    return own in TRUTH_WORDS or own in called
 
 
 def words_for(name: str) -> frozenset[str]:

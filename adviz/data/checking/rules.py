@@ -154,6 +154,14 @@ def _masks(seen: Seen) -> Iterator[Finding]:
     other = [entry.path for entry, mask in seen.marked if _differs(mask, seen.images[entry.path])]
     if other:
         yield seen.finding("masks of another size", f"{len(other)} masks are not of their image's size", other)
+    good = [(entry.path, seen.masks[entry.mask]) for entry in seen.tree.entries if entry.mask and entry.known == GOOD]
+    defective = [path for path, mask in good if not mask.problem and mask.marked]
+    if defective:
+        message = (
+            f"{len(defective)} good images have a mask that marks something, which is not looked at: if they are "
+            "defective, put them into the folder of their defect; else remove their masks"
+        )
+        yield seen.finding("masks of good images", message, defective)
 
 
 def _differs(mask: MaskFacts, image: ImageFacts) -> bool:
