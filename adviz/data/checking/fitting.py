@@ -66,7 +66,8 @@ def _squeeze(size: Size, geometry: Geometry) -> float:
 def remedy(size: Size) -> str:
     """Return the geometry, as it is written in Python, that keeps an image of this size whole and in shape."""
     ratio = max(size) / min(size)
-    long = min(LONG_SIDE, STRIDE * round(SHORT_SIDE * ratio / STRIDE))
+    longest = max(LONG_SIDE, STRIDE * round(ratio))  # of the narrowest strip there is
+    long = min(longest, STRIDE * round(SHORT_SIDE * ratio / STRIDE))
     short = max(STRIDE, STRIDE * round(long / ratio / STRIDE))
     shape = (short, long) if size[0] >= size[1] else (long, short)
     return RECTANGLE.format(shape)
