@@ -76,10 +76,10 @@ def folder(path: str | Path, *, geometry: Geometry | None = None) -> Category:
     ``non_defective``, ``defect-free``, ``good parts``, ``good_2``, ...; ``bad`` may be ``NG``, ``defect``,
     ``anomaly``, ``abnormal``, ``fail``, ..., and its name becomes the defect's; ``train``, ``test`` and
     ``validation`` may be ``training``, ``testing`` and ``val``, and ``ground_truth`` may be ``masks``, ``gt``,
-    ``labels``, .... ``positive`` and ``negative``, or ``0`` and ``1``, say not which is which, and are refused. A mask may end in
-    ``_MASK``, ``_gt``, ``_label``, ``_seg``, begin with ``mask_``, and lie directly in ``ground_truth`` where only
-    one image can be meant. What systems leave in folders (``.ipynb_checkpoints``, ``Thumbs.db``, ``__MACOSX``,
-    ``@eaDir``, ...) is passed over.
+    ``labels``, ... . ``positive`` and ``negative``, or ``0`` and ``1``, say not which is which, and are refused. A mask
+    may end in ``_MASK``, ``_gt``, ``_label``, ``_seg``, begin with ``mask_``, and lie directly in ``ground_truth``
+    where only one image can be meant. What systems leave in folders (``.ipynb_checkpoints``, ``Thumbs.db``,
+    ``__MACOSX``, ``@eaDir``, ...) is passed over.
 
     Parameters
     ----------

@@ -85,9 +85,9 @@ def table(
 
     Raises
     ------
-    ValueError: a column that is not there, a label or part that says nothing, or numbers in a column "is_good"; an image in two rows; an anomalous or
-        unlabelled image for training or validation; a good image with a defect's name; no image to learn from, or none
-        for the test.
+    ValueError: a column that is not there, a label or part that says nothing, or numbers in a column "is_good"; an
+        image in two rows; an anomalous or unlabelled image for training or validation; a good image with a defect's
+        name; no image to learn from, or none for the test.
     FileNotFoundError: a file is not there.
     TypeError: no table.
 

@@ -165,5 +165,5 @@ def test_images_in_memory_match_their_names_and_have_no_masks(files):
 def test_what_is_no_sequence_and_no_file_is_refused_at_the_door():
     with pytest.raises(TypeError, match=r"expected a list of N, got None: use \[None\] \* N"):
         Split(["a", "b", "c"], [0, 0, 0], None, ["good"] * 3)
-    with pytest.raises(TypeError, match="expected masks as files, .* got a ndarray: save them as PNG"):
+    with pytest.raises(TypeError, match=r"expected masks as files, .* got a ndarray: save them as PNG"):
         Split(["a", "b", "c"], [1, 1, 1], [np.zeros((4, 4), bool)] * 3, ["hole"] * 3)
