@@ -338,6 +338,11 @@ CLAIMS = {
             for p in (3, 5, 7, 9)
         ),
     },
+    "16_odd_photographs": {
+        "The ten good ones among the #": lambda said, row: (
+            f"max_good, on 10 good photographs\nflagged: 29 of {said[0]:.0f}" in row.text
+        ),
+    },
     "15_your_own_data": {
         "PatchCore 10 % detects best (image AUROC # against PaDiM's #)": lambda said, row: (
             said == [row("PatchCore 10 %")[0], row("PaDiM")[0]]
@@ -455,7 +460,8 @@ OTHER = {
         "it still rises at 64 images",
     ],
     "16_odd_photographs": [
-        "of 12 bits (0 to 4095)",
+        "of 12 bits (0 to 4095), 256 pixels wide and 128 high",
+        "the square of 224 that networks are used to",
         "A 16-bit file may hold 65535, and a camera of 12 bits never goes beyond 4095. Divided by 65535",
         "rounded to the 256 grey levels",
         "the fewest of 8, 10, 12, 14 or 16 that hold the largest value",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import operator
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -44,6 +45,7 @@ class Split:
     Raises
     ------
     ValueError: the sequences differ in length, a label is not -1, 0 or 1, or `pixels` are no such array.
+    TypeError: no sequences, or masks that are no files.
 
     Examples
     --------
@@ -334,13 +336,22 @@ class Split:
 
 
 def _as_mask(mask: str | Path | ArrayMask | None) -> Path | ArrayMask | None:
-    return mask if mask is None or isinstance(mask, ArrayMask) else expanded(mask)
+    if mask is None or isinstance(mask, ArrayMask):
+        return mask
+    if not isinstance(mask, str | bytes | os.PathLike):
+        raise TypeError(
+            f"expected masks as files, or None where there is none, got a {type(mask).__name__}: save them as PNG, "
+            "255 where the defect is"
+        )
+    return expanded(mask)
 
 
 def _listed(given: Any) -> list[Any]:
     """Return N things as a list, whatever they come in; one text alone would be read letter by letter."""
     if isinstance(given, str | bytes | Path):
         raise TypeError(f"expected a list of N, got {given!r}: use [{given!r}]")
+    if not isinstance(given, Iterable):
+        raise TypeError(f"expected a list of N, got {given!r}: use [{given!r}] * N")
     return list(given)
 
 

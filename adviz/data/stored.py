@@ -164,6 +164,8 @@ def opened(path: str | Path) -> Iterator[ImageFile.ImageFile]:
             yield image
     except FileNotFoundError:
         raise FileNotFoundError(f"expected an image file, found nothing at {path}") from None
+    except PermissionError as error:
+        raise ValueError(f"expected an image that may be read, got {path} ({error}): change its permissions") from error
     except Unsuited:
         raise
     except DAMAGED as error:

@@ -184,3 +184,10 @@ def test_a_sample_is_printed_in_a_line(tmp_path):
     for mask, words in ((tmp_path / "mask.png", "6 defect pixels"), (None, "no mask")):
         split = Split([tmp_path / "7.png"], [1], [mask], ["dent"], geometry=geometry)
         assert repr(split[0]) == f"Sample(7.png: dent, 40x50, {words})"
+
+
+def test_what_is_no_sequence_and_no_file_is_refused_at_the_door():
+    with pytest.raises(TypeError, match=r"expected a list of N, got None: use \[None\] \* N"):
+        Split(["a", "b", "c"], [0, 0, 0], None, ["good"] * 3)
+    with pytest.raises(TypeError, match=r"expected masks as files, .* got a ndarray: save them as PNG"):
+        Split(["a", "b", "c"], [1, 1, 1], [np.zeros((4, 4), bool)] * 3, ["hole"] * 3)

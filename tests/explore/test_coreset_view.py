@@ -360,6 +360,8 @@ def test_what_cannot_be_shown_is_refused(category, found):
         explore.coreset({}, {})
     with pytest.raises(TypeError, match=r"predictions as {share of the rows: prediction}.*got a Prediction"):
         explore.coreset(category, found.traces, Prediction(np.zeros(4)))
+    with pytest.raises(TypeError, match=r"the trace of a fitted PatchCore, detector\.trace_, .* got a Prediction"):
+        explore.coreset(category, next(iter(found.predictions["random"].values())))
     with pytest.raises(ValueError, match="expected traces of the same rows"):
         explore.coreset(
             category, {**found.traces, "x": dataclasses.replace(found.traces["greedy"], image=np.zeros(96))}

@@ -203,4 +203,5 @@ def _short(error: BaseException) -> str:
     cause = error.__cause__ or error
     kind = type(cause)
     name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__.rpartition('.')[2]}.{kind.__name__}"
-    return f"{name}: {cause}"[:200] + ": replace it"
+    how = "change its permissions" if isinstance(cause, PermissionError) else "replace it"
+    return f"{name}: {cause}"[:200] + f": {how}"

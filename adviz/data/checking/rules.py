@@ -158,6 +158,14 @@ def _masks(seen: Seen) -> Iterator[Finding]:
     other = [entry.path for entry, mask in seen.marked if _differs(mask, seen.images[entry.path])]
     if other:
         yield seen.finding("masks of another size", f"{len(other)} masks are not of their image's size", other)
+    good = [(entry.path, seen.masks[entry.mask]) for entry in seen.tree.entries if entry.mask and entry.known == GOOD]
+    defective = [path for path, mask in good if not mask.problem and mask.marked]
+    if defective:
+        message = (
+            f"{len(defective)} good images have a mask that marks something, which is not looked at: if they are "
+            "defective, put them into the folder of their defect; else remove their masks"
+        )
+        yield seen.finding("masks of good images", message, defective)
 
 
 def _differs(mask: MaskFacts, image: ImageFacts) -> bool:
@@ -309,9 +317,23 @@ def _measurable(seen: Seen) -> Iterator[Finding]:
         yield seen.finding("no defective test images", message, serious=False)
 
 
+def _seemingly_good(seen: Seen) -> Iterator[Finding]:
+    """Ask about folders of defective images beside good ones, whose names say the opposite in some way or language."""
+    if GOOD not in {entry.known for entry in seen.tree.entries if entry.part not in ("train", "validation")}:
+        return  # `_measurable` asks
+    asked = [entry for entry in seen.tree.entries if entry.known == ANOMALOUS and looks_good(entry.path.parent.name)]
+    for folder in sorted({entry.path.parent for entry in asked}):
+        message = (
+            f"is {folder.name} a folder of good images? They are taken for defective; if they are good, put them "
+            "into the folder of the good ones beside it"
+        )
+        yield seen.finding("seemingly good", message, [entry.path for entry in asked if entry.path.parent == folder])
+
+
 RULES: tuple[Callable[[Seen], Iterator[Finding]], ...] = (
     _arrangement,
     _measurable,
+    _seemingly_good,
     _unreadable,
     _duplicates,
     _masks,
