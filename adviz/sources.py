@@ -16,6 +16,7 @@ from PIL import Image
 from adviz.data import Geometry, Sample, Split
 from adviz.data.geometry import boxes_of
 from adviz.data.images import Depth, image_size, open_image
+from adviz.data.images import images_of as images_in
 from adviz.data.in_memory import Channels, batch_array, check_channels, image_array
 from adviz.tensors import as_numpy
 
@@ -111,7 +112,10 @@ def _remedy_for_path(path: str | os.PathLike[Any]) -> str:
     text = os.fspath(path)
     if "://" in str(text):
         return OF_ADDRESS
-    return f"read it with data.folder({text!r})" if os.path.isdir(text) else f"use [{text!r}]"
+    if not os.path.isdir(text):
+        return f"use [{text!r}]"
+    reader = "unlabelled" if images_in(Path(os.fsdecode(text))) else "folder"
+    return f"read it with data.{reader}({text!r})"
 
 
 def _of_split(split: Split, ids: list[str]) -> Images:

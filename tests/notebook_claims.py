@@ -17,6 +17,20 @@ def about(said, values, within=0.006):
     return all(abs(one - other) <= within for one, other in zip(said, values, strict=True))
 
 
+PROS = ("PRO-global", "PRO-global-200", "PRO-per-image")
+LIMITS = ("0.3", "0.05")
+
+
+def values(row):
+    """Return the PRO of notebook 10 by all definitions, limits and mask rules."""
+    return [value for name in PROS for limit in LIMITS for value in row(f"{name}@{limit}")]
+
+
+def span(numbers):
+    """Return how far numbers are apart."""
+    return max(numbers) - min(numbers)
+
+
 CLAIMS = {
     "01_quickstart": {
         "each of its 28 x 28 cells by # numbers, `layer4` each of its 7 x 7 cells by #": lambda said, row: (
@@ -211,8 +225,8 @@ CLAIMS = {
             row("1.0", "PaDiM")[0] < min(row("1.0", "PatchCore")[:3])
             and row("1.0", "PaDiM")[0] == min(row("1.0", "PaDiM"))
         ),
-        "all but PaDiM are always right": lambda said, row: (
-            all(row("third", name)[1] == 1 for name in ("DN2", "SPADE", "PatchCore")) and row("third", "PaDiM")[1] < 1
+        "all but PaDiM are right almost always": lambda said, row: (
+            min(row("third", name)[1] for name in ("DN2", "SPADE", "PatchCore")) > max(0.9, row("third", "PaDiM")[1])
         ),
         "PatchCore is right on # of the images, PaDiM on #; on the least disputed third on # and #": (
             lambda said, row: (
@@ -227,6 +241,43 @@ CLAIMS = {
                 row("pixel AP", "PaDiM")[1],
                 row("pixel AP", "PatchCore")[1],
             ]
+        ),
+    },
+    "10_why_published_numbers_differ": {
+        "the mean image AUROC falls from # to #. *Aggregation*, which blurs the few channels of a small network, "
+        "takes #; another *start* is another coreset, and moves it by #; the other two flips do nothing": (
+            lambda said, row: (
+                said == [abs(row("start aggregation", "mean")[i]) for i in (0, -1, -2, -3)]
+                and row("start aggregation", "mean")[1:3] == [0, 0]
+                and row("start aggregation", "mean")[-2] < 0
+            )
+        ),
+        "Another seed alone takes it from # to #, and that of *brick* by #": lambda said, row: (
+            said
+            == [
+                row("another seed", "mean")[0],
+                row("another seed", "mean")[-1],
+                abs(row("another seed", "brick")[1]),
+            ]
+        ),
+        "The same maps have a PRO between # and #: the limit matters most (# against #), then the mask rule and the "
+        "definition": lambda said, row: (
+            said[:2] == [min(values(row)), max(values(row))]
+            and said[2:] == [row("PRO-global@0.3")[0], row("PRO-global@0.05")[0]]
+            and said[2] - said[3] > max(span(row(f"{name}@{limit}")) for name in PROS for limit in LIMITS)
+        ),
+    },
+    "11_tables_spade": {
+        "Retrieved images are the better gallery here, too (PRO # against # with random ones)": lambda said, row: (
+            said == [row("Table 7: retrieved", f"SPADE, stage1={name}10")[-1] for name in ("knn", "random")]
+            and said[0] > said[1]
+        ),
+        "that all layers together are best does not hold on these small images (# against # of the finest alone)": (
+            lambda said, row: said == [row("SPADE, layers=1+2+3")[-1], row("SPADE, layers=1")[-1]] and said[0] < said[1]
+        ),
+        "of the text gives a lower image AUROC here as well (# against #)": lambda said, row: (
+            said == [row("SPADE, preset=paper-literal")[0], row("ablation retrieved images:", "SPADE")[0]]
+            and said[0] < said[1]
         ),
     },
     "12_tables_patchcore": {
@@ -287,6 +338,27 @@ CLAIMS = {
             for p in (3, 5, 7, 9)
         ),
     },
+    "16_odd_photographs": {
+        "The ten good ones among the #": lambda said, row: (
+            f"max_good, on 10 good photographs\nflagged: 29 of {said[0]:.0f}" in row.text
+        ),
+    },
+    "15_your_own_data": {
+        "PatchCore 10 % detects best (image AUROC # against PaDiM's #)": lambda said, row: (
+            said == [row("PatchCore 10 %")[0], row("PaDiM")[0]]
+            and said[0] == max(row(name)[0] for name in ("SPADE", "PaDiM", "PatchCore 1 %", "PatchCore 10 %"))
+        ),
+        "the interval says that this may be chance: # to #": lambda said, row: (
+            said == row("image AUROC: PatchCore 10 % against PaDiM", "mean")[3:5] and said[0] < 0 < said[1]
+        ),
+        "PaDiM locates better (PRO # against #)": lambda said, row: (
+            said == [row("PaDiM")[2], row("PatchCore 10 %")[2]] and said[0] > said[1]
+        ),
+        "# and # with one image, # and # with sixteen, # with all #": lambda said, row: (
+            said[:4] == row("draw", "images", "1") + row("draw", "images", "16")
+            and said[4:] == [row("draw", "images", "64")[0], 64]
+        ),
+    },
 }
 
 OTHER = {
@@ -333,6 +405,31 @@ OTHER = {
     ],
     "07_padim_and_position": ["PatchCore takes 8 and 16", "at 1 a good image looks as bad"],
     "09_compare": ["32 for whole images", "0.4 means that one of them has it 40 %", "on which 1 is the decision"],
+    "10_why_published_numbers_differ": [
+        "adaptive pooling to 1024 numbers where every layer has at least 512 channels",
+        "An interval that contains 0",
+        "takes 200 linear thresholds",
+        "0.3 in most papers, 0.05 in stricter ones",
+        "(resize to 256, crop the centre of 224)",
+        "maps judged at 256 pixels",
+        "What a printed 99.1 does not say",
+        "The centre crop of 224 removes one defect of MVTec's *grid* completely: 56 of 57 remain",
+        "public runs reach its published image AUROC of 85.5",
+        "and get 80 to 83",
+        "with the 50 of the text",
+        "maps judged at the size of the crop or at 256",
+    ],
+    "11_tables_spade": [
+        "The paper resizes to 256 and crops the centre of 224",
+        "one $K$ for Eq. 2: 50",
+        "Public runs reach the 85.5",
+        "and get 80 to 83 with 50",
+        "takes its gallery from 50",
+        "has 50 in both places",
+        "means over its 12 scenes",
+        "The line in between, 2+3, is ours, so that they add up from the deepest: 3, 2+3, 1+2+3",
+        "16 letters and digits",
+    ],
     "12_tables_patchcore": [
         "images of 64 to 96 pixels",
         "The whole bank (100 %)",
@@ -354,8 +451,17 @@ OTHER = {
         "24 of its 64 training images",
         "A coreset of 1 %",
     ],
+    "15_your_own_data": [
+        "224 of 256 pixels",
+        "If it is not 1, use",
+        "PatchCore 1 % is hardly better than a coin",
+        "An interval that contains 0",
+        "with 1, 4, 16 and all of the training images",
+        "it still rises at 64 images",
+    ],
     "16_odd_photographs": [
-        "of 12 bits (0 to 4095)",
+        "of 12 bits (0 to 4095), 256 pixels wide and 128 high",
+        "the square of 224 that networks are used to",
         "A 16-bit file may hold 65535, and a camera of 12 bits never goes beyond 4095. Divided by 65535",
         "rounded to the 256 grey levels",
         "the fewest of 8, 10, 12, 14 or 16 that hold the largest value",

@@ -223,3 +223,26 @@ def test_sorted_photos_can_be_reported(tmp_path, write):
     category = data.folder(tmp_path / "part", geometry=Geometry(SIZE, crop=False))
     page = write(category, Prediction(np.array([0.2, 0.7]), rng.random((2, SIZE, SIZE)), detector="A"))
     assert "- is undefined: pixel AUROC, pixel AP, PRO-global (the test set has no masks)" in page.text
+
+
+@pytest.mark.parametrize(("size", "flat"), [((32, 64), True), (SIZE, False), ((64, 32), False)])
+def test_pictures_of_flat_images_stand_one_below_the_other(write, category, predictions, size, flat):
+    geometry = Geometry(size, crop=False)
+    height, width = geometry.shape
+    found = dataclasses.replace(predictions["A"], anomaly_map=np.zeros((5, height, width)))
+    other = dataclasses.replace(category, test=category.test.with_geometry(geometry))
+    assert ('class="shots stacked"' in write(other, found).source) is flat
+
+
+def test_padding_is_explained_where_there_is_some(write, category, predictions):
+    padded = dataclasses.replace(
+        category, test=category.test.with_geometry(Geometry(SIZE, crop=False, aspect="letterbox"))
+    )
+    assert "Grey beside it is padding" in write(padded).text
+    assert "padding" not in write().text
+
+
+def test_every_kind_of_curve_is_a_drawing_of_its_own(write):
+    """A narrow page sets them below each other, in place of shrinking their letters."""
+    drawn = re.findall("aria-label='([^']*) curves of all detectors'", write().source)
+    assert drawn == ["ROC", "precision-recall", "per-region overlap"]

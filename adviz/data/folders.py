@@ -22,11 +22,20 @@ from adviz.data.tree import (
     flat,
     folder_called,
     good_folder,
+    holds_images,
     lacking,
     lacking_good,
     without_masks,
 )
-from adviz.data.words import KNOWN, is_ambiguous, plain, says_good, says_unlabelled
+from adviz.data.words import (
+    KNOWN,
+    RARE_TRUTH_WORDS,
+    is_ambiguous,
+    is_mask_folder,
+    plain,
+    says_good,
+    says_unlabelled,
+)
 
 DEPTH = 2  # levels of folders around categories, for `available`
 
@@ -64,12 +73,13 @@ def folder(path: str | Path, *, geometry: Geometry | None = None) -> Category:
     and to see false alarms; nothing can be measured then.
 
     Names count in any case and with any separator: ``good`` may be called ``OK``, ``normal``, ``pass``,
-    ``non_defective``, ``defect-free``, ...; ``bad`` may be ``NG``, ``defect``, ``anomaly``, ``abnormal``, ``fail``,
-    ..., and its name becomes the defect's; ``train``, ``test`` and ``validation`` may be ``training``, ``testing`` and
-    ``val``, and ``ground_truth`` may be ``masks`` or ``gt``. ``positive`` and ``negative``, or ``0`` and ``1``, say not
-    which is which, and are refused. A mask may end in ``_MASK``, ``_gt``, ``_label``, ``_seg``, begin with ``mask_``,
-    and lie directly in ``ground_truth`` where only one image can be meant. What systems leave in folders
-    (``.ipynb_checkpoints``, ``Thumbs.db``, ``__MACOSX``, ``@eaDir``, ...) is passed over.
+    ``non_defective``, ``defect-free``, ``good parts``, ``good_2``, ...; ``bad`` may be ``NG``, ``defect``,
+    ``anomaly``, ``abnormal``, ``fail``, ..., and its name becomes the defect's; ``train``, ``test`` and
+    ``validation`` may be ``training``, ``testing`` and ``val``, and ``ground_truth`` may be ``masks``, ``gt``,
+    ``labels``, ... . ``positive`` and ``negative``, or ``0`` and ``1``, say not which is which, and are refused. A mask
+    may end in ``_MASK``, ``_gt``, ``_label``, ``_seg``, begin with ``mask_``, and lie directly in ``ground_truth``
+    where only one image can be meant. What systems leave in folders (``.ipynb_checkpoints``, ``Thumbs.db``,
+    ``__MACOSX``, ``@eaDir``, ...) is passed over.
 
     Parameters
     ----------
@@ -81,7 +91,8 @@ def folder(path: str | Path, *, geometry: Geometry | None = None) -> Category:
 
     Raises
     ------
-    FileNotFoundError: the folder, its ``train/good`` or its ``test`` does not exist.
+    FileNotFoundError: the folder, its ``train/good`` or its ``test`` does not exist, or a ``validation`` has images and
+        no ``good``.
     ValueError: no good training image (of sorted photographs: under five), no test image, images in deeper folders, two
         folders of good images beside each other (``good`` and ``ok``), a mask that belongs to no image, or one that two
         images could have (``000.png`` and ``000.jpg``).
@@ -242,7 +253,7 @@ def arranged(path: Path, shape: Shape | None = None) -> Tree:
         good = None if place is None else good_folder(place, tree.problems)
         if good is not None:
             tree.entries.extend(Entry(file, part) for file in flat(good, tree.problems))
-        elif needed:
+        elif needed or (place is not None and holds_images(place)):
             tree.problems.append(lacking_good(path, place, f"{part}/{shape.good}"))
     test = folder_called(path, shape.test, tree.problems)
     truth = _truth(path, test, shape, tree.problems)
@@ -272,6 +283,9 @@ def _truth(path: Path, test: Path | None, shape: Shape, problems: list[Exception
     if found is None and test is not None:
         among = [child for child in folders_in(test) if plain(child.name) == "groundtruth"]
         found = among[0] if among else None
+    if found is None and beside:
+        rare = [child for child in folders_in(path) if plain(child.name) in RARE_TRUTH_WORDS and holds_images(child)]
+        found = rare[0] if rare else None
     return found
 
 
@@ -287,6 +301,15 @@ def _test_images(test: Path, truth: Path | None, problems: list[Exception]) -> l
                 "either: rename the one of good images good; that of defective ones may be called as you like"
             )
         )
+    for child in folders:
+        others = [other.name for other in folders if other != child]
+        if images_of(child) and is_mask_folder(child.name, others):
+            problems.append(
+                ValueError(
+                    f"expected images in {child}, whose name says that they are masks: move it to "
+                    f"{test.parent / 'ground_truth'}, into the folder of the defect; if they are images, rename it"
+                )
+            )
     loose = without_masks(images_of(test), problems)
     found = [(file, "unlabelled") for file in loose]
     for child in folders:

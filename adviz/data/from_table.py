@@ -85,9 +85,9 @@ def table(
 
     Raises
     ------
-    ValueError: a column that is not there, or a label or part that says nothing; an image in two rows; an anomalous or
-        unlabelled image for training or validation; a good image with a defect's name; no image to learn from, or none
-        for the test.
+    ValueError: a column that is not there, a label or part that says nothing, or numbers in a column "is_good"; an
+        image in two rows; an anomalous or unlabelled image for training or validation; a good image with a defect's
+        name; no image to learn from, or none for the test.
     FileNotFoundError: a file is not there.
     TypeError: no table.
 
@@ -104,6 +104,7 @@ def table(
     given = {"image": image, "label": label, "mask": mask, "part": part, "defect": defect}
     chosen = {what: _chosen(columns, what, column) for what, column in given.items()}
     cells = {what: columns[column] for what, column in chosen.items() if column is not None}
+    _check_direction(chosen["label"] or "", cells["label"])
     rows = _rows(cells, base or Path())
     _check_once(rows)
     _check_files(rows)
@@ -175,6 +176,16 @@ def _chosen(columns: Mapping[str, Sequence[Any]], what: str, column: str | None)
             f"expected a column {' or '.join(USUAL[what][:3])}, got the columns {there}: name it with {what}="
         )
     return None
+
+
+def _check_direction(column: str, cells: Sequence[Any]) -> None:
+    """Refuse numbers in a column whose name says that 1 is good, as "is_good" does: they are read as 1 = bad."""
+    numbers = any(str(value).strip().casefold() in NUMBERS for value in cells)
+    if numbers and says_good(plain(column).removeprefix("is")):
+        raise ValueError(
+            f"expected labels in which 1 is bad, got numbers in the column {column!r}, which sounds as if 1 were good: "
+            f"give one of the opposite, such as frame.assign(label=1 - frame[{column!r}].astype(int))"
+        )
 
 
 def _rows(cells: Mapping[str, Sequence[Any]], base: Path) -> list[Row]:

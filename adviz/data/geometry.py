@@ -23,6 +23,7 @@ LARGEST = 100_000_000  # pixels before the crop; a line of 20,000 pixels would n
 ASPECTS = ("square", "shorter", "letterbox")
 PADDING = (128, 128, 128)  # what people see; a network is fed the mirrored image there, see `sources`
 MASK_RULES = (">0.5", ">0", "==1", "nearest")
+ODD = 0.1  # of the photographs on either end of all shapes do not decide the rectangle
 SQUARE = 1.1  # a ratio of the sides up to which photographs are taken for squares
 ALIKE = 1.02  # the widest ratio, divided by the tallest, up to which photographs have one shape
 SMALLEST_AREA, LARGEST_AREA = 0.75, 1.35  # of a rectangle, divided by that of a square of 224 pixels
@@ -79,7 +80,7 @@ class Geometry:
         if self.resize is not None:
             object.__setattr__(self, "resize", checked_size("resize", self.resize))
         if self.bits is not None and not (isinstance(self.bits, int) and 8 <= self.bits <= 16):
-            raise ValueError(f"bits must be 8 to 16, or None, got {self.bits}")
+            raise ValueError(f"bits must be 8 to 16, or None, got {self.bits!r}")
         if self.interpolation not in FILTERS:
             raise ValueError(f"interpolation must be one of {', '.join(FILTERS)}, {got(self.interpolation, FILTERS)}")
         if self.aspect not in ASPECTS:
@@ -245,7 +246,7 @@ def fitting(sizes: Iterable[tuple[int, int]]) -> Geometry:
     Where all are square, to a tenth, that is ``Geometry()``. Where all have one shape, it is the rectangle that is
     nearest to that shape among those whose sides are multiples of 32 pixels and whose area is about that of a square
     of 224; where their shapes differ, they are letterboxed to the rectangle in the middle between the widest and the
-    tallest.
+    tallest, without the tenth that is widest and the tenth that is tallest: a single panorama shrinks no other image.
 
     Parameters
     ----------
@@ -260,12 +261,13 @@ def fitting(sizes: Iterable[tuple[int, int]]) -> Geometry:
     >>> both.shape, both.aspect, both.crop
     ((224, 224), 'letterbox', False)
     """
-    ratios = [height / width for width, height in sizes]
+    ratios = sorted(height / width for width, height in sizes)
     if not ratios or max(*ratios, *(1 / ratio for ratio in ratios), 1) <= SQUARE:
         return Geometry()
-    low, high = min(ratios), max(ratios)
-    shape = _shape_near(math.sqrt(low * high))
-    if high / low <= ALIKE:
+    odd = round(ODD * (len(ratios) - 1))
+    usual = ratios[odd : len(ratios) - odd]
+    shape = _shape_near(math.sqrt(usual[0] * usual[-1]))
+    if ratios[-1] / ratios[0] <= ALIKE:
         return Geometry(shape, crop=False)
     return Geometry(shape, crop=False, aspect="letterbox")
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from adviz.data.arrays import ArrayMask
 from adviz.data.paths import children
-from adviz.data.stored import ORIENTATION, Stored, Unsuited, as_rgba, is_deep, load, opened
+from adviz.data.stored import ORIENTATION, Stored, UnsupportedImage, as_rgba, is_deep, load, opened
 
 DEPTHS = (8, 10, 12, 14, 16)  # bits of cameras whose files are of 16
 HEADERS = 64  # of so many files of a data set it is looked up whether they are of more than 8 bits
@@ -65,13 +65,13 @@ def as_rgb(stored: Stored, path: str | Path, bits: int | None = None) -> Image.I
     """Return an image as 8-bit RGB by the rule of `open_image`, which see; `path` is for messages."""
     image = stored.image
     if image.mode == "F":
-        raise Unsuited(
+        raise UnsupportedImage(
             path,
             "floating point values",
             "convert it to 8 or 16 bits by one rule for all images, such as np.round(255 * image) of values in 0..1",
         )
     if stored.signed and np.asarray(image).max() > 127:
-        raise Unsuited(path, "negative values", "convert it to 8 or 16 bits without a sign")
+        raise UnsupportedImage(path, "negative values", "convert it to 8 or 16 bits without a sign")
     if stored.deep is not None:
         image = _of_8_bits(stored, path, needed(stored, path) if bits is None else bits)
     if image.mode == "La":  # colours multiplied by alpha
@@ -82,7 +82,7 @@ def as_rgb(stored: Stored, path: str | Path, bits: int | None = None) -> Image.I
     try:
         return image.convert("RGB")
     except ValueError as error:
-        raise Unsuited(path, f"colours of mode {image.mode}", "convert it to RGB") from error
+        raise UnsupportedImage(path, f"colours of mode {image.mode}", "convert it to RGB") from error
 
 
 def needed(stored: Stored, path: str | Path) -> int:
@@ -102,9 +102,9 @@ def _largest(values: np.ndarray, path: str | Path) -> int:
     lowest = int(values.min())
     largest = int(values.max())
     if lowest < 0:
-        raise Unsuited(path, f"values from {lowest}", "convert it to 8 or 16 bits without a sign")
+        raise UnsupportedImage(path, f"values from {lowest}", "convert it to 8 or 16 bits without a sign")
     if largest > 65535:
-        raise Unsuited(path, f"values up to {largest}", "convert it to at most 16 bits a channel")
+        raise UnsupportedImage(path, f"values up to {largest}", "convert it to at most 16 bits a channel")
     return largest
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from adviz.data.images import DEPTHS, as_rgb
-from adviz.data.stored import DAMAGED, Unsuited, held
+from adviz.data.stored import DAMAGED, UnsupportedImage, held
 from adviz.names import got
 from adviz.tensors import as_numpy
 
@@ -104,7 +104,7 @@ def _of_pil(image: Image.Image, name: str, bits: int | None) -> np.ndarray:
         if stored.deep is not None:
             bits = _bits_of(stored.deep, bits)
         return np.asarray(as_rgb(stored, name, bits))
-    except Unsuited:
+    except UnsupportedImage:
         raise
     except DAMAGED as error:  # it may be read from its file only now
         raise ValueError(f"expected a readable PIL image, got one of mode {image.mode} as {name} ({error})") from error

@@ -33,9 +33,11 @@ LEFT_BY_SYSTEMS = frozenset(
 )
 
 
-def expanded(path: str | Path) -> Path:
-    """Return a path with ``~`` for the user's folder written out; it stays relative where it is."""
-    return Path(os.path.expanduser(path))
+def expanded(path: str | bytes | os.PathLike[str]) -> Path:
+    """Return a path with ``~`` for the user's folder written out; it stays relative where it is. Bytes are decoded."""
+    if not isinstance(path, str | bytes | os.PathLike):
+        raise TypeError(f"expected a path, such as 'photos/screws', got a {type(path).__name__}")
+    return Path(os.path.expanduser(os.fsdecode(path)))
 
 
 def real_name(path: Path) -> str:

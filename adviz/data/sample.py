@@ -23,6 +23,8 @@ class Sample:
     Examples
     --------
     >>> sample = category.test[0]
+    >>> sample
+    Sample(000.png: chip, 224x224, ... defect pixels)
     >>> sample.defect, sample.label, sample.image.shape, sample.mask.any()
     ('chip', 1, (224, 224, 3), np.True_)
     """
@@ -32,3 +34,8 @@ class Sample:
     label: int | None
     defect: str
     path: Path
+
+    def __repr__(self) -> str:
+        height, width = self.image.shape[:2]
+        known = "no mask" if self.mask is None else f"{int(self.mask.sum())} defect pixels"
+        return f"Sample({self.path.name}: {self.defect}, {height}x{width}, {known})"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from adviz.data.images import images_of, no_images_hint
 from adviz.data.paths import folders_in, real_name
-from adviz.data.tree import Entry, Tree, flat, folder_called, folder_that, good_folder, without_masks
+from adviz.data.tree import Entry, Tree, flat, folder_called, folder_that, good_folder, holds_images, without_masks
 from adviz.data.words import part_of, says_bad, says_good
 
 LAYOUT = "sorted photos"
@@ -25,7 +25,7 @@ def is_sorted(path: Path) -> bool:
     if _bad_folder(path):
         return True
     others = [child for child in folders_in(path) if not says_good(child.name)]
-    alone = not images_of(path) and not any(_holds_images(child) for child in others)
+    alone = not images_of(path) and not any(holds_images(child) for child in others)
     return alone and part_of(real_name(path)) is None
 
 
@@ -66,7 +66,3 @@ def _add_bad(tree: Tree, bad: Path) -> None:
         tree.entries.extend(Entry(file, "test", kind.name, label=1) for file in flat(kind, tree.problems))
     if not any(entry.known for entry in tree.entries):
         tree.problems.append(ValueError(f"expected images in {bad} or its folders, {no_images_hint(bad)}"))
-
-
-def _holds_images(folder: Path) -> bool:
-    return bool(images_of(folder)) or any(images_of(child) for child in folders_in(folder))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import operator
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -44,6 +45,7 @@ class Split:
     Raises
     ------
     ValueError: the sequences differ in length, a label is not -1, 0 or 1, or `pixels` are no such array.
+    TypeError: no sequences, or masks that are no files.
 
     Examples
     --------
@@ -77,6 +79,8 @@ class Split:
         self.labels = np.asarray(labels, dtype=np.int8)
         self.masks = [_as_mask(mask) for mask in masks]
         self.defects = [printable(defect) for defect in defects]
+        if geometry is not None and not isinstance(geometry, Geometry):
+            raise TypeError(f"geometry must be a Geometry, such as data.Geometry(256, crop=False), got {geometry!r}")
         self._geometry = geometry or Geometry()
         self._depth = Depth(self.paths if pixels is None else ())
         self._labels = Labels(self.masks)
@@ -159,10 +163,10 @@ class Split:
             return self.subset(range(len(self))[index])
         if np.ndim(index) > 0:
             return self.subset(as_numpy(index))
-        index = operator.index(index)  # type: ignore[arg-type]
-        label = int(self.labels[index])
+        (one,) = as_indices([operator.index(index)], len(self)).tolist()  # type: ignore[arg-type]
+        label = int(self.labels[one])
         known = None if label == UNLABELLED else label
-        return Sample(self.image(index), self.mask(index), known, self.defects[index], self.paths[index])
+        return Sample(self.image(one), self.mask(one), known, self.defects[one], self.paths[one])
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
@@ -332,13 +336,22 @@ class Split:
 
 
 def _as_mask(mask: str | Path | ArrayMask | None) -> Path | ArrayMask | None:
-    return mask if mask is None or isinstance(mask, ArrayMask) else expanded(mask)
+    if mask is None or isinstance(mask, ArrayMask):
+        return mask
+    if not isinstance(mask, str | bytes | os.PathLike):
+        raise TypeError(
+            f"expected masks as files, or None where there is none, got a {type(mask).__name__}: save them as PNG, "
+            "255 where the defect is"
+        )
+    return expanded(mask)
 
 
 def _listed(given: Any) -> list[Any]:
     """Return N things as a list, whatever they come in; one text alone would be read letter by letter."""
     if isinstance(given, str | bytes | Path):
         raise TypeError(f"expected a list of N, got {given!r}: use [{given!r}]")
+    if not isinstance(given, Iterable):
+        raise TypeError(f"expected a list of N, got {given!r}: use [{given!r}] * N")
     return list(given)
 
 
@@ -384,4 +397,8 @@ def as_indices(chosen: Sequence[int] | np.ndarray, length: int) -> np.ndarray:
         return np.flatnonzero(values)
     if values.size and not np.issubdtype(values.dtype, np.integer):
         raise TypeError(f"expected integers or booleans to choose images by, got dtype {values.dtype}")
-    return np.asarray(np.arange(length)[values.astype(int)])
+    whole = values.astype(int)
+    outside = whole[(whole < -length) | (whole >= length)]
+    if outside.size:
+        raise IndexError(f"expected numbers of images below {length}, as there are {length}, got {outside[0]}")
+    return np.asarray(np.arange(length)[whole])

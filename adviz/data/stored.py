@@ -92,7 +92,7 @@ def load(path: str | Path) -> Stored:
         dropped = max(0, _tag(image, BANDS, 1) - len(read))
         signed = image.mode == "L" and _tag(image, SAMPLES, (1,))[0] == 2
         if planes and _tile(image)[0] != "raw":
-            raise Unsuited(path, "16-bit colours in separate planes, compressed", "save it uncompressed")
+            raise UnsupportedImage(path, "16-bit colours in separate planes, compressed", "save it uncompressed")
         highest = _netpbm_highest(image)
         deep: np.ndarray | None = None
         if highest > 255:
@@ -145,7 +145,7 @@ def as_rgba(image: Image.Image) -> Image.Image:
     return image.convert("RGBA")
 
 
-class Unsuited(ValueError):
+class UnsupportedImage(ValueError):
     """A sound file of a kind that is not read."""
 
     def __init__(self, path: str | Path, what: str, remedy: str) -> None:
@@ -164,12 +164,14 @@ def opened(path: str | Path) -> Iterator[ImageFile.ImageFile]:
             yield image
     except FileNotFoundError:
         raise FileNotFoundError(f"expected an image file, found nothing at {path}") from None
-    except Unsuited:
+    except PermissionError as error:
+        raise ValueError(f"expected an image that may be read, got {path} ({error}): change its permissions") from error
+    except UnsupportedImage:
         raise
     except DAMAGED as error:
         unsuited = _why_unsuited(path) if isinstance(error, UnidentifiedImageError) else None
         if unsuited:
-            raise Unsuited(path, *unsuited) from None
+            raise UnsupportedImage(path, *unsuited) from None
         raise ValueError(
             f"expected a readable image, got {path} ({error}): replace the file, or remove it from the data set"
         ) from error

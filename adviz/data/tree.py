@@ -156,6 +156,11 @@ def good_folder(path: Path, problems: list[Exception] | None = None) -> Path | N
     return folder_that(says_good, path, "good", problems)
 
 
+def holds_images(path: Path) -> bool:
+    """Tell whether there are images in a folder or in those in it."""
+    return bool(images_of(path)) or any(images_of(child) for child in folders_in(path))
+
+
 def _one_of(found: list[Path], what: str, problems: list[Exception] | None) -> Path | None:
     if len(found) > 1 and problems is not None:
         names = ", ".join(child.name for child in found)

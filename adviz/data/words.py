@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 # Names are compared by `plain`: without case and without what stands between words.
 GOOD_WORDS = frozenset(
     "good goods ok okay io normal pass passed passing accept accepted clean fine healthy intact flawless "
@@ -25,6 +28,11 @@ PARTS = {
     "test": frozenset(("test", "testing")),
 }
 TRUTH_WORDS = frozenset(("groundtruth", "groundtruths", "gt", "mask", "masks"))
+# folders of these names may as well hold texts, or other images than masks
+RARE_TRUTH_WORDS = frozenset("label labels annotation annotations segmentation segmentations seg".split())
+# what good and bad are said of, which may stand before or after them, as may a number before: "0_good parts"
+THINGS = "images?|imgs?|photos?|photographs?|pictures?|pics?|samples?|examples?|parts?|pieces?|items?|products?|units?"
+SAID_OF = re.compile(rf"\d*(?:{THINGS})?(.+?)(?:{THINGS})?")
 KNOWN = "good, ok, normal, pass, defect-free; bad, ng, defective, anomaly, abnormal, fail; in any case"
 
 
@@ -34,13 +42,19 @@ def plain(name: str) -> str:
 
 
 def says_good(name: str) -> bool:
-    """Tell whether a name says that images are good."""
-    return plain(name) in GOOD_WORDS
+    """Tell whether a name says that images are good, also of one of several such folders: "good_2"."""
+    return _said(plain(name).rstrip("0123456789")) in GOOD_WORDS
 
 
 def says_bad(name: str) -> bool:
     """Tell whether a name says that images are anomalous, and not in which way."""
-    return plain(name) in BAD_WORDS
+    return _said(plain(name)) in BAD_WORDS
+
+
+def _said(name: str) -> str:
+    """Return a plain name without the things that it is said of."""
+    found = SAID_OF.fullmatch(name)
+    return found[1] if found else name
 
 
 def is_ambiguous(name: str) -> bool:
@@ -56,6 +70,13 @@ def says_unlabelled(name: str) -> bool:
 def part_of(name: str) -> str | None:
     """Return "train", "validation" or "test" where a name says one of them."""
     return next((part for part, words in PARTS.items() if plain(name) in words), None)
+
+
+def is_mask_folder(name: str, others: Iterable[str]) -> bool:
+    """Tell whether a folder of test images is called as one of masks is, also of another one: "dent_mask"."""
+    own = plain(name)
+    called = {plain(other) + word for other in others for word in TRUTH_WORDS}
+    return own in TRUTH_WORDS or own in called
 
 
 def words_for(name: str) -> frozenset[str]:

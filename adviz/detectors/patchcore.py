@@ -133,8 +133,8 @@ class PatchCore(Detector):
     device: str = field(default="cpu", compare=False)
 
     def __post_init__(self) -> None:
-        if not 0 < self.coreset <= 1:
-            raise ValueError(f"coreset must be a share of the patches above 0 and up to 1, got {self.coreset}")
+        if isinstance(self.coreset, str) or not 0 < self.coreset <= 1:
+            raise ValueError(f"coreset must be a share of the patches above 0 and up to 1, got {self.coreset!r}")
         if self.patch_size < 1 or self.patch_size % 2 == 0:
             raise ValueError(f"patch_size must be odd and at least 1, got {self.patch_size}")
         if self.sigma < 0 or (self.projection != JL and (isinstance(self.projection, str) or self.projection < 1)):

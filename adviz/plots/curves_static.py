@@ -79,10 +79,21 @@ def curves_static(
 def _names(key: str, curves: Curves, areas: Areas) -> list[str]:
     """Return the legend's texts, broken so that they fit below their own panel."""
     measure = PANELS[key][3]
-    names = [legend_name(name, curve, areas, measure) for name, curve in curves.items()]
-    kept = [name.replace(f"{measure} ", f"{measure}\N{NO-BREAK SPACE}") for name in names]
-    broken = ["\n".join(style.lines_of(name, LEGEND_WIDTH, style.SMALL_SIZE)) for name in kept]
-    return [name.replace("\N{NO-BREAK SPACE}", " ") for name in broken]
+    return [_legend(name, legend_name(name, curve, areas, measure)) for name, curve in curves.items()]
+
+
+def _legend(name: str, text: str) -> str:
+    """Break a legend's text; of a name that is too long the end is left out, and never what is said of it."""
+    said = text.removeprefix(name)  # " · AUROC 0.988", or nothing
+    lines = style.lines_of(f"{name}{_kept(said)}", LEGEND_WIDTH, style.SMALL_SIZE)
+    if not lines[-1].endswith(_kept(said)):
+        lines = style.lines_of(name, LEGEND_WIDTH, style.SMALL_SIZE) + ([said.removeprefix(" · ")] if said else [])
+    return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def _kept(said: str) -> str:
+    """Return a text with only its first space left to be broken at."""
+    return said[:1] + said[1:].replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _draw(axes: Axes, key: str, curves: Curves, names: list[str], limit: float) -> None:

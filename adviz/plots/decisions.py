@@ -13,9 +13,10 @@ from adviz.plots.checks import check_image, check_length, check_scores, takes_ar
 from adviz.plots.scores import KIND_COLOURS, spread
 
 MARKERS = ("o", "D", "s", "^", "P", "*", "h", "v", "X")  # the second cue next to the colour, as SYMBOLS in scores
-ACROSS = 11.0  # inches
+ACROSS, NARROWEST = 11.0, 4.0  # inches
 LEFT, RIGHT = 1.9, 0.3  # inches, for the names of the defect types
 LINE, HEAD, FOOT = 0.36, 0.5, 0.62  # inches: a defect type's line, above for the marks' names, below for the axis
+AIR = 0.12  # inches, above a strip without marks
 THUMBNAILS = 8  # in a row
 CAPTION_SIZE, CAPTION_LINES = 8.5, 4  # points, lines
 
@@ -38,6 +39,7 @@ def score_strip_static(
     current: int | None = None,
     title: str = "",
     quantity: str = "anomaly score of the image",
+    width: float = ACROSS,
 ) -> style.StaticFigure:
     """Draw every image as a dot at its score, one line per defect type, with the threshold and other points marked.
 
@@ -50,6 +52,7 @@ def score_strip_static(
     current: number of the image to ring; None = none.
     title: text over the chart.
     quantity: the name of the horizontal axis.
+    width: of the figure, inches, >= 4.
 
     Returns
     -------
@@ -57,7 +60,7 @@ def score_strip_static(
 
     Raises
     ------
-    ValueError: lengths that do not fit, scores not finite.
+    ValueError: lengths that do not fit, scores not finite, a width below 4.
 
     Examples
     --------
@@ -66,7 +69,9 @@ def score_strip_static(
     """
     check_scores(scores)
     check_length(defects, len(scores), "defects", "scores")
-    figure, top = _strip_page(len(set(defects)), title, 0.0)
+    if not width >= NARROWEST:
+        raise ValueError(f"width must be {NARROWEST:g} inches or more, got {width}")
+    figure, top = _strip_page(len(set(defects)), title, 0.0, head=HEAD if marks else AIR, across=width)
     _strip(figure, top, scores, defects, threshold, marks or {}, current, quantity)
     return figure
 
@@ -110,7 +115,12 @@ def decision_page(
     below = style.line_inches(CAPTION_SIZE, CAPTION_LINES) + 0.06
     head = style.line_inches(style.LABEL_SIZE) + 0.14
     rows = [-(-len(wall.images) // THUMBNAILS) for wall in walls]
-    figure, top = _strip_page(len(set(defects)), title, sum(head + count * (width + below) for count in rows) + 0.1)
+    figure, top = _strip_page(
+        len(set(defects)),
+        title,
+        sum(head + count * (width + below) for count in rows) + 0.1,
+        head=HEAD if marks else AIR,
+    )
     y = _strip(figure, top, scores, defects, threshold, marks or {}, current, quantity)
     for number, (wall, count) in enumerate(zip(walls, rows, strict=True)):
         check_length(wall.captions, len(wall.images), "captions", "images")
@@ -182,10 +192,12 @@ def strip_rows(defects: Sequence[str]) -> list[tuple[str, np.ndarray, np.ndarray
     ]
 
 
-def _strip_page(kinds: int, title: str, more: float) -> tuple[style.StaticFigure, float]:
+def _strip_page(
+    kinds: int, title: str, more: float, *, head: float, across: float = ACROSS
+) -> tuple[style.StaticFigure, float]:
     """Return an empty figure for a strip and `more` inches below it, and where its axes start, inches from the top."""
-    top = style.title_room(title, ACROSS) + HEAD
-    figure = style.StaticFigure(ACROSS, top + LINE * kinds + FOOT + more)
+    top = style.title_room(title, across) + head
+    figure = style.StaticFigure(across, top + LINE * kinds + FOOT + more)
     style.write_title(figure, title)
     return figure, top
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from adviz.metrics import Curve
 from adviz.plots import style
@@ -131,4 +132,8 @@ def _regions(axes: Axes, areas: np.ndarray, integrals: np.ndarray, value: float)
     axes.plot(areas, integrals, "D", color=style.BLUE, alpha=0.7, markersize=6, linestyle="")
     axes.axhline(value, color=style.INK, linestyle="dashed", linewidth=1.5)
     axes.set(xscale="log", ylim=(-0.03, 1.03))
+    smallest, largest = axes.get_xlim()
+    if largest < 10 * smallest:  # there are no two powers of ten, and all of a logarithmic scale's marks would be named
+        axes.set(xscale="linear")
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.set_title("every region weighs the same", fontsize=style.LABEL_SIZE, color=style.INK, loc="left")

@@ -17,6 +17,7 @@ from adviz.explore import themed
 from adviz.explore.thresholds.errors import Outcome, first_threshold, outcome, wrong
 from adviz.explore.tiles import address, outlined
 from adviz.plots import style
+from adviz.plots.curves_static import PANELS
 from adviz.prediction import Prediction
 from adviz.result import Result, Shown
 from adviz.sweep.meters import surroundings
@@ -24,6 +25,8 @@ from adviz.sweep.meters import surroundings
 KINDS = {-1: "unlabelled", 0: "good", 1: "anomalous"}
 UNDEFINED = "-"
 AT_BEST_F1 = ("threshold", "false positives", "false negatives")  # the table of thresholds has those that are used
+FLAT = 1.5  # a ratio of width to height from which the two pictures of an image stand one below the other
+STRIP = 7.6  # inches: a page of 600 pixels then shrinks its letters little
 SCALE_STEPS = 9  # colours of a printed scale
 DEFINITIONS = {
     "image AUROC": "how often an anomalous image scores above a good one; 0.5 is chance, 1 is perfect",
@@ -86,6 +89,8 @@ class Contents:
     chapters: Sequence[Chapter]
     scores: Sequence[tuple[str, str, Sequence[tuple[str, bool]]]]
     configuration: Mapping[str, str]
+    padded: bool
+    flat: bool
 
 
 def collected(
@@ -97,6 +102,7 @@ def collected(
 ) -> Contents:
     """Measure and draw; arguments as for `adviz.report`."""
     split = category.test
+    height, width = split.image_size
     results = {name: evaluate(prediction, split) for name, prediction in predictions.items()}
     chosen = {name: _line(lines.get(name), prediction, split) for name, prediction in predictions.items()}
     shown = {name: result.shown() for name, result in results.items()}
@@ -114,6 +120,8 @@ def collected(
         chapters=[_chapter(name, predictions[name], *chosen[name], split, pictures) for name in predictions],
         scores=_scores(split, predictions, {name: line for name, (line, _, _) in chosen.items()}),
         configuration=_configuration(category, predictions, configuration),
+        padded=split.geometry.aspect == "letterbox",
+        flat=width >= FLAT * height,
     )
 
 
@@ -157,17 +165,16 @@ def _counted(category: Category) -> str:
 
 
 def _curves(results: Mapping[str, Result]) -> str:
-    """Return the curves of all detectors side by side, "" where none is defined."""
+    """Return a drawing for each kind of curve, which a narrow page sets below each other, "" where none is defined."""
     areas = {"roc": "image_auroc", "precision_recall": "image_ap", "pro": "pro"}
-    curves = {
-        key: {name: result.curves[key] for name, result in results.items() if key in result.curves} for key in areas
-    }
-    there = {key: named for key, named in curves.items() if named}
-    if not there:
-        return ""
-    values = {key: {name: getattr(results[name], areas[key]) for name in named} for key, named in there.items()}
-    figure = plots.curves_static(there, areas=values)
-    return themed.svg(figure, text="ROC, precision-recall and per-region-overlap curves of all detectors")
+    drawn = []
+    for key, area in areas.items():
+        curves = {name: result.curves[key] for name, result in results.items() if key in result.curves}
+        values = {name: getattr(results[name], area) for name in curves}
+        if curves:
+            figure = plots.curves_static({key: curves}, areas={key: values})
+            drawn.append(themed.svg(figure, text=f"{PANELS[key][0]} curves of all detectors"))
+    return "".join(drawn)
 
 
 def _chapter(
@@ -177,7 +184,7 @@ def _chapter(
     limits = None if prediction.anomaly_map is None else plots.shared_limits(prediction.unpadded())
     errors = wrong(prediction.score, split.labels, line)
     highest = np.argsort(-np.asarray(prediction.score, np.float64), kind="stable")
-    strip = plots.score_strip_static(prediction.score, split.defects, threshold=line)
+    strip = plots.score_strip_static(prediction.score, split.defects, threshold=line, width=STRIP)
     kinds = {
         "missed: anomalous, not flagged": errors.false_negatives,
         "false alarms: good, flagged": errors.false_positives,

@@ -282,6 +282,8 @@ def test_without_labels_there_are_scores_alone(tmp_path):
     [
         ((600, 60), "squeezed 10:1", "(64, 512)"),
         ((60, 600), "squeezed 10:1", "(512, 64)"),
+        ((30, 3000), "squeezed 100:1", "(3200, 32)"),
+        ((1600, 50), "squeezed 32:1", "(32, 1024)"),
         ((512, 256), "squeezed 2:1", "(256, 512)"),
         ((300, 200), "squeezed 1.5:1", "(256, 384)"),
         ((200, 300), "squeezed 1.5:1", "(384, 256)"),
@@ -329,3 +331,18 @@ def test_images_beside_the_data_sets_of_a_folder_are_a_note(tmp_path):
     check = data.check(tmp_path, geometry=WHOLE)
     assert check.of("images elsewhere")[0].files == ("holiday.png",)
     assert check.ok
+
+
+def test_images_that_padding_leaves_no_room_are_noted(tmp_path):
+    """600 x 30 in a letterbox of 256 is 256 x 13: less than one cell of 32."""
+    thin = data.Geometry(256, crop=False, aspect="letterbox")
+    for name in ("train/good/0.png", "test/good/1.png", "test/hole/2.png"):
+        trees.put(tmp_path, name, image=trees.picture((600, 30)))
+    (finding,) = data.check(tmp_path, geometry=thin).of("thin images")
+    assert not finding.serious
+    assert "3 images become thinner than the 32 pixels" in finding.message
+    assert "resized to 256x13" in finding.message
+    assert "geometry=data.Geometry((32, 640), crop=False)" in finding.message  # 20:1
+    for name in ("train/good/0.png", "test/good/1.png", "test/hole/2.png"):
+        trees.put(tmp_path, name, image=trees.picture((600, 100)))
+    assert not data.check(tmp_path, geometry=thin).of("thin images")  # 256 x 43

@@ -392,6 +392,31 @@ def test_a_folder_that_cannot_be_opened_is_found(plate, monkeypatch):
     assert only(plate, "closed folders").files == ("closed",)
 
 
+def test_a_part_that_cannot_be_opened_is_not_called_by_what_was_looked_for_in_it(plate, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path / "test" / "logical_anomalies"))
+
+    monkeypatch.setattr(checking.layouts, "_category", refuse)
+    (finding,) = data.check(plate).of("arrangement")
+    assert f"got Permission denied within {plate}" in finding.message
+    assert "logical_anomalies" not in finding.message
+
+
+def test_images_that_may_not_be_read_are_not_to_be_replaced(plate, monkeypatch):
+    opener = Image.open
+
+    def refuse(path, *rest, **options):
+        if str(path).endswith("train/good/000.png"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return opener(path, *rest, **options)
+
+    monkeypatch.setattr(Image, "open", refuse)
+    assert "Permission denied" in only(plate, "unreadable images").message
+    assert only(plate, "unreadable images").message.endswith(": change its permissions")
+    with pytest.raises(ValueError, match=r"expected an image that may be read, got .*000\.png .*: change its perm"):
+        data.folder(plate).train.image(0)
+
+
 def test_no_damage_raises(tmp_path):
     """Every file of a tree is overwritten in turn with each of several kinds of rubbish."""
     path = trees.visa(trees.loco(tmp_path), "candle") / "pushpins"

@@ -170,3 +170,10 @@ def test_sorted_photos_are_available_and_checked(photos, tree):
         ("test good", 2),
         ("test defective", 3),
     }
+
+
+@pytest.mark.parametrize("path", [None, 3, ["photos"]])
+@pytest.mark.parametrize("read", [data.folder, data.unlabelled, data.check])
+def test_what_is_no_path_is_refused(read, path):
+    with pytest.raises(TypeError, match=f"expected a path, such as 'photos/screws', got a {type(path).__name__}"):
+        read(path)

@@ -199,3 +199,20 @@ def test_pandas_is_not_imported_for_columns_by_name(root):
         "sys.exit('pandas' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("column", ["is_good", "Good", "OK", "isNormal", "is ok"])
+@pytest.mark.parametrize("labels", [(1, 0), (True, False), ("True", "False"), (1.0, 0.0)])
+def test_numbers_in_a_column_that_says_good_are_refused(root, column, labels):
+    """They would be read the wrong way round, without a word."""
+    table = frame(labels).rename(columns={"label": column})
+    with pytest.raises(ValueError, match=f"labels in which 1 is bad, got numbers in the column '{column}'"):
+        data.table(table, root=root, label=column)
+    words = frame(("good", "bad")).rename(columns={"label": column})
+    assert labels_of(data.table(words, root=root, label=column)) == EXPECTED
+
+
+@pytest.mark.parametrize("column", ["is_bad", "defect_free_not", "NG", "target"])
+def test_numbers_in_other_columns_are_read(root, column):
+    table = frame().rename(columns={"label": column})
+    assert labels_of(data.table(table, root=root, label=column)) == EXPECTED

@@ -177,3 +177,16 @@ def test_photographs_keep_their_shape():
         sides = fitting([size]).shape
         assert all(side % 32 == 0 for side in sides)
         assert 0.75 <= sides[0] * sides[1] / 224**2 <= 1.35
+
+
+def test_a_few_photographs_of_another_shape_shrink_no_others():
+    """Half-way to a panorama of 20:1 squares of 224 pixels would keep 96."""
+    square = Geometry(224, crop=False, aspect="letterbox")
+    for odd in [(1000, 50), (400, 100), (50, 1000)]:
+        assert fitting([(100, 100)] * 11 + [odd]) == fitting([odd] + [(100, 100)] * 11) == square
+    assert fitting([(100, 100)] * 20 + [(300, 100), (100, 300)]) == square
+    portraits = fitting([(3000, 4000)] * 30 + [(4000, 3000)] * 2)
+    assert portraits == Geometry((256, 192), crop=False, aspect="letterbox")
+    both = fitting([(3000, 4000)] * 6 + [(4000, 3000)] * 4)  # a third of them is not odd
+    assert both == square
+    assert fitting([(1000, 50), (100, 100)]).shape == (96, 416)  # nobody knows which of two is odd

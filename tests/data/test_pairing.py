@@ -121,3 +121,39 @@ def test_masks_beside_their_images_are_no_images(place, tmp_path):
         ValueError, match=r"masks in a folder ground_truth, got 1 beside their images, first .*000_Mask"
     ):
         data.folder(tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["labels", "Annotations", "segmentation", "Label"])
+def test_masks_in_folders_of_rarer_names_are_found(folder, tmp_path):
+    plate(tmp_path, f"{folder}/hole/000.png", images=("hole/000",))
+    assert found(tmp_path) == {"hole/000.png": f"{folder}/hole/000.png"}
+
+
+def test_folders_of_texts_or_beside_masks_are_none_of_masks(tmp_path):
+    plate(tmp_path, images=("hole/000",))
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/000.txt").write_text("0 .5 .5 .1 .1")
+    assert found(tmp_path) == {}
+    trees.put(tmp_path, "masks/hole/000.png", "annotations/hole/999.png", image=trees.mask())
+    assert found(tmp_path) == {"hole/000.png": "masks/hole/000.png"}
+
+
+@pytest.mark.parametrize("folder", ["hole_mask", "hole-GT", "Hole masks", "masks", "mask", "gt"])
+def test_masks_among_the_test_folders_are_no_defective_images(folder, tmp_path):
+    plate(tmp_path, f"test/{folder}/000.png", images=("hole/000",))
+    with pytest.raises(ValueError, match=rf"in .*{folder}, whose name says that they are masks: move it to .*truth"):
+        data.folder(tmp_path)
+
+
+def test_defects_that_are_called_a_little_like_masks_are_defects(tmp_path):
+    plate(tmp_path, images=("solder_mask/000", "masked/000", "hole/000"))
+    assert data.folder(tmp_path).test.labels.tolist() == [0, 1, 1, 1]
+
+
+def test_masks_of_good_images_that_mark_something_are_told(tmp_path):
+    plate(tmp_path, "ground_truth/good/000_mask.png", images=("hole/000",))
+    (finding,) = data.check(tmp_path).of("masks of good images")
+    assert finding.serious
+    assert finding.files == ("test/good/000.png",)
+    trees.put(tmp_path, "ground_truth/good/000_mask.png", image=trees.mask(0))
+    assert not data.check(tmp_path).of("masks of good images")

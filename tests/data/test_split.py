@@ -160,3 +160,34 @@ def test_images_in_memory_match_their_names_and_have_no_masks(files):
         Split(["a", "b"], [0, 1], [None] * 2, ["a", "b"], pixels=GREY)
     with pytest.raises(ValueError, match="no masks beside images in memory"):
         Split(["a", "b", "c"], [0, 1, 1], [None, None, files / "mask.png"], ["a", "b", "c"], pixels=GREY)
+
+
+@pytest.mark.parametrize("index", [3, -4, 99])
+def test_an_image_that_is_not_there_is_refused_in_words(index):
+    split = Split.from_arrays(np.zeros((3, 40, 40, 3), np.uint8), labels=[0, 0, 1])
+    for choose in (lambda: split[index], lambda: split.subset([0, index]), lambda: split[[index]]):
+        with pytest.raises(IndexError, match=f"numbers of images below 3, as there are 3, got {index}$"):
+            choose()
+    assert split[-1].label == 1
+
+
+@pytest.mark.parametrize("geometry", [256, (256, 512), "letterbox"])
+def test_what_is_no_geometry_is_refused(tmp_path, geometry):
+    with pytest.raises(TypeError, match=r"geometry must be a Geometry, such as .*, got "):
+        Split([tmp_path / "0.png"], [0], [None], ["good"], geometry=geometry)
+
+
+def test_a_sample_is_printed_in_a_line(tmp_path):
+    Image.new("RGB", (50, 40)).save(tmp_path / "7.png")
+    Image.fromarray(np.pad(np.full((2, 3), 255, np.uint8), ((0, 38), (0, 47)))).save(tmp_path / "mask.png")
+    geometry = Geometry((40, 50), crop=False)
+    for mask, words in ((tmp_path / "mask.png", "6 defect pixels"), (None, "no mask")):
+        split = Split([tmp_path / "7.png"], [1], [mask], ["dent"], geometry=geometry)
+        assert repr(split[0]) == f"Sample(7.png: dent, 40x50, {words})"
+
+
+def test_what_is_no_sequence_and_no_file_is_refused_at_the_door():
+    with pytest.raises(TypeError, match=r"expected a list of N, got None: use \[None\] \* N"):
+        Split(["a", "b", "c"], [0, 0, 0], None, ["good"] * 3)
+    with pytest.raises(TypeError, match=r"expected masks as files, .* got a ndarray: save them as PNG"):
+        Split(["a", "b", "c"], [1, 1, 1], [np.zeros((4, 4), bool)] * 3, ["hole"] * 3)

@@ -113,6 +113,66 @@ def test_good_and_bad_are_understood_in_any_case_and_word(good, bad, tmp_path):
     assert {data.check(tmp_path / name).layout for name in ("plate", "photos")} == {"MVTec style", "sorted photos"}
 
 
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ("good parts", "bad parts"),
+        ("Good_Images", "Defect_Images"),
+        ("images-ok", "images-ng"),
+        ("0_good", "1_bad"),
+        ("OK Samples", "NG Samples"),
+        ("img_normal", "img_abnormal"),
+        ("Good 2", "defective units"),
+    ],
+)
+def test_good_and_bad_are_understood_beside_what_they_are_said_of(good, bad, tmp_path):
+    plate = trees.put(tmp_path / "plate", f"train/{good}/0.png", f"test/{good}/1.png", f"test/{bad}/3.png")
+    assert data.folder(plate).test.labels.tolist() == [1, 0] if bad < good else [0, 1]
+    photos = data.folder(sorted_photos(tmp_path / "photos", good, bad))
+    assert photos.test.labels.tolist() == [0, 0, 1, 1]
+
+
+def test_names_with_more_in_them_stay_defects():
+    names = ("no good parts found", "goodness", "imperfect", "ok but scratched", "partial", "photo", "7", "10")
+    assert {label_of(name) for name in (*names, "bad_1", "parts", "not good parts")} == {1}
+
+
+def test_several_folders_of_good_images_are_no_defects(tmp_path):
+    trees.put(tmp_path, "train/good/0.png", "test/good/0.png", "test/good_2/0.png", "test/dent/0.png")
+    with pytest.raises(ValueError, match=r"expected one folder of good images in .*test, got good, good_2: put"):
+        data.folder(tmp_path)
+
+
+def test_validation_that_is_not_understood_is_not_passed_over(tmp_path):
+    trees.put(tmp_path, "train/good/0.png", "test/good/0.png", "test/dent/0.png")
+    (tmp_path / "validation").mkdir()
+    assert data.folder(tmp_path).validation is None  # nothing in it
+    trees.put(tmp_path, "validation/gut/0.png")
+    with pytest.raises(FileNotFoundError, match=r"expected a folder validation/good in .*validation gut: rename it"):
+        data.folder(tmp_path)
+    (tmp_path / "validation/gut/0.png").rename(tmp_path / "validation/0.png")
+    with pytest.raises(FileNotFoundError, match=r"found 1 images in .*validation itself: move the good ones into"):
+        data.folder(tmp_path)
+
+
+def test_folders_that_may_be_good_ones_are_asked_about(tmp_path):
+    trees.put(tmp_path, "train/good/0.png", "test/good/1.png", "test/gut/2.png", "test/Good (old)/3.png")
+    trees.put(tmp_path, "test/dent/4.png", "test/nicht gut/5.png")
+    found = data.check(tmp_path).of("seemingly good")
+    assert [finding.message.partition("?")[0] for finding in found] == [
+        f"is {name} a folder of good images" for name in ("Good (old)", "gut")
+    ]
+    assert all(finding.serious for finding in found)
+
+
+def test_bytes_are_paths_as_well(tmp_path):
+    trees.mvtec(tmp_path)
+    assert data.folder(os.fsencode(tmp_path / "plate")).name == "plate"
+    assert data.check(os.fsencode(tmp_path / "plate")).layout == "MVTec style"
+    with pytest.raises(TypeError, match=r"expected str, bytes or os\.PathLike object, not int"):
+        data.folder(3)
+
+
 def test_no_word_says_two_things():
     groups = (GOOD_WORDS, BAD_WORDS, AMBIGUOUS_WORDS, UNLABELLED_WORDS)
     assert sum(map(len, groups)) == len(frozenset().union(*groups))

@@ -455,3 +455,9 @@ def test_a_fit_that_is_interrupted_or_finds_no_room_leaves_nothing(train, tmp_pa
     assert vars(detector) == before
     assert not list(tmp_path.iterdir())
     assert len(os.listdir("/proc/self/fd")) == files
+
+
+@pytest.mark.parametrize("share", ["all", "0.1", 0.0, 1.5, float("nan")])
+def test_a_coreset_that_is_no_share_is_refused(share):
+    with pytest.raises(ValueError, match=r"coreset must be a share of the patches above 0 and up to 1, got "):
+        PatchCore(coreset=share)

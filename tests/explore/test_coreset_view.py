@@ -7,7 +7,7 @@ import pytest
 from bank_data import N_TRAIN, SHARES, SIDE, small_bank, small_category
 from PIL import Image
 
-from adviz import PatchCore, data, evaluate, explore, plots
+from adviz import PatchCore, Prediction, data, evaluate, explore, plots
 from adviz.explore.coreset import page as coreset_page
 from adviz.explore.coreset.page import COLUMN, DISTANCE, IMAGE, ORDER, ROW
 from adviz.plots import style
@@ -358,6 +358,10 @@ def test_what_cannot_be_shown_is_refused(category, found):
         explore.coreset(category, {})
     with pytest.raises(ValueError, match="expected traces for each of"):
         explore.coreset({}, {})
+    with pytest.raises(TypeError, match=r"predictions as {share of the rows: prediction}.*got a Prediction"):
+        explore.coreset(category, found.traces, Prediction(np.zeros(4)))
+    with pytest.raises(TypeError, match=r"the trace of a fitted PatchCore, detector\.trace_, .* got a Prediction"):
+        explore.coreset(category, next(iter(found.predictions["random"].values())))
     with pytest.raises(ValueError, match="expected traces of the same rows"):
         explore.coreset(
             category, {**found.traces, "x": dataclasses.replace(found.traces["greedy"], image=np.zeros(96))}

@@ -1,5 +1,6 @@
 import base64
 import io
+import itertools
 import re
 import threading
 
@@ -242,3 +243,16 @@ def test_what_is_flagged_is_solid_within_and_striped_outside():
         pro_page(
             image, metrics.Curve(*np.zeros((3, 2))), np.zeros(2), areas=np.zeros(3), limit=0.3, point=(0, 0), value=1
         )
+
+
+@pytest.mark.parametrize(("areas", "scale"), [((640, 652), "linear"), ((300, 300), "log"), ((10, 5000), "log")])
+def test_areas_of_one_size_have_few_marks_that_do_not_overlap(areas, scale):
+    """A logarithmic scale within one power of ten names every mark."""
+    image, line = np.zeros((40, 40, 3), np.uint8), metrics.Curve(np.array([0.0, 1]), np.array([0.0, 1]), np.zeros(2))
+    figure = pro_page(image, line, np.ones(2), areas=np.array(areas), limit=0.3, point=(0, 0), value=1)
+    (axes,) = [axes for axes in figure.axes if axes.get_label() == "regions"]
+    assert axes.get_xscale() == scale
+    figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in axes.get_xticklabels(which="both") if label.get_text()]
+    shown = sorted((box for box in boxes if box.width), key=lambda box: box.x0)
+    assert all(left.x1 <= right.x0 for left, right in itertools.pairwise(shown))

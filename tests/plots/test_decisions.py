@@ -87,3 +87,18 @@ def test_what_does_not_fit_is_refused():
         score_strip_static(SCORES, DEFECTS[:2])
     with pytest.raises(ValueError, match="mask must be bool"):
         outlined(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4)))
+
+
+@pytest.mark.parametrize("width", [4.0, 7.6])
+def test_a_narrow_strip_keeps_its_letters_inside(inside, width):
+    figure = score_strip_static(
+        np.array([1.0, 200_000.0]), ["good", "a very long defect type"], threshold=3, width=width
+    )
+    assert figure.get_figwidth() == width
+    inside(figure)
+
+
+@pytest.mark.parametrize("width", [3.9, np.nan])
+def test_a_strip_without_room_is_refused(width):
+    with pytest.raises(ValueError, match=f"width must be 4 inches or more, got {width}"):
+        score_strip_static(np.array([1.0, 2.0]), ["good", "good"], width=width)

@@ -466,11 +466,10 @@ def _others(seen: Survey) -> Advice | None:
         )
     if suffix in REMEDIES:
         said = remedy(suffix)
-        lines = [f"  {said}"] if said.startswith("pip ") else [f"{said[0].upper()}{said[1:]}."]
-        return Advice(
-            found,
-            ("Let them be read:" if said.startswith("pip ") else "So:", *lines, f"  adviz check {quoted(seen.root)}"),
-        )
+        again = f"  adviz check {quoted(seen.root)}"
+        if said.startswith("pip "):
+            return Advice(found, ("Let them be read:", f"  {said}", again))
+        return Advice(found, (f"{said[0].upper()}{said[1:]}; then look again:", again))
     return Advice(found, _arrange(seen.root))
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from adviz.data.geometry import Geometry
 from adviz.data.images import Labels, Low, as_rgb, mask_files, mask_values, needed, open_mask
-from adviz.data.stored import DAMAGED, ORIENTATION, Unsuited, load, opened
+from adviz.data.stored import DAMAGED, ORIENTATION, UnsupportedImage, load, opened
 
 THUMBNAIL = 32  # pixels of a side: noise averages out, and what a copy keeps is left
 MAKE, MODEL, SOFTWARE = 0x010F, 0x0110, 0x0131  # EXIF tags of the image
@@ -198,9 +198,10 @@ def same_bytes(files: list[Path]) -> bool:
 
 def _short(error: BaseException) -> str:
     """Return what is wrong with a file, and what to do."""
-    if isinstance(error, Unsuited):
+    if isinstance(error, UnsupportedImage):
         return error.short
     cause = error.__cause__ or error
     kind = type(cause)
     name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__.rpartition('.')[2]}.{kind.__name__}"
-    return f"{name}: {cause}"[:200] + ": replace it"
+    how = "change its permissions" if isinstance(cause, PermissionError) else "replace it"
+    return f"{name}: {cause}"[:200] + f": {how}"

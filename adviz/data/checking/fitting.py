@@ -11,7 +11,7 @@ from adviz.data.geometry import Geometry
 
 SQUEEZED = 1.49  # one side against the other: from 3:2 on, the format of many cameras
 HIDDEN = 0.2  # of a side's length that a crop may leave out on both ends together before it is a note
-SQUEEZE, CUT = "squeezed images", "cropped images"  # kinds of findings
+SQUEEZE, CUT, THIN = "squeezed images", "cropped images", "thin images"  # kinds of findings
 Size = tuple[int, int]  # width, height
 RECTANGLE = "geometry=data.Geometry({}, crop=False)"
 LETTERBOX = 'geometry=data.Geometry(256, crop=False, aspect="letterbox")'
@@ -66,7 +66,8 @@ def _squeeze(size: Size, geometry: Geometry) -> float:
 def remedy(size: Size) -> str:
     """Return the geometry, as it is written in Python, that keeps an image of this size whole and in shape."""
     ratio = max(size) / min(size)
-    long = min(LONG_SIDE, STRIDE * round(SHORT_SIDE * ratio / STRIDE))
+    longest = max(LONG_SIDE, STRIDE * round(ratio))  # of the narrowest strip there is
+    long = min(longest, STRIDE * round(SHORT_SIDE * ratio / STRIDE))
     short = max(STRIDE, STRIDE * round(long / ratio / STRIDE))
     shape = (short, long) if size[0] >= size[1] else (long, short)
     return RECTANGLE.format(shape)
@@ -74,14 +75,14 @@ def remedy(size: Size) -> str:
 
 def remedy_of(findings: Iterable[Finding], found: Iterable[Size]) -> str:
     """Return the argument that keeps images whole and in shape where a finding asks for it, "" elsewhere."""
-    if not any(finding.kind in (SQUEEZE, CUT) for finding in findings):
+    if not any(finding.kind in (SQUEEZE, CUT, THIN) for finding in findings):
         return ""
     kinds = set(found)
     return remedy(kinds.pop()) if len(kinds) == 1 else LETTERBOX
 
 
 def shaped(seen: Seen) -> Iterator[Finding]:
-    """Yield notes on images that are squeezed, or of which the crop hides much."""
+    """Yield notes on images that are squeezed, of which the crop hides much, or that padding leaves little room."""
     readable = [seen.images[entry.path] for entry in seen.readable]
     squeezed = [facts for facts in readable if _squeeze(facts.size, seen.geometry) >= SQUEEZED]
     if squeezed:
@@ -100,6 +101,22 @@ def shaped(seen: Seen) -> Iterator[Finding]:
             f"to see all, pass {remedy(size)}"
         )
         yield seen.finding(CUT, message, [facts.path for facts in cut], serious=False)
+    thin = [facts for facts in readable if _is_thin(facts.size, seen.geometry)]
+    if thin:
+        size = Counter(facts.size for facts in thin).most_common(1)[0][0]
+        message = (
+            f"{len(thin)} images become thinner than the {STRIDE} pixels of a network's cell, as they are padded, most "
+            f"are {size[0]}x{size[1]}: {_treated(size, seen.geometry)}; to see more, pass {remedy(size)}"
+        )
+        yield seen.finding(THIN, message, [facts.path for facts in thin], serious=False)
+
+
+def _is_thin(size: Size, geometry: Geometry) -> bool:
+    """Tell whether padding leaves an image less than a cell of the network, and less than it had."""
+    if geometry.aspect != "letterbox":
+        return False
+    top, left, bottom, right = geometry.box(size)
+    return min(bottom - top, right - left) < min(STRIDE, *geometry.shape, *size)
 
 
 def _share(size: Size, geometry: Geometry) -> float:

@@ -51,8 +51,9 @@ def _one(path: Path) -> list[Tree]:
             if there(path):
                 return reader(path)
         tree = _category(path)
-    except OSError as error:
-        tree = Tree(path.name, path, UNKNOWN, problems=[error])
+    except OSError as error:  # its file name is what was looked for, and need not be there
+        closed = OSError(f"expected folders that can be opened, got {error.strerror} within {path}: it is not read")
+        tree = Tree(path.name, path, UNKNOWN, problems=[closed])
     return [tree] if tree else []
 
 

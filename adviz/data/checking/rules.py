@@ -145,15 +145,27 @@ def _masks(seen: Seen) -> Iterator[Finding]:
         )
     if full:
         yield seen.finding("full masks", f"{len(full)} masks mark every pixel: inverted, or of another kind?", full)
-    bare = [entry.path for entry in seen.tree.entries if entry.known == ANOMALOUS and not entry.mask]
+    anomalous = [entry for entry in seen.tree.entries if entry.known == ANOMALOUS]
+    bare = [entry.path for entry in anomalous if not entry.mask]
     if bare and any(entry.mask for entry in seen.tree.entries):
-        yield seen.finding("images without mask", f"{len(bare)} defective images have no mask, others have", bare)
+        message = (
+            f"no mask for {len(bare)} of {len(anomalous)} defective images, which pixel numbers leave out: draw it"
+        )
+        yield seen.finding("images without mask", message, bare)
     elif bare:
         message = f"none of {len(bare)} defective images has a mask: there are image-level numbers only"
         yield seen.finding("no masks", message, serious=False)
     other = [entry.path for entry, mask in seen.marked if _differs(mask, seen.images[entry.path])]
     if other:
         yield seen.finding("masks of another size", f"{len(other)} masks are not of their image's size", other)
+    good = [(entry.path, seen.masks[entry.mask]) for entry in seen.tree.entries if entry.mask and entry.known == GOOD]
+    defective = [path for path, mask in good if not mask.problem and mask.marked]
+    if defective:
+        message = (
+            f"{len(defective)} good images have a mask that marks something, which is not looked at: if they are "
+            "defective, put them into the folder of their defect; else remove their masks"
+        )
+        yield seen.finding("masks of good images", message, defective)
 
 
 def _differs(mask: MaskFacts, image: ImageFacts) -> bool:
@@ -300,14 +312,28 @@ def _measurable(seen: Seen) -> Iterator[Finding]:
         place = "bad" if seen.tree.layout == sorted_photos.LAYOUT else "test/<defect>"
         message = (
             "no defective test image: nothing can be measured, neither AUROC nor PRO; a threshold can be set on the "
-            f"good ones all the same. Put defective images into {place} to measure"
+            f"good ones all the same; to measure, put defective images into {place}"
         )
         yield seen.finding("no defective test images", message, serious=False)
+
+
+def _seemingly_good(seen: Seen) -> Iterator[Finding]:
+    """Ask about folders of defective images beside good ones, whose names say the opposite in some way or language."""
+    if GOOD not in {entry.known for entry in seen.tree.entries if entry.part not in ("train", "validation")}:
+        return  # `_measurable` asks
+    asked = [entry for entry in seen.tree.entries if entry.known == ANOMALOUS and looks_good(entry.path.parent.name)]
+    for folder in sorted({entry.path.parent for entry in asked}):
+        message = (
+            f"is {folder.name} a folder of good images? They are taken for defective; if they are good, put them "
+            "into the folder of the good ones beside it"
+        )
+        yield seen.finding("seemingly good", message, [entry.path for entry in asked if entry.path.parent == folder])
 
 
 RULES: tuple[Callable[[Seen], Iterator[Finding]], ...] = (
     _arrangement,
     _measurable,
+    _seemingly_good,
     _unreadable,
     _duplicates,
     _masks,

@@ -48,14 +48,23 @@ def coreset(
     Raises
     ------
     ValueError: nothing to show, traces of different rows, or predictions of other test images or of another bank.
+    TypeError: no traces.
 
     Examples
     --------
     >>> explore.coreset(category, detector.trace_, {0.01: prediction})
     CoresetView: a widget, to be used in Jupyter; ...
     """
+    if not isinstance(traces, CoresetTrace | Mapping):
+        came = f"got a {type(traces).__name__}"
+        raise TypeError(f"expected the trace of a fitted PatchCore, detector.trace_, or several by name, {came}")
     if isinstance(categories, Category):
         one = categories.name
+        if not isinstance(predictions or {}, Mapping):
+            got = type(predictions).__name__
+            raise TypeError(
+                f"expected predictions as {{share of the rows: prediction}}, such as {{0.01: it}}, got a {got}"
+            )
         categories, traces = {one: categories}, {one: traces}
         predictions, results = {one: predictions or {}}, {one: results or {}}
     return CoresetView(categories, traces, predictions or {}, results or {})  # type: ignore[arg-type]
