@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pkgutil
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
@@ -230,6 +231,8 @@ class Backbone:
     def _features(self, arrays: Mapping[str, np.ndarray], images: Images) -> Features:
         """Return the layers with all that is known about them."""
         height, strides = images.size[0], self.strides
+        if not self._pool:
+            self._warn_of_rests(arrays, images.size)
         found = Features(
             arrays,
             image_size=images.size,
@@ -240,6 +243,25 @@ class Backbone:
             geometry=images.geometry,
         )
         return in_boxes(found, images.boxes)
+
+    def _warn_of_rests(self, arrays: Mapping[str, np.ndarray], size: tuple[int, int]) -> None:
+        """Warn where cells lie elsewhere than on the equal parts of the image that maps take them for.
+
+        A network that rounds down has cells every `stride` pixels, which end before the image does.
+        """
+        for layer, stride in self.strides.items():
+            covered = [cells * stride for cells in arrays[layer].shape[2:]]
+            rests = [side - end for side, end in zip(size, covered, strict=True)]
+            if max(rests) <= stride / 2:
+                continue
+            larger = tuple(-(-side // stride) * stride for side in size)
+            warnings.warn(
+                f"expected sides that are multiples of {stride}, the stride of {layer}, got {size}: its cells cover "
+                f"{tuple(covered)} of them, so that its maps lie up to {max(rests)} pixels off at the lower right; give "
+                f"a geometry of {larger}",
+                stacklevel=3,
+            )
+            return
 
     def _key(self, images: Images) -> Key | None:
         """Return what decides the features, of whichever layers; None when the images may be anything."""

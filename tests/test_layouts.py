@@ -298,12 +298,25 @@ def test_a_dinov2_at_256_pixels_is_refused_with_252_and_266():
         network.extract(images(1, (256, 256)))
 
 
-@pytest.mark.parametrize(("name", "side"), [("resnet18", 225), ("efficientnet_lite0", 97), ("convnext_atto", 250)])
+@pytest.mark.parametrize(("name", "side"), [("resnet18", 225), ("efficientnet_lite0", 97), ("convnext_atto", 252)])
 def test_convolutions_that_see_the_whole_of_an_odd_size_are_not_refused(name, side):
     network = Backbone(name, (8, 16), weights="random")
     for row, column, cell in moved(network, (0.7, 0.3), side):
         assert abs(row - 0.7) <= 12 / side + cell
         assert abs(column - 0.3) <= 12 / side + cell
+
+
+def test_cells_that_end_before_the_image_does_are_told():
+    """ConvNeXt rounds down: 250 pixels give 15 cells of stride 16, 240 pixels; ResNets round up, to 16 cells."""
+    small = Backbone("convnext_atto", (8, 16), weights="random")
+    words = (
+        r"multiples of 16, the stride of layer3, got \(250, 250\): its cells cover \(240, 240\) .* "
+        r"up to 10 pixels off .* geometry of \(256, 256\)"
+    )
+    with pytest.warns(UserWarning, match=words):
+        assert small.extract(images(1, (250, 250)))["layer3"].shape[2:] == (15, 15)
+    small.extract(images(1, (256, 256)))
+    Backbone("resnet18", (8, 16), weights="random").extract(images(1, (250, 250)))
 
 
 def test_detectors_work_on_what_was_laid_out():
