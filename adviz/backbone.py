@@ -257,8 +257,8 @@ class Backbone:
             larger = tuple(-(-side // stride) * stride for side in size)
             warnings.warn(
                 f"expected sides that are multiples of {stride}, the stride of {layer}, got {size}: its cells cover "
-                f"{tuple(covered)} of them, so that its maps lie up to {max(rests)} pixels off at the lower right; give "
-                f"a geometry of {larger}",
+                f"{tuple(covered)} of them, so that its maps lie up to {max(rests)} pixels off at the lower right; "
+                f"give a geometry of {larger}",
                 stacklevel=3,
             )
             return
