@@ -169,7 +169,7 @@ def test_bytes_are_paths_as_well(tmp_path):
     trees.mvtec(tmp_path)
     assert data.folder(os.fsencode(tmp_path / "plate")).name == "plate"
     assert data.check(os.fsencode(tmp_path / "plate")).layout == "MVTec style"
-    with pytest.raises(TypeError, match="expected a path, such as .*, got a int"):
+    with pytest.raises(TypeError, match=r"expected a path, such as .*, got a int"):
         data.folder(3)
 
 
