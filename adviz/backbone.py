@@ -179,7 +179,7 @@ class Backbone:
         source: a `Split`; a list of image files, PIL images, arrays and tensors of any size, mixed; or one array or
             tensor (N, H, W, c) or (N, c, H, W), which keeps its size unless a geometry is given. Images in memory have
             channels last or first, 1 (grey), 3 (RGB) or 4 (alpha is dropped), and values in 0..255, or floats in 0..1,
-            which are multiplied by 255 and rounded; booleans become 0 and 255, grey uint16 is scaled as in files.
+            which are multiplied by 255 and rounded; booleans become 0 and 255, uint16 is scaled as 16-bit files are.
         geometry: how a list's images are resized and cropped; None = ``Geometry()`` (to 256, centre crop 224). For a
             fitted detector give its ``geometry_``; a `Split` has its own.
         batch_size: images at once, bounds the memory beside the result; None = 4 on a CPU (whose caches that suits), 32

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,8 @@ from adviz.data import Geometry, Sample, Split
 from adviz.data.geometry import boxes_of
 from adviz.data.images import Depth, image_size, open_image
 from adviz.data.images import images_of as images_in
-from adviz.data.in_memory import Channels, batch_array, check_channels, image_array
+from adviz.data.in_memory import Channels, batch_array, check_channels, image_array, warn_of_fewer_bits
+from adviz.data.stored import ORIENTATION
 from adviz.tensors import as_numpy
 
 Source = Split | np.ndarray | Iterable[Any]
@@ -164,8 +164,11 @@ def _size(item: str | Image.Image | np.ndarray) -> tuple[int, int]:
     """Return (width, height) as the image is shown."""
     if isinstance(item, str):
         return image_size(item)
-    height, width = image_array(item).shape[:2] if isinstance(item, Image.Image) else item.shape[:2]
-    return width, height
+    if isinstance(item, np.ndarray):
+        height, width = item.shape[:2]
+        return width, height
+    turned = item.getexif().get(ORIENTATION, 1) >= 5
+    return (item.height, item.width) if turned else (item.width, item.height)
 
 
 def _with_bits(geometry: Geometry, paths: list[Path]) -> Geometry:
@@ -174,11 +177,7 @@ def _with_bits(geometry: Geometry, paths: list[Path]) -> Geometry:
     if geometry.bits is not None or depth.bits is None:
         return geometry
     if depth.bits < 16:
-        warnings.warn(
-            f"expected files that use all of their 16 bits, got values that fit into {depth.bits}: they are read as "
-            f"dark images; give geometry=Geometry(bits={depth.bits}), the detector's geometry_, or a Split",
-            stacklevel=4,
-        )
+        warn_of_fewer_bits(depth.bits, stacklevel=5)
     return dataclasses.replace(geometry, bits=16)
 
 

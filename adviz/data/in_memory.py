@@ -133,17 +133,22 @@ def _plain(values: np.ndarray, name: str) -> np.ndarray:
     return values[..., 0] if values.shape[-1] == 1 else values[..., :3]
 
 
+def warn_of_fewer_bits(bits: int, stacklevel: int) -> None:
+    """Warn of images of more than 8 bits that fit into fewer than 16, and are read by 16 as nobody said otherwise."""
+    warnings.warn(
+        f"expected images that use all of their 16 bits, got values that fit into {bits}: they are read as dark "
+        f"images; give geometry=Geometry(bits={bits}), the detector's geometry_, or a Split of the data set",
+        stacklevel=stacklevel,
+    )
+
+
 def _bits_of(values: np.ndarray, bits: int | None) -> int:
     """Return the bits that values are read by, and warn where nobody says so and they use fewer than 16."""
     if bits is not None:
         return bits
     enough = next((depth for depth in DEPTHS if values.max() < 2**depth), 16)
     if enough < 16:
-        warnings.warn(
-            f"expected images that use all of their 16 bits, got values that fit into {enough}: they are read as dark "
-            f"images; give geometry=Geometry(bits={enough}), or the detector's geometry_",
-            stacklevel=5,
-        )
+        warn_of_fewer_bits(enough, stacklevel=6)
     return 16
 
 

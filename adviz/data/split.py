@@ -106,8 +106,8 @@ class Split:
         ----------
         images: an array or tensor (N, h, w), (N, h, w, c) or (N, c, h, w) with 1, 3 or 4 channels (grey, RGB, alpha
             dropped), or a list of PIL images, arrays and tensors of one size. Arrays of uint8 are not copied; booleans
-            become 0 and 255, floats in 0..1 are multiplied by 255, other integers must lie in 0..255, and grey uint16
-            is scaled as in files.
+            become 0 and 255, floats in 0..1 are multiplied by 255, other integers must lie in 0..255, and uint16 is
+            scaled as 16-bit files are, by the geometry's bits.
         labels: N integers: 0 good, 1 anomalous, -1 unlabelled. There are no masks.
         defects: N names; None = "good", "anomalous" and "unlabelled".
         names: of the N images, for `ids`; None = "0", "1", ...

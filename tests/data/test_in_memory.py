@@ -106,6 +106,16 @@ def test_what_a_camera_of_fewer_bits_gives_is_read_by_them(image, bits):
     np.testing.assert_array_equal(dark[..., 0], np.round(np.dstack([taken])[..., 0] / 257))
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_the_size_of_a_pil_image_is_as_it_is_shown_and_its_bits_are_those_that_were_said(orientation):
+    """Letterboxed: the box of an image of 2:1 in a square, upright where its tag turns it."""
+    taken = Image.fromarray(7 * np.arange(512, dtype=np.uint16).reshape(16, 32))  # up to 3577, of 12 bits
+    taken.getexif()[0x0112] = orientation
+    geometry = Geometry(32, crop=False, aspect="letterbox", bits=12)
+    box = (8, 0, 24, 32) if orientation == 1 else (0, 8, 32, 24)
+    assert images_of([taken], geometry).boxes.tolist() == [list(box)]
+
+
 def test_values_beyond_the_bits_are_refused():
     taken = GREY.astype(np.uint16) * 257
     with pytest.raises(ValueError, match=r"values up to 4095 \(12 bits, .*give Geometry\(bits=16\)"):

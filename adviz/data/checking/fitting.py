@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from adviz.data.checking.files import ImageFacts
 from adviz.data.checking.report import Finding
 from adviz.data.checking.rules import Seen
 from adviz.data.geometry import Geometry
@@ -86,7 +87,7 @@ def shaped(seen: Seen) -> Iterator[Finding]:
     readable = [seen.images[entry.path] for entry in seen.readable]
     squeezed = [facts for facts in readable if _squeeze(facts.size, seen.geometry) >= SQUEEZED]
     if squeezed:
-        size = Counter(facts.size for facts in squeezed).most_common(1)[0][0]
+        size = _usual_size(squeezed)
         shape = f"{size[0]}x{size[1]}"
         message = (
             f"{len(squeezed)} images lose their shape, most are {shape}: {_treated(size, seen.geometry)}; to keep it, "
@@ -95,7 +96,7 @@ def shaped(seen: Seen) -> Iterator[Finding]:
         yield seen.finding(SQUEEZE, message, [facts.path for facts in squeezed], serious=False)
     cut = [facts for facts in readable if _share(facts.size, seen.geometry) >= HIDDEN]
     if cut:
-        size = Counter(facts.size for facts in cut).most_common(1)[0][0]
+        size = _usual_size(cut)
         message = (
             f"of {len(cut)} images much is not seen, most are {size[0]}x{size[1]}: {_treated(size, seen.geometry)}; "
             f"to see all, pass {remedy(size)}"
@@ -103,7 +104,7 @@ def shaped(seen: Seen) -> Iterator[Finding]:
         yield seen.finding(CUT, message, [facts.path for facts in cut], serious=False)
     thin = [facts for facts in readable if _is_thin(facts.size, seen.geometry)]
     if thin:
-        size = Counter(facts.size for facts in thin).most_common(1)[0][0]
+        size = _usual_size(thin)
         message = (
             f"{len(thin)} images become thinner than the {STRIDE} pixels of a network's cell, as they are padded, most "
             f"are {size[0]}x{size[1]}: {_treated(size, seen.geometry)}; to see more, pass {remedy(size)}"
@@ -123,3 +124,8 @@ def _share(size: Size, geometry: Geometry) -> float:
     """Return the larger share of a side that the crop leaves out, on both ends together."""
     left, top = hidden(size, geometry)
     return max(2 * left / size[0], 2 * top / size[1])
+
+
+def _usual_size(images: list[ImageFacts]) -> tuple[int, int]:
+    """Return the (width, height) that most of some images have."""
+    return Counter(facts.size for facts in images).most_common(1)[0][0]
