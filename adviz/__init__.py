@@ -26,16 +26,15 @@ from typing import TYPE_CHECKING, Any
 from adviz import detectors
 
 if TYPE_CHECKING:
-    from adviz import archive, data, explore, maps, metrics, plots, sweep, tables
-    from adviz.backbone import Backbone
-    from adviz.calibration import Threshold, calibrate
+    from adviz import data, explore, metrics, plots, sweep, tables
+    from adviz._support import archive
+    from adviz.app.load import load
+    from adviz.app.report import report
+    from adviz.core import coreset, maps
     from adviz.detectors import *  # noqa: F403
-    from adviz.evaluation import evaluate
-    from adviz.features import Features
-    from adviz.loading import load
+    from adviz.evaluation import Result, Threshold, calibrate, evaluate
+    from adviz.features import Backbone, Features
     from adviz.prediction import Neighbors, Prediction, ensemble
-    from adviz.reporting import report
-    from adviz.result import Result
 
 __version__ = "0.1.0"
 _DETECTORS = dir(detectors)
@@ -48,6 +47,7 @@ __all__ = [
     "Threshold",
     "archive",
     "calibrate",
+    "coreset",
     "data",
     "ensemble",
     "evaluate",
@@ -62,29 +62,37 @@ __all__ = [
 ]
 __all__ += _DETECTORS
 
+# Where each name is defined; a module's name alone stands for the module itself.
 _HOME = {
     **dict.fromkeys(_DETECTORS, "detectors"),
-    "Backbone": "backbone",
+    "Backbone": "features",
     "Features": "features",
     "Neighbors": "prediction",
     "Prediction": "prediction",
+    "Result": "evaluation",
+    "Threshold": "evaluation",
+    "archive": "_support",
+    "calibrate": "evaluation",
+    "coreset": "core",
     "ensemble": "prediction",
-    "Threshold": "calibration",
-    "calibrate": "calibration",
-    "Result": "result",
     "evaluate": "evaluation",
-    "load": "loading",
-    "report": "reporting",
+    "load": "app.load",
+    "maps": "core",
+    "report": "app.report",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
-        from adviz.names import got
+        from adviz._support import got
 
-        raise AttributeError(f"adviz has no such attribute; it offers {', '.join(__all__)}, {got(name, __all__)}")
-    module = importlib.import_module(f"adviz.{_HOME.get(name, name)}")
-    value = getattr(module, name) if name in _HOME else module
+        raise AttributeError(
+            f"adviz has no such attribute; it offers {', '.join(__all__)}, {got(name, __all__)}"
+        )
+    if name in _HOME:
+        value = getattr(importlib.import_module(f"adviz.{_HOME[name]}"), name)
+    else:
+        value = importlib.import_module(f"adviz.{name}")
     globals()[name] = value
     return value
 

@@ -10,10 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from adviz import archive, maps
-from adviz.archive.records import LATER
-from adviz.names import got
-from adviz.tensors import as_numpy
+from adviz._support import LATER, archive, as_numpy, got
+from adviz.core import maps
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,8 +22,8 @@ import numpy as np
 import torch
 
 from adviz import Backbone, ConventionalDistillation, ReverseDistillation, data, evaluate
-from adviz.detectors.distillation import Distiller
-from adviz.features import Features
+from adviz.detectors.distillation.base import Distiller
+from adviz.features.features import Features
 
 LAYERS = ("image", 4, 8, 16, 32)
 MAPS = {"1+2+3": None, "2+3": (8, 16), "3": (16,)}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
-from adviz.coreset import Grid, anchor_distance, jl_dimension, k_center_greedy, project, random, to_grid
+from adviz.core.coreset import Grid, anchor_distance, jl_dimension, k_center_greedy, project, random, to_grid
 from benchmarks.data import training_patches
 from benchmarks.greedy import Greedy, products
 from benchmarks.timing import Options, Section, Way, installed, interleaved

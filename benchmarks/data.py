@@ -8,8 +8,8 @@ import numpy as np
 
 from adviz import Backbone, data
 from adviz.data import Split
-from adviz.detectors.patches import PatchEmbedding
-from adviz.features import Features
+from adviz.detectors.patchcore.embedding import PatchEmbedding
+from adviz.features.features import Features
 
 TRAIN, TEST = 209, 83
 CATEGORY = "brick"

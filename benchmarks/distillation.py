@@ -11,9 +11,9 @@ from torch import Tensor
 
 from adviz import Backbone, ReverseDistillation, data
 from adviz.data import Split
-from adviz.detectors.distillation_training import Training
-from adviz.detectors.teacher import teacher_batch
-from adviz.features import Features
+from adviz.detectors.distillation.teacher import teacher_batch
+from adviz.detectors.distillation.training import Training
+from adviz.features.features import Features
 from benchmarks.timing import Options, Section, Way, interleaved, peak_memory
 
 SIZE = 128  # pixels, as the preset "cpu" is meant for

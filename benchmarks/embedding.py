@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from adviz.detectors.patches import PatchEmbedding
+from adviz.detectors.patchcore.embedding import PatchEmbedding
 from benchmarks.data import features, widened
 from benchmarks.timing import Options, Section, Way, interleaved
 

@@ -12,9 +12,9 @@ from scipy import ndimage
 from torch.nn import functional
 
 from adviz import SPADE, Backbone, PaDiM, PatchCore, evaluate
-from adviz.coreset import anchor_distance, project
+from adviz.core.coreset import anchor_distance, project
 from adviz.data import Split
-from adviz.features import Features
+from adviz.features.features import Features
 from benchmarks.data import splits
 from benchmarks.embedding import by_definition
 from benchmarks.features import Plain

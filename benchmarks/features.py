@@ -9,7 +9,8 @@ import numpy as np
 import timm
 import torch
 
-from adviz import Backbone, networks
+from adviz import Backbone
+from adviz.features import networks
 from benchmarks.data import splits
 from benchmarks.timing import Options, Section, Way, installed, interleaved
 

@@ -9,8 +9,8 @@ from itertools import pairwise
 import faiss
 import numpy as np
 
-from adviz.coreset import k_center_greedy, project, random, to_grid
-from adviz.neighbors import ivf, ivfpq, nearest
+from adviz.core.coreset import k_center_greedy, project, random, to_grid
+from adviz.core.neighbors import ivf, ivfpq, nearest
 from benchmarks.data import features, patches, training_patches
 from benchmarks.timing import Options, Row, Section, Way, interleaved, once, peak_memory
 

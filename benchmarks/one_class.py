@@ -8,7 +8,7 @@ Needs the data set (Debian's package dataset-fashion-mnist, or see data/README.m
 
 The frozen run gave 94.79 (last stage, as defined), 95.20 (three stages) and 95.23 (four) with --runtime openvino, whose
 figures on 1500 images of classes 4 and 6 were those of torch to 0.01. Shirt is the hardest class (84.6 to 85.2). Its
-rows are in adviz/reference/own_fashion_mnist.csv.
+rows are in adviz/tables/reference/own_fashion_mnist.csv.
 On those 1500 images three stages gave 87.1 at 64 px and 87.9 at 96 px; 128 px was not tried.
 """
 

@@ -6,7 +6,7 @@ Needs the data set (Debian's package dataset-fashion-mnist, or see data/README.m
     python -m benchmarks.one_class_distillation            # all ten, frozen settings; goes on where it stopped
 
 The frozen run gave 94.94 (34 minutes in one thread beside other work, at most 3.28 GB of memory); its rows are in
-adviz/reference/own_fashion_mnist.csv. DN2 gave 94.79 from the same stage at 96 px and 95.20 from three (one_class.py).
+adviz/tables/reference/own_fashion_mnist.csv. DN2 gave 94.79 from the same stage at 96 px and 95.20 from three (one_class.py).
 96 was hoped for and not reached.
 
 Compared on 2000 training and the first 4000 test images (Coat, Shirt, mean; sum of the cells of stage 4's map):
@@ -31,7 +31,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from adviz import Backbone, ReverseDistillation, maps, metrics
+from adviz import Backbone, ReverseDistillation, metrics
+from adviz.core import maps
 from adviz.prediction import Prediction
 from benchmarks.one_class_protocol import CHOOSING, Setting, extracted, run
 

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from adviz import Backbone, data, evaluate
-from adviz.features import Features
+from adviz.features.features import Features
 
 RESULTS = Path(__file__).resolve().parents[1] / "adviz" / "reference" / "own_fashion_mnist.csv"
 COLUMNS = (

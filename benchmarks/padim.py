@@ -10,7 +10,7 @@ from scipy.spatial.distance import mahalanobis
 from threadpoolctl import threadpool_limits
 
 from adviz import PaDiM
-from adviz.features import Features
+from adviz.features.features import Features
 from benchmarks.data import features, widened
 from benchmarks.timing import Options, Section, Way, interleaved, peak_memory
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from adviz.coreset import k_center_greedy, project
-from adviz.neighbors import nearest
+from adviz.core.coreset import k_center_greedy, project
+from adviz.core.neighbors import nearest
 from benchmarks.data import features, patches, training_patches
 from benchmarks.timing import Options, Section, Way, interleaved
 

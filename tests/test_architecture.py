@@ -170,9 +170,9 @@ def test_every_module_keeps_the_rules():
 
 BROKEN = {
     "upwards": ("metrics.py", "from adviz.plots import row", "1: metrics may not import adviz.plots.row"),
-    "sideways": ("coreset.py", "import adviz.neighbors", "1: coreset may not import adviz.neighbors"),
-    "relative": ("data/folders.py", "from ..maps import resize", "1: data may not import adviz.maps.resize"),
-    "relative module": ("data/folders.py", "from .. import maps", "1: data may not import adviz.maps"),
+    "sideways": ("coreset.py", "import adviz.core.neighbors", "1: coreset may not import adviz.core.neighbors"),
+    "relative": ("data/folders.py", "from ..maps import resize", "1: data may not import adviz.core.maps.resize"),
+    "relative module": ("data/folders.py", "from .. import maps", "1: data may not import adviz.core.maps"),
     "through the root": ("maps.py", "from adviz import PatchCore", "1: maps may not import adviz.PatchCore"),
     "in a function": ("maps.py", "def f():\n    import adviz.data", "2: maps may not import adviz.data"),
     "else of TYPE_CHECKING": (
@@ -201,7 +201,7 @@ def test_a_broken_rule_is_caught(case, tmp_path):
 
 
 ALLOWED = {
-    "type only": ("detectors/spade.py", "if TYPE_CHECKING:\n    from adviz.features import Features"),
+    "type only": ("detectors/spade.py", "if TYPE_CHECKING:\n    from adviz.features.features import Features"),
     "itself": ("data/folders.py", "from adviz.data.split import Split\nfrom . import split"),
     "downwards": ("evaluation.py", "from adviz.metrics import auroc\nfrom adviz import data, progress"),
     "lazy root": ("__init__.py", "def __getattr__(name):\n    from adviz.detectors import DN2\n    return DN2"),
@@ -226,7 +226,7 @@ def python(*arguments):
 
 @pytest.mark.parametrize(
     ("module", "heavy"),
-    [("adviz", SLOW_TO_IMPORT), ("adviz.data", ("torch", "pandas", "matplotlib")), ("adviz.cli", SLOW_TO_IMPORT)],
+    [("adviz", SLOW_TO_IMPORT), ("adviz.data", ("torch", "pandas", "matplotlib")), ("adviz.app.cli", SLOW_TO_IMPORT)],
 )
 def test_importing_is_cheap(module, heavy):
     code = f"import sys, {module}; print(*sorted(set({heavy!r}) & set(sys.modules)))"

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from threads import on_threads
 
-from adviz import maps
+from adviz.core import maps
 from adviz.data import geometry
 
 
@@ -56,7 +56,7 @@ def test_the_message_says_what_drifted_and_which_versions_did(stored):
 
 def scaled_weights(monkeypatch):
     """One convolution of the network, a thousandth larger."""
-    from adviz import backbone
+    from adviz.features.features import backbone
 
     init = backbone.Backbone.__init__
 

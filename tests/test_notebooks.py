@@ -127,7 +127,7 @@ SMALL = [
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """Return a small executed notebook with a table, a widget, a cell that drives it, and outputs that vary."""
-    from adviz.cli import execute
+    from adviz.app.cli import execute
 
     notebook = new_notebook(cells=[new_code_cell(source) for source in SMALL])
     return execute(notebook, tmp_path_factory.mktemp("small"))

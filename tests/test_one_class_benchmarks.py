@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from adviz import DN2, Backbone, ReverseDistillation, data
-from adviz.features import Features
+from adviz.features.features import Features
 from benchmarks import one_class, one_class_distillation
 from benchmarks.one_class_protocol import RESULTS, extracted, run
 

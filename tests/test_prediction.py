@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 import adviz
-from adviz import Neighbors, Prediction, archive, ensemble
+from adviz import Neighbors, Prediction, ensemble
+from adviz._support import archive
 
 
 def found(n=2, k=3):

@@ -8,18 +8,7 @@ import pytest
 from PIL import Image
 
 import adviz
-from adviz import (
-    Backbone,
-    PaDiM,
-    PatchCore,
-    Prediction,
-    calibrate,
-    data,
-    evaluate,
-    explore,
-    plots,
-    sweep,
-)
+from adviz import Backbone, PaDiM, PatchCore, Prediction, calibrate, data, evaluate, explore, plots, sweep
 from adviz.data import Geometry
 
 RECTANGLE = Geometry((96, 192), crop=False)

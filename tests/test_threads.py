@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from threads import on_threads
 
-from adviz import Backbone, coreset, maps, metrics, neighbors
+from adviz import Backbone, metrics
+from adviz.core import coreset, maps, neighbors
 
 
 def both(work):

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from adviz.names import got
+from adviz._support import got
 
 FILTERS = {
     "nearest": Image.Resampling.NEAREST,

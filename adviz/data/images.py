@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from adviz.data.arrays import ArrayMask
+from adviz.data.mask_arrays import ArrayMask
 from adviz.data.paths import children
 from adviz.data.stored import ORIENTATION, Stored, UnsupportedImage, as_rgba, is_deep, load, opened
 

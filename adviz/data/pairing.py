@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from adviz.data.folder_names import says_bad, says_good
 from adviz.data.images import images_of, suffixes
 from adviz.data.paths import children, folders_in
-from adviz.data.words import says_bad, says_good
 
 STRICT = ("_mask", "")  # endings after the image's name, in the order in which they count
 WORDS = "masks?|gt|ground[ _-]?truth|labels?|seg|segmentation|anno|annotation"

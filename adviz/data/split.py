@@ -13,13 +13,13 @@ from typing import Any, overload
 import numpy as np
 from PIL import Image
 
-from adviz.data.arrays import ArrayMask
+from adviz._support import as_numpy
 from adviz.data.geometry import Geometry, boxes_of
 from adviz.data.images import Depth, Labels, image_size, open_image, open_mask
 from adviz.data.in_memory import Channels, batch_array, check_channels
+from adviz.data.mask_arrays import ArrayMask
 from adviz.data.paths import expanded, is_nothing
 from adviz.data.sample import Sample
-from adviz.tensors import as_numpy
 
 GOOD, ANOMALOUS, UNLABELLED = 0, 1, -1
 

@@ -6,4 +6,10 @@ them. Each is imported when it is used.
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, _, _names = lazy_loader.attach_stub(__name__, __file__)
+_SHARED = {"AFTER_TRAINING", "AtMost", "CLASSES", "Detector", "facts_of", "method_options"}  # for other rooms
+__all__ = sorted(set(_names) - _SHARED)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

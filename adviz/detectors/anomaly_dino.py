@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from adviz import coreset, maps, progress
+from adviz._support import progress
+from adviz.core import coreset, maps, nearest
 from adviz.detectors.base import Detector, all_or_nothing, compact, spread, usable, without_padding
 from adviz.detectors.presets import AtMost
 from adviz.features import Features
-from adviz.neighbors import nearest
 from adviz.prediction import Neighbors, Prediction
 
 

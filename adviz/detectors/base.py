@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
-from adviz import maps
+from adviz._support import got, require
+from adviz.core import maps
 from adviz.detectors.presets import PRESETS, AtMost
 from adviz.features import Features, filled
-from adviz.names import got, require
 
 if TYPE_CHECKING:
     from adviz.data import Geometry
@@ -144,7 +144,7 @@ class Detector:
         >>> loaded.predict(one).score == detector.predict(one).score
         array([ True])
         """
-        from adviz.detectors import saving
+        from adviz.detectors.persistence import save_load as saving
 
         return saving.save(self, path)
 
@@ -171,7 +171,7 @@ class Detector:
         >>> PatchCore.load("detector.adviz", digest=digest).coreset
         0.01
         """
-        from adviz.detectors import saving
+        from adviz.detectors.persistence import save_load as saving
 
         return saving.load(cls, path, digest, device)
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from adviz.core import ivf, nearest
 from adviz.detectors.base import LATER, Detector, all_or_nothing, inside_of, usable
 from adviz.detectors.presets import AtMost
-from adviz.neighbors import ivf, nearest
 from adviz.prediction import Neighbors, Prediction
 
 if TYPE_CHECKING:

@@ -13,13 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from adviz import maps
+from adviz._support import bar, full_float32, workers
+from adviz.core import maps
 from adviz.detectors.base import LATER, Detector, all_or_nothing, spread, without_padding
 from adviz.detectors.pyramid import fill_positions
-from adviz.devices import workers
-from adviz.precision import full_float32
 from adviz.prediction import Prediction
-from adviz.progress import bar
 
 if TYPE_CHECKING:
     from adviz.features import Features

@@ -1,39 +1,29 @@
 """Widgets to look at predictions with, one question each; they take plain records and never a detector."""
 
-from adviz.explore.compare import CompareView, compare
-from adviz.explore.coreset import CoresetView, coreset
-from adviz.explore.deviations import DeviationsView, deviations
-from adviz.explore.layers import LayersView, layers
-from adviz.explore.pro import ProView, pro
-from adviz.explore.results import ResultsView, results
-from adviz.explore.retrieval import RetrievalView, retrieval
-from adviz.explore.tables import TablesView, tables
-from adviz.explore.thresholds import ThresholdsView, thresholds
-from adviz.explore.training import TrainingView, training
+import sys
+from types import ModuleType
+from typing import Any
 
-__all__ = [
-    "CompareView",
-    "CoresetView",
-    "DeviationsView",
-    "LayersView",
-    "ProView",
-    "ResultsView",
-    "RetrievalView",
-    "TablesView",
-    "ThresholdsView",
-    "TrainingView",
-    "compare",
-    "coreset",
-    "deviations",
-    "layers",
-    "pro",
-    "results",
-    "retrieval",
-    "tables",
-    "thresholds",
-    "training",
-]
+import lazy_loader
+
+__getattr__, _, _names = lazy_loader.attach_stub(__name__, __file__)
+_SHARED = {"Outcome", "address", "first_threshold", "outcome", "outlined", "theme", "wrong"}  # for other rooms
+__all__ = sorted(set(_names) - _SHARED)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return list(__all__)
+
+
+class _Face(ModuleType):
+    """`explore.retrieval` is the function, also after the folder of that name was imported.
+
+    Python sets a sub-module as an attribute of its package whenever it is imported first.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (isinstance(value, ModuleType) and name in __all__):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Face

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from adviz import plots
-from adviz.explore import themed
-from adviz.explore.view import View
+from adviz.explore.kit import theme
+from adviz.explore.kit.view import View
 from adviz.plots import StaticFigure
 
 
@@ -55,4 +55,4 @@ class TrainingView(View):
     def _draw(self) -> tuple[str, str]:
         done = len(self.losses)
         text = f"epoch {done} of {self.epochs}" + (f" · loss {self.losses[-1]:.3f}" if done else ": not started")
-        return themed.svg(self.static(), text=f"loss of every epoch: {text}", width=themed.WIDE), text
+        return theme.svg(self.static(), text=f"loss of every epoch: {text}", width=theme.WIDE), text

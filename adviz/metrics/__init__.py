@@ -5,18 +5,16 @@ Metrics are NaN, never 0, where they are undefined; `undefined_reason` and `pro_
 
 from adviz.metrics.bootstrap import auroc_differences
 from adviz.metrics.checks import PRO_DEFINITIONS, undefined_reason
+
+# for other rooms
+from adviz.metrics.checks import checked_definition as checked_definition
+from adviz.metrics.checks import checked_limit as checked_limit
 from adviz.metrics.components import regions
 from adviz.metrics.curves import Curve, auroc, average_precision, precision_recall_curve, roc_curve
 from adviz.metrics.overlap import auroc_and_pro, pro, pro_curve, pro_with_reason
 from adviz.metrics.per_region import RegionCurves, region_curves
 from adviz.metrics.pixels import PixelMetrics, pixel_metrics
-from adviz.metrics.thresholds import (
-    F1Threshold,
-    errors_at_full_recall,
-    f1_threshold,
-    full_recall_threshold,
-    perfect,
-)
+from adviz.metrics.thresholds import F1Threshold, errors_at_full_recall, f1_threshold, full_recall_threshold, perfect
 
 __all__ = [
     "PRO_DEFINITIONS",

@@ -6,8 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from adviz.names import got
-from adviz.tensors import as_numpy
+from adviz._support import as_numpy, got
 
 PRO_DEFINITIONS = ("global", "global-200", "per-image")
 

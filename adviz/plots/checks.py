@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from PIL import Image
 
-from adviz.tensors import as_numpy
+from adviz._support import as_numpy
 
 P = ParamSpec("P")
 R = TypeVar("R")

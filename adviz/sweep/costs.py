@@ -11,12 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.optimize import nnls
 
-from adviz.backbone import Backbone
 from adviz.data import Split
-from adviz.detectors import SPADE, ConventionalDistillation, PaDiM, PatchCore, ReverseDistillation
-from adviz.detectors.base import Detector
-from adviz.detectors.presets import AtMost
-from adviz.features import Features
+from adviz.detectors import SPADE, AtMost, ConventionalDistillation, Detector, PaDiM, PatchCore, ReverseDistillation
+from adviz.features import Backbone, Features
 from adviz.sweep.experiment import Experiment
 from adviz.sweep.measuring import judge
 

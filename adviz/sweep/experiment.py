@@ -11,13 +11,11 @@ from functools import cached_property
 from itertools import product
 from typing import Any
 
-from adviz.data import Geometry
-from adviz.data.geometry import checked_size
-from adviz.detectors import ConventionalDistillation, named
-from adviz.detectors.base import Detector, method_options
-from adviz.detectors.presets import AtMost
-from adviz.names import require
-from adviz.networks import PIXELS
+from adviz._support import require
+from adviz.data import Geometry, checked_size
+from adviz.detectors import AtMost, ConventionalDistillation, Detector, method_options
+from adviz.detectors import registry as named
+from adviz.features import PIXELS
 
 AT_MOST = "at most"  # how JSON writes a preset's number that is clipped to what exists
 NEXT_STAGE = "pre"  # the bottleneck of reverse distillation that is the teacher's own next stage

@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from adviz.detectors import ConventionalDistillation, ReverseDistillation, reverse_distillation
-from adviz.detectors.base import Detector
+from adviz.detectors import AFTER_TRAINING as READ_BY_PREDICT
+from adviz.detectors import ConventionalDistillation, Detector, ReverseDistillation
 from adviz.features import Features
 from adviz.sweep.meters import Meter
 
 # Read by `predict` alone; patience is not, though a checkpoint may be continued with another.
-AFTER_TRAINING = tuple(name for name in reverse_distillation.AFTER_TRAINING if name != "patience")
+AFTER_TRAINING = tuple(name for name in READ_BY_PREDICT if name != "patience")
 
 
 class _Trained(NamedTuple):

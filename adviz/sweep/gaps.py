@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from adviz.data import Split, magnetic_tile, mvtec, sorted_photos
-from adviz.data.campus import judged_frames, training_clips
-from adviz.data.split import ANOMALOUS, GOOD
+from adviz.data import ANOMALOUS, GOOD, Split, judged_frames, magnetic_tile, mvtec, sorted_photos, training_clips
 from adviz.sweep.experiment import Experiment
 from adviz.sweep.measuring import bare
 from adviz.sweep.sources import CAMPUS, DEMO, ONE_CLASS, READ_BY_NAME, TILES, folder_of, load

@@ -15,16 +15,10 @@ import numpy as np
 import torch
 
 from adviz import metrics
-from adviz.backbone import Backbone
-from adviz.cache import contents, fingerprint
-from adviz.data import Category, Split
-from adviz.data.arrays import ArrayMask
-from adviz.data.images import mask_files
-from adviz.data.split import ANOMALOUS
-from adviz.detectors.base import facts_of
+from adviz.data import ANOMALOUS, ArrayMask, Category, Split, mask_files
+from adviz.detectors import facts_of
 from adviz.evaluation import counted_pixels, evaluate
-from adviz.features import Features
-from adviz.networks import PIXELS
+from adviz.features import PIXELS, Backbone, Features, contents, fingerprint
 from adviz.prediction import Prediction, ensemble
 from adviz.sweep.experiment import Experiment
 from adviz.sweep.fitting import fitted, uninterrupted

@@ -13,9 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from adviz.archive.documents import digest_of
-from adviz.archive.tree import check_version, parsed
-from adviz.storage import remove_leftovers, write_whole
+from adviz._support import check_version, digest_of, parsed, remove_leftovers, write_whole
 from adviz.sweep.experiment import Experiment
 
 FORMAT = 1

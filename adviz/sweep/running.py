@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adviz.cache import Cache
-from adviz.progress import bar, behind
+from adviz._support import bar, behind
+from adviz.features import Cache
 from adviz.sweep.experiment import Experiment, in_order
 from adviz.sweep.fitting import learned
 from adviz.sweep.gaps import Gap, gaps, remarks

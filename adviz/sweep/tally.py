@@ -10,12 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from adviz import data
-from adviz.cache import Cache
-from adviz.data import Category, Split
-from adviz.data.split import ANOMALOUS, GOOD
-from adviz.features import Features
-from adviz.networks import EMBEDDED
-from adviz.progress import bar, behind
+from adviz._support import bar, behind
+from adviz.data import ANOMALOUS, GOOD, Category, Split
+from adviz.features import EMBEDDED, Cache, Features
 from adviz.sweep.costs import Cost, Network, Sample, Size, Terms, cost, extent, kind, network_cost, probed, terms
 from adviz.sweep.experiment import Experiment
 from adviz.sweep.gaps import MVTEC_AD

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adviz.networks import EMBEDDED, REMEDIES, renamed
+from adviz.features import EMBEDDED, REMEDIES, renamed
 
 PATIENCE = 5.0  # seconds
 FILES = ("model.safetensors", "pytorch_model.bin")  # what timm asks its hub for

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adviz.names import got
+from adviz._support import got
 from adviz.tables.lines import SCORES, Line, lines, unprinted
 from adviz.tables.printed import Name, values
 from adviz.tables.setting import Setting

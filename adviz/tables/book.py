@@ -7,10 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from adviz.names import got
-from adviz.sweep import Estimate, Experiment, Gap, Report, Row, estimate, run
-from adviz.sweep.rows import path_of, results_folder, stored
-from adviz.sweep.running import Watch
+from adviz._support import got
+from adviz.sweep import Estimate, Experiment, Gap, Report, Row, Watch, estimate, path_of, results_folder, run, stored
 from adviz.tables.claims import Claims
 from adviz.tables.comparison import Comparison, compare
 from adviz.tables.figures import FigurePlan

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from adviz.sweep import Experiment, Gap, Row
-from adviz.sweep.gaps import MVTEC_AD, listed
-from adviz.sweep.gaps import remarks as of_gaps
+from adviz.sweep import MVTEC_AD, Experiment, Gap, Row, listed
+from adviz.sweep import remarks as of_gaps
 from adviz.tables.methods import departures
 from adviz.tables.printed import DIFFERS
 from adviz.tables.setting import NO_PROTOCOL, PROTOCOLS

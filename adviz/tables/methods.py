@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from adviz.data import Geometry
-from adviz.detectors import SPADE, PaDiM, PatchCore, ReverseDistillation
-from adviz.detectors.base import Detector
-from adviz.detectors.presets import AtMost
-from adviz.sweep.sources import CAMPUS
+from adviz.detectors import SPADE, AtMost, Detector, PaDiM, PatchCore, ReverseDistillation
+from adviz.sweep import CAMPUS
 from adviz.tables.printed import Name
 from adviz.tables.setting import ONE_CLASS, Setting
 

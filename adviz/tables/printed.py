@@ -7,7 +7,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from adviz.names import meant
+from adviz._support import meant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,7 +103,7 @@ def values(paper: str, table: str | int) -> pd.DataFrame:
 
     Returns
     -------
-    Columns as in `adviz/reference/README.md`: dataset, category, method, variant, metric, value and std (float, in
+    Columns as in `adviz/tables/reference/README.md`: dataset, category, method, variant, metric, value and std (float, in
     `unit`), and note; a note that begins with "uncertain:" or "reconstructed:" says so of the value.
 
     Raises
@@ -119,6 +119,6 @@ def values(paper: str, table: str | int) -> pd.DataFrame:
 
     name = named(paper, table)
     short = "text" if name.table == "text" else f"table{name.table}"
-    with files("adviz").joinpath("reference", f"{paper}_{short}.csv").open(encoding="utf-8") as file:
+    with files("adviz.tables").joinpath("reference", f"{paper}_{short}.csv").open(encoding="utf-8") as file:
         found = pd.read_csv(file, dtype={"table": str}, keep_default_na=False, na_values={"value": "", "std": ""})
     return found.astype({"value": float, "std": float})

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adviz.data import Geometry, classes
-from adviz.sweep.sources import CAMPUS, DEMO, TILES, folder_of
+from adviz.sweep import CAMPUS, DEMO, TILES, folder_of
 
 # The papers' names -> timm's, with the weights that torchvision published first (IMAGENET1K_V1).
 NETWORKS = {

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adviz import metrics
-from adviz.data.geometry import sides_of
+from adviz.data import sides_of
 from adviz.sweep import Row
 from adviz.tables.comparison import STYLES, Comparison
 

@@ -94,7 +94,7 @@ def wait_until_it_answers(url, process, seconds=90):
 def running_lab(home):
     """Start `adviz lab` with everything below `home`; yields a LabServer and stops it, kernels included."""
     port, folder, log = free_port(), home / "notebooks", home / "server.log"
-    command = [sys.executable, "-m", "adviz.cli", "lab", str(folder), "--no-browser", "--port", str(port)]
+    command = [sys.executable, "-m", "adviz.app.cli", "lab", str(folder), "--no-browser", "--port", str(port)]
     with log.open("w") as output:
         process = subprocess.Popen(command, env=environment(home), stdout=output, stderr=subprocess.STDOUT)
     try:

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 CELLS = [
     """import numpy as np
-from adviz.widgets import PatchOverlay
+from adviz.explore.widgets import PatchOverlay
 image = np.full((40, 60, 3), 200, np.uint8)
 scores = np.zeros((10, 15)); scores[2, 3] = 4.0; scores[9, 14] = np.nan
 mask = np.zeros((40, 60), bool); mask[20:30, 40:50] = True

@@ -5,7 +5,7 @@ from lab_server import write_notebook
 from playwright.sync_api import expect
 
 CELL = """import numpy as np
-from adviz.widgets import PatchScatter
+from adviz.explore.widgets import PatchScatter
 rng = np.random.default_rng(0)
 points = np.concatenate([rng.uniform(0, 1, (160_000, 2)), [[3.0, 0.5]]])
 colours = np.zeros((len(points), 3), np.uint8); colours[:, 0] = 200

@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from adviz import archive
+from adviz._support import archive
 from adviz.data import Geometry
 from adviz.data.geometry import fitting
 

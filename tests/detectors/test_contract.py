@@ -17,8 +17,8 @@ from adviz import (
     Prediction,
     ReverseDistillation,
     detectors,
-    progress,
 )
+from adviz._support import progress
 
 STUDENTS = (ConventionalDistillation, ReverseDistillation)
 VARIANTS = {

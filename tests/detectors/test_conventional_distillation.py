@@ -8,9 +8,9 @@ from random_features import make_features
 from torch import nn
 
 from adviz import ConventionalDistillation, Features
-from adviz.detectors.distillation_networks import Distillation, Halving, plan_for, seeded
-from adviz.detectors.distillation_training import Training
-from adviz.detectors.forward_networks import ForwardStudent
+from adviz.detectors.distillation.forward_networks import ForwardStudent
+from adviz.detectors.distillation.networks import Distillation, Halving, plan_for, seeded
+from adviz.detectors.distillation.training import Training
 
 SHORT = {"epochs": 3, "student": "small"}
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from random_features import make_features
 
-from adviz import Features, PaDiM, maps
+from adviz import Features, PaDiM
+from adviz.core import maps
 from adviz.detectors import padim
 from adviz.detectors.padim import Covariance
 

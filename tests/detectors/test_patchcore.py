@@ -8,10 +8,11 @@ import psutil
 import pytest
 from random_features import make_features
 
-from adviz import Features, PatchCore, storage
-from adviz import coreset as samplers
-from adviz.detectors import training_patches
-from adviz.detectors.image_score import reweighting
+from adviz import Features, PatchCore
+from adviz._support import atomic_files as storage
+from adviz.core import coreset as samplers
+from adviz.detectors.patchcore.detector import patch_store as training_patches
+from adviz.detectors.patchcore.reweighting import reweighting
 from adviz.detectors.presets import AtMost
 
 
@@ -123,7 +124,7 @@ def test_reweighting_cannot_overflow():
 
 
 def test_the_map_is_patch_distances_bilinear_and_smoothed(train, test):
-    from adviz import maps
+    from adviz.core import maps
 
     prediction = PatchCore(coreset=0.2).fit(train).predict(test)
     cells = np.sqrt(prediction.neighbors["patch"].distance[..., 0])
@@ -131,7 +132,7 @@ def test_the_map_is_patch_distances_bilinear_and_smoothed(train, test):
 
 
 def test_squared_maps_and_no_smoothing(train, test):
-    from adviz import maps
+    from adviz.core import maps
 
     prediction = PatchCore(coreset=0.2, distance="squared", sigma=0).fit(train).predict(test)
     cells = prediction.neighbors["patch"].distance[..., 0]

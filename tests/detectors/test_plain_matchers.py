@@ -11,7 +11,8 @@ from plain_patchcore import embedded, k_centre, patchcore
 from plain_spade import dn2, spade
 from random_features import make_features
 
-from adviz import DN2, SPADE, Features, PaDiM, PatchCore, coreset
+from adviz import DN2, SPADE, Features, PaDiM, PatchCore
+from adviz.core import coreset
 
 # The detectors compute in float32, whose relative rounding of 6e-8 a few hundred sums and products make at most 1e-5.
 FLOAT32 = 1e-5

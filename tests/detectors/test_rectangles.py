@@ -19,7 +19,7 @@ from adviz import (
 )
 from adviz.explore.coreset.bank import bank_usage
 from adviz.explore.layers.mixing import mix_all, own_mix
-from adviz.features import filled, patches_inside
+from adviz.features.features import filled, patches_inside
 
 SIZE = 128
 LANDSCAPE, PORTRAIT = (32, 0, 96, 128), (0, 32, 128, 96)

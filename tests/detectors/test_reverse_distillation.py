@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 from scipy.ndimage import gaussian_filter
 
 from adviz import Features, ReverseDistillation
-from adviz.detectors import distillation_training as training_module
-from adviz.detectors.distillation_networks import PUBLISHED, Distillation, Residual, build, distance, plan_for
-from adviz.detectors.distillation_training import Training, batches, fingerprint, stalled
+from adviz.detectors.distillation.base import training as training_module
+from adviz.detectors.distillation.networks import PUBLISHED, Distillation, Residual, build, distance, plan_for
+from adviz.detectors.distillation.training import Training, batches, fingerprint, stalled
 
 SHORT = {"epochs": 3, "student": "small"}
 

@@ -5,7 +5,7 @@ import pytest
 from bank_data import N_TRAIN, SHARES, SIDE, small_bank, small_category
 
 from adviz import PatchCore, evaluate
-from adviz.coreset import rows_kept
+from adviz.core.coreset import rows_kept
 from adviz.explore.coreset.bank import Bank, bank_usage, steps
 
 

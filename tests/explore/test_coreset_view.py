@@ -303,7 +303,7 @@ def test_proxies_have_one_budget_and_are_said_to_be_no_patches(category, found):
 
 
 def test_it_can_be_stopped_and_starts_again(category, found, monkeypatch):
-    from adviz import progress
+    from adviz._support import progress
     from adviz.explore.coreset import bank
 
     entered, coverage = threading.Event(), bank.coverage

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from adviz import Prediction, data, evaluate, explore, plots, progress
+from adviz import Prediction, data, evaluate, explore, plots
+from adviz._support import progress
 from adviz.explore.deviations.flips import ALONE, CUMULATIVE, MODES, TOGETHER
 
 STEPS = {

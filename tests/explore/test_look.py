@@ -13,9 +13,9 @@ from bank_data import small_bank, small_category
 from ipywidgets.widgets.domwidget import DOMWidget
 
 from adviz import Prediction, explore, plots, tables
-from adviz.explore import themed
-from adviz.explore.view import View
-from adviz.explore.words import NO_TRUTH
+from adviz.explore.kit import theme
+from adviz.explore.kit.texts import NO_TRUTH
+from adviz.explore.kit.view import View
 from adviz.plots import StaticFigure, style
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,7 +73,7 @@ def test_every_explorer_has_the_one_style_sheet_and_the_parts_of_a_page(views, n
     for part in ("sheet", "controls", "status", "busy", "stop", "view"):
         assert len(of_class(view, f"adviz-{part}")) == 1, part
     sheets = [one.value for one in parts(view) if isinstance(one, widgets.HTML) and "<style" in one.value]
-    assert sheets == [f"<style>{themed.SHEET}</style>"]
+    assert sheets == [f"<style>{theme.SHEET}</style>"]
 
 
 @every
@@ -165,7 +165,7 @@ def test_figures_in_the_page_have_its_ink_and_paper():
     axes.plot([0, 1], [0, 1], color=style.BLUE, label="line")
     axes.bar([0], [1], color=style.UNLABELLED, edgecolor=style.PAPER, hatch="/")
     axes.legend()
-    drawn = themed.svg(figure, text="a <chart>", width=300)
+    drawn = theme.svg(figure, text="a <chart>", width=300)
     assert isinstance(figure, StaticFigure)
     assert drawn.startswith(
         "<svg class='adviz-figure adviz-drawn' role='img' aria-label='a &lt;chart&gt;' style='width:300px'"
@@ -175,7 +175,7 @@ def test_figures_in_the_page_have_its_ink_and_paper():
     left = {colour.upper() for colour in re.findall(r"#[0-9A-Fa-f]{6}(?=[;\"])", drawn)}
     assert left == {style.BLUE, style.UNLABELLED}
     assert drawn.count("currentColor") > 10
-    assert themed.PAPER in drawn
+    assert theme.PAPER in drawn
     assert "a &lt;title&gt;" in drawn
 
 
@@ -184,8 +184,8 @@ def test_a_figure_in_the_page_leaves_matplotlib_as_it_was():
 
     before = mpl.rcParams["svg.fonttype"], mpl.rcParams["svg.hashsalt"]
     figure = plots.loss_curve(np.array([2.0, 1.0]))
-    first = themed.svg(figure, text="loss")
-    assert themed.svg(figure, text="loss") == first
+    first = theme.svg(figure, text="loss")
+    assert theme.svg(figure, text="loss") == first
     assert (mpl.rcParams["svg.fonttype"], mpl.rcParams["svg.hashsalt"]) == before
 
 

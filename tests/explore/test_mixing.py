@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from adviz import SPADE, Features, PaDiM, PatchCore, Prediction, ReverseDistillation, maps
+from adviz import SPADE, Features, PaDiM, PatchCore, Prediction, ReverseDistillation
+from adviz.core import maps
 from adviz.explore.layers.mixing import Mix, mix_all, mixed, own_mix, presets, preview_limits, separate
 
 SIZE = (64, 64)

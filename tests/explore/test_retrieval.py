@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adviz import Neighbors, Prediction, data, explore, maps
+from adviz import Neighbors, Prediction, data, explore
+from adviz.core import maps
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from traitlets import TraitError
 
-from adviz import explore, progress, sweep, tables
+from adviz import explore, sweep, tables
+from adviz._support import progress
 from adviz.explore.tables.layout import SHOWS, entries, laid_out
 from adviz.explore.tables.waiting import Waiting
 from adviz.sweep import running

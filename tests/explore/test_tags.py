@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from adviz import archive
+from adviz._support import archive
 from adviz.explore.thresholds import tags
 from adviz.explore.thresholds.tags import Tag, read_tags, write_tags
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adviz import Prediction, archive, data, explore, metrics
+from adviz import Prediction, data, explore, metrics
+from adviz._support import archive
 from adviz.data import Category, Geometry, Split
 from adviz.explore.thresholds.tags import FIRST, FORMAT
 

@@ -24,7 +24,7 @@ SEARCHES = "test_search_properties.py"
 MODULES = {
     "metrics": ("adviz/metrics/*.py", ("metrics",), 1),
     "coreset": ("adviz/coreset/*.py", ("test_coreset.py", "test_covering.py", SEARCHES, MATCHERS[0]), 1),
-    "neighbors": ("adviz/neighbors.py", ("test_neighbors.py", SEARCHES, *MATCHERS), 1),
+    "neighbors": ("adviz/core/neighbors.py", ("test_neighbors.py", SEARCHES, *MATCHERS), 1),
     "detectors": ("adviz/detectors/*.py", ("detectors",), 2),
 }
 LEFT_OUT = (  # a minute for lines that faster tests run as well

@@ -6,7 +6,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.text import Text
 
 from adviz import plots
-from adviz.explore import themed
+from adviz.explore.kit import theme
 from adviz.plots import fonts
 
 SCRATCH = "\u50b7"  # Japanese, and in no font that matplotlib brings
@@ -65,7 +65,7 @@ def test_drawing_again_changes_nothing():
 
 @pytest.mark.usefixtures("no_more_fonts")
 def test_drawings_in_a_page_keep_the_letters_for_the_browsers_fonts():
-    drawing = themed.svg(strip("good", SCRATCH, title="<&>"), text="strip")
+    drawing = theme.svg(strip("good", SCRATCH, title="<&>"), text="strip")
     assert f"{SCRATCH} (1)" in drawing
     assert "&lt;&amp;&gt;" in drawing
     assert "50b7" not in drawing

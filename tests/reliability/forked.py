@@ -15,7 +15,8 @@ from conditions import small_features
 from torch import nn
 from torch.utils.data import DataLoader
 
-from adviz import DN2, SPADE, Backbone, PaDiM, PatchCore, coreset, evaluate, maps, neighbors
+from adviz import DN2, SPADE, Backbone, PaDiM, PatchCore, evaluate
+from adviz.core import coreset, maps, neighbors
 from adviz.data import Geometry, Split
 
 SECONDS = 60  # after which a child that gave no answer is taken for one that hangs

@@ -17,10 +17,11 @@ import torch
 from conditions import small_features
 from torch import nn
 
-from adviz import DN2, Backbone, ReverseDistillation, storage
+from adviz import DN2, Backbone, ReverseDistillation
+from adviz._support import atomic_files as storage
+from adviz._support.atomic_files import replace_file
 from adviz.data import Split
 from adviz.explore.thresholds.tags import Tag, read_tags, write_tags
-from adviz.storage import replace_file
 from adviz.sweep import Experiment, Row
 from adviz.sweep.rows import write
 

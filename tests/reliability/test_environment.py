@@ -11,9 +11,12 @@ from conditions import small_features
 from safetensors.torch import save_file
 from torch import nn
 
-from adviz import SPADE, Backbone, Features, PatchCore, metrics, neighbors, networks
-from adviz.data import Geometry, Split, download
-from adviz.data.download import fetch, unpack
+from adviz import SPADE, Backbone, Features, PatchCore, metrics
+from adviz.core import neighbors
+from adviz.data import Geometry, Split
+from adviz.data.readers import download
+from adviz.data.readers.download import fetch, unpack
+from adviz.features.features import networks
 
 IMAGES = np.random.default_rng(0).integers(0, 255, (6, 16, 16, 3), dtype=np.uint8)
 SPLIT = Split.from_arrays(IMAGES, [0] * 6, geometry=Geometry(16, crop=False))
@@ -34,7 +37,7 @@ def test_without_faiss_detectors_find_the_same(monkeypatch):
         SPADE(layers=(8, 16), image_layers=(16,), images_gallery=3, images_score=3),
     ]
     with_it = [detector.fit(train).predict(test) for detector in detectors]
-    monkeypatch.setattr("adviz.neighbors.has_faiss", lambda: False)
+    monkeypatch.setattr("adviz.core.neighbors.has_faiss", lambda: False)
     for detector, expected in zip(detectors, with_it, strict=True):
         found = detector.fit(train).predict(test)
         # candidates are re-scored by subtraction: both are exact, and ties go to the same rows
@@ -44,7 +47,7 @@ def test_without_faiss_detectors_find_the_same(monkeypatch):
 
 def test_without_faiss_an_index_says_what_to_install(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    monkeypatch.setattr("adviz.neighbors.has_faiss", lambda: False)
+    monkeypatch.setattr("adviz.core.neighbors.has_faiss", lambda: False)
     with pytest.raises(ModuleNotFoundError, match=r"IVF-PQ needs faiss: install adviz\[cpu\]"):
         PatchCore(layers=(8, 16), coreset=0.5, index="ivfpq").fit(small_features(5)).predict(small_features(3))
     assert neighbors.nearest(np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32), 1)[1].ravel().tolist() == [
@@ -107,8 +110,8 @@ def test_a_fit_without_memory_leaves_the_former_model(monkeypatch):
         raise MemoryError("no memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr("adviz.detectors.patchcore.np.concatenate", none)
-        patch.setattr("adviz.coreset.greedy.np.empty", none)
+        patch.setattr("adviz.detectors.patchcore.detector.np.concatenate", none)
+        patch.setattr("adviz.core.coreset.greedy.np.empty", none)
         with pytest.raises(MemoryError, match="no memory"):
             detector.fit(small_features(9, seed=5))
     np.testing.assert_array_equal(detector.predict(test).score, expected)
@@ -257,7 +260,7 @@ def test_features_that_changed_by_one_bit_on_the_disk_are_noticed(tmp_path):
 
 def test_metrics_need_no_gpu_no_faiss_and_no_network(monkeypatch):
     """They are numpy: whatever is broken around them, numbers can be had."""
-    monkeypatch.setattr("adviz.neighbors.has_faiss", lambda: pytest.fail("asked for faiss"))
+    monkeypatch.setattr("adviz.core.neighbors.has_faiss", lambda: pytest.fail("asked for faiss"))
     maps = np.random.default_rng(0).random((3, 8, 8))
     masks = np.zeros((3, 8, 8), bool)
     masks[1, 2:4, 2:4] = True

@@ -5,7 +5,8 @@ import pytest
 from conditions import small_features, small_tree
 from PIL import Image
 
-from adviz import DN2, SPADE, Features, PaDiM, PatchCore, Prediction, ReverseDistillation, data, evaluate, neighbors
+from adviz import DN2, SPADE, Features, PaDiM, PatchCore, Prediction, ReverseDistillation, data, evaluate
+from adviz.core import neighbors
 from adviz.data import Geometry, Split
 
 MATCHERS = {

@@ -9,7 +9,8 @@ import pytest
 from conditions import small_features, small_tree
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from adviz import SPADE, Features, PatchCore, Prediction, evaluate, explore, metrics, pages, plots
+from adviz import SPADE, Features, PatchCore, Prediction, evaluate, explore, metrics, plots
+from adviz.app import notebook_html as pages
 from adviz.explore import svg, tiles
 
 # Ends an attribute in either kind of quotes and the tag it stands in, and begins an element of its own. A reader sees

@@ -15,8 +15,9 @@ import two_sweeps
 from conditions import small_features, small_tree
 from PIL import Image
 
-from adviz import PatchCore, Prediction, data, explore, progress, sweep, tables
-from adviz.explore.view import View
+from adviz import PatchCore, Prediction, data, explore, sweep, tables
+from adviz._support import progress
+from adviz.explore.kit.view import View
 from adviz.sweep import Experiment, rows
 
 

@@ -132,7 +132,7 @@ def test_widgets_put_texts_on_the_page_as_texts():
 
 def test_every_address_has_a_checksum_or_is_encrypted():
     """What is fetched over plain http is kept only if its checksum is the one that is written down."""
-    from adviz.data import one_class
+    from adviz.data.readers import one_class
 
     for name, source in one_class.SOURCES.items():
         assert all(re.fullmatch(r"[0-9a-f]{32}", md5) for _, md5 in source.files), name

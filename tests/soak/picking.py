@@ -12,7 +12,7 @@ from ipywidgets.widgets.widget import _instances as living_widgets
 from matplotlib.figure import Figure
 from memory import resident
 
-from adviz.widgets import PatchOverlay, PatchScatter, TableGrid
+from adviz.explore.widgets import PatchOverlay, PatchScatter, TableGrid
 
 CHOICES = widgets.Dropdown | widgets.Select | widgets.ToggleButtons | widgets.SelectionSlider
 NUMBERS = widgets.IntSlider | widgets.FloatSlider | widgets.BoundedFloatText | widgets.BoundedIntText

@@ -6,10 +6,10 @@ import warnings
 import pytest
 
 from adviz import DN2, PatchCore, ReverseDistillation, sweep
-from adviz.coreset import greedy
+from adviz.core.coreset import greedy
 from adviz.data import Geometry
 from adviz.detectors import ConventionalDistillation
-from adviz.detectors.distillation_training import Training
+from adviz.detectors.distillation.training import Training
 from adviz.sweep import Experiment, fitting, grid
 
 LIKE = Experiment("demo", "", DN2(), geometry=Geometry(64, crop=False), every=6, shots=6)

@@ -9,7 +9,7 @@ import pytest
 
 from adviz import DN2, Prediction, sweep
 from adviz.data import Geometry
-from adviz.detectors import named
+from adviz.detectors import registry as named
 from adviz.detectors.base import Detector
 from adviz.sweep import Experiment, grid
 

@@ -86,7 +86,7 @@ def test_classes_that_are_missing_are_named(tmp_path, monkeypatch):
 
 
 def test_a_campus_and_tiles_that_lack_something(tmp_path, monkeypatch):
-    monkeypatch.setattr("adviz.data.videos._decode", lambda *_: pytest.fail("decodes"))
+    monkeypatch.setattr("adviz.data.readers.videos._decode", lambda *_: pytest.fail("decodes"))
     own = [Experiment("mtd", "magnetic_tile", DN2()), *grid("stc", ("01", "02", "03"), [DN2()])]
     found = sweep.gaps(own, tmp_path)
     assert {(gap.category, gap.stops) for gap in found} == {(one.category, True) for one in own}

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from adviz import SPADE, PaDiM, PatchCore, ReverseDistillation, tables
-from adviz.detectors.distillation_networks import Distillation, plan_for
+from adviz.detectors.distillation.networks import Distillation, plan_for
 from adviz.sweep import Row
 from adviz.tables.methods import OURS, configuration, parsed
 from adviz.tables.printed import named

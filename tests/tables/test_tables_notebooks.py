@@ -7,7 +7,7 @@ import pytest
 import standin
 from nbclient import NotebookClient
 
-from adviz.cli import notebooks_folder
+from adviz.app.cli import notebooks_folder
 
 FEW = ("grid", "bottle")
 SETTING = """

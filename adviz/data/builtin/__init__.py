@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from adviz.names import got
+from adviz._support import got
 
 CATEGORIES: tuple[str, ...] = ("brick", "hex_nut", "transistor", "capsule", "mesh", "bottle")
 VERSION: int = 4  # bumped whenever a pixel changes; part of the cache folder's name

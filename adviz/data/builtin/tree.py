@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from adviz._support import bar
 from adviz.data.builtin.optics import photograph, shrink
 from adviz.data.builtin.shapes import SIDE
 from adviz.data.builtin.shot import Scene, Shot
-from adviz.progress import bar
 
 WORKERS = 2  # numpy and Pillow let go of the interpreter's lock
 

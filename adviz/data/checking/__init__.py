@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from adviz._support import bar, meant
 from adviz.data.checking.advice import advised, file_instead, go_on, is_everything, is_for_others
 from adviz.data.checking.copies import near_copies
 from adviz.data.checking.files import image_facts, mask_facts
@@ -23,11 +24,9 @@ from adviz.data.checking.rules import Seen, judged
 from adviz.data.checking.walking import Walk, walked
 from adviz.data.geometry import Geometry
 from adviz.data.images import REMEDIES, Labels, mask_files, remedy, suffixes
+from adviz.data.layout import Tree
 from adviz.data.paths import children, expanded, is_hidden_below
 from adviz.data.split import ANOMALOUS, GOOD
-from adviz.data.tree import Tree
-from adviz.names import meant
-from adviz.progress import bar
 
 __all__ = ["Check", "Counted", "Finding", "check"]
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from adviz.data import folders, sorted_photos, visa_tree
 from adviz.data.checking.walking import walked
-from adviz.data.fine_grained import Photograph, cub200, cub_classes, flowers102
 from adviz.data.images import images_of
-from adviz.data.mvtec_family import BTAD, LOCO, PUBLIC, TEST_SETS, ad2_shape
+from adviz.data.layout import Entry, Tree, folder_called
 from adviz.data.paths import folders_in, is_hidden_below
-from adviz.data.sources import SOURCES
-from adviz.data.tree import Entry, Tree, folder_called
+from adviz.data.readers import mvtec_style as folders
+from adviz.data.readers import sorted_photos
+from adviz.data.readers import visa as visa_tree
+from adviz.data.readers.catalogue import SOURCES
+from adviz.data.readers.fine_grained import Photograph, cub200, cub_classes, flowers102
+from adviz.data.readers.mvtec_family import BTAD, LOCO, PUBLIC, TEST_SETS, ad2_shape
 
 CUB, FLOWERS, MTD, VISA, UNKNOWN = "CUB-200-2011", "Flowers-102", "MTD", "VisA", ""
 DEPTH = 2  # levels of folders around data sets, as `available` has them

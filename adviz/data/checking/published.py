@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from adviz.data.checking.report import Counted, Finding
+from adviz.data.layout import Entry, Tree
 from adviz.data.split import ANOMALOUS, GOOD
-from adviz.data.tree import Entry, Tree
 
 TABLE = Path(__file__).with_name("published.csv")
 WHOLE = "all"  # the rows of a data set as a whole

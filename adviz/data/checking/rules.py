@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from adviz.data import sorted_photos
+from adviz.data.checking.crop_audit import audit
 from adviz.data.checking.files import ImageFacts, MaskFacts, mask_is_turned, same_bytes
 from adviz.data.checking.layouts import VARYING, looks_good
 from adviz.data.checking.report import Finding, named
 from adviz.data.geometry import Geometry, in_words
 from adviz.data.images import are_labels
-from adviz.data.inspection import audit
+from adviz.data.layout import Entry, Tree
+from adviz.data.readers import sorted_photos
 from adviz.data.split import ANOMALOUS, GOOD, UNLABELLED, Split
-from adviz.data.tree import Entry, Tree
 
 SMALLEST = 8  # pixels of a side; smaller images hold nothing to look at
 LARGEST = 50_000_000  # pixels

@@ -8,8 +8,9 @@ from itertools import combinations
 
 import numpy as np
 
-from adviz import maps, metrics
-from adviz.explore.words import PENDING, UNDEFINED
+from adviz import metrics
+from adviz.core import maps
+from adviz.explore.kit.texts import PENDING, UNDEFINED
 from adviz.prediction import Prediction
 
 CELLS = 16  # per side, that maps are averaged to: their last pixels are not what methods disagree about

@@ -9,9 +9,9 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from adviz import plots, progress
+from adviz import plots
+from adviz._support import progress
 from adviz.data import Category
-from adviz.explore import themed, tiles
 from adviz.explore.compare.disagreement import (
     COLUMNS,
     Numbers,
@@ -23,10 +23,11 @@ from adviz.explore.compare.disagreement import (
     score_disagreement,
     standing,
 )
-from adviz.explore.picking import PickingView
-from adviz.explore.results import Found, by_name, truth_of
-from adviz.explore.view import labelled, value_of
-from adviz.explore.words import NO_TRUTH, computing
+from adviz.explore.kit import markup, theme
+from adviz.explore.kit.image_stepper import Found, by_name, truth_of
+from adviz.explore.kit.pixel_view import PickingView
+from adviz.explore.kit.texts import NO_TRUTH, computing
+from adviz.explore.kit.view import labelled, value_of
 from adviz.plots import StaticFigure, style
 from adviz.prediction import Prediction
 
@@ -209,9 +210,9 @@ class CompareView(PickingView):
         maps = self._methods[method].anomaly_map
         if maps is None:
             grey = np.full((*self._sample.image.shape[:2], 3), 128, np.uint8)
-            return tiles.tile(grey, title=method, caption="no map", width=TILE)
+            return markup.tile(grey, title=method, caption="no map", width=TILE)
         limits = self._limits_for(method)
-        return tiles.map_tile(method, maps[image] / (by or 1.0), limits, self._sample.mask, width=TILE)
+        return markup.map_tile(method, maps[image] / (by or 1.0), limits, self._sample.mask, width=TILE)
 
     def _html(self) -> str:
         shown = []
@@ -222,13 +223,13 @@ class CompareView(PickingView):
         mask = self._sample.mask
         if mask is not None:
             truth = np.repeat(np.uint8(255) * mask[..., None], 3, axis=2)
-            shown.insert(0, tiles.tile(truth, title="ground truth", width=TILE))
+            shown.insert(0, markup.tile(truth, title="ground truth", width=TILE))
         rows = {name: in_words(self.table.get(name)) for name in self._methods}
-        table = tiles.table(rows, COLUMNS, title=self.category, marked=[self.detector])
+        table = markup.table(rows, COLUMNS, title=self.category, marked=[self.detector])
         chart, places = self._scatter_of(self.category, self.x, self.y)
-        below = [f"<div class='adviz-table'>{table}</div>", tiles.ringed(chart, places[self.image])]
-        lacks = themed.note(NO_TRUTH) if mask is None else ""
-        return tiles.row(shown, title=self._scales()) + lacks + tiles.row(below, gap=24)
+        below = [f"<div class='adviz-table'>{table}</div>", markup.ringed(chart, places[self.image])]
+        lacks = theme.note(NO_TRUTH) if mask is None else ""
+        return markup.row(shown, title=self._scales()) + lacks + markup.row(below, gap=24)
 
     def _scales(self) -> str:
         """Say what the maps' colours mean, and what is missing."""
@@ -250,19 +251,19 @@ class CompareView(PickingView):
         figure = plots.score_scatter(scores[:, 0], scores[:, 1], labels, names=(x, y), thresholds=cuts)
         places = figure.axes[0].transData.transform(scores) / figure.bbox.size
         said = f"scores of {x} and {y} of every test image, this one ringed"
-        return themed.svg(figure, text=said, width=380), places * (1, -1) + (0, 1)
+        return theme.svg(figure, text=said, width=380), places * (1, -1) + (0, 1)
 
     def _read_out(self) -> str:
         """Return every method's value at the picked pixel, and how much of all its pixels is lower."""
         if self.picked is None:
-            return themed.note("Click the image to read out a pixel.")
+            return theme.note("Click the image to read out a pixel.")
         rows = {}
         for name, found in self._methods.items():
             maps = found.anomaly_map
             if maps is not None:
                 value = maps[self.image][self.picked]
                 rows[name] = [style.number(value), f"{np.count_nonzero(maps < value) / maps.size:.1%}"]
-        return tiles.table(rows, ["map", "lower pixels"], title=f"pixel {self.picked[0]}, {self.picked[1]}")
+        return markup.table(rows, ["map", "lower pixels"], title=f"pixel {self.picked[0]}, {self.picked[1]}")
 
     def static(self) -> StaticFigure:
         """Return the row of the image on show as a matplotlib figure."""

@@ -10,12 +10,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from adviz.coreset import CoresetTrace, coverage, in_plane, rows_kept
+from adviz._support import bar
+from adviz.core import CoresetTrace, coverage, in_plane, rows_kept
 from adviz.data import Split
 from adviz.evaluation import Result, evaluate
-from adviz.explore.evidence import cells_inside
+from adviz.explore.kit.explanation import cells_inside
 from adviz.prediction import Neighbors, Prediction
-from adviz.progress import bar
 
 MANTISSAS = (1, 1.5, 2, 3, 5, 7)  # six steps of the budget a decade
 RADIUS, USED = "covering radius", "share of the bank used"

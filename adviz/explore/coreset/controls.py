@@ -10,13 +10,13 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from adviz.coreset import rows_kept
+from adviz._support import bar
+from adviz.core import rows_kept
 from adviz.data import Category
 from adviz.explore.coreset import page
 from adviz.explore.coreset.bank import Bank, Usage
-from adviz.explore.view import Stepper, View, labelled, value_of, wrapped
-from adviz.progress import bar
-from adviz.widgets import PatchOverlay, PatchScatter
+from adviz.explore.kit.view import Stepper, View, labelled, value_of, wrapped
+from adviz.explore.widgets import PatchOverlay, PatchScatter
 
 START = 0.01  # share of the rows that is shown first
 MANY = 5000  # points, beyond which they are drawn small

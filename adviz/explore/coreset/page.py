@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from adviz import plots
-from adviz.coreset import CoresetTrace
-from adviz.explore import themed, tiles
+from adviz.core import CoresetTrace
 from adviz.explore.coreset.bank import METRICS, RADIUS, USED, Bank
-from adviz.explore.words import NOTHING, PENDING
+from adviz.explore.kit import markup, theme
+from adviz.explore.kit.texts import NOTHING, PENDING
 from adviz.plots import style
 
 DISTANCE, ORDER, IMAGE = "distance to the coreset", "order of choice", "training image"
@@ -29,7 +29,7 @@ def painted(bank: Bank, name: str, count: int, colour: str, image: int) -> Paint
     if colour == ROW or colour == COLUMN:
         place = np.stack(np.divmod(trace.cell, bank.grid[1]))[int(colour == COLUMN)]
         limits = (0.0, float(max(1, bank.grid[int(colour == COLUMN)] - 1)))
-        return plots.heat(place, limits), None, tiles.scale(limits, f"{colour}, from 0", width=240)
+        return plots.heat(place, limits), None, markup.scale(limits, f"{colour}, from 0", width=240)
     if colour == IMAGE:
         mine = trace.image == image
         text = f"dark orange: the {int(mine.sum())} rows of the training image on show, on top; grey: all other rows"
@@ -39,7 +39,7 @@ def painted(bank: Bank, name: str, count: int, colour: str, image: int) -> Paint
     distance, ends = bank.distance(name, count), distance_limits(bank, count)
     if distance is None or ends is None:
         return _two(np.zeros(bank.total, bool), SHOWN), None, _words("grey: the distances are not known yet")
-    legend = tiles.scale(ends, f"{DISTANCE} of {rows(count)}; the farthest on top", width=240)
+    legend = markup.scale(ends, f"{DISTANCE} of {rows(count)}; the farthest on top", width=240)
     return plots.heat(distance, ends), np.argsort(distance, kind="stable"), legend
 
 
@@ -57,7 +57,7 @@ def _by_order(order: np.ndarray, total: int) -> Painted:
     chosen = np.isfinite(ranks)
     colours[chosen] = plots.heat(-ranks[chosen], limits)
     painting = np.argsort(-np.where(chosen, ranks, total + 1.0), kind="stable")
-    return colours, painting, tiles.scale((len(order), 1), "number of the choice; grey: not chosen", width=240)
+    return colours, painting, markup.scale((len(order), 1), "number of the choice; grey: not chosen", width=240)
 
 
 def _two(mine: np.ndarray, colour: Sequence[int]) -> np.ndarray:
@@ -108,7 +108,7 @@ def values(bank: Bank, present: str, count: int) -> str:
             f"{html.escape(name)}</th>{cells}</tr>"
         )
     title = f"with {rows(count)} ({share(count / bank.total)} of {bank.total})"
-    return f"<table class='adviz-values adviz-numbers'>{tiles.caption(title)}<tr><th></th>{head}</tr>{body}</table>"
+    return f"<table class='adviz-values adviz-numbers'>{markup.caption(title)}<tr><th></th>{head}</tr>{body}</table>"
 
 
 def _has(bank: Bank, name: str, count: int) -> bool:
@@ -145,7 +145,7 @@ def image_bars(trace: CoresetTrace, order: np.ndarray, names: Sequence[str], sho
     least = ", ".join(f"{names[n]} ({counts[n]})" for n in by_count[::-1][:3].tolist())
     return (
         f"<div class='adviz-small' style='flex:1 1 320px;max-width:560px'>"
-        f"{themed.head('rows that every training image gave')}"
+        f"{theme.head('rows that every training image gave')}"
         f"<div style='position:relative;display:flex;align-items:flex-end;gap:1px;height:{HEIGHT}px'>{bars}"
         f"<span style='{line}'></span></div>"
         f"<div>dashed: {even:.3g} each, if shared evenly · dark orange: {html.escape(names[shown])} "
@@ -161,5 +161,5 @@ def position_map(bank: Bank, order: np.ndarray) -> str:
     picture = plots.heat(counts.repeat(times, 0).repeat(times, 1), limits)
     title = "chosen cells by position"
     return (
-        f"<div>{tiles.tile(picture, title=title, width=180, sharp=True)}{tiles.scale(limits, 'rows', width=180)}</div>"
+        f"<div>{markup.tile(picture, title=title, width=180, sharp=True)}{markup.scale(limits, 'rows', width=180)}</div>"
     )

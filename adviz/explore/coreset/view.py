@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from adviz import plots
-from adviz.coreset import CoresetTrace
+from adviz.core import CoresetTrace
 from adviz.data import Category
-from adviz.explore import themed, tiles
 from adviz.explore.coreset import page
 from adviz.explore.coreset.bank import METRICS, RADIUS, Bank, Curve
 from adviz.explore.coreset.controls import CoresetControls
-from adviz.explore.evidence import cell_box
-from adviz.explore.words import computing
+from adviz.explore.kit import markup, theme
+from adviz.explore.kit.explanation import cell_box
+from adviz.explore.kit.texts import computing
 from adviz.plots import StaticFigure, style
 
 CROPS = 24  # patches of a selection
@@ -107,7 +107,7 @@ class CoresetView(CoresetControls):
                 self._selection(),
                 page.values(bank, self.sampler, self.budget) + self._remarks(),
                 "<div class='adviz-charts'><div>" + "".join(self._marked_charts()) + "</div></div>",
-                tiles.row(
+                markup.row(
                     [
                         page.image_bars(bank.trace, order, names, self.image),
                         page.position_map(bank, order),
@@ -175,7 +175,7 @@ class CoresetView(CoresetControls):
         order = self._bank.traces[self.sampler].order
         return [str(int(np.flatnonzero(order == row)[0]) + 1) for row in chosen]
 
-    def _box(self, row: int) -> tiles.Box:
+    def _box(self, row: int) -> markup.Box:
         """Return (top, left, height, width) of a row's cell, pixels of its training image."""
         bank, size = self._bank, self._categories[self.category].train.image_size
         return cell_box(divmod(int(bank.trace.cell[row]), bank.grid[1]), size, bank.grid)
@@ -184,9 +184,9 @@ class CoresetView(CoresetControls):
         """Return a row's patch: its cell framed, and one cell around it."""
         image = self._photo(self.category, int(self._bank.trace.image[row]))
         top, left, high, wide = self._box(row)
-        cut = tiles.crop(image, (top, left, high, wide))
+        cut = markup.crop(image, (top, left, high, wide))
         inner = [(high, wide, high, wide)]
-        return tiles.tile(cut, title=title, caption=caption, width=width, boxes=inner, sharp=True, colour=colour)
+        return markup.tile(cut, title=title, caption=caption, width=width, boxes=inner, sharp=True, colour=colour)
 
     def _where(self, row: int) -> str:
         """Return the training image and the cell that a row comes from."""
@@ -199,7 +199,7 @@ class CoresetView(CoresetControls):
         """Return the picked row and the chosen row that stands for it."""
         if self.picked is None:
             words = "Click a point or a cell to see which chosen patch stands for it."
-            return themed.note(words)
+            return theme.note(words)
         bank, row = self._bank, self.picked
         place = np.flatnonzero(bank.order(self.sampler, self.budget) == row)
         nearest, distance = bank.nearest_chosen(row, self.sampler, self.budget)
@@ -208,7 +208,7 @@ class CoresetView(CoresetControls):
         parts = [self._patch(row, "this patch", mine)]
         if not len(place):
             parts.append(self._patch(nearest, "stands for it", other))
-        return tiles.row(parts, gap=16)
+        return markup.row(parts, gap=16)
 
     def _selection(self) -> str:
         """Return the patches of the selected rows, evenly along the selection, and how many of them were chosen."""
@@ -227,7 +227,7 @@ class CoresetView(CoresetControls):
             else self._patch(row, "left out", self._where(row), width=PATCH, colour=style.UNLABELLED)
             for row, inside in zip(chosen[shown].tolist(), kept[shown].tolist(), strict=True)
         ]
-        return f"<div class='adviz-selection'>{tiles.row(parts, title=title)}</div>"
+        return f"<div class='adviz-selection'>{markup.row(parts, title=title)}</div>"
 
     def _remarks(self) -> str:
         """Return what cannot be shown, and why."""
@@ -245,7 +245,7 @@ class CoresetView(CoresetControls):
         elif self.usage is None and bank.predictions.get(self.sampler):
             sizes = ", ".join(map(str, bank.predictions[self.sampler]))
             words.append(f"AUROC, PRO and use are known for {sizes} rows of {self.sampler}: move the budget there.")
-        return "".join(map(themed.note, words))
+        return "".join(map(theme.note, words))
 
     def _marked_charts(self) -> list[str]:
         """Return the charts, which are drawn anew only when more is known, with the budget's line laid over them."""
@@ -256,7 +256,7 @@ class CoresetView(CoresetControls):
             key = self.category, title, *(values.tobytes() for curve in curves.values() for values in curve)
             if key not in drawn:
                 figure = plots.budget_chart(curves, title, limits=bank.limits)
-                drawn[key] = themed.svg(figure, text=f"{title} by budget", width=CHART)
+                drawn[key] = theme.svg(figure, text=f"{title} by budget", width=CHART)
             shown.append(page.marked_chart(drawn[key], along))
         return shown
 

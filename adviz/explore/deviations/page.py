@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from adviz import plots
-from adviz.explore import themed, tiles
 from adviz.explore.deviations.flips import ALONE
 from adviz.explore.deviations.runs import Path, Run, interval, smallest_step, standing
-from adviz.explore.words import NO_TRUTH, PENDING, UNDEFINED
+from adviz.explore.kit import markup, theme
+from adviz.explore.kit.texts import NO_TRUTH, PENDING, UNDEFINED
 from adviz.plots import signed, signed_heat
 
 TILE = 150  # CSS pixels
@@ -25,7 +25,7 @@ Waterfall = tuple[Named, tuple[tuple[str, tuple[float, float]], ...], Named, str
 @lru_cache(64)
 def chart(parts: Waterfall, text: str) -> str:
     """Return the waterfall as HTML; its arguments are those of `plots.waterfall`, with the steps as pairs."""
-    return themed.svg(figure(parts), text=text, width=themed.WIDE)
+    return theme.svg(figure(parts), text=text, width=theme.WIDE)
 
 
 def figure(parts: Waterfall) -> plots.StaticFigure:
@@ -51,7 +51,7 @@ def table(columns: Sequence[str], rows: Mapping[str, Path], pending: Collection[
         cells = [(path.start, f"{path.start:.1f}"), *zip(changes, map(signed, changes), strict=True)]
         cells.append((path.end, f"{path.end:.1f}"))
         texts[name] = [missing if math.isnan(value) else text for value, text in cells]
-    return tiles.table(texts, columns, marked=[marked])
+    return markup.table(texts, columns, marked=[marked])
 
 
 def remarks(
@@ -111,10 +111,10 @@ def pictures(pair: tuple[Run, Run], samples: tuple[Any, Any], image: int, titles
     heats = [_map(run, image, title, ends) for run, title, ends in zip(pair, titles, limits, strict=True)]
     change, reason = _difference(pair, image, bool(unit))
     if np.array_equal(before.image, after.image) and _same(before.mask, after.mask):
-        rows = tiles.row([_picture(before, "image"), _truth(before.mask, "ground truth"), *heats, change])
+        rows = markup.row([_picture(before, "image"), _truth(before.mask, "ground truth"), *heats, change])
     else:
-        rows = tiles.row([_sized(before, "image before"), _truth(before.mask, "ground truth before"), heats[0]])
-        rows += tiles.row([_sized(after, "image after"), _truth(after.mask, "ground truth after"), heats[1], change])
+        rows = markup.row([_sized(before, "image before"), _truth(before.mask, "ground truth before"), heats[0]])
+        rows += markup.row([_sized(after, "image after"), _truth(after.mask, "ground truth after"), heats[1], change])
     words = f"{unit} changes the unit of the maps: each is on a scale of its own." if unit else ""
     return rows + paragraph([text for text in (words, reason) if text])
 
@@ -122,9 +122,9 @@ def pictures(pair: tuple[Run, Run], samples: tuple[Any, Any], image: int, titles
 def _map(run: Run, image: int, title: str, limits: tuple[float, float] | None) -> str:
     maps, words = run.prediction.anomaly_map, standing(run.prediction.score, run.split.labels, image)
     if maps is None or limits is None:
-        return f"<div style='width:{TILE}px'>{themed.note(f'{title}: no map. {words}')}</div>"
-    drawn = tiles.tile(plots.heat(maps[image], limits), title=title, caption=words, width=TILE)
-    return f"<div>{drawn}<div style='margin-top:4px'>{tiles.scale(limits, width=TILE)}</div></div>"
+        return f"<div style='width:{TILE}px'>{theme.note(f'{title}: no map. {words}')}</div>"
+    drawn = markup.tile(plots.heat(maps[image], limits), title=title, caption=words, width=TILE)
+    return f"<div>{drawn}<div style='margin-top:4px'>{markup.scale(limits, width=TILE)}</div></div>"
 
 
 def _same(before: np.ndarray | None, after: np.ndarray | None) -> bool:
@@ -132,19 +132,19 @@ def _same(before: np.ndarray | None, after: np.ndarray | None) -> bool:
 
 
 def _picture(sample: Any, title: str) -> str:
-    return tiles.tile(sample.image, title=title, width=TILE)
+    return markup.tile(sample.image, title=title, width=TILE)
 
 
 def _sized(sample: Any, title: str) -> str:
     high, wide = sample.image.shape[:2]
-    return tiles.tile(sample.image, title=title, caption=f"{high} x {wide} px", width=TILE)
+    return markup.tile(sample.image, title=title, caption=f"{high} x {wide} px", width=TILE)
 
 
 def _truth(mask: np.ndarray | None, title: str) -> str:
     if mask is None:
-        return f"<div style='width:{TILE}px'>{themed.note(NO_TRUTH)}</div>"
+        return f"<div style='width:{TILE}px'>{theme.note(NO_TRUTH)}</div>"
     drawn = np.repeat(np.uint8(255) * mask[..., None], 3, axis=2)
-    return tiles.tile(drawn, title=title, caption=f"{np.count_nonzero(mask)} of {mask.size} pixels", width=TILE)
+    return markup.tile(drawn, title=title, caption=f"{np.count_nonzero(mask)} of {mask.size} pixels", width=TILE)
 
 
 def map_limits(before: Run, after: Run, own: bool) -> tuple[tuple[float, float] | None, tuple[float, float] | None]:
@@ -191,5 +191,5 @@ def _difference(pair: tuple[Run, Run], image: int, own: bool) -> tuple[str, str]
     if not limit:
         return "", "" if np.any(values) else "The step does not change the maps."
     limits, unit = (-limit, limit), "shares of the scales" if own else "anomaly score"
-    heat = tiles.tile(signed_heat(values, limits), title="after - before", caption="orange: higher after", width=TILE)
-    return f"<div>{heat}{tiles.scale(limits, unit, width=TILE, colours=signed_heat)}</div>", ""
+    heat = markup.tile(signed_heat(values, limits), title="after - before", caption="orange: higher after", width=TILE)
+    return f"<div>{heat}{markup.scale(limits, unit, width=TILE, colours=signed_heat)}</div>", ""

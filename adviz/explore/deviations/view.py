@@ -8,15 +8,15 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from adviz import progress
+from adviz._support import progress
 from adviz.data import Category
-from adviz.explore import themed
 from adviz.explore.deviations import page
 from adviz.explore.deviations.flips import MODES, TOGETHER, Flips, Step, configurations, described, short, steps_of
 from adviz.explore.deviations.option_list import OptionList
 from adviz.explore.deviations.runs import METRICS, Path, Run, Runs, mean
-from adviz.explore.results import EVERYTHING, KEPT
-from adviz.explore.view import Stepper, View, labelled, value_of, wrapped
+from adviz.explore.kit import theme
+from adviz.explore.kit.image_stepper import EVERYTHING, KEPT
+from adviz.explore.kit.view import Stepper, View, labelled, value_of, wrapped
 from adviz.plots import StaticFigure
 
 MEAN = "mean"
@@ -241,7 +241,7 @@ class DeviationsView(View):
         pending = {name for name, _ in missing} | ({MEAN} if missing else set())
         words = page.remarks(self.mode, table, self.category, way, self._ends(), self.metric)
         text = [way, self.mode, self.metric, self.category, f"{wanted - len(missing)} of {wanted} runs"]
-        maps = themed.note("Choose a category to see its maps before and after a step.")
+        maps = theme.note("Choose a category to see its maps before and after a step.")
         if self.category in self._categories:
             maps, test = self._pictures(), self._categories[self.category].test
             text.append(f"image {self.image + 1} of {len(test)}: {test.defects[self.image]}")
@@ -277,7 +277,7 @@ class DeviationsView(View):
         step = steps.get(self.step, Step(TOGETHER, (), self.flipped))
         pair = self._pair(self.category, step.before, step.after)
         if pair is None:
-            return themed.note("Run, and the maps before and after the step will be here.")
+            return theme.note("Run, and the maps before and after the step will be here.")
         values = self._flips.get(step.name, (self._start, self._end))
         before, after = (short(value) if step.name == TOGETHER else f"{step.name}: {short(value)}" for value in values)
         unit = ", ".join(name for name in step.after if name in self._units and name not in step.before)

@@ -9,10 +9,10 @@ import numpy as np
 
 from adviz import metrics
 from adviz.data import Category
-from adviz.explore import themed, tiles
+from adviz.explore.kit import markup, theme
+from adviz.explore.kit.image_stepper import truth_of
+from adviz.explore.kit.texts import UNDEFINED, computing
 from adviz.explore.layers.mixing import Mix, mix_all
-from adviz.explore.results import truth_of
-from adviz.explore.words import UNDEFINED, computing
 from adviz.plots import signed
 from adviz.prediction import Prediction
 
@@ -97,14 +97,14 @@ def metric_table(title: str, found: Mapping[str, Values] | None) -> str:
     found: "mix" and "detector" -> metrics; None = still being computed.
     """
     if found is None:
-        return f"<div>{themed.head(title)}{themed.note(computing('It'))}</div>"
+        return f"<div>{theme.head(title)}{theme.note(computing('It'))}</div>"
     names = [name for name in NAMES if name in found["mix"]]
     rows = {
         "this mix": [_text(found["mix"][name]) for name in names],
         "the detector": [_text(found["detector"][name]) for name in names],
         "difference": [_points(found["mix"][name] - found["detector"][name]) for name in names],
     }
-    return tiles.table(rows, [NAMES[name] for name in names], title=title, marked=["this mix"])
+    return markup.table(rows, [NAMES[name] for name in names], title=title, marked=["this mix"])
 
 
 def _mean(values: Sequence[float]) -> float:

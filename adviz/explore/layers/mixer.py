@@ -8,9 +8,9 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from adviz import maps
+from adviz.core import maps
+from adviz.explore.kit.view import Quiet, discard, labelled, wrapped
 from adviz.explore.layers.mixing import JOINS, Join, Mix, presets
-from adviz.explore.view import Quiet, discard, labelled, wrapped
 
 OWN, FREE = "the detector's own", "own choice"
 HEAVIEST, WIDEST = 5.0, 16.0  # weight, and pixels of sigma, that the sliders reach

@@ -9,8 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from adviz import maps, plots, progress
-from adviz.explore.evidence import cells_inside
+from adviz import plots
+from adviz._support import progress
+from adviz.core import maps
+from adviz.explore.kit.explanation import cells_inside
 from adviz.prediction import Prediction
 
 Join = Literal["sum", "mean", "product"]

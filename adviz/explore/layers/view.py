@@ -11,16 +11,16 @@ import numpy as np
 
 from adviz import plots
 from adviz.data import Category
-from adviz.explore import themed, tiles
-from adviz.explore.evidence import cell_grid, evidence
+from adviz.explore.kit import markup, theme
+from adviz.explore.kit.explanation import cell_grid, evidence
+from adviz.explore.kit.image_stepper import by_name
+from adviz.explore.kit.pixel_view import PickingView
+from adviz.explore.kit.texts import NO_TRUTH
+from adviz.explore.kit.view import labelled, value_of
 from adviz.explore.layers import mixing
 from adviz.explore.layers.judging import Judge, Key, Values, metric_table, of_image
 from adviz.explore.layers.mixer import OWN, Mixer
 from adviz.explore.layers.mixing import Mix, as_one, maps_of
-from adviz.explore.picking import PickingView
-from adviz.explore.results import by_name
-from adviz.explore.view import labelled, value_of
-from adviz.explore.words import NO_TRUTH
 from adviz.plots import StaticFigure, style
 from adviz.prediction import Prediction
 
@@ -220,17 +220,17 @@ class LayersView(PickingView):
         limits, own = self._layer_limits(category, detector, own_scale), maps_of(detector, found)
         valid = None if found.valid is None else found.valid[image]
         each = [
-            tiles.map_tile(name, mixing.cut(values[image], valid), limits[name], mask)
+            markup.map_tile(name, mixing.cut(values[image], valid), limits[name], mask)
             for name, values in found.layer_maps.items()
         ]
         scale = "each on its own scale" if own_scale else "on one scale"
-        joined = tiles.map_tile("the detector's own", own[image], self._shared_limits() or (0, 1), mask)
-        return joined, tiles.row(each, title=f"every layer's map, {scale}")
+        joined = markup.map_tile("the detector's own", own[image], self._shared_limits() or (0, 1), mask)
+        return joined, markup.row(each, title=f"every layer's map, {scale}")
 
     def _html(self) -> str:
         joined, each = self._tiles_of(self.category, self.detector, self.image, self.own_scale)
-        mixed = tiles.map_tile("mixed", self.mixed, self._limits_of(*self._mixed_key), self._sample.mask)
-        truth = themed.note("outlined: ground truth" if self._sample.mask is not None else NO_TRUTH)
+        mixed = markup.map_tile("mixed", self.mixed, self._limits_of(*self._mixed_key), self._sample.mask)
+        truth = theme.note("outlined: ground truth" if self._sample.mask is not None else NO_TRUTH)
         found, several = self.metrics, len(self._categories) > 1
         titles = {
             "image": "this image",
@@ -239,10 +239,10 @@ class LayersView(PickingView):
         }
         tables = [metric_table(titles[scope], found.get(scope)) for scope in titles if several or scope != "all"]
         return (
-            tiles.row([joined, mixed, f"<div style='align-self:center'>{truth}</div>"])
+            markup.row([joined, mixed, f"<div style='align-self:center'>{truth}</div>"])
             + each
-            + f"<div class='adviz-metrics' style='margin-top:8px'>{tiles.row(tables, gap=16)}"
-            + themed.note("The image score of a mix is the maximum of its map.")
+            + f"<div class='adviz-metrics' style='margin-top:8px'>{markup.row(tables, gap=16)}"
+            + theme.note("The image score of a mix is the maximum of its map.")
             + "</div>"
         )
 
@@ -253,7 +253,7 @@ class LayersView(PickingView):
         row, column = self.picked
         size = self.mixed.shape
         values = evidence(self._prediction, self.image, (row, column), size=size).layers
-        table = tiles.bar_table(f"layers at pixel {row}, {column}", values)
+        table = markup.bar_table(f"layers at pixel {row}, {column}", values)
         return f"{table}<div>mixed: {style.number(self.mixed[row, column])}</div>"
 
     def static(self) -> StaticFigure:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adviz import metrics
-from adviz.explore.svg import Chart
+from adviz.explore.kit.svg import Chart
 from adviz.metrics import PRO_DEFINITIONS, Curve, RegionCurves
 from adviz.plots import style
 

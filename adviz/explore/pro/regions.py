@@ -8,8 +8,8 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from adviz.explore import themed, tiles
-from adviz.explore.view import Quiet, labelled
+from adviz.explore.kit import markup, theme
+from adviz.explore.kit.view import Quiet, labelled
 
 Region = Mapping[str, Any]
 
@@ -80,7 +80,7 @@ def _line(row: Region) -> str:
 def region_table(title: str, regions: Sequence[Region], chosen: int) -> str:
     """Return regions as a table; the one that is chosen is bold."""
     if not regions:
-        return f"<div>{themed.head(title)}{themed.note('none')}</div>"
+        return f"<div>{theme.head(title)}{theme.note('none')}</div>"
     columns = ("image", "area", "overlap now", "integral", "weight in PRO", "in pixel AUROC")
     rows = {
         f"{row['number']} · {row['defect']}": (
@@ -94,7 +94,7 @@ def region_table(title: str, regions: Sequence[Region], chosen: int) -> str:
         for row in regions
     }
     marked = [name for name, row in zip(rows, regions, strict=True) if row["number"] == chosen]
-    return tiles.table(rows, columns, title=title, marked=marked)
+    return markup.table(rows, columns, title=title, marked=marked)
 
 
 def values_table(values: Mapping[str, float], reasons: Mapping[str, str]) -> str:
@@ -103,7 +103,7 @@ def values_table(values: Mapping[str, float], reasons: Mapping[str, str]) -> str
         name: [f"{value:.4f}" if np.isfinite(value) else f"undefined: {reasons.get(name, '')}"]
         for name, value in values.items()
     }
-    return tiles.table(rows, [""], title="this category")
+    return markup.table(rows, [""], title="this category")
 
 
 def picture_words(mask: np.ndarray, flagged: np.ndarray) -> str:

@@ -11,13 +11,13 @@ import numpy as np
 
 from adviz import plots
 from adviz.data import Category
-from adviz.explore import themed, tiles
-from adviz.explore.prepared import PreparedView, Steps
+from adviz.explore.kit import markup, theme
+from adviz.explore.kit.background_view import PreparedView, Steps
+from adviz.explore.kit.image_stepper import Found, by_name
+from adviz.explore.kit.texts import computing
+from adviz.explore.kit.view import labelled, wrapped
 from adviz.explore.pro.measured import Measured, curve_chart, measure
 from adviz.explore.pro.regions import RegionList, picture_words, region_table, values_table
-from adviz.explore.results import Found, by_name
-from adviz.explore.view import labelled, wrapped
-from adviz.explore.words import computing
 from adviz.plots import StaticFigure, style
 from adviz.prediction import Prediction
 
@@ -227,7 +227,7 @@ class ProView(PreparedView):
         found = self._found
         if found is None:
             said = self._impossible() or f"{computing('PRO')}."
-            return super()._html() + themed.note(said)
+            return super()._html() + theme.note(said)
         rows = self.regions
         here = [row for row in rows if row["image"] == self.image]
         worst = sorted(rows, key=lambda row: (row["integral"], row["number"]))
@@ -235,7 +235,7 @@ class ProView(PreparedView):
         tables = region_table("regions of this image", here, self.region)
         tables += region_table("the worst regions of the category", worst[:WORST], self.region)
         below = [values_table(self.values, found.reasons), f"<div>{tables}</div>"]
-        return tiles.row(top, gap=12) + tiles.row(below, gap=24)
+        return markup.row(top, gap=12) + markup.row(below, gap=24)
 
     def _flagged(self) -> np.ndarray:
         maps: Any = self._prediction.anomaly_map
@@ -247,16 +247,16 @@ class ProView(PreparedView):
         """Return what is flagged in the image on show, and its map."""
         sample, limits, maps = self._sample, self._shared_limits(), self._prediction.anomaly_map
         if sample.mask is None or maps is None or limits is None:
-            return [tiles.tile(sample.image, title="image", caption="its ground truth is not known", width=WIDTH)]
+            return [markup.tile(sample.image, title="image", caption="its ground truth is not known", width=WIDTH)]
         flagged = self._flagged()
         filled = plots.region_fill(sample.image, sample.mask, flagged)
         boxes = [row["box"] for row in here if row["number"] == self.region]
         words = picture_words(sample.mask, flagged)
         heat = plots.outlined(plots.heat(maps[self.image], limits), flagged, dashed=True)
-        mapped = tiles.tile(heat, title="map, and what is flagged (dashed)", width=WIDTH)
+        mapped = markup.tile(heat, title="map, and what is flagged (dashed)", width=WIDTH)
         return [
-            tiles.tile(filled, title="what is flagged", caption=words, width=WIDTH, boxes=boxes),
-            f"<div>{mapped}{tiles.scale(limits, width=WIDTH)}</div>",
+            markup.tile(filled, title="what is flagged", caption=words, width=WIDTH, boxes=boxes),
+            f"<div>{mapped}{markup.scale(limits, width=WIDTH)}</div>",
         ]
 
     def static(self) -> StaticFigure:

@@ -10,8 +10,8 @@ import numpy as np
 
 from adviz import plots
 from adviz.data import Split
-from adviz.explore import themed
-from adviz.explore.evidence import Evidence, cell_box, map_with, ranked, searched_cells, whole_images
+from adviz.explore.kit import theme
+from adviz.explore.kit.explanation import Evidence, cell_box, map_with, ranked, searched_cells, whole_images
 from adviz.explore.retrieval import matches
 from adviz.explore.retrieval.matches import Match, evenly
 from adviz.explore.retrieval.normals import Normals
@@ -151,7 +151,7 @@ class Compared:
         text = (
             "were not retrieved, they were chosen otherwise" if self.cells else "are not those whose cells are searched"
         )
-        return themed.note(f"These images {text}; the retrieved ones give the image's score alone.")
+        return theme.note(f"These images {text}; the retrieved ones give the image's score alone.")
 
     def _still(self) -> str:
         """Return a remark where the map cannot follow K."""
@@ -160,7 +160,7 @@ class Compared:
         if map_with(self.prediction, self.image, self.k) is not None:
             return ""
         every = self.prediction.neighbors[self.cells.searched].distance.shape[3]
-        return themed.note(f"The map is that of K = {every}: the prediction does not tell what it is with fewer.")
+        return theme.note(f"The map is that of K = {every}: the prediction does not tell what it is with fewer.")
 
     def numbers(self) -> list[int]:
         """Return the normal images that `crowd` shows."""

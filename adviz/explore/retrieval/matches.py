@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from adviz.explore import themed, tiles
-from adviz.explore.evidence import Box, Ranked
+from adviz.explore.kit import markup, theme
+from adviz.explore.kit.explanation import Box, Ranked
 from adviz.plots import style
 
 TILE = 140  # CSS pixels, width of a match at most
@@ -36,16 +36,16 @@ def grid(matches: Sequence[Match], *, title: str) -> str:
     """Return pictures in columns that shrink with the page: where each cell lies, and below it enlarged."""
     columns = f"display:grid;grid-template-columns:repeat({COLUMNS},minmax(0,{TILE}px));gap:8px"
     parts = "".join(f"<div>{_shown(match)}</div>" for match in matches)
-    return f"{themed.head(title)}<div style='{columns}'>{parts}</div>"
+    return f"{theme.head(title)}<div style='{columns}'>{parts}</div>"
 
 
 def _shown(match: Match) -> str:
     colour = style.VERMILLION if match.mine else style.BLUE
     if not match.box:
-        return tiles.tile(match.image, title=match.title, caption=match.caption, width=TILE, colour=colour)
-    whole = tiles.tile(match.image, title=match.title, boxes=[match.box], width=TILE, colour=colour)
-    cut, (_, _, high, wide) = tiles.crop(match.image, match.box), match.box
-    return whole + tiles.tile(cut, caption=match.caption, width=TILE, boxes=[(high, wide, high, wide)], sharp=True)
+        return markup.tile(match.image, title=match.title, caption=match.caption, width=TILE, colour=colour)
+    whole = markup.tile(match.image, title=match.title, boxes=[match.box], width=TILE, colour=colour)
+    cut, (_, _, high, wide) = markup.crop(match.image, match.box), match.box
+    return whole + markup.tile(cut, caption=match.caption, width=TILE, boxes=[(high, wide, high, wide)], sharp=True)
 
 
 def small(image: np.ndarray) -> np.ndarray:
@@ -75,11 +75,11 @@ def crowd(
     for picture, box, name, text in zip(pictures, boxes, names, texts, strict=True):
         high, wide = picture.shape[:2]
         scaled = [] if box is None else [_pixels(box, (high, wide))]
-        shown = tiles.picture(picture, width=SMALL, text=text, boxes=scaled)
+        shown = markup.picture(picture, width=SMALL, text=text, boxes=scaled)
         parts.append(
             f"<div class='adviz-small' style='text-align:center;width:{SMALL}px'>{shown}{html.escape(name)}</div>"
         )
-    return f"<div class='adviz-crowd'>{tiles.row(parts, title=title, gap=4)}</div>"
+    return f"<div class='adviz-crowd'>{markup.row(parts, title=title, gap=4)}</div>"
 
 
 def _pixels(box: tuple[float, float, float, float], size: tuple[int, int]) -> Box:
@@ -110,13 +110,13 @@ def by_rank(found: Ranked, k: int, texts: Sequence[str], *, title: str, line: st
     words += "; striped: the nearest of them" if nearest else ""
     words += f"; the line: {line}" if found.score is not None else ""
     below = f"<div class='adviz-small'>{words}</div>{_scores(found, k)}"
-    return f"<div class='adviz-ranks'>{themed.head(title)}{chart}{below}</div>"
+    return f"<div class='adviz-ranks'>{theme.head(title)}{chart}{below}</div>"
 
 
 def _bar(found: Ranked, rank: int, top: float, text: str, counts: bool, best: bool) -> str:
     fill = f"background:{style.BLUE}" if counts else ""
     if best:
-        fill = f"background:repeating-linear-gradient(45deg,{style.ORANGE} 0 3px,{themed.FRAME} 3px 4px)"
+        fill = f"background:repeating-linear-gradient(45deg,{style.ORANGE} 0 3px,{theme.FRAME} 3px 4px)"
     tall = 100 * found.distance[rank] / top
     place = f"position:absolute;left:0;right:0;bottom:0;height:{tall:.1f}%"
     bar = f"<span style='{place};box-sizing:border-box;border:1px solid {style.BLUE};{fill}'></span>"
@@ -137,7 +137,7 @@ def _scores(found: Ranked, k: int) -> str:
     stops = sorted({stop for stop in (*STOPS, k, count) if stop <= count})
     numbers = evenly(found.score)
     names = [f"[K = {stop}]" if stop == k else f"K = {stop}" for stop in stops]
-    return tiles.table({"score": [numbers[stop - 1] for stop in stops]}, names)
+    return markup.table({"score": [numbers[stop - 1] for stop in stops]}, names)
 
 
 def evenly(values: np.ndarray) -> list[str]:

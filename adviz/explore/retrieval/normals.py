@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from adviz import progress
+from adviz._support import progress
 from adviz.data import Split
 from adviz.explore.retrieval.matches import small
 

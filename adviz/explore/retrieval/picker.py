@@ -8,8 +8,8 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from adviz.explore.view import discard, linked
-from adviz.widgets import PatchOverlay
+from adviz.explore.kit.view import discard, linked
+from adviz.explore.widgets import PatchOverlay
 
 WIDTH = 320  # CSS pixels
 STEPS = 100  # of the slider over the colours, from end to end of the scale that maps share

@@ -9,16 +9,16 @@ import ipywidgets as widgets
 import numpy as np
 
 from adviz.data import Category
-from adviz.explore import themed
-from adviz.explore.evidence import Evidence, cell_grid, count_of, evidence, map_with, whole_images
-from adviz.explore.results import Found, ResultsView, by_name
+from adviz.explore.kit import theme
+from adviz.explore.kit.background import Label
+from adviz.explore.kit.explanation import Evidence, cell_grid, count_of, evidence, map_with, whole_images
+from adviz.explore.kit.image_stepper import Found, ResultsView, by_name
+from adviz.explore.kit.markup import bar_table
+from adviz.explore.kit.view import labelled, wrapped
 from adviz.explore.retrieval import compared
 from adviz.explore.retrieval.compared import Compared
 from adviz.explore.retrieval.normals import Normals
 from adviz.explore.retrieval.picker import Limits, Picker
-from adviz.explore.tiles import bar_table
-from adviz.explore.view import labelled, wrapped
-from adviz.explore.work import Label
 from adviz.plots import StaticFigure
 from adviz.prediction import Prediction
 
@@ -258,7 +258,7 @@ class RetrievalView(ResultsView):
     def _tables(self, found: Evidence) -> str:
         """Return the layers' values at the pixel, and where they are known the channels', as tables."""
         if not found.layers:
-            return themed.note(compared.why_no_layers(self._prediction, self.detector))
+            return theme.note(compared.why_no_layers(self._prediction, self.detector))
         unit = self._units.get(self.detector, "")
         title = "each layer's share of the squared distance"
         if found.searched != "patch":

@@ -7,8 +7,8 @@ from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adviz.data.geometry import in_words
-from adviz.explore import tiles
+from adviz.data import in_words
+from adviz.explore.kit import markup
 from adviz.explore.tables.layout import last_line
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def detail(book: Book, comparison: Comparison, one: Filled, name: str, waiting: 
     parts += [f"<div>{html.escape(text)}</div>" for text in _remarks(comparison, one)]
     if one.cell.experiments:
         box = f"<div style='max-height:300px;overflow:auto'>{_experiments(book, comparison, one, waiting)}</div>"
-        parts.append(tiles.row([box, _how(one, book.folder)], gap=28))
+        parts.append(markup.row([box, _how(one, book.folder)], gap=28))
     there = {row.experiment for row in one.rows}
     errors = (book.broken[e] for e in one.cell.experiments if e in book.broken and e not in there)
     parts += [
@@ -96,7 +96,7 @@ def _experiments(book: Book, comparison: Comparison, one: Filled, waiting: Conta
         lines[f"{category}, seed {experiment.seed}" if several else category] = [printed.get(category, ""), *found]
     columns = ["printed", "ours", "train / test", "seconds", "row file"]
     first = 0 if printed else 1
-    return tiles.table({name: texts[first:] for name, texts in lines.items()}, columns[first:])
+    return markup.table({name: texts[first:] for name, texts in lines.items()}, columns[first:])
 
 
 def _printed(comparison: Comparison, one: Filled) -> dict[str, str]:

@@ -6,8 +6,8 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from adviz.explore.words import PENDING
-from adviz.widgets import Entry, Head
+from adviz.explore.kit.texts import PENDING
+from adviz.explore.widgets import Entry, Head
 
 if TYPE_CHECKING:
     from adviz.sweep import Experiment

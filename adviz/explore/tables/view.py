@@ -11,14 +11,14 @@ import ipywidgets as widgets
 import numpy as np
 
 from adviz import plots
+from adviz.explore.kit.background import Stopped
+from adviz.explore.kit.view import View, labelled, value_of, wrapped
 from adviz.explore.tables import layout as layouts
 from adviz.explore.tables.detail import detail
 from adviz.explore.tables.layout import BOTH, SHOWS, Place
 from adviz.explore.tables.waiting import Waiting
-from adviz.explore.view import View, labelled, value_of, wrapped
-from adviz.explore.work import Stopped
+from adviz.explore.widgets import TableGrid
 from adviz.plots import StaticFigure
-from adviz.widgets import TableGrid
 
 if TYPE_CHECKING:
     from adviz.sweep import Experiment

@@ -12,17 +12,15 @@ import numpy as np
 
 from adviz import metrics, plots
 from adviz.data import Category
-from adviz.explore import tiles
-from adviz.explore.prepared import PreparedView, Steps
-from adviz.explore.results import Found
+from adviz.explore.kit import markup
+from adviz.explore.kit.background_view import PreparedView, Steps
+from adviz.explore.kit.image_stepper import Found
+from adviz.explore.kit.texts import UNDEFINED, computing, lacking
+from adviz.explore.kit.view import labelled, wrapped
 from adviz.explore.thresholds import errors
 from adviz.explore.thresholds.gating import set_range
 from adviz.explore.thresholds.strips import score_strip
-from adviz.explore.view import labelled, wrapped
-from adviz.explore.words import UNDEFINED, computing, lacking
-from adviz.plots import style
-from adviz.plots.colours import THRESHOLD_COLOUR
-from adviz.plots.rows import TRUTH_COLOUR
+from adviz.plots import THRESHOLD_COLOUR, TRUTH_COLOUR, style
 from adviz.prediction import Prediction
 
 MAP, RELATIVE = "map", "map / threshold"
@@ -182,19 +180,19 @@ class DecisionView(PreparedView):
         key = self.category, self.detector, self.image, *self._pixel_line(), self.relative
         split, ends = self._categories[self.category].test, (float(self._slider.min), float(self._slider.max))
         strip = score_strip(self._judged(self.category)[0], split, ends, self.threshold, self._marks(), self.image)
-        return self._pictures(*key) + tiles.row([strip, self._tables()], gap=16)
+        return self._pictures(*key) + markup.row([strip, self._tables()], gap=16)
 
     def _row(self, category: str, detector: str, image: int, pixel: float | None, why: str, relative: bool) -> str:
         """Return image | ground truth | map | overlay, with what is above the threshold of pixels outlined."""
         sample, maps, limits = self._sample, self._prediction.anomaly_map, self._shared_limits()
-        parts = [tiles.tile(sample.image, title="image", width=WIDTH)]
+        parts = [markup.tile(sample.image, title="image", width=WIDTH)]
         if sample.mask is not None:
             truth = np.repeat(np.uint8(255) * sample.mask[..., None], 3, axis=2)
-            parts.append(tiles.tile(truth, title="ground truth", width=WIDTH))
+            parts.append(markup.tile(truth, title="ground truth", width=WIDTH))
         missing = [name for name, part in (("ground truth", sample.mask), ("map", maps)) if part is None]
         said = [lacking(missing)] if missing else []
         if maps is None or limits is None:
-            return tiles.row(parts) + _small(said)
+            return markup.row(parts) + _small(said)
         divided = relative and pixel is not None and pixel > 0
         if relative and not divided:
             said.append("Nothing positive to divide the map by: it is shown as it is.")
@@ -208,10 +206,10 @@ class DecisionView(PreparedView):
             said.append(why if not self._masked else f"{computing('The threshold of the pixels')}.")
         if sample.mask is not None:
             mixed = plots.outlined(mixed, sample.mask, colour=TRUTH_COLOUR)
-        parts += [tiles.tile(heat, title="map", width=WIDTH), tiles.tile(mixed, title="overlay", width=WIDTH)]
+        parts += [markup.tile(heat, title="map", width=WIDTH), markup.tile(mixed, title="overlay", width=WIDTH)]
         words = "map / threshold: 1 is the decision" if divided else "anomaly score"
-        return tiles.row(tiles.in_pairs(parts)) + tiles.row(
-            [tiles.scale(ends, words, width=WIDTH), _small(said)], gap=16
+        return markup.row(markup.in_pairs(parts)) + markup.row(
+            [markup.scale(ends, words, width=WIDTH), _small(said)], gap=16
         )
 
     def _marks(self) -> dict[str, float]:
@@ -227,7 +225,7 @@ class DecisionView(PreparedView):
         rows = {"now": _costs(now)}
         rows |= {name: _costs(self._outcome(self.category, value)) for name, value in self._marks().items()}
         names = ["threshold", "FP", "FN", "precision", "recall", "F1"]
-        parts = [tiles.table(rows, names), _matrix(now, self.category)]
+        parts = [markup.table(rows, names), _matrix(now, self.category)]
         known = self._known()
         if len(known) > 1:
             first, *rest = (self._outcome(name, self._line(name)) for name in known)
@@ -263,7 +261,7 @@ def _matrix(found: errors.Outcome, title: str) -> str:
         "unlabelled": [found.unlabelled_flagged, found.unlabelled_passed],
     }
     shown = {name: [str(count) for count in counts] for name, counts in rows.items() if sum(counts)}
-    return tiles.table(shown, ["flagged", "not flagged"], title=title)
+    return markup.table(shown, ["flagged", "not flagged"], title=title)
 
 
 def _small(sentences: list[str]) -> str:

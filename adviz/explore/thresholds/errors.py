@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from adviz import metrics
-from adviz.data.split import ANOMALOUS, GOOD, UNLABELLED
+from adviz.data import ANOMALOUS, GOOD, UNLABELLED
 
 FALSE_POSITIVE_TAGS = ("nominal variance", "label ambiguity", "background")
 FALSE_NEGATIVE_TAGS = (

@@ -9,10 +9,10 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from adviz.data.split import ANOMALOUS
-from adviz.explore import themed, tiles
-from adviz.explore.svg import Chart
-from adviz.explore.view import Quiet, labelled
+from adviz.data import ANOMALOUS
+from adviz.explore.kit import markup, theme
+from adviz.explore.kit.svg import Chart
+from adviz.explore.kit.view import Quiet, labelled
 from adviz.plots import style
 
 STEPS = 200  # of a slider over scores
@@ -112,11 +112,11 @@ class GatePanel(widgets.VBox):  # type: ignore[misc]
         scores = found.tau[1:]
         with self._quiet:
             set_range(self.slider, scores[0], scores[-1], tau)
-        numbers = tiles.table(_rows(found, found.at(tau), seconds), ["now", "of"], title="only images above τ go on")
+        numbers = markup.table(_rows(found, found.at(tau), seconds), ["now", "of"], title="only images above τ go on")
         lost = found.images_lost / found.anomalous if found.anomalous else np.full(len(found.tau), np.nan)
         chart = _chart(found, lost, found.at(tau))
-        said = themed.note(words) if words else ""
-        self.page.value = tiles.row([chart, numbers + said], gap=24)
+        said = theme.note(words) if words else ""
+        self.page.value = markup.row([chart, numbers + said], gap=24)
 
     def _moved(self, change: Any) -> None:
         if not self._quiet:

@@ -7,10 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from adviz.data import Split
-from adviz.explore.svg import SHAPES, Chart
-from adviz.plots import style
-from adviz.plots.decisions import strip_rows
-from adviz.plots.scores import KIND_COLOURS
+from adviz.explore.kit.svg import SHAPES, Chart
+from adviz.plots import KIND_COLOURS, strip_rows, style
 
 WIDTH, LINE = 660, 32  # CSS pixels: of the chart, and the height of a defect type's line
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from adviz import archive
+from adviz._support import archive
 
 NAME = "adviz error tags "
 FIRST, FORMAT = f"{NAME}1", f"{NAME}2"

@@ -10,15 +10,14 @@ import numpy as np
 
 from adviz import plots
 from adviz.data import Category, audit
-from adviz.explore import tiles
-from adviz.explore.prepared import Steps
-from adviz.explore.results import EVERYTHING, Found, by_name
+from adviz.explore.kit import markup
+from adviz.explore.kit.background_view import Steps
+from adviz.explore.kit.image_stepper import EVERYTHING, Found, by_name
 from adviz.explore.thresholds import errors
 from adviz.explore.thresholds.gating import GatePanel, Gating, gating
 from adviz.explore.thresholds.tagging import TaggedView
 from adviz.explore.thresholds.walls import KINDS, MOST, SIDE, Walls, words
-from adviz.plots import StaticFigure, style
-from adviz.plots.decisions import THUMBNAILS, Wall
+from adviz.plots import THUMBNAILS, StaticFigure, Wall, style
 from adviz.prediction import Prediction
 
 
@@ -173,7 +172,7 @@ class ThresholdsView(TaggedView):
                 limits: Any = self._limits[category, detector]
                 small = plots.overlay(small, maps[image][::step, ::step], limits=limits)
             self._small[key] = small
-            self._tiles[key] = tiles.picture(small, width=SIDE, text=self._categories[category].test.ids[image])
+            self._tiles[key] = markup.picture(small, width=SIDE, text=self._categories[category].test.ids[image])
         return self._small[key]
 
     def _steps(self) -> Steps:

@@ -8,8 +8,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from adviz.explore import themed, tiles
-from adviz.explore.view import Quiet, labelled, wrapped
+from adviz.explore.kit import markup, theme
+from adviz.explore.kit.view import Quiet, labelled, wrapped
 from adviz.plots import style
 
 MOST = 24  # pictures of a wall
@@ -71,9 +71,9 @@ class Walls(widgets.VBox):  # type: ignore[misc]
             return ""
         parts = [_tile(number, error, pictures, present, colour) for number, error in chosen[:MOST]]
         rest = len(chosen) - len(parts)
-        more = themed.note(f"and {rest} more, in the list above") if rest else ""
-        none = themed.note("none at this threshold") if not chosen else ""
-        return tiles.row(parts, title=f"{title} ({len(chosen)})") + more + none
+        more = theme.note(f"and {rest} more, in the list above") if rest else ""
+        none = theme.note("none at this threshold") if not chosen else ""
+        return markup.row(parts, title=f"{title} ({len(chosen)})") + more + none
 
     def _button(self, name: str, icon: str, step: int) -> widgets.Button:
         button = widgets.Button(description=icon, tooltip=f"{name} error", layout=widgets.Layout(width="40px"))
@@ -103,7 +103,7 @@ def _line(error: Entry) -> str:
 
 def _tile(number: int, error: Entry, pictures: Mapping[Key, str], present: Key, colour: str) -> str:
     place = error["category"], error["image"]
-    empty = f"<span style='display:block;width:{SIDE}px;height:{SIDE}px;background:{themed.EMPTY}'></span>"
+    empty = f"<span style='display:block;width:{SIDE}px;height:{SIDE}px;background:{theme.EMPTY}'></span>"
     ring = "outline:3px solid currentColor;outline-offset:2px;" if place == present else ""
     lines = [f"<b>{number}</b> · {html.escape(error['category'])}"]
     lines += [f"{html.escape(error['defect'])} · {style.number(error['score'])}"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adviz.names import got
+from adviz._support import got
 from adviz.sweep import Experiment, Row
 from adviz.tables.claims.others import DISTILLATION_CLAIMS, SPADE_CLAIMS
 from adviz.tables.claims.patchcore import CLAIMS as PATCHCORE_CLAIMS
@@ -209,7 +209,7 @@ def _why(filled: Mapping[Number, Filled], missing: int, ours: list[Compared]) ->
 def _stated() -> pd.DataFrame:
     import pandas as pd
 
-    with files("adviz").joinpath("reference", "claims.csv").open(encoding="utf-8") as file:
+    with files("adviz.tables").joinpath("reference", "claims.csv").open(encoding="utf-8") as file:
         return pd.read_csv(file, keep_default_na=False)
 
 

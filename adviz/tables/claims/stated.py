@@ -23,7 +23,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Stated:
-    """A number that stands in the paper's text alone: its name in ``adviz/reference/claims.csv``."""
+    """A number that stands in the paper's text alone: its name in ``adviz/tables/reference/claims.csv``."""
 
     name: str
 

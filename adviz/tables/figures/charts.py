@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adviz.plots.panels import Line, Panel, panel_grid
+from adviz.plots import Line, Panel, panel_grid
 from adviz.sweep import Row
 from adviz.tables.comparison import Comparison
 from adviz.tables.figures.plans import DEFAULT_LEVELS, DEFAULT_SIDE, LEVELS, SHARES, SIDES, FigurePlan

@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adviz import coreset
-from adviz.plots.curve_sheet import curve_sheet
-from adviz.plots.histograms import histogram_sheet
-from adviz.plots.sampling import sampling_panels
+from adviz.core import coreset
+from adviz.plots import curve_sheet, histogram_sheet, sampling_panels
 from adviz.sweep import Row
 from adviz.tables.figures.plans import FigurePlan
 from adviz.tables.statistics import by_line

@@ -9,11 +9,9 @@ import numpy as np
 
 from adviz import metrics
 from adviz.data import Category
-from adviz.plots.colours import shared_limits
-from adviz.plots.groups import Picture, picture_groups
+from adviz.plots import Picture, picture_groups, shared_limits
 from adviz.prediction import Prediction
-from adviz.sweep import Experiment, Row
-from adviz.sweep.gaps import listed
+from adviz.sweep import Experiment, Row, listed
 from adviz.tables.figures.plans import FigurePlan
 from adviz.tables.setting import MVTEC
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adviz.names import meant
+from adviz._support import meant
 from adviz.sweep import Experiment, Row
 from adviz.tables.ablations import RESOLUTION
 from adviz.tables.comparison import Comparison, compare

@@ -1,0 +1,84 @@
+"""Small JSON files that a person may read, with the same promise: a format, a digest, whole or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from adviz._support.archive.files import check_file
+from adviz._support.archive.tree import parsed
+from adviz._support.atomic_files import write_whole
+
+LIMIT = 2**26  # bytes of a document
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """Return 32 hexadecimal digits that do not depend on the order or spacing in which JSON is written."""
+    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def write_json(path: str | Path, content: Mapping[str, Any]) -> str:
+    """Write strict JSON with the digest of all the rest as "digest", whole or not at all; return the digest.
+
+    Raises
+    ------
+    ValueError: NaN or infinity in it, or "digest".  TypeError: what JSON has no word for.
+    OSError: it cannot be written; what was there before is untouched.
+
+    Examples
+    --------
+    >>> from adviz import archive
+    >>> len(archive.write_json("note.json", {"two": 2}))
+    32
+    """
+    if "digest" in content:
+        raise ValueError('expected content without "digest", which is added')
+    digest = digest_of(content)
+    text = json.dumps({**content, "digest": digest}, indent=1, ensure_ascii=False, allow_nan=False)
+    write_whole(Path(path), (text + "\n").encode())
+    return digest
+
+
+def read_json(path: str | Path, what: str, *, limit: int = LIMIT) -> tuple[dict[str, Any], str | None]:
+    """Read a JSON object that is not larger than expected.
+
+    Parameters
+    ----------
+    path: the file.
+    what: for the errors, what it should be.
+    limit: bytes.
+
+    Returns
+    -------
+    content: all but "digest".
+    digest: the one that the file holds, where it is that of the content; None where it holds none.
+
+    Raises
+    ------
+    FileNotFoundError: no such file.
+    ValueError: no strict JSON object, too large, or another digest than its content's.
+
+    Examples
+    --------
+    >>> from adviz import archive
+    >>> digest = archive.write_json("note.json", {"two": 2})
+    >>> archive.read_json("note.json", "a note")
+    ({'two': 2}, '...')
+    """
+    path = Path(path)
+    check_file(path, what)
+    with path.open("rb") as file:
+        text = file.read(limit + 1)
+    try:
+        if len(text) > limit:
+            raise ValueError(f"it has more than {limit} bytes")
+        content = parsed(text)
+        digest = content.pop("digest", None)
+        if digest is not None and digest != digest_of(content):
+            raise ValueError("it is not what was written (the digest differs): take another copy")
+    except ValueError as error:
+        raise ValueError(f"expected {what} as JSON in {path}, but {error}") from error
+    return content, digest

@@ -1,0 +1,52 @@
+"""Read whatever adviz saved: the class is chosen from a fixed list, never by a name that is imported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from adviz._support import check_file, kind_of
+from adviz.detectors import CLASSES, Detector
+from adviz.evaluation import Result, Threshold
+from adviz.prediction import Prediction
+
+RECORDS: dict[str, type[Prediction] | type[Result] | type[Threshold]] = {
+    "Prediction": Prediction,
+    "Result": Result,
+    "Threshold": Threshold,
+}
+
+
+def load(path: str | Path, *, digest: str | None = None) -> Detector | Prediction | Result | Threshold:
+    """Read a detector, prediction, result or threshold that was saved, whichever it is; nothing in it is executed.
+
+    Where it matters what it is, use the class: ``PatchCore.load(path)`` refuses everything else.
+
+    Parameters
+    ----------
+    path: the file.
+    digest: what ``save`` returned, where it must be that very file; None = any file that agrees with itself.
+
+    Raises
+    ------
+    FileNotFoundError: no such file.
+    ValueError: it is none of these, or what their own ``load`` refuses.
+
+    Examples
+    --------
+    >>> import adviz
+    >>> digest = prediction.save("saved.adviz")
+    >>> adviz.load("saved.adviz", digest=digest)
+    Prediction(PatchCore, 46 images, maps 224x224, ...)
+    """
+    check_file(Path(path), "thing of adviz")
+    kind = kind_of(path)
+    if kind in RECORDS:
+        return RECORDS[kind].load(path, digest=digest)
+    if kind in CLASSES:
+        return CLASSES[kind].load(path, digest=digest)
+    if kind:
+        raise ValueError(
+            f"expected one of {', '.join([*CLASSES, *RECORDS])} in {path}, got a {kind}: a class of your own reads its "
+            "files itself, with its load"
+        )
+    return Prediction.load(path)  # which says what is wrong with it

@@ -1,0 +1,19 @@
+# What other rooms use of `adviz.core`. Python reads this file too, see __init__.py.
+from . import coreset as coreset
+from . import faiss_state as faiss_state
+from . import maps as maps
+from . import neighbors as neighbors
+from .coreset import CoresetTrace as CoresetTrace
+from .coreset import coverage as coverage
+from .coreset import in_plane as in_plane
+from .coreset import rows_kept as rows_kept
+from .coreset.integer_grid import check_memory as check_memory
+from .coreset.prototypes import Sign as Sign
+from .faiss_state import put_together as put_together
+from .faiss_state import taken_apart as taken_apart
+from .maps import resize as resize
+from .neighbors import ivf as ivf
+from .neighbors import ivfpq as ivfpq
+from .neighbors import nearest as nearest
+from .neighbors import nearest_in_prefixes as nearest_in_prefixes
+from .neighbors import refilled as refilled

@@ -1,0 +1,36 @@
+"""Which rows of a memory bank to keep: indices out, never features, but for learned proxies, which are no rows."""
+
+from adviz.core.coreset.coverage import coverage, covering_radius, in_plane
+from adviz.core.coreset.greedy import k_center_greedy
+from adviz.core.coreset.integer_grid import Grid, to_grid
+from adviz.core.coreset.prototypes import learn_proxies
+from adviz.core.coreset.random_projection import (
+    CoresetTrace,
+    anchor_distance,
+    jl_dimension,
+    project,
+    projection,
+    random,
+    rows_kept,
+)
+
+__all__ = [
+    "CoresetTrace",
+    "Grid",
+    "anchor_distance",
+    "coverage",
+    "covering_radius",
+    "in_plane",
+    "jl_dimension",
+    "k_center_greedy",
+    "learn_proxies",
+    "project",
+    "projection",
+    "random",
+    "rows_kept",
+    "to_grid",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

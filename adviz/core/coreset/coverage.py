@@ -1,0 +1,151 @@
+"""How well chosen rows stand for all rows: distances to the nearest chosen one, and all rows in a plane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adviz._support import as_numpy, bar, full_float32
+
+BLOCK = 4096  # rows at a time
+CHUNK = 1024  # chosen rows that they are compared with at a time; their product, 16 MiB, is the largest array
+
+
+def coverage(points: np.ndarray, order: np.ndarray, counts: Sequence[int]) -> np.ndarray:
+    """Return how far every row is from the nearest of the first n chosen rows, for several n at the cost of the last.
+
+    Parameters
+    ----------
+    points: (M, d) float, all rows; such as a `CoresetTrace`'s.
+    order: (n,) int, chosen rows in the order of choice.
+    counts: how many of them count, ascending, from 1 to n.
+
+    Returns
+    -------
+    distance: (len(counts), M) float32, Euclidean, in the units of `points`; 0 for the chosen rows themselves. PatchCore
+        (Eq. 5) keeps the largest of each as small as it can, see `covering_radius`.
+
+    Raises
+    ------
+    ValueError: NaN in the points, rows that do not exist, or counts that do not ascend from 1 or more to at most n.
+
+    Notes
+    -----
+    The nearest row is found with the expanded square in float32, about the mean of all rows, and its distance is then
+    computed by direct subtraction: rounding can at most take a row for the nearest that is as near up to about 1e-6 of
+    the largest squared norm.
+
+    Examples
+    --------
+    >>> from adviz import coreset
+    >>> coreset.coverage(np.array([[0.0], [1], [3]]), np.array([0, 2]), [1, 2])
+    array([[0., 1., 3.],
+           [0., 1., 0.]], dtype=float32)
+    """
+    points, order = np.ascontiguousarray(as_numpy(points), dtype=np.float32), as_numpy(order)
+    ends = [0, *counts]
+    if points.ndim != 2 or not points.size or not np.isfinite(points).all():
+        raise ValueError(f"points must be (M, d), finite and not empty, got shape {points.shape} or NaN in it")
+    if order.ndim != 1 or not len(order) or not 0 <= order.min() <= order.max() < len(points):
+        raise ValueError(f"order must name rows from 0 to {len(points) - 1}, got {order.shape} of them")
+    if len(ends) == 1 or any(b <= a for a, b in pairwise(ends)) or ends[-1] > len(order):
+        raise ValueError(f"counts must ascend from 1 or more to at most {len(order)}, got {list(counts)}")
+    centre = points.mean(0, dtype=np.float64).astype(np.float32)
+    chosen = torch.from_numpy(points[order[: ends[-1]]] - centre)
+    distance = np.empty((len(counts), len(points)), np.float32)
+    with full_float32(), torch.inference_mode():
+        for start in bar(range(0, len(points), BLOCK), label="coverage"):
+            part = slice(start, start + BLOCK)
+            distance[:, part] = _to_prefixes(torch.from_numpy(points[part] - centre), chosen, ends).numpy()
+    for found, count in zip(distance, counts, strict=True):
+        found[order[:count]] = 0
+    return distance
+
+
+def covering_radius(points: np.ndarray, order: np.ndarray, counts: Sequence[int]) -> np.ndarray:
+    """Return the largest distance of any row to the nearest of the first n chosen rows, for several n.
+
+    It is what the greedy search makes small (PatchCore, Eq. 5), here for any order of choice.
+
+    Parameters and errors: as for `coverage`.
+
+    Returns
+    -------
+    radius: (len(counts),) float64, Euclidean, in the units of `points`; it never rises.
+
+    Examples
+    --------
+    >>> from adviz import coreset
+    >>> coreset.covering_radius(np.array([[0.0], [1], [3]]), np.array([0, 2]), [1, 2])
+    array([3., 1.])
+    """
+    return np.asarray(coverage(points, order, counts).max(1), np.float64)
+
+
+def in_plane(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Show all rows in the plane of their two largest variances (principal components, exactly).
+
+    Parameters
+    ----------
+    points: (M, d) float.
+
+    Returns
+    -------
+    plane: (M, 2) float32, coordinates about the mean, in the units of `points`; the largest weight of each direction is
+        positive, so that pictures are not mirrored from machine to machine. Zeros where d is 1.
+    share: (2,) float64, of the whole variance that each direction holds; 0 where there is none.
+
+    Raises
+    ------
+    ValueError: NaN in the points, or no row.
+
+    Examples
+    --------
+    >>> from adviz import coreset
+    >>> plane, share = coreset.in_plane(np.array([[0.0, 0], [2, 0], [4, 0]]))
+    >>> plane[:, 0], share
+    (array([-2.,  0.,  2.], dtype=float32), array([1., 0.]))
+    """
+    points = np.asarray(as_numpy(points), dtype=np.float32)
+    if points.ndim != 2 or not points.size or not np.isfinite(points).all():
+        raise ValueError(f"points must be (M, d), finite and not empty, got shape {points.shape} or NaN in it")
+    dimension = points.shape[1]
+    mean, scatter = points.mean(0, dtype=np.float64), np.zeros((dimension, dimension))
+    for start in range(0, len(points), BLOCK):
+        centred = points[start : start + BLOCK] - mean
+        scatter += centred.T @ centred
+    values, vectors = np.linalg.eigh(scatter)
+    axes = np.zeros((dimension, 2))
+    axes[:, : min(2, dimension)] = vectors[:, ::-1][:, :2]
+    axes *= np.where(np.take_along_axis(axes, np.abs(axes).argmax(0)[None], 0) < 0, -1, 1)
+    total = float(np.trace(scatter))
+    share = np.zeros(2)
+    if total > 0:
+        share[: min(2, dimension)] = values[::-1][:2].clip(min=0) / total
+    plane = points @ axes.astype(np.float32) - (mean @ axes).astype(np.float32)
+    return np.asarray(plane, np.float32), share
+
+
+def _to_prefixes(rows: Tensor, chosen: Tensor, ends: Sequence[int]) -> Tensor:
+    """Return (len(ends) - 1, n) distances of rows to the nearest of the first `ends` chosen ones."""
+    best = torch.full((len(rows),), torch.inf)
+    exact = torch.full((len(rows),), torch.inf)
+    found = []
+    for start, end in pairwise(ends):
+        nearest = torch.full((len(rows),), -1, dtype=torch.int64)
+        for first in range(start, end, CHUNK):
+            part = chosen[first : min(first + CHUNK, end)]
+            product = torch.addmm(part.square().sum(1), rows, part.T, alpha=-2)  # less the row's own square
+            least = product.amin(1)  # five times as fast as min, which also tells where: few rows need that
+            nearer = (least < best).nonzero()[:, 0]
+            best[nearer] = least[nearer]
+            nearest[nearer] = product[nearer].argmin(1) + first
+        changed = (nearest >= 0).nonzero()[:, 0]
+        square = (rows[changed] - chosen[nearest[changed]]).square().sum(1)
+        exact[changed] = torch.minimum(exact[changed], square)  # rounding must not let a distance rise
+        found.append(exact.sqrt())
+    return torch.stack(found)

@@ -1,0 +1,1 @@
+"""One reader for each kind of tree that data sets come in."""

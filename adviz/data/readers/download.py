@@ -1,0 +1,78 @@
+"""Fetch a file of a data set when asked to: in one step, and only if its checksum is the known one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Iterator
+from http.client import HTTPException
+from pathlib import Path
+from typing import BinaryIO
+from urllib.request import urlopen
+
+from adviz._support import bar
+
+PIECE = 1 << 20
+TIMEOUT = 60  # seconds without an answer
+EXPANSION = 20  # times that an archive of photographs may grow when it is unpacked; they are compressed already
+BLOCK = 512  # bytes that tar takes for every file, however small
+
+
+def fetch(url: str, md5: str, folder: Path) -> Path:
+    """Download a file into a folder, which then holds the whole of it or nothing.
+
+    Raises
+    ------
+    RuntimeError: the address cannot be reached, or what came has another MD5 checksum.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    target, found = folder / url.rpartition("/")[2], hashlib.md5(usedforsecurity=False)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as scratch:
+        part = Path(scratch, "part")
+        try:
+            with urlopen(url, timeout=TIMEOUT) as answer, part.open("wb") as file:  # noqa: S310 - our own addresses
+                length = int(answer.headers.get("Content-Length") or 0)
+                for piece in bar(_pieces(answer), label=target.name, total=-(-length // PIECE) or None):
+                    found.update(piece)
+                    file.write(piece)
+        except (OSError, HTTPException) as error:
+            raise RuntimeError(f"expected to download {url}, got {error}: get the file in another way") from error
+        if found.hexdigest() != md5:
+            raise RuntimeError(f"expected {url} to have the MD5 checksum {md5}, got {found.hexdigest()}: not kept")
+        os.replace(part, target)
+    return target
+
+
+def unpack(archive: Path, name: str) -> None:
+    """Unpack the folder `name` of a tar file beside it, whole or not at all.
+
+    Raises
+    ------
+    RuntimeError: there is no such folder in it, it would write elsewhere, something is there already, or it is a bomb,
+        which holds more than 20 times its own size.
+    """
+    with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".unpack-") as scratch:
+        try:
+            with tarfile.open(archive) as tar:
+                _check_size(tar, EXPANSION * archive.stat().st_size)
+                tar.extractall(scratch, filter="data")
+            os.replace(Path(scratch, name), archive.parent / name)
+        except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+            raise RuntimeError(f"expected a folder {name} in {archive}, got {error}: unpack it yourself") from error
+
+
+def _check_size(tar: tarfile.TarFile, most: int) -> None:
+    """Refuse an archive that holds more bytes than that, before any of them is written."""
+    total = 0
+    for member in tar:
+        total += member.size + BLOCK
+        if total > most + tarfile.RECORDSIZE:  # what an empty archive has
+            raise tarfile.TarError(f"more than {most / 1e6:.3g} MB in it, {EXPANSION} times its size")
+
+
+def _pieces(answer: BinaryIO) -> Iterator[bytes]:
+    while piece := answer.read(PIECE):
+        yield piece

@@ -1,0 +1,323 @@
+"""Reader for MVTec-style trees: train/good, test/<defect>, ground_truth/<defect>; others name them otherwise."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from adviz.data.category import Category
+from adviz.data.folder_names import (
+    KNOWN,
+    RARE_TRUTH_WORDS,
+    is_ambiguous,
+    is_mask_folder,
+    plain,
+    says_good,
+    says_unlabelled,
+)
+from adviz.data.geometry import Geometry
+from adviz.data.images import images_of, no_images_hint
+from adviz.data.layout import (
+    Entry,
+    Tree,
+    checked_category,
+    checked_folder,
+    flat,
+    folder_called,
+    good_folder,
+    holds_images,
+    lacking,
+    lacking_good,
+    without_masks,
+)
+from adviz.data.pairing import masks_by_image
+from adviz.data.paths import expanded, folders_in, listing, real_name
+from adviz.data.readers import sorted_photos
+from adviz.data.split import Split
+
+DEPTH = 2  # levels of folders around categories, for `available`
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the folders of an MVTec-style tree are called; other cases and synonyms are understood, see `words`.
+
+    Attributes
+    ----------
+    layout: the name of the data set, for messages.
+    good: the folder of normal images in train, validation and test.
+    test, truth: the folders of test images and of masks, "" where there are none; of one that lies in the other only
+        the masks are read.
+    validation: whether there must be validation/<good>; where it need not, it may.
+    """
+
+    layout: str = "MVTec style"
+    good: str = "good"
+    test: str = "test"
+    truth: str = "ground_truth"
+    validation: bool = False
+
+
+def folder(path: str | Path, *, geometry: Geometry | None = None) -> Category:
+    """Read one category from an MVTec-style tree, or from a folder of photographs sorted into ``good`` and ``bad``.
+
+    Expected are ``train/good/*`` and ``test/<defect>/*`` with, optionally, ``ground_truth/<defect>/<image>_mask.png``
+    (or ``<image>.png``, or a folder ``<image>`` of masks whose union counts). ``test/good`` holds normal images; images
+    directly in ``test/`` or in ``test/unlabeled`` have no label; every other folder under ``test/`` holds anomalous
+    images and names their defect. ``validation/good``, if there is one, becomes the category's `validation`.
+
+    Or ``good/*`` and ``bad/*`` or ``bad/<defect>/*``, without masks: of the good photographs, in the order of their
+    names, every fifth is kept for the test, and the others are for training. ``good/*`` alone is enough to learn from,
+    and to see false alarms; nothing can be measured then.
+
+    Names count in any case and with any separator: ``good`` may be called ``OK``, ``normal``, ``pass``,
+    ``non_defective``, ``defect-free``, ``good parts``, ``good_2``, ...; ``bad`` may be ``NG``, ``defect``,
+    ``anomaly``, ``abnormal``, ``fail``, ..., and its name becomes the defect's; ``train``, ``test`` and
+    ``validation`` may be ``training``, ``testing`` and ``val``, and ``ground_truth`` may be ``masks``, ``gt``,
+    ``labels``, ... . ``positive`` and ``negative``, or ``0`` and ``1``, say not which is which, and are refused. A mask
+    may end in ``_MASK``, ``_gt``, ``_label``, ``_seg``, begin with ``mask_``, and lie directly in ``ground_truth``
+    where only one image can be meant. What systems leave in folders (``.ipynb_checkpoints``, ``Thumbs.db``,
+    ``__MACOSX``, ``@eaDir``, ...) is passed over.
+
+    Parameters
+    ----------
+    path: the category's folder; its name becomes the category's. ``~`` is the user's folder.
+    geometry: how images and masks are resized and cropped; None = ``Geometry()`` (resize 256, centre crop 224) for an
+        MVTec-style tree. Sorted photographs that are not square keep their shape instead, and all that is in them:
+        they are resized to a rectangle of about as many pixels (portraits of 3:4 to 256 x 192), and where their
+        shapes differ they are letterboxed.
+
+    Raises
+    ------
+    FileNotFoundError: the folder, its ``train/good`` or its ``test`` does not exist, or a ``validation`` has images and
+        no ``good``.
+    ValueError: no good training image (of sorted photographs: under five), no test image, images in deeper folders, two
+        folders of good images beside each other (``good`` and ``ok``), a mask that belongs to no image, or one that two
+        images could have (``000.png`` and ``000.jpg``).
+
+    Examples
+    --------
+    >>> data.folder(category.test.root).test
+    Split(46 images of 224x224: 8 chip, 9 dent, 20 good, 9 scratch)
+    """
+    path = expanded(path)
+    if not path.is_dir():
+        came = "got the file" if path.is_file() else "found none at"
+        raise FileNotFoundError(f"expected a folder with train/good and test, or with good and bad, {came} {path}")
+    if sorted_photos.is_sorted(path):
+        return sorted_photos.arranged(path).category(geometry)
+    if not _has_parts(path):
+        raise _unsorted(path)
+    return arranged(path).category(geometry)
+
+
+def unlabelled(path: str | Path, *, geometry: Geometry | None = None) -> Split:
+    """Read a folder of images of which nobody has said which are good, as a `Split` without labels.
+
+    There are scores and maps of such images, and no metrics. Where all of them are good, they can be learned from.
+
+    Parameters
+    ----------
+    path: a folder with images directly in it; its name becomes the split's. ``~`` is the user's folder.
+    geometry: how images are resized and cropped; None = ``Geometry()``.
+
+    Raises
+    ------
+    FileNotFoundError: there is no such folder.
+    ValueError: there are no images in it, or some in deeper folders.
+
+    Examples
+    --------
+    >>> photos = data.unlabelled(category.test.root / "test" / "dent")
+    >>> photos
+    Split(9 images of 224x224: 9 unlabelled)
+    >>> photos.name, photos.ids[0], photos.labels[0]
+    ('dent', '000.png', np.int8(-1))
+    """
+    path = checked_folder(path, "images")
+    tree = Tree(real_name(path), path, "images")
+    tree.entries.extend(Entry(file, "test", "unlabelled") for file in flat(path, tree.problems))
+    if tree.problems:
+        raise tree.problems[0]
+    if not tree.entries:
+        raise ValueError(f"expected images in {path}, found {listing(path)}: add some")
+    return tree.split("test", geometry)
+
+
+def mvtec(root: str | Path, category: str, *, geometry: Geometry | None = None) -> Category:
+    """Read a category of MVTec AD (arXiv 1905.10887's layout), or of any data set laid out like it.
+
+    Parameters
+    ----------
+    root: the folder that holds one folder a category.
+    category: "bottle", "cable", ...
+    geometry: see `folder`.
+
+    Raises
+    ------
+    FileNotFoundError: `root` or the category does not exist; the categories that do are listed.
+
+    Examples
+    --------
+    >>> screw = data.mvtec("data/mvtec", "screw")
+    >>> screw.train.image_size
+    (224, 224)
+    """
+    return folder(checked_category(root, category, "MVTec AD", list(available(root))), geometry=geometry)
+
+
+def available(root: str | Path | None = None) -> dict[str, Path]:
+    """Return the categories under a folder, up to two levels down: ``{"mvtec/screw": folder, ...}``, sorted.
+
+    They are those that `folder` reads: with ``train/good``, or with ``good`` and ``bad``, whatever people call these.
+
+    Parameters
+    ----------
+    root: where to look; None = the folder that ``$ADVIZ_DATA`` names, or ``./data``.
+
+    Examples
+    --------
+    >>> data.available(category.test.root.parent)["hex_nut"].name
+    'hex_nut'
+    """
+    base = expanded(root if root is not None else os.environ.get("ADVIZ_DATA", "data"))
+    return {path.relative_to(base).as_posix(): path for path in sorted(_categories(base, DEPTH))}
+
+
+def _categories(path: Path, depth: int) -> Iterator[Path]:
+    """Yield the folders of categories below a folder; there is none within another."""
+    try:
+        below = folders_in(path) if depth else []
+    except OSError:  # a folder that cannot be opened
+        return
+    for child in below:
+        if is_category(child):
+            yield child
+        else:
+            yield from _categories(child, depth - 1)
+
+
+def is_category(path: Path) -> bool:
+    """Tell whether a folder holds good training images, or photographs sorted into good and bad; nothing is raised."""
+    try:
+        return has_good_training(path) or sorted_photos.is_sorted(path)
+    except OSError:
+        return False
+
+
+def has_good_training(path: Path) -> bool:
+    """Tell whether there is a folder train/good, whatever both are called."""
+    train = folder_called(path, "train")
+    return train is not None and good_folder(train) is not None
+
+
+def _has_parts(path: Path) -> bool:
+    return any(folder_called(path, part) for part in ("train", "test"))
+
+
+def _unsorted(path: Path) -> Exception:
+    """Return what to say of a folder that is neither arranged in parts nor sorted: the words that people need."""
+    expected = f"expected folders good and bad, or test and a folder train/good in {path}"
+    loose = images_of(path)
+    if loose:
+        return FileNotFoundError(
+            f"{expected}, found {listing(path)}: sort the {len(loose)} images into good and bad, or read them without "
+            f"labels: data.unlabelled({str(path)!r})"
+        )
+    names = [child.name for child in folders_in(path)]
+    unclear = [name for name in names if is_ambiguous(name)]
+    if unclear:
+        return FileNotFoundError(
+            f"{expected}, found {', '.join(names)}, of which {', '.join(unclear)} may be either: rename them good and "
+            "bad"
+        )
+    if good_folder(path):
+        return FileNotFoundError(
+            f"{expected}, found {listing(path)}: put the folders and images of defects into {path / 'bad'}, and move "
+            "others away"
+        )
+    return FileNotFoundError(
+        f"{expected}, found {listing(path)}: rename them (understood are {KNOWN}), or pass the folder that holds them; "
+        "see data/README.md for the layout"
+    )
+
+
+def arranged(path: Path, shape: Shape | None = None) -> Tree:
+    """Return what lies in the folder of a category, and everything that is wrong with its arrangement."""
+    shape = shape or Shape()
+    tree = Tree(real_name(path), path, shape.layout)
+    for part, needed in (("train", True), ("validation", shape.validation)):
+        place = folder_called(path, part, tree.problems)
+        good = None if place is None else good_folder(place, tree.problems)
+        if good is not None:
+            tree.entries.extend(Entry(file, part) for file in flat(good, tree.problems))
+        elif needed or (place is not None and holds_images(place)):
+            tree.problems.append(lacking_good(path, place, f"{part}/{shape.good}"))
+    test = folder_called(path, shape.test, tree.problems)
+    truth = _truth(path, test, shape, tree.problems)
+    images = []
+    if test is None:
+        own = "add it, with good images to judge in its folder good" if shape == Shape() else ""
+        tree.problems.append(lacking(path, shape.test, remedy=own))
+    else:
+        images = _test_images(test, truth, tree.problems)
+    if not tree.of("train"):
+        where = path / "train" / shape.good
+        tree.problems.append(ValueError(f"expected at least one good image in {where}, {no_images_hint(where)}"))
+    if not images:
+        where = path / shape.test
+        tree.problems.append(ValueError(f"expected images in {where} or its folders, {no_images_hint(where)}"))
+    masks = {} if truth is None else masks_by_image(truth, images, tree.problems)
+    tree.entries.extend(Entry(file, "test", defect, masks.get(file)) for file, defect in images)
+    return tree
+
+
+def _truth(path: Path, test: Path | None, shape: Shape, problems: list[Exception]) -> Path | None:
+    """Return the folder of masks; where the layout has it beside the test images, it may also lie among them."""
+    if not shape.truth:
+        return None
+    beside = "/" not in shape.truth
+    found = folder_called(path, shape.truth, problems) if beside else None
+    if found is None and test is not None:
+        among = [child for child in folders_in(test) if plain(child.name) == "groundtruth"]
+        found = among[0] if among else None
+    if found is None and beside:
+        rare = [child for child in folders_in(path) if plain(child.name) in RARE_TRUTH_WORDS and holds_images(child)]
+        found = rare[0] if rare else None
+    return found
+
+
+def _test_images(test: Path, truth: Path | None, problems: list[Exception]) -> list[tuple[Path, str]]:
+    """Return the test images with what their folders say of them."""
+    folders = [child for child in folders_in(test) if child != truth]
+    good = good_folder(test, problems)
+    unclear = [child.name for child in folders if is_ambiguous(child.name)]
+    if unclear and good is None:
+        problems.append(
+            ValueError(
+                f"expected the folders in {test} to say which images are good, got {', '.join(unclear)}, which may be "
+                "either: rename the one of good images good; that of defective ones may be called as you like"
+            )
+        )
+    for child in folders:
+        others = [other.name for other in folders if other != child]
+        if images_of(child) and is_mask_folder(child.name, others):
+            problems.append(
+                ValueError(
+                    f"expected images in {child}, whose name says that they are masks: move it to "
+                    f"{test.parent / 'ground_truth'}, into the folder of the defect; if they are images, rename it"
+                )
+            )
+    loose = without_masks(images_of(test), problems)
+    found = [(file, "unlabelled") for file in loose]
+    for child in folders:
+        found += [(file, _defect(child.name)) for file in flat(child, problems)]
+    return found
+
+
+def _defect(name: str) -> str:
+    if says_good(name):
+        return "good"
+    return "unlabelled" if says_unlabelled(name) else name

@@ -1,0 +1,68 @@
+"""Reader for photographs that somebody sorted into good/ and bad/, the first data set that most people have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from adviz.data.folder_names import part_of, says_bad, says_good
+from adviz.data.images import images_of, no_images_hint
+from adviz.data.layout import Entry, Tree, flat, folder_called, folder_that, good_folder, holds_images, without_masks
+from adviz.data.paths import folders_in, real_name
+
+LAYOUT = "sorted photos"
+GOOD, BAD = "good", "bad"
+EVERY = 5  # of the good photographs every fifth is not learned from, but tested with
+
+
+def is_sorted(path: Path) -> bool:
+    """Tell whether a folder holds good/ and bad/, whatever they are called, and is no MVTec-style category.
+
+    good/ alone is enough where no other images lie beside it, and the folder is no part of a category itself.
+    """
+    if folder_called(path, "train") or not good_folder(path):
+        return False
+    if _bad_folder(path):
+        return True
+    others = [child for child in folders_in(path) if not says_good(child.name)]
+    alone = not images_of(path) and not any(holds_images(child) for child in others)
+    return alone and part_of(real_name(path)) is None
+
+
+def arranged(path: Path) -> Tree:
+    """Return the photographs of a folder, and what is wrong with their arrangement.
+
+    Of good/ the 5th, 10th, 15th, ... photograph, in the order of the names, are for the test. Images directly in bad/
+    have its name as their defect, those in a folder of it that folder's name.
+    """
+    tree = Tree(real_name(path), path, LAYOUT)
+    place = good_folder(path, tree.problems) or path / GOOD
+    good = flat(place, tree.problems)
+    if len(good) < EVERY:
+        what = f"expected at least {EVERY} images in {place}, of which every {EVERY}th is kept for the test"
+        found = f"found {len(good)}: add some" if good else no_images_hint(place)
+        tree.problems.append(ValueError(f"{what}, {found}"))
+    tested = held_out(good)
+    tree.entries.extend(Entry(file, "test" if file in tested else "train") for file in good)
+    bad = _bad_folder(path, tree.problems)
+    if bad is not None:
+        _add_bad(tree, bad)
+    return tree
+
+
+def held_out(good: Sequence[Path]) -> set[Path]:
+    """Return the good images that are tested and not learned from, of all in the order of their names."""
+    return set(good[EVERY - 1 :: EVERY])
+
+
+def _bad_folder(path: Path, problems: list[Exception] | None = None) -> Path | None:
+    return folder_that(says_bad, path, "bad", problems)
+
+
+def _add_bad(tree: Tree, bad: Path) -> None:
+    files = without_masks(images_of(bad), tree.problems)
+    tree.entries.extend(Entry(file, "test", bad.name, label=1) for file in files)
+    for kind in folders_in(bad):
+        tree.entries.extend(Entry(file, "test", kind.name, label=1) for file in flat(kind, tree.problems))
+    if not any(entry.known for entry in tree.entries):
+        tree.problems.append(ValueError(f"expected images in {bad} or its folders, {no_images_hint(bad)}"))

@@ -1,0 +1,6 @@
+"""Reverse distillation (Deng and Li, CVPR 2022), and conventional distillation to compare it with."""
+
+from adviz.detectors.distillation.conventional import ConventionalDistillation
+from adviz.detectors.distillation.reverse import ReverseDistillation
+
+__all__ = ["ConventionalDistillation", "ReverseDistillation"]

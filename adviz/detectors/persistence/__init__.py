@@ -1,0 +1,1 @@
+"""Detectors as files: what each has learned as arrays, and back."""

@@ -1,0 +1,182 @@
+"""The metrics of one prediction: what `adviz.evaluate` returns."""
+
+from __future__ import annotations
+
+import html
+import math
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from adviz._support import archive
+from adviz.metrics import Curve
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Shown(NamedTuple):
+    """A metric as it is printed: its name, its rounded value, and why it is NaN, or what it leaves out, or ""."""
+
+    name: str
+    text: str
+    reason: str
+
+    @property
+    def undefined(self) -> bool:
+        """Whether it is NaN."""
+        return self.text == "nan"
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """The metrics of one prediction; a metric that is undefined is NaN, and `reasons` says why.
+
+    A metric that is defined has a reason too where it is not of all labelled images: of the pixels of anomalous images
+    without a mask nothing is known, and where others have masks they are left out of the pixel metrics.
+
+    Attributes
+    ----------
+    category, detector, backbone, digest: names for tables and the weights' digest, may be empty.
+    n_good, n_anomalous, n_unlabelled: images; the unlabelled ones are left out of everything.
+    image_auroc, image_ap: of the image scores, in [0, 1].
+    pixel_auroc, pixel_ap: of all pixels of the labelled images, in [0, 1]; without anomalous images that have no mask.
+    pro: mean overlap per region in the definition `pro_definition`, up to a false positive rate of `pro_limit`.
+    threshold_f1: image score with the best F1; an image is flagged when its score is >= this.
+    f1, false_positives, false_negatives: at that threshold; the latter two count images.
+    errors_at_full_recall: good images flagged at the highest threshold that flags every anomalous image.
+    reasons: metric -> why it is NaN, or which images it leaves out.
+    curves: "roc" and "precision_recall" of the images, "pixel_roc", "pixel_precision_recall" and "pro" of the pixels
+        ("pro" is the exact curve whatever the definition); thinned for display, only those that are defined.
+
+    Examples
+    --------
+    >>> result = evaluate(prediction, category.test)
+    >>> result.n_good, result.n_anomalous, result.pro_name
+    (20, 26, 'PRO-global')
+    """
+
+    category: str
+    detector: str
+    backbone: str
+    digest: str
+    n_good: int
+    n_anomalous: int
+    n_unlabelled: int
+    image_auroc: float
+    image_ap: float
+    pixel_auroc: float
+    pixel_ap: float
+    pro: float
+    pro_definition: str
+    pro_limit: float
+    threshold_f1: float
+    f1: float
+    false_positives: float
+    false_negatives: float
+    errors_at_full_recall: float
+    reasons: dict[str, str]
+    curves: dict[str, Curve]
+
+    @property
+    def pro_name(self) -> str:
+        """The definition and, where it is not the usual 0.3, the limit, as in "PRO-global" or "PRO-global@0.05"."""
+        return f"PRO-{self.pro_definition}" + ("" if self.pro_limit == 0.3 else f"@{self.pro_limit:g}")
+
+    def save(self, path: str | Path) -> str:
+        """Write the result to a file that is there completely or not at all, and return its digest.
+
+        Safetensors and JSON, see `adviz.archive`; OSError where it cannot be written.
+
+        Examples
+        --------
+        >>> from adviz import Result
+        >>> digest = evaluate(prediction, category.test).save("result.adviz")
+        >>> Result.load("result.adviz").category
+        'hex_nut'
+        """
+        return archive.write(path, "Result", archive.parts(self))
+
+    @classmethod
+    def load(cls, path: str | Path, *, digest: str | None = None) -> Result:
+        """Read what `save` wrote, see `adviz.archive.read` for its arguments and errors; nothing in it is executed.
+
+        Examples
+        --------
+        >>> import adviz
+        >>> digest = evaluate(prediction, category.test).save("result.adviz")
+        >>> adviz.Result.load("result.adviz", digest=digest).detector
+        'PatchCore'
+        """
+        found = archive.read(path, "Result", digest=digest)
+        with archive.restoring("Result", path):
+            return archive.typed(cls, found.content)
+
+    def __repr__(self) -> str:
+        shown = {name: text for name, text, _ in self.shown()}
+        metric_lines = (
+            ("image AUROC", "image AP"),
+            ("pixel AUROC", "pixel AP", self.pro_name),
+            ("best F1", "threshold", "false positives", "false negatives"),
+            ("errors at full recall",),
+        )
+        lines = [self._title()]
+        lines += ["  " + "   ".join(f"{name} {shown[name]}" for name in names) for names in metric_lines]
+        said: dict[tuple[str, str], list[str]] = {}
+        for name, reason in self.reasons.items():
+            kind = "undefined" if math.isnan(getattr(self, name)) else "of fewer images"
+            said.setdefault((kind, reason), []).append(name)
+        lines += [f"  {kind}: {', '.join(names)} ({reason})" for (kind, reason), names in said.items()]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(name)}</th><td style='text-align:right'>{html.escape(text)}"
+            f"</td><td style='text-align:left'>{html.escape(reason)}</td></tr>"
+            for name, text, reason in self.shown()
+        )
+        return f"<table><caption>{html.escape(self._title())}</caption>{rows}</table>"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row, a column for every attribute but `curves`; `reasons` as text.
+
+        Examples
+        --------
+        >>> evaluate(prediction, category.test).to_frame().loc[0, "n_good"]
+        np.int64(20)
+        """
+        import pandas as pd
+
+        row = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("reasons", "curves")}
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in self.reasons.items())
+        return pd.DataFrame([{**row, "reasons": reasons}])
+
+    def _title(self) -> str:
+        left_out = f" ({self.n_unlabelled} unlabelled left out)" if self.n_unlabelled else ""
+        name = ", ".join(filter(None, (self.category, self.detector))) or "result"
+        return f"{name}: {self.n_good} good and {self.n_anomalous} anomalous images{left_out}"
+
+    def shown(self) -> list[Shown]:
+        """Return every metric as it is printed, in the order of the table.
+
+        Examples
+        --------
+        >>> evaluate(prediction, category.test).shown()[0].name
+        'image AUROC'
+        """
+        shown = {
+            "image_auroc": ("image AUROC", ".3f"),
+            "image_ap": ("image AP", ".3f"),
+            "pixel_auroc": ("pixel AUROC", ".3f"),
+            "pixel_ap": ("pixel AP", ".3f"),
+            "pro": (self.pro_name, ".3f"),
+            "f1": ("best F1", ".3f"),
+            "threshold_f1": ("threshold", ".4g"),
+            "false_positives": ("false positives", ".0f"),
+            "false_negatives": ("false negatives", ".0f"),
+            "errors_at_full_recall": ("errors at full recall", ".0f"),
+        }
+        return [
+            Shown(name, format(getattr(self, key), digits), self.reasons.get(key, ""))
+            for key, (name, digits) in shown.items()
+        ]

@@ -1,0 +1,255 @@
+"""What did the detectors find? One test image after the other, with its ground truth and its anomaly map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import ipywidgets as widgets
+import numpy as np
+
+from adviz import metrics, plots
+from adviz.data import Category, Split
+from adviz.explore.kit import markup, theme
+from adviz.explore.kit.texts import computing, lacking
+from adviz.explore.kit.view import Stepper, View, labelled, value_of
+from adviz.plots import StaticFigure
+from adviz.prediction import Prediction
+
+EVERYTHING = "all"
+KEPT = 256  # images held in memory; reading and resizing one takes longer than showing it
+Found = Prediction | Callable[[], Prediction]
+
+
+def results(categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]) -> ResultsView:
+    """Show what detectors found, image by image.
+
+    Parameters
+    ----------
+    categories: one category, or several by name.
+    predictions: a prediction of the category's test images, or several by the detectors' names; with several
+        categories, category's name -> such a mapping. Instead of a prediction, a function of no arguments that returns
+        one: it is called when the detector is first chosen, and can be stopped.
+
+    Returns
+    -------
+    A `ResultsView`; display it as the last line of a cell.
+
+    Raises
+    ------
+    ValueError: nothing to show, a category without predictions, or a prediction of another number of images.
+
+    Examples
+    --------
+    >>> view = explore.results(category, prediction)
+    >>> view.image = 20
+    >>> view.defect
+    'all'
+    """
+    return ResultsView(*by_name(categories, predictions))
+
+
+def by_name(
+    categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]
+) -> tuple[Mapping[str, Category], Mapping[str, Mapping[str, Found]]]:
+    """Return categories by name, and for each of them predictions by detector, whichever way they were given."""
+    if not isinstance(categories, Category | Mapping) or not isinstance(predictions, Prediction | Mapping):
+        kinds = f"a {type(categories).__name__} and a {type(predictions).__name__}"
+        raise TypeError(f"expected a Category or several by name, then a Prediction or several by name, got {kinds}")
+    if isinstance(predictions, Prediction):
+        predictions = {predictions.detector or "detector": predictions}
+    if isinstance(categories, Category):
+        return {categories.name: categories}, {categories.name: predictions}
+    return categories, predictions
+
+
+class Truth(NamedTuple):
+    """(N,) labels, (N, H, W) masks or None where no image has one, and whose pixels are known, (N,) bool."""
+
+    labels: np.ndarray
+    masks: np.ndarray | None
+    known: np.ndarray
+
+
+def truth_of(test: Split) -> Truth:
+    """Return what is known of test images; the masks of those whose pixels are not known are empty."""
+    known = test.known_pixels
+    if (test.labels == 1).any() and not test.has_masks:
+        return Truth(test.labels, None, known)
+    masks = np.zeros((len(test), *test.image_size), dtype=bool)
+    masks[known] = test.subset(known).masks_array()
+    return Truth(test.labels, masks, known)
+
+
+class ResultsView(View):
+    """Pick a category, a detector and an image; the row image | ground truth | map | overlay follows.
+
+    All maps of one detector and category share one printed colour scale. The state is plain data, readable and
+    settable: `category`, `detector` and `defect` (names; "all" = every image), `image` (index into the test split, from
+    0).
+    """
+
+    def __init__(self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]) -> None:
+        _check(categories, predictions)
+        self._categories = categories
+        self._predictions = {name: dict(found) for name, found in predictions.items()}
+        self._limits: dict[tuple[str, str], tuple[float, float] | None] = {}
+        self._photo = lru_cache(KEPT)(self._read)
+        self._pending: tuple[str, str] | None = None  # what is being computed
+        self._category = labelled(
+            widgets.Dropdown(options=list(categories), description="category"), "category", self._change_category
+        )
+        self._detector = labelled(
+            widgets.Dropdown(options=list(predictions[self.category]), description="detector"), "detector", self._redraw
+        )
+        self._defect = labelled(widgets.Dropdown(options=[EVERYTHING], description="defect"), "defect", self._filter)
+        self._images = Stepper("image", self._redraw)
+        super().__init__([self._category, self._detector, self._defect, self._images])
+        self._change_category()
+
+    category = value_of("category", "Name of the category on show.")
+    detector = value_of("detector", "Name of the detector on show.")
+    defect = value_of("defect", 'Name of the defect type whose images are gone through; "all" = every image.')
+
+    @property
+    def image(self) -> int:
+        """Index of the test image on show, from 0, in the whole test split."""
+        return self._shown[int(self._images.slider.value) - 1]
+
+    @image.setter
+    def image(self, index: int) -> None:
+        if index not in self._shown:
+            raise ValueError(
+                f"image must be one of the {len(self._shown)} test images of defect {self.defect!r} "
+                f"({min(self._shown)} to {max(self._shown)}), got {index}"
+            )
+        self._images.slider.value = self._shown.index(index) + 1
+
+    @property
+    def _prediction(self) -> Prediction:
+        found = self._predictions[self.category][self.detector]
+        if not isinstance(found, Prediction):
+            raise TypeError(f"{self.detector} has not been computed yet: wait() for it")
+        return found
+
+    def _change_category(self, _change: Any = None) -> None:
+        """Offer the category's detectors and defects, and start at its first image."""
+        names, detector = list(self._predictions[self.category]), self.detector
+        with self._together():
+            if names != list(self._detector.options):
+                self._detector.options = names
+                self._detector.value = detector if detector in names else names[0]
+            self._defect.options = [EVERYTHING, *dict.fromkeys(self._categories[self.category].test.defects)]
+            self._filter()
+
+    def _filter(self, _change: Any = None) -> None:
+        """Go through the images of one defect type, or through all."""
+        defects = self._categories[self.category].test.defects
+        self._shown = [index for index, defect in enumerate(defects) if self.defect in (EVERYTHING, defect)]
+        with self._together():
+            self._images.reset(len(self._shown))
+
+    def _redraw(self, change: Any = None) -> None:
+        """Show the present state; where its prediction has to be computed first, do that beside the page."""
+        found = self._predictions[self.category]
+        waiting = {name: p for name in self._needed() if not isinstance(p := found[name], Prediction)}
+        if not waiting or self._quiet:
+            super()._redraw(change)
+            return
+        name, compute = next(iter(waiting.items()))
+        key = self.category, name
+        if not (self.busy and self._pending == key):
+            self._pending = key
+            self._say(computing(f"{key[0]} · {key[1]}"))
+            self._compute(f"{key[0]} · {key[1]}", compute, lambda result: self._computed(key, result))
+
+    def _needed(self) -> list[str]:
+        """Return the names of the predictions that are shown."""
+        return [self.detector]
+
+    def _computed(self, key: tuple[str, str], result: Any) -> None:
+        _check_prediction(key[0], self._categories[key[0]], key[1], result)
+        self._predictions[key[0]][key[1]] = result
+        self._redraw()
+
+    def _draw(self) -> tuple[str, str]:
+        return self._html(), " · ".join([self.category, self.detector, self._place(), self._verdict()])
+
+    def _place(self) -> str:
+        """Return which image is on show, and what is known of it."""
+        sample = self._sample
+        known = {0: "good", 1: f"anomalous: {sample.defect}", None: "unlabelled"}[sample.label]
+        return f"image {self.image + 1} of {len(self._categories[self.category].test)} · {known}"
+
+    def _html(self) -> str:
+        """Return image | ground truth | map | overlay with the scale of the maps."""
+        sample, maps, limits = self._sample, self._prediction.anomaly_map, self._shared_limits()
+        parts = [markup.tile(sample.image, title="image", width=260)]
+        if sample.mask is not None:
+            truth = np.repeat(np.uint8(255) * sample.mask[..., None], 3, axis=2)
+            parts.append(markup.tile(truth, title="ground truth", width=260))
+        if maps is not None and limits is not None:
+            one = maps[self.image]
+            parts.append(markup.tile(plots.heat(one, limits), title="map", width=260))
+            parts.append(markup.tile(plots.overlay(sample.image, one, limits=limits), title="overlay", width=260))
+        missing = [name for name, part in (("ground truth", sample.mask), ("map", maps)) if part is None]
+        words = [theme.note(lacking(missing))] if missing else []
+        bar = [] if limits is None else [markup.scale(limits)]
+        return markup.row(markup.in_pairs(parts)) + markup.row([*bar, *words], gap=24)
+
+    def static(self) -> StaticFigure:
+        """Return the row of the image on show as a matplotlib figure."""
+        sample, maps = self._sample, self._prediction.anomaly_map
+        one = None if maps is None else maps[self.image]
+        return plots.anomaly_row(sample.image, sample.mask, one, limits=self._shared_limits())
+
+    @property
+    def _sample(self) -> Any:
+        return self._photo(self.category, "test", self.image)
+
+    def _read(self, category: str, split: str, index: int) -> Any:
+        """Return a `Sample`; called through a cache, `_photo`."""
+        return getattr(self._categories[category], split)[index]
+
+    def _shared_limits(self) -> tuple[float, float] | None:
+        key = self.category, self.detector
+        if key not in self._limits:
+            maps = self._prediction.anomaly_map
+            self._limits[key] = None if maps is None else plots.shared_limits(self._prediction.unpadded())
+        return self._limits[key]
+
+    def _verdict(self) -> str:
+        """Return the image's score and what the category's best threshold (by F1) makes of it."""
+        scores, labels = self._prediction.score, self._categories[self.category].test.labels
+        text = f"score {scores[self.image]:.4g}"
+        if not (labels == 1).any():
+            return text
+        best = metrics.f1_threshold(scores[labels >= 0], labels[labels >= 0] == 1).threshold
+        flagged, label = scores[self.image] >= best, labels[self.image]
+        wrong = " (a false alarm)" if flagged and label == 0 else " (missed)" if not flagged and label == 1 else ""
+        return f"{text}, {'' if flagged else 'not '}flagged at the F1-optimal threshold {best:.4g}{wrong}"
+
+
+def _check(categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]) -> None:
+    if not categories:
+        raise ValueError("expected at least one category to show, got none")
+    for name, category in categories.items():
+        if not predictions.get(name):
+            there = ", ".join(key for key, found in predictions.items() if found) or "no category"
+            raise ValueError(f"expected predictions for category {name!r}, got them for {there}")
+        for detector, prediction in predictions[name].items():
+            if not callable(prediction):
+                _check_prediction(name, category, detector, prediction)
+
+
+def _check_prediction(name: str, category: Category, detector: str, prediction: Any) -> None:
+    if not isinstance(prediction, Prediction):
+        kind = type(prediction).__name__
+        raise TypeError(f"expected a Prediction of {detector}, or a function that returns one, got {kind}")
+    if len(prediction) != len(category.test):
+        raise ValueError(
+            f"expected {detector}'s prediction of the {len(category.test)} test images of {name}, "
+            f"got one of {len(prediction)} images"
+        )
+    prediction.check_images(category.test.ids)

@@ -1,0 +1,11 @@
+"""The parts of explorers that Jupyter does not have: an image under a map, many points, and a table to pick from."""
+
+from adviz.explore.widgets.grid import Entry, Head, TableGrid
+from adviz.explore.widgets.overlay import PatchOverlay
+from adviz.explore.widgets.scatter import PatchScatter
+
+__all__ = ["Entry", "Head", "PatchOverlay", "PatchScatter", "TableGrid"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
