@@ -1,6 +1,7 @@
 """adviz: see why an image was called anomalous.
 
-Nothing is imported before it is used: ``import adviz`` costs a few milliseconds and touches neither disk nor network.
+Nothing is imported before it is used: ``import adviz`` costs a few milliseconds and touches neither
+disk nor network.
 
 Examples
 --------

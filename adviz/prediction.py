@@ -18,17 +18,19 @@ from adviz.core import maps
 class Neighbors:
     """What was retrieved for every cell of an (h, w) grid of every test image.
 
-    The grid is (1, 1) where the unit of the search is the whole image. One object describes N images. Tensors and lists
-    become arrays here.
+    The grid is (1, 1) where the unit of the search is the whole image. One object describes N
+    images. Tensors and lists become arrays here.
 
     Attributes
     ----------
-    distance: (N, h, w, k) float, squared Euclidean unless the detector says otherwise, in squared feature units.
-    image: (N, h, w, k) int, index into the *training split*, 0 <= image < number of training images.
+    distance: (N, h, w, k) float, squared Euclidean unless the detector says otherwise, in squared
+        feature units.
+    image: (N, h, w, k) int, index into the *training split*, 0 <= image < number of training
+        images.
     cell: (N, h, w, k) int, flat index ``row * columns + column`` in the training image's own grid.
     grid: (rows, columns) of that training grid; (1, 1) when the unit is the whole image.
-    order: "distance", ascending along k (DN2, PatchCore); or "retrieval", the k-th retrieved image with the nearest
-        cell in it (SPADE), so that a smaller K is a running minimum along k.
+    order: "distance", ascending along k (DN2, PatchCore); or "retrieval", the k-th retrieved image
+        with the nearest cell in it (SPADE), so that a smaller K is a running minimum along k.
 
     Examples
     --------
@@ -50,7 +52,9 @@ class Neighbors:
             object.__setattr__(self, name, as_numpy(getattr(self, name)))
         shapes = {name: np.shape(getattr(self, name)) for name in ("distance", "image", "cell")}
         if len(set(shapes.values())) != 1 or len(shapes["distance"]) != 4:
-            raise ValueError(f"distance, image and cell must share one shape (N, h, w, k), got {shapes}")
+            raise ValueError(
+                f"distance, image and cell must share one shape (N, h, w, k), got {shapes}"
+            )
         for name in ("image", "cell"):
             if not np.issubdtype(getattr(self, name).dtype, np.integer):
                 raise TypeError(f"{name} must hold integers, got dtype {getattr(self, name).dtype}")
@@ -71,23 +75,27 @@ class Neighbors:
 class Prediction:
     """Everything that a detector learned about N test images; types and shapes are checked once, here.
 
-    Tensors of any device, lists and columns of a table become arrays here, integers and booleans floats; of maps (N, 1,
-    H, W) the channel axis is dropped.
+    Tensors of any device, lists and columns of a table become arrays here, integers and booleans
+    floats; of maps (N, 1, H, W) the channel axis is dropped.
 
     Attributes
     ----------
     score: (N,) float, higher = more anomalous; the unit is the detector's own.
-    anomaly_map: (N, H, W) float at the size of the features' images, or None where the method has none (DN2).
-    layer_maps: layer -> (N, h, w) float at the layer's or the detector's own resolution; for matchers on concatenated
-        features the layer's share of the joint squared distance. Empty where no exact split exists.
+    anomaly_map: (N, H, W) float at the size of the features' images, or None where the method has
+        none (DN2).
+    layer_maps: layer -> (N, h, w) float at the layer's or the detector's own resolution; for
+        matchers on concatenated features the layer's share of the joint squared distance. Empty
+        where no exact split exists.
     neighbors: "image", "patch" or a layer's name -> Neighbors; may be empty.
     detector: the name to show in tables and titles.
-    backbone, digest: what made the features, and its weights' digest; both go into every result row.
-    segmented: (N,) bool, False where a map was not computed but gated away (SPADE's tau); None = all were.
+    backbone, digest: what made the features, and its weights' digest; both go into every result
+        row.
+    segmented: (N,) bool, False where a map was not computed but gated away (SPADE's tau); None =
+        all were.
     ids: N names of the images, by which a prediction of other images is told; empty = not known.
-    boxes: (N, 4) int, the top, left, bottom and right edge of every image where it is padded to the map's size
-        (letterboxed); None = nothing is padded. In padding maps are 0, layer maps and neighbours those of the nearest
-        patch of the image, and metrics leave it out.
+    boxes: (N, 4) int, the top, left, bottom and right edge of every image where it is padded to the
+        map's size (letterboxed); None = nothing is padded. In padding maps are 0, layer maps and
+        neighbours those of the nearest patch of the image, and metrics leave it out.
 
     Examples
     --------
@@ -117,7 +125,9 @@ class Prediction:
         maps = {"anomaly_map": self.anomaly_map} if self.anomaly_map is not None else {}
         for name, values in {**maps, **self.layer_maps}.items():
             if np.ndim(values) != 3 or len(values) != len(self):
-                raise ValueError(f"{name} must have shape ({len(self)}, height, width), got shape {np.shape(values)}")
+                raise ValueError(
+                    f"{name} must have shape ({len(self)}, height, width), got shape {np.shape(values)}"
+                )
         for name, values in {"score": self.score, **maps}.items():
             bad = [number for number, value in enumerate(values) if not np.isfinite(value).all()]
             if bad:
@@ -125,14 +135,20 @@ class Prediction:
                     f"{name} must be finite, got NaN or infinity for {len(bad)} images, first number {bad[0]}"
                 )
         if self.segmented is not None and self.segmented.shape != self.score.shape:
-            raise ValueError(f"segmented must have shape ({len(self)},), got shape {self.segmented.shape}")
+            raise ValueError(
+                f"segmented must have shape ({len(self)},), got shape {self.segmented.shape}"
+            )
         if len(self.ids) not in (0, len(self)):
             raise ValueError(f"ids must name {len(self)} images, or none, got {len(self.ids)}")
         for name, found in self.neighbors.items():
             if len(found) != len(self):
-                raise ValueError(f"neighbors[{name!r}] must describe {len(self)} images, got {len(found)}")
+                raise ValueError(
+                    f"neighbors[{name!r}] must describe {len(self)} images, got {len(found)}"
+                )
         if self.boxes is not None and np.shape(self.boxes) != (len(self), 4):
-            raise ValueError(f"boxes must have shape ({len(self)}, 4), four edges an image, got {np.shape(self.boxes)}")
+            raise ValueError(
+                f"boxes must have shape ({len(self)}, 4), four edges an image, got {np.shape(self.boxes)}"
+            )
 
     def _convert(self) -> None:
         """Make arrays of what may have come as tensors, lists or columns; arrays of floats stay what they are."""
@@ -145,7 +161,9 @@ class Prediction:
             held["boxes"] = as_numpy(self.boxes)
         for name, values in held.items():
             object.__setattr__(self, name, values)
-        object.__setattr__(self, "layer_maps", {name: _maps(each, name) for name, each in self.layer_maps.items()})
+        object.__setattr__(
+            self, "layer_maps", {name: _maps(each, name) for name, each in self.layer_maps.items()}
+        )
         object.__setattr__(self, "ids", tuple(str(name) for name in self.ids))
 
     def __len__(self) -> int:
@@ -205,8 +223,13 @@ class Prediction:
         return [values[top:bottom, left:right] for values, (top, left, bottom, right) in edges]
 
     def __repr__(self) -> str:
-        size = "no map" if self.anomaly_map is None else "maps {1}x{2}".format(*self.anomaly_map.shape)
-        found = ", ".join(f"{name}: {value!r}" for name, value in self.neighbors.items()) or "no neighbors"
+        size = (
+            "no map" if self.anomaly_map is None else "maps {1}x{2}".format(*self.anomaly_map.shape)
+        )
+        found = (
+            ", ".join(f"{name}: {value!r}" for name, value in self.neighbors.items())
+            or "no neighbors"
+        )
         layers = ", ".join(self.layer_maps) or "none"
         return f"Prediction({self.detector or 'detector'}, {len(self)} images, {size}, layer maps: {layers}; {found})"
 
@@ -218,8 +241,8 @@ class Prediction:
 
         Parameters
         ----------
-        names: N, as `adviz.data.Split.ids`; one may be the other's end, as that of a path is. "0", "1", ... are those
-            of arrays, which tell nothing.
+        names: N, as `adviz.data.Split.ids`; one may be the other's end, as that of a path is. "0",
+            "1", ... are those of arrays, which tell nothing.
 
         Raises
         ------
@@ -248,7 +271,9 @@ def _floats(values: Any, name: str) -> np.ndarray:
     except TypeError as error:
         raise TypeError(f"{name} must be numbers: {error}") from error
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must be real numbers, got a {type(values).__name__} of {array.dtype}")
+        raise TypeError(
+            f"{name} must be real numbers, got a {type(values).__name__} of {array.dtype}"
+        )
     return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 
@@ -266,17 +291,20 @@ def _tell(names: Sequence[str]) -> bool:
 def ensemble(predictions: Sequence[Prediction]) -> Prediction:
     """Average several predictions of the same images, each normalised over the test set first.
 
-    Scores, and likewise maps, are brought to 0..1 by the smallest and largest value that a prediction has over all its
-    images, then averaged (PatchCore, Table 4). **This looks at the whole test set**: an image's ensemble score depends
-    on the other images, so it cannot be used to judge images one by one.
+    Scores, and likewise maps, are brought to 0..1 by the smallest and largest value that a
+    prediction has over all its images, then averaged (PatchCore, Table 4). **This looks at the
+    whole test set**: an image's ensemble score depends on the other images, so it cannot be used to
+    judge images one by one.
 
     Parameters
     ----------
-    predictions: of the same N images in the same order; maps of one size. Those without maps count for the score alone.
+    predictions: of the same N images in the same order; maps of one size. Those without maps count
+        for the score alone.
 
     Returns
     -------
-    A `Prediction` with score and map in 0..1; without layer maps and neighbours, which belong to its members.
+    A `Prediction` with score and map in 0..1; without layer maps and neighbours, which belong to
+    its members.
 
     Raises
     ------
@@ -296,23 +324,38 @@ def ensemble(predictions: Sequence[Prediction]) -> Prediction:
     maps = [np.asarray(prediction.anomaly_map) for prediction in with_maps]
     sizes = {values.shape[1:] for values in maps}
     if not counts or len(set(counts)) != 1:
-        raise ValueError(f"expected at least one prediction, all of the same images, got {counts} images")
+        raise ValueError(
+            f"expected at least one prediction, all of the same images, got {counts} images"
+        )
     if len(sizes) > 1:
-        raise ValueError(f"expected maps of one size, got {sorted(sizes)}: resize them with adviz.maps.resize")
+        raise ValueError(
+            f"expected maps of one size, got {sorted(sizes)}: resize them with adviz.maps.resize"
+        )
     padded = [prediction for prediction in with_maps if prediction.boxes is not None]
     boxes = padded[0].boxes if padded else None
-    if padded and not all(np.array_equal(np.asarray(boxes), np.asarray(one.boxes)) for one in with_maps):
-        raise ValueError("expected predictions of images that are padded alike: extract all with one geometry")
+    if padded and not all(
+        np.array_equal(np.asarray(boxes), np.asarray(one.boxes)) for one in with_maps
+    ):
+        raise ValueError(
+            "expected predictions of images that are padded alike: extract all with one geometry"
+        )
     named = [prediction for prediction in predictions if _tell(prediction.ids)]
     for other in named[1:]:
         named[0].check_images(other.ids)
-    units = [_to_unit(values, prediction.valid) for values, prediction in zip(maps, with_maps, strict=True)]
+    units = [
+        _to_unit(values, prediction.valid)
+        for values, prediction in zip(maps, with_maps, strict=True)
+    ]
     return Prediction(
         score=np.mean([_to_unit(prediction.score) for prediction in predictions], axis=0),
         anomaly_map=np.mean(units, axis=0) if units else None,
         detector=" + ".join(prediction.detector or "detector" for prediction in predictions),
-        backbone=" + ".join(dict.fromkeys(prediction.backbone for prediction in predictions if prediction.backbone)),
-        digest=" + ".join(dict.fromkeys(prediction.digest for prediction in predictions if prediction.digest)),
+        backbone=" + ".join(
+            dict.fromkeys(prediction.backbone for prediction in predictions if prediction.backbone)
+        ),
+        digest=" + ".join(
+            dict.fromkeys(prediction.digest for prediction in predictions if prediction.digest)
+        ),
         ids=named[0].ids if named else (),
         boxes=boxes,
     )

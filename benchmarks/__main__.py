@@ -9,7 +9,8 @@ import sys
 import time
 
 os.environ.setdefault("ADVIZ_PROGRESS", "0")
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads that spin take the cores from each other
+# Waiting threads that spin take the cores from each other
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from benchmarks.timing import Options, Target, cores, machine, use_threads
 
@@ -30,11 +31,22 @@ NAMES = (
 def main() -> None:
     """Run the benchmarks named on the command line, or all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(NAMES)}; default: all")
-    parser.add_argument("--repeats", type=int, default=5, help="rounds of every comparison (default: 5)")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"which of {', '.join(NAMES)}; default: all"
+    )
+    parser.add_argument(
+        "--repeats", type=int, default=5, help="rounds of every comparison (default: 5)"
+    )
     parser.add_argument("--quick", action="store_true", help="few images and 1 round: does it run?")
-    parser.add_argument("--full", action="store_true", help="also WideResNet50 and 1.6 million rows")
-    parser.add_argument("--threads", type=int, default=cores(), help="of every library (default: the cores there are)")
+    parser.add_argument(
+        "--full", action="store_true", help="also WideResNet50 and 1.6 million rows"
+    )
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=cores(),
+        help="of every library (default: the cores there are)",
+    )
     args = parser.parse_args()
     if unknown := set(args.names) - set(NAMES):
         parser.error(f"expected some of {', '.join(NAMES)}, got {', '.join(sorted(unknown))}")
@@ -59,7 +71,15 @@ def main() -> None:
 
 def _table(targets: list[Target]) -> str:
     lines = ["### Targets", "", "| target | measured | holds |", "|---|---:|---|"]
-    return "\n".join([*lines, *(f"| {t.promise} | {t.measured} | {'yes' if t.holds else '**no**'} |" for t in targets)])
+    return "\n".join(
+        [
+            *lines,
+            *(
+                f"| {t.promise} | {t.measured} | {'yes' if t.holds else '**no**'} |"
+                for t in targets
+            ),
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@
     python -m benchmarks.ablation transistor --runs cpu skip --seeds 0 1 2
     python -m benchmarks.ablation transistor --runs cpu --size 256
 
-Every run is the preset "cpu" with one change, trained on one thread. Seconds are of the processor, so that other work
-on the machine counts little. Pixel AUROCs of a transistor are given for its misplaced parts as well (good and misplaced
-images only), for the sum of all maps, of the two coarser ones and for the coarsest alone.
+Every run is the preset "cpu" with one change, trained on one thread. Seconds are of the processor,
+so that other work on the machine counts little. Pixel AUROCs of a transistor are given for its
+misplaced parts as well (good and misplaced images only), for the sum of all maps, of the two
+coarser ones and for the coarsest alone.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ def trained(run: str, seed: int, train: Features) -> tuple[Distiller, float]:
     return detector, time.process_time() - start
 
 
-def pixel_auroc(detector: Distiller, test: Features, split: data.Split, chosen: tuple[int, ...] | None) -> float:
+def pixel_auroc(
+    detector: Distiller, test: Features, split: data.Split, chosen: tuple[int, ...] | None
+) -> float:
     """Return the pixel AUROC of the good images and the misplaced parts."""
     index = np.flatnonzero([defect in ("good", "misplaced") for defect in split.defects])
     detector.map_layers = chosen
@@ -77,15 +80,25 @@ def row(category: data.Category, run: str, seed: int, train: Features, test: Fea
     )
     if "misplaced" not in category.test.defects:
         return columns
-    return columns + "  " + " ".join(f"{pixel_auroc(detector, test, category.test, c):.3f}" for c in MAPS.values())
+    return (
+        columns
+        + "  "
+        + " ".join(f"{pixel_auroc(detector, test, category.test, c):.3f}" for c in MAPS.values())
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("categories", nargs="+", help="of the built-in data, seed 0")
-    parser.add_argument("--runs", nargs="+", default=list(RUNS), choices=list(RUNS), help="default: all")
+    parser.add_argument(
+        "--runs", nargs="+", default=list(RUNS), choices=list(RUNS), help="default: all"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the training")
-    parser.add_argument("--size", type=int, default=128, help="pixels; images are resized, not cropped")
+    parser.add_argument(
+        "--size", type=int, default=128, help="pixels; images are resized, not cropped"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     print(HEADER, flush=True)

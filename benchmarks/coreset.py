@@ -7,7 +7,15 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
-from adviz.core.coreset import Grid, anchor_distance, jl_dimension, k_center_greedy, project, random, to_grid
+from adviz.core.coreset import (
+    Grid,
+    anchor_distance,
+    jl_dimension,
+    k_center_greedy,
+    project,
+    random,
+    to_grid,
+)
 from benchmarks.data import training_patches
 from benchmarks.greedy import Greedy, products
 from benchmarks.timing import Options, Section, Way, installed, interleaved
@@ -54,19 +62,35 @@ def _published(grid: Grid, points: np.ndarray, share: float, options: Options) -
     section.rows = interleaved(
         [
             Way("adviz, exact", lambda: k_center_greedy(grid, count)),
-            Way("gemv greedy", lambda: plain.pick(PICKS), parts, f"own writing, {PICKS} picks timed"),
-            Way("published approximate rule", lambda: rule.pick(PICKS), parts, f"own writing, {PICKS} picks timed"),
-            Way("the gemv alone", lambda: products(rows, PICKS), parts, "the least that one pass a pick can cost"),
+            Way(
+                "gemv greedy", lambda: plain.pick(PICKS), parts, f"own writing, {PICKS} picks timed"
+            ),
+            Way(
+                "published approximate rule",
+                lambda: rule.pick(PICKS),
+                parts,
+                f"own writing, {PICKS} picks timed",
+            ),
+            Way(
+                "the gemv alone",
+                lambda: products(rows, PICKS),
+                parts,
+                "the least that one pass a pick can cost",
+            ),
             Way("adviz, grid included", lambda: k_center_greedy(points, count)),
         ],
         options.repeats,
     )
     cost = section.seconds("published approximate rule") / section.seconds("the gemv alone")
-    section.facts.append(f"the published rule in our writing takes {cost:.2f} of the gemv alone (allowed: 1.5)")
+    section.facts.append(
+        f"the published rule in our writing takes {cost:.2f} of the gemv alone (allowed: 1.5)"
+    )
     tenth = share == 0.10
     section.expect(f"coreset {share:.0%}, exact", "published approximate rule", 20 if tenth else 12)
     section.within(
-        f"coreset {share:.0%}, seconds (for orientation)", section.seconds("adviz, exact"), 2.5 if tenth else 0.6
+        f"coreset {share:.0%}, seconds (for orientation)",
+        section.seconds("adviz, exact"),
+        2.5 if tenth else 0.6,
     )
     return section
 
@@ -77,12 +101,24 @@ def _anomalib(patches: np.ndarray, options: Options) -> Section:
     points = project(patches, dimension, seed=0)
     grid, count = to_grid(points), len(points) // 10
     own = Greedy(points, first=int(random(len(points), 1, 0)[0]))
-    section = Section(f"Coreset, 10% of {len(points)} x {dimension} (anomalib's dimensions): {count} picks")
+    section = Section(
+        f"Coreset, 10% of {len(points)} x {dimension} (anomalib's dimensions): {count} picks"
+    )
     section.rows = interleaved(
         [
             Way("adviz, exact", lambda: k_center_greedy(grid, count, first=own.order[0])),
-            Way("anomalib's rule, own writing", lambda: own.pick(PICKS), count / PICKS, f"{PICKS} picks timed"),
-            Way("anomalib", _sampler(points), count / SLOW_PICKS, f"KCenterGreedy, {SLOW_PICKS} picks timed"),
+            Way(
+                "anomalib's rule, own writing",
+                lambda: own.pick(PICKS),
+                count / PICKS,
+                f"{PICKS} picks timed",
+            ),
+            Way(
+                "anomalib",
+                _sampler(points),
+                count / SLOW_PICKS,
+                f"KCenterGreedy, {SLOW_PICKS} picks timed",
+            ),
         ],
         options.repeats,
     )

@@ -13,7 +13,8 @@ from adviz.features.features import Features
 
 TRAIN, TEST = 209, 83
 CATEGORY = "brick"
-WIDE = {"layer1": 256, "layer2": 512, "layer3": 1024}  # WideResNet50's channels at strides 4, 8 and 16
+# WideResNet50's channels at strides 4, 8 and 16
+WIDE = {"layer1": 256, "layer2": 512, "layer3": 1024}
 
 
 def splits(quick: bool = False) -> tuple[Split, Split]:
@@ -21,7 +22,9 @@ def splits(quick: bool = False) -> tuple[Split, Split]:
     train, tests = (24, 6) if quick else (TRAIN, TEST)
     first, second = (data.demo(CATEGORY, n_train=train, seed=seed) for seed in (0, 1))
     a, b = first.test, second.test
-    joined = ([*x, *y][:tests] for x, y in ((a.paths, b.paths), (a.labels, b.labels), (a.masks, b.masks)))
+    joined = (
+        [*x, *y][:tests] for x, y in ((a.paths, b.paths), (a.labels, b.labels), (a.masks, b.masks))
+    )
     paths, labels, masks = joined
     return first.train, Split(paths, labels, masks, [*a.defects, *b.defects][:tests], name=CATEGORY)
 
@@ -37,14 +40,16 @@ def features(quick: bool = False) -> tuple[Features, Features]:
 def widened(found: Features, images: int | None = None) -> Features:
     """Bring features to WideResNet50's channel counts by a seeded random matrix a layer.
 
-    The embedded network has few channels. A Gaussian matrix keeps distances on average, so that what is searched has
-    the size of the papers' features and the structure of real ones.
+    The embedded network has few channels. A Gaussian matrix keeps distances on average, so that
+    what is searched has the size of the papers' features and the structure of real ones.
     """
     rng = np.random.default_rng(0)
     layers = {}
     for name, channels in WIDE.items():
         array = found[name][:images]
-        matrix = (rng.normal(size=(channels, array.shape[1])) / np.sqrt(channels)).astype(np.float32)
+        matrix = (rng.normal(size=(channels, array.shape[1])) / np.sqrt(channels)).astype(
+            np.float32
+        )
         flat = matrix @ array.reshape(*array.shape[:2], -1)
         layers[name] = flat.reshape(len(array), channels, *array.shape[2:])
     return Features(layers, image_size=found.image_size)
@@ -53,7 +58,9 @@ def widened(found: Features, images: int | None = None) -> Features:
 def patches(found: Features) -> np.ndarray:
     """Return PatchCore's patches, (images * 784, 1024) float32, as the official code pools them."""
     layers = ("layer2", "layer3")
-    embedding = PatchEmbedding({name: found[name].shape[1] for name in layers}, "adaptive", 3, 1, 1024)
+    embedding = PatchEmbedding(
+        {name: found[name].shape[1] for name in layers}, "adaptive", 3, 1, 1024
+    )
     rows = np.empty((found.n_images, 784, embedding.size), np.float32)
     for start in range(0, found.n_images, 8):
         part = embedding({name: found[name][start : start + 8] for name in layers})

@@ -18,8 +18,13 @@ from benchmarks.timing import Options, Section, Way, interleaved, peak_memory
 
 SIZE = 128  # pixels, as the preset "cpu" is meant for
 LAYERS = (4, 8, 16)
-AGREEMENT = 1e-4  # relative, of the first epoch's loss: the teacher's batch size changes its last bits
-KEPT, AGAIN, FILES = "adviz, features kept", "teacher in every epoch", "teacher in every epoch, from files"
+# Relative, of the first epoch's loss: the teacher's batch size changes its last bits
+AGREEMENT = 1e-4
+KEPT, AGAIN, FILES = (
+    "adviz, features kept",
+    "teacher in every epoch",
+    "teacher in every epoch, from files",
+)
 
 
 def run(options: Options) -> Iterator[Section]:
@@ -30,21 +35,32 @@ def run(options: Options) -> Iterator[Section]:
     train, test = backbone.extract(split), backbone.extract(category.test)
     small = ReverseDistillation.preset("cpu")
     yield _epochs(small, 'the preset "cpu"', backbone, split, train, options)
-    yield _epochs(ReverseDistillation(batch=8), "the authors' student", backbone, split, train, options)
+    yield _epochs(
+        ReverseDistillation(batch=8), "the authors' student", backbone, split, train, options
+    )
     small.epochs = 1
     yield _inference(small.fit(train), backbone, category.test, test, options)
 
 
 def _epochs(
-    detector: ReverseDistillation, name: str, backbone: Backbone, split: Split, kept: Features, options: Options
+    detector: ReverseDistillation,
+    name: str,
+    backbone: Backbone,
+    split: Split,
+    kept: Features,
+    options: Options,
 ) -> Section:
     images = np.stack([split.image(index) for index in range(len(split))])
     shape = detector.batch, 3, *split.image_size
-    section = Section(f"An epoch of {name}: {len(split)} images of {SIZE} px, efficientnet_lite0 as the teacher")
+    section = Section(
+        f"An epoch of {name}: {len(split)} images of {SIZE} px, efficientnet_lite0 as the teacher"
+    )
     with backbone._ready(backbone.modules, shape) as forward:
 
         def again(indices: np.ndarray, pixels: np.ndarray | None) -> list[Tensor]:
-            batch = np.stack([split.image(i) for i in indices]) if pixels is None else pixels[indices]
+            batch = (
+                np.stack([split.image(i) for i in indices]) if pixels is None else pixels[indices]
+            )
             found = forward(backbone._normalised(batch))
             layers = (torch.from_numpy(found[layer]) for layer in backbone.modules)
             return [layer.contiguous(memory_format=torch.channels_last) for layer in layers]
@@ -54,11 +70,18 @@ def _epochs(
             AGAIN: partial(again, pixels=images),
             FILES: partial(again, pixels=None),
         }
-        section.facts.append(_check({way: _new(detector, kept)._epoch(teachers[way], len(split)) for way in teachers}))
+        section.facts.append(
+            _check(
+                {way: _new(detector, kept)._epoch(teachers[way], len(split)) for way in teachers}
+            )
+        )
         size = sum(array.nbytes for array in kept.values()) / 2**20
         section.facts.append(f"kept features: {size:.0f} MiB, {size / len(split):.2f} MiB an image")
         trainings = {way: _new(detector, kept) for way in teachers}
-        ways = [Way(way, partial(trainings[way]._epoch, teacher, len(split))) for way, teacher in teachers.items()]
+        ways = [
+            Way(way, partial(trainings[way]._epoch, teacher, len(split)))
+            for way, teacher in teachers.items()
+        ]
         section.rows = interleaved(ways, options.repeats)
     return section
 
@@ -78,7 +101,11 @@ def _check(losses: dict[str, float]) -> str:
 
 
 def _inference(
-    detector: ReverseDistillation, backbone: Backbone, split: Split, test: Features, options: Options
+    detector: ReverseDistillation,
+    backbone: Backbone,
+    split: Split,
+    test: Features,
+    options: Options,
 ) -> Section:
     count = test.n_images
     with peak_memory() as peak:
@@ -86,16 +113,25 @@ def _inference(
         extra = peak()
     model = 4 * detector.parameters_ / 2**20
     section = Section(f'{count} test images of {SIZE} px, the preset "cpu"')
-    section.facts.append(f"trained numbers: {model:.1f} MiB; {extra:.0f} MiB more while {count} images are scored")
+    section.facts.append(
+        f"trained numbers: {model:.1f} MiB; {extra:.0f} MiB more while {count} images are scored"
+    )
     section.rows = interleaved(
         [
-            Way("adviz, predict from kept features", partial(detector.predict, test), note="maps, smoothing included"),
-            Way("the teacher", partial(backbone.extract, split, cache=False), note="files included"),
+            Way(
+                "adviz, predict from kept features",
+                partial(detector.predict, test),
+                note="maps, smoothing included",
+            ),
+            Way(
+                "the teacher", partial(backbone.extract, split, cache=False), note="files included"
+            ),
         ],
         options.repeats,
     )
     milliseconds = ", ".join(
-        f"{row.name.removeprefix('adviz, ')} {1000 * row.seconds / count:.1f}" for row in section.rows
+        f"{row.name.removeprefix('adviz, ')} {1000 * row.seconds / count:.1f}"
+        for row in section.rows
     )
     section.facts.append(f"ms an image: {milliseconds}")
     return section

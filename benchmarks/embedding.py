@@ -22,14 +22,21 @@ def run(options: Options) -> Iterator[Section]:
     """Time a batch of images with WideResNet50's channels, and with the embedded network's."""
     _, test = features(options.quick)
     few = range(min(BATCH, test.n_images))
-    for title, found in (("WideResNet50's channels", widened(test, len(few))), ("the embedded network", test)):
+    for title, found in (
+        ("WideResNet50's channels", widened(test, len(few))),
+        ("the embedded network", test),
+    ):
         layers = {name: np.ascontiguousarray(found[name][: len(few)]) for name in LAYERS}
-        embedding = PatchEmbedding({name: array.shape[1] for name, array in layers.items()}, "adaptive", 3, 1, 1024)
+        embedding = PatchEmbedding(
+            {name: array.shape[1] for name, array in layers.items()}, "adaptive", 3, 1, 1024
+        )
         section = Section(f"Patch embedding, {len(few)} images, {title}")
         section.facts.append(_check(embedding, layers))
         ways = [
             Way("adviz", partial(embedding, layers)),
-            Way("unfold, interpolate, two pools", partial(by_definition, layers), note="own writing"),
+            Way(
+                "unfold, interpolate, two pools", partial(by_definition, layers), note="own writing"
+            ),
         ]
         section.rows = interleaved(ways, options.repeats)
         if title.startswith("Wide"):

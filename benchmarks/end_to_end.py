@@ -36,7 +36,9 @@ def run(options: Options) -> Iterator[Section]:
 def _section(name: str, weights: str | None, options: Options) -> Section:
     train, test = splits(options.quick)
     section = Section(f"End to end: {len(train)} training, {len(test)} test images, {name}")
-    section.facts.append("every stage once; memory is what the process takes more at its peak, results included")
+    section.facts.append(
+        "every stage once; memory is what the process takes more at its peak, results included"
+    )
     backbone = Backbone(name, weights=weights, device="cpu")
     extract = partial(backbone.extract, cache=False)
     features = _timed(section, "extract training images", partial(extract, train))
@@ -44,18 +46,38 @@ def _section(name: str, weights: str | None, options: Options) -> Section:
     ours, banks = {}, {}
     for share in (0.10, 0.01):
         detector = PatchCore(coreset=share, aggregation="adaptive", image_score="max")
-        ours[share], banks[share] = _detector(section, f"PatchCore {share:.0%}", detector, features, queries, test)
-    _detector(section, "SPADE", SPADE(), features, queries.select(images=range(min(PART, len(test)))), None)
+        ours[share], banks[share] = _detector(
+            section, f"PatchCore {share:.0%}", detector, features, queries, test
+        )
+    _detector(
+        section,
+        "SPADE",
+        SPADE(),
+        features,
+        queries.select(images=range(min(PART, len(test)))),
+        None,
+    )
     _detector(section, "PaDiM", PaDiM(), features, queries, test)
     trunk = section.seconds("extract training images") + section.seconds("extract test images")
     for share in (0.10, 0.01):
         theirs = _published(Plain(name, weights), train, test, features, banks[share].bank_)
         total, both = trunk + ours[share], sum(theirs.values())
         stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in theirs.items())
-        section.rows.append(Row(f"adviz, fit + test, PatchCore {share:.0%}", total, 1.0, "sum of the above"))
-        section.rows.append(Row(f"published way, PatchCore {share:.0%}", both, both / total, f"extrapolated: {stages}"))
+        section.rows.append(
+            Row(f"adviz, fit + test, PatchCore {share:.0%}", total, 1.0, "sum of the above")
+        )
+        section.rows.append(
+            Row(
+                f"published way, PatchCore {share:.0%}",
+                both,
+                both / total,
+                f"extrapolated: {stages}",
+            )
+        )
         if weights and share == 0.10:
-            section.expect("fit + test, WideResNet50, float32", f"published way, PatchCore {share:.0%}", 3.5)
+            section.expect(
+                "fit + test, WideResNet50, float32", f"published way, PatchCore {share:.0%}", 3.5
+            )
     return section
 
 
@@ -69,23 +91,33 @@ def _timed(section: Section, name: str, task: Callable[[], object]) -> object:
 
 
 def _detector(
-    section: Section, name: str, detector: object, features: Features, queries: Features, test: Split | None
+    section: Section,
+    name: str,
+    detector: object,
+    features: Features,
+    queries: Features,
+    test: Split | None,
 ) -> tuple[float, object]:
     """Fit, predict and evaluate; return the seconds of it all and the fitted detector."""
     start = len(section.rows)
     _timed(section, f"{name} fit", partial(detector.fit, features))
-    prediction = _timed(section, f"{name} predict, {queries.n_images} images", partial(detector.predict, queries))
+    prediction = _timed(
+        section, f"{name} predict, {queries.n_images} images", partial(detector.predict, queries)
+    )
     if test is not None:
         result = _timed(section, f"{name} evaluate", partial(evaluate, prediction, test))
         section.facts.append(f"{name}: image AUROC {result.image_auroc:.3f}, PRO {result.pro:.3f}")
     return sum(row.seconds for row in section.rows[start:]), detector
 
 
-def _published(plain: Plain, train: Split, test: Split, features: Features, bank: np.ndarray) -> dict[str, float]:
+def _published(
+    plain: Plain, train: Split, test: Split, features: Features, bank: np.ndarray
+) -> dict[str, float]:
     """Return the seconds of PatchCore's stages written as they were published, from a part of each.
 
-    Eager network in batches of two; unfold, interpolate and two poolings; projection; the approximate greedy rule at
-    one matrix-vector product a pick; a flat faiss index asked image by image; resize and blur image by image.
+    Eager network in batches of two; unfold, interpolate and two poolings; projection; the
+    approximate greedy rule at one matrix-vector product a pick; a flat faiss index asked image by
+    image; resize and blur image by image.
     """
     layers = {name: np.ascontiguousarray(features[name][:PART]) for name in LAYERS}
     images = np.stack([train.image(index) for index in range(min(PART, len(train)))])
@@ -98,11 +130,15 @@ def _published(plain: Plain, train: Split, test: Split, features: Features, bank
     flat.add(bank)
     read = once(lambda: [train.image(index) for index in range(count)])
     return {
-        "network": (read + once(lambda: [plain(images[i : i + 2]) for i in range(0, count, 2)])) * both / count,
+        "network": (read + once(lambda: [plain(images[i : i + 2]) for i in range(0, count, 2)]))
+        * both
+        / count,
         "embedding": once(lambda: by_definition(layers)) * both / count,
         "projection": once(lambda: project(rows, 128, seed=0)) * len(train) / count,
         "coreset": once(lambda: greedy.pick(PICKS)) * len(bank) / PICKS,
-        "search": once(lambda: [flat.search(part, 1) for part in np.split(rows, count)]) * len(test) / count,
+        "search": once(lambda: [flat.search(part, 1) for part in np.split(rows, count)])
+        * len(test)
+        / count,
         "maps": once(lambda: [_map(cells) for _ in range(count)]) * len(test) / count,
     }
 

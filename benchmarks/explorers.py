@@ -3,10 +3,11 @@
     python -m benchmarks.explorers                       # all; needs Chromium and the test extras
     python -m benchmarks.explorers retrieval --repeats 40
 
-A control is moved as a person would (choose the next option, press an arrow key on a slider or an image, click); the
-clock, the page's own, runs from the event to the first frame in which the kernel's answer is seen: another picture,
-another status line, or that work has begun; for what never asks the kernel, such as opacity, to the next drawing. Each
-is moved `--repeats` times, one after the other has settled.
+A control is moved as a person would (choose the next option, press an arrow key on a slider or an
+image, click); the clock, the page's own, runs from the event to the first frame in which the
+kernel's answer is seen: another picture, another status line, or that work has begun; for what
+never asks the kernel, such as opacity, to the next drawing. Each is moved `--repeats` times, one
+after the other has settled.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ view.run()
 view.wait()
 view.category = "capsule"
 view""",
-    # The papers' own tables with made-up rows, but for one category: its experiments break at once without the data.
+    # The papers' own tables with made-up rows, but for one category: its experiments break at once
+    # without the data.
     "tables": """import tempfile
 from adviz import sweep, tables
 from adviz.sweep.rows import write
@@ -99,7 +101,8 @@ WATCH = """([root, controls]) => {
   window.advizObserver.observe(root, { subtree: true, childList: true, characterData: true, attributes: true,
     attributeFilter: ['data-drawn'] });
 }"""
-# Resolves, when nothing has changed for a while, to the milliseconds from the event to the answer, or null.
+# Resolves, when nothing has changed for a while, to the milliseconds from the event to the answer,
+# or null.
 ANSWER = """async patience => {
   const pause = time => new Promise(done => setTimeout(done, time));
   const times = window.advizTimes;
@@ -108,7 +111,8 @@ ANSWER = """async patience => {
   const end = times.answered ?? times.drawn;
   return end ? end - times.start : null;
 }"""
-PATIENCE = 1500  # ms to wait for the kernel; longer answers are counted as this long where something was drawn
+# Ms to wait for the kernel; longer answers are counted as this long where something was drawn
+PATIENCE = 1500
 
 
 def controls(root: Any) -> list[tuple[str, str]]:
@@ -128,7 +132,11 @@ def controls(root: Any) -> list[tuple[str, str]]:
             name = element.evaluate(
                 "e => [...(e.closest('[class*=adviz-]') || e).classList].filter(c => c.startsWith('adviz-'))[0] || ''"
             )
-            if element.is_visible() and name not in ("", "adviz-stop") and (name, kind) not in found:
+            if (
+                element.is_visible()
+                and name not in ("", "adviz-stop")
+                and (name, kind) not in found
+            ):
                 found.append((name, kind))
     return found
 
@@ -147,7 +155,9 @@ def move(root: Any, name: str, kind: str, turn: int) -> bool:
         select.select_option(index=(at + 1) % count)
     elif kind == "slider":
         handle = element.locator(".noUi-handle").first
-        now, least, most = (float(handle.get_attribute(f"aria-value{part}") or 0) for part in ("now", "min", "max"))
+        now, least, most = (
+            float(handle.get_attribute(f"aria-value{part}") or 0) for part in ("now", "min", "max")
+        )
         if least == most:
             return False
         handle.press("ArrowLeft" if now >= most or (turn % 2 and now > least) else "ArrowRight")
@@ -165,14 +175,19 @@ def move(root: Any, name: str, kind: str, turn: int) -> bool:
         cells.nth((7 * turn + 3) % cells.count()).click()
     else:
         box = element.bounding_box()
-        place = {"x": (37 * turn + 20) % int(box["width"] - 4) + 2, "y": (61 * turn + 30) % int(box["height"] - 4) + 2}
+        place = {
+            "x": (37 * turn + 20) % int(box["width"] - 4) + 2,
+            "y": (61 * turn + 30) % int(box["height"] - 4) + 2,
+        }
         element.click(position=place)
     return True
 
 
 def measure(page: Any, root: Any, repeats: int) -> dict[tuple[str, str], list[float]]:
     """Return control -> seconds of each move."""
-    page.browser.evaluate(WATCH, [root.element_handle(), ",".join(f".widget-{name}" for name in CONTROLS)])
+    page.browser.evaluate(
+        WATCH, [root.element_handle(), ",".join(f".widget-{name}" for name in CONTROLS)]
+    )
     times: dict[tuple[str, str], list[float]] = {}
     page.browser.wait_for_timeout(1000)  # until the modules of widgets are loaded
     for name, kind in controls(root):
@@ -193,18 +208,24 @@ def measure(page: Any, root: Any, repeats: int) -> dict[tuple[str, str], list[fl
 
 def report(explorer: str, times: dict[tuple[str, str], list[float]]) -> None:
     """Print a row for every control, and one for all of them."""
-    rows = {f"{name.removeprefix('adviz-')} ({kind})": found for (name, kind), found in times.items()}
+    rows = {
+        f"{name.removeprefix('adviz-')} ({kind})": found for (name, kind), found in times.items()
+    }
     rows["all"] = [value for found in times.values() for value in found]
     for name, found in rows.items():
         worst = statistics.quantiles(found, n=20)[-1] if len(found) > 1 else found[0]
         verdict = "yes" if worst <= TARGET else "**no**"
-        print(f"| {explorer} | {name} | {len(found)} | {statistics.median(found):.3f} | {worst:.3f} | {verdict} |")
+        print(
+            f"| {explorer} | {name} | {len(found)} | {statistics.median(found):.3f} | {worst:.3f} | {verdict} |"
+        )
 
 
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("explorers", nargs="*", default=list(EXPLORERS), help=f"some of: {' '.join(EXPLORERS)}")
+    parser.add_argument(
+        "explorers", nargs="*", default=list(EXPLORERS), help=f"some of: {' '.join(EXPLORERS)}"
+    )
     parser.add_argument("--repeats", type=int, default=20)
     chosen = parser.parse_args()
     sys.path.insert(0, str(BROWSER))
@@ -212,7 +233,10 @@ def main() -> None:
     from lab_server import running_lab, write_notebook
     from playwright.sync_api import sync_playwright
 
-    print("| explorer | control | moves | median s | p95 s | within 0.3 s |\n|---|---|---:|---:|---:|---|", flush=True)
+    print(
+        "| explorer | control | moves | median s | p95 s | within 0.3 s |\n|---|---|---:|---:|---:|---|",
+        flush=True,
+    )
     with (
         tempfile.TemporaryDirectory() as folder,
         running_lab(Path(folder)) as lab,
@@ -223,7 +247,9 @@ def main() -> None:
             write_notebook(lab.folder, f"{name}.ipynb", PREPARE, EXPLORERS[name])
             with opened(lab, browser) as page:
                 cells = page.run_all(f"{name}.ipynb", seconds=600)
-                errors = [text for c in cells for text in c["outputs"] if text["output_type"] == "error"]
+                errors = [
+                    text for c in cells for text in c["outputs"] if text["output_type"] == "error"
+                ]
                 assert not errors, errors
                 root = page.find(".jp-OutputArea-output:has(.adviz-status)").last
                 report(name, measure(page, root, chosen.repeats))

@@ -9,13 +9,15 @@ import torch
 class Greedy:
     """Farthest-first search with one matrix-vector product a pick, which reads all rows.
 
-    It keeps squared distances, which have the same maximum as distances, in preallocated arrays; every other step
-    touches one number a row where the product reads `columns` of them. With `cap`, distances start there instead of at
-    infinity: the published approximate rule, whose caps are the mean distances to 10 random rows. It computes in the
-    precision of `rows`.
+    It keeps squared distances, which have the same maximum as distances, in preallocated arrays;
+    every other step touches one number a row where the product reads `columns` of them. With `cap`,
+    distances start there instead of at infinity: the published approximate rule, whose caps are the
+    mean distances to 10 random rows. It computes in the precision of `rows`.
     """
 
-    def __init__(self, rows: np.ndarray, first: int | None = None, cap: np.ndarray | None = None) -> None:
+    def __init__(
+        self, rows: np.ndarray, first: int | None = None, cap: np.ndarray | None = None
+    ) -> None:
         self.rows = torch.from_numpy(rows)
         self.norm = (self.rows * self.rows).sum(1)
         self.product = torch.empty_like(self.norm)

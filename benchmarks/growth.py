@@ -36,7 +36,9 @@ def _coreset(points: np.ndarray, options: Options) -> Section:
     sizes = [size for size in SIZES if size <= len(points)]
     section = Section("Growth: coreset 10% of more and more rows, 128 columns")
     grids = {size: to_grid(points[:size]) for size in sizes}
-    ways = [Way(f"{size} rows", partial(k_center_greedy, grids[size], size // 10)) for size in sizes]
+    ways = [
+        Way(f"{size} rows", partial(k_center_greedy, grids[size], size // 10)) for size in sizes
+    ]
     rows = interleaved(ways, min(options.repeats, 3))
     section.rows = [Row(row.name, row.seconds, None, "") for row in rows]
     laws = [
@@ -45,7 +47,9 @@ def _coreset(points: np.ndarray, options: Options) -> Section:
         if a.seconds and b.seconds
     ]
     if laws:
-        section.facts.append(f"time grows as rows to the power of {', '.join(f'{law:.1f}' for law in laws)}")
+        section.facts.append(
+            f"time grows as rows to the power of {', '.join(f'{law:.1f}' for law in laws)}"
+        )
     return section
 
 
@@ -58,8 +62,12 @@ def _samples(points: np.ndarray, options: Options) -> Section:
         order, _ = k_center_greedy(points[drawn], count)
         ways = [Way("", partial(k_center_greedy, points[drawn], count))]
         seconds = interleaved(ways, min(options.repeats, 3))[0].seconds
-        section.rows.append(Row(f"{share:.0%} of the rows", seconds, None, _cover(points, points[drawn][order])))
-    section.rows.append(Row("random picks", None, None, _cover(points, points[random(len(points), count, 0)])))
+        section.rows.append(
+            Row(f"{share:.0%} of the rows", seconds, None, _cover(points, points[drawn][order]))
+        )
+    section.rows.append(
+        Row("random picks", None, None, _cover(points, points[random(len(points), count, 0)]))
+    )
     return section
 
 
@@ -71,18 +79,29 @@ def _cover(points: np.ndarray, kept: np.ndarray) -> str:
 
 def _approximate(bank: np.ndarray, query: np.ndarray, options: Options) -> Section:
     """Search a bank exactly, by inverted files, and by product codes; all re-scored exactly by `nearest`."""
-    section = Section(f"Growth: {len(query)} queries in {len(bank)} x {bank.shape[1]}, exact and approximate")
+    section = Section(
+        f"Growth: {len(query)} queries in {len(bank)} x {bank.shape[1]}, exact and approximate"
+    )
     exact = nearest(query, bank, 1)
     ways = [Way("exact", partial(nearest, query, bank, 1))]
     for name, build in (("IVF, 8 probes", ivf), ("IVF-PQ, 8 probes", ivfpq)):
         indexes: list[object] = []
         seconds = once(lambda make=build, keep=indexes: keep.append(make(bank)))
-        search = partial(nearest, query, bank, 1, index=indexes[0], **({"shortlist": 1} if build is ivf else {}))
+        search = partial(
+            nearest, query, bank, 1, index=indexes[0], **({"shortlist": 1} if build is ivf else {})
+        )
         distance, row = search()
-        recall, far = np.mean(row == exact[1]), np.sqrt(distance).mean() / np.sqrt(exact[0]).mean() - 1
+        recall, far = (
+            np.mean(row == exact[1]),
+            np.sqrt(distance).mean() / np.sqrt(exact[0]).mean() - 1,
+        )
         image = np.sqrt(distance.max() / exact[0].max()) - 1
         ways.append(
-            Way(name, search, note=f"built in {seconds:.0f} s; recall {recall:.2f}, mean {far:+.1%}, max {image:+.1%}")
+            Way(
+                name,
+                search,
+                note=f"built in {seconds:.0f} s; recall {recall:.2f}, mean {far:+.1%}, max {image:+.1%}",
+            )
         )
     section.rows = interleaved(ways, min(options.repeats, 3))
     return section
@@ -92,9 +111,13 @@ def _large(points: np.ndarray) -> Section:
     """Choose 1 % of ten moved copies of the bank, once."""
     rng = np.random.default_rng(0)
     spread = points.std(0) * 0.1
-    rows = np.concatenate([points + spread * rng.standard_normal(points.shape, np.float32) for _ in range(LARGE)])
+    rows = np.concatenate(
+        [points + spread * rng.standard_normal(points.shape, np.float32) for _ in range(LARGE)]
+    )
     section = Section(f"Growth: 1% of {len(rows)} x {rows.shape[1]}, once")
     with peak_memory() as peak:
         seconds = once(lambda: k_center_greedy(rows, len(rows) // 100))
-        section.rows.append(Row("adviz, grid included", seconds, None, f"{peak():.0f} MiB beside the rows"))
+        section.rows.append(
+            Row("adviz, grid included", seconds, None, f"{peak():.0f} MiB beside the rows")
+        )
     return section

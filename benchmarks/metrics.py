@@ -43,7 +43,12 @@ def run(options: Options) -> Iterator[Section]:
         Way("scikit-learn AUROC + AP + F1max", lambda: sklearn_all(scores, masks)),
         Way("one argsort, exact PRO", lambda: argsort_pro(scores, masks), note="own writing"),
         *(Way(name, task) for name, task in others.items()),
-        Way("scikit-image loop, PRO", partial(region_loop, scores, masks), STEPS / PART, f"{PART} of {STEPS} timed"),
+        Way(
+            "scikit-image loop, PRO",
+            partial(region_loop, scores, masks),
+            STEPS / PART,
+            f"{PART} of {STEPS} timed",
+        ),
     ]
     section.rows = interleaved([*ours, *theirs], options.repeats)
     section.facts.append(_memory(ours + theirs[:3]))
@@ -89,7 +94,9 @@ def argsort_pro(scores: np.ndarray, masks: np.ndarray) -> float:
     overlap = np.append(0.0, overlap)
     inside = fpr < LIMIT
     x = np.append(fpr[inside], LIMIT)
-    return float(np.trapezoid(np.append(overlap[inside], np.interp(LIMIT, fpr, overlap)), x) / LIMIT)
+    return float(
+        np.trapezoid(np.append(overlap[inside], np.interp(LIMIT, fpr, overlap)), x) / LIMIT
+    )
 
 
 def region_loop(
@@ -97,9 +104,14 @@ def region_loop(
 ) -> tuple[float, float]:
     """Loop over thresholds, images and scikit-image's regions: the form of most published code.
 
-    Returns the last threshold's false positive rate and mean overlap; the curve's area costs nothing beside it.
+    Returns the last threshold's false positive rate and mean overlap; the curve's area costs
+    nothing beside it.
     """
-    chosen = np.linspace(scores.min(), scores.max(), STEPS)[:: STEPS // PART] if thresholds is None else thresholds
+    chosen = (
+        np.linspace(scores.min(), scores.max(), STEPS)[:: STEPS // PART]
+        if thresholds is None
+        else thresholds
+    )
     rate = overlap = 0.0
     for threshold in chosen:
         flagged = scores > threshold
@@ -136,7 +148,9 @@ def _torch_ways(scores: np.ndarray, masks: np.ndarray) -> dict[str, Callable[[],
     return ways
 
 
-def _check(scores: np.ndarray, masks: np.ndarray, others: dict[str, Callable[[], object] | None]) -> list[str]:
+def _check(
+    scores: np.ndarray, masks: np.ndarray, others: dict[str, Callable[[], object] | None]
+) -> list[str]:
     """Assert that what is timed agrees, and say how far the approximate ways are off."""
     ours, areas = metrics.pixel_metrics(scores, masks), metrics.auroc_and_pro(scores, masks)
     values = ours.auroc, ours.average_precision, ours.f1.f1, ours.pro, *areas
@@ -151,7 +165,9 @@ def _check(scores: np.ndarray, masks: np.ndarray, others: dict[str, Callable[[],
         if task is not None:
             value = float(task())  # type: ignore[arg-type]
             difference = value - (ours.pro if name.endswith("PRO") else ours.auroc)
-            assert abs(difference) < (BINNED if "bins" in name else SINGLE), f"{name} is off by {difference:.1e}"
+            assert abs(difference) < (BINNED if "bins" in name else SINGLE), (
+                f"{name} is off by {difference:.1e}"
+            )
             off.append(f"{name} {difference:+.0e}")
     return [
         f"checked: equal to scikit-learn and to one argsort to {error:.0e} (allowed: {EXACT:.0e})",

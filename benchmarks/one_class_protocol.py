@@ -1,7 +1,7 @@
 """The one-class protocol on Fashion-MNIST, each class normal once, and the rows that a run leaves behind.
 
-A class is learned from all of its 6000 training images and judged on all 10,000 test images. Its row is written as soon
-as it is known, so that a run goes on where it stopped.
+A class is learned from all of its 6000 training images and judged on all 10,000 test images. Its
+row is written as soon as it is known, so that a run goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -47,8 +47,12 @@ class Setting:
     @property
     def variant(self) -> str:
         """The settings as published tables spell them: ``image_size=64;layers=8+16``."""
-        texts = {n: "+".join(map(str, v)) if isinstance(v, tuple) else v for n, v in self.options.items()}
-        return ";".join(f"{name}={text}" for name, text in {"image_size": self.size, **texts}.items())
+        texts = {
+            n: "+".join(map(str, v)) if isinstance(v, tuple) else v for n, v in self.options.items()
+        }
+        return ";".join(
+            f"{name}={text}" for name, text in {"image_size": self.size, **texts}.items()
+        )
 
 
 class OneClass(NamedTuple):
@@ -63,7 +67,9 @@ def extracted(backbone: Backbone, normal: int, size: int, images: Images = ALL) 
     """Return a class with its features; those of the test images are the same for every class, and cached."""
     category = data.novelty("fashion_mnist", normal, geometry=data.Geometry(size, crop=False))
     splits = zip((category.train, category.test), images, strict=True)
-    train, test = (split if count is None else split.subset(range(count)) for split, count in splits)
+    train, test = (
+        split if count is None else split.subset(range(count)) for split, count in splits
+    )
     found = (backbone.extract(split, batch_size=16) for split in (train, test))
     return OneClass(data.Category(category.name, train, test), *found)
 
@@ -93,10 +99,17 @@ def run(
                 start = time.perf_counter()
                 here = extracted(backbone, normal, setting.size, images)
                 value = auroc(setting, here)
-                append(path, _row(setting, backbone, names[normal], here, value, time.perf_counter() - start))
+                append(
+                    path,
+                    _row(
+                        setting, backbone, names[normal], here, value, time.perf_counter() - start
+                    ),
+                )
                 found[title][names[normal]] = value
         _print(names[normal], {title: values[names[normal]] for title, values in found.items()})
-    _print("mean", {title: float(np.mean(list(values.values()))) for title, values in found.items()})
+    _print(
+        "mean", {title: float(np.mean(list(values.values()))) for title, values in found.items()}
+    )
     return found
 
 
@@ -105,7 +118,11 @@ def known(path: Path, setting: Setting) -> dict[str, float]:
     if not path.exists():
         return {}
     with path.open(newline="") as file:
-        rows = [r for r in csv.DictReader(file) if (r["method"], r["variant"]) == (setting.method, setting.variant)]
+        rows = [
+            r
+            for r in csv.DictReader(file)
+            if (r["method"], r["variant"]) == (setting.method, setting.variant)
+        ]
     return {row["category"]: float(row["value"]) for row in rows}
 
 
@@ -144,4 +161,6 @@ def _row(
 
 
 def _print(name: str, values: Mapping[str, float]) -> None:
-    print(f"{name:>12}", *(f"{title} {value:6.2f}  " for title, value in values.items()), flush=True)
+    print(
+        f"{name:>12}", *(f"{title} {value:6.2f}  " for title, value in values.items()), flush=True
+    )

@@ -35,18 +35,34 @@ def _section(train: Features, test: Features, dimension: int, options: Options) 
     vectors, queries = (_part(found, fitted.channels_) for found in (train, test))
     count, positions = test.n_images, len(fitted.mean_)
     stored = fitted.factor_.factor.nbytes / 2**30
-    section = Section(f"PaDiM, {positions} positions, {train.n_images} training images, d = {dimension}")
+    section = Section(
+        f"PaDiM, {positions} positions, {train.n_images} training images, d = {dimension}"
+    )
     section.facts.append(_check(fitted, test, vectors, queries))
     section.facts.append(f"model {stored:.2f} GiB, {extra / 1024:.2f} GiB more while it is fitted")
     inverses = _invert(vectors)
     parts = positions / PART
     fit = [
         Way("adviz fit", partial(PaDiM(dimension=dimension).fit, train)),
-        Way("np.cov and np.linalg.inv loop", lambda: _invert(vectors), parts, f"{PART} positions timed"),
+        Way(
+            "np.cov and np.linalg.inv loop",
+            lambda: _invert(vectors),
+            parts,
+            f"{PART} positions timed",
+        ),
     ]
     score = [
-        Way(f"adviz score, {count} images", partial(fitted.predict, test), note="maps, smoothing, shares included"),
-        Way("scipy mahalanobis loop", lambda: _distances(inverses, queries), parts, f"{PART} positions timed, no map"),
+        Way(
+            f"adviz score, {count} images",
+            partial(fitted.predict, test),
+            note="maps, smoothing, shares included",
+        ),
+        Way(
+            "scipy mahalanobis loop",
+            lambda: _distances(inverses, queries),
+            parts,
+            f"{PART} positions timed, no map",
+        ),
     ]
     section.rows = interleaved(fit, options.repeats) + interleaved(score, options.repeats)
     _targets(section, dimension, count, stored)
@@ -54,10 +70,15 @@ def _section(train: Features, test: Features, dimension: int, options: Options) 
 
 
 def _targets(section: Section, dimension: int, count: int, stored: float) -> None:
-    fit, score = section.seconds("adviz fit"), section.seconds(f"adviz score, {count} images") / count
+    fit, score = (
+        section.seconds("adviz fit"),
+        section.seconds(f"adviz score, {count} images") / count,
+    )
     limits = {100: (0.5, 0.015), 550: (6, 0.15)}[dimension]
     section.within(f"PaDiM d={dimension} fit, seconds (for orientation)", fit, limits[0])
-    section.within(f"PaDiM d={dimension} score of an image, seconds (for orientation)", score, limits[1])
+    section.within(
+        f"PaDiM d={dimension} score of an image, seconds (for orientation)", score, limits[1]
+    )
     if dimension == 550:
         section.within("PaDiM d=550, model", stored, 1.5, " GiB")
 
@@ -67,7 +88,8 @@ def _part(found: Features, channels: np.ndarray) -> np.ndarray:
     size = max(array.shape[2:] for array in found.values())
     row, column = np.divmod(_places(size[0] * size[1]), size[1])
     layers = [
-        array[:, :, row * array.shape[2] // size[0], column * array.shape[3] // size[1]] for array in found.values()
+        array[:, :, row * array.shape[2] // size[0], column * array.shape[3] // size[1]]
+        for array in found.values()
     ]
     return np.concatenate(layers, 1)[:, channels].transpose(2, 0, 1).astype(np.float64)
 
@@ -79,8 +101,8 @@ def _places(positions: int) -> np.ndarray:
 def _invert(vectors: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return the mean and the inverse covariance of every position, one after the other.
 
-    One thread does it: with matrices of this size several mostly wait for each other (five times as long on two busy
-    cores), which would flatter what they are compared with.
+    One thread does it: with matrices of this size several mostly wait for each other (five times as
+    long on two busy cores), which would flatter what they are compared with.
     """
     found = []
     with threadpool_limits(1, user_api="blas"):
@@ -94,7 +116,9 @@ def _distances(inverses: list[tuple[np.ndarray, np.ndarray]], queries: np.ndarra
     """Return (positions, images) Mahalanobis distances, one after the other."""
     pairs = zip(inverses, queries, strict=True)
     with threadpool_limits(1, user_api="blas"):
-        return np.array([[mahalanobis(row, mean, inverse) for row in rows] for (mean, inverse), rows in pairs])
+        return np.array(
+            [[mahalanobis(row, mean, inverse) for row in rows] for (mean, inverse), rows in pairs]
+        )
 
 
 def _check(fitted: PaDiM, test: Features, vectors: np.ndarray, queries: np.ndarray) -> str:

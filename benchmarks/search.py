@@ -37,7 +37,11 @@ def _section(query: np.ndarray, bank: np.ndarray, options: Options) -> Section:
     section.facts.append(_check(query, bank, flat))
     section.rows = interleaved(
         [
-            Way("adviz, k = 1", partial(nearest, query, bank, 1), note="re-scored by subtraction, lower row wins ties"),
+            Way(
+                "adviz, k = 1",
+                partial(nearest, query, bank, 1),
+                note="re-scored by subtraction, lower row wins ties",
+            ),
             Way("faiss alone, k = 1", partial(flat.search, query, 1), note="index built before"),
             Way("scikit-learn brute, k = 1", partial(brute.kneighbors, query)),
             Way("torch.cdist, k = 1", lambda: torch.cdist(torch.from_numpy(query), rows).min(1)),

@@ -18,13 +18,18 @@ HEAD = """\
 
 def detectors(seed: int) -> list[SPADE | PaDiM | PatchCore]:
     """Return the quickstart's detectors that have maps; SPADE's score of an image is DN2's, and it has no seed."""
-    seeded: list[SPADE | PaDiM | PatchCore] = [PaDiM(layers=(8, 16), seed=seed), PatchCore(coreset=0.02, seed=seed)]
+    seeded: list[SPADE | PaDiM | PatchCore] = [
+        PaDiM(layers=(8, 16), seed=seed),
+        PatchCore(coreset=0.02, seed=seed),
+    ]
     if seed > 0:
         return seeded
     return [SPADE(layers=(8, 16), images_gallery=5), *seeded]
 
 
-def measured(category: data.Category, train: Features, test: Features, seeds: int) -> dict[str, np.ndarray]:
+def measured(
+    category: data.Category, train: Features, test: Features, seeds: int
+) -> dict[str, np.ndarray]:
     """Return detector -> (seeds, 2) image AUROC and PRO-global."""
     found: dict[str, list[tuple[float, float]]] = {}
     for seed in range(seeds):
@@ -47,7 +52,9 @@ def table(seeds: int, names: Sequence[str] = CATEGORIES) -> Iterator[str]:
     backbone = Backbone("efficientnet_lite0", layers=(8, 16, 32))
     for name in names:
         category = data.demo(name)
-        found = measured(category, backbone.extract(category.train), backbone.extract(category.test), seeds)
+        found = measured(
+            category, backbone.extract(category.train), backbone.extract(category.test), seeds
+        )
         cells = [written(values[:, metric]) for metric in (0, 1) for values in found.values()]
         yield f"| {name} | {' | '.join(cells)} |"
 

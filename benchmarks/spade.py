@@ -19,7 +19,8 @@ from benchmarks.timing import Options, Section, Way, interleaved
 GALLERY = 50
 PART = 5  # gallery images that the slow ways are timed on; each costs the same
 CHECKED = 3
-AGREEMENT = 1e-3  # relative, of a cell's squared distance: the concatenated ways expand the square in float32
+# Relative, of a cell's squared distance: the concatenated ways expand the square in float32
+AGREEMENT = 1e-3
 
 
 def run(options: Options) -> Iterator[Section]:
@@ -28,24 +29,46 @@ def run(options: Options) -> Iterator[Section]:
     count = min(GALLERY, train.n_images)
     wide = widened(train, count), widened(test, 1)
     yield _section("WideResNet50's channels", *wide, count, options, bound=True)
-    narrow = [found.select((4, 8, 16), images) for found, images in ((train, range(count)), (test, [0]))]
+    narrow = [
+        found.select((4, 8, 16), images) for found, images in ((train, range(count)), (test, [0]))
+    ]
     yield _section("the embedded network", *narrow, count, options, bound=False)
 
 
-def _section(title: str, train: Features, test: Features, count: int, options: Options, bound: bool) -> Section:
+def _section(
+    title: str, train: Features, test: Features, count: int, options: Options, bound: bool
+) -> Section:
     gallery = [as_cells(_layers(train, image), "nearest", native=True) for image in range(count)]
     query = as_cells(_layers(test, 0), "nearest", native=True)
     rows, plain = _concatenated(test, 0), [_concatenated(train, image) for image in range(PART)]
     search, joined = Search(query, gallery[0], 1, None), np.concatenate(plain)
     own = sum(level.nbytes for cells in gallery for level in cells.levels) / 2**20
-    section = Section(f"SPADE stage 2, {len(rows)} cells x {count} images, {rows.shape[1]} channels ({title})")
+    section = Section(
+        f"SPADE stage 2, {len(rows)} cells x {count} images, {rows.shape[1]} channels ({title})"
+    )
     section.facts.append(_check(query, gallery, rows, plain))
-    section.facts.append(f"gallery: {own:.0f} MiB, concatenated {plain[0].nbytes * count / 2**20:.0f} MiB")
+    section.facts.append(
+        f"gallery: {own:.0f} MiB, concatenated {plain[0].nbytes * count / 2**20:.0f} MiB"
+    )
     section.rows = interleaved(
         [
-            Way("adviz", partial(_ours, search, query, gallery), note="the nearest cell in every gallery image"),
-            Way("concatenated GEMM", lambda: _gemm(rows, plain), count / PART, f"{PART} gallery images timed"),
-            Way("faiss flat, concatenated", lambda: faiss.knn(rows, joined, 1), count / PART, f"{PART} timed"),
+            Way(
+                "adviz",
+                partial(_ours, search, query, gallery),
+                note="the nearest cell in every gallery image",
+            ),
+            Way(
+                "concatenated GEMM",
+                lambda: _gemm(rows, plain),
+                count / PART,
+                f"{PART} gallery images timed",
+            ),
+            Way(
+                "faiss flat, concatenated",
+                lambda: faiss.knn(rows, joined, 1),
+                count / PART,
+                f"{PART} timed",
+            ),
         ],
         options.repeats,
     )
@@ -83,7 +106,9 @@ def _gemm(rows: np.ndarray, gallery: Sequence[np.ndarray]) -> Tensor:
     return least + query.square().sum(1)
 
 
-def _check(query: Cells, gallery: Sequence[Cells], rows: np.ndarray, plain: Sequence[np.ndarray]) -> str:
+def _check(
+    query: Cells, gallery: Sequence[Cells], rows: np.ndarray, plain: Sequence[np.ndarray]
+) -> str:
     """Assert that the scores agree with the concatenated way on some gallery images."""
     ours = _ours(Search(query, gallery[0], 1, None), query, gallery[:CHECKED])
     theirs = _gemm(rows, plain[:CHECKED])

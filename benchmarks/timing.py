@@ -36,7 +36,8 @@ class Way:
     Attributes
     ----------
     name: whose it is.
-    run: does it, or a part of it where the cost of a part is constant; None = its package is not installed.
+    run: does it, or a part of it where the cost of a part is constant; None = its package is not
+        installed.
     factor: how many such parts the whole work has.
     note: said beside its time.
     """
@@ -81,7 +82,9 @@ class Section:
 
     def seconds(self, name: str) -> float:
         """Return the seconds of a row that was timed."""
-        return next(row.seconds for row in self.rows if row.name == name and row.seconds is not None)
+        return next(
+            row.seconds for row in self.rows if row.name == name and row.seconds is not None
+        )
 
     def expect(self, promise: str, name: str, least: float) -> None:
         """Add the target that a way takes at least so many times as long as adviz; skipped where it is absent."""
@@ -94,15 +97,29 @@ class Section:
 
     def within(self, promise: str, value: float, limit: float, unit: str = "") -> None:
         """Add the target that a measured value is at most its limit."""
-        self.targets.append(Target(f"{promise}: <= {limit:g}{unit}", f"{value:.3g}{unit}", value <= limit))
+        self.targets.append(
+            Target(f"{promise}: <= {limit:g}{unit}", f"{value:.3g}{unit}", value <= limit)
+        )
 
     def __str__(self) -> str:
         lines = [f"### {self.title}", "", *(f"- {fact}" for fact in self.facts)]
         if self.rows:
             lines += ["", "| way | seconds | x adviz | note |", "|---|---:|---:|---|"]
         for row in self.rows:
-            seconds = "" if row.seconds is None else f"{row.seconds:.3g}" if row.seconds < 100 else f"{row.seconds:.0f}"
-            ratio = "" if row.ratio is None else f"{row.ratio:.3g}" if row.ratio < 100 else f"{row.ratio:.0f}"
+            seconds = (
+                ""
+                if row.seconds is None
+                else f"{row.seconds:.3g}"
+                if row.seconds < 100
+                else f"{row.seconds:.0f}"
+            )
+            ratio = (
+                ""
+                if row.ratio is None
+                else f"{row.ratio:.3g}"
+                if row.ratio < 100
+                else f"{row.ratio:.0f}"
+            )
             lines.append(f"| {row.name} | {seconds} | {ratio} | {row.note} |")
         return "\n".join([*lines, ""])
 
@@ -110,8 +127,9 @@ class Section:
 def interleaved(ways: Sequence[Way], repeats: int) -> list[Row]:
     """Time every way once a round, `repeats` rounds: other load then meets all of them alike.
 
-    Seconds are medians over the rounds. The ratio is the median of each round's ratio to the first way, which is
-    adviz. Nothing is warmed up here: the checks before the timing have run every way once.
+    Seconds are medians over the rounds. The ratio is the median of each round's ratio to the first
+    way, which is adviz. Nothing is warmed up here: the checks before the timing have run every way
+    once.
     """
     seconds: dict[str, list[float]] = {way.name: [] for way in ways if way.run}
     for _ in range(repeats):
@@ -125,8 +143,12 @@ def interleaved(ways: Sequence[Way], repeats: int) -> list[Row]:
             rows.append(Row(way.name, None, None, ABSENT))
             continue
         ratios = [other / ours for other, ours in zip(seconds[way.name], first, strict=True)]
-        note = "; ".join(part for part in ("extrapolated" if way.factor != 1 else "", way.note) if part)
-        rows.append(Row(way.name, statistics.median(seconds[way.name]), statistics.median(ratios), note))
+        note = "; ".join(
+            part for part in ("extrapolated" if way.factor != 1 else "", way.note) if part
+        )
+        rows.append(
+            Row(way.name, statistics.median(seconds[way.name]), statistics.median(ratios), note)
+        )
     return rows
 
 
@@ -177,7 +199,16 @@ def use_threads(count: int) -> object:
 
 def machine() -> str:
     """Describe the machine in one paragraph: processor, cores, memory, versions, and how busy it is."""
-    packages = ("numpy", "scipy", "torch", "faiss-cpu", "scikit-learn", "scikit-image", "torchmetrics", "anomalib")
+    packages = (
+        "numpy",
+        "scipy",
+        "torch",
+        "faiss-cpu",
+        "scikit-learn",
+        "scikit-image",
+        "torchmetrics",
+        "anomalib",
+    )
     here = {"faiss-cpu": "faiss", "scikit-learn": "sklearn", "scikit-image": "skimage"}
     versions = [f"{name} {version(name)}" for name in packages if installed(here.get(name, name))]
     memory = psutil.virtual_memory().total / 2**30
@@ -196,5 +227,7 @@ def _processor() -> str:
     import torch
 
     with open("/proc/cpuinfo") as lines:
-        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "?")
+        name = next(
+            (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "?"
+        )
     return f"{name} ({torch.backends.cpu.get_cpu_capability()}, {platform.machine()})"

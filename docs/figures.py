@@ -6,7 +6,8 @@ from pathlib import Path
 import nbformat
 
 HERE = Path(__file__).resolve().parent
-FIGURES = {"quickstart.jpg": ("01_quickstart.ipynb", "plots.anomaly_rows(")}  # file: notebook, start of the cell
+# File: notebook, start of the cell
+FIGURES = {"quickstart.jpg": ("01_quickstart.ipynb", "plots.anomaly_rows(")}
 
 
 def picture(notebook: str, start: str) -> bytes:

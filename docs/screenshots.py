@@ -12,7 +12,11 @@ from conftest import FLAGS, browser_path, opened  # noqa: E402
 from lab_server import running_lab  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
-SHOTS = {"retrieval": ("02_spade_retrieval", 0), "coreset": ("03_patchcore_coreset", 0), "layers": ("06_layers", 0)}
+SHOTS = {
+    "retrieval": ("02_spade_retrieval", 0),
+    "coreset": ("03_patchcore_coreset", 0),
+    "layers": ("06_layers", 0),
+}
 WIDTH = 1000  # pixels of the stored picture
 
 
@@ -26,9 +30,12 @@ def main() -> None:
     ):
         for name, (notebook, number) in SHOTS.items():
             with opened(lab, browser) as page:
-                page.browser.set_viewport_size({"width": 1280, "height": 1800})  # the whole explorer on one screen
+                # The whole explorer on one screen
+                page.browser.set_viewport_size({"width": 1280, "height": 1800})
                 page.run_all(f"{notebook}.ipynb", seconds=600)
-                page.browser.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+                page.browser.evaluate(
+                    "() => window.jupyterapp.commands.execute('application:toggle-left-area')"
+                )
                 explorer = page.find(".jp-OutputArea-output:has(.adviz-status)").nth(number)
                 explorer.scroll_into_view_if_needed()
                 page.browser.wait_for_timeout(1000)  # pictures are decoded

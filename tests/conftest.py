@@ -10,12 +10,19 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 os.environ["ADVIZ_PROGRESS"] = "0"
 os.environ.setdefault("ADVIZ_CACHE", str(REPOSITORY / ".cache" / "adviz"))
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # see the Makefile; takes effect as torch is not imported yet
+# See the Makefile; takes effect as torch is not imported yet
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-# Property tests try the same examples on every machine, few of them; `make soak` tries many. Nothing is remembered
-# between runs: a failure prints its example, which then becomes a test of its own (@example).
+# Property tests try the same examples on every machine, few of them; `make soak` tries many.
+# Nothing is remembered between runs: a failure prints its example, which then becomes a test of its
+# own (@example).
 configuration.set_hypothesis_home_dir(REPOSITORY / ".cache" / "hypothesis")
-ALIKE = {"database": None, "deadline": None, "derandomize": True, "suppress_health_check": [HealthCheck.too_slow]}
+ALIKE = {
+    "database": None,
+    "deadline": None,
+    "derandomize": True,
+    "suppress_health_check": [HealthCheck.too_slow],
+}
 settings.register_profile("quick", max_examples=10, **ALIKE)
 settings.register_profile("soak", max_examples=500, **ALIKE)
 
@@ -33,7 +40,8 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(config, items):
     """Let the slow files come first: one that starts late keeps a process busy while the other has nothing to do.
 
-    Property tests run in `make test` and, with more examples, in `make soak`, which chooses by the marker.
+    Property tests run in `make test` and, with more examples, in `make soak`, which chooses by the
+    marker.
     """
     items.sort(key=lambda item: item.path.name not in SLOW)
     for item in items:

@@ -1,8 +1,8 @@
 """Golden values of the built-in data set: drawn pictures, features, and what every detector makes of them.
 
-The one place where tests compare with stored output of our own: `tests/golden.json` tells when a new torch, timm,
-faiss, scipy or Pillow, or a change of ours, changes results. After a reasoned look at what changed and why, and only
-then, ``python -m tests.golden`` makes the file again.
+The one place where tests compare with stored output of our own: `tests/golden.json` tells when a
+new torch, timm, faiss, scipy or Pillow, or a change of ours, changes results. After a reasoned look
+at what changed and why, and only then, ``python -m tests.golden`` makes the file again.
 """
 
 import json
@@ -14,17 +14,45 @@ from pathlib import Path
 
 import numpy as np
 
-from adviz import DN2, SPADE, Backbone, ConventionalDistillation, PaDiM, PatchCore, ReverseDistillation, data, evaluate
+from adviz import (
+    DN2,
+    SPADE,
+    Backbone,
+    ConventionalDistillation,
+    PaDiM,
+    PatchCore,
+    ReverseDistillation,
+    data,
+    evaluate,
+)
 from adviz.data.builtin import CATEGORIES, tree
 
 FILE = Path(__file__).with_name("golden.json")
 COMMAND = "python -m tests.golden"
 TRAIN, GOOD, EACH = 12, 4, 3  # pictures: training, good test ones, and of every defect
-SHOWN = "bottle"  # whose features and results are kept; of the other categories one picture of each kind
+# Whose features and results are kept; of the other categories one picture of each kind
+SHOWN = "bottle"
 SIDE = 160  # the 256 pixels are resized to 183, so that the filter counts, and cropped
-PACKAGES = ("torch", "timm", "faiss-cpu", "numpy", "scipy", "pillow", "scikit-image", "scikit-learn")
-# Three epochs teach next to nothing, and at the usual rate they already turn roundings into per cents of a score.
-SHORT = {"student": "small", "width": 0.5, "epochs": 3, "batch": 6, "learning_rate": 2e-4, "device": "cpu"}
+PACKAGES = (
+    "torch",
+    "timm",
+    "faiss-cpu",
+    "numpy",
+    "scipy",
+    "pillow",
+    "scikit-image",
+    "scikit-learn",
+)
+# Three epochs teach next to nothing, and at the usual rate they already turn roundings into per
+# cents of a score.
+SHORT = {
+    "student": "small",
+    "width": 0.5,
+    "epochs": 3,
+    "batch": 6,
+    "learning_rate": 2e-4,
+    "device": "cpu",
+}
 DETECTORS = {
     "DN2": lambda: DN2(),
     "SPADE": lambda: SPADE(images_gallery=5),
@@ -67,7 +95,10 @@ def blocks(images):
 def pictures(category):
     splits = {"train": category.train, "test": category.test}
     for name, split in splits.items():
-        yield f"pictures/{category.name}/{name}", blocks(np.stack([sample.image for sample in split]))
+        yield (
+            f"pictures/{category.name}/{name}",
+            blocks(np.stack([sample.image for sample in split])),
+        )
     yield f"masks/{category.name}", category.test.masks_array().sum((1, 2))
 
 
@@ -76,7 +107,11 @@ def layers(name, features):
     for layer, array in features.items():
         yield (
             f"features/{name}/{layer}",
-            [array.mean(), array.std(), *array[:4, 1].reshape(4, -1)[:, :: max(1, array[0, 1].size // 8)].ravel()],
+            [
+                array.mean(),
+                array.std(),
+                *array[:4, 1].reshape(4, -1)[:, :: max(1, array[0, 1].size // 8)].ravel(),
+            ],
         )
 
 
@@ -94,17 +129,24 @@ def results(name, category, train, test):
 
 def measure(runtime="torch"):
     """Return name -> numbers, and name -> text that must be the same."""
-    backbone = Backbone("efficientnet_lite0", layers=("image", 4, 8, 16, 32), runtime=runtime, device="cpu")
+    backbone = Backbone(
+        "efficientnet_lite0", layers=("image", 4, 8, 16, 32), runtime=runtime, device="cpu"
+    )
     numbers, texts = {}, {"weights": backbone.digest}
     with tempfile.TemporaryDirectory() as folder:
         for name in CATEGORIES:
             category = drawn(name, Path(folder))
             numbers.update(pictures(category))
             if name == SHOWN:
-                train, test = (backbone.extract(split, cache=False) for split in (category.train, category.test))
+                train, test = (
+                    backbone.extract(split, cache=False)
+                    for split in (category.train, category.test)
+                )
                 numbers.update(layers(name, train))
                 numbers.update(results(name, category, train, test))
-    return {name: np.asarray(values, dtype=float).tolist() for name, values in numbers.items()}, texts
+    return {
+        name: np.asarray(values, dtype=float).tolist() for name, values in numbers.items()
+    }, texts
 
 
 def tolerance(name, golden):
@@ -126,7 +168,9 @@ def drifted(found, golden):
     (numbers, texts), lines = found, []
     for name in sorted({*golden["texts"], *texts}):
         if texts.get(name) != golden["texts"].get(name):
-            lines.append(f"{name}: {golden['texts'].get(name)} was expected, {texts.get(name)} found")
+            lines.append(
+                f"{name}: {golden['texts'].get(name)} was expected, {texts.get(name)} found"
+            )
     for name in sorted({*golden["numbers"], *numbers}):
         before, now = (np.array(side.get(name, [])) for side in (golden["numbers"], numbers))
         if before.shape != now.shape:
@@ -134,7 +178,9 @@ def drifted(found, golden):
             continue
         worst, allowed = int(np.abs(now - before).argmax()), tolerance(name, before)
         if not np.abs(now - before).max() <= allowed:  # NaN too
-            lines.append(f"{name}[{worst}]: {before[worst]:.6g} was expected to {allowed:.2g}, {now[worst]:.6g} found")
+            lines.append(
+                f"{name}[{worst}]: {before[worst]:.6g} was expected to {allowed:.2g}, {now[worst]:.6g} found"
+            )
     return lines
 
 
@@ -142,12 +188,17 @@ def message(lines, golden, installed):
     """Say what drifted, what is installed that the golden values were not made with, and how to make them again."""
     if not lines:
         return ""
-    others = [f"{n} {installed[n]} (golden: {v})" for n, v in golden["versions"].items() if installed[n] != v]
+    others = [
+        f"{n} {installed[n]} (golden: {v})"
+        for n, v in golden["versions"].items()
+        if installed[n] != v
+    ]
     return "\n".join(
         [
             f"{len(lines)} results are no longer those of {FILE.name}:",
             *(f"  {line}" for line in lines),
-            "installed, other than the golden values were made with: " + (", ".join(others) or "nothing"),
+            "installed, other than the golden values were made with: "
+            + (", ".join(others) or "nothing"),
             f"look for the reason first; where the new results are right, `{COMMAND}` stores them",
         ]
     )
@@ -157,8 +208,13 @@ def main():
     numbers, texts = measure()
     kept = {name: [float(f"{value:.7g}") for value in values] for name, values in numbers.items()}
     lines = [f"  {json.dumps(name)}: {json.dumps(values)}" for name, values in kept.items()]
-    head = [f' "{key}": {json.dumps(value)}' for key, value in (("versions", versions()), ("texts", texts))]
-    FILE.write_text("{\n" + ",\n".join([*head, ' "numbers": {\n' + ",\n".join(lines) + "\n }"]) + "\n}\n")
+    head = [
+        f' "{key}": {json.dumps(value)}'
+        for key, value in (("versions", versions()), ("texts", texts))
+    ]
+    FILE.write_text(
+        "{\n" + ",\n".join([*head, ' "numbers": {\n' + ",\n".join(lines) + "\n }"]) + "\n}\n"
+    )
     sys.stdout.write(f"{sum(map(len, kept.values()))} numbers written to {FILE}\n")
 
 

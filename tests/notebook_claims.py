@@ -1,10 +1,12 @@
 """What the notebooks' sentences say about the tables above them, as expressions over the stored outputs.
 
-A claim is the words of a sentence, with `#` for each number, and whether they are true: a function of those numbers and
-of the notebook's outputs. `row("mesh", "DN2")` is the list of numbers that stand behind the first DN2 after the first
-mesh, in its line (`-` and `NaN` are nan); `row.text` is the whole text.
+A claim is the words of a sentence, with `#` for each number, and whether they are true: a function
+of those numbers and of the notebook's outputs. `row("mesh", "DN2")` is the list of numbers that
+stand behind the first DN2 after the first mesh, in its line (`-` and `NaN` are nan); `row.text` is
+the whole text.
 
-OTHER are the words of sentences whose numbers are not about outputs: definitions, settings, what a paper says.
+OTHER are the words of sentences whose numbers are not about outputs: definitions, settings, what a
+paper says.
 """
 
 from pathlib import Path
@@ -37,13 +39,16 @@ CLAIMS = {
             f"layer2: {said[0]:.0f}x28x28" in row.text and f"layer4: {said[1]:.0f}x7x7" in row.text
         ),
         "image AUROC # on the mesh, a coin, where PatchCore has #": lambda said, row: (
-            said == [row("mesh", "DN2")[0], row("mesh", "PatchCore")[0]] and abs(said[0] - 0.5) < 0.06
+            said == [row("mesh", "DN2")[0], row("mesh", "PatchCore")[0]]
+            and abs(said[0] - 0.5) < 0.06
         ),
         "(# on the transistor) and fail where they turn (# on the nut)": lambda said, row: (
-            said == [row("transistor", "PaDiM")[0], row("hex_nut", "PaDiM")[0]] and said[0] > said[1] + 0.2
+            said == [row("transistor", "PaDiM")[0], row("hex_nut", "PaDiM")[0]]
+            and said[0] > said[1] + 0.2
         ),
         "on the transistor SPADE's PRO (#) is above that of PaDiM (#) and of PatchCore (#)": lambda said, row: (
-            said == [row("transistor", name)[2] for name in ("SPADE", "PaDiM", "PatchCore")] and said[0] > max(said[1:])
+            said == [row("transistor", name)[2] for name in ("SPADE", "PaDiM", "PatchCore")]
+            and said[0] > max(said[1:])
         ),
         "misses three of the defects": lambda said, row: row("transistor", "SPADE")[4] == 3,
     },
@@ -56,15 +61,22 @@ CLAIMS = {
             max(row("image AUROC for every K:", "mesh")) < 0.6
         ),
         "On the capsule a small $K$ is far better": lambda said, row: (
-            row("image AUROC for every K:", "capsule")[0] > max(row("image AUROC for every K:", "capsule")[2:]) + 0.05
+            row("image AUROC for every K:", "capsule")[0]
+            > max(row("image AUROC for every K:", "capsule")[2:]) + 0.05
         ),
         "three retrieved images (#) do more than ten random ones (#)": lambda said, row: (
             said == [row("retrieved")[2], row("random")[4]] and said[0] > said[1]
         ),
-        "*one* retrieved image beats three random ones": lambda said, row: row("retrieved")[0] > row("random")[2],
-        "PRO still rises up to *everywhere*": lambda said, row: row("everywhere")[1] > row("4 cells")[1],
+        "*one* retrieved image beats three random ones": lambda said, row: (
+            row("retrieved")[0] > row("random")[2]
+        ),
+        "PRO still rises up to *everywhere*": lambda said, row: (
+            row("everywhere")[1] > row("4 cells")[1]
+        ),
         "PRO # on the mesh": lambda said, row: said == [row("subtract the nearest image")[1]],
-        "does not need one: # with ten images": lambda said, row: said == [row("pixel AUROC", "SPADE")[1]],
+        "does not need one: # with ten images": lambda said, row: (
+            said == [row("pixel AUROC", "SPADE")[1]]
+        ),
         "Three retrieved images (PRO #) do more than ten random ones (#)": lambda said, row: (
             said == [row("retrieved")[2], row("random")[4]] and said[0] > said[1]
         ),
@@ -77,27 +89,37 @@ CLAIMS = {
     },
     "03_patchcore_coreset": {
         "The greedy bank is as good as that of 10 %": lambda said, row: (
-            row("rows", "radius greedy", "1 %")[3] >= row("rows", "radius greedy", "10 %")[3] - 0.015
+            row("rows", "radius greedy", "1 %")[3]
+            >= row("rows", "radius greedy", "10 %")[3] - 0.015
         ),
         "needs thousands of rows to do what the greedy one does with #": lambda said, row: (
             said == [row("radius greedy", "0.3 %")[0]]
             and row("radius greedy", "1 %")[4] < row("radius greedy", "0.3 %")[3] - 0.05
             and row("radius greedy", "10 %")[4] > row("radius greedy", "0.3 %")[3] - 0.05
         ),
-        "its first # rows are the coreset of 1 %": lambda said, row: said == [row("radius greedy", "1 %")[0]],
-        "# % of at most # % is nearly all": lambda said, row: said == [row("at most", "100 %")[2], row("100 %")[0]],
+        "its first # rows are the coreset of 1 %": lambda said, row: (
+            said == [row("radius greedy", "1 %")[0]]
+        ),
+        "# % of at most # % is nearly all": lambda said, row: (
+            said == [row("at most", "100 %")[2], row("100 %")[0]]
+        ),
         "of a *random* bank even more is used": lambda said, row: all(
             row("at most", share)[4] > row("at most", share)[2] for share in ("10 %", "1 %")
         ),
         "compared with all of it: # rows from # images": lambda said, row: (
-            f"{said[0]:.0f} rows of" in row.text and f"each of {said[1]:.0f} training images" in row.text
+            f"{said[0]:.0f} rows of" in row.text
+            and f"each of {said[1]:.0f} training images" in row.text
         ),
         "with # rows its covering radius is #, that of as many random rows #": lambda said, row: (
             said == row("radius greedy", "1 %")[:3]
         ),
         "bank of 1 % reaches an AUROC of #, three random ones # to #": lambda said, row: (
             said
-            == [row("used random", "greedy")[0], min(row("used random", "random")), max(row("used random", "random"))]
+            == [
+                row("used random", "greedy")[0],
+                min(row("used random", "random")),
+                max(row("used random", "random")),
+            ]
             and said[0] > said[2] + 0.1
         ),
         "the median good patch is # away from the greedy bank and # from the random one; but the farthest # and #": (
@@ -108,7 +130,8 @@ CLAIMS = {
             )
         ),
         "scores suffer in either case: see 0.1 %": lambda said, row: all(
-            row("radius greedy", "0.1 %")[column] < row("radius greedy", "10 %")[column] - 0.03 for column in (3, 4)
+            row("radius greedy", "0.1 %")[column] < row("radius greedy", "10 %")[column] - 0.03
+            for column in (3, 4)
         ),
     },
     "04_reverse_distillation": {
@@ -116,18 +139,25 @@ CLAIMS = {
             row("pre")[0] > row("oce+mff")[0]
         ),
         "the coarsest map alone is the *worst* of the three": lambda said, row: (
-            row("M1 + M2 + M3", "M2 + M3", "M3") < min(row("M1 + M2 + M3"), row("M1 + M2 + M3", "M2 + M3"))
+            row("M1 + M2 + M3", "M2 + M3", "M3")
+            < min(row("M1 + M2 + M3"), row("M1 + M2 + M3", "M2 + M3"))
         ),
-        "all of these are below the # of 128 px": lambda said, row: about(said, row("M1 + M2 + M3"), 0.0005),
+        "all of these are below the # of 128 px": lambda said, row: about(
+            said, row("M1 + M2 + M3"), 0.0005
+        ),
         "a code of 1 in # numbers": lambda said, row: f"1 of {said[0]:.0f}" in row.text,
-        "image AUROC about # after six epochs": lambda said, row: about(said, [row("oce+mff")[1]], 0.02),
+        "image AUROC about # after six epochs": lambda said, row: about(
+            said, [row("oce+mff")[1]], 0.02
+        ),
         "skip paths make the task easier (about # against #)": lambda said, row: (
             about(said, [row("skip paths")[0], row("oce+mff")[0]], 0.02) and said[0] < said[1]
         ),
         "tell the student about the defect (image AUROC about #)": lambda said, row: about(
             said, [row("skip paths")[1]], 0.03
         ),
-        "finds less of the defects here (about #)": lambda said, row: about(said, [row("forward")[1]], 0.03),
+        "finds less of the defects here (about #)": lambda said, row: about(
+            said, [row("forward")[1]], 0.03
+        ),
         'the paper\'s order: # for `"pre"`, # for `"oce"`, # for both': lambda said, row: all(
             f"{one:.3f}"[1:] in PAGE for one in said
         ),
@@ -137,13 +167,20 @@ CLAIMS = {
     },
     "05_one_class": {
         "trousers are easy for both": lambda said, row: min(row("Trouser")) > 99,
-        "in the full run with the same teacher (# and #)": lambda said, row: said == row("mean of ten")[2:],
+        "in the full run with the same teacher (# and #)": lambda said, row: (
+            said == row("mean of ten")[2:]
+        ),
         "Both find shirts the hardest (# and #)": lambda said, row: (
             said == row("Shirt")[2:]
-            and all(row("Shirt")[i] < row(name)[i] for i in (2, 3) for name in ("Coat", "Dress", "Pullover"))
+            and all(
+                row("Shirt")[i] < row(name)[i]
+                for i in (2, 3)
+                for name in ("Coat", "Dress", "Pullover")
+            )
         ),
         "coats, T-shirts and pullovers pass for them": lambda said, row: (
-            max(row("MKD", name)[0] for name in ("Coat", "T-shirt/top", "Pullover")) < row("MKD", "Dress")[0]
+            max(row("MKD", name)[0] for name in ("Coat", "T-shirt/top", "Pullover"))
+            < row("MKD", "Dress")[0]
         ),
     },
     "06_layers": {
@@ -151,7 +188,8 @@ CLAIMS = {
             max(row("missing")[:2]) < 0.5 and row("missing")[2] > 0.9
         ),
         "For the scratch and the dent of the nut it is the other way round": lambda said, row: all(
-            min(row("hex_nut", defect)[:2]) > row("hex_nut", defect)[2] for defect in ("scratch", "dent")
+            min(row("hex_nut", defect)[:2]) > row("hex_nut", defect)[2]
+            for defect in ("scratch", "dent")
         ),
         "layer3 alone has it all": lambda said, row: (
             row("PRO-global", "layer3")[0] >= row("PRO-global", "all three")[0] - 0.005
@@ -161,7 +199,9 @@ CLAIMS = {
             for i in (0, 1)
             for name in ("layer1", "layer2", "layer3", "layer2 + layer3")
         ),
-        "pixel AUROC # and # for the two fine layers, # for layer3": lambda said, row: said == row("missing"),
+        "pixel AUROC # and # for the two fine layers, # for layer3": lambda said, row: (
+            said == row("missing")
+        ),
         "A scratch: #, # and #": lambda said, row: said == row("scratch"),
         "layer3 alone has a pixel AUROC of #, as all three have, but a PRO of # where they have #": lambda said, row: (
             said == [*row("PRO-global", "layer3"), row("PRO-global", "all three")[1]]
@@ -178,9 +218,12 @@ CLAIMS = {
             and 40 <= float(row.text.split("% of its square")[0].split()[-1]) <= 60
         ),
         "the deepest layer has more of it than both others together": lambda said, row: (
-            row("10 channels", "layer3:") > [row("10 channels", "layer1:")[0] + row("10 channels", "layer2:")[0]]
+            row("10 channels", "layer3:")
+            > [row("10 channels", "layer1:")[0] + row("10 channels", "layer2:")[0]]
         ),
-        "on the nut ten channels are hardly better than a coin": lambda said, row: row("channels", "10")[0] < 0.6,
+        "on the nut ten channels are hardly better than a coin": lambda said, row: (
+            row("channels", "10")[0] < 0.6
+        ),
         "image AUROC # on the transistor, as PatchCore has": lambda said, row: (
             said == row("transistor PaDiM")[:1] == row("transistor PatchCore")[:1]
         ),
@@ -188,7 +231,10 @@ CLAIMS = {
             said == [row("hex_nut PaDiM")[0], row("hex_nut PatchCore")[0]]
         ),
         "at # pixels a good transistor scores # of what a defective one does, instead of #; at # pixels #": (
-            lambda said, row: said == [8, row("pixels", "8")[0], row("pixels", "0")[0], 16, row("pixels", "16")[0]]
+            lambda said, row: (
+                said
+                == [8, row("pixels", "8")[0], row("pixels", "0")[0], 16, row("pixels", "16")[0]]
+            )
         ),
         "PatchCore goes from # to # and #": lambda said, row: (
             said == [row("pixels", moved)[1] for moved in ("0", "8", "16")]
@@ -197,11 +243,17 @@ CLAIMS = {
     "08_thresholds_and_pro": {
         "By pixels (average precision, AP) PatchCore is better, by regions (PRO) PaDiM": lambda said, row: (
             row("pixel AP", "PatchCore, stride 16")[1] > row("pixel AP", "PaDiM, strides 8, 16")[1]
-            and row("pixel AP", "PatchCore, stride 16")[2] < row("pixel AP", "PaDiM, strides 8, 16")[2]
+            and row("pixel AP", "PatchCore, stride 16")[2]
+            < row("pixel AP", "PaDiM, strides 8, 16")[2]
         ),
         "on the larger regions the two are alike; the smaller ones decide": lambda said, row: (
-            abs(row("smaller half", "PatchCore, stride 16")[1] - row("smaller half", "PaDiM, strides 8, 16")[1]) < 0.02
-            and row("smaller half", "PatchCore, stride 16")[0] < row("smaller half", "PaDiM, strides 8, 16")[0] - 0.03
+            abs(
+                row("smaller half", "PatchCore, stride 16")[1]
+                - row("smaller half", "PaDiM, strides 8, 16")[1]
+            )
+            < 0.02
+            and row("smaller half", "PatchCore, stride 16")[0]
+            < row("smaller half", "PaDiM, strides 8, 16")[0] - 0.03
         ),
         "ranked almost perfectly (AUROC #), that is # errors against #": lambda said, row: (
             said == [row("best F1", "hex_nut")[i] for i in (0, 2, 3)]
@@ -226,11 +278,17 @@ CLAIMS = {
             and row("1.0", "PaDiM")[0] == min(row("1.0", "PaDiM"))
         ),
         "all but PaDiM are right almost always": lambda said, row: (
-            min(row("third", name)[1] for name in ("DN2", "SPADE", "PatchCore")) > max(0.9, row("third", "PaDiM")[1])
+            min(row("third", name)[1] for name in ("DN2", "SPADE", "PatchCore"))
+            > max(0.9, row("third", "PaDiM")[1])
         ),
         "PatchCore is right on # of the images, PaDiM on #; on the least disputed third on # and #": (
             lambda said, row: (
-                said == [row("third", name)[column] for column in (0, 1) for name in ("PatchCore", "PaDiM")]
+                said
+                == [
+                    row("third", name)[column]
+                    for column in (0, 1)
+                    for name in ("PatchCore", "PaDiM")
+                ]
             )
         ),
         "AP prefers PatchCore (# to #), PRO PaDiM (# to #)": lambda said, row: (
@@ -264,19 +322,31 @@ CLAIMS = {
         "definition": lambda said, row: (
             said[:2] == [min(values(row)), max(values(row))]
             and said[2:] == [row("PRO-global@0.3")[0], row("PRO-global@0.05")[0]]
-            and said[2] - said[3] > max(span(row(f"{name}@{limit}")) for name in PROS for limit in LIMITS)
+            and said[2] - said[3]
+            > max(span(row(f"{name}@{limit}")) for name in PROS for limit in LIMITS)
         ),
     },
     "11_tables_spade": {
         "Retrieved images are the better gallery here, too (PRO # against # with random ones)": lambda said, row: (
-            said == [row("Table 7: retrieved", f"SPADE, stage1={name}10")[-1] for name in ("knn", "random")]
+            said
+            == [
+                row("Table 7: retrieved", f"SPADE, stage1={name}10")[-1]
+                for name in ("knn", "random")
+            ]
             and said[0] > said[1]
         ),
         "that all layers together are best does not hold on these small images (# against # of the finest alone)": (
-            lambda said, row: said == [row("SPADE, layers=1+2+3")[-1], row("SPADE, layers=1")[-1]] and said[0] < said[1]
+            lambda said, row: (
+                said == [row("SPADE, layers=1+2+3")[-1], row("SPADE, layers=1")[-1]]
+                and said[0] < said[1]
+            )
         ),
         "of the text gives a lower image AUROC here as well (# against #)": lambda said, row: (
-            said == [row("SPADE, preset=paper-literal")[0], row("ablation retrieved images:", "SPADE")[0]]
+            said
+            == [
+                row("SPADE, preset=paper-literal")[0],
+                row("ablation retrieved images:", "SPADE")[0],
+            ]
             and said[0] < said[1]
         ),
     },
@@ -290,7 +360,10 @@ CLAIMS = {
         "finds less (# against # with a bank of 10 %)": lambda said, row: (
             said
             == [
-                row("never trained", "PatchCore, coreset=10%, backbone=wide_resnet50, weights=random")[0],
+                row(
+                    "never trained",
+                    "PatchCore, coreset=10%, backbone=wide_resnet50, weights=random",
+                )[0],
                 row("never trained", "PatchCore, coreset=10%, backbone=wide_resnet50")[0],
             ]
             and said[0] < said[1]
@@ -322,20 +395,28 @@ CLAIMS = {
             and "(does not hold; Table S5, Table 1, Table 2)" in row.text
         ),
         "With one image that spread is # points of image AUROC for SPADE and for PatchCore": lambda said, row: (
-            said == row("Table S5", "SPADE, shots=1")[1:2] == row("Table S5", "PatchCore, coreset=10%, shots=1")[1:2]
+            said
+            == row("Table S5", "SPADE, shots=1")[1:2]
+            == row("Table S5", "PatchCore, coreset=10%, shots=1")[1:2]
         ),
         "costs nothing in image AUROC here (#), and much in PRO (# against # of the whole bank)": lambda said, row: (
-            said == [*row("Fig. S6:", "PatchCore, coreset=1%")[::2], row("Fig. S6:", "PatchCore, coreset=100%")[2]]
+            said
+            == [
+                *row("Fig. S6:", "PatchCore, coreset=1%")[::2],
+                row("Fig. S6:", "PatchCore, coreset=100%")[2],
+            ]
             and said[0] >= row("Fig. S6:", "PatchCore, coreset=100%")[0]
             and said[1] < said[2] - 5
         ),
         "with 0.1 %, four patches, they are # and #": lambda said, row: (
             said == row("Fig. S6:", "PatchCore, coreset=0.1%")[::2]
         ),
-        "288 and 360 pixels both become 96, so that their lines are the same": lambda said, row: all(
-            row(f"PatchCore, coreset=10%, image_size=288, neighborhood={p}")
-            == row(f"PatchCore, coreset=10%, image_size=360, neighborhood={p}")
-            for p in (3, 5, 7, 9)
+        "288 and 360 pixels both become 96, so that their lines are the same": lambda said, row: (
+            all(
+                row(f"PatchCore, coreset=10%, image_size=288, neighborhood={p}")
+                == row(f"PatchCore, coreset=10%, image_size=360, neighborhood={p}")
+                for p in (3, 5, 7, 9)
+            )
         ),
     },
     "16_odd_photographs": {
@@ -346,10 +427,12 @@ CLAIMS = {
     "15_your_own_data": {
         "PatchCore 10 % detects best (image AUROC # against PaDiM's #)": lambda said, row: (
             said == [row("PatchCore 10 %")[0], row("PaDiM")[0]]
-            and said[0] == max(row(name)[0] for name in ("SPADE", "PaDiM", "PatchCore 1 %", "PatchCore 10 %"))
+            and said[0]
+            == max(row(name)[0] for name in ("SPADE", "PaDiM", "PatchCore 1 %", "PatchCore 10 %"))
         ),
         "the interval says that this may be chance: # to #": lambda said, row: (
-            said == row("image AUROC: PatchCore 10 % against PaDiM", "mean")[3:5] and said[0] < 0 < said[1]
+            said == row("image AUROC: PatchCore 10 % against PaDiM", "mean")[3:5]
+            and said[0] < 0 < said[1]
         ),
         "PaDiM locates better (PRO # against #)": lambda said, row: (
             said == [row("PaDiM")[2], row("PatchCore 10 %")[2]] and said[0] > said[1]
@@ -404,7 +487,11 @@ OTHER = {
         "learns from 100 images of a class and judges 500, about 50 of each class",
     ],
     "07_padim_and_position": ["PatchCore takes 8 and 16", "at 1 a good image looks as bad"],
-    "09_compare": ["32 for whole images", "0.4 means that one of them has it 40 %", "on which 1 is the decision"],
+    "09_compare": [
+        "32 for whole images",
+        "0.4 means that one of them has it 40 %",
+        "on which 1 is the decision",
+    ],
     "10_why_published_numbers_differ": [
         "adaptive pooling to 1024 numbers where every layer has at least 512 channels",
         "An interval that contains 0",

@@ -20,7 +20,15 @@ DEFECTS = {
     "hazelnut": ("crack", "cut", "hole", "print"),
     "leather": ("color", "cut", "fold", "glue", "poke"),
     "metal_nut": ("bent", "color", "flip", "scratch"),
-    "pill": ("color", "combined", "contamination", "crack", "faulty_imprint", "pill_type", "scratch"),
+    "pill": (
+        "color",
+        "combined",
+        "contamination",
+        "crack",
+        "faulty_imprint",
+        "pill_type",
+        "scratch",
+    ),
     "screw": ("manipulated_front", "scratch_head", "scratch_neck", "thread_side", "thread_top"),
     "tile": ("crack", "glue_strip", "gray_stroke", "oil", "rough"),
     "toothbrush": ("defective",),
@@ -34,7 +42,8 @@ DEFECTS = {
 CATEGORIES = tuple(DEFECTS)
 GREY = ("grid", "screw", "zipper")
 ODD = ("bottle", "grid", "pill", "wood")  # drawn in odd, oblong sizes where that is asked for
-SIDES = {"bottle": 900, "capsule": 1000, "metal_nut": 700, "pill": 800, "tile": 840}  # pixels; the others' are 1024
+# Pixels; the others' are 1024
+SIDES = {"bottle": 900, "capsule": 1000, "metal_nut": 700, "pill": 800, "tile": 840}
 
 
 def draw(root, *, categories=CATEGORIES, n_train=2, n_test=1, side=None, odd=False, seed=0):
@@ -79,15 +88,26 @@ def draw_digits(folder, *, n_train=2, n_test=1, seed=0):
 
 
 def _draw_image(folder, name, number, size, seed):
-    rng = np.random.default_rng([seed, number, *(zlib.crc32(word.encode()) for word in (folder.name, name))])
+    rng = np.random.default_rng(
+        [seed, number, *(zlib.crc32(word.encode()) for word in (folder.name, name))]
+    )
     pixels = texture(folder.name, size, rng)
     defect = name.removeprefix("test/")
     if defect in DEFECTS[folder.name]:
         mask = blob(size, rng)
         pixels[mask] = 255 - pixels[mask] // 2 + rng.integers(-20, 20, (mask.sum(), 1))
-        _save(Image.fromarray(np.where(mask, 255, 0).astype(np.uint8)), folder, "ground_truth", defect, number, "_mask")
+        _save(
+            Image.fromarray(np.where(mask, 255, 0).astype(np.uint8)),
+            folder,
+            "ground_truth",
+            defect,
+            number,
+            "_mask",
+        )
     image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
-    _save(image.convert("L") if folder.name in GREY else image, folder, *name.split("/"), number, "")
+    _save(
+        image.convert("L") if folder.name in GREY else image, folder, *name.split("/"), number, ""
+    )
 
 
 def _save(image, folder, side, defect, number, ending):
@@ -99,17 +119,25 @@ def _save(image, folder, side, defect, number, ending):
 def texture(category, size, rng):
     """Return (height, width, 3) int64 waves of a category's own colours and lengths, a little shifted, with noise."""
     own = np.random.default_rng(zlib.crc32(category.encode()))
-    lengths, colour, depth = own.uniform(0.1, 0.4, 2), own.uniform(70, 150, 3), own.uniform(15, 40, 3)
+    lengths, colour, depth = (
+        own.uniform(0.1, 0.4, 2),
+        own.uniform(70, 150, 3),
+        own.uniform(15, 40, 3),
+    )
     rows, columns = (np.arange(length) / max(size) for length in size)
     shift = rng.uniform(-0.05, 0.05, 2)
     waves = np.sin(2 * np.pi * (rows + shift[0]) / lengths[0])[:, None] + np.cos(
         2 * np.pi * (columns + shift[1]) / lengths[1]
     )
-    return (colour + depth * waves[..., None] + rng.normal(0, 4, (*size, 3))).round().astype(np.int64)
+    return (
+        (colour + depth * waves[..., None] + rng.normal(0, 4, (*size, 3))).round().astype(np.int64)
+    )
 
 
 def blob(size, rng):
     """Return (height, width) bool, an ellipse within the image's middle."""
     middle, radius = rng.uniform(0.35, 0.65, 2), rng.uniform(0.1, 0.2, 2)
     rows, columns = (np.arange(length) / length for length in size)
-    return ((rows[:, None] - middle[0]) / radius[0]) ** 2 + ((columns - middle[1]) / radius[1]) ** 2 < 1
+    return ((rows[:, None] - middle[0]) / radius[0]) ** 2 + (
+        (columns - middle[1]) / radius[1]
+    ) ** 2 < 1

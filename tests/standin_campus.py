@@ -10,7 +10,17 @@ SIZE = (48, 64)  # rows and columns; the real ones are 480 x 856
 SIDE = 8  # of what walks, and of what should not be there, pixels
 
 
-def draw(root, *, scenes=("01", "02"), videos=2, frames=12, tests=1, test_frames=15, size=SIZE, extracted=False):
+def draw(
+    root,
+    *,
+    scenes=("01", "02"),
+    videos=2,
+    frames=12,
+    tests=1,
+    test_frames=15,
+    size=SIZE,
+    extracted=False,
+):
     """Draw a tree and return its folder.
 
     Parameters
@@ -40,7 +50,9 @@ def draw(root, *, scenes=("01", "02"), videos=2, frames=12, tests=1, test_frames
 def frame(scene, number, step, size, *, odd=False):
     """Return a (rows, columns, 3) uint8 frame, and the (rows, columns) bool mask of what is odd in it."""
     rng = np.random.default_rng([int(scene), number, step])
-    pixels = np.full((*size, 3), 40 + 12 * (int(scene) % 12), np.uint8) + rng.integers(0, 12, (*size, 3), np.uint8)
+    pixels = np.full((*size, 3), 40 + 12 * (int(scene) % 12), np.uint8) + rng.integers(
+        0, 12, (*size, 3), np.uint8
+    )
     pixels[10 : 10 + SIDE, step % (size[1] - SIDE) :][:, :SIDE] = 190
     mask = np.zeros(size, bool)
     if odd:

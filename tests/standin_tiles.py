@@ -22,6 +22,8 @@ def draw(root, *, good=10, defective=1, side=64, seed=0):
             pixels = standin.texture("tile", size, rng).mean(-1)
             pixels[mask] = 255 - pixels[mask] // 2
             name = f"exp{1 + number % 6}_num_{1000 * FOLDERS.index(folder) + number}"
-            Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(place / f"{name}.jpg", quality=90)
+            Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(
+                place / f"{name}.jpg", quality=90
+            )
             Image.fromarray(np.where(mask, 255, 0).astype(np.uint8)).save(place / f"{name}.png")
     return root

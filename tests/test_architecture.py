@@ -1,6 +1,7 @@
 """Holds the import table of docs/architecture.md and the homes of the heavy libraries."""
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -11,88 +12,52 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "adviz"
 
 ANYTHING = None
-# noun -> the nouns it may import; `progress`, `names` and `tensors` are open to all, `precision` and `devices` to those
-# that may use torch
+# room -> the rooms that it may import, also inside a function; all may import _support
 MAY_IMPORT = {
-    # level 0
-    "data": set(),
-    "maps": set(),
-    "neighbors": set(),
-    "coreset": set(),
-    "prediction": {"maps", "archive"},
+    "_support": set(),
+    "core": set(),
     "metrics": set(),
-    "widgets": set(),
-    "storage": set(),
-    "archive": {"storage"},
-    "inverted": set(),
-    "cache": {"storage"},
-    "layouts": set(),
-    "networks": {"layouts"},
-    "progress": set(),
-    "names": set(),
-    "tensors": set(),
-    "precision": set(),
-    "devices": set(),
-    # level 1
+    "data": set(),
+    "prediction": {"core"},
     "features": {"data"},
-    "sources": {"data"},
-    "runtimes": {"networks", "layouts"},
-    "backbone": {"features", "data", "storage", "cache", "networks", "runtimes", "sources"},
-    "detectors": {
-        *("maps", "neighbors", "inverted", "coreset", "prediction"),
-        *("archive", "features", "data", "storage"),
-    },
-    "result": {"metrics", "archive"},
-    "evaluation": {"prediction", "data", "metrics", "maps", "result"},
-    "calibration": {"prediction", "metrics", "archive"},
-    "loading": {"detectors", "prediction", "result", "calibration", "archive"},
-    # level 2
-    "plots": {"prediction", "metrics", "maps"},
-    "sweep": {
-        *("detectors", "features", "backbone", "networks", "cache", "storage", "data"),
-        *("prediction", "metrics", "evaluation", "archive"),
-    },
-    # level 3
-    "tables": {"sweep", "detectors", "data", "plots", "evaluation", "prediction", "metrics", "coreset"},
-    "explore": {
-        "archive",
-        "plots",
-        "widgets",
-        "prediction",
-        "data",
-        "metrics",
-        "maps",
-        "coreset",
-        "evaluation",
-        "tables",
-    },
-    # level 4
-    "reporting": ANYTHING,
-    "pages": set(),
-    "cli": ANYTHING,
+    "detectors": {"core", "features", "prediction", "data"},
+    "evaluation": {"metrics", "prediction", "data", "core"},
+    "plots": {"metrics", "prediction", "core"},
+    "sweep": {"data", "features", "detectors", "prediction", "evaluation", "metrics"},
+    "tables": {"sweep", "detectors", "plots", "metrics", "data", "evaluation", "prediction"},
+    "explore": {"plots", "metrics", "evaluation", "prediction", "core", "data"},
+    "app": ANYTHING,
     "": ANYTHING,  # adviz/__init__.py, whose attributes are lazy
 }
+# a part of a room -> what it alone may import besides
+EXCEPTIONS = {"explore.tables": {"tables", "sweep"}}
 ONLY_IN = {
-    "faiss": {"neighbors", "inverted"},
-    "plotly": {"plots", "explore", "pages"},  # pages: only to draw stored figures on a page
-    "ipywidgets": {"widgets", "explore"},
-    "anywidget": {"widgets", "explore"},
+    "faiss": {"core"},
+    "plotly": {"plots", "explore", "app"},
+    "ipywidgets": {"explore"},
+    "anywidget": {"explore"},
     "dask": {"sweep"},
     "distributed": {"sweep"},
-    "openvino": {"runtimes"},
+    "openvino": {"features"},
     "av": {"data"},
 }
-NOT_IN = {"torch": {"data", "metrics", "plots", "widgets"}, "torchvision": {"data", "metrics", "plots", "widgets"}}
+WITHOUT_TORCH = {"data", "metrics", "plots", "explore"}
+NOT_IN = {"torch": WITHOUT_TORCH, "torchvision": WITHOUT_TORCH}
 SLOW_TO_IMPORT = ("torch", "faiss", "pandas", "matplotlib", "plotly", "ipywidgets")
 
 
-def noun_of(parts):
-    """Return the noun (first component below `adviz`) that a file's module parts belong to."""
-    return "" if parts == ["__init__"] else parts[0]
+def room_of(parts):
+    """Return the room (first component below `adviz`) that a file's module parts belong to."""
+    if parts[0] in {"__init__", "__main__"}:
+        return ""
+    return parts[0]
 
 
 def is_type_checking(node):
-    return isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
+    return isinstance(node, ast.If) and ast.unparse(node.test) in {
+        "TYPE_CHECKING",
+        "typing.TYPE_CHECKING",
+    }
 
 
 def executed_nodes(node):
@@ -107,36 +72,53 @@ def executed_nodes(node):
             yield from executed_nodes(child)
 
 
-def imported_modules(tree, parts):
-    """Yield (line, full name of module or attribute) for every import in a module's syntax tree."""
+def imported_names(tree, parts):
+    """Yield (line, module, name) for every import in a module, lazy ones too.
+
+    `name` is "" where a module itself is imported.
+    """
     package = ["adviz", *parts[:-1]]
     for node in executed_nodes(tree):
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
+            for alias in node.names:
+                yield node.lineno, alias.name, ""
         elif isinstance(node, ast.ImportFrom):
             above = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join([*above, *([node.module] if node.module else [])])
-            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in {"import_module", "__import__"}:
+            for alias in node.names:
+                yield node.lineno, module, alias.name
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in {
+            "import_module",
+            "__import__",
+        }:
             if node.args and isinstance(node.args[0], ast.Constant):
-                yield node.lineno, str(node.args[0].value)
+                yield node.lineno, str(node.args[0].value), ""
+
+
+def may_import(parts):
+    """Return the rooms that a module may import; None = all."""
+    allowed = MAY_IMPORT[room_of(parts)]
+    if allowed is ANYTHING:
+        return ANYTHING
+    return allowed | EXCEPTIONS.get(".".join(parts[:2]), set()) | {room_of(parts), "_support"}
 
 
 def broken_imports(tree, parts):
-    noun = noun_of(parts)
-    if noun not in MAY_IMPORT:
-        yield f"1: {noun} is not in the import table"
+    room = room_of(parts)
+    if room not in MAY_IMPORT:
+        yield f"1: {room} is not in the import table"
         return
-    allowed = MAY_IMPORT[noun]
-    for line, name in imported_modules(tree, parts):
-        top, _, rest = name.partition(".")
-        if top == "adviz":
-            target = rest.partition(".")[0]
-            shared = {"progress", "names", "tensors", *(() if noun in NOT_IN["torch"] else ("precision", "devices"))}
-            if allowed is not ANYTHING and target not in {noun, *shared, *allowed}:
-                yield f"{line}: {noun} may not import {name}"
-        elif noun not in ONLY_IN.get(top, {noun}) or noun in NOT_IN.get(top, set()):
-            yield f"{line}: {noun} may not import {top}"
+    allowed = may_import(parts)
+    for line, module, name in imported_names(tree, parts):
+        full = f"{module}.{name}" if name else module
+        top, *below = full.split(".")
+        if top != "adviz":
+            if room not in ONLY_IN.get(top, {room}) or room in NOT_IN.get(top, set()):
+                yield f"{line}: {room} may not import {top}"
+        elif allowed is not ANYTHING and below[0] not in allowed:
+            yield f"{line}: {room} may not import {full}"
+        elif room and below[0] != room and module.count(".") > 1:
+            yield f"{line}: {room} enters {below[0]} by {module}, not by its face"
 
 
 def broken_functions(tree):
@@ -152,15 +134,73 @@ def broken_functions(tree):
             yield f"{node.lineno}: {node.name} passes **{node.args.kwarg.arg} on"
 
 
+def parts_of(file, package):
+    return list(file.relative_to(package).with_suffix("").parts)
+
+
 def violations(package):
     """Return "file:line: what is wrong" for every broken rule below `package`."""
-    found = []
+    broken = []
     for file in sorted(package.rglob("*.py")):
-        text = file.read_text(encoding="utf-8")
-        tree, parts = ast.parse(text), list(file.relative_to(package).with_suffix("").parts)
-        broken = [*broken_imports(tree, parts), *broken_functions(tree)]
-        found += [f"{file.relative_to(package)}:{problem}" for problem in broken]
-    return found
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        parts = parts_of(file, package)
+        for problem in [*broken_imports(tree, parts), *broken_functions(tree)]:
+            broken.append(f"{file.relative_to(package)}:{problem}")
+    return broken
+
+
+def faces(package):
+    """Return {package: {name: module that defines it}} of all `__init__.py` and `.pyi` files."""
+    exported = {}
+    for file in [*package.rglob("__init__.py"), *package.rglob("__init__.pyi")]:
+        parts = parts_of(file, package)
+        owner = ".".join(["adviz", *parts[:-1]])
+        names = exported.setdefault(owner, {})
+        for _, module, name in imported_names(ast.parse(file.read_text(encoding="utf-8")), parts):
+            if name and module != owner:
+                names[name] = module
+    return exported
+
+
+def import_graph(package):
+    """Return {module: modules that it imports}, by whatever face and however late.
+
+    A face is passed through to the module that defines what is imported, so that two modules of one
+    room form a circle only where they need each other.
+    """
+    modules = {}
+    for file in package.rglob("*.py"):
+        parts = parts_of(file, package)
+        modules[".".join(["adviz", *(parts[:-1] if parts[-1] == "__init__" else parts)])] = file
+    exported = faces(package)
+
+    def home(module, name):
+        if name and f"{module}.{name}" in modules:
+            return f"{module}.{name}"
+        if name and name in exported.get(module, {}):
+            return home(exported[module][name], name)
+        return module
+
+    graph = {}
+    for module, file in modules.items():
+        parts = parts_of(file, package)
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        graph[module] = set()
+        if parts[-1] == "__init__" and module in exported:
+            continue  # a face that only passes names on
+        for _, target, name in imported_names(tree, parts):
+            if home(target, name) in modules and home(target, name) != module:
+                graph[module].add(home(target, name))
+    return graph
+
+
+def circle(graph):
+    """Return modules that import each other, the first one last again; [] where none do."""
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return error.args[1]
+    return []
 
 
 def test_every_module_keeps_the_rules():
@@ -168,26 +208,94 @@ def test_every_module_keeps_the_rules():
     assert violations(PACKAGE) == []
 
 
+def test_no_modules_import_each_other():
+    """Lazy imports count as well."""
+    assert circle(import_graph(PACKAGE)) == []
+
+
+def test_a_circle_is_found(tmp_path):
+    (tmp_path / "core").mkdir()
+    (tmp_path / "core" / "__init__.py").write_text("from adviz.core.a import f\n")
+    (tmp_path / "core" / "a.py").write_text("def f():\n    from adviz.core.b import g\n")
+    (tmp_path / "core" / "b.py").write_text("from adviz.core import f\ng = f\n")
+    assert set(circle(import_graph(tmp_path))) == {"adviz.core.a", "adviz.core.b"}
+
+
 BROKEN = {
-    "upwards": ("metrics.py", "from adviz.plots import row", "1: metrics may not import adviz.plots.row"),
-    "sideways": ("coreset.py", "import adviz.core.neighbors", "1: coreset may not import adviz.core.neighbors"),
-    "relative": ("data/folders.py", "from ..maps import resize", "1: data may not import adviz.core.maps.resize"),
-    "relative module": ("data/folders.py", "from .. import maps", "1: data may not import adviz.core.maps"),
-    "through the root": ("maps.py", "from adviz import PatchCore", "1: maps may not import adviz.PatchCore"),
-    "in a function": ("maps.py", "def f():\n    import adviz.data", "2: maps may not import adviz.data"),
+    "upwards": (
+        "metrics/curves.py",
+        "from adviz.plots import row",
+        "1: metrics may not import adviz.plots.row",
+    ),
+    "sideways": (
+        "metrics/curves.py",
+        "import adviz.core",
+        "1: metrics may not import adviz.core",
+    ),
+    "relative": (
+        "data/split.py",
+        "from ..core import resize",
+        "1: data may not import adviz.core.resize",
+    ),
+    "relative module": (
+        "data/split.py",
+        "from .. import core",
+        "1: data may not import adviz.core",
+    ),
+    "through the root": (
+        "core/maps.py",
+        "from adviz import PatchCore",
+        "1: core may not import adviz.PatchCore",
+    ),
+    "in a function": (
+        "core/maps.py",
+        "def f():\n    import adviz.data",
+        "2: core may not import adviz.data",
+    ),
     "else of TYPE_CHECKING": (
-        "explore/retrieval.py",
+        "explore/retrieval/view.py",
         "if TYPE_CHECKING:\n    pass\nelse:\n    from adviz.detectors import DN2",
         "4: explore may not import adviz.detectors.DN2",
     ),
-    "by name": ("maps.py", "import importlib\nimportlib.import_module('faiss')", "2: maps may not import faiss"),
+    "tables from another explorer": (
+        "explore/layers/view.py",
+        "from adviz.tables import plan",
+        "1: explore may not import adviz.tables.plan",
+    ),
+    "not by the face": (
+        "evaluation/result.py",
+        "from adviz.metrics.curves import auroc",
+        "1: evaluation enters metrics by adviz.metrics.curves, not by its face",
+    ),
+    "a support module": (
+        "core/maps.py",
+        "from adviz._support.errors import got",
+        "1: core enters _support by adviz._support.errors, not by its face",
+    ),
+    "by name": (
+        "metrics/curves.py",
+        "import importlib\nimportlib.import_module('faiss')",
+        "2: metrics may not import faiss",
+    ),
     "faiss": ("detectors/spade.py", "import faiss", "1: detectors may not import faiss"),
-    "plotly": ("evaluation.py", "from plotly import graph_objects", "1: evaluation may not import plotly"),
+    "plotly": (
+        "evaluation/result.py",
+        "from plotly import graph_objects",
+        "1: evaluation may not import plotly",
+    ),
     "widgets": ("plots/rows.py", "import ipywidgets as w", "1: plots may not import ipywidgets"),
-    "dask": ("detectors/spade.py", "from dask.distributed import Client", "1: detectors may not import dask"),
-    "torch": ("data/folders.py", "import torch.nn", "1: data may not import torch"),
-    "unknown noun": ("helpers.py", "x = 1", "1: helpers is not in the import table"),
-    "forwarding": ("maps.py", "def f(**options):\n    return g(1, **options)", "1: f passes **options on"),
+    "dask": (
+        "detectors/spade.py",
+        "from dask.distributed import Client",
+        "1: detectors may not import dask",
+    ),
+    "torch": ("data/split.py", "import torch.nn", "1: data may not import torch"),
+    "unknown room": ("helpers.py", "x = 1", "1: helpers is not in the import table"),
+    "forwarding": (
+        "core/maps.py",
+        "def f(**options):\n    return g(1, **options)",
+        "1: f passes **options on",
+    ),
 }
 
 
@@ -195,19 +303,29 @@ BROKEN = {
 def test_a_broken_rule_is_caught(case, tmp_path):
     name, text, message = BROKEN[case]
     file = tmp_path / name
-    file.parent.mkdir(exist_ok=True)
+    file.parent.mkdir(exist_ok=True, parents=True)
     file.write_text(text)
     assert violations(tmp_path) == [f"{name}:{message}"]
 
 
 ALLOWED = {
-    "type only": ("detectors/spade.py", "if TYPE_CHECKING:\n    from adviz.features.features import Features"),
-    "itself": ("data/folders.py", "from adviz.data.split import Split\nfrom . import split"),
-    "downwards": ("evaluation.py", "from adviz.metrics import auroc\nfrom adviz import data, progress"),
-    "lazy root": ("__init__.py", "def __getattr__(name):\n    from adviz.detectors import DN2\n    return DN2"),
-    "at home": ("neighbors.py", "import faiss\nimport torch"),
-    "another name": ("data/folders.py", "import torchlike"),
-    "own dict": ("maps.py", "def f(options):\n    return g(**options)"),
+    "type only": (
+        "detectors/spade.py",
+        "if TYPE_CHECKING:\n    from adviz.features.features import Features",
+    ),
+    "itself": ("data/images.py", "from adviz.data.split import Split\nfrom . import split"),
+    "downwards": (
+        "evaluation/result.py",
+        "from adviz.metrics import auroc\nfrom adviz import data\nfrom adviz._support import bar",
+    ),
+    "the tables' explorer": ("explore/tables/view.py", "from adviz.tables import plan"),
+    "lazy root": (
+        "__init__.py",
+        "def __getattr__(name):\n    from adviz.detectors import DN2\n    return DN2",
+    ),
+    "at home": ("core/neighbors.py", "import faiss\nimport torch"),
+    "another name": ("data/images.py", "import torchlike"),
+    "own dict": ("core/maps.py", "def f(options):\n    return g(**options)"),
 }
 
 
@@ -215,7 +333,7 @@ ALLOWED = {
 def test_what_is_allowed_passes(case, tmp_path):
     name, text = ALLOWED[case]
     file = tmp_path / name
-    file.parent.mkdir(exist_ok=True)
+    file.parent.mkdir(exist_ok=True, parents=True)
     file.write_text(text)
     assert violations(tmp_path) == []
 
@@ -226,7 +344,11 @@ def python(*arguments):
 
 @pytest.mark.parametrize(
     ("module", "heavy"),
-    [("adviz", SLOW_TO_IMPORT), ("adviz.data", ("torch", "pandas", "matplotlib")), ("adviz.app.cli", SLOW_TO_IMPORT)],
+    [
+        ("adviz", SLOW_TO_IMPORT),
+        ("adviz.data", ("torch", "pandas", "matplotlib")),
+        ("adviz.app.cli", SLOW_TO_IMPORT),
+    ],
 )
 def test_importing_is_cheap(module, heavy):
     code = f"import sys, {module}; print(*sorted(set({heavy!r}) & set(sys.modules)))"
@@ -250,8 +372,16 @@ def test_the_page_names_what_there_is_and_nothing_else():
     page = (PACKAGE.parent / "docs" / "architecture.md").read_text()
     layout = page[page.index("## Layout") : page.index("**May import**")]
     listed = set(re.findall(r"[\w/.*]+", layout))
-    there = [f"{path.name}/" if path.is_dir() else path.name for path in PACKAGE.iterdir() if path.name[0] not in "_."]
+    there = [
+        f"{path.name}/" if path.is_dir() else path.name
+        for path in PACKAGE.iterdir()
+        if path.name[0] not in "_."
+    ]
     assert [name for name in there if name not in listed] == []
     files = {path.name for path in PACKAGE.parent.glob("[abt]*/**/*") if path.is_file()}
-    named = {name.rpartition("/")[2] for name in listed if name.endswith((".py", ".pyi", ".json", ".jinja"))}
+    named = {
+        name.rpartition("/")[2]
+        for name in listed
+        if name.endswith((".py", ".pyi", ".json", ".jinja"))
+    }
     assert sorted(name for name in named - files if "*" not in name) == []

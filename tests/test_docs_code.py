@@ -67,8 +67,12 @@ def test_a_pages_code_runs_and_prints_what_it_says(page, read):
 
 def test_registration_lines_that_pages_show_are_there():
     stub = (ROOT / "adviz" / "detectors" / "__init__.pyi").read_text()
-    shown = [found[0] for page in PAGES
-             for found in REGISTRATION.finditer((ROOT / page).read_text(encoding="utf-8"))]  # fmt: skip
+    shown = [
+        found[0]
+        for page in PAGES
+        # Fmt: skip
+        for found in REGISTRATION.finditer((ROOT / page).read_text(encoding="utf-8"))
+    ]
     assert shown
     assert all(line in stub for line in shown)
 

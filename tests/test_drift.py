@@ -1,9 +1,10 @@
 """The drift guard: what the built-in data set gives today is what it gave when tests/golden.json was made.
 
-Tolerances lie between what the machine changes and what a change of the computation does. Measured here, as a share of
-a list's largest number, against the golden values (one thread, AVX2): without AVX2 (ATEN_CPU_CAPABILITY=default, oneDNN
-with SSE4.1) 3e-6 in features and 1e-6 in scores, maps and areas of all but the students; two threads 3e-7. Students
-turn roundings into signs of Adam's steps: 6e-4 and, in areas, 9e-4. Pictures and masks were equal in every byte.
+Tolerances lie between what the machine changes and what a change of the computation does. Measured
+here, as a share of a list's largest number, against the golden values (one thread, AVX2): without
+AVX2 (ATEN_CPU_CAPABILITY=default, oneDNN with SSE4.1) 3e-6 in features and 1e-6 in scores, maps and
+areas of all but the students; two threads 3e-7. Students turn roundings into signs of Adam's steps:
+6e-4 and, in areas, 9e-4. Pictures and masks were equal in every byte.
 """
 
 import json
@@ -33,7 +34,11 @@ def test_every_detector_and_every_category_is_guarded(stored):
     assert len([name for name in stored["numbers"] if name.startswith("masks")]) == 6
     for name, values in stored["numbers"].items():
         assert np.isfinite(values).all(), name
-    aurocs = {name: values[0] for name, values in stored["numbers"].items() if name.endswith("image AUROC")}
+    aurocs = {
+        name: values[0]
+        for name, values in stored["numbers"].items()
+        if name.endswith("image AUROC")
+    }
     assert len(aurocs) == len(golden.DETECTORS)
     # a guard of nonsense guards nothing; the students have learned for three epochs only
     assert min(value for name, value in aurocs.items() if "Distillation" not in name) > 0.9
@@ -44,7 +49,11 @@ def test_the_message_says_what_drifted_and_which_versions_did(stored):
     numbers["PatchCore/bottle/score"][2] *= 1.001
     del numbers["DN2/bottle/score"]
     lines = golden.drifted((numbers, {"weights": "0123"}), stored)
-    assert [line.split(":")[0] for line in lines] == ["weights", "DN2/bottle/score", "PatchCore/bottle/score[2]"]
+    assert [line.split(":")[0] for line in lines] == [
+        "weights",
+        "DN2/bottle/score",
+        "PatchCore/bottle/score[2]",
+    ]
     told = golden.message(lines, stored, {**stored["versions"], "torch": "99.1"})
     assert f"torch 99.1 (golden: {stored['versions']['torch']})" in told
     assert golden.COMMAND in told
@@ -62,7 +71,9 @@ def scaled_weights(monkeypatch):
 
     def perturbed(self, *arguments, **options):
         init(self, *arguments, **options)
-        next(w for name, w in self._model.named_parameters() if "blocks.2" in name and w.ndim == 4).data.mul_(1.001)
+        next(
+            w for name, w in self._model.named_parameters() if "blocks.2" in name and w.ndim == 4
+        ).data.mul_(1.001)
 
     monkeypatch.setattr(backbone.Backbone, "__init__", perturbed)
     return {"features"}
@@ -72,7 +83,9 @@ def narrower_smoothing(monkeypatch):
     from scipy import ndimage
 
     filtered = ndimage.gaussian_filter
-    monkeypatch.setattr(maps.ndimage, "gaussian_filter", lambda *a, truncate, **k: filtered(*a, truncate=3.0, **k))
+    monkeypatch.setattr(
+        maps.ndimage, "gaussian_filter", lambda *a, truncate, **k: filtered(*a, truncate=3.0, **k)
+    )
     return {"SPADE", "PaDiM", "PatchCore"}
 
 
@@ -85,7 +98,9 @@ def another_filter_of_maps(monkeypatch):
     real = maps.resize
 
     def resize(values, size, method="bilinear", *, align_corners=False):
-        return real(values, size, "bicubic" if method == "bilinear" else method, align_corners=align_corners)
+        return real(
+            values, size, "bicubic" if method == "bilinear" else method, align_corners=align_corners
+        )
 
     monkeypatch.setattr(maps, "resize", resize)
     return {"SPADE", "PaDiM", "PatchCore", "ReverseDistillation"}

@@ -1,6 +1,7 @@
 """Every public object has an example, and every example in a docstring is true.
 
-They go on from the lines of `adviz.__doc__`, in a folder where `data/` holds small trees in the published layouts.
+They go on from the lines of `adviz.__doc__`, in a folder where `data/` holds small trees in the
+published layouts.
 """
 
 import ast
@@ -16,7 +17,11 @@ import pytest
 import adviz
 
 PACKAGE = Path(adviz.__file__).parent
-MODULES = "archive coreset data detectors explore maps metrics neighbors plots sweep tables widgets".split()
+# Where the public functions are: what users have as `adviz.<name>`, and two rooms' modules.
+MODULES = (
+    "_support.archive core.coreset core.maps core.neighbors data detectors explore explore.widgets metrics "
+    "plots sweep tables"
+).split()
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 PARSER = doctest.DocTestParser()
 # The only public names without an example, and why.
@@ -30,9 +35,17 @@ WITHOUT = {"explore": VIEWS}
 def examples(file):
     """Return (name, line, docstring) of all that have an example in a file, wherever it is."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)]
+    nodes = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+    ]
     found = [(getattr(node, "name", ""), ast.get_docstring(node), node.body[:1]) for node in nodes]
-    return [(name, body[0].lineno - 1, text) for name, text, body in found if text and PARSER.get_examples(text)]
+    return [
+        (name, body[0].lineno - 1, text)
+        for name, text, body in found
+        if text and PARSER.get_examples(text)
+    ]
 
 
 FILES = [file for file in sorted(PACKAGE.rglob("*.py")) if examples(file)]
@@ -42,7 +55,9 @@ def failures(text, names, name="example", line=0):
     """Run a docstring's examples and return what went wrong; `names` gets what they define."""
     test = PARSER.get_doctest(text, names, name, name, line)
     lines = []
-    doctest.DocTestRunner(optionflags=FLAGS, verbose=False).run(test, out=lines.append, clear_globs=False)
+    doctest.DocTestRunner(optionflags=FLAGS, verbose=False).run(
+        test, out=lines.append, clear_globs=False
+    )
     names.update(test.globs)
     return "".join(lines)
 
@@ -53,7 +68,10 @@ def folder(tmp_path_factory):
     tests = Path(__file__).resolve().parent
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "path", [str(tests), str(tests / "data"), *sys.path])
-        trees, campus = importlib.import_module("published_trees"), importlib.import_module("standin_campus")
+        trees, campus = (
+            importlib.import_module("published_trees"),
+            importlib.import_module("standin_campus"),
+        )
     place = tmp_path_factory.mktemp("examples")
     data = place / "data"
     for draw, name in ((trees.btad, "btad"), (trees.ad2, "mvtec_ad2"), (trees.loco, "mvtec_loco")):
@@ -96,5 +114,9 @@ def public(module):
 @pytest.mark.parametrize("name", ["", *MODULES])
 def test_every_public_function_and_class_has_an_example(name):
     module = importlib.import_module(f"adviz.{name}".rstrip("."))
-    without = {name for name, thing in public(module).items() if not PARSER.get_examples(inspect.getdoc(thing) or "")}
+    without = {
+        name
+        for name, thing in public(module).items()
+        if not PARSER.get_examples(inspect.getdoc(thing) or "")
+    }
     assert {name.rpartition(".")[2] for name in without} == WITHOUT.get(name, set())

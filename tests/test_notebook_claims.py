@@ -10,7 +10,8 @@ from notebook_claims import CLAIMS, OTHER
 from test_notebooks import NOTEBOOKS, QUICKSTART, REPOSITORY
 
 NUMBER = r"(-?(?:\d{1,3}(?: \d{3})+|\d*\.?\d+))"
-# names, formulas, code, links and the numbers of tables, equations and layers: no number about an output stands in them
+# names, formulas, code, links and the numbers of tables, equations and layers: no number about an
+# output stands in them
 ASIDE = re.compile(
     r"`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\[[^\]]*\]\([^)]*\)|\d+ x \d+(?: x \d+)?|\d+ px"
     r"|\d{4}\.\d{5}|\b(?:Tables?|Figures?|Figs?\.|Sections?|Eqs?\.|Algorithm|arXiv|layers?|strides?) [A-Z]?\d[\d.]*"
@@ -25,7 +26,9 @@ class Rows:
 
     def __init__(self, notebook):
         outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-        texts = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs]
+        texts = [
+            output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs
+        ]
         self.text = "\n".join(texts)
 
     def __call__(self, *words):
@@ -81,7 +84,9 @@ def faults(notebook, claims, other):
                 yield f"no claim about the number in: {line}"
 
 
-@pytest.mark.parametrize("file", [file for file in NOTEBOOKS if file.stem not in BEYOND], ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "file", [file for file in NOTEBOOKS if file.stem not in BEYOND], ids=lambda file: file.stem
+)
 def test_every_number_in_a_sentence_is_that_of_the_outputs(file):
     notebook = nbformat.read(file, as_version=4)
     assert list(faults(notebook, CLAIMS.get(file.stem, {}), OTHER.get(file.stem, []))) == []
@@ -106,21 +111,32 @@ def test_a_row_is_read_by_its_words():
 
 
 def test_a_wrong_number_a_wrong_order_and_a_number_without_a_claim_are_seen():
-    claims = {"A has #, B #": lambda said, row: said == [row("A")[0], row("B")[0]] and said[0] > said[1]}
+    claims = {
+        "A has #, B #": lambda said, row: said == [row("A")[0], row("B")[0]] and said[0] > said[1]
+    }
     right = "A has 0.90, B 0.80, by `k=3` and Table 7."
     assert list(faults(small(right), claims, [])) == []
     assert list(faults(small("A has 0.90, B 0.85."), claims, [])) == ["not so: A has 0.90, B 0.85"]
     turned = small("A has 0.80, B 0.90.", "A 0.80\nB 0.90")
     assert list(faults(turned, claims, [])) == ["not so: A has 0.80, B 0.90"]
-    assert list(faults(small("Other."), claims, ["2 %"])) == ["not said: A has #, B #", "not said: 2 %"]
-    assert list(faults(small(f"{right}\nC has 0.10."), claims, [])) == ["no claim about the number in: C has 0.10."]
+    assert list(faults(small("Other."), claims, ["2 %"])) == [
+        "not said: A has #, B #",
+        "not said: 2 %",
+    ]
+    assert list(faults(small(f"{right}\nC has 0.10."), claims, [])) == [
+        "no claim about the number in: C has 0.10."
+    ]
     assert list(faults(small(f"{right}\nC has 0.10."), claims, ["C has 0.10"])) == []
 
 
 def test_the_readmes_means_and_spreads_hold_the_quickstarts_seed():
     """Within three standard deviations, and what has no seed is equal."""
     row = Rows(nbformat.read(QUICKSTART, as_version=4))
-    lines = re.findall(r"^\| (\w+) \|(.+± .+)\|$", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    lines = re.findall(
+        r"^\| (\w+) \|(.+± .+)\|$",
+        (REPOSITORY / "README.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
     assert len(lines) == 6
     for category, cells in lines:
         told = [[float(value) for value in cell.split("±")] for cell in cells.split("|")]

@@ -34,7 +34,11 @@ def broken_links(notebook):
                 yield f"no notebook {target}"
             elif anchor and anchor not in headings(nbformat.read(file, as_version=4)):
                 yield f"no heading {target}#{anchor}"
-        yield from (f"no file {name}" for name in FILE.findall(cell.source) if not (REPOSITORY / name).is_file())
+        yield from (
+            f"no file {name}"
+            for name in FILE.findall(cell.source)
+            if not (REPOSITORY / name).is_file()
+        )
 
 
 def shown(cell):
@@ -47,8 +51,12 @@ def unexplained(notebook):
     """Return the pictures and tables of which neither the text before nor the text after says what to look at."""
     for position, cell in enumerate(notebook.cells):
         if cell.cell_type == "code" and shown(cell):
-            before = [one.source for one in notebook.cells[:position] if one.cell_type == "markdown"][-1:]
-            after = [one.source for one in notebook.cells[position:] if one.cell_type == "markdown"][:1]
+            before = [
+                one.source for one in notebook.cells[:position] if one.cell_type == "markdown"
+            ][-1:]
+            after = [
+                one.source for one in notebook.cells[position:] if one.cell_type == "markdown"
+            ][:1]
             if not any("What to look at" in text for text in before + after):
                 yield f"nothing says what to look at: {cell.source[:60]}"
 
@@ -57,7 +65,10 @@ def faults_of_code(notebook):
     """Return which cells are too long to be read, and which checks are not folded away."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for cell in code:
-        check, folded = cell.source.startswith(CHECK), cell.metadata.get("jupyter", {}).get("source_hidden", False)
+        check, folded = (
+            cell.source.startswith(CHECK),
+            cell.metadata.get("jupyter", {}).get("source_hidden", False),
+        )
         if check != folded:
             yield f"folded, but no check, or the other way round: {cell.source[:60]}"
         if not check and re.search(r"^\s*assert |np\.testing", cell.source, re.MULTILINE):
@@ -90,14 +101,18 @@ def missing_times(notebook):
 
 
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
-@pytest.mark.parametrize("faults", [missing_times, faults_of_text, faults_of_code, unexplained, broken_links])
+@pytest.mark.parametrize(
+    "faults", [missing_times, faults_of_text, faults_of_code, unexplained, broken_links]
+)
 def test_notebook_keeps_what_a_student_is_promised(file, faults):
     assert list(faults(nbformat.read(file, as_version=4))) == []
 
 
 def title_and_minutes(file):
     first = nbformat.read(file, as_version=4).cells[0].source
-    return first.splitlines()[0].removeprefix("# "), re.search(r"About (\d+) minutes to read", first)[1]
+    return first.splitlines()[0].removeprefix("# "), re.search(
+        r"About (\d+) minutes to read", first
+    )[1]
 
 
 def test_the_table_of_contents_has_every_notebook_with_its_question_and_minutes():
@@ -145,7 +160,10 @@ def test_a_placeholder_is_no_time():
 
 
 def test_faults_of_the_code_are_seen():
-    fine = [new_code_cell(f"{CHECK}\n" + "assert 1\n" * 99, metadata=FOLDED), new_code_cell("1\n" * 11 + "1")]
+    fine = [
+        new_code_cell(f"{CHECK}\n" + "assert 1\n" * 99, metadata=FOLDED),
+        new_code_cell("1\n" * 11 + "1"),
+    ]
     fine += [new_code_cell(source) for source in "123"]
     assert list(faults_of_code(new_notebook(cells=fine))) == []
     bad = {
@@ -157,7 +175,9 @@ def test_faults_of_the_code_are_seen():
         assert [one.strip() for one in faults_of_code(new_notebook(cells=[*fine, cell]))] == [fault]
     unfolded = new_code_cell(CHECK)
     assert len(list(faults_of_code(new_notebook(cells=[*fine, unfolded])))) == 1
-    assert list(faults_of_code(new_notebook(cells=[new_code_cell("\n" * 5)]))) == ["6 lines in the middle cell"]
+    assert list(faults_of_code(new_notebook(cells=[new_code_cell("\n" * 5)]))) == [
+        "6 lines in the middle cell"
+    ]
 
 
 def test_a_picture_without_a_word_about_it_is_seen():
@@ -175,4 +195,8 @@ def test_links_that_lead_nowhere_are_seen():
     assert list(broken_links(markdown(fine))) == []
     bad = "[a](99_none.ipynb) [b](01_quickstart.ipynb#None) [c](../README.md) `docs/none.md`"
     expected = ["no notebook 99_none.ipynb", "no heading 01_quickstart.ipynb#None"]
-    assert list(broken_links(markdown(bad))) == [*expected, "no notebook ../README.md", "no file docs/none.md"]
+    assert list(broken_links(markdown(bad))) == [
+        *expected,
+        "no notebook ../README.md",
+        "no file docs/none.md",
+    ]

@@ -22,7 +22,11 @@ MACHINE_PATH = re.compile(r"(?<![\w.:/])/(work|root|tmp|home|Users)/")
 def shown_text(output):
     """Return all text of a stored output, whatever its kind; pictures excluded."""
     pieces = [output.get("text", ""), output.get("evalue", "")]
-    pieces += [str(value) for kind, value in output.get("data", {}).items() if not kind.startswith("image/")]
+    pieces += [
+        str(value)
+        for kind, value in output.get("data", {}).items()
+        if not kind.startswith("image/")
+    ]
     return "\n".join(pieces)
 
 
@@ -38,13 +42,18 @@ def faults(file):
         yield "was not executed from top to bottom in a fresh kernel"
     for cell in code:
         name = f"cell {cell.execution_count}"
-        if "table" in cell.metadata.get("tags", []) and not any(shown_text(output).strip() for output in cell.outputs):
+        if "table" in cell.metadata.get("tags", []) and not any(
+            shown_text(output).strip() for output in cell.outputs
+        ):
             yield f"{name} is tagged as a table and stores none"
         if any(output.output_type == "error" for output in cell.outputs):
             yield f"{name} stores an error"
         if MACHINE_PATH.search("\n".join(map(shown_text, cell.outputs))):
             yield f"{name} shows a path of the machine it ran on"
-        if any("application/vnd.jupyter.widget-view+json" in output.get("data", {}) for output in cell.outputs):
+        if any(
+            "application/vnd.jupyter.widget-view+json" in output.get("data", {})
+            for output in cell.outputs
+        ):
             yield f"{name} stores a widget view without its state"
 
 
@@ -58,7 +67,9 @@ def test_stored_notebook_can_be_compared_with(file):
 
 
 def executed(source, count, *outputs, tags=()):
-    return new_code_cell(source, execution_count=count, outputs=list(outputs), metadata={"tags": list(tags)})
+    return new_code_cell(
+        source, execution_count=count, outputs=list(outputs), metadata={"tags": list(tags)}
+    )
 
 
 def printed(text):
@@ -71,15 +82,23 @@ def printed(text):
         (new_code_cell("1"), "was not executed from top to bottom in a fresh kernel"),
         (executed("1", 7), "was not executed from top to bottom in a fresh kernel"),
         (executed("1", 1, tags=["table"]), "cell 1 is tagged as a table and stores none"),
-        (executed("1", 1, printed(" \n"), tags=["table"]), "cell 1 is tagged as a table and stores none"),
-        (executed("1", 1, new_output("error", ename="E", evalue="bad", traceback=[])), "cell 1 stores an error"),
+        (
+            executed("1", 1, printed(" \n"), tags=["table"]),
+            "cell 1 is tagged as a table and stores none",
+        ),
+        (
+            executed("1", 1, new_output("error", ename="E", evalue="bad", traceback=[])),
+            "cell 1 stores an error",
+        ),
         (executed("1", 1, printed("in /home/a")), "cell 1 shows a path of the machine it ran on"),
         (
             executed("1", 1, new_output("execute_result", {"text/html": "<i>'/root/x'</i>"})),
             "cell 1 shows a path of the machine it ran on",
         ),
         (
-            executed("1", 1, new_output("display_data", {"application/vnd.jupyter.widget-view+json": {}})),
+            executed(
+                "1", 1, new_output("display_data", {"application/vnd.jupyter.widget-view+json": {}})
+            ),
             "cell 1 stores a widget view without its state",
         ),
         (executed("1", 1, printed("x" * LARGEST)), f"is larger than {LARGEST} bytes"),
@@ -91,7 +110,10 @@ def test_guard_sees_a_fault(cell, fault, tmp_path):
 
 
 def test_guard_sees_widget_state_and_passes_what_is_fine(tmp_path):
-    fine = [executed("1", 1, printed("https://some.org/home/ and 3/work/2"), tags=["table"]), new_code_cell("")]
+    fine = [
+        executed("1", 1, printed("https://some.org/home/ and 3/work/2"), tags=["table"]),
+        new_code_cell(""),
+    ]
     nbformat.write(new_notebook(cells=fine), tmp_path / "fine.ipynb")
     assert list(faults(tmp_path / "fine.ipynb")) == []
     nbformat.write(new_notebook(cells=fine, metadata={"widgets": {}}), tmp_path / "state.ipynb")
@@ -102,9 +124,25 @@ def rejected_cells(notebook, folder):
     """Validate `notebook` with nbval in `folder` and return which of its code cells, counted from 0, it rejects."""
     file = folder / "mutant.ipynb"
     nbformat.write(notebook, file)
-    options = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=300", f"--nbval-sanitize-with={SANITIZE}"]
-    command = [sys.executable, "-m", "pytest", "-v", "--color=no", "-p", "no:cacheprovider", f"--rootdir={folder}"]
-    result = subprocess.run([*command, *options, str(file)], cwd=folder, capture_output=True, text=True, check=False)
+    options = [
+        "--nbval",
+        "--nbval-current-env",
+        "--nbval-cell-timeout=300",
+        f"--nbval-sanitize-with={SANITIZE}",
+    ]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-v",
+        "--color=no",
+        "-p",
+        "no:cacheprovider",
+        f"--rootdir={folder}",
+    ]
+    result = subprocess.run(
+        [*command, *options, str(file)], cwd=folder, capture_output=True, text=True, check=False
+    )
     verdicts = dict(re.findall(r"::Cell (\d+) (PASSED|FAILED|XFAIL|XPASS)", result.stdout))
     count = sum(cell.cell_type == "code" for cell in notebook.cells)
     assert len(verdicts) == count, result.stdout + result.stderr
@@ -145,7 +183,9 @@ def in_source(cell, old, new):
 def in_output(cell, old, new):
     """Replace the first `old` in what the cell's outputs stored as text, as if the result had drifted since."""
     for output in cell.outputs:
-        holder, key = (output, "text") if "text" in output else (output.get("data", {}), "text/plain")
+        holder, key = (
+            (output, "text") if "text" in output else (output.get("data", {}), "text/plain")
+        )
         if old in holder.get(key, ""):
             holder[key] = holder[key].replace(old, new, 1)
             return
@@ -155,7 +195,13 @@ def in_output(cell, old, new):
 MUTATIONS = {
     "callback never wired": (2, in_source, 1, "choice.observe(show, 'value')", "pass"),
     "callback raises": (2, in_source, 1, "status.value = change.new", "raise RuntimeError"),
-    "assert expects another state": (2, in_source, 2, "status.value == 'brick'", "status.value == 'mesh'"),
+    "assert expects another state": (
+        2,
+        in_source,
+        2,
+        "status.value == 'brick'",
+        "status.value == 'mesh'",
+    ),
     "widget no longer displayed": (1, in_source, 1, "w.VBox([choice, status])", "None"),
     "number in the stored table": (3, in_output, 3, "0.981", "0.987"),
     "number in the computed table": (3, in_source, 3, "0.981", "0.987"),
@@ -188,8 +234,16 @@ def test_a_mutated_notebook_of_ours_is_rejected_where_it_was_mutated(tmp_path):
     table = next(cell for cell in code if cell.metadata.get("tags", []) == ["table"])
     number = re.search(r"\d\.\d\d", table.outputs[0].text)[0]
     in_output(table, number, f"{number[:-1]}{(int(number[-1]) + 1) % 10}")
-    described = next(cell for cell in code if any("Category(" in shown_text(output) for output in cell.outputs))
+    described = next(
+        cell for cell in code if any("Category(" in shown_text(output) for output in cell.outputs)
+    )
     in_output(described, "train=Split(", "train=Split(1")
-    (drive,) = (cell for cell in code if "view.order, view.relative" in cell.source and "assert" in cell.source)
+    (drive,) = (
+        cell
+        for cell in code
+        if "view.order, view.relative" in cell.source and "assert" in cell.source
+    )
     drive.source = UNWIRE + drive.source
-    assert rejected_cells(notebook, tmp_path) == sorted(code.index(cell) for cell in (table, described, drive))
+    assert rejected_cells(notebook, tmp_path) == sorted(
+        code.index(cell) for cell in (table, described, drive)
+    )

@@ -12,7 +12,9 @@ def found(n=2, k=3):
 
 
 def test_reprs_name_shapes():
-    prediction = Prediction(np.zeros(2), np.zeros((2, 8, 9)), {"layer2": np.zeros((2, 4, 5))}, {"patch": found()}, "X")
+    prediction = Prediction(
+        np.zeros(2), np.zeros((2, 8, 9)), {"layer2": np.zeros((2, 4, 5))}, {"patch": found()}, "X"
+    )
     assert repr(prediction) == (
         "Prediction(X, 2 images, maps 8x9, layer maps: layer2; "
         "patch: Neighbors(2 images, 4x5 cells, 3 each, by distance))"
@@ -25,10 +27,16 @@ def test_reprs_name_shapes():
     ("change", "message"),
     [
         ({"score": np.zeros((2, 1))}, r"score must have shape \(N,\)"),
-        ({"score": np.array([1.0, np.nan])}, "score must be finite, got NaN or infinity for 1 images, first number 1"),
+        (
+            {"score": np.array([1.0, np.nan])},
+            "score must be finite, got NaN or infinity for 1 images, first number 1",
+        ),
         ({"anomaly_map": np.zeros((3, 8, 8))}, r"anomaly_map must have shape \(2, height, width\)"),
         ({"layer_maps": {"a": np.zeros((2, 8))}}, r"a must have shape \(2, height, width\)"),
-        ({"neighbors": {"patch": found(n=3)}}, r"neighbors\['patch'\] must describe 2 images, got 3"),
+        (
+            {"neighbors": {"patch": found(n=3)}},
+            r"neighbors\['patch'\] must describe 2 images, got 3",
+        ),
     ],
 )
 def test_shapes_are_checked_once_here(change, message):
@@ -50,12 +58,18 @@ def test_an_ensemble_is_the_mean_of_what_was_brought_to_0_to_1_over_the_test_set
     rng = np.random.default_rng(0)
     members = [
         Prediction(
-            scale * rng.random(6), scale * rng.random((6, 4, 4)) + 3, detector=name, backbone="lite", digest=name
+            scale * rng.random(6),
+            scale * rng.random((6, 4, 4)) + 3,
+            detector=name,
+            backbone="lite",
+            digest=name,
         )
         for scale, name in ((1, "A"), (1000, "B"))
     ]
     merged = ensemble(members)
-    expected = np.mean([(m.score - m.score.min()) / (m.score.max() - m.score.min()) for m in members], axis=0)
+    expected = np.mean(
+        [(m.score - m.score.min()) / (m.score.max() - m.score.min()) for m in members], axis=0
+    )
     np.testing.assert_allclose(merged.score, expected)
     low, high = ([edge(m.anomaly_map) for m in members] for edge in (np.min, np.max))
     maps = [(m.anomaly_map - a) / (b - a) for m, a, b in zip(members, low, high, strict=True)]
@@ -64,7 +78,10 @@ def test_an_ensemble_is_the_mean_of_what_was_brought_to_0_to_1_over_the_test_set
 
 
 def test_members_without_a_map_count_for_the_score_alone():
-    scored, mapped = Prediction(np.array([0.0, 2.0])), Prediction(np.array([3.0, 3.0]), np.arange(8.0).reshape(2, 2, 2))
+    scored, mapped = (
+        Prediction(np.array([0.0, 2.0])),
+        Prediction(np.array([3.0, 3.0]), np.arange(8.0).reshape(2, 2, 2)),
+    )
     merged = ensemble([scored, mapped])
     np.testing.assert_array_equal(merged.score, [0, 0.5])  # equal scores tell nothing
     np.testing.assert_allclose(merged.anomaly_map, np.arange(8.0).reshape(2, 2, 2) / 7)
@@ -97,9 +114,14 @@ def test_images_are_told_by_their_names_as_far_as_these_are_known():
         prediction.check_images(same)
     named("0", "1").check_images(["a.png", "b.png"])
     named("/data/nut/0.png").check_images(["nut/0.png"])
-    for other in (["test/good/0.png", "test/hole/2.png"], ["test/hole/1.png", "test/good/0.png"], ["10.png", "11.png"]):
+    for other in (
+        ["test/good/0.png", "test/hole/2.png"],
+        ["test/hole/1.png", "test/good/0.png"],
+        ["10.png", "11.png"],
+    ):
         with pytest.raises(
-            ValueError, match=r"expected a prediction of these images, got one of others: image [01] is"
+            ValueError,
+            match=r"expected a prediction of these images, got one of others: image [01] is",
         ):
             prediction.check_images(other)
     with pytest.raises(ValueError, match=r"ids must name 1 images, or none, got 2"):
@@ -119,11 +141,23 @@ def full(seed=0, broadcast=True):
     distance = rng.normal(size=shape).astype(np.float32)
     distance[1] = np.nan  # not segmented
     wide = np.broadcast_to(image, shape) if broadcast else np.repeat(np.repeat(image, 30, 1), 40, 2)
-    found = Neighbors(distance, wide, rng.integers(0, 99, shape).astype(np.int16), (30, 40), "retrieval")
+    found = Neighbors(
+        distance, wide, rng.integers(0, 99, shape).astype(np.int16), (30, 40), "retrieval"
+    )
     maps = rng.normal(size=(4, 60, 80)).astype(np.float32)
-    layers = {"layer1": maps[:, ::2, ::2].astype(np.float16), "a.b": maps[:, :3, :3].astype(np.float64)}
+    layers = {
+        "layer1": maps[:, ::2, ::2].astype(np.float16),
+        "a.b": maps[:, :3, :3].astype(np.float64),
+    }
     return Prediction(
-        rng.normal(size=4), maps, layers, {"patch": found}, "SPADE", "lite", "01", np.array([1, 0, 1, 1], bool)
+        rng.normal(size=4),
+        maps,
+        layers,
+        {"patch": found},
+        "SPADE",
+        "lite",
+        "01",
+        np.array([1, 0, 1, 1], bool),
     )
 
 
@@ -176,5 +210,7 @@ def test_a_broadcast_gallery_takes_no_room(tmp_path):
 )
 def test_a_file_whose_arrays_do_not_fit_is_refused(tmp_path, change):
     archive.write(tmp_path / "file", "Prediction", {**archive.parts(full()), **change})
-    with pytest.raises(ValueError, match=r"expected a saved Prediction in .*, but its parts do not fit"):
+    with pytest.raises(
+        ValueError, match=r"expected a saved Prediction in .*, but its parts do not fit"
+    ):
         Prediction.load(tmp_path / "file")

@@ -14,8 +14,13 @@ import adviz
 from adviz import data, detectors
 
 NAMES = "archive coreset data detectors explore maps metrics neighbors plots sweep tables widgets".split()
-MODULES = [adviz, *(importlib.import_module(f"adviz.{name}") for name in NAMES), adviz.tables.statistics]
-# What an instance shows. Whoever adds an attribute adds it here, or begins its name with an underscore.
+MODULES = [
+    adviz,
+    *(importlib.import_module(f"adviz.{name}") for name in NAMES),
+    adviz.tables.statistics,
+]
+# What an instance shows. Whoever adds an attribute adds it here, or begins its name with an
+# underscore.
 SHOWN = {
     "Backbone": "device digest dtype extract label mean modules name std strides with_layers",
     "Category": "name test train validation with_geometry",
@@ -36,8 +41,13 @@ SHOWN = {
 }
 # of a detector, beside its options and what it finds out, which ends in an underscore
 DETECTOR = "differences facts fit learned load predict preset save title"
-MORE = {"PaDiM": "contributions gaussian", "PatchCore": "predict_budgets", "ReverseDistillation": "norms rebuild"}
-MORE["ConventionalDistillation"] = "norms rebuild align_corners betas patience"  # the last three are fixed
+MORE = {
+    "PaDiM": "contributions gaussian",
+    "PatchCore": "predict_budgets",
+    "ReverseDistillation": "norms rebuild",
+}
+# The last three are fixed
+MORE["ConventionalDistillation"] = "norms rebuild align_corners betas patience"
 
 
 @pytest.mark.parametrize("package", [adviz, data])
@@ -55,7 +65,7 @@ def test_dir_lists_what_a_user_needs(module):
 
 
 def test_every_public_module_says_what_it_shows():
-    shown = {module.__name__.removeprefix("adviz.") for module in MODULES}
+    shown = {module.__name__.rpartition(".")[2] for module in MODULES}
     assert {name for name in adviz.__all__ if isinstance(getattr(adviz, name), ModuleType)} <= shown
 
 
@@ -66,7 +76,10 @@ def instances():
     layer = np.zeros((1, 2, 2, 1), int)
     made = [data.Category("made up", split, split), split, split[0], split.geometry, prediction]
     made += [adviz.Features({"layer": np.zeros((2, 3, 4, 4), np.float32)}, image_size=(8, 8))]
-    made += [adviz.Neighbors(layer.astype(float), layer, layer), adviz.Backbone("resnet18", weights="random")]
+    made += [
+        adviz.Neighbors(layer.astype(float), layer, layer),
+        adviz.Backbone("resnet18", weights="random"),
+    ]
     made += [adviz.evaluate(prediction, split), adviz.calibrate(prediction, split)]
     return {type(one).__name__: one for one in made}
 
@@ -88,7 +101,10 @@ def test_detectors_show_their_options_and_what_all_share(name):
 
 
 def test_an_unknown_name_lists_what_there_is():
-    with pytest.raises(AttributeError, match=f"it offers {', '.join(adviz.__all__)}, got .*did you mean 'PatchCore'"):
+    with pytest.raises(
+        AttributeError,
+        match=f"it offers {', '.join(adviz.__all__)}, got .*did you mean 'PatchCore'",
+    ):
         adviz.PatchCare  # noqa: B018 - the attribute access is the test
 
 

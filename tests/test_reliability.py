@@ -16,7 +16,12 @@ def entries(text):
     """Return (number, fault, outcome, tests) of every line of the tables; a test is (file, name, marked as soak)."""
     found = [match.groups() for line in text.splitlines() if (match := ENTRY.fullmatch(line))]
     return [
-        (int(number), fault, outcome, [(file, name, bool(soak)) for file, name, soak in TEST.findall(tests)])
+        (
+            int(number),
+            fault,
+            outcome,
+            [(file, name, bool(soak)) for file, name, soak in TEST.findall(tests)],
+        )
         for number, fault, outcome, tests in found
     ]
 
@@ -29,17 +34,28 @@ def functions(file):
         return {}
     tree = ast.parse(path.read_text())
     whole = [
-        node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark"
+        node
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark"
     ]
     soak = any("soak" in ast.unparse(node.value) for node in whole)
-    found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
-    return {one.name: soak or any("mark.soak" in ast.unparse(mark) for mark in one.decorator_list) for one in found}
+    found = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    ]
+    return {
+        one.name: soak or any("mark.soak" in ast.unparse(mark) for mark in one.decorator_list)
+        for one in found
+    }
 
 
 def faults(text):
     """Return what is wrong with a page."""
     found, wrong = entries(text), []
-    lines = [line for line in text.splitlines() if line.startswith("| ") and re.match(r"\| \d", line)]
+    lines = [
+        line for line in text.splitlines() if line.startswith("| ") and re.match(r"\| \d", line)
+    ]
     if len(lines) != len(found):
         wrong.append(f"{len(lines)} lines of tables, of which {len(found)} are entries")
     if [number for number, *_ in found] != list(range(1, len(found) + 1)):
@@ -53,7 +69,9 @@ def faults(text):
             if name not in functions(file):
                 wrong.append(f"{number}: there is no {file}::{name}")
             elif functions(file)[name] != soak:
-                wrong.append(f"{number}: {name} {'is no soak test' if soak else 'is a soak test and not marked so'}")
+                wrong.append(
+                    f"{number}: {name} {'is no soak test' if soak else 'is a soak test and not marked so'}"
+                )
     return wrong
 
 
@@ -83,8 +101,12 @@ def test_a_wrong_entry_is_noticed(text):
 
 
 def test_a_soak_test_that_is_not_marked_is_noticed():
-    (line,) = [line for line in PAGE.splitlines() if "test_killed_while_training_at_any_time" in line]
-    assert any("is a soak test and not marked so" in one for one in faults(line.replace(" (soak)", "")))
+    (line,) = [
+        line for line in PAGE.splitlines() if "test_killed_while_training_at_any_time" in line
+    ]
+    assert any(
+        "is a soak test and not marked so" in one for one in faults(line.replace(" (soak)", ""))
+    )
 
 
 def test_an_entry_that_comes_twice_is_noticed():

@@ -8,7 +8,18 @@ import pytest
 from PIL import Image
 
 import adviz
-from adviz import Backbone, PaDiM, PatchCore, Prediction, calibrate, data, evaluate, explore, plots, sweep
+from adviz import (
+    Backbone,
+    PaDiM,
+    PatchCore,
+    Prediction,
+    calibrate,
+    data,
+    evaluate,
+    explore,
+    plots,
+    sweep,
+)
 from adviz.data import Geometry
 
 RECTANGLE = Geometry((96, 192), crop=False)
@@ -40,7 +51,9 @@ def tree(root, sizes):
         pixels, mask = photograph(sizes[number % len(sizes)], number, kind == "bright")
         write(root / part / kind / f"{number:02}.png", pixels)
         if kind == "bright":
-            write(root / "ground_truth" / kind / f"{number:02}_mask.png", mask.astype(np.uint8) * 255)
+            write(
+                root / "ground_truth" / kind / f"{number:02}_mask.png", mask.astype(np.uint8) * 255
+            )
     return root
 
 
@@ -52,10 +65,16 @@ def backbone():
 @pytest.fixture(scope="module", params=[RECTANGLE, LETTERBOX], ids=["rectangle", "letterbox"])
 def fitted(request, backbone, tmp_path_factory):
     """Return a category whose images are landscapes and, letterboxed, portraits, with its detector and prediction."""
-    sizes = [(100, 200)] if request.param is RECTANGLE else [(100, 200), (100, 200), (200, 100), (200, 100)]
+    sizes = (
+        [(100, 200)]
+        if request.param is RECTANGLE
+        else [(100, 200), (100, 200), (200, 100), (200, 100)]
+    )
     root = tree(tmp_path_factory.mktemp("shapes") / "strips", sizes)
     category = data.folder(root, geometry=request.param)
-    train, test = (backbone.extract(split, cache=False) for split in (category.train, category.test))
+    train, test = (
+        backbone.extract(split, cache=False) for split in (category.train, category.test)
+    )
     detector = PatchCore(layers=(8, 16), aggregation="mean", coreset=0.1).fit(train)
     return category, detector, detector.predict(test), train, test
 
@@ -105,7 +124,9 @@ def test_explorers_and_report_show_images_of_any_shape(fitted, tmp_path):
         "thresholds": explore.thresholds(category, prediction),
         "coreset": explore.coreset(category, detector.trace_, {0.1: prediction}),
         "deviations": explore.deviations(
-            category, {"wide": {"sigma": (4.0, 8.0)}}, lambda _, options: prediction if options else other
+            category,
+            {"wide": {"sigma": (4.0, 8.0)}},
+            lambda _, options: prediction if options else other,
         ),
     }
     for name, view in views.items():
@@ -149,7 +170,10 @@ def test_a_letterboxed_strip_is_judged_by_its_pixels_alone(tmp_path):
     root = tree(tmp_path / "strips", [(100, 200)])
     boxed, band = (
         data.folder(root, geometry=geometry).test
-        for geometry in (Geometry(224, crop=False, aspect="letterbox"), Geometry((112, 224), crop=False))
+        for geometry in (
+            Geometry(224, crop=False, aspect="letterbox"),
+            Geometry((112, 224), crop=False),
+        )
     )
     maps = np.random.default_rng(0).random((4, 224, 224)).astype(np.float32)
     maps[band_of(boxed.masks_array())] += 0.2
@@ -160,7 +184,8 @@ def test_a_letterboxed_strip_is_judged_by_its_pixels_alone(tmp_path):
     alone = Prediction(score, maps[:, 56:168])
     for definition in adviz.metrics.PRO_DEFINITIONS:
         here, there = (
-            evaluate(prediction, split, pro=definition) for prediction, split in ((padded, boxed), (alone, band))
+            evaluate(prediction, split, pro=definition)
+            for prediction, split in ((padded, boxed), (alone, band))
         )
         for name in ("pixel_auroc", "pixel_ap", "pro"):
             assert getattr(here, name) == getattr(there, name)
@@ -181,20 +206,30 @@ def test_a_network_is_fed_the_mirrored_image_in_padding(tmp_path):
     write(tmp_path / "a.png", pixels)
     geometry = Geometry(64, crop=False, aspect="letterbox")
     split = data.Split([tmp_path / "a.png"], [0], [None], ["good"], geometry=geometry)
-    own = Backbone("efficientnet_lite0", layers=("image", 8), mean=(0, 0, 0), std=(1, 1, 1), device="cpu")
+    own = Backbone(
+        "efficientnet_lite0", layers=("image", 8), mean=(0, 0, 0), std=(1, 1, 1), device="cpu"
+    )
     features = own.extract(split, cache=False)
     band = split.image(0)[16:48]
     np.testing.assert_array_equal(split.image(0)[:16], 128)
     mirrored = np.pad(band, ((16, 16), (0, 0), (0, 0)), mode="symmetric")
     plain = own.extract(mirrored[None], cache=False)
     np.testing.assert_array_equal(features.boxes, [[16, 0, 48, 64]])
-    np.testing.assert_allclose(features["layer2"][0, :, 2:6], plain["layer2"][0, :, 2:6], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        features["layer2"][0, :, 2:6], plain["layer2"][0, :, 2:6], rtol=1e-5, atol=1e-6
+    )
     for rows, nearest in ((slice(0, 2), 2), (slice(6, 8), 5)):
-        stripe = np.broadcast_to(features["layer2"][0, :, nearest, None], features["layer2"][0, :, rows].shape)
+        stripe = np.broadcast_to(
+            features["layer2"][0, :, nearest, None], features["layer2"][0, :, rows].shape
+        )
         np.testing.assert_array_equal(features["layer2"][0, :, rows], stripe)
-    pooled = Backbone("efficientnet_lite0", layers=(8,), mean=(0, 0, 0), std=(1, 1, 1), device="cpu", pool=True)
+    pooled = Backbone(
+        "efficientnet_lite0", layers=(8,), mean=(0, 0, 0), std=(1, 1, 1), device="cpu", pool=True
+    )
     means = pooled.extract(split, cache=False)["layer2"][0, :, 0, 0]
-    np.testing.assert_allclose(means, features["layer2"][0, :, 2:6].mean((1, 2)), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        means, features["layer2"][0, :, 2:6].mean((1, 2)), rtol=1e-4, atol=1e-5
+    )
 
 
 def test_letterboxed_features_come_from_the_cache_as_they_were(tmp_path, backbone):
@@ -255,10 +290,18 @@ def test_the_crop_audit_and_the_check_know_rectangles(tmp_path):
     np.testing.assert_array_equal(boxed["inside"], 1.0)
     np.testing.assert_allclose(boxed["kept >0.5"], 1.0, atol=0.1)
     cut = Geometry((16, 16), resize=(100, 200))  # the middle, where no defect is
-    findings = [finding for finding in data.check(root, geometry=cut).findings if finding.kind == "lost defects"]
+    findings = [
+        finding
+        for finding in data.check(root, geometry=cut).findings
+        if finding.kind == "lost defects"
+    ]
     assert "2 defects are gone after resize and crop to 16 pixels (2 outside" in findings[0].message
     cut = Geometry((16, 24), resize=(100, 200))
-    findings = [finding for finding in data.check(root, geometry=cut).findings if finding.kind == "lost defects"]
+    findings = [
+        finding
+        for finding in data.check(root, geometry=cut).findings
+        if finding.kind == "lost defects"
+    ]
     assert "crop to 16x24 pixels" in findings[0].message
 
 

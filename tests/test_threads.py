@@ -28,7 +28,8 @@ def test_neighbours_are_the_same(library, monkeypatch):
     else:
         monkeypatch.setattr(neighbors, "has_faiss", lambda: False)
     rng = np.random.default_rng(1)
-    query, bank = (rng.integers(0, 5, size=(n, 24)).astype(np.float32) for n in (3000, 2000))  # with ties
+    # With ties
+    query, bank = (rng.integers(0, 5, size=(n, 24)).astype(np.float32) for n in (3000, 2000))
     one, two = both(lambda: neighbors.nearest(query, bank, 3))
     np.testing.assert_array_equal(two[0], one[0])
     np.testing.assert_array_equal(two[1], one[1])
@@ -58,7 +59,12 @@ def test_metrics():
 
     def all_metrics():
         found = metrics.pixel_metrics(scores, masks)
-        areas = [found.auroc, found.average_precision, found.pro, *metrics.auroc_and_pro(scores, masks)]
+        areas = [
+            found.auroc,
+            found.average_precision,
+            found.pro,
+            *metrics.auroc_and_pro(scores, masks),
+        ]
         return [*areas, *metrics.auroc_differences(before, scores[:, 1, 1], labels, 50)]
 
     one, two = both(all_metrics)

@@ -10,8 +10,9 @@ import numpy as np
 def as_numpy(values: Any) -> np.ndarray:
     """Return numbers as an array; an array of numbers is returned as it is and not copied.
 
-    Tensors are taken off their device and out of their graph, bfloat16 becomes float32; lists and tuples may hold
-    tensors; Python objects that are all numbers, as in a table's column, become float64.
+    Tensors are taken off their device and out of their graph, bfloat16 becomes float32; lists and
+    tuples may hold tensors; Python objects that are all numbers, as in a table's column, become
+    float64.
 
     Raises
     ------

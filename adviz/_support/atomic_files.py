@@ -19,9 +19,11 @@ import numpy as np
 
 IN_MEMORY = 4 * 2**30  # bytes of arrays above which they are kept in temporary files
 UNFINISHED = ".part"
-SHORT = 40  # characters of a name that are repeated in another: 255 bytes are the most that a name may have
+# Characters of a name that are repeated in another: 255 bytes are the most that a name may have
+SHORT = 40
 Shapes = Mapping[str, tuple[int, ...]]
-Allocate = Callable[[Shapes, np.dtype[Any]], dict[str, np.ndarray]]  # {name: shape} and a type -> {name: array}
+# {name: shape} and a type -> {name: array}
+Allocate = Callable[[Shapes, np.dtype[Any]], dict[str, np.ndarray]]
 
 
 @contextmanager
@@ -41,21 +43,32 @@ def in_folder(out: str | Path) -> Iterator[Allocate]:
     """
     folder = Path(out)
     if folder.exists():
-        raise FileExistsError(f"expected a new folder for the features, got {folder}, which exists: remove it first")
+        raise FileExistsError(
+            f"expected a new folder for the features, got {folder}, which exists: remove it first"
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name[:SHORT]}-", dir=folder.parent) as parent:
+    with tempfile.TemporaryDirectory(
+        prefix=f".{folder.name[:SHORT]}-", dir=folder.parent
+    ) as parent:
         part = Path(parent) / folder.name
         part.mkdir()
 
         def allocate(shapes: Shapes, dtype: np.dtype[Any]) -> dict[str, np.ndarray]:
-            with _room_for(shapes, dtype, f"{folder.parent}: free some space, or choose another folder"):
-                return {name: _npy_file(part / f"{name}.npy", shape, dtype) for name, shape in shapes.items()}
+            with _room_for(
+                shapes, dtype, f"{folder.parent}: free some space, or choose another folder"
+            ):
+                return {
+                    name: _npy_file(part / f"{name}.npy", shape, dtype)
+                    for name, shape in shapes.items()
+                }
 
         yield allocate
         part.rename(folder)
 
 
-def allocated(shapes: Shapes, dtype: np.dtype[Any], *, limit: int | None = None) -> dict[str, np.ndarray]:
+def allocated(
+    shapes: Shapes, dtype: np.dtype[Any], *, limit: int | None = None
+) -> dict[str, np.ndarray]:
     """Allocate in memory, and from the array on that would exceed `limit` (4 GiB) in files that vanish with them.
 
     Raises
@@ -114,16 +127,20 @@ class Part:
 def whole_file(target: Path) -> Iterator[IO[bytes]]:
     """Yield a file that becomes `target` when the block ends without an error; else nothing stays of it.
 
-    It lies beside the target under a hidden name of its own, ``.adviz-<the target's name, hashed>.<32 hexadecimal
-    digits>.part``. What a killed process left of an earlier try at the same target is removed.
+    It lies beside the target under a hidden name of its own, ``.adviz-<the target's name,
+    hashed>.<32 hexadecimal digits>.part``. What a killed process left of an earlier try at the same
+    target is removed.
 
     Raises
     ------
     OSError: it cannot be written, or the target is a folder.
     """
     if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "expected a file to write to, got a folder", str(target))
-    prefix = f".adviz-{zlib.crc32(os.fsencode(target.name)):08x}."  # as long as that, whatever the target's name is
+        raise IsADirectoryError(
+            errno.EISDIR, "expected a file to write to, got a folder", str(target)
+        )
+    # As long as that, whatever the target's name is
+    prefix = f".adviz-{zlib.crc32(os.fsencode(target.name)):08x}."
     remove_leftovers(target.parent, prefix)
     path, file = _locked_file(target.parent, prefix)
     with file:
@@ -176,9 +193,12 @@ def replace_file(path: Path, content: bytes) -> None:
 def remove_leftovers(folder: Path, prefix: str | None = None) -> None:
     """Remove unfinished files whose writer is dead, which is so when nobody holds their lock (clocks say nothing).
 
-    With a prefix only those of `whole_file`, so that a folder may hold other people's ``.part`` files.
+    With a prefix only those of `whole_file`, so that a folder may hold other people's ``.part``
+    files.
     """
-    ours = re.compile("" if prefix is None else re.escape(prefix) + "[0-9a-f]{32}" + re.escape(UNFINISHED))
+    ours = re.compile(
+        "" if prefix is None else re.escape(prefix) + "[0-9a-f]{32}" + re.escape(UNFINISHED)
+    )
     try:
         found = sorted(path for path in folder.glob(f"*{UNFINISHED}") if ours.match(path.name))
     except OSError:  # no folder can have this name, and who writes to it will say so
@@ -238,7 +258,8 @@ def _room_for(shapes: Shapes, dtype: np.dtype[Any], where: str) -> Iterator[None
     except OSError as error:
         size = sum(_bytes(shape, dtype) for shape in shapes.values())
         raise OSError(
-            error.errno, f"expected room for {size / 1e9:.3g} GB of features ({error.strerror}) in {where}"
+            error.errno,
+            f"expected room for {size / 1e9:.3g} GB of features ({error.strerror}) in {where}",
         ) from error
 
 
@@ -247,7 +268,9 @@ def _npy_file(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.nd
         return _npy(file, shape, dtype)[0]
 
 
-def _npy(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[np.memmap[Any, Any], int]:
+def _npy(
+    file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> tuple[np.memmap[Any, Any], int]:
     """Return an array in a new file of numpy's format, whose space is taken, and where it begins."""
     header = {"shape": shape, "fortran_order": False, "descr": np.lib.format.dtype_to_descr(dtype)}
     np.lib.format.write_array_header_1_0(file, header)
@@ -273,6 +296,10 @@ def _bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
 
 
 def _mapped(
-    file: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...], mode: Literal["r+", "w+", "c"], offset: int = 0
+    file: IO[bytes],
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    mode: Literal["r+", "w+", "c"],
+    offset: int = 0,
 ) -> np.memmap[Any, Any]:
     return np.memmap(file, dtype, mode, offset, shape)

@@ -19,9 +19,10 @@ _own = threading.local()  # of each worker: the mode that it entered
 def survive_forks() -> None:
     """Let processes that are forked from this one compute on one thread, instead of waiting for ever.
 
-    A child has the thread that called fork and no other, but OpenMP, on which torch and faiss share their work, takes
-    the pool of its parent for its own. On one thread no pool is asked for, and results are the same. Whatever uses
-    torch or faiss calls this before; as often as it likes, it is done once.
+    A child has the thread that called fork and no other, but OpenMP, on which torch and faiss share
+    their work, takes the pool of its parent for its own. On one thread no pool is asked for, and
+    results are the same. Whatever uses torch or faiss calls this before; as often as it likes, it
+    is done once.
     """
     if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
         os.register_at_fork(after_in_child=_use_one_thread)
@@ -45,9 +46,13 @@ def check_device(device: str | torch.device) -> None:
     ValueError: neither "cpu" nor, where there are, "cuda" or one of "cuda:0", "cuda:1", ...
     """
     kind, _, number = str(device).partition(":")
-    there = torch.cuda.is_available() and (not number or (number.isdigit() and int(number) < torch.cuda.device_count()))
+    there = torch.cuda.is_available() and (
+        not number or (number.isdigit() and int(number) < torch.cuda.device_count())
+    )
     if str(device) != "cpu" and not (kind == "cuda" and there):
-        raise ValueError(f'device must be "cpu", or "cuda" on a machine that has one, got {str(device)!r}')
+        raise ValueError(
+            f'device must be "cpu", or "cuda" on a machine that has one, got {str(device)!r}'
+        )
 
 
 def check_known(device: str) -> None:
@@ -86,17 +91,20 @@ def room_for(shape: tuple[int, ...]) -> Iterator[None]:
 def workers(device: str | torch.device) -> Iterator[Executor]:
     """Give as many threads as torch may use on a CPU, each of which runs torch on itself alone; one on a GPU.
 
-    That is faster than sharing every product, as its parts stay in a core's cache, and results do not depend on the
-    number of threads. On an interruption only the work in hand is finished.
+    That is faster than sharing every product, as its parts stay in a core's cache, and results do
+    not depend on the number of threads. On an interruption only the work in hand is finished.
     """
     threads = torch.get_num_threads()
     count = threads if torch.device(device).type == "cpu" else 1
-    pool = ThreadPoolExecutor(count, initializer=_settle, initargs=(torch.is_inference_mode_enabled(),))
+    pool = ThreadPoolExecutor(
+        count, initializer=_settle, initargs=(torch.is_inference_mode_enabled(),)
+    )
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)  # what a worker sets is also what threads begin with that are started later
+        # What a worker sets is also what threads begin with that are started later
+        torch.set_num_threads(threads)
 
 
 def _settle(inference: bool) -> None:

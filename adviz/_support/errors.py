@@ -60,7 +60,9 @@ def stride_of(name: object) -> int | None:
 
 def _nearest(value: str, there: list[str]) -> str | None:
     """Return the name that is nearest, if it is near and no other is as near."""
-    measured = sorted((-SequenceMatcher(None, _plain(value), _plain(name)).ratio(), name) for name in there)
+    measured = sorted(
+        (-SequenceMatcher(None, _plain(value), _plain(name)).ratio(), name) for name in there
+    )
     near = [name for measure, name in measured if measure == measured[0][0] <= -NEAR]
     return near[0] if len(near) == 1 else None
 

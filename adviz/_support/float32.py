@@ -18,7 +18,8 @@ _inside = 0
 def full_float32() -> Iterator[None]:
     """Keep products in float32 on CPUs and GPUs that were allowed to multiply in bfloat16 or TF32, autocast included.
 
-    The settings are the whole process's: the first of several threads sets them, the last puts them back.
+    The settings are the whole process's: the first of several threads sets them, the last puts them
+    back.
     """
     global _inside
     with _lock:
@@ -55,7 +56,9 @@ def allowed() -> str:
 
 def _products() -> list[tuple[Any, str, Any]]:
     """Return where precision is set, under which name, and the value that rounds nothing."""
-    owners = [getattr(backend, "matmul", None) for backend in (torch.backends.mkldnn, torch.backends.cuda)]
+    owners = [
+        getattr(backend, "matmul", None) for backend in (torch.backends.mkldnn, torch.backends.cuda)
+    ]
     if all(hasattr(owner, "fp32_precision") for owner in owners):
         return [(owner, "fp32_precision", "ieee") for owner in owners]
     return [(torch.backends.cuda.matmul, "allow_tf32", False)]

@@ -18,7 +18,8 @@ _report: ContextVar[Report | None] = ContextVar("report", default=None)
 def watched(report: Report) -> Iterator[None]:
     """Tell `report` of every step of the work inside, in this thread, instead of showing bars.
 
-    It gets (label, steps done, all steps or None). What it raises ends the work: so an explorer stops a refit.
+    It gets (label, steps done, all steps or None). What it raises ends the work: so an explorer
+    stops a refit.
     """
     token = _report.set(report)
     try:
@@ -59,7 +60,9 @@ def behind(outer: Any) -> Iterator[None]:
 class _Reported:
     """What the library uses of a tqdm bar, telling a function instead of drawing."""
 
-    def __init__(self, report: Report, iterable: Iterable[Any] | None, label: str, total: int | None) -> None:
+    def __init__(
+        self, report: Report, iterable: Iterable[Any] | None, label: str, total: int | None
+    ) -> None:
         self.report, self.iterable, self.label, self.done = report, iterable, label, 0
         self.total = len(iterable) if total is None and isinstance(iterable, Sized) else total
 

@@ -16,7 +16,8 @@ from adviz.app.notebook_html import tables, tidy, to_html
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-START_HERE = "00_start_here.ipynb"  # says which notebook answers which question; `adviz lab` opens it
+# Says which notebook answers which question; `adviz lab` opens it
+START_HERE = "00_start_here.ipynb"
 QUICKSTART = "01_quickstart.ipynb"
 
 
@@ -36,7 +37,9 @@ def notebooks_folder() -> Path:
         if (folder / QUICKSTART).is_file():
             return folder
     places = " nor ".join(str(folder) for folder in candidates)
-    raise UsageError(f"expected the notebook {QUICKSTART}, found it neither in {places}; reinstall adviz")
+    raise UsageError(
+        f"expected the notebook {QUICKSTART}, found it neither in {places}; reinstall adviz"
+    )
 
 
 def copy_notebooks(target: Path) -> list[Path]:
@@ -93,17 +96,22 @@ def lab(folder: Path, *, browser: bool, port: int | None, ip: str | None) -> Non
 
     folder = folder.resolve()
     for file in copy_notebooks(folder):
-        print(f"adviz: kept your {file}, which differs from the shipped one (rename it to get that)")
+        print(
+            f"adviz: kept your {file}, which differs from the shipped one (rename it to get that)"
+        )
     print(f"adviz: serving {folder}", flush=True)
     set_kernel_environment()
-    LabApp.launch_instance(lab_arguments(folder, browser=browser and has_screen(), port=port, ip=ip))
+    LabApp.launch_instance(
+        lab_arguments(folder, browser=browser and has_screen(), port=port, ip=ip)
+    )
 
 
 def set_kernel_environment() -> None:
     """Let kernels use this interpreter, whatever the user's home holds, and find `./data` from where adviz was called.
 
-    A kernel works in its notebook's folder, where `./data` would be another one. Its OpenMP threads sleep when idle:
-    where they spin, torch becomes ten times slower (measured on two cores) as soon as another program wants a core.
+    A kernel works in its notebook's folder, where `./data` would be another one. Its OpenMP threads
+    sleep when idle: where they spin, torch becomes ten times slower (measured on two cores) as soon
+    as another program wants a core.
     """
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -121,7 +129,9 @@ def read(notebook: Path) -> NotebookNode:
         return nbformat.read(notebook, as_version=4)
     except (ValueError, nbformat.ValidationError) as error:
         reason = str(error).splitlines()[0]
-        raise UsageError(f"expected a notebook, got {notebook}, which cannot be read as one: {reason}") from error
+        raise UsageError(
+            f"expected a notebook, got {notebook}, which cannot be read as one: {reason}"
+        ) from error
 
 
 def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
@@ -138,7 +148,8 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
         kernel_name="python3",
         store_widget_state=False,
         record_timing=False,
-        extra_arguments=["--log-level=ERROR"],  # the kernel warns that loopback traffic is not encrypted
+        # The kernel warns that loopback traffic is not encrypted
+        extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(folder)}},
     )
     try:
@@ -193,21 +204,35 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"adviz {version('adviz')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    command = commands.add_parser("lab", help="copy the notebooks next to you and open them in JupyterLab")
-    command.add_argument("folder", nargs="?", type=Path, default=Path("adviz-notebooks"), metavar="FOLDER")
+    command = commands.add_parser(
+        "lab", help="copy the notebooks next to you and open them in JupyterLab"
+    )
+    command.add_argument(
+        "folder", nargs="?", type=Path, default=Path("adviz-notebooks"), metavar="FOLDER"
+    )
     command.add_argument("--no-browser", action="store_true", help="only print the URL")
     command.add_argument("--port", type=int, help="first port to try (JupyterLab's default: 8888)")
-    command.add_argument("--ip", help="address to listen on; 0.0.0.0 to reach a container from outside")
+    command.add_argument(
+        "--ip", help="address to listen on; 0.0.0.0 to reach a container from outside"
+    )
 
-    command = commands.add_parser("demo", help="run the quickstart without a browser, print its table, write a page")
+    command = commands.add_parser(
+        "demo", help="run the quickstart without a browser, print its table, write a page"
+    )
     command.add_argument("--html", type=Path, default=Path("quickstart.html"), metavar="PAGE")
 
-    command = commands.add_parser("run", help="run a notebook without a browser, print the cells tagged as tables")
+    command = commands.add_parser(
+        "run", help="run a notebook without a browser, print the cells tagged as tables"
+    )
     command.add_argument("notebook", type=Path, metavar="NOTEBOOK")
     command.add_argument("--html", type=Path, metavar="PAGE", help="also write it as a page")
-    command.add_argument("--in-place", action="store_true", help="also store the outputs in NOTEBOOK")
+    command.add_argument(
+        "--in-place", action="store_true", help="also store the outputs in NOTEBOOK"
+    )
 
-    command = commands.add_parser("check", help="look through a data set's folder: what is missing, what looks wrong")
+    command = commands.add_parser(
+        "check", help="look through a data set's folder: what is missing, what looks wrong"
+    )
     command.add_argument("path", type=Path, metavar="PATH")
     commands.add_parser("version", help="print the version")
     return parser
@@ -220,7 +245,12 @@ def dispatch(options: argparse.Namespace) -> None:
     elif options.command == "demo":
         demo(options.html)
     elif options.command == "run":
-        run(options.notebook, options.notebook.resolve().parent, page=options.html, in_place=options.in_place)
+        run(
+            options.notebook,
+            options.notebook.resolve().parent,
+            page=options.html,
+            in_place=options.in_place,
+        )
     elif options.command == "check":
         check(options.path)
     else:

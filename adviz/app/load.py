@@ -16,7 +16,9 @@ RECORDS: dict[str, type[Prediction] | type[Result] | type[Threshold]] = {
 }
 
 
-def load(path: str | Path, *, digest: str | None = None) -> Detector | Prediction | Result | Threshold:
+def load(
+    path: str | Path, *, digest: str | None = None
+) -> Detector | Prediction | Result | Threshold:
     """Read a detector, prediction, result or threshold that was saved, whichever it is; nothing in it is executed.
 
     Where it matters what it is, use the class: ``PatchCore.load(path)`` refuses everything else.
@@ -24,7 +26,8 @@ def load(path: str | Path, *, digest: str | None = None) -> Detector | Predictio
     Parameters
     ----------
     path: the file.
-    digest: what ``save`` returned, where it must be that very file; None = any file that agrees with itself.
+    digest: what ``save`` returned, where it must be that very file; None = any file that agrees
+        with itself.
 
     Raises
     ------

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 PLOTLY_FIGURE = "application/vnd.plotly.v1+json"
-# nbconvert's page without what it would load from the network: require.js, MathJax, Mermaid and the widget manager.
+# nbconvert's page without what it would load from the network: require.js, MathJax, Mermaid and the
+# widget manager.
 OFFLINE_TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js -%}{%- endblock -%}
 {%- block jupyter_widgets -%}{%- endblock -%}
@@ -22,10 +23,15 @@ OFFLINE_TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
 def tidy(notebook: NotebookNode) -> NotebookNode:
     """Drop what differs from run to run or from machine to machine and is no result; in place, and returned.
 
-    Widget views go too: without their state, which takes megabytes, a stored view only shows an error message.
+    Widget views go too: without their state, which takes megabytes, a stored view only shows an
+    error message.
     """
     notebook.metadata.pop("widgets", None)
-    notebook.metadata.kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata.kernelspec = {
+        "display_name": "Python 3",
+        "language": "python",
+        "name": "python3",
+    }
     notebook.metadata.language_info = {"name": "python"}
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
@@ -42,7 +48,9 @@ def tables(notebook: NotebookNode) -> list[str]:
         if "table" in cell.metadata.get("tags", [])
         for output in cell.get("outputs", [])
     ]
-    texts = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs]
+    texts = [
+        output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs
+    ]
     return [text.rstrip("\n") for text in texts if text]
 
 
@@ -51,7 +59,9 @@ def to_html(notebook: NotebookNode, title: str) -> str:
     from nbconvert import HTMLExporter
 
     exporter = HTMLExporter(raw_template=OFFLINE_TEMPLATE, embed_images=True)
-    page, _ = exporter.from_notebook_node(with_plotly_drawn(notebook), resources={"metadata": {"name": title}})
+    page, _ = exporter.from_notebook_node(
+        with_plotly_drawn(notebook), resources={"metadata": {"name": title}}
+    )
     return str(page)
 
 
@@ -66,6 +76,10 @@ def with_plotly_drawn(notebook: NotebookNode) -> NotebookNode:
         figure = data.pop(PLOTLY_FIGURE)
         parts = {"data": figure["data"], "layout": figure["layout"]}
         data["text/html"] = plotly.io.to_html(
-            parts, full_html=False, validate=False, include_plotlyjs=position == 0, include_mathjax=False
+            parts,
+            full_html=False,
+            validate=False,
+            include_plotlyjs=position == 0,
+            include_mathjax=False,
         )
     return drawn

@@ -18,7 +18,8 @@ def taken_apart(index: Any) -> dict[str, np.ndarray]:
     centroids: (L, C) float32, of the lists.
     lists: (M,) int32, which list each row is in.
     probes: (1,) int32, lists that a query looks into.
-    codes: (M, parts) uint8 and codebook: (parts, 256, C / parts) float32, of a product quantiser alone.
+    codes: (M, parts) uint8 and codebook: (parts, 256, C / parts) float32, of a product quantiser
+        alone.
 
     Raises
     ------
@@ -35,9 +36,13 @@ def taken_apart(index: Any) -> dict[str, np.ndarray]:
             continue
         rows = faiss.rev_swig_ptr(index.invlists.get_ids(number), size).copy()
         if (np.diff(rows) <= 0).any():
-            raise ValueError(f"expected rows in ascending order in list {number} of the index, got others")
+            raise ValueError(
+                f"expected rows in ascending order in list {number} of the index, got others"
+            )
         lists[rows] = number
-        codes[rows] = faiss.rev_swig_ptr(index.invlists.get_codes(number), size * index.code_size).reshape(size, -1)
+        codes[rows] = faiss.rev_swig_ptr(
+            index.invlists.get_codes(number), size * index.code_size
+        ).reshape(size, -1)
     arrays = {
         "centroids": index.quantizer.reconstruct_n(0, index.nlist),
         "lists": lists,
@@ -60,14 +65,18 @@ def put_together(arrays: Mapping[str, np.ndarray], bank: np.ndarray) -> Any:
     try:
         import faiss
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("an approximate index needs faiss: install adviz[cpu] or adviz[gpu]") from error
+        raise ModuleNotFoundError(
+            "an approximate index needs faiss: install adviz[cpu] or adviz[gpu]"
+        ) from error
     _check(arrays, bank)
     (n_lists, columns), quantizer = arrays["centroids"].shape, faiss.IndexFlatL2(bank.shape[1])
     quantizer.add(np.ascontiguousarray(arrays["centroids"]))
     index: Any
     if "codebook" in arrays:
         index = faiss.IndexIVFPQ(quantizer, columns, n_lists, len(arrays["codebook"]), 8)
-        faiss.copy_array_to_vector(np.ascontiguousarray(arrays["codebook"]).reshape(-1), index.pq.centroids)
+        faiss.copy_array_to_vector(
+            np.ascontiguousarray(arrays["codebook"]).reshape(-1), index.pq.centroids
+        )
         index.use_precomputed_table = -1  # as in adviz.neighbors.ivfpq
         codes = arrays["codes"]
     else:
@@ -99,15 +108,25 @@ def _check(arrays: Mapping[str, np.ndarray], bank: np.ndarray) -> None:
     if coded:
         parts = arrays["codes"].shape[-1] if arrays["codes"].ndim else 0
         if not parts or columns % parts:
-            raise ValueError(f"expected codes of some parts of {columns} columns, got shape {arrays['codes'].shape}")
+            raise ValueError(
+                f"expected codes of some parts of {columns} columns, got shape {arrays['codes'].shape}"
+            )
         expected["codes"] = (rows, parts), "|u1"
         expected["codebook"] = (parts, 256, columns // parts), "<f4"
     for name, (shape, dtype) in expected.items():
         if arrays[name].shape != shape or arrays[name].dtype != np.dtype(dtype):
-            raise ValueError(f"expected {name} of shape {shape}, got {arrays[name].shape} of {arrays[name].dtype}")
+            raise ValueError(
+                f"expected {name} of shape {shape}, got {arrays[name].shape} of {arrays[name].dtype}"
+            )
     if bank.dtype != np.float32 or not (len(centroids) and np.isfinite(centroids).all()):
         raise ValueError("expected float32 rows and at least one finite centroid")
     if lists.size and not 0 <= lists.min() <= lists.max() < len(centroids):
-        raise ValueError(f"expected lists from 0 to {len(centroids) - 1}, got {lists.min()} to {lists.max()}")
-    if not 1 <= probes[0] <= len(centroids) or (coded and not np.isfinite(arrays["codebook"]).all()):
-        raise ValueError("expected probes from 1 to the number of lists and a finite codebook, got others")
+        raise ValueError(
+            f"expected lists from 0 to {len(centroids) - 1}, got {lists.min()} to {lists.max()}"
+        )
+    if not 1 <= probes[0] <= len(centroids) or (
+        coded and not np.isfinite(arrays["codebook"]).all()
+    ):
+        raise ValueError(
+            "expected probes from 1 to the number of lists and a finite codebook, got others"
+        )

@@ -19,7 +19,11 @@ def __dir__() -> list[str]:
 
 
 def resize(
-    maps: np.ndarray, size: tuple[int, int], method: Method = "bilinear", *, align_corners: bool = False
+    maps: np.ndarray,
+    size: tuple[int, int],
+    method: Method = "bilinear",
+    *,
+    align_corners: bool = False,
 ) -> np.ndarray:
     """Resize maps to `size`.
 
@@ -27,10 +31,12 @@ def resize(
     ----------
     maps: (N, h, w) float or bool.
     size: (H, W) pixels.
-    method: "bilinear" and "bicubic" put sample centres at half-pixels (align_corners=False) and do not anti-alias;
-        "nearest" repeats; "area" takes the exact mean over the area each output pixel covers.
-    align_corners: with "bilinear" and "bicubic", the centres of the corner cells are those of the corner pixels
-        instead, which moves everything else towards the borders (reverse distillation's code).
+    method: "bilinear" and "bicubic" put sample centres at half-pixels (align_corners=False) and do
+        not anti-alias; "nearest" repeats; "area" takes the exact mean over the area each output
+        pixel covers.
+    align_corners: with "bilinear" and "bicubic", the centres of the corner cells are those of the
+        corner pixels instead, which moves everything else towards the borders (reverse
+        distillation's code).
 
     Returns
     -------
@@ -47,12 +53,15 @@ def resize(
         raise ValueError(f'align_corners needs method "bilinear" or "bicubic", got {method!r}')
     maps = _checked(maps)
     maps = np.ascontiguousarray(maps, dtype=np.float32)
-    if min(maps.strides) < 0 or not maps.flags.writeable:  # contiguous, with a reversed axis of length 1: torch minds
+    # Contiguous, with a reversed axis of length 1: torch minds
+    if min(maps.strides) < 0 or not maps.flags.writeable:
         maps = maps.copy()
     if maps.shape[1:] == tuple(size):
         return maps
     if method == "area":
-        rows, columns = (_area_weights(old, new) for old, new in zip(maps.shape[1:], size, strict=True))
+        rows, columns = (
+            _area_weights(old, new) for old, new in zip(maps.shape[1:], size, strict=True)
+        )
         return np.asarray(rows @ maps @ columns.T, dtype=np.float32)
     import torch
 
@@ -61,16 +70,22 @@ def resize(
     survive_forks()
     if method not in ("bilinear", "nearest", "bicubic"):
         there = get_args(Method)
-        raise ValueError(f'method must be "bilinear", "nearest", "bicubic" or "area", {got(method, there)}')
+        raise ValueError(
+            f'method must be "bilinear", "nearest", "bicubic" or "area", {got(method, there)}'
+        )
     options = {} if method == "nearest" else {"align_corners": align_corners}
-    resized = torch.nn.functional.interpolate(torch.from_numpy(maps)[:, None], size=tuple(size), mode=method, **options)
+    resized = torch.nn.functional.interpolate(
+        torch.from_numpy(maps)[:, None], size=tuple(size), mode=method, **options
+    )
     return np.asarray(resized[:, 0].numpy())
 
 
 def _checked(maps: Any) -> np.ndarray:
     array = as_numpy(maps)
     if array.ndim != 3 or array.dtype.kind not in "biuf":
-        raise ValueError(f"maps must be numbers of shape (N, height, width), got shape {array.shape} of {array.dtype}")
+        raise ValueError(
+            f"maps must be numbers of shape (N, height, width), got shape {array.shape} of {array.dtype}"
+        )
     return array
 
 
@@ -118,9 +133,10 @@ def smooth(maps: np.ndarray, sigma: float = 4.0, *, border: Border = "reflect") 
     ----------
     maps: (N, H, W) float.
     sigma: standard deviation, pixels; 0 returns the maps unchanged.
-    border: how a map goes on beyond its border, in scipy's words: "reflect" mirrors it about the border's edge, so that
-        the border pixels come twice (c b a | a b c: the papers' codes); "mirror" about the centres of the border pixels
-        (c b | a b c: anomalib, and what torch calls "reflect").
+    border: how a map goes on beyond its border, in scipy's words: "reflect" mirrors it about the
+        border's edge, so that the border pixels come twice (c b a | a b c: the papers' codes);
+        "mirror" about the centres of the border pixels (c b | a b c: anomalib, and what torch calls
+        "reflect").
 
     Returns
     -------
@@ -146,5 +162,7 @@ def smooth(maps: np.ndarray, sigma: float = 4.0, *, border: Border = "reflect") 
     if sigma == 0:
         return maps
     return np.asarray(
-        ndimage.gaussian_filter(np.asarray(maps, np.float32), sigma=(0, sigma, sigma), truncate=4.0, mode=border)
+        ndimage.gaussian_filter(
+            np.asarray(maps, np.float32), sigma=(0, sigma, sigma), truncate=4.0, mode=border
+        )
     )

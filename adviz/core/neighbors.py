@@ -41,27 +41,29 @@ def nearest(
     query: (Q, C) float32, one feature vector per row.
     bank: (M, C) float32, same C.
     k: how many to return, 1 <= k <= M.
-    index: None searches exactly; an index of `ivf` or `ivfpq` over the same bank proposes candidates instead.
+    index: None searches exactly; an index of `ivf` or `ivfpq` over the same bank proposes
+        candidates instead.
     shortlist: how many candidates such an index proposes, at least k.
     device: where an exact search runs; on "cuda" it is torch's.
 
     Returns
     -------
     distance: (Q, k) float32, squared Euclidean in squared feature units, ascending along k.
-    index: (Q, k) int64, rows of `bank`; ties go to the lower row (beyond 8 rows that tie with the k-th, which of them
-        are reported is the search's choice).
+    index: (Q, k) int64, rows of `bank`; ties go to the lower row (beyond 8 rows that tie with the
+        k-th, which of them are reported is the search's choice).
 
     Raises
     ------
-    ValueError: k outside 1..M, C differs, NaN or infinity in a query, distances that float32 does not hold, or a device
-        that is not there.
+    ValueError: k outside 1..M, C differs, NaN or infinity in a query, distances that float32 does
+        not hold, or a device that is not there.
 
     Notes
     -----
-    Candidates come from faiss where it is installed, else from torch; both expand the square, so k + 8 candidates are
-    re-scored by direct subtraction and sorted by (distance, row). Unless more than 8 rows lie within float32 rounding
-    of the k-th, a row is therefore at distance 0 from itself, and both searches agree. Distances of an approximate
-    search are exact too, but of rows that need not be the nearest.
+    Candidates come from faiss where it is installed, else from torch; both expand the square, so k
+    + 8 candidates are re-scored by direct subtraction and sorted by (distance, row). Unless more
+    than 8 rows lie within float32 rounding of the k-th, a row is therefore at distance 0 from
+    itself, and both searches agree. Distances of an approximate search are exact too, but of rows
+    that need not be the nearest.
 
     Examples
     --------
@@ -72,14 +74,18 @@ def nearest(
     """
     query, bank = (np.ascontiguousarray(as_numpy(rows), dtype=np.float32) for rows in (query, bank))
     if query.ndim != 2 or bank.ndim != 2 or query.shape[1] != bank.shape[1]:
-        raise ValueError(f"query and bank must be (Q, C) and (M, C) with one C, got {query.shape} and {bank.shape}")
+        raise ValueError(
+            f"query and bank must be (Q, C) and (M, C) with one C, got {query.shape} and {bank.shape}"
+        )
     if not np.isfinite(query).all():
         raise ValueError("expected finite queries, got NaN or infinity: check the features")
     check_device(device)
     if not 1 <= k <= len(bank):
         raise ValueError(f"k must be between 1 and the {len(bank)} rows of the bank, got k={k}")
     if index is not None and (index.ntotal, index.d) != bank.shape:
-        raise ValueError(f"expected an index over the bank's {bank.shape}, got one of {(index.ntotal, index.d)}")
+        raise ValueError(
+            f"expected an index over the bank's {bank.shape}, got one of {(index.ntotal, index.d)}"
+        )
     candidates = min(k + SPARE if index is None else max(k, shortlist), len(bank))
     rows = max(1, BLOCK // (4 * candidates * bank.shape[1]))
     blocks = np.split(query, range(rows, len(query), rows))
@@ -124,8 +130,14 @@ def nearest_in_prefixes(
     array([[4., 1., 1.]], dtype=float32)
     """
     ends = [0, *sizes]
-    if len(sizes) == 0 or any(end <= start for start, end in pairwise(ends)) or ends[-1] > len(bank):
-        raise ValueError(f"sizes must ascend from 1 or more to at most the bank's {len(bank)} rows, got {list(sizes)}")
+    if (
+        len(sizes) == 0
+        or any(end <= start for start, end in pairwise(ends))
+        or ends[-1] > len(bank)
+    ):
+        raise ValueError(
+            f"sizes must ascend from 1 or more to at most the bank's {len(bank)} rows, got {list(sizes)}"
+        )
     found = [nearest(query, bank[start:end], 1, device=device) for start, end in pairwise(ends)]
     distance = np.hstack([part[0] for part in found])
     index = np.hstack([part[1] + start for part, start in zip(found, ends, strict=False)])
@@ -167,7 +179,8 @@ def ivf(bank: np.ndarray, *, probes: int = 8) -> Any:
 def ivfpq(bank: np.ndarray, *, probes: int = 8) -> Any:
     """Build faiss' inverted file with product quantisation over `bank` (PatchCore, Table 5), for `nearest`.
 
-    Lists: 4 sqrt(M), at most one per 39 rows; codes: a byte each for as many equal parts of 8 columns or more as fit.
+    Lists: 4 sqrt(M), at most one per 39 rows; codes: a byte each for as many equal parts of 8
+    columns or more as fit.
 
     Parameters
     ----------
@@ -208,7 +221,9 @@ def refilled(index: Any, bank: np.ndarray) -> Any:
 
 def _faiss(what: str) -> Any:
     if not has_faiss():
-        raise ModuleNotFoundError(f"{what} needs faiss: install adviz[cpu] or adviz[gpu], or search exactly")
+        raise ModuleNotFoundError(
+            f"{what} needs faiss: install adviz[cpu] or adviz[gpu], or search exactly"
+        )
     import faiss
 
     return faiss
@@ -254,10 +269,12 @@ def has_faiss() -> bool:
 def _candidates(query: np.ndarray, bank: np.ndarray, k: int, device: str = "cpu") -> np.ndarray:
     """Return (Q, k) rows of `bank`, the nearest up to rounding: the best k over blocks of the bank.
 
-    Both sides are centred where the rows' common offset is larger than their spread, because the expanded square loses
-    what float32 cannot hold beside it.
+    Both sides are centred where the rows' common offset is larger than their spread, because the
+    expanded square loses what float32 cannot hold beside it.
     """
-    search = _search_faiss if device == "cpu" and has_faiss() else partial(_search_torch, device=device)
+    search = (
+        _search_faiss if device == "cpu" and has_faiss() else partial(_search_torch, device=device)
+    )
     sample = bank[:: -(-len(bank) // SAMPLE)]
     centre = sample.mean(0)
     offset = bool(centre @ centre > sample.var(0).sum())
@@ -281,16 +298,23 @@ def _search_faiss(query: np.ndarray, bank: np.ndarray, k: int) -> tuple[np.ndarr
     return distance, index
 
 
-def _search_torch(query: np.ndarray, bank: np.ndarray, k: int, device: str) -> tuple[np.ndarray, np.ndarray]:
+def _search_torch(
+    query: np.ndarray, bank: np.ndarray, k: int, device: str
+) -> tuple[np.ndarray, np.ndarray]:
     rows = torch.from_numpy(bank).to(device)
     with full_float32():
-        distance = torch.addmm(rows.square().sum(1), torch.from_numpy(query).to(device), rows.T, alpha=-2)
+        distance = torch.addmm(
+            rows.square().sum(1), torch.from_numpy(query).to(device), rows.T, alpha=-2
+        )
     near = distance.topk(k, dim=1, largest=False)
     return near.values.cpu().numpy(), near.indices.cpu().numpy()
 
 
-def _rescore(query: np.ndarray, bank: np.ndarray, index: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    index = np.sort(index, axis=1)  # by row first: the stable sort below then breaks ties towards the lower row
+def _rescore(
+    query: np.ndarray, bank: np.ndarray, index: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    # By row first: the stable sort below then breaks ties towards the lower row
+    index = np.sort(index, axis=1)
     difference = bank[index]
     difference -= query[:, None]
     distance = np.einsum("qkc,qkc->qk", difference, difference)

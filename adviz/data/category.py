@@ -13,8 +13,9 @@ from adviz.data.split import Split
 class Category:
     """One kind of product or texture: normal images to learn from and images to judge.
 
-    Some data sets set normal images apart for choosing thresholds: `validation`, None where there are none. No detector
-    learns from them. How many bits files of more than 8 use is told from the training images alone.
+    Some data sets set normal images apart for choosing thresholds: `validation`, None where there
+    are none. No detector learns from them. How many bits files of more than 8 use is told from the
+    training images alone.
 
     Examples
     --------

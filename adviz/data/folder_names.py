@@ -20,7 +20,9 @@ BAD_WORDS = frozenset(
     "nonconforming".split()
 )
 # they say one of two kinds, and not which: a positive find is a defect, a positive verdict is none
-AMBIGUOUS_WORDS = frozenset("positive positives pos negative negatives neg 0 1 true false yes no".split())
+AMBIGUOUS_WORDS = frozenset(
+    "positive positives pos negative negatives neg 0 1 true false yes no".split()
+)
 UNLABELLED_WORDS = frozenset(("unlabeled", "unlabelled"))
 PARTS = {
     "train": frozenset(("train", "training")),
@@ -29,11 +31,16 @@ PARTS = {
 }
 TRUTH_WORDS = frozenset(("groundtruth", "groundtruths", "gt", "mask", "masks"))
 # folders of these names may as well hold texts, or other images than masks
-RARE_TRUTH_WORDS = frozenset("label labels annotation annotations segmentation segmentations seg".split())
-# what good and bad are said of, which may stand before or after them, as may a number before: "0_good parts"
+RARE_TRUTH_WORDS = frozenset(
+    "label labels annotation annotations segmentation segmentations seg".split()
+)
+# what good and bad are said of, which may stand before or after them, as may a number before:
+# "0_good parts"
 THINGS = "images?|imgs?|photos?|photographs?|pictures?|pics?|samples?|examples?|parts?|pieces?|items?|products?|units?"
 SAID_OF = re.compile(rf"\d*(?:{THINGS})?(.+?)(?:{THINGS})?")
-KNOWN = "good, ok, normal, pass, defect-free; bad, ng, defective, anomaly, abnormal, fail; in any case"
+KNOWN = (
+    "good, ok, normal, pass, defect-free; bad, ng, defective, anomaly, abnormal, fail; in any case"
+)
 
 
 def plain(name: str) -> str:

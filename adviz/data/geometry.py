@@ -21,12 +21,14 @@ FILTERS = {
 }
 LARGEST = 100_000_000  # pixels before the crop; a line of 20,000 pixels would need 4 GB
 ASPECTS = ("square", "shorter", "letterbox")
-PADDING = (128, 128, 128)  # what people see; a network is fed the mirrored image there, see `sources`
+# What people see; a network is fed the mirrored image there, see `sources`
+PADDING = (128, 128, 128)
 MASK_RULES = (">0.5", ">0", "==1", "nearest")
 ODD = 0.1  # of the photographs on either end of all shapes do not decide the rectangle
 SQUARE = 1.1  # a ratio of the sides up to which photographs are taken for squares
 ALIKE = 1.02  # the widest ratio, divided by the tallest, up to which photographs have one shape
-SMALLEST_AREA, LARGEST_AREA = 0.75, 1.35  # of a rectangle, divided by that of a square of 224 pixels
+# Of a rectangle, divided by that of a square of 224 pixels
+SMALLEST_AREA, LARGEST_AREA = 0.75, 1.35
 Size = int | tuple[int, int]  # the side of a square, or (height, width)
 
 
@@ -34,25 +36,32 @@ Size = int | tuple[int, int]  # the side of a square, or (height, width)
 class Geometry:
     """Resize, then crop the centre; the defaults are the protocol of SPADE, PaDiM and PatchCore on MVTec AD.
 
-    Reverse distillation's is ``Geometry(size=256, crop=False)``. Sizes are (height, width), as everywhere in adviz;
-    only the methods that take the size of an image file have it as Pillow does, (width, height).
+    Reverse distillation's is ``Geometry(size=256, crop=False)``. Sizes are (height, width), as
+    everywhere in adviz; only the methods that take the size of an image file have it as Pillow
+    does, (width, height).
 
     Attributes
     ----------
-    size: side of the square result, or (height, width), pixels; a pair of equal sides becomes the one number.
-    resize: side, or (height, width), to resize to before the crop, pixels; None = ``round(side * 256 / 224)`` of each
-        side of `size` (256 for 224, 320 for 280, 366 for 320), or `size` without a crop.
-    crop: cut the centre of `size` out of the resized image; without it the whole image is resized to `size`.
-    interpolation: "bilinear" (PatchCore, RD), "lanczos" (the public SPADE and PaDiM ports), "bicubic", "nearest" or
-        "area"; all but "nearest" are anti-aliased (Pillow).
-    aspect: "square" resizes to exactly `resize`, whatever the shape of the image (the papers' words, for a square; a
-        rectangle is stretched to as well). "shorter" keeps the ratio and covers `resize`, so that for a square the
-        shorter side becomes it (the public codes). "letterbox" keeps the ratio, fits the whole image into `resize`
-        and pads it; the padding counts neither in scores nor in metrics. The same for images of the shape of `resize`.
-    mask_rule: when a resized mask pixel counts as defect: ">0.5" of it is covered (RD; the default), ">0", "==1" (what
-        official PatchCore's integer cast amounts to: it erodes thin defects), or "nearest" (no interpolation).
-    bits: that the values of files of more than 8 bits use, 8 to 16 (a camera of 12 bits writes 16-bit files); None = a
-        data set's are told from its training images, and are 16 elsewhere. Nothing to 8-bit images.
+    size: side of the square result, or (height, width), pixels; a pair of equal sides becomes the
+        one number.
+    resize: side, or (height, width), to resize to before the crop, pixels; None = ``round(side *
+        256 / 224)`` of each side of `size` (256 for 224, 320 for 280, 366 for 320), or `size`
+        without a crop.
+    crop: cut the centre of `size` out of the resized image; without it the whole image is resized
+        to `size`.
+    interpolation: "bilinear" (PatchCore, RD), "lanczos" (the public SPADE and PaDiM ports),
+        "bicubic", "nearest" or "area"; all but "nearest" are anti-aliased (Pillow).
+    aspect: "square" resizes to exactly `resize`, whatever the shape of the image (the papers'
+        words, for a square; a rectangle is stretched to as well). "shorter" keeps the ratio and
+        covers `resize`, so that for a square the shorter side becomes it (the public codes).
+        "letterbox" keeps the ratio, fits the whole image into `resize` and pads it; the padding
+        counts neither in scores nor in metrics. The same for images of the shape of `resize`.
+    mask_rule: when a resized mask pixel counts as defect: ">0.5" of it is covered (RD; the
+        default), ">0", "==1" (what official PatchCore's integer cast amounts to: it erodes thin
+        defects), or "nearest" (no interpolation).
+    bits: that the values of files of more than 8 bits use, 8 to 16 (a camera of 12 bits writes
+        16-bit files); None = a data set's are told from its training images, and are 16 elsewhere.
+        Nothing to 8-bit images.
 
     Raises
     ------
@@ -82,13 +91,21 @@ class Geometry:
         if self.bits is not None and not (isinstance(self.bits, int) and 8 <= self.bits <= 16):
             raise ValueError(f"bits must be 8 to 16, or None, got {self.bits!r}")
         if self.interpolation not in FILTERS:
-            raise ValueError(f"interpolation must be one of {', '.join(FILTERS)}, {got(self.interpolation, FILTERS)}")
+            raise ValueError(
+                f"interpolation must be one of {', '.join(FILTERS)}, {got(self.interpolation, FILTERS)}"
+            )
         if self.aspect not in ASPECTS:
-            raise ValueError(f'aspect must be "square", "shorter" or "letterbox", {got(self.aspect, ASPECTS)}')
+            raise ValueError(
+                f'aspect must be "square", "shorter" or "letterbox", {got(self.aspect, ASPECTS)}'
+            )
         if self.mask_rule not in MASK_RULES:
-            raise ValueError(f"mask_rule must be one of {', '.join(MASK_RULES)}, {got(self.mask_rule, MASK_RULES)}")
+            raise ValueError(
+                f"mask_rule must be one of {', '.join(MASK_RULES)}, {got(self.mask_rule, MASK_RULES)}"
+            )
         pairs = list(zip(sides_of(self.resized), self.shape, strict=True))
-        if any(before < after for before, after in pairs) or (not self.crop and self.resized != self.size):
+        if any(before < after for before, after in pairs) or (
+            not self.crop and self.resized != self.size
+        ):
             what = "at least" if self.crop else "without a crop exactly"
             raise ValueError(f"resize must be {what} size={self.size}, got resize={self.resize}")
         if not self.crop and self.aspect == "shorter":
@@ -139,9 +156,17 @@ class Geometry:
         >>> data.Geometry(64).mask(Image.new("L", (100, 80), 255)).mean()
         np.float64(1.0)
         """
-        rule = Image.Resampling.NEAREST if self.mask_rule == "nearest" else Image.Resampling.BILINEAR
+        rule = (
+            Image.Resampling.NEAREST if self.mask_rule == "nearest" else Image.Resampling.BILINEAR
+        )
         values = np.asarray(self._fit(mask, rule))
-        return values == 255 if self.mask_rule == "==1" else values > 0 if self.mask_rule == ">0" else values > 127
+        return (
+            values == 255
+            if self.mask_rule == "==1"
+            else values > 0
+            if self.mask_rule == ">0"
+            else values > 127
+        )
 
     def scale(self, size: tuple[int, int]) -> tuple[float, float]:
         """Return how many new pixels one pixel of an image of `size` (width, height) becomes, across and down.
@@ -173,8 +198,8 @@ class Geometry:
     def box(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
         """Return where an image of `size` (width, height) lies in the result: its top, left, bottom and right edge.
 
-        The pixels from top to below bottom and from left to before right are the image's, all others padding; only
-        ``aspect="letterbox"`` pads.
+        The pixels from top to below bottom and from left to before right are the image's, all
+        others padding; only ``aspect="letterbox"`` pads.
 
         Examples
         --------
@@ -243,10 +268,11 @@ class Geometry:
 def fitting(sizes: Iterable[tuple[int, int]]) -> Geometry:
     """Return a geometry for one's own photographs that neither squashes them nor cuts anything off.
 
-    Where all are square, to a tenth, that is ``Geometry()``. Where all have one shape, it is the rectangle that is
-    nearest to that shape among those whose sides are multiples of 32 pixels and whose area is about that of a square
-    of 224; where their shapes differ, they are letterboxed to the rectangle in the middle between the widest and the
-    tallest, without the tenth that is widest and the tenth that is tallest: a single panorama shrinks no other image.
+    Where all are square, to a tenth, that is ``Geometry()``. Where all have one shape, it is the
+    rectangle that is nearest to that shape among those whose sides are multiples of 32 pixels and
+    whose area is about that of a square of 224; where their shapes differ, they are letterboxed to
+    the rectangle in the middle between the widest and the tallest, without the tenth that is widest
+    and the tenth that is tallest: a single panorama shrinks no other image.
 
     Parameters
     ----------

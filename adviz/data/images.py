@@ -21,9 +21,25 @@ DEPTHS = (8, 10, 12, 14, 16)  # bits of cameras whose files are of 16
 HEADERS = 64  # of so many files of a data set it is looked up whether they are of more than 8 bits
 LEVELS = 64  # masks of more grey levels are soft, not labels
 INNER = 0.1  # share of a label's pixels that lie inside it; of a soft edge's next to none
-# Of the formats that Pillow opens those of photographs: no icons, textures, documents, drawings, videos or stubs.
+# Of the formats that Pillow opens those of photographs: no icons, textures, documents, drawings,
+# videos or stubs.
 FORMATS = (
-    *("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI", "SGI", "SUN", "TGA"),
+    *(
+        "AVIF",
+        "BMP",
+        "DIB",
+        "GIF",
+        "JPEG",
+        "JPEG2000",
+        "MPO",
+        "PCX",
+        "PNG",
+        "PPM",
+        "QOI",
+        "SGI",
+        "SUN",
+        "TGA",
+    ),
     *("TIFF", "WEBP"),
 )
 HEIF = (".heic", ".heics", ".heif", ".heifs", ".hif")
@@ -31,8 +47,13 @@ HEIF = (".heic", ".heics", ".heif", ".heifs", ".hif")
 REMEDIES = {
     **dict.fromkeys(HEIF, 'pip install "adviz[heic]"'),
     **dict.fromkeys((".avif", ".avifs"), "they need a newer Pillow: pip install -U pillow"),
-    **dict.fromkeys((".npy", ".npz"), "give the arrays to data.Split.from_arrays, or save them as images"),
-    **dict.fromkeys((".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".exr", ".hdr"), "convert them to PNG or TIFF"),
+    **dict.fromkeys(
+        (".npy", ".npz"), "give the arrays to data.Split.from_arrays, or save them as images"
+    ),
+    **dict.fromkeys(
+        (".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".exr", ".hdr"),
+        "convert them to PNG or TIFF",
+    ),
     **dict.fromkeys((".fits", ".fit", ".dcm", ".psd", ".pdf"), "convert them to PNG or TIFF"),
 }
 
@@ -40,23 +61,25 @@ REMEDIES = {
 def open_image(path: str | Path, bits: int | None = None) -> Image.Image:
     """Read an image file as 8-bit RGB.
 
-    Grey values are repeated in the three channels, palettes are looked up, an alpha channel and bands beyond the third
-    are dropped, CMYK is converted by Pillow's formula (no colour profile), and the camera's orientation tag is obeyed.
-    Values of more than 8 bits a channel are divided by ``(2**bits - 1) / 255``, by one number of bits for a whole data
-    set, so that brightness stays comparable between images: see `Depth`. Of an animation or a stack of pages the first
-    one is read. `adviz.data.check` names files of which something is dropped.
+    Grey values are repeated in the three channels, palettes are looked up, an alpha channel and
+    bands beyond the third are dropped, CMYK is converted by Pillow's formula (no colour profile),
+    and the camera's orientation tag is obeyed. Values of more than 8 bits a channel are divided by
+    ``(2**bits - 1) / 255``, by one number of bits for a whole data set, so that brightness stays
+    comparable between images: see `Depth`. Of an animation or a stack of pages the first one is
+    read. `adviz.data.check` names files of which something is dropped.
 
     Parameters
     ----------
     path: the file.
-    bits: that the values of files of more than 8 bits use, 8 to 16; None = as many as this file by itself needs.
+    bits: that the values of files of more than 8 bits use, 8 to 16; None = as many as this file by
+        itself needs.
 
     Raises
     ------
     FileNotFoundError: there is no such file.
-    ValueError: the file is no image that Pillow can read, is truncated, holds floating point values, more than 16 bits
-        a channel or more than `bits`, two or five bands, or more pixels than twice Pillow's `MAX_IMAGE_PIXELS` (179
-        million).
+    ValueError: the file is no image that Pillow can read, is truncated, holds floating point
+        values, more than 16 bits a channel or more than `bits`, two or five bands, or more pixels
+        than twice Pillow's `MAX_IMAGE_PIXELS` (179 million).
     """
     return as_rgb(load(path), path, bits)
 
@@ -82,7 +105,9 @@ def as_rgb(stored: Stored, path: str | Path, bits: int | None = None) -> Image.I
     try:
         return image.convert("RGB")
     except ValueError as error:
-        raise UnsupportedImage(path, f"colours of mode {image.mode}", "convert it to RGB") from error
+        raise UnsupportedImage(
+            path, f"colours of mode {image.mode}", "convert it to RGB"
+        ) from error
 
 
 def needed(stored: Stored, path: str | Path) -> int:
@@ -102,9 +127,13 @@ def _largest(values: np.ndarray, path: str | Path) -> int:
     lowest = int(values.min())
     largest = int(values.max())
     if lowest < 0:
-        raise UnsupportedImage(path, f"values from {lowest}", "convert it to 8 or 16 bits without a sign")
+        raise UnsupportedImage(
+            path, f"values from {lowest}", "convert it to 8 or 16 bits without a sign"
+        )
     if largest > 65535:
-        raise UnsupportedImage(path, f"values up to {largest}", "convert it to at most 16 bits a channel")
+        raise UnsupportedImage(
+            path, f"values up to {largest}", "convert it to at most 16 bits a channel"
+        )
     return largest
 
 
@@ -151,7 +180,8 @@ class Depth:
     def bits(self) -> int | None:
         """The least of 8, 10, 12, 14 and 16 that hold all values of the files; None where all are 8-bit images.
 
-        The headers of up to 64 files say whether any is of more than 8 bits; only then all files are decoded, once.
+        The headers of up to 64 files say whether any is of more than 8 bits; only then all files
+        are decoded, once.
         """
         step = max(1, -(-len(self.files) // HEADERS))
         if not any(is_deep(file) for file in self.files[::step]):
@@ -173,11 +203,12 @@ def open_mask(path: str | Path | ArrayMask, labels: Labels | None = None) -> Ima
 
     It is 0 (normal) and 255 (defect).
 
-    A pixel's value is the largest of its colour channels, after palettes are looked up, on black where it is
-    transparent; 16-bit values are divided by 257 when the file has any above 255. A pixel is a defect from value 128 on
-    (so JPEG or anti-aliased masks work); in files whose largest value is below 128 (label numbers 0, 1, 2, ...) every
-    value above 0 is one, and so it is in masks of several labels on both sides of 128: see `Labels`. A folder, as MVTec
-    LOCO AD has one for every image, marks what any of its files does. The orientation tag is obeyed, as it is in
+    A pixel's value is the largest of its colour channels, after palettes are looked up, on black
+    where it is transparent; 16-bit values are divided by 257 when the file has any above 255. A
+    pixel is a defect from value 128 on (so JPEG or anti-aliased masks work); in files whose largest
+    value is below 128 (label numbers 0, 1, 2, ...) every value above 0 is one, and so it is in
+    masks of several labels on both sides of 128: see `Labels`. A folder, as MVTec LOCO AD has one
+    for every image, marks what any of its files does. The orientation tag is obeyed, as it is in
     images. In an `ArrayMask` every value above 0 is a defect.
 
     Parameters
@@ -194,13 +225,19 @@ def open_mask(path: str | Path | ArrayMask, labels: Labels | None = None) -> Ima
         return path.open()
     files = mask_files(path)
     if not files:
-        raise FileNotFoundError(f"expected masks in the folder {path}, found none: add them, or remove it")
+        raise FileNotFoundError(
+            f"expected masks in the folder {path}, found none: add them, or remove it"
+        )
     union = _binary(files[0], labels)
     for file in files[1:]:
         another = _binary(file, labels)
         if another.shape != union.shape:
-            sizes = " and ".join(f"{width}x{height}" for height, width in (union.shape, another.shape))
-            raise ValueError(f"expected masks of one size in the folder {path}, got {sizes}: replace {file.name}")
+            sizes = " and ".join(
+                f"{width}x{height}" for height, width in (union.shape, another.shape)
+            )
+            raise ValueError(
+                f"expected masks of one size in the folder {path}, got {sizes}: replace {file.name}"
+            )
         union |= another
     return Image.fromarray(union.astype(np.uint8) * np.uint8(255))
 
@@ -209,8 +246,9 @@ def open_mask(path: str | Path | ArrayMask, labels: Labels | None = None) -> Ima
 class Labels:
     """Whether the masks of one data set hold labels, of which every one is a defect, or soft edges.
 
-    A mask with values on both sides of 128 can be either: labels such as 50, 100, 150 and 200, or a defect of 255 whose
-    edge is anti-aliased. Labels are few and fill areas, also in other masks of the same set; a soft edge is a line.
+    A mask with values on both sides of 128 can be either: labels such as 50, 100, 150 and 200, or a
+    defect of 255 whose edge is anti-aliased. Labels are few and fill areas, also in other masks of
+    the same set; a soft edge is a line.
 
     Attributes
     ----------
@@ -222,7 +260,9 @@ class Labels:
     @functools.cached_property
     def meant(self) -> bool:
         """Whether every value but the background's is a defect; all files are opened to tell."""
-        paths = [path for one in self.files if isinstance(one, str | Path) for path in mask_files(one)]
+        paths = [
+            path for one in self.files if isinstance(one, str | Path) for path in mask_files(one)
+        ]
         with ThreadPoolExecutor() as pool:
             found = [low for low in pool.map(_low_of, paths) if low is not None]
         return are_labels(found)
@@ -280,8 +320,14 @@ def no_images_hint(folder: Path) -> str:
     It reads ``found 8 files .HEIC: pip install "adviz[heic]"``, of the suffix that most files have.
     """
     files = [file for file in folder.rglob("*") if file.is_file()] if folder.is_dir() else []
-    shown = [file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts)]
-    counts = Counter(file.suffix for file in shown if file.suffix and file.suffix.lower() not in suffixes())
+    shown = [
+        file
+        for file in files
+        if not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    ]
+    counts = Counter(
+        file.suffix for file in shown if file.suffix and file.suffix.lower() not in suffixes()
+    )
     if not counts:
         return "found none: add some"
     suffix, count = counts.most_common(1)[0]
@@ -296,13 +342,16 @@ def remedy(suffix: str) -> str:
 
 def images_of(folder: Path) -> list[Path]:
     """Return a folder's image files, sorted; hidden files, other suffixes, folders and broken links are passed over."""
-    return [file for file in children(folder) if file.suffix.lower() in suffixes() and file.is_file()]
+    return [
+        file for file in children(folder) if file.suffix.lower() in suffixes() and file.is_file()
+    ]
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
     """Return (width, height) in pixels as `open_image` would, decoding as little as possible."""
     with opened(path) as image:
-        if image.width == image.height:  # of a PNG file the tag may come last: all of it would be decoded
+        # Of a PNG file the tag may come last: all of it would be decoded
+        if image.width == image.height:
             return image.size
         turned = image.getexif().get(ORIENTATION, 1) >= 5
         return (image.height, image.width) if turned else (image.width, image.height)
@@ -316,7 +365,8 @@ class MaskValues:
     ----------
     values: (H, W) from 0 to 255.
     above: (H, W) bool, what is not background, however little above it.
-    numbered: whether they are numbers with a palette: of a few colours that are no greys, or of none.
+    numbered: whether they are numbers with a palette: of a few colours that are no greys, or of
+        none.
     lossy: whether they were compressed so that they changed.
     """
 
@@ -333,10 +383,13 @@ class MaskValues:
     def low(self, marked: np.ndarray) -> Low | None:
         """Return what there is above the background that is not marked; None where nothing is."""
         above = np.count_nonzero(self.above)
-        if self.lossy or above in (np.count_nonzero(marked), self.above.size):  # nothing, or no background
+        # Nothing, or no background
+        if self.lossy or above in (np.count_nonzero(marked), self.above.size):
             return None
         below = self.above & ~marked
-        around = np.lib.stride_tricks.sliding_window_view(np.pad(self.values, 1, mode="edge"), (3, 3))
+        around = np.lib.stride_tricks.sliding_window_view(
+            np.pad(self.values, 1, mode="edge"), (3, 3)
+        )
         highest = around.max((2, 3))
         alone = below & (highest <= self.values)
         inner = alone & (around.min((2, 3)) >= self.values)

@@ -20,23 +20,30 @@ COUNTS = (1, 3, 4)  # channels of an image: grey; red, green, blue; and with alp
 def check_channels(channels: str) -> None:
     """Refuse (ValueError) another order of colours than the two there are."""
     if channels not in get_args(Channels):
-        raise ValueError(f'channels must be "rgb" or "bgr" (as OpenCV reads images), {got(channels, ["rgb", "bgr"])}')
+        raise ValueError(
+            f'channels must be "rgb" or "bgr" (as OpenCV reads images), {got(channels, ["rgb", "bgr"])}'
+        )
 
 
-def image_array(item: Any, channels: Channels = "rgb", name: str = "image", bits: int | None = None) -> np.ndarray:
+def image_array(
+    item: Any, channels: Channels = "rgb", name: str = "image", bits: int | None = None
+) -> np.ndarray:
     """Return an image in memory as 8-bit grey or RGB.
 
-    A PIL image is treated as the same image in a file would be, whatever its mode, its orientation tag obeyed. Of
-    arrays, tensors and lists, channels may come first or last; one channel is grey, and a fourth (alpha) is dropped.
-    Booleans become 0 and 255, floats in 0..1 are multiplied by 255 and rounded, integers of other types must lie in
-    0..255, and uint16 is scaled as 16-bit files are.
+    A PIL image is treated as the same image in a file would be, whatever its mode, its orientation
+    tag obeyed. Of arrays, tensors and lists, channels may come first or last; one channel is grey,
+    and a fourth (alpha) is dropped. Booleans become 0 and 255, floats in 0..1 are multiplied by 255
+    and rounded, integers of other types must lie in 0..255, and uint16 is scaled as 16-bit files
+    are.
 
     Parameters
     ----------
     item: PIL image; array, tensor or lists (h, w), (h, w, c) or (c, h, w) with c = 1, 3 or 4.
-    channels: order of the colours of arrays, tensors and lists: "bgr" is OpenCV's. PIL images know theirs.
+    channels: order of the colours of arrays, tensors and lists: "bgr" is OpenCV's. PIL images know
+        theirs.
     name: for messages, such as "number 3".
-    bits: that values of more than 8 use, see `adviz.data.Geometry`; None = 16, with a warning where they use fewer.
+    bits: that values of more than 8 use, see `adviz.data.Geometry`; None = 16, with a warning where
+        they use fewer.
 
     Returns
     -------
@@ -44,8 +51,8 @@ def image_array(item: Any, channels: Channels = "rgb", name: str = "image", bits
 
     Raises
     ------
-    ValueError: a shape that is no image, or rows or channels first alike; values that are no 8-bit image's; a damaged
-        PIL image.
+    ValueError: a shape that is no image, or rows or channels first alike; values that are no 8-bit
+        image's; a damaged PIL image.
     TypeError: no numbers.
     """
     if isinstance(item, Image.Image):
@@ -72,14 +79,17 @@ def batch_array(images: Any, channels: Channels = "rgb", bits: int | None = None
 
     Parameters
     ----------
-    images: array or tensor (N, h, w), (N, h, w, c) or (N, c, h, w); or images as `image_array` takes them, one by one.
+    images: array or tensor (N, h, w), (N, h, w, c) or (N, c, h, w); or images as `image_array`
+        takes them, one by one.
     channels, bits: as for `image_array`.
 
     Raises
     ------
     ValueError, TypeError: as `image_array`; or images of different sizes.
     """
-    if hasattr(images, "detach") or (isinstance(images, np.ndarray) and images.dtype.kind in "biuf"):
+    if hasattr(images, "detach") or (
+        isinstance(images, np.ndarray) and images.dtype.kind in "biuf"
+    ):
         values = as_numpy(images)
         if values.ndim not in (3, 4):
             raise ValueError(
@@ -88,13 +98,24 @@ def batch_array(images: Any, channels: Channels = "rgb", bits: int | None = None
         if values.ndim == 4:
             values = _plain(values, "images")
         elif not all(values.shape[1:]):
-            raise ValueError(f"images must be (N, h, w), got shape {values.shape}: they have no pixels")
+            raise ValueError(
+                f"images must be (N, h, w), got shape {values.shape}: they have no pixels"
+            )
         if values.dtype == np.uint8:
             return _in_order(values, channels, n_axes=4)
-        return _stacked([_in_order(_eight_bits(v, f"number {i}", bits), channels) for i, v in enumerate(values)])
+        return _stacked(
+            [_in_order(_eight_bits(v, f"number {i}", bits), channels) for i, v in enumerate(values)]
+        )
     if not isinstance(images, Iterable) or isinstance(images, str | bytes):
-        raise TypeError(f"expected an array, a tensor or a list of images, got a {type(images).__name__}")
-    return _stacked([image_array(image, channels, f"number {number}", bits) for number, image in enumerate(images)])
+        raise TypeError(
+            f"expected an array, a tensor or a list of images, got a {type(images).__name__}"
+        )
+    return _stacked(
+        [
+            image_array(image, channels, f"number {number}", bits)
+            for number, image in enumerate(images)
+        ]
+    )
 
 
 def _of_pil(image: Image.Image, name: str, bits: int | None) -> np.ndarray:
@@ -106,7 +127,9 @@ def _of_pil(image: Image.Image, name: str, bits: int | None) -> np.ndarray:
     except UnsupportedImage:
         raise
     except DAMAGED as error:  # it may be read from its file only now
-        raise ValueError(f"expected a readable PIL image, got one of mode {image.mode} as {name} ({error})") from error
+        raise ValueError(
+            f"expected a readable PIL image, got one of mode {image.mode} as {name} ({error})"
+        ) from error
 
 
 def _plain(values: np.ndarray, name: str) -> np.ndarray:
@@ -193,5 +216,7 @@ def _stacked(images: Sequence[np.ndarray]) -> np.ndarray:
     if not images:
         return np.zeros((0, 1, 1), np.uint8)
     if len({image.ndim for image in images}) > 1:
-        images = [np.repeat(image[..., None], 3, 2) if image.ndim == 2 else image for image in images]
+        images = [
+            np.repeat(image[..., None], 3, 2) if image.ndim == 2 else image for image in images
+        ]
     return np.stack(images)

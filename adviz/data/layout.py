@@ -115,7 +115,9 @@ def flat(path: Path, problems: list[Exception]) -> list[Path]:
     """Return a folder's images, which must not hide in folders of their own, nor be masks of each other."""
     if deeper := [file for child in folders_in(path) for file in images_of(child)]:
         problems.append(
-            ValueError(f"expected images directly in {path}, got some in deeper folders, first {deeper[0]}: move them")
+            ValueError(
+                f"expected images directly in {path}, got some in deeper folders, first {deeper[0]}: move them"
+            )
         )
     return without_masks(images_of(path), problems)
 
@@ -123,7 +125,9 @@ def flat(path: Path, problems: list[Exception]) -> list[Path]:
 def without_masks(files: list[Path], problems: list[Exception]) -> list[Path]:
     """Return images as they are, after making sure that none is called like the mask of another in its folder."""
     stems = {file.stem.casefold() for file in files}
-    endings = [(file, end) for file in files for end in MASK_ENDINGS if file.stem.casefold().endswith(end)]
+    endings = [
+        (file, end) for file in files for end in MASK_ENDINGS if file.stem.casefold().endswith(end)
+    ]
     if masks := [file for file, end in endings if file.stem.casefold().removesuffix(end) in stems]:
         problems.append(
             ValueError(
@@ -144,7 +148,9 @@ def folder_called(path: Path, name: str, problems: list[Exception] | None = None
     return _one_of(found, f"folder {name} in {path}", problems)
 
 
-def folder_that(says: Callable[[str], bool], path: Path, what: str, problems: list[Exception] | None) -> Path | None:
+def folder_that(
+    says: Callable[[str], bool], path: Path, what: str, problems: list[Exception] | None
+) -> Path | None:
     """Return the folder in a folder whose name says something; None where there is none, several are a problem."""
     found = [child for child in folders_in(path) if says(child.name)]
     filled = [child for child in found if images_of(child) or folders_in(child)]
@@ -164,19 +170,31 @@ def holds_images(path: Path) -> bool:
 def _one_of(found: list[Path], what: str, problems: list[Exception] | None) -> Path | None:
     if len(found) > 1 and problems is not None:
         names = ", ".join(child.name for child in found)
-        problems.append(ValueError(f"expected one {what}, got {names}: put the images into one, or rename the others"))
+        problems.append(
+            ValueError(
+                f"expected one {what}, got {names}: put the images into one, or rename the others"
+            )
+        )
     return found[0] if found else None
 
 
-def missing(path: Path, name: str, *, is_there: Callable[[Path], bool] = Path.is_dir) -> FileNotFoundError | None:
+def missing(
+    path: Path, name: str, *, is_there: Callable[[Path], bool] = Path.is_dir
+) -> FileNotFoundError | None:
     """Return what to say if a folder, or a file with `is_there=Path.is_file`, is not there."""
-    return None if is_there(path / name) else lacking(path, name, "folder" if is_there is Path.is_dir else "file")
+    return (
+        None
+        if is_there(path / name)
+        else lacking(path, name, "folder" if is_there is Path.is_dir else "file")
+    )
 
 
 def lacking(path: Path, name: str, kind: str = "folder", remedy: str = "") -> FileNotFoundError:
     """Return what to say where a folder or file is not there: what is, and what to do."""
     what = f"expected a {kind} {name} in {path}, found {listing(path)}"
-    return FileNotFoundError(f"{what}: {remedy + '; ' if remedy else ''}see data/README.md for the layout")
+    return FileNotFoundError(
+        f"{what}: {remedy + '; ' if remedy else ''}see data/README.md for the layout"
+    )
 
 
 def lacking_good(path: Path, part: Path | None, good: str) -> FileNotFoundError:
@@ -189,7 +207,9 @@ def lacking_good(path: Path, part: Path | None, good: str) -> FileNotFoundError:
         what = f"found {len(loose)} images in {part} itself: move the good ones into {part / name}"
     else:
         what = f"found {listing(path)}, and in {part} {listing(part)}: rename it (understood are {KNOWN})"
-    return FileNotFoundError(f"expected a folder {good} in {path}, {what}; see data/README.md for the layout")
+    return FileNotFoundError(
+        f"expected a folder {good} in {path}, {what}; see data/README.md for the layout"
+    )
 
 
 def checked_folder(root: str | Path, what: str) -> Path:
@@ -201,7 +221,9 @@ def checked_folder(root: str | Path, what: str) -> Path:
     """
     path = expanded(root)
     if not path.is_dir():
-        raise FileNotFoundError(f"expected the folder of {what}, found none at {root}: see data/README.md")
+        raise FileNotFoundError(
+            f"expected the folder of {what}, found none at {root}: see data/README.md"
+        )
     return path
 
 
@@ -210,7 +232,8 @@ def checked_category(root: str | Path, category: str, what: str, there: Sequence
 
     Raises
     ------
-    FileNotFoundError: the data set or the category does not exist; the categories that do are listed.
+    FileNotFoundError: the data set or the category does not exist; the categories that do are
+        listed.
     """
     path = checked_folder(root, what)
     if not (path / category).is_dir():

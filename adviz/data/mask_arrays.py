@@ -31,20 +31,25 @@ def open_array(path: Path, dimensions: int) -> np.ndarray:
     Raises
     ------
     FileNotFoundError: there is no such file.
-    ValueError: it is no such file, holds Python objects or another number of dimensions, or is shorter or longer than
-        its header says.
+    ValueError: it is no such file, holds Python objects or another number of dimensions, or is
+        shorter or longer than its header says.
     """
     try:
-        values = np.lib.format.open_memmap(path, mode="r")  # refuses objects, which would have to be unpickled
+        # Refuses objects, which would have to be unpickled
+        values = np.lib.format.open_memmap(path, mode="r")
         size, announced = path.stat().st_size, values.offset + values.nbytes
     except FileNotFoundError:
         raise FileNotFoundError(f"expected an array file, found nothing at {path}") from None
     except (OSError, ValueError, EOFError) as error:
-        raise ValueError(f"expected a complete .npy file of numbers, got {path} ({error}): get it again") from error
+        raise ValueError(
+            f"expected a complete .npy file of numbers, got {path} ({error}): get it again"
+        ) from error
     if values.ndim != dimensions or values.dtype.kind not in "biuf":
         raise ValueError(
             f"expected booleans or numbers in {dimensions} dimensions in {path}, got {values.dtype} in {values.ndim}"
         )
     if size != announced:
-        raise ValueError(f"expected {announced} bytes in {path}, as its header says, got {size}: get it again")
+        raise ValueError(
+            f"expected {announced} bytes in {path}, as its header says, got {size}: get it again"
+        )
     return values

@@ -102,7 +102,9 @@ def _masks(truth: Path) -> list[Mask]:
     masks = [Mask(file, file.stem, "") for file in images_of(truth)]
     for folder in folders_in(truth):
         masks += [Mask(file, file.stem, folder.name) for file in images_of(folder)]
-        masks += [Mask(place, place.name, folder.name) for place in folders_in(folder) if images_of(place)]
+        masks += [
+            Mask(place, place.name, folder.name) for place in folders_in(folder) if images_of(place)
+        ]
     return sorted(masks, key=lambda mask: mask.path)
 
 
@@ -131,7 +133,9 @@ def _stems(stem: str) -> Iterator[str]:
         name = waiting.pop(0)
         yield name
         shorter = [name.removesuffix(suffix) for suffix in suffixes()]
-        shorter += [match[1] for pattern in (ENDING, BEGINNING) if (match := pattern.fullmatch(name))]
+        shorter += [
+            match[1] for pattern in (ENDING, BEGINNING) if (match := pattern.fullmatch(name))
+        ]
         for one in shorter:
             if one and one not in seen:
                 seen.add(one)
@@ -140,7 +144,9 @@ def _stems(stem: str) -> Iterator[str]:
 
 def _shared(mask: Mask, images: Images, found: dict[Path, Path]) -> Exception:
     names = ", ".join(image.name for image, _ in images if found.get(image) == mask.path)
-    return ValueError(f"expected a mask to belong to one image, got {names} for {mask.path}: rename one")
+    return ValueError(
+        f"expected a mask to belong to one image, got {names} for {mask.path}: rename one"
+    )
 
 
 def _several(mask: Mask, owners: list[Path], found: dict[Path, Path], truth: Path) -> Exception:
@@ -160,14 +166,24 @@ def _several(mask: Mask, owners: list[Path], found: dict[Path, Path], truth: Pat
 def _without_image(lost: list[Mask], images: Images, found: dict[Path, Path]) -> Exception:
     """Return what to say of masks that belong to no image: how the images beside them are called."""
     first = lost[0]
-    expected = "expected every mask to belong to a test image, called <image>_mask.png or <image>.png"
+    expected = (
+        "expected every mask to belong to a test image, called <image>_mask.png or <image>.png"
+    )
     came = f"got {len(lost)} without one, first {first.path}"
-    near = [image for image, _ in images if not first.folder or _group(image.parent.name) == _group(first.folder)]
+    near = [
+        image
+        for image, _ in images
+        if not first.folder or _group(image.parent.name) == _group(first.folder)
+    ]
     bare = [image for image in near if image not in found]
     if bare:
-        return ValueError(f"{expected}, {came}, beside {_names(bare)} without a mask: rename it after its image")
+        return ValueError(
+            f"{expected}, {came}, beside {_names(bare)} without a mask: rename it after its image"
+        )
     if near or not first.folder:
-        return ValueError(f"{expected}, {came}: all images there have masks; restore its image, or remove it")
+        return ValueError(
+            f"{expected}, {came}: all images there have masks; restore its image, or remove it"
+        )
     folders = sorted({image.parent.name for image, defect in images if defect != "good"})
     there = ", ".join(folders) or "none"
     return ValueError(
@@ -178,7 +194,9 @@ def _without_image(lost: list[Mask], images: Images, found: dict[Path, Path]) ->
 
 def _unread(truth: Path, images: Images, found: dict[Path, Path]) -> list[Exception]:
     """Return what to say of files that are called like the mask of an image without one, and are not read."""
-    owners = Owners([(image, defect) for image, defect in images if image not in found and defect != "good"])
+    owners = Owners(
+        [(image, defect) for image, defect in images if image not in found and defect != "good"]
+    )
     unread = []
     for folder in (truth, *folders_in(truth)):
         for file in children(folder):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-# what systems leave in folders, beside names that begin with a dot: Windows, macOS, Linux, NAS of Synology and QNAP
+# what systems leave in folders, beside names that begin with a dot: Windows, macOS, Linux, NAS of
+# Synology and QNAP
 LEFT_BY_SYSTEMS = frozenset(
     (
         "thumbs.db",
@@ -90,4 +91,5 @@ def is_nothing(value: object) -> bool:
         return not value.strip()
     if isinstance(value, float | np.floating):
         return bool(np.isnan(value))
-    return value is None or type(value).__name__ in ("NAType", "NaTType")  # without importing pandas
+    # Without importing pandas
+    return value is None or type(value).__name__ in ("NAType", "NaTType")

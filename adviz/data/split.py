@@ -31,20 +31,22 @@ class Split:
     ----------
     paths: N image files.
     labels: N integers: 0 good, 1 anomalous, -1 unlabelled.
-    masks: N ground-truth files, folders of files whose union is the mask (MVTec LOCO AD), or masks of an array file
-        (`ArrayMask`); None, NaN or "" where there is none (a good image needs none).
+    masks: N ground-truth files, folders of files whose union is the mask (MVTec LOCO AD), or masks
+        of an array file (`ArrayMask`); None, NaN or "" where there is none (a good image needs
+        none).
     defects: N folder or defect names.
-    geometry: how images and masks are resized and cropped; None = ``Geometry()``. Of files of more than 8 bits it says
-        how many they use; where it does not, they are told from the files when these are first asked for, in a
-        `Category` from its training images.
+    geometry: how images and masks are resized and cropped; None = ``Geometry()``. Of files of more
+        than 8 bits it says how many they use; where it does not, they are told from the files when
+        these are first asked for, in a `Category` from its training images.
     name: the category's name, for tables and titles.
     root: folder that `ids` are relative to; None = `ids` are the paths as given.
-    pixels: (N, h, w) grey or (N, h, w, 3) RGB uint8, the images themselves, whose `paths` are then names and no files,
-        and which have no masks; see `from_arrays`.
+    pixels: (N, h, w) grey or (N, h, w, 3) RGB uint8, the images themselves, whose `paths` are then
+        names and no files, and which have no masks; see `from_arrays`.
 
     Raises
     ------
-    ValueError: the sequences differ in length, a label is not -1, 0 or 1, or `pixels` are no such array.
+    ValueError: the sequences differ in length, a label is not -1, 0 or 1, or `pixels` are no such
+        array.
     TypeError: no sequences, or masks that are no files.
 
     Examples
@@ -69,9 +71,16 @@ class Split:
         paths, masks, defects = (_listed(given) for given in (paths, masks, defects))
         masks = [None if is_nothing(mask) else mask for mask in masks]
         labels = as_numpy(labels)
-        lengths = {"paths": len(paths), "labels": len(labels), "masks": len(masks), "defects": len(defects)}
+        lengths = {
+            "paths": len(paths),
+            "labels": len(labels),
+            "masks": len(masks),
+            "defects": len(defects),
+        }
         if len(set(lengths.values())) != 1:
-            raise ValueError(f"paths, labels, masks and defects must have one length, got {lengths}")
+            raise ValueError(
+                f"paths, labels, masks and defects must have one length, got {lengths}"
+            )
         _check_pixels(pixels, masks)
         _check_labels(labels)
         # the names of images in memory are no paths: "~" stays what it is
@@ -80,7 +89,9 @@ class Split:
         self.masks = [_as_mask(mask) for mask in masks]
         self.defects = [printable(defect) for defect in defects]
         if geometry is not None and not isinstance(geometry, Geometry):
-            raise TypeError(f"geometry must be a Geometry, such as data.Geometry(256, crop=False), got {geometry!r}")
+            raise TypeError(
+                f"geometry must be a Geometry, such as data.Geometry(256, crop=False), got {geometry!r}"
+            )
         self._geometry = geometry or Geometry()
         self._depth = Depth(self.paths if pixels is None else ())
         self._labels = Labels(self.masks)
@@ -104,19 +115,22 @@ class Split:
 
         Parameters
         ----------
-        images: an array or tensor (N, h, w), (N, h, w, c) or (N, c, h, w) with 1, 3 or 4 channels (grey, RGB, alpha
-            dropped), or a list of PIL images, arrays and tensors of one size. Arrays of uint8 are not copied; booleans
-            become 0 and 255, floats in 0..1 are multiplied by 255, other integers must lie in 0..255, and uint16 is
-            scaled as 16-bit files are, by the geometry's bits.
+        images: an array or tensor (N, h, w), (N, h, w, c) or (N, c, h, w) with 1, 3 or 4 channels
+            (grey, RGB, alpha dropped), or a list of PIL images, arrays and tensors of one size.
+            Arrays of uint8 are not copied; booleans become 0 and 255, floats in 0..1 are multiplied
+            by 255, other integers must lie in 0..255, and uint16 is scaled as 16-bit files are, by
+            the geometry's bits.
         labels: N integers: 0 good, 1 anomalous, -1 unlabelled. There are no masks.
         defects: N names; None = "good", "anomalous" and "unlabelled".
         names: of the N images, for `ids`; None = "0", "1", ...
         geometry, name: as for `Split`.
-        channels: order of the colours of arrays and tensors, "rgb" or "bgr" (as OpenCV reads images).
+        channels: order of the colours of arrays and tensors, "rgb" or "bgr" (as OpenCV reads
+            images).
 
         Raises
         ------
-        ValueError: the sequences differ in length, a label is not -1, 0 or 1, or `images` are no such images.
+        ValueError: the sequences differ in length, a label is not -1, 0 or 1, or `images` are no
+            such images.
         TypeError: `images` are no arrays, tensors or PIL images.
 
         Examples
@@ -134,7 +148,9 @@ class Split:
             [str(name) for name in (numbers if names is None else names)],
             labels,
             [None] * len(pixels),
-            [kinds[int(label)] for label in labels] if defects is None else [str(defect) for defect in defects],
+            [kinds[int(label)] for label in labels]
+            if defects is None
+            else [str(defect) for defect in defects],
             geometry=geometry,
             name=name,
             pixels=pixels,
@@ -182,7 +198,9 @@ class Split:
         if self.pixels is None:
             geometry = self.geometry
             return geometry.image(open_image(self.paths[index], geometry.bits or 16))
-        return self._geometry.image(Image.fromarray(np.ascontiguousarray(self.pixels[index])).convert("RGB"))
+        return self._geometry.image(
+            Image.fromarray(np.ascontiguousarray(self.pixels[index])).convert("RGB")
+        )
 
     def mask(self, index: int) -> np.ndarray | None:
         """Return the mask of image `index`, (H, W) bool, or None where no ground truth exists.
@@ -236,7 +254,11 @@ class Split:
     @property
     def has_masks(self) -> bool:
         """Whether any anomalous image has a ground-truth mask."""
-        return any(mask is not None for mask, label in zip(self.masks, self.labels, strict=True) if label == ANOMALOUS)
+        return any(
+            mask is not None
+            for mask, label in zip(self.masks, self.labels, strict=True)
+            if label == ANOMALOUS
+        )
 
     @property
     def known_pixels(self) -> np.ndarray:
@@ -255,15 +277,19 @@ class Split:
 
         Raises
         ------
-        ValueError: an anomalous image has no mask; the file is named. ``split.subset(split.known_pixels)`` has none
-            such.
+        ValueError: an anomalous image has no mask; the file is named.
+            ``split.subset(split.known_pixels)`` has none such.
 
         Examples
         --------
         >>> category.test.subset([0, 20]).masks_array().any(axis=(1, 2))
         array([ True, False])
         """
-        bare = [p for p, label, m in zip(self.paths, self.labels, self.masks, strict=True) if label == 1 and m is None]
+        bare = [
+            p
+            for p, label, m in zip(self.paths, self.labels, self.masks, strict=True)
+            if label == 1 and m is None
+        ]
         if bare:
             raise ValueError(
                 f"expected a mask for every anomalous image, got none for {len(bare)} of them, first {bare[0]}: "
@@ -368,12 +394,23 @@ def _check_pixels(pixels: np.ndarray | None, masks: Sequence[object]) -> None:
     if pixels is None:
         return
     shape, dtype = np.shape(pixels), getattr(pixels, "dtype", None)
-    if dtype != np.uint8 or len(shape) not in (3, 4) or shape[3:] not in ((), (3,)) or 0 in shape[1:3]:
-        raise ValueError(f"images must be (N, h, w) or (N, h, w, 3) uint8, got shape {shape} of {dtype}")
+    if (
+        dtype != np.uint8
+        or len(shape) not in (3, 4)
+        or shape[3:] not in ((), (3,))
+        or 0 in shape[1:3]
+    ):
+        raise ValueError(
+            f"images must be (N, h, w) or (N, h, w, 3) uint8, got shape {shape} of {dtype}"
+        )
     if shape[0] != len(masks):
-        raise ValueError(f"expected an image in memory for each of {len(masks)} names and labels, got {shape[0]}")
+        raise ValueError(
+            f"expected an image in memory for each of {len(masks)} names and labels, got {shape[0]}"
+        )
     if any(mask is not None for mask in masks):
-        raise ValueError("expected no masks beside images in memory: write both to files, or leave out the masks")
+        raise ValueError(
+            "expected no masks beside images in memory: write both to files, or leave out the masks"
+        )
 
 
 def printable(name: str) -> str:
@@ -393,12 +430,18 @@ def as_indices(chosen: Sequence[int] | np.ndarray, length: int) -> np.ndarray:
     values = np.atleast_1d(as_numpy(chosen))
     if values.dtype == bool:
         if values.shape != (length,):
-            raise ValueError(f"expected one boolean for each of the {length} images, got shape {values.shape}")
+            raise ValueError(
+                f"expected one boolean for each of the {length} images, got shape {values.shape}"
+            )
         return np.flatnonzero(values)
     if values.size and not np.issubdtype(values.dtype, np.integer):
-        raise TypeError(f"expected integers or booleans to choose images by, got dtype {values.dtype}")
+        raise TypeError(
+            f"expected integers or booleans to choose images by, got dtype {values.dtype}"
+        )
     whole = values.astype(int)
     outside = whole[(whole < -length) | (whole >= length)]
     if outside.size:
-        raise IndexError(f"expected numbers of images below {length}, as there are {length}, got {outside[0]}")
+        raise IndexError(
+            f"expected numbers of images below {length}, as there are {length}, got {outside[0]}"
+        )
     return np.asarray(np.arange(length)[whole])

@@ -19,9 +19,15 @@ from PIL import Image, ImageFile, ImageOps, TiffImagePlugin, UnidentifiedImageEr
 
 ORIENTATION = 0x0112  # EXIF tag; from 5 on rows and columns are swapped
 BITS, COMPRESSION, PHOTOMETRIC, BANDS, PLANES, SAMPLES = 258, 259, 262, 277, 284, 339  # TIFF tags
-PIECES = ((273, 279), (324, 325))  # TIFF tags: where the strips or tiles begin, and how long they are
+# TIFF tags: where the strips or tiles begin, and how long they are
+PIECES = ((273, 279), (324, 325))
 WHITE_IS_ZERO = 0
-KINDS = {2: "signed integers", 3: "floating point values", 5: "complex integers", 6: "complex values"}
+KINDS = {
+    2: "signed integers",
+    3: "floating point values",
+    5: "complex integers",
+    6: "complex values",
+}
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 FOREIGN = (  # bytes within the first 16 of sound files that Pillow, or this Pillow, does not open
     (b"ftypavif", "an AVIF image", "it needs a newer Pillow: pip install -U pillow"),
@@ -30,9 +36,20 @@ FOREIGN = (  # bytes within the first 16 of sound files that Pillow, or this Pil
     (b"\x93NUMPY", "an array", "give arrays to data.Split.from_arrays, or save them as images"),
     (b"%PDF-", "a PDF document", "save its pages as images"),
 )
-# what Pillow raises for damaged files; an image beyond twice its `MAX_IMAGE_PIXELS` is taken for a decompression bomb
+# what Pillow raises for damaged files; an image beyond twice its `MAX_IMAGE_PIXELS` is taken for a
+# decompression bomb
 DAMAGED = (
-    *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, ZeroDivisionError),
+    *(
+        OSError,
+        SyntaxError,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        EOFError,
+        OverflowError,
+        ZeroDivisionError,
+    ),
     *(struct.error, zlib.error, Image.DecompressionBombError),
 )
 
@@ -44,12 +61,14 @@ class Stored:
     Attributes
     ----------
     image: as Pillow reads it, at 8 bits a channel where it has several.
-    deep: (h, w) or (h, w, channels) integers of more than 8 bits, without the alpha channel; None for other files.
+    deep: (h, w) or (h, w, channels) integers of more than 8 bits, without the alpha channel; None
+        for other files.
     bits: how many bits of them the file itself says that it uses; None where it does not.
     inverted: whether 0 is white in `deep` (Pillow itself inverts 8 bits).
     signed: whether the bytes of `image` are signed, which Pillow does not say.
     dropped: how many bands there are beside grey, RGB or CMYK and alpha; nobody reads them.
-    mode, format: as stored, in Pillow's words: "RGB" and "PNG", whatever the file is called; "RGB;16" of 16 bits each.
+    mode, format: as stored, in Pillow's words: "RGB" and "PNG", whatever the file is called;
+        "RGB;16" of 16 bits each.
     turned: whether the tag turned it.
     """
 
@@ -92,7 +111,9 @@ def load(path: str | Path) -> Stored:
         dropped = max(0, _tag(image, BANDS, 1) - len(read))
         signed = image.mode == "L" and _tag(image, SAMPLES, (1,))[0] == 2
         if planes and _tile(image)[0] != "raw":
-            raise UnsupportedImage(path, "16-bit colours in separate planes, compressed", "save it uncompressed")
+            raise UnsupportedImage(
+                path, "16-bit colours in separate planes, compressed", "save it uncompressed"
+            )
         highest = _netpbm_highest(image)
         deep: np.ndarray | None = None
         if highest > 255:
@@ -104,7 +125,8 @@ def load(path: str | Path) -> Stored:
             shown = ImageOps.exif_transpose(image)
             if image.mode.startswith("I"):
                 deep = np.asarray(shown)
-            turned = image.getexif().get(ORIENTATION, 1) != 1  # after the pixels: of a PNG file it may come last
+            # After the pixels: of a PNG file it may come last
+            turned = image.getexif().get(ORIENTATION, 1) != 1
     if coloured:
         deep = _colours(path, raw, planes)
     bits = None
@@ -165,7 +187,9 @@ def opened(path: str | Path) -> Iterator[ImageFile.ImageFile]:
     except FileNotFoundError:
         raise FileNotFoundError(f"expected an image file, found nothing at {path}") from None
     except PermissionError as error:
-        raise ValueError(f"expected an image that may be read, got {path} ({error}): change its permissions") from error
+        raise ValueError(
+            f"expected an image that may be read, got {path} ({error}): change its permissions"
+        ) from error
     except UnsupportedImage:
         raise
     except DAMAGED as error:
@@ -200,13 +224,18 @@ def _raw(image: ImageFile.ImageFile) -> str:
 
 def _tag(image: ImageFile.ImageFile, number: int, default: Any) -> Any:
     """Return what a TIFF file says; the default of other files."""
-    return image.tag_v2.get(number, default) if isinstance(image, TiffImagePlugin.TiffImageFile) else default
+    return (
+        image.tag_v2.get(number, default)
+        if isinstance(image, TiffImagePlugin.TiffImageFile)
+        else default
+    )
 
 
 def _colours(path: str | Path, raw: str, planes: bool) -> np.ndarray:
     """Return (h, w, channels) 16-bit colours, of which Pillow gives the upper bytes only.
 
-    It unpacks either the first or the second byte of every pair, by the order that it is told: so it is told both.
+    It unpacks either the first or the second byte of every pair, by the order that it is told: so
+    it is told both.
     """
     if raw == "LA;16B":  # two pairs of bytes a pixel, which look like four channels
         pairs = np.asarray(_unpacked(path, lambda _: "RGBA")).astype(np.uint16)
@@ -217,7 +246,11 @@ def _colours(path: str | Path, raw: str, planes: bool) -> np.ndarray:
 
     first = np.asarray(_unpacked(path, told(";16B"))).astype(np.uint16)
     second = np.asarray(_unpacked(path, told(";16L"))).astype(np.uint16)
-    big = _is_big_endian(path) if planes else ";16B" in raw or (";16N" in raw and sys.byteorder == "big")
+    big = (
+        _is_big_endian(path)
+        if planes
+        else ";16B" in raw or (";16N" in raw and sys.byteorder == "big")
+    )
     high, low = (first, second) if big else (second, first)
     values = high * np.uint16(256) + low
     if raw.startswith("RGBa"):  # colours multiplied by alpha
@@ -233,9 +266,13 @@ def _unpacked(path: str | Path, change: Callable[[str], str]) -> Image.Image:
         tiles: list[Any] = []
         for tile in image.tile:
             options: Any = tile[3]
-            options = change(options) if isinstance(options, str) else (change(options[0]), *options[1:])
+            options = (
+                change(options) if isinstance(options, str) else (change(options[0]), *options[1:])
+            )
             # a plain tuple in Pillow before 11
-            tiles.append(tile._replace(args=options) if hasattr(tile, "_replace") else (*tile[:3], options))
+            tiles.append(
+                tile._replace(args=options) if hasattr(tile, "_replace") else (*tile[:3], options)
+            )
         image.tile = tiles
         return ImageOps.exif_transpose(image)
 
@@ -258,7 +295,9 @@ def _netpbm(image: ImageFile.ImageFile, path: str | Path, highest: int) -> np.nd
         file.seek(_tile(image)[2])
         values = np.frombuffer(file.read(2 * channels * image.width * image.height), ">u2")
     shape = (image.height, image.width) if channels == 1 else (image.height, image.width, channels)
-    return np.asarray(np.round(values.reshape(shape) * (65535 / highest)).clip(0, 65535).astype(np.uint16))
+    return np.asarray(
+        np.round(values.reshape(shape) * (65535 / highest)).clip(0, 65535).astype(np.uint16)
+    )
 
 
 def _why_unsuited(path: str | Path) -> tuple[str, str] | None:
@@ -288,7 +327,10 @@ def _why_unsuited(path: str | Path) -> tuple[str, str] | None:
     if bits[0] not in (8, 16) or len(set(bits)) > 1:
         return f"{several}integers of {bits[0]} bits", "convert it to 8 or 16 bits"
     if bands not in (1, 3):
-        return f"{bands} bands of {bits[0]} bits", "choose three of them, or one, and save these as RGB or grey"
+        return (
+            f"{bands} bands of {bits[0]} bits",
+            "choose three of them, or one, and save these as RGB or grey",
+        )
     if bands == 3:
         return f"3 bands of {bits[0]} bits that are not said to be colours", "save them as RGB"
     if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
@@ -300,7 +342,9 @@ def _is_whole(path: str | Path, tags: dict[int, Any]) -> bool:
     """Tell whether all pieces of a TIFF file lie inside it."""
     for places, lengths in PIECES:
         if places in tags and lengths in tags:
-            ends = [place + length for place, length in zip(tags[places], tags[lengths], strict=False)]
+            ends = [
+                place + length for place, length in zip(tags[places], tags[lengths], strict=False)
+            ]
             return max(ends, default=0) <= Path(path).stat().st_size
     return False
 

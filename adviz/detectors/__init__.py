@@ -1,13 +1,14 @@
 """The detectors: a dataclass of hyper-parameters each, `fit(features)` and `predict(features) -> Prediction`.
 
-Which there are is said in `__init__.pyi`, a line each, to type checkers and at run time; `dir(adviz.detectors)` lists
-them. Each is imported when it is used.
+Which there are is said in `__init__.pyi`, a line each, to type checkers and at run time;
+`dir(adviz.detectors)` lists them. Each is imported when it is used.
 """
 
 import lazy_loader
 
 __getattr__, _, _names = lazy_loader.attach_stub(__name__, __file__)
-_SHARED = {"AFTER_TRAINING", "AtMost", "CLASSES", "Detector", "facts_of", "method_options"}  # for other rooms
+# For other rooms
+_SHARED = {"AFTER_TRAINING", "AtMost", "CLASSES", "Detector", "facts_of", "method_options"}
 __all__ = sorted(set(_names) - _SHARED)
 
 

@@ -21,20 +21,27 @@ if TYPE_CHECKING:
     from adviz.prediction import Prediction
 
 D = TypeVar("D")
-LEAST, LARGEST = 1e-15, 1e15  # of a layer's largest value: beyond, float32 does not hold squared distances
+# Of a layer's largest value: beyond, float32 does not hold squared distances
+LEAST, LARGEST = 1e-15, 1e15
 EXPECTED = "Features, as backbone.extract(split) returns them, or Features({layer: array}, image_size=(H, W))"
-# Marks an option that came after rows were stored: no fact of an experiment at its default, so that their keys stay.
+# Marks an option that came after rows were stored: no fact of an experiment at its default, so that
+# their keys stay.
 LATER = {"later": True}
 
 
 def method_options(detector: Any) -> dict[str, Any]:
     """Return the options that are part of the method: name -> value.
 
-    Those of `LATER` are left out at their default, so that what was described before there were any is still the same.
+    Those of `LATER` are left out at their default, so that what was described before there were any
+    is still the same.
     """
     fields = [field for field in dataclasses.fields(detector) if field.compare]
     values = {field.name: getattr(detector, field.name) for field in fields}
-    unchanged = {field.name for field in fields if field.metadata == LATER and values[field.name] == field.default}
+    unchanged = {
+        field.name
+        for field in fields
+        if field.metadata == LATER and values[field.name] == field.default
+    }
     return {name: value for name, value in values.items() if name not in unchanged}
 
 
@@ -57,14 +64,15 @@ def all_or_nothing(fit: Callable[[D, Features], D]) -> Callable[[D, Features], D
 class Detector:
     """A dataclass of hyper-parameters; `fit` adds facts as attributes that end in an underscore.
 
-    ``preset`` builds one with the options of a paper or a public code, ``differences`` compares, and the repr names the
-    preset whose options it has. ``geometry_`` is how the training images were resized and cropped, and how others must
-    be (None = not known): ``detector.predict(backbone.extract([image], geometry=detector.geometry_))``.
+    ``preset`` builds one with the options of a paper or a public code, ``differences`` compares,
+    and the repr names the preset whose options it has. ``geometry_`` is how the training images
+    were resized and cropped, and how others must be (None = not known):
+    ``detector.predict(backbone.extract([image], geometry=detector.geometry_))``.
 
-    A subclass says in ``learned`` what else its `fit` sets, so that it can be saved: an attribute's name -> what it is.
-    A text stands for an array, its type and its sides in letters ("float32 M C"; one letter is one number throughout,
-    and C that of all channels), which with "or None" need not be there; a type for anything else that `archive` keeps
-    (``int``, ``tuple[int, int]``).
+    A subclass says in ``learned`` what else its `fit` sets, so that it can be saved: an attribute's
+    name -> what it is. A text stands for an array, its type and its sides in letters ("float32 M
+    C"; one letter is one number throughout, and C that of all channels), which with "or None" need
+    not be there; a type for anything else that `archive` keeps (``int``, ``tuple[int, int]``).
     """
 
     learned: ClassVar[Mapping[str, Any]] = {}
@@ -85,7 +93,8 @@ class Detector:
     def preset(cls, name: str) -> Self:
         """Return the detector with all options of a named preset.
 
-        What still differs from the text or code that it is named after, the class's own documentation says.
+        What still differs from the text or code that it is named after, the class's own
+        documentation says.
 
         Raises
         ------
@@ -98,7 +107,9 @@ class Detector:
         """
         there = PRESETS.get(cls.__name__, {})
         if name not in there:
-            raise ValueError(f"expected a preset of {cls.__name__} ({', '.join(there) or 'none'}), {got(name, there)}")
+            raise ValueError(
+                f"expected a preset of {cls.__name__} ({', '.join(there) or 'none'}), {got(name, there)}"
+            )
         return cls(**there[name])
 
     def differences(self, other: str | Self) -> dict[str, tuple[Any, Any]]:
@@ -118,19 +129,24 @@ class Detector:
         """Refuse an option that is not among its choices, which are listed."""
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {allowed}, {got(getattr(self, name), allowed)}")
+                raise ValueError(
+                    f"{name} must be one of {allowed}, {got(getattr(self, name), allowed)}"
+                )
 
     @property
     def title(self) -> str:
         """The class, with the preset that these options are."""
-        found = [name for name in PRESETS.get(type(self).__name__, {}) if not self.differences(name)]
+        found = [
+            name for name in PRESETS.get(type(self).__name__, {}) if not self.differences(name)
+        ]
         return type(self).__name__ + (f'.preset("{found[0]}")' if found else "")
 
     def save(self, path: str | Path) -> str:
         """Write the fitted detector to a file that is there completely or not at all, and return its digest.
 
-        The loaded one gives the same scores bit for bit, on the same machine and versions. Safetensors and JSON, see
-        `adviz.archive`; a SPADE's file is as large as its gallery. `checkpoint` is not kept.
+        The loaded one gives the same scores bit for bit, on the same machine and versions.
+        Safetensors and JSON, see `adviz.archive`; a SPADE's file is as large as its gallery.
+        `checkpoint` is not kept.
 
         Raises
         ------
@@ -149,21 +165,23 @@ class Detector:
         return saving.save(self, path)
 
     @classmethod
-    def load(cls, path: str | Path, *, digest: str | None = None, device: str | None = None) -> Self:
+    def load(
+        cls, path: str | Path, *, digest: str | None = None, device: str | None = None
+    ) -> Self:
         """Read a fitted detector that `save` wrote; nothing in the file is executed.
 
         Parameters
         ----------
         path: the file.
-        digest: what `save` returned, where it must be that very file: the one in the file guards against accidents, not
-            against people. None = any file that agrees with itself.
+        digest: what `save` returned, where it must be that very file: the one in the file guards
+            against accidents, not against people. None = any file that agrees with itself.
         device: where it is to compute; None = as it was saved.
 
         Raises
         ------
         FileNotFoundError: no such file.
-        ValueError: truncated, changed, of another detector or version, not the one that is asked for, parts that do
-            not fit together, or a device that is not there.
+        ValueError: truncated, changed, of another detector or version, not the one that is asked
+            for, parts that do not fit together, or a device that is not there.
 
         Examples
         --------
@@ -192,12 +210,16 @@ class Detector:
     def _predicting(self, features: Features) -> Features:
         """Return the same layers of the test features, checked against those of the training."""
         if not hasattr(self, "layers_"):
-            raise ValueError(f"{type(self).__name__} must be fitted before it predicts: call fit(features) first")
+            raise ValueError(
+                f"{type(self).__name__} must be fitted before it predicts: call fit(features) first"
+            )
         require(features, "select strides", EXPECTED)
         chosen = features.select(self.layers_)
         channels = {name: array.shape[1] for name, array in chosen.items()}
         if channels != self._channels:
-            raise ValueError(f"expected the channels of the training features {self._channels}, got {channels}")
+            raise ValueError(
+                f"expected the channels of the training features {self._channels}, got {channels}"
+            )
         made = features.backbone, features.digest
         if all((*made, *self._backbone)) and made != self._backbone:
             raise ValueError(
@@ -223,7 +245,9 @@ class Detector:
         facts = ", ".join(f"{name}={value!r}" for name, value in self.facts.items())
         name = self.title
         name = f"{name}: " if name != type(self).__name__ else ""
-        return f"{name}{type(self).__name__}({options})" + (f"; fitted: {facts}" if facts else "; not fitted")
+        return f"{name}{type(self).__name__}({options})" + (
+            f"; fitted: {facts}" if facts else "; not fitted"
+        )
 
     def _repr_html_(self) -> str:
         options = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
@@ -245,7 +269,8 @@ def inside_of(features: Features, grid: tuple[int, ...]) -> np.ndarray | None:
 def spread(patches: np.ndarray, features: Features) -> np.ndarray:
     """Return (N, h, w, ...) values of patches, where those in padding say what the nearest patch of the image says.
 
-    So neither enlarging nor smoothing mixes padding into a map, here or in whatever is made of the layers' maps.
+    So neither enlarging nor smoothing mixes padding into a map, here or in whatever is made of the
+    layers' maps.
     """
     if features.boxes is None:
         return patches
@@ -263,7 +288,11 @@ def without_padding(pixels: np.ndarray, features: Features) -> np.ndarray:
 
 def facts_of(detector: object) -> dict[str, Any]:
     """Return the attributes of a detector that end in an underscore and are numbers, texts or tuples."""
-    values = {name: value for name, value in vars(detector).items() if name.endswith("_") and name[0] != "_"}
+    values = {
+        name: value
+        for name, value in vars(detector).items()
+        if name.endswith("_") and name[0] != "_"
+    }
     return {name: v for name, v in values.items() if isinstance(v, int | float | str | tuple)}
 
 
@@ -280,7 +309,9 @@ def usable(value: int, available: int, name: str) -> int:
 
 def compact(index: np.ndarray) -> np.ndarray:
     """Return non-negative integers in the smallest *signed* type from int16 on that holds them, safe to subtract."""
-    return index.astype(np.promote_types(np.min_scalar_type(-1 - int(index.max(initial=0))), np.int16))
+    return index.astype(
+        np.promote_types(np.min_scalar_type(-1 - int(index.max(initial=0))), np.int16)
+    )
 
 
 def check_features(features: Features) -> None:

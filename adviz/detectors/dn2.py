@@ -22,26 +22,31 @@ ImageDistance = Literal["squared", "euclidean"]
 class DN2(Detector):
     """Deep nearest neighbours: how far is an image from the normal images most like it, as a whole.
 
-    Every image becomes the global average of a layer (several layers: their averages, concatenated); its score is the
-    mean **squared** Euclidean distance to its K nearest training images (SPADE Eq. 1 and 2). There is no map.
+    Every image becomes the global average of a layer (several layers: their averages,
+    concatenated); its score is the mean **squared** Euclidean distance to its K nearest training
+    images (SPADE Eq. 1 and 2). There is no map.
 
     Attributes
     ----------
     layers: strides or names; the paper uses the last block (stride 32).
     images_score: K (2002.10445 uses 2, SPADE's text 50).
-    index: of the search, "flat" (exact) or "ivf" (an inverted file for large sets; approximate, needs faiss).
-    image_distance: what is averaged over the K images, "squared" (Eq. 2) or "euclidean" distances (SPADE's public
-        port). The order of images can differ: the mean of roots is not the root of the mean.
+    index: of the search, "flat" (exact) or "ivf" (an inverted file for large sets; approximate,
+        needs faiss).
+    image_distance: what is averaged over the K images, "squared" (Eq. 2) or "euclidean" distances
+        (SPADE's public port). The order of images can differ: the mean of roots is not the root of
+        the mean.
 
     Facts after `fit`: `mean_features_` (N, C) float32, `k_used_`.
 
-    Presets, and what still differs from what they are named after (the images' preparation is `data.Geometry`, the
-    network and its weights are `Backbone`'s, and how maps are evaluated is `evaluate`'s):
+    Presets, and what still differs from what they are named after (the images' preparation is
+    `data.Geometry`, the network and its weights are `Backbone`'s, and how maps are evaluated is
+    `evaluate`'s):
 
-    * "paper" (2002.10445): **K = 5, where its text says 2**; public runs of SPADE reach the printed image AUROC with 3
-      to 5. The paper's own network is a ResNet101.
+    * "paper" (2002.10445): **K = 5, where its text says 2**; public runs of SPADE reach the printed
+      image AUROC with 3 to 5. The paper's own network is a ResNet101.
     * "paper-literal": K = 2, as the text says; nothing that we know of still differs.
-    * "port" (the first stage of SPADE's public port): K = 5, Euclidean distances; nothing still differs.
+    * "port" (the first stage of SPADE's public port): K = 5, Euclidean distances; nothing still
+        differs.
 
     Examples
     --------
@@ -65,7 +70,8 @@ class DN2(Detector):
 
         Raises
         ------
-        ValueError: a layer these features do not have, NaN features, or more neighbours asked for than images.
+        ValueError: a layer these features do not have, NaN features, or more neighbours asked for
+            than images.
         """
         chosen = self._fitting(features)
         self.k_used_ = usable(self.images_score, features.n_images, "images_score")
@@ -78,9 +84,9 @@ class DN2(Detector):
 
         Returns
         -------
-        A `Prediction` with ``neighbors["image"]`` ((N, 1, 1, K), squared distances, nearest first) and, as
-        ``layer_maps`` of one cell, each layer's exact share of the mean squared distance, which is the score unless
-        distances are Euclidean. ``anomaly_map`` is None.
+        A `Prediction` with ``neighbors["image"]`` ((N, 1, 1, K), squared distances, nearest first)
+        and, as ``layer_maps`` of one cell, each layer's exact share of the mean squared distance,
+        which is the score unless distances are Euclidean. ``anomaly_map`` is None.
 
         Raises
         ------
@@ -98,7 +104,10 @@ class DN2(Detector):
         )
         return Prediction(
             score=image_score(distance, self.image_distance),
-            layer_maps={name: part.sum(1)[:, None, None] for name, part in zip(self.layers_, parts, strict=True)},
+            layer_maps={
+                name: part.sum(1)[:, None, None]
+                for name, part in zip(self.layers_, parts, strict=True)
+            },
             neighbors={"image": found},
             detector="DN2",
             backbone=features.backbone,
@@ -117,7 +126,8 @@ def image_score(distance: np.ndarray, image_distance: ImageDistance) -> np.ndarr
 def _pooled(features: Features) -> np.ndarray:
     """Return (N, C) float32: the global average of every layer, padding left out, concatenated."""
     return np.concatenate(
-        [_average(array, inside_of(features, array.shape[2:])) for array in features.values()], axis=1
+        [_average(array, inside_of(features, array.shape[2:])) for array in features.values()],
+        axis=1,
     )
 
 

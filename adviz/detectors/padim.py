@@ -24,42 +24,50 @@ if TYPE_CHECKING:
 
 BATCH = 8  # test images at once: the factors are read once for all of them
 POSITIONS = 98  # positions at once, on all threads together; bounds the temporary matrices
-VECTORS = 2 * 2**30  # bytes of training vectors held at once; more are read again for some positions after the others
-KEPT = {1792: 550, 448: 100}  # channels of WideResNet50's and ResNet18's three layers: how many the paper keeps
+# Bytes of training vectors held at once; more are read again for some positions after the others
+VECTORS = 2 * 2**30
+# Channels of WideResNet50's and ResNet18's three layers: how many the paper keeps
+KEPT = {1792: 550, 448: 100}
 
 
 @dataclass(repr=False)
 class PaDiM(Detector):
     """How unlikely is the feature at a position, given the training images' features at the same position.
 
-    The score of a cell is its Mahalanobis distance (root taken) to the position's Gaussian; the image's is the map's
-    maximum. Knows positions and nothing else: test images must have the training images' size and alignment.
+    The score of a cell is its Mahalanobis distance (root taken) to the position's Gaussian; the
+    image's is the map's maximum. Knows positions and nothing else: test images must have the
+    training images' size and alignment.
 
     Attributes
     ----------
     layers: strides or names, concatenated on the finest grid (coarse cells are replicated).
-    dimension: d, how many random channels are kept; None = 550 of WideResNet50's 1792, 100 of ResNet18's 448, else 100
-        or all there are.
+    dimension: d, how many random channels are kept; None = 550 of WideResNet50's 1792, 100 of
+        ResNet18's 448, else 100 or all there are.
     epsilon: added to the covariance's diagonal, squared feature units.
     upsample: of the map: "bilinear" (the public port) or "bicubic" (the paper).
     sigma: of the map's smoothing, pixels.
     border: of the map's smoothing, "reflect" or "mirror" (anomalib), see `maps.smooth`.
     seed: of the choice of channels.
 
-    Facts after `fit`, with P positions: `channels_` (d,) kept channels of the concatenation, ascending; `mean_`
-    (P, 1, d); `factor_`, what the covariances are kept as; `grid_` (rows, columns).
+    Facts after `fit`, with P positions: `channels_` (d,) kept channels of the concatenation,
+        ascending; `mean_` (P, 1, d); `factor_`, what the covariances are kept as; `grid_` (rows,
+        columns).
 
-    Memory of `fit`: the model, 4 P d min(N, d) bytes, and the training vectors, 4 P N d bytes, of which at most 2 GiB
+    Memory of `fit`: the model, 4 P d min(N, d) bytes, and the training vectors, 4 P N d bytes, of
+        which at most 2 GiB
     are held at once where N is 0.75 d or more: the features are then read several times.
 
-    Presets, and what still differs from what they are named after (the images' preparation is `data.Geometry`, the
-    network and its weights are `Backbone`'s, and how maps are evaluated is `evaluate`'s):
+    Presets, and what still differs from what they are named after (the images' preparation is
+    `data.Geometry`, the network and its weights are `Backbone`'s, and how maps are evaluated is
+    `evaluate`'s):
 
-    * "port" (the public code, which is not the authors'): other channels are drawn, since its generator is another
-      one; its maps are scaled to 0 to 1 over the test set, which changes no AUROC.
+    * "port" (the public code, which is not the authors'): other channels are drawn, since its
+      generator is another one; its maps are scaled to 0 to 1 over the test set, which changes no
+      AUROC.
     * "paper": the channels of the authors are not known.
-    * "anomalib" (2.7): 0.01 and then 1e-5 are added to the diagonal, which is one epsilon of 0.01001 here; other
-      channels are drawn; it inverts in float32, where 550 channels of few images cost it digits.
+    * "anomalib" (2.7): 0.01 and then 1e-5 are added to the diagonal, which is one epsilon of
+      0.01001 here; other channels are drawn; it inverts in float32, where 550 channels of few
+      images cost it digits.
 
     Examples
     --------
@@ -79,7 +87,9 @@ class PaDiM(Detector):
 
     def __post_init__(self) -> None:
         if self.epsilon <= 0:
-            raise ValueError(f"epsilon must be above 0, or a covariance cannot be inverted, got {self.epsilon}")
+            raise ValueError(
+                f"epsilon must be above 0, or a covariance cannot be inverted, got {self.epsilon}"
+            )
         self._check_choices(upsample=("bilinear", "bicubic"), border=get_args(maps.Border))
         if self.sigma < 0:
             raise ValueError(f"sigma must be 0 or more pixels, got {self.sigma}")
@@ -94,13 +104,16 @@ class PaDiM(Detector):
 
         Raises
         ------
-        ValueError: a layer these features do not have, NaN features, or more channels asked for than there are.
+        ValueError: a layer these features do not have, NaN features, or more channels asked for
+            than there are.
         """
         chosen = self._fitting(features)
         total = sum(self._channels.values())
         count = KEPT.get(total, min(100, total)) if self.dimension is None else self.dimension
         if count > total:
-            raise ValueError(f"dimension must be at most the {total} channels there are, got {count}")
+            raise ValueError(
+                f"dimension must be at most the {total} channels there are, got {count}"
+            )
         self.channels_ = np.sort(np.random.default_rng(self.seed).permutation(total)[:count])
         self.dimension_, self.image_size_ = count, features.image_size
         self.grid_ = max(array.shape[2:] for array in chosen.values())
@@ -125,13 +138,14 @@ class PaDiM(Detector):
 
         Returns
         -------
-        A `Prediction` whose ``layer_maps`` are each layer's share of the squared Mahalanobis distance (they add up to
-        it; a share can be negative where channels of different layers are correlated), and that has no neighbours:
-        PaDiM compares with a distribution.
+        A `Prediction` whose ``layer_maps`` are each layer's share of the squared Mahalanobis
+        distance (they add up to it; a share can be negative where channels of different layers are
+        correlated), and that has no neighbours: PaDiM compares with a distribution.
 
         Raises
         ------
-        ValueError: not fitted, other layers or channels than in training, another image size, or NaN features.
+        ValueError: not fitted, other layers or channels than in training, another image size, or
+            NaN features.
         """
         chosen = self._predicting(features)
         if features.image_size != self.image_size_:
@@ -162,8 +176,9 @@ class PaDiM(Detector):
 
         Returns
         -------
-        (d,) float, in the order of `channels_`: v_j * (covariance^-1 v)_j for the deviation v from the mean. They add
-        up to the squared Mahalanobis distance; correlated channels can have negative ones.
+        (d,) float, in the order of `channels_`: v_j * (covariance^-1 v)_j for the deviation v from
+            the mean. They add up to the squared Mahalanobis distance; correlated channels can have
+            negative ones.
 
         Examples
         --------
@@ -199,8 +214,8 @@ class PaDiM(Detector):
     def _sums(self, features: Features, images: slice) -> Tensor:
         """Return (1 + layers, P, n): every cell's squared distance, and what each layer adds to it.
 
-        Products of matrices round by their shape. It is the same for any number of images, so that a score is that of
-        the image alone: the last images are followed by zeros.
+        Products of matrices round by their shape. It is the same for any number of images, so that
+        a score is that of the image alone: the last images are followed by zeros.
         """
         deviation = self._vectors(features, images).sub_(self.mean_)  # (P, n, d)
         count = deviation.shape[1]
@@ -216,15 +231,17 @@ class Covariance:
 
     Parameters
     ----------
-    centred: Z, (P, N, d) float32 with the mean of every position taken off; with few images it is overwritten.
+    centred: Z, (P, N, d) float32 with the mean of every position taken off; with few images it is
+        overwritten.
     epsilon: above 0.
 
     Notes
     -----
-    With few images (N < 0.75 d) their rank is below N, and Woodbury's identity needs only the (N, d) matrix
-    M = chol((N - 1) epsilon I + Z Z')^-1 Z: the inverse is (I - M'M) / epsilon. Otherwise M is the inverse of the
-    covariance's Cholesky factor, and the inverse M'M. With few images all up to the inverse factor is float64: the
-    difference in the inverse cancels digits that float32 has too few of. One image alone has no covariance: epsilon I.
+    With few images (N < 0.75 d) their rank is below N, and Woodbury's identity needs only the (N,
+    d) matrix M = chol((N - 1) epsilon I + Z Z')^-1 Z: the inverse is (I - M'M) / epsilon. Otherwise
+    M is the inverse of the covariance's Cholesky factor, and the inverse M'M. With few images all
+    up to the inverse factor is float64: the difference in the inverse cancels digits that float32
+    has too few of. One image alone has no covariance: epsilon I.
     """
 
     def __init__(self, centred: Tensor, epsilon: float) -> None:
@@ -234,7 +251,9 @@ class Covariance:
         self.factor = centred if self.low_rank else torch.empty(positions, dimension, dimension)
         with full_float32(), workers("cpu") as pool:
             parts = _parts(positions)
-            for _ in bar(pool.map(partial(self._estimate, centred), parts), label="PaDiM", total=len(parts)):
+            for _ in bar(
+                pool.map(partial(self._estimate, centred), parts), label="PaDiM", total=len(parts)
+            ):
                 pass
 
     @classmethod
@@ -253,7 +272,9 @@ class Covariance:
         return whole
 
     def _estimate(self, centred: Tensor, part: slice) -> None:
-        self.factor[part] = self._woodbury(centred[part]) if self.low_rank else self._cholesky(centred[part])
+        self.factor[part] = (
+            self._woodbury(centred[part]) if self.low_rank else self._cholesky(centred[part])
+        )
 
     def _woodbury(self, centred: Tensor) -> Tensor:
         double = centred.double()

@@ -12,10 +12,11 @@ class AtMost(int):
         return f"AtMost({int(self)})"
 
 
-# detector -> preset -> options; an empty preset is the detector's defaults. "paper" is the text, but for constants that
-# do not give its numbers; "paper-literal" has these as well. "official" is the authors' code, "port" the public code of
-# papers without one, "anomalib" that library's, "cpu" ours for trying out, and "fair" of a method for comparison the
-# training of what it is compared with. What still differs from them says each detector's documentation.
+# detector -> preset -> options; an empty preset is the detector's defaults. "paper" is the text,
+# but for constants that do not give its numbers; "paper-literal" has these as well. "official" is
+# the authors' code, "port" the public code of papers without one, "anomalib" that library's, "cpu"
+# ours for trying out, and "fair" of a method for comparison the training of what it is compared
+# with. What still differs from them says each detector's documentation.
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "DN2": {
         "paper": {},
@@ -58,13 +59,26 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "official": {},
         "paper": {"loss": "position", "mff_projection": True},
         "anomalib": {"betas": (0.5, 0.99), "narrow_bottleneck": True, "border": "mirror"},
-        # ours: 64 images of 128 px with an EfficientNet-Lite0 take about 30 s of processor time, of 224 px about 70; at
-        # 128 px five of the six built-in categories (seed 0) reach an image AUROC of .95 to 1, and hex_nut .78 to .86,
-        # by the training's seed; at 224 px transistors are found worse (docs/reverse-distillation.md)
-        "cpu": {"student": "small", "width": 0.5, "epochs": 60, "batch": AtMost(8), "schedule": "cosine"},
+        # ours: 64 images of 128 px with an EfficientNet-Lite0 take about 30 s of processor time, of
+        # 224 px about 70; at 128 px five of the six built-in categories (seed 0) reach an image
+        # AUROC of .95 to 1, and hex_nut .78 to .86, by the training's seed; at 224 px transistors
+        # are found worse (docs/reverse-distillation.md)
+        "cpu": {
+            "student": "small",
+            "width": 0.5,
+            "epochs": 60,
+            "batch": AtMost(8),
+            "schedule": "cosine",
+        },
     },
     "ConventionalDistillation": {
         "fair": {},
-        "cpu": {"student": "small", "width": 0.5, "epochs": 60, "batch": AtMost(8), "schedule": "cosine"},
+        "cpu": {
+            "student": "small",
+            "width": 0.5,
+            "epochs": 60,
+            "batch": AtMost(8),
+            "schedule": "cosine",
+        },
     },
 }

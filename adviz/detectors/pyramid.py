@@ -26,7 +26,9 @@ def fill_positions(target: Tensor, layers: Mapping[str, np.ndarray], channels: n
         stop = start + len(array)
         kept = channels[(channels >= start) & (channels < stop)] - start
         rows = torch.from_numpy(np.asarray(array[kept], dtype=np.float32)).flatten(1).T
-        target[:, column : column + len(kept)] = rows[_cells((array.shape[1], array.shape[2]), grid)]
+        target[:, column : column + len(kept)] = rows[
+            _cells((array.shape[1], array.shape[2]), grid)
+        ]
         start, column = stop, column + len(kept)
 
 

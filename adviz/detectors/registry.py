@@ -34,7 +34,9 @@ def found(name: str) -> type[Any]:
     """
     if not is_own(name):
         if name not in dir(detectors):
-            raise AttributeError(f"expected one of {', '.join(dir(detectors))}, or module:Class, got {name!r}")
+            raise AttributeError(
+                f"expected one of {', '.join(dir(detectors))}, or module:Class, got {name!r}"
+            )
         return getattr(detectors, name)  # type: ignore[no-any-return]
     module, _, path = name.partition(":")
     try:
@@ -71,14 +73,16 @@ def check(detector: Any) -> None:
             "layers: tuple[int | str, ...] = (8, 16)"
         )
     if is_own(name := name_of(cls)) and found(name) is not cls:
-        raise ValueError(f"expected the {name} that is there now, got one of an earlier definition: make it again")
+        raise ValueError(
+            f"expected the {name} that is there now, got one of an earlier definition: make it again"
+        )
 
 
 def code_of(cls: type[Any]) -> str:
     """Return 16 hexadecimal digits that change with the code of a class that is not adviz's.
 
-    They stand for its methods and plain class attributes, and those that it inherits, as Python compiled them (another
-    Python gives others); functions that these call are not looked at.
+    They stand for its methods and plain class attributes, and those that it inherits, as Python
+    compiled them (another Python gives others); functions that these call are not looked at.
     """
     total = hashlib.blake2b(digest_size=8)
     for one in cls.__mro__:
@@ -98,7 +102,9 @@ def _said(value: Any) -> Any:
 
 
 def _compiled(code: CodeType) -> Any:
-    constants = [_compiled(one) if isinstance(one, CodeType) else _constant(one) for one in code.co_consts]
+    constants = [
+        _compiled(one) if isinstance(one, CodeType) else _constant(one) for one in code.co_consts
+    ]
     return code.co_code, code.co_names, code.co_varnames, constants
 
 

@@ -59,20 +59,22 @@ def evaluate(
     Parameters
     ----------
     prediction: N scores and, for the pixel metrics, (N, H, W) anomaly maps.
-    split: the N images; those with label -1 are left out. Without masks the pixel metrics are NaN, with a reason. Where
-        some anomalous images have a mask and others do not, the pixel metrics are of the images whose pixels are known,
-        and `Result.reasons` says which are left out of them.
-    size: pixels; None, or the side of the square or the (height, width) to which maps and masks are resized before the
-        pixel metrics, by the mean over the area of a new pixel. A new mask pixel is anomalous when more than half of
-        its area is, so that small regions can vanish; one counts as padding when half of its area or more is.
+    split: the N images; those with label -1 are left out. Without masks the pixel metrics are NaN,
+        with a reason. Where some anomalous images have a mask and others do not, the pixel metrics
+        are of the images whose pixels are known, and `Result.reasons` says which are left out of
+        them.
+    size: pixels; None, or the side of the square or the (height, width) to which maps and masks are
+        resized before the pixel metrics, by the mean over the area of a new pixel. A new mask pixel
+        is anomalous when more than half of its area is, so that small regions can vanish; one
+        counts as padding when half of its area or more is.
     pro: "global", "global-200" or "per-image"; see `adviz.metrics.pro`.
     pro_limit: highest false positive rate of PRO, in (0, 1].
 
     Raises
     ------
-    ValueError: other images, another number of them or another map size than the split's; NaN or infinite scores; a
-        label other than -1, 0 and 1; a mask that cannot be read, or of another size than its image (raised by the
-        split); bad option.
+    ValueError: other images, another number of them or another map size than the split's; NaN or
+        infinite scores; a label other than -1, 0 and 1; a mask that cannot be read, or of another
+        size than its image (raised by the split); bad option.
 
     Examples
     --------
@@ -85,18 +87,26 @@ def evaluate(
     if size is not None:
         checked_size("size", size)
     require(prediction, "score check_images", "a Prediction, then the Split of its images")
-    require(split, "labels", "the Split of the predicted images after the Prediction, such as category.test")
+    require(
+        split,
+        "labels",
+        "the Split of the predicted images after the Prediction, such as category.test",
+    )
     labels = np.asarray(split.labels)
     _check_match(prediction, split, labels)
     kept = labels >= 0
     truth = labels[kept] == 1
     values, reasons, curves = _image_metrics(np.asarray(prediction.score)[kept], truth)
     if reason := _no_pixels(prediction, split, truth):
-        found = _Metrics(dict.fromkeys(PIXEL_METRICS, float("nan")), dict.fromkeys(PIXEL_METRICS, reason), {})
+        found = _Metrics(
+            dict.fromkeys(PIXEL_METRICS, float("nan")), dict.fromkeys(PIXEL_METRICS, reason), {}
+        )
     else:
         found = _pixel_metrics(*counted_pixels(prediction, split, size), pro, pro_limit)
         left_out = dict.fromkeys(PIXEL_METRICS, _without_masks(split))
-        found = found._replace(reasons={name: why for name, why in (left_out | found.reasons).items() if why})
+        found = found._replace(
+            reasons={name: why for name, why in (left_out | found.reasons).items() if why}
+        )
     return Result(
         category=split.name,
         detector=prediction.detector,
@@ -160,7 +170,9 @@ def _image_metrics(score: np.ndarray, truth: np.ndarray) -> _Metrics:
         curves["roc"] = metrics.roc_curve(score, truth).thinned()
     if not anomalous:
         curves["precision_recall"] = metrics.precision_recall_curve(score, truth).thinned()
-    return _Metrics(values, {name: f"{why} in the test set" for name, why in reasons.items() if why}, curves)
+    return _Metrics(
+        values, {name: f"{why} in the test set" for name, why in reasons.items() if why}, curves
+    )
 
 
 def _no_pixels(prediction: Prediction, split: LabelledSplit, truth: np.ndarray) -> str:
@@ -218,17 +230,22 @@ def counted_pixels(
     from adviz.core import resize
 
     sides = sides_of(checked_size("size", size))
-    small = [resize(mask[None], sides, method="area") > 0.5 for mask in masks]  # one by one: a float mask is large
+    # One by one: a float mask is large
+    small = [resize(mask[None], sides, method="area") > 0.5 for mask in masks]
     masks, resized = np.concatenate(small), resize(maps, sides, method="area")
     if valid is None:
         return resized, masks, None
     parts = resize(valid, sides, method="area")  # of a new pixel that are no padding
     counted = parts > 0.5
-    resized = np.where(counted, resized / np.maximum(parts, np.finfo(np.float32).tiny), 0).astype(np.float32)
+    resized = np.where(counted, resized / np.maximum(parts, np.finfo(np.float32).tiny), 0).astype(
+        np.float32
+    )
     return resized, masks & counted, counted
 
 
-def _pixel_metrics(maps: np.ndarray, masks: np.ndarray, valid: np.ndarray | None, pro: str, limit: float) -> _Metrics:
+def _pixel_metrics(
+    maps: np.ndarray, masks: np.ndarray, valid: np.ndarray | None, pro: str, limit: float
+) -> _Metrics:
     """Judge the anomaly maps."""
     found = metrics.pixel_metrics(maps, masks, limit=limit, valid=valid)
     area, why = found.pro, found.reasons.get("pro", "")
@@ -237,5 +254,7 @@ def _pixel_metrics(maps: np.ndarray, masks: np.ndarray, valid: np.ndarray | None
     values = {"pixel_auroc": found.auroc, "pixel_ap": found.average_precision, "pro": area}
     undefined = (found.reasons.get("auroc"), found.reasons.get("average_precision"), why)
     reasons = {name: reason for name, reason in zip(values, undefined, strict=True) if reason}
-    curves = {name if name == "pro" else f"pixel_{name}": curve for name, curve in found.curves.items()}
+    curves = {
+        name if name == "pro" else f"pixel_{name}": curve for name, curve in found.curves.items()
+    }
     return _Metrics(values, reasons, curves)

@@ -32,22 +32,27 @@ class Shown(NamedTuple):
 class Result:
     """The metrics of one prediction; a metric that is undefined is NaN, and `reasons` says why.
 
-    A metric that is defined has a reason too where it is not of all labelled images: of the pixels of anomalous images
-    without a mask nothing is known, and where others have masks they are left out of the pixel metrics.
+    A metric that is defined has a reason too where it is not of all labelled images: of the pixels
+    of anomalous images without a mask nothing is known, and where others have masks they are left
+    out of the pixel metrics.
 
     Attributes
     ----------
     category, detector, backbone, digest: names for tables and the weights' digest, may be empty.
     n_good, n_anomalous, n_unlabelled: images; the unlabelled ones are left out of everything.
     image_auroc, image_ap: of the image scores, in [0, 1].
-    pixel_auroc, pixel_ap: of all pixels of the labelled images, in [0, 1]; without anomalous images that have no mask.
-    pro: mean overlap per region in the definition `pro_definition`, up to a false positive rate of `pro_limit`.
+    pixel_auroc, pixel_ap: of all pixels of the labelled images, in [0, 1]; without anomalous images
+        that have no mask.
+    pro: mean overlap per region in the definition `pro_definition`, up to a false positive rate of
+        `pro_limit`.
     threshold_f1: image score with the best F1; an image is flagged when its score is >= this.
     f1, false_positives, false_negatives: at that threshold; the latter two count images.
-    errors_at_full_recall: good images flagged at the highest threshold that flags every anomalous image.
+    errors_at_full_recall: good images flagged at the highest threshold that flags every anomalous
+        image.
     reasons: metric -> why it is NaN, or which images it leaves out.
-    curves: "roc" and "precision_recall" of the images, "pixel_roc", "pixel_precision_recall" and "pro" of the pixels
-        ("pro" is the exact curve whatever the definition); thinned for display, only those that are defined.
+    curves: "roc" and "precision_recall" of the images, "pixel_roc", "pixel_precision_recall" and
+        "pro" of the pixels ("pro" is the exact curve whatever the definition); thinned for display,
+        only those that are defined.
 
     Examples
     --------
@@ -81,7 +86,9 @@ class Result:
     @property
     def pro_name(self) -> str:
         """The definition and, where it is not the usual 0.3, the limit, as in "PRO-global" or "PRO-global@0.05"."""
-        return f"PRO-{self.pro_definition}" + ("" if self.pro_limit == 0.3 else f"@{self.pro_limit:g}")
+        return f"PRO-{self.pro_definition}" + (
+            "" if self.pro_limit == 0.3 else f"@{self.pro_limit:g}"
+        )
 
     def save(self, path: str | Path) -> str:
         """Write the result to a file that is there completely or not at all, and return its digest.
@@ -121,12 +128,16 @@ class Result:
             ("errors at full recall",),
         )
         lines = [self._title()]
-        lines += ["  " + "   ".join(f"{name} {shown[name]}" for name in names) for names in metric_lines]
+        lines += [
+            "  " + "   ".join(f"{name} {shown[name]}" for name in names) for names in metric_lines
+        ]
         said: dict[tuple[str, str], list[str]] = {}
         for name, reason in self.reasons.items():
             kind = "undefined" if math.isnan(getattr(self, name)) else "of fewer images"
             said.setdefault((kind, reason), []).append(name)
-        lines += [f"  {kind}: {', '.join(names)} ({reason})" for (kind, reason), names in said.items()]
+        lines += [
+            f"  {kind}: {', '.join(names)} ({reason})" for (kind, reason), names in said.items()
+        ]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -147,7 +158,11 @@ class Result:
         """
         import pandas as pd
 
-        row = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("reasons", "curves")}
+        row = {
+            f.name: getattr(self, f.name)
+            for f in fields(self)
+            if f.name not in ("reasons", "curves")
+        }
         reasons = "; ".join(f"{name}: {reason}" for name, reason in self.reasons.items())
         return pd.DataFrame([{**row, "reasons": reasons}])
 

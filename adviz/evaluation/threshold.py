@@ -17,9 +17,10 @@ from adviz._support import archive, got, require
 if TYPE_CHECKING:
     from adviz.prediction import Prediction
 
-# What a score may differ by, as a share of it, where its image comes in another batch or alone: 84 steps of float32. A
-# network may add in another order then, which moved features by up to 4 steps of a layer's largest value (of ResNet18,
-# measured), and students' scores by 2; distances are differences of features, and lose a digit more.
+# What a score may differ by, as a share of it, where its image comes in another batch or alone: 84
+# steps of float32. A network may add in another order then, which moved features by up to 4 steps
+# of a layer's largest value (of ResNet18, measured), and students' scores by 2; distances are
+# differences of features, and lose a digit more.
 MARGIN = 1e-5
 Rule = Literal["f1", "full_recall", "false_positive_rate", "max_good"]
 
@@ -48,8 +49,9 @@ class Threshold:
 
     Attributes
     ----------
-    value: an image is flagged when its score is >= this; the unit is the detector's own. It keeps a margin of 1e-5 of
-        the score that it was drawn by, since a score's last digits may depend on the batch that its image comes in.
+    value: an image is flagged when its score is >= this; the unit is the detector's own. It keeps a
+        margin of 1e-5 of the score that it was drawn by, since a score's last digits may depend on
+        the batch that its image comes in.
     rule: by which it was set, see `calibrate`.
     rate: the share of good images that may be flagged, for "false_positive_rate" alone.
     category: of the images that it was set on, may be empty.
@@ -83,14 +85,18 @@ class Threshold:
     def __post_init__(self) -> None:
         if not math.isfinite(self.value):
             raise ValueError(f"expected a finite threshold, got {self.value}")
-        if self.rule not in get_args(Rule) or (self.rate is not None) != (self.rule == "false_positive_rate"):
-            raise ValueError(f"expected one of the rules {get_args(Rule)}, got {self.rule!r} with rate={self.rate}")
+        if self.rule not in get_args(Rule) or (self.rate is not None) != (
+            self.rule == "false_positive_rate"
+        ):
+            raise ValueError(
+                f"expected one of the rules {get_args(Rule)}, got {self.rule!r} with rate={self.rate}"
+            )
 
     def flag(self, prediction: Prediction) -> np.ndarray:
         """Return which images are flagged, (N,) bool.
 
-        Another detector of the same class and backbone, with other options or training images, has the same name and
-        is not told apart: keep a threshold beside its detector's file.
+        Another detector of the same class and backbone, with other options or training images, has
+        the same name and is not told apart: keep a threshold beside its detector's file.
 
         Raises
         ------
@@ -102,7 +108,10 @@ class Threshold:
         >>> calibrate(prediction, category.test, rule="full_recall").flag(prediction)[:8].all()
         np.True_
         """
-        pairs = {name: (getattr(self, name), getattr(prediction, name)) for name in ("detector", "backbone", "digest")}
+        pairs = {
+            name: (getattr(self, name), getattr(prediction, name))
+            for name in ("detector", "backbone", "digest")
+        }
         for name, (here, there) in pairs.items():
             if here and there and here != there:
                 raise ValueError(
@@ -167,36 +176,40 @@ def calibrate(
     ----------
     prediction: of the images of `split`, in its order.
     split: the images, with labels; unlabelled ones are left out.
-    rule: "f1": the highest F1, of equally good thresholds the highest. "full_recall": the highest that flags every
-        anomalous image here. "max_good": just above the highest score of a good image here, so that none is flagged;
-        needs good images alone. "false_positive_rate": the lowest of which at most the share `rate` of *further* good
-        images is expected to be flagged; needs good images alone. Each holds for these images in any batch, too: see
-        the notes.
+    rule: "f1": the highest F1, of equally good thresholds the highest. "full_recall": the highest
+        that flags every anomalous image here. "max_good": just above the highest score of a good
+        image here, so that none is flagged; needs good images alone. "false_positive_rate": the
+        lowest of which at most the share `rate` of *further* good images is expected to be flagged;
+        needs good images alone. Each holds for these images in any batch, too: see the notes.
     rate: for "false_positive_rate", above 0 and below 1.
-    held_out: True = these images were set aside to calibrate on: the detector was not fitted on them, and errors are
-        not counted on them; False = they are the test data; None = what a folder in their names, "test" or "train",
-        says.
+    held_out: True = these images were set aside to calibrate on: the detector was not fitted on
+        them, and errors are not counted on them; False = they are the test data; None = what a
+        folder in their names, "test" or "train", says.
 
     Raises
     ------
-    ValueError: another number of images than the split's, no image that the rule needs, a rate where none is wanted or
-        none where one is, or fewer good images than a rate can be promised with.
+    ValueError: another number of images than the split's, no image that the rule needs, a rate
+        where none is wanted or none where one is, or fewer good images than a rate can be promised
+        with.
 
     Notes
     -----
-    "false_positive_rate" takes an order statistic, and errs on the side of flagging less: of n good scores the k-th
-    smallest, k = ceil((1 - rate) (n + 1)), and what is *above* it is flagged (split conformal prediction). For further
-    good images that are exchangeable with these, the probability of being flagged, over the draw of both, is at most
-    `rate` (above rate - 1 / (n + 1) without ties). It needs n >= 1 / rate - 1 images, 99 for a rate of .01. **What
-    holds on average need not hold for one set of calibration images**: given these, the rate follows a Beta(n + 1 - k,
-    k) distribution, which for 99 images and .01 exceeds .03 in one of twenty cases.
+    "false_positive_rate" takes an order statistic, and errs on the side of flagging less: of n good
+    scores the k-th smallest, k = ceil((1 - rate) (n + 1)), and what is *above* it is flagged (split
+    conformal prediction). For further good images that are exchangeable with these, the probability
+    of being flagged, over the draw of both, is at most `rate` (above rate - 1 / (n + 1) without
+    ties). It needs n >= 1 / rate - 1 images, 99 for a rate of .01. **What holds on average need not
+    hold for one set of calibration images**: given these, the rate follows a Beta(n + 1 - k, k)
+    distribution, which for 99 images and .01 exceeds .03 in one of twenty cases.
 
-    The last digits of a score may depend on the batch that its image comes in: a network may add in another order for
-    another number of images. The line therefore stands 1e-5 of a score (84 steps of float32) away from the image that
-    it was drawn by: above it for "max_good" and "false_positive_rate", which can only flag less; below it for
-    "full_recall"; and for "f1" below it, but no further than half way to the next lower score here.
+    The last digits of a score may depend on the batch that its image comes in: a network may add in
+    another order for another number of images. The line therefore stands 1e-5 of a score (84 steps
+    of float32) away from the image that it was drawn by: above it for "max_good" and
+    "false_positive_rate", which can only flag less; below it for "full_recall"; and for "f1" below
+    it, but no further than half way to the next lower score here.
 
-    Images that the detector was fitted on will not do: a memory bank knows them, and scores them far too low.
+    Images that the detector was fitted on will not do: a memory bank knows them, and scores them
+    far too low.
 
     Examples
     --------
@@ -205,7 +218,11 @@ def calibrate(
     Threshold(... by full_recall, on 20 good and 26 anomalous images of hex_nut ...)
     """
     require(prediction, "score check_images", "a Prediction, then the Split of its images")
-    require(split, "labels", "the Split of the predicted images after the Prediction, such as category.test")
+    require(
+        split,
+        "labels",
+        "the Split of the predicted images after the Prediction, such as category.test",
+    )
     labels, score = np.asarray(split.labels), np.asarray(prediction.score)
     if len(prediction) != len(split):
         raise ValueError(
@@ -214,7 +231,9 @@ def calibrate(
         )
     if rule not in get_args(Rule):
         raise ValueError(f"rule must be one of {get_args(Rule)}, {got(rule, get_args(Rule))}")
-    if (rule == "false_positive_rate") != (rate is not None) or not 0 < (0.5 if rate is None else rate) < 1:
+    if (rule == "false_positive_rate") != (rate is not None) or not 0 < (
+        0.5 if rate is None else rate
+    ) < 1:
         raise ValueError(
             f'rate goes with the rule "false_positive_rate", above 0 and below 1, got {rate} with {rule!r}'
         )
@@ -241,7 +260,9 @@ def _value(score: np.ndarray, truth: np.ndarray, rule: Rule, rate: float | None)
     """Return the threshold for (n,) scores and labels of the images that the rule looks at."""
     if rule in ("f1", "full_recall"):
         if not truth.any():
-            raise ValueError(f'the rule "{rule}" needs an anomalous image, got none: use "false_positive_rate"')
+            raise ValueError(
+                f'the rule "{rule}" needs an anomalous image, got none: use "false_positive_rate"'
+            )
         if rule == "full_recall":
             lowest = metrics.full_recall_threshold(score, truth)
             return lowest - MARGIN * abs(lowest)
@@ -252,7 +273,8 @@ def _value(score: np.ndarray, truth: np.ndarray, rule: Rule, rate: float | None)
     if not score.size:
         raise ValueError(f'the rule "{rule}" needs good images, got none')
     ranked = np.sort(np.asarray(score, np.float64))
-    above = 1.0 / (len(ranked) + 1) if rate is None else rate  # max_good is the lowest rate that can be promised
+    # max_good is the lowest rate that can be promised
+    above = 1.0 / (len(ranked) + 1) if rate is None else rate
     rank = math.ceil((1 - above) * (len(ranked) + 1) - 1e-9)  # 1e-9: (1 - .9) * 10 is 1
     if rank > len(ranked):
         needed = math.ceil(1 / above - 1 - 1e-9)

@@ -7,7 +7,8 @@ from typing import Any
 import lazy_loader
 
 __getattr__, _, _names = lazy_loader.attach_stub(__name__, __file__)
-_SHARED = {"Outcome", "address", "first_threshold", "outcome", "outlined", "theme", "wrong"}  # for other rooms
+# For other rooms
+_SHARED = {"Outcome", "address", "first_threshold", "outcome", "outlined", "theme", "wrong"}
 __all__ = sorted(set(_names) - _SHARED)
 
 

@@ -54,5 +54,7 @@ class TrainingView(View):
 
     def _draw(self) -> tuple[str, str]:
         done = len(self.losses)
-        text = f"epoch {done} of {self.epochs}" + (f" · loss {self.losses[-1]:.3f}" if done else ": not started")
+        text = f"epoch {done} of {self.epochs}" + (
+            f" · loss {self.losses[-1]:.3f}" if done else ": not started"
+        )
         return theme.svg(self.static(), text=f"loss of every epoch: {text}", width=theme.WIDE), text

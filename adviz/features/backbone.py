@@ -25,10 +25,12 @@ from adviz.features.features import Features, Layer, filled, in_boxes, listed, p
 from adviz.features.inputs import Images, Source, images_of
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-GREY = 0.299, 0.587, 0.114  # of red, green and blue: ITU-R BT.601, as Pillow converts images to grey
+# Of red, green and blue: ITU-R BT.601, as Pillow converts images to grey
+GREY = 0.299, 0.587, 0.114
 SIDE = 224  # pixels of the images that networks are asked about, where they do not say their own
 DTYPES = {"float32": "float32", "float16": "float16", "bfloat16": "float32"}  # asked for -> kept
-# What decides how a file becomes features: a changed line empties the cache, so that nobody works on those of old code.
+# What decides how a file becomes features: a changed line empties the cache, so that nobody works
+# on those of old code.
 CODE = (
     "features/backbone.py",
     "features/inputs.py",
@@ -53,42 +55,50 @@ class Backbone:
 
     Parameters
     ----------
-    name_or_module: "efficientnet_lite0", "..1" or "..2" (their ImageNet weights come with pip and work offline); any
-        timm name, best with its weight tag ("wide_resnet50_2.tv_in1k" is what the papers used); or your own module
-        (torchvision's, for instance), of which `layers` names the parts; it is put into evaluation mode. Out of
-        DataParallel or torch.compile it is taken. It runs in its own floating-point type. A network of one channel is
-        fed grey, 0.299 red + 0.587 green + 0.114 blue; others than 1 and 3 are refused.
-    layers: strides (4, 8, 16, 32 = "layer1" ... "layer4" of a ResNet, and called so for every network); these names;
-        or names of sub-modules. Networks in which several layers share a stride (ViTs) need names of sub-modules, such
-        as "blocks.5". "image" is what the network is fed, (N, 3, H, W) normalised pixels of stride 1.
-    weights: a safetensors or torch file for a named network, of which nothing need be there but what the layers need;
-        "random" for a seeded random initialisation; None for the published ones.
+    name_or_module: "efficientnet_lite0", "..1" or "..2" (their ImageNet weights come with pip and
+        work offline); any timm name, best with its weight tag ("wide_resnet50_2.tv_in1k" is what
+        the papers used); or your own module (torchvision's, for instance), of which `layers` names
+        the parts; it is put into evaluation mode. Out of DataParallel or torch.compile it is taken.
+        It runs in its own floating-point type. A network of one channel is fed grey, 0.299 red +
+        0.587 green + 0.114 blue; others than 1 and 3 are refused.
+    layers: strides (4, 8, 16, 32 = "layer1" ... "layer4" of a ResNet, and called so for every
+        network); these names; or names of sub-modules. Networks in which several layers share a
+        stride (ViTs) need names of sub-modules, such as "blocks.5". "image" is what the network is
+        fed, (N, 3, H, W) normalised pixels of stride 1.
+    weights: a safetensors or torch file for a named network, of which nothing need be there but
+        what the layers need; "random" for a seeded random initialisation; None for the published
+        ones.
     device: "auto" (CUDA if there is one, else CPU) or a torch device.
-    dtype: "float32" or "float16", of the features that are kept, while the network itself runs in float32; "bfloat16"
-        runs the network in bfloat16, faster on processors that have it but several per cent off, and keeps float32.
-    mean, std: per-channel normalisation of images in [0, 1]; None = the network's own, else ImageNet's; their averages
-        for a network of one channel.
-    image_size: side in pixels for networks that must know it when they are built (ViTs); None = their own.
-    runtime: "torch", or "openvino" on a CPU (an extra: ``pip install "adviz[openvino]"``), which traces the network and
-        compiles it for one image and batch size, in seconds; its features are torch's up to 1e-3 of a layer's largest
-        value, which is checked.
-    pool: keep only every layer's mean over its cells, (N, C, 1, 1): all that `DN2` reads, in a few kilobytes an image.
-    probe: where the shape of an output leaves doubt (tokens, channels last, a border that may be cut), find out once
-        for each layer and image size where its cells lie, by eleven images of noise; False = take tokens for rows.
+    dtype: "float32" or "float16", of the features that are kept, while the network itself runs in
+        float32; "bfloat16" runs the network in bfloat16, faster on processors that have it but
+        several per cent off, and keeps float32.
+    mean, std: per-channel normalisation of images in [0, 1]; None = the network's own, else
+        ImageNet's; their averages for a network of one channel.
+    image_size: side in pixels for networks that must know it when they are built (ViTs); None =
+        their own.
+    runtime: "torch", or "openvino" on a CPU (an extra: ``pip install "adviz[openvino]"``), which
+        traces the network and compiles it for one image and batch size, in seconds; its features
+        are torch's up to 1e-3 of a layer's largest value, which is checked.
+    pool: keep only every layer's mean over its cells, (N, C, 1, 1): all that `DN2` reads, in a few
+        kilobytes an image.
+    probe: where the shape of an output leaves doubt (tokens, channels last, a border that may be
+        cut), find out once for each layer and image size where its cells lie, by eleven images of
+        noise; False = take tokens for rows.
 
     Attributes
     ----------
-    label: the name, with what is not the default of weights, runtime, precision and pooling: "efficientnet_lite0
-        (bfloat16)", "resnet18 (random)", "resnet18 (mine.pth)". It is what features and every result row record. The
-        tag of published weights ("resnet18.a1_in1k") is in it only where these were loaded; an own module is called by
-        its class.
+    label: the name, with what is not the default of weights, runtime, precision and pooling:
+        "efficientnet_lite0 (bfloat16)", "resnet18 (random)", "resnet18 (mine.pth)". It is what
+        features and every result row record. The tag of published weights ("resnet18.a1_in1k") is
+        in it only where these were loaded; an own module is called by its class.
     digest: of the weights, 16 hexadecimal digits.
 
     Raises
     ------
-    ValueError: an unknown name, tag, layer, stride or device, a file that is not this network's or lacks what the
-        layers need, or a network of other channels. `extract` raises it where a layer gives no map: tokens in no known
-        order, or a border of the image that no cell sees (a patch size of 14 at 256 pixels).
+    ValueError: an unknown name, tag, layer, stride or device, a file that is not this network's or
+        lacks what the layers need, or a network of other channels. `extract` raises it where a
+        layer gives no map: tokens in no known order, or a border of the image that no cell sees (a
+        patch size of 14 at 256 pixels).
     TypeError: neither a name nor a module, or one that torch.jit compiled.
     RuntimeError: weights that cannot be downloaded (with three remedies).
     ModuleNotFoundError: OpenVINO is asked for and not installed.
@@ -119,14 +129,18 @@ class Backbone:
         if dtype not in DTYPES:
             raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, {got(dtype, DTYPES)}")
         if runtime not in runtimes.NAMES:
-            raise ValueError(f"runtime must be one of {', '.join(runtimes.NAMES)}, {got(runtime, runtimes.NAMES)}")
+            raise ValueError(
+                f"runtime must be one of {', '.join(runtimes.NAMES)}, {got(runtime, runtimes.NAMES)}"
+            )
         self._own = not isinstance(name_or_module, str)
         self._weights = weights
         if isinstance(name_or_module, str):
             model = networks.create(name_or_module, weights, image_size)
             self.name = _true_name(name_or_module, weights, model)
         elif weights is not None:
-            raise ValueError("weights= goes with a network's name; load them into your own module before passing it")
+            raise ValueError(
+                "weights= goes with a network's name; load them into your own module before passing it"
+            )
         else:
             model = networks.unwrapped(name_or_module)
             self.name = type(model).__name__
@@ -137,11 +151,15 @@ class Backbone:
         self.device = torch.device(("cuda" if cuda else "cpu") if device == "auto" else device)
         own_type = networks.dtype_of(model)
         if dtype == "bfloat16" and own_type != torch.float32:
-            raise ValueError(f'expected a network in float32 for dtype="bfloat16", got one in {_short(own_type)}')
+            raise ValueError(
+                f'expected a network in float32 for dtype="bfloat16", got one in {_short(own_type)}'
+            )
         run = runtimes.OpenVINO if runtime == "openvino" else runtimes.Torch
         self._runtime = run(model, self.device, dtype == "bfloat16", probe)
         config = getattr(model, "pretrained_cfg", None) or {}
-        self._channels = networks.channels_of(model, image_size or (config.get("input_size") or [SIDE])[-1])
+        self._channels = networks.channels_of(
+            model, image_size or (config.get("input_size") or [SIDE])[-1]
+        )
         self.mean = _per_channel("mean", mean, config.get("mean", IMAGENET[0]), self._channels)
         self.std = _per_channel("std", std, config.get("std", IMAGENET[1]), self._channels)
         unusual = {
@@ -156,7 +174,9 @@ class Backbone:
         self._image_size, self._pool, self._probe = image_size, pool, probe
         self._model = model.eval().to(self.device).to(memory_format=torch.channels_last)
 
-    def _resolved(self, model: nn.Module, layers: Sequence[Layer]) -> tuple[dict[str, str], dict[str, int]]:
+    def _resolved(
+        self, model: nn.Module, layers: Sequence[Layer]
+    ) -> tuple[dict[str, str], dict[str, int]]:
         """Return which sub-modules give the layers, and their strides; all weights that they need are there."""
         modules, strides = networks.resolve(model, listed(layers))
         if self._weights not in (None, "random"):
@@ -184,28 +204,32 @@ class Backbone:
 
         Parameters
         ----------
-        source: a `Split`; a list of image files, PIL images, arrays and tensors of any size, mixed; or one array or
-            tensor (N, H, W, c) or (N, c, H, W), which keeps its size unless a geometry is given. Images in memory have
-            channels last or first, 1 (grey), 3 (RGB) or 4 (alpha is dropped), and values in 0..255, or floats in 0..1,
-            which are multiplied by 255 and rounded; booleans become 0 and 255, uint16 is scaled as 16-bit files are.
-        geometry: how a list's images are resized and cropped; None = ``Geometry()`` (to 256, centre crop 224). For a
-            fitted detector give its ``geometry_``; a `Split` has its own.
-        batch_size: images at once, bounds the memory beside the result; None = 4 on a CPU (whose caches that suits), 32
-            on a GPU.
-        out: a new folder for memory-mapped `<layer>.npy` files, which are not cached; None keeps the features in the
-            feature cache, else in memory, or in a temporary file when they exceed 4 GiB.
-        cache: None = the feature cache of this user ($ADVIZ_CACHE, at most $ADVIZ_CACHE_LIMIT GB, 10 by default), but
-            not for own modules, of which weights and structure are known and not the code; a folder = a cache there,
-            for own modules too; False = none. Plain arrays are never cached, `Split.from_arrays` is.
-        channels: order of the colours of arrays and tensors, "rgb" or "bgr" (as OpenCV reads images). Files, PIL images
-            and splits know theirs.
+        source: a `Split`; a list of image files, PIL images, arrays and tensors of any size, mixed;
+            or one array or tensor (N, H, W, c) or (N, c, H, W), which keeps its size unless a
+            geometry is given. Images in memory have channels last or first, 1 (grey), 3 (RGB) or 4
+            (alpha is dropped), and values in 0..255, or floats in 0..1, which are multiplied by 255
+            and rounded; booleans become 0 and 255, uint16 is scaled as 16-bit files are.
+        geometry: how a list's images are resized and cropped; None = ``Geometry()`` (to 256, centre
+            crop 224). For a fitted detector give its ``geometry_``; a `Split` has its own.
+        batch_size: images at once, bounds the memory beside the result; None = 4 on a CPU (whose
+            caches that suits), 32 on a GPU.
+        out: a new folder for memory-mapped `<layer>.npy` files, which are not cached; None keeps
+            the features in the feature cache, else in memory, or in a temporary file when they
+            exceed 4 GiB.
+        cache: None = the feature cache of this user ($ADVIZ_CACHE, at most $ADVIZ_CACHE_LIMIT GB,
+            10 by default), but not for own modules, of which weights and structure are known and
+            not the code; a folder = a cache there, for own modules too; False = none. Plain arrays
+            are never cached, `Split.from_arrays` is.
+        channels: order of the colours of arrays and tensors, "rgb" or "bgr" (as OpenCV reads
+            images). Files, PIL images and splits know theirs.
 
         Raises
         ------
-        ValueError: no image, images of another shape, an unreadable file, a NaN or infinity in the features, or a
-            geometry beside a split, which has its own.
+        ValueError: no image, images of another shape, an unreadable file, a NaN or infinity in the
+            features, or a geometry beside a split, which has its own.
         TypeError: what is no list of images: one path, a table, an open file, ...
-        FileExistsError, OSError, MemoryError: `out` exists, there is no room for it, or on a GPU for a batch.
+        FileExistsError, OSError, MemoryError: `out` exists, there is no room for it, or on a GPU
+            for a batch.
 
         Examples
         --------
@@ -244,7 +268,10 @@ class Backbone:
         found = Features(
             arrays,
             image_size=images.size,
-            strides={layer: strides.get(layer) or round(height / array.shape[2]) for layer, array in arrays.items()},
+            strides={
+                layer: strides.get(layer) or round(height / array.shape[2])
+                for layer, array in arrays.items()
+            },
             backbone=self.label,
             digest=self.digest,
             ids=images.ids,
@@ -312,12 +339,20 @@ class Backbone:
                 if len(inside) < len(modules):
                     found[networks.PIXELS] = pixels.cpu().numpy()
                 if images.boxes is not None:
-                    found = {layer: filled(values, images.boxes[rows], images.size) for layer, values in found.items()}
+                    found = {
+                        layer: filled(values, images.boxes[rows], images.size)
+                        for layer, values in found.items()
+                    }
                 if self._pool:
-                    found = {layer: self._pooled(values, images, rows) for layer, values in found.items()}
+                    found = {
+                        layer: self._pooled(values, images, rows) for layer, values in found.items()
+                    }
                 with lock:
                     if not arrays:
-                        shapes = {layer: (images.count, *values.shape[1:]) for layer, values in found.items()}
+                        shapes = {
+                            layer: (images.count, *values.shape[1:])
+                            for layer, values in found.items()
+                        }
                         arrays = allocate({layer: shapes[layer] for layer in modules}, self.dtype)
                         for layer, pieces in held.items():
                             for piece in pieces:
@@ -345,7 +380,9 @@ class Backbone:
             yield from pool.map(work, starts)
 
     @contextmanager
-    def _ready(self, modules: Mapping[str, str], shape: tuple[int, ...]) -> Iterator[runtimes.Forward]:
+    def _ready(
+        self, modules: Mapping[str, str], shape: tuple[int, ...]
+    ) -> Iterator[runtimes.Forward]:
         """Yield the runtime's forward pass, none for no layers."""
         if not modules:
             yield lambda _: {}
@@ -356,12 +393,19 @@ class Backbone:
     def _normalised(self, images: np.ndarray) -> Tensor:
         batch = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float() / 255
         if self._channels == 1:
-            batch = (batch * torch.tensor(GREY, device=self.device).view(1, 3, 1, 1)).sum(1, keepdim=True)
-        mean, std = (torch.tensor(values, device=self.device).view(1, -1, 1, 1) for values in (self.mean, self.std))
+            batch = (batch * torch.tensor(GREY, device=self.device).view(1, 3, 1, 1)).sum(
+                1, keepdim=True
+            )
+        mean, std = (
+            torch.tensor(values, device=self.device).view(1, -1, 1, 1)
+            for values in (self.mean, self.std)
+        )
         return (batch - mean) / std
 
     def __repr__(self) -> str:
-        layers = ", ".join(f"{n} (stride {self.strides[n]})" if n in self.strides else n for n in self.modules)
+        layers = ", ".join(
+            f"{n} (stride {self.strides[n]})" if n in self.strides else n for n in self.modules
+        )
         return f"Backbone({self.label!r}, layers: {layers}; weights {self.digest}, {self.device}, {self.dtype})"
 
 
@@ -378,7 +422,9 @@ def _not_held(count: int, layers: Sequence[Sequence[Piece]]) -> np.ndarray:
 
 def _check_cache(cache: object) -> None:
     if not (cache is None or cache is False or (isinstance(cache, str | Path) and str(cache))):
-        raise ValueError(f"cache must be None (the user's), a folder, or False (none), got {cache!r}")
+        raise ValueError(
+            f"cache must be None (the user's), a folder, or False (none), got {cache!r}"
+        )
 
 
 def _true_name(name: str, weights: str | Path | None, model: nn.Module) -> str:
@@ -386,12 +432,15 @@ def _true_name(name: str, weights: str | Path | None, model: nn.Module) -> str:
     base, _, tag = name.partition(".")
     if weights is not None:
         return base
-    if not tag and name not in networks.EMBEDDED:  # a bare name stands for weights that timm chooses: say which
+    # A bare name stands for weights that timm chooses: say which
+    if not tag and name not in networks.EMBEDDED:
         tag = (getattr(model, "pretrained_cfg", None) or {}).get("tag", "")
     return f"{base}.{tag}" if tag else base
 
 
-def _per_channel(name: str, given: Sequence[float] | None, usual: Sequence[float], channels: int) -> tuple[float, ...]:
+def _per_channel(
+    name: str, given: Sequence[float] | None, usual: Sequence[float], channels: int
+) -> tuple[float, ...]:
     """Return the mean or standard deviation of every channel, the average of what is usual for grey images.
 
     Raises
@@ -401,7 +450,11 @@ def _per_channel(name: str, given: Sequence[float] | None, usual: Sequence[float
     if given is None:
         return (sum(usual) / len(usual),) if channels == 1 else tuple(usual)
     values = tuple(float(value) for value in given) if isinstance(given, Iterable) else ()
-    if len(values) != channels or not np.isfinite(values).all() or (name == "std" and min(values) <= 0):
+    if (
+        len(values) != channels
+        or not np.isfinite(values).all()
+        or (name == "std" and min(values) <= 0)
+    ):
         example = IMAGENET[name == "std"][:channels]
         raise ValueError(
             f"expected {channels} finite number(s) for {name}, one for each channel"

@@ -1,11 +1,12 @@
 """The feature cache: arrays on disk by image and layer, shared by processes that may be killed at any moment.
 
-An entry is one file, ``<how and layer, hashed>-<images, hashed>-<checksum of all its bytes>.npy``, of the images that
-were extracted together. Behind its array stands which image each row is of, and the row's own checksum (`_Rows`), so
-that some of the images, in any order and out of several entries, are served as well. It is written under another name,
-by an owner who holds a lock on it, and gets this one in a single step when it is complete; a file whose checksum is not
-the one in its name is removed. So nothing that a killed process leaves behind can be read, and no clock decides what is
-right.
+An entry is one file, ``<how and layer, hashed>-<images, hashed>-<checksum of all its bytes>.npy``,
+of the images that were extracted together. Behind its array stands which image each row is of, and
+the row's own checksum (`_Rows`), so that some of the images, in any order and out of several
+entries, are served as well. It is written under another name, by an owner who holds a lock on it,
+and gets this one in a single step when it is complete; a file whose checksum is not the one in its
+name is removed. So nothing that a killed process leaves behind can be read, and no clock decides
+what is right.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ import numpy as np
 
 from adviz._support import Allocate, Part, Shapes, allocated, checksum, remove, remove_leftovers
 
-EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # this process has no room; nothing is wrong with the file
+# This process has no room; nothing is wrong with the file
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 DIGEST = 20  # bytes of the digest of an image's contents
 WORD = b"adviz rows 1"  # marks what stands behind an entry's array
 LIMIT = 10.0  # GB, where ADVIZ_CACHE_LIMIT is not set
@@ -70,7 +72,8 @@ class Found(NamedTuple):
 
     Attributes
     ----------
-    whole: layer -> (N, C, h, w) of all images, mapped into memory where they lie together; writes change memory only.
+    whole: layer -> (N, C, h, w) of all images, mapped into memory where they lie together; writes
+        change memory only.
     pieces: layer -> what there is of the others, which lack an image; may be empty.
     """
 
@@ -83,12 +86,13 @@ class Cache:
 
     Parameters
     ----------
-    root: its entries lie in ``<root>/features``; None = $ADVIZ_CACHE, and the user's cache folder where that is not
-        set. Nothing is made before something is stored.
+    root: its entries lie in ``<root>/features``; None = $ADVIZ_CACHE, and the user's cache folder
+        where that is not set. Nothing is made before something is stored.
 
     Attributes
     ----------
-    limit: bytes, from $ADVIZ_CACHE_LIMIT (GB; 10 where it is not set); 0 stores nothing and finds nothing.
+    limit: bytes, from $ADVIZ_CACHE_LIMIT (GB; 10 where it is not set); 0 stores nothing and finds
+        nothing.
 
     Raises
     ------
@@ -116,8 +120,12 @@ class Cache:
         names = self._names()
         for layer, part in layers.items():
             paths = [self.folder / name for name in names if name.startswith(_stem(key, part))]
-            exact = [path for path in paths if path.name.startswith(_stem(key, part) + key.images + "-")]
-            whole = self._checked(exact, partial(_read, images=len(key.digests), dtype=dtype), damaged)
+            exact = [
+                path for path in paths if path.name.startswith(_stem(key, part) + key.images + "-")
+            ]
+            whole = self._checked(
+                exact, partial(_read, images=len(key.digests), dtype=dtype), damaged
+            )
             if whole:
                 found.whole[layer] = whole[0]
                 continue
@@ -136,7 +144,9 @@ class Cache:
             )
         return found
 
-    def _pieces(self, key: Key, paths: list[Path], dtype: np.dtype[Any], damaged: list[str]) -> list[Piece]:
+    def _pieces(
+        self, key: Key, paths: list[Path], dtype: np.dtype[Any], damaged: list[str]
+    ) -> list[Piece]:
         """Return which rows of these entries are of images of the key, each image once, from few entries."""
         wanted: dict[bytes, list[int]] = {}
         for number, digest in enumerate(key.digests):
@@ -150,18 +160,27 @@ class Cache:
                 break
             path, rows = entries.pop(best)
             chosen = {digest: row for row, digest in enumerate(rows.digests) if digest in wanted}
-            read = self._checked([path], partial(_read_rows, rows=rows, chosen=chosen, dtype=dtype), damaged)
+            read = self._checked(
+                [path], partial(_read_rows, rows=rows, chosen=chosen, dtype=dtype), damaged
+            )
             for array in read:
-                numbers = [(number, row) for digest, row in chosen.items() for number in wanted.pop(digest)]
-                pieces.append(Piece(array, *(np.array(each) for each in zip(*sorted(numbers), strict=True))))
+                numbers = [
+                    (number, row) for digest, row in chosen.items() for number in wanted.pop(digest)
+                ]
+                pieces.append(
+                    Piece(array, *(np.array(each) for each in zip(*sorted(numbers), strict=True)))
+                )
         return pieces
 
-    def _checked(self, paths: list[Path], read: Callable[[Path], np.ndarray], damaged: list[str]) -> list[np.ndarray]:
+    def _checked(
+        self, paths: list[Path], read: Callable[[Path], np.ndarray], damaged: list[str]
+    ) -> list[np.ndarray]:
         """Return the first array that can be read, in a list, which is empty where none can."""
         for path in paths:
             try:
                 array = read(path)
-            except (FileNotFoundError, PermissionError):  # another process needed the space, or owns the file
+            # Another process needed the space, or owns the file
+            except (FileNotFoundError, PermissionError):
                 continue
             except (OSError, ValueError, EOFError) as error:
                 if getattr(error, "errno", None) in EXHAUSTED:
@@ -175,11 +194,13 @@ class Cache:
         return []
 
     @contextmanager
-    def writing(self, key: Key, layers: Mapping[str, str], *, unchanged: Callable[[], bool]) -> Iterator[Allocate]:
+    def writing(
+        self, key: Key, layers: Mapping[str, str], *, unchanged: Callable[[], bool]
+    ) -> Iterator[Allocate]:
         """Yield a function that allocates arrays, which are stored when the block ends without an error.
 
-        The values of the dictionary that it returned are then exchanged for mappings of what was stored. Where nothing
-        can be stored the arrays are as good, and one warning says why.
+        The values of the dictionary that it returned are then exchanged for mappings of what was
+        stored. Where nothing can be stored the arrays are as good, and one warning says why.
 
         Parameters
         ----------
@@ -194,7 +215,9 @@ class Cache:
 
         def allocate(shapes: Shapes, dtype: np.dtype[Any]) -> dict[str, np.ndarray]:
             try:
-                self._check_room(sum(int(np.prod(shape)) for shape in shapes.values()) * dtype.itemsize)
+                self._check_room(
+                    sum(int(np.prod(shape)) for shape in shapes.values()) * dtype.itemsize
+                )
                 for layer, shape in shapes.items():
                     parts[layer] = Part(self.folder, shape, dtype)
                     arrays[layer] = parts[layer].array
@@ -212,7 +235,11 @@ class Cache:
             _discard(parts)
 
     def _publish(
-        self, key: Key, layers: Mapping[str, str], parts: dict[str, Part], arrays: dict[str, np.ndarray]
+        self,
+        key: Key,
+        layers: Mapping[str, str],
+        parts: dict[str, Part],
+        arrays: dict[str, np.ndarray],
     ) -> None:
         try:
             for layer, part in parts.items():
@@ -272,7 +299,8 @@ def digests(images: Sequence[str | Path] | np.ndarray) -> tuple[bytes, ...] | No
     """Return the digest, `DIGEST` bytes, of each file or of each row of an array; None when a file cannot be read."""
 
     def digest(image: str | Path | np.ndarray) -> bytes:
-        if isinstance(image, np.ndarray):  # shape and type are part of what it is; no file has this digest's key
+        # Shape and type are part of what it is; no file has this digest's key
+        if isinstance(image, np.ndarray):
             kind = repr((image.shape, image.dtype.str)).encode()
             data = kind + np.ascontiguousarray(image).tobytes()
             return hashlib.blake2b(data, digest_size=DIGEST, key=b"array").digest()
@@ -306,7 +334,9 @@ def _limit() -> int:
     except ValueError:
         size = -1
     if not 0 <= size < float("inf"):
-        raise ValueError(f"expected ADVIZ_CACHE_LIMIT in GB, such as 10, or 0 for no feature cache; got {text!r}")
+        raise ValueError(
+            f"expected ADVIZ_CACHE_LIMIT in GB, such as 10, or 0 for no feature cache; got {text!r}"
+        )
     return int(size)
 
 
@@ -353,11 +383,15 @@ def _rows_of(path: Path) -> _Rows | None:
             body = file.read(length + fixed - 4)
             if zlib.crc32(body) == total:
                 found = [body[start : start + DIGEST] for start in range(0, count * DIGEST, DIGEST)]
-                return _Rows(found, list(struct.unpack(f"<{count}I", body[count * DIGEST : length])))
+                return _Rows(
+                    found, list(struct.unpack(f"<{count}I", body[count * DIGEST : length]))
+                )
     return None
 
 
-def _read_rows(path: Path, rows: _Rows, chosen: Mapping[bytes, int], dtype: np.dtype[Any]) -> np.ndarray:
+def _read_rows(
+    path: Path, rows: _Rows, chosen: Mapping[bytes, int], dtype: np.dtype[Any]
+) -> np.ndarray:
     """Return an entry's array, of which the chosen rows are checked."""
     array = np.lib.format.open_memmap(path, "c")
     if array.ndim != 4 or len(array) != len(rows.digests) or array.dtype != dtype:

@@ -21,18 +21,19 @@ class Features(Mapping[str, np.ndarray]):
 
     Parameters
     ----------
-    layers: name -> (N, C, h, w) float32 or float16, in memory or memory-mapped; tensors of any device and lists become
-        arrays here.
+    layers: name -> (N, C, h, w) float32 or float16, in memory or memory-mapped; tensors of any
+        device and lists become arrays here.
     image_size: (H, W) of the images, pixels, the same for all.
     strides: name -> pixels per cell; None = H / h.
     backbone: name of the network, for the record.
     digest: digest of its weights, for the record.
     ids: N names of the images; None = "0", "1", ...
-    geometry: how the images were resized and cropped; None = not known, or of no matter. A detector that learned from
-        features with a geometry refuses features with another: to compare sizes on purpose, set it to None.
-    boxes: (N, 4) int, the top, left, bottom and right edge of every image, pixels, where it is padded to `image_size`
-        (``aspect="letterbox"``); None = nothing is padded. What layers say of padding is replaced by the nearest patch
-        of the image, and detectors count it nowhere.
+    geometry: how the images were resized and cropped; None = not known, or of no matter. A detector
+        that learned from features with a geometry refuses features with another: to compare sizes
+        on purpose, set it to None.
+    boxes: (N, 4) int, the top, left, bottom and right edge of every image, pixels, where it is
+        padded to `image_size` (``aspect="letterbox"``); None = nothing is padded. What layers say
+        of padding is replaced by the nearest patch of the image, and detectors count it nowhere.
 
     Examples
     --------
@@ -55,18 +56,26 @@ class Features(Mapping[str, np.ndarray]):
         boxes: np.ndarray | None = None,
     ) -> None:
         if not isinstance(layers, Mapping):
-            raise TypeError(f"layers must map names to (N, C, h, w) arrays, got a {type(layers).__name__}")
+            raise TypeError(
+                f"layers must map names to (N, C, h, w) arrays, got a {type(layers).__name__}"
+            )
         arrays = {str(name): _floats(values, str(name)) for name, values in layers.items()}
         bad = {name: array.shape for name, array in arrays.items() if array.ndim != 4}
         counts = {name: array.shape[:1] for name, array in arrays.items()}
         if bad or not arrays or len(set(counts.values())) != 1:
-            raise ValueError(f"layers must map names to (N, C, h, w) arrays of one N, got {bad or counts}")
+            raise ValueError(
+                f"layers must map names to (N, C, h, w) arrays of one N, got {bad or counts}"
+            )
         self._layers = arrays
         self.image_size = (int(image_size[0]), int(image_size[1]))
         self._boxes = None if boxes is None else _padded(boxes, self.n_images, self.image_size)
         if self._boxes is not None:
-            self._layers = {name: filled(a, self._boxes, self.image_size) for name, a in arrays.items()}
-        self.strides = dict(strides or {name: round(image_size[0] / a.shape[2]) for name, a in arrays.items()})
+            self._layers = {
+                name: filled(a, self._boxes, self.image_size) for name, a in arrays.items()
+            }
+        self.strides = dict(
+            strides or {name: round(image_size[0] / a.shape[2]) for name, a in arrays.items()}
+        )
         self.backbone, self.digest, self.geometry = backbone, digest, geometry
         self.ids = list(ids) if ids is not None else [str(index) for index in range(self.n_images)]
         if len(self.ids) != self.n_images:
@@ -88,15 +97,19 @@ class Features(Mapping[str, np.ndarray]):
         return len(next(iter(self._layers.values())))
 
     def select(
-        self, layers: Sequence[Layer] | None = None, images: Sequence[int] | np.ndarray | None = None
+        self,
+        layers: Sequence[Layer] | None = None,
+        images: Sequence[int] | np.ndarray | None = None,
     ) -> Features:
         """Return some layers (by name or stride) and some images; None = all.
 
-        "layer2" also stands for the only layer of stride 8, whatever its name ("layer1" for that of 4, and so on).
+        "layer2" also stands for the only layer of stride 8, whatever its name ("layer1" for that of
+        4, and so on).
 
         Raises
         ------
-        ValueError: a layer or stride that these features do not have, or a stride that several layers share.
+        ValueError: a layer or stride that these features do not have, or a stride that several
+            layers share.
 
         Examples
         --------
@@ -105,7 +118,9 @@ class Features(Mapping[str, np.ndarray]):
         """
         names = list(self) if layers is None else [self._name(layer) for layer in listed(layers)]
         if len(set(names)) != len(names):
-            raise ValueError(f"expected every layer once, got {layers}, which are {', '.join(names)}")
+            raise ValueError(
+                f"expected every layer once, got {layers}, which are {', '.join(names)}"
+            )
         index = slice(None) if images is None else as_indices(images, self.n_images)
         chosen = Features(
             {name: self[name][index] for name in names},
@@ -126,8 +141,8 @@ class Features(Mapping[str, np.ndarray]):
     def inside(self, grid: tuple[int, int]) -> np.ndarray | None:
         """Return which patches of a (rows, columns) grid are the image's, (N, rows, columns) bool; None = all are.
 
-        A patch is where more than half of it along both sides is; of a strip that is in the middle of no patch so far,
-        the patches that it covers most.
+        A patch is where more than half of it along both sides is; of a strip that is in the middle
+        of no patch so far, the patches that it covers most.
 
         Examples
         --------
@@ -147,7 +162,9 @@ class Features(Mapping[str, np.ndarray]):
             there = ", ".join(f"{name} (stride {stride})" for name, stride in self.strides.items())
             if names:
                 what = "several layers have it, choose one by name"
-                raise ValueError(f"expected a layer or stride of these features ({there}), got {layer!r}: {what}")
+                raise ValueError(
+                    f"expected a layer or stride of these features ({there}), got {layer!r}: {what}"
+                )
             raise ValueError(
                 f"expected a layer or stride of these features ({there}; extract others with Backbone(layers=...)), "
                 f"{got(layer, self)}"
@@ -155,13 +172,17 @@ class Features(Mapping[str, np.ndarray]):
         return names[0]
 
     def __repr__(self) -> str:
-        shapes = ", ".join(f"{n}: {'x'.join(map(str, a.shape[1:]))}" for n, a in self._layers.items())
+        shapes = ", ".join(
+            f"{n}: {'x'.join(map(str, a.shape[1:]))}" for n, a in self._layers.items()
+        )
         return f"Features({self.backbone or 'arrays'}, {self.n_images} images of {self.image_size}, {shapes})"
 
 
 def in_boxes(features: Features, boxes: np.ndarray | None) -> Features:
     """Return features of images that lie in such boxes, after their padding has been `filled`; nothing is copied."""
-    features._boxes = None if boxes is None else _padded(boxes, features.n_images, features.image_size)
+    features._boxes = (
+        None if boxes is None else _padded(boxes, features.n_images, features.image_size)
+    )
     return features
 
 
@@ -182,7 +203,9 @@ def _padded(boxes: np.ndarray, count: int, size: tuple[int, int]) -> np.ndarray 
     empty = (found[:, :2] < 0) | (found[:, :2] >= found[:, 2:]) | (found[:, 2:] > size)
     if empty.any():
         first = int(np.flatnonzero(empty.any(1))[0])
-        raise ValueError(f"boxes must lie within {size}, got {found[first].tolist()} for image {first}")
+        raise ValueError(
+            f"boxes must lie within {size}, got {found[first].tolist()} for image {first}"
+        )
     return None if (found == (0, 0, *size)).all() else found
 
 
@@ -205,13 +228,16 @@ def _parts_inside(start: np.ndarray, stop: np.ndarray, side: int, count: int) ->
     edges = np.linspace(0, side, count + 1)
     overlap = np.minimum(stop[:, None], edges[1:]) - np.maximum(start[:, None], edges[:-1])
     largest = overlap.max(1, keepdims=True)
-    return np.asarray((overlap > side / count / 2) | ((overlap == largest) & (largest <= side / count / 2)))
+    return np.asarray(
+        (overlap > side / count / 2) | ((overlap == largest) & (largest <= side / count / 2))
+    )
 
 
 def filled(values: np.ndarray, boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Return (N, ..., h, w) values with the nearest patch of the image in the place of padding; unchanged if it was.
 
-    So whatever is there has no influence, neither on a neighbourhood nor when values are enlarged or smoothed.
+    So whatever is there has no influence, neither on a neighbourhood nor when values are enlarged
+    or smoothed.
     """
     inside = patches_inside(boxes, size, (values.shape[-2], values.shape[-1]))
     result = values

@@ -48,8 +48,10 @@ class Images:
     read: number -> (H, W, 3) uint8.
     size: (H, W), the same for all.
     geometry: that made them; None = they are as they were given, or made by code that nobody knows.
-    files: what they are made of, with the geometry alone: N files or an array; None = something else.
-    boxes: (N, 4) where the images lie in their padding, see `Split.boxes`; None = nothing is padded.
+    files: what they are made of, with the geometry alone: N files or an array; None = something
+        else.
+    boxes: (N, 4) where the images lie in their padding, see `Split.boxes`; None = nothing is
+        padded.
     """
 
     count: int
@@ -63,9 +65,10 @@ class Images:
     def fed(self, number: int) -> np.ndarray:
         """Return what a network is fed: the image, mirrored into its padding, which leaks least into the features.
 
-        In the middle halves of built-in images, efficientnet_lite0's features of strides 4 to 16 in the rows at the cut
-        differ from those of the whole image by 0.47 of their length with mirrored padding, 0.57 with repeated edges,
-        0.66 without padding, 0.78 with grey and 0.89 with black (means over four categories and three layers).
+        In the middle halves of built-in images, efficientnet_lite0's features of strides 4 to 16 in
+        the rows at the cut differ from those of the whole image by 0.47 of their length with
+        mirrored padding, 0.57 with repeated edges, 0.66 without padding, 0.78 with grey and 0.89
+        with black (means over four categories and three layers).
         """
         image = self.read(number)
         if self.boxes is None:
@@ -75,7 +78,9 @@ class Images:
         return np.pad(image[top:bottom, left:right], outside, mode="symmetric")
 
 
-def images_of(source: Source, geometry: Geometry | None = None, channels: Channels = "rgb") -> Images:
+def images_of(
+    source: Source, geometry: Geometry | None = None, channels: Channels = "rgb"
+) -> Images:
     """Return the images of a source, see `Backbone.extract`.
 
     Raises
@@ -86,12 +91,18 @@ def images_of(source: Source, geometry: Geometry | None = None, channels: Channe
     check_channels(channels)
     if isinstance(source, Split):
         if geometry is not None:
-            raise ValueError("a split has its own geometry: give source.with_geometry(geometry) instead of geometry=")
+            raise ValueError(
+                "a split has its own geometry: give source.with_geometry(geometry) instead of geometry="
+            )
         if channels != "rgb":
-            raise ValueError("a split knows the order of its colours: give channels= to Split.from_arrays instead")
+            raise ValueError(
+                "a split knows the order of its colours: give channels= to Split.from_arrays instead"
+            )
         return _of_split(source, source.ids)
     _check_source(source)
-    if hasattr(source, "detach") or (isinstance(source, np.ndarray) and source.dtype.kind in "biuf"):
+    if hasattr(source, "detach") or (
+        isinstance(source, np.ndarray) and source.dtype.kind in "biuf"
+    ):
         return _of_array(as_numpy(source), geometry, channels)
     return _of_list(list(source), geometry or Geometry(), channels)
 
@@ -99,23 +110,37 @@ def images_of(source: Source, geometry: Geometry | None = None, channels: Channe
 def _check_source(source: Any) -> None:
     """Refuse what is no list of images and could be taken for one, with what to do in this very case."""
     if isinstance(source, str | os.PathLike):
-        raise TypeError(f"expected a Split, an array or a list of files, got one path: {_remedy_for_path(source)}")
+        raise TypeError(
+            f"expected a Split, an array or a list of files, got one path: {_remedy_for_path(source)}"
+        )
     if isinstance(source, bytes | bytearray):
         raise TypeError(f"expected a Split, an array or a list of files, got bytes: {OF_BYTES}")
     if isinstance(source, Image.Image | Sample):
         one = "image" if isinstance(source, Image.Image) else "sample.image"
-        raise TypeError(f"expected a Split, an array or a list, got one {type(source).__name__}: use [{one}]")
+        raise TypeError(
+            f"expected a Split, an array or a list, got one {type(source).__name__}: use [{one}]"
+        )
     if hasattr(source, "read"):
-        raise TypeError(f"expected a Split, an array or a list of files, got an open file: {OF_FILE}")
+        raise TypeError(
+            f"expected a Split, an array or a list of files, got an open file: {OF_FILE}"
+        )
     if hasattr(source, "train") and hasattr(source, "test"):
-        raise TypeError("expected a Split, got a Category: extract category.train and category.test one by one")
+        raise TypeError(
+            "expected a Split, got a Category: extract category.train and category.test one by one"
+        )
     if hasattr(source, "columns"):
-        raise TypeError("expected a Split, an array or a list of files, got a table: give its column of paths")
+        raise TypeError(
+            "expected a Split, an array or a list of files, got a table: give its column of paths"
+        )
     if isinstance(source, Mapping | Set):
         kind = type(source).__name__
-        raise TypeError(f"expected a Split, an array or a list of files in order, got a {kind}: give a list")
+        raise TypeError(
+            f"expected a Split, an array or a list of files in order, got a {kind}: give a list"
+        )
     if not isinstance(source, Iterable):
-        raise TypeError(f"expected a Split, an array or a list of files, got a {type(source).__name__}")
+        raise TypeError(
+            f"expected a Split, an array or a list of files, got a {type(source).__name__}"
+        )
 
 
 def _remedy_for_path(path: str | os.PathLike[Any]) -> str:
@@ -129,10 +154,13 @@ def _remedy_for_path(path: str | os.PathLike[Any]) -> str:
 
 
 def _of_split(split: Split, ids: list[str]) -> Images:
-    if type(split) is not Split or type(split.geometry) is not Geometry:  # a subclass may make other pixels
+    # A subclass may make other pixels
+    if type(split) is not Split or type(split.geometry) is not Geometry:
         return Images(len(split), ids, split.image, split.image_size, boxes=split.boxes)
     files = split.paths if split.pixels is None else split.pixels
-    return Images(len(split), ids, split.image, split.image_size, split.geometry, files, split.boxes)
+    return Images(
+        len(split), ids, split.image, split.image_size, split.geometry, files, split.boxes
+    )
 
 
 def _of_array(images: np.ndarray, geometry: Geometry | None, channels: Channels) -> Images:
@@ -147,11 +175,16 @@ def _of_array(images: np.ndarray, geometry: Geometry | None, channels: Channels)
     if pixels.ndim == 3:
         pixels = np.repeat(pixels[..., None], 3, axis=3)
     height, width = pixels.shape[1:3]
-    return Images(len(pixels), [str(i) for i in range(len(pixels))], pixels.__getitem__, (height, width))
+    return Images(
+        len(pixels), [str(i) for i in range(len(pixels))], pixels.__getitem__, (height, width)
+    )
 
 
 def _of_list(given: list[Any], geometry: Geometry, channels: Channels) -> Images:
-    items = [_item(item, f"number {number}", channels, geometry.bits) for number, item in enumerate(given)]
+    items = [
+        _item(item, f"number {number}", channels, geometry.bits)
+        for number, item in enumerate(given)
+    ]
     ids = [item if isinstance(item, str) else str(number) for number, item in enumerate(items)]
     paths = [item for item in items if isinstance(item, str)]
     geometry = _with_bits(geometry, [Path(path) for path in paths])
@@ -163,11 +196,15 @@ def _of_list(given: list[Any], geometry: Geometry, channels: Channels) -> Images
         item = items[number]
         if isinstance(item, str):
             return geometry.image(open_image(item, geometry.bits or 16))
-        values = np.ascontiguousarray(image_array(item, name=f"number {number}", bits=geometry.bits))
+        values = np.ascontiguousarray(
+            image_array(item, name=f"number {number}", bits=geometry.bits)
+        )
         return geometry.image(Image.fromarray(values).convert("RGB"))
 
     known = geometry if type(geometry) is Geometry else None
-    return Images(len(items), ids, read, geometry.shape, known, boxes=boxes_of(geometry, map(_size, items)))
+    return Images(
+        len(items), ids, read, geometry.shape, known, boxes=boxes_of(geometry, map(_size, items))
+    )
 
 
 def _size(item: str | Image.Image | np.ndarray) -> tuple[int, int]:
@@ -191,7 +228,9 @@ def _with_bits(geometry: Geometry, paths: list[Path]) -> Geometry:
     return dataclasses.replace(geometry, bits=16)
 
 
-def _item(item: Any, name: str, channels: Channels, bits: int | None) -> str | Image.Image | np.ndarray:
+def _item(
+    item: Any, name: str, channels: Channels, bits: int | None
+) -> str | Image.Image | np.ndarray:
     """Return a path as text, a PIL image as it is (it may be read from its file when it is needed), or pixels."""
     if isinstance(item, str | os.PathLike):
         path = os.fspath(item)
@@ -201,11 +240,17 @@ def _item(item: Any, name: str, channels: Channels, bits: int | None) -> str | I
             raise ValueError(f"expected a file, got the address {path!r} as {name}: {OF_ADDRESS}")
         return str(path)
     if isinstance(item, bytes | bytearray):
-        raise TypeError(f"expected image files, PIL images, arrays and tensors, got bytes as {name}: {OF_BYTES}")
+        raise TypeError(
+            f"expected image files, PIL images, arrays and tensors, got bytes as {name}: {OF_BYTES}"
+        )
     if hasattr(item, "read"):
-        raise TypeError(f"expected image files, PIL images, arrays and tensors, got an open file as {name}: {OF_FILE}")
+        raise TypeError(
+            f"expected image files, PIL images, arrays and tensors, got an open file as {name}: {OF_FILE}"
+        )
     if isinstance(item, Sample):
-        raise TypeError(f"expected image files, PIL images, arrays and tensors, got a Sample as {name}: {OF_SAMPLE}")
+        raise TypeError(
+            f"expected image files, PIL images, arrays and tensors, got a Sample as {name}: {OF_SAMPLE}"
+        )
     if isinstance(item, Image.Image):
         return item
     return image_array(item, channels, name, bits)

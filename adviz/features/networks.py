@@ -23,8 +23,19 @@ from adviz._support import got, meant, stage_of, stride_of
 from adviz.features.patch_layout import feature_info
 
 EMBEDDED = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
-# What weights files call the parts after the features; they may be others than the network's, or lack.
-HEADS = ("fc", "head", "heads", "head_dist", "classifier", "last_linear", "projector", "predictor", "projection_head")
+# What weights files call the parts after the features; they may be others than the network's, or
+# lack.
+HEADS = (
+    "fc",
+    "head",
+    "heads",
+    "head_dist",
+    "classifier",
+    "last_linear",
+    "projector",
+    "predictor",
+    "projection_head",
+)
 PIXELS = "image"  # the layer that is no part of a network but what it is fed
 PATIENCE = 4  # seconds that a connection to the hub may take
 REMEDIES = (
@@ -41,10 +52,14 @@ def create(name: str, weights: str | Path | None, image_size: int | None = None)
     if name in EMBEDDED:
         if image_size is not None:
             raise _takes_no_size(name, {"img_size": image_size})
-        return _build(f"tf_{name}", weights or _embedded_file(name), {}, by_position=weights is None)
+        return _build(
+            f"tf_{name}", weights or _embedded_file(name), {}, by_position=weights is None
+        )
     base, _, tag = name.partition(".")
     if now := renamed(name):
-        raise ValueError(f"{name} is now {now}: use that name, under which its weights are published")
+        raise ValueError(
+            f"{name} is now {now}: use that name, under which its weights are published"
+        )
     if not timm.is_model(base):
         close = difflib.get_close_matches(base, [*EMBEDDED, *timm.list_models()], n=3)
         raise ValueError(
@@ -52,9 +67,13 @@ def create(name: str, weights: str | Path | None, image_size: int | None = None)
         )
     tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{base}.*")]
     if tag and tag not in tags:
-        raise ValueError(f"expected one of the weight tags of {base} ({', '.join(tags) or 'none'}), {got(tag, tags)}")
+        raise ValueError(
+            f"expected one of the weight tags of {base} ({', '.join(tags) or 'none'}), {got(tag, tags)}"
+        )
     if weights is None and not tags:
-        raise ValueError(f"timm publishes no weights for {base}; pass a file, or weights='random'. {REMEDIES}")
+        raise ValueError(
+            f"timm publishes no weights for {base}; pass a file, or weights='random'. {REMEDIES}"
+        )
     options = {} if image_size is None else {"img_size": image_size}
     if weights is None:
         return _download(name, options)
@@ -100,14 +119,16 @@ def _plain(value: Any) -> list[Tensor]:
 def load(model: nn.Module, path: str | Path) -> None:
     """Put the weights of a file into `model`, by name; nothing in the file is executed.
 
-    Names may have something before them in common ("module.", "state_dict.model.", ...). The classifier may be another
-    or lack; floating-point weights that lack become NaN, so that no layer that needs them can pass: see `check_filled`.
-    What timm does to published weights of other shapes (position embeddings of another image size) it does to these.
+    Names may have something before them in common ("module.", "state_dict.model.", ...). The
+    classifier may be another or lack; floating-point weights that lack become NaN, so that no layer
+    that needs them can pass: see `check_filled`. What timm does to published weights of other
+    shapes (position embeddings of another image size) it does to these.
 
     Raises
     ------
     FileNotFoundError: no file at `path`.
-    ValueError: not a weights file, several networks in it, or its names or shapes are not this model's.
+    ValueError: not a weights file, several networks in it, or its names or shapes are not this
+        model's.
     """
     state = read(path)
     expected = model.state_dict()
@@ -117,7 +138,9 @@ def load(model: nn.Module, path: str | Path) -> None:
         inside = _converted(inside, model)
     missing = [name for name in expected if name not in inside]
     surplus = [name for name in inside if name not in expected and not _is_spare(name, heads)]
-    wrong = [name for name in expected if name in inside and inside[name].shape != expected[name].shape]
+    wrong = [
+        name for name in expected if name in inside and inside[name].shape != expected[name].shape
+    ]
     wrong = [name for name in wrong if not _is_spare(name, heads)]
     if surplus or wrong:
         first = (wrong or surplus)[0]
@@ -133,7 +156,8 @@ def load(model: nn.Module, path: str | Path) -> None:
         elif tensor.is_floating_point():
             filled[name] = torch.full_like(tensor, torch.nan)
         else:
-            filled[name] = tensor  # counters and tables, which no training changes what a layer gives
+            # Counters and tables, which no training changes what a layer gives
+            filled[name] = tensor
     model.load_state_dict(filled)
 
 
@@ -160,7 +184,9 @@ def check_filled(model: nn.Module, modules: Iterable[str], path: str | Path) -> 
     lacking = [
         name
         for name, tensor in model.state_dict().items()
-        if name.rpartition(".")[0] in before and tensor.is_floating_point() and bool(tensor.isnan().all())
+        if name.rpartition(".")[0] in before
+        and tensor.is_floating_point()
+        and bool(tensor.isnan().all())
     ]
     lacking = [name for name in lacking if model.state_dict()[name].numel()]
     if lacking:
@@ -171,14 +197,17 @@ def check_filled(model: nn.Module, modules: Iterable[str], path: str | Path) -> 
 
 
 def _without_prefix(
-    state: Mapping[str, Tensor], expected: Mapping[str, Tensor], heads: Sequence[str], path: str | Path
+    state: Mapping[str, Tensor],
+    expected: Mapping[str, Tensor],
+    heads: Sequence[str],
+    path: str | Path,
 ) -> dict[str, Tensor]:
     """Return the tensors of a file that have the prefix under which most of a network's names are found.
 
     Raises
     ------
-    ValueError: none of its names is found, or different weights for all of them, but for the `heads`, under several
-        prefixes.
+    ValueError: none of its names is found, or different weights for all of them, but for the
+        `heads`, under several prefixes.
     """
     counts: Counter[str] = Counter()
     for name in state:
@@ -199,11 +228,19 @@ def _without_prefix(
         if count == most or all(f"{prefix}{name}" in state for name in needed)
     ]
     found = [
-        {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+        {
+            name.removeprefix(prefix): tensor
+            for name, tensor in state.items()
+            if name.startswith(prefix)
+        }
         for prefix in prefixes
     ]
     for other in found[1:]:
-        if any(not torch.equal(found[0][name], other[name]) for name in expected if name in found[0] and name in other):
+        if any(
+            not torch.equal(found[0][name], other[name])
+            for name in expected
+            if name in found[0] and name in other
+        ):
             raise ValueError(
                 f"expected the weights of one network in {path}, got several, under {', '.join(map(repr, prefixes))}: "
                 "save the one you mean in a file of its own"
@@ -219,10 +256,14 @@ def _heads(model: nn.Module) -> tuple[str, ...]:
 
 def _is_spare(name: str, heads: Sequence[str]) -> bool:
     """Tell whether a tensor may be another than the network's, or one that the network has not."""
-    return name.endswith("num_batches_tracked") or any(name.startswith(f"{head}.") for head in heads)
+    return name.endswith("num_batches_tracked") or any(
+        name.startswith(f"{head}.") for head in heads
+    )
 
 
-def _fits(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], heads: Sequence[str]) -> bool:
+def _fits(
+    state: Mapping[str, Tensor], expected: Mapping[str, Tensor], heads: Sequence[str]
+) -> bool:
     names = [name for name in state if not _is_spare(name, heads)]
     return all(name in expected and state[name].shape == expected[name].shape for name in names)
 
@@ -234,14 +275,16 @@ def _converted(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
         return state
     try:
         return dict(convert(dict(state), model))
-    except Exception:  # it was written for the published files, and anything may go wrong with others
+    # It was written for the published files, and anything may go wrong with others
+    except Exception:
         return state
 
 
 def read(path: str | Path) -> dict[str, Tensor]:
     """Read a safetensors file, or a torch file that holds nothing but tensors: name -> tensor.
 
-    Mappings within mappings are read too: {"model": {"conv1.weight": ...}} has a tensor "model.conv1.weight".
+    Mappings within mappings are read too: {"model": {"conv1.weight": ...}} has a tensor
+    "model.conv1.weight".
     """
     path = Path(path)
     if not path.is_file():
@@ -252,14 +295,17 @@ def read(path: str | Path) -> dict[str, Tensor]:
 
             return dict(load_file(path))
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # safetensors, pickle and zip each have their own, without a common base
+    # Safetensors, pickle and zip each have their own, without a common base
+    except Exception as error:
         raise ValueError(
             f"expected a safetensors file or a torch file of tensors only, got {path} ({error}): download it again, or "
             "save the model's state_dict() with safetensors"
         ) from error
     tensors = dict(_tensors(state)) if isinstance(state, Mapping) else {}
     if not tensors:
-        raise ValueError(f"expected a mapping of names to tensors in {path}, got {type(state).__name__} without any")
+        raise ValueError(
+            f"expected a mapping of names to tensors in {path}, got {type(state).__name__} without any"
+        )
     return tensors
 
 
@@ -272,7 +318,9 @@ def _tensors(state: Mapping[Any, Any], before: str = "") -> Iterator[tuple[str, 
             yield from _tensors(value, f"{before}{name}.")
 
 
-def _build(name: str, weights: str | Path, options: dict[str, Any], *, by_position: bool = False) -> nn.Module:
+def _build(
+    name: str, weights: str | Path, options: dict[str, Any], *, by_position: bool = False
+) -> nn.Module:
     import timm
 
     with torch.random.fork_rng(devices=[]):
@@ -298,7 +346,9 @@ def _download(name: str, options: dict[str, Any]) -> nn.Module:
         raise _takes_no_size(name, options) from error
     except Exception as error:  # hub, http and socket errors share no base class
         reason = type(error).__name__
-        raise RuntimeError(f"the weights of {name!r} could not be downloaded ({reason}). {REMEDIES}") from error
+        raise RuntimeError(
+            f"the weights of {name!r} could not be downloaded ({reason}). {REMEDIES}"
+        ) from error
     return model
 
 
@@ -329,17 +379,23 @@ def _reachable(address: str) -> bool:
     answered = threading.Event()
 
     def connect() -> None:
-        with suppress(OSError, UnicodeError), socket.create_connection((target.hostname, port), timeout=PATIENCE):
+        with (
+            suppress(OSError, UnicodeError),
+            socket.create_connection((target.hostname, port), timeout=PATIENCE),
+        ):
             answered.set()
 
-    attempt = threading.Thread(target=connect, daemon=True)  # a name may take longer to look up than any timeout says
+    # A name may take longer to look up than any timeout says
+    attempt = threading.Thread(target=connect, daemon=True)
     attempt.start()
     attempt.join(PATIENCE)
     return answered.is_set()
 
 
 def _takes_no_size(name: str, options: dict[str, Any]) -> ValueError:
-    return ValueError(f"{name} takes images of any size and no image_size, got {options}: leave it out")
+    return ValueError(
+        f"{name} takes images of any size and no image_size, got {options}: leave it out"
+    )
 
 
 def _embedded_file(name: str) -> Path:
@@ -365,13 +421,14 @@ def resolve(model: nn.Module, layers: Sequence[int | str]) -> tuple[dict[str, st
     Parameters
     ----------
     model: the network.
-    layers: strides, named "layer1" (stride 4), "layer2" (8), ... after the ResNet's stages; or such a name for its
-        stride; or sub-modules' names; or `PIXELS`, of stride 1, which stands for itself.
+    layers: strides, named "layer1" (stride 4), "layer2" (8), ... after the ResNet's stages; or such
+        a name for its stride; or sub-modules' names; or `PIXELS`, of stride 1, which stands for
+        itself.
 
     Raises
     ------
-    ValueError: no such sub-module, one called as the pixels or another stage are, or a stride that no layer has or
-        several share.
+    ValueError: no such sub-module, one called as the pixels or another stage are, or a stride that
+        no layer has or several share.
     """
     info = {part["module"]: int(part["reduction"]) for part in feature_info(model)}
     parts = {name for name, _ in model.named_modules() if name}
@@ -382,7 +439,9 @@ def resolve(model: nn.Module, layers: Sequence[int | str]) -> tuple[dict[str, st
             raise ValueError(f"expected every layer once, got {layer!r} twice in {list(layers)}")
         if layer == PIXELS:
             if PIXELS in parts:
-                raise ValueError(f"{PIXELS!r} means the pixels, and this network has a part called so: rename the part")
+                raise ValueError(
+                    f"{PIXELS!r} means the pixels, and this network has a part called so: rename the part"
+                )
             modules[PIXELS] = PIXELS
             strides[PIXELS] = 1
         elif isinstance(layer, str) and (layer in parts or stride_of(layer) not in info.values()):
@@ -407,10 +466,14 @@ def _part(layer: str, parts: set[str], info: Mapping[str, int]) -> str:
     ValueError: there is none, or the name has two meanings.
     """
     if layer not in parts:
-        stages = [stage_of(stride) for stride in info.values() if list(info.values()).count(stride) == 1]
+        stages = [
+            stage_of(stride) for stride in info.values() if list(info.values()).count(stride) == 1
+        ]
         also = f", or {', '.join(stages)}" if set(stages) - parts else ""
         near = meant(layer, parts.union(stages))
-        raise ValueError(f"expected one of the sub-modules {_some(parts)}{also}, got {layer!r}{near}")
+        raise ValueError(
+            f"expected one of the sub-modules {_some(parts)}{also}, got {layer!r}{near}"
+        )
     meanings = [module for module, stride in info.items() if stride == stride_of(layer)]
     if len(meanings) == 1 and meanings[0] != layer:
         raise ValueError(
@@ -432,12 +495,16 @@ def _of_stride(stride: int, parts: set[str], info: Mapping[str, int]) -> str:
         known = f"strides {sorted(set(info.values()))}" if info else "no known strides"
         why = f"{len(matches)} layers have it" if matches else f"this network has {known}"
         names = ", ".join(matches or info) or _some(parts)
-        raise ValueError(f"stride {stride} does not name one layer ({why}): give names, such as {names}")
+        raise ValueError(
+            f"stride {stride} does not name one layer ({why}): give names, such as {names}"
+        )
     return matches[0]
 
 
 def _some(names: set[str]) -> str:
-    top = sorted((name for name in names if name.count(".") < 2), key=lambda name: (name.count("."), name))
+    top = sorted(
+        (name for name in names if name.count(".") < 2), key=lambda name: (name.count("."), name)
+    )
     return ", ".join(top[:12]) + (", ..." if len(top) > 12 else "")
 
 
@@ -457,7 +524,9 @@ def unwrapped(model: nn.Module) -> nn.Module:
             break
         model = inner
     if not isinstance(model, nn.Module):
-        raise TypeError(f"expected the name of a network or a torch module, got a {type(model).__name__}")
+        raise TypeError(
+            f"expected the name of a network or a torch module, got a {type(model).__name__}"
+        )
     if isinstance(model, torch.jit.ScriptModule):
         raise TypeError(
             "expected a module whose layers can be listened to, got one that torch.jit compiled, whose layers cannot: "
@@ -480,8 +549,8 @@ def dtype_of(model: nn.Module) -> torch.dtype:
 def channels_of(model: nn.Module, side: int) -> int:
     """Return how many channels a network's images have: 3, or 1 where its first convolution is fed grey images.
 
-    A network may make other channels of three itself, so that it is run up to that convolution where the number is
-    another.
+    A network may make other channels of three itself, so that it is run up to that convolution
+    where the number is another.
 
     Parameters
     ----------
@@ -504,7 +573,8 @@ def channels_of(model: nn.Module, side: int) -> int:
     handle = first.register_forward_pre_hook(stop)
     weights = next(model.parameters())
     try:
-        with torch.inference_mode(), suppress(Exception):  # what goes wrong is reported when features are extracted
+        # What goes wrong is reported when features are extracted
+        with torch.inference_mode(), suppress(Exception):
             model(torch.zeros((1, 3, side, side), dtype=dtype_of(model), device=weights.device))
     finally:
         handle.remove()

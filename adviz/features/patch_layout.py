@@ -1,8 +1,8 @@
 """Where in an image the cells of a layer lie: told by a shape that leaves no doubt, else found out on changed images.
 
-Many networks keep a layer's output in a form of their own: tokens in rows, in columns or in units, behind or before
-class and register tokens, channels last. The shape does not tell these apart, so the network is asked: where a band of
-the image changes, the cells that lie there change most.
+Many networks keep a layer's output in a form of their own: tokens in rows, in columns or in units,
+behind or before class and register tokens, channels last. The shape does not tell these apart, so
+the network is asked: where a band of the image changes, the cells that lie there change most.
 """
 
 from __future__ import annotations
@@ -16,17 +16,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-Run = Callable[[Tensor], Mapping[str, Any]]  # (1, C, H, W) images -> {layer: what its module returned}
-Changes = dict[tuple[int, float], Mapping[str, Any]]  # (dimension, where a band lies in 0..1) -> outputs
+# (1, C, H, W) images -> {layer: what its module returned}
+Run = Callable[[Tensor], Mapping[str, Any]]
+# (dimension, where a band lies in 0..1) -> outputs
+Changes = dict[tuple[int, float], Mapping[str, Any]]
 
-EXTRA = 16  # tokens at most that are no part of the grid: of the class, of a distilled teacher, registers
+# Tokens at most that are no part of the grid: of the class, of a distilled teacher, registers
+EXTRA = 16
 ROWS, COLUMNS = 2, 3  # dimensions of (N, C, H, W)
-BLIND = 0.01  # of a side, at least 2 pixels: a border as wide that changes nothing was never looked at
+# Of a side, at least 2 pixels: a border as wide that changes nothing was never looked at
+BLIND = 0.01
 SILENT = 1e-10  # of the largest squared change: nothing but rounding
-# Correlations of where cells react with where a layout puts them. Over 60 architectures of timm with random weights the
-# right layout has .76 to .99, and a wrong one .52 at most (one token off, or units in rows but for their insides).
+# Correlations of where cells react with where a layout puts them. Over 60 architectures of timm
+# with random weights the right layout has .76 to .99, and a wrong one .52 at most (one token off,
+# or units in rows but for their insides).
 FOUND = 0.6
-LOCAL = 0.5  # standard deviation of the cells' reactions, in logarithms: where it is less, the order cannot be told
+# Standard deviation of the cells' reactions, in logarithms: where it is less, the order cannot be
+# told
+LOCAL = 0.5
 BETTER = 0.1  # than the usual layout, for another to be taken
 
 
@@ -44,7 +51,8 @@ class Layout:
     grid: (h, w) on which tokens are laid out; None = the output has four dimensions.
     first: tokens before those of the grid.
     by_columns: tokens go down the columns.
-    in_rows: what puts tokens that a network keeps in units back into rows and columns, (N, h, w, C).
+    in_rows: what puts tokens that a network keeps in units back into rows and columns, (N, h, w,
+        C).
     """
 
     axes: tuple[int, ...]
@@ -87,12 +95,18 @@ def tensor_of(output: Any) -> Tensor:
 
 
 def found_for(
-    outputs: Mapping[str, Tensor], run: Run, model: nn.Module, modules: Mapping[str, str], fed: Tensor, *, probe: bool
+    outputs: Mapping[str, Tensor],
+    run: Run,
+    model: nn.Module,
+    modules: Mapping[str, str],
+    fed: Tensor,
+    *,
+    probe: bool,
 ) -> dict[str, Layout]:
     """Return how each layer's output becomes a grid over the image.
 
-    A four-dimensional output whose shape leaves no doubt costs nothing; for all others the network runs on an image
-    and on ten that differ from it in one band.
+    A four-dimensional output whose shape leaves no doubt costs nothing; for all others the network
+    runs on an image and on ten that differ from it in one band.
 
     Parameters
     ----------
@@ -104,7 +118,8 @@ def found_for(
 
     Raises
     ------
-    RefusedLayer: no grid over the image; cells in no known order; or a border of the image that no cell sees.
+    RefusedLayer: no grid over the image; cells in no known order; or a border of the image that no
+        cell sees.
     """
     size = int(fed.shape[ROWS]), int(fed.shape[COLUMNS])
     possible: dict[str, list[Layout]] = {}
@@ -132,7 +147,9 @@ def found_for(
     return chosen
 
 
-def _possible(output: Tensor, model: nn.Module, module: str, size: tuple[int, int]) -> Iterator[Layout]:
+def _possible(
+    output: Tensor, model: nn.Module, module: str, size: tuple[int, int]
+) -> Iterator[Layout]:
     """Yield the layouts that an output's shape admits, the usual one first."""
     if output.ndim == 4:
         orders = [(0, 1, 2, 3), (0, 3, 1, 2), (0, 1, 3, 2), (0, 3, 2, 1)]
@@ -183,10 +200,13 @@ def _grid(count: int, size: tuple[int, int]) -> tuple[int, int] | None:
 def _fits(rows: int, columns: int, size: tuple[int, int]) -> bool:
     """Tell whether a grid has the image's shape.
 
-    A network rounds both sides alike: up, down, or down to one cell less, where convolutions do not pad.
+    A network rounds both sides alike: up, down, or down to one cell less, where convolutions do not
+    pad.
     """
     for fewer in (0, 1, 2):
-        densities = [(cells + fewer, side) for cells, side in zip((rows, columns), size, strict=True)]
+        densities = [
+            (cells + fewer, side) for cells, side in zip((rows, columns), size, strict=True)
+        ]
         lowest = max((cells - 1) / side for cells, side in densities)
         highest = min(cells / side for cells, side in densities)
         if lowest <= highest:
@@ -205,15 +225,21 @@ def _ordered_grid(output: Tensor, layouts: list[Layout]) -> tuple[int, int] | No
 
 
 def _covers(
-    grid: tuple[int, int] | None, stride: int | None, size: tuple[int, int], but_for_a_rest: bool = False
+    grid: tuple[int, int] | None,
+    stride: int | None,
+    size: tuple[int, int],
+    but_for_a_rest: bool = False,
 ) -> bool:
     """Tell whether a grid is beyond doubt one of cells that cover the image, or all of it but a rest of a cell.
 
-    It is where the network says its stride and so many cells are needed, or where they are with a power of two.
+    It is where the network says its stride and so many cells are needed, or where they are with a
+    power of two.
     """
     if grid is None:
         return False
-    strides = [2**power for power in range(size[0].bit_length() + 1)] if stride is None else [stride]
+    strides = (
+        [2**power for power in range(size[0].bit_length() + 1)] if stride is None else [stride]
+    )
     for each in strides:
         counts = [{math.ceil(side / each)} for side in size]
         if but_for_a_rest:
@@ -255,7 +281,9 @@ def _noises(fed: Tensor) -> tuple[Tensor, Tensor]:
     images = []
     for _ in range(2):
         coarse = torch.randn((1, channels, height // 8 + 1, width // 8 + 1), generator=generator)
-        coarse = coarse.repeat_interleave(8, ROWS).repeat_interleave(8, COLUMNS)[:, :, :height, :width]
+        coarse = coarse.repeat_interleave(8, ROWS).repeat_interleave(8, COLUMNS)[
+            :, :, :height, :width
+        ]
         fine = torch.randn((1, channels, height, width), generator=generator)
         images.append((coarse + fine).to(fed))
     return images[0], images[1]
@@ -280,7 +308,9 @@ def _with_band(plain: Tensor, other: Tensor, dimension: int, start: int, stop: i
     return image
 
 
-def _best(layer: str, layouts: list[Layout], base: Mapping[str, Any], changes: Changes, network: str) -> Layout:
+def _best(
+    layer: str, layouts: list[Layout], base: Mapping[str, Any], changes: Changes, network: str
+) -> Layout:
     """Return the layout under which a change of the image is where the image changed.
 
     Raises
@@ -296,9 +326,14 @@ def _best(layer: str, layouts: list[Layout], base: Mapping[str, Any], changes: C
     highest = max(value for value, told in zip(agreements, [True, *local[1:]], strict=True) if told)
     best = 0 if agreements[0] >= highest - BETTER else agreements.index(highest)
     if agreements[best] < FOUND and not local[0]:
-        return layouts[0]  # as of attention that was never trained: nothing speaks against the usual order
+        # As of attention that was never trained: nothing speaks against the usual order
+        return layouts[0]
     if agreements[best] < FOUND:
-        what = "these tokens are not in rows" if before.ndim == 3 else "its cells are not in the image's rows"
+        what = (
+            "these tokens are not in rows"
+            if before.ndim == 3
+            else "its cells are not in the image's rows"
+        )
         raise RefusedLayer(
             f"expected a layer whose cells lie as the image's pixels do, got {layer} of {network}, "
             f"{tuple(before.shape)}: {what} (where the image changes and where the layer does correlate by "
@@ -313,16 +348,22 @@ def _reactions(
 ) -> dict[int, tuple[Tensor, Tensor]]:
     """Return how much more than others the cells react to bands, (bands, h, w), and where these lie; by dimension.
 
-    Reactions are logarithms of squared changes, less their mean over the cells, as some bands are wide, and over the
-    bands, as some cells react to everything. Dimensions of one cell, or in which fewer than two bands change anything,
-    say nothing.
+    Reactions are logarithms of squared changes, less their mean over the cells, as some bands are
+    wide, and over the bands, as some cells react to everything. Dimensions of one cell, or in which
+    fewer than two bands change anything, say nothing.
     """
     grid = layout(before)
-    squares = {band: (layout(output) - grid).double().square().sum(1)[0] for band, output in after.items()}
+    squares = {
+        band: (layout(output) - grid).double().square().sum(1)[0] for band, output in after.items()
+    }
     found = {}
     for dimension in (ROWS, COLUMNS):
-        changes = torch.stack([square for (axis, _), square in squares.items() if axis == dimension])
-        places = torch.tensor([place for axis, place in squares if axis == dimension], dtype=torch.float64)
+        changes = torch.stack(
+            [square for (axis, _), square in squares.items() if axis == dimension]
+        )
+        places = torch.tensor(
+            [place for axis, place in squares if axis == dimension], dtype=torch.float64
+        )
         largest = changes.amax()
         felt = changes.flatten(1).amax(1) > SILENT * largest
         if grid.shape[dimension] == 1 or felt.sum() < 2:
@@ -347,14 +388,18 @@ def _agreement(reactions: Mapping[int, tuple[Tensor, Tensor]]) -> float:
     found = []
     for dimension, (logs, places) in reactions.items():
         where = torch.einsum("bhw,b->hw", logs, places - places.mean())
-        order = torch.arange(where.shape[dimension - ROWS], dtype=torch.float64, device=where.device)
+        order = torch.arange(
+            where.shape[dimension - ROWS], dtype=torch.float64, device=where.device
+        )
         order = order[:, None] if dimension == ROWS else order[None, :]
         pair = torch.stack([where.flatten(), order.expand_as(where).flatten()])
         found.append(float(torch.corrcoef(pair)[0, 1].nan_to_num()))
     return min(found, default=0.0)
 
 
-def _refuse_blind(layer: str, layout: Layout, base: Mapping[str, Any], changes: Changes, run: Run, fed: Tensor) -> None:
+def _refuse_blind(
+    layer: str, layout: Layout, base: Mapping[str, Any], changes: Changes, run: Run, fed: Tensor
+) -> None:
     """Refuse a layer that never looks at a border of the image, over which its map would be stretched.
 
     Raises
@@ -364,7 +409,10 @@ def _refuse_blind(layer: str, layout: Layout, base: Mapping[str, Any], changes: 
     before = tensor_of(base[layer])
     if not any(_change(before, outputs[layer]) for outputs in changes.values()):
         return
-    for dimension, borders, lines in ((ROWS, ("top", "bottom"), "rows"), (COLUMNS, ("left", "right"), "columns")):
+    for dimension, borders, lines in (
+        (ROWS, ("top", "bottom"), "rows"),
+        (COLUMNS, ("left", "right"), "columns"),
+    ):
         side = int(fed.shape[dimension])
         places = sorted(place for axis, place in changes if axis == dimension)
         for place, border in zip((places[0], places[-1]), borders, strict=True):

@@ -21,7 +21,8 @@ from adviz.features import patch_layout as layouts
 
 NAMES = ("torch", "openvino")
 AGREEMENT = 1e-3  # of a layer's largest value: what OpenVINO's float32 may differ from torch's
-Forward = Callable[[Tensor], dict[str, np.ndarray]]  # normalised (n, 3, H, W) images -> {layer: (n, C, h, w)}
+# Normalised (n, 3, H, W) images -> {layer: (n, C, h, w)}
+Forward = Callable[[Tensor], dict[str, np.ndarray]]
 _homes: dict[str, int] = {}  # of what does not survive a fork: the process in which it was started
 
 
@@ -53,7 +54,11 @@ class Layouts:
         """Find those that are not known; parameters as for `layouts.found_for`."""
         size = tuple(fed.shape[2:])
         with self._lock:
-            new = {layer: raw for layer, raw in outputs.items() if not self.known(modules[layer], size, digest)}
+            new = {
+                layer: raw
+                for layer, raw in outputs.items()
+                if not self.known(modules[layer], size, digest)
+            }
             if not new:
                 return
             found = layouts.found_for(new, run, self._model, modules, fed, probe=self._probe)
@@ -64,7 +69,9 @@ class Layouts:
 class Torch:
     """Runs the network as it is, in its own type, or in bfloat16 where torch's autocast deems that safe."""
 
-    def __init__(self, model: nn.Module, device: torch.device, bfloat16: bool, probe: bool = True) -> None:
+    def __init__(
+        self, model: nn.Module, device: torch.device, bfloat16: bool, probe: bool = True
+    ) -> None:
         self._model = model
         self._device = device
         self._bfloat16 = bfloat16
@@ -76,7 +83,9 @@ class Torch:
         return f"torch {torch.__version__} {self._device.type} {precision.allowed()}"
 
     @contextmanager
-    def ready(self, modules: Mapping[str, str], shape: tuple[int, ...], digest: str) -> Iterator[Forward]:
+    def ready(
+        self, modules: Mapping[str, str], shape: tuple[int, ...], digest: str
+    ) -> Iterator[Forward]:
         """Yield a function that runs batches of `shape` or shorter, safe in threads.
 
         Parameters
@@ -103,7 +112,11 @@ class Torch:
                 batch = batch.to(dtype).contiguous(memory_format=torch.channels_last)
                 with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16):
                     found = run(batch)
-                    raw = {layer: output for layer, output in found.items() if isinstance(output, Tensor)}
+                    raw = {
+                        layer: output
+                        for layer, output in found.items()
+                        if isinstance(output, Tensor)
+                    }
                     if raw:
                         self._layouts.find(raw, probed, modules, batch, digest)
                 return found | {layer: grid(layer, output) for layer, output in raw.items()}
@@ -123,7 +136,9 @@ def _grid(layout: layouts.Layout, output: Any) -> np.ndarray:
 class OpenVINO:
     """Runs the network traced and compiled by OpenVINO, on a CPU; once for each size, set of layers and weights."""
 
-    def __init__(self, model: nn.Module, device: torch.device, bfloat16: bool, probe: bool = True) -> None:
+    def __init__(
+        self, model: nn.Module, device: torch.device, bfloat16: bool, probe: bool = True
+    ) -> None:
         _check_process()
         self._openvino = _openvino()
         if device.type != "cpu":
@@ -137,19 +152,24 @@ class OpenVINO:
             )
         self._core = self._openvino.Core()
         if bfloat16 and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-            raise ValueError('expected a CPU on which OpenVINO has bfloat16 for dtype="bfloat16", got one without')
+            raise ValueError(
+                'expected a CPU on which OpenVINO has bfloat16 for dtype="bfloat16", got one without'
+            )
         self._model, self._precision = model, "bf16" if bfloat16 else "f32"
         self._layouts = Layouts(model, probe)
         self._compiled: tuple[object, Any] = (None, None)  # what was compiled last, and for what
         self.version = f"openvino {self._openvino.__version__}"
 
     @contextmanager
-    def ready(self, modules: Mapping[str, str], shape: tuple[int, ...], digest: str) -> Iterator[Forward]:
+    def ready(
+        self, modules: Mapping[str, str], shape: tuple[int, ...], digest: str
+    ) -> Iterator[Forward]:
         """Yield a function that runs batches of `shape` or shorter, safe in threads; as `Torch.ready`.
 
         Raises
         ------
-        RuntimeError: the compiled network does not agree with torch's; or a process forked from one that used OpenVINO.
+        RuntimeError: the compiled network does not agree with torch's; or a process forked from one
+            that used OpenVINO.
         """
         _check_process()
         wanted = tuple(modules.items()), shape, digest
@@ -162,9 +182,13 @@ class OpenVINO:
             if not hasattr(local, "request"):
                 local.request = compiled.create_infer_request()
             count = len(batch)
-            filled = torch.cat([batch, batch[-1:].expand(shape[0] - count, -1, -1, -1)])  # it takes full batches only
+            # It takes full batches only
+            filled = torch.cat([batch, batch[-1:].expand(shape[0] - count, -1, -1, -1)])
             local.request.infer([filled.contiguous().numpy()])
-            outputs = [torch.from_numpy(local.request.get_output_tensor(index).data) for index in range(len(modules))]
+            outputs = [
+                torch.from_numpy(local.request.get_output_tensor(index).data)
+                for index in range(len(modules))
+            ]
             grids = [layout(output[:count]) for layout, output in zip(known, outputs, strict=True)]
             return {layer: grid.clone().numpy() for layer, grid in zip(modules, grids, strict=True)}
 
@@ -183,16 +207,21 @@ class OpenVINO:
 
         outputs = dict(zip(modules, expected, strict=True))
         with torch.inference_mode():
-            self._layouts.find(outputs, run, modules, example, digest)  # says what is wrong, as with torch
+            # Says what is wrong, as with torch
+            self._layouts.find(outputs, run, modules, example, digest)
         with torch.inference_mode(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # tracing is deprecated, but the only way that hooks can be followed
-            decoder = TorchScriptPythonDecoder(network, example_input=example, trace_kwargs={"check_trace": False})
+            # Tracing is deprecated, but the only way that hooks can be followed
+            warnings.simplefilter("ignore")
+            decoder = TorchScriptPythonDecoder(
+                network, example_input=example, trace_kwargs={"check_trace": False}
+            )
             frontend = FrontEndManager().load_by_framework("pytorch")
             graph = frontend.convert(frontend.load(decoder))
         graph.reshape(list(shape))
         threads = torch.get_num_threads()
         options = {
-            "INFERENCE_PRECISION_HINT": self._precision,  # left to itself it takes bfloat16 wherever it is fast
+            # Left to itself it takes bfloat16 wherever it is fast
+            "INFERENCE_PRECISION_HINT": self._precision,
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": threads,  # one batch each, as with torch
         }
@@ -253,7 +282,8 @@ def _listening(
             found = getattr(local, "found", None)
             if found is None:  # this thread runs the network for somebody else
                 return
-            if layer in found:  # a module used several times: its first output, whatever else is asked for
+            # A module used several times: its first output, whatever else is asked for
+            if layer in found:
                 return
             found[layer] = keep(layer, output)
             if len(found) == len(modules):
@@ -269,7 +299,8 @@ def _listening(
         except (_Done, layouts.RefusedLayer, MemoryError, torch.OutOfMemoryError) as error:
             if not isinstance(error, _Done):
                 raise
-        except Exception as error:  # what a network says of images that it cannot take may be of any kind
+        # What a network says of images that it cannot take may be of any kind
+        except Exception as error:
             raise ValueError(
                 f"{type(model).__name__} refused images of {tuple(batch.shape[2:])}: give image_size= if it is a named "
                 f"network, else images or a module that fit ({type(error).__name__}: {error})"
@@ -278,11 +309,15 @@ def _listening(
             local.found = None
         idle = [module for layer, module in modules.items() if layer not in found]
         if idle:
-            raise ValueError(f"expected layers that take part in a forward pass, got {', '.join(idle)}, which do not")
+            raise ValueError(
+                f"expected layers that take part in a forward pass, got {', '.join(idle)}, which do not"
+            )
         return found
 
     parts = dict(model.named_modules())
-    handles = [parts[module].register_forward_hook(listen(layer)) for layer, module in modules.items()]
+    handles = [
+        parts[module].register_forward_hook(listen(layer)) for layer, module in modules.items()
+    ]
     try:
         yield run
     finally:

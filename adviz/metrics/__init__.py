@@ -1,6 +1,7 @@
 """Arrays in, numbers and curves out: image and pixel metrics on raw scores.
 
-Metrics are NaN, never 0, where they are undefined; `undefined_reason` and `pro_with_reason` say why.
+Metrics are NaN, never 0, where they are undefined; `undefined_reason` and `pro_with_reason` say
+why.
 """
 
 from adviz.metrics.bootstrap import auroc_differences
@@ -14,7 +15,13 @@ from adviz.metrics.curves import Curve, auroc, average_precision, precision_reca
 from adviz.metrics.overlap import auroc_and_pro, pro, pro_curve, pro_with_reason
 from adviz.metrics.per_region import RegionCurves, region_curves
 from adviz.metrics.pixels import PixelMetrics, pixel_metrics
-from adviz.metrics.thresholds import F1Threshold, errors_at_full_recall, f1_threshold, full_recall_threshold, perfect
+from adviz.metrics.thresholds import (
+    F1Threshold,
+    errors_at_full_recall,
+    f1_threshold,
+    full_recall_threshold,
+    perfect,
+)
 
 __all__ = [
     "PRO_DEFINITIONS",

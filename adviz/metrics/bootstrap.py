@@ -12,13 +12,15 @@ def auroc_differences(
 ) -> np.ndarray:
     """Return the differences of AUROC, after - before, on test sets drawn with replacement from this one.
 
-    Both methods are judged on the same drawn images (paired), and each draw has as many good and as many anomalous
-    images as there are (stratified), so that no draw is without one of them. Quantiles of the result are an interval
-    for the difference: ``np.quantile(differences, (0.025, 0.975))``.
+    Both methods are judged on the same drawn images (paired), and each draw has as many good and as
+    many anomalous images as there are (stratified), so that no draw is without one of them.
+    Quantiles of the result are an interval for the difference: ``np.quantile(differences, (0.025,
+    0.975))``.
 
     Parameters
     ----------
-    before, after: (N,) raw scores of the same N images; higher = more anomalous. They may be of different units.
+    before, after: (N,) raw scores of the same N images; higher = more anomalous. They may be of
+        different units.
     labels: (N,) 0 or False = normal, 1 or True = anomalous.
     draws: how many test sets, >= 1.
     seed: of the draws.
@@ -29,12 +31,13 @@ def auroc_differences(
 
     Raises
     ------
-    ValueError: NaN or infinite scores, labels other than 0 and 1, shapes that differ, draws below 1.
+    ValueError: NaN or infinite scores, labels other than 0 and 1, shapes that differ, draws below
+        1.
 
     Notes
     -----
-    AUROC is the mean over pairs of a normal and an anomalous image; a draw gives every pair a weight, so that all draws
-    are one product of matrices.
+    AUROC is the mean over pairs of a normal and an anomalous image; a draw gives every pair a
+    weight, so that all draws are one product of matrices.
 
     Examples
     --------
@@ -54,5 +57,8 @@ def auroc_differences(
     if not anomalous or not normal:
         return np.full(draws, np.nan)
     rng = np.random.default_rng(seed)
-    drawn = [rng.multinomial(count, np.full(count, 1 / count), size=draws) / count for count in (anomalous, normal)]
+    drawn = [
+        rng.multinomial(count, np.full(count, 1 / count), size=draws) / count
+        for count in (anomalous, normal)
+    ]
     return np.asarray(((drawn[0] @ (won[1] - won[0])) * drawn[1]).sum(1))

@@ -16,7 +16,9 @@ def checked_scores(scores: np.ndarray) -> np.ndarray:
     scores = as_numpy(scores)
     if scores.dtype.kind not in "fiub":
         raise TypeError(f"scores must be real numbers, got dtype {scores.dtype}")
-    scores = scores.astype(np.float32 if scores.dtype in (np.float32, np.float16) else np.float64, copy=False)
+    scores = scores.astype(
+        np.float32 if scores.dtype in (np.float32, np.float16) else np.float64, copy=False
+    )
     finite = np.isfinite(scores)
     if not finite.all():
         bad = np.argwhere(~finite)
@@ -35,7 +37,9 @@ def checked_labels(labels: np.ndarray, name: str = "labels") -> np.ndarray:
         return labels
     if labels.dtype.kind not in "biuf":
         shown = sorted(set(labels.ravel().tolist()), key=str)[:5]
-        raise ValueError(f'{name} must hold 0 (normal) and 1 (anomalous) only, got {shown}: compare, labels == "bad"')
+        raise ValueError(
+            f'{name} must hold 0 (normal) and 1 (anomalous) only, got {shown}: compare, labels == "bad"'
+        )
     found = np.unique(labels)
     if not np.isin(found, (0, 1)).all():
         raise ValueError(
@@ -75,7 +79,9 @@ def checked_valid(valid: np.ndarray | None, masks: np.ndarray) -> np.ndarray | N
     if valid.shape != masks.shape:
         raise ValueError(f"valid must have the masks' shape {masks.shape}, got {valid.shape}")
     if (masks & ~valid).any():
-        raise ValueError("valid must hold every anomalous pixel, got masks with some outside: set them to 0 there")
+        raise ValueError(
+            "valid must hold every anomalous pixel, got masks with some outside: set them to 0 there"
+        )
     return None if valid.all() else valid
 
 
@@ -83,19 +89,25 @@ def checked_definition(definition: str) -> str:
     """Check the name of a definition of PRO."""
     if definition not in PRO_DEFINITIONS:
         there = ", ".join(map(repr, PRO_DEFINITIONS))
-        raise ValueError(f"PRO's definition must be one of {there}, {got(definition, PRO_DEFINITIONS)}")
+        raise ValueError(
+            f"PRO's definition must be one of {there}, {got(definition, PRO_DEFINITIONS)}"
+        )
     return definition
 
 
 def checked_limit(limit: float) -> float:
     """Check the false positive rate up to which PRO is integrated."""
     if not 0 < limit <= 1:
-        raise ValueError(f"limit must be a false positive rate in (0, 1], got {limit!r}; the usual value is 0.3")
+        raise ValueError(
+            f"limit must be a false positive rate in (0, 1], got {limit!r}; the usual value is 0.3"
+        )
     return float(limit)
 
 
 def undefined_reason(
-    labels: np.ndarray, unit: str = "image", needs: Literal["both classes", "anomalous"] = "both classes"
+    labels: np.ndarray,
+    unit: str = "image",
+    needs: Literal["both classes", "anomalous"] = "both classes",
 ) -> str:
     """Say why a metric of these labels is NaN; the empty string where it is defined.
 
@@ -103,7 +115,8 @@ def undefined_reason(
     ----------
     labels: any shape, 0 or False = normal, 1 or True = anomalous.
     unit: what one label stands for, "image" or "pixel"; only used in the sentence.
-    needs: "both classes" for AUROC and PRO; "anomalous" for average precision, F1 and the errors at full recall.
+    needs: "both classes" for AUROC and PRO; "anomalous" for average precision, F1 and the errors at
+        full recall.
 
     Returns
     -------

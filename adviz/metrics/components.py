@@ -16,7 +16,8 @@ def regions(masks: np.ndarray, connectivity: int = 8) -> tuple[np.ndarray, np.nd
     Parameters
     ----------
     masks: (N, H, W) bool, or 0 and 1; a region never spans two images.
-    connectivity: 8 (pixels that touch at a corner are connected; MVTec's choice) or 4 (only at an edge).
+    connectivity: 8 (pixels that touch at a corner are connected; MVTec's choice) or 4 (only at an
+        edge).
 
     Returns
     -------
@@ -31,13 +32,16 @@ def regions(masks: np.ndarray, connectivity: int = 8) -> tuple[np.ndarray, np.nd
     """
     masks = checked_labels(masks, "masks")
     if masks.ndim != 3:
-        raise ValueError(f"masks must have shape (N, H, W), got {masks.shape}; give a single mask as mask[None]")
+        raise ValueError(
+            f"masks must have shape (N, H, W), got {masks.shape}; give a single mask as mask[None]"
+        )
     if connectivity not in NEIGHBORHOODS:
         raise ValueError(f"connectivity must be 8 or 4, got {connectivity!r}")
     ids = np.zeros(masks.shape, np.uint32)
     found = 0
     for mask, target in zip(masks, ids, strict=True):
-        for box in ndimage.find_objects(mask.view(np.uint8)):  # the bounding box of the mask, if it is not empty
+        # The bounding box of the mask, if it is not empty
+        for box in ndimage.find_objects(mask.view(np.uint8)):
             labelled, n = ndimage.label(mask[box], NEIGHBORHOODS[connectivity])
             target[box] = np.where(labelled, labelled + found, 0)
             found += n

@@ -16,10 +16,12 @@ class Counts:
 
     Attributes
     ----------
-    threshold: (T + 1,) the distinct scores, falling, after a first +inf at which nothing is flagged.
+    threshold: (T + 1,) the distinct scores, falling, after a first +inf at which nothing is
+        flagged.
     tp: (T + 1,) int64, anomalous items flagged.
     fp: (T + 1,) int64, normal items flagged.
-    weight: (T + 1,) float64, summed weight of the flagged anomalous items; empty where no weights were given.
+    weight: (T + 1,) float64, summed weight of the flagged anomalous items; empty where no weights
+        were given.
     """
 
     threshold: np.ndarray
@@ -28,21 +30,29 @@ class Counts:
     weight: np.ndarray
 
 
-def count(scores: np.ndarray, ids: np.ndarray, weights: np.ndarray | None = None, corners_only: bool = False) -> Counts:
+def count(
+    scores: np.ndarray,
+    ids: np.ndarray,
+    weights: np.ndarray | None = None,
+    corners_only: bool = False,
+) -> Counts:
     """Count true and false positives at every distinct score.
 
     Parameters
     ----------
     scores: (M,) finite float32 or float64. float32 takes the fast path; both are exact.
     ids: (M,) bool or uint32, 0 = normal, otherwise the number of the item's region.
-    weights: (R + 1,) float64, weight of one item of region r; None to leave ``Counts.weight`` empty.
-    corners_only: leave out the thresholds between which only normal items are added, see `_corners`.
+    weights: (R + 1,) float64, weight of one item of region r; None to leave ``Counts.weight``
+        empty.
+    corners_only: leave out the thresholds between which only normal items are added, see
+        `_corners`.
 
     Notes
     -----
-    float32: the scores' bits, mapped to integers that sort the same way, share one uint64 with the region's number, so
-    that a plain sort in place moves both and neither argsort nor gather is needed. float64: argsort, several times
-    slower. Extra memory at the peak is about 20 bytes an item, and 40 more for every distinct score that is returned.
+    float32: the scores' bits, mapped to integers that sort the same way, share one uint64 with the
+    region's number, so that a plain sort in place moves both and neither argsort nor gather is
+    needed. float64: argsort, several times slower. Extra memory at the peak is about 20 bytes an
+    item, and 40 more for every distinct score that is returned.
     """
     ranked, ids = (_ranked32 if scores.dtype == np.float32 else _ranked64)(scores, ids)
     ends = np.ones(len(ranked), bool)
@@ -51,7 +61,10 @@ def count(scores: np.ndarray, ids: np.ndarray, weights: np.ndarray | None = None
     if corners_only:
         last = last[_corners(last, anomalous)]
     threshold = np.empty(len(last) + 1, scores.dtype)
-    threshold[0], threshold[1:] = np.inf, _score(ranked[last]) if ranked.dtype == np.uint32 else ranked[last]
+    threshold[0], threshold[1:] = (
+        np.inf,
+        _score(ranked[last]) if ranked.dtype == np.uint32 else ranked[last],
+    )
     tp, fp = np.zeros((2, len(last) + 1), np.int64)
     tp[1:] = np.searchsorted(anomalous, last, side="right")
     np.subtract(last + 1, tp[1:], out=fp[1:])
@@ -64,8 +77,9 @@ def count(scores: np.ndarray, ids: np.ndarray, weights: np.ndarray | None = None
 def _corners(last: np.ndarray, anomalous: np.ndarray) -> np.ndarray:
     """Return which thresholds to keep so that no curve and no metric changes.
 
-    Where only normal items are added, ROC and PRO run level and precision falls at one recall: straight lines, of which
-    the two ends are enough. The best F1, too, is at a threshold that adds an anomalous item. Few pixels are anomalous.
+    Where only normal items are added, ROC and PRO run level and precision falls at one recall:
+    straight lines, of which the two ends are enough. The best F1, too, is at a threshold that adds
+    an anomalous item. Few pixels are anomalous.
     """
     adds = np.searchsorted(last, anomalous)
     keep = np.zeros(len(last), bool)
@@ -95,7 +109,8 @@ def _ranked32(scores: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def _key(scores: np.ndarray) -> np.ndarray:
     """Map finite float32 to uint32 in *falling* order, equal scores to equal keys (-0.0 and 0.0 too)."""
     bits = (scores + np.float32(0)).view(np.uint32)  # -0.0 + 0.0 = 0.0
-    flip = np.negative(bits >> 31) | TOP_BIT  # every bit of a negative number, the sign of a positive one
+    # Every bit of a negative number, the sign of a positive one
+    flip = np.negative(bits >> 31) | TOP_BIT
     key: np.ndarray = ~(bits ^ flip)
     return key
 

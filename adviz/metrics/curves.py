@@ -18,7 +18,8 @@ class Curve:
     ----------
     x: (P,) float, false positive rate (ROC, PRO) or recall (precision-recall), rising from 0.
     y: (P,) float, true positive rate, precision or mean overlap per region.
-    threshold: (P,) float, in the unit of the scores, falling from +inf; flagged is what has a score >= threshold.
+    threshold: (P,) float, in the unit of the scores, falling from +inf; flagged is what has a score
+        >= threshold.
 
     Examples
     --------
@@ -46,7 +47,8 @@ class Curve:
     def thinned(self, n: int = 1000) -> Curve:
         """Return at most n of the points, for display, evenly spread along the drawn curve; both ends are kept.
 
-        The spread is measured as ``|dx| + |dy|``, so that steep parts keep their points. Metrics use the full curve.
+        The spread is measured as ``|dx| + |dy|``, so that steep parts keep their points. Metrics
+        use the full curve.
 
         Examples
         --------
@@ -74,12 +76,14 @@ def auroc(scores: np.ndarray, labels: np.ndarray) -> float:
 
     Parameters
     ----------
-    scores: (M,) raw scores of images, or of pixels through ``ravel()``; higher = more anomalous. float32 is fastest.
+    scores: (M,) raw scores of images, or of pixels through ``ravel()``; higher = more anomalous.
+        float32 is fastest.
     labels: (M,) 0 or False = normal, 1 or True = anomalous.
 
     Returns
     -------
-    area: in [0, 1]; NaN without an anomalous or without a normal item (`undefined_reason` says which).
+    area: in [0, 1]; NaN without an anomalous or without a normal item (`undefined_reason` says
+        which).
 
     Raises
     ------
@@ -100,8 +104,9 @@ def auroc(scores: np.ndarray, labels: np.ndarray) -> float:
 def average_precision(scores: np.ndarray, labels: np.ndarray) -> float:
     """Return the average precision, ``sum((recall[t] - recall[t - 1]) * precision[t])`` over falling thresholds t.
 
-    scikit-learn's definition, without interpolation; arguments and errors as in `auroc`. NaN without an anomalous item
-    (scikit-learn: 0 and a warning); 1 without a normal one, for there is nothing to get wrong.
+    scikit-learn's definition, without interpolation; arguments and errors as in `auroc`. NaN
+    without an anomalous item (scikit-learn: 0 and a warning); 1 without a normal one, for there is
+    nothing to get wrong.
 
     Examples
     --------
@@ -114,8 +119,8 @@ def average_precision(scores: np.ndarray, labels: np.ndarray) -> float:
 def roc_curve(scores: np.ndarray, labels: np.ndarray) -> Curve:
     """Return the ROC curve with one point per distinct score, from (0, 0) at +inf to (1, 1) at the lowest score.
 
-    x is the false positive rate, NaN without a normal item; y the true positive rate, NaN without an anomalous one.
-    Arguments and errors as in `auroc`.
+    x is the false positive rate, NaN without a normal item; y the true positive rate, NaN without
+    an anomalous one. Arguments and errors as in `auroc`.
 
     Examples
     --------
@@ -128,8 +133,9 @@ def roc_curve(scores: np.ndarray, labels: np.ndarray) -> Curve:
 def precision_recall_curve(scores: np.ndarray, labels: np.ndarray) -> Curve:
     """Return precision (y) against recall (x), one point per distinct score, starting at recall 0 with precision 1.
 
-    The first point, at +inf, is a convention, since nothing is flagged there; without an anomalous item x is NaN.
-    These are scikit-learn's points in the opposite order. Arguments and errors as in `auroc`.
+    The first point, at +inf, is a convention, since nothing is flagged there; without an anomalous
+    item x is NaN. These are scikit-learn's points in the opposite order. Arguments and errors as in
+    `auroc`.
 
     Examples
     --------

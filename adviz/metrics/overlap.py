@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from adviz.metrics.checks import checked_definition, checked_limit, checked_maps, checked_valid, undefined_reason
+from adviz.metrics.checks import (
+    checked_definition,
+    checked_limit,
+    checked_maps,
+    checked_valid,
+    undefined_reason,
+)
 from adviz.metrics.components import regions, weights_of
 from adviz.metrics.counts import Counts, count
 from adviz.metrics.curves import Curve, ratio
@@ -23,20 +29,21 @@ def pro(
 ) -> float:
     """Return the area under the curve of mean overlap per region against false positive rate (FPR), up to a limit.
 
-    At a threshold, the overlap of a region is the share of its pixels that are flagged, and the mean gives every region
-    the same weight, whatever its area. The three definitions differ, and neither bounds the other:
+    At a threshold, the overlap of a region is the share of its pixels that are flagged, and the
+    mean gives every region the same weight, whatever its area. The three definitions differ, and
+    neither bounds the other:
 
-    "global"
-        Exact, over all thresholds. FPR over all normal pixels of all images, the good ones included. The curve starts
-        at (0, 0) and is integrated to the limit by the trapezoidal rule, linearly interpolated at the limit, and
-        divided by the limit. MVTec's definition (Bergmann et al., IJCV 2021).
-    "global-200"
-        The same FPR and regions at 200 thresholds ``min + i * (max - min) / 200``, i = 0 ... 199, flagged being what is
-        *strictly* above. Points with FPR < limit are kept, their FPR is divided by its own maximum, and the area runs
-        from the lowest kept FPR, not from 0. The code of reverse distillation and others, on all images at once.
-    "per-image"
-        "global-200" of each image with an anomalous pixel, with that image's own thresholds, regions and normal pixels,
-        averaged over those images; good images take no part. As reverse distillation's published code calls it.
+    "global" Exact, over all thresholds. FPR over all normal pixels of all images, the good ones
+        included. The curve starts at (0, 0) and is integrated to the limit by the trapezoidal rule,
+        linearly interpolated at the limit, and divided by the limit. MVTec's definition (Bergmann
+        et al., IJCV 2021).
+    "global-200" The same FPR and regions at 200 thresholds ``min + i * (max - min) / 200``, i = 0
+        ... 199, flagged being what is *strictly* above. Points with FPR < limit are kept, their FPR
+        is divided by its own maximum, and the area runs from the lowest kept FPR, not from 0. The
+        code of reverse distillation and others, on all images at once.
+    "per-image" "global-200" of each image with an anomalous pixel, with that image's own
+        thresholds, regions and normal pixels, averaged over those images; good images take no part.
+        As reverse distillation's published code calls it.
 
     Parameters
     ----------
@@ -49,18 +56,21 @@ def pro(
 
     Returns
     -------
-    area: in [0, 1]; NaN where undefined: no anomalous pixel; no normal pixel; and, for the two definitions with 200
-        thresholds, fewer than two points below the limit, or all of them at FPR 0 (their code divides 0 by 0; even
-        a perfect map of two values ends there). "per-image" is NaN as soon as one image is. `pro_with_reason` says why.
+    area: in [0, 1]; NaN where undefined: no anomalous pixel; no normal pixel; and, for the two
+        definitions with 200 thresholds, fewer than two points below the limit, or all of them at
+        FPR 0 (their code divides 0 by 0; even a perfect map of two values ends there). "per-image"
+        is NaN as soon as one image is. `pro_with_reason` says why.
 
     Raises
     ------
-    ValueError: NaN or infinite scores, masks other than 0 and 1, shapes that differ, unknown definition, bad limit.
+    ValueError: NaN or infinite scores, masks other than 0 and 1, shapes that differ, unknown
+        definition, bad limit.
 
     Notes
     -----
-    "global" is the closed form of `auroc_and_pro`; 1e-12 from the curve's trapezoids. The public code's thresholds come
-    from ``np.arange`` in the maps' own precision, which can round to 201 steps; here they are always 200, in float64.
+    "global" is the closed form of `auroc_and_pro`; 1e-12 from the curve's trapezoids. The public
+    code's thresholds come from ``np.arange`` in the maps' own precision, which can round to 201
+    steps; here they are always 200, in float64.
 
     Examples
     --------
@@ -105,8 +115,8 @@ def pro_curve(
 ) -> Curve:
     """Return mean overlap per region (y) against FPR over all normal pixels (x), one point per distinct score.
 
-    The curve of the "global" definition, from (0, 0) to (1, 1); an axis that is undefined is NaN. Arguments and errors
-    as in `pro`.
+    The curve of the "global" definition, from (0, 0) to (1, 1); an axis that is undefined is NaN.
+    Arguments and errors as in `pro`.
 
     Examples
     --------
@@ -132,8 +142,9 @@ def auroc_and_pro(
 ) -> tuple[float, float]:
     """Return pixel AUROC and PRO ("global") without a curve: the fastest way to the two, NaN where undefined.
 
-    Arguments and errors as in `pro`; equal to `auroc` and to the trapezoids under `pro_curve` to 1e-12. Normal and
-    anomalous pixels are sorted separately; extra memory at the peak is about 6 bytes a pixel for float32 maps.
+    Arguments and errors as in `pro`; equal to `auroc` and to the trapezoids under `pro_curve` to
+    1e-12. Normal and anomalous pixels are sorted separately; extra memory at the peak is about 6
+    bytes a pixel for float32 maps.
 
     Examples
     --------
@@ -179,8 +190,8 @@ def _areas(
 ) -> tuple[float, float]:
     """Sum, over the anomalous pixels, the area that each adds under the ROC and under the PRO curve.
 
-    A pixel raises its curve while the FPR goes from `before` to `after` (they differ where normal pixels have exactly
-    its score) and stays counted up to the end of the axis.
+    A pixel raises its curve while the FPR goes from `before` to `after` (they differ where normal
+    pixels have exactly its score) and stays counted up to the end of the axis.
     """
     ids, areas = regions(masks, connectivity)
     anomalous, weight = scores[masks], weights_of(areas)[ids[masks]]
@@ -193,7 +204,9 @@ def _areas(
     return float(auroc.mean()), float(np.dot(weight, added) / limit)
 
 
-def added_areas(normal: np.ndarray, anomalous: np.ndarray, limit: float) -> tuple[np.ndarray, np.ndarray]:
+def added_areas(
+    normal: np.ndarray, anomalous: np.ndarray, limit: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Return what each anomalous pixel adds: its share of AUROC, and the area under the PRO curve up to the limit.
 
     Parameters
@@ -205,7 +218,9 @@ def added_areas(normal: np.ndarray, anomalous: np.ndarray, limit: float) -> tupl
     up_to = np.searchsorted(normal, anomalous, side="right")
     before, after = (len(normal) - up_to) / len(normal), (len(normal) - below) / len(normal)
     ramp = (limit - before) ** 2 / (2 * np.maximum(after - before, np.finfo(float).tiny))
-    added = np.where(after <= limit, limit - (before + after) / 2, np.where(before < limit, ramp, 0.0))
+    added = np.where(
+        after <= limit, limit - (before + after) / 2, np.where(before < limit, ramp, 0.0)
+    )
     return 1 - (before + after) / 2, added
 
 
@@ -215,12 +230,16 @@ def _mean_over_images(
     """Average "global-200" over the images with an anomalous pixel, each on its own."""
     anomalous = np.flatnonzero(masks.any(axis=(1, 2)))
     found = [
-        _area_200(scores[[i]], masks[[i]], limit, connectivity, None if valid is None else valid[[i]])
+        _area_200(
+            scores[[i]], masks[[i]], limit, connectivity, None if valid is None else valid[[i]]
+        )
         for i in anomalous
     ]
     reasons = [reason for _, reason in found if reason]
     if reasons:
-        return float("nan"), f"undefined on {len(reasons)} of {len(anomalous)} anomalous images: {reasons[0]}"
+        return float(
+            "nan"
+        ), f"undefined on {len(reasons)} of {len(anomalous)} anomalous images: {reasons[0]}"
     return float(np.mean([area for area, _ in found])), ""
 
 
@@ -235,7 +254,10 @@ def _area_200(
     if kept.sum() < 2:
         return float("nan"), f"fewer than two of the {STEPS} thresholds have an FPR below {limit:g}"
     if not fpr[kept].max():
-        return float("nan"), f"the FPR is 0 at all of the {STEPS} thresholds below {limit:g}, so it cannot be rescaled"
+        return (
+            float("nan"),
+            f"the FPR is 0 at all of the {STEPS} thresholds below {limit:g}, so it cannot be rescaled",
+        )
     return float(-np.trapezoid(overlap[kept], fpr[kept] / fpr[kept].max())), ""
 
 
@@ -252,7 +274,8 @@ def _points_200(
     for number, (image, image_ids) in enumerate(zip(scores, ids, strict=True)):
         if valid is not None:
             image, image_ids = image[valid[number]], image_ids[valid[number]]
-        passed = np.searchsorted(thresholds, image.ravel())  # how many thresholds each pixel is strictly above
+        # How many thresholds each pixel is strictly above
+        passed = np.searchsorted(thresholds, image.ravel())
         normal += np.bincount(passed, image_ids.ravel() == 0, minlength=STEPS + 1)
         overlap += np.bincount(passed, weights[image_ids.ravel()], minlength=STEPS + 1)
     flagged, covered = (values[::-1].cumsum()[::-1][1:] for values in (normal, overlap))

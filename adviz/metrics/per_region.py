@@ -20,14 +20,16 @@ class RegionCurves:
     image: (R,) int64, index of the image that a region lies in, rising.
     area: (R,) int64, its pixels.
     box: (R, 4) int64, (top, left, height, width) of the frame round it.
-    integral: (R,) float, area under its own curve up to the limit, divided by the limit; their mean is PRO ("global").
-    auroc: (R,) float, how often one of its pixels outranks a normal pixel; their mean weighted by `area` is the pixel
-        AUROC.
+    integral: (R,) float, area under its own curve up to the limit, divided by the limit; their mean
+        is PRO ("global").
+    auroc: (R,) float, how often one of its pixels outranks a normal pixel; their mean weighted by
+        `area` is the pixel AUROC.
     limit: highest FPR, in (0, 1].
     connectivity: 8 or 4.
     normal: how many normal pixels there are.
     highest: the highest normal scores, falling, as far as the limit needs.
-    scores, region: (P,) of all anomalous pixels: their scores, and which region 0 ... R - 1 each lies in.
+    scores, region: (P,) of all anomalous pixels: their scores, and which region 0 ... R - 1 each
+        lies in.
 
     Examples
     --------
@@ -62,8 +64,11 @@ class RegionCurves:
         True
         """
         if not 0 <= fpr <= self.limit:
-            raise ValueError(f"fpr must be a false positive rate between 0 and the limit {self.limit:g}, got {fpr}")
-        allowed = int(np.floor(fpr * self.normal * (1 + 1e-12)))  # 0.3 * 10 is 3, whatever rounding makes of it
+            raise ValueError(
+                f"fpr must be a false positive rate between 0 and the limit {self.limit:g}, got {fpr}"
+            )
+        # 0.3 * 10 is 3, whatever rounding makes of it
+        allowed = int(np.floor(fpr * self.normal * (1 + 1e-12)))
         if allowed >= self.normal:
             lowest = min(self.highest[-1], self.scores.min())
             return float(lowest)
@@ -94,7 +99,12 @@ class RegionCurves:
 
 
 def region_curves(
-    scores: np.ndarray, masks: np.ndarray, limit: float = 0.3, connectivity: int = 8, *, valid: np.ndarray | None = None
+    scores: np.ndarray,
+    masks: np.ndarray,
+    limit: float = 0.3,
+    connectivity: int = 8,
+    *,
+    valid: np.ndarray | None = None,
 ) -> RegionCurves:
     """Return what each anomalous region adds to PRO in its "global" definition.
 
@@ -112,8 +122,9 @@ def region_curves(
 
     Notes
     -----
-    The area is exact, the closed form of `auroc_and_pro`: the mean over the regions equals ``pro(..., "global")`` to
-    1e-12. Memory: the scores of the anomalous pixels, and of the share `limit` of the normal ones.
+    The area is exact, the closed form of `auroc_and_pro`: the mean over the regions equals
+    ``pro(..., "global")`` to 1e-12. Memory: the scores of the anomalous pixels, and of the share
+    `limit` of the normal ones.
 
     Examples
     --------
@@ -134,7 +145,10 @@ def region_curves(
     )
     order = np.argsort(anomalous)
     auroc, added = added_areas(normal, anomalous[order], limit)
-    sums = [np.bincount(region[order], values, minlength=len(areas)) for values in (auroc, added / limit)]
+    sums = [
+        np.bincount(region[order], values, minlength=len(areas))
+        for values in (auroc, added / limit)
+    ]
     kept = min(len(normal), int(np.ceil(limit * len(normal))) + 1)
     return RegionCurves(
         image=_images(ids, len(areas)),

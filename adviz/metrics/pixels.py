@@ -54,12 +54,13 @@ def pixel_metrics(
 
     Parameters
     ----------
-    scores: (N, H, W) raw anomaly maps; higher = more anomalous. float32 (and float16) take the fast path, see `count`.
+    scores: (N, H, W) raw anomaly maps; higher = more anomalous. float32 (and float16) take the fast
+        path, see `count`.
     masks: (N, H, W) bool, or 0 and 1; all zero for good images.
     limit: highest false positive rate of PRO, in (0, 1].
     connectivity: 8 or 4, see `regions`.
-    points: how many points of each curve to keep at most; the areas are those of the full curves. Inside a straight
-        stretch, where only normal pixels are added, there are none.
+    points: how many points of each curve to keep at most; the areas are those of the full curves.
+        Inside a straight stretch, where only normal pixels are added, there are none.
     valid: (N, H, W) bool, the pixels that count; None = all. For padding, whose masks are 0.
 
     Raises
@@ -77,10 +78,19 @@ def pixel_metrics(
     ids, areas = regions(masks, connectivity)
     valid = checked_valid(valid, masks)
     counted = ... if valid is None else valid
-    counts = count(scores[counted].ravel(), ids[counted].ravel(), weights_of(areas), corners_only=True)
+    counts = count(
+        scores[counted].ravel(), ids[counted].ravel(), weights_of(areas), corners_only=True
+    )
     masks = masks[counted]
-    curves = {"roc": roc_of(counts), "precision_recall": precision_recall_of(counts), "pro": pro_of(counts)}
-    both, anomalous = undefined_reason(masks, "pixel"), undefined_reason(masks, "pixel", needs="anomalous")
+    curves = {
+        "roc": roc_of(counts),
+        "precision_recall": precision_recall_of(counts),
+        "pro": pro_of(counts),
+    }
+    both, anomalous = (
+        undefined_reason(masks, "pixel"),
+        undefined_reason(masks, "pixel", needs="anomalous"),
+    )
     reasons = {"auroc": both, "average_precision": anomalous, "pro": both, "f1": anomalous}
     needed = {"roc": both, "precision_recall": anomalous, "pro": both}
     return PixelMetrics(

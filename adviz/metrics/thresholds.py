@@ -39,7 +39,8 @@ def f1_threshold(scores: np.ndarray, labels: np.ndarray) -> F1Threshold:
 
     Parameters
     ----------
-    scores: (M,) raw scores; higher = more anomalous. For one threshold over several categories, concatenate them.
+    scores: (M,) raw scores; higher = more anomalous. For one threshold over several categories,
+        concatenate them.
     labels: (M,) 0 or False = normal, 1 or True = anomalous.
 
     Raises
@@ -48,7 +49,8 @@ def f1_threshold(scores: np.ndarray, labels: np.ndarray) -> F1Threshold:
 
     Notes
     -----
-    The threshold is chosen on the labels that it is judged by, as PatchCore's misclassification counts are: optimistic.
+    The threshold is chosen on the labels that it is judged by, as PatchCore's misclassification
+    counts are: optimistic.
 
     Examples
     --------

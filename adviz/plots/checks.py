@@ -29,7 +29,9 @@ def takes_arrays(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def converting(*args: P.args, **kwargs: P.kwargs) -> R:
-        positional = [converted(name, value) for name, value in zip(annotations, args, strict=False)]
+        positional = [
+            converted(name, value) for name, value in zip(annotations, args, strict=False)
+        ]
         positional += args[len(annotations) :]  # too many: the function says so
         named = {name: converted(name, value) for name, value in kwargs.items()}
         return function(*positional, **named)
@@ -63,9 +65,13 @@ def check_image(image: np.ndarray, name: str = "image") -> None:
 def check_mask(mask: np.ndarray, size: tuple[int, int], name: str = "mask") -> None:
     """Raise unless `mask` is bool and as large as its image."""
     if np.shape(mask) != size:
-        raise ValueError(f"{name} must have the shape (H, W) = {size} of its image, got shape {np.shape(mask)}")
+        raise ValueError(
+            f"{name} must have the shape (H, W) = {size} of its image, got shape {np.shape(mask)}"
+        )
     if mask.dtype != np.bool_:
-        raise ValueError(f"{name} must be bool, True where the defect is, got dtype {mask.dtype}; use mask > 0")
+        raise ValueError(
+            f"{name} must be bool, True where the defect is, got dtype {mask.dtype}; use mask > 0"
+        )
 
 
 def check_map(values: np.ndarray, size: tuple[int, int], name: str = "anomaly_map") -> None:
@@ -82,20 +88,26 @@ def check_finite(values: np.ndarray, name: str) -> None:
     """Raise when a float array holds NaN or infinity."""
     bad = np.size(values) - np.count_nonzero(np.isfinite(values))
     if bad:
-        raise ValueError(f"{name} must be finite, got {bad} of {np.size(values)} values that are NaN or infinite")
+        raise ValueError(
+            f"{name} must be finite, got {bad} of {np.size(values)} values that are NaN or infinite"
+        )
 
 
 def check_limits(limits: tuple[float, float]) -> None:
     """Raise unless the colour range is two finite numbers in rising order."""
     if len(limits) != 2 or not all(np.isfinite(limits)) or limits[0] >= limits[1]:
         got = tuple(float(value) for value in limits)
-        raise ValueError(f"limits must be finite (low, high) with low < high, got {got}; see shared_limits")
+        raise ValueError(
+            f"limits must be finite (low, high) with low < high, got {got}; see shared_limits"
+        )
 
 
 def check_length(values: Sized, expected: int, name: str, of: str) -> None:
     """Raise unless there is one value per item."""
     if len(values) != expected:
-        raise ValueError(f"{name} must hold one entry for each of the {expected} {of}, got {len(values)}")
+        raise ValueError(
+            f"{name} must hold one entry for each of the {expected} {of}, got {len(values)}"
+        )
 
 
 def check_box(box: tuple[int, int, int, int], size: tuple[int, int], name: str) -> None:
@@ -103,8 +115,15 @@ def check_box(box: tuple[int, int, int, int], size: tuple[int, int], name: str) 
     if len(box) != 4:
         raise ValueError(f"{name} must be (top, left, height, width), got {tuple(box)}")
     top, left, height, width = box
-    if min(top, left) < 0 or min(height, width) < 1 or top + height > size[0] or left + width > size[1]:
-        raise ValueError(f"{name} (top, left, height, width) must lie in the {size} image, got {tuple(box)}")
+    if (
+        min(top, left) < 0
+        or min(height, width) < 1
+        or top + height > size[0]
+        or left + width > size[1]
+    ):
+        raise ValueError(
+            f"{name} (top, left, height, width) must lie in the {size} image, got {tuple(box)}"
+        )
 
 
 def check_scores(scores: np.ndarray, name: str = "scores") -> None:

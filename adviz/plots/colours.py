@@ -19,22 +19,26 @@ Limits = tuple[float, float]
 
 
 @takes_arrays
-def shared_limits(maps: Sequence[np.ndarray | None], percentiles: tuple[float, float] = (0.5, 99.8)) -> Limits:
+def shared_limits(
+    maps: Sequence[np.ndarray | None], percentiles: tuple[float, float] = (0.5, 99.8)
+) -> Limits:
     """Choose one colour range for several maps.
 
     Parameters
     ----------
     maps: (N, H, W) float or N maps (H, W), scores; entries that are None are skipped.
-    percentiles: of all pixels together, 0..100, rising; the ends are cut so that one hot pixel does not
-        darken the rest.
+    percentiles: of all pixels together, 0..100, rising; the ends are cut so that one hot pixel does
+        not darken the rest.
 
     Returns
     -------
-    (low, high), score units, low < high; maps that are constant give a range of max(1, abs(low)) above their value.
+    (low, high), score units, low < high; maps that are constant give a range of max(1, abs(low))
+    above their value.
 
     Raises
     ------
-    ValueError: no map at all, values that are not finite, or percentiles that do not rise within 0..100.
+    ValueError: no map at all, values that are not finite, or percentiles that do not rise within
+        0..100.
 
     Examples
     --------
@@ -110,20 +114,42 @@ def colour_bar(
     across, down = page.size
     x, top = across - page.right + 0.15, page.row_top(0)
     tall = page.row_top(page.rows - 1) + page.panel[1] - top
-    bar = figure.add_axes((x / across, 1 - (top + tall) / down, 0.2 / across, tall / down), label="scale")
-    drawn = next(axes.images[0] for axes in figure.axes if str(axes.get_label()).endswith(" map") and axes.images)
+    bar = figure.add_axes(
+        (x / across, 1 - (top + tall) / down, 0.2 / across, tall / down), label="scale"
+    )
+    drawn = next(
+        axes.images[0]
+        for axes in figure.axes
+        if str(axes.get_label()).endswith(" map") and axes.images
+    )
     present = [values for values in maps if values is not None]
-    below, above = min(v.min() for v in present) < limits[0], max(v.max() for v in present) > limits[1]
-    extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get((below, above), "neither")
+    below, above = (
+        min(v.min() for v in present) < limits[0],
+        max(v.max() for v in present) > limits[1],
+    )
+    extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get(
+        (below, above), "neither"
+    )
     _scale(figure, drawn, bar, limits, extend, tall)
-    bar.set_ylabel("\n".join(style.lines_of(quantity, tall, style.LABEL_SIZE)), fontsize=style.LABEL_SIZE, va="bottom")
+    bar.set_ylabel(
+        "\n".join(style.lines_of(quantity, tall, style.LABEL_SIZE)),
+        fontsize=style.LABEL_SIZE,
+        va="bottom",
+    )
     bar.yaxis.set_label_coords((page.right - 0.2) / 0.2, 0.5)  # in widths of the bar
     if threshold is not None and limits[0] <= threshold <= limits[1]:
         bar.axhline(threshold, color="#000000", linewidth=3.2)
         bar.axhline(threshold, color=THRESHOLD_COLOUR, linewidth=1.8)
 
 
-def _scale(figure: style.StaticFigure, drawn: AxesImage, bar: Axes, limits: Limits, extend: str, tall: float) -> None:
+def _scale(
+    figure: style.StaticFigure,
+    drawn: AxesImage,
+    bar: Axes,
+    limits: Limits,
+    extend: str,
+    tall: float,
+) -> None:
     """Draw a colour bar of some inches whose ends are printed, with round numbers between them where there is room."""
     low, high = limits
     room = max(0.08, 1.3 * style.line_inches(style.SMALL_SIZE) / tall) * (high - low)

@@ -70,7 +70,8 @@ def comparison_row(
     said = captions or {}
     lines = max((said.get(name, "").count("\n") + 1 for name in maps), default=1) + bool(said)
     names = style.line_inches(style.LABEL_SIZE, lines) + 0.06
-    draft = style.Page(1, len(maps) + 1, size[0] / size[1], [])  # how wide it is does not depend on the title
+    # How wide it is does not depend on the title
+    draft = style.Page(1, len(maps) + 1, size[0] / size[1], [])
     page = replace(draft, above=[style.title_room(title, draft.size[0]) + names], bottom=FOOT)
     figure = page.figure(title)
     draw_image(page.axes(figure, 0, 0, ""), image, mask)
@@ -79,7 +80,9 @@ def comparison_row(
         heading = "\n".join(filter(None, (name, said.get(name, ""))))
         if values is None:
             style.say(axes, "no map")
-            axes.set_title(heading, fontsize=style.LABEL_SIZE, color=style.INK, pad=5, parse_math=False)
+            axes.set_title(
+                heading, fontsize=style.LABEL_SIZE, color=style.INK, pad=5, parse_math=False
+            )
             continue
         check_map(values, size, f"map of {name}")
         check_limits(limits[name])
@@ -107,7 +110,8 @@ def score_scatter(
     labels: (N,) int: 0 good, 1 anomalous, -1 unlabelled; told apart by colour and marker.
     names: of the two methods.
     current: image to ring; None = none.
-    thresholds: of the two methods, dashed; where they cross, the quarters are "both flag", "neither", "only one".
+    thresholds: of the two methods, dashed; where they cross, the quarters are "both flag",
+        "neither", "only one".
     title: text over the chart.
 
     Returns
@@ -116,7 +120,8 @@ def score_scatter(
 
     Raises
     ------
-    ValueError: shapes that do not fit, scores that are not finite, or a current image that does not exist.
+    ValueError: shapes that do not fit, scores that are not finite, or a current image that does not
+        exist.
 
     Examples
     --------

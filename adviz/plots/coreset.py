@@ -16,7 +16,8 @@ Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]
 MARKERS = "osD^vPX"  # the third cue, beside colour and dashes: where lines lie on each other
 WIDE, HIGH = 2.75, 2.1  # inches, of a small chart
 ROOM = (0.66, 0.12, 0.3, 0.5)  # inches left, right, above and below its axes
-SIDE, GAP, FOOT = 4.0, 0.55, 0.75  # inches: the scatter of the static picture, between panels, below them
+# Inches: the scatter of the static picture, between panels, below them
+SIDE, GAP, FOOT = 4.0, 0.55, 0.75
 
 
 @takes_arrays
@@ -27,8 +28,9 @@ def budget_chart(
 
     Parameters
     ----------
-    curves: sampler -> ((n,) rows of the bank, (n,) values). Their order gives colours, dashes and markers, so that a
-        sampler without values (empty arrays) keeps those of the others as they are in other charts; see `curve_style`.
+    curves: sampler -> ((n,) rows of the bank, (n,) values). Their order gives colours, dashes and
+        markers, so that a sampler without values (empty arrays) keeps those of the others as they
+        are in other charts; see `curve_style`.
     quantity: the chart's title.
     limits: smallest and largest number of rows on the axis; the same for charts that are compared.
     budget: rows, marked by a line; None = not marked.
@@ -39,7 +41,8 @@ def budget_chart(
 
     Raises
     ------
-    ValueError: arrays of two lengths, values that are not finite, or limits that are not 1 or more in rising order.
+    ValueError: arrays of two lengths, values that are not finite, or limits that are not 1 or more
+        in rising order.
 
     Examples
     --------
@@ -125,7 +128,9 @@ def coreset_figure(
     <StaticFigure size ... with 2 Axes>
     """
     if plane.ndim != 2 or plane.shape[1] != 2 or colours.shape != (len(plane), 3):
-        raise ValueError(f"expected (M, 2) points and (M, 3) colours, got {plane.shape} and {colours.shape}")
+        raise ValueError(
+            f"expected (M, 2) points and (M, 3) colours, got {plane.shape} and {colours.shape}"
+        )
     shown = dict(list(charts.items())[:2])
     across = 2 * style.MARGIN + SIDE * 1.2 + len(shown) * (GAP + 0.3 + 3.0)
     top = 0.35 + style.title_room(title, across)
@@ -134,7 +139,9 @@ def coreset_figure(
     style.write_title(figure, title)
     box = (style.MARGIN / across, FOOT / down, SIDE * 1.2 / across, SIDE / down)
     _scatter(figure.add_axes(box, label="plane"), plane, colours, chosen, painting)
-    style.write(figure, style.MARGIN, down - FOOT + 0.08, "\n".join(_lines(note)), size=style.SMALL_SIZE)
+    style.write(
+        figure, style.MARGIN, down - FOOT + 0.08, "\n".join(_lines(note)), size=style.SMALL_SIZE
+    )
     for number, (quantity, curves) in enumerate(shown.items()):
         left = style.MARGIN + SIDE * 1.2 + GAP + 0.3 + number * (3.0 + GAP + 0.3)
         box = (left / across, FOOT / down, 3.0 / across, SIDE / down)
@@ -143,16 +150,22 @@ def coreset_figure(
     return figure
 
 
-def _panel(axes: Axes, curves: Curves, quantity: str, limits: tuple[float, float], budget: float | None) -> None:
+def _panel(
+    axes: Axes, curves: Curves, quantity: str, limits: tuple[float, float], budget: float | None
+) -> None:
     """Draw the curves, and mark the present budget."""
     for number, (name, (counts, values)) in enumerate(curves.items()):
         if np.shape(counts) != np.shape(values):
-            raise ValueError(f"{name} must have a value for each number of rows, got {len(values)} for {len(counts)}")
+            raise ValueError(
+                f"{name} must have a value for each number of rows, got {len(values)} for {len(counts)}"
+            )
         if not len(counts):
             continue
         check_scores(values, f"{quantity} of {name}")
         colour, dashes, marker = curve_style(number)
-        axes.plot(counts, values, color=colour, linestyle=dashes, marker=marker, ms=4, lw=1.8, label=name)
+        axes.plot(
+            counts, values, color=colour, linestyle=dashes, marker=marker, ms=4, lw=1.8, label=name
+        )
     style.plain_axes(axes, "rows in the bank", "")
     axes.set_title(quantity, fontsize=style.LABEL_SIZE, color=style.INK, loc="left", pad=6)
     axes.set(xscale="log", xlim=_ends(limits))
@@ -167,15 +180,23 @@ def _ends(limits: tuple[float, float]) -> tuple[float, float]:
     """Return the ends of the axis, with a little air."""
     low, high = limits
     if not 1 <= low <= high:
-        raise ValueError(f"limits must be numbers of rows, 1 or more, in rising order, got {limits}")
+        raise ValueError(
+            f"limits must be numbers of rows, 1 or more, in rising order, got {limits}"
+        )
     return low / 1.3, high * 1.3
 
 
 def _scatter(
-    axes: Axes, plane: np.ndarray, colours: np.ndarray, chosen: np.ndarray, painting: np.ndarray | None
+    axes: Axes,
+    plane: np.ndarray,
+    colours: np.ndarray,
+    chosen: np.ndarray,
+    painting: np.ndarray | None,
 ) -> None:
     order = np.arange(len(plane)) if painting is None else painting
-    axes.scatter(plane[order, 0], plane[order, 1], s=2, c=colours[order] / 255, linewidths=0, rasterized=True)
+    axes.scatter(
+        plane[order, 0], plane[order, 1], s=2, c=colours[order] / 255, linewidths=0, rasterized=True
+    )
     many = len(chosen) > 800
     axes.scatter(
         plane[chosen, 0], plane[chosen, 1], s=7 if many else 16, facecolors="none", edgecolors="#000000",
@@ -190,12 +211,16 @@ def _lines(note: str) -> list[str]:
     return style.lines_of(note, SIDE * 1.2, style.SMALL_SIZE, most=3)
 
 
-def _legend(figure: style.StaticFigure, charts: Mapping[str, Curves], down: float, across: float) -> None:
+def _legend(
+    figure: style.StaticFigure, charts: Mapping[str, Curves], down: float, across: float
+) -> None:
     names = {name: number for curves in charts.values() for number, name in enumerate(curves)}
     handles = []
     for name, number in names.items():
         colour, dashes, marker = curve_style(number)
-        handles.append(Line2D([], [], color=colour, linestyle=dashes, marker=marker, ms=4, lw=1.8, label=name))
+        handles.append(
+            Line2D([], [], color=colour, linestyle=dashes, marker=marker, ms=4, lw=1.8, label=name)
+        )
     if handles:
         figure.legend(
             handles=handles, loc="lower right", bbox_to_anchor=(1 - style.MARGIN / across, 0.05 / down),

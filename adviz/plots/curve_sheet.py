@@ -11,7 +11,8 @@ from matplotlib.ticker import MaxNLocator
 from adviz.plots import style
 
 SIDE, BARS = 2.7, 3.3  # inches: a curve's panel, the errors' width
-NAMES, GAP, BETWEEN = 2.15, 0.75, 0.75  # inches: for the methods' names, between columns, between rows
+# Inches: for the methods' names, between columns, between rows
+NAMES, GAP, BETWEEN = 2.15, 0.75, 0.75
 LABELS = 0.4  # inches, for the categories' names
 COLUMNS = {"precision_recall": ("precision-recall", "recall", "precision"),
            "roc": ("ROC", "false positive rate", "true positive rate")}  # fmt: skip
@@ -30,15 +31,17 @@ def curve_sheet(
 
     Parameters
     ----------
-    curves: method -> category -> "precision_recall" and "roc" -> (x, y), each 0..1; one that is missing is not drawn.
-    errors: method -> category -> images on the wrong side, one number for each of `kinds`; NaN = unknown.
+    curves: method -> category -> "precision_recall" and "roc" -> (x, y), each 0..1; one that is
+        missing is not drawn.
+    errors: method -> category -> images on the wrong side, one number for each of `kinds`; NaN =
+        unknown.
     kinds: at which thresholds the errors are counted, at most two.
     title: text over the figure.
 
     Returns
     -------
-    StaticFigure; its axes are labelled "method precision_recall", "method roc" and "method errors". A category has one
-    colour and dash pattern in all rows; the errors share one scale.
+    StaticFigure; its axes are labelled "method precision_recall", "method roc" and "method errors".
+    A category has one colour and dash pattern in all rows; the errors share one scale.
 
     Raises
     ------
@@ -53,7 +56,9 @@ def curve_sheet(
     <StaticFigure size ... with 3 Axes>
     """
     if not curves or not 1 <= len(kinds) <= len(HATCHES):
-        raise ValueError(f"expected methods and one or two kinds of errors, got {list(curves)} and {list(kinds)}")
+        raise ValueError(
+            f"expected methods and one or two kinds of errors, got {list(curves)} and {list(kinds)}"
+        )
     categories = list(dict.fromkeys(name for each in curves.values() for name in each))
     tall = max(SIDE, 0.26 * len(categories) + 0.1)
     across = NAMES + 2 * (SIDE + GAP) + LABELS + BARS + 0.25
@@ -62,35 +67,64 @@ def curve_sheet(
     down = top + len(curves) * tall + (len(curves) - 1) * BETWEEN + 0.6 + legend
     figure = style.StaticFigure(across, down)
     style.write_title(figure, title)
-    most = max([np.nanmax([*row, 0.0]) for each in errors.values() for row in each.values()] or [1.0]) * 1.08 or 1.0
+    most = (
+        max([np.nanmax([*row, 0.0]) for each in errors.values() for row in each.values()] or [1.0])
+        * 1.08
+        or 1.0
+    )
     for row, (method, each) in enumerate(curves.items()):
         y = top + row * (tall + BETWEEN)
         words = "\n".join(style.lines_of(method, NAMES - 0.75, style.LABEL_SIZE, most=4))
         style.write(figure, style.MARGIN, y, words, bold=True)
         for column, kind in enumerate(COLUMNS):
             box = _box(across, down, NAMES + column * (SIDE + GAP), y, SIDE, SIDE)
-            _curves(figure.add_axes(box, label=f"{method} {kind}"), kind, each, categories, first=row == 0)
+            _curves(
+                figure.add_axes(box, label=f"{method} {kind}"),
+                kind,
+                each,
+                categories,
+                first=row == 0,
+            )
         box = _box(across, down, NAMES + 2 * (SIDE + GAP) + LABELS, y, BARS, tall)
         axes = figure.add_axes(box, label=f"{method} errors")
         _bars(axes, errors.get(method, {}), categories, kinds, most, first=row == 0)
     handles, names = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="upper left", bbox_to_anchor=(style.MARGIN / across, (legend - 0.08) / down),
-                  ncols=6, frameon=False, fontsize=style.SMALL_SIZE, borderaxespad=0, handlelength=2.6)  # fmt: skip
+    figure.legend(
+        handles,
+        names,
+        loc="upper left",
+        bbox_to_anchor=(style.MARGIN / across, (legend - 0.08) / down),
+        # Fmt: skip
+        ncols=6,
+        frameon=False,
+        fontsize=style.SMALL_SIZE,
+        borderaxespad=0,
+        handlelength=2.6,
+    )
     return figure
 
 
-def _box(across: float, down: float, x: float, y: float, wide: float, tall: float) -> tuple[float, float, float, float]:
+def _box(
+    across: float, down: float, x: float, y: float, wide: float, tall: float
+) -> tuple[float, float, float, float]:
     return x / across, 1 - (y + tall) / down, wide / across, tall / down
 
 
 def _curves(
-    axes: Axes, kind: str, each: Mapping[str, Mapping[str, Points]], categories: Sequence[str], *, first: bool
+    axes: Axes,
+    kind: str,
+    each: Mapping[str, Mapping[str, Points]],
+    categories: Sequence[str],
+    *,
+    first: bool,
 ) -> None:
     name, x, y = COLUMNS[kind]
     style.plain_axes(axes, x, y)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.03))
     if first:
-        axes.set_title(name, fontsize=style.LABEL_SIZE, color=style.INK, loc="left", fontweight="bold")
+        axes.set_title(
+            name, fontsize=style.LABEL_SIZE, color=style.INK, loc="left", fontweight="bold"
+        )
     for number, category in enumerate(categories):
         points = each.get(category, {}).get(kind, ((), ()))
         axes.plot(

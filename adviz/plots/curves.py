@@ -24,14 +24,15 @@ def roc_figure(curves: Curves, *, areas: Areas = None, title: str = "") -> go.Fi
 
     Parameters
     ----------
-    curves: name -> Curve, x = false positive rate 0..1, y = true positive rate 0..1, threshold in score units.
+    curves: name -> Curve, x = false positive rate 0..1, y = true positive rate 0..1, threshold in
+        score units.
     areas: name -> AUROC, printed in the legend; names that are missing get none.
     title: text over the chart.
 
     Returns
     -------
-    plotly.graph_objects.Figure; one line trace per curve, thinned to at most 400 points (`Curve.thinned`). A curve
-    that is undefined (NaN) has no line and the legend says so.
+    plotly.graph_objects.Figure; one line trace per curve, thinned to at most 400 points
+    (`Curve.thinned`). A curve that is undefined (NaN) has no line and the legend says so.
 
     Raises
     ------
@@ -46,7 +47,14 @@ def roc_figure(curves: Curves, *, areas: Areas = None, title: str = "") -> go.Fi
     """
     figure = _figure(curves, areas, title, "false positive rate", "true positive rate", "AUROC")
     figure.add_shape(
-        type="line", x0=0, y0=0, x1=1, y1=1, layer="below", name="chance", line={"color": "#999999", "dash": "dot"}
+        type="line",
+        x0=0,
+        y0=0,
+        x1=1,
+        y1=1,
+        layer="below",
+        name="chance",
+        line={"color": "#999999", "dash": "dot"},
     )
     return figure
 
@@ -61,13 +69,14 @@ def precision_recall_figure(
     ----------
     curves: name -> Curve, x = recall 0..1, y = precision 0..1, threshold in score units.
     areas: name -> average precision, printed in the legend.
-    prevalence: share of anomalous items 0..1, the precision of chance, drawn as a line; None for no line.
+    prevalence: share of anomalous items 0..1, the precision of chance, drawn as a line; None for no
+        line.
     title: text over the chart.
 
     Returns
     -------
-    plotly.graph_objects.Figure, as `roc_figure`; precision is joined by steps, since between two thresholds it is
-    not linear.
+    plotly.graph_objects.Figure, as `roc_figure`; precision is joined by steps, since between two
+    thresholds it is not linear.
 
     Raises
     ------
@@ -92,19 +101,23 @@ def precision_recall_figure(
 
 
 @takes_arrays
-def pro_figure(curves: Curves, *, limit: float = 0.3, areas: Areas = None, title: str = "") -> go.Figure:
+def pro_figure(
+    curves: Curves, *, limit: float = 0.3, areas: Areas = None, title: str = ""
+) -> go.Figure:
     """Draw per-region-overlap curves, the range that the PRO number integrates shaded.
 
     Parameters
     ----------
-    curves: name -> Curve, x = false positive rate of the pixels 0..1, y = mean overlap over the regions 0..1.
+    curves: name -> Curve, x = false positive rate of the pixels 0..1, y = mean overlap over the
+        regions 0..1.
     limit: false positive rate up to which the area counts, 0 < limit <= 1.
     areas: name -> area up to the limit divided by the limit, 0..1, printed in the legend.
     title: text over the chart.
 
     Returns
     -------
-    plotly.graph_objects.Figure, as `roc_figure`, with a rectangle shape named "limit" from 0 to the limit.
+    plotly.graph_objects.Figure, as `roc_figure`, with a rectangle shape named "limit" from 0 to the
+    limit.
 
     Raises
     ------
@@ -118,7 +131,9 @@ def pro_figure(curves: Curves, *, limit: float = 0.3, areas: Areas = None, title
     'limit'
     """
     check_limit(limit)
-    figure = _figure(curves, areas, title, "false positive rate of the pixels", "mean overlap per region", "PRO")
+    figure = _figure(
+        curves, areas, title, "false positive rate of the pixels", "mean overlap per region", "PRO"
+    )
     figure.add_shape(
         type="rect", x0=0, x1=limit, y0=0, y1=1, yref="paper", layer="below", name="limit", fillcolor=style.SKY,
         opacity=0.2, line_width=0,

@@ -16,9 +16,15 @@ from adviz.plots.curves import Areas, Curves, check_curves, check_limit, is_defi
 PANELS = {
     "roc": ("ROC", "false positive rate", "true positive rate", "AUROC"),
     "precision_recall": ("precision-recall", "recall", "precision", "AP"),
-    "pro": ("per-region overlap", "false positive rate of the pixels", "mean overlap per region", "PRO"),
+    "pro": (
+        "per-region overlap",
+        "false positive rate of the pixels",
+        "mean overlap per region",
+        "PRO",
+    ),
 }
-SIDE, LEFT, GAP = 2.95, 0.8, 0.95  # inches: a panel's side, the first panel's margin, between two panels
+# Inches: a panel's side, the first panel's margin, between two panels
+SIDE, LEFT, GAP = 2.95, 0.8, 0.95
 LEGEND_LINE, LEGEND_WIDTH = 0.26, 3.05  # inches: height of a line of a legend, width of its text
 MOST_POINTS = 2000  # per curve; more than there are pixels along it
 
@@ -35,15 +41,16 @@ def curves_static(
 
     Parameters
     ----------
-    curves: "roc", "precision_recall" or "pro" -> (name -> Curve), as in the interactive figures; the panels come in
-        this order whatever the mapping's.
+    curves: "roc", "precision_recall" or "pro" -> (name -> Curve), as in the interactive figures;
+        the panels come in this order whatever the mapping's.
     areas: the same keys -> (name -> area), printed in the legends.
     limit: false positive rate up to which the PRO area counts (shaded), 0 < limit <= 1.
     title: text over the figure.
 
     Returns
     -------
-    StaticFigure; its axes are labelled with the panels' keys. Long curves are thinned to 2000 points.
+    StaticFigure; its axes are labelled with the panels' keys. Long curves are thinned to 2000
+    points.
 
     Raises
     ------
@@ -57,7 +64,9 @@ def curves_static(
     """
     unknown = set(curves) - set(PANELS)
     if unknown or not curves:
-        raise ValueError(f"curves must map some of {tuple(PANELS)} to named curves, got {tuple(curves)}")
+        raise ValueError(
+            f"curves must map some of {tuple(PANELS)} to named curves, got {tuple(curves)}"
+        )
     check_limit(limit)
     for named in curves.values():
         check_curves(named)
@@ -79,7 +88,9 @@ def curves_static(
 def _names(key: str, curves: Curves, areas: Areas) -> list[str]:
     """Return the legend's texts, broken so that they fit below their own panel."""
     measure = PANELS[key][3]
-    return [_legend(name, legend_name(name, curve, areas, measure)) for name, curve in curves.items()]
+    return [
+        _legend(name, legend_name(name, curve, areas, measure)) for name, curve in curves.items()
+    ]
 
 
 def _legend(name: str, text: str) -> str:
@@ -87,7 +98,9 @@ def _legend(name: str, text: str) -> str:
     said = text.removeprefix(name)  # " · AUROC 0.988", or nothing
     lines = style.lines_of(f"{name}{_kept(said)}", LEGEND_WIDTH, style.SMALL_SIZE)
     if not lines[-1].endswith(_kept(said)):
-        lines = style.lines_of(name, LEGEND_WIDTH, style.SMALL_SIZE) + ([said.removeprefix(" · ")] if said else [])
+        lines = style.lines_of(name, LEGEND_WIDTH, style.SMALL_SIZE) + (
+            [said.removeprefix(" · ")] if said else []
+        )
     return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
 
 
@@ -112,7 +125,14 @@ def _draw(axes: Axes, key: str, curves: Curves, names: list[str], limit: float) 
             drawstyle="steps" if key == "precision_recall" else "default",
         )  # fmt: skip
     if key == "pro":
-        axes.axvspan(0, limit, color=style.SKY, alpha=0.2, linewidth=0, label=f"area up to {style.number(limit)}")
+        axes.axvspan(
+            0,
+            limit,
+            color=style.SKY,
+            alpha=0.2,
+            linewidth=0,
+            label=f"area up to {style.number(limit)}",
+        )
     axes.legend(
         loc="upper left", bbox_to_anchor=(-0.05, -0.17), frameon=False, fontsize=style.SMALL_SIZE, handlelength=3,
         labelcolor=style.INK, borderaxespad=0.2,

@@ -12,10 +12,12 @@ from adviz.plots import style
 from adviz.plots.checks import check_image, check_length, check_scores, takes_arrays
 from adviz.plots.scores import KIND_COLOURS, spread
 
-MARKERS = ("o", "D", "s", "^", "P", "*", "h", "v", "X")  # the second cue next to the colour, as SYMBOLS in scores
+# The second cue next to the colour, as SYMBOLS in scores
+MARKERS = ("o", "D", "s", "^", "P", "*", "h", "v", "X")
 ACROSS, NARROWEST = 11.0, 4.0  # inches
 LEFT, RIGHT = 1.9, 0.3  # inches, for the names of the defect types
-LINE, HEAD, FOOT = 0.36, 0.5, 0.62  # inches: a defect type's line, above for the marks' names, below for the axis
+# Inches: a defect type's line, above for the marks' names, below for the axis
+LINE, HEAD, FOOT = 0.36, 0.5, 0.62
 AIR = 0.12  # inches, above a strip without marks
 THUMBNAILS = 8  # in a row
 CAPTION_SIZE, CAPTION_LINES = 8.5, 4  # points, lines
@@ -46,9 +48,11 @@ def score_strip_static(
     Parameters
     ----------
     scores: (N,) float, higher = more anomalous.
-    defects: N defect types; "good" comes first, then the others in alphabetical order, "unlabelled" last.
+    defects: N defect types; "good" comes first, then the others in alphabetical order, "unlabelled"
+        last.
     threshold: score, drawn as a dashed line; what it flags is to its right.
-    marks: name -> score of other thresholds worth knowing, drawn as dotted lines with their names above.
+    marks: name -> score of other thresholds worth knowing, drawn as dotted lines with their names
+        above.
     current: number of the image to ring; None = none.
     title: text over the chart.
     quantity: the name of the horizontal axis.
@@ -56,7 +60,8 @@ def score_strip_static(
 
     Returns
     -------
-    StaticFigure; its axes are labelled "scores". The spread of the dots within a line means nothing.
+    StaticFigure; its axes are labelled "scores". The spread of the dots within a line means
+    nothing.
 
     Raises
     ------
@@ -71,7 +76,9 @@ def score_strip_static(
     check_length(defects, len(scores), "defects", "scores")
     if not width >= NARROWEST:
         raise ValueError(f"width must be {NARROWEST:g} inches or more, got {width}")
-    figure, top = _strip_page(len(set(defects)), title, 0.0, head=HEAD if marks else AIR, across=width)
+    figure, top = _strip_page(
+        len(set(defects)), title, 0.0, head=HEAD if marks else AIR, across=width
+    )
     _strip(figure, top, scores, defects, threshold, marks or {}, current, quantity)
     return figure
 
@@ -136,15 +143,20 @@ def decision_page(
 
 @takes_arrays
 def gating_chart(
-    saved: np.ndarray, images_lost: np.ndarray, pixels_lost: np.ndarray, *, current: int, title: str = ""
+    saved: np.ndarray,
+    images_lost: np.ndarray,
+    pixels_lost: np.ndarray,
+    *,
+    current: int,
+    title: str = "",
 ) -> style.StaticFigure:
     """Draw what a first stage saves against what it loses, one point for each of its thresholds.
 
     Parameters
     ----------
     saved: (T,) share of all images that are not looked at again, 0..1, rising.
-    images_lost, pixels_lost: (T,) share of the anomalous images, and of the defect pixels, that are lost with them,
-        0..1; all NaN = unknown, not drawn.
+    images_lost, pixels_lost: (T,) share of the anomalous images, and of the defect pixels, that are
+        lost with them, 0..1; all NaN = unknown, not drawn.
     current: which point to mark.
     title: text over the chart.
 
@@ -175,8 +187,17 @@ def gating_chart(
     )
     for name, lost, colour, line, marker in lines:
         if np.isfinite(lost).all():
-            axes.step(saved, lost, where="post", color=colour, linestyle=line, linewidth=2.2, label=name)
-            axes.plot(saved[current], lost[current], marker, color=colour, markersize=10, markeredgecolor=style.INK)
+            axes.step(
+                saved, lost, where="post", color=colour, linestyle=line, linewidth=2.2, label=name
+            )
+            axes.plot(
+                saved[current],
+                lost[current],
+                marker,
+                color=colour,
+                markersize=10,
+                markeredgecolor=style.INK,
+            )
     axes.axvline(saved[current], color=style.INK, linestyle=":", linewidth=1.5, label="τ now")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.03, 1.05))
     axes.legend(fontsize=style.SMALL_SIZE, loc="upper left", edgecolor=style.GRID)
@@ -188,7 +209,8 @@ def strip_rows(defects: Sequence[str]) -> list[tuple[str, np.ndarray, np.ndarray
     kinds = sorted(set(defects), key=lambda kind: (kind != "good", kind == "unlabelled", kind))
     images = [np.flatnonzero(np.array([defect == kind for defect in defects])) for kind in kinds]
     return [
-        (kind, found, -line + spread(len(found))) for line, (kind, found) in enumerate(zip(kinds, images, strict=True))
+        (kind, found, -line + spread(len(found)))
+        for line, (kind, found) in enumerate(zip(kinds, images, strict=True))
     ]
 
 
@@ -230,7 +252,9 @@ def _strip(
             markeredgecolor=style.INK, markeredgewidth=2,
         )  # fmt: skip
     counts = [f"{kind} ({len(images)})" for kind, images, _ in rows]
-    names = ["\n".join(style.lines_of(text, LEFT - 0.15, style.SMALL_SIZE, most=1)) for text in counts]
+    names = [
+        "\n".join(style.lines_of(text, LEFT - 0.15, style.SMALL_SIZE, most=1)) for text in counts
+    ]
     axes.set_yticks([-line for line in range(len(rows))], names, parse_math=False)
     axes.set_ylim(0.55 - len(rows), 0.55)
     _lines(axes, threshold, marks)
@@ -250,17 +274,32 @@ def _lines(axes: Axes, threshold: float | None, marks: Mapping[str, float]) -> N
         )  # fmt: skip
     if threshold is not None:
         axes.axvline(threshold, color=style.INK, linestyle=(0, (5, 2)), linewidth=2.2)
-        axes.axvspan(threshold, max(right, threshold), color=style.SKY, alpha=0.18, linewidth=0, label="flagged")
+        axes.axvspan(
+            threshold,
+            max(right, threshold),
+            color=style.SKY,
+            alpha=0.18,
+            linewidth=0,
+            label="flagged",
+        )
     axes.set_xlim(min(left, threshold or left), max(right, threshold or right))
 
 
 def _thumbnail(
-    figure: style.StaticFigure, box: tuple[float, float, float], image: np.ndarray, caption: str, label: str
+    figure: style.StaticFigure,
+    box: tuple[float, float, float],
+    image: np.ndarray,
+    caption: str,
+    label: str,
 ) -> None:
     x, y, width = box
     across, down = (float(value) for value in figure.get_size_inches())
-    axes = figure.add_axes((x / across, 1 - (y + width) / down, width / across, width / down), label=label)
+    axes = figure.add_axes(
+        (x / across, 1 - (y + width) / down, width / across, width / down), label=label
+    )
     style.frame(axes)
     style.show_image(axes, image)
-    lines = [line for text in caption.splitlines() for line in style.lines_of(text, width, CAPTION_SIZE)]
+    lines = [
+        line for text in caption.splitlines() for line in style.lines_of(text, width, CAPTION_SIZE)
+    ]
     style.write(figure, x, y + width + 0.03, "\n".join(lines[:CAPTION_LINES]), size=CAPTION_SIZE)

@@ -13,9 +13,11 @@ from matplotlib.ticker import MaxNLocator
 from adviz.plots import style
 from adviz.plots.checks import check_limits, takes_arrays
 
-DIFFERENCES = "PuOr_r"  # purple below, orange above; apart for the colour-blind, and not the colours of maps
+# Purple below, orange above; apart for the colour-blind, and not the colours of maps
+DIFFERENCES = "PuOr_r"
 NOTHING = 0.05  # points; what is printed as 0.0
-ROW, NAMES, LEGEND = 0.36, 3.3, 0.75  # inches: a bar's room, the names' left of it, the values' right of the chart
+# Inches: a bar's room, the names' left of it, the values' right of the chart
+ROW, NAMES, LEGEND = 0.36, 3.3, 0.75
 
 
 def signed(value: float) -> str:
@@ -44,14 +46,16 @@ def waterfall(
     Parameters
     ----------
     start, end: name and value, in points (per cent); NaN where it is not known.
-    steps: name -> (value before, value after), points, drawn from top to bottom. Where each step starts at the end of
-        the one before it, they add up; where all start at `start`, each is shown alone. NaN says "not known" in words.
+    steps: name -> (value before, value after), points, drawn from top to bottom. Where each step
+        starts at the end of the one before it, they add up; where all start at `start`, each is
+        shown alone. NaN says "not known" in words.
     quantity: name of the values, along the axis.
     title: text over the chart.
 
     Returns
     -------
-    StaticFigure with one panel, "waterfall". Its axis begins where there is something to see; where cut, it says so.
+    StaticFigure with one panel, "waterfall". Its axis begins where there is something to see; where
+    cut, it says so.
 
     Raises
     ------
@@ -65,7 +69,9 @@ def waterfall(
     """
     values = np.array([start[1], end[1], *np.ravel(list(steps.values()))], float)
     if np.isinf(values).any():
-        raise ValueError(f"values must be finite, or NaN where they are not known, got {values.tolist()}")
+        raise ValueError(
+            f"values must be finite, or NaN where they are not known, got {values.tolist()}"
+        )
     names = [start[0], *steps, end[0]]
     figure, axes = _empty(names, title)
     limits = _limits(values)
@@ -91,7 +97,9 @@ def signed_heat(difference: np.ndarray, limits: tuple[float, float]) -> np.ndarr
     array([[[247, 247, 246]]], dtype=uint8)
     """
     check_limits(limits)
-    share = np.clip((np.asarray(difference, np.float32) - limits[0]) / (limits[1] - limits[0]), 0, 1)
+    share = np.clip(
+        (np.asarray(difference, np.float32) - limits[0]) / (limits[1] - limits[0]), 0, 1
+    )
     table = (mpl.colormaps[DIFFERENCES](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
     return np.asarray(table[(share * 255).round().astype(np.uint8)])
 
@@ -145,7 +153,14 @@ def _step(axes: Axes, row: int, before: float, after: float, limits: tuple[float
     else:
         colour, hatch = (style.BLUE, "") if change > 0 else (style.VERMILLION, "///")
         axes.barh(
-            row, change, left=before, height=0.62, facecolor=colour, hatch=hatch, edgecolor=style.PAPER, linewidth=0
+            row,
+            change,
+            left=before,
+            height=0.62,
+            facecolor=colour,
+            hatch=hatch,
+            edgecolor=style.PAPER,
+            linewidth=0,
         )
     _print(axes, row, max(before, after), signed(change))
 
@@ -166,5 +181,15 @@ def _print(axes: Axes, row: int, x: float, text: str) -> None:
 
 def _links(axes: Axes, values: list[tuple[float, float]]) -> None:
     """Join each bar's end with the next bar's beginning by a thin line where the two are one value."""
-    same = [(row, after) for row, ((_, after), (before, _)) in enumerate(pairwise(values)) if after == before]
-    axes.vlines([x for _, x in same], [y + 0.31 for y, _ in same], [y + 0.69 for y, _ in same], style.INK, lw=0.9)
+    same = [
+        (row, after)
+        for row, ((_, after), (before, _)) in enumerate(pairwise(values))
+        if after == before
+    ]
+    axes.vlines(
+        [x for _, x in same],
+        [y + 0.31 for y, _ in same],
+        [y + 0.69 for y, _ in same],
+        style.INK,
+        lw=0.9,
+    )

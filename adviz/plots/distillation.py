@@ -15,8 +15,10 @@ from adviz.plots import style
 Shape = tuple[int, int, int]
 TEACHER, BOTTLENECK, STUDENT = style.BLUE, style.ORANGE, style.GREEN
 TIMES, MINUS = "\u00d7", "\u2212"
-TOP, BELOW, HEIGHT = 1.25, 3.6, 4.6  # inches from the upper edge: the rows' middles, and the lower edge
-TALLEST, NARROW, BROAD = 1.0, 0.28, 0.62  # inches: the largest grid's box, and the widths for few and many channels
+# Inches from the upper edge: the rows' middles, and the lower edge
+TOP, BELOW, HEIGHT = 1.25, 3.6, 4.6
+# Inches: the largest grid's box, and the widths for few and many channels
+TALLEST, NARROW, BROAD = 1.0, 0.28, 0.62
 
 
 def distillation_scheme(
@@ -34,16 +36,16 @@ def distillation_scheme(
     ----------
     layers: name -> (C, h, w) of the layers that the student rebuilds, finest first, at least one.
     image_size: (H, W) of the images, pixels.
-    code: (C, h, w) of what the student is fed: reverse distillation, whose student runs from right to left; None = the
-        student is fed the image and runs as the teacher does.
+    code: (C, h, w) of what the student is fed: reverse distillation, whose student runs from right
+        to left; None = the student is fed the image and runs as the teacher does.
     fused: every layer goes into the code (MFF), or only the deepest.
     skip: the student also sees the teacher's layers.
     title: text over the figure.
 
     Returns
     -------
-    StaticFigure with one panel, "scheme". A box is as tall as the root of its grid's height, and wider for more
-    channels.
+    StaticFigure with one panel, "scheme". A box is as tall as the root of its grid's height, and
+    wider for more channels.
 
     Raises
     ------
@@ -57,7 +59,9 @@ def distillation_scheme(
     """
     shapes = [*layers.values(), *([] if code is None else [code])]
     if not layers or any(len(shape) != 3 or min(shape) < 1 for shape in shapes):
-        raise ValueError(f"expected shapes (C, h, w) of at least one layer, got {dict(layers)} and code {code}")
+        raise ValueError(
+            f"expected shapes (C, h, w) of at least one layer, got {dict(layers)} and code {code}"
+        )
     figure = style.StaticFigure(style.WIDTH, HEIGHT + style.title_room(title))
     style.write_title(figure, title)
     down = figure.get_size_inches()[1]
@@ -72,12 +76,17 @@ class _Scheme:
     """Boxes and arrows in a panel whose coordinates are inches, y downwards."""
 
     def __init__(
-        self, axes: Axes, layers: Mapping[str, Shape], image_size: tuple[int, int], code: Shape | None
+        self,
+        axes: Axes,
+        layers: Mapping[str, Shape],
+        image_size: tuple[int, int],
+        code: Shape | None,
     ) -> None:
         self._axes, self._layers, self._code = axes, layers, code
         self._image: Shape = (3, *image_size)
         columns = len(layers) + (1 if code is None else 3)
-        room = style.WIDTH - (3.0 if code is None else 2.2)  # the last column's map is named at its right
+        # The last column's map is named at its right
+        room = style.WIDTH - (3.0 if code is None else 2.2)
         self._x = [1.25 + room * number / max(1, columns - 1) for number in range(columns)]
         everything = [self._image, *layers.values(), *([] if code is None else [code])]
         self._largest = max(shape[1] for shape in everything)
@@ -109,7 +118,11 @@ class _Scheme:
             self._arrow((left[1], BELOW), (right[0], BELOW), STUDENT)
 
     def _reverse(
-        self, teacher: Sequence[tuple[float, float]], student: Sequence[tuple[float, float]], code: Shape, fused: bool
+        self,
+        teacher: Sequence[tuple[float, float]],
+        student: Sequence[tuple[float, float]],
+        code: Shape,
+        fused: bool,
     ) -> None:
         count = len(self._layers)
         mff, oce = self._x[count + 1], self._x[count + 2]
@@ -129,19 +142,32 @@ class _Scheme:
         """Draw a tensor with its name above and its shape below; return where it begins and ends."""
         channels, rows, _ = shape
         tall = max(0.16, TALLEST * float(np.sqrt(rows / self._largest)))
-        broad = NARROW + (BROAD - NARROW) * float(np.log2(1 + channels) / np.log2(1 + self._channels))
+        broad = NARROW + (BROAD - NARROW) * float(
+            np.log2(1 + channels) / np.log2(1 + self._channels)
+        )
         self._rectangle(x, y, broad, tall, colour, 0.0)
-        text: dict[str, Any] = {"ha": "center", "fontsize": style.SMALL_SIZE, "color": style.INK, "parse_math": False}
+        text: dict[str, Any] = {
+            "ha": "center",
+            "fontsize": style.SMALL_SIZE,
+            "color": style.INK,
+            "parse_math": False,
+        }
         self._axes.text(x, y - TALLEST / 2 - 0.07, name, va="bottom", fontweight="bold", **text)
-        self._axes.text(x, y + TALLEST / 2 + 0.07, f" {TIMES} ".join(map(str, shape)), va="top", **text)
+        self._axes.text(
+            x, y + TALLEST / 2 + 0.07, f" {TIMES} ".join(map(str, shape)), va="top", **text
+        )
         return x - broad / 2, x + broad / 2
 
     def _word(self, x: float, y: float, text: str) -> None:
         """Draw a step that has no single shape, with what it is inside."""
         self._rectangle(x, y, 1.1, 0.86, BOTTLENECK, 0.08)
-        self._axes.text(x, y, text, ha="center", va="center", fontsize=style.SMALL_SIZE, color=style.INK)
+        self._axes.text(
+            x, y, text, ha="center", va="center", fontsize=style.SMALL_SIZE, color=style.INK
+        )
 
-    def _rectangle(self, x: float, y: float, broad: float, tall: float, colour: str, corner: float) -> None:
+    def _rectangle(
+        self, x: float, y: float, broad: float, tall: float, colour: str, corner: float
+    ) -> None:
         shape = f"round,pad=0,rounding_size={corner}" if corner else "square,pad=0"
         patch = FancyBboxPatch(
             (x - broad / 2, y - tall / 2), broad, tall, boxstyle=shape, facecolor=f"{colour}55", edgecolor=colour,
@@ -158,10 +184,24 @@ class _Scheme:
         self._axes.text(x + 0.1, middle, name, va="center", fontsize=size, color=style.INK)
         if skip:
             self._arrow((x - 0.3, top), (x - 0.3, bottom), style.VERMILLION)
-            self._axes.text(x - 0.4, middle, "skip", ha="right", va="center", fontsize=size, color=style.VERMILLION)
+            self._axes.text(
+                x - 0.4,
+                middle,
+                "skip",
+                ha="right",
+                va="center",
+                fontsize=size,
+                color=style.VERMILLION,
+            )
 
     def _arrow(
-        self, start: tuple[float, float], end: tuple[float, float], colour: str, *, both: bool = False, bend: float = 0
+        self,
+        start: tuple[float, float],
+        end: tuple[float, float],
+        colour: str,
+        *,
+        both: bool = False,
+        bend: float = 0,
     ) -> None:
         arrow = FancyArrowPatch(
             start, end, arrowstyle="<|-|>" if both else "-|>", mutation_scale=12, color=colour, linewidth=1.6,

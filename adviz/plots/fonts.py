@@ -17,9 +17,9 @@ CODE_POINT = re.compile(r"\\u(?!d[89a-f])[0-9a-f]{4}|\\U[0-9a-f]{8}")
 def make_legible(figure: Figure) -> None:
     r"""Give every text of a figure fonts that have its letters, in place.
 
-    Matplotlib's own font has no Chinese, Japanese or Korean. Where another installed font has a missing
-    letter it is used for it; a letter that no installed font has is written as its code point, such as
-    ``\u50b7``, so that names stay different from each other.
+    Matplotlib's own font has no Chinese, Japanese or Korean. Where another installed font has a
+    missing letter it is used for it; a letter that no installed font has is written as its code
+    point, such as ``\u50b7``, so that names stay different from each other.
     """
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
@@ -68,7 +68,11 @@ def _family_with(letter: str) -> str:
     """Return the family of an installed font that has a letter, "" for none; sans serif and upright ones first."""
     fonts = sorted(
         (font for font in fontManager.ttflist if not font.name.startswith("Last Resort")),
-        key=lambda font: ("Sans" not in font.name and "Gothic" not in font.name, font.style != "normal", font.name),
+        key=lambda font: (
+            "Sans" not in font.name and "Gothic" not in font.name,
+            font.style != "normal",
+            font.name,
+        ),
     )
     return next((font.name for font in fonts if ord(letter) in _letters_of(font.fname)), "")
 

@@ -13,7 +13,14 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from adviz.plots import style
-from adviz.plots.checks import as_array, check_image, check_length, check_limits, check_map, check_mask
+from adviz.plots.checks import (
+    as_array,
+    check_image,
+    check_length,
+    check_limits,
+    check_map,
+    check_mask,
+)
 from adviz.plots.colours import THRESHOLD_COLOUR, Limits, colour_bar
 from adviz.plots.rows import BAR_ROOM, NAMES_ROOM, TRUTH_COLOUR, outline
 
@@ -72,7 +79,13 @@ class _Groups(style.Page):
 
     @property
     def panel(self) -> tuple[float, float]:
-        room = self.width - self.left - self.right - (self.columns - 1) * self.gap - self._before(self.columns - 1)
+        room = (
+            self.width
+            - self.left
+            - self.right
+            - (self.columns - 1) * self.gap
+            - self._before(self.columns - 1)
+        )
         width = min(style.LARGEST_PANEL, room / self.columns)
         return width, width * self.aspect
 
@@ -121,7 +134,8 @@ def picture_groups(
 
     Returns
     -------
-    StaticFigure; its panels are labelled "group 0 <name>" and so on; a scale, if there are maps, "scale".
+    StaticFigure; its panels are labelled "group 0 <name>" and so on; a scale, if there are maps,
+    "scale".
 
     Raises
     ------
@@ -134,7 +148,9 @@ def picture_groups(
     <StaticFigure size ...>
     """
     if not groups or per_row < 1:
-        raise ValueError(f"picture_groups needs groups and per_row >= 1, got {len(groups)} groups, per_row={per_row}")
+        raise ValueError(
+            f"picture_groups needs groups and per_row >= 1, got {len(groups)} groups, per_row={per_row}"
+        )
     check_length(captions, len(groups), "captions", "groups")
     for group in groups:
         check_length(group, len(names), "a group", "names")
@@ -162,7 +178,12 @@ def picture_groups(
 
 
 def _page(
-    groups: Sequence[Sequence[Picture]], captions: Sequence[str], across: int, title: str, bar: bool, note: str
+    groups: Sequence[Sequence[Picture]],
+    captions: Sequence[str],
+    across: int,
+    title: str,
+    bar: bool,
+    note: str,
 ) -> _Groups:
     """Return the layout: how tall the captions are depends on how wide the groups are, so that is found first."""
     rows, each = -(-len(groups) // across), len(groups[0])
@@ -173,7 +194,9 @@ def _page(
     below = style.line_inches(style.SMALL_SIZE, lines) + 0.16
     above = [style.title_room(title, draft.size[0]) + NAMES_ROOM, *[below] * (rows - 1)]
     bottom = below + FOOT + style.line_inches(style.SMALL_SIZE, len(_note(note, draft)))
-    return _Groups(rows, across * each, aspect, above, right=right, bottom=bottom, gap=0.06, each=each)
+    return _Groups(
+        rows, across * each, aspect, above, right=right, bottom=bottom, gap=0.06, each=each
+    )
 
 
 def _note(note: str, page: _Groups) -> list[str]:
@@ -182,14 +205,20 @@ def _note(note: str, page: _Groups) -> list[str]:
 
 def _wrapped(caption: str, page: _Groups) -> list[str]:
     wide = page.each * (page.panel[0] + page.gap)
-    return [line for text in caption.splitlines() for line in style.lines_of(text, wide, style.SMALL_SIZE)]
+    return [
+        line
+        for text in caption.splitlines()
+        for line in style.lines_of(text, wide, style.SMALL_SIZE)
+    ]
 
 
 def _draw(axes: Axes, picture: Picture, limits: Limits | None, threshold: float | None) -> None:
     if picture.image is not None:
         style.show_image(axes, picture.image)
     elif picture.values is not None and limits is not None:
-        axes.imshow(picture.values, cmap=style.MAP_COLOURS, norm=Normalize(*limits), interpolation="auto")
+        axes.imshow(
+            picture.values, cmap=style.MAP_COLOURS, norm=Normalize(*limits), interpolation="auto"
+        )
         if threshold is not None:
             outline(axes, picture.values >= threshold, THRESHOLD_COLOUR, "dashed")
     if picture.truth is not None:
@@ -197,15 +226,27 @@ def _draw(axes: Axes, picture: Picture, limits: Limits | None, threshold: float 
 
 
 def _legend(
-    figure: style.StaticFigure, page: _Groups, groups: Sequence[Sequence[Picture]], threshold: float | None, up: float
+    figure: style.StaticFigure,
+    page: _Groups,
+    groups: Sequence[Sequence[Picture]],
+    threshold: float | None,
+    up: float,
 ) -> None:
     """Name the outlines, `up` inches above the lower edge."""
     handles = []
-    if any(picture.truth is not None and picture.truth.any() for group in groups for picture in group):
-        handles.append(Line2D([], [], color=TRUTH_COLOUR, linewidth=2, label="outline of the ground truth"))
-    if threshold is not None and any(picture.values is not None for group in groups for picture in group):
+    if any(
+        picture.truth is not None and picture.truth.any() for group in groups for picture in group
+    ):
+        handles.append(
+            Line2D([], [], color=TRUTH_COLOUR, linewidth=2, label="outline of the ground truth")
+        )
+    if threshold is not None and any(
+        picture.values is not None for group in groups for picture in group
+    ):
         name = f"outline of map ≥ {style.number(threshold)}"
-        handles.append(Line2D([], [], color=THRESHOLD_COLOUR, linewidth=2, linestyle="dashed", label=name))
+        handles.append(
+            Line2D([], [], color=THRESHOLD_COLOUR, linewidth=2, linestyle="dashed", label=name)
+        )
         handles[-1].set_path_effects([withStroke(linewidth=3.2, foreground="#000000")])
     if handles:
         across, down = page.size

@@ -63,14 +63,20 @@ def histogram_sheet(
     for number, (name, (values, labels)) in enumerate(scores.items()):
         check_scores(values, f"scores of {name}")
         if np.shape(labels) != np.shape(values):
-            raise ValueError(f"expected a label for each of the {len(values)} scores of {name}, got {np.shape(labels)}")
+            raise ValueError(
+                f"expected a label for each of the {len(values)} scores of {name}, got {np.shape(labels)}"
+            )
         row, column = divmod(number, columns)
         x, y = LEFT + column * (WIDE + GAP), top + row * (ABOVE + HIGH + BELOW) + ABOVE
-        axes = figure.add_axes((x / across, 1 - (y + HIGH) / down, WIDE / across, HIGH / down), label=name)
+        axes = figure.add_axes(
+            (x / across, 1 - (y + HIGH) / down, WIDE / across, HIGH / down), label=name
+        )
         _histogram(axes, values, labels, bins)
         area = (areas or {}).get(name)
         words = name if area is None else f"{name}: AUROC {style.number(area, span=0.2)}"
-        axes.set_title(words, fontsize=style.SMALL_SIZE, color=style.INK, loc="left", pad=4, parse_math=False)
+        axes.set_title(
+            words, fontsize=style.SMALL_SIZE, color=style.INK, loc="left", pad=4, parse_math=False
+        )
     handles, names = figure.axes[0].get_legend_handles_labels()
     for axes in figure.axes[1:]:
         found = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
@@ -92,7 +98,14 @@ def _histogram(axes: Axes, values: np.ndarray, labels: np.ndarray, bins: int) ->
         chosen = unit[labels == label]
         if len(chosen):
             axes.hist(
-                chosen, edges, label=name, facecolor=colour, edgecolor=style.PAPER, alpha=0.75, hatch=hatch, lw=0.4
+                chosen,
+                edges,
+                label=name,
+                facecolor=colour,
+                edgecolor=style.PAPER,
+                alpha=0.75,
+                hatch=hatch,
+                lw=0.4,
             )
             axes.hist(chosen, edges, histtype="step", edgecolor=colour, linewidth=1.2)
     axes.set_xlim(-0.02, 1.02)

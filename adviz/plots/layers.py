@@ -9,7 +9,14 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from adviz.plots import style
-from adviz.plots.checks import check_finite, check_image, check_limits, check_map, check_mask, takes_arrays
+from adviz.plots.checks import (
+    check_finite,
+    check_image,
+    check_limits,
+    check_map,
+    check_mask,
+    takes_arrays,
+)
 from adviz.plots.colours import Limits
 from adviz.plots.rows import TRUTH_COLOUR, outline
 
@@ -38,16 +45,16 @@ def layer_row(
     mask: (H, W) bool, drawn as an outline on the image; None = unknown.
     layer_maps: name -> (h, w) float, at least one; cells are drawn as they are, not smoothed.
     anomaly_map: (H, W) float, score units.
-    layer_limits, limits: (low, high) of the layers' colours, one for all of them or one each by name, and of the joined
-        map's.
+    layer_limits, limits: (low, high) of the layers' colours, one for all of them or one each by
+        name, and of the joined map's.
     title: text over the figure.
     joined: what the joined map is called.
     mixed, mixed_limits: (H, W) float, another way to join them, and its (low, high); None = none.
 
     Returns
     -------
-    StaticFigure; its panels are labelled "image", "map <layer>", "map joined" and "map mixed", its scales "scale
-    layers" (or "scale <layer>"), "scale joined" and "scale mixed".
+    StaticFigure; its panels are labelled "image", "map <layer>", "map joined" and "map mixed", its
+    scales "scale layers" (or "scale <layer>"), "scale joined" and "scale mixed".
 
     Raises
     ------
@@ -60,7 +67,11 @@ def layer_row(
     >>> plots.layer_row(image, None, maps, one, layer_limits=(0, 900), limits=limits)
     <StaticFigure size ...>
     """
-    each = layer_limits if isinstance(layer_limits, Mapping) else dict.fromkeys(layer_maps, layer_limits)
+    each = (
+        layer_limits
+        if isinstance(layer_limits, Mapping)
+        else dict.fromkeys(layer_maps, layer_limits)
+    )
     _check(image, mask, layer_maps, each)
     drawn = {"joined": (joined, anomaly_map, limits)}
     if mixed is not None:
@@ -71,7 +82,8 @@ def layer_row(
         check_limits(ends)
     panels = {**{name: (name, values, each[name]) for name, values in layer_maps.items()}, **drawn}
     names = style.line_inches(style.LABEL_SIZE) + 0.06
-    draft = style.Page(1, len(panels) + 1, size[0] / size[1], [])  # how wide it is does not depend on the title
+    # How wide it is does not depend on the title
+    draft = style.Page(1, len(panels) + 1, size[0] / size[1], [])
     page = replace(draft, above=[style.title_room(title, draft.size[0]) + names], bottom=FOOT)
     figure = page.figure(title)
     draw_image(page.axes(figure, 0, 0, ""), image, mask)
@@ -86,7 +98,12 @@ def layer_row(
 
 
 def draw_map(
-    axes: Axes, name: str, values: np.ndarray, limits: Limits, mask: np.ndarray | None, size: tuple[int, int]
+    axes: Axes,
+    name: str,
+    values: np.ndarray,
+    limits: Limits,
+    mask: np.ndarray | None,
+    size: tuple[int, int],
 ) -> None:
     """Draw a map over the area of its image, with the ground truth's outline."""
     axes.set_title(name, fontsize=style.LABEL_SIZE, color=style.INK, pad=5, parse_math=False)
@@ -99,7 +116,10 @@ def draw_map(
 
 
 def _check(
-    image: np.ndarray, mask: np.ndarray | None, layer_maps: Mapping[str, np.ndarray], limits: Mapping[str, Limits]
+    image: np.ndarray,
+    mask: np.ndarray | None,
+    layer_maps: Mapping[str, np.ndarray],
+    limits: Mapping[str, Limits],
 ) -> None:
     check_image(image)
     if mask is not None:
@@ -111,7 +131,9 @@ def _check(
         )
     for name, values in layer_maps.items():
         if np.ndim(values) != 2:
-            raise ValueError(f"the map of {name} must have shape (h, w), got shape {np.shape(values)}")
+            raise ValueError(
+                f"the map of {name} must have shape (h, w), got shape {np.shape(values)}"
+            )
         check_finite(values, f"the map of {name}")
         check_limits(limits[name])
 
@@ -123,12 +145,23 @@ def draw_image(axes: Axes, image: np.ndarray, mask: np.ndarray | None) -> None:
     axes.set_title("image", fontsize=style.LABEL_SIZE, color=style.INK, pad=5)
     if mask is not None:
         outline(axes, mask, TRUTH_COLOUR, "solid")
-    said = "ground truth unknown" if mask is None else "no defect marked" if not mask.any() else "outlined: defect"
+    said = (
+        "ground truth unknown"
+        if mask is None
+        else "no defect marked"
+        if not mask.any()
+        else "outlined: defect"
+    )
     axes.set_xlabel(said, fontsize=style.SMALL_SIZE, color=style.INK, labelpad=4)
 
 
 def draw_scale(
-    figure: style.StaticFigure, page: style.Page, drawn: Axes, columns: tuple[int, int], limits: Limits, name: str
+    figure: style.StaticFigure,
+    page: style.Page,
+    drawn: Axes,
+    columns: tuple[int, int],
+    limits: Limits,
+    name: str,
 ) -> None:
     """Draw a colour bar below some panels, with its ends printed."""
     (width, _), (across, down) = page.panel, page.size
@@ -142,4 +175,6 @@ def draw_scale(
     for text, align in zip(scale.ax.get_xticklabels(), ("left", "right"), strict=True):
         text.set(ha=align)
     if name == "layers":
-        scale.ax.set_xlabel("one scale for all layers", fontsize=style.SMALL_SIZE, color=style.INK, labelpad=-12)
+        scale.ax.set_xlabel(
+            "one scale for all layers", fontsize=style.SMALL_SIZE, color=style.INK, labelpad=-12
+        )

@@ -11,7 +11,9 @@ DASH = 4  # pixels of a dash, and of the gap after it
 
 
 @takes_arrays
-def outlined(image: np.ndarray, region: np.ndarray, *, colour: str = "#FFFFFF", dashed: bool = False) -> np.ndarray:
+def outlined(
+    image: np.ndarray, region: np.ndarray, *, colour: str = "#FFFFFF", dashed: bool = False
+) -> np.ndarray:
     """Return a picture with the border of a region painted on it, with a stroke of the opposite brightness outside.
 
     Parameters
@@ -53,11 +55,15 @@ def outlined(image: np.ndarray, region: np.ndarray, *, colour: str = "#FFFFFF", 
 
 def _all_around(padded: np.ndarray) -> np.ndarray:
     """Return where a pixel and its four neighbours are all set; (H + 2, W + 2) to (H, W)."""
-    everywhere: np.ndarray = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    everywhere: np.ndarray = (
+        padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    )
     return everywhere
 
 
 def _any_around(padded: np.ndarray) -> np.ndarray:
     """Return where any of a pixel's four neighbours is set; (H + 2, W + 2) to (H, W)."""
-    somewhere: np.ndarray = padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
+    somewhere: np.ndarray = (
+        padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
+    )
     return somewhere

@@ -54,7 +54,9 @@ class Line:
             object.__setattr__(self, name, as_array(getattr(self, name)))
         for name, values in (("y", self.y), ("spread", self.spread), ("printed", self.printed)):
             if values is not None and np.shape(values) != np.shape(self.x):
-                raise ValueError(f"{name} must have the shape {np.shape(self.x)} of x, got {np.shape(values)}")
+                raise ValueError(
+                    f"{name} must have the shape {np.shape(self.x)} of x, got {np.shape(values)}"
+                )
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +68,8 @@ class Panel:
     x, y: texts of the axes; panels with the same y share its scale.
     lines: name -> line; the legend is of all panels.
     title: over the chart, may be empty.
-    ticks: names of the places on the horizontal axis: at 0, 1, ... or at the numbers that they are mapped from; None =
-        numbers in their own right.
+    ticks: names of the places on the horizontal axis: at 0, 1, ... or at the numbers that they are
+        mapped from; None = numbers in their own right.
     logarithmic: the horizontal axis.
     reference: name and height of a level line; None = none.
     joined: whether lines join their points; not where the places are no quantity.
@@ -89,7 +91,9 @@ class Panel:
     joined: bool = True
 
 
-def panel_grid(panels: Sequence[Panel], columns: int, *, title: str = "", note: str = "") -> style.StaticFigure:
+def panel_grid(
+    panels: Sequence[Panel], columns: int, *, title: str = "", note: str = ""
+) -> style.StaticFigure:
     """Draw charts of lines with error bars, row by row, with one legend below.
 
     Parameters
@@ -100,8 +104,8 @@ def panel_grid(panels: Sequence[Panel], columns: int, *, title: str = "", note: 
 
     Returns
     -------
-    StaticFigure; its axes are labelled "panel 0", "panel 1", ... A line has the same colour, dashes and marker in all
-    panels; printed values are hollow markers. A panel without any value says so.
+    StaticFigure; its axes are labelled "panel 0", "panel 1", ... A line has the same colour, dashes
+    and marker in all panels; printed values are hollow markers. A panel without any value says so.
 
     Raises
     ------
@@ -114,7 +118,9 @@ def panel_grid(panels: Sequence[Panel], columns: int, *, title: str = "", note: 
     <StaticFigure size ...>
     """
     if not panels or columns < 1:
-        raise ValueError(f"panel_grid needs panels and columns >= 1, got {len(panels)} panels, columns={columns}")
+        raise ValueError(
+            f"panel_grid needs panels and columns >= 1, got {len(panels)} panels, columns={columns}"
+        )
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
     names = list(dict.fromkeys(name for panel in panels for name in panel.lines))
@@ -123,7 +129,9 @@ def panel_grid(panels: Sequence[Panel], columns: int, *, title: str = "", note: 
     per_row = _per_row(list(entries), across - 2 * style.MARGIN)
     legend = LEGEND_LINE * -(-len(entries) // per_row)
     words = style.lines_of(note, across - 2 * style.MARGIN, style.SMALL_SIZE, most=4)
-    axis = 0.62 + LEGEND_LINE * any("\n" in name for panel in panels for name in (panel.ticks or {}).values())
+    axis = 0.62 + LEGEND_LINE * any(
+        "\n" in name for panel in panels for name in (panel.ticks or {}).values()
+    )
     foot = axis + legend + style.line_inches(style.SMALL_SIZE, len(words)) + 0.12
     top = (0.42 if any(panel.title for panel in panels) else 0.2) + style.title_room(title, across)
     down = top + rows * HIGH + (rows - 1) * BETWEEN + foot
@@ -133,14 +141,18 @@ def panel_grid(panels: Sequence[Panel], columns: int, *, title: str = "", note: 
     for number, panel in enumerate(panels):
         row, column = divmod(number, columns)
         box = LEFT + column * (WIDE + GAP), down - top - row * (HIGH + BETWEEN) - HIGH
-        axes = figure.add_axes((box[0] / across, box[1] / down, WIDE / across, HIGH / down), label=f"panel {number}")
+        axes = figure.add_axes(
+            (box[0] / across, box[1] / down, WIDE / across, HIGH / down), label=f"panel {number}"
+        )
         _draw(axes, panel, names, limits[panel.y])
     figure.legend(
         handles=list(entries.values()), labels=list(entries), loc="upper left", ncols=per_row, frameon=False,
         bbox_to_anchor=(style.MARGIN / across, (foot - axis + 0.04) / down), fontsize=style.SMALL_SIZE,
         handlelength=2.8, borderaxespad=0, columnspacing=1.4,
     )  # fmt: skip
-    style.write(figure, style.MARGIN, down - foot + axis + legend, "\n".join(words), size=style.SMALL_SIZE)
+    style.write(
+        figure, style.MARGIN, down - foot + axis + legend, "\n".join(words), size=style.SMALL_SIZE
+    )
     return figure
 
 
@@ -151,8 +163,12 @@ def _entries(panels: Sequence[Panel], names: Sequence[str]) -> dict[str, Line2D]
         colour, dashes, marker = curve_style(number)
         entries[name] = Line2D([], [], color=colour, linestyle=dashes, marker=marker, ms=6, lw=1.8)
     if any(_has(line.printed) for panel in panels for line in panel.lines.values()):
-        entries[PRINTED] = Line2D([], [], color=style.INK, linestyle="", marker="o", ms=9, mfc="none", mew=1.3)
-    for name in dict.fromkeys(panel.reference[0] for panel in panels if panel.reference is not None):
+        entries[PRINTED] = Line2D(
+            [], [], color=style.INK, linestyle="", marker="o", ms=9, mfc="none", mew=1.3
+        )
+    for name in dict.fromkeys(
+        panel.reference[0] for panel in panels if panel.reference is not None
+    ):
         entries[name] = Line2D([], [], color=style.INK, linestyle=":", lw=1.6)
     return entries or {"": Line2D([], [], linestyle="")}
 
@@ -177,8 +193,16 @@ def _limits(panels: Sequence[Panel]) -> dict[str, tuple[float, float]]:
     for panel in panels:
         values = found.setdefault(panel.y, [])
         for line in panel.lines.values():
-            bar = np.nan_to_num(line.spread) if line.spread is not None else np.zeros(np.shape(line.y))
-            values += [*(line.y - bar), *(line.y + bar), *(() if line.printed is None else line.printed)]
+            bar = (
+                np.nan_to_num(line.spread)
+                if line.spread is not None
+                else np.zeros(np.shape(line.y))
+            )
+            values += [
+                *(line.y - bar),
+                *(line.y + bar),
+                *(() if line.printed is None else line.printed),
+            ]
         values += [panel.reference[1]] if panel.reference is not None else []
     limits = {}
     for name, every in found.items():
@@ -199,17 +223,42 @@ def _draw(axes: Axes, panel: Panel, names: Sequence[str], limits: tuple[float, f
         colour, dashes, marker = curve_style(names.index(name))
         known = np.isfinite(line.y)
         dashes = dashes if panel.joined else ""
-        axes.plot(line.x[known], line.y[known], color=colour, linestyle=dashes, marker=marker, ms=6, lw=1.8, label=name)
+        axes.plot(
+            line.x[known],
+            line.y[known],
+            color=colour,
+            linestyle=dashes,
+            marker=marker,
+            ms=6,
+            lw=1.8,
+            label=name,
+        )
         if line.spread is not None:
             axes.errorbar(
-                line.x, line.y, line.spread, color=colour, linestyle="", capsize=3, elinewidth=1.2, label="_spread"
+                line.x,
+                line.y,
+                line.spread,
+                color=colour,
+                linestyle="",
+                capsize=3,
+                elinewidth=1.2,
+                label="_spread",
             )
         if line.printed is not None:
             axes.plot(
-                line.x, line.printed, marker, color=colour, markerfacecolor="none", ms=10, mew=1.3, label="_printed"
+                line.x,
+                line.printed,
+                marker,
+                color=colour,
+                markerfacecolor="none",
+                ms=10,
+                mew=1.3,
+                label="_printed",
             )
     if panel.reference is not None:
-        axes.axhline(panel.reference[1], color=style.INK, linestyle=":", linewidth=1.6, label="_reference")
+        axes.axhline(
+            panel.reference[1], color=style.INK, linestyle=":", linewidth=1.6, label="_reference"
+        )
     if panel.ticks is not None:
         _ticks(axes, panel)
     axes.set_ylim(*limits)

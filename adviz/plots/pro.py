@@ -43,7 +43,8 @@ def region_fill(image: np.ndarray, mask: np.ndarray, flagged: np.ndarray) -> np.
     size = (image.shape[0], image.shape[1])
     check_mask(mask, size)
     check_mask(flagged, size, "flagged")
-    grey = np.repeat((image @ np.array([0.299, 0.587, 0.114]))[..., None], 3, axis=2)  # ITU-R BT.601 luma
+    # ITU-R BT.601 luma
+    grey = np.repeat((image @ np.array([0.299, 0.587, 0.114]))[..., None], 3, axis=2)
     rows, columns = np.indices(size)
     stripes = (rows + columns) % (2 * STRIPE) < STRIPE
     for where, colour in ((flagged & mask, FOUND), (flagged & ~mask & stripes, WRONG)):
@@ -69,7 +70,8 @@ def pro_page(
     ----------
     picture: (H, W, 3) uint8, as from `region_fill`.
     curve: mean overlap per region against the false positive rate (FPR).
-    integrals, areas: (R,) each region's area under its own curve up to the limit, 0..1, and its pixels.
+    integrals, areas: (R,) each region's area under its own curve up to the limit, 0..1, and its
+        pixels.
     limit: FPR up to which the area counts, in (0, 1].
     point: (FPR, mean overlap) to mark.
     value: PRO, the area up to the limit divided by the limit, and the mean of the integrals.
@@ -103,27 +105,43 @@ def pro_page(
     places = {"picture": 0.15, "pro": 4.05, "regions": 8.35}
     panels = {
         name: figure.add_axes(
-            (x / across, below / down, (side if name == "picture" else 3.3) / across, side / down), label=name
+            (x / across, below / down, (side if name == "picture" else 3.3) / across, side / down),
+            label=name,
         )
         for name, x in places.items()
     }
     style.frame(panels["picture"])
     style.show_image(panels["picture"], picture)
-    style.write(figure, 0.15, top + side + 0.12, "blue: found · striped: false positives", size=style.SMALL_SIZE)
+    style.write(
+        figure,
+        0.15,
+        top + side + 0.12,
+        "blue: found · striped: false positives",
+        size=style.SMALL_SIZE,
+    )
     _curve(panels["pro"], curve, limit, point, value)
     _regions(panels["regions"], areas, integrals, value)
     return figure
 
 
-def _curve(axes: Axes, curve: Curve, limit: float, point: tuple[float, float], value: float) -> None:
+def _curve(
+    axes: Axes, curve: Curve, limit: float, point: tuple[float, float], value: float
+) -> None:
     """Draw the curve, its area up to the limit and where we are on it."""
     kept, inside = curve.thinned(2000), np.linspace(0, limit, 200)
     style.plain_axes(axes, "false positive rate of the pixels", "mean overlap per region")
     axes.plot(kept.x, kept.y, color=style.BLUE, linewidth=2.2)
-    axes.fill_between(inside, np.interp(inside, kept.x, kept.y), color=style.SKY, alpha=0.3, linewidth=0)
+    axes.fill_between(
+        inside, np.interp(inside, kept.x, kept.y), color=style.SKY, alpha=0.3, linewidth=0
+    )
     axes.plot(*point, "o", color=style.VERMILLION, markersize=10, markeredgecolor=style.INK)
     axes.set(xlim=(0, min(1.0, 1.3 * limit)), ylim=(0, 1.03))
-    axes.set_title(f"PRO-global up to {limit:g}: {value:.3f}", fontsize=style.LABEL_SIZE, color=style.INK, loc="left")
+    axes.set_title(
+        f"PRO-global up to {limit:g}: {value:.3f}",
+        fontsize=style.LABEL_SIZE,
+        color=style.INK,
+        loc="left",
+    )
 
 
 def _regions(axes: Axes, areas: np.ndarray, integrals: np.ndarray, value: float) -> None:
@@ -133,7 +151,10 @@ def _regions(axes: Axes, areas: np.ndarray, integrals: np.ndarray, value: float)
     axes.axhline(value, color=style.INK, linestyle="dashed", linewidth=1.5)
     axes.set(xscale="log", ylim=(-0.03, 1.03))
     smallest, largest = axes.get_xlim()
-    if largest < 10 * smallest:  # there are no two powers of ten, and all of a logarithmic scale's marks would be named
+    # There are no two powers of ten, and all of a logarithmic scale's marks would be named
+    if largest < 10 * smallest:
         axes.set(xscale="linear")
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.set_title("every region weighs the same", fontsize=style.LABEL_SIZE, color=style.INK, loc="left")
+    axes.set_title(
+        "every region weighs the same", fontsize=style.LABEL_SIZE, color=style.INK, loc="left"
+    )

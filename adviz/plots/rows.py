@@ -11,12 +11,20 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from adviz.plots import style
-from adviz.plots.checks import check_image, check_length, check_limits, check_map, check_mask, takes_arrays
+from adviz.plots.checks import (
+    check_image,
+    check_length,
+    check_limits,
+    check_map,
+    check_mask,
+    takes_arrays,
+)
 from adviz.plots.colours import THRESHOLD_COLOUR, Limits, colour_bar, overlay
 
 COLUMNS = ("image", "ground truth", "map", "overlay")
 TRUTH_COLOUR = style.VERMILLION
-BAR_ROOM, FOOT_ROOM = 1.5, 0.45  # inches: right of the panels for the colour bar, below them for the printed scale
+# Inches: right of the panels for the colour bar, below them for the printed scale
+BAR_ROOM, FOOT_ROOM = 1.5, 0.45
 NAMES_ROOM = style.line_inches(style.LABEL_SIZE) + 0.06  # inches, for the columns' names
 
 
@@ -67,22 +75,24 @@ def anomaly_rows(
     images: N images (H, W, 3) uint8, N >= 1.
     masks: N masks (H, W) bool; None says "no ground truth" in the panel.
     maps: N maps (H, W) float, score units; None says "no map" in the panel.
-    limits: (low, high) of the colours, score units, as from `shared_limits`; None only where there is no map at all.
+    limits: (low, high) of the colours, score units, as from `shared_limits`; None only where there
+        is no map at all.
     titles: N texts, one over each row; empty for none.
     title: text over the figure.
     threshold: score; draws the outline of map >= threshold and marks it on the colour bar.
-    relative: divide maps and limits by the threshold, so that 1 is the decision: the display of PatchCore's
-        appendix C.4.
+    relative: divide maps and limits by the threshold, so that 1 is the decision: the display of
+        PatchCore's appendix C.4.
     quantity: what the colours mean, printed along the colour bar.
 
     Returns
     -------
-    StaticFigure; its panels are labelled "row 0 image" .. "row 0 overlay" and its colour bar "scale".
+    StaticFigure; its panels are labelled "row 0 image" .. "row 0 overlay" and its colour bar
+    "scale".
 
     Raises
     ------
-    ValueError: shapes, dtypes or lengths that do not fit, limits not finite or reversed, `relative` without a positive
-        threshold.
+    ValueError: shapes, dtypes or lengths that do not fit, limits not finite or reversed, `relative`
+        without a positive threshold.
 
     Examples
     --------
@@ -95,14 +105,23 @@ def anomaly_rows(
     _check_threshold(threshold, relative)
     if relative and threshold is not None and limits is not None:
         maps = [None if values is None else values / threshold for values in maps]
-        limits, quantity, threshold = (limits[0] / threshold, limits[1] / threshold), f"{quantity} / threshold", 1.0
+        limits, quantity, threshold = (
+            (limits[0] / threshold, limits[1] / threshold),
+            f"{quantity} / threshold",
+            1.0,
+        )
     page = _page(images, titles or [""] * len(images), title)
     figure = page.figure(title)
     for row, (image, mask, values) in enumerate(zip(images, masks, maps, strict=True)):
-        panels = [page.axes(figure, row, column, f"row {row} {name}") for column, name in enumerate(COLUMNS)]
+        panels = [
+            page.axes(figure, row, column, f"row {row} {name}")
+            for column, name in enumerate(COLUMNS)
+        ]
         _draw_row(panels, image, mask, values, limits, threshold)
         if titles:
-            top = page.row_top(row) - style.title_room(titles[row]) - (NAMES_ROOM if row == 0 else 0)
+            top = (
+                page.row_top(row) - style.title_room(titles[row]) - (NAMES_ROOM if row == 0 else 0)
+            )
             style.write_title(figure, titles[row], y=top, bold=False)
         if row == 0:
             _column_names(panels)
@@ -135,14 +154,18 @@ def _check_rows(
     if limits is not None:
         check_limits(limits)
     elif any(values is not None for values in maps):
-        raise ValueError("limits must be (low, high) where a map is drawn, got None; see shared_limits")
+        raise ValueError(
+            "limits must be (low, high) where a map is drawn, got None; see shared_limits"
+        )
 
 
 def _check_threshold(threshold: float | None, relative: bool) -> None:
     if threshold is not None and not np.isfinite(threshold):
         raise ValueError(f"threshold must be finite, got {threshold}")
     if relative and (threshold is None or threshold <= 0):
-        raise ValueError(f"relative=True divides by the threshold, which must be positive, got {threshold}")
+        raise ValueError(
+            f"relative=True divides by the threshold, which must be positive, got {threshold}"
+        )
 
 
 def _page(images: Sequence[np.ndarray], titles: Sequence[str], title: str) -> style.Page:
@@ -191,8 +214,12 @@ def outline(axes: Axes, region: np.ndarray, colour: str, line: str) -> None:
         return
     padded = np.pad(region.astype(float), 1)  # a region that touches the edge gets a closed line
     x, y = np.arange(-1, region.shape[1] + 1), np.arange(-1, region.shape[0] + 1)
-    contour = axes.contour(x, y, padded, levels=[0.5], colors=[colour], linewidths=1.8, linestyles=line)
-    contour.set_path_effects([withStroke(linewidth=3.2, foreground="#000000" if colour == "#FFFFFF" else "#FFFFFF")])
+    contour = axes.contour(
+        x, y, padded, levels=[0.5], colors=[colour], linewidths=1.8, linestyles=line
+    )
+    contour.set_path_effects(
+        [withStroke(linewidth=3.2, foreground="#000000" if colour == "#FFFFFF" else "#FFFFFF")]
+    )
     axes.set(xlim=(-0.5, region.shape[1] - 0.5), ylim=(region.shape[0] - 0.5, -0.5))
 
 
@@ -209,13 +236,19 @@ def _foot(
     many = sum(values is not None for values in maps) > 1
     low, high = (style.number(value, span=limits[1] - limits[0]) for value in limits)
     scale = f"{'one colour scale for every map' if many else 'colour scale'}: {low} to {high}"
-    style.write(figure, page.left, down - FOOT_ROOM / 2, scale, size=style.SMALL_SIZE, align="center")
+    style.write(
+        figure, page.left, down - FOOT_ROOM / 2, scale, size=style.SMALL_SIZE, align="center"
+    )
     handles = []
     if any(mask is not None and mask.any() for mask in masks):
-        handles.append(Line2D([], [], color=TRUTH_COLOUR, linewidth=2, label="outline of the ground truth"))
+        handles.append(
+            Line2D([], [], color=TRUTH_COLOUR, linewidth=2, label="outline of the ground truth")
+        )
     if threshold is not None:
         name = f"map ≥ {style.number(threshold, span=limits[1] - limits[0])}"
-        handles.append(Line2D([], [], color=THRESHOLD_COLOUR, linewidth=2, linestyle="dashed", label=name))
+        handles.append(
+            Line2D([], [], color=THRESHOLD_COLOUR, linewidth=2, linestyle="dashed", label=name)
+        )
         handles[-1].set_path_effects([withStroke(linewidth=3.2, foreground="#000000")])
     if handles:
         figure.legend(

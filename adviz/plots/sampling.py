@@ -34,8 +34,8 @@ def sampling_panels(
 
     Returns
     -------
-    StaticFigure; its panels are labelled "sampler, cloud". The axes of a column share their limits, and one unit is as
-    long across as up.
+    StaticFigure; its panels are labelled "sampler, cloud". The axes of a column share their limits,
+    and one unit is as long across as up.
 
     Raises
     ------
@@ -52,7 +52,9 @@ def sampling_panels(
             raise ValueError(f"expected (M, 2) points in {name}, got shape {np.shape(points)}")
         for sampler, each in chosen.items():
             if np.max(each[name], initial=0) >= len(points) or np.min(each[name], initial=0) < 0:
-                raise ValueError(f"expected {sampler} to choose points of {name} from 0 to {len(points) - 1}")
+                raise ValueError(
+                    f"expected {sampler} to choose points of {name} from 0 to {len(points) - 1}"
+                )
     across = style.MARGIN + NAMES + len(clouds) * SIDE + (len(clouds) - 1) * GAP + style.MARGIN
     top = style.title_room(title, across) + 0.1 + style.line_inches(style.LABEL_SIZE) + 0.05
     down = top + len(chosen) * (SIDE + CAPTION) + 0.1
@@ -65,15 +67,29 @@ def sampling_panels(
             y = top + row * (SIDE + CAPTION) + CAPTION
             box = (x / across, 1 - (y + SIDE) / down, SIDE / across, SIDE / down)
             _cloud(figure.add_axes(box, label=f"{sampler}, {name}"), points, each[name])
-            style.write(figure, x, y - 0.27, ((captions or {}).get(sampler) or {}).get(name, ""), size=style.SMALL_SIZE)
+            style.write(
+                figure,
+                x,
+                y - 0.27,
+                ((captions or {}).get(sampler) or {}).get(name, ""),
+                size=style.SMALL_SIZE,
+            )
     for row, sampler in enumerate(chosen):
         words = "\n".join(style.lines_of(sampler, NAMES, style.LABEL_SIZE, most=3))
-        style.write(figure, style.MARGIN, top + row * (SIDE + CAPTION) + CAPTION + SIDE / 2 - 0.2, words, bold=True)
+        style.write(
+            figure,
+            style.MARGIN,
+            top + row * (SIDE + CAPTION) + CAPTION + SIDE / 2 - 0.2,
+            words,
+            bold=True,
+        )
     return figure
 
 
 def _cloud(axes: Axes, points: np.ndarray, chosen: np.ndarray) -> None:
-    axes.scatter(points[:, 0], points[:, 1], s=9, color=style.BLUE, alpha=0.45, linewidths=0, label="points")
+    axes.scatter(
+        points[:, 0], points[:, 1], s=9, color=style.BLUE, alpha=0.45, linewidths=0, label="points"
+    )
     edge = style.INK
     axes.scatter(
         points[chosen, 0], points[chosen, 1], s=34, color=style.VERMILLION, marker="D", edgecolors=edge, linewidths=0.7,

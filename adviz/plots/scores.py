@@ -12,14 +12,26 @@ from matplotlib.ticker import MaxNLocator
 from adviz.plots import style
 from adviz.plots.checks import check_length, check_scores, takes_arrays
 
-# name, label in the data, colour, hatch (plotly), hatch (matplotlib): the hatch is the second cue next to the colour
+# name, label in the data, colour, hatch (plotly), hatch (matplotlib): the hatch is the second cue
+# next to the colour
 GROUPS = (
     ("good", 0, style.GOOD, "", ""),
     ("anomalous", 1, style.ANOMALOUS, "/", "///"),
     ("unlabelled", -1, style.UNLABELLED, ".", "..."),
 )
-KIND_COLOURS = {"good": style.GOOD, "unlabelled": style.UNLABELLED}  # every other defect type is anomalous
-SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "hexagon", "triangle-down", "x")
+# Every other defect type is anomalous
+KIND_COLOURS = {"good": style.GOOD, "unlabelled": style.UNLABELLED}
+SYMBOLS = (
+    "circle",
+    "diamond",
+    "square",
+    "triangle-up",
+    "cross",
+    "star",
+    "hexagon",
+    "triangle-down",
+    "x",
+)
 
 
 @takes_arrays
@@ -40,18 +52,20 @@ def score_histogram(
     labels: (N,) int: 0 good, 1 anomalous, -1 unlabelled (drawn as a third group).
     threshold: score, drawn as a line with its value; None for no line.
     title: text over the chart.
-    bins: how many equal bins from the lowest to the highest score, >= 1; with a threshold among the scores the bins
-        move so that it is an edge (at most one bin more), and no bar mixes both sides of the decision.
+    bins: how many equal bins from the lowest to the highest score, >= 1; with a threshold among the
+        scores the bins move so that it is an edge (at most one bin more), and no bar mixes both
+        sides of the decision.
     quantity: the name of the horizontal axis.
 
     Returns
     -------
-    plotly.graph_objects.Figure; one bar trace per group that occurs, x = centres of its bins that are
-    not empty, y = counts.
+    plotly.graph_objects.Figure; one bar trace per group that occurs, x = centres of its bins that
+    are not empty, y = counts.
 
     Raises
     ------
-    ValueError: shapes that do not fit, scores or threshold not finite, labels other than 0, 1 and -1.
+    ValueError: shapes that do not fit, scores or threshold not finite, labels other than 0, 1 and
+        -1.
 
     Examples
     --------
@@ -114,7 +128,9 @@ def score_histogram_static(
         name = f"threshold {style.number(threshold)}"
         axes.axvline(threshold, color=style.INK, linestyle="dashed", linewidth=1.8, label=name)
     axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.legend(fontsize=style.SMALL_SIZE, loc="upper left", bbox_to_anchor=(1.01, 1), edgecolor=style.GRID)
+    axes.legend(
+        fontsize=style.SMALL_SIZE, loc="upper left", bbox_to_anchor=(1.01, 1), edgecolor=style.GRID
+    )
     return figure
 
 
@@ -133,7 +149,8 @@ def score_strip(
     Parameters
     ----------
     scores: (N,) float, higher = more anomalous.
-    defects: N defect types; "good" comes first, then the others in alphabetical order, "unlabelled" last.
+    defects: N defect types; "good" comes first, then the others in alphabetical order, "unlabelled"
+        last.
     names: N texts for the hover, such as file names; empty for the image's number.
     threshold: score, drawn as a line with its value; None for no line.
     title: text over the chart.
@@ -141,8 +158,9 @@ def score_strip(
 
     Returns
     -------
-    plotly.graph_objects.Figure; one scatter trace per type, customdata = the image's number. The dots are spread over
-    the height of their line so that they do not hide each other; the spread means nothing.
+    plotly.graph_objects.Figure; one scatter trace per type, customdata = the image's number. The
+    dots are spread over the height of their line so that they do not hide each other; the spread
+    means nothing.
 
     Raises
     ------
@@ -191,14 +209,20 @@ def spread(count: int) -> np.ndarray:
     return spread
 
 
-def _edges(scores: np.ndarray, labels: np.ndarray, threshold: float | None, bins: int) -> np.ndarray:
+def _edges(
+    scores: np.ndarray, labels: np.ndarray, threshold: float | None, bins: int
+) -> np.ndarray:
     """Check what both histograms get and return the shared edges of the bins."""
     check_scores(scores)
     if np.shape(labels) != np.shape(scores):
-        raise ValueError(f"labels must have the shape {np.shape(scores)} of scores, got shape {np.shape(labels)}")
+        raise ValueError(
+            f"labels must have the shape {np.shape(scores)} of scores, got shape {np.shape(labels)}"
+        )
     unknown = set(np.unique(labels).tolist()) - {0, 1, -1}
     if unknown:
-        raise ValueError(f"labels must be 0 good, 1 anomalous or -1 unlabelled, got also {sorted(unknown)}")
+        raise ValueError(
+            f"labels must be 0 good, 1 anomalous or -1 unlabelled, got also {sorted(unknown)}"
+        )
     if bins < 1:
         raise ValueError(f"bins must be at least 1, got {bins}")
     _check_threshold(threshold)
@@ -206,9 +230,13 @@ def _edges(scores: np.ndarray, labels: np.ndarray, threshold: float | None, bins
     if threshold is None or not edges[0] < threshold < edges[-1]:
         return edges
     width = edges[1] - edges[0]
-    left, right = (int(np.ceil(room / width)) for room in (threshold - edges[0], edges[-1] - threshold))
-    moved: np.ndarray = threshold + width * np.arange(-left, right + 1)  # a bar lies on one side of the decision
-    moved[0], moved[-1] = min(moved[0], edges[0]), max(moved[-1], edges[-1])  # whatever rounding does
+    left, right = (
+        int(np.ceil(room / width)) for room in (threshold - edges[0], edges[-1] - threshold)
+    )
+    # A bar lies on one side of the decision
+    moved: np.ndarray = threshold + width * np.arange(-left, right + 1)
+    # Whatever rounding does
+    moved[0], moved[-1] = min(moved[0], edges[0]), max(moved[-1], edges[-1])
     return moved
 
 

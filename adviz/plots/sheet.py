@@ -29,7 +29,8 @@ def contact_sheet(
 
     Raises
     ------
-    ValueError: no image, shapes or dtypes that do not fit, as many titles as images not given, columns < 1.
+    ValueError: no image, shapes or dtypes that do not fit, as many titles as images not given,
+        columns < 1.
 
     Examples
     --------
@@ -37,7 +38,9 @@ def contact_sheet(
     <StaticFigure size ... with 3 Axes>
     """
     if len(images) == 0 or columns < 1:
-        raise ValueError(f"contact_sheet needs images and columns >= 1, got {len(images)} images, columns={columns}")
+        raise ValueError(
+            f"contact_sheet needs images and columns >= 1, got {len(images)} images, columns={columns}"
+        )
     for index, image in enumerate(images):
         check_image(image, f"image {index}")
     if titles:
@@ -45,15 +48,23 @@ def contact_sheet(
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     draft = style.Page(rows, columns, 1, [])  # how wide things are does not depend on the texts
-    texts = ["\n".join(style.lines_of(text, draft.panel[0], style.SMALL_SIZE)) for text in titles] or [""] * len(images)
+    texts = [
+        "\n".join(style.lines_of(text, draft.panel[0], style.SMALL_SIZE)) for text in titles
+    ] or [""] * len(images)
     below = style.text_room(texts)
     aspect = max(image.shape[0] / image.shape[1] for image in images)
     page = style.Page(
-        rows, columns, aspect, [style.title_room(title, draft.size[0]), *[below] * (rows - 1)], bottom=below
+        rows,
+        columns,
+        aspect,
+        [style.title_room(title, draft.size[0]), *[below] * (rows - 1)],
+        bottom=below,
     )
     figure = page.figure(title)
     for index, image in enumerate(images):
         axes = page.axes(figure, *divmod(index, columns), f"image {index}")
         style.show_image(axes, image)
-        axes.set_xlabel(texts[index], fontsize=style.SMALL_SIZE, color=style.INK, labelpad=4, parse_math=False)
+        axes.set_xlabel(
+            texts[index], fontsize=style.SMALL_SIZE, color=style.INK, labelpad=4, parse_math=False
+        )
     return figure

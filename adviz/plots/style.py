@@ -21,8 +21,10 @@ from adviz.plots import fonts
 # Okabe and Ito's palette: eight colours that stay apart under the common kinds of colour blindness.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
-PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)  # yellow is too pale for a line on white
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")  # plotly's names; the second cue next to colour
+# Yellow is too pale for a line on white
+PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+# Plotly's names; the second cue next to colour
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 LINE_STYLES: tuple[str | tuple[int, tuple[float, ...]], ...] = (
     "-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)), (0, (9, 2)), (0, (9, 2, 2, 2)),
 )  # fmt: skip
@@ -43,9 +45,10 @@ LINE_HEIGHT = 1.35  # of the font size
 class StaticFigure(Figure):
     """A matplotlib figure that Jupyter shows without pyplot and without an IPython magic.
 
-    IPython draws a plain `Figure` only after `%matplotlib inline` has registered a formatter for the class; without
-    one it prints `<Figure size ...>`. Here the class brings its own picture, so nothing global is needed, nothing stays
-    open, and the white paper is explicit: dark themes show the figure as light ones do.
+    IPython draws a plain `Figure` only after `%matplotlib inline` has registered a formatter for
+    the class; without one it prints `<Figure size ...>`. Here the class brings its own picture, so
+    nothing global is needed, nothing stays open, and the white paper is explicit: dark themes show
+    the figure as light ones do.
 
     Examples
     --------
@@ -109,7 +112,14 @@ def text_room(texts: Sequence[str]) -> float:
 
 
 def write(
-    figure: Figure, x: float, y: float, text: str, *, size: float = LABEL_SIZE, bold: bool = False, align: str = "top"
+    figure: Figure,
+    x: float,
+    y: float,
+    text: str,
+    *,
+    size: float = LABEL_SIZE,
+    bold: bool = False,
+    align: str = "top",
 ) -> None:
     """Put plain text (never TeX) `x` inches from the left and `y` inches below the upper edge of the figure."""
     across, down = figure.get_size_inches()
@@ -174,7 +184,9 @@ class Page:
         (width, height), (across, down) = self.panel, self.size
         x = self.left + column * (width + self.gap)
         y = down - self.row_top(row) - height
-        axes: Axes = figure.add_axes((x / across, y / down, width / across, height / down), label=label)
+        axes: Axes = figure.add_axes(
+            (x / across, y / down, width / across, height / down), label=label
+        )
         frame(axes)
         return axes
 
@@ -257,7 +269,12 @@ def static_chart(
     room = title_room(title, across)
     down = height + room
     figure = StaticFigure(across, down)
-    box = (left / across, below / down, 1 - (left + right) / across, 1 - (below + 0.15 + room) / down)
+    box = (
+        left / across,
+        below / down,
+        1 - (left + right) / across,
+        1 - (below + 0.15 + room) / down,
+    )
     axes = figure.add_axes(box, label=label)
     write_title(figure, title)
     plain_axes(axes, x, y)

@@ -58,7 +58,9 @@ def table_figure(
     """
     shape = (len(rows), len(columns))
     if 0 in shape or len(texts) != shape[0] or any(len(line) != shape[1] for line in texts):
-        raise ValueError(f"expected a text for each of {shape} cells, got rows of {[len(line) for line in texts]}")
+        raise ValueError(
+            f"expected a text for each of {shape} cells, got rows of {[len(line) for line in texts]}"
+        )
     if muted is not None and np.shape(muted) != shape:
         raise ValueError(f"muted must have the shape of the table {shape}, got {np.shape(muted)}")
     heads = [_head(name) for name in columns]
@@ -66,13 +68,20 @@ def table_figure(
     right = (
         style.MARGIN
         + first
-        + np.cumsum([GAP + _width([head, *cells]) for head, *cells in zip(heads, *texts, strict=True)])
+        + np.cumsum(
+            [GAP + _width([head, *cells]) for head, *cells in zip(heads, *texts, strict=True)]
+        )
     )
     width = max(float(right[-1]) + style.MARGIN, NARROWEST)
     foot = textwrap.wrap(legend, int((width - 2 * style.MARGIN) / (LETTER * LEGEND_SIZE / SIZE)))
-    heights = [_height([corner, *heads]), *(_height([name, *line]) for name, line in zip(rows, texts, strict=True))]
+    heights = [
+        _height([corner, *heads]),
+        *(_height([name, *line]) for name, line in zip(rows, texts, strict=True)),
+    ]
     top = 0.1 + style.title_room(title, width)
-    figure = style.StaticFigure(width, top + sum(heights) + style.line_inches(LEGEND_SIZE, len(foot)) + 0.25)
+    figure = style.StaticFigure(
+        width, top + sum(heights) + style.line_inches(LEGEND_SIZE, len(foot)) + 0.25
+    )
     style.write_title(figure, title)
     edges = top + np.cumsum([0, *heights])
     greys = np.zeros((shape[0] + 1, shape[1]), bool)
@@ -107,10 +116,18 @@ def _height(texts: Sequence[str]) -> float:
 
 
 def _write(
-    figure: style.StaticFigure, x: float, y: float, text: str, *, bold: bool, align: str, muted: bool = False
+    figure: style.StaticFigure,
+    x: float,
+    y: float,
+    text: str,
+    *,
+    bold: bool,
+    align: str,
+    muted: bool = False,
 ) -> None:
     across, down = figure.get_size_inches()
-    for number, line in enumerate(text.split("\n")):  # one by one: lines of a row stand on one base line
+    # One by one: lines of a row stand on one base line
+    for number, line in enumerate(text.split("\n")):
         base = y + 0.04 + ASCENT + style.line_inches(SIZE, number)
         figure.text(
             x / across, 1 - base / down, line, ha=align, va="baseline", fontsize=SIZE, parse_math=False,

@@ -19,7 +19,8 @@ def loss_curve(
 
     Parameters
     ----------
-    losses: (epochs,) float, or several by name; they need not be equally long. An empty one leaves the chart empty.
+    losses: (epochs,) float, or several by name; they need not be equally long. An empty one leaves
+        the chart empty.
     epochs: how far the horizontal axis reaches; None = to the longest.
     title: text over the chart.
 
@@ -44,13 +45,31 @@ def loss_curve(
         title, "epoch", "mean loss of the epoch", label="losses", height=3.2, legend=any(curves)
     )
     for number, (name, values) in enumerate(curves.items()):
-        colour, line = style.PALETTE[number % len(style.PALETTE)], style.LINE_STYLES[number % len(style.LINE_STYLES)]
+        colour, line = (
+            style.PALETTE[number % len(style.PALETTE)],
+            style.LINE_STYLES[number % len(style.LINE_STYLES)],
+        )
         dots = "o" if len(values) == 1 else None  # a line needs two
-        axes.plot(np.arange(1, len(values) + 1), values, color=colour, linestyle=line, marker=dots, lw=2, label=name)
+        axes.plot(
+            np.arange(1, len(values) + 1),
+            values,
+            color=colour,
+            linestyle=line,
+            marker=dots,
+            lw=2,
+            label=name,
+        )
     longest = max((len(values) for values in curves.values()), default=1)
-    highest = max((float(np.max(values)) for values in curves.values() if np.size(values)), default=1.0)
+    highest = max(
+        (float(np.max(values)) for values in curves.values() if np.size(values)), default=1.0
+    )
     axes.set(xlim=(1, max(2, longest, epochs or 0)), ylim=(0, 1.05 * highest or 1))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if any(curves):
-        axes.legend(fontsize=style.SMALL_SIZE, loc="upper left", bbox_to_anchor=(1.01, 1), edgecolor=style.GRID)
+        axes.legend(
+            fontsize=style.SMALL_SIZE,
+            loc="upper left",
+            bbox_to_anchor=(1.01, 1),
+            edgecolor=style.GRID,
+        )
     return figure

@@ -21,7 +21,18 @@ from adviz.sweep.sources import DEMO as DEMO
 from adviz.sweep.sources import TILES as TILES
 from adviz.sweep.sources import folder_of as folder_of
 
-__all__ = ["Estimate", "Experiment", "Gap", "Report", "Row", "estimate", "gaps", "grid", "predict", "run"]
+__all__ = [
+    "Estimate",
+    "Experiment",
+    "Gap",
+    "Report",
+    "Row",
+    "estimate",
+    "gaps",
+    "grid",
+    "predict",
+    "run",
+]
 
 
 def __dir__() -> list[str]:

@@ -12,7 +12,15 @@ import numpy as np
 from scipy.optimize import nnls
 
 from adviz.data import Split
-from adviz.detectors import SPADE, AtMost, ConventionalDistillation, Detector, PaDiM, PatchCore, ReverseDistillation
+from adviz.detectors import (
+    SPADE,
+    AtMost,
+    ConventionalDistillation,
+    Detector,
+    PaDiM,
+    PatchCore,
+    ReverseDistillation,
+)
 from adviz.features import Backbone, Features
 from adviz.sweep.experiment import Experiment
 from adviz.sweep.measuring import judge
@@ -79,18 +87,32 @@ def kind(one: Experiment, name: str) -> Experiment:
     elif isinstance(one.detector, SPADE):
         normal = {"gallery": "retrieved", "images_gallery": AtMost(50), "images_score": AtMost(5)}
     elif isinstance(one.detector, TRAINED):
-        normal = {"epochs": 1, "batch": AtMost(16), "map": "sum", "map_layers": None, "score": "max"}
+        normal = {
+            "epochs": 1,
+            "batch": AtMost(16),
+            "map": "sum",
+            "map_layers": None,
+            "score": "max",
+        }
     detector = dataclasses.replace(one.detector, **normal)  # type: ignore[type-var]
-    free: dict[str, Any] = {"data": "", "category": "", "backbones": (name,), "seed": 0, "shots": None, "every": 1}
+    free: dict[str, Any] = {
+        "data": "",
+        "category": "",
+        "backbones": (name,),
+        "seed": 0,
+        "shots": None,
+        "every": 1,
+    }
     return dataclasses.replace(one, detector=detector, **free)
 
 
 def terms(detector: Detector, size: Size, cells: int, channels: int) -> Terms:
     """Return the work of a detector in units of its own.
 
-    PatchCore embeds patches and compares each of them with a bank of M (greedy search: M times all patches); SPADE
-    compares each cell with those of K images; PaDiM's matrices are as large as images or channels, whichever are
-    fewer; students go through all images in every epoch; the others' work grows with the images.
+    PatchCore embeds patches and compares each of them with a bank of M (greedy search: M times all
+    patches); SPADE compares each cell with those of K images; PaDiM's matrices are as large as
+    images or channels, whichever are fewer; students go through all images in every epoch; the
+    others' work grows with the images.
 
     Parameters
     ----------
@@ -118,7 +140,9 @@ def terms(detector: Detector, size: Size, cells: int, channels: int) -> Terms:
     return Terms((n, 0.0), (m, m * n))
 
 
-def network_cost(backbone: Backbone, layers: Sequence[int | str], images: Split) -> tuple[Network, Features]:
+def network_cost(
+    backbone: Backbone, layers: Sequence[int | str], images: Split
+) -> tuple[Network, Features]:
     """Measure a network on a few images, and return their features as well."""
     chosen = [images.subset(np.resize(np.arange(len(images)), count)) for count in IMAGES]
     backbone.extract(chosen[0], cache=False)  # the first call is slower than others
@@ -142,9 +166,17 @@ def probed(one: Experiment, features: Features, images: Split) -> list[Sample]:
     images: what is judged.
     """
     test, samples = features.select(images=np.arange(len(images))), []
-    shapes = dict(zip(one.layers, (features[name].shape[1:] for name in _names(features, one.layers)), strict=True))
+    shapes = dict(
+        zip(
+            one.layers,
+            (features[name].shape[1:] for name in _names(features, one.layers)),
+            strict=True,
+        )
+    )
     for number, count in enumerate((PROBES[0], *PROBES)):  # the first warms up
-        share = SHARES[max(number - 1, 0)] if getattr(one.detector, "index", "flat") == "flat" else 1.0
+        share = (
+            SHARES[max(number - 1, 0)] if getattr(one.detector, "index", "flat") == "flat" else 1.0
+        )
         size, train = Size(count, len(images), share), _repeated(features, count)
         detector = _small(one.detector, size)
         start = time.perf_counter()
@@ -153,8 +185,14 @@ def probed(one: Experiment, features: Features, images: Split) -> list[Sample]:
         prediction = detector.predict(test)
         predicted = time.perf_counter()
         judge(prediction, images, one.size)
-        seconds = {"fit": fitted - start, "predict": predicted - fitted, "evaluate": time.perf_counter() - predicted}
-        samples.append(Sample(terms(detector, size, *extent(detector, shapes)), seconds, len(images)))
+        seconds = {
+            "fit": fitted - start,
+            "predict": predicted - fitted,
+            "evaluate": time.perf_counter() - predicted,
+        }
+        samples.append(
+            Sample(terms(detector, size, *extent(detector, shapes)), seconds, len(images))
+        )
     return samples[1:]
 
 
@@ -185,7 +223,8 @@ def _repeated(features: Features, count: int) -> Features:
     for name, array in features.items():
         spread = NOISE * float(array.std())
         noise = rng.standard_normal((count, *array.shape[1:]), dtype=np.float32) * spread
-        arrays[name] = (array[index] + np.abs(noise)).astype(array.dtype)  # what a ReLU gives stays positive
+        # What a ReLU gives stays positive
+        arrays[name] = (array[index] + np.abs(noise)).astype(array.dtype)
     return Features(
         arrays,
         image_size=features.image_size,

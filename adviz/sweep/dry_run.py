@@ -31,10 +31,12 @@ class Estimate:
     Attributes
     ----------
     experiments, done: how many there are, and how many of them have rows.
-    seconds: step ("features", "fit", "predict", "evaluate", "other") -> of all that are to be done, one after another.
+    seconds: step ("features", "fit", "predict", "evaluate", "other") -> of all that are to be done,
+        one after another.
     workers: that share them.
     cache_bytes: the features of all that are to be done.
-    at_once_bytes: those of one category and network (of each worker's), which are needed at one time.
+    at_once_bytes: those of one category and network (of each worker's), which are needed at one
+        time.
     limit_bytes: of the feature cache.
     free_bytes: on its disk.
     result_bytes: of the rows to come.
@@ -121,17 +123,19 @@ def estimate(
 ) -> Estimate:
     """Return what experiments will take on this machine, in minutes at most, without doing any.
 
-    Every network is run on a few images of its size, with random weights where the published ones cannot be had (which
-    is said): that gives seconds for an image, and the sizes of features. Every kind of detector is fitted to 3 and to
-    12 images and judges a few; its seconds are taken to be a sum of two amounts of work, each times a constant: for
-    PatchCore the patches embedded and the distances of the coreset and of the search, for SPADE the cells compared, for
-    PaDiM its matrices, for students the images they are trained on (see `costs.terms`). Rows of this machine that are
-    there enter as well, and stand in for probes where their work is near. Features are counted once for all experiments
-    that share them, as far as the feature cache has room for these.
+    Every network is run on a few images of its size, with random weights where the published ones
+    cannot be had (which is said): that gives seconds for an image, and the sizes of features. Every
+    kind of detector is fitted to 3 and to 12 images and judges a few; its seconds are taken to be a
+    sum of two amounts of work, each times a constant: for PatchCore the patches embedded and the
+    distances of the coreset and of the search, for SPADE the cells compared, for PaDiM its
+    matrices, for students the images they are trained on (see `costs.terms`). Rows of this machine
+    that are there enter as well, and stand in for probes where their work is near. Features are
+    counted once for all experiments that share them, as far as the feature cache has room for
+    these.
 
-    Expect it to be right within a factor of 2 or 3. Downloads, other programs on the machine, and workers that wait for
-    the last ones are not counted. Where a data set is not there, MVTec AD's numbers of images are taken for its
-    categories, and the built-in images for timing.
+    Expect it to be right within a factor of 2 or 3. Downloads, other programs on the machine, and
+    workers that wait for the last ones are not counted. Where a data set is not there, MVTec AD's
+    numbers of images are taken for its categories, and the built-in images for timing.
 
     Parameters
     ----------
@@ -157,7 +161,9 @@ def estimate(
     wanted, place = list(dict.fromkeys(experiments)), None if root is None else Path(root)
     rows = {one: row for one in wanted if (row := read(one, rows_in)) is not None}
     missing = [one for one in wanted if one not in rows]
-    names = dict.fromkeys(name for one in missing if one.weights == "published" for name in one.backbones)
+    names = dict.fromkeys(
+        name for one in missing if one.weights == "published" for name in one.backbones
+    )
     lacking = {name: why for name in names if (why := weights_missing(name))}
     tally, cache = Tally(rows, place, threads), Cache()
     with own_threads(threads):
@@ -194,7 +200,12 @@ def _gb(size: int) -> str:
 
 def _time(seconds: float) -> str:
     """Return a duration as people say it."""
-    for unit, length, least in (("years", YEAR, 1), ("days", 24 * 3600, 2), ("hours", 3600, 1), ("minutes", 60, 1)):
+    for unit, length, least in (
+        ("years", YEAR, 1),
+        ("days", 24 * 3600, 2),
+        ("hours", 3600, 1),
+        ("minutes", 60, 1),
+    ):
         if seconds >= least * length:
             return f"{seconds / length:.3g} {unit}"
     return f"{seconds:.2g} seconds"

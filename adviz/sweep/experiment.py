@@ -27,21 +27,26 @@ class Experiment:
 
     Attributes
     ----------
-    data: "demo" for the built-in data set; "mnist", "fashion_mnist", "cifar10" or "caltech256" in the one-class
-        protocol; "mtd" for magnetic tiles; "stc" or "mstc" for ShanghaiTech Campus with SPADE's training frames or with
-        every fifth; or the name of a folder of MVTec-style categories, such as "mvtec", below the one given to `run`.
+    data: "demo" for the built-in data set; "mnist", "fashion_mnist", "cifar10" or "caltech256" in
+        the one-class protocol; "mtd" for magnetic tiles; "stc" or "mstc" for ShanghaiTech Campus
+        with SPADE's training frames or with every fifth; or the name of a folder of MVTec-style
+        categories, such as "mvtec", below the one given to `run`.
     category: a category, the class that is normal, or a scene.
-    detector: with its options; not fitted. Its seed, where it has one, is `seed`. Any dataclass with `fit`, `predict`
-        and the field `layers` will do, at the top of a notebook or module: its name there and its code are facts too.
-    backbones: names of networks, best with their weights' tag; several = the `ensemble` of the detector on each.
-    weights: "published" or "random", a seeded initialisation (by the network's name, not by `seed`).
+    detector: with its options; not fitted. Its seed, where it has one, is `seed`. Any dataclass
+        with `fit`, `predict` and the field `layers` will do, at the top of a notebook or module:
+        its name there and its code are facts too.
+    backbones: names of networks, best with their weights' tag; several = the `ensemble` of the
+        detector on each.
+    weights: "published" or "random", a seeded initialisation (by the network's name, not by
+        `seed`).
     geometry: how images become squares or rectangles of one size.
-    seed: of the detector and of the draw of `shots`; where data are drawn (the built-in images, the good tiles that are
-        tested) always 0.
+    seed: of the detector and of the draw of `shots`; where data are drawn (the built-in images, the
+        good tiles that are tested) always 0.
     shots: training images, drawn from the seed so that fewer are among more; None = all.
-    every: of the test images, in the order of the files, the 1st, the (every + 1)th, ... are judged.
-    size: side of the square, or (height, width), that maps and masks are resized to before they are judged, pixels;
-        None = as they are.
+    every: of the test images, in the order of the files, the 1st, the (every + 1)th, ... are
+        judged.
+    size: side of the square, or (height, width), that maps and masks are resized to before they are
+        judged, pixels; None = as they are.
     dtype: of the features, "float32" or "float16".
 
     Examples
@@ -65,7 +70,9 @@ class Experiment:
 
     def __post_init__(self) -> None:
         if isinstance(self.backbones, str) or not self.backbones:
-            raise ValueError(f'backbones must be names, as in ("efficientnet_lite0",), got {self.backbones!r}')
+            raise ValueError(
+                f'backbones must be names, as in ("efficientnet_lite0",), got {self.backbones!r}'
+            )
         if self.weights not in ("published", "random"):
             raise ValueError(f'weights must be "published" or "random", got {self.weights!r}')
         low = {"shots": self.shots, "every": self.every}
@@ -102,12 +109,13 @@ class Experiment:
     def from_facts(cls, facts: Mapping[str, Any]) -> Experiment:
         """Return the experiment that has these facts; the module of a detector that is not adviz's is imported.
 
-        That executes the module, so the facts must be one's own: a worker is sent them, and no row on disk is read so.
+        That executes the module, so the facts must be one's own: a worker is sent them, and no row
+        on disk is read so.
 
         Raises
         ------
-        ValueError: they are not those of an experiment that this version knows, or such a detector is not there or has
-            other code.
+        ValueError: they are not those of an experiment that this version knows, or such a detector
+            is not there or has other code.
 
         Examples
         --------
@@ -121,10 +129,14 @@ class Experiment:
             options = {name: _read(value) for name, value in facts["options"].items()}
             made = named.found(facts["detector"])
             if "code" in facts and facts["code"] != named.code_of(made):
-                raise ValueError(f"expected {facts['detector']} as it was in these facts, but its code has changed")
+                raise ValueError(
+                    f"expected {facts['detector']} as it was in these facts, but its code has changed"
+                )
             return cls(detector=made(**options), geometry=Geometry(**facts["geometry"]), **kept)
         except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"expected the facts of an experiment, got {dict(facts)!r} ({error})") from error
+            raise ValueError(
+                f"expected the facts of an experiment, got {dict(facts)!r} ({error})"
+            ) from error
 
     @cached_property
     def key(self) -> str:
@@ -133,7 +145,9 @@ class Experiment:
             text = json.dumps(self.facts(), sort_keys=True)
         except TypeError as error:
             options = _options(self.detector)
-            raise TypeError(f"expected options that are numbers, texts or tuples, got {options} ({error})") from error
+            raise TypeError(
+                f"expected options that are numbers, texts or tuples, got {options} ({error})"
+            ) from error
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     @property
@@ -144,7 +158,15 @@ class Experiment:
     @property
     def features(self) -> tuple[Any, ...]:
         """What decides the features: experiments that agree in it share them."""
-        return self.data, self.category, self.backbones, self.weights, self.geometry, self.every, self.dtype
+        return (
+            self.data,
+            self.category,
+            self.backbones,
+            self.weights,
+            self.geometry,
+            self.every,
+            self.dtype,
+        )
 
     @property
     def layers(self) -> tuple[int | str, ...]:
@@ -181,7 +203,8 @@ def grid(
     data, categories: as for `Experiment`.
     detectors: with their options.
     seeds: for detectors whose result depends on one; the others come once.
-    like: an experiment whose backbones, geometry, shots and so on all of them have; None = the defaults.
+    like: an experiment whose backbones, geometry, shots and so on all of them have; None = the
+        defaults.
 
     Raises
     ------

@@ -34,9 +34,9 @@ _last: list[_Trained] = []  # the one that this process trained last
 def fitted(detector: Detector, features: Features, meter: Meter) -> Detector:
     """Return a detector of these options, fitted; time it as "fit".
 
-    The student that this process trained last is taken where its training would be the same, which takes minutes: its
-    options but for those that `predict` alone reads, and all values of the features. Then the time is that of the
-    training as well.
+    The student that this process trained last is taken where its training would be the same, which
+    takes minutes: its options but for those that `predict` alone reads, and all values of the
+    features. Then the time is that of the training as well.
     """
     fresh: Detector = dataclasses.replace(detector)  # type: ignore[type-var]
     if not isinstance(fresh, ReverseDistillation | ConventionalDistillation):
@@ -47,7 +47,9 @@ def fitted(detector: Detector, features: Features, meter: Meter) -> Detector:
     before = meter.seconds.get("fit", 0.0)
     if _last and _last[0].key == key:
         options = {option.name for option in dataclasses.fields(fresh)}
-        vars(fresh).update({name: value for name, value in vars(_last[0].detector).items() if name not in options})
+        vars(fresh).update(
+            {name: value for name, value in vars(_last[0].detector).items() if name not in options}
+        )
         meter.seconds["fit"] = before + _last[0].seconds
         return fresh
     _last.clear()  # two of them need not be in memory
@@ -66,9 +68,17 @@ def learned(detector: Detector) -> tuple[str, ...]:
 
 def _training(detector: Detector, features: Features) -> object:
     """Return all that a training depends on."""
-    values = tuple((name, array.shape, array.dtype.str, _checksum(array)) for name, array in features.items())
+    values = tuple(
+        (name, array.shape, array.dtype.str, _checksum(array)) for name, array in features.items()
+    )
     padding = None if features.boxes is None else features.boxes.tobytes()
-    made = features.backbone, features.digest, features.image_size, tuple(features.strides.items()), padding
+    made = (
+        features.backbone,
+        features.digest,
+        features.image_size,
+        tuple(features.strides.items()),
+        padding,
+    )
     return learned(detector), values, made
 
 

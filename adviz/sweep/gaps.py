@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from adviz.data import ANOMALOUS, GOOD, Split, judged_frames, magnetic_tile, mvtec, sorted_photos, training_clips
+from adviz.data import (
+    ANOMALOUS,
+    GOOD,
+    Split,
+    judged_frames,
+    magnetic_tile,
+    mvtec,
+    sorted_photos,
+    training_clips,
+)
 from adviz.sweep.experiment import Experiment
 from adviz.sweep.measuring import bare
 from adviz.sweep.sources import CAMPUS, DEMO, ONE_CLASS, READ_BY_NAME, TILES, folder_of, load
@@ -54,8 +63,10 @@ class Gap:
     ----------
     data, category: of the experiments that it concerns.
     missing: what there is not, in words: "folder test", "masks of test/crack/003.png, ...".
-    stops: whether nothing can be done on the category; else some metrics are undefined, or images are fewer.
-    optional: whether the data are whole without it, as one's own are without masks; some metrics are undefined.
+    stops: whether nothing can be done on the category; else some metrics are undefined, or images
+        are fewer.
+    optional: whether the data are whole without it, as one's own are without masks; some metrics
+        are undefined.
 
     Examples
     --------
@@ -77,10 +88,10 @@ class Gap:
 def gaps(experiments: Iterable[Experiment], root: str | Path | None = None) -> tuple[Gap, ...]:
     """Look for what the data of experiments lack; nothing is computed, and no image is read.
 
-    Looked for are, in MVTec-style trees, categories, ``train/good``, ``test`` and ``test/good`` with images in them (or
-    ``good`` and ``bad``), defective test images, a mask for each of these if any has one, and, in the 15 categories of
-    MVTec AD, files whose number is left out; in other trees whatever stops their reader, and masks. No video is
-    decoded.
+    Looked for are, in MVTec-style trees, categories, ``train/good``, ``test`` and ``test/good``
+    with images in them (or ``good`` and ``bad``), defective test images, a mask for each of these
+    if any has one, and, in the 15 categories of MVTec AD, files whose number is left out; in other
+    trees whatever stops their reader, and masks. No video is decoded.
 
     Parameters
     ----------
@@ -95,8 +106,12 @@ def gaps(experiments: Iterable[Experiment], root: str | Path | None = None) -> t
     """
     place = None if root is None else Path(root)
     pairs = dict.fromkeys((one.data, one.category) for one in experiments if one.data != DEMO)
-    found = [gap for pair in pairs if pair[0] not in READ_BY_NAME for gap in _in_category(*pair, place)]
-    found += [gap for pair in pairs if pair[0] in (TILES, *CAMPUS) for gap in _in_own_tree(*pair, place)]
+    found = [
+        gap for pair in pairs if pair[0] not in READ_BY_NAME for gap in _in_category(*pair, place)
+    ]
+    found += [
+        gap for pair in pairs if pair[0] in (TILES, *CAMPUS) for gap in _in_own_tree(*pair, place)
+    ]
     classes = {one.data: one for one in experiments if one.data in ONE_CLASS}
     for one in classes.values():
         try:
@@ -150,7 +165,13 @@ def _in_category(data: str, category: str, root: Path | None) -> Iterator[Gap]:
         return
     published = category in MVTEC_AD
     for missing in _in_split(whole.test):
-        yield Gap(data, category, missing, False, optional=not published and not missing.startswith(PARTLY))
+        yield Gap(
+            data,
+            category,
+            missing,
+            False,
+            optional=not published and not missing.startswith(PARTLY),
+        )
     if category in MVTEC_AD and (left_out := [*_left_out(whole.train), *_left_out(whole.test)]):
         yield Gap(data, category, f"files {listed(left_out, NAMED)}", False)
 
@@ -166,10 +187,14 @@ def _in_own_tree(data: str, category: str, root: Path | None) -> Iterator[Gap]:
     except (OSError, ValueError) as error:
         yield Gap(data, category, f"readable tree ({error})", True)
         return
-    yield from (Gap(data, category, missing, False) for missing in _in_split(test, "good images", "masks"))
+    yield from (
+        Gap(data, category, missing, False) for missing in _in_split(test, "good images", "masks")
+    )
 
 
-def _in_split(test: Split, good: str = "images in test/good", masks: str = "masks in ground_truth") -> Iterator[str]:
+def _in_split(
+    test: Split, good: str = "images in test/good", masks: str = "masks in ground_truth"
+) -> Iterator[str]:
     labels = test.labels.tolist()
     if GOOD not in labels:
         yield good
@@ -190,5 +215,7 @@ def _left_out(split: Split) -> list[str]:
     for folder, stems in folders.items():
         if all(NUMBERED.fullmatch(stem) for stem in stems):
             wanted = {f"{number:03}" for number in range(int(max(stems)))}
-            missing += [f"{folder.parent.name}/{folder.name}/{stem}" for stem in sorted(wanted - stems)]
+            missing += [
+                f"{folder.parent.name}/{folder.name}/{stem}" for stem in sorted(wanted - stems)
+            ]
     return missing

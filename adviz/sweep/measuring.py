@@ -45,7 +45,8 @@ POINTS = 200  # of a stored curve
 TIMED = 4  # images, of which a forward pass is timed
 PASSES = 3  # that are timed
 AGAIN = 60.0  # seconds until a download that failed is tried again
-_unavailable: dict[tuple[str, str], tuple[str, float]] = {}  # network and weights -> what was said, and when
+# Network and weights -> what was said, and when
+_unavailable: dict[tuple[str, str], tuple[str, float]] = {}
 
 _forward: dict[tuple[Any, ...], float] = {}  # network and images -> seconds of a forward pass
 
@@ -56,7 +57,8 @@ def measure(experiment: Experiment, root: Path | None = None, threads: int = 1) 
     Parameters
     ----------
     experiment: what to do.
-    root: folder of the data sets, except the built-in one; None = what ``$ADVIZ_DATA`` names, or ``./data``.
+    root: folder of the data sets, except the built-in one; None = what ``$ADVIZ_DATA`` names, or
+        ``./data``.
     threads: of torch; results do not depend on it, times do.
 
     Raises
@@ -68,14 +70,25 @@ def measure(experiment: Experiment, root: Path | None = None, threads: int = 1) 
         prediction, facts = _predicted(experiment, category, meter)
         with meter.timed("evaluate"):
             judged = judge(prediction, category.test, experiment.size)
-    made = {"backbone": prediction.backbone, "digest": prediction.digest, "images": _digest(category)}
+    made = {
+        "backbone": prediction.backbone,
+        "digest": prediction.digest,
+        "images": _digest(category),
+    }
     counts = {"n_train": experiment.shots or len(category.train), "n_test": len(category.test)}
     spent: dict[str, Any] = {"seconds": _per_image(meter.seconds, counts["n_test"])}
     spent |= {"peak_bytes": meter.peak_bytes, "model_bytes": facts.pop("model_bytes")}
-    return Row(experiment=experiment, facts=made | counts | facts, measured=spent | surroundings(threads), **judged)
+    return Row(
+        experiment=experiment,
+        facts=made | counts | facts,
+        measured=spent | surroundings(threads),
+        **judged,
+    )
 
 
-def predict(experiment: Experiment, root: Path | None = None, threads: int = 1) -> tuple[Category, Prediction]:
+def predict(
+    experiment: Experiment, root: Path | None = None, threads: int = 1
+) -> tuple[Category, Prediction]:
     """Do an experiment for its maps, which rows do not hold.
 
     Parameters
@@ -99,7 +112,9 @@ def predict(experiment: Experiment, root: Path | None = None, threads: int = 1) 
         return category, _predicted(experiment, category, meter)[0]
 
 
-def _predicted(experiment: Experiment, category: Category, meter: Meter) -> tuple[Prediction, dict[str, Any]]:
+def _predicted(
+    experiment: Experiment, category: Category, meter: Meter
+) -> tuple[Prediction, dict[str, Any]]:
     """Fit and predict with all backbones; return the facts of the last fitted detector as well."""
     predictions: list[Prediction] = []
     facts: dict[str, Any] = {}
@@ -126,7 +141,9 @@ def drawn(count: int, shots: int, seed: int) -> np.ndarray:
     ValueError: more shots than images.
     """
     if shots > count:
-        raise ValueError(f"expected at most as many shots as there are training images ({count}), got {shots}")
+        raise ValueError(
+            f"expected at most as many shots as there are training images ({count}), got {shots}"
+        )
     return np.sort(np.random.default_rng(seed).permutation(count)[:shots])
 
 
@@ -138,7 +155,9 @@ def extract(
     return backbone.extract(category.train), backbone.extract(category.test)
 
 
-def _predict(experiment: Experiment, name: str, category: Category, meter: Meter) -> tuple[Prediction, dict[str, Any]]:
+def _predict(
+    experiment: Experiment, name: str, category: Category, meter: Meter
+) -> tuple[Prediction, dict[str, Any]]:
     """Fit and predict with one backbone; return the facts of the fitted detector as well."""
     with meter.timed("features"):
         train, test = extract(experiment, name, category, experiment.layers)
@@ -158,10 +177,18 @@ def _predict(experiment: Experiment, name: str, category: Category, meter: Meter
 def _forward_seconds(backbone: Backbone, few: Split) -> float:
     """Return how long a network takes for a few images, from their files on; measured once in a process.
 
-    The first pass of a network prepares it and is not counted. Of several the shortest counts, as other programs only
-    ever add to it; experiments that share a network and images share the number.
+    The first pass of a network prepares it and is not counted. Of several the shortest counts, as
+    other programs only ever add to it; experiments that share a network and images share the
+    number.
     """
-    key = (backbone.digest, backbone.dtype, *backbone.modules, few.geometry, *few.paths, torch.get_num_threads())
+    key = (
+        backbone.digest,
+        backbone.dtype,
+        *backbone.modules,
+        few.geometry,
+        *few.paths,
+        torch.get_num_threads(),
+    )
     if key not in _forward:
         seconds = []
         for _ in range(1 + PASSES):
@@ -184,7 +211,9 @@ def signed(prediction: Any, features: Features) -> Prediction:
     if prediction.backbone:
         return prediction
     ids = prediction.ids or tuple(features.ids)
-    return dataclasses.replace(prediction, backbone=features.backbone, digest=features.digest, ids=ids)
+    return dataclasses.replace(
+        prediction, backbone=features.backbone, digest=features.digest, ids=ids
+    )
 
 
 def _bank_used(detector: Any, prediction: Prediction) -> dict[str, float]:
@@ -207,13 +236,17 @@ def network(name: str, weights: str, dtype: str) -> Backbone:
     if time.monotonic() - since < AGAIN:
         raise RuntimeError(failed)
     try:
-        return Backbone(name, (PIXELS,), weights=None if weights == "published" else weights, dtype=dtype)
+        return Backbone(
+            name, (PIXELS,), weights=None if weights == "published" else weights, dtype=dtype
+        )
     except RuntimeError as error:
         _unavailable[name, weights] = str(error), time.monotonic()
         raise
 
 
-def judge(prediction: Prediction, split: Split, size: int | tuple[int, int] | None) -> dict[str, Any]:
+def judge(
+    prediction: Prediction, split: Split, size: int | tuple[int, int] | None
+) -> dict[str, Any]:
     """Return the parts of a row that compare a prediction with the truth."""
     without = bare(split) if split.has_masks else []
     if without:  # the image scores can be judged all the same
@@ -223,14 +256,19 @@ def judge(prediction: Prediction, split: Split, size: int | tuple[int, int] | No
     values = {name: float(getattr(result, name)) for name in METRICS}
     reasons = dict(result.reasons)
     if without:
-        reasons |= dict.fromkeys(PIXEL_METRICS, f"{len(without)} defective images have no mask, first {without[0]}")
+        reasons |= dict.fromkeys(
+            PIXEL_METRICS, f"{len(without)} defective images have no mask, first {without[0]}"
+        )
     regions: dict[str, list[float]] = {}
     if "pro" in reasons:
         values |= dict.fromkeys(PRO, float("nan"))
         reasons |= dict.fromkeys(PRO, reasons["pro"])
     else:
         maps, masks, valid = counted_pixels(prediction, seen, size)
-        values |= {name: metrics.pro(maps, masks, definition, valid=valid) for name, definition in PRO.items()}
+        values |= {
+            name: metrics.pro(maps, masks, definition, valid=valid)
+            for name, definition in PRO.items()
+        }
         found = metrics.region_curves(maps, masks, valid=valid)
         regions = {name: getattr(found, name).tolist() for name in ("area", "integral", "auroc")}
     images = {
@@ -241,7 +279,13 @@ def judge(prediction: Prediction, split: Split, size: int | tuple[int, int] | No
     }
     thin = {name: curve.thinned(POINTS) for name, curve in result.curves.items()}
     curves = {name: [curve.x.tolist(), curve.y.tolist()] for name, curve in thin.items()}
-    return {"metrics": values, "reasons": reasons, "images": images, "regions": regions, "curves": curves}
+    return {
+        "metrics": values,
+        "reasons": reasons,
+        "images": images,
+        "regions": regions,
+        "curves": curves,
+    }
 
 
 class _Seen:
@@ -273,7 +317,9 @@ def _digest(category: Category) -> str:
 def _mask_digest(mask: Path | ArrayMask | None) -> str:
     if mask is None:
         return ""
-    return str(contents(np.asarray(mask.open())[None] if isinstance(mask, ArrayMask) else mask_files(mask)))
+    return str(
+        contents(np.asarray(mask.open())[None] if isinstance(mask, ArrayMask) else mask_files(mask))
+    )
 
 
 @contextmanager

@@ -16,7 +16,17 @@ from typing import Any
 import numpy as np
 import torch
 
-PACKAGES = ("adviz", "torch", "torchvision", "timm", "numpy", "scipy", "scikit-learn", "faiss-cpu", "pillow")
+PACKAGES = (
+    "adviz",
+    "torch",
+    "torchvision",
+    "timm",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "faiss-cpu",
+    "pillow",
+)
 STEP = 0.02  # seconds between looks at the memory
 NO_MODEL = ("trace_",)  # what a fitted detector keeps for people to look at
 
@@ -91,7 +101,12 @@ def surroundings(threads: int) -> dict[str, Any]:
 def machine() -> dict[str, Any]:
     """Return what this machine is, as far as seconds depend on it."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count(), "gpu": gpu}
+    return {
+        "system": platform.platform(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "gpu": gpu,
+    }
 
 
 @cache

@@ -28,13 +28,16 @@ class Row:
     Attributes
     ----------
     experiment: what was done.
-    facts: about data and weights: "backbone", "digest" (of the weights), "images" (digest of the test and training
-        images), "n_train", "n_test", "aggregation_" and other facts of the fitted detector.
-    metrics: name -> value in [0, 1], or a count of images; NaN where it is undefined, and `reasons` says why. PRO
-        comes in all definitions: "pro", "pro_200" and "pro_per_image", up to a false positive rate of 0.3.
+    facts: about data and weights: "backbone", "digest" (of the weights), "images" (digest of the
+        test and training images), "n_train", "n_test", "aggregation_" and other facts of the fitted
+        detector.
+    metrics: name -> value in [0, 1], or a count of images; NaN where it is undefined, and `reasons`
+        says why. PRO comes in all definitions: "pro", "pro_200" and "pro_per_image", up to a false
+        positive rate of 0.3.
     reasons: metric -> why it is undefined.
     images: "ids", "labels", "defects" and "scores" of the N test images.
-    regions: "area" (pixels), "integral" (of its own PRO curve) and "auroc" of every anomalous region; may be empty.
+    regions: "area" (pixels), "integral" (of its own PRO curve) and "auroc" of every anomalous
+        region; may be empty.
     curves: name -> (x, y), thinned for display.
     measured: what may differ from run to run: "seconds", "bytes", "versions", "machine".
     path: its file; None = nowhere.
@@ -68,7 +71,10 @@ class Row:
         False
         """
         names = ("facts", "metrics", "reasons", "images", "regions", "curves")
-        content = {"experiment": self.experiment.facts(), **{name: getattr(self, name) for name in names}}
+        content = {
+            "experiment": self.experiment.facts(),
+            **{name: getattr(self, name) for name in names},
+        }
         return dict(_nulls(content))
 
 
@@ -80,7 +86,12 @@ def write(row: Row, folder: Path) -> Path:
     OSError: it cannot be written; nothing half-written stays.
     """
     content = row.content()
-    whole = {"format": FORMAT, "digest": digest_of(content), **content, "measured": _nulls(row.measured)}
+    whole = {
+        "format": FORMAT,
+        "digest": digest_of(content),
+        **content,
+        "measured": _nulls(row.measured),
+    }
     target = path_of(row.experiment, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -118,13 +129,18 @@ def stored(experiment: Experiment, folder: Path) -> Row | None:
             whole = _checked(file.read(LIMIT + 1), experiment)
     except FileNotFoundError:
         return None
-    metrics = {name: float("nan") if value is None else value for name, value in whole.pop("metrics").items()}
+    metrics = {
+        name: float("nan") if value is None else value
+        for name, value in whole.pop("metrics").items()
+    }
     return Row(experiment=experiment, metrics=metrics, path=path, **whole)
 
 
 def results_folder(folder: str | Path | None) -> Path:
     """Return the folder of the rows: the one that is given, or what ``$ADVIZ_RESULTS`` names, or ``./results``."""
-    return Path(os.environ.get("ADVIZ_RESULTS", "results") if folder is None else folder).expanduser()
+    return Path(
+        os.environ.get("ADVIZ_RESULTS", "results") if folder is None else folder
+    ).expanduser()
 
 
 def path_of(experiment: Experiment, folder: Path) -> Path:

@@ -35,7 +35,8 @@ class Report:
     rows: in the order of the experiments, without those that are broken.
     broken: (experiment, what went wrong), of those that gave no row.
     computed: how many rows are new.
-    gaps: what the data lack, as far as experiments are without a row or metrics without a value for it.
+    gaps: what the data lack, as far as experiments are without a row or metrics without a value for
+        it.
 
     Examples
     --------
@@ -76,9 +77,13 @@ class Report:
         return pd.DataFrame(lines)
 
     def __repr__(self) -> str:
-        lines = [f"{len(self.rows)} rows, {self.computed} of them new, {len(self.broken)} experiments broken"]
+        lines = [
+            f"{len(self.rows)} rows, {self.computed} of them new, {len(self.broken)} experiments broken"
+        ]
         lines += remarks(self.gaps)
-        return "\n".join(lines + [f"  {experiment!r}: {why.splitlines()[-1]}" for experiment, why in self.broken])
+        return "\n".join(
+            lines + [f"  {experiment!r}: {why.splitlines()[-1]}" for experiment, why in self.broken]
+        )
 
 
 def run(
@@ -92,20 +97,23 @@ def run(
 ) -> Report:
     """Do the experiments that have no row in the results folder, and return the rows of all.
 
-    Each row is written when it is complete, so that an interrupted or killed run goes on where it was. An experiment
-    that fails is reported and does not stop the others. Those that share images and backbones follow each other, and
-    their features are extracted once (as long as the feature cache has room: see `estimate`).
+    Each row is written when it is complete, so that an interrupted or killed run goes on where it
+    was. An experiment that fails is reported and does not stop the others. Those that share images
+    and backbones follow each other, and their features are extracted once (as long as the feature
+    cache has room: see `estimate`).
 
     Parameters
     ----------
     experiments: each is done once, however often it is named.
-    folder: of the results; on a cluster one that all workers see. None = what ``$ADVIZ_RESULTS`` names,
-        or ``./results``.
+    folder: of the results; on a cluster one that all workers see. None = what ``$ADVIZ_RESULTS``
+        names, or ``./results``.
     root: folder of the data sets; None = what ``$ADVIZ_DATA`` names, or ``./data``.
-    client: a Dask client; None = in this process. Where workers offer the resource "GPU", each experiment takes one.
-        An experiment that fails, or whose worker dies, is tried three times in all.
+    client: a Dask client; None = in this process. Where workers offer the resource "GPU", each
+        experiment takes one. An experiment that fails, or whose worker dies, is tried three times
+        in all.
     threads: of torch for every experiment.
-    watch: called after each experiment that was done, with it and with what went wrong ("" if its row is there).
+    watch: called after each experiment that was done, with it and with what went wrong ("" if its
+        row is there).
 
     Raises
     ------
@@ -123,7 +131,11 @@ def run(
     found = {one: row for one in wanted if (row := read(one, place)) is not None}
     missing = sorted((one for one in wanted if one not in found), key=_turn)
     where = place.resolve(), None if root is None else str(Path(root).resolve())
-    steps = _one_by_one(missing, *where, threads) if client is None else _on_cluster(client, missing, *where, threads)
+    steps = (
+        _one_by_one(missing, *where, threads)
+        if client is None
+        else _on_cluster(client, missing, *where, threads)
+    )
     broken: dict[Experiment, str] = {}
     progress = bar(steps, label="experiments", total=len(missing))
     with behind(progress):
@@ -140,15 +152,21 @@ def run(
     return Report(rows, failed, len(missing) - len(broken), _lacking(wanted, rows, root))
 
 
-def _lacking(wanted: Sequence[Experiment], rows: Sequence[Row], root: str | Path | None) -> tuple[Gap, ...]:
+def _lacking(
+    wanted: Sequence[Experiment], rows: Sequence[Row], root: str | Path | None
+) -> tuple[Gap, ...]:
     """Return what the data lack: of experiments without a row all of it, of others what the row was made without."""
     done = {row.experiment for row in rows}
     without = {(one.data, one.category) for one in wanted if one not in done}
     asked = [one for one in wanted if one not in done or one.data not in ONE_CLASS]
-    return tuple(gap for gap in gaps(asked, root) if not gap.stops or (gap.data, gap.category) in without)
+    return tuple(
+        gap for gap in gaps(asked, root) if not gap.stops or (gap.data, gap.category) in without
+    )
 
 
-def perform(facts: dict[str, Any], folder: str, root: str | None, threads: int, *_after: Any) -> str:
+def perform(
+    facts: dict[str, Any], folder: str, root: str | None, threads: int, *_after: Any
+) -> str:
     """Do one experiment, given as its facts, and write its row; return its key at once when it is there.
 
     This is what a Dask worker is given; `_after` are tasks that come first.
@@ -159,7 +177,9 @@ def perform(facts: dict[str, Any], folder: str, root: str | None, threads: int, 
     return experiment.key
 
 
-def prepare(facts: dict[str, Any], layers: tuple[int | str, ...], root: str | None, threads: int) -> None:
+def prepare(
+    facts: dict[str, Any], layers: tuple[int | str, ...], root: str | None, threads: int
+) -> None:
     """Put layers that several experiments share into the feature cache; a Dask task as well."""
     if Cache().limit:
         with own_threads(threads):
@@ -171,10 +191,22 @@ def prepare(facts: dict[str, Any], layers: tuple[int | str, ...], root: str | No
 
 def _turn(one: Experiment) -> str:
     """Return what experiments are sorted by: those of a network follow each other, and those of a training."""
-    return repr((one.backbones, one.weights, one.geometry, one.features, one.layers, one.shots, learned(one.detector)))
+    return repr(
+        (
+            one.backbones,
+            one.weights,
+            one.geometry,
+            one.features,
+            one.layers,
+            one.shots,
+            learned(one.detector),
+        )
+    )
 
 
-def groups(experiments: Sequence[Experiment]) -> list[tuple[list[Experiment], tuple[int | str, ...]]]:
+def groups(
+    experiments: Sequence[Experiment],
+) -> list[tuple[list[Experiment], tuple[int | str, ...]]]:
     """Return the experiments that share features, and all layers that they read."""
     groups: dict[object, list[Experiment]] = {}
     for one in experiments:
@@ -197,7 +229,8 @@ def _one_by_one(
             except Exception as error:
                 yield one, _said(error)
             else:
-                write(row, folder)  # an error here ends the run: no other row could be written either
+                # An error here ends the run: no other row could be written either
+                write(row, folder)
                 yield one, ""
 
 
@@ -207,7 +240,9 @@ def _on_cluster(
     """Do the experiments on a Dask cluster, in any order; yield each with what went wrong, or nothing."""
     from distributed import as_completed
 
-    offered = [worker.get("resources", {}) for worker in client.scheduler_info()["workers"].values()]
+    offered = [
+        worker.get("resources", {}) for worker in client.scheduler_info()["workers"].values()
+    ]
     taken = {RESOURCE: 1} if any(RESOURCE in resources for resources in offered) else None
     how = {"retries": RETRIES, "pure": False, "resources": taken}
     tasks: dict[Any, Experiment] = {}
@@ -216,7 +251,14 @@ def _on_cluster(
         if len(group) > 1:
             first = [
                 client.submit(
-                    prepare, group[0].facts(), layers, root, threads, retries=RETRIES, pure=False, resources=taken
+                    prepare,
+                    group[0].facts(),
+                    layers,
+                    root,
+                    threads,
+                    retries=RETRIES,
+                    pure=False,
+                    resources=taken,
                 )
             ]
         for one in group:

@@ -12,12 +12,15 @@ from adviz.sweep.experiment import Experiment
 DEMO = "demo"
 ONE_CLASS = ("mnist", "fashion_mnist", "cifar10", "caltech256")
 TILES = "mtd"
-CAMPUS = {"stc": 55, "mstc": 5}  # of the training frames: SPADE's "roughly 5000 images", and every fifth
+# Of the training frames: SPADE's "roughly 5000 images", and every fifth
+CAMPUS = {"stc": 55, "mstc": 5}
 READ_BY_NAME = (DEMO, *ONE_CLASS, TILES, *CAMPUS)  # the rest are folders of MVTec-style categories
-# Training and test images of a category, on average, for estimates where they are not there (or not decoded yet).
-# Of a class of the one-class sets and of the whole test set: MNIST's classes differ a little, 6000 is their average.
+# Training and test images of a category, on average, for estimates where they are not there (or not
+# decoded yet). Of a class of the one-class sets and of the whole test set: MNIST's classes differ a
+# little, 6000 is their average.
 NUMBERS = {"mnist": (6000, 10000), "fashion_mnist": (6000, 10000), "cifar10": (5000, 10000)}
-NUMBERS |= {TILES: (762, 582), "stc": (274_515 // 55 // 12, 40_791 // 5 // 12)}  # 952 good tiles, 392 others; 12 scenes
+# 952 good tiles, 392 others; 12 scenes
+NUMBERS |= {TILES: (762, 582), "stc": (274_515 // 55 // 12, 40_791 // 5 // 12)}
 NUMBERS |= {"mstc": (274_515 // 5 // 12, 40_791 // 5 // 12)}
 
 
@@ -28,7 +31,11 @@ def load(experiment: Experiment, root: Path | None = None) -> Category:
     ------
     FileNotFoundError: they are not there; what was looked for is named.
     """
-    name, geometry, place = experiment.category, experiment.geometry, folder_of(experiment.data, root)
+    name, geometry, place = (
+        experiment.category,
+        experiment.geometry,
+        folder_of(experiment.data, root),
+    )
     if experiment.data == DEMO:
         whole = data.demo(name, geometry=geometry)
     elif experiment.data in ONE_CLASS:
@@ -36,10 +43,14 @@ def load(experiment: Experiment, root: Path | None = None) -> Category:
     elif experiment.data == TILES:
         whole = data.magnetic_tile(place, geometry=geometry)
     elif experiment.data in CAMPUS:
-        whole = data.shanghaitech(place, name, train_every=CAMPUS[experiment.data], geometry=geometry)
+        whole = data.shanghaitech(
+            place, name, train_every=CAMPUS[experiment.data], geometry=geometry
+        )
     else:
         whole = data.mvtec(place, name, geometry=geometry)
-    return Category(name, whole.train, whole.test.subset(range(0, len(whole.test), experiment.every)))
+    return Category(
+        name, whole.train, whole.test.subset(range(0, len(whole.test), experiment.every))
+    )
 
 
 def folder_of(name: str, root: Path | None = None) -> Path:

@@ -13,7 +13,19 @@ from adviz import data
 from adviz._support import bar, behind
 from adviz.data import ANOMALOUS, GOOD, Category, Split
 from adviz.features import EMBEDDED, Cache, Features
-from adviz.sweep.costs import Cost, Network, Sample, Size, Terms, cost, extent, kind, network_cost, probed, terms
+from adviz.sweep.costs import (
+    Cost,
+    Network,
+    Sample,
+    Size,
+    Terms,
+    cost,
+    extent,
+    kind,
+    network_cost,
+    probed,
+    terms,
+)
 from adviz.sweep.experiment import Experiment
 from adviz.sweep.gaps import MVTEC_AD
 from adviz.sweep.measuring import TIMED, network
@@ -25,7 +37,8 @@ from adviz.sweep.sources import CAMPUS, NUMBERS, load
 USUAL = 242, 115  # training and test images of a category that is not there: MVTec AD's average
 NEAR = 2.0  # rows whose work is within this factor of what is asked about are as good as a probe
 READ = 1e9  # bytes a second, at which features are read from the cache and checked, about
-CALLS = 3  # of a network by an experiment, whatever the images: training, test, and the timed forward pass
+# Of a network by an experiment, whatever the images: training, test, and the timed forward pass
+CALLS = 3
 
 
 class _Measured(NamedTuple):
@@ -50,7 +63,8 @@ class Tally:
     seconds: step -> of all experiments that were added.
     cache_bytes: their features.
     at_once_bytes: of each group that shares features, largest first.
-    assumed: "data/category" of which numbers of images are assumed: they are not there, or are videos.
+    assumed: "data/category" of which numbers of images are assumed: they are not there, or are
+        videos.
     unknown: what could not be measured -> why.
     """
 
@@ -90,13 +104,21 @@ class Tally:
             for one in group:
                 size = Size(one.shots or train, test, getattr(one.detector, "coreset", 1.0))
                 self._kinds.setdefault(kind(one, name), (measured, []))[1].append((one, size))
-                read = (train + test) * sum(_bytes(network, layer, one.dtype) for layer in one.layers) / READ
-                self.seconds["other"] += CALLS * network.call + min(TIMED, test) * network.image + read
+                read = (
+                    (train + test)
+                    * sum(_bytes(network, layer, one.dtype) for layer in one.layers)
+                    / READ
+                )
+                self.seconds["other"] += (
+                    CALLS * network.call + min(TIMED, test) * network.image + read
+                )
         self.seconds["features"] += once * (1 if need <= self.limit else len(group))
         self.cache_bytes += need
         self.at_once_bytes.append(need)
 
-    def _add_detector(self, one: Experiment, measured: _Measured, asked: Sequence[tuple[Experiment, Size]]) -> None:
+    def _add_detector(
+        self, one: Experiment, measured: _Measured, asked: Sequence[tuple[Experiment, Size]]
+    ) -> None:
         """Add fit, predict and evaluate of all experiments of a kind."""
         grid = extent(one.detector, measured.network.shapes)
         wanted = [terms(single.detector, size, *grid) for single, size in asked]
@@ -104,7 +126,8 @@ class Tally:
         if not _near(samples, wanted):
             try:
                 samples += probed(one, measured.features, measured.images)
-            except Exception as error:  # whatever stops it may stop the experiments too, which will say so
+            # Whatever stops it may stop the experiments too, which will say so
+            except Exception as error:
                 self.unknown[f"{one.title} on {one.backbones[0]}"] = str(error)
                 return
         found: Cost = cost(samples)
@@ -119,19 +142,27 @@ class Tally:
             single, spent = row.experiment, row.measured
             same = spent.get("machine") == machine() and spent.get("threads") == self._threads
             if same and len(single.backbones) == 1 and kind(single, single.backbones[0]) == one:
-                size = Size(row.facts["n_train"], row.facts["n_test"], getattr(single.detector, "coreset", 1.0))
+                size = Size(
+                    row.facts["n_train"],
+                    row.facts["n_test"],
+                    getattr(single.detector, "coreset", 1.0),
+                )
                 work = terms(single.detector, size, *grid)
                 samples.append(Sample(work, spent["seconds"], row.facts["n_test"]))
         return samples
 
-    def _network(self, one: Experiment, name: str, layers: tuple[int | str, ...]) -> _Measured | None:
+    def _network(
+        self, one: Experiment, name: str, layers: tuple[int | str, ...]
+    ) -> _Measured | None:
         """Measure a network once; None where that cannot be done, of which a note is taken."""
         key = name, layers, one.weights, one.geometry, one.dtype
         if key not in self._networks:
             try:
                 weights = one.weights if name in EMBEDDED else "random"  # nothing is downloaded
                 images = self._images(one)
-                found = network_cost(network(name, weights, one.dtype).with_layers(layers), layers, images)
+                found = network_cost(
+                    network(name, weights, one.dtype).with_layers(layers), layers, images
+                )
                 self._networks[key] = _Measured(*found, images)
             except Exception as error:
                 self._networks[key] = None
@@ -165,7 +196,8 @@ class Tally:
         test = data.demo("bottle").test if category is None else category.test
         masks = test.has_masks
         usable = [
-            label == GOOD or mask is not None or not masks for label, mask in zip(test.labels, test.masks, strict=True)
+            label == GOOD or mask is not None or not masks
+            for label, mask in zip(test.labels, test.masks, strict=True)
         ]
         chosen = [np.flatnonzero((test.labels == label) & usable) for label in (GOOD, ANOMALOUS)]
         few = np.concatenate([found[:2] for found in chosen])

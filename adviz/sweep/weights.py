@@ -25,12 +25,18 @@ def weights_missing(name: str) -> str:
     except RuntimeError as error:
         return f"the network {name!r} is unknown to timm ({error})"
     if config is None or not config.hf_hub_id:
-        return "" if config is not None and (config.url or config.file) else f"timm publishes no weights for {name!r}"
+        return (
+            ""
+            if config is not None and (config.url or config.file)
+            else f"timm publishes no weights for {name!r}"
+        )
     if any(isinstance(try_to_load_from_cache(config.hf_hub_id, file), str) for file in FILES):
         return ""
     try:
         get_hf_file_metadata(hf_hub_url(config.hf_hub_id, FILES[0]), timeout=PATIENCE)
     except Exception as error:  # http and socket errors share no base class
         reason = type(error).__name__
-        return f"the weights of {name!r} are not here and cannot be downloaded ({reason}). {REMEDIES}"
+        return (
+            f"the weights of {name!r} are not here and cannot be downloaded ({reason}). {REMEDIES}"
+        )
     return ""

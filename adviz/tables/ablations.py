@@ -14,14 +14,22 @@ SIZES, NEIGHBORHOODS = (288, 360, 448), (3, 5, 7, 9)  # PatchCore, Fig. S4
 NETWORK = "backbone=wide_resnet50"
 RESOLUTION: tuple[Line, ...] = (
     ("PatchCore", "coreset=10%"),
-    *(("PatchCore", f"coreset=10%;image_size={size};neighborhood={p}") for size in SIZES for p in NEIGHBORHOODS),
+    *(
+        ("PatchCore", f"coreset=10%;image_size={size};neighborhood={p}")
+        for size in SIZES
+        for p in NEIGHBORHOODS
+    ),
 )
 SCORED: tuple[Line, ...] = tuple(
     ("SPADE", variant) for variant in ("images_score=2", "preset=paper-literal", "preset=port")
 )
 UNTRAINED: tuple[Line, ...] = (
     *(("PatchCore", f"coreset={share};{NETWORK};weights=random") for share in ("10%", "1%")),
-    *((method, text) for method in ("SPADE", "PaDiM") for text in (NETWORK, f"{NETWORK};weights=random")),
+    *(
+        (method, text)
+        for method in ("SPADE", "PaDiM")
+        for text in (NETWORK, f"{NETWORK};weights=random")
+    ),
 )
 
 
@@ -48,7 +56,9 @@ ABLATIONS = {
         "1",
         SCORED,
     ),
-    "resolution": Ablation("patchcore", "image size and neighbourhood (the numbers of Fig. S4)", "", RESOLUTION),
+    "resolution": Ablation(
+        "patchcore", "image size and neighbourhood (the numbers of Fig. S4)", "", RESOLUTION
+    ),
     "random backbone": Ablation(
         "patchcore", "backbones, and one that was never trained (weights=random)", "S6", UNTRAINED
     ),
@@ -76,7 +86,9 @@ def ablation(name: str, setting: Setting | None = None, *, pro: str | None = Non
     import pandas as pd
 
     if name not in ABLATIONS:
-        raise ValueError(f"expected one of the ablations {', '.join(map(repr, ABLATIONS))}, {got(name, ABLATIONS)}")
+        raise ValueError(
+            f"expected one of the ablations {', '.join(map(repr, ABLATIONS))}, {got(name, ABLATIONS)}"
+        )
     one = ABLATIONS[name]
     if one.table:
         printed = values(one.paper, one.table)

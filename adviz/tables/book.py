@@ -8,7 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from adviz._support import got
-from adviz.sweep import Estimate, Experiment, Gap, Report, Row, Watch, estimate, path_of, results_folder, run, stored
+from adviz.sweep import (
+    Estimate,
+    Experiment,
+    Gap,
+    Report,
+    Row,
+    Watch,
+    estimate,
+    path_of,
+    results_folder,
+    run,
+    stored,
+)
 from adviz.tables.claims import Claims
 from adviz.tables.comparison import Comparison, compare
 from adviz.tables.figures import FigurePlan
@@ -35,7 +47,8 @@ class Book:
     names: of all tables.
     broken: experiment -> what went wrong when `run` last tried it.
     gaps: what the data lacked when `run` last looked.
-    damaged: experiment -> why its file cannot be used; `run` puts the file aside and does the experiment again.
+    damaged: experiment -> why its file cannot be used; `run` puts the file aside and does the
+        experiment again.
 
     Examples
     --------
@@ -127,7 +140,9 @@ class Book:
         True
         """
         if paper not in PAPERS:
-            raise ValueError(f"expected a paper, one of {', '.join(map(repr, PAPERS))}, {got(paper, PAPERS)}")
+            raise ValueError(
+                f"expected a paper, one of {', '.join(map(repr, PAPERS))}, {got(paper, PAPERS)}"
+            )
         planned = (self._plan(name) for name in self.names if name.paper == paper)
         return list(dict.fromkeys(one for table in planned for one in table.experiments))
 
@@ -145,8 +160,10 @@ class Book:
 
         Parameters
         ----------
-        what: a table, figure or claims, or experiments, such as the `missing` of a table or those of one of its cells.
-        watch: called after each experiment that was done, with it and with what went wrong ("" if its row is there).
+        what: a table, figure or claims, or experiments, such as the `missing` of a table or those
+            of one of its cells.
+        watch: called after each experiment that was done, with it and with what went wrong ("" if
+            its row is there).
 
         Raises
         ------

@@ -86,7 +86,10 @@ class Comparison:
     def lines(self) -> list[str]:
         """For each cell the name of its line: method and variant, and the data set where there are several."""
         several = len({one.cell.dataset for one in self.filled}) > 1
-        parts = [(c.method, c.variant.replace(";", ", "), c.dataset * several) for c in (f.cell for f in self.filled)]
+        parts = [
+            (c.method, c.variant.replace(";", ", "), c.dataset * several)
+            for c in (f.cell for f in self.filled)
+        ]
         return [", ".join(filter(None, words)) for words in parts]
 
     def value(self, cell: Cell, row: Row) -> float:
@@ -106,7 +109,8 @@ class Comparison:
     def wide(self) -> pd.DataFrame:
         """Return texts as the paper lays them out: a line for each method and variant, a column for each place.
 
-        A text is "printed | ours (delta)", with what there is of it; "*" marks a printed value that is uncertain.
+        A text is "printed | ours (delta)", with what there is of it; "*" marks a printed value that
+        is uncertain.
         """
         import pandas as pd
 
@@ -114,7 +118,9 @@ class Comparison:
         for one, name in zip(self.filled, self.lines, strict=True):
             line = lines.setdefault(name, {})
             line[one.cell.category or "all", one.metric] = _text(one)
-        frame = pd.DataFrame(list(lines.values()), index=pd.Index(lines, name=str(self.table.name))).fillna("")
+        frame = pd.DataFrame(
+            list(lines.values()), index=pd.Index(lines, name=str(self.table.name))
+        ).fillna("")
         frame.columns = pd.MultiIndex.from_tuples(frame.columns)
         if frame.columns.get_level_values(1).nunique() == 1:
             frame.columns = pd.Index(frame.columns.get_level_values(0), name=frame.columns[0][1])
@@ -127,16 +133,25 @@ class Comparison:
         """Return the table in Markdown."""
         frame = self.wide()
         heads = [" ".join(one) if isinstance(one, tuple) else str(one) for one in frame.columns]
-        rows = [[str(name), *values] for name, values in zip(frame.index, frame.to_numpy().tolist(), strict=True)]
+        rows = [
+            [str(name), *values]
+            for name, values in zip(frame.index, frame.to_numpy().tolist(), strict=True)
+        ]
         lines = [["method", *heads], ["---"] * (len(heads) + 1), *rows]
-        text = "\n".join("| " + " | ".join(str(one).replace("|", "\\|") for one in line) + " |" for line in lines)
+        text = "\n".join(
+            "| " + " | ".join(str(one).replace("|", "\\|") for one in line) + " |" for line in lines
+        )
         return f"**{self.table.name}**: {self.table.name.title}\n\n{text}\n\n{self._legend()}\n"
 
     def to_latex(self) -> str:
         """Return the table in LaTeX, for the package booktabs."""
         styled = self.wide().style.format(escape="latex").format_index(escape="latex", axis=0)
         caption = f"{self.table.name}: {self.table.name.title}. {self._legend()}"
-        return str(styled.format_index(escape="latex", axis=1).to_latex(hrules=True, caption=_escaped(caption)))
+        return str(
+            styled.format_index(escape="latex", axis=1).to_latex(
+                hrules=True, caption=_escaped(caption)
+            )
+        )
 
     def to_csv(self) -> str:
         """Return all cells in long form as CSV."""
@@ -155,7 +170,8 @@ class Comparison:
                 key = column if column in frame.columns else column[0]
                 frame.loc[name, key] = _linked(_text(one), one, base)
         title = f"<b>{html.escape(str(self.table.name))}</b>: {html.escape(self.table.name.title)}"
-        named = frame.rename(index=html.escape).rename_axis(index=None)  # the title says which table it is
+        # The title says which table it is
+        named = frame.rename(index=html.escape).rename_axis(index=None)
         styled = named.style.set_caption(title).set_table_styles(STYLES)
         return f"{styled.to_html()}<p style='max-width:900px'>{html.escape(self._legend())}</p>"
 
@@ -163,8 +179,17 @@ class Comparison:
     def stand_ins(self) -> list[str]:
         """Return which of our networks stands for which of the papers', where it is another one."""
         ours = self.table.setting.networks
-        names = {name for one in self.table.cells if one.experiments for name in named_networks(one.variant)}
-        return [f"{ours[name]} for {name}" for name in NETWORKS if name in names and ours[name] != NETWORKS[name]]
+        names = {
+            name
+            for one in self.table.cells
+            if one.experiments
+            for name in named_networks(one.variant)
+        }
+        return [
+            f"{ours[name]} for {name}"
+            for name in NETWORKS
+            if name in names and ours[name] != NETWORKS[name]
+        ]
 
     def _legend(self) -> str:
         """Say what the numbers are."""
@@ -172,26 +197,35 @@ class Comparison:
         words = [f"{LABELS[metric]}: {self.definition(metric)}" for metric in metrics]
         first = "printed | ours (ours - printed)"
         if not self.table.setting.papers:
-            first = "ours, on other data than the paper's: there is no printed value to compare with"
+            first = (
+                "ours, on other data than the paper's: there is no printed value to compare with"
+            )
         words.insert(0, first)
         if stand_ins := self.stand_ins:
             words.append(f"networks: {', '.join(stand_ins)}")
         if any(one.uncertain for one in self.filled):
             words.append("*: the printed value is uncertain, see the note")
         if any(_text(one) == NOTHING for one in self.filled):
-            words.append(f"{NOTHING}: a method that is not one of ours, or left out here, or without data")
+            words.append(
+                f"{NOTHING}: a method that is not one of ours, or left out here, or without data"
+            )
         seeds = {one.seeds for one in self.filled if one.seeds}
         words.append(f"seeds: {', '.join(map(str, sorted(seeds))) or 'none yet'}")
         words += self.remarks
         if self.missing:
-            words.append(f"{len(self.missing)} of {len(self.table.experiments)} experiments are still to be done")
+            words.append(
+                f"{len(self.missing)} of {len(self.table.experiments)} experiments are still to be done"
+            )
         return "; ".join(words) + "."
 
 
 STYLES: list[Any] = [
     {"selector": "td", "props": "text-align: right; white-space: nowrap"},
     {"selector": "th.row_heading", "props": "text-align: left; white-space: nowrap"},
-    {"selector": "caption", "props": "text-align: left; font-size: 110%; padding-bottom: 6px; white-space: nowrap"},
+    {
+        "selector": "caption",
+        "props": "text-align: left; font-size: 110%; padding-bottom: 6px; white-space: nowrap",
+    },
 ]
 
 
@@ -201,13 +235,13 @@ def compare(table: Table, rows: Iterable[Row] | Report) -> Comparison:
     Parameters
     ----------
     table: from `plan`.
-    rows: of a `sweep.Report`, or that itself, so that what is broken or lacking is said too; those of other
-        experiments do not matter.
+    rows: of a `sweep.Report`, or that itself, so that what is broken or lacking is said too; those
+        of other experiments do not matter.
 
     Notes
     -----
-    An average is over categories first, for each seed, then over seeds; a seed without a row for one of the categories
-    is left out.
+    An average is over categories first, for each seed, then over seeds; a seed without a row for
+    one of the categories is left out.
 
     Examples
     --------
@@ -224,7 +258,13 @@ def compare(table: Table, rows: Iterable[Row] | Report) -> Comparison:
 def _text(one: Filled) -> str:
     printed, ours, delta = one.texts
     if not ours:
-        return printed + (" | ..." if one.missing else "") if printed else "..." if one.missing else NOTHING
+        return (
+            printed + (" | ..." if one.missing else "")
+            if printed
+            else "..."
+            if one.missing
+            else NOTHING
+        )
     return f"{printed} | {ours} ({delta})" if printed else ours
 
 

@@ -33,7 +33,8 @@ class Filled:
     Attributes
     ----------
     cell: the place, and the printed value.
-    ours, std: mean and standard deviation (of a sample, over seeds) in the cell's unit; NaN where there is nothing.
+    ours, std: mean and standard deviation (of a sample, over seeds) in the cell's unit; NaN where
+        there is nothing.
     seeds: how many are in it.
     rows: the rows that it was made of.
     missing: how many of its experiments have no row.
@@ -68,7 +69,11 @@ class Filled:
     def texts(self) -> tuple[str, str, str]:
         """Printed, ours and delta with the decimals of the unit; "" for what is not there, "*" for uncertain."""
         printed, ours = self.cell.text(self.cell.printed), self.cell.text(self.ours)
-        delta = f"{'+' if self.delta >= 0 else ''}{self.cell.text(self.delta)}" if printed and ours else ""
+        delta = (
+            f"{'+' if self.delta >= 0 else ''}{self.cell.text(self.delta)}"
+            if printed and ours
+            else ""
+        )
         spread = f" ± {self.cell.text(self.std)}" if ours and self.seeds > 1 else ""
         return printed and printed + "*" * self.uncertain, ours + spread, delta
 
@@ -78,19 +83,25 @@ class Filled:
         return self.cell.note.startswith(UNCERTAIN)
 
 
-def fill(cell: Cell, known: Mapping[Experiment, Row], pro: str, broken: Mapping[Experiment, str]) -> Filled:
+def fill(
+    cell: Cell, known: Mapping[Experiment, Row], pro: str, broken: Mapping[Experiment, str]
+) -> Filled:
     """Return a cell with what rows say: of those that are known, for every seed that has all of them."""
     by_seed: dict[int, list[Row | None]] = {}
     for one in cell.experiments:
         by_seed.setdefault(one.seed, []).append(known.get(one))
-    whole = [[row for row in found if row is not None] for found in by_seed.values() if None not in found]
+    whole = [
+        [row for row in found if row is not None] for found in by_seed.values() if None not in found
+    ]
     join = np.sum if cell.unit == "count" else np.mean
     values = np.array([join([value_of(row, cell, pro) for row in found]) for found in whole])
     rows = tuple(row for found in by_seed.values() for row in found if row is not None)
     missing = sum(one not in known for one in cell.experiments)
     mean = float(values.mean()) if len(values) else float("nan")
     spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-    return Filled(cell, mean, spread, len(values), rows, missing, why_nothing(cell, pro, rows, broken))
+    return Filled(
+        cell, mean, spread, len(values), rows, missing, why_nothing(cell, pro, rows, broken)
+    )
 
 
 def value_of(row: Row, cell: Cell, pro: str) -> float:

@@ -13,7 +13,8 @@ from adviz.tables.printed import DIFFERS
 from adviz.tables.setting import NO_PROTOCOL, PROTOCOLS
 from adviz.tables.table import Cell
 
-KEPT_UNDER = {"misclassified": "false_positives"}  # metric of a table -> metric of a row, where they differ
+# Metric of a table -> metric of a row, where they differ
+KEPT_UNDER = {"misclassified": "false_positives"}
 NAMED = 3  # categories that a sentence names of many
 
 
@@ -21,12 +22,17 @@ def why_nothing(cell: Cell, pro: str, rows: Iterable[Row], broken: Mapping[Exper
     """Return why a cell has no number, though experiments were tried; "" where none was, or where all is well."""
     name = KEPT_UNDER.get(cell.metric, pro if cell.metric == "pro" else cell.metric)
     words = {row.experiment.category: row.reasons[name] for row in rows if name in row.reasons}
-    words |= {one.category: broken[one].splitlines()[-1] for one in cell.experiments if one in broken}
+    words |= {
+        one.category: broken[one].splitlines()[-1] for one in cell.experiments if one in broken
+    }
     return "; ".join(f"{category}: {text}" for category, text in words.items())
 
 
 def remarks(
-    cells: Iterable[Cell], known: Mapping[Experiment, Row], broken: Mapping[Experiment, str], gaps: Sequence[Gap]
+    cells: Iterable[Cell],
+    known: Mapping[Experiment, Row],
+    broken: Mapping[Experiment, str],
+    gaps: Sequence[Gap],
 ) -> list[str]:
     """Return sentences on protocols, constants, data and experiments of a table, for its legend.
 
@@ -38,19 +44,35 @@ def remarks(
     cells = tuple(cells)
     wanted = {one for cell in cells for one in cell.experiments}
     pairs = {(one.data, one.category) for one in wanted}
-    words = list(dict.fromkeys(PROTOCOLS[c.dataset] for c in cells if c.dataset in PROTOCOLS and c.experiments))
-    said_of = (departures(c.method, c.metric, c.experiments[0].detector) for c in cells if c.experiments)
+    words = list(
+        dict.fromkeys(
+            PROTOCOLS[c.dataset] for c in cells if c.dataset in PROTOCOLS and c.experiments
+        )
+    )
+    said_of = (
+        departures(c.method, c.metric, c.experiments[0].detector) for c in cells if c.experiments
+    )
     words += list(dict.fromkeys(filter(None, said_of)))
-    words += list(dict.fromkeys(_difference(c) for c in cells if c.experiments and c.note.startswith(DIFFERS)))
-    words += list(dict.fromkeys(c.reason for c in cells if c.reason in NO_PROTOCOL.values() and c.printed == c.printed))
+    words += list(
+        dict.fromkeys(_difference(c) for c in cells if c.experiments and c.note.startswith(DIFFERS))
+    )
+    words += list(
+        dict.fromkeys(
+            c.reason for c in cells if c.reason in NO_PROTOCOL.values() and c.printed == c.printed
+        )
+    )
     words += of_gaps([gap for gap in gaps if (gap.data, gap.category) in pairs])
     if failed := len(wanted & set(broken)):
-        words.append(f"{failed} of {len(wanted)} experiments are broken, see the notes and the report of the run")
+        words.append(
+            f"{failed} of {len(wanted)} experiments are broken, see the notes and the report of the run"
+        )
     printed = [cell for cell in cells if cell.dataset == "mvtec_ad" and not np.isnan(cell.printed)]
     used = dict.fromkeys(one for cell in printed for one in cell.experiments if one in known)
     other = dict.fromkeys(text for one in used if (text := _other_images(known[one])))
     if other:
-        words.append(f"these are not all images of the paper, or others: {listed(list(other), NAMED)}")
+        words.append(
+            f"these are not all images of the paper, or others: {listed(list(other), NAMED)}"
+        )
     return words
 
 

@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 DATASET = "mvtec_ad"
 KEY = ["category", "method", "variant", "metric"]
 SCORES = ("image_auroc", "pixel_auroc", "pro")
-UNITS = {"misclassified": "count", "full_recall": "count", "time_s": "s", "memory_mb": "MB"}  # others: percentages
+# Others: percentages
+UNITS = {"misclassified": "count", "full_recall": "count", "time_s": "s", "memory_mb": "MB"}
 Line = tuple[str, str]  # method and variant, as in `adviz.reference`
 Place = tuple[str, str, str, str]  # category, method, variant and metric
 
 
-def lines(paper: str, wanted: Iterable[Line], metrics: Sequence[str] = SCORES, *, each: bool = False) -> pd.DataFrame:
+def lines(
+    paper: str, wanted: Iterable[Line], metrics: Sequence[str] = SCORES, *, each: bool = False
+) -> pd.DataFrame:
     """Return lines as `values` has them, with what a table of the paper prints for them, or NaN.
 
     Parameters
@@ -44,25 +47,35 @@ def placed(paper: str, places: Iterable[Place]) -> pd.DataFrame:
     """Return places on MVTec AD as `values` has them, with what a table of the paper prints for them, or NaN."""
     import pandas as pd
 
-    found = pd.DataFrame(places, columns=KEY).drop_duplicates().merge(_all(paper), on=KEY, how="left")
+    found = (
+        pd.DataFrame(places, columns=KEY).drop_duplicates().merge(_all(paper), on=KEY, how="left")
+    )
     found["unit"] = found["metric"].map(UNITS).fillna("%")
-    return found.assign(paper=paper, dataset=DATASET, note=found["note"].fillna(""), table=found["table"].fillna(""))
+    return found.assign(
+        paper=paper, dataset=DATASET, note=found["note"].fillna(""), table=found["table"].fillna("")
+    )
 
 
 def unprinted(like: pd.DataFrame, wanted: Iterable[Line]) -> pd.DataFrame:
     """Return lines with the places of a table's first line, of which the paper prints none."""
     import pandas as pd
 
-    first = like[(like["method"] == like["method"].iloc[0]) & (like["variant"] == like["variant"].iloc[0])]
+    first = like[
+        (like["method"] == like["method"].iloc[0]) & (like["variant"] == like["variant"].iloc[0])
+    ]
     nothing = {"value": float("nan"), "std": float("nan"), "note": ""}
-    return pd.concat([first.assign(method=method, variant=variant, **nothing) for method, variant in wanted])
+    return pd.concat(
+        [first.assign(method=method, variant=variant, **nothing) for method, variant in wanted]
+    )
 
 
 @lru_cache
 def printed_values(paper: str) -> dict[Place, float]:
     """Return all that the paper's tables print on MVTec AD: place -> value."""
     whole = _all(paper)
-    return dict(zip(whole[KEY].itertuples(index=False, name=None), whole["value"].tolist(), strict=True))
+    return dict(
+        zip(whole[KEY].itertuples(index=False, name=None), whole["value"].tolist(), strict=True)
+    )
 
 
 @lru_cache

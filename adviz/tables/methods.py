@@ -45,7 +45,9 @@ def parsed(variant: str) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
-def configuration(name: Name, dataset: str, method: str, variant: str, setting: Setting) -> Configuration | str:
+def configuration(
+    name: Name, dataset: str, method: str, variant: str, setting: Setting
+) -> Configuration | str:
     """Return what is done for a line of a table, or why nothing is.
 
     Parameters
@@ -64,7 +66,8 @@ def configuration(name: Name, dataset: str, method: str, variant: str, setting: 
     few = int(options.pop("shots")) if "shots" in options else None
     if few is not None and setting.shots is not None and few not in setting.shots:
         return "left out in this setting"
-    for words in ("reimplementation", "errors"):  # who did it, and what is counted: not how it is done
+    # Who did it, and what is counted: not how it is done
+    for words in ("reimplementation", "errors"):
         options.pop(words, None)
     side = int(options.pop("image_size", 0))
     networks = tuple(setting.networks[part] for part in _networks(options))
@@ -72,11 +75,15 @@ def configuration(name: Name, dataset: str, method: str, variant: str, setting: 
     weights = options.pop("weights", setting.weights)
     detector = _BUILDERS[method](options, dataset)
     if options:
-        raise ValueError(f"expected the settings of {method} in {name}, got {variant!r}: {sorted(options)} is unknown")
+        raise ValueError(
+            f"expected the settings of {method} in {name}, got {variant!r}: {sorted(options)} is unknown"
+        )
     detector = dataclasses.replace(detector, **setting.options.get(type(detector).__name__, {}))
     geometry = _geometry(name, dataset, method, side, setting)
     size = JUDGED_AT.get(name.paper) if setting.scale == 1 else None
-    return Configuration(detector, networks, geometry, setting.train if few is None else few, size, weights)
+    return Configuration(
+        detector, networks, geometry, setting.train if few is None else few, size, weights
+    )
 
 
 def departures(method: str, metric: str, detector: Detector) -> str:
@@ -120,10 +127,16 @@ def _spade(options: dict[str, str], dataset: str) -> Detector:
         detector = dataclasses.replace(detector, layers=_strides(layers))
     stage = options.pop("stage1", "")
     if stage:
-        kind: Literal["random", "retrieved"] = "random" if stage.startswith("random") else "retrieved"
+        kind: Literal["random", "retrieved"] = (
+            "random" if stage.startswith("random") else "retrieved"
+        )
         count = type(detector.images_gallery)(int(stage.removeprefix("random").removeprefix("knn")))
         detector = dataclasses.replace(detector, gallery=kind, images_gallery=count)
-    return dataclasses.replace(detector, images_gallery=1, images_score=1) if dataset in CAMPUS else detector
+    return (
+        dataclasses.replace(detector, images_gallery=1, images_score=1)
+        if dataset in CAMPUS
+        else detector
+    )
 
 
 def _padim(_options: dict[str, str], _dataset: str) -> Detector:
@@ -136,9 +149,11 @@ def _patchcore(options: dict[str, str], dataset: str) -> Detector:
         changed["coreset"] = float(share.removesuffix("%")) / 100
     if layers := options.pop("layers", ""):
         changed["layers"] = _strides(layers)
-    if stride := options.pop("stride", ""):  # the bank is reduced by striding; the paper names no coreset beside it
+    # The bank is reduced by striding; the paper names no coreset beside it
+    if stride := options.pop("stride", ""):
         changed |= {"stride": int(stride), "coreset": 1.0}
-    if changed.get("coreset") == 1:  # every patch is kept: which is chosen first would take hours to say, for nothing
+    # Every patch is kept: which is chosen first would take hours to say, for nothing
+    if changed.get("coreset") == 1:
         changed["sampler"] = "random"
     if index := options.pop("search", ""):
         changed["index"] = index
@@ -154,7 +169,9 @@ def _distillation(options: dict[str, str], dataset: str) -> Detector:
     if bottleneck := options.pop("bottleneck", ""):
         changed["bottleneck"] = BOTTLENECKS[bottleneck]
     if maps := options.pop("maps", ""):
-        changed["map_layers"] = tuple(2 ** (int(one.removeprefix("M")) + 1) for one in maps.split("+"))
+        changed["map_layers"] = tuple(
+            2 ** (int(one.removeprefix("M")) + 1) for one in maps.split("+")
+        )
     return dataclasses.replace(ReverseDistillation.preset("official"), **changed)
 
 

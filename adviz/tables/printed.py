@@ -74,7 +74,9 @@ TITLES = {
         "text": "numbers that are in the text alone",
     },
 }
-NAMES = tuple(Name(paper, table, title) for paper, tables in TITLES.items() for table, title in tables.items())
+NAMES = tuple(
+    Name(paper, table, title) for paper, tables in TITLES.items() for table, title in tables.items()
+)
 
 
 def named(paper: str, table: str | int) -> Name:
@@ -103,8 +105,9 @@ def values(paper: str, table: str | int) -> pd.DataFrame:
 
     Returns
     -------
-    Columns as in `adviz/tables/reference/README.md`: dataset, category, method, variant, metric, value and std (float, in
-    `unit`), and note; a note that begins with "uncertain:" or "reconstructed:" says so of the value.
+    Columns as in `adviz/tables/reference/README.md`: dataset, category, method, variant, metric,
+        value and std (float, in `unit`), and note; a note that begins with "uncertain:" or
+        "reconstructed:" says so of the value.
 
     Raises
     ------
@@ -119,6 +122,12 @@ def values(paper: str, table: str | int) -> pd.DataFrame:
 
     name = named(paper, table)
     short = "text" if name.table == "text" else f"table{name.table}"
-    with files("adviz.tables").joinpath("reference", f"{paper}_{short}.csv").open(encoding="utf-8") as file:
-        found = pd.read_csv(file, dtype={"table": str}, keep_default_na=False, na_values={"value": "", "std": ""})
+    with (
+        files("adviz.tables")
+        .joinpath("reference", f"{paper}_{short}.csv")
+        .open(encoding="utf-8") as file
+    ):
+        found = pd.read_csv(
+            file, dtype={"table": str}, keep_default_na=False, na_values={"value": "", "std": ""}
+        )
     return found.astype({"value": float, "std": float})

@@ -32,7 +32,18 @@ OFFLINE = {
 }
 MVTEC = (
     *("carpet", "grid", "leather", "tile", "wood"),
-    *("bottle", "cable", "capsule", "hazelnut", "metal_nut", "pill", "screw", "toothbrush", "transistor", "zipper"),
+    *(
+        "bottle",
+        "cable",
+        "capsule",
+        "hazelnut",
+        "metal_nut",
+        "pill",
+        "screw",
+        "toothbrush",
+        "transistor",
+        "zipper",
+    ),
 )
 MVTEC_FOLDER = "mvtec"  # below the folder of the data sets
 TEXTURES = frozenset(MVTEC[:5])
@@ -40,8 +51,10 @@ BUILT_IN = ("brick", "hex_nut", "transistor", "capsule", "mesh", "bottle")
 CLASSED = ("mnist", "fashion_mnist", "cifar10")  # with classes that are the same everywhere
 ONE_CLASS = (*CLASSED, "caltech256")
 TILE = ("magnetic_tile",)  # the one category of MTD
-SCENES = tuple(f"{number:02}" for number in range(1, 13))  # of ShanghaiTech Campus that have test videos
-OWN_TREES = {TILES: TILE, **dict.fromkeys(CAMPUS, SCENES)}  # data sets with a reader of their own -> categories
+# Of ShanghaiTech Campus that have test videos
+SCENES = tuple(f"{number:02}" for number in range(1, 13))
+# Data sets with a reader of their own -> categories
+OWN_TREES = {TILES: TILE, **dict.fromkeys(CAMPUS, SCENES)}
 # How data sets that leave it open are divided; a table says so below.
 PROTOCOLS = {
     TILES: "mtd: 20 % of the good tiles, drawn with seed 0, are tested; tiles of any shape become 256 x 256, of which "
@@ -62,8 +75,9 @@ class Setting:
 
     Attributes
     ----------
-    folders: data set as in `adviz.reference` ("mvtec_ad", "stc", "mstc", "mtd", "mnist", ...) -> the name of what is
-        used for it, as for `sweep.Experiment`; a data set that is not here has no experiments, and the table says so.
+    folders: data set as in `adviz.reference` ("mvtec_ad", "stc", "mstc", "mtd", "mnist", ...) ->
+        the name of what is used for it, as for `sweep.Experiment`; a data set that is not here has
+        no experiments, and the table says so.
     categories: data set -> its categories (or classes), in the order of the columns.
     networks: the papers' names of networks -> ours.
     scale: factor on all sides of images (224, 256, 280, ...), which are rounded to multiples of 32.
@@ -81,7 +95,10 @@ class Setting:
     """
 
     folders: Mapping[str, str] = field(
-        default_factory=lambda: {"mvtec_ad": MVTEC_FOLDER, **{k: k for k in (*ONE_CLASS, *OWN_TREES)}}
+        default_factory=lambda: {
+            "mvtec_ad": MVTEC_FOLDER,
+            **{k: k for k in (*ONE_CLASS, *OWN_TREES)},
+        }
     )
     categories: Mapping[str, Sequence[str]] = field(
         default_factory=lambda: {"mvtec_ad": MVTEC, **{k: classes(k) for k in CLASSED}, **OWN_TREES}
@@ -98,7 +115,9 @@ class Setting:
     @property
     def papers(self) -> bool:
         """Whether the printed values can be compared with: the data are the papers', not the built-in or own ones."""
-        return self.folders.get("mvtec_ad") != DEMO and set(self.categories.get("mvtec_ad", ())) <= set(MVTEC)
+        return self.folders.get("mvtec_ad") != DEMO and set(
+            self.categories.get("mvtec_ad", ())
+        ) <= set(MVTEC)
 
     def geometry(self, side: int, *, crop: bool) -> Geometry:
         """Return how images of a paper's side become squares here.
@@ -108,10 +127,14 @@ class Setting:
         >>> tables.Setting(scale=0.5).geometry(224, crop=True).size
         128
         """
-        return Geometry(max(32, round(side * self.scale / 32) * 32) if self.scale != 1 else side, crop=crop)
+        return Geometry(
+            max(32, round(side * self.scale / 32) * 32) if self.scale != 1 else side, crop=crop
+        )
 
 
-def reduced(categories: Sequence[str] = ("bottle", "mesh"), every: int = 4, scale: float = 0.5) -> Setting:
+def reduced(
+    categories: Sequence[str] = ("bottle", "mesh"), every: int = 4, scale: float = 0.5
+) -> Setting:
     """Return a setting on the built-in data that takes minutes on two cores, for every table.
 
     Its numbers show how the tables are made; nothing printed can be compared with them.
@@ -143,14 +166,17 @@ def at_hand(
 ) -> Setting:
     """Return the papers' setting where MVTec AD is at hand, and `reduced` on the built-in data where it is not.
 
-    Beside ``mvtec/``, the magnetic tiles in ``mtd/`` and ShanghaiTech Campus in ``stc/`` are part of it where they are.
+    Beside ``mvtec/``, the magnetic tiles in ``mtd/`` and ShanghaiTech Campus in ``stc/`` are part
+    of it where they are.
 
     Parameters
     ----------
     categories, every, scale: of the reduced setting.
-    one_class: with the papers' setting, whether MNIST, Fashion-MNIST and CIFAR-10 are part of it (reverse distillation,
-        Table 4): a student for each of 30 classes, from 5000 images of 256 pixels, takes years on a CPU.
-    root: folder that ``mvtec/`` and the others are looked for in; None = what ``$ADVIZ_DATA`` names, or ``./data``.
+    one_class: with the papers' setting, whether MNIST, Fashion-MNIST and CIFAR-10 are part of it
+        (reverse distillation, Table 4): a student for each of 30 classes, from 5000 images of 256
+        pixels, takes years on a CPU.
+    root: folder that ``mvtec/`` and the others are looked for in; None = what ``$ADVIZ_DATA``
+        names, or ``./data``.
 
     Examples
     --------
@@ -161,5 +187,9 @@ def at_hand(
     if not folder_of(MVTEC_FOLDER, base).is_dir():
         return reduced(categories, every, scale)
     whole = Setting().categories
-    there = {name for name in OWN_TREES if folder_of(name, base).is_dir()} | (set(CLASSED) if one_class else set())
-    return Setting(categories={name: whole[name] for name in whole if name == "mvtec_ad" or name in there})
+    there = {name for name in OWN_TREES if folder_of(name, base).is_dir()} | (
+        set(CLASSED) if one_class else set()
+    )
+    return Setting(
+        categories={name: whole[name] for name in whole if name == "mvtec_ad" or name in there}
+    )

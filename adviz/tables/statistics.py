@@ -63,12 +63,16 @@ class Summary:
         return self.frame
 
     def __repr__(self) -> str:
-        text = self.frame.to_string(float_format=lambda value: f"{value:.{self.digits}f}", na_rep="-")
+        text = self.frame.to_string(
+            float_format=lambda value: f"{value:.{self.digits}f}", na_rep="-"
+        )
         return f"{self.title}\n{text}\n{self.legend}"
 
     def _repr_html_(self) -> str:
         shown = self.frame.rename(index=_escaped, columns=_escaped)
-        styled = shown.style.format(precision=self.digits, na_rep="-", escape="html").set_table_styles(STYLES)
+        styled = shown.style.format(
+            precision=self.digits, na_rep="-", escape="html"
+        ).set_table_styles(STYLES)
         caption = f"<b>{html.escape(self.title)}</b>"
         return f"{styled.set_caption(caption).to_html()}<p style='max-width:900px'>{html.escape(self.legend)}</p>"
 
@@ -94,16 +98,17 @@ def differences(
 
     Parameters
     ----------
-    before, after: rows of two methods; those of categories and seeds that both have are compared. A method that does
-        not depend on a seed is compared with every seed of the other.
+    before, after: rows of two methods; those of categories and seeds that both have are compared. A
+        method that does not depend on a seed is compared with every seed of the other.
     names: of the two, for the title; None = those of their detectors.
     draws: test sets drawn with replacement, for each category.
     seed: of the draws.
 
     Returns
     -------
-    Summary with a line for every category and one for the mean over them: AUROC before and after, their difference and
-        its 95 % interval in percentage points, and the share of draws in which `after` is better.
+    Summary with a line for every category and one for the mean over them: AUROC before and after,
+        their difference and its 95 % interval in percentage points, and the share of draws in which
+        `after` is better.
 
     Raises
     ------
@@ -111,15 +116,18 @@ def differences(
 
     Notes
     -----
-    Paired bootstrap over images, see `metrics.auroc_differences`. The interval is about other test images from the same
-    place, not about other seeds or categories; several seeds are averaged first. Categories are drawn apart.
+    Paired bootstrap over images, see `metrics.auroc_differences`. The interval is about other test
+    images from the same place, not about other seeds or categories; several seeds are averaged
+    first. Categories are drawn apart.
     """
     import pandas as pd
 
     one, other = _by_category(before), _by_category(after)
     shared = [category for category in one if category in other]
     if not shared:
-        raise ValueError(f"expected rows of the same categories, got {sorted(one)} and {sorted(other)}")
+        raise ValueError(
+            f"expected rows of the same categories, got {sorted(one)} and {sorted(other)}"
+        )
     lines, drawn = {}, []
     for category in shared:
         pairs = _pairs(one[category], other[category])
@@ -145,12 +153,16 @@ def errors(methods: Methods) -> Summary:
 
     Returns
     -------
-    Summary: "FP" and "FN" at the F1-optimal threshold, "full recall" = good images flagged where every anomalous one
-        is; integers, or the mean over seeds where there are several.
+    Summary: "FP" and "FN" at the F1-optimal threshold, "full recall" = good images flagged where
+        every anomalous one is; integers, or the mean over seeds where there are several.
     """
     import pandas as pd
 
-    names = {"false_positives": "FP", "false_negatives": "FN", "errors_at_full_recall": "full recall"}
+    names = {
+        "false_positives": "FP",
+        "false_negatives": "FN",
+        "errors_at_full_recall": "full recall",
+    }
     columns: dict[tuple[str, str], dict[str, float]] = {}
     for method, rows in methods.items():
         for category, found in _by_category(rows).items():
@@ -179,8 +191,16 @@ def perfect(methods: Methods) -> Summary:
     lines = {}
     for method, rows in methods.items():
         found = _by_category(rows)
-        solved = [name for name, each in found.items() if all(row.metrics["image_auroc"] == 1 for row in each)]
-        lines[method] = {"solved": len(solved), "of": len(found), "categories": ", ".join(solved) or "none"}
+        solved = [
+            name
+            for name, each in found.items()
+            if all(row.metrics["image_auroc"] == 1 for row in each)
+        ]
+        lines[method] = {
+            "solved": len(solved),
+            "of": len(found),
+            "categories": ", ".join(solved) or "none",
+        }
     return Summary(
         "categories solved perfectly",
         pd.DataFrame.from_dict(lines, orient="index"),
@@ -193,9 +213,10 @@ def by_size(methods: Methods) -> Summary:
 
     Returns
     -------
-    Summary with a line for every method and third: "from" and "to" in % of the image, "regions", and for "overlap" (the
-        area under a region's own PRO curve up to an FPR of 0.3; its mean over all regions is PRO) and "AUROC" (of the
-        region's pixels against all normal ones) the mean, and half the length of its 95 % interval ("±"), in %.
+    Summary with a line for every method and third: "from" and "to" in % of the image, "regions",
+        and for "overlap" (the area under a region's own PRO curve up to an FPR of 0.3; its mean
+        over all regions is PRO) and "AUROC" (of the region's pixels against all normal ones) the
+        mean, and half the length of its 95 % interval ("±"), in %.
 
     Raises
     ------
@@ -203,19 +224,27 @@ def by_size(methods: Methods) -> Summary:
 
     Notes
     -----
-    The thirds are those of all methods' regions together, which are the same regions where the images are.
+    The thirds are those of all methods' regions together, which are the same regions where the
+    images are.
     """
     import pandas as pd
 
-    shares = {name: np.concatenate([_shares(row) for row in rows]) for name, rows in methods.items()}
+    shares = {
+        name: np.concatenate([_shares(row) for row in rows]) for name, rows in methods.items()
+    }
     every = np.concatenate([*shares.values(), np.empty(0)])
     if not len(every):
-        raise ValueError(f"expected rows with regions of defects, got none for {sorted(methods)}: are there masks?")
+        raise ValueError(
+            f"expected rows with regions of defects, got none for {sorted(methods)}: are there masks?"
+        )
     edges = np.quantile(every, (0, 1 / 3, 2 / 3, 1))
     lines = []
     for name, rows in methods.items():
         third = np.searchsorted(edges[1:3], shares[name], side="left")
-        values = {key: np.concatenate([row.regions.get(key, []) for row in rows]) for key in ("integral", "auroc")}
+        values = {
+            key: np.concatenate([row.regions.get(key, []) for row in rows])
+            for key in ("integral", "auroc")
+        }
         for place, size in enumerate(SIZES):
             chosen = {key: 100 * each[third == place] for key, each in values.items()}
             line = {"method": name, "size": size, "from": edges[place], "to": edges[place + 1]}
@@ -246,22 +275,31 @@ def _pairs(before: Sequence[Row], after: Sequence[Row]) -> list[tuple[Row, Row]]
     seeds = {row.experiment.seed: row for row in after}
     pairs = [(row, seeds[row.experiment.seed]) for row in before if row.experiment.seed in seeds]
     if not pairs:
-        raise ValueError(f"expected rows of the same seeds, got {[row.experiment.seed for row in (*before, *after)]}")
+        raise ValueError(
+            f"expected rows of the same seeds, got {[row.experiment.seed for row in (*before, *after)]}"
+        )
     return pairs
 
 
 def _differences(before: Row, after: Row, draws: int, seed: Sequence[int]) -> np.ndarray:
     """Return the bootstrap of a pair of rows, their images brought into one order."""
-    images = [dict(zip(row.images["ids"], range(len(row.images["ids"])), strict=True)) for row in (before, after)]
+    images = [
+        dict(zip(row.images["ids"], range(len(row.images["ids"])), strict=True))
+        for row in (before, after)
+    ]
     if set(images[0]) != set(images[1]):
         what = f"{len(images[0])} and {len(images[1])} images"
-        raise ValueError(f"expected two rows of the same test images, got {what} of {before.experiment.category}")
+        raise ValueError(
+            f"expected two rows of the same test images, got {what} of {before.experiment.category}"
+        )
     labels = np.array(before.images["labels"])
     order = [images[1][one] for one in before.images["ids"]]
     scores = np.array(before.images["scores"]), np.array(after.images["scores"])[order]
     known = labels >= 0
     number = int(np.random.default_rng(seed).integers(2**31))
-    return metrics.auroc_differences(scores[0][known], scores[1][known], labels[known], draws, number)
+    return metrics.auroc_differences(
+        scores[0][known], scores[1][known], labels[known], draws, number
+    )
 
 
 def _scores(rows: Sequence[Row]) -> float:
@@ -271,7 +309,14 @@ def _scores(rows: Sequence[Row]) -> float:
 def _interval(before: float, after: float, drawn: np.ndarray) -> dict[str, float]:
     low, high = np.quantile(drawn, INTERVAL)
     better = float(100 * np.mean(drawn > 0)) if np.isfinite(drawn).all() else float("nan")
-    return {"before": before, "after": after, "difference": after - before, "low": low, "high": high, "better": better}
+    return {
+        "before": before,
+        "after": after,
+        "difference": after - before,
+        "low": low,
+        "high": high,
+        "better": better,
+    }
 
 
 def _title(rows: Sequence[Row]) -> str:

@@ -15,7 +15,8 @@ from adviz.tables.setting import NO_PROTOCOL, TEXTURES, Setting
 if TYPE_CHECKING:
     import pandas as pd
 
-# How each paper's own code computes PRO (methods: per-image in the codes of PatchCore and reverse distillation).
+# How each paper's own code computes PRO (methods: per-image in the codes of PatchCore and reverse
+# distillation).
 PRO = {"spade": "pro", "patchcore": "pro_per_image", "rd": "pro_per_image"}
 DEFINITIONS = {
     "image_auroc": "AUROC of the image scores",
@@ -31,7 +32,8 @@ DEFINITIONS = {
     "memory_mb": "MiB of the arrays of the fitted detector, without the network",
 }
 DIGITS = {"count": 0, "s": 2, "MB": 0}  # printed of a unit; 1 of the others
-AVERAGES = ("average", "average_textures", "average_objects", "")  # "": over a whole data set, or a count in all of it
+# "": over a whole data set, or a count in all of it
+AVERAGES = ("average", "average_textures", "average_objects", "")
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Cell:
 
     Attributes
     ----------
-    dataset, category, method, variant, metric: as in `adviz.reference`; a category may be an average.
+    dataset, category, method, variant, metric: as in `adviz.reference`; a category may be an
+        average.
     printed, std: the paper's value, in `unit`; NaN where it prints none (or other data are used).
     unit: "%", "s", "MB" or "count".
     note: on the printed value.
@@ -86,7 +89,8 @@ class Table:
     name: paper, number and title.
     setting: on what it is regenerated.
     cells: every place, line by line.
-    pro: which of the definitions of PRO stands for the paper's: "pro", "pro_200" or "pro_per_image".
+    pro: which of the definitions of PRO stands for the paper's: "pro", "pro_200" or
+        "pro_per_image".
 
     Raises
     ------
@@ -118,15 +122,18 @@ class Table:
         return f"{self.name}: {len(self.cells)} cells, {ours} of them from {len(self.experiments)} experiments"
 
 
-def plan(paper: str, table: str | int, setting: Setting | None = None, *, pro: str | None = None) -> Table:
+def plan(
+    paper: str, table: str | int, setting: Setting | None = None, *, pro: str | None = None
+) -> Table:
     """Return a table of a paper, with the experiments that fill it.
 
     Parameters
     ----------
-    paper, table: "spade", "patchcore" or "rd", and the paper's number; `adviz.tables.NAMES` has all.
+    paper, table: "spade", "patchcore" or "rd", and the paper's number; `adviz.tables.NAMES` has
+        all.
     setting: on what; None = the paper's data and networks.
-    pro: which definition stands for the paper's PRO, "pro" (global), "pro_200" or "pro_per_image"; None = the one of
-        the paper's own code (SPADE has none: "pro").
+    pro: which definition stands for the paper's PRO, "pro" (global), "pro_200" or "pro_per_image";
+        None = the one of the paper's own code (SPADE has none: "pro").
 
     Raises
     ------
@@ -148,13 +155,17 @@ def assembled(name: Name, lines: pd.DataFrame, setting: Setting | None, pro: str
     chosen = setting or Setting()
     cells = [
         cell
-        for (dataset, method, variant), printed in lines.groupby(["dataset", "method", "variant"], sort=False)
+        for (dataset, method, variant), printed in lines.groupby(
+            ["dataset", "method", "variant"], sort=False
+        )
         for cell in _line(name, str(dataset), str(method), str(variant), printed, chosen)
     ]
     return Table(name, chosen, tuple(cells), PRO[name.paper] if pro is None else pro)
 
 
-def _line(name: Name, dataset: str, method: str, variant: str, printed: Any, setting: Setting) -> Iterator[Cell]:
+def _line(
+    name: Name, dataset: str, method: str, variant: str, printed: Any, setting: Setting
+) -> Iterator[Cell]:
     """Yield the cells of a line: those that the paper prints, or on other data those that it would have."""
     found = configuration(name, dataset, method, variant, setting)
     folder, categories = setting.folders.get(dataset), tuple(setting.categories.get(dataset, ()))
@@ -166,12 +177,18 @@ def _line(name: Name, dataset: str, method: str, variant: str, printed: Any, set
         done: tuple[Experiment, ...] = ()
         if isinstance(found, Configuration) and folder is not None:
             pairs = product(setting.seeds, where)
-            done = tuple(_experiment(found, folder, category, seed, setting) for seed, category in pairs)
+            done = tuple(
+                _experiment(found, folder, category, seed, setting) for seed, category in pairs
+            )
         yield Cell(
             dataset=dataset,
             method=method,
             variant=variant,
-            reason="" if done else found if isinstance(found, str) else "these data have no such category",
+            reason=""
+            if done
+            else found
+            if isinstance(found, str)
+            else "these data have no such category",
             experiments=done,
             **{key: row[key] for key in ("category", "metric", "unit", "note")},
             printed=row["value"],
@@ -186,7 +203,13 @@ def _elsewhere(printed: Any, categories: Sequence[str]) -> list[dict[str, Any]]:
         there = list(part["category"])
         names = [*categories] if any(one not in AVERAGES for one in there) else []
         names += [one for one in ("average", "") if one in there]
-        nothing = {"metric": metric, "unit": unit, "note": "", "value": float("nan"), "std": float("nan")}
+        nothing = {
+            "metric": metric,
+            "unit": unit,
+            "note": "",
+            "value": float("nan"),
+            "std": float("nan"),
+        }
         rows += [{**nothing, "category": one} for one in names]
     return rows
 
@@ -200,7 +223,9 @@ def _part(category: str, categories: Sequence[str]) -> list[str]:
     return [one for one in categories if (one in TEXTURES) == (category == "average_textures")]
 
 
-def _experiment(found: Configuration, folder: str, category: str, seed: int, setting: Setting) -> Experiment:
+def _experiment(
+    found: Configuration, folder: str, category: str, seed: int, setting: Setting
+) -> Experiment:
     return Experiment(
         data=folder,
         category=category,

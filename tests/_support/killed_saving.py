@@ -12,7 +12,13 @@ from adviz._support import archive
 from adviz._support import atomic_files as storage
 from adviz._support.archive import files
 
-STEPS = [(os, "fsync"), (os, "replace"), (storage, "_lock"), (storage, "_locked_file"), (files, "_blocks")]
+STEPS = [
+    (os, "fsync"),
+    (os, "replace"),
+    (storage, "_lock"),
+    (storage, "_locked_file"),
+    (files, "_blocks"),
+]
 SIZE = 50_000  # numbers an array; the blocks below cut that
 
 

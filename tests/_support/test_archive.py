@@ -27,7 +27,14 @@ from adviz._support.archive.tree import CODES, TYPES
 
 TREE = {
     "bank": np.arange(12, dtype=np.float32).reshape(3, 4),
-    "facts": {"grid": (3, 4), "names": ["a", "ü"], "rate": 0.1, "none": None, "yes": True, "nan": float("nan")},
+    "facts": {
+        "grid": (3, 4),
+        "names": ["a", "ü"],
+        "rate": 0.1,
+        "none": None,
+        "yes": True,
+        "nan": float("nan"),
+    },
     "layers": {"array": np.array([1, 2], np.int16), "map": {"tuple": np.array(2.5)}},
     "flags": np.array([[True, False]]),
 }
@@ -60,7 +67,9 @@ def rewritten(path, about=None, entries=None, data=None):
     metadata = head.pop("__metadata__")
     inner = {**json.loads(metadata["adviz"]), **(about or {})}
     head = head if entries is None else entries(head)
-    text = json.dumps({"__metadata__": {"digest": header.ZEROS, "adviz": json.dumps(inner)}, **head}).encode()
+    text = json.dumps(
+        {"__metadata__": {"digest": header.ZEROS, "adviz": json.dumps(inner)}, **head}
+    ).encode()
     text += b" " * (-len(text) % 8)
     digest = files._hasher(text)
     digest.update(tail)
@@ -122,21 +131,30 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 KINDS = st.sampled_from(
-    [dtype for dtype in CODES if dtype.kind != "b"] + [np.dtype(">f4"), np.dtype(">i8"), np.dtype("?")]
+    [dtype for dtype in CODES if dtype.kind != "b"]
+    + [np.dtype(">f4"), np.dtype(">i8"), np.dtype("?")]
 )
 ARRAYS = KINDS.flatmap(
-    lambda dtype: arrays_of.arrays(dtype, arrays_of.array_shapes(min_dims=0, max_dims=4, min_side=0))
+    lambda dtype: arrays_of.arrays(
+        dtype, arrays_of.array_shapes(min_dims=0, max_dims=4, min_side=0)
+    )
 )
 
 
 @settings(max_examples=25, deadline=None, derandomize=True, database=None)
-@given(tree=st.dictionaries(st.text(max_size=8), VALUES | ARRAYS | st.dictionaries(st.text(max_size=3), ARRAYS)))
+@given(
+    tree=st.dictionaries(
+        st.text(max_size=8), VALUES | ARRAYS | st.dictionaries(st.text(max_size=3), ARRAYS)
+    )
+)
 def test_saved_is_loaded(tree):
     with tempfile.TemporaryDirectory() as folder:
         digest = archive.write(Path(folder) / "x", "T", tree)
         found = archive.read(Path(folder) / "x", "T", digest=digest).content
     little = {
-        name: value.astype(value.dtype.newbyteorder("<")) if isinstance(value, np.ndarray) else value
+        name: value.astype(value.dtype.newbyteorder("<"))
+        if isinstance(value, np.ndarray)
+        else value
         for name, value in tree.items()
     }
     for name, value in little.items():
@@ -150,9 +168,17 @@ def test_saved_is_loaded(tree):
 
 def test_views_in_any_layout_are_written_as_they_read(path):
     base = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
-    tree = {"t": base.T, "s": base[::-1, ::2, ::-1], "f": np.asfortranarray(base[0]), "part": base[1:, 0]}
+    tree = {
+        "t": base.T,
+        "s": base[::-1, ::2, ::-1],
+        "f": np.asfortranarray(base[0]),
+        "part": base[1:, 0],
+    }
     archive.write(path, "T", tree)
-    same(archive.read(path, "T").content, {name: np.ascontiguousarray(value) for name, value in tree.items()})
+    same(
+        archive.read(path, "T").content,
+        {name: np.ascontiguousarray(value) for name, value in tree.items()},
+    )
 
 
 def test_blocks_do_not_show(path, monkeypatch):
@@ -179,7 +205,9 @@ def test_a_broadcast_view_takes_the_room_of_what_it_repeats(path):
     np.testing.assert_array_equal(archive.read(path, "T").content["wide"], wide)
 
 
-def test_large_arrays_are_neither_copied_when_written_nor_in_memory_when_read(path, tmp_path, monkeypatch):
+def test_large_arrays_are_neither_copied_when_written_nor_in_memory_when_read(
+    path, tmp_path, monkeypatch
+):
     mapped = np.lib.format.open_memmap(tmp_path / "features.npy", "w+", np.float32, (64, 2**16))
     mapped[:] = np.arange(64)[:, None]
     monkeypatch.setattr(files, "BLOCK", 2**20)
@@ -207,18 +235,31 @@ def test_large_arrays_are_neither_copied_when_written_nor_in_memory_when_read(pa
 def python(code):
     import textwrap
 
-    result = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
 @pytest.mark.parametrize(
     "value",
-    [np.array([None]), np.array(["a"]), np.array([1j]), {1, 2}, {1: 2}, object(), b"bytes", np.array([1], "M8[s]")],
+    [
+        np.array([None]),
+        np.array(["a"]),
+        np.array([1j]),
+        {1, 2},
+        {1: 2},
+        object(),
+        b"bytes",
+        np.array([1], "M8[s]"),
+    ],
     ids=lambda value: type(value).__name__ + str(getattr(value, "dtype", "")),
 )
 def test_what_has_no_place_in_a_file_is_refused_and_leaves_none(path, value):
-    with pytest.raises(TypeError, match=r"expected numbers, texts, arrays of numbers.* as inner\.thing"):
+    with pytest.raises(
+        TypeError, match=r"expected numbers, texts, arrays of numbers.* as inner\.thing"
+    ):
         archive.write(path, "T", {"inner": {"thing": value}})
     assert list(path.parent.iterdir()) == []
 
@@ -296,8 +337,14 @@ OTHERS = {
     "empty": (b"", "truncated or none"),
     "text": (b"hello, this is some text", "truncated or none"),
     "zip": (zipped(), "a zip file or a pickle, which adviz never opens"),
-    "huge header": ((2**63).to_bytes(8, "little") + b"{}" * 8, "announce no header of up to 16777216 bytes"),
-    "header beyond the file": ((2**20).to_bytes(8, "little") + b"{}", "truncated: it announces a header of 1048576"),
+    "huge header": (
+        (2**63).to_bytes(8, "little") + b"{}" * 8,
+        "announce no header of up to 16777216 bytes",
+    ),
+    "header beyond the file": (
+        (2**20).to_bytes(8, "little") + b"{}",
+        "truncated: it announces a header of 1048576",
+    ),
     "no header": (bytes(16), "no JSON"),
     "no JSON": ((4).to_bytes(8, "little") + b"\xff\xff\xff\xff", "no JSON"),
     "a list": ((2).to_bytes(8, "little") + b"[]", "a list where a JSON object"),
@@ -361,7 +408,9 @@ def test_an_older_format_says_what_to_do(path, monkeypatch):
 
 def test_another_kind_is_refused(path):
     archive.write(path, "PatchCore", TREE)
-    refused(path, "it is a saved PatchCore: load it as that, or with adviz.load", kinds=["Result", "T"])
+    refused(
+        path, "it is a saved PatchCore: load it as that, or with adviz.load", kinds=["Result", "T"]
+    )
 
 
 def test_a_rewritten_file_is_read_so_that_the_cases_below_mean_something(path):
@@ -388,10 +437,16 @@ CRAFTED = {
     "many sides": (entry(shape=[1] * 17 + [12]), "no such shape"),
     "offsets": (entry(data_offsets=[0]), "no such shape or place"),
     "backwards": (entry(data_offsets=[48, 0]), "overlap with others"),
-    "overlap": (lambda h: {**h, "flags": {**h["flags"], "data_offsets": [0, 2]}}, "overlap with others"),
+    "overlap": (
+        lambda h: {**h, "flags": {**h["flags"], "data_offsets": [0, 2]}},
+        "overlap with others",
+    ),
     "shifted": (entry(data_offsets=[4, 48]), "overlap with others"),
     "hole": (entry(data_offsets=[16, 64]), "overlap with others"),
-    "beyond": (lambda h: {**h, "z": {"dtype": "U8", "shape": [9], "data_offsets": [62, 71]}}, "truncated"),
+    "beyond": (
+        lambda h: {**h, "z": {"dtype": "U8", "shape": [9], "data_offsets": [62, 71]}},
+        "truncated",
+    ),
     "unnamed": (
         lambda h: {**h, "z": {"dtype": "U8", "shape": [0], "data_offsets": [62, 62]}},
         "each of its arrays once",
@@ -411,7 +466,10 @@ def test_a_header_that_lies_is_refused(path, name):
 
 
 ABOUT = {
-    "an array twice": ({"content": {"a": {"array": "bank"}, "b": {"array": "bank"}}}, "each of its arrays once"),
+    "an array twice": (
+        {"content": {"a": {"array": "bank"}, "b": {"array": "bank"}}},
+        "each of its arrays once",
+    ),
     "an array that is not there": ({"content": {"a": {"array": "none"}}}, "which means nothing"),
     "an unknown word": ({"content": {"a": {"tuple": 3}}}, "which means nothing"),
     "an unknown number": ({"content": {"a": {"float": "one"}}}, "which means nothing"),
@@ -453,10 +511,15 @@ def test_a_full_disk_leaves_what_was_there(path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match=r"expected to write a T to .*No space left.*has room") as caught:
+    with pytest.raises(
+        OSError, match=r"expected to write a T to .*No space left.*has room"
+    ) as caught:
         archive.write(path, "T", {"x": np.zeros(3)})
     assert caught.value.errno == errno.ENOSPC
-    assert (path.read_bytes(), [file.name for file in path.parent.iterdir()]) == (before, [path.name])
+    assert (path.read_bytes(), [file.name for file in path.parent.iterdir()]) == (
+        before,
+        [path.name],
+    )
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux' /dev/full")
@@ -491,7 +554,9 @@ def test_ctrl_c_leaves_what_was_there(path, monkeypatch):
 
 
 def test_folders_that_are_not_there_or_read_only_are_an_error(tmp_path, monkeypatch):
-    with pytest.raises(FileNotFoundError, match=r"expected to write a T to .*choose a folder that is there"):
+    with pytest.raises(
+        FileNotFoundError, match=r"expected to write a T to .*choose a folder that is there"
+    ):
         archive.write(tmp_path / "none" / "file", "T", TREE)
     with pytest.raises(IsADirectoryError, match=r"expected to write a T to .*got a folder"):
         archive.write(tmp_path, "T", TREE)
@@ -529,7 +594,9 @@ def test_any_name_will_do(tmp_path, name):
 @pytest.mark.parametrize(("what", "said"), [("killed", "steps"), ("racing", "40 reads")])
 def test_a_file_is_whole_whoever_dies_or_races(tmp_path, what, said):
     script = Path(__file__).with_name("killed_saving.py")
-    result = subprocess.run([sys.executable, script, what, tmp_path], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, script, what, tmp_path], capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stderr
     assert said in result.stdout
 
@@ -542,7 +609,8 @@ def test_a_document_comes_back_and_a_change_is_seen(tmp_path):
     digest = archive.write_json(path, {"a": [1, 2.5, None, "ü"]})
     assert archive.read_json(path, "notes") == ({"a": [1, 2.5, None, "ü"]}, digest)
     text = path.read_text()
-    path.write_text(json.dumps({"digest": digest, "a": [1, 2.5, None, "ü"]}))  # order and spacing are free
+    # Order and spacing are free
+    path.write_text(json.dumps({"digest": digest, "a": [1, 2.5, None, "ü"]}))
     assert archive.read_json(path, "notes")[1] == digest
     path.write_text(text.replace("2.5", "2.6"))
     with pytest.raises(ValueError, match=r"expected notes as JSON in .*digest differs"):

@@ -32,7 +32,9 @@ MASKS = np.zeros((4, 16, 16), bool)
 MASKS[1:, 3:8, 3:8] = True
 ROWS = RNG.random((50, 6)).astype(np.float32)
 IMAGE = RNG.integers(0, 256, (16, 16, 3), dtype=np.uint8)
-SPLIT = Split.from_arrays(np.zeros((12, 16, 16), np.uint8), LABELS, geometry=Geometry(16, crop=False))
+SPLIT = Split.from_arrays(
+    np.zeros((12, 16, 16), np.uint8), LABELS, geometry=Geometry(16, crop=False)
+)
 
 
 def tensor(array):
@@ -49,20 +51,41 @@ def column(array):
     return pd.Series(array, index=np.arange(len(array)) + 7) if array.ndim == 1 else tensor(array)
 
 
-FORMS = {"list": np.ndarray.tolist, "tensor": tensor, "with a gradient": with_gradient, "column": column}
+FORMS = {
+    "list": np.ndarray.tolist,
+    "tensor": tensor,
+    "with a gradient": with_gradient,
+    "column": column,
+}
 CALLS = {
     **{
         name: (getattr(metrics, name), (SCORES, LABELS))
-        for name in ("auroc", "average_precision", "errors_at_full_recall", "f1_threshold", "full_recall_threshold")
+        for name in (
+            "auroc",
+            "average_precision",
+            "errors_at_full_recall",
+            "f1_threshold",
+            "full_recall_threshold",
+        )
     },
-    **{name: (getattr(metrics, name), (SCORES, LABELS)) for name in ("perfect", "precision_recall_curve", "roc_curve")},
+    **{
+        name: (getattr(metrics, name), (SCORES, LABELS))
+        for name in ("perfect", "precision_recall_curve", "roc_curve")
+    },
     "differences": (
         lambda one, other, labels: metrics.auroc_differences(one, other, labels),
         (SCORES, -SCORES, LABELS),
     ),
     **{
         name: (getattr(metrics, name), (MAPS, MASKS))
-        for name in ("auroc_and_pro", "pixel_metrics", "pro", "pro_curve", "pro_with_reason", "region_curves")
+        for name in (
+            "auroc_and_pro",
+            "pixel_metrics",
+            "pro",
+            "pro_curve",
+            "pro_with_reason",
+            "region_curves",
+        )
     },
     "regions": (metrics.regions, (MASKS,)),
     "undefined_reason": (metrics.undefined_reason, (np.zeros(3),)),
@@ -71,16 +94,28 @@ CALLS = {
     "smooth": (maps.smooth, (MAPS,)),
     "smooth by nothing": (lambda values: maps.smooth(values, 0), (MAPS,)),
     "k_center_greedy": (lambda rows: coreset.k_center_greedy(rows, 5)[0], (ROWS,)),
-    "capped": (lambda rows, cap: coreset.k_center_greedy(rows, 5, cap=cap)[0], (ROWS, np.arange(50.0) + 1)),
+    "capped": (
+        lambda rows, cap: coreset.k_center_greedy(rows, 5, cap=cap)[0],
+        (ROWS, np.arange(50.0) + 1),
+    ),
     "anchor_distance": (lambda rows: coreset.anchor_distance(rows, 0), (ROWS,)),
     "project": (lambda rows: coreset.project(rows, 3, 0), (ROWS,)),
-    "coverage": (lambda rows, order: coreset.coverage(rows, order, [1, 2]), (ROWS, np.array([0, 3]))),
-    "covering_radius": (lambda rows, order: coreset.covering_radius(rows, order, [1, 2]), (ROWS, np.array([0, 3]))),
+    "coverage": (
+        lambda rows, order: coreset.coverage(rows, order, [1, 2]),
+        (ROWS, np.array([0, 3])),
+    ),
+    "covering_radius": (
+        lambda rows, order: coreset.covering_radius(rows, order, [1, 2]),
+        (ROWS, np.array([0, 3])),
+    ),
     "in_plane": (lambda rows: coreset.in_plane(rows)[0], (ROWS,)),
     "to_grid": (lambda rows: coreset.to_grid(rows)[0], (ROWS,)),
     "learn_proxies": (lambda rows: coreset.learn_proxies(rows, 4, seed=0)[0], (ROWS,)),
     "nearest": (lambda query, bank: neighbors.nearest(query, bank, 2), (ROWS[:5], ROWS)),
-    "prefixes": (lambda query, bank: neighbors.nearest_in_prefixes(query, bank, [2, 5]), (ROWS[:5], ROWS)),
+    "prefixes": (
+        lambda query, bank: neighbors.nearest_in_prefixes(query, bank, [2, 5]),
+        (ROWS[:5], ROWS),
+    ),
     "ensemble": (lambda score: ensemble([Prediction(score)]).score, (SCORES,)),
     "calibrate": (lambda score: calibrate(Prediction(score), SPLIT).value, (SCORES,)),
     "evaluate": (lambda score: evaluate(Prediction(score), SPLIT).image_auroc, (SCORES,)),
@@ -114,14 +149,20 @@ LIMITS = (0.0, 1.0)
 PICTURES = {
     "anomaly_row": lambda i, m, a: plots.anomaly_row(i, m, a, limits=LIMITS, threshold=0.5),
     "anomaly_rows": lambda i, m, a: plots.anomaly_rows([i, i], [m, None], [a, a], limits=LIMITS),
-    "comparison_row": lambda i, m, a: plots.comparison_row(i, m, {"one": a}, limits={"one": LIMITS}),
+    "comparison_row": lambda i, m, a: plots.comparison_row(
+        i, m, {"one": a}, limits={"one": LIMITS}
+    ),
     "contact_sheet": lambda i, m, a: plots.contact_sheet([i, i]),
     "overlay": lambda i, m, a: plots.overlay(i, a, limits=LIMITS),
     "outlined": lambda i, m, a: plots.outlined(i, m),
     "region_fill": lambda i, m, a: plots.region_fill(i, m, m),
-    "layer_row": lambda i, m, a: plots.layer_row(i, m, {"one": a}, a, layer_limits=LIMITS, limits=LIMITS),
+    "layer_row": lambda i, m, a: plots.layer_row(
+        i, m, {"one": a}, a, layer_limits=LIMITS, limits=LIMITS
+    ),
     "neighbor_strip": lambda i, m, a: plots.neighbor_strip(i, [i], a[0][:1]),
-    "patch_strip": lambda i, m, a: plots.patch_strip(i, (1, 1, 5, 5), [i], [(1, 1, 5, 5)], a[0][:1]),
+    "patch_strip": lambda i, m, a: plots.patch_strip(
+        i, (1, 1, 5, 5), [i], [(1, 1, 5, 5)], a[0][:1]
+    ),
     "groups": lambda i, m, a: plots.picture_groups([[plots.Picture(i, None, m)]], ["n"], ["c"]),
 }
 CHARTS = {
@@ -170,7 +211,9 @@ def test_lists_in_place_of_an_image_are_refused_in_words():
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_prediction_holds_arrays_whatever_it_is_made_of(form):
-    found = Prediction(FORMS[form](SCORES[:4]), FORMS[form](MAPS), {"one": FORMS[form](MAPS[:, :2])})
+    found = Prediction(
+        FORMS[form](SCORES[:4]), FORMS[form](MAPS), {"one": FORMS[form](MAPS[:, :2])}
+    )
     index = np.zeros((4, 2, 2, 1), int)
     near = Neighbors(*[FORMS[form](array) for array in (np.ones(index.shape), index, index)])
     for values, expected in (
@@ -185,12 +228,21 @@ def test_a_prediction_holds_arrays_whatever_it_is_made_of(form):
 
 
 def test_a_prediction_keeps_floats_and_makes_floats_of_the_rest(tmp_path):
-    for dtype, expected in (("f2", "f2"), ("f4", "f4"), (">f8", ">f8"), ("i8", "f8"), ("u1", "f8"), ("?", "f8")):
+    for dtype, expected in (
+        ("f2", "f2"),
+        ("f4", "f4"),
+        (">f8", ">f8"),
+        ("i8", "f8"),
+        ("u1", "f8"),
+        ("?", "f8"),
+    ):
         assert Prediction(np.ones(3, dtype)).score.dtype == np.dtype(expected)
     assert Prediction(torch.ones(3, dtype=torch.bfloat16)).score.dtype == np.float32
     assert np.shares_memory(Prediction(SCORES[:4], MAPS).anomaly_map, MAPS)
     found = Prediction(
-        score=torch.ones(4, requires_grad=True), anomaly_map=torch.ones(4, 1, 16, 16), ids=pd.Series(list("abcd"))
+        score=torch.ones(4, requires_grad=True),
+        anomaly_map=torch.ones(4, 1, 16, 16),
+        ids=pd.Series(list("abcd")),
     )
     assert found.anomaly_map.shape == (4, 16, 16)
     assert Prediction(pd.array([0.5, 1], dtype="Float64")).score.tolist() == [0.5, 1.0]
@@ -201,11 +253,23 @@ def test_a_prediction_keeps_floats_and_makes_floats_of_the_rest(tmp_path):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"score": torch.zeros(2, 1)}, ValueError, r"score must have shape \(N,\).*: give score\[:, 0\]"),
+        (
+            {"score": torch.zeros(2, 1)},
+            ValueError,
+            r"score must have shape \(N,\).*: give score\[:, 0\]",
+        ),
         ({"score": ["low", "high"]}, TypeError, "score must be real numbers, got a list of <U4"),
         ({"score": [0.1, None]}, ValueError, "score must be finite"),
-        ({"score": [[0.1], [0.1, 0.2]]}, TypeError, "score must be numbers: expected an array, a tensor or a list"),
-        ({"score": [0.1, float("inf")]}, ValueError, "finite, got NaN or infinity for 1 images, first number 1"),
+        (
+            {"score": [[0.1], [0.1, 0.2]]},
+            TypeError,
+            "score must be numbers: expected an array, a tensor or a list",
+        ),
+        (
+            {"score": [0.1, float("inf")]},
+            ValueError,
+            "finite, got NaN or infinity for 1 images, first number 1",
+        ),
         ({"score": np.ones(2, complex)}, TypeError, "real numbers, got a ndarray of complex128"),
         ({"score": 0.5}, ValueError, r"score must have shape \(N,\)"),
         (
@@ -213,8 +277,16 @@ def test_a_prediction_keeps_floats_and_makes_floats_of_the_rest(tmp_path):
             ValueError,
             "anomaly_map must be finite, .* 2 images, first number 0",
         ),
-        ({"anomaly_map": torch.ones(2, 3, 4, 4)}, ValueError, r"anomaly_map must have shape \(2, height, width\)"),
-        ({"anomaly_map": torch.ones(4, 4)}, ValueError, r"anomaly_map must have shape \(2, height, width\)"),
+        (
+            {"anomaly_map": torch.ones(2, 3, 4, 4)},
+            ValueError,
+            r"anomaly_map must have shape \(2, height, width\)",
+        ),
+        (
+            {"anomaly_map": torch.ones(4, 4)},
+            ValueError,
+            r"anomaly_map must have shape \(2, height, width\)",
+        ),
         ({"segmented": [True]}, ValueError, r"segmented must have shape \(2,\)"),
     ],
 )
@@ -223,10 +295,13 @@ def test_what_is_no_prediction_is_refused_at_its_door(change, error, message):
         Prediction(**{"score": [0.0, 1.0], **change})
 
 
-@pytest.mark.parametrize("labels", [np.array(["good", "bad"] * 6), ["good", "bad"] * 6, pd.Series(["ok", None] * 6)])
+@pytest.mark.parametrize(
+    "labels", [np.array(["good", "bad"] * 6), ["good", "bad"] * 6, pd.Series(["ok", None] * 6)]
+)
 def test_labels_in_words_are_refused_with_what_to_write(labels):
     with pytest.raises(
-        ValueError, match=r"labels must hold 0 .normal. and 1 .anomalous. only, got .*: compare, labels =="
+        ValueError,
+        match=r"labels must hold 0 .normal. and 1 .anomalous. only, got .*: compare, labels ==",
     ):
         metrics.auroc(SCORES, labels)
 
@@ -237,16 +312,27 @@ def test_labels_in_words_are_refused_with_what_to_write(labels):
 @pytest.mark.parametrize("form", ["list", "tensor", "with a gradient"])
 def test_features_of_tensors_are_those_of_arrays(form):
     values = RNG.random((6, 3, 4, 4)).astype(np.float32)
-    expected, found = (Features({"one": given}, image_size=(16, 16)) for given in (values, FORMS[form](values)))
+    expected, found = (
+        Features({"one": given}, image_size=(16, 16)) for given in (values, FORMS[form](values))
+    )
     np.testing.assert_array_equal(found["one"], expected["one"])
     score = PatchCore(layers=("one",), coreset=0.5).fit(expected).predict(found).score
     assert score == pytest.approx(np.zeros(6), abs=1)
-    assert Features({"one": torch.ones(2, 1, 4, 4, dtype=torch.bfloat16)}, image_size=(8, 8))["one"].dtype == np.float32
-    assert Features({"one": np.ones((2, 1, 4, 4), int)}, image_size=(8, 8))["one"].dtype == np.float32
+    assert (
+        Features({"one": torch.ones(2, 1, 4, 4, dtype=torch.bfloat16)}, image_size=(8, 8))[
+            "one"
+        ].dtype
+        == np.float32
+    )
+    assert (
+        Features({"one": np.ones((2, 1, 4, 4), int)}, image_size=(8, 8))["one"].dtype == np.float32
+    )
 
 
 def test_what_are_no_features_is_refused_at_the_door():
-    with pytest.raises(TypeError, match=r"layers must map names to \(N, C, h, w\) arrays, got a ndarray"):
+    with pytest.raises(
+        TypeError, match=r"layers must map names to \(N, C, h, w\) arrays, got a ndarray"
+    ):
         Features(np.zeros((2, 1, 4, 4)), image_size=(8, 8))
     with pytest.raises(TypeError, match="layers must hold real numbers, got <U1 in one"):
         Features({"one": [[[["a"]]]]}, image_size=(8, 8))
@@ -255,19 +341,24 @@ def test_what_are_no_features_is_refused_at_the_door():
 
 
 @pytest.mark.parametrize("detector", [DN2, SPADE, PaDiM, PatchCore, ReverseDistillation])
-@pytest.mark.parametrize("given", [SPLIT, {"layer1": MAPS[None]}, MAPS[None], torch.ones(1, 3, 8, 8), [IMAGE], None])
+@pytest.mark.parametrize(
+    "given", [SPLIT, {"layer1": MAPS[None]}, MAPS[None], torch.ones(1, 3, 8, 8), [IMAGE], None]
+)
 def test_detectors_say_what_they_are_given_in_place_of_features(detector, given):
-    message = (
-        rf"expected Features, as backbone\.extract\(split\) returns them, or Features\(.*got a {type(given).__name__}"
-    )
+    message = rf"expected Features, as backbone\.extract\(split\) returns them, or Features\(.*got a {type(given).__name__}"
     with pytest.raises(TypeError, match=message):
         detector().fit(given)
 
 
 def test_what_numpy_cannot_hold_is_named():
     assert as_numpy(torch.ones(2, dtype=torch.bfloat16)).dtype == np.float32
-    assert as_numpy([torch.ones(2), torch.zeros(2, requires_grad=True)]).tolist() == [[1, 1], [0, 0]]
-    with pytest.raises(TypeError, match=r"expected an array, a tensor or a list of numbers, got a list"):
+    assert as_numpy([torch.ones(2), torch.zeros(2, requires_grad=True)]).tolist() == [
+        [1, 1],
+        [0, 0],
+    ]
+    with pytest.raises(
+        TypeError, match=r"expected an array, a tensor or a list of numbers, got a list"
+    ):
         as_numpy([[1], [1, 2]])
 
 
@@ -284,6 +375,8 @@ def test_arrays_of_objects_that_are_numbers_are_numbers():
 def test_half_precision_points_are_those_of_single_precision():
     """Every float16 is a float32, so that nothing may change."""
     half = ROWS.astype(np.float16)
-    found, wanted = (coreset.k_center_greedy(points, 5) for points in (half, half.astype(np.float32)))
+    found, wanted = (
+        coreset.k_center_greedy(points, 5) for points in (half, half.astype(np.float32))
+    )
     for one, other in zip(found, wanted, strict=True):
         np.testing.assert_array_equal(one, other)

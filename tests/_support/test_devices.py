@@ -55,7 +55,10 @@ def test_an_exception_comes_through_and_ends_the_rest():
 def test_a_device_that_is_not_there_is_refused(device, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: device in ("cudax", "cuda:7"))
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
-    with pytest.raises(ValueError, match=f'device must be "cpu", or "cuda" on a machine that has one, got .{device}.'):
+    with pytest.raises(
+        ValueError,
+        match=f'device must be "cpu", or "cuda" on a machine that has one, got .{device}.',
+    ):
         check_device(device)
 
 

@@ -26,7 +26,9 @@ THERE = ["brick", "hex_nut", "layer1", "layer2", "layer3", 7]
     ],
 )
 def test_a_near_name_is_suggested(value, meant):
-    assert names.got(value, THERE) == f"got {value!r}" + (f": did you mean {meant!r}?" if meant else "")
+    assert names.got(value, THERE) == f"got {value!r}" + (
+        f": did you mean {meant!r}?" if meant else ""
+    )
 
 
 def test_nothing_is_suggested_where_there_is_nothing():
@@ -46,7 +48,10 @@ MISTAKES = {
     "a category": (lambda: data.demo("hexnut"), "did you mean 'hex_nut'"),
     "a preset": (lambda: PatchCore.preset("Paper"), "did you mean 'paper'"),
     "an option": (lambda: PatchCore(sampler="gredy"), "did you mean 'greedy'"),
-    "a part of a network": (lambda: Backbone("resnet18", ["layr4"], weights="random"), "did you mean 'layer4'"),
+    "a part of a network": (
+        lambda: Backbone("resnet18", ["layr4"], weights="random"),
+        "did you mean 'layer4'",
+    ),
     "a rule": (lambda: adviz.calibrate(PREDICTION, SPLIT, rule="F1"), "did you mean 'f1'"),
     "a definition": (lambda: evaluate(PREDICTION, SPLIT, pro="globl"), "did you mean 'global'"),
     "a way to resize": (lambda: data.Geometry(interpolation="bilinar"), "did you mean 'bilinear'"),
@@ -56,11 +61,23 @@ MISTAKES = {
     "an ablation": (lambda: tables.ablation("layer"), "did you mean 'layers'"),
     "a name of adviz": (lambda: adviz.Patchcore, "did you mean 'PatchCore'"),
     "images for features": (lambda: DN2().fit(SPLIT), "expected Features, .*extract.* got a Split"),
-    "a category for a split": (lambda: Backbone("resnet18", weights="random").extract(CATEGORY), "category.train"),
-    "the split first": (lambda: evaluate(SPLIT, PREDICTION), "expected a Prediction, then the Split"),
-    "a category to judge by": (lambda: evaluate(PREDICTION, CATEGORY), "such as category.test, got a Category"),
+    "a category for a split": (
+        lambda: Backbone("resnet18", weights="random").extract(CATEGORY),
+        "category.train",
+    ),
+    "the split first": (
+        lambda: evaluate(SPLIT, PREDICTION),
+        "expected a Prediction, then the Split",
+    ),
+    "a category to judge by": (
+        lambda: evaluate(PREDICTION, CATEGORY),
+        "such as category.test, got a Category",
+    ),
     "one category": (lambda: sweep.grid("demo", "mesh", [DN2()]), r"use \['mesh'\]"),
-    "one detector": (lambda: sweep.grid("demo", ["mesh"], DN2()), "expected a list of detectors, .* got a DN2"),
+    "one detector": (
+        lambda: sweep.grid("demo", ["mesh"], DN2()),
+        "expected a list of detectors, .* got a DN2",
+    ),
     "one to average": (lambda: ensemble(PREDICTION), "expected a list of predictions"),
 }
 

@@ -3,7 +3,9 @@ import torch
 
 from adviz._support import float32 as precision
 
-new = pytest.mark.skipif(not hasattr(torch.backends.mkldnn, "matmul"), reason="torch before 2.9 has one setting")
+new = pytest.mark.skipif(
+    not hasattr(torch.backends.mkldnn, "matmul"), reason="torch before 2.9 has one setting"
+)
 
 
 @pytest.fixture(params=["cuda.matmul", "mkldnn.matmul", "mkldnn.conv", "cudnn.conv"])

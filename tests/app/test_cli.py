@@ -39,7 +39,10 @@ def shipped(tmp_path, monkeypatch):
         new_markdown_cell("# Quick"),
         new_code_cell("import os\nprint('not a table')"),
         new_code_cell("print('category  auroc\\nmesh      0.98')", metadata={"tags": ["table"]}),
-        new_code_cell("os.environ['ADVIZ_PROGRESS'], os.path.basename(os.getcwd())", metadata={"tags": ["table"]}),
+        new_code_cell(
+            "os.environ['ADVIZ_PROGRESS'], os.path.basename(os.getcwd())",
+            metadata={"tags": ["table"]},
+        ),
         new_code_cell("import ipywidgets\nipywidgets.IntSlider()"),
         new_code_cell("from plotly.graph_objects import Bar, Figure\nFigure(Bar(y=[1, 4711]))"),
         new_code_cell("Figure(Bar(y=[1, 4712]))"),
@@ -68,7 +71,8 @@ def test_lab_reports_kept_files_and_serves_the_folder(shipped, tmp_path, monkeyp
     started = []
     monkeypatch.setattr(LabApp, "launch_instance", lambda argv: started.extend(argv))
     monkeypatch.setattr(cli, "is_root", lambda: True)
-    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")  # so that the change is undone after the test
+    # So that the change is undone after the test
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
     target = tmp_path / "mine"
     target.mkdir()
     (target / "02_other.ipynb").write_text("mine")
@@ -88,10 +92,14 @@ def test_an_ordinary_user_with_a_screen_gets_a_browser_and_no_root_flag(tmp_path
     monkeypatch.setattr(cli, "is_root", lambda: False)
     arguments = cli.lab_arguments(tmp_path, browser=True, port=None, ip=None)
     assert not {"--no-browser", "--allow-root"} & set(arguments)
-    assert not any(argument.startswith(("--ServerApp.port", "--ServerApp.ip")) for argument in arguments)
+    assert not any(
+        argument.startswith(("--ServerApp.port", "--ServerApp.ip")) for argument in arguments
+    )
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere a desktop is taken for granted")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="elsewhere a desktop is taken for granted"
+)
 def test_screen_needs_a_display_and_no_root(monkeypatch):
     monkeypatch.setattr(Path, "exists", lambda path: False)  # no container
     monkeypatch.setattr(cli, "is_root", lambda: False)
@@ -113,7 +121,8 @@ def test_demo_prints_the_table_and_writes_a_page_that_needs_no_network(shipped, 
     assert cli.main(["demo"]) == 0
     printed = capsys.readouterr().out
     assert "category  auroc\nmesh      0.98\n" in printed
-    assert re.search(r"\('0', 'adviz-demo-\w+'\)", printed)  # no progress bars, and a folder of its own
+    # No progress bars, and a folder of its own
+    assert re.search(r"\('0', 'adviz-demo-\w+'\)", printed)
     assert "not a table" not in printed
     page = (tmp_path / "quickstart.html").read_text(encoding="utf-8")
     assert "not a table" in page
@@ -158,17 +167,22 @@ def test_a_failing_cell_is_shown_and_nothing_is_written(tmp_path, capsys):
 def test_wrong_use_is_one_clear_line_and_status_2(tmp_path, monkeypatch, capsys):
     assert cli.main(["run", str(tmp_path / "none.ipynb")]) == 2
     assert re.fullmatch(
-        r"adviz: expected a notebook, got \S+none.ipynb, which does not exist\n", capsys.readouterr().err
+        r"adviz: expected a notebook, got \S+none.ipynb, which does not exist\n",
+        capsys.readouterr().err,
     )
     (tmp_path / "text.ipynb").write_text("no notebook")
     assert cli.main(["run", str(tmp_path / "text.ipynb")]) == 2
-    assert re.fullmatch(r"adviz: expected a notebook, got \S+text.ipynb, .*\n", capsys.readouterr().err)
+    assert re.fullmatch(
+        r"adviz: expected a notebook, got \S+text.ipynb, .*\n", capsys.readouterr().err
+    )
     (tmp_path / "file").touch()
     assert cli.main(["lab", str(tmp_path / "file")]) == 2
     assert re.fullmatch(r"adviz: .*file.*\n", capsys.readouterr().err)
     monkeypatch.setattr(cli, "__file__", str(tmp_path / "adviz" / "cli.py"))
     assert cli.main(["demo"]) == 2
-    assert re.fullmatch(r"adviz: .*01_quickstart.ipynb, found it neither in .*\n", capsys.readouterr().err)
+    assert re.fullmatch(
+        r"adviz: .*01_quickstart.ipynb, found it neither in .*\n", capsys.readouterr().err
+    )
 
 
 def test_unwritable_page_is_noticed_before_the_notebook_runs(shipped, tmp_path, capsys):
@@ -192,12 +206,20 @@ def test_check_prints_what_was_found_and_fails_if_it_is_serious(tmp_path, capsys
     assert "train/good/a.png, test/good/c.png" in captured.out
     assert captured.err == "adviz: what is marked with ! can change results\n"
     assert cli.main(["check", str(tmp_path / "nowhere")]) == 2
-    assert re.fullmatch(r"adviz: expected the folder of a data set, found none at .*nowhere\n", capsys.readouterr().err)
+    assert re.fullmatch(
+        r"adviz: expected the folder of a data set, found none at .*nowhere\n",
+        capsys.readouterr().err,
+    )
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["version"]])
 def test_version(arguments):
-    result = subprocess.run([sys.executable, "-m", "adviz.app.cli", *arguments], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-m", "adviz.app.cli", *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert re.fullmatch(r"adviz \d+\.\d+\.\d+\n", result.stdout)
 
 
@@ -227,7 +249,12 @@ def test_a_wheel_carries_the_notebooks(tmp_path):
     code = "from adviz.app.cli import notebooks_folder; print(notebooks_folder())"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
     found = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert Path(found.stdout.strip()) == tmp_path / "site" / "adviz" / "notebooks"
 
@@ -237,8 +264,19 @@ def lab_process(folder, port, home):
     environment = {**os.environ, "HOME": str(home), "IPYTHONDIR": str(home / "ipython")}
     for name in ("CONFIG", "DATA", "RUNTIME"):
         environment[f"JUPYTER_{name}_DIR"] = str(home / name.lower())
-    command = [sys.executable, "-m", "adviz.app.cli", "lab", str(folder), "--no-browser", "--port", str(port)]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as lab:
+    command = [
+        sys.executable,
+        "-m",
+        "adviz.app.cli",
+        "lab",
+        str(folder),
+        "--no-browser",
+        "--port",
+        str(port),
+    ]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as lab:
         watchdog = threading.Timer(60, lab.kill)
         watchdog.start()
         try:

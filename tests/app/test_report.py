@@ -30,13 +30,18 @@ class Page:
         self.source = path.read_text()
         soup = BeautifulSoup(self.source, "html.parser")
         self.names = {tag.name for tag in soup.find_all()}
-        self.addresses = [tag[name] for tag in soup.find_all() for name in LOADING if name in tag.attrs]
+        self.addresses = [
+            tag[name] for tag in soup.find_all() for name in LOADING if name in tag.attrs
+        ]
         self.text = " ".join(soup.get_text(" ").split())
         self.tables = [self.frame(table) for table in soup.find_all("table")]
 
     @staticmethod
     def frame(table):
-        head, *body = [[cell.get_text(" ").strip() for cell in row.find_all(["th", "td"])] for row in table("tr")]
+        head, *body = [
+            [cell.get_text(" ").strip() for cell in row.find_all(["th", "td"])]
+            for row in table("tr")
+        ]
         return pd.DataFrame(body, columns=head)
 
 
@@ -56,14 +61,22 @@ def category(tmp_path):
     for name in FILES[3:]:
         save(root / "ground_truth" / f"{name}_mask.png", mask)
     read = data.folder(root, geometry=Geometry(SIZE, crop=False))
-    return dataclasses.replace(read, test=read.test.subset([read.test.ids.index(f"test/{file}.png") for file in FILES]))
+    return dataclasses.replace(
+        read, test=read.test.subset([read.test.ids.index(f"test/{file}.png") for file in FILES])
+    )
 
 
 @pytest.fixture
 def predictions():
     rng = np.random.default_rng(1)
     return {
-        name: Prediction(np.array(scores), rng.random((5, SIZE, SIZE)), detector=name, backbone="net", digest="abc")
+        name: Prediction(
+            np.array(scores),
+            rng.random((5, SIZE, SIZE)),
+            detector=name,
+            backbone="net",
+            digest="abc",
+        )
         for name, scores in SCORES.items()
     }
 
@@ -81,9 +94,12 @@ def write(category, predictions, tmp_path):
 def test_the_page_loads_nothing_and_runs_nothing(write):
     page = write()
     assert page.addresses
-    assert all(address.startswith(("data:image/jpeg;base64,", "data:,", "#")) for address in page.addresses)
+    assert all(
+        address.startswith(("data:image/jpeg;base64,", "data:,", "#")) for address in page.addresses
+    )
     assert not {"script", "iframe", "object", "embed"} & page.names
-    assert page.source.count("url(") == page.source.count("url(#")  # clips of the charts, in the page itself
+    # Clips of the charts, in the page itself
+    assert page.source.count("url(") == page.source.count("url(#")
     assert "@import" not in page.source
 
 
@@ -104,7 +120,11 @@ def test_the_metrics_are_those_of_independent_libraries(write, category, predict
             "pixel AP": average_precision_score(truth, prediction.anomaly_map.ravel()),
         }
         for metric, value in expected.items():
-            assert float(metrics.loc[metric, name]) == pytest.approx(value, abs=6e-4), (name, metric)  # three digits
+            # Three digits
+            assert float(metrics.loc[metric, name]) == pytest.approx(value, abs=6e-4), (
+                name,
+                metric,
+            )
 
 
 def test_thresholds_say_what_they_flag_and_where_they_were_set(write, category, predictions):
@@ -146,21 +166,30 @@ def test_the_gallery_shows_the_errors_and_counts_them(write, predictions):
 def test_names_are_never_taken_for_tags(write, category, predictions):
     test = category.test
     kinds = ["good"] * 3 + [EVIL] * 2
-    evil = Split(test.paths, LABELS, test.masks, kinds, geometry=test.geometry, name=EVIL, root=test.root)
+    evil = Split(
+        test.paths, LABELS, test.masks, kinds, geometry=test.geometry, name=EVIL, root=test.root
+    )
     found = {EVIL: dataclasses.replace(predictions["A"], detector=EVIL, backbone=EVIL)}
-    page = write(Category(EVIL, category.train, evil), found, title=EVIL, configuration={EVIL: EVIL})
+    page = write(
+        Category(EVIL, category.train, evil), found, title=EVIL, configuration={EVIL: EVIL}
+    )
     assert "script" not in page.names
     assert page.source.count("&lt;script&gt;") > 5
 
 
-def test_without_maps_masks_or_labels_the_page_says_what_it_cannot_know(write, category, predictions):
+def test_without_maps_masks_or_labels_the_page_says_what_it_cannot_know(
+    write, category, predictions
+):
     test = category.test
     unlabelled = Split(test.paths, [-1] * 5, [None] * 5, ["unlabelled"] * 5, geometry=test.geometry)
     found = dataclasses.replace(predictions["A"], anomaly_map=None)
     page = write(Category("nut", category.train, unlabelled), found)
     assert "tested on 5 unlabelled" in page.text
     assert "A flags 1 of 5 unlabelled images." in page.text
-    assert "- is undefined: image AUROC, image AP, best F1, errors at full recall (no anomalous image" in page.text
+    assert (
+        "- is undefined: image AUROC, image AP, best F1, errors at full recall (no anomalous image"
+        in page.text
+    )
     assert set(page.tables[0]["A"]) == {"-"}
     assert "Curves" not in page.text
 
@@ -179,8 +208,10 @@ def test_the_configuration_is_printed(write):
 def test_pictures_show_the_image_and_its_map(write, category, predictions):
     page = write(predictions=predictions["A"], pictures=1)
     pictures = [address for address in page.addresses if address.startswith("data:image")]
-    jpeg = base64.b64decode(pictures[-2].partition(",")[2])  # of the highest score, which is the last image's
-    shown = np.asarray(Image.open(io.BytesIO(jpeg)))[16:, 16:].astype(float)  # away from the outlined hole
+    # Of the highest score, which is the last image's
+    jpeg = base64.b64decode(pictures[-2].partition(",")[2])
+    # Away from the outlined hole
+    shown = np.asarray(Image.open(io.BytesIO(jpeg)))[16:, 16:].astype(float)
     wrong_by = [np.abs(shown - category.test[number].image[16:, 16:]).mean() for number in range(5)]
     assert wrong_by[4] < 0.25 * min(wrong_by[:4])  # not equal: JPEG of noise
 
@@ -188,7 +219,11 @@ def test_pictures_show_the_image_and_its_map(write, category, predictions):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"category": Prediction(np.zeros(5))}, TypeError, "expected a Category, then the predictions"),
+        (
+            {"category": Prediction(np.zeros(5))},
+            TypeError,
+            "expected a Category, then the predictions",
+        ),
         ({"predictions": np.zeros(5)}, TypeError, "several by name, got a ndarray"),
         ({"predictions": {}}, ValueError, "at least one prediction, got none"),
         ({"thresholds": {"C": 1.0}}, ValueError, r"some of \['A', 'B'\], got \['C'\]"),
@@ -203,7 +238,12 @@ def test_what_cannot_be_reported_is_refused_and_nothing_is_written(
 ):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    arguments = {"category": category, "predictions": predictions, "path": "report.html", **arguments}
+    arguments = {
+        "category": category,
+        "predictions": predictions,
+        "path": "report.html",
+        **arguments,
+    }
     with pytest.raises(error, match=message):
         adviz.report(**arguments)
     assert not list((tmp_path / "here").iterdir())
@@ -221,12 +261,18 @@ def test_sorted_photos_can_be_reported(tmp_path, write):
     for name in (*(f"good/{n}" for n in range(5)), "bad/0"):
         save(tmp_path / "part" / f"{name}.png", rng.integers(0, 255, (40, 40, 3), dtype=np.uint8))
     category = data.folder(tmp_path / "part", geometry=Geometry(SIZE, crop=False))
-    page = write(category, Prediction(np.array([0.2, 0.7]), rng.random((2, SIZE, SIZE)), detector="A"))
-    assert "- is undefined: pixel AUROC, pixel AP, PRO-global (the test set has no masks)" in page.text
+    page = write(
+        category, Prediction(np.array([0.2, 0.7]), rng.random((2, SIZE, SIZE)), detector="A")
+    )
+    assert (
+        "- is undefined: pixel AUROC, pixel AP, PRO-global (the test set has no masks)" in page.text
+    )
 
 
 @pytest.mark.parametrize(("size", "flat"), [((32, 64), True), (SIZE, False), ((64, 32), False)])
-def test_pictures_of_flat_images_stand_one_below_the_other(write, category, predictions, size, flat):
+def test_pictures_of_flat_images_stand_one_below_the_other(
+    write, category, predictions, size, flat
+):
     geometry = Geometry(size, crop=False)
     height, width = geometry.shape
     found = dataclasses.replace(predictions["A"], anomaly_map=np.zeros((5, height, width)))

@@ -22,14 +22,16 @@ FLAGS = [
     "--disable-dev-shm-usage",
     "--no-first-run",
 ]
-PATIENCE = 30_000  # ms for anything but running cells; a loaded machine needs seconds to draw a page
+# Ms for anything but running cells; a loaded machine needs seconds to draw a page
+PATIENCE = 30_000
 QUICK = 1500  # ms in which a control that is wired has long answered
 MISSING = (
     "the browser tests need Chromium: as root `apt-get install chromium` (`make test` does it where it can), or set "
     f"ADVIZ_CHROMIUM to its path; looked for {', '.join(BROWSERS)}"
 )
 
-# The smallest contrast of all texts inside an element: the nearest background that is not transparent is behind them.
+# The smallest contrast of all texts inside an element: the nearest background that is not
+# transparent is behind them.
 CONTRAST = """element => {
   const parts = colour => colour.match(/[\\d.]+/g).map(Number);
   const light = colour => parts(colour).slice(0, 3).map(v => v / 255)
@@ -58,7 +60,10 @@ class LabPage:
         self.browser, self.problems, self.console = browser, [], []
         browser.set_default_timeout(PATIENCE)
         browser.on("pageerror", lambda error: self.problems.append(str(error)))
-        browser.on("console", lambda message: self.console.append(message.text) if message.type == "error" else None)
+        browser.on(
+            "console",
+            lambda message: self.console.append(message.text) if message.type == "error" else None,
+        )
 
     def run_all(self, name, seconds=60):
         """Open the notebook, run it, and return its code cells as stored: source, execution_count, outputs."""
@@ -67,7 +72,12 @@ class LabPage:
     def run(self, name, seconds=180):
         """Open the notebook and run it, as `run_all`; no cell may raise."""
         cells = self.run_all(name, seconds)
-        assert [output for cell in cells for output in cell["outputs"] if output["output_type"] == "error"] == []
+        assert [
+            output
+            for cell in cells
+            for output in cell["outputs"]
+            if output["output_type"] == "error"
+        ] == []
         return cells
 
     def run_cell(self, number):
@@ -76,7 +86,9 @@ class LabPage:
 
     def reload(self):
         """Save the notebook and load the page again; the kernel lives on."""
-        self.browser.evaluate("async () => { await window.jupyterapp.commands.execute('docmanager:save'); }")
+        self.browser.evaluate(
+            "async () => { await window.jupyterapp.commands.execute('docmanager:save'); }"
+        )
         self.browser.reload()
         self.browser.wait_for_function("window.jupyterapp !== undefined")
         self.browser.evaluate("async () => { await window.jupyterapp.restored; }")
@@ -91,7 +103,9 @@ class LabPage:
         before = shown.inner_html()
         act()
         self.browser.wait_for_function(
-            "([shown, before]) => shown.innerHTML !== before", arg=[shown.element_handle(), before], timeout=patience
+            "([shown, before]) => shown.innerHTML !== before",
+            arg=[shown.element_handle(), before],
+            timeout=patience,
         )
         assert "Error" not in status.inner_text()
 
@@ -103,10 +117,13 @@ class LabPage:
     def use_theme(self, name):
         """Switch to "JupyterLab Dark" or "JupyterLab Light", and wait until it is there."""
         self.browser.evaluate(
-            "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})", name
+            "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})",
+            name,
         )
         light = str(name == "JupyterLab Light").lower()
-        self.browser.wait_for_function(f"document.body.dataset.jpThemeLight === '{light}'", timeout=PATIENCE)
+        self.browser.wait_for_function(
+            f"document.body.dataset.jpThemeLight === '{light}'", timeout=PATIENCE
+        )
 
     def contrast(self, selector):
         """Return the smallest WCAG contrast between a text inside the element and what is behind it."""

@@ -17,11 +17,13 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 TOKEN = "adviz-browser-test"  # noqa: S105 (guards a server that lives for one test run)
 SETTINGS = {
-    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},  # else cells off screen are "not visible"
+    # Else cells off screen are "not visible"
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},
 }
 
-# Opens a notebook in the Lab and runs all its cells; resolves to its code cells when the last one is done.
+# Opens a notebook in the Lab and runs all its cells; resolves to its code cells when the last one
+# is done.
 RUN_ALL = """async ([path, seconds]) => {
   const run = async () => {
     const app = window.jupyterapp;
@@ -63,7 +65,9 @@ def environment(home):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values))
     (home / "config").mkdir()
-    (home / "config" / "jupyter_lab_config.json").write_text(json.dumps({"LabApp": {"expose_app_in_browser": True}}))
+    (home / "config" / "jupyter_lab_config.json").write_text(
+        json.dumps({"LabApp": {"expose_app_in_browser": True}})
+    )
     folders = {
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_DATA_DIR": "data",
@@ -73,7 +77,8 @@ def environment(home):
         "IPYTHONDIR": "ipython",
     }
     own = {name: str(home / folder) for name, folder in folders.items()}
-    inherited = {name: value for name, value in os.environ.items() if name != "ADVIZ_PROGRESS"}  # bars, as for a user
+    # Bars, as for a user
+    inherited = {name: value for name, value in os.environ.items() if name != "ADVIZ_PROGRESS"}
     return {**inherited, **own, "JUPYTER_TOKEN": TOKEN}
 
 
@@ -94,9 +99,20 @@ def wait_until_it_answers(url, process, seconds=90):
 def running_lab(home):
     """Start `adviz lab` with everything below `home`; yields a LabServer and stops it, kernels included."""
     port, folder, log = free_port(), home / "notebooks", home / "server.log"
-    command = [sys.executable, "-m", "adviz.app.cli", "lab", str(folder), "--no-browser", "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "adviz.app.cli",
+        "lab",
+        str(folder),
+        "--no-browser",
+        "--port",
+        str(port),
+    ]
     with log.open("w") as output:
-        process = subprocess.Popen(command, env=environment(home), stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, env=environment(home), stdout=output, stderr=subprocess.STDOUT
+        )
     try:
         wait_until_it_answers(f"http://127.0.0.1:{port}", process)
         yield LabServer(f"http://127.0.0.1:{port}", folder)
@@ -114,6 +130,7 @@ def running_lab(home):
 
 def write_notebook(folder, name, *sources):
     """Write a notebook of code cells where the Lab finds it."""
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}  # else Lab asks
+    # Else Lab asks
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     cells = [new_code_cell(source) for source in sources]
     nbformat.write(new_notebook(cells=cells, metadata=kernel), folder / name)

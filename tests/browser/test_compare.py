@@ -93,7 +93,9 @@ def test_maps_are_divided_by_their_thresholds(page):
     view = page.find(".adviz-view")
     expect(view).to_contain_text("each detector on its own scale")
     page.changes(page.find(".adviz-relative input").click)
-    expect(view).to_contain_text("map / threshold, 1 = the F1-optimal one of its pixels; that of DN2 is undefined")
+    expect(view).to_contain_text(
+        "map / threshold, 1 = the F1-optimal one of its pixels; that of DN2 is undefined"
+    )
     page.changes(page.find(".adviz-relative input").click)
 
 
@@ -110,7 +112,9 @@ def test_a_click_reads_out_every_method(page):
 def test_the_scatters_axes(page):
     for axis, method in (("x", "PatchCore"), ("y", "DN2")):
         choose(page, axis, method)
-    expect(page.find(".adviz-scatter svg")).to_have_attribute("aria-label", re.compile("scores of PatchCore and DN2"))
+    expect(page.find(".adviz-scatter svg")).to_have_attribute(
+        "aria-label", re.compile("scores of PatchCore and DN2")
+    )
     expect(page.find(".adviz-scatter span")).to_be_visible()
 
 

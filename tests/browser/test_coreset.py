@@ -75,7 +75,8 @@ def test_the_budget_moves_rings_line_and_numbers(page):
     expect(page.find(".adviz-readout").first).to_contain_text("512 points · 7 ringed")
     assert page.find(".adviz-budget-line").first.get_attribute("style") != before
     page.changes(lambda: handle(page, "budget").press("ArrowRight"))
-    expect(status(page)).to_contain_text("of the bank used at test time")  # 10 rows are one of the predictions
+    # 10 rows are one of the predictions
+    expect(status(page)).to_contain_text("of the bank used at test time")
 
 
 def test_the_sampler_changes_and_keeps_the_budget(page):
@@ -105,11 +106,15 @@ def test_a_point_is_explained_and_arrow_keys_go_along_the_order(page):
     expect(status(page)).to_contain_text(re.compile(r"row \d+ picked"))
     expect(page.find(".adviz-picked").first).to_contain_text("this patch")
     points(page).press("ArrowRight")
-    expect(page.find(".adviz-picked").first).to_contain_text(re.compile(r"choice \d+|stands for it"))
+    expect(page.find(".adviz-picked").first).to_contain_text(
+        re.compile(r"choice \d+|stands for it")
+    )
     points(page).press("Escape")
     for key, number in (("Right", 1), ("Left", 1), ("Right", 2), ("Right", 3), ("Left", 2)):
         points(page).press(f"Arrow{key}")
-        expect(page.find(".adviz-picked").first).to_contain_text(re.compile(rf"cell \d, \d · choice {number}\b"))
+        expect(page.find(".adviz-picked").first).to_contain_text(
+            re.compile(rf"cell \d, \d · choice {number}\b")
+        )
     points(page).press("Escape")
     expect(status(page)).not_to_contain_text("picked")
 
@@ -126,7 +131,9 @@ def test_a_cell_of_the_training_image_is_picked(page):
 def test_a_lasso_shows_patches(page):
     page.changes(lambda: lasso(page, 150, 100, 330, 300))
     selection = page.find(".adviz-selection").first
-    expect(selection).to_contain_text(re.compile(r"\d+ rows selected, \d+ of them in the bank \([\d.]+ if drawn"))
+    expect(selection).to_contain_text(
+        re.compile(r"\d+ rows selected, \d+ of them in the bank \([\d.]+ if drawn")
+    )
     assert selection.locator("figure").count() == 24
     points(page).press("Escape")
     expect(page.find(".adviz-selection")).to_have_count(0)

@@ -19,7 +19,12 @@ def view(page, title):
 
 @pytest.mark.usefixtures("screenshot")
 def test_every_cell_ran_without_error(notebook):
-    errors = [output for cell in notebook for output in cell["outputs"] if output["output_type"] == "error"]
+    errors = [
+        output
+        for cell in notebook
+        for output in cell["outputs"]
+        if output["output_type"] == "error"
+    ]
     assert errors == []
     assert [cell["execution_count"] for cell in notebook] == list(range(1, len(notebook) + 1))
 

@@ -23,7 +23,12 @@ WIRED = 'category.observe(show, "value")'
 
 
 def errors(cells):
-    return [output["ename"] for cell in cells for output in cell["outputs"] if output["output_type"] == "error"]
+    return [
+        output["ename"]
+        for cell in cells
+        for output in cell["outputs"]
+        if output["output_type"] == "error"
+    ]
 
 
 def choose_brick(page):

@@ -48,7 +48,8 @@ def test_hundreds_of_clicks_leave_nothing_in_the_page(page):
     assert clicked["Nodes"] - before["Nodes"] < CLICKS / 5
     assert clicked["JSEventListeners"] - before["JSEventListeners"] < CLICKS / 5
     changed = use(page, methods=True)
-    # Another method brings another slider over the colours; of the one before ipywidgets keeps about 20 nodes.
+    # Another method brings another slider over the colours; of the one before ipywidgets keeps
+    # about 20 nodes.
     assert changed["Nodes"] - clicked["Nodes"] < 30 * CLICKS / 10
     assert changed["JSEventListeners"] - clicked["JSEventListeners"] < 15 * CLICKS / 10
     # 14 kB a click: a page with its pictures takes more

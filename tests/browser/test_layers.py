@@ -61,7 +61,9 @@ def moved(page, act):
 
 
 def test_it_opens_with_the_detectors_own_mix_and_its_metrics(page):
-    expect(status(page)).to_contain_text("mix: layer2 + layer3, sum, root, sigma 4 (the detector's own way)")
+    expect(status(page)).to_contain_text(
+        "mix: layer2 + layer3, sum, root, sigma 4 (the detector's own way)"
+    )
     metrics = page.find(".adviz-metrics")
     for title in ("this image", "transistor", "mean of 2 categories"):
         expect(metrics).to_contain_text(title)
@@ -72,7 +74,8 @@ def test_layers_are_left_out_and_weighed(page):
     moved(page, lambda: page.find(".adviz-layer-layer3 input").click())
     expect(status(page)).to_contain_text("mix: layer2, sum, root, sigma 4")
     expect(page.find(".adviz-preset select")).to_have_value("layer2")
-    expect(page.find(".adviz-metrics")).to_contain_text(re.compile(r"\+\d+\.[1-9] points"))  # layer3 is noise
+    # Layer3 is noise
+    expect(page.find(".adviz-metrics")).to_contain_text(re.compile(r"\+\d+\.[1-9] points"))
     moved(page, lambda: page.find(".adviz-layer-layer3 input").click())
     moved(page, lambda: page.find(".adviz-weight-layer3 .noUi-handle").press("ArrowLeft"))
     expect(page.find(".adviz-preset select")).to_have_value("own choice")
@@ -93,7 +96,8 @@ def test_the_way_of_joining(page):
 def test_a_click_reads_out_every_layer(page):
     canvas = page.find("canvas.adviz-overlay")
     canvas.click(position={"x": 150, "y": 75})
-    expect(page.find(".adviz-values")).to_contain_text("layers at pixel 56, 112")  # 300 pixels are 224
+    # 300 pixels are 224
+    expect(page.find(".adviz-values")).to_contain_text("layers at pixel 56, 112")
     canvas.press("ArrowRight")
     expect(page.find(".adviz-values")).to_contain_text("layers at pixel 56, 120")
     expect(page.find(".adviz-readout")).to_contain_text("row 56, column 120 · mixed map")

@@ -70,7 +70,8 @@ def test_hovering_reads_out_and_clicking_picks(page):
     expect(readout(page)).to_have_text("row 10, column 14 · distance 4.000 · normal")
     canvas(page).click(position={"x": 45 * 8, "y": 25 * 8})
     expect(readout(page)).to_contain_text("row 25, column 45 · distance 0.000 · defect")
-    assert near(colour(page, 45 * 8 + 8, 24 * 8), (255, 255, 255))  # the frame of the picked cell, rows 24 to 27
+    # The frame of the picked cell, rows 24 to 27
+    assert near(colour(page, 45 * 8 + 8, 24 * 8), (255, 255, 255))
     ran = page.run_all("overlay.ipynb")  # the kernel knows, until the first cell makes a new widget
     assert ran[1]["outputs"][0]["data"]["text/plain"] == "([], [])"
 
@@ -82,7 +83,9 @@ def test_arrow_keys_move_by_cells_and_keys_zoom(page):
     canvas(page).press("Alt+ArrowDown")
     expect(readout(page)).to_contain_text("row 39, column 14")
     canvas(page).press("+")
-    page.browser.wait_for_function("c => Number(c.dataset.drawn) > 3", arg=canvas(page).element_handle())
+    page.browser.wait_for_function(
+        "c => Number(c.dataset.drawn) > 3", arg=canvas(page).element_handle()
+    )
     canvas(page).hover(position={"x": 2, "y": 2})
     expect(readout(page)).not_to_contain_text("row 0,")
     canvas(page).press("0")

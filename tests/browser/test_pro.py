@@ -16,7 +16,9 @@ found = {name: Prediction(maps.max((1, 2)) , maps ** power) for name, power in (
 view = explore.pro(category, found)
 view.wait()
 view"""
-MUTANT = "other = explore.pro(category, found)\nother.wait()\nother._fpr.unobserve_all('value')\nother"
+MUTANT = (
+    "other = explore.pro(category, found)\nother.wait()\nother._fpr.unobserve_all('value')\nother"
+)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,9 @@ def first(page, selector):
 
 
 def rate(page):
-    found = re.search(r"FPR (\d\.\d+), mean overlap (\d\.\d+)", first(page, ".adviz-status").inner_text())
+    found = re.search(
+        r"FPR (\d\.\d+), mean overlap (\d\.\d+)", first(page, ".adviz-status").inner_text()
+    )
     return float(found[1]), float(found[2])
 
 

@@ -26,15 +26,25 @@ def choices(page, selector):
     """Return the options of a drop-down, the chosen one first."""
     select = page.find(f"{selector} select")
     chosen = select.evaluate("select => select.selectedOptions[0].label")
-    return [chosen, *(name for name in select.locator("option").all_inner_texts() if name != chosen)]
+    return [
+        chosen,
+        *(name for name in select.locator("option").all_inner_texts() if name != chosen),
+    ]
 
 
 @pytest.mark.usefixtures("screenshot")
 def test_every_cell_ran_without_error(quickstart):
-    errors = [output for cell in quickstart for output in cell["outputs"] if output["output_type"] == "error"]
+    errors = [
+        output
+        for cell in quickstart
+        for output in cell["outputs"]
+        if output["output_type"] == "error"
+    ]
     assert errors == []
     assert [cell["execution_count"] for cell in quickstart] == list(range(1, len(quickstart) + 1))
-    assert any("table" in cell["metadata"].get("tags", []) and cell["outputs"] for cell in quickstart)
+    assert any(
+        "table" in cell["metadata"].get("tags", []) and cell["outputs"] for cell in quickstart
+    )
 
 
 def test_another_category(page):

@@ -14,7 +14,9 @@ def page_file(tmp_path_factory):
     labels = category.test.labels
     maps = rng.random((len(labels), *category.test.image_size), np.float32)
     found = Prediction(labels + rng.random(len(labels)), maps, detector="A")
-    return adviz.report(category, {"A": found, "B": found}, tmp_path_factory.mktemp("report") / "report.html")
+    return adviz.report(
+        category, {"A": found, "B": found}, tmp_path_factory.mktemp("report") / "report.html"
+    )
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 400)])
@@ -25,7 +27,9 @@ def test_the_report_opens_without_errors_and_without_the_network(chromium, page_
     page.on("pageerror", lambda error: told.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
     page.goto(page_file.as_uri())
-    assert page.evaluate("Array.from(document.images).every(image => image.complete && image.naturalWidth > 0)")
+    assert page.evaluate(
+        "Array.from(document.images).every(image => image.complete && image.naturalWidth > 0)"
+    )
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.get_by_text("All scores").first.click()
     page.locator("summary", has_text="46 images").click()

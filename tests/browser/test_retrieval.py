@@ -54,7 +54,8 @@ def readout(page):
 
 def test_a_click_explains_that_pixel(page):
     page.changes(lambda: canvas(page).click(position={"x": 80, "y": 160}))
-    expect(status(page)).to_contain_text("pixel 112, 56")  # 320 pixels of the screen are 224 of the image
+    # 320 pixels of the screen are 224 of the image
+    expect(status(page)).to_contain_text("pixel 112, 56")
     expect(readout(page)).to_contain_text("row 112, column 56 · map")
     expect(page.find(".adviz-shares").first).to_contain_text("layer2")
 
@@ -74,7 +75,8 @@ def test_the_pick_stays_when_the_method_changes(page):
     expect(status(page)).to_contain_text(re.compile("PaDiM .* pixel 56, 112"))
     page.changes(lambda: choose("SPADE"))
     scale = page.find(".adviz-scale").first
-    expect(scale).to_have_text(re.compile(r"^0\.00\d+\n?0\.01\d*$"), use_inner_text=True)  # PaDiM's is about 1 to 5
+    # PaDiM's is about 1 to 5
+    expect(scale).to_have_text(re.compile(r"^0\.00\d+\n?0\.01\d*$"), use_inner_text=True)
 
 
 def test_fewer_neighbours_and_whole_images(page):
@@ -92,7 +94,10 @@ def test_fewer_neighbours_and_whole_images(page):
 def test_a_view_whose_callbacks_are_not_wired_is_noticed(page):
     handle = page.find(".adviz-k .noUi-handle").nth(1)
     handle.scroll_into_view_if_needed()
-    for act in (lambda: handle.press("ArrowLeft"), lambda: canvas(page, 1).click(position={"x": 20, "y": 20})):
+    for act in (
+        lambda: handle.press("ArrowLeft"),
+        lambda: canvas(page, 1).click(position={"x": 20, "y": 20}),
+    ):
         with pytest.raises(TimeoutError):
             page.changes(act, number=1, patience=700)
 
@@ -133,7 +138,9 @@ def test_texts_are_legible_in_the_dark_theme(page):
     page.use_theme("JupyterLab Dark")
     try:
         for detector in ("PaDiM", "SPADE"):
-            page.changes(lambda name=detector: page.find(".adviz-detector select").first.select_option(name))
+            page.changes(
+                lambda name=detector: page.find(".adviz-detector select").first.select_option(name)
+            )
             for part in (".adviz-status", ".adviz-view", ".adviz-readout", ".adviz-scale"):
                 assert page.contrast(part) >= 4.5, (detector, part)
         page.screenshot("retrieval_dark")

@@ -34,9 +34,11 @@ def readout(page):
 
 
 def test_points_are_painted_ringed_selected_and_picked(page):
-    # 536 CSS pixels hold x from 0 to 3, so a unit is 178.7 of them; 210 is the middle of the height, y = 0.5
+    # 536 CSS pixels hold x from 0 to 3, so a unit is 178.7 of them; 210 is the middle of the
+    # height, y = 0.5
     assert canvas(page).evaluate(PIXEL, [80, 210]) == [200, 0, 0, 255]
-    assert canvas(page).evaluate(PIXEL, [350, 210]) == [0, 0, 0, 0]  # nothing: the page's paper shows
+    # Nothing: the page's paper shows
+    assert canvas(page).evaluate(PIXEL, [350, 210]) == [0, 0, 0, 0]
     expect(readout(page)).to_have_text("160001 points · 3 ringed")
     box = canvas(page).bounding_box()
     mouse = page.browser.mouse

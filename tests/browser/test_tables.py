@@ -132,7 +132,9 @@ def test_a_line_of_another_table(page):
     part(page, ".adviz-run-line").click()
     expect(part(page, ".adviz-run-line")).to_be_disabled()
     expect(part(page, ".adviz-busy")).to_be_hidden(timeout=RUNS)
-    expect(part(page, ".adviz-view")).to_contain_text(re.compile(r"ours \d+\.\d \(values in %\)"), timeout=RUNS)
+    expect(part(page, ".adviz-view")).to_contain_text(
+        re.compile(r"ours \d+\.\d \(values in %\)"), timeout=RUNS
+    )
 
 
 def test_cells_are_picked_by_clicks_and_keys(page):
@@ -150,7 +152,9 @@ def test_cells_are_picked_by_clicks_and_keys(page):
     expect(status(page, REAL)).to_contain_text("PatchCore, coreset=10% · bottle")
     page.browser.keyboard.press("Home")
     expect(status(page, REAL)).to_contain_text("SPADE · bottle")
-    expect(part(page, ".adviz-grid", REAL).locator(":focus")).to_have_attribute("aria-selected", "true")
+    expect(part(page, ".adviz-grid", REAL).locator(":focus")).to_have_attribute(
+        "aria-selected", "true"
+    )
     page.browser.keyboard.press("End")
     expect(status(page, REAL)).to_contain_text("PatchSVDD · bottle")
 
@@ -176,8 +180,12 @@ def test_every_control_of_the_papers_tables(page):
     part(page, ".adviz-others input", REAL).click()
     expect(part(page, ".adviz-grid", REAL)).to_contain_text("as printed")
     page.changes(lambda: choose(page, "paper", "Reverse distillation", REAL), REAL)
-    page.changes(lambda: choose(page, "table", "Table 2: pixel AUROC and PRO by category", REAL), REAL)
-    expect(part(page, ".adviz-legend", REAL)).to_contain_text("PRO-per-image: the mean over anomalous images")
+    page.changes(
+        lambda: choose(page, "table", "Table 2: pixel AUROC and PRO by category", REAL), REAL
+    )
+    expect(part(page, ".adviz-legend", REAL)).to_contain_text(
+        "PRO-per-image: the mean over anomalous images"
+    )
     grid = part(page, ".adviz-grid", REAL)
     before = grid.inner_text()
     choose(page, "pro", "PRO-global", REAL)
@@ -202,7 +210,8 @@ def test_the_dark_theme_is_legible(page):
     show(page, REAL)
     try:
         contrasts = [
-            part(page, one, REAL).evaluate(CONTRAST) for one in (".adviz-grid", ".adviz-legend", ".adviz-view")
+            part(page, one, REAL).evaluate(CONTRAST)
+            for one in (".adviz-grid", ".adviz-legend", ".adviz-view")
         ]
         page.screenshot("tables_dark")
     finally:
@@ -217,9 +226,13 @@ def test_a_reloaded_page_shows_the_same(page):
     text, grid = status(page, REAL).inner_text(), part(page, ".adviz-grid", REAL).inner_text()
     page.reload()
     expect(status(page, REAL)).to_have_text(text)
-    expect(part(page, ".adviz-grid td[aria-selected=true]", REAL)).to_have_attribute("title", re.compile("cable"))
+    expect(part(page, ".adviz-grid td[aria-selected=true]", REAL)).to_have_attribute(
+        "title", re.compile("cable")
+    )
     assert part(page, ".adviz-grid", REAL).inner_text() == grid
-    expect(part(page, ".adviz-table select", REAL)).to_have_value("Table S1: image AUROC by category")
+    expect(part(page, ".adviz-table select", REAL)).to_have_value(
+        "Table S1: image AUROC by category"
+    )
     show(page, REAL)
 
 

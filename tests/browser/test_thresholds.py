@@ -20,8 +20,12 @@ for name in ("mesh", "hex_nut"):
     categories[name] = data.Category(name, whole.train.subset([0]), test)
     found[name] = {"SPADE": Prediction(score, maps), "peak": Prediction(maps.max((1, 2)), maps)}
 """
-CELL = DATA + "view = explore.thresholds(categories, found, gate={'SPADE': 0.05})\nview.wait()\nview"
-MUTANT = "other = explore.thresholds(categories, found)\nother._slider.unobserve_all('value')\nother"
+CELL = (
+    DATA + "view = explore.thresholds(categories, found, gate={'SPADE': 0.05})\nview.wait()\nview"
+)
+MUTANT = (
+    "other = explore.thresholds(categories, found)\nother._slider.unobserve_all('value')\nother"
+)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +78,9 @@ def test_category_detector_defect_and_image(page):
     page.changes(lambda: first(page, ".adviz-category select").select_option("hex_nut"))
     page.changes(lambda: first(page, ".adviz-defect select").select_option("good"))
     page.changes(lambda: first(page, ".adviz-next").click())
-    expect(first(page, ".adviz-status")).to_contain_text(re.compile("hex_nut · SPADE · image .* · good"))
+    expect(first(page, ".adviz-status")).to_contain_text(
+        re.compile("hex_nut · SPADE · image .* · good")
+    )
 
 
 def test_errors_are_gone_to_tagged_and_kept_in_a_file(page, lab):
@@ -109,7 +115,9 @@ def test_the_gate_is_moved(page):
 
 
 def test_an_unwired_slider_is_noticed(page):
-    page.stays(lambda: page.find(".adviz-threshold .noUi-handle").nth(1).press("ArrowRight"), number=1)
+    page.stays(
+        lambda: page.find(".adviz-threshold .noUi-handle").nth(1).press("ArrowRight"), number=1
+    )
 
 
 def test_it_is_no_wider_than_the_page_and_a_reload_keeps_it(explorer):

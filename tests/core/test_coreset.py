@@ -34,7 +34,8 @@ def check_equal_to_naive(points, count):
     expected, radius = naive_greedy(rows, count, int((rows.astype(np.int64) ** 2).sum(1).argmax()))
     order, covered = coreset.k_center_greedy(points, count)
     np.testing.assert_array_equal(order, expected)
-    np.testing.assert_allclose(covered, radius / scale, rtol=1e-12)  # both are float64 roots of one integer
+    # Both are float64 roots of one integer
+    np.testing.assert_allclose(covered, radius / scale, rtol=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -98,7 +99,9 @@ def test_interruption_returns_the_prefix_chosen_so_far(monkeypatch):
 def test_a_far_outlier_is_reported():
     points = np.random.default_rng(7).normal(size=(200, 8))
     points[17] *= 1e6
-    with pytest.warns(UserWarning, match=r"farthest row lies \d+ times as far out .* remove such rows"):
+    with pytest.warns(
+        UserWarning, match=r"farthest row lies \d+ times as far out .* remove such rows"
+    ):
         coreset.k_center_greedy(points, 5)
 
 
@@ -126,7 +129,8 @@ def test_the_grid_is_exact(dimension):
     grid, scale = coreset.to_grid(points)
     assert grid.dtype == np.float32
     assert np.abs(grid).max() <= 2**24  # the integers that float32 holds
-    assert 4 * sum(int(value) ** 2 for value in grid[np.abs(grid).max(1).argmax()]) < 2**53  # and float64
+    # And float64
+    assert 4 * sum(int(value) ** 2 for value in grid[np.abs(grid).max(1).argmax()]) < 2**53
     assert 4 * (grid.astype(np.int64) ** 2).sum(1).max() < 2**53
     # half a unit by rounding a row, and half by rounding the mean
     np.testing.assert_allclose(grid.astype(float) / scale, points - points.mean(0), atol=1 / scale)
@@ -137,7 +141,9 @@ def test_the_grid_uses_all_of_its_range(dimension):
     """No power of two more: its integers would leave 2**24, or the longest row's squared norm 2**51."""
     rows, scale = coreset.to_grid(np.random.default_rng(5).normal(size=(300, dimension)))
     longest = np.sqrt((rows.astype(np.int64) ** 2).sum(1).max())
-    assert 2 * (np.abs(rows).max() + 1) > 2**24 or 2 * (longest + 1 + 2 * np.sqrt(dimension)) > 2**25.5
+    assert (
+        2 * (np.abs(rows).max() + 1) > 2**24 or 2 * (longest + 1 + 2 * np.sqrt(dimension)) > 2**25.5
+    )
     assert np.log2(scale).is_integer()
 
 
@@ -145,7 +151,10 @@ def test_the_grid_uses_all_of_its_range(dimension):
 def test_the_size_of_the_points_is_no_matter(value):
     """By a power of two more or less the grid is the same: only its scale changes."""
     points = np.random.default_rng(15).normal(size=(60, 5))
-    small, large = coreset.to_grid(points), coreset.to_grid(points * 2.0 ** np.round(np.log2(value)))
+    small, large = (
+        coreset.to_grid(points),
+        coreset.to_grid(points * 2.0 ** np.round(np.log2(value))),
+    )
     np.testing.assert_array_equal(small.rows, large.rows)
 
 
@@ -194,7 +203,8 @@ def test_the_memory_asked_for_a_grid_is_that_of_its_arrays(n_rows, threads, monk
 
 
 def test_the_grid_does_not_depend_on_the_chunks(monkeypatch):
-    points = np.random.default_rng(9).integers(-50, 50, size=(100, 6))  # integers: sums do not depend on their order
+    # Integers: sums do not depend on their order
+    points = np.random.default_rng(9).integers(-50, 50, size=(100, 6))
     whole = coreset.to_grid(points)
     monkeypatch.setattr(grid, "CHUNK", 7)
     chunked = coreset.to_grid(points)
@@ -205,7 +215,9 @@ def test_the_grid_does_not_depend_on_the_chunks(monkeypatch):
 def test_a_grid_has_a_digest_and_can_be_searched_itself():
     points = np.random.default_rng(10).normal(size=(200, 6))
     made = coreset.to_grid(points)
-    np.testing.assert_array_equal(coreset.k_center_greedy(made, 30)[0], coreset.k_center_greedy(points, 30)[0])
+    np.testing.assert_array_equal(
+        coreset.k_center_greedy(made, 30)[0], coreset.k_center_greedy(points, 30)[0]
+    )
     assert made.digest() == coreset.to_grid(points.copy()).digest()
     moved = made.rows.copy()
     moved[150, 3] += 1
@@ -221,14 +233,20 @@ def test_the_digest_is_that_of_the_integers():
 def test_too_little_memory_is_said_before_the_start(monkeypatch):
     points = np.random.default_rng(11).normal(size=(1000, 8))
     monkeypatch.setattr(grid.psutil, "virtual_memory", lambda: SimpleNamespace(available=30_000))
-    with pytest.raises(MemoryError, match=r"a grid of 1000 rows needs about 0\.0 GiB, of which 0\.0 GiB are free"):
+    with pytest.raises(
+        MemoryError, match=r"a grid of 1000 rows needs about 0\.0 GiB, of which 0\.0 GiB are free"
+    ):
         coreset.to_grid(points)
     monkeypatch.setattr(grid.psutil, "virtual_memory", lambda: SimpleNamespace(available=500_000))
-    with pytest.raises(MemoryError, match=r"choosing 100 of 1000 rows needs .* draw a part of the rows first"):
+    with pytest.raises(
+        MemoryError, match=r"choosing 100 of 1000 rows needs .* draw a part of the rows first"
+    ):
         coreset.k_center_greedy(points, 100)
 
 
-@pytest.mark.parametrize(("n_rows", "count", "dimension"), [(100, 10, 3), (3000, 2000, 300), (50_000, 2, 2)])
+@pytest.mark.parametrize(
+    ("n_rows", "count", "dimension"), [(100, 10, 3), (3000, 2000, 300), (50_000, 2, 2)]
+)
 def test_the_memory_asked_for_is_that_of_the_arrays(n_rows, count, dimension, monkeypatch):
     """Beside the grid: the choices, the rows' bounds, a thread's product, and the candidates' two square matrices."""
     asked = []
@@ -294,7 +312,9 @@ def test_projection_keeps_squared_distances_on_average():
     rows = np.random.default_rng(5).normal(size=(60, 2000))
     small = coreset.project(rows, 128, seed=0)
     pairs = np.triu_indices(60, 1)
-    ratio = ((small[pairs[0]] - small[pairs[1]]) ** 2).sum(1) / ((rows[pairs[0]] - rows[pairs[1]]) ** 2).sum(1)
+    ratio = ((small[pairs[0]] - small[pairs[1]]) ** 2).sum(1) / (
+        (rows[pairs[0]] - rows[pairs[1]]) ** 2
+    ).sum(1)
     # chi-squared with 128 degrees of freedom: standard deviation sqrt(2 / 128) = 0.125 for one pair
     assert small.shape == (60, 128)
     assert abs(ratio.mean() - 1) < 0.1
@@ -327,14 +347,17 @@ def reconstruction(points, proxies, sign):
 @pytest.mark.parametrize(("name", "sign"), [("negative", -1), ("paper", 1)])
 def test_learned_proxies_rebuild_the_rows_better_than_the_rows_they_start_from(name, sign):
     rng = np.random.default_rng(0)
-    points = np.repeat(rng.normal(size=(6, 4)) * 3, 200, axis=0) + rng.normal(size=(1200, 4)) * 0.3 + 100
+    points = (
+        np.repeat(rng.normal(size=(6, 4)) * 3, 200, axis=0) + rng.normal(size=(1200, 4)) * 0.3 + 100
+    )
     start = points[coreset.random(len(points), 12, 5)]
     proxies, losses = coreset.learn_proxies(points, 12, sign=name, epochs=30, seed=5)
     assert proxies.shape == (12, 4)
     assert losses.shape == (30,)
     before, after = reconstruction(points, start, sign), reconstruction(points, proxies, sign)
     assert after < 0.9 * before, (before, after)
-    # the last pass's mean loss, taken while the proxies still moved a little, is close to the loss that it leaves
+    # the last pass's mean loss, taken while the proxies still moved a little, is close to the loss
+    # that it leaves
     np.testing.assert_allclose(losses[-1], after, rtol=0.05)
     assert losses[-1] < losses[0]
 
@@ -350,9 +373,12 @@ def test_the_loss_of_proxies_is_eq_8():
 
 def test_proxies_repeat_with_the_seed_and_keep_the_offset():
     points = np.random.default_rng(2).normal(size=(300, 3)) + 50
-    first, again, other = (coreset.learn_proxies(points, 9, epochs=2, seed=seed)[0] for seed in (0, 0, 1))
+    first, again, other = (
+        coreset.learn_proxies(points, 9, epochs=2, seed=seed)[0] for seed in (0, 0, 1)
+    )
     np.testing.assert_array_equal(first, again)
-    np.testing.assert_array_equal(first, coreset.learn_proxies(points, 9, epochs=2)[0])  # 0 is the default
+    # 0 is the default
+    np.testing.assert_array_equal(first, coreset.learn_proxies(points, 9, epochs=2)[0])
     assert (first != other).any()
     assert np.abs(first - 50).max() < 6
 
@@ -417,7 +443,9 @@ def test_a_grid_made_by_hand_must_be_exact():
 
 
 def test_a_device_that_is_not_there_is_refused():
-    with pytest.raises(ValueError, match=r'device must be "cpu", or "cuda" on a machine that has one, got .tpu.'):
+    with pytest.raises(
+        ValueError, match=r'device must be "cpu", or "cuda" on a machine that has one, got .tpu.'
+    ):
         coreset.k_center_greedy(np.eye(4), 2, device="tpu")
 
 
@@ -520,7 +548,11 @@ def test_a_grid_can_be_written_into_an_array_that_is_there(tmp_path):
     made = coreset.to_grid(points, out=there)
     assert made.rows is there
     np.testing.assert_array_equal(there, coreset.to_grid(points).rows)
-    np.testing.assert_array_equal(coreset.k_center_greedy(made, 50)[0], coreset.k_center_greedy(points, 50)[0])
+    np.testing.assert_array_equal(
+        coreset.k_center_greedy(made, 50)[0], coreset.k_center_greedy(points, 50)[0]
+    )
     for wrong in (np.empty((9000, 2), np.float32), np.empty((9000, 3), np.float64)):
-        with pytest.raises(ValueError, match=r"out must be \(9000, 3\) float32, as the points are, got"):
+        with pytest.raises(
+            ValueError, match=r"out must be \(9000, 3\) float32, as the points are, got"
+        ):
             coreset.to_grid(points, out=wrong)

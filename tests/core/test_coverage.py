@@ -28,7 +28,9 @@ def test_coverage_is_the_distance_to_the_nearest_chosen_row(sampler, monkeypatch
     counts = [1, 2, 9, 10, 40, 90]
     found, expected = coreset.coverage(points, order, counts), naive(points, order, counts)
     np.testing.assert_allclose(found, expected, rtol=1e-5)  # float32 coordinates of about 100
-    np.testing.assert_allclose(coreset.covering_radius(points, order, counts), expected.max(1), rtol=1e-5)
+    np.testing.assert_allclose(
+        coreset.covering_radius(points, order, counts), expected.max(1), rtol=1e-5
+    )
     assert (found[-1][order] == 0).all()
     assert (np.diff(found, axis=0) <= 0).all()
 
@@ -43,9 +45,12 @@ def test_the_covering_radius_is_the_greedy_searchs_own_up_to_its_grid():
 
 def test_a_common_offset_costs_no_digits():
     rng = np.random.default_rng(4)
-    points = (rng.normal(size=(300, 8)) + 10_000).astype(np.float32)  # its expanded square has no digit left for these
+    # Its expanded square has no digit left for these
+    points = (rng.normal(size=(300, 8)) + 10_000).astype(np.float32)
     order = rng.permutation(300)[:50]
-    np.testing.assert_allclose(coreset.coverage(points, order, [50]), naive(points, order, [50]), rtol=1e-3)
+    np.testing.assert_allclose(
+        coreset.coverage(points, order, [50]), naive(points, order, [50]), rtol=1e-3
+    )
 
 
 def test_chosen_rows_are_at_no_distance_however_near_others_are():
@@ -69,7 +74,9 @@ def test_no_direction_holds_less_than_nothing():
 
 
 def test_equal_rows_are_covered_by_one():
-    np.testing.assert_array_equal(coreset.covering_radius(np.full((50, 3), 7.5), np.arange(5), [1, 5]), 0)
+    np.testing.assert_array_equal(
+        coreset.covering_radius(np.full((50, 3), 7.5), np.arange(5), [1, 5]), 0
+    )
 
 
 def test_coverage_can_be_stopped_and_leaves_the_settings_of_torch_alone(monkeypatch):
@@ -117,7 +124,8 @@ def test_the_plane_is_that_of_the_principal_components(seed, monkeypatch):
     reference = PCA(2, svd_solver="full").fit(points.astype(np.float64))
     np.testing.assert_allclose(share, reference.explained_variance_ratio_, rtol=1e-6)
     sign = np.sign([axis[np.abs(axis).argmax()] for axis in reference.components_])
-    np.testing.assert_allclose(plane, reference.transform(points) * sign, atol=1e-4)  # float32 coordinates of about 20
+    # Float32 coordinates of about 20
+    np.testing.assert_allclose(plane, reference.transform(points) * sign, atol=1e-4)
     assert plane.dtype == np.float32
 
 

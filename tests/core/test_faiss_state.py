@@ -16,7 +16,8 @@ CASES = {
 
 def rows(count, columns, seed=0):
     values = np.random.default_rng(seed).normal(size=(count, columns)).astype(np.float32)
-    return np.concatenate([values[:-3], values[:3]])  # some twice: their order within a list decides
+    # Some twice: their order within a list decides
+    return np.concatenate([values[:-3], values[:3]])
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -28,7 +29,9 @@ def test_the_answers_are_the_same_bit_for_bit(case):
     again = inverted.put_together(arrays, bank)
     for found, expected in zip(again.search(query, 12), index.search(query, 12), strict=True):
         np.testing.assert_array_equal(found, expected)
-    for found, expected in zip(nearest(query, bank, 4, index=again), nearest(query, bank, 4, index=index), strict=True):
+    for found, expected in zip(
+        nearest(query, bank, 4, index=again), nearest(query, bank, 4, index=index), strict=True
+    ):
         np.testing.assert_array_equal(found, expected)
     for name, array in inverted.taken_apart(again).items():
         np.testing.assert_array_equal(array, arrays[name])
@@ -68,7 +71,9 @@ def test_missing_and_surplus_arrays_are_refused():
     arrays = inverted.taken_apart(ivfpq(bank))
     for name in arrays:
         with pytest.raises(ValueError, match="expected the arrays of an inverted file"):
-            inverted.put_together({key: array for key, array in arrays.items() if key != name}, bank)
+            inverted.put_together(
+                {key: array for key, array in arrays.items() if key != name}, bank
+            )
     with pytest.raises(ValueError, match="expected the arrays of an inverted file"):
         inverted.put_together({**arrays, "more": bank}, bank)
     with pytest.raises(ValueError, match="float32 rows"):

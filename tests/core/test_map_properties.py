@@ -9,10 +9,17 @@ from hypothesis.extra import numpy as arrays
 from adviz.core import maps
 
 SIZES = st.tuples(st.integers(1, 24), st.integers(1, 24))
-METHODS = [("bilinear", False), ("bilinear", True), ("nearest", False), ("area", False), ("bicubic", False)]
+METHODS = [
+    ("bilinear", False),
+    ("bilinear", True),
+    ("nearest", False),
+    ("area", False),
+    ("bicubic", False),
+]
 VALUES = st.floats(-100, 100, width=32, allow_subnormal=False)  # below, float32 has fewer digits
 SIGMAS = st.sampled_from([0.3, 1.0, 4.0])
-# Values up to 100 in float32: a weighted mean of at most a few hundred is rounded to about 100 * 2**-24 a step.
+# Values up to 100 in float32: a weighted mean of at most a few hundred is rounded to about 100 *
+# 2**-24 a step.
 ROUNDING = 1e-4
 
 every_method = pytest.mark.parametrize(("method", "aligned"), METHODS)
@@ -40,7 +47,8 @@ def test_constants_stay(method, aligned, value, shape, size):
 @given(values=small_maps(), size=SIZES)
 def test_resizing_stays_within_the_range_but_for_bicubic(method, aligned, values, size):
     found = resized(values, size, method, aligned)
-    if method == "bicubic":  # overshoots: its weights of two passes add up to at most 1.5625 in absolute value
+    # Overshoots: its weights of two passes add up to at most 1.5625 in absolute value
+    if method == "bicubic":
         assert np.abs(found).max() <= 1.5625 * np.abs(values).max() + ROUNDING
         return
     low, high = values.min((1, 2)), values.max((1, 2))
@@ -54,7 +62,9 @@ def test_resizing_stays_within_the_range_but_for_bicubic(method, aligned, values
 @every_method
 @given(values=small_maps(), size=SIZES, factor=st.floats(-4, 4), data=st.data())
 def test_resizing_is_linear(method, aligned, values, size, factor, data):
-    other = data.draw(arrays.arrays(np.float32, values.shape, elements=st.floats(-100, 100, width=32)))
+    other = data.draw(
+        arrays.arrays(np.float32, values.shape, elements=st.floats(-100, 100, width=32))
+    )
     joined = resized((factor * values + other).astype(np.float32), size, method, aligned)
     apart = factor * resized(values, size, method, aligned) + resized(other, size, method, aligned)
     np.testing.assert_allclose(joined, apart, rtol=0, atol=10 * ROUNDING)
@@ -66,7 +76,8 @@ def test_every_image_is_resized_alone_and_a_mirrored_one_is_mirrored(method, ali
     found = resized(values, size, method, aligned)
     np.testing.assert_array_equal(resized(values[::-1], size, method, aligned), found[::-1])
     np.testing.assert_array_equal(resized(values[:1], size, method, aligned), found[:1])
-    if method != "nearest" and not (aligned and 1 in size):  # which take the upper left one of two, or of all
+    # Which take the upper left one of two, or of all
+    if method != "nearest" and not (aligned and 1 in size):
         turned = resized(values[:, ::-1, ::-1], size, method, aligned)
         np.testing.assert_allclose(turned, found[:, ::-1, ::-1], rtol=0, atol=10 * ROUNDING)
     swapped = resized(values.mT, size[::-1], method, aligned)
@@ -77,7 +88,9 @@ def test_a_reversed_and_a_read_only_view_are_resized():
     one = np.arange(6, dtype=np.float32).reshape(1, 2, 3)
     expected = maps.resize(one, (5, 7))
     np.testing.assert_array_equal(maps.resize(one[::-1], (5, 7)), expected)
-    np.testing.assert_array_equal(maps.resize(np.broadcast_to(one, (2, 2, 3)), (5, 7)), expected.repeat(2, 0))
+    np.testing.assert_array_equal(
+        maps.resize(np.broadcast_to(one, (2, 2, 3)), (5, 7)), expected.repeat(2, 0)
+    )
 
 
 @given(values=small_maps(), size=SIZES)
@@ -89,7 +102,9 @@ def test_areas_keep_the_mean(values, size):
 @given(values=small_maps(), factor=st.integers(1, 4))
 def test_areas_undo_what_nearest_does(values, factor):
     large = maps.resize(values, tuple(factor * side for side in values.shape[1:]), "nearest")
-    np.testing.assert_allclose(maps.resize(large, values.shape[1:], "area"), values, rtol=0, atol=ROUNDING)
+    np.testing.assert_allclose(
+        maps.resize(large, values.shape[1:], "area"), values, rtol=0, atol=ROUNDING
+    )
 
 
 @given(values=small_maps(), sigma=SIGMAS, factor=st.floats(-4, 4))

@@ -17,11 +17,15 @@ def search(request, monkeypatch):
 
 def test_nearest_agrees_with_the_definition(search):
     rng = np.random.default_rng(0)
-    query, bank = rng.normal(size=(50, 7)).astype(np.float32), rng.normal(size=(300, 7)).astype(np.float32)
+    query, bank = (
+        rng.normal(size=(50, 7)).astype(np.float32),
+        rng.normal(size=(300, 7)).astype(np.float32),
+    )
     distance, index = search(query, bank, k=4)
     full = ((query[:, None].astype(float) - bank) ** 2).sum(-1)
     np.testing.assert_array_equal(index, full.argsort(1, kind="stable")[:, :4])
-    np.testing.assert_allclose(distance, np.sort(full, 1)[:, :4], rtol=1e-5)  # float32 sum of 7 squares
+    # Float32 sum of 7 squares
+    np.testing.assert_allclose(distance, np.sort(full, 1)[:, :4], rtol=1e-5)
 
 
 def test_other_numbers_are_searched_as_float32(search):
@@ -72,7 +76,8 @@ def test_every_row_of_the_bank_can_be_asked_for(search):
 
 def test_prefixes_equal_a_search_in_each_of_them(search):
     rng = np.random.default_rng(4)
-    query, bank = (rng.integers(0, 4, size=(n, 5)).astype(np.float32) for n in (40, 200))  # many ties
+    # Many ties
+    query, bank = (rng.integers(0, 4, size=(n, 5)).astype(np.float32) for n in (40, 200))
     sizes = [1, 2, 30, 31, 200]
     distance, index = neighbors.nearest_in_prefixes(query, bank, sizes)
     for column, size in enumerate(sizes):
@@ -125,7 +130,9 @@ def test_a_refilled_index_holds_the_new_rows_alone(clusters):
 
 
 def test_an_index_over_another_bank_is_refused(clusters):
-    with pytest.raises(ValueError, match=r"an index over the bank's \(1200, 24\), got one of \(600, 24\)"):
+    with pytest.raises(
+        ValueError, match=r"an index over the bank's \(1200, 24\), got one of \(600, 24\)"
+    ):
         neighbors.nearest(clusters[:5], clusters, k=1, index=neighbors.ivf(clusters[:600]))
 
 
@@ -171,7 +178,9 @@ def test_what_cannot_be_searched_is_refused(search):
     bank = np.random.default_rng(5).normal(size=(6, 3)).astype(np.float32)
     with pytest.raises(ValueError, match="expected finite queries, got NaN or infinity"):
         search(np.full((1, 3), np.nan, np.float32), bank, k=1)
-    with pytest.raises(ValueError, match=r'device must be "cpu", or "cuda" on a machine that has one, got .tpu.'):
+    with pytest.raises(
+        ValueError, match=r'device must be "cpu", or "cuda" on a machine that has one, got .tpu.'
+    ):
         search(bank, bank, k=1, device="tpu")
     with pytest.raises(ValueError, match=r"got .tpu."):
         neighbors.nearest_in_prefixes(bank, bank, [1, 6], device="tpu")
@@ -180,16 +189,24 @@ def test_what_cannot_be_searched_is_refused(search):
 def test_more_probes_find_more_neighbours(clusters):
     pytest.importorskip("faiss")
     bank, rng = clusters, np.random.default_rng(7)
-    query = bank[::7] + rng.normal(size=(len(bank[::7]), 24)).astype(np.float32) * 8  # between clusters
+    # Between clusters
+    query = bank[::7] + rng.normal(size=(len(bank[::7]), 24)).astype(np.float32) * 8
     exact = neighbors.nearest(query, bank, 1)[1]
     few, many = (
-        (neighbors.nearest(query, bank, 1, index=neighbors.ivf(bank, probes=probes), shortlist=1)[1] == exact).mean()
+        (
+            neighbors.nearest(
+                query, bank, 1, index=neighbors.ivf(bank, probes=probes), shortlist=1
+            )[1]
+            == exact
+        ).mean()
         for probes in (1, 64)
     )
     assert few < many
 
 
-@pytest.mark.parametrize(("columns", "parts"), [(24, 3), (20, 2), (17, 1), (12, 1), (5, 1), (40, 5), (39, 3)])
+@pytest.mark.parametrize(
+    ("columns", "parts"), [(24, 3), (20, 2), (17, 1), (12, 1), (5, 1), (40, 5), (39, 3)]
+)
 def test_product_codes_have_as_many_equal_parts_of_eight_columns_or_more_as_fit(columns, parts):
     pytest.importorskip("faiss")
     bank = np.random.default_rng(6).normal(size=(400, columns)).astype(np.float32)
@@ -197,9 +214,19 @@ def test_product_codes_have_as_many_equal_parts_of_eight_columns_or_more_as_fit(
     assert (quantiser.M, quantiser.nbits) == (parts, 8)
 
 
-def test_there_are_four_times_the_root_of_the_rows_lists_but_not_more_than_one_per_39_rows(clusters):
+def test_there_are_four_times_the_root_of_the_rows_lists_but_not_more_than_one_per_39_rows(
+    clusters,
+):
     pytest.importorskip("faiss")
-    assert [neighbors._lists(rows) for rows in (1, 77, 78, 389, 390, 10_000, 40_000)] == [1, 1, 2, 9, 10, 256, 800]
+    assert [neighbors._lists(rows) for rows in (1, 77, 78, 389, 390, 10_000, 40_000)] == [
+        1,
+        1,
+        2,
+        9,
+        10,
+        256,
+        800,
+    ]
     assert [neighbors.ivf(clusters[:rows]).nlist for rows in (60, 390)] == [1, 10]
     assert neighbors.ivfpq(clusters[:390]).nlist == 10
 
@@ -234,7 +261,9 @@ def test_an_index_proposes_the_shortlist_or_as_many_as_are_wanted_or_there_are(c
 
 def test_an_exact_search_re_scores_eight_more_than_are_wanted(clusters, monkeypatch):
     asked, candidates = [], neighbors._candidates
-    monkeypatch.setattr(neighbors, "_candidates", lambda q, b, k, **o: asked.append(k) or candidates(q, b, k, **o))
+    monkeypatch.setattr(
+        neighbors, "_candidates", lambda q, b, k, **o: asked.append(k) or candidates(q, b, k, **o)
+    )
     for wanted in (1, 5, 1195):
         neighbors.nearest(clusters[:2], clusters, wanted)
     assert asked == [9, 13, 1200]
@@ -244,7 +273,9 @@ def test_queries_are_cut_so_that_gathered_rows_fit_into_a_block(clusters, monkey
     """Some at a time, to the same result: 10 candidates of 24 columns in float32 are 960 bytes a query."""
     expected = neighbors.nearest(clusters[:50], clusters, 2)
     seen, rescore = [], neighbors._rescore
-    monkeypatch.setattr(neighbors, "_rescore", lambda query, *rest: seen.append(len(query)) or rescore(query, *rest))
+    monkeypatch.setattr(
+        neighbors, "_rescore", lambda query, *rest: seen.append(len(query)) or rescore(query, *rest)
+    )
     monkeypatch.setattr(neighbors, "BLOCK", 7 * 960 + 959)
     found = neighbors.nearest(clusters[:50], clusters, 2)
     assert seen == [7] * 7 + [1]

@@ -19,7 +19,9 @@ WHOLE = st.integers(-5, 5)
 
 
 def rows(low=1, high=40, columns=None):
-    size = st.tuples(st.integers(low, high), st.integers(1, 4) if columns is None else st.just(columns))
+    size = st.tuples(
+        st.integers(low, high), st.integers(1, 4) if columns is None else st.just(columns)
+    )
     return size.flatmap(lambda shape: arrays.arrays(np.float32, shape, elements=WHOLE))
 
 
@@ -59,7 +61,9 @@ def test_queries_do_not_know_of_each_other(case, cut):
     together = neighbors.nearest(query, bank, k)
     parts = [neighbors.nearest(part, bank, k) for part in (query[:cut], query[cut:]) if len(part)]
     for number in (0, 1):
-        np.testing.assert_array_equal(np.concatenate([part[number] for part in parts]), together[number])
+        np.testing.assert_array_equal(
+            np.concatenate([part[number] for part in parts]), together[number]
+        )
 
 
 @given(case=searched(), data=st.data())
@@ -111,7 +115,10 @@ def test_greedy_covers_within_twice_the_best_there_is(points, data):
     """Gonzalez' bound, against every subset of that size."""
     count = data.draw(st.integers(1, len(points)))
     between = np.linalg.norm(points[:, None].astype(float) - points, axis=2)
-    best = min(between[:, chosen].min(1).max() for chosen in map(list, combinations(range(len(points)), count)))
+    best = min(
+        between[:, chosen].min(1).max()
+        for chosen in map(list, combinations(range(len(points)), count))
+    )
     order, _ = coreset.k_center_greedy(points, count)
     assert between[:, order].min(1).max() <= 2 * best + 4 * rounding(points)
 
@@ -119,21 +126,27 @@ def test_greedy_covers_within_twice_the_best_there_is(points, data):
 @given(rows(2, 30), st.floats(-1e3, 1e3), st.sampled_from([0.125, 1.0, 8.0]))
 def test_a_shift_moves_no_choice_and_a_power_of_two_scales_the_radius(points, shift, factor):
     order, radius = coreset.k_center_greedy(points, len(points))
-    moved, scaled = coreset.k_center_greedy(factor * points.astype(float) + round(shift), len(points))
+    moved, scaled = coreset.k_center_greedy(
+        factor * points.astype(float) + round(shift), len(points)
+    )
     # the centre is rounded otherwise, and with it a coordinate halfway between two grid points
     np.testing.assert_allclose(scaled, factor * radius, atol=factor * rounding(points))
     assert len(set(moved)) == len(order)
 
 
 @given(rows(2, 30), st.integers(0, 2**32 - 1), st.data())
-def test_a_covering_radius_falls_whatever_the_order_and_is_never_below_greedys_half(points, seed, data):
+def test_a_covering_radius_falls_whatever_the_order_and_is_never_below_greedys_half(
+    points, seed, data
+):
     order = coreset.random(len(points), len(points), seed)
     counts = sorted(data.draw(st.sets(st.integers(1, len(points)), min_size=1)))
     radius = coreset.covering_radius(points, order, counts)
     exact = np.linalg.norm(points[:, None].astype(float) - points[order], axis=2)
     np.testing.assert_allclose(radius, [exact[:, :n].min(1).max() for n in counts], rtol=1e-6)
     assert (np.diff(radius) <= 0).all()
-    greedy = coreset.covering_radius(points, coreset.k_center_greedy(points, len(points))[0], counts)
+    greedy = coreset.covering_radius(
+        points, coreset.k_center_greedy(points, len(points))[0], counts
+    )
     assert (greedy <= 2 * radius + 4 * rounding(points)).all()
 
 
@@ -169,10 +182,18 @@ def assert_alike(one, other):
         np.testing.assert_allclose(one.anomaly_map, other.anomaly_map, rtol=0, atol=1e-12)
 
 
-@given(predictions(), st.sampled_from([0.25, 3.0, 1e4]), st.integers(-50, 50), st.randoms(use_true_random=False))
+@given(
+    predictions(),
+    st.sampled_from([0.25, 3.0, 1e4]),
+    st.integers(-50, 50),
+    st.randoms(use_true_random=False),
+)
 def test_ensembles_do_not_depend_on_units_nor_on_the_members_order(members, factor, shift, random):
     expected = ensemble(members)
-    for values in (expected.score, *([] if expected.anomaly_map is None else [expected.anomaly_map])):
+    for values in (
+        expected.score,
+        *([] if expected.anomaly_map is None else [expected.anomaly_map]),
+    ):
         assert ((values >= 0) & (values <= 1)).all()
     first, *others = members
     changed = None if first.anomaly_map is None else factor * first.anomaly_map + shift
@@ -186,9 +207,14 @@ def test_ensembles_do_not_depend_on_units_nor_on_the_members_order(members, fact
 def test_ensembles_keep_the_images_order_and_a_lone_members_ranks(members, random):
     order = list(range(len(members[0])))
     random.shuffle(order)
-    moved = [Prediction(m.score[order], None if m.anomaly_map is None else m.anomaly_map[order]) for m in members]
+    moved = [
+        Prediction(m.score[order], None if m.anomaly_map is None else m.anomaly_map[order])
+        for m in members
+    ]
     expected = ensemble(members)
     one_map = None if expected.anomaly_map is None else expected.anomaly_map[order]
     assert_alike(ensemble(moved), Prediction(expected.score[order], one_map))
     alone = ensemble(members[:1]).score
-    np.testing.assert_array_equal(np.argsort(alone, kind="stable"), np.argsort(members[0].score, kind="stable"))
+    np.testing.assert_array_equal(
+        np.argsort(alone, kind="stable"), np.argsort(members[0].score, kind="stable")
+    )

@@ -13,7 +13,9 @@ SIZE = (48, 40)  # width, height
 
 def picture(size=SIZE):
     """Return an image that no other call returns."""
-    return Image.fromarray(np.random.default_rng(next(_count)).integers(0, 256, (*size[::-1], 3), dtype=np.uint8))
+    return Image.fromarray(
+        np.random.default_rng(next(_count)).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
+    )
 
 
 def mask(value=255, size=SIZE, box=(12, 10, 30, 28)):
@@ -34,34 +36,60 @@ def put(root, *names, image=None):
 def mvtec(root, category="plate"):
     put(root / category, *(f"train/good/{index:03}.png" for index in range(3)), "test/good/000.png")
     put(root / category, "test/hole/000.png", "test/bent/000.png")
-    put(root / category, "ground_truth/hole/000_mask.png", "ground_truth/bent/000_mask.png", image=mask())
+    put(
+        root / category,
+        "ground_truth/hole/000_mask.png",
+        "ground_truth/bent/000_mask.png",
+        image=mask(),
+    )
     return root
 
 
 def loco(root, category="pushpins"):
-    path = put(root / category, "train/good/000.png", "train/good/001.png", "validation/good/000.png")
-    put(path, "test/good/000.png", "test/logical_anomalies/000.png", "test/logical_anomalies/001.png")
+    path = put(
+        root / category, "train/good/000.png", "train/good/001.png", "validation/good/000.png"
+    )
+    put(
+        path,
+        "test/good/000.png",
+        "test/logical_anomalies/000.png",
+        "test/logical_anomalies/001.png",
+    )
     put(path, "test/structural_anomalies/000.png")
     # values as published: the numbers of kinds of defects, counted down from 255
     put(path, "ground_truth/logical_anomalies/000/000.png", image=mask(255))
     put(path, "ground_truth/logical_anomalies/000/001.png", image=mask(253, box=(0, 0, 6, 6)))
     put(path, "ground_truth/logical_anomalies/001/000.png", image=mask(240))
     put(path, "ground_truth/structural_anomalies/000/000.png", image=mask(248))
-    (path / "defects_config.json").write_text('[{"defect_name": "missing_pushpin", "pixel_value": 255}]')
+    (path / "defects_config.json").write_text(
+        '[{"defect_name": "missing_pushpin", "pixel_value": 255}]'
+    )
     return root
 
 
 def ad2(root, category="can"):
     path = put(root / category, "train/good/000_regular.png", "train/good/001_regular.png")
-    put(path, "validation/good/000_regular.png", "test_public/good/000_regular.png", "test_public/bad/000_regular.png")
+    put(
+        path,
+        "validation/good/000_regular.png",
+        "test_public/good/000_regular.png",
+        "test_public/bad/000_regular.png",
+    )
     put(path, "test_public/ground_truth/bad/000_regular_mask.png", image=mask())
-    put(path, "test_private/000_regular.png", "test_private/001_regular.png", "test_private_mixed/000_overexposed.png")
+    put(
+        path,
+        "test_private/000_regular.png",
+        "test_private/001_regular.png",
+        "test_private_mixed/000_overexposed.png",
+    )
     return root
 
 
 def btad(root, category="01"):
     image = "bmp" if category != "02" else "png"
-    path = put(root / category, f"train/ok/0000.{image}", f"train/ok/0001.{image}", f"test/ok/0002.{image}")
+    path = put(
+        root / category, f"train/ok/0000.{image}", f"train/ok/0001.{image}", f"test/ok/0002.{image}"
+    )
     put(path, f"test/ko/0003.{image}")
     put(path, f"ground_truth/ko/0003.{'bmp' if category == '03' else 'png'}", image=mask())
     return root
@@ -77,9 +105,18 @@ def visa(root, *categories):
         put(root, *normal, *anomalous)
         put(root, f"{masks}/000.png", image=mask(1))
         put(root, f"{masks}/001.png", image=mask(3))
-        rows += [[name, "train" if index else "test", "normal", file, ""] for index, file in enumerate(normal)]
-        rows += [[name, "test", "anomaly", file, f"{masks}/{index:03}.png"] for index, file in enumerate(anomalous)]
-        kinds = [*((file, "normal", "") for file in normal), (anomalous[0], "scratch", f"{masks}/000.png")]
+        rows += [
+            [name, "train" if index else "test", "normal", file, ""]
+            for index, file in enumerate(normal)
+        ]
+        rows += [
+            [name, "test", "anomaly", file, f"{masks}/{index:03}.png"]
+            for index, file in enumerate(anomalous)
+        ]
+        kinds = [
+            *((file, "normal", "") for file in normal),
+            (anomalous[0], "scratch", f"{masks}/000.png"),
+        ]
         kinds += [(anomalous[1], "melt,scratch", f"{masks}/001.png")]
         table(root / name / "image_anno.csv", ["image", "label", "mask"], kinds)
     table(root / "split_csv" / "1cls.csv", ["object", "split", "label", "image", "mask"], rows)

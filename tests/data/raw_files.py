@@ -5,7 +5,8 @@ import zlib
 
 import numpy as np
 
-SAMPLE = {"u": 1, "b": 1, "i": 2, "f": 3, "c": 6}  # TIFF's numbers for unsigned, signed, floating point and complex
+# TIFF's numbers for unsigned, signed, floating point and complex
+SAMPLE = {"u": 1, "b": 1, "i": 2, "f": 3, "c": 6}
 
 
 def tiff(path, values, photometric=None, extra=(), order="<", planes=False, **tags):
@@ -16,7 +17,9 @@ def tiff(path, values, photometric=None, extra=(), order="<", planes=False, **ta
     if photometric is None:
         photometric = 2 if bands in (3, 4) else 1
     layers = np.moveaxis(values, 2, 0) if planes else [values]
-    strips = [np.ascontiguousarray(one, values.dtype.newbyteorder(order)).tobytes() for one in layers]
+    strips = [
+        np.ascontiguousarray(one, values.dtype.newbyteorder(order)).tobytes() for one in layers
+    ]
     bits = values.dtype.itemsize * 8
     entries = {
         256: ("I", [width]),
@@ -34,7 +37,10 @@ def tiff(path, values, photometric=None, extra=(), order="<", planes=False, **ta
     }
     place = 8 + 2 + 12 * len(entries) + 4
     spilled = sum(len(found) * struct.calcsize(code) for code, found in entries.values())
-    entries[273] = "I", [place + spilled + sum(map(len, strips[:number])) for number in range(len(strips))]
+    entries[273] = (
+        "I",
+        [place + spilled + sum(map(len, strips[:number])) for number in range(len(strips))],
+    )
     directory, rest = b"", b""
     for number, (code, found) in sorted(entries.items()):
         packed = struct.pack(f"{order}{len(found)}{code}", *found)
@@ -58,7 +64,9 @@ def png(path, values):
     kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
 
     def chunk(name, body):
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        return (
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        )
 
     rows = b"".join(b"\0" + row.tobytes() for row in values)  # filter 0
     header = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
@@ -71,5 +79,7 @@ def netpbm(path, values, highest):
     """Write (h, w) or (h, w, 3) values as a binary PGM or PPM file of two bytes each."""
     values = np.asarray(values, ">u2")
     magic = "P5" if values.ndim == 2 else "P6"
-    path.write_bytes(f"{magic}\n{values.shape[1]} {values.shape[0]}\n{highest}\n".encode() + values.tobytes())
+    path.write_bytes(
+        f"{magic}\n{values.shape[1]} {values.shape[0]}\n{highest}\n".encode() + values.tobytes()
+    )
     return path

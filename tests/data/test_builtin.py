@@ -12,7 +12,8 @@ from adviz.data.builtin.shot import Shot
 
 CENTRE = slice(SIDE // 2 - CROP, SIDE // 2 + CROP)
 PAINTERS = {category: tree.painter(category) for category in CATEGORIES}
-# How far beyond the mask a picture may change, in pixels: shadows that fall from what moved, lips of holes, soft rims.
+# How far beyond the mask a picture may change, in pixels: shadows that fall from what moved, lips
+# of holes, soft rims.
 SHADOW = {"brick": 9, "hex_nut": 23, "transistor": 11, "capsule": 7, "mesh": 14, "bottle": 4}
 FAULTY = [(category, defect) for category, module in PAINTERS.items() for defect in module.DEFECTS]
 
@@ -35,7 +36,10 @@ def faulty(category: str, defect: str, index: int = 0, seed: int = 0) -> Shot:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.png"))}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*.png"))
+    }
 
 
 @pytest.mark.usefixtures("_few")
@@ -43,7 +47,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_the_tree_is_that_of_mvtec(category, tmp_path):
     render(category, tmp_path / "tree", n_train=2)
     defects = sorted(PAINTERS[category].DEFECTS)
-    expected = ["test/good/000.png", "test/good/001.png", "train/good/000.png", "train/good/001.png"]
+    expected = [
+        "test/good/000.png",
+        "test/good/001.png",
+        "train/good/000.png",
+        "train/good/001.png",
+    ]
     expected += [f"test/{defect}/000.png" for defect in defects]
     expected += [f"ground_truth/{defect}/000_mask.png" for defect in defects]
     assert sorted(contents(tmp_path / "tree")) == sorted(expected)
@@ -84,7 +93,11 @@ def test_more_training_images_leave_the_others_as_they_are(tmp_path):
 
 @pytest.mark.parametrize("category", CATEGORIES)
 def test_no_two_pictures_are_alike(category):
-    shots = [Shot(category, folder, index, 0) for folder in ("train/good", "test/good") for index in range(2)]
+    shots = [
+        Shot(category, folder, index, 0)
+        for folder in ("train/good", "test/good")
+        for index in range(2)
+    ]
     pictures = [tree.take(shot)[0].astype(int) for shot in shots]
     for i, one in enumerate(pictures):
         for other in pictures[:i]:
@@ -105,7 +118,12 @@ def test_the_mask_is_where_the_defect_is(category, defect):
 
 
 def test_every_defect_reaches_into_the_crop_and_their_sizes_differ():
-    for category, defect in (("bottle", "crack"), ("bottle", "contamination"), ("hex_nut", "chip"), ("mesh", "bent")):
+    for category, defect in (
+        ("bottle", "crack"),
+        ("bottle", "contamination"),
+        ("hex_nut", "chip"),
+        ("mesh", "bent"),
+    ):
         masks = [tree.take(faulty(category, defect, index))[1] for index in range(4)]
         areas = [mask[CENTRE, CENTRE].sum() for mask in masks]
         assert min(areas) >= 20
@@ -124,19 +142,26 @@ def test_a_misplaced_transistor_is_missed_where_it_should_be():
     shot = faulty("transistor", "misplaced")
     mask = tree.take(shot)[1]
     (picture, _), (flawless, _) = tree.take(shot), tree.take(shot.flawless())
-    change = (np.abs(picture.astype(int) - flawless).max(-1) > 60) & (flawless.max(-1) < 60)  # was the black case
+    # Was the black case
+    change = (np.abs(picture.astype(int) - flawless).max(-1) > 60) & (flawless.max(-1) < 60)
     assert change.sum() > 300
     assert mask[change].mean() > 0.8
 
 
 def test_the_rare_capsule_is_rare_in_training_and_frequent_enough_in_the_test():
     def rare(folder: str, count: int) -> list[int]:
-        return [i for i in range(count) if capsule.variant(Shot("capsule", folder, i, 3)) == capsule.RARE]
+        return [
+            i
+            for i in range(count)
+            if capsule.variant(Shot("capsule", folder, i, 3)) == capsule.RARE
+        ]
 
     assert 3 <= len(rare("train/good", N_TRAIN)) <= 0.05 * N_TRAIN
     assert 0.04 * 209 <= len(rare("train/good", 209)) <= 0.05 * 209
     assert len(rare("test/good", capsule.GOOD)) >= 5
-    assert {capsule.variant(Shot("capsule", "train/good", i, 3)) for i in range(N_TRAIN)} == set(range(5))
+    assert {capsule.variant(Shot("capsule", "train/good", i, 3)) for i in range(N_TRAIN)} == set(
+        range(5)
+    )
     assert len(capsule.VARIANTS) == 5
     for defect in capsule.DEFECTS:
         assert not rare(f"test/{defect}", 20)
@@ -163,8 +188,13 @@ def test_brick_train_and_test_share_no_pixel_of_the_photograph():
 
 
 def test_an_unknown_category_is_told_the_six(tmp_path):
-    for call in (lambda: ensure("screw", root=tmp_path), lambda: render("screw", tmp_path / "tree")):
-        with pytest.raises(ValueError, match="brick, hex_nut, transistor, capsule, mesh, bottle, got 'screw'"):
+    for call in (
+        lambda: ensure("screw", root=tmp_path),
+        lambda: render("screw", tmp_path / "tree"),
+    ):
+        with pytest.raises(
+            ValueError, match="brick, hex_nut, transistor, capsule, mesh, bottle, got 'screw'"
+        ):
             call()
 
 
@@ -203,7 +233,10 @@ def test_ensure_renders_once_where_it_says(tmp_path, monkeypatch):
 def test_the_default_count_and_another_do_not_share_a_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(tree, "write", lambda shot, root: None)
     assert ensure("mesh", seed=4, root=tmp_path) == tmp_path / f"demo-v{VERSION}" / "seed4" / "mesh"
-    assert ensure("mesh", seed=4, n_train=64, root=tmp_path) == tmp_path / f"demo-v{VERSION}" / "seed4-n64" / "mesh"
+    assert (
+        ensure("mesh", seed=4, n_train=64, root=tmp_path)
+        == tmp_path / f"demo-v{VERSION}" / "seed4-n64" / "mesh"
+    )
 
 
 @pytest.mark.usefixtures("_few")

@@ -35,7 +35,9 @@ def save_grey(path, top, seed=0):
     Image.fromarray(scaled(values, top)).save(path)
 
 
-@pytest.mark.parametrize(("top", "bits"), [(255, 8), (1023, 10), (4095, 12), (16383, 14), (65535, 16)])
+@pytest.mark.parametrize(
+    ("top", "bits"), [(255, 8), (1023, 10), (4095, 12), (16383, 14), (65535, 16)]
+)
 @pytest.mark.parametrize("suffix", ["png", "tif"])
 def test_every_camera_gives_the_photograph_of_8_bits(tmp_path, suffix, top, bits):
     path = tmp_path / f"a.{suffix}"
@@ -53,10 +55,16 @@ def test_16_bit_colours_are_read_with_their_lower_bytes(tmp_path, top):
         "little.tif": raw_files.tiff(tmp_path / "little.tif", values),
         "big.tif": raw_files.tiff(tmp_path / "big.tif", values, order=">"),
         "planes.tif": raw_files.tiff(tmp_path / "planes.tif", values, planes=True),
-        "planes_big.tif": raw_files.tiff(tmp_path / "planes_big.tif", values, planes=True, order=">"),
+        "planes_big.tif": raw_files.tiff(
+            tmp_path / "planes_big.tif", values, planes=True, order=">"
+        ),
         "alpha.tif": raw_files.tiff(tmp_path / "alpha.tif", np.dstack([values, alpha]), extra=[2]),
-        "filler.tif": raw_files.tiff(tmp_path / "filler.tif", np.dstack([values, alpha]), extra=[0]),
-        "multiplied.tif": raw_files.tiff(tmp_path / "multiplied.tif", np.dstack([values, alpha]), extra=[1]),
+        "filler.tif": raw_files.tiff(
+            tmp_path / "filler.tif", np.dstack([values, alpha]), extra=[0]
+        ),
+        "multiplied.tif": raw_files.tiff(
+            tmp_path / "multiplied.tif", np.dstack([values, alpha]), extra=[1]
+        ),
         "rgb.png": raw_files.png(tmp_path / "rgb.png", values),
         "rgba.png": raw_files.png(tmp_path / "rgba.png", np.dstack([values, alpha])),
         "rgb.ppm": raw_files.netpbm(tmp_path / "rgb.ppm", values, 65535),
@@ -67,13 +75,19 @@ def test_16_bit_colours_are_read_with_their_lower_bytes(tmp_path, top):
 
 def test_grey_with_alpha_of_16_bits_is_read_with_its_lower_byte(tmp_path):
     values = np.dstack([scaled(GREY, 4095), np.full_like(scaled(GREY, 1), 65535)])
-    np.testing.assert_array_equal(np.asarray(open_image(raw_files.png(tmp_path / "a.png", values), 12))[..., 0], GREY)
+    np.testing.assert_array_equal(
+        np.asarray(open_image(raw_files.png(tmp_path / "a.png", values), 12))[..., 0], GREY
+    )
 
 
 def test_colours_multiplied_by_alpha_are_divided_by_it(tmp_path):
-    alpha = np.where(np.arange(20) < 10, 65535, 32768).astype(np.uint16)[None, :, None].repeat(24, 0)
+    alpha = (
+        np.where(np.arange(20) < 10, 65535, 32768).astype(np.uint16)[None, :, None].repeat(24, 0)
+    )
     values = (scaled(COLOUR, 65535) * (alpha / 65535)).round().astype(np.uint16)
-    found = np.asarray(open_image(raw_files.tiff(tmp_path / "a.tif", np.dstack([values, alpha]), extra=[1])), int)
+    found = np.asarray(
+        open_image(raw_files.tiff(tmp_path / "a.tif", np.dstack([values, alpha]), extra=[1])), int
+    )
     assert np.abs(found - COLOUR).max() <= 1  # rounded twice
 
 
@@ -88,7 +102,9 @@ def test_16_bit_inks_become_rgb_as_8_bit_inks_do(tmp_path):
 def test_other_integers_are_read_by_the_same_rule(tmp_path, dtype):
     path = raw_files.tiff(tmp_path / "a.tif", scaled(GREY, 4095).astype(dtype))
     np.testing.assert_array_equal(np.asarray(open_image(path, 12))[..., 0], GREY)
-    np.testing.assert_array_equal(np.asarray(open_image(path, 16))[..., 0], np.round(scaled(GREY, 4095) / 257))
+    np.testing.assert_array_equal(
+        np.asarray(open_image(path, 16))[..., 0], np.round(scaled(GREY, 4095) / 257)
+    )
 
 
 @pytest.mark.parametrize("highest", [4095, 1000, 65535])
@@ -139,9 +155,13 @@ def test_a_test_image_beyond_the_training_images_white_is_refused_by_name(tmp_pa
 
     root = sorted_photos(tmp_path / "cups", save)
     part = data.folder(root)
-    with pytest.raises(ValueError, match=r"up to 1023 \(10 bits.*got 3000 in .*0\.tif: give Geometry\(bits=12\)"):
+    with pytest.raises(
+        ValueError, match=r"up to 1023 \(10 bits.*got 3000 in .*0\.tif: give Geometry\(bits=12\)"
+    ):
         part.test.image(1)
-    assert part.with_geometry(data.Geometry(bits=12)).test.image(1).max() == round(3000 * 255 / 4095)
+    assert part.with_geometry(data.Geometry(bits=12)).test.image(1).max() == round(
+        3000 * 255 / 4095
+    )
     check = data.check(root)
     assert check.of("values above white")[0].files == ("bad/0.tif", "bad/1.tif")
     assert not check.ok
@@ -152,7 +172,8 @@ def test_the_training_images_of_a_category_decide_whoever_makes_it(tmp_path):
     for name, level in (("train", 4000), ("test", 900)):
         Image.fromarray(np.full((24, 20), level, np.uint16)).save(tmp_path / f"{name}.png")
     train, test = (
-        data.Split([tmp_path / f"{name}.png"], [0], [None], ["good"], geometry=WHOLE) for name in ("train", "test")
+        data.Split([tmp_path / f"{name}.png"], [0], [None], ["good"], geometry=WHOLE)
+        for name in ("train", "test")
     )
     assert test.geometry.bits == 10  # by itself
     part = data.Category("cups", train, test, validation=test)
@@ -168,7 +189,9 @@ def test_8_bit_images_have_no_bits_and_the_geometry_that_was_given(tmp_path):
     assert part.test.with_geometry(data.Geometry(bits=12)).geometry.bits == 12
     np.testing.assert_array_equal(
         part.test.image(0),
-        part.test.with_geometry(data.Geometry(24, crop=False, interpolation="nearest", bits=8)).image(0),
+        part.test.with_geometry(
+            data.Geometry(24, crop=False, interpolation="nearest", bits=8)
+        ).image(0),
     )
 
 
@@ -195,7 +218,9 @@ def test_a_check_says_which_bits_were_taken_and_why(tmp_path):
     root = sorted_photos(tmp_path / "cups", lambda path, number: save_grey(path, 4095, number))
     check = data.check(root)
     assert check.ok
-    assert "10 images are of more than 8 bits, of which 12 are used (largest value 4095)" in str(check.of("bits")[0])
+    assert "10 images are of more than 8 bits, of which 12 are used (largest value 4095)" in str(
+        check.of("bits")[0]
+    )
     assert not data.check(root, geometry=data.Geometry(bits=16)).of("bits")
     full = sorted_photos(tmp_path / "full", lambda path, number: save_grey(path, 65535, number))
     assert not data.check(full).of("bits")
@@ -216,6 +241,8 @@ def test_a_check_tells_dark_images_of_16_bits_from_one_another(tmp_path):
     """In 8 bits of 65535 both would be black."""
     root = sorted_photos(
         tmp_path / "cups",
-        lambda path, number: Image.fromarray(np.full((24, 20), 10 + number % 90, np.uint16)).save(path),
+        lambda path, number: Image.fromarray(np.full((24, 20), 10 + number % 90, np.uint16)).save(
+            path
+        ),
     )
     assert not data.check(root).of("duplicates within train")

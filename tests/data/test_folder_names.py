@@ -27,11 +27,23 @@ HIDDEN = (
     "@Recycle",
     "#snapshot",
 )
-HIDDEN_FILES = ("._000.png", ".DS_Store", "Thumbs.db", "desktop.ini", "ehthumbs.db", ".000.png.icloud")
+HIDDEN_FILES = (
+    "._000.png",
+    ".DS_Store",
+    "Thumbs.db",
+    "desktop.ini",
+    "ehthumbs.db",
+    ".000.png.icloud",
+)
 
 
 def sorted_photos(root, good="good", bad="bad", count=10):
-    trees.put(root, *(f"{good}/{number:02}.png" for number in range(count)), f"{bad}/0.png", f"{bad}/1.png")
+    trees.put(
+        root,
+        *(f"{good}/{number:02}.png" for number in range(count)),
+        f"{bad}/0.png",
+        f"{bad}/1.png",
+    )
     return root
 
 
@@ -44,7 +56,11 @@ def litter(root):
     """Put hidden folders with an image into every folder of a tree, and hidden files."""
     folders = [root, *(path for path in root.rglob("*") if path.is_dir())]
     for folder in folders:
-        trees.put(folder, *(f"{name}/000.png" for name in HIDDEN), *(f"{name}/good/0.png" for name in HIDDEN))
+        trees.put(
+            folder,
+            *(f"{name}/000.png" for name in HIDDEN),
+            *(f"{name}/good/0.png" for name in HIDDEN),
+        )
         for name in HIDDEN_FILES:
             (folder / name).write_bytes(b"x")
 
@@ -76,7 +92,10 @@ def test_hidden_things_are_passed_over_in_flat_folders_lists_of_categories_and_c
     sorted_photos(tmp_path / "photos")
     trees.put(tmp_path / "flat", "0.png", "1.png")
     for number in (1, 2):
-        trees.put(tmp_path / "caltech256/256_ObjectCategories", *(f"00{number}.kind{number}/{i}.jpg" for i in range(5)))
+        trees.put(
+            tmp_path / "caltech256/256_ObjectCategories",
+            *(f"00{number}.kind{number}/{i}.jpg" for i in range(5)),
+        )
     before = data.available(tmp_path)
     assert list(before) == ["mvtec/plate", "photos"]
     images = data.novelty("caltech256", 0, root=tmp_path).train.ids
@@ -91,13 +110,40 @@ def test_a_category_may_itself_lie_in_a_hidden_folder(tmp_path):
     assert list(data.available(tmp_path / ".cache")) == ["plate"]
 
 
-GOOD = ("Good", "ok", "OK", "normal", "Pass", "passed", "non_defective", "Non-Defective", "defect free", "No_Anomaly")
-BAD = ("Bad", "NG", "defect", "Defective", "anomaly", "Anomalous", "abnormal", "FAIL", "not ok", "NOK", "rejected")
+GOOD = (
+    "Good",
+    "ok",
+    "OK",
+    "normal",
+    "Pass",
+    "passed",
+    "non_defective",
+    "Non-Defective",
+    "defect free",
+    "No_Anomaly",
+)
+BAD = (
+    "Bad",
+    "NG",
+    "defect",
+    "Defective",
+    "anomaly",
+    "Anomalous",
+    "abnormal",
+    "FAIL",
+    "not ok",
+    "NOK",
+    "rejected",
+)
 
 
-@pytest.mark.parametrize(("good", "bad"), [*zip(GOOD, BAD, strict=False), ("healthy", "broken"), ("i.O.", "n.i.O.")])
+@pytest.mark.parametrize(
+    ("good", "bad"), [*zip(GOOD, BAD, strict=False), ("healthy", "broken"), ("i.O.", "n.i.O.")]
+)
 def test_good_and_bad_are_understood_in_any_case_and_word(good, bad, tmp_path):
-    plate = trees.put(tmp_path / "plate", f"train/{good}/0.png", f"test/{good}/1.png", f"validation/{good}/2.png")
+    plate = trees.put(
+        tmp_path / "plate", f"train/{good}/0.png", f"test/{good}/1.png", f"validation/{good}/2.png"
+    )
     trees.put(plate, f"test/{bad}/3.png", f"test/scratch/{good}.png")
     category = data.folder(plate)
     assert dict(zip(category.test.defects, category.test.labels.tolist(), strict=True)) == {
@@ -110,7 +156,10 @@ def test_good_and_bad_are_understood_in_any_case_and_word(good, bad, tmp_path):
     assert [len(photos.train), photos.test.labels.tolist()] == [8, [0, 0, 1, 1]]
     assert photos.test.defects == ["good", "good", bad, bad]
     assert list(data.available(tmp_path)) == ["photos", "plate"]
-    assert {data.check(tmp_path / name).layout for name in ("plate", "photos")} == {"MVTec style", "sorted photos"}
+    assert {data.check(tmp_path / name).layout for name in ("plate", "photos")} == {
+        "MVTec style",
+        "sorted photos",
+    }
 
 
 @pytest.mark.parametrize(
@@ -126,20 +175,35 @@ def test_good_and_bad_are_understood_in_any_case_and_word(good, bad, tmp_path):
     ],
 )
 def test_good_and_bad_are_understood_beside_what_they_are_said_of(good, bad, tmp_path):
-    plate = trees.put(tmp_path / "plate", f"train/{good}/0.png", f"test/{good}/1.png", f"test/{bad}/3.png")
+    plate = trees.put(
+        tmp_path / "plate", f"train/{good}/0.png", f"test/{good}/1.png", f"test/{bad}/3.png"
+    )
     assert data.folder(plate).test.labels.tolist() == [1, 0] if bad < good else [0, 1]
     photos = data.folder(sorted_photos(tmp_path / "photos", good, bad))
     assert photos.test.labels.tolist() == [0, 0, 1, 1]
 
 
 def test_names_with_more_in_them_stay_defects():
-    names = ("no good parts found", "goodness", "imperfect", "ok but scratched", "partial", "photo", "7", "10")
+    names = (
+        "no good parts found",
+        "goodness",
+        "imperfect",
+        "ok but scratched",
+        "partial",
+        "photo",
+        "7",
+        "10",
+    )
     assert {label_of(name) for name in (*names, "bad_1", "parts", "not good parts")} == {1}
 
 
 def test_several_folders_of_good_images_are_no_defects(tmp_path):
-    trees.put(tmp_path, "train/good/0.png", "test/good/0.png", "test/good_2/0.png", "test/dent/0.png")
-    with pytest.raises(ValueError, match=r"expected one folder of good images in .*test, got good, good_2: put"):
+    trees.put(
+        tmp_path, "train/good/0.png", "test/good/0.png", "test/good_2/0.png", "test/dent/0.png"
+    )
+    with pytest.raises(
+        ValueError, match=r"expected one folder of good images in .*test, got good, good_2: put"
+    ):
         data.folder(tmp_path)
 
 
@@ -148,15 +212,21 @@ def test_validation_that_is_not_understood_is_not_passed_over(tmp_path):
     (tmp_path / "validation").mkdir()
     assert data.folder(tmp_path).validation is None  # nothing in it
     trees.put(tmp_path, "validation/gut/0.png")
-    with pytest.raises(FileNotFoundError, match=r"expected a folder validation/good in .*validation gut: rename it"):
+    with pytest.raises(
+        FileNotFoundError, match=r"expected a folder validation/good in .*validation gut: rename it"
+    ):
         data.folder(tmp_path)
     (tmp_path / "validation/gut/0.png").rename(tmp_path / "validation/0.png")
-    with pytest.raises(FileNotFoundError, match=r"found 1 images in .*validation itself: move the good ones into"):
+    with pytest.raises(
+        FileNotFoundError, match=r"found 1 images in .*validation itself: move the good ones into"
+    ):
         data.folder(tmp_path)
 
 
 def test_folders_that_may_be_good_ones_are_asked_about(tmp_path):
-    trees.put(tmp_path, "train/good/0.png", "test/good/1.png", "test/gut/2.png", "test/Good (old)/3.png")
+    trees.put(
+        tmp_path, "train/good/0.png", "test/good/1.png", "test/gut/2.png", "test/Good (old)/3.png"
+    )
     trees.put(tmp_path, "test/dent/4.png", "test/nicht gut/5.png")
     found = data.check(tmp_path).of("seemingly good")
     assert [finding.message.partition("?")[0] for finding in found] == [
@@ -180,18 +250,35 @@ def test_no_word_says_two_things():
 
 def test_the_defects_of_published_data_sets_stay_defects():
     names = {name for text in MVTEC_DEFECTS.values() for name in text.split()}
-    others = {"ko", "logical_anomalies", "structural_anomalies", "bad", "blowhole", "break", "crack", "fray", "uneven"}
+    others = {
+        "ko",
+        "logical_anomalies",
+        "structural_anomalies",
+        "bad",
+        "blowhole",
+        "break",
+        "crack",
+        "fray",
+        "uneven",
+    }
     assert {label_of(name) for name in names | others} == {1}
 
 
-@pytest.mark.parametrize(("one", "other"), [("positive", "negative"), ("0", "1"), ("True", "False"), ("POS", "NEG")])
+@pytest.mark.parametrize(
+    ("one", "other"), [("positive", "negative"), ("0", "1"), ("True", "False"), ("POS", "NEG")]
+)
 def test_names_that_may_mean_either_are_refused(one, other, tmp_path):
     both = ", ".join(sorted((one, other)))
     trees.put(tmp_path / "plate", "train/good/0.png", f"test/{one}/0.png", f"test/{other}/0.png")
-    with pytest.raises(ValueError, match=rf"say which images are good, got {both}, which may be either: rename"):
+    with pytest.raises(
+        ValueError, match=rf"say which images are good, got {both}, which may be either: rename"
+    ):
         data.folder(tmp_path / "plate")
     sorted_photos(tmp_path / "photos", one, other)
-    with pytest.raises(FileNotFoundError, match=rf"found {both}, of which {both} may be either: rename them good and"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=rf"found {both}, of which {both} may be either: rename them good and",
+    ):
         data.folder(tmp_path / "photos")
     assert list(data.available(tmp_path)) == ["plate"]
     trees.put(tmp_path / "plate", "test/good/0.png")  # then every other name is a defect's
@@ -201,7 +288,9 @@ def test_names_that_may_mean_either_are_refused(one, other, tmp_path):
 @pytest.mark.parametrize("part", ["train", "test", "validation"])
 def test_two_folders_of_good_images_are_refused(part, tmp_path):
     trees.put(trees.mvtec(tmp_path) / "plate", f"{part}/good/0.png", f"{part}/OK/0.png")
-    with pytest.raises(ValueError, match=rf"one folder of good images in .*{part}, got OK, good: put the images"):
+    with pytest.raises(
+        ValueError, match=rf"one folder of good images in .*{part}, got OK, good: put the images"
+    ):
         data.mvtec(tmp_path, "plate")
 
 
@@ -220,7 +309,9 @@ def test_an_empty_second_folder_does_not_matter(tmp_path):
 
 
 def test_parts_and_masks_are_understood_in_any_case_and_word(tmp_path):
-    trees.put(tmp_path, "Training/Good/0.png", "VAL/ok/0.png", "Testing/Good/0.png", "Testing/hole/0.png")
+    trees.put(
+        tmp_path, "Training/Good/0.png", "VAL/ok/0.png", "Testing/Good/0.png", "Testing/hole/0.png"
+    )
     trees.put(tmp_path, "GroundTruth/hole/0_mask.png", image=trees.mask())
     category = data.folder(tmp_path)
     assert [len(category.train), len(category.validation), category.test.has_masks] == [1, 1, True]
@@ -253,7 +344,8 @@ def test_good_photographs_beside_other_images_are_not_alone(tmp_path):
     """Else what may be defects would be passed over without a word."""
     trees.put(tmp_path, *(f"good/{number}.png" for number in range(6)), "scratch/0.png")
     with pytest.raises(
-        FileNotFoundError, match=r"expected folders good and bad, .* found good, scratch: put the .* into .*bad"
+        FileNotFoundError,
+        match=r"expected folders good and bad, .* found good, scratch: put the .* into .*bad",
     ):
         data.folder(tmp_path)
     trees.mvtec(tmp_path / "mvtec")
@@ -266,22 +358,29 @@ def test_good_photographs_beside_other_images_are_not_alone(tmp_path):
 def test_other_names_are_refused_with_those_that_are_understood(tmp_path):
     trees.put(tmp_path / "a", "gut/0.png", "schlecht/0.png")
     with pytest.raises(
-        FileNotFoundError, match=r"found gut, schlecht: rename them \(understood are good, ok, .* bad, ng"
+        FileNotFoundError,
+        match=r"found gut, schlecht: rename them \(understood are good, ok, .* bad, ng",
     ):
         data.folder(tmp_path / "a")
     trees.put(tmp_path / "b", "train/gut/0.png", "test/good/0.png")
     with pytest.raises(
-        FileNotFoundError, match=r"train/good in .*, and in .*train gut: rename it \(understood are good"
+        FileNotFoundError,
+        match=r"train/good in .*, and in .*train gut: rename it \(understood are good",
     ):
         data.folder(tmp_path / "b")
     trees.put(tmp_path / "c", "train/0.png", "train/1.png", "test/good/0.png")
-    with pytest.raises(FileNotFoundError, match=r"found 2 images in .*train itself: move the good ones into .*good"):
+    with pytest.raises(
+        FileNotFoundError, match=r"found 2 images in .*train itself: move the good ones into .*good"
+    ):
         data.folder(tmp_path / "c")
 
 
 def test_what_is_no_folder_or_has_no_test_is_refused_with_what_to_do(tmp_path):
     trees.put(tmp_path, "train/good/0.png")
-    with pytest.raises(FileNotFoundError, match=r"expected a folder test in .*, found train: add it, with good images"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"expected a folder test in .*, found train: add it, with good images",
+    ):
         data.folder(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"good and bad, got the file .*0\.png"):
         data.folder(tmp_path / "train/good/0.png")
@@ -294,7 +393,8 @@ def test_a_flat_folder_is_read_without_labels(tmp_path):
     assert split.defects == ["unlabelled"] * 2
     assert split[0].label is split[0].mask is None
     with pytest.raises(
-        FileNotFoundError, match=r"sort the 2 images into good and bad, or .* data\.unlabelled\('.*shots"
+        FileNotFoundError,
+        match=r"sort the 2 images into good and bad, or .* data\.unlabelled\('.*shots",
     ):
         data.folder(tmp_path / "shots")
 
@@ -306,7 +406,9 @@ def test_a_flat_folder_without_images_or_with_more_folders_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"expected images in .*, found notes\.txt: add some"):
         data.unlabelled(tmp_path)
     trees.put(tmp_path, "monday/0.png")
-    with pytest.raises(ValueError, match=r"images directly in .*, got some in deeper folders, first .*0\.png: move"):
+    with pytest.raises(
+        ValueError, match=r"images directly in .*, got some in deeper folders, first .*0\.png: move"
+    ):
         data.unlabelled(tmp_path)
 
 

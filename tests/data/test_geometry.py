@@ -29,14 +29,20 @@ def test_without_a_crop_the_whole_image_is_resized():
 
 
 def test_the_shorter_side_can_set_the_scale():
-    image = Image.fromarray(np.random.default_rng(2).integers(0, 255, (100, 200, 3), dtype=np.uint8))
+    image = Image.fromarray(
+        np.random.default_rng(2).integers(0, 255, (100, 200, 3), dtype=np.uint8)
+    )
     expected = np.asarray(image.resize((128, 64), Image.Resampling.BILINEAR))[4:60, 36:92]
-    np.testing.assert_array_equal(Geometry(size=56, resize=64, aspect="shorter").image(image), expected)
+    np.testing.assert_array_equal(
+        Geometry(size=56, resize=64, aspect="shorter").image(image), expected
+    )
 
 
 def test_mask_rules_count_what_a_bilinear_reduction_covers():
     """Four pixels become one by triangular weights that reach four pixels to either side; coverage by hand."""
-    row = np.array([0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], dtype=bool)
+    row = np.array(
+        [0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], dtype=bool
+    )
     offsets = np.abs(np.arange(24) + 0.5 - (4 * np.arange(6)[:, None] + 2)) / 4
     weights = np.clip(1 - offsets, 0, None)
     coverage = (weights * row).sum(1) / weights.sum(1)
@@ -44,7 +50,11 @@ def test_mask_rules_count_what_a_bilinear_reduction_covers():
     assert 0 < coverage[1] < 0.4
     assert coverage[3] > 0.6
     assert coverage[5] == 1
-    for rule, expected in {">0.5": coverage > 0.5, ">0": coverage > 0, "==1": coverage == 1}.items():
+    for rule, expected in {
+        ">0.5": coverage > 0.5,
+        ">0": coverage > 0,
+        "==1": coverage == 1,
+    }.items():
         mask = Geometry(size=6, crop=False, mask_rule=rule).mask(mask_of(np.tile(row, (24, 1))))
         np.testing.assert_array_equal(mask, np.tile(expected, (6, 1)))
 
@@ -60,7 +70,9 @@ def test_the_rule_counts_from_half_coverage_on(value, covered):
 def test_the_longer_side_is_truncated_as_torchvision_does():
     from torchvision.transforms import functional
 
-    image = Image.fromarray(np.random.default_rng(5).integers(0, 255, (300, 449, 3), dtype=np.uint8))
+    image = Image.fromarray(
+        np.random.default_rng(5).integers(0, 255, (300, 449, 3), dtype=np.uint8)
+    )
     expected = functional.center_crop(functional.resize(image, 256), 224)
     np.testing.assert_array_equal(Geometry(aspect="shorter").image(image), np.asarray(expected))
 
@@ -89,22 +101,30 @@ def test_impossible_options_are_refused(options, message):
         Geometry(**options)
 
 
-@pytest.mark.parametrize("size", ["224", 224.0, True, None, (224, True), (224.0, 2), {224, 256}, "ab", b"ab", [[1, 2]]])
+@pytest.mark.parametrize(
+    "size", ["224", 224.0, True, None, (224, True), (224.0, 2), {224, 256}, "ab", b"ab", [[1, 2]]]
+)
 @pytest.mark.parametrize("name", ["size", "resize"])
 def test_sizes_of_another_type_are_refused_in_words(name, size):
     if (name, size) == ("resize", None):
         return
-    with pytest.raises(TypeError, match=rf"^{name} must be a whole number of pixels, or a pair \(height, width\)"):
+    with pytest.raises(
+        TypeError, match=rf"^{name} must be a whole number of pixels, or a pair \(height, width\)"
+    ):
         Geometry(**{name: size})
 
 
 @pytest.mark.parametrize("size", [0, -1, (224,), (1, 2, 3), (), (224, 0), (-1, 5), np.int64(0)])
 def test_sizes_that_are_none_are_refused_in_words(size):
-    with pytest.raises(ValueError, match=r"^size must be a whole number of pixels, or a pair \(height, width\)"):
+    with pytest.raises(
+        ValueError, match=r"^size must be a whole number of pixels, or a pair \(height, width\)"
+    ):
         Geometry(size)
 
 
-@pytest.mark.parametrize("pair", [(256, 512), [256, 512], np.array([256, 512]), torch.Size((256, 512))])
+@pytest.mark.parametrize(
+    "pair", [(256, 512), [256, 512], np.array([256, 512]), torch.Size((256, 512))]
+)
 def test_a_pair_is_height_and_width_whatever_holds_it(pair):
     geometry = Geometry(pair, crop=False)
     assert geometry == Geometry((256, 512), crop=False)
@@ -116,7 +136,11 @@ def test_a_pair_is_height_and_width_whatever_holds_it(pair):
 
 def test_a_pair_of_equal_sides_is_the_square():
     """In equality, hash, cache key and what is saved: stored results and files stay those of one number."""
-    assert Geometry((224, 224), (256, 256)) == Geometry(224, 256) == Geometry(np.int64(224), np.int32(256))
+    assert (
+        Geometry((224, 224), (256, 256))
+        == Geometry(224, 256)
+        == Geometry(np.int64(224), np.int32(256))
+    )
     assert repr(Geometry((224, 224))) == repr(Geometry(224))
     assert Geometry((224, 224)).pixels == Geometry(224).pixels
     assert type(Geometry(np.int64(224)).size) is int
@@ -148,7 +172,9 @@ def test_rectangles_are_read_back_from_files():
 
 def test_covering_a_rectangle_leaves_nothing_empty_and_keeps_the_ratio():
     """100 x 300 pixels must cover 64 x 96: by the height, to 64 x 192, of which the middle is kept."""
-    image = Image.fromarray(np.random.default_rng(3).integers(0, 255, (100, 300, 3), dtype=np.uint8))
+    image = Image.fromarray(
+        np.random.default_rng(3).integers(0, 255, (100, 300, 3), dtype=np.uint8)
+    )
     expected = np.asarray(image.resize((192, 64), Image.Resampling.BILINEAR))[4:60, 54:138]
     geometry = Geometry((56, 84), resize=(64, 96), aspect="shorter")
     np.testing.assert_array_equal(geometry.image(image), expected)
@@ -165,14 +191,24 @@ def test_letterboxes_may_be_cropped_as_well():
 
 
 def test_photographs_keep_their_shape():
-    assert fitting([]) == fitting([(640, 640)] * 3) == fitting([(640, 600), (600, 640)]) == Geometry()
-    for size, shape in {(3000, 4000): (256, 192), (4000, 3000): (192, 256), (6000, 4000): (192, 288)}.items():
+    assert (
+        fitting([]) == fitting([(640, 640)] * 3) == fitting([(640, 600), (600, 640)]) == Geometry()
+    )
+    for size, shape in {
+        (3000, 4000): (256, 192),
+        (4000, 3000): (192, 256),
+        (6000, 4000): (192, 288),
+    }.items():
         assert fitting([size] * 5) == Geometry(shape, crop=False)
         assert shape[0] / shape[1] == size[1] / size[0]
     assert fitting([(3000, 4000), (4000, 3000)]) == Geometry(224, crop=False, aspect="letterbox")
-    assert fitting([(4000, 3000), (1600, 900)]).shape[0] < fitting([(4000, 3000), (1600, 900)]).shape[1]
+    assert (
+        fitting([(4000, 3000), (1600, 900)]).shape[0]
+        < fitting([(4000, 3000), (1600, 900)]).shape[1]
+    )
     assert fitting([(600, 60)] * 3) == Geometry((64, 640), crop=False)
-    assert fitting([(4000, 3000), (4001, 3000)]) == Geometry((192, 256), crop=False)  # a pixel does not matter
+    # A pixel does not matter
+    assert fitting([(4000, 3000), (4001, 3000)]) == Geometry((192, 256), crop=False)
     for size in [(1, 1000), (1000, 1), (1920, 1080), (1242, 2688), (5, 4)]:
         sides = fitting([size]).shape
         assert all(side % 32 == 0 for side in sides)

@@ -18,7 +18,9 @@ def geometries(draw):
     resized = st.tuples(st.integers(height, 2 * height), st.integers(width, 2 * width))
     return Geometry(
         size=(height, width) if draw(st.booleans()) else height,
-        resize=draw(st.none() | resized.map(lambda sides: (sides[0], max(sides)))) if crop else None,
+        resize=draw(st.none() | resized.map(lambda sides: (sides[0], max(sides))))
+        if crop
+        else None,
         crop=crop,
         interpolation=draw(st.sampled_from(["bilinear", "nearest", "area", "lanczos", "bicubic"])),
         aspect=draw(st.sampled_from(["square", "letterbox", *(["shorter"] if crop else [])])),
@@ -47,14 +49,21 @@ def test_a_mask_is_what_the_image_of_it_shows(geometry, drawn):
     as_image = Geometry(geometry.size, geometry.resize, geometry.crop, same_filter, geometry.aspect)
     coverage = as_image.image(drawn.convert("RGB"))[..., 0] / 255
     coverage[~geometry.valid(drawn.size)] = 0
-    rule = {">0.5": coverage >= 0.5, ">0": coverage > 0, "==1": coverage == 1, "nearest": coverage > 0}
+    rule = {
+        ">0.5": coverage >= 0.5,
+        ">0": coverage > 0,
+        "==1": coverage == 1,
+        "nearest": coverage > 0,
+    }
     np.testing.assert_array_equal(found, rule[geometry.mask_rule])
 
 
 @given(geometries(), drawings())
 def test_the_rules_are_ordered_and_empty_and_full_masks_stay(geometry, drawn):
     def ruled(rule):
-        return Geometry(geometry.size, geometry.resize, geometry.crop, "bilinear", geometry.aspect, rule).mask(drawn)
+        return Geometry(
+            geometry.size, geometry.resize, geometry.crop, "bilinear", geometry.aspect, rule
+        ).mask(drawn)
 
     least, half, most = ruled("==1"), ruled(">0.5"), ruled(">0")
     assert (least <= half).all()
@@ -94,15 +103,26 @@ def test_a_bright_pixel_is_seen_where_scale_and_window_put_it(geometry, size, da
     seen = np.argwhere(geometry.image(Image.fromarray(pixels))[..., 0] == 255)
     top = round((round(height * down) - geometry.shape[0]) / 2)
     left = round((round(width * across) - geometry.shape[1]) / 2)
-    for place, start, scale, at in ((seen[:, 0], top, down, row), (seen[:, 1], left, across, column)):
-        source = (place + start + 0.5) / scale  # where the middle of a new pixel lies; on an edge either side will do
+    for place, start, scale, at in (
+        (seen[:, 0], top, down, row),
+        (seen[:, 1], left, across, column),
+    ):
+        # Where the middle of a new pixel lies; on an edge either side will do
+        source = (place + start + 0.5) / scale
         assert ((source >= at - 1e-6) & (source <= at + 1 + 1e-6)).all()
     whole_rows, whole_columns = geometry.window(size)
-    inside = whole_rows.start < row < whole_rows.stop - 1 and whole_columns.start < column < whole_columns.stop - 1
+    inside = (
+        whole_rows.start < row < whole_rows.stop - 1
+        and whole_columns.start < column < whole_columns.stop - 1
+    )
     assert len(seen) or not inside
 
 
-@given(st.integers(1, 60), st.integers(0, 2**32 - 1), st.sampled_from(["bilinear", "nearest", "area", "lanczos"]))
+@given(
+    st.integers(1, 60),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(["bilinear", "nearest", "area", "lanczos"]),
+)
 def test_an_image_of_the_right_size_is_not_touched(size, seed, interpolation):
     image = np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8)
     geometry = Geometry(size=size, crop=False, interpolation=interpolation)
@@ -131,7 +151,9 @@ def test_only_letterboxes_pad_and_they_pad_nothing_but_what_the_shape_leaves(geo
 
 @given(st.integers(8, 48), st.integers(1, 60), st.integers(0, 2**32 - 1), st.booleans())
 def test_letterboxing_a_square_image_is_resizing_it(size, side, seed, crop):
-    image = Image.fromarray(np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8))
+    image = Image.fromarray(
+        np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    )
     boxed = Geometry(size, crop=crop, aspect="letterbox")
     np.testing.assert_array_equal(boxed.image(image), Geometry(size, crop=crop).image(image))
     assert boxed.valid(image.size).all()
@@ -144,9 +166,13 @@ def test_what_is_not_padding_is_the_image_resized(half, seed, portrait):
     image = Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8))
     size = 4 * half
     geometry = Geometry(size, crop=False, aspect="letterbox")
-    band = (slice(None), slice(half, 3 * half)) if portrait else (slice(half, 3 * half), slice(None))
+    band = (
+        (slice(None), slice(half, 3 * half)) if portrait else (slice(half, 3 * half), slice(None))
+    )
     found = geometry.image(image)
-    expected = image.resize((size // 2, size) if portrait else (size, size // 2), Image.Resampling.BILINEAR)
+    expected = image.resize(
+        (size // 2, size) if portrait else (size, size // 2), Image.Resampling.BILINEAR
+    )
     np.testing.assert_array_equal(found[band], np.asarray(expected))
     np.testing.assert_array_equal(found[~geometry.valid(image.size)], 128)
     assert geometry.valid(image.size)[band].all()

@@ -23,7 +23,9 @@ def png(width, height, rows=b""):
     """Return a PNG file with a header of this size, whatever its data are."""
 
     def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     pieces = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")
@@ -42,7 +44,11 @@ def outcome(read, path):
     try:
         read(path)
     except ValueError as error:
-        return "refused" if f"got {path} (" in str(error) or f"in {path}" in str(error) else f"without name: {error}"
+        return (
+            "refused"
+            if f"got {path} (" in str(error) or f"in {path}" in str(error)
+            else f"without name: {error}"
+        )
     return "read"
 
 
@@ -63,16 +69,23 @@ def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path, suffix):
     whole = path.read_bytes()
     for length in range(0, len(whole) - 30, 97):
         path.write_bytes(whole[:length])
-        with pytest.raises(ValueError, match=rf"readable image, got .*cut\.{suffix} .*replace the file"):
+        with pytest.raises(
+            ValueError, match=rf"readable image, got .*cut\.{suffix} .*replace the file"
+        ):
             open_image(path)
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")  # Pillow's, of tags and large sizes
-@pytest.mark.parametrize(("suffix", "options"), [("png", {}), ("jpg", {}), ("tif", {"compression": "tiff_lzw"})])
+# Pillow's, of tags and large sizes
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    ("suffix", "options"), [("png", {}), ("jpg", {}), ("tif", {"compression": "tiff_lzw"})]
+)
 def test_corrupt_bytes_give_an_image_or_one_kind_of_error(tmp_path, suffix, options, capfd):
     """Formats without checksums cannot tell; whatever Pillow raises where they can becomes a ValueError."""
     path, rng = tmp_path / f"corrupt.{suffix}", np.random.default_rng(0)
-    Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(path, exif=EXIF, **options)
+    Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(
+        path, exif=EXIF, **options
+    )
     whole = path.read_bytes()
     outcomes = set()
     for _ in range(150):
@@ -108,11 +121,15 @@ def test_links_in_circles_and_to_nowhere_are_passed_over_and_named_when_asked_fo
 def test_a_folder_linked_into_itself_ends(tmp_path):
     good = trees.mvtec(tmp_path) / "plate/train/good"
     (good / "again").symlink_to(good, target_is_directory=True)
-    with pytest.raises(ValueError, match=r"got some in deeper folders, first .*again/000\.png: move them"):
+    with pytest.raises(
+        ValueError, match=r"got some in deeper folders, first .*again/000\.png: move them"
+    ):
         data.mvtec(tmp_path, "plate")
 
 
-@pytest.mark.parametrize("name", ["Grüße ß", "日本 語", "🔩 nut", "a'b\"c", "a%20b#c?d", " leading", "new\nline"])
+@pytest.mark.parametrize(
+    "name", ["Grüße ß", "日本 語", "🔩 nut", "a'b\"c", "a%20b#c?d", " leading", "new\nline"]
+)
 def test_names_in_any_alphabet_work(tmp_path, name):
     trees.put(tmp_path / name, f"train/good/{name}.png", f"test/{name}/{name}.png")
     trees.put(tmp_path / name, "test/good/another.png")
@@ -144,8 +161,12 @@ def test_one_pixel_and_very_wide_images_are_resized_like_others(tmp_path, size):
 def test_a_thin_line_is_not_blown_up_to_gigabytes(tmp_path):
     """Its shorter side at 256 pixels would make it 5 million wide."""
     Image.new("RGB", (20_000, 1)).save(tmp_path / "line.png")
-    split = data.Split([tmp_path / "line.png"], [0], [None], ["good"], geometry=data.Geometry(aspect="shorter"))
-    with pytest.raises(ValueError, match=r'of 20000x1, which would become 5120000x256: use aspect="square"'):
+    split = data.Split(
+        [tmp_path / "line.png"], [0], [None], ["good"], geometry=data.Geometry(aspect="shorter")
+    )
+    with pytest.raises(
+        ValueError, match=r'of 20000x1, which would become 5120000x256: use aspect="square"'
+    ):
         split.image(0)
     Image.new("RGB", (20_000, 100)).save(tmp_path / "line.png")
     assert split.image(0).shape == (224, 224, 3)
@@ -174,12 +195,17 @@ def test_a_header_that_promises_more_than_there_is_is_refused(tmp_path):
 
 def test_cmyk_becomes_rgb_by_pillows_formula(tmp_path):
     inks = np.zeros((40, 40, 4), np.uint8)
-    inks[..., 0], inks[..., 3] = 255, 51  # all cyan and a fifth of black: no red, four fifths of green and blue
+    # All cyan and a fifth of black: no red, four fifths of green and blue
+    inks[..., 0], inks[..., 3] = 255, 51
     Image.fromarray(inks, "CMYK").save(tmp_path / "ink.tif")
-    np.testing.assert_array_equal(open_image(tmp_path / "ink.tif"), np.broadcast_to([0, 204, 204], (40, 40, 3)))
+    np.testing.assert_array_equal(
+        open_image(tmp_path / "ink.tif"), np.broadcast_to([0, 204, 204], (40, 40, 3))
+    )
 
 
-@pytest.mark.parametrize(("suffix", "options"), [("gif", {}), ("tif", {}), ("png", {}), ("webp", {"lossless": True})])
+@pytest.mark.parametrize(
+    ("suffix", "options"), [("gif", {}), ("tif", {}), ("png", {}), ("webp", {"lossless": True})]
+)
 def test_of_animations_and_stacks_the_first_picture_is_read(tmp_path, suffix, options):
     frames = [Image.new("RGB", (40, 40), (level, 0, 0)) for level in (200, 100, 50)]
     path = tmp_path / f"frames.{suffix}"
@@ -187,7 +213,9 @@ def test_of_animations_and_stacks_the_first_picture_is_read(tmp_path, suffix, op
     np.testing.assert_array_equal(open_image(path), frames[0])
 
 
-@pytest.mark.parametrize("suffix", ["gif", "jfif", "JPE", "ppm", "pgm", "pnm", "tga", "jp2", "mpo", "apng", "dib"])
+@pytest.mark.parametrize(
+    "suffix", ["gif", "jfif", "JPE", "ppm", "pgm", "pnm", "tga", "jp2", "mpo", "apng", "dib"]
+)
 def test_whatever_pillow_reads_is_among_the_files_that_a_folder_is_read_for(tmp_path, suffix):
     place = trees.mvtec(tmp_path) / "plate/train/good"
     trees.picture().save(place / f"900.{suffix}")
@@ -220,7 +248,10 @@ def test_a_folder_without_images_says_what_it_holds(tmp_path, suffix, said):
     for root in ("sorted", "mvtec"):
         with pytest.raises(ValueError, match=said):
             data.folder(tmp_path / root)
-        assert any(re.search(said, str(finding)) for finding in data.check(tmp_path / root).of("arrangement"))
+        assert any(
+            re.search(said, str(finding))
+            for finding in data.check(tmp_path / root).of("arrangement")
+        )
 
 
 def test_heif_files_are_read_where_the_plug_in_is_there(tmp_path, monkeypatch):
@@ -244,10 +275,15 @@ def test_masks_are_turned_like_images(tmp_path):
     trees.picture().save(tmp_path / "image.png", exif=EXIF)
     geometry = data.Geometry(40, crop=False)
     split = data.Split(
-        [tmp_path / "image.png"] * 2, [1, 1], [tmp_path / "turned.png", tmp_path / "plain.png"], ["a"] * 2
+        [tmp_path / "image.png"] * 2,
+        [1, 1],
+        [tmp_path / "turned.png", tmp_path / "plain.png"],
+        ["a"] * 2,
     )
     assert split.with_geometry(geometry).mask(0).any()
-    with pytest.raises(ValueError, match=r"mask of the image's size 40x48, got 48x40 in .*plain\.png"):
+    with pytest.raises(
+        ValueError, match=r"mask of the image's size 40x48, got 48x40 in .*plain\.png"
+    ):
         split.mask(1)
 
 

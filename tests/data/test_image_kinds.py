@@ -32,19 +32,26 @@ def test_what_is_no_integer_is_refused_with_the_way_to_convert_it(tmp_path, dtyp
     kind = "complex values" if dtype == "complex64" else "floating point values"
     if np.dtype(dtype) == np.float32 and bands == 1:
         return
-    refused(path, rf"got (3 bands of )?{kind} of \d+ bits in .*: convert it to 8 or 16 bits by one rule for all images")
+    refused(
+        path,
+        rf"got (3 bands of )?{kind} of \d+ bits in .*: convert it to 8 or 16 bits by one rule for all images",
+    )
 
 
 @pytest.mark.parametrize("suffix", ["tif", "pfm"])
 def test_grey_floating_point_images_are_refused_alike(tmp_path, suffix):
     Image.fromarray((GREY / 255).astype(np.float32)).save(tmp_path / f"a.{suffix}")
-    with pytest.raises(ValueError, match=rf"floating point values in .*a\.{suffix}: convert it to 8 or 16 bits by one"):
+    with pytest.raises(
+        ValueError,
+        match=rf"floating point values in .*a\.{suffix}: convert it to 8 or 16 bits by one",
+    ):
         open_image(tmp_path / f"a.{suffix}")
 
 
 def test_floating_point_colours_of_32_bits_are_refused(tmp_path):
     refused(
-        raw_files.tiff(tmp_path / "a.tif", VALUES.astype(np.float32)), "3 bands of floating point values of 32 bits"
+        raw_files.tiff(tmp_path / "a.tif", VALUES.astype(np.float32)),
+        "3 bands of floating point values of 32 bits",
     )
 
 
@@ -105,7 +112,10 @@ def test_masks_in_which_0_is_white_mark_what_is_white(tmp_path):
 def test_bands_that_are_not_said_to_be_colours_are_refused(tmp_path, bands, dtype, capfd):
     values = np.dstack([VALUES] * 3)[..., :bands].astype(dtype)
     path = raw_files.tiff(tmp_path / "a.tif", values, photometric=1)
-    refused(path, rf"got {bands} bands of .*a\.tif: (choose three of them, or one, and save these|save them) as RGB")
+    refused(
+        path,
+        rf"got {bands} bands of .*a\.tif: (choose three of them, or one, and save these|save them) as RGB",
+    )
     capfd.readouterr()  # what Pillow logs
 
 
@@ -139,7 +149,9 @@ def test_fillers_and_opaque_alpha_channels_are_nothing_to_speak_of(tmp_path, suf
     assert not check.of("bands dropped")
 
 
-@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "palette with alpha", "grey key", "colour key"])
+@pytest.mark.parametrize(
+    "mode", ["RGBA", "LA", "P", "palette with alpha", "grey key", "colour key"]
+)
 def test_a_check_says_that_what_was_transparent_is_seen(tmp_path, mode):
     options = {}
     for number in range(6):
@@ -164,7 +176,9 @@ def test_a_check_says_that_what_was_transparent_is_seen(tmp_path, mode):
         else:
             open_image(place)  # nothing is warned of
     found = data.check(tmp_path).of("alpha dropped")[0]
-    assert found.message.startswith("6 images have an alpha channel, which is dropped: what was transparent is seen")
+    assert found.message.startswith(
+        "6 images have an alpha channel, which is dropped: what was transparent is seen"
+    )
     assert not found.serious
 
 
@@ -196,8 +210,13 @@ def test_other_colour_spaces_become_rgb_or_are_refused(tmp_path, photometric):
 
 def test_16_bit_colours_in_compressed_planes_are_refused(tmp_path, monkeypatch):
     path = raw_files.tiff(tmp_path / "a.tif", VALUES.astype(np.uint16), planes=True)
-    monkeypatch.setattr("adviz.data.stored._tile", lambda image: ("libtiff", None, 0, ("RGB;16N", False, 8)))
-    with pytest.raises(ValueError, match=r"16-bit colours in separate planes, compressed in .*: save it uncompressed"):
+    monkeypatch.setattr(
+        "adviz.data.stored._tile", lambda image: ("libtiff", None, 0, ("RGB;16N", False, 8))
+    )
+    with pytest.raises(
+        ValueError,
+        match=r"16-bit colours in separate planes, compressed in .*: save it uncompressed",
+    ):
         open_image(path)
 
 
@@ -209,7 +228,11 @@ def test_a_compression_that_pillow_does_not_know_is_refused_by_name(tmp_path):
 def test_heic_photographs_are_refused_with_what_to_install(tmp_path, monkeypatch):
     """Also those that are called something else, as telephones and web sites do."""
     monkeypatch.setattr("adviz.data.stored._plug_in", lambda: None)
-    monkeypatch.setattr(Image, "OPEN", {name: one for name, one in Image.OPEN.items() if name not in ("HEIF", "AVIF")})
+    monkeypatch.setattr(
+        Image,
+        "OPEN",
+        {name: one for name, one in Image.OPEN.items() if name not in ("HEIF", "AVIF")},
+    )
     monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name not in ("HEIF", "AVIF")])
     for name in ("a.heic", "a.jpg"):
         (tmp_path / name).write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 50)
@@ -219,7 +242,9 @@ def test_heic_photographs_are_refused_with_what_to_install(tmp_path, monkeypatch
 def test_heic_photographs_are_read_where_the_extra_is_installed(tmp_path):
     plug_in = pytest.importorskip("pillow_heif")
     (tmp_path / "good").mkdir()
-    plug_in.from_pillow(Image.fromarray(np.full((64, 64, 3), 90, np.uint8))).save(tmp_path / "good/a.HEIC", quality=100)
+    plug_in.from_pillow(Image.fromarray(np.full((64, 64, 3), 90, np.uint8))).save(
+        tmp_path / "good/a.HEIC", quality=100
+    )
     (path,) = images.images_of(tmp_path / "good")
     assert np.abs(np.asarray(open_image(path), int) - 90).max() <= 2  # a lossy format
 
@@ -246,11 +271,15 @@ def test_the_content_counts_whatever_the_file_is_called(tmp_path, name):
     assert image_size(tmp_path / name) == (20, 24)
 
 
-@pytest.mark.parametrize("suffix", ["gif", "ppm", "tga", "jp2", "bmp", "pcx", "sgi", "qoi", "webp", "avif"])
+@pytest.mark.parametrize(
+    "suffix", ["gif", "ppm", "tga", "jp2", "bmp", "pcx", "sgi", "qoi", "webp", "avif"]
+)
 def test_formats_are_read_as_they_were_written(tmp_path, suffix):
     if suffix in ("webp", "avif") and not features.check(suffix):
         pytest.skip(f"this Pillow has no {suffix}")
-    options = {"webp": {"lossless": True}, "avif": {"quality": 100, "subsampling": "4:4:4"}}.get(suffix, {})
+    options = {"webp": {"lossless": True}, "avif": {"quality": 100, "subsampling": "4:4:4"}}.get(
+        suffix, {}
+    )
     grey = np.repeat(GREY[..., None], 3, axis=2) // 4 * 4  # 64 greys: also a palette holds them
     Image.fromarray(grey).save(tmp_path / f"a.{suffix}", **options)
     difference = np.abs(np.asarray(open_image(tmp_path / f"a.{suffix}"), int) - grey)
@@ -264,7 +293,9 @@ def test_grey_jpeg_2000_files_of_16_bits_are_read(tmp_path):
     np.testing.assert_array_equal(np.asarray(open_image(tmp_path / "a.jp2"))[..., 0], GREY)
 
 
-def test_a_check_says_of_unsuited_files_what_they_are_and_of_damaged_ones_that_they_are_to_be_replaced(tmp_path):
+def test_a_check_says_of_unsuited_files_what_they_are_and_of_damaged_ones_that_they_are_to_be_replaced(
+    tmp_path,
+):
     trees.mvtec(tmp_path)
     place = tmp_path / "plate/train/good"
     raw_files.tiff(place / "5.tif", np.dstack([VALUES, VALUES])[..., :5], photometric=1)

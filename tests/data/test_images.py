@@ -25,7 +25,9 @@ def test_alpha_is_dropped(tmp_path):
 def test_palettes_are_looked_up(tmp_path):
     rgb = np.dstack([VALUES, 255 - VALUES, VALUES // 2])
     image = Image.fromarray(rgb).quantize(12)
-    np.testing.assert_array_equal(open_image(saved(tmp_path, image)), np.asarray(image.convert("RGB")))
+    np.testing.assert_array_equal(
+        open_image(saved(tmp_path, image)), np.asarray(image.convert("RGB"))
+    )
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
@@ -50,7 +52,10 @@ def test_floating_point_images_are_refused(tmp_path):
 
 
 def test_a_truncated_file_is_named_with_a_remedy(tmp_path):
-    path = saved(tmp_path, Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)))
+    path = saved(
+        tmp_path,
+        Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)),
+    )
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ValueError, match=r"readable image, got .*image.png .*replace the file"):
         open_image(path)
@@ -90,10 +95,14 @@ def test_palette_masks_mean_their_colours_not_their_numbers(tmp_path, colours):
 
 def test_sixteen_bit_and_transparent_masks_work(tmp_path):
     deep = np.array([[0, 128, 30000, 40000]], dtype=np.uint16)
-    np.testing.assert_array_equal(open_mask(saved(tmp_path, Image.fromarray(deep), "deep.png")), [[0, 0, 0, 255]])
+    np.testing.assert_array_equal(
+        open_mask(saved(tmp_path, Image.fromarray(deep), "deep.png")), [[0, 0, 0, 255]]
+    )
     clear = np.full((1, 2, 4), 255, np.uint8)
     clear[0, 0, 3] = 0
-    np.testing.assert_array_equal(open_mask(saved(tmp_path, Image.fromarray(clear), "clear.png")), [[0, 255]])
+    np.testing.assert_array_equal(
+        open_mask(saved(tmp_path, Image.fromarray(clear), "clear.png")), [[0, 255]]
+    )
 
 
 def test_every_sixteen_bit_value_rounds_to_the_nearest_of_256(tmp_path):
@@ -112,6 +121,10 @@ def test_the_size_is_read_from_the_header_as_the_image_is_shown(tmp_path):
 
 def test_one_bit_and_colour_masks_work(tmp_path):
     bits = np.array([[True, False]])
-    np.testing.assert_array_equal(open_mask(saved(tmp_path, Image.fromarray(bits), "bits.png")), [[255, 0]])
+    np.testing.assert_array_equal(
+        open_mask(saved(tmp_path, Image.fromarray(bits), "bits.png")), [[255, 0]]
+    )
     colour = np.array([[[255, 255, 255], [0, 0, 0]]], dtype=np.uint8)
-    np.testing.assert_array_equal(open_mask(saved(tmp_path, Image.fromarray(colour), "rgb.png")), [[255, 0]])
+    np.testing.assert_array_equal(
+        open_mask(saved(tmp_path, Image.fromarray(colour), "rgb.png")), [[255, 0]]
+    )

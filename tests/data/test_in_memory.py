@@ -69,7 +69,9 @@ GREYS = {
 
 def pixels(item, **options):
     """Return the pixels that a backbone would see of one image, at its own size."""
-    return np.asarray(Image.fromarray(np.ascontiguousarray(image_array(item, **options))).convert("RGB"))
+    return np.asarray(
+        Image.fromarray(np.ascontiguousarray(image_array(item, **options))).convert("RGB")
+    )
 
 
 @pytest.mark.parametrize("kind", COLOURS)
@@ -85,7 +87,9 @@ def test_grey_is_the_same_pixels_however_it_comes(kind):
 def test_bfloat16_keeps_its_eight_bits():
     """Of 1/255 steps bfloat16 holds the nearest of its own; what it holds is rounded to 256 values."""
     tensor = torch.from_numpy(as_floats(RGB, np.float32)).bfloat16()
-    np.testing.assert_array_equal(pixels(tensor), (tensor.double().numpy() * 255).round().astype(np.uint8))
+    np.testing.assert_array_equal(
+        pixels(tensor), (tensor.double().numpy() * 255).round().astype(np.uint8)
+    )
 
 
 @pytest.mark.parametrize("bits", [10, 12, 14])
@@ -95,21 +99,28 @@ def test_what_a_camera_of_fewer_bits_gives_is_read_by_them(image, bits):
     taken = (image / 255 * (2**bits - 1)).round().astype(np.uint16)
     np.testing.assert_array_equal(pixels(taken, bits=bits), pixels(image))
     np.testing.assert_array_equal(
-        images_of([taken], Geometry(32, bits=bits)).read(0), images_of([image], Geometry(32)).read(0)
+        images_of([taken], Geometry(32, bits=bits)).read(0),
+        images_of([image], Geometry(32)).read(0),
     )
     split = Split.from_arrays(taken[None], [0], geometry=Geometry(32, bits=bits))
     np.testing.assert_array_equal(split.image(0), images_of([image], Geometry(32)).read(0))
     if image is GREY:
         np.testing.assert_array_equal(pixels(Image.fromarray(taken), bits=bits), pixels(image))
-    with pytest.warns(UserWarning, match=rf"got values that fit into {bits}: .* give geometry=Geometry\(bits={bits}\)"):
+    with pytest.warns(
+        UserWarning,
+        match=rf"got values that fit into {bits}: .* give geometry=Geometry\(bits={bits}\)",
+    ):
         dark = pixels(taken)
     np.testing.assert_array_equal(dark[..., 0], np.round(np.dstack([taken])[..., 0] / 257))
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_the_size_of_a_pil_image_is_as_it_is_shown_and_its_bits_are_those_that_were_said(orientation):
+def test_the_size_of_a_pil_image_is_as_it_is_shown_and_its_bits_are_those_that_were_said(
+    orientation,
+):
     """Letterboxed: the box of an image of 2:1 in a square, upright where its tag turns it."""
-    taken = Image.fromarray(7 * np.arange(512, dtype=np.uint16).reshape(16, 32))  # up to 3577, of 12 bits
+    # Up to 3577, of 12 bits
+    taken = Image.fromarray(7 * np.arange(512, dtype=np.uint16).reshape(16, 32))
     taken.getexif()[0x0112] = orientation
     geometry = Geometry(32, crop=False, aspect="letterbox", bits=12)
     box = (8, 0, 24, 32) if orientation == 1 else (0, 8, 32, 24)
@@ -118,7 +129,9 @@ def test_the_size_of_a_pil_image_is_as_it_is_shown_and_its_bits_are_those_that_w
 
 def test_values_beyond_the_bits_are_refused():
     taken = GREY.astype(np.uint16) * 257
-    with pytest.raises(ValueError, match=r"values up to 4095 \(12 bits, .*give Geometry\(bits=16\)"):
+    with pytest.raises(
+        ValueError, match=r"values up to 4095 \(12 bits, .*give Geometry\(bits=16\)"
+    ):
         image_array(taken, bits=12, name="number 3")
 
 
@@ -128,13 +141,21 @@ def test_booleans_are_black_and_white():
 
 def test_blue_first_is_said_by_an_argument_and_is_about_arrays_alone():
     bgr = RGB[..., ::-1]
-    for item in (bgr, np.dstack([bgr, GREY]), bgr.transpose(2, 0, 1), torch.from_numpy(bgr.copy()), bgr.tolist()):
+    for item in (
+        bgr,
+        np.dstack([bgr, GREY]),
+        bgr.transpose(2, 0, 1),
+        torch.from_numpy(bgr.copy()),
+        bgr.tolist(),
+    ):
         np.testing.assert_array_equal(pixels(item, channels="bgr"), RGB)
     np.testing.assert_array_equal(pixels(Image.fromarray(RGB), channels="bgr"), RGB)
     np.testing.assert_array_equal(pixels(GREY, channels="bgr"), pixels(GREY))
     for batch in (bgr[None], bgr.transpose(2, 0, 1)[None], [bgr], as_floats(bgr)[None]):
         np.testing.assert_array_equal(batch_array(batch, "bgr"), RGB[None])
-        np.testing.assert_array_equal(images_of(batch, GEOMETRY, "bgr").read(0), images_of([RGB], GEOMETRY).read(0))
+        np.testing.assert_array_equal(
+            images_of(batch, GEOMETRY, "bgr").read(0), images_of([RGB], GEOMETRY).read(0)
+        )
     with pytest.raises(ValueError, match=r"give channels= to Split\.from_arrays instead"):
         images_of(Split.from_arrays(bgr[None], [0]), channels="bgr")
     with pytest.raises(ValueError, match=r'channels must be "rgb" or "bgr" .* got \'gbr\''):
@@ -142,12 +163,23 @@ def test_blue_first_is_said_by_an_argument_and_is_about_arrays_alone():
 
 
 @pytest.mark.parametrize(
-    "mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB", "I;16"]
+    "mode",
+    ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB", "I;16"],
 )
 def test_a_pil_image_of_any_mode_is_what_pillow_makes_of_it(mode):
     wide = Image.fromarray(GREY.astype(np.uint16) * 257)
-    image = wide if mode == "I;16" else Image.fromarray(RGB).convert("L" if mode in ("LA", "PA") else "RGB")
-    image = image if mode == "I;16" else image.convert("LA").convert("PA") if mode == "PA" else image.convert(mode)
+    image = (
+        wide
+        if mode == "I;16"
+        else Image.fromarray(RGB).convert("L" if mode in ("LA", "PA") else "RGB")
+    )
+    image = (
+        image
+        if mode == "I;16"
+        else image.convert("LA").convert("PA")
+        if mode == "PA"
+        else image.convert(mode)
+    )
     expected = Image.fromarray(GREY) if mode == "I;16" else image
     np.testing.assert_array_equal(pixels(image), np.asarray(expected.convert("RGB")))
 
@@ -159,7 +191,9 @@ def test_a_pil_image_is_turned_as_its_file_would_be(tmp_path):
     with Image.open(tmp_path / "turned.png") as image:
         np.testing.assert_array_equal(pixels(image), np.rot90(RGB, -1))
         np.testing.assert_array_equal(pixels(ImageOps.exif_transpose(image)), np.rot90(RGB, -1))
-        file, memory = (images_of([item], GEOMETRY).read(0) for item in (tmp_path / "turned.png", image))
+        file, memory = (
+            images_of([item], GEOMETRY).read(0) for item in (tmp_path / "turned.png", image)
+        )
     np.testing.assert_array_equal(file, memory)
 
 
@@ -190,7 +224,9 @@ BATCHES = {
 @pytest.mark.parametrize("kind", BATCHES)
 def test_a_split_of_images_in_memory_is_the_same_however_they_come(kind):
     images = BATCHES[kind]
-    split = Split.from_arrays(images() if callable(images) else images, torch.tensor([0, 1]), geometry=GEOMETRY)
+    split = Split.from_arrays(
+        images() if callable(images) else images, torch.tensor([0, 1]), geometry=GEOMETRY
+    )
     expected = Split.from_arrays(BATCH, [0, 1], geometry=GEOMETRY)
     np.testing.assert_array_equal(split.pixels, BATCH)
     for found, other in zip(split, expected, strict=True):
@@ -218,7 +254,11 @@ def test_arrays_of_bytes_are_not_copied():
 @pytest.mark.parametrize(
     ("item", "error", "message"),
     [
-        (RGB - 300.0, ValueError, "got float64 from -300 to .* give images before they are normalised"),
+        (
+            RGB - 300.0,
+            ValueError,
+            "got float64 from -300 to .* give images before they are normalised",
+        ),
         (np.where(GREY > 3, as_floats(GREY), np.nan), ValueError, "from nan to nan"),
         (
             RGB.astype(int) + 1,
@@ -228,8 +268,16 @@ def test_arrays_of_bytes_are_not_copied():
         (RGB.astype(np.int8), ValueError, "values in 0..255, got int8 from -"),
         (GREY.astype(np.int32) * -1, ValueError, "values in 0..255, got int32 from -"),
         (RGB[..., :2], ValueError, "1, 3 or 4 channels, first or last, got shape .9, 12, 2. as it"),
-        (RGB[:3], ValueError, r"told from rows, got shape .3, 12, 3. as it, which may be \(h, w, 3\) or \(3, h, w\)"),
-        (RGB[None], ValueError, "one image, got a batch of shape .1, 9, 12, 3. as it: give the batch itself"),
+        (
+            RGB[:3],
+            ValueError,
+            r"told from rows, got shape .3, 12, 3. as it, which may be \(h, w, 3\) or \(3, h, w\)",
+        ),
+        (
+            RGB[None],
+            ValueError,
+            "one image, got a batch of shape .1, 9, 12, 3. as it: give the batch itself",
+        ),
         (RGB[:0], ValueError, "image with pixels, got shape .0, 12, 3."),
         (RGB[0, 0], ValueError, r"got shape .3,. as it: give a single image as \[image\]"),
         ([[1, 2], [3]], TypeError, "an array, a tensor or a list of numbers, got a list"),
@@ -282,8 +330,14 @@ def test_paths_come_in_any_order_of_things(files, form):
         (lambda files: os.fsencode(files[0]), "got bytes: decode a path with os.fsdecode"),
         (lambda files: files[0].read_bytes(), "got bytes: decode a path"),
         (lambda files: [files[0].read_bytes()], "got bytes as number 0: decode a path"),
-        (lambda files: io.BytesIO(files[0].read_bytes()), r"got an open file: give its name, or PIL\.Image\.open"),
-        (lambda files: [io.BytesIO(files[0].read_bytes())], "got an open file as number 0: give its name"),
+        (
+            lambda files: io.BytesIO(files[0].read_bytes()),
+            r"got an open file: give its name, or PIL\.Image\.open",
+        ),
+        (
+            lambda files: [io.BytesIO(files[0].read_bytes())],
+            "got an open file as number 0: give its name",
+        ),
         (lambda files: "https://example.org/a.png", "got one path: download it first"),
         (lambda files: Image.fromarray(RGB), r"got one Image: use \[image\]"),
         (lambda files: pd.DataFrame({"path": files}), "got a table: give its column of paths"),
@@ -291,8 +345,14 @@ def test_paths_come_in_any_order_of_things(files, form):
         (lambda files: set(files), "in order, got a set: give a list"),
         (lambda files: 3, "list of files, got a int"),
         (lambda files: None, "list of files, got a NoneType"),
-        (lambda files: Split(files, [0] * 3, [None] * 3, [""] * 3)[0], r"got one Sample: use \[sample.image\]"),
-        (lambda files: list(Split(files, [0] * 3, [None] * 3, [""] * 3)), "got a Sample as number 0: choose from its"),
+        (
+            lambda files: Split(files, [0] * 3, [None] * 3, [""] * 3)[0],
+            r"got one Sample: use \[sample.image\]",
+        ),
+        (
+            lambda files: list(Split(files, [0] * 3, [None] * 3, [""] * 3)),
+            "got a Sample as number 0: choose from its",
+        ),
     ],
 )
 def test_what_is_no_list_of_images_says_what_to_give(files, source, message):
@@ -301,15 +361,25 @@ def test_what_is_no_list_of_images_says_what_to_give(files, source, message):
 
 
 def test_an_address_in_a_list_is_not_looked_for_on_the_disk():
-    with pytest.raises(ValueError, match=re.escape("got the address 'https://example.org/a.png' as number 0")):
+    with pytest.raises(
+        ValueError, match=re.escape("got the address 'https://example.org/a.png' as number 0")
+    ):
         images_of(["https://example.org/a.png"])
 
 
 def test_labels_names_and_defects_come_in_any_order_of_things_too():
-    tables = pd.DataFrame({"label": [0, 1], "kind": ["good", "bad"], "name": ["a", "b"]}, index=[5, 3])
+    tables = pd.DataFrame(
+        {"label": [0, 1], "kind": ["good", "bad"], "name": ["a", "b"]}, index=[5, 3]
+    )
     split = Split.from_arrays(BATCH, tables["label"], tables["kind"], names=tables["name"])
-    assert (split.labels.tolist(), split.defects, split.ids) == ([0, 1], ["good", "bad"], ["a", "b"])
-    split = Split.from_arrays(BATCH, torch.tensor([False, True]), defects=[0, 7], names=np.array([10, 11]))
+    assert (split.labels.tolist(), split.defects, split.ids) == (
+        [0, 1],
+        ["good", "bad"],
+        ["a", "b"],
+    )
+    split = Split.from_arrays(
+        BATCH, torch.tensor([False, True]), defects=[0, 7], names=np.array([10, 11])
+    )
     assert (split.labels.tolist(), split.defects, split.ids) == ([0, 1], ["0", "7"], ["10", "11"])
     for labels in (["good", "bad"], [0, 2], [0, None], [0.0, np.nan]):
         with pytest.raises(ValueError, match=r"labels must be 0 \(good\), 1 \(anomalous\) or -1"):

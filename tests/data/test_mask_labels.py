@@ -56,7 +56,9 @@ def marked(path, labels=None):
     return int(np.count_nonzero(np.asarray(open_mask(path, labels))))
 
 
-@pytest.mark.parametrize("values", [[50, 100, 150, 200], [1, 255], [127, 128], [1, 2, 3, 255], [10, 250, 20, 240]])
+@pytest.mark.parametrize(
+    "values", [[50, 100, 150, 200], [1, 255], [127, 128], [1, 2, 3, 255], [10, 250, 20, 240]]
+)
 @pytest.mark.parametrize("mode", ["L", "RGB", "P", "RGBA", "I;16"])
 def test_of_grey_labels_every_one_is_a_defect(tmp_path, values, mode):
     array = labelled(values)
@@ -125,9 +127,15 @@ def test_a_label_that_is_all_of_its_file_and_a_thin_one_beside_another_mean_the_
     other = saved(tmp_path, Image.fromarray(labelled([50, 200])), "b.png")
     assert marked(path) == 400
     assert marked(path, Labels([path, other, None, tmp_path / "gone.png"])) == 420
-    split = data.Split([path] * 2, [1, 1], [path, other], ["a"] * 2, geometry=data.Geometry(SIDE, crop=False))
+    split = data.Split(
+        [path] * 2, [1, 1], [path, other], ["a"] * 2, geometry=data.Geometry(SIDE, crop=False)
+    )
     assert [int(split.mask(index).sum()) for index in (0, 1)] == [420, 200]
-    assert int(split.subset([0]).mask(0).sum()) == int(split.with_geometry(split.geometry).mask(0).sum()) == 420
+    assert (
+        int(split.subset([0]).mask(0).sum())
+        == int(split.with_geometry(split.geometry).mask(0).sum())
+        == 420
+    )
     assert data.audit(split)["area"].tolist() == [420, 200]
 
 
@@ -142,14 +150,19 @@ def drawn(kind, rng, side):
         elif kind == "rectangle":
             draw.rectangle((left, top, left + width, top + width // 2), fill=255)
         elif kind == "polygon":
-            draw.polygon([(left + int(x), top + int(y)) for x, y in rng.integers(-width, width, (6, 2))], fill=255)
+            draw.polygon(
+                [(left + int(x), top + int(y)) for x, y in rng.integers(-width, width, (6, 2))],
+                fill=255,
+            )
         else:
             draw.line((left, top, left + width, top - width // 3), fill=255, width=1 + width // 16)
     return image
 
 
 @pytest.mark.parametrize("kind", ["ellipse", "rectangle", "polygon", "line"])
-@pytest.mark.parametrize("made", ["box", "bilinear", "bicubic", "lanczos", "enlarged", "blurred", "jpeg", "as png"])
+@pytest.mark.parametrize(
+    "made", ["box", "bilinear", "bicubic", "lanczos", "enlarged", "blurred", "jpeg", "as png"]
+)
 def test_soft_edges_count_from_128_on(tmp_path, kind, made):
     """Anti-aliased, blurred and JPEG masks are what they always were, one by one and together."""
     rng = np.random.default_rng(0)
@@ -160,7 +173,9 @@ def test_soft_edges_count_from_128_on(tmp_path, kind, made):
             rule = {"box": 4, "bilinear": 2, "bicubic": 3, "lanczos": 1}[made]
             image = image.resize((64, 64) if number % 2 else (128, 128), Image.Resampling(rule))
         elif made == "enlarged":
-            image = image.resize((64, 64), Image.Resampling.NEAREST).resize((192, 192), Image.Resampling.BILINEAR)
+            image = image.resize((64, 64), Image.Resampling.NEAREST).resize(
+                (192, 192), Image.Resampling.BILINEAR
+            )
         elif made == "blurred":
             image = image.filter(ImageFilter.GaussianBlur(2))
         path = saved(tmp_path, image, f"{number}.{'jpg' if made in ('jpeg', 'as png') else 'png'}")
@@ -196,9 +211,14 @@ def tree(tmp_path, *masks):
 
 
 def test_a_check_says_which_labels_there_are(tmp_path):
-    root = tree(tmp_path, *(Image.fromarray(labelled(values)) for values in ([50, 100, 150, 200], [100, 200], [255])))
+    root = tree(
+        tmp_path,
+        *(Image.fromarray(labelled(values)) for values in ([50, 100, 150, 200], [100, 200], [255])),
+    )
     found = data.check(root).of("masks of labels")[0]
-    assert found.message.startswith("2 masks hold labels (50, 100, 150, 200): everything but the background 0 counts")
+    assert found.message.startswith(
+        "2 masks hold labels (50, 100, 150, 200): everything but the background 0 counts"
+    )
     assert not found.serious
 
 
@@ -208,7 +228,8 @@ def test_a_check_asks_what_thin_lines_of_other_greys_are(tmp_path):
     array[30:40, 30:40] = 255
     found = data.check(tree(tmp_path, Image.fromarray(array))).of("masks of grey levels")[0]
     assert (
-        "1 masks hold 2 grey levels: which are defects? From 128 on they count, 85 pixels below do not" in found.message
+        "1 masks hold 2 grey levels: which are defects? From 128 on they count, 85 pixels below do not"
+        in found.message
     )
     assert found.serious
 
@@ -226,7 +247,9 @@ def test_a_check_says_nothing_of_soft_edges(tmp_path):
 def test_a_check_finds_inverted_masks(tmp_path):
     inverted = Image.fromarray(255 - labelled([255]))
     check = data.check(tree(tmp_path, inverted, inverted))
-    assert "2 of 2 masks mark more than half of the image, up to 99%: inverted?" in str(check.of("masks inverted")[0])
+    assert "2 of 2 masks mark more than half of the image, up to 99%: inverted?" in str(
+        check.of("masks inverted")[0]
+    )
     assert not check.ok
 
 

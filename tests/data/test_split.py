@@ -11,7 +11,9 @@ SMALL = Geometry(size=8, crop=False)
 def files(tmp_path):
     """Three 8 x 8 images of constant grey 10, 20, 30 and a mask for the last one."""
     for index in range(3):
-        Image.fromarray(np.full((8, 8, 3), 10 * (index + 1), np.uint8)).save(tmp_path / f"{index}.png")
+        Image.fromarray(np.full((8, 8, 3), 10 * (index + 1), np.uint8)).save(
+            tmp_path / f"{index}.png"
+        )
     mask = np.zeros((8, 8), np.uint8)
     mask[2:4, 5:7] = 255
     Image.fromarray(mask).save(tmp_path / "mask.png")
@@ -21,7 +23,9 @@ def files(tmp_path):
 def split_of(files, labels=(0, -1, 1), masks=(None, None, "mask.png"), **options):
     paths = [files / f"{index}.png" for index in range(3)]
     masks = [None if mask is None else files / mask for mask in masks]
-    return Split(paths, labels, masks, ["good", "unlabelled", "hole"], geometry=SMALL, root=files, **options)
+    return Split(
+        paths, labels, masks, ["good", "unlabelled", "hole"], geometry=SMALL, root=files, **options
+    )
 
 
 def test_a_sample_holds_what_is_known(files):
@@ -67,7 +71,9 @@ def test_a_subset_can_be_chosen_by_booleans_and_negative_numbers(files):
     assert split.subset([-1]).ids == ["2.png"]
     with pytest.raises(ValueError, match="one boolean for each of the 3 images"):
         split.subset([True, False])
-    with pytest.raises(TypeError, match="integers or booleans to choose images by, got dtype float64"):
+    with pytest.raises(
+        TypeError, match="integers or booleans to choose images by, got dtype float64"
+    ):
         split.subset([1.0])
     with pytest.raises(IndexError):
         split.subset([3])
@@ -114,13 +120,29 @@ def test_images_in_memory_are_treated_as_files_are(tmp_path, images, geometry):
     paths = [tmp_path / f"{index}.png" for index in range(3)]
     for path, image in zip(paths, images, strict=True):
         Image.fromarray(image).save(path)
-    files = Split(paths, [0, 1, -1], [None] * 3, ["good", "anomalous", "unlabelled"], geometry=geometry, root=tmp_path)
+    files = Split(
+        paths,
+        [0, 1, -1],
+        [None] * 3,
+        ["good", "anomalous", "unlabelled"],
+        geometry=geometry,
+        root=tmp_path,
+    )
     names = ["0.png", "1.png", "2.png"]
     split = Split.from_arrays(images, [0, 1, -1], names=names, geometry=geometry, name="plate")
-    assert (split.ids, split.defects, split.has_masks, split.name) == (files.ids, files.defects, False, "plate")
+    assert (split.ids, split.defects, split.has_masks, split.name) == (
+        files.ids,
+        files.defects,
+        False,
+        "plate",
+    )
     for ours, theirs in zip(split, files, strict=True):
         np.testing.assert_array_equal(ours.image, theirs.image)
-        assert (ours.label, ours.defect, ours.path.name) == (theirs.label, theirs.defect, theirs.path.name)
+        assert (ours.label, ours.defect, ours.path.name) == (
+            theirs.label,
+            theirs.defect,
+            theirs.path.name,
+        )
     assert split.mask(1) is None
     assert not split.mask(0).any()
 
@@ -131,14 +153,19 @@ def test_images_in_memory_stay_with_their_labels():
     part = split.subset([2, 0]).with_geometry(SMALL)
     assert (part.ids, part.defects, part.labels.tolist()) == (["2", "0"], ["c", "a"], [-1, 0])
     np.testing.assert_array_equal(part.image(0), split.with_geometry(SMALL).image(2))
-    with pytest.raises(ValueError, match="mask for every anomalous image, got none for 1 of them, first 1:"):
+    with pytest.raises(
+        ValueError, match="mask for every anomalous image, got none for 1 of them, first 1:"
+    ):
         split.masks_array()
 
 
 @pytest.mark.parametrize(
     ("images", "what"),
     [
-        (RGB.astype(float), r"floats in 0..1 or 8-bit integers, got float64 from 0 to 255 as number 0"),
+        (
+            RGB.astype(float),
+            r"floats in 0..1 or 8-bit integers, got float64 from 0 to 255 as number 0",
+        ),
         (RGB[..., :2], r"1, 3 or 4 channels, first or last, got shape \(3, 10, 12, 2\)"),
         (RGB[0, 0], r"\(N, h, w\), \(N, h, w, 3\) or \(N, 3, h, w\), got shape \(12, 3\) of uint8"),
         (GREY[:, :0], r"got shape \(3, 0, 12\): they have no pixels"),
@@ -159,14 +186,22 @@ def test_images_in_memory_match_their_names_and_have_no_masks(files):
     with pytest.raises(ValueError, match="in memory for each of 2 names and labels, got 3"):
         Split(["a", "b"], [0, 1], [None] * 2, ["a", "b"], pixels=GREY)
     with pytest.raises(ValueError, match="no masks beside images in memory"):
-        Split(["a", "b", "c"], [0, 1, 1], [None, None, files / "mask.png"], ["a", "b", "c"], pixels=GREY)
+        Split(
+            ["a", "b", "c"],
+            [0, 1, 1],
+            [None, None, files / "mask.png"],
+            ["a", "b", "c"],
+            pixels=GREY,
+        )
 
 
 @pytest.mark.parametrize("index", [3, -4, 99])
 def test_an_image_that_is_not_there_is_refused_in_words(index):
     split = Split.from_arrays(np.zeros((3, 40, 40, 3), np.uint8), labels=[0, 0, 1])
     for choose in (lambda: split[index], lambda: split.subset([0, index]), lambda: split[[index]]):
-        with pytest.raises(IndexError, match=f"numbers of images below 3, as there are 3, got {index}$"):
+        with pytest.raises(
+            IndexError, match=f"numbers of images below 3, as there are 3, got {index}$"
+        ):
             choose()
     assert split[-1].label == 1
 
@@ -179,7 +214,9 @@ def test_what_is_no_geometry_is_refused(tmp_path, geometry):
 
 def test_a_sample_is_printed_in_a_line(tmp_path):
     Image.new("RGB", (50, 40)).save(tmp_path / "7.png")
-    Image.fromarray(np.pad(np.full((2, 3), 255, np.uint8), ((0, 38), (0, 47)))).save(tmp_path / "mask.png")
+    Image.fromarray(np.pad(np.full((2, 3), 255, np.uint8), ((0, 38), (0, 47)))).save(
+        tmp_path / "mask.png"
+    )
     geometry = Geometry((40, 50), crop=False)
     for mask, words in ((tmp_path / "mask.png", "6 defect pixels"), (None, "no mask")):
         split = Split([tmp_path / "7.png"], [1], [mask], ["dent"], geometry=geometry)
@@ -189,5 +226,7 @@ def test_a_sample_is_printed_in_a_line(tmp_path):
 def test_what_is_no_sequence_and_no_file_is_refused_at_the_door():
     with pytest.raises(TypeError, match=r"expected a list of N, got None: use \[None\] \* N"):
         Split(["a", "b", "c"], [0, 0, 0], None, ["good"] * 3)
-    with pytest.raises(TypeError, match=r"expected masks as files, .* got a ndarray: save them as PNG"):
+    with pytest.raises(
+        TypeError, match=r"expected masks as files, .* got a ndarray: save them as PNG"
+    ):
         Split(["a", "b", "c"], [1, 1, 1], [np.zeros((4, 4), bool)] * 3, ["hole"] * 3)

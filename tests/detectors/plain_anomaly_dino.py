@@ -20,7 +20,11 @@ def anomaly_dino(train, test, layer, *, k=5, top=0.01, sigma=4.0):
         each = np.array([cosine_distance(patch, bank[i, :, r, c]) for i, r, c in places])
         for number, best in enumerate(np.argsort(each, kind="stable")[:k]):
             i, r, c = places[best]
-            distance[place][number], image[place][number], cell[place][number] = each[best], i, r * bank.shape[3] + c
+            distance[place][number], image[place][number], cell[place][number] = (
+                each[best],
+                i,
+                r * bank.shape[3] + c,
+            )
     cells = distance[..., 0]
     count = max(1, int(np.floor(top * rows * columns + 1e-9)))
     score = np.array([np.mean(sorted(one.ravel(), reverse=True)[:count]) for one in cells])

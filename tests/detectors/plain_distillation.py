@@ -1,7 +1,8 @@
 """Reverse and conventional distillation as methods.md has them (arXiv 2201.10703), in plain functions of the weights.
 
-Everything reads a dictionary of weights by the place that they have in the method (`part`), in the order in which the
-paper applies them; a normalisation has four tensors (and a counter): scale, shift, running mean, running variance.
+Everything reads a dictionary of weights by the place that they have in the method (`part`), in the
+order in which the paper applies them; a normalisation has four tensors (and a counter): scale,
+shift, running mean, running variance.
 """
 
 import numpy as np
@@ -15,13 +16,19 @@ class Part:
     """The weights of one part of a network, taken one after the other."""
 
     def __init__(self, weights, place, training):
-        self.values = iter([w for name, w in weights.items() if name.startswith(place + ".") and w.ndim])
+        self.values = iter(
+            [w for name, w in weights.items() if name.startswith(place + ".") and w.ndim]
+        )
         self.training = training
 
     def convolution(self, x, stride=1, up=False):
         """A convolution without bias, padded to keep the grid, and its batch normalisation."""
         weight = next(self.values)
-        x = F.conv_transpose2d(x, weight, stride=2) if up else F.conv2d(x, weight, None, stride, weight.shape[-1] // 2)
+        x = (
+            F.conv_transpose2d(x, weight, stride=2)
+            if up
+            else F.conv2d(x, weight, None, stride, weight.shape[-1] // 2)
+        )
         scale, shift, mean, variance = (next(self.values) for _ in range(4))
         if self.training:
             mean, variance = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
@@ -89,7 +96,9 @@ def decoder(weights, code, teacher, kind, depths, training=False, *, skip=False)
     return found[::-1]
 
 
-def reverse(weights, teacher, *, kind="basic", depths=(1, 1, 1), code_depth=1, training=False, **options):
+def reverse(
+    weights, teacher, *, kind="basic", depths=(1, 1, 1), code_depth=1, training=False, **options
+):
     """The student's layers, finest first; `options`: embedding ("oce+mff", "oce", "pre"), projection, skip."""
     which = options.get("embedding", "oce+mff")
     if which == "pre":
@@ -142,7 +151,10 @@ def trained(network, weights, teacher, kind, steps, *, rate=0.005, betas=(0.5, 0
         for name, g in gradient.items():
             first[name] = betas[0] * first[name] + (1 - betas[0]) * g
             second[name] = betas[1] * second[name] + (1 - betas[1]) * g**2
-            mean, square = first[name] / (1 - betas[0] ** step), second[name] / (1 - betas[1] ** step)
+            mean, square = (
+                first[name] / (1 - betas[0] ** step),
+                second[name] / (1 - betas[1] ** step),
+            )
             weights[name] = weights[name] - rate * mean / (torch.sqrt(square) + 1e-8)
     return weights, losses, gradient
 

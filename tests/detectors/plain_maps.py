@@ -8,7 +8,9 @@ def at(size, old, align_corners=False):
     """Return (size, old): how much each old sample counts at each new place, linear between the samples' centres."""
     weights = np.zeros((size, old))
     for new in range(size):
-        place = new * (old - 1) / max(size - 1, 1) if align_corners else (new + 0.5) * old / size - 0.5
+        place = (
+            new * (old - 1) / max(size - 1, 1) if align_corners else (new + 0.5) * old / size - 0.5
+        )
         place = min(max(place, 0), old - 1)
         low = min(int(place), max(old - 2, 0))
         weights[new, low] += 1 - (place - low)
@@ -18,7 +20,9 @@ def at(size, old, align_corners=False):
 
 def bilinear(values, size, align_corners=False):
     """Return (..., H, W) of (..., h, w)."""
-    rows, columns = (at(new, old, align_corners) for new, old in zip(size, values.shape[-2:], strict=True))
+    rows, columns = (
+        at(new, old, align_corners) for new, old in zip(size, values.shape[-2:], strict=True)
+    )
     return rows @ np.asarray(values, float) @ columns.T
 
 
@@ -46,14 +50,17 @@ def bicubic(values, size):
 
 def repeated(values, size):
     """Return (..., H, W) of (..., h, w): every new cell is the old one that it lies in."""
-    rows, columns = (np.arange(new) * old // new for new, old in zip(size, values.shape[-2:], strict=True))
+    rows, columns = (
+        np.arange(new) * old // new for new, old in zip(size, values.shape[-2:], strict=True)
+    )
     return np.asarray(values, float)[..., rows, :][..., columns]
 
 
 def gaussian(values, sigma=4.0, border="reflect"):
     """Return maps blurred by a Gaussian that is cut at four sigma.
 
-    Beyond the border a map is mirrored: "reflect" about the border's edge, "mirror" about the border pixel's centre.
+    Beyond the border a map is mirrored: "reflect" about the border's edge, "mirror" about the
+    border pixel's centre.
     """
     if sigma == 0:
         return values

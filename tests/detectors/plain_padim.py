@@ -11,12 +11,17 @@ def stacked(features, layers, channels):
     return np.concatenate([repeated(features[name], grid) for name in layers], 1)[:, channels]
 
 
-def padim(train, test, layers, channels, *, epsilon=0.01, sigma=4.0, enlarge=bilinear, border="reflect"):
+def padim(
+    train, test, layers, channels, *, epsilon=0.01, sigma=4.0, enlarge=bilinear, border="reflect"
+):
     """Mahalanobis distances, root taken; a layer's share of the squared one: v_j (S^-1 v)_j of its channels."""
     known, new = (stacked(part, layers, channels) for part in (train, test))
     owner = np.repeat(np.arange(len(layers)), [train[name].shape[1] for name in layers])[channels]
     (images, size, rows, columns), count = new.shape, len(known)
-    squared, shares = np.empty((images, rows, columns)), np.zeros((len(layers), images, rows, columns))
+    squared, shares = (
+        np.empty((images, rows, columns)),
+        np.zeros((len(layers), images, rows, columns)),
+    )
     for row in range(rows):
         for column in range(columns):
             normal = known[:, :, row, column]

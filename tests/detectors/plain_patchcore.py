@@ -18,7 +18,8 @@ def neighbourhoods(values, patch_size, stride):
 def embedded(layers, *, aggregation, patch_size=3, stride=1, dimension=1024, layer_dimension=None):
     """Eq. 2-3: (N, h, w, D); layers come to the finest grid bilinearly *after* the neighbourhoods were taken.
 
-    Adaptive: every layer is pooled to `layer_dimension` numbers, and all of them together to `dimension`.
+    Adaptive: every layer is pooled to `layer_dimension` numbers, and all of them together to
+    `dimension`.
     """
     tensors = [torch.from_numpy(np.asarray(array, dtype=np.float64)) for array in layers]
     patches = [neighbourhoods(values, patch_size, stride) for values in tensors]
@@ -28,14 +29,22 @@ def embedded(layers, *, aggregation, patch_size=3, stride=1, dimension=1024, lay
             for part, values in zip(patches, tensors, strict=True)
         ]
     grid = max(part.shape[2:] for part in patches)
-    patches = [functional.interpolate(part, grid, mode="bilinear", align_corners=False) for part in patches]
+    patches = [
+        functional.interpolate(part, grid, mode="bilinear", align_corners=False) for part in patches
+    ]
     vectors = [part.permute(0, 2, 3, 1) for part in patches]
     if aggregation == "mean":
         return torch.cat(vectors, 3).numpy()
     each = layer_dimension or dimension
-    flat = [functional.adaptive_avg_pool1d(part.flatten(0, 2)[:, None], each)[:, 0] for part in vectors]
+    flat = [
+        functional.adaptive_avg_pool1d(part.flatten(0, 2)[:, None], each)[:, 0] for part in vectors
+    ]
     joined = torch.stack(flat, 1).flatten(1)[:, None]
-    return functional.adaptive_avg_pool1d(joined, dimension).view(*vectors[0].shape[:3], dimension).numpy()
+    return (
+        functional.adaptive_avg_pool1d(joined, dimension)
+        .view(*vectors[0].shape[:3], dimension)
+        .numpy()
+    )
 
 
 def k_centre(points, count):
@@ -77,7 +86,8 @@ def patchcore(
 ):
     """Scores of (N, h, w, D) patches against an (M, D) bank whose rows come from `origin`: (image, cell).
 
-    A patch's score is the mean of the distances (or of their squares) to the nearest bank rows that are counted.
+    A patch's score is the mean of the distances (or of their squares) to the nearest bank rows that
+    are counted.
     """
     n, rows, columns, _ = patches.shape
     distance, nearest, score, scores = [], [], [], []
@@ -89,8 +99,12 @@ def patchcore(
         mine = np.sort(full ** (2 if squared else 1), axis=1)[:, :counted].mean(1)
         worst = mine.argmax()
         scores.append(mine.reshape(rows, columns))
-        score.append(mine[worst] * (eq7(cells[worst], order[worst, 0], bank, b) if reweighted else 1))
-    distance, nearest = (np.stack(part).reshape(n, rows, columns, -1) for part in (distance, nearest))
+        score.append(
+            mine[worst] * (eq7(cells[worst], order[worst, 0], bank, b) if reweighted else 1)
+        )
+    distance, nearest = (
+        np.stack(part).reshape(n, rows, columns, -1) for part in (distance, nearest)
+    )
     found = Plain(np.array(score), drawn(np.array(scores), size, sigma, enlarge, border))
     found.distance["patch"] = distance**2
     found.image["patch"], found.cell["patch"] = (which[nearest] for which in origin)

@@ -42,7 +42,9 @@ def dn2(train, test, layers, k, *, squared=True):
         each = ((bank[nearest] - one) ** 2).mean(0)
         parts.append([part.sum() for part in np.split(each, np.cumsum(channels)[:-1])])
     shares = {name: np.array(parts)[:, number, None, None] for number, name in enumerate(layers)}
-    return Plain(np.array(score), None, shares, {"image": np.array(distance)}, {"image": np.array(image)})
+    return Plain(
+        np.array(score), None, shares, {"image": np.array(distance)}, {"image": np.array(image)}
+    )
 
 
 def full_features(features, layers, upsample="nearest"):
@@ -50,7 +52,9 @@ def full_features(features, layers, upsample="nearest"):
     grid = max(features[name].shape[2:] for name in layers)
     bring = repeated if upsample == "nearest" else bilinear
     parts = [bring(features[name], grid) for name in layers]
-    return np.concatenate([part.reshape(*part.shape[:2], -1) for part in parts], 1).transpose(0, 2, 1)
+    return np.concatenate([part.reshape(*part.shape[:2], -1) for part in parts], 1).transpose(
+        0, 2, 1
+    )
 
 
 def all_distances(query, bank):
@@ -68,8 +72,9 @@ def within(grid, radius):
 def matched(query, bank, near, kappa, blocks):
     """Eq. 3 for one image: every cell against all cells of its gallery.
 
-    Returns the squared distance to the nearest cell of each gallery image and that cell, (cells, K) both, and each
-    block of channels' part of the mean squared distance to the kappa nearest of all, (blocks, cells).
+    Returns the squared distance to the nearest cell of each gallery image and that cell, (cells, K)
+    both, and each block of channels' part of the mean squared distance to the kappa nearest of all,
+    (blocks, cells).
     """
     square = np.where(near[:, None], all_distances(query, bank), np.inf)
     cells, count = len(query), len(bank)
@@ -111,8 +116,13 @@ def spade(
         ends = np.cumsum([0, *(train[name].shape[1] for name in names)])
         blocks = [slice(a, b) for a, b in pairwise(ends)]
         near = within(grid, radius)
-        parts = [matched(one, known[numbers], near, kappa, blocks) for one, numbers in zip(new, gallery, strict=True)]
-        found.distance[key], found.cell[key], shares = (np.stack(part) for part in zip(*parts, strict=True))
+        parts = [
+            matched(one, known[numbers], near, kappa, blocks)
+            for one, numbers in zip(new, gallery, strict=True)
+        ]
+        found.distance[key], found.cell[key], shares = (
+            np.stack(part) for part in zip(*parts, strict=True)
+        )
         found.image[key] = gallery
         cells = shares.sum(1).reshape(-1, *grid)
         cells = cells if squared else np.sqrt(cells)

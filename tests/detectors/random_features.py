@@ -8,11 +8,13 @@ CHANNELS = {"layer1": 4, "layer2": 6, "layer3": 10, "layer4": 12}
 GRIDS = {"layer1": 16, "layer2": 8, "layer3": 4, "layer4": 2}
 
 
-def make_features(n_images, seed=0, defect=None, dtype=np.float32, size=64, pattern=0.0, pixels=False):
+def make_features(
+    n_images, seed=0, defect=None, dtype=np.float32, size=64, pattern=0.0, pixels=False
+):
     """Return random features; `defect` is the index of an image whose lower right quarter is far from normal.
 
-    `pattern` is how far the channels' means are from zero, in turns above and below: what a student can learn.
-    `pixels` adds the layer "image", which has the same pattern and defect as the others.
+    `pattern` is how far the channels' means are from zero, in turns above and below: what a student
+    can learn. `pixels` adds the layer "image", which has the same pattern and defect as the others.
     """
     rng = np.random.default_rng(seed)
     layers = {}

@@ -8,7 +8,8 @@ from test_plain_matchers import assert_same
 
 from adviz import AnomalyDINO, Backbone, Features
 
-# The squared distance of float32 rows at length 1: rounding is 1e-7 of 1, and nearest patches are .01 to 1 away
+# The squared distance of float32 rows at length 1: rounding is 1e-7 of 1, and nearest patches are
+# .01 to 1 away
 CLOSE = 2e-5
 
 
@@ -43,13 +44,19 @@ def test_a_training_image_is_at_no_distance_and_finds_itself(train):
     found = AnomalyDINO().fit(train).predict(train)
     np.testing.assert_allclose(found.score, 0, atol=0)  # re-scored by subtraction: exactly none
     patch = found.neighbors["patch"]
-    np.testing.assert_array_equal(patch.image[..., 0], np.arange(12)[:, None, None] + np.zeros((4, 4), int))
-    np.testing.assert_array_equal(patch.cell[..., 0], np.tile(np.arange(16).reshape(4, 4), (12, 1, 1)))
+    np.testing.assert_array_equal(
+        patch.image[..., 0], np.arange(12)[:, None, None] + np.zeros((4, 4), int)
+    )
+    np.testing.assert_array_equal(
+        patch.cell[..., 0], np.tile(np.arange(16).reshape(4, 4), (12, 1, 1))
+    )
 
 
 def test_distances_are_of_cosines_and_patches_of_zeros_have_none():
     def features(*patches):
-        return Features({"layer": np.array(patches, np.float32).T[None, :, None]}, image_size=(1, len(patches)))
+        return Features(
+            {"layer": np.array(patches, np.float32).T[None, :, None]}, image_size=(1, len(patches))
+        )
 
     detector = AnomalyDINO(layers=("layer",), neighbors=1, sigma=0).fit(features((2, 0)))
     found = detector.predict(features((5, 0), (1, 1), (0, 3), (-1, 0), (0, 0)))
@@ -63,14 +70,21 @@ def test_other_sizes_than_in_training_are_compared(train):
     assert found.neighbors["patch"].cell.max() < 16
 
 
-@pytest.mark.parametrize("options", [{"layers": (8, 16)}, {"layers": ()}, {"top": 0}, {"top": 1.01}, {"sigma": -1}])
+@pytest.mark.parametrize(
+    "options", [{"layers": (8, 16)}, {"layers": ()}, {"top": 0}, {"top": 1.01}, {"sigma": -1}]
+)
 def test_bad_options_are_refused(options):
-    with pytest.raises(ValueError, match="expected one of layers, a share 0 < top <= 1 and sigma from 0 on, got Anom"):
+    with pytest.raises(
+        ValueError,
+        match="expected one of layers, a share 0 < top <= 1 and sigma from 0 on, got Anom",
+    ):
         AnomalyDINO(**options)
 
 
 def test_more_neighbours_than_patches_are_refused(train):
-    with pytest.raises(ValueError, match="neighbors must be between 1 and the 16 that exist, got 17"):
+    with pytest.raises(
+        ValueError, match="neighbors must be between 1 and the 16 that exist, got 17"
+    ):
         AnomalyDINO(neighbors=17).fit(train.select(images=[0]))
 
 
@@ -83,7 +97,9 @@ def test_it_has_no_presets():
 @pytest.mark.parametrize("layer", ["blocks.11", "norm"])
 def test_it_reads_a_dinov2(layer):
     """Of random weights, for the published ones cannot be had here: shapes are right, and another image is far."""
-    backbone = Backbone("vit_small_patch14_dinov2.lvd142m", (layer,), weights="random", image_size=56)
+    backbone = Backbone(
+        "vit_small_patch14_dinov2.lvd142m", (layer,), weights="random", image_size=56
+    )
     images = np.random.default_rng(0).integers(0, 256, (4, 56, 56, 3), np.uint8)
     images[3, 28:, 28:] = (255, 0, 0)
     train, test = (backbone.extract(part, cache=False) for part in (images[:3], images[2:]))

@@ -25,10 +25,14 @@ VARIANTS = {
     "DN2, IVF": lambda: DN2(index="ivf"),
     "DN2, two layers": lambda: DN2(layers=(16, 32), images_score=3),
     "SPADE, per layer": lambda: SPADE(match="per_layer", distance="euclidean", neighbors=2),
-    "SPADE, window": lambda: SPADE(search="window", radius=3, upsample="bilinear", gallery="random"),
+    "SPADE, window": lambda: SPADE(
+        search="window", radius=3, upsample="bilinear", gallery="random"
+    ),
     "SPADE, IVF-PQ": lambda: SPADE(search="ivfpq"),
     "PaDiM, Cholesky": lambda: PaDiM(dimension=4),
-    "PatchCore, adaptive": lambda: PatchCore(aggregation="adaptive", dimension=8, image_score="max"),
+    "PatchCore, adaptive": lambda: PatchCore(
+        aggregation="adaptive", dimension=8, image_score="max"
+    ),
     "PatchCore, proxies": lambda: PatchCore(sampler="proxies", coreset=0.3),
     "PatchCore, random": lambda: PatchCore(sampler="random", coreset=0.5, distance="squared"),
 }
@@ -43,7 +47,12 @@ DETECTORS = {name: getattr(detectors, name) for name in dir(detectors)} | SHORT 
 def features_for(detector, n_images, seed, defect=None, dtype=np.float32):
     """Return random features of a pattern: in noise alone there is nothing to learn, and no direction is unusual."""
     return make_features(
-        n_images, seed, defect, dtype, pattern=4.0, pixels=isinstance(detector, ConventionalDistillation)
+        n_images,
+        seed,
+        defect,
+        dtype,
+        pattern=4.0,
+        pixels=isinstance(detector, ConventionalDistillation),
     )
 
 
@@ -71,7 +80,9 @@ def test_fit_returns_self_and_shows_in_the_repr(detector, train):
 
 
 def test_predict_before_fit_says_so(detector, test):
-    with pytest.raises(ValueError, match=r"must be fitted before it predicts: call fit\(features\)"):
+    with pytest.raises(
+        ValueError, match=r"must be fitted before it predicts: call fit\(features\)"
+    ):
         detector.predict(test)
 
 
@@ -79,7 +90,9 @@ def test_a_defect_scores_above_every_good_image_and_in_its_place(detector, train
     prediction = detector.fit(train).predict(test)
     assert prediction.score.argmax() == 3
     if prediction.anomaly_map is not None:
-        row, column = np.unravel_index(prediction.anomaly_map[3].argmax(), prediction.anomaly_map[3].shape)
+        row, column = np.unravel_index(
+            prediction.anomaly_map[3].argmax(), prediction.anomaly_map[3].shape
+        )
         assert row >= 28
         assert column >= 28
 
@@ -105,7 +118,9 @@ def test_the_same_seed_gives_the_same_result(detector, train, test):
 
 
 def test_inputs_are_not_modified(detector, train, test):
-    copies = [{name: array.copy() for name, array in features.items()} for features in (train, test)]
+    copies = [
+        {name: array.copy() for name, array in features.items()} for features in (train, test)
+    ]
     detector.fit(train).predict(test)
     for features, copy in zip((train, test), copies, strict=True):
         for name, array in copy.items():
@@ -126,13 +141,17 @@ def test_more_images_than_are_computed_at_once_agree_with_fewer(detector, train)
     many = features_for(detector, 19, 2, defect=11)
     together = detector.fit(train.select(images=[0, 1, 2, 3])).predict(many)
     parts = [detector.predict(many.select(images=list(range(*ends)))) for ends in ((0, 6), (6, 19))]
-    np.testing.assert_allclose(together.score, np.concatenate([part.score for part in parts]), rtol=1e-5)
+    np.testing.assert_allclose(
+        together.score, np.concatenate([part.score for part in parts]), rtol=1e-5
+    )
     for name, values in together.layer_maps.items():
         # float32; a student's one minus cosine and PaDiM's signed shares cancel digits
         found = np.concatenate([part.layer_maps[name] for part in parts])
         np.testing.assert_allclose(values, found, rtol=1e-4, atol=1e-5 * np.abs(values).max())
     for name, found in together.neighbors.items():
-        np.testing.assert_array_equal(found.image, np.concatenate([part.neighbors[name].image for part in parts]))
+        np.testing.assert_array_equal(
+            found.image, np.concatenate([part.neighbors[name].image for part in parts])
+        )
 
 
 def test_who_watches_is_told_how_far_the_work_is_and_how_much_there_is(detector, train, test):
@@ -156,7 +175,8 @@ def test_float16_features_work(detector, train, test):
     if isinstance(detector, STUDENTS):  # its training amplifies roundings: another student, as good
         assert half.argmax() == 3
         half = detector.fit(train).predict(halves[1]).score
-    # features of order 1 to 10 are rounded to 11 bits; another patch may win where two are about as far
+    # features of order 1 to 10 are rounded to 11 bits; another patch may win where two are about as
+    # far
     np.testing.assert_allclose(half, full, rtol=0.02)
 
 
@@ -172,7 +192,9 @@ def test_features_of_another_backbone_are_refused(detector, train, test):
         Features(dict(part), image_size=(64, 64), backbone="lite", digest=digest)
         for part, digest in ((train, "a"), (test, "b"))
     ]
-    with pytest.raises(ValueError, match="training's backbone lite a, got lite b: extract both with one backbone"):
+    with pytest.raises(
+        ValueError, match="training's backbone lite a, got lite b: extract both with one backbone"
+    ):
         detector.fit(marked[0]).predict(marked[1])
     prediction = detector.predict(marked[0])
     assert (prediction.backbone, prediction.digest) == ("lite", "a")
@@ -186,7 +208,9 @@ def test_neighbours_can_be_subtracted_without_wrapping(detector, train, test):
 
 def test_one_training_image_is_enough(detector, train, test):
     if getattr(detector, "images_score", None) == 3:
-        with pytest.raises(ValueError, match="images_score must be between 1 and the 1 that exist, got 3"):
+        with pytest.raises(
+            ValueError, match="images_score must be between 1 and the 1 that exist, got 3"
+        ):
             detector.fit(train.select(images=[0]))
         return
     if isinstance(detector, STUDENTS):
@@ -217,7 +241,9 @@ def test_a_missing_layer_lists_those_there_are(detector, train):
 
 def test_other_channels_at_test_time_are_refused(detector, train):
     detector.fit(train)
-    other = Features({name: np.repeat(array, 2, axis=1) for name, array in train.items()}, image_size=(64, 64))
+    other = Features(
+        {name: np.repeat(array, 2, axis=1) for name, array in train.items()}, image_size=(64, 64)
+    )
     with pytest.raises(ValueError, match="expected the channels of the training features"):
         detector.predict(other)
 
@@ -250,7 +276,9 @@ class Breaking(Features):
 
     def select(self, layers=None, images=None):
         found = super().select(layers, images)
-        copy = Breaking(dict(found), image_size=found.image_size, strides=found.strides, ids=found.ids)
+        copy = Breaking(
+            dict(found), image_size=found.image_size, strides=found.strides, ids=found.ids
+        )
         copy.reads = self.reads
         return copy
 
@@ -260,7 +288,9 @@ def test_a_fit_that_is_interrupted_leaves_the_former_model(matcher, reads):
     test = features_for(matcher, 5, 1, defect=3)
     expected = matcher.fit(features_for(matcher, 12, 0)).predict(test)
     other = features_for(matcher, 9, 5)
-    breaking = Breaking(dict(other), image_size=other.image_size, strides=other.strides, ids=other.ids)
+    breaking = Breaking(
+        dict(other), image_size=other.image_size, strides=other.strides, ids=other.ids
+    )
     breaking.reads = reads
     with contextlib.suppress(KeyboardInterrupt):
         matcher.fit(breaking)
@@ -271,7 +301,9 @@ def test_a_fit_that_is_interrupted_leaves_the_former_model(matcher, reads):
 @pytest.mark.parametrize("reads", [1, 4])
 def test_a_first_fit_that_is_interrupted_leaves_nothing(matcher, reads):
     other = features_for(matcher, 9, 5)
-    breaking = Breaking(dict(other), image_size=other.image_size, strides=other.strides, ids=other.ids)
+    breaking = Breaking(
+        dict(other), image_size=other.image_size, strides=other.strides, ids=other.ids
+    )
     breaking.reads = reads
     before = dict(vars(matcher))
     with contextlib.suppress(KeyboardInterrupt):

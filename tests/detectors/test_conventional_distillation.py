@@ -36,7 +36,8 @@ def test():
 
 # ---- the student, restated
 
-TEACHERS = {  # name -> channels at strides 4, 8, 16; inner channels of a block over its output; blocks a stage
+# Name -> channels at strides 4, 8, 16; inner channels of a block over its output; blocks a stage
+TEACHERS = {
     "resnet18": ((64, 128, 256), 1, (2, 2, 2)),
     "wide_resnet50_2": ((256, 512, 1024), 1 / 2, (3, 4, 6)),
     "efficientnet_lite0": ((24, 40, 112), 1, (2, 2, 2)),
@@ -71,14 +72,20 @@ def test_the_student_has_the_teachers_shapes_and_the_expected_count(name, size):
         network = ForwardStudent(plan_for(name, channels), halvings=2)
         found = network([torch.empty(2, 3, size, size)])
     assert [tuple(layer.shape) for layer in found] == [
-        (2, c, size // stride, size // stride) for c, stride in zip(channels, (4, 8, 16), strict=True)
+        (2, c, size // stride, size // stride)
+        for c, stride in zip(channels, (4, 8, 16), strict=True)
     ]
-    assert sum(values.numel() for values in network.parameters()) == count_all(channels, share, depths)
+    assert sum(values.numel() for values in network.parameters()) == count_all(
+        channels, share, depths
+    )
 
 
 def test_few_channels_are_halved_without_onednns_strided_convolution():
     """Its backward pass writes past its memory below 16 input channels, which shows much later, if at all."""
-    networks = [ForwardStudent(plan_for("", (4, 6, 10)), 2), Distillation(plan_for("", (4, 6, 10), embedding="oce"))]
+    networks = [
+        ForwardStudent(plan_for("", (4, 6, 10)), 2),
+        Distillation(plan_for("", (4, 6, 10), embedding="oce")),
+    ]
     strided = [
         part
         for network in networks
@@ -109,10 +116,14 @@ def test_one_step_changes_every_weight_of_the_student_and_nothing_else(train):
         np.testing.assert_array_equal(train[name], copy)
 
 
-@pytest.mark.parametrize("options", [{}, {"loss": "position"}, {"precision": "bfloat16"}, {"schedule": "cosine"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"loss": "position"}, {"precision": "bfloat16"}, {"schedule": "cosine"}]
+)
 def test_every_variant_learns(train, test, options):
     seen = []
-    detector = ConventionalDistillation(epochs=12, student="small", **options).fit(train, watch=seen.append)
+    detector = ConventionalDistillation(epochs=12, student="small", **options).fit(
+        train, watch=seen.append
+    )
     np.testing.assert_array_equal(seen[-1], detector.losses_)
     assert detector.losses_[-1] < 0.7 * detector.losses_[0]
     assert detector.signed_ == ("layer1", "layer2", "layer3")
@@ -123,8 +134,12 @@ def test_the_student_sees_the_image_and_not_the_teacher(train, test):
     """What reverse distillation's cannot: the student of an image does not change with the teacher's features."""
     detector = ConventionalDistillation(**SHORT).fit(train)
     student = detector.rebuild(test)
-    zeros = Features({n: a if n == "image" else np.zeros_like(a) for n, a in test.items()}, image_size=(64, 64))
-    blind = Features({n: np.zeros_like(a) if n == "image" else a for n, a in test.items()}, image_size=(64, 64))
+    zeros = Features(
+        {n: a if n == "image" else np.zeros_like(a) for n, a in test.items()}, image_size=(64, 64)
+    )
+    blind = Features(
+        {n: np.zeros_like(a) if n == "image" else a for n, a in test.items()}, image_size=(64, 64)
+    )
     for name, layer in detector.rebuild(zeros).items():
         np.testing.assert_array_equal(layer, student[name])
         assert not np.allclose(detector.rebuild(blind)[name], student[name], atol=0.1)
@@ -143,7 +158,9 @@ def test_maps_are_one_minus_the_cosine_of_every_cell(train, test):
 
 
 def test_the_seed_decides(train):
-    first, again, other = (ConventionalDistillation(**SHORT, seed=seed).fit(train) for seed in (0, 0, 1))
+    first, again, other = (
+        ConventionalDistillation(**SHORT, seed=seed).fit(train) for seed in (0, 0, 1)
+    )
     np.testing.assert_array_equal(first.losses_, again.losses_)
     assert (first.losses_ != other.losses_).all()
 
@@ -167,17 +184,25 @@ def test_an_interruption_keeps_the_model_trained_so_far(train, test, monkeypatch
 
 
 def test_features_without_pixels_say_how_to_get_them(train):
-    with pytest.raises(ValueError, match=r"layer 'image' in these features, got layer1 .*Backbone\(layers=\('image', "):
+    with pytest.raises(
+        ValueError,
+        match=r"layer 'image' in these features, got layer1 .*Backbone\(layers=\('image', ",
+    ):
         ConventionalDistillation().fit(train.select(["layer1", "layer2", "layer3"]))
     detector = ConventionalDistillation(**SHORT).fit(train)
-    with pytest.raises(ValueError, match=r"extract others with Backbone\(layers=\.\.\.\)\), got 'image'"):
+    with pytest.raises(
+        ValueError, match=r"extract others with Backbone\(layers=\.\.\.\)\), got 'image'"
+    ):
         detector.predict(train.select(["layer1", "layer2", "layer3"]))
 
 
 def test_the_coarsest_grid_may_be_odd_as_no_code_is_made_of_it():
     rng = np.random.default_rng(0)
     shapes = {"layer1": (4, 10), "layer2": (6, 5), "image": (3, 40)}
-    layers = {name: rng.normal(size=(4, c, side, side)).astype(np.float32) for name, (c, side) in shapes.items()}
+    layers = {
+        name: rng.normal(size=(4, c, side, side)).astype(np.float32)
+        for name, (c, side) in shapes.items()
+    }
     features = Features(layers, image_size=(40, 40))
     prediction = ConventionalDistillation(layers=(4, 8), **SHORT).fit(features).predict(features)
     assert prediction.layer_maps["layer2"].shape == (4, 5, 5)
@@ -186,14 +211,18 @@ def test_the_coarsest_grid_may_be_odd_as_no_code_is_made_of_it():
 def test_the_stems_channels_double_up_to_the_finest_layers():
     for finest, expected in ((8, [2, 4, 8]), (4, [1, 2, 4]), (2, [1, 1, 2])):
         stem = ForwardStudent(plan_for("", (finest,)), 3).stem
-        assert [layer.out_channels for layer in stem if isinstance(layer, torch.nn.Conv2d)] == expected
+        assert [
+            layer.out_channels for layer in stem if isinstance(layer, torch.nn.Conv2d)
+        ] == expected
 
 
 @pytest.mark.parametrize("side", [(10, 15), (10, 10), (15, 15), (15, 10)])
 def test_both_sides_must_halve_alike(side):
     rng = np.random.default_rng(0)
     shapes = {"layer1": (4, *side), "image": (3, 40, 60)}
-    layers = {name: rng.normal(size=(4, *shape)).astype(np.float32) for name, shape in shapes.items()}
+    layers = {
+        name: rng.normal(size=(4, *shape)).astype(np.float32) for name, shape in shapes.items()
+    }
     features = Features(layers, image_size=(40, 60), strides={"layer1": 4, "image": 1})
     detector = ConventionalDistillation(layers=("layer1",), **SHORT)
     if side == (10, 15):
@@ -208,13 +237,17 @@ def test_grids_must_halve_from_the_image_down(train):
         ConventionalDistillation(**SHORT, layers=(4, 16)).fit(train)
     wide = Features({**train, "image": train["image"][:, :, :, :48]}, image_size=(64, 48))
     with pytest.raises(
-        ValueError, match=r"is the image's, halved some times, got \(16, 16\) for an image of \(64, 48\)"
+        ValueError,
+        match=r"is the image's, halved some times, got \(16, 16\) for an image of \(64, 48\)",
     ):
         ConventionalDistillation(**SHORT).fit(wide)
     with pytest.raises(
-        ValueError, match=r"images of the training size \(64, 64\), got \(128, 128\); resize them alike"
+        ValueError,
+        match=r"images of the training size \(64, 64\), got \(128, 128\); resize them alike",
     ):
-        ConventionalDistillation(**SHORT).fit(train).predict(make_features(1, size=128, pixels=True))
+        ConventionalDistillation(**SHORT).fit(train).predict(
+            make_features(1, size=128, pixels=True)
+        )
 
 
 def test_nothing_is_fitted_after_an_error(train, test):
@@ -232,7 +265,10 @@ def test_nothing_is_fitted_after_an_error(train, test):
         ({"student": "tiny"}, "student must be one of"),
         ({"batch": 1}, "2 images a batch .*batch=1"),
         ({"width": 0}, "learning_rate and width must be above 0"),
-        ({"map_layers": (32,)}, r"map_layers among the student's \(layer1 \(stride 4\), .*each once, got \(32,\)"),
+        (
+            {"map_layers": (32,)},
+            r"map_layers among the student's \(layer1 \(stride 4\), .*each once, got \(32,\)",
+        ),
         ({"batch": 13}, "batch must be between 1 and the 12 that exist, got 13"),
     ],
 )

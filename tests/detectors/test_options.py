@@ -7,7 +7,12 @@ import pytest
 from adviz import SPADE, ConventionalDistillation, PaDiM, PatchCore, ReverseDistillation, detectors
 
 CLASSES = [getattr(detectors, name) for name in dir(detectors)]
-CHOICES = [(cls, name) for cls in CLASSES for name, hint in get_type_hints(cls).items() if "Literal" in str(hint)]
+CHOICES = [
+    (cls, name)
+    for cls in CLASSES
+    for name, hint in get_type_hints(cls).items()
+    if "Literal" in str(hint)
+]
 
 
 @pytest.mark.parametrize(("cls", "name"), CHOICES)
@@ -26,10 +31,26 @@ def test_an_option_with_choices_refuses_others_and_takes_each(cls, name):
 LEAST = [
     (SPADE, {"neighbors": 1, "sigma": 0, "search": "window", "radius": 0}),
     (PaDiM, {"dimension": 1, "sigma": 0, "epsilon": 1e-9}),
-    (PatchCore, {"coreset": 1e-9, "patch_size": 1, "stride": 1, "projection": 1, "sigma": 0, "reweight_neighbors": 2}),
+    (
+        PatchCore,
+        {
+            "coreset": 1e-9,
+            "patch_size": 1,
+            "stride": 1,
+            "projection": 1,
+            "sigma": 0,
+            "reweight_neighbors": 2,
+        },
+    ),
     (PatchCore, {"dimension": 1, "layer_dimension": 1, "score_neighbors": 1}),
-    (ReverseDistillation, {"epochs": 1, "batch": 2, "patience": 1, "sigma": 0, "learning_rate": 1e-9, "width": 1e-9}),
-    (ConventionalDistillation, {"epochs": 1, "batch": 2, "sigma": 0, "learning_rate": 1e-9, "width": 1e-9}),
+    (
+        ReverseDistillation,
+        {"epochs": 1, "batch": 2, "patience": 1, "sigma": 0, "learning_rate": 1e-9, "width": 1e-9},
+    ),
+    (
+        ConventionalDistillation,
+        {"epochs": 1, "batch": 2, "sigma": 0, "learning_rate": 1e-9, "width": 1e-9},
+    ),
 ]
 
 

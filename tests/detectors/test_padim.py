@@ -21,13 +21,16 @@ def test_the_gaussian_of_a_position_can_be_read(train, dimension):
     mean, covariance = detector.gaussian(3, 7)
     np.testing.assert_allclose(mean, known.mean(0), atol=1e-6)
     # Woodbury's factor is inverted back: float32 rounding divided by epsilon
-    np.testing.assert_allclose(covariance, np.cov(known, rowvar=False) + 0.01 * np.eye(dimension), atol=5e-3)
+    np.testing.assert_allclose(
+        covariance, np.cov(known, rowvar=False) + 0.01 * np.eye(dimension), atol=5e-3
+    )
 
 
 @pytest.mark.parametrize("dimension", [5, 20])  # 12 images are many for 5 channels, and few for 20
 def test_vectors_that_are_not_held_at_once_give_the_same(train, test, dimension, monkeypatch):
     whole = PaDiM(dimension=dimension).fit(train)
-    monkeypatch.setattr(padim, "VECTORS", 4 * len(train.ids) * dimension * 100)  # room for 98 of the 256 positions
+    # Room for 98 of the 256 positions
+    monkeypatch.setattr(padim, "VECTORS", 4 * len(train.ids) * dimension * 100)
     parts = PaDiM(dimension=dimension).fit(train)
     np.testing.assert_array_equal(parts.mean_, whole.mean_)
     np.testing.assert_array_equal(parts.factor_.factor, whole.factor_.factor)
@@ -60,50 +63,69 @@ def test_one_training_image_gives_a_scaled_identity(train, test):
     np.testing.assert_allclose(detector.gaussian(0, 0)[1], 0.01 * np.eye(6), atol=1e-8)
     deviation = stacked(test, detector) - stacked(train.select(images=[0]), detector)
     expected = np.linalg.norm(deviation, axis=1) / 0.1
-    np.testing.assert_allclose(detector.predict(test).anomaly_map, maps.resize(expected, (64, 64)), rtol=1e-4)
+    np.testing.assert_allclose(
+        detector.predict(test).anomaly_map, maps.resize(expected, (64, 64)), rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize(("count", "dimension"), [(5, 20), (30, 10)])
 def test_both_forms_of_the_covariance_solve_the_same_equations(count, dimension, monkeypatch):
     monkeypatch.setattr("adviz.detectors.padim.POSITIONS", 3)
-    centred = torch.from_numpy(np.random.default_rng(0).normal(size=(7, count, dimension)).astype(np.float32))
+    centred = torch.from_numpy(
+        np.random.default_rng(0).normal(size=(7, count, dimension)).astype(np.float32)
+    )
     covariance = Covariance(centred.clone(), 0.05)  # which it overwrites
-    vectors = torch.from_numpy(np.random.default_rng(1).normal(size=(7, 2, dimension)).astype(np.float32))
-    exact = centred.double().transpose(1, 2) @ centred.double() / (count - 1) + 0.05 * torch.eye(dimension)
+    vectors = torch.from_numpy(
+        np.random.default_rng(1).normal(size=(7, 2, dimension)).astype(np.float32)
+    )
+    exact = centred.double().transpose(1, 2) @ centred.double() / (count - 1) + 0.05 * torch.eye(
+        dimension
+    )
     expected = torch.linalg.solve(exact, vectors.double().transpose(1, 2)).transpose(1, 2)
     np.testing.assert_allclose(covariance.solve(vectors), expected, rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(covariance.matrix(4), exact[4], atol=1e-3)
 
 
-@pytest.mark.parametrize(("channels", "kept"), [((256, 512, 1024), 550), ((64, 128, 256), 100), ((3, 4, 5), 12)])
+@pytest.mark.parametrize(
+    ("channels", "kept"), [((256, 512, 1024), 550), ((64, 128, 256), 100), ((3, 4, 5), 12)]
+)
 def test_the_default_dimension_is_the_papers(channels, kept):
     sides = (4, 2, 1)
     rng = np.random.default_rng(0)
     layers = {
-        f"layer{i + 1}": rng.normal(size=(2, c, s, s)) for i, (c, s) in enumerate(zip(channels, sides, strict=True))
+        f"layer{i + 1}": rng.normal(size=(2, c, s, s))
+        for i, (c, s) in enumerate(zip(channels, sides, strict=True))
     }
     features = Features(layers, image_size=(16, 16))
     detector = PaDiM().fit(features)
     assert detector.dimension_ == len(set(detector.channels_)) == kept
     assert not np.array_equal(
-        PaDiM(seed=1, dimension=3).fit(features).channels_, PaDiM(dimension=3).fit(features).channels_
+        PaDiM(seed=1, dimension=3).fit(features).channels_,
+        PaDiM(dimension=3).fit(features).channels_,
     )
 
 
 def test_a_squared_distance_that_rounding_makes_negative_is_none(train):
-    detector = PaDiM(dimension=20, epsilon=1e-8).fit(train)  # far below what float32 resolves beside these variances
+    # Far below what float32 resolves beside these variances
+    detector = PaDiM(dimension=20, epsilon=1e-8).fit(train)
     assert min(share.min() for share in detector.predict(train).layer_maps.values()) < 0
     assert np.isfinite(detector.predict(train).anomaly_map).all()
 
 
 def test_upsampling_is_bilinear_or_bicubic(train, test):
-    bilinear, bicubic = (PaDiM(upsample=name, sigma=0).fit(train).predict(test) for name in ("bilinear", "bicubic"))
+    bilinear, bicubic = (
+        PaDiM(upsample=name, sigma=0).fit(train).predict(test) for name in ("bilinear", "bicubic")
+    )
     cells = np.sqrt(sum(bilinear.layer_maps.values()))
-    np.testing.assert_allclose(bicubic.anomaly_map, maps.resize(cells, (64, 64), "bicubic"), rtol=1e-4)
+    np.testing.assert_allclose(
+        bicubic.anomaly_map, maps.resize(cells, (64, 64), "bicubic"), rtol=1e-4
+    )
 
 
 def test_another_image_size_is_refused(train):
-    with pytest.raises(ValueError, match=r"training size \(64, 64\), got \(128, 128\); resize them alike"):
+    with pytest.raises(
+        ValueError, match=r"training size \(64, 64\), got \(128, 128\); resize them alike"
+    ):
         PaDiM().fit(train).predict(make_features(1, size=128))
 
 
@@ -121,5 +143,7 @@ def test_impossible_options_are_refused(options, message):
 
 
 def test_more_channels_than_there_are_are_refused(train):
-    with pytest.raises(ValueError, match="dimension must be at most the 20 channels there are, got 21"):
+    with pytest.raises(
+        ValueError, match="dimension must be at most the 20 channels there are, got 21"
+    ):
         PaDiM(dimension=21).fit(train)

@@ -8,7 +8,12 @@ from adviz.detectors.patchcore.embedding import PatchEmbedding, pooling_matrix
 
 
 def by_definition(layers, patch_size, stride, dimension, layer_dimension=None):
-    how = {"patch_size": patch_size, "stride": stride, "dimension": dimension, "layer_dimension": layer_dimension}
+    how = {
+        "patch_size": patch_size,
+        "stride": stride,
+        "dimension": dimension,
+        "layer_dimension": layer_dimension,
+    }
     return embedded(layers.values(), aggregation="adaptive", **how)
 
 
@@ -35,7 +40,9 @@ def test_adaptive_equals_the_definition(channels, sides, patch_size, stride, dim
     layers = random_layers(channels, sides)
     counts = {name: array.shape[1] for name, array in layers.items()}
     ours = PatchEmbedding(counts, "adaptive", patch_size, stride, dimension)(layers)
-    np.testing.assert_allclose(ours, by_definition(layers, patch_size, stride, dimension), atol=1e-5)
+    np.testing.assert_allclose(
+        ours, by_definition(layers, patch_size, stride, dimension), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(("each", "whole"), [(1024, 384), (64, 24), (5, 12), (7, 7)])
@@ -45,7 +52,9 @@ def test_layers_are_pooled_to_one_length_and_all_together_to_another(channels, e
     layers = random_layers(channels, (6, 3, 2)[: len(channels)])
     counts = {name: array.shape[1] for name, array in layers.items()}
     embedding = PatchEmbedding(counts, "adaptive", 3, 1, whole, each)
-    np.testing.assert_allclose(embedding(layers), by_definition(layers, 3, 1, whole, each), atol=1e-5)
+    np.testing.assert_allclose(
+        embedding(layers), by_definition(layers, 3, 1, whole, each), atol=1e-5
+    )
     assert bool(embedding.blocks) == (whole % len(channels) == 0)
 
 
@@ -56,7 +65,11 @@ def test_adaptive_has_the_closed_form_of_wide_resnet50():
     kernel = torch.full((512, 1, 3, 3), 0.1)
     kernel[:, :, 1, 1] = 0.2
     first = functional.conv2d(torch.from_numpy(layers["layer0"]), kernel, padding=1, groups=512)
-    pairs = functional.avg_pool2d(torch.from_numpy(layers["layer1"]), 3, 1, 1).unflatten(1, (512, 2)).mean(2)
+    pairs = (
+        functional.avg_pool2d(torch.from_numpy(layers["layer1"]), 3, 1, 1)
+        .unflatten(1, (512, 2))
+        .mean(2)
+    )
     second = functional.interpolate(pairs, (28, 28), mode="bilinear")
     expected = torch.cat([first, second], 1).permute(0, 2, 3, 1).numpy()
     np.testing.assert_allclose(ours, expected, atol=1e-5)
@@ -77,7 +90,9 @@ def test_mean_brings_deep_layers_to_the_shallow_grid_after_the_neighbourhood():
     layers = random_layers((3, 5), (8, 4))
     ours = PatchEmbedding({"layer0": 3, "layer1": 5}, "mean", 3, 1, 1024)(layers)
     deep = functional.avg_pool2d(torch.from_numpy(layers["layer1"]), 3, 1, 1)
-    expected = functional.interpolate(deep, (8, 8), mode="bilinear", align_corners=False).permute(0, 2, 3, 1)
+    expected = functional.interpolate(deep, (8, 8), mode="bilinear", align_corners=False).permute(
+        0, 2, 3, 1
+    )
     np.testing.assert_allclose(ours[..., 3:], expected.numpy(), atol=1e-6)
 
 
@@ -104,7 +119,9 @@ def test_blocks_belong_to_one_layer_alone_or_are_not_given(layers, exact):
 def test_pooling_matrix_equals_adaptive_average_pooling(length, bins):
     values = np.random.default_rng(0).normal(size=(3, 1, length)).astype(np.float32)
     expected = functional.adaptive_avg_pool1d(torch.from_numpy(values), bins)[:, 0].numpy()
-    np.testing.assert_allclose(values[:, 0] @ pooling_matrix(length, bins).toarray().T, expected, atol=1e-6)
+    np.testing.assert_allclose(
+        values[:, 0] @ pooling_matrix(length, bins).toarray().T, expected, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("aggregation", ["mean", "adaptive"])
@@ -114,4 +131,6 @@ def test_reversed_and_read_only_layers_are_embedded_as_their_copies_are(aggregat
     for values in seen.values():
         values.flags.writeable = False
     embedding = PatchEmbedding({"layer0": 3, "layer1": 5}, aggregation, 3, 1, 16)
-    np.testing.assert_array_equal(embedding(seen), embedding({name: values.copy() for name, values in seen.items()}))
+    np.testing.assert_array_equal(
+        embedding(seen), embedding({name: values.copy() for name, values in seen.items()})
+    )

@@ -44,9 +44,13 @@ def test_patch_scores_and_neighbours_equal_a_full_search(fitted, test):
     found = prediction.neighbors["patch"]
     for image, patches in enumerate(patches_of(fitted, test)):
         full, nearest = full_search(fitted, patches.reshape(64, -1))
-        np.testing.assert_array_equal(found.image[image, ..., 0].ravel(), fitted.bank_image_[nearest])
+        np.testing.assert_array_equal(
+            found.image[image, ..., 0].ravel(), fitted.bank_image_[nearest]
+        )
         np.testing.assert_array_equal(found.cell[image, ..., 0].ravel(), fitted.bank_cell_[nearest])
-        np.testing.assert_allclose(found.distance[image].reshape(64, -1), np.sort(full, 1)[:, :5] ** 2, rtol=1e-4)
+        np.testing.assert_allclose(
+            found.distance[image].reshape(64, -1), np.sort(full, 1)[:, :5] ** 2, rtol=1e-4
+        )
     assert found.grid == fitted.grid_ == (8, 8)
 
 
@@ -62,9 +66,11 @@ def test_a_pre_sample_is_drawn_uniformly_and_is_all_that_the_bank_is_chosen_from
         np.testing.assert_array_equal(few.bank_, patches[place[trace.order]])
         np.testing.assert_array_equal(few.bank_image_ * 64 + few.bank_cell_, place[trace.order])
         seen[place] += 1
-    # each of 768 patches is drawn 30 * 200 / 768 = 7.8 times, with a standard deviation of 2.4: 5 of them above
+    # each of 768 patches is drawn 30 * 200 / 768 = 7.8 times, with a standard deviation of 2.4: 5
+    # of them above
     assert seen.max() <= 20
-    assert seen.reshape(12, 64).sum(1).min() > 30 * 200 / 12 * 0.8  # no image is left out; 5 standard deviations
+    # No image is left out; 5 standard deviations
+    assert seen.reshape(12, 64).sum(1).min() > 30 * 200 / 12 * 0.8
     assert seen.reshape(12, 64).sum(0).max() < 30 * 200 / 64 * 1.5  # and no cell is preferred
 
 
@@ -104,7 +110,8 @@ def test_the_image_score_is_a_direct_transcription_of_eq_6_and_7(fitted, test):
         full, nearest = full_search(fitted, patches.reshape(64, -1))
         worst = full.min(1).argmax()
         s_star, m_star = full[worst].min(), fitted.bank_[nearest[worst]]
-        around = np.argsort(((fitted.bank_ - m_star) ** 2).sum(1), kind="stable")[:9]  # b = 9, m* included
+        # B = 9, m* included
+        around = np.argsort(((fitted.bank_ - m_star) ** 2).sum(1), kind="stable")[:9]
         weight = 1 - np.exp(s_star) / np.exp(full[worst, around]).sum()
         np.testing.assert_allclose(fitted.predict(test).score[image], weight * s_star, rtol=1e-5)
 
@@ -128,7 +135,9 @@ def test_the_map_is_patch_distances_bilinear_and_smoothed(train, test):
 
     prediction = PatchCore(coreset=0.2).fit(train).predict(test)
     cells = np.sqrt(prediction.neighbors["patch"].distance[..., 0])
-    np.testing.assert_allclose(prediction.anomaly_map, maps.smooth(maps.resize(cells, (64, 64)), 4.0), rtol=1e-5)
+    np.testing.assert_allclose(
+        prediction.anomaly_map, maps.smooth(maps.resize(cells, (64, 64)), 4.0), rtol=1e-5
+    )
 
 
 def test_squared_maps_and_no_smoothing(train, test):
@@ -151,7 +160,10 @@ def test_ivfpq_works_on_full_and_coreset_banks(train, test, coreset):
 
 def test_start_rules(train):
     points = PatchCore().fit(train).trace_.points
-    first = {start: PatchCore(start=start).fit(train).trace_.order[0] for start in ("farthest", "random", "anchors")}
+    first = {
+        start: PatchCore(start=start).fit(train).trace_.order[0]
+        for start in ("farthest", "random", "anchors")
+    }
     far = np.linalg.norm(points - points.mean(0), axis=1)
     # rows may change places by the rounding to the grid
     assert far[first["farthest"]] >= far.max() * 0.999
@@ -174,11 +186,16 @@ def test_another_seed_keeps_other_rows(train, options):
 
 def test_the_share_is_rounded_down_and_never_to_nothing(train):
     part = train.select(images=[0])  # 64 patches
-    assert len(PatchCore(coreset=0.29).fit(train.select(images=list(range(12)))).bank_) == int(0.29 * 768)
+    assert len(PatchCore(coreset=0.29).fit(train.select(images=list(range(12)))).bank_) == int(
+        0.29 * 768
+    )
     assert len(PatchCore(coreset=0.28125).fit(part).bank_) == 18
     assert len(PatchCore(coreset=0.001).fit(part).bank_) == 1
-    hundred = Features({"layer2": np.random.default_rng(0).normal(size=(1, 4, 10, 10))}, image_size=(80, 80))
-    assert len(PatchCore(layers=[8], coreset=0.29).fit(hundred).bank_) == 29  # 0.29 * 100 is 28.999999999999996
+    hundred = Features(
+        {"layer2": np.random.default_rng(0).normal(size=(1, 4, 10, 10))}, image_size=(80, 80)
+    )
+    # 0.29 * 100 is 28.999999999999996
+    assert len(PatchCore(layers=[8], coreset=0.29).fit(hundred).bank_) == 29
 
 
 def test_the_order_is_nested(train):
@@ -194,8 +211,11 @@ def test_the_trace_tells_how_the_bank_was_chosen(train):
     assert detector.bank_.shape[1] == 16
     np.testing.assert_array_equal(trace.image, np.repeat(np.arange(12), 64))
     np.testing.assert_array_equal(trace.cell, np.tile(np.arange(64), 12))
-    distance = np.linalg.norm(trace.points[:, None].astype(float) - trace.points[trace.order], axis=2).min(1)
-    assert trace.radius[-1] == pytest.approx(distance.max(), rel=0.02)  # rounding to the integer grid
+    distance = np.linalg.norm(
+        trace.points[:, None].astype(float) - trace.points[trace.order], axis=2
+    ).min(1)
+    # Rounding to the integer grid
+    assert trace.radius[-1] == pytest.approx(distance.max(), rel=0.02)
     random = PatchCore(coreset=0.1, sampler="random").fit(train).trace_
     assert np.isnan(random.radius).all()
 
@@ -217,12 +237,18 @@ def test_a_full_bank_finds_every_training_patch_at_distance_zero(train):
 def test_aggregation_depends_on_the_channels(train):
     assert PatchCore().fit(train).aggregation_ == "mean"
     wide = Features(
-        {"layer2": np.ones((1, 512, 4, 4), np.float32), "layer3": np.ones((1, 1024, 2, 2), np.float32)},
+        {
+            "layer2": np.ones((1, 512, 4, 4), np.float32),
+            "layer3": np.ones((1, 1024, 2, 2), np.float32),
+        },
         image_size=(32, 32),
     )
     assert PatchCore(coreset=1.0).fit(wide).aggregation_ == "adaptive"
     narrow = Features(
-        {"layer2": np.ones((1, 256, 4, 4), np.float32), "layer3": np.ones((1, 512, 2, 2), np.float32)},
+        {
+            "layer2": np.ones((1, 256, 4, 4), np.float32),
+            "layer3": np.ones((1, 512, 2, 2), np.float32),
+        },
         image_size=(32, 32),
     )
     assert PatchCore(coreset=1.0).fit(narrow).aggregation_ == "mean"
@@ -270,7 +296,10 @@ def test_equal_training_images_still_work(train, test):
         ({"score_neighbors": 0}, "score_neighbors must be at least 1, got 0"),
         ({"dimension": 0}, "dimension and layer_dimension must be at least 1, got 0, None"),
         ({"layer_dimension": 0}, "dimension and layer_dimension must be at least 1, got 1024, 0"),
-        ({"border": "reflected"}, "border must be one of .* got 'reflected': did you mean 'reflect'"),
+        (
+            {"border": "reflected"},
+            "border must be one of .* got 'reflected': did you mean 'reflect'",
+        ),
     ],
 )
 def test_impossible_options_are_refused(options, message):
@@ -288,9 +317,16 @@ def test_more_neighbours_than_the_bank_has_are_refused_when_the_user_set_them(tr
 
 @pytest.mark.parametrize("distance", ["euclidean", "squared"])
 @pytest.mark.parametrize("counted", [2, 3, 5, 7])
-def test_a_patchs_score_is_the_mean_over_the_nearest_rows_and_all_of_them_are_listed(train, test, distance, counted):
+def test_a_patchs_score_is_the_mean_over_the_nearest_rows_and_all_of_them_are_listed(
+    train, test, distance, counted
+):
     detector = PatchCore(
-        coreset=0.1, distance=distance, score_neighbors=counted, image_score="max", sigma=0, upsample="nearest"
+        coreset=0.1,
+        distance=distance,
+        score_neighbors=counted,
+        image_score="max",
+        sigma=0,
+        upsample="nearest",
     ).fit(train)
     found = detector.predict(test)
     vectors = patches_of(detector, test)  # (N, h, w, D)
@@ -299,12 +335,16 @@ def test_a_patchs_score_is_the_mean_over_the_nearest_rows_and_all_of_them_are_li
     score = each[..., :counted].mean(-1)
     np.testing.assert_allclose(found.score, score.max((1, 2)), rtol=1e-5)
     sides = [size // grid for size, grid in zip(test.image_size, score.shape[1:], strict=True)]
-    np.testing.assert_allclose(found.anomaly_map, score.repeat(sides[0], 1).repeat(sides[1], 2), rtol=1e-5)
+    np.testing.assert_allclose(
+        found.anomaly_map, score.repeat(sides[0], 1).repeat(sides[1], 2), rtol=1e-5
+    )
     listed = found.neighbors["patch"]
     assert listed.distance.shape[-1] == detector.k_used_ == max(5, counted)
     np.testing.assert_allclose(listed.distance, square[..., : detector.k_used_], rtol=1e-4)
     # the layers' shares add up to the mean of the squared distances, whatever the score is
-    np.testing.assert_allclose(sum(found.layer_maps.values()), square[..., :counted].mean(-1), rtol=1e-4)
+    np.testing.assert_allclose(
+        sum(found.layer_maps.values()), square[..., :counted].mean(-1), rtol=1e-4
+    )
 
 
 def test_a_presets_number_of_counted_rows_is_clipped_to_the_bank(train, test):
@@ -317,14 +357,20 @@ def test_a_presets_number_of_counted_rows_is_clipped_to_the_bank(train, test):
 
 def test_budgets_are_refused_where_more_than_the_nearest_row_counts(train, test):
     fitted = PatchCore(coreset=0.1, score_neighbors=3).fit(train)
-    with pytest.raises(ValueError, match=r"expected score_neighbors=1, got 3: fit a detector for each budget"):
+    with pytest.raises(
+        ValueError, match=r"expected score_neighbors=1, got 3: fit a detector for each budget"
+    ):
         fitted.predict_budgets(test, (0.05,))
 
 
 def test_one_dimension_stands_for_both(train, test):
     """Before there were two options, `dimension` was the length of every layer's part and of the whole."""
     one = PatchCore(aggregation="adaptive", dimension=32, coreset=0.1).fit(train).predict(test)
-    two = PatchCore(aggregation="adaptive", dimension=32, layer_dimension=32, coreset=0.1).fit(train).predict(test)
+    two = (
+        PatchCore(aggregation="adaptive", dimension=32, layer_dimension=32, coreset=0.1)
+        .fit(train)
+        .predict(test)
+    )
     np.testing.assert_array_equal(one.score, two.score)
     np.testing.assert_array_equal(one.anomaly_map, two.anomaly_map)
 
@@ -333,7 +379,9 @@ def test_learned_proxies_are_the_bank_and_show_their_nearest_patches(train):
     detector = PatchCore(sampler="proxies", coreset=0.05).fit(train)
     patches = patches_of(detector, train).reshape(-1, 16)
     distance = ((detector.bank_[:, None].astype(float) - patches) ** 2).sum(2)
-    np.testing.assert_array_equal(detector.bank_image_ * 64 + detector.bank_cell_, distance.argmin(1))
+    np.testing.assert_array_equal(
+        detector.bank_image_ * 64 + detector.bank_cell_, distance.argmin(1)
+    )
     np.testing.assert_array_equal(detector.trace_.order, distance.argmin(1))
     assert distance.min(1).max() > 1e-3  # they were learned, not chosen
     assert detector.trace_.sampler == "proxies"
@@ -343,12 +391,16 @@ def test_learned_proxies_are_the_bank_and_show_their_nearest_patches(train):
 
 
 def test_an_unknown_sign_of_proxies_is_refused():
-    with pytest.raises(ValueError, match=r"proxy_sign must be one of \('negative', 'paper'\), got 'plus'"):
+    with pytest.raises(
+        ValueError, match=r"proxy_sign must be one of \('negative', 'paper'\), got 'plus'"
+    ):
         PatchCore(proxy_sign="plus")
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"sampler": "random", "distance": "squared"}, {"start": "anchors", "image_score": "max"}], ids=str
+    "options",
+    [{}, {"sampler": "random", "distance": "squared"}, {"start": "anchors", "image_score": "max"}],
+    ids=str,
 )
 def test_budgets_predict_what_refits_would_with_one_search(train, test, options):
     budgets = (0.002, 0.05, 0.25)  # 1, 38 and 192 of 768 patches
@@ -373,7 +425,9 @@ def test_budgets_must_be_shares(fitted, test, budgets):
 
 def test_a_budget_with_fewer_rows_than_the_users_b_is_refused_as_a_refit_would_be(train, test):
     fitted = PatchCore(coreset=0.2, reweight_neighbors=7).fit(train)
-    with pytest.raises(ValueError, match="reweight_neighbors must be between 1 and the 1 that exist, got 7"):
+    with pytest.raises(
+        ValueError, match="reweight_neighbors must be between 1 and the 1 that exist, got 7"
+    ):
         fitted.predict_budgets(test, (0.001,))
 
 
@@ -385,7 +439,9 @@ def test_seeds_reach_the_samplers(train):
 
 @pytest.mark.parametrize("budgets", [(), (0.1, 0.1), (0.1, 0.05), (0.1, 0.21)])
 def test_budgets_must_ascend_up_to_the_coreset(fitted, test, budgets):
-    with pytest.raises(ValueError, match=r"budgets must ascend, up to the coreset 0\.2 \(153 rows\), got \["):
+    with pytest.raises(
+        ValueError, match=r"budgets must ascend, up to the coreset 0\.2 \(153 rows\), got \["
+    ):
         fitted.predict_budgets(test, budgets)
 
 
@@ -398,7 +454,8 @@ def test_budgets_need_a_nested_bank(train, test, options):
 @pytest.mark.parametrize("sampler", ["greedy", "random"])
 @pytest.mark.parametrize("start", ["farthest", "anchors"])
 def test_patches_that_are_not_held_give_the_same_bank(train, test, sampler, start, monkeypatch):
-    options = {"coreset": 0.2, "sampler": sampler, "start": start}  # 16 channels: nothing is projected
+    # 16 channels: nothing is projected
+    options = {"coreset": 0.2, "sampler": sampler, "start": start}
     held = PatchCore(**options).fit(train)
     monkeypatch.setattr(training_patches, "KEPT", 0)
     monkeypatch.setattr(training_patches, "IN_MEMORY", 0)
@@ -419,11 +476,15 @@ def test_projecting_batch_by_batch_moves_points_by_rounding_alone(train, monkeyp
     embedded = PatchCore(coreset=0.2, projection=8).fit(train)
     points = embedded.trace_.points
     # sums of 16 products in another order: a few units in the last place of the largest terms
-    np.testing.assert_allclose(points, held.trace_.points, atol=16 * 2**-23 * np.abs(held.trace_.points).max())
+    np.testing.assert_allclose(
+        points, held.trace_.points, atol=16 * 2**-23 * np.abs(held.trace_.points).max()
+    )
     order, _ = samplers.k_center_greedy(points, len(embedded.bank_))
     np.testing.assert_array_equal(embedded.trace_.order, order)
     rows, columns = np.divmod(embedded.bank_cell_, embedded.grid_[1])
-    np.testing.assert_array_equal(embedded.bank_, patches_of(embedded, train)[embedded.bank_image_, rows, columns])
+    np.testing.assert_array_equal(
+        embedded.bank_, patches_of(embedded, train)[embedded.bank_image_, rows, columns]
+    )
 
 
 def test_proxies_need_all_patches_and_say_so(train, monkeypatch):
@@ -432,7 +493,9 @@ def test_proxies_need_all_patches_and_say_so(train, monkeypatch):
     embedded = PatchCore(coreset=0.02, sampler="proxies").fit(train)
     np.testing.assert_array_equal(embedded.bank_, held.bank_)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=100_000))
-    with pytest.raises(MemoryError, match=r"learning from 768 patches needs about .* draw a part of the rows"):
+    with pytest.raises(
+        MemoryError, match=r"learning from 768 patches needs about .* draw a part of the rows"
+    ):
         PatchCore(coreset=0.02, sampler="proxies").fit(train)
 
 
@@ -450,7 +513,9 @@ def test_a_fit_that_is_interrupted_or_finds_no_room_leaves_nothing(train, tmp_pa
     monkeypatch.setattr(training_patches.TrainingPatches, "rows", interrupted)
     with pytest.raises(KeyboardInterrupt):
         detector.fit(train)
-    monkeypatch.setattr(storage, "_reserve", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "no space")))
+    monkeypatch.setattr(
+        storage, "_reserve", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "no space"))
+    )
     with pytest.raises(OSError, match="no space"):
         detector.fit(train)
     assert vars(detector) == before
@@ -460,5 +525,7 @@ def test_a_fit_that_is_interrupted_or_finds_no_room_leaves_nothing(train, tmp_pa
 
 @pytest.mark.parametrize("share", ["all", "0.1", 0.0, 1.5, float("nan")])
 def test_a_coreset_that_is_no_share_is_refused(share):
-    with pytest.raises(ValueError, match=r"coreset must be a share of the patches above 0 and up to 1, got "):
+    with pytest.raises(
+        ValueError, match=r"coreset must be a share of the patches above 0 and up to 1, got "
+    ):
         PatchCore(coreset=share)

@@ -57,7 +57,8 @@ REVERSE = {
 
 
 def assert_same(found, expected):
-    # float32 convolutions of a few hundred products, and cosines that cancel; the rest of a map is computed in float64
+    # float32 convolutions of a few hundred products, and cosines that cancel; the rest of a map is
+    # computed in float64
     for name, layer_map in expected.layer_maps.items():
         np.testing.assert_allclose(found.layer_maps[name], layer_map, atol=1e-5)
     scale = expected.anomaly_map.max()
@@ -102,19 +103,36 @@ def test_the_students_of_published_teachers_are_those_of_the_restatement(name, t
     plan = plan_for(name, (8, 16, 32), mff_projection=True, skip=True, signed=(1,))
     network = build(plan, seed=0).double().train(training)
     student = seeded(lambda: ForwardStudent(plan, halvings=1), 0).double().train(training)
-    weights = [{name: value.clone() for name, value in one.state_dict().items()} for one in (network, student)]
+    weights = [
+        {name: value.clone() for name, value in one.state_dict().items()}
+        for one in (network, student)
+    ]
     expected = [
-        *plain.reverse(weights[0], teacher, **blocks, training=training, projection=True, skip=True),
-        *plain.forward(weights[1], image, halvings=1, kind=blocks["kind"], depths=blocks["depths"], training=training),
+        *plain.reverse(
+            weights[0], teacher, **blocks, training=training, projection=True, skip=True
+        ),
+        *plain.forward(
+            weights[1],
+            image,
+            halvings=1,
+            kind=blocks["kind"],
+            depths=blocks["depths"],
+            training=training,
+        ),
     ]
     found = [*network(teacher), *student([*teacher, image])]
     for ours, theirs in zip(found, expected, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)  # float64, other order of sums
+        # Float64, other order of sums
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
 
 
 TRAININGS = {
     "official": ({}, {}, {}),
-    "paper": ({"loss": "position", "mff_projection": True}, {"mff_projection": True}, {"projection": True}),
+    "paper": (
+        {"loss": "position", "mff_projection": True},
+        {"mff_projection": True},
+        {"projection": True},
+    ),
     "other betas and rate": ({"betas": (0.9, 0.99), "learning_rate": 0.001}, {}, {}),
 }
 
@@ -125,11 +143,14 @@ def assert_one_step(before, detector, expected, gradient, rate):
     for name, g in gradient.items():
         moved = now[name].double() - before[name].double()
         wanted = expected[name] - before[name].double()
-        # Adam's first step is the rate times the gradient's sign; float32 knows a weight to 6e-8 of it
+        # Adam's first step is the rate times the gradient's sign; float32 knows a weight to 6e-8 of
+        # it
         clear = g.abs() > 1e-3 * g.abs().max()
         if g.abs().max() < 1e-7:
             continue
-        torch.testing.assert_close(moved[clear], wanted[clear], rtol=0, atol=1e-2 * rate, msg=lambda m, n=name: n + m)
+        torch.testing.assert_close(
+            moved[clear], wanted[clear], rtol=0, atol=1e-2 * rate, msg=lambda m, n=name: n + m
+        )
         assert clear.double().mean() > 0.5, name
 
 
@@ -137,12 +158,16 @@ def assert_one_step(before, detector, expected, gradient, rate):
 def test_reverse_distillation_learns_as_its_restatement_does(train, ours, planned, plainly):
     """One step on all images, and the losses of three."""
     options = {"student": "small", "batch": 6, **ours}
-    before = build(plan_for("", (4, 6, 10), student="small", signed=(0, 1, 2), **planned), seed=0).state_dict()
+    before = build(
+        plan_for("", (4, 6, 10), student="small", signed=(0, 1, 2), **planned), seed=0
+    ).state_dict()
     kind, rate = options.get("loss", "flat"), options.get("learning_rate", 0.005)
     network, teacher = partial(plain.reverse, **plainly), doubles(train, TAUGHT)
     how = {"rate": rate, "betas": options.get("betas", (0.5, 0.999))}
     expected, _, gradient = plain.trained(network, before, teacher, kind, 1, **how)
-    assert_one_step(before, ReverseDistillation(epochs=1, **options).fit(train), expected, gradient, rate)
+    assert_one_step(
+        before, ReverseDistillation(epochs=1, **options).fit(train), expected, gradient, rate
+    )
     losses = plain.trained(network, before, teacher, kind, 4, **how)[1]
     found = ReverseDistillation(epochs=4, **options).fit(train).losses_
     np.testing.assert_allclose(found[0], losses[0], rtol=1e-5)
@@ -159,9 +184,13 @@ def test_conventional_distillation_learns_as_its_restatement_does(train):
     teacher = doubles(train, (*TAUGHT, "image"))
     expected, _, gradient = plain.trained(network, before, teacher, "flat", 1, taught=3)
     options = {"student": "small", "batch": 6}
-    assert_one_step(before, ConventionalDistillation(epochs=1, **options).fit(train), expected, gradient, 0.005)
+    assert_one_step(
+        before, ConventionalDistillation(epochs=1, **options).fit(train), expected, gradient, 0.005
+    )
     losses = plain.trained(network, before, teacher, "flat", 4, taught=3)[1]
-    np.testing.assert_allclose(ConventionalDistillation(epochs=4, **options).fit(train).losses_, losses, rtol=2e-3)
+    np.testing.assert_allclose(
+        ConventionalDistillation(epochs=4, **options).fit(train).losses_, losses, rtol=2e-3
+    )
 
 
 @pytest.mark.parametrize("kind", ["flat", "position"])
@@ -170,6 +199,15 @@ def test_stored_statistics_are_the_running_ones_of_the_batch(train, kind):
     before = build(plan_for("", (4, 6, 10), student="small", signed=(0, 1, 2)), seed=0).state_dict()
     weight = before["bottleneck.ways.0.0.weight"].double()
     x = torch.nn.functional.conv2d(doubles(train, ["layer1"])[0], weight, stride=2, padding=1)
-    now = ReverseDistillation(epochs=1, student="small", batch=6, loss=kind).fit(train).network_.state_dict()
-    for name, expected in (("mean", 0.1 * x.mean((0, 2, 3))), ("var", 0.9 + 0.1 * x.var((0, 2, 3)))):
-        np.testing.assert_allclose(now[f"bottleneck.ways.0.1.running_{name}"], expected, rtol=1e-4, atol=1e-5)
+    now = (
+        ReverseDistillation(epochs=1, student="small", batch=6, loss=kind)
+        .fit(train)
+        .network_.state_dict()
+    )
+    for name, expected in (
+        ("mean", 0.1 * x.mean((0, 2, 3))),
+        ("var", 0.9 + 0.1 * x.var((0, 2, 3))),
+    ):
+        np.testing.assert_allclose(
+            now[f"bottleneck.ways.0.1.running_{name}"], expected, rtol=1e-4, atol=1e-5
+        )

@@ -14,7 +14,8 @@ from random_features import make_features
 from adviz import DN2, SPADE, Features, PaDiM, PatchCore
 from adviz.core import coreset
 
-# The detectors compute in float32, whose relative rounding of 6e-8 a few hundred sums and products make at most 1e-5.
+# The detectors compute in float32, whose relative rounding of 6e-8 a few hundred sums and products
+# make at most 1e-5.
 FLOAT32 = 1e-5
 
 
@@ -36,8 +37,11 @@ def assert_same(found, plain, rtol=FLOAT32):
         np.testing.assert_allclose(found.anomaly_map, plain.anomaly_map, rtol=rtol)
     assert list(found.layer_maps) == list(plain.layer_maps)
     for name, layer_map in plain.layer_maps.items():
-        # shares are sums of differently signed parts in PaDiM, and tiny where two cells nearly agree
-        np.testing.assert_allclose(found.layer_maps[name], layer_map, rtol=rtol, atol=rtol * np.abs(layer_map).max())
+        # shares are sums of differently signed parts in PaDiM, and tiny where two cells nearly
+        # agree
+        np.testing.assert_allclose(
+            found.layer_maps[name], layer_map, rtol=rtol, atol=rtol * np.abs(layer_map).max()
+        )
     assert set(found.neighbors) == set(plain.distance)
     for name, neighbors in found.neighbors.items():
         shape = neighbors.distance.shape
@@ -45,7 +49,11 @@ def assert_same(found, plain, rtol=FLOAT32):
         expected = plain.distance[name].reshape(*shape[:3], -1)[..., :k]
         np.testing.assert_allclose(neighbors.distance, expected, rtol=10 * rtol)
         images = plain.image[name]
-        images = images.reshape(*shape[:3], -1) if images.size >= neighbors.image.size else images[:, None, None]
+        images = (
+            images.reshape(*shape[:3], -1)
+            if images.size >= neighbors.image.size
+            else images[:, None, None]
+        )
         np.testing.assert_array_equal(neighbors.image, np.broadcast_to(images[..., :k], shape))
         if name in plain.cell:
             np.testing.assert_array_equal(neighbors.cell, plain.cell[name].reshape(shape))
@@ -62,10 +70,14 @@ def test_dn2(train, test, layers, k):
     assert_same(roots, dn2(train, test, layers, k, squared=False))
 
 
-@pytest.mark.parametrize(("name", "k", "squared"), [("paper", 5, True), ("paper-literal", 2, True), ("port", 5, False)])
+@pytest.mark.parametrize(
+    ("name", "k", "squared"), [("paper", 5, True), ("paper-literal", 2, True), ("port", 5, False)]
+)
 def test_dn2s_presets(train, test, name, k, squared):
     """2002.10445 averages squared distances to its 2 nearest images; SPADE's port Euclidean ones to the 5 nearest."""
-    assert_same(DN2.preset(name).fit(train).predict(test), dn2(train, test, ("layer4",), k, squared=squared))
+    assert_same(
+        DN2.preset(name).fit(train).predict(test), dn2(train, test, ("layer4",), k, squared=squared)
+    )
 
 
 def test_the_mean_of_roots_can_order_images_otherwise():
@@ -77,7 +89,9 @@ def test_the_mean_of_roots_can_order_images_otherwise():
         normal = Features({"layer4": bank[..., None, None].astype(np.float32)}, image_size=(32, 32))
         one = Features({"layer4": np.full((1, 1, 1, 1), value, np.float32)}, image_size=(32, 32))
         squared.append(DN2(("layer4",), 2).fit(normal).predict(one).score[0])
-        euclidean.append(DN2(("layer4",), 2, image_distance="euclidean").fit(normal).predict(one).score[0])
+        euclidean.append(
+            DN2(("layer4",), 2, image_distance="euclidean").fit(normal).predict(one).score[0]
+        )
     assert squared == [13.0, 10.625]
     assert euclidean == [3.0, 3.25]
 
@@ -87,7 +101,10 @@ SPADES = {
     "K = 2": ({"images_gallery": 2}, {"images_gallery": 2}),
     "kappa = 3": ({"neighbors": 3}, {"kappa": 3}),
     "bilinear": ({"upsample": "bilinear"}, {"upsample": "bilinear"}),
-    "bilinear, kappa = 5": ({"upsample": "bilinear", "neighbors": 5}, {"upsample": "bilinear", "kappa": 5}),
+    "bilinear, kappa = 5": (
+        {"upsample": "bilinear", "neighbors": 5},
+        {"upsample": "bilinear", "kappa": 5},
+    ),
     "root": ({"distance": "euclidean"}, {"squared": False}),
     "same position": ({"search": "window", "radius": 0}, {"radius": 0}),
     "window": ({"search": "window", "radius": 2, "neighbors": 4}, {"radius": 2, "kappa": 4}),
@@ -101,7 +118,10 @@ SPADES = {
         {"per_layer": True, "radius": 1, "kappa": 2},
     ),
     "root of the image's distances": ({"image_distance": "euclidean"}, {"image_squared": False}),
-    "no smoothing, K of the score = 2": ({"sigma": 0, "images_score": 2}, {"sigma": 0, "images_score": 2}),
+    "no smoothing, K of the score = 2": (
+        {"sigma": 0, "images_score": 2},
+        {"sigma": 0, "images_score": 2},
+    ),
 }
 
 
@@ -113,7 +133,15 @@ def test_spade(train, test, ours, plainly):
 
 def test_spades_port(train, test):
     """Per layer, not squared, the mean of three maps, K = 5; the image's score is the mean of Euclidean distances."""
-    plain = spade(train, test, images_score=5, images_gallery=5, per_layer=True, squared=False, image_squared=False)
+    plain = spade(
+        train,
+        test,
+        images_score=5,
+        images_gallery=5,
+        per_layer=True,
+        squared=False,
+        image_squared=False,
+    )
     found = SPADE.preset("port").fit(train).predict(test)
     assert_same(found, plain)
 
@@ -133,7 +161,11 @@ def test_the_threshold_of_segmentation_is_in_the_unit_of_the_score(train, test):
     euclidean = SPADE(images_gallery=5, image_distance="euclidean").fit(train).predict(test).score
     between = 1.1 * float(np.sort(euclidean)[-2])
     assert between < squared.min()
-    found = SPADE(images_gallery=5, image_distance="euclidean", segment_above=between).fit(train).predict(test)
+    found = (
+        SPADE(images_gallery=5, image_distance="euclidean", segment_above=between)
+        .fit(train)
+        .predict(test)
+    )
     np.testing.assert_array_equal(found.segmented, [False, True, False])
 
 
@@ -148,7 +180,9 @@ PADIMS = {  # images, kept channels (None: all 20), which solution
 }
 
 
-@pytest.mark.parametrize("options", [{}, {"sigma": 0, "upsample": "bicubic"}, {"epsilon": 1.0}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"sigma": 0, "upsample": "bicubic"}, {"epsilon": 1.0}], ids=str
+)
 @pytest.mark.parametrize(("count", "dimension", "low_rank"), PADIMS.values(), ids=PADIMS)
 def test_padim(test, count, dimension, low_rank, options):
     train = make_features(count, seed=22, size=32)
@@ -157,8 +191,11 @@ def test_padim(test, count, dimension, low_rank, options):
     assert len(set(detector.channels_.tolist())) == dimension
     plainly = {name: value for name, value in options.items() if name != "upsample"}
     enlarge = bicubic if options.get("upsample") == "bicubic" else bilinear
-    plain = padim(train, test, ("layer1", "layer2", "layer3"), detector.channels_, enlarge=enlarge, **plainly)
-    # the covariances' condition numbers, of order 1e3, multiply float32's 6e-8; bicubic weights also subtract
+    plain = padim(
+        train, test, ("layer1", "layer2", "layer3"), detector.channels_, enlarge=enlarge, **plainly
+    )
+    # the covariances' condition numbers, of order 1e3, multiply float32's 6e-8; bicubic weights
+    # also subtract
     assert_same(detector.predict(test), plain, rtol=1e-3 if "upsample" in options else 1e-4)
 
 
@@ -193,15 +230,29 @@ PATCHCORES = {
     "adaptive": {"aggregation": "adaptive", "dimension": 8},
     "pooled up": {"aggregation": "adaptive", "dimension": 64},
     "5x5": {"aggregation": "mean", "patch_size": 5},
-    "5x5, adaptive, stride 2": {"aggregation": "adaptive", "dimension": 6, "patch_size": 5, "stride": 2},
+    "5x5, adaptive, stride 2": {
+        "aggregation": "adaptive",
+        "dimension": 6,
+        "patch_size": 5,
+        "stride": 2,
+    },
     "stride 2": {"aggregation": "mean", "stride": 2},
     "1x1": {"aggregation": "mean", "patch_size": 1},
     "max": {"aggregation": "mean", "image_score": "max"},
-    "official": {"aggregation": "adaptive", "dimension": 8, "image_score": "max", "distance": "squared"},
+    "official": {
+        "aggregation": "adaptive",
+        "dimension": 8,
+        "image_score": "max",
+        "distance": "squared",
+    },
     "b = 3": {"aggregation": "mean", "reweight_neighbors": 3},
     "mean of 3": {"aggregation": "mean", "score_neighbors": 3},
     "mean of 4, max": {"aggregation": "mean", "score_neighbors": 4, "image_score": "max"},
-    "squared, Eq. 7, mean of 2": {"aggregation": "mean", "score_neighbors": 2, "distance": "squared"},
+    "squared, Eq. 7, mean of 2": {
+        "aggregation": "mean",
+        "score_neighbors": 2,
+        "distance": "squared",
+    },
     "official, segmentation, an ensemble's": {
         "aggregation": "adaptive",
         "layer_dimension": 16,
@@ -212,8 +263,16 @@ PATCHCORES = {
         "score_neighbors": 5,
     },
     "more counted than reported": {"aggregation": "mean", "score_neighbors": 7},
-    "layers pooled up, then down": {"aggregation": "adaptive", "layer_dimension": 64, "dimension": 10},
-    "layers pooled down, then up": {"aggregation": "adaptive", "layer_dimension": 4, "dimension": 32},
+    "layers pooled up, then down": {
+        "aggregation": "adaptive",
+        "layer_dimension": 64,
+        "dimension": 10,
+    },
+    "layers pooled down, then up": {
+        "aggregation": "adaptive",
+        "layer_dimension": 4,
+        "dimension": 32,
+    },
     "anomalib": {"aggregation": "mean", "upsample": "nearest", "border": "mirror"},
 }
 
@@ -245,7 +304,8 @@ def test_patchcore(train, test, options):
     square = ((new[..., None, :] - rows[order][plain.nearest]) ** 2).mean(-2)
     blocks = blocks_of(train, layers, options["aggregation"], options.get("dimension"))
     plain.layer_maps = {name: square[..., block].sum(-1) for name, block in blocks.items()}
-    # the vectors are means, rounded to 1e-7 of values up to 8; the distances between them are small differences
+    # the vectors are means, rounded to 1e-7 of values up to 8; the distances between them are small
+    # differences
     assert_same(detector.predict(test), plain, rtol=5e-5)
 
 
@@ -254,9 +314,13 @@ def test_patchcore(train, test, options):
 def test_the_greedy_choice_is_plain_k_centre_where_the_grid_can_tell(seed, projection):
     """On the same projection; a choice that beats all others by more than the grid's rounding must be the same."""
     train = make_features(2, seed=seed, size=32)
-    detector = PatchCore(aggregation="mean", coreset=0.5, projection=projection, seed=seed).fit(train)
+    detector = PatchCore(aggregation="mean", coreset=0.5, projection=projection, seed=seed).fit(
+        train
+    )
     trace = detector.trace_
-    rows = embedded([train["layer2"], train["layer3"]], aggregation="mean").reshape(len(trace.points), -1)
+    rows = embedded([train["layer2"], train["layer3"]], aggregation="mean").reshape(
+        len(trace.points), -1
+    )
     if projection > rows.shape[1]:
         np.testing.assert_allclose(trace.points, rows, atol=FLOAT32)
     else:  # linear: the points follow from the vectors by one matrix

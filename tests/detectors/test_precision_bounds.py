@@ -1,8 +1,9 @@
 """Features kept as float16 against float32: bounds derived from the rounding, and threads that change last bits only.
 
-float16 rounds a number to 11 bits, by at most U = 2**-11 of it, and below 2**-14 by at most 2**-25. A vector x moves by
-at most U |x|, so the distance between x and y changes by at most U (|x| + |y|). The least of several distances, means
-of them, bilinear resizing and smoothing change by no more than the worst of what goes in.
+float16 rounds a number to 11 bits, by at most U = 2**-11 of it, and below 2**-14 by at most 2**-25.
+A vector x moves by at most U |x|, so the distance between x and y changes by at most U (|x| + |y|).
+The least of several distances, means of them, bilinear resizing and smoothing change by no more
+than the worst of what goes in.
 """
 
 import numpy as np
@@ -13,7 +14,15 @@ from plain_spade import full_features, pooled
 from random_features import make_features
 from threads import on_threads
 
-from adviz import DN2, SPADE, ConventionalDistillation, Features, PaDiM, PatchCore, ReverseDistillation
+from adviz import (
+    DN2,
+    SPADE,
+    ConventionalDistillation,
+    Features,
+    PaDiM,
+    PatchCore,
+    ReverseDistillation,
+)
 
 U = 2.0**-11
 SLACK = 1 + 1e-3  # for the float32 in which both sides are computed
@@ -21,7 +30,9 @@ LAYERS = ("layer1", "layer2", "layer3")
 
 
 def rounded(features):
-    return Features({name: array.astype(np.float16) for name, array in features.items()}, image_size=(64, 64))
+    return Features(
+        {name: array.astype(np.float16) for name, array in features.items()}, image_size=(64, 64)
+    )
 
 
 def lengths(vectors):
@@ -55,16 +66,25 @@ def test_dn2(data):
     (train, test), halves = data
     exact, found = (DN2(("layer3",)).fit(a).predict(b).score for a, b in (data[0], halves))
     # the mean of a cell's roundings is bounded by the mean of the cells' sizes
-    change = U * sum(lengths(pooled({"layer3": np.abs(part["layer3"])}, ["layer3"])) for part in (train, test))
+    change = U * sum(
+        lengths(pooled({"layer3": np.abs(part["layer3"])}, ["layer3"])) for part in (train, test)
+    )
     within(found, exact, root_bound(exact, change))
 
 
-@pytest.mark.parametrize("options", [{}, {"upsample": "bilinear"}, {"search": "window", "radius": 1}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"upsample": "bilinear"}, {"search": "window", "radius": 1}], ids=str
+)
 def test_spade(data, options):
     """With all training images in the gallery, so that the same ones are compared."""
     (train, test), halves = data
-    exact, found = (SPADE(images_gallery=8, **options).fit(a).predict(b) for a, b in (data[0], halves))
-    change = U * sum(lengths(full_features({n: np.abs(part[n]) for n in LAYERS}, LAYERS)) for part in (train, test))
+    exact, found = (
+        SPADE(images_gallery=8, **options).fit(a).predict(b) for a, b in (data[0], halves)
+    )
+    change = U * sum(
+        lengths(full_features({n: np.abs(part[n]) for n in LAYERS}, LAYERS))
+        for part in (train, test)
+    )
     squared = sum(exact.layer_maps.values())
     within(sum(found.layer_maps.values()), squared, root_bound(squared, change))
     within(found.anomaly_map, exact.anomaly_map, root_bound(squared, change))
@@ -75,24 +95,39 @@ def test_padim(data):
     (train, test), (_, half) = data
     detector = PaDiM(dimension=6).fit(train)
     exact, found = detector.predict(test), detector.predict(half)
-    change = U * lengths(full_features({n: test[n] for n in LAYERS}, LAYERS)[..., detector.channels_]) / 0.1
+    change = (
+        U
+        * lengths(full_features({n: test[n] for n in LAYERS}, LAYERS)[..., detector.channels_])
+        / 0.1
+    )
     within(found.anomaly_map, exact.anomaly_map, change)
     within(found.score, exact.score, change)
     refitted = PaDiM(dimension=6).fit(rounded(train)).predict(half)
-    # measured, as a covariance's inverse has no such bound: 0.09 % of the largest value; 0.5 % are allowed
-    np.testing.assert_allclose(refitted.anomaly_map, exact.anomaly_map, atol=5e-3 * exact.anomaly_map.max())
+    # measured, as a covariance's inverse has no such bound: 0.09 % of the largest value; 0.5 % are
+    # allowed
+    np.testing.assert_allclose(
+        refitted.anomaly_map, exact.anomaly_map, atol=5e-3 * exact.anomaly_map.max()
+    )
 
 
-@pytest.mark.parametrize("how", [{"aggregation": "mean"}, {"aggregation": "adaptive", "dimension": 8}], ids=str)
+@pytest.mark.parametrize(
+    "how", [{"aggregation": "mean"}, {"aggregation": "adaptive", "dimension": 8}], ids=str
+)
 @pytest.mark.parametrize("squared", [False, True])
 def test_patchcore(data, how, squared):
     """A full bank, so that the rows are the same ones; and a coreset that was chosen and kept as float32."""
     (train, test), (half_train, half) = data
-    # every embedding takes weighted means, and those of the absolute values bound those of their roundings
-    sizes = [embedded([np.abs(part[n]) for n in ("layer2", "layer3")], **how) for part in (train, test)]
+    # every embedding takes weighted means, and those of the absolute values bound those of their
+    # roundings
+    sizes = [
+        embedded([np.abs(part[n]) for n in ("layer2", "layer3")], **how) for part in (train, test)
+    ]
     options = {**how, "image_score": "max", "distance": "squared" if squared else "euclidean"}
     detector = PatchCore(coreset=1.0, **options).fit(train)
-    exact, found = detector.predict(test), PatchCore(coreset=1.0, **options).fit(half_train).predict(half)
+    exact, found = (
+        detector.predict(test),
+        PatchCore(coreset=1.0, **options).fit(half_train).predict(half),
+    )
     nearest = exact.neighbors["patch"].distance[..., 0]
     for prediction, reference, change in (
         (found, exact, U * sum(map(lengths, sizes))),
@@ -110,7 +145,9 @@ def test_a_reweighted_score_where_the_same_rows_are_compared(data):
     exact, found = detector.predict(test), detector.predict(half)
     sizes = embedded([np.abs(test[n]) for n in ("layer2", "layer3")], aggregation="mean")
     change, largest = U * lengths(sizes), np.sqrt(exact.neighbors["patch"].distance[..., 0].max())
-    np.testing.assert_array_equal(found.neighbors["patch"].image[..., 0], exact.neighbors["patch"].image[..., 0])
+    np.testing.assert_array_equal(
+        found.neighbors["patch"].image[..., 0], exact.neighbors["patch"].image[..., 0]
+    )
     within(found.score, exact.score, change + change * largest / 2)
 
 
@@ -120,7 +157,8 @@ def test_distillation(data, kind):
     (train, test), (_, half) = data
     detector = kind(epochs=4, student="small").fit(train)
     exact, found = detector.predict(test), detector.predict(half)
-    # the teacher's part alone, the student's layers as they were: x / |x| moves by at most U, and so does the cosine
+    # the teacher's part alone, the student's layers as they were: x / |x| moves by at most U, and
+    # so does the cosine
     same = judged({n: half[n].astype(float) for n in LAYERS}, detector.rebuild(test), (64, 64))
     for name in LAYERS:
         assert np.abs(same.layer_maps[name] - exact.layer_maps[name]).max() <= U * SLACK + 1e-6
@@ -147,7 +185,8 @@ DETECTORS = {
 def test_two_threads_find_what_one_finds(data, make):
     train, test = data[0]
     one, two = (on_threads(count, lambda: make().fit(train).predict(test)) for count in (1, 2))
-    # float32 sums in another order; a student's training carries such differences on from step to step
+    # float32 sums in another order; a student's training carries such differences on from step to
+    # step
     rtol = 1e-3 if "Distillation" in one.detector else 1e-5
     np.testing.assert_allclose(two.score, one.score, rtol=rtol)
     if one.anomaly_map is not None:
@@ -158,6 +197,8 @@ def test_two_threads_find_what_one_finds(data, make):
 
 
 def test_two_threads_choose_the_same_coreset(data):
-    one, two = (on_threads(count, lambda: PatchCore(coreset=0.3).fit(data[0][0]).trace_) for count in (1, 2))
+    one, two = (
+        on_threads(count, lambda: PatchCore(coreset=0.3).fit(data[0][0]).trace_) for count in (1, 2)
+    )
     np.testing.assert_array_equal(two.order, one.order)
     assert two.digest == one.digest

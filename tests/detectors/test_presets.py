@@ -10,7 +10,12 @@ from adviz import DN2, SPADE, ConventionalDistillation, PaDiM, PatchCore, Revers
 from adviz.detectors.presets import PRESETS
 
 # what each preset says where it differs from the detector's first, its default
-OFFICIAL = {"aggregation": "adaptive", "start": "anchors", "image_score": "max", "distance": "squared"}
+OFFICIAL = {
+    "aggregation": "adaptive",
+    "start": "anchors",
+    "image_score": "max",
+    "distance": "squared",
+}
 ANOMALIB = {
     "aggregation": "mean",
     "start": "random",
@@ -19,7 +24,11 @@ ANOMALIB = {
     "border": "mirror",
 }
 TABLE = {
-    DN2: {"paper": {}, "paper-literal": {"images_score": 2}, "port": {"image_distance": "euclidean"}},
+    DN2: {
+        "paper": {},
+        "paper-literal": {"images_score": 2},
+        "port": {"image_distance": "euclidean"},
+    },
     SPADE: {
         "paper": {},
         "paper-literal": {"images_score": 50},
@@ -47,11 +56,15 @@ TABLE = {
         "cpu": {"student": "small", "width": 0.5, "epochs": 60, "batch": 8, "schedule": "cosine"},
     },
 }
-PAIRS = [(cls, a, b) for cls, presets in TABLE.items() for a, b in itertools.permutations(presets, 2)]
+PAIRS = [
+    (cls, a, b) for cls, presets in TABLE.items() for a, b in itertools.permutations(presets, 2)
+]
 
 
 def test_the_table_names_every_preset():
-    assert {cls.__name__: list(presets) for cls, presets in TABLE.items()} == {n: list(p) for n, p in PRESETS.items()}
+    assert {cls.__name__: list(presets) for cls, presets in TABLE.items()} == {
+        n: list(p) for n, p in PRESETS.items()
+    }
 
 
 @pytest.mark.parametrize(("cls", "here", "there"), PAIRS)
@@ -62,10 +75,13 @@ def test_presets_differ_in_exactly_what_the_table_names(cls, here, there):
         name: (mine.get(name, getattr(default, name)), theirs.get(name, getattr(default, name)))
         for name in {*mine, *theirs}
     }
-    assert cls.preset(here).differences(there) == {name: pair for name, pair in expected.items() if pair[0] != pair[1]}
+    assert cls.preset(here).differences(there) == {
+        name: pair for name, pair in expected.items() if pair[0] != pair[1]
+    }
 
 
-# the numbers of the papers (methods and tables name each) or, where they give none, ours; the rest are names above
+# the numbers of the papers (methods and tables name each) or, where they give none, ours; the rest
+# are names above
 NUMBERS = {
     DN2: {"layers": (32,), "images_score": 5},
     SPADE: {
@@ -123,7 +139,9 @@ NUMBERS = {
 def test_the_defaults_are_the_papers_numbers(cls):
     default = cls()
     assert {name: getattr(default, name) for name in NUMBERS[cls]} == NUMBERS[cls]
-    numbers = {f.name for f in dataclasses.fields(cls) if isinstance(f.default, int | float | tuple)}
+    numbers = {
+        f.name for f in dataclasses.fields(cls) if isinstance(f.default, int | float | tuple)
+    }
     assert numbers <= set(NUMBERS[cls])
 
 
@@ -144,11 +162,15 @@ def test_the_first_preset_is_the_default_and_the_repr_names_it(cls):
     assert f"{cls.__name__}.preset(&quot;{first}&quot;)" in cls()._repr_html_()
 
 
-@pytest.mark.parametrize(("cls", "name"), [(cls, name) for cls, presets in TABLE.items() for name in presets])
+@pytest.mark.parametrize(
+    ("cls", "name"), [(cls, name) for cls, presets in TABLE.items() for name in presets]
+)
 def test_the_documentation_says_of_every_preset_what_still_differs(cls, name):
     """A list after "what still differs", with an entry for each preset that says more than its name."""
     _, _, said = (cls.__doc__ or "").partition("what still differs from what they are named after")
-    entry = re.search(rf'^ *\* "{name}"(.+?)(?=^ *\* "|^ *Examples|\Z)', said, re.MULTILINE | re.DOTALL)
+    entry = re.search(
+        rf'^ *\* "{name}"(.+?)(?=^ *\* "|^ *Examples|\Z)', said, re.MULTILINE | re.DOTALL
+    )
     assert entry is not None
     assert len(entry[1].split()) > 3
 
@@ -174,7 +196,9 @@ def test_an_unknown_option_is_refused():
 def test_a_presets_numbers_are_clipped_and_the_users_are_not(train):
     few = train.select(images=[0, 1, 2])
     assert SPADE.preset("port").fit(few).k_used_ == 3
-    with pytest.raises(ValueError, match="images_gallery must be between 1 and the 3 that exist, got 5"):
+    with pytest.raises(
+        ValueError, match="images_gallery must be between 1 and the 3 that exist, got 5"
+    ):
         SPADE(images_gallery=5).fit(few)
 
 
@@ -187,7 +211,9 @@ def test_every_preset_of_patchcore_finds_the_defect(train, test, name):
 
 @pytest.mark.parametrize("cls", [SPADE, PatchCore, ReverseDistillation, ConventionalDistillation])
 def test_the_device_is_no_part_of_a_preset_and_must_exist(cls, monkeypatch):
-    with pytest.raises(ValueError, match=r'device must be "cpu", or "cuda" on a machine that has one, got .tpu.'):
+    with pytest.raises(
+        ValueError, match=r'device must be "cpu", or "cuda" on a machine that has one, got .tpu.'
+    ):
         cls(device="tpu")
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert cls(device="cuda") == cls()

@@ -36,14 +36,21 @@ def made(n_images, seed, boxes=None, junk=None, pixels=True, defect=None):
             inside = patches_inside(np.array(boxes), square.image_size, array.shape[2:])
             noise = rng.normal(0, 1000, array.shape).astype(np.float32)
             array[:] = np.where(inside[:, None], array, noise)
-    return Features(layers, image_size=square.image_size, boxes=None if boxes is None else np.array(boxes))
+    return Features(
+        layers, image_size=square.image_size, boxes=None if boxes is None else np.array(boxes)
+    )
 
 
 def rows_of(features, rows):
     """Return features cut to some rows, a fraction of the height from and to, which are taken for the whole image."""
-    layers = {n: a[:, :, int(rows[0] * a.shape[2]) : int(rows[1] * a.shape[2])] for n, a in features.items()}
+    layers = {
+        n: a[:, :, int(rows[0] * a.shape[2]) : int(rows[1] * a.shape[2])]
+        for n, a in features.items()
+    }
     height, width = features.image_size
-    return Features(layers, image_size=(int((rows[1] - rows[0]) * height), width), strides=features.strides)
+    return Features(
+        layers, image_size=(int((rows[1] - rows[0]) * height), width), strides=features.strides
+    )
 
 
 @pytest.fixture(params=DETECTORS.values(), ids=DETECTORS)
@@ -88,9 +95,12 @@ def test_images_without_padding_are_as_if_nothing_was_letterboxed(detector):
     whole = [(0, 0, SIZE, SIZE)]
     _, plain = outcome(detector, made(6, 0), made(3, 1))
     _, padded = outcome(detector, made(6, 0, whole * 6), made(3, 1, whole * 3))
-    tolerance = 1e-5 if isinstance(detector, ReverseDistillation | ConventionalDistillation) else 0  # another sum
+    # Another sum
+    tolerance = 1e-5 if isinstance(detector, ReverseDistillation | ConventionalDistillation) else 0
     for name, values in plain.items():
-        np.testing.assert_allclose(padded[name], values, rtol=tolerance, atol=tolerance, err_msg=name)
+        np.testing.assert_allclose(
+            padded[name], values, rtol=tolerance, atol=tolerance, err_msg=name
+        )
 
 
 def boxes_for(detector, count):
@@ -106,17 +116,22 @@ def test_padding_counts_nowhere(detector, tmp_path):
             detector.fit(made(4, 0, [LANDSCAPE] * 4))
         return
     boxes = boxes_for(detector, 8), boxes_for(detector, 3)
-    found, arrays = outcome(detector, made(8, 0, boxes[0], junk=1), made(3, 1, boxes[1], junk=2, defect=2))
-    for name, values in outcome(detector, made(8, 0, boxes[0], junk=3), made(3, 1, boxes[1], junk=4, defect=2))[
-        1
-    ].items():
+    found, arrays = outcome(
+        detector, made(8, 0, boxes[0], junk=1), made(3, 1, boxes[1], junk=2, defect=2)
+    )
+    for name, values in outcome(
+        detector, made(8, 0, boxes[0], junk=3), made(3, 1, boxes[1], junk=4, defect=2)
+    )[1].items():
         np.testing.assert_array_equal(values, arrays[name], err_msg=name)
     if found.anomaly_map is not None:
         assert (found.anomaly_map[~found.valid] == 0).all()
         assert np.isfinite(found.anomaly_map).all()
         assert found.valid.mean() == 0.5
-    for name, values in found.layer_maps.items():  # those of the nearest patch: a mix of them is exact at the border
-        np.testing.assert_array_equal(filled(values, found.boxes, (SIZE, SIZE)), values, err_msg=name)
+    # Those of the nearest patch: a mix of them is exact at the border
+    for name, values in found.layer_maps.items():
+        np.testing.assert_array_equal(
+            filled(values, found.boxes, (SIZE, SIZE)), values, err_msg=name
+        )
     for name, one in found.neighbors.items():
         inside = patches_inside(np.array(boxes[0]), (SIZE, SIZE), one.grid).reshape(8, -1)
         assert inside[one.image, one.cell].all(), name
@@ -146,10 +161,14 @@ def test_bands_of_one_place_are_as_the_band_alone(detector):
     """Padded to a square, or cut out: the same scores and maps; without networks that see beyond a patch."""
     train, test = [LANDSCAPE] * 8, [LANDSCAPE] * 3
     padded, _ = outcome(detector, made(8, 0, train, junk=1), made(3, 1, test, junk=2))
-    alone, _ = outcome(detector, rows_of(made(8, 0), (0.25, 0.75)), rows_of(made(3, 1), (0.25, 0.75)))
+    alone, _ = outcome(
+        detector, rows_of(made(8, 0), (0.25, 0.75)), rows_of(made(3, 1), (0.25, 0.75))
+    )
     np.testing.assert_allclose(padded.score, alone.score, rtol=1e-4)
     if alone.anomaly_map is not None:
-        np.testing.assert_allclose(padded.anomaly_map[:, 32:96], alone.anomaly_map, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(
+            padded.anomaly_map[:, 32:96], alone.anomaly_map, rtol=1e-3, atol=1e-4
+        )
 
 
 def test_strips_thinner_than_a_patch_have_patches_all_the_same(detector):
@@ -175,7 +194,8 @@ def test_windows_refuse_padding_of_several_shapes():
 
 
 def test_more_neighbours_than_patches_inside_are_refused():
-    strip = [(62, 0, 66, 64)]  # of the finest grid, 32 x 32, one row of 16 patches and half of another
+    # Of the finest grid, 32 x 32, one row of 16 patches and half of another
+    strip = [(62, 0, 66, 64)]
     with pytest.raises(ValueError, match="neighbors"):
         SPADE(images_gallery=1, neighbors=200).fit(made(2, 0, strip * 2))
 
@@ -197,8 +217,13 @@ def test_the_share_of_a_bank_is_of_the_patches_inside():
 
 def test_pooled_features_leave_padding_out():
     features = made(2, 0, [LANDSCAPE, PORTRAIT], junk=1)
-    expected = [features["layer4"][0, :, 1:3].mean((1, 2)), features["layer4"][1, :, :, 1:3].mean((1, 2))]
-    np.testing.assert_allclose(DN2(images_score=1).fit(features).mean_features_, expected, rtol=1e-5)
+    expected = [
+        features["layer4"][0, :, 1:3].mean((1, 2)),
+        features["layer4"][1, :, :, 1:3].mean((1, 2)),
+    ]
+    np.testing.assert_allclose(
+        DN2(images_score=1).fit(features).mean_features_, expected, rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize(
@@ -213,7 +238,9 @@ def test_pooled_features_leave_padding_out():
 )
 def test_boxes_that_are_none_are_refused(boxes, message):
     with pytest.raises(ValueError, match=message):
-        Features({"a": np.zeros((2, 1, 4, 4), np.float32)}, image_size=(128, 128), boxes=np.array(boxes))
+        Features(
+            {"a": np.zeros((2, 1, 4, 4), np.float32)}, image_size=(128, 128), boxes=np.array(boxes)
+        )
 
 
 def test_selected_features_keep_their_boxes():
@@ -259,7 +286,9 @@ def test_metrics_leave_pixels_out_that_do_not_count():
     curves = metrics.region_curves(maps, masks, valid=valid), metrics.region_curves(*band)
     np.testing.assert_array_equal(curves[0].integral, curves[1].integral)
     assert curves[0].normal == curves[1].normal
-    np.testing.assert_array_equal(metrics.pro_curve(maps, masks, valid=valid).y, metrics.pro_curve(*band).y)
+    np.testing.assert_array_equal(
+        metrics.pro_curve(maps, masks, valid=valid).y, metrics.pro_curve(*band).y
+    )
     with pytest.raises(ValueError, match="every anomalous pixel"):
         metrics.pro(maps, masks, valid=~valid)
     with pytest.raises(ValueError, match="shape"):
@@ -269,7 +298,9 @@ def test_metrics_leave_pixels_out_that_do_not_count():
 
 
 @pytest.mark.parametrize(
-    "detector", [SPADE(), PaDiM(dimension=8), PatchCore(layers=(8, 16), aggregation="mean")], ids=repr
+    "detector",
+    [SPADE(), PaDiM(dimension=8), PatchCore(layers=(8, 16), aggregation="mean")],
+    ids=repr,
 )
 def test_layer_maps_of_padded_images_are_mixed_to_the_detectors_own_map(detector):
     boxes = [LANDSCAPE, PORTRAIT] * 4

@@ -15,7 +15,14 @@ from scipy.ndimage import gaussian_filter
 
 from adviz import Features, ReverseDistillation
 from adviz.detectors.distillation.base import training as training_module
-from adviz.detectors.distillation.networks import PUBLISHED, Distillation, Residual, build, distance, plan_for
+from adviz.detectors.distillation.networks import (
+    PUBLISHED,
+    Distillation,
+    Residual,
+    build,
+    distance,
+    plan_for,
+)
 from adviz.detectors.distillation.training import Training, batches, fingerprint, stalled
 
 SHORT = {"epochs": 3, "student": "small"}
@@ -55,7 +62,8 @@ def assert_same(one, other):
 
 # ---- networks: what the paper and its code build, restated
 
-TEACHERS = {  # name -> channels at strides 4, 8, 16; inner channels of a block over its output; blocks from the deepest
+# Name -> channels at strides 4, 8, 16; inner channels of a block over its output; blocks from the deepest
+TEACHERS = {
     "resnet18.tv_in1k": ((64, 128, 256), 1, (2, 2, 2), 2),
     "resnet50": ((256, 512, 1024), 1 / 4, (3, 4, 6), 3),
     "wide_resnet50_2.tv_in1k (bfloat16)": ((256, 512, 1024), 1 / 2, (3, 4, 6), 3),
@@ -66,7 +74,11 @@ def count_block(inputs, outputs, inner, first):
     """Count a residual block's numbers; `first`: area of the kernel that changes the grid, 0 where none does."""
     total = 0
     if inner == outputs:  # basic
-        total += inputs * inner * (first if first == 4 else 9) + inner * outputs * 9 + 2 * (inner + outputs)
+        total += (
+            inputs * inner * (first if first == 4 else 9)
+            + inner * outputs * 9
+            + 2 * (inner + outputs)
+        )
     else:
         total += inputs * inner + inner * inner * (first if first == 4 else 9) + inner * outputs
         total += 2 * (inner + inner + outputs)
@@ -119,7 +131,9 @@ def test_a_narrow_bottleneck_is_a_plain_resnets(name):
     channels, share, depths, code_depth = TEACHERS[name]
     plain_share = min(share, 1 / 4) if name.startswith(("wide", "resnet50")) else share
     with torch.device("meta"):
-        narrow, usual = (Distillation(plan_for(name, channels, narrow_bottleneck=n)) for n in (True, False))
+        narrow, usual = (
+            Distillation(plan_for(name, channels, narrow_bottleneck=n)) for n in (True, False)
+        )
     assert numbers(narrow) == count_all(channels, share, depths, code_depth, False, plain_share)
     assert numbers(narrow.bottleneck) == count_bottleneck(channels, plain_share, code_depth, False)
     assert (numbers(narrow) == numbers(usual)) == (not name.startswith("wide"))
@@ -130,20 +144,34 @@ def test_the_narrow_bottleneck_of_wide_resnet50_has_30_8_million_numbers():
     """torchvision's own blocks, as anomalib stacks them, and the three convolutions that lead there."""
     with torch.device("meta"):
         kind = torchvision.models.resnet.Bottleneck
-        shortcut = torch.nn.Sequential(torch.nn.Conv2d(3072, 2048, 1, 2, bias=False), torch.nn.BatchNorm2d(2048))
+        shortcut = torch.nn.Sequential(
+            torch.nn.Conv2d(3072, 2048, 1, 2, bias=False), torch.nn.BatchNorm2d(2048)
+        )
         stages = {
-            width: [kind(3072, 512, 2, shortcut, base_width=width), *[kind(2048, 512, base_width=width)] * 2]
+            width: [
+                kind(3072, 512, 2, shortcut, base_width=width),
+                *[kind(2048, 512, base_width=width)] * 2,
+            ]
             for width in (64, 128)
         }
-        ways = [torch.nn.Conv2d(a, b, 3, bias=False) for a, b in ((256, 512), (512, 1024), (512, 1024))]
+        ways = [
+            torch.nn.Conv2d(a, b, 3, bias=False) for a, b in ((256, 512), (512, 1024), (512, 1024))
+        ]
         norms = [torch.nn.BatchNorm2d(count) for count in (512, 1024, 1024)]
-    expected = {width: sum(map(numbers, [*blocks, *ways, *norms])) for width, blocks in stages.items()}
+    expected = {
+        width: sum(map(numbers, [*blocks, *ways, *norms])) for width, blocks in stages.items()
+    }
     channels = TEACHERS["wide_resnet50_2.tv_in1k (bfloat16)"][0]
     for width, narrow in ((64, True), (128, False)):
         with torch.device("meta"):
-            found = Distillation(plan_for("wide_resnet50_2.tv_in1k", channels, narrow_bottleneck=narrow)).bottleneck
+            found = Distillation(
+                plan_for("wide_resnet50_2.tv_in1k", channels, narrow_bottleneck=narrow)
+            ).bottleneck
         assert numbers(found) == expected[width]
-    assert {width: round(count / 1e6, 1) for width, count in expected.items()} == {64: 30.8, 128: 58.9}
+    assert {width: round(count / 1e6, 1) for width, count in expected.items()} == {
+        64: 30.8,
+        128: 58.9,
+    }
 
 
 def numbers(network):
@@ -174,12 +202,17 @@ def test_a_published_student_has_as_many_blocks_as_torchvisions_teacher(name):
     kind = {"BasicBlock": "basic", "Bottleneck": "bottleneck"}[type(teacher.layer1[0]).__name__]
     plan = plan_for(f"{name}.tv_in1k", (64, 128, 256))
     assert (plan.kind, [*plan.depths, plan.code_depth]) == (kind, blocks)
-    inner, last = teacher.layer1[0].conv2, teacher.layer1[0].conv2 if kind == "basic" else teacher.layer1[0].conv3
+    inner, last = (
+        teacher.layer1[0].conv2,
+        teacher.layer1[0].conv2 if kind == "basic" else teacher.layer1[0].conv3,
+    )
     assert plan.width == inner.in_channels / last.out_channels * (1 if kind == "basic" else 4)
 
 
 @pytest.mark.parametrize("kind", ["basic", "bottleneck"])
-@pytest.mark.parametrize(("outputs", "step", "side"), [(8, "same", 4), (12, "same", 4), (8, "down", 2), (8, "up", 8)])
+@pytest.mark.parametrize(
+    ("outputs", "step", "side"), [(8, "same", 4), (12, "same", 4), (8, "down", 2), (8, "up", 8)]
+)
 def test_a_block_may_change_its_grid_its_channels_or_neither(kind, outputs, step, side):
     block = Residual(8, outputs, kind, step=step)
     assert block(torch.ones(2, 8, 4, 4)).shape == (2, outputs, side, side)
@@ -190,7 +223,10 @@ def test_a_skip_adds_a_convolution_of_the_teachers_own_layer():
     plan = plan_for("", (4, 6, 10), skip=True, student="small")
     network = build(plan, 0).eval()
     generator = torch.Generator().manual_seed(0)
-    teacher = [torch.randn(2, c, g, g, generator=generator) for c, g in zip((4, 6, 10), (16, 8, 4), strict=True)]
+    teacher = [
+        torch.randn(2, c, g, g, generator=generator)
+        for c, g in zip((4, 6, 10), (16, 8, 4), strict=True)
+    ]
     with torch.no_grad():
         leaking = network(teacher)[-1]
         added = network.student.skips[0](teacher[-1])
@@ -199,7 +235,9 @@ def test_a_skip_adds_a_convolution_of_the_teachers_own_layer():
 
 
 def test_the_teachers_name_chooses_the_blocks_and_two_images_are_enough(train):
-    named = Features({name: array[:2] for name, array in train.items()}, image_size=(64, 64), backbone="resnet50")
+    named = Features(
+        {name: array[:2] for name, array in train.items()}, image_size=(64, 64), backbone="resnet50"
+    )
     detector = ReverseDistillation(epochs=1).fit(named)
     expected = build(plan_for("resnet50", (4, 6, 10), signed=(0, 1, 2)), 0)
     assert detector.parameters_ == sum(values.numel() for values in expected.parameters())
@@ -208,7 +246,9 @@ def test_the_teachers_name_chooses_the_blocks_and_two_images_are_enough(train):
 @pytest.mark.parametrize("bottleneck", ["oce+mff", "oce", "pre"])
 def test_the_codes_shape_is_that_of_what_the_student_is_fed(train, bottleneck):
     detector, fed = ReverseDistillation(**SHORT, bottleneck=bottleneck).fit(train), []
-    detector.network_.student.register_forward_pre_hook(lambda _module, inputs: fed.append(tuple(inputs[0].shape[1:])))
+    detector.network_.student.register_forward_pre_hook(
+        lambda _module, inputs: fed.append(tuple(inputs[0].shape[1:]))
+    )
     detector.predict(train)
     assert detector.code_ == fed[0] == ((12, 2, 2) if bottleneck == "pre" else (20, 2, 2))
     assert all(isinstance(value, int) for value in detector.code_)
@@ -218,7 +258,9 @@ def test_a_signed_teacher_can_be_matched_and_a_rectified_one_needs_no_more(train
     signed = ReverseDistillation(**SHORT).fit(train)
     assert signed.signed_ == ("layer1", "layer2", "layer3")
     assert signed.rebuild(train)["layer1"].min() < 0
-    rectified = Features({name: np.maximum(array, 0) for name, array in train.items()}, image_size=(64, 64))
+    rectified = Features(
+        {name: np.maximum(array, 0) for name, array in train.items()}, image_size=(64, 64)
+    )
     plain = ReverseDistillation(**SHORT).fit(rectified)
     assert plain.signed_ == ()
     assert plain.rebuild(rectified)["layer1"].min() >= 0
@@ -236,7 +278,9 @@ def test_both_losses_match_their_definitions():
     rng = np.random.default_rng(0)
     shapes = [(3, 8, 6, 6), (3, 16, 3, 3)]
     teacher, student = ([rng.normal(size=shape) for shape in shapes] for _ in range(2))
-    position = sum((1 - cosine(t, s, 1)).mean((1, 2)).mean() for t, s in zip(teacher, student, strict=True))
+    position = sum(
+        (1 - cosine(t, s, 1)).mean((1, 2)).mean() for t, s in zip(teacher, student, strict=True)
+    )
     flat = sum(
         np.mean([1 - cosine(t[i].ravel(), s[i].ravel(), 0) for i in range(3)])
         for t, s in zip(teacher, student, strict=True)
@@ -248,7 +292,9 @@ def test_both_losses_match_their_definitions():
 
 def enlarged(small, size):
     """Return one map at the images' size, bilinear with aligned corners."""
-    rows, columns = (np.linspace(0, old - 1, new) for old, new in zip(small.shape, size, strict=True))
+    rows, columns = (
+        np.linspace(0, old - 1, new) for old, new in zip(small.shape, size, strict=True)
+    )
     along = np.stack([np.interp(columns, np.arange(small.shape[1]), row) for row in small])
     return np.stack([np.interp(rows, np.arange(small.shape[0]), column) for column in along.T]).T
 
@@ -258,7 +304,10 @@ def enlarged(small, size):
 def test_maps_and_scores_match_their_definition(train, test, joining, score, chosen):
     detector = ReverseDistillation(**SHORT, map=joining, score=score, map_layers=chosen).fit(train)
     found, student = detector.predict(test), detector.rebuild(test)
-    each = {name: 1 - cosine(test[name].astype(float), student[name].astype(float), 1) for name in student}
+    each = {
+        name: 1 - cosine(test[name].astype(float), student[name].astype(float), 1)
+        for name in student
+    }
     for name, layer_map in found.layer_maps.items():
         assert layer_map.shape == test[name].shape[:1] + test[name].shape[2:]
         np.testing.assert_allclose(layer_map, each[name], atol=1e-6)  # float32
@@ -313,7 +362,9 @@ def test_one_step_changes_every_weight_of_bottleneck_and_student_and_nothing_els
     for name, before in first.named_parameters():
         assert not torch.equal(before, now[name]), f"{name} is dead"
     assert sum(before.numel() for before in first.parameters()) == detector.parameters_
-    assert ({name.partition(".")[0] for name in now} == {"student"}) == (detector.bottleneck == "pre")
+    assert ({name.partition(".")[0] for name in now} == {"student"}) == (
+        detector.bottleneck == "pre"
+    )
     for name, copy in copies.items():
         np.testing.assert_array_equal(train[name], copy)
 
@@ -328,12 +379,16 @@ def test_every_variant_learns(train, test, options):
 
 def test_the_losses_can_be_watched_while_the_training_goes_on(train, tmp_path):
     seen = []
-    detector = ReverseDistillation(**SHORT, checkpoint=tmp_path / "student").fit(train, watch=seen.append)
+    detector = ReverseDistillation(**SHORT, checkpoint=tmp_path / "student").fit(
+        train, watch=seen.append
+    )
     assert [len(losses) for losses in seen] == [1, 2, 3]
     np.testing.assert_array_equal(seen[-1], detector.losses_)
     assert_same(detector, ReverseDistillation(**SHORT).fit(train))
     seen.clear()
-    ReverseDistillation(epochs=4, student="small", checkpoint=tmp_path / "student").fit(train, watch=seen.append)
+    ReverseDistillation(epochs=4, student="small", checkpoint=tmp_path / "student").fit(
+        train, watch=seen.append
+    )
     assert [len(losses) for losses in seen] == [4]  # continued
 
 
@@ -352,7 +407,9 @@ def test_an_epoch_sees_every_image_once_and_never_one_alone():
     parts = batches(13, 4, seed=0, epoch=0)
     assert [len(part) for part in parts] == [4, 4, 5]
     assert sorted(np.concatenate(parts)) == list(range(13))
-    assert not np.array_equal(np.concatenate(parts), np.concatenate(batches(13, 4, seed=0, epoch=1)))
+    assert not np.array_equal(
+        np.concatenate(parts), np.concatenate(batches(13, 4, seed=0, epoch=1))
+    )
     assert [len(part) for part in batches(14, 4, seed=0, epoch=0)] == [4, 4, 4, 2]
 
 
@@ -396,7 +453,9 @@ def test_a_stalled_loss_stops_the_training(train):
     assert not stalled([1.0, 1.0, 1.0], None)
     assert (stalled([1.0, 0.9901], 1), stalled([1.0, 0.9899], 1)) == (True, False)  # 1 % is a fall
     assert not stalled([1.0, 1.0], 2)  # nothing came before the last two
-    detector = ReverseDistillation(epochs=50, student="small", patience=2, learning_rate=1e-9).fit(train)
+    detector = ReverseDistillation(epochs=50, student="small", patience=2, learning_rate=1e-9).fit(
+        train
+    )
     assert detector.epochs_ == 3
 
 
@@ -426,7 +485,9 @@ def test_an_interruption_keeps_the_model_trained_so_far(train, test, monkeypatch
 
 
 @pytest.mark.parametrize("schedule", [None, "cosine"])
-def test_a_continued_training_equals_an_uninterrupted_one(train, test, tmp_path, monkeypatch, schedule):
+def test_a_continued_training_equals_an_uninterrupted_one(
+    train, test, tmp_path, monkeypatch, schedule
+):
     monkeypatch.setattr(training_module, "SHARE", 0)
     options = {"epochs": 4, "student": "small", "schedule": schedule, "batch": 5}
     whole = ReverseDistillation(**options).fit(train)
@@ -459,7 +520,8 @@ def test_writing_checkpoints_takes_at_most_a_twentieth_of_the_time(train, tmp_pa
     monkeypatch.setattr(training_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     training = ReverseDistillation(**SHORT).fit(train)._training()
     checkpoint = training_module.Checkpoint(tmp_path / "student.safetensors", {}, {})
-    for moment in (100.0, 110.0, 141.9, 142.0, 150.0):  # written from 100 to 102, so not again before 102 + 20 * 2
+    # Written from 100 to 102, so not again before 102 + 20 * 2
+    for moment in (100.0, 110.0, 141.9, 142.0, 150.0):
         now[0] = max(now[0], moment)
         checkpoint.keep(training)
     assert written == [102.0, 144.0]
@@ -470,7 +532,11 @@ def test_a_loaded_student_fits_fewer_images_as_the_one_that_was_written_would(tr
     ReverseDistillation(**SHORT, checkpoint=file).fit(train)
     file.rename(tmp_path / "kept.safetensors")
     loaded = ReverseDistillation.load(tmp_path / "kept.safetensors", device="cpu")
-    assert (loaded.batch, loaded.device, loaded.strides_) == (16, "cpu", {"layer1": 4, "layer2": 8, "layer3": 16})
+    assert (loaded.batch, loaded.device, loaded.strides_) == (
+        16,
+        "cpu",
+        {"layer1": 4, "layer2": 8, "layer3": 16},
+    )
     loaded.checkpoint = None
     assert loaded.fit(train.select(images=[0, 1, 2])).batch_ == 3
 
@@ -489,8 +555,12 @@ def test_a_checkpoint_of_before_an_option_is_continued(train, tmp_path):
     header = training_module.read_header(file)
     assert not {"narrow_bottleneck", "border"} & {*header["configuration"], *header["options"]}
     ReverseDistillation(epochs=3, student="small", border="mirror", checkpoint=file).fit(train)
-    with pytest.raises(ValueError, match=r"checkpoint of this configuration in .*narrow_bottleneck True, got None"):
-        ReverseDistillation(epochs=3, student="small", narrow_bottleneck=True, checkpoint=file).fit(train)
+    with pytest.raises(
+        ValueError, match=r"checkpoint of this configuration in .*narrow_bottleneck True, got None"
+    ):
+        ReverseDistillation(epochs=3, student="small", narrow_bottleneck=True, checkpoint=file).fit(
+            train
+        )
 
 
 def test_a_checkpoint_holds_tensors_and_json_only(train, tmp_path):
@@ -515,14 +585,17 @@ OTHERS = {
 def test_a_checkpoint_of_another_configuration_is_refused(train, tmp_path, name):
     file = tmp_path / "student.safetensors"
     ReverseDistillation(**SHORT, checkpoint=file).fit(train)
-    with pytest.raises(ValueError, match=rf"checkpoint of this configuration in .*{name} .*, got .*remove the file"):
+    with pytest.raises(
+        ValueError, match=rf"checkpoint of this configuration in .*{name} .*, got .*remove the file"
+    ):
         ReverseDistillation(**{**SHORT, **OTHERS[name]}, checkpoint=file).fit(train)
 
 
 def test_a_checkpoint_of_other_weights_of_the_same_teacher_is_refused(train, tmp_path):
     file = tmp_path / "student.safetensors"
     first, second = (
-        Features(dict(train), image_size=(64, 64), backbone="resnet50", digest=digest) for digest in ("one", "two")
+        Features(dict(train), image_size=(64, 64), backbone="resnet50", digest=digest)
+        for digest in ("one", "two")
     )
     ReverseDistillation(**SHORT, checkpoint=file).fit(first)
     with pytest.raises(ValueError, match=r"this configuration in .*: digest 'two', got 'one'"):
@@ -533,26 +606,37 @@ def test_a_watched_training_is_kept_as_it_goes_on(train, tmp_path, monkeypatch):
     monkeypatch.setattr(training_module, "SHARE", 0)
     file, kept = tmp_path / "student.safetensors", []
     detector = ReverseDistillation(**SHORT, checkpoint=file)
-    detector.fit(train, watch=lambda _: kept.append(len(training_module.read_header(file)["losses"])))
+    detector.fit(
+        train, watch=lambda _: kept.append(len(training_module.read_header(file)["losses"]))
+    )
     assert kept == [1, 2, 3]
 
 
 def test_a_checkpoint_of_other_images_is_refused(train, tmp_path):
     file = tmp_path / "student.safetensors"
     ReverseDistillation(**SHORT, checkpoint=file).fit(train)
-    with pytest.raises(ValueError, match=r"this configuration in .*: features '\w{8}', got '\w{8}'"):
+    with pytest.raises(
+        ValueError, match=r"this configuration in .*: features '\w{8}', got '\w{8}'"
+    ):
         ReverseDistillation(**SHORT, checkpoint=file).fit(make_features(12, seed=5, pattern=4))
 
 
 def test_other_files_are_no_checkpoints(train, tmp_path):
-    with pytest.raises(FileNotFoundError, match="expected a saved ReverseDistillation, found no file"):
+    with pytest.raises(
+        FileNotFoundError, match="expected a saved ReverseDistillation, found no file"
+    ):
         ReverseDistillation.load(tmp_path / "none")
     file = tmp_path / "other.safetensors"
     save_file({"x": torch.zeros(2)}, file)
-    with pytest.raises(ValueError, match=r"expected a saved ReverseDistillation in .* adviz did not write it"):
+    with pytest.raises(
+        ValueError, match=r"expected a saved ReverseDistillation in .* adviz did not write it"
+    ):
         ReverseDistillation.load(file)
     file.write_bytes(b"nonsense")
-    with pytest.raises(ValueError, match=r"expected a saved checkpoint of ReverseDistillation in .* truncated or none"):
+    with pytest.raises(
+        ValueError,
+        match=r"expected a saved checkpoint of ReverseDistillation in .* truncated or none",
+    ):
         ReverseDistillation(**SHORT, checkpoint=file).fit(train)
     save_file({"x": torch.zeros(2)}, file, {"adviz": '{"format": 9}'})
     with pytest.raises(ValueError, match="a newer adviz's; this one reads format 1: update adviz"):
@@ -596,21 +680,27 @@ def test_a_batch_larger_than_the_data_is_refused_unless_it_is_the_default(train)
 def test_another_image_size_is_refused(train):
     detector = ReverseDistillation(**SHORT).fit(train)
     with pytest.raises(
-        ValueError, match=r"images of the training size \(64, 64\), got \(128, 128\); resize them alike"
+        ValueError,
+        match=r"images of the training size \(64, 64\), got \(128, 128\); resize them alike",
     ):
         detector.predict(make_features(1, size=128))
 
 
 def test_a_loss_that_is_not_finite_stops_with_advice(train, test):
     detector = ReverseDistillation(epochs=9, student="small", learning_rate=1e38)
-    with pytest.raises(ValueError, match=r"got nan in epoch \d of 9 at learning rate 1e\+38: train with a lower"):
+    with pytest.raises(
+        ValueError, match=r"got nan in epoch \d of 9 at learning rate 1e\+38: train with a lower"
+    ):
         detector.fit(train)
     with pytest.raises(ValueError, match="must be fitted before it predicts"):
         detector.predict(test)
 
 
 def test_pre_needs_the_teachers_next_stage(train):
-    with pytest.raises(ValueError, match=r"expected one layer of stride 32 in these features, got layer1 \(stride 4\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"expected one layer of stride 32 in these features, got layer1 \(stride 4\)",
+    ):
         ReverseDistillation(**SHORT, bottleneck="pre").fit(train.select([4, 8, 16]))
 
 
@@ -618,16 +708,24 @@ def test_grids_must_halve_down_to_an_even_one(train):
     with pytest.raises(ValueError, match=r"grids halve .* choose layers of consecutive strides"):
         ReverseDistillation(**SHORT, layers=(4, 16)).fit(train)
     odd = Features(
-        {"a": train["layer1"][:, :, :12, :12], "b": train["layer2"][:, :, :6, :6], "c": train["layer3"][:, :, :3, :3]},
+        {
+            "a": train["layer1"][:, :, :12, :12],
+            "b": train["layer2"][:, :, :6, :6],
+            "c": train["layer3"][:, :, :3, :3],
+        },
         image_size=(48, 48),
     )
-    with pytest.raises(ValueError, match=r"the last with even sides, got .* multiples of 32 pixels"):
+    with pytest.raises(
+        ValueError, match=r"the last with even sides, got .* multiples of 32 pixels"
+    ):
         ReverseDistillation(**SHORT).fit(odd)
 
 
 @pytest.mark.parametrize("chosen", [(), (32,), (4, "layer1")])
 def test_maps_of_layers_that_the_student_has_not_are_refused(train, chosen):
-    with pytest.raises(ValueError, match=r"map_layers among the student's \(layer1 \(stride 4\), .*each once, got"):
+    with pytest.raises(
+        ValueError, match=r"map_layers among the student's \(layer1 \(stride 4\), .*each once, got"
+    ):
         ReverseDistillation(**SHORT, map_layers=chosen).fit(train)
 
 
@@ -656,7 +754,10 @@ def test_wide_resnet50_at_256_pixels_in_one_step():
     """Shapes, count, loss, step and maps at full size, from features that are rectified as the teacher's are."""
     rng, channels = np.random.default_rng(0), (256, 512, 1024)
     shapes = [(2, c, 256 // s, 256 // s) for c, s in zip(channels, (4, 8, 16), strict=True)]
-    arrays = {f"layer{n}": rng.normal(size=shape).clip(0).astype(np.float32) for n, shape in enumerate(shapes, 1)}
+    arrays = {
+        f"layer{n}": rng.normal(size=shape).clip(0).astype(np.float32)
+        for n, shape in enumerate(shapes, 1)
+    }
     kept = {name: array.copy() for name, array in arrays.items()}
     features = Features(arrays, image_size=(256, 256), backbone="wide_resnet50_2.tv_in1k")
     first = build(plan_for("wide_resnet50_2", channels), seed=0).train()
@@ -665,8 +766,12 @@ def test_wide_resnet50_at_256_pixels_in_one_step():
         blocks = {"kind": "bottleneck", "depths": (3, 4, 6), "code_depth": 3}
         student = plain_distillation.reverse(first.state_dict(), teacher, **blocks, training=True)
     assert [tuple(layer.shape) for layer in student] == shapes
-    pairs = [(t.astype(float), s.double().numpy()) for t, s in zip(arrays.values(), student, strict=True)]
-    flat = sum(np.mean([1 - cosine(t[i].ravel(), s[i].ravel(), 0) for i in (0, 1)]) for t, s in pairs)
+    pairs = [
+        (t.astype(float), s.double().numpy()) for t, s in zip(arrays.values(), student, strict=True)
+    ]
+    flat = sum(
+        np.mean([1 - cosine(t[i].ravel(), s[i].ravel(), 0) for i in (0, 1)]) for t, s in pairs
+    )
 
     detector = ReverseDistillation(epochs=1).fit(features)
     assert detector.parameters_ == count_all(channels, 1 / 2, (3, 4, 6), 3, projection=False)
@@ -677,8 +782,12 @@ def test_wide_resnet50_at_256_pixels_in_one_step():
     one = features.select(images=[0])
     found, student = detector.predict(one), detector.rebuild(one)
     total = sum(
-        enlarged(1 - cosine(kept[n][0].astype(float), student[n][0].astype(float), 0), (256, 256)) for n in kept
+        enlarged(1 - cosine(kept[n][0].astype(float), student[n][0].astype(float), 0), (256, 256))
+        for n in kept
     )
-    np.testing.assert_allclose(found.anomaly_map[0], gaussian_filter(total, 4, truncate=4), atol=1e-4)  # float32
+    # Float32
+    np.testing.assert_allclose(
+        found.anomaly_map[0], gaussian_filter(total, 4, truncate=4), atol=1e-4
+    )
     for name, array in kept.items():
         np.testing.assert_array_equal(features[name], array)

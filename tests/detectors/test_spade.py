@@ -28,15 +28,20 @@ def test_shares_of_several_layers_add_up_to_the_score(train, test):
     total = sum(share[:, 0, 0] for share in prediction.layer_maps.values())
     np.testing.assert_allclose(total, prediction.score, rtol=1e-5)
     alone = DN2(layers=(32,), images_score=12).fit(train).predict(test)
-    all_layers = DN2(layers=(16, 32), images_score=12).fit(train).predict(test)  # with K = N the same images count
-    np.testing.assert_allclose(all_layers.layer_maps["layer4"], alone.layer_maps["layer4"], rtol=1e-5)
+    # With K = N the same images count
+    all_layers = DN2(layers=(16, 32), images_score=12).fit(train).predict(test)
+    np.testing.assert_allclose(
+        all_layers.layer_maps["layer4"], alone.layer_maps["layer4"], rtol=1e-5
+    )
 
 
 def test_the_default_k_is_clipped_and_recorded_and_the_users_is_refused(train):
     few = train.select(images=[0, 1, 2])
     assert DN2().fit(train).k_used_ == 5
     assert DN2().fit(few).k_used_ == 3
-    with pytest.raises(ValueError, match="images_score must be between 1 and the 3 that exist, got 4"):
+    with pytest.raises(
+        ValueError, match="images_score must be between 1 and the 3 that exist, got 4"
+    ):
         DN2(images_score=4).fit(few)
 
 
@@ -58,7 +63,9 @@ LAYERS = ["layer1", "layer2", "layer3"]
 
 @pytest.mark.parametrize("upsample", ["nearest", "bilinear"])
 @pytest.mark.parametrize("kappa", [1, 3])
-def test_stage_two_is_the_mean_squared_distance_to_the_kappa_nearest_of_all_cells(train, test, upsample, kappa):
+def test_stage_two_is_the_mean_squared_distance_to_the_kappa_nearest_of_all_cells(
+    train, test, upsample, kappa
+):
     detector = SPADE(images_gallery=4, neighbors=kappa, upsample=upsample, sigma=0).fit(train)
     prediction = detector.predict(test)
     known, new = (full_features(features, LAYERS, upsample) for features in (train, test))
@@ -88,14 +95,19 @@ def test_the_cells_of_an_image_are_its_layers_side_by_side(train, native):
 def test_the_image_score_is_dn2s_whatever_the_gallery(train, test):
     for gallery in (2, 12):
         prediction = SPADE(images_score=3, images_gallery=gallery).fit(train).predict(test)
-        np.testing.assert_array_equal(prediction.score, DN2(images_score=3).fit(train).predict(test).score)
+        np.testing.assert_array_equal(
+            prediction.score, DN2(images_score=3).fit(train).predict(test).score
+        )
 
 
 def test_each_share_is_the_layers_part_at_the_best_match(train, test):
     prediction = SPADE(images_gallery=3).fit(train).predict(test)
     found = prediction.neighbors["patch"]
     best = found.distance.argmin(-1)[..., None]
-    image, cell = (np.take_along_axis(array, best, -1)[..., 0].reshape(5, -1) for array in (found.image, found.cell))
+    image, cell = (
+        np.take_along_axis(array, best, -1)[..., 0].reshape(5, -1)
+        for array in (found.image, found.cell)
+    )
     for name in LAYERS:
         known, new = full_features(train, [name]), full_features(test, [name])
         ratio = 16 // train[name].shape[2]
@@ -117,7 +129,9 @@ def test_a_smaller_gallery_is_a_running_minimum(train, test):
 @pytest.mark.parametrize("radius", [0, 1, 5])
 def test_a_window_only_looks_so_many_cells_around(train, test, radius, monkeypatch):
     monkeypatch.setattr(correspondence, "BLOCK", 4 * 16 * 256 * 4)  # several bands of rows
-    prediction = SPADE(images_gallery=3, search="window", radius=radius, sigma=0).fit(train).predict(test)
+    prediction = (
+        SPADE(images_gallery=3, search="window", radius=radius, sigma=0).fit(train).predict(test)
+    )
     known, new = full_features(train, LAYERS), full_features(test, LAYERS)
     row, column = np.divmod(np.arange(256), 16)
     near = np.maximum(abs(row[:, None] - row), abs(column[:, None] - column)) <= radius
@@ -127,7 +141,9 @@ def test_a_window_only_looks_so_many_cells_around(train, test, radius, monkeypat
         total = sum(share[image] for share in prediction.layer_maps.values())
         np.testing.assert_allclose(total.ravel(), full.min((1, 2)), rtol=1e-4)
     if radius == 0:
-        np.testing.assert_array_equal(prediction.neighbors["patch"].cell[0, ..., 0].ravel(), np.arange(256))
+        np.testing.assert_array_equal(
+            prediction.neighbors["patch"].cell[0, ..., 0].ravel(), np.arange(256)
+        )
 
 
 def test_a_window_of_everything_equals_the_exact_search(train, test):
@@ -138,12 +154,21 @@ def test_a_window_of_everything_equals_the_exact_search(train, test):
 
 
 def test_per_layer_is_the_mean_of_the_maps_of_each_layer_alone(train, test):
-    joint = {name: SPADE(layers=(name,), images_gallery=4, sigma=0).fit(train).predict(test) for name in LAYERS}
-    each = SPADE(match="per_layer", images_gallery=4, distance="euclidean", sigma=0).fit(train).predict(test)
+    joint = {
+        name: SPADE(layers=(name,), images_gallery=4, sigma=0).fit(train).predict(test)
+        for name in LAYERS
+    }
+    each = (
+        SPADE(match="per_layer", images_gallery=4, distance="euclidean", sigma=0)
+        .fit(train)
+        .predict(test)
+    )
     roots = {name: np.sqrt(prediction.layer_maps[name]) for name, prediction in joint.items()}
     for name in LAYERS:
         np.testing.assert_array_equal(each.layer_maps[name], roots[name])
-        np.testing.assert_array_equal(each.neighbors[name].cell, joint[name].neighbors["patch"].cell)
+        np.testing.assert_array_equal(
+            each.neighbors[name].cell, joint[name].neighbors["patch"].cell
+        )
     expected = np.mean([maps.resize(root, (64, 64)) for root in roots.values()], axis=0)
     np.testing.assert_allclose(each.anomaly_map, expected, rtol=1e-6)
 
@@ -154,14 +179,18 @@ def test_images_below_tau_are_not_segmented_and_say_so(train, test):
     gated = SPADE(images_gallery=3, segment_above=tau).fit(train).predict(test)
     np.testing.assert_array_equal(gated.segmented, everything.score > tau)
     assert gated.segmented.sum() == 2
-    np.testing.assert_array_equal(gated.anomaly_map[gated.segmented], everything.anomaly_map[gated.segmented])
+    np.testing.assert_array_equal(
+        gated.anomaly_map[gated.segmented], everything.anomaly_map[gated.segmented]
+    )
     assert not gated.anomaly_map[~gated.segmented].any()
     assert np.isnan(gated.neighbors["patch"].distance[~gated.segmented]).all()
 
 
 def test_random_galleries_depend_on_seed_and_image_alone(train, test):
     def drawn(seed, features):
-        prediction = SPADE(images_gallery=3, gallery="random", seed=seed).fit(train).predict(features)
+        prediction = (
+            SPADE(images_gallery=3, gallery="random", seed=seed).fit(train).predict(features)
+        )
         return prediction.neighbors["patch"].image[:, 0, 0]
 
     first = drawn(0, test)
@@ -169,21 +198,29 @@ def test_random_galleries_depend_on_seed_and_image_alone(train, test):
     assert not (first == first[0]).all()
     assert not np.array_equal(first, drawn(1, test))
     np.testing.assert_array_equal(drawn(0, test.select(images=[2])), first[[2]])
-    same = Features({name: np.repeat(array[:1], 5, 0) for name, array in test.items()}, image_size=(64, 64))
-    assert len(np.unique(drawn(0, same), axis=0)) > 1  # equal images, whose nearest are the same, draw by their names
+    same = Features(
+        {name: np.repeat(array[:1], 5, 0) for name, array in test.items()}, image_size=(64, 64)
+    )
+    # Equal images, whose nearest are the same, draw by their names
+    assert len(np.unique(drawn(0, same), axis=0)) > 1
 
 
 def test_grids_that_do_not_divide_are_brought_to_the_finest(train):
     rng = np.random.default_rng(0)
     layers = {"layer1": rng.normal(size=(3, 2, 7, 7)), "layer2": rng.normal(size=(3, 3, 4, 4))}
     odd = Features({**layers, "layer4": rng.normal(size=(3, 2, 1, 1))}, image_size=(28, 28))
-    prediction = SPADE(layers=("layer1", "layer2"), image_layers=("layer4",), sigma=0).fit(odd).predict(odd)
-    assert (prediction.neighbors["patch"].distance.min(-1) == 0).all()  # every image is in its own gallery
+    prediction = (
+        SPADE(layers=("layer1", "layer2"), image_layers=("layer4",), sigma=0).fit(odd).predict(odd)
+    )
+    # Every image is in its own gallery
+    assert (prediction.neighbors["patch"].distance.min(-1) == 0).all()
 
 
 def test_defaults_are_clipped_and_the_users_values_refused(train):
     assert SPADE().fit(train).k_used_ == 12
-    with pytest.raises(ValueError, match="images_gallery must be between 1 and the 12 that exist, got 13"):
+    with pytest.raises(
+        ValueError, match="images_gallery must be between 1 and the 12 that exist, got 13"
+    ):
         SPADE(images_gallery=13).fit(train)
     with pytest.raises(ValueError, match="neighbors must be between 1 and the 2 that exist, got 3"):
         SPADE(images_gallery=2, neighbors=3, search="window", radius=0).fit(train)
@@ -193,8 +230,11 @@ def test_defaults_are_clipped_and_the_users_values_refused(train):
 
 def test_an_inverted_file_finds_whole_images_like_the_flat_search(many):
     train, test = many
-    flat, listed = (DN2(index=index).fit(train).predict(test).neighbors["image"] for index in ("flat", "ivf"))
-    assert (listed.distance >= flat.distance * (1 - 1e-6)).all()  # exact distances, of images that need not be nearest
+    flat, listed = (
+        DN2(index=index).fit(train).predict(test).neighbors["image"] for index in ("flat", "ivf")
+    )
+    # Exact distances, of images that need not be nearest
+    assert (listed.distance >= flat.distance * (1 - 1e-6)).all()
     assert (listed.image[..., 0] == flat.image[..., 0]).mean() > 0.9
     with pytest.raises(ValueError, match="index must be one of"):
         DN2(index="ivfpq")
@@ -203,14 +243,20 @@ def test_an_inverted_file_finds_whole_images_like_the_flat_search(many):
 def test_of_whole_images_only_those_that_the_index_proposes_are_compared(many):
     train, test = many
     detector = DN2(images_score=3).fit(train)
-    proposed = SimpleNamespace(ntotal=400, d=12, search=lambda q, k: (None, np.tile(np.arange(k) + 150, (len(q), 1))))
+    proposed = SimpleNamespace(
+        ntotal=400, d=12, search=lambda q, k: (None, np.tile(np.arange(k) + 150, (len(q), 1)))
+    )
     detector._index = proposed
     found = detector.predict(test).neighbors["image"].image
     assert 150 <= found.min() <= found.max() < 250  # a shortlist of 100
 
 
-@pytest.mark.parametrize("options", [{}, {"upsample": "bilinear"}, {"match": "per_layer", "layers": (4, 8)}], ids=str)
-def test_ivfpq_finds_cells_in_every_gallery_image_and_tells_their_exact_distance(train, test, options):
+@pytest.mark.parametrize(
+    "options", [{}, {"upsample": "bilinear"}, {"match": "per_layer", "layers": (4, 8)}], ids=str
+)
+def test_ivfpq_finds_cells_in_every_gallery_image_and_tells_their_exact_distance(
+    train, test, options
+):
     pytest.importorskip("faiss")
     exact = SPADE(images_gallery=3, **options).fit(train).predict(test)
     listed = SPADE(images_gallery=3, search="ivfpq", **options).fit(train).predict(test)
@@ -219,7 +265,8 @@ def test_ivfpq_finds_cells_in_every_gallery_image_and_tells_their_exact_distance
         assert (found.order, found.grid) == (best.order, best.grid)
         np.testing.assert_array_equal(found.image, best.image)
         assert (found.distance >= best.distance * (1 - 1e-5)).all()
-        assert (found.cell == best.cell).mean() > 0.5  # of 256 cells; independent channels are the worst case for PQ
+        # Of 256 cells; independent channels are the worst case for PQ
+        assert (found.cell == best.cell).mean() > 0.5
     if options == {}:
         total = sum(listed.layer_maps.values())
         found = listed.neighbors["patch"]
@@ -252,13 +299,18 @@ def test_layers_that_do_not_nest_and_layers_of_one_grid_are_searched_exactly():
     rng = np.random.default_rng(5)
     sides = {"a": 12, "b": 6, "c": 4, "d": 6, "layer4": 1}
     names = ["b", "c", "a", "d"]
-    splits = [{k: rng.normal(size=(n, 3, s, s)).astype(np.float32) for k, s in sides.items()} for n in (4, 2)]
+    splits = [
+        {k: rng.normal(size=(n, 3, s, s)).astype(np.float32) for k, s in sides.items()}
+        for n in (4, 2)
+    ]
     known, new = (Features(layers, image_size=(48, 48)) for layers in splits)
     found = SPADE(layers=tuple(names), image_layers=("layer4",), sigma=0).fit(known).predict(new)
     cells = [full_features(part, names) for part in (known, new)]
     for image in range(2):
         full = all_distances(cells[1][image], cells[0][found.neighbors["image"].image[image, 0, 0]])
-        np.testing.assert_array_equal(found.neighbors["patch"].cell[image].reshape(144, 4), full.argmin(2))
+        np.testing.assert_array_equal(
+            found.neighbors["patch"].cell[image].reshape(144, 4), full.argmin(2)
+        )
         total = sum(share[image] for share in found.layer_maps.values())
         np.testing.assert_allclose(total.ravel(), full.min((1, 2)), rtol=1e-4)
     assert list(found.layer_maps) == names
@@ -267,12 +319,19 @@ def test_layers_that_do_not_nest_and_layers_of_one_grid_are_searched_exactly():
 def test_a_window_holds_where_rows_and_columns_shrink_differently():
     rng = np.random.default_rng(6)
     shapes = {"layer1": (8, 12), "layer2": (4, 3), "layer4": (1, 1)}
-    splits = [{k: rng.normal(size=(n, 3, *s)).astype(np.float32) for k, s in shapes.items()} for n in (3, 2)]
+    splits = [
+        {k: rng.normal(size=(n, 3, *s)).astype(np.float32) for k, s in shapes.items()}
+        for n in (3, 2)
+    ]
     known, new = (Features(layers, image_size=(32, 48)) for layers in splits)
-    detector = SPADE(layers=("layer1", "layer2"), image_layers=("layer4",), search="window", radius=2, sigma=0)
+    detector = SPADE(
+        layers=("layer1", "layer2"), image_layers=("layer4",), search="window", radius=2, sigma=0
+    )
     found = detector.fit(known).predict(new)
     cells = [
-        np.concatenate([part["layer1"], part["layer2"].repeat(2, 2).repeat(4, 3)], 1).reshape(-1, 6, 96).swapaxes(1, 2)
+        np.concatenate([part["layer1"], part["layer2"].repeat(2, 2).repeat(4, 3)], 1)
+        .reshape(-1, 6, 96)
+        .swapaxes(1, 2)
         for part in (known, new)
     ]
     row, column = np.divmod(np.arange(96), 12)
@@ -280,24 +339,30 @@ def test_a_window_holds_where_rows_and_columns_shrink_differently():
     for image in range(2):
         full = all_distances(cells[1][image], cells[0][found.neighbors["image"].image[image, 0, 0]])
         full = np.where(near[:, None], full, np.inf)
-        np.testing.assert_array_equal(found.neighbors["patch"].cell[image].reshape(96, 3), full.argmin(2))
+        np.testing.assert_array_equal(
+            found.neighbors["patch"].cell[image].reshape(96, 3), full.argmin(2)
+        )
 
 
 def test_float16_features_are_pooled_in_float32():
     layer = np.random.default_rng(7).uniform(900, 1100, size=(3, 2, 16, 16)).astype(np.float16)
     detector = DN2().fit(Features({"layer4": layer}, image_size=(512, 512)))
     # float16 resolves 0.5 to 1 there; the mean of 256 values needs more
-    np.testing.assert_allclose(detector.mean_features_, layer.astype(np.float64).mean((2, 3)), rtol=1e-6)
+    np.testing.assert_allclose(
+        detector.mean_features_, layer.astype(np.float64).mean((2, 3)), rtol=1e-6
+    )
     assert detector.mean_features_.dtype == np.float32
 
 
 @pytest.mark.parametrize("search", ["exact", "ivfpq"])
-@pytest.mark.parametrize("side", [8, 12, 9])  # of the finest test grid; the coarse layers of 9 do not nest
+# Of the finest test grid; the coarse layers of 9 do not nest
+@pytest.mark.parametrize("side", [8, 12, 9])
 def test_test_images_may_have_another_size_than_the_training_images(search, side):
     rng = np.random.default_rng(8)
     shapes = {"layer1": 16, "layer2": 8, "layer3": 4, "layer4": 2}
     known = Features(
-        {name: rng.normal(size=(4, 3, s, s)).astype(np.float32) for name, s in shapes.items()}, image_size=(64, 64)
+        {name: rng.normal(size=(4, 3, s, s)).astype(np.float32) for name, s in shapes.items()},
+        image_size=(64, 64),
     )
     sides = {name: -(-side * s // 16) for name, s in shapes.items()}
     new = Features(
@@ -318,15 +383,21 @@ def test_test_images_may_have_another_size_than_the_training_images(search, side
     assert found.anomaly_map.shape == (2, 4 * side, 4 * side)
     for image in range(2):
         full = all_distances(cells[image], known_cells[patch.image[image, 0, 0]])
-        at = np.take_along_axis(full, patch.cell[image].reshape(-1, 4)[..., None].astype(int), 2)[..., 0]
+        at = np.take_along_axis(full, patch.cell[image].reshape(-1, 4)[..., None].astype(int), 2)[
+            ..., 0
+        ]
         np.testing.assert_allclose(patch.distance[image].reshape(-1, 4), at, rtol=1e-4)
         if search == "exact":
             np.testing.assert_array_equal(patch.cell[image].reshape(-1, 4), full.argmin(2))
 
 
 def test_a_window_needs_the_training_grids(train):
-    small = Features({name: array[:2, :, :1, :1] for name, array in train.items()}, image_size=(64, 64))
-    with pytest.raises(ValueError, match=r"expected the training images' grids .* or use search=.exact."):
+    small = Features(
+        {name: array[:2, :, :1, :1] for name, array in train.items()}, image_size=(64, 64)
+    )
+    with pytest.raises(
+        ValueError, match=r"expected the training images' grids .* or use search=.exact."
+    ):
         SPADE(search="window", radius=1).fit(train).predict(small)
 
 
@@ -339,17 +410,24 @@ def test_a_window_needs_the_training_grids(train):
     ],
     ids=str,
 )
-def test_as_many_neighbours_as_one_image_has_are_legal_and_one_more_is_not(train, test, options, there):
+def test_as_many_neighbours_as_one_image_has_are_legal_and_one_more_is_not(
+    train, test, options, there
+):
     one = train.select(images=[0])
     prediction = SPADE(neighbors=there, **options).fit(one).predict(test)
     assert all(np.isfinite(values).all() for values in prediction.layer_maps.values())
-    with pytest.raises(ValueError, match=f"neighbors must be between 1 and the {there} that exist, got {there + 1}"):
+    with pytest.raises(
+        ValueError, match=f"neighbors must be between 1 and the {there} that exist, got {there + 1}"
+    ):
         SPADE(neighbors=there + 1, **options).fit(one)
 
 
 def test_cells_of_a_wide_grid_are_counted():
     wide = Features(
-        {"layer1": np.random.default_rng(0).normal(size=(1, 2, 4, 12)), "layer4": np.ones((1, 2, 1, 1))},
+        {
+            "layer1": np.random.default_rng(0).normal(size=(1, 2, 4, 12)),
+            "layer4": np.ones((1, 2, 1, 1)),
+        },
         image_size=(16, 48),
     )
     assert SPADE(layers=(4,), image_layers=("layer4",), neighbors=48).fit(wide).k_used_ == 1
@@ -360,13 +438,19 @@ def test_cells_of_a_wide_grid_are_counted():
 def test_windows_are_exact_whatever_the_blocks(train, test, block, kappa, monkeypatch):
     """Blocks of part of a row, of a row and a half, and of everything; at the corners one image has only 4 cells."""
     monkeypatch.setattr(correspondence, "BLOCK", block)
-    prediction = SPADE(images_gallery=3, neighbors=kappa, search="window", radius=1, sigma=0).fit(train).predict(test)
+    prediction = (
+        SPADE(images_gallery=3, neighbors=kappa, search="window", radius=1, sigma=0)
+        .fit(train)
+        .predict(test)
+    )
     known, new = full_features(train, LAYERS), full_features(test, LAYERS)
     row, column = np.divmod(np.arange(256), 16)
     near = np.maximum(abs(row[:, None] - row), abs(column[:, None] - column)) <= 1
     for image in range(5):
         gallery = prediction.neighbors["image"].image[image, 0, 0, :3]
-        full = np.where(near[:, None], all_distances(new[image], known[gallery]), np.inf).reshape(256, -1)
+        full = np.where(near[:, None], all_distances(new[image], known[gallery]), np.inf).reshape(
+            256, -1
+        )
         expected = np.sort(full, 1)[:, :kappa].mean(1)
         total = sum(share[image] for share in prediction.layer_maps.values())
         np.testing.assert_allclose(total.ravel(), expected, rtol=1e-4)
@@ -374,7 +458,10 @@ def test_windows_are_exact_whatever_the_blocks(train, test, block, kappa, monkey
 
 def test_a_common_offset_of_the_features_changes_nothing(train, test):
     """Products of values around 3000 would be rounded to about 1 where squared distances are about 20."""
-    moved = [Features({k: v + 3000 for k, v in part.items()}, image_size=(64, 64)) for part in (train, test)]
+    moved = [
+        Features({k: v + 3000 for k, v in part.items()}, image_size=(64, 64))
+        for part in (train, test)
+    ]
     plain, far = (SPADE(images_gallery=3).fit(a).predict(b) for a, b in ((train, test), moved))
     # the features themselves are rounded to 2e-4 there
     assert (far.neighbors["patch"].cell == plain.neighbors["patch"].cell).mean() > 0.995

@@ -52,10 +52,18 @@ def test_every_metric_is_the_one_of_the_library_of_metrics():
     truth, score = split.labels, prediction.score
     pixels, flat = split.masks.ravel(), prediction.anomaly_map.ravel()
     # Sums of a few hundred float64 terms between 0 and 1.
-    assert result.image_auroc == pytest.approx(sklearn.metrics.roc_auc_score(truth, score), abs=1e-12)
-    assert result.image_ap == pytest.approx(sklearn.metrics.average_precision_score(truth, score), abs=1e-12)
-    assert result.pixel_auroc == pytest.approx(sklearn.metrics.roc_auc_score(pixels, flat), abs=1e-12)
-    assert result.pixel_ap == pytest.approx(sklearn.metrics.average_precision_score(pixels, flat), abs=1e-12)
+    assert result.image_auroc == pytest.approx(
+        sklearn.metrics.roc_auc_score(truth, score), abs=1e-12
+    )
+    assert result.image_ap == pytest.approx(
+        sklearn.metrics.average_precision_score(truth, score), abs=1e-12
+    )
+    assert result.pixel_auroc == pytest.approx(
+        sklearn.metrics.roc_auc_score(pixels, flat), abs=1e-12
+    )
+    assert result.pixel_ap == pytest.approx(
+        sklearn.metrics.average_precision_score(pixels, flat), abs=1e-12
+    )
     assert result.pro == pytest.approx(metrics.pro(prediction.anomaly_map, split.masks), abs=1e-12)
     best = metrics.f1_threshold(score, truth)
     assert (result.threshold_f1, result.f1, result.false_positives, result.false_negatives) == best
@@ -63,7 +71,13 @@ def test_every_metric_is_the_one_of_the_library_of_metrics():
     assert (result.category, result.detector) == ("nut", "PatchCore")
     assert (result.n_good, result.n_anomalous, result.n_unlabelled) == (3, 3, 0)
     assert result.reasons == {}
-    assert set(result.curves) == {"roc", "precision_recall", "pixel_roc", "pixel_precision_recall", "pro"}
+    assert set(result.curves) == {
+        "roc",
+        "precision_recall",
+        "pixel_roc",
+        "pixel_precision_recall",
+        "pro",
+    }
 
 
 @pytest.mark.parametrize("definition", metrics.PRO_DEFINITIONS)
@@ -85,25 +99,33 @@ def test_unlabelled_images_are_left_out():
     kept = split.labels >= 0
     subset = FakeSplit(split.labels[kept], split.masks[kept])
     expected = evaluate(
-        Prediction(prediction.score[kept], prediction.anomaly_map[kept], detector="PatchCore"), subset
+        Prediction(prediction.score[kept], prediction.anomaly_map[kept], detector="PatchCore"),
+        subset,
     ).to_frame()
     assert result.n_unlabelled == 2
-    assert result.to_frame().drop(columns="n_unlabelled").equals(expected.drop(columns="n_unlabelled"))
+    assert (
+        result.to_frame().drop(columns="n_unlabelled").equals(expected.drop(columns="n_unlabelled"))
+    )
     assert "(2 unlabelled left out)" in repr(result)
 
 
 def test_size_resizes_maps_by_mean_and_masks_by_majority():
     prediction, split = make(labels=(0, 1, 1), size=(8, 8))
     split.masks[1] = False
-    split.masks[1, :2, :2] = split.masks[1, 4, 4:6] = split.masks[1, 6:, 0] = split.masks[1, 7, 1] = True
+    split.masks[1, :2, :2] = split.masks[1, 4, 4:6] = split.masks[1, 6:, 0] = split.masks[
+        1, 7, 1
+    ] = True
     maps = prediction.anomaly_map.reshape(3, 4, 2, 4, 2).mean((2, 4))
     masks = split.masks.reshape(3, 4, 2, 4, 2).mean((2, 4)) > 0.5
     assert masks[1, 0, 0]
     assert not masks[1, 2, 2]  # exactly half is not more than half
     assert masks[1, 3, 0]
     result = evaluate(prediction, split, size=4)
-    # The maps are averaged in float32: pixels that are not tied keep their order, so only sums differ.
-    assert result.pixel_auroc == pytest.approx(sklearn.metrics.roc_auc_score(masks.ravel(), maps.ravel()), abs=1e-12)
+    # The maps are averaged in float32: pixels that are not tied keep their order, so only sums
+    # differ.
+    assert result.pixel_auroc == pytest.approx(
+        sklearn.metrics.roc_auc_score(masks.ravel(), maps.ravel()), abs=1e-12
+    )
     assert result.pro == pytest.approx(metrics.pro(maps, masks), abs=1e-12)
     assert result.image_auroc == evaluate(prediction, split).image_auroc
     assert result.pixel_auroc != evaluate(prediction, split).pixel_auroc
@@ -138,7 +160,11 @@ def test_an_error_of_another_kind_of_split_comes_through():
 
 def test_without_anomalous_images_everything_is_nan_with_a_reason():
     result = evaluate(*make(labels=(0, 0, 0)))
-    values = [f.name for f in fields(Result) if isinstance(getattr(result, f.name), float) and f.name != "pro_limit"]
+    values = [
+        f.name
+        for f in fields(Result)
+        if isinstance(getattr(result, f.name), float) and f.name != "pro_limit"
+    ]
     assert len(values) == 10
     assert np.isnan([getattr(result, name) for name in values]).all()
     assert result.reasons == dict.fromkeys(values, "no anomalous image in the test set")
@@ -192,7 +218,9 @@ def test_bad_options_and_values_are_refused_even_without_maps():
         evaluate(bare, split, pro="mean")
     with pytest.raises(ValueError, match=r"\(0, 1\], got 0"):
         evaluate(bare, split, pro_limit=0)
-    with pytest.raises(ValueError, match=r"size must be a whole number of pixels, or a pair .* at least 1, got 0"):
+    with pytest.raises(
+        ValueError, match=r"size must be a whole number of pixels, or a pair .* at least 1, got 0"
+    ):
         evaluate(bare, split, size=0)
     bare.score[2] = np.nan
     with pytest.raises(ValueError, match="finite"):
@@ -211,7 +239,9 @@ def test_curves_are_thinned():
 def test_frame_has_one_row_with_a_column_for_every_metric():
     frame = evaluate(*make()).to_frame()
     assert frame.shape == (1, len(fields(Result)) - 1)
-    assert list(frame.columns) == [f.name for f in fields(Result) if f.name not in ("reasons", "curves")] + ["reasons"]
+    assert list(frame.columns) == [
+        f.name for f in fields(Result) if f.name not in ("reasons", "curves")
+    ] + ["reasons"]
     assert frame["pro_definition"][0] == "global"
     assert frame["reasons"][0] == ""
 
@@ -234,7 +264,9 @@ def test_a_prediction_of_other_images_of_the_same_number_is_refused():
     mine = dataclasses.replace(prediction, ids=tuple(f"nut/{name}" for name in split.ids))
     assert repr(evaluate(mine, split)) == repr(evaluate(prediction, split))
     other = dataclasses.replace(prediction, ids=tuple(split.ids[::-1]))
-    with pytest.raises(ValueError, match=r"image 0 is 'test/0.png' here and was 'test/5.png' when it was predicted"):
+    with pytest.raises(
+        ValueError, match=r"image 0 is 'test/0.png' here and was 'test/5.png' when it was predicted"
+    ):
         evaluate(other, split)
 
 
@@ -243,7 +275,10 @@ def test_a_saved_result_is_loaded(tmp_path):
     for labels in ((0, 0, 0, 1, 1, 1), (0, 0, 0)):
         result = evaluate(*make(labels=labels))
         digest = result.save(tmp_path / "result")
-        for found in (Result.load(tmp_path / "result", digest=digest), adviz.load(tmp_path / "result")):
+        for found in (
+            Result.load(tmp_path / "result", digest=digest),
+            adviz.load(tmp_path / "result"),
+        ):
             assert repr(found) == repr(result)
             assert found.reasons == result.reasons
             for field in fields(Result):
@@ -253,12 +288,18 @@ def test_a_saved_result_is_loaded(tmp_path):
             assert list(found.curves) == list(result.curves)
             for name, curve in result.curves.items():
                 for axis in ("x", "y", "threshold"):
-                    np.testing.assert_array_equal(getattr(found.curves[name], axis), getattr(curve, axis))
+                    np.testing.assert_array_equal(
+                        getattr(found.curves[name], axis), getattr(curve, axis)
+                    )
 
 
-@pytest.mark.parametrize("change", [{"pro": "high"}, {"reasons": {"a": 1}}, {"curves": {"roc": {}}}, {"n_good": None}])
+@pytest.mark.parametrize(
+    "change", [{"pro": "high"}, {"reasons": {"a": 1}}, {"curves": {"roc": {}}}, {"n_good": None}]
+)
 def test_a_file_that_is_no_result_is_refused(tmp_path, change):
     result = evaluate(*make())
     archive.write(tmp_path / "result", "Result", {**archive.parts(result), **change})
-    with pytest.raises(ValueError, match=r"expected a saved Result in .*, but its parts do not fit"):
+    with pytest.raises(
+        ValueError, match=r"expected a saved Result in .*, but its parts do not fit"
+    ):
         Result.load(tmp_path / "result")

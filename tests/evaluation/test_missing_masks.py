@@ -22,13 +22,20 @@ from adviz.tables.figures import pictures
 SIZE = 32
 BARE = "test/hole/1.png"
 REASON = f"1 of 3 anomalous images has no mask and is left out: {BARE}"
-KNOWN = [True, True, True, False, True, False]  # of two good images, three with holes, and one that nobody judged
+# Of two good images, three with holes, and one that nobody judged
+KNOWN = [True, True, True, False, True, False]
 
 
 @pytest.fixture
 def category(tmp_path):
     root, rng = tmp_path / "nut", np.random.default_rng(0)
-    images = ["train/good/0", "train/good/1", "test/good/0", "test/good/1", *(f"test/hole/{i}" for i in range(3))]
+    images = [
+        "train/good/0",
+        "train/good/1",
+        "test/good/0",
+        "test/good/1",
+        *(f"test/hole/{i}" for i in range(3)),
+    ]
     for name in [*images, "test/unlabelled/0"]:
         path = root / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +67,8 @@ def pixels(category, prediction):
 def test_it_is_said_whose_pixels_are_known(category):
     assert category.test.known_pixels.tolist() == KNOWN
     with pytest.raises(
-        ValueError, match=r"got none for 1 of them, first .*1\.png: add it .*subset\(split\.known_pixels"
+        ValueError,
+        match=r"got none for 1 of them, first .*1\.png: add it .*subset\(split\.known_pixels",
     ):
         category.test.masks_array()
 
@@ -68,8 +76,12 @@ def test_it_is_said_whose_pixels_are_known(category):
 def test_the_pixel_metrics_are_of_the_images_with_masks_and_say_so(category, prediction, pixels):
     result = evaluate(prediction, category.test)
     maps, masks = pixels
-    assert result.pixel_auroc == pytest.approx(roc_auc_score(masks.ravel(), maps.ravel()), abs=1e-12)
-    assert result.pixel_ap == pytest.approx(average_precision_score(masks.ravel(), maps.ravel()), abs=1e-12)
+    assert result.pixel_auroc == pytest.approx(
+        roc_auc_score(masks.ravel(), maps.ravel()), abs=1e-12
+    )
+    assert result.pixel_ap == pytest.approx(
+        average_precision_score(masks.ravel(), maps.ravel()), abs=1e-12
+    )
     assert result.pro == pytest.approx(metrics.pro(maps, masks), abs=1e-12)
     assert result.reasons == dict.fromkeys(("pixel_auroc", "pixel_ap", "pro"), REASON)
     labels = category.test.labels[:5]
@@ -105,27 +117,38 @@ def test_of_several_the_first_is_named(category, prediction):
         root=test.root,
     )
     result = evaluate(prediction, fewer)
-    assert result.reasons["pro"] == f"2 of 3 anomalous images have no mask and are left out, first {BARE}"
+    assert (
+        result.reasons["pro"]
+        == f"2 of 3 anomalous images have no mask and are left out, first {BARE}"
+    )
     assert result.pixel_auroc == result.pixel_auroc
 
 
 def test_a_prediction_without_maps_says_that_alone(category, prediction):
-    found = evaluate(dataclasses.replace(prediction, anomaly_map=None, layer_maps={}), category.test)
+    found = evaluate(
+        dataclasses.replace(prediction, anomaly_map=None, layer_maps={}), category.test
+    )
     assert found.reasons["pro"] == "the detector has no maps"
 
 
 def test_the_report_is_written_and_says_it(category, prediction, tmp_path):
     other = dataclasses.replace(prediction, anomaly_map=None, layer_maps={})
-    page = adviz.report(category, {"A": prediction, "B": other}, tmp_path / "report.html").read_text()
+    page = adviz.report(
+        category, {"A": prediction, "B": other}, tmp_path / "report.html"
+    ).read_text()
     assert f"Of fewer images: pixel AUROC, pixel AP, PRO-global ({REASON})." in page
     assert "- is undefined: pixel AUROC, pixel AP, PRO-global (the detector has no maps)." in page
     assert f"{evaluate(prediction, category.test).pixel_auroc:.3f}" in page
 
 
-def test_a_mask_that_cannot_be_read_or_has_another_size_is_still_an_error(category, prediction, tmp_path):
+def test_a_mask_that_cannot_be_read_or_has_another_size_is_still_an_error(
+    category, prediction, tmp_path
+):
     mask = tmp_path / "nut/ground_truth/hole/0_mask.png"
     Image.new("L", (SIZE, SIZE + 1)).save(mask)
-    with pytest.raises(ValueError, match=r"mask of the image's size 32x32, got 32x33 in .*0_mask\.png"):
+    with pytest.raises(
+        ValueError, match=r"mask of the image's size 32x32, got 32x33 in .*0_mask\.png"
+    ):
         evaluate(prediction, category.test)
     mask.write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"expected a readable image, got .*0_mask\.png"):
@@ -146,7 +169,10 @@ def test_every_explorer_opens(explorer, category, prediction):
 def test_explorers_judge_the_same_pixels(category, prediction, pixels):
     maps, masks = pixels
     expected = roc_auc_score(masks.ravel(), maps.ravel()), metrics.pro(maps, masks)
-    for found in (compared(prediction, *truth_of(category.test)), measured(prediction, None, *truth_of(category.test))):
+    for found in (
+        compared(prediction, *truth_of(category.test)),
+        measured(prediction, None, *truth_of(category.test)),
+    ):
         assert (found["pixel_auroc"], found["pro"]) == pytest.approx(expected, abs=1e-12)
 
 
@@ -167,4 +193,7 @@ def test_a_row_of_the_tables_keeps_no_number_of_fewer_images(category, predictio
 def test_a_figures_threshold_is_of_the_pixels_that_are_known(category, prediction, pixels):
     maps, masks = pixels
     found = SimpleNamespace(category=category, prediction=prediction, threshold=0.0)
-    assert pictures._pixel_threshold(found) == metrics.f1_threshold(maps.ravel(), masks.ravel()).threshold
+    assert (
+        pictures._pixel_threshold(found)
+        == metrics.f1_threshold(maps.ravel(), masks.ravel()).threshold
+    )

@@ -12,28 +12,35 @@ from adviz.data import Split
 
 
 def split(labels, folder="test", name="nut"):
-    names = [f"{folder}/{'dent' if label == 1 else 'good'}/{number}.png" for number, label in enumerate(labels)]
+    names = [
+        f"{folder}/{'dent' if label == 1 else 'good'}/{number}.png"
+        for number, label in enumerate(labels)
+    ]
     pixels = np.zeros((len(labels), 4, 4), np.uint8)
     return Split.from_arrays(pixels, labels, names=names, name=name)
 
 
 def prediction(score, **facts):
     return Prediction(
-        np.asarray(score, np.float32), **{"detector": "PatchCore", "backbone": "lite", "digest": "01", **facts}
+        np.asarray(score, np.float32),
+        **{"detector": "PatchCore", "backbone": "lite", "digest": "01", **facts},
     )
 
 
 GOOD, BAD = [0.1, 0.2, 0.3, 0.6], [0.5, 0.7, 0.9]
-SCORE, LABELS = prediction([*GOOD, *BAD, 5.0]), [0, 0, 0, 0, 1, 1, 1, -1]  # the last is not labelled
+# The last is not labelled
+SCORE, LABELS = prediction([*GOOD, *BAD, 5.0]), [0, 0, 0, 0, 1, 1, 1, -1]
 
 
 def test_f1_takes_the_best_threshold():
     found = calibrate(SCORE, split(LABELS), rule="f1")
     f1 = {
-        t: 2 * sum(b >= t for b in BAD) / (sum(b >= t for b in BAD) + sum(g >= t for g in GOOD) + 3) for t in GOOD + BAD
+        t: 2 * sum(b >= t for b in BAD) / (sum(b >= t for b in BAD) + sum(g >= t for g in GOOD) + 3)
+        for t in GOOD + BAD
     }
     best = np.float64(np.float32(max(f1, key=f1.get)))
-    assert best * (1 - 1e-5) == pytest.approx(found.value, rel=1e-9)  # a margin below the observed score
+    # A margin below the observed score
+    assert best * (1 - 1e-5) == pytest.approx(found.value, rel=1e-9)
     assert (found.n_good, found.n_anomalous) == (4, 3)
     np.testing.assert_array_equal(found.flag(SCORE), np.array([*GOOD, *BAD, 5.0]) >= 0.5)
 
@@ -87,7 +94,8 @@ def test_the_best_f1_is_kept_between_scores_that_lie_close():
 
 
 @pytest.mark.parametrize(
-    ("rate", "count", "rank"), [(0.01, 99, 99), (0.1, 9, 9), (0.5, 9, 5), (0.25, 99, 75), (0.3, 9, 7)]
+    ("rate", "count", "rank"),
+    [(0.01, 99, 99), (0.1, 9, 9), (0.5, 9, 5), (0.25, 99, 75), (0.3, 9, 7)],
 )
 def test_a_false_positive_rate_takes_the_conservative_order_statistic(rate, count, rank):
     score = np.random.default_rng(0).permutation(count).astype(float)
@@ -100,7 +108,9 @@ def test_on_average_no_more_good_images_are_flagged_than_promised():
     """And not many fewer: between rate - 1 / (n + 1) and rate, here .1 - .04 and .1, over draws of both."""
     rng, flagged = np.random.default_rng(0), []
     for _ in range(400):
-        found = calibrate(prediction(rng.normal(size=24)), split([0] * 24), rule="false_positive_rate", rate=0.1)
+        found = calibrate(
+            prediction(rng.normal(size=24)), split([0] * 24), rule="false_positive_rate", rate=0.1
+        )
         flagged.append(found.flag(prediction(rng.normal(size=200))).mean())
     # rank 23 of 24 promises .08 exactly; the mean of 400 draws has a standard error of .0027
     assert np.mean(flagged) == pytest.approx(0.08, abs=4 * 0.0027)
@@ -121,7 +131,9 @@ def test_the_share_flagged_among_the_images_themselves_is_below_the_rate(score, 
 
 
 def test_too_few_images_say_how_many_are_needed():
-    with pytest.raises(ValueError, match=r"rate of 0.01 needs at least 99 good images, got 98: .* a rate of 0.0101"):
+    with pytest.raises(
+        ValueError, match=r"rate of 0.01 needs at least 99 good images, got 98: .* a rate of 0.0101"
+    ):
         calibrate(prediction(np.arange(98)), split([0] * 98), rule="false_positive_rate", rate=0.01)
 
 
@@ -149,7 +161,9 @@ def test_it_says_by_which_rule_and_on_which_images_it_was_set():
     text = repr(calibrate(SCORE, split(LABELS), rule="f1"))
     assert text.startswith("Threshold(0.5 by f1, on 4 good and 3 anomalous images of nut [")
     assert "for PatchCore on lite" in text
-    assert text.endswith("; set on the TEST data themselves: errors counted on them are optimistic)")
+    assert text.endswith(
+        "; set on the TEST data themselves: errors counted on them are optimistic)"
+    )
     other = calibrate(SCORE, split([0] * 8), rule="false_positive_rate", rate=0.25, held_out=True)
     assert "by false_positive_rate 0.25, on 8 good" in repr(other)
     assert "TEST" not in repr(other)
@@ -172,9 +186,12 @@ def test_other_images_or_labels_have_another_digest():
 def test_scores_of_another_detector_or_backbone_are_refused(facts):
     threshold = calibrate(SCORE, split(LABELS))
     name = next(iter(facts))
-    with pytest.raises(ValueError, match=f"prediction of the {name} .* calibrate another threshold"):
+    with pytest.raises(
+        ValueError, match=f"prediction of the {name} .* calibrate another threshold"
+    ):
         threshold.flag(prediction([1.0], **facts))
-    assert threshold.flag(prediction([1.0], **{name: ""})).tolist() == [True]  # not known: nothing to compare
+    # Not known: nothing to compare
+    assert threshold.flag(prediction([1.0], **{name: ""})).tolist() == [True]
 
 
 def test_what_is_saved_is_loaded(tmp_path):
@@ -186,10 +203,13 @@ def test_what_is_saved_is_loaded(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", [{"value": float("nan")}, {"rule": "best"}, {"rate": 0.1}, {"n_good": "4"}, {"more": 1}]
+    "change",
+    [{"value": float("nan")}, {"rule": "best"}, {"rate": 0.1}, {"n_good": "4"}, {"more": 1}],
 )
 def test_a_file_whose_contents_do_not_fit_is_refused(tmp_path, change):
     threshold = calibrate(SCORE, split(LABELS))
     archive.write(tmp_path / "line", "Threshold", {**archive.parts(threshold), **change})
-    with pytest.raises(ValueError, match=r"expected a saved Threshold in .*, but its parts do not fit"):
+    with pytest.raises(
+        ValueError, match=r"expected a saved Threshold in .*, but its parts do not fit"
+    ):
         Threshold.load(tmp_path / "line")

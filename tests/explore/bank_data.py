@@ -19,7 +19,9 @@ def small_category(root, *, masks=True, seed=0):
         name, *numbers = files.split()
         (folder / name).mkdir(parents=True)
         for number in numbers:
-            Image.fromarray(rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)).save(folder / name / f"{number}.png")
+            Image.fromarray(rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)).save(
+                folder / name / f"{number}.png"
+            )
     if masks:
         (folder / "ground_truth/hole").mkdir(parents=True)
         mask = np.zeros((32, 32), np.uint8)
@@ -33,7 +35,9 @@ def small_bank(seed=0):
     """Return traces, predictions and detectors of greedy and random banks."""
     rng = np.random.default_rng(seed)
     train, test = (
-        Features({"layer": rng.normal(size=(n, 5, SIDE, SIDE)).astype(np.float32)}, image_size=(32, 32))
+        Features(
+            {"layer": rng.normal(size=(n, 5, SIDE, SIDE)).astype(np.float32)}, image_size=(32, 32)
+        )
         for n in (N_TRAIN, 4)
     )
     fitted = {
@@ -42,7 +46,9 @@ def small_bank(seed=0):
     }
     return SimpleNamespace(
         traces={name: detector.trace_ for name, detector in fitted.items()},
-        predictions={name: detector.predict_budgets(test, SHARES) for name, detector in fitted.items()},
+        predictions={
+            name: detector.predict_budgets(test, SHARES) for name, detector in fitted.items()
+        },
         detectors=fitted,
         train=train,
         test=test,

@@ -38,7 +38,9 @@ def test_usage_counts_the_rows_that_are_nearest_of_a_test_patch(found, share):
     used = bank_usage(trace, neighbors, count)
     rows = [
         int(np.flatnonzero((trace.image == image) & (trace.cell == cell))[0])
-        for image, cell in zip(neighbors.image[..., 0].ravel(), neighbors.cell[..., 0].ravel(), strict=True)
+        for image, cell in zip(
+            neighbors.image[..., 0].ravel(), neighbors.cell[..., 0].ravel(), strict=True
+        )
     ]
     times = np.bincount(rows, minlength=len(trace.points))
     assert (used.rows, used.used, used.patches) == (count, np.count_nonzero(times), 4 * SIDE**2)
@@ -48,7 +50,10 @@ def test_usage_counts_the_rows_that_are_nearest_of_a_test_patch(found, share):
 
 def test_usage_refuses_the_prediction_of_another_bank(found):
     neighbors = found.predictions["random"][0.5].neighbors["patch"]
-    with pytest.raises(ValueError, match="with the first 48 rows of the greedy trace, got one whose nearest patches"):
+    with pytest.raises(
+        ValueError,
+        match="with the first 48 rows of the greedy trace, got one whose nearest patches",
+    ):
         bank_usage(found.traces["greedy"], neighbors, 48)
     larger = found.predictions["greedy"][0.5].neighbors["patch"]
     with pytest.raises(ValueError, match="with the first 4 rows"):
@@ -56,7 +61,11 @@ def test_usage_refuses_the_prediction_of_another_bank(found):
 
 
 def test_the_full_bank_is_all_rows_whatever_the_sampler(found, category):
-    full = PatchCore(layers=("layer",), coreset=1.0, sampler="random").fit(found.train).predict(found.test)
+    full = (
+        PatchCore(layers=("layer",), coreset=1.0, sampler="random")
+        .fit(found.train)
+        .predict(found.test)
+    )
     bank = Bank(found.traces, category.test, N_TRAIN, {"greedy": {1.0: full}})
     assert bank.usage["greedy"][96].rows == 96
     assert bank.limits == (1.0, 48.0)
@@ -67,19 +76,27 @@ def test_the_full_bank_is_all_rows_whatever_the_sampler(found, category):
 def test_lessons_tell_distances_radii_and_metrics_one_after_the_other(bank, found, category):
     assert not bank.learned
     assert bank.radius("random", 4) is None
-    assert np.isclose(bank.radius("greedy", 4), found.traces["greedy"].radius[3])  # known from the search
+    # Known from the search
+    assert np.isclose(bank.radius("greedy", 4), found.traces["greedy"].radius[3])
     seen = [(bank.version, "random" in bank.distances, bool(bank.results)) for _ in bank.lessons()]
     assert seen == [(1, False, False), (2, True, False), (3, True, True)]
     assert bank.learned
     assert list(bank.lessons()) == []
     points, order = found.traces["random"].points, found.traces["random"].order
     expected = np.linalg.norm(points[:, None] - points[order[:24]], axis=2).min(1)
-    np.testing.assert_allclose(bank.distance("random", 24), expected, atol=1e-5)  # float32 coordinates of about 1
+    # Float32 coordinates of about 1
+    np.testing.assert_allclose(bank.distance("random", 24), expected, atol=1e-5)
     assert np.isclose(bank.radius("random", 24), expected.max())
     result = evaluate(found.predictions["random"][0.25], category.test)
     assert bank.results["random"][24].pro == result.pro
     curves = bank.curves()
-    assert list(curves) == ["covering radius", "image AUROC", "pixel AUROC", "PRO", "share of the bank used"]
+    assert list(curves) == [
+        "covering radius",
+        "image AUROC",
+        "pixel AUROC",
+        "PRO",
+        "share of the bank used",
+    ]
     assert curves["PRO"]["random"][0].tolist() == [4, 24, 48]
     assert curves["PRO"]["random"][1][1] == result.pro
     assert curves["covering radius"]["greedy"][0].tolist() == bank.steps("greedy")
@@ -109,7 +126,8 @@ def test_the_radius_of_a_trace_in_other_coordinates_is_measured_in_the_first_one
     bank = Bank({"one": greedy, "twice": other}, category.test, N_TRAIN)
     assert bank.radius("twice", 48) is None
     list(bank.lessons())
-    assert np.isclose(bank.radius("twice", 48), greedy.radius[47], rtol=0.01)  # the search measures on a grid
+    # The search measures on a grid
+    assert np.isclose(bank.radius("twice", 48), greedy.radius[47], rtol=0.01)
 
 
 def test_rows_are_found_by_image_and_cell(bank, found):
@@ -119,7 +137,9 @@ def test_rows_are_found_by_image_and_cell(bank, found):
     assert bank.row_at(2, SIDE**2) is None
     values = np.arange(96.0)
     assert bank.map_of(2, values)[1, 3] == row
-    part = dataclasses.replace(trace, image=trace.image[:20], cell=trace.cell[:20], points=trace.points[:20])
+    part = dataclasses.replace(
+        trace, image=trace.image[:20], cell=trace.cell[:20], points=trace.points[:20]
+    )
     some = Bank({"part": dataclasses.replace(part, order=np.arange(3))}, bank.split, N_TRAIN)
     assert np.isnan(some.map_of(1, np.arange(20.0))).sum() == SIDE**2 - 4
 
@@ -154,12 +174,21 @@ def test_what_does_not_fit_together_is_refused(found, category):
         Bank({"greedy": greedy, "other": other}, category.test, N_TRAIN)
     with pytest.raises(ValueError, match="expected rows of 3 training images, got some of image 5"):
         Bank({"greedy": greedy}, category.test, 3)
-    with pytest.raises(ValueError, match="expected predictions and results of greedy, got some of 'random'"):
+    with pytest.raises(
+        ValueError, match="expected predictions and results of greedy, got some of 'random'"
+    ):
         Bank({"greedy": greedy}, category.test, N_TRAIN, {"random": found.predictions["random"]})
     with pytest.raises(ValueError, match=r"of the 2 test images, got one of 4 for greedy at 0\.05"):
-        Bank({"greedy": greedy}, category.test.subset([0, 1]), N_TRAIN, {"greedy": found.predictions["greedy"]})
+        Bank(
+            {"greedy": greedy},
+            category.test.subset([0, 1]),
+            N_TRAIN,
+            {"greedy": found.predictions["greedy"]},
+        )
     untold = dataclasses.replace(greedy, grid=None)
     assert Bank({"greedy": untold}, category.test, N_TRAIN).grid == (SIDE, SIDE)
     odd = dataclasses.replace(untold, cell=greedy.cell // 2)
-    with pytest.raises(ValueError, match="expected a trace that tells its grid, or square images, got 8 cells"):
+    with pytest.raises(
+        ValueError, match="expected a trace that tells its grid, or square images, got 8 cells"
+    ):
         Bank({"greedy": odd}, category.test, N_TRAIN)

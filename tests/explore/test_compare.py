@@ -27,18 +27,26 @@ def categories(tmp_path_factory):
         (root / name / "ground_truth/hole").mkdir(parents=True)
         for number in range(3):
             Image.fromarray(mask).save(root / name / f"ground_truth/hole/{number}_mask.png")
-    return {name: data.mvtec(root, name, geometry=Geometry(32, crop=False)) for name in ("nut", "mesh")}
+    return {
+        name: data.mvtec(root, name, geometry=Geometry(32, crop=False)) for name in ("nut", "mesh")
+    }
 
 
 def made(seed, scale=1.0):
     rng = np.random.default_rng(seed)
-    return Prediction(rng.permutation(COUNT) * scale + 1.0, scale * rng.random((COUNT, 32, 32), np.float32))
+    return Prediction(
+        rng.permutation(COUNT) * scale + 1.0, scale * rng.random((COUNT, 32, 32), np.float32)
+    )
 
 
 @pytest.fixture
 def predictions():
     return {
-        "nut": {"SPADE": made(1), "PaDiM": made(2, 50.0), "DN2": Prediction(np.arange(float(COUNT)))},
+        "nut": {
+            "SPADE": made(1),
+            "PaDiM": made(2, 50.0),
+            "DN2": Prediction(np.arange(float(COUNT))),
+        },
         "mesh": {"SPADE": made(4), "PaDiM": made(5), "DN2": Prediction(np.arange(float(COUNT)))},
     }
 
@@ -70,7 +78,9 @@ def test_the_images_are_gone_through_in_the_order_of_disagreement(view, predicti
     view.order = order
     values = {
         "disagreement of scores": score_disagreement(np.stack([p.score for p in found.values()])),
-        "disagreement of maps": map_disagreement([found["SPADE"].anomaly_map, found["PaDiM"].anomaly_map]),
+        "disagreement of maps": map_disagreement(
+            [found["SPADE"].anomaly_map, found["PaDiM"].anomaly_map]
+        ),
         "score of the detector": found["PaDiM"].score,
         "as stored": -np.arange(COUNT),
     }[order]
@@ -115,7 +125,9 @@ def test_the_table_has_every_methods_numbers(view, categories, predictions):
 
 def test_numbers_that_are_still_computed_are_awaited(view, monkeypatch):
     go, really = threading.Event(), compared
-    monkeypatch.setitem(explore.compare.__globals__, "compared", lambda *args: go.wait(20) and really(*args))
+    monkeypatch.setitem(
+        explore.compare.__globals__, "compared", lambda *args: go.wait(20) and really(*args)
+    )
     view.category = "mesh"
     assert view.table == {}
     assert "…" in view._page.value
@@ -128,7 +140,9 @@ def test_numbers_that_are_still_computed_are_awaited(view, monkeypatch):
     assert "that of DN2 is undefined without maps and masks" in view._page.value
 
 
-def test_each_method_has_its_own_scale_unless_maps_are_divided_by_their_thresholds(view, predictions):
+def test_each_method_has_its_own_scale_unless_maps_are_divided_by_their_thresholds(
+    view, predictions
+):
     view.image = 3
     shown = {axes.get_label(): axes for axes in view.static().axes}
     for name in ("SPADE", "PaDiM"):
@@ -136,7 +150,9 @@ def test_each_method_has_its_own_scale_unless_maps_are_divided_by_their_threshol
         drawn = shown[f"map {name}"].images[0]
         np.testing.assert_array_equal(drawn.get_array(), maps[3])
         assert drawn.get_clim() == plots.shared_limits(list(maps))
-    assert view._overlay.limits == list(plots.shared_limits(list(predictions["nut"]["SPADE"].anomaly_map)))
+    assert view._overlay.limits == list(
+        plots.shared_limits(list(predictions["nut"]["SPADE"].anomaly_map))
+    )
     view.relative = True
     shown = {axes.get_label(): axes for axes in view.static().axes}
     for name in ("SPADE", "PaDiM"):
@@ -201,7 +217,10 @@ def test_one_method_has_nothing_to_disagree_with(categories, predictions):
 
 
 def test_methods_that_are_computed_when_needed(categories, predictions):
-    found = {"SPADE": lambda: predictions["nut"]["SPADE"], "PaDiM": lambda: predictions["nut"]["PaDiM"]}
+    found = {
+        "SPADE": lambda: predictions["nut"]["SPADE"],
+        "PaDiM": lambda: predictions["nut"]["PaDiM"],
+    }
     view = explore.compare(categories["nut"], found)
     view.wait()
     by = score_disagreement(np.stack([predictions["nut"][name].score for name in found]))

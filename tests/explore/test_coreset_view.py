@@ -72,7 +72,10 @@ def test_the_budget_changes_status_page_and_the_budget_line(view, budget):
     assert view.status != text
     along = plots.share_of_axis(budget, (1, 48))
     assert page(view).count(f"left:{along:.2%}") == 5  # one line a chart
-    with pytest.raises(ValueError, match=r"budget must be one of the slider's steps \[1, 2, 3, 4, 5, 7, .*\], got 6"):
+    with pytest.raises(
+        ValueError,
+        match=r"budget must be one of the slider's steps \[1, 2, 3, 4, 5, 7, .*\], got 6",
+    ):
         view.budget = 6
 
 
@@ -146,7 +149,9 @@ def test_a_pick_shows_its_image_its_cell_and_what_stands_for_it(view, found):
     row = int(np.setdiff1d(np.flatnonzero(trace.image == 4), trace.order[:10])[0])
     view.picked = row
     assert (view.image, view.picked) == (4, row)
-    assert [place // 8 for place in view._overlay.picked] == list(divmod(int(trace.cell[row]), SIDE))
+    assert [place // 8 for place in view._overlay.picked] == list(
+        divmod(int(trace.cell[row]), SIDE)
+    )
     nearest, distance = view._bank.nearest_chosen(row, "greedy", 10)
     number = trace.order.tolist().index(nearest) + 1
     assert f"choice {number} · distance {style.number(distance)}" in view._beside.value
@@ -181,7 +186,9 @@ def test_the_image_shows_its_distances_and_its_chosen_cells(view, found):
         numbers = [str(trace.order.tolist().index(row) + 1) for row in mine[:5]]
         assert [mark["text"] for mark in marks] == numbers + [""] * (len(mine) - len(numbers))
         shown = np.frombuffer(view._overlay.scores, "<f4").reshape(SIDE, SIDE)
-        np.testing.assert_array_equal(shown.ravel(), view._bank.distance("greedy", 24)[trace.image == image])
+        np.testing.assert_array_equal(
+            shown.ravel(), view._bank.distance("greedy", 24)[trace.image == image]
+        )
     with pytest.raises(ValueError, match="image must be a training image from 0 to 5, got 6"):
         view.image = 6
 
@@ -202,7 +209,10 @@ def test_a_selection_shows_its_patches_and_counts_those_in_the_bank(view, found)
     view.budget, chosen = 24, np.arange(10, 70)
     view.chosen = chosen
     kept = np.isin(chosen, found.traces["greedy"].order[:24]).sum()
-    assert f"60 rows selected, {kept} of them in the bank (15 if drawn evenly); 24 shown, 36 more" in page(view)
+    assert (
+        f"60 rows selected, {kept} of them in the bank (15 if drawn evenly); 24 shown, 36 more"
+        in page(view)
+    )
     selection = page(view).partition("adviz-selection")[2].partition("adviz-values")[0]
     assert selection.count("<figure") == 24
     shown = np.linspace(10, 69, 24).round().astype(int)
@@ -210,7 +220,10 @@ def test_a_selection_shows_its_patches_and_counts_those_in_the_bank(view, found)
     assert view.chosen.tolist() == chosen.tolist()
     view.chosen = [3, 1, 3]
     assert "2 rows selected" in view.status
-    assert page(view).partition("adviz-selection")[2].partition("adviz-values")[0].count("<figure") == 2
+    assert (
+        page(view).partition("adviz-selection")[2].partition("adviz-values")[0].count("<figure")
+        == 2
+    )
     view.chosen = []
     assert "adviz-selection" not in page(view)
 
@@ -235,7 +248,9 @@ def test_a_single_trace_is_enough(category, found):
     assert view._sampler.options == ("greedy",)
     view.budget = 48
     assert "48 rows of 96 (50%)" in view.status
-    with_predictions = explore.coreset(category, found.traces["greedy"], found.predictions["greedy"])
+    with_predictions = explore.coreset(
+        category, found.traces["greedy"], found.predictions["greedy"]
+    )
     with_predictions.wait(60)
     with_predictions.budget = 24
     assert with_predictions.usage.rows == 24
@@ -243,7 +258,10 @@ def test_a_single_trace_is_enough(category, found):
 
 def test_results_that_are_handed_in_are_shown_as_they_are(category, found, monkeypatch):
     results = {
-        name: {share: dataclasses.replace(evaluate(one, category.test), pro=0.12345) for share, one in found_.items()}
+        name: {
+            share: dataclasses.replace(evaluate(one, category.test), pro=0.12345)
+            for share, one in found_.items()
+        }
         for name, found_ in found.predictions.items()
     }
     from adviz.explore.coreset import bank
@@ -263,8 +281,12 @@ def test_missing_masks_and_labels_are_said(found, tmp_path):
     assert "Metrics are undefined: the test set has no masks." in page(view)
     assert "image AUROC" in page(view)
     split = bare.test
-    unlabelled = data.Split(split.paths, [-1] * 4, [None] * 4, ["unlabelled"] * 4, geometry=split.geometry)
-    view = explore.coreset(data.Category("plate", bare.train, unlabelled), found.traces, found.predictions)
+    unlabelled = data.Split(
+        split.paths, [-1] * 4, [None] * 4, ["unlabelled"] * 4, geometry=split.geometry
+    )
+    view = explore.coreset(
+        data.Category("plate", bare.train, unlabelled), found.traces, found.predictions
+    )
     view.wait(60)
     view.budget = 24
     assert "Metrics are undefined: " in page(view)
@@ -358,13 +380,18 @@ def test_what_cannot_be_shown_is_refused(category, found):
         explore.coreset(category, {})
     with pytest.raises(ValueError, match="expected traces for each of"):
         explore.coreset({}, {})
-    with pytest.raises(TypeError, match=r"predictions as {share of the rows: prediction}.*got a Prediction"):
+    with pytest.raises(
+        TypeError, match=r"predictions as {share of the rows: prediction}.*got a Prediction"
+    ):
         explore.coreset(category, found.traces, Prediction(np.zeros(4)))
-    with pytest.raises(TypeError, match=r"the trace of a fitted PatchCore, detector\.trace_, .* got a Prediction"):
+    with pytest.raises(
+        TypeError, match=r"the trace of a fitted PatchCore, detector\.trace_, .* got a Prediction"
+    ):
         explore.coreset(category, next(iter(found.predictions["random"].values())))
     with pytest.raises(ValueError, match="expected traces of the same rows"):
         explore.coreset(
-            category, {**found.traces, "x": dataclasses.replace(found.traces["greedy"], image=np.zeros(96))}
+            category,
+            {**found.traces, "x": dataclasses.replace(found.traces["greedy"], image=np.zeros(96))},
         )
     swapped = {"greedy": found.predictions["random"]}
     with pytest.raises(ValueError, match="got one whose nearest patches lie elsewhere"):

@@ -121,13 +121,22 @@ def row(view, name):
 
 
 def test_it_opens_with_everything_flipped_and_nothing_run(view, runner):
-    assert (view.target, view.mode, view.metric, view.category) == ("official", CUMULATIVE, "image AUROC", "mean")
+    assert (view.target, view.mode, view.metric, view.category) == (
+        "official",
+        CUMULATIVE,
+        "image AUROC",
+        "mean",
+    )
     assert view.flipped == view.order == ("start", "distance", "score")
-    assert view.status == "paper → official · one after the other · image AUROC · mean · 0 of 8 runs"
+    assert (
+        view.status == "paper → official · one after the other · image AUROC · mean · 0 of 8 runs"
+    )
     assert view._button.description == "run 8 missing"
     assert row(view, "plate") == ["…"] * 5
     assert not runner.asked
-    assert all(math.isnan(value) for name in ("paper", "start", "official") for value in view.results[name])
+    assert all(
+        math.isnan(value) for name in ("paper", "start", "official") for value in view.results[name]
+    )
 
 
 def test_run_makes_what_the_way_needs_and_each_run_once(view, runner):
@@ -138,14 +147,19 @@ def test_run_makes_what_the_way_needs_and_each_run_once(view, runner):
     assert view._button.disabled
     ran(view)
     view.mode = ALONE
-    assert view.status.endswith("6 of 10 runs")  # the start, the first flip and all together are there
+    # The start, the first flip and all together are there
+    assert view.status.endswith("6 of 10 runs")
     ran(view)
     assert runner.asked[8:] == [
-        (name, options) for name in ("plate", "gear") for options in ({"distance": "squared"}, {"score": "max"})
+        (name, options)
+        for name in ("plate", "gear")
+        for options in ({"distance": "squared"}, {"score": "max"})
     ]
     view.mode, view.order = CUMULATIVE, ("score", "start", "distance")
     ran(view)
-    assert runner.asked[12:] == [(name, {"score": "max", "start": "anchors"}) for name in ("plate", "gear")]
+    assert runner.asked[12:] == [
+        (name, {"score": "max", "start": "anchors"}) for name in ("plate", "gear")
+    ]
 
 
 def test_the_numbers_are_those_of_the_definition(view, categories):
@@ -159,7 +173,9 @@ def test_the_numbers_are_those_of_the_definition(view, categories):
     assert list(results) == ["category", "paper", "start", "distance", "score", "official"]
     assert results["category"] == ["plate", "gear", "mean"]
     expected = [auroc(one, {}), first, 0, last, auroc(one, {"start": "anchors", "score": "max"})]
-    np.testing.assert_allclose([results[name][0] for name in list(results)[1:]], expected, atol=1e-9)
+    np.testing.assert_allclose(
+        [results[name][0] for name in list(results)[1:]], expected, atol=1e-9
+    )
     for name in list(results)[1:]:
         assert results[name][2] == pytest.approx((results[name][0] + results[name][1]) / 2)
     assert row(view, "plate") == [
@@ -330,7 +346,9 @@ def test_an_error_is_said_and_what_was_done_is_kept(view, runner):
     view.flipped, runner.failing = ("start", "score"), True
     view.run()
     view.wait()
-    assert view.status == ("Error: RuntimeError: plate with {'start': 'anchors', 'score': 'max'}: no such option")
+    assert view.status == (
+        "Error: RuntimeError: plate with {'start': 'anchors', 'score': 'max'}: no such option"
+    )
     assert not view.busy
     runner.failing = False
     assert view.results["paper"][0] > 0
@@ -385,8 +403,11 @@ def test_where_an_image_stands_among_the_others(view, categories):
 
 def test_how_much_the_numbers_can_bear(view):
     ran(view)
-    assert "move it by this many points: 5.00 on plate, 5.00 on gear" in shown(view)  # 4 good times 5 anomalous
-    said = re.search(r"official: ([^ ]+) points, 95% interval ([^ ]+) to ([^ ]+) \(paired", shown(view))
+    # 4 good times 5 anomalous
+    assert "move it by this many points: 5.00 on plate, 5.00 on gear" in shown(view)
+    said = re.search(
+        r"official: ([^ ]+) points, 95% interval ([^ ]+) to ([^ ]+) \(paired", shown(view)
+    )
     change, low, high = map(float, said.groups())
     assert low < change < high
     assert change == pytest.approx(view.results["official"][2] - view.results["paper"][2], abs=0.05)
@@ -397,13 +418,17 @@ def test_run_may_read_the_images_in_another_way(categories):
         one = categories[name]
         if not options:
             return predicted(one, {})
-        geometry = data.Geometry(options.get("size", SIZE), crop=False, mask_rule=options.get("mask_rule", ">0.5"))
+        geometry = data.Geometry(
+            options.get("size", SIZE), crop=False, mask_rule=options.get("mask_rule", ">0.5")
+        )
         test = one.test.with_geometry(geometry)
         maps = np.random.default_rng(0).random((len(test), *test.image_size))
         found = Prediction(predicted(one, {}).score, maps)
         return found, test, evaluate(found, test, pro=options.get("pro", "global"))
 
-    steps = {"other": {"size": (SIZE, 24), "mask_rule": (">0.5", ">0"), "pro": ("global", "per-image")}}
+    steps = {
+        "other": {"size": (SIZE, 24), "mask_rule": (">0.5", ">0"), "pro": ("global", "per-image")}
+    }
     view = explore.deviations(categories["plate"], steps, read, start="usual")
     assert view.category == "plate"
     view.image = 4
@@ -445,8 +470,14 @@ def test_without_masks_and_without_labels_it_says_what_is_missing(tmp_path):
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (None, "expected run to return a Prediction, and after it its Split and its Result, got NoneType"),
-        (Prediction(np.arange(3.0)), "expected a prediction of the 9 test images of plate, got one of 3 images"),
+        (
+            None,
+            "expected run to return a Prediction, and after it its Split and its Result, got NoneType",
+        ),
+        (
+            Prediction(np.arange(3.0)),
+            "expected a prediction of the 9 test images of plate, got one of 3 images",
+        ),
     ],
 )
 def test_a_run_that_answers_something_else_is_refused(categories, answer, message):

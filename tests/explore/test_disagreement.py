@@ -23,7 +23,8 @@ def test_a_percentile_rank_is_the_share_of_the_others_below():
     scores = RNG.permutation(11) ** 2.0
     expected = [sum(other < score for other in scores) / 10 for score in scores]
     np.testing.assert_allclose(percentile_ranks(scores), expected)
-    np.testing.assert_allclose(percentile_ranks(np.array([5.0, 1.0, 5.0])), [0.75, 0, 0.75])  # ties share the middle
+    # Ties share the middle
+    np.testing.assert_allclose(percentile_ranks(np.array([5.0, 1.0, 5.0])), [0.75, 0, 0.75])
     assert percentile_ranks(np.array([3.0])) == 0
 
 
@@ -37,12 +38,20 @@ def test_disagreement_of_scores_is_the_span_of_the_ranks_whatever_the_units():
 
 def test_disagreement_of_maps_is_one_minus_the_mean_rank_correlation_of_cells():
     found = [RNG.random((3, 64, 64)), RNG.random((3, 64, 64)), RNG.random((3, 32, 32))]
-    cells = [f.reshape(3, 16, f.shape[1] // 16, 16, f.shape[2] // 16).mean((2, 4)).reshape(3, -1) for f in found]
-    expected = [
-        1 - np.mean([spearmanr(one[i], other[i]).statistic for one, other in combinations(cells, 2)]) for i in range(3)
+    cells = [
+        f.reshape(3, 16, f.shape[1] // 16, 16, f.shape[2] // 16).mean((2, 4)).reshape(3, -1)
+        for f in found
     ]
-    np.testing.assert_allclose(map_disagreement(found), expected, atol=1e-3)  # float32 can swap two cells
-    np.testing.assert_allclose(map_disagreement([found[0], np.exp(found[2]).repeat(2, 1).repeat(2, 2)])[:0], [])
+    expected = [
+        1
+        - np.mean([spearmanr(one[i], other[i]).statistic for one, other in combinations(cells, 2)])
+        for i in range(3)
+    ]
+    # Float32 can swap two cells
+    np.testing.assert_allclose(map_disagreement(found), expected, atol=1e-3)
+    np.testing.assert_allclose(
+        map_disagreement([found[0], np.exp(found[2]).repeat(2, 1).repeat(2, 2)])[:0], []
+    )
 
 
 def test_maps_that_order_places_alike_agree_and_a_constant_one_has_no_order():
@@ -63,7 +72,11 @@ def made():
     labels = np.array([0, 0, 1, 1, -1, 1])
     masks = np.zeros((6, 16, 16), bool)
     masks[2, :4, :4] = masks[3, 8:, 8:] = masks[5, 3, 3] = True
-    return Prediction(RNG.random(6), RNG.random((6, 16, 16), np.float32) + 0.5 * masks), labels, masks
+    return (
+        Prediction(RNG.random(6), RNG.random((6, 16, 16), np.float32) + 0.5 * masks),
+        labels,
+        masks,
+    )
 
 
 def test_the_tables_numbers_are_those_of_evaluate(made):
@@ -95,7 +108,13 @@ def test_what_is_undefined_is_nan_and_said(made):
     assert np.isnan(list(nothing.values())).all()
     assert in_words(nothing) == ["undefined"] * len(COLUMNS)
     assert in_words(None) == ["…"] * len(COLUMNS)
-    some = {"image_auroc": 0.9876, "pixel_auroc": 1.0, "pro": 0.5, "false_positives": 2, "false_negatives": 3}
+    some = {
+        "image_auroc": 0.9876,
+        "pixel_auroc": 1.0,
+        "pro": 0.5,
+        "false_positives": 2,
+        "false_negatives": 3,
+    }
     assert in_words(some) == ["0.988", "1.000", "0.500", "2 + 3"]
 
 
@@ -107,6 +126,9 @@ def test_the_standing_of_an_image():
     assert [standing(scores, labels, image).verdict for image in range(6)] == verdicts
     assert standing(scores, labels, 1).place == "score 6, rank 2 of 6"
     labels[3] = 0
-    assert standing(np.array([1.0, 6, 3, 2, 5, 4]), np.array([1, 0, 0, 0, 1, 1]), 0).verdict == "not flagged: missed"
+    assert (
+        standing(np.array([1.0, 6, 3, 2, 5, 4]), np.array([1, 0, 0, 0, 1, 1]), 0).verdict
+        == "not flagged: missed"
+    )
     assert standing(np.array([2.0, 2, 1]), labels[:3] * 0, 1).rank == 1
     assert standing(scores, labels * 0, 0).verdict == ""

@@ -37,10 +37,17 @@ def test_ratios_that_are_undefined_are_nan():
 
 def test_outcomes_add_up():
     both = errors.outcome(SCORES, LABELS, 0.7) + errors.outcome(SCORES, LABELS, 0.3)
-    assert (both.true_positives, both.false_negatives, both.false_positives, both.true_negatives) == (4, 2, 2, 2)
+    assert (
+        both.true_positives,
+        both.false_negatives,
+        both.false_positives,
+        both.true_negatives,
+    ) == (4, 2, 2, 2)
     assert (both.unlabelled_flagged, both.unlabelled_passed) == (2, 0)
     assert np.isnan(both.threshold)
-    assert (errors.outcome(SCORES, LABELS, 0.7) + errors.outcome(SCORES, LABELS, 0.7)).threshold == 0.7
+    assert (
+        errors.outcome(SCORES, LABELS, 0.7) + errors.outcome(SCORES, LABELS, 0.7)
+    ).threshold == 0.7
 
 
 def test_errors_are_those_on_the_wrong_side_the_worst_first():
@@ -57,7 +64,8 @@ def test_a_float32_score_at_its_own_value_is_flagged():
 
 
 def test_where_the_line_starts():
-    assert errors.first_threshold(SCORES, LABELS) == (0.3, "F1-optimal")  # 3 found, 1 wrong: better than any other
+    # 3 found, 1 wrong: better than any other
+    assert errors.first_threshold(SCORES, LABELS) == (0.3, "F1-optimal")
     good, why = errors.first_threshold(SCORES, np.where(LABELS == 1, 0, LABELS))
     assert errors.outcome(SCORES, np.zeros(6), good).false_positives == 0
     assert good == np.nextafter(0.9, 1)
@@ -97,7 +105,8 @@ def test_suggestions():
 
     assert tags(MASK, peak_at(15, 15), 1.0) == ["localised but under-weighted"]
     assert tags(MASK, peak_at(50, 15), 1.0) == ["not recovered"]
-    assert "31 px from the defect" in errors.suggest(MASK, peak_at(50, 15), 1.0)[0][1]  # row 19 is the last
+    # Row 19 is the last
+    assert "31 px from the defect" in errors.suggest(MASK, peak_at(50, 15), 1.0)[0][1]
     assert tags(MASK, peak_at(15, 15), 0.04) == ["cropped away"]
     assert tags(np.zeros_like(MASK), peak_at(15, 15), 0.0) == ["cropped away"]
     assert tags(MASK, peak_at(15, 15), 0.05) == ["localised but under-weighted"]
@@ -105,11 +114,17 @@ def test_suggestions():
     assert tags(MASK, None, None) == []
     small = np.zeros_like(MASK)
     small[0, :19] = True
-    assert errors.suggest(small, peak_at(0, 3), None)[1] == ("fine-grained", "19 px, 0.19% of the image")
+    assert errors.suggest(small, peak_at(0, 3), None)[1] == (
+        "fine-grained",
+        "19 px, 0.19% of the image",
+    )
     small[0, :20] = True
     assert tags(small, None, None) == []  # 0.2 % is not below it
 
 
 def test_every_suggestion_is_a_word_of_the_vocabulary():
-    found = [*errors.suggest(MASK, peak_at(0, 0), 0.0), *errors.suggest(MASK[:12], peak_at(0, 0)[:12], 1.0)]
+    found = [
+        *errors.suggest(MASK, peak_at(0, 0), 0.0),
+        *errors.suggest(MASK[:12], peak_at(0, 0)[:12], 1.0),
+    ]
     assert {tag for tag, _ in found} <= set(errors.FALSE_NEGATIVE_TAGS)

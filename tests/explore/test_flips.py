@@ -1,6 +1,15 @@
 import pytest
 
-from adviz.explore.deviations.flips import ALONE, CUMULATIVE, Step, configurations, described, key, options, steps_of
+from adviz.explore.deviations.flips import (
+    ALONE,
+    CUMULATIVE,
+    Step,
+    configurations,
+    described,
+    key,
+    options,
+    steps_of,
+)
 
 FLIPS = {"a": (1, 2), "b": ("x", "y"), "c": (None, None)}
 
@@ -19,7 +28,9 @@ def test_each_alone_needs_all_together_as_well():
 
 
 def test_another_mode_is_refused():
-    with pytest.raises(ValueError, match="mode must be one of 'one after the other', 'each alone', got 'both'"):
+    with pytest.raises(
+        ValueError, match="mode must be one of 'one after the other', 'each alone', got 'both'"
+    ):
         steps_of((), "both")
 
 
@@ -33,4 +44,6 @@ def test_a_configuration_is_what_differs_from_the_start_in_whatever_order():
 
 def test_options_are_described_shortly():
     assert described("size", (224, "256")) == "size: 224 → 256"
-    assert described("layers", (("layer1",), tuple(range(40)))).endswith(" → (0, 1, 2, 3, 4, 5, 6, 7…")
+    assert described("layers", (("layer1",), tuple(range(40)))).endswith(
+        " → (0, 1, 2, 3, 4, 5, 6, 7…"
+    )

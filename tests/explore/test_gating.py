@@ -44,7 +44,13 @@ def test_arrays_that_do_not_fit_are_refused():
 
 def test_a_slider_takes_any_range_and_value():
     slider = GatePanel(lambda tau: None).slider
-    for low, high, value in ((0.0, 1.0, 0.5), (10.0, 20.0, 12.0), (-5.0, -4.0, -4.5), (3.0, 3.0, 3.0), (0.0, 1.0, 7.0)):
+    for low, high, value in (
+        (0.0, 1.0, 0.5),
+        (10.0, 20.0, 12.0),
+        (-5.0, -4.0, -4.5),
+        (3.0, 3.0, 3.0),
+        (0.0, 1.0, 7.0),
+    ):
         set_range(slider, low, high, value)
         assert slider.value == value
         assert slider.min < low

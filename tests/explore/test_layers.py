@@ -23,14 +23,18 @@ def categories(tmp_path_factory):
     mask = np.zeros((32, 32), np.uint8)
     mask[8:14, 10:18] = 255
     for name in ("nut", "mesh"):
-        for number, file in enumerate(["train/good/0", "test/good/0", "test/good/1", "test/hole/0", "test/hole/1"]):
+        for number, file in enumerate(
+            ["train/good/0", "test/good/0", "test/good/1", "test/hole/0", "test/hole/1"]
+        ):
             path = root / name / f"{file}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(IMAGES[number % 4]).save(path)
         (root / name / "ground_truth/hole").mkdir(parents=True)
         for number in (0, 1):
             Image.fromarray(mask).save(root / name / f"ground_truth/hole/{number}_mask.png")
-    return {name: data.mvtec(root, name, geometry=Geometry(32, crop=False)) for name in ("nut", "mesh")}
+    return {
+        name: data.mvtec(root, name, geometry=Geometry(32, crop=False)) for name in ("nut", "mesh")
+    }
 
 
 @pytest.fixture
@@ -38,8 +42,13 @@ def predictions():
     rng = np.random.default_rng(1)
 
     def one(mix):
-        layers = {"layer1": rng.random((4, 8, 8), np.float32), "layer2": 2 * rng.random((4, 4, 4), np.float32)}
-        own = 3 * rng.random((4, 32, 32), np.float32) if mix is None else mixed(layers, mix, (32, 32))
+        layers = {
+            "layer1": rng.random((4, 8, 8), np.float32),
+            "layer2": 2 * rng.random((4, 4, 4), np.float32),
+        }
+        own = (
+            3 * rng.random((4, 32, 32), np.float32) if mix is None else mixed(layers, mix, (32, 32))
+        )
         return Prediction(np.arange(4.0), own, layer_maps=layers)
 
     return {name: {"reverse": one(OWN), "forward": one(None)} for name in ("nut", "mesh")}
@@ -66,7 +75,8 @@ def test_it_opens_with_the_detectors_own_way(view, predictions):
     assert (view.preset, view.weights) == ("the detector's own", {"layer1": 1.0, "layer2": 1.0})
     assert view.status.endswith("mix: layer1 + layer2, sum, sigma 4 (the detector's own way)")
     np.testing.assert_allclose(view.mixed, own[0], rtol=1e-6)
-    assert view._overlay.limits == list(plots.shared_limits(list(own)))  # one scale with the detector's own map
+    # One scale with the detector's own map
+    assert view._overlay.limits == list(plots.shared_limits(list(own)))
     assert view.picked == np.unravel_index(own[0].argmax(), (32, 32))
 
 
@@ -95,7 +105,9 @@ def test_the_mixed_map_and_its_metrics_are_those_of_the_state(view, categories, 
     view.weights, view.join, view.root, view.sigma = {"layer1": 0.5}, "product", True, 1.0
     mix, found = Mix(NAMES, (0.5, 1.0), "product", True, 1.0), predictions["mesh"]["forward"]
     np.testing.assert_array_equal(view.mixed, mixed(found.layer_maps, mix, (32, 32))[2])
-    np.testing.assert_array_equal(np.frombuffer(view._overlay.scores, np.float32).reshape(32, 32), view.mixed)
+    np.testing.assert_array_equal(
+        np.frombuffer(view._overlay.scores, np.float32).reshape(32, 32), view.mixed
+    )
     view.wait()
     splits = {name: category.test for name, category in categories.items()}
     expected = {
@@ -106,7 +118,10 @@ def test_the_mixed_map_and_its_metrics_are_those_of_the_state(view, categories, 
     for who, one in (("mix", view.mixed), ("detector", found.anomaly_map[2])):
         assert view.metrics["category"][who] == expected["mesh", who]
         assert view.metrics["image"][who] == of_image(one, splits["mesh"].mask(2))
-        mean = {key: np.mean([expected[name, who][key] for name in splits]) for key in expected["mesh", who]}
+        mean = {
+            key: np.mean([expected[name, who][key] for name in splits])
+            for key in expected["mesh", who]
+        }
         assert view.metrics["all"][who] == pytest.approx(mean)
     difference = 100 * (expected["mesh", "mix"]["pro"] - expected["mesh", "detector"]["pro"])
     assert f"{difference:+.1f} points" in view._page.value
@@ -170,7 +185,11 @@ def test_a_mix_stays_with_another_detector_but_the_own_one_follows(view):
 
 def test_detectors_may_have_other_layers(categories, predictions):
     rng = np.random.default_rng(5)
-    own = mixed({"image": (cells := rng.random((4, 4, 4), np.float32))}, Mix(("image",), (1.0,), root=True), (32, 32))
+    own = mixed(
+        {"image": (cells := rng.random((4, 4, 4), np.float32))},
+        Mix(("image",), (1.0,), root=True),
+        (32, 32),
+    )
     predictions["nut"]["one"] = Prediction(np.arange(4.0), own, {"image": cells})
     view = explore.layers(categories, predictions)
     view.layers = ("layer2",)
@@ -185,7 +204,9 @@ def test_detectors_may_have_other_layers(categories, predictions):
 def test_nothing_to_mix_is_said_and_the_page_stays(view):
     before = page(view)
     view.layers = ()
-    assert view.status.startswith("Error: ValueError: expected at least one layer with a weight above 0, got none")
+    assert view.status.startswith(
+        "Error: ValueError: expected at least one layer with a weight above 0, got none"
+    )
     assert page(view) == before
     view.layers = ("layer1",)
     assert "mix: layer1, sum" in view.status
@@ -209,8 +230,12 @@ def test_the_picked_pixel_is_read_out_in_every_layer(view, predictions):
     shown = view._values.value
     assert "layers at pixel 9, 30" in shown
     printed = [float(text) for text in re.findall(r"padding-right:12px'>([\d.]+)</td>", shown)]
-    values = [maps[(1, *cell)] for maps, cell in zip(found.layer_maps.values(), ((2, 7), (1, 3)), strict=True)]
-    assert printed == pytest.approx(values, abs=6e-4)  # four digits of the largest, which is below 2
+    values = [
+        maps[(1, *cell)]
+        for maps, cell in zip(found.layer_maps.values(), ((2, 7), (1, 3)), strict=True)
+    ]
+    # Four digits of the largest, which is below 2
+    assert printed == pytest.approx(values, abs=6e-4)
     view.picked = None
     assert view._values.value == ""
 
@@ -219,7 +244,9 @@ def test_the_figure_shows_the_maps_of_the_state_on_scales_shared_by_all_images(v
     view.category, view.detector, view.image = "mesh", "reverse", 1
     found, shown = predictions["mesh"]["reverse"], panels(view)
     assert "map mixed" not in shown  # it is the joined one
-    everything = np.concatenate([np.ravel(array) for array in found.layer_maps.values()]).astype(float)
+    everything = np.concatenate([np.ravel(array) for array in found.layer_maps.values()]).astype(
+        float
+    )
     for name, values in found.layer_maps.items():
         picture = shown[f"map {name}"].images[0]
         np.testing.assert_array_equal(picture.get_array(), values[1])
@@ -273,7 +300,9 @@ def test_a_prediction_that_is_computed_when_chosen(categories, predictions):
     bad = explore.layers(categories["nut"], {**found, "DN2": lambda: Prediction(np.arange(4.0))})
     bad.detector = "DN2"
     bad.wait()
-    assert bad.status.endswith("expected predictions with layer maps and an anomaly map, got DN2 without")
+    assert bad.status.endswith(
+        "expected predictions with layer maps and an anomaly map, got DN2 without"
+    )
 
 
 def test_a_prediction_without_layer_maps_is_refused(categories):

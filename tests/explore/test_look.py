@@ -21,7 +21,9 @@ from adviz.plots import StaticFigure, style
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs/visual-language.md").read_text()
 SOURCES = sorted((ROOT / "adviz/explore").rglob("*.py"))
-COLOUR = re.compile(r"#[0-9A-Fa-f]{3,8}\b|\brgba?\(\d|(?:color|background|fill|stroke|solid)['\":= ]+(?:white|black)\b")
+COLOUR = re.compile(
+    r"#[0-9A-Fa-f]{3,8}\b|\brgba?\(\d|(?:color|background|fill|stroke|solid)['\":= ]+(?:white|black)\b"
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +31,22 @@ def views(tmp_path_factory):
     """Return every explorer by name, each with all its controls."""
     one, bank = small_category(tmp_path_factory.mktemp("data")), small_bank()
     rng, size = np.random.default_rng(0), (len(one.test), 32, 32)
-    layers = {name: rng.random((len(one.test), cells, cells)) for name, cells in (("layer1", 8), ("layer2", 4))}
-    found = {name: Prediction(rng.random(len(one.test)), rng.random(size), layers) for name in ("PaDiM", "SPADE")}
-    made = {name: getattr(explore, name)(one, found) for name in ("results", "retrieval", "layers", "pro", "compare")}
+    layers = {
+        name: rng.random((len(one.test), cells, cells))
+        for name, cells in (("layer1", 8), ("layer2", 4))
+    }
+    found = {
+        name: Prediction(rng.random(len(one.test)), rng.random(size), layers)
+        for name in ("PaDiM", "SPADE")
+    }
+    made = {
+        name: getattr(explore, name)(one, found)
+        for name in ("results", "retrieval", "layers", "pro", "compare")
+    }
     made["thresholds"] = explore.thresholds(one, found, gate={"SPADE": 0.1})
-    made["coreset"] = explore.coreset({"plate": one}, {"plate": bank.traces}, {"plate": bank.predictions})
+    made["coreset"] = explore.coreset(
+        {"plate": one}, {"plate": bank.traces}, {"plate": bank.predictions}
+    )
     made["deviations"] = explore.deviations(
         {"plate": one}, {"code": {"k": (1, 2)}}, lambda _name, _options: found["PaDiM"]
     )
@@ -63,7 +76,9 @@ def of_class(view, name):
 def strings(path):
     """Return a source file without comments and docstrings, which the page does not show."""
     found = tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
-    return " ".join(t.string for t in found if t.type != tokenize.COMMENT and not t.string.startswith('"""'))
+    return " ".join(
+        t.string for t in found if t.type != tokenize.COMMENT and not t.string.startswith('"""')
+    )
 
 
 @every
@@ -72,7 +87,9 @@ def test_every_explorer_has_the_one_style_sheet_and_the_parts_of_a_page(views, n
     assert "adviz-explorer" in view._dom_classes
     for part in ("sheet", "controls", "status", "busy", "stop", "view"):
         assert len(of_class(view, f"adviz-{part}")) == 1, part
-    sheets = [one.value for one in parts(view) if isinstance(one, widgets.HTML) and "<style" in one.value]
+    sheets = [
+        one.value for one in parts(view) if isinstance(one, widgets.HTML) and "<style" in one.value
+    ]
     assert sheets == [f"<style>{theme.SHEET}</style>"]
 
 
@@ -129,12 +146,15 @@ def test_the_same_control_has_the_same_label_everywhere(views):
             for part in getattr(one, "_dom_classes", ()):
                 if getattr(one, "description", "") and part.startswith("adviz-"):
                     named.setdefault(part, set()).add(one.description)
-    training = {"adviz-image": {"image", "training image"}}  # the bank's images are others than all else's
+    # The bank's images are others than all else's
+    training = {"adviz-image": {"image", "training image"}}
     assert {part: found for part, found in named.items() if len(found) > 1} == training
     assert {"adviz-category", "adviz-detector", "adviz-defect", "adviz-opacity"} < set(named)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT / "adviz/explore").as_posix())
+@pytest.mark.parametrize(
+    "path", SOURCES, ids=lambda path: path.relative_to(ROOT / "adviz/explore").as_posix()
+)
 def test_colours_are_named_in_the_style_modules_alone(path):
     if path.name != "themed.py":
         assert COLOUR.findall(strings(path)) == []
@@ -143,14 +163,26 @@ def test_colours_are_named_in_the_style_modules_alone(path):
 def test_widgets_take_their_colours_from_the_theme_or_name_them():
     folder = ROOT / "adviz/widgets"
     for path in folder.glob("*.css"):
-        assert COLOUR.findall(re.sub(r"var\(--jp-[\w-]+, #\w+\)", "", path.read_text())) == [], path.name
+        assert COLOUR.findall(re.sub(r"var\(--jp-[\w-]+, #\w+\)", "", path.read_text())) == [], (
+            path.name
+        )
     for path in folder.glob("*.js"):
-        lines = [line for line in path.read_text().splitlines() if not re.match(r"const [A-Z]+ = ", line)]
-        assert [line for line in lines if COLOUR.search(line.replace("rgb(${", ""))] == [], path.name
+        lines = [
+            line for line in path.read_text().splitlines() if not re.match(r"const [A-Z]+ = ", line)
+        ]
+        assert [line for line in lines if COLOUR.search(line.replace("rgb(${", ""))] == [], (
+            path.name
+        )
 
 
 def test_the_colour_pattern_finds_what_it_is_for():
-    for text in ("border:3px solid #000", "fill='#FFFFFF'", "background:white", "rgb(1, 2, 3)", "color: black"):
+    for text in (
+        "border:3px solid #000",
+        "fill='#FFFFFF'",
+        "background:white",
+        "rgb(1, 2, 3)",
+        "color: black",
+    ):
         assert COLOUR.search(text), text
     assert not COLOUR.search("the white paper, a black frame, &#x27;")
 
@@ -202,7 +234,9 @@ def test_what_is_missing_is_a_note(tmp_path, name):
         assert "mask" not in view._page.value
     else:
         assert NO_TRUTH in view._page.value
-        assert re.search(r"class='adviz-(remark|small)'[^>]*>[^<]*There is no ground truth", view._page.value)
+        assert re.search(
+            r"class='adviz-(remark|small)'[^>]*>[^<]*There is no ground truth", view._page.value
+        )
 
 
 @every

@@ -6,7 +6,15 @@ from scipy import ndimage
 
 from adviz import SPADE, Features, PaDiM, PatchCore, Prediction, ReverseDistillation
 from adviz.core import maps
-from adviz.explore.layers.mixing import Mix, mix_all, mixed, own_mix, presets, preview_limits, separate
+from adviz.explore.layers.mixing import (
+    Mix,
+    mix_all,
+    mixed,
+    own_mix,
+    presets,
+    preview_limits,
+    separate,
+)
 
 SIZE = (64, 64)
 NAMES = ("layer1", "layer2", "layer3")
@@ -36,7 +44,10 @@ def every(**options):
 
 DETECTORS = {
     "PatchCore": (PatchCore(layers=(4, 8, 16), coreset=0.1), every(root=True)),
-    "PatchCore, squared": (PatchCore(layers=(4, 8, 16), coreset=0.1, distance="squared", sigma=0), every(sigma=0.0)),
+    "PatchCore, squared": (
+        PatchCore(layers=(4, 8, 16), coreset=0.1, distance="squared", sigma=0),
+        every(sigma=0.0),
+    ),
     "SPADE": (SPADE(images_gallery=3), every()),
     "SPADE, euclidean": (SPADE(images_gallery=3, distance="euclidean"), every(root=True)),
     "SPADE, per layer": (SPADE(images_gallery=3, match="per_layer"), every(join="mean")),
@@ -53,7 +64,9 @@ def test_the_detectors_own_way_is_found_and_its_map_is_reproduced(name, train, t
     assert mix == expected
     again = mixed(prediction.layer_maps, mix, SIZE)
     # the shares are added up in another order than the distance was: float32
-    np.testing.assert_allclose(again, prediction.anomaly_map, rtol=2e-4, atol=2e-4 * prediction.anomaly_map.max())
+    np.testing.assert_allclose(
+        again, prediction.anomaly_map, rtol=2e-4, atol=2e-4 * prediction.anomaly_map.max()
+    )
 
 
 @pytest.mark.parametrize("join", ["sum", "product"])
@@ -64,7 +77,9 @@ def test_reverse_distillations_way_is_found(join, train, test):
     assert mix == every(join=join, enlarge="bilinear, corners aligned")
     # the product of three small numbers: relative to the largest
     tolerance = 1e-5 * prediction.anomaly_map.max()
-    np.testing.assert_allclose(mixed(prediction.layer_maps, mix, SIZE), prediction.anomaly_map, atol=tolerance)
+    np.testing.assert_allclose(
+        mixed(prediction.layer_maps, mix, SIZE), prediction.anomaly_map, atol=tolerance
+    )
 
 
 def test_no_way_is_named_where_none_gives_the_map(train, test):
@@ -85,7 +100,9 @@ def test_layers_on_one_grid_are_joined_in_cells(cells):
     mix = Mix(("layer1", "layer3"), (2.0, 0.5), "product", True, 3.0)
     joined = np.sqrt(one.astype(float) ** 2 * three.astype(float) ** 0.5)
     large = maps.resize(joined, SIZE)
-    expected = [ndimage.gaussian_filter(values, 3.0, truncate=4.0, mode="reflect") for values in large]
+    expected = [
+        ndimage.gaussian_filter(values, 3.0, truncate=4.0, mode="reflect") for values in large
+    ]
     np.testing.assert_allclose(mixed(cells, mix, SIZE), expected, rtol=1e-5)
 
 
@@ -96,7 +113,9 @@ def test_a_detector_whose_maps_are_mirrored_at_the_border_is_recognised(join):
     parts = [values.astype(float) for values in layer_maps.values()]
     joined = parts[0] + parts[1] if join == "sum" else parts[0] * parts[1]
     large = maps.resize(joined, SIZE)
-    smoothed = np.stack([ndimage.gaussian_filter(one, 4, mode="mirror", truncate=4.0) for one in large])
+    smoothed = np.stack(
+        [ndimage.gaussian_filter(one, 4, mode="mirror", truncate=4.0) for one in large]
+    )
     own = own_mix(Prediction(smoothed.max((1, 2)), smoothed, layer_maps))
     assert own == Mix(("layer1", "layer2"), (1.0, 1.0), join, border="mirror")
     np.testing.assert_allclose(mixed(layer_maps, own, SIZE), smoothed, rtol=1e-5)
@@ -155,19 +174,28 @@ def test_each_layers_own_search_is_put_together(train, test):
     own = {name: PatchCore(layers=(name,), coreset=0.1).fit(train).predict(test) for name in NAMES}
     joined = separate(own)
     for name, found in own.items():
-        np.testing.assert_allclose(joined.layer_maps[name], np.sqrt(found.layer_maps[name]), rtol=1e-6)
-    np.testing.assert_allclose(joined.anomaly_map, np.mean([found.anomaly_map for found in own.values()], axis=0))
+        np.testing.assert_allclose(
+            joined.layer_maps[name], np.sqrt(found.layer_maps[name]), rtol=1e-6
+        )
+    np.testing.assert_allclose(
+        joined.anomaly_map, np.mean([found.anomaly_map for found in own.values()], axis=0)
+    )
     np.testing.assert_array_equal(joined.score, joined.anomaly_map.max((1, 2)))
     assert own_mix(joined) == every(join="mean")
 
 
 def test_what_is_no_search_of_one_layer_is_refused(train, test):
     both = PatchCore(layers=(8, 16), coreset=0.1).fit(train).predict(test)
-    with pytest.raises(ValueError, match=r"expected layer2's own map, .* got one with layer2, layer3"):
+    with pytest.raises(
+        ValueError, match=r"expected layer2's own map, .* got one with layer2, layer3"
+    ):
         separate({"layer2": both})
     with pytest.raises(ValueError, match="got one with no layer maps"):
         separate({"layer2": Prediction(np.zeros(2))})
-    maps_ = {size: Prediction(np.zeros(1), np.zeros((1, size, size)), {"a": np.zeros((1, 2, 2))}) for size in (4, 8)}
+    maps_ = {
+        size: Prediction(np.zeros(1), np.zeros((1, size, size)), {"a": np.zeros((1, 2, 2))})
+        for size in (4, 8)
+    }
     with pytest.raises(ValueError, match=r"one size, got shapes \[\(1, 4, 4\), \(1, 8, 8\)\]"):
         separate({"a": maps_[4], "b": maps_[8]})
 

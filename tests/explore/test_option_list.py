@@ -59,7 +59,9 @@ def test_an_order_names_each_option_once(made, names):
 
 
 def test_unknown_options_are_refused(made):
-    with pytest.raises(ValueError, match=r"flipped must name options of start, distance, size, got \['colour'\]"):
+    with pytest.raises(
+        ValueError, match=r"flipped must name options of start, distance, size, got \['colour'\]"
+    ):
         made[0].flipped = ("start", "colour")
 
 

@@ -41,7 +41,10 @@ def prediction(categories, seed, name="nut"):
 
 @pytest.fixture
 def predictions(categories):
-    return {name: {"A": prediction(categories, 1), "B": prediction(categories, 2)} for name in categories}
+    return {
+        name: {"A": prediction(categories, 1), "B": prediction(categories, 2)}
+        for name in categories
+    }
 
 
 @pytest.fixture
@@ -81,7 +84,9 @@ def test_values_are_those_of_the_metrics(view, categories, predictions):
                 value = metrics.pro(maps, masks, name, limit, connectivity)
                 assert view.values[f"PRO-{name}"] == pytest.approx(value, abs=1e-12)
                 assert f"{value:.4f}" in view._page.value
-    assert view.values["pixel AUROC"] == pytest.approx(metrics.auroc(maps.ravel(), masks.ravel()), abs=1e-12)
+    assert view.values["pixel AUROC"] == pytest.approx(
+        metrics.auroc(maps.ravel(), masks.ravel()), abs=1e-12
+    )
 
 
 def test_the_slider_is_a_share_of_all_normal_pixels(view, categories, predictions):
@@ -92,7 +97,10 @@ def test_the_slider_is_a_share_of_all_normal_pixels(view, categories, prediction
         now = view.values
         assert np.mean(normal >= now["threshold"]) == pytest.approx(now["FPR"], abs=1e-12)
         assert fpr - 1 / len(normal) < now["FPR"] <= fpr + 1e-12
-        overlaps = [np.mean(maps[2][masks[2]] >= now["threshold"]), np.mean(maps[3][masks[3]] >= now["threshold"])]
+        overlaps = [
+            np.mean(maps[2][masks[2]] >= now["threshold"]),
+            np.mean(maps[3][masks[3]] >= now["threshold"]),
+        ]
         assert [row["overlap"] for row in view.regions] == pytest.approx(overlaps, abs=1e-12)
         assert now["overlap"] == pytest.approx(np.mean(overlaps), abs=1e-12)
         assert f"FPR {now['FPR']:.4f}, mean overlap {now['overlap']:.3f}" in view.status
@@ -105,7 +113,9 @@ def test_regions_depend_on_the_connectivity_and_carry_their_weights(view):
     assert [(row["number"], row["image"], row["area"]) for row in rows] == [(1, 2, 400), (2, 3, 13)]
     assert [row["weight_pro"] for row in rows] == [0.5, 0.5]
     assert [row["weight_auroc"] for row in rows] == pytest.approx([400 / 413, 13 / 413])
-    assert np.mean([row["integral"] for row in rows]) == pytest.approx(view.values["PRO-global"], abs=1e-12)
+    assert np.mean([row["integral"] for row in rows]) == pytest.approx(
+        view.values["PRO-global"], abs=1e-12
+    )
     assert rows[1]["box"] == (40, 40, 5, 5)
     view.connectivity = 4
     view.wait()
@@ -134,7 +144,10 @@ def test_the_picture_shows_what_is_flagged(view):
     view.image, view.fpr = 2, 0.0
     line, maps = view.values["threshold"], view._prediction.anomaly_map
     few = int((maps[2] >= line).sum())
-    assert f"blue: {few} of 400 defect pixels found · striped: 0 of 3696 normal pixels flagged" in view._page.value
+    assert (
+        f"blue: {few} of 400 defect pixels found · striped: 0 of 3696 normal pixels flagged"
+        in view._page.value
+    )
     before = pictures(view)[0]
     view.fpr = 0.3
     assert (pictures(view)[0] != before).any()
@@ -185,7 +198,10 @@ def test_what_takes_long_is_computed_once_beside_the_page(categories, prediction
 
 def test_what_is_missing_is_said():
     rng = np.random.default_rng(0)
-    images, maps = rng.integers(0, 255, (4, 32, 32, 3), dtype=np.uint8), rng.random((4, 32, 32), np.float32)
+    images, maps = (
+        rng.integers(0, 255, (4, 32, 32, 3), dtype=np.uint8),
+        rng.random((4, 32, 32), np.float32),
+    )
     for labels, found, message in (
         ([0, 0, 1, 1], Prediction(np.arange(4.0), maps), "There are no masks"),
         ([0, 0, 0, 0], Prediction(np.arange(4.0), maps), "there is no region"),
@@ -217,7 +233,9 @@ def test_the_static_picture_is_the_one_on_show(view, tmp_path):
     sample, line = view._sample, view.values["threshold"]
     expected = region_fill(sample.image, sample.mask, view._prediction.anomaly_map[3] >= line)
     np.testing.assert_array_equal(axes["picture"].images[0].get_array(), expected)
-    point = [line.get_xydata()[0].tolist() for line in axes["pro"].lines if line.get_marker() == "o"]
+    point = [
+        line.get_xydata()[0].tolist() for line in axes["pro"].lines if line.get_marker() == "o"
+    ]
     assert point == [[view.values["FPR"], view.values["overlap"]]]
     (dots,) = (line.get_xydata() for line in axes["regions"].lines if line.get_marker() == "D")
     np.testing.assert_allclose(dots, [[row["area"], row["integral"]] for row in view.regions])
@@ -227,7 +245,11 @@ def test_the_static_picture_is_the_one_on_show(view, tmp_path):
 
 
 def test_what_is_flagged_is_solid_within_and_striped_outside():
-    image, mask, flagged = np.full((40, 40, 3), 90, np.uint8), np.zeros((40, 40), bool), np.zeros((40, 40), bool)
+    image, mask, flagged = (
+        np.full((40, 40, 3), 90, np.uint8),
+        np.zeros((40, 40), bool),
+        np.zeros((40, 40), bool),
+    )
     mask[5:20, 5:20] = flagged[8:35, 8:35] = True
     painted = region_fill(image, mask, flagged)
     blue, red = np.array([0x00, 0x72, 0xB2]), np.array([0xD5, 0x5E, 0x00])
@@ -241,18 +263,35 @@ def test_what_is_flagged_is_solid_within_and_striped_outside():
         region_fill(image, mask, flagged[:5])
     with pytest.raises(ValueError, match="areas"):
         pro_page(
-            image, metrics.Curve(*np.zeros((3, 2))), np.zeros(2), areas=np.zeros(3), limit=0.3, point=(0, 0), value=1
+            image,
+            metrics.Curve(*np.zeros((3, 2))),
+            np.zeros(2),
+            areas=np.zeros(3),
+            limit=0.3,
+            point=(0, 0),
+            value=1,
         )
 
 
-@pytest.mark.parametrize(("areas", "scale"), [((640, 652), "linear"), ((300, 300), "log"), ((10, 5000), "log")])
+@pytest.mark.parametrize(
+    ("areas", "scale"), [((640, 652), "linear"), ((300, 300), "log"), ((10, 5000), "log")]
+)
 def test_areas_of_one_size_have_few_marks_that_do_not_overlap(areas, scale):
     """A logarithmic scale within one power of ten names every mark."""
-    image, line = np.zeros((40, 40, 3), np.uint8), metrics.Curve(np.array([0.0, 1]), np.array([0.0, 1]), np.zeros(2))
-    figure = pro_page(image, line, np.ones(2), areas=np.array(areas), limit=0.3, point=(0, 0), value=1)
+    image, line = (
+        np.zeros((40, 40, 3), np.uint8),
+        metrics.Curve(np.array([0.0, 1]), np.array([0.0, 1]), np.zeros(2)),
+    )
+    figure = pro_page(
+        image, line, np.ones(2), areas=np.array(areas), limit=0.3, point=(0, 0), value=1
+    )
     (axes,) = [axes for axes in figure.axes if axes.get_label() == "regions"]
     assert axes.get_xscale() == scale
     figure.draw_without_rendering()
-    boxes = [label.get_window_extent() for label in axes.get_xticklabels(which="both") if label.get_text()]
+    boxes = [
+        label.get_window_extent()
+        for label in axes.get_xticklabels(which="both")
+        if label.get_text()
+    ]
     shown = sorted((box for box in boxes if box.width), key=lambda box: box.x0)
     assert all(left.x1 <= right.x0 for left, right in itertools.pairwise(shown))

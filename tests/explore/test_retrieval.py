@@ -31,7 +31,9 @@ def prediction(detector, *, whole=False, cells=False, layers=True):
     image = np.broadcast_to(np.arange(3), (4, 7, 7, 3))
     neighbors = {}
     if whole:
-        neighbors["image"] = Neighbors(rng.random((4, 1, 1, 3)), image[:, :1, :1], np.zeros((4, 1, 1, 3), int))
+        neighbors["image"] = Neighbors(
+            rng.random((4, 1, 1, 3)), image[:, :1, :1], np.zeros((4, 1, 1, 3), int)
+        )
     if cells:
         found = rng.random((4, 7, 7, 3)), image, rng.integers(0, 49, (4, 7, 7, 3))
         neighbors["patch"] = Neighbors(*found, (7, 7), "retrieval")
@@ -113,7 +115,8 @@ def test_a_method_without_neighbours_is_beside_the_mean_of_the_normal_images(vie
     view.detector = "PaDiM"
     view.wait()
     mean = np.mean([category.train.image(index) for index in range(3)], axis=0)
-    np.testing.assert_allclose(view._normals["plate"].mean(), mean, atol=0.51)  # rounded to whole grey values
+    # Rounded to whole grey values
+    np.testing.assert_allclose(view._normals["plate"].mean(), mean, atol=0.51)
     assert "beside the mean of the normal images" in view._page.value
     assert "map at this pixel" in view._page.value
     assert "channel 19" in view._page.value
@@ -132,7 +135,9 @@ def test_defects_are_gone_through_on_their_own(view):
     assert view.image == 2
     view._images.move(1)
     assert view.image == 3
-    with pytest.raises(ValueError, match=r"one of the 2 test images of defect 'hole' \(2 to 3\), got 0"):
+    with pytest.raises(
+        ValueError, match=r"one of the 2 test images of defect 'hole' \(2 to 3\), got 0"
+    ):
         view.image = 0
     view.defect = "all"
     view.image = 0
@@ -178,7 +183,9 @@ def test_an_image_that_cannot_be_read_is_said_and_the_next_is_shown(view, catego
 def bars(view):
     """Return the bars' heights in percent, which of them are filled, and those of the line."""
     chart = view._page.value.split("adviz-ranks")[1].split("<table")[0]
-    found = re.findall(r"height:([\d.]+)%;box-sizing:border-box;border:1px solid #\w+;(background)?", chart)
+    found = re.findall(
+        r"height:([\d.]+)%;box-sizing:border-box;border:1px solid #\w+;(background)?", chart
+    )
     line = [float(part) for part in re.findall(r"bottom:([\d.]+)%;border-top", chart)]
     return [float(part) for part, _ in found], [bool(filled) for _, filled in found], line
 
@@ -187,8 +194,11 @@ def test_distances_are_by_rank_with_the_score_of_every_smaller_k(view):
     view.picked, view.k = (40, 50), 2
     distance = view._prediction.neighbors["patch"].distance[0, 40 * 7 // 224, 50 * 7 // 224]
     heights, filled, line = bars(view)
-    np.testing.assert_allclose(heights, 100 * distance / distance.max(), atol=0.06)  # printed with one decimal
-    np.testing.assert_allclose(line, 100 * np.minimum.accumulate(distance) / distance.max(), atol=0.06)
+    # Printed with one decimal
+    np.testing.assert_allclose(heights, 100 * distance / distance.max(), atol=0.06)
+    np.testing.assert_allclose(
+        line, 100 * np.minimum.accumulate(distance) / distance.max(), atol=0.06
+    )
     assert filled == [True, True, False]
     assert "[K = 2]" in view._page.value
     view.picked = None
@@ -201,7 +211,9 @@ def test_without_retrieved_images_k_does_not_change_the_score(category):
     found = prediction("PatchCore", cells=True, layers=False)
     patch = found.neighbors["patch"]
     nearest = Neighbors(np.sort(patch.distance), patch.image, patch.cell, patch.grid)
-    view = explore.retrieval(category, Prediction(found.score, found.anomaly_map, {}, {"patch": nearest}))
+    view = explore.retrieval(
+        category, Prediction(found.score, found.anomaly_map, {}, {"patch": nearest})
+    )
     assert "the score is the same whatever K" in view._page.value
     assert bars(view)[2] == []
 
@@ -212,7 +224,9 @@ def many():
     rng = np.random.default_rng(2)
     distance, image = rng.random((4, 7, 7, 12)), np.broadcast_to(np.arange(12) % 3, (4, 7, 7, 12))
     patch = Neighbors(distance, image, rng.integers(0, 49, (4, 7, 7, 12)), (7, 7), "retrieval")
-    whole = Neighbors(np.sort(rng.random((4, 1, 1, 12))), image[:, :1, :1], np.zeros((4, 1, 1, 12), int))
+    whole = Neighbors(
+        np.sort(rng.random((4, 1, 1, 12))), image[:, :1, :1], np.zeros((4, 1, 1, 12), int)
+    )
     joined = maps.smooth(maps.resize(distance.min(-1), (224, 224)))
     return Prediction(rng.random(4), joined, {}, {"image": whole, "patch": patch}, detector="SPADE")
 
@@ -223,7 +237,9 @@ def test_the_map_follows_k(category, many):
         view.k = k
         shown = np.frombuffer(view._picker.overlay.scores, "<f4").reshape(224, 224)
         least = many.neighbors["patch"].distance[0, ..., :k].min(-1)
-        np.testing.assert_allclose(shown, maps.smooth(maps.resize(least[None], (224, 224)))[0], atol=1e-6)
+        np.testing.assert_allclose(
+            shown, maps.smooth(maps.resize(least[None], (224, 224)))[0], atol=1e-6
+        )
         assert "The map is that of" not in view._page.value
 
 
@@ -243,7 +259,8 @@ def test_all_neighbours_are_shown_small_where_they_are_many(category, many):
     assert crowd.count("<img") == 12
     nearest = view.evidence.rank[0]
     assert f">{nearest} ▲<" in crowd
-    assert f"rank {nearest} · {nearest % 3 - 1 if nearest % 3 else 2} ·" in crowd  # training images 0, 1, 2, 0, ..
+    # Training images 0, 1, 2, 0, ..
+    assert f"rank {nearest} · {nearest % 3 - 1 if nearest % 3 else 2} ·" in crowd
     view.picked = None
     assert "the 10 normal images most like it" in view._page.value
     assert view._page.value.split("adviz-crowd")[1].count("<img") == 2
@@ -262,11 +279,16 @@ def test_images_that_were_not_retrieved_are_not_called_so(category, many):
 
 
 def test_many_pictures_are_read_beside_the_page(many, tmp_path):
-    train = data.Split.from_arrays(np.random.default_rng(0).integers(0, 255, (12, 32, 32, 3), np.uint8), [0] * 12)
+    train = data.Split.from_arrays(
+        np.random.default_rng(0).integers(0, 255, (12, 32, 32, 3), np.uint8), [0] * 12
+    )
     test = data.Split.from_arrays(np.zeros((4, 32, 32, 3), np.uint8), [0, 0, 1, 1])
     patch, whole = many.neighbors["patch"], many.neighbors["image"]
     every = np.broadcast_to(np.arange(12), (4, 7, 7, 12))
-    neighbors = {"patch": Neighbors(patch.distance, every, patch.cell, (7, 7), "retrieval"), "image": whole}
+    neighbors = {
+        "patch": Neighbors(patch.distance, every, patch.cell, (7, 7), "retrieval"),
+        "image": whole,
+    }
     found = Prediction(many.score, None, {}, neighbors)
     view = explore.retrieval(data.Category("own", train, test), found)
     view.picked, view.k = (5, 5), 12
@@ -291,7 +313,9 @@ def test_colours_opacity_and_contour_are_state(view):
     view.opacity, view.contour, view.fade = 0.3, False, False
     assert (overlay.opacity, overlay.contour, overlay.fade) == (0.3, False, False)
     assert (view.opacity, view.contour, view.fade) == (0.3, False, False)
-    with pytest.raises(ValueError, match=r"limits must be two numbers, the smaller first, got \(2, 1\)"):
+    with pytest.raises(
+        ValueError, match=r"limits must be two numbers, the smaller first, got \(2, 1\)"
+    ):
         view.limits = (2, 1)
 
 
@@ -309,7 +333,10 @@ def test_scores_alone_are_shown_and_said(category):
     assert "There is no map of this image" in view._page.value
     assert "pick a pixel" not in view.status
     view.picked = (3, 4)
-    assert "own gives neither neighbours nor layers&#x27; maps: of a pixel nothing is known" in view._page.value
+    assert (
+        "own gives neither neighbours nor layers&#x27; maps: of a pixel nothing is known"
+        in view._page.value
+    )
     assert view._picker._range.disabled
     assert "Error" not in view.status
 
@@ -317,14 +344,18 @@ def test_scores_alone_are_shown_and_said(category):
 def test_training_images_may_have_another_size(many):
     rng = np.random.default_rng(0)
     train = data.Split.from_arrays(
-        rng.integers(0, 255, (3, 60, 80, 3), np.uint8), [0] * 3, geometry=data.Geometry(28, resize=None)
+        rng.integers(0, 255, (3, 60, 80, 3), np.uint8),
+        [0] * 3,
+        geometry=data.Geometry(28, resize=None),
     )
     test = data.Split.from_arrays(rng.integers(0, 255, (4, 60, 80, 3), np.uint8), [0, 0, 1, 1])
     category = data.Category("own", train, test)
     assert train.image_size == (28, 28)
     view = explore.retrieval(category, {"SPADE": many, "PaDiM": prediction("PaDiM")})
     view.picked, view.k = (100, 100), 12
-    assert all(top + high <= 28 and left + wide <= 28 for top, left, high, wide in view.evidence.boxes)
+    assert all(
+        top + high <= 28 and left + wide <= 28 for top, left, high, wide in view.evidence.boxes
+    )
     view.detector = "PaDiM"
     view.wait()
     assert "Error" not in view.status

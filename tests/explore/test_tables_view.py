@@ -89,7 +89,9 @@ def view(book, laboratory):
 @pytest.fixture
 def printed(tmp_path, laboratory):
     """A view of the papers' own tables, on MVTec AD alone."""
-    return explore.tables(tables.Book(tables.Setting(folders={"mvtec_ad": "mvtec"}), tmp_path / "rows"))
+    return explore.tables(
+        tables.Book(tables.Setting(folders={"mvtec_ad": "mvtec"}), tmp_path / "rows")
+    )
 
 
 def shown(view):
@@ -109,9 +111,17 @@ def ran(view, what):
 
 
 def test_it_opens_with_the_first_table_and_its_first_cell_of_ours(printed):
-    assert (printed.paper, printed.table, printed.pro, printed.shows) == ("spade", "1", "own", SHOWS[0])
+    assert (printed.paper, printed.table, printed.pro, printed.shows) == (
+        "spade",
+        "1",
+        "own",
+        SHOWS[0],
+    )
     assert printed.cell == ("SPADE", "average")
-    assert printed.status == "SPADE, Table 1 · 0 of 15 experiments done · SPADE · average · image AUROC"
+    assert (
+        printed.status
+        == "SPADE, Table 1 · 0 of 15 experiments done · SPADE · average · image AUROC"
+    )
     assert "AUROC of the image scores" in printed._legend.value
     assert entry(printed, "SPADE", "average")["first"] == "85.5"
 
@@ -192,7 +202,11 @@ def test_three_ways_to_show(printed, laboratory):
         printed.shows = shows
         one = entry(printed, ONE_PERCENT, "bottle")
         found[shows] = one["first"], one["second"]
-    assert found == {"printed | ours": ("100.0", "90.0"), "ours": ("", "90.0"), "delta": ("", "-10.0")}
+    assert found == {
+        "printed | ours": ("100.0", "90.0"),
+        "ours": ("", "90.0"),
+        "delta": ("", "-10.0"),
+    }
     assert "Ours - printed" in printed._legend.value
     assert "printed 100.0 · ours 90.0 · delta -10.0 points (values in %)" in printed._page.value
 
@@ -235,7 +249,9 @@ def test_the_table_fills_while_it_runs_and_clicks_are_queued(view, laboratory):
     assert len(view.queued) == 3
     assert entry(view, "PatchCore, coreset=10%", "bottle")["second"] == "queued"
     seen = []
-    view._grid.observe(lambda change: seen.append(entry(view, ONE_PERCENT, "average")["second"]), "content")
+    view._grid.observe(
+        lambda change: seen.append(entry(view, ONE_PERCENT, "average")["second"]), "content"
+    )
     laboratory.free.set()
     view.wait()
     assert len(laboratory.done) == 3
@@ -317,7 +333,9 @@ def test_a_folder_that_cannot_be_written_to_is_said(tmp_path, laboratory):
     (tmp_path / "rows").write_text("a file")
     view = explore.tables(tables.Book(SMALL, tmp_path / "rows"))
     ran(view, "run_all")
-    assert view.status.startswith("Error: OSError: expected a results folder that can be written to")
+    assert view.status.startswith(
+        "Error: OSError: expected a results folder that can be written to"
+    )
     assert view.queued == []
     assert "queued" not in shown(view)
     view.shows = "ours"  # alive
@@ -331,7 +349,10 @@ def test_a_damaged_row_is_named(view, book, laboratory):
     path.write_text("{")
     view.shows = "ours"
     assert "1 row files cannot be used" in view.status
-    assert "missing: the file cannot be used, there is no JSON where that should be" in view._page.value
+    assert (
+        "missing: the file cannot be used, there is no JSON where that should be"
+        in view._page.value
+    )
 
 
 def test_the_detail_traces_a_number(view, book, laboratory):
@@ -343,9 +364,22 @@ def test_the_detail_traces_a_number(view, book, laboratory):
     page = view._page.value
     for one in laboratory.done:
         assert f"{one.key}.json" in page
-    texts = ["ours 70.0 (values in %)", "coreset=0.01", "efficientnet_lite0", "0123abcd", "torch 9.9"]
+    texts = [
+        "ours 70.0 (values in %)",
+        "coreset=0.01",
+        "efficientnet_lite0",
+        "0123abcd",
+        "torch 9.9",
+    ]
     texts += ["abacus, 2 cores", "32 MiB"]
-    for text in [*texts, "16 / 9", "3.5", "PRO-per-image", "73 → 64 px, cropped", "one test image in 6"]:
+    for text in [
+        *texts,
+        "16 / 9",
+        "3.5",
+        "PRO-per-image",
+        "73 → 64 px, cropped",
+        "one test image in 6",
+    ]:
         assert text in page, text
     assert str(book.folder) in page
 
@@ -392,7 +426,9 @@ def test_other_data_than_the_papers_say_so(view):
     heads = {head["small"] for head in view._grid.content["rows"]}
     assert {"coreset=10%, shots=1", "coreset=10%, shots=2, left out"} < heads
     view.paper, view.table = "rd", "4"
-    assert "mnist, no data" in {head["small"] for head in view._grid.content["rows"] if head["name"] == "RD4AD"}
+    assert "mnist, no data" in {
+        head["small"] for head in view._grid.content["rows"] if head["name"] == "RD4AD"
+    }
 
 
 def test_a_click_in_the_grid_picks_a_cell(view):
@@ -423,7 +459,13 @@ def test_a_cell_that_is_not_there_is_refused(view):
 
 def test_every_control_changes_the_page(printed):
     view, seen = printed, [shown(printed)]
-    for name, value in [("paper", "rd"), ("table", "5"), ("pro", "pro"), ("shows", "delta"), ("table", "7")]:
+    for name, value in [
+        ("paper", "rd"),
+        ("table", "5"),
+        ("pro", "pro"),
+        ("shows", "delta"),
+        ("table", "7"),
+    ]:
         setattr(view, name, value)
         assert getattr(view, name) == value
         seen.append(shown(view))
@@ -446,8 +488,15 @@ def test_seeds_have_a_spread_and_a_row_each(book, laboratory):
 
 def test_an_undefined_value_is_not_called_missing(view, book):
     plan = tables.plan("patchcore", "S3", SMALL)
-    (one,) = {e for c in plan.cells for e in c.experiments if c.category == "mesh" and c.variant == "coreset=1%"}
-    row = dataclasses.replace(made(one, pro_per_image=float("nan")), reasons={"pro_per_image": "no <mask>"})
+    (one,) = {
+        e
+        for c in plan.cells
+        for e in c.experiments
+        if c.category == "mesh" and c.variant == "coreset=1%"
+    }
+    row = dataclasses.replace(
+        made(one, pro_per_image=float("nan")), reasons={"pro_per_image": "no <mask>"}
+    )
     write(row, book.folder)
     view.table = "S3"
     view.cell = (ONE_PERCENT, "mesh")
@@ -469,7 +518,9 @@ def test_a_figure_of_the_table_is_saved(view, tmp_path):
     view.save(str(tmp_path / "table.pdf"))
     assert (tmp_path / "table.pdf").read_bytes().startswith(b"%PDF")
     texts = {text.get_text() for text in view.static().texts}
-    assert "PatchCore, Table S1: image AUROC by category" in {text.replace("\n", " ") for text in texts}
+    assert "PatchCore, Table S1: image AUROC by category" in {
+        text.replace("\n", " ") for text in texts
+    }
     assert {"mesh", "…"} <= texts
 
 

@@ -46,12 +46,21 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path):
         ("[" * 100_000, "nested too deeply"),
         ("{}", '"format": "adviz error tags 2"'),
         ('{"format": 2, "tags": []}', '"format": "adviz error tags 2"'),
-        ('{"format": "adviz error tags 3"}', "got 'adviz error tags 3', a newer adviz's: update adviz"),
+        (
+            '{"format": "adviz error tags 3"}',
+            "got 'adviz error tags 3', a newer adviz's: update adviz",
+        ),
         ('{"format": "adviz error tags 2", "tags": []}', 'expected a "digest"'),
         ('{"format": "adviz error tags 1"}', 'a list of "tags"'),
-        ('{"format": "adviz error tags 1", "tags": [{"tag": "x"}]}', r"expected detector, .* in tag 1 of"),
+        (
+            '{"format": "adviz error tags 1", "tags": [{"tag": "x"}]}',
+            r"expected detector, .* in tag 1 of",
+        ),
         ('{"format": "adviz error tags 1", "tags": [7]}', r"expected detector, .* in tag 1 of"),
-        ('{"format": "adviz error tags 1", "format": "adviz error tags 1", "tags": []}', "a name comes twice"),
+        (
+            '{"format": "adviz error tags 1", "format": "adviz error tags 1", "tags": []}',
+            "a name comes twice",
+        ),
         ('{"format": "adviz error tags 1", "tags": NaN}', "NaN is no number"),
     ],
 )
@@ -61,7 +70,9 @@ def test_other_files_are_refused(tmp_path, text, message):
         read_tags(tmp_path / "tags.json")
 
 
-@pytest.mark.parametrize(("name", "value"), [("tag", None), ("suggested", "no"), ("threshold", "high"), ("image", 3)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("tag", None), ("suggested", "no"), ("threshold", "high"), ("image", 3)]
+)
 def test_a_value_of_another_kind_is_refused(tmp_path, name, value):
     write_tags(tmp_path / "tags.json", TAGS)
     content, _ = archive.read_json(tmp_path / "tags.json", "tags")
@@ -88,7 +99,8 @@ def test_a_changed_tag_is_refused(tmp_path):
     (tmp_path / "tags.json").write_text(text.replace("background", "back-ground"))
     with pytest.raises(ValueError, match="not what was written"):
         read_tags(tmp_path / "tags.json")
-    (tmp_path / "tags.json").write_text(json.dumps(json.loads(text)))  # other spacing changes nothing
+    # Other spacing changes nothing
+    (tmp_path / "tags.json").write_text(json.dumps(json.loads(text)))
     assert read_tags(tmp_path / "tags.json") == TAGS
 
 

@@ -14,16 +14,25 @@ from adviz.data import Category, Geometry, Split
 from adviz.explore.thresholds.tags import FIRST, FORMAT
 
 SIZE = 64
-GOOD_SCORES, HOLE_SCORES = (0.1, 0.2, 0.8, 0.3), (0.5, 0.9, 0.7)  # best F1 at 0.5: one good image is flagged
+# Best F1 at 0.5: one good image is flagged
+GOOD_SCORES, HOLE_SCORES = (0.1, 0.2, 0.8, 0.3), (0.5, 0.9, 0.7)
 
 
 @pytest.fixture(scope="module")
 def categories(tmp_path_factory):
     """Two categories; test images good 0 to 3, then three holes: in the middle, of two pixels, and cropped away."""
     root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
-    holes = [(slice(20, 40), slice(20, 40)), (slice(30, 32), slice(30, 31)), (slice(0, 4), slice(0, 70))]
+    holes = [
+        (slice(20, 40), slice(20, 40)),
+        (slice(30, 32), slice(30, 31)),
+        (slice(0, 4), slice(0, 70)),
+    ]
     for name in ("nut", "mesh"):
-        files = ["train/good/0", *(f"test/good/{n}" for n in range(4)), *(f"test/hole/{n}" for n in range(3))]
+        files = [
+            "train/good/0",
+            *(f"test/good/{n}" for n in range(4)),
+            *(f"test/hole/{n}" for n in range(3)),
+        ]
         for file in files:
             path = root / name / f"{file}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +57,10 @@ def prediction(scale=1.0, *, peak=False, scores=GOOD_SCORES + HOLE_SCORES):
 
 @pytest.fixture
 def view(categories):
-    found = {"nut": {"A": prediction(), "B": prediction(3.0, peak=True)}, "mesh": {"A": prediction(2.0)}}
+    found = {
+        "nut": {"A": prediction(), "B": prediction(3.0, peak=True)},
+        "mesh": {"A": prediction(2.0)},
+    }
     found["mesh"]["B"] = prediction(5.0, peak=True)
     made = explore.thresholds(categories, found, gate={"A": 0.5})
     made.wait()
@@ -56,7 +68,13 @@ def view(categories):
 
 
 def parts(view):
-    return [view._page.value, view._walls._page.value, view._gate.page.value, view._tagging._hint.value, view.status]
+    return [
+        view._page.value,
+        view._walls._page.value,
+        view._gate.page.value,
+        view._tagging._hint.value,
+        view.status,
+    ]
 
 
 def test_it_opens_at_the_f1_optimal_threshold(view):
@@ -154,10 +172,15 @@ def pictures(view):
 
 def test_the_map_is_held_against_the_threshold_that_the_page_names(view):
     test = view._categories["nut"].test
-    best = metrics.f1_threshold(view._prediction.anomaly_map.ravel(), test.masks_array().ravel()).threshold
+    best = metrics.f1_threshold(
+        view._prediction.anomaly_map.ravel(), test.masks_array().ravel()
+    ).threshold
     assert f"map ≥ {best:.4g}, the F1-optimal threshold of the pixels" in view._page.value
     view.detector = "B"
-    assert view._page.value.count("the threshold of the image score, which is the maximum of the map") == 1
+    assert (
+        view._page.value.count("the threshold of the image score, which is the maximum of the map")
+        == 1
+    )
     assert "map ≥ 1.5," in view._page.value
     view.threshold = 1.2
     assert "map ≥ 1.2," in view._page.value
@@ -202,7 +225,9 @@ def test_errors_of_all_categories_the_worst_first(view):
     view.threshold = 0.75
     view.category = "mesh"
     view.threshold = 1.2  # scores are twice those of the nut
-    found = [(error["kind"], error["category"], error["image"], error["score"]) for error in view.errors]
+    found = [
+        (error["kind"], error["category"], error["image"], error["score"]) for error in view.errors
+    ]
     assert found == [
         ("false positive", "mesh", 2, 1.6),
         ("false positive", "nut", 2, 0.8),
@@ -224,7 +249,9 @@ def test_going_to_an_error_shows_it(view):
     assert here == (view.errors[0]["category"], view.errors[0]["image"])
     assert "a false positive" in view.status
     view._walls.move(1)
-    assert (view.category, view.image) == (view.errors[1]["category"], view.errors[1]["image"]) != here
+    assert (
+        (view.category, view.image) == (view.errors[1]["category"], view.errors[1]["image"]) != here
+    )
     view._walls.move(9)
     assert view._walls._list.value == len(view.errors) - 1
     view.image = 0
@@ -233,7 +260,9 @@ def test_going_to_an_error_shows_it(view):
 
 
 def test_a_wall_shows_some_and_counts_the_rest(categories):
-    split = Split.from_arrays(np.zeros((40, 32, 32, 3), np.uint8), [0] * 40, geometry=Geometry(32, crop=False))
+    split = Split.from_arrays(
+        np.zeros((40, 32, 32, 3), np.uint8), [0] * 40, geometry=Geometry(32, crop=False)
+    )
     view = explore.thresholds(Category("nut", split, split), {"A": Prediction(np.arange(40.0))})
     view.threshold = 3.0
     view.wait()
@@ -246,8 +275,11 @@ def test_a_wall_shows_some_and_counts_the_rest(categories):
 def test_suggestions_are_marked_as_such(view):
     view.threshold = 99.0
     view.wait()
-    assert "<i>not recovered or fine-grained?</i>" in view._walls._page.value  # without anybody asking
-    guesses = {error["image"]: error["suggestions"] for error in view.errors if error["category"] == "nut"}
+    # Without anybody asking
+    assert "<i>not recovered or fine-grained?</i>" in view._walls._page.value
+    guesses = {
+        error["image"]: error["suggestions"] for error in view.errors if error["category"] == "nut"
+    }
     assert guesses[4] == ["localised but under-weighted"]
     assert guesses[5] == ["not recovered", "fine-grained"]
     assert guesses[6] == ["cropped away"]  # the crop keeps the rows from 4 on
@@ -273,7 +305,11 @@ def test_a_person_tags_the_image_on_show(view):
     assert "<b>background</b>" in view._walls._page.value
     view._tagging._note.value = "dust"
     assert view.notes == {"nut/test/good/2.png": "dust"}
-    told = {(e["category"], e["image"]): (e["tag"], e["note"]) for e in view.errors if e["kind"] == "false positive"}
+    told = {
+        (e["category"], e["image"]): (e["tag"], e["note"])
+        for e in view.errors
+        if e["kind"] == "false positive"
+    }
     assert told == {("nut", 2): ("background", "dust"), ("mesh", 2): ("", "")}
     view.image = 0
     assert view._tagging._tag.disabled  # it is no error
@@ -291,7 +327,10 @@ def test_a_person_tags_the_image_on_show(view):
 def test_tags_and_notes_are_set_from_python(view):
     view.tags = {"mesh/test/hole/1.png": "not recovered", "nut/test/good/2.png": "label ambiguity"}
     view.notes = {"nut/test/good/2.png": "a scratch?", "nut/test/good/0.png": "only a note"}
-    assert view.tags == {"mesh/test/hole/1.png": "not recovered", "nut/test/good/2.png": "label ambiguity"}
+    assert view.tags == {
+        "mesh/test/hole/1.png": "not recovered",
+        "nut/test/good/2.png": "label ambiguity",
+    }
     view.tags = {"nut/test/good/2.png": "background"}
     assert view.tags == {"nut/test/good/2.png": "background"}
     assert view.notes == {"nut/test/good/2.png": "a scratch?", "nut/test/good/0.png": "only a note"}
@@ -306,8 +345,14 @@ def test_tags_and_notes_are_set_from_python(view):
             {"nut/test/good/2.png": "not recovered"},
             r"tag 'not recovered' .*: expected nominal variance \| label",
         ),
-        ({"nut/test/good/9.png": "background"}, "unknown image nut/test/good/9.png: nut has no such test image"),
-        ({"bolt/test/good/2.png": "background"}, "unknown image bolt/.*: the categories are nut, mesh"),
+        (
+            {"nut/test/good/9.png": "background"},
+            "unknown image nut/test/good/9.png: nut has no such test image",
+        ),
+        (
+            {"bolt/test/good/2.png": "background"},
+            "unknown image bolt/.*: the categories are nut, mesh",
+        ),
     ],
 )
 def test_tags_that_do_not_fit_are_refused_and_nothing_is_lost(view, tags, message):
@@ -325,24 +370,34 @@ def test_saved_tags_are_loaded_by_another_view(view, categories, tmp_path):
     view.save_tags(tmp_path / "tags.json")
     entries = json.loads((tmp_path / "tags.json").read_text())["tags"]
     chosen = [
-        (e["detector"], e["category"], e["threshold"], e["tag"], e["note"]) for e in entries if not e["suggested"]
+        (e["detector"], e["category"], e["threshold"], e["tag"], e["note"])
+        for e in entries
+        if not e["suggested"]
     ]
-    assert chosen == [("A", "nut", 0.5, "background", "dust"), ("B", "mesh", 2.5, "nominal variance", "")]
+    assert chosen == [
+        ("A", "nut", 0.5, "background", "dust"),
+        ("B", "mesh", 2.5, "nominal variance", ""),
+    ]
     assert [(e["image"], e["tag"]) for e in entries if e["suggested"]] == [
         ("test/hole/0.png", "localised but under-weighted"), ("test/hole/2.png", "cropped away")
     ]  # fmt: skip
     other = explore.thresholds(categories, view._predictions)
     assert other.load_tags(tmp_path / "tags.json") == 2
-    assert (other.tags, other.notes) == ({"nut/test/good/2.png": "background"}, {"nut/test/good/2.png": "dust"})
+    assert (other.tags, other.notes) == (
+        {"nut/test/good/2.png": "background"},
+        {"nut/test/good/2.png": "dust"},
+    )
     other.detector = "B"
-    assert other.tags == {"mesh/test/good/2.png": "nominal variance"}  # suggestions are not a person's words
+    # Suggestions are not a person's words
+    assert other.tags == {"mesh/test/good/2.png": "nominal variance"}
 
 
 def test_a_bad_file_changes_nothing(view, tmp_path):
     view.tags = {"nut/test/good/2.png": "background"}
     view.save_tags(tmp_path / "tags.json")
     content, _ = archive.read_json(tmp_path / "tags.json", "tags")
-    text = json.dumps(content).replace(FORMAT, FIRST)  # which had no digest: the cases below agree with themselves
+    # Which had no digest: the cases below agree with themselves
+    text = json.dumps(content).replace(FORMAT, FIRST)
     for old, new, message in (
         ("background", "magic", "unknown tag 'magic'"),
         ("test/good/2.png", "test/good/7.png", "unknown image"),
@@ -366,7 +421,10 @@ def test_a_file_with_tags_that_were_never_here_is_not_overwritten(view, categori
     other = explore.thresholds(categories, view._predictions)
     other.tags = {"nut/test/good/2.png": "label ambiguity"}
     before = file.read_text()
-    with pytest.raises(ValueError, match=r"holds 1 chosen tags that are not here, such as A · nut · test/good/3\.png"):
+    with pytest.raises(
+        ValueError,
+        match=r"holds 1 chosen tags that are not here, such as A · nut · test/good/3\.png",
+    ):
         other.save_tags(file)
     assert file.read_text() == before
     other.load_tags(file)
@@ -425,7 +483,10 @@ def test_what_was_gated_away_is_said(categories):
 
 def test_without_masks_maps_and_labels_it_works_and_says_what_cannot_be_known():
     rng = np.random.default_rng(0)
-    images, scores = rng.integers(0, 255, (6, 32, 32, 3), dtype=np.uint8), np.array([1.0, 2, 3, 4, 5, 6])
+    images, scores = (
+        rng.integers(0, 255, (6, 32, 32, 3), dtype=np.uint8),
+        np.array([1.0, 2, 3, 4, 5, 6]),
+    )
     maps = rng.random((6, 32, 32), np.float32)
     geometry = Geometry(32, crop=False)
     for labels in ([0, 0, 0, 1, 1, 1], [0, 0, 0, -1, -1, -1], [-1] * 6, [0] * 6, [1] * 6):
@@ -439,15 +500,22 @@ def test_without_masks_maps_and_labels_it_works_and_says_what_cannot_be_known():
             view.gate = 3.0
             view.wait()
             assert "Error" not in view.status
-            wrong = [flagged != (label == 1) for flagged, label in zip(scores >= 2.5, labels, strict=True)]
-            unflagged = [label == -1 and score < 2.5 for score, label in zip(scores, labels, strict=True)]
+            wrong = [
+                flagged != (label == 1)
+                for flagged, label in zip(scores >= 2.5, labels, strict=True)
+            ]
+            unflagged = [
+                label == -1 and score < 2.5 for score, label in zip(scores, labels, strict=True)
+            ]
             assert len(view.errors) == sum(wrong) - sum(wrong[i] and unflagged[i] for i in range(6))
             assert view._walls._page.value.count("<img") == len(view.errors)
             view.static()
     view = explore.thresholds(category, {"A": Prediction(scores, maps)})
     assert "there are no masks: no threshold of pixels is known" in view._page.value
     split = Split.from_arrays(images, [-1] * 6, geometry=geometry)
-    view = explore.thresholds(Category("nut", split, split), {"A": Prediction(scores)}, gate={"A": 0.1})
+    view = explore.thresholds(
+        Category("nut", split, split), {"A": Prediction(scores)}, gate={"A": 0.1}
+    )
     assert "whether these are errors cannot be known" in view._walls._page.value
     assert "what would be lost cannot be known" in view._gate.page.value
     assert (view._best.disabled, view._full.disabled, view._pooled.disabled) == (True, True, True)
@@ -455,7 +523,10 @@ def test_without_masks_maps_and_labels_it_works_and_says_what_cannot_be_known():
 
 
 def test_a_detector_that_is_computed_when_chosen_is_left_out_until_then(categories):
-    found = {"nut": {"A": prediction(), "B": prediction}, "mesh": {"A": lambda: prediction(2.0), "B": prediction}}
+    found = {
+        "nut": {"A": prediction(), "B": prediction},
+        "mesh": {"A": lambda: prediction(2.0), "B": prediction},
+    }
     view = explore.thresholds(categories, found)
     view.threshold = 0.75
     view.wait()
@@ -472,7 +543,9 @@ def test_the_static_picture_shows_scores_and_walls(view, tmp_path):
     view.threshold = 0.75
     figure = view.static()
     axes = {ax.get_label(): ax for ax in figure.axes}
-    drawn = np.concatenate([line.get_xdata() for line in axes["scores"].lines if line.get_markersize() == 7])
+    drawn = np.concatenate(
+        [line.get_xdata() for line in axes["scores"].lines if line.get_markersize() == 7]
+    )
     np.testing.assert_allclose(np.sort(drawn), np.sort(prediction().score))
     assert len([name for name in axes if name.startswith("wall 0")]) == 2
     assert len([name for name in axes if name.startswith("wall 1")]) == 2
@@ -483,12 +556,18 @@ def test_the_static_picture_shows_scores_and_walls(view, tmp_path):
 
 
 def test_what_does_not_fit_is_refused(categories):
-    with pytest.raises(ValueError, match="expected gate to name some of the detectors A, got 'SPADE'"):
+    with pytest.raises(
+        ValueError, match="expected gate to name some of the detectors A, got 'SPADE'"
+    ):
         explore.thresholds(categories["nut"], {"A": prediction()}, gate={"SPADE": 1.0})
-    with pytest.raises(ValueError, match="seconds of A's second stage for one image, 0 or more, got -1"):
+    with pytest.raises(
+        ValueError, match="seconds of A's second stage for one image, 0 or more, got -1"
+    ):
         explore.thresholds(categories["nut"], {"A": prediction()}, gate={"A": -1})
     with pytest.raises(ValueError, match="finite"):
-        explore.thresholds(categories["nut"], {"A": prediction()}, gate={"A": 1}).gate = float("inf")
+        explore.thresholds(categories["nut"], {"A": prediction()}, gate={"A": 1}).gate = float(
+            "inf"
+        )
 
 
 def test_an_error_is_said_and_the_page_stays(view, monkeypatch):

@@ -30,6 +30,9 @@ def test_the_losses_are_the_views_own():
 def test_what_cannot_be_drawn_is_said_and_the_training_goes_on():
     view = explore.training(2)
     view.update(np.array([np.nan]))
-    assert view.status == "Error: ValueError: losses must be finite, got 1 of 1 values that are NaN or infinite"
+    assert (
+        view.status
+        == "Error: ValueError: losses must be finite, got 1 of 1 values that are NaN or infinite"
+    )
     with pytest.raises(ValueError, match="at least one epoch to show, got epochs=0"):
         explore.training(0)

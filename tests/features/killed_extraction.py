@@ -1,6 +1,7 @@
 """Extracts with one cache in processes that are killed, or that race; a program of its own, run by test_cache.py.
 
-It forks its workers before torch starts any thread, so that each costs milliseconds instead of an import of torch.
+It forks its workers before torch starts any thread, so that each costs milliseconds instead of an
+import of torch.
 """
 
 import os
@@ -20,26 +21,40 @@ from adviz import Backbone
 from adviz._support import atomic_files as storage
 from adviz.data import Geometry, Split
 
-STEPS = [(os, "posix_fallocate"), (os, "fsync"), (os, "replace"), (os, "utime"), (os, "listdir"), (pkgutil, "get_data")]
+STEPS = [
+    (os, "posix_fallocate"),
+    (os, "fsync"),
+    (os, "replace"),
+    (os, "utime"),
+    (os, "listdir"),
+    (pkgutil, "get_data"),
+]
 STEPS += [(storage, name) for name in ("_lock", "_mapped", "checksum", "remove")]
 
 
 def network():
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(4, 6, 3, stride=2, padding=1))
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(4, 6, 3, stride=2, padding=1)
+    )
     return Backbone(model, layers=["0", "2"])
 
 
 def split(folder):
     folder.mkdir(exist_ok=True)
     paths = [folder / f"{index}.png" for index in range(6)]
-    for path, image in zip(paths, np.random.default_rng(0).integers(0, 255, (6, 32, 32, 3), np.uint8), strict=True):
+    for path, image in zip(
+        paths, np.random.default_rng(0).integers(0, 255, (6, 32, 32, 3), np.uint8), strict=True
+    ):
         Image.fromarray(image).save(path)
     return Split(paths, [0] * 6, [None] * 6, ["good"] * 6, geometry=Geometry(32, crop=False))
 
 
 def extract(images, cache):
-    return {name: np.array(array) for name, array in network().extract(images, batch_size=2, cache=cache).items()}
+    return {
+        name: np.array(array)
+        for name, array in network().extract(images, batch_size=2, cache=cache).items()
+    }
 
 
 def forked(work, *arguments):
@@ -109,7 +124,8 @@ def confirm(images, cache, expected):
 
 def check(images, cache, expected):
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # a killed run leaves nothing that would have to be reported as damaged
+        # A killed run leaves nothing that would have to be reported as damaged
+        warnings.simplefilter("error")
         for _ in range(2):  # rebuilds or finds; finds
             found = extract(images, cache)
             for name, values in expected.items():
@@ -148,4 +164,6 @@ def save(file, images):
 
 if __name__ == "__main__":
     torch.set_num_threads(2)
-    {"killed": killed, "racing": racing}[sys.argv[1]](split(Path(sys.argv[2]) / "images"), Path(sys.argv[2]))
+    {"killed": killed, "racing": racing}[sys.argv[1]](
+        split(Path(sys.argv[2]) / "images"), Path(sys.argv[2])
+    )

@@ -65,7 +65,9 @@ def photos(folder, seed=0):
 def extract(source, cache, layers=("one", "two"), *, seed=0, **options):
     """Return the features and the layers that were run for them."""
     model = Net(seed)
-    return Backbone(model, layers=layers, **options).extract(source, cache=cache), sorted(set(model.ran))
+    return Backbone(model, layers=layers, **options).extract(source, cache=cache), sorted(
+        set(model.ran)
+    )
 
 
 def entries(cache):
@@ -82,7 +84,9 @@ def assert_alike(found, expected):
     """The same up to what another batch of the same images changes, a few steps of float32 of the largest value."""
     assert list(found) == list(expected)
     for name in expected:
-        np.testing.assert_allclose(found[name], expected[name], rtol=0, atol=1e-6 * np.abs(expected[name]).max())
+        np.testing.assert_allclose(
+            found[name], expected[name], rtol=0, atol=1e-6 * np.abs(expected[name]).max()
+        )
 
 
 # hits
@@ -106,7 +110,8 @@ def test_the_same_files_elsewhere_are_found_and_keep_their_own_names(split, cach
     copy.root = None
     found, ran = extract(copy, cache)
     assert (ran, found.ids) == ([], [path.as_posix() for path in copy.paths])
-    found, ran = extract(split.with_geometry(Geometry(32, resize=32, mask_rule=">0")), cache)  # the same pixels
+    # The same pixels
+    found, ran = extract(split.with_geometry(Geometry(32, resize=32, mask_rule=">0")), cache)
     assert ran == []
 
 
@@ -129,7 +134,9 @@ def test_fewer_layers_are_served_and_of_more_only_the_missing_are_extracted(spli
 def test_images_in_memory_are_found_by_their_pixels(cache):
     images = np.random.default_rng(0).integers(0, 256, (3, 32, 32), dtype=np.uint8)
     expected, _ = extract(Split.from_arrays(images, [0] * 3, geometry=GEOMETRY), cache)
-    found, ran = extract(Split.from_arrays(images.copy(), [1] * 3, names=list("abc"), geometry=GEOMETRY), cache)
+    found, ran = extract(
+        Split.from_arrays(images.copy(), [1] * 3, names=list("abc"), geometry=GEOMETRY), cache
+    )
     assert (ran, found.ids) == ([], ["a", "b", "c"])
     assert_same(found, expected)
     images[1, 2, 3] ^= 1
@@ -170,7 +177,15 @@ def shown(source, cache, layers=("one", "two"), **options):
 
 @pytest.mark.parametrize(
     "chosen",
-    [slice(2, 7), slice(None, None, -1), [5, 0, 11], [3], [4, 4, 2], np.arange(12) % 3 == 0, slice(0, 12)],
+    [
+        slice(2, 7),
+        slice(None, None, -1),
+        [5, 0, 11],
+        [3],
+        [4, 4, 2],
+        np.arange(12) % 3 == 0,
+        slice(0, 12),
+    ],
     ids=str,
 )
 def test_some_of_the_images_in_any_order_are_found_and_the_network_is_not_run(many, cache, chosen):
@@ -183,7 +198,10 @@ def test_some_of_the_images_in_any_order_are_found_and_the_network_is_not_run(ma
     assert found.ids == part.ids
     assert len(entries(cache)) == 2  # they are stored once
     if isinstance(chosen, slice) and chosen.step is None:
-        assert all(isinstance(values.base, np.memmap) or isinstance(values, np.memmap) for values in found.values())
+        assert all(
+            isinstance(values.base, np.memmap) or isinstance(values, np.memmap)
+            for values in found.values()
+        )
 
 
 def test_of_more_images_only_the_new_ones_are_shown_to_the_network(many, cache):
@@ -241,7 +259,9 @@ def test_a_damaged_row_is_noticed_where_it_is_wanted(many, cache):
     data[np.lib.format.open_memmap(entry).offset + 5 * expected["one"][0].nbytes + 3] ^= 1
     entry.write_bytes(data)
     assert shown(many[:5], cache, ["one"])[1] == 0  # of other rows
-    with pytest.warns(UserWarning, match=r"1 damaged file.*checksum of its row 5 is another") as caught:
+    with pytest.warns(
+        UserWarning, match=r"1 damaged file.*checksum of its row 5 is another"
+    ) as caught:
         found, count = shown(many[4:7], cache, ["one"])
     assert (len(caught), count) == (1, 3)
     assert_alike(found, {"one": expected["one"][4:7]})
@@ -254,10 +274,13 @@ def test_what_says_which_rows_there_are_is_checked_too(many, cache, damage):
     data = bytearray(entry.read_bytes())
     if damage == "index":
         data[-60] ^= 1
-    data = {"end": data[:-1] + b"0", "shorter": data[:-4], "older": data[: -12 * 24 - 24]}.get(damage, data)
+    data = {"end": data[:-1] + b"0", "shorter": data[:-4], "older": data[: -12 * 24 - 24]}.get(
+        damage, data
+    )
     entry.write_bytes(data)
     expected, _ = shown(many[2:4], False, ["one"])
-    found, count = shown(many[2:4], cache, ["one"])  # the entry is whole or not: its rows cannot be found
+    # The entry is whole or not: its rows cannot be found
+    found, count = shown(many[2:4], cache, ["one"])
     assert count == 2
     assert_alike(found, expected)
 
@@ -321,7 +344,13 @@ def test_a_changed_pixel_is_seen_under_the_same_name_size_and_time(split, cache)
 
 @pytest.mark.parametrize(
     "options",
-    [{"seed": 1}, {"dtype": "float16"}, {"dtype": "bfloat16"}, {"mean": (0.4, 0.4, 0.4)}, {"std": (0.5, 0.5, 0.5)}],
+    [
+        {"seed": 1},
+        {"dtype": "float16"},
+        {"dtype": "bfloat16"},
+        {"mean": (0.4, 0.4, 0.4)},
+        {"std": (0.5, 0.5, 0.5)},
+    ],
     ids=str,
 )
 def test_another_way_to_run_the_network_is_another_entry(split, cache, options):
@@ -360,8 +389,12 @@ def test_a_network_of_the_same_weights_and_another_structure_is_another_entry(sp
     assert not np.array_equal(found["one"], expected["one"])
 
 
-@pytest.mark.parametrize("changed", ["adviz.features.backbone.PIL.__version__", "adviz.features.backbone.version"])
-def test_other_versions_of_what_reads_images_or_makes_networks_are_another_entry(split, cache, monkeypatch, changed):
+@pytest.mark.parametrize(
+    "changed", ["adviz.features.backbone.PIL.__version__", "adviz.features.backbone.version"]
+)
+def test_other_versions_of_what_reads_images_or_makes_networks_are_another_entry(
+    split, cache, monkeypatch, changed
+):
     extract(split, cache)
     monkeypatch.setattr(changed, "0.0" if changed.endswith("__") else lambda package: "0.0")
     assert extract(split, cache)[1] == ["one", "two"]
@@ -389,7 +422,10 @@ def test_the_code_that_decides_features_is_all_that_they_pass_through():
             words = name.split(".")[1:]
             if name.startswith("adviz."):
                 todo += ["/".join(words[:-1]) + ".py", "/".join(words) + ".py"]
-    keeps, shows = {"cache.py", "storage.py"}, {"progress.py", "names.py", "devices.py", "precision.py"}
+    keeps, shows = (
+        {"cache.py", "storage.py"},
+        {"progress.py", "names.py", "devices.py", "precision.py"},
+    )
     assert {"runtimes.py", "networks.py", "data/geometry.py", "data/images.py"} <= reached
     assert reached - keeps - shows == set(CODE)
 
@@ -463,7 +499,9 @@ def test_a_damaged_entry_is_rebuilt_with_one_warning(split, cache, kind):
     expected = {name: np.array(array) for name, array in expected.items()}
     for path in entries(cache):
         DAMAGE[kind](path)
-    with pytest.warns(UserWarning, match="got 2 damaged file.*removed, the features are extracted again") as caught:
+    with pytest.warns(
+        UserWarning, match="got 2 damaged file.*removed, the features are extracted again"
+    ) as caught:
         found, ran = extract(split, cache)
     assert (len(caught), ran) == (1, ["one", "two"])
     assert_same(found, expected)
@@ -506,7 +544,9 @@ def test_an_image_that_cannot_be_read_gives_the_same_error_with_and_without_the_
             extract(split, where)
     split.paths[1].unlink()
     for where in (cache, False):
-        with pytest.raises(FileNotFoundError, match=r"expected an image file, found nothing at .*1\.bmp"):
+        with pytest.raises(
+            FileNotFoundError, match=r"expected an image file, found nothing at .*1\.bmp"
+        ):
             extract(split, where)
 
 
@@ -524,7 +564,11 @@ def test_the_least_recently_used_entries_make_room(split, cache, monkeypatch, tm
     assert extract(splits[0], cache, ["one"])[1] == []  # used last now
     extract(splits[3], cache, ["one"])
     assert len(entries(cache)) == 3
-    assert [extract(other, cache, ["one"])[1] for other in (splits[0], splits[2], splits[3])] == [[], [], []]
+    assert [extract(other, cache, ["one"])[1] for other in (splits[0], splits[2], splits[3])] == [
+        [],
+        [],
+        [],
+    ]
     assert extract(splits[1], cache, ["one"])[1] == ["one"]
 
 
@@ -541,7 +585,9 @@ def test_the_entry_just_written_stays_whatever_the_clock_says(split, cache, monk
 def test_features_larger_than_the_limit_are_not_cached(split, cache, monkeypatch):
     expected, _ = extract(split, False)
     monkeypatch.setenv("ADVIZ_CACHE_LIMIT", "1e-6")
-    with pytest.warns(UserWarning, match=r"not kept .* the limit is 1e-06 GB: raise ADVIZ_CACHE_LIMIT") as caught:
+    with pytest.warns(
+        UserWarning, match=r"not kept .* the limit is 1e-06 GB: raise ADVIZ_CACHE_LIMIT"
+    ) as caught:
         found, _ = extract(split, cache)
     assert len(caught) == 1
     assert_same(found, expected)
@@ -555,7 +601,10 @@ def test_a_limit_of_zero_switches_the_cache_off_and_no_number_is_refused(split, 
     for text in ("ten", "-1", "nan", "inf"):
         monkeypatch.setenv("ADVIZ_CACHE_LIMIT", text)
         with pytest.raises(
-            ValueError, match=re.escape(f"ADVIZ_CACHE_LIMIT in GB, such as 10, or 0 for no feature cache; got '{text}'")
+            ValueError,
+            match=re.escape(
+                f"ADVIZ_CACHE_LIMIT in GB, such as 10, or 0 for no feature cache; got '{text}'"
+            ),
         ):
             Cache()
 
@@ -564,10 +613,13 @@ def test_a_limit_of_zero_switches_the_cache_off_and_no_number_is_refused(split, 
 
 
 @pytest.mark.parametrize(
-    ("step", "code"), [("posix_fallocate", errno.ENOSPC), ("fsync", errno.EIO), ("replace", errno.EROFS)]
+    ("step", "code"),
+    [("posix_fallocate", errno.ENOSPC), ("fsync", errno.EIO), ("replace", errno.EROFS)],
 )
 @pytest.mark.parametrize("call", [1, 2])
-def test_a_full_or_failing_disk_loses_nothing_but_the_cache(split, cache, monkeypatch, step, code, call):
+def test_a_full_or_failing_disk_loses_nothing_but_the_cache(
+    split, cache, monkeypatch, step, code, call
+):
     expected, _ = extract(split, False)
     done, calls = getattr(os, step), []
 
@@ -653,7 +705,9 @@ def test_a_file_taken_for_dead_before_it_was_locked_is_made_again(cache, monkeyp
 
 def run(what, folder):
     script = Path(__file__).with_name("killed_extraction.py")
-    result = subprocess.run([sys.executable, script, what, folder], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, script, what, folder], capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stderr
     return result.stdout
 

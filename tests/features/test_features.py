@@ -64,12 +64,19 @@ def test_select_takes_layers_by_name_or_stride_and_images():
     found = random_features(ids=["a", "b", "c"], digest="d", backbone="b")
     part = found.select([8], [2, 0])
     np.testing.assert_array_equal(part["layer2"], found["layer2"][[2, 0]])
-    assert (list(part), part.ids, part.digest, part.image_size) == (["layer2"], ["c", "a"], "d", (64, 64))
+    assert (list(part), part.ids, part.digest, part.image_size) == (
+        ["layer2"],
+        ["c", "a"],
+        "d",
+        (64, 64),
+    )
     assert list(found.select(["layer2", 4])) == ["layer2", "layer1"]
 
 
 def test_an_unknown_layer_lists_those_there_are():
-    with pytest.raises(ValueError, match=r"layer1 \(stride 4\), layer2 \(stride 8\); extract others .*\), got 16"):
+    with pytest.raises(
+        ValueError, match=r"layer1 \(stride 4\), layer2 \(stride 8\); extract others .*\), got 16"
+    ):
         random_features().select([16])
     twice = random_features(strides={"layer1": 8, "layer2": 8})
     with pytest.raises(ValueError, match="got 8: several layers have it, choose one by name"):
@@ -129,11 +136,14 @@ def test_batches_and_sources_agree(lite0, tmp_path):
     paths = [tmp_path / f"{index}.png" for index in range(3)]
     for path, image in zip(paths, IMAGES, strict=True):
         Image.fromarray(image).save(path)
-    split = Split(paths, [0] * 3, [None] * 3, ["good"] * 3, geometry=Geometry(64, crop=False), root=tmp_path)
+    split = Split(
+        paths, [0] * 3, [None] * 3, ["good"] * 3, geometry=Geometry(64, crop=False), root=tmp_path
+    )
     whole, single = lite0.extract(split), lite0.extract(IMAGES, batch_size=1)
     assert whole.ids == ["0.png", "1.png", "2.png"]
     for name in whole:
-        np.testing.assert_allclose(whole[name], single[name], atol=2e-4)  # batch sizes choose other kernels
+        # Batch sizes choose other kernels
+        np.testing.assert_allclose(whole[name], single[name], atol=2e-4)
     assert lite0.extract(paths).image_size == (224, 224)
 
 
@@ -145,10 +155,16 @@ def test_pooled_features_are_all_that_dn2_reads(lite0):
         whole.strides,
         whole.image_size,
     )
-    assert [array.shape[1:] for array in pooled.values()] == [(count, 1, 1) for count in (16, 24, 40, 112, 320)]
-    scores = [DN2(layers=(8, 32), images_score=1).fit(f.select(images=[0])).predict(f).score for f in (pooled, whole)]
+    assert [array.shape[1:] for array in pooled.values()] == [
+        (count, 1, 1) for count in (16, 24, 40, 112, 320)
+    ]
+    scores = [
+        DN2(layers=(8, 32), images_score=1).fit(f.select(images=[0])).predict(f).score
+        for f in (pooled, whole)
+    ]
     assert scores[0][1] > 0
-    np.testing.assert_allclose(scores[0], scores[1], rtol=1e-4, atol=1e-6)  # float32 means, squared distances
+    # Float32 means, squared distances
+    np.testing.assert_allclose(scores[0], scores[1], rtol=1e-4, atol=1e-6)
 
 
 # the pixels as a layer
@@ -165,17 +181,24 @@ def test_pixels_are_what_the_network_is_fed(runtime):
     model = Tiny()
     seen = []
     network = Backbone(model, layers=("image", "first"), runtime=runtime)
-    model.first.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0].numpy().copy()))
+    model.first.register_forward_pre_hook(
+        lambda _module, inputs: seen.append(inputs[0].numpy().copy())
+    )
     found = network.extract(IMAGES, batch_size=2)
     assert (list(found), found.strides) == (["image", "first"], {"image": 1, "first": 2})
     assert found["image"].shape == (3, 3, 64, 64)
     # float32 values of order 1
     np.testing.assert_allclose(found["image"], fed(IMAGES, *backbone.IMAGENET), atol=1e-6)
     if runtime == "torch":  # in two batches that threads may do in either order
-        rows = [next(n for n in range(3) if (part == found["image"][n]).all()) for batch in seen for part in batch]
+        rows = [
+            next(n for n in range(3) if (part == found["image"][n]).all())
+            for batch in seen
+            for part in batch
+        ]
         assert sorted(rows) == [0, 1, 2]
     np.testing.assert_array_equal(
-        found["first"], Backbone(model, layers=["first"], runtime=runtime).extract(IMAGES, batch_size=2)["first"]
+        found["first"],
+        Backbone(model, layers=["first"], runtime=runtime).extract(IMAGES, batch_size=2)["first"],
     )
 
 
@@ -196,7 +219,11 @@ def test_other_layers_of_the_same_network_are_those_of_a_new_one(lite0, monkeypa
     other = lite0.with_layers(("image", 8, "blocks.1"))
     found = other.extract(images)
     assert list(found) == list(fresh)
-    assert (found.digest, found.backbone, found.strides) == (fresh.digest, fresh.backbone, fresh.strides)
+    assert (found.digest, found.backbone, found.strides) == (
+        fresh.digest,
+        fresh.backbone,
+        fresh.strides,
+    )
     for layer in fresh:
         np.testing.assert_array_equal(found[layer], fresh[layer])
     assert list(lite0.extract(images)) == list(before)  # which stays as it was
@@ -211,7 +238,8 @@ def test_pixels_are_chosen_halved_averaged_and_mapped_as_other_layers_are(tmp_pa
     assert list(found.select(["image", 2])) == ["image", "first"]
     pooled = Backbone(Tiny(), **options, pool=True).extract(IMAGES)
     assert (pooled["image"].shape, pooled.strides["image"]) == ((3, 3, 1, 1), 1)
-    np.testing.assert_allclose(pooled["image"][..., 0, 0], found["image"].mean((2, 3)), atol=1e-5)  # 4096 of order 1
+    # 4096 of order 1
+    np.testing.assert_allclose(pooled["image"][..., 0, 0], found["image"].mean((2, 3)), atol=1e-5)
     half = Backbone(Tiny(), **options, dtype="float16").extract(IMAGES)["image"]
     np.testing.assert_array_equal(half, found["image"].astype(np.float16))
     mapped = Backbone(Tiny(), **options).extract(IMAGES, out=tmp_path / "features")["image"]
@@ -234,7 +262,9 @@ def test_pixels_are_cached_as_a_layer_of_their_own(tmp_path, monkeypatch):
 def test_a_part_called_as_the_pixels_are_is_refused():
     model = Tiny()
     model.image = nn.Identity()
-    with pytest.raises(ValueError, match="'image' means the pixels, and this network has a part called so: rename"):
+    with pytest.raises(
+        ValueError, match="'image' means the pixels, and this network has a part called so: rename"
+    ):
         Backbone(model, layers=["image"])
     with pytest.raises(ValueError, match="every layer once, got 'image' twice"):
         Backbone(Tiny(), layers=["image", "image"])
@@ -249,7 +279,8 @@ def test_own_modules_stop_after_the_deepest_layer_asked_for():
     assert found.strides == {"first": 2}
     assert model.head_calls == 0
     expected = model.first(torch.from_numpy(IMAGES).permute(0, 3, 1, 2) / 255).detach().numpy()
-    np.testing.assert_allclose(found["first"], expected, atol=1e-5)  # float32 sums of 27 products of order 1
+    # Float32 sums of 27 products of order 1
+    np.testing.assert_allclose(found["first"], expected, atol=1e-5)
 
 
 def test_imagenet_normalisation_is_the_default_for_own_modules():
@@ -271,10 +302,14 @@ def test_memory_mapped_features_appear_whole_or_not_at_all(tmp_path, monkeypatch
     network = Backbone(Tiny(), layers=["first", "second"])
     found = network.extract(IMAGES, out=tmp_path / "features")
     assert isinstance(found["first"], np.memmap)
-    np.testing.assert_array_equal(np.load(tmp_path / "features" / "second.npy"), network.extract(IMAGES)["second"])
+    np.testing.assert_array_equal(
+        np.load(tmp_path / "features" / "second.npy"), network.extract(IMAGES)["second"]
+    )
     with pytest.raises(FileExistsError, match="which exists: remove it first"):
         network.extract(IMAGES, out=tmp_path / "features")
-    monkeypatch.setattr(backbone, "_check_finite", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(
+        backbone, "_check_finite", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
     with pytest.raises(KeyboardInterrupt):
         network.extract(IMAGES, out=tmp_path / "other")
     assert [path.name for path in tmp_path.iterdir()] == ["features"]
@@ -293,7 +328,8 @@ def test_a_full_disk_is_an_error_and_not_the_end_of_the_process(monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "posix_fallocate", full)  # a mapped file without room kills who writes to it
+    # A mapped file without room kills who writes to it
+    monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(OSError, match="No space left"):
         storage.allocated({"a": (10, 10)}, np.dtype(np.float32), limit=100)
 
@@ -323,7 +359,9 @@ def test_a_module_that_runs_twice_gives_its_first_output_whatever_else_is_asked_
             return self.relu(self.second(self.relu(self.first(x))))
 
     alone = Backbone(Twice(), layers=["relu"]).extract(IMAGES)["relu"]
-    np.testing.assert_array_equal(Backbone(Twice(), layers=["relu", "second"]).extract(IMAGES)["relu"], alone)
+    np.testing.assert_array_equal(
+        Backbone(Twice(), layers=["relu", "second"]).extract(IMAGES)["relu"], alone
+    )
     assert alone.shape[2:] == (32, 32)
 
 
@@ -357,7 +395,8 @@ def test_random_weights_are_the_same_on_every_call_and_leave_the_global_generato
 
 def test_a_networks_own_normalisation_is_used():
     inception = Backbone("vit_tiny_patch16_224", layers=["blocks.0"], weights="random")
-    assert inception.mean == (0.5, 0.5, 0.5)  # timm's configuration of augreg ViTs; ImageNet's would be 0.485, ...
+    # Timm's configuration of augreg ViTs; ImageNet's would be 0.485, ...
+    assert inception.mean == (0.5, 0.5, 0.5)
 
 
 # precision and runtime
@@ -374,35 +413,52 @@ def test_the_label_says_what_is_not_the_default_and_every_result_row_shows_it(li
 
 
 def test_detectors_refuse_features_of_another_precision():
-    full, rough = (Backbone(Tiny(), layers=["second"], dtype=dtype) for dtype in ("float32", "bfloat16"))
+    full, rough = (
+        Backbone(Tiny(), layers=["second"], dtype=dtype) for dtype in ("float32", "bfloat16")
+    )
     detector = DN2(layers=("second",)).fit(full.extract(IMAGES))
-    with pytest.raises(ValueError, match=r"backbone Tiny .*, got Tiny \(bfloat16\) .*extract both with one backbone"):
+    with pytest.raises(
+        ValueError,
+        match=r"backbone Tiny .*, got Tiny \(bfloat16\) .*extract both with one backbone",
+    ):
         detector.predict(rough.extract(IMAGES))
 
 
 def test_bfloat16_runs_in_eight_bits_of_mantissa_and_keeps_float32():
     full, rough = (
-        Backbone(Tiny(), layers=["first", "second"], dtype=dtype).extract(IMAGES) for dtype in ("float32", "bfloat16")
+        Backbone(Tiny(), layers=["first", "second"], dtype=dtype).extract(IMAGES)
+        for dtype in ("float32", "bfloat16")
     )
     for name in full:
         assert rough[name].dtype == np.float32
         error = np.linalg.norm(rough[name] - full[name]) / np.linalg.norm(full[name])
         assert 2**-12 < error < 2**-6  # inputs, weights and outputs are each rounded to 2^-9
-    assert (np.ascontiguousarray(rough["first"]).view(np.uint32) % 2**16 == 0).all()  # nothing finer
+    # Nothing finer
+    assert (np.ascontiguousarray(rough["first"]).view(np.uint32) % 2**16 == 0).all()
 
 
-@pytest.mark.parametrize(("name", "layers"), [("efficientnet_lite0", (4, 16)), ("resnet18", (8, 32))])
+@pytest.mark.parametrize(
+    ("name", "layers"), [("efficientnet_lite0", (4, 16)), ("resnet18", (8, 32))]
+)
 def test_openvino_agrees_with_torch(name, layers):
     """Also on a last batch that is shorter."""
     options = {"layers": layers, "weights": None if name in networks.EMBEDDED else "random"}
     ours, theirs = Backbone(name, **options), Backbone(name, runtime="openvino", **options)
     found, expected = theirs.extract(IMAGES, batch_size=2), ours.extract(IMAGES)
-    assert found.backbone == ("resnet18 (random, openvino)" if name == "resnet18" else f"{name} (openvino)")
-    assert (found.digest, found.strides, list(found)) == (expected.digest, expected.strides, list(expected))
+    assert found.backbone == (
+        "resnet18 (random, openvino)" if name == "resnet18" else f"{name} (openvino)"
+    )
+    assert (found.digest, found.strides, list(found)) == (
+        expected.digest,
+        expected.strides,
+        list(expected),
+    )
     for layer in expected:
         assert found[layer].shape == expected[layer].shape
         # other summation orders; what is promised is 1e-3
-        np.testing.assert_allclose(found[layer], expected[layer], atol=1e-4 * np.abs(expected[layer]).max())
+        np.testing.assert_allclose(
+            found[layer], expected[layer], atol=1e-4 * np.abs(expected[layer]).max()
+        )
 
 
 def test_openvino_follows_new_weights_and_other_sizes():
@@ -412,7 +468,8 @@ def test_openvino_follows_new_weights_and_other_sizes():
     model.second.weight.data += 1
     for images in (IMAGES, IMAGES[:, :32]):
         expected = Backbone(model, layers=["second"]).extract(images)["second"]
-        np.testing.assert_allclose(network.extract(images)["second"], expected, atol=1e-4)  # sums of 36 of order 1
+        # Sums of 36 of order 1
+        np.testing.assert_allclose(network.extract(images)["second"], expected, atol=1e-4)
         assert before.shape != expected.shape or not np.allclose(before, expected, atol=0.1)
 
 
@@ -422,19 +479,26 @@ def test_openvino_has_tokens_and_in_place_activations():
             return self.second(torch.relu_(self.first(x)))
 
     pairs = [
-        (("vit_tiny_patch16_224",), {"layers": ["blocks.0"], "weights": "random", "image_size": 64}),
+        (
+            ("vit_tiny_patch16_224",),
+            {"layers": ["blocks.0"], "weights": "random", "image_size": 64},
+        ),
         ((InPlace(),), {"layers": ["first", "second"]}),
     ]
     for arguments, options in pairs:
         expected = Backbone(*arguments, **options).extract(IMAGES)
         found = Backbone(*arguments, runtime="openvino", **options).extract(IMAGES)
         for layer in expected:
-            np.testing.assert_allclose(found[layer], expected[layer], atol=1e-4 * np.abs(expected[layer]).max())
+            np.testing.assert_allclose(
+                found[layer], expected[layer], atol=1e-4 * np.abs(expected[layer]).max()
+            )
 
 
 def test_a_network_that_openvino_computes_otherwise_is_refused(monkeypatch):
     monkeypatch.setattr(runtimes, "AGREEMENT", 0.0)
-    monkeypatch.setattr(torch, "from_numpy", lambda array, convert=torch.from_numpy: convert(array + 1))
+    monkeypatch.setattr(
+        torch, "from_numpy", lambda array, convert=torch.from_numpy: convert(array + 1)
+    )
     with pytest.raises(RuntimeError, match='in second: use runtime="torch" for this network'):
         Backbone(Tiny(), layers=["second"], runtime="openvino").extract(IMAGES)
 
@@ -446,21 +510,29 @@ def test_openvino_reports_nothing_to_its_makers():
         "network.extract(numpy.zeros((1, 8, 8, 3), numpy.uint8));"
         "print([name for name in sys.modules if name.startswith('openvino_telemetry')])"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
     assert (result.returncode, result.stdout) == (0, "[]\n"), result.stderr
 
 
 def test_openvino_says_what_it_lacks(monkeypatch):
-    with pytest.raises(ValueError, match=r'expected a CPU for runtime="openvino", got device=.cuda.'):
+    with pytest.raises(
+        ValueError, match=r'expected a CPU for runtime="openvino", got device=.cuda.'
+    ):
         Backbone(Tiny(), layers=["first"], runtime="openvino", device="cuda")
     model = Tiny()
     model.third = nn.Conv2d(3, 3, 1)
     with pytest.raises(ValueError, match="take part in a forward pass, got third"):
         Backbone(model, layers=["third"], runtime="openvino").extract(IMAGES)
     with pytest.raises(ValueError, match=r"refused images of \(64, 64\): give image_size="):
-        Backbone("vit_tiny_patch16_224", layers=["blocks.0"], weights="random", runtime="openvino").extract(IMAGES)
+        Backbone(
+            "vit_tiny_patch16_224", layers=["blocks.0"], weights="random", runtime="openvino"
+        ).extract(IMAGES)
     monkeypatch.setattr(runtimes.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ModuleNotFoundError, match=r'not installed: pip install "adviz\[openvino\]"'):
+    with pytest.raises(
+        ModuleNotFoundError, match=r'not installed: pip install "adviz\[openvino\]"'
+    ):
         Backbone(Tiny(), layers=["first"], runtime="openvino")
 
 
@@ -468,7 +540,9 @@ def test_openvino_has_bfloat16_only_where_the_processor_has():
     network = Backbone(Tiny(), layers=["first"], runtime="openvino")
     has = "BF16" in network._runtime._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     if has:
-        rough = Backbone(Tiny(), layers=["first"], runtime="openvino", dtype="bfloat16").extract(IMAGES)
+        rough = Backbone(Tiny(), layers=["first"], runtime="openvino", dtype="bfloat16").extract(
+            IMAGES
+        )
         assert rough.backbone == "Tiny (openvino, bfloat16)"
     else:
         with pytest.raises(ValueError, match="expected a CPU on which OpenVINO has bfloat16"):
@@ -494,8 +568,12 @@ def test_unknown_names_tags_and_layers_say_what_there_is():
 
 
 def test_weights_that_cannot_be_downloaded_name_three_remedies(monkeypatch):
-    monkeypatch.setattr(timm, "create_model", lambda *_, **__: (_ for _ in ()).throw(OSError("no network")))
-    with pytest.raises(RuntimeError, match=r"resnet18\.tv_in1k.*\(1\).*\(2\).*\(3\).*efficientnet_lite0"):
+    monkeypatch.setattr(
+        timm, "create_model", lambda *_, **__: (_ for _ in ()).throw(OSError("no network"))
+    )
+    with pytest.raises(
+        RuntimeError, match=r"resnet18\.tv_in1k.*\(1\).*\(2\).*\(3\).*efficientnet_lite0"
+    ):
         Backbone("resnet18.tv_in1k")
 
 
@@ -510,7 +588,9 @@ def test_without_a_network_a_download_fails_at_once_and_what_was_kept_is_used(mo
     asked = []
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(networks.socket, "create_connection", without_network)
-    monkeypatch.setattr("timm.create_model", lambda *_, **__: asked.append(constants.HF_HUB_OFFLINE) or Tiny())
+    monkeypatch.setattr(
+        "timm.create_model", lambda *_, **__: asked.append(constants.HF_HUB_OFFLINE) or Tiny()
+    )
     Backbone("resnet18.tv_in1k", layers=["first"])  # as if it was in the hub's cache
     assert asked == [True]
     assert constants.HF_HUB_OFFLINE is False
@@ -525,7 +605,9 @@ def test_without_a_network_a_download_fails_at_once_and_what_was_kept_is_used(mo
 def test_the_hub_is_looked_for_where_requests_to_it_go(monkeypatch):
     tried = []
     monkeypatch.setattr(
-        networks.socket, "create_connection", lambda address, **_: tried.append(address) or io.BytesIO()
+        networks.socket,
+        "create_connection",
+        lambda address, **_: tried.append(address) or io.BytesIO(),
     )
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
@@ -541,14 +623,18 @@ def test_the_hub_is_looked_for_where_requests_to_it_go(monkeypatch):
 def test_a_name_that_is_looked_up_for_ever_is_not_waited_for(monkeypatch):
     forever = threading.Event()
     monkeypatch.setattr(networks, "PATIENCE", 0.05)
-    monkeypatch.setattr(networks.socket, "create_connection", lambda *_, **__: forever.wait() and io.BytesIO())
+    monkeypatch.setattr(
+        networks.socket, "create_connection", lambda *_, **__: forever.wait() and io.BytesIO()
+    )
     assert not networks._reachable("https://hub.example")
     forever.set()
 
 
 def test_published_weights_are_asked_for_by_their_tag(monkeypatch):
     asked = []
-    monkeypatch.setattr(timm, "create_model", lambda name, **options: asked.append((name, options)) or Tiny())
+    monkeypatch.setattr(
+        timm, "create_model", lambda name, **options: asked.append((name, options)) or Tiny()
+    )
     Backbone("resnet18.tv_in1k", layers=["first"])
     assert asked == [("resnet18.tv_in1k", {"pretrained": True})]
 
@@ -563,8 +649,12 @@ def test_a_local_weights_file_is_used(tmp_path, suffix):
 
 
 def test_a_wrong_weights_file_is_refused(tmp_path):
-    torch.save(timm.create_model("resnet34", pretrained=False).state_dict(), tmp_path / "resnet34.pth")
-    with pytest.raises(ValueError, match=r"0 missing, \d+ unknown .*pass the weights of this very architecture"):
+    torch.save(
+        timm.create_model("resnet34", pretrained=False).state_dict(), tmp_path / "resnet34.pth"
+    )
+    with pytest.raises(
+        ValueError, match=r"0 missing, \d+ unknown .*pass the weights of this very architecture"
+    ):
         Backbone("resnet18", weights=tmp_path / "resnet34.pth")
     (tmp_path / "broken.safetensors").write_bytes(b"not weights")
     with pytest.raises(ValueError, match=r"got .*broken\.safetensors .*download it again"):
@@ -595,8 +685,14 @@ def test_features_that_are_not_finite_name_the_layer_and_the_image():
     ("images", "message"),
     [
         (IMAGES.astype(float), r"floats in 0\.\.1 or 8-bit integers, got float64 from 0 to 254"),
-        (IMAGES[0], r"images must be \(N, H, W, 3\) RGB or \(N, 3, H, W\), got shape .64, 64, 3. .*as \[image\]"),
-        (IMAGES[..., :2], "expected 1, 3 or 4 channels, first or last, got shape .3, 64, 64, 2. as images"),
+        (
+            IMAGES[0],
+            r"images must be \(N, H, W, 3\) RGB or \(N, 3, H, W\), got shape .64, 64, 3. .*as \[image\]",
+        ),
+        (
+            IMAGES[..., :2],
+            "expected 1, 3 or 4 channels, first or last, got shape .3, 64, 64, 2. as images",
+        ),
     ],
 )
 def test_arrays_of_another_kind_are_refused(images, message):
@@ -613,7 +709,9 @@ def test_what_cannot_be_meant_is_refused():
         Backbone(Tiny(), layers="first")
     with pytest.raises(ValueError, match="runtime must be one of torch, openvino, got 'onnx'"):
         Backbone(Tiny(), layers=["first"], runtime="onnx")
-    with pytest.raises(ValueError, match="dtype must be one of float32, float16, bfloat16, got 'float64'"):
+    with pytest.raises(
+        ValueError, match="dtype must be one of float32, float16, bfloat16, got 'float64'"
+    ):
         Backbone(Tiny(), layers=["first"], dtype="float64")
     with pytest.raises(ValueError, match="every layer once, got 8 twice"):
         Backbone("efficientnet_lite0", layers=(8, 8))

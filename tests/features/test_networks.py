@@ -50,9 +50,14 @@ def test_no_name_claims_weights_that_are_not_there(tmp_path, state):
 
 
 def test_a_result_row_says_that_weights_are_random():
-    split = Split.from_arrays(np.concatenate([IMAGES, IMAGES]), [0, 0, 0, 1], geometry=Geometry(64, crop=False))
+    split = Split.from_arrays(
+        np.concatenate([IMAGES, IMAGES]), [0, 0, 0, 1], geometry=Geometry(64, crop=False)
+    )
     found = Backbone("resnet18", (8,), weights="random").extract(split, cache=False)
-    assert evaluate(DN2(layers=(8,), images_score=1).fit(found).predict(found), split).backbone == "resnet18 (random)"
+    assert (
+        evaluate(DN2(layers=(8,), images_score=1).fit(found).predict(found), split).backbone
+        == "resnet18 (random)"
+    )
 
 
 def test_published_weights_are_named_by_their_tag(monkeypatch):
@@ -89,19 +94,33 @@ def prefixed(state, prefix):
 
 
 TAKEN = {
-    "no counters": lambda state: {name: t for name, t in state.items() if "num_batches" not in name},
+    "no counters": lambda state: {
+        name: t for name, t in state.items() if "num_batches" not in name
+    },
     "no classifier": lambda state: without(state, "fc."),
-    "classifier of 10 classes": lambda state: state | {"fc.weight": torch.zeros(10, 512), "fc.bias": torch.zeros(10)},
-    "head of another kind": lambda state: without(state, "fc.") | {"head.mlp.0.weight": torch.zeros(3, 3)},
+    "classifier of 10 classes": lambda state: (
+        state | {"fc.weight": torch.zeros(10, 512), "fc.bias": torch.zeros(10)}
+    ),
+    "head of another kind": lambda state: (
+        without(state, "fc.") | {"head.mlp.0.weight": torch.zeros(3, 3)}
+    ),
     "DataParallel": lambda state: prefixed(state, "module."),
-    "Lightning": lambda state: {"state_dict": prefixed(state, "model.backbone."), "epoch": 3, "lr": [0.1]},
+    "Lightning": lambda state: {
+        "state_dict": prefixed(state, "model.backbone."),
+        "epoch": 3,
+        "lr": [0.1],
+    },
     "in model": lambda state: {"model": state},
     "in ema, twice wrapped": lambda state: {"model_ema": {"module": state}},
     "compiled": lambda state: prefixed(state, "_orig_mod."),
-    "beside other parts": lambda state: prefixed(state, "backbone.") | {"decoder.weight": torch.zeros(2, 2)},
+    "beside other parts": lambda state: (
+        prefixed(state, "backbone.") | {"decoder.weight": torch.zeros(2, 2)}
+    ),
     "student and teacher alike": lambda state: {"student": state, "teacher": state},
     "without what comes after the layers": lambda state: without(state, "fc.", "layer4."),
-    "half": lambda state: {n: t.half().float() if t.is_floating_point() else t for n, t in state.items()},
+    "half": lambda state: {
+        n: t.half().float() if t.is_floating_point() else t for n, t in state.items()
+    },
 }
 
 
@@ -111,22 +130,36 @@ def test_a_file_with_all_that_the_layers_need_is_taken(what, state, expected, tm
     found = Backbone("resnet18", (8, 16), weights=tmp_path / "w.pth").extract(IMAGES, cache=False)
     for layer in expected:
         tolerance = 0.02 if what == "half" else 0  # 11 bits, through some 15 layers
-        np.testing.assert_allclose(found[layer], expected[layer], atol=tolerance * np.abs(expected[layer]).max())
+        np.testing.assert_allclose(
+            found[layer], expected[layer], atol=tolerance * np.abs(expected[layer]).max()
+        )
 
 
 REFUSED = {
-    "another architecture": (lambda s: timm.create_model("resnet34").state_dict(), "unknown .*this very architecture"),
-    "a wider one": (lambda s: timm.create_model("wide_resnet50_2").state_dict(), "this very architecture"),
+    "another architecture": (
+        lambda s: timm.create_model("resnet34").state_dict(),
+        "unknown .*this very architecture",
+    ),
+    "a wider one": (
+        lambda s: timm.create_model("wide_resnet50_2").state_dict(),
+        "this very architecture",
+    ),
     "nothing alike": (lambda s: {"a.b": torch.zeros(2)}, "got 1 with other names, such as 'a.b'"),
     "no tensor": (lambda s: {"epoch": 3}, "without any"),
-    "no layer3": (lambda s: without(s, "layer3."), r"that layer2, layer3 need in .*, got none of \d+, first 'layer3.0"),
+    "no layer3": (
+        lambda s: without(s, "layer3."),
+        r"that layer2, layer3 need in .*, got none of \d+, first 'layer3.0",
+    ),
     "no stem": (lambda s: without(s, "conv1."), "got none of 1, first 'conv1.weight'"),
     "two networks": (
         lambda s: {"student": s, "teacher": {n: t + 1 for n, t in s.items()}},
         "got several, under 'student.', 'teacher.': save the one you mean",
     ),
     "more layers": (lambda s: s | {"layer5.weight": torch.zeros(2)}, "1 unknown .*'layer5.weight'"),
-    "a stem of one channel": (lambda s: s | {"conv1.weight": torch.zeros(64, 1, 7, 7)}, "1 of another shape"),
+    "a stem of one channel": (
+        lambda s: s | {"conv1.weight": torch.zeros(64, 1, 7, 7)},
+        "1 of another shape",
+    ),
 }
 
 
@@ -141,14 +174,18 @@ def test_a_file_that_lacks_what_the_layers_need_is_refused(what, state, tmp_path
 def test_deeper_layers_than_the_file_has_are_refused_later_too(state, tmp_path):
     save_file(without(state, "layer4.", "fc."), tmp_path / "w.safetensors")
     network = Backbone("resnet18", (8, 16), weights=tmp_path / "w.safetensors")
-    with pytest.raises(ValueError, match=r"all weights that layer4 need .* first 'layer4.0.conv1.weight'"):
+    with pytest.raises(
+        ValueError, match=r"all weights that layer4 need .* first 'layer4.0.conv1.weight'"
+    ):
         network.with_layers((32,))
 
 
 def test_position_embeddings_of_another_image_size_are_resampled_as_timm_does(tmp_path):
     source = timm.create_model("vit_tiny_patch16_224")
     torch.save(source.state_dict(), tmp_path / "w.pth")
-    network = Backbone("vit_tiny_patch16_224", ["blocks.0"], weights=tmp_path / "w.pth", image_size=64)
+    network = Backbone(
+        "vit_tiny_patch16_224", ["blocks.0"], weights=tmp_path / "w.pth", image_size=64
+    )
     reference = timm.create_model("vit_tiny_patch16_224", img_size=64)
     from timm.models.vision_transformer import checkpoint_filter_fn
 
@@ -201,7 +238,9 @@ def test_other_channels_are_refused_in_words(channels):
         Backbone(timm.create_model("resnet18", in_chans=channels), (8,))
 
 
-@pytest.mark.parametrize(("dtype", "bits"), [(torch.float16, 11), (torch.bfloat16, 8), (torch.float64, 24)], ids=str)
+@pytest.mark.parametrize(
+    ("dtype", "bits"), [(torch.float16, 11), (torch.bfloat16, 8), (torch.float64, 24)], ids=str
+)
 def test_a_module_runs_in_its_own_precision_and_says_so(dtype, bits):
     model = timm.create_model("resnet18")
     expected = Backbone(model, (8,)).extract(IMAGES)["layer2"]
@@ -218,14 +257,18 @@ def test_precisions_that_do_not_go_together_are_refused():
     half = timm.create_model("resnet18").half()
     with pytest.raises(ValueError, match=r'float32 for dtype="bfloat16", got one in float16'):
         Backbone(half, (8,), dtype="bfloat16")
-    with pytest.raises(ValueError, match=r'float32 for runtime="openvino", got one in float16: pass module.float'):
+    with pytest.raises(
+        ValueError, match=r'float32 for runtime="openvino", got one in float16: pass module.float'
+    ):
         Backbone(half, (8,), runtime="openvino")
 
 
 @pytest.mark.parametrize("name", ["mean", "std"])
 @pytest.mark.parametrize("values", [(0.5,), 0.5, (0.5, 0.5, float("nan")), (0.5, 0.5, 0.5, 0.5)])
 def test_one_number_for_each_channel(name, values):
-    with pytest.raises(ValueError, match=rf"expected 3 finite number\(s\) for {name}, one for each channel.*got "):
+    with pytest.raises(
+        ValueError, match=rf"expected 3 finite number\(s\) for {name}, one for each channel.*got "
+    ):
         Backbone("resnet18", (8,), weights="random", **{name: values})
 
 
@@ -240,7 +283,11 @@ def test_a_deviation_of_zero_is_refused():
 def test_a_network_is_taken_out_of_what_wraps_it():
     model = timm.create_model("resnet18")
     expected = Backbone(model, (8,)).extract(IMAGES)
-    for wrapped in (nn.DataParallel(model), torch.compile(model), nn.DataParallel(torch.compile(model))):
+    for wrapped in (
+        nn.DataParallel(model),
+        torch.compile(model),
+        nn.DataParallel(torch.compile(model)),
+    ):
         found = Backbone(wrapped, (8,)).extract(IMAGES)
         assert found.backbone == "ResNet"
         np.testing.assert_array_equal(found["layer2"], expected["layer2"])
@@ -298,7 +345,9 @@ def test_layers_go_by_the_names_that_features_show():
 
 
 def test_a_resnets_own_layers_are_those_of_their_strides():
-    by_name, by_stride = (Backbone("resnet18", layers, weights="random") for layers in (["layer2"], [8]))
+    by_name, by_stride = (
+        Backbone("resnet18", layers, weights="random") for layers in (["layer2"], [8])
+    )
     assert (by_name.modules, by_name.strides) == (by_stride.modules, by_stride.strides)
     for twice in (["layer2", 8], [8, "layer2"]):
         with pytest.raises(ValueError, match="every layer once"):
@@ -309,10 +358,13 @@ def test_a_name_of_two_meanings_or_none_is_refused():
     model = timm.create_model("efficientnet_lite0")
     model.layer2 = nn.Identity()
     with pytest.raises(
-        ValueError, match=r"'layer2' is a part of this network, and also .* stride 8 .'blocks.2'.*give 8"
+        ValueError,
+        match=r"'layer2' is a part of this network, and also .* stride 8 .'blocks.2'.*give 8",
     ):
         Backbone(model, ["layer2"])
-    with pytest.raises(ValueError, match=r"or layer0, layer1, layer2, layer3, layer4, got 'layer7'"):
+    with pytest.raises(
+        ValueError, match=r"or layer0, layer1, layer2, layer3, layer4, got 'layer7'"
+    ):
         Backbone("efficientnet_lite0", ["layer7"])
     with pytest.raises(ValueError, match=r"stride 16 does not name one layer|got 'layer3'"):
         Backbone("vit_tiny_patch16_224", ["layer3"], weights="random")
@@ -332,7 +384,9 @@ def test_features_are_selected_by_the_stages_name():
 def test_a_student_is_not_taken_where_its_teacher_lacks_the_classifier_alone(tmp_path):
     """Either could be meant, whatever number of tensors each has."""
     weights = timm.create_model("resnet18", pretrained=False).state_dict()
-    teacher = {f"teacher.{name}": value for name, value in weights.items() if not name.startswith("fc.")}
+    teacher = {
+        f"teacher.{name}": value for name, value in weights.items() if not name.startswith("fc.")
+    }
     student = {f"student.{name}": value + 1 for name, value in weights.items()}
     torch.save(student | teacher, tmp_path / "both.pth")
     with pytest.raises(ValueError, match=r"several, under 'student\.', 'teacher\.'"):

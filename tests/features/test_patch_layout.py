@@ -54,7 +54,9 @@ def units(grid):
 
 
 def shuffled(grid):
-    order = torch.randperm(grid.shape[2] * grid.shape[3], generator=torch.Generator().manual_seed(1))
+    order = torch.randperm(
+        grid.shape[2] * grid.shape[3], generator=torch.Generator().manual_seed(1)
+    )
     return tokens(grid)[:, order]
 
 
@@ -76,7 +78,9 @@ RIGHT = {
     "a class token first and four registers last": lambda grid: torch.cat(
         [extra(grid, 1), tokens(grid), extra(grid, 4)], 1
     ),
-    "a class token and the token of a distilled teacher": lambda grid: torch.cat([extra(grid, 2), tokens(grid)], 1),
+    "a class token and the token of a distilled teacher": lambda grid: torch.cat(
+        [extra(grid, 2), tokens(grid)], 1
+    ),
     "channels first": lambda grid: grid.flatten(2),
     "channels last": lambda grid: grid.permute(0, 2, 3, 1),
     "columns before rows": lambda grid: grid.transpose(2, 3).flatten(2).transpose(1, 2),
@@ -96,7 +100,8 @@ def test_every_order_of_cells_becomes_the_grid(form, size):
 def test_channels_as_many_as_rows_are_told_from_rows():
     """(N, 8, 8, 8): only where the image changes tells which is which."""
     first, last = (
-        Backbone(Patches(form, channels=8), ["cells", "out"]) for form in (nn.Identity(), RIGHT["channels last"])
+        Backbone(Patches(form, channels=8), ["cells", "out"])
+        for form in (nn.Identity(), RIGHT["channels last"])
     )
     for network in (first, last):
         found = network.extract(images())
@@ -104,7 +109,9 @@ def test_channels_as_many_as_rows_are_told_from_rows():
 
 
 def test_a_network_that_says_its_prefix_is_believed_only_if_it_is_so():
-    prefixed = Patches(lambda grid: torch.cat([tokens(grid), extra(grid, 1)], 1), num_prefix_tokens=1)
+    prefixed = Patches(
+        lambda grid: torch.cat([tokens(grid), extra(grid, 1)], 1), num_prefix_tokens=1
+    )
     found = Backbone(prefixed, ["cells", "out"]).extract(images())
     np.testing.assert_array_equal(found["out"], found["cells"])
 
@@ -112,7 +119,8 @@ def test_a_network_that_says_its_prefix_is_believed_only_if_it_is_so():
 @pytest.mark.parametrize("form", [units, shuffled, lambda grid: tokens(grid.flip(2))])
 def test_tokens_in_no_known_order_are_refused(form):
     with pytest.raises(
-        ValueError, match=r"got out of Patches, \(1, 64, 6\): these tokens are not in rows .*probe=False"
+        ValueError,
+        match=r"got out of Patches, \(1, 64, 6\): these tokens are not in rows .*probe=False",
     ):
         Backbone(Patches(form), ["out"]).extract(images())
     trusted = Backbone(Patches(form), ["out"], probe=False).extract(images())["out"]
@@ -121,10 +129,16 @@ def test_tokens_in_no_known_order_are_refused(form):
 
 WITHOUT_A_GRID = {
     "windows": (windows, r"one row for each, got \(12, 16, 6\) for 3 images from out"),
-    "tokens before images": (lambda grid: tokens(grid).transpose(0, 1), r"got \(64, 3, 6\) for 3 images"),
+    "tokens before images": (
+        lambda grid: tokens(grid).transpose(0, 1),
+        r"got \(64, 3, 6\) for 3 images",
+    ),
     "a vector": (lambda grid: grid.mean((2, 3)), r"got \(3, 6\) for 3 images"),
     "no square": (lambda grid: tokens(grid)[:, :3, :2], r"got \(3, 3, 2\)"),
-    "two tensors": (lambda grid: (grid, extra(grid, 1)), r"a tuple with the tensors \(3, 6, 8, 8\), \(3, 1, 6\)"),
+    "two tensors": (
+        lambda grid: (grid, extra(grid, 1)),
+        r"a tuple with the tensors \(3, 6, 8, 8\), \(3, 1, 6\)",
+    ),
     "no tensor": (lambda grid: None, "a NoneType with the tensors none"),
 }
 
@@ -140,7 +154,8 @@ def test_what_is_no_grid_is_refused_with_its_shape(what, runtime):
 def test_openvino_lays_out_as_torch_does():
     form = RIGHT["a class token first and four registers last"]
     found = Backbone(Patches(form), ["cells", "out"], runtime="openvino").extract(images())
-    np.testing.assert_allclose(found["out"], found["cells"], atol=1e-6)  # the same numbers in another order
+    # The same numbers in another order
+    np.testing.assert_allclose(found["out"], found["cells"], atol=1e-6)
     with pytest.raises(ValueError, match="these tokens are not in rows"):
         Backbone(Patches(units), ["out"], runtime="openvino").extract(images())
 
@@ -184,11 +199,14 @@ def test_hieras_tokens_are_those_that_it_reorders_itself():
     network = Backbone("hiera_tiny_224", layers=("blocks.0",), weights="random")
     pixels = images(1, (224, 224))
     found = network.extract(pixels, cache=False)["blocks.0"]
-    batch = (torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255 - torch.tensor(network.mean)[:, None, None]) / (
-        torch.tensor(network.std)[:, None, None]
-    )
+    batch = (
+        torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255
+        - torch.tensor(network.mean)[:, None, None]
+    ) / (torch.tensor(network.std)[:, None, None])
     with torch.inference_mode():
-        expected = network._model.forward_intermediates(batch, indices=[0], intermediates_only=True, coarse=False)[0]
+        expected = network._model.forward_intermediates(
+            batch, indices=[0], intermediates_only=True, coarse=False
+        )[0]
     np.testing.assert_allclose(found, expected.numpy(), atol=1e-4)
 
 
@@ -294,12 +312,18 @@ def test_a_network_that_crops_is_refused():
 
 
 def test_a_dinov2_at_256_pixels_is_refused_with_252_and_266():
-    network = Backbone("vit_small_patch14_dinov2.lvd142m", ["blocks.0"], weights="random", image_size=256)
-    with pytest.raises(ValueError, match=r"the 4 rows at the bottom of 256 .*252 or 266 pixels.*image_size="):
+    network = Backbone(
+        "vit_small_patch14_dinov2.lvd142m", ["blocks.0"], weights="random", image_size=256
+    )
+    with pytest.raises(
+        ValueError, match=r"the 4 rows at the bottom of 256 .*252 or 266 pixels.*image_size="
+    ):
         network.extract(images(1, (256, 256)))
 
 
-@pytest.mark.parametrize(("name", "side"), [("resnet18", 225), ("efficientnet_lite0", 97), ("convnext_atto", 248)])
+@pytest.mark.parametrize(
+    ("name", "side"), [("resnet18", 225), ("efficientnet_lite0", 97), ("convnext_atto", 248)]
+)
 def test_convolutions_that_see_the_whole_of_an_odd_size_are_not_refused(name, side):
     network = Backbone(name, (8, 16), weights="random")
     for row, column, cell in moved(network, (0.7, 0.3), side):
@@ -343,7 +367,8 @@ class Halving(nn.Module):
         torch.manual_seed(0)
         channels = 3, 8, 12, 16, 20
         self.steps = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(a, b, 3, padding=1), nn.AvgPool2d(2, ceil_mode=up)) for a, b in pairwise(channels)
+            nn.Sequential(nn.Conv2d(a, b, 3, padding=1), nn.AvgPool2d(2, ceil_mode=up))
+            for a, b in pairwise(channels)
         )
 
     def forward(self, x):
@@ -363,4 +388,5 @@ def test_convolutions_are_taken_for_what_they_are_at_every_size(size, up):
     with torch.inference_mode():
         for name, step in zip(names, model.steps, strict=True):
             values = step(values)
-            np.testing.assert_allclose(found[name], values, rtol=0, atol=1e-5)  # another order of sums
+            # Another order of sums
+            np.testing.assert_allclose(found[name], values, rtol=0, atol=1e-5)

@@ -26,7 +26,10 @@ def fpr_and_overlap(flagged, masks, regions):
 def naive_pro_points(scores, masks, connectivity=8):
     """Every point of the exact curve, thresholds falling, after (0, 0)."""
     regions = regions_of(masks, connectivity)
-    return [(0.0, 0.0), *(fpr_and_overlap(scores >= t, masks, regions) for t in np.unique(scores)[::-1])]
+    return [
+        (0.0, 0.0),
+        *(fpr_and_overlap(scores >= t, masks, regions) for t in np.unique(scores)[::-1]),
+    ]
 
 
 def naive_pro(scores, masks, limit=0.3, connectivity=8):
@@ -46,7 +49,9 @@ def naive_pro_200(scores, masks, limit=0.3, connectivity=8):
     """The published loop over 200 thresholds, with its rescaling of the FPR."""
     low, high = scores.min(), scores.max()
     regions = regions_of(masks, connectivity)
-    points = [fpr_and_overlap(scores > low + (high - low) * i / 200, masks, regions) for i in range(200)]
+    points = [
+        fpr_and_overlap(scores > low + (high - low) * i / 200, masks, regions) for i in range(200)
+    ]
     fpr, overlap = np.array(points).T
     overlap, fpr = overlap[fpr < limit], fpr[fpr < limit]
     return auc(fpr / fpr.max(), overlap)
@@ -54,7 +59,11 @@ def naive_pro_200(scores, masks, limit=0.3, connectivity=8):
 
 def naive_pro_per_image(scores, masks, limit=0.3, connectivity=8):
     return np.mean(
-        [naive_pro_200(s[None], m[None], limit, connectivity) for s, m in zip(scores, masks, strict=True) if m.any()]
+        [
+            naive_pro_200(s[None], m[None], limit, connectivity)
+            for s, m in zip(scores, masks, strict=True)
+            if m.any()
+        ]
     )
 
 

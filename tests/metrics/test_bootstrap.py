@@ -10,7 +10,11 @@ def scores():
     """Labels, and two methods' scores of 12 good and 15 anomalous images; whole numbers, so that some are equal."""
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], [12, 15])
-    return labels, rng.integers(0, 9, 27) + 3.0 * labels, 100.0 * (rng.integers(0, 9, 27) + 5 * labels)
+    return (
+        labels,
+        rng.integers(0, 9, 27) + 3.0 * labels,
+        100.0 * (rng.integers(0, 9, 27) + 5 * labels),
+    )
 
 
 def test_the_draws_are_those_of_whole_test_sets_drawn_one_by_one(scores):
@@ -20,7 +24,10 @@ def test_the_draws_are_those_of_whole_test_sets_drawn_one_by_one(scores):
     drawn = [rng.multinomial(count, np.full(count, 1 / count), size=5) for count in (15, 12)]
     for number in range(5):
         repeated = np.concatenate(
-            [np.repeat(12 + np.arange(15), drawn[0][number]), np.repeat(np.arange(12), drawn[1][number])]
+            [
+                np.repeat(12 + np.arange(15), drawn[0][number]),
+                np.repeat(np.arange(12), drawn[1][number]),
+            ]
         )
         one, two = (roc_auc_score(labels[repeated], values[repeated]) for values in (before, after))
         assert found[number] == pytest.approx(two - one, abs=1e-12)
@@ -36,7 +43,8 @@ def test_they_lie_around_the_difference_and_spread_as_independent_draws_do(score
     for _ in range(400):
         rows = np.concatenate([rng.integers(0, 12, 12), 12 + rng.integers(0, 15, 15)])
         plain.append(auroc(after[rows], labels[rows]) - auroc(before[rows], labels[rows]))
-    assert found.std() == pytest.approx(np.std(plain), rel=0.15)  # 400 draws know a deviation to 3.5 %
+    # 400 draws know a deviation to 3.5 %
+    assert found.std() == pytest.approx(np.std(plain), rel=0.15)
 
 
 def test_a_method_does_not_differ_from_itself_in_other_units(scores):
@@ -55,7 +63,9 @@ def test_pairing_matters(scores):
 
 @pytest.mark.parametrize("labels", [[0, 0, 0], [1, 1, 1]])
 def test_without_one_of_the_classes_it_is_undefined(labels):
-    assert np.isnan(auroc_differences(np.arange(3.0), np.arange(3.0), np.array(labels), draws=4)).all()
+    assert np.isnan(
+        auroc_differences(np.arange(3.0), np.arange(3.0), np.array(labels), draws=4)
+    ).all()
 
 
 def test_a_single_draw_is_one_difference(scores):

@@ -16,13 +16,20 @@ def random_scores(seed, n=200, step=None, dtype=np.float64):
     return (np.round(scores / step) * step if step else scores).astype(dtype), labels
 
 
-CASES = [(seed, step, dtype) for seed in range(4) for step in (None, 0.5, 3) for dtype in ("f2", "f4", "f8")]
+CASES = [
+    (seed, step, dtype)
+    for seed in range(4)
+    for step in (None, 0.5, 3)
+    for dtype in ("f2", "f4", "f8")
+]
 
 
 @pytest.mark.parametrize(("seed", "step", "dtype"), CASES)
 def test_areas_equal_scikit_learn(seed, step, dtype):
     scores, labels = random_scores(seed, step=step, dtype=dtype)
-    assert auroc(scores, labels) == pytest.approx(sklearn.metrics.roc_auc_score(labels, scores), rel=0, abs=ROUNDING)
+    assert auroc(scores, labels) == pytest.approx(
+        sklearn.metrics.roc_auc_score(labels, scores), rel=0, abs=ROUNDING
+    )
     expected = sklearn.metrics.average_precision_score(labels, scores)
     assert average_precision(scores, labels) == pytest.approx(expected, rel=0, abs=ROUNDING)
 
@@ -59,7 +66,8 @@ def test_extreme_float_values_keep_their_order(dtype):
     curve = roc_curve(scores, np.array([0, 0, 1, 0, 1, 1, 0, 1]))
     np.testing.assert_array_equal(curve.threshold, [np.inf, huge, 1, tiny, 0, -tiny, -1, -huge])
     np.testing.assert_array_equal(curve.y * 4, [0, 1, 1, 2, 3, 4, 4, 4])
-    np.testing.assert_array_equal(curve.x * 4, [0, 0, 1, 1, 2, 2, 3, 4])  # the two zeros are one threshold
+    # The two zeros are one threshold
+    np.testing.assert_array_equal(curve.x * 4, [0, 0, 1, 1, 2, 2, 3, 4])
 
 
 def test_integer_scores_and_labels_are_taken():
@@ -99,7 +107,9 @@ def test_average_precision_without_normal_items_is_one():
 @pytest.mark.parametrize("metric", [auroc, average_precision, roc_curve, precision_recall_curve])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_scores_that_are_not_finite_are_refused(metric, bad):
-    with pytest.raises(ValueError, match=r"finite, got 1 NaN or infinite of 3, the first at index \(1,\)"):
+    with pytest.raises(
+        ValueError, match=r"finite, got 1 NaN or infinite of 3, the first at index \(1,\)"
+    ):
         metric(np.array([0, bad, 1], np.float32), [0, 1, 0])
 
 
@@ -109,7 +119,9 @@ def test_of_several_scores_that_are_not_finite_the_first_is_named():
 
 
 def test_bad_labels_shapes_and_dtypes_are_refused():
-    with pytest.raises(ValueError, match=r"got the values \[-1, 0, 1\]; leave unlabelled images out"):
+    with pytest.raises(
+        ValueError, match=r"got the values \[-1, 0, 1\]; leave unlabelled images out"
+    ):
         auroc(np.arange(3.0), [0, 1, -1])
     with pytest.raises(ValueError, match=r"got \(3,\) and \(2,\)"):
         auroc(np.arange(3.0), [0, 1])

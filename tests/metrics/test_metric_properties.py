@@ -58,9 +58,11 @@ def mapped(draw):
 def monotone(scores, kind):
     """Return strictly rising float64 functions of float16 values (differences of 6e-8 at least are kept apart)."""
     scores = scores.astype(np.float64)
-    return {"affine": 8 * scores - 3, "cubic": scores**3 + scores, "rank": np.unique(scores, return_inverse=True)[1]}[
-        kind
-    ]
+    return {
+        "affine": 8 * scores - 3,
+        "cubic": scores**3 + scores,
+        "rank": np.unique(scores, return_inverse=True)[1],
+    }[kind]
 
 
 KINDS = st.sampled_from(["affine", "cubic", "rank"])
@@ -114,7 +116,9 @@ def test_the_order_of_the_items_changes_nothing(case, random):
     scores, labels = case
     order = list(range(len(scores)))
     random.shuffle(order)
-    np.testing.assert_array_equal(everything(scores[order], labels[order]), everything(scores, labels))
+    np.testing.assert_array_equal(
+        everything(scores[order], labels[order]), everything(scores, labels)
+    )
 
 
 @given(scored())
@@ -132,7 +136,8 @@ def test_perfect_inverted_and_constant_scores(labels):
     assert everything(perfect, labels) == [1, 1, 1, 0, 0, 0]
     assert auroc(-perfect, labels) == 0
     assert errors_at_full_recall(-perfect, labels) == n - anomalous
-    for alike in (-perfect, constant):  # only when everything is flagged are anomalous items flagged
+    # Only when everything is flagged are anomalous items flagged
+    for alike in (-perfect, constant):
         found = f1_threshold(alike, labels)
         assert found.f1 == pytest.approx(2 * anomalous / (n + anomalous), rel=1e-15)
         assert found[2:] == (n - anomalous, 0)
@@ -145,22 +150,35 @@ def test_no_threshold_has_a_better_f1_and_full_recall_is_the_highest_that_flags_
     """By brute force: every observed score, and one below and one above all of them."""
     scores, labels = case
     scores = scores.astype(np.float64)
-    tried = {t: 2 * (labels & (scores >= t)).sum() / (labels.sum() + (scores >= t).sum()) for t in [*scores, -1e9, 1e9]}
+    tried = {
+        t: 2 * (labels & (scores >= t)).sum() / (labels.sum() + (scores >= t).sum())
+        for t in [*scores, -1e9, 1e9]
+    }
     best, found = max(tried.values()), f1_threshold(scores, labels)
     assert found.f1 == pytest.approx(best, rel=1e-14)
-    assert found.threshold == max(t for t, f1 in tried.items() if np.isclose(f1, best, rtol=1e-14, atol=0))
+    assert found.threshold == max(
+        t for t, f1 in tried.items() if np.isclose(f1, best, rtol=1e-14, atol=0)
+    )
     flagged = scores >= found.threshold
-    assert (found.false_positives, found.false_negatives) == ((flagged & ~labels).sum(), (~flagged & labels).sum())
+    assert (found.false_positives, found.false_negatives) == (
+        (flagged & ~labels).sum(),
+        (~flagged & labels).sum(),
+    )
     recalls_all = [t for t in scores if (scores[labels] >= t).all()]
     assert full_recall_threshold(scores, labels) == max(recalls_all)
-    assert errors_at_full_recall(scores, labels) == min((scores[~labels] >= t).sum() for t in recalls_all)
+    assert errors_at_full_recall(scores, labels) == min(
+        (scores[~labels] >= t).sum() for t in recalls_all
+    )
 
 
 @given(scored(), st.integers(0, 100))
 def test_differences_of_auroc_lie_within_what_there_can_be(case, seed):
     scores, labels = case
     other = np.random.default_rng(seed).normal(size=len(scores))
-    there, back = auroc_differences(scores, other, labels, 20, seed), auroc_differences(other, scores, labels, 20, seed)
+    there, back = (
+        auroc_differences(scores, other, labels, 20, seed),
+        auroc_differences(other, scores, labels, 20, seed),
+    )
     assert (np.abs(there) <= 1 + ROUNDING).all()
     np.testing.assert_allclose(there, -back, rtol=0, atol=ROUNDING)
 
@@ -177,14 +195,18 @@ def test_pixel_metrics_are_shares_and_pro_rises_with_the_curve(case, limit):
     curve = pro_curve(scores, masks)
     assert (np.diff(curve.x) >= 0).all()
     assert (np.diff(curve.y) >= -ROUNDING).all()
-    np.testing.assert_allclose((curve.x[[0, -1]], curve.y[[0, -1]]), [[0, 1], [0, 1]], rtol=0, atol=ROUNDING)
+    np.testing.assert_allclose(
+        (curve.x[[0, -1]], curve.y[[0, -1]]), [[0, 1], [0, 1]], rtol=0, atol=ROUNDING
+    )
 
 
 @given(mapped(), LIMITS, st.sampled_from([4, 8]))
 def test_exact_pro_is_the_naive_one_in_all_three_ways(case, limit, connectivity):
     scores, masks = case
     expected = naive_pro(scores, masks, limit, connectivity)
-    assert pro(scores, masks, limit=limit, connectivity=connectivity) == pytest.approx(expected, rel=0, abs=ROUNDING)
+    assert pro(scores, masks, limit=limit, connectivity=connectivity) == pytest.approx(
+        expected, rel=0, abs=ROUNDING
+    )
     one_sort = pixel_metrics(scores, masks, limit=limit, connectivity=connectivity).pro
     assert one_sort == pytest.approx(expected, rel=0, abs=ROUNDING)
     if connectivity == 8:
@@ -196,7 +218,8 @@ def test_exact_pro_is_the_naive_one_in_all_three_ways(case, limit, connectivity)
 @given(mapped(), LIMITS)
 def test_the_published_loops_are_what_they_are_wherever_they_are_defined(case, limit):
     scores, masks = case
-    double = scores.astype(np.float64)  # the loop takes its thresholds in the maps' precision, ours in float64
+    # The loop takes its thresholds in the maps' precision, ours in float64
+    double = scores.astype(np.float64)
     for definition, naive in (("global-200", naive_pro_200), ("per-image", naive_pro_per_image)):
         found, reason = pro_with_reason(scores, masks, definition, limit)
         assert np.isnan(found) == bool(reason)
@@ -210,8 +233,11 @@ def test_strictly_rising_functions_of_the_maps_change_no_exact_metric(case, kind
     scores, masks = case
     scores = scores.astype(np.float16)
     changed = monotone(scores, kind)
-    for numbers in (all_pixels, auroc_and_pro):  # float32 and float64 are sorted, and so summed, in two ways
-        np.testing.assert_allclose(numbers(changed, masks, limit), numbers(scores, masks, limit), rtol=0, atol=ROUNDING)
+    # Float32 and float64 are sorted, and so summed, in two ways
+    for numbers in (all_pixels, auroc_and_pro):
+        np.testing.assert_allclose(
+            numbers(changed, masks, limit), numbers(scores, masks, limit), rtol=0, atol=ROUNDING
+        )
 
 
 @given(mapped(), LIMITS, st.randoms(use_true_random=False))
@@ -221,7 +247,11 @@ def test_the_order_of_the_images_and_turning_them_changes_nothing(case, limit, r
     random.shuffle(order)
     expected = all_pixels(scores, masks, limit)
     # regions are summed in another order
-    for again in ((scores[order], masks[order]), (scores[:, ::-1], masks[:, ::-1]), (scores.mT, masks.mT)):
+    for again in (
+        (scores[order], masks[order]),
+        (scores[:, ::-1], masks[:, ::-1]),
+        (scores.mT, masks.mT),
+    ):
         np.testing.assert_allclose(all_pixels(*again, limit), expected, rtol=0, atol=ROUNDING)
         for definition in PRO_DEFINITIONS:
             one, other = (pro(*pair, definition, limit=limit) for pair in (again, case))
@@ -232,10 +262,14 @@ def test_the_order_of_the_images_and_turning_them_changes_nothing(case, limit, r
 def test_perfect_inverted_and_constant_maps(case, limit):
     masks = case[1]
     perfect = masks.astype(np.float32)
-    assert all_pixels(perfect, masks, limit) == pytest.approx([1, 1, 1, 1, 0, 0], rel=0, abs=ROUNDING)
+    assert all_pixels(perfect, masks, limit) == pytest.approx(
+        [1, 1, 1, 1, 0, 0], rel=0, abs=ROUNDING
+    )
     assert pixel_metrics(-perfect, masks, limit=limit).auroc == 0
-    assert pro(-perfect, masks, limit=limit) == pytest.approx(0, abs=ROUNDING)  # all normal pixels come first
-    assert pro(0 * perfect, masks, limit=limit) == pytest.approx(limit / 2, abs=ROUNDING)  # the diagonal
+    # All normal pixels come first
+    assert pro(-perfect, masks, limit=limit) == pytest.approx(0, abs=ROUNDING)
+    # The diagonal
+    assert pro(0 * perfect, masks, limit=limit) == pytest.approx(limit / 2, abs=ROUNDING)
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -246,9 +280,11 @@ def test_random_maps_are_as_good_as_chance(seed):
     masks[0, :2, :2] = False, True
     scores = rng.normal(size=masks.shape)
     anomalous, areas = masks.sum(), regions(masks)[1]
-    spread = np.sqrt(masks.size / (12.0 * anomalous * (masks.size - anomalous)))  # Mann and Whitney's
+    # Mann and Whitney's
+    spread = np.sqrt(masks.size / (12.0 * anomalous * (masks.size - anomalous)))
     assert abs(pixel_metrics(scores, masks).auroc - 0.5) < 6 * spread
-    # one anomalous pixel adds max(0, 1 - u / 0.3), of variance below 0.09; a region averages its pixels
+    # one anomalous pixel adds max(0, 1 - u / 0.3), of variance below 0.09; a region averages its
+    # pixels
     assert abs(pro(scores, masks) - 0.15) < 6 * 0.3 * np.sqrt((1 / areas).sum()) / len(areas) + 0.01
 
 
@@ -262,7 +298,8 @@ def test_what_single_regions_add_has_pro_as_its_mean(case, limit, connectivity):
     whole = auroc(scores.ravel(), masks.ravel())
     assert np.average(found.auroc, weights=found.area) == pytest.approx(whole, rel=0, abs=ROUNDING)
     normal = scores[~masks].astype(np.float64)
-    for fpr in (0, limit / 3, limit):  # the lowest threshold that flags so few: the next one down flags more
+    # The lowest threshold that flags so few: the next one down flags more
+    for fpr in (0, limit / 3, limit):
         threshold = found.threshold(fpr)
         assert (normal >= threshold).mean() <= fpr + ROUNDING
         lower = normal[normal < threshold]

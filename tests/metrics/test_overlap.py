@@ -1,24 +1,44 @@
 import numpy as np
 import pytest
-from naive_metrics import naive_pro, naive_pro_200, naive_pro_per_image, naive_pro_points, random_maps
+from naive_metrics import (
+    naive_pro,
+    naive_pro_200,
+    naive_pro_per_image,
+    naive_pro_points,
+    random_maps,
+)
 
-from adviz.metrics import auroc, auroc_and_pro, pixel_metrics, pro, pro_curve, pro_with_reason, region_curves
+from adviz.metrics import (
+    auroc,
+    auroc_and_pro,
+    pixel_metrics,
+    pro,
+    pro_curve,
+    pro_with_reason,
+    region_curves,
+)
 
 # Sums of a few thousand float64 terms between 0 and 1, divided by a limit of at least 0.05.
 ROUNDING = 1e-12
-CASES = [(seed, step, dtype) for seed in range(3) for step in (None, 0.5, 3) for dtype in ("f4", "f8")]
+CASES = [
+    (seed, step, dtype) for seed in range(3) for step in (None, 0.5, 3) for dtype in ("f4", "f8")
+]
 
 
 @pytest.mark.parametrize(("seed", "step", "dtype"), CASES)
 @pytest.mark.parametrize("limit", [0.05, 0.3, 1.0])
 def test_global_equals_the_definition(seed, step, dtype, limit):
     scores, masks = random_maps(seed, step=step, dtype=dtype)
-    assert pro(scores, masks, limit=limit) == pytest.approx(naive_pro(scores, masks, limit), rel=0, abs=ROUNDING)
+    assert pro(scores, masks, limit=limit) == pytest.approx(
+        naive_pro(scores, masks, limit), rel=0, abs=ROUNDING
+    )
 
 
 @pytest.mark.parametrize("definition", ["global", "global-200", "per-image"])
 def test_connectivity_four_equals_the_definition_and_differs_from_eight(definition):
-    naive = {"global": naive_pro, "global-200": naive_pro_200, "per-image": naive_pro_per_image}[definition]
+    naive = {"global": naive_pro, "global-200": naive_pro_200, "per-image": naive_pro_per_image}[
+        definition
+    ]
     scores, masks = random_maps(1)
     four, eight = (pro(scores, masks, definition, connectivity=c) for c in (4, 8))
     assert four == pytest.approx(naive(scores, masks, connectivity=4), rel=0, abs=ROUNDING)
@@ -39,7 +59,9 @@ def test_curve_equals_the_definition(dtype):
 def test_the_limit_one_is_the_area_of_the_full_curve():
     scores, masks = random_maps(3)
     curve = pro_curve(scores, masks)
-    assert pro(scores, masks, limit=1) == pytest.approx(np.trapezoid(curve.y, curve.x), rel=0, abs=ROUNDING)
+    assert pro(scores, masks, limit=1) == pytest.approx(
+        np.trapezoid(curve.y, curve.x), rel=0, abs=ROUNDING
+    )
 
 
 @pytest.mark.parametrize("limit", [0.05, 0.3, 1.0])
@@ -55,7 +77,8 @@ def test_closed_form_equals_auroc_and_pro(limit, step):
 @pytest.mark.parametrize("limit", [0.3, 1.0])
 def test_two_hundred_thresholds_equal_the_published_loop(seed, step, dtype, limit):
     scores, masks = random_maps(seed, step=step, dtype=dtype)
-    scores = scores.astype(np.float64)  # the loop computes its thresholds in the precision of the maps
+    # The loop computes its thresholds in the precision of the maps
+    scores = scores.astype(np.float64)
     for definition, naive in (("global-200", naive_pro_200), ("per-image", naive_pro_per_image)):
         found, reason = pro_with_reason(scores.astype(dtype), masks, definition, limit)
         if not reason:
@@ -81,14 +104,19 @@ def test_every_region_weighs_the_same_whatever_its_area():
     masks, scores = np.zeros((1, 10, 10), bool), np.zeros((1, 10, 10))
     masks[0, 0, 0] = masks[0, 5:, 5:] = True
     scores[0, 0, 0] = 1  # found: 1 pixel of 26, but one region of two
-    half_and_chance = 0.5 + 0.5 * 0.3 / 2  # the other region comes with the background, on the diagonal up to 0.3
+    # The other region comes with the background, on the diagonal up to 0.3
+    half_and_chance = 0.5 + 0.5 * 0.3 / 2
     assert pro(scores, masks) == pytest.approx(half_and_chance, rel=0, abs=ROUNDING)
 
 
 def test_the_usual_limit_is_the_default_of_all():
     scores, masks = random_maps(7)
     usual = pro(scores, masks, limit=0.3)
-    found = pro(scores, masks), auroc_and_pro(scores, masks)[1], region_curves(scores, masks).integral.mean()
+    found = (
+        pro(scores, masks),
+        auroc_and_pro(scores, masks)[1],
+        region_curves(scores, masks).integral.mean(),
+    )
     assert found == pytest.approx((usual,) * 3, rel=0, abs=ROUNDING)
     assert pixel_metrics(scores, masks).pro == pytest.approx(usual, rel=0, abs=ROUNDING)
 

@@ -29,7 +29,9 @@ def naive(scores, masks, connectivity):
 def test_the_mean_over_the_regions_is_pro(limit, connectivity, ties):
     scores, masks = data(0, ties=ties)
     found = region_curves(scores, masks, limit, connectivity)
-    assert found.integral.mean() == pytest.approx(pro(scores, masks, "global", limit, connectivity), abs=1e-12)
+    assert found.integral.mean() == pytest.approx(
+        pro(scores, masks, "global", limit, connectivity), abs=1e-12
+    )
     whole = np.average(found.auroc, weights=found.area)
     assert whole == pytest.approx(auroc(scores.ravel(), masks.ravel()), abs=1e-12)
 
@@ -37,7 +39,10 @@ def test_the_mean_over_the_regions_is_pro(limit, connectivity, ties):
 @pytest.mark.parametrize("connectivity", [4, 8])
 def test_regions_and_overlaps_are_those_of_the_definition(connectivity):
     scores, masks = data(1)
-    found, expected = region_curves(scores, masks, 0.4, connectivity), naive(scores, masks, connectivity)
+    found, expected = (
+        region_curves(scores, masks, 0.4, connectivity),
+        naive(scores, masks, connectivity),
+    )
     assert found.image.tolist() == [image for image, _ in expected]
     assert found.area.tolist() == [mask.sum() for _, mask in expected]
     for box, (_, mask) in zip(found.box, expected, strict=True):
@@ -70,7 +75,13 @@ def test_the_area_under_a_regions_own_curve():
     masks[0, 1, 4:] = True
     found = region_curves(scores, masks, limit=0.5)
     assert found.integral[0] == pytest.approx((0.5 * 0.4 + 0.5 * 0.1) / 0.5)
-    assert [found.overlap(found.threshold(fpr))[0] for fpr in (0, 0.1, 0.3, 0.4, 0.5)] == [0, 0.5, 0.5, 1, 1]
+    assert [found.overlap(found.threshold(fpr))[0] for fpr in (0, 0.1, 0.3, 0.4, 0.5)] == [
+        0,
+        0.5,
+        0.5,
+        1,
+        1,
+    ]
     assert found.auroc[0] == pytest.approx((0.9 + 0.6) / 2)
 
 

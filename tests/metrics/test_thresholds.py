@@ -15,7 +15,9 @@ def test_f1_is_the_best_of_all_thresholds(seed, step):
     tried = {t: sklearn.metrics.f1_score(labels, scores >= t) for t in np.unique(scores)}
     found = f1_threshold(scores, labels)
     assert found.f1 == pytest.approx(max(tried.values()), rel=1e-15)
-    assert found.threshold == max(t for t, f1 in tried.items() if np.isclose(f1, max(tried.values()), rtol=1e-14))
+    assert found.threshold == max(
+        t for t, f1 in tried.items() if np.isclose(f1, max(tried.values()), rtol=1e-14)
+    )
     flagged = scores >= found.threshold
     assert found.false_positives == np.sum(flagged & ~labels)
     assert found.false_negatives == np.sum(~flagged & labels)
@@ -51,7 +53,11 @@ def test_perfect_means_auroc_one():
     for seed in range(20):
         rng = np.random.default_rng(seed)
         scores, labels = rng.integers(0, 5, 5), np.array([0, 0, 1, 1, 1])
-        assert perfect(scores, labels) == (auroc(scores, labels) == 1) == (scores[:2].max() < scores[2:].min())
+        assert (
+            perfect(scores, labels)
+            == (auroc(scores, labels) == 1)
+            == (scores[:2].max() < scores[2:].min())
+        )
 
 
 def test_without_anomalous_items_everything_is_nan():

@@ -68,7 +68,10 @@ class _Watcher:
         _end_after(self.limits[nodeid])
 
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
-        items[:] = sorted((item for item in items if item.nodeid in self.place), key=lambda i: self.place[i.nodeid])
+        items[:] = sorted(
+            (item for item in items if item.nodeid in self.place),
+            key=lambda i: self.place[i.nodeid],
+        )
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.failed and not self.failed:
@@ -93,7 +96,8 @@ def _end_after(seconds: float) -> None:
 def tried(faulty: Faulty, chosen: Mapping[str, float], patience: float) -> dict[str, Any]:
     """Import the faulty module, then run the tests file by file, in the order of their first ones, until one fails.
 
-    `chosen` is how many seconds each of them may take; beside it `patience` is for imports and for collecting.
+    `chosen` is how many seconds each of them may take; beside it `patience` is for imports and for
+    collecting.
     """
     _end_after(patience)
     sys.meta_path.insert(0, faulty)
@@ -134,7 +138,9 @@ class _Tracer:
 
         def line(frame: FrameType, event: str, _argument: object) -> Any:
             if event == "line" and self.current:
-                lines[frame.f_lineno].add(self.current.partition("::")[0] if self.shared else self.current)
+                lines[frame.f_lineno].add(
+                    self.current.partition("::")[0] if self.shared else self.current
+                )
             return line
 
         return line
@@ -155,9 +161,14 @@ class _Tracer:
         """Return everything as JSON values, without files in the place of tests."""
 
         def tests(names: set[str]) -> list[str]:
-            return [test for name in names for test in ([name] if "::" in name else self.tests[name])]
+            return [
+                test for name in names for test in ([name] if "::" in name else self.tests[name])
+            ]
 
-        ran = {path: {n: tests(names) for n, names in lines.items()} for path, lines in self.ran.items()}
+        ran = {
+            path: {n: tests(names) for n, names in lines.items()}
+            for path, lines in self.ran.items()
+        }
         return {"code": code, "seconds": self.seconds, "ran": ran}
 
 

@@ -10,11 +10,30 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 
-BOUNDARY = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
+BOUNDARY = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+}
 BOUNDARY |= {ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In}
-NEGATIONS = (ast.Eq, ast.NotEq, ast.Is, ast.IsNot, ast.In, ast.NotIn)  # turned round by BOUNDARY already
-ARITHMETIC = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Div}
-ARITHMETIC |= {ast.Mod: ast.FloorDiv, ast.Pow: ast.Mult, ast.LShift: ast.RShift, ast.RShift: ast.LShift}
+# Turned round by BOUNDARY already
+NEGATIONS = (ast.Eq, ast.NotEq, ast.Is, ast.IsNot, ast.In, ast.NotIn)
+ARITHMETIC = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Div,
+}
+ARITHMETIC |= {
+    ast.Mod: ast.FloorDiv,
+    ast.Pow: ast.Mult,
+    ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift,
+}
 ARITHMETIC |= {ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr, ast.BitXor: ast.BitOr}
 EXTREMES = {"min": "max", "minimum": "maximum", "amin": "amax", "argmin": "argmax", "floor": "ceil"}
 EXTREMES |= {there: here for here, there in EXTREMES.items()}
@@ -38,8 +57,8 @@ Lines = tuple[int, int] | None
 class Edit:
     """One fault: bytes `start` to `end` of a file become `text`.
 
-    `lines` are the first and the last line of the statement: a test that runs none of them cannot see the fault. None:
-    it takes effect on import, so that any test of the file may.
+    `lines` are the first and the last line of the statement: a test that runs none of them cannot
+    see the fault. None: it takes effect on import, so that any test of the file may.
     """
 
     path: str
@@ -61,7 +80,9 @@ class Edit:
         return f"{self.path}:{self.line} {self.operator}: {old}  ->  {self.text}   in: {whole}"
 
 
-def edits_of(path: str, source: bytes, required: Mapping[str, set[str]] | None = None) -> list[list[Edit]]:
+def edits_of(
+    path: str, source: bytes, required: Mapping[str, set[str]] | None = None
+) -> list[list[Edit]]:
     """Return every place that can be edited, each with its alternatives, in the order of the source."""
     finder = _Finder(path, source, required or {})
     finder.block(ast.parse(source).body)
@@ -76,8 +97,14 @@ def sample(places: Mapping[str, list[list[Edit]]], count: int, seed: int) -> lis
     rng, total = random.Random(seed), sum(map(len, places.values()))  # noqa: S311
     drawn = []
     for of_file in places.values():
-        share = len(of_file) if count == 0 else min(len(of_file), max(1, round(count * len(of_file) / total)))
-        drawn += [rng.choice(of_file[number]) for number in sorted(rng.sample(range(len(of_file)), share))]
+        share = (
+            len(of_file)
+            if count == 0
+            else min(len(of_file), max(1, round(count * len(of_file) / total)))
+        )
+        drawn += [
+            rng.choice(of_file[number]) for number in sorted(rng.sample(range(len(of_file)), share))
+        ]
     return drawn
 
 
@@ -88,10 +115,20 @@ def required_arguments(paths: Iterator[Path]) -> dict[str, set[str]]:
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.FunctionDef):
                 plain = node.args.args[: len(node.args.args) - len(node.args.defaults)]
-                named = [a for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if d is None]
-                found.setdefault(node.name, set()).update(argument.arg for argument in [*plain, *named])
+                named = [
+                    a
+                    for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+                    if d is None
+                ]
+                found.setdefault(node.name, set()).update(
+                    argument.arg for argument in [*plain, *named]
+                )
             elif isinstance(node, ast.ClassDef):
-                names = {s.target.id for s in node.body if isinstance(s, ast.AnnAssign) and s.value is None}
+                names = {
+                    s.target.id
+                    for s in node.body
+                    if isinstance(s, ast.AnnAssign) and s.value is None
+                }
                 found.setdefault(node.name, set()).update(names)
     return found
 
@@ -111,7 +148,10 @@ class _Finder:
     def add(self, operator: str, node: ast.AST, text: str) -> None:
         start, end = (
             self.starts[line - 1] + column
-            for line, column in ((node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset))
+            for line, column in (
+                (node.lineno, node.col_offset),
+                (node.end_lineno, node.end_col_offset),
+            )
         )
         self.found.append(Edit(self.path, operator, node.lineno, start, end, text, self.lines))
 
@@ -135,7 +175,11 @@ class _Finder:
     def statement(self, node: ast.stmt) -> None:
         handler = getattr(self, f"_{type(node).__name__.lower()}", None)
         if self.functions and not isinstance(node, ast.FunctionDef | ast.ClassDef):
-            inner = [part for name in ("body", "orelse", "finalbody", "handlers") for part in getattr(node, name, [])]
+            inner = [
+                part
+                for name in ("body", "orelse", "finalbody", "handlers")
+                for part in getattr(node, name, [])
+            ]
             last = min((part.lineno for part in inner), default=node.end_lineno + 1) - 1
             self.lines = node.lineno, max(last, node.lineno)
         if handler is not None:
@@ -172,7 +216,9 @@ class _Finder:
         self.expressions(node)
 
     def _assign(self, node: ast.Assign) -> None:
-        if not any(isinstance(target, ast.Name) and target.id == "__all__" for target in node.targets):
+        if not any(
+            isinstance(target, ast.Name) and target.id == "__all__" for target in node.targets
+        ):
             self.expressions(node)
 
     def _annassign(self, node: ast.AnnAssign) -> None:
@@ -214,7 +260,11 @@ class _Finder:
                 self.expressions(child)
 
     def condition(self, test: ast.expr) -> None:
-        single = isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], NEGATIONS)
+        single = (
+            isinstance(test, ast.Compare)
+            and len(test.ops) == 1
+            and isinstance(test.ops[0], NEGATIONS)
+        )
         if not single and not (isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)):
             self.add("negation", test, f"(not ({ast.unparse(test)}))")
 
@@ -239,7 +289,11 @@ class _Finder:
 
     def _compare(self, node: ast.Compare) -> None:
         for place, op in enumerate(node.ops):
-            self.altered("comparison", node, ops=[*node.ops[:place], BOUNDARY[type(op)](), *node.ops[place + 1 :]])
+            self.altered(
+                "comparison",
+                node,
+                ops=[*node.ops[:place], BOUNDARY[type(op)](), *node.ops[place + 1 :]],
+            )
         self.expressions(node)
 
     def _binop(self, node: ast.BinOp) -> None:
@@ -249,7 +303,11 @@ class _Finder:
         self.expressions(node)
 
     def _unaryop(self, node: ast.UnaryOp) -> None:
-        self.add("not" if isinstance(node.op, ast.Not) else "arithmetic", node, f"({ast.unparse(node.operand)})")
+        self.add(
+            "not" if isinstance(node.op, ast.Not) else "arithmetic",
+            node,
+            f"({ast.unparse(node.operand)})",
+        )
         self.expressions(node)
 
     def _boolop(self, node: ast.BoolOp) -> None:
@@ -267,7 +325,9 @@ class _Finder:
         self.expressions(node)
 
     def _call(self, node: ast.Call) -> None:
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        name = (
+            node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        )
         if name in UNTOUCHED_CALLS:
             return
         self.expression(node.func)
@@ -284,7 +344,11 @@ class _Finder:
             if keyword.arg in UNTOUCHED_KEYWORDS:
                 continue
             if keyword.arg is not None and keyword.arg not in self.required.get(name, ()):
-                self.altered("keyword", node, keywords=[*node.keywords[:number], *node.keywords[number + 1 :]])
+                self.altered(
+                    "keyword",
+                    node,
+                    keywords=[*node.keywords[:number], *node.keywords[number + 1 :]],
+                )
             if keyword.arg in AXES and isinstance(keyword.value, ast.Constant):
                 self.add("axis", keyword.value, str(1 - min(keyword.value.value, 1)))
             else:

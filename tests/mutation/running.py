@@ -41,7 +41,9 @@ TELLING = {
     "base": ("test_contract.py",),
     "correspondence": ("test_spade.py",),
     "dn2": ("test_spade.py",),
-    **dict.fromkeys(("distillation", "distillation_networks", "distillation_training", "teacher"), STUDENTS),
+    **dict.fromkeys(
+        ("distillation", "distillation_networks", "distillation_training", "teacher"), STUDENTS
+    ),
     "forward_networks": ("test_conventional_distillation.py", STUDENTS[1]),
     "image_score": ("test_patchcore.py",),
     "pyramid": ("test_padim.py",),
@@ -65,19 +67,25 @@ class Tests:
     def of(self, edit: Edit, budget: float = float("inf")) -> list[str]:
         """Return the tests that can see a fault: the most telling, then the others, each the fastest first.
 
-        Of the others not more than take `budget` seconds, so that a fault may survive that a further one would notice.
+        Of the others not more than take `budget` seconds, so that a fault may survive that a
+        further one would notice.
         """
         lines, stem = self.ran.get(edit.path, {}), Path(edit.path).stem
         named = TELLING.get(stem, (f"test_{stem}.py",))
         if edit.lines is None:
             found = set(self.seconds)
         else:
-            found = {test for n in range(edit.lines[0], edit.lines[1] + 1) for test in lines.get(n, ())}
+            found = {
+                test for n in range(edit.lines[0], edit.lines[1] + 1) for test in lines.get(n, ())
+            }
         telling = {test for test in found if test.partition("::")[0].rpartition("/")[2] in named}
         others = sorted(found - telling, key=lambda test: (self.seconds[test], test))
         spent = accumulate((self.seconds[test] for test in others), initial=0.0)
         first = sorted(telling, key=lambda test: (self.seconds[test], test))
-        return [*first, *(test for test, before in zip(others, spent, strict=False) if before <= budget)]
+        return [
+            *first,
+            *(test for test, before in zip(others, spent, strict=False) if before <= budget),
+        ]
 
 
 @dataclass(frozen=True)
@@ -102,8 +110,14 @@ class Outcome:
 
 def import_what_all_need() -> None:
     """Import what is common to all faults, so that a fork of this process has it."""
-    os.environ |= {"ADVIZ_PROGRESS": "0", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "MPLBACKEND": "agg"}
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # looking for plugins takes longer than most tests
+    os.environ |= {
+        "ADVIZ_PROGRESS": "0",
+        "OMP_NUM_THREADS": "1",
+        "OMP_WAIT_POLICY": "passive",
+        "MPLBACKEND": "agg",
+    }
+    # Looking for plugins takes longer than most tests
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     for name in COMMON:
         if importlib.util.find_spec(name.partition(".")[0]) is not None:
             importlib.import_module(name)
@@ -134,11 +148,16 @@ def measured(files: Sequence[str], sources: Sequence[str], left_out: Sequence[st
         child = _Child(partial(traced, arguments, sources))
         result = child.wait()
         if result is None or result["code"] != PASSED:
-            raise RuntimeError(f"expected that all tests pass without a fault: {result}\n{child.tail()}")
+            raise RuntimeError(
+                f"expected that all tests pass without a fault: {result}\n{child.tail()}"
+            )
         kept.parent.mkdir(exist_ok=True)
         kept.write_text(json.dumps(result))
     result = json.loads(kept.read_text())
-    ran = {path: {int(n): set(tests) for n, tests in lines.items()} for path, lines in result["ran"].items()}
+    ran = {
+        path: {int(n): set(tests) for n, tests in lines.items()}
+        for path, lines in result["ran"].items()
+    }
     return Tests(result["seconds"], ran)
 
 
@@ -152,27 +171,36 @@ def outcomes(
 ) -> Iterator[tuple[str, Outcome]]:
     """Try all faults, `jobs` at once, beginning with none at all, which has to survive in every module.
 
-    A test may take `patience` seconds of processor time and five times as much as it does without a fault.
+    A test may take `patience` seconds of processor time and five times as much as it does without a
+    fault.
 
     Raises
     ------
     RuntimeError: the tests fail on a file that was put in place unchanged.
     """
-    waiting = [(name, _unchanged(of_module[0].path)) for name, of_module in edits.items() if of_module]
+    waiting = [
+        (name, _unchanged(of_module[0].path)) for name, of_module in edits.items() if of_module
+    ]
     waiting += [(name, edit) for name, of_module in edits.items() for edit in of_module]
     running: dict[_Child, tuple[str, Edit, int]] = {}
     while waiting or running:
         while waiting and len(running) < jobs:
             name, edit = waiting.pop(0)
             chosen = {test: patience + 5 * tests.seconds[test] for test in tests.of(edit, budget)}
-            running[_Child(partial(tried, Faulty(edit), chosen, patience))] = name, edit, len(chosen)
+            running[_Child(partial(tried, Faulty(edit), chosen, patience))] = (
+                name,
+                edit,
+                len(chosen),
+            )
         for child in [child for child in running if child.ended()]:
             name, edit, count = running.pop(child)
             outcome = _judged(child, edit, count)
             if edit.operator:
                 yield name, outcome
             elif outcome.by != "survived":
-                raise RuntimeError(f"expected that {name} survives without a fault: {outcome}\n{child.tail()}")
+                raise RuntimeError(
+                    f"expected that {name} survives without a fault: {outcome}\n{child.tail()}"
+                )
         time.sleep(0.02)
 
 
@@ -199,7 +227,9 @@ class _Child:
 
     def __init__(self, work: Callable[[], dict[str, Any]]) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="mutation-")
-        self._result, self._output = (Path(self._folder.name, name) for name in ("result.json", "output"))
+        self._result, self._output = (
+            Path(self._folder.name, name) for name in ("result.json", "output")
+        )
         self._started, self._status = time.monotonic(), None
         self._pid = os.fork()
         if self._pid == 0:

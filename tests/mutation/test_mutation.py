@@ -41,7 +41,11 @@ def edited(source):
         ("a = b.sum(axis=1)", "axis", {"a = b.sum(axis=0)"}),
         ("a = b.sum(axis=1)", "keyword", {"a = b.sum()"}),
         ("a = b[c:d]", "slice", {"a = b[:d]", "a = b[c:]"}),
-        ("def f(a):\n    return a + b", "return", {"def f(a):\n    return None", "def f(a):\n    return a"}),
+        (
+            "def f(a):\n    return a + b",
+            "return",
+            {"def f(a):\n    return None", "def f(a):\n    return a"},
+        ),
         ("a.sort()", "statement", {"pass"}),
         ("a += b", "statement", {"pass"}),
         ("ä = (b  # c\n     + d)", "arithmetic", {"ä = ((b - d))"}),
@@ -69,7 +73,9 @@ def test_words_types_and_assertions_stay(source):
 
 
 def test_an_argument_without_a_default_is_not_dropped(tmp_path):
-    (tmp_path / "a.py").write_text("def f(a, *, b, c=1): ...\nclass D:\n    e: int\n    g: int = 1\n")
+    (tmp_path / "a.py").write_text(
+        "def f(a, *, b, c=1): ...\nclass D:\n    e: int\n    g: int = 1\n"
+    )
     required = required_arguments(tmp_path.glob("*.py"))
     assert required == {"f": {"a", "b"}, "D": {"e"}}
     places = edits_of("b.py", b"x = f(a=y, b=y, c=y) or D(e=y, g=y)", required)
@@ -92,7 +98,10 @@ def test_swapped_arguments_that_are_the_same_are_no_fault():
 
 
 def test_a_sample_is_drawn_from_all_files_by_its_seed():
-    places = {name: edits_of(name, b"a = 1\n" * count) for name, count in (("large", 90), ("small", 9), ("empty", 0))}
+    places = {
+        name: edits_of(name, b"a = 1\n" * count)
+        for name, count in (("large", 90), ("small", 9), ("empty", 0))
+    }
     drawn = sample(places, 33, seed=0)
     assert [edit.path for edit in drawn] == ["large"] * 30 + ["small"] * 3
     assert len({(edit.path, edit.start) for edit in drawn}) == 33
@@ -162,13 +171,20 @@ def test_what_the_run_says_of_faults_is_so(tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    found = {edit.split(" in: ")[0]: rest for edit, *rest in json.loads(done.stdout.splitlines()[-1])}
+    found = {
+        edit.split(" in: ")[0]: rest for edit, *rest in json.loads(done.stdout.splitlines()[-1])
+    }
     by = {edit.partition(":")[2].strip(): rest for edit, rest in found.items()}
     assert by == {
         "3 constant: 3  ->  4": ["test", "test_first", 4],  # on import: any test may see it
-        "6 comparison: value > LIMIT  ->  (value >= LIMIT)": ["survived", "", 4],  # is no fault: 3 is set to 3
+        # Is no fault: 3 is set to 3
+        "6 comparison: value > LIMIT  ->  (value >= LIMIT)": ["survived", "", 4],
         "9 arithmetic: value += 1  ->  value -= 1": ["time", "", 1],
-        "10 return: return value  ->  return None": ["test", by["10 return: return value  ->  return None"][1], 4],
+        "10 return: return value  ->  return None": [
+            "test",
+            by["10 return: return value  ->  return None"][1],
+            4,
+        ],
         "13 arithmetic: value + 1  ->  (value - 1)": ["survived", "", 0],
         "16 arithmetic: 8 // 2  ->  (8 / 2)": ["import", "", 4],
     }

@@ -13,12 +13,24 @@ def axes_of(figure):
 
 
 def test_every_image_is_a_dot_at_its_score_in_its_line():
-    axes = axes_of(score_strip_static(SCORES, DEFECTS, threshold=0.6, marks={"full recall": 0.7}, current=3))["scores"]
+    axes = axes_of(
+        score_strip_static(SCORES, DEFECTS, threshold=0.6, marks={"full recall": 0.7}, current=3)
+    )["scores"]
     names = [label.get_text() for label in axes.get_yticklabels()]
     assert names == ["good (3)", "crack (1)", "hole (1)"]
-    drawn = [(x, round(y)) for line in axes.lines if line.get_markersize() == 7 for x, y in line.get_xydata()]
+    drawn = [
+        (x, round(y))
+        for line in axes.lines
+        if line.get_markersize() == 7
+        for x, y in line.get_xydata()
+    ]
     assert drawn == [(0.1, 0), (0.5, 0), (0.3, 0), (0.7, -1), (0.9, -2)]
-    rings = [tuple(point) for line in axes.lines if line.get_markersize() == 15 for point in line.get_xydata()]
+    rings = [
+        tuple(point)
+        for line in axes.lines
+        if line.get_markersize() == 15
+        for point in line.get_xydata()
+    ]
     assert [x for x, _ in rings] == [0.7]
     vertical = [line.get_xdata()[0] for line in axes.lines if list(line.get_ydata()) == [0, 1]]
     assert vertical == [0.7, 0.6]
@@ -35,15 +47,23 @@ def test_lines_of_a_strip():
 
 def test_walls_hold_the_pictures_they_were_given():
     pictures = [np.full((20, 20, 3), value, np.uint8) for value in range(10)]
-    walls = [Wall("wrong", pictures, [f"picture {n}\nsaid" for n in range(10)]), Wall("nothing missed", [], [])]
+    walls = [
+        Wall("wrong", pictures, [f"picture {n}\nsaid" for n in range(10)]),
+        Wall("nothing missed", [], []),
+    ]
     figure = decision_page(SCORES, DEFECTS, walls, threshold=0.6)
     shown = axes_of(figure)
     for number, picture in enumerate(pictures):
-        np.testing.assert_array_equal(shown[f"wall 0 image {number}"].images[0].get_array(), picture)
+        np.testing.assert_array_equal(
+            shown[f"wall 0 image {number}"].images[0].get_array(), picture
+        )
     texts = [text.get_text() for text in figure.texts]
     assert {"wrong", "nothing missed", "picture 3\nsaid"} <= set(texts)
-    assert shown["wall 0 image 8"].get_position().y1 < shown["wall 0 image 0"].get_position().y0  # the next row
-    with pytest.raises(ValueError, match="captions must hold one entry for each of the 10 images, got 0"):
+    # The next row
+    assert shown["wall 0 image 8"].get_position().y1 < shown["wall 0 image 0"].get_position().y0
+    with pytest.raises(
+        ValueError, match="captions must hold one entry for each of the 10 images, got 0"
+    ):
         decision_page(SCORES, DEFECTS, [Wall("wrong", pictures, [])])
 
 
@@ -78,7 +98,9 @@ def test_the_outline_is_the_border_of_the_region():
 def test_a_dashed_outline_has_gaps():
     image, region = np.zeros((40, 40, 3), np.uint8), np.zeros((40, 40), bool)
     region[5:35, 5:35] = True
-    solid, dashed = (int((outlined(image, region, dashed=d) == 255).all(-1).sum()) for d in (False, True))
+    solid, dashed = (
+        int((outlined(image, region, dashed=d) == 255).all(-1).sum()) for d in (False, True)
+    )
     assert 0.4 * solid < dashed < 0.6 * solid
 
 

@@ -4,7 +4,9 @@ import pytest
 from adviz.plots import comparison_row, score_scatter
 
 
-def test_every_method_is_on_its_own_scale_and_none_is_said(image, mask, anomaly_map, panel, printed, inside):
+def test_every_method_is_on_its_own_scale_and_none_is_said(
+    image, mask, anomaly_map, panel, printed, inside
+):
     maps = {"SPADE": anomaly_map, "PaDiM": 50 * anomaly_map[::-1], "DN2": None}
     limits = {"SPADE": (0.5, 3.0), "PaDiM": (0.0, 150.0)}
     captions = {name: f"rank {rank} of 9\nflagged: right" for rank, name in enumerate(maps, 1)}
@@ -42,12 +44,17 @@ def test_row_errors(image, mask, anomaly_map, change, message):
 def test_the_scatter_shows_every_image_where_its_scores_are(panel, printed, inside):
     rng = np.random.default_rng(0)
     x, y, labels = rng.random(9), 100 * rng.random(9), np.array([0, 0, 0, 1, 1, 1, 1, -1, -1])
-    figure = score_scatter(x, y, labels, names=("SPADE", "PaDiM"), current=4, thresholds=(0.5, 50.0), title="nuts")
+    figure = score_scatter(
+        x, y, labels, names=("SPADE", "PaDiM"), current=4, thresholds=(0.5, 50.0), title="nuts"
+    )
     axes = panel(figure, "scatter")
     lines = {line.get_label(): line for line in axes.lines}
     for name, label in (("good", 0), ("anomalous", 1), ("unlabelled", -1)):
-        np.testing.assert_array_equal(lines[name].get_xydata(), np.stack([x, y], 1)[labels == label])
-    assert len({lines[name].get_marker() for name in ("good", "anomalous", "unlabelled")}) == 3  # not by colour alone
+        np.testing.assert_array_equal(
+            lines[name].get_xydata(), np.stack([x, y], 1)[labels == label]
+        )
+    # Not by colour alone
+    assert len({lines[name].get_marker() for name in ("good", "anomalous", "unlabelled")}) == 3
     np.testing.assert_array_equal(lines["this image"].get_xydata(), [[x[4], y[4]]])
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("score of SPADE", "score of PaDiM")
     drawn = [line.get_xydata().tolist() for line in axes.lines]

@@ -24,7 +24,10 @@ def test_every_sampler_has_its_line(panel, inside):
     drawn = lines(axes)
     for name, (counts, values) in CURVES.items():
         np.testing.assert_array_equal(drawn[name].get_data(), (counts, values))
-    styles = [(to_hex(line.get_color()), line.get_marker(), str(line._dash_pattern)) for line in drawn.values()]
+    styles = [
+        (to_hex(line.get_color()), line.get_marker(), str(line._dash_pattern))
+        for line in drawn.values()
+    ]
     assert all(len(set(cue)) == 2 for cue in zip(*styles, strict=True))  # told apart three times
     assert axes.get_xscale() == "log"
     assert [line.get_xdata()[0] for line in axes.lines if line.get_label().startswith("_")] == [10]
@@ -50,31 +53,47 @@ def test_the_static_picture_shows_rings_curves_and_a_legend(panel, printed, insi
     chosen = np.array([3, 7, 9])
     charts = {"covering radius": CURVES, "image AUROC": CURVES, "PRO": CURVES}
     figure = plots.coreset_figure(
-        PLANE, COLOURS, chosen, charts, limits=LIMITS, budget=10, title="capsule: 3 rows", note="rings: chosen"
+        PLANE,
+        COLOURS,
+        chosen,
+        charts,
+        limits=LIMITS,
+        budget=10,
+        title="capsule: 3 rows",
+        note="rings: chosen",
     )
     points, rings = panel(figure, "plane").collections
     np.testing.assert_array_equal(points.get_offsets(), PLANE)
     np.testing.assert_allclose(points.get_facecolors()[:, :3], COLOURS / 255)
     np.testing.assert_array_equal(rings.get_offsets(), PLANE[chosen])
     assert [axes.get_label() for axes in figure.axes] == ["plane", "covering radius", "image AUROC"]
-    assert {"capsule: 3 rows", "rings: chosen", "greedy", "random"} <= set(printed(figure).splitlines())
+    assert {"capsule: 3 rows", "rings: chosen", "greedy", "random"} <= set(
+        printed(figure).splitlines()
+    )
     inside(figure)
 
 
 def test_points_are_drawn_in_the_order_of_painting(panel):
     painting = np.arange(200)[::-1]
-    figure = plots.coreset_figure(PLANE, COLOURS, np.array([0]), {}, limits=LIMITS, painting=painting)
+    figure = plots.coreset_figure(
+        PLANE, COLOURS, np.array([0]), {}, limits=LIMITS, painting=painting
+    )
     points, _ = panel(figure, "plane").collections
     np.testing.assert_array_equal(points.get_offsets(), PLANE[::-1])
     np.testing.assert_allclose(points.get_facecolors()[:, :3], COLOURS[::-1] / 255)
 
 
 def test_what_cannot_be_drawn_is_refused():
-    with pytest.raises(ValueError, match="greedy must have a value for each number of rows, got 1 for 2"):
+    with pytest.raises(
+        ValueError, match="greedy must have a value for each number of rows, got 1 for 2"
+    ):
         plots.budget_chart({"greedy": (np.array([1, 2]), np.array([1.0]))}, "radius", limits=LIMITS)
     with pytest.raises(ValueError, match="radius of greedy must be finite"):
         plots.budget_chart({"greedy": (np.array([1]), np.array([np.nan]))}, "radius", limits=LIMITS)
-    with pytest.raises(ValueError, match=r"limits must be numbers of rows, 1 or more, in rising order, got \(0, 5\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"limits must be numbers of rows, 1 or more, in rising order, got \(0, 5\)",
+    ):
         plots.budget_chart(CURVES, "radius", limits=(0, 5))
     with pytest.raises(ValueError, match=r"expected \(M, 2\) points and \(M, 3\) colours"):
         plots.coreset_figure(PLANE, COLOURS[:3], np.array([0]), {}, limits=LIMITS)

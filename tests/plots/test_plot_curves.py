@@ -22,10 +22,18 @@ def test_lines_go_through_the_points_and_hover_shows_the_threshold(draw):
     assert "threshold %{text}" in figure.data[0].hovertemplate
 
 
-@pytest.mark.parametrize(("draw", "measure"), list(zip(FIGURES, ["AUROC", "AP", "PRO"], strict=True)))
+@pytest.mark.parametrize(
+    ("draw", "measure"), list(zip(FIGURES, ["AUROC", "AP", "PRO"], strict=True))
+)
 def test_areas_are_in_the_legend_where_known(draw, measure):
-    figure = draw({"one": CURVE, "two": CURVE, "three": UNDEFINED}, areas={"one": 0.98765, "three": np.nan})
-    assert [trace.name for trace in figure.data] == [f"one · {measure} 0.988", "two", "three · undefined"]
+    figure = draw(
+        {"one": CURVE, "two": CURVE, "three": UNDEFINED}, areas={"one": 0.98765, "three": np.nan}
+    )
+    assert [trace.name for trace in figure.data] == [
+        f"one · {measure} 0.988",
+        "two",
+        "three · undefined",
+    ]
     assert len(figure.data[2].x) == 0
 
 
@@ -56,7 +64,8 @@ def test_precision_is_drawn_so_that_the_area_below_is_average_precision():
     labels = np.repeat([0, 1], 40)
     scores = labels + rng.normal(size=80)
     trace = precision_recall_figure({"one": precision_recall_curve(scores, labels)}).data[0]
-    assert trace.line.shape == "vh"  # first to the new precision, then along: each step has its right end's height
+    # First to the new precision, then along: each step has its right end's height
+    assert trace.line.shape == "vh"
     area = np.sum(np.diff(trace.x) * np.asarray(trace.y)[1:])
     assert area == pytest.approx(average_precision_score(labels, scores))
 
@@ -69,11 +78,16 @@ def test_long_curves_are_thinned_but_stay_in_place():
     assert len(trace.x) <= 400
     assert (trace.x[0], trace.y[0], trace.x[-1], trace.y[-1]) == (0, 0, 1, 1)
     gap = np.abs(np.interp(curve.x, trace.x, trace.y) - curve.y).max()
-    assert gap < 2 / 399 + 1e-4  # the curve has length 2 between its corners, cut into 399 pieces; one step is 5e-5
+    # The curve has length 2 between its corners, cut into 399 pieces; one step is 5e-5
+    assert gap < 2 / 399 + 1e-4
 
 
 def test_static_panels_stand_side_by_side_with_the_same_data(panel, inside, printed):
-    curves = {"pro": {"one": CURVE}, "roc": {"one": CURVE, "two": UNDEFINED}, "precision_recall": {"one": CURVE}}
+    curves = {
+        "pro": {"one": CURVE},
+        "roc": {"one": CURVE, "two": UNDEFINED},
+        "precision_recall": {"one": CURVE},
+    }
     figure = curves_static(curves, areas={"pro": {"one": 0.5}}, limit=0.2, title="brick " * 60)
     assert [axes.get_label() for axes in figure.axes] == ["roc", "precision_recall", "pro"]
     for key in curves:
@@ -83,19 +97,32 @@ def test_static_panels_stand_side_by_side_with_the_same_data(panel, inside, prin
     (shade,) = panel(figure, "pro").patches
     assert (shade.get_x(), shade.get_width()) == (0, 0.2)
     assert panel(figure, "precision_recall").lines[0].get_drawstyle() == "steps"
-    assert {"one · PRO 0.500", "area up to 0.2", "two · undefined"} <= set(printed(figure).split("\n"))
+    assert {"one · PRO 0.500", "area up to 0.2", "two · undefined"} <= set(
+        printed(figure).split("\n")
+    )
     inside(figure)
 
 
 def test_static_legends_with_long_names_stay_below_their_panel(inside):
-    longest = "PaDiM, 100 random dimensions of layers 1, 2 and 3 (seed 0), as for the last three products"
-    names = [longest, "reverse distillation, teacher wide_resnet50_2, 200 epochs", "PatchCore (coreset 1 %)", "SPADE"]
+    longest = (
+        "PaDiM, 100 random dimensions of layers 1, 2 and 3 (seed 0), as for the last three products"
+    )
+    names = [
+        longest,
+        "reverse distillation, teacher wide_resnet50_2, 200 epochs",
+        "PatchCore (coreset 1 %)",
+        "SPADE",
+    ]
     named = dict.fromkeys(names, CURVE)
     areas = dict.fromkeys(names, 0.98765)
     kinds = ("roc", "precision_recall", "pro")
     inside(curves_static(dict.fromkeys(kinds, named), areas=dict.fromkeys(kinds, areas)))
-    texts = curves_static({"roc": named}, areas={"roc": areas}).axes[0].get_legend_handles_labels()[1]
-    assert all("AUROC 0.988" in text for text in texts), "a number is not cut off, nor separated from its name"
+    texts = (
+        curves_static({"roc": named}, areas={"roc": areas}).axes[0].get_legend_handles_labels()[1]
+    )
+    assert all("AUROC 0.988" in text for text in texts), (
+        "a number is not cut off, nor separated from its name"
+    )
     inside(curves_static({"roc": named}, areas={"roc": areas}, title="one panel " * 20))
 
 

@@ -25,11 +25,17 @@ def directions(figure, y):
 
 def test_every_tensor_is_drawn_with_its_shape(printed, inside):
     figure = distillation_scheme(LAYERS, image_size=SIZE, code=(224, 4, 4), title="RD")
-    texts = printed(figure).replace("\u00d7", "x").replace("\u2212", "-").splitlines()  # times and minus
+    # Times and minus
+    texts = printed(figure).replace("\u00d7", "x").replace("\u2212", "-").splitlines()
     for _, h, _ in LAYERS.values():
         assert sum(f"{h} x {h}" in text for text in texts) == 2
     assert texts.count("224 x 4 x 4") == texts.count("3 x 128 x 128") == texts.count("code") == 1
-    assert [sum(f"M{number} = 1 - cos" in text for text in texts) for number in (1, 2, 3, 4)] == [1, 1, 1, 0]
+    assert [sum(f"M{number} = 1 - cos" in text for text in texts) for number in (1, 2, 3, 4)] == [
+        1,
+        1,
+        1,
+        0,
+    ]
     heights = [box.get_height() for box in boxes(figure) if box.get_width() < 1]
     # image, the teacher's layers, the student's, the code: as the roots of 128, 32, 16, 8
     np.testing.assert_allclose(heights[:7], np.sqrt(np.array([128, 32, 16, 8, 32, 16, 8]) / 128))
@@ -52,7 +58,8 @@ def test_fusion_and_skip_paths_are_drawn_where_there_are_some(printed, inside):
     narrow = distillation_scheme(LAYERS, image_size=SIZE, code=(224, 4, 4), fused=False)
     leaking = distillation_scheme(LAYERS, image_size=SIZE, code=(224, 4, 4), skip=True)
     assert "no fusion" in printed(narrow)
-    assert len(arrows(full, "CurveFilledB")) - len(arrows(narrow, "CurveFilledB")) == 2  # layers 1 and 2
+    # Layers 1 and 2
+    assert len(arrows(full, "CurveFilledB")) - len(arrows(narrow, "CurveFilledB")) == 2
     assert len(arrows(leaking, "CurveFilledB")) - len(arrows(full, "CurveFilledB")) == 3
     assert printed(leaking).splitlines().count("skip") == 3
     for figure in (narrow, leaking):
@@ -75,7 +82,13 @@ def test_loss_curves_show_their_values(panel, printed, inside):
         np.testing.assert_array_equal(line.get_xdata(), np.arange(len(values)) + 1)
         np.testing.assert_array_equal(line.get_ydata(), values)
         assert name in printed(figure)
-    assert len({line.get_linestyle() for line in axes.lines} | {line.get_color() for line in axes.lines}) == 4
+    assert (
+        len(
+            {line.get_linestyle() for line in axes.lines}
+            | {line.get_color() for line in axes.lines}
+        )
+        == 4
+    )
     assert axes.get_xlim() == (1, 10)
     assert axes.get_ylim()[0] == 0
     assert axes.get_ylim()[1] > 3
@@ -86,11 +99,20 @@ def test_loss_curves_show_their_values(panel, printed, inside):
         loss_curve({"b": np.array([1, np.inf])})
 
 
-def test_layer_row_shows_each_map_in_its_own_resolution(image, mask, anomaly_map, panel, printed, inside):
+def test_layer_row_shows_each_map_in_its_own_resolution(
+    image, mask, anomaly_map, panel, printed, inside
+):
     rng = np.random.default_rng(0)
     maps = {"M1": rng.random((12, 16)), "M2": rng.random((6, 8))}
     figure = layer_row(
-        image, mask, maps, anomaly_map, layer_limits=(0, 1), limits=(0.5, 3.25), title="a nut", joined="M1 + M2"
+        image,
+        mask,
+        maps,
+        anomaly_map,
+        layer_limits=(0, 1),
+        limits=(0.5, 3.25),
+        title="a nut",
+        joined="M1 + M2",
     )
     for name, values in maps.items():
         picture = panel(figure, f"map {name}").images[0]
@@ -101,20 +123,38 @@ def test_layer_row_shows_each_map_in_its_own_resolution(image, mask, anomaly_map
     np.testing.assert_array_equal(joined.get_array(), anomaly_map)
     assert joined.get_clim() == (0.5, 3.25)
     text = printed(figure)
-    for word in ("a nut", "M1 + M2", "one scale for all layers", "0.50", "3.25", "outlined: defect"):
+    for word in (
+        "a nut",
+        "M1 + M2",
+        "one scale for all layers",
+        "0.50",
+        "3.25",
+        "outlined: defect",
+    ):
         assert word in text
     inside(figure)
     inside(layer_row(image, None, maps, anomaly_map, layer_limits=(0, 1), limits=(0, 3)))
-    good = layer_row(image, np.zeros_like(mask), maps, anomaly_map, layer_limits=(0, 1), limits=(0, 3))
+    good = layer_row(
+        image, np.zeros_like(mask), maps, anomaly_map, layer_limits=(0, 1), limits=(0, 3)
+    )
     assert "no defect marked" in printed(good)
 
 
-def test_layer_row_shows_another_way_to_join_and_a_scale_for_each_layer(image, mask, anomaly_map, panel, inside):
+def test_layer_row_shows_another_way_to_join_and_a_scale_for_each_layer(
+    image, mask, anomaly_map, panel, inside
+):
     maps = {"M1": np.eye(6), "M2": np.eye(4)}
     own = {"M1": (0, 1), "M2": (-1, 2)}
     mixed = anomaly_map[::-1]
     figure = layer_row(
-        image, mask, maps, anomaly_map, layer_limits=own, limits=(0, 3), mixed=mixed, mixed_limits=(1, 2)
+        image,
+        mask,
+        maps,
+        anomaly_map,
+        layer_limits=own,
+        limits=(0, 3),
+        mixed=mixed,
+        mixed_limits=(1, 2),
     )
     for name, limits in own.items():
         assert panel(figure, f"map {name}").images[0].get_clim() == limits
@@ -131,9 +171,15 @@ def test_layer_row_shows_another_way_to_join_and_a_scale_for_each_layer(image, m
         ({"mixed": np.zeros((2, 2))}, r"anomaly_map must have the shape \(H, W\) = \(24, 32\)"),
         ({"layer_limits": {"M9": (0, 1)}}, "and layer_limits the same, got M1 and M9"),
         ({"layer_maps": {}}, "at least one layer"),
-        ({"layer_maps": {"M1": np.zeros(4)}}, r"the map of M1 must have shape \(h, w\), got shape \(4,\)"),
+        (
+            {"layer_maps": {"M1": np.zeros(4)}},
+            r"the map of M1 must have shape \(h, w\), got shape \(4,\)",
+        ),
         ({"layer_maps": {"M1": np.full((2, 2), np.nan)}}, "the map of M1 must be finite"),
-        ({"anomaly_map": np.zeros((2, 2))}, r"anomaly_map must have the shape \(H, W\) = \(24, 32\)"),
+        (
+            {"anomaly_map": np.zeros((2, 2))},
+            r"anomaly_map must have the shape \(H, W\) = \(24, 32\)",
+        ),
         ({"limits": (1, 1)}, "limits must be finite"),
         ({"layer_limits": (1, 0)}, "limits must be finite"),
     ],

@@ -31,7 +31,9 @@ def no_more_fonts(monkeypatch):
     fonts._family_with.cache_clear()
 
 
-@pytest.mark.parametrize("name", [SCRATCH, "标签", "결함", "ไทย", "\U0001f9ff", "a\tb", "Köln ≥ 1", "трещина"])
+@pytest.mark.parametrize(
+    "name", [SCRATCH, "标签", "결함", "ไทย", "\U0001f9ff", "a\tb", "Köln ≥ 1", "трещина"]
+)
 def test_names_of_any_alphabet_are_drawn_without_missing_glyphs(name, tmp_path):
     figure = strip("good", name, title=name)
     figure.savefig(tmp_path / "figure.png")

@@ -13,7 +13,9 @@ def pair(image, mask, anomaly_map):
     return [Picture(image, truth=mask), Picture(values=anomaly_map)]
 
 
-def test_every_picture_has_its_place_and_maps_share_a_scale(image, mask, anomaly_map, panel, printed, inside):
+def test_every_picture_has_its_place_and_maps_share_a_scale(
+    image, mask, anomaly_map, panel, printed, inside
+):
     groups = [pair(image, mask, anomaly_map + number) for number in range(3)]
     captions = ["bottle, crack: score = 0.71 of the threshold", "mesh", "capsule, print: 0.9"]
     figure = plots.picture_groups(
@@ -24,8 +26,12 @@ def test_every_picture_has_its_place_and_maps_share_a_scale(image, mask, anomaly
         shown = panel(figure, f"group {number} map").images[0]
         np.testing.assert_array_equal(shown.get_array(), anomaly_map + number)
         assert shown.get_clim() == (0.0, 5.0)
-        np.testing.assert_array_equal(panel(figure, f"group {number} image").images[0].get_array(), image)
-    first, second, third = (panel(figure, f"group {number} image").get_position() for number in range(3))
+        np.testing.assert_array_equal(
+            panel(figure, f"group {number} image").images[0].get_array(), image
+        )
+    first, second, third = (
+        panel(figure, f"group {number} image").get_position() for number in range(3)
+    )
     assert (first.y0, first.x0) == (second.y0, third.x0)
     assert second.x0 > first.x0
     assert third.y1 < first.y0
@@ -42,7 +48,9 @@ def test_every_picture_has_its_place_and_maps_share_a_scale(image, mask, anomaly
 
 
 def test_outlines_are_drawn_where_asked(image, mask, anomaly_map, panel, printed):
-    figure = plots.picture_groups([pair(image, mask, anomaly_map)], NAMES, ["x"], limits=(0, 1), threshold=None)
+    figure = plots.picture_groups(
+        [pair(image, mask, anomaly_map)], NAMES, ["x"], limits=(0, 1), threshold=None
+    )
     assert len(panel(figure, "group 0 image").collections) == 1
     assert not panel(figure, "group 0 map").collections
     bare = plots.picture_groups([[Picture(image, truth=mask & False)]], ("image",), ["x"])

@@ -25,9 +25,14 @@ def test_lines_bars_and_printed_values_are_drawn(panel, printed, inside):
     assert marks.get_markerfacecolor() == "none"
     bars = axes.collections[0].get_segments()
     np.testing.assert_array_equal(bars[0][:, 1], [58, 62])
-    styles = [(to_hex(one.get_color()), one.get_marker(), str(one._dash_pattern)) for one in drawn(axes).values()]
+    styles = [
+        (to_hex(one.get_color()), one.get_marker(), str(one._dash_pattern))
+        for one in drawn(axes).values()
+    ]
     assert all(len(set(cue)) == 2 for cue in zip(*styles, strict=True))
-    assert {"Few", "A note.", "one", "other", "printed in the paper"} <= set(printed(figure).split("\n"))
+    assert {"Few", "A note.", "one", "other", "printed in the paper"} <= set(
+        printed(figure).split("\n")
+    )
     inside(figure)
 
 
@@ -46,16 +51,25 @@ def test_named_places_that_lie_too_close_lose_their_name(panel):
     places = {100.0: "100", 1.0: "1", 95.0: "95"}  # in any order
     axes = panel(plots.panel_grid([Panel("x", "y", {"a": Line(X, X)}, ticks=places)], 1), "panel 0")
     assert [text.get_text() for text in axes.get_xticklabels()] == ["1", "95", ""]
-    axes = panel(plots.panel_grid([Panel("x", "y", {"a": Line(X, X)}, ticks={1: "a", 2: "b"})], 1), "panel 0")
+    axes = panel(
+        plots.panel_grid([Panel("x", "y", {"a": Line(X, X)}, ticks={1: "a", 2: "b"})], 1), "panel 0"
+    )
     assert [text.get_text() for text in axes.get_xticklabels()] == ["a", "b"]
 
 
 def test_places_without_order_are_not_joined_and_a_level_is_named(panel, printed, inside):
     one = Panel(
-        "level", "AUROC", {"a": Line(X, X)}, ticks={1: "first\n0 to 1"}, reference=("default", 3.5), joined=False
+        "level",
+        "AUROC",
+        {"a": Line(X, X)},
+        ticks={1: "first\n0 to 1"},
+        reference=("default", 3.5),
+        joined=False,
     )
     figure = plots.panel_grid(
-        [one], 1, title="A long title that needs more than a single line on so narrow a page as this"
+        [one],
+        1,
+        title="A long title that needs more than a single line on so narrow a page as this",
     )
     axes = panel(figure, "panel 0")
     assert drawn(axes)["a"].get_linestyle() == "None"

@@ -18,7 +18,8 @@ def test_row_shows_the_arrays_it_was_given(image, mask, anomaly_map, panel):
     np.testing.assert_array_equal(panel(figure, "row 0 ground truth").images[0].get_array(), mask)
     np.testing.assert_array_equal(panel(figure, "row 0 map").images[0].get_array(), anomaly_map)
     np.testing.assert_array_equal(
-        panel(figure, "row 0 overlay").images[0].get_array(), overlay(image, anomaly_map, limits=LIMITS)
+        panel(figure, "row 0 overlay").images[0].get_array(),
+        overlay(image, anomaly_map, limits=LIMITS),
     )
 
 
@@ -46,13 +47,19 @@ def test_bar_says_where_values_are_cut_off(image, mask, anomaly_map, panel):
         figure = anomaly_row(image, mask, np.clip(anomaly_map, low, high), limits=LIMITS)
         return panel(figure, "row 0 map").images[0].colorbar.extend
 
-    assert [extend(0.3, 3.4), extend(0, 3.4), extend(0.3, 5), extend(0, 5)] == ["neither", "min", "max", "both"]
+    assert [extend(0.3, 3.4), extend(0, 3.4), extend(0.3, 5), extend(0, 5)] == [
+        "neither",
+        "min",
+        "max",
+        "both",
+    ]
 
 
 def test_ground_truth_outline_follows_the_mask(image, mask, anomaly_map, panel):
     figure = anomaly_row(image, mask, anomaly_map, limits=LIMITS)
     (points,) = outline(panel(figure, "row 0 overlay"))
-    np.testing.assert_array_equal(points.min(0), [7.5, 4.5])  # the mask covers x 8..19, y 5..10: its pixels' borders
+    # The mask covers x 8..19, y 5..10: its pixels' borders
+    np.testing.assert_array_equal(points.min(0), [7.5, 4.5])
     np.testing.assert_array_equal(points.max(0), [19.5, 10.5])
     assert outline(panel(figure, "row 0 map")) == []
 
@@ -85,16 +92,23 @@ def test_relative_display_divides_by_the_threshold(image, mask, anomaly_map, pan
     assert "map ≥ 1.00" in printed(figure)
     assert panel(figure, "scale").get_ylabel().replace("\n", " ") == "anomaly score / threshold"
     plain = anomaly_row(image, mask, anomaly_map, limits=LIMITS, threshold=2.0)
-    for one, other in zip(outline(panel(figure, "row 0 map")), outline(panel(plain, "row 0 map")), strict=True):
+    for one, other in zip(
+        outline(panel(figure, "row 0 map")), outline(panel(plain, "row 0 map")), strict=True
+    ):
         np.testing.assert_array_equal(one, other)
 
 
 def test_missing_truth_and_map_are_said_in_the_panel(image, mask, anomaly_map, panel):
     figure = anomaly_rows(
-        [image] * 3, [None, mask, np.zeros_like(mask)], [anomaly_map, None, anomaly_map], limits=LIMITS
+        [image] * 3,
+        [None, mask, np.zeros_like(mask)],
+        [anomaly_map, None, anomaly_map],
+        limits=LIMITS,
     )
     words = {
-        axes.get_label(): axes.texts[0].get_text() for axes in figure.axes if axes.get_label() != "scale" and axes.texts
+        axes.get_label(): axes.texts[0].get_text()
+        for axes in figure.axes
+        if axes.get_label() != "scale" and axes.texts
     }
     assert words == {
         "row 0 ground truth": "no ground truth", "row 1 map": "no map", "row 1 overlay": "no map",
@@ -172,11 +186,17 @@ def test_impossible_limits(image, mask, anomaly_map, limits):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"image": np.zeros((24, 32), np.uint8)}, r"image of row 0 must have shape \(H, W, 3\), got shape \(24, 32\)"),
+        (
+            {"image": np.zeros((24, 32), np.uint8)},
+            r"image of row 0 must have shape \(H, W, 3\), got shape \(24, 32\)",
+        ),
         ({"image": np.zeros((24, 32, 3))}, "uint8 values 0..255, got dtype float64"),
         ({"mask": np.zeros((24, 31), bool)}, r"mask of row 0 .*\(24, 32\).*got shape \(24, 31\)"),
         ({"mask": np.zeros((24, 32))}, "must be bool.*got dtype float64; use mask > 0"),
-        ({"anomaly_map": np.zeros((7, 7))}, r"map of row 0 .*\(24, 32\).*got shape \(7, 7\); .*adviz.core.maps"),
+        (
+            {"anomaly_map": np.zeros((7, 7))},
+            r"map of row 0 .*\(24, 32\).*got shape \(7, 7\); .*adviz.core.maps",
+        ),
         ({"anomaly_map": np.full((24, 32), np.nan)}, "must be finite, got 768 of 768"),
         ({"limits": None}, r"limits must be \(low, high\) where a map is drawn, got None"),
         ({"threshold": np.nan}, "threshold must be finite, got nan"),
@@ -185,15 +205,25 @@ def test_impossible_limits(image, mask, anomaly_map, limits):
     ],
 )
 def test_row_errors_say_what_was_got(image, mask, anomaly_map, change, message):
-    arguments = {"image": image, "mask": mask, "anomaly_map": anomaly_map, "limits": LIMITS, **change}
+    arguments = {
+        "image": image,
+        "mask": mask,
+        "anomaly_map": anomaly_map,
+        "limits": LIMITS,
+        **change,
+    }
     with pytest.raises(ValueError, match=message):
         anomaly_row(**arguments)
 
 
 def test_rows_must_be_complete(image, mask, anomaly_map):
-    with pytest.raises(ValueError, match="masks must hold one entry for each of the 2 images, got 1"):
+    with pytest.raises(
+        ValueError, match="masks must hold one entry for each of the 2 images, got 1"
+    ):
         anomaly_rows([image] * 2, [mask], [anomaly_map] * 2, limits=LIMITS)
-    with pytest.raises(ValueError, match="titles must hold one entry for each of the 1 images, got 2"):
+    with pytest.raises(
+        ValueError, match="titles must hold one entry for each of the 1 images, got 2"
+    ):
         anomaly_rows([image], [mask], [anomaly_map], limits=LIMITS, titles=["a", "b"])
     with pytest.raises(ValueError, match="at least one image, got none"):
         anomaly_rows([], [], [], limits=LIMITS)

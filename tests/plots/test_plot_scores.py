@@ -26,7 +26,11 @@ def test_every_image_is_counted_once_in_the_bar_that_holds_its_score():
 
 def test_groups_differ_by_more_than_colour():
     traces = score_histogram(SCORES, LABELS).data
-    assert len({trace.marker.color for trace in traces}) == len({trace.marker.pattern.shape for trace in traces}) == 3
+    assert (
+        len({trace.marker.color for trace in traces})
+        == len({trace.marker.pattern.shape for trace in traces})
+        == 3
+    )
 
 
 def test_absent_groups_are_not_in_the_legend():
@@ -55,7 +59,9 @@ def test_threshold_line_stands_at_its_value_and_says_it():
 
 
 def test_static_histogram_has_the_same_counts(panel, printed, inside):
-    figure = score_histogram_static(SCORES, LABELS, bins=5, threshold=0.45, title="PatchCore on brick " * 8)
+    figure = score_histogram_static(
+        SCORES, LABELS, bins=5, threshold=0.45, title="PatchCore on brick " * 8
+    )
     axes = panel(figure, "histogram")
     bars = {container.patches[0].get_label(): container.patches for container in axes.containers}
     for trace in score_histogram(SCORES, LABELS, bins=5, threshold=0.45).data:
@@ -67,14 +73,23 @@ def test_static_histogram_has_the_same_counts(panel, printed, inside):
 
 def test_constant_and_outlying_values_still_draw():
     assert score_histogram(np.ones(4), np.zeros(4, int), threshold=1.0).data[0].y.sum() == 4
-    assert sum(trace.y.sum() for trace in score_histogram(SCORES, LABELS, threshold=50.0).data) == len(SCORES)
+    assert sum(
+        trace.y.sum() for trace in score_histogram(SCORES, LABELS, threshold=50.0).data
+    ) == len(SCORES)
 
 
 def test_strip_has_one_dot_per_image_on_the_line_of_its_defect():
     defects = ["scratch", "good", "unlabelled", "bent", "good", "scratch", "bent", "good"]
-    figure = score_strip(SCORES, defects, names=[f"{index}.png" for index in range(8)], threshold=0.4)
+    figure = score_strip(
+        SCORES, defects, names=[f"{index}.png" for index in range(8)], threshold=0.4
+    )
     assert [trace.name for trace in figure.data] == ["good", "bent", "scratch", "unlabelled"]
-    assert list(figure.layout.yaxis.ticktext) == ["good (3)", "bent (2)", "scratch (2)", "unlabelled (1)"]
+    assert list(figure.layout.yaxis.ticktext) == [
+        "good (3)",
+        "bent (2)",
+        "scratch (2)",
+        "unlabelled (1)",
+    ]
     for line, trace in enumerate(figure.data):
         index = np.flatnonzero(np.array(defects) == trace.name)
         np.testing.assert_array_equal(trace.customdata, index)
@@ -88,7 +103,12 @@ def test_strip_has_one_dot_per_image_on_the_line_of_its_defect():
 
 def test_charts_are_small_and_inputs_stay_as_they_were():
     scores, labels = SCORES.copy(), LABELS.copy()
-    assert len(json.dumps(score_histogram(scores, labels, threshold=0.3).to_plotly_json(), default=str)) < 10_000
+    assert (
+        len(
+            json.dumps(score_histogram(scores, labels, threshold=0.3).to_plotly_json(), default=str)
+        )
+        < 10_000
+    )
     score_strip(scores, ["good"] * 8)
     np.testing.assert_array_equal(scores, SCORES)
     np.testing.assert_array_equal(labels, LABELS)
@@ -114,9 +134,13 @@ def test_histogram_errors(draw, change, message):
 
 
 def test_strip_errors():
-    with pytest.raises(ValueError, match="defects must hold one entry for each of the 8 scores, got 1"):
+    with pytest.raises(
+        ValueError, match="defects must hold one entry for each of the 8 scores, got 1"
+    ):
         score_strip(SCORES, ["good"])
-    with pytest.raises(ValueError, match="names must hold one entry for each of the 8 scores, got 1"):
+    with pytest.raises(
+        ValueError, match="names must hold one entry for each of the 8 scores, got 1"
+    ):
         score_strip(SCORES, ["good"] * 8, names=["a"])
     with pytest.raises(ValueError, match="threshold must be finite, got nan"):
         score_strip(SCORES, ["good"] * 8, threshold=np.nan)

@@ -13,7 +13,9 @@ KINDS = ("at F1", "at full recall")
 
 def test_a_sheet_of_curves_has_a_row_for_each_method(panel, printed, inside):
     names = [f"category {number}" for number in range(15)]
-    curves = {method: {name: CURVES for name in names} for method in ("SPADE", "PatchCore, coreset=25%")}
+    curves = {
+        method: {name: CURVES for name in names} for method in ("SPADE", "PatchCore, coreset=25%")
+    }
     errors = {method: {name: (2.0, 4.0) for name in names} for method in curves}
     figure = plots.curve_sheet(curves, errors, KINDS, title="Curves")
     for method in curves:
@@ -42,7 +44,10 @@ def test_a_category_that_one_method_lacks_keeps_its_place(panel):
 
 
 def test_histograms_count_every_image_once(panel, printed, inside):
-    scores = {name: (RNG.normal(size=30) * scale, np.arange(30) % 2) for name, scale in (("a", 1), ("b", 100))}
+    scores = {
+        name: (RNG.normal(size=30) * scale, np.arange(30) % 2)
+        for name, scale in (("a", 1), ("b", 100))
+    }
     figure = plots.histogram_sheet(scores, areas={"a": 0.987}, bins=7, title="Scores")
     for name in scores:
         axes = panel(figure, name)
@@ -60,8 +65,13 @@ def test_histograms_count_every_image_once(panel, printed, inside):
 
 def test_chosen_points_are_marked(panel, printed, inside):
     clouds = {"even": RNG.uniform(size=(50, 2)), "far": RNG.normal(size=(40, 2)) * 9 + 100}
-    chosen = {s: {name: np.array([0, 7, 9]) + shift for name in clouds} for shift, s in enumerate(("greedy", "random"))}
-    figure = plots.sampling_panels(clouds, chosen, {"greedy": {"even": "radius 0.1"}}, title="Points")
+    chosen = {
+        s: {name: np.array([0, 7, 9]) + shift for name in clouds}
+        for shift, s in enumerate(("greedy", "random"))
+    }
+    figure = plots.sampling_panels(
+        clouds, chosen, {"greedy": {"even": "radius 0.1"}}, title="Points"
+    )
     axes = panel(figure, "random, far")
     points, marks = axes.collections
     np.testing.assert_array_equal(points.get_offsets(), clouds["far"])

@@ -16,12 +16,19 @@ from adviz.plots import StaticFigure, style
 def test_jupyter_shows_the_figure_without_pyplot_or_magic():
     data, _ = DisplayFormatter().format(StaticFigure(2, 1))
     assert data["image/jpeg"].startswith(b"\xff\xd8")
-    assert not {"image/jpeg", "image/png"} & set(DisplayFormatter().format(Figure())[0]), "a plain Figure would do"
+    assert not {"image/jpeg", "image/png"} & set(DisplayFormatter().format(Figure())[0]), (
+        "a plain Figure would do"
+    )
 
 
 def test_the_picture_has_the_stated_size_and_white_paper_whatever_the_users_settings():
     with mpl.rc_context(
-        {"figure.facecolor": "black", "savefig.bbox": "tight", "savefig.dpi": 30, "figure.autolayout": True}
+        {
+            "figure.facecolor": "black",
+            "savefig.bbox": "tight",
+            "savefig.dpi": 30,
+            "figure.autolayout": True,
+        }
     ):
         jpeg = StaticFigure(3, 2)._repr_jpeg_()
     pixels = np.asarray(Image.open(io.BytesIO(jpeg)))
@@ -54,7 +61,9 @@ def test_long_texts_are_wrapped_and_end_in_an_ellipsis():
 def test_panels_lie_in_the_page_and_do_not_overlap():
     page = style.Page(2, 3, 0.5, [0.4, 0.3], right=1.0, bottom=0.5)
     figure = StaticFigure(*page.size)
-    boxes = [page.axes(figure, row, column, "").get_position() for row in range(2) for column in range(3)]
+    boxes = [
+        page.axes(figure, row, column, "").get_position() for row in range(2) for column in range(3)
+    ]
     width, height = page.size
     for box in boxes:
         assert box.height * height == pytest.approx(box.width * width * 0.5)
@@ -79,5 +88,7 @@ def test_charts_ignore_the_users_template():
 def test_pandas_is_whole_before_plotly_asks_for_it():
     """Plotly looks for pandas among the imported modules, and fails where another thread is in the middle of that."""
     code = "import sys; from adviz.plots import style; style.chart('t', 'x', 'y'); print('pandas' in sys.modules)"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert result.stdout == "True\n"

@@ -7,19 +7,26 @@ import pytest
 
 from adviz import plots
 
-ROWS, COLUMNS = ["bottle", "metal_nut", "average"], ["SPADE", "PatchCore, coreset=25%", "US, as printed"]
+ROWS, COLUMNS = (
+    ["bottle", "metal_nut", "average"],
+    ["SPADE", "PatchCore, coreset=25%", "US, as printed"],
+)
 TEXTS = [["1.0", "2.0\n3.0", "99.9"], ["4.0", "100.0 ± 12.5", ""], ["7.0", "8.0", "9.0*"]]
 
 
 @pytest.fixture
 def figure():
     muted = np.array([[False, False, True]] * 3)
-    return plots.table_figure(ROWS, COLUMNS, TEXTS, muted, corner="PRO", title="A table", legend="what it is " * 30)
+    return plots.table_figure(
+        ROWS, COLUMNS, TEXTS, muted, corner="PRO", title="A table", legend="what it is " * 30
+    )
 
 
 def boxes(figure):
     renderer = figure.canvas.get_renderer()
-    return {text: text.get_window_extent(renderer) for text in figure.texts if text.get_text().strip()}
+    return {
+        text: text.get_window_extent(renderer) for text in figure.texts if text.get_text().strip()
+    }
 
 
 def test_texts_are_in_their_rows_and_columns(figure):
@@ -29,7 +36,10 @@ def test_texts_are_in_their_rows_and_columns(figure):
         assert {base[text.split("\n")[0]] for text in filter(None, line)} == {base[name]}
     assert base["SPADE"] == base["PRO"] == base["US, as printed"]
     found = {text.get_text(): box for text, box in boxes(figure).items()}
-    heads = [next(box for text, box in found.items() if text.startswith(name.split(",")[0])) for name in COLUMNS]
+    heads = [
+        next(box for text, box in found.items() if text.startswith(name.split(",")[0]))
+        for name in COLUMNS
+    ]
     for line in TEXTS:
         for text, head in zip(line, heads, strict=True):
             assert all(abs(found[one].x1 - head.x1) < 3 for one in text.split("\n") if one)
@@ -47,10 +57,17 @@ def test_nothing_overlaps_or_is_cut_off(figure):
 
 
 def test_heads_are_broken_where_a_reader_would():
-    figure = plots.table_figure(["a"], ["PaDiM, image_size=256, backbone=wide_resnet50, PRO"], [["1"]])
+    figure = plots.table_figure(
+        ["a"], ["PaDiM, image_size=256, backbone=wide_resnet50, PRO"], [["1"]]
+    )
     texts = [text.get_text() for text in figure.texts]
     start = texts.index("PaDiM, image_")
-    assert texts[start : start + 4] == ["PaDiM, image_", "size=256,", "backbone=wide_", "resnet50, PRO"]
+    assert texts[start : start + 4] == [
+        "PaDiM, image_",
+        "size=256,",
+        "backbone=wide_",
+        "resnet50, PRO",
+    ]
 
 
 def test_what_is_muted_is_slanted_as_well_as_grey(figure):

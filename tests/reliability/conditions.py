@@ -18,7 +18,8 @@ NOBODY = 65534
 def forbidden():
     """Yield a folder that this process may read and not write to, also where it is root, whom permissions do not bind.
 
-    It holds a file `there`. Root becomes nobody meanwhile, so whatever is imported late has to be imported before.
+    It holds a file `there`. Root becomes nobody meanwhile, so whatever is imported late has to be
+    imported before.
     """
     with tempfile.TemporaryDirectory(prefix="adviz-test-") as name:
         folder, root = Path(name), os.geteuid() == 0
@@ -38,7 +39,10 @@ def small_features(images, seed=0, defect=None, dtype=np.float32, scale=1.0, ids
     """Return random features of a network with three layers; the lower right of image `defect` is far from normal."""
     rng, layers = np.random.default_rng(seed), {}
     for name, channels, side in (("layer1", 4, 16), ("layer2", 6, 8), ("layer3", 8, 4)):
-        values = rng.normal(size=(images, channels, side, side)) + 4.0 * (-1) ** np.arange(channels)[:, None, None]
+        values = (
+            rng.normal(size=(images, channels, side, side))
+            + 4.0 * (-1) ** np.arange(channels)[:, None, None]
+        )
         if defect is not None:
             values[defect, :, side // 2 :, side // 2 :] += 8
         layers[name] = (values * scale).astype(dtype)

@@ -42,12 +42,16 @@ def jobs():
     }
     fitted = {name: detector.fit(train) for name, detector in detectors.items()}
     made = {name: functools.partial(scores_of, detector, test) for name, detector in fitted.items()}
-    made["fit in the child"] = lambda: PatchCore(layers=(8, 16), coreset=0.5).fit(train).predict(test).score
+    made["fit in the child"] = lambda: (
+        PatchCore(layers=(8, 16), coreset=0.5).fit(train).predict(test).score
+    )
     made["Backbone.extract"] = lambda: backbone.extract(SPLIT)["2"]
     made["faiss"] = lambda: neighbors.nearest(ROWS[:500], ROWS, 3)[0]
     made["greedy"] = lambda: coreset.k_center_greedy(ROWS, 100)[1]
     made["maps"] = lambda: maps.resize(ROWS.reshape(-1, 64, 64), (200, 200))
-    made["metrics"] = lambda: np.array([evaluate(detectors["PaDiM"].predict(test), SPLIT).image_auroc])
+    made["metrics"] = lambda: np.array(
+        [evaluate(detectors["PaDiM"].predict(test), SPLIT).image_auroc]
+    )
     return made
 
 
@@ -105,7 +109,9 @@ def begun_anew(method, *arguments):
 def by_joblib(*arguments):
     import joblib
 
-    return joblib.Parallel(n_jobs=2, timeout=SECONDS)(joblib.delayed(call)(*given) for call, *given in arguments)
+    return joblib.Parallel(n_jobs=2, timeout=SECONDS)(
+        joblib.delayed(call)(*given) for call, *given in arguments
+    )
 
 
 def loaded():
@@ -121,7 +127,10 @@ if __name__ == "__main__":
     fork = multiprocessing.get_context("fork")
     found = {name: agrees(in_child(fork, job), expected[name]) for name, job in everything.items()}
     found["torch's loader"] = agrees(loaded(), IMAGES)
-    detector, test = PatchCore(layers=(8, 16), coreset=0.5).fit(small_features(8)), small_features(6, seed=1, defect=1)
+    detector, test = (
+        PatchCore(layers=(8, 16), coreset=0.5).fit(small_features(8)),
+        small_features(6, seed=1, defect=1),
+    )
     pairs = [(scores_of, detector, test), (features_of, network(), SPLIT)]
     here = [call(*given) for call, *given in pairs]
     found["a pool of forks"] = agrees(by_pool(functools.partial(*pairs[0])), here[0])

@@ -1,7 +1,8 @@
 """Does on a disk of 600 kB what needs more; a program of its own, run by test_disks.py.
 
-It is told the disk, which its caller has mounted where nobody else sees it. A write to a mapped file that finds no room
-kills a process, so each thing is done in a child of its own, forked before torch starts any thread.
+It is told the disk, which its caller has mounted where nobody else sees it. A write to a mapped
+file that finds no room kills a process, so each thing is done in a child of its own, forked before
+torch starts any thread.
 """
 
 import json
@@ -25,7 +26,8 @@ from adviz.explore.thresholds.tags import Tag, read_tags, write_tags
 from adviz.sweep import Experiment, Row
 from adviz.sweep.rows import write
 
-IMAGES = np.random.default_rng(0).integers(0, 255, (8, 64, 64, 3), dtype=np.uint8)  # 2 MB of features
+# 2 MB of features
+IMAGES = np.random.default_rng(0).integers(0, 255, (8, 64, 64, 3), dtype=np.uint8)
 
 
 def network():
@@ -51,13 +53,18 @@ def features_in_a_temporary_file(disk):
 
 def features_in_the_cache(disk):
     found = network().extract(Split.from_arrays(IMAGES, [0] * 8), cache=disk / "cache")["0"]
-    np.testing.assert_array_equal(found, network().extract(Split.from_arrays(IMAGES, [0] * 8), cache=False)["0"])
+    np.testing.assert_array_equal(
+        found, network().extract(Split.from_arrays(IMAGES, [0] * 8), cache=False)["0"]
+    )
     (disk / "cache" / "features").rmdir()  # nothing is left in it
     (disk / "cache").rmdir()
 
 
 def a_checkpoint(disk):
-    train, options = small_features(6), {"layers": (4, 8, 16), "epochs": 2, "student": "small", "width": 0.25}
+    train, options = (
+        small_features(6),
+        {"layers": (4, 8, 16), "epochs": 2, "student": "small", "width": 0.25},
+    )
     ballast = fill(disk)
     found = ReverseDistillation(**options, checkpoint=disk / "student.safetensors").fit(train)
     ballast.unlink()
@@ -105,8 +112,14 @@ def done(work, disk):
                 work(disk)
                 error = ""
             except Exception as what:
-                error = f"{type(what).__name__}: {what}" if isinstance(what, OSError) else traceback.format_exc()
-        report.write_text(json.dumps({"error": error, "warnings": [str(one.message) for one in caught]}))
+                error = (
+                    f"{type(what).__name__}: {what}"
+                    if isinstance(what, OSError)
+                    else traceback.format_exc()
+                )
+        report.write_text(
+            json.dumps({"error": error, "warnings": [str(one.message) for one in caught]})
+        )
         os._exit(0)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     said = json.loads(report.read_text()) if report.exists() else {}

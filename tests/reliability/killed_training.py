@@ -1,6 +1,7 @@
 """Trains with a checkpoint in processes that are killed; a program of its own, run by test_processes.py.
 
-It forks its workers before torch starts any thread, so that each costs milliseconds instead of an import of torch.
+It forks its workers before torch starts any thread, so that each costs milliseconds instead of an
+import of torch.
 """
 
 import os
@@ -43,7 +44,11 @@ def status_of(child):
 
 def store(file, result):
     detector = train(file)
-    np.savez(result, losses=detector.losses_, score=detector.predict(small_features(3, seed=1, defect=1)).score)
+    np.savez(
+        result,
+        losses=detector.losses_,
+        score=detector.predict(small_features(3, seed=1, defect=1)).score,
+    )
 
 
 def confirm(file, expected):
@@ -75,9 +80,13 @@ def main(what, folder):
     distillation_training.SHARE = 0  # every epoch is written
     assert status_of(forked(store, folder / "whole", folder / "expected.npz")) == 0
     expected, dead = dict(np.load(folder / "expected.npz", allow_pickle=False)), 0
-    kills = [(killed_while_writing, step, None) for step in (STEPS if what == "times" else STEPS[:1])]
+    kills = [
+        (killed_while_writing, step, None) for step in (STEPS if what == "times" else STEPS[:1])
+    ]
     if what == "times":
-        kills += [(train, None, moment) for moment in np.random.default_rng(0).uniform(0.02, 1.5, size=12)]
+        kills += [
+            (train, None, moment) for moment in np.random.default_rng(0).uniform(0.02, 1.5, size=12)
+        ]
     for number, (work, step, moment) in enumerate(kills):
         file = folder / str(number) / "student"
         child = forked(work, file, *([step] if step else []))

@@ -26,8 +26,13 @@ def full(tmp_path_factory):
     folder = tmp_path_factory.mktemp("full")
     (folder / "disk").mkdir()
     inside = ["unshare", "--map-root-user", "--mount", "sh", "-c", MOUNT, "sh", str(folder)]
-    if not shutil.which("unshare") or subprocess.run([*inside, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("a disk can be mounted for one process on Linux alone, and not in every container")
+    if (
+        not shutil.which("unshare")
+        or subprocess.run([*inside, "true"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip(
+            "a disk can be mounted for one process on Linux alone, and not in every container"
+        )
     program = [sys.executable, str(Path(__file__).with_name("full_disk.py")), str(folder / "disk")]
     result = subprocess.run([*inside, *program], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
@@ -40,9 +45,18 @@ FULL = r"No space left on device.*"
 @pytest.mark.parametrize(
     ("what", "error"),
     [
-        ("features_in_a_folder", rf"OSError: .*expected room for 0.0021 GB of features \({FULL}choose another folder"),
-        ("features_in_a_temporary_file", rf"OSError: .*expected room for .*{FULL}temporary folder .*TMPDIR"),
-        ("a_row", rf"OSError: expected to write a row to .*{FULL}free some space.*rows that are there stay"),
+        (
+            "features_in_a_folder",
+            rf"OSError: .*expected room for 0.0021 GB of features \({FULL}choose another folder",
+        ),
+        (
+            "features_in_a_temporary_file",
+            rf"OSError: .*expected room for .*{FULL}temporary folder .*TMPDIR",
+        ),
+        (
+            "a_row",
+            rf"OSError: expected to write a row to .*{FULL}free some space.*rows that are there stay",
+        ),
         ("tags", rf"OSError: .*{FULL}"),
         ("a_page", rf"OSError: .*{FULL}"),
     ],
@@ -100,7 +114,9 @@ def test_a_cache_that_is_read_only_costs_nothing_but_the_cache(once):
     expected = network().extract(SPLIT, cache=False)["0"]
     with forbidden() as folder:
         assert refuses(folder)
-        with pytest.warns(UserWarning, match="right but not kept in the feature cache .*Permission denied") as caught:
+        with pytest.warns(
+            UserWarning, match="right but not kept in the feature cache .*Permission denied"
+        ) as caught:
             found = network().extract(SPLIT, cache=folder)["0"]
     assert len(caught) == 1
     np.testing.assert_array_equal(found, expected)
@@ -111,9 +127,14 @@ def test_a_checkpoint_that_cannot_be_written_costs_no_training(once):
     expected = ReverseDistillation(**options).fit(small_features(4)).losses_
     with (
         forbidden() as folder,
-        pytest.warns(UserWarning, match=r"the training goes on but is not kept in .*deep/student .*Permission denied"),
+        pytest.warns(
+            UserWarning,
+            match=r"the training goes on but is not kept in .*deep/student .*Permission denied",
+        ),
     ):
-        found = ReverseDistillation(**options, checkpoint=folder / "deep" / "student").fit(small_features(4))
+        found = ReverseDistillation(**options, checkpoint=folder / "deep" / "student").fit(
+            small_features(4)
+        )
     np.testing.assert_array_equal(found.losses_, expected)
 
 
@@ -124,7 +145,10 @@ WRITERS = {
         "expected a results folder that can be written to, got .*choose another",
     ),
     "features": (lambda folder: network().extract(IMAGES, out=folder / "new"), "Permission denied"),
-    "demo": (lambda folder: data.demo("bottle", root=folder), "the cache folder .* cannot be written .*ADVIZ_CACHE"),
+    "demo": (
+        lambda folder: data.demo("bottle", root=folder),
+        "the cache folder .* cannot be written .*ADVIZ_CACHE",
+    ),
     "tags": (
         lambda folder: write_tags(folder / "there", TAGS),
         "Permission denied",
@@ -147,18 +171,24 @@ def test_a_read_only_folder_is_named_and_left_as_it_was(once, what):
 def test_a_cache_on_a_drive_that_is_not_there_costs_nothing_but_the_cache(monkeypatch):
     gone = "/proc/no-such-drive/adviz" if sys.platform == "linux" else "/dev/null/adviz"
     expected = network().extract(SPLIT, cache=False)["0"]
-    with pytest.warns(UserWarning, match="right but not kept in the feature cache .*set ADVIZ_CACHE") as caught:
+    with pytest.warns(
+        UserWarning, match="right but not kept in the feature cache .*set ADVIZ_CACHE"
+    ) as caught:
         found = network().extract(SPLIT, cache=gone)["0"]
     assert len(caught) == 1
     np.testing.assert_array_equal(found, expected)
     monkeypatch.setenv("ADVIZ_CACHE", gone)
-    with pytest.raises(OSError, match=r"the cache folder .*no-such-drive.* cannot be written .*ADVIZ_CACHE"):
+    with pytest.raises(
+        OSError, match=r"the cache folder .*no-such-drive.* cannot be written .*ADVIZ_CACHE"
+    ):
         data.demo("bottle")
 
 
 def test_a_cache_folder_of_an_impossible_name_costs_nothing_but_the_cache(tmp_path):
     expected = network().extract(SPLIT, cache=False)["0"]
-    with pytest.warns(UserWarning, match="right but not kept in the feature cache .*File name too long") as caught:
+    with pytest.warns(
+        UserWarning, match="right but not kept in the feature cache .*File name too long"
+    ) as caught:
         found = network().extract(SPLIT, cache=tmp_path / ("x" * 300))["0"]
     assert len(caught) == 1
     np.testing.assert_array_equal(found, expected)

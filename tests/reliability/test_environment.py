@@ -49,8 +49,12 @@ def test_without_faiss_an_index_says_what_to_install(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setattr("adviz.core.neighbors.has_faiss", lambda: False)
     with pytest.raises(ModuleNotFoundError, match=r"IVF-PQ needs faiss: install adviz\[cpu\]"):
-        PatchCore(layers=(8, 16), coreset=0.5, index="ivfpq").fit(small_features(5)).predict(small_features(3))
-    assert neighbors.nearest(np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32), 1)[1].ravel().tolist() == [
+        PatchCore(layers=(8, 16), coreset=0.5, index="ivfpq").fit(small_features(5)).predict(
+            small_features(3)
+        )
+    assert neighbors.nearest(np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32), 1)[
+        1
+    ].ravel().tolist() == [
         0,
         1,
         2,
@@ -85,7 +89,9 @@ def files(folder):
 
 
 def test_a_gpu_without_memory_for_a_batch_says_which_size_to_try(tmp_path):
-    full = Backbone(network(layer=Greedy(torch.cuda.OutOfMemoryError("CUDA out of memory"))), layers=["1"])
+    full = Backbone(
+        network(layer=Greedy(torch.cuda.OutOfMemoryError("CUDA out of memory"))), layers=["1"]
+    )
     message = r"room on the GPU for 6 images of 16x16 at once, got none \(CUDA out of memory\): pass batch_size=1, or"
     with pytest.raises(MemoryError, match=message):
         full.extract(SPLIT, batch_size=32, cache=tmp_path)
@@ -125,12 +131,17 @@ def test_a_fit_without_memory_leaves_the_former_model(monkeypatch):
 def test_weights_that_are_damaged_are_refused(tmp_path, suffix, damage):
     model, path = network(), tmp_path / f"weights.{suffix}"
     state = {
-        name: value[:1].clone() if damage == "other tensors" else value for name, value in model.state_dict().items()
+        name: value[:1].clone() if damage == "other tensors" else value
+        for name, value in model.state_dict().items()
     }
     save_file(state, path) if suffix == "safetensors" else torch.save(state, path)
     whole = path.read_bytes()
     if damage != "other tensors":
-        changed = {"truncated": whole[: len(whole) // 2], "empty": b"", "a page instead": b"<html>404</html>"}
+        changed = {
+            "truncated": whole[: len(whole) // 2],
+            "empty": b"",
+            "a page instead": b"<html>404</html>",
+        }
         path.write_bytes(changed[damage])
     with pytest.raises(ValueError, match=r"expected .*tensors.*weights\.(safetensors|pth)"):
         networks.load(model, path)
@@ -146,7 +157,8 @@ def test_features_of_two_versions_of_weights_never_meet(tmp_path):
     assert not np.array_equal(train["0"], other["0"])
     detector = PatchCore(layers=("0",), coreset=0.5).fit(train)
     with pytest.raises(
-        ValueError, match=f"training's backbone Sequential {first.digest}, got Sequential {second.digest}"
+        ValueError,
+        match=f"training's backbone Sequential {first.digest}, got Sequential {second.digest}",
     ):
         detector.predict(other)
 
@@ -187,7 +199,9 @@ def test_a_download_that_breaks_off_leaves_nothing(tmp_path, monkeypatch):
             raise ConnectionResetError("the other side is gone")
 
     monkeypatch.setattr(download, "urlopen", lambda url, timeout: Breaking())
-    with pytest.raises(RuntimeError, match=r"download https://.*the other side is gone: get the file in"):
+    with pytest.raises(
+        RuntimeError, match=r"download https://.*the other side is gone: get the file in"
+    ):
         fetch("https://example.org/data.tar", "0" * 32, tmp_path / "new")
     assert list((tmp_path / "new").iterdir()) == []
 
@@ -204,7 +218,9 @@ def bomb(path, kind):
 @pytest.mark.parametrize("kind", ["one large file", "very many files"])
 def test_an_archive_that_grows_too_much_is_not_unpacked(tmp_path, kind):
     bomb(tmp_path / "data.tar.gz", kind)
-    with pytest.raises(RuntimeError, match=r"expected a folder data in .*more than .* MB in it, 20 times its size"):
+    with pytest.raises(
+        RuntimeError, match=r"expected a folder data in .*more than .* MB in it, 20 times its size"
+    ):
         unpack(tmp_path / "data.tar.gz", "data")
     assert [path.name for path in tmp_path.iterdir()] == ["data.tar.gz"]
 
@@ -238,7 +254,10 @@ def test_an_archive_that_reaches_out_of_its_folder_is_refused(tmp_path, kind):
         return
     with pytest.raises(RuntimeError, match=r"expected a folder data in .*unpack it yourself"):
         unpack(home / "data.tar", "data")
-    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["home", "home/data.tar"]
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == [
+        "home",
+        "home/data.tar",
+    ]
 
 
 def test_features_that_changed_by_one_bit_on_the_disk_are_noticed(tmp_path):

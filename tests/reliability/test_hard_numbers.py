@@ -5,7 +5,17 @@ import pytest
 from conditions import small_features, small_tree
 from PIL import Image
 
-from adviz import DN2, SPADE, Features, PaDiM, PatchCore, Prediction, ReverseDistillation, data, evaluate
+from adviz import (
+    DN2,
+    SPADE,
+    Features,
+    PaDiM,
+    PatchCore,
+    Prediction,
+    ReverseDistillation,
+    data,
+    evaluate,
+)
 from adviz.core import neighbors
 from adviz.data import Geometry, Split
 
@@ -14,14 +24,18 @@ MATCHERS = {
     "SPADE": lambda: SPADE(layers=(8, 16), image_layers=(16,), images_gallery=2, images_score=2),
     "PaDiM": lambda: PaDiM(layers=(4, 8), sigma=0),
     "PatchCore": lambda: PatchCore(layers=(8, 16), coreset=0.5, image_score="max"),
-    "PatchCore, random": lambda: PatchCore(layers=(8, 16), coreset=0.5, sampler="random", image_score="max"),
+    "PatchCore, random": lambda: PatchCore(
+        layers=(8, 16), coreset=0.5, sampler="random", image_score="max"
+    ),
 }
 DETECTORS = MATCHERS | {
     "DN2, inverted file": lambda: DN2(layers=(16,), index="ivf"),
     "SPADE, product codes": lambda: SPADE(
         layers=(8, 16), image_layers=(16,), search="ivfpq", images_gallery=2, images_score=2
     ),
-    "ReverseDistillation": lambda: ReverseDistillation(layers=(4, 8, 16), epochs=1, student="small"),
+    "ReverseDistillation": lambda: ReverseDistillation(
+        layers=(4, 8, 16), epochs=1, student="small"
+    ),
 }
 GEOMETRY = Geometry(32, crop=False)
 
@@ -37,7 +51,9 @@ def detector(request):
 
 
 def same(features, value):
-    return Features({name: np.full_like(array, value) for name, array in features.items()}, image_size=(64, 64))
+    return Features(
+        {name: np.full_like(array, value) for name, array in features.items()}, image_size=(64, 64)
+    )
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
@@ -72,17 +88,29 @@ def test_features_within_these_limits_are_compared_as_others_are(matcher, scale)
     test = small_features(4, seed=1, defect=2)
     expected = matcher.fit(small_features(6)).predict(test).score
     if isinstance(matcher, PaDiM):  # its regularisation, 0.01, is in the features' unit
-        assert matcher.fit(small_features(6, scale=scale)).predict(small_features(4, 1, 2, scale=scale)).score.all()
+        assert (
+            matcher.fit(small_features(6, scale=scale))
+            .predict(small_features(4, 1, 2, scale=scale))
+            .score.all()
+        )
         return
     power = 1 if isinstance(matcher, PatchCore) else 2
-    found = matcher.fit(small_features(6, scale=scale)).predict(small_features(4, 1, 2, scale=scale)).score
-    np.testing.assert_allclose(found / scale**power, expected, rtol=2e-4)  # roundings of float32, and of the scale
+    found = (
+        matcher.fit(small_features(6, scale=scale))
+        .predict(small_features(4, 1, 2, scale=scale))
+        .score
+    )
+    # Roundings of float32, and of the scale
+    np.testing.assert_allclose(found / scale**power, expected, rtol=2e-4)
 
 
 @pytest.mark.parametrize("scale", [3000, 3e-6])
 def test_float16_features_at_both_its_ends_find_the_defect(matcher, scale):
     """Up to 65504, and down to where its numbers have three bits left; the sums are float32."""
-    train, test = (small_features(6, dtype=np.float16, scale=scale), small_features(4, 1, 2, np.float16, scale))
+    train, test = (
+        small_features(6, dtype=np.float16, scale=scale),
+        small_features(4, 1, 2, np.float16, scale),
+    )
     assert max(abs(array).max() for array in test.values()) > (30000 if scale > 1 else 0)
     assert matcher.fit(train).predict(test).score.argmax() == 2
 
@@ -141,10 +169,15 @@ def test_a_split_without_images_has_no_metrics_and_no_features():
 
 
 def test_a_prediction_of_another_category_with_as_many_images_is_refused(tmp_path):
-    nut, bolt = (small_tree(tmp_path / name, defect=defect) for name, defect in (("nut", "hole"), ("bolt", "bent")))
+    nut, bolt = (
+        small_tree(tmp_path / name, defect=defect)
+        for name, defect in (("nut", "hole"), ("bolt", "bent"))
+    )
     train, test = small_features(4), small_features(4, seed=1, defect=2, ids=nut.test.ids)
     prediction = PatchCore(layers=(8, 16), coreset=0.5).fit(train).predict(test)
     resized = Prediction(prediction.score, ids=prediction.ids)
     assert evaluate(resized, nut.test).image_auroc >= 0.5
-    with pytest.raises(ValueError, match=r"image 0 is 'test/bent/0.png' here and was 'test/good/0.png'"):
+    with pytest.raises(
+        ValueError, match=r"image 0 is 'test/bent/0.png' here and was 'test/good/0.png'"
+    ):
         evaluate(resized, bolt.test)

@@ -13,11 +13,40 @@ from adviz import SPADE, Features, PatchCore, Prediction, evaluate, explore, met
 from adviz.app import notebook_html as pages
 from adviz.explore import svg, tiles
 
-# Ends an attribute in either kind of quotes and the tag it stands in, and begins an element of its own. A reader sees
-# these very characters: "&lt;" is no "<" to him.
+# Ends an attribute in either kind of quotes and the tag it stands in, and begins an element of its
+# own. A reader sees these very characters: "&lt;" is no "<" to him.
 EVIL = """'"><evil onx='y'>&lt;"""
-TAGS = {"b", "br", "caption", "circle", "code", "details", "div", "figure", "g", "i", "img", "line", "path", "polygon"}
-TAGS |= {"polyline", "pre", "rect", "small", "span", "summary", "svg", "table", "tbody", "td", "text", "th", "thead"}
+TAGS = {
+    "b",
+    "br",
+    "caption",
+    "circle",
+    "code",
+    "details",
+    "div",
+    "figure",
+    "g",
+    "i",
+    "img",
+    "line",
+    "path",
+    "polygon",
+}
+TAGS |= {
+    "polyline",
+    "pre",
+    "rect",
+    "small",
+    "span",
+    "summary",
+    "svg",
+    "table",
+    "tbody",
+    "td",
+    "text",
+    "th",
+    "thead",
+}
 TAGS |= {"title", "tr", "style", "p", "a", "clippath", "defs", "use", "tspan"}
 VALUES = {"style", "class", "src", "alt", "title", "role", "id", "type"}
 
@@ -45,8 +74,14 @@ def check(text, *, names=1):
     assert page.tags <= TAGS, page.tags - TAGS
     assert not [name for name, _ in page.attributes if name.startswith("on")]
     addresses = [value for name, value in page.attributes if name in ("src", "href", "xlink:href")]
-    assert all(value.startswith(("data:image/", "#")) or value.endswith(".json") for value in addresses), addresses
-    said = [one.replace("\\'", "'") for one in page.texts + [value or "" for _, value in page.attributes]]  # of reprs
+    assert all(
+        value.startswith(("data:image/", "#")) or value.endswith(".json") for value in addresses
+    ), addresses
+    # Of reprs
+    said = [
+        one.replace("\\'", "'")
+        for one in page.texts + [value or "" for _, value in page.attributes]
+    ]
     seen = sum(EVIL in one for one in said)
     # what remains of a name that was broken up: its end, without its beginning
     assert not [one for one in said if "&lt;" in one.replace(EVIL, "")], said
@@ -76,9 +111,14 @@ def category(tmp_path_factory):
 @pytest.fixture(scope="module")
 def bank(category):
     train, test = small_features(4), small_features(4, seed=1, defect=2)
-    layers = [Features({EVIL: f["layer2"], "layer3": f["layer3"]}, image_size=(32, 32)) for f in (train, test)]
+    layers = [
+        Features({EVIL: f["layer2"], "layer3": f["layer3"]}, image_size=(32, 32))
+        for f in (train, test)
+    ]
     detector = PatchCore(layers=(EVIL, "layer3"), coreset=0.5, sigma=1).fit(layers[0])
-    spade = SPADE(layers=(EVIL,), image_layers=("layer3",), images_gallery=3, images_score=3, sigma=1).fit(layers[0])
+    spade = SPADE(
+        layers=(EVIL,), image_layers=("layer3",), images_gallery=3, images_score=3, sigma=1
+    ).fit(layers[0])
     return detector, detector.predict_budgets(layers[1], [0.25, 0.5]), spade.predict(layers[1])
 
 
@@ -87,7 +127,9 @@ def predictions(category, bank):
     """By name: one with neighbours and layers, one without."""
     _, budgets, retrieved = bank
     score = np.array([0.1, 0.9, 0.8, 0.2])
-    bare = Prediction(score, score[:, None, None] * np.random.default_rng(0).random((4, 32, 32)), detector=EVIL)
+    bare = Prediction(
+        score, score[:, None, None] * np.random.default_rng(0).random((4, 32, 32)), detector=EVIL
+    )
     return {EVIL: budgets[0.5], f"other {EVIL}": retrieved, "bare": bare}
 
 
@@ -161,7 +203,9 @@ def test_errors_in_the_status_line(category):
 
 
 def test_reprs_of_results_detectors_and_predictions(category, predictions, bank):
-    prediction = Prediction(np.arange(4.0), detector=EVIL, backbone=EVIL, layer_maps={EVIL: np.zeros((4, 2, 2))})
+    prediction = Prediction(
+        np.arange(4.0), detector=EVIL, backbone=EVIL, layer_maps={EVIL: np.zeros((4, 2, 2))}
+    )
     check(prediction._repr_html_(), names=1)
     result = evaluate(prediction, category.test)
     result.reasons["pro"] = EVIL
@@ -192,7 +236,9 @@ def test_tiles_tables_and_charts():
 def test_a_page_with_plotly_figures_cannot_be_broken_out_of():
     """plotly draws names itself, without scripts; what must not happen is that one ends the script of the page."""
     evil = f"</script>{EVIL}"
-    figure = plots.roc_figure({evil: metrics.roc_curve(np.arange(4.0), np.array([0, 0, 1, 1]))}, title=evil)
+    figure = plots.roc_figure(
+        {evil: metrics.roc_curve(np.arange(4.0), np.array([0, 0, 1, 1]))}, title=evil
+    )
     page = plotly.io.to_html(figure, include_plotlyjs=False, full_html=False)
     assert Page(page).tags == {"div", "script"}
     assert page.count("</script>") == page.count("<script")
@@ -203,7 +249,10 @@ def test_a_notebook_page_shows_names_as_text(tmp_path):
     """What `adviz demo --html` writes: outputs of our own are escaped, and texts by nbconvert."""
     prediction = Prediction(np.arange(2.0), detector=EVIL, layer_maps={EVIL: np.zeros((2, 2, 2))})
     outputs = [
-        new_output("execute_result", {"text/html": prediction._repr_html_(), "text/plain": repr(prediction)}),
+        new_output(
+            "execute_result",
+            {"text/html": prediction._repr_html_(), "text/plain": repr(prediction)},
+        ),
         new_output("stream", text=EVIL),
     ]
     cells = [new_code_cell("prediction", outputs=outputs), new_markdown_cell("# results")]

@@ -35,7 +35,9 @@ def network():
 
 
 def found_in(category, cache):
-    train, test = (network().extract(split, cache=cache) for split in (category.train, category.test))
+    train, test = (
+        network().extract(split, cache=cache) for split in (category.train, category.test)
+    )
     prediction = PatchCore(layers=("1",), coreset=0.5, sigma=1).fit(train).predict(test)
     return prediction, evaluate(prediction, category.test)
 
@@ -53,7 +55,8 @@ def test_the_whole_pipeline_takes_any_name(kind, plain, tmp_path):
     home = tmp_path / name
     category = small_tree(home / name, stem=name, defect=name)
     prediction, result = found_in(category, home / "cache")
-    np.testing.assert_array_equal(np.sort(prediction.score), np.sort(plain[0].score))  # names order the images
+    # Names order the images
+    np.testing.assert_array_equal(np.sort(prediction.score), np.sort(plain[0].score))
     assert (result.image_auroc, result.pixel_auroc, result.pro) == (
         plain[1].image_auroc,
         plain[1].pixel_auroc,
@@ -82,14 +85,17 @@ def test_links_that_lead_in_circles_are_passed_over(tmp_path):
     (tmp_path / "nut/test/round").symlink_to(tmp_path / "nut/test")
     (tmp_path / "nut/loop").symlink_to(tmp_path / "nut")
     (tmp_path / "nut/ground_truth/loop").symlink_to("loop")
-    with pytest.raises(ValueError, match=r"expected images directly in .*test/round, got some in deeper folders"):
+    with pytest.raises(
+        ValueError, match=r"expected images directly in .*test/round, got some in deeper folders"
+    ):
         data.folder(tmp_path / "nut", geometry=GEOMETRY)
     (tmp_path / "nut/test/round").unlink()
     found = data.folder(tmp_path / "nut", geometry=GEOMETRY)
     assert found.train.ids == category.train.ids
     assert found.test.ids == category.test.ids
     (tmp_path / "all").symlink_to(tmp_path)
-    assert list(data.available(tmp_path)) == ["all/nut", "nut"]  # two levels down, and none within another
+    # Two levels down, and none within another
+    assert list(data.available(tmp_path)) == ["all/nut", "nut"]
 
 
 def test_links_to_images_elsewhere_are_read(tmp_path):

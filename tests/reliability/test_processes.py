@@ -24,7 +24,9 @@ from adviz.sweep import Experiment, rows
 def killed_training(what, folder):
     """Return how many processes died of a signal, and which names are left beside the checkpoints."""
     script = Path(__file__).with_name("killed_training.py")
-    result = subprocess.run([sys.executable, script, what, folder], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, script, what, folder], capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stderr
     return result.stdout
 
@@ -35,7 +37,9 @@ def test_killed_while_writing_a_checkpoint_it_goes_on_bit_for_bit(tmp_path):
 
 @pytest.mark.soak
 def test_killed_while_training_at_any_time_it_goes_on_bit_for_bit(tmp_path):
-    assert re.fullmatch(r"([6-9]|1[0-4]) of 14, left: student\n", killed_training("times", tmp_path))
+    assert re.fullmatch(
+        r"([6-9]|1[0-4]) of 14, left: student\n", killed_training("times", tmp_path)
+    )
 
 
 @pytest.mark.soak
@@ -46,7 +50,8 @@ def test_two_sweeps_in_one_folder_at_once_are_both_right(tmp_path):
         found = two_sweeps.begin(tmp_path, "other", "one")
         error = program.communicate(timeout=300)[1]
     assert program.returncode == 0, error
-    assert [path.suffix for path in (tmp_path / "rows").iterdir()] == [".json"] * 12  # nothing put aside or left over
+    # Nothing put aside or left over
+    assert [path.suffix for path in (tmp_path / "rows").iterdir()] == [".json"] * 12
     alone = sweep.run(two_sweeps.wanted(), tmp_path / "alone")
     assert [row.content() for row in found.rows] == [row.content() for row in alone.rows]
 
@@ -139,7 +144,9 @@ def begun(*methods, threads=None):
     if threads is not None:
         environment["OMP_NUM_THREADS"] = threads
     command = [sys.executable, Path(__file__).with_name("forked.py"), *methods]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=240)
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment, timeout=240
+    )
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 
@@ -147,7 +154,9 @@ def begun(*methods, threads=None):
 def check_processes(methods, threads):
     found = begun(*methods, threads=threads)
     for name in ("OpenVINO", "OpenVINO anew"):
-        assert "forked from it, where its threads do not live: start processes with" in found.pop(name)
+        assert "forked from it, where its threads do not live: start processes with" in found.pop(
+            name
+        )
     assert found == {name: [True, True] if name in methods else True for name in found}
     assert len(found) == 12 + len(methods)
 

@@ -8,10 +8,24 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted(
-    [*(ROOT / "adviz").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py"), *(ROOT / "docs").rglob("*.py")]
+    [
+        *(ROOT / "adviz").rglob("*.py"),
+        *(ROOT / "benchmarks").rglob("*.py"),
+        *(ROOT / "docs").rglob("*.py"),
+    ]
 )
 SCRIPTS = sorted((ROOT / "adviz").rglob("*.js"))
-FORBIDDEN_IMPORTS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml", "xmlrpc"}
+FORBIDDEN_IMPORTS = {
+    "pickle",
+    "cPickle",
+    "dill",
+    "cloudpickle",
+    "joblib",
+    "shelve",
+    "marshal",
+    "yaml",
+    "xmlrpc",
+}
 FORBIDDEN_CALLS = {"exec", "__import__", "mktemp", "system", "popen", "read_pickle", "to_pickle"}
 
 
@@ -19,7 +33,11 @@ def faults(tree, where=""):
     """Yield (line, what) of everything in a module that can execute or overwrite what it should not."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
-            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+            names = (
+                [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else [alias.name for alias in node.names]
+            )
             for name in names:
                 if name.partition(".")[0] in FORBIDDEN_IMPORTS:
                     yield node.lineno, f"imports {name}"
@@ -44,7 +62,11 @@ def bad_call(node):
         yield node.lineno, f"calls {called}"
     if called in ("np.load", "numpy.load") and not says("allow_pickle", False):
         yield node.lineno, "np.load without allow_pickle=False"
-    if called in ("np.save", "np.savez", "numpy.save") and "allow_pickle" in given and not says("allow_pickle", False):
+    if (
+        called in ("np.save", "np.savez", "numpy.save")
+        and "allow_pickle" in given
+        and not says("allow_pickle", False)
+    ):
         yield node.lineno, "np.save of objects"
     if called == "torch.load" and not says("weights_only", True):
         yield node.lineno, "torch.load without weights_only=True"
@@ -53,7 +75,11 @@ def bad_call(node):
     if last in ("extractall", "extract") and "tar" in called.lower():
         if not (isinstance(given.get("filter"), ast.Constant) and given["filter"].value == "data"):
             yield node.lineno, "a tar file is unpacked without the filter 'data'"
-    if last in ("extractall", "unpack_archive") and "tar" not in called.lower() and "series" not in called:
+    if (
+        last in ("extractall", "unpack_archive")
+        and "tar" not in called.lower()
+        and "series" not in called
+    ):
         yield node.lineno, f"unpacks with {called}"
     if "shell" in given and not says("shell", False):
         yield node.lineno, "shell=True"
@@ -67,7 +93,11 @@ def test_no_module_executes_what_a_file_says():
     assert len(SOURCES) >= 190
     names = {file.relative_to(ROOT).as_posix(): file for file in SOURCES}
     trees = {where: ast.parse(file.read_text()) for where, file in names.items()}
-    assert [f"{where}:{line}: {what}" for where, tree in trees.items() for line, what in faults(tree, where)] == []
+    assert [
+        f"{where}:{line}: {what}"
+        for where, tree in trees.items()
+        for line, what in faults(tree, where)
+    ] == []
 
 
 BAD = {
@@ -127,7 +157,9 @@ def test_widgets_put_texts_on_the_page_as_texts():
     assert len(SCRIPTS) >= 3
     for file in SCRIPTS:
         assert not HTML.findall(file.read_text()), file
-        assert not re.search(r"https?://(?!www\.w3\.org/)", file.read_text()), f"{file} loads from the network"
+        assert not re.search(r"https?://(?!www\.w3\.org/)", file.read_text()), (
+            f"{file} loads from the network"
+        )
 
 
 def test_every_address_has_a_checksum_or_is_encrypted():
@@ -136,5 +168,9 @@ def test_every_address_has_a_checksum_or_is_encrypted():
 
     for name, source in one_class.SOURCES.items():
         assert all(re.fullmatch(r"[0-9a-f]{32}", md5) for _, md5 in source.files), name
-    plain = [f"{file.name}" for file in SOURCES if re.search(r"[\"']http://(?!www\.w3\.org/)", file.read_text())]
+    plain = [
+        f"{file.name}"
+        for file in SOURCES
+        if re.search(r"[\"']http://(?!www\.w3\.org/)", file.read_text())
+    ]
     assert plain in (["one_class.py"], ["sources.py"], ["one_class.py", "sources.py"])

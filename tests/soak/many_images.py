@@ -40,7 +40,9 @@ def told(step: str, **more: Any) -> Iterator[dict[str, Any]]:
     sizes = {f"peak_{name}_mib": round(most / MIB) for name, most in peak.most.items()}
     left = round(peak.end["anonymous"] / MIB)
     seconds = round(time.perf_counter() - start, 1)
-    sys.stdout.write(json.dumps({"step": step, "seconds": seconds, **sizes, "left_mib": left, **more}) + "\n")
+    sys.stdout.write(
+        json.dumps({"step": step, "seconds": seconds, **sizes, "left_mib": left, **more}) + "\n"
+    )
     sys.stdout.flush()
 
 
@@ -78,14 +80,20 @@ def detected(name: str, train: Features, test: Features) -> None:
     with told(f"{name}: predict") as facts:
         prediction = detector.predict(test)
         assert np.isfinite(prediction.score).all()
-        facts |= {"images": len(prediction.score), "mean_score": round(float(prediction.score.mean()), 3)}
+        facts |= {
+            "images": len(prediction.score),
+            "mean_score": round(float(prediction.score.mean()), 3),
+        }
 
 
 def main(folder: Path, count: int, limit: float, detectors: list[str]) -> None:
     """Run all steps; what needs more than `limit` GB of its own fails with a MemoryError."""
     resource.setrlimit(resource.RLIMIT_DATA, (int(limit * 1e9),) * 2)
     with told("draw", images=count + N_TEST):
-        splits = split("mesh", count, folder / "train", 0), split("mesh", N_TEST, folder / "test", 1)
+        splits = (
+            split("mesh", count, folder / "train", 0),
+            split("mesh", N_TEST, folder / "test", 1),
+        )
     features = []
     for part, name in zip(splits, ("train", "test"), strict=True):
         out = folder / f"{name} features"

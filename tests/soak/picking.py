@@ -15,9 +15,12 @@ from memory import resident
 from adviz.explore.widgets import PatchOverlay, PatchScatter, TableGrid
 
 CHOICES = widgets.Dropdown | widgets.Select | widgets.ToggleButtons | widgets.SelectionSlider
-NUMBERS = widgets.IntSlider | widgets.FloatSlider | widgets.BoundedFloatText | widgets.BoundedIntText
+NUMBERS = (
+    widgets.IntSlider | widgets.FloatSlider | widgets.BoundedFloatText | widgets.BoundedIntText
+)
 PILING = ("widgets", "figures", "threads", "files")
-REFUSED = ("FileNotFoundError", "IsADirectoryError", "at least one layer with a weight")  # no such tags; all layers off
+# No such tags; all layers off
+REFUSED = ("FileNotFoundError", "IsADirectoryError", "at least one layer with a weight")
 TEXTS = ("", "0.5", "scratch", "a longer remark")
 
 
@@ -33,7 +36,8 @@ class Held:
     files: int
 
 
-# Names of attributes that traitlets puts together stay in the interpreter's cache of lookups, up to 4,096 of them.
+# Names of attributes that traitlets puts together stay in the interpreter's cache of lookups, up to
+# 4,096 of them.
 _forget_lookups = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
 
 
@@ -43,7 +47,14 @@ def held() -> Held:
     _forget_lookups()
     figures = sum(issubclass(type(one), Figure) for one in gc.get_objects())
     threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
-    return Held(sys.getallocatedblocks(), resident()["anonymous"], len(living_widgets), figures, threads, files)
+    return Held(
+        sys.getallocatedblocks(),
+        resident()["anonymous"],
+        len(living_widgets),
+        figures,
+        threads,
+        files,
+    )
 
 
 def controls(view):
@@ -55,7 +66,15 @@ def controls(view):
             continue
         waiting += getattr(one, "children", ())
         stop = "adviz-stop" in getattr(one, "_dom_classes", ())
-        usable = CHOICES | NUMBERS | widgets.Checkbox | widgets.Text | PatchOverlay | PatchScatter | TableGrid
+        usable = (
+            CHOICES
+            | NUMBERS
+            | widgets.Checkbox
+            | widgets.Text
+            | PatchOverlay
+            | PatchScatter
+            | TableGrid
+        )
         if isinstance(one, usable) or (isinstance(one, widgets.Button) and not stop):
             found.append(one)
     return found
@@ -76,7 +95,9 @@ def use(control, rng):
     elif isinstance(control, widgets.Button):
         control.click()
     elif isinstance(control, PatchOverlay):
-        control.picked = [int(part * side) for part, side in zip((first, second), control.shape, strict=True)]
+        control.picked = [
+            int(part * side) for part, side in zip((first, second), control.shape, strict=True)
+        ]
     elif isinstance(control, PatchScatter):
         count = len(control.points) // 8
         if third < 0.5:
@@ -85,7 +106,9 @@ def use(control, rng):
             control.chosen = np.arange(int(first * count), count)[: int(second * count)]
     elif control.content:
         sides = len(control.content["rows"]), len(control.content["columns"])
-        control.picked = [int(part * side) for part, side in zip((first, second), sides, strict=True)]
+        control.picked = [
+            int(part * side) for part, side in zip((first, second), sides, strict=True)
+        ]
 
 
 def rounds(view, count, picks, *, seed=0):

@@ -16,7 +16,8 @@ from adviz import Features, PatchCore
 from adviz.detectors.patchcore.detector import patch_store as training_patches
 
 LIMIT_GB, IMAGES = 6, 5000
-PER_PATCH = 70  # bytes: bounds, norms, counts and origins; the search's grid lies in a file, as the points do
+# Bytes: bounds, norms, counts and origins; the search's grid lies in a file, as the points do
+PER_PATCH = 70
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,10 @@ def features(tmp_path_factory):
     """Return features of 200 images as an extraction leaves them on disk: float16, memory-mapped."""
     rng, folder, layers = np.random.default_rng(0), tmp_path_factory.mktemp("features"), {}
     for name, channels, side in (("layer2", 40, 16), ("layer3", 112, 8)):
-        np.save(folder / name, rng.standard_normal((200, channels, side, side), np.float32).astype(np.float16))
+        np.save(
+            folder / name,
+            rng.standard_normal((200, channels, side, side), np.float32).astype(np.float16),
+        )
         layers[name] = np.load(folder / f"{name}.npy", mmap_mode="r")
     return Features(layers, image_size=(128, 128))
 
@@ -46,13 +50,20 @@ def test_two_hundred_images_are_fitted_without_holding_their_patches(features, m
             left.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
-    assert max(peaks) < patches * PER_PATCH + 6 * 2**20  # 6 MiB for a batch; all patches alone would take 30
+    # 6 MiB for a batch; all patches alone would take 30
+    assert max(peaks) < patches * PER_PATCH + 6 * 2**20
     assert left[1] - left[0] < 100_000
 
 
 @pytest.mark.soak
 def test_five_thousand_images(tmp_path):
-    command = [sys.executable, Path(__file__).with_name("many_images.py"), tmp_path, str(IMAGES), str(LIMIT_GB)]
+    command = [
+        sys.executable,
+        Path(__file__).with_name("many_images.py"),
+        tmp_path,
+        str(IMAGES),
+        str(LIMIT_GB),
+    ]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     run = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
     assert run.returncode == 0, run.stderr[-2000:]

@@ -16,11 +16,23 @@ from views import built_in, explorers, made_up
 
 from adviz import explore
 
-NAMES = ("results", "retrieval", "layers", "coreset", "thresholds", "pro", "compare", "deviations", "tables")
-PICKS = {"always": 12, "soak": 112}  # of a round; 3 rounds in 3 explorers, 10 in all 9: 108 and 10,080
+NAMES = (
+    "results",
+    "retrieval",
+    "layers",
+    "coreset",
+    "thresholds",
+    "pro",
+    "compare",
+    "deviations",
+    "tables",
+)
+# Of a round; 3 rounds in 3 explorers, 10 in all 9: 108 and 10,080
+PICKS = {"always": 12, "soak": 112}
 WARM = 4  # rounds after which caches have seen what they will see
-# Bytes of Python's own that a round may add: the record of the round is one. The explorer of deviations keeps a
-# run, and pictures of it, for every choice of options, that of layers 256 mixes; a later round may make other choices.
+# Bytes of Python's own that a round may add: the record of the round is one. The explorer of
+# deviations keeps a run, and pictures of it, for every choice of options, that of layers 256 mixes;
+# a later round may make other choices.
 FEW = 6 * 1024
 ALWAYS = ("retrieval", "coreset", "thresholds")
 KEEPS = {"deviations": 150_000, "layers": 100_000}
@@ -37,7 +49,8 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", [name if name in ALWAYS else pytest.param(name, marks=pytest.mark.soak) for name in NAMES]
+    "name",
+    [name if name in ALWAYS else pytest.param(name, marks=pytest.mark.soak) for name in NAMES],
 )
 def test_some_picks_leave_nothing_behind(material, name, tmp_path):
     before = set(living_widgets)

@@ -6,7 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from adviz import SPADE, Backbone, Features, PaDiM, PatchCore, Prediction, data, explore, sweep, tables
+from adviz import (
+    SPADE,
+    Backbone,
+    Features,
+    PaDiM,
+    PatchCore,
+    Prediction,
+    data,
+    explore,
+    sweep,
+    tables,
+)
 from adviz.data import Geometry
 from adviz.sweep.rows import write
 
@@ -33,14 +44,19 @@ class Material:
 def made_up(root):
     """Return two categories of noise, 12 test images of 32 pixels each, and real detectors on random features."""
     categories = {name: _category(root, name) for name in ("plate", "gear")}
-    features = {name: [_features(len(part), name) for part in (c.train, c.test)] for name, c in categories.items()}
+    features = {
+        name: [_features(len(part), name) for part in (c.train, c.test)]
+        for name, c in categories.items()
+    }
     layers = ("layer1", "layer2")
     methods = {
         "SPADE": SPADE(layers=layers, image_layers=("layer4",), images_gallery=4, sigma=1.0),
         "PaDiM": PaDiM(layers=("layer1", "layer2", "layer4"), sigma=1.0),
         "PatchCore": PatchCore(layers=layers, coreset=0.1, sigma=1.0),
     }
-    found = {n: {m: d.fit(a).predict(b) for m, d in methods.items()} for n, (a, b) in features.items()}
+    found = {
+        n: {m: d.fit(a).predict(b) for m, d in methods.items()} for n, (a, b) in features.items()
+    }
     return Material(categories, found, *features["plate"], layers)
 
 
@@ -48,13 +64,17 @@ def built_in():
     """Return two categories of the built-in data set as `benchmarks.explorers` has them."""
     backbone = Backbone("efficientnet_lite0")
     categories = {name: data.demo(name) for name in ("capsule", "bottle")}
-    features = {n: [backbone.extract(part) for part in (c.train, c.test)] for n, c in categories.items()}
+    features = {
+        n: [backbone.extract(part) for part in (c.train, c.test)] for n, c in categories.items()
+    }
     methods = {
         "SPADE": SPADE(layers=(8, 16), images_gallery=10),
         "PaDiM": PaDiM(layers=(8, 16)),
         "PatchCore": PatchCore(coreset=0.02),
     }
-    found = {n: {m: d.fit(a).predict(b) for m, d in methods.items()} for n, (a, b) in features.items()}
+    found = {
+        n: {m: d.fit(a).predict(b) for m, d in methods.items()} for n, (a, b) in features.items()
+    }
     return Material(categories, found, *features["capsule"], (8, 16))
 
 
@@ -75,7 +95,10 @@ def _category(root, name):
 
 def _features(count, name):
     rng = np.random.default_rng(zlib.crc32(f"{name} {count}".encode()))
-    arrays = {n: rng.normal(size=(count, c, side, side)).astype(np.float32) for n, (c, side) in LAYERS.items()}
+    arrays = {
+        n: rng.normal(size=(count, c, side, side)).astype(np.float32)
+        for n, (c, side) in LAYERS.items()
+    }
     return Features(arrays, image_size=(SIDE, SIDE))
 
 
@@ -92,22 +115,40 @@ def _run(material):
 
 def _coreset(material):
     fitted = {
-        name: PatchCore(layers=material.layers, coreset=0.5, sampler=name, sigma=1.0).fit(material.train)
+        name: PatchCore(layers=material.layers, coreset=0.5, sampler=name, sigma=1.0).fit(
+            material.train
+        )
         for name in ("greedy", "random")
     }
-    predictions = {name: detector.predict_budgets(material.test, SHARES) for name, detector in fitted.items()}
+    predictions = {
+        name: detector.predict_budgets(material.test, SHARES) for name, detector in fitted.items()
+    }
     first = next(iter(material.categories.values()))
-    return explore.coreset(first, {name: detector.trace_ for name, detector in fitted.items()}, predictions)
+    return explore.coreset(
+        first, {name: detector.trace_ for name, detector in fitted.items()}, predictions
+    )
 
 
 def _tables(folder):
     """Return the explorer of tables over rows that are made up; all but one experiment are there."""
-    book, rng = tables.Book(tables.reduced(("bottle", "mesh"), every=6, scale=0.25), folder), np.random.default_rng(0)
-    seconds = {"features": 9.0, "fit": 1.0, "predict": 1.0, "forward_per_image": 0.1, "predict_per_image": 0.1}
+    book, rng = (
+        tables.Book(tables.reduced(("bottle", "mesh"), every=6, scale=0.25), folder),
+        np.random.default_rng(0),
+    )
+    seconds = {
+        "features": 9.0,
+        "fit": 1.0,
+        "predict": 1.0,
+        "forward_per_image": 0.1,
+        "predict_per_image": 0.1,
+    }
     names = ("image_auroc", "pixel_auroc", "pro", "pro_200", "pro_per_image")
     for name in book.names:
         for one in book.table(name.paper, name.table).missing:
-            values = {key: float(rng.uniform(0.9, 1)) for key in names} | {"false_positives": 1.0, "false_negatives": 2}
+            values = {key: float(rng.uniform(0.9, 1)) for key in names} | {
+                "false_positives": 1.0,
+                "false_negatives": 2,
+            }
             measured = {"seconds": seconds, "model_bytes": 2**20, "peak_bytes": 2**25}
             write(sweep.Row(one, {"digest": "0"}, values, {}, {}, {}, {}, measured), book.folder)
     return explore.tables(book)

@@ -48,8 +48,12 @@ def test_bytes_are_those_of_the_features(tmp_path, monkeypatch):
     sweep.run(wanted, tmp_path / "rows", root=tmp_path)
     files = (tmp_path / "cache" / "features").glob("*.npy")
     assert found.cache_bytes == sum(np.load(path, mmap_mode="r").nbytes for path in files)
-    assert found.at_once_bytes == found.cache_bytes * (2 + 8) / (2 + 8 + 2 + 4)  # images, of zipper and of bottle
-    assert sweep.estimate(wanted, tmp_path / "x", root=tmp_path, workers=2).at_once_bytes == found.cache_bytes
+    # Images, of zipper and of bottle
+    assert found.at_once_bytes == found.cache_bytes * (2 + 8) / (2 + 8 + 2 + 4)
+    assert (
+        sweep.estimate(wanted, tmp_path / "x", root=tmp_path, workers=2).at_once_bytes
+        == found.cache_bytes
+    )
 
 
 def test_a_cache_that_is_too_small_is_told_how_large_it_must_be(tmp_path, monkeypatch):
@@ -58,8 +62,13 @@ def test_a_cache_that_is_too_small_is_told_how_large_it_must_be(tmp_path, monkey
     monkeypatch.setenv("ADVIZ_CACHE_LIMIT", "0.001")
     small = sweep.estimate(few(), tmp_path)
     assert "raise ADVIZ_CACHE_LIMIT to 1, or to 1 to keep" in repr(small)
-    large = dataclasses.replace(plain, limit_bytes=10**10, cache_bytes=25 * 10**9, at_once_bytes=10**9)
-    assert "large enough for this run; to keep all features for later ones raise ADVIZ_CACHE_LIMIT to 25" in repr(large)
+    large = dataclasses.replace(
+        plain, limit_bytes=10**10, cache_bytes=25 * 10**9, at_once_bytes=10**9
+    )
+    assert (
+        "large enough for this run; to keep all features for later ones raise ADVIZ_CACHE_LIMIT to 25"
+        in repr(large)
+    )
     full = dataclasses.replace(large, free_bytes=10**9)
     assert "set ADVIZ_CACHE to one with more room" in repr(full)
     assert "set ADVIZ_CACHE" not in repr(dataclasses.replace(large, free_bytes=10**12))
@@ -68,9 +77,13 @@ def test_a_cache_that_is_too_small_is_told_how_large_it_must_be(tmp_path, monkey
 def test_features_that_find_no_room_are_counted_for_every_experiment(tmp_path, monkeypatch):
     detectors = [PatchCore(coreset=share) for share in (0.01, 0.02, 0.03, 0.04)]
     monkeypatch.setattr(
-        tally, "network_cost", lambda *_: (costs.Network(1.0, 0.0, {8: (2, 8, 8), 16: (4, 4, 4)}), None)
+        tally,
+        "network_cost",
+        lambda *_: (costs.Network(1.0, 0.0, {8: (2, 8, 8), 16: (4, 4, 4)}), None),
     )
-    monkeypatch.setattr(tally, "probed", lambda *_: [Sample(Terms((1, 1), (1, 1)), dict.fromkeys(STEPS, 1.0), 1)])
+    monkeypatch.setattr(
+        tally, "probed", lambda *_: [Sample(Terms((1, 1), (1, 1)), dict.fromkeys(STEPS, 1.0), 1)]
+    )
     images = len(data.demo("bottle").train) + len(measuring.load(few()[0]).test)
     assert sweep.estimate(few(detectors), tmp_path).seconds["features"] == images
     monkeypatch.setenv("ADVIZ_CACHE_LIMIT", "0")
@@ -93,7 +106,9 @@ def test_weights_that_cannot_be_had_are_named_with_remedies(tmp_path, monkeypatc
 
     monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", offline)
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
-    monkeypatch.setattr("timm.models._builder.load_pretrained", lambda *_, **__: pytest.fail("downloads"))
+    monkeypatch.setattr(
+        "timm.models._builder.load_pretrained", lambda *_, **__: pytest.fail("downloads")
+    )
     like = dataclasses.replace(LIKE, backbones=("resnet18.tv_in1k", "efficientnet_lite0"))
     found = sweep.estimate(grid("demo", ["bottle"], [PatchCore(coreset=0.02)], like=like), tmp_path)
     assert list(found.weights) == ["resnet18.tv_in1k"]
@@ -101,7 +116,9 @@ def test_weights_that_cannot_be_had_are_named_with_remedies(tmp_path, monkeypatc
     assert found.hours > 0
     assert not found.unknown
     like = dataclasses.replace(like, weights="random")
-    assert not sweep.estimate(grid("demo", ["bottle"], [PatchCore(coreset=0.02)], like=like), tmp_path).weights
+    assert not sweep.estimate(
+        grid("demo", ["bottle"], [PatchCore(coreset=0.02)], like=like), tmp_path
+    ).weights
 
 
 @pytest.mark.parametrize("name", ["resnet999.tv_in1k", "resnet18.no_such_tag"])
@@ -113,7 +130,9 @@ def test_an_unknown_network_is_named(tmp_path, name):
 
 
 def test_weights_that_are_kept_need_no_network(monkeypatch):
-    monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", lambda *_, **__: pytest.fail("asks the network"))
+    monkeypatch.setattr(
+        "huggingface_hub.get_hf_file_metadata", lambda *_, **__: pytest.fail("asks the network")
+    )
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: "/there")
     assert weights.weights_missing("resnet18.tv_in1k") == ""
     assert weights.weights_missing("efficientnet_lite1") == ""
@@ -147,9 +166,13 @@ def test_the_numbers_of_one_class_sets_are_known(tmp_path):
         ("mstc", "01", 274_515 // 5 // 12, 40_791 // 5 // 12),
     ],
 )
-def test_the_numbers_of_tiles_and_of_a_scene_are_the_published_ones(tmp_path, name, category, train, test):
+def test_the_numbers_of_tiles_and_of_a_scene_are_the_published_ones(
+    tmp_path, name, category, train, test
+):
     like = dataclasses.replace(LIKE, every=1)
-    found = sweep.estimate(grid(name, [category], [PatchCore(coreset=0.02)], like=like), tmp_path, root=tmp_path)
+    found = sweep.estimate(
+        grid(name, [category], [PatchCore(coreset=0.02)], like=like), tmp_path, root=tmp_path
+    )
     assert found.assumed == (f"{name}/{category}",)
     cells = 40 * 8 * 8 + 112 * 4 * 4
     assert found.cache_bytes == (train + test) * cells * 4
@@ -158,7 +181,9 @@ def test_the_numbers_of_tiles_and_of_a_scene_are_the_published_ones(tmp_path, na
 def test_no_video_is_decoded_for_an_estimate(tmp_path, monkeypatch):
     standin_campus.draw(tmp_path / "stc", scenes=("01",), videos=1, frames=2)
     monkeypatch.setattr("adviz.data.readers.videos._decode", lambda *_: pytest.fail("decodes"))
-    found = sweep.estimate(grid("mstc", ["01"], [PatchCore(coreset=0.02)], like=LIKE), tmp_path / "r", root=tmp_path)
+    found = sweep.estimate(
+        grid("mstc", ["01"], [PatchCore(coreset=0.02)], like=LIKE), tmp_path / "r", root=tmp_path
+    )
     assert (found.assumed, found.gaps) == (("mstc/01",), ())
 
 
@@ -188,10 +213,15 @@ def test_kinds_leave_out_what_only_scales():
     one = Experiment("demo", "bottle", PatchCore(coreset=0.1), seed=3)
     same = Experiment("mvtec", "pill", PatchCore(coreset=0.25), seed=1, shots=5)
     assert kind(one, "net") == kind(same, "net")
-    assert kind(dataclasses.replace(one, detector=PatchCore(presample=100)), "net") == kind(one, "net")
+    assert kind(dataclasses.replace(one, detector=PatchCore(presample=100)), "net") == kind(
+        one, "net"
+    )
     assert kind(one, "net") != kind(one, "another")
     assert kind(one, "net") != kind(dataclasses.replace(one, detector=PatchCore(stride=2)), "net")
-    maps = [Experiment("demo", "bottle", ReverseDistillation(map_layers=layers)) for layers in ((4,), (8, 16), None)]
+    maps = [
+        Experiment("demo", "bottle", ReverseDistillation(map_layers=layers))
+        for layers in ((4,), (8, 16), None)
+    ]
     assert len({kind(single, "net") for single in maps}) == 1
     other = Experiment("demo", "bottle", ReverseDistillation(bottleneck="oce"))
     assert kind(other, "net") != kind(maps[0], "net")
@@ -200,7 +230,8 @@ def test_kinds_leave_out_what_only_scales():
 @pytest.mark.parametrize(
     ("detector", "fit", "predict"),
     [
-        (PatchCore(coreset=0.1), 4, 2),  # all patches with a bank, both of twice the size; each patch with the bank
+        # All patches with a bank, both of twice the size; each patch with the bank
+        (PatchCore(coreset=0.1), 4, 2),
         (PatchCore(coreset=0.1, sampler="random"), 1, 2),
         (SPADE(images_gallery=100), 1, 2),
         (SPADE(images_gallery=20), 1, 1),
@@ -217,7 +248,9 @@ def test_how_the_leading_work_grows_with_training_images(detector, fit, predict)
 
 
 def test_a_pre_sample_bounds_the_search_and_not_the_embedding():
-    small, large = (terms(PatchCore(coreset=0.1, presample=1000), Size(n, 10, 0.1), 64, 300) for n in (40, 80))
+    small, large = (
+        terms(PatchCore(coreset=0.1, presample=1000), Size(n, 10, 0.1), 64, 300) for n in (40, 80)
+    )
     assert large.fit == (2 * small.fit[0], small.fit[1])
     assert small.fit == (40 * 64, 1000 * 0.1 * 1000)
     assert small.predict == large.predict == (10 * 64, 10 * 64 * 100)
@@ -232,7 +265,15 @@ def test_students_work_grows_with_images_and_epochs():
 def test_constants_are_found_again():
     works = [Terms((n, n**2), (n, 0.0)) for n in (3, 12)]
     samples = [
-        Sample(work, {"fit": 2 * work.fit[0] + 0.5 * work.fit[1], "predict": 3 * work.predict[0], "evaluate": 8.0}, 4)
+        Sample(
+            work,
+            {
+                "fit": 2 * work.fit[0] + 0.5 * work.fit[1],
+                "predict": 3 * work.predict[0],
+                "evaluate": 8.0,
+            },
+            4,
+        )
         for work in works
     ]
     found = cost(samples)
@@ -269,7 +310,12 @@ def test_amounts_are_said_as_people_say_them():
         *("3.2 seconds", "1.5 minutes", "47 hours"),
         *("2 days", "101 years"),
     ]
-    assert [_gb(n) for n in (20_000, 3_000_000, 2.5e10, 3.45e12)] == ["0.02 MB", "0.003 GB", "25 GB", "3.45 TB"]
+    assert [_gb(n) for n in (20_000, 3_000_000, 2.5e10, 3.45e12)] == [
+        "0.02 MB",
+        "0.003 GB",
+        "25 GB",
+        "3.45 TB",
+    ]
 
 
 def test_the_free_space_of_a_cache_folder_that_is_not_there_yet(tmp_path):

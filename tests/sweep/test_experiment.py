@@ -5,7 +5,15 @@ import json
 
 import pytest
 
-from adviz import DN2, SPADE, ConventionalDistillation, PaDiM, PatchCore, ReverseDistillation, detectors
+from adviz import (
+    DN2,
+    SPADE,
+    ConventionalDistillation,
+    PaDiM,
+    PatchCore,
+    ReverseDistillation,
+    detectors,
+)
 from adviz.data import Geometry
 from adviz.detectors.presets import PRESETS
 from adviz.sweep import Experiment, grid
@@ -56,7 +64,9 @@ def test_facts_survive_json(detector, preset):
     assert again == one
     assert again.detector == one.detector
     number = getattr(one.detector, "images_gallery", getattr(one.detector, "batch", 0))
-    assert type(getattr(again.detector, "images_gallery", getattr(again.detector, "batch", 0))) is type(number)
+    assert type(
+        getattr(again.detector, "images_gallery", getattr(again.detector, "batch", 0))
+    ) is type(number)
 
 
 @pytest.mark.parametrize("name", DETECTORS)
@@ -81,7 +91,10 @@ LATER_OPTIONS = [
     (DN2(), {"image_distance": "euclidean"}),
     (SPADE(), {"image_distance": "euclidean"}),
     (PaDiM(), {"border": "mirror"}),
-    (PatchCore(), {"layer_dimension": 512, "score_neighbors": 3, "border": "mirror", "presample": 9}),
+    (
+        PatchCore(),
+        {"layer_dimension": 512, "score_neighbors": 3, "border": "mirror", "presample": 9},
+    ),
     (ReverseDistillation(), {"narrow_bottleneck": True, "border": "mirror"}),
     (ConventionalDistillation(), {"border": "mirror"}),
 ]
@@ -94,12 +107,20 @@ def test_every_option_that_came_later_is_a_fact_off_its_default_alone(detector, 
     for name, value in others.items():
         changed = Experiment("demo", "bottle", dataclasses.replace(detector, **{name: value}))
         assert changed.key != plain.key
-        assert getattr(Experiment.from_facts(json.loads(json.dumps(changed.facts()))).detector, name) == value
+        assert (
+            getattr(Experiment.from_facts(json.loads(json.dumps(changed.facts()))).detector, name)
+            == value
+        )
 
 
 def test_facts_of_no_experiment_are_refused():
     facts = BASE.facts()
-    for wrong in ({}, {**facts, "detector": "YOLO"}, {**facts, "options": {"coresets": 1}}, {**facts, "colour": 1}):
+    for wrong in (
+        {},
+        {**facts, "detector": "YOLO"},
+        {**facts, "options": {"coresets": 1}},
+        {**facts, "colour": 1},
+    ):
         with pytest.raises(ValueError, match="expected the facts of an experiment"):
             Experiment.from_facts(wrong)
 

@@ -38,9 +38,13 @@ def rows(detectors, folder, like=LIKE):
     return found.rows
 
 
-def test_lines_that_differ_in_their_maps_are_trained_once_and_are_the_same(tmp_path, epochs, monkeypatch):
+def test_lines_that_differ_in_their_maps_are_trained_once_and_are_the_same(
+    tmp_path, epochs, monkeypatch
+):
     detectors = [dataclasses.replace(SMALL, map_layers=layers) for layers in LINES]
-    detectors += [dataclasses.replace(SMALL, map="product", score="sum", sigma=2.0, align_corners=False)]
+    detectors += [
+        dataclasses.replace(SMALL, map="product", score="sum", sigma=2.0, align_corners=False)
+    ]
     between = dataclasses.replace(SMALL, loss="position")  # in whatever order they are asked for
     together = rows([detectors[0], between, *detectors[1:]], tmp_path / "together")
     together.pop(1)

@@ -53,9 +53,15 @@ def test_a_sweep_takes_any_dataclass_with_fit_and_predict(tmp_path):
     wanted = grid("demo", ["bottle"], [Brightest(), Brightest(power=2.0), DN2()], like=LIKE)
     found = sweep.run(wanted, tmp_path)
     assert not found.broken
-    assert [row.experiment.title for row in found.rows] == ["Brightest", "Brightest", 'DN2.preset("paper")']
+    assert [row.experiment.title for row in found.rows] == [
+        "Brightest",
+        "Brightest",
+        'DN2.preset("paper")',
+    ]
     first, second = found.rows[:2]
-    np.testing.assert_allclose(np.square(first.images["scores"]), second.images["scores"], rtol=1e-5)
+    np.testing.assert_allclose(
+        np.square(first.images["scores"]), second.images["scores"], rtol=1e-5
+    )
     assert first.facts["backbone"] == "efficientnet_lite0"
     assert first.facts["count_"] == first.facts["n_train"]
     assert "mean_" not in first.facts
@@ -83,9 +89,13 @@ def test_what_can_be_estimated_can_be_estimated(tmp_path):
 def test_other_code_is_another_experiment(monkeypatch):
     one = experiment(Brightest())
     key, facts = one.key, one.facts()
-    monkeypatch.setattr(Brightest, "predict", lambda self, features: Prediction(np.zeros(features.n_images)))
+    monkeypatch.setattr(
+        Brightest, "predict", lambda self, features: Prediction(np.zeros(features.n_images))
+    )
     assert experiment(Brightest()).key != key
-    with pytest.raises(ValueError, match="Brightest as it was in these facts, but its code has changed"):
+    with pytest.raises(
+        ValueError, match="Brightest as it was in these facts, but its code has changed"
+    ):
         Experiment.from_facts(facts)
 
 
@@ -104,8 +114,18 @@ def test_the_code_is_that_of_methods_constants_and_parents():
 
     base = made(f=plus_one)
     assert made(f=plus_one) == base == made(f=plus_one, __doc__="text")
-    others = [made(f=plus_two), made(g=plus_one), made(f=nested), made(f=plus_one, K=3), made(f=plus_one, K=4)]
-    others += [made(f=property(plus_one)), made(f=staticmethod(plus_one)), made(Brightest, f=plus_one)]
+    others = [
+        made(f=plus_two),
+        made(g=plus_one),
+        made(f=nested),
+        made(f=plus_one, K=3),
+        made(f=plus_one, K=4),
+    ]
+    others += [
+        made(f=property(plus_one)),
+        made(f=staticmethod(plus_one)),
+        made(Brightest, f=plus_one),
+    ]
     assert len({base, *others}) == 1 + len(others)
 
 
@@ -132,18 +152,29 @@ def test_a_class_that_cannot_be_found_again_says_where_to_put_it():
     class Local(Brightest):
         pass
 
-    with pytest.raises(ValueError, match=r"expected to find the detector .*Local in .*test_own_detectors.* in no f"):
+    with pytest.raises(
+        ValueError, match=r"expected to find the detector .*Local in .*test_own_detectors.* in no f"
+    ):
         experiment(Local())
-    with pytest.raises(ValueError, match=r"expected to find the detector A in no_such_module, got ModuleNotFoundError"):
+    with pytest.raises(
+        ValueError,
+        match=r"expected to find the detector A in no_such_module, got ModuleNotFoundError",
+    ):
         named.found("no_such_module:A")
     for name in ("YOLO", "saving"):  # which is a module there
-        with pytest.raises(AttributeError, match=f"expected one of AnomalyDINO, .*, or module:Class, got '{name}'"):
+        with pytest.raises(
+            AttributeError, match=f"expected one of AnomalyDINO, .*, or module:Class, got '{name}'"
+        ):
             named.found(name)
 
 
 def test_an_object_of_an_earlier_definition_is_refused(monkeypatch):
     old = Brightest()
-    monkeypatch.setattr(sys.modules[__name__], "Brightest", dataclasses.make_dataclass("Brightest", [], bases=(Own,)))
+    monkeypatch.setattr(
+        sys.modules[__name__],
+        "Brightest",
+        dataclasses.make_dataclass("Brightest", [], bases=(Own,)),
+    )
     with pytest.raises(ValueError, match="got one of an earlier definition: make it again"):
         experiment(old)
 
@@ -163,7 +194,10 @@ class Bare:
         (Brightest, "an object of a @dataclass"),
         ("PatchCore", "an object of a @dataclass"),
         (Geometry(), r"with fit\(features\) and predict\(features\), got Geometry"),
-        (dataclasses.make_dataclass("Blind", [], bases=(Bare,))(), "which layers it reads, got Blind without: give it"),
+        (
+            dataclasses.make_dataclass("Blind", [], bases=(Bare,))(),
+            "which layers it reads, got Blind without: give it",
+        ),
     ],
 )
 def test_what_is_no_detector_is_refused(detector, message):
@@ -172,7 +206,9 @@ def test_what_is_no_detector_is_refused(detector, message):
 
 
 def test_options_that_no_file_can_hold_are_refused():
-    with pytest.raises(TypeError, match=r"options that are numbers, texts or tuples, got .*power.*array"):
+    with pytest.raises(
+        TypeError, match=r"options that are numbers, texts or tuples, got .*power.*array"
+    ):
         hash(experiment(Brightest(power=np.arange(3))))
 
 

@@ -19,7 +19,12 @@ def row(experiment=ONE, auroc=0.123456789012345678):
         facts={"backbone": "net", "digest": "0" * 16, "grid_": [14, 14]},
         metrics={"image_auroc": auroc, "pro": float("nan"), "false_positives": np.float64(2)},
         reasons={"pro": "the test set has no masks"},
-        images={"ids": ["a", "ä"], "labels": np.array([0, 1]), "defects": ["good", "x"], "scores": [0.1, 1e-300]},
+        images={
+            "ids": ["a", "ä"],
+            "labels": np.array([0, 1]),
+            "defects": ["good", "x"],
+            "scores": [0.1, 1e-300],
+        },
         regions={},
         curves={"roc": [[0.0, 1.0], [0.0, 1.0]]},
         measured={"seconds": {"fit": 1.5}},
@@ -33,7 +38,12 @@ def test_what_was_written_is_read(tmp_path):
     assert path == found.path == tmp_path / f"{ONE.key}.json"
     assert found.metrics["image_auroc"] == 0.123456789012345678
     assert np.isnan(found.metrics["pro"])
-    assert found.images == {"ids": ["a", "ä"], "labels": [0, 1], "defects": ["good", "x"], "scores": [0.1, 1e-300]}
+    assert found.images == {
+        "ids": ["a", "ä"],
+        "labels": [0, 1],
+        "defects": ["good", "x"],
+        "scores": [0.1, 1e-300],
+    }
     assert found.reasons == row().reasons
     assert found.measured == row().measured
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
@@ -63,8 +73,19 @@ def damaged(text, kind):
     return {"empty": "", "binary": "\0\0", "deep": "[" * 100_000}[kind]
 
 
-KINDS = {"truncated": "no JSON", "version": "no format", "changed": "not those", "list": "a list", "empty": "no JSON"}
-KINDS |= {"binary": "no JSON", "deep": "too deeply", "newer": "update adviz", "twice": "a name comes twice"}
+KINDS = {
+    "truncated": "no JSON",
+    "version": "no format",
+    "changed": "not those",
+    "list": "a list",
+    "empty": "no JSON",
+}
+KINDS |= {
+    "binary": "no JSON",
+    "deep": "too deeply",
+    "newer": "update adviz",
+    "twice": "a name comes twice",
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -72,7 +93,9 @@ def test_a_file_that_cannot_be_trusted_is_put_aside(tmp_path, kind):
     path = write(row(), tmp_path)
     wrong = damaged(path.read_text(), kind)
     path.write_text(wrong)
-    with pytest.warns(UserWarning, match=f"expected a complete row in .*{KINDS[kind]}.* done again"):
+    with pytest.warns(
+        UserWarning, match=f"expected a complete row in .*{KINDS[kind]}.* done again"
+    ):
         assert read(ONE, tmp_path) is None
     (aside,) = (tmp_path / QUARANTINE).iterdir()
     assert aside.read_text() == wrong  # a person may look at it

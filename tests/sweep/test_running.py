@@ -33,7 +33,9 @@ def test_a_row_is_what_the_library_says(tmp_path):
     result = evaluate(prediction, test)
     for name in measuring.METRICS:
         assert row.metrics[name] == getattr(result, name), name
-    assert row.metrics["pro_per_image"] == metrics.pro(prediction.anomaly_map, test.masks_array(), "per-image")
+    assert row.metrics["pro_per_image"] == metrics.pro(
+        prediction.anomaly_map, test.masks_array(), "per-image"
+    )
     assert row.images["scores"] == prediction.score.tolist()
     assert row.images["ids"] == test.ids
     assert np.mean(row.regions["integral"]) == pytest.approx(row.metrics["pro"], abs=1e-12)
@@ -123,10 +125,18 @@ def test_shared_features_are_extracted_once(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Backbone, "_run", counted)
     monkeypatch.setattr(measuring, "TIMED", 1)
-    detectors = [DN2(), PatchCore(coreset=0.02), SPADE(images_gallery=3, layers=(8,)), PaDiM(layers=(8, 16))]
+    detectors = [
+        DN2(),
+        PatchCore(coreset=0.02),
+        SPADE(images_gallery=3, layers=(8,)),
+        PaDiM(layers=(8, 16)),
+    ]
     sweep.run(few(detectors=detectors), tmp_path / "rows")
     whole = [one for one in ran if one[1] > 1]
-    assert whole == [(("layer2", "layer3", "layer4"), 64), (("layer2", "layer3", "layer4"), whole[1][1])]
+    assert whole == [
+        (("layer2", "layer3", "layer4"), 64),
+        (("layer2", "layer3", "layer4"), whole[1][1]),
+    ]
 
 
 def test_shots_are_nested_and_seeded():
@@ -141,7 +151,9 @@ def test_shots_are_nested_and_seeded():
 
 def test_few_shots_use_only_those_images(tmp_path):
     like = Experiment("demo", "", DN2(), geometry=Geometry(64), every=6, shots=2)
-    (row,) = sweep.run(grid("demo", ["bottle"], [DN2(images_score=2)], like=like, seeds=[4]), tmp_path).rows
+    (row,) = sweep.run(
+        grid("demo", ["bottle"], [DN2(images_score=2)], like=like, seeds=[4]), tmp_path
+    ).rows
     backbone = Backbone("efficientnet_lite0", layers=(32,))
     category = data.demo("bottle", geometry=Geometry(64))
     train = backbone.extract(category.train).select(images=measuring.drawn(64, 2, 4))
@@ -151,8 +163,16 @@ def test_few_shots_use_only_those_images(tmp_path):
 
 
 def test_several_backbones_are_an_ensemble(tmp_path):
-    like = Experiment("demo", "", DN2(), backbones=("efficientnet_lite0", "efficientnet_lite1"), geometry=Geometry(64))
-    (row,) = sweep.run(grid("demo", ["bottle"], [PatchCore(coreset=0.02)], like=like), tmp_path).rows
+    like = Experiment(
+        "demo",
+        "",
+        DN2(),
+        backbones=("efficientnet_lite0", "efficientnet_lite1"),
+        geometry=Geometry(64),
+    )
+    (row,) = sweep.run(
+        grid("demo", ["bottle"], [PatchCore(coreset=0.02)], like=like), tmp_path
+    ).rows
     assert row.facts["backbone"] == "efficientnet_lite0 + efficientnet_lite1"
     assert all(0 <= score <= 1 for score in row.images["scores"])
 
@@ -170,7 +190,9 @@ sweep.run(grid("demo", ["bottle"], [DN2(images_score=k) for k in range(1, 60)], 
 def test_killed_at_any_moment_the_next_run_goes_on(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)])
     end = time.monotonic() + 120
-    while len(list(tmp_path.glob("*.json"))) < 3 and process.poll() is None and time.monotonic() < end:
+    while (
+        len(list(tmp_path.glob("*.json"))) < 3 and process.poll() is None and time.monotonic() < end
+    ):
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -189,7 +211,12 @@ def test_killed_at_any_moment_the_next_run_goes_on(tmp_path):
 def client():
     from distributed import Client, LocalCluster
 
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", "host": "127.0.0.1"}
+    options = {
+        "n_workers": 2,
+        "threads_per_worker": 1,
+        "dashboard_address": ":0",
+        "host": "127.0.0.1",
+    }
     with LocalCluster(**options) as local, Client(local) as one:
         yield one
 
@@ -224,7 +251,9 @@ def test_a_cluster_reports_broken_experiments(tmp_path, client):
 def test_a_dead_worker_is_survived(tmp_path, client):
     wanted = few(detectors=[DN2(images_score=k) for k in range(1, 40)])
     pids = client.run(os.getpid)
-    killer = subprocess.Popen([sys.executable, "-c", KILLER, str(tmp_path), str(next(iter(pids.values())))])
+    killer = subprocess.Popen(
+        [sys.executable, "-c", KILLER, str(tmp_path), str(next(iter(pids.values())))]
+    )
     found = sweep.run(wanted, tmp_path, client=client)
     assert killer.wait(60) == 0
     assert not found.broken
@@ -254,7 +283,11 @@ def test_a_row_says_which_share_of_the_bank_is_used(tmp_path):
     category = data.demo("bottle", geometry=Geometry(64))
     backbone = Backbone("efficientnet_lite0", layers=(8, 16))
     detector = PatchCore(coreset=0.02).fit(backbone.extract(category.train))
-    found = detector.predict(backbone.extract(category.test.subset(range(0, len(category.test), 6)))).neighbors["patch"]
-    nearest = set(zip(found.image[..., 0].ravel().tolist(), found.cell[..., 0].ravel().tolist(), strict=True))
+    found = detector.predict(
+        backbone.extract(category.test.subset(range(0, len(category.test), 6)))
+    ).neighbors["patch"]
+    nearest = set(
+        zip(found.image[..., 0].ravel().tolist(), found.cell[..., 0].ravel().tolist(), strict=True)
+    )
     assert greedy.facts["bank_used"] == len(nearest) / len(detector.bank_)
     assert "bank_used" not in proxies.facts | spade.facts

@@ -19,13 +19,20 @@ def campus(tmp_path, monkeypatch):
     return standin_campus.draw(tmp_path / "stc", frames=60)
 
 
-def test_the_two_protocols_of_the_campus_share_a_folder_and_differ_in_training_frames(campus, tmp_path):
-    whole = {name: load(Experiment(name, "02", DN2(), geometry=SMALL), tmp_path) for name in ("stc", "mstc")}
+def test_the_two_protocols_of_the_campus_share_a_folder_and_differ_in_training_frames(
+    campus, tmp_path
+):
+    whole = {
+        name: load(Experiment(name, "02", DN2(), geometry=SMALL), tmp_path)
+        for name in ("stc", "mstc")
+    }
     assert folder_of("stc", tmp_path) == folder_of("mstc", tmp_path) == campus
     assert [int(name[-10:-4]) for name in whole["stc"].train.ids] == [0, 55] * 2
     assert [int(name[-10:-4]) for name in whole["mstc"].train.ids] == [*range(0, 60, 5)] * 2
     for category in whole.values():
-        assert category.test.ids == [f"testing/frames/02_0014/{number:03}.jpg" for number in (0, 5, 10)]
+        assert category.test.ids == [
+            f"testing/frames/02_0014/{number:03}.jpg" for number in (0, 5, 10)
+        ]
         assert category.train.geometry == category.test.geometry == SMALL
         assert category.name == "02"
 
@@ -37,7 +44,10 @@ def test_fewer_test_frames_are_every_so_many_of_the_protocols(campus, tmp_path):
 
 def test_tiles_are_divided_the_same_way_whatever_the_seed(tmp_path):
     standin_tiles.draw(tmp_path / "mtd")
-    found = [load(Experiment("mtd", "magnetic_tile", DN2(), shots=3, seed=seed), tmp_path) for seed in (0, 1)]
+    found = [
+        load(Experiment("mtd", "magnetic_tile", DN2(), shots=3, seed=seed), tmp_path)
+        for seed in (0, 1)
+    ]
     assert found[0].test.ids == found[1].test.ids
     assert (len(found[0].train), len(found[0].test)) == (8, 7)
 

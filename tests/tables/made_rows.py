@@ -6,9 +6,25 @@ from adviz import metrics
 from adviz.sweep import Row
 
 
-def made_row(experiment, *, scores=None, labels=None, defects=None, seconds=0.5, facts=None, regions=None, **values):
+def made_row(
+    experiment,
+    *,
+    scores=None,
+    labels=None,
+    defects=None,
+    seconds=0.5,
+    facts=None,
+    regions=None,
+    **values,
+):
     """Return a row whose image metrics are those of its scores, where there are some, and whose others are given."""
-    found = {"image_auroc": 0.9, "pixel_auroc": 0.8, "pro": 0.7, "pro_per_image": 0.6, "false_positives": 1.0}
+    found = {
+        "image_auroc": 0.9,
+        "pixel_auroc": 0.8,
+        "pro": 0.7,
+        "pro_per_image": 0.6,
+        "false_positives": 1.0,
+    }
     found |= {"false_negatives": 2.0, "errors_at_full_recall": 3.0, "threshold_f1": 0.5}
     images, curves = {"ids": [], "labels": [], "defects": [], "scores": []}, {}
     if scores is not None:
@@ -17,10 +33,20 @@ def made_row(experiment, *, scores=None, labels=None, defects=None, seconds=0.5,
         found |= {"image_auroc": metrics.auroc(scores, labels), "threshold_f1": best.threshold}
         found |= {"false_positives": best.false_positives, "false_negatives": best.false_negatives}
         found["errors_at_full_recall"] = metrics.errors_at_full_recall(scores, labels)
-        images = {"ids": [f"{i}.png" for i in range(len(scores))], "labels": labels.tolist(), "scores": scores.tolist()}
+        images = {
+            "ids": [f"{i}.png" for i in range(len(scores))],
+            "labels": labels.tolist(),
+            "scores": scores.tolist(),
+        }
         images["defects"] = defects or ["crack" if label else "good" for label in labels]
-        roc, recall = metrics.roc_curve(scores, labels), metrics.precision_recall_curve(scores, labels)
-        curves = {"roc": [roc.x.tolist(), roc.y.tolist()], "precision_recall": [recall.x.tolist(), recall.y.tolist()]}
+        roc, recall = (
+            metrics.roc_curve(scores, labels),
+            metrics.precision_recall_curve(scores, labels),
+        )
+        curves = {
+            "roc": [roc.x.tolist(), roc.y.tolist()],
+            "precision_recall": [recall.x.tolist(), recall.y.tolist()],
+        }
     each = {"forward_per_image": seconds / 2, "predict_per_image": seconds / 2}
     return Row(
         experiment=experiment,

@@ -19,17 +19,29 @@ def made(experiment, value=0.5):
     return sweep.Row(
         experiment=experiment,
         facts={"backbone": "net", "digest": "d"},
-        metrics={"image_auroc": value, "pixel_auroc": value, "pro": value, "pro_per_image": value / 2},
+        metrics={
+            "image_auroc": value,
+            "pixel_auroc": value,
+            "pro": value,
+            "pro_per_image": value / 2,
+        },
         reasons={},
         images={},
         regions={},
         curves={},
-        measured={"seconds": {"forward_per_image": 0.1, "predict_per_image": 0.1}, "model_bytes": 1},
+        measured={
+            "seconds": {"forward_per_image": 0.1, "predict_per_image": 0.1},
+            "model_bytes": 1,
+        },
     )
 
 
 def cell(comparison, **wanted):
-    (one,) = [f for f in comparison.filled if all(getattr(f.cell, key) == value for key, value in wanted.items())]
+    (one,) = [
+        f
+        for f in comparison.filled
+        if all(getattr(f.cell, key) == value for key, value in wanted.items())
+    ]
     return one
 
 
@@ -77,7 +89,9 @@ def test_what_is_on_disk_is_in_the_table_and_can_be_judged_otherwise(book):
 def test_rows_are_read_again_only_when_their_file_has_changed(book, monkeypatch):
     read = []
     stored = module.stored
-    monkeypatch.setattr(module, "stored", lambda one, folder: read.append(one) or stored(one, folder))
+    monkeypatch.setattr(
+        module, "stored", lambda one, folder: read.append(one) or stored(one, folder)
+    )
     (one,) = cell(book.table("spade", 3), **SPADE).cell.experiments
     path = write(made(one, 0.8), book.folder)
     for _ in range(3):
@@ -122,7 +136,9 @@ def test_running_a_table_does_what_is_missing_and_tells_after_each(book, quick):
     first, *rest = found.table.experiments
     write(made(first), book.folder)
     seen = []
-    report = book.run(found, watch=lambda one, why: seen.append((one, why, path_of(one, book.folder).exists())))
+    report = book.run(
+        found, watch=lambda one, why: seen.append((one, why, path_of(one, book.folder).exists()))
+    )
     assert (report.computed, len(report.rows), report.broken) == (len(rest), len(rest) + 1, [])
     assert {one for one, _, _ in seen} == set(quick) == set(rest)
     assert all(why == "" and there for _, why, there in seen)
@@ -143,14 +159,20 @@ def test_whatever_has_experiments_can_be_run_and_estimated(book, quick):
 
 def test_the_experiments_of_a_paper_are_those_of_its_tables(book):
     tables_ = [name.table for name in book.names if name.paper == "rd"]
-    assert set(book.experiments("rd")) == {one for t in tables_ for one in book.table("rd", t).table.experiments}
-    with pytest.raises(ValueError, match="expected a paper, one of 'spade', 'patchcore', 'rd', got 'vae'"):
+    assert set(book.experiments("rd")) == {
+        one for t in tables_ for one in book.table("rd", t).table.experiments
+    }
+    with pytest.raises(
+        ValueError, match="expected a paper, one of 'spade', 'patchcore', 'rd', got 'vae'"
+    ):
         book.experiments("vae")
 
 
 def test_a_cluster_and_threads_are_those_of_the_sweep(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(module, "run", lambda wanted, folder, **how: seen.append(how) or sweep.Report([]))
+    monkeypatch.setattr(
+        module, "run", lambda wanted, folder, **how: seen.append(how) or sweep.Report([])
+    )
     tables.Book(SMALL, tmp_path, root="there", client="cluster", threads=2).run([])
     assert {name: seen[0][name] for name in ("root", "client", "threads")} == {
         "root": "there",
@@ -219,7 +241,9 @@ def test_texts_have_the_decimals_of_their_unit():
     found = tables.Book().table("rd", 3)
     for metric, digits in (("time_s", 2), ("memory_mb", 0)):
         shown = [one for one in found.filled if one.cell.metric == metric]
-        assert [one.texts for one in shown] == [(f"{one.cell.printed:.{digits}f}", "", "") for one in shown]
+        assert [one.texts for one in shown] == [
+            (f"{one.cell.printed:.{digits}f}", "", "") for one in shown
+        ]
     plan = tables.plan("patchcore", "S2")
     rows = [made(one, 0.99) for one in plan.experiments]
     one = cell(tables.compare(plan, rows), method="PaDiM", category="transistor")

@@ -46,14 +46,18 @@ def test_all_claims_can_be_planned_and_shown_without_rows(paper):
 
 
 def test_most_claims_follow_from_the_printed_numbers():
-    printed = {v.key: v.printed for paper in PAPERS for v in tables.plan_claims(paper).check([]).verdicts}
+    printed = {
+        v.key: v.printed for paper in PAPERS for v in tables.plan_claims(paper).check([]).verdicts
+    }
     assert {key for key, verdict in printed.items() if verdict == "does not hold"} == {"one shot"}
     assert sum(verdict == "holds" for verdict in printed.values()) >= 18
 
 
 def test_printed_numbers_are_those_of_the_reference():
     verdict = tables.plan_claims("patchcore", keys=["one percent"]).check([])["one percent"]
-    table = tables.values("patchcore", 5).query("method == 'PatchCore' and variant in ('coreset=1%', 'coreset=100%')")
+    table = tables.values("patchcore", 5).query(
+        "method == 'PatchCore' and variant in ('coreset=1%', 'coreset=100%')"
+    )
     for value in table.query("unit == '%'")["value"]:
         assert f"{value:.1f}" in verdict.paper
     assert "Table 5" in verdict.source
@@ -62,9 +66,17 @@ def test_printed_numbers_are_those_of_the_reference():
 
 
 def test_no_number_of_a_paper_is_typed_into_the_code():
-    known = {f"{value:g}" for name in tables.NAMES for value in tables.values(name.paper, name.table)["value"]}
+    known = {
+        f"{value:g}"
+        for name in tables.NAMES
+        for value in tables.values(name.paper, name.table)["value"]
+    }
     folder = Path(claims.__file__).parent
-    for file in [*folder.glob("*.py"), *(folder.parent / "figures").glob("*.py"), folder.parent / "ablations.py"]:
+    for file in [
+        *folder.glob("*.py"),
+        *(folder.parent / "figures").glob("*.py"),
+        folder.parent / "ablations.py",
+    ]:
         decimals = set(re.findall(r"(?<![\w.])\d\d\.\d+", file.read_text()))
         assert not decimals & known, file
 
@@ -81,13 +93,22 @@ def test_order_of_methods():
 
 def test_a_missing_row_leaves_a_claim_open_unless_another_number_refutes_it():
     values = level(PatchCore=0.9, PaDiM=0.8, SPADE=0.7)
-    part = one("order", values, keep=lambda e: not (isinstance(e.detector, PaDiM) and e.category == "mesh"))
+    part = one(
+        "order", values, keep=lambda e: not (isinstance(e.detector, PaDiM) and e.category == "mesh")
+    )
     assert (part.verdict, part.missing) == ("cannot be said", 1)
     assert part.ours.endswith("1 experiments have no row")
     seeds = dataclasses.replace(SMALL, seeds=(0, 1))
-    half = one("order", values, seeds, keep=lambda e: not (isinstance(e.detector, PatchCore) and e.seed == 1))
+    half = one(
+        "order",
+        values,
+        seeds,
+        keep=lambda e: not (isinstance(e.detector, PatchCore) and e.seed == 1),
+    )
     assert half.verdict == "cannot be said"  # one seed is whole, the other is not
-    refuted = one("order", level(PatchCore=0.6, SPADE=0.7), keep=lambda e: not isinstance(e.detector, PaDiM))
+    refuted = one(
+        "order", level(PatchCore=0.6, SPADE=0.7), keep=lambda e: not isinstance(e.detector, PaDiM)
+    )
     assert refuted.verdict == "does not hold"
 
 
@@ -100,16 +121,20 @@ def test_sometimes_needs_one_that_holds():
         }
 
     assert one("better than all", better(0.25)).verdict == "holds"
-    assert one("better than all", better(1.0)).verdict == "cannot be said"  # equal pixel AUROCs say nothing
+    # Equal pixel AUROCs say nothing
+    assert one("better than all", better(1.0)).verdict == "cannot be said"
     names = ("image_auroc", "pixel_auroc", "pro_per_image")
-    worse = one("better than all", lambda e: dict.fromkeys(names, 0.9 if e.detector.coreset == 1 else 0.5))
+    worse = one(
+        "better than all", lambda e: dict.fromkeys(names, 0.9 if e.detector.coreset == 1 else 0.5)
+    )
     assert worse.verdict == "does not hold"
 
 
 def test_about_as_good_is_within_the_margin():
     def value(gap):
         return lambda e: dict.fromkeys(
-            ("image_auroc", "pixel_auroc", "pro_per_image"), 0.9 - (e.detector.coreset == 0.01) * gap
+            ("image_auroc", "pixel_auroc", "pro_per_image"),
+            0.9 - (e.detector.coreset == 0.01) * gap,
         )
 
     assert one("one percent", value(0.01)).verdict == "holds"
@@ -122,14 +147,17 @@ def test_how_much_of_the_bank_is_used():
 
     def checked(whole, thin):
         used = {1.0: whole, 0.01: thin}
-        rows = [made_row(e, facts={"bank_used": used[e.detector.coreset]}) for e in plan.experiments]
+        rows = [
+            made_row(e, facts={"bank_used": used[e.detector.coreset]}) for e in plan.experiments
+        ]
         return plan.check(rows)["bank"]
 
     assert checked(0.2, 0.93).verdict == "holds"
     assert checked(0.31, 0.93).verdict == "does not hold"
     assert checked(0.2, 0.8).verdict == "does not hold"
     assert "the text's 30.0" in checked(0.2, 0.9).paper
-    assert plan.check([made_row(e) for e in plan.experiments])["bank"].verdict == "cannot be said"  # older rows
+    # Older rows
+    assert plan.check([made_row(e) for e in plan.experiments])["bank"].verdict == "cannot be said"
 
 
 def test_counts_are_of_all_categories():
@@ -142,7 +170,10 @@ def test_counts_are_of_all_categories():
 
 
 def test_a_third_of_the_categories():
-    assert one("solved", lambda e: {"image_auroc": 1.0 if e.category == "mesh" else 0.9}).verdict == "holds"
+    assert (
+        one("solved", lambda e: {"image_auroc": 1.0 if e.category == "mesh" else 0.9}).verdict
+        == "holds"
+    )
     assert one("solved", lambda _: {"image_auroc": 0.9999}).verdict == "does not hold"
 
 
@@ -158,7 +189,10 @@ def test_shots_that_a_setting_leaves_out_are_left_out():
 def test_other_methods_count_as_printed_on_the_papers_data_alone():
     papers = one("sixteen shots", lambda _: {"image_auroc": 0.9}, setting=tables.Setting())
     assert (papers.verdict, "DifferNet" in papers.ours) == ("holds", True)
-    assert one("sixteen shots", lambda _: {"image_auroc": 0.8}, setting=tables.Setting()).verdict == "does not hold"
+    assert (
+        one("sixteen shots", lambda _: {"image_auroc": 0.8}, setting=tables.Setting()).verdict
+        == "does not hold"
+    )
     elsewhere = one("sixteen shots", lambda _: {"image_auroc": 0.9})
     assert (elsewhere.verdict, "not implemented" in elsewhere.ours) == ("cannot be said", True)
 
@@ -172,7 +206,8 @@ def test_a_category_that_is_not_there():
     small = tables.plan_claims("rd", there, keys=["transistor"])
     assert {e.category for e in small.experiments} == {"transistor"}
     rows = [
-        made_row(e, pixel_auroc=maps[e.detector.map_layers] + (e.geometry.size == 64) * 0.1) for e in small.experiments
+        made_row(e, pixel_auroc=maps[e.detector.map_layers] + (e.geometry.size == 64) * 0.1)
+        for e in small.experiments
     ]
     found = small.check(rows)["transistor"]
     assert found.verdict == "holds"
@@ -180,13 +215,18 @@ def test_a_category_that_is_not_there():
 
 
 def test_covering_needs_no_rows():
-    assert tables.plan_claims("patchcore", SMALL, keys=["covering"]).check([])["covering"].verdict == "holds"
+    assert (
+        tables.plan_claims("patchcore", SMALL, keys=["covering"]).check([])["covering"].verdict
+        == "holds"
+    )
 
 
 def test_times_and_megabytes():
     def checked(seconds):
         plan = tables.plan_claims("patchcore", SMALL, keys=["faster"])
-        return plan.check([made_row(e, seconds=seconds[e.detector.coreset]) for e in plan.experiments])["faster"]
+        return plan.check(
+            [made_row(e, seconds=seconds[e.detector.coreset]) for e in plan.experiments]
+        )["faster"]
 
     assert checked({1.0: 0.3, 0.1: 0.2, 0.01: 0.1}).verdict == "holds"
     assert checked({1.0: 0.3, 0.1: 0.1, 0.01: 0.2}).verdict == "does not hold"
@@ -218,6 +258,10 @@ def test_unknown_names_are_refused():
 
 def test_rows_are_named_in_the_frame(tmp_path):
     plan = tables.plan_claims("spade", SMALL, keys=["retrieval"])
-    rows = [dataclasses.replace(made_row(e), path=tmp_path / f"{e.key}.json") for e in plan.experiments]
+    rows = [
+        dataclasses.replace(made_row(e), path=tmp_path / f"{e.key}.json") for e in plan.experiments
+    ]
     frame = plan.check(rows).to_frame()
-    assert set(frame.loc["retrieval", "rows"].split()) == {f"{e.key}.json" for e in plan.experiments}
+    assert set(frame.loc["retrieval", "rows"].split()) == {
+        f"{e.key}.json" for e in plan.experiments
+    }

@@ -45,19 +45,46 @@ def test_an_unknown_figure_is_named_with_those_there_are():
 
 
 def test_the_lines_that_the_figures_vary():
-    local = [one.detector for one in tables.plan_figure("patchcore", 4).experiments if one.category == "bottle"]
+    local = [
+        one.detector
+        for one in tables.plan_figure("patchcore", 4).experiments
+        if one.category == "bottle"
+    ]
     assert sorted({one.patch_size for one in local if one.layers == (8, 16)}) == [1, 3, 5, 7, 9]
-    assert {one.layers for one in local if one.patch_size == 3} == {(4,), (8,), (16,), (4, 8), (8, 16), (4, 8, 16)}
+    assert {one.layers for one in local if one.patch_size == 3} == {
+        (4,),
+        (8,),
+        (16,),
+        (4, 8),
+        (8, 16),
+        (4, 8, 16),
+    }
     assert len(local) == 10  # the default is in both
-    budgets = [one for one in tables.plan_figure("patchcore", "S6").experiments if one.category == "bottle"]
+    budgets = [
+        one for one in tables.plan_figure("patchcore", "S6").experiments if one.category == "bottle"
+    ]
     kinds = {(one.detector.sampler, one.weights) for one in budgets if one.detector.coreset < 1}
-    assert kinds == {("greedy", "published"), ("random", "published"), ("proxies", "published"), ("greedy", "random")}
+    assert kinds == {
+        ("greedy", "published"),
+        ("random", "published"),
+        ("proxies", "published"),
+        ("greedy", "random"),
+    }
     assert {one.detector.coreset for one in budgets} == {1.0, 0.5, 0.25, 0.1, 0.01, 0.001}
-    sizes = {(one.geometry.size, one.detector.patch_size) for one in tables.plan_figure("patchcore", "S4").experiments}
+    sizes = {
+        (one.geometry.size, one.detector.patch_size)
+        for one in tables.plan_figure("patchcore", "S4").experiments
+    }
     assert sizes == {(224, 3), *((size, p) for size in (288, 360, 448) for p in (3, 5, 7, 9))}
-    assert {one.geometry.crop for one in tables.plan_figure("patchcore", "S4").experiments} == {True}
-    assert set(tables.plan_figure("patchcore", "S3").experiments) < set(tables.plan("patchcore", "S1").experiments)
-    assert set(tables.plan_figure("patchcore", 6).experiments) == set(tables.plan("patchcore", "S5").experiments)
+    assert {one.geometry.crop for one in tables.plan_figure("patchcore", "S4").experiments} == {
+        True
+    }
+    assert set(tables.plan_figure("patchcore", "S3").experiments) < set(
+        tables.plan("patchcore", "S1").experiments
+    )
+    assert set(tables.plan_figure("patchcore", 6).experiments) == set(
+        tables.plan("patchcore", "S5").experiments
+    )
 
 
 def test_samplers_are_drawn_at_their_budgets_and_meet_at_the_whole_bank():
@@ -65,15 +92,21 @@ def test_samplers_are_drawn_at_their_budgets_and_meet_at_the_whole_bank():
     order = {"greedy": 0.0, "random": 0.2, "proxies": 0.4}
     rows = [
         made_row(
-            one, image_auroc=order[one.detector.sampler] + one.detector.coreset / 10 + 0.02 * (one.category == "mesh")
+            one,
+            image_auroc=order[one.detector.sampler]
+            + one.detector.coreset / 10
+            + 0.02 * (one.category == "mesh"),
         )
         for one in plan.experiments
         if one.weights == "published"
     ]
     drawn = lines(panel(plan.draw(rows), "panel 0"))
     assert list(drawn["random"].get_xdata()) == [0.1, 1, 10, 25, 50, 100]
-    np.testing.assert_allclose(drawn["random"].get_ydata()[:2], [21.01, 21.1])  # the mean over both categories
-    np.testing.assert_allclose(drawn["learned proxies"].get_ydata()[-1], drawn["greedy coreset"].get_ydata()[-1])
+    # The mean over both categories
+    np.testing.assert_allclose(drawn["random"].get_ydata()[:2], [21.01, 21.1])
+    np.testing.assert_allclose(
+        drawn["learned proxies"].get_ydata()[-1], drawn["greedy coreset"].get_ydata()[-1]
+    )
     assert list(drawn["learned proxies"].get_xdata()) == [0.1, 1, 10, 100]
     assert len(drawn["greedy coreset, untrained network"].get_xdata()) == 0  # no rows yet
 
@@ -81,31 +114,50 @@ def test_samplers_are_drawn_at_their_budgets_and_meet_at_the_whole_bank():
 def test_neighbourhoods_and_levels_are_drawn_with_their_spread():
     plan = tables.plan_figure("patchcore", 4, dataclasses.replace(SMALL, seeds=(0, 1)))
     rows = [
-        made_row(one, image_auroc=(one.detector.patch_size + one.seed) / 100, pixel_auroc=len(one.detector.layers) / 10)
+        made_row(
+            one,
+            image_auroc=(one.detector.patch_size + one.seed) / 100,
+            pixel_auroc=len(one.detector.layers) / 10,
+        )
         for one in plan.experiments
     ]
     figure = plan.draw(rows)
     (line,) = lines(panel(figure, "panel 0")).values()
     np.testing.assert_allclose(line.get_data(), ([1, 3, 5, 7, 9], [1.5, 3.5, 5.5, 7.5, 9.5]))
     (bars,) = panel(figure, "panel 0").collections
-    np.testing.assert_allclose(np.ptp([one[:, 1] for one in bars.get_segments()], axis=1), 2 * np.std([0, 1], ddof=1))
+    np.testing.assert_allclose(
+        np.ptp([one[:, 1] for one in bars.get_segments()], axis=1), 2 * np.std([0, 1], ddof=1)
+    )
     levels = panel(figure, "panel 3")
     np.testing.assert_allclose(lines(levels).popitem()[1].get_ydata(), [10, 10, 10, 20, 20, 30])
-    assert [text.get_text() for text in levels.get_xticklabels()] == ["1", "2", "3", "1+2", "2+3", "1+2+3"]
+    assert [text.get_text() for text in levels.get_xticklabels()] == [
+        "1",
+        "2",
+        "3",
+        "1+2",
+        "2+3",
+        "1+2+3",
+    ]
 
 
 def test_printed_values_stand_beside_ours_on_the_papers_data():
     plan = tables.plan_figure("patchcore", 6)
     axes = panel(plan.draw([made_row(one) for one in plan.experiments]), "panel 0")
-    printed = tables.values("patchcore", "S5").query("method == 'SPADE' and metric == 'image_auroc'")["value"]
-    hollow = [line for line in axes.lines if line.get_label() == "_printed" and line.get_marker() == "o"]
+    printed = tables.values("patchcore", "S5").query(
+        "method == 'SPADE' and metric == 'image_auroc'"
+    )["value"]
+    hollow = [
+        line for line in axes.lines if line.get_label() == "_printed" and line.get_marker() == "o"
+    ]
     np.testing.assert_array_equal(np.sort(hollow[0].get_ydata()), np.sort(printed))
     assert "DifferNet" in lines(axes)
     elsewhere = tables.plan_figure("patchcore", 6, SMALL)
     axes = panel(elsewhere.draw([made_row(one) for one in elsewhere.experiments]), "panel 0")
     assert "DifferNet" not in lines(axes)
     assert lines(axes)["SPADE"].get_xdata().tolist() == [1, 5, 16]
-    assert np.isnan(np.concatenate([one.get_ydata() for one in axes.lines if one.get_label() == "_printed"])).all()
+    assert np.isnan(
+        np.concatenate([one.get_ydata() for one in axes.lines if one.get_label() == "_printed"])
+    ).all()
 
 
 def test_the_default_is_the_level_line_of_the_resolutions():
@@ -120,18 +172,31 @@ def test_the_default_is_the_level_line_of_the_resolutions():
 def test_curves_errors_and_histograms_come_from_the_rows():
     plan = tables.plan_figure("patchcore", "S3", SMALL)
     rng = np.random.default_rng(0)
-    rows = [made_row(one, scores=rng.normal(size=8) + LABELS, labels=LABELS) for one in plan.experiments]
-    rows = [dataclasses.replace(row, metrics=row.metrics | {"false_negatives": 9.0}) for row in rows]
+    rows = [
+        made_row(one, scores=rng.normal(size=8) + LABELS, labels=LABELS) for one in plan.experiments
+    ]
+    rows = [
+        dataclasses.replace(row, metrics=row.metrics | {"false_negatives": 9.0}) for row in rows
+    ]
     figure = plan.draw(rows)
-    (row,) = [row for row in rows if isinstance(row.experiment.detector, PaDiM) and row.experiment.category == "mesh"]
+    (row,) = [
+        row
+        for row in rows
+        if isinstance(row.experiment.detector, PaDiM) and row.experiment.category == "mesh"
+    ]
     drawn = panel(figure, "PaDiM roc").lines[1]
     np.testing.assert_array_equal(drawn.get_data(), row.curves["roc"])
     bars = [bar.get_width() for bar in panel(figure, "PaDiM errors").patches]
     found = row.metrics
-    assert bars[1::2] == [found["false_positives"] + found["false_negatives"], found["errors_at_full_recall"]]
+    assert bars[1::2] == [
+        found["false_positives"] + found["false_negatives"],
+        found["errors_at_full_recall"],
+    ]
 
     plan = tables.plan_figure("rd", 5, dataclasses.replace(SMALL, seeds=(0, 1)))
-    rows = [made_row(one, scores=rng.normal(size=8) + LABELS, labels=LABELS) for one in plan.experiments]
+    rows = [
+        made_row(one, scores=rng.normal(size=8) + LABELS, labels=LABELS) for one in plan.experiments
+    ]
     assert len(plan.draw(rows[::-1]).axes) == 2  # one seed of each category
     names = {str(axes.get_title("left")) for axes in plan.draw(rows[::-1]).axes}
     lowest = [row for row in rows if row.experiment.seed == 0]
@@ -141,12 +206,19 @@ def test_curves_errors_and_histograms_come_from_the_rows():
 
 def test_the_coreset_covers_what_random_points_miss():
     for name, points in distributions.clouds().items():
-        greedy, random = (distributions.choices(points)[one] for one in ("greedy coreset", "random"))
+        greedy, random = (
+            distributions.choices(points)[one] for one in ("greedy coreset", "random")
+        )
         for sampler, rows in (("greedy coreset", greedy), ("random", random)):
             distance = np.linalg.norm(points[:, None] - points[rows], axis=2).min(1)
-            assert distributions.radii(points)[sampler] == pytest.approx(distance.max(), rel=1e-4), name
+            assert distributions.radii(points)[sampler] == pytest.approx(
+                distance.max(), rel=1e-4
+            ), name
             assert len(np.unique(rows)) == 36
-        assert distributions.radii(points)["greedy coreset"] < 0.6 * distributions.radii(points)["random"]
+        assert (
+            distributions.radii(points)["greedy coreset"]
+            < 0.6 * distributions.radii(points)["random"]
+        )
     figure = tables.plan_figure("patchcore", 3).draw()
     assert len(figure.axes) == 4
 
@@ -164,7 +236,10 @@ def test_errors_are_those_on_the_wrong_side_the_worst_first():
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
     """Rows of small experiments on the built-in data, which are in the feature cache."""
-    plans = {key: tables.plan_figure(*key, SMALL) for key in (("patchcore", "S1"), ("patchcore", "S2"), ("spade", "2"))}
+    plans = {
+        key: tables.plan_figure(*key, SMALL)
+        for key in (("patchcore", "S1"), ("patchcore", "S2"), ("spade", "2"))
+    }
     folder = tmp_path_factory.mktemp("rows")
     return {key: (plan, sweep.run(plan.experiments, folder).rows) for key, plan in plans.items()}
 
@@ -184,14 +259,17 @@ def test_false_alarms_and_misses_are_shown_with_their_maps(swept):
         figure = plan.draw(rows, predict=predict)
         wrong = [(row, image) for row in rows for image in pictures._wrong(row, label)]
         assert wrong
-        assert asked == list(dict.fromkeys(row.experiment.category for row, _ in wrong))  # nothing is done in vain
+        # Nothing is done in vain
+        assert asked == list(dict.fromkeys(row.experiment.category for row, _ in wrong))
         maps = [axes for axes in figure.axes if axes.get_label().endswith(" map")]
         assert len(maps) == len(wrong)
         row, image = wrong[0]
         category, prediction = sweep.predict(row.experiment)
         expected = prediction.anomaly_map[image] / row.metrics["threshold_f1"]
         np.testing.assert_allclose(maps[0].images[0].get_array(), expected, rtol=1e-5)
-        np.testing.assert_array_equal(panel(figure, "group 0 image").images[0].get_array(), category.test.image(image))
+        np.testing.assert_array_equal(
+            panel(figure, "group 0 image").images[0].get_array(), category.test.image(image)
+        )
 
 
 def test_the_neighbour_is_the_one_that_spade_retrieved_first(swept):
@@ -199,7 +277,9 @@ def test_the_neighbour_is_the_one_that_spade_retrieved_first(swept):
     figure = plan.draw(rows)
     category, prediction = sweep.predict(rows[0].experiment)
     shown = panel(figure, "group 0 anomalous image").images[0].get_array()
-    (image,) = [i for i in range(len(category.test)) if np.array_equal(category.test.image(i), shown)]
+    (image,) = [
+        i for i in range(len(category.test)) if np.array_equal(category.test.image(i), shown)
+    ]
     nearest = prediction.neighbors["image"].image[image, 0, 0, 0]
     neighbor = panel(figure, "group 0 nearest normal image").images[0].get_array()
     np.testing.assert_array_equal(neighbor, category.train.image(nearest))
@@ -220,7 +300,9 @@ def test_other_images_than_the_rows_are_refused(swept):
 def test_defects_by_size(swept):
     plan = tables.plan_figure("rd", 6, SMALL)
     by_category = {row.experiment.category: row for row in swept["patchcore", "S1"][1]}
-    rows = [dataclasses.replace(by_category[one.category], experiment=one) for one in plan.experiments]
+    rows = [
+        dataclasses.replace(by_category[one.category], experiment=one) for one in plan.experiments
+    ]
 
     def predict(experiment):
         return sweep.predict(by_category[experiment.category].experiment)
@@ -229,11 +311,19 @@ def test_defects_by_size(swept):
         figure = tables.plan_figure("rd", key, SMALL).draw(rows, predict=predict)
         for number, row in enumerate(rows):
             test = sweep.predict(by_category[row.experiment.category].experiment)[0].test
-            areas = {i: test.mask(i).sum() for i in range(len(test)) if test.labels[i] == 1 and test.mask(i).any()}
+            areas = {
+                i: test.mask(i).sum()
+                for i in range(len(test))
+                if test.labels[i] == 1 and test.mask(i).any()
+            }
             shown = panel(figure, f"group {number} anomalous").images[0].get_array()
             found = [i for i in areas if np.array_equal(test.image(i), shown)]
             assert areas[found[0]] == pick(areas.values())
-    regions = {"area": [1, 2, 3, 40, 50, 60, 700, 800, 900], "integral": list(np.arange(9) / 10), "auroc": [0.5] * 9}
+    regions = {
+        "area": [1, 2, 3, 40, 50, 60, 700, 800, 900],
+        "integral": list(np.arange(9) / 10),
+        "auroc": [0.5] * 9,
+    }
     plan = tables.plan_figure("rd", "6-7", SMALL)
     figure = plan.draw([made_row(one, regions=regions) for one in plan.experiments])
     drawn = lines(panel(figure, "panel 0"))
@@ -252,7 +342,11 @@ def test_the_numbers_behind_a_figure_are_a_table():
     plan = tables.plan_figure("patchcore", 4)
     frame = plan.compare([made_row(one) for one in plan.experiments]).to_frame()
     default = frame.query("variant == 'coreset=10%' and metric == 'image_auroc'").iloc[0]
-    table = tables.values("patchcore", 1).query("variant == 'coreset=10%' and metric == 'image_auroc'").iloc[0]
+    table = (
+        tables.values("patchcore", 1)
+        .query("variant == 'coreset=10%' and metric == 'image_auroc'")
+        .iloc[0]
+    )
     assert (default["printed"], default["ours"]) == (table["value"], pytest.approx(90))
     assert frame.query("variant == 'coreset=10%;neighborhood=9'")["printed"].isna().all()
     assert isinstance(plan.experiments[0].detector, PatchCore)

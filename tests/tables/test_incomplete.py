@@ -20,7 +20,9 @@ WHOLE = ("bottle", "carpet", "grid", "hazelnut")
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
-    return standin.draw(tmp_path_factory.mktemp("drawn"), categories=WHOLE, n_train=3, n_test=2, side=32)
+    return standin.draw(
+        tmp_path_factory.mktemp("drawn"), categories=WHOLE, n_train=3, n_test=2, side=32
+    )
 
 
 @pytest.fixture
@@ -108,7 +110,10 @@ def test_a_campus_and_tiles_that_lack_something(tmp_path, monkeypatch):
 
 def spade(categories):
     small = dataclasses.replace(
-        tables.reduced(scale=0.25), folders={"mvtec_ad": "mvtec"}, categories={"mvtec_ad": categories}, every=1
+        tables.reduced(scale=0.25),
+        folders={"mvtec_ad": "mvtec"},
+        categories={"mvtec_ad": categories},
+        every=1,
     )
     return tables.plan("spade", "2", small)
 
@@ -125,15 +130,25 @@ def test_the_rest_is_done_and_the_table_says_what_is_lacking(tree, tmp_path):
         assert set(rows) == {"bottle", "grid"}
         assert {one.category for one, _ in report.broken} == {"carpet", "hazelnut"}
         comparison = tables.compare(plan, report)
-        for text in (repr(report), repr(comparison), comparison.to_markdown(), comparison.to_html()):
+        for text in (
+            repr(report),
+            repr(comparison),
+            comparison.to_markdown(),
+            comparison.to_html(),
+        ):
             assert "data incomplete" in text
             assert "mvtec: no folder test of carpet" in text
             assert "mvtec: no category folder of hazelnut" in text
             assert "mvtec: no masks of test/contamination/001.png of bottle" in text
     bottle = rows["bottle"]
     assert bottle.metrics["image_auroc"] > 0
-    assert np.isnan([bottle.metrics[name] for name in ("pixel_auroc", "pixel_ap", "pro", "pro_per_image")]).all()
-    assert bottle.reasons["pixel_auroc"] == "1 defective images have no mask, first test/contamination/001.png"
+    assert np.isnan(
+        [bottle.metrics[name] for name in ("pixel_auroc", "pixel_ap", "pro", "pro_per_image")]
+    ).all()
+    assert (
+        bottle.reasons["pixel_auroc"]
+        == "1 defective images have no mask, first test/contamination/001.png"
+    )
     cells = {one.cell.category: one for one in comparison.filled if one.cell.method == "SPADE"}
     assert np.isfinite(cells["grid"].ours)
     assert "first test/contamination/001.png" in cells["bottle"].reason
@@ -183,7 +198,9 @@ def test_sorted_photographs_lack_masks_alone(tmp_path):
     """They were said to lack train/good, and ran all the same."""
     for name in (*(f"good/{number}.png" for number in range(6)), "bad/0.png"):
         (tmp_path / "photos" / "part" / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.full((8, 8, 3), len(name), np.uint8)).save(tmp_path / "photos" / "part" / name)
+        Image.fromarray(np.full((8, 8, 3), len(name), np.uint8)).save(
+            tmp_path / "photos" / "part" / name
+        )
     (gap,) = sweep.gaps(grid("photos", ["part"], [DN2()]), tmp_path)
     assert (gap.missing, gap.stops) == ("masks in ground_truth", False)
     assert gap.optional
@@ -194,26 +211,42 @@ def test_sorted_photographs_lack_masks_alone(tmp_path):
 @pytest.mark.parametrize(
     ("category", "gone", "words"),
     [
-        ("mine", "ground_truth/*/*", "some numbers cannot be had: own: no masks in ground_truth of mine"),
+        (
+            "mine",
+            "ground_truth/*/*",
+            "some numbers cannot be had: own: no masks in ground_truth of mine",
+        ),
         (
             "mine",
             "test/cut/* ground_truth/*/*",
             "some numbers cannot be had: own: no images of defects in test of mine",
         ),
         ("mine", "test/good/*", "some numbers cannot be had: own: no images in test/good of mine"),
-        ("mine", "ground_truth/cut/000_mask.png", "data incomplete: own: no masks of test/cut/000.png of mine"),
+        (
+            "mine",
+            "ground_truth/cut/000_mask.png",
+            "data incomplete: own: no masks of test/cut/000.png of mine",
+        ),
         ("bottle", "ground_truth/*/*", "data incomplete: own: no masks in ground_truth of bottle"),
     ],
 )
 def test_ones_own_data_are_not_incomplete_without_masks_or_defects(tmp_path, category, gone, words):
     """A category of MVTec AD has masks and both kinds of images; one's own may be whole without."""
     root = tmp_path / "own" / category
-    for name in ("train/good/0.png", "train/good/1.png", "test/good/0.png", "test/cut/000.png", "test/cut/001.png"):
+    for name in (
+        "train/good/0.png",
+        "train/good/1.png",
+        "test/good/0.png",
+        "test/cut/000.png",
+        "test/cut/001.png",
+    ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((8, 8, 3), len(name), np.uint8)).save(root / name)
     for name in ("000", "001"):
         (root / "ground_truth/cut").mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.full((8, 8), 255, np.uint8)).save(root / f"ground_truth/cut/{name}_mask.png")
+        Image.fromarray(np.full((8, 8), 255, np.uint8)).save(
+            root / f"ground_truth/cut/{name}_mask.png"
+        )
     for pattern in gone.split():
         for file in root.glob(pattern):
             file.unlink()

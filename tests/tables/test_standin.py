@@ -27,7 +27,13 @@ def setting(categories=FEW):
     return dataclasses.replace(
         tables.reduced(scale=0.25),
         folders={"mvtec_ad": "mvtec", "mnist": "mnist", **{name: name for name in OWN_TREES}},
-        categories={"mvtec_ad": categories, "mnist": ("0", "7"), "mtd": TILE, "stc": SCENES, "mstc": SCENES},
+        categories={
+            "mvtec_ad": categories,
+            "mnist": ("0", "7"),
+            "mtd": TILE,
+            "stc": SCENES,
+            "mstc": SCENES,
+        },
         shots=(1,),
         every=1,
         options={"ReverseDistillation": STUDENT},
@@ -48,7 +54,12 @@ def whole_lines(paper, table):
     """Return the experiments of a line on all categories."""
     cells = tables.plan(paper, table, setting(MVTEC)).cells
     variant = WHOLE[paper, table]
-    return [one for cell in cells if cell.method in OURS and cell.variant == variant for one in cell.experiments]
+    return [
+        one
+        for cell in cells
+        if cell.method in OURS and cell.variant == variant
+        for one in cell.experiments
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +84,16 @@ def test_nothing_is_broken_and_every_category_is_read(report):
     flat = [row for row in report.rows if row.experiment.data not in OWN_TREES]
     assert {row.facts["n_train"] for row in flat if row.experiment.shots is None} == {4}
     defects = {**standin.DEFECTS, "0": range(9), "7": range(9)}  # all other digits
-    assert all(len(row.images["labels"]) == 1 + len(defects[row.experiment.category]) for row in flat)
-    own = {(row.experiment.data, row.facts["n_train"], row.facts["n_test"]) for row in report.rows if row not in flat}
-    # a fifth of 10 good tiles beside 5 others; of 2 videos of 60 frames every 55th, or every 5th; every 5th of 15
+    assert all(
+        len(row.images["labels"]) == 1 + len(defects[row.experiment.category]) for row in flat
+    )
+    own = {
+        (row.experiment.data, row.facts["n_train"], row.facts["n_test"])
+        for row in report.rows
+        if row not in flat
+    }
+    # a fifth of 10 good tiles beside 5 others; of 2 videos of 60 frames every 55th, or every 5th;
+    # every 5th of 15
     assert own == {("mtd", 8, 2 + 5), ("stc", 2 * 2, 3), ("mstc", 2 * 12, 3)}
 
 
@@ -94,9 +112,16 @@ def test_every_cell_of_our_methods_has_a_number_or_a_reason(report, paper, table
 def test_every_table_shows_printed_values_and_ours_in_all_formats(report, tmp_path, paper, table):
     comparison = tables.compare(tables.plan(paper, table, setting()), report.rows)
     frame = comparison.to_frame()
-    assert len(frame) == len(tables.values(paper, table)) == len(comparison.to_csv().splitlines()) - 1
+    assert (
+        len(frame) == len(tables.values(paper, table)) == len(comparison.to_csv().splitlines()) - 1
+    )
     html = comparison.to_html(tmp_path)
-    for text in (repr(comparison), comparison.to_markdown(), comparison.to_latex(), re.sub("<[^>]*>", "", html)):
+    for text in (
+        repr(comparison),
+        comparison.to_markdown(),
+        comparison.to_latex(),
+        re.sub("<[^>]*>", "", html),
+    ):
         for one in comparison.filled:
             digits = {"count": 0, "s": 2, "MB": 0}.get(one.cell.unit, 1)
             assert f"{one.cell.printed:.{digits}f}" in text, one
@@ -120,7 +145,9 @@ def test_all_fifteen_categories_fill_a_line_with_its_averages(report, paper, tab
     assert line["average"] == pytest.approx(np.mean([line[name] for name in MVTEC]))
     if "average_textures" in line:
         assert line["average_textures"] == pytest.approx(np.mean([line[name] for name in TEXTURES]))
-        assert line["average_objects"] == pytest.approx(np.mean([line[name] for name in set(MVTEC) - TEXTURES]))
+        assert line["average_objects"] == pytest.approx(
+            np.mean([line[name] for name in set(MVTEC) - TEXTURES])
+        )
 
 
 def test_the_drawn_defects_are_found(report):
@@ -150,9 +177,20 @@ def test_a_number_of_a_campus_is_the_mean_over_its_scenes(report):
 
 def test_the_last_table_of_patchcore_has_both_data_sets(report):
     comparison = tables.compare(tables.plan("patchcore", "6", setting()), report.rows)
-    ours = {(one.cell.dataset, one.cell.method): one for one in comparison.filled if one.cell.experiments}
-    assert set(ours) == {("mstc", "SPADE"), ("mstc", "PaDiM"), ("mstc", "PatchCore"), ("mtd", "PatchCore")}
+    ours = {
+        (one.cell.dataset, one.cell.method): one
+        for one in comparison.filled
+        if one.cell.experiments
+    }
+    assert set(ours) == {
+        ("mstc", "SPADE"),
+        ("mstc", "PaDiM"),
+        ("mstc", "PatchCore"),
+        ("mtd", "PatchCore"),
+    }
     assert all(one.ours > 75 for one in ours.values())
     assert {row.facts["candidates_"] for row in ours["mstc", "PatchCore"].rows} == {24 * 16}
-    assert all(row.experiment.detector.presample == PRESAMPLE for row in ours["mstc", "PatchCore"].rows)
+    assert all(
+        row.experiment.detector.presample == PRESAMPLE for row in ours["mstc", "PatchCore"].rows
+    )
     assert {PROTOCOLS["mtd"], PROTOCOLS["mstc"]} <= set(comparison.remarks)

@@ -17,7 +17,9 @@ LABELS = np.repeat([0, 1], (12, 18))
 
 
 def experiment(category, seed=0, shots=3, k=1):
-    return Experiment("demo", category, DN2(images_score=k), geometry=Geometry(100), seed=seed, shots=shots)
+    return Experiment(
+        "demo", category, DN2(images_score=k), geometry=Geometry(100), seed=seed, shots=shots
+    )
 
 
 def scores(shift):
@@ -26,7 +28,9 @@ def scores(shift):
 
 def rows(categories, shift, seeds=(0,), k=1):
     places = [(category, seed) for category in categories for seed in seeds]
-    return [made_row(experiment(*place, k=k), scores=scores(shift), labels=LABELS) for place in places]
+    return [
+        made_row(experiment(*place, k=k), scores=scores(shift), labels=LABELS) for place in places
+    ]
 
 
 def test_differences_are_the_paired_bootstrap_of_the_scores():
@@ -36,19 +40,28 @@ def test_differences_are_the_paired_bootstrap_of_the_scores():
     expected = [100 * metrics.auroc(one, LABELS) for one in pair]
     assert frame.loc["a", ["before", "after"]].tolist() == expected
     assert frame.loc["a", "difference"] == expected[1] - expected[0]
-    other = 100 * metrics.auroc_differences(*pair, LABELS, draws=4000, seed=99)  # another draw of the same
-    np.testing.assert_allclose(frame.loc["a", ["low", "high"]], np.quantile(other, (0.025, 0.975)), atol=2)
+    # Another draw of the same
+    other = 100 * metrics.auroc_differences(*pair, LABELS, draws=4000, seed=99)
+    np.testing.assert_allclose(
+        frame.loc["a", ["low", "high"]], np.quantile(other, (0.025, 0.975)), atol=2
+    )
     assert frame.loc["a", "better"] == pytest.approx(100 * np.mean(other > 0), abs=2)
     assert frame.loc["mean"].tolist() == frame.loc["a"].tolist()
-    assert "DN2 against DN2" in repr(statistics.differences(before, after, draws=9)).replace('.preset("paper")', "")
-    assert "K = 3 against K = 1" in repr(statistics.differences(before, after, names=("K = 1", "K = 3"), draws=9))
+    assert "DN2 against DN2" in repr(statistics.differences(before, after, draws=9)).replace(
+        '.preset("paper")', ""
+    )
+    assert "K = 3 against K = 1" in repr(
+        statistics.differences(before, after, names=("K = 1", "K = 3"), draws=9)
+    )
 
 
 def test_the_mean_over_categories_is_surer_than_one_category():
     frame = statistics.differences(rows("abcdef", 1.0), rows("abcdef", 1.0, k=2)).to_frame()
     width = frame["high"] - frame["low"]
     assert width["mean"] < 0.7 * width[list("abcdef")].mean()  # by about the root of six
-    assert frame.loc["mean", "difference"] == pytest.approx(frame["difference"][list("abcdef")].mean())
+    assert frame.loc["mean", "difference"] == pytest.approx(
+        frame["difference"][list("abcdef")].mean()
+    )
 
 
 def test_images_are_paired_by_name_and_unlabelled_ones_left_out():
@@ -60,7 +73,9 @@ def test_images_are_paired_by_name_and_unlabelled_ones_left_out():
 
     def with_unlabelled(row, score):
         more = {"ids": "new.png", "labels": -1, "defects": "unlabelled", "scores": score}
-        return dataclasses.replace(row, images={name: [*values, more[name]] for name, values in row.images.items()})
+        return dataclasses.replace(
+            row, images={name: [*values, more[name]] for name, values in row.images.items()}
+        )
 
     more = statistics.differences([with_unlabelled(before, 99.0)], [with_unlabelled(after, -99.0)])
     assert more.to_frame().equals(plain)
@@ -72,14 +87,18 @@ def test_seeds_are_paired_and_averaged():
     one = statistics.differences(before[1:], after[:1]).to_frame()
     assert both.equals(one)
     against_all = statistics.differences(before[:1], after).to_frame()
-    assert against_all.loc["a", "after"] == pytest.approx(np.mean([100 * row.metrics["image_auroc"] for row in after]))
+    assert against_all.loc["a", "after"] == pytest.approx(
+        np.mean([100 * row.metrics["image_auroc"] for row in after])
+    )
 
 
 def test_rows_that_cannot_be_compared_are_refused():
     with pytest.raises(ValueError, match=r"same categories, got \['a'\] and \['b'\]"):
         statistics.differences(rows(["a"], 1), rows(["b"], 1))
     (row,) = rows(["a"], 1)
-    other = dataclasses.replace(row, images={**row.images, "ids": [f"other {i}" for i in range(30)]})
+    other = dataclasses.replace(
+        row, images={**row.images, "ids": [f"other {i}" for i in range(30)]}
+    )
     with pytest.raises(ValueError, match="same test images"):
         statistics.differences([row], [other])
     with pytest.raises(ValueError, match="same seeds"):
@@ -99,7 +118,10 @@ def test_errors_are_counted_and_summed():
             flagged = found >= level
             counts.append([np.sum(flagged & (LABELS == 0)), np.sum(~flagged & (LABELS == 1)), 0])
             counts[-1][2] = np.sum(found[LABELS == 0] >= low)
-        assert frame.loc[category, "one"][["FP", "FN", "full recall"]].tolist() == np.mean(counts, axis=0).tolist()
+        assert (
+            frame.loc[category, "one"][["FP", "FN", "full recall"]].tolist()
+            == np.mean(counts, axis=0).tolist()
+        )
     assert frame.loc["all", ("one", "FN")] == frame.loc[["a", "b"], ("one", "FN")].sum()
     assert np.isnan(frame.loc["b", ("<b>", "FP")])
     assert "&lt;b&gt;" in summary._repr_html_()
@@ -109,7 +131,10 @@ def test_errors_are_counted_and_summed():
 
 def test_counts_of_one_seed_are_shown_as_integers():
     """They are numbers of images: 38, not 38.0."""
-    single, several = statistics.errors({"x": rows("ab", 1.0)}), statistics.errors({"x": rows("ab", 1.0, seeds=(0, 1))})
+    single, several = (
+        statistics.errors({"x": rows("ab", 1.0)}),
+        statistics.errors({"x": rows("ab", 1.0, seeds=(0, 1))}),
+    )
     frame = single.to_frame()
     assert {str(kind) for kind in frame.dtypes} == {"int64"}
     assert not re.search(r"\d\.0\b", repr(single) + single._repr_html_())
@@ -142,7 +167,8 @@ def test_regions_are_put_into_thirds_by_their_share_of_the_image():
     np.testing.assert_allclose(frame["AUROC"], 50)
     assert frame.loc["small", "from"] == 0.1  # % of 100 x 100 pixels
     assert frame.loc["large", "to"] == 30
-    smaller = made_row(dataclasses.replace(row.experiment, size=50), regions=regions)  # judged on smaller squares
+    # Judged on smaller squares
+    smaller = made_row(dataclasses.replace(row.experiment, size=50), regions=regions)
     assert statistics.by_size({"x": [smaller]}).to_frame().loc[("x", "large"), "to"] == 120
     with pytest.raises(ValueError, match="are there masks"):
         statistics.by_size({"x": [made_row(experiment("a"))]})

@@ -25,12 +25,21 @@ def row(experiment, **metrics):
     return Row(
         experiment=experiment,
         facts={"backbone": "net"},
-        metrics={"image_auroc": 0.5, "pixel_auroc": 0.25, "pro": 0.1, "pro_per_image": 0.2, **metrics},
+        metrics={
+            "image_auroc": 0.5,
+            "pixel_auroc": 0.25,
+            "pro": 0.1,
+            "pro_per_image": 0.2,
+            **metrics,
+        },
         reasons={},
         images={},
         regions={},
         curves={},
-        measured={"seconds": {"forward_per_image": 0.25, "predict_per_image": 0.5}, "model_bytes": 2**21},
+        measured={
+            "seconds": {"forward_per_image": 0.25, "predict_per_image": 0.5},
+            "model_bytes": 2**21,
+        },
     )
 
 
@@ -41,7 +50,9 @@ def test_every_printed_value_has_its_place(paper, table):
     places = {(c.dataset, c.category, c.method, c.variant, c.metric): c for c in cells}
     assert len(places) == len(cells) == len(printed)
     for line in printed.to_dict("records"):
-        cell = places[tuple(line[key] for key in ("dataset", "category", "method", "variant", "metric"))]
+        cell = places[
+            tuple(line[key] for key in ("dataset", "category", "method", "variant", "metric"))
+        ]
         assert (cell.printed, cell.unit, cell.note) == (line["value"], line["unit"], line["note"])
 
 
@@ -68,7 +79,9 @@ def test_averages_are_over_the_right_categories():
     assert [one.category for one in cells[*line, "grid"].experiments] == ["grid"]
     assert {one.category for one in cells[*line, "average"].experiments} == set(MVTEC)
     assert {one.category for one in cells[*line, "average_textures"].experiments} == TEXTURES
-    assert {one.category for one in cells[*line, "average_objects"].experiments} == set(MVTEC) - TEXTURES
+    assert {one.category for one in cells[*line, "average_objects"].experiments} == set(
+        MVTEC
+    ) - TEXTURES
 
 
 def test_the_lines_of_spade():
@@ -76,7 +89,10 @@ def test_the_lines_of_spade():
     assert plain.detector == SPADE.preset("paper")
     assert (plain.geometry.size, plain.geometry.crop, plain.size) == (224, True, 256)
     assert plain.networks == ("wide_resnet50_2.tv_in1k",)
-    layers = {text: found("spade", 6, "SPADE", f"layers={text}").detector.layers for text in ("1", "2", "3", "1+2+3")}
+    layers = {
+        text: found("spade", 6, "SPADE", f"layers={text}").detector.layers
+        for text in ("1", "2", "3", "1+2+3")
+    }
     assert layers == {"1": (4,), "2": (8,), "3": (16,), "1+2+3": (4, 8, 16)}
     for word, kind in (("knn10", "retrieved"), ("random10", "random")):
         detector = found("spade", 7, "SPADE", f"stage1={word}").detector
@@ -85,14 +101,23 @@ def test_the_lines_of_spade():
 
 @pytest.mark.parametrize(
     ("paper", "table", "scored"),
-    [("spade", 1, True), ("patchcore", "S1", True), ("rd", 3, True), ("spade", 2, False), ("spade", 4, False)],
+    [
+        ("spade", 1, True),
+        ("patchcore", "S1", True),
+        ("rd", 3, True),
+        ("spade", 2, False),
+        ("spade", 4, False),
+    ],
 )
 def test_a_table_with_spades_image_scores_says_that_k_is_not_the_texts(paper, table, scored):
     """Not where only pixels are judged, nor on the campus, where the text's K is 1."""
     for setting in (None, tables.reduced()):
         legend = repr(tables.compare(tables.plan(paper, table, setting), []))
         assert ("SPADE: images are scored with K = 5" in legend) == scored
-        assert legend.count('the K = 50 of its text, which SPADE.preset("paper-literal") has') == scored
+        assert (
+            legend.count('the K = 50 of its text, which SPADE.preset("paper-literal") has')
+            == scored
+        )
 
 
 def test_the_memory_that_table_3_prints_is_that_of_a_larger_model():
@@ -102,16 +127,25 @@ def test_the_memory_that_table_3_prints_is_that_of_a_larger_model():
     assert cell.printed == 352
     with torch.device("meta"):
         network = Distillation(plan_for(cell.experiments[0].backbones[0], (256, 512, 1024)))
-        unused = torch.nn.Sequential(torch.nn.Conv2d(4096, 2048, 1, bias=False), torch.nn.BatchNorm2d(2048))
-    ours, never = (sum(v.numel() * v.element_size() for v in n.state_dict().values()) for n in (network, unused))
+        unused = torch.nn.Sequential(
+            torch.nn.Conv2d(4096, 2048, 1, bias=False), torch.nn.BatchNorm2d(2048)
+        )
+    ours, never = (
+        sum(v.numel() * v.element_size() for v in n.state_dict().values())
+        for n in (network, unused)
+    )
     assert round(ours / 2**20, 1) == 319.9
     assert round((ours + never) / 2**20) == cell.printed
     assert "takes 319.9 MiB" in cell.note
     rows = [row(one) for one in table.experiments]
     comparison = tables.compare(table, rows)
-    assert "RD4AD, MB: the printed model has a convolution of the public code that is never called" in repr(comparison)
+    assert (
+        "RD4AD, MB: the printed model has a convolution of the public code that is never called"
+        in repr(comparison)
+    )
     elsewhere = tables.plan("rd", 3, tables.reduced())
-    assert "never called" not in repr(tables.compare(elsewhere, []))  # where nothing printed is shown
+    # Where nothing printed is shown
+    assert "never called" not in repr(tables.compare(elsewhere, []))
 
 
 def test_the_lines_of_patchcore():
@@ -122,10 +156,18 @@ def test_the_lines_of_patchcore():
     assert found("patchcore", 5, "PatchCore", "coreset=100%;search=ivfpq").detector == quick
     text = "coreset=1%;backbone=densenet201+resnext101+wide_resnet101;layers=2+3;image_size=320"
     whole = found("patchcore", 4, "PatchCore", text)
-    assert whole.networks == ("densenet201.tv_in1k", "resnext101_32x8d.tv_in1k", "wide_resnet101_2.tv_in1k")
+    assert whole.networks == (
+        "densenet201.tv_in1k",
+        "resnext101_32x8d.tv_in1k",
+        "wide_resnet101_2.tv_in1k",
+    )
     assert (whole.geometry.size, whole.geometry.resized, whole.size) == (320, 366, None)
     assert whole.detector.layers == (8, 16)
-    assert found("patchcore", "S4", "PatchCore", "coreset=1%;layers=1+2+3").detector.layers == (4, 8, 16)
+    assert found("patchcore", "S4", "PatchCore", "coreset=1%;layers=1+2+3").detector.layers == (
+        4,
+        8,
+        16,
+    )
     few = found("patchcore", "S5", "PatchCore", "coreset=25%;shots=16")
     assert (few.shots, few.detector.coreset) == (16, 0.25)
     assert found("patchcore", "text", "PatchCore", "stride=3").detector.stride == 3
@@ -160,18 +202,34 @@ def test_one_class_is_normal_after_the_other():
         "caltech256": 0,  # its classes are those of the folders that are there
     }
     first = ours["mnist"][0]
-    assert (first.data, first.category, first.detector.score, first.geometry.size) == ("mnist", "0", "sum", 256)
+    assert (first.data, first.category, first.detector.score, first.geometry.size) == (
+        "mnist",
+        "0",
+        "sum",
+        256,
+    )
 
 
 def test_the_lines_of_the_campus_and_of_tiles():
     for table in ("4", "5"):
         (cell,) = [one for one in tables.plan("spade", table).cells if one.method == "SPADE"]
-        assert [one.category for one in cell.experiments] == list(SCENES) == [f"{n:02}" for n in range(1, 13)]
+        assert (
+            [one.category for one in cell.experiments]
+            == list(SCENES)
+            == [f"{n:02}" for n in range(1, 13)]
+        )
         for one in cell.experiments:
-            assert (one.data, one.size, one.every) == ("stc", 256, 1)  # which frames are read is the protocol's
+            # Which frames are read is the protocol's
+            assert (one.data, one.size, one.every) == ("stc", 256, 1)
             assert (one.geometry.size, one.geometry.crop) == (256, False)
-            assert one.detector == dataclasses.replace(SPADE.preset("paper"), images_gallery=1, images_score=1)
-    cells = {(one.dataset, one.method): one for one in tables.plan("patchcore", "6").cells if one.experiments}
+            assert one.detector == dataclasses.replace(
+                SPADE.preset("paper"), images_gallery=1, images_score=1
+            )
+    cells = {
+        (one.dataset, one.method): one
+        for one in tables.plan("patchcore", "6").cells
+        if one.experiments
+    }
     ours = cells["mstc", "PatchCore"].experiments[0]
     assert (ours.data, ours.geometry.size, ours.geometry.crop) == ("mstc", 256, False)
     assert ours.detector == PatchCore(layers=(16, 32), coreset=0.1, presample=200_000)
@@ -189,14 +247,18 @@ def test_protocols_that_are_ours_are_said_below_a_table():
     assert PROTOCOLS["stc"] not in text
     whole = tables.compare(tables.plan("rd", 4), [])
     assert NO_PROTOCOL["caltech256"] in repr(whole)
-    (cell,) = [one for one in whole.table.cells if (one.dataset, one.method) == ("caltech256", "RD4AD")]
+    (cell,) = [
+        one for one in whole.table.cells if (one.dataset, one.method) == ("caltech256", "RD4AD")
+    ]
     assert "does not say which classes are normal" in cell.reason
     small = repr(tables.compare(tables.plan("rd", 4, tables.reduced()), []))
     assert "caltech256:" not in small
 
 
 def test_the_papers_setting_is_taken_where_mvtec_is_at_hand(tmp_path, monkeypatch):
-    assert tables.at_hand(("bottle",), 6, 0.25, root=tmp_path) == tables.reduced(("bottle",), 6, 0.25)
+    assert tables.at_hand(("bottle",), 6, 0.25, root=tmp_path) == tables.reduced(
+        ("bottle",), 6, 0.25
+    )
     (tmp_path / "mvtec").mkdir()
     assert tables.at_hand(root=tmp_path) == tables.Setting(categories={"mvtec_ad": MVTEC})
     assert set(tables.at_hand(one_class=True, root=tmp_path).categories) == {"mvtec_ad", *CLASSED}
@@ -212,7 +274,9 @@ def test_the_papers_setting_is_taken_where_mvtec_is_at_hand(tmp_path, monkeypatc
 def test_training_images_can_be_fewer():
     setting = dataclasses.replace(tables.Setting(), train=24)
     assert found("patchcore", 1, "PatchCore", "coreset=1%", setting=setting).shots == 24
-    assert found("patchcore", "S5", "PatchCore", "coreset=25%;shots=16", setting=setting).shots == 16
+    assert (
+        found("patchcore", "S5", "PatchCore", "coreset=25%;shots=16", setting=setting).shots == 16
+    )
 
 
 def test_printed_values_are_for_the_papers_data_alone():
@@ -241,7 +305,9 @@ def test_the_reduced_setting_has_two_categories_small_images_and_offline_network
     plan = tables.plan("patchcore", "S6", tables.reduced(("mesh",)))
     assert {one.category for one in plan.experiments} == {"mesh"}
     assert {one.geometry.size for one in plan.experiments} == {128}
-    assert {one.backbones[0] for one in plan.experiments} == {f"efficientnet_lite{i}" for i in range(3)}
+    assert {one.backbones[0] for one in plan.experiments} == {
+        f"efficientnet_lite{i}" for i in range(3)
+    }
     few = tables.plan("patchcore", "S5", tables.reduced())
     assert {one.shots for one in few.experiments} == {1, 5, 16}
     left = [cell for cell in few.cells if "shots=50" in cell.variant]
@@ -253,17 +319,29 @@ def setting(seeds=(0,)):
 
 
 def cell_of(comparison, **wanted):
-    (one,) = [f for f in comparison.filled if all(getattr(f.cell, key) == value for key, value in wanted.items())]
+    (one,) = [
+        f
+        for f in comparison.filled
+        if all(getattr(f.cell, key) == value for key, value in wanted.items())
+    ]
     return one
 
 
 def test_averages_first_over_categories_then_over_seeds():
     plan = tables.plan("patchcore", "S1", setting((0, 1, 2)))
-    values = {("bottle", 0): 0.9, ("mesh", 0): 0.7, ("bottle", 1): 1.0, ("mesh", 1): 0.8, ("bottle", 2): 0.1}
+    values = {
+        ("bottle", 0): 0.9,
+        ("mesh", 0): 0.7,
+        ("bottle", 1): 1.0,
+        ("mesh", 1): 0.8,
+        ("bottle", 2): 0.1,
+    }
     rows = [
         row(one, image_auroc=values[one.category, one.seed])
         for one in plan.experiments
-        if isinstance(one.detector, PatchCore) and one.detector.coreset == 0.01 and (one.category, one.seed) in values
+        if isinstance(one.detector, PatchCore)
+        and one.detector.coreset == 0.01
+        and (one.category, one.seed) in values
     ]
     comparison = tables.compare(plan, rows)
     average = cell_of(comparison, method="PatchCore", variant="coreset=1%", category="average")
@@ -289,7 +367,10 @@ def test_printed_values_stand_beside_ours():
 
 @pytest.mark.parametrize(
     ("metric", "variant", "expected"),
-    [("misclassified", "coreset=25%", 30.0), ("misclassified", "coreset=25%;errors=false_positive", 10.0)],
+    [
+        ("misclassified", "coreset=25%", 30.0),
+        ("misclassified", "coreset=25%;errors=false_positive", 10.0),
+    ],
 )
 def test_counts_are_sums(metric, variant, expected):
     plan = tables.plan("patchcore", "text", setting())
@@ -317,9 +398,17 @@ def test_pro_is_named(pro, expected):
 
 def test_all_formats_hold_the_same_numbers(tmp_path):
     plan = tables.plan("spade", 7)
-    rows = [dataclasses.replace(row(one, pro=0.873), path=tmp_path / f"{one.key}.json") for one in plan.experiments]
+    rows = [
+        dataclasses.replace(row(one, pro=0.873), path=tmp_path / f"{one.key}.json")
+        for one in plan.experiments
+    ]
     comparison = tables.compare(plan, rows)
-    for text in (repr(comparison), comparison.to_markdown(), comparison.to_latex(), comparison.to_html(tmp_path)):
+    for text in (
+        repr(comparison),
+        comparison.to_markdown(),
+        comparison.to_latex(),
+        comparison.to_html(tmp_path),
+    ):
         assert "86.3" in text
         assert re.search(r"87\.3 \(\+1\.0\)", text)
     frame = comparison.to_frame()

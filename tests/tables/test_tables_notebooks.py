@@ -33,7 +33,9 @@ def test_a_notebook_of_tables_runs_unattended_on_mvtec_ad(number, tmp_path, monk
     (file,) = notebooks_folder().glob(f"{number}_*.ipynb")
     notebook = nbformat.read(file, as_version=4)
     (cell,) = (one for one in notebook.cells if "tables.at_hand(" in one.source)
-    cell.source = re.sub(r"setting = tables\.at_hand\(.*?\)\n", lambda _: SETTING, cell.source, flags=re.DOTALL)
+    cell.source = re.sub(
+        r"setting = tables\.at_hand\(.*?\)\n", lambda _: SETTING, cell.source, flags=re.DOTALL
+    )
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
     shown = "\n".join(
         output.get("text", "") + output.get("data", {}).get("text/plain", "")

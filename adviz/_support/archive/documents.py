@@ -42,7 +42,9 @@ def write_json(path: str | Path, content: Mapping[str, Any]) -> str:
     return digest
 
 
-def read_json(path: str | Path, what: str, *, limit: int = LIMIT) -> tuple[dict[str, Any], str | None]:
+def read_json(
+    path: str | Path, what: str, *, limit: int = LIMIT
+) -> tuple[dict[str, Any], str | None]:
     """Read a JSON object that is not larger than expected.
 
     Parameters

@@ -40,14 +40,16 @@ class Archive:
 def write(path: str | Path, kind: str, content: Mapping[str, Any]) -> str:
     """Write a file that is there completely or not at all, and return its digest.
 
-    Arrays are written as they lie, block by block: memory-mapped ones never are in memory as a whole, and of a
-    broadcast view only what it repeats is written (unless it is larger than every other array).
+    Arrays are written as they lie, block by block: memory-mapped ones never are in memory as a
+    whole, and of a broadcast view only what it repeats is written (unless it is larger than every
+    other array).
 
     Parameters
     ----------
     path: the file, in a folder that exists; a file that is there is replaced in one step.
     kind: what it is, for `read`.
-    content: names -> numbers, texts, None, arrays of numbers, and dictionaries, lists and tuples of these.
+    content: names -> numbers, texts, None, arrays of numbers, and dictionaries, lists and tuples of
+        these.
 
     Returns
     -------
@@ -68,8 +70,11 @@ def write(path: str | Path, kind: str, content: Mapping[str, Any]) -> str:
     target, arrays = Path(path), dict[str, np.ndarray]()
     body = packed(dict(content), "", arrays)
     kept, shapes = _unrepeated(arrays)
-    order = sorted(kept, key=lambda name: -kept[name].dtype.itemsize)  # each begins at a multiple of its numbers' size
-    header = written({"kind": kind, "shapes": shapes, "content": body}, {name: kept[name] for name in order})
+    # Each begins at a multiple of its numbers' size
+    order = sorted(kept, key=lambda name: -kept[name].dtype.itemsize)
+    header = written(
+        {"kind": kind, "shapes": shapes, "content": body}, {name: kept[name] for name in order}
+    )
     try:
         with whole_file(target) as file:
             file.write(len(header).to_bytes(8, "little") + header)
@@ -88,26 +93,29 @@ def write(path: str | Path, kind: str, content: Mapping[str, Any]) -> str:
 def unwritten(kind: str, target: Path, error: OSError) -> OSError:
     """Return the same kind of error, which says what to do."""
     what = f"expected to write a {kind} to {target}, got: {error.strerror or error}"
-    return OSError(error.errno, f"{what}; choose a folder that is there, can be written to and has room")
+    return OSError(
+        error.errno, f"{what}; choose a folder that is there, can be written to and has room"
+    )
 
 
 def read(path: str | Path, kinds: str | Iterable[str], *, digest: str | None = None) -> Archive:
     """Read what `write` wrote; it is checked to the last byte before any of it is used.
 
-    Arrays are in memory, or from the one on that would exceed 4 GiB mapped from the file, where writing to them changes
-    memory alone.
+    Arrays are in memory, or from the one on that would exceed 4 GiB mapped from the file, where
+    writing to them changes memory alone.
 
     Parameters
     ----------
     path: the file.
     kinds: which kinds are expected.
-    digest: what `write` returned, where it must be that very file; None = any that agrees with itself.
+    digest: what `write` returned, where it must be that very file; None = any that agrees with
+        itself.
 
     Raises
     ------
     FileNotFoundError: no such file.
-    ValueError: the file is no archive, truncated, longer than announced, changed, of another kind or version, or not
-        the one that is asked for.
+    ValueError: the file is no archive, truncated, longer than announced, changed, of another kind
+        or version, or not the one that is asked for.
 
     Examples
     --------
@@ -159,14 +167,20 @@ def check_file(path: Path, what: str) -> None:
         raise ValueError(f"expected a saved {what}, got {path}, which is no regular file")
 
 
-def _unrepeated(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, list[int]]]:
+def _unrepeated(
+    arrays: Mapping[str, np.ndarray],
+) -> tuple[dict[str, np.ndarray], dict[str, list[int]]]:
     """Return arrays without what broadcast views repeat, and the shapes that these have."""
     kept, shapes = dict(arrays), dict[str, list[int]]()
     repeats = {name: _repeating(array) for name, array in arrays.items()}
-    largest = max((array.size for name, array in arrays.items() if True not in repeats[name]), default=0)
+    largest = max(
+        (array.size for name, array in arrays.items() if True not in repeats[name]), default=0
+    )
     for name, array in arrays.items():
         if True in repeats[name] and array.size <= largest:
-            kept[name] = array[tuple(slice(0, 1) if again else slice(None) for again in repeats[name])]
+            kept[name] = array[
+                tuple(slice(0, 1) if again else slice(None) for again in repeats[name])
+            ]
             shapes[name] = list(array.shape)
     return kept, shapes
 
@@ -210,11 +224,15 @@ def _read(file: IO[bytes], kinds: Sequence[str], wanted: str | None) -> Archive:
     if kind not in kinds:
         raise ValueError(f"it is a saved {kind}: load it as that, or with adviz.load")
     if wanted is not None and wanted != digest:
-        raise ValueError(f"its digest is {digest}, not {wanted}: it is another file than the one asked for")
+        raise ValueError(
+            f"its digest is {digest}, not {wanted}: it is another file than the one asked for"
+        )
     state = _hasher(header.text.replace(digest.encode(), ZEROS.encode(), 1))
     arrays = dict(_arrays(file, 8 + len(header.text), header.entries, state))
     if state.hexdigest() != digest:
-        raise ValueError("its bytes are not those that were written (the digest differs): take another copy of it")
+        raise ValueError(
+            "its bytes are not those that were written (the digest differs): take another copy of it"
+        )
     for name, array in arrays.items():
         if array.dtype == bool and array.size and array.view(np.uint8).max() > 1:
             raise ValueError(f"{name} holds truth values other than 0 and 1")
@@ -225,13 +243,17 @@ def _read(file: IO[bytes], kinds: Sequence[str], wanted: str | None) -> Archive:
     return Archive(kind, content, digest)
 
 
-def _arrays(file: IO[bytes], offset: int, entries: Sequence[Entry], state: Any) -> Iterator[tuple[str, np.ndarray]]:
+def _arrays(
+    file: IO[bytes], offset: int, entries: Sequence[Entry], state: Any
+) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the arrays, having hashed every byte that they are made of."""
     held = 0
     for name, dtype, shape, begin, end in entries:
         held += end - begin
         here = held <= IN_MEMORY or begin == end
-        array = np.empty(shape, dtype) if here else np.memmap(file, dtype, "c", offset + begin, shape)
+        array = (
+            np.empty(shape, dtype) if here else np.memmap(file, dtype, "c", offset + begin, shape)
+        )
         raw = array.reshape(-1).view(np.uint8)
         for start in range(0, len(raw), BLOCK):
             part = raw[start : start + BLOCK].data

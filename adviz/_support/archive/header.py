@@ -58,11 +58,17 @@ def written(about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes
     end = 0
     for name, array in arrays.items():
         begin, end = end, end + array.nbytes
-        header[name] = {"dtype": code_of(array), "shape": list(array.shape), "data_offsets": [begin, end]}
+        header[name] = {
+            "dtype": code_of(array),
+            "shape": list(array.shape),
+            "data_offsets": [begin, end],
+        }
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     if len(text) > LIMIT:
-        raise ValueError(f"expected at most {LIMIT} bytes beside the arrays, got {len(text)}: keep numbers as arrays")
+        raise ValueError(
+            f"expected at most {LIMIT} bytes beside the arrays, got {len(text)}: keep numbers as arrays"
+        )
     return text
 
 
@@ -76,19 +82,30 @@ def announced(file: IO[bytes]) -> Header:
     size, start = os.fstat(file.fileno()).st_size, file.read(8)
     length = int.from_bytes(start, "little")
     if len(start) < 8 or length > LIMIT:
-        foreign = start[:4] == b"PK\3\4" or (len(start) == 8 and start[:1] == b"\x80" and start[1] <= 5)
+        foreign = start[:4] == b"PK\3\4" or (
+            len(start) == 8 and start[:1] == b"\x80" and start[1] <= 5
+        )
         kind = "a zip file or a pickle, which adviz never opens" if foreign else "truncated or none"
-        raise ValueError(f"it is {kind} (its first 8 bytes announce no header of up to {LIMIT} bytes)")
+        raise ValueError(
+            f"it is {kind} (its first 8 bytes announce no header of up to {LIMIT} bytes)"
+        )
     text = file.read(length)
     if len(text) < length:
-        raise ValueError(f"it is truncated: it announces a header of {length} bytes and has {len(text)}")
+        raise ValueError(
+            f"it is truncated: it announces a header of {length} bytes and has {len(text)}"
+        )
     header = parsed(text)
     about, digest = _about(header.pop(METADATA, None))
-    entries = sorted((_entry(name, said) for name, said in header.items()), key=lambda entry: (entry.begin, entry.end))
+    entries = sorted(
+        (_entry(name, said) for name, said in header.items()),
+        key=lambda entry: (entry.begin, entry.end),
+    )
     end = 0
     for entry in entries:
         if entry.begin != end or entry.end - end != math.prod(entry.shape) * entry.dtype.itemsize:
-            raise ValueError(f"the bytes announced for {entry.name} are not those of its shape, or overlap with others")
+            raise ValueError(
+                f"the bytes announced for {entry.name} are not those of its shape, or overlap with others"
+            )
         end = entry.end
     if size != 8 + length + end:
         what = "truncated" if size < 8 + length + end else "longer than announced"
@@ -105,7 +122,11 @@ def _about(metadata: Any) -> tuple[dict[str, Any], str]:
     kinds = {"kind": str, "shapes": dict, "content": dict}
     if {name: type(value) for name, value in about.items()} != kinds:
         raise ValueError("it does not say what it is")
-    if set(metadata) != {"adviz", "digest"} or not isinstance(digest, str) or len(digest) != len(ZEROS):
+    if (
+        set(metadata) != {"adviz", "digest"}
+        or not isinstance(digest, str)
+        or len(digest) != len(ZEROS)
+    ):
         raise ValueError("it has no digest, or more than adviz writes")
     return about, digest
 
@@ -118,7 +139,9 @@ def _entry(name: str, said: Any) -> Entry:
         raise ValueError(f"{name} is of the type {said['dtype']!r}, which is not expected")
     shape, offsets = said["shape"], said["data_offsets"]
     if not sides(shape) or not sides(offsets) or len(offsets) != 2:
-        raise ValueError(f"{name} has no such shape or place: {str(shape)[:80]}, {str(offsets)[:80]}")
+        raise ValueError(
+            f"{name} has no such shape or place: {str(shape)[:80]}, {str(offsets)[:80]}"
+        )
     return Entry(name, TYPES[said["dtype"]], tuple(shape), *offsets)
 
 

@@ -12,7 +12,8 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 import numpy as np
 
 C = TypeVar("C")
-LATER = {"later": True}  # marks a field that came after files were written: one without it has its default
+# Marks a field that came after files were written: one without it has its default
+LATER = {"later": True}
 
 
 def parts(record: Any) -> dict[str, Any]:
@@ -24,13 +25,17 @@ def parts(record: Any) -> dict[str, Any]:
     >>> archive.parts(data.Geometry(128))["size"]
     128
     """
-    return {field.name: _opened(getattr(record, field.name)) for field in dataclasses.fields(record)}
+    return {
+        field.name: _opened(getattr(record, field.name)) for field in dataclasses.fields(record)
+    }
 
 
 def _opened(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         return parts(value)
-    return {key: _opened(one) for key, one in value.items()} if isinstance(value, Mapping) else value
+    return (
+        {key: _opened(one) for key, one in value.items()} if isinstance(value, Mapping) else value
+    )
 
 
 def typed(cls: type[C], content: Mapping[str, Any]) -> C:
@@ -39,7 +44,8 @@ def typed(cls: type[C], content: Mapping[str, Any]) -> C:
     Raises
     ------
     ValueError: other names than its fields'.
-    TypeError: a value of another type than declared. What else the class refuses, it refuses itself.
+    TypeError: a value of another type than declared. What else the class refuses, it refuses
+        itself.
 
     Examples
     --------
@@ -56,7 +62,11 @@ def checked(cls: type[Any], content: Mapping[str, Any]) -> dict[str, Any]:
     later = {field.name for field in dataclasses.fields(cls) if field.metadata == LATER}
     if not isinstance(content, Mapping) or not set(names) - later <= set(content) <= set(names):
         raise ValueError(f"expected {', '.join(names)} of a {cls.__name__}, got {list(content)}")
-    return {name: _closed(content[name], hints[name], f"{cls.__name__}.{name}") for name in names if name in content}
+    return {
+        name: _closed(content[name], hints[name], f"{cls.__name__}.{name}")
+        for name in names
+        if name in content
+    }
 
 
 def _closed(value: Any, hint: Any, name: str) -> Any:
@@ -67,14 +77,17 @@ def _closed(value: Any, hint: Any, name: str) -> Any:
         inner = get_args(hint)[1]
         return {key: _closed(one, inner, f"{name}[{key!r}]") for key, one in value.items()}
     if not fits(value, hint):
-        raise TypeError(f"expected {name} as {hint}, got {str(value)[:80]} ({type(value).__name__})")
+        raise TypeError(
+            f"expected {name} as {hint}, got {str(value)[:80]} ({type(value).__name__})"
+        )
     return value
 
 
 def fits(value: Any, hint: Any) -> bool:
     """Return whether a value is of a declared type: one of numbers, texts, arrays, tuples, choices and unions of them.
 
-    Integers are floats as well, lists are tuples as well, and truth values are neither integers nor floats.
+    Integers are floats as well, lists are tuples as well, and truth values are neither integers nor
+    floats.
     """
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
@@ -112,5 +125,15 @@ def restoring(what: str, path: str | Path) -> Iterator[None]:
         yield
     except KeyError as error:
         raise ValueError(f"expected a saved {what} in {path}, but it has no {error}") from error
-    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, MemoryError) as error:
-        raise ValueError(f"expected a saved {what} in {path}, but its parts do not fit: {error}") from error
+    except (
+        ValueError,
+        TypeError,
+        AttributeError,
+        LookupError,
+        ArithmeticError,
+        RuntimeError,
+        MemoryError,
+    ) as error:
+        raise ValueError(
+            f"expected a saved {what} in {path}, but its parts do not fit: {error}"
+        ) from error

@@ -15,7 +15,11 @@ TYPES = {
     code: np.dtype(name)
     for code, name in (
         ("BOOL", "?"),
-        *((f"{kind.upper()}{8 * size}", f"<{kind}{size}") for kind in "iu" for size in (1, 2, 4, 8)),
+        *(
+            (f"{kind.upper()}{8 * size}", f"<{kind}{size}")
+            for kind in "iu"
+            for size in (1, 2, 4, 8)
+        ),
         *((f"F{8 * size}", f"<f{size}") for size in (2, 4, 8)),
     )
 }
@@ -32,7 +36,8 @@ def packed(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
 
     Raises
     ------
-    TypeError: something that is neither a number, a text, None, an array of numbers, nor made of these.
+    TypeError: something that is neither a number, a text, None, an array of numbers, nor made of
+        these.
     """
     if isinstance(value, np.generic):
         value = value.item()
@@ -46,13 +51,21 @@ def packed(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        inner = {key: packed(one, f"{name}.{key}" if name else key, arrays) for key, one in value.items()}
+        inner = {
+            key: packed(one, f"{name}.{key}" if name else key, arrays) for key, one in value.items()
+        }
         return {"map": inner} if TAGS & set(inner) else inner
     if isinstance(value, list | tuple):
         items = [packed(one, f"{name}.{number}", arrays) for number, one in enumerate(value)]
         return items if isinstance(value, list) else {"tuple": items}
-    kind = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else f"{value!r} ({type(value).__name__})"
-    raise TypeError(f"expected numbers, texts, arrays of numbers, dictionaries or lists of these, got {kind} as {name}")
+    kind = (
+        f"an array of {value.dtype}"
+        if isinstance(value, np.ndarray)
+        else f"{value!r} ({type(value).__name__})"
+    )
+    raise TypeError(
+        f"expected numbers, texts, arrays of numbers, dictionaries or lists of these, got {kind} as {name}"
+    )
 
 
 def unpacked(value: Any, arrays: Mapping[str, np.ndarray], used: list[str]) -> Any:
@@ -89,7 +102,9 @@ def parsed(text: bytes) -> dict[str, Any]:
     ValueError: it is something else.
     """
     try:
-        found = json.loads(text.decode(), object_pairs_hook=_once, parse_constant=_finite, parse_float=_finite)
+        found = json.loads(
+            text.decode(), object_pairs_hook=_once, parse_constant=_finite, parse_float=_finite
+        )
     except RecursionError:
         raise ValueError("its JSON is nested too deeply") from None
     except ValueError as error:
@@ -119,8 +134,14 @@ def check_version(version: Any, known: int) -> None:
     ValueError: another number, or none.
     """
     if type(version) is not int or version < 1:
-        raise ValueError(f"it names no format (got {version!r}): it is damaged, or adviz did not write it")
+        raise ValueError(
+            f"it names no format (got {version!r}): it is damaged, or adviz did not write it"
+        )
     if version > known:
-        raise ValueError(f"it is of format {version}, a newer adviz's; this one reads format {known}: update adviz")
+        raise ValueError(
+            f"it is of format {version}, a newer adviz's; this one reads format {known}: update adviz"
+        )
     if version < known:
-        raise ValueError(f"it is of format {version}, an older adviz's; this one reads format {known}: make it again")
+        raise ValueError(
+            f"it is of format {version}, an older adviz's; this one reads format {known}: make it again"
+        )

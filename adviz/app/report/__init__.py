@@ -28,20 +28,25 @@ def report(
 ) -> Path:
     """Write what detectors find in a category as one HTML file that loads nothing from anywhere.
 
-    It holds the metrics with their definitions, the thresholds and what they cost, the curves, the images that are
-    wrong or highest, all scores, and how it was made. It needs no server and no script.
+    It holds the metrics with their definitions, the thresholds and what they cost, the curves, the
+    images that are wrong or highest, all scores, and how it was made. It needs no server and no
+    script.
 
     Parameters
     ----------
-    category: its test images are shown; where there are no labels or no masks, the page says what it cannot know.
+    category: its test images are shown; where there are no labels or no masks, the page says what
+        it cannot know.
     predictions: of the test images; one, or name -> prediction.
     path: the file to write, such as "report.html"; one that is there is replaced.
-    thresholds: score from which an image is flagged, for all detectors or name -> threshold, as `adviz.calibrate` sets
-        it. None = set on these test images (F1-optimal; without anomalous images just above every good one), which the
-        page says, as errors counted there are optimistic.
-    configuration: name -> whatever should be kept with the numbers, such as the detectors; printed by `repr`.
+    thresholds: score from which an image is flagged, for all detectors or name -> threshold, as
+        `adviz.calibrate` sets it. None = set on these test images (F1-optimal; without anomalous
+        images just above every good one), which the page says, as errors counted there are
+        optimistic.
+    configuration: name -> whatever should be kept with the numbers, such as the detectors; printed
+        by `repr`.
     title: over the page; empty = the category's name.
-    pictures: the most images of a kind (missed, false alarms, highest scores) for each detector, >= 1.
+    pictures: the most images of a kind (missed, false alarms, highest scores) for each detector, >=
+        1.
 
     Returns
     -------
@@ -49,8 +54,8 @@ def report(
 
     Raises
     ------
-    ValueError: a prediction of other images, a threshold of another detector or for none of these, no prediction,
-        `pictures` below 1.
+    ValueError: a prediction of other images, a threshold of another detector or for none of these,
+        no prediction, `pictures` below 1.
     FileNotFoundError, IsADirectoryError: there is no such folder to write in, or `path` is one.
     OSError: the file cannot be written; one that was there stays as it was.
 
@@ -63,14 +68,24 @@ def report(
     require(category, "test train", "a Category, then the predictions of its test images")
     path = Path(path)
     if path.is_dir():
-        raise IsADirectoryError(f"expected a file to write, such as report.html, got the folder {path}")
+        raise IsADirectoryError(
+            f"expected a file to write, such as report.html, got the folder {path}"
+        )
     if not path.absolute().parent.is_dir():
-        raise FileNotFoundError(f"expected a folder to write the report in, found none at {path.parent}: create it")
+        raise FileNotFoundError(
+            f"expected a folder to write the report in, found none at {path.parent}: create it"
+        )
     if pictures < 1:
         raise ValueError(f"pictures must be 1 or more, got {pictures}")
     if not isinstance(predictions, Prediction | Mapping):
-        raise TypeError(f"expected a Prediction, or several by name, got a {type(predictions).__name__}")
-    named = {predictions.detector or "detector": predictions} if isinstance(predictions, Prediction) else predictions
+        raise TypeError(
+            f"expected a Prediction, or several by name, got a {type(predictions).__name__}"
+        )
+    named = (
+        {predictions.detector or "detector": predictions}
+        if isinstance(predictions, Prediction)
+        else predictions
+    )
     lines = _lines(thresholds, named)
     contents = collected(category, named, lines, configuration or {}, pictures)
     replace_file(path, rendered(contents, title or category.name or "report").encode())
@@ -90,14 +105,19 @@ def rendered(contents: Contents, title: str) -> str:
 
 
 def _lines(
-    thresholds: Threshold | float | Mapping[str, Threshold | float] | None, predictions: Mapping[str, Prediction]
+    thresholds: Threshold | float | Mapping[str, Threshold | float] | None,
+    predictions: Mapping[str, Prediction],
 ) -> dict[str, Threshold | float]:
     """Return the thresholds that were given, by the name of their prediction."""
     if not predictions:
         raise ValueError("predictions must hold at least one prediction, got none")
     if thresholds is None:
         return {}
-    named = dict(thresholds) if isinstance(thresholds, Mapping) else dict.fromkeys(predictions, thresholds)
+    named = (
+        dict(thresholds)
+        if isinstance(thresholds, Mapping)
+        else dict.fromkeys(predictions, thresholds)
+    )
     if unknown := sorted(set(named) - set(predictions)):
         raise ValueError(f"thresholds must be for some of {list(predictions)}, got {unknown}")
     return named

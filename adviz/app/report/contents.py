@@ -19,8 +19,10 @@ from adviz.sweep import surroundings
 
 KINDS = {-1: "unlabelled", 0: "good", 1: "anomalous"}
 UNDEFINED = "-"
-AT_BEST_F1 = ("threshold", "false positives", "false negatives")  # the table of thresholds has those that are used
-FLAT = 1.5  # a ratio of width to height from which the two pictures of an image stand one below the other
+# The table of thresholds has those that are used
+AT_BEST_F1 = ("threshold", "false positives", "false negatives")
+# A ratio of width to height from which the two pictures of an image stand one below the other
+FLAT = 1.5
 STRIP = 7.6  # inches: a page of 600 pixels then shrinks its letters little
 SCALE_STEPS = 9  # colours of a printed scale
 DEFINITIONS = {
@@ -99,7 +101,9 @@ def collected(
     split = category.test
     height, width = split.image_size
     results = {name: evaluate(prediction, split) for name, prediction in predictions.items()}
-    chosen = {name: _line(lines.get(name), prediction, split) for name, prediction in predictions.items()}
+    chosen = {
+        name: _line(lines.get(name), prediction, split) for name, prediction in predictions.items()
+    }
     shown = {name: result.shown() for name, result in results.items()}
     rows = [row.name for row in next(iter(shown.values())) if row.name not in AT_BEST_F1]
     printed = [row for found in shown.values() for row in found if row.name in rows]
@@ -107,12 +111,20 @@ def collected(
         category=category.name,
         images=_counted(category),
         date=datetime.date.today().isoformat(),
-        metrics={"": list(predictions)} | {row: [_of(row, shown[name]) for name in predictions] for row in rows},
+        metrics={"": list(predictions)}
+        | {row: [_of(row, shown[name]) for name in predictions] for row in rows},
         reasons=_reasons([row for row in printed if row.undefined]),
         left_out=_reasons([row for row in printed if not row.undefined]),
-        definitions={name: text for name, text in DEFINITIONS.items() if any(row.startswith(name) for row in rows)},
+        definitions={
+            name: text
+            for name, text in DEFINITIONS.items()
+            if any(row.startswith(name) for row in rows)
+        },
         curves=_curves(results),
-        chapters=[_chapter(name, predictions[name], *chosen[name], split, pictures) for name in predictions],
+        chapters=[
+            _chapter(name, predictions[name], *chosen[name], split, pictures)
+            for name in predictions
+        ],
         scores=_scores(split, predictions, {name: line for name, (line, _, _) in chosen.items()}),
         configuration=_configuration(category, predictions, configuration),
         padded=split.geometry.aspect == "letterbox",
@@ -120,15 +132,21 @@ def collected(
     )
 
 
-def _line(given: Threshold | float | None, prediction: Prediction, split: Split) -> tuple[float, str, str]:
+def _line(
+    given: Threshold | float | None, prediction: Prediction, split: Split
+) -> tuple[float, str, str]:
     """Return a threshold, the rule it was set by, and what to be careful with."""
     if isinstance(given, Threshold):
         given.flag(prediction)  # refuses the prediction of another detector
         rule = given.rule if given.rate is None else f"{given.rule} {given.rate:g}"
         where = f"set on {given.n_good} good and {given.n_anomalous} anomalous images"
         caveats = [
-            "set on these test images themselves, so that its errors are optimistic" if given.on_test else "",
-            "set on training images, which the detector knows and scores too low" if given.on_train else "",
+            "set on these test images themselves, so that its errors are optimistic"
+            if given.on_test
+            else "",
+            "set on training images, which the detector knows and scores too low"
+            if given.on_train
+            else "",
         ]
         return given.value, f"{rule}, {where}", "; ".join(filter(None, caveats))
     if given is not None:
@@ -155,7 +173,9 @@ def _reasons(shown: Sequence[Shown]) -> list[str]:
 
 def _counted(category: Category) -> str:
     test = Counter(KINDS[int(label)] for label in category.test.labels)
-    parts = ", ".join(f"{test[kind]} {kind}" for kind in ("good", "anomalous", "unlabelled") if test[kind])
+    parts = ", ".join(
+        f"{test[kind]} {kind}" for kind in ("good", "anomalous", "unlabelled") if test[kind]
+    )
     return f"{len(category.train)} good images to learn from; tested on {parts}"
 
 
@@ -164,7 +184,9 @@ def _curves(results: Mapping[str, Result]) -> str:
     areas = {"roc": "image_auroc", "precision_recall": "image_ap", "pro": "pro"}
     drawn = []
     for key, area in areas.items():
-        curves = {name: result.curves[key] for name, result in results.items() if key in result.curves}
+        curves = {
+            name: result.curves[key] for name, result in results.items() if key in result.curves
+        }
         values = {name: getattr(results[name], area) for name in curves}
         if curves:
             figure = plots.curves_static({key: curves}, areas={key: values})
@@ -173,7 +195,13 @@ def _curves(results: Mapping[str, Result]) -> str:
 
 
 def _chapter(
-    name: str, prediction: Prediction, line: float, rule: str, caveat: str, split: Split, pictures: int
+    name: str,
+    prediction: Prediction,
+    line: float,
+    rule: str,
+    caveat: str,
+    split: Split,
+    pictures: int,
 ) -> Chapter:
     found = outcome(prediction.score, split.labels, line)
     limits = None if prediction.anomaly_map is None else plots.shared_limits(prediction.unpadded())
@@ -193,10 +221,18 @@ def _chapter(
         rule=rule,
         caveat=caveat,
         costs=_costs(found),
-        strip=theme.svg(strip, text=f"{name}: scores of all test images by kind of defect, the threshold dashed"),
-        scale=None if limits is None else (style.number(limits[0]), style.number(limits[1]), _gradient()),
+        strip=theme.svg(
+            strip, text=f"{name}: scores of all test images by kind of defect, the threshold dashed"
+        ),
+        scale=None
+        if limits is None
+        else (style.number(limits[0]), style.number(limits[1]), _gradient()),
         galleries=tuple(
-            Gallery(kind, len(images), tuple(_shot(prediction, split, int(i), limits) for i in images[:pictures]))
+            Gallery(
+                kind,
+                len(images),
+                tuple(_shot(prediction, split, int(i), limits) for i in images[:pictures]),
+            )
             for kind, images in kinds.items()
             if len(images)
         ),
@@ -208,7 +244,11 @@ def _verdict(name: str, found: Outcome) -> str:
     counts = (
         (found.true_positives, found.true_positives + found.false_negatives, "anomalous"),
         (found.false_positives, found.false_positives + found.true_negatives, "good"),
-        (found.unlabelled_flagged, found.unlabelled_flagged + found.unlabelled_passed, "unlabelled"),
+        (
+            found.unlabelled_flagged,
+            found.unlabelled_flagged + found.unlabelled_passed,
+            "unlabelled",
+        ),
     )
     parts = [f"{flagged} of {whole} {kind}" for flagged, whole, kind in counts if whole]
     return f"{name} flags {' and '.join(parts)} images."
@@ -216,7 +256,10 @@ def _verdict(name: str, found: Outcome) -> str:
 
 def _costs(found: Outcome) -> tuple[str, ...]:
     """Return false positives and negatives, precision and recall; what is undefined is a dash."""
-    ratios = (UNDEFINED if np.isnan(value) else f"{value:.3f}" for value in (found.precision, found.recall, found.f1))
+    ratios = (
+        UNDEFINED if np.isnan(value) else f"{value:.3f}"
+        for value in (found.precision, found.recall, found.f1)
+    )
     return (str(found.false_positives), str(found.false_negatives), *ratios)
 
 
@@ -225,7 +268,9 @@ def _gradient() -> str:
     return ", ".join(f"rgb{tuple(colour)}" for colour in stops)
 
 
-def _shot(prediction: Prediction, split: Split, index: int, limits: tuple[float, float] | None) -> Shot:
+def _shot(
+    prediction: Prediction, split: Split, index: int, limits: tuple[float, float] | None
+) -> Shot:
     sample = split[index]
     drawn = ""
     if prediction.anomaly_map is not None and limits is not None:
@@ -250,7 +295,10 @@ def _scores(
             ids[index],
             split.defects[index],
             [
-                (style.number(float(p.score[index])), bool(np.float64(p.score[index]) >= lines[name]))
+                (
+                    style.number(float(p.score[index])),
+                    bool(np.float64(p.score[index]) >= lines[name]),
+                )
                 for name, p in predictions.items()
             ],
         )
@@ -263,7 +311,8 @@ def _configuration(
 ) -> dict[str, str]:
     split = category.test
     backbones = {
-        name: f"{p.backbone or 'unknown'} (weights {p.digest or 'unknown'})" for name, p in predictions.items()
+        name: f"{p.backbone or 'unknown'} (weights {p.digest or 'unknown'})"
+        for name, p in predictions.items()
     }
     facts = asdict(split.geometry) | {"resize": split.geometry.resized}
     geometry = ", ".join(f"{name}={value}" for name, value in facts.items() if value is not None)
@@ -272,5 +321,7 @@ def _configuration(
         **{name: value if isinstance(value, str) else repr(value) for name, value in more.items()},
         **{f"backbone of {name}": text for name, text in backbones.items()},
         "images": f"{height} x {width} pixels; {geometry}",
-        "versions": ", ".join(f"{name} {version}" for name, version in surroundings(1)["versions"].items()),
+        "versions": ", ".join(
+            f"{name} {version}" for name, version in surroundings(1)["versions"].items()
+        ),
     }

@@ -12,7 +12,8 @@ from torch import Tensor
 from adviz._support import as_numpy, bar, full_float32
 
 BLOCK = 4096  # rows at a time
-CHUNK = 1024  # chosen rows that they are compared with at a time; their product, 16 MiB, is the largest array
+# Chosen rows that they are compared with at a time; their product, 16 MiB, is the largest array
+CHUNK = 1024
 
 
 def coverage(points: np.ndarray, order: np.ndarray, counts: Sequence[int]) -> np.ndarray:
@@ -26,18 +27,20 @@ def coverage(points: np.ndarray, order: np.ndarray, counts: Sequence[int]) -> np
 
     Returns
     -------
-    distance: (len(counts), M) float32, Euclidean, in the units of `points`; 0 for the chosen rows themselves. PatchCore
-        (Eq. 5) keeps the largest of each as small as it can, see `covering_radius`.
+    distance: (len(counts), M) float32, Euclidean, in the units of `points`; 0 for the chosen rows
+        themselves. PatchCore (Eq. 5) keeps the largest of each as small as it can, see
+        `covering_radius`.
 
     Raises
     ------
-    ValueError: NaN in the points, rows that do not exist, or counts that do not ascend from 1 or more to at most n.
+    ValueError: NaN in the points, rows that do not exist, or counts that do not ascend from 1 or
+        more to at most n.
 
     Notes
     -----
-    The nearest row is found with the expanded square in float32, about the mean of all rows, and its distance is then
-    computed by direct subtraction: rounding can at most take a row for the nearest that is as near up to about 1e-6 of
-    the largest squared norm.
+    The nearest row is found with the expanded square in float32, about the mean of all rows, and
+    its distance is then computed by direct subtraction: rounding can at most take a row for the
+    nearest that is as near up to about 1e-6 of the largest squared norm.
 
     Examples
     --------
@@ -49,18 +52,26 @@ def coverage(points: np.ndarray, order: np.ndarray, counts: Sequence[int]) -> np
     points, order = np.ascontiguousarray(as_numpy(points), dtype=np.float32), as_numpy(order)
     ends = [0, *counts]
     if points.ndim != 2 or not points.size or not np.isfinite(points).all():
-        raise ValueError(f"points must be (M, d), finite and not empty, got shape {points.shape} or NaN in it")
+        raise ValueError(
+            f"points must be (M, d), finite and not empty, got shape {points.shape} or NaN in it"
+        )
     if order.ndim != 1 or not len(order) or not 0 <= order.min() <= order.max() < len(points):
-        raise ValueError(f"order must name rows from 0 to {len(points) - 1}, got {order.shape} of them")
+        raise ValueError(
+            f"order must name rows from 0 to {len(points) - 1}, got {order.shape} of them"
+        )
     if len(ends) == 1 or any(b <= a for a, b in pairwise(ends)) or ends[-1] > len(order):
-        raise ValueError(f"counts must ascend from 1 or more to at most {len(order)}, got {list(counts)}")
+        raise ValueError(
+            f"counts must ascend from 1 or more to at most {len(order)}, got {list(counts)}"
+        )
     centre = points.mean(0, dtype=np.float64).astype(np.float32)
     chosen = torch.from_numpy(points[order[: ends[-1]]] - centre)
     distance = np.empty((len(counts), len(points)), np.float32)
     with full_float32(), torch.inference_mode():
         for start in bar(range(0, len(points), BLOCK), label="coverage"):
             part = slice(start, start + BLOCK)
-            distance[:, part] = _to_prefixes(torch.from_numpy(points[part] - centre), chosen, ends).numpy()
+            distance[:, part] = _to_prefixes(
+                torch.from_numpy(points[part] - centre), chosen, ends
+            ).numpy()
     for found, count in zip(distance, counts, strict=True):
         found[order[:count]] = 0
     return distance
@@ -95,8 +106,9 @@ def in_plane(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    plane: (M, 2) float32, coordinates about the mean, in the units of `points`; the largest weight of each direction is
-        positive, so that pictures are not mirrored from machine to machine. Zeros where d is 1.
+    plane: (M, 2) float32, coordinates about the mean, in the units of `points`; the largest weight
+        of each direction is positive, so that pictures are not mirrored from machine to machine.
+        Zeros where d is 1.
     share: (2,) float64, of the whole variance that each direction holds; 0 where there is none.
 
     Raises
@@ -112,7 +124,9 @@ def in_plane(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     points = np.asarray(as_numpy(points), dtype=np.float32)
     if points.ndim != 2 or not points.size or not np.isfinite(points).all():
-        raise ValueError(f"points must be (M, d), finite and not empty, got shape {points.shape} or NaN in it")
+        raise ValueError(
+            f"points must be (M, d), finite and not empty, got shape {points.shape} or NaN in it"
+        )
     dimension = points.shape[1]
     mean, scatter = points.mean(0, dtype=np.float64), np.zeros((dimension, dimension))
     for start in range(0, len(points), BLOCK):
@@ -139,13 +153,16 @@ def _to_prefixes(rows: Tensor, chosen: Tensor, ends: Sequence[int]) -> Tensor:
         nearest = torch.full((len(rows),), -1, dtype=torch.int64)
         for first in range(start, end, CHUNK):
             part = chosen[first : min(first + CHUNK, end)]
-            product = torch.addmm(part.square().sum(1), rows, part.T, alpha=-2)  # less the row's own square
-            least = product.amin(1)  # five times as fast as min, which also tells where: few rows need that
+            # Less the row's own square
+            product = torch.addmm(part.square().sum(1), rows, part.T, alpha=-2)
+            # Five times as fast as min, which also tells where: few rows need that
+            least = product.amin(1)
             nearer = (least < best).nonzero()[:, 0]
             best[nearer] = least[nearer]
             nearest[nearer] = product[nearer].argmin(1) + first
         changed = (nearest >= 0).nonzero()[:, 0]
         square = (rows[changed] - chosen[nearest[changed]]).square().sum(1)
-        exact[changed] = torch.minimum(exact[changed], square)  # rounding must not let a distance rise
+        # Rounding must not let a distance rise
+        exact[changed] = torch.minimum(exact[changed], square)
         found.append(exact.sqrt())
     return torch.stack(found)

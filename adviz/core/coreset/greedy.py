@@ -16,7 +16,8 @@ from adviz.core.coreset.random_projection import check_count
 
 REFRESH = 8192  # rows brought up to date at once
 CANDIDATES = 1024  # rows picked from
-TILE = 1024  # rows that are refreshed together, by one thread of a CPU; their product stays in its cache
+# Rows that are refreshed together, by one thread of a CPU; their product stays in its cache
+TILE = 1024
 CHUNK = 1024  # choices that they see at once
 
 
@@ -30,9 +31,9 @@ def k_center_greedy(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Choose rows so that the farthest row is as near as possible: each time the row farthest from those chosen.
 
-    PatchCore, Algorithm 1 and Eq. 5 (Gonzalez' greedy k-centre), exactly, on an integer grid about as fine as
-    float32 (see `Grid` and `to_grid`). The order is that of this loop on the grid's rows, index by index, on every
-    machine and any number of threads; ties go to the lowest row::
+    PatchCore, Algorithm 1 and Eq. 5 (Gonzalez' greedy k-centre), exactly, on an integer grid about
+    as fine as float32 (see `Grid` and `to_grid`). The order is that of this loop on the grid's
+    rows, index by index, on every machine and any number of threads; ties go to the lowest row::
 
         order = [first]
         nearest = squared_distance(rows, rows[first])
@@ -47,33 +48,37 @@ def k_center_greedy(
     points: (M, d) float, or their `Grid` when it is at hand.
     count: rows to choose, 1 <= count <= M.
     first: row to start from; None = the row farthest from the mean of all rows.
-    cap: (M,) Euclidean distances that no row's counts beyond, from the start on (`anchor_distance`); the search then
-        starts from the largest, and knows no covering radius.
+    cap: (M,) Euclidean distances that no row's counts beyond, from the start on
+        (`anchor_distance`); the search then starts from the largest, and knows no covering radius.
     device: where the matrix products run, "cpu" or "cuda"; the order is the same.
 
     Returns
     -------
     order: (count,) int64, nested; shorter when interrupted.
-    radius: (count,) float64, covering radius after each choice, Euclidean, in the units of `points`; rounding to the
-        grid moves it by at most sqrt(d) / scale. NaN after the last choice of an interrupted search, and with a cap.
+    radius: (count,) float64, covering radius after each choice, Euclidean, in the units of
+        `points`; rounding to the grid moves it by at most sqrt(d) / scale. NaN after the last
+        choice of an interrupted search, and with a cap.
 
     Raises
     ------
     ValueError: no row, NaN or infinity, a count, a first row or a device that does not exist.
-    MemoryError: the search needs more memory than is free; the message says how much, and what helps.
+    MemoryError: the search needs more memory than is free; the message says how much, and what
+        helps.
 
     Notes
     -----
-    A loop in float64 on `points` themselves may choose another of two rows whose distances differ by less than the
-    grid's rounding. On the projected patches of the built-in categories (50,176 rows of 128 numbers) the first 501 and
-    1,003 choices are that loop's, index by index; with one row moved 30 times as far out as well, but that in one of
-    six categories some neighbours of the order changed places. So one seed's bank is the method's, not the rounding's;
-    another seed's projection gives another bank.
+    A loop in float64 on `points` themselves may choose another of two rows whose distances differ
+    by less than the grid's rounding. On the projected patches of the built-in categories (50,176
+    rows of 128 numbers) the first 501 and 1,003 choices are that loop's, index by index; with one
+    row moved 30 times as far out as well, but that in one of six categories some neighbours of the
+    order changed places. So one seed's bank is the method's, not the rounding's; another seed's
+    projection gives another bank.
 
-    A row's distance to the chosen ones only falls, so a stale distance is an upper bound. Only the rows with the
-    largest bounds are refreshed, by matrix products, and each only until it falls behind the rows outside; among them
-    rows are chosen as long as the best one beats every bound outside, which proves it is the farthest of all. Memory
-    beside `points` and their grid is O(M), 8 (d + 1) bytes a choice and 8 MiB a thread.
+    A row's distance to the chosen ones only falls, so a stale distance is an upper bound. Only the
+    rows with the largest bounds are refreshed, by matrix products, and each only until it falls
+    behind the rows outside; among them rows are chosen as long as the best one beats every bound
+    outside, which proves it is the farthest of all. Memory beside `points` and their grid is O(M),
+    8 (d + 1) bytes a choice and 8 MiB a thread.
 
     Examples
     --------
@@ -88,8 +93,12 @@ def k_center_greedy(
     if first is not None and not 0 <= first < len(grid):
         raise ValueError(f"first must be a row from 0 to {len(grid) - 1}, got {first}")
     cap = None if cap is None else as_numpy(cap)
-    if cap is not None and (np.shape(cap) != (len(grid),) or not np.isfinite(cap).all() or first is not None):
-        raise ValueError(f"cap must be {len(grid)} finite distances, without first, got {np.shape(cap)} and {first=}")
+    if cap is not None and (
+        np.shape(cap) != (len(grid),) or not np.isfinite(cap).all() or first is not None
+    ):
+        raise ValueError(
+            f"cap must be {len(grid)} finite distances, without first, got {np.shape(cap)} and {first=}"
+        )
     products = 8 * TILE * CHUNK * torch.get_num_threads() + 16 * CANDIDATES**2
     need = 56 * len(grid) + 8 * count * (grid.shape[1] + 3) + products
     check_memory(need, f"choosing {count} of {len(grid)} rows")
@@ -108,7 +117,9 @@ def k_center_greedy(
 class _Greedy:
     """A block-wise greedy search: for every row an upper bound, and how many choices that bound has seen."""
 
-    def __init__(self, grid: torch.Tensor, count: int, bound: np.ndarray | None, pool: Executor) -> None:
+    def __init__(
+        self, grid: torch.Tensor, count: int, bound: np.ndarray | None, pool: Executor
+    ) -> None:
         self.rows = grid
         parts = torch.split(grid, REFRESH)
         self.norm = torch.empty(len(grid), dtype=torch.float64, device=grid.device)
@@ -117,13 +128,19 @@ class _Greedy:
             norm[:] = part.double().square().sum(1)
         whole = all(bool((part == part.round()).all()) for part in parts)
         if float(self.norm.max()) >= LIMIT or not whole:
-            raise ValueError("expected integer rows short enough to be multiplied exactly: make the grid with to_grid")
+            raise ValueError(
+                "expected integer rows short enough to be multiplied exactly: make the grid with to_grid"
+            )
         self.bound = np.full(len(grid), np.inf, dtype=np.float64) if bound is None else bound
         self.seen = np.zeros(len(grid), dtype=np.int64)
-        self.limit = min(count + 1, len(grid))  # one more than asked for: its distance is the last covering radius
+        # One more than asked for: its distance is the last covering radius
+        self.limit = min(count + 1, len(grid))
         self.order = np.empty(self.limit, dtype=np.int64)
-        self.distance = np.zeros(max(count + 1, self.limit))  # squared, of each choice to those before it
-        self.centres = torch.empty(self.limit, grid.shape[1] + 1, dtype=torch.float64, device=grid.device)
+        # Squared, of each choice to those before it
+        self.distance = np.zeros(max(count + 1, self.limit))
+        self.centres = torch.empty(
+            self.limit, grid.shape[1] + 1, dtype=torch.float64, device=grid.device
+        )
         self.pool, self.tile = pool, REFRESH if grid.is_cuda else TILE
         self.scratch = threading.local()  # of each thread: room for its products
         self.chosen = 0
@@ -132,7 +149,9 @@ class _Greedy:
         """Choose the first row, show it to all rows, and so need not remember it."""
         self._choose(first, 0.0)
         centre, product = self.rows[first].double(), torch.empty_like(self.norm)
-        for part, found in zip(torch.split(self.rows, REFRESH), torch.split(product, REFRESH), strict=True):
+        for part, found in zip(
+            torch.split(self.rows, REFRESH), torch.split(product, REFRESH), strict=True
+        ):
             found[:] = part.double() @ centre
         self.bound = (self.norm + self.norm[first] - 2 * product).cpu().numpy()
         self.bound[first] = -1
@@ -150,7 +169,9 @@ class _Greedy:
         except KeyboardInterrupt:
             if not self.chosen:
                 raise
-            warnings.warn(f"interrupted: the coreset has {self.chosen} of {count} rows", stacklevel=3)
+            warnings.warn(
+                f"interrupted: the coreset has {self.chosen} of {count} rows", stacklevel=3
+            )
             if self.chosen <= count:
                 self.distance[self.chosen] = np.nan
             return min(count, self.chosen)
@@ -168,7 +189,8 @@ class _Greedy:
         if not len(candidates):
             if tighter:
                 return
-            top = self.bound.max()  # a plateau of equal bounds: the lowest rows first, as argmax would
+            # A plateau of equal bounds: the lowest rows first, as argmax would
+            top = self.bound.max()
             candidates = np.flatnonzero(self.bound == top)
             if self._refresh(candidates):
                 return
@@ -189,7 +211,9 @@ class _Greedy:
         stale = rows[self.seen[rows] < self.chosen]
         stale = stale[np.argsort(self.seen[stale], kind="stable")]
         parts = np.split(stale, range(self.tile, len(stale), self.tile)) if len(stale) else []
-        for part, (bound, seen) in zip(parts, self.pool.map(partial(self._shown, level=level), parts), strict=True):
+        for part, (bound, seen) in zip(
+            parts, self.pool.map(partial(self._shown, level=level), parts), strict=True
+        ):
             self.bound[part], self.seen[part] = bound, seen
         return len(stale) > 0
 
@@ -202,11 +226,15 @@ class _Greedy:
         index = self._index(rows)
         points, norm = self._augmented(index), self.norm[index]
         if not hasattr(self.scratch, "product"):
-            self.scratch.product = torch.empty(self.tile * CHUNK, dtype=torch.float64, device=index.device)
+            self.scratch.product = torch.empty(
+                self.tile * CHUNK, dtype=torch.float64, device=index.device
+            )
         product = self.scratch.product
         for start in range(int(seen[0]), self.chosen, CHUNK):
             centres = self.centres[start : min(start + CHUNK, self.chosen)]
-            distance = torch.mm(points, centres.T, out=product[: len(left) * len(centres)].view(len(left), -1))
+            distance = torch.mm(
+                points, centres.T, out=product[: len(left) * len(centres)].view(len(left), -1)
+            )
             bound[left] = np.minimum(bound[left], (distance.amin(1) + norm).cpu().numpy())
             seen[left] = np.maximum(seen[left], start + len(centres))
             above = np.flatnonzero(bound[left] > level)
@@ -233,7 +261,9 @@ class _Greedy:
         between = (self._augmented(index) @ columns.T + self.norm[index, None]).cpu().numpy()
         bound, before = self.bound[candidates], self.chosen
         best = int(bound.argmax())
-        while (bound[best] > floor or (plateau and bound[best] == floor)) and self.chosen < self.limit:
+        while (
+            bound[best] > floor or (plateau and bound[best] == floor)
+        ) and self.chosen < self.limit:
             self._choose(candidates[best], float(bound[best]))
             np.minimum(bound, between[best], out=bound)
             bound[best] = -1

@@ -12,7 +12,8 @@ import torch
 
 from adviz._support import as_numpy, workers
 
-COARSE = 1024  # grid units; rows nearer to the centre than this are too coarsely rounded to be compared
+# Grid units; rows nearer to the centre than this are too coarsely rounded to be compared
+COARSE = 1024
 LARGEST = 2**24  # float32, in which the grid is stored, holds every integer up to it
 LIMIT = 2**51  # of a row's squared norm, so that float64 holds every sum of products exactly
 SAMPLE = 1000  # rows that say how far out a row usually lies
@@ -22,11 +23,11 @@ CHUNK = 2**12  # rows at a time, on a thread, so that float64 copies stay in its
 class Grid(NamedTuple):
     """Rows rounded to integers so small that their squared distances are exact in float64, in any order of summing.
 
-    A search computes |x - c|^2 as |x|^2 + (|c|^2 - 2 x.c). With R the largest norm of a row, any partial sum of |x|^2
-    is an integer of at most R^2, of the bracket one of at most 3 R^2 (Cauchy and Schwarz hold for the columns summed
-    so far), and the whole is at most 4 R^2. float64 holds every integer up to 2**53, and R^2 stays below 2**51:
-    nothing is ever rounded, so the order of summing, which differs between machines and numbers of threads, changes no
-    bit.
+    A search computes |x - c|^2 as |x|^2 + (|c|^2 - 2 x.c). With R the largest norm of a row, any
+    partial sum of |x|^2 is an integer of at most R^2, of the bracket one of at most 3 R^2 (Cauchy
+    and Schwarz hold for the columns summed so far), and the whole is at most 4 R^2. float64 holds
+    every integer up to 2**53, and R^2 stays below 2**51: nothing is ever rounded, so the order of
+    summing, which differs between machines and numbers of threads, changes no bit.
 
     Attributes
     ----------
@@ -63,14 +64,16 @@ class Grid(NamedTuple):
 def to_grid(points: np.ndarray, *, out: np.ndarray | None = None) -> Grid:
     """Round (M, d) points to integers about their mean, as finely as their farthest row allows.
 
-    That is 23 to 24 bits of the largest coordinate, or 24 to 25 of the longest row where that is less: about what
-    float32 points themselves hold. The scale is a power of two, and the mean is rounded to the grid too, so that its
-    last bits, which depend on the machine, can move no row alone.
+    That is 23 to 24 bits of the largest coordinate, or 24 to 25 of the longest row where that is
+    less: about what float32 points themselves hold. The scale is a power of two, and the mean is
+    rounded to the grid too, so that its last bits, which depend on the machine, can move no row
+    alone.
 
     Parameters
     ----------
     points: (M, d) float.
-    out: (M, d) float32 to write the grid's rows into, such as a memory-mapped file; None = a new array.
+    out: (M, d) float32 to write the grid's rows into, such as a memory-mapped file; None = a new
+        array.
 
     Raises
     ------
@@ -88,16 +91,22 @@ def to_grid(points: np.ndarray, *, out: np.ndarray | None = None) -> Grid:
     if points.dtype == np.float16:  # it would overflow as soon as it is scaled
         points = points.astype(np.float32)
     if points.ndim != 2 or not points.size:
-        raise ValueError(f"points must be (M, d) with M and d of 1 or more, got shape {points.shape}")
+        raise ValueError(
+            f"points must be (M, d) with M and d of 1 or more, got shape {points.shape}"
+        )
     if out is not None and (out.shape != points.shape or out.dtype != np.float32):
-        raise ValueError(f"out must be {points.shape} float32, as the points are, got {out.shape} {out.dtype}")
+        raise ValueError(
+            f"out must be {points.shape} float32, as the points are, got {out.shape} {out.dtype}"
+        )
     need = 24 * min(len(points), CHUNK * torch.get_num_threads()) * points.shape[1]
     if out is None:
         need += 4 * points.size
     check_memory(need, f"a grid of {len(points)} rows")
     chunks = [slice(start, start + CHUNK) for start in range(0, len(points), CHUNK)]
     with np.errstate(invalid="ignore"):  # infinities of both signs: the check below says it
-        mean = np.sum([points[part].sum(0, dtype=np.float64) for part in chunks], axis=0) / len(points)
+        mean = np.sum([points[part].sum(0, dtype=np.float64) for part in chunks], axis=0) / len(
+            points
+        )
     if not np.isfinite(mean).all():
         raise ValueError("expected finite points, got NaN or infinity: check the features")
 
@@ -122,7 +131,8 @@ def _scale(norm: float, largest: float, dimension: int) -> float:
     """Return the largest power of two that keeps coordinates within LARGEST and squared norms below LIMIT."""
     if norm == 0:
         return 1.0
-    longest = LIMIT**0.5 - 1 - np.sqrt(dimension)  # less what rounding the row and the mean adds to a norm
+    # Less what rounding the row and the mean adds to a norm
+    longest = LIMIT**0.5 - 1 - np.sqrt(dimension)
     fits = min((LARGEST - 1) / largest, longest / norm)
     return float(np.exp2(np.floor(np.log2(fits))))
 
@@ -130,7 +140,8 @@ def _scale(norm: float, largest: float, dimension: int) -> float:
 def _warn_if_coarse(sample: np.ndarray, norm: float, scale: float) -> None:
     """Warn when one row is so far out that the others fall on a few points of the grid.
 
-    They are measured about their median: where there are few rows, the one far out pulls the mean away from them all.
+    They are measured about their median: where there are few rows, the one far out pulls the mean
+    away from them all.
     """
     sample = np.asarray(sample, np.float64)
     usual = float(np.median(np.linalg.norm(sample - np.median(sample, axis=0), axis=1)))

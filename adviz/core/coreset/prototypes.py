@@ -15,7 +15,8 @@ from adviz.core.coreset.random_projection import check_count, random
 Sign = Literal["negative", "paper"]
 BATCH = 1024  # rows rebuilt at once
 STEP = 0.05  # of the optimiser, in standard deviations of the rows' coordinates
-NEAREST = 1e-6  # squared distances are kept above it: the root has no slope at 0, where proxies start
+# Squared distances are kept above it: the root has no slope at 0, where proxies start
+NEAREST = 1e-6
 
 
 def learn_proxies(
@@ -23,22 +24,24 @@ def learn_proxies(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Learn vectors whose softmax-weighted mixtures are as near as possible to the rows.
 
-    PatchCore, Eq. 8: for row m, the loss is ||m - sum_k w_k p_k||^2, with w the softmax over the proxies p_k of
-    -||m - p_k||. The paper prints exp(+||m - p_k||), with which the farthest proxies weigh most (``sign="paper"``).
+    PatchCore, Eq. 8: for row m, the loss is ||m - sum_k w_k p_k||^2, with w the softmax over the
+    proxies p_k of -||m - p_k||. The paper prints exp(+||m - p_k||), with which the farthest proxies
+    weigh most (``sign="paper"``).
 
     Parameters
     ----------
     points: (M, C) float.
     count: proxies, 1 <= count <= M; they start from that many random rows.
     sign: of the distance in the exponent.
-    epochs: passes over the rows, 1 or more (Adam, batches of 1024; the paper says nothing about the optimiser).
+    epochs: passes over the rows, 1 or more (Adam, batches of 1024; the paper says nothing about the
+        optimiser).
     seed: of the first proxies and of the rows' order.
 
     Returns
     -------
     proxies: (count, C) float32; they are no rows, and have no order.
-    losses: (epochs,) float64, mean loss over the rows while each pass went on; shorter when interrupted, which warns
-        and returns what is learned so far.
+    losses: (epochs,) float64, mean loss over the rows while each pass went on; shorter when
+        interrupted, which warns and returns what is learned so far.
 
     Raises
     ------
@@ -54,20 +57,28 @@ def learn_proxies(
     """
     points = np.ascontiguousarray(as_numpy(points), dtype=np.float32)
     if points.ndim != 2 or not points.size or not np.isfinite(points).all():
-        raise ValueError(f"points must be (M, C), finite and not empty, got shape {points.shape} or NaN in it")
+        raise ValueError(
+            f"points must be (M, C), finite and not empty, got shape {points.shape} or NaN in it"
+        )
     check_count(count, len(points))
     if sign not in ("negative", "paper") or epochs < 1:
-        raise ValueError(f'expected sign "negative" or "paper" and 1 epoch or more, got {sign!r} and {epochs}')
+        raise ValueError(
+            f'expected sign "negative" or "paper" and 1 epoch or more, got {sign!r} and {epochs}'
+        )
     with torch.inference_mode(False), torch.enable_grad():  # whatever mode the caller is in
         return _learned(points, count, sign, epochs, seed)
 
 
-def _learned(points: np.ndarray, count: int, sign: Sign, epochs: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _learned(
+    points: np.ndarray, count: int, sign: Sign, epochs: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return what `learn_proxies` does, for arguments that are right."""
     centre = points.mean(0)
     rows = torch.from_numpy(points - centre)  # a common offset changes nothing but the rounding
     proxies = rows[torch.from_numpy(random(len(points), count, seed))].clone().requires_grad_()
-    optimiser = torch.optim.Adam([proxies], lr=STEP * (float(rows.std()) if rows.numel() > 1 else 0.0) or STEP)
+    optimiser = torch.optim.Adam(
+        [proxies], lr=STEP * (float(rows.std()) if rows.numel() > 1 else 0.0) or STEP
+    )
     generator = np.random.default_rng([seed, 1])
     losses: list[float] = []
     try:
@@ -82,7 +93,9 @@ def _learned(points: np.ndarray, count: int, sign: Sign, epochs: int, seed: int)
                 total += len(batch) * float(loss.detach())
             losses.append(total / len(points))
     except KeyboardInterrupt:
-        warnings.warn(f"interrupted: the proxies have seen {len(losses)} of {epochs} passes", stacklevel=3)
+        warnings.warn(
+            f"interrupted: the proxies have seen {len(losses)} of {epochs} passes", stacklevel=3
+        )
     return proxies.detach().numpy() + centre, np.array(losses)
 
 

@@ -18,15 +18,20 @@ class CoresetTrace:
 
     Attributes
     ----------
-    points: (M, d) float32, all M candidate rows as the sampler saw them (projected), feature units; of PatchCore's
-        above 1 GiB memory-mapped from a temporary file, which vanishes with the last of its arrays.
-    order: (n,) int, chosen rows in the order of choice; nested: its first m entries are the coreset of size m.
-    radius: (n,) float, covering radius after each choice: the largest distance (Euclidean, in `points`' units, up to
-        the grid's rounding) of any row to its nearest chosen one; NaN where the sampler does not know it.
+    points: (M, d) float32, all M candidate rows as the sampler saw them (projected), feature units;
+        of PatchCore's above 1 GiB memory-mapped from a temporary file, which vanishes with the last
+        of its arrays.
+    order: (n,) int, chosen rows in the order of choice; nested: its first m entries are the coreset
+        of size m.
+    radius: (n,) float, covering radius after each choice: the largest distance (Euclidean, in
+        `points`' units, up to the grid's rounding) of any row to its nearest chosen one; NaN where
+        the sampler does not know it.
     image: (M,) int, training image that each row comes from.
     cell: (M,) int, flat cell in that image's grid.
-    sampler: "greedy", "random", or "proxies": `order` then holds the row nearest to each, which may repeat.
-    digest: of the integer grid that a greedy search chose on: orders of one grid are equal on every machine.
+    sampler: "greedy", "random", or "proxies": `order` then holds the row nearest to each, which may
+        repeat.
+    digest: of the integer grid that a greedy search chose on: orders of one grid are equal on every
+        machine.
     grid: (rows, columns) of a training image's cells; None = not told.
 
     Examples
@@ -52,7 +57,8 @@ class CoresetTrace:
 def project(rows: np.ndarray, dimension: int, seed: int) -> np.ndarray:
     """Project (M, C) rows to (M, dimension) float32 by a seeded Gaussian matrix that keeps distances on average.
 
-    PatchCore 3.2 after Johnson and Lindenstrauss; rows of at most `dimension` columns are returned as they are.
+    PatchCore 3.2 after Johnson and Lindenstrauss; rows of at most `dimension` columns are returned
+    as they are.
 
     Examples
     --------
@@ -105,8 +111,12 @@ def anchor_distance(points: np.ndarray, seed: int) -> np.ndarray:
     """
     points = as_numpy(points)
     chosen = points[random(len(points), min(ANCHORS, len(points)), seed)]
-    parts = [points[start : start + CHUNK] for start in range(0, len(points), CHUNK)]  # no second copy of all rows
-    means = [np.mean([np.linalg.norm(part - anchor, axis=1) for anchor in chosen], axis=0) for part in parts]
+    # No second copy of all rows
+    parts = [points[start : start + CHUNK] for start in range(0, len(points), CHUNK)]
+    means = [
+        np.mean([np.linalg.norm(part - anchor, axis=1) for anchor in chosen], axis=0)
+        for part in parts
+    ]
     return np.concatenate(means)
 
 
@@ -126,8 +136,8 @@ def random(n_rows: int, count: int, seed: int) -> np.ndarray:
 def rows_kept(share: float, n_rows: int) -> int:
     """Return how many of `n_rows` rows a coreset of this share keeps: rounded down, at least one.
 
-    The share is taken for the decimal that it is written as: 0.29 of 100 rows are 29. The official code rounds the
-    float64 product down, which is 28.999999999999996 there, and keeps 28.
+    The share is taken for the decimal that it is written as: 0.29 of 100 rows are 29. The official
+    code rounds the float64 product down, which is 28.999999999999996 there, and keeps 28.
 
     Examples
     --------

@@ -19,7 +19,8 @@ def render(category: str, folder: Path, *, seed: int = 0, n_train: int | None = 
     ----------
     category: one of CATEGORIES.
     folder: where to; created, must not exist.
-    seed: which of the endless data sets; image i of a subset depends on category, subset, i and the seed only.
+    seed: which of the endless data sets; image i of a subset depends on category, subset, i and the
+        seed only.
     n_train: training images, >= 1; 64 if None.
 
     Raises
@@ -35,7 +36,9 @@ def render(category: str, folder: Path, *, seed: int = 0, n_train: int | None = 
     write_all(category, folder, seed, count)
 
 
-def ensure(category: str, *, seed: int = 0, n_train: int | None = None, root: str | Path | None = None) -> Path:
+def ensure(
+    category: str, *, seed: int = 0, n_train: int | None = None, root: str | Path | None = None
+) -> Path:
     """Return the folder of a rendered category, rendering it first if it is not there.
 
     Parameters
@@ -46,8 +49,8 @@ def ensure(category: str, *, seed: int = 0, n_train: int | None = None, root: st
 
     Returns
     -------
-    folder: ``<root>/demo-v<VERSION>/seed<seed>[-n<n_train>]/<category>``, always complete, also where several
-        processes ask at once or one was killed.
+    folder: ``<root>/demo-v<VERSION>/seed<seed>[-n<n_train>]/<category>``, always complete, also
+        where several processes ask at once or one was killed.
 
     Raises
     ------

@@ -18,7 +18,28 @@ REACH = 140.0  # of the tables below
 HEIGHT = tuple(
     zip(
         (0, 42, 46, 50, 53, 56, 59, 62, 65, 67, 69, 72, 75, 78, 81, 83, 87, 93, 99, 140),
-        (0, 0, 1, 4, 8.5, 11.5, 12.3, 11.3, 8.0, 4.5, 4.0, 6.5, 7.8, 7.0, 4.2, 3.0, 1.0, -4.5, -13, -60),
+        (
+            0,
+            0,
+            1,
+            4,
+            8.5,
+            11.5,
+            12.3,
+            11.3,
+            8.0,
+            4.5,
+            4.0,
+            6.5,
+            7.8,
+            7.0,
+            4.2,
+            3.0,
+            1.0,
+            -4.5,
+            -13,
+            -60,
+        ),
         strict=True,
     )
 )
@@ -59,7 +80,9 @@ def _slopes() -> Plane:
     from scipy.ndimage import gaussian_filter1d
 
     height = np.interp(np.linspace(0, REACH, 4096), *np.transpose(HEIGHT))
-    return np.asarray(np.gradient(gaussian_filter1d(height, 0.9 * 4096 / REACH), REACH / 4096), np.float32)
+    return np.asarray(
+        np.gradient(gaussian_filter1d(height, 0.9 * 4096 / REACH), REACH / 4096), np.float32
+    )
 
 
 def _normal(x: Plane, y: Plane, radius: Plane) -> tuple[Plane, Plane, Plane]:
@@ -74,10 +97,15 @@ def _glass(image: Plane, x: Plane, y: Plane, radius: Plane, rng: np.random.Gener
     bent = radius + 0.3 * optics.clouds(rng, 70, 2)
     normal = _normal(x, y, bent)
     tone = optics.ramp(GLASS, bent, top=REACH) * (1 + 0.06 * optics.clouds(rng, 30, 3))
-    through = 0.75 + 0.0042 * (x + y) * shapes.step(BORE - 6, BORE + 6, radius)  # light from above leaves below
+    # Light from above leaves below
+    through = 0.75 + 0.0042 * (x + y) * shapes.step(BORE - 6, BORE + 6, radius)
     body = optics.paint((1.0, 0.50, 0.13), tone * through)
-    body = optics.light(body, 0.95 * optics.softbox(normal, (-0.62, -0.72), 0.20), (1.0, 0.98, 0.94))
-    body = optics.light(body, 0.35 * optics.softbox(normal, (-0.35, -0.55), 0.45), (1.0, 0.85, 0.65))
+    body = optics.light(
+        body, 0.95 * optics.softbox(normal, (-0.62, -0.72), 0.20), (1.0, 0.98, 0.94)
+    )
+    body = optics.light(
+        body, 0.35 * optics.softbox(normal, (-0.35, -0.55), 0.45), (1.0, 0.85, 0.65)
+    )
     body = optics.light(body, 0.60 * optics.softbox(normal, (0.85, 0.40), 0.17), (0.88, 0.94, 1.0))
     body = optics.light(body, 0.40 * optics.softbox(normal, (-0.70, 0.68), 0.16), (1.0, 0.92, 0.80))
     foot = np.exp(-((shapes.length(x + 3, y + 4) - 27) ** 2) * 0.05)  # the foot's ring, far below
@@ -85,7 +113,9 @@ def _glass(image: Plane, x: Plane, y: Plane, radius: Plane, rng: np.random.Gener
     return optics.mix(image, body, shapes.cover(radius - BODY))
 
 
-def _crack(image: Plane, x: Plane, y: Plane, radius: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
+def _crack(
+    image: Plane, x: Plane, y: Plane, radius: Plane, rng: np.random.Generator
+) -> tuple[Plane, Plane]:
     """Chip or split the rim: a few square millimetres, glinting along one side."""
     start = shapes.away(rng.uniform(55, 63), rng.uniform(0, 2 * np.pi))
     heading = np.arctan2(start[1], start[0]) + rng.uniform(-0.8, 0.8) + np.pi * rng.integers(2)
@@ -96,7 +126,9 @@ def _crack(image: Plane, x: Plane, y: Plane, radius: Plane, rng: np.random.Gener
     return optics.light(image, glint * 0.75, (1.0, 0.9, 0.75)), shapes.cover(edge)
 
 
-def _contaminate(image: Plane, x: Plane, y: Plane, radius: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
+def _contaminate(
+    image: Plane, x: Plane, y: Plane, radius: Plane, rng: np.random.Generator
+) -> tuple[Plane, Plane]:
     """Leave something in the bore: a large pale or dark clot with a wet sheen."""
     centre = shapes.away(rng.uniform(0, 20), rng.uniform(0, 2 * np.pi))
     u, v = shapes.turn(x - centre[0], y - centre[1], rng.uniform(0, np.pi))
@@ -108,6 +140,7 @@ def _contaminate(image: Plane, x: Plane, y: Plane, radius: Plane, rng: np.random
     normal = optics.normals(height * shapes.cover(edge, 2))
     color = ((0.66, 0.58, 0.44), (0.40, 0.37, 0.25), (0.25, 0.17, 0.11))[rng.integers(3)]
     clot = optics.light(
-        optics.paint(color, optics.diffuse(normal, 0.45)), 0.4 * optics.softbox(normal, (-0.6, -0.7), 0.3)
+        optics.paint(color, optics.diffuse(normal, 0.45)),
+        0.4 * optics.softbox(normal, (-0.6, -0.7), 0.3),
     )
     return optics.mix(image, clot, shapes.cover(edge, 1.0) * 0.93), shapes.cover(edge)

@@ -12,7 +12,8 @@ from adviz.data.builtin.shot import Scene, Shot
 GOOD = 20
 DEFECTS = {"crack": 7, "stain": 12, "hole": 5, "mortar": 6}
 
-# Columns of the photograph, first and one past the last: apart, each with both slants once mirrored.
+# Columns of the photograph, first and one past the last: apart, each with both slants once
+# mirrored.
 REGIONS = {"train": (0, 296), "test": (300, 512)}
 SIZES = (96, 128)
 
@@ -43,9 +44,9 @@ def draw(shot: Shot) -> Scene:
     image = optics.mix(clay, lime, mortar) * 1.1
     mask = np.zeros_like(grey)
     if shot.defect is not None:
-        image, mask = {"crack": _crack, "stain": _stain, "hole": _hole, "mortar": _mortar}[shot.defect](
-            image, mortar, fault
-        )
+        image, mask = {"crack": _crack, "stain": _stain, "hole": _hole, "mortar": _mortar}[
+            shot.defect
+        ](image, mortar, fault)
     x, y = shapes.plane()
     right, down = shapes.away(scene.uniform(0, 0.0014), scene.uniform(0, 2 * np.pi))
     lit = 1 + right * x + down * y
@@ -71,14 +72,23 @@ def _crack(image: Plane, mortar: Plane, rng: np.random.Generator) -> tuple[Plane
     start, heading = _somewhere(rng, 55), rng.uniform(0, 2 * np.pi)
     reach = rng.uniform(45, 110)
     points = shapes.wander(rng, start, heading, reach, turn=0.45, steps=12)
-    fork = shapes.wander(rng, points[5], heading + rng.choice([-0.9, 0.9]), reach * 0.35, turn=0.4, steps=5)
+    fork = shapes.wander(
+        rng, points[5], heading + rng.choice([-0.9, 0.9]), reach * 0.35, turn=0.4, steps=5
+    )
     bumps = 0.35 * optics.clouds(rng, 4, 2)
     taper = 0.012 * shapes.length(x - start[0], y - start[1])
     width = rng.uniform(1.5, 2.8)
-    gap = np.minimum(shapes.polyline(x, y, points), shapes.polyline(x, y, fork) + 0.6) - width + taper + bumps
+    gap = (
+        np.minimum(shapes.polyline(x, y, points), shapes.polyline(x, y, fork) + 0.6)
+        - width
+        + taper
+        + bumps
+    )
     lip = shapes.cover(shapes.moved(gap, 2, 3) - 0.3, 0.8)
     image = optics.light(image, lip * 0.10)
-    return optics.mix(image, (0.09, 0.07, 0.065), shapes.cover(gap, 0.7) * 0.92), shapes.cover(gap - 0.4)
+    return optics.mix(image, (0.09, 0.07, 0.065), shapes.cover(gap, 0.7) * 0.92), shapes.cover(
+        gap - 0.4
+    )
 
 
 def _stain(image: Plane, mortar: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
@@ -110,7 +120,9 @@ def _mortar(image: Plane, mortar: Plane, rng: np.random.Generator) -> tuple[Plan
     """Let a stretch of joint fall out: bare clay at the bottom, in the shadow of the brick above."""
     x, y = shapes.plane()
     middle = int(rng.choice(np.flatnonzero((mortar > 0.9) & (np.abs(x) < 70) & (np.abs(y) < 70))))
-    zone = shapes.circle(x - x.flat[middle], y - y.flat[middle], rng.uniform(13, 27)) + 3 * optics.clouds(rng, 15, 4)
+    zone = shapes.circle(
+        x - x.flat[middle], y - y.flat[middle], rng.uniform(13, 27)
+    ) + 3 * optics.clouds(rng, 15, 4)
     gone = shapes.step(0.15, 0.6, mortar) * shapes.cover(zone, 1.0)
     shadow = 0.45 * gone * (1 - shapes.moved(mortar, 3, 5))
     tone = 0.34 * (1 + 0.10 * optics.clouds(rng, 5, 3)) * (1 - shadow)

@@ -9,7 +9,8 @@ from adviz.data.builtin.shot import Scene, Shot
 GOOD = 24
 DEFECTS = {"crack": 8, "dent": 7, "poke": 7, "print": 7}
 
-REACH, RADIUS, SEAM = 60.0, 34.0, 6.0  # half the straight part, the half-thickness, and where the cap ends
+# Half the straight part, the half-thickness, and where the cap ends
+REACH, RADIUS, SEAM = 60.0, 34.0, 6.0
 
 PRINT = "AV 500"
 # Cap, body and print; the last variant is the rare one.
@@ -25,7 +26,9 @@ RARE = len(VARIANTS) - 1
 
 def variant(shot: Shot) -> int:
     """Return a picture's colours: RARE on 3 of 64 training and 6 of 24 good test pictures, on none with a defect."""
-    if (shot.folder == "train/good" and shot.index % 22 == 7) or (shot.folder == "test/good" and shot.index % 4 == 1):
+    if (shot.folder == "train/good" and shot.index % 22 == 7) or (
+        shot.folder == "test/good" and shot.index % 4 == 1
+    ):
         return RARE
     return int(shot.rng("variant").integers(RARE))
 
@@ -60,7 +63,9 @@ def _at(centre: shapes.Point, angle: float, right: float, down: float) -> shapes
     return centre[0] + cos * right - sin * down, centre[1] + sin * right + cos * down
 
 
-def _tray(x: Plane, y: Plane, edge: Plane, colors: tuple[optics.Color, ...], rng: np.random.Generator) -> Plane:
+def _tray(
+    x: Plane, y: Plane, edge: Plane, colors: tuple[optics.Color, ...], rng: np.random.Generator
+) -> Plane:
     """White paper: the capsule's shadow, and a little of its colour in it."""
     tone = 0.84 - 0.0009 * (x + y) + 0.010 * optics.clouds(rng, 50, 5)
     shade = 0.55 * shapes.cover(shapes.moved(edge, 12, 22) - (RADIUS - 4), 15)
@@ -96,7 +101,9 @@ def _shell(
     through = 0.22 * shapes.step(0.1, 0.8, ny + 0.4 * nx) * nz  # light that crossed the gelatine
     image_lit = hue * (0.92 * optics.diffuse(normal, 0.42) + through)
     gloss = 0.75 * shapes.step(0.30, 0.05, np.abs(2 * nz * ny + 0.80))
-    gloss = gloss * shapes.step(0.85, 0.35, np.abs(nx)) + 0.22 * optics.softbox(normal, (0.2, 0.85), 0.30)
+    gloss = gloss * shapes.step(0.85, 0.35, np.abs(nx)) + 0.22 * optics.softbox(
+        normal, (0.2, 0.85), 0.30
+    )
     lit = optics.light(image_lit, gloss)
     lit = lit * (1 - 0.35 * np.exp(-((x - (SEAM + 1.5)) ** 2) * 0.8))
     outline = edge - RADIUS - left * 1.1
@@ -111,12 +118,16 @@ def _spot(rng: np.random.Generator, across: float) -> shapes.Point:
 def _crack(image: Plane, x: Plane, y: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
     """Split the shell across: a dark gap, its lower edge catching the light."""
     start = float(rng.uniform(14, 70)), float(rng.uniform(-26, -4))
-    points = shapes.wander(rng, start, np.pi / 2 + rng.normal(0, 0.5), rng.uniform(16, 38), turn=0.4, steps=7)
+    points = shapes.wander(
+        rng, start, np.pi / 2 + rng.normal(0, 0.5), rng.uniform(16, 38), turn=0.4, steps=7
+    )
     edge = shapes.polyline(x, y, points) - rng.uniform(0.7, 1.6) + 0.3 * optics.clouds(rng, 5, 2)
     edge = np.maximum(edge, shapes.length(x - np.clip(x, -REACH, REACH), y) - (RADIUS - 1))
     lip = shapes.cover(shapes.moved(edge, 3, 1) - 0.2, 0.7)
     image = optics.mix(image, (0.98, 0.97, 0.95), lip * 0.45)
-    return optics.mix(image, (0.13, 0.09, 0.07), shapes.cover(edge, 0.7) * 0.85), shapes.cover(edge - 0.5)
+    return optics.mix(image, (0.13, 0.09, 0.07), shapes.cover(edge, 0.7) * 0.85), shapes.cover(
+        edge - 0.5
+    )
 
 
 def _dent(x: Plane, y: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
@@ -138,7 +149,9 @@ def _poke(image: Plane, x: Plane, y: Plane, rng: np.random.Generator) -> tuple[P
     lip = np.exp(-((shapes.moved(edge, -2, -2) - 0.8) ** 2)) * 0.3
     image = optics.light(image, lip)
     tone = 0.2 + 0.4 * shapes.step(-size, size, x + y - sum(where))
-    return optics.mix(image, optics.paint((0.75, 0.66, 0.55), tone), shapes.cover(edge)), shapes.cover(edge - 0.6)
+    return optics.mix(
+        image, optics.paint((0.75, 0.66, 0.55), tone), shapes.cover(edge)
+    ), shapes.cover(edge - 0.6)
 
 
 def _misprint(mark: Plane, x: Plane, y: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
@@ -149,6 +162,8 @@ def _misprint(mark: Plane, x: Plane, y: Plane, rng: np.random.Generator) -> tupl
     zone = shapes.length(x - centre, y) - rng.uniform(17, 27) + 4 * optics.clouds(rng, 20, 3)
     changed = mark * (1 - shapes.cover(zone, 1.5))
     if rng.random() < 0.5:
-        drag = [np.roll(mark, shift, 0) * (0.9 - 0.06 * i) for i, shift in enumerate(range(0, 18, 2))]
+        drag = [
+            np.roll(mark, shift, 0) * (0.9 - 0.06 * i) for i, shift in enumerate(range(0, 18, 2))
+        ]
         changed = np.where(zone < 0, np.maximum.reduce(drag), mark)
     return changed, np.asarray(maximum_filter(np.abs(changed - mark) > 0.12, 3), np.float32)

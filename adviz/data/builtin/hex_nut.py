@@ -11,8 +11,11 @@ from adviz.data.builtin.shot import Scene, Shot
 GOOD = 20
 DEFECTS = {"scratch": 9, "dent": 9, "chip": 8}
 
-SHIFT = 9.0  # how far from the middle it lies, pixels; twice that is the most, and leaves it within the default crop
-APOTHEM, HOLE, FACE = 76.0, 38.0, 68.0  # half the width across flats, and the radii of the thread and of the flat top
+# How far from the middle it lies, pixels; twice that is the most, and leaves it within the default
+# crop
+SHIFT = 9.0
+# Half the width across flats, and the radii of the thread and of the flat top
+APOTHEM, HOLE, FACE = 76.0, 38.0, 68.0
 
 
 def draw(shot: Shot) -> Scene:
@@ -55,7 +58,13 @@ def _mat(x: Plane, y: Plane, edge: Plane, rng: np.random.Generator) -> Plane:
 
 
 def _steel(
-    image: Plane, x: Plane, y: Plane, edge: Plane, dent: Plane, mark: Plane | None, rng: np.random.Generator
+    image: Plane,
+    x: Plane,
+    y: Plane,
+    edge: Plane,
+    dent: Plane,
+    mark: Plane | None,
+    rng: np.random.Generator,
 ) -> Plane:
     """Lay the nut over the image: a turned face, chamfered corners, a countersunk threaded hole."""
     radius = shapes.length(x, y)
@@ -82,7 +91,9 @@ def _steel(
 def _thread(image: Plane, x: Plane, y: Plane, radius: Plane) -> Plane:
     """Sink the hole: rings of thread in shadow, and the mat far below."""
     depth = shapes.length(x + 2.5, y + 3.5)
-    floor = optics.paint((0.10, 0.125, 0.145), 0.45 + shapes.step(0, HOLE, shapes.length(x + 12, y + 16) * 0.8))
+    floor = optics.paint(
+        (0.10, 0.125, 0.145), 0.45 + shapes.step(0, HOLE, shapes.length(x + 12, y + 16) * 0.8)
+    )
     rings = np.sin(depth * 1.7) * 0.5 + 0.5
     side = 0.22 + 0.30 * shapes.step(-HOLE, HOLE, x * 0.6 + y * 0.8)
     wall = optics.paint((0.9, 0.95, 1.0), side * (0.35 + 0.65 * rings))
@@ -96,7 +107,9 @@ def _scratch(u: Plane, v: Plane, rng: np.random.Generator) -> tuple[Plane, Plane
     heading = np.arctan2(start[1], start[0]) + rng.choice([-1, 1]) * rng.uniform(1.2, 1.9)
     points = shapes.wander(rng, start, heading, rng.uniform(22, 62), turn=0.07, steps=8)
     distance = shapes.polyline(u, v, points)
-    inside = shapes.cover(np.maximum((HOLE + 7) - shapes.length(u, v), shapes.hexagon(u, v, APOTHEM - 2, 3)), 1)
+    inside = shapes.cover(
+        np.maximum((HOLE + 7) - shapes.length(u, v), shapes.hexagon(u, v, APOTHEM - 2, 3)), 1
+    )
     half = rng.uniform(1.0, 1.8)
     groove = shapes.cover(distance - half, 0.6) * inside
     return -groove * 1.5, groove * 0.8, shapes.cover(distance - (half + 0.8)) * inside
@@ -123,4 +136,8 @@ def _chip(edge: Plane, u: Plane, v: Plane, rng: np.random.Generator) -> tuple[Pl
     chipped = np.maximum(edge, -cut)
     lost = shapes.cover(edge) * shapes.cover(cut)
     fracture = shapes.cover(cut - 4, 1) * (0.42 + 0.12 * rough)
-    return chipped, np.clip(fracture, 0, 1), np.maximum(lost, shapes.cover(cut - 4) * shapes.cover(edge))
+    return (
+        chipped,
+        np.clip(fracture, 0, 1),
+        np.maximum(lost, shapes.cover(cut - 4) * shapes.cover(edge)),
+    )

@@ -39,7 +39,9 @@ def draw(shot: Shot) -> Scene:
     """Draw one piece of mesh."""
     scene, rng = shot.rng("scene"), shot.rng("defect")
     pitch = float(np.exp(scene.uniform(*np.log(PITCHES))))
-    u, v = shapes.place(tuple(scene.uniform(-pitch / 2, pitch / 2, 2)), angle := scene.normal(0, 0.05))
+    u, v = shapes.place(
+        tuple(scene.uniform(-pitch / 2, pitch / 2, 2)), angle := scene.normal(0, 0.05)
+    )
     metal = METALS[scene.integers(len(METALS))]
     weft, warp, mask = _wires(v, u, pitch, 1), _wires(u, v, pitch, 0), np.zeros_like(u)
     if shot.defect in ("broken", "bent"):
@@ -58,7 +60,9 @@ def draw(shot: Shot) -> Scene:
 
 def _visible(wires: Wires, others: Wires) -> Plane:
     """Return where wires are seen, not hidden under the others."""
-    seen: Plane = shapes.cover(wires.edge) * (1 - shapes.cover(others.edge) * (others.rise > wires.rise))
+    seen: Plane = shapes.cover(wires.edge) * (
+        1 - shapes.cover(others.edge) * (others.rise > wires.rise)
+    )
     return seen
 
 
@@ -96,7 +100,9 @@ def _wires(
             edge = np.minimum(edge, np.abs(bent) - radius)
     sign = 1 - 2 * ((index.astype(np.int32) + parity) & 1).astype(np.float32)
     phase = along * (np.pi / pitch)
-    return Wires(edge, sign * np.cos(phase), np.clip(offset / radius, -1, 1), sign * np.sin(phase) * 0.45)
+    return Wires(
+        edge, sign * np.cos(phase), np.clip(offset / radius, -1, 1), sign * np.sin(phase) * 0.45
+    )
 
 
 def _ground(edge: Plane, pitch: float, rng: np.random.Generator) -> Plane:
@@ -109,7 +115,14 @@ def _ground(edge: Plane, pitch: float, rng: np.random.Generator) -> Plane:
 
 
 def _lay(
-    image: Plane, wires: Wires, metal: optics.Color, angle: float, grime: Plane, alpha: Plane, *, swap: bool
+    image: Plane,
+    wires: Wires,
+    metal: optics.Color,
+    angle: float,
+    grime: Plane,
+    alpha: Plane,
+    *,
+    swap: bool,
 ) -> Plane:
     """Lay round wires over the image."""
     across, along = wires.across * 0.95, wires.along
@@ -123,7 +136,9 @@ def _lay(
 
 def _splash(image: Plane, pitch: float, rng: np.random.Generator) -> tuple[Plane, Plane]:
     """Drop molten metal on the mesh: a smooth bright bead with arms."""
-    x, y = shapes.place((float(rng.uniform(-70, 70)), float(rng.uniform(-70, 70))), rng.uniform(0, np.pi))
+    x, y = shapes.place(
+        (float(rng.uniform(-70, 70)), float(rng.uniform(-70, 70))), rng.uniform(0, np.pi)
+    )
     size = rng.uniform(7, 17)
     edge = shapes.length(x, y / rng.uniform(0.6, 1)) - size
     edge = edge + (0.16 * size) * optics.clouds(rng, 0.8 * size, 3)

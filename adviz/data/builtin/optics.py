@@ -20,7 +20,9 @@ def clouds(rng: np.random.Generator, cell: float, octaves: int = 4) -> Plane:
     total = rng.standard_normal((side, side), dtype=np.float32)
     for octave in range(1, octaves):
         side = min(2 * side, SAMPLES)
-        total = _enlarge(total, side) + 0.5**octave * rng.standard_normal((side, side), dtype=np.float32)
+        total = _enlarge(total, side) + 0.5**octave * rng.standard_normal(
+            (side, side), dtype=np.float32
+        )
     return _enlarge(total, SAMPLES) * 1.2
 
 
@@ -83,8 +85,17 @@ def ink(text: str, size: float, centre: Point, angle: float = 0.0) -> Plane:
     stamp = _stamp(text, size)
     right, down, middle = cos(angle), sin(angle), stamp.width / 2
     x, y = ((SIDE / 2 + along) * SUPER for along in centre)
-    inverse = (right, down, middle - right * x - down * y, -down, right, middle + down * x - right * y)
-    turned = stamp.transform((SAMPLES, SAMPLES), Image.Transform.AFFINE, inverse, Image.Resampling.BILINEAR)
+    inverse = (
+        right,
+        down,
+        middle - right * x - down * y,
+        -down,
+        right,
+        middle + down * x - right * y,
+    )
+    turned = stamp.transform(
+        (SAMPLES, SAMPLES), Image.Transform.AFFINE, inverse, Image.Resampling.BILINEAR
+    )
     return np.asarray(turned, np.float32) * (1 / 255)
 
 
@@ -119,7 +130,9 @@ def photograph(scene: Plane, rng: np.random.Generator) -> NDArray[np.uint8]:
     return np.ascontiguousarray(developed.transpose(1, 2, 0))
 
 
-def ramp(knots: Sequence[tuple[float, float]], value: Plane, *, top: float, bins: int = 2048) -> Plane:
+def ramp(
+    knots: Sequence[tuple[float, float]], value: Plane, *, top: float, bins: int = 2048
+) -> Plane:
     """Look `value` (0..top) up in a piecewise linear table of (value, result) knots."""
     table = np.interp(np.linspace(0, top, bins), *np.transpose(knots)).astype(np.float32)
     result: Plane = table[np.clip(value * (bins / top), 0, bins - 1).astype(np.int32)]

@@ -1,7 +1,7 @@
 """Signed distances on the supersampled plane: the geometry every category is drawn with.
 
-Distances are in pixels of the finished image, negative inside. The origin is the image's centre, x to the right,
-y down.
+Distances are in pixels of the finished image, negative inside. The origin is the image's centre, x
+to the right, y down.
 """
 
 from collections.abc import Sequence
@@ -88,7 +88,9 @@ def polyline(x: Plane, y: Plane, points: Sequence[Point], far: float = 12.0) -> 
     (left, top), (right, bottom) = np.min(points, 0).tolist(), np.max(points, 0).tolist()
     near = (x > left - far) & (x < right + far) & (y > top - far) & (y < bottom + far)
     u, v, distance = x[near], y[near], np.full_like(x, far)
-    distance[near] = np.minimum.reduce([segment(u, v, start, end) for start, end in pairwise(points)])
+    distance[near] = np.minimum.reduce(
+        [segment(u, v, start, end) for start, end in pairwise(points)]
+    )
     return distance
 
 

@@ -81,7 +81,9 @@ def _part(centre: shapes.Point, angle: float) -> Part:
 def _legs(x: Plane, y: Plane, which: tuple[int, ...], lean: float = 0.0) -> Plane:
     """Return legs from under the case to their holes, broad at the shoulder; lean = how far from its hole one ends."""
     x = x - PITCH * np.clip(np.rint(x * (1 / PITCH)), which[0], which[-1])
-    legs: Plane = np.minimum(shapes.box(x, y - 26, 5, 14, 1.5), shapes.segment(x, y, (0, 36), (lean, FEET)) - 2.8)
+    legs: Plane = np.minimum(
+        shapes.box(x, y - 26, 5, 14, 1.5), shapes.segment(x, y, (0, 36), (lean, FEET)) - 2.8
+    )
     return legs
 
 
@@ -97,7 +99,9 @@ def _lay(image: Plane, part: Part, rng: np.random.Generator) -> Plane:
     image = image * (1 - 0.5 * shapes.cover(shapes.moved(part.case, 3, 4), 2.5))
     plastic = 0.115 + 0.016 * optics.clouds(rng, 2.5, 1) + _bevel(part.case, 4) * 0.16
     plastic = plastic + 0.05 * np.exp(-((part.x + 14) ** 2 + (part.y + 30) ** 2) * (1 / 900))
-    image = optics.mix(image, optics.paint((0.96, 0.98, 1.0), np.maximum(plastic, 0.01)), shapes.cover(part.case))
+    image = optics.mix(
+        image, optics.paint((0.96, 0.98, 1.0), np.maximum(plastic, 0.01)), shapes.cover(part.case)
+    )
     middle = part.centre[0] + 15 * sin(part.angle), part.centre[1] - 15 * cos(part.angle)
     return optics.mix(image, (0.62, 0.64, 0.64), optics.ink(PRINT, 14, middle, part.angle) * 0.85)
 
@@ -119,10 +123,16 @@ def _bend(part: Part, rng: np.random.Generator) -> tuple[Part, Plane]:
 def _damage(image: Plane, part: Part, rng: np.random.Generator) -> tuple[Plane, Plane]:
     """Break a piece out of the case's rim; the fracture is grey and rough."""
     side = int(rng.choice([-1, 1]))
-    spot = (side * rng.uniform(20, 43), 14.0) if rng.random() < 0.5 else (side * 43.0, rng.uniform(-40, 12))
+    spot = (
+        (side * rng.uniform(20, 43), 14.0)
+        if rng.random() < 0.5
+        else (side * 43.0, rng.uniform(-40, 12))
+    )
     size = rng.uniform(9.5, 15)
     rough = optics.clouds(rng, 0.7 * size, 4)
     edge = shapes.circle(part.x - spot[0], part.y - spot[1], size) + 0.12 * size * rough
     edge = np.maximum(edge, part.case)
     tone = optics.diffuse(optics.normals(np.maximum(edge, -4) + 0.7 * rough), 0.25)
-    return optics.mix(image, optics.paint((0.60, 0.58, 0.56), tone), shapes.cover(edge)), shapes.cover(edge)
+    return optics.mix(
+        image, optics.paint((0.60, 0.58, 0.56), tone), shapes.cover(edge)
+    ), shapes.cover(edge)

@@ -68,7 +68,8 @@ def _save(pixels: NDArray[np.uint8], path: Path) -> None:
 
 def write_all(category: str, root: Path, seed: int, n_train: int) -> None:
     """Write the whole tree of a category into `root`, two pictures at a time."""
-    np.empty(30 << 20, np.uint8)  # freed at once: glibc then keeps freed memory up to twice this, which halves the time
+    # Freed at once: glibc then keeps freed memory up to twice this, which halves the time
+    np.empty(30 << 20, np.uint8)
     wanted = list(shots(category, seed, n_train))
     with ThreadPoolExecutor(WORKERS) as pool:
         done = pool.map(lambda shot: write(shot, root), wanted)
@@ -76,4 +77,5 @@ def write_all(category: str, root: Path, seed: int, n_train: int) -> None:
             for _ in bar(done, label=f"drawing {category}", total=len(wanted)):
                 pass
         finally:
-            pool.shutdown(cancel_futures=True)  # when interrupted, only the pictures in hand are finished
+            # When interrupted, only the pictures in hand are finished
+            pool.shutdown(cancel_futures=True)

@@ -31,30 +31,40 @@ from adviz.data.split import ANOMALOUS, GOOD
 __all__ = ["Check", "Counted", "Finding", "check"]
 
 
-def check(path: str | Path, *, geometry: Geometry | None = None, watch: Callable[[Check], None] | None = None) -> Check:
+def check(
+    path: str | Path,
+    *,
+    geometry: Geometry | None = None,
+    watch: Callable[[Check], None] | None = None,
+) -> Check:
     """Look through the folder of a data set, or of one category, and say what looks wrong with it.
 
-    Recognised are MVTec AD and whatever is laid out like it, photographs sorted into ``good`` and ``bad``, MVTec
-    LOCO AD, MVTec AD 2, BTAD, VisA, the magnetic tiles, CUB-200-2011 and Flowers-102. The layout is told from names
-    alone. Of any other folder no image is opened: the answer is what to do with it, with the lines to type.
+    Recognised are MVTec AD and whatever is laid out like it, photographs sorted into ``good`` and
+    ``bad``, MVTec LOCO AD, MVTec AD 2, BTAD, VisA, the magnetic tiles, CUB-200-2011 and
+    Flowers-102. The layout is told from names alone. Of any other folder no image is opened: the
+    answer is what to do with it, with the lines to type.
 
-    Every image and mask of a known layout is opened once, in threads. Compared by their pixels are the images of each
-    category, and by small thumbnails those of train and test, so that a photograph that was stored again is found; the
-    counts are compared with the published ones where these are known. What is scaled or dropped on reading is said: the
-    bits of files of more than 8, alpha channels, further bands, labels in masks. What tells good from bad without a
-    look at the part (a file format, a size, a camera that one side alone has) is named from three images on each side
-    on, where it is less than 1 % probable to be luck. Nothing is changed, and bad data raise nothing: they are what is
-    reported.
+    Every image and mask of a known layout is opened once, in threads. Compared by their pixels are
+    the images of each category, and by small thumbnails those of train and test, so that a
+    photograph that was stored again is found; the counts are compared with the published ones where
+    these are known. What is scaled or dropped on reading is said: the bits of files of more than 8,
+    alpha channels, further bands, labels in masks. What tells good from bad without a look at the
+    part (a file format, a size, a camera that one side alone has) is named from three images on
+    each side on, where it is less than 1 % probable to be luck. Nothing is changed, and bad data
+    raise nothing: they are what is reported.
 
     Parameters
     ----------
     path: the folder; ``~`` is the user's.
-    geometry: what is to become of the images, to find the defects that it removes; None = ``Geometry()``.
-    watch: called once with the layout and the counts, which are known before any image is opened; see `Check.head`.
+    geometry: what is to become of the images, to find the defects that it removes; None =
+        ``Geometry()``.
+    watch: called once with the layout and the counts, which are known before any image is opened;
+        see `Check.head`.
 
     Returns
     -------
-    What was found; it prints itself. ``check.ok`` is False if there is anything that can change results.
+    What was found; it prints itself. ``check.ok`` is False if there is anything that can change
+    results.
 
     Raises
     ------
@@ -80,7 +90,12 @@ def check(path: str | Path, *, geometry: Geometry | None = None, watch: Callable
     fits = {tree.root: _geometry(tree, geometry) for tree in trees}
     fit_of = {entry.mask: fits[tree.root] for tree in trees for entry in tree.entries if entry.mask}
     seen_images = _opened(images, image_facts, "images")
-    labels = {entry.mask: tree_labels for tree, tree_labels in _labels(trees) for entry in tree.entries if entry.mask}
+    labels = {
+        entry.mask: tree_labels
+        for tree, tree_labels in _labels(trees)
+        for entry in tree.entries
+        if entry.mask
+    }
     seen_masks = _opened(masks, lambda mask: mask_facts(mask, fit_of[mask], labels[mask]), "masks")
     sizes: Counter[tuple[tuple[int, int], Geometry]] = Counter()
     for tree in trees:
@@ -93,7 +108,8 @@ def check(path: str | Path, *, geometry: Geometry | None = None, watch: Callable
         trees,
         base,
         sound=not any(finding.serious for finding in findings),
-        measurable={GOOD, ANOMALOUS} <= {entry.known for entry in trees[0].entries if entry.part != "train"},
+        measurable={GOOD, ANOMALOUS}
+        <= {entry.known for entry in trees[0].entries if entry.part != "train"},
         geometry=remedy_of(findings, (size for size, _ in sizes)),
     )
     return replace(found, findings=findings, treatment=treatment(sizes), steps=steps)
@@ -137,18 +153,24 @@ def _opened(files: list[Path], open_one: Callable[[Path], Any], label: str) -> d
     with warnings.catch_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         warnings.simplefilter("ignore")  # Pillow's, about what becomes a finding
         found = pool.map(open_one, files)
-        return dict(zip(files, bar(found, label=f"checking {label}", total=len(files)), strict=True))
+        return dict(
+            zip(files, bar(found, label=f"checking {label}", total=len(files)), strict=True)
+        )
 
 
 def _elsewhere(walk: Walk, trees: list[Tree], base: Path) -> Iterable[Finding]:
     """Yield what is wrong with files and links that no layout accounts for."""
     entries = [entry for tree in trees for entry in tree.entries]
-    used = {entry.path for entry in entries}.union(*(mask_files(entry.mask) for entry in entries if entry.mask))
+    used = {entry.path for entry in entries}.union(
+        *(mask_files(entry.mask) for entry in entries if entry.mask)
+    )
     places = {file.parent for file in used}
     unused = {tree.root / name for tree in trees for name in tree.unused}
     rest = [file for file in walk.files if file not in used and not unused & {*file.parents}]
     hidden = [file for file in rest if is_hidden_below(file, base)]
-    strange = [file for file in rest if file not in hidden and file.suffix.lower() not in suffixes()]
+    strange = [
+        file for file in rest if file not in hidden and file.suffix.lower() not in suffixes()
+    ]
     ignored = [file for file in strange if file.parent in places or file.suffix.lower() in REMEDIES]
     images = [file for file in rest if file not in hidden and file.suffix.lower() in suffixes()]
     roots = {tree.root for tree in trees}
@@ -156,14 +178,34 @@ def _elsewhere(walk: Walk, trees: list[Tree], base: Path) -> Iterable[Finding]:
     images = [file for file in images if roots & {*file.parents}]
     folders = [folder for folder in walk.folders if folder.suffix.lower() in suffixes()]
     for kind, message, files, serious in (
-        ("links in circles", "links lead back to a folder above them: remove them", walk.loops, True),
+        (
+            "links in circles",
+            "links lead back to a folder above them: remove them",
+            walk.loops,
+            True,
+        ),
         ("broken links", "links lead nowhere: restore what they point to", walk.broken, True),
         ("closed folders", "folders cannot be opened: change their permissions", walk.closed, True),
         ("unused images", "images lie where this layout has none, and are not read", images, True),
-        ("images elsewhere", "images are in none of these data sets, and are not looked at", beside, False),
-        ("folders called like images", "folders have the name of an image, and are not read", folders, False),
+        (
+            "images elsewhere",
+            "images are in none of these data sets, and are not looked at",
+            beside,
+            False,
+        ),
+        (
+            "folders called like images",
+            "folders have the name of an image, and are not read",
+            folders,
+            False,
+        ),
         ("hidden files", "hidden files are not read", hidden, False),
-        ("other files", f"files are not read, by their suffixes ({_kinds(ignored)})", ignored, False),
+        (
+            "other files",
+            f"files are not read, by their suffixes ({_kinds(ignored)})",
+            ignored,
+            False,
+        ),
     ):
         if files:
             yield Finding(kind, f"{len(files)} {message}", named(files, base), serious)
@@ -172,5 +214,7 @@ def _elsewhere(walk: Walk, trees: list[Tree], base: Path) -> Iterable[Finding]:
 def _kinds(files: list[Path]) -> str:
     """Return the suffixes of files, with what to do about those of pictures."""
     names = sorted({file.suffix.lower() for file in files})
-    said = [f"{name}: {remedy(name)}" if name in REMEDIES else name or "no suffix" for name in names]
+    said = [
+        f"{name}: {remedy(name)}" if name in REMEDIES else name or "no suffix" for name in names
+    ]
     return "; ".join(said)

@@ -34,7 +34,8 @@ OWN = ("MVTec style", "sorted photos")  # what notebook 15 reads
 READERS = {"MVTec LOCO AD": "mvtec_loco", "MVTec AD 2": "mvtec_ad2", "BTAD": "btad", VISA: "visa"}
 CLASSES = {CUB: "cub200", FLOWERS: "flowers102"}
 ARRAYS = (".npy", ".npz")
-SIDES = ("images", "labels", "JPEGImages", "Annotations", "annotations")  # folders of images and of their boxes
+# Folders of images and of their boxes
+SIDES = ("images", "labels", "JPEGImages", "Annotations", "annotations")
 BOX_TABLES = ("data.yaml", "data.yml", "classes.txt")  # beside the labels of YOLO
 
 
@@ -69,7 +70,9 @@ class Survey:
     def by_folder(self) -> dict[Path, int]:
         """Count the images in each of the folders directly in it."""
         counts = {
-            child: sum(len(files) for folder, files in self.images.items() if folder.is_relative_to(child))
+            child: sum(
+                len(files) for folder, files in self.images.items() if folder.is_relative_to(child)
+            )
             for child in self.folders
         }
         return {child: count for child, count in counts.items() if count}
@@ -132,7 +135,9 @@ def file_instead(file: Path) -> str:
     return f"give the folder that it is in, {quoted(file.parent)}"
 
 
-def go_on(trees: list[Tree], base: Path, *, sound: bool, measurable: bool, geometry: str) -> tuple[str, ...]:
+def go_on(
+    trees: list[Tree], base: Path, *, sound: bool, measurable: bool, geometry: str
+) -> tuple[str, ...]:
     """Return how to go on with data of a known layout.
 
     Parameters
@@ -144,7 +149,10 @@ def go_on(trees: list[Tree], base: Path, *, sound: bool, measurable: bool, geome
     geometry: an argument of the reader that suits the images, "" where the usual one does.
     """
     if not sound:
-        return ("Mend what is marked with !, which can change results, and look again:", *_then(base))
+        return (
+            "Mend what is marked with !, which can change results, and look again:",
+            *_then(base),
+        )
     tree = trees[0]
     only = f" {tree.name}, the first of {len(trees)}," if len(trees) > 1 else ""
     last = "print(evaluate(prediction, part.test))"
@@ -216,7 +224,9 @@ def _boxes(seen: Survey) -> Advice | None:
     kinds = Counter(file.suffix.lower() for file in seen.others if file.stem in stems)
     tables = [file for file in seen.others if file.name in BOX_TABLES]
     lists = [file for file in seen.others if _is_coco(file)]
-    texts = any(file.parent.name == "labels" or file.parent.parent.name == "labels" for file in seen.others)
+    texts = any(
+        file.parent.name == "labels" or file.parent.parent.name == "labels" for file in seen.others
+    )
     if kinds[".txt"] and (texts or tables):
         return _sort_by("YOLO", seen, ".txt", "text.strip()")
     if kinds[".xml"]:
@@ -244,7 +254,9 @@ def _boxes(seen: Survey) -> Advice | None:
 
 def _is_coco(file: Path) -> bool:
     name = file.name.lower()
-    return name.endswith(".json") and any(word in name for word in ("coco", "annotation", "instances"))
+    return name.endswith(".json") and any(
+        word in name for word in ("coco", "annotation", "instances")
+    )
 
 
 def _sort_by(kind: str, seen: Survey, suffix: str, has_box: str) -> Advice:
@@ -290,7 +302,9 @@ def _classes(seen: Survey) -> Advice | None:
     """Return advice on train and test that hold a folder for each class of things."""
     parts = [folder for folder in seen.folders if part_of(folder.name)]
     classes = {
-        part: [folder for folder in seen.images if folder.parent == part and not says_good(folder.name)]
+        part: [
+            folder for folder in seen.images if folder.parent == part and not says_good(folder.name)
+        ]
         for part in parts
     }
     train = next((part for part in parts if part_of(part.name) == "train"), None)
@@ -323,7 +337,9 @@ def _classes(seen: Survey) -> Advice | None:
 def _kinds(seen: Survey) -> Advice | None:
     """Return advice on images in several folders, of which one is likely that of the good ones."""
     counts = seen.by_folder()
-    flat = {folder: len(files) for folder, files in seen.images.items() if folder.parent == seen.root}
+    flat = {
+        folder: len(files) for folder, files in seen.images.items() if folder.parent == seen.root
+    }
     if seen.loose or len(counts) < 2 or set(flat) != set(counts):
         return None
     names = ", ".join(f"{folder.name} ({count})" for folder, count in list(counts.items())[:SHOWN])
@@ -354,7 +370,11 @@ def _flat(seen: Survey) -> Advice | None:
     if not seen.loose:
         return None
     beside = {folder.name: count for folder, count in seen.by_folder().items()}
-    where = f", and {', '.join(f'{count} in {name}' for name, count in beside.items())}" if beside else ""
+    where = (
+        f", and {', '.join(f'{count} in {name}' for name, count in beside.items())}"
+        if beside
+        else ""
+    )
     words = "1 image" if len(seen.loose) == 1 else f"{len(seen.loose)} images"
     good = _pattern(seen.loose, says_good)
     bad = _pattern(seen.loose, says_bad)
@@ -422,15 +442,21 @@ def _others(seen: Survey) -> Advice | None:
         return None
     counts = Counter(file.suffix.lower() for file in seen.others)
     known = (*REMEDIES, *ARCHIVES, *VIDEOS)
-    suffix = next((name for name, _ in counts.most_common() if name in known), counts.most_common(1)[0][0])
+    suffix = next(
+        (name for name, _ in counts.most_common() if name in known), counts.most_common(1)[0][0]
+    )
     first = next(file for file in seen.others if file.suffix.lower() == suffix)
     many = f"{counts[suffix]} files" if counts[suffix] > 1 else "1 file"
-    found = f"no image that can be read, but {many} {suffix or 'without suffix'} (such as {first.name})"
+    found = (
+        f"no image that can be read, but {many} {suffix or 'without suffix'} (such as {first.name})"
+    )
     place, name = quoted(first.parent), quoted(first.name)
     target = quoted(first.name.removesuffix(suffix).removesuffix(".tar") or "unpacked")
     if suffix in ARCHIVES:
         unpack = ARCHIVES[suffix].format(file=name, target=target)
-        return Advice(found, ("Unpack it:", f"  cd {place}", f"  {unpack}", f"  adviz check {target}"))
+        return Advice(
+            found, ("Unpack it:", f"  cd {place}", f"  {unpack}", f"  adviz check {target}")
+        )
     if suffix in VIDEOS:
         return Advice(
             found,

@@ -10,17 +10,21 @@ from adviz.data.checking.files import ImageFacts
 from adviz.data.checking.report import Finding
 from adviz.data.checking.rules import Seen
 
-# Two images are taken for one photograph if their thumbnails differ by less than LEVEL, and by less than SHARE of what
-# the image differs by from the others (their median). Measured on the built-in categories, with 64 and with 300 images
-# to learn from: photographs stored again (JPEG down to quality 40, half or nine tenths of the size, 3 % brighter)
-# differ by at most 1.07 and .088; photographs of different parts by at least 2.10 and .134.
-LEVEL = 1.4  # grey levels of 255, root mean square over a thumbnail, once brightness and contrast are the same
+# Two images are taken for one photograph if their thumbnails differ by less than LEVEL, and by less
+# than SHARE of what the image differs by from the others (their median). Measured on the built-in
+# categories, with 64 and with 300 images to learn from: photographs stored again (JPEG down to
+# quality 40, half or nine tenths of the size, 3 % brighter) differ by at most 1.07 and .088;
+# photographs of different parts by at least 2.10 and .134. Grey levels of 255, root mean square
+# over a thumbnail, once brightness and contrast are the same
+LEVEL = 1.4
 SHARE = 0.11
-# Of parts in a fixed place all photographs are nearly alike, and training images are as near to each other. What is as
-# frequent in train, with wider limits, as outside is therefore no sign of a copy.
+# Of parts in a fixed place all photographs are nearly alike, and training images are as near to
+# each other. What is as frequent in train, with wider limits, as outside is therefore no sign of a
+# copy.
 WIDER = 1.5
 RARER = 3.0  # times as rare must near images be in train
-FLAT = 2.0  # grey levels of standard deviation, below which a thumbnail shows nothing to tell images by
+# Grey levels of standard deviation, below which a thumbnail shows nothing to tell images by
+FLAT = 2.0
 LEAST = 5  # images of a category; among fewer, nobody knows what is near
 ROWS = 512  # thumbnails compared at a time with all others: 10 MB for 5,000 images
 
@@ -43,7 +47,9 @@ class Thumbnails:
     @classmethod
     def of(cls, facts: list[ImageFacts]) -> Thumbnails:
         """Return the thumbnails of images; those that show nothing are left out."""
-        values = np.stack([np.frombuffer(one.thumbnail, np.uint8) for one in facts]).astype(np.float32)
+        values = np.stack([np.frombuffer(one.thumbnail, np.uint8) for one in facts]).astype(
+            np.float32
+        )
         values -= values.mean(1, keepdims=True)
         contrast = values.std(1)
         kept = np.flatnonzero(contrast >= FLAT)
@@ -63,10 +69,18 @@ class Thumbnails:
             rows = images[start : start + ROWS]
             likeness = self.values[rows] @ self.values.T  # (rows, N): 1 where they are equal
             distance = np.sqrt(np.maximum(2 - 2 * likeness, 0))  # in standard deviations
-            limit = wider * np.minimum(LEVEL / self.contrast[rows], SHARE * np.median(distance, axis=1))
-            for row, distances, most in zip(rows.tolist(), distance[:, learned], limit, strict=True):
+            limit = wider * np.minimum(
+                LEVEL / self.contrast[rows], SHARE * np.median(distance, axis=1)
+            )
+            for row, distances, most in zip(
+                rows.tolist(), distance[:, learned], limit, strict=True
+            ):
                 near = learned[np.argsort(distances)[: (distances < most).sum()]]
-                others = (index for index in near.tolist() if self.facts[index].pixels != self.facts[row].pixels)
+                others = (
+                    index
+                    for index in near.tolist()
+                    if self.facts[index].pixels != self.facts[row].pixels
+                )
                 nearest = next(others, None)
                 if nearest is not None:
                     found[row] = nearest
@@ -75,7 +89,9 @@ class Thumbnails:
 
 def near_copies(seen: Seen) -> list[Finding]:
     """Return the finding that images outside train are training images, stored again; pixel by pixel they differ."""
-    part_of = {entry.path: entry.part for entry in seen.readable if seen.images[entry.path].thumbnail}
+    part_of = {
+        entry.path: entry.part for entry in seen.readable if seen.images[entry.path].thumbnail
+    }
     if len(part_of) < LEAST or len(set(part_of.values())) < 2:
         return []
     thumbnails = Thumbnails.of([seen.images[path] for path in part_of])

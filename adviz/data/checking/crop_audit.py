@@ -26,10 +26,10 @@ def audit(split: Split, *, rules: Sequence[str] = MASK_RULES) -> pd.DataFrame:
 
     Returns
     -------
-    One row for each defective image: `image` (its id), `defect`, `area` (pixels of the original mask), `inside` (share
-    of them that the crop keeps, 0..1) and, for each rule, `kept <rule>`: pixels of the mask that the detectors are
-    judged by, as a share of the original area at the new scale. 0 means that the defect is gone, although the image is
-    still called anomalous.
+    One row for each defective image: `image` (its id), `defect`, `area` (pixels of the original
+        mask), `inside` (share of them that the crop keeps, 0..1) and, for each rule, `kept <rule>`:
+        pixels of the mask that the detectors are judged by, as a share of the original area at the
+        new scale. 0 means that the defect is gone, although the image is still called anomalous.
 
     Raises
     ------
@@ -58,11 +58,18 @@ def audit(split: Split, *, rules: Sequence[str] = MASK_RULES) -> pd.DataFrame:
                 "image": split.ids[index],
                 "defect": split.defects[index],
                 "area": area,
-                "inside": _share(float(np.asarray(mask)[split.geometry.window(mask.size)].sum() / 255), area),
-                **{name: _share(float(count), area * scale[0] * scale[1]) for name, count in kept.items()},
+                "inside": _share(
+                    float(np.asarray(mask)[split.geometry.window(mask.size)].sum() / 255), area
+                ),
+                **{
+                    name: _share(float(count), area * scale[0] * scale[1])
+                    for name, count in kept.items()
+                },
             }
         )
-    return pd.DataFrame(rows, columns=["image", "defect", "area", "inside", *(f"kept {rule}" for rule in rules)])
+    return pd.DataFrame(
+        rows, columns=["image", "defect", "area", "inside", *(f"kept {rule}" for rule in rules)]
+    )
 
 
 def _share(part: float, whole: float) -> float:

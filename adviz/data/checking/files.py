@@ -18,7 +18,8 @@ from adviz.data.stored import DAMAGED, ORIENTATION, UnsupportedImage, load, open
 THUMBNAIL = 32  # pixels of a side: noise averages out, and what a copy keeps is left
 MAKE, MODEL, SOFTWARE = 0x010F, 0x0110, 0x0131  # EXIF tags of the image
 EXIF, TAKEN = 0x8769, 0x9003  # the camera's own block, and the time of the photograph in it
-# the luminance table of the JPEG standard (ITU T.81, Table K.1), which libjpeg and Pillow scale by their quality
+# the luminance table of the JPEG standard (ITU T.81, Table K.1), which libjpeg and Pillow scale by
+# their quality
 LUMINANCE = np.array(
     [
         *(16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55),
@@ -39,14 +40,17 @@ class ImageFacts:
     pixels: a digest of them, at full depth.
     frames: how many images the file holds.
     turned: whether its orientation tag turns it.
-    mode, format: as stored, in Pillow's words: "RGB" and "PNG", whatever the file is called; "RGB;16" of 16 bits each.
+    mode, format: as stored, in Pillow's words: "RGB" and "PNG", whatever the file is called;
+        "RGB;16" of 16 bits each.
     bits: how many of more than 8 its values need; 0 in files of 8 bits.
     largest: the largest value of a file of more than 8 bits.
-    transparent: whether it has an alpha channel, or a transparent colour, that is not opaque everywhere.
+    transparent: whether it has an alpha channel, or a transparent colour, that is not opaque
+        everywhere.
     dropped: how many bands beside grey, RGB or CMYK and alpha are not read.
     grey: whether its colour channels are equal (in the thumbnail).
     quality: of a JPEG file, 1..100, estimated from its table; 0 of other files.
-    camera, software, taken: as the file says, "" where it does not; `taken` has digits only, year first.
+    camera, software, taken: as the file says, "" where it does not; `taken` has digits only, year
+        first.
     thumbnail: 32 x 32 grey values, row by row.
     """
 
@@ -94,13 +98,15 @@ def image_facts(path: Path) -> ImageFacts:
     """Return what an image file is; nothing is raised."""
     try:
         with opened(path) as image:
-            frames = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))  # a camera's preview
+            # A camera's preview
+            frames = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
             # of a PNG file that says nothing before its pixels, all of it would be decoded
             made = _made(image) if image.format != "PNG" or "exif" in image.info else {}
         stored = load(path)
         pixels = as_rgb(stored, path)
         shown = np.asarray(pixels) if stored.deep is None else stored.deep
-        digest = hashlib.sha256(repr(pixels.size).encode() + shown.tobytes()).digest()  # the quickest on most CPUs
+        # The quickest on most CPUs
+        digest = hashlib.sha256(repr(pixels.size).encode() + shown.tobytes()).digest()
         return ImageFacts(
             path,
             pixels.size,
@@ -155,7 +161,8 @@ def _small(pixels: Image.Image) -> dict[str, Any]:
     """Return an RGB image as a thumbnail, and whether it is grey."""
     small = pixels.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR, reducing_gap=3.0)
     spread = np.ptp(np.asarray(small), axis=2)  # (32, 32), of the channels
-    return {"grey": int(spread.max()) <= 1, "thumbnail": small.convert("L").tobytes()}  # JPEG rounds each channel
+    # JPEG rounds each channel
+    return {"grey": int(spread.max()) <= 1, "thumbnail": small.convert("L").tobytes()}
 
 
 def _text(value: object) -> str:
@@ -177,7 +184,9 @@ def mask_facts(path: Path, geometry: Geometry, labels: Labels | None = None) -> 
         kept = int(geometry.mask(mask).sum()) if marked else 0
         found = [mask_values(file) for file in mask_files(path)]
         low = [one.low(one.marked) for one in found]
-        return MaskFacts(path, mask.size, marked, kept, low=tuple(one for one in low if one is not None))
+        return MaskFacts(
+            path, mask.size, marked, kept, low=tuple(one for one in low if one is not None)
+        )
     except (*DAMAGED, MemoryError) as error:
         return MaskFacts(path, problem=_short(error))
 
@@ -202,6 +211,10 @@ def _short(error: BaseException) -> str:
         return error.short
     cause = error.__cause__ or error
     kind = type(cause)
-    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__.rpartition('.')[2]}.{kind.__name__}"
+    name = (
+        kind.__name__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__.rpartition('.')[2]}.{kind.__name__}"
+    )
     how = "change its permissions" if isinstance(cause, PermissionError) else "replace it"
     return f"{name}: {cause}"[:200] + f": {how}"

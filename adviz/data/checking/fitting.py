@@ -11,12 +11,14 @@ from adviz.data.checking.rules import Seen
 from adviz.data.geometry import Geometry
 
 SQUEEZED = 1.49  # one side against the other: from 3:2 on, the format of many cameras
-HIDDEN = 0.2  # of a side's length that a crop may leave out on both ends together before it is a note
+# Of a side's length that a crop may leave out on both ends together before it is a note
+HIDDEN = 0.2
 SQUEEZE, CUT, THIN = "squeezed images", "cropped images", "thin images"  # kinds of findings
 Size = tuple[int, int]  # width, height
 RECTANGLE = "geometry=data.Geometry({}, crop=False)"
 LETTERBOX = 'geometry=data.Geometry(256, crop=False, aspect="letterbox")'
-LONG_SIDE, SHORT_SIDE = 512, 256  # pixels of a rectangle that is recommended; a network of stride 32 sees them whole
+# Pixels of a rectangle that is recommended; a network of stride 32 sees them whole
+LONG_SIDE, SHORT_SIDE = 512, 256
 STRIDE = 32
 
 

@@ -20,9 +20,44 @@ CUB, FLOWERS, MTD, VISA, UNKNOWN = "CUB-200-2011", "Flowers-102", "MTD", "VisA",
 DEPTH = 2  # levels of folders around data sets, as `available` has them
 VARYING = (CUB, FLOWERS, MTD)  # photographs and tiles, whose sizes differ by nature
 SEEMINGLY_GOOD = {
-    *("good", "ok", "okay", "okey", "normal", "pass", "passed", "fine", "clean", "perfect", "healthy", "intact"),
-    *("accept", "accepted", "nondefective", "defectless", "flawless", "io", "gut", "bon", "bueno", "buono", "goed"),
-    *("regular", "correct", "conform", "reference", "golden", "undamaged", "free", "negative", "goods"),
+    *(
+        "good",
+        "ok",
+        "okay",
+        "okey",
+        "normal",
+        "pass",
+        "passed",
+        "fine",
+        "clean",
+        "perfect",
+        "healthy",
+        "intact",
+    ),
+    *(
+        "accept",
+        "accepted",
+        "nondefective",
+        "defectless",
+        "flawless",
+        "io",
+        "gut",
+        "bon",
+        "bueno",
+        "buono",
+        "goed",
+    ),
+    *(
+        "regular",
+        "correct",
+        "conform",
+        "reference",
+        "golden",
+        "undamaged",
+        "free",
+        "negative",
+        "goods",
+    ),
 }
 NEGATIONS = {"not", "no", "non", "nok", "n", "nicht", "un", "in", "anomaly", "bad"}
 
@@ -54,7 +89,9 @@ def _one(path: Path) -> list[Tree]:
                 return reader(path)
         tree = _category(path)
     except OSError as error:  # its file name is what was looked for, and need not be there
-        closed = OSError(f"expected folders that can be opened, got {error.strerror} within {path}: it is not read")
+        closed = OSError(
+            f"expected folders that can be opened, got {error.strerror} within {path}: it is not read"
+        )
         tree = Tree(path.name, path, UNKNOWN, problems=[closed])
     return [tree] if tree else []
 
@@ -65,7 +102,9 @@ def _category(path: Path) -> Tree | None:
         return _ad2(path)
     if (path / "train" / "ok").is_dir() and (path / "test" / "ko").is_dir():
         return folders.arranged(path, BTAD)
-    if any((path / "test" / kind).is_dir() for kind in ("logical_anomalies", "structural_anomalies")):
+    if any(
+        (path / "test" / kind).is_dir() for kind in ("logical_anomalies", "structural_anomalies")
+    ):
         return folders.arranged(path, LOCO)
     if sorted_photos.is_sorted(path):
         return sorted_photos.arranged(path)
@@ -80,7 +119,9 @@ def _ad2(path: Path) -> Tree:
         other = folders.arranged(path, ad2_shape(test))
         entries = other.of("test")
         tree.entries.extend(Entry(entry.path, f"test_{test}", entry.defect) for entry in entries)
-        tree.problems.extend(problem for problem in other.problems if f"test_{test}" in str(problem))
+        tree.problems.extend(
+            problem for problem in other.problems if f"test_{test}" in str(problem)
+        )
     return tree
 
 
@@ -103,7 +144,8 @@ def _tiles(path: Path) -> list[Tree]:
         tree.entries.extend(Entry(file, "", defect, masks.get(file.stem)) for file in images)
         orphans = sorted(set(masks) - {file.stem for file in images})
         tree.problems.extend(
-            ValueError(f"expected an image beside the mask {masks[stem]}, found none") for stem in orphans
+            ValueError(f"expected an image beside the mask {masks[stem]}, found none")
+            for stem in orphans
         )
     return [tree]
 
@@ -117,7 +159,9 @@ def _listed(
     """Return photographs whose lists say what they are; which class is normal is for the user to choose."""
     tree = Tree(path.name, path, layout, unused=("segmentations", "segmim"))
     try:
-        tree.entries.extend(Entry(image.path, image.part, image.kind, label=-1) for image in read(path, names(path)))
+        tree.entries.extend(
+            Entry(image.path, image.part, image.kind, label=-1) for image in read(path, names(path))
+        )
     except (ValueError, FileNotFoundError) as error:
         tree.problems.append(error)
         tree.entries.extend(Entry(file, "", label=-1) for file in _below(path))
@@ -136,8 +180,14 @@ def _flower_names(path: Path) -> list[str]:
 # (how it is recognised, how it is listed), the most particular first
 WHOLE: list[tuple[Callable[[Path], bool], Callable[[Path], list[Tree]]]] = [
     (_visa_root, _visa),
-    (lambda path: (path / "Data" / "Images").is_dir(), lambda path: [visa_tree.arranged(path.parent, path.name)]),
-    (lambda path: (path / "train_test_split.txt").is_file(), lambda path: _listed(path, CUB, cub200, cub_classes)),
+    (
+        lambda path: (path / "Data" / "Images").is_dir(),
+        lambda path: [visa_tree.arranged(path.parent, path.name)],
+    ),
+    (
+        lambda path: (path / "train_test_split.txt").is_file(),
+        lambda path: _listed(path, CUB, cub200, cub_classes),
+    ),
     (
         lambda path: (path / "setid.mat").is_file() or (path / "imagelabels.mat").is_file(),
         lambda path: _listed(path, FLOWERS, flowers102, _flower_names),

@@ -1,11 +1,13 @@
 """What tells good images from bad ones without a look at the part: how they were taken, stored or named.
 
-A detector finds whatever differs from the images it learned from. Where all defective images are JPEG files and the
-others are not, it may find the compression and no defect, and what is measured says how well it does that.
+A detector finds whatever differs from the images it learned from. Where all defective images are
+JPEG files and the others are not, it may find the compression and no defect, and what is measured
+says how well it does that.
 
-Whether two groups of images differ by more than luck is a permutation test: if the defective ones were drawn at random,
-how probable were groups without a value in common? Very little for two values (all of 10 here, all of 84 there), and 1
-where every image has a value of its own, so that sets of images of many sizes are not suspected.
+Whether two groups of images differ by more than luck is a permutation test: if the defective ones
+were drawn at random, how probable were groups without a value in common? Very little for two values
+(all of 10 here, all of 84 there), and 1 where every image has a value of its own, so that sets of
+images of many sizes are not suspected.
 """
 
 from __future__ import annotations
@@ -32,8 +34,11 @@ NAMED = 3  # values that a sentence names
 LEARNED = ("train", "validation")
 JPEG = "JPEG"
 LOSSY = {JPEG, "WEBP", "AVIF", "HEIF", "JPEG2000", "GIF"}
-PLAIN_MODES = {"L", "LA", "La", "RGB", "RGBA", "RGBa", "RGBX"}  # of 8 bits: nothing shows once they are RGB
-DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])[-_T ]?(\d{6})?(?!\d)")
+# Of 8 bits: nothing shows once they are RGB
+PLAIN_MODES = {"L", "LA", "La", "RGB", "RGBA", "RGBa", "RGBX"}
+DATE = re.compile(
+    r"(?<!\d)((?:19|20)\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])[-_T ]?(\d{6})?(?!\d)"
+)
 NUMBER = re.compile(r"(.*?)(\d+)\D*")
 
 
@@ -94,13 +99,23 @@ def _judged(seen: Seen, groups: Groups, trait: Trait) -> Iterator[Finding]:
         words = _contrast("defective images", bad, "no good image", learned + good, trait)
         yield _leak(seen, trait, words, bad, {trait.of(facts) for facts in (*bad, *learned, *good)})
     elif _apart(good, bad + learned, trait):
-        words = _contrast("good test images", good, "no defective image, and none learned from,", bad + learned, trait)
-        yield _leak(seen, trait, words, good, {trait.of(facts) for facts in (*good, *bad, *learned)})
+        words = _contrast(
+            "good test images",
+            good,
+            "no defective image, and none learned from,",
+            bad + learned,
+            trait,
+        )
+        yield _leak(
+            seen, trait, words, good, {trait.of(facts) for facts in (*good, *bad, *learned)}
+        )
     elif _apart(good, bad, trait):
         words = _contrast("defective images", bad, "no good test image", good, trait)
         message = f"{words}; both were learned from, so that it may do no harm: {trait.advice}"
         yield seen.finding(f"leak by {trait.name}", message, _paths(bad), serious=False)
-    elif _apart(learned, good, trait) and trait.visible({trait.of(facts) for facts in (*learned, *good)}):
+    elif _apart(learned, good, trait) and trait.visible(
+        {trait.of(facts) for facts in (*learned, *good)}
+    ):
         words = _contrast("good test images", good, "no image learned from", learned, trait)
         message = f"{words}: all of them may look unusual by that; {trait.advice}"
         yield seen.finding(f"other {trait.name} in test", message, _paths(good), serious=False)
@@ -108,15 +123,23 @@ def _judged(seen: Seen, groups: Groups, trait: Trait) -> Iterator[Finding]:
         yield from _partial(seen, trait, learned + good, bad)
 
 
-def _leak(seen: Seen, trait: Trait, words: str, files: Sequence[ImageFacts], values: set[str]) -> Finding:
+def _leak(
+    seen: Seen, trait: Trait, words: str, files: Sequence[ImageFacts], values: set[str]
+) -> Finding:
     """Return the finding that a trait tells good from bad in all images."""
     visible = trait.visible(values)
     if visible:
-        words += ": a detector can tell them by that, and what is measured says nothing about defects"
-    return seen.finding(f"leak by {trait.name}", f"{words}; {trait.advice}", _paths(files), serious=visible)
+        words += (
+            ": a detector can tell them by that, and what is measured says nothing about defects"
+        )
+    return seen.finding(
+        f"leak by {trait.name}", f"{words}; {trait.advice}", _paths(files), serious=visible
+    )
 
 
-def _contrast(who: str, ours: Sequence[ImageFacts], nobody: str, theirs: Sequence[ImageFacts], trait: Trait) -> str:
+def _contrast(
+    who: str, ours: Sequence[ImageFacts], nobody: str, theirs: Sequence[ImageFacts], trait: Trait
+) -> str:
     """Return "all 10 defective images are JPEG, no good image is (PNG)"."""
     beyond = _beyond(ours, theirs, trait)
     counts = {trait.of(facts) for facts in (*ours, *theirs)}
@@ -193,7 +216,9 @@ def _paths(group: Sequence[ImageFacts]) -> list[Path]:
     return [facts.path for facts in group]
 
 
-def _partial(seen: Seen, trait: Trait, good: Sequence[ImageFacts], bad: Sequence[ImageFacts]) -> Iterator[Finding]:
+def _partial(
+    seen: Seen, trait: Trait, good: Sequence[ImageFacts], bad: Sequence[ImageFacts]
+) -> Iterator[Finding]:
     """Yield a note if many defective images have a value that hardly any good one has."""
     here = Counter(trait.of(facts) for facts in bad)
     there = Counter(trait.of(facts) for facts in good)
@@ -214,7 +239,8 @@ def _drawn_as_many(count: int, others: int, drawn: int, left: int) -> float:
     """Return how probable `count` or more of the images with a value are among those drawn at random (Fisher)."""
     having = count + others
     ways = sum(
-        comb(having, here) * comb(drawn + left - having, drawn - here) for here in range(count, min(having, drawn) + 1)
+        comb(having, here) * comb(drawn + left - having, drawn - here)
+        for here in range(count, min(having, drawn) + 1)
     )
     return ways / comb(drawn + left, drawn)
 

@@ -36,7 +36,16 @@ MVTEC_DEFECTS = {
 # categories without a count that we are sure of; of BTAD's 02 and 03 two are published
 MORE = {
     "BTAD": {"01", "02", "03"},
-    "MVTec AD 2": {"can", "fabric", "fruit_jelly", "rice", "sheet_metal", "vial", "wallplugs", "walnuts"},
+    "MVTec AD 2": {
+        "can",
+        "fabric",
+        "fruit_jelly",
+        "rice",
+        "sheet_metal",
+        "vial",
+        "wallplugs",
+        "walnuts",
+    },
     "MVTec LOCO AD": {"splicing_connectors"},
 }
 
@@ -70,14 +79,18 @@ def counted(trees: list[Tree]) -> tuple[list[Counted], list[Finding]]:
         known = published().get((name, tree.name if categories(name) else WHOLE), {})
         here = _numbers(tree.entries)
         for part in dict.fromkeys([*_shown(tree), *known]):
-            counts.append(Counted(tree.name, part, here[part], known[part][0] if part in known else None))
+            counts.append(
+                Counted(tree.name, part, here[part], known[part][0] if part in known else None)
+            )
         findings += _compared(tree.name, here, known)
     return counts, findings + _compared_whole(trees)
 
 
 def categories(name: str) -> set[str]:
     """Return the categories of a published data set; none of one that has no categories, or is not known."""
-    return {category for data, category in published() if data == name} - {WHOLE} | MORE.get(name, set())
+    return {category for data, category in published() if data == name} - {WHOLE} | MORE.get(
+        name, set()
+    )
 
 
 def _compared_whole(trees: list[Tree]) -> list[Finding]:
@@ -111,11 +124,17 @@ def _shown(tree: Tree) -> list[str]:
         labelled = any(entry.known in (GOOD, ANOMALOUS) for entry in tree.of(part))
         there = _numbers(tree.of(part))
         split = [f"{part} {kind}".strip() for kind in ("good", "defective", "unlabelled")]
-        shown += [name for name in split if there[name]] if labelled and tree.layout != "" else [part or "images"]
+        shown += (
+            [name for name in split if there[name]]
+            if labelled and tree.layout != ""
+            else [part or "images"]
+        )
     return shown
 
 
-def _compared(category: str, here: Counter[str], known: dict[str, tuple[int, str]]) -> list[Finding]:
+def _compared(
+    category: str, here: Counter[str], known: dict[str, tuple[int, str]]
+) -> list[Finding]:
     """Return a finding if a count is not the published one: missing images are serious, more of them are not."""
     other = {part: count for part, (count, _) in known.items() if count != here[part]}
     if not other:
@@ -123,5 +142,7 @@ def _compared(category: str, here: Counter[str], known: dict[str, tuple[int, str
     sources = "; ".join(dict.fromkeys(known[part][1] for part in other))
     listed = ", ".join(f"{here[part]} of {count} {part}" for part, count in other.items())
     fewer = any(here[part] < count for part, count in other.items())
-    message = f"there are {'fewer' if fewer else 'more'} images than published: {listed} ({sources})"
+    message = (
+        f"there are {'fewer' if fewer else 'more'} images than published: {listed} ({sources})"
+    )
     return [Finding("counts", message, serious=fewer, category=category)]

@@ -50,7 +50,9 @@ class Counted:
     published: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.images} {self.part}" + (f" of {self.published}" if self.published is not None else "")
+        return f"{self.images} {self.part}" + (
+            f" of {self.published}" if self.published is not None else ""
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +66,8 @@ class Check:
     counts: the images of every category and part, beside the published numbers.
     findings: everything that was found, the serious first.
     treatment: what resizing and cropping do to the images, in sentences.
-    steps: how to go on; lines that begin with two spaces are to be typed, in a terminal or in Python.
+    steps: how to go on; lines that begin with two spaces are to be typed, in a terminal or in
+        Python.
     """
 
     path: Path
@@ -161,4 +164,6 @@ def _several(count: int, what: str) -> str:
 
 def named(files: Sequence[Path], root: Path) -> tuple[str, ...]:
     """Return names relative to the folder checked, with forward slashes."""
-    return tuple((file.relative_to(root) if file.is_relative_to(root) else file).as_posix() for file in files)
+    return tuple(
+        (file.relative_to(root) if file.is_relative_to(root) else file).as_posix() for file in files
+    )

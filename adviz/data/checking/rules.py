@@ -41,10 +41,16 @@ class Seen:
     @property
     def marked(self) -> list[tuple[Entry, MaskFacts]]:
         """Images that are not good, with a readable mask."""
-        pairs = [(entry, self.masks[entry.mask]) for entry in self.tree.entries if entry.mask and entry.known != GOOD]
+        pairs = [
+            (entry, self.masks[entry.mask])
+            for entry in self.tree.entries
+            if entry.mask and entry.known != GOOD
+        ]
         return [(entry, mask) for entry, mask in pairs if not mask.problem]
 
-    def finding(self, kind: str, message: str, files: Iterable[Path] = (), *, serious: bool = True) -> Finding:
+    def finding(
+        self, kind: str, message: str, files: Iterable[Path] = (), *, serious: bool = True
+    ) -> Finding:
         """Return a finding of this category."""
         return Finding(kind, message, named(list(files), self.base), serious, self.tree.name)
 
@@ -61,7 +67,9 @@ def _unreadable(seen: Seen) -> Iterator[Finding]:
         bad: dict[Path, str] = {one.path: one.problem for one in facts if one.problem}
         if bad:
             first = next(iter(bad.values()))
-            yield seen.finding(f"unreadable {kind}", f"{len(bad)} {kind} cannot be read, first: {first}", bad)
+            yield seen.finding(
+                f"unreadable {kind}", f"{len(bad)} {kind} cannot be read, first: {first}", bad
+            )
 
 
 def _duplicates(seen: Seen) -> Iterator[Finding]:
@@ -85,15 +93,26 @@ def _duplicates(seen: Seen) -> Iterator[Finding]:
         )
     for part, found in sorted(inside.items()):
         where = f" within {part}" if part else ""
-        yield _repeated(seen, f"duplicates{where}", found, f"images are there more than once{where}", serious=False)
+        yield _repeated(
+            seen,
+            f"duplicates{where}",
+            found,
+            f"images are there more than once{where}",
+            serious=False,
+        )
 
 
-def _repeated(seen: Seen, kind: str, groups: list[list[Entry]], message: str, *, serious: bool = True) -> Finding:
+def _repeated(
+    seen: Seen, kind: str, groups: list[list[Entry]], message: str, *, serious: bool = True
+) -> Finding:
     files = [[entry.path for entry in group] for group in groups]
     alike = sum(same_bytes(group) for group in files)
     how = f"{alike} the same to the last byte, {len(files) - alike} by their pixels"
     return seen.finding(
-        kind, f"{len(files)} {message} ({how})", [one for group in files for one in group], serious=serious
+        kind,
+        f"{len(files)} {message} ({how})",
+        [one for group in files for one in group],
+        serious=serious,
     )
 
 
@@ -104,15 +123,25 @@ def _sizes(seen: Seen) -> Iterator[Finding]:
         least = min(sizes[path] for path in small)
         message = f"{len(small)} images are below {SMALLEST} pixels on a side, smallest {least[0]}x{least[1]}"
         yield seen.finding("tiny images", f"{message}: nothing can be seen in them", small)
-    huge = [path for path, (width, height) in sizes.items() if width * height > LARGEST or max(width, height) > LONGEST]
+    huge = [
+        path
+        for path, (width, height) in sizes.items()
+        if width * height > LARGEST or max(width, height) > LONGEST
+    ]
     if huge:
         width, height = max((sizes[path] for path in huge), key=lambda size: size[0] * size[1])
         message = f"{len(huge)} images are enormous, largest {width}x{height}: resizing loses most of it; cut them up"
         yield seen.finding("enormous images", message, huge, serious=False)
     kinds = Counter(size for path, size in sizes.items() if path not in small)
     if len(kinds) > 1 and seen.tree.layout not in VARYING:
-        common = ", ".join(f"{width}x{height} ({count})" for (width, height), count in kinds.most_common(4))
-        odd = [path for path, size in sizes.items() if size != kinds.most_common(1)[0][0] and path not in small]
+        common = ", ".join(
+            f"{width}x{height} ({count})" for (width, height), count in kinds.most_common(4)
+        )
+        odd = [
+            path
+            for path, size in sizes.items()
+            if size != kinds.most_common(1)[0][0] and path not in small
+        ]
         message = f"images have {len(kinds)} sizes, most often {common}: see `Geometry` on how they become one"
         yield seen.finding("sizes vary", message, odd, serious=False)
 
@@ -141,24 +170,34 @@ def _masks(seen: Seen) -> Iterator[Finding]:
     full = [mask.path for _, mask in seen.marked if mask.marked == mask.size[0] * mask.size[1]]
     if empty:
         yield seen.finding(
-            "empty masks", f"{len(empty)} masks of defective images mark nothing: draw the defect", empty
+            "empty masks",
+            f"{len(empty)} masks of defective images mark nothing: draw the defect",
+            empty,
         )
     if full:
-        yield seen.finding("full masks", f"{len(full)} masks mark every pixel: inverted, or of another kind?", full)
+        yield seen.finding(
+            "full masks", f"{len(full)} masks mark every pixel: inverted, or of another kind?", full
+        )
     anomalous = [entry for entry in seen.tree.entries if entry.known == ANOMALOUS]
     bare = [entry.path for entry in anomalous if not entry.mask]
     if bare and any(entry.mask for entry in seen.tree.entries):
-        message = (
-            f"no mask for {len(bare)} of {len(anomalous)} defective images, which pixel numbers leave out: draw it"
-        )
+        message = f"no mask for {len(bare)} of {len(anomalous)} defective images, which pixel numbers leave out: draw it"
         yield seen.finding("images without mask", message, bare)
     elif bare:
-        message = f"none of {len(bare)} defective images has a mask: there are image-level numbers only"
+        message = (
+            f"none of {len(bare)} defective images has a mask: there are image-level numbers only"
+        )
         yield seen.finding("no masks", message, serious=False)
     other = [entry.path for entry, mask in seen.marked if _differs(mask, seen.images[entry.path])]
     if other:
-        yield seen.finding("masks of another size", f"{len(other)} masks are not of their image's size", other)
-    good = [(entry.path, seen.masks[entry.mask]) for entry in seen.tree.entries if entry.mask and entry.known == GOOD]
+        yield seen.finding(
+            "masks of another size", f"{len(other)} masks are not of their image's size", other
+        )
+    good = [
+        (entry.path, seen.masks[entry.mask])
+        for entry in seen.tree.entries
+        if entry.mask and entry.known == GOOD
+    ]
     defective = [path for path, mask in good if not mask.problem and mask.marked]
     if defective:
         message = (
@@ -177,7 +216,13 @@ def _lost(seen: Seen) -> Iterator[Finding]:
     if not lost:
         return
     paths, masks = [entry.path for entry in lost], [entry.mask for entry in lost]
-    split = Split(paths, [ANOMALOUS] * len(lost), masks, [entry.defect for entry in lost], geometry=seen.geometry)
+    split = Split(
+        paths,
+        [ANOMALOUS] * len(lost),
+        masks,
+        [entry.defect for entry in lost],
+        geometry=seen.geometry,
+    )
     inside = audit(split, rules=[seen.geometry.mask_rule])["inside"]
     outside = int((inside == 0).sum())
     size = in_words(seen.geometry.size)
@@ -192,7 +237,11 @@ def _lost(seen: Seen) -> Iterator[Finding]:
 
 def _bits(seen: Seen) -> Iterator[Finding]:
     """Find what files of more than 8 bits become, by the rule of `adviz.data.images.Depth`."""
-    deep = {entry.path: seen.images[entry.path] for entry in seen.readable if seen.images[entry.path].bits}
+    deep = {
+        entry.path: seen.images[entry.path]
+        for entry in seen.readable
+        if seen.images[entry.path].bits
+    }
     if not deep:
         return
     plain = [entry.path for entry in seen.readable if entry.path not in deep]
@@ -231,7 +280,11 @@ def _dropped(seen: Seen) -> Iterator[Finding]:
             "colour lies below; paint the background if it should not be"
         )
         yield seen.finding("alpha dropped", message, clear, serious=False)
-    more = {entry.path: seen.images[entry.path] for entry in seen.readable if seen.images[entry.path].dropped}
+    more = {
+        entry.path: seen.images[entry.path]
+        for entry in seen.readable
+        if seen.images[entry.path].dropped
+    }
     if more:
         most = max(facts.dropped for facts in more.values())
         message = (
@@ -275,9 +328,7 @@ def _names(seen: Seen) -> Iterator[Finding]:
         groups[entry.path.parent, entry.path.stem.casefold()].append(entry.path)
     same = [path for group in groups.values() if len(group) > 1 for path in group]
     if same:
-        message = (
-            f"{len(same)} images have names that differ in suffix or case only: masks and other systems mix them up"
-        )
+        message = f"{len(same)} images have names that differ in suffix or case only: masks and other systems mix them up"
         yield seen.finding("names collide", message, same)
 
 
@@ -291,18 +342,21 @@ def _measurable(seen: Seen) -> Iterator[Finding]:
     tested = [entry for entry in seen.tree.entries if entry.part not in ("train", "validation")]
     labels = {entry.known for entry in tested}
     known = {entry.known for entry in seen.tree.entries}
-    if not tested or known == {UNLABELLED}:  # classes of photographs, of which the user chooses the good one
+    # Classes of photographs, of which the user chooses the good one
+    if not tested or known == {UNLABELLED}:
         return
     if labels == {UNLABELLED}:
-        message = (
-            "no test image has a label: there are scores and maps, and no numbers on how good they are; sort some "
-        )
+        message = "no test image has a label: there are scores and maps, and no numbers on how good they are; sort some "
         message += "into test/good and test/<defect> to measure"
         yield seen.finding("no labels", message, serious=False)
     elif GOOD not in labels:
         bad = sorted({entry.path.parent.name for entry in tested if entry.known == ANOMALOUS})
         good = [name for name in bad if looks_good(name)]
-        asked = f"is test/{good[0]} a folder of good images? Then call it test/good; if not, " if good else ""
+        asked = (
+            f"is test/{good[0]} a folder of good images? Then call it test/good; if not, "
+            if good
+            else ""
+        )
         message = (
             "no good test image: image AUROC is undefined, and nobody knows how often good parts are called bad; "
             f"{asked}put good images that are not learned from into test/good"
@@ -319,15 +373,25 @@ def _measurable(seen: Seen) -> Iterator[Finding]:
 
 def _seemingly_good(seen: Seen) -> Iterator[Finding]:
     """Ask about folders of defective images beside good ones, whose names say the opposite in some way or language."""
-    if GOOD not in {entry.known for entry in seen.tree.entries if entry.part not in ("train", "validation")}:
+    if GOOD not in {
+        entry.known for entry in seen.tree.entries if entry.part not in ("train", "validation")
+    }:
         return  # `_measurable` asks
-    asked = [entry for entry in seen.tree.entries if entry.known == ANOMALOUS and looks_good(entry.path.parent.name)]
+    asked = [
+        entry
+        for entry in seen.tree.entries
+        if entry.known == ANOMALOUS and looks_good(entry.path.parent.name)
+    ]
     for folder in sorted({entry.path.parent for entry in asked}):
         message = (
             f"is {folder.name} a folder of good images? They are taken for defective; if they are good, put them "
             "into the folder of the good ones beside it"
         )
-        yield seen.finding("seemingly good", message, [entry.path for entry in asked if entry.path.parent == folder])
+        yield seen.finding(
+            "seemingly good",
+            message,
+            [entry.path for entry in asked if entry.path.parent == folder],
+        )
 
 
 RULES: tuple[Callable[[Seen], Iterator[Finding]], ...] = (

@@ -31,12 +31,14 @@ class Source:
     ----------
     folders: below a root; torchvision's first, where a download goes, Debian's last.
     needs: what such a folder holds, in words.
-    marker: a name that only such a folder holds; of a download what comes last, or the rest would not be fetched.
+    marker: a name that only such a folder holds; of a download what comes last, or the rest would
+        not be fetched.
     address: where the files are.
     files: below the address, with their MD5 checksums.
     classes: their names; none = the names are on disk.
     also: one more way to get it.
-    holds: the folder inside an archive that goes into `folders[0]`; "" = the archive holds that folder itself.
+    holds: the folder inside an archive that goes into `folders[0]`; "" = the archive holds that
+        folder itself.
     """
 
     folders: tuple[str, ...]
@@ -49,9 +51,7 @@ class Source:
     holds: str = ""
 
 
-_IDX = (
-    "the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-... and t10k-labels-..., .gz or not"
-)
+_IDX = "the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-... and t10k-labels-..., .gz or not"
 SOURCES = {
     "mnist": Source(
         ("MNIST/raw", "mnist"),
@@ -70,7 +70,8 @@ SOURCES = {
         ("FashionMNIST/raw", "fashion_mnist", "fashion-mnist"),
         _IDX,
         "train-images?idx3-ubyte*",
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",  # no https; the checksums decide
+        # No https; the checksums decide
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         (
             ("t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"),
             ("t10k-images-idx3-ubyte.gz", "bef4ecab320f06d8554ea6380940ec79"),

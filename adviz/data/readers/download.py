@@ -17,7 +17,8 @@ from adviz._support import bar
 
 PIECE = 1 << 20
 TIMEOUT = 60  # seconds without an answer
-EXPANSION = 20  # times that an archive of photographs may grow when it is unpacked; they are compressed already
+# Times that an archive of photographs may grow when it is unpacked; they are compressed already
+EXPANSION = 20
 BLOCK = 512  # bytes that tar takes for every file, however small
 
 
@@ -35,13 +36,19 @@ def fetch(url: str, md5: str, folder: Path) -> Path:
         try:
             with urlopen(url, timeout=TIMEOUT) as answer, part.open("wb") as file:  # noqa: S310 - our own addresses
                 length = int(answer.headers.get("Content-Length") or 0)
-                for piece in bar(_pieces(answer), label=target.name, total=-(-length // PIECE) or None):
+                for piece in bar(
+                    _pieces(answer), label=target.name, total=-(-length // PIECE) or None
+                ):
                     found.update(piece)
                     file.write(piece)
         except (OSError, HTTPException) as error:
-            raise RuntimeError(f"expected to download {url}, got {error}: get the file in another way") from error
+            raise RuntimeError(
+                f"expected to download {url}, got {error}: get the file in another way"
+            ) from error
         if found.hexdigest() != md5:
-            raise RuntimeError(f"expected {url} to have the MD5 checksum {md5}, got {found.hexdigest()}: not kept")
+            raise RuntimeError(
+                f"expected {url} to have the MD5 checksum {md5}, got {found.hexdigest()}: not kept"
+            )
         os.replace(part, target)
     return target
 
@@ -51,8 +58,8 @@ def unpack(archive: Path, name: str) -> None:
 
     Raises
     ------
-    RuntimeError: there is no such folder in it, it would write elsewhere, something is there already, or it is a bomb,
-        which holds more than 20 times its own size.
+    RuntimeError: there is no such folder in it, it would write elsewhere, something is there
+        already, or it is a bomb, which holds more than 20 times its own size.
     """
     with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".unpack-") as scratch:
         try:
@@ -61,7 +68,9 @@ def unpack(archive: Path, name: str) -> None:
                 tar.extractall(scratch, filter="data")
             os.replace(Path(scratch, name), archive.parent / name)
         except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-            raise RuntimeError(f"expected a folder {name} in {archive}, got {error}: unpack it yourself") from error
+            raise RuntimeError(
+                f"expected a folder {name} in {archive}, got {error}: unpack it yourself"
+            ) from error
 
 
 def _check_size(tar: tarfile.TarFile, most: int) -> None:
@@ -70,7 +79,9 @@ def _check_size(tar: tarfile.TarFile, most: int) -> None:
     for member in tar:
         total += member.size + BLOCK
         if total > most + tarfile.RECORDSIZE:  # what an empty archive has
-            raise tarfile.TarError(f"more than {most / 1e6:.3g} MB in it, {EXPANSION} times its size")
+            raise tarfile.TarError(
+                f"more than {most / 1e6:.3g} MB in it, {EXPANSION} times its size"
+            )
 
 
 def _pieces(answer: BinaryIO) -> Iterator[bytes]:

@@ -24,7 +24,8 @@ class Photograph:
 def cub200(folder: Path, names: Sequence[str]) -> list[Photograph]:
     """Return the images of Caltech-UCSD Birds-200-2011 as its lists name them.
 
-    The segmentations that can be had beside it show where a bird is, not what is unusual about it; they are not read.
+    The segmentations that can be had beside it show where a bird is, not what is unusual about it;
+    they are not read.
 
     Raises
     ------
@@ -45,10 +46,20 @@ def cub200(folder: Path, names: Sequence[str]) -> list[Photograph]:
         raise ValueError(
             f"expected classes 1 to {len(names)} and 0 or 1 for training in {folder}, got {min(unknown)!r}"
         )
-    if outside := [name for name in paths.values() if PurePosixPath(name).is_absolute() or ".." in name.split("/")]:
-        raise ValueError(f"expected files of the data set in {folder / 'images.txt'}, got {outside[0]!r}")
+    if outside := [
+        name
+        for name in paths.values()
+        if PurePosixPath(name).is_absolute() or ".." in name.split("/")
+    ]:
+        raise ValueError(
+            f"expected files of the data set in {folder / 'images.txt'}, got {outside[0]!r}"
+        )
     found = [
-        Photograph(folder / "images" / name, "train" if parts[key] == "1" else "test", names[int(kinds[key]) - 1])
+        Photograph(
+            folder / "images" / name,
+            "train" if parts[key] == "1" else "test",
+            names[int(kinds[key]) - 1],
+        )
         for key, name in paths.items()
     ]
     return _existing(found, folder)
@@ -71,10 +82,16 @@ def flowers102(folder: Path, names: Sequence[str]) -> list[Photograph]:
     labels = _numbers(folder / "imagelabels.mat", ["labels"])["labels"]
     parts = _numbers(folder / "setid.mat", list(PARTS.values()))
     if labels.size and not 1 <= labels.min() <= labels.max() <= len(names):
-        raise ValueError(f"expected classes 1 to {len(names)} in {folder / 'imagelabels.mat'}, got {labels.max()}")
+        raise ValueError(
+            f"expected classes 1 to {len(names)} in {folder / 'imagelabels.mat'}, got {labels.max()}"
+        )
     chosen = np.concatenate(list(parts.values()))
-    if len(np.unique(chosen)) != len(chosen) or not {*chosen.tolist()} <= {*range(1, len(labels) + 1)}:
-        raise ValueError(f"expected each of {len(labels)} images at most once in {folder / 'setid.mat'}: get it again")
+    if len(np.unique(chosen)) != len(chosen) or not {*chosen.tolist()} <= {
+        *range(1, len(labels) + 1)
+    }:
+        raise ValueError(
+            f"expected each of {len(labels)} images at most once in {folder / 'setid.mat'}: get it again"
+        )
     found = [
         Photograph(folder / "jpg" / f"image_{number:05}.jpg", part, names[labels[number - 1] - 1])
         for part, key in PARTS.items()
@@ -89,12 +106,20 @@ def _pairs(file: Path) -> dict[str, str]:
         raise FileNotFoundError(
             f"expected the list {file.name} in {file.parent}, found none: unpack the data set again"
         )
-    rows = [line.split(maxsplit=1) for line in file.read_text(encoding="utf-8", errors="replace").splitlines() if line]
+    rows = [
+        line.split(maxsplit=1)
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines()
+        if line
+    ]
     if bad := [row for row in rows if len(row) != 2]:
-        raise ValueError(f"expected a number and a value in every line of {file}, got {' '.join(bad[0])!r}")
+        raise ValueError(
+            f"expected a number and a value in every line of {file}, got {' '.join(bad[0])!r}"
+        )
     pairs = {number: value.strip() for number, value in rows}
     if len(pairs) != len(rows):
-        raise ValueError(f"expected every number once in {file}, got {len(rows) - len(pairs)} repeated: get it again")
+        raise ValueError(
+            f"expected every number once in {file}, got {len(rows) - len(pairs)} repeated: get it again"
+        )
     return pairs
 
 
@@ -109,9 +134,22 @@ def _numbers(file: Path, names: list[str]) -> dict[str, np.ndarray]:
         )
     try:
         content = loadmat(file, variable_names=names)
-        return {name: np.asarray(content[name]).ravel().astype(np.int64, casting="same_kind") for name in names}
-    except (MatReadError, OSError, TypeError, ValueError, KeyError, NotImplementedError, zlib.error) as error:
-        raise ValueError(f"expected {', '.join(names)} in {file}, got {error}: get it again") from error
+        return {
+            name: np.asarray(content[name]).ravel().astype(np.int64, casting="same_kind")
+            for name in names
+        }
+    except (
+        MatReadError,
+        OSError,
+        TypeError,
+        ValueError,
+        KeyError,
+        NotImplementedError,
+        zlib.error,
+    ) as error:
+        raise ValueError(
+            f"expected {', '.join(names)} in {file}, got {error}: get it again"
+        ) from error
 
 
 def _existing(found: list[Photograph], folder: Path) -> list[Photograph]:

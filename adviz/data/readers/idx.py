@@ -18,8 +18,8 @@ PIECE = 1 << 20
 def read_idx(path: str | Path, dimensions: int) -> np.ndarray:
     """Return the unsigned bytes of an IDX file.
 
-    The sizes that the header announces are compared with the file before anything is allocated, and never more is read
-    than announced.
+    The sizes that the header announces are compared with the file before anything is allocated, and
+    never more is read than announced.
 
     Parameters
     ----------
@@ -38,17 +38,23 @@ def read_idx(path: str | Path, dimensions: int) -> np.ndarray:
             count = math.prod(shape)
             available = path.stat().st_size * (EXPANSION if packed else 1)
             if count > available:
-                raise ValueError(f"expected {count} values of shape {shape}, got room for at most {available}")
+                raise ValueError(
+                    f"expected {count} values of shape {shape}, got room for at most {available}"
+                )
             return np.frombuffer(_values(file, count), np.uint8).reshape(shape)
     except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"expected a whole IDX file, got {path} ({error}): get it again") from error
+        raise ValueError(
+            f"expected a whole IDX file, got {path} ({error}): get it again"
+        ) from error
 
 
 def _shape(file: io.BufferedIOBase, path: Path, dimensions: int) -> tuple[int, ...]:
     header = file.read(4 + 4 * dimensions)
     magic = bytes((0, 0, UINT8, dimensions))
     if header[:4] != magic:
-        raise ValueError(f"expected the magic number {magic.hex()}, got {header[:4].hex() or 'nothing'}")
+        raise ValueError(
+            f"expected the magic number {magic.hex()}, got {header[:4].hex() or 'nothing'}"
+        )
     if len(header) != 4 + 4 * dimensions:
         raise ValueError(f"expected a header of {4 + 4 * dimensions} bytes, got {len(header)}")
     shape = tuple(int(size) for size in np.frombuffer(header, ">u4", offset=4))

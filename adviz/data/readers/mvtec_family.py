@@ -21,17 +21,20 @@ TEST_SETS = ("public", "private", "private_mixed")
 def mvtec_loco(root: str | Path, category: str, *, geometry: Geometry | None = None) -> Category:
     """Read a category of MVTec LOCO AD (Bergmann et al., IJCV 2022).
 
-    `train` is ``train/good``, `validation` is ``validation/good``, and `test` has ``good``, ``logical_anomalies`` and
-    ``structural_anomalies``, which `Split.defects` tells apart. An image's mask is the union of the files in
-    ``ground_truth/<kind>/<image>/``: a pixel is defective if any of them marks it. The paper's sPRO, which saturates at
-    a share of each region (``defects_config.json``), is not computed: it needs the regions apart. PRO and pixel AUROC
-    of `adviz.evaluate` ask for every pixel of the union and are stricter with logical defects, whose masks are wide.
+    `train` is ``train/good``, `validation` is ``validation/good``, and `test` has ``good``,
+    ``logical_anomalies`` and ``structural_anomalies``, which `Split.defects` tells apart. An
+    image's mask is the union of the files in ``ground_truth/<kind>/<image>/``: a pixel is defective
+    if any of them marks it. The paper's sPRO, which saturates at a share of each region
+    (``defects_config.json``), is not computed: it needs the regions apart. PRO and pixel AUROC of
+    `adviz.evaluate` ask for every pixel of the union and are stricter with logical defects, whose
+    masks are wide.
 
     Parameters
     ----------
     root: the folder that holds one folder a category.
     category: "breakfast_box", "juice_bottle", "pushpins", "screw_bag" or "splicing_connectors".
-    geometry: how images and masks are resized and cropped; None = ``Geometry()``. Images are not square.
+    geometry: how images and masks are resized and cropped; None = ``Geometry()``. Images are not
+        square.
 
     Raises
     ------
@@ -62,10 +65,12 @@ def mvtec_ad2(
     Parameters
     ----------
     root: the folder that holds one folder a category.
-    category: "can", "fabric", "fruit_jelly", "rice", "sheet_metal", "vial", "wallplugs" or "walnuts".
-    test: "public" has labels and masks; the images of "private" and "private_mixed" (other lighting) are unlabelled, as
-        only the publisher's server knows the truth.
-    geometry: how images and masks are resized and cropped; None = ``Geometry()``. Images are large and not square.
+    category: "can", "fabric", "fruit_jelly", "rice", "sheet_metal", "vial", "wallplugs" or
+        "walnuts".
+    test: "public" has labels and masks; the images of "private" and "private_mixed" (other
+        lighting) are unlabelled, as only the publisher's server knows the truth.
+    geometry: how images and masks are resized and cropped; None = ``Geometry()``. Images are large
+        and not square.
 
     Raises
     ------
@@ -86,20 +91,26 @@ def mvtec_ad2(
 
 def ad2_shape(test: str) -> Shape:
     """Return the folders of MVTec AD 2 with one of its three test sets."""
-    return PUBLIC if test == "public" else Shape(PUBLIC.layout, test=f"test_{test}", truth="", validation=True)
+    return (
+        PUBLIC
+        if test == "public"
+        else Shape(PUBLIC.layout, test=f"test_{test}", truth="", validation=True)
+    )
 
 
 def btad(root: str | Path, category: str, *, geometry: Geometry | None = None) -> Category:
     """Read a product of BTAD, beanTech's anomaly detection data set (Mishra et al., ISIE 2021).
 
-    `train` is ``train/ok``; `test` has ``test/ok``, called "good" in `Split.defects` as everywhere, and ``test/ko``,
-    with the masks of ``ground_truth/ko``. Images and masks may have different suffixes, .bmp and .png.
+    `train` is ``train/ok``; `test` has ``test/ok``, called "good" in `Split.defects` as everywhere,
+    and ``test/ko``, with the masks of ``ground_truth/ko``. Images and masks may have different
+    suffixes, .bmp and .png.
 
     Parameters
     ----------
     root: the folder that holds 01, 02 and 03.
     category: "01", "02" or "03".
-    geometry: how images and masks are resized and cropped; None = ``Geometry()``. The products differ in size.
+    geometry: how images and masks are resized and cropped; None = ``Geometry()``. The products
+        differ in size.
 
     Raises
     ------

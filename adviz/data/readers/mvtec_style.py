@@ -48,8 +48,8 @@ class Shape:
     ----------
     layout: the name of the data set, for messages.
     good: the folder of normal images in train, validation and test.
-    test, truth: the folders of test images and of masks, "" where there are none; of one that lies in the other only
-        the masks are read.
+    test, truth: the folders of test images and of masks, "" where there are none; of one that lies
+        in the other only the masks are read.
     validation: whether there must be validation/<good>; where it need not, it may.
     """
 
@@ -63,39 +63,41 @@ class Shape:
 def folder(path: str | Path, *, geometry: Geometry | None = None) -> Category:
     """Read one category from an MVTec-style tree, or from a folder of photographs sorted into ``good`` and ``bad``.
 
-    Expected are ``train/good/*`` and ``test/<defect>/*`` with, optionally, ``ground_truth/<defect>/<image>_mask.png``
-    (or ``<image>.png``, or a folder ``<image>`` of masks whose union counts). ``test/good`` holds normal images; images
-    directly in ``test/`` or in ``test/unlabeled`` have no label; every other folder under ``test/`` holds anomalous
-    images and names their defect. ``validation/good``, if there is one, becomes the category's `validation`.
+    Expected are ``train/good/*`` and ``test/<defect>/*`` with, optionally,
+    ``ground_truth/<defect>/<image>_mask.png`` (or ``<image>.png``, or a folder ``<image>`` of masks
+    whose union counts). ``test/good`` holds normal images; images directly in ``test/`` or in
+    ``test/unlabeled`` have no label; every other folder under ``test/`` holds anomalous images and
+    names their defect. ``validation/good``, if there is one, becomes the category's `validation`.
 
-    Or ``good/*`` and ``bad/*`` or ``bad/<defect>/*``, without masks: of the good photographs, in the order of their
-    names, every fifth is kept for the test, and the others are for training. ``good/*`` alone is enough to learn from,
-    and to see false alarms; nothing can be measured then.
+    Or ``good/*`` and ``bad/*`` or ``bad/<defect>/*``, without masks: of the good photographs, in
+    the order of their names, every fifth is kept for the test, and the others are for training.
+    ``good/*`` alone is enough to learn from, and to see false alarms; nothing can be measured then.
 
-    Names count in any case and with any separator: ``good`` may be called ``OK``, ``normal``, ``pass``,
-    ``non_defective``, ``defect-free``, ``good parts``, ``good_2``, ...; ``bad`` may be ``NG``, ``defect``,
-    ``anomaly``, ``abnormal``, ``fail``, ..., and its name becomes the defect's; ``train``, ``test`` and
-    ``validation`` may be ``training``, ``testing`` and ``val``, and ``ground_truth`` may be ``masks``, ``gt``,
-    ``labels``, ... . ``positive`` and ``negative``, or ``0`` and ``1``, say not which is which, and are refused. A mask
-    may end in ``_MASK``, ``_gt``, ``_label``, ``_seg``, begin with ``mask_``, and lie directly in ``ground_truth``
-    where only one image can be meant. What systems leave in folders (``.ipynb_checkpoints``, ``Thumbs.db``,
+    Names count in any case and with any separator: ``good`` may be called ``OK``, ``normal``,
+    ``pass``, ``non_defective``, ``defect-free``, ``good parts``, ``good_2``, ...; ``bad`` may be
+    ``NG``, ``defect``, ``anomaly``, ``abnormal``, ``fail``, ..., and its name becomes the defect's;
+    ``train``, ``test`` and ``validation`` may be ``training``, ``testing`` and ``val``, and
+    ``ground_truth`` may be ``masks``, ``gt``, ``labels``, ... . ``positive`` and ``negative``, or
+    ``0`` and ``1``, say not which is which, and are refused. A mask may end in ``_MASK``, ``_gt``,
+    ``_label``, ``_seg``, begin with ``mask_``, and lie directly in ``ground_truth`` where only one
+    image can be meant. What systems leave in folders (``.ipynb_checkpoints``, ``Thumbs.db``,
     ``__MACOSX``, ``@eaDir``, ...) is passed over.
 
     Parameters
     ----------
     path: the category's folder; its name becomes the category's. ``~`` is the user's folder.
-    geometry: how images and masks are resized and cropped; None = ``Geometry()`` (resize 256, centre crop 224) for an
-        MVTec-style tree. Sorted photographs that are not square keep their shape instead, and all that is in them:
-        they are resized to a rectangle of about as many pixels (portraits of 3:4 to 256 x 192), and where their
-        shapes differ they are letterboxed.
+    geometry: how images and masks are resized and cropped; None = ``Geometry()`` (resize 256,
+        centre crop 224) for an MVTec-style tree. Sorted photographs that are not square keep their
+        shape instead, and all that is in them: they are resized to a rectangle of about as many
+        pixels (portraits of 3:4 to 256 x 192), and where their shapes differ they are letterboxed.
 
     Raises
     ------
-    FileNotFoundError: the folder, its ``train/good`` or its ``test`` does not exist, or a ``validation`` has images and
-        no ``good``.
-    ValueError: no good training image (of sorted photographs: under five), no test image, images in deeper folders, two
-        folders of good images beside each other (``good`` and ``ok``), a mask that belongs to no image, or one that two
-        images could have (``000.png`` and ``000.jpg``).
+    FileNotFoundError: the folder, its ``train/good`` or its ``test`` does not exist, or a
+        ``validation`` has images and no ``good``.
+    ValueError: no good training image (of sorted photographs: under five), no test image, images in
+        deeper folders, two folders of good images beside each other (``good`` and ``ok``), a mask
+        that belongs to no image, or one that two images could have (``000.png`` and ``000.jpg``).
 
     Examples
     --------
@@ -105,7 +107,9 @@ def folder(path: str | Path, *, geometry: Geometry | None = None) -> Category:
     path = expanded(path)
     if not path.is_dir():
         came = "got the file" if path.is_file() else "found none at"
-        raise FileNotFoundError(f"expected a folder with train/good and test, or with good and bad, {came} {path}")
+        raise FileNotFoundError(
+            f"expected a folder with train/good and test, or with good and bad, {came} {path}"
+        )
     if sorted_photos.is_sorted(path):
         return sorted_photos.arranged(path).category(geometry)
     if not _has_parts(path):
@@ -116,11 +120,13 @@ def folder(path: str | Path, *, geometry: Geometry | None = None) -> Category:
 def unlabelled(path: str | Path, *, geometry: Geometry | None = None) -> Split:
     """Read a folder of images of which nobody has said which are good, as a `Split` without labels.
 
-    There are scores and maps of such images, and no metrics. Where all of them are good, they can be learned from.
+    There are scores and maps of such images, and no metrics. Where all of them are good, they can
+    be learned from.
 
     Parameters
     ----------
-    path: a folder with images directly in it; its name becomes the split's. ``~`` is the user's folder.
+    path: a folder with images directly in it; its name becomes the split's. ``~`` is the user's
+        folder.
     geometry: how images are resized and cropped; None = ``Geometry()``.
 
     Raises
@@ -165,13 +171,16 @@ def mvtec(root: str | Path, category: str, *, geometry: Geometry | None = None) 
     >>> screw.train.image_size
     (224, 224)
     """
-    return folder(checked_category(root, category, "MVTec AD", list(available(root))), geometry=geometry)
+    return folder(
+        checked_category(root, category, "MVTec AD", list(available(root))), geometry=geometry
+    )
 
 
 def available(root: str | Path | None = None) -> dict[str, Path]:
     """Return the categories under a folder, up to two levels down: ``{"mvtec/screw": folder, ...}``, sorted.
 
-    They are those that `folder` reads: with ``train/good``, or with ``good`` and ``bad``, whatever people call these.
+    They are those that `folder` reads: with ``train/good``, or with ``good`` and ``bad``, whatever
+    people call these.
 
     Parameters
     ----------
@@ -265,10 +274,14 @@ def arranged(path: Path, shape: Shape | None = None) -> Tree:
         images = _test_images(test, truth, tree.problems)
     if not tree.of("train"):
         where = path / "train" / shape.good
-        tree.problems.append(ValueError(f"expected at least one good image in {where}, {no_images_hint(where)}"))
+        tree.problems.append(
+            ValueError(f"expected at least one good image in {where}, {no_images_hint(where)}")
+        )
     if not images:
         where = path / shape.test
-        tree.problems.append(ValueError(f"expected images in {where} or its folders, {no_images_hint(where)}"))
+        tree.problems.append(
+            ValueError(f"expected images in {where} or its folders, {no_images_hint(where)}")
+        )
     masks = {} if truth is None else masks_by_image(truth, images, tree.problems)
     tree.entries.extend(Entry(file, "test", defect, masks.get(file)) for file, defect in images)
     return tree
@@ -284,12 +297,18 @@ def _truth(path: Path, test: Path | None, shape: Shape, problems: list[Exception
         among = [child for child in folders_in(test) if plain(child.name) == "groundtruth"]
         found = among[0] if among else None
     if found is None and beside:
-        rare = [child for child in folders_in(path) if plain(child.name) in RARE_TRUTH_WORDS and holds_images(child)]
+        rare = [
+            child
+            for child in folders_in(path)
+            if plain(child.name) in RARE_TRUTH_WORDS and holds_images(child)
+        ]
         found = rare[0] if rare else None
     return found
 
 
-def _test_images(test: Path, truth: Path | None, problems: list[Exception]) -> list[tuple[Path, str]]:
+def _test_images(
+    test: Path, truth: Path | None, problems: list[Exception]
+) -> list[tuple[Path, str]]:
     """Return the test images with what their folders say of them."""
     folders = [child for child in folders_in(test) if child != truth]
     good = good_folder(test, problems)

@@ -7,7 +7,16 @@ from pathlib import Path
 
 from adviz.data.folder_names import part_of, says_bad, says_good
 from adviz.data.images import images_of, no_images_hint
-from adviz.data.layout import Entry, Tree, flat, folder_called, folder_that, good_folder, holds_images, without_masks
+from adviz.data.layout import (
+    Entry,
+    Tree,
+    flat,
+    folder_called,
+    folder_that,
+    good_folder,
+    holds_images,
+    without_masks,
+)
 from adviz.data.paths import folders_in, real_name
 
 LAYOUT = "sorted photos"
@@ -18,7 +27,8 @@ EVERY = 5  # of the good photographs every fifth is not learned from, but tested
 def is_sorted(path: Path) -> bool:
     """Tell whether a folder holds good/ and bad/, whatever they are called, and is no MVTec-style category.
 
-    good/ alone is enough where no other images lie beside it, and the folder is no part of a category itself.
+    good/ alone is enough where no other images lie beside it, and the folder is no part of a
+    category itself.
     """
     if folder_called(path, "train") or not good_folder(path):
         return False
@@ -32,8 +42,9 @@ def is_sorted(path: Path) -> bool:
 def arranged(path: Path) -> Tree:
     """Return the photographs of a folder, and what is wrong with their arrangement.
 
-    Of good/ the 5th, 10th, 15th, ... photograph, in the order of the names, are for the test. Images directly in bad/
-    have its name as their defect, those in a folder of it that folder's name.
+    Of good/ the 5th, 10th, 15th, ... photograph, in the order of the names, are for the test.
+    Images directly in bad/ have its name as their defect, those in a folder of it that folder's
+    name.
     """
     tree = Tree(real_name(path), path, LAYOUT)
     place = good_folder(path, tree.problems) or path / GOOD
@@ -63,6 +74,10 @@ def _add_bad(tree: Tree, bad: Path) -> None:
     files = without_masks(images_of(bad), tree.problems)
     tree.entries.extend(Entry(file, "test", bad.name, label=1) for file in files)
     for kind in folders_in(bad):
-        tree.entries.extend(Entry(file, "test", kind.name, label=1) for file in flat(kind, tree.problems))
+        tree.entries.extend(
+            Entry(file, "test", kind.name, label=1) for file in flat(kind, tree.problems)
+        )
     if not any(entry.known for entry in tree.entries):
-        tree.problems.append(ValueError(f"expected images in {bad} or its folders, {no_images_hint(bad)}"))
+        tree.problems.append(
+            ValueError(f"expected images in {bad} or its folders, {no_images_hint(bad)}")
+        )

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from adviz._support import got
 from adviz.data.category import Category
-from adviz.data.folder_names import is_ambiguous, part_of, plain, says_bad, says_good, says_unlabelled
+from adviz.data.folder_names import (
+    is_ambiguous,
+    part_of,
+    plain,
+    says_bad,
+    says_good,
+    says_unlabelled,
+)
 from adviz.data.geometry import Geometry
 from adviz.data.layout import Entry, Tree
 from adviz.data.paths import expanded, is_nothing, real_name
@@ -22,7 +29,8 @@ from adviz.data.split import ANOMALOUS, GOOD, UNLABELLED
 if TYPE_CHECKING:
     import pandas as pd
 
-# what columns are called that nobody named, in the order in which they are looked for; compared by `plain`
+# what columns are called that nobody named, in the order in which they are looked for; compared by
+# `plain`
 USUAL = {
     "image": ("image", "image_path", "path", "file", "file_name", "file_path"),
     "label": ("label", "labels", "label_index"),
@@ -31,9 +39,17 @@ USUAL = {
     "defect": ("defect", "defects", "defect_type", "anomaly_type"),
 }
 NEEDED = ("image", "label")
-NUMBERS = {"0": GOOD, "0.0": GOOD, "false": GOOD, "1": ANOMALOUS, "1.0": ANOMALOUS, "true": ANOMALOUS}
+NUMBERS = {
+    "0": GOOD,
+    "0.0": GOOD,
+    "false": GOOD,
+    "1": ANOMALOUS,
+    "1.0": ANOMALOUS,
+    "true": ANOMALOUS,
+}
 NUMBERS |= {"-1": UNLABELLED, "-1.0": UNLABELLED}
-WRITTEN_NOTHING = ("nan", "none", "null", "na", "n/a", "<na>")  # what programs write where there is nothing
+# What programs write where there is nothing
+WRITTEN_NOTHING = ("nan", "none", "null", "na", "n/a", "<na>")
 SEPARATORS = ",;\t"
 LABELS = '0 or "good", 1 or "bad", -1 or nothing'
 PARTS = '"train", "validation" or "test"'
@@ -67,27 +83,28 @@ def table(
 
     Parameters
     ----------
-    frame: the table; the file of one is read as text, with commas, semicolons or tabs between the columns.
+    frame: the table; the file of one is read as text, with commas, semicolons or tabs between the
+        columns.
     root: the folder that paths are relative to; None = the current one, and for a CSV file its own.
     image: the column of image files; None = the one called "image", "path", "file", ...
-    label: the column that says which images are good: 0, False, or "good" or another word for it; 1, True, or "bad"
-        or another word for it. Where some rows say "good", every other text is the name of a defect. Empty or -1 =
-        unlabelled. None = the column called "label", ...
-    mask: the column of ground-truth files; empty, None or NaN = no mask. None = the column called "mask", ..., if there
-        is one.
-    part: the column that says "train", "validation" or "test" ("training", "val", "testing"); None = the column
-        called "part", "split", ..., if there is one. Without it all images are for the test but the good ones, of
-        which every fifth is, in the order of their files' names.
-    defect: the column of names of defects, for the anomalous images; None = the column called "defect", ..., if there
-        is one, and else what `label` says.
+    label: the column that says which images are good: 0, False, or "good" or another word for it;
+        1, True, or "bad" or another word for it. Where some rows say "good", every other text is
+        the name of a defect. Empty or -1 = unlabelled. None = the column called "label", ...
+    mask: the column of ground-truth files; empty, None or NaN = no mask. None = the column called
+        "mask", ..., if there is one.
+    part: the column that says "train", "validation" or "test" ("training", "val", "testing"); None
+        = the column called "part", "split", ..., if there is one. Without it all images are for the
+        test but the good ones, of which every fifth is, in the order of their files' names.
+    defect: the column of names of defects, for the anomalous images; None = the column called
+        "defect", ..., if there is one, and else what `label` says.
     name: the category's; "" = the name of the folder that paths are relative to, if one is given.
     geometry: how images and masks are resized and cropped; None = ``Geometry()``.
 
     Raises
     ------
-    ValueError: a column that is not there, a label or part that says nothing, or numbers in a column "is_good"; an
-        image in two rows; an anomalous or unlabelled image for training or validation; a good image with a defect's
-        name; no image to learn from, or none for the test.
+    ValueError: a column that is not there, a label or part that says nothing, or numbers in a
+        column "is_good"; an image in two rows; an anomalous or unlabelled image for training or
+        validation; a good image with a defect's name; no image to learn from, or none for the test.
     FileNotFoundError: a file is not there.
     TypeError: no table.
 
@@ -113,10 +130,14 @@ def table(
         _check_part(one, parts[one.number])
     tree = Tree(name or (real_name(base) if base else ""), base or Path(), "table")
     for one in rows:
-        tree.entries.append(Entry(one.image, parts[one.number], one.defect, one.mask, label=one.label))
+        tree.entries.append(
+            Entry(one.image, parts[one.number], one.defect, one.mask, label=one.label)
+        )
     for needed in ("train", "test"):
         if not tree.of(needed):
-            raise ValueError(f"expected images for {needed}, found none among {len(rows)} rows: add some")
+            raise ValueError(
+                f"expected images for {needed}, found none among {len(rows)} rows: add some"
+            )
     return tree.category(geometry)
 
 
@@ -133,7 +154,9 @@ def _columns(frame: Any, root: str | Path | None) -> tuple[dict[str, list[Any]],
         )
     names = list(frame if isinstance(frame, Mapping) else frame.columns)
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
-        raise ValueError(f"expected columns of different names, got {repeated[0]!r} more than once: rename one")
+        raise ValueError(
+            f"expected columns of different names, got {repeated[0]!r} more than once: rename one"
+        )
     columns = {str(name): list(frame[name]) for name in names}
     lengths = {name: len(cells) for name, cells in columns.items()}
     if len(set(lengths.values())) > 1:
@@ -156,7 +179,9 @@ def _read(file: Path) -> dict[str, list[Any]]:
             f"expected a table as CSV in UTF-8 in {file}, got {error}: save it so, or read it with pandas"
         ) from error
     if odd := [number for number, row in enumerate(rows, start=2) if len(row) != len(names)]:
-        raise ValueError(f"expected {len(names)} columns in every line of {file}, got others in line {odd[0]}")
+        raise ValueError(
+            f"expected {len(names)} columns in every line of {file}, got others in line {odd[0]}"
+        )
     return {name.strip(): [row[index] for row in rows] for index, name in enumerate(names)}
 
 
@@ -165,7 +190,9 @@ def _chosen(columns: Mapping[str, Sequence[Any]], what: str, column: str | None)
     there = ", ".join(columns) or "none"
     if column is not None:
         if column not in columns:
-            raise ValueError(f"expected a column of the table for {what}= ({there}), {got(column, columns)}")
+            raise ValueError(
+                f"expected a column of the table for {what}= ({there}), {got(column, columns)}"
+            )
         return column
     for usual in USUAL[what]:
         found = [name for name in columns if plain(name) == plain(usual)]
@@ -195,7 +222,9 @@ def _rows(cells: Mapping[str, Sequence[Any]], base: Path) -> list[Row]:
     for number, value in enumerate(cells["image"]):
         file = _file(value, base, number, "image")
         if file is None:
-            raise ValueError(f"expected an image in every row, got none in row {number}: drop the row")
+            raise ValueError(
+                f"expected an image in every row, got none in row {number}: drop the row"
+            )
         label, defect = _label(cells["label"][number], number, judged)
         if "defect" in cells:
             defect = _defect(cells["defect"][number], number, label, defect)
@@ -230,8 +259,12 @@ def _label(value: Any, number: int, judged: bool) -> tuple[int, str]:
         return UNLABELLED, "unlabelled"
     if isinstance(value, str) and (says_bad(text) or (judged and not is_ambiguous(text))):
         return ANOMALOUS, text
-    either = "which may be either: rename it" if is_ambiguous(text) else "which says neither: rename it"
-    raise ValueError(f"expected {LABELS} (unlabelled) as label, got {value!r} in row {number}, {either}")
+    either = (
+        "which may be either: rename it" if is_ambiguous(text) else "which says neither: rename it"
+    )
+    raise ValueError(
+        f"expected {LABELS} (unlabelled) as label, got {value!r} in row {number}, {either}"
+    )
 
 
 def _defect(value: Any, number: int, label: int, usual: str) -> str:
@@ -239,7 +272,9 @@ def _defect(value: Any, number: int, label: int, usual: str) -> str:
     text = "" if is_nothing(value) else str(value).strip()
     named = bool(text) and text.casefold() not in WRITTEN_NOTHING and not says_good(text)
     if named and label == GOOD:
-        raise ValueError(f"expected no defect of a good image, got {text!r} in row {number}: correct its label or it")
+        raise ValueError(
+            f"expected no defect of a good image, got {text!r} in row {number}: correct its label or it"
+        )
     return text if named and label == ANOMALOUS else usual
 
 
@@ -247,7 +282,9 @@ def _part(value: Any, number: int) -> str:
     part = None if is_nothing(value) else part_of(str(value).strip())
     if part is None:
         came = "nothing" if is_nothing(value) else repr(value)
-        raise ValueError(f"expected {PARTS} as part, got {came} in row {number}: correct it, or drop the row")
+        raise ValueError(
+            f"expected {PARTS} as part, got {came} in row {number}: correct it, or drop the row"
+        )
     return part
 
 

@@ -12,7 +12,8 @@ from typing import Any
 VERSION = 1  # bumped whenever the same video gives other files; part of the cache folder's name
 QUALITY = 95  # of the JPEG files, about what the published test frames have
 REMEDY = "get it again, or extract its frames in another way (see data/README.md)"
-LOST = 0.02  # of the frames that a file announces: a decoder may drop a few that repeat the one before
+# Of the frames that a file announces: a decoder may drop a few that repeat the one before
+LOST = 0.02
 
 
 def cache_folder(cache: str | Path | None = None) -> Path:
@@ -28,9 +29,10 @@ def cache_folder(cache: str | Path | None = None) -> Path:
 def frames(video: Path, every: int = 1, cache: str | Path | None = None) -> list[Path]:
     """Return the image files of every so many frames of a video, decoding it unless that was done before.
 
-    The files lie in a folder that is named after the video's *contents*, so that another video of the same name has
-    another. It appears when it is complete; what a killed process leaves is removed when the video is asked for again,
-    and two processes that ask at once wait for each other.
+    The files lie in a folder that is named after the video's *contents*, so that another video of
+    the same name has another. It appears when it is complete; what a killed process leaves is
+    removed when the video is asked for again, and two processes that ask at once wait for each
+    other.
 
     Parameters
     ----------
@@ -131,9 +133,13 @@ def _decode(video: Path, every: int, folder: Path) -> int:
                     kept += 1
                 seen += 1
     except (av.FFmpegError, IndexError) as error:
-        raise ValueError(f"expected a video that can be decoded, got {video} ({error}): {REMEDY}") from error
+        raise ValueError(
+            f"expected a video that can be decoded, got {video} ({error}): {REMEDY}"
+        ) from error
     if seen == 0 or seen < (1 - LOST) * announced:
-        raise ValueError(f"expected the {announced} frames that {video} announces, got {seen}: {REMEDY}")
+        raise ValueError(
+            f"expected the {announced} frames that {video} announces, got {seen}: {REMEDY}"
+        )
     return kept
 
 

@@ -28,9 +28,10 @@ Watch = Callable[[np.ndarray], None]  # is given the losses of all epochs so far
 class Distiller(Detector):
     """A teacher that is its features, and a student, which a subclass builds.
 
-    The last of `layers_` is read but not taught where the student's input is a layer of its own (the image, or the
-    teacher's own next stage). The options here are those of `ReverseDistillation`; a subclass makes fields of those
-    that it offers, and the others stay as they are.
+    The last of `layers_` is read but not taught where the student's input is a layer of its own
+    (the image, or the teacher's own next stage). The options here are those of
+    `ReverseDistillation`; a subclass makes fields of those that it offers, and the others stay as
+    they are.
     """
 
     loss: Literal["flat", "position"]
@@ -77,25 +78,38 @@ class Distiller(Detector):
 
         Returns
         -------
-        A `Prediction` whose ``layer_maps`` are M1, M2, ... (Eq. 1: one minus the cosine, 0 to 2) at the layers' own
-        resolution, all of them whatever `map_layers` says, and that has no neighbours.
+        A `Prediction` whose ``layer_maps`` are M1, M2, ... (Eq. 1: one minus the cosine, 0 to 2) at
+            the layers' own resolution, all of them whatever `map_layers` says, and that has no
+            neighbours.
 
         Raises
         ------
-        ValueError: not fitted, other layers, channels or backbone than in training, another image size, or NaN
-            features.
+        ValueError: not fitted, other layers, channels or backbone than in training, another image
+            size, or NaN features.
         """
         chosen = self._known(features)
         found: dict[str, list[np.ndarray]] = {name: [] for name in self._taught()}
         for teacher, student in self._pairs(chosen):
             for name, wanted, given in zip(found, teacher, student, strict=True):
                 # float64: 1 - cosine cancels all but the last digits where the student is good
-                found[name].append((1 - similarity(wanted.double(), given.double())).clamp_min(0).float().cpu().numpy())
-        layer_maps = {name: spread(np.concatenate(parts), features) for name, parts in found.items()}
-        anomaly_map = maps.smooth(self._joined(layer_maps, features.image_size), self.sigma, border=self.border)
+                found[name].append(
+                    (1 - similarity(wanted.double(), given.double()))
+                    .clamp_min(0)
+                    .float()
+                    .cpu()
+                    .numpy()
+                )
+        layer_maps = {
+            name: spread(np.concatenate(parts), features) for name, parts in found.items()
+        }
+        anomaly_map = maps.smooth(
+            self._joined(layer_maps, features.image_size), self.sigma, border=self.border
+        )
         anomaly_map = without_padding(anomaly_map, features)
         return Prediction(
-            score=anomaly_map.max((1, 2)) if self.score == "max" else anomaly_map.sum((1, 2), dtype=np.float64),
+            score=anomaly_map.max((1, 2))
+            if self.score == "max"
+            else anomaly_map.sum((1, 2), dtype=np.float64),
             anomaly_map=anomaly_map,
             layer_maps=layer_maps,
             detector=type(self).__name__,
@@ -110,17 +124,27 @@ class Distiller(Detector):
         chosen = self._known(features)
         names = self._taught()
         parts = [[layer.cpu().numpy() for layer in student] for _, student in self._pairs(chosen)]
-        return {name: np.concatenate([part[number] for part in parts]) for number, name in enumerate(names)}
+        return {
+            name: np.concatenate([part[number] for part in parts])
+            for number, name in enumerate(names)
+        }
 
     def norms(self, features: Features) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Return the lengths of the feature vectors: layer -> the teacher's and the student's, (N, h, w) float32 each.
 
-        The cosine does not see them: with the flat loss only the student's ratio between cells is learned.
+        The cosine does not see them: with the flat loss only the student's ratio between cells is
+        learned.
         """
         chosen = self._known(features)
         names = self._taught()
-        parts = [[[layer.norm(dim=1).cpu().numpy() for layer in side] for side in pair] for pair in self._pairs(chosen)]
-        sides = [{n: np.concatenate([part[s][i] for part in parts]) for i, n in enumerate(names)} for s in (0, 1)]
+        parts = [
+            [[layer.norm(dim=1).cpu().numpy() for layer in side] for side in pair]
+            for pair in self._pairs(chosen)
+        ]
+        sides = [
+            {n: np.concatenate([part[s][i] for part in parts]) for i, n in enumerate(names)}
+            for s in (0, 1)
+        ]
         return {name: (sides[0][name], sides[1][name]) for name in names}
 
     def _own_input(self) -> bool:
@@ -149,14 +173,26 @@ class Distiller(Detector):
         return Training(network, recipe, torch.device(self.device_))
 
     def _device(self) -> str:
-        return ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
+        return (
+            ("cuda" if torch.cuda.is_available() else "cpu")
+            if self.device == "auto"
+            else self.device
+        )
 
-    def _train(self, training: Training, features: Features, after_epoch: Callable[[Training], None] | None) -> bool:
+    def _train(
+        self, training: Training, features: Features, after_epoch: Callable[[Training], None] | None
+    ) -> bool:
         """Train on all images; say whether it came to its end."""
-        inside = [features.inside(array.shape[2:]) for array in features.select(self._taught()).values()]
+        inside = [
+            features.inside(array.shape[2:]) for array in features.select(self._taught()).values()
+        ]
 
         def counted(images: np.ndarray) -> list[Tensor]:
-            return [torch.from_numpy(cells[images]).to(self.device_) for cells in inside if cells is not None]
+            return [
+                torch.from_numpy(cells[images]).to(self.device_)
+                for cells in inside
+                if cells is not None
+            ]
 
         return training.run(
             lambda images: teacher_batch(features, images, self.device_),
@@ -178,7 +214,9 @@ class Distiller(Detector):
     def _joined(self, layer_maps: dict[str, np.ndarray], size: tuple[int, int]) -> np.ndarray:
         """Return the (N, H, W) sum or product of the chosen layers' maps at the images' size (Eq. 3)."""
         names = joined_layers(self._taught(), self.strides_, self.map_layers)
-        resized = [maps.resize(layer_maps[name], size, align_corners=self.align_corners) for name in names]
+        resized = [
+            maps.resize(layer_maps[name], size, align_corners=self.align_corners) for name in names
+        ]
         return np.asarray((np.add if self.map == "sum" else np.multiply).reduce(resized))
 
     def _known(self, features: Features) -> Features:
@@ -200,7 +238,9 @@ class Distiller(Detector):
                 yield teacher[:taught], self.network_(teacher)
 
 
-def watching(watch: Watch | None, keep: Callable[[Training], None] | None) -> Callable[[Training], None] | None:
+def watching(
+    watch: Watch | None, keep: Callable[[Training], None] | None
+) -> Callable[[Training], None] | None:
     """Return what to do after every epoch: keep the training, then show its losses; None = nothing."""
     if watch is None:
         return keep

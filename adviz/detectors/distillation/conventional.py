@@ -23,29 +23,29 @@ if TYPE_CHECKING:
 class ConventionalDistillation(Distiller):
     """How far is what a student, trained on normal images, sees in an image from what the teacher sees in it.
 
-    The didactic counterpart of `ReverseDistillation` (Figure 2a of arXiv 2201.10703, after MKD and Uninformed
-    Students): teacher and student have the same shape and get the same image, so that nothing keeps the student from
-    seeing a defect as the teacher does. Blocks, losses, training, maps and scores are those of `ReverseDistillation`,
-    so that the two differ in the direction alone; it is no published method's code. The teacher is the features, which
-    must hold the pixels: ``Backbone(..., layers=("image", 4, 8, 16))``. Knows positions as far as borders are seen;
-    test images must have the training images' size.
+    The didactic counterpart of `ReverseDistillation` (Figure 2a of arXiv 2201.10703, after MKD and
+    Uninformed Students): teacher and student have the same shape and get the same image, so that
+    nothing keeps the student from seeing a defect as the teacher does. Blocks, losses, training,
+    maps and scores are those of `ReverseDistillation`, so that the two differ in the direction
+    alone; it is no published method's code. The teacher is the features, which must hold the
+    pixels: ``Backbone(..., layers=("image", 4, 8, 16))``. Knows positions as far as borders are
+    seen; test images must have the training images' size.
 
     Attributes
     ----------
-    layers: strides or names of the teacher's layers, each with half the grid of the finer one, the finest with the
-        image's grid halved some times.
-    student: "mirrored": as many residual blocks as the teacher's stages have (a ResNet's; a ResNet18's or 50's for
-        others, by their channels); "small": one in every stage.
-    width: factor on the inner channels of all blocks.
-    loss, map, map_layers, score, epochs, batch, learning_rate, schedule, precision, sigma, border, seed, device: see
-        `ReverseDistillation`.
+    layers: strides or names of the teacher's layers, each with half the grid of the finer one, the
+        finest with the image's grid halved some times.
+    student: "mirrored": as many residual blocks as the teacher's stages have (a ResNet's; a
+        ResNet18's or 50's for others, by their channels); "small": one in every stage.
+    width: factor on the inner channels of all blocks. loss, map, map_layers, score, epochs, batch,
+        learning_rate, schedule, precision, sigma, border, seed, device: see `ReverseDistillation`.
 
     Facts after `fit`: as `ReverseDistillation`'s.
 
     Presets, and what still differs from what they are named after:
 
-    * "fair": the training of ``ReverseDistillation.preset("official")``, which it is to be compared with; the number of
-      trained parameters is another, since there is no bottleneck.
+    * "fair": the training of ``ReverseDistillation.preset("official")``, which it is to be compared
+      with; the number of trained parameters is another, since there is no bottleneck.
     * "cpu": that of ``ReverseDistillation.preset("cpu")``; ours, named after no code.
 
     Examples
@@ -85,12 +85,13 @@ class ConventionalDistillation(Distiller):
         Parameters
         ----------
         features: of N >= 2 images, with the layer "image".
-        watch: called after every epoch with the losses of all epochs so far, (epochs,); no part of the method.
+        watch: called after every epoch with the losses of all epochs so far, (epochs,); no part of
+            the method.
 
         Raises
         ------
-        ValueError: fewer than two images, a batch larger than that, no pixels or no such layer in these features, grids
-            that do not halve, NaN features, or a loss that is not finite.
+        ValueError: fewer than two images, a batch larger than that, no pixels or no such layer in
+            these features, grids that do not halve, NaN features, or a loss that is not finite.
         """
         chosen = self._fitting(features, pixels_and_layers(features, self.layers))
         try:
@@ -110,5 +111,11 @@ class ConventionalDistillation(Distiller):
 
     def _network(self) -> nn.Module:
         *channels, inputs = self._channels.values()
-        plan = plan_for(self._backbone[0], channels, student=self.student, width=self.width, signed=self._signed())
+        plan = plan_for(
+            self._backbone[0],
+            channels,
+            student=self.student,
+            width=self.width,
+            signed=self._signed(),
+        )
         return seeded(lambda: ForwardStudent(plan, self._halvings, inputs), self.seed)

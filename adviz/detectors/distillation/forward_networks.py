@@ -13,20 +13,26 @@ from adviz.detectors.distillation.networks import Plan, Step, convolution, heads
 class ForwardStudent(nn.Module):
     """A second network of the teacher's shape, which is fed the image as well: conventional distillation (Figure 2a).
 
-    The stem halves the image's grid by 3x3 convolutions of stride 2, whose channels double up to the finest layer's.
-    The first residual stage stays on that grid, every further one halves it.
+    The stem halves the image's grid by 3x3 convolutions of stride 2, whose channels double up to
+    the finest layer's. The first residual stage stays on that grid, every further one halves it.
     """
 
     def __init__(self, plan: Plan, halvings: int, inputs: int = 3) -> None:
         super().__init__()
         stem = [inputs, *(max(1, plan.channels[0] >> left) for left in range(halvings)[::-1])]
         self.stem = nn.Sequential(
-            *(layer for a, b in pairwise(stem) for layer in (*convolution(a, b, 3, "down"), nn.ReLU(inplace=True)))
+            *(
+                layer
+                for a, b in pairwise(stem)
+                for layer in (*convolution(a, b, 3, "down"), nn.ReLU(inplace=True))
+            )
         )
         steps: list[Step] = ["same", *["down"] * (len(plan.channels) - 1)]  # type: ignore[list-item]
         self.stages = nn.ModuleList(
             stage(a, b, depth, plan.kind, plan.width, step)
-            for (a, b), depth, step in zip(pairwise((stem[-1], *plan.channels)), plan.depths, steps, strict=True)
+            for (a, b), depth, step in zip(
+                pairwise((stem[-1], *plan.channels)), plan.depths, steps, strict=True
+            )
         )
         self.heads = heads(plan, range(len(plan.channels)))
 

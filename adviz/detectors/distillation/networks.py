@@ -15,8 +15,9 @@ Step = Literal["same", "down", "up"]
 Embedding = Literal["oce+mff", "oce", "pre"]
 Size = Literal["mirrored", "small"]
 Network = TypeVar("Network", bound=nn.Module)
-# teacher -> residual block, the student's blocks per stage from the deepest on, blocks of the OCE, and the width of a
-# bottleneck block's inside, in quarters of its output: what the authors' code builds
+# teacher -> residual block, the student's blocks per stage from the deepest on, blocks of the OCE,
+# and the width of a bottleneck block's inside, in quarters of its output: what the authors' code
+# builds
 PUBLISHED: dict[str, tuple[Kind, tuple[int, ...], int, float]] = {
     "resnet18": ("basic", (2, 2, 2), 2, 1.0),
     "resnet34": ("basic", (3, 4, 6), 3, 1.0),
@@ -24,7 +25,9 @@ PUBLISHED: dict[str, tuple[Kind, tuple[int, ...], int, float]] = {
     "wide_resnet50_2": ("bottleneck", (3, 4, 6), 3, 2.0),
 }
 SAFE = 16  # input channels from which on oneDNN's strided 1x1 convolution can be trusted
-DEEP = 256  # channels of the finest layer from which on a teacher that is not in the table is taken for a ResNet50
+# Channels of the finest layer from which on a teacher that is not in the table is taken for a
+# ResNet50
+DEEP = 256
 
 
 @dataclass(frozen=True)
@@ -35,15 +38,18 @@ class Plan:
     ----------
     channels: of the teacher's layers, finest first.
     kind: residual blocks of two 3x3 convolutions ("basic") or 1x1, 3x3, 1x1 ("bottleneck").
-    depths: blocks of the student's stages in the order they are run, so deepest first in reverse, one for each layer.
+    depths: blocks of the student's stages in the order they are run, so deepest first in reverse,
+        one for each layer.
     code_depth: blocks of the OCE.
-    width: inner channels of the student's blocks, relative to their output ("basic") or a quarter of it ("bottleneck").
+    width: inner channels of the student's blocks, relative to their output ("basic") or a quarter
+        of it ("bottleneck").
     code_width: the same of the OCE's blocks.
     embedding: what turns the teacher's features into the student's input.
     code: channels of the student's input.
     mff_projection: the 1x1 convolution after the concatenation.
     skip: the student also sees the teacher's layers.
-    signed: layers (numbers) whose values can be negative, which a block that ends in ReLU cannot give.
+    signed: layers (numbers) whose values can be negative, which a block that ends in ReLU cannot
+        give.
     """
 
     channels: tuple[int, ...]
@@ -86,8 +92,8 @@ def plan_for(
 
     Notes
     -----
-    An unknown teacher gets ResNet50's blocks if its finest layer has 256 channels or more, else ResNet18's. A code has
-    twice the channels of the deepest layer, as a ResNet's stage 4.
+    An unknown teacher gets ResNet50's blocks if its finest layer has 256 channels or more, else
+    ResNet18's. A code has twice the channels of the deepest layer, as a ResNet's stage 4.
     """
     name = backbone.partition(" ")[0].partition(".")[0].removeprefix("tv_")
     deep: Kind = "bottleneck" if channels[0] >= DEEP else "basic"
@@ -115,8 +121,9 @@ def plan_for(
 class Halving(nn.Conv2d):
     """A 1x1 convolution of stride 2, written as one of stride 1 on every second row and column.
 
-    For fewer than `SAFE` input channels that come last: there oneDNN's own one writes past its memory in the backward
-    pass (below 8 with AVX2, 16 with AVX-512: its issue 6035, in torch 2.15 as well).
+    For fewer than `SAFE` input channels that come last: there oneDNN's own one writes past its
+    memory in the backward pass (below 8 with AVX2, 16 with AVX-512: its issue 6035, in torch 2.15
+    as well).
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -132,7 +139,9 @@ def convolution(inputs: int, outputs: int, size: int, step: Step = "same") -> li
         layer = nn.ConvTranspose2d(inputs, outputs, 2, stride=2, bias=False)
     else:
         kind = Halving if (size, step) == (1, "down") and inputs < SAFE else nn.Conv2d
-        layer = kind(inputs, outputs, size, stride=2 if step == "down" else 1, padding=size // 2, bias=False)
+        layer = kind(
+            inputs, outputs, size, stride=2 if step == "down" else 1, padding=size // 2, bias=False
+        )
         nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
     return [layer, nn.BatchNorm2d(outputs)]
 
@@ -140,27 +149,43 @@ def convolution(inputs: int, outputs: int, size: int, step: Step = "same") -> li
 class Residual(nn.Module):
     """ResNet's residual block, whose first 3x3 convolution may halve the grid or, as 2x2 transposed one, double it."""
 
-    def __init__(self, inputs: int, outputs: int, kind: Kind, width: float = 1.0, step: Step = "same") -> None:
+    def __init__(
+        self, inputs: int, outputs: int, kind: Kind, width: float = 1.0, step: Step = "same"
+    ) -> None:
         super().__init__()
         inner = max(1, round(width * outputs / (1 if kind == "basic" else 4)))
         if kind == "basic":
-            body = [*convolution(inputs, inner, 3, step), nn.ReLU(inplace=True), *convolution(inner, outputs, 3)]
+            body = [
+                *convolution(inputs, inner, 3, step),
+                nn.ReLU(inplace=True),
+                *convolution(inner, outputs, 3),
+            ]
         else:
             body = [*convolution(inputs, inner, 1), nn.ReLU(inplace=True)]
-            body += [*convolution(inner, inner, 3, step), nn.ReLU(inplace=True), *convolution(inner, outputs, 1)]
+            body += [
+                *convolution(inner, inner, 3, step),
+                nn.ReLU(inplace=True),
+                *convolution(inner, outputs, 1),
+            ]
         self.body = nn.Sequential(*body)
         same = step == "same" and inputs == outputs
-        self.shortcut = nn.Identity() if same else nn.Sequential(*convolution(inputs, outputs, 1, step))
+        self.shortcut = (
+            nn.Identity() if same else nn.Sequential(*convolution(inputs, outputs, 1, step))
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (n, outputs, h', w') of (n, inputs, h, w)."""
         return torch.relu(self.body(x) + self.shortcut(x))
 
 
-def stage(inputs: int, outputs: int, depth: int, kind: Kind, width: float, step: Step) -> nn.Sequential:
+def stage(
+    inputs: int, outputs: int, depth: int, kind: Kind, width: float, step: Step
+) -> nn.Sequential:
     """Return residual blocks of which the first may change grid and channels."""
     first = Residual(inputs, outputs, kind, width, step)
-    return nn.Sequential(first, *(Residual(outputs, outputs, kind, width) for _ in range(depth - 1)))
+    return nn.Sequential(
+        first, *(Residual(outputs, outputs, kind, width) for _ in range(depth - 1))
+    )
 
 
 def heads(plan: Plan, numbers: Iterable[int]) -> nn.ModuleList:
@@ -169,15 +194,17 @@ def heads(plan: Plan, numbers: Iterable[int]) -> nn.ModuleList:
     Ours: the paper's teachers end in a ReLU as well.
     """
     return nn.ModuleList(
-        nn.Conv2d(plan.channels[n], plan.channels[n], 1) if n in plan.signed else nn.Identity() for n in numbers
+        nn.Conv2d(plan.channels[n], plan.channels[n], 1) if n in plan.signed else nn.Identity()
+        for n in numbers
     )
 
 
 class OneClassEmbedding(nn.Module):
     """OCBE (Section 3.2, Figure 4): multi-scale feature fusion, then a residual stage that halves the grid.
 
-    The fusion brings every layer to the coarsest grid by 3x3 convolutions of stride 2, whose channels are those of the
-    layers on the way, and concatenates. Without it ("oce") the stage sees the deepest layer alone.
+    The fusion brings every layer to the coarsest grid by 3x3 convolutions of stride 2, whose
+    channels are those of the layers on the way, and concatenates. Without it ("oce") the stage sees
+    the deepest layer alone.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -195,14 +222,20 @@ class OneClassEmbedding(nn.Module):
         )
         fused = channels[-1] * len(channels)
         project = plan.mff_projection and plan.embedding == "oce+mff"
-        self.projection = nn.Sequential(*convolution(fused, fused, 1), nn.ReLU(inplace=True)) if project else None
+        self.projection = (
+            nn.Sequential(*convolution(fused, fused, 1), nn.ReLU(inplace=True)) if project else None
+        )
         self.stage = stage(fused, plan.code, plan.code_depth, plan.kind, plan.code_width, "down")
 
     def forward(self, layers: Sequence[Tensor]) -> Tensor:
         """Return the (n, code, h/2, w/2) embedding of the teacher's layers, finest first; h, w are the coarsest's."""
-        reached = [way(layer) for way, layer in zip(self.ways, layers[-len(self.ways) :], strict=True)]
+        reached = [
+            way(layer) for way, layer in zip(self.ways, layers[-len(self.ways) :], strict=True)
+        ]
         fused = torch.cat(reached, 1)
-        return torch.as_tensor(self.stage(fused if self.projection is None else self.projection(fused)))
+        return torch.as_tensor(
+            self.stage(fused if self.projection is None else self.projection(fused))
+        )
 
 
 class Student(nn.Module):
@@ -217,10 +250,16 @@ class Student(nn.Module):
         kind, width = plan.kind, plan.width
         self.stages = nn.ModuleList(
             stage(a, b, depth, kind, width, "up")
-            for (a, b), depth in zip(pairwise((plan.code, *deepest_first)), plan.depths, strict=True)
+            for (a, b), depth in zip(
+                pairwise((plan.code, *deepest_first)), plan.depths, strict=True
+            )
         )
         self.heads = heads(plan, range(len(plan.channels))[::-1])
-        self.skips = nn.ModuleList(nn.Conv2d(c, c, 1, bias=False) for c in deepest_first) if plan.skip else None
+        self.skips = (
+            nn.ModuleList(nn.Conv2d(c, c, 1, bias=False) for c in deepest_first)
+            if plan.skip
+            else None
+        )
 
     def forward(self, code: Tensor, teacher: Sequence[Tensor]) -> list[Tensor]:
         """Return what the student says in the teacher's shapes, finest first; `teacher` is read by skip paths only."""
@@ -274,20 +313,25 @@ def distance(
 ) -> Tensor:
     """Return the loss of a batch, 0 to 2 a layer: the sum over layers of one minus the cosine.
 
-    "position": the mean over cells, then over images (Eq. 1-2). "flat": a whole layer of an image is one vector, then
-    the mean over images (official code). Only cells that are inside count, (n, h, w) bool a layer; None = all.
+    "position": the mean over cells, then over images (Eq. 1-2). "flat": a whole layer of an image
+    is one vector, then the mean over images (official code). Only cells that are inside count, (n,
+    h, w) bool a layer; None = all.
     """
     if inside is not None:
         return _distance_inside(teacher, student, loss, inside)
     total = torch.zeros((), device=teacher[0].device)
-    for wanted, given in zip(teacher, student, strict=False):  # with "pre" the teacher has one layer more
+    # With "pre" the teacher has one layer more
+    for wanted, given in zip(teacher, student, strict=False):
         pair = (wanted, given) if loss == "position" else (wanted.flatten(1), given.flatten(1))
         total = total + (1 - similarity(*pair)).mean()
     return total
 
 
 def _distance_inside(
-    teacher: Sequence[Tensor], student: Sequence[Tensor], loss: Literal["flat", "position"], inside: Sequence[Tensor]
+    teacher: Sequence[Tensor],
+    student: Sequence[Tensor],
+    loss: Literal["flat", "position"],
+    inside: Sequence[Tensor],
 ) -> Tensor:
     """Return `distance` over the cells that are inside."""
     total = torch.zeros((), device=teacher[0].device)

@@ -36,52 +36,63 @@ AFTER_TRAINING = ("map", "map_layers", "score", "align_corners", "sigma", "borde
 class ReverseDistillation(Distiller):
     """How far is what a student, trained on normal images, makes of an image's code from what the teacher sees.
 
-    The teacher is the features. A bottleneck turns them into a code of half the coarsest grid, the student rebuilds
-    every layer from it, and only both are trained. Knows positions: test images must have the training images' size.
-    The defaults are the authors' and want a GPU; ``preset("cpu")`` is for trying out without one.
+    The teacher is the features. A bottleneck turns them into a code of half the coarsest grid, the
+    student rebuilds every layer from it, and only both are trained. Knows positions: test images
+    must have the training images' size. The defaults are the authors' and want a GPU;
+    ``preset("cpu")`` is for trying out without one.
 
     Attributes
     ----------
-    layers: strides or names of the teacher's layers, each with half the grid of the finer one; the coarsest grid must
-        be even.
-    bottleneck: "oce+mff" (fusion of all layers, then a residual stage), "oce" (the stage alone, on the deepest layer)
-        or "pre": no bottleneck but the teacher's own next layer, which the features must have (Table 5).
-    narrow_bottleneck: the residual stage's blocks are as wide inside as a plain ResNet's: on a WideResNet, half as wide
-        as the official code's (anomalib, where the width per group is lost: 30.8 million numbers and not 58.9).
-    mff_projection: 1x1 convolution after the fusion (paper; the official code has one that it does not use).
-    loss: "flat": cosine of a layer of an image as one vector (official code); "position": of every cell (Eq. 1-2).
+    layers: strides or names of the teacher's layers, each with half the grid of the finer one; the
+        coarsest grid must be even.
+    bottleneck: "oce+mff" (fusion of all layers, then a residual stage), "oce" (the stage alone, on
+        the deepest layer) or "pre": no bottleneck but the teacher's own next layer, which the
+        features must have (Table 5).
+    narrow_bottleneck: the residual stage's blocks are as wide inside as a plain ResNet's: on a
+        WideResNet, half as wide as the official code's (anomalib, where the width per group is
+        lost: 30.8 million numbers and not 58.9).
+    mff_projection: 1x1 convolution after the fusion (paper; the official code has one that it does
+        not use).
+    loss: "flat": cosine of a layer of an image as one vector (official code); "position": of every
+        cell (Eq. 1-2).
     map: "sum" of the layers' maps (Eq. 3) or their "product" (official code's other mode).
     map_layers: which layers' maps enter (Table 7), names or strides; None = all.
     score: "max" or "sum" of the smoothed map (sum: official code's one-class protocol).
-    skip: the student also receives the teacher's features: the path that leaks the anomaly (Section 3.2).
-    student: "mirrored" (official code's numbers of blocks) or "small": one block each in every stage (ours).
+    skip: the student also receives the teacher's features: the path that leaks the anomaly (Section
+        3.2).
+    student: "mirrored" (official code's numbers of blocks) or "small": one block each in every
+        stage (ours).
     width: factor on the inner channels of all blocks (ours).
     epochs, batch, learning_rate, betas: of Adam.
     schedule: of the learning rate, None or "cosine" (ours).
-    patience: stop when the best loss of so many epochs is not 1 % below the best before; None = never (ours).
+    patience: stop when the best loss of so many epochs is not 1 % below the best before; None =
+        never (ours).
     precision: of the convolutions in training, "float32" or "bfloat16" (mixed; ours).
     align_corners: of the bilinear maps (official code).
     sigma: of the map's smoothing, pixels.
     border: of the map's smoothing, "reflect" or "mirror" (anomalib), see `maps.smooth`.
     seed: of the first weights and of the images' order.
-    checkpoint: file that training continues from if it is there, and is written to as training goes on (at most a
-        twentieth of the time) and at its end; no part of the method.
+    checkpoint: file that training continues from if it is there, and is written to as training goes
+        on (at most a twentieth of the time) and at its end; no part of the method.
     device: "auto" (a GPU if there is one), "cpu" or "cuda"; no part of the method.
 
-    Facts after `fit`: `losses_` (epochs,), the mean loss of every epoch while it went on; `epochs_`, how many it were;
-    `parameters_`, how many numbers are trained; `signed_`, layers with negative values, for which a 1x1 convolution
-    follows the student's last ReLU; `code_`, (C, h, w) of what the student is fed; `batch_` (after clipping),
-    `device_`, `image_size_`.
+    Facts after `fit`: `losses_` (epochs,), the mean loss of every epoch while it went on;
+        `epochs_`, how many it were; `parameters_`, how many numbers are trained; `signed_`, layers
+        with negative values, for which a 1x1 convolution follows the student's last ReLU; `code_`,
+        (C, h, w) of what the student is fed; `batch_` (after clipping), `device_`, `image_size_`.
 
-    Presets, and what still differs from what they are named after (the images' preparation is `data.Geometry`, the
-    network and its weights are `Backbone`'s, and how maps are evaluated is `evaluate`'s):
+    Presets, and what still differs from what they are named after (the images' preparation is
+    `data.Geometry`, the network and its weights are `Backbone`'s, and how maps are evaluated is
+    `evaluate`'s):
 
-    * "official" (the authors' code): other first weights and another order of the images. It runs the teacher in every
-      epoch, on images that are never changed, so its features, computed once, are the same. Its bottleneck has a 1x1
-      convolution, 8.4 million numbers on WideResNet50, that nothing calls: ours leaves it out.
-    * "paper": its 1x1 convolution after the fusion keeps all channels, which is ours: the text gives no number.
-    * "anomalib" (2.7): as "official", and how long is trained is left to its trainer and 32 images are a batch by
-      default: the preset has the authors' 200 and 16.
+    * "official" (the authors' code): other first weights and another order of the images. It runs
+      the teacher in every epoch, on images that are never changed, so its features, computed once,
+      are the same. Its bottleneck has a 1x1 convolution, 8.4 million numbers on WideResNet50, that
+      nothing calls: ours leaves it out.
+    * "paper": its 1x1 convolution after the fusion keeps all channels, which is ours: the text
+        gives no number.
+    * "anomalib" (2.7): as "official", and how long is trained is left to its trainer and 32 images
+      are a batch by default: the preset has the authors' 200 and 16.
     * "cpu": ours, for trying out, named after nothing.
 
     Examples
@@ -129,31 +140,40 @@ class ReverseDistillation(Distiller):
         Parameters
         ----------
         features: of N >= 2 images.
-        watch: called after every epoch with the losses of all epochs so far, (epochs,); no part of the method.
+        watch: called after every epoch with the losses of all epochs so far, (epochs,); no part of
+            the method.
 
         Raises
         ------
-        ValueError: fewer than two images, a batch larger than that, a layer these features do not have, grids that do
-            not halve, NaN features, a loss that is not finite, or a checkpoint of another configuration.
+        ValueError: fewer than two images, a batch larger than that, a layer these features do not
+            have, grids that do not halve, NaN features, a loss that is not finite, or a checkpoint
+            of another configuration.
         """
-        chosen = self._fitting(features, teacher_layers(features, self.layers, with_code=self._own_input()))
+        chosen = self._fitting(
+            features, teacher_layers(features, self.layers, with_code=self._own_input())
+        )
         try:
             self._prepare(chosen)
             training = self._training()
             kept = self._checkpoint(chosen)
             if kept is not None:
                 kept.resume(training)
-            complete = self._train(training, chosen, watching(watch, None if kept is None else kept.keep))
+            complete = self._train(
+                training, chosen, watching(watch, None if kept is None else kept.keep)
+            )
             if kept is not None and complete:
                 kept.write(training)
         except BaseException:
-            del self.layers_  # nothing usable was learned, not even when Ctrl-C came before the first step
+            # Nothing usable was learned, not even when Ctrl-C came before the first step
+            del self.layers_
             raise
         self._adopt(training.network, training.losses)
         return self
 
     @classmethod
-    def load(cls, path: str | Path, *, digest: str | None = None, device: str | None = None) -> Self:
+    def load(
+        cls, path: str | Path, *, digest: str | None = None, device: str | None = None
+    ) -> Self:
         """Read a fitted detector that `save` wrote, see `Detector.load`, or one as far as it wrote a checkpoint.
 
         One from a checkpoint has its `checkpoint` and goes on with it when it is fitted again.
@@ -170,13 +190,18 @@ class ReverseDistillation(Distiller):
     @classmethod
     def _begun(cls, header: dict[str, Any], path: str | Path, device: str) -> Self:
         """Return the detector that wrote a checkpoint's header, without what it learned."""
-        options: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in header["options"].items()}
+        options: dict[str, Any] = {
+            n: tuple(v) if isinstance(v, list) else v for n, v in header["options"].items()
+        }
         options["batch"] = AtMost(options["batch"]) if header["clip"] else options["batch"]
         detector = cls(**options, checkpoint=path, device=device)
         shapes = header["configuration"]
         detector.layers_, detector._channels = tuple(shapes["channels"]), dict(shapes["channels"])
         detector._backbone, detector.geometry_ = (shapes["backbone"], shapes["digest"]), None
-        detector.image_size_, detector.signed_ = tuple(shapes["image_size"]), tuple(shapes["signed"])
+        detector.image_size_, detector.signed_ = (
+            tuple(shapes["image_size"]),
+            tuple(shapes["signed"]),
+        )
         detector.batch_, detector.strides_ = shapes["batch"], dict(header["strides"])
         return detector
 
@@ -227,5 +252,9 @@ class ReverseDistillation(Distiller):
             "images": features.n_images,
             "features": fingerprint(features.values()),
         }
-        facts = {"options": options, "clip": isinstance(self.batch, AtMost), "strides": self.strides_}
+        facts = {
+            "options": options,
+            "clip": isinstance(self.batch, AtMost),
+            "strides": self.strides_,
+        }
         return Checkpoint(self.checkpoint, configuration, facts)

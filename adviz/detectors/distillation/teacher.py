@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 PIXELS = "image"  # the layer of a `Backbone` that is what its network is fed
 
 
-def teacher_layers(features: Features, layers: Sequence[int | str], *, with_code: bool) -> list[str]:
+def teacher_layers(
+    features: Features, layers: Sequence[int | str], *, with_code: bool
+) -> list[str]:
     """Return the names of the layers to read, finest first; with the code, the teacher's own next stage is the last.
 
     Raises
@@ -85,7 +87,9 @@ def check_teacher(features: Features, *, with_code: bool) -> None:
     ValueError: what was expected and what the features have.
     """
     if features.n_images < 2:
-        raise ValueError(f"expected the features of at least 2 training images, got {features.n_images}: add images")
+        raise ValueError(
+            f"expected the features of at least 2 training images, got {features.n_images}: add images"
+        )
     grids = {name: array.shape[2:] for name, array in features.items()}
     coarsest = list(grids.values())[-1]
     halves = all(a == (2 * b[0], 2 * b[1]) for a, b in pairwise(grids.values()))
@@ -102,7 +106,10 @@ def teacher_batch(features: Features, images: np.ndarray | slice, device: str) -
 
     In memory the channels come last, with which a training step takes a fifth less time.
     """
-    copies = (torch.from_numpy(np.array(array[images], dtype=np.float32, order="C")) for array in features.values())
+    copies = (
+        torch.from_numpy(np.array(array[images], dtype=np.float32, order="C"))
+        for array in features.values()
+    )
     return [copy.to(device).contiguous(memory_format=torch.channels_last) for copy in copies]
 
 
@@ -120,5 +127,7 @@ def joined_layers(
     found = [name for name in names if name in chosen or strides[name] in chosen]
     if not found or len(found) != len(chosen):
         there = ", ".join(f"{name} (stride {strides[name]})" for name in names)
-        raise ValueError(f"expected map_layers among the student's ({there}), each once, got {chosen}")
+        raise ValueError(
+            f"expected map_layers among the student's ({there}), each once, got {chosen}"
+        )
     return found

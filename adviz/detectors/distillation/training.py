@@ -20,10 +20,14 @@ from adviz._support import archive, bar
 from adviz.detectors.distillation.networks import distance
 
 KIND = "checkpoint of ReverseDistillation"
-SHARE = 20  # an epoch's state is written when this many times a write's duration have passed, and after the first
+# An epoch's state is written when this many times a write's duration have passed, and after the
+# first
+SHARE = 20
 PLATEAU = 0.01  # a loss that has not fallen by this share has stalled
-Teacher = Callable[[np.ndarray], list[Tensor]]  # numbers of images -> their layers, (n, C, h, w) float32, finest first
-Inside = Callable[[np.ndarray], list[Tensor]]  # numbers of images -> which cells of each layer count, (n, h, w) bool
+# Numbers of images -> their layers, (n, C, h, w) float32, finest first
+Teacher = Callable[[np.ndarray], list[Tensor]]
+# Numbers of images -> which cells of each layer count, (n, h, w) bool
+Inside = Callable[[np.ndarray], list[Tensor]]
 
 
 @dataclass(frozen=True)
@@ -44,19 +48,25 @@ class Recipe:
 class Training:
     """A network, its optimiser and how far they are; everything that a next epoch depends on.
 
-    The order of the images is drawn from (seed, epoch) and the learning rate follows from the step, so that neither a
-    generator nor a schedule has a state of its own.
+    The order of the images is drawn from (seed, epoch) and the learning rate follows from the step,
+    so that neither a generator nor a schedule has a state of its own.
     """
 
     def __init__(self, network: nn.Module, recipe: Recipe, device: torch.device) -> None:
         self.recipe, self.device = recipe, device
         self.network = network.to(device).to(memory_format=torch.channels_last)
-        self.optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=recipe.betas)
+        self.optimiser = torch.optim.Adam(
+            network.parameters(), lr=recipe.learning_rate, betas=recipe.betas
+        )
         self.losses: list[float] = []
         self._inside: Inside | None = None
 
     def run(
-        self, teacher: Teacher, count: int, keep: Callable[[Training], None] | None, inside: Inside | None = None
+        self,
+        teacher: Teacher,
+        count: int,
+        keep: Callable[[Training], None] | None,
+        inside: Inside | None = None,
     ) -> bool:
         """Train to the end, or until the loss stalls, or an interruption, which warns and keeps what is learned.
 
@@ -78,7 +88,9 @@ class Training:
         progress = bar(label="student", total=self.recipe.epochs)
         progress.update(len(self.losses))
         try:
-            while len(self.losses) < self.recipe.epochs and not stalled(self.losses, self.recipe.patience):
+            while len(self.losses) < self.recipe.epochs and not stalled(
+                self.losses, self.recipe.patience
+            ):
                 self.losses.append(self._epoch(teacher, count))
                 progress.update(1)
                 progress.set_postfix(loss=f"{self.losses[-1]:.4f}")
@@ -111,7 +123,9 @@ class Training:
         return total / count
 
     def _step(self, wanted: Sequence[Tensor], inside: Sequence[Tensor] | None = None) -> float:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
+        with torch.autocast(
+            self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"
+        ):
             given = self.network(wanted)
         loss = distance(wanted, [layer.float() for layer in given], self.recipe.loss, inside)
         self.optimiser.zero_grad()
@@ -128,11 +142,16 @@ class Training:
 def batches(count: int, batch: int, seed: int, epoch: int) -> list[np.ndarray]:
     """Return the numbers of `count` images in an epoch's order, in batches.
 
-    A last batch of one image, whose batch statistics would be its own, joins the batch before (ours).
+    A last batch of one image, whose batch statistics would be its own, joins the batch before
+    (ours).
     """
     order = np.random.default_rng([seed, epoch]).permutation(count)
     parts = np.split(order, range(batch, count, batch))
-    return [*parts[:-2], np.concatenate(parts[-2:])] if len(parts) > 1 and len(parts[-1]) == 1 else parts
+    return (
+        [*parts[:-2], np.concatenate(parts[-2:])]
+        if len(parts) > 1 and len(parts[-1]) == 1
+        else parts
+    )
 
 
 def stalled(losses: Sequence[float], patience: int | None) -> bool:
@@ -161,7 +180,9 @@ class Checkpoint:
     facts: JSON values that are stored beside.
     """
 
-    def __init__(self, path: str | Path, configuration: dict[str, Any], facts: dict[str, Any]) -> None:
+    def __init__(
+        self, path: str | Path, configuration: dict[str, Any], facts: dict[str, Any]
+    ) -> None:
         self.path, self.configuration, self.facts = Path(path), configuration, facts
         self._next = 0.0
 
@@ -199,7 +220,8 @@ class Checkpoint:
 
         Raises
         ------
-        ValueError: the file is no checkpoint, or one of another configuration; what differs is named.
+        ValueError: the file is no checkpoint, or one of another configuration; what differs is
+            named.
         """
         if not self.path.exists():
             return
@@ -208,7 +230,9 @@ class Checkpoint:
         wanted = json.loads(json.dumps(self.configuration))
         differ = [name for name in {**wanted, **there} if wanted.get(name) != there.get(name)]
         if differ:
-            what = "; ".join(f"{name} {wanted.get(name)!r}, got {there.get(name)!r}" for name in differ)
+            what = "; ".join(
+                f"{name} {wanted.get(name)!r}, got {there.get(name)!r}" for name in differ
+            )
             raise ValueError(
                 f"expected a checkpoint of this configuration in {self.path}: {what}. Continue with the options and "
                 "images it was written with, remove the file, or choose another one"
@@ -253,7 +277,11 @@ def _format_1(path: str | Path) -> dict[str, Any] | None:
             for name in file.keys():
                 group, _, rest = name.partition(".")
                 number, _, key = rest.partition(".")
-                into = content["network"] if group == "network" else content["optimiser"].setdefault(number, {})
+                into = (
+                    content["network"]
+                    if group == "network"
+                    else content["optimiser"].setdefault(number, {})
+                )
                 into[rest if group == "network" else key] = file.get_tensor(name)
     except (SafetensorError, KeyError, ValueError, AttributeError):
         return None

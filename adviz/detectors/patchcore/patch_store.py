@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from adviz.features import Features
 
 BATCH = 8  # images embedded and searched at once; bounds memory beside the bank
-KEPT = 2 * 2**30  # bytes of patches that are kept; above, embedding them twice is cheaper than their memory
-IN_MEMORY = 2**30  # bytes of projected patches or their grid, above which they are written to a temporary file
+# Bytes of patches that are kept; above, embedding them twice is cheaper than their memory
+KEPT = 2 * 2**30
+# Bytes of projected patches or their grid, above which they are written to a temporary file
+IN_MEMORY = 2**30
 
 
 def scratch(shape: tuple[int, int]) -> np.ndarray:
@@ -43,7 +45,12 @@ class TrainingPatches:
     """
 
     def __init__(
-        self, features: Features, embedding: PatchEmbedding, *, presample: int | None = None, seed: int = 0
+        self,
+        features: Features,
+        embedding: PatchEmbedding,
+        *,
+        presample: int | None = None,
+        seed: int = 0,
     ) -> None:
         self._features, self._embedding = features, embedding
         _, rows, columns, self.size = self._embed(0, 1).shape
@@ -104,7 +111,8 @@ class TrainingPatches:
 
         Raises
         ------
-        MemoryError: they need more memory than is free, with two copies that learning from them takes.
+        MemoryError: they need more memory than is free, with two copies that learning from them
+            takes.
         """
         if self._kept is not None:
             return self._kept

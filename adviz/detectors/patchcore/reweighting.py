@@ -8,7 +8,12 @@ from adviz.core import nearest
 
 
 def reweighted(
-    patches: np.ndarray, worst: np.ndarray, distance: np.ndarray, index: np.ndarray, bank: np.ndarray, b: int
+    patches: np.ndarray,
+    worst: np.ndarray,
+    distance: np.ndarray,
+    index: np.ndarray,
+    bank: np.ndarray,
+    b: int,
 ) -> np.ndarray:
     """Return the factors of Eq. 7 for the worst patch of every image.
 
@@ -28,7 +33,9 @@ def reweighted(
     image = np.arange(len(patches))
     patch, row = patches[image, worst], index[image, worst]
     around = bank[nearest(bank[row], bank, b)[1]]
-    return reweighting(np.sqrt(distance[image, worst]), np.linalg.norm(around - patch[:, None], axis=2))
+    return reweighting(
+        np.sqrt(distance[image, worst]), np.linalg.norm(around - patch[:, None], axis=2)
+    )
 
 
 def reweighting(nearest_distance: np.ndarray, distances: np.ndarray) -> np.ndarray:
@@ -37,7 +44,8 @@ def reweighting(nearest_distance: np.ndarray, distances: np.ndarray) -> np.ndarr
     Parameters
     ----------
     nearest_distance: (n,) Euclidean distance of the test patch to its nearest bank row m*.
-    distances: (n, b) Euclidean distances of the test patch to the b bank rows nearest to m*, m* included.
+    distances: (n, b) Euclidean distances of the test patch to the b bank rows nearest to m*, m*
+        included.
 
     Returns
     -------

@@ -22,7 +22,9 @@ class Held:
     def __init__(self, state: Kept, **known: int) -> None:
         self._state, self.sides = dict(state), known
 
-    def array(self, name: str, dtype: str, shape: str, *, nan: bool = False, below: int | None = None) -> np.ndarray:
+    def array(
+        self, name: str, dtype: str, shape: str, *, nan: bool = False, below: int | None = None
+    ) -> np.ndarray:
         """Return an array of a type ("int" = any signed integers) and shape; finite, or integers from 0 to `below`."""
         array = self._state.pop(name)
         if not isinstance(array, np.ndarray) or array.ndim != len(shape.split()):
@@ -30,23 +32,35 @@ class Held:
         if array.dtype.kind != "i" if dtype == "int" else array.dtype != np.dtype(dtype):
             raise TypeError(f"expected {name} of type {dtype}, got {array.dtype}")
         expected = tuple(
-            self.sides.setdefault(letter, side) for letter, side in zip(shape.split(), array.shape, strict=True)
+            self.sides.setdefault(letter, side)
+            for letter, side in zip(shape.split(), array.shape, strict=True)
         )
         if array.shape != expected:
             raise ValueError(f"expected {name} of shape ({shape}) = {expected}, got {array.shape}")
-        if not nan and array.dtype.kind == "f" and not all(np.isfinite(part).all() for part in array):
+        if (
+            not nan
+            and array.dtype.kind == "f"
+            and not all(np.isfinite(part).all() for part in array)
+        ):
             raise ValueError(f"expected finite numbers, got NaN or infinity in {name}")
         if below is not None and array.size and not 0 <= array.min() <= array.max() < below:
-            raise ValueError(f"expected {name} from 0 to {below - 1}, got {array.min()} to {array.max()}")
+            raise ValueError(
+                f"expected {name} from 0 to {below - 1}, got {array.min()} to {array.max()}"
+            )
         return array
 
-    def fact(self, name: str, kind: Any, *, least: int | None = None, most: int | None = None) -> Any:
+    def fact(
+        self, name: str, kind: Any, *, least: int | None = None, most: int | None = None
+    ) -> Any:
         """Return a number, text or tuple of a declared type, within bounds."""
         value = self._state.pop(name)
         if not fits(value, kind):
             raise TypeError(f"expected {name} as {kind}, got {str(value)[:80]}")
         values = value if isinstance(value, tuple) else (value,)
-        if any((least is not None and one < least) or (most is not None and one > most) for one in values):
+        if any(
+            (least is not None and one < least) or (most is not None and one > most)
+            for one in values
+        ):
             raise ValueError(f"expected {name} from {least} to {most}, got {value}")
         return value
 
@@ -77,5 +91,7 @@ def whole_numbers(values: Any, names: Sequence[str]) -> dict[str, int]:
     """Return a whole number above 0 for each name."""
     whole = isinstance(values, dict) and set(values) == set(names)
     if not whole or not all(fits(value, int) and value > 0 for value in values.values()):
-        raise ValueError(f"expected a number for each of {', '.join(names)}, got {str(values)[:80]}")
+        raise ValueError(
+            f"expected a number for each of {', '.join(names)}, got {str(values)[:80]}"
+        )
     return {name: values[name] for name in names}

@@ -20,7 +20,8 @@ from adviz.detectors.presets import AtMost
 from adviz.detectors.registry import name_of
 
 CLASSES: dict[str, type[Detector]] = {name: getattr(detectors, name) for name in dir(detectors)}
-NOT_KEPT = ("checkpoint",)  # a file of one machine; a detector from elsewhere must not write to a path of its choice
+# A file of one machine; a detector from elsewhere must not write to a path of its choice
+NOT_KEPT = ("checkpoint",)
 SHARED = {"layers_", "geometry_", "_backbone", "_channels"}  # what `Detector._fitting` sets
 D = TypeVar("D", bound=Detector)
 
@@ -35,7 +36,9 @@ def load(cls: type[D], path: str | Path, digest: str | None, device: str | None)
     found = archive.read(path, [name_of(cls)], digest=digest)
     if device is not None:
         if "device" not in get_type_hints(cls):
-            raise ValueError(f"{found.kind} computes on the CPU alone, got device={device!r}: leave it out")
+            raise ValueError(
+                f"{found.kind} computes on the CPU alone, got device={device!r}: leave it out"
+            )
         if device != "auto":
             check_device(device)
     with archive.restoring(found.kind, path):
@@ -51,7 +54,9 @@ def contents(detector: Detector) -> dict[str, Any]:
     ValueError: not fitted, or an option that could not be read again.
     """
     if not hasattr(detector, "layers_"):
-        raise ValueError(f"{type(detector).__name__} must be fitted before it is saved: call fit(features) first")
+        raise ValueError(
+            f"{type(detector).__name__} must be fitted before it is saved: call fit(features) first"
+        )
     geometry = detector.geometry_
     return {
         "options": _options(detector),
@@ -80,15 +85,27 @@ def restored(cls: type[D], content: Mapping[str, Any], device: str | None) -> D:
     detector = cls(**options)
     features = content["features"]
     layers, channels = tuple(features["layers"]), features["channels"]
-    whole = all(isinstance(name, str) for name in layers) and isinstance(channels, dict) and layers == tuple(channels)
-    if not whole or not layers or not all(fits(count, int) and 0 < count < 2**20 for count in channels.values()):
-        raise ValueError(f"expected layers with their channels, got {str(layers)[:80]} and {str(channels)[:80]}")
+    whole = (
+        all(isinstance(name, str) for name in layers)
+        and isinstance(channels, dict)
+        and layers == tuple(channels)
+    )
+    if (
+        not whole
+        or not layers
+        or not all(fits(count, int) and 0 < count < 2**20 for count in channels.values())
+    ):
+        raise ValueError(
+            f"expected layers with their channels, got {str(layers)[:80]} and {str(channels)[:80]}"
+        )
     if not fits((features["backbone"], features["digest"]), tuple[str, str]):
         raise TypeError("expected the backbone's name and digest as texts")
     geometry = features["geometry"]
     detector.layers_, detector._backbone = layers, (features["backbone"], features["digest"])
     detector._channels = channels
-    detector.geometry_ = None if geometry is None else archive.typed(Geometry, {"bits": None} | geometry)
+    detector.geometry_ = (
+        None if geometry is None else archive.typed(Geometry, {"bits": None} | geometry)
+    )
     _state(cls).restore(detector, content["state"])
     return detector
 
@@ -107,7 +124,11 @@ def _kept(detector: Detector) -> dict[str, Any]:
             f"{', '.join(unsaid)} beside: add them to it, or write arrays with adviz.archive.write"
         )
     values = {name: getattr(detector, name) for name in detector.learned}
-    return {name: value for name, value in values.items() if value is not None or not _is_optional(detector, name)}
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None or not _is_optional(detector, name)
+    }
 
 
 def _is_optional(detector: Detector, name: str) -> bool:
@@ -147,9 +168,13 @@ def _check_here(device: str) -> None:
     try:
         check_device(device)
     except ValueError as error:
-        raise ValueError(f'it computes on {device!r}, which is not here: load it with device="cpu"') from error
+        raise ValueError(
+            f'it computes on {device!r}, which is not here: load it with device="cpu"'
+        ) from error
 
 
 def _check_option(kind: str, name: str, value: Any, hints: Mapping[str, Any]) -> None:
     if name not in hints or name in NOT_KEPT or not fits(value, hints[name]):
-        raise ValueError(f"expected the options of {kind} as they are documented, got {name}={value!r}")
+        raise ValueError(
+            f"expected the options of {kind} as they are documented, got {name}={value!r}"
+        )

@@ -32,7 +32,10 @@ def kept(detector: SPADE) -> dict[str, Any]:
         "strides": gallery.strides,
         "ids": gallery.ids,
         "centre": detector._centre,
-        "indexes": {key: None if index is None else index.arrays() for key, index in detector._indexes.items()},
+        "indexes": {
+            key: None if index is None else index.arrays()
+            for key, index in detector._indexes.items()
+        },
         **({} if gallery.boxes is None else {"boxes": gallery.boxes}),
     }
 
@@ -55,18 +58,24 @@ def restore(detector: SPADE, state: Kept) -> None:
     )
     check_features(gallery)
     detector.k_used_ = held.fact("k_used", int, least=1, most=gallery.n_images)
-    detector._retrieval = _retrieval(restored(DN2, held.part("retrieval"), None), detector, gallery.n_images)
+    detector._retrieval = _retrieval(
+        restored(DN2, held.part("retrieval"), None), detector, gallery.n_images
+    )
     detector._count = held.fact("count", int, least=1, most=detector._retrieval.k_used_)
     detector._gallery = gallery
     centres = Held(held.part("centre"), **{"1": 1})
-    detector._centre = {name: centres.array(name, "float32", f"{name} 1 1") for name in detector.layers_}
+    detector._centre = {
+        name: centres.array(name, "float32", f"{name} 1 1") for name in detector.layers_
+    }
     centres.end()
     if {name: len(centre) for name, centre in detector._centre.items()} != detector._channels:
         raise ValueError("expected a centre for each channel")
     indexes, groups = held.part("indexes"), detector._groups()
     if not isinstance(indexes, dict) or set(indexes) != set(groups):
         raise ValueError(f"expected an entry for each of {', '.join(groups)} in indexes")
-    detector._indexes = {key: _cell_index(detector, names, indexes[key]) for key, names in groups.items()}
+    detector._indexes = {
+        key: _cell_index(detector, names, indexes[key]) for key, names in groups.items()
+    }
     held.end()
 
 
@@ -76,10 +85,19 @@ def _layers(layers: Any, channels: Mapping[str, int]) -> dict[str, np.ndarray]:
         raise ValueError(f"expected the layers {', '.join(channels)}")
     for name, count in channels.items():
         array = layers[name]
-        if not isinstance(array, np.ndarray) or array.ndim != 4 or array.dtype not in FLOATS or array.shape[1] != count:
-            raise ValueError(f"expected {count} channels (N, C, h, w) of float32 or float16 in {name}")
+        if (
+            not isinstance(array, np.ndarray)
+            or array.ndim != 4
+            or array.dtype not in FLOATS
+            or array.shape[1] != count
+        ):
+            raise ValueError(
+                f"expected {count} channels (N, C, h, w) of float32 or float16 in {name}"
+            )
         if 0 in array.shape:
-            raise ValueError(f"expected at least one image and cell in {name}, got shape {array.shape}")
+            raise ValueError(
+                f"expected at least one image and cell in {name}, got shape {array.shape}"
+            )
     return {name: layers[name] for name in channels}
 
 
@@ -87,8 +105,13 @@ def _retrieval(retrieval: Detector, detector: SPADE, images: int) -> DN2:
     """Check the first stage of a `SPADE` over so many images."""
     if not isinstance(retrieval, DN2):
         raise TypeError("expected a DN2 as the first stage")
-    if tuple(retrieval.layers) != tuple(detector.image_layers) or len(retrieval.mean_features_) != images:
-        raise ValueError("expected a first stage over the same images and the layers that the options name")
+    if (
+        tuple(retrieval.layers) != tuple(detector.image_layers)
+        or len(retrieval.mean_features_) != images
+    ):
+        raise ValueError(
+            "expected a first stage over the same images and the layers that the options name"
+        )
     if retrieval._backbone != detector._backbone or retrieval.k_used_ < detector.k_used_:
         raise ValueError("expected a first stage of the same backbone that finds the gallery")
     return retrieval

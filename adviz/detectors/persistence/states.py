@@ -23,7 +23,13 @@ from adviz.detectors.padim import Covariance, PaDiM
 from adviz.detectors.patchcore.detector import PatchCore
 from adviz.detectors.patchcore.embedding import PatchEmbedding
 from adviz.detectors.persistence import spade_state
-from adviz.detectors.persistence.checked_state import Held, Kept, index_kept, index_restored, whole_numbers
+from adviz.detectors.persistence.checked_state import (
+    Held,
+    Kept,
+    index_kept,
+    index_restored,
+    whole_numbers,
+)
 from adviz.detectors.spade.detector import SPADE
 
 WEIGHTS = 2**24  # of an adaptive pooling, above which a file is not believed
@@ -78,7 +84,9 @@ def _padim_restored(detector: PaDiM, state: Kept) -> None:
     factor = held.array("factor", "float32", "P n d" if low_rank else "P d d")
     if low_rank and count != max(factor.shape[1] - 1, 1):
         raise ValueError(f"expected factors of {count + 1} images, got shape {factor.shape}")
-    detector.factor_ = Covariance.kept(torch.from_numpy(factor), detector.epsilon, count, low_rank=low_rank)
+    detector.factor_ = Covariance.kept(
+        torch.from_numpy(factor), detector.epsilon, count, low_rank=low_rank
+    )
     held.end()
 
 
@@ -100,12 +108,20 @@ def _patchcore_kept(detector: PatchCore) -> dict[str, Any]:
 def _patchcore_restored(detector: PatchCore, state: Kept) -> None:
     held, counts = Held(state), detector._channels
     detector.aggregation_ = held.fact("aggregation", str)
-    if detector.aggregation_ not in ("adaptive", "mean") or detector.aggregation not in (None, detector.aggregation_):
-        raise ValueError(f"expected the aggregation {detector.aggregation}, got {detector.aggregation_!r}")
+    if detector.aggregation_ not in ("adaptive", "mean") or detector.aggregation not in (
+        None,
+        detector.aggregation_,
+    ):
+        raise ValueError(
+            f"expected the aggregation {detector.aggregation}, got {detector.aggregation_!r}"
+        )
     size = sum(counts.values()) if detector.aggregation_ == "mean" else detector.dimension
     bank = held.array("bank", "float32", "M D")
     pooled = len(counts) * (detector.layer_dimension or detector.dimension)
-    if bank.shape[1] != size or max(pooled, sum(counts.values()) * detector.patch_size**2) > WEIGHTS:
+    if (
+        bank.shape[1] != size
+        or max(pooled, sum(counts.values()) * detector.patch_size**2) > WEIGHTS
+    ):
         raise ValueError(f"expected patches of {size} numbers, got a bank of shape {bank.shape}")
     detector._embedding = PatchEmbedding(
         counts,
@@ -117,14 +133,20 @@ def _patchcore_restored(detector: PatchCore, state: Kept) -> None:
     )
     detector.grid_ = held.fact("grid", tuple[int, int], least=1)
     detector.trace_ = _trace(held.part("trace"), len(bank), detector.grid_)
-    losses = held.array("losses", "float64", "E") if detector.sampler == "proxies" else held.fact("losses", None)
+    losses = (
+        held.array("losses", "float64", "E")
+        if detector.sampler == "proxies"
+        else held.fact("losses", None)
+    )
     if losses is not None:
         detector.losses_ = losses
     detector.bank_ = bank
     detector.bank_image_ = held.array("bank_image", "int32", "M")
     detector.bank_cell_ = held.array("bank_cell", "int", "M")
     origin, order = detector.trace_, detector.trace_.order
-    if (detector.bank_image_ != origin.image[order]).any() or (detector.bank_cell_ != origin.cell[order]).any():
+    if (detector.bank_image_ != origin.image[order]).any() or (
+        detector.bank_cell_ != origin.cell[order]
+    ).any():
         raise ValueError("expected the bank's rows to come from where the trace says")
     detector.candidates_, detector.bank_size_ = len(origin.points), len(bank)
     detector._index = index_restored(held, bank, wanted=detector.index == "ivfpq")
@@ -151,7 +173,9 @@ def _trace(state: Kept, rows: int, grid: tuple[int, int]) -> CoresetTrace:
     outside = (trace.image < 0).any() or (trace.cell < 0).any() or (trace.cell >= cells).any()
     rising = np.diff(trace.image.astype(np.int64) * cells + trace.cell) > 0
     if outside or not rising.all() or trace.grid not in (None, grid):
-        raise ValueError("expected the cells of one training image after the other's in the trace, each once")
+        raise ValueError(
+            "expected the cells of one training image after the other's in the trace, each once"
+        )
     return trace
 
 
@@ -172,8 +196,12 @@ def _student_restored(detector: Distiller, state: Kept) -> None:
     """Rebuild the networks from the options without memory of their own, and give them the file's weights."""
     held = Held(state)
     halvings = held.fact("halvings", int | None)
-    if (halvings is not None) != isinstance(detector, ConventionalDistillation) or not 0 <= (halvings or 0) <= 16:
-        raise ValueError(f"expected halvings for a student of the pixels, and none for another, got {halvings}")
+    if (halvings is not None) != isinstance(detector, ConventionalDistillation) or not 0 <= (
+        halvings or 0
+    ) <= 16:
+        raise ValueError(
+            f"expected halvings for a student of the pixels, and none for another, got {halvings}"
+        )
     if isinstance(detector, ConventionalDistillation):
         detector._halvings = halvings
     detector.batch_ = held.fact("batch", int, least=2)
@@ -185,12 +213,16 @@ def _student_restored(detector: Distiller, state: Kept) -> None:
     joined_layers(detector._taught(), detector.strides_, detector.map_layers)
     with torch.device("meta"):
         network = detector._network()
-    shapes = {name: (tuple(values.shape), values.dtype) for name, values in network.state_dict().items()}
+    shapes = {
+        name: (tuple(values.shape), values.dtype) for name, values in network.state_dict().items()
+    }
     weights = {name: torch.from_numpy(values) for name, values in held.part("network").items()}
     found = {name: (tuple(values.shape), values.dtype) for name, values in weights.items()}
     if found != shapes:
         differ = [name for name in {**shapes, **found} if shapes.get(name) != found.get(name)]
-        raise ValueError(f"expected the weights of the student that the options describe, got others: {differ[0]}")
+        raise ValueError(
+            f"expected the weights of the student that the options describe, got others: {differ[0]}"
+        )
     if not all(values.isfinite().all() for values in weights.values()):
         raise ValueError("expected finite weights, got NaN or infinity")
     network.load_state_dict({name: weights[name] for name in shapes}, assign=True)

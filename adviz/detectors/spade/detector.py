@@ -16,7 +16,15 @@ from adviz.core import maps
 from adviz.detectors.base import LATER, Detector, all_or_nothing, spread, usable, without_padding
 from adviz.detectors.dn2 import DN2, ImageDistance, image_score
 from adviz.detectors.presets import AtMost
-from adviz.detectors.spade.search import CellIndex, Cells, Search, Size, as_cells, match_image, nested
+from adviz.detectors.spade.search import (
+    CellIndex,
+    Cells,
+    Search,
+    Size,
+    as_cells,
+    match_image,
+    nested,
+)
 from adviz.features import patches_inside
 from adviz.prediction import Neighbors, Prediction
 
@@ -30,41 +38,50 @@ KEPT = 128  # gallery images whose layers stay ready
 class SPADE(Detector):
     """Retrieve the normal images most like a test image, then look for each of its cells in them.
 
-    Stage 1 is `DN2` and gives the image's score. Stage 2 (Eq. 3) compares every cell with **all** cells of the K
-    retrieved images; the cell's score is the mean squared distance to the kappa nearest of them.
+    Stage 1 is `DN2` and gives the image's score. Stage 2 (Eq. 3) compares every cell with **all**
+    cells of the K retrieved images; the cell's score is the mean squared distance to the kappa
+    nearest of them.
 
     Attributes
     ----------
-    layers: strides or names for stage 2; coarse layers are brought to the finest grid, all count alike (3.5).
-    image_layers, images_score, image_distance: `DN2`'s layers, K and what is averaged over the K images.
+    layers: strides or names for stage 2; coarse layers are brought to the finest grid, all count
+        alike (3.5).
+    image_layers, images_score, image_distance: `DN2`'s layers, K and what is averaged over the K
+        images.
     images_gallery: K of stage 2.
     neighbors: kappa, nearest cells that a score is the mean of.
-    match: "joint" compares concatenated layers; "per_layer" searches in each layer alone and takes the mean of the
-        layers' maps (the public port; one layer each is Table 6).
-    search: "exact"; "window": only cells within `radius` rows and columns (the paper's PatchMatch remark), radius 0
-        compares the same position, a radius of the grid's size everything; or "ivfpq": approximate (needs faiss),
-        for comparison: at 784 cells an image it took longer than the exact search.
-    radius: of the window, cells of the finest grid ("per_layer": of each layer's own); needed with "window" alone.
-    upsample: how coarse layers reach the finest grid, which the paper leaves open: "nearest" or "bilinear".
-    gallery: "retrieved", or "random" training images drawn once for each test image from the seed and its name
-        (Table 7).
+    match: "joint" compares concatenated layers; "per_layer" searches in each layer alone and takes
+        the mean of the layers' maps (the public port; one layer each is Table 6).
+    search: "exact"; "window": only cells within `radius` rows and columns (the paper's PatchMatch
+        remark), radius 0 compares the same position, a radius of the grid's size everything; or
+        "ivfpq": approximate (needs faiss), for comparison: at 784 cells an image it took longer
+        than the exact search.
+    radius: of the window, cells of the finest grid ("per_layer": of each layer's own); needed with
+        "window" alone.
+    upsample: how coarse layers reach the finest grid, which the paper leaves open: "nearest" or
+        "bilinear".
+    gallery: "retrieved", or "random" training images drawn once for each test image from the seed
+        and its name (Table 7).
     distance: of cell scores, "squared" (Eq. 3) or "euclidean" (the public port).
-    segment_above: only images whose score is above this are segmented (the paper's tau), the others' maps are 0; in
-        the unit of scores, which `image_distance` decides. None = all.
+    segment_above: only images whose score is above this are segmented (the paper's tau), the
+        others' maps are 0; in the unit of scores, which `image_distance` decides. None = all.
     sigma: of the map's smoothing, pixels.
     seed: of random galleries.
     device: where stage 2 is computed, "cpu" or "cuda"; no part of the method.
 
     Facts after `fit`: `k_used_`, K of stage 2.
 
-    Presets, and what still differs from what they are named after (the images' preparation is `data.Geometry`, the
-    network and its weights are `Backbone`'s, and how maps are evaluated is `evaluate`'s):
+    Presets, and what still differs from what they are named after (the images' preparation is
+    `data.Geometry`, the network and its weights are `Backbone`'s, and how maps are evaluated is
+    `evaluate`'s):
 
-    * "paper": **K = 5 for the image's score, where the text says 50**: public runs reach the printed image AUROC of
-      85.5 with 3 to 5, and 80 to 83 with 50. The gallery's K is 50, as the text says. How coarse layers are brought to
-      the finest grid, and that there is no tau, are ours: the text gives neither.
+    * "paper": **K = 5 for the image's score, where the text says 50**: public runs reach the
+      printed image AUROC of 85.5 with 3 to 5, and 80 to 83 with 50. The gallery's K is 50, as the
+      text says. How coarse layers are brought to the finest grid, and that there is no tau, are
+      ours: the text gives neither.
     * "paper-literal": K = 50 for both; otherwise as "paper".
-    * "port" (the public code, which is not the authors'): its distances of cells have 1e-6 added to every difference.
+    * "port" (the public code, which is not the authors'): its distances of cells have 1e-6 added to
+        every difference.
 
     Examples
     --------
@@ -102,11 +119,17 @@ class SPADE(Detector):
             image_distance=get_args(ImageDistance),
         )
         if (self.search == "window") != (self.radius is not None) or (self.radius or 0) < 0:
-            raise ValueError(f'radius must be 0 or more with search="window" and None without, got {self.radius}')
+            raise ValueError(
+                f'radius must be 0 or more with search="window" and None without, got {self.radius}'
+            )
         if self.neighbors < 1 or self.sigma < 0:
-            raise ValueError(f"neighbors must be 1 or more, sigma 0 or more, got {self.neighbors}, {self.sigma}")
+            raise ValueError(
+                f"neighbors must be 1 or more, sigma 0 or more, got {self.neighbors}, {self.sigma}"
+            )
         if self.segment_above is not None and np.isnan(self.segment_above):
-            raise ValueError("segment_above must be a score or None, got NaN: no image would be segmented")
+            raise ValueError(
+                "segment_above must be a score or None, got NaN: no image would be segmented"
+            )
 
     @all_or_nothing
     def fit(self, features: Features) -> SPADE:
@@ -114,12 +137,14 @@ class SPADE(Detector):
 
         Raises
         ------
-        ValueError: a layer these features do not have, NaN features, or more images or cells asked for than there are.
+        ValueError: a layer these features do not have, NaN features, or more images or cells asked
+            for than there are.
         """
         chosen = self._fitting(features)
         self.k_used_ = usable(self.images_gallery, features.n_images, "images_gallery")
         grids = [max(chosen[name].shape[2:] for name in names) for names in self._groups().values()]
-        reach = self.radius + 1 if self.radius is not None else max(map(max, grids))  # what a corner's window holds
+        # What a corner's window holds
+        reach = self.radius + 1 if self.radius is not None else max(map(max, grids))
         cells = min(min(reach, rows) * min(reach, columns) for rows, columns in grids)
         if chosen.boxes is not None:
             self._check_padded(chosen, chosen)
@@ -136,7 +161,9 @@ class SPADE(Detector):
     def _check_padded(self, training: Features, features: Features) -> None:
         """Refuse searches among padded images that would meet padding."""
         if self.search == "ivfpq":
-            raise ValueError('search="ivfpq" knows no padding: use search="exact" for letterboxed images')
+            raise ValueError(
+                'search="ivfpq" knows no padding: use search="exact" for letterboxed images'
+            )
         boxes = [part.boxes for part in (training, features) if part.boxes is not None]
         alike = len(boxes) == 2 and all((part == boxes[0][0]).all() for part in boxes)
         if self.search == "window" and not alike:
@@ -147,32 +174,43 @@ class SPADE(Detector):
 
     def _groups(self) -> dict[str, tuple[str, ...]]:
         """Return the layers that are compared together."""
-        return {"patch": self.layers_} if self.match == "joint" else {name: (name,) for name in self.layers_}
+        return (
+            {"patch": self.layers_}
+            if self.match == "joint"
+            else {name: (name,) for name in self.layers_}
+        )
 
     def _indexed(self, names: Sequence[str]) -> CellIndex | None:
         if self.search != "ivfpq":
             return None
         images = range(self._gallery.n_images)
-        return CellIndex([self._cells(self._gallery, names, image, False) for image in images], self.neighbors)
+        return CellIndex(
+            [self._cells(self._gallery, names, image, False) for image in images], self.neighbors
+        )
 
     def predict(self, features: Features) -> Prediction:
         """Score images, and the cells of those that are segmented.
 
         Returns
         -------
-        A `Prediction` with ``neighbors["image"]`` (the retrieved images), and in the order "retrieval" for every cell
-        the nearest cell in each gallery image: ``neighbors["patch"]``, or with ``match="per_layer"`` one entry a layer;
-        for any smaller K the score is a running minimum along k (kappa = 1). ``layer_maps`` are the layers' exact
-        shares of the squared distance (joint), or their own scores (per_layer). Where an image was not segmented,
-        ``segmented`` is False, maps are 0 and distances NaN.
+        A `Prediction` with ``neighbors["image"]`` (the retrieved images), and in the order
+        "retrieval" for every cell
+        the nearest cell in each gallery image: ``neighbors["patch"]``, or with
+            ``match="per_layer"`` one entry a layer; for any smaller K the score is a running
+            minimum along k (kappa = 1). ``layer_maps`` are the layers' exact shares of the squared
+            distance (joint), or their own scores (per_layer). Where an image was not segmented,
+            ``segmented`` is False, maps are 0 and distances NaN.
 
         Raises
         ------
-        ValueError: not fitted, other layers or channels than in training, NaN features, or with a window another image
-            size.
+        ValueError: not fitted, other layers or channels than in training, NaN features, or with a
+            window another image size.
         """
         chosen = self._predicting(features)
-        grids = [{name: array.shape[2:] for name, array in split.items()} for split in (self._gallery, chosen)]
+        grids = [
+            {name: array.shape[2:] for name, array in split.items()}
+            for split in (self._gallery, chosen)
+        ]
         if self.search == "window" and grids[0] != grids[1]:
             raise ValueError(
                 f"a window compares positions: expected the training images' grids {grids[0]}, got {grids[1]}; "
@@ -182,7 +220,9 @@ class SPADE(Detector):
             self._check_padded(self._gallery, chosen)
         retrieved = self._retrieval.predict(features).neighbors["image"]
         score = image_score(retrieved.distance[:, 0, 0, : self._count], self.image_distance)
-        segmented = np.full(len(score), True) if self.segment_above is None else score > self.segment_above
+        segmented = (
+            np.full(len(score), True) if self.segment_above is None else score > self.segment_above
+        )
         found = {
             key: self._compare(chosen, key, retrieved.image[:, 0, 0], segmented).within(features)
             for key in self._groups()
@@ -191,7 +231,9 @@ class SPADE(Detector):
         resized = [maps.resize(part, features.image_size) for part in scores.values()]
         return Prediction(
             score=score,
-            anomaly_map=without_padding(maps.smooth(np.mean(resized, axis=0), self.sigma), features),
+            anomaly_map=without_padding(
+                maps.smooth(np.mean(resized, axis=0), self.sigma), features
+            ),
             layer_maps=found["patch"].shares if self.match == "joint" else scores,
             neighbors={"image": retrieved, **{key: part.neighbors for key, part in found.items()}},
             segmented=segmented,
@@ -202,7 +244,9 @@ class SPADE(Detector):
             boxes=features.boxes,
         )
 
-    def _compare(self, features: Features, group: str, nearest: np.ndarray, segmented: np.ndarray) -> _Found:
+    def _compare(
+        self, features: Features, group: str, nearest: np.ndarray, segmented: np.ndarray
+    ) -> _Found:
         """Compare every segmented image with its gallery, over the layers of a group together."""
         names, index = self._groups()[group], self._indexes[group]
         sizes = [[split[name].shape[2:] for name in names] for split in (features, self._gallery)]
@@ -210,11 +254,16 @@ class SPADE(Detector):
         native = self.upsample == "nearest" and own == others
         found = _Found.empty((len(segmented), *grid), known, self.k_used_, names)
         prepared = lru_cache(KEPT)(lambda image: self._cells(self._gallery, names, image, native))
-        search = Search(self._cells(features, names, 0, native), prepared(0), self.neighbors, self.radius)
+        search = Search(
+            self._cells(features, names, 0, native), prepared(0), self.neighbors, self.radius
+        )
         for image in bar(np.flatnonzero(segmented).tolist(), label="SPADE"):
             found.image[image] = self._drawn(features.ids[image], nearest[image])
             numbers = found.image[image, 0, 0].tolist()
-            query, gallery = self._cells(features, names, image, native), [prepared(number) for number in numbers]
+            query, gallery = (
+                self._cells(features, names, image, native),
+                [prepared(number) for number in numbers],
+            )
             places = index(query, gallery, numbers) if index else search(query, gallery)
             match = match_image(query, gallery, places, self.neighbors)
             found.distance[image] = match.distance.view(*grid, -1)
@@ -251,10 +300,16 @@ class _Found(NamedTuple):
     @classmethod
     def empty(cls, shape: tuple[int, ...], grid: Size, k: int, names: Sequence[str]) -> _Found:
         """Return arrays that say "not segmented" for N images of (h, w) cells, searched for in a grid."""
-        cells = np.zeros((*shape, k), np.promote_types(np.min_scalar_type(-grid[0] * grid[1]), np.int16))
+        cells = np.zeros(
+            (*shape, k), np.promote_types(np.min_scalar_type(-grid[0] * grid[1]), np.int16)
+        )
         shares = {name: np.zeros(shape, np.float32) for name in names}
         return cls(
-            np.full((*shape, k), np.nan, np.float32), np.zeros((shape[0], 1, 1, k), np.int32), cells, shares, grid
+            np.full((*shape, k), np.nan, np.float32),
+            np.zeros((shape[0], 1, 1, k), np.int32),
+            cells,
+            shares,
+            grid,
         )
 
     def within(self, features: Features) -> _Found:
@@ -266,7 +321,13 @@ class _Found(NamedTuple):
     @property
     def neighbors(self) -> Neighbors:
         """The search's result; the gallery is the same for all cells of an image, hence a broadcast view."""
-        return Neighbors(self.distance, np.broadcast_to(self.image, self.cell.shape), self.cell, self.grid, "retrieval")
+        return Neighbors(
+            self.distance,
+            np.broadcast_to(self.image, self.cell.shape),
+            self.cell,
+            self.grid,
+            "retrieval",
+        )
 
     def score(self, distance: str) -> np.ndarray:
         """Return (N, h, w) cell scores: the sum of the shares, as it is or its root."""

@@ -22,12 +22,13 @@ Size = tuple[int, int]
 class Cells(NamedTuple):
     """The layers of one image as rows, in an order of places in which every coarse layer repeats.
 
-    The cell at place p of the finest grid lies, in a layer of G cells, inside the cell at place p % G. So a coarse
-    layer's distances are added to a finer one's by whole contiguous rows.
+    The cell at place p of the finest grid lies, in a layer of G cells, inside the cell at place p %
+    G. So a coarse layer's distances are added to a finer one's by whole contiguous rows.
 
     Attributes
     ----------
-    levels: (G, C + 1) float32 for every grid, finest first: [-2x, |x|^2] of all its layers x together.
+    levels: (G, C + 1) float32 for every grid, finest first: [-2x, |x|^2] of all its layers x
+        together.
     layers: which level and which of its columns each layer is.
     cell: (P,) int64, flat cell of the finest grid at each of its places.
     grids: (rows, columns) of every level.
@@ -66,10 +67,12 @@ def nested(sizes: Sequence[Size]) -> tuple[list[Size], list[int]]:
 def as_cells(layers: Sequence[Tensor], upsample: str, *, native: bool) -> Cells:
     """Bring the (C, h, w) layers of one image to the form that is searched.
 
-    With ``native`` only layers that are not `nested` are brought to the finest grid: the others are compared at their
-    own resolution, to the same result as nearest upsampling. Otherwise all are.
+    With ``native`` only layers that are not `nested` are brought to the finest grid: the others are
+    compared at their own resolution, to the same result as nearest upsampling. Otherwise all are.
     """
-    grids = nested([(layer.shape[1], layer.shape[2]) for layer in layers])[0][: None if native else 1]
+    grids = nested([(layer.shape[1], layer.shape[2]) for layer in layers])[0][
+        : None if native else 1
+    ]
     device = layers[0].device
     orders = {grid: order.to(device) for grid, order in zip(grids, _places(grids), strict=True)}
     together = {grid: torch.empty(len(order), 0, device=device) for grid, order in orders.items()}
@@ -81,7 +84,9 @@ def as_cells(layers: Sequence[Tensor], upsample: str, *, native: bool) -> Cells:
         start = together[size].shape[1]
         columns.append((grids.index(size), slice(start, start + len(layer))))
         together[size] = torch.cat([together[size], layer.flatten(1).T[orders[size]]], 1)
-    levels = [torch.cat([-2 * rows, rows.square().sum(1, keepdim=True)], 1) for rows in together.values()]
+    levels = [
+        torch.cat([-2 * rows, rows.square().sum(1, keepdim=True)], 1) for rows in together.values()
+    ]
     return Cells(levels, columns, orders[grids[0]], grids)
 
 
@@ -119,8 +124,8 @@ class Search:
     ----------
     query, gallery: `Cells` of any image to search for, and in.
     count: places to find in each gallery image.
-    radius: only cells at most so many rows and columns away, on the finest grid, which is then the same for both; None
-        = anywhere.
+    radius: only cells at most so many rows and columns away, on the finest grid, which is then the
+        same for both; None = anywhere.
     """
 
     def __init__(self, query: Cells, gallery: Cells, count: int, radius: int | None) -> None:
@@ -131,8 +136,11 @@ class Search:
         self._position = torch.stack([query.cell // finest[1], query.cell % finest[1]], 1)
         step = max(1, BLOCK * self._own // (4 * len(query.cell) * len(gallery.cell)))
         if radius is not None:
-            step = max(1, step // columns) * columns  # whole rows, so that little of the gallery is in reach
-        self._blocks = [self._block(start, min(start + step, self._own)) for start in range(0, self._own, step)]
+            # Whole rows, so that little of the gallery is in reach
+            step = max(1, step // columns) * columns
+        self._blocks = [
+            self._block(start, min(start + step, self._own)) for start in range(0, self._own, step)
+        ]
 
     def _block(self, start: int, stop: int) -> _Block:
         own = slice(start, stop)
@@ -146,7 +154,10 @@ class Search:
         """Return (P, K, count) int64 places in each of K images, nearest first; -1 where a window holds no more."""
         shape = (len(query.cell) // self._own, self._own, len(gallery), self.count)
         found = torch.empty(shape, dtype=torch.int64, device=query.cell.device)
-        ones = [torch.cat([rows[:, :-1] * -0.5, torch.ones_like(rows[:, :1])], 1) for rows in query.levels]
+        ones = [
+            torch.cat([rows[:, :-1] * -0.5, torch.ones_like(rows[:, :1])], 1)
+            for rows in query.levels
+        ]
         ours = [[_part(rows, block.own, self._own) for rows in ones] for block in self._blocks]
 
         def compare(number: int) -> None:
@@ -161,10 +172,14 @@ class Search:
     def _compared(self, ours: Sequence[Tensor], levels: Sequence[Tensor], block: _Block) -> Tensor:
         """Return (q, count) places in one gallery image for the cells of a block."""
         size = block.among.stop - block.among.start
-        products = [q @ _part(g, block.among, self._other).T for q, g in zip(ours, levels, strict=True)]
+        products = [
+            q @ _part(g, block.among, self._other).T for q, g in zip(ours, levels, strict=True)
+        ]
         if block.far is not None:
             products[0].masked_fill_(block.far, torch.inf)
-        distance, place = _nearest(products) if self.count == 1 else _nearest_few(products, self.count)
+        distance, place = (
+            _nearest(products) if self.count == 1 else _nearest_few(products, self.count)
+        )
         known: Tensor = place // size * self._other + place % size + block.among.start
         return known.masked_fill_(distance.isinf(), -1)
 
@@ -172,8 +187,8 @@ class Search:
 def _nearest(products: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Return (q, 1) least sum over the levels and its place, from (rows, columns) of every level, finest first.
 
-    Only the best child of a coarse cell can win, because its children share all coarser distances: so every level is
-    reduced to the next one's columns before that is added.
+    Only the best child of a coarse cell can win, because its children share all coarser distances:
+    so every level is reduced to the next one's columns before that is added.
     """
     sums = [products[0]]
     for product in products[1:]:
@@ -192,11 +207,15 @@ def _nearest_few(products: Sequence[Tensor], count: int) -> tuple[Tensor, Tensor
     """Return (q, count) least sums over the levels, and their places."""
     total = products[-1]
     for finer in products[-2::-1]:
-        finer.view(-1, len(total), finer.shape[1] // total.shape[1], total.shape[1]).add_(total[:, None])
+        finer.view(-1, len(total), finer.shape[1] // total.shape[1], total.shape[1]).add_(
+            total[:, None]
+        )
         total = finer
     few = total.topk(min(count, total.shape[1]), largest=False)
     missing = (0, count - few.values.shape[1])
-    return functional.pad(few.values, missing, value=torch.inf), functional.pad(few.indices, missing)
+    return functional.pad(few.values, missing, value=torch.inf), functional.pad(
+        few.indices, missing
+    )
 
 
 class CellIndex:
@@ -222,26 +241,36 @@ class CellIndex:
         self._indexes = [refilled(trained, rows) for rows in self._rows]
 
     @classmethod
-    def kept(cls, images: Sequence[Cells], count: int, arrays: Mapping[str, np.ndarray]) -> CellIndex:
+    def kept(
+        cls, images: Sequence[Cells], count: int, arrays: Mapping[str, np.ndarray]
+    ) -> CellIndex:
         """Return the index over the same images whose `arrays` these are; ValueError where they do not fit."""
         index = cls.__new__(cls)
         index._rows = [cells.concatenated() for cells in images]
         index.count = min(count, len(index._rows[0]))
         each = zip(arrays["lists"], arrays["codes"], index._rows, strict=True)
-        index._indexes = [put_together({**arrays, "lists": lists, "codes": codes}, rows) for lists, codes, rows in each]
+        index._indexes = [
+            put_together({**arrays, "lists": lists, "codes": codes}, rows)
+            for lists, codes, rows in each
+        ]
         return index
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return what is learned: `adviz.inverted.taken_apart`, with (N, P) lists and (N, P, parts) codes."""
         every = [taken_apart(index) for index in self._indexes]
-        return {**every[0], **{name: np.stack([one[name] for one in every]) for name in ("lists", "codes")}}
+        return {
+            **every[0],
+            **{name: np.stack([one[name] for one in every]) for name in ("lists", "codes")},
+        }
 
     def __call__(self, query: Cells, gallery: Sequence[Cells], images: Sequence[int]) -> Tensor:
         """Return what a `Search` does, for gallery images that are the training images of these numbers, roughly."""
         rows, found = query.concatenated(), []
         for image in images:
             index = self._indexes[image]
-            found.append(nearest(rows, self._rows[image], self.count, index=index, shortlist=SHORTLIST)[1])
+            found.append(
+                nearest(rows, self._rows[image], self.count, index=index, shortlist=SHORTLIST)[1]
+            )
         cells = torch.from_numpy(np.stack(found, 1)).to(query.cell.device)
         return torch.argsort(gallery[0].cell)[cells][query.cell]
 
@@ -253,7 +282,8 @@ class Match(NamedTuple):
     ----------
     distance: (P, K), to the nearest cell in each gallery image.
     cell: (P, K) int64, that cell.
-    shares: (L, P), each layer's part of the score, which is their sum: the mean distance to the kappa nearest cells.
+    shares: (L, P), each layer's part of the score, which is their sum: the mean distance to the
+        kappa nearest cells.
     """
 
     distance: Tensor
@@ -264,16 +294,20 @@ class Match(NamedTuple):
 def match_image(query: Cells, gallery: Sequence[Cells], place: Tensor, kappa: int) -> Match:
     """Turn the (P, K, count) places found for an image in each of K gallery images into scores and shares (Eq. 3).
 
-    The places come from matrix products or an index; their distances are computed again by direct subtraction, layer by
-    layer, so that they are exact to float32 and a cell is at distance 0 from itself.
+    The places come from matrix products or an index; their distances are computed again by direct
+    subtraction, layer by layer, so that they are exact to float32 and a cell is at distance 0 from
+    itself.
     """
-    parts = torch.stack([_direct(query, other, place[:, k]) for k, other in enumerate(gallery)], 2)  # (L, P, K, count)
+    # (L, P, K, count)
+    parts = torch.stack([_direct(query, other, place[:, k]) for k, other in enumerate(gallery)], 2)
     parts[:, place < 0] = torch.inf
     total = parts.sum(0)
     closest = total.argmin(2, keepdim=True)
     best = total.flatten(1).topk(kappa, dim=1, largest=False).indices
     shares = parts.flatten(2).gather(2, best.expand(len(parts), -1, -1)).mean(2)
-    found = Match(total.gather(2, closest)[..., 0], gallery[0].cell[place.gather(2, closest)[..., 0]], shares)
+    found = Match(
+        total.gather(2, closest)[..., 0], gallery[0].cell[place.gather(2, closest)[..., 0]], shares
+    )
     order = torch.argsort(query.cell)  # from places back to cells
     return Match(found.distance[order].cpu(), found.cell[order].cpu(), found.shares[:, order].cpu())
 
@@ -283,6 +317,10 @@ def _direct(query: Cells, other: Cells, place: Tensor) -> Tensor:
     differences = []
     for ours, theirs in zip(query.levels, other.levels, strict=True):
         difference = theirs[place % len(theirs)].view(-1, len(ours), place.shape[1], ours.shape[1])
-        differences.append(difference.sub_(ours[:, None]).view(*place.shape, -1))  # of -2x: twice the distance
-    lengths = [torch.linalg.vector_norm(differences[level][..., columns], dim=2) for level, columns in query.layers]
+        # Of -2x: twice the distance
+        differences.append(difference.sub_(ours[:, None]).view(*place.shape, -1))
+    lengths = [
+        torch.linalg.vector_norm(differences[level][..., columns], dim=2)
+        for level, columns in query.layers
+    ]
     return torch.stack(lengths).square_().div_(4)

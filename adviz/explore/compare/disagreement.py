@@ -13,7 +13,8 @@ from adviz.core import maps
 from adviz.explore.kit.texts import PENDING, UNDEFINED
 from adviz.prediction import Prediction
 
-CELLS = 16  # per side, that maps are averaged to: their last pixels are not what methods disagree about
+# Per side, that maps are averaged to: their last pixels are not what methods disagree about
+CELLS = 16
 NAN = float("nan")
 COLUMNS = ("image AUROC", "pixel AUROC", "PRO-global", "FP + FN at best F1")
 Numbers = dict[str, float]
@@ -41,8 +42,8 @@ def score_disagreement(scores: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    (N,) in [0, 1]: the largest minus the smallest of the methods' percentile ranks; at 0.4 some method has it 40 % of
-    the other images higher than another has.
+    (N,) in [0, 1]: the largest minus the smallest of the methods' percentile ranks; at 0.4 some
+        method has it 40 % of the other images higher than another has.
     """
     return np.asarray(np.ptp(percentile_ranks(scores), axis=0))
 
@@ -56,8 +57,10 @@ def map_disagreement(found: Sequence[Sequence[np.ndarray] | np.ndarray]) -> np.n
 
     Returns
     -------
-    (N,) in [0, 2]: one minus the mean of Spearman's correlation over all pairs of methods, of the maps averaged over
-    16 x 16 cells: 0 = all agree, 1 = no relation. A constant map has no order, and correlation 0 with every other.
+    (N,) in [0, 2]: one minus the mean of Spearman's correlation over all pairs of methods, of the
+        maps averaged over
+    16 x 16 cells: 0 = all agree, 1 = no relation. A constant map has no order, and correlation 0
+        with every other.
 
     Raises
     ------
@@ -66,7 +69,9 @@ def map_disagreement(found: Sequence[Sequence[np.ndarray] | np.ndarray]) -> np.n
     if len(found) < 2:
         raise ValueError(f"expected maps of at least two methods to compare, got {len(found)}")
     ranks = [_unit_ranks(values) for values in found]
-    return np.asarray(1 - np.mean([(one * other).sum(1) for one, other in combinations(ranks, 2)], axis=0))
+    return np.asarray(
+        1 - np.mean([(one * other).sum(1) for one, other in combinations(ranks, 2)], axis=0)
+    )
 
 
 def _unit_ranks(values: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
@@ -100,8 +105,9 @@ def compared(
 
     Returns
     -------
-    "image_auroc", "false_positives" and "false_negatives" (images, at the best F1), "threshold" (of scores, there),
-    "pixel_auroc", "pro" (PRO-global up to 0.3) and "pixel_threshold" (of maps, at the pixels' best F1).
+    "image_auroc", "false_positives" and "false_negatives" (images, at the best F1), "threshold" (of
+    scores, there), "pixel_auroc", "pro" (PRO-global up to 0.3) and "pixel_threshold" (of maps, at
+    the pixels' best F1).
     """
     kept = labels >= 0
     truth, scores = labels[kept] == 1, prediction.score[kept]
@@ -119,7 +125,12 @@ def compared(
     maps = np.asarray(prediction.anomaly_map[judged], np.float32)
     valid = None if prediction.valid is None else prediction.valid[judged]
     pixels = metrics.pixel_metrics(maps, masks[judged], valid=valid)
-    return {**found, "pixel_auroc": pixels.auroc, "pro": pixels.pro, "pixel_threshold": pixels.f1.threshold}
+    return {
+        **found,
+        "pixel_auroc": pixels.auroc,
+        "pro": pixels.pro,
+        "pixel_threshold": pixels.f1.threshold,
+    }
 
 
 def in_words(found: Numbers | None) -> list[str]:
@@ -142,7 +153,8 @@ class Standing:
     rank: 1 = the highest score; equal ones share the better rank.
     count: of the images.
     threshold: F1-optimal; NaN where no image is known to be anomalous.
-    verdict: "flagged: right", "flagged: false alarm", "not flagged: missed", ...; "" without a threshold.
+    verdict: "flagged: right", "flagged: false alarm", "not flagged: missed", ...; "" without a
+        threshold.
     """
 
     score: float
@@ -163,7 +175,8 @@ def standing(scores: np.ndarray, labels: np.ndarray, image: int) -> Standing:
     Parameters
     ----------
     scores: (N,) float.
-    labels: (N,) int: 0 good, 1 anomalous, -1 unlabelled, which take no part in choosing the threshold.
+    labels: (N,) int: 0 good, 1 anomalous, -1 unlabelled, which take no part in choosing the
+        threshold.
     """
     known, score, label = labels >= 0, float(scores[image]), int(labels[image])
     threshold = metrics.f1_threshold(scores[known], labels[known] == 1).threshold

@@ -38,12 +38,15 @@ KEPT = 64
 Limits = tuple[float, float]
 
 
-def compare(categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]) -> CompareView:
+def compare(
+    categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]
+) -> CompareView:
     """Show methods side by side, image by image, beginning where they disagree most.
 
     Parameters
     ----------
-    categories, predictions: as for `explore.results`; detectors, or configurations of one, by the names to show.
+    categories, predictions: as for `explore.results`; detectors, or configurations of one, by the
+        names to show.
 
     Returns
     -------
@@ -66,33 +69,51 @@ def compare(categories: Category | Mapping[str, Category], predictions: Predicti
 class CompareView(PickingView):
     """Step through the images in an order of disagreement: every method's map, score, rank and verdict follow.
 
-    Methods have different units, so each map has its own printed scale, from percentiles over all test images, unless
-    maps are divided by their thresholds. The state is that of `ResultsView`, where `detector` is the method whose map
-    lies over the image, and `order` (see `ORDERS`), `relative` (map / threshold), `x` and `y` (methods of the scatter)
-    and `picked` ((row, column) of a pixel, or None), all settable; `table` holds the metrics, and `disagreement` is
-    what images are ordered by.
+    Methods have different units, so each map has its own printed scale, from percentiles over all
+    test images, unless maps are divided by their thresholds. The state is that of `ResultsView`,
+    where `detector` is the method whose map lies over the image, and `order` (see `ORDERS`),
+    `relative` (map / threshold), `x` and `y` (methods of the scatter) and `picked` ((row, column)
+    of a pixel, or None), all settable; `table` holds the metrics, and `disagreement` is what images
+    are ordered by.
     """
 
-    def __init__(self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]) -> None:
+    def __init__(
+        self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]
+    ) -> None:
         self._numbers: dict[tuple[str, str], Numbers] = {}
         self._asked = ""
         self._truth = lru_cache(None)(lambda name: truth_of(categories[name].test))
         self._by = lru_cache(KEPT)(self._values_of)
         self._scatter_of = lru_cache(KEPT)(self._scatter)
-        self._tile_of, self._scale_of = lru_cache(KEPT)(self._tile), lru_cache(KEPT)(self._percentiles)
-        order = widgets.Dropdown(options=ORDERS, description="order", layout=widgets.Layout(width="290px"))
+        self._tile_of, self._scale_of = (
+            lru_cache(KEPT)(self._tile),
+            lru_cache(KEPT)(self._percentiles),
+        )
+        order = widgets.Dropdown(
+            options=ORDERS, description="order", layout=widgets.Layout(width="290px")
+        )
         self._order = labelled(order, "order", self._filter)
-        relative = widgets.Checkbox(description="map / threshold", indent=False, layout=widgets.Layout(width="150px"))
+        relative = widgets.Checkbox(
+            description="map / threshold", indent=False, layout=widgets.Layout(width="150px")
+        )
         self._relative = labelled(relative, "relative", self._redraw)
-        axes = [widgets.Dropdown(description=f"scatter {name}", layout=widgets.Layout(width="240px")) for name in "xy"]
-        self._x, self._y = (labelled(axis, name, self._redraw) for axis, name in zip(axes, "xy", strict=True))
+        axes = [
+            widgets.Dropdown(description=f"scatter {name}", layout=widgets.Layout(width="240px"))
+            for name in "xy"
+        ]
+        self._x, self._y = (
+            labelled(axis, name, self._redraw) for axis, name in zip(axes, "xy", strict=True)
+        )
         super().__init__(categories, predictions)
         self._detector.observe(self._reorder, names="value")
         controls = self.children[0]
         first, last = controls.children[:3], controls.children[3:]
         controls.children = [*first, self._order, *last, self._relative, self._x, self._y]
 
-    order = value_of("order", "What the images are ordered by, one of `ORDERS`; another starts at its first image.")
+    order = value_of(
+        "order",
+        "What the images are ordered by, one of `ORDERS`; another starts at its first image.",
+    )
     relative = value_of("relative", "Whether maps are divided by their pixel-F1 thresholds.")
     x = value_of("x", "Method on the scatter's horizontal axis.")
     y = value_of("y", "Method on the scatter's vertical axis.")
@@ -113,7 +134,11 @@ class CompareView(PickingView):
     @property
     def _methods(self) -> dict[str, Prediction]:
         """The category's predictions; those still to be computed are left out."""
-        return {name: p for name, p in self._predictions[self.category].items() if isinstance(p, Prediction)}
+        return {
+            name: p
+            for name, p in self._predictions[self.category].items()
+            if isinstance(p, Prediction)
+        }
 
     def _needed(self) -> list[str]:
         return list(self._predictions[self.category])
@@ -149,7 +174,9 @@ class CompareView(PickingView):
         missing = [name for name in self._methods if (category, name) not in self._numbers]
         if missing and not (self.busy and self._asked == category):
             self._asked = category
-            self._compute("metrics", lambda: self._measure_all(category, missing), lambda _: self._redraw())
+            self._compute(
+                "metrics", lambda: self._measure_all(category, missing), lambda _: self._redraw()
+            )
 
     def _measure_all(self, category: str, methods: list[str]) -> None:
         truth = self._truth(category)
@@ -183,7 +210,9 @@ class CompareView(PickingView):
 
     def _show_image(self) -> None:
         sample, values = self._sample, self._shown_map(self.detector)
-        self._overlay.unit = self.detector + (" / threshold" if self._threshold(self.detector) else "")
+        self._overlay.unit = self.detector + (
+            " / threshold" if self._threshold(self.detector) else ""
+        )
         limits = None if values is None else self._limits_for(self.detector)
         self._overlay.show(sample.image, values, sample.mask, limits=limits)
 
@@ -203,7 +232,9 @@ class CompareView(PickingView):
         return plots.shared_limits(self._methods[method].unpadded())
 
     def _standing(self, method: str) -> Standing:
-        return standing(self._methods[method].score, self._categories[self.category].test.labels, self.image)
+        return standing(
+            self._methods[method].score, self._categories[self.category].test.labels, self.image
+        )
 
     def _tile(self, category: str, method: str, image: int, by: float | None) -> str:
         """Return a method's map with its scale; `by` is what it is divided by."""
@@ -212,12 +243,17 @@ class CompareView(PickingView):
             grey = np.full((*self._sample.image.shape[:2], 3), 128, np.uint8)
             return markup.tile(grey, title=method, caption="no map", width=TILE)
         limits = self._limits_for(method)
-        return markup.map_tile(method, maps[image] / (by or 1.0), limits, self._sample.mask, width=TILE)
+        return markup.map_tile(
+            method, maps[image] / (by or 1.0), limits, self._sample.mask, width=TILE
+        )
 
     def _html(self) -> str:
         shown = []
         for name in self._methods:
-            drawn, one = self._tile_of(self.category, name, self.image, self._threshold(name)), self._standing(name)
+            drawn, one = (
+                self._tile_of(self.category, name, self.image, self._threshold(name)),
+                self._standing(name),
+            )
             said = f"<div class='adviz-small'>{one.place.replace(', ', '<br>')}<br><b>{one.verdict}</b></div>"
             shown.append(f"<div style='width:{TILE}px'>{drawn}{said}</div>")
         mask = self._sample.mask
@@ -227,7 +263,10 @@ class CompareView(PickingView):
         rows = {name: in_words(self.table.get(name)) for name in self._methods}
         table = markup.table(rows, COLUMNS, title=self.category, marked=[self.detector])
         chart, places = self._scatter_of(self.category, self.x, self.y)
-        below = [f"<div class='adviz-table'>{table}</div>", markup.ringed(chart, places[self.image])]
+        below = [
+            f"<div class='adviz-table'>{table}</div>",
+            markup.ringed(chart, places[self.image]),
+        ]
         lacks = theme.note(NO_TRUTH) if mask is None else ""
         return markup.row(shown, title=self._scales()) + lacks + markup.row(below, gap=24)
 
@@ -238,8 +277,14 @@ class CompareView(PickingView):
             words = "map / threshold, 1 = the F1-optimal one of its pixels"
             known = self.table
             unknown = [name for name in self._methods if not self._threshold(name)]
-            undefined, pending = ([n for n in unknown if (n in known) == there] for there in (True, False))
-            words += f"; that of {', '.join(undefined)} is undefined without maps and masks" if undefined else ""
+            undefined, pending = (
+                [n for n in unknown if (n in known) == there] for there in (True, False)
+            )
+            words += (
+                f"; that of {', '.join(undefined)} is undefined without maps and masks"
+                if undefined
+                else ""
+            )
             words += f"; {computing('that of ' + ', '.join(pending))}" if pending else ""
         return words
 
@@ -248,7 +293,9 @@ class CompareView(PickingView):
         scores = np.stack([self._methods[x].score, self._methods[y].score], 1)
         labels = self._categories[category].test.labels
         cuts = self._standing(x).threshold, self._standing(y).threshold
-        figure = plots.score_scatter(scores[:, 0], scores[:, 1], labels, names=(x, y), thresholds=cuts)
+        figure = plots.score_scatter(
+            scores[:, 0], scores[:, 1], labels, names=(x, y), thresholds=cuts
+        )
         places = figure.axes[0].transData.transform(scores) / figure.bbox.size
         said = f"scores of {x} and {y} of every test image, this one ringed"
         return theme.svg(figure, text=said, width=380), places * (1, -1) + (0, 1)
@@ -262,8 +309,13 @@ class CompareView(PickingView):
             maps = found.anomaly_map
             if maps is not None:
                 value = maps[self.image][self.picked]
-                rows[name] = [style.number(value), f"{np.count_nonzero(maps < value) / maps.size:.1%}"]
-        return markup.table(rows, ["map", "lower pixels"], title=f"pixel {self.picked[0]}, {self.picked[1]}")
+                rows[name] = [
+                    style.number(value),
+                    f"{np.count_nonzero(maps < value) / maps.size:.1%}",
+                ]
+        return markup.table(
+            rows, ["map", "lower pixels"], title=f"pixel {self.picked[0]}, {self.picked[1]}"
+        )
 
     def static(self) -> StaticFigure:
         """Return the row of the image on show as a matplotlib figure."""
@@ -273,7 +325,14 @@ class CompareView(PickingView):
             sample.image,
             sample.mask,
             {name: self._shown_map(name) for name in methods},
-            limits={name: self._limits_for(name) for name, p in methods.items() if p.anomaly_map is not None},
-            captions={name: f"rank {one.rank} of {one.count}\n{one.verdict}" for name, one in standings.items()},
+            limits={
+                name: self._limits_for(name)
+                for name, p in methods.items()
+                if p.anomaly_map is not None
+            },
+            captions={
+                name: f"rank {one.rank} of {one.count}\n{one.verdict}"
+                for name, one in standings.items()
+            },
             title=self._headline + (" · map / threshold" if self.relative else ""),
         )

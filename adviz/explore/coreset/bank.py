@@ -32,7 +32,8 @@ class Usage:
     Attributes
     ----------
     rows, used: different rows in the bank, and those of them that were used.
-    row, times: the row (among all) that was used most often, the lowest of several, and by how many test patches.
+    row, times: the row (among all) that was used most often, the lowest of several, and by how many
+        test patches.
     patches: test patches.
     """
 
@@ -48,11 +49,13 @@ class Usage:
         return self.used / self.rows
 
 
-def bank_usage(trace: CoresetTrace, found: Neighbors, count: int, valid: np.ndarray | None = None) -> Usage:
+def bank_usage(
+    trace: CoresetTrace, found: Neighbors, count: int, valid: np.ndarray | None = None
+) -> Usage:
     """Return how a bank of the first `count` chosen rows was used by the test patches whose neighbours are `found`.
 
-    A bank of as many rows as there are is all of them, whatever the sampler. Patches count whose middle is `valid`,
-    (N, H, W) bool; None = all.
+    A bank of as many rows as there are is all of them, whatever the sampler. Patches count whose
+    middle is `valid`, (N, H, W) bool; None = all.
 
     Raises
     ------
@@ -88,7 +91,8 @@ class Bank:
 
     Parameters
     ----------
-    traces: sampler's name -> its trace; all over the same rows. Distances are those of the first one's `points`.
+    traces: sampler's name -> its trace; all over the same rows. Distances are those of the first
+        one's `points`.
     split: the test images.
     images: how many training images there are.
     predictions: sampler's name -> {share of the rows: prediction with a bank of that size}.
@@ -104,7 +108,8 @@ class Bank:
 
     Raises
     ------
-    ValueError: traces of other rows, names that have no trace, or predictions of other images or of another bank.
+    ValueError: traces of other rows, names that have no trace, or predictions of other images or of
+        another bank.
     """
 
     def __init__(
@@ -124,7 +129,9 @@ class Bank:
         self.grid = self.trace.grid or _square(int(self.trace.cell.max()) + 1)
         self.distances: dict[str, dict[int, np.ndarray]] = {}
         self.usage = {name: self._usage(name) for name in self.traces}
-        self._same_points = {name: self._points_are_shared(trace) for name, trace in self.traces.items()}
+        self._same_points = {
+            name: self._points_are_shared(trace) for name, trace in self.traces.items()
+        }
 
     @cached_property
     def plane(self) -> tuple[np.ndarray, np.ndarray]:
@@ -134,7 +141,11 @@ class Bank:
     def steps(self, name: str) -> list[int]:
         """Return the sizes of the coreset that are looked at; learned proxies have only one, they are not nested."""
         count = len(self.traces[name].order)
-        return [count] if self.traces[name].sampler == "proxies" else steps(count, set(self.predictions.get(name, {})))
+        return (
+            [count]
+            if self.traces[name].sampler == "proxies"
+            else steps(count, set(self.predictions.get(name, {})))
+        )
 
     def order(self, name: str, count: int) -> np.ndarray:
         """Return the first `count` rows that a sampler chose."""
@@ -155,22 +166,36 @@ class Bank:
 
     def curves(self) -> dict[str, dict[str, Curve]]:
         """Return quantity -> {sampler: (rows, values)}; unknown and undefined values are left out, samplers are not."""
-        radius = {name: {count: self.radius(name, count) for count in self.steps(name)} for name in self.traces}
+        radius = {
+            name: {count: self.radius(name, count) for count in self.steps(name)}
+            for name in self.traces
+        }
         found = {RADIUS: {name: _curve(values) for name, values in radius.items()}}
         for key, title in METRICS.items():
             found[title] = {
-                name: _curve({count: getattr(one, key) for count, one in self.results.get(name, {}).items()})
+                name: _curve(
+                    {count: getattr(one, key) for count, one in self.results.get(name, {}).items()}
+                )
                 for name in self.traces
             }
-        used = {name: {count: one.share for count, one in usage.items()} for name, usage in self.usage.items()}
+        used = {
+            name: {count: one.share for count, one in usage.items()}
+            for name, usage in self.usage.items()
+        }
         found[USED] = {name: _curve(values) for name, values in used.items()}
-        return {title: curves for title, curves in found.items() if any(len(rows) for rows, _ in curves.values())}
+        return {
+            title: curves
+            for title, curves in found.items()
+            if any(len(rows) for rows, _ in curves.values())
+        }
 
     @property
     def limits(self) -> tuple[float, float]:
         """Ends of the axis of budgets: one row, and the largest bank that anything is known of."""
         sizes = [len(trace.order) for trace in self.traces.values()]
-        return 1.0, float(max([*sizes, *(count for found in self.results.values() for count in found)]))
+        return 1.0, float(
+            max([*sizes, *(count for found in self.results.values() for count in found)])
+        )
 
     def row_at(self, image: int, cell: int) -> int | None:
         """Return the row of a training image's cell, if it is one of the candidates."""
@@ -207,14 +232,18 @@ class Bank:
                 yield
         missing = list(self._unjudged())
         for name, count in bar(missing, label="metrics"):
-            self.results.setdefault(name, {})[count] = evaluate(self.predictions[name][count], self.split)
+            self.results.setdefault(name, {})[count] = evaluate(
+                self.predictions[name][count], self.split
+            )
         if missing:
             self.version += 1
             yield
 
     def _unjudged(self) -> Iterator[tuple[str, int]]:
         for name, predictions in self.predictions.items():
-            yield from ((name, count) for count in predictions if count not in self.results.get(name, {}))
+            yield from (
+                (name, count) for count in predictions if count not in self.results.get(name, {})
+            )
 
     def _by_rows(self, found: Mapping[str, Mapping[float, T]]) -> dict[str, dict[int, T]]:
         return {
@@ -236,14 +265,20 @@ class Bank:
 
 
 def _curve(values: Mapping[int, float | None]) -> Curve:
-    known = {rows: value for rows, value in sorted(values.items()) if value is not None and np.isfinite(value)}
+    known = {
+        rows: value
+        for rows, value in sorted(values.items())
+        if value is not None and np.isfinite(value)
+    }
     return np.array(list(known), dtype=np.int64), np.array(list(known.values()), dtype=np.float64)
 
 
 def _square(cells: int) -> tuple[int, int]:
     side = isqrt(cells)
     if side * side != cells:
-        raise ValueError(f"expected a trace that tells its grid, or square images, got {cells} cells and no grid")
+        raise ValueError(
+            f"expected a trace that tells its grid, or square images, got {cells} cells and no grid"
+        )
     return side, side
 
 
@@ -256,13 +291,21 @@ def _check(
 ) -> None:
     first = next(iter(traces.values()))
     for name, trace in traces.items():
-        if not (np.array_equal(trace.image, first.image) and np.array_equal(trace.cell, first.cell)):
-            raise ValueError(f"expected traces of the same rows, got others in {name!r}: fit on the same images")
+        if not (
+            np.array_equal(trace.image, first.image) and np.array_equal(trace.cell, first.cell)
+        ):
+            raise ValueError(
+                f"expected traces of the same rows, got others in {name!r}: fit on the same images"
+            )
     if int(first.image.max()) >= images:
-        raise ValueError(f"expected rows of {images} training images, got some of image {int(first.image.max())}")
+        raise ValueError(
+            f"expected rows of {images} training images, got some of image {int(first.image.max())}"
+        )
     for name in {**predictions, **results}:
         if name not in traces:
-            raise ValueError(f"expected predictions and results of {', '.join(traces)}, got some of {name!r}")
+            raise ValueError(
+                f"expected predictions and results of {', '.join(traces)}, got some of {name!r}"
+            )
     for name, found in predictions.items():
         for share, prediction in found.items():
             if len(prediction) != len(test):

@@ -34,24 +34,34 @@ class CoresetControls(View):
         self._sampler = self._dropdown("sampler", [""], self._change_sampler)
         self._colour = self._dropdown("colour", list(page.COLOURS), self._redraw)
         slider = widgets.SelectionSlider(
-            options=[("", 1)], description="budget", continuous_update=False, layout=widgets.Layout(width="420px")
+            options=[("", 1)],
+            description="budget",
+            continuous_update=False,
+            layout=widgets.Layout(width="420px"),
         )
         self._budget = labelled(slider, "budget", self._redraw)
         self._images = Stepper("image", self._change_image)
-        self._images.slider.description, self._images.slider.style.description_width = "training image", "initial"
+        self._images.slider.description, self._images.slider.style.description_width = (
+            "training image",
+            "initial",
+        )
         self._make_pictures()
         one = [self._category] if len(categories) > 1 else []
         super().__init__([*one, self._sampler, self._budget, self._colour, self._images])
         controls, status, busy, below = self.children  # type: ignore[has-type]
         fixed = widgets.Layout(flex="0 0 auto", margin="0 16px 0 0")
         left = widgets.VBox([self._scatter, self._legend], layout=fixed)
-        right = widgets.VBox([self._overlay, self._beside], layout=widgets.Layout(flex="0 0 auto", width="350px"))
+        right = widgets.VBox(
+            [self._overlay, self._beside], layout=widgets.Layout(flex="0 0 auto", width="350px")
+        )
         self.children = [controls, status, busy, wrapped([left, right]), below]
         self._change_category()
 
     def _dropdown(self, name: str, options: list[str], react: Any) -> widgets.Dropdown:
         layout = widgets.Layout(width="270px" if name == "colour" else "220px")
-        return labelled(widgets.Dropdown(options=options, description=name, layout=layout), name, react)
+        return labelled(
+            widgets.Dropdown(options=options, description=name, layout=layout), name, react
+        )
 
     def _make_pictures(self) -> None:
         """Make the scatter and the training image, which tell each other what is picked."""
@@ -62,9 +72,14 @@ class CoresetControls(View):
         self._scatter.add_class("adviz-points").observe(self._follow_point, names="current")
         self._scatter.observe(self._redraw, names="selected")
         self._overlay = PatchOverlay(
-            np.zeros((1, 1, 3), np.uint8), width=340, unit="distance", label="training image with its chosen cells"
+            np.zeros((1, 1, 3), np.uint8),
+            width=340,
+            unit="distance",
+            label="training image with its chosen cells",
         )
-        self._overlay.hint = "frames: chosen cells, the first of them numbered; click a cell to pick it"
+        self._overlay.hint = (
+            "frames: chosen cells, the first of them numbered; click a cell to pick it"
+        )
         self._overlay.add_class("adviz-picker").observe(self._follow_cell, names="picked")
         self._legend = widgets.HTML().add_class("adviz-legend")
         self._beside = widgets.HTML().add_class("adviz-picked")
@@ -93,7 +108,9 @@ class CoresetControls(View):
     @image.setter
     def image(self, index: int) -> None:
         if not 0 <= index < self._images.slider.max:
-            raise ValueError(f"image must be a training image from 0 to {self._images.slider.max - 1}, got {index}")
+            raise ValueError(
+                f"image must be a training image from 0 to {self._images.slider.max - 1}, got {index}"
+            )
         self._images.slider.value = index + 1
 
     @property
@@ -104,7 +121,9 @@ class CoresetControls(View):
     @picked.setter
     def picked(self, row: int | None) -> None:
         if row is not None and not 0 <= row < self._bank.total:
-            raise ValueError(f"picked must be a row from 0 to {self._bank.total - 1} or None, got {row}")
+            raise ValueError(
+                f"picked must be a row from 0 to {self._bank.total - 1} or None, got {row}"
+            )
         self._scatter.current = -1 if row is None else row
 
     @property
@@ -191,7 +210,9 @@ class CoresetControls(View):
         """Pick the row of the cell that was clicked."""
         if self._overlay.picked and not self._quiet:
             bank, size = self._bank, self._overlay.shape
-            row, column = (p * n // s for p, n, s in zip(self._overlay.picked, bank.grid, size, strict=True))
+            row, column = (
+                p * n // s for p, n, s in zip(self._overlay.picked, bank.grid, size, strict=True)
+            )
             self.picked = bank.row_at(self.image, row * bank.grid[1] + column)
 
     def _read(self, name: str, index: int) -> np.ndarray:

@@ -18,7 +18,8 @@ DISTANCE, ORDER, IMAGE = "distance to the coreset", "order of choice", "training
 ROW, COLUMN = "row in the image", "column in the image"
 COLOURS = (DISTANCE, ORDER, IMAGE, ROW, COLUMN)
 GREY, SHOWN = (200, 200, 200), tuple(style.rgb(style.VERMILLION).tolist())
-Painted = tuple[np.ndarray, np.ndarray | None, str]  # (M, 3) colours, which lie on top, and what they mean as HTML
+# (M, 3) colours, which lie on top, and what they mean as HTML
+Painted = tuple[np.ndarray, np.ndarray | None, str]
 CELL = "padding:1px 14px 1px 0;text-align"
 HEIGHT = 64  # CSS pixels, of the highest bar
 
@@ -38,14 +39,20 @@ def painted(bank: Bank, name: str, count: int, colour: str, image: int) -> Paint
         return _by_order(bank.order(name, count), bank.total)
     distance, ends = bank.distance(name, count), distance_limits(bank, count)
     if distance is None or ends is None:
-        return _two(np.zeros(bank.total, bool), SHOWN), None, _words("grey: the distances are not known yet")
+        return (
+            _two(np.zeros(bank.total, bool), SHOWN),
+            None,
+            _words("grey: the distances are not known yet"),
+        )
     legend = markup.scale(ends, f"{DISTANCE} of {rows(count)}; the farthest on top", width=240)
     return plots.heat(distance, ends), np.argsort(distance, kind="stable"), legend
 
 
 def distance_limits(bank: Bank, count: int) -> tuple[float, float] | None:
     """Return the scale of distances at a budget: the same for all samplers that have it."""
-    known = [found.max() for name in bank.traces if (found := bank.distance(name, count)) is not None]
+    known = [
+        found.max() for name in bank.traces if (found := bank.distance(name, count)) is not None
+    ]
     return (0.0, float(max(known)) or 1.0) if known else None
 
 
@@ -57,7 +64,11 @@ def _by_order(order: np.ndarray, total: int) -> Painted:
     chosen = np.isfinite(ranks)
     colours[chosen] = plots.heat(-ranks[chosen], limits)
     painting = np.argsort(-np.where(chosen, ranks, total + 1.0), kind="stable")
-    return colours, painting, markup.scale((len(order), 1), "number of the choice; grey: not chosen", width=240)
+    return (
+        colours,
+        painting,
+        markup.scale((len(order), 1), "number of the choice; grey: not chosen", width=240),
+    )
 
 
 def _two(mine: np.ndarray, colour: Sequence[int]) -> np.ndarray:
@@ -91,7 +102,9 @@ def marked_chart(chart: str, along: float | None) -> str:
 
 def values(bank: Bank, present: str, count: int) -> str:
     """Return a table of what is known of every sampler at a budget, with the charts' lines as its legend."""
-    head = "".join(f"<th style='{CELL}:right'>{title}</th>" for title in (RADIUS, *METRICS.values(), USED))
+    head = "".join(
+        f"<th style='{CELL}:right'>{title}</th>" for title in (RADIUS, *METRICS.values(), USED)
+    )
     body = ""
     for number, name in enumerate(bank.traces):
         result, used = bank.results.get(name, {}), bank.usage.get(name, {}).get(count)
@@ -118,7 +131,11 @@ def _has(bank: Bank, name: str, count: int) -> bool:
 def _line(number: int) -> str:
     """Return a sample of a chart's line."""
     colour, dashes, marker = plots.curve_style(number)
-    pattern = "" if isinstance(dashes, str) else f"stroke-dasharray='{','.join(f'{2 * d:g}' for d in dashes[1])}'"
+    pattern = (
+        ""
+        if isinstance(dashes, str)
+        else f"stroke-dasharray='{','.join(f'{2 * d:g}' for d in dashes[1])}'"
+    )
     mark = {
         "o": "<circle cx='17' cy='6' r='3'/>",
         "s": "<rect x='14' y='3' width='6' height='6'/>",
@@ -155,11 +172,11 @@ def image_bars(trace: CoresetTrace, order: np.ndarray, names: Sequence[str], sho
 
 def position_map(bank: Bank, order: np.ndarray) -> str:
     """Return how many chosen rows lie at every position, all training images together."""
-    counts = np.bincount(bank.trace.cell[order], minlength=bank.grid[0] * bank.grid[1]).reshape(bank.grid)
+    counts = np.bincount(bank.trace.cell[order], minlength=bank.grid[0] * bank.grid[1]).reshape(
+        bank.grid
+    )
     limits = (0.0, float(max(1, counts.max())))
     times = max(1, 180 // max(bank.grid))
     picture = plots.heat(counts.repeat(times, 0).repeat(times, 1), limits)
     title = "chosen cells by position"
-    return (
-        f"<div>{markup.tile(picture, title=title, width=180, sharp=True)}{markup.scale(limits, 'rows', width=180)}</div>"
-    )
+    return f"<div>{markup.tile(picture, title=title, width=180, sharp=True)}{markup.scale(limits, 'rows', width=180)}</div>"

@@ -37,17 +37,19 @@ def coreset(
     Parameters
     ----------
     categories: one category, or several by name.
-    traces: ``PatchCore().fit(train).trace_``, or several over the same rows by name, such as ``{"greedy": trace,
-        "random": trace}``; distances are measured between the first one's points. With several categories, category's
-        name -> such a trace or mapping.
-    predictions: name -> {share of the rows: prediction}, as `PatchCore.predict_budgets` returns for one name; they give
-        the bank's usage and the metrics. With a single trace the inner mapping is enough; with several categories,
-        category's name -> such a mapping.
-    results: what `evaluate` says of these, keyed as they are; what is not given is computed beside the page.
+    traces: ``PatchCore().fit(train).trace_``, or several over the same rows by name, such as
+        ``{"greedy": trace, "random": trace}``; distances are measured between the first one's
+        points. With several categories, category's name -> such a trace or mapping.
+    predictions: name -> {share of the rows: prediction}, as `PatchCore.predict_budgets` returns for
+        one name; they give the bank's usage and the metrics. With a single trace the inner mapping
+        is enough; with several categories, category's name -> such a mapping.
+    results: what `evaluate` says of these, keyed as they are; what is not given is computed beside
+        the page.
 
     Raises
     ------
-    ValueError: nothing to show, traces of different rows, or predictions of other test images or of another bank.
+    ValueError: nothing to show, traces of different rows, or predictions of other test images or of
+        another bank.
     TypeError: no traces.
 
     Examples
@@ -57,7 +59,9 @@ def coreset(
     """
     if not isinstance(traces, CoresetTrace | Mapping):
         came = f"got a {type(traces).__name__}"
-        raise TypeError(f"expected the trace of a fitted PatchCore, detector.trace_, or several by name, {came}")
+        raise TypeError(
+            f"expected the trace of a fitted PatchCore, detector.trace_, or several by name, {came}"
+        )
     if isinstance(categories, Category):
         one = categories.name
         if not isinstance(predictions or {}, Mapping):
@@ -73,10 +77,11 @@ def coreset(
 class CoresetView(CoresetControls):
     """All patches in the plane, those that a sampler chose ringed, and on which training images they lie.
 
-    Move the budget along the order of choice; click a point, or a cell of the training image, to see what stands for
-    it; drag round points to see their patches. The state is plain data, readable and settable: `category`, `sampler`
-    (names), `budget` (rows), `colour` (of the points), `image` (index of a training image), `picked` (a row, None =
-    none), `chosen` (the rows selected); `radius` and `usage` tell what is known of the present bank.
+    Move the budget along the order of choice; click a point, or a cell of the training image, to
+    see what stands for it; drag round points to see their patches. The state is plain data,
+    readable and settable: `category`, `sampler` (names), `budget` (rows), `colour` (of the points),
+    `image` (index of a training image), `picked` (a row, None = none), `chosen` (the rows
+    selected); `radius` and `usage` tell what is known of the present bank.
     """
 
     def __init__(
@@ -87,9 +92,13 @@ class CoresetView(CoresetControls):
         results: Mapping[str, Any],
     ) -> None:
         if not categories or any(not traces.get(name) for name in categories):
-            raise ValueError(f"expected traces for each of {list(categories)}, got them for {list(traces)}")
+            raise ValueError(
+                f"expected traces for each of {list(categories)}, got them for {list(traces)}"
+            )
         banks = {
-            name: _bank(category, traces[name], predictions.get(name) or {}, results.get(name) or {})
+            name: _bank(
+                category, traces[name], predictions.get(name) or {}, results.get(name) or {}
+            )
             for name, category in categories.items()
         }
         self._charts: dict[tuple[Any, ...], str] = {}  # what a chart shows -> the chart
@@ -124,13 +133,24 @@ class CoresetView(CoresetControls):
         """Return all that decides what is shown."""
         picked, selected = self._scatter.current, self._scatter.selected
         bank = self._bank
-        return (bank.version, self.category, self.sampler, self.budget, self.colour, self.image, picked, selected)
+        return (
+            bank.version,
+            self.category,
+            self.sampler,
+            self.budget,
+            self.colour,
+            self.image,
+            picked,
+            selected,
+        )
 
     def _sentence(self) -> str:
         bank, radius, used = self._bank, self.radius, self.usage
         words = [self.category, self.sampler, f"{page.rows(self.budget)} of {bank.total}"]
         words[-1] += f" ({page.share(self.budget / bank.total)})"
-        words.append(computing("covering radius") if radius is None else f"{RADIUS} {style.number(radius)}")
+        words.append(
+            computing("covering radius") if radius is None else f"{RADIUS} {style.number(radius)}"
+        )
         words += [f"{page.share(used.share)} of the bank used at test time"] if used else []
         words += [f"row {self.picked} picked"] if self.picked is not None else []
         words += [f"{len(self.chosen)} rows selected"] if len(self.chosen) else []
@@ -141,14 +161,19 @@ class CoresetView(CoresetControls):
         bank = self._bank
         if self._seen.get("order") != self.sampler:
             self._scatter.ring(bank.traces[self.sampler].order, 0)
-        self._scatter.count = 0 if self.colour == page.ORDER else self.budget  # rings would hide the colours
+        # Rings would hide the colours
+        self._scatter.count = 0 if self.colour == page.ORDER else self.budget
         key = (*state[:5], self.image if self.colour == page.IMAGE else None)
         if self._seen.get("points") != key:
-            colours, painting, legend = page.painted(bank, self.sampler, self.budget, self.colour, self.image)
+            colours, painting, legend = page.painted(
+                bank, self.sampler, self.budget, self.colour, self.image
+            )
             self._scatter.paint(colours, painting)
             held = " + ".join(f"{value:.0%}" for value in bank.plane[1])
             note = f"The plane holds {held} of the variance of {bank.trace.points.shape[1]} dimensions."
-            self._legend.value = f"{legend}<div class='adviz-small' style='max-width:440px'>{note}</div>"
+            self._legend.value = (
+                f"{legend}<div class='adviz-small' style='max-width:440px'>{note}</div>"
+            )
         self._seen["order"], self._seen["points"] = self.sampler, key
 
     def _show_image(self, state: tuple[Any, ...]) -> None:
@@ -165,7 +190,9 @@ class CoresetView(CoresetControls):
                 order = bank.order(self.sampler, self.budget)
                 mine = order[bank.trace.image[order] == image].tolist()
                 numbers = self._ranks(mine[:NUMBERED])
-                self._overlay.mark([self._box(row) for row in mine], [*numbers, *[""] * (len(mine) - len(numbers))])
+                self._overlay.mark(
+                    [self._box(row) for row in mine], [*numbers, *[""] * (len(mine) - len(numbers))]
+                )
             self._seen["image"] = key
         box = None if self.picked is None else self._box(self.picked)
         self._overlay.picked = [] if box is None else [box[0] + box[2] // 2, box[1] + box[3] // 2]
@@ -180,13 +207,17 @@ class CoresetView(CoresetControls):
         bank, size = self._bank, self._categories[self.category].train.image_size
         return cell_box(divmod(int(bank.trace.cell[row]), bank.grid[1]), size, bank.grid)
 
-    def _patch(self, row: int, title: str, caption: str, *, width: int = 120, colour: str = "") -> str:
+    def _patch(
+        self, row: int, title: str, caption: str, *, width: int = 120, colour: str = ""
+    ) -> str:
         """Return a row's patch: its cell framed, and one cell around it."""
         image = self._photo(self.category, int(self._bank.trace.image[row]))
         top, left, high, wide = self._box(row)
         cut = markup.crop(image, (top, left, high, wide))
         inner = [(high, wide, high, wide)]
-        return markup.tile(cut, title=title, caption=caption, width=width, boxes=inner, sharp=True, colour=colour)
+        return markup.tile(
+            cut, title=title, caption=caption, width=width, boxes=inner, sharp=True, colour=colour
+        )
 
     def _where(self, row: int) -> str:
         """Return the training image and the cell that a row comes from."""
@@ -224,7 +255,9 @@ class CoresetView(CoresetControls):
         parts = [
             self._patch(row, "kept", self._where(row), width=PATCH, colour=style.ORANGE)
             if inside
-            else self._patch(row, "left out", self._where(row), width=PATCH, colour=style.UNLABELLED)
+            else self._patch(
+                row, "left out", self._where(row), width=PATCH, colour=style.UNLABELLED
+            )
             for row, inside in zip(chosen[shown].tolist(), kept[shown].tolist(), strict=True)
         ]
         return f"<div class='adviz-selection'>{markup.row(parts, title=title)}</div>"
@@ -233,9 +266,16 @@ class CoresetView(CoresetControls):
         """Return what cannot be shown, and why."""
         bank, trace, words = self._bank, self._bank.traces[self.sampler], []
         if trace.sampler == "proxies":
-            words.append("Learned proxies are no patches: rings and radius are those of the patch nearest to each.")
+            words.append(
+                "Learned proxies are no patches: rings and radius are those of the patch nearest to each."
+            )
         results = [one for found in bank.results.values() for one in found.values()]
-        found = [(getattr(one, key), one.reasons[key]) for one in results for key in METRICS if key in one.reasons]
+        found = [
+            (getattr(one, key), one.reasons[key])
+            for one in results
+            for key in METRICS
+            if key in one.reasons
+        ]
         undefined = {reason for value, reason in found if np.isnan(value)}
         fewer = {reason for value, reason in found if not np.isnan(value)}
         words += [f"Metrics are undefined: {reason}." for reason in sorted(undefined)]
@@ -244,7 +284,9 @@ class CoresetView(CoresetControls):
             words.append("There are no predictions: usage and metrics are not known.")
         elif self.usage is None and bank.predictions.get(self.sampler):
             sizes = ", ".join(map(str, bank.predictions[self.sampler]))
-            words.append(f"AUROC, PRO and use are known for {sizes} rows of {self.sampler}: move the budget there.")
+            words.append(
+                f"AUROC, PRO and use are known for {sizes} rows of {self.sampler}: move the budget there."
+            )
         return "".join(map(theme.note, words))
 
     def _marked_charts(self) -> list[str]:
@@ -253,7 +295,11 @@ class CoresetView(CoresetControls):
         along = plots.share_of_axis(self.budget, bank.limits)
         shown = []
         for title, curves in self._curves().items():
-            key = self.category, title, *(values.tobytes() for curve in curves.values() for values in curve)
+            key = (
+                self.category,
+                title,
+                *(values.tobytes() for curve in curves.values() for values in curve),
+            )
             if key not in drawn:
                 figure = plots.budget_chart(curves, title, limits=bank.limits)
                 drawn[key] = theme.svg(figure, text=f"{title} by budget", width=CHART)
@@ -278,9 +324,15 @@ class CoresetView(CoresetControls):
     def static(self) -> StaticFigure:
         """Return the scatter, the covering radius and the image AUROC as a matplotlib figure."""
         bank = self._bank
-        colours, painting, _ = page.painted(bank, self.sampler, self.budget, self.colour, self.image)
+        colours, painting, _ = page.painted(
+            bank, self.sampler, self.budget, self.colour, self.image
+        )
         held, ends = sum(bank.plane[1]), page.distance_limits(bank, self.budget)
-        scale = f", 0 (dark) to {style.number(ends[1])} (bright)" if ends and self.colour == page.DISTANCE else ""
+        scale = (
+            f", 0 (dark) to {style.number(ends[1])} (bright)"
+            if ends and self.colour == page.DISTANCE
+            else ""
+        )
         return plots.coreset_figure(
             bank.plane[0],
             colours,
@@ -294,7 +346,9 @@ class CoresetView(CoresetControls):
         )
 
 
-def _bank(category: Category, traces: Any, predictions: Mapping[Any, Any], results: Mapping[Any, Any]) -> Bank:
+def _bank(
+    category: Category, traces: Any, predictions: Mapping[Any, Any], results: Mapping[Any, Any]
+) -> Bank:
     """Return a category's bank, whose single trace and its predictions may come without a name."""
     if isinstance(traces, CoresetTrace):
         name = traces.sampler

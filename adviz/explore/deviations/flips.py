@@ -37,12 +37,17 @@ def steps_of(flipped: Sequence[str], mode: str) -> list[Step]:
         raise ValueError(f"mode must be one of {', '.join(map(repr, MODES))}, got {mode!r}")
     if mode == ALONE:
         return [Step(name, (), (name,)) for name in flipped]
-    return [Step(name, tuple(flipped[:place]), tuple(flipped[: place + 1])) for place, name in enumerate(flipped)]
+    return [
+        Step(name, tuple(flipped[:place]), tuple(flipped[: place + 1]))
+        for place, name in enumerate(flipped)
+    ]
 
 
 def configurations(flipped: Sequence[str], mode: str) -> list[tuple[str, ...]]:
     """Return what has to be run for all steps and for all of them together, the start first, each once."""
-    return list(dict.fromkeys([(), *(step.after for step in steps_of(flipped, mode)), tuple(flipped)]))
+    return list(
+        dict.fromkeys([(), *(step.after for step in steps_of(flipped, mode)), tuple(flipped)])
+    )
 
 
 def key(flips: Flips, names: Sequence[str]) -> Hashable:

@@ -13,8 +13,8 @@ from adviz.explore.deviations.flips import Flips, described
 class OptionList(widgets.VBox):  # type: ignore[misc]
     """A tick for every option and buttons that move it up and down; `react` is called after every change.
 
-    A row has the class ``adviz-option-<name>`` (see `class_of`); in it are a tick and two buttons, ``adviz-up`` and
-    ``adviz-down``.
+    A row has the class ``adviz-option-<name>`` (see `class_of`); in it are a tick and two buttons,
+    ``adviz-up`` and ``adviz-down``.
     """
 
     def __init__(self, flips: Flips, react: Callable[[], None]) -> None:
@@ -41,7 +41,9 @@ class OptionList(widgets.VBox):  # type: ignore[misc]
     @order.setter
     def order(self, names: Sequence[str]) -> None:
         if sorted(names) != sorted(self._rows):
-            raise ValueError(f"order must name each of {', '.join(self._rows)} once, got {list(names)}")
+            raise ValueError(
+                f"order must name each of {', '.join(self._rows)} once, got {list(names)}"
+            )
         if tuple(names) != self.order:
             self.children = [self._rows[name] for name in names]
             self._end_buttons()
@@ -56,7 +58,9 @@ class OptionList(widgets.VBox):  # type: ignore[misc]
     def flipped(self, names: Sequence[str]) -> None:
         unknown = [name for name in names if name not in self._ticks]
         if unknown:
-            raise ValueError(f"flipped must name options of {', '.join(self._ticks)}, got {unknown}")
+            raise ValueError(
+                f"flipped must name options of {', '.join(self._ticks)}, got {unknown}"
+            )
         for name, tick in self._ticks.items():
             tick.value = name in names
 
@@ -73,7 +77,9 @@ class OptionList(widgets.VBox):  # type: ignore[misc]
 
     def _button(self, name: str, way: str, icon: str, step: int) -> widgets.Button:
         layout = widgets.Layout(width="32px")
-        button = widgets.Button(description=icon, tooltip=f"flip {name} one place further {way}", layout=layout)
+        button = widgets.Button(
+            description=icon, tooltip=f"flip {name} one place further {way}", layout=layout
+        )
         button.add_class(f"adviz-{way}").on_click(lambda _: self.move(name, step))
         return button
 

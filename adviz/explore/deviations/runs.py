@@ -26,7 +26,8 @@ class Run:
 
     Attributes
     ----------
-    prediction: its scores and maps; neighbours and layers' maps, which take more memory, are dropped.
+    prediction: its scores and maps; neighbours and layers' maps, which take more memory, are
+        dropped.
     split: the images it is of, as they were read.
     points: metric -> value in per cent, NaN where it is undefined.
     reasons: metric -> why it is NaN, or which images it leaves out.
@@ -48,8 +49,9 @@ def record(category: Category, answer: Any) -> Run:
     Parameters
     ----------
     category: what was run on.
-    answer: a Prediction of the category's test images; or (prediction, split) where these were read in another way; or
-        (prediction, split, result) where the prediction was evaluated in another way than ``evaluate`` does.
+    answer: a Prediction of the category's test images; or (prediction, split) where these were read
+        in another way; or (prediction, split, result) where the prediction was evaluated in another
+        way than ``evaluate`` does.
 
     Raises
     ------
@@ -77,9 +79,13 @@ def record(category: Category, answer: Any) -> Run:
 def _parts(category: Category, answer: Any) -> tuple[Prediction, Split, Result | None]:
     parts = answer if isinstance(answer, tuple) else (answer,)
     kinds = (Prediction, Split, Result)
-    if not 1 <= len(parts) <= 3 or not all(isinstance(part, kind) for part, kind in zip(parts, kinds, strict=False)):
+    if not 1 <= len(parts) <= 3 or not all(
+        isinstance(part, kind) for part, kind in zip(parts, kinds, strict=False)
+    ):
         got = ", ".join(type(part).__name__ for part in parts)
-        raise TypeError(f"expected run to return a Prediction, and after it its Split and its Result, got {got}")
+        raise TypeError(
+            f"expected run to return a Prediction, and after it its Split and its Result, got {got}"
+        )
     split = parts[1] if len(parts) > 1 else category.test
     return parts[0], split, parts[2] if len(parts) > 2 else None
 
@@ -90,10 +96,13 @@ class Runs:
     Parameters
     ----------
     categories: by name.
-    function: of (category's name, options that are flipped with the target's values); see `record` for its answer.
+    function: of (category's name, options that are flipped with the target's values); see `record`
+        for its answer.
     """
 
-    def __init__(self, categories: Mapping[str, Category], function: Callable[[str, dict[str, Any]], Any]) -> None:
+    def __init__(
+        self, categories: Mapping[str, Category], function: Callable[[str, dict[str, Any]], Any]
+    ) -> None:
         self._categories, self._function = categories, function
         self._made: dict[tuple[str, Hashable], Run] = {}
 
@@ -106,7 +115,8 @@ class Runs:
 
         Raises
         ------
-        RuntimeError: the function failed, or what it returned is of no use; category and options are named.
+        RuntimeError: the function failed, or what it returned is of no use; category and options
+            are named.
         """
         chosen = options(flips, names)
         try:
@@ -118,14 +128,25 @@ class Runs:
         except Exception as error:
             raise RuntimeError(f"{category} with {chosen or 'nothing flipped'}: {error}") from error
 
-    def path(self, category: str, flips: Flips, steps: Sequence[Step], flipped: Sequence[str], metric: str) -> Path:
+    def path(
+        self,
+        category: str,
+        flips: Flips,
+        steps: Sequence[Step],
+        flipped: Sequence[str],
+        metric: str,
+    ) -> Path:
         """Return a category's points of a metric from the start over the steps to all of them together."""
 
         def points(names: Sequence[str]) -> float:
             run = self.found(category, flips, names)
             return math.nan if run is None else run.points[metric]
 
-        return Path(points(()), [(points(step.before), points(step.after)) for step in steps], points(flipped))
+        return Path(
+            points(()),
+            [(points(step.before), points(step.after)) for step in steps],
+            points(flipped),
+        )
 
 
 class Path(NamedTuple):
@@ -147,7 +168,9 @@ def mean(paths: Sequence[Path]) -> Path:
     if not known:
         return Path(math.nan, [(math.nan, math.nan)] * len(paths[0].steps), math.nan)
     steps = np.mean([path.steps for path in known], axis=0).tolist()
-    start, end = (float(np.mean([getattr(path, name) for path in known])) for name in ("start", "end"))
+    start, end = (
+        float(np.mean([getattr(path, name) for path in known])) for name in ("start", "end")
+    )
     return Path(start, [(before, after) for before, after in steps], end)
 
 
@@ -162,7 +185,8 @@ def interval(pairs: list[tuple[Run, Run]], level: float = 0.95) -> tuple[float, 
 
     Parameters
     ----------
-    pairs: (before, after) of each category; each category's images are drawn on their own, see `auroc_differences`.
+    pairs: (before, after) of each category; each category's images are drawn on their own, see
+        `auroc_differences`.
     level: share of the draws that lie inside, in (0, 1).
 
     Returns
@@ -173,7 +197,9 @@ def interval(pairs: list[tuple[Run, Run]], level: float = 0.95) -> tuple[float, 
     for seed, (before, after) in enumerate(pairs):
         known = np.asarray(before.split.labels) >= 0
         scores = [run.prediction.score[known] for run in (before, after)]
-        draws.append(metrics.auroc_differences(scores[0], scores[1], before.split.labels[known], seed=seed))
+        draws.append(
+            metrics.auroc_differences(scores[0], scores[1], before.split.labels[known], seed=seed)
+        )
     if not draws:
         return math.nan, math.nan
     low, high = np.quantile(100 * np.mean(draws, axis=0), ((1 - level) / 2, (1 + level) / 2))
@@ -184,7 +210,9 @@ def standing(scores: np.ndarray, labels: np.ndarray, image: int) -> str:
     """Say how an image's score compares with those of the other kind, which is all that image AUROC looks at."""
     if labels[image] == 1:
         good = scores[labels == 0]
-        return f"above {(good < scores[image]).sum()} of {len(good)} good images" if len(good) else ""
+        return (
+            f"above {(good < scores[image]).sum()} of {len(good)} good images" if len(good) else ""
+        )
     bad = scores[labels == 1]
     if labels[image] != 0 or not len(bad):
         return ""

@@ -11,7 +11,16 @@ import ipywidgets as widgets
 from adviz._support import progress
 from adviz.data import Category
 from adviz.explore.deviations import page
-from adviz.explore.deviations.flips import MODES, TOGETHER, Flips, Step, configurations, described, short, steps_of
+from adviz.explore.deviations.flips import (
+    MODES,
+    TOGETHER,
+    Flips,
+    Step,
+    configurations,
+    described,
+    short,
+    steps_of,
+)
 from adviz.explore.deviations.option_list import OptionList
 from adviz.explore.deviations.runs import METRICS, Path, Run, Runs, mean
 from adviz.explore.kit import theme
@@ -38,17 +47,21 @@ def deviations(
     ----------
     categories: one category, or several by name.
     steps: target's name -> option -> (value at the start, value at the target), as
-        ``PatchCore.preset("paper").differences("official")`` returns it. Any named choice can be an option.
-    run: function of (category's name, options) that returns a `Prediction` of the test images; the options are those
-        that are flipped, with the target's values, such as ``replace(PatchCore.preset("paper"), **options)`` takes.
-        Where options change how images are read it returns (prediction, split), and where they change how it is
-        evaluated (prediction, split, result). It is called beside the page, once for every configuration and category.
+        ``PatchCore.preset("paper").differences("official")`` returns it. Any named choice can be an
+        option.
+    run: function of (category's name, options) that returns a `Prediction` of the test images; the
+        options are those that are flipped, with the target's values, such as
+        ``replace(PatchCore.preset("paper"), **options)`` takes. Where options change how images are
+        read it returns (prediction, split), and where they change how it is evaluated (prediction,
+        split, result). It is called beside the page, once for every configuration and category.
     start: name of the configuration in which nothing is flipped.
-    units: options that change the unit of scores and maps; maps before and after then have scales of their own.
+    units: options that change the unit of scores and maps; maps before and after then have scales
+        of their own.
 
     Returns
     -------
-    A `DeviationsView`; display it as the last line of a cell. It keeps all scores and maps (4 bytes a pixel of a run).
+    A `DeviationsView`; display it as the last line of a cell. It keeps all scores and maps (4 bytes
+    a pixel of a run).
 
     Raises
     ------
@@ -66,10 +79,11 @@ def deviations(
 class DeviationsView(View):
     """Pick a target, flip options, press run: the waterfall and the table of points won and lost follow.
 
-    With a category chosen, its test images follow with the maps before and after one step. The state is plain data,
-    readable and settable: `target`, `mode` ("one after the other" or "each alone"), `metric`, `category` ("mean" =
-    average over categories), `order` and `flipped` (names of options), `step` (an option's name or "all together"),
-    `defect` ("all" = every image), `image` (index into the test split, from 0); readable: `results`.
+    With a category chosen, its test images follow with the maps before and after one step. The
+    state is plain data, readable and settable: `target`, `mode` ("one after the other" or "each
+    alone"), `metric`, `category` ("mean" = average over categories), `order` and `flipped` (names
+    of options), `step` (an option's name or "all together"), `defect` ("all" = every image),
+    `image` (index into the test split, from 0); readable: `results`.
     """
 
     def __init__(
@@ -82,18 +96,29 @@ class DeviationsView(View):
         units: Collection[str] = UNITS,
     ) -> None:
         if not categories or MEAN in categories:
-            raise ValueError(f"expected at least one category, none of them called {MEAN!r}, got {list(categories)}")
+            raise ValueError(
+                f"expected at least one category, none of them called {MEAN!r}, got {list(categories)}"
+            )
         if not steps or not all(steps.values()):
             raise ValueError(f"expected targets with at least one option each, got {dict(steps)}")
-        self._categories, self._steps, self._start, self._units = categories, steps, start, frozenset(units)
+        self._categories, self._steps, self._start, self._units = (
+            categories,
+            steps,
+            start,
+            frozenset(units),
+        )
         self._runs, self._doing = Runs(categories, run), ""
         self._photo = lru_cache(KEPT)(lambda split, index: split[index])
-        self._lists = {target: OptionList(flips, self._offer_steps) for target, flips in steps.items()}
+        self._lists = {
+            target: OptionList(flips, self._offer_steps) for target, flips in steps.items()
+        }
         super().__init__(self._controls())
         controls, status, busy, table = self.children  # type: ignore[has-type]
         table.layout.flex, table.layout.min_width = "1 1 420px", "0"
         self._left = widgets.VBox(layout=widgets.Layout(flex="0 0 auto", margin="0 16px 0 0"))
-        self._chart, self._maps = (widgets.HTML().add_class(f"adviz-{name}") for name in ("chart", "maps"))
+        self._chart, self._maps = (
+            widgets.HTML().add_class(f"adviz-{name}") for name in ("chart", "maps")
+        )
         self._below = wrapped([self._step, self._defect, self._images])
         top = wrapped([self._left, table])
         self.children = [controls, status, busy, top, self._chart, self._below, self._maps]
@@ -110,14 +135,20 @@ class DeviationsView(View):
         self._step = _choice("step", [TOGETHER], self._redraw)
         self._defect = _choice("defect", [EVERYTHING], self._filter)
         self._images = Stepper("image", self._redraw)
-        self._button = widgets.Button(button_style="primary", tooltip="compute what is missing, beside the page")
+        self._button = widgets.Button(
+            button_style="primary", tooltip="compute what is missing, beside the page"
+        )
         self._button.add_class("adviz-run").on_click(lambda _: self.run())
         return [self._target, self._mode, self._metric, self._category, self._button]
 
     target = value_of("target", "Name of the configuration to which the flips lead.")
-    mode = value_of("mode", 'Whether a flip adds to those before it ("one after the other") or is "each alone".')
+    mode = value_of(
+        "mode", 'Whether a flip adds to those before it ("one after the other") or is "each alone".'
+    )
     metric = value_of("metric", 'What is compared: "image AUROC", "pixel AUROC" or "PRO".')
-    category = value_of("category", 'Category whose waterfall and maps are on show; "mean" = the average over all.')
+    category = value_of(
+        "category", 'Category whose waterfall and maps are on show; "mean" = the average over all.'
+    )
     step = value_of("step", 'The step whose maps are shown: an option\'s name, or "all together".')
     defect = value_of("defect", 'Defect type whose images are gone through; "all" = every image.')
 
@@ -148,19 +179,32 @@ class DeviationsView(View):
     @image.setter
     def image(self, index: int) -> None:
         if index not in self._shown:
-            raise ValueError(f"image must be one of the {len(self._shown)} on offer, {self._shown}, got {index}")
+            raise ValueError(
+                f"image must be one of the {len(self._shown)} on offer, {self._shown}, got {index}"
+            )
         self._images.slider.value = self._shown.index(index) + 1
 
     @property
     def results(self) -> dict[str, list[Any]]:
         """The table on show, unrounded, as columns: "category", the start, each flipped option, the end.
 
-        Points of the metric; the options' columns hold differences. NaN is not computed, or undefined.
+        Points of the metric; the options' columns hold differences. NaN is not computed, or
+        undefined.
         """
         table = self._table()
-        rows = [[path.start, *(after - before for before, after in path.steps), path.end] for path in table.values()]
-        columns = [self._start, *(step.name for step in steps_of(self.flipped, self.mode)), self._end]
-        numbers = {name: list(values) for name, values in zip(columns, zip(*rows, strict=True), strict=True)}
+        rows = [
+            [path.start, *(after - before for before, after in path.steps), path.end]
+            for path in table.values()
+        ]
+        columns = [
+            self._start,
+            *(step.name for step in steps_of(self.flipped, self.mode)),
+            self._end,
+        ]
+        numbers = {
+            name: list(values)
+            for name, values in zip(columns, zip(*rows, strict=True), strict=True)
+        }
         return {"category": list(table), **numbers}
 
     def run(self) -> None:
@@ -174,7 +218,11 @@ class DeviationsView(View):
         while True:
             steps.update(0)  # raises when it is to stop
             with self._drawing:
-                missing, flips, wanted = self._missing(), self._flips, len(configurations(self.flipped, self.mode))
+                missing, flips, wanted = (
+                    self._missing(),
+                    self._flips,
+                    len(configurations(self.flipped, self.mode)),
+                )
             if not missing:
                 return
             category, names = missing[0]
@@ -196,12 +244,20 @@ class DeviationsView(View):
     def _missing(self) -> list[tuple[str, tuple[str, ...]]]:
         """Return (category, names of flipped options) of the runs that what is on show needs."""
         wanted = configurations(self.flipped, self.mode)
-        return [(c, names) for c in self._categories for names in wanted if not self._runs.found(c, self._flips, names)]
+        return [
+            (c, names)
+            for c in self._categories
+            for names in wanted
+            if not self._runs.found(c, self._flips, names)
+        ]
 
     def _table(self) -> dict[str, Path]:
         """Return the way from start to end for every category, and where there are several the mean of the known."""
         steps = steps_of(self.flipped, self.mode)
-        rows = {name: self._runs.path(name, self._flips, steps, self.flipped, self.metric) for name in self._categories}
+        rows = {
+            name: self._runs.path(name, self._flips, steps, self.flipped, self.metric)
+            for name in self._categories
+        }
         return rows | {MEAN: mean(list(rows.values()))} if len(rows) > 1 else rows
 
     def _change_target(self, _change: Any = None) -> None:
@@ -229,30 +285,53 @@ class DeviationsView(View):
         """Go through the images of one defect type, or through all."""
         one = self._categories.get(self.category)
         defects = one.test.defects if one else [""]
-        self._shown = [index for index, defect in enumerate(defects) if self.defect in (EVERYTHING, defect)]
+        self._shown = [
+            index for index, defect in enumerate(defects) if self.defect in (EVERYTHING, defect)
+        ]
         with self._together():
             self._images.reset(len(self._shown))
 
     def _draw(self) -> tuple[str, str]:
-        missing, wanted = self._missing(), len(self._categories) * len(configurations(self.flipped, self.mode))
+        missing, wanted = (
+            self._missing(),
+            len(self._categories) * len(configurations(self.flipped, self.mode)),
+        )
         self._button.description = f"run {len(missing)} missing" if missing else "nothing missing"
         self._button.disabled = not missing
-        table, columns, way = self._table(), [self._start, *self.flipped, self._end], f"{self._start} → {self._end}"
+        table, columns, way = (
+            self._table(),
+            [self._start, *self.flipped, self._end],
+            f"{self._start} → {self._end}",
+        )
         pending = {name for name, _ in missing} | ({MEAN} if missing else set())
         words = page.remarks(self.mode, table, self.category, way, self._ends(), self.metric)
-        text = [way, self.mode, self.metric, self.category, f"{wanted - len(missing)} of {wanted} runs"]
+        text = [
+            way,
+            self.mode,
+            self.metric,
+            self.category,
+            f"{wanted - len(missing)} of {wanted} runs",
+        ]
         maps = theme.note("Choose a category to see its maps before and after a step.")
         if self.category in self._categories:
             maps, test = self._pictures(), self._categories[self.category].test
             text.append(f"image {self.image + 1} of {len(test)}: {test.defects[self.image]}")
         self._chart.value = page.chart(self._waterfall(), f"what each step from {way} is worth")
         self._maps.value = maps
-        return page.table(columns, table, pending, self.category) + page.paragraph(words), " · ".join(text)
+        return page.table(columns, table, pending, self.category) + page.paragraph(
+            words
+        ), " · ".join(text)
 
     def _waterfall(self) -> page.Waterfall:
         path, flips = self._table()[self.category], self._flips
-        steps = zip((described(name, flips[name]) for name in self.flipped), path.steps, strict=True)
-        names = {run.pro_name for pair in self._ends().values() for run in pair} if self.metric == "PRO" else ()
+        steps = zip(
+            (described(name, flips[name]) for name in self.flipped), path.steps, strict=True
+        )
+        names = (
+            {run.pro_name for pair in self._ends().values() for run in pair}
+            if self.metric == "PRO"
+            else ()
+        )
         return (
             (self._start, path.start),
             tuple(steps),
@@ -267,7 +346,9 @@ class DeviationsView(View):
         pairs = {name: self._pair(name, (), self.flipped) for name in shown}
         return {name: pair for name, pair in pairs.items() if pair}
 
-    def _pair(self, category: str, before: Sequence[str], after: Sequence[str]) -> tuple[Run, Run] | None:
+    def _pair(
+        self, category: str, before: Sequence[str], after: Sequence[str]
+    ) -> tuple[Run, Run] | None:
         first, last = (self._runs.found(category, self._flips, names) for names in (before, after))
         return (first, last) if first and last else None
 
@@ -279,8 +360,13 @@ class DeviationsView(View):
         if pair is None:
             return theme.note("Run, and the maps before and after the step will be here.")
         values = self._flips.get(step.name, (self._start, self._end))
-        before, after = (short(value) if step.name == TOGETHER else f"{step.name}: {short(value)}" for value in values)
-        unit = ", ".join(name for name in step.after if name in self._units and name not in step.before)
+        before, after = (
+            short(value) if step.name == TOGETHER else f"{step.name}: {short(value)}"
+            for value in values
+        )
+        unit = ", ".join(
+            name for name in step.after if name in self._units and name not in step.before
+        )
         samples = self._photo(pair[0].split, self.image), self._photo(pair[1].split, self.image)
         return page.pictures(pair, samples, self.image, (before, after), unit)
 
@@ -289,6 +375,10 @@ class DeviationsView(View):
         return page.figure(self._waterfall())
 
 
-def _choice(label: str, values: Sequence[str], react: Callable[[Any], None], name: str = "") -> widgets.Dropdown:
+def _choice(
+    label: str, values: Sequence[str], react: Callable[[Any], None], name: str = ""
+) -> widgets.Dropdown:
     layout = widgets.Layout(width="auto")
-    return labelled(widgets.Dropdown(options=values, description=label, layout=layout), name or label, react)
+    return labelled(
+        widgets.Dropdown(options=values, description=label, layout=layout), name or label, react
+    )

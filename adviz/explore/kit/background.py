@@ -41,7 +41,8 @@ class Work:
 
         `label` is a text, or a function that returns one where it changes as the work goes on.
         """
-        with self._starting:  # what ends at once may start something else before its own thread is known
+        # What ends at once may start something else before its own thread is known
+        with self._starting:
             self.stop()
             self._stop = threading.Event()
             self._tell(f"{_text(label)} …")
@@ -62,7 +63,8 @@ class Work:
         TimeoutError: it took longer; it goes on.
         """
         end = monotonic() + seconds
-        while self._thread is not None and self._thread.is_alive():  # what has ended may have started something else
+        # What has ended may have started something else
+        while self._thread is not None and self._thread.is_alive():
             if monotonic() >= end:
                 raise TimeoutError(f"still busy after {seconds:g} s; wait longer, or stop it")
             self._thread.join(max(0.0, end - monotonic()))
@@ -84,7 +86,8 @@ class Work:
                 then(result)
         except Stopped:
             pass
-        except Exception as error:  # whatever it is: the person at the screen must see it, not only a log
+        # Whatever it is: the person at the screen must see it, not only a log
+        except Exception as error:
             if not stop.is_set():
                 self._fail(error)
         finally:
@@ -100,7 +103,11 @@ class Work:
                 raise Stopped
             if monotonic() - last > QUIET:
                 last = monotonic()
-                self._tell(f"{_text(label)}: {step} {done / total:.0%}" if total else f"{_text(label)}: {step} {done}")
+                self._tell(
+                    f"{_text(label)}: {step} {done / total:.0%}"
+                    if total
+                    else f"{_text(label)}: {step} {done}"
+                )
 
         return report
 

@@ -18,7 +18,9 @@ class PreparedView(ResultsView):
     A step keeps its own result, so that work which was stopped or overtaken is not lost.
     """
 
-    def __init__(self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]) -> None:
+    def __init__(
+        self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]
+    ) -> None:
         self._wanted: set[Hashable] = set()
         super().__init__(categories, predictions)
 

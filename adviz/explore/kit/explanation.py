@@ -22,11 +22,13 @@ class Evidence:
     pixel: (row, column) in the image.
     cell: (row, column) of the cell that it lies in; (rows, columns) of that grid are `cells`.
     box: (top, left, height, width) of the cell, image pixels.
-    image: (n,) int, training images of the nearest cells, nearest first; empty for methods without neighbours.
+    image: (n,) int, training images of the nearest cells, nearest first; empty for methods without
+        neighbours.
     boxes: n boxes of these cells, pixels of the training images.
     distance: (n,) float, as in `Neighbors`.
     rank: (n,) int, place of each image among the retrieved (SPADE) or the nearest, from 1.
-    layers: layer -> value of its map at the pixel; shares of the distance where the cell has neighbours.
+    layers: layer -> value of its map at the pixel; shares of the distance where the cell has
+        neighbours.
     searched: name of the neighbours in the prediction, "" without.
     """
 
@@ -59,8 +61,8 @@ def evidence(
     image: index of the test image.
     pixel: (row, column), image pixels.
     size, train_size: (H, W) of the test and the training images; None = the same.
-    k: neighbours to look at; of retrieved images the first k, whose nearest cells are then sorted by distance. None =
-        all.
+    k: neighbours to look at; of retrieved images the first k, whose nearest cells are then sorted
+        by distance. None = all.
 
     Raises
     ------
@@ -72,20 +74,30 @@ def evidence(
         raise ValueError(f"pixel must lie in an image of {size}, got {pixel}")
     if k is not None and k < 1:
         raise ValueError(f"k must be 1 or more, got {k}")
-    layers = {name: float(values[(image, *_cell(pixel, size, values.shape[1:]))]) for name, values in _maps(prediction)}
+    layers = {
+        name: float(values[(image, *_cell(pixel, size, values.shape[1:]))])
+        for name, values in _maps(prediction)
+    }
     grid, searched = cell_grid(prediction, size), searched_cells(prediction)
     cell = _cell(pixel, size, grid)
     none = np.empty(0, np.int64)
     if not searched:
-        return Evidence(pixel, cell, grid, cell_box(cell, size, grid), none, [], np.empty(0), none, layers, "")
+        return Evidence(
+            pixel, cell, grid, cell_box(cell, size, grid), none, [], np.empty(0), none, layers, ""
+        )
     found = prediction.neighbors[searched]
     at = (image, *cell, slice(k))
     distance, images, cells = found.distance[at], found.image[at], found.cell[at]
     order = np.argsort(distance, kind="stable")
     order = order[np.isfinite(distance[order])]  # NaN: not segmented
-    boxes = [cell_box(divmod(int(place), found.grid[1]), train_size or size, found.grid) for place in cells[order]]
+    boxes = [
+        cell_box(divmod(int(place), found.grid[1]), train_size or size, found.grid)
+        for place in cells[order]
+    ]
     box = cell_box(cell, size, grid)
-    return Evidence(pixel, cell, grid, box, images[order], boxes, distance[order], order + 1, layers, searched)
+    return Evidence(
+        pixel, cell, grid, box, images[order], boxes, distance[order], order + 1, layers, searched
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,10 +106,12 @@ class Ranked:
 
     Attributes
     ----------
-    distance: (n,) float, as in `Neighbors`, in the order in which they were found; NaN where not segmented.
+    distance: (n,) float, as in `Neighbors`, in the order in which they were found; NaN where not
+        segmented.
     image: (n,) int, training images.
-    score: (n,) float, the squared distance that counts if only the first 1, 2, .. n are there: the least of retrieved
-        images' (Eq. 3 with kappa = 1), the mean of whole images' (DN2); None where their number does not matter.
+    score: (n,) float, the squared distance that counts if only the first 1, 2, .. n are there: the
+        least of retrieved images' (Eq. 3 with kappa = 1), the mean of whole images' (DN2); None
+        where their number does not matter.
     """
 
     distance: np.ndarray
@@ -132,16 +146,21 @@ def count_of(prediction: Prediction, *, cells: bool) -> int:
 def map_with(prediction: Prediction, image: int, k: int) -> np.ndarray | None:
     """Return the anomaly map that an image has with its first k retrieved images alone.
 
-    It is the smoothed running minimum of the stored distances, exact where that reproduces the stored map with all of
-    them (SPADE with kappa = 1, joint layers, squared distances, sigma 4).
+    It is the smoothed running minimum of the stored distances, exact where that reproduces the
+    stored map with all of them (SPADE with kappa = 1, joint layers, squared distances, sigma 4).
 
     Returns
     -------
-    (H, W) float; the stored map where k is all of them, or where K has no meaning. None: there is no map, or the
-    prediction does not tell what it would be.
+    (H, W) float; the stored map where k is all of them, or where K has no meaning. None: there is
+    no map, or the prediction does not tell what it would be.
     """
     stored, found = prediction.anomaly_map, prediction.neighbors.get("patch")
-    if stored is None or found is None or found.order != "retrieval" or k >= found.distance.shape[3]:
+    if (
+        stored is None
+        or found is None
+        or found.order != "retrieval"
+        or k >= found.distance.shape[3]
+    ):
         return None if stored is None else stored[image]
     least = np.minimum.accumulate(found.distance[image], axis=-1)[..., [k - 1, -1]]
     fewer, every = maps.smooth(maps.resize(np.moveaxis(least, -1, 0), stored.shape[1:]))
@@ -156,14 +175,22 @@ def cell_grid(prediction: Prediction, size: tuple[int, int]) -> tuple[int, int]:
     """Return (rows, columns) of the cells that a prediction tells apart; without neighbours those of its finest map."""
     searched = searched_cells(prediction)
     shapes = [values.shape[1:] for _, values in _maps(prediction)]
-    rows, columns = prediction.neighbors[searched].distance.shape[1:3] if searched else max(shapes, default=size)
+    rows, columns = (
+        prediction.neighbors[searched].distance.shape[1:3]
+        if searched
+        else max(shapes, default=size)
+    )
     return rows, columns
 
 
 def searched_cells(prediction: Prediction) -> str:
     """Return the name of the neighbours of cells in a prediction: "patch", else its finest layer's; "" without."""
     cells = {name: found for name, found in prediction.neighbors.items() if found.grid != (1, 1)}
-    return "patch" if "patch" in cells else max(cells, key=lambda name: cells[name].distance.shape[1], default="")
+    return (
+        "patch"
+        if "patch" in cells
+        else max(cells, key=lambda name: cells[name].distance.shape[1], default="")
+    )
 
 
 def whole_images(prediction: Prediction) -> Neighbors | None:
@@ -173,7 +200,11 @@ def whole_images(prediction: Prediction) -> Neighbors | None:
 
 
 def _maps(prediction: Prediction) -> list[tuple[str, np.ndarray]]:
-    return [(name, values) for name, values in prediction.layer_maps.items() if values.shape[1:] != (1, 1)]
+    return [
+        (name, values)
+        for name, values in prediction.layer_maps.items()
+        if values.shape[1:] != (1, 1)
+    ]
 
 
 def _cell(pixel: tuple[int, int], size: tuple[int, int], grid: tuple[int, ...]) -> tuple[int, int]:

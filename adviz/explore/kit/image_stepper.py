@@ -22,15 +22,18 @@ KEPT = 256  # images held in memory; reading and resizing one takes longer than 
 Found = Prediction | Callable[[], Prediction]
 
 
-def results(categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]) -> ResultsView:
+def results(
+    categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]
+) -> ResultsView:
     """Show what detectors found, image by image.
 
     Parameters
     ----------
     categories: one category, or several by name.
-    predictions: a prediction of the category's test images, or several by the detectors' names; with several
-        categories, category's name -> such a mapping. Instead of a prediction, a function of no arguments that returns
-        one: it is called when the detector is first chosen, and can be stopped.
+    predictions: a prediction of the category's test images, or several by the detectors' names;
+        with several categories, category's name -> such a mapping. Instead of a prediction, a
+        function of no arguments that returns one: it is called when the detector is first chosen,
+        and can be stopped.
 
     Returns
     -------
@@ -38,7 +41,8 @@ def results(categories: Category | Mapping[str, Category], predictions: Predicti
 
     Raises
     ------
-    ValueError: nothing to show, a category without predictions, or a prediction of another number of images.
+    ValueError: nothing to show, a category without predictions, or a prediction of another number
+        of images.
 
     Examples
     --------
@@ -54,9 +58,13 @@ def by_name(
     categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]
 ) -> tuple[Mapping[str, Category], Mapping[str, Mapping[str, Found]]]:
     """Return categories by name, and for each of them predictions by detector, whichever way they were given."""
-    if not isinstance(categories, Category | Mapping) or not isinstance(predictions, Prediction | Mapping):
+    if not isinstance(categories, Category | Mapping) or not isinstance(
+        predictions, Prediction | Mapping
+    ):
         kinds = f"a {type(categories).__name__} and a {type(predictions).__name__}"
-        raise TypeError(f"expected a Category or several by name, then a Prediction or several by name, got {kinds}")
+        raise TypeError(
+            f"expected a Category or several by name, then a Prediction or several by name, got {kinds}"
+        )
     if isinstance(predictions, Prediction):
         predictions = {predictions.detector or "detector": predictions}
     if isinstance(categories, Category):
@@ -85,12 +93,14 @@ def truth_of(test: Split) -> Truth:
 class ResultsView(View):
     """Pick a category, a detector and an image; the row image | ground truth | map | overlay follows.
 
-    All maps of one detector and category share one printed colour scale. The state is plain data, readable and
-    settable: `category`, `detector` and `defect` (names; "all" = every image), `image` (index into the test split, from
-    0).
+    All maps of one detector and category share one printed colour scale. The state is plain data,
+    readable and settable: `category`, `detector` and `defect` (names; "all" = every image), `image`
+    (index into the test split, from 0).
     """
 
-    def __init__(self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]) -> None:
+    def __init__(
+        self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]
+    ) -> None:
         _check(categories, predictions)
         self._categories = categories
         self._predictions = {name: dict(found) for name, found in predictions.items()}
@@ -98,19 +108,27 @@ class ResultsView(View):
         self._photo = lru_cache(KEPT)(self._read)
         self._pending: tuple[str, str] | None = None  # what is being computed
         self._category = labelled(
-            widgets.Dropdown(options=list(categories), description="category"), "category", self._change_category
+            widgets.Dropdown(options=list(categories), description="category"),
+            "category",
+            self._change_category,
         )
         self._detector = labelled(
-            widgets.Dropdown(options=list(predictions[self.category]), description="detector"), "detector", self._redraw
+            widgets.Dropdown(options=list(predictions[self.category]), description="detector"),
+            "detector",
+            self._redraw,
         )
-        self._defect = labelled(widgets.Dropdown(options=[EVERYTHING], description="defect"), "defect", self._filter)
+        self._defect = labelled(
+            widgets.Dropdown(options=[EVERYTHING], description="defect"), "defect", self._filter
+        )
         self._images = Stepper("image", self._redraw)
         super().__init__([self._category, self._detector, self._defect, self._images])
         self._change_category()
 
     category = value_of("category", "Name of the category on show.")
     detector = value_of("detector", "Name of the detector on show.")
-    defect = value_of("defect", 'Name of the defect type whose images are gone through; "all" = every image.')
+    defect = value_of(
+        "defect", 'Name of the defect type whose images are gone through; "all" = every image.'
+    )
 
     @property
     def image(self) -> int:
@@ -140,20 +158,27 @@ class ResultsView(View):
             if names != list(self._detector.options):
                 self._detector.options = names
                 self._detector.value = detector if detector in names else names[0]
-            self._defect.options = [EVERYTHING, *dict.fromkeys(self._categories[self.category].test.defects)]
+            self._defect.options = [
+                EVERYTHING,
+                *dict.fromkeys(self._categories[self.category].test.defects),
+            ]
             self._filter()
 
     def _filter(self, _change: Any = None) -> None:
         """Go through the images of one defect type, or through all."""
         defects = self._categories[self.category].test.defects
-        self._shown = [index for index, defect in enumerate(defects) if self.defect in (EVERYTHING, defect)]
+        self._shown = [
+            index for index, defect in enumerate(defects) if self.defect in (EVERYTHING, defect)
+        ]
         with self._together():
             self._images.reset(len(self._shown))
 
     def _redraw(self, change: Any = None) -> None:
         """Show the present state; where its prediction has to be computed first, do that beside the page."""
         found = self._predictions[self.category]
-        waiting = {name: p for name in self._needed() if not isinstance(p := found[name], Prediction)}
+        waiting = {
+            name: p for name in self._needed() if not isinstance(p := found[name], Prediction)
+        }
         if not waiting or self._quiet:
             super()._redraw(change)
             return
@@ -162,7 +187,9 @@ class ResultsView(View):
         if not (self.busy and self._pending == key):
             self._pending = key
             self._say(computing(f"{key[0]} · {key[1]}"))
-            self._compute(f"{key[0]} · {key[1]}", compute, lambda result: self._computed(key, result))
+            self._compute(
+                f"{key[0]} · {key[1]}", compute, lambda result: self._computed(key, result)
+            )
 
     def _needed(self) -> list[str]:
         """Return the names of the predictions that are shown."""
@@ -174,7 +201,9 @@ class ResultsView(View):
         self._redraw()
 
     def _draw(self) -> tuple[str, str]:
-        return self._html(), " · ".join([self.category, self.detector, self._place(), self._verdict()])
+        return self._html(), " · ".join(
+            [self.category, self.detector, self._place(), self._verdict()]
+        )
 
     def _place(self) -> str:
         """Return which image is on show, and what is known of it."""
@@ -192,8 +221,14 @@ class ResultsView(View):
         if maps is not None and limits is not None:
             one = maps[self.image]
             parts.append(markup.tile(plots.heat(one, limits), title="map", width=260))
-            parts.append(markup.tile(plots.overlay(sample.image, one, limits=limits), title="overlay", width=260))
-        missing = [name for name, part in (("ground truth", sample.mask), ("map", maps)) if part is None]
+            parts.append(
+                markup.tile(
+                    plots.overlay(sample.image, one, limits=limits), title="overlay", width=260
+                )
+            )
+        missing = [
+            name for name, part in (("ground truth", sample.mask), ("map", maps)) if part is None
+        ]
         words = [theme.note(lacking(missing))] if missing else []
         bar = [] if limits is None else [markup.scale(limits)]
         return markup.row(markup.in_pairs(parts)) + markup.row([*bar, *words], gap=24)
@@ -216,7 +251,9 @@ class ResultsView(View):
         key = self.category, self.detector
         if key not in self._limits:
             maps = self._prediction.anomaly_map
-            self._limits[key] = None if maps is None else plots.shared_limits(self._prediction.unpadded())
+            self._limits[key] = (
+                None if maps is None else plots.shared_limits(self._prediction.unpadded())
+            )
         return self._limits[key]
 
     def _verdict(self) -> str:
@@ -227,11 +264,19 @@ class ResultsView(View):
             return text
         best = metrics.f1_threshold(scores[labels >= 0], labels[labels >= 0] == 1).threshold
         flagged, label = scores[self.image] >= best, labels[self.image]
-        wrong = " (a false alarm)" if flagged and label == 0 else " (missed)" if not flagged and label == 1 else ""
+        wrong = (
+            " (a false alarm)"
+            if flagged and label == 0
+            else " (missed)"
+            if not flagged and label == 1
+            else ""
+        )
         return f"{text}, {'' if flagged else 'not '}flagged at the F1-optimal threshold {best:.4g}{wrong}"
 
 
-def _check(categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]) -> None:
+def _check(
+    categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]
+) -> None:
     if not categories:
         raise ValueError("expected at least one category to show, got none")
     for name, category in categories.items():
@@ -246,7 +291,9 @@ def _check(categories: Mapping[str, Category], predictions: Mapping[str, Mapping
 def _check_prediction(name: str, category: Category, detector: str, prediction: Any) -> None:
     if not isinstance(prediction, Prediction):
         kind = type(prediction).__name__
-        raise TypeError(f"expected a Prediction of {detector}, or a function that returns one, got {kind}")
+        raise TypeError(
+            f"expected a Prediction of {detector}, or a function that returns one, got {kind}"
+        )
     if len(prediction) != len(category.test):
         raise ValueError(
             f"expected {detector}'s prediction of the {len(category.test)} test images of {name}, "

@@ -22,14 +22,20 @@ TALLEST = 1.5  # height of a picture, divided by the width it is given
 
 
 def picture(
-    image: np.ndarray, *, width: int = 160, text: str = "", boxes: Sequence[Box] = (), sharp: bool = False
+    image: np.ndarray,
+    *,
+    width: int = 160,
+    text: str = "",
+    boxes: Sequence[Box] = (),
+    sharp: bool = False,
 ) -> str:
     """Return an image with frames on it.
 
     Parameters
     ----------
     image: (H, W, 3) uint8.
-    width: on the screen, CSS pixels; strips that would be more than half as high again as this are shown smaller.
+    width: on the screen, CSS pixels; strips that would be more than half as high again as this are
+        shown smaller.
     text: said by screen readers, and shown when the pointer rests on it.
     boxes: (top, left, height, width) of frames, image pixels.
     sharp: whether pixels are enlarged as squares.
@@ -65,7 +71,11 @@ def tile(
     edge = f"border-top:4px solid {colour};" if colour else ""
     shown = picture(image, width=width, text=caption or title, boxes=boxes, sharp=sharp)
     above = f"<div class='adviz-title'>{html.escape(title)}</div>" if title else ""
-    below = f"<div style='overflow-wrap:anywhere;white-space:pre-line'>{html.escape(caption)}</div>" if caption else ""
+    below = (
+        f"<div style='overflow-wrap:anywhere;white-space:pre-line'>{html.escape(caption)}</div>"
+        if caption
+        else ""
+    )
     across = f"margin:0;width:{width}px;max-width:100%;{edge}"
     return f"<figure class='adviz-small' style='{across}'>{above}{shown}{below}</figure>"
 
@@ -100,7 +110,9 @@ def scale(
     colours: Callable[[np.ndarray, tuple[float, float]], np.ndarray] = plots.heat,
 ) -> str:
     """Return the colour scale of maps, its ends printed; `colours` are those of the maps."""
-    stops = ",".join(f"rgb{tuple(colour)}" for colour in colours(np.linspace(0, 1, 9), (0, 1)).tolist())
+    stops = ",".join(
+        f"rgb{tuple(colour)}" for colour in colours(np.linspace(0, 1, 9), (0, 1)).tolist()
+    )
     low, high = (style.number(value) for value in limits)
     return (
         f"<div class='adviz-small' style='width:{width}px;max-width:100%'><div>{html.escape(quantity)}</div>"
@@ -123,7 +135,11 @@ def ringed(chart: str, place: np.ndarray) -> str:
 
 
 def table(
-    rows: Mapping[str, Sequence[str]], columns: Sequence[str], *, title: str = "", marked: Sequence[str] = ()
+    rows: Mapping[str, Sequence[str]],
+    columns: Sequence[str],
+    *,
+    title: str = "",
+    marked: Sequence[str] = (),
 ) -> str:
     """Return a table of texts: name -> a text for each column; the rows named in `marked` are bold."""
     cell = "padding:1px 12px 1px 0;text-align"
@@ -147,7 +163,8 @@ def bar_table(title: str, values: Mapping[str, float]) -> str:
     """Return an HTML table of names and values with bars, whose shares of the absolute sum are printed as well."""
     bar = f"display:inline-block;height:0.8em;background:{style.BLUE};width"
     total = sum(map(abs, values.values())) or 1.0
-    span = max(map(abs, values.values()), default=0.0) / 10 or None  # four digits of the largest, the same for all
+    # Four digits of the largest, the same for all
+    span = max(map(abs, values.values()), default=0.0) / 10 or None
     rows = "".join(
         f"<tr><th style='text-align:left;padding-right:12px'>{html.escape(name)}</th>"
         f"<td style='text-align:right;padding-right:12px'>{style.number(value, span)}</td>"
@@ -168,7 +185,12 @@ def address(picture: np.ndarray | bytes) -> str:
 
 
 def map_tile(
-    title: str, values: np.ndarray, limits: tuple[float, float], region: np.ndarray | None = None, *, width: int = 150
+    title: str,
+    values: np.ndarray,
+    limits: tuple[float, float],
+    region: np.ndarray | None = None,
+    *,
+    width: int = 150,
 ) -> str:
     """Return a map with a region's outline and its printed scale.
 

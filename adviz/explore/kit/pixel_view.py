@@ -31,15 +31,21 @@ class PickingView(ResultsView):
         above: Sequence[widgets.Widget] = (),
         below: Sequence[widgets.Widget] = (),
     ) -> None:
-        self._overlay = PatchOverlay(np.zeros((1, 1, 3), np.uint8), width=300).add_class("adviz-picker")
+        self._overlay = PatchOverlay(np.zeros((1, 1, 3), np.uint8), width=300).add_class(
+            "adviz-picker"
+        )
         self._overlay.observe(self._redraw, names="picked")
-        opacity = widgets.FloatSlider(0.7, min=0, max=1, step=0.05, description="opacity", readout_format=".0%")
+        opacity = widgets.FloatSlider(
+            0.7, min=0, max=1, step=0.05, description="opacity", readout_format=".0%"
+        )
         linked(opacity.add_class("adviz-opacity"), self._overlay, "opacity")
         self._values = widgets.HTML().add_class("adviz-values")
         super().__init__(categories, predictions)
         controls, status, busy, page = self.children  # type: ignore[has-type]
         parts = [self._overlay, opacity, *below, self._values]
-        left = widgets.VBox(parts, layout=widgets.Layout(flex="0 0 auto", width="312px", margin="0 12px 0 0"))
+        left = widgets.VBox(
+            parts, layout=widgets.Layout(flex="0 0 auto", width="312px", margin="0 12px 0 0")
+        )
         page.layout.flex, page.layout.min_width = "1 1 420px", "0"
         both = wrapped([left, page], align="stretch")
         self.children = [controls, *above, status, busy, both]

@@ -54,7 +54,9 @@ class Chart:
         left, top, width, height = self._box
         across = (x - self._x[0]) / (self._x[1] - self._x[0])
         up = (y - self._y[0]) / (self._y[1] - self._y[0])
-        return left + width * min(max(across, 0.0), 1.0), top + height * (1 - min(max(up, 0.0), 1.0))
+        return left + width * min(max(across, 0.0), 1.0), top + height * (
+            1 - min(max(up, 0.0), 1.0)
+        )
 
     def span(self, low: float, high: float, colour: str, *, opacity: float = 0.2) -> None:
         """Shade everything between two values of x."""
@@ -65,7 +67,9 @@ class Chart:
             f"fill-opacity='{opacity}'/>"
         )
 
-    def rule(self, x: float, text: str = "", *, dash: str = "dotted", width: float = 1.5, level: int = 0) -> None:
+    def rule(
+        self, x: float, text: str = "", *, dash: str = "dotted", width: float = 1.5, level: int = 0
+    ) -> None:
         """Draw a vertical line with its name above, the higher the larger `level` is."""
         across = self.place(x, 0)[0]
         _, top, _, height = self._box
@@ -78,14 +82,27 @@ class Chart:
             self._parts.append(_text(across, top - 7 - 14 * level, text, side))
 
     def path(
-        self, x: np.ndarray, y: np.ndarray, colour: str, *, dash: str = "solid", fill_to: float | None = None
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        colour: str,
+        *,
+        dash: str = "solid",
+        fill_to: float | None = None,
     ) -> None:
         """Join points by lines; with `fill_to` what lies below them is shaded up to that value of x."""
-        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in (self.place(*pair) for pair in zip(x, y, strict=True)))
+        points = " ".join(
+            f"{a:.1f},{b:.1f}" for a, b in (self.place(*pair) for pair in zip(x, y, strict=True))
+        )
         if fill_to is not None:
             kept = x <= fill_to
             at = float(np.interp(fill_to, x, y))
-            corners = [*zip(x[kept], y[kept], strict=True), (fill_to, at), (fill_to, self._y[0]), (x[0], self._y[0])]
+            corners = [
+                *zip(x[kept], y[kept], strict=True),
+                (fill_to, at),
+                (fill_to, self._y[0]),
+                (x[0], self._y[0]),
+            ]
             area = " ".join(f"{a:.1f},{b:.1f}" for a, b in (self.place(*pair) for pair in corners))
             self._parts.append(f"<polygon points='{area}' fill='{colour}' fill-opacity='.2'/>")
         self._parts.append(
@@ -94,7 +111,14 @@ class Chart:
         )
 
     def dots(
-        self, x: Iterable[float], y: Iterable[float], texts: Iterable[str], colour: str, *, shape: str, size: float = 5
+        self,
+        x: Iterable[float],
+        y: Iterable[float],
+        texts: Iterable[str],
+        colour: str,
+        *,
+        shape: str,
+        size: float = 5,
     ) -> None:
         """Draw marks that say their text when pointed at."""
         outline = SHAPES[shape]
@@ -119,7 +143,8 @@ class Chart:
             y = top + 14 + 17 * number
             self._parts.append(
                 f"<line x1='{left + 8}' x2='{left + 36}' y1='{y - 4}' y2='{y - 4}' stroke='{colour}' "
-                f"stroke-width='2.2' stroke-dasharray='{DASHES[dash]}'/>" + _text(left + 42, y, text, "start")
+                f"stroke-width='2.2' stroke-dasharray='{DASHES[dash]}'/>"
+                + _text(left + 42, y, text, "start")
             )
 
     def svg(self, text: str) -> str:
@@ -137,10 +162,15 @@ class Chart:
         parts = []
         for value, name in _ticks(self._x):
             across = self.place(value, 0)[0]
-            parts.append(_grid(across, across, top, top + height) + _text(across, top + height + 16, name, "middle"))
+            parts.append(
+                _grid(across, across, top, top + height)
+                + _text(across, top + height + 16, name, "middle")
+            )
         for value, name in self._lines or _ticks(self._y):
             down = self.place(0, value)[1]
-            parts.append(_grid(left, left + width, down, down) + _text(left - 6, down + 4, name, "end"))
+            parts.append(
+                _grid(left, left + width, down, down) + _text(left - 6, down + 4, name, "end")
+            )
         parts.append(
             f"<path d='M{left},{top}V{top + height}H{left + width}' fill='none' stroke='currentColor'/>"
             + _text(left + width / 2, self._size[1] - 8, self._names[0], "middle")
@@ -154,7 +184,9 @@ class Chart:
 
 def _ticks(ends: tuple[float, float]) -> list[tuple[float, str]]:
     values = [
-        float(value) for value in MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(*ends) if ends[0] <= value <= ends[1]
+        float(value)
+        for value in MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(*ends)
+        if ends[0] <= value <= ends[1]
     ]
     return [(value, style.number(0.0 if abs(value) < 1e-12 else value)) for value in values]
 

@@ -24,7 +24,8 @@ LINE = "var(--jp-border-color2, #E0E0E0)"
 EMPTY = "#88888888"  # where a picture will be, or beyond an image: a grey that shows on any paper
 FRAME = "#000000"  # round marks on photographs, which have no theme: light marks are framed dark
 
-WIDE = 820  # CSS pixels, of a chart that has the page for itself: its letters are then as large as the page's
+# CSS pixels, of a chart that has the page for itself: its letters are then as large as the page's
+WIDE = 820
 SMALL = "font-size:12px;line-height:1.35"
 # A drop-down's arrow is a picture, black in every theme.
 _ARROW = quote(
@@ -91,11 +92,18 @@ def svg(figure: StaticFigure, *, text: str, width: int | None = None) -> str:
     with _DRAWING, mpl.rc_context(settings):
         figure.savefig(buffer, format="svg", facecolor="none", metadata={"Date": None})
     drawn = fonts.restored(buffer.getvalue())
-    inside = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", drawn, flags=re.DOTALL)
+    inside = re.sub(
+        r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", drawn, flags=re.DOTALL
+    )
     start = re.search(r"<svg [^>]*viewBox=\"([^\"]*)\"[^>]*>", inside)
     if start is None:
-        raise ValueError(f"expected matplotlib to write an <svg> with a viewBox, got {drawn[:200]!r}")
-    across, said = width or round(figure.get_figwidth() * style.DOTS_PER_INCH), html.escape(text, quote=True)
+        raise ValueError(
+            f"expected matplotlib to write an <svg> with a viewBox, got {drawn[:200]!r}"
+        )
+    across, said = (
+        width or round(figure.get_figwidth() * style.DOTS_PER_INCH),
+        html.escape(text, quote=True),
+    )
     head = (
         f"<svg class='adviz-figure adviz-drawn' role='img' aria-label='{said}' style='width:{across}px' "
         f"viewBox='{start[1]}' fill='currentColor' stroke-linejoin='round' stroke-linecap='butt' "

@@ -20,7 +20,8 @@ from adviz.plots import StaticFigure
 class Quiet(threading.local):
     """Whether we are setting a control, not a person: ``with quiet:`` says so, and callbacks ask ``if quiet``.
 
-    Every thread has its own answer: what a person sets while work beside the page draws is still a person's.
+    Every thread has its own answer: what a person sets while work beside the page draws is still a
+    person's.
     """
 
     _depth = 0
@@ -38,8 +39,9 @@ class Quiet(threading.local):
 class View(widgets.VBox):  # type: ignore[misc]
     """Controls above a status line above what they show; a subclass says what that is in `_draw` and `static`.
 
-    Every part has a CSS class ("adviz-status", "adviz-busy", "adviz-view", and one per control), by which tests and
-    styles find it. An exception in a callback is shown in the status line, and the page keeps what it showed.
+    Every part has a CSS class ("adviz-status", "adviz-busy", "adviz-view", and one per control), by
+    which tests and styles find it. An exception in a callback is shown in the status line, and the
+    page keeps what it showed.
     """
 
     def __init__(self, controls: list[widgets.Widget]) -> None:
@@ -48,16 +50,24 @@ class View(widgets.VBox):  # type: ignore[misc]
         self._status = widgets.HTML().add_class("adviz-status")
         self._page = widgets.HTML().add_class("adviz-view")
         self._progress = widgets.Label()
-        stop = widgets.Button(description="stop", tooltip="stop this work", layout=widgets.Layout(width="80px"))
+        stop = widgets.Button(
+            description="stop", tooltip="stop this work", layout=widgets.Layout(width="80px")
+        )
         stop.add_class("adviz-stop").on_click(lambda _: self.stop())
-        self._busy = widgets.HBox([stop, self._progress], layout=widgets.Layout(display="none")).add_class("adviz-busy")
+        self._busy = widgets.HBox(
+            [stop, self._progress], layout=widgets.Layout(display="none")
+        ).add_class("adviz-busy")
         sheet = widgets.HTML(f"<style>{theme.SHEET}</style>", layout=widgets.Layout(display="none"))
-        row = wrapped([*controls, sheet.add_class("adviz-sheet")], align="center").add_class("adviz-controls")
+        row = wrapped([*controls, sheet.add_class("adviz-sheet")], align="center").add_class(
+            "adviz-controls"
+        )
         super().__init__([row, self._status, self._busy, self._page])
         self.add_class("adviz-explorer")
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}: a widget, to be used in Jupyter; static() draws it as a figure"
+        return (
+            f"{type(self).__name__}: a widget, to be used in Jupyter; static() draws it as a figure"
+        )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Return the widget and, for pages that show none (GitHub, nbconvert), the picture of `static`."""
@@ -127,13 +137,16 @@ class View(widgets.VBox):  # type: ignore[misc]
         with self._drawing, self._quiet:  # what drawing sets does not draw again
             try:
                 page, text = self._draw()
-            except Exception as error:  # whatever it is: the person at the screen must see it, not only a log
+            # Whatever it is: the person at the screen must see it, not only a log
+            except Exception as error:
                 self._fail(error)
             else:
                 self._say(text)  # first: who sees the new page finds its status line there
                 self._page.value = page
 
-    def _compute(self, label: Label, function: Callable[[], Any], then: Callable[[Any], None]) -> None:
+    def _compute(
+        self, label: Label, function: Callable[[], Any], then: Callable[[Any], None]
+    ) -> None:
         """Call `function` beside the page, showing that it is busy; unless it is stopped, `then` gets its result.
 
         `label` says what is being done; a function that returns it where that changes.
@@ -175,7 +188,8 @@ def labelled(control: widgets.Widget, name: str, react: Callable[[Any], None]) -
 def linked(source: widgets.Widget, target: widgets.Widget, name: str, *, both: bool = True) -> None:
     """Let `name` of the target follow the source's value in the browser; with `both` also the other way round."""
     link = (widgets.jslink if both else widgets.jsdlink)((source, "value"), (target, name))
-    source._adviz_links = [*getattr(source, "_adviz_links", ()), link]  # who discards the source finds it there
+    # Who discards the source finds it there
+    source._adviz_links = [*getattr(source, "_adviz_links", ()), link]
 
 
 def discard(widget: widgets.Widget) -> None:
@@ -219,7 +233,9 @@ class Stepper(widgets.HBox):  # type: ignore[misc]
             min=1, max=1, description=name, readout=False, layout=widgets.Layout(width="300px")
         )
         labelled(self.slider, name, react)
-        self._counter = widgets.Label(layout=widgets.Layout(min_width="70px", justify_content="center"))
+        self._counter = widgets.Label(
+            layout=widgets.Layout(min_width="70px", justify_content="center")
+        )
         self._counter.add_class("adviz-counter")
         buttons = [self._button("previous", "◀", -1), self._button("next", "▶", 1)]
         super().__init__([self.slider, buttons[0], self._counter, buttons[1]])

@@ -20,7 +20,8 @@ NAMES = {"image_auroc": "image AUROC", "pixel_auroc": "pixel AUROC", "pro": "PRO
 KEPT = 64
 NAN = float("nan")
 Values = dict[str, float]
-Key = tuple[str, str, Mix | None]  # category, detector, mix of its layers (None = the detector's own map and score)
+# Category, detector, mix of its layers (None = the detector's own map and score)
+Key = tuple[str, str, Mix | None]
 
 
 def measured(
@@ -40,12 +41,14 @@ def measured(
 
     Returns
     -------
-    "image_auroc" (of a mix: by its maps' maxima), "pixel_auroc" and "pro" (PRO-global up to 0.3), in [0, 1]; NaN where
-    they are undefined.
+    "image_auroc" (of a mix: by its maps' maxima), "pixel_auroc" and "pro" (PRO-global up to 0.3),
+        in [0, 1]; NaN where they are undefined.
     """
     scores, found = prediction.score, prediction.anomaly_map
     if mix is not None and found is not None:
-        found = mix_all(prediction.layer_maps, mix, (found.shape[1], found.shape[2]), prediction.boxes)
+        found = mix_all(
+            prediction.layer_maps, mix, (found.shape[1], found.shape[2]), prediction.boxes
+        )
         scores = found.max((1, 2))
     kept = labels >= 0
     values = {"image_auroc": metrics.auroc(scores[kept], labels[kept] == 1)}
@@ -53,7 +56,9 @@ def measured(
     if found is not None and masks is not None:
         judged = kept if known is None else known
         valid = None if prediction.valid is None else prediction.valid[judged]
-        pixels = metrics.auroc_and_pro(np.asarray(found[judged], np.float32), masks[judged], valid=valid)
+        pixels = metrics.auroc_and_pro(
+            np.asarray(found[judged], np.float32), masks[judged], valid=valid
+        )
     return {**values, "pixel_auroc": pixels[0], "pro": pixels[1]}
 
 
@@ -75,7 +80,10 @@ class Judge:
     def mean(self, keys: Sequence[Key]) -> Values:
         """Return the mean of what has been computed, over those categories where a metric is defined."""
         found = {name: [self._known[key][name] for key in keys] for name in NAMES}
-        return {name: _mean([value for value in values if value == value]) for name, values in found.items()}
+        return {
+            name: _mean([value for value in values if value == value])
+            for name, values in found.items()
+        }
 
 
 def of_image(one: np.ndarray, mask: np.ndarray | None, valid: np.ndarray | None = None) -> Values:
@@ -85,7 +93,9 @@ def of_image(one: np.ndarray, mask: np.ndarray | None, valid: np.ndarray | None 
     """
     if mask is None or not mask.any():
         return {"pixel_auroc": NAN, "pro": NAN}
-    auroc, pro = metrics.auroc_and_pro(one[None], mask[None], valid=None if valid is None else valid[None])
+    auroc, pro = metrics.auroc_and_pro(
+        one[None], mask[None], valid=None if valid is None else valid[None]
+    )
     return {"pixel_auroc": auroc, "pro": pro}
 
 

@@ -30,7 +30,10 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
         preset = widgets.Dropdown(description="preset", layout=widgets.Layout(width="290px"))
         self._preset = labelled(preset, "preset", self._take_preset)
         join = widgets.Dropdown(
-            options=list(JOINS), description="join", style=LONG, layout=widgets.Layout(width="120px", margin="2px 12px")
+            options=list(JOINS),
+            description="join",
+            style=LONG,
+            layout=widgets.Layout(width="120px", margin="2px 12px"),
         )
         self._join = labelled(join, "join", self._changed)
         root = widgets.Checkbox(
@@ -46,12 +49,18 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
         )  # fmt: skip
         self._sigma = labelled(sigma, "sigma", self._changed)
         self._layers = wrapped([], align="center").add_class("adviz-layers")
-        super().__init__([wrapped([self._preset, self._join, self._root, self._sigma], align="center"), self._layers])
+        super().__init__(
+            [
+                wrapped([self._preset, self._join, self._root, self._sigma], align="center"),
+                self._layers,
+            ]
+        )
 
     def offer(self, names: tuple[str, ...], own: Mix | None) -> None:
         """Offer the layers of a detector, and its own mix; what was chosen of other layers is given up.
 
-        What is offered already is left alone: this is also called by work beside the page, while a person chooses.
+        What is offered already is left alone: this is also called by work beside the page, while a
+        person chooses.
         """
         if names == tuple(self._chosen) and own == self._own:
             return
@@ -72,7 +81,9 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
         """Make a checkbox and a weight for every layer."""
         self._chosen, self._weights = {}, {}
         for name in names:
-            box = widgets.Checkbox(True, description=name, indent=False, layout=widgets.Layout(width="auto"))
+            box = widgets.Checkbox(
+                True, description=name, indent=False, layout=widgets.Layout(width="auto")
+            )
             weight = widgets.FloatSlider(
                 1.0, min=0, max=HEAVIEST, step=0.1, readout_format=".1f", continuous_update=False,
                 description="\N{MULTIPLICATION SIGN}", tooltip=f"weight of {name}", style=LONG,
@@ -82,7 +93,10 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
             self._weights[name] = labelled(weight, f"weight-{name}", self._changed)
         pairs = [widgets.HBox([self._chosen[name], self._weights[name]]) for name in names]
         former = self._layers.children
-        self._layers.children = [widgets.Label("layers", layout=widgets.Layout(margin="0 8px 0 12px")), *pairs]
+        self._layers.children = [
+            widgets.Label("layers", layout=widgets.Layout(margin="0 8px 0 12px")),
+            *pairs,
+        ]
         for part in former:
             discard(part)
 
@@ -110,8 +124,12 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
     def layers(self, names: Sequence[str]) -> None:
         chosen = tuple(name for name in self._chosen if name in names)
         if len(chosen) != len(set(names)):
-            raise ValueError(f"expected layers among {', '.join(self._chosen)}, got {', '.join(names)}")
-        self.mix = replace(self.mix, layers=chosen, weights=tuple(self.weights[name] for name in chosen))
+            raise ValueError(
+                f"expected layers among {', '.join(self._chosen)}, got {', '.join(names)}"
+            )
+        self.mix = replace(
+            self.mix, layers=chosen, weights=tuple(self.weights[name] for name in chosen)
+        )
 
     @property
     def join(self) -> Join:
@@ -197,16 +215,22 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
         mix = self.mix
         equal = {OWN} if mix == self._own else set()
         if set(mix.weights) == {1.0}:
-            equal |= {name for name, layers in presets([*self._chosen]).items() if layers == mix.layers}
+            equal |= {
+                name for name, layers in presets([*self._chosen]).items() if layers == mix.layers
+            }
         if self.preset not in equal:
             with self._quiet:
-                self._preset.value = next((name for name in self._preset.options if name in equal), FREE)
+                self._preset.value = next(
+                    (name for name in self._preset.options if name in equal), FREE
+                )
 
 
 def _check(mix: Mix, names: tuple[str, ...]) -> None:
     """Refuse what the controls cannot show."""
     if not set(mix.layers) <= set(names):
-        raise ValueError(f"expected layers among {', '.join(names)}, got {', '.join(mix.layers) or 'none'}")
+        raise ValueError(
+            f"expected layers among {', '.join(names)}, got {', '.join(mix.layers) or 'none'}"
+        )
     if mix.join not in JOINS:
         raise ValueError(f"join must be one of {', '.join(JOINS)}, got {mix.join!r}")
     if not all(0 <= weight <= HEAVIEST for weight in mix.weights) or not 0 <= mix.sigma <= WIDEST:

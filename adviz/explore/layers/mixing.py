@@ -19,13 +19,15 @@ Join = Literal["sum", "mean", "product"]
 JOINS: tuple[Join, ...] = ("sum", "mean", "product")
 ENLARGED: dict[str, dict[str, Any]] = {
     "bilinear": {"method": "bilinear"},
-    "bilinear, corners aligned": {"method": "bilinear", "align_corners": True},  # reverse distillation's code
+    # Reverse distillation's code
+    "bilinear, corners aligned": {"method": "bilinear", "align_corners": True},
     "bicubic": {"method": "bicubic"},  # PaDiM's paper
     "nearest": {"method": "nearest"},
 }
 SIGMAS = (4.0, 0.0)
 BORDERS: tuple[maps.Border, ...] = ("reflect", "mirror")
-SAME = 1e-3  # of a map's range: what two orders of summation may differ by, and no two ways of joining
+# Of a map's range: what two orders of summation may differ by, and no two ways of joining
+SAME = 1e-3
 BATCH = 8  # images
 
 
@@ -37,8 +39,10 @@ class Mix:
     ----------
     layers: names of those that enter.
     weights: of these layers, 0 or more: factors in a sum or mean, exponents in a product.
-    join: "sum" (RD Eq. 3, shares of a squared distance), "mean" (the public port of SPADE) or "product" (RD's code).
-    root: whether the root of the joined map is taken: shares of a squared distance become a Euclidean one.
+    join: "sum" (RD Eq. 3, shares of a squared distance), "mean" (the public port of SPADE) or
+        "product" (RD's code).
+    root: whether the root of the joined map is taken: shares of a squared distance become a
+        Euclidean one.
     sigma: of the smoothing, pixels.
     enlarge: how maps reach the image's size, a key of `ENLARGED`.
     border: of the smoothing, as in `maps.smooth`.
@@ -54,13 +58,17 @@ class Mix:
 
 
 def mixed(
-    layer_maps: Mapping[str, np.ndarray], mix: Mix, size: tuple[int, int], boxes: np.ndarray | None = None
+    layer_maps: Mapping[str, np.ndarray],
+    mix: Mix,
+    size: tuple[int, int],
+    boxes: np.ndarray | None = None,
 ) -> np.ndarray:
     """Join layers' maps to one map of each image.
 
-    They are joined where they meet: in cells where the layers have one grid (as SPADE, PaDiM and PatchCore do), else
-    at the image's size (as reverse distillation does). Then come the root, the image's size, and the smoothing.
-    Negative values, which PaDiM's shares can have, count as 0 in products and under the root.
+    They are joined where they meet: in cells where the layers have one grid (as SPADE, PaDiM and
+    PatchCore do), else at the image's size (as reverse distillation does). Then come the root, the
+    image's size, and the smoothing. Negative values, which PaDiM's shares can have, count as 0 in
+    products and under the root.
 
     Parameters
     ----------
@@ -76,24 +84,40 @@ def mixed(
     ------
     ValueError: a layer that is not there, or none with a weight above 0.
     """
-    weights = {name: weight for name, weight in zip(mix.layers, mix.weights, strict=True) if weight > 0}
+    weights = {
+        name: weight for name, weight in zip(mix.layers, mix.weights, strict=True) if weight > 0
+    }
     if not weights:
         raise ValueError("expected at least one layer with a weight above 0, got none: choose one")
     if not set(weights) <= set(layer_maps):
         raise ValueError(f"expected layers among {', '.join(layer_maps)}, got {', '.join(weights)}")
     parts = [np.asarray(layer_maps[name], np.float32) for name in weights]
     met = len({part.shape for part in parts}) == 1
-    joined = _join(parts if met else [_enlarged(part, mix, size) for part in parts], [*weights.values()], mix.join)
+    joined = _join(
+        parts if met else [_enlarged(part, mix, size) for part in parts],
+        [*weights.values()],
+        mix.join,
+    )
     if mix.root:
         joined = np.sqrt(np.maximum(joined, 0))
-    smoothed = maps.smooth(_enlarged(joined, mix, size) if met else joined, mix.sigma, border=mix.border)
-    return smoothed if boxes is None else np.where(maps.inside(boxes, size), smoothed, np.float32(0))
+    smoothed = maps.smooth(
+        _enlarged(joined, mix, size) if met else joined, mix.sigma, border=mix.border
+    )
+    return (
+        smoothed if boxes is None else np.where(maps.inside(boxes, size), smoothed, np.float32(0))
+    )
 
 
 def _join(parts: Sequence[np.ndarray], weights: Sequence[float], join: Join) -> np.ndarray:
     if join == "product":
         return np.asarray(
-            np.prod([np.maximum(part, 0) ** np.float32(w) for part, w in zip(parts, weights, strict=True)], 0)
+            np.prod(
+                [
+                    np.maximum(part, 0) ** np.float32(w)
+                    for part, w in zip(parts, weights, strict=True)
+                ],
+                0,
+            )
         )
     total = sum(np.float32(weight) * part for part, weight in zip(parts, weights, strict=True))
     return np.asarray(total / np.float32(sum(weights)) if join == "mean" else total)
@@ -108,7 +132,8 @@ def own_mix(prediction: Prediction) -> Mix | None:
 
     Returns
     -------
-    The mix of all layers, equally weighted, that gives the detector's own map; None where none does.
+    The mix of all layers, equally weighted, that gives the detector's own map; None where none
+    does.
     """
     if prediction.anomaly_map is None or not prediction.layer_maps:
         return None
@@ -124,7 +149,9 @@ def own_mix(prediction: Prediction) -> Mix | None:
 
 
 def _ways(names: tuple[str, ...]) -> Iterator[Mix]:
-    for border, sigma, enlarge, join, root in product(BORDERS, SIGMAS, ENLARGED, JOINS, (False, True)):
+    for border, sigma, enlarge, join, root in product(
+        BORDERS, SIGMAS, ENLARGED, JOINS, (False, True)
+    ):
         if sigma or border == BORDERS[0]:  # without smoothing there is no border
             yield Mix(names, (1.0,) * len(names), join, root, sigma, enlarge, border)
 
@@ -132,14 +159,17 @@ def _ways(names: tuple[str, ...]) -> Iterator[Mix]:
 def presets(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Return choices of layers by name: each alone, and cumulative from the deepest.
 
-    With three layers these are the rows of reverse distillation's Table 7 (M1, M2, M3, M2 + M3, M1 + M2 + M3), and of
-    SPADE's Table 6 with the cumulative ones of its Section 3.4.
+    With three layers these are the rows of reverse distillation's Table 7 (M1, M2, M3, M2 + M3, M1
+    + M2 + M3), and of SPADE's Table 6 with the cumulative ones of its Section 3.4.
 
     Parameters
     ----------
     names: of the layers, the finest first.
     """
-    chosen = [*((name,) for name in names), *(tuple(names[-count:]) for count in range(2, len(names) + 1))]
+    chosen = [
+        *((name,) for name in names),
+        *(tuple(names[-count:]) for count in range(2, len(names) + 1)),
+    ]
     return {" + ".join(layers): layers for layers in chosen}
 
 
@@ -152,26 +182,37 @@ def separate(predictions: Mapping[str, Prediction]) -> Prediction:
 
     Returns
     -------
-    A `Prediction` whose layer maps are the detectors' cell scores, whose map is the mean of their maps and whose score
-    is that map's maximum.
+    A `Prediction` whose layer maps are the detectors' cell scores, whose map is the mean of their
+    maps and whose score is that map's maximum.
 
     Raises
     ------
-    ValueError: no prediction, or one that is not of a single layer, has no map, or has a map of another size.
+    ValueError: no prediction, or one that is not of a single layer, has no map, or has a map of
+        another size.
     """
     layer_maps = {}
     for name, found in predictions.items():
         if found.anomaly_map is None or len(found.layer_maps) != 1:
             got = ", ".join(found.layer_maps) or "no layer maps"
-            raise ValueError(f"expected {name}'s own map, of a detector of this layer alone, got one with {got}")
+            raise ValueError(
+                f"expected {name}'s own map, of a detector of this layer alone, got one with {got}"
+            )
         (values,), way = found.layer_maps.values(), own_mix(found)
-        layer_maps[name] = np.sqrt(np.maximum(values, 0)) if way is not None and way.root else values
-    shapes = {found.anomaly_map.shape for found in predictions.values() if found.anomaly_map is not None}
+        layer_maps[name] = (
+            np.sqrt(np.maximum(values, 0)) if way is not None and way.root else values
+        )
+    shapes = {
+        found.anomaly_map.shape for found in predictions.values() if found.anomaly_map is not None
+    }
     if len(shapes) != 1:
-        raise ValueError(f"expected maps of the same images in one size, got shapes {sorted(shapes)}")
+        raise ValueError(
+            f"expected maps of the same images in one size, got shapes {sorted(shapes)}"
+        )
     joined = np.mean([maps_of(name, found) for name, found in predictions.items()], axis=0)
     boxes = next(iter(predictions.values())).boxes
-    return Prediction(joined.max((1, 2)), joined, layer_maps, detector="each layer alone", boxes=boxes)
+    return Prediction(
+        joined.max((1, 2)), joined, layer_maps, detector="each layer alone", boxes=boxes
+    )
 
 
 def as_one(found: Any) -> Any:
@@ -187,7 +228,9 @@ def maps_of(name: str, found: Prediction) -> np.ndarray:
     ValueError: it has none, or no layer maps.
     """
     if found.anomaly_map is None or not found.layer_maps:
-        raise ValueError(f"expected predictions with layer maps and an anomaly map, got {name} without")
+        raise ValueError(
+            f"expected predictions with layer maps and an anomaly map, got {name} without"
+        )
     return found.anomaly_map
 
 
@@ -197,7 +240,10 @@ def cut(values: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
 
 
 def mix_all(
-    layer_maps: Mapping[str, np.ndarray], mix: Mix, size: tuple[int, int], boxes: np.ndarray | None = None
+    layer_maps: Mapping[str, np.ndarray],
+    mix: Mix,
+    size: tuple[int, int],
+    boxes: np.ndarray | None = None,
 ) -> np.ndarray:
     """Mix all images, some after the others: every step can be stopped."""
     count = len(next(iter(layer_maps.values())))
@@ -209,10 +255,13 @@ def mix_all(
     return whole
 
 
-def preview_limits(layer_maps: Mapping[str, np.ndarray], mix: Mix, size: tuple[int, int]) -> tuple[float, float]:
+def preview_limits(
+    layer_maps: Mapping[str, np.ndarray], mix: Mix, size: tuple[int, int]
+) -> tuple[float, float]:
     """Return the ends of a colour scale for the mixed maps of all images, from maps as coarse as their finest layer.
 
-    That is 60 times as fast as mixing all images at their size, and takes the smoothing into account.
+    That is 60 times as fast as mixing all images at their size, and takes the smoothing into
+    account.
     """
     grid = max(layer_maps[name].shape[1:] for name in mix.layers)
     coarse = replace(mix, sigma=mix.sigma * grid[0] / size[0])

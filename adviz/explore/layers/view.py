@@ -28,14 +28,17 @@ KEPT = 64
 Limits = tuple[float, float]
 
 
-def layers(categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]) -> LayersView:
+def layers(
+    categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]
+) -> LayersView:
     """Show every layer's map beside the map they are joined to, and join them in another way.
 
     Parameters
     ----------
-    categories, predictions: as for `explore.results`; the predictions need layer maps and an anomaly map. A detector's
-        layer maps are its shares of the joint distance, or what each layer found on its own, such as with
-        ``SPADE(match="per_layer")``. Instead of a prediction, layer -> prediction of a detector of that layer alone.
+    categories, predictions: as for `explore.results`; the predictions need layer maps and an
+        anomaly map. A detector's layer maps are its shares of the joint distance, or what each
+        layer found on its own, such as with ``SPADE(match="per_layer")``. Instead of a prediction,
+        layer -> prediction of a detector of that layer alone.
 
     Returns
     -------
@@ -58,45 +61,65 @@ def layers(categories: Category | Mapping[str, Category], predictions: Predictio
 def _through(name: str, meaning: str) -> Any:
     """Return a settable property that the mixer has."""
     return property(
-        lambda view: getattr(view._mixer, name), lambda view, value: setattr(view._mixer, name, value), doc=meaning
+        lambda view: getattr(view._mixer, name),
+        lambda view, value: setattr(view._mixer, name, value),
+        doc=meaning,
     )
 
 
 class LayersView(PickingView):
     """Pick an image, choose layers, weigh and join them: the mixed map and its metrics follow.
 
-    It starts with the detector's own way to join its layers, where that can be found out. The metrics of the image
-    follow at once, those of the category and of all categories are computed beside the page. The state is that of
-    `ResultsView`, and `layers` (names of those that enter), `weights` (layer -> 0 to 5), `join`, `root`, `sigma`
-    (pixels, 0 to 16), `preset`, `own_scale` and `picked` ((row, column) of a pixel, or None), all settable; `mixed` is
-    the map and `metrics` its numbers.
+    It starts with the detector's own way to join its layers, where that can be found out. The
+    metrics of the image follow at once, those of the category and of all categories are computed
+    beside the page. The state is that of `ResultsView`, and `layers` (names of those that enter),
+    `weights` (layer -> 0 to 5), `join`, `root`, `sigma` (pixels, 0 to 16), `preset`, `own_scale`
+    and `picked` ((row, column) of a pixel, or None), all settable; `mixed` is the map and `metrics`
+    its numbers.
     """
 
-    def __init__(self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Any]]) -> None:
-        found = {name: {key: as_one(p) for key, p in each.items()} for name, each in predictions.items()}
+    def __init__(
+        self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        found = {
+            name: {key: as_one(p) for key, p in each.items()} for name, each in predictions.items()
+        }
         for each in found.values():
             for name, prediction in each.items():
                 if isinstance(prediction, Prediction):
                     maps_of(name, prediction)
         self._judge, self._asked = Judge(categories), list[Key]()
-        self._mix_one, self._limits_of = lru_cache(KEPT)(self._mix_image), lru_cache(KEPT)(self._scale_mixed)
-        self._tiles_of, self._layer_limits = lru_cache(KEPT)(self._tiles), lru_cache(KEPT)(self._scale_layers)
+        self._mix_one, self._limits_of = (
+            lru_cache(KEPT)(self._mix_image),
+            lru_cache(KEPT)(self._scale_mixed),
+        )
+        self._tiles_of, self._layer_limits = (
+            lru_cache(KEPT)(self._tiles),
+            lru_cache(KEPT)(self._scale_layers),
+        )
         self._owns: dict[tuple[str, str], Mix | None] = {}
         self._seen: tuple[str, int] | None = None
         self._mixer = Mixer(self._redraw)
         scale = widgets.Checkbox(
-            False, description="each layer on its own scale", indent=False, layout=widgets.Layout(width="210px")
+            False,
+            description="each layer on its own scale",
+            indent=False,
+            layout=widgets.Layout(width="210px"),
         )
         self._own_scale = labelled(scale, "own-scale", self._redraw)
         super().__init__(categories, found, above=[self._mixer], below=[self._own_scale])
         self._overlay.unit = "mixed map"
 
     layers = _through("layers", "Names of the layers that enter, the finest first.")
-    weights = _through("weights", "Weight of every layer, chosen or not, 0 to 5; some of them can be set.")
+    weights = _through(
+        "weights", "Weight of every layer, chosen or not, 0 to 5; some of them can be set."
+    )
     join = _through("join", 'How layers are joined: "sum", "mean" or "product".')
     root = _through("root", "Whether the root of the joined map is taken.")
     sigma = _through("sigma", "Standard deviation of the smoothing, pixels, 0 to 16.")
-    preset = _through("preset", 'Name of the preset that the mix agrees with; "own choice" where there is none.')
+    preset = _through(
+        "preset", 'Name of the preset that the mix agrees with; "own choice" where there is none.'
+    )
 
     own_scale = value_of("own_scale", "Whether each layer has its own colour scale.")
 
@@ -109,12 +132,18 @@ class LayersView(PickingView):
     def metrics(self) -> dict[str, dict[str, Values]]:
         """What the mix and the detector itself achieve.
 
-        "image", "category" and "all" (the mean over the categories) -> "mix" and "detector" -> "image_auroc" (not of
-        one image), "pixel_auroc" and "pro"; NaN where undefined. What is still being computed is left out: `wait`.
+        "image", "category" and "all" (the mean over the categories) -> "mix" and "detector" ->
+        "image_auroc" (not of one image), "pixel_auroc" and "pro"; NaN where undefined. What is
+        still being computed is left out: `wait`.
         """
         mask, own = self._sample.mask, self._own_maps[self.image]
         valid = None if self._prediction.valid is None else self._prediction.valid[self.image]
-        found = {"image": {"mix": of_image(self.mixed, mask, valid), "detector": of_image(own, mask, valid)}}
+        found = {
+            "image": {
+                "mix": of_image(self.mixed, mask, valid),
+                "detector": of_image(own, mask, valid),
+            }
+        }
         for scope, names in (("category", [self.category]), ("all", self._comparable())):
             keys = {"mix": self._keys(names, self._mixer.mix), "detector": self._keys(names, None)}
             if not self._judge.missing([*keys["mix"], *keys["detector"]]):
@@ -131,12 +160,21 @@ class LayersView(PickingView):
     def _comparable(self) -> list[str]:
         """Return the categories whose prediction by this detector is there and has the layers of the mix."""
         found = {name: each.get(self.detector) for name, each in self._predictions.items()}
-        return [n for n, p in found.items() if isinstance(p, Prediction) and set(self.layers) <= set(p.layer_maps)]
+        return [
+            n
+            for n, p in found.items()
+            if isinstance(p, Prediction) and set(self.layers) <= set(p.layer_maps)
+        ]
 
     def _measure(self) -> None:
         """Compute the metrics that are missing beside the page, those of the category on show first."""
         names = [self.category, *(name for name in self._comparable() if name != self.category)]
-        asked = [key for name in names for mix in (self._mixer.mix, None) for key in self._keys([name], mix)]
+        asked = [
+            key
+            for name in names
+            for mix in (self._mixer.mix, None)
+            for key in self._keys([name], mix)
+        ]
         missing = self._judge.missing(asked)
         if missing and not (self.busy and self._asked == asked):
             self._asked = asked
@@ -158,7 +196,12 @@ class LayersView(PickingView):
     @property
     def _words(self) -> str:
         mix = self._mixer.mix
-        words = [" + ".join(mix.layers), mix.join, *(["root"] if mix.root else []), f"sigma {mix.sigma:g}"]
+        words = [
+            " + ".join(mix.layers),
+            mix.join,
+            *(["root"] if mix.root else []),
+            f"sigma {mix.sigma:g}",
+        ]
         return ", ".join(words) + (f" ({OWN} way)" if self._is_own else "")
 
     @property
@@ -177,10 +220,14 @@ class LayersView(PickingView):
         """Show the mixed map over the image; a new image starts with the detector's highest pixel picked."""
         sample, key = self._sample, (self.category, self.image)
         with self._overlay.hold_sync():
-            self._overlay.show(sample.image, self.mixed, sample.mask, limits=self._limits_of(*self._mixed_key))
+            self._overlay.show(
+                sample.image, self.mixed, sample.mask, limits=self._limits_of(*self._mixed_key)
+            )
             self._overlay.cells = list(cell_grid(self._prediction, sample.image.shape[:2]))
             if key != self._seen:
-                row, column = np.unravel_index(int(self._own_maps[self.image].argmax()), sample.image.shape[:2])
+                row, column = np.unravel_index(
+                    int(self._own_maps[self.image].argmax()), sample.image.shape[:2]
+                )
                 self.picked = int(row), int(column)
         self._seen = key
 
@@ -212,7 +259,9 @@ class LayersView(PickingView):
         layer_maps = self._found(category, detector).layer_maps
         if own:
             return {name: plots.shared_limits(list(values)) for name, values in layer_maps.items()}
-        return dict.fromkeys(layer_maps, plots.shared_limits([np.ravel(values) for values in layer_maps.values()]))
+        return dict.fromkeys(
+            layer_maps, plots.shared_limits([np.ravel(values) for values in layer_maps.values()])
+        )
 
     def _tiles(self, category: str, detector: str, image: int, own_scale: bool) -> tuple[str, str]:
         """Return the tiles that no mix changes: the detector's map, and the layers'."""
@@ -224,12 +273,16 @@ class LayersView(PickingView):
             for name, values in found.layer_maps.items()
         ]
         scale = "each on its own scale" if own_scale else "on one scale"
-        joined = markup.map_tile("the detector's own", own[image], self._shared_limits() or (0, 1), mask)
+        joined = markup.map_tile(
+            "the detector's own", own[image], self._shared_limits() or (0, 1), mask
+        )
         return joined, markup.row(each, title=f"every layer's map, {scale}")
 
     def _html(self) -> str:
         joined, each = self._tiles_of(self.category, self.detector, self.image, self.own_scale)
-        mixed = markup.map_tile("mixed", self.mixed, self._limits_of(*self._mixed_key), self._sample.mask)
+        mixed = markup.map_tile(
+            "mixed", self.mixed, self._limits_of(*self._mixed_key), self._sample.mask
+        )
         truth = theme.note("outlined: ground truth" if self._sample.mask is not None else NO_TRUTH)
         found, several = self.metrics, len(self._categories) > 1
         titles = {
@@ -237,7 +290,11 @@ class LayersView(PickingView):
             "category": self.category,
             "all": f"mean of {len(self._comparable())} categories",
         }
-        tables = [metric_table(titles[scope], found.get(scope)) for scope in titles if several or scope != "all"]
+        tables = [
+            metric_table(titles[scope], found.get(scope))
+            for scope in titles
+            if several or scope != "all"
+        ]
         return (
             markup.row([joined, mixed, f"<div style='align-self:center'>{truth}</div>"])
             + each
@@ -264,7 +321,10 @@ class LayersView(PickingView):
         return plots.layer_row(
             sample.image,
             sample.mask,
-            {name: mixing.cut(values[self.image], valid) for name, values in found.layer_maps.items()},
+            {
+                name: mixing.cut(values[self.image], valid)
+                for name, values in found.layer_maps.items()
+            },
             self._own_maps[self.image],
             layer_limits=limits if self.own_scale else next(iter(limits.values())),
             limits=self._shared_limits() or (0, 1),

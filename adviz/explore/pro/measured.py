@@ -45,7 +45,9 @@ def measure(
     exact = metrics.pixel_metrics(maps, masks, limit, connectivity, valid=valid)
     values, reasons = {"PRO-global": exact.pro}, dict[str, str]()
     for name in PRO_DEFINITIONS[1:]:
-        values[f"PRO-{name}"], reason = metrics.pro_with_reason(maps, masks, name, limit, connectivity, valid=valid)
+        values[f"PRO-{name}"], reason = metrics.pro_with_reason(
+            maps, masks, name, limit, connectivity, valid=valid
+        )
         reasons |= {f"PRO-{name}": reason} if reason else {}
     values["pixel AUROC"] = exact.auroc
     found = metrics.region_curves(maps, masks, limit, connectivity, valid=valid)

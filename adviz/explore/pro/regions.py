@@ -25,14 +25,18 @@ class RegionList(widgets.HBox):  # type: ignore[misc]
     def __init__(self, go: Callable[[int], None]) -> None:
         self._go, self._images, self._quiet = go, dict[int, int](), Quiet()
         self._list = labelled(
-            widgets.Dropdown(options=[("", 0)], description="region", layout=widgets.Layout(width="360px")),
+            widgets.Dropdown(
+                options=[("", 0)], description="region", layout=widgets.Layout(width="360px")
+            ),
             "region",
             self._choose,
         )
         steps = []
         for name, icon, step in (("previous", "◀", -1), ("next", "▶", 1)):
             tip = f"the {'worse' if step < 0 else 'better'} region"
-            button = widgets.Button(description=icon, tooltip=tip, layout=widgets.Layout(width="40px"))
+            button = widgets.Button(
+                description=icon, tooltip=tip, layout=widgets.Layout(width="40px")
+            )
             button.add_class(f"adviz-{name}-region").on_click(lambda _, step=step: self.move(step))
             steps.append(button)
         super().__init__([self._list, *steps])
@@ -109,5 +113,7 @@ def values_table(values: Mapping[str, float], reasons: Mapping[str, str]) -> str
 def picture_words(mask: np.ndarray, flagged: np.ndarray) -> str:
     """Return what the picture of an image shows, in numbers."""
     found, wrong = int((flagged & mask).sum()), int((flagged & ~mask).sum())
-    inside = f"blue: {found} of {int(mask.sum())} defect pixels found" if mask.any() else "no defect"
+    inside = (
+        f"blue: {found} of {int(mask.sum())} defect pixels found" if mask.any() else "no defect"
+    )
     return f"{inside} · striped: {wrong} of {int((~mask).sum())} normal pixels flagged"

@@ -27,12 +27,15 @@ WIDTH, WORST = 270, 8  # CSS pixels of a picture; how many of the worst regions 
 Key = tuple[str, str, float, int]  # category, detector, limit, connectivity
 
 
-def pro(categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]) -> ProView:
+def pro(
+    categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]
+) -> ProView:
     """Show how the mean overlap per region comes about: move the false positive rate, and watch regions fill up.
 
     Parameters
     ----------
-    categories, predictions: as for `explore.results`; there have to be masks and maps to show more than that.
+    categories, predictions: as for `explore.results`; there have to be masks and maps to show more
+        than that.
 
     Returns
     -------
@@ -55,12 +58,14 @@ def pro(categories: Category | Mapping[str, Category], predictions: Prediction |
 class ProView(PreparedView):
     """An image with what is flagged at a false positive rate (FPR), the PRO curve, and what every region adds to it.
 
-    The state is plain data, readable and settable: `category`, `detector`, `defect`, `image`, `fpr`, `limit` (0.3 or
-    0.05), `connectivity` (8 or 4) and `region` (its number in the category from 1, 0 = none); `regions` and `values`
-    are what follows from it.
+    The state is plain data, readable and settable: `category`, `detector`, `defect`, `image`,
+    `fpr`, `limit` (0.3 or 0.05), `connectivity` (8 or 4) and `region` (its number in the category
+    from 1, 0 = none); `regions` and `values` are what follows from it.
     """
 
-    def __init__(self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]) -> None:
+    def __init__(
+        self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]
+    ) -> None:
         self._measured: dict[Key, Measured] = {}
         self._masks = lru_cache(2)(self._read_masks)
         slider = widgets.FloatSlider(
@@ -70,7 +75,9 @@ class ProView(PreparedView):
         self._fpr = labelled(slider, "fpr", self._redraw)
         wide = {"description_width": "initial", "button_width": "60px"}
         self._limit = labelled(
-            widgets.ToggleButtons(options=LIMITS, description="limit", style=wide), "limit", self._change_limit
+            widgets.ToggleButtons(options=LIMITS, description="limit", style=wide),
+            "limit",
+            self._change_limit,
         )
         self._connectivity = labelled(
             widgets.ToggleButtons(options=CONNECTIVITIES, description="connectivity", style=wide),
@@ -121,7 +128,9 @@ class ProView(PreparedView):
     def region(self, number: int) -> None:
         found = {row["number"]: row["image"] for row in self.regions}
         if number and number not in found:
-            raise ValueError(f"region must be one of the {len(found)} regions from 1, or 0 for none, got {number}")
+            raise ValueError(
+                f"region must be one of the {len(found)} regions from 1, or 0 for none, got {number}"
+            )
         self._list.chosen = number
         self._go(found.get(number, self.image))
 
@@ -139,8 +148,9 @@ class ProView(PreparedView):
     def regions(self) -> list[dict[str, Any]]:
         """All regions of the category as plain data, by image; empty until they are known, see `wait`.
 
-        Each has number (from 1), image (index), id, defect, area (pixels), box (top, left, height, width), overlap (at
-        this FPR), integral (of its own curve up to the limit), auroc, and its weight in PRO and in the pixel AUROC.
+        Each has number (from 1), image (index), id, defect, area (pixels), box (top, left, height,
+        width), overlap (at this FPR), integral (of its own curve up to the limit), auroc, and its
+        weight in PRO and in the pixel AUROC.
         """
         found = self._found
         if found is None:
@@ -175,7 +185,8 @@ class ProView(PreparedView):
 
     def _change_limit(self, _change: Any) -> None:
         with self._together():
-            self._fpr.max, self._fpr.step = self.limit, self.limit / STEPS  # a value beyond goes to the end
+            # A value beyond goes to the end
+            self._fpr.max, self._fpr.step = self.limit, self.limit / STEPS
 
     def _go(self, image: int) -> None:
         with self._together():
@@ -247,7 +258,14 @@ class ProView(PreparedView):
         """Return what is flagged in the image on show, and its map."""
         sample, limits, maps = self._sample, self._shared_limits(), self._prediction.anomaly_map
         if sample.mask is None or maps is None or limits is None:
-            return [markup.tile(sample.image, title="image", caption="its ground truth is not known", width=WIDTH)]
+            return [
+                markup.tile(
+                    sample.image,
+                    title="image",
+                    caption="its ground truth is not known",
+                    width=WIDTH,
+                )
+            ]
         flagged = self._flagged()
         filled = plots.region_fill(sample.image, sample.mask, flagged)
         boxes = [row["box"] for row in here if row["number"] == self.region]
@@ -279,5 +297,7 @@ class ProView(PreparedView):
 
 def _one_of(value: float, allowed: tuple[float, ...], name: str) -> float:
     if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(f'{one:g}' for one in allowed)}, got {value!r}")
+        raise ValueError(
+            f"{name} must be one of {', '.join(f'{one:g}' for one in allowed)}, got {value!r}"
+        )
     return allowed[allowed.index(value)]

@@ -11,7 +11,14 @@ import numpy as np
 from adviz import plots
 from adviz.data import Split
 from adviz.explore.kit import theme
-from adviz.explore.kit.explanation import Evidence, cell_box, map_with, ranked, searched_cells, whole_images
+from adviz.explore.kit.explanation import (
+    Evidence,
+    cell_box,
+    map_with,
+    ranked,
+    searched_cells,
+    whole_images,
+)
 from adviz.explore.retrieval import matches
 from adviz.explore.retrieval.matches import Match, evenly
 from adviz.explore.retrieval.normals import Normals
@@ -68,22 +75,36 @@ class Compared:
         if self.cells:
             _check_segmented(self.cells)
             mine = Match(self.picture, self.cells.box, "this cell", "", mine=True)
-            return matches.grid([mine, *self._nearest(self.cells)], title=self._cells_title(self.cells))
+            return matches.grid(
+                [mine, *self._nearest(self.cells)], title=self._cells_title(self.cells)
+            )
         if self.found and self.found.layers:
-            boxes = self.found.box, cell_box(self.found.cell, self.train.image_size, self.found.cells)
+            boxes = (
+                self.found.box,
+                cell_box(self.found.cell, self.train.image_size, self.found.cells),
+            )
             mine = Match(self.picture, boxes[0], "this cell", "", mine=True)
             mean = Match(self.normals.mean(), boxes[1], "mean", "")
             return matches.grid([mine, mean], title=MEAN)
-        return None if self.whole is None else matches.grid(self._large(self.whole), title=self._whole_title())
+        return (
+            None
+            if self.whole is None
+            else matches.grid(self._large(self.whole), title=self._whole_title())
+        )
 
     def _nearest(self, found: Evidence) -> list[Match]:
         count = min(SHOWN, len(found.image))
         texts = [
             f"d² = {d}\n{caption}"
-            for d, caption in zip(evenly(found.distance[:count]), self._captions(found), strict=False)
+            for d, caption in zip(
+                evenly(found.distance[:count]), self._captions(found), strict=False
+            )
         ]
         images = [self.photo(int(number)) for number in found.image[:count]]
-        return [Match(*parts) for parts in zip(images, found.boxes[:count], PLACES[:count], texts, strict=True)]
+        return [
+            Match(*parts)
+            for parts in zip(images, found.boxes[:count], PLACES[:count], texts, strict=True)
+        ]
 
     def _captions(self, found: Evidence) -> list[str]:
         """Return the files' names, and where they were retrieved first their ranks."""
@@ -114,12 +135,18 @@ class Compared:
             return "the nearest normal cell"
         count, most = len(found.image), min(SHOWN, len(found.image))
         if self.prediction.neighbors[found.searched].order == "retrieval":
-            return f"the nearest cell of each of {count} normal images" + (f": {most} of them" if most < count else "")
+            return f"the nearest cell of each of {count} normal images" + (
+                f": {most} of them" if most < count else ""
+            )
         return f"the {most} nearest normal cells" + (f" of {count}" if most < count else "")
 
     def _whole_title(self) -> str:
         most = min(self.k, RETRIEVED)
-        return "the normal image most like it" if most == 1 else f"the {most} normal images most like it"
+        return (
+            "the normal image most like it"
+            if most == 1
+            else f"the {most} normal images most like it"
+        )
 
     def ranks(self) -> str:
         """Return the distances by rank as bars, with what a smaller K does to the score; "" where there is one."""
@@ -129,9 +156,15 @@ class Compared:
             return ""
         texts = [
             f"rank {rank} · {self._name(number)} · d² = {d}"
-            for rank, (number, d) in enumerate(zip(found.image, evenly(found.distance), strict=True), 1)
+            for rank, (number, d) in enumerate(
+                zip(found.image, evenly(found.distance), strict=True), 1
+            )
         ]
-        unit = "the nearest cell of each image that was searched" if self.cells else "the retrieved images"
+        unit = (
+            "the nearest cell of each image that was searched"
+            if self.cells
+            else "the retrieved images"
+        )
         if self.cells and found.score is None:
             unit = "the nearest cells; the score is the same whatever K"
         line = LEAST if self.cells else AVERAGE
@@ -149,7 +182,9 @@ class Compared:
         if np.array_equal(cells[:count], whole.image[self.image, 0, 0, :count]):
             return ""
         text = (
-            "were not retrieved, they were chosen otherwise" if self.cells else "are not those whose cells are searched"
+            "were not retrieved, they were chosen otherwise"
+            if self.cells
+            else "are not those whose cells are searched"
         )
         return theme.note(f"These images {text}; the retrieved ones give the image's score alone.")
 
@@ -160,15 +195,23 @@ class Compared:
         if map_with(self.prediction, self.image, self.k) is not None:
             return ""
         every = self.prediction.neighbors[self.cells.searched].distance.shape[3]
-        return theme.note(f"The map is that of K = {every}: the prediction does not tell what it is with fewer.")
+        return theme.note(
+            f"The map is that of K = {every}: the prediction does not tell what it is with fewer."
+        )
 
     def numbers(self) -> list[int]:
         """Return the normal images that `crowd` shows."""
         if self.cells:
-            return [] if len(self.cells.image) <= SHOWN else list(map(int, self.cells.image[_order(self.cells)]))
+            return (
+                []
+                if len(self.cells.image) <= SHOWN
+                else list(map(int, self.cells.image[_order(self.cells)]))
+            )
         if self.whole is None:
             return []
-        return list(map(int, self.whole.image[self.image, 0, 0, RETRIEVED : min(self.k, RETRIEVED + MOST)]))
+        return list(
+            map(int, self.whole.image[self.image, 0, 0, RETRIEVED : min(self.k, RETRIEVED + MOST)])
+        )
 
     def crowd(self) -> str:
         """Return all neighbours small, with the cell in each; "" where all are large already."""
@@ -179,10 +222,18 @@ class Compared:
         if not self.cells:
             first = RETRIEVED + 1
             names = [str(rank) for rank in range(first, first + len(numbers))]
-            texts = [f"rank {name} · {self._name(number)}" for name, number in zip(names, numbers, strict=True)]
-            return matches.crowd(pictures, [None] * len(numbers), names, texts, title="the next, by rank")
+            texts = [
+                f"rank {name} · {self._name(number)}"
+                for name, number in zip(names, numbers, strict=True)
+            ]
+            return matches.crowd(
+                pictures, [None] * len(numbers), names, texts, title="the next, by rank"
+            )
         found, order, size = self.cells, _order(self.cells), self.train.image_size
-        boxes = [tuple(part / side for part, side in zip(found.boxes[at], (*size, *size), strict=True)) for at in order]
+        boxes = [
+            tuple(part / side for part, side in zip(found.boxes[at], (*size, *size), strict=True))
+            for at in order
+        ]
         names = [f"{found.rank[at]}{' ▲' if at == 0 else ''}" for at in order]
         texts = [
             f"rank {found.rank[at]} · {self._name(found.image[at])} · d² = {number}"
@@ -223,10 +274,15 @@ class Compared:
         if self.whole is None:
             return None
         numbers, distance = self._retrieved(self.whole)
-        images, names = [self.photo(int(number)) for number in numbers], [self._name(number) for number in numbers]
+        images, names = (
+            [self.photo(int(number)) for number in numbers],
+            [self._name(number) for number in numbers],
+        )
         width = NARROW if len(numbers) == 1 else WIDTH
         title = self._whole_title()
-        return plots.neighbor_strip(self.picture, images, distance, captions=names, title=title, width=width)
+        return plots.neighbor_strip(
+            self.picture, images, distance, captions=names, title=title, width=width
+        )
 
 
 def why_no_layers(prediction: Prediction, detector: str) -> str:
@@ -246,4 +302,6 @@ def _order(found: Evidence) -> np.ndarray:
 
 def _check_segmented(found: Evidence) -> None:
     if not len(found.image):
-        raise ValueError("this image was not segmented: its image score is below the detector's threshold")
+        raise ValueError(
+            "this image was not segmented: its image score is below the detector's threshold"
+        )

@@ -42,17 +42,25 @@ def grid(matches: Sequence[Match], *, title: str) -> str:
 def _shown(match: Match) -> str:
     colour = style.VERMILLION if match.mine else style.BLUE
     if not match.box:
-        return markup.tile(match.image, title=match.title, caption=match.caption, width=TILE, colour=colour)
-    whole = markup.tile(match.image, title=match.title, boxes=[match.box], width=TILE, colour=colour)
+        return markup.tile(
+            match.image, title=match.title, caption=match.caption, width=TILE, colour=colour
+        )
+    whole = markup.tile(
+        match.image, title=match.title, boxes=[match.box], width=TILE, colour=colour
+    )
     cut, (_, _, high, wide) = markup.crop(match.image, match.box), match.box
-    return whole + markup.tile(cut, caption=match.caption, width=TILE, boxes=[(high, wide, high, wide)], sharp=True)
+    return whole + markup.tile(
+        cut, caption=match.caption, width=TILE, boxes=[(high, wide, high, wide)], sharp=True
+    )
 
 
 def small(image: np.ndarray) -> np.ndarray:
     """Return an (H, W, 3) uint8 image as it is shown among many, for screens with two dots a pixel."""
     height, width = image.shape[:2]
     size = (2 * SMALL, max(1, round(2 * SMALL * height / width)))
-    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=2))
+    return np.asarray(
+        Image.fromarray(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=2)
+    )
 
 
 def crowd(
@@ -84,11 +92,15 @@ def crowd(
 
 def _pixels(box: tuple[float, float, float, float], size: tuple[int, int]) -> Box:
     """Return a box given in shares of an image in its pixels, at least one."""
-    top, left, height, width = (round(part * side) for part, side in zip(box, (*size, *size), strict=True))
+    top, left, height, width = (
+        round(part * side) for part, side in zip(box, (*size, *size), strict=True)
+    )
     return top, left, max(1, height), max(1, width)
 
 
-def by_rank(found: Ranked, k: int, texts: Sequence[str], *, title: str, line: str, nearest: bool) -> str:
+def by_rank(
+    found: Ranked, k: int, texts: Sequence[str], *, title: str, line: str, nearest: bool
+) -> str:
     """Return distances as bars in the order in which neighbours were found, with the score if the first K count.
 
     Parameters
@@ -101,7 +113,9 @@ def by_rank(found: Ranked, k: int, texts: Sequence[str], *, title: str, line: st
     """
     top = float(found.distance.max()) or 1.0
     best = int(found.distance[:k].argmin()) if nearest else -1
-    bars = "".join(_bar(found, rank, top, text, rank < k, rank == best) for rank, text in enumerate(texts))
+    bars = "".join(
+        _bar(found, rank, top, text, rank < k, rank == best) for rank, text in enumerate(texts)
+    )
     ends = f"<span>{evenly(found.distance)[int(found.distance.argmax())]}</span><span>0</span>"
     axis = f"<span style='display:flex;flex-direction:column;justify-content:space-between'>{ends}</span>"
     frame = f"display:flex;gap:1px;height:{HIGH}px;flex:1 1 0;border-bottom:1px solid;max-width:{WIDEST * len(texts)}px"
@@ -119,7 +133,9 @@ def _bar(found: Ranked, rank: int, top: float, text: str, counts: bool, best: bo
         fill = f"background:repeating-linear-gradient(45deg,{style.ORANGE} 0 3px,{theme.FRAME} 3px 4px)"
     tall = 100 * found.distance[rank] / top
     place = f"position:absolute;left:0;right:0;bottom:0;height:{tall:.1f}%"
-    bar = f"<span style='{place};box-sizing:border-box;border:1px solid {style.BLUE};{fill}'></span>"
+    bar = (
+        f"<span style='{place};box-sizing:border-box;border:1px solid {style.BLUE};{fill}'></span>"
+    )
     line = ""
     if found.score is not None:
         at = 100 * found.score[rank] / top

@@ -25,11 +25,19 @@ class Picker(widgets.VBox):  # type: ignore[misc]
     """
 
     def __init__(self, react: Callable[[Any], None]) -> None:
-        self.overlay = PatchOverlay(np.zeros((1, 1, 3), np.uint8), width=WIDTH).add_class("adviz-picker")
+        self.overlay = PatchOverlay(np.zeros((1, 1, 3), np.uint8), width=WIDTH).add_class(
+            "adviz-picker"
+        )
         self.overlay.observe(react, names="picked")
         self._shared: Limits = (0.0, 1.0)
         self._opacity = widgets.FloatSlider(
-            0.7, min=0, max=1, step=0.05, description="opacity", readout_format=".0%", **_across("100%")
+            0.7,
+            min=0,
+            max=1,
+            step=0.05,
+            description="opacity",
+            readout_format=".0%",
+            **_across("100%"),
         )
         self._contour = widgets.Checkbox(
             True, description="ground truth", indent=False, layout=widgets.Layout(width="120px")
@@ -43,7 +51,11 @@ class Picker(widgets.VBox):  # type: ignore[misc]
             layout=widgets.Layout(width="70px"),
         )
         reset.add_class("adviz-reset").on_click(lambda _: setattr(self, "limits", self._shared))
-        for control, name in ((self._opacity, "opacity"), (self._contour, "contour"), (self._fade, "fade")):
+        for control, name in (
+            (self._opacity, "opacity"),
+            (self._contour, "contour"),
+            (self._fade, "fade"),
+        ):
             linked(control.add_class(f"adviz-{name}"), self.overlay, name)
         self._colours = widgets.HBox([reset])
         self._slide((0.0, 1.0), self._shared)
@@ -105,8 +117,12 @@ class Picker(widgets.VBox):  # type: ignore[misc]
     def _slide(self, ends: Limits, limits: Limits) -> None:
         """Put another slider there: one that gets another range clips its value in the browser, and sends that back."""
         low, high = self._shared
-        step = (high - low) / STEPS  # the browser moves values to whole steps: the shared ones must be such
-        below, above = np.ceil(max(0.0, low - ends[0]) / step), np.ceil(max(0.0, ends[1] - high) / step)
+        # The browser moves values to whole steps: the shared ones must be such
+        step = (high - low) / STEPS
+        below, above = (
+            np.ceil(max(0.0, low - ends[0]) / step),
+            np.ceil(max(0.0, ends[1] - high) / step),
+        )
         slider = widgets.FloatRangeSlider(
             value=limits,
             min=low - below * step,

@@ -11,7 +11,14 @@ import numpy as np
 from adviz.data import Category
 from adviz.explore.kit import theme
 from adviz.explore.kit.background import Label
-from adviz.explore.kit.explanation import Evidence, cell_grid, count_of, evidence, map_with, whole_images
+from adviz.explore.kit.explanation import (
+    Evidence,
+    cell_grid,
+    count_of,
+    evidence,
+    map_with,
+    whole_images,
+)
 from adviz.explore.kit.image_stepper import Found, ResultsView, by_name
 from adviz.explore.kit.markup import bar_table
 from adviz.explore.kit.view import labelled, wrapped
@@ -39,10 +46,11 @@ def retrieval(
     Parameters
     ----------
     categories, predictions: as for `explore.results`.
-    channels: detector's name -> function of (image, row, column) of a cell that returns how much each channel adds to
-        its squared distance, such as ``lambda *cell: padim.contributions(features, *cell)``.
-    units: detector's name -> what its layers' maps hold, such as "1 - cosine" of reverse distillation; of "1 - x", x is
-        printed too.
+    channels: detector's name -> function of (image, row, column) of a cell that returns how much
+        each channel adds to its squared distance, such as ``lambda *cell:
+        padim.contributions(features, *cell)``.
+    units: detector's name -> what its layers' maps hold, such as "1 - cosine" of reverse
+        distillation; of "1 - x", x is printed too.
 
     Returns
     -------
@@ -65,10 +73,11 @@ def retrieval(
 class RetrievalView(ResultsView):
     """Pick an image, then a pixel of it: the matched cell in every normal image, and each layer's share, follow.
 
-    At first the map's highest pixel is picked; another detector keeps the pick. A smaller K is answered from what was
-    found for the largest, the map included where the prediction allows it. The state is plain data, readable and
-    settable: `category`, `detector`, `defect`, `image`, `k`, `picked` ((row, column) of a pixel, None = whole images),
-    and of the map on the picture `limits`, `opacity`, `contour` (of the ground truth) and `fade`.
+    At first the map's highest pixel is picked; another detector keeps the pick. A smaller K is
+    answered from what was found for the largest, the map included where the prediction allows it.
+    The state is plain data, readable and settable: `category`, `detector`, `defect`, `image`, `k`,
+    `picked` ((row, column) of a pixel, None = whole images), and of the map on the picture
+    `limits`, `opacity`, `contour` (of the ground truth) and `fade`.
     """
 
     def __init__(
@@ -89,13 +98,18 @@ class RetrievalView(ResultsView):
         slider.layout.width, slider.style.description_width = "200px", "20px"
         slider.tooltip = "how many neighbours are looked at"
         self._k = labelled(slider, "k", self._change_k)
-        self._whole = widgets.Button(description="whole images", tooltip="give up the pick: compare whole images")
+        self._whole = widgets.Button(
+            description="whole images", tooltip="give up the pick: compare whole images"
+        )
         self._whole.add_class("adviz-whole").layout.width = "120px"
         self._whole.on_click(lambda _: setattr(self, "picked", None))
         super().__init__(categories, predictions)
         for control in (self._category, self._detector, self._defect):
             control.layout.width, control.style.description_width = "205px", "60px"
-        self._images.slider.layout.width, self._images.slider.style.description_width = "260px", "60px"
+        self._images.slider.layout.width, self._images.slider.style.description_width = (
+            "260px",
+            "60px",
+        )
         controls, status, busy, page = self.children  # type: ignore[has-type]
         controls.children = [*controls.children, self._k, self._whole]
         page.layout.flex, page.layout.min_width = f"1 1 {NARROW}px", "0"
@@ -164,7 +178,9 @@ class RetrievalView(ResultsView):
             return None
         category = self._categories[self.category]
         size, train = category.test.image_size, category.train.image_size
-        return evidence(self._prediction, self.image, self.picked, size=size, train_size=train, k=self.k)
+        return evidence(
+            self._prediction, self.image, self.picked, size=size, train_size=train, k=self.k
+        )
 
     def _change_k(self, change: Any) -> None:
         if not self._quiet:
@@ -185,12 +201,16 @@ class RetrievalView(ResultsView):
         fewer = map_with(found, image, self.k)
         overlay = self._picker.overlay
         with overlay.hold_sync():
-            overlay.show(sample.image, one if fewer is None else fewer, sample.mask, limits=self.limits)
+            overlay.show(
+                sample.image, one if fewer is None else fewer, sample.mask, limits=self.limits
+            )
             if before is None or (before[0], before[2]) != (seen[0], seen[2]):
                 peak = None if one is None else np.unravel_index(int(one.argmax()), one.shape)
                 self.picked = None if peak is None else (int(peak[0]), int(peak[1]))
             if one is not None:
-                overlay.cells = list(cell_grid(found, self._categories[self.category].test.image_size))
+                overlay.cells = list(
+                    cell_grid(found, self._categories[self.category].test.image_size)
+                )
             if before is None or before[:2] != seen[:2]:
                 ends = (0.0, 1.0) if maps is None else (float(maps.min()), float(maps.max()))
                 self._picker.rescale(self._shared_limits(), ends)
@@ -202,19 +222,32 @@ class RetrievalView(ResultsView):
         page, text = super()._draw()
         if self.picked is not None:
             return page, f"{text} · pixel {self.picked[0]}, {self.picked[1]}"
-        cells = found.layer_maps or any(neighbors.grid != (1, 1) for neighbors in found.neighbors.values())
-        hint = f" · {self.detector} compares cells: pick a pixel" if cells and not whole_images(found) else ""
+        cells = found.layer_maps or any(
+            neighbors.grid != (1, 1) for neighbors in found.neighbors.values()
+        )
+        hint = (
+            f" · {self.detector} compares cells: pick a pixel"
+            if cells and not whole_images(found)
+            else ""
+        )
         return page, text + hint
 
     def _html(self) -> str:
         now = self._compared
         found = now.found
         tables = "" if found is None else f"<div class='adviz-shares'>{self._tables(found)}</div>"
-        if found is not None and not found.searched and found.layers and not self._normals[self.category].averaged:
+        if (
+            found is not None
+            and not found.searched
+            and found.layers
+            and not self._normals[self.category].averaged
+        ):
             self._beside("mean of the normal images", self._normals[self.category].mean)
             return tables
         shown = now.html()
-        return (super()._html() if shown is None else shown) + tables + now.ranks() + self._crowd(now)
+        return (
+            (super()._html() if shown is None else shown) + tables + now.ranks() + self._crowd(now)
+        )
 
     @property
     def _compared(self) -> Compared:
@@ -246,7 +279,9 @@ class RetrievalView(ResultsView):
             self._compute(label, work, self._redraw)
             self._reading = True
 
-    def _compute(self, label: Label, function: Callable[[], Any], then: Callable[[Any], None]) -> None:
+    def _compute(
+        self, label: Label, function: Callable[[], Any], then: Callable[[Any], None]
+    ) -> None:
         self._reading = False
         super()._compute(label, function, then)
 
@@ -264,11 +299,16 @@ class RetrievalView(ResultsView):
         if found.searched != "patch":
             title = f"each layer's map at this pixel{f', {unit}' if unit else ''}"
         rest = unit.removeprefix("1 - ") if unit.startswith("1 - ") else ""
-        names = {name: f"{name} · {rest} {1 - value:.3f}" if rest else name for name, value in found.layers.items()}
+        names = {
+            name: f"{name} · {rest} {1 - value:.3f}" if rest else name
+            for name, value in found.layers.items()
+        }
         text = bar_table(title, {names[name]: value for name, value in found.layers.items()})
         if self.detector in self._channels:
             row, column = found.cell
             parts = self._channels[self.detector](self.image, row, column)
             most = np.argsort(-np.abs(parts), kind="stable")[:CHANNELS]
-            text += bar_table("the channels that add most", {f"channel {n}": float(parts[n]) for n in most})
+            text += bar_table(
+                "the channels that add most", {f"channel {n}": float(parts[n]) for n in most}
+            )
         return text

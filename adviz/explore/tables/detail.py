@@ -19,7 +19,9 @@ MIB = 2**20
 SEVERAL = " / "  # between values that differ from row to row
 
 
-def detail(book: Book, comparison: Comparison, one: Filled, name: str, waiting: Container[Experiment]) -> str:
+def detail(
+    book: Book, comparison: Comparison, one: Filled, name: str, waiting: Container[Experiment]
+) -> str:
     """Return a page about a cell.
 
     Parameters
@@ -48,25 +50,36 @@ def _values(one: Filled) -> str:
     printed, ours, delta = one.texts
     cell, words = one.cell, []
     if printed:
-        words.append(f"printed {printed}" + (f" ± {cell.text(cell.std)}" if cell.text(cell.std) else ""))
+        words.append(
+            f"printed {printed}" + (f" ± {cell.text(cell.std)}" if cell.text(cell.std) else "")
+        )
     if ours:
         words.append(f"ours {ours}" + (f" ({one.seeds} seeds)" if one.seeds > 1 else ""))
     if delta:
         words.append(f"delta {delta}" + (" points" if cell.unit == "%" else ""))
     unit = {"count": " (a count)", "%": " (values in %)"}.get(cell.unit, f" {cell.unit}")
-    return " · ".join(words) + (unit if words else "no value yet" if cell.experiments else "no value")
+    return " · ".join(words) + (
+        unit if words else "no value yet" if cell.experiments else "no value"
+    )
 
 
 def _remarks(comparison: Comparison, one: Filled) -> list[str]:
     cell = one.cell
-    words = [f"{one.metric} of ours is {comparison.definition(cell.metric)}." if cell.experiments else ""]
+    words = [
+        f"{one.metric} of ours is {comparison.definition(cell.metric)}." if cell.experiments else ""
+    ]
     if cell.reason:
         words.append(f"There is nothing of ours here: {cell.reason}.")
     if cell.note:
         words.append(("* " if one.uncertain else "") + f"The printed value: {cell.note}")
     if cell.experiments and not comparison.table.setting.papers:
-        words.append("These are other data than the paper's: there is no printed value to compare with.")
-    why = {row.reasons.get(comparison.table.pro if cell.metric == "pro" else cell.metric) for row in one.rows}
+        words.append(
+            "These are other data than the paper's: there is no printed value to compare with."
+        )
+    why = {
+        row.reasons.get(comparison.table.pro if cell.metric == "pro" else cell.metric)
+        for row in one.rows
+    }
     words += [f"Undefined: {text}" for text in sorted(filter(None, why))]
     return list(filter(None, words))
 
@@ -77,10 +90,16 @@ def _state(book: Book, one: Experiment, waiting: Container[Experiment]) -> str:
         return "queued"
     if one in book.broken:
         return f"broken: {last_line(book.broken[one])}"
-    return f"missing: the file cannot be used, {book.damaged[one]}" if one in book.damaged else "missing"
+    return (
+        f"missing: the file cannot be used, {book.damaged[one]}"
+        if one in book.damaged
+        else "missing"
+    )
 
 
-def _experiments(book: Book, comparison: Comparison, one: Filled, waiting: Container[Experiment]) -> str:
+def _experiments(
+    book: Book, comparison: Comparison, one: Filled, waiting: Container[Experiment]
+) -> str:
     """Return a table of a cell's experiments: what each found, and its file."""
     printed, rows = _printed(comparison, one), {row.experiment: row for row in one.rows}
     several = len({e.seed for e in one.cell.experiments}) > 1
@@ -93,7 +112,10 @@ def _experiments(book: Book, comparison: Comparison, one: Filled, waiting: Conta
             value = one.cell.text(comparison.value(one.cell, row)) or "undefined"
             images = f"{row.facts.get('n_train', '?')} / {row.facts.get('n_test', '?')}"
             found = [value, images, _seconds(row), row.path.name if row.path is not None else ""]
-        lines[f"{category}, seed {experiment.seed}" if several else category] = [printed.get(category, ""), *found]
+        lines[f"{category}, seed {experiment.seed}" if several else category] = [
+            printed.get(category, ""),
+            *found,
+        ]
     columns = ["printed", "ours", "train / test", "seconds", "row file"]
     first = 0 if printed else 1
     return markup.table({name: texts[first:] for name, texts in lines.items()}, columns[first:])
@@ -103,13 +125,23 @@ def _printed(comparison: Comparison, one: Filled) -> dict[str, str]:
     """Return the printed values of the categories in a cell's line, where the paper prints any."""
     cell = one.cell
     line = (cell.dataset, cell.method, cell.variant, cell.metric)
-    there = [f for f in comparison.filled if (f.cell.dataset, f.cell.method, f.cell.variant, f.cell.metric) == line]
-    return {f.cell.category: f.texts[0] for f in there if f.texts[0] and not f.cell.category.startswith("average")}
+    there = [
+        f
+        for f in comparison.filled
+        if (f.cell.dataset, f.cell.method, f.cell.variant, f.cell.metric) == line
+    ]
+    return {
+        f.cell.category: f.texts[0]
+        for f in there
+        if f.texts[0] and not f.cell.category.startswith("average")
+    }
 
 
 def _seconds(row: Row) -> str:
     spent = row.measured.get("seconds", {})
-    whole = sum(spent.get(part, 0.0) for part in ("features", "fit", "predict", "forward", "evaluate"))
+    whole = sum(
+        spent.get(part, 0.0) for part in ("features", "fit", "predict", "forward", "evaluate")
+    )
     return f"{whole:.1f}"
 
 
@@ -122,7 +154,8 @@ def _how(one: Filled, folder: Path) -> str:
     seeds = sorted({e.seed for e in one.cell.experiments})
     lines = {
         "detector": f"{first.detector.title}; options that differ from the defaults: {options or 'none'}",
-        "backbone": " + ".join(first.backbones) + ("" if first.weights == "published" else ", random weights"),
+        "backbone": " + ".join(first.backbones)
+        + ("" if first.weights == "published" else ", random weights"),
         "weights' digest": _joined(row.facts.get("digest", "") for row in rows),
         "images": f"{first.data}, {in_words(first.geometry.resized)} → {in_words(first.geometry.size)} px"
         + (", cropped" if first.geometry.crop else "")
@@ -142,7 +175,9 @@ def _how(one: Filled, folder: Path) -> str:
         f"{html.escape(name)}</th><td style='text-align:left;overflow-wrap:anywhere'>{html.escape(text)}</td></tr>"
         for name, text in shown.items()
     )
-    return f"<div style='flex:1 1 340px;min-width:0'><table class='adviz-numbers'>{body}</table></div>"
+    return (
+        f"<div style='flex:1 1 340px;min-width:0'><table class='adviz-numbers'>{body}</table></div>"
+    )
 
 
 def _machine(row: Row) -> str:

@@ -19,7 +19,8 @@ FEW = 4  # categories, up to which they are columns
 STACKED = 8  # columns, beyond which printed and ours stand above each other
 NOTHING = "-"
 AS_PRINTED, NOT_OURS = "as printed", "not ours"
-REMARKS = {"left out": "left out", "these data": "no data"}  # how a cell's reason begins -> the same in two words
+# How a cell's reason begins -> the same in two words
+REMARKS = {"left out": "left out", "these data": "no data"}
 Place = tuple[str, str]
 
 
@@ -52,9 +53,9 @@ class Layout:
 def laid_out(comparison: Comparison, *, others: bool = True) -> Layout:
     """Return the layout of a table: methods are its rows, unless it has more categories than methods.
 
-    A line is a method in one variant; a place in it is a category, and the metric where there are several. Without
-    `others` only lines that are ours are kept, if there are any. As columns, ours come first: they are seen on a narrow
-    page.
+    A line is a method in one variant; a place in it is a category, and the metric where there are
+    several. Without `others` only lines that are ours are kept, if there are any. As columns, ours
+    come first: they are seen on a narrow page.
     """
     every: dict[str, dict[tuple[str, str], Filled]] = {}
     for name, one in zip(comparison.lines, comparison.filled, strict=True):
@@ -72,11 +73,23 @@ def laid_out(comparison: Comparison, *, others: bool = True) -> Layout:
     cells: list[list[Filled | None]]
     if upright:
         first = sorted(lines, key=lambda name: _theirs(lines[name]))
-        pairs = [(name, metric) for name in first for metric in metrics if _has(lines[name], metric)]
-        cells = [[lines[name].get((category, metric)) for name, metric in pairs] for category in categories]
+        pairs = [
+            (name, metric) for name in first for metric in metrics if _has(lines[name], metric)
+        ]
+        cells = [
+            [lines[name].get((category, metric)) for name, metric in pairs]
+            for category in categories
+        ]
         rows = [Head(one) for one in categories]
-        columns = [_line_head(lines[name], papers, metric if len(metrics) > 1 else "") for name, metric in pairs]
-        at = {(name, (c, m)): (i, j) for i, c in enumerate(categories) for j, (name, m) in enumerate(pairs)}
+        columns = [
+            _line_head(lines[name], papers, metric if len(metrics) > 1 else "")
+            for name, metric in pairs
+        ]
+        at = {
+            (name, (c, m)): (i, j)
+            for i, c in enumerate(categories)
+            for j, (name, m) in enumerate(pairs)
+        }
     else:
         cells = [[line.get(key) for key in across] for line in lines.values()]
         rows = [_line_head(line, papers) for line in lines.values()]
@@ -104,7 +117,11 @@ def _line_head(line: Mapping[tuple[str, str], Filled], papers: bool, metric: str
     """Return the head of a line: its method, below it its variant, and why there is nothing of ours, where that is."""
     cell = next(iter(line.values())).cell
     theirs = _theirs(line)
-    remark = AS_PRINTED if papers else next((w for why, w in REMARKS.items() if cell.reason.startswith(why)), NOT_OURS)
+    remark = (
+        AS_PRINTED
+        if papers
+        else next((w for why, w in REMARKS.items() if cell.reason.startswith(why)), NOT_OURS)
+    )
     words = [*cell.variant.split(";"), cell.dataset if cell.dataset != "mvtec_ad" else "", metric]
     return Head(cell.method, ", ".join(filter(None, [*words, remark if theirs else ""])), theirs)
 
@@ -134,7 +151,9 @@ def entries(
     return [[made(one) for one in line] for line in layout.cells]
 
 
-def _entry(one: Filled, shows: str, broken: Mapping[Experiment, str], queued: Container[Experiment]) -> Entry:
+def _entry(
+    one: Filled, shows: str, broken: Mapping[Experiment, str], queued: Container[Experiment]
+) -> Entry:
     printed, ours, delta = one.texts
     if not one.cell.experiments:
         return Entry(first=printed if shows == BOTH else NOTHING, title=_title(one), theirs=True)
@@ -143,7 +162,9 @@ def _entry(one: Filled, shows: str, broken: Mapping[Experiment, str], queued: Co
     second = f"{ours} {state}".strip() if ours else state
     if shows == DELTA:
         second = delta or (NOTHING if ours else state)
-    return Entry(printed if shows == BOTH else "", second, _title(one, f"broken: {why}" if why else ""))
+    return Entry(
+        printed if shows == BOTH else "", second, _title(one, f"broken: {why}" if why else "")
+    )
 
 
 def _state(one: Filled, why: str, queued: Container[Experiment]) -> str:
@@ -175,11 +196,16 @@ def _title(one: Filled, why: str = "") -> str:
     cell = one.cell
     missing = f"{one.missing} of {len(cell.experiments)} experiments missing" if one.missing else ""
     return " · ".join(
-        filter(None, [f"{cell.method} {cell.category} {one.metric}", cell.note, cell.reason, why, missing])
+        filter(
+            None,
+            [f"{cell.method} {cell.category} {one.metric}", cell.note, cell.reason, why, missing],
+        )
     )
 
 
-def legend(layout: Layout, comparison: Comparison, shows: str, marks: list[list[Entry | None]]) -> str:
+def legend(
+    layout: Layout, comparison: Comparison, shows: str, marks: list[list[Entry | None]]
+) -> str:
     """Say what stands in the cells, what every metric is, and what the signs mean that are there."""
     papers = comparison.table.setting.papers
     words = {
@@ -187,7 +213,11 @@ def legend(layout: Layout, comparison: Comparison, shows: str, marks: list[list[
         OURS: "Ours",
         DELTA: "Ours - printed",
     }
-    lines = [words[shows] if papers else "Ours, on other data than the paper's: no printed value to compare with"]
+    lines = [
+        words[shows]
+        if papers
+        else "Ours, on other data than the paper's: no printed value to compare with"
+    ]
     named = {one.metric: one.cell.metric for one in comparison.filled}
     lines += [f"{name}: {comparison.definition(metric)}" for name, metric in named.items()]
     shown = [one for line in marks for one in line if one is not None]

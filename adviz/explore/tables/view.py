@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from adviz.tables import Book, Comparison, Filled
 
 OWN = "own"
-PRO = {"the paper's own": OWN, "PRO-global": "pro", "PRO-global-200": "pro_200", "PRO-per-image": "pro_per_image"}
+PRO = {
+    "the paper's own": OWN,
+    "PRO-global": "pro",
+    "PRO-global-200": "pro_200",
+    "PRO-per-image": "pro_per_image",
+}
 PAPERS = {"SPADE": "spade", "PatchCore": "patchcore", "Reverse distillation": "rd"}
 
 
@@ -52,9 +57,10 @@ def tables(book: Book) -> TablesView:
 class TablesView(View):
     """Pick a table, pick a cell by a click or the arrow keys, and run what it, its line or the table lacks.
 
-    What is asked for waits in a queue and is done one after the other beside the page; every row is on disk as soon as
-    it is there, and in the table. The state is plain data, readable and settable: `paper`, `table`, `pro` ("own" = the
-    definition of the paper's code), `shows`, `others`, `cell`; readable: `comparison`, `places`, `queued`.
+    What is asked for waits in a queue and is done one after the other beside the page; every row is
+    on disk as soon as it is there, and in the table. The state is plain data, readable and
+    settable: `paper`, `table`, `pro` ("own" = the definition of the paper's code), `shows`,
+    `others`, `cell`; readable: `comparison`, `places`, `queued`.
     """
 
     def __init__(self, book: Book) -> None:
@@ -62,11 +68,22 @@ class TablesView(View):
         self._cell: Place | None = None
         self._grid = TableGrid().add_class("adviz-table-grid")
         self._grid.observe(self._pick, names="picked")
-        self._title, self._legend = (widgets.HTML().add_class(f"adviz-{name}") for name in ("title", "legend"))
+        self._title, self._legend = (
+            widgets.HTML().add_class(f"adviz-{name}") for name in ("title", "legend")
+        )
         super().__init__(self._controls())
         controls, status, busy, page = self.children  # type: ignore[has-type]
         buttons = wrapped(list(self._buttons.values()))
-        self.children = [controls, status, self._title, self._grid, self._legend, buttons, busy, page]
+        self.children = [
+            controls,
+            status,
+            self._title,
+            self._grid,
+            self._legend,
+            buttons,
+            busy,
+            page,
+        ]
         self._offer_tables()
 
     def _controls(self) -> list[widgets.Widget]:
@@ -81,17 +98,26 @@ class TablesView(View):
         labelled(self._others, "others", self._redraw)
         self._buttons = {
             "run-cell": _button("run-cell", "do what this cell lacks", self.run_cell),
-            "run-line": _button("run-line", "do what all cells of this method and variant lack", self.run_line),
+            "run-line": _button(
+                "run-line", "do what all cells of this method and variant lack", self.run_line
+            ),
             "run-all": _button("run-all", "do what the whole table lacks", self.run_all),
         }
         return [self._paper, self._table, self._pro, self._shows, self._others]
 
     paper = value_of("paper", 'The paper: "spade", "patchcore" or "rd".')
-    table = value_of("table", 'The table, as the paper numbers it: "1", "S1", or "text" for numbers in the text.')
-    pro = value_of("pro", 'What PRO is: "pro", "pro_200", "pro_per_image", or "own", as in the code of the paper.')
+    table = value_of(
+        "table", 'The table, as the paper numbers it: "1", "S1", or "text" for numbers in the text.'
+    )
+    pro = value_of(
+        "pro",
+        'What PRO is: "pro", "pro_200", "pro_per_image", or "own", as in the code of the paper.',
+    )
     shows = value_of("shows", 'What stands in a cell: "printed | ours", "ours" or "delta".')
 
-    others = value_of("others", "Whether methods that are not ours are shown as well, as they are printed.")
+    others = value_of(
+        "others", "Whether methods that are not ours are shown as well, as they are printed."
+    )
 
     @property
     def cell(self) -> Place | None:
@@ -145,7 +171,9 @@ class TablesView(View):
         worker = self._waiting.add(wanted)
         self._redraw()
         if worker is not None:
-            self._compute(lambda: str(self._waiting), lambda: self._work_off(worker), lambda _: self._redraw())
+            self._compute(
+                lambda: str(self._waiting), lambda: self._work_off(worker), lambda _: self._redraw()
+            )
 
     def _work_off(self, worker: object) -> None:
         """Do what is queued until nothing is; what is queued meanwhile comes after it."""
@@ -170,7 +198,10 @@ class TablesView(View):
         """Offer the tables of the paper, start with its first, and read the rows of the others meanwhile."""
         there = [name for name in self._book.names if name.paper == self.paper]
         titles = [
-            f"in the text: {one.title}" if one.table == "text" else f"Table {one.table}: {one.title}" for one in there
+            f"in the text: {one.title}"
+            if one.table == "text"
+            else f"Table {one.table}: {one.title}"
+            for one in there
         ]
         with self._together():
             self._table.options = list(zip(titles, (one.table for one in there), strict=True))
@@ -179,7 +210,11 @@ class TablesView(View):
     def _pick(self, change: Any) -> None:
         """Show the cell that was picked in the grid."""
         with self._drawing:
-            found = [place for place, at in self._layout.places.items() if list(at) == list(change["new"])]
+            found = [
+                place
+                for place, at in self._layout.places.items()
+                if list(at) == list(change["new"])
+            ]
             if found:
                 self._cell = found[0]
                 self._redraw()
@@ -189,7 +224,8 @@ class TablesView(View):
         row, column = self._layout.places[self._cell or self.places[0]]
         found = self._layout.cells[row][column]
         if found is None:
-            raise LookupError(f"expected a cell at {self._cell}")  # places and cells are made together
+            # Places and cells are made together
+            raise LookupError(f"expected a cell at {self._cell}")
         return found
 
     def _line(self) -> list[Filled]:
@@ -202,19 +238,27 @@ class TablesView(View):
         """Return the experiments that cells lack and that are not queued, each once."""
         found = list(cells)
         there = {row.experiment for one in found for row in one.rows} | set(self._waiting)
-        return list(dict.fromkeys(e for one in found for e in one.cell.experiments if e not in there))
+        return list(
+            dict.fromkeys(e for one in found for e in one.cell.experiments if e not in there)
+        )
 
     def _draw(self) -> tuple[str, str]:
         self._comparison = self.comparison
         self._layout = layouts.laid_out(self._comparison, others=self.others)
         if self._cell not in self._layout.places:
-            ours = (place for place, (i, j) in self._layout.places.items() if _is_ours(self._layout.cells[i][j]))
+            ours = (
+                place
+                for place, (i, j) in self._layout.places.items()
+                if _is_ours(self._layout.cells[i][j])
+            )
             self._cell = next(ours, self.places[0])
         self._marks = layouts.entries(self._layout, self.shows, self._book.broken, self._waiting)
         self._show_grid()
         self._name_buttons()
         self._pro.disabled = all(one.cell.metric != "pro" for one in self._comparison.filled)
-        page = detail(self._book, self._comparison, self._filled(), self._cell_name(), self._waiting)
+        page = detail(
+            self._book, self._comparison, self._filled(), self._cell_name(), self._waiting
+        )
         return page, self._status_text()
 
     def _show_grid(self) -> None:
@@ -246,10 +290,16 @@ class TablesView(View):
 
     def _status_text(self) -> str:
         wanted, missing = self._comparison.table.experiments, self._comparison.missing
-        broken = [layouts.last_line(self._book.broken[one]) for one in missing if one in self._book.broken]
+        broken = [
+            layouts.last_line(self._book.broken[one]) for one in missing if one in self._book.broken
+        ]
         damaged = sum(one in self._book.damaged for one in missing)
         done = f"{len(wanted) - len(missing)} of {len(wanted)} experiments done"
-        words = [str(self._comparison.table.name), done if wanted else "nothing of ours in it", self._cell_name()]
+        words = [
+            str(self._comparison.table.name),
+            done if wanted else "nothing of ours in it",
+            self._cell_name(),
+        ]
         if broken:
             words.append(f"{len(broken)} broken: {broken[0]}")
         if damaged:
@@ -264,11 +314,16 @@ class TablesView(View):
         """Return the table as a matplotlib figure."""
         layout, name = self._layout, self._comparison.table.name
         between = "\n" if layout.stacked else " | "
-        texts = [[between.join(filter(None, (m.first, m.second))) if m else "" for m in line] for line in self._marks]
+        texts = [
+            [between.join(filter(None, (m.first, m.second))) if m else "" for m in line]
+            for line in self._marks
+        ]
         muted = np.array([[bool(mark and mark.theirs) for mark in line] for line in self._marks])
         rows, columns = ([head.text for head in heads] for heads in (layout.rows, layout.columns))
         title, legend = f"{name}: {name.title}", self._legend_text()
-        return plots.table_figure(rows, columns, texts, muted, corner=layout.corner, title=title, legend=legend)
+        return plots.table_figure(
+            rows, columns, texts, muted, corner=layout.corner, title=title, legend=legend
+        )
 
 
 def _is_ours(one: Filled | None) -> bool:

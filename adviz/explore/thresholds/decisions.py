@@ -31,12 +31,17 @@ WIDTH = 190  # CSS pixels of a picture
 class DecisionView(PreparedView):
     """A threshold for each category and detector, or one for all categories, and what it does to their images.
 
-    What takes long (the best threshold of all pixels) is computed beside the page once, see `_steps`.
+    What takes long (the best threshold of all pixels) is computed beside the page once, see
+    `_steps`.
     """
 
-    def __init__(self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]) -> None:
-        self._lines: dict[tuple[str, str], float] = {}  # (category or "" for all, detector) -> threshold
-        self._pixels: dict[tuple[str, str], float] = {}  # (category, detector) -> F1-optimal threshold of pixels
+    def __init__(
+        self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]
+    ) -> None:
+        # (category or "" for all, detector) -> threshold
+        self._lines: dict[tuple[str, str], float] = {}
+        # (category, detector) -> F1-optimal threshold of pixels
+        self._pixels: dict[tuple[str, str], float] = {}
         self._peaks: dict[tuple[str, str], bool] = {}  # whether scores are maxima of maps
         self._pictures = lru_cache(8)(self._row)
         line = self._line_controls()
@@ -46,21 +51,36 @@ class DecisionView(PreparedView):
 
     def _line_controls(self) -> widgets.HBox:
         slider = widgets.FloatSlider(
-            description="threshold", continuous_update=False, readout_format=".4g", layout=widgets.Layout(width="420px")
+            description="threshold",
+            continuous_update=False,
+            readout_format=".4g",
+            layout=widgets.Layout(width="420px"),
         )
         self._slider = labelled(slider, "threshold", self._slide)
-        best, full = "the threshold with the highest F1", "the highest threshold that flags every anomalous image"
-        self._best = widgets.Button(description="best F1", tooltip=best, layout=widgets.Layout(width="90px"))
+        best, full = (
+            "the threshold with the highest F1",
+            "the highest threshold that flags every anomalous image",
+        )
+        self._best = widgets.Button(
+            description="best F1", tooltip=best, layout=widgets.Layout(width="90px")
+        )
         self._best.add_class("adviz-best").on_click(lambda _: self._jump(best=True))
-        self._full = widgets.Button(description="full recall", tooltip=full, layout=widgets.Layout(width="100px"))
+        self._full = widgets.Button(
+            description="full recall", tooltip=full, layout=widgets.Layout(width="100px")
+        )
         self._full.add_class("adviz-full").on_click(lambda _: self._jump(best=False))
         one = widgets.Checkbox(
-            description="one threshold for all categories", indent=False, layout=widgets.Layout(width="250px")
+            description="one threshold for all categories",
+            indent=False,
+            layout=widgets.Layout(width="250px"),
         )
         self._pooled = labelled(one, "pooled", self._redraw)
         shown = widgets.ToggleButtons(
             options=[MAP, RELATIVE],
-            tooltips=["scores as they are", "divided by the threshold of the pixels: 1 is the decision"],
+            tooltips=[
+                "scores as they are",
+                "divided by the threshold of the pixels: 1 is the decision",
+            ],
             style={"button_width": "130px"},
         )
         self._display = labelled(shown, "relative", self._redraw)
@@ -104,7 +124,10 @@ class DecisionView(PreparedView):
 
     def _known(self, detector: str = "") -> list[str]:
         """Return the categories that a detector, or the one on show, has a prediction of by now."""
-        found = {name: predictions.get(detector or self.detector) for name, predictions in self._predictions.items()}
+        found = {
+            name: predictions.get(detector or self.detector)
+            for name, predictions in self._predictions.items()
+        }
         return [name for name, prediction in found.items() if isinstance(prediction, Prediction)]
 
     def _judged(self, category: str, detector: str = "") -> tuple[np.ndarray, np.ndarray]:
@@ -127,7 +150,11 @@ class DecisionView(PreparedView):
     def _line(self, category: str, detector: str = "") -> float:
         """Return a category's threshold: a person's choice, or where to start."""
         chosen = self._lines.get(self._owner(category, detector))
-        return errors.first_threshold(*self._sharing(category, detector))[0] if chosen is None else chosen
+        return (
+            errors.first_threshold(*self._sharing(category, detector))[0]
+            if chosen is None
+            else chosen
+        )
 
     def _outcome(self, category: str, threshold: float) -> errors.Outcome:
         return errors.outcome(*self._judged(category), threshold)
@@ -138,7 +165,11 @@ class DecisionView(PreparedView):
 
     def _jump(self, *, best: bool) -> None:
         scores, labels = self._sharing(self.category)
-        self.threshold = errors.first_threshold(scores, labels)[0] if best else errors.full_recall(scores, labels)
+        self.threshold = (
+            errors.first_threshold(scores, labels)[0]
+            if best
+            else errors.full_recall(scores, labels)
+        )
 
     def _pixel_line(self) -> tuple[float | None, str]:
         """Return the threshold that the map is held against, and in words which it is and why."""
@@ -148,15 +179,27 @@ class DecisionView(PreparedView):
         if key not in self._peaks:
             self._peaks[key] = errors.score_is_peak(self._prediction.score, maps)
         if self._peaks[key]:
-            return self.threshold, "the threshold of the image score, which is the maximum of the map"
+            return (
+                self.threshold,
+                "the threshold of the image score, which is the maximum of the map",
+            )
         if not self._categories[self.category].test.has_masks:
-            return None, "The score is not the map's maximum and there are no masks: no threshold of pixels is known."
-        return self._pixels.get(key), "the F1-optimal threshold of the pixels, as the score is not the map's maximum"
+            return (
+                None,
+                "The score is not the map's maximum and there are no masks: no threshold of pixels is known.",
+            )
+        return self._pixels.get(
+            key
+        ), "the F1-optimal threshold of the pixels, as the score is not the map's maximum"
 
     def _steps(self) -> Steps:
         key = self.category, self.detector
         pixel, why = self._pixel_line()
-        return {("pixels", *key): lambda: self._find_pixel_line(*key)} if why and pixel is None and self._masked else {}
+        return (
+            {("pixels", *key): lambda: self._find_pixel_line(*key)}
+            if why and pixel is None and self._masked
+            else {}
+        )
 
     @property
     def _masked(self) -> bool:
@@ -167,7 +210,9 @@ class DecisionView(PreparedView):
         maps: Any = found.anomaly_map  # type: ignore[union-attr]  # asked for only where there is one
         known = split.known_pixels
         masks = split.subset(known).masks_array()
-        self._pixels[category, detector] = metrics.f1_threshold(maps[known].ravel(), masks.ravel()).threshold
+        self._pixels[category, detector] = metrics.f1_threshold(
+            maps[known].ravel(), masks.ravel()
+        ).threshold
 
     def _draw(self) -> tuple[str, str]:
         scores, labels = self._sharing(self.category)
@@ -178,18 +223,33 @@ class DecisionView(PreparedView):
 
     def _html(self) -> str:
         key = self.category, self.detector, self.image, *self._pixel_line(), self.relative
-        split, ends = self._categories[self.category].test, (float(self._slider.min), float(self._slider.max))
-        strip = score_strip(self._judged(self.category)[0], split, ends, self.threshold, self._marks(), self.image)
+        split, ends = (
+            self._categories[self.category].test,
+            (float(self._slider.min), float(self._slider.max)),
+        )
+        strip = score_strip(
+            self._judged(self.category)[0], split, ends, self.threshold, self._marks(), self.image
+        )
         return self._pictures(*key) + markup.row([strip, self._tables()], gap=16)
 
-    def _row(self, category: str, detector: str, image: int, pixel: float | None, why: str, relative: bool) -> str:
+    def _row(
+        self,
+        category: str,
+        detector: str,
+        image: int,
+        pixel: float | None,
+        why: str,
+        relative: bool,
+    ) -> str:
         """Return image | ground truth | map | overlay, with what is above the threshold of pixels outlined."""
         sample, maps, limits = self._sample, self._prediction.anomaly_map, self._shared_limits()
         parts = [markup.tile(sample.image, title="image", width=WIDTH)]
         if sample.mask is not None:
             truth = np.repeat(np.uint8(255) * sample.mask[..., None], 3, axis=2)
             parts.append(markup.tile(truth, title="ground truth", width=WIDTH))
-        missing = [name for name, part in (("ground truth", sample.mask), ("map", maps)) if part is None]
+        missing = [
+            name for name, part in (("ground truth", sample.mask), ("map", maps)) if part is None
+        ]
         said = [lacking(missing)] if missing else []
         if maps is None or limits is None:
             return markup.row(parts) + _small(said)
@@ -200,13 +260,19 @@ class DecisionView(PreparedView):
         heat, mixed = plots.heat(shown, ends), plots.overlay(sample.image, shown, limits=ends)
         if pixel is not None:
             above = maps[self.image] >= pixel
-            heat, mixed = (plots.outlined(one, above, colour=THRESHOLD_COLOUR, dashed=True) for one in (heat, mixed))
+            heat, mixed = (
+                plots.outlined(one, above, colour=THRESHOLD_COLOUR, dashed=True)
+                for one in (heat, mixed)
+            )
             said.append(f"Dashed: map ≥ {style.number(pixel)}, {why}.")
         elif why:
             said.append(why if not self._masked else f"{computing('The threshold of the pixels')}.")
         if sample.mask is not None:
             mixed = plots.outlined(mixed, sample.mask, colour=TRUTH_COLOUR)
-        parts += [markup.tile(heat, title="map", width=WIDTH), markup.tile(mixed, title="overlay", width=WIDTH)]
+        parts += [
+            markup.tile(heat, title="map", width=WIDTH),
+            markup.tile(mixed, title="overlay", width=WIDTH),
+        ]
         words = "map / threshold: 1 is the decision" if divided else "anomaly score"
         return markup.row(markup.in_pairs(parts)) + markup.row(
             [markup.scale(ends, words, width=WIDTH), _small(said)], gap=16
@@ -223,7 +289,10 @@ class DecisionView(PreparedView):
         """Return the confusion matrices, and what this and other thresholds cost."""
         now = self.outcome
         rows = {"now": _costs(now)}
-        rows |= {name: _costs(self._outcome(self.category, value)) for name, value in self._marks().items()}
+        rows |= {
+            name: _costs(self._outcome(self.category, value))
+            for name, value in self._marks().items()
+        }
         names = ["threshold", "FP", "FN", "precision", "recall", "F1"]
         parts = [markup.table(rows, names), _matrix(now, self.category)]
         known = self._known()
@@ -239,7 +308,9 @@ class DecisionView(PreparedView):
         scores, labels = self._judged(self.category)
         score, label = scores[self.image], int(labels[self.image])
         flagged = bool(score >= self.threshold)
-        kind = {(True, 0): ": a false positive", (False, 1): ": a false negative"}.get((flagged, label), "")
+        kind = {(True, 0): ": a false positive", (False, 1): ": a false negative"}.get(
+            (flagged, label), ""
+        )
         done = "flagged" if flagged else "not flagged"
         return f"score {style.number(score)}, {done} at {style.number(self.threshold)}{kind}"
 
@@ -265,4 +336,6 @@ def _matrix(found: errors.Outcome, title: str) -> str:
 
 
 def _small(sentences: list[str]) -> str:
-    return f"<div class='adviz-small' style='max-width:560px'>{html.escape(' '.join(sentences))}</div>"
+    return (
+        f"<div class='adviz-small' style='max-width:560px'>{html.escape(' '.join(sentences))}</div>"
+    )

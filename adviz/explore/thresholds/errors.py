@@ -18,10 +18,13 @@ FALSE_NEGATIVE_TAGS = (
     "cropped away",
     "fine-grained",
 )
-TAGS = {GOOD: FALSE_POSITIVE_TAGS, ANOMALOUS: FALSE_NEGATIVE_TAGS, UNLABELLED: ()}  # by what the image is
+# By what the image is
+TAGS = {GOOD: FALSE_POSITIVE_TAGS, ANOMALOUS: FALSE_NEGATIVE_TAGS, UNLABELLED: ()}
 CROPPED = 0.05  # of the defect's area: with less than that left, it is called cropped away
-FINE = 0.002  # of the image's area: a defect below that is called fine-grained, at 224 x 224 pixels 100 pixels
-UNLABELLED_SHARE = 0.95  # quantile at which unlabelled images are flagged until a person says otherwise
+# Of the image's area: a defect below that is called fine-grained, at 224 x 224 pixels 100 pixels
+FINE = 0.002
+# Quantile at which unlabelled images are flagged until a person says otherwise
+UNLABELLED_SHARE = 0.95
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,17 @@ class Outcome:
         """2 TP / (2 TP + FP + FN), NaN without an anomalous image."""
         if not self.true_positives + self.false_negatives:
             return float("nan")
-        return _ratio(2 * self.true_positives, 2 * self.true_positives + self.false_positives + self.false_negatives)
+        return _ratio(
+            2 * self.true_positives,
+            2 * self.true_positives + self.false_positives + self.false_negatives,
+        )
 
     def __add__(self, other: Outcome) -> Outcome:
         """Count the images of both; the threshold is NaN where the two differ."""
         counts = (a + b for a, b in zip(_counts(self), _counts(other), strict=True))
-        return Outcome(self.threshold if self.threshold == other.threshold else float("nan"), *counts)
+        return Outcome(
+            self.threshold if self.threshold == other.threshold else float("nan"), *counts
+        )
 
 
 def outcome(scores: np.ndarray, labels: np.ndarray, threshold: float) -> Outcome:
@@ -77,7 +85,9 @@ def outcome(scores: np.ndarray, labels: np.ndarray, threshold: float) -> Outcome
     threshold: score units; flagged is what has a score >= this.
     """
     flagged = np.asarray(scores, np.float64) >= threshold
-    counts = [int(np.count_nonzero(flagged[labels == label])) for label in (ANOMALOUS, GOOD, UNLABELLED)]
+    counts = [
+        int(np.count_nonzero(flagged[labels == label])) for label in (ANOMALOUS, GOOD, UNLABELLED)
+    ]
     whole = [int(np.count_nonzero(labels == label)) for label in (ANOMALOUS, GOOD, UNLABELLED)]
     (tp, fp, unknown), (anomalous, good, unlabelled) = counts, whole
     return Outcome(threshold, tp, anomalous - tp, fp, good - fp, unknown, unlabelled - unknown)
@@ -90,7 +100,8 @@ class Wrong(NamedTuple):
     ----------
     false_positives: good and flagged, falling scores.
     false_negatives: anomalous and not flagged, rising scores.
-    unlabelled: flagged without being labelled, falling scores; whether they are errors cannot be known.
+    unlabelled: flagged without being labelled, falling scores; whether they are errors cannot be
+        known.
     """
 
     false_positives: np.ndarray
@@ -110,16 +121,20 @@ def wrong(scores: np.ndarray, labels: np.ndarray, threshold: float) -> Wrong:
 def first_threshold(scores: np.ndarray, labels: np.ndarray) -> tuple[float, str]:
     """Return where to draw the line before a person does, and in words why there.
 
-    With anomalous images that is the F1-optimal threshold; with good ones alone just above all of them; with unlabelled
-    ones alone the 95th percentile. Arguments as for `outcome`.
+    With anomalous images that is the F1-optimal threshold; with good ones alone just above all of
+    them; with unlabelled ones alone the 95th percentile. Arguments as for `outcome`.
     """
     known = labels != UNLABELLED
     if (labels == ANOMALOUS).any():
-        return metrics.f1_threshold(scores[known], labels[known] == ANOMALOUS).threshold, "F1-optimal"
+        return metrics.f1_threshold(
+            scores[known], labels[known] == ANOMALOUS
+        ).threshold, "F1-optimal"
     scores = np.asarray(scores, np.float64)
     if known.any():
         return float(np.nextafter(scores[known].max(), np.inf)), "just above every good image"
-    return float(np.quantile(scores, UNLABELLED_SHARE, method="higher")), "flags the highest 5% of the images"
+    return float(
+        np.quantile(scores, UNLABELLED_SHARE, method="higher")
+    ), "flags the highest 5% of the images"
 
 
 def full_recall(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -133,20 +148,24 @@ def score_is_peak(scores: np.ndarray, maps: np.ndarray) -> bool:
     return bool(np.allclose(scores, maps.max(axis=(1, 2)), rtol=1e-5, atol=0))
 
 
-def suggest(mask: np.ndarray | None, one: np.ndarray | None, kept: float | None) -> list[tuple[str, str]]:
+def suggest(
+    mask: np.ndarray | None, one: np.ndarray | None, kept: float | None
+) -> list[tuple[str, str]]:
     """Suggest what kind of error an anomalous image is that was not flagged.
 
     Parameters
     ----------
     mask: (H, W) bool, the defect as the detectors are judged by; None = not known.
     one: (H, W) float, the anomaly map; None = none.
-    kept: share of the original mask that resize and crop left, as in `adviz.data.audit`; None = not known.
+    kept: share of the original mask that resize and crop left, as in `adviz.data.audit`; None = not
+        known.
 
     Returns
     -------
-    (tag, reason) pairs, the likeliest first, of: cropped away (less than 5 % is left, nothing else is said then);
-    localised but under-weighted (the map's highest pixel lies in the mask), otherwise not recovered; and fine-grained
-    (the defect covers less than 0.2 % of the image). Empty where neither mask nor map tells anything.
+    (tag, reason) pairs, the likeliest first, of: cropped away (less than 5 % is left, nothing else
+        is said then); localised but under-weighted (the map's highest pixel lies in the mask),
+        otherwise not recovered; and fine-grained (the defect covers less than 0.2 % of the image).
+        Empty where neither mask nor map tells anything.
     """
     if kept is not None and kept < CROPPED:
         return [("cropped away", f"{kept:.0%} of the defect is left after resize and crop")]

@@ -24,11 +24,12 @@ class Gating:
 
     Attributes
     ----------
-    tau: (T,) float, rising, score units; -inf and then every distinct score. An image is segmented when its score is
-        above tau.
+    tau: (T,) float, rising, score units; -inf and then every distinct score. An image is segmented
+        when its score is above tau.
     saved: (T,) share of all images that are not segmented, 0..1.
     images_lost: (T,) int, anomalous images that are not segmented; none where nothing is labelled.
-    pixels_lost: (T,) share of all defect pixels that lie in them, 0..1; NaN where no masks are known.
+    pixels_lost: (T,) share of all defect pixels that lie in them, 0..1; NaN where no masks are
+        known.
     anomalous, images: how many anomalous images and how many images there are.
     """
 
@@ -64,16 +65,25 @@ def gating(scores: np.ndarray, labels: np.ndarray, areas: np.ndarray | None = No
     """
     lengths = {len(values) for values in (scores, labels, areas) if values is not None}
     if len(lengths) != 1 or not len(scores):
-        raise ValueError(f"expected scores, labels and areas of one length, at least 1, got {sorted(lengths)}")
+        raise ValueError(
+            f"expected scores, labels and areas of one length, at least 1, got {sorted(lengths)}"
+        )
     scores = np.asarray(scores, np.float64)
     tau = np.append(-np.inf, np.unique(scores))
-    pixels = np.zeros(len(scores)) if areas is None else np.where(labels == ANOMALOUS, areas, 0).astype(float)
+    pixels = (
+        np.zeros(len(scores))
+        if areas is None
+        else np.where(labels == ANOMALOUS, areas, 0).astype(float)
+    )
     order = np.argsort(scores, kind="stable")
-    passed = np.searchsorted(scores[order], tau, side="right")  # how many scores are at or below tau
+    # How many scores are at or below tau
+    passed = np.searchsorted(scores[order], tau, side="right")
     lost = np.append(0, np.cumsum((labels == ANOMALOUS)[order]))[passed]
     gone = np.append(0.0, np.cumsum(pixels[order]))[passed]
     share = gone / pixels.sum() if areas is not None and pixels.any() else np.full(len(tau), np.nan)
-    return Gating(tau, passed / len(scores), lost, share, int((labels == ANOMALOUS).sum()), len(scores))
+    return Gating(
+        tau, passed / len(scores), lost, share, int((labels == ANOMALOUS).sum()), len(scores)
+    )
 
 
 class GatePanel(widgets.VBox):  # type: ignore[misc]
@@ -112,8 +122,14 @@ class GatePanel(widgets.VBox):  # type: ignore[misc]
         scores = found.tau[1:]
         with self._quiet:
             set_range(self.slider, scores[0], scores[-1], tau)
-        numbers = markup.table(_rows(found, found.at(tau), seconds), ["now", "of"], title="only images above τ go on")
-        lost = found.images_lost / found.anomalous if found.anomalous else np.full(len(found.tau), np.nan)
+        numbers = markup.table(
+            _rows(found, found.at(tau), seconds), ["now", "of"], title="only images above τ go on"
+        )
+        lost = (
+            found.images_lost / found.anomalous
+            if found.anomalous
+            else np.full(len(found.tau), np.nan)
+        )
         chart = _chart(found, lost, found.at(tau))
         said = theme.note(words) if words else ""
         self.page.value = markup.row([chart, numbers + said], gap=24)
@@ -135,7 +151,13 @@ def set_range(slider: widgets.FloatSlider, low: float, high: float, value: float
 
 def _chart(found: Gating, lost: np.ndarray, at: int) -> str:
     """Return what is saved against what is lost, one step for each tau, and where tau is now."""
-    chart = Chart((0, 1), (0, 1.05), names=("share of the images saved", "share lost"), size=(520, 260), top=26)
+    chart = Chart(
+        (0, 1),
+        (0, 1.05),
+        names=("share of the images saved", "share lost"),
+        size=(520, 260),
+        top=26,
+    )
     lines = (
         ("anomalous images", lost, style.VERMILLION, "solid", "circle"),
         ("defect pixels", found.pixels_lost, style.BLUE, "dashed", "square"),
@@ -144,7 +166,14 @@ def _chart(found: Gating, lost: np.ndarray, at: int) -> str:
     chart.rule(found.saved[at], "τ now")
     for name, values, colour, dash, shape in known:
         chart.path(np.repeat(found.saved, 2)[1:], np.repeat(values, 2)[:-1], colour, dash=dash)
-        chart.dots(found.saved[[at]], values[[at]], [f"{name}: {values[at]:.1%}"], colour, shape=shape, size=6)
+        chart.dots(
+            found.saved[[at]],
+            values[[at]],
+            [f"{name}: {values[at]:.1%}"],
+            colour,
+            shape=shape,
+            size=6,
+        )
     chart.legend([(name, colour, dash) for name, _, colour, dash, _ in known])
     return chart.svg("what each threshold of the first stage saves, and what it loses")
 
@@ -157,7 +186,10 @@ def _rows(found: Gating, at: int, seconds: float) -> dict[str, list[str]]:
     }
     if found.anomalous:
         share = found.images_lost[at] / found.anomalous
-        rows["anomalous images lost"] = [f"{found.images_lost[at]} ({share:.0%})", str(found.anomalous)]
+        rows["anomalous images lost"] = [
+            f"{found.images_lost[at]} ({share:.0%})",
+            str(found.anomalous),
+        ]
     if np.isfinite(found.pixels_lost[at]):
         rows["defect pixels lost"] = [f"{found.pixels_lost[at]:.1%}", "100%"]
     return rows

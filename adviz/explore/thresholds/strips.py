@@ -33,9 +33,13 @@ def score_strip(
     current: the image to ring.
     """
     rows = strip_rows(split.defects)
-    lines = [(float(-line), f"{kind} ({len(images)})") for line, (kind, images, _) in enumerate(rows)]
+    lines = [
+        (float(-line), f"{kind} ({len(images)})") for line, (kind, images, _) in enumerate(rows)
+    ]
     names, size = ("anomaly score of the image", ""), (WIDTH, 100 + LINE * len(rows))
-    chart = Chart(ends, (0.5 - len(rows), 0.5), names=names, size=size, left=150, top=40, lines=lines)
+    chart = Chart(
+        ends, (0.5 - len(rows), 0.5), names=names, size=size, left=150, top=40, lines=lines
+    )
     chart.span(threshold, ends[1], style.SKY)
     for level, (name, value) in enumerate(marks.items()):
         chart.rule(value, name, level=level)
@@ -43,7 +47,9 @@ def score_strip(
     ids = split.ids
     for line, (kind, images, heights) in enumerate(rows):
         colour = KIND_COLOURS.get(kind, style.ANOMALOUS)
-        texts = [f"image {image + 1} · {ids[image]} · {style.number(scores[image])}" for image in images]
+        texts = [
+            f"image {image + 1} · {ids[image]} · {style.number(scores[image])}" for image in images
+        ]
         chart.dots(scores[images], heights, texts, colour, shape=list(SHAPES)[line % len(SHAPES)])
         for image, height in zip(images, heights, strict=True):
             if image == current:

@@ -31,37 +31,51 @@ class Tagging(widgets.VBox):  # type: ignore[misc]
 
     Attributes
     ----------
-    marks: (detector, category, image's id) -> (tag, note), either of which may be empty but not both.
+    marks: (detector, category, image's id) -> (tag, note), either of which may be empty but not
+        both.
     """
 
     def __init__(self, changed: Callable[[], None], asked: Callable[[str, str], None]) -> None:
         self.marks: dict[Place, tuple[str, str]] = {}
-        self._seen: set[Place] = set()  # what was ever here: a file that holds more is not overwritten
+        # What was ever here: a file that holds more is not overwritten
+        self._seen: set[Place] = set()
         self._place: Place = ("", "", "")
         self._changed, self._quiet = changed, Quiet()
         self._tag = labelled(
-            widgets.Dropdown(options=[(NONE, "")], description="error type", layout=widgets.Layout(width="400px")),
+            widgets.Dropdown(
+                options=[(NONE, "")], description="error type", layout=widgets.Layout(width="400px")
+            ),
             "tag",
             self._choose,
         )
         self._note = labelled(
-            widgets.Text(description="note", continuous_update=False, layout=widgets.Layout(width="340px")),
+            widgets.Text(
+                description="note", continuous_update=False, layout=widgets.Layout(width="340px")
+            ),
             "note",
             self._choose,
         )
-        self._file = widgets.Text("error_tags.json", description="file", layout=widgets.Layout(width="300px"))
+        self._file = widgets.Text(
+            "error_tags.json", description="file", layout=widgets.Layout(width="300px")
+        )
         self._file.add_class("adviz-file")
         buttons = [self._button(name, asked) for name in ("save", "load")]
         self._hint = widgets.HTML().add_class("adviz-suggestion")
-        super().__init__([wrapped([self._tag, self._note, self._file, *buttons], align="center"), self._hint])
+        super().__init__(
+            [wrapped([self._tag, self._note, self._file, *buttons], align="center"), self._hint]
+        )
 
     def _button(self, name: str, asked: Callable[[str, str], None]) -> widgets.Button:
         tip = {"save": "write all tags to the file", "load": "read tags from the file"}[name]
-        button = widgets.Button(description=f"{name} tags", tooltip=tip, layout=widgets.Layout(width="100px"))
+        button = widgets.Button(
+            description=f"{name} tags", tooltip=tip, layout=widgets.Layout(width="100px")
+        )
         button.add_class(f"adviz-{name}").on_click(lambda _: asked(name, str(self._file.value)))
         return button
 
-    def show(self, place: Place, label: int, suggestions: Sequence[tuple[str, str]], wrong: bool) -> None:
+    def show(
+        self, place: Place, label: int, suggestions: Sequence[tuple[str, str]], wrong: bool
+    ) -> None:
         """Show the tag of an image; `suggestions` are marked in the list, and explained below it."""
         tag, note = self.marks.get(place, ("", ""))
         suggested = dict(suggestions)
@@ -73,7 +87,9 @@ class Tagging(widgets.VBox):  # type: ignore[misc]
                 self._tag.options = options
             self._tag.value, self._note.value = tag, note
             self._tag.disabled = self._note.disabled = not (wrong or tag or note)
-        parts = [f"<b>{html.escape(name)}</b>: {html.escape(why)}" for name, why in suggested.items()]
+        parts = [
+            f"<b>{html.escape(name)}</b>: {html.escape(why)}" for name, why in suggested.items()
+        ]
         self._hint.value = f"suggested, not chosen: {'; '.join(parts)}" if parts and wrong else ""
 
     def set(self, place: Place, tag: str, note: str) -> None:
@@ -141,7 +157,9 @@ def checked(category: str, image: str, tag: str, labels: Labels) -> None:
 class TaggedView(DecisionView):
     """A threshold and, for images on the wrong side of it, a person's words, by detector."""
 
-    def __init__(self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]) -> None:
+    def __init__(
+        self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]
+    ) -> None:
         self._tagging = Tagging(self._redraw, self._use_file)
         super().__init__(categories, predictions)
 
@@ -154,7 +172,9 @@ class TaggedView(DecisionView):
     def tags(self) -> dict[str, str]:
         """A person's tags of the detector on show: "category/image's id" -> tag; setting them replaces all."""
         marks = self._tagging.marks.items()
-        return {f"{c}/{i}": tag for (name, c, i), (tag, _) in marks if name == self.detector and tag}
+        return {
+            f"{c}/{i}": tag for (name, c, i), (tag, _) in marks if name == self.detector and tag
+        }
 
     @tags.setter
     def tags(self, tags: Mapping[str, str]) -> None:
@@ -165,7 +185,9 @@ class TaggedView(DecisionView):
     def notes(self) -> dict[str, str]:
         """A person's notes, by the same names; setting them replaces all and leaves the tags."""
         marks = self._tagging.marks.items()
-        return {f"{c}/{i}": note for (name, c, i), (_, note) in marks if name == self.detector and note}
+        return {
+            f"{c}/{i}": note for (name, c, i), (_, note) in marks if name == self.detector and note
+        }
 
     @notes.setter
     def notes(self, notes: Mapping[str, str]) -> None:
@@ -175,8 +197,9 @@ class TaggedView(DecisionView):
     def save_tags(self, path: str | Path) -> None:
         """Write the tags of all detectors to a JSON file, which is either the old or the new one, never half of it.
 
-        Each entry has detector, category, image (id), threshold (the present one), tag, suggested and note. Of the
-        false negatives of the detector on show that nobody tagged, the first suggestion is written, marked as such.
+        Each entry has detector, category, image (id), threshold (the present one), tag, suggested
+        and note. Of the false negatives of the detector on show that nobody tagged, the first
+        suggestion is written, marked as such.
 
         Raises
         ------
@@ -184,7 +207,9 @@ class TaggedView(DecisionView):
         OSError: it cannot be written.
         """
         marks = self._tagging.marks.items()
-        tags = [Tag(d, c, i, self._line(c, d), tag, False, note) for (d, c, i), (tag, note) in marks]
+        tags = [
+            Tag(d, c, i, self._line(c, d), tag, False, note) for (d, c, i), (tag, note) in marks
+        ]
         for error in self.errors:
             place = self.detector, error["category"], error["id"]
             if error["suggestions"] and place not in self._tagging.marks:
@@ -220,14 +245,18 @@ class TaggedView(DecisionView):
     def _labels(self) -> dict[str, dict[str, int]]:
         """Return category -> image's id -> label."""
         splits = {name: category.test for name, category in self._categories.items()}
-        return {name: dict(zip(s.ids, s.labels.tolist(), strict=True)) for name, s in splits.items()}
+        return {
+            name: dict(zip(s.ids, s.labels.tolist(), strict=True)) for name, s in splits.items()
+        }
 
     def _replace(self, marks: Mapping[str, tuple[str, str]]) -> None:
         """Replace tags and notes of the detector on show; keys are "category/image's id"."""
         labels, places = self._labels(), {}
         for key, (tag, _) in marks.items():
             names = [name for name in labels if key.startswith(f"{name}/")]
-            category, image = (names[0], key[len(names[0]) + 1 :]) if names else key.partition("/")[::2]
+            category, image = (
+                (names[0], key[len(names[0]) + 1 :]) if names else key.partition("/")[::2]
+            )
             checked(category, image, tag, labels)
             places[key] = self.detector, category, image
         for place in [place for place in self._tagging.marks if place[0] == self.detector]:

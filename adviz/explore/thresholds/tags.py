@@ -58,21 +58,36 @@ def read_tags(path: str | Path) -> list[Tag]:
     Raises
     ------
     OSError: there is no such file.
-    ValueError: it is no such JSON, truncated, changed, too large or of a newer adviz; the place is named.
+    ValueError: it is no such JSON, truncated, changed, too large or of a newer adviz; the place is
+        named.
     """
     content, digest = archive.read_json(path, "tags", limit=LIMIT)
     version = content.get("format")
     if isinstance(version, str) and version.startswith(NAME) and version not in (FIRST, FORMAT):
-        raise ValueError(f"expected {FORMAT!r} or older in {path}, got {version!r}, a newer adviz's: update adviz")
-    if version not in (FIRST, FORMAT) or set(content) != {"format", "tags"} or not isinstance(content["tags"], list):
-        raise ValueError(f'expected a file with "format": "{FORMAT}" and a list of "tags", got another in {path}')
+        raise ValueError(
+            f"expected {FORMAT!r} or older in {path}, got {version!r}, a newer adviz's: update adviz"
+        )
+    if (
+        version not in (FIRST, FORMAT)
+        or set(content) != {"format", "tags"}
+        or not isinstance(content["tags"], list)
+    ):
+        raise ValueError(
+            f'expected a file with "format": "{FORMAT}" and a list of "tags", got another in {path}'
+        )
     if (digest is None) != (version == FIRST):
-        raise ValueError(f'expected a "digest" in {FORMAT!r} and none before, got another in {path}: take another copy')
-    return [_tag(entry, f"tag {number} of {path}") for number, entry in enumerate(content["tags"], 1)]
+        raise ValueError(
+            f'expected a "digest" in {FORMAT!r} and none before, got another in {path}: take another copy'
+        )
+    return [
+        _tag(entry, f"tag {number} of {path}") for number, entry in enumerate(content["tags"], 1)
+    ]
 
 
 def _tag(entry: Any, place: str) -> Tag:
-    kinds: dict[str, tuple[type, ...]] = dict.fromkeys(("detector", "category", "image", "tag", "note"), (str,))
+    kinds: dict[str, tuple[type, ...]] = dict.fromkeys(
+        ("detector", "category", "image", "tag", "note"), (str,)
+    )
     kinds |= {"suggested": (bool,), "threshold": (float, int)}
     names = [field.name for field in fields(Tag)]
     if not isinstance(entry, Mapping) or set(entry) != set(names):
@@ -80,5 +95,7 @@ def _tag(entry: Any, place: str) -> Tag:
         raise ValueError(f"expected {', '.join(names)} in {place}, got {got}")
     for name, allowed in kinds.items():
         if type(entry[name]) not in allowed:
-            raise ValueError(f"expected {name} as {allowed[0].__name__} in {place}, got {entry[name]!r}")
+            raise ValueError(
+                f"expected {name} as {allowed[0].__name__} in {place}, got {entry[name]!r}"
+            )
     return Tag(**entry)

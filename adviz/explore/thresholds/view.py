@@ -32,8 +32,9 @@ def thresholds(
     Parameters
     ----------
     categories, predictions: as for `explore.results`.
-    gate: detector's name -> seconds that its second stage takes for one image, for detectors whose image score decides
-        which images are segmented (SPADE); a slider over that decision is shown for them.
+    gate: detector's name -> seconds that its second stage takes for one image, for detectors whose
+        image score decides which images are segmented (SPADE); a slider over that decision is shown
+        for them.
 
     Returns
     -------
@@ -41,7 +42,8 @@ def thresholds(
 
     Raises
     ------
-    ValueError: as `explore.results`; a gate of an unknown detector, or seconds that are no number of 0 or more.
+    ValueError: as `explore.results`; a gate of an unknown detector, or seconds that are no number
+        of 0 or more.
 
     Examples
     --------
@@ -56,9 +58,10 @@ def thresholds(
 class ThresholdsView(TaggedView):
     """Scores by defect type with the threshold as a line, what it gets wrong, and the errors of all categories.
 
-    An image is flagged when its score is at or above the threshold, which at first is the F1-optimal one. The state is
-    plain data, readable and settable: `category`, `detector`, `defect`, `image`, `threshold`, `pooled`, `relative`,
-    `gate`, `tags` and `notes`; `errors`, `outcome` and `gating` are what follows from it.
+    An image is flagged when its score is at or above the threshold, which at first is the
+    F1-optimal one. The state is plain data, readable and settable: `category`, `detector`,
+    `defect`, `image`, `threshold`, `pooled`, `relative`, `gate`, `tags` and `notes`; `errors`,
+    `outcome` and `gating` are what follows from it.
     """
 
     def __init__(
@@ -71,7 +74,8 @@ class ThresholdsView(TaggedView):
         self._seconds = _checked_gate(gate or {}, predictions)
         self._taus: dict[tuple[str, str], float] = {}
         self._areas: dict[str, np.ndarray] = {}  # category -> defect pixels of its images
-        self._small: dict[tuple[str, str, int], np.ndarray] = {}  # (category, detector, image) -> small overlay
+        # (category, detector, image) -> small overlay
+        self._small: dict[tuple[str, str, int], np.ndarray] = {}
         self._tiles: dict[tuple[str, str, int], str] = {}  # and as HTML
         self._guesses: dict[tuple[str, str, int], list[tuple[str, str]]] = {}
         self._walls = Walls(self._go)
@@ -87,12 +91,16 @@ class ThresholdsView(TaggedView):
             return None
         start = found.tau[found.free] if found.anomalous else -np.inf
         below = float(found.tau[1] - 1e-6 * max(1.0, abs(found.tau[1])))  # gates nothing away
-        return self._taus.get((self.category, self.detector), float(start) if np.isfinite(start) else below)
+        return self._taus.get(
+            (self.category, self.detector), float(start) if np.isfinite(start) else below
+        )
 
     @gate.setter
     def gate(self, tau: float) -> None:
         if self.detector not in self._seconds:
-            raise ValueError(f"{self.detector} has no second stage: name it in gate={{detector: seconds per image}}")
+            raise ValueError(
+                f"{self.detector} has no second stage: name it in gate={{detector: seconds per image}}"
+            )
         if not np.isfinite(tau):
             raise ValueError(f"gate must be a finite score, got {tau}")
         self._taus[self.category, self.detector] = float(tau)
@@ -110,13 +118,16 @@ class ThresholdsView(TaggedView):
     def errors(self) -> list[dict[str, Any]]:
         """The errors of the detector on show in all categories, the worst of each kind first, as plain data.
 
-        Each has kind ("false positive", "false negative" or, flagged without a label, "unlabelled"), category, image
-        (index), id, defect, score, threshold, tag and note (a person's, may be empty) and suggestions (tags).
+        Each has kind ("false positive", "false negative" or, flagged without a label,
+        "unlabelled"), category, image (index), id, defect, score, threshold, tag and note (a
+        person's, may be empty) and suggestions (tags).
         """
         found = self._errors()
         for error in found:
             if error["kind"] == "false negative":
-                error["suggestions"] = [tag for tag, _ in self._guess(error["category"], self.detector, error["image"])]
+                error["suggestions"] = [
+                    tag for tag, _ in self._guess(error["category"], self.detector, error["image"])
+                ]
         return found
 
     def _errors(self) -> list[dict[str, Any]]:
@@ -127,7 +138,9 @@ class ThresholdsView(TaggedView):
             line, ids = self._line(category), self._categories[category].test.ids
             for kind, images in zip(KINDS, errors.wrong(scores, labels, line), strict=True):
                 for image in images.tolist():
-                    tag, note = self._tagging.marks.get((self.detector, category, ids[image]), ("", ""))
+                    tag, note = self._tagging.marks.get(
+                        (self.detector, category, ids[image]), ("", "")
+                    )
                     guesses = self._guesses.get((category, self.detector, image), [])
                     kinds[kind].append(
                         {
@@ -140,7 +153,9 @@ class ThresholdsView(TaggedView):
                             "threshold": line,
                             "tag": tag,
                             "note": note,
-                            "suggestions": [name for name, _ in guesses] if kind == "false negative" else [],
+                            "suggestions": [name for name, _ in guesses]
+                            if kind == "false negative"
+                            else [],
                         }
                     )
         return [error for found in kinds.values() for error in sorted(found, key=_worst)]
@@ -162,7 +177,10 @@ class ThresholdsView(TaggedView):
         """Return a small overlay of an image, on the scale of its category."""
         key = category, detector, image
         if key not in self._small:
-            photo, found = self._photo(category, "test", image).image, self._predictions[category][detector]
+            photo, found = (
+                self._photo(category, "test", image).image,
+                self._predictions[category][detector],
+            )
             maps = found.anomaly_map if isinstance(found, Prediction) else None
             step = max(1, min(photo.shape[:2]) // SIDE)
             small = np.ascontiguousarray(photo[::step, ::step])
@@ -172,7 +190,9 @@ class ThresholdsView(TaggedView):
                 limits: Any = self._limits[category, detector]
                 small = plots.overlay(small, maps[image][::step, ::step], limits=limits)
             self._small[key] = small
-            self._tiles[key] = markup.picture(small, width=SIDE, text=self._categories[category].test.ids[image])
+            self._tiles[key] = markup.picture(
+                small, width=SIDE, text=self._categories[category].test.ids[image]
+            )
         return self._small[key]
 
     def _steps(self) -> Steps:
@@ -190,30 +210,49 @@ class ThresholdsView(TaggedView):
     def _on_walls(self, most: int = MOST) -> list[dict[str, Any]]:
         """Return the errors that have a picture, the first ones of each kind."""
         found = self._errors()
-        return [error for kind in KINDS for error in [one for one in found if one["kind"] == kind][:most]]
+        return [
+            error
+            for kind in KINDS
+            for error in [one for one in found if one["kind"] == kind][:most]
+        ]
 
     def _measure(self, category: str) -> None:
         split = self._categories[category].test
-        masks = (split.mask(index) if label == 1 else None for index, label in enumerate(split.labels))
+        masks = (
+            split.mask(index) if label == 1 else None for index, label in enumerate(split.labels)
+        )
         self._areas[category] = np.array([0 if mask is None else mask.sum() for mask in masks])
 
     def _draw(self) -> tuple[str, str]:
         page, detector = super()._draw(), self.detector
-        shown = {(c, i): picture for (c, name, i), picture in self._tiles.items() if name == detector}
+        shown = {
+            (c, i): picture for (c, name, i), picture in self._tiles.items() if name == detector
+        }
         found, here = self._errors(), (self.category, self.image)
         self._walls.show(found, shown, here)
-        sample_id, label = self._categories[here[0]].test.ids[here[1]], self._categories[here[0]].test.labels[here[1]]
-        kind = next((error["kind"] for error in found if (error["category"], error["image"]) == here), "")
-        guesses = self._guesses.get((here[0], detector, here[1]), []) if kind == "false negative" else []
+        sample_id, label = (
+            self._categories[here[0]].test.ids[here[1]],
+            self._categories[here[0]].test.labels[here[1]],
+        )
+        kind = next(
+            (error["kind"] for error in found if (error["category"], error["image"]) == here), ""
+        )
+        guesses = (
+            self._guesses.get((here[0], detector, here[1]), []) if kind == "false negative" else []
+        )
         self._tagging.show((detector, here[0], sample_id), int(label), guesses, bool(kind))
-        self._gate.show(self.gating, self.gate or 0.0, self._seconds.get(detector, 0.0), self._gate_words())
+        self._gate.show(
+            self.gating, self.gate or 0.0, self._seconds.get(detector, 0.0), self._gate_words()
+        )
         return page
 
     def _gate_words(self) -> str:
         """Return what cannot be known about the gate, and what was gated away already."""
         said, segmented = [], self._prediction.segmented
         if segmented is not None and not segmented.all():
-            said.append(f"In this prediction {np.count_nonzero(~segmented)} images were not segmented already.")
+            said.append(
+                f"In this prediction {np.count_nonzero(~segmented)} images were not segmented already."
+            )
         if self.gating is not None and not self.gating.anomalous:
             said.append("No image is labelled anomalous: what would be lost cannot be known.")
         elif not self._masked:
@@ -236,8 +275,13 @@ class ThresholdsView(TaggedView):
             if kind == "unlabelled" and not chosen:
                 continue
             shown = chosen[: 2 * THUMBNAILS]
-            pictures = [self._picture(error["category"], self.detector, error["image"]) for error in shown]
-            lines = [f"{e['category']} · {e['defect']} {style.number(e['score'])}\n{words(e)}" for e in shown]
+            pictures = [
+                self._picture(error["category"], self.detector, error["image"]) for error in shown
+            ]
+            lines = [
+                f"{e['category']} · {e['defect']} {style.number(e['score'])}\n{words(e)}"
+                for e in shown
+            ]
             rest = f", the first {len(shown)}" if len(shown) < len(chosen) else ""
             walls.append(Wall(f"{title} ({len(chosen)}{rest})", pictures, lines))
         line, test = style.number(self.threshold), self._categories[self.category].test
@@ -258,11 +302,17 @@ def _worst(error: Mapping[str, Any]) -> float:
     return -abs(float(error["score"]) - line) / (abs(line) or 1.0)
 
 
-def _checked_gate(gate: Mapping[str, float], predictions: Mapping[str, Mapping[str, Found]]) -> dict[str, float]:
+def _checked_gate(
+    gate: Mapping[str, float], predictions: Mapping[str, Mapping[str, Found]]
+) -> dict[str, float]:
     names = {name for found in predictions.values() for name in found}
     for name, seconds in gate.items():
         if name not in names:
-            raise ValueError(f"expected gate to name some of the detectors {', '.join(sorted(names))}, got {name!r}")
+            raise ValueError(
+                f"expected gate to name some of the detectors {', '.join(sorted(names))}, got {name!r}"
+            )
         if not 0 <= seconds < float("inf"):
-            raise ValueError(f"expected the seconds of {name}'s second stage for one image, 0 or more, got {seconds}")
+            raise ValueError(
+                f"expected the seconds of {name}'s second stage for one image, 0 or more, got {seconds}"
+            )
     return dict(gate)

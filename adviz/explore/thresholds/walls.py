@@ -16,8 +16,16 @@ MOST = 24  # pictures of a wall
 SIDE = 104  # CSS pixels, width of a picture
 KINDS = {  # kind -> short name, title of its wall, edge
     "false positive": ("FP", "False positives: good images that are flagged", style.BLUE),
-    "false negative": ("FN", "False negatives: anomalous images that are not flagged", style.VERMILLION),
-    "unlabelled": ("?", "Flagged without a label: whether these are errors cannot be known", style.UNLABELLED),
+    "false negative": (
+        "FN",
+        "False negatives: anomalous images that are not flagged",
+        style.VERMILLION,
+    ),
+    "unlabelled": (
+        "?",
+        "Flagged without a label: whether these are errors cannot be known",
+        style.UNLABELLED,
+    ),
 }
 Entry = Mapping[str, Any]
 Key = tuple[str, int]
@@ -34,7 +42,9 @@ class Walls(widgets.VBox):  # type: ignore[misc]
     def __init__(self, go: Callable[[str, int], None]) -> None:
         self._go, self._places, self._quiet = go, list[Key](), Quiet()
         self._list = labelled(
-            widgets.Dropdown(options=[("", -1)], description="go to error", layout=widgets.Layout(width="420px")),
+            widgets.Dropdown(
+                options=[("", -1)], description="go to error", layout=widgets.Layout(width="420px")
+            ),
             "error",
             self._chosen,
         )
@@ -49,7 +59,8 @@ class Walls(widgets.VBox):  # type: ignore[misc]
         Parameters
         ----------
         errors: in the order of their numbers.
-        pictures: (category, image) -> HTML of its picture; a grey square stands for one that is not there yet.
+        pictures: (category, image) -> HTML of its picture; a grey square stands for one that is not
+            there yet.
         present: what is on show.
         """
         self._places = [(error["category"], error["image"]) for error in errors]
@@ -64,9 +75,13 @@ class Walls(widgets.VBox):  # type: ignore[misc]
         walls = "".join(self._wall(kind, errors, pictures, present) for kind in KINDS)
         self._page.value = f"<div style='padding:5px'>{walls}</div>"  # room for the ring
 
-    def _wall(self, kind: str, errors: Sequence[Entry], pictures: Mapping[Key, str], present: Key) -> str:
+    def _wall(
+        self, kind: str, errors: Sequence[Entry], pictures: Mapping[Key, str], present: Key
+    ) -> str:
         _, title, colour = KINDS[kind]
-        chosen = [(number, error) for number, error in enumerate(errors, 1) if error["kind"] == kind]
+        chosen = [
+            (number, error) for number, error in enumerate(errors, 1) if error["kind"] == kind
+        ]
         if kind == "unlabelled" and not chosen:
             return ""
         parts = [_tile(number, error, pictures, present, colour) for number, error in chosen[:MOST]]
@@ -76,7 +91,9 @@ class Walls(widgets.VBox):  # type: ignore[misc]
         return markup.row(parts, title=f"{title} ({len(chosen)})") + more + none
 
     def _button(self, name: str, icon: str, step: int) -> widgets.Button:
-        button = widgets.Button(description=icon, tooltip=f"{name} error", layout=widgets.Layout(width="40px"))
+        button = widgets.Button(
+            description=icon, tooltip=f"{name} error", layout=widgets.Layout(width="40px")
+        )
         button.add_class(f"adviz-{name}-error").on_click(lambda _: self.move(step))
         return button
 

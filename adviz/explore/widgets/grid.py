@@ -99,9 +99,13 @@ class TableGrid(anywidget.AnyWidget):  # type: ignore[misc]
         """
         if len(cells) != len(rows) or any(len(line) != len(columns) for line in cells):
             shape = [len(line) for line in cells]
-            raise ValueError(f"expected {len(rows)} rows of {len(columns)} cells, got rows of {shape}")
+            raise ValueError(
+                f"expected {len(rows)} rows of {len(columns)} cells, got rows of {shape}"
+            )
         if len(picked) and (picked[0] >= len(rows) or picked[1] >= len(columns)):
-            raise ValueError(f"picked must lie in {len(rows)} rows of {len(columns)} cells, got {list(picked)}")
+            raise ValueError(
+                f"picked must lie in {len(rows)} rows of {len(columns)} cells, got {list(picked)}"
+            )
         content = {
             "corner": corner,
             "rows": [asdict(one) for one in rows],

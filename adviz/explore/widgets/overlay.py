@@ -18,9 +18,10 @@ from adviz.explore.widgets.traits import source, synchronised_bytes
 class PatchOverlay(anywidget.AnyWidget):  # type: ignore[misc]
     """An image under a map, with the ground truth's contour, markers, and a pixel that is picked.
 
-    Click or use the arrow keys (Alt: eight cells) to pick; + and - or the mouse wheel (once the image has the focus, or
-    with Ctrl) zoom, dragging moves, 0 or a double click shows everything again. What is under the pointer is read out
-    below. All state is in traits, so that a reloaded page shows the same.
+    Click or use the arrow keys (Alt: eight cells) to pick; + and - or the mouse wheel (once the
+    image has the focus, or with Ctrl) zoom, dragging moves, 0 or a double click shows everything
+    again. What is under the pointer is read out below. All state is in traits, so that a reloaded
+    page shows the same.
 
     Parameters
     ----------
@@ -45,7 +46,8 @@ class PatchOverlay(anywidget.AnyWidget):  # type: ignore[misc]
 
     Raises
     ------
-    ValueError: an array of another shape, a mask of another size than the image, or limits that are not two numbers.
+    ValueError: an array of another shape, a mask of another size than the image, or limits that are
+        not two numbers.
 
     Examples
     --------
@@ -89,7 +91,11 @@ class PatchOverlay(anywidget.AnyWidget):  # type: ignore[misc]
         unit: str = "map",
         label: str = "image with its anomaly map",
     ) -> None:
-        table = (matplotlib.colormaps[self.COLOURS](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+        table = (
+            (matplotlib.colormaps[self.COLOURS](np.arange(256))[:, :3] * 255)
+            .round()
+            .astype(np.uint8)
+        )
         super().__init__(colours=table.tobytes(), width=width, unit=unit, label=label)
         self.show(image, scores, mask, limits=limits)
 
@@ -126,7 +132,9 @@ class PatchOverlay(anywidget.AnyWidget):  # type: ignore[misc]
             self.scores = b"" if scores is None else np.ascontiguousarray(scores, "<f4").tobytes()
             self.mask = b"" if mask is None else np.ascontiguousarray(mask, np.uint8).tobytes()
 
-    def mark(self, rectangles: Sequence[tuple[float, float, float, float]], texts: Sequence[str] = ()) -> None:
+    def mark(
+        self, rectangles: Sequence[tuple[float, float, float, float]], texts: Sequence[str] = ()
+    ) -> None:
         """Replace the markers by solid frames around (top, left, height, width) in image pixels."""
         texts = texts or [""] * len(rectangles)
         names = ("top", "left", "height", "width")
@@ -139,8 +147,12 @@ class PatchOverlay(anywidget.AnyWidget):  # type: ignore[misc]
     def _check_picked(self, proposal: Any) -> list[int]:
         """Refuse a pixel that the image does not have."""
         picked = [int(number) for number in proposal["value"]]
-        if picked and not (len(picked) == 2 and all(0 <= a < n for a, n in zip(picked, self.shape, strict=False))):
-            raise traitlets.TraitError(f"picked must be [row, column] within {self.shape} or [], got {picked}")
+        if picked and not (
+            len(picked) == 2 and all(0 <= a < n for a, n in zip(picked, self.shape, strict=False))
+        ):
+            raise traitlets.TraitError(
+                f"picked must be [row, column] within {self.shape} or [], got {picked}"
+            )
         return picked
 
 

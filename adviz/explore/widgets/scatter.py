@@ -12,14 +12,16 @@ from adviz.explore.widgets.traits import source, synchronised_bytes
 class PatchScatter(anywidget.AnyWidget):  # type: ignore[misc]
     """Points in the plane, on one scale for both axes; some of them ringed, selected or picked.
 
-    Drag round points to select them, click one to pick it; arrow keys go to the next along the order (Alt: 25 on), and
-    Escape gives both up. All state is in traits, so that a reloaded page shows the same.
+    Drag round points to select them, click one to pick it; arrow keys go to the next along the
+    order (Alt: 25 on), and Escape gives both up. All state is in traits, so that a reloaded page
+    shows the same.
 
     Parameters
     ----------
     points: (M, 2) float.
     colours: (M, 3) uint8.
-    order: (n,) int, points to ring, the first `count` of them at a time; such as a coreset in the order of choice.
+    order: (n,) int, points to ring, the first `count` of them at a time; such as a coreset in the
+        order of choice.
     size: (width, height) on the screen, CSS pixels.
     label: said by screen readers.
 
@@ -30,7 +32,8 @@ class PatchScatter(anywidget.AnyWidget):  # type: ignore[misc]
 
     Raises
     ------
-    ValueError: arrays of another shape or type, points that are not finite, or an order of points that do not exist.
+    ValueError: arrays of another shape or type, points that are not finite, or an order of points
+        that do not exist.
 
     Examples
     --------
@@ -65,17 +68,27 @@ class PatchScatter(anywidget.AnyWidget):  # type: ignore[misc]
         super().__init__(size=list(size), label=label)
         self.show(points, colours, order)
 
-    def show(self, points: np.ndarray, colours: np.ndarray, order: np.ndarray | None = None) -> None:
+    def show(
+        self, points: np.ndarray, colours: np.ndarray, order: np.ndarray | None = None
+    ) -> None:
         """Show other points, in one message to the browser; what was selected or picked is given up.
 
         Parameters and errors: as for the class.
         """
-        if points.ndim != 2 or points.shape[1] != 2 or not len(points) or not np.isfinite(points).all():
+        if (
+            points.ndim != 2
+            or points.shape[1] != 2
+            or not len(points)
+            or not np.isfinite(points).all()
+        ):
             raise ValueError(f"points must be (M, 2), finite, M at least 1, got {points.shape}")
         before = getattr(self, "_length", 0)
         self._length = len(points)
         try:
-            painted, ringed = self._checked(colours), self._ordered(np.empty(0, int) if order is None else order)
+            painted, ringed = (
+                self._checked(colours),
+                self._ordered(np.empty(0, int) if order is None else order),
+            )
         except ValueError:
             self._length = before
             raise
@@ -94,7 +107,9 @@ class PatchScatter(anywidget.AnyWidget):  # type: ignore[misc]
         """Give the points other colours, (M, 3) uint8; `painting` = (M,) points, the last of which lie on top."""
         painted = self._checked(colours)
         if painting is not None and not np.array_equal(np.sort(painting), np.arange(self._length)):
-            raise ValueError(f"painting must name each of the {self._length} points once, got {np.shape(painting)}")
+            raise ValueError(
+                f"painting must name each of the {self._length} points once, got {np.shape(painting)}"
+            )
         with self.hold_sync():
             self.painting = b"" if painting is None else painting.astype("<u4").tobytes()
             self.colours = painted
@@ -108,16 +123,22 @@ class PatchScatter(anywidget.AnyWidget):  # type: ignore[misc]
     def chosen(self, points: np.ndarray) -> None:
         points = np.asarray(points, dtype=np.int64)
         if points.size and not 0 <= points.min() <= points.max() < self._length:
-            raise ValueError(f"expected points from 0 to {self._length - 1}, got {points.min()} to {points.max()}")
+            raise ValueError(
+                f"expected points from 0 to {self._length - 1}, got {points.min()} to {points.max()}"
+            )
         self.selected = points.astype("<u4").tobytes()
 
     def _ordered(self, order: np.ndarray) -> bytes:
         order = np.asarray(order)
         if order.ndim != 1 or (order.size and not 0 <= order.min() <= order.max() < self._length):
-            raise ValueError(f"order must name points from 0 to {self._length - 1}, got {order.shape}")
+            raise ValueError(
+                f"order must name points from 0 to {self._length - 1}, got {order.shape}"
+            )
         return order.astype("<u4").tobytes()
 
     def _checked(self, colours: np.ndarray) -> bytes:
         if colours.shape != (self._length, 3) or colours.dtype != np.uint8:
-            raise ValueError(f"colours must be ({self._length}, 3) uint8, got {colours.shape} of {colours.dtype}")
+            raise ValueError(
+                f"colours must be ({self._length}, 3) uint8, got {colours.shape} of {colours.dtype}"
+            )
         return np.ascontiguousarray(colours).tobytes()

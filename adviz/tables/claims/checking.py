@@ -60,7 +60,9 @@ class Claims:
     @property
     def experiments(self) -> list[Experiment]:
         """All that they need, each once."""
-        return list(dict.fromkeys(one for table in self.tables.values() for one in table.experiments))
+        return list(
+            dict.fromkeys(one for table in self.tables.values() for one in table.experiments)
+        )
 
     def check(self, rows: Iterable[Row]) -> Checked:
         """Return what rows say of each claim; rows of other experiments do not matter.
@@ -78,7 +80,11 @@ class Claims:
 
 
 def plan_claims(
-    paper: str, setting: Setting | None = None, *, keys: Iterable[str] | None = None, pro: str | None = None
+    paper: str,
+    setting: Setting | None = None,
+    *,
+    keys: Iterable[str] | None = None,
+    pro: str | None = None,
 ) -> Claims:
     """Return what a paper claims in words, with the experiments that it can be checked on.
 
@@ -100,14 +106,20 @@ def plan_claims(
     True
     """
     if paper not in STATED:
-        raise ValueError(f"expected a paper, one of {', '.join(map(repr, STATED))}, {got(paper, STATED)}")
+        raise ValueError(
+            f"expected a paper, one of {', '.join(map(repr, STATED))}, {got(paper, STATED)}"
+        )
     there = STATED[paper]
     wanted = list(there if keys is None else keys)
     if unknown := [key for key in wanted if key not in there]:
-        raise ValueError(f"expected some of the claims {', '.join(map(repr, there))}, got {unknown}")
+        raise ValueError(
+            f"expected some of the claims {', '.join(map(repr, there))}, got {unknown}"
+        )
     chosen = setting or Setting()
     claims = {key: there[key] for key in wanted}
-    return Claims(chosen, claims, {key: _table(key, claim, chosen, pro) for key, claim in claims.items()})
+    return Claims(
+        chosen, claims, {key: _table(key, claim, chosen, pro) for key, claim in claims.items()}
+    )
 
 
 def _table(key: str, claim: Claim, setting: Setting, pro: str | None) -> Table:
@@ -115,7 +127,9 @@ def _table(key: str, claim: Claim, setting: Setting, pro: str | None) -> Table:
     frame = placed(claim.paper, [_place(one) for one in numbers(claim)])
     whole = assembled(Name(claim.paper, key, claim.sentence, "claim"), frame, setting, pro)
     wanted = set(numbers(claim))
-    return dataclasses.replace(whole, cells=tuple(cell for cell in whole.cells if _number(cell) in wanted))
+    return dataclasses.replace(
+        whole, cells=tuple(cell for cell in whole.cells if _number(cell) in wanted)
+    )
 
 
 def _place(one: Number) -> tuple[str, str, str, str]:
@@ -131,9 +145,13 @@ def _check(key: str, plan: Claims, rows: list[Row]) -> Verdict:
     filled = {_number(one.cell): one for one in compare(table, rows).filled}
     left_out = {number for number, one in filled.items() if one.cell.reason.startswith("left out")}
     done = [one for one in claim.relations if not {one.left, one.right} & left_out]
-    ours = [compared(one, _ours(one.left, filled, key, plan), _ours(one.right, filled, key, plan)) for one in done]
+    ours = [
+        compared(one, _ours(one.left, filled, key, plan), _ours(one.right, filled, key, plan))
+        for one in done
+    ]
     printed = [
-        compared(one, _printed(one.left, claim, key), _printed(one.right, claim, key)) for one in claim.relations
+        compared(one, _printed(one.left, claim, key), _printed(one.right, claim, key))
+        for one in claim.relations
     ]
     used = {row.experiment: row for one in filled.values() for row in one.rows}
     missing = len(set(table.experiments) - set(used))
@@ -166,7 +184,8 @@ def _ours(side: Side, filled: Mapping[Number, Filled], key: str, plan: Claims) -
     one = filled.get(side)
     if one is None:
         return NAN
-    if not one.cell.experiments:  # a method that is not ours: what its paper prints, if the data are the same
+    # A method that is not ours: what its paper prints, if the data are the same
+    if not one.cell.experiments:
         return one.cell.printed
     return NAN if one.missing else one.ours
 
@@ -186,7 +205,9 @@ def _source(claim: Claim, key: str) -> str:
     tables = [f"Table {one}" if one != "text" else "text" for one in dict.fromkeys(frame["table"])]
     words = ", ".join([*tables, *dict.fromkeys(stated["place"])])
     doubts = frame[frame["note"].str.startswith(UNCERTAIN)]
-    notes = [f"{line.variant or line.method} {line.value:g}: {line.note}" for line in doubts.itertuples()]
+    notes = [
+        f"{line.variant or line.method} {line.value:g}: {line.note}" for line in doubts.itertuples()
+    ]
     notes += [f"{line.value:g}: {line.note}" for line in stated.itertuples()]
     return "; ".join(one for one in [words, *notes] if one)
 
@@ -195,7 +216,9 @@ def _why(filled: Mapping[Number, Filled], missing: int, ours: list[Compared]) ->
     """Say why nothing, or not everything, can be said."""
     if missing:
         return f"{missing} experiments have no row"
-    reasons = {one.cell.reason for one in filled.values() if one.cell.reason and np.isnan(one.cell.printed)}
+    reasons = {
+        one.cell.reason for one in filled.values() if one.cell.reason and np.isnan(one.cell.printed)
+    }
     reasons -= {reason for reason in reasons if reason.startswith("left out")}
     if reasons:
         return "; ".join(sorted(reasons))

@@ -44,7 +44,11 @@ def _size(side: int, metric: str) -> Number:
 
 
 def _few(method: str, shots: int, metric: str = "image_auroc") -> Number:
-    return core(f"{TENTH};shots={shots}", metric) if method == "PatchCore" else of(method, f"shots={shots}", metric)
+    return (
+        core(f"{TENTH};shots={shots}", metric)
+        if method == "PatchCore"
+        else of(method, f"shots={shots}", metric)
+    )
 
 
 CLAIMS = {

@@ -27,7 +27,8 @@ class Verdict:
     ----------
     key, claim: which.
     verdict: "holds", "does not hold" or "cannot be said", of our rows.
-    printed: the same of the numbers that the paper prints; "cannot be said" where it prints too few.
+    printed: the same of the numbers that the paper prints; "cannot be said" where it prints too
+        few.
     ours: the numbers of our rows, in words, and why nothing can be said.
     paper: those of the paper, in words.
     source: where these stand, and what is uncertain about them.
@@ -96,10 +97,14 @@ class Checked:
     def __repr__(self) -> str:
         lines = []
         for one in self.verdicts:
-            lines.append(f"{one.verdict.upper()}: {one.claim.sentence} ({PAPERS[one.claim.paper]}, {one.claim.place})")
+            lines.append(
+                f"{one.verdict.upper()}: {one.claim.sentence} ({PAPERS[one.claim.paper]}, {one.claim.place})"
+            )
             lines.append(f"    ours:    {one.ours}")
             lines.append(
-                f"    printed: {one.paper} ({one.printed}; {one.source})" if one.paper else "    printed: nothing"
+                f"    printed: {one.paper} ({one.printed}; {one.source})"
+                if one.paper
+                else "    printed: nothing"
             )
         return "\n".join([*lines, self._legend()])
 
@@ -107,14 +112,24 @@ class Checked:
         frame = self.to_frame()[["place", "claim", "verdict", "ours", "printed"]]
         frame["claim"] = frame["claim"].map(html.escape)
         for column in ("ours", "printed"):  # a line for each comparison
-            frame[column] = ["<br>".join(map(html.escape, text.split("; "))) for text in frame[column]]
-        sources = [f"<br><small>{html.escape(one.source)}</small>" if one.paper else "" for one in self.verdicts]
+            frame[column] = [
+                "<br>".join(map(html.escape, text.split("; "))) for text in frame[column]
+            ]
+        sources = [
+            f"<br><small>{html.escape(one.source)}</small>" if one.paper else ""
+            for one in self.verdicts
+        ]
         frame["printed"] += sources
         frame["verdict"] = [f"<b>{MARKS[one.verdict]} {one.verdict}</b>" for one in self.verdicts]
-        frame["place"] = [f"{PAPERS[one.claim.paper]}, {html.escape(one.claim.place)}" for one in self.verdicts]
+        frame["place"] = [
+            f"{PAPERS[one.claim.paper]}, {html.escape(one.claim.place)}" for one in self.verdicts
+        ]
         wrapped = [
             *STYLES,
-            {"selector": "td", "props": "text-align: left; white-space: normal; vertical-align: top; padding: 4px 8px"},
+            {
+                "selector": "td",
+                "props": "text-align: left; white-space: normal; vertical-align: top; padding: 4px 8px",
+            },
         ]
         styled = frame.style.hide(axis="index").set_table_styles(wrapped)
         return f"{styled.to_html()}<p style='max-width:900px'>{html.escape(self._legend())}</p>"
@@ -123,4 +138,6 @@ class Checked:
         words = "Margins are ours. ✓ and ✗: the comparison before it is right or wrong; =: equal, which says nothing."
         if self.setting.papers:
             return words
-        return f"{words} The rows are of other data than the paper's: what holds there need not here."
+        return (
+            f"{words} The rows are of other data than the paper's: what holds there need not here."
+        )

@@ -10,7 +10,8 @@ import numpy as np
 from adviz.tables.claims.stated import Claim, Computed, Number, Relation, Side, Stated
 from adviz.tables.filled import LABELS
 
-DIGITS = {"time_s": 3, "memory_mb": 0, "misclassified": 0, "full_recall": 0}  # of what is shown; others 1
+# Of what is shown; others 1
+DIGITS = {"time_s": 3, "memory_mb": 0, "misclassified": 0, "full_recall": 0}
 PLANE_DIGITS = 2
 SIGNS = {"above": ">", "below": "<", "about": "≈", "at least": "≥"}
 MARKS = {True: "✓", False: "✗", None: "="}

@@ -10,7 +10,14 @@ import numpy as np
 from adviz.plots import Line, Panel, panel_grid
 from adviz.sweep import Row
 from adviz.tables.comparison import Comparison
-from adviz.tables.figures.plans import DEFAULT_LEVELS, DEFAULT_SIDE, LEVELS, SHARES, SIDES, FigurePlan
+from adviz.tables.figures.plans import (
+    DEFAULT_LEVELS,
+    DEFAULT_SIDE,
+    LEVELS,
+    SHARES,
+    SIDES,
+    FigurePlan,
+)
 from adviz.tables.filled import LABELS, Filled
 from adviz.tables.lines import SCORES
 from adviz.tables.methods import parsed
@@ -19,7 +26,11 @@ from adviz.tables.statistics import by_line, by_size
 if TYPE_CHECKING:
     from adviz.plots import StaticFigure
 
-PRO_NAMES = {"pro": "PRO (global)", "pro_200": "PRO (global-200)", "pro_per_image": "PRO (per-image)"}
+PRO_NAMES = {
+    "pro": "PRO (global)",
+    "pro_200": "PRO (global-200)",
+    "pro_per_image": "PRO (per-image)",
+}
 SAMPLERS = {"greedy": "greedy coreset", "random": "random", "proxies": "learned proxies"}
 Places = Callable[[Filled], Iterator[tuple[str, float]]]
 
@@ -47,7 +58,13 @@ def samplers(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
     found = plan.compare(rows)
     ticks = {float(share.rstrip("%")): share.rstrip("%") for share in SHARES}
     panels = [
-        Panel("patches kept, %", _label(plan, metric), _lines(found, metric, _budgets), ticks=ticks, logarithmic=True)
+        Panel(
+            "patches kept, %",
+            _label(plan, metric),
+            _lines(found, metric, _budgets),
+            ticks=ticks,
+            logarithmic=True,
+        )
         for metric in _metrics(plan)
     ]
     note = (
@@ -60,7 +77,9 @@ def samplers(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
 def shots(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
     """Draw scores against the number of training images (Fig. 6)."""
     found = plan.compare(rows)
-    shown = sorted({int(parsed(one.cell.variant)["shots"]) for one in found.filled if not one.cell.reason})
+    shown = sorted(
+        {int(parsed(one.cell.variant)["shots"]) for one in found.filled if not one.cell.reason}
+    )
     panels = [
         Panel("training images", _label(plan, metric), _lines(found, metric, _shots), logarithmic=True,
               ticks={float(count): str(count) for count in shown})
@@ -68,7 +87,12 @@ def shots(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
     ]  # fmt: skip
     seeds = {one.seeds for one in found.filled if one.seeds}
     note = f"Mean over the categories; bars: standard deviation over {max(seeds, default=0)} draws of training images."
-    return _figure(plan, panels, len(panels), note if max(seeds, default=0) > 1 else note.split(";")[0] + ", one draw.")
+    return _figure(
+        plan,
+        panels,
+        len(panels),
+        note if max(seeds, default=0) > 1 else note.split(";")[0] + ", one draw.",
+    )
 
 
 def resolutions(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
@@ -78,10 +102,26 @@ def resolutions(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
     for metric in _metrics(plan):
         lines = _lines(found, metric, _resolutions)
         places = sorted({float(x) for line in lines.values() for x in line.x})
-        (base,) = [one for one in found.filled if (one.cell.variant, one.cell.metric) == ("coreset=10%", metric)]
-        level = None if np.isnan(base.ours) else (f"default: {_side(base)} pixels, p = {DEFAULT_SIDE}", base.ours)
+        (base,) = [
+            one
+            for one in found.filled
+            if (one.cell.variant, one.cell.metric) == ("coreset=10%", metric)
+        ]
+        level = (
+            None
+            if np.isnan(base.ours)
+            else (f"default: {_side(base)} pixels, p = {DEFAULT_SIDE}", base.ours)
+        )
         ticks = {place: f"{place:.0f}" for place in places}
-        panels.append(Panel("side of the images, pixels", _label(plan, metric), lines, ticks=ticks, reference=level))
+        panels.append(
+            Panel(
+                "side of the images, pixels",
+                _label(plan, metric),
+                lines,
+                ticks=ticks,
+                reference=level,
+            )
+        )
     return _figure(plan, panels, len(panels), plan.note)
 
 
@@ -110,7 +150,11 @@ def sizes(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
 
 def _figure(plan: FigurePlan, panels: list[Panel], columns: int, note: str) -> StaticFigure:
     name = plan.name
-    words = [note] if plan.setting.papers else [note, "Other data than the paper's: nothing printed to compare with."]
+    words = (
+        [note]
+        if plan.setting.papers
+        else [note, "Other data than the paper's: nothing printed to compare with."]
+    )
     return panel_grid(panels, columns, title=f"{name}: {name.title}", note=" ".join(words).strip())
 
 
@@ -164,7 +208,10 @@ def _budgets(one: Filled) -> Iterator[tuple[str, float]]:
 
 def _shots(one: Filled) -> Iterator[tuple[str, float]]:
     options = parsed(one.cell.variant)
-    yield (_name(options) if one.cell.method == "PatchCore" else one.cell.method), float(options["shots"])
+    yield (
+        (_name(options) if one.cell.method == "PatchCore" else one.cell.method),
+        float(options["shots"]),
+    )
 
 
 def _resolutions(one: Filled) -> Iterator[tuple[str, float]]:
@@ -184,4 +231,6 @@ def _name(options: dict[str, str]) -> str:
 
 def _short(name: str) -> str:
     """Return a line's name without the network and the size that all lines share."""
-    return ", ".join(part for part in name.split(", ") if not part.startswith(("backbone=", "image_size=")))
+    return ", ".join(
+        part for part in name.split(", ") if not part.startswith(("backbone=", "image_size="))
+    )

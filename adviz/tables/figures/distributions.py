@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from adviz.plots import StaticFigure
 
 POINTS, CHOSEN = 900, 36  # of the two clouds
-CENTRES = ((-4.0, 3.0, 0.9), (3.5, 4.0, 0.5), (4.0, -3.5, 1.1), (-3.5, -4.0, 0.35), (0.0, 0.0, 0.3))  # x, y, width
+# X, y, width
+CENTRES = ((-4.0, 3.0, 0.9), (3.5, 4.0, 0.5), (4.0, -3.5, 1.1), (-3.5, -4.0, 0.35), (0.0, 0.0, 0.3))
 WEIGHTS = (0.42, 0.2, 0.32, 0.04, 0.02)  # two clusters are rare: what random points miss
 CLOUDS = ("multimodal", "uniform")
 KINDS = ("at the F1-optimal threshold", "at full recall")
@@ -41,7 +42,10 @@ def choices(points: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
 def radii(points: np.ndarray, seed: int = 0) -> dict[str, float]:
     """Return how far the worst point is from the nearest chosen one, for both samplers (Eq. 5)."""
     chosen = choices(points, seed)
-    return {name: float(coreset.covering_radius(points, rows, [CHOSEN])[0]) for name, rows in chosen.items()}
+    return {
+        name: float(coreset.covering_radius(points, rows, [CHOSEN])[0])
+        for name, rows in chosen.items()
+    }
 
 
 def plane(plan: FigurePlan) -> StaticFigure:
@@ -62,7 +66,11 @@ def plane(plan: FigurePlan) -> StaticFigure:
 def histograms(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
     """Draw the scores of good and anomalous images of every category (RD, Fig. 5)."""
     scores = {
-        row.experiment.category: (np.array(row.images["scores"], float), np.array(row.images["labels"])) for row in rows
+        row.experiment.category: (
+            np.array(row.images["scores"], float),
+            np.array(row.images["labels"]),
+        )
+        for row in rows
     }
     areas = {row.experiment.category: row.metrics["image_auroc"] for row in rows}
     known = {name: area for name, area in areas.items() if np.isfinite(area)}
@@ -73,10 +81,16 @@ def curves(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
     """Draw precision-recall and ROC curves, and errors, of every method and category (PatchCore, Fig. S3)."""
     methods = by_line(plan.compare(rows))
     drawn = {
-        method: {row.experiment.category: {k: (xy[0], xy[1]) for k, xy in row.curves.items()} for row in each}
+        method: {
+            row.experiment.category: {k: (xy[0], xy[1]) for k, xy in row.curves.items()}
+            for row in each
+        }
         for method, each in methods.items()
     }
-    errors = {method: {row.experiment.category: _errors(row) for row in each} for method, each in methods.items()}
+    errors = {
+        method: {row.experiment.category: _errors(row) for row in each}
+        for method, each in methods.items()
+    }
     return curve_sheet(drawn, errors, KINDS, title=f"{plan.name}: {plan.name.title}")
 
 

@@ -39,7 +39,9 @@ PICTURES: dict[tuple[str, str], Callable[[FigurePlan, list[Row], Predict], Stati
 }
 
 
-def draw(plan: FigurePlan, rows: list[Row], root: Path | None, predict: Predict | None) -> StaticFigure:
+def draw(
+    plan: FigurePlan, rows: list[Row], root: Path | None, predict: Predict | None
+) -> StaticFigure:
     """Draw a figure; see `FigurePlan.draw`."""
     key = plan.name.paper, plan.name.table
     if not plan.table.cells:
@@ -47,7 +49,9 @@ def draw(plan: FigurePlan, rows: list[Row], root: Path | None, predict: Predict 
     wanted = set(plan.experiments)
     own = [row for row in rows if row.experiment in wanted]
     if not own:
-        raise ValueError(f"expected rows of {plan!r}, got {len(rows)} of others: run plan.experiments first")
+        raise ValueError(
+            f"expected rows of {plan!r}, got {len(rows)} of others: run plan.experiments first"
+        )
     if key in PICTURES:
         again = predict or partial(sweep.predict, root=root)
         return PICTURES[key](plan, pictures.first_of_each(own), again)

@@ -68,7 +68,9 @@ def one_retrieved(plan: FigurePlan, rows: list[Row], predict: Predict) -> Static
     return _retrieved(plan, _chosen(rows, (NUT,))[:1], predict)
 
 
-def _errors(plan: FigurePlan, rows: list[Row], predict: Predict, label: int, none: str) -> StaticFigure:
+def _errors(
+    plan: FigurePlan, rows: list[Row], predict: Predict, label: int, none: str
+) -> StaticFigure:
     groups: list[list[Picture]] = []
     captions: list[str] = []
     count = 0
@@ -89,7 +91,9 @@ def _errors(plan: FigurePlan, rows: list[Row], predict: Predict, label: int, non
     return _with_maps(groups, ("image", "map"), captions, 4, title)
 
 
-def _by_size(plan: FigurePlan, rows: list[Row], predict: Predict, wanted: tuple[str, ...], place: int) -> StaticFigure:
+def _by_size(
+    plan: FigurePlan, rows: list[Row], predict: Predict, wanted: tuple[str, ...], place: int
+) -> StaticFigure:
     groups, captions = [], []
     for row in _chosen(rows, wanted):
         found = _found(row, predict)
@@ -103,17 +107,21 @@ def _by_size(plan: FigurePlan, rows: list[Row], predict: Predict, wanted: tuple[
         captions.append(f"{_caption(found, image)}\ndefect: {100 * area:.2g} % of the image")
     if not groups:
         return _empty(plan, "no defect has a mask")
-    return _with_maps(groups, ("normal", "anomalous", "map"), captions, 2, f"{plan.name}: {plan.name.title}")
+    return _with_maps(
+        groups, ("normal", "anomalous", "map"), captions, 2, f"{plan.name}: {plan.name.title}"
+    )
 
 
 def _with_maps(
-    groups: list[list[Picture]], names: tuple[str, ...], captions: list[str], per_row: int, title: str
+    groups: list[list[Picture]],
+    names: tuple[str, ...],
+    captions: list[str],
+    per_row: int,
+    title: str,
 ) -> StaticFigure:
     """Draw groups with maps that are divided by their category's threshold, on one scale that holds the threshold."""
     low, high = shared_limits([picture.values for group in groups for picture in group])
-    note = (
-        "Maps are divided by the F1-optimal threshold of their category's image scores: 1 is where an image is flagged."
-    )
+    note = "Maps are divided by the F1-optimal threshold of their category's image scores: 1 is where an image is flagged."
     return picture_groups(
         groups, names, captions, per_row=per_row, limits=(min(low, 0.9), max(high, 1.1)), threshold=1.0, title=title,
         quantity=RELATIVE, note=note,
@@ -138,7 +146,9 @@ def _retrieved(plan: FigurePlan, rows: list[Row], predict: Predict) -> StaticFig
             Picture(only),
         ])  # fmt: skip
         neighbor = found.category.train.ids[nearest]
-        captions.append(f"{_caption(found, image)}; neighbour: {neighbor}; detected: map ≥ {level:.4g}")
+        captions.append(
+            f"{_caption(found, image)}; neighbour: {neighbor}; detected: map ≥ {level:.4g}"
+        )
     if not groups:
         return _empty(plan, "no anomalous image")
     names = ("anomalous image", "nearest normal image", "detected mask", "detected pixels")
@@ -146,20 +156,26 @@ def _retrieved(plan: FigurePlan, rows: list[Row], predict: Predict) -> StaticFig
         "Detected: map ≥ the threshold with the best F1 over all pixels of the category. Shown: the image with the "
         "middle score among those in which something is detected. Scores are of images, their threshold is F1-optimal."
     )
-    return picture_groups(groups, names, captions, per_row=1, title=f"{plan.name}: {plan.name.title}", note=note)
+    return picture_groups(
+        groups, names, captions, per_row=1, title=f"{plan.name}: {plan.name.title}", note=note
+    )
 
 
 def _chosen(rows: list[Row], wanted: tuple[str, ...]) -> list[Row]:
     """Return the rows of the paper's categories; on other data all of them."""
     there = [row for row in rows if row.experiment.category in wanted]
-    on_mvtec = any(row.experiment.data != "demo" and row.experiment.category in MVTEC for row in rows)
+    on_mvtec = any(
+        row.experiment.data != "demo" and row.experiment.category in MVTEC for row in rows
+    )
     return there if there and on_mvtec else rows
 
 
 def _found(row: Row, predict: Predict) -> Found:
     category, prediction = predict(row.experiment)
     if list(category.test.ids) != list(row.images["ids"]):
-        raise ValueError(f"expected the test images of {row.experiment!r}, got others: have the data changed?")
+        raise ValueError(
+            f"expected the test images of {row.experiment!r}, got others: have the data changed?"
+        )
     return Found(row, category, prediction, row.metrics["threshold_f1"])
 
 
@@ -207,7 +223,11 @@ def _typical(found: Found, detected: np.ndarray) -> int | None:
     scores = np.array(found.row.images["scores"])
     anomalous = np.flatnonzero(_truth(found) & detected.any((1, 2)))
     anomalous = anomalous if len(anomalous) else np.flatnonzero(_truth(found))
-    return int(anomalous[np.argsort(scores[anomalous])[len(anomalous) // 2]]) if len(anomalous) else None
+    return (
+        int(anomalous[np.argsort(scores[anomalous])[len(anomalous) // 2]])
+        if len(anomalous)
+        else None
+    )
 
 
 def _pixel_threshold(found: Found) -> float:
@@ -216,13 +236,19 @@ def _pixel_threshold(found: Found) -> float:
     if maps is None or not test.has_masks:
         return found.threshold
     known = test.known_pixels
-    return float(metrics.f1_threshold(maps[known].ravel(), test.subset(known).masks_array().ravel()).threshold)
+    return float(
+        metrics.f1_threshold(
+            maps[known].ravel(), test.subset(known).masks_array().ravel()
+        ).threshold
+    )
 
 
 def _empty(plan: FigurePlan, remark: str) -> StaticFigure:
     from adviz.plots import style
 
-    figure, axes = style.static_chart(f"{plan.name}: {plan.name.title}", "", "", label="nothing", height=1.6)
+    figure, axes = style.static_chart(
+        f"{plan.name}: {plan.name.title}", "", "", label="nothing", height=1.6
+    )
     axes.set_axis_off()
     style.say(axes, remark)
     return figure

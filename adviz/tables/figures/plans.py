@@ -30,14 +30,20 @@ UNTRAINED = ("100%", "10%", "1%", "0.1%")
 LOCAL: tuple[Line, ...] = (
     ("PatchCore", "coreset=10%"),
     *(("PatchCore", f"coreset=10%;neighborhood={p}") for p in SIDES if p != DEFAULT_SIDE),
-    *(("PatchCore", f"coreset=10%;layers={levels}") for levels in LEVELS if levels != DEFAULT_LEVELS),
+    *(
+        ("PatchCore", f"coreset=10%;layers={levels}")
+        for levels in LEVELS
+        if levels != DEFAULT_LEVELS
+    ),
 )
 SAMPLERS: tuple[Line, ...] = (
     *(("PatchCore", f"coreset={share}") for share in SHARES),
     *(("PatchCore", f"coreset={share};sampler=random") for share in SHARES[1:]),
     *(("PatchCore", f"coreset={share};sampler=proxies") for share in LEARNED),
 )
-RANDOM: tuple[Line, ...] = tuple(("PatchCore", f"coreset={share};weights=random") for share in UNTRAINED)
+RANDOM: tuple[Line, ...] = tuple(
+    ("PatchCore", f"coreset={share};weights=random") for share in UNTRAINED
+)
 THREE: tuple[Line, ...] = (("SPADE", ""), ("PaDiM", ""), ("PatchCore", "coreset=25%"))
 OURS: tuple[Line, ...] = (("RD4AD", "image_size=256"),)
 WRN = "backbone=wide_resnet50"
@@ -58,7 +64,9 @@ class _Content:
 
 
 CONTENTS = {
-    ("spade", "1"): _Content("anomalies beside the normal image retrieved first", (("SPADE", ""),), DETECTION, True),
+    ("spade", "1"): _Content(
+        "anomalies beside the normal image retrieved first", (("SPADE", ""),), DETECTION, True
+    ),
     ("spade", "2"): _Content(
         "one image, its neighbour, and what has no match in it", (("SPADE", ""),), DETECTION, True
     ),
@@ -66,16 +74,26 @@ CONTENTS = {
     ("patchcore", "4"): _Content("neighbourhood and hierarchy levels", LOCAL, BOTH, note=NOT_SAID),
     ("patchcore", "5"): _Content("samplers against the bank's size", SAMPLERS, BOTH),
     ("patchcore", "6"): _Content("few training images", table="S5"),
-    ("patchcore", "S1"): _Content("false positives at the F1-optimal threshold", THREE[2:], DETECTION, True),
-    ("patchcore", "S2"): _Content("false negatives at the F1-optimal threshold", THREE[2:], DETECTION, True),
-    ("patchcore", "S3"): _Content("precision-recall and ROC curves, and errors", THREE, DETECTION, True),
+    ("patchcore", "S1"): _Content(
+        "false positives at the F1-optimal threshold", THREE[2:], DETECTION, True
+    ),
+    ("patchcore", "S2"): _Content(
+        "false negatives at the F1-optimal threshold", THREE[2:], DETECTION, True
+    ),
+    ("patchcore", "S3"): _Content(
+        "precision-recall and ROC curves, and errors", THREE, DETECTION, True
+    ),
     ("patchcore", "S4"): _Content("image size and neighbourhood", RESOLUTION, note=NOT_SAID),
-    ("patchcore", "S5"): _Content("neighbourhood and hierarchy levels, with PRO", LOCAL, note=NOT_SAID),
+    ("patchcore", "S5"): _Content(
+        "neighbourhood and hierarchy levels, with PRO", LOCAL, note=NOT_SAID
+    ),
     ("patchcore", "S6"): _Content("samplers against the bank's size, with PRO", SAMPLERS + RANDOM),
     ("rd", "5"): _Content("scores of good and anomalous images", OURS, DETECTION, True),
     ("rd", "6"): _Content("the largest defects", OURS, ("pro",), True),
     ("rd", "7"): _Content("the smallest defects", OURS, ("pro",), True),
-    ("rd", "6-7"): _Content("large against small defects, in numbers", FOUR, ("pro", "pixel_auroc"), True),
+    ("rd", "6-7"): _Content(
+        "large against small defects, in numbers", FOUR, ("pro", "pixel_auroc"), True
+    ),
 }
 FIGURES = tuple(Name(paper, figure, one.title, "Fig.") for (paper, figure), one in CONTENTS.items())
 
@@ -119,7 +137,11 @@ class FigurePlan:
         return compare(self.table, rows)
 
     def draw(
-        self, rows: Iterable[Row] = (), *, root: str | Path | None = None, predict: Predict | None = None
+        self,
+        rows: Iterable[Row] = (),
+        *,
+        root: str | Path | None = None,
+        predict: Predict | None = None,
     ) -> StaticFigure:
         """Draw the figure from rows; what has no row is left out.
 
@@ -127,8 +149,8 @@ class FigurePlan:
         ----------
         rows: of a `sweep.Report`; those of other experiments do not matter.
         root: folder of the data sets, for figures of images and maps.
-        predict: experiment -> (category, prediction), for these; None = `sweep.predict`, which does them again (rows
-            hold no maps).
+        predict: experiment -> (category, prediction), for these; None = `sweep.predict`, which does
+            them again (rows hold no maps).
 
         Raises
         ------
@@ -147,13 +169,15 @@ class FigurePlan:
         return f"{self.name}: {self.name.title}; {len(self.experiments)} experiments"
 
 
-def plan_figure(paper: str, figure: str | int, setting: Setting | None = None, *, pro: str | None = None) -> FigurePlan:
+def plan_figure(
+    paper: str, figure: str | int, setting: Setting | None = None, *, pro: str | None = None
+) -> FigurePlan:
     """Return a figure of a paper, with the experiments that fill it.
 
     Parameters
     ----------
-    paper, figure: "spade", "patchcore" or "rd", and the paper's number; `adviz.tables.FIGURES` has all. RD's "6-7" are
-        numbers in place of its two figures of examples.
+    paper, figure: "spade", "patchcore" or "rd", and the paper's number; `adviz.tables.FIGURES` has
+        all. RD's "6-7" are numbers in place of its two figures of examples.
     setting: on what; None = the paper's data and networks.
     pro: as for `plan`.
 
@@ -168,10 +192,17 @@ def plan_figure(paper: str, figure: str | int, setting: Setting | None = None, *
     """
     key = paper, str(figure)
     if key not in CONTENTS:
-        there = "; ".join(f"{p}: {', '.join(f for q, f in CONTENTS if q == p)}" for p in ("spade", "patchcore", "rd"))
+        there = "; ".join(
+            f"{p}: {', '.join(f for q, f in CONTENTS if q == p)}"
+            for p in ("spade", "patchcore", "rd")
+        )
         raise ValueError(
             f"expected a paper and one of its figures ({there}), got {paper!r}, {figure!r}{meant(paper, PAPERS)}"
         )
     one = CONTENTS[key]
-    printed = values(paper, one.table) if one.table else lines(paper, one.lines, one.metrics, each=one.each)
+    printed = (
+        values(paper, one.table)
+        if one.table
+        else lines(paper, one.lines, one.metrics, each=one.each)
+    )
     return FigurePlan(assembled(Name(*key, one.title, "Fig."), printed, setting, pro), one.note)

@@ -66,7 +66,9 @@ def test_names_that_say_which_is_which_are_used(tmp_path):
 
 
 def test_folders_in_other_languages_are_to_be_renamed(tmp_path):
-    trees.put(tmp_path, *(f"gut/{number}.png" for number in range(6)), "schlecht/1.png", "kratzer/1.png")
+    trees.put(
+        tmp_path, *(f"gut/{number}.png" for number in range(6)), "schlecht/1.png", "kratzer/1.png"
+    )
     check = advised(tmp_path)
     assert "images in 3 folders, gut (6), kratzer (1), schlecht (1)" in check.findings[0].message
     assert typed(check)[1:5] == ["mv gut good", "mkdir bad", "mv kratzer bad", "mv schlecht bad"]
@@ -75,13 +77,18 @@ def test_folders_in_other_languages_are_to_be_renamed(tmp_path):
 
 
 def test_classes_ask_which_one_is_good(tmp_path):
-    trees.put(tmp_path, *(f"{name}/{number}.png" for name in ("apple", "pear") for number in range(6)))
+    trees.put(
+        tmp_path, *(f"{name}/{number}.png" for name in ("apple", "pear") for number in range(6))
+    )
     assert "nobody says which one holds the good ones" in advised(tmp_path).findings[0].message
 
 
 def test_train_and_test_of_classes_are_to_be_renamed(tmp_path):
     for part in ("train", "test"):
-        trees.put(tmp_path, *(f"{part}/{name}/{number}.png" for name in ("intakt", "riss") for number in range(3)))
+        trees.put(
+            tmp_path,
+            *(f"{part}/{name}/{number}.png" for name in ("intakt", "riss") for number in range(3)),
+        )
     check = advised(tmp_path)
     assert "train holds a folder for each of 2 classes (intakt, riss)" in check.findings[0].message
     assert "mv train/intakt train/good" in typed(check)
@@ -90,15 +97,24 @@ def test_train_and_test_of_classes_are_to_be_renamed(tmp_path):
     assert (len(category.train), category.test.defects) == (3, ["good"] * 3 + ["riss"] * 3)
 
 
-@pytest.mark.parametrize("arrangement", ["{side}/train/{number}", "train/{side}/{number}", "{side}/{number}"])
+@pytest.mark.parametrize(
+    "arrangement", ["{side}/train/{number}", "train/{side}/{number}", "{side}/{number}"]
+)
 @pytest.mark.parametrize(
     ("suffix", "sides", "empty", "box"),
     [
         ("txt", ("images", "labels"), "", "0 .5 .5 .1 .1"),
-        ("xml", ("JPEGImages", "Annotations"), "<annotation/>", "<annotation><object></object></annotation>"),
+        (
+            "xml",
+            ("JPEGImages", "Annotations"),
+            "<annotation/>",
+            "<annotation><object></object></annotation>",
+        ),
     ],
 )
-def test_trees_of_object_detection_are_sorted_by_their_boxes(tmp_path, arrangement, suffix, sides, empty, box):
+def test_trees_of_object_detection_are_sorted_by_their_boxes(
+    tmp_path, arrangement, suffix, sides, empty, box
+):
     root = tmp_path / "boxes"
     for number in range(4):
         trees.put(root, f"{arrangement.format(side=sides[0], number=number)}.jpg")
@@ -108,13 +124,18 @@ def test_trees_of_object_detection_are_sorted_by_their_boxes(tmp_path, arrangeme
     check = advised(root)
     assert "4 images with boxes around objects" in check.findings[0].message
     _run(check)
-    assert [len(list((tmp_path / "boxes_sorted" / kind).iterdir())) for kind in ("good", "bad")] == [3, 1]
+    assert [
+        len(list((tmp_path / "boxes_sorted" / kind).iterdir())) for kind in ("good", "bad")
+    ] == [3, 1]
 
 
 def test_coco_is_sorted_by_its_table(tmp_path):
     root = trees.put(tmp_path / "coco", *(f"val2017/{number}.jpg" for number in range(4)))
     (root / "annotations").mkdir()
-    table = {"images": [{"id": n, "file_name": f"{n}.jpg"} for n in range(4)], "annotations": [{"image_id": 2}]}
+    table = {
+        "images": [{"id": n, "file_name": f"{n}.jpg"} for n in range(4)],
+        "annotations": [{"image_id": 2}],
+    }
     (root / "annotations/instances_val2017.json").write_text(json.dumps(table))
     check = advised(root)
     _run(check)
@@ -124,7 +145,9 @@ def test_coco_is_sorted_by_its_table(tmp_path):
 
 def _run(check):
     """Run the lines of Python."""
-    lines = [step[2:] for step in check.steps if step.startswith("  ") and "adviz check" not in step]
+    lines = [
+        step[2:] for step in check.steps if step.startswith("  ") and "adviz check" not in step
+    ]
     exec("\n".join(lines), {})  # noqa: S102 - what a user pastes
 
 
@@ -165,7 +188,9 @@ def test_photographs_of_a_telephone_need_a_plug_in(tmp_path, monkeypatch):
     assert 'pip install "adviz[heic]"' in typed(check)
 
 
-@pytest.mark.parametrize("there", [(), (".ipynb_checkpoints/a.png",), ("__MACOSX/a.png", ".DS_Store")])
+@pytest.mark.parametrize(
+    "there", [(), (".ipynb_checkpoints/a.png",), ("__MACOSX/a.png", ".DS_Store")]
+)
 def test_an_empty_folder_asks_for_photographs(tmp_path, there):
     for name in there:
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -177,15 +202,22 @@ def test_an_empty_folder_asks_for_photographs(tmp_path, there):
 
 def test_images_further_down_are_named(tmp_path):
     trees.put(tmp_path, *(f"{line}/2024/cam/{n}.png" for line in ("a", "b") for n in range(2)))
-    assert {f"adviz check {tmp_path / line / '2024/cam'}" for line in ("a", "b")} <= {*typed(advised(tmp_path))}
+    assert {f"adviz check {tmp_path / line / '2024/cam'}" for line in ("a", "b")} <= {
+        *typed(advised(tmp_path))
+    }
 
 
 def test_of_the_users_own_folder_one_is_to_be_chosen(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     trees.put(tmp_path, "Pictures/1.png", "Documents/2.png", "Pictures/3.png")
-    assert typed(advised("~")) == [f"adviz check {tmp_path / name}" for name in ("Pictures", "Documents")]
-    trees.put(tmp_path, *(f"work/nut/{kind}/{number}.png" for kind in ("good", "bad") for number in range(6)))
+    assert typed(advised("~")) == [
+        f"adviz check {tmp_path / name}" for name in ("Pictures", "Documents")
+    ]
+    trees.put(
+        tmp_path,
+        *(f"work/nut/{kind}/{number}.png" for kind in ("good", "bad") for number in range(6)),
+    )
     assert typed(advised(tmp_path)) == [f"adviz check {tmp_path / 'work/nut'}"]
 
 
@@ -239,23 +271,34 @@ def _noting(order):
 def test_the_lines_of_python_run(tmp_path):
     """They are pasted by somebody who has never used the package."""
     root = trees.put(tmp_path / "part", *(f"good/{number}.png" for number in range(6)), "bad/1.png")
-    lines = [step[2:] for step in data.check(root).steps if step.startswith("  ") and "adviz lab" not in step]
+    lines = [
+        step[2:]
+        for step in data.check(root).steps
+        if step.startswith("  ") and "adviz lab" not in step
+    ]
     environment = {**os.environ, "ADVIZ_CACHE": str(tmp_path / "cache")}
-    subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True, env=environment, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], check=True, env=environment, capture_output=True
+    )
 
 
 def test_an_unknown_folder_ends_with_status_1_and_a_pointer(tmp_path, capsys):
     assert cli.main(["check", str(tmp_path)]) == 1
     captured = capsys.readouterr()
     assert captured.err == "adviz: no data set that can be read; the lines above lead to one\n"
-    assert captured.out.startswith(f"{tmp_path}: no known layout\n  ! expected images, found nothing in it\n")
+    assert captured.out.startswith(
+        f"{tmp_path}: no known layout\n  ! expected images, found nothing in it\n"
+    )
 
 
 # What can be measured, and what resizing does
 
 
 def test_without_good_test_images_the_number_is_undefined(tmp_path):
-    trees.put(tmp_path, *(f"{place}/{n}.png" for place in ("train/good", "test/einwandfrei ok") for n in range(3)))
+    trees.put(
+        tmp_path,
+        *(f"{place}/{n}.png" for place in ("train/good", "test/einwandfrei ok") for n in range(3)),
+    )
     finding = data.check(tmp_path, geometry=WHOLE).of("no good test images")[0]
     assert finding.serious
     assert "no good test image: image AUROC is undefined" in finding.message
@@ -296,7 +339,10 @@ def test_long_images_are_noted_with_what_keeps_their_shape(tmp_path, size, said,
     check = data.check(tmp_path)
     finding = check.of("squeezed images")[0]
     assert not finding.serious
-    assert f"3 images lose their shape, most are {size[0]}x{size[1]}: resized to 256x256, {said}" in finding.message
+    assert (
+        f"3 images lose their shape, most are {size[0]}x{size[1]}: resized to 256x256, {said}"
+        in finding.message
+    )
     assert f"geometry=data.Geometry({remedy}, crop=False)" in finding.message
     assert 'geometry=data.Geometry(256, crop=False, aspect="letterbox")' in finding.message
     assert typed(check)[1].endswith(f", geometry=data.Geometry({remedy}, crop=False))")
@@ -313,7 +359,9 @@ def test_images_of_a_cameras_usual_shape_are_no_note_and_what_is_not_seen_is_sai
         "the left and on the right and 19 pixels (6 %) at the top and at the bottom are not seen",
     )
     whole = data.check(tmp_path, geometry=data.Geometry(256, crop=False)).treatment
-    assert whole == ("the images are 400x300: resized to 256x256, squeezed 1.33:1, all of it is seen",)
+    assert whole == (
+        "the images are 400x300: resized to 256x256, squeezed 1.33:1, all of it is seen",
+    )
 
 
 def test_a_crop_that_hides_much_is_noted(tmp_path):
@@ -327,7 +375,9 @@ def test_a_crop_that_hides_much_is_noted(tmp_path):
 
 
 def test_images_beside_the_data_sets_of_a_folder_are_a_note(tmp_path):
-    trees.put(tmp_path, *(f"nut/{kind}/{number}.png" for kind in ("good", "bad") for number in range(6)))
+    trees.put(
+        tmp_path, *(f"nut/{kind}/{number}.png" for kind in ("good", "bad") for number in range(6))
+    )
     trees.put(tmp_path, "holiday.png")
     check = data.check(tmp_path, geometry=WHOLE)
     assert check.of("images elsewhere")[0].files == ("holiday.png",)

@@ -24,7 +24,11 @@ BUILDERS = {
 PUBLISHED = {
     "MVTec LOCO AD": {"pushpins": {"train": 2, "validation": 1, "test logical_anomalies": 2}},
     "BTAD": {"01": {"train": 2}},
-    "VisA": {"candle": {"train": 2, "test good": 1, "test defective": 2}, "pcb1": {"train": 2}, "all": {"train": 4}},
+    "VisA": {
+        "candle": {"train": 2, "test good": 1, "test defective": 2},
+        "pcb1": {"train": 2},
+        "all": {"train": 4},
+    },
     "CUB-200-2011": {"all": {"train": 4, "test": 4}},
     "Flowers-102": {"all": {"train": 3, "validation": 3, "test": 3}},
     "MTD": {"all": {"good": 2, "defective": 10}},
@@ -77,19 +81,36 @@ def test_a_category_and_the_folder_around_are_recognised_too(tmp_path, small, la
     """A data set may lie two levels down, as `available` has it, and a category can be checked alone."""
     path = BUILDERS[layout](tmp_path / "set")
     assert data.check(tmp_path, geometry=WHOLE).layout == layout
-    alone = next((path / name for name in ("plate", "pushpins", "can", "01", "candle") if (path / name).is_dir()), path)
+    alone = next(
+        (
+            path / name
+            for name in ("plate", "pushpins", "can", "01", "candle")
+            if (path / name).is_dir()
+        ),
+        path,
+    )
     check = data.check(alone, geometry=WHOLE)
     assert (check.layout, kinds(check)) == (layout, [])
 
 
 def test_counts_are_those_of_the_readers(tmp_path):
-    for build, read in ((trees.loco, data.mvtec_loco), (trees.ad2, data.mvtec_ad2), (trees.btad, data.btad)):
+    for build, read in (
+        (trees.loco, data.mvtec_loco),
+        (trees.ad2, data.mvtec_ad2),
+        (trees.btad, data.btad),
+    ):
         path = build(tmp_path / build.__name__)
         name = next(iter(child.name for child in path.iterdir()))
-        category, counts = read(path, name), {one.part: one.images for one in data.check(path).counts}
+        category, counts = (
+            read(path, name),
+            {one.part: one.images for one in data.check(path).counts},
+        )
         assert counts["train"] == len(category.train)
         assert counts["test good"] if "test good" in counts else counts["test_public good"] == 1
-        assert sum(count for part, count in counts.items() if part.endswith("defective")) == category.test.labels.sum()
+        assert (
+            sum(count for part, count in counts.items() if part.endswith("defective"))
+            == category.test.labels.sum()
+        )
     counts = {one.part: one.images for one in data.check(tmp_path / "ad2").counts}
     assert (counts["test_private"], counts["test_private_mixed"]) == (2, 1)
 
@@ -101,14 +122,21 @@ def test_the_published_counts_add_up():
         "VisA": (12, 8659, 962 + 1200),
     }
     for name, (categories, train, test) in sums.items():
-        own = [parts for (data_set, category), parts in rows.items() if data_set == name and category != "all"]
+        own = [
+            parts
+            for (data_set, category), parts in rows.items()
+            if data_set == name and category != "all"
+        ]
         assert len(own) == categories
         assert sum(parts["train"][0] for parts in own) == rows[name, "all"]["train"][0] == train
-        tested = sum(count for parts in own for part, (count, _) in parts.items() if part != "train")
+        tested = sum(
+            count for parts in own for part, (count, _) in parts.items() if part != "train"
+        )
         assert tested == rows[name, "all"]["test"][0] == test
     assert set(published.MVTEC_DEFECTS) == published.categories("MVTec AD")
     assert len(published.categories("MVTec LOCO AD")) == 5
-    assert sum(len(names.split()) for names in published.MVTEC_DEFECTS.values()) == 73  # the paper's number of defects
+    # The paper's number of defects
+    assert sum(len(names.split()) for names in published.MVTEC_DEFECTS.values()) == 73
     assert all(source for parts in rows.values() for _, source in parts.values())
 
 
@@ -118,7 +146,11 @@ def toothbrushes(root, train=60):
     trees.put(path, *(f"train/good/{index:03}.png" for index in range(train)))
     trees.put(path, *(f"test/good/{index:03}.png" for index in range(12)))
     trees.put(path, *(f"test/defective/{index:03}.png" for index in range(30)))
-    trees.put(path, *(f"ground_truth/defective/{index:03}_mask.png" for index in range(30)), image=trees.mask())
+    trees.put(
+        path,
+        *(f"ground_truth/defective/{index:03}_mask.png" for index in range(30)),
+        image=trees.mask(),
+    )
     return path
 
 
@@ -152,7 +184,8 @@ def test_missing_categories_are_named(tmp_path, small):
     trees.visa(tmp_path, "candle")
     trees.visa(tmp_path / "other", "pcb1")
     (tmp_path / "split_csv/1cls.csv").write_bytes(
-        (tmp_path / "split_csv/1cls.csv").read_bytes() + (tmp_path / "other/split_csv/1cls.csv").read_bytes()
+        (tmp_path / "split_csv/1cls.csv").read_bytes()
+        + (tmp_path / "other/split_csv/1cls.csv").read_bytes()
     )
     (tmp_path / "other/pcb1").rename(tmp_path / "cashew")
     finding = data.check(tmp_path).of("missing categories")[0]
@@ -187,7 +220,9 @@ def test_images_that_a_list_names_in_vain_are_found(tmp_path, small, layout):
 
 def test_a_mask_of_a_tile_without_image_is_found(tmp_path, small):
     trees.put(trees.tiles(tmp_path), "MT_Crack/Imgs/exp9.png", image=trees.mask())
-    assert "image beside the mask" in data.check(tmp_path, geometry=WHOLE).of("arrangement")[0].message
+    assert (
+        "image beside the mask" in data.check(tmp_path, geometry=WHOLE).of("arrangement")[0].message
+    )
 
 
 def test_of_an_unknown_layout_no_image_is_opened_and_the_next_step_is_said(tmp_path, monkeypatch):
@@ -208,7 +243,9 @@ def test_an_empty_folder_is_reported_and_a_missing_one_raises(tmp_path):
     assert kinds(data.check(tmp_path)) == ["arrangement"]
     (tmp_path / "file").touch()
     for path in ("nowhere", "file"):
-        with pytest.raises(FileNotFoundError, match=f"expected the folder of a data set, found none at .*{path}"):
+        with pytest.raises(
+            FileNotFoundError, match=f"expected the folder of a data set, found none at .*{path}"
+        ):
             data.check(tmp_path / path)
 
 
@@ -237,7 +274,12 @@ def test_training_images_in_the_test_set_are_found_by_their_pixels(plate):
     check = data.check(plate, geometry=WHOLE)
     found = check.of("duplicates across parts")[0]
     assert found.serious
-    assert sorted(found.files) == ["test/good/100.png", "test/hole/101.bmp", "train/good/000.png", "train/good/001.png"]
+    assert sorted(found.files) == [
+        "test/good/100.png",
+        "test/hole/101.bmp",
+        "train/good/000.png",
+        "train/good/001.png",
+    ]
     assert "2 training images are also outside train" in found.message
     assert "(1 the same to the last byte, 1 by their pixels)" in found.message
 
@@ -260,7 +302,9 @@ def test_duplicates_within_training_and_test_images_are_notes(plate):
 def test_the_same_image_in_two_categories_is_no_duplicate(tmp_path):
     for name in ("one", "two"):
         trees.mvtec(tmp_path, name)
-    (tmp_path / "two/test/good/9.png").write_bytes((tmp_path / "one/train/good/000.png").read_bytes())
+    (tmp_path / "two/test/good/9.png").write_bytes(
+        (tmp_path / "one/train/good/000.png").read_bytes()
+    )
     assert data.check(tmp_path, geometry=WHOLE).findings == []
 
 
@@ -283,12 +327,19 @@ def test_varying_sizes_are_a_note(plate):
     assert "2 sizes, most often 48x40 (6), 50x40 (1)" in finding.message
 
 
-@pytest.mark.parametrize(("size", "more"), [((48, 40), ["masks of another size", "sizes vary"]), ((40, 40), [])])
+@pytest.mark.parametrize(
+    ("size", "more"), [((48, 40), ["masks of another size", "sizes vary"]), ((40, 40), [])]
+)
 def test_turned_images_with_masks_drawn_before_turning_are_found(tmp_path, size, more):
     """Of square images the mask has the right size all the same, and marks the wrong place without any error."""
     exif = Image.Exif()
     exif[0x0112] = 6
-    trees.put(tmp_path, "train/good/0.png", "test/good/1.png", image=None if size == (48, 40) else trees.picture(size))
+    trees.put(
+        tmp_path,
+        "train/good/0.png",
+        "test/good/1.png",
+        image=None if size == (48, 40) else trees.picture(size),
+    )
     if size == (40, 40):
         trees.put(tmp_path, "test/good/1.png", image=trees.picture(size))
     (tmp_path / "test/hole").mkdir()
@@ -297,7 +348,8 @@ def test_turned_images_with_masks_drawn_before_turning_are_found(tmp_path, size,
     check = data.check(tmp_path, geometry=WHOLE)
     assert sorted(kinds(check)) == sorted(["turned images", *more])
     assert check.of("turned images")[0].files == ("test/hole/0.png",)
-    trees.mask(size=size).save(tmp_path / "ground_truth/hole/0.png", exif=exif)  # turned like its image: all is well
+    # Turned like its image: all is well
+    trees.mask(size=size).save(tmp_path / "ground_truth/hole/0.png", exif=exif)
     assert "turned images" not in kinds(data.check(tmp_path, geometry=WHOLE))
 
 
@@ -319,11 +371,15 @@ def test_defective_images_without_mask_are_serious_only_where_others_have_one(pl
 
 
 def test_defects_lost_to_the_crop_are_found_and_told_from_thin_ones(plate):
-    trees.put(plate, "ground_truth/hole/000_mask.png", image=trees.mask(box=(0, 0, 2, 40)))  # 3 of 48 columns go
+    # 3 of 48 columns go
+    trees.put(plate, "ground_truth/hole/000_mask.png", image=trees.mask(box=(0, 0, 2, 40)))
     geometry = data.Geometry(35)  # resized to 40, of which 2.5 are cut off on each side
     finding = only(plate, "lost defects", geometry)
     assert finding.files == ("test/hole/000.png",)
-    assert "1 defects are gone after resize and crop to 35 pixels (1 outside the crop, 0 too thin" in finding.message
+    assert (
+        "1 defects are gone after resize and crop to 35 pixels (1 outside the crop, 0 too thin"
+        in finding.message
+    )
     trees.put(plate, "ground_truth/hole/000_mask.png", image=trees.mask(box=(20, 20, 21, 21)))
     finding = only(plate, "lost defects", data.Geometry(8, crop=False))
     assert "0 outside the crop, 1 too thin for the mask rule '>0.5'" in finding.message
@@ -344,7 +400,12 @@ def test_stacks_are_found_and_a_cameras_preview_is_not(plate):
 def test_names_that_differ_in_suffix_or_case_only_are_found(plate):
     trees.put(plate, "train/good/000.jpg", "train/good/A.png", "train/good/a.png")
     finding = only(plate, "names collide")
-    assert sorted(finding.files) == ["train/good/000.jpg", "train/good/000.png", "train/good/A.png", "train/good/a.png"]
+    assert sorted(finding.files) == [
+        "train/good/000.jpg",
+        "train/good/000.png",
+        "train/good/A.png",
+        "train/good/a.png",
+    ]
 
 
 def test_links_that_lead_nowhere_or_in_circles_are_found(plate):
@@ -393,7 +454,9 @@ def test_a_folder_that_cannot_be_opened_is_found(plate, monkeypatch):
     assert only(plate, "closed folders").files == ("closed",)
 
 
-def test_a_part_that_cannot_be_opened_is_not_called_by_what_was_looked_for_in_it(plate, monkeypatch):
+def test_a_part_that_cannot_be_opened_is_not_called_by_what_was_looked_for_in_it(
+    plate, monkeypatch
+):
     def refuse(path):
         raise PermissionError(13, "Permission denied", str(path / "test" / "logical_anomalies"))
 
@@ -414,7 +477,9 @@ def test_images_that_may_not_be_read_are_not_to_be_replaced(plate, monkeypatch):
     monkeypatch.setattr(Image, "open", refuse)
     assert "Permission denied" in only(plate, "unreadable images").message
     assert only(plate, "unreadable images").message.endswith(": change its permissions")
-    with pytest.raises(ValueError, match=r"expected an image that may be read, got .*000\.png .*: change its perm"):
+    with pytest.raises(
+        ValueError, match=r"expected an image that may be read, got .*000\.png .*: change its perm"
+    ):
         data.folder(plate).train.image(0)
 
 
@@ -424,7 +489,12 @@ def test_no_damage_raises(tmp_path):
     for root in (path, tmp_path / "candle"):
         for file in sorted(file for file in root.rglob("*") if file.is_file())[::2]:
             whole = file.read_bytes()
-            for rubbish in (b"", whole[: len(whole) // 2], b"\x89PNG\r\n\x1a\n" + b"\xff" * 99, b"object,\xff\n\0"):
+            for rubbish in (
+                b"",
+                whole[: len(whole) // 2],
+                b"\x89PNG\r\n\x1a\n" + b"\xff" * 99,
+                b"object,\xff\n\0",
+            ):
                 file.write_bytes(rubbish)
                 assert isinstance(repr(data.check(root, geometry=WHOLE)), str)
             file.write_bytes(whole)
@@ -475,10 +545,14 @@ def test_progress_is_shown(plate):
 def test_every_image_is_decoded_once(plate, monkeypatch):
     opened = []
     monkeypatch.setattr(
-        checking, "image_facts", lambda path: opened.append(path) or checking.files.ImageFacts(path, (48, 40))
+        checking,
+        "image_facts",
+        lambda path: opened.append(path) or checking.files.ImageFacts(path, (48, 40)),
     )
     data.check(plate)
-    assert sorted(opened) == sorted(file for file in plate.rglob("*.png") if "ground_truth" not in file.parts)
+    assert sorted(opened) == sorted(
+        file for file in plate.rglob("*.png") if "ground_truth" not in file.parts
+    )
 
 
 def test_warnings_of_pillow_are_silent_but_the_image_is_named(plate, monkeypatch):

@@ -14,7 +14,10 @@ def category(tmp_path):
     masks["thin"][100:400, 255:256] = 255
     masks["large"][200:300, 200:300] = 255
     for name, mask in {**masks, "bare": None, "good": None}.items():
-        for folder, image in ((f"test/{name}", np.zeros_like(masks["cut"])), (f"ground_truth/{name}", mask)):
+        for folder, image in (
+            (f"test/{name}", np.zeros_like(masks["cut"])),
+            (f"ground_truth/{name}", mask),
+        ):
             if image is not None:
                 (tmp_path / folder).mkdir(parents=True)
                 Image.fromarray(image).save(tmp_path / folder / "000.png")
@@ -25,11 +28,13 @@ def category(tmp_path):
 
 def test_defects_that_the_crop_removes_or_cuts_are_listed(category):
     table = data.audit(category.test).set_index("defect")
-    assert sorted(table.index) == ["border", "cut", "large", "thin"]  # neither good nor without a mask
+    # Neither good nor without a mask
+    assert sorted(table.index) == ["border", "cut", "large", "thin"]
     assert table.area.to_dict() == {"border": 10240, "cut": 6400, "large": 10000, "thin": 300}
     assert table.inside.to_dict() == {"border": 0, "cut": 0.5, "large": 1, "thin": 1}
     assert table.loc["border", "kept >0.5"] == 0
-    # a border of half a new pixel may round either way: 50 + 16 new pixels of circumference in 50 * 16
+    # a border of half a new pixel may round either way: 50 + 16 new pixels of circumference in 50 *
+    # 16
     assert table.loc["cut", "kept >0.5"] == pytest.approx(0.5, abs=66 / 2 / 1600)
     assert table.loc["large", "kept >0.5"] == pytest.approx(1, abs=200 / 2 / 2500)
 

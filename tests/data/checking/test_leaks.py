@@ -52,19 +52,36 @@ def with_exif(tags, own=None):
 
 def found(root):
     check = data.check(root, geometry=WHOLE)
-    return check, {one.kind: one for one in check.findings if one.kind.startswith(("leak", "other"))}
+    return check, {
+        one.kind: one for one in check.findings if one.kind.startswith(("leak", "other"))
+    }
 
 
 @pytest.mark.parametrize(
     ("kind", "bad", "good", "said"),
     [
         ("format", to("jpg"), as_png, "all 5 defective images are JPEG, no good image is (PNG)"),
-        ("format", as_png, to("jpg", quality=95), "all 5 defective images are PNG, no good image is (JPEG)"),
+        (
+            "format",
+            as_png,
+            to("jpg", quality=95),
+            "all 5 defective images are PNG, no good image is (JPEG)",
+        ),
         ("format", to("webp"), to("jpg"), "are WEBP, no good image is (JPEG)"),
         ("format", to("tif"), to("webp"), "are TIFF, no good image is (WEBP)"),
-        ("size", to("png", size=(50, 40)), as_png, "all 5 defective images are 50x40 pixels, no good image is (48x40)"),
+        (
+            "size",
+            to("png", size=(50, 40)),
+            as_png,
+            "all 5 defective images are 50x40 pixels, no good image is (48x40)",
+        ),
         ("size", to("png", size=(24, 20)), as_png, "are 24x20 pixels"),
-        ("colour", to("png", "L"), as_png, "all 5 defective images are grey, no good image is (in colour)"),
+        (
+            "colour",
+            to("png", "L"),
+            as_png,
+            "all 5 defective images are grey, no good image is (in colour)",
+        ),
         ("colour", as_png, to("png", "L"), "are in colour, no good image is (grey)"),
         ("mode", to("png", "P"), as_png, "have the mode P, no good image has (RGB)"),
         ("mode", to("tif", "CMYK"), to("tif"), "have the mode CMYK, no good image has (RGB)"),
@@ -74,11 +91,20 @@ def found(root):
             to("jpg", quality=92),
             "have the JPEG quality 60, no good image has (92)",
         ),
-        ("camera", with_exif({0x010F: "Ace", 0x0110: "M1"}), with_exif({0x010F: "Bee"}), "were taken with Ace M1"),
+        (
+            "camera",
+            with_exif({0x010F: "Ace", 0x0110: "M1"}),
+            with_exif({0x010F: "Bee"}),
+            "were taken with Ace M1",
+        ),
     ],
 )
-def test_what_a_detector_could_tell_all_defective_images_by_is_serious(tmp_path, kind, bad, good, said):
-    check, leaking = found(tree(tmp_path, {"test/hole": bad, "train/good": good, "test/good": good}))
+def test_what_a_detector_could_tell_all_defective_images_by_is_serious(
+    tmp_path, kind, bad, good, said
+):
+    check, leaking = found(
+        tree(tmp_path, {"test/hole": bad, "train/good": good, "test/good": good})
+    )
     assert list(leaking) == [f"leak by {kind}"]
     assert said in leaking[f"leak by {kind}"].message
     assert leaking[f"leak by {kind}"].serious
@@ -93,12 +119,18 @@ def test_what_a_detector_could_tell_all_defective_images_by_is_serious(tmp_path,
         ("format", to("tif"), to("bmp")),
         ("mode", to("png", "RGBA"), as_png),
         ("software", with_exif({0x0131: "Editor 3"}), with_exif({0x0131: "Camera 1.0"})),
-        ("date", with_exif({}, {0x9003: "2024:05:02 10:00:00"}), with_exif({}, {0x9003: "2024:04:02 10:00:00"})),
+        (
+            "date",
+            with_exif({}, {0x9003: "2024:05:02 10:00:00"}),
+            with_exif({}, {0x9003: "2024:04:02 10:00:00"}),
+        ),
     ],
 )
 def test_what_no_detector_sees_is_a_note(tmp_path, kind, bad, good):
     """PNG and BMP keep every pixel, and an alpha channel is dropped: the numbers may be right all the same."""
-    check, leaking = found(tree(tmp_path, {"test/hole": bad, "train/good": good, "test/good": good}))
+    check, leaking = found(
+        tree(tmp_path, {"test/hole": bad, "train/good": good, "test/good": good})
+    )
     assert list(leaking) == [f"leak by {kind}"]
     assert check.ok
 
@@ -140,20 +172,28 @@ def test_sizes_that_follow_each_other_are_one(tmp_path):
     sizes = iter(range(200, 100, -1))
     shrinking = lambda image, path: image.resize((next(sizes), 60)).save(f"{path}.png")  # noqa: E731
     finding = found(tree(tmp_path, dict.fromkeys(GROUPS, shrinking)))[1]["leak by size"]
-    assert "all 5 defective images are smaller (178x60 to 182x60) than the others (183x60 to 200x60)" in finding.message
+    assert (
+        "all 5 defective images are smaller (178x60 to 182x60) than the others (183x60 to 200x60)"
+        in finding.message
+    )
 
 
 def test_good_test_images_of_another_format_than_all_others_are_serious(tmp_path):
     """Then it is the good ones that look unusual, and the AUROC is below one half."""
     check, leaking = found(tree(tmp_path, {"test/good": to("jpg")}))
-    assert "all 6 good test images are JPEG, no defective image, and none learned from, is" in str(leaking)
+    assert "all 6 good test images are JPEG, no defective image, and none learned from, is" in str(
+        leaking
+    )
     assert not check.ok
 
 
 def test_a_test_set_of_another_format_than_train_is_a_note(tmp_path):
     check, leaking = found(tree(tmp_path, {"train/good": to("jpg")}))
     assert list(leaking) == ["other format in test"]
-    assert "all 6 good test images are PNG, no image learned from is (JPEG)" in leaking["other format in test"].message
+    assert (
+        "all 6 good test images are PNG, no image learned from is (JPEG)"
+        in leaking["other format in test"].message
+    )
     assert check.ok
 
 
@@ -170,7 +210,10 @@ def test_what_both_kinds_of_training_images_have_may_do_no_harm(tmp_path):
 def test_a_part_of_the_defective_images_is_a_note(tmp_path):
     groups = {"train/good": 20, "test/good": 8, "test/hole": 6, "test/bent": 6}
     check, leaking = found(tree(tmp_path, {"test/hole": to("jpg")}, groups))
-    assert "6 of 12 defective images are JPEG, and 0 of 28 good ones" in leaking["leak by format"].message
+    assert (
+        "6 of 12 defective images are JPEG, and 0 of 28 good ones"
+        in leaking["leak by format"].message
+    )
     assert check.ok
 
 
@@ -180,7 +223,10 @@ def test_numbers_that_go_on_are_a_note_and_numbers_that_begin_anew_are_nothing(t
             trees.put(tmp_path / "on", f"{folder}/IMG_{number:04}.png")
             trees.put(tmp_path / "anew", f"{folder}/IMG_{number - start:04}.png")
     check, leaking = found(tmp_path / "on")
-    assert "have higher numbers (IMG_0101 to IMG_0106) than the others (IMG_0001 to IMG_0018)" in str(leaking)
+    assert (
+        "have higher numbers (IMG_0101 to IMG_0106) than the others (IMG_0001 to IMG_0018)"
+        in str(leaking)
+    )
     assert check.ok
     assert found(tmp_path / "anew")[1] == {}
 
@@ -188,13 +234,22 @@ def test_numbers_that_go_on_are_a_note_and_numbers_that_begin_anew_are_nothing(t
 @pytest.mark.parametrize("name", ["20240{}02_{}0{}11.png", "cam1-2024-0{}-02-{}0{}11.png"])
 def test_dates_in_names_are_read(tmp_path, name):
     for month, folder in ((4, "train/good"), (4, "test/good"), (5, "test/hole")):
-        trees.put(tmp_path, *(f"{folder}/{name.format(month, number, number)}{number}.png" for number in range(6)))
+        trees.put(
+            tmp_path,
+            *(f"{folder}/{name.format(month, number, number)}{number}.png" for number in range(6)),
+        )
     _, leaking = found(tmp_path)
-    assert "all 6 defective images were taken on 2024-05-02, no good image was (2024-04-02)" in str(leaking)
+    assert "all 6 defective images were taken on 2024-05-02, no good image was (2024-04-02)" in str(
+        leaking
+    )
 
 
 def test_sorted_photographs_leak_too(tmp_path):
-    trees.put(tmp_path, *(f"OK/{number}.png" for number in range(12)), *(f"NG/{number}.jpg" for number in range(4)))
+    trees.put(
+        tmp_path,
+        *(f"OK/{number}.png" for number in range(12)),
+        *(f"NG/{number}.jpg" for number in range(4)),
+    )
     assert not found(tmp_path)[0].ok
 
 
@@ -202,7 +257,10 @@ def test_how_probable_groups_without_a_common_value_are_is_counted_exactly():
     """Against all draws, one by one."""
     values = [0, 0, 1, 1, 1, 2, 3]
     draws = list(itertools.combinations(range(7), 3))
-    apart = sum({values[i] for i in draw}.isdisjoint({values[i] for i in set(range(7)) - {*draw}}) for draw in draws)
+    apart = sum(
+        {values[i] for i in draw}.isdisjoint({values[i] for i in set(range(7)) - {*draw}})
+        for draw in draws
+    )
     assert leaks.chance([2, 3, 1, 1], 3) == apart / comb(7, 3)
     assert leaks.chance([1] * 30, 7) == 1
     assert leaks.chance([84, 10], 10) == 1 / comb(94, 10)
@@ -216,7 +274,8 @@ def test_the_quality_of_a_jpeg_file_is_what_pillow_was_told(tmp_path, quality):
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_a_damaged_header_of_the_camera_does_no_harm(tmp_path):
-    block = struct.pack("<HHHIII", 1, 0x8769, 4, 1, 99999, 0)  # points to where the camera's own block is not
+    # Points to where the camera's own block is not
+    block = struct.pack("<HHHIII", 1, 0x8769, 4, 1, 99999, 0)
     trees.picture().save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0" + block)
     facts = image_facts(tmp_path / "a.jpg")
     assert (facts.problem, facts.taken) == ("", "")
@@ -239,7 +298,9 @@ def half(image):
 
 
 def nine_tenths(image):
-    return image.resize((round(image.width * 0.9), round(image.height * 0.9)), Image.Resampling.LANCZOS)
+    return image.resize(
+        (round(image.width * 0.9), round(image.height * 0.9)), Image.Resampling.LANCZOS
+    )
 
 
 def brighter(image):
@@ -276,7 +337,10 @@ def test_a_photograph_that_was_stored_again_is_found(copied, category, store):
     with Image.open(root / "train/good/007.png") as image:
         store(image).save(root / "test/good/copy.png")
     check = data.check(root)
-    assert check.of("near duplicates across parts")[0].files == ("test/good/copy.png", "train/good/007.png")
+    assert check.of("near duplicates across parts")[0].files == (
+        "test/good/copy.png",
+        "train/good/007.png",
+    )
     assert not check.ok
 
 
@@ -290,9 +354,13 @@ def test_parts_in_a_fixed_place_are_no_copies_of_each_other(tmp_path):
         for number in range(count):
             across, down = draw.uniform(-2, 2, 2)
             matrix = (1, 0, 6 + across, 0, 1, 6 + down)
-            photo = scene.transform((128, 128), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
+            photo = scene.transform(
+                (128, 128), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC
+            )
             noisy = np.asarray(photo) + draw.normal(0, 4, (128, 128, 3))
-            Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(tmp_path / folder / f"{number:03}.png")
+            Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(
+                tmp_path / folder / f"{number:03}.png"
+            )
     check = data.check(tmp_path)
     assert check.of("near duplicates across parts")  # or this would test nothing
     assert check.ok
@@ -308,7 +376,9 @@ def test_copies_are_looked_for_in_a_moderate_time_and_space(tmp_path):
     values = np.random.default_rng(0).integers(0, 250, (5000, 1024), dtype=np.uint8)
     values[2500::100] = values[:2500:100] + 1
     paths = [tmp_path / str(number) for number in range(5000)]
-    entries = [Entry(path, "train" if number < 2500 else "test") for number, path in enumerate(paths)]
+    entries = [
+        Entry(path, "train" if number < 2500 else "test") for number, path in enumerate(paths)
+    ]
     facts = {
         path: ImageFacts(path, pixels=bytes([number % 256, number // 256]), thumbnail=one.tobytes())
         for number, (path, one) in enumerate(zip(paths, values, strict=True))

@@ -37,14 +37,26 @@ def test_segmentations_of_birds_are_no_masks_of_anomalies(tmp_path):
 
 
 BIRDS = {
-    "another number": ("images.txt", lambda text: text + "9 a.jpg\n", "list the same images, got 9, 8 and 8"),
+    "another number": (
+        "images.txt",
+        lambda text: text + "9 a.jpg\n",
+        "list the same images, got 9, 8 and 8",
+    ),
     "a class too many": (
         "image_class_labels.txt",
         lambda text: text.replace("8 2", "8 3"),
         "classes 1 to 2 .* got '3'",
     ),
-    "another part": ("train_test_split.txt", lambda text: text.replace("8 0", "8 2"), "0 or 1 for training .* got '2'"),
-    "twice": ("images.txt", lambda text: text + "1 a.jpg\n", r"every number once in .*images\.txt, got 1 repeated"),
+    "another part": (
+        "train_test_split.txt",
+        lambda text: text.replace("8 0", "8 2"),
+        "0 or 1 for training .* got '2'",
+    ),
+    "twice": (
+        "images.txt",
+        lambda text: text + "1 a.jpg\n",
+        r"every number once in .*images\.txt, got 1 repeated",
+    ),
     "no value": (
         "images.txt",
         lambda text: text + "9\n",
@@ -70,10 +82,15 @@ def test_lists_of_birds_that_contradict_each_other_are_refused(tmp_path, case):
 def test_missing_lists_and_images_of_birds_are_named(tmp_path):
     path = trees.cub(tmp_path)
     (path / "images/002.Laysan_Albatross/Laysan_Albatross_0003.jpg").unlink()
-    with pytest.raises(FileNotFoundError, match=r"all 8 images .* found 1 missing, first .*Laysan_Albatross_0003\.jpg"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"all 8 images .* found 1 missing, first .*Laysan_Albatross_0003\.jpg",
+    ):
         data.novelty("cub200", 0, root=tmp_path)
     (path / "image_class_labels.txt").unlink()
-    with pytest.raises(FileNotFoundError, match=r"list image_class_labels\.txt in .*: unpack the data set again"):
+    with pytest.raises(
+        FileNotFoundError, match=r"list image_class_labels\.txt in .*: unpack the data set again"
+    ):
         data.novelty("cub200", 0, root=tmp_path)
     (path / "train_test_split.txt").unlink()
     with pytest.raises(FileNotFoundError, match=r"expected cub200 in one of .*pass download=True"):
@@ -84,7 +101,8 @@ def test_flowers_of_one_kind_have_their_own_validation_images(tmp_path):
     trees.flowers(tmp_path)  # images 1 to 9 of classes 1, 102, 1, 1, 102, 102, 1, 102, 102
     category = data.novelty("flowers102", "pink primrose", root=tmp_path)
     names = {
-        part: [int(p.stem[-5:]) for p in getattr(category, part).paths] for part in ("train", "validation", "test")
+        part: [int(p.stem[-5:]) for p in getattr(category, part).paths]
+        for part in ("train", "validation", "test")
     }
     assert names == {"train": [1, 3], "validation": [4], "test": [7, 8, 9]}
     assert category.test.labels.tolist() == [0, 1, 1]
@@ -108,9 +126,17 @@ def test_flowers_are_found_where_torchvision_puts_them():
 
 
 FLOWERS = {
-    "a class too many": (dict(labels=np.full((1, 9), 103)), {}, r"classes 1 to 102 in .*imagelabels\.mat, got 103"),
+    "a class too many": (
+        dict(labels=np.full((1, 9), 103)),
+        {},
+        r"classes 1 to 102 in .*imagelabels\.mat, got 103",
+    ),
     "class 0": (dict(labels=np.zeros((1, 9), int)), {}, "classes 1 to 102"),
-    "no such image": ({}, dict(tstid=np.array([[10]])), r"each of 9 images at most once in .*setid\.mat"),
+    "no such image": (
+        {},
+        dict(tstid=np.array([[10]])),
+        r"each of 9 images at most once in .*setid\.mat",
+    ),
     "twice": ({}, dict(tstid=np.array([[1]])), "at most once"),
     "no numbers": (
         {},
@@ -118,7 +144,11 @@ FLOWERS = {
         r"expected trnid, valid, tstid in .*setid\.mat, got .*get it again",
     ),
     "fractions": ({}, dict(tstid=np.array([[1.5]])), r"in .*setid\.mat, got .*get it again"),
-    "another name": (dict(classes=np.ones((1, 9))), {}, r"expected labels in .*imagelabels\.mat, got 'labels'"),
+    "another name": (
+        dict(classes=np.ones((1, 9))),
+        {},
+        r"expected labels in .*imagelabels\.mat, got 'labels'",
+    ),
 }
 
 
@@ -129,24 +159,31 @@ def test_lists_of_flowers_that_contradict_each_other_are_refused(tmp_path, case)
     if labels:
         savemat(path / "imagelabels.mat", labels)
     if parts:
-        savemat(path / "setid.mat", {"trnid": np.array([[1, 2]]), "valid": np.array([[3]]), **parts})
+        savemat(
+            path / "setid.mat", {"trnid": np.array([[1, 2]]), "valid": np.array([[3]]), **parts}
+        )
     with pytest.raises(ValueError, match=message):
         data.novelty("flowers102", 0, root=tmp_path)
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda b: b"", lambda b: b[:150], lambda b: b"no MATLAB file " * 20, lambda b: b[:-9]]
+    "damage",
+    [lambda b: b"", lambda b: b[:150], lambda b: b"no MATLAB file " * 20, lambda b: b[:-9]],
 )
 def test_damaged_mat_files_are_refused(tmp_path, damage):
     file = trees.flowers(tmp_path) / "setid.mat"
     file.write_bytes(damage(file.read_bytes()))
-    with pytest.raises(ValueError, match=r"expected trnid, valid, tstid in .*setid\.mat, got .*: get it again"):
+    with pytest.raises(
+        ValueError, match=r"expected trnid, valid, tstid in .*setid\.mat, got .*: get it again"
+    ):
         data.novelty("flowers102", 0, root=tmp_path)
 
 
 def test_missing_lists_and_classes_of_flowers_are_named(tmp_path):
     path = trees.flowers(tmp_path)
-    with pytest.raises(ValueError, match=r"expected train images of 'sweet pea' in .*flowers-102, got none"):
+    with pytest.raises(
+        ValueError, match=r"expected train images of 'sweet pea' in .*flowers-102, got none"
+    ):
         data.novelty("flowers102", "sweet pea", root=tmp_path)
     (path / "jpg/image_00009.jpg").unlink()
     with pytest.raises(FileNotFoundError, match=r"found 1 missing, first .*image_00009\.jpg"):
@@ -163,13 +200,21 @@ def test_a_download_of_flowers_puts_lists_and_pictures_into_one_folder(tmp_path,
         tar.add(served / "jpg", "jpg")
     contents = {name: (served / name).read_bytes() for name in ("imagelabels.mat", "setid.mat")}
     contents["102flowers.tgz"] = packed.getvalue()
-    monkeypatch.setattr(download, "urlopen", lambda url, timeout: _Answer(contents[url.rpartition("/")[2]]))
+    monkeypatch.setattr(
+        download, "urlopen", lambda url, timeout: _Answer(contents[url.rpartition("/")[2]])
+    )
     source = one_class.SOURCES["flowers102"]
     files = tuple((name, hashlib.md5(contents[name]).hexdigest()) for name, _ in source.files)  # noqa: S324
-    monkeypatch.setitem(one_class.SOURCES, "flowers102", one_class.Source(**{**vars(source), "files": files}))
+    monkeypatch.setitem(
+        one_class.SOURCES, "flowers102", one_class.Source(**{**vars(source), "files": files})
+    )
     category = data.novelty("flowers102", 0, root=tmp_path / "here", download=True)
     assert category.train.ids == ["jpg/image_00001.jpg", "jpg/image_00003.jpg"]
-    assert sorted(p.name for p in (tmp_path / "here/flowers-102").iterdir()) == ["imagelabels.mat", "jpg", "setid.mat"]
+    assert sorted(p.name for p in (tmp_path / "here/flowers-102").iterdir()) == [
+        "imagelabels.mat",
+        "jpg",
+        "setid.mat",
+    ]
 
 
 class _Answer(io.BytesIO):

@@ -21,7 +21,9 @@ def test_the_tree_is_read(tree):
     train, test = category.train, category.test
     assert (category.name, len(train), len(test)) == ("magnetic_tile", 16, 4 + 5 * 2)
     assert set(train.defects) == {"good"}
-    assert test.defects == ["good"] * 4 + [d for d in ("blowhole", "break", "crack", "fray", "uneven") for _ in "12"]
+    assert test.defects == ["good"] * 4 + [
+        d for d in ("blowhole", "break", "crack", "fray", "uneven") for _ in "12"
+    ]
     assert test.labels.tolist() == [0] * 4 + [1] * 10
     assert not train.labels.any()
     assert all(name.startswith("MT_Free/Imgs/exp") and name.endswith(".jpg") for name in train.ids)
@@ -55,7 +57,9 @@ def test_a_fifth_of_the_good_tiles_is_drawn_from_the_seed(tree):
 
 @pytest.mark.parametrize("held_out", [0, 1, -0.1, float("nan")])
 def test_a_share_that_is_none(tree, held_out):
-    with pytest.raises(ValueError, match="held_out must be a share of the good tiles above 0 and below 1, got"):
+    with pytest.raises(
+        ValueError, match="held_out must be a share of the good tiles above 0 and below 1, got"
+    ):
         data.magnetic_tile(tree, held_out=held_out)
 
 
@@ -82,7 +86,9 @@ def test_a_defective_tile_without_its_mask_has_no_pixel_metrics(tree):
 def test_a_mask_without_its_tile_is_named(tree):
     image = next((tree / "MT_Fray" / "Imgs").glob("*.jpg"))
     image.unlink()
-    with pytest.raises(ValueError, match=f"1 without one, first .*{image.stem}.png: remove it, or restore"):
+    with pytest.raises(
+        ValueError, match=f"1 without one, first .*{image.stem}.png: remove it, or restore"
+    ):
         data.magnetic_tile(tree)
 
 
@@ -94,7 +100,10 @@ def test_good_tiles_need_no_mask(tree):
 
 def test_a_folder_that_is_missing_is_named(tree, tmp_path):
     shutil.rmtree(tree / "MT_Uneven")
-    with pytest.raises(FileNotFoundError, match=r"expected a folder MT_Uneven/Imgs in .* found MT_Blowhole, MT_Break"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"expected a folder MT_Uneven/Imgs in .* found MT_Blowhole, MT_Break",
+    ):
         data.magnetic_tile(tree)
     with pytest.raises(FileNotFoundError, match=r"found none at .*nowhere: see data/README\.md"):
         data.magnetic_tile(tmp_path / "nowhere")
@@ -102,7 +111,9 @@ def test_a_folder_that_is_missing_is_named(tree, tmp_path):
 
 def test_too_few_tiles(tmp_path):
     one = standin_tiles.draw(tmp_path / "one", good=1)
-    with pytest.raises(ValueError, match=r"at least 2 images in .*MT_Free, to learn from and to test, got 1"):
+    with pytest.raises(
+        ValueError, match=r"at least 2 images in .*MT_Free, to learn from and to test, got 1"
+    ):
         data.magnetic_tile(one)
     whole = standin_tiles.draw(tmp_path / "whole", defective=0)
     with pytest.raises(ValueError, match=r"expected images in .*MT_Blowhole"):

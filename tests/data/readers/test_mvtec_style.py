@@ -18,7 +18,14 @@ def put(folder, *names, image=IMAGE):
 def tree(tmp_path):
     """An MVTec-style category: two training images, two kinds of defect (one without masks), loose images."""
     root = tmp_path / "plate"
-    put(root, "train/good/000.png", "train/good/001.jpg", "test/good/000.png", "test/hole/000.png", "test/hole/001.png")
+    put(
+        root,
+        "train/good/000.png",
+        "train/good/001.jpg",
+        "test/good/000.png",
+        "test/hole/000.png",
+        "test/hole/001.png",
+    )
     put(root, "test/bent/000.png", "test/unlabeled/a.png", "test/b.png")
     put(root, "ground_truth/hole/000_mask.png", "ground_truth/hole/001.png", image=MASK)
     (root / "train/good/Thumbs.db").write_bytes(b"x")
@@ -58,9 +65,14 @@ def test_names_with_spaces_and_other_alphabets_work(tmp_path):
 
 
 def test_a_missing_folder_says_what_is_there(tree):
-    with pytest.raises(FileNotFoundError, match=r"train/good and test, or with good and bad, found none at .*nowhere"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"train/good and test, or with good and bad, found none at .*nowhere",
+    ):
         data.folder(tree / "nowhere")
-    with pytest.raises(FileNotFoundError, match=r"folder train/good in .*hole, found 000\.png, 001\.png"):
+    with pytest.raises(
+        FileNotFoundError, match=r"folder train/good in .*hole, found 000\.png, 001\.png"
+    ):
         data.folder(tree / "test" / "hole")
     with pytest.raises(FileNotFoundError, match=r"there are: plate\), got 'plane'"):
         data.mvtec(tree.parent, "plane")
@@ -90,7 +102,9 @@ def test_images_in_deeper_folders_and_loose_masks_are_named(tree):
     with pytest.raises(ValueError, match=r"got 1 without one, first .*lost_mask\.png"):
         data.folder(tree)
     put(tree, "test/bent/more/000.png")
-    with pytest.raises(ValueError, match=r"directly in .*bent, got some in deeper folders, first .*more/000\.png"):
+    with pytest.raises(
+        ValueError, match=r"directly in .*bent, got some in deeper folders, first .*more/000\.png"
+    ):
         data.folder(tree)
 
 
@@ -114,16 +128,30 @@ def test_available_lists_categories_up_to_two_levels_down(tree, monkeypatch, tmp
 def photos(tmp_path):
     """Photographs as people have them: good ones and bad ones, of one kind with a folder of its own."""
     root = tmp_path / "my_part"
-    put(root, *(f"good/{number:02}.jpg" for number in range(1, 13)), "bad/a.jpg", "bad/b.png", "bad/scratch/a.jpg")
+    put(
+        root,
+        *(f"good/{number:02}.jpg" for number in range(1, 13)),
+        "bad/a.jpg",
+        "bad/b.png",
+        "bad/scratch/a.jpg",
+    )
     return root
 
 
 def test_sorted_photos_are_read_and_every_fifth_good_one_is_kept_for_the_test(photos):
     category = data.folder(photos)
     assert category.name == "my_part"
-    assert category.train.ids == [f"good/{number:02}.jpg" for number in (1, 2, 3, 4, 6, 7, 8, 9, 11, 12)]
+    assert category.train.ids == [
+        f"good/{number:02}.jpg" for number in (1, 2, 3, 4, 6, 7, 8, 9, 11, 12)
+    ]
     assert not category.train.labels.any()
-    truth = dict(zip(category.test.ids, zip(category.test.labels, category.test.defects, strict=True), strict=True))
+    truth = dict(
+        zip(
+            category.test.ids,
+            zip(category.test.labels, category.test.defects, strict=True),
+            strict=True,
+        )
+    )
     assert truth == {
         "good/05.jpg": (0, "good"),
         "good/10.jpg": (0, "good"),
@@ -143,7 +171,10 @@ def test_a_train_folder_beside_good_and_bad_counts(photos):
 @pytest.mark.parametrize(
     ("gone", "message"),
     [
-        ("good/*[6-9].jpg good/1*.jpg good/05.jpg", r"at least 5 images in .*good, .*every 5th.*, found 4: add some"),
+        (
+            "good/*[6-9].jpg good/1*.jpg good/05.jpg",
+            r"at least 5 images in .*good, .*every 5th.*, found 4: add some",
+        ),
         ("bad/*.* bad/scratch/*", r"images in .*bad or its folders, found none"),
     ],
 )
@@ -175,5 +206,7 @@ def test_sorted_photos_are_available_and_checked(photos, tree):
 @pytest.mark.parametrize("path", [None, 3, ["photos"]])
 @pytest.mark.parametrize("read", [data.folder, data.unlabelled, data.check])
 def test_what_is_no_path_is_refused(read, path):
-    with pytest.raises(TypeError, match=f"expected a path, such as 'photos/screws', got a {type(path).__name__}"):
+    with pytest.raises(
+        TypeError, match=f"expected a path, such as 'photos/screws', got a {type(path).__name__}"
+    ):
         read(path)

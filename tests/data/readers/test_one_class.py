@@ -22,19 +22,27 @@ COUNTS = {"train": 40, "t10k": 20}
 
 def idx(values):
     """Return the bytes of an IDX file, written after the format's description."""
-    return bytes((0, 0, 8, values.ndim)) + struct.pack(f">{values.ndim}I", *values.shape) + values.tobytes()
+    return (
+        bytes((0, 0, 8, values.ndim))
+        + struct.pack(f">{values.ndim}I", *values.shape)
+        + values.tobytes()
+    )
 
 
 def images_and_labels(part, classes=10, seed=0):
     rng = np.random.default_rng((seed, COUNTS[part]))
     count = COUNTS[part]
-    return rng.integers(0, 256, (count, 28, 28), dtype=np.uint8), np.arange(count, dtype=np.uint8) % classes
+    return rng.integers(0, 256, (count, 28, 28), dtype=np.uint8), np.arange(
+        count, dtype=np.uint8
+    ) % classes
 
 
 def idx_folder(folder, packed=True):
     folder.mkdir(parents=True)
     for part in COUNTS:
-        for kind, values in zip(("images-idx3", "labels-idx1"), images_and_labels(part), strict=True):
+        for kind, values in zip(
+            ("images-idx3", "labels-idx1"), images_and_labels(part), strict=True
+        ):
             file = folder / f"{part}-{kind}-ubyte{'.gz' if packed else ''}"
             file.write_bytes(gzip.compress(idx(values)) if packed else idx(values))
     return folder
@@ -46,8 +54,13 @@ def cifar_folder(folder):
     rng = np.random.default_rng(0)
     planes = rng.integers(0, 256, (6, 20, 3, 32, 32), dtype=np.uint8)
     labels = np.tile(np.arange(20, dtype=np.uint8) % 10, (6, 1))
-    for index, name in enumerate([*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]):
-        rows = [bytes([label]) + image.tobytes() for label, image in zip(labels[index], planes[index], strict=True)]
+    for index, name in enumerate(
+        [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
+    ):
+        rows = [
+            bytes([label]) + image.tobytes()
+            for label, image in zip(labels[index], planes[index], strict=True)
+        ]
         (folder / f"{name}.bin").write_bytes(b"".join(rows))
     (folder / "batches.meta.txt").write_text("airplane\n")
     return planes
@@ -59,7 +72,9 @@ def caltech_folder(folder, names=("001.ak47", "002.american-flag", "257.clutter"
         for index in range(10 + number):
             pixels = np.full((12 + index, 10, 3), 10 * index, np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{name[:3]}_{index:04}.jpg")
-    (folder / names[0] / "RENAME2").write_text("a stray file, as there is one in the published tree")
+    (folder / names[0] / "RENAME2").write_text(
+        "a stray file, as there is one in the published tree"
+    )
     (folder / names[1] / "greg").mkdir()  # and a stray folder
     return folder
 
@@ -84,7 +99,10 @@ BAD = {
     "short header": (WHOLE[:9], "header of 16 bytes, got 9"),
     "truncated": (WHOLE[:-1], "expected 12 values"),
     "too long": (WHOLE + b"x", "expected 12 values, got more"),
-    "no images": (idx(np.ones((0, 2, 2), np.uint8)), r"at least one value, got the sizes \(0, 2, 2\)"),
+    "no images": (
+        idx(np.ones((0, 2, 2), np.uint8)),
+        r"at least one value, got the sizes \(0, 2, 2\)",
+    ),
     "announces too much": (HUGE, "got room for at most"),
 }
 
@@ -99,7 +117,9 @@ def test_bad_idx_files_are_refused(tmp_path, case, packed):
         read_idx(file, 3)
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"x" + b[1:], lambda b: b[:-6] + b"\0" * 6])
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[: len(b) // 2], lambda b: b"x" + b[1:], lambda b: b[:-6] + b"\0" * 6]
+)
 def test_damaged_gzip_files_are_refused(tmp_path, damage):
     file = tmp_path / "file.gz"
     file.write_bytes(damage(gzip.compress(idx(images_and_labels("train")[0]))))
@@ -125,13 +145,17 @@ def test_memory_follows_what_is_there_and_not_what_is_announced(tmp_path):
 
 def test_training_is_one_class_and_testing_is_all(tmp_path):
     idx_folder(tmp_path / "FashionMNIST" / "raw")
-    category = data.novelty("fashion_mnist", "Shirt", root=tmp_path, geometry=Geometry(28, crop=False))
+    category = data.novelty(
+        "fashion_mnist", "Shirt", root=tmp_path, geometry=Geometry(28, crop=False)
+    )
     train, labels = images_and_labels("train")
     assert category.name == category.test.name == "fashion_mnist: Shirt"
     assert category.train.ids == [f"train/{index:05}" for index in np.flatnonzero(labels == 6)]
     assert set(category.train.defects) == {"Shirt"}
     assert not category.train.labels.any()
-    np.testing.assert_array_equal(category.train[1].image, np.repeat(train[labels == 6][1][..., None], 3, 2))
+    np.testing.assert_array_equal(
+        category.train[1].image, np.repeat(train[labels == 6][1][..., None], 3, 2)
+    )
     test, labels = images_and_labels("t10k")
     np.testing.assert_array_equal(category.test.labels, labels != 6)
     assert category.test.ids[:2] == ["test/00000", "test/00001"]
@@ -164,13 +188,17 @@ def test_torchvision_reads_the_same_tree_alike(tmp_path):
     theirs = datasets.MNIST(tmp_path, train=True)
     ours = data.novelty("mnist", "7", root=tmp_path, geometry=Geometry(28, crop=False)).train
     expected = [np.asarray(image) for image, label in theirs if label == 7]
-    np.testing.assert_array_equal([ours.image(index)[..., 0] for index in range(len(ours))], expected)
+    np.testing.assert_array_equal(
+        [ours.image(index)[..., 0] for index in range(len(ours))], expected
+    )
 
 
 def test_cifar_is_read_from_its_binary_version(tmp_path):
     planes = cifar_folder(tmp_path / "cifar-10-batches-bin")
     category = data.novelty("cifar10", "frog", root=tmp_path, geometry=Geometry(32, crop=False))
-    assert category.train.ids == [f"train/{20 * batch + index:05}" for batch in range(5) for index in (6, 16)]
+    assert category.train.ids == [
+        f"train/{20 * batch + index:05}" for batch in range(5) for index in (6, 16)
+    ]
     np.testing.assert_array_equal(category.train[3].image, planes[1, 16].transpose(1, 2, 0))
     np.testing.assert_array_equal(category.test[19].image, planes[5, 19].transpose(1, 2, 0))
     assert np.flatnonzero(category.test.labels == 0).tolist() == [6, 16]
@@ -195,7 +223,9 @@ def test_caltech_holds_out_a_fifth_of_every_class(tmp_path):
 def test_a_missing_class_of_caltech_does_not_change_the_others(tmp_path):
     caltech_folder(tmp_path / "all")
     caltech_folder(tmp_path / "some", ("001.ak47", "257.clutter"))
-    whole, part = (data.novelty("caltech256", "ak47", root=tmp_path / name) for name in ("all", "some"))
+    whole, part = (
+        data.novelty("caltech256", "ak47", root=tmp_path / name) for name in ("all", "some")
+    )
     assert part.train.ids == whole.train.ids
 
 
@@ -203,7 +233,8 @@ def test_a_missing_class_of_caltech_does_not_change_the_others(tmp_path):
 def test_unknown_classes_list_those_there_are(tmp_path, normal):
     idx_folder(tmp_path / "fashion-mnist")
     with pytest.raises(
-        ValueError, match=r"class of fashion_mnist \(0 'T-shirt/top', .*9 'Ankle boot'\), got " + f"{normal!r}"
+        ValueError,
+        match=r"class of fashion_mnist \(0 'T-shirt/top', .*9 'Ankle boot'\), got " + f"{normal!r}",
     ):
         data.novelty("fashion_mnist", normal, root=tmp_path)
 
@@ -211,7 +242,8 @@ def test_unknown_classes_list_those_there_are(tmp_path, normal):
 def test_unknown_data_sets_list_those_there_are():
     for ask in (data.classes, lambda name: data.novelty(name, 0)):
         with pytest.raises(
-            ValueError, match="mnist, fashion_mnist, cifar10, caltech256, cub200, flowers102, got 'emnist'"
+            ValueError,
+            match="mnist, fashion_mnist, cifar10, caltech256, cub200, flowers102, got 'emnist'",
         ):
             ask("emnist")
 
@@ -224,20 +256,28 @@ def test_damaged_data_sets_are_refused(tmp_path):
         labels.write_bytes(gzip.compress(idx(np.array(values, np.uint8))))
         return data.novelty("mnist", 0, root=tmp_path)
 
-    with pytest.raises(ValueError, match=r"a label for each of the 20 t10k images in .*mnist, got 19"):
+    with pytest.raises(
+        ValueError, match=r"a label for each of the 20 t10k images in .*mnist, got 19"
+    ):
         relabelled([0] * 19)
     with pytest.raises(ValueError, match=r"expected 10 classes in .*mnist, got a label of 10"):
         relabelled([0] * 19 + [10])
     labels.unlink()
-    with pytest.raises(FileNotFoundError, match=r"a file t10k-labels-idx1-ubyte or .*\.gz in .*, found t10k-images"):
+    with pytest.raises(
+        FileNotFoundError, match=r"a file t10k-labels-idx1-ubyte or .*\.gz in .*, found t10k-images"
+    ):
         data.novelty("mnist", 0, root=tmp_path)
     cifar = tmp_path / "cifar-10-batches-bin"
     cifar_folder(cifar)
     (cifar / "test_batch.bin").write_bytes(b"x" * 3074)
-    with pytest.raises(ValueError, match=r"images of 3073 bytes in .*test_batch\.bin, got 3074 bytes"):
+    with pytest.raises(
+        ValueError, match=r"images of 3073 bytes in .*test_batch\.bin, got 3074 bytes"
+    ):
         data.novelty("cifar10", 0, root=tmp_path)
     (cifar / "data_batch_3.bin").unlink()
-    with pytest.raises(FileNotFoundError, match=r"expected a file data_batch_3\.bin in .*found batches"):
+    with pytest.raises(
+        FileNotFoundError, match=r"expected a file data_batch_3\.bin in .*found batches"
+    ):
         data.novelty("cifar10", 0, root=tmp_path)
 
 
@@ -267,7 +307,9 @@ def elsewhere(tmp_path, monkeypatch):
         source = one_class.SOURCES[dataset]
         files = [(name, tmp_path / "server" / name) for name, _ in source.files]
         sums = tuple((name, hashlib.md5(file.read_bytes()).hexdigest()) for name, file in files)  # noqa: S324
-        source = dataclasses.replace(source, address=(tmp_path / "server").as_uri() + "/", files=sums)
+        source = dataclasses.replace(
+            source, address=(tmp_path / "server").as_uri() + "/", files=sums
+        )
         monkeypatch.setitem(one_class.SOURCES, dataset, source)
 
     return serve
@@ -282,14 +324,20 @@ def elsewhere(tmp_path, monkeypatch):
         ("caltech256", "001.ak47 to 257.clutter"),
     ],
 )
-def test_nothing_is_fetched_unless_asked_and_the_ways_are_named(elsewhere, monkeypatch, tmp_path, dataset, way):
+def test_nothing_is_fetched_unless_asked_and_the_ways_are_named(
+    elsewhere, monkeypatch, tmp_path, dataset, way
+):
     monkeypatch.setattr(download, "urlopen", None)
     (tmp_path / "data" / "cifar-10-batches-py").mkdir(parents=True)
-    with pytest.raises(FileNotFoundError, match=rf"expected {dataset} in one of .*pass download=True; .*{way}"):
+    with pytest.raises(
+        FileNotFoundError, match=rf"expected {dataset} in one of .*pass download=True; .*{way}"
+    ):
         data.novelty(dataset, 0)
 
 
-def test_idx_files_are_downloaded_once_to_where_torchvision_has_them(elsewhere, tmp_path, monkeypatch):
+def test_idx_files_are_downloaded_once_to_where_torchvision_has_them(
+    elsewhere, tmp_path, monkeypatch
+):
     idx_folder(tmp_path / "server" / "more")
     for file in (tmp_path / "server" / "more").iterdir():
         file.rename(tmp_path / "server" / file.name)
@@ -324,7 +372,9 @@ def test_archives_that_hold_something_else_leave_nothing(elsewhere, tmp_path, na
     with tarfile.open(tmp_path / "server" / "cifar-10-binary.tar.gz", "w:gz") as tar:
         tar.addfile(tarfile.TarInfo(name), io.BytesIO())
     elsewhere("cifar10")
-    with pytest.raises(RuntimeError, match=r"expected a folder cifar-10-batches-bin in .*\.tar\.gz"):
+    with pytest.raises(
+        RuntimeError, match=r"expected a folder cifar-10-batches-bin in .*\.tar\.gz"
+    ):
         data.novelty("cifar10", 1, download=True)
     assert not list(tmp_path.rglob("outside"))
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["cifar-10-binary.tar.gz"]
@@ -340,7 +390,9 @@ def test_a_download_of_another_checksum_or_none_at_all_leaves_nothing(elsewhere,
     with pytest.raises(RuntimeError, match=r"t10k-labels.* to have the MD5 checksum .*: not kept"):
         data.novelty("mnist", 1, download=True)
     changed.unlink()
-    with pytest.raises(RuntimeError, match=r"expected to download file:.*t10k-labels.*get the file in another way"):
+    with pytest.raises(
+        RuntimeError, match=r"expected to download file:.*t10k-labels.*get the file in another way"
+    ):
         data.novelty("mnist", 1, download=True)
     assert not list((tmp_path / "data/MNIST/raw").iterdir())
 
@@ -356,7 +408,9 @@ def lite0():
 def test_the_whole_chain_takes_images_in_memory(tmp_path, lite0):
     idx_folder(tmp_path / "mnist")
     category = data.novelty("mnist", 3, root=tmp_path, geometry=Geometry(32, crop=False))
-    prediction = DN2(images_score=2).fit(lite0.extract(category.train)).predict(lite0.extract(category.test))
+    prediction = (
+        DN2(images_score=2).fit(lite0.extract(category.train)).predict(lite0.extract(category.test))
+    )
     result = evaluate(prediction, category.test)
     assert (result.n_good, result.n_anomalous, result.category) == (2, 18, "mnist: 3")
     view = explore.results(category, prediction)
@@ -369,9 +423,20 @@ INSTALLED = Path("/usr/share/datasets/fashion-mnist")
 
 @pytest.mark.skipif(not INSTALLED.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
 def test_real_fashion_mnist(lite0):
-    category = data.novelty("fashion_mnist", "Trouser", root=INSTALLED, geometry=Geometry(64, crop=False))
-    assert (len(category.train), len(category.test), int((category.test.labels == 0).sum())) == (6000, 10000, 1000)
+    category = data.novelty(
+        "fashion_mnist", "Trouser", root=INSTALLED, geometry=Geometry(64, crop=False)
+    )
+    assert (len(category.train), len(category.test), int((category.test.labels == 0).sum())) == (
+        6000,
+        10000,
+        1000,
+    )
     assert {category.test.defects.count(name) for name in data.classes("fashion_mnist")} == {1000}
     train, test = category.train.subset(range(200)), category.test.subset(range(300))
-    prediction = DN2(layers=(8, 16, 32), images_score=2).fit(lite0.extract(train)).predict(lite0.extract(test))
-    assert evaluate(prediction, test).image_auroc > 0.95  # trousers are the easiest class; all of it gives 0.99
+    prediction = (
+        DN2(layers=(8, 16, 32), images_score=2)
+        .fit(lite0.extract(train))
+        .predict(lite0.extract(test))
+    )
+    # Trousers are the easiest class; all of it gives 0.99
+    assert evaluate(prediction, test).image_auroc > 0.95

@@ -43,7 +43,9 @@ def test_a_scene_is_read_with_every_fifth_frame(drawn):
     assert [(name.split("-")[0], name[-10:]) for name in train.ids] == [
         (clip, f"{number:06}.jpg") for clip in ("02_001", "02_002") for number in (0, 5, 10)
     ]
-    assert test.ids == [frame_of(clip, number) for clip in ("02_0014", "02_0015") for number in (0, 5, 10)]
+    assert test.ids == [
+        frame_of(clip, number) for clip in ("02_0014", "02_0015") for number in (0, 5, 10)
+    ]
     assert test.labels.tolist() == [0, 0, 1, 0, 0, 1]
     assert test.defects == ["good", "good", "anomalous"] * 2
     assert not train.labels.any()
@@ -57,16 +59,25 @@ def test_frames_are_those_of_the_video(drawn):
         with Image.open(path) as image:
             found = np.asarray(image.convert("RGB")).astype(int)
         expected, _ = standin_campus.frame("01", clip, number, standin_campus.SIZE)
-        others = [standin_campus.frame("01", clip, n, standin_campus.SIZE)[0] for n in range(12) if n != number]
+        others = [
+            standin_campus.frame("01", clip, n, standin_campus.SIZE)[0]
+            for n in range(12)
+            if n != number
+        ]
         difference = np.abs(found - expected).mean()
         assert difference < 8  # of 255; both the video and the JPEG file lose a little
         assert difference < min(np.abs(found - other).mean() for other in others)
 
 
 def test_masks_are_those_of_the_frame(drawn):
-    test = data.shanghaitech(drawn, "01", every=1, geometry=Geometry(64, crop=False, mask_rule="nearest")).test
+    test = data.shanghaitech(
+        drawn, "01", every=1, geometry=Geometry(64, crop=False, mask_rule="nearest")
+    ).test
     assert len(test) == 30
-    for clip, part in (("01_0014", test.subset(range(15))), ("01_0015", test.subset(range(15, 30)))):
+    for clip, part in (
+        ("01_0014", test.subset(range(15))),
+        ("01_0015", test.subset(range(15, 30))),
+    ):
         marked = np.load(drawn / "testing" / "test_frame_mask" / f"{clip}.npy")
         masks = np.load(drawn / "testing" / "test_pixel_mask" / f"{clip}.npy")
         np.testing.assert_array_equal(part.labels, marked)
@@ -102,13 +113,17 @@ def test_extracted_frames_need_no_library(tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, name, None)
     tree = standin_campus.draw(tmp_path / "there", scenes=("01",), extracted=True)
     train = data.shanghaitech(tree, "01").train
-    assert train.ids == [f"training/frames/01_{c:03}/{number:03}.jpg" for c in (1, 2) for number in (0, 5, 10)]
+    assert train.ids == [
+        f"training/frames/01_{c:03}/{number:03}.jpg" for c in (1, 2) for number in (0, 5, 10)
+    ]
     assert not (tmp_path / "cache").exists()
 
 
 def test_frames_come_in_the_order_of_their_numbers(tmp_path):
     """Names have three digits up to 999.jpg: as texts 1000.jpg would come before 101.jpg."""
-    tree = standin_campus.draw(tmp_path / "long", scenes=("01",), test_frames=1003, extracted=True, size=(8, 16))
+    tree = standin_campus.draw(
+        tmp_path / "long", scenes=("01",), test_frames=1003, extracted=True, size=(8, 16)
+    )
     test = data.shanghaitech(tree, "01", every=1).test
     assert [int(path.stem) for path in test.paths] == list(range(1003))
     assert test.masks[-1].index == 1002
@@ -116,26 +131,38 @@ def test_frames_come_in_the_order_of_their_numbers(tmp_path):
 
 def test_without_the_library_the_extra_is_named(drawn, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ModuleNotFoundError, match=r"install adviz\[video\], or extract the frames yourself"):
+    with pytest.raises(
+        ModuleNotFoundError, match=r"install adviz\[video\], or extract the frames yourself"
+    ):
         data.shanghaitech(drawn, "01")
 
 
 def test_some_training_frames_of_all_are_refused(tree):
     """Half of an extraction would be half of the training set, silently."""
-    standin_campus.write_frames(tree / "training" / "frames" / "01_001", [np.zeros((8, 8, 3), np.uint8)])
-    with pytest.raises(ValueError, match="got none of 1 of them, first 01_002: extract these too, or remove"):
+    standin_campus.write_frames(
+        tree / "training" / "frames" / "01_001", [np.zeros((8, 8, 3), np.uint8)]
+    )
+    with pytest.raises(
+        ValueError, match="got none of 1 of them, first 01_002: extract these too, or remove"
+    ):
         data.shanghaitech(tree, "01")
 
 
 def test_a_scene_that_is_not_there(tree, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"of scene '99' \(those with both: 01, 02\) in .*stc, found none"):
+    with pytest.raises(
+        FileNotFoundError, match=r"of scene '99' \(those with both: 01, 02\) in .*stc, found none"
+    ):
         data.shanghaitech(tree, "99")
     with pytest.raises(FileNotFoundError, match="expected test frames of scene '13'"):
         data.shanghaitech(tree, "13")
     shutil.rmtree(tree / "training")
-    with pytest.raises(FileNotFoundError, match=r"expected training videos of scene '01' \(those with both: none\)"):
+    with pytest.raises(
+        FileNotFoundError, match=r"expected training videos of scene '01' \(those with both: none\)"
+    ):
         data.shanghaitech(tree, "01")
-    with pytest.raises(FileNotFoundError, match="expected the folder of ShanghaiTech Campus, found none at"):
+    with pytest.raises(
+        FileNotFoundError, match="expected the folder of ShanghaiTech Campus, found none at"
+    ):
         data.shanghaitech(tmp_path / "nowhere")
 
 
@@ -150,7 +177,9 @@ def test_missing_pixel_masks_leave_the_labels(tree):
     test = data.shanghaitech(tree, "01").test
     assert test.labels.tolist() == [0, 0, 1, 0, 0, 1]
     assert not test.has_masks
-    with pytest.raises(ValueError, match="expected a mask for every anomalous image, got none for 2 of them"):
+    with pytest.raises(
+        ValueError, match="expected a mask for every anomalous image, got none for 2 of them"
+    ):
         test.masks_array()
 
 
@@ -164,17 +193,23 @@ def test_the_missing_pixel_mask_of_one_video(tree):
 
 def test_missing_labels_are_named(tree):
     (tree / "testing" / "test_frame_mask" / "01_0015.npy").unlink()
-    with pytest.raises(FileNotFoundError, match=r"expected an array file, found nothing at .*mask/01_0015.npy"):
+    with pytest.raises(
+        FileNotFoundError, match=r"expected an array file, found nothing at .*mask/01_0015.npy"
+    ):
         data.shanghaitech(tree, "01")
 
 
-@pytest.mark.parametrize(("folder", "what"), [("test_frame_mask", "a label"), ("test_pixel_mask", "a mask")])
+@pytest.mark.parametrize(
+    ("folder", "what"), [("test_frame_mask", "a label"), ("test_pixel_mask", "a mask")]
+)
 def test_masks_of_another_number_than_frames(tree, folder, what):
     (tree / frame_of("01_0014", 7)).unlink()
     if folder == "test_pixel_mask":
         file = tree / "testing" / "test_frame_mask" / "01_0014.npy"
         np.save(file, np.load(file)[:-1])
-    with pytest.raises(ValueError, match=f"expected {what} in .*{folder}/01_0014.npy for each of 14 frames, got 15"):
+    with pytest.raises(
+        ValueError, match=f"expected {what} in .*{folder}/01_0014.npy for each of 14 frames, got 15"
+    ):
         data.shanghaitech(tree, "01")
 
 
@@ -233,7 +268,9 @@ def test_masks_of_another_size_than_the_frames(tree):
     file = tree / "testing" / "test_pixel_mask" / "01_0014.npy"
     np.save(file, np.load(file)[:, :, :-1])
     test = data.shanghaitech(tree, "01").test
-    with pytest.raises(ValueError, match=r"expected a mask of the image's size 64x48, got 63x48 in .*npy, frame 10"):
+    with pytest.raises(
+        ValueError, match=r"expected a mask of the image's size 64x48, got 63x48 in .*npy, frame 10"
+    ):
         test.mask(2)
 
 
@@ -251,6 +288,12 @@ def test_a_mask_of_an_array_is_as_good_as_a_file(tmp_path, kind):
     Image.new("RGB", (8, 6)).save(tmp_path / "i.png")
     chosen = ArrayMask(tmp_path / "m.npy", 2)
     np.testing.assert_array_equal(np.asarray(open_mask(chosen)), 255 * masks[2])
-    split = Split([tmp_path / "i.png"] * 2, [1, 1], [chosen, None], ["a", "b"], geometry=Geometry(8, crop=False))
+    split = Split(
+        [tmp_path / "i.png"] * 2,
+        [1, 1],
+        [chosen, None],
+        ["a", "b"],
+        geometry=Geometry(8, crop=False),
+    )
     assert split.subset([0]).with_geometry(Geometry(4, crop=False)).mask(0).shape == (4, 4)
     assert data.audit(split)["area"].tolist() == [masks[2].sum()]

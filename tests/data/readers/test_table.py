@@ -76,7 +76,9 @@ def test_an_empty_cell_is_no_mask(nothing, root):
 
 @pytest.mark.parametrize("nothing", [None, float("nan"), np.float64("nan"), pd.NA, ""])
 def test_an_empty_cell_is_no_mask_of_a_split(nothing, root):
-    split = data.Split([root / name for name in BAD], [1, 1], [root / "masks/bad0.png", nothing], ["bad"] * 2)
+    split = data.Split(
+        [root / name for name in BAD], [1, 1], [root / "masks/bad0.png", nothing], ["bad"] * 2
+    )
     assert split.masks == [root / "masks/bad0.png", None]
     assert split.known_pixels.tolist() == [True, False]
 
@@ -104,7 +106,11 @@ def test_columns_by_name_and_a_csv_file_are_tables_too(root):
     for separator in (",", ";", "\t"):
         columns.to_csv(root / "labels.csv", sep=separator, index=False, encoding="utf-8-sig")
         category = data.table(root / "labels.csv")
-        assert (labels_of(category), category.name, category.test.has_masks) == (EXPECTED, "part", True)
+        assert (labels_of(category), category.name, category.test.has_masks) == (
+            EXPECTED,
+            "part",
+            True,
+        )
     assert data.table(str(root / "labels.csv"), name="nut").name == "nut"
 
 
@@ -114,11 +120,17 @@ def test_paths_may_be_absolute_of_the_current_folder_of_windows_or_of_the_user(r
     monkeypatch.chdir(root)
     category = data.table(frame())
     assert (labels_of(category), category.name) == (EXPECTED, "")
-    assert labels_of(data.table(frame(path=[name.replace("/", "\\") for name in GOOD + BAD]))) == EXPECTED
+    assert (
+        labels_of(data.table(frame(path=[name.replace("/", "\\") for name in GOOD + BAD])))
+        == EXPECTED
+    )
     monkeypatch.setenv("HOME", str(root))
     monkeypatch.setenv("USERPROFILE", str(root))
     assert labels_of(data.table(frame(), root="~")) == EXPECTED
-    assert data.table(frame(path=[f"~/{name}" for name in GOOD + BAD])).train.paths[0] == root / GOOD[0]
+    assert (
+        data.table(frame(path=[f"~/{name}" for name in GOOD + BAD])).train.paths[0]
+        == root / GOOD[0]
+    )
 
 
 def test_rows_without_a_label_are_tested_and_not_judged(root):
@@ -134,10 +146,14 @@ def test_rows_without_a_label_are_tested_and_not_judged(root):
 
 
 def test_an_unknown_column_is_refused_with_the_one_that_was_meant(root):
-    with pytest.raises(ValueError, match=r"column of the table for mask= \(path, label, masks\), got 'mask'.*'masks'"):
+    with pytest.raises(
+        ValueError,
+        match=r"column of the table for mask= \(path, label, masks\), got 'mask'.*'masks'",
+    ):
         data.table(frame(masks=[None] * 12), root=root, mask="mask")
     with pytest.raises(
-        ValueError, match=r"a column image or image_path or path, got the columns datei, label: name it"
+        ValueError,
+        match=r"a column image or image_path or path, got the columns datei, label: name it",
     ):
         data.table(frame().rename(columns={"path": "datei"}), root=root)
 
@@ -147,15 +163,36 @@ def test_an_unknown_column_is_refused_with_the_one_that_was_meant(root):
     [
         ({"label": [0] * 11 + [2]}, r"as label, got 2 in row 11, which says neither"),
         ({"label": ["scratch"] * 12}, r"as label, got 'scratch' in row 0, which says neither"),
-        ({"label": ["good"] * 11 + ["positive"]}, r"got 'positive' in row 11, which may be either: rename it"),
-        ({"part": ["train"] * 11 + ["holdout"]}, r'"train", "validation" or "test" as part, got \'holdout\' in row 11'),
+        (
+            {"label": ["good"] * 11 + ["positive"]},
+            r"got 'positive' in row 11, which may be either: rename it",
+        ),
+        (
+            {"part": ["train"] * 11 + ["holdout"]},
+            r'"train", "validation" or "test" as part, got \'holdout\' in row 11',
+        ),
         ({"part": ["train"] * 11 + [None]}, r"as part, got nothing in row 11: correct it"),
-        ({"part": ["train"] * 9 + ["test", "train", "test"]}, r"only good images for train, got 'anomalous' .* row 10"),
+        (
+            {"part": ["train"] * 9 + ["test", "train", "test"]},
+            r"only good images for train, got 'anomalous' .* row 10",
+        ),
         ({"part": ["test"] * 12}, r"expected images for train, found none among 12 rows"),
-        ({"part": ["train"] * 10 + ["val", "test"]}, r"only good images for validation, got 'anomalous'"),
-        ({"label": [0] * 4 + [1] * 8}, r"at least 5 good images, .*, got 4: add some, or say in a column part"),
-        ({"path": [*GOOD, BAD[0], BAD[0]]}, r"every image once, got .*bad0\.png in rows 10 and 11: drop one"),
-        ({"path": [*GOOD, GOOD[0], BAD[0]]}, r"one label for an image, got 'good' and 'anomalous' .* rows 0 and 10"),
+        (
+            {"part": ["train"] * 10 + ["val", "test"]},
+            r"only good images for validation, got 'anomalous'",
+        ),
+        (
+            {"label": [0] * 4 + [1] * 8},
+            r"at least 5 good images, .*, got 4: add some, or say in a column part",
+        ),
+        (
+            {"path": [*GOOD, BAD[0], BAD[0]]},
+            r"every image once, got .*bad0\.png in rows 10 and 11: drop one",
+        ),
+        (
+            {"path": [*GOOD, GOOD[0], BAD[0]]},
+            r"one label for an image, got 'good' and 'anomalous' .* rows 0 and 10",
+        ),
         ({"path": [*GOOD, BAD[0], None]}, r"an image in every row, got none in row 11"),
         ({"path": [*GOOD, BAD[0], 7]}, r"path of a file as image, got 7 in row 11"),
         ({"defect": ["dent"] * 12}, r"no defect of a good image, got 'dent' in row 0"),
@@ -168,12 +205,17 @@ def test_what_contradicts_itself_is_refused_by_row(columns, words, root):
 
 def test_files_that_are_not_there_are_named(root):
     with pytest.raises(
-        FileNotFoundError, match=r"file of every image, found 12 missing, first .*good00\.png: pass as root="
+        FileNotFoundError,
+        match=r"file of every image, found 12 missing, first .*good00\.png: pass as root=",
     ):
         data.table(frame(), root=root / "img")
-    with pytest.raises(FileNotFoundError, match=r"file of every mask, found 2 missing, first .*gone\.png"):
+    with pytest.raises(
+        FileNotFoundError, match=r"file of every mask, found 2 missing, first .*gone\.png"
+    ):
         data.table(frame(mask=[None] * 10 + ["gone.png"] * 2), root=root)
-    with pytest.raises(FileNotFoundError, match=r"expected a CSV file, found none at .*labels\.csv"):
+    with pytest.raises(
+        FileNotFoundError, match=r"expected a CSV file, found none at .*labels\.csv"
+    ):
         data.table(root / "labels.csv")
 
 
@@ -188,7 +230,9 @@ def test_what_is_no_table_is_refused(root):
     with pytest.raises(ValueError, match=r"table as CSV in UTF-8 in .*labels\.csv"):
         data.table(root / "labels.csv")
     (root / "labels.csv").write_text("path,label\na.png\n")
-    with pytest.raises(ValueError, match=r"expected 2 columns in every line of .*, got others in line 2"):
+    with pytest.raises(
+        ValueError, match=r"expected 2 columns in every line of .*, got others in line 2"
+    ):
         data.table(root / "labels.csv")
 
 
@@ -206,7 +250,9 @@ def test_pandas_is_not_imported_for_columns_by_name(root):
 def test_numbers_in_a_column_that_says_good_are_refused(root, column, labels):
     """They would be read the wrong way round, without a word."""
     table = frame(labels).rename(columns={"label": column})
-    with pytest.raises(ValueError, match=f"labels in which 1 is bad, got numbers in the column '{column}'"):
+    with pytest.raises(
+        ValueError, match=f"labels in which 1 is bad, got numbers in the column '{column}'"
+    ):
         data.table(table, root=root, label=column)
     words = frame(("good", "bad")).rename(columns={"label": column})
     assert labels_of(data.table(words, root=root, label=column)) == EXPECTED

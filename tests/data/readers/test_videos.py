@@ -20,7 +20,9 @@ from adviz.data.readers.videos import frames
 @pytest.fixture
 def video(tmp_path):
     file = tmp_path / "videos" / "01_001.avi"
-    standin_campus.write_video(file, [standin_campus.frame("01", 1, step, (48, 64))[0] for step in range(12)])
+    standin_campus.write_video(
+        file, [standin_campus.frame("01", 1, step, (48, 64))[0] for step in range(12)]
+    )
     return file
 
 
@@ -35,8 +37,14 @@ def left(cache):
 
 
 def test_files_are_numbered_as_the_frames(video, cache):
-    assert [file.name for file in frames(video, 5, cache)] == ["000000.jpg", "000005.jpg", "000010.jpg"]
-    assert [file.name for file in frames(video, 1, cache)] == [f"{number:06}.jpg" for number in range(12)]
+    assert [file.name for file in frames(video, 5, cache)] == [
+        "000000.jpg",
+        "000005.jpg",
+        "000010.jpg",
+    ]
+    assert [file.name for file in frames(video, 1, cache)] == [
+        f"{number:06}.jpg" for number in range(12)
+    ]
 
 
 def test_a_video_is_decoded_once(video, cache, monkeypatch):
@@ -49,7 +57,9 @@ def test_a_video_is_decoded_once(video, cache, monkeypatch):
 
 def test_another_video_of_the_same_name_and_time_is_decoded(video, cache):
     before, status = frames(video, 5, cache), video.stat()
-    standin_campus.write_video(video, [np.full((48, 64, 3), 7 * step, np.uint8) for step in range(12)])
+    standin_campus.write_video(
+        video, [np.full((48, 64, 3), 7 * step, np.uint8) for step in range(12)]
+    )
     os.utime(video, ns=(status.st_atime_ns, status.st_mtime_ns))
     after = frames(video, 5, cache)
     assert not set(before) & set(after)
@@ -66,7 +76,9 @@ def test_files_that_vanished_from_the_cache_come_back(video, cache):
 
 def test_a_file_that_is_no_video(video, cache):
     video.write_bytes(b"no video at all" * 100)
-    with pytest.raises(ValueError, match=r"a video that can be decoded, got .*01_001.avi .*: get it again, or"):
+    with pytest.raises(
+        ValueError, match=r"a video that can be decoded, got .*01_001.avi .*: get it again, or"
+    ):
         frames(video, 5, cache)
     assert left(cache) == ["every5", "frames-v1"]
 
@@ -92,7 +104,9 @@ def test_sound_alone(tmp_path, cache):
     with av.open(str(tmp_path / "a.avi"), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=8000)
         stream.layout = "mono"
-        sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        sound = av.AudioFrame.from_ndarray(
+            np.zeros((1, 800), np.int16), format="s16", layout="mono"
+        )
         sound.sample_rate = 8000
         container.mux(stream.encode(sound))
     with pytest.raises(ValueError, match=r"expected a video that can be decoded, got .*a\.avi"):
@@ -106,7 +120,10 @@ def test_a_video_that_is_not_there(tmp_path, cache):
 
 def test_a_cache_that_cannot_be_written(video, tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(OSError, match=r"the cache folder .* cannot be written .* set ADVIZ_CACHE to a folder that can"):
+    with pytest.raises(
+        OSError,
+        match=r"the cache folder .* cannot be written .* set ADVIZ_CACHE to a folder that can",
+    ):
         frames(video, 5, tmp_path / "file")
 
 
@@ -147,7 +164,9 @@ def test_what_a_killed_process_leaves_is_never_read_and_goes(video, cache):
     assert any(name.endswith(".part") for name in left(cache))
     found = frames(video, 1, cache)
     assert [file.name for file in found] == [f"{number:06}.jpg" for number in range(12)]
-    assert left(cache) == sorted(["every1", "frames-v1", found[0].parent.name, *(file.name for file in found)])
+    assert left(cache) == sorted(
+        ["every1", "frames-v1", found[0].parent.name, *(file.name for file in found)]
+    )
 
 
 def test_those_who_ask_at_once_wait_for_the_first(video, cache, monkeypatch):

@@ -32,7 +32,8 @@ def test_the_table_decides_what_is_for_training(tmp_path):
 
 def test_masks_hold_numbers_of_defect_types(tmp_path):
     test = data.visa(trees.visa(tmp_path), "candle", geometry=data.Geometry(40, crop=False)).test
-    np.testing.assert_array_equal(test.mask(0), test.mask(1))  # the same rectangle, 1 in one and 3 in the other
+    # The same rectangle, 1 in one and 3 in the other
+    np.testing.assert_array_equal(test.mask(0), test.mask(1))
     assert 0 < test.mask(0).mean() < 0.5
 
 
@@ -53,11 +54,15 @@ def test_a_missing_table_or_file_is_named(tmp_path):
     trees.visa(tmp_path)
     (tmp_path / "candle/Data/Images/Normal/0001.JPG").unlink()
     (tmp_path / "candle/Data/Masks/Anomaly/001.png").unlink()
-    with pytest.raises(FileNotFoundError, match=r"found 2 missing, first .*Normal/0001\.JPG: unpack"):
+    with pytest.raises(
+        FileNotFoundError, match=r"found 2 missing, first .*Normal/0001\.JPG: unpack"
+    ):
         data.visa(tmp_path, "candle")
     assert len(data.visa(tmp_path, "pcb1").train) == 2
     (tmp_path / "split_csv/1cls.csv").unlink()
-    with pytest.raises(FileNotFoundError, match=r"file split_csv/1cls\.csv in .*, found candle, pcb1, split_csv"):
+    with pytest.raises(
+        FileNotFoundError, match=r"file split_csv/1cls\.csv in .*, found candle, pcb1, split_csv"
+    ):
         data.visa(tmp_path, "pcb1")
 
 
@@ -67,12 +72,20 @@ BROKEN = {
         "columns object,split,label,image,mask in .*got object,im",
     ),
     "empty": (lambda _: [], "expected the columns object.*got : get it again"),
-    "no such object": (lambda rows: [rows[0], *([["x", *row[1:]] for row in rows[1:]])], "train images of 'candle'"),
+    "no such object": (
+        lambda rows: [rows[0], *([["x", *row[1:]] for row in rows[1:]])],
+        "train images of 'candle'",
+    ),
     "supervised": (
-        lambda rows: [[*row[:1], "train", *row[2:]] if row[2] == "anomaly" else row for row in rows],
+        lambda rows: [
+            [*row[:1], "train", *row[2:]] if row[2] == "anomaly" else row for row in rows
+        ],
         r"only normal training images in .*1cls\.csv, got .*Anomaly/000\.JPG",
     ),
-    "another part": (lambda rows: [*rows, ["candle", "val", *rows[1][2:]]], "splits train and test in .*, got val"),
+    "another part": (
+        lambda rows: [*rows, ["candle", "val", *rows[1][2:]]],
+        "splits train and test in .*, got val",
+    ),
     "outside": (
         lambda rows: [*rows, ["candle", "test", "normal", "../../secret.png", ""]],
         r"files of the data set in .*, got '\.\./\.\./secret\.png'",
@@ -94,7 +107,9 @@ def test_wrong_tables_are_refused(tmp_path, case):
 
 def test_tables_that_are_no_text_are_refused(tmp_path):
     (trees.visa(tmp_path) / "split_csv/1cls.csv").write_bytes(b"object\xff\xfe,split\n")
-    with pytest.raises(ValueError, match=r"expected a table in .*1cls\.csv, got .*decode.*: get it again"):
+    with pytest.raises(
+        ValueError, match=r"expected a table in .*1cls\.csv, got .*decode.*: get it again"
+    ):
         data.visa(tmp_path, "candle")
 
 

@@ -27,7 +27,9 @@ from adviz.detectors.presets import PRESETS, AtMost
 MORE = {
     "PatchCore, IVF-PQ": lambda: PatchCore(coreset=0.5, index="ivfpq"),
     "PatchCore, whole bank": lambda: PatchCore(coreset=1, projection=4, sampler="random"),
-    "SPADE, IVF-PQ per layer": lambda: SPADE(layers=(4,), search="ivfpq", match="per_layer", segment_above=-np.inf),
+    "SPADE, IVF-PQ per layer": lambda: SPADE(
+        layers=(4,), search="ivfpq", match="per_layer", segment_above=-np.inf
+    ),
 }
 EVERY = {**DETECTORS, **MORE}
 SHORT = {"ReverseDistillation": {"epochs": 2, "student": "small"}}
@@ -37,13 +39,24 @@ SHORT["ConventionalDistillation"] = SHORT["ReverseDistillation"]
 def fitted(make):
     """Return a detector, of which students are trained for two epochs only, fitted to features with all their facts."""
     detector = make()
-    detector = type(detector)(**SHORT[type(detector).__name__]) if type(detector).__name__ in SHORT else detector
+    detector = (
+        type(detector)(**SHORT[type(detector).__name__])
+        if type(detector).__name__ in SHORT
+        else detector
+    )
     return detector.fit(marked(features_for(detector, 12, 0)))
 
 
 def marked(features, geometry=Geometry(64, crop=False)):  # noqa: B008  # frozen
     ids = [f"train/good/{number} ü.png" for number in range(features.n_images)]
-    return Features(dict(features), image_size=(64, 64), backbone="lite", digest="0123", ids=ids, geometry=geometry)
+    return Features(
+        dict(features),
+        image_size=(64, 64),
+        backbone="lite",
+        digest="0123",
+        ids=ids,
+        geometry=geometry,
+    )
 
 
 @pytest.fixture(params=EVERY.values(), ids=EVERY, scope="module")
@@ -64,7 +77,10 @@ def leaves(value, name):
         value = value.detach().numpy()
     if hasattr(value, "nprobe"):
         query = np.random.default_rng(0).normal(size=(20, value.d)).astype(np.float32)
-        value = {"answers": value.search(query, 5), "facts": (value.ntotal, value.d, value.nprobe, value.nlist)}
+        value = {
+            "answers": value.search(query, 5),
+            "facts": (value.ntotal, value.d, value.nprobe, value.nlist),
+        }
     if isinstance(value, dict | Features):
         yield name, list(value)
         for key in value:
@@ -83,7 +99,9 @@ def leaves(value, name):
 
 
 def assert_same(found, expected):
-    pairs = list(itertools.zip_longest(leaves(found, ""), leaves(expected, ""), fillvalue=("nothing", None)))
+    pairs = list(
+        itertools.zip_longest(leaves(found, ""), leaves(expected, ""), fillvalue=("nothing", None))
+    )
     assert len(pairs) > 1
     assert [here[0] for here, there in pairs if here != there] == []
 
@@ -117,7 +135,9 @@ def test_a_loaded_detector_refuses_what_the_saved_one_refused(detector, file):
     found, test = type(detector).load(file), features_for(detector, 5, 1)
     with pytest.raises(ValueError, match="expected images prepared as in training"):
         found.predict(marked(test, Geometry(64)))
-    wider = Features({name: np.repeat(array, 2, axis=1) for name, array in test.items()}, image_size=(64, 64))
+    wider = Features(
+        {name: np.repeat(array, 2, axis=1) for name, array in test.items()}, image_size=(64, 64)
+    )
     with pytest.raises(ValueError, match="expected the channels of the training features"):
         found.predict(wider)
     other = Features(dict(test), image_size=(64, 64), backbone="lite", digest="4567")
@@ -143,14 +163,18 @@ for path in sorted(Path({str(tmp_path)!r}).glob("*.safetensors")):
     score = found.predict(test_saving.marked(test_contract.features_for(found, 5, 1, defect=3))).score
     print(path.stem, score.tobytes().hex(), sep=";")
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stderr
     assert dict(line.split(";") for line in result.stdout.splitlines()) == {
         name: score.tobytes().hex() for name, score in test.items()
     }
 
 
-@pytest.mark.parametrize(("name", "preset"), [(name, preset) for name, all_ in PRESETS.items() for preset in all_])
+@pytest.mark.parametrize(
+    ("name", "preset"), [(name, preset) for name, all_ in PRESETS.items() for preset in all_]
+)
 def test_presets_keep_their_name(file, name, preset):
     cls = CLASSES[name]
     detector = cls.preset(preset)
@@ -182,7 +206,9 @@ def test_files_of_before_an_option_are_read_as_they_were_meant(file, name):
         del content["options"][option]
     archive.write(file, name, content)
     test = marked(features_for(detector, 3, 1))
-    np.testing.assert_array_equal(adviz.load(file).predict(test).score, detector.predict(test).score)
+    np.testing.assert_array_equal(
+        adviz.load(file).predict(test).score, detector.predict(test).score
+    )
 
 
 @pytest.mark.parametrize(
@@ -255,10 +281,14 @@ def test_what_is_not_fitted_or_does_not_say_what_it_has_learned_is_refused(file)
             return super().fit(features)
 
     for unfitted in (DN2(), Mean()):
-        with pytest.raises(ValueError, match=f"{type(unfitted).__name__} must be fitted before it is saved"):
+        with pytest.raises(
+            ValueError, match=f"{type(unfitted).__name__} must be fitted before it is saved"
+        ):
             unfitted.save(file)
     for own, unsaid in ((PatchCore(), "bank_, bank_cell_"), (More(), "count_")):
-        with pytest.raises(TypeError, match=rf"in `learned` all that fit sets, .* with .*{unsaid}.* adviz\.archive"):
+        with pytest.raises(
+            TypeError, match=rf"in `learned` all that fit sets, .* with .*{unsaid}.* adviz\.archive"
+        ):
             own.fit(make_features(3)).save(file)
     assert not file.exists()
 
@@ -291,9 +321,14 @@ def test_a_detector_of_ones_own_is_saved_by_what_it_says(file):
     assert set(vars(found)) == set(vars(detector))
     assert found == detector
     np.testing.assert_array_equal(found.predict(test).score, detector.predict(test).score)
-    with pytest.raises(ValueError, match=r"expected one of AnomalyDINO, .*, got a test_saving:Mean: .* own reads its"):
+    with pytest.raises(
+        ValueError,
+        match=r"expected one of AnomalyDINO, .*, got a test_saving:Mean: .* own reads its",
+    ):
         adviz.load(file)
-    with pytest.raises(ValueError, match=r"expected a saved DN2 in .* it is a saved test_saving:Mean"):
+    with pytest.raises(
+        ValueError, match=r"expected a saved DN2 in .* it is a saved test_saving:Mean"
+    ):
         DN2.load(file)
     content = archive.read(file, "test_saving:Mean").content
     for name, wrong in {"count_used_": 0, "mean_": np.zeros(9, np.float32)}.items():
@@ -305,7 +340,9 @@ def test_a_detector_of_ones_own_is_saved_by_what_it_says(file):
 def test_an_option_that_could_not_be_read_again_is_refused(file):
     detector = DN2().fit(make_features(6))
     detector.layers = {32}
-    with pytest.raises(ValueError, match="expected the options of DN2 as they are documented, got layers="):
+    with pytest.raises(
+        ValueError, match="expected the options of DN2 as they are documented, got layers="
+    ):
         detector.save(file)
 
 
@@ -361,7 +398,9 @@ def test_a_device_that_is_not_here_names_the_remedy(file):
     content = archive.read(file, "PatchCore").content
     content["options"]["device"] = "cuda"
     archive.write(file, "PatchCore", content)
-    with pytest.raises(ValueError, match="computes on 'cuda', which is not here: load it with device=\"cpu\""):
+    with pytest.raises(
+        ValueError, match="computes on 'cuda', which is not here: load it with device=\"cpu\""
+    ):
         PatchCore.load(file)
     assert PatchCore.load(file, device="cpu").device == "cpu"
     with pytest.raises(ValueError, match='device must be "cpu"'):
@@ -384,7 +423,11 @@ def altered(content, path, value):
     name, *rest = path
     if rest:
         return {**content, name: altered(content[name], rest, value)}
-    return {key: one for key, one in content.items() if key != name} if value is altered else {**content, name: value}
+    return (
+        {key: one for key, one in content.items() if key != name}
+        if value is altered
+        else {**content, name: value}
+    )
 
 
 def wrong_values(value):
@@ -395,7 +438,9 @@ def wrong_values(value):
         yield None
         yield value[:-1] if value.ndim and len(value) > 1 else value[None]
         yield value[None]
-        yield value.astype(np.complex64).real.astype(np.float64 if value.dtype != np.float64 else np.float32)
+        yield value.astype(np.complex64).real.astype(
+            np.float64 if value.dtype != np.float64 else np.float32
+        )
         if value.dtype.kind == "f" and value.size:
             yield np.full_like(value, np.nan)
         elif value.dtype.kind in "i" and value.ndim:
@@ -412,7 +457,9 @@ def wrong_values(value):
 FREE = {"ids", "strides", "radius", "digest", "backbone", "sampler", "seed", "device", "bits"}
 
 
-@pytest.mark.parametrize("name", ["AnomalyDINO", "DN2, IVF", "SPADE", "PaDiM", "PatchCore", "ConventionalDistillation"])
+@pytest.mark.parametrize(
+    "name", ["AnomalyDINO", "DN2, IVF", "SPADE", "PaDiM", "PatchCore", "ConventionalDistillation"]
+)
 def test_contents_that_do_not_fit_are_refused_or_do_no_harm(name, file, monkeypatch):
     """Files that people made: one error that names the file, or a detector that predicts or refuses."""
     detector = fitted(EVERY[name])
@@ -422,7 +469,9 @@ def test_contents_that_do_not_fit_are_refused_or_do_no_harm(name, file, monkeypa
     content, test = archive.read(file, kind).content, marked(features_for(detector, 2, 1))
     refused = harmless = 0
     every = list(arrays_in(content))
-    several = [one for one in every if "network" not in one[0]] + [one for one in every if "network" in one[0]][:4]
+    several = [one for one in every if "network" not in one[0]] + [
+        one for one in every if "network" in one[0]
+    ][:4]
     for path, value in several:
         for wrong in wrong_values(value):
             archive.write(file, kind, altered(content, path, wrong))
@@ -432,7 +481,10 @@ def test_contents_that_do_not_fit_are_refused_or_do_no_harm(name, file, monkeypa
                 assert str(file) in str(error)  # noqa: PT017
                 refused += 1
                 continue
-            assert "options" in path or FREE & set(path) or set(path) & {"losses", "batch"}, (path, wrong)
+            assert "options" in path or FREE & set(path) or set(path) & {"losses", "batch"}, (
+                path,
+                wrong,
+            )
             harmless += 1
             try:
                 found.predict(test)

@@ -65,7 +65,11 @@ def test_what_is_newer_takes_the_place_of_what_runs(work, told):
 
 def test_work_that_showing_a_result_starts_is_waited_for_too(work):
     results, go = [], threading.Event()
-    work.start("first", lambda: "first", lambda _: work.start("second", lambda: go.wait(10), results.append))
+    work.start(
+        "first",
+        lambda: "first",
+        lambda _: work.start("second", lambda: go.wait(10), results.append),
+    )
     threading.Timer(0.05, go.set).start()
     work.wait(10)
     assert results == [True]
@@ -98,7 +102,11 @@ def test_steps_are_reported_in_this_thread_only_and_bars_come_back():
 
 def test_waiting_lasts_until_what_was_started_at_the_end_has_ended_too(work):
     results = []
-    work.start("first", lambda: None, lambda _: work.start("second", lambda: time.sleep(0.1), results.append))
+    work.start(
+        "first",
+        lambda: None,
+        lambda _: work.start("second", lambda: time.sleep(0.1), results.append),
+    )
     work.wait(10)
     assert results == [None]
     work.start("slow", lambda: time.sleep(0.3), results.append)

@@ -3,7 +3,14 @@ import pytest
 
 from adviz import Neighbors, Prediction
 from adviz.core import maps
-from adviz.explore.kit.explanation import cell_grid, count_of, evidence, map_with, ranked, whole_images
+from adviz.explore.kit.explanation import (
+    cell_grid,
+    count_of,
+    evidence,
+    map_with,
+    ranked,
+    whole_images,
+)
 
 
 @pytest.fixture
@@ -13,14 +20,24 @@ def matched():
     distance = rng.random((2, 4, 6, 3)).astype(np.float32)
     image = np.broadcast_to(rng.permutation(9)[:3], (2, 4, 6, 3))
     found = Neighbors(distance, image, rng.integers(0, 6, (2, 4, 6, 3)), (2, 3), "retrieval")
-    whole = Neighbors(rng.random((2, 1, 1, 3)), image[:, :1, :1].copy(), np.zeros((2, 1, 1, 3), int))
+    whole = Neighbors(
+        rng.random((2, 1, 1, 3)), image[:, :1, :1].copy(), np.zeros((2, 1, 1, 3), int)
+    )
     maps = {"fine": rng.random((2, 4, 6)), "coarse": rng.random((2, 2, 3))}
     return Prediction(np.zeros(2), rng.random((2, 40, 60)), maps, {"image": whole, "patch": found})
 
 
 def test_the_cell_its_matches_and_the_layers_are_those_of_the_pixel(matched):
-    found, patch = evidence(matched, 1, (25, 41), size=(40, 60), train_size=(20, 30)), matched.neighbors["patch"]
-    assert (found.pixel, found.cell, found.cells, found.box) == ((25, 41), (2, 4), (4, 6), (20, 40, 10, 10))
+    found, patch = (
+        evidence(matched, 1, (25, 41), size=(40, 60), train_size=(20, 30)),
+        matched.neighbors["patch"],
+    )
+    assert (found.pixel, found.cell, found.cells, found.box) == (
+        (25, 41),
+        (2, 4),
+        (4, 6),
+        (20, 40, 10, 10),
+    )
     order = patch.distance[1, 2, 4].argsort()
     np.testing.assert_array_equal(found.distance, patch.distance[1, 2, 4][order])
     np.testing.assert_array_equal(found.image, patch.image[1, 2, 4][order])
@@ -61,7 +78,9 @@ def test_without_maps_a_pixel_is_its_own_cell():
 
 def test_the_finest_layer_is_explained_where_each_was_searched_alone(matched):
     fine = matched.neighbors["patch"]
-    coarse = Neighbors(fine.distance[:, :2, :3], fine.image[:, :2, :3], fine.cell[:, :2, :3], (2, 3), "retrieval")
+    coarse = Neighbors(
+        fine.distance[:, :2, :3], fine.image[:, :2, :3], fine.cell[:, :2, :3], (2, 3), "retrieval"
+    )
     each = Prediction(matched.score, None, {}, {"coarse": coarse, "fine": fine})
     assert evidence(each, 0, (0, 0), size=(40, 60)).searched == "fine"
     assert cell_grid(each, (40, 60)) == (4, 6)
@@ -84,7 +103,9 @@ def test_ranked_cells_score_as_the_least_so_far_and_images_as_the_mean_so_far(ma
     cells, whole = ranked(matched, 1, (2, 4)), ranked(matched, 1, None)
     distance = matched.neighbors["patch"].distance[1, 2, 4]
     np.testing.assert_array_equal(cells.distance, distance)
-    np.testing.assert_array_equal(cells.score, [distance[:1].min(), distance[:2].min(), distance.min()])
+    np.testing.assert_array_equal(
+        cells.score, [distance[:1].min(), distance[:2].min(), distance.min()]
+    )
     every = matched.neighbors["image"].distance[1, 0, 0]
     np.testing.assert_allclose(whole.score, [every[:1].mean(), every[:2].mean(), every.mean()])
     np.testing.assert_array_equal(whole.image, matched.neighbors["image"].image[1, 0, 0])
@@ -109,7 +130,8 @@ def test_the_map_of_fewer_images_is_their_minimum_where_that_is_how_the_map_was_
     assert map_with(Prediction(np.zeros(2), None, {}, {"patch": patch}), 1, 2) is None
     nearest = Neighbors(np.sort(patch.distance), patch.image, patch.cell, patch.grid)
     by_distance = Prediction(np.zeros(2), made[-1], {}, {"patch": nearest})
-    np.testing.assert_array_equal(map_with(by_distance, 0, 1), made[-1][0])  # K has no meaning for it
+    # K has no meaning for it
+    np.testing.assert_array_equal(map_with(by_distance, 0, 1), made[-1][0])
 
 
 def test_neighbours_are_counted_where_they_are_looked_at(matched):

@@ -34,7 +34,9 @@ def predictions():
     rng = np.random.default_rng(1)
     return {
         name: {
-            "PatchCore": Prediction(np.array([0.5, 1.0, 2.0, 4.0]), rng.random((4, 224, 224), np.float32)),
+            "PatchCore": Prediction(
+                np.array([0.5, 1.0, 2.0, 4.0]), rng.random((4, 224, 224), np.float32)
+            ),
             "DN2": Prediction(np.array([1.0, 2.0, 3.0, 2.5])),
         }
         for name in ("plate", "gear")
@@ -54,8 +56,11 @@ def shown(view):
 
 def test_it_opens_on_the_first_image_of_the_first_category(view):
     assert (view.category, view.detector, view.image) == ("plate", "PatchCore", 0)
-    assert view.status.startswith("plate · PatchCore · image 1 of 4 · unlabelled · score 0.5, not flagged")
-    assert [picture.shape for picture in shown(view)] == [(224, 224, 3)] * 3  # unlabelled: there is no ground truth
+    assert view.status.startswith(
+        "plate · PatchCore · image 1 of 4 · unlabelled · score 0.5, not flagged"
+    )
+    # Unlabelled: there is no ground truth
+    assert [picture.shape for picture in shown(view)] == [(224, 224, 3)] * 3
     assert "no ground truth" in view._page.value
 
 
@@ -81,7 +86,8 @@ def test_the_picture_shows_the_state(view, categories, predictions):
     maps = predictions["plate"]["PatchCore"].anomaly_map
     heat = axes["row 0 map"].images[0]
     np.testing.assert_array_equal(heat.get_array(), maps[3])
-    assert heat.get_clim() == plots.shared_limits(list(maps))  # one scale for all images, not one per image
+    # One scale for all images, not one per image
+    assert heat.get_clim() == plots.shared_limits(list(maps))
 
 
 def test_steps_stop_at_the_ends(view):
@@ -101,7 +107,9 @@ def test_changing_the_category_keeps_the_detector_and_starts_at_its_first_image(
 
 def test_categories_may_have_other_detectors_and_numbers_of_images(categories, predictions):
     part = data.Category("part", categories["gear"].train, categories["gear"].test.subset([0, 1]))
-    view = explore.results({**categories, "part": part}, {**predictions, "part": {"X": Prediction(np.zeros(2))}})
+    view = explore.results(
+        {**categories, "part": part}, {**predictions, "part": {"X": Prediction(np.zeros(2))}}
+    )
     view.image = 3
     view.category = "part"
     assert (view.detector, view.image, view._images.slider.max) == ("X", 0, 2)
@@ -146,7 +154,9 @@ def test_what_does_not_fit_is_refused(categories, predictions):
         explore.results(categories["plate"], {})
     with pytest.raises(ValueError, match="4 test images of plate, got one of 3 images"):
         explore.results(categories["plate"], {"X": Prediction(np.zeros(3))})
-    with pytest.raises(ValueError, match=r"one of the 4 test images of defect 'all' .0 to 3., got 4"):
+    with pytest.raises(
+        ValueError, match=r"one of the 4 test images of defect 'all' .0 to 3., got 4"
+    ):
         explore.results(categories, predictions).image = 4
 
 
@@ -188,7 +198,9 @@ def test_a_prediction_may_be_computed_when_it_is_first_chosen(categories, predic
         calls.append(1)
         return predictions["plate"]["DN2"]
 
-    view = explore.results(categories["plate"], {"PatchCore": predictions["plate"]["PatchCore"], "later": later})
+    view = explore.results(
+        categories["plate"], {"PatchCore": predictions["plate"]["PatchCore"], "later": later}
+    )
     assert calls == []
     view.detector = "later"
     view.wait(10)
@@ -218,7 +230,9 @@ def test_work_goes_on_while_another_image_is_chosen_and_can_be_stopped(categorie
         for _ in progress.bar(iter(int, 1), label="counting"):
             entered.set()
 
-    view = explore.results(categories["plate"], {"DN2": Prediction(np.zeros(4)), "endless": endless})
+    view = explore.results(
+        categories["plate"], {"DN2": Prediction(np.zeros(4)), "endless": endless}
+    )
     view.detector = "endless"
     assert entered.wait(10)
     view.image = 2
@@ -230,7 +244,9 @@ def test_work_goes_on_while_another_image_is_chosen_and_can_be_stopped(categorie
     assert "DN2 · image 3 of 4" in view.status
 
 
-@pytest.mark.parametrize("explorer", [explore.results, explore.retrieval, explore.compare, explore.thresholds])
+@pytest.mark.parametrize(
+    "explorer", [explore.results, explore.retrieval, explore.compare, explore.thresholds]
+)
 def test_swapped_arguments_are_refused(categories, predictions, explorer):
     with pytest.raises(TypeError, match=r"expected a Category .*, got a Prediction and a Category"):
         explorer(predictions["gear"]["DN2"], categories["gear"])

@@ -26,7 +26,13 @@ def test_what_is_added_is_in_the_text_and_escaped(chart):
     chart.ring(5, 0.5)
     chart.legend([("line", "#654321", "dashed")])
     text = chart.svg("a 'chart'")
-    parts = ("score &lt;s&gt;", "half &amp; half", "image &lt;1&gt;", "a &#x27;chart&#x27;", "60.0,256.0 486.0,20.0")
+    parts = (
+        "score &lt;s&gt;",
+        "half &amp; half",
+        "image &lt;1&gt;",
+        "a &#x27;chart&#x27;",
+        "60.0,256.0 486.0,20.0",
+    )
     assert [part for part in parts if part not in text] == []
     assert "translate(273.0 138.0)" in text
     assert "<rect x='273.0' y='20' width='213.0'" in text
@@ -35,7 +41,9 @@ def test_what_is_added_is_in_the_text_and_escaped(chart):
 
 
 def test_axes_have_numbers_or_names():
-    names = Chart((0, 1), (-2.5, 0.5), names=("x", ""), lines=[(0.0, "good"), (-1.0, "a < b")]).svg("")
+    names = Chart((0, 1), (-2.5, 0.5), names=("x", ""), lines=[(0.0, "good"), (-1.0, "a < b")]).svg(
+        ""
+    )
     assert "good</text>" in names
     assert "a &lt; b</text>" in names
     assert re.findall(r">([\d.]+)</text>", names) == ["0", "0.2", "0.4", "0.6", "0.8", "1"]

@@ -15,8 +15,17 @@ def test_what_is_sent_is_what_was_given():
     assert [head["name"] for head in content["columns"]] == ["x", "y", "z"]
     assert content["rows"][1] == {"name": "b", "small": "small", "theirs": True}
     assert content["cells"][0][0] == {"first": "1", "second": "2", "title": "said", "theirs": False}
-    assert content["cells"][1] == [None, {"first": "", "second": "…", "title": "", "theirs": False}, None]
-    assert (content["corner"], content["stacked"], content["label"], grid.picked) == ("PRO", True, "a table", [0, 2])
+    assert content["cells"][1] == [
+        None,
+        {"first": "", "second": "…", "title": "", "theirs": False},
+        None,
+    ]
+    assert (content["corner"], content["stacked"], content["label"], grid.picked) == (
+        "PRO",
+        True,
+        "a table",
+        [0, 2],
+    )
     assert [head.text for head in ROWS] == ["a", "b, small"]
 
 

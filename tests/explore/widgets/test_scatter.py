@@ -9,7 +9,9 @@ COLOURS = np.random.default_rng(1).integers(0, 255, (50, 3), dtype=np.uint8)
 
 def test_what_is_sent_is_what_was_given():
     scatter = PatchScatter(POINTS, COLOURS, np.array([7, 3]))
-    np.testing.assert_array_equal(np.frombuffer(scatter.points, "<f4").reshape(50, 2), POINTS.astype("f4"))
+    np.testing.assert_array_equal(
+        np.frombuffer(scatter.points, "<f4").reshape(50, 2), POINTS.astype("f4")
+    )
     np.testing.assert_array_equal(np.frombuffer(scatter.colours, np.uint8).reshape(50, 3), COLOURS)
     assert np.frombuffer(scatter.order, "<u4").tolist() == [7, 3]
     assert (scatter.count, scatter.current, scatter.chosen.tolist()) == (2, -1, [])
@@ -51,8 +53,15 @@ def test_other_points_take_the_place_of_those_on_show():
     scatter.current, scatter.chosen = 4, [1, 2]
     scatter.paint(COLOURS, np.arange(50)[::-1])
     scatter.show(POINTS[:9], COLOURS[:9], np.array([8]))
-    np.testing.assert_array_equal(np.frombuffer(scatter.points, "<f4").reshape(9, 2), POINTS[:9].astype("f4"))
-    assert (scatter.count, scatter.current, scatter.chosen.tolist(), scatter.painting) == (1, -1, [], b"")
+    np.testing.assert_array_equal(
+        np.frombuffer(scatter.points, "<f4").reshape(9, 2), POINTS[:9].astype("f4")
+    )
+    assert (scatter.count, scatter.current, scatter.chosen.tolist(), scatter.painting) == (
+        1,
+        -1,
+        [],
+        b"",
+    )
     with pytest.raises(ValueError, match="expected points from 0 to 8"):
         scatter.chosen = [9]
     with pytest.raises(ValueError, match="colours must be"):
