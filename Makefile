@@ -69,7 +69,7 @@ $(BIN)/python:
 
 $(VENV)/.installed-lab: pyproject.toml | $(BIN)/python
 	@echo "installing about 6 GB into $(VENV), once: this takes some minutes"
-	$(BIN)/python -m pip install --quiet --no-compile --editable '.[cpu]'
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[cpu,lab]'
 	touch $@
 
 $(VENV)/.installed-test: pyproject.toml | $(BIN)/python

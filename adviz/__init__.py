@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from adviz.features import Backbone, Features
     from adviz.prediction import Neighbors, Prediction, ensemble
 
-__version__ = "0.1.0"
+__version__ = "0.1.0"  # the one place; docs/changes.md and CITATION.cff are held to it
 _DETECTORS = dir(detectors)
 __all__ = [
     "Backbone",
@@ -85,17 +85,31 @@ _HOME = {
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
-        from adviz._support import got
-
-        raise AttributeError(
-            f"adviz has no such attribute; it offers {', '.join(__all__)}, {got(name, __all__)}"
-        )
+        raise AttributeError(_unknown(name))
     if name in _HOME:
         value = getattr(importlib.import_module(f"adviz.{_HOME[name]}"), name)
     else:
         value = importlib.import_module(f"adviz.{name}")
     globals()[name] = value
     return value
+
+
+def _unknown(name: str) -> str:
+    """Return the error for a name that adviz does not have."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    from adviz._support import got
+
+    message = f"adviz has no such attribute; it offers {', '.join(__all__)}, {got(name, __all__)}"
+    try:
+        other = distribution("adviz")
+    except PackageNotFoundError:
+        return message
+    return (
+        f"{message}. The package adviz {other.version} (advertools visualizations) is installed as "
+        "well; both are imported as adviz, and one has overwritten files of the other: "
+        "`pip uninstall adviz adviz-anomaly`, then `pip install adviz-anomaly`"
+    )
 
 
 def __dir__() -> list[str]:
