@@ -367,21 +367,24 @@ def test_every_public_name_can_be_had():
     assert all(getattr(adviz, name) is not None for name in adviz.__all__)
 
 
-def test_the_page_names_what_there_is_and_nothing_else():
-    """docs/architecture.md: every module and folder at the top of adviz/, and no file that is not there."""
-    page = (PACKAGE.parent / "docs" / "architecture.md").read_text()
-    layout = page[page.index("## Layout") : page.index("**May import**")]
-    listed = set(re.findall(r"[\w/.*]+", layout))
-    there = [
-        f"{path.name}/" if path.is_dir() else path.name
-        for path in PACKAGE.iterdir()
-        if path.name[0] not in "_."
-    ]
-    assert [name for name in there if name not in listed] == []
-    files = {path.name for path in PACKAGE.parent.glob("[abt]*/**/*") if path.is_file()}
-    named = {
-        name.rpartition("/")[2]
-        for name in listed
-        if name.endswith((".py", ".pyi", ".json", ".jinja"))
-    }
-    assert sorted(name for name in named - files if "*" not in name) == []
+PAGE = PACKAGE.parent / "docs" / "architecture.md"
+
+
+def test_the_page_has_the_rooms_and_what_they_may_import():
+    table = {}
+    for name, imports in re.findall(r"^\| `([\w.]+)/?` \| .* \|([^|]*)\|$", PAGE.read_text(), re.M):
+        words = re.findall(r"\w+", imports)
+        table[name.removesuffix(".py")] = ANYTHING if words == ["anything"] else set(words)
+    beside = {"notebooks", "tests", "benchmarks", "docs"}
+    rooms = {name: allowed for name, allowed in table.items() if name not in beside}
+    assert rooms == {room: allowed for room, allowed in MAY_IMPORT.items() if room}
+
+
+def test_the_page_has_all_that_lies_in_the_package():
+    there = {path.name for path in PACKAGE.iterdir() if not path.name.startswith((".", "__"))}
+    listed = set(re.findall(r"^\| `([\w.]+)/?` ", PAGE.read_text(), re.MULTILINE))
+    assert there - {"py.typed"} <= listed
+
+
+def test_the_page_can_be_read_without_scrolling_sideways():
+    assert max(len(line) for line in PAGE.read_text().splitlines()) <= 120

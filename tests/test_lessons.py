@@ -1,4 +1,4 @@
-"""Each category of the built-in data set teaches its lesson (docs/architecture.md), and none is too hard for PatchCore.
+"""Each category of the built-in data set teaches its lesson (docs/built-in-data.md), and none is too hard for PatchCore.
 
 Pictures, formulations and margins were settled on other seeds and committed before SEEDS were
 looked at. A margin is at most half the smallest gap on those, which the comments give: no
