@@ -388,3 +388,20 @@ def test_the_page_has_all_that_lies_in_the_package():
 
 def test_the_page_can_be_read_without_scrolling_sideways():
     assert max(len(line) for line in PAGE.read_text().splitlines()) <= 120
+
+
+def test_the_picture_of_the_rooms_says_what_the_table_says():
+    """Its arrows are imports that the table allows, and all that it allows follows from them."""
+    picture = PAGE.read_text().split("```mermaid")[2].split("```")[0]
+    arrows = {}
+    for room, _, targets in re.findall(r"^ +(\w+) --?(>|\. .* \.->) (.*)$", picture, re.MULTILINE):
+        if room != "explore" or "tables" not in targets:
+            arrows[room] = set(re.findall(r"\w+", targets))
+
+    def reached(room):
+        below = arrows.get(room, set())
+        return below.union(*(reached(other) for other in below))
+
+    for room, allowed in MAY_IMPORT.items():
+        if allowed is not ANYTHING:
+            assert arrows.get(room, set()) <= allowed <= reached(room), room
