@@ -1,1 +1,3 @@
-"""Side by side with what a user would pick instead: `python -m benchmarks`. Not in the wheel, not run by the tests."""
+"""Side by side with what a user would pick instead: `python -m benchmarks`. Not in the wheel, not
+run by the tests.
+"""

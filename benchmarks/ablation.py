@@ -1,4 +1,5 @@
-"""Reverse distillation's choices, one changed at a time, on the built-in data: what each costs and what it brings.
+"""Reverse distillation's choices, one changed at a time, on the built-in data: what each costs and
+what it brings.
 
     python -m benchmarks.ablation transistor hex_nut                      # all runs at 128 px
     python -m benchmarks.ablation transistor --runs cpu skip --seeds 0 1 2

@@ -39,7 +39,9 @@ def run(options: Options) -> Iterator[Section]:
 
 
 def _check(grid: Grid, points: np.ndarray, order: np.ndarray) -> str:
-    """Assert that the order is the plain loop's, and with caps the approximate rule's; return the fact."""
+    """Assert that the order is the plain loop's, and with caps the approximate rule's; return the
+    fact.
+    """
     picks = len(grid.rows) // 100
     integers = grid.rows.astype(np.float64)
     plain = Greedy(integers, first=int(order[0])).pick(picks - 1)
@@ -96,7 +98,9 @@ def _published(grid: Grid, points: np.ndarray, share: float, options: Options) -
 
 
 def _anomalib(patches: np.ndarray, options: Options) -> Section:
-    """Compare with anomalib's sampler: exact after a random start, in Johnson and Lindenstrauss' dimensions."""
+    """Compare with anomalib's sampler: exact after a random start, in Johnson and Lindenstrauss'
+    dimensions.
+    """
     dimension = jl_dimension(len(patches))
     points = project(patches, dimension, seed=0)
     grid, count = to_grid(points), len(points) // 10

@@ -1,4 +1,6 @@
-"""What is benchmarked on: the built-in `brick`, 209 training and 83 test images, and features of real networks."""
+"""What is benchmarked on: the built-in `brick`, 209 training and 83 test images, and features of
+real networks.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def splits(quick: bool = False) -> tuple[Split, Split]:
 
 @lru_cache
 def features(quick: bool = False) -> tuple[Features, Features]:
-    """Return the training and test features of the embedded network, from the feature cache where they are there."""
+    """Return the training and test features of the embedded network, from the feature cache where
+    they are there.
+    """
     backbone = Backbone("efficientnet_lite0")
     train, test = (backbone.extract(split) for split in splits(quick))
     return train, test
@@ -70,5 +74,7 @@ def patches(found: Features) -> np.ndarray:
 
 @lru_cache
 def training_patches(quick: bool = False) -> np.ndarray:
-    """Return the patches of the training images; they stay in memory for the next benchmark (640 MiB)."""
+    """Return the patches of the training images; they stay in memory for the next benchmark (640
+    MiB).
+    """
     return patches(features(quick)[0])

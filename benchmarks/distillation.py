@@ -1,4 +1,6 @@
-"""Reverse distillation: an epoch on kept features beside one that runs the teacher, and what a test image costs."""
+"""Reverse distillation: an epoch on kept features beside one that runs the teacher, and what a test
+image costs.
+"""
 
 from __future__ import annotations
 

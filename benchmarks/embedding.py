@@ -1,4 +1,6 @@
-"""PatchCore's adaptive patch embedding: one sparse matrix a layer beside the operations that define it."""
+"""PatchCore's adaptive patch embedding: one sparse matrix a layer beside the operations that define
+it.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ def run(options: Options) -> Iterator[Section]:
 
 
 def by_definition(layers: Mapping[str, np.ndarray], dimension: int = 1024) -> torch.Tensor:
-    """Return (N * cells, dimension): unfold, bring to the finest grid, pool each layer, stack, pool again."""
+    """Return (N * cells, dimension): unfold, bring to the finest grid, pool each layer, stack, pool
+    again.
+    """
     grid = max(array.shape[2:] for array in layers.values())
     pooled = []
     for array in layers.values():

@@ -1,4 +1,6 @@
-"""One category from images to metrics: seconds and memory of every stage, beside the published way of doing it."""
+"""One category from images to metrics: seconds and memory of every stage, beside the published way
+of doing it.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ PICKS = 100
 
 
 def run(options: Options) -> Iterator[Section]:
-    """Run the embedded network, and with `--full` WideResNet50 with seeded random weights; once, not interleaved."""
+    """Run the embedded network, and with `--full` WideResNet50 with seeded random weights; once,
+    not interleaved.
+    """
     yield _section("efficientnet_lite0", None, options)
     if options.full:
         yield _section("wide_resnet50_2.tv_in1k", "random", options)

@@ -1,4 +1,5 @@
-"""How long every control of every explorer takes to answer, in JupyterLab and Chromium, on the built-in data.
+"""How long every control of every explorer takes to answer, in JupyterLab and Chromium, on the
+built-in data.
 
     python -m benchmarks.explorers                       # all; needs Chromium and the test extras
     python -m benchmarks.explorers retrieval --repeats 40

@@ -1,4 +1,6 @@
-"""Features of images: `Backbone.extract` beside timm's own feature extractor, called as its documentation shows."""
+"""Features of images: `Backbone.extract` beside timm's own feature extractor, called as its
+documentation shows.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ def _section(
 
 
 class Plain:
-    """The same weights in timm's `features_only` network, in torch's default memory format, without gradients."""
+    """The same weights in timm's `features_only` network, in torch's default memory format, without
+    gradients.
+    """
 
     def __init__(self, name: str, weights: str | None) -> None:
         model = networks.create(name, weights)

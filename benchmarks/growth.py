@@ -1,4 +1,6 @@
-"""How coreset and search grow with the bank, and what the ways out cost: pre-sampling and approximate search."""
+"""How coreset and search grow with the bank, and what the ways out cost: pre-sampling and
+approximate search.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +80,9 @@ def _cover(points: np.ndarray, kept: np.ndarray) -> str:
 
 
 def _approximate(bank: np.ndarray, query: np.ndarray, options: Options) -> Section:
-    """Search a bank exactly, by inverted files, and by product codes; all re-scored exactly by `nearest`."""
+    """Search a bank exactly, by inverted files, and by product codes; all re-scored exactly by
+    `nearest`.
+    """
     section = Section(
         f"Growth: {len(query)} queries in {len(bank)} x {bank.shape[1]}, exact and approximate"
     )

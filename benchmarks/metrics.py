@@ -26,7 +26,9 @@ TWO, ALL = "adviz AUROC + PRO", "adviz AUROC + AP + F1max + PRO + curves"
 
 
 def run(options: Options) -> Iterator[Section]:
-    """Time 83 synthetic maps of 224 px: as many distinct scores as real ones have, and known regions."""
+    """Time 83 synthetic maps of 224 px: as many distinct scores as real ones have, and known
+    regions.
+    """
     scores, masks = make(12 if options.quick else 83, 224)
     flat, truth = scores.ravel(), masks.ravel()
     others = _torch_ways(scores, masks)
@@ -57,7 +59,9 @@ def run(options: Options) -> Iterator[Section]:
 
 
 def make(n: int, size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return (n, size, size) float32 smooth maps in [0, 1] and masks, half of them with one to three round defects."""
+    """Return (n, size, size) float32 smooth maps in [0, 1] and masks, half of them with one to
+    three round defects.
+    """
     rng = np.random.default_rng(seed)
     row, col = np.mgrid[:size, :size]
     maps = ndimage.gaussian_filter(rng.standard_normal((n, size, size), np.float32), (0, 4, 4))
@@ -83,7 +87,9 @@ def sklearn_all(scores: np.ndarray, masks: np.ndarray) -> tuple[float, float, fl
 
 
 def argsort_pro(scores: np.ndarray, masks: np.ndarray) -> float:
-    """Exact PRO from an argsort of all pixels and two cumulative sums: the shortest exact way in plain numpy."""
+    """Exact PRO from an argsort of all pixels and two cumulative sums: the shortest exact way in
+    plain numpy.
+    """
     ids, areas = regions(masks)
     order = np.argsort(-scores.ravel(), kind="stable")
     weights = np.append(0.0, 1 / (areas * len(areas)))[ids.ravel()[order]]
@@ -125,7 +131,9 @@ def region_loop(
 
 
 def _torch_ways(scores: np.ndarray, masks: np.ndarray) -> dict[str, Callable[[], object] | None]:
-    """Return torchmetrics' AUROC, exact and in 200 bins, and anomalib's exact PRO; None where not installed."""
+    """Return torchmetrics' AUROC, exact and in 200 bins, and anomalib's exact PRO; None where not
+    installed.
+    """
     ways: dict[str, Callable[[], object] | None] = dict.fromkeys(
         ("torchmetrics AUROC, exact", "torchmetrics AUROC, 200 bins", "anomalib PRO")
     )
@@ -188,7 +196,9 @@ def _memory(ways: Sequence[Way]) -> str:
 
 
 def _targets(section: Section) -> None:
-    """Compare with scikit-learn for AUROC, AP and F1 and anomalib for PRO, or one argsort where that is absent."""
+    """Compare with scikit-learn for AUROC, AP and F1 and anomalib for PRO, or one argsort where
+    that is absent.
+    """
     name = "one argsort, exact PRO" if section.ratio("anomalib PRO") is None else "anomalib PRO"
     pro, both, everything = (section.seconds(way) for way in (name, TWO, ALL))
     few = (section.seconds("scikit-learn AUROC") + pro) / both

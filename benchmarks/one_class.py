@@ -1,4 +1,5 @@
-"""DN2 on Fashion-MNIST in the one-class protocol: mean image AUROC over ten classes, each of them normal once.
+"""DN2 on Fashion-MNIST in the one-class protocol: mean image AUROC over ten classes, each of them
+normal once.
 
 Needs the data set (Debian's package dataset-fashion-mnist, or see data/README.md); features take 1
 GB of the cache.

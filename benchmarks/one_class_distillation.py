@@ -1,4 +1,5 @@
-"""Reverse distillation on Fashion-MNIST in the one-class protocol: mean image AUROC over ten classes, each normal once.
+"""Reverse distillation on Fashion-MNIST in the one-class protocol: mean image AUROC over ten
+classes, each normal once.
 
 Needs the data set (Debian's package dataset-fashion-mnist, or see data/README.md); features take 1
 GB of the cache.
@@ -65,7 +66,9 @@ def teacher(layers: tuple[int, ...], runtime: str) -> Backbone:
 
 
 def scores(prediction: Prediction, size: int) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield what the detector's scores would be with other maps and rules, without running the student again."""
+    """Yield what the detector's scores would be with other maps and rules, without running the
+    student again.
+    """
     names = tuple(prediction.layer_maps)
     for chosen in dict.fromkeys([*((name,) for name in names), names]):
         for rule, aligned in (("sum", False), ("sum", True), ("max", True)):
@@ -79,7 +82,9 @@ def scores(prediction: Prediction, size: int) -> Iterator[tuple[str, np.ndarray]
 
 
 def choose(backbone: Backbone, chosen: list[str]) -> None:
-    """Print the image AUROC of classes 4 and 6, per cent, for every candidate, set of maps and rule."""
+    """Print the image AUROC of classes 4 and 6, per cent, for every candidate, set of maps and
+    rule.
+    """
     for title in chosen:
         size, options = CANDIDATES[title]
         start, rows = time.perf_counter(), {}

@@ -1,4 +1,5 @@
-"""The one-class protocol on Fashion-MNIST, each class normal once, and the rows that a run leaves behind.
+"""The one-class protocol on Fashion-MNIST, each class normal once, and the rows that a run leaves
+behind.
 
 A class is learned from all of its 6000 training images and judged on all 10,000 test images. Its
 row is written as soon as it is known, so that a run goes on where it stopped.
@@ -64,7 +65,9 @@ class OneClass(NamedTuple):
 
 
 def extracted(backbone: Backbone, normal: int, size: int, images: Images = ALL) -> OneClass:
-    """Return a class with its features; those of the test images are the same for every class, and cached."""
+    """Return a class with its features; those of the test images are the same for every class, and
+    cached.
+    """
     category = data.novelty("fashion_mnist", normal, geometry=data.Geometry(size, crop=False))
     splits = zip((category.train, category.test), images, strict=True)
     train, test = (
@@ -88,7 +91,9 @@ def run(
     normals: Iterable[int] = range(10),
     images: Images = ALL,
 ) -> dict[str, dict[str, float]]:
-    """Judge what `path` has no row of, add the rows, and print and return title -> class -> image AUROC, per cent."""
+    """Judge what `path` has no row of, add the rows, and print and return title -> class -> image
+    AUROC, per cent.
+    """
     names = data.classes("fashion_mnist")
     found = {title: known(path, setting) for title, setting in settings.items()}
     for title, setting in settings.items():

@@ -57,7 +57,9 @@ def _section(query: np.ndarray, bank: np.ndarray, options: Options) -> Section:
 
 
 def _check(query: np.ndarray, bank: np.ndarray, flat: faiss.IndexFlatL2) -> str:
-    """Assert that no row found by faiss is nearer than ours, in float64; return how many are the same."""
+    """Assert that no row found by faiss is nearer than ours, in float64; return how many are the
+    same.
+    """
     distance, ours = nearest(query, bank, 1)
     theirs = flat.search(query, 1)[1]
     exact = [((query.astype(float) - bank[found[:, 0]]) ** 2).sum(1) for found in (ours, theirs)]

@@ -1,4 +1,6 @@
-"""README's table of results: means and standard deviations over seeds; ``python -m benchmarks.seeds`` prints it."""
+"""README's table of results: means and standard deviations over seeds; ``python -m
+benchmarks.seeds`` prints it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ HEAD = """\
 
 
 def detectors(seed: int) -> list[SPADE | PaDiM | PatchCore]:
-    """Return the quickstart's detectors that have maps; SPADE's score of an image is DN2's, and it has no seed."""
+    """Return the quickstart's detectors that have maps; SPADE's score of an image is DN2's, and it
+    has no seed.
+    """
     seeded: list[SPADE | PaDiM | PatchCore] = [
         PaDiM(layers=(8, 16), seed=seed),
         PatchCore(coreset=0.02, seed=seed),

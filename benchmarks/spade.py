@@ -1,4 +1,6 @@
-"""SPADE's second stage: layers compared at their own resolution, beside all layers concatenated on the finest grid."""
+"""SPADE's second stage: layers compared at their own resolution, beside all layers concatenated on
+the finest grid.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ AGREEMENT = 1e-3
 
 
 def run(options: Options) -> Iterator[Section]:
-    """Time one test image against the gallery of 50, with WideResNet50's channels and with the embedded network's."""
+    """Time one test image against the gallery of 50, with WideResNet50's channels and with the
+    embedded network's.
+    """
     train, test = features(options.quick)
     count = min(GALLERY, train.n_images)
     wide = widened(train, count), widened(test, 1)

@@ -1,4 +1,6 @@
-"""The frame of every benchmark: ways of doing one piece of work, timed in turn, and the tables they end up in."""
+"""The frame of every benchmark: ways of doing one piece of work, timed in turn, and the tables they
+end up in.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +89,9 @@ class Section:
         )
 
     def expect(self, promise: str, name: str, least: float) -> None:
-        """Add the target that a way takes at least so many times as long as adviz; skipped where it is absent."""
+        """Add the target that a way takes at least so many times as long as adviz; skipped where it
+        is absent.
+        """
         if (ratio := self.ratio(name)) is not None:
             self.at_least(f"{promise}: >= {least:g}x {name}", ratio, least)
 
@@ -161,7 +165,9 @@ def once(task: Callable[[], object]) -> float:
 
 @contextmanager
 def peak_memory() -> Iterator[Callable[[], float]]:
-    """Watch the resident memory of this process; the value is called for the peak above the start, in MiB."""
+    """Watch the resident memory of this process; the value is called for the peak above the start,
+    in MiB.
+    """
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)  # what earlier work freed must not hide what this one takes
     process, stop = psutil.Process(), threading.Event()
@@ -198,7 +204,9 @@ def use_threads(count: int) -> object:
 
 
 def machine() -> str:
-    """Describe the machine in one paragraph: processor, cores, memory, versions, and how busy it is."""
+    """Describe the machine in one paragraph: processor, cores, memory, versions, and how busy it
+    is.
+    """
     packages = (
         "numpy",
         "scipy",

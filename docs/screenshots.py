@@ -1,4 +1,6 @@
-"""Photograph explorers of the notebooks in JupyterLab for the README: `.venv/bin/python docs/screenshots.py`."""
+"""Photograph explorers of the notebooks in JupyterLab for the README: `.venv/bin/python
+docs/screenshots.py`.
+"""
 
 import sys
 import tempfile

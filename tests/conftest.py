@@ -1,4 +1,6 @@
-"""What all tests share: no progress bars, a cache inside the checkout, examples for hypothesis, and the order."""
+"""What all tests share: no progress bars, a cache inside the checkout, examples for hypothesis, and
+the order.
+"""
 
 import os
 from pathlib import Path
@@ -38,7 +40,8 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Let the slow files come first: one that starts late keeps a process busy while the other has nothing to do.
+    """Let the slow files come first: one that starts late keeps a process busy while the other has
+    nothing to do.
 
     Property tests run in `make test` and, with more examples, in `make soak`, which chooses by the
     marker.

@@ -1,4 +1,5 @@
-"""Golden values of the built-in data set: drawn pictures, features, and what every detector makes of them.
+"""Golden values of the built-in data set: drawn pictures, features, and what every detector makes
+of them.
 
 The one place where tests compare with stored output of our own: `tests/golden.json` tells when a
 new torch, timm, faiss, scipy or Pillow, or a change of ours, changes results. After a reasoned look
@@ -150,7 +151,9 @@ def measure(runtime="torch"):
 
 
 def tolerance(name, golden):
-    """Return how far numbers of this name may be from the golden ones, in their own unit; see tests/test_drift.py."""
+    """Return how far numbers of this name may be from the golden ones, in their own unit; see
+    tests/test_drift.py.
+    """
     kind, student = name.split("/")[0], "Distillation" in name
     if kind == "pictures":
         return 0.05  # grey levels of a mean: 5 % of its pixels by one
@@ -185,7 +188,9 @@ def drifted(found, golden):
 
 
 def message(lines, golden, installed):
-    """Say what drifted, what is installed that the golden values were not made with, and how to make them again."""
+    """Say what drifted, what is installed that the golden values were not made with, and how to
+    make them again.
+    """
     if not lines:
         return ""
     others = [

@@ -1,4 +1,5 @@
-"""What the notebooks' sentences say about the tables above them, as expressions over the stored outputs.
+"""What the notebooks' sentences say about the tables above them, as expressions over the stored
+outputs.
 
 A claim is the words of a sentence, with `#` for each number, and whether they are true: a function
 of those numbers and of the notebook's outputs. `row("mesh", "DN2")` is the list of numbers that

@@ -1,4 +1,6 @@
-"""A stand-in for MVTec AD: its folders, file names, image modes and sizes, with images that are drawn."""
+"""A stand-in for MVTec AD: its folders, file names, image modes and sizes, with images that are
+drawn.
+"""
 
 import gzip
 import zlib
@@ -47,7 +49,8 @@ SIDES = {"bottle": 900, "capsule": 1000, "metal_nut": 700, "pill": 800, "tile": 
 
 
 def draw(root, *, categories=CATEGORIES, n_train=2, n_test=1, side=None, odd=False, seed=0):
-    """Draw a tree and return its folder; images follow from the seed, the category, the folder and the number.
+    """Draw a tree and return its folder; images follow from the seed, the category, the folder and
+    the number.
 
     Parameters
     ----------
@@ -72,7 +75,9 @@ def draw(root, *, categories=CATEGORIES, n_train=2, n_test=1, side=None, odd=Fal
 
 
 def draw_digits(folder, *, n_train=2, n_test=1, seed=0):
-    """Write MNIST's four files with so many images of each digit: noise, and a bar where the digit says."""
+    """Write MNIST's four files with so many images of each digit: noise, and a bar where the digit
+    says.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True)
     rng = np.random.default_rng(seed)
@@ -117,7 +122,9 @@ def _save(image, folder, side, defect, number, ending):
 
 
 def texture(category, size, rng):
-    """Return (height, width, 3) int64 waves of a category's own colours and lengths, a little shifted, with noise."""
+    """Return (height, width, 3) int64 waves of a category's own colours and lengths, a little
+    shifted, with noise.
+    """
     own = np.random.default_rng(zlib.crc32(category.encode()))
     lengths, colour, depth = (
         own.uniform(0.1, 0.4, 2),

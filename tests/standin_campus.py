@@ -1,4 +1,6 @@
-"""A stand-in for ShanghaiTech Campus: its folders, file names and kinds of files, with a square that walks."""
+"""A stand-in for ShanghaiTech Campus: its folders, file names and kinds of files, with a square
+that walks.
+"""
 
 from pathlib import Path
 
@@ -48,7 +50,9 @@ def draw(
 
 
 def frame(scene, number, step, size, *, odd=False):
-    """Return a (rows, columns, 3) uint8 frame, and the (rows, columns) bool mask of what is odd in it."""
+    """Return a (rows, columns, 3) uint8 frame, and the (rows, columns) bool mask of what is odd in
+    it.
+    """
     rng = np.random.default_rng([int(scene), number, step])
     pixels = np.full((*size, 3), 40 + 12 * (int(scene) % 12), np.uint8) + rng.integers(
         0, 12, (*size, 3), np.uint8

@@ -1,4 +1,6 @@
-"""A stand-in for the magnetic tile data set: its folders, file names, modes and varying sizes, with drawn images."""
+"""A stand-in for the magnetic tile data set: its folders, file names, modes and varying sizes, with
+drawn images.
+"""
 
 from pathlib import Path
 

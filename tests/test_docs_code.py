@@ -1,4 +1,6 @@
-"""The Python code of README.md and of the pages that teach runs, block by block, and prints what they say."""
+"""The Python code of README.md and of the pages that teach runs, block by block, and prints what
+they say.
+"""
 
 import re
 import sys
@@ -26,7 +28,9 @@ def blocks(text):
 
 
 def unsaid(printed, code, after):
-    """Return the printed lines that stand neither in the code's comments nor in the text after it, in their order."""
+    """Return the printed lines that stand neither in the code's comments nor in the text after it,
+    in their order.
+    """
     said, missing = "\n".join([line.partition("#")[2] for line in code.splitlines()] + [after]), []
     for line in filter(None, map(str.strip, printed.splitlines())):
         place = said.find(line)
@@ -38,7 +42,9 @@ def unsaid(printed, code, after):
 
 
 def run(text, name, read):
-    """Run a page's blocks in a module of their own; `read` returns what was printed since it was last called."""
+    """Run a page's blocks in a module of their own; `read` returns what was printed since it was
+    last called.
+    """
     page = ModuleType(name)
     sys.modules[name] = page  # where classes defined in it are found again
     for line, code, after in blocks(text):

@@ -1,4 +1,5 @@
-"""The drift guard: what the built-in data set gives today is what it gave when tests/golden.json was made.
+"""The drift guard: what the built-in data set gives today is what it gave when tests/golden.json
+was made.
 
 Tolerances lie between what the machine changes and what a change of the computation does. Measured
 here, as a share of a list's largest number, against the golden values (one thread, AVX2): without
@@ -120,7 +121,9 @@ def test_a_small_change_of_the_computation_is_noticed(change, stored, monkeypatc
 @pytest.mark.soak
 @pytest.mark.parametrize("runtime", ["torch", "openvino"])
 def test_two_threads_and_another_runtime_drift_by_roundings_only(runtime, stored):
-    """OpenVINO's features are within 1e-3 of a layer's largest value by its own check; here ten times the tolerance."""
+    """OpenVINO's features are within 1e-3 of a layer's largest value by its own check; here ten
+    times the tolerance.
+    """
     if runtime == "openvino":
         pytest.importorskip("openvino")
     numbers, _ = on_threads(2, lambda: golden.measure(runtime))

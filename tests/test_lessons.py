@@ -1,4 +1,5 @@
-"""Each category of the built-in data set teaches its lesson (docs/built-in-data.md), and none is too hard for PatchCore.
+"""Each category of the built-in data set teaches its lesson (docs/built-in-data.md), and none is
+too hard for PatchCore.
 
 Pictures, formulations and margins were settled on other seeds and committed before SEEDS were
 looked at. A margin is at most half the smallest gap on those, which the comments give: no
@@ -68,7 +69,9 @@ def by_place(shown):
 
 
 def by_depth(shown):
-    """Return the pixel AUROC on good and misplaced parts of single layers, with banks of the same 501 rows."""
+    """Return the pixel AUROC on good and misplaced parts of single layers, with banks of the same
+    501 rows.
+    """
     images = np.flatnonzero(np.isin(shown.defects, ["good", "misplaced"]))
     shares = {"stride 4": (4, 0.0025), "stride 16": (16, 0.04)}
     detectors = {
@@ -80,7 +83,9 @@ def by_depth(shown):
 
 
 def by_sampler(shown):
-    """Return the image AUROC of defects against good images of the rare variant; random: the mean of three banks."""
+    """Return the image AUROC of defects against good images of the rare variant; random: the mean
+    of three banks.
+    """
     index = [int(Path(name).stem) for name in shown.test.ids]
     rare = [
         capsule.variant(Shot("capsule", "test/good", i, shown.seed)) == capsule.RARE for i in index
@@ -97,7 +102,9 @@ def by_sampler(shown):
 
 
 def by_gallery(shown):
-    """Return the PRO of SPADE with each test image's 3 nearest normal images, and with 3 drawn at random."""
+    """Return the PRO of SPADE with each test image's 3 nearest normal images, and with 3 drawn at
+    random.
+    """
     galleries = {
         name: SPADE(layers=(8, 16), images_gallery=3, gallery=name)
         for name in ("retrieved", "random")
@@ -131,7 +138,9 @@ STUDIES = {
 
 @cache
 def figures(name, seed):
-    """Return the figures of a category, PatchCore's image AUROC among them; its features are dropped after that."""
+    """Return the figures of a category, PatchCore's image AUROC among them; its features are
+    dropped after that.
+    """
     shown = Shown(name, seed)
     found = {"PatchCore": metrics.auroc(shown.patchcore, shown.truth), **STUDIES[name](shown)}
     return {label: round(float(value), 4) for label, value in found.items()}

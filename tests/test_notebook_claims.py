@@ -32,7 +32,9 @@ class Rows:
         self.text = "\n".join(texts)
 
     def __call__(self, *words):
-        """Return the numbers behind these words, of which each is looked for after the one before, in their line."""
+        """Return the numbers behind these words, of which each is looked for after the one before,
+        in their line.
+        """
         end = 0
         for word in words:
             blanks = r"[ \t]+".join(re.escape(part) for part in word.split())

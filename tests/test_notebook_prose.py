@@ -1,4 +1,6 @@
-"""Every notebook keeps what a student is promised: a question, its minutes, short cells, folded checks, sound links."""
+"""Every notebook keeps what a student is promised: a question, its minutes, short cells, folded
+checks, sound links.
+"""
 
 import re
 from statistics import median
@@ -24,7 +26,9 @@ def headings(notebook):
 
 
 def broken_links(notebook):
-    """Return the links of a notebook that lead to no notebook, to no heading of it, or to no file of the repository."""
+    """Return the links of a notebook that lead to no notebook, to no heading of it, or to no file
+    of the repository.
+    """
     for cell in notebook.cells:
         if cell.cell_type != "markdown":
             continue
@@ -48,7 +52,9 @@ def shown(cell):
 
 
 def unexplained(notebook):
-    """Return the pictures and tables of which neither the text before nor the text after says what to look at."""
+    """Return the pictures and tables of which neither the text before nor the text after says what
+    to look at.
+    """
     for position, cell in enumerate(notebook.cells):
         if cell.cell_type == "code" and shown(cell):
             before = [

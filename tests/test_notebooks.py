@@ -31,7 +31,9 @@ def shown_text(output):
 
 
 def faults(file):
-    """Return what makes a stored notebook useless as an expectation: nbval passes over cells that were never run."""
+    """Return what makes a stored notebook useless as an expectation: nbval passes over cells that
+    were never run.
+    """
     if file.stat().st_size > LARGEST:
         yield f"is larger than {LARGEST} bytes"
     notebook = nbformat.read(file, as_version=4)
@@ -121,7 +123,9 @@ def test_guard_sees_widget_state_and_passes_what_is_fine(tmp_path):
 
 
 def rejected_cells(notebook, folder):
-    """Validate `notebook` with nbval in `folder` and return which of its code cells, counted from 0, it rejects."""
+    """Validate `notebook` with nbval in `folder` and return which of its code cells, counted from
+    0, it rejects.
+    """
     file = folder / "mutant.ipynb"
     nbformat.write(notebook, file)
     options = [
@@ -164,7 +168,9 @@ SMALL = [
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """Return a small executed notebook with a table, a widget, a cell that drives it, and outputs that vary."""
+    """Return a small executed notebook with a table, a widget, a cell that drives it, and outputs
+    that vary.
+    """
     from adviz.app.cli import execute
 
     notebook = new_notebook(cells=[new_code_cell(source) for source in SMALL])
@@ -181,7 +187,9 @@ def in_source(cell, old, new):
 
 
 def in_output(cell, old, new):
-    """Replace the first `old` in what the cell's outputs stored as text, as if the result had drifted since."""
+    """Replace the first `old` in what the cell's outputs stored as text, as if the result had
+    drifted since.
+    """
     for output in cell.outputs:
         holder, key = (
             (output, "text") if "text" in output else (output.get("data", {}), "text/plain")
@@ -228,7 +236,9 @@ UNWIRE = "for control in (view._order, view._detector, view._relative):\n    con
 
 @pytest.mark.soak  # a minute; the small notebooks above are mutated in every run
 def test_a_mutated_notebook_of_ours_is_rejected_where_it_was_mutated(tmp_path):
-    """Three mutations in one run: a number of the table, the text of a result, and a widget that no longer reacts."""
+    """Three mutations in one run: a number of the table, the text of a result, and a widget that no
+    longer reacts.
+    """
     notebook = nbformat.read(SHORTEST, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     table = next(cell for cell in code if cell.metadata.get("tags", []) == ["table"])

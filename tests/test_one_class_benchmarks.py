@@ -1,4 +1,6 @@
-"""The one-class benchmarks run, go on where they stopped, and their rows are those of their frozen settings."""
+"""The one-class benchmarks run, go on where they stopped, and their rows are those of their frozen
+settings.
+"""
 
 import csv
 from dataclasses import replace

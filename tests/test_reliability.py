@@ -1,4 +1,6 @@
-"""docs/reliability.md: every entry is numbered, different from the others, and held by tests that exist."""
+"""docs/reliability.md: every entry is numbered, different from the others, and held by tests that
+exist.
+"""
 
 import ast
 import re
@@ -13,7 +15,9 @@ TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`( \(soak\))?")
 
 
 def entries(text):
-    """Return (number, fault, outcome, tests) of every line of the tables; a test is (file, name, marked as soak)."""
+    """Return (number, fault, outcome, tests) of every line of the tables; a test is (file, name,
+    marked as soak).
+    """
     found = [match.groups() for line in text.splitlines() if (match := ENTRY.fullmatch(line))]
     return [
         (

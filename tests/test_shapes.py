@@ -27,7 +27,9 @@ LETTERBOX = Geometry(128, crop=False, aspect="letterbox")
 
 
 def photograph(size, seed, defect=False):
-    """Return (height, width, 3) stripes with noise, and a mask of a bright square in the lower right if defective."""
+    """Return (height, width, 3) stripes with noise, and a mask of a bright square in the lower
+    right if defective.
+    """
     rng = np.random.default_rng(seed)
     height, width = size
     stripes = 90 + 40 * np.sin(np.arange(width) / 6)
@@ -45,7 +47,9 @@ def write(path, pixels):
 
 
 def tree(root, sizes):
-    """Write an MVTec-style tree of 8 training and 4 test images, two of them defective, of these sizes in turn."""
+    """Write an MVTec-style tree of 8 training and 4 test images, two of them defective, of these
+    sizes in turn.
+    """
     for number in range(12):
         part, kind = ("train", "good") if number < 8 else ("test", ("good", "bright")[number % 2])
         pixels, mask = photograph(sizes[number % len(sizes)], number, kind == "bright")
@@ -64,7 +68,9 @@ def backbone():
 
 @pytest.fixture(scope="module", params=[RECTANGLE, LETTERBOX], ids=["rectangle", "letterbox"])
 def fitted(request, backbone, tmp_path_factory):
-    """Return a category whose images are landscapes and, letterboxed, portraits, with its detector and prediction."""
+    """Return a category whose images are landscapes and, letterboxed, portraits, with its detector
+    and prediction.
+    """
     sizes = (
         [(100, 200)]
         if request.param is RECTANGLE
@@ -166,7 +172,9 @@ def test_plots_draw_images_of_any_shape(fitted):
 
 
 def test_a_letterboxed_strip_is_judged_by_its_pixels_alone(tmp_path):
-    """The metrics are those of the images resized to the band that they fill, whatever the maps say beside it."""
+    """The metrics are those of the images resized to the band that they fill, whatever the maps say
+    beside it.
+    """
     root = tree(tmp_path / "strips", [(100, 200)])
     boxed, band = (
         data.folder(root, geometry=geometry).test

@@ -60,7 +60,9 @@ def photos(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["torch", "openvino"])
 def features(request, photos):
-    """Features to learn from, of a batch of other images, and of these one by one: from their files and as arrays."""
+    """Features to learn from, of a batch of other images, and of these one by one: from their files
+    and as arrays.
+    """
     backbone = Backbone("efficientnet_lite0", layers=("image", 4, 8, 16), runtime=request.param)
     paths, arrays = photos
     split = Split(paths[:3], [0] * 3, [None] * 3, ["good"] * 3, geometry=GEOMETRY)
@@ -91,7 +93,9 @@ def test_batch_or_one_by_one_from_arrays_or_files_gives_the_same(name, features)
     "name", [*sorted(set(DETECTORS) - set(STUDENTS)), "PaDiM of many images", "AnomalyDINO"]
 )
 def test_of_the_same_features_scores_are_the_same_to_the_last_bit_in_any_batch(name, form):
-    """No product of matrices has another shape for another number of images, and no sum another order."""
+    """No product of matrices has another shape for another number of images, and no sum another
+    order.
+    """
     rng, sides = np.random.default_rng(0), {"layer1": (8, 16), "layer2": (12, 8), "layer3": (16, 4)}
     train, test = (
         Features(
@@ -226,7 +230,9 @@ def test_another_geometry_than_in_training_is_an_error(tiny, photos):
 
 
 def test_live_with_what_was_saved(tiny, photos, tmp_path):
-    """A second program, which has the detector's file and a threshold's, and an image from a camera."""
+    """A second program, which has the detector's file and a threshold's, and an image from a
+    camera.
+    """
     paths, arrays = photos
     split = Split(paths, [0] * 6, [None] * 6, ["good"] * 6, geometry=GEOMETRY)
     fitted = PatchCore(layers=("one", "two")).fit(tiny.extract(split.subset([0, 1, 2, 3])))

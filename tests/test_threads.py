@@ -1,4 +1,6 @@
-"""Extraction, search, maps and metrics give on two threads what they give on one (detectors: test_precision_bounds)."""
+"""Extraction, search, maps and metrics give on two threads what they give on one (detectors:
+test_precision_bounds).
+"""
 
 import numpy as np
 import pytest

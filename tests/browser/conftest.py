@@ -54,7 +54,9 @@ CONTRAST = """element => {
 
 
 class LabPage:
-    """A browser page that shows a JupyterLab: `browser` is the page itself, `problems` its uncaught exceptions."""
+    """A browser page that shows a JupyterLab: `browser` is the page itself, `problems` its uncaught
+    exceptions.
+    """
 
     def __init__(self, browser):
         self.browser, self.problems, self.console = browser, [], []
@@ -66,7 +68,9 @@ class LabPage:
         )
 
     def run_all(self, name, seconds=60):
-        """Open the notebook, run it, and return its code cells as stored: source, execution_count, outputs."""
+        """Open the notebook, run it, and return its code cells as stored: source, execution_count,
+        outputs.
+        """
         return self.browser.evaluate(RUN_ALL, [name, seconds])
 
     def run(self, name, seconds=180):
@@ -98,7 +102,9 @@ class LabPage:
         return self.browser.locator(f".jp-NotebookPanel:not(.lm-mod-hidden) {selector}")
 
     def changes(self, act, number=0, patience=PATIENCE):
-        """Do `act`, and wait until explorer `number` of the notebook shows something else, without an error."""
+        """Do `act`, and wait until explorer `number` of the notebook shows something else, without
+        an error.
+        """
         shown, status = self.find(".adviz-view").nth(number), self.find(".adviz-status").nth(number)
         before = shown.inner_html()
         act()
@@ -126,7 +132,9 @@ class LabPage:
         )
 
     def contrast(self, selector):
-        """Return the smallest WCAG contrast between a text inside the element and what is behind it."""
+        """Return the smallest WCAG contrast between a text inside the element and what is behind
+        it.
+        """
         return self.find(selector).first.evaluate(CONTRAST)
 
     def screenshot(self, name):

@@ -1,4 +1,6 @@
-"""JupyterLab as `adviz lab` starts it, on a free port and away from the user's settings, and what to say to it."""
+"""JupyterLab as `adviz lab` starts it, on a free port and away from the user's settings, and what
+to say to it.
+"""
 
 import json
 import os
@@ -59,7 +61,9 @@ def free_port():
 
 
 def environment(home):
-    """Return the environment of a Lab whose settings, kernels and run-time files all live in `home`."""
+    """Return the environment of a Lab whose settings, kernels and run-time files all live in
+    `home`.
+    """
     for plugin, values in SETTINGS.items():
         file = home / "settings" / f"{plugin}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +101,9 @@ def wait_until_it_answers(url, process, seconds=90):
 
 @contextmanager
 def running_lab(home):
-    """Start `adviz lab` with everything below `home`; yields a LabServer and stops it, kernels included."""
+    """Start `adviz lab` with everything below `home`; yields a LabServer and stops it, kernels
+    included.
+    """
     port, folder, log = free_port(), home / "notebooks", home / "server.log"
     command = [
         sys.executable,

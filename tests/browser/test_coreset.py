@@ -1,4 +1,6 @@
-"""The coreset explorer in JupyterLab: budget, sampler, colours, a pick, the keys, a lasso, a cell of an image."""
+"""The coreset explorer in JupyterLab: budget, sampler, colours, a pick, the keys, a lasso, a cell
+of an image.
+"""
 
 import re
 

@@ -1,4 +1,6 @@
-"""The explorer of deviations in JupyterLab: flips are chosen, run beside the page, stopped, maps are looked at."""
+"""The explorer of deviations in JupyterLab: flips are chosen, run beside the page, stopped, maps
+are looked at.
+"""
 
 import re
 

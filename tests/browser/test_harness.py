@@ -1,4 +1,6 @@
-"""The browser tests can fail: a notebook whose widget works passes, one whose callback is not wired does not."""
+"""The browser tests can fail: a notebook whose widget works passes, one whose callback is not wired
+does not.
+"""
 
 import re
 

@@ -17,7 +17,9 @@ def page(lab, shared_page):
 
 
 def held(page):
-    """Return bytes of the page's heap, nodes of its document and listeners, after its garbage is collected."""
+    """Return bytes of the page's heap, nodes of its document and listeners, after its garbage is
+    collected.
+    """
     session = page.browser.context.new_cdp_session(page.browser)
     session.send("Performance.enable")
     for _ in range(3):

@@ -1,4 +1,6 @@
-"""The mixer in JupyterLab: every control changes the mixed map, and the metrics arrive while the page stays alive."""
+"""The mixer in JupyterLab: every control changes the mixed map, and the metrics arrive while the
+page stays alive.
+"""
 
 import re
 

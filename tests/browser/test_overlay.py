@@ -1,4 +1,6 @@
-"""The image under its map in JupyterLab: what is drawn, picked, zoomed and read out, and that a reload keeps it."""
+"""The image under its map in JupyterLab: what is drawn, picked, zoomed and read out, and that a
+reload keeps it.
+"""
 
 import pytest
 from lab_server import write_notebook
@@ -45,7 +47,9 @@ def readout(page):
 
 
 def colour(page, x, y):
-    """Return the colour at a point of the canvas, in CSS pixels; 8 of them are a pixel of the image."""
+    """Return the colour at a point of the canvas, in CSS pixels; 8 of them are a pixel of the
+    image.
+    """
     return tuple(canvas(page).evaluate(PIXEL, [x, y]))
 
 

@@ -1,4 +1,6 @@
-"""The retrieval explorer in JupyterLab: a click explains a pixel, a reload of the page keeps what was chosen."""
+"""The retrieval explorer in JupyterLab: a click explains a pixel, a reload of the page keeps what
+was chosen.
+"""
 
 import re
 

@@ -1,4 +1,6 @@
-"""The papers' tables in JupyterLab: tables and cells are picked, missing cells run and fill, are stopped, go on."""
+"""The papers' tables in JupyterLab: tables and cells are picked, missing cells run and fill, are
+stopped, go on.
+"""
 
 import re
 

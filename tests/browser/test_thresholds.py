@@ -1,4 +1,6 @@
-"""The threshold explorer in JupyterLab: every control, tags that are kept, and a reload of the page."""
+"""The threshold explorer in JupyterLab: every control, tags that are kept, and a reload of the
+page.
+"""
 
 import re
 

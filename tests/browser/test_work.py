@@ -1,4 +1,6 @@
-"""Long work in JupyterLab: the page says at once that it is busy, stays alive, and a button stops the work."""
+"""Long work in JupyterLab: the page says at once that it is busy, stays alive, and a button stops
+the work.
+"""
 
 import pytest
 from lab_server import write_notebook

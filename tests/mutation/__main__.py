@@ -1,4 +1,5 @@
-"""Do the tests notice faults? Seeded faults in four modules, each against the tests that run its line.
+"""Do the tests notice faults? Seeded faults in four modules, each against the tests that run its
+line.
 
 ``python -m tests.mutation --seed 0 --per-module 150`` from the repository's root; nothing is
 written but the result.

@@ -1,4 +1,6 @@
-"""What a forked process does: import one faulty module and run the tests, or trace which lines the tests run."""
+"""What a forked process does: import one faulty module and run the tests, or trace which lines the
+tests run.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,9 @@ class Faulty:
 
 
 class _Watcher:
-    """Pytest's hooks: run only some tests, in their order and within their time; remember the first that fails."""
+    """Pytest's hooks: run only some tests, in their order and within their time; remember the first
+    that fails.
+    """
 
     def __init__(self, chosen: Mapping[str, float]) -> None:
         self.place = {test: place for place, test in enumerate(chosen)}
@@ -86,7 +90,9 @@ class _Watcher:
 
 
 def _end_after(seconds: float) -> None:
-    """Let the system end this process when it has used so much more processor time, or 20 times as long has passed."""
+    """Let the system end this process when it has used so much more processor time, or 20 times as
+    long has passed.
+    """
     used = resource.getrusage(resource.RUSAGE_SELF)
     limit = int(used.ru_utime + used.ru_stime + seconds) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
@@ -94,7 +100,8 @@ def _end_after(seconds: float) -> None:
 
 
 def tried(faulty: Faulty, chosen: Mapping[str, float], patience: float) -> dict[str, Any]:
-    """Import the faulty module, then run the tests file by file, in the order of their first ones, until one fails.
+    """Import the faulty module, then run the tests file by file, in the order of their first ones,
+    until one fails.
 
     `chosen` is how many seconds each of them may take; beside it `patience` is for imports and for
     collecting.
@@ -173,7 +180,9 @@ class _Tracer:
 
 
 def traced(files: Sequence[str], sources: Sequence[str]) -> dict[str, Any]:
-    """Run all tests of some files; return how long each takes and which lines of the sources it runs."""
+    """Run all tests of some files; return how long each takes and which lines of the sources it
+    runs.
+    """
     tracer = _Tracer(sources)
 
     class Shared:

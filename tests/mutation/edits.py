@@ -1,4 +1,6 @@
-"""Small seeded faults: where a Python source can be edited so that it still compiles but means something else."""
+"""Small seeded faults: where a Python source can be edited so that it still compiles but means
+something else.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +85,9 @@ class Edit:
 def edits_of(
     path: str, source: bytes, required: Mapping[str, set[str]] | None = None
 ) -> list[list[Edit]]:
-    """Return every place that can be edited, each with its alternatives, in the order of the source."""
+    """Return every place that can be edited, each with its alternatives, in the order of the
+    source.
+    """
     finder = _Finder(path, source, required or {})
     finder.block(ast.parse(source).body)
     places: dict[tuple[int, int, str], list[Edit]] = {}
@@ -93,7 +97,9 @@ def edits_of(
 
 
 def sample(places: Mapping[str, list[list[Edit]]], count: int, seed: int) -> list[Edit]:
-    """Draw `count` places of several files, from each in proportion to its places (at least one); 0 = all of them."""
+    """Draw `count` places of several files, from each in proportion to its places (at least one); 0
+    = all of them.
+    """
     rng, total = random.Random(seed), sum(map(len, places.values()))  # noqa: S311
     drawn = []
     for of_file in places.values():

@@ -1,4 +1,6 @@
-"""One process a fault: forked from a parent that has imported all but adviz, it imports the faulty module and tests."""
+"""One process a fault: forked from a parent that has imported all but adviz, it imports the faulty
+module and tests.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,8 @@ class Tests:
     ran: dict[str, dict[int, set[str]]]
 
     def of(self, edit: Edit, budget: float = float("inf")) -> list[str]:
-        """Return the tests that can see a fault: the most telling, then the others, each the fastest first.
+        """Return the tests that can see a fault: the most telling, then the others, each the
+        fastest first.
 
         Of the others not more than take `budget` seconds, so that a fault may survive that a
         further one would notice.
@@ -169,7 +172,8 @@ def outcomes(
     budget: float = float("inf"),
     patience: float = 10.0,
 ) -> Iterator[tuple[str, Outcome]]:
-    """Try all faults, `jobs` at once, beginning with none at all, which has to survive in every module.
+    """Try all faults, `jobs` at once, beginning with none at all, which has to survive in every
+    module.
 
     A test may take `patience` seconds of processor time and five times as much as it does without a
     fault.
@@ -209,7 +213,9 @@ def _unchanged(path: str) -> Edit:
 
 
 def _judged(child: _Child, edit: Edit, count: int) -> Outcome:
-    """Say what noticed the fault; what is neither a test nor the fault's own doing is an error of ours."""
+    """Say what noticed the fault; what is neither a test nor the fault's own doing is an error of
+    ours.
+    """
     result = child.wait()
     if result is None:
         by, test = ("time" if child.late else "crash"), ""

@@ -155,7 +155,9 @@ print(json.dumps([[str(o.edit), o.by, o.test.partition("::")[2], o.tests] for o 
 
 
 def test_what_the_run_says_of_faults_is_so(tmp_path):
-    """A package with a test for all but two lines: what is killed, by what, what hangs and what nobody sees."""
+    """A package with a test for all but two lines: what is killed, by what, what hangs and what
+    nobody sees.
+    """
     (tmp_path / "adviz").mkdir()
     (tmp_path / "adviz" / "__init__.py").touch()
     (tmp_path / "adviz" / "clip.py").write_text(CODE)

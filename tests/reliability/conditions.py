@@ -16,7 +16,8 @@ NOBODY = 65534
 
 @contextmanager
 def forbidden():
-    """Yield a folder that this process may read and not write to, also where it is root, whom permissions do not bind.
+    """Yield a folder that this process may read and not write to, also where it is root, whom
+    permissions do not bind.
 
     It holds a file `there`. Root becomes nobody meanwhile, so whatever is imported late has to be
     imported before.
@@ -36,7 +37,9 @@ def forbidden():
 
 
 def small_features(images, seed=0, defect=None, dtype=np.float32, scale=1.0, ids=None):
-    """Return random features of a network with three layers; the lower right of image `defect` is far from normal."""
+    """Return random features of a network with three layers; the lower right of image `defect` is
+    far from normal.
+    """
     rng, layers = np.random.default_rng(seed), {}
     for name, channels, side in (("layer1", 4, 16), ("layer2", 6, 8), ("layer3", 8, 4)):
         values = (
@@ -50,7 +53,9 @@ def small_features(images, seed=0, defect=None, dtype=np.float32, scale=1.0, ids
 
 
 def small_tree(folder, *, stem="", defect="hole", size=32, geometry=None):
-    """Write four training images and test images good, good, defect, defect in a tree like MVTec AD's, and read it."""
+    """Write four training images and test images good, good, defect, defect in a tree like MVTec
+    AD's, and read it.
+    """
     rng = np.random.default_rng(0)
     mask = np.zeros((size, size), np.uint8)
     mask[8:16, 8:16] = 255

@@ -1,4 +1,5 @@
-"""Compute here with several threads, then in processes that are begun in every way; print what came as JSON.
+"""Compute here with several threads, then in processes that are begun in every way; print what came
+as JSON.
 
 python forked.py spawn forkserver joblib  ->  {name: True where a child's numbers are this process's, or else why}
 """
@@ -31,7 +32,9 @@ def network():
 
 
 def jobs():
-    """Return what is computed in both processes: name -> a function without arguments that returns numbers."""
+    """Return what is computed in both processes: name -> a function without arguments that returns
+    numbers.
+    """
     train, test = small_features(8), small_features(6, seed=1, defect=1)
     backbone = Backbone(network(), layers=["0", "2"])
     detectors = {
@@ -78,7 +81,9 @@ def agrees(found, expected):
 
 
 def with_openvino(backbone=None):
-    """Return what OpenVINO's runtime says in this process: of a backbone that came with it, or of a new one."""
+    """Return what OpenVINO's runtime says in this process: of a backbone that came with it, or of a
+    new one.
+    """
     try:
         (backbone or Backbone(network(), layers=["2"], runtime="openvino")).extract(SPLIT)
     except RuntimeError as error:
@@ -115,7 +120,9 @@ def by_joblib(*arguments):
 
 
 def loaded():
-    """Return the images of a split as torch's loader gives them, read by two processes that it forks."""
+    """Return the images of a split as torch's loader gives them, read by two processes that it
+    forks.
+    """
     loader = DataLoader(SPLIT, batch_size=4, num_workers=2, collate_fn=list, timeout=SECONDS)
     return np.stack([sample.image for batch in loader for sample in batch])
 

@@ -103,7 +103,9 @@ def a_page(disk):
 
 
 def done(work, disk):
-    """Do it in a child; return how the child ended, what it warned of or raised, and what lies on the disk now."""
+    """Do it in a child; return how the child ended, what it warned of or raised, and what lies on
+    the disk now.
+    """
     report, child = disk.parent / f"{disk.name}.json", os.fork()
     if not child:
         with warnings.catch_warnings(record=True) as caught:

@@ -1,4 +1,5 @@
-"""Trains with a checkpoint in processes that are killed; a program of its own, run by test_processes.py.
+"""Trains with a checkpoint in processes that are killed; a program of its own, run by
+test_processes.py.
 
 It forks its workers before torch starts any thread, so that each costs milliseconds instead of an
 import of torch.
@@ -62,7 +63,9 @@ def confirm(file, expected):
 
 
 def killed_while_writing(file, step):
-    """Kill this process at a step of the third write: before the file is complete, or before it has its name."""
+    """Kill this process at a step of the third write: before the file is complete, or before it has
+    its name.
+    """
     calls = iter(range(100))
     original = getattr(*step)
 
@@ -76,7 +79,9 @@ def killed_while_writing(file, step):
 
 
 def main(what, folder):
-    """Kill at a step of a write, with "times" at all and at any time; the next run must end as if nothing had been."""
+    """Kill at a step of a write, with "times" at all and at any time; the next run must end as if
+    nothing had been.
+    """
     distillation_training.SHARE = 0  # every epoch is written
     assert status_of(forked(store, folder / "whole", folder / "expected.npz")) == 0
     expected, dead = dict(np.load(folder / "expected.npz", allow_pickle=False)), 0

@@ -1,4 +1,6 @@
-"""Disks that are full, folders that refuse, and names that are long: nothing is lost and nothing half-written stays."""
+"""Disks that are full, folders that refuse, and names that are long: nothing is lost and nothing
+half-written stays.
+"""
 
 import json
 import re
@@ -195,7 +197,9 @@ def test_a_cache_folder_of_an_impossible_name_costs_nothing_but_the_cache(tmp_pa
 
 
 def test_names_as_long_as_a_disk_allows_are_taken(tmp_path):
-    """What is written beside a file before it takes the file's place has another name, which may be no longer."""
+    """What is written beside a file before it takes the file's place has another name, which may be
+    no longer.
+    """
     long = "ö" * 127  # 254 of 255 bytes
     network().extract(IMAGES, out=tmp_path / long)
     write_tags(tmp_path / f"{long[:-3]}.json", [])

@@ -148,7 +148,9 @@ def test_weights_that_are_damaged_are_refused(tmp_path, suffix, damage):
 
 
 def test_features_of_two_versions_of_weights_never_meet(tmp_path):
-    """Another version is another digest: nothing of the cache, and no detector of the first takes its features."""
+    """Another version is another digest: nothing of the cache, and no detector of the first takes
+    its features.
+    """
     first, second = (Backbone(network(seed), layers=["0"]) for seed in (0, 1))
     train = first.extract(SPLIT, cache=tmp_path)
     other = second.extract(SPLIT, cache=tmp_path)
@@ -164,7 +166,9 @@ def test_features_of_two_versions_of_weights_never_meet(tmp_path):
 
 
 def test_a_torch_file_with_code_in_it_is_refused_wherever_it_stands(tmp_path):
-    """Beside tensors that are right, and as the whole file; an old-style file, which is a bare pickle, as well."""
+    """Beside tensors that are right, and as the whole file; an old-style file, which is a bare
+    pickle, as well.
+    """
 
     class Evil:
         def __reduce__(self):

@@ -1,4 +1,6 @@
-"""Numbers at the ends of what arithmetic holds, and data sets at the ends of what they can be: right, or refused."""
+"""Numbers at the ends of what arithmetic holds, and data sets at the ends of what they can be:
+right, or refused.
+"""
 
 import numpy as np
 import pytest
@@ -58,7 +60,9 @@ def same(features, value):
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_training_images_without_any_variation(matcher, value):
-    """A dead network, or one image over and over: what is alike scores 0 and what is not scores above."""
+    """A dead network, or one image over and over: what is alike scores 0 and what is not scores
+    above.
+    """
     matcher.fit(same(small_features(6), value))
     np.testing.assert_array_equal(matcher.predict(same(small_features(2), value)).score, [0, 0])
     found = matcher.predict(small_features(3, seed=1))
@@ -75,7 +79,9 @@ def test_training_images_that_are_all_the_same_one(matcher):
 
 @pytest.mark.parametrize("scale", [1e16, 1e30, 1e-17, 1e-40])
 def test_features_whose_squares_float32_does_not_hold_are_refused(detector, scale):
-    """Their distances would be infinite, or all 0, and faiss ends the whole process where it meets infinity."""
+    """Their distances would be infinite, or all 0, and faiss ends the whole process where it meets
+    infinity.
+    """
     message = r"expected a largest value between 1e-15 and 1e\+15, got .* in layer\d: float32 does not hold its square"
     with pytest.raises(ValueError, match=message):
         detector.fit(small_features(6, scale=scale))

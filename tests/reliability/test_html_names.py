@@ -69,7 +69,9 @@ class Page(HTMLParser):
 
 
 def check(text, *, names=1):
-    """Assert that a page holds nothing but our elements, and the evil name as text at least so many times."""
+    """Assert that a page holds nothing but our elements, and the evil name as text at least so many
+    times.
+    """
     page = Page(text)
     assert page.tags <= TAGS, page.tags - TAGS
     assert not [name for name, _ in page.attributes if name.startswith("on")]
@@ -134,7 +136,9 @@ def predictions(category, bank):
 
 
 def opened(view, *, pick=True):
-    """Wait for a view, and go through its detectors, images and a pixel; return all pages that were seen."""
+    """Wait for a view, and go through its detectors, images and a pixel; return all pages that were
+    seen.
+    """
     view.wait(120)
     pages = [*html_of(view)]
     for detector in getattr(getattr(view, "_detector", None), "options", ()):
@@ -234,7 +238,9 @@ def test_tiles_tables_and_charts():
 
 
 def test_a_page_with_plotly_figures_cannot_be_broken_out_of():
-    """plotly draws names itself, without scripts; what must not happen is that one ends the script of the page."""
+    """plotly draws names itself, without scripts; what must not happen is that one ends the script
+    of the page.
+    """
     evil = f"</script>{EVIL}"
     figure = plots.roc_figure(
         {evil: metrics.roc_curve(np.arange(4.0), np.array([0, 0, 1, 1]))}, title=evil

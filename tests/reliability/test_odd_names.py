@@ -1,4 +1,6 @@
-"""Names that people give files and folders, through the whole pipeline; and trees that are no trees."""
+"""Names that people give files and folders, through the whole pipeline; and trees that are no
+trees.
+"""
 
 import os
 import sys

@@ -80,7 +80,9 @@ def test_a_view_that_is_closed_stops_what_it_computes(capfd):
 
 
 def test_an_image_that_is_replaced_while_it_is_on_show_is_read_as_it_was(tmp_path):
-    """A view keeps what it has read; what it reads later is what is there then, or an error that it shows."""
+    """A view keeps what it has read; what it reads later is what is there then, or an error that it
+    shows.
+    """
     category = small_tree(tmp_path / "nut")
     prediction = Prediction(np.arange(4.0), np.random.default_rng(0).random((4, 32, 32)))
     view = explore.results(category, prediction)
@@ -139,7 +141,9 @@ def test_interrupted_between_two_detectors_the_first_stays():
 
 
 def begun(*methods, threads=None):
-    """Return what came of computing in processes that were begun by fork and by these methods; see forked.py."""
+    """Return what came of computing in processes that were begun by fork and by these methods; see
+    forked.py.
+    """
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     if threads is not None:
         environment["OMP_NUM_THREADS"] = threads

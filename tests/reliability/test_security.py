@@ -1,4 +1,6 @@
-"""What no module may do, whatever its purpose: run what a file says, or write where others can guess."""
+"""What no module may do, whatever its purpose: run what a file says, or write where others can
+guess.
+"""
 
 import ast
 import re
@@ -30,7 +32,9 @@ FORBIDDEN_CALLS = {"exec", "__import__", "mktemp", "system", "popen", "read_pick
 
 
 def faults(tree, where=""):
-    """Yield (line, what) of everything in a module that can execute or overwrite what it should not."""
+    """Yield (line, what) of everything in a module that can execute or overwrite what it should
+    not.
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = (

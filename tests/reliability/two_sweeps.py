@@ -1,4 +1,6 @@
-"""One of two sweeps that begin at the same time in one folder; a program of its own, and half of test_processes.py."""
+"""One of two sweeps that begin at the same time in one folder; a program of its own, and half of
+test_processes.py.
+"""
 
 import sys
 import time

@@ -1,4 +1,5 @@
-"""5,000 images through extraction and the detectors, under a hard limit of memory; prints a line of JSON per step.
+"""5,000 images through extraction and the detectors, under a hard limit of memory; prints a line of
+JSON per step.
 
 python tests/soak/many_images.py FOLDER [IMAGES] [LIMIT_GB] [DETECTOR ...]
 """
@@ -47,7 +48,9 @@ def told(step: str, **more: Any) -> Iterator[dict[str, Any]]:
 
 
 def varied(sources: list[np.ndarray], count: int, folder: Path, seed: int) -> list[Path]:
-    """Write `count` 256 px images: flipped, shifted and unevenly lit variants of others, with noise of their own."""
+    """Write `count` 256 px images: flipped, shifted and unevenly lit variants of others, with noise
+    of their own.
+    """
     rng = np.random.default_rng(seed)
     folder.mkdir()
     paths = [folder / f"{number:04d}.png" for number in range(count)]

@@ -7,14 +7,18 @@ MIB = 2**20
 
 
 def resident() -> dict[str, int]:
-    """Return bytes of RAM: anonymous (only this process holds them), of mapped files (can be dropped), and both."""
+    """Return bytes of RAM: anonymous (only this process holds them), of mapped files (can be
+    dropped), and both.
+    """
     fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     names = {"anonymous": "RssAnon", "files": "RssFile", "resident": "VmRSS"}
     return {name: int(fields[field].split()[0]) * 1024 for name, field in names.items()}
 
 
 class Peak:
-    """The largest of each of `resident` between enter and exit, looked at every 20 ms by a thread of its own."""
+    """The largest of each of `resident` between enter and exit, looked at every 20 ms by a thread
+    of its own.
+    """
 
     def __enter__(self) -> "Peak":
         self.start, self.most, self._done = resident(), resident(), threading.Event()

@@ -1,4 +1,6 @@
-"""Use every control of an explorer, at random but the same in every round, and look at what stays in memory."""
+"""Use every control of an explorer, at random but the same in every round, and look at what stays
+in memory.
+"""
 
 import gc
 import os
@@ -26,7 +28,9 @@ TEXTS = ("", "0.5", "scratch", "a longer remark")
 
 @dataclass(frozen=True)
 class Held:
-    """What a process holds: objects of Python, and bytes of its own; what must not pile up, one by one."""
+    """What a process holds: objects of Python, and bytes of its own; what must not pile up, one by
+    one.
+    """
 
     blocks: int
     anonymous: int
@@ -112,7 +116,9 @@ def use(control, rng):
 
 
 def rounds(view, count, picks, *, seed=0):
-    """Use a view `count` times `picks` times, the same way each time; return what was held after each round."""
+    """Use a view `count` times `picks` times, the same way each time; return what was held after
+    each round.
+    """
     after = []
     gc.collect()
     gc.freeze()  # what is there already need not be looked at again

@@ -1,4 +1,6 @@
-"""Keep what a soak test measured, with the date and the kind of machine: `results.json` beside this file, committed."""
+"""Keep what a soak test measured, with the date and the kind of machine: `results.json` beside this
+file, committed.
+"""
 
 import json
 import os

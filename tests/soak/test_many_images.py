@@ -1,4 +1,6 @@
-"""5,000 images are fitted in bounded memory (`make soak`), and 200 in a fraction of what their patches would take."""
+"""5,000 images are fitted in bounded memory (`make soak`), and 200 in a fraction of what their
+patches would take.
+"""
 
 import gc
 import json

@@ -1,4 +1,6 @@
-"""All explorers, on images and predictions that are made up in a second, or on the built-in data set."""
+"""All explorers, on images and predictions that are made up in a second, or on the built-in data
+set.
+"""
 
 import zlib
 from dataclasses import dataclass
@@ -32,7 +34,9 @@ STEPS = {
 
 @dataclass(frozen=True)
 class Material:
-    """What explorers show: categories, predictions by category and method, and features of the first category."""
+    """What explorers show: categories, predictions by category and method, and features of the
+    first category.
+    """
 
     categories: dict
     found: dict
@@ -42,7 +46,9 @@ class Material:
 
 
 def made_up(root):
-    """Return two categories of noise, 12 test images of 32 pixels each, and real detectors on random features."""
+    """Return two categories of noise, 12 test images of 32 pixels each, and real detectors on
+    random features.
+    """
     categories = {name: _category(root, name) for name in ("plate", "gear")}
     features = {
         name: [_features(len(part), name) for part in (c.train, c.test)]
