@@ -1,5 +1,6 @@
-"""Photograph explorers of the notebooks in JupyterLab for the README: `.venv/bin/python
-docs/screenshots.py`.
+"""Photograph explorers of the notebooks in JupyterLab for the README.
+
+Run it after the notebooks: `.venv/bin/python docs/screenshots.py`.
 """
 
 import sys

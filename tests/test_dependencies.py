@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
@@ -158,3 +159,33 @@ def test_one_version_everywhere():
     assert latest[1] == adviz.__version__
     assert citation["version"] == adviz.__version__
     assert PROJECT["dynamic"] == ["version"]
+
+
+WITHOUT_LAB = """
+import sys
+for name in ("ipykernel", "jupyterlab", "nbclient", "nbconvert", "nbformat"):
+    sys.modules[name] = None  # as if it were not installed
+
+import numpy as np
+import adviz
+from adviz import Features, PatchCore, Prediction, data, evaluate
+
+rng = np.random.default_rng(0)
+layers = lambda n: {"layer": rng.random((n, 4, 8, 8), dtype=np.float32)}
+train = Features(layers(4), image_size=(32, 32))
+test = Features(layers(3), image_size=(32, 32))
+detector = PatchCore(layers=("layer",), coreset=0.5, neighbors=1).fit(train)
+prediction = detector.predict(test)
+split = data.Split.from_arrays(np.zeros((3, 32, 32), np.uint8), [0, 1, 1])
+evaluate(prediction, split)
+detector.save(sys.argv[1])
+again = adviz.load(sys.argv[1]).predict(test)
+print((again.score == prediction.score).all(), *adviz.explore.__all__[:1])
+"""
+
+
+def test_the_library_works_without_jupyter(tmp_path):
+    """JupyterLab and what runs notebooks are an extra."""
+    command = [sys.executable, "-W", "error", "-c", WITHOUT_LAB, str(tmp_path / "detector.adviz")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (result.stdout, result.returncode) == ("True CompareView\n", 0), result.stderr
