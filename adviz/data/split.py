@@ -15,9 +15,10 @@ from PIL import Image
 
 from adviz._support import as_numpy
 from adviz.data.geometry import Geometry, boxes_of
-from adviz.data.images import Depth, Labels, image_size, open_image, open_mask
-from adviz.data.in_memory import Channels, batch_array, check_channels
+from adviz.data.image_arrays import Channels, batch_array, check_channels
+from adviz.data.images import Depth, image_size, open_image
 from adviz.data.mask_arrays import ArrayMask
+from adviz.data.masks import Labels, open_mask
 from adviz.data.paths import expanded, is_nothing
 from adviz.data.sample import Sample
 

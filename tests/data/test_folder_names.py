@@ -9,7 +9,7 @@ import pytest
 from adviz import data, evaluate
 from adviz.data.checking.published import MVTEC_DEFECTS
 from adviz.data.folder_names import AMBIGUOUS_WORDS, BAD_WORDS, GOOD_WORDS, UNLABELLED_WORDS
-from adviz.data.layout import label_of
+from adviz.data.folder_tree import label_of
 from adviz.prediction import Prediction
 
 HIDDEN = (

@@ -12,7 +12,8 @@ from PIL import Image, features
 
 from adviz import data
 from adviz.data import images
-from adviz.data.images import image_size, open_image, open_mask
+from adviz.data.images import image_size, open_image
+from adviz.data.masks import open_mask
 
 EXIF = Image.Exif()
 EXIF[0x0112] = 6  # turn by 90 degrees clockwise to view

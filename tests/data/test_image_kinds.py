@@ -8,7 +8,8 @@ from PIL import Image, features
 
 from adviz import data
 from adviz.data import images
-from adviz.data.images import image_size, open_image, open_mask
+from adviz.data.images import image_size, open_image
+from adviz.data.masks import open_mask
 
 VALUES = np.random.default_rng(0).integers(0, 256, (24, 20, 3), dtype=np.uint8)
 GREY = VALUES[..., 0]
@@ -211,7 +212,7 @@ def test_other_colour_spaces_become_rgb_or_are_refused(tmp_path, photometric):
 def test_16_bit_colours_in_compressed_planes_are_refused(tmp_path, monkeypatch):
     path = raw_files.tiff(tmp_path / "a.tif", VALUES.astype(np.uint16), planes=True)
     monkeypatch.setattr(
-        "adviz.data.stored._tile", lambda image: ("libtiff", None, 0, ("RGB;16N", False, 8))
+        "adviz.data.image_decoding._tile", lambda image: ("libtiff", None, 0, ("RGB;16N", False, 8))
     )
     with pytest.raises(
         ValueError,
@@ -227,7 +228,7 @@ def test_a_compression_that_pillow_does_not_know_is_refused_by_name(tmp_path):
 
 def test_heic_photographs_are_refused_with_what_to_install(tmp_path, monkeypatch):
     """Also those that are called something else, as telephones and web sites do."""
-    monkeypatch.setattr("adviz.data.stored._plug_in", lambda: None)
+    monkeypatch.setattr("adviz.data.image_decoding._plug_in", lambda: None)
     monkeypatch.setattr(
         Image,
         "OPEN",

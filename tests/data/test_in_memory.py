@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from adviz import data
 from adviz.data import Geometry, Split
-from adviz.data.in_memory import batch_array, image_array
+from adviz.data.image_arrays import batch_array, image_array
 from adviz.features.features.inputs import images_of
 
 RGB = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)

@@ -7,7 +7,7 @@ import raw_files
 from PIL import Image, ImageDraw, ImageFilter
 
 from adviz import data
-from adviz.data.images import Labels, open_mask
+from adviz.data.masks import Labels, open_mask
 
 PLACES = [
     (slice(5, 15), slice(5, 15)),

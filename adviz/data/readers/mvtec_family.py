@@ -7,8 +7,8 @@ from typing import Literal
 
 from adviz._support import got
 from adviz.data.category import Category
+from adviz.data.folder_tree import checked_category
 from adviz.data.geometry import Geometry
-from adviz.data.layout import checked_category
 from adviz.data.paths import expanded, folders_in
 from adviz.data.readers.mvtec_style import Shape, arranged, has_good_training
 

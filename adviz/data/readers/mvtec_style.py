@@ -17,9 +17,7 @@ from adviz.data.folder_names import (
     says_good,
     says_unlabelled,
 )
-from adviz.data.geometry import Geometry
-from adviz.data.images import images_of, no_images_hint
-from adviz.data.layout import (
+from adviz.data.folder_tree import (
     Entry,
     Tree,
     checked_category,
@@ -32,7 +30,9 @@ from adviz.data.layout import (
     lacking_good,
     without_masks,
 )
-from adviz.data.pairing import masks_by_image
+from adviz.data.geometry import Geometry
+from adviz.data.images import images_of, no_images_hint
+from adviz.data.mask_pairing import masks_by_image
 from adviz.data.paths import expanded, folders_in, listing, real_name
 from adviz.data.readers import sorted_photos
 from adviz.data.split import Split

@@ -12,9 +12,9 @@ import numpy as np
 
 from adviz._support import got
 from adviz.data.category import Category
+from adviz.data.folder_tree import Entry, Tree
 from adviz.data.geometry import Geometry
 from adviz.data.images import images_of
-from adviz.data.layout import Entry, Tree
 from adviz.data.paths import expanded, folders_in, listing
 from adviz.data.readers.catalogue import SOURCES, Source
 from adviz.data.readers.download import fetch, unpack

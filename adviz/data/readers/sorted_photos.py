@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from adviz.data.folder_names import part_of, says_bad, says_good
-from adviz.data.images import images_of, no_images_hint
-from adviz.data.layout import (
+from adviz.data.folder_tree import (
     Entry,
     Tree,
     flat,
@@ -17,6 +16,7 @@ from adviz.data.layout import (
     holds_images,
     without_masks,
 )
+from adviz.data.images import images_of, no_images_hint
 from adviz.data.paths import folders_in, real_name
 
 LAYOUT = "sorted photos"

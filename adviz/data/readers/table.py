@@ -20,8 +20,8 @@ from adviz.data.folder_names import (
     says_good,
     says_unlabelled,
 )
+from adviz.data.folder_tree import Entry, Tree
 from adviz.data.geometry import Geometry
-from adviz.data.layout import Entry, Tree
 from adviz.data.paths import expanded, is_nothing, real_name
 from adviz.data.readers.sorted_photos import EVERY, held_out
 from adviz.data.split import ANOMALOUS, GOOD, UNLABELLED

@@ -6,9 +6,9 @@ import csv
 from pathlib import Path, PurePosixPath
 
 from adviz.data.category import Category
+from adviz.data.folder_tree import Entry, Tree, checked_category, missing
 from adviz.data.geometry import Geometry
 from adviz.data.images import images_of
-from adviz.data.layout import Entry, Tree, checked_category, missing
 from adviz.data.paths import expanded, folders_in
 
 SPLIT = "split_csv/1cls.csv"

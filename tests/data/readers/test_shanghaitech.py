@@ -11,8 +11,8 @@ from PIL import Image
 
 from adviz import data
 from adviz.data import Geometry, Split
-from adviz.data.images import open_mask
 from adviz.data.mask_arrays import ArrayMask
+from adviz.data.masks import open_mask
 
 
 @pytest.fixture(scope="module")

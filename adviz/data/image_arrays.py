@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from adviz._support import as_numpy, got
+from adviz.data.image_decoding import DAMAGED, UnsupportedImage, held
 from adviz.data.images import DEPTHS, as_rgb
-from adviz.data.stored import DAMAGED, UnsupportedImage, held
 
 Channels = Literal["rgb", "bgr"]
 COUNTS = (1, 3, 4)  # channels of an image: grey; red, green, blue; and with alpha, which is dropped
