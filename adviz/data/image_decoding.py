@@ -1,4 +1,7 @@
-"""What an image file holds, at full depth and turned as it is shown, before it becomes 8 bits."""
+"""Decoding of an image file: at full depth, and turned as its EXIF orientation says.
+
+How the values then become 8 bits is in `adviz.data.images`.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,13 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 ORIENTATION = 0x0112  # EXIF tag; from 5 on rows and columns are swapped
-BITS, COMPRESSION, PHOTOMETRIC, BANDS, PLANES, SAMPLES = 258, 259, 262, 277, 284, 339  # TIFF tags
+# TIFF tags
+BITS = 258
+COMPRESSION = 259
+PHOTOMETRIC = 262
+BANDS = 277
+PLANES = 284
+SAMPLES = 339
 # TIFF tags: where the strips or tiles begin, and how long they are
 PIECES = ((273, 279), (324, 325))
 WHITE_IS_ZERO = 0
@@ -36,51 +45,50 @@ FOREIGN = (  # bytes within the first 16 of sound files that Pillow, or this Pil
     (b"\x93NUMPY", "an array", "give arrays to data.Split.from_arrays, or save them as images"),
     (b"%PDF-", "a PDF document", "save its pages as images"),
 )
-# what Pillow raises for damaged files; an image beyond twice its `MAX_IMAGE_PIXELS` is taken for a
+# what Pillow raises for damaged files; IndexError and KeyError are LookupErrors, OverflowError and
+# ZeroDivisionError ArithmeticErrors; an image beyond twice its `MAX_IMAGE_PIXELS` is taken for a
 # decompression bomb
 DAMAGED = (
-    *(
-        OSError,
-        SyntaxError,
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        EOFError,
-        OverflowError,
-        ZeroDivisionError,
-    ),
-    *(struct.error, zlib.error, Image.DecompressionBombError),
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    ArithmeticError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """What a file holds, turned as its orientation tag says.
+    """The content of an image file, turned as its orientation tag says.
 
     Attributes
     ----------
     image: as Pillow reads it, at 8 bits a channel where it has several.
     deep: (h, w) or (h, w, channels) integers of more than 8 bits, without the alpha channel; None
         for other files.
-    bits: how many bits of them the file itself says that it uses; None where it does not.
+    mode, format: as stored, in Pillow's words: "RGB" and "PNG", whatever the file is called;
+        "RGB;16" of 16 bits each.
+    bits: how many bits of `deep` the file itself says that it uses; None where it does not.
     inverted: whether 0 is white in `deep` (Pillow itself inverts 8 bits).
     signed: whether the bytes of `image` are signed, which Pillow does not say.
     dropped: how many bands there are beside grey, RGB or CMYK and alpha; nobody reads them.
-    mode, format: as stored, in Pillow's words: "RGB" and "PNG", whatever the file is called;
-        "RGB;16" of 16 bits each.
     turned: whether the tag turned it.
     """
 
     image: Image.Image
     deep: np.ndarray | None
-    bits: int | None
-    inverted: bool
-    signed: bool
-    dropped: int
     mode: str
     format: str
-    turned: bool
+    bits: int | None = None
+    inverted: bool = False
+    signed: bool = False
+    dropped: int = 0
+    turned: bool = False
 
     @property
     def transparent(self) -> bool:
@@ -98,62 +106,64 @@ class Stored:
 
 
 def load(path: str | Path) -> Stored:
-    """Return what a file holds; errors as for `opened`."""
+    """Return the content of an image file; errors as for `opened`."""
     with opened(path) as image:
-        raw = _raw(image)
-        kind = image.format or ""
-        several = image.mode not in ("I", "F") and not image.mode.startswith("I;")
-        planes = several and _tag(image, PLANES, 1) == 2 and 16 in _tag(image, BITS, (8,))
-        coloured = planes or (several and ";16" in raw)
-        mode = f"{image.mode};16" if coloured else image.mode
-        inverted = image.mode == "I;16" and _tag(image, PHOTOMETRIC, 1) == WHITE_IS_ZERO
-        read = [band for band in image.getbands() if band != "X"]
-        dropped = max(0, _tag(image, BANDS, 1) - len(read))
-        signed = image.mode == "L" and _tag(image, SAMPLES, (1,))[0] == 2
+        unpacking = _unpacking(image)
+        is_one_channel = image.mode in ("I", "F") or image.mode.startswith("I;")
+        planes = not is_one_channel and _tag(image, PLANES, 1) == 2
+        planes = planes and 16 in _tag(image, BITS, (8,))
         if planes and _tile(image)[0] != "raw":
-            raise UnsupportedImage(
-                path, "16-bit colours in separate planes, compressed", "save it uncompressed"
-            )
-        highest = _netpbm_highest(image)
+            what = "16-bit colours in separate planes, compressed"
+            raise UnsupportedImage(path, what, "save it uncompressed")
+        deep_colours = planes or (not is_one_channel and ";16" in unpacking)
+        bands = [band for band in image.getbands() if band != "X"]  # X is padding
+        dropped = max(0, _tag(image, BANDS, 1) - len(bands))
+        signed = image.mode == "L" and _tag(image, SAMPLES, (1,))[0] == 2
+        inverted = image.mode == "I;16" and _tag(image, PHOTOMETRIC, 1) == WHITE_IS_ZERO
+
+        # the pixels
         deep: np.ndarray | None = None
-        if highest > 255:
-            values = _netpbm(image, path, highest)
-            shown = Image.fromarray((values >> 8).astype(np.uint8))
-            deep = values
-            turned = False
+        turned = False
+        netpbm_white = _netpbm_white(image)
+        if netpbm_white > 255:
+            deep = _netpbm(image, path, netpbm_white)
+            upright = Image.fromarray((deep >> 8).astype(np.uint8))
         else:
-            shown = ImageOps.exif_transpose(image)
+            upright = ImageOps.exif_transpose(image)
             if image.mode.startswith("I"):
-                deep = np.asarray(shown)
+                deep = np.asarray(upright)
             # After the pixels: of a PNG file it may come last
             turned = image.getexif().get(ORIENTATION, 1) != 1
-    if coloured:
-        deep = _colours(path, raw, planes)
+        mode = image.mode
+        file_format = image.format or ""
+    if deep_colours:
+        deep = _deep_colours(path, unpacking, planes)
+        mode += ";16"
     bits = None
-    if inverted or 255 < highest < 65535:
+    if inverted or 255 < netpbm_white < 65535:
         bits = 16
-    elif raw == "I;12":
+    elif unpacking == "I;12":
         bits = 12
-    return Stored(shown, deep, bits, inverted, signed, dropped, mode, kind, turned)
+    return Stored(upright, deep, mode, file_format, bits, inverted, signed, dropped, turned)
 
 
-def held(image: Image.Image | np.ndarray) -> Stored:
-    """Return what a PIL image, or a uint16 array (h, w) or (h, w, 3), in memory holds."""
+def from_memory(image: Image.Image | np.ndarray) -> Stored:
+    """Return the content of a PIL image, or of a uint16 array (h, w) or (h, w, 3)."""
     if isinstance(image, np.ndarray):
-        shown = Image.fromarray((image >> 8).astype(np.uint8))
-        return Stored(shown, image, None, False, False, 0, shown.mode, "", False)
-    shown = ImageOps.exif_transpose(image)
-    deep = np.asarray(shown) if shown.mode.startswith("I") else None
-    return Stored(shown, deep, None, False, False, 0, image.mode, image.format or "", False)
+        upper_bytes = Image.fromarray((image >> 8).astype(np.uint8))
+        return Stored(upper_bytes, image, upper_bytes.mode, "")
+    upright = ImageOps.exif_transpose(image)
+    deep = np.asarray(upright) if upright.mode.startswith("I") else None
+    return Stored(upright, deep, image.mode, image.format or "")
 
 
 def is_deep(path: Path) -> bool:
-    """Tell by its header whether a file holds more than 8 bits a channel; False where it cannot be read."""
+    """Return whether a file's header says more than 8 bits a channel; False if it cannot be read."""
     try:
         with opened(path) as image:
-            if image.mode.startswith("I") or ";16" in _raw(image):
+            if image.mode.startswith("I") or ";16" in _unpacking(image):
                 return True
-            return 16 in _tag(image, BITS, (8,)) or _netpbm_highest(image) > 255
+            return 16 in _tag(image, BITS, (8,)) or _netpbm_white(image) > 255
     except (FileNotFoundError, ValueError):
         return False
 
@@ -173,7 +183,8 @@ class UnsupportedImage(ValueError):
     def __init__(self, path: str | Path, what: str, remedy: str) -> None:
         self.short = f"{what}: {remedy}"
         super().__init__(
-            f"expected grey, palette or RGB images of 8 or 16 bits a channel, got {what} in {path}: {remedy}"
+            "expected grey, palette or RGB images of 8 or 16 bits a channel, "
+            f"got {what} in {path}: {remedy}"
         )
 
 
@@ -197,7 +208,8 @@ def opened(path: str | Path) -> Iterator[ImageFile.ImageFile]:
         if unsuited:
             raise UnsupportedImage(path, *unsuited) from None
         raise ValueError(
-            f"expected a readable image, got {path} ({error}): replace the file, or remove it from the data set"
+            f"expected a readable image, got {path} ({error}): replace the file, or remove it from "
+            "the data set"
         ) from error
 
 
@@ -211,53 +223,56 @@ def _plug_in() -> None:
 
 
 def _tile(image: ImageFile.ImageFile) -> Any:
-    """Return how Pillow decodes the first piece of a file: name, place in the image, place in the file, options."""
+    """Return how Pillow decodes the first piece of a file: name, box, offset in the file, options."""
     return image.tile[0] if image.tile else ("", None, 0, ())
 
 
-def _raw(image: ImageFile.ImageFile) -> str:
+def _unpacking(image: ImageFile.ImageFile) -> str:
     """Return how Pillow unpacks the file's bytes, in its words: "RGB;16B"."""
     options = _tile(image)[3]
-    first = options if isinstance(options, str) else next(iter(options or ()), "")
-    return first if isinstance(first, str) else ""
+    if not isinstance(options, str):
+        options = next(iter(options or ()), "")
+    return options if isinstance(options, str) else ""
 
 
 def _tag(image: ImageFile.ImageFile, number: int, default: Any) -> Any:
-    """Return what a TIFF file says; the default of other files."""
-    return (
-        image.tag_v2.get(number, default)
-        if isinstance(image, TiffImagePlugin.TiffImageFile)
-        else default
-    )
+    """Return the value of a TIFF file's tag; the default of other files."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return image.tag_v2.get(number, default)
+    return default
 
 
-def _colours(path: str | Path, raw: str, planes: bool) -> np.ndarray:
+def _deep_colours(path: str | Path, unpacking: str, planes: bool) -> np.ndarray:
     """Return (h, w, channels) 16-bit colours, of which Pillow gives the upper bytes only.
 
-    It unpacks either the first or the second byte of every pair, by the order that it is told: so
-    it is told both.
+    It unpacks either the first or the second byte of every pair, by the order of bytes that it is
+    given: so the file is unpacked twice, once in each order.
     """
-    if raw == "LA;16B":  # two pairs of bytes a pixel, which look like four channels
+    if unpacking == "LA;16B":  # two pairs of bytes a pixel, which look like four channels
         pairs = np.asarray(_unpacked(path, lambda _: "RGBA")).astype(np.uint16)
         return np.asarray(pairs[..., 0] * np.uint16(256) + pairs[..., 1])
 
-    def told(order: str) -> Callable[[str], str]:
-        return lambda name: name.replace("RGBa", "RGBA").partition(";")[0] + order
+    def in_order(byte_order: str) -> Callable[[str], str]:
+        return lambda name: name.replace("RGBa", "RGBA").partition(";")[0] + byte_order
 
-    first = np.asarray(_unpacked(path, told(";16B"))).astype(np.uint16)
-    second = np.asarray(_unpacked(path, told(";16L"))).astype(np.uint16)
-    big = (
-        _is_big_endian(path)
-        if planes
-        else ";16B" in raw or (";16N" in raw and sys.byteorder == "big")
-    )
-    high, low = (first, second) if big else (second, first)
-    values = high * np.uint16(256) + low
-    if raw.startswith("RGBa"):  # colours multiplied by alpha
+    first = np.asarray(_unpacked(path, in_order(";16B"))).astype(np.uint16)
+    second = np.asarray(_unpacked(path, in_order(";16L"))).astype(np.uint16)
+    if planes:
+        first_is_high = _is_big_endian(path)
+    else:
+        native_is_big = sys.byteorder == "big"
+        first_is_high = ";16B" in unpacking or (";16N" in unpacking and native_is_big)
+    if first_is_high:
+        values = first * np.uint16(256) + second
+    else:
+        values = second * np.uint16(256) + first
+    if unpacking.startswith("RGBa"):  # colours multiplied by alpha
         alpha = values[..., 3:].astype(np.float64)
-        shares = np.divide(alpha.max(), alpha, out=np.zeros_like(alpha), where=alpha > 0)
-        values = np.minimum(np.round(values[..., :3] * shares), 65535).astype(np.uint16)
-    return np.asarray(values if raw.startswith("CMYK") else values[..., :3])
+        factors = np.divide(alpha.max(), alpha, out=np.zeros_like(alpha), where=alpha > 0)
+        values = np.minimum(np.round(values[..., :3] * factors), 65535).astype(np.uint16)
+    if not unpacking.startswith("CMYK"):
+        values = values[..., :3]
+    return np.asarray(values)
 
 
 def _unpacked(path: str | Path, change: Callable[[str], str]) -> Image.Image:
@@ -266,13 +281,14 @@ def _unpacked(path: str | Path, change: Callable[[str], str]) -> Image.Image:
         tiles: list[Any] = []
         for tile in image.tile:
             options: Any = tile[3]
-            options = (
-                change(options) if isinstance(options, str) else (change(options[0]), *options[1:])
-            )
-            # a plain tuple in Pillow before 11
-            tiles.append(
-                tile._replace(args=options) if hasattr(tile, "_replace") else (*tile[:3], options)
-            )
+            if isinstance(options, str):
+                options = change(options)
+            else:
+                options = (change(options[0]), *options[1:])
+            if hasattr(tile, "_replace"):
+                tiles.append(tile._replace(args=options))
+            else:  # a plain tuple in Pillow before 11
+                tiles.append((*tile[:3], options))
         image.tile = tiles
         return ImageOps.exif_transpose(image)
 
@@ -282,55 +298,63 @@ def _is_big_endian(path: str | Path) -> bool:
         return file.read(2) == b"MM"
 
 
-def _netpbm_highest(image: ImageFile.ImageFile) -> int:
+def _netpbm_white(image: ImageFile.ImageFile) -> int:
     """Return the value that stands for white in a binary PGM or PPM file, 0 in others."""
     name, _, _, options = _tile(image)
     return int(options[-1]) if image.format == "PPM" and name == "ppm" else 0
 
 
-def _netpbm(image: ImageFile.ImageFile, path: str | Path, highest: int) -> np.ndarray:
-    """Return the values of a PGM or PPM file as shares of 65535, of which Pillow gives colours in 8 bits only."""
+def _netpbm(image: ImageFile.ImageFile, path: str | Path, white: int) -> np.ndarray:
+    """Return the values of a PGM or PPM file, scaled so that white is 65535.
+
+    Pillow gives its colours in 8 bits only.
+    """
+    shape = [image.height, image.width]
     channels = len(image.getbands())
+    if channels > 1:
+        shape.append(channels)
     with open(path, "rb") as file:
         file.seek(_tile(image)[2])
         values = np.frombuffer(file.read(2 * channels * image.width * image.height), ">u2")
-    shape = (image.height, image.width) if channels == 1 else (image.height, image.width, channels)
-    return np.asarray(
-        np.round(values.reshape(shape) * (65535 / highest)).clip(0, 65535).astype(np.uint16)
-    )
+    scaled = np.round(values.reshape(shape) * (65535 / white))
+    return np.asarray(scaled.clip(0, 65535).astype(np.uint16))
 
 
 def _why_unsuited(path: str | Path) -> tuple[str, str] | None:
-    """Return what a file is that Pillow does not open, and what to do, if it is sound as far as its header says."""
+    """Return what kind of sound file it is that Pillow does not open, and what to do; else None."""
     try:
         with open(path, "rb") as file:
             start = file.read(16)
         if start[4:8] == b"ftyp" and start[8:12] in HEIF_BRANDS:
             return "a HEIC photograph", 'pip install "adviz[heic]"'
-        for sign, what, remedy in FOREIGN:
-            if sign in start:
+        for signature, what, remedy in FOREIGN:
+            if signature in start:
                 return what, remedy
         tags = _tiff_tags(path) if start[:4] in TiffImagePlugin.PREFIXES else {}
     except (*DAMAGED, MemoryError):
         return None
     if BITS not in tags or not _is_whole(path, tags):
         return None
+    return _why_unsuited_tiff(tags)
+
+
+def _why_unsuited_tiff(tags: dict[int, Any]) -> tuple[str, str] | None:
+    """Return what a TIFF file of these tags holds, and what to do; None where nothing is odd."""
     bits = tags[BITS]
     bands = tags.get(BANDS, 1)
     sample = tags.get(SAMPLES, (1,))[0]
     if tags.get(COMPRESSION, 1) not in TiffImagePlugin.COMPRESSION_INFO:
         return f"a TIFF compressed by the method {tags[COMPRESSION]}", "save it uncompressed"
-    several = f"{bands} bands of " if bands > 1 else ""
+    prefix = f"{bands} bands of " if bands > 1 else ""
     if sample in KINDS:
-        how = "convert it to 8 or 16 bits by one rule for all images, such as np.round(255 * image) of values in 0..1"
-        return f"{several}{KINDS[sample]} of {bits[0]} bits", how
+        remedy = "convert it to 8 or 16 bits by one rule for all images, such as "
+        remedy += "np.round(255 * image) of values in 0..1"
+        return f"{prefix}{KINDS[sample]} of {bits[0]} bits", remedy
     if bits[0] not in (8, 16) or len(set(bits)) > 1:
-        return f"{several}integers of {bits[0]} bits", "convert it to 8 or 16 bits"
+        return f"{prefix}integers of {bits[0]} bits", "convert it to 8 or 16 bits"
     if bands not in (1, 3):
-        return (
-            f"{bands} bands of {bits[0]} bits",
-            "choose three of them, or one, and save these as RGB or grey",
-        )
+        remedy = "choose three of them, or one, and save these as RGB or grey"
+        return f"{bands} bands of {bits[0]} bits", remedy
     if bands == 3:
         return f"3 bands of {bits[0]} bits that are not said to be colours", "save them as RGB"
     if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
@@ -339,13 +363,12 @@ def _why_unsuited(path: str | Path) -> tuple[str, str] | None:
 
 
 def _is_whole(path: str | Path, tags: dict[int, Any]) -> bool:
-    """Tell whether all pieces of a TIFF file lie inside it."""
-    for places, lengths in PIECES:
-        if places in tags and lengths in tags:
-            ends = [
-                place + length for place, length in zip(tags[places], tags[lengths], strict=False)
-            ]
-            return max(ends, default=0) <= Path(path).stat().st_size
+    """Return whether all pieces of a TIFF file lie inside it."""
+    size = Path(path).stat().st_size
+    for offsets, lengths in PIECES:
+        if offsets in tags and lengths in tags:
+            pieces = zip(tags[offsets], tags[lengths], strict=False)
+            return max((offset + length for offset, length in pieces), default=0) <= size
     return False
 
 
@@ -354,7 +377,7 @@ def _tiff_tags(path: str | Path) -> dict[int, Any]:
     with open(path, "rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of tags that it does not know
         header = file.read(8)
-        if header[2:4] in (b"\x2b\x00", b"\x00\x2b"):
+        if header[2:4] in (b"\x2b\x00", b"\x00\x2b"):  # BigTIFF
             header += file.read(8)
         directory = TiffImagePlugin.ImageFileDirectory_v2(header)
         file.seek(directory.next)

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from adviz import data
 from adviz.data import Geometry, Split
 from adviz.data.image_arrays import batch_array, image_array
-from adviz.features.features.inputs import images_of
+from adviz.features.inputs import images_of
 
 RGB = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
 GREY = RGB[..., 0]
