@@ -155,7 +155,7 @@ class Geometry:
         return np.asarray(self._fit(image, FILTERS[self.interpolation]))
 
     def mask(self, mask: Image.Image) -> np.ndarray:
-        """Return the (H, W) bool array for an "L" mask of 0 and 255: True = defect; padding is none.
+        """Return the (H, W) bool array for an "L" mask of 0 and 255: True = defect, not padding.
 
         Examples
         --------

@@ -158,7 +158,7 @@ def from_memory(image: Image.Image | np.ndarray) -> Stored:
 
 
 def is_deep(path: Path) -> bool:
-    """Return whether a file's header says more than 8 bits a channel; False if it cannot be read."""
+    """Return whether a file has more than 8 bits a channel; False if it cannot be read."""
     try:
         with opened(path) as image:
             if image.mode.startswith("I") or ";16" in _unpacking(image):
@@ -223,7 +223,7 @@ def _plug_in() -> None:
 
 
 def _tile(image: ImageFile.ImageFile) -> Any:
-    """Return how Pillow decodes the first piece of a file: name, box, offset in the file, options."""
+    """Return how Pillow decodes the first piece of a file: name, box, offset, options."""
     return image.tile[0] if image.tile else ("", None, 0, ())
 
 

@@ -127,7 +127,7 @@ def open_image(path: str | Path, bits: int | None = None) -> Image.Image:
 
 
 def as_rgb(stored: Stored, path: str | Path, bits: int | None = None) -> Image.Image:
-    """Return an image as 8-bit RGB by the rule of `open_image`, which see; `path` is for messages."""
+    """Return an image as 8-bit RGB by the rule of `open_image`; `path` is for messages."""
     image = stored.image
     if image.mode == "F":
         raise UnsupportedImage(
@@ -234,7 +234,7 @@ class Depth:
 
 
 def _needed_bits(path: Path) -> int:
-    """Return the bits that a file needs; 0 if it is of 8 bits or cannot be read (said when it is)."""
+    """Return the bits that a file needs; 0 if it is of 8 bits or cannot be read."""
     try:
         return needed(load(path), path)
     except (FileNotFoundError, ValueError):

@@ -1,4 +1,4 @@
-"""Which mask in a folder of masks belongs to which image: every mask to exactly one."""
+"""Pairing of masks and images by their names: every mask in a folder to exactly one test image."""
 
 from __future__ import annotations
 
@@ -18,14 +18,23 @@ ENDING = re.compile(rf"(.+?)[ _.-]*(?:{WORDS})")
 BEGINNING = re.compile(rf"(?:{WORDS})[ _.-]*(.+)")
 NAMED = 3  # files that a message names
 # groups beside the folders' names, which hold no slash
-DEFECTIVE_ANYWHERE, GOOD_ANYWHERE, BAD_BY_WORD = "/defective", "/good", "/bad"
+DEFECTIVE_ANYWHERE = "/defective"
+GOOD_ANYWHERE = "/good"
+BAD_BY_WORD = "/bad"
 
 Images = list[tuple[Path, str]]  # of the test, each with its defect
+Pairs = dict[Path, Path]  # image -> its mask
 
 
 @dataclass(frozen=True)
 class Mask:
-    """A mask: a file or a folder of files, the name that says its image, its folder, "" where it lies in none."""
+    """A mask: a file or a folder of files.
+
+    Attributes
+    ----------
+    stem: the name that says of which image it is.
+    folder: the name of its folder, "" where it lies directly in the folder of masks.
+    """
 
     path: Path
     stem: str
@@ -40,28 +49,32 @@ class Owners:
         self._groups = {_group(image.parent.name) for image, _ in images}
         for image, defect in images:
             stem = image.stem.casefold()
-            anywhere = GOOD_ANYWHERE if defect == "good" else DEFECTIVE_ANYWHERE
-            groups = [_group(image.parent.name), anywhere]
-            groups += [BAD_BY_WORD] if says_bad(image.parent.name) else []
+            groups = [_group(image.parent.name)]
+            groups.append(GOOD_ANYWHERE if defect == "good" else DEFECTIVE_ANYWHERE)
+            if says_bad(image.parent.name):
+                groups.append(BAD_BY_WORD)
             for group in groups:
                 self._by_name[group, stem].append(image)
 
     def of(self, mask: Mask) -> list[Path]:
-        """Return the images of the way to read a mask's name and folder that takes the least away from the name."""
+        """Return the images that a mask's name and folder can mean.
+
+        Of the ways to read them the one counts that takes the least away from the name.
+        """
         groups = [DEFECTIVE_ANYWHERE, GOOD_ANYWHERE]
         if mask.folder:
             groups = [_group(mask.folder)]
             if says_bad(mask.folder) and groups[0] not in self._groups:
                 groups = [BAD_BY_WORD]
         for group in groups:
-            for stem in _stems(mask.stem):
+            for stem in _image_names(mask.stem):
                 if (group, stem) in self._by_name:
                     return self._by_name[group, stem]
         return []
 
 
-def masks_by_image(truth: Path, images: Images, problems: list[Exception]) -> dict[Path, Path]:
-    """Return the mask of every test image that has one; what belongs to no image or to several is a problem.
+def masks_by_image(truth: Path, images: Images, problems: list[Exception]) -> Pairs:
+    """Return the mask of every test image that has one; of no image or of several is a problem.
 
     A mask in the folder of the image's defect is the image's if it is called ``<image>_mask`` or
     ``<image>``. Of those that are left over the name may be in another case, end or begin with
@@ -75,49 +88,48 @@ def masks_by_image(truth: Path, images: Images, problems: list[Exception]) -> di
     problems: what is wrong is added to it.
     """
     masks = _masks(truth)
-    found = _strict(masks, images)
-    owned = Counter(found.values())
+    pairs = _strict(masks, images)
+    n_images = Counter(pairs.values())
     owners = Owners(images)
-    lost: list[Mask] = []
-    contested = [_shared(mask, images, found) for mask in masks if owned[mask.path] > 1]
+    orphans: list[Mask] = []
+    contested = [_shared(mask, images, pairs) for mask in masks if n_images[mask.path] > 1]
     for mask in masks:
-        if owned[mask.path]:
+        if n_images[mask.path]:
             continue
-        can_be_of = owners.of(mask)
-        if len(can_be_of) == 1 and can_be_of[0] not in found:
-            found[can_be_of[0]] = mask.path
-        elif can_be_of:
-            contested.append(_several(mask, can_be_of, found, truth))
+        candidates = owners.of(mask)
+        if len(candidates) == 1 and candidates[0] not in pairs:
+            pairs[candidates[0]] = mask.path
+        elif candidates:
+            contested.append(_contested(mask, candidates, pairs, truth))
         else:
-            lost.append(mask)
-    if lost:
-        problems.append(_without_image(lost, images, found))
+            orphans.append(mask)
+    if orphans:
+        problems.append(_without_image(orphans, images, pairs))
     problems.extend(contested)
-    problems.extend(_unread(truth, images, found))
-    return found
+    problems.extend(_unread(truth, images, pairs))
+    return pairs
 
 
 def _masks(truth: Path) -> list[Mask]:
-    """Return all masks, sorted: files directly in the folder or in one of it, and in these folders of files."""
+    """Return all masks, sorted: files up to one folder down, and folders of files there."""
     masks = [Mask(file, file.stem, "") for file in images_of(truth)]
     for folder in folders_in(truth):
         masks += [Mask(file, file.stem, folder.name) for file in images_of(folder)]
-        masks += [
-            Mask(place, place.name, folder.name) for place in folders_in(folder) if images_of(place)
-        ]
+        of_several = [child for child in folders_in(folder) if images_of(child)]
+        masks += [Mask(child, child.name, folder.name) for child in of_several]
     return sorted(masks, key=lambda mask: mask.path)
 
 
-def _strict(masks: list[Mask], images: Images) -> dict[Path, Path]:
+def _strict(masks: list[Mask], images: Images) -> Pairs:
     """Return the masks that are called as MVTec calls them."""
     by_name = {(mask.folder, mask.stem): mask.path for mask in masks if mask.folder}
-    found = {}
+    pairs = {}
     for image, _ in images:
-        keys = [(image.parent.name, image.stem + end) for end in STRICT]
-        named = [by_name[key] for key in keys if key in by_name]
-        if named:
-            found[image] = named[0]
-    return found
+        for ending in reversed(STRICT):  # the first of them stays
+            mask = by_name.get((image.parent.name, image.stem + ending))
+            if mask is not None:
+                pairs[image] = mask
+    return pairs
 
 
 def _group(folder: str) -> str:
@@ -125,78 +137,76 @@ def _group(folder: str) -> str:
     return "good" if says_good(folder) else folder.casefold()
 
 
-def _stems(stem: str) -> Iterator[str]:
-    """Yield the names of images that a mask's name can stand for, those first that take the least away from it."""
-    waiting = [stem.casefold()]
-    seen = set(waiting)
-    while waiting:
-        name = waiting.pop(0)
+def _image_names(stem: str) -> Iterator[str]:
+    """Yield the names of images that a mask's name can stand for.
+
+    Those come first that take the least away from it.
+    """
+    names = [stem.casefold()]
+    for name in names:  # which grows
         yield name
         shorter = [name.removesuffix(suffix) for suffix in suffixes()]
-        shorter += [
-            match[1] for pattern in (ENDING, BEGINNING) if (match := pattern.fullmatch(name))
-        ]
-        for one in shorter:
-            if one and one not in seen:
-                seen.add(one)
-                waiting.append(one)
+        matches = [pattern.fullmatch(name) for pattern in (ENDING, BEGINNING)]
+        shorter += [match[1] for match in matches if match]
+        names += dict.fromkeys(new for new in shorter if new and new not in names)
 
 
-def _shared(mask: Mask, images: Images, found: dict[Path, Path]) -> Exception:
-    names = ", ".join(image.name for image, _ in images if found.get(image) == mask.path)
+def _shared(mask: Mask, images: Images, pairs: Pairs) -> Exception:
+    """Return the error for a mask of several images."""
+    names = ", ".join(image.name for image, _ in images if pairs.get(image) == mask.path)
     return ValueError(
         f"expected a mask to belong to one image, got {names} for {mask.path}: rename one"
     )
 
 
-def _several(mask: Mask, owners: list[Path], found: dict[Path, Path], truth: Path) -> Exception:
-    """Return what to say of a mask that several images could have, or whose image has another."""
+def _contested(mask: Mask, owners: list[Path], pairs: Pairs, truth: Path) -> Exception:
+    """Return the error for a mask that several images could have, or whose image has another."""
+    first = owners[0]
+    folder = truth / first.parent.name
     if len(owners) == 1:
-        together = truth / owners[0].parent.name / owners[0].stem
         return ValueError(
-            f"expected one mask for {owners[0]}, got {found[owners[0]]} and {mask.path}: keep one, or "
-            f"put both into a folder {together}, and their union counts"
+            f"expected one mask for {first}, got {pairs[first]} and {mask.path}: keep one, or put "
+            f"both into a folder {folder / first.stem}, and their union counts"
         )
     return ValueError(
-        f"expected a mask to belong to one image, got {_names(owners)} for {mask.path}: put it into the "
-        f"folder of its defect, such as {truth / owners[0].parent.name}, and call it <image>_mask.png"
+        f"expected a mask to belong to one image, got {_names(owners)} for {mask.path}: put it "
+        f"into the folder of its defect, such as {folder}, and call it <image>_mask.png"
     )
 
 
-def _without_image(lost: list[Mask], images: Images, found: dict[Path, Path]) -> Exception:
-    """Return what to say of masks that belong to no image: how the images beside them are called."""
-    first = lost[0]
-    expected = (
-        "expected every mask to belong to a test image, called <image>_mask.png or <image>.png"
-    )
-    came = f"got {len(lost)} without one, first {first.path}"
-    near = [
-        image
-        for image, _ in images
-        if not first.folder or _group(image.parent.name) == _group(first.folder)
-    ]
-    bare = [image for image in near if image not in found]
-    if bare:
+def _without_image(orphans: list[Mask], images: Images, pairs: Pairs) -> Exception:
+    """Return the error for masks of no image: how the images that could be meant are called."""
+    first = orphans[0]
+    expected = "expected every mask to belong to a test image, called <image>_mask.png or "
+    expected += "<image>.png"
+    came = f"got {len(orphans)} without one, first {first.path}"
+    candidates = [image for image, _ in images]
+    if first.folder:
+        group = _group(first.folder)
+        candidates = [image for image in candidates if _group(image.parent.name) == group]
+    unmasked = [image for image in candidates if image not in pairs]
+    if unmasked:
         return ValueError(
-            f"{expected}, {came}, beside {_names(bare)} without a mask: rename it after its image"
+            f"{expected}, {came}, beside {_names(unmasked)} without a mask: rename it after its "
+            "image"
         )
-    if near or not first.folder:
+    if candidates or not first.folder:
         return ValueError(
             f"{expected}, {came}: all images there have masks; restore its image, or remove it"
         )
     folders = sorted({image.parent.name for image, defect in images if defect != "good"})
-    there = ", ".join(folders) or "none"
+    names = ", ".join(folders) or "none"
     return ValueError(
-        f"{expected}, in a folder of the same name, {came}: there are no images in a folder {first.folder} of the "
-        f"test; rename the folder of masks (folders with defective images: {there}), or restore the images"
+        f"{expected}, in a folder of the same name, {came}: there are no images in a folder "
+        f"{first.folder} of the test; rename the folder of masks (folders with defective images: "
+        f"{names}), or restore the images"
     )
 
 
-def _unread(truth: Path, images: Images, found: dict[Path, Path]) -> list[Exception]:
-    """Return what to say of files that are called like the mask of an image without one, and are not read."""
-    owners = Owners(
-        [(image, defect) for image, defect in images if image not in found and defect != "good"]
-    )
+def _unread(truth: Path, images: Images, pairs: Pairs) -> list[Exception]:
+    """Return the error for files of no image format that are called like a mask that is missing."""
+    unmasked = [(image, defect) for image, defect in images if image not in pairs]
+    owners = Owners([(image, defect) for image, defect in unmasked if defect != "good"])
     unread = []
     for folder in (truth, *folders_in(truth)):
         for file in children(folder):
@@ -208,8 +218,8 @@ def _unread(truth: Path, images: Images, found: dict[Path, Path]) -> list[Except
     owner = _names(owners.of(unread[0])[:1])
     return [
         ValueError(
-            f"expected masks as PNG or another image format, got {len(unread)} files of another kind, first "
-            f"{unread[0].path} for {owner}: save them as PNG"
+            f"expected masks as PNG or another image format, got {len(unread)} files of another "
+            f"kind, first {unread[0].path} for {owner}: save them as PNG"
         )
     ]
 
@@ -217,4 +227,6 @@ def _unread(truth: Path, images: Images, found: dict[Path, Path]) -> list[Except
 def _names(images: list[Path]) -> str:
     """Return the names of some images with their folders, for messages."""
     names = ", ".join(f"{image.parent.name}/{image.name}" for image in images[:NAMED])
-    return names + (f" and {len(images) - NAMED} more" if len(images) > NAMED else "")
+    if len(images) > NAMED:
+        names += f" and {len(images) - NAMED} more"
+    return names
