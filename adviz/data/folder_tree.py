@@ -113,7 +113,7 @@ def _sizes(paths: Iterable[Path]) -> Iterator[tuple[int, int]]:
 
 
 def label_of(name: str) -> int:
-    """Return 0, 1 or -1 for the name of a folder or defect; a name of no other meaning is a defect."""
+    """Return the label, 0, 1 or -1, that the name of a folder or defect says."""
     if says_good(name):
         return GOOD
     return UNLABELLED if says_unlabelled(name) else ANOMALOUS
