@@ -208,7 +208,7 @@ def _scene(clip: str) -> str:
 
 
 def _clips(clips: dict[str, Path], root: Path, scene: str | None, expected: str) -> list[Path]:
-    """Return clips in the order of their names; of none the error says which scenes are complete."""
+    """Return clips in the order of their names; the error of none lists the complete scenes."""
     checked_folder(root, "ShanghaiTech Campus")
     if clips:
         return list(clips.values())

@@ -136,7 +136,7 @@ def table(
 
 
 def _columns(frame: Any, root: str | Path | None) -> tuple[dict[str, list[Any]], Path | None]:
-    """Return the cells of every column, and the folder that paths are relative to; None = the current one."""
+    """Return the cells of every column, and the folder that paths are relative to, if given."""
     base = None if root is None else expanded(root)
     if isinstance(frame, str | Path):
         file = expanded(frame)
@@ -331,7 +331,7 @@ def _check_files(rows: Sequence[Row]) -> None:
 
 
 def _parts(rows: Sequence[Row]) -> list[str]:
-    """Return the part of every row; where no row says it, of the good images every fifth is for the test."""
+    """Return the part of every row; where none says it every fifth good image is for the test."""
     if any(row.part for row in rows):
         return [row.part for row in rows]
     good = sorted(row.image for row in rows if row.label == GOOD)
