@@ -1,4 +1,4 @@
-"""What people and systems call folders: good and bad in any word, parts, hidden things, "." and "~"."""
+"""What people and systems call folders: good and bad, parts, hidden things, "." and "~"."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Faults of image files, each with its promised outcome: read by a documented rule, or refused with the file's name."""
+"""Faults of image files: each is read by a documented rule, or refused with the file's name."""
 
 import os
 import re
@@ -82,7 +82,7 @@ def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path, suffix):
     ("suffix", "options"), [("png", {}), ("jpg", {}), ("tif", {"compression": "tiff_lzw"})]
 )
 def test_corrupt_bytes_give_an_image_or_one_kind_of_error(tmp_path, suffix, options, capfd):
-    """Formats without checksums cannot tell; whatever Pillow raises where they can becomes a ValueError."""
+    """Formats without checksums cannot tell; what Pillow raises of others becomes a ValueError."""
     path, rng = tmp_path / f"corrupt.{suffix}", np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(
         path, exif=EXIF, **options

@@ -1,4 +1,4 @@
-"""Files of every kind: read by the documented rule, or refused by name; a sound file is never to be replaced."""
+"""Files of every kind: read by rule, or refused by name; a sound file is never to be replaced."""
 
 import numpy as np
 import published_trees as trees
@@ -35,7 +35,8 @@ def test_what_is_no_integer_is_refused_with_the_way_to_convert_it(tmp_path, dtyp
         return
     refused(
         path,
-        rf"got (3 bands of )?{kind} of \d+ bits in .*: convert it to 8 or 16 bits by one rule for all images",
+        rf"got (3 bands of )?{kind} of \d+ bits in .*: convert it to 8 or 16 bits by one rule for "
+        "all images",
     )
 
 
@@ -115,7 +116,8 @@ def test_bands_that_are_not_said_to_be_colours_are_refused(tmp_path, bands, dtyp
     path = raw_files.tiff(tmp_path / "a.tif", values, photometric=1)
     refused(
         path,
-        rf"got {bands} bands of .*a\.tif: (choose three of them, or one, and save these|save them) as RGB",
+        rf"got {bands} bands of .*a\.tif: (choose three of them, or one, and save these|save them) "
+        "as RGB",
     )
     capfd.readouterr()  # what Pillow logs
 
@@ -294,7 +296,7 @@ def test_grey_jpeg_2000_files_of_16_bits_are_read(tmp_path):
     np.testing.assert_array_equal(np.asarray(open_image(tmp_path / "a.jp2"))[..., 0], GREY)
 
 
-def test_a_check_says_of_unsuited_files_what_they_are_and_of_damaged_ones_that_they_are_to_be_replaced(
+def test_a_check_says_what_unsuited_files_are_and_that_damaged_ones_are_to_be_replaced(
     tmp_path,
 ):
     trees.mvtec(tmp_path)

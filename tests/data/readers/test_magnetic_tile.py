@@ -1,4 +1,4 @@
-"""Magnetic tiles: the published layout is read, good test images are drawn from the seed, masks belong to images."""
+"""Magnetic tiles: the published layout, good test images drawn from the seed, masks of images."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""ShanghaiTech Campus: scenes, frames, labels and masks as published, every so many; and what may be wrong."""
+"""ShanghaiTech Campus: scenes, frames, labels and masks as published; and what may be wrong."""
 
 import pickle
 import shutil

@@ -1,4 +1,4 @@
-"""Decoding: once, in a folder that is complete or not there, whatever is killed, damaged, or asked for at once."""
+"""Decoding: once and atomically, whatever is killed, damaged, or asked for at once."""
 
 import os
 import signal
