@@ -68,7 +68,7 @@ def _without_nouns(name: str) -> str:
 
 
 def is_ambiguous(name: str) -> bool:
-    """Return whether a name is one of two that do not say which is the good one."""
+    """Return whether a name does not say which of two kinds it means: "positive", "0"."""
     return plain(name) in AMBIGUOUS_WORDS
 
 
@@ -98,7 +98,7 @@ def is_mask_folder(name: str, siblings: Iterable[str]) -> bool:
 
 
 def words_for(name: str) -> frozenset[str]:
-    """Return the plain names by which a folder of a layout may be called, its own among them."""
+    """Return the synonyms of a folder's name, as `plain` writes them, its own among them."""
     own = plain(name)
     for synonyms in (*PARTS.values(), TRUTH_WORDS):
         if own in synonyms:

@@ -1,4 +1,4 @@
-"""The files of one category by their role, before any image is opened.
+"""The image files of a category with their parts, labels and masks, before any is opened.
 
 Readers for folders on disk list the images here, each with its part, label and mask, and note what
 is wrong with their arrangement; `adviz.data.check` reads the same lists.
@@ -133,7 +133,7 @@ def flat(path: Path, problems: list[Exception]) -> list[Path]:
 
 
 def without_masks(files: list[Path], problems: list[Exception]) -> list[Path]:
-    """Return images as they are; one that is called like the mask of another is a problem."""
+    """Return images unchanged; one that is called like the mask of another is a problem."""
     stems = {file.stem.casefold() for file in files}
 
     def is_mask(file: Path) -> bool:
@@ -153,9 +153,9 @@ def without_masks(files: list[Path], problems: list[Exception]) -> list[Path]:
 
 
 def folder_called(path: Path, name: str, problems: list[Exception] | None = None) -> Path | None:
-    """Return the folder in a folder that has a name, in any case, or a synonym of it; else None.
+    """Return the folder in a folder that has a name, in any case, or a synonym of it.
 
-    Of several the one of exactly this name counts; without it they are a problem.
+    None where there is none. Of several the one of exactly this name counts; without it they are a problem.
     """
     children = folders_in(path)
     matches = [child for child in children if child.name == name]
@@ -167,9 +167,9 @@ def folder_called(path: Path, name: str, problems: list[Exception] | None = None
 def folder_that(
     says: Callable[[str], bool], path: Path, kind: str, problems: list[Exception] | None
 ) -> Path | None:
-    """Return the folder in a folder whose name says something, else None.
+    """Return the folder in a folder whose name passes a test, such as `says_good`.
 
-    Several that are not empty are a problem. `kind` is for its message.
+    None where there is none. Several that are not empty are a problem. `kind` is for its message.
     """
     matches = [child for child in folders_in(path) if says(child.name)]
     filled = [child for child in matches if images_of(child) or folders_in(child)]
@@ -187,7 +187,7 @@ def holds_images(path: Path) -> bool:
 
 
 def _only(folders: list[Path], expected: str, problems: list[Exception] | None) -> Path | None:
-    """Return the first of some folders, None of none; several are a problem."""
+    """Return the first of some folders or None; several are a problem."""
     if len(folders) > 1 and problems is not None:
         names = ", ".join(folder.name for folder in folders)
         remedy = "put the images into one, or rename the others"

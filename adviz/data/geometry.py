@@ -173,7 +173,7 @@ class Geometry:
         return np.asarray(values > threshold)
 
     def scale(self, size: tuple[int, int]) -> tuple[float, float]:
-        """Return how many new pixels an old one becomes, across and down.
+        """Return the factors by which an image is enlarged, across and down.
 
         The image is of `size` (width, height).
 
@@ -279,7 +279,7 @@ class Geometry:
 
 
 def fitting(sizes: Iterable[tuple[int, int]]) -> Geometry:
-    """Return a geometry for one's own photographs that neither squashes them nor cuts anything off.
+    """Return a geometry that keeps the shape and the edges of photographs.
 
     Where all are square, to a tenth, that is ``Geometry()``. Where all have one shape, it is the
     rectangle that is nearest to that shape among those whose sides are multiples of 32 pixels and
@@ -346,7 +346,7 @@ def boxes_of(geometry: Geometry, sizes: Iterable[tuple[int, int]]) -> np.ndarray
 
 
 def sides_of(size: Size) -> tuple[int, int]:
-    """Return (height, width)."""
+    """Return (height, width) of a size, which may be the side of a square."""
     return (size, size) if isinstance(size, int) else size
 
 

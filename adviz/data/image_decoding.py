@@ -38,7 +38,7 @@ KINDS = {
     6: "complex values",
 }
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
-FOREIGN = (  # bytes within the first 16 of sound files that Pillow, or this Pillow, does not open
+FOREIGN = (  # bytes within the first 16 of undamaged files that Pillow, or this Pillow, does not open
     (b"ftypavif", "an AVIF image", "it needs a newer Pillow: pip install -U pillow"),
     (b"v/1\x01", "an OpenEXR image", "convert it to 8 or 16 bits"),
     (b"JXL \r\n", "a JPEG XL image", "convert it to PNG"),
@@ -178,7 +178,7 @@ def as_rgba(image: Image.Image) -> Image.Image:
 
 
 class UnsupportedImage(ValueError):
-    """A sound file of a kind that is not read."""
+    """An undamaged file of a kind that is not read."""
 
     def __init__(self, path: str | Path, what: str, remedy: str) -> None:
         self.short = f"{what}: {remedy}"
@@ -190,7 +190,7 @@ class UnsupportedImage(ValueError):
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[ImageFile.ImageFile]:
-    """Open a file and say what is wrong with it in one way, whatever Pillow raises."""
+    """Open an image file; whatever Pillow raises becomes one of two errors that name the file."""
     _plug_in()
     try:
         with Image.open(path) as image:
@@ -321,7 +321,7 @@ def _netpbm(image: ImageFile.ImageFile, path: str | Path, white: int) -> np.ndar
 
 
 def _why_unsuited(path: str | Path) -> tuple[str, str] | None:
-    """Return what kind of sound file it is that Pillow does not open, and what to do; else None."""
+    """Return what an undamaged file is that Pillow does not open, and what to do; else None."""
     try:
         with open(path, "rb") as file:
             start = file.read(16)
@@ -339,7 +339,7 @@ def _why_unsuited(path: str | Path) -> tuple[str, str] | None:
 
 
 def _why_unsuited_tiff(tags: dict[int, Any]) -> tuple[str, str] | None:
-    """Return what a TIFF file of these tags holds, and what to do; None where nothing is odd."""
+    """Return what is unusual in a TIFF file of these tags, and what to do; None where nothing is."""
     bits = tags[BITS]
     bands = tags.get(BANDS, 1)
     sample = tags.get(SAMPLES, (1,))[0]

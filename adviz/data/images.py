@@ -208,7 +208,7 @@ def _lookup_table(bits: int, inverted: bool) -> np.ndarray:
 
 @dataclass(eq=False)
 class Depth:
-    """How many bits the images of one data set use, which no single one can tell.
+    """The number of bits that the images of one data set use, which no single one can tell.
 
     Cameras of 10, 12 and 14 bits write files of 16, of which a dark photograph uses even less.
 

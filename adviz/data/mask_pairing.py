@@ -74,7 +74,7 @@ class Owners:
 
 
 def masks_by_image(truth: Path, images: Images, problems: list[Exception]) -> Pairs:
-    """Return the mask of every test image that has one; of no image or of several is a problem.
+    """Return the mask of every test image that has one.
 
     A mask in the folder of the image's defect is the image's if it is called ``<image>_mask`` or
     ``<image>``. Of those that are left over the name may be in another case, end or begin with
@@ -85,7 +85,7 @@ def masks_by_image(truth: Path, images: Images, problems: list[Exception]) -> Pa
     ----------
     truth: the folder of masks.
     images: the test images.
-    problems: what is wrong is added to it.
+    problems: a list to which errors are added: masks of no image, or of several.
     """
     masks = _masks(truth)
     pairs = _strict(masks, images)
@@ -204,7 +204,7 @@ def _without_image(orphans: list[Mask], images: Images, pairs: Pairs) -> Excepti
 
 
 def _unread(truth: Path, images: Images, pairs: Pairs) -> list[Exception]:
-    """Return the error for files of no image format that are called like a mask that is missing."""
+    """Return the error for files of no image format that are called like a missing mask."""
     unmasked = [(image, defect) for image, defect in images if image not in pairs]
     owners = Owners([(image, defect) for image, defect in unmasked if defect != "good"])
     unread = []

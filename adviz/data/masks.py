@@ -69,7 +69,7 @@ def mask_files(path: str | Path) -> list[Path]:
 
 
 def _marked_pixels(path: Path, labels: Labels | None) -> np.ndarray:
-    """Return a mask file as (H, W) bool."""
+    """Return the pixels that a mask file marks as defects, (H, W) bool."""
     mask = mask_values(path)
     low = mask.low(mask.marked)
     if low is None:
@@ -80,7 +80,7 @@ def _marked_pixels(path: Path, labels: Labels | None) -> np.ndarray:
 
 @dataclass(eq=False)
 class Labels:
-    """Whether the masks of one data set hold labels, of which every one is a defect, or soft edges.
+    """Tells masks of several labels, of which each is a defect, from masks with soft edges.
 
     A mask with values on both sides of 128 can be either: labels such as 50, 100, 150 and 200, or a
     defect of 255 whose edge is anti-aliased. Labels are few and fill areas, also in other masks of

@@ -41,10 +41,7 @@ def real_name(path: Path) -> str:
 
 
 def is_hidden(name: str) -> bool:
-    """Return whether a file or folder is none of the user's.
-
-    Its name begins with a dot, or a system made it.
-    """
+    """Return whether a name begins with a dot, or is of a file or folder that systems make."""
     return name.startswith(".") or name.casefold() in LEFT_BY_SYSTEMS
 
 

@@ -353,7 +353,7 @@ class Split:
         return split._read_as(self)
 
     def _read_as(self, other: Split) -> Split:
-        """Take from another split what only all its files tell: bits, and what mask values mean."""
+        """Use another split's bits and meaning of mask values, which its files tell together."""
         self._depth = other._depth
         self._labels = other._labels
         return self

@@ -271,7 +271,7 @@ def arranged(path: Path, shape: Shape | None = None) -> Tree:
     if test is None:
         remedy = ""
         if shape == Shape():  # no published data set
-            remedy = "add it, with good images to judge in its folder good"
+            remedy = "add it, with good images to test with in its folder good"
         problems.append(lacking(path, shape.test, remedy=remedy))
     else:
         images = _test_images(test, truth, problems)
@@ -311,7 +311,7 @@ def _truth(path: Path, test: Path | None, shape: Shape, problems: list[Exception
 def _test_images(
     test: Path, truth: Path | None, problems: list[Exception]
 ) -> list[tuple[Path, str]]:
-    """Return the test images with what their folders say of them."""
+    """Return the test images, each with its defect, "good" or "unlabelled"."""
     folders = [child for child in folders_in(test) if child != truth]
     ambiguous = [child.name for child in folders if is_ambiguous(child.name)]
     if good_folder(test, problems) is None and ambiguous:
@@ -340,7 +340,7 @@ def _test_images(
 
 
 def _defect(folder: str) -> str:
-    """Return what the name of a test folder says of its images."""
+    """Return the defect, "good" or "unlabelled", that a test folder's name says."""
     if says_good(folder):
         return "good"
     return "unlabelled" if says_unlabelled(folder) else folder

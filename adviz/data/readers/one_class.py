@@ -109,7 +109,7 @@ def classes(dataset: str, *, root: str | Path | None = None) -> list[str]:
 
 
 def _names_on_disk(dataset: str, folder: Path) -> list[str]:
-    """Return the names of the classes of a data set that has them in its files."""
+    """Return the class names of a data set that has them in its files."""
     return cub_classes(folder) if dataset == "cub200" else list(_class_folders(folder))
 
 
@@ -122,7 +122,7 @@ def _source(dataset: str) -> Source:
 
 
 def _index(dataset: str, names: Sequence[str], normal: int | str) -> int:
-    """Return the index of a class from its name or index."""
+    """Return the index of a class that is given by name or index."""
     if isinstance(normal, str) and normal in names:
         return names.index(normal)
     is_integer = isinstance(normal, int | np.integer) and not isinstance(normal, bool)
@@ -133,7 +133,7 @@ def _index(dataset: str, names: Sequence[str], normal: int | str) -> int:
 
 
 def _folder(dataset: str, root: str | Path | None, download: bool) -> Path:
-    """Return where a data set lies, after fetching it if asked to."""
+    """Return the folder of a data set, downloading it if asked to."""
     source = SOURCES[dataset]
     base = data_root(root)
     folders = [base / folder for folder in source.folders]

@@ -233,12 +233,12 @@ def _rows(cells: Mapping[str, Sequence[Any]], base: Path) -> list[Row]:
 
 
 def _is_empty(value: Any) -> bool:
-    """Return whether a cell holds nothing, or what programs write for nothing."""
+    """Return whether a value is empty, or what programs write for nothing."""
     return is_nothing(value) or str(value).strip().casefold() in WRITTEN_NOTHING
 
 
 def _file(value: Any, base: Path, number: int, role: str) -> Path | None:
-    """Return the file that a cell names, None of an empty one."""
+    """Return the file that a value names, None of an empty one."""
     if _is_empty(value):
         return None
     if not isinstance(value, str | Path):
@@ -250,9 +250,9 @@ def _file(value: Any, base: Path, number: int, role: str) -> Path | None:
 
 
 def _label(value: Any, number: int, names_good: bool) -> tuple[int, str]:
-    """Return the label and the defect that a cell says.
+    """Return the label and the defect that a value says.
 
-    Where some cell of the column says "good" (`names_good`), other texts are names of defects.
+    Where some value of the column says "good" (`names_good`), other texts are names of defects.
     """
     if is_nothing(value):
         return UNLABELLED, NAMES[UNLABELLED]
@@ -288,7 +288,7 @@ def _defect(value: Any, number: int, label: int, default: str) -> str:
 
 
 def _part(value: Any, number: int) -> str:
-    """Return "train", "validation" or "test", as a cell says."""
+    """Return "train", "validation" or "test", as a value says."""
     part = None if is_nothing(value) else part_of(str(value).strip())
     if part is None:
         came = "nothing" if is_nothing(value) else repr(value)
