@@ -155,7 +155,8 @@ def without_masks(files: list[Path], problems: list[Exception]) -> list[Path]:
 def folder_called(path: Path, name: str, problems: list[Exception] | None = None) -> Path | None:
     """Return the folder in a folder that has a name, in any case, or a synonym of it.
 
-    None where there is none. Of several the one of exactly this name counts; without it they are a problem.
+    None where there is none. Of several the one of exactly this name counts; without it they are a
+    problem.
     """
     children = folders_in(path)
     matches = [child for child in children if child.name == name]

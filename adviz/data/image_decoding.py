@@ -38,7 +38,8 @@ KINDS = {
     6: "complex values",
 }
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
-FOREIGN = (  # bytes within the first 16 of undamaged files that Pillow, or this Pillow, does not open
+# bytes within the first 16 of undamaged files that Pillow, or this Pillow, does not open
+FOREIGN = (
     (b"ftypavif", "an AVIF image", "it needs a newer Pillow: pip install -U pillow"),
     (b"v/1\x01", "an OpenEXR image", "convert it to 8 or 16 bits"),
     (b"JXL \r\n", "a JPEG XL image", "convert it to PNG"),
@@ -339,7 +340,7 @@ def _why_unsuited(path: str | Path) -> tuple[str, str] | None:
 
 
 def _why_unsuited_tiff(tags: dict[int, Any]) -> tuple[str, str] | None:
-    """Return what is unusual in a TIFF file of these tags, and what to do; None where nothing is."""
+    """Return what is unusual in a TIFF file of these tags, and what to do; else None."""
     bits = tags[BITS]
     bands = tags.get(BANDS, 1)
     sample = tags.get(SAMPLES, (1,))[0]
