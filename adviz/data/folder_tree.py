@@ -161,6 +161,7 @@ def folder_called(path: Path, name: str, problems: list[Exception] | None = None
     children = folders_in(path)
     matches = [child for child in children if child.name == name]
     if not matches:
+        # another case, or a synonym
         matches = [child for child in children if plain(child.name) in words_for(name)]
     return _only(matches, f"folder {name} in {path}", problems)
 
@@ -206,6 +207,7 @@ def lacking_good(path: Path, part: Path | None, good: str) -> FileNotFoundError:
     """Return the error for a missing part of a category, or folder of good images in it."""
     if part is None or not part.is_dir():
         return lacking(path, good)
+    # images that nobody put into a folder
     loose = images_of(part)
     if loose:
         target = part / good.rpartition("/")[2]

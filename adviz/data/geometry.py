@@ -195,6 +195,7 @@ class Geometry:
         >>> data.Geometry(224).window((256, 512))
         (slice(32, 480, None), slice(16, 240, None))
         """
+        # the crop, in pixels of the image before it was resized
         across, down = self.scale(size)
         left, top = self._corner(size)
         height, width = self.shape
@@ -232,6 +233,7 @@ class Geometry:
                [0, 0, 0, 0]])
         """
         top, left, bottom, right = self.box(size)
+        # (H, W)
         inside = np.zeros(self.shape, dtype=bool)
         inside[top:bottom, left:right] = True
         return inside
@@ -255,10 +257,12 @@ class Geometry:
         if self.aspect == "square":
             return columns, rows
         target_is_taller = rows * width >= columns * height
+        # the whole image fits into the target
         if self.aspect == "letterbox":
             if target_is_taller:
                 return columns, max(1, round(height * columns / width))
             return max(1, round(width * rows / height)), rows
+        # the image covers the target
         if target_is_taller:
             new_size = int(width * rows / height), rows  # torchvision truncates
         else:
@@ -303,8 +307,10 @@ def fitting(sizes: Iterable[tuple[int, int]]) -> Geometry:
     ratios = sorted(height / width for width, height in sizes)
     if not ratios or (ratios[-1] <= SQUARE and 1 / ratios[0] <= SQUARE):
         return Geometry()
+    # a single panorama does not decide the rectangle of all
     n_odd = round(ODD * (len(ratios) - 1))
     usual = ratios[n_odd : len(ratios) - n_odd]
+    # the geometric mean: twice as wide and twice as tall are equally far from a square
     shape = _shape_near(math.sqrt(usual[0] * usual[-1]))
     if ratios[-1] / ratios[0] <= ALIKE:
         return Geometry(shape, crop=False)

@@ -91,6 +91,7 @@ def batch_array(images: Any, channels: Channels = "rgb", bits: int | None = None
     ------
     ValueError, TypeError: as `image_array`; or images of different sizes.
     """
+    # one array of all images, which may be passed on without a copy
     is_tensor = hasattr(images, "detach")
     if is_tensor or (isinstance(images, np.ndarray) and images.dtype.kind in "biuf"):
         values = _checked_batch(as_numpy(images))
@@ -142,6 +143,7 @@ def _channels_last(values: np.ndarray, name: str) -> np.ndarray:
         raise ValueError(f"expected an image with pixels, got shape {values.shape} as {name}")
     if values.ndim == 2:
         return values
+    # (3, h, w) or (h, w, 3): the axis of 1, 3 or 4 is the channels
     may_be_first = values.shape[-3] in COUNTS
     may_be_last = values.shape[-1] in COUNTS
     if may_be_first and may_be_last:

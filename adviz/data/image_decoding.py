@@ -111,6 +111,7 @@ def load(path: str | Path) -> Stored:
     with opened(path) as image:
         unpacking = _unpacking(image)
         is_one_channel = image.mode in ("I", "F") or image.mode.startswith("I;")
+        # colours may lie in one plane a channel, each a strip of its own
         planes = not is_one_channel and _tag(image, PLANES, 1) == 2
         planes = planes and 16 in _tag(image, BITS, (8,))
         if planes and _tile(image)[0] != "raw":
@@ -153,6 +154,7 @@ def from_memory(image: Image.Image | np.ndarray) -> Stored:
     if isinstance(image, np.ndarray):
         upper_bytes = Image.fromarray((image >> 8).astype(np.uint8))
         return Stored(upper_bytes, image, upper_bytes.mode, "")
+    # a camera turned on its side says so in a tag
     upright = ImageOps.exif_transpose(image)
     deep = np.asarray(upright) if upright.mode.startswith("I") else None
     return Stored(upright, deep, image.mode, image.format or "")
@@ -269,6 +271,7 @@ def _deep_colours(path: str | Path, unpacking: str, planes: bool) -> np.ndarray:
         values = second * np.uint16(256) + first
     if unpacking.startswith("RGBa"):  # colours multiplied by alpha
         alpha = values[..., 3:].astype(np.float64)
+        # where alpha is 0 there is no colour to recover
         factors = np.divide(alpha.max(), alpha, out=np.zeros_like(alpha), where=alpha > 0)
         values = np.minimum(np.round(values[..., :3] * factors), 65535).astype(np.uint16)
     if not unpacking.startswith("CMYK"):
@@ -351,6 +354,7 @@ def _why_unsuited_tiff(tags: dict[int, Any]) -> tuple[str, str] | None:
         remedy = "convert it to 8 or 16 bits by one rule for all images, such as "
         remedy += "np.round(255 * image) of values in 0..1"
         return f"{prefix}{KINDS[sample]} of {bits[0]} bits", remedy
+    # Pillow reads 1, 2, 4 and 12 bits of some kinds, and these never come here
     if bits[0] not in (8, 16) or len(set(bits)) > 1:
         return f"{prefix}integers of {bits[0]} bits", "convert it to 8 or 16 bits"
     if bands not in (1, 3):

@@ -139,6 +139,7 @@ def as_rgb(stored: Stored, path: str | Path, bits: int | None = None) -> Image.I
     if stored.signed and np.asarray(image).max() > 127:
         raise UnsupportedImage(path, "negative values", "convert it to 8 or 16 bits without a sign")
     if stored.deep is not None:
+        # without a data set this image alone decides
         bits = needed(stored, path) if bits is None else bits
         image = _scaled_to_8_bits(stored, path, bits)
     if image.mode == "La":  # colours multiplied by alpha
@@ -190,6 +191,7 @@ def _scaled_to_8_bits(stored: Stored, path: str | Path, bits: int) -> Image.Imag
             f"got {largest} in {path}: give Geometry(bits={enough}), for all images alike, or "
             "remove it"
         )
+    # a table of 2**bits entries is quicker than arithmetic on every pixel
     values = _lookup_table(bits, stored.inverted)[stored.deep]  # (h, w) or (h, w, channels)
     if values.ndim == 3 and values.shape[2] == 4:
         return Image.frombytes("CMYK", values.shape[1::-1], values.tobytes())

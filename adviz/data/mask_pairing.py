@@ -61,9 +61,11 @@ class Owners:
 
         Of the ways to read them the one counts that takes the least away from the name.
         """
+        # without a folder any image may be meant, defective ones first
         groups = [DEFECTIVE_ANYWHERE, GOOD_ANYWHERE]
         if mask.folder:
             groups = [_group(mask.folder)]
+            # masks in "defect" beside images in "bad": another word for the same
             if says_bad(mask.folder) and groups[0] not in self._groups:
                 groups = [BAD_BY_WORD]
         for group in groups:
@@ -88,11 +90,13 @@ def masks_by_image(truth: Path, images: Images, problems: list[Exception]) -> Pa
     problems: a list to which errors are added: masks of no image, or of several.
     """
     masks = _masks(truth)
+    # exact names first, so that a looser reading never takes their images
     pairs = _strict(masks, images)
     n_images = Counter(pairs.values())
     owners = Owners(images)
     orphans: list[Mask] = []
     contested = [_shared(mask, images, pairs) for mask in masks if n_images[mask.path] > 1]
+    # the masks that are left over
     for mask in masks:
         if n_images[mask.path]:
             continue

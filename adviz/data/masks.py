@@ -130,6 +130,7 @@ def are_labels(masks: Sequence[Low]) -> bool:
     levels = frozenset[int]().union(*(mask.levels for mask in masks))
     if not masks or len(levels) > LEVELS:
         return False
+    # labels fill areas, whose inner pixels have neighbours of their own value alone
     inner = sum(mask.inner for mask in masks)
     count = sum(mask.count for mask in masks)
     return inner >= INNER * count or all(mask.numbered for mask in masks)
@@ -168,6 +169,7 @@ class MaskValues:
     @functools.cached_property
     def marked(self) -> np.ndarray:
         """What the values of this file by themselves mark, (H, W) bool."""
+        # label numbers such as 1 and 2 are all dark
         threshold = 128 if self.values.max() >= 128 else 1
         return np.asarray(self.values >= threshold)
 
@@ -178,6 +180,7 @@ class MaskValues:
         if self.lossy or has_no_background or n_above == np.count_nonzero(marked):
             return None
         below = self.above & ~marked
+        # every pixel with its eight neighbours; beyond the edge the nearest pixel repeats
         padded = np.pad(self.values, 1, mode="edge")
         around = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))  # (H, W, 3, 3)
         alone = below & (around.max((2, 3)) <= self.values)
@@ -208,6 +211,7 @@ def mask_values(path: Path) -> MaskValues:
     if image.mode in ("1", "L") and "transparency" not in image.info:
         values = np.asarray(image.convert("L"))
         return MaskValues(values, values > 0, lossy=lossy)
+    # on black where it is transparent
     colours = np.asarray(as_rgba(image), dtype=np.float32)  # (H, W, 4)
     values = colours[..., :3].max(2) * colours[..., 3] / 255
     if image.mode == "P":
@@ -252,6 +256,7 @@ def _of_palette(image: Image.Image, colours: np.ndarray, values: np.ndarray) -> 
     is_grey = not np.ptp(used_colours[:, :3], axis=1).any()
     if is_grey or len(used) > LEVELS:
         return MaskValues(values, values > 0)
+    # where the first colour is black it is the background, and others may be as dark
     begins_black = not any((image.getpalette() or [255])[:3])
     above = (indices > 0) & opaque if begins_black else values > 0
     return MaskValues(values, above, numbered=True)

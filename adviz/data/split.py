@@ -178,10 +178,12 @@ class Split:
 
     def __getitem__(self, index: int | slice | Sequence[int] | np.ndarray) -> Sample | Split:
         """Return the `Sample` of an index, or the `subset` of a slice or of several indices."""
+        # several images
         if isinstance(index, slice):
             return self.subset(range(len(self))[index])
         if np.ndim(index) > 0:
             return self.subset(as_numpy(index))
+        # one image
         i = int(as_indices([operator.index(index)], len(self))[0])  # type: ignore[arg-type]
         label = int(self.labels[i])
         return Sample(
@@ -223,6 +225,7 @@ class Split:
         if path is None:
             return None
         mask = open_mask(path, self._labels)
+        # a mask of another size would be resized onto the wrong pixels
         size = image_size(self.paths[index])
         if mask.size != size:
             expected = f"expected a mask of the image's size {size[0]}x{size[1]}"

@@ -64,6 +64,7 @@ def unpack(archive: Path, name: str) -> None:
     with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".unpack-") as scratch:
         try:
             with tarfile.open(archive) as tar:
+                # a small archive may unpack to more than the disk holds
                 _check_size(tar, EXPANSION * archive.stat().st_size)
                 tar.extractall(scratch, filter="data")
             os.replace(Path(scratch, name), archive.parent / name)

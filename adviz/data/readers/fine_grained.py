@@ -80,6 +80,7 @@ def flowers102(folder: Path, names: Sequence[str]) -> list[Photograph]:
     if labels.size and not 1 <= labels.min() <= labels.max() <= len(names):
         expected = f"expected classes 1 to {len(names)} in {folder / 'imagelabels.mat'}"
         raise ValueError(f"{expected}, got {labels.max()}")
+    # no image may be in two parts
     chosen = np.concatenate(list(parts.values()))
     repeated = len(np.unique(chosen)) < len(chosen)
     if repeated or not set(chosen.tolist()) <= set(range(1, len(labels) + 1)):

@@ -37,6 +37,7 @@ def read_idx(path: str | Path, dimensions: int) -> np.ndarray:
             shape = _shape(file, dimensions)
             count = math.prod(shape)
             available = path.stat().st_size * (EXPANSION if packed else 1)
+            # a damaged header may announce more than any memory holds
             if count > available:
                 raise ValueError(
                     f"expected {count} values of shape {shape}, got room for at most {available}"

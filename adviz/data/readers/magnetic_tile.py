@@ -66,6 +66,7 @@ def magnetic_tile(
     order = np.random.default_rng(seed).permutation(len(good))
     n_tested = min(max(1, round(held_out * len(good))), len(good) - 1)
     tested = set(order[:n_tested].tolist())
+    # tested and other tiles stay in the order of their names
     tree = Tree(NAME, root, NAME)
     for index, (image, _) in enumerate(good):
         tree.entries.append(Entry(image, "test" if index in tested else "train"))

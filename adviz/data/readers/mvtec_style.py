@@ -258,6 +258,7 @@ def arranged(path: Path, shape: Shape | None = None) -> Tree:
     shape = shape or Shape()
     tree = Tree(real_name(path), path, shape.layout)
     problems = tree.problems
+    # good images to learn from, and to choose thresholds with
     for part, needed in (("train", True), ("validation", shape.validation)):
         part_folder = folder_called(path, part, problems)
         good = None if part_folder is None else good_folder(part_folder, problems)
@@ -265,6 +266,7 @@ def arranged(path: Path, shape: Shape | None = None) -> Tree:
             tree.entries.extend(Entry(file, part) for file in flat(good, problems))
         elif needed or (part_folder is not None and holds_images(part_folder)):
             problems.append(lacking_good(path, part_folder, f"{part}/{shape.good}"))
+    # the test, whose masks are paired with images only when all of these are known
     test = folder_called(path, shape.test, problems)
     truth = _truth(path, test, shape, problems)
     images: list[tuple[Path, str]] = []
@@ -275,6 +277,7 @@ def arranged(path: Path, shape: Shape | None = None) -> Tree:
         problems.append(lacking(path, shape.test, remedy=remedy))
     else:
         images = _test_images(test, truth, problems)
+    # an empty folder is a problem of its own: there may be files of a format that is not read
     if not tree.of("train"):
         empty = path / "train" / shape.good
         expected = f"expected at least one good image in {empty}"

@@ -137,6 +137,7 @@ def _folder(dataset: str, root: str | Path | None, download: bool) -> Path:
     source = SOURCES[dataset]
     base = data_root(root)
     folders = [base / folder for folder in source.folders]
+    # the folder itself may hold the files
     if root is not None:
         folders.append(base)
     else:  # only folders that bear the data set's name, as all IDX files are called alike
@@ -179,6 +180,7 @@ def _of_arrays(dataset: str, folder: Path, part: str, chosen: int, geometry: Geo
         raise ValueError(
             f"expected {len(names)} classes in {folder}, got a label of {labels.max()}"
         )
+    # all test images, but the training images of one class alone
     indices = np.arange(len(labels))
     if part == "train":
         indices = np.flatnonzero(labels == chosen)

@@ -128,6 +128,7 @@ def judged_frames(
     paths: list[Path] = []
     labels: list[int] = []
     masks: list[ArrayMask | None] = []
+    # labels and masks are of all frames, of which every so many are tested
     for clip in _clips(folders, root, scene, "test frames"):
         files = _numbered(clip)
         is_anomalous = _frame_mask(frame_masks / f"{clip.name}.npy", len(files))

@@ -116,6 +116,7 @@ def table(
     Split(3 images of 224x224: 1 dent, 2 good)
     """
     columns, base = _columns(frame, root)
+    # columns by role
     names = {"image": image, "label": label, "mask": mask, "part": part, "defect": defect}
     chosen = {role: _chosen(columns, role, name) for role, name in names.items()}
     cells = {role: columns[column] for role, column in chosen.items() if column is not None}
@@ -124,6 +125,7 @@ def table(
     _check_unique(rows)
     _check_files(rows)
     tree = Tree(name or (real_name(base) if base else ""), base or Path(), "table")
+    # files are known to be there: now what each image is for
     for row, its_part in zip(rows, _parts(rows), strict=True):
         _check_part(row, its_part)
         tree.entries.append(Entry(row.image, its_part, row.defect, row.mask, label=row.label))
@@ -178,6 +180,7 @@ def _read(file: Path) -> dict[str, list[Any]]:
         if len(row) != len(names):
             expected = f"expected {len(names)} columns in every line of {file}"
             raise ValueError(f"{expected}, got others in line {number}")
+    # from rows to columns
     cells = zip(*rows, strict=True) if rows else ([] for _ in names)
     return {name.strip(): list(column) for name, column in zip(names, cells, strict=True)}
 

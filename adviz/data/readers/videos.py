@@ -131,6 +131,7 @@ def _decode(video: Path, every: int, folder: Path) -> int:
             stream.thread_type = "AUTO"
             announced = stream.frames
             for frame in container.decode(stream):
+                # frames in between are decoded as well: others are stored as differences to them
                 if n_frames % every == 0:
                     _write(frame, folder / f"{n_frames:06}.jpg")
                     n_written += 1
@@ -139,6 +140,7 @@ def _decode(video: Path, every: int, folder: Path) -> int:
         raise ValueError(
             f"expected a video that can be decoded, got {video} ({error}): {REMEDY}"
         ) from error
+    # a truncated file may end without an error
     if n_frames == 0 or n_frames < (1 - MISSING) * announced:
         raise ValueError(
             f"expected the {announced} frames that {video} announces, got {n_frames}: {REMEDY}"

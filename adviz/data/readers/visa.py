@@ -67,12 +67,14 @@ def arranged(root: Path, category: str) -> Tree:
     except ValueError as error:
         tree.problems.append(error)
         return tree
+    # a table from elsewhere must not make us read other files
     for row in rows:
         for name in (row["image"], row["mask"]):
             if name and not is_inside(name):
                 message = f"expected files of the data set in {table}, got {name!r}"
                 tree.problems.append(ValueError(message))
                 return tree
+    # by name, as all other readers list images
     for row in sorted(rows, key=lambda row: row["image"]):
         defect = "good" if row["label"] == "normal" else names.get(row["image"], "anomaly")
         mask = root / row["mask"] if row["mask"] else None
