@@ -64,7 +64,7 @@ DAMAGED = (
 
 
 @dataclass(frozen=True, eq=False)
-class Stored:
+class DecodedImage:
     """The content of an image file, turned as its orientation tag says.
 
     Attributes
@@ -106,7 +106,7 @@ class Stored:
         return bool(np.asarray(alpha).min() < 255)
 
 
-def load(path: str | Path) -> Stored:
+def load(path: str | Path) -> DecodedImage:
     """Return the content of an image file; errors as for `opened`."""
     with opened(path) as image:
         unpacking = _unpacking(image)
@@ -146,18 +146,18 @@ def load(path: str | Path) -> Stored:
         bits = 16
     elif unpacking == "I;12":
         bits = 12
-    return Stored(upright, deep, mode, file_format, bits, inverted, signed, dropped, turned)
+    return DecodedImage(upright, deep, mode, file_format, bits, inverted, signed, dropped, turned)
 
 
-def from_memory(image: Image.Image | np.ndarray) -> Stored:
+def from_memory(image: Image.Image | np.ndarray) -> DecodedImage:
     """Return the content of a PIL image, or of a uint16 array (h, w) or (h, w, 3)."""
     if isinstance(image, np.ndarray):
         upper_bytes = Image.fromarray((image >> 8).astype(np.uint8))
-        return Stored(upper_bytes, image, upper_bytes.mode, "")
+        return DecodedImage(upper_bytes, image, upper_bytes.mode, "")
     # a camera turned on its side says so in a tag
     upright = ImageOps.exif_transpose(image)
     deep = np.asarray(upright) if upright.mode.startswith("I") else None
-    return Stored(upright, deep, image.mode, image.format or "")
+    return DecodedImage(upright, deep, image.mode, image.format or "")
 
 
 def is_deep(path: Path) -> bool:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from adviz.data.image_decoding import (
     ORIENTATION,
-    Stored,
+    DecodedImage,
     UnsupportedImage,
     is_deep,
     load,
@@ -126,7 +126,7 @@ def open_image(path: str | Path, bits: int | None = None) -> Image.Image:
     return as_rgb(load(path), path, bits)
 
 
-def as_rgb(stored: Stored, path: str | Path, bits: int | None = None) -> Image.Image:
+def as_rgb(stored: DecodedImage, path: str | Path, bits: int | None = None) -> Image.Image:
     """Return an image as 8-bit RGB by the rule of `open_image`; `path` is for messages."""
     image = stored.image
     if image.mode == "F":
@@ -154,7 +154,7 @@ def as_rgb(stored: Stored, path: str | Path, bits: int | None = None) -> Image.I
         raise UnsupportedImage(path, colours, "convert it to RGB") from error
 
 
-def needed(stored: Stored, path: str | Path) -> int:
+def needed(stored: DecodedImage, path: str | Path) -> int:
     """Return the bits of more than 8 that a file needs, one of `DEPTHS`; 0 of other files.
 
     What says that 0 is white needs all that its type holds: the largest value is black then.
@@ -180,7 +180,7 @@ def largest_value(values: np.ndarray, path: str | Path) -> int:
     return largest
 
 
-def _scaled_to_8_bits(stored: Stored, path: str | Path, bits: int) -> Image.Image:
+def _scaled_to_8_bits(stored: DecodedImage, path: str | Path, bits: int) -> Image.Image:
     """Return the values of a file of more than 8 bits as an 8-bit image."""
     assert stored.deep is not None  # noqa: S101 - for the type checker
     largest = largest_value(stored.deep, path)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from adviz.data.image_decoding import Stored, as_rgba, load
+from adviz.data.image_decoding import DecodedImage, as_rgba, load
 from adviz.data.images import images_of, largest_value
 from adviz.data.mask_arrays import ArrayMask
 
@@ -219,7 +219,7 @@ def mask_values(path: Path) -> MaskValues:
     return MaskValues(values, values > 0, lossy=lossy)
 
 
-def _of_deep(stored: Stored, path: Path) -> MaskValues:
+def _of_deep(stored: DecodedImage, path: Path) -> MaskValues:
     """Return the values of a mask of more than 8 bits."""
     assert stored.deep is not None  # noqa: S101 - for the type checker
     values = stored.deep if stored.deep.ndim == 2 else stored.deep.max(2)

@@ -78,13 +78,13 @@ def novelty(
     source = _source(dataset)
     folder = _folder(dataset, root, download)
     names = list(source.classes) or _names_on_disk(dataset, folder)
-    chosen = _index(dataset, names, normal)
+    chosen = _class_index(dataset, names, normal)
     if dataset == "caltech256":
-        return _of_folders(folder, chosen, seed).category(geometry)
+        return _caltech_tree(folder, chosen, seed).category(geometry)
     if dataset in LISTED:
-        return _of_list(dataset, folder, names, chosen).category(geometry)
+        return _listed_tree(dataset, folder, names, chosen).category(geometry)
     geometry = geometry or Geometry(SIZE, crop=False)
-    train, test = (_of_arrays(dataset, folder, part, chosen, geometry) for part in PARTS)
+    train, test = (_split_of_arrays(dataset, folder, part, chosen, geometry) for part in PARTS)
     return Category(train.name, train, test)
 
 
@@ -121,7 +121,7 @@ def _source(dataset: str) -> Source:
     return SOURCES[dataset]
 
 
-def _index(dataset: str, names: Sequence[str], normal: int | str) -> int:
+def _class_index(dataset: str, names: Sequence[str], normal: int | str) -> int:
     """Return the index of a class that is given by name or index."""
     if isinstance(normal, str) and normal in names:
         return names.index(normal)
@@ -170,7 +170,9 @@ def _downloaded(source: Source, folder: Path) -> Path:
     return folder
 
 
-def _of_arrays(dataset: str, folder: Path, part: str, chosen: int, geometry: Geometry) -> Split:
+def _split_of_arrays(
+    dataset: str, folder: Path, part: str, chosen: int, geometry: Geometry
+) -> Split:
     """Return the training images of a class, or all test images, of a data set in array files."""
     names = SOURCES[dataset].classes
     name = f"{dataset}: {names[chosen]}"
@@ -247,7 +249,7 @@ def _class_folders(folder: Path) -> dict[str, Path]:
     return {path.name.partition(".")[2]: path for path in numbered}
 
 
-def _of_folders(folder: Path, chosen: int, seed: int) -> Tree:
+def _caltech_tree(folder: Path, chosen: int, seed: int) -> Tree:
     """Return the images of Caltech-256, of which a fraction of every class is for the test."""
     folders = _class_folders(folder)
     normal = list(folders)[chosen]
@@ -270,7 +272,7 @@ def _of_folders(folder: Path, chosen: int, seed: int) -> Tree:
     return tree
 
 
-def _of_list(dataset: str, folder: Path, names: list[str], chosen: int) -> Tree:
+def _listed_tree(dataset: str, folder: Path, names: list[str], chosen: int) -> Tree:
     """Return photographs whose class and part are listed."""
     normal = names[chosen]
     entries = [

@@ -53,7 +53,7 @@ def arranged(path: Path) -> Tree:
         expected = f"expected at least {EVERY} images in {good_path}, of which every {EVERY}th is "
         came = f"found {len(good)}: add some" if good else no_images_hint(good_path)
         tree.problems.append(ValueError(f"{expected}kept for the test, {came}"))
-    tested = held_out(good)
+    tested = every_fifth(good)
     tree.entries.extend(Entry(file, "test" if file in tested else "train") for file in good)
     bad = _bad_folder(path, tree.problems)
     if bad is not None:
@@ -61,7 +61,7 @@ def arranged(path: Path) -> Tree:
     return tree
 
 
-def held_out(good: Sequence[Path]) -> set[Path]:
+def every_fifth(good: Sequence[Path]) -> set[Path]:
     """Return the good images that are kept for the test, of all in the order of their names."""
     return set(good[EVERY - 1 :: EVERY])
 

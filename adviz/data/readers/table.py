@@ -23,7 +23,7 @@ from adviz.data.folder_names import (
 from adviz.data.folder_tree import Entry, Tree
 from adviz.data.geometry import Geometry
 from adviz.data.paths import expanded, is_nothing, real_name
-from adviz.data.readers.sorted_photos import EVERY, held_out
+from adviz.data.readers.sorted_photos import EVERY, every_fifth
 from adviz.data.split import ANOMALOUS, GOOD, NAMES, UNLABELLED
 
 if TYPE_CHECKING:
@@ -344,7 +344,7 @@ def _parts(rows: Sequence[Row]) -> list[str]:
             f"test, got {len(good)}: add some, or say in a column part which are for training and "
             "which for the test"
         )
-    tested = held_out(good)
+    tested = every_fifth(good)
     return ["train" if row.label == GOOD and row.image not in tested else "test" for row in rows]
 
 
