@@ -92,15 +92,12 @@ class Geometry:
             object.__setattr__(self, "resize", checked_size("resize", self.resize))
         if self.bits is not None and not (isinstance(self.bits, int) and 8 <= self.bits <= 16):
             raise ValueError(f"bits must be 8 to 16, or None, got {self.bits!r}")
-        if self.interpolation not in FILTERS:
-            expected = f"interpolation must be one of {', '.join(FILTERS)}"
-            raise ValueError(f"{expected}, {got(self.interpolation, FILTERS)}")
-        if self.aspect not in ASPECTS:
-            expected = 'aspect must be "square", "shorter" or "letterbox"'
-            raise ValueError(f"{expected}, {got(self.aspect, ASPECTS)}")
-        if self.mask_rule not in MASK_RULES:
-            expected = f"mask_rule must be one of {', '.join(MASK_RULES)}"
-            raise ValueError(f"{expected}, {got(self.mask_rule, MASK_RULES)}")
+        choices = {"interpolation": FILTERS, "aspect": ASPECTS, "mask_rule": MASK_RULES}
+        for name, allowed in choices.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                expected = f"{name} must be one of {', '.join(allowed)}"
+                raise ValueError(f"{expected}, {got(value, allowed)}")
         self._check_resize()
 
     def _check_resize(self) -> None:
@@ -109,11 +106,13 @@ class Geometry:
         rows, columns = self.shape
         if self.crop and (height < rows or width < columns):
             raise ValueError(f"resize must be at least size={self.size}, got resize={self.resize}")
-        if not self.crop and self.resized != self.size:
+        if self.crop:
+            return
+        if self.resized != self.size:
             raise ValueError(
                 f"resize must be without a crop exactly size={self.size}, got resize={self.resize}"
             )
-        if not self.crop and self.aspect == "shorter":
+        if self.aspect == "shorter":
             raise ValueError(
                 'aspect="shorter" needs crop=True, or images of other shapes would not become one '
                 'size: use "square" (stretched) or "letterbox" (padded) to keep the whole image'

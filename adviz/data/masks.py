@@ -174,7 +174,17 @@ class MaskValues:
         return np.asarray(self.values >= threshold)
 
     def low(self, marked: np.ndarray) -> Low | None:
-        """Return what is above the background and not marked; None where nothing is."""
+        """Return the pixels above the background that are not marked; None where none is ambiguous.
+
+        The counts are those of this loop over the values of a mask, edges repeated::
+
+            for row, column in np.argwhere(above & ~marked):
+                value = values[row, column]
+                around = values[row - 1 : row + 2, column - 1 : column + 2]
+                if around.max() <= value:
+                    alone += 1
+                    inner += around.min() >= value
+        """
         n_above = np.count_nonzero(self.above)
         has_no_background = n_above == self.above.size
         if self.lossy or has_no_background or n_above == np.count_nonzero(marked):
