@@ -1,4 +1,4 @@
-"""What people call folders and columns of good and bad images, of training, test and masks."""
+"""What people call good and bad images, training, test and masks: names of folders and files."""
 
 from __future__ import annotations
 
@@ -35,6 +35,11 @@ TRUTH_WORDS = frozenset(("groundtruth", "groundtruths", "gt", "mask", "masks"))
 RARE_TRUTH_WORDS = frozenset(
     "label labels annotation annotations segmentation segmentations seg".split()
 )
+# the files of masks: after the name of an image beside them, and before or after it in a folder
+MASK_ENDINGS = ("_mask", "-mask", "_gt", "-gt", "_ground_truth", "_groundtruth")
+MASK_WORDS = "masks?|gt|ground[ _-]?truth|labels?|seg|segmentation|anno|annotation"
+MASK_WORD_LAST = re.compile(rf"(.+?)[ _.-]*(?:{MASK_WORDS})")
+MASK_WORD_FIRST = re.compile(rf"(?:{MASK_WORDS})[ _.-]*(.+)")
 # nouns that may stand before or after "good" and "bad", as may a number before: "0_good parts"
 NOUNS = (
     "images?|imgs?|photos?|photographs?|pictures?|pics?|samples?|examples?|parts?|pieces?|items?|"

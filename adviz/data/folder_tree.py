@@ -13,13 +13,19 @@ from pathlib import Path
 
 from adviz._support import got
 from adviz.data.category import Category
-from adviz.data.folder_names import KNOWN, plain, says_good, says_unlabelled, words_for
+from adviz.data.folder_names import (
+    KNOWN,
+    MASK_ENDINGS,
+    plain,
+    says_good,
+    says_unlabelled,
+    words_for,
+)
 from adviz.data.geometry import Geometry, fitting
 from adviz.data.images import image_size, images_of
 from adviz.data.paths import expanded, folders_in, listing
 from adviz.data.split import ANOMALOUS, GOOD, UNLABELLED, Split
 
-MASK_ENDINGS = ("_mask", "-mask", "_gt", "-gt", "_ground_truth", "_groundtruth")
 # Layouts that no publication is behind, whose images are resized to a rectangle of their own shape.
 OWN_PHOTOGRAPHS = ("sorted photos", "images", "table")
 SEE_README = "see data/README.md for the layout"

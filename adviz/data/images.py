@@ -21,7 +21,7 @@ from adviz.data.image_decoding import (
     load,
     opened,
 )
-from adviz.data.paths import children
+from adviz.data.paths import children, is_hidden_below
 
 DEPTHS = (8, 10, 12, 14, 16)  # bits of cameras whose files are of 16
 HEADERS = 64  # of so many files of a data set it is looked up whether they are of more than 8 bits
@@ -79,9 +79,8 @@ def no_images_hint(folder: Path) -> str:
     """
     counts: Counter[str] = Counter()
     for file in folder.rglob("*") if folder.is_dir() else ():
-        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
         unread = file.suffix and file.suffix.lower() not in suffixes()
-        if unread and not hidden and file.is_file():
+        if unread and file.is_file() and not is_hidden_below(file, folder):
             counts[file.suffix] += 1
     if not counts:
         return "found none: add some"

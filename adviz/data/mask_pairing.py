@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from adviz.data.folder_names import says_bad, says_good
+from adviz.data.folder_names import MASK_WORD_FIRST, MASK_WORD_LAST, says_bad, says_good
 from adviz.data.images import images_of, suffixes
 from adviz.data.paths import children, folders_in
 
 STRICT = ("_mask", "")  # endings after the image's name, in the order in which they count
-WORDS = "masks?|gt|ground[ _-]?truth|labels?|seg|segmentation|anno|annotation"
-ENDING = re.compile(rf"(.+?)[ _.-]*(?:{WORDS})")
-BEGINNING = re.compile(rf"(?:{WORDS})[ _.-]*(.+)")
 NAMED = 3  # files that a message names
 # groups beside the folders' names, which hold no slash
 DEFECTIVE_ANYWHERE = "/defective"
@@ -150,7 +146,7 @@ def _image_names(stem: str) -> Iterator[str]:
     for name in names:  # which grows
         yield name
         shorter = [name.removesuffix(suffix) for suffix in suffixes()]
-        matches = [pattern.fullmatch(name) for pattern in (ENDING, BEGINNING)]
+        matches = [pattern.fullmatch(name) for pattern in (MASK_WORD_LAST, MASK_WORD_FIRST)]
         shorter += [match[1] for match in matches if match]
         names += dict.fromkeys(new for new in shorter if new and new not in names)
 

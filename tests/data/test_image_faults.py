@@ -266,6 +266,13 @@ def test_heif_files_are_read_where_the_plug_in_is_there(tmp_path, monkeypatch):
     images.suffixes.cache_clear()
 
 
+def test_what_systems_leave_is_no_file_to_convert(tmp_path):
+    for name in ("Thumbs.db", "__MACOSX/a.psd", ".hidden/b.raw", "._c.psd"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    assert images.no_images_hint(tmp_path) == "found none: add some"
+
+
 def test_masks_are_turned_like_images(tmp_path):
     """Both are as they are shown, whichever of the two has the tag."""
     marked = trees.mask(box=(0, 0, 10, 5))
