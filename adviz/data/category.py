@@ -41,11 +41,14 @@ class Category:
         >>> category.with_geometry(data.Geometry(320)).test.image_size
         (320, 320)
         """
+        validation = self.validation
+        if validation is not None:
+            validation = validation.with_geometry(geometry)
         return dataclasses.replace(
             self,
             train=self.train.with_geometry(geometry),
             test=self.test.with_geometry(geometry),
-            validation=None if self.validation is None else self.validation.with_geometry(geometry),
+            validation=validation,
         )
 
     def __repr__(self) -> str:

@@ -78,7 +78,7 @@ def no_images_hint(folder: Path) -> str:
     suffix that most files have.
     """
     counts: Counter[str] = Counter()
-    for file in folder.rglob("*") if folder.is_dir() else ():
+    for file in folder.rglob("*"):
         unread = file.suffix and file.suffix.lower() not in suffixes()
         if unread and file.is_file() and not is_hidden_below(file, folder):
             counts[file.suffix] += 1

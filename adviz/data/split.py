@@ -74,7 +74,7 @@ class Split:
         pixels: np.ndarray | None = None,
     ) -> None:
         paths = _as_list(paths)
-        masks = [None if is_nothing(mask) else mask for mask in _as_list(masks)]
+        masks = _as_list(masks)
         defects = _as_list(defects)
         labels = as_numpy(labels)
         lengths = {
@@ -87,12 +87,12 @@ class Split:
             raise ValueError(
                 f"paths, labels, masks and defects must have one length, got {lengths}"
             )
-        _check_pixels(pixels, masks)
         _check_labels(labels)
         # the names of images in memory are no paths: "~" stays what it is
         self.paths = [expanded(path) if pixels is None else Path(path) for path in paths]
         self.labels = np.asarray(labels, dtype=np.int8)
         self.masks = [_as_mask(mask) for mask in masks]
+        _check_pixels(pixels, self.masks)
         self.defects = [printable(defect) for defect in defects]
         if geometry is not None and not isinstance(geometry, Geometry):
             example = "data.Geometry(256, crop=False)"
@@ -147,10 +147,12 @@ class Split:
         pixels = batch_array(images, channels, None if geometry is None else geometry.bits)
         labels = as_numpy(labels)
         _check_labels(labels)
+        if names is None:
+            names = [str(index) for index in range(len(pixels))]
         if defects is None:
             defects = [NAMES[int(label)] for label in labels]
         return cls(
-            [str(name) for name in (range(len(pixels)) if names is None else names)],
+            [str(name) for name in names],
             labels,
             [None] * len(pixels),
             [str(defect) for defect in defects],
@@ -375,7 +377,10 @@ class Split:
 
 
 def _as_mask(mask: str | Path | ArrayMask | None) -> Path | ArrayMask | None:
-    if mask is None or isinstance(mask, ArrayMask):
+    """Return a mask as it is kept; None, NaN and empty texts become None."""
+    if is_nothing(mask):
+        return None
+    if isinstance(mask, ArrayMask):
         return mask
     if not isinstance(mask, str | bytes | os.PathLike):
         raise TypeError(

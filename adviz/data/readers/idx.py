@@ -6,7 +6,9 @@ import gzip
 import io
 import math
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,12 +33,15 @@ def read_idx(path: str | Path, dimensions: int) -> np.ndarray:
     ValueError: another magic number, a size of 0, or more or fewer values than announced.
     """
     path = Path(path)
-    packed = path.suffix == ".gz"
+    opener: Callable[..., Any] = open
+    available = path.stat().st_size
+    if path.suffix == ".gz":
+        opener = gzip.open
+        available *= EXPANSION
     try:
-        with gzip.open(path, "rb") if packed else open(path, "rb") as file:
+        with opener(path, "rb") as file:
             shape = _shape(file, dimensions)
             count = math.prod(shape)
-            available = path.stat().st_size * (EXPANSION if packed else 1)
             # a damaged header may announce more than any memory holds
             if count > available:
                 raise ValueError(

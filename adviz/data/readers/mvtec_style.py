@@ -302,13 +302,13 @@ def _truth(path: Path, test: Path | None, shape: Shape, problems: list[Exception
     beside_test = "/" not in shape.truth
     if beside_test and (truth := folder_called(path, shape.truth, problems)):
         return truth
-    for child in folders_in(test) if test else ():
-        if plain(child.name) == "groundtruth":
-            return child
-    for child in folders_in(path) if beside_test else ():
-        if plain(child.name) in RARE_TRUTH_WORDS and holds_images(child):
-            return child
-    return None
+    candidates = []
+    if test:
+        candidates += [child for child in folders_in(test) if plain(child.name) == "groundtruth"]
+    if beside_test:
+        rare = [child for child in folders_in(path) if plain(child.name) in RARE_TRUTH_WORDS]
+        candidates += [child for child in rare if holds_images(child)]
+    return candidates[0] if candidates else None
 
 
 def _test_images(

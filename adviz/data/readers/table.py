@@ -124,7 +124,9 @@ def table(
     rows = _rows(cells, base or Path())
     _check_unique(rows)
     _check_files(rows)
-    tree = Tree(name or (real_name(base) if base else ""), base or Path(), "table")
+    if base and not name:
+        name = real_name(base)
+    tree = Tree(name, base or Path(), "table")
     # files are known to be there: now what each image is for
     for row, its_part in zip(rows, _parts(rows), strict=True):
         _check_part(row, its_part)
@@ -142,7 +144,7 @@ def _columns(frame: Any, root: str | Path | None) -> tuple[dict[str, list[Any]],
     base = None if root is None else expanded(root)
     if isinstance(frame, str | Path):
         file = expanded(frame)
-        return _read(file), file.parent if base is None else base
+        return _read(file), base or file.parent
     if not isinstance(frame, Mapping) and not hasattr(frame, "columns"):
         raise TypeError(
             "expected a DataFrame, columns by name, or the path of a CSV file, got a "
@@ -345,7 +347,8 @@ def _parts(rows: Sequence[Row]) -> list[str]:
             "which for the test"
         )
     tested = every_fifth(good)
-    return ["train" if row.label == GOOD and row.image not in tested else "test" for row in rows]
+    training = set(good) - tested
+    return ["train" if row.image in training else "test" for row in rows]
 
 
 def _check_part(row: Row, part: str) -> None:
