@@ -118,6 +118,9 @@ def load(path: str | Path) -> DecodedImage:
             what = "16-bit colours in separate planes, compressed"
             raise UnsupportedImage(path, what, "save it uncompressed")
         deep_colours = planes or (not is_one_channel and ";16" in unpacking)
+        # as stored: decoding may change both
+        mode = f"{image.mode};16" if deep_colours else image.mode
+        file_format = image.format or ""
         bands = [band for band in image.getbands() if band != "X"]  # X is padding
         dropped = max(0, _tag(image, BANDS, 1) - len(bands))
         signed = image.mode == "L" and _tag(image, SAMPLES, (1,))[0] == 2
@@ -136,11 +139,8 @@ def load(path: str | Path) -> DecodedImage:
                 deep = np.asarray(upright)
             # After the pixels: of a PNG file it may come last
             turned = image.getexif().get(ORIENTATION, 1) != 1
-        mode = image.mode
-        file_format = image.format or ""
     if deep_colours:
         deep = _deep_colours(path, unpacking, planes)
-        mode += ";16"
     bits = None
     if inverted or 255 < netpbm_white < 65535:
         bits = 16
