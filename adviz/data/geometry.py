@@ -22,7 +22,7 @@ FILTERS = {
 }
 LARGEST = 100_000_000  # pixels before the crop; a line of 20,000 pixels would need 4 GB
 ASPECTS = ("square", "shorter", "letterbox")
-# What people see; a network is fed the mirrored image there, see `sources`
+# What people see; a network is fed the mirrored image there, see `adviz.features`
 PADDING = (128, 128, 128)
 MASK_RULES = (">0.5", ">0", "==1", "nearest")
 ODD = 0.1  # of the photographs on either end of all shapes do not decide the rectangle

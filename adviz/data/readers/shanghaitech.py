@@ -39,7 +39,7 @@ def shanghaitech(
     ``testing/test_frame_mask/01_0014.npy`` (T,), which decides whether a frame is anomalous, and
     ``testing/test_pixel_mask/01_0014.npy`` (T, H, W), read a frame at a time and for anomalous
     frames only. Videos are decoded once, with PyAV (the extra `video`), as JPEG files in the cache
-    folder; see `adviz.data.videos`.
+    folder; see `adviz.data.readers.videos`.
 
     Parameters
     ----------
