@@ -1,48 +1,50 @@
-"""Images, labels and masks: the built-in data set, MVTec-style folders, and the nouns `Split` and `Category`."""
+"""Images, labels and masks: `Split`, `Category`, `Geometry`, readers of data sets, and `check`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+# users' names
 from adviz.data.builtin import ensure
 from adviz.data.category import Category
 from adviz.data.checking import check
 from adviz.data.checking.crop_audit import audit
 from adviz.data.geometry import Geometry
-from adviz.data.geometry import boxes_of as boxes_of
-from adviz.data.geometry import checked_size as checked_size
-from adviz.data.geometry import in_words as in_words
-from adviz.data.geometry import sides_of as sides_of
-from adviz.data.images import Depth as Depth
-from adviz.data.images import image_size as image_size
-from adviz.data.images import images_of as images_of
-from adviz.data.images import mask_files as mask_files
-from adviz.data.images import open_image as open_image
-from adviz.data.in_memory import Channels as Channels
-from adviz.data.in_memory import batch_array as batch_array
-from adviz.data.in_memory import check_channels as check_channels
-from adviz.data.in_memory import image_array as image_array
-from adviz.data.in_memory import warn_of_fewer_bits as warn_of_fewer_bits
-from adviz.data.mask_arrays import ArrayMask as ArrayMask
-
-# for other rooms
-from adviz.data.readers import sorted_photos as sorted_photos
 from adviz.data.readers.magnetic_tile import magnetic_tile
 from adviz.data.readers.mvtec_family import btad, mvtec_ad2, mvtec_loco
 from adviz.data.readers.mvtec_style import available, folder, mvtec, unlabelled
 from adviz.data.readers.one_class import classes, novelty
-from adviz.data.readers.shanghaitech import judged_frames as judged_frames
 from adviz.data.readers.shanghaitech import shanghaitech
-from adviz.data.readers.shanghaitech import training_clips as training_clips
 from adviz.data.readers.table import table
 from adviz.data.readers.visa import visa
 from adviz.data.sample import Sample
+from adviz.data.split import Split
+
+# isort: split
+# for other rooms
+from adviz.data.geometry import boxes_of as boxes_of
+from adviz.data.geometry import checked_size as checked_size
+from adviz.data.geometry import in_words as in_words
+from adviz.data.geometry import sides_of as sides_of
+from adviz.data.image_arrays import Channels as Channels
+from adviz.data.image_arrays import batch_array as batch_array
+from adviz.data.image_arrays import check_channels as check_channels
+from adviz.data.image_arrays import image_array as image_array
+from adviz.data.image_arrays import warn_of_fewer_bits as warn_of_fewer_bits
+from adviz.data.image_decoding import ORIENTATION as ORIENTATION
+from adviz.data.images import Depth as Depth
+from adviz.data.images import image_size as image_size
+from adviz.data.images import images_of as images_of
+from adviz.data.images import open_image as open_image
+from adviz.data.mask_arrays import ArrayMask as ArrayMask
+from adviz.data.masks import mask_files as mask_files
+from adviz.data.readers import sorted_photos as sorted_photos
+from adviz.data.readers.shanghaitech import judged_frames as judged_frames
+from adviz.data.readers.shanghaitech import training_clips as training_clips
 from adviz.data.split import ANOMALOUS as ANOMALOUS
 from adviz.data.split import GOOD as GOOD
 from adviz.data.split import UNLABELLED as UNLABELLED
-from adviz.data.split import Split
 from adviz.data.split import as_indices as as_indices
-from adviz.data.stored import ORIENTATION as ORIENTATION
 
 __all__ = [
     "Category",

@@ -1,4 +1,4 @@
-"""Training and test images of one kind of thing: the noun `Category`."""
+"""`Category`: the training and test images of one kind of product or texture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from adviz.data.split import Split
 
 @dataclass(frozen=True, eq=False)
 class Category:
-    """One kind of product or texture: normal images to learn from and images to judge.
+    """One kind of product or texture: normal images for training, and test images.
 
     Some data sets set normal images apart for choosing thresholds: `validation`, None where there
     are none. No detector learns from them. How many bits files of more than 8 use is told from the
@@ -41,13 +41,18 @@ class Category:
         >>> category.with_geometry(data.Geometry(320)).test.image_size
         (320, 320)
         """
+        validation = self.validation
+        if validation is not None:
+            validation = validation.with_geometry(geometry)
         return dataclasses.replace(
             self,
             train=self.train.with_geometry(geometry),
             test=self.test.with_geometry(geometry),
-            validation=None if self.validation is None else self.validation.with_geometry(geometry),
+            validation=validation,
         )
 
     def __repr__(self) -> str:
-        held = "" if self.validation is None else f", validation={self.validation!r}"
-        return f"Category({self.name!r}, train={self.train!r}, test={self.test!r}{held})"
+        text = f"Category({self.name!r}, train={self.train!r}, test={self.test!r}"
+        if self.validation is not None:
+            text += f", validation={self.validation!r}"
+        return f"{text})"

@@ -1,4 +1,4 @@
-"""What people call the folders and columns of good and bad images, of training and test, and of masks."""
+"""What people call good and bad images, training, test and masks: names of folders and files."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from collections.abc import Iterable
 
 # Names are compared by `plain`: without case and without what stands between words.
 GOOD_WORDS = frozenset(
-    "good goods ok okay io normal pass passed passing accept accepted clean fine healthy intact flawless "
-    "perfect conforming undamaged "
+    "good goods ok okay io normal pass passed passing accept accepted clean fine healthy intact "
+    "flawless perfect conforming undamaged "
     "defectfree faultfree flawfree anomalyfree damagefree "
     "nodefect nodefects noanomaly noanomalies nofault nofaults nodamage "
-    "nondefective nondefect notdefective nonanomalous nonanomaly nonfaulty nondamaged undefective".split()
+    "nondefective nondefect notdefective nonanomalous nonanomaly nonfaulty nondamaged "
+    "undefective".split()
 )
 BAD_WORDS = frozenset(
-    "bad ng notgood nogood nok notok ko nio defect defects defective anomaly anomalies anomalous anomal "
-    "abnormal abnormality abnormalities notnormal fail fails failed failing failure failures fault faults faulty "
-    "reject rejects rejected scrap scrapped broken damage damages damaged flaw flaws flawed unhealthy "
-    "nonconforming".split()
+    "bad ng notgood nogood nok notok ko nio defect defects defective anomaly anomalies anomalous "
+    "anomal abnormal abnormality abnormalities notnormal fail fails failed failing failure "
+    "failures fault faults faulty reject rejects rejected scrap scrapped broken damage damages "
+    "damaged flaw flaws flawed unhealthy nonconforming".split()
 )
 # they say one of two kinds, and not which: a positive find is a defect, a positive verdict is none
 AMBIGUOUS_WORDS = frozenset(
@@ -34,60 +35,77 @@ TRUTH_WORDS = frozenset(("groundtruth", "groundtruths", "gt", "mask", "masks"))
 RARE_TRUTH_WORDS = frozenset(
     "label labels annotation annotations segmentation segmentations seg".split()
 )
-# what good and bad are said of, which may stand before or after them, as may a number before:
-# "0_good parts"
-THINGS = "images?|imgs?|photos?|photographs?|pictures?|pics?|samples?|examples?|parts?|pieces?|items?|products?|units?"
-SAID_OF = re.compile(rf"\d*(?:{THINGS})?(.+?)(?:{THINGS})?")
+# the files of masks: after the name of an image beside them, and before or after it in a folder
+MASK_ENDINGS = ("_mask", "-mask", "_gt", "-gt", "_ground_truth", "_groundtruth")
+MASK_WORDS = "masks?|gt|ground[ _-]?truth|labels?|seg|segmentation|anno|annotation"
+MASK_WORD_LAST = re.compile(rf"(.+?)[ _.-]*(?:{MASK_WORDS})")
+MASK_WORD_FIRST = re.compile(rf"(?:{MASK_WORDS})[ _.-]*(.+)")
+# nouns that may stand before or after "good" and "bad", as may a number before: "0_good parts"
+NOUNS = (
+    "images?|imgs?|photos?|photographs?|pictures?|pics?|samples?|examples?|parts?|pieces?|items?|"
+    "products?|units?"
+)
+WITH_NOUN = re.compile(rf"\d*(?:{NOUNS})?(.+?)(?:{NOUNS})?")
 KNOWN = (
     "good, ok, normal, pass, defect-free; bad, ng, defective, anomaly, abnormal, fail; in any case"
 )
 
 
 def plain(name: str) -> str:
-    """Return a name without what people vary: its case, and spaces, hyphens, dots and underscores."""
+    """Return a name in small letters, without spaces, hyphens, dots and underscores."""
     return "".join(letter for letter in name.casefold() if letter not in " -_.")
 
 
 def says_good(name: str) -> bool:
-    """Tell whether a name says that images are good, also of one of several such folders: "good_2"."""
-    return _said(plain(name).rstrip("0123456789")) in GOOD_WORDS
+    """Return whether a name says that images are good; also "good_2", one of several folders."""
+    return _without_nouns(plain(name).rstrip("0123456789")) in GOOD_WORDS
 
 
 def says_bad(name: str) -> bool:
-    """Tell whether a name says that images are anomalous, and not in which way."""
-    return _said(plain(name)) in BAD_WORDS
+    """Return whether a name says that images are anomalous, and not in which way."""
+    return _without_nouns(plain(name)) in BAD_WORDS
 
 
-def _said(name: str) -> str:
-    """Return a plain name without the things that it is said of."""
-    found = SAID_OF.fullmatch(name)
-    return found[1] if found else name
+def _without_nouns(name: str) -> str:
+    """Return the adjective of a plain name: "good" of "0goodparts"."""
+    match = WITH_NOUN.fullmatch(name)
+    return match[1] if match else name
 
 
 def is_ambiguous(name: str) -> bool:
-    """Tell whether a name is one of two, of which nobody knows which is the good one."""
+    """Return whether a name does not say which of two kinds it means: "positive", "0"."""
     return plain(name) in AMBIGUOUS_WORDS
 
 
 def says_unlabelled(name: str) -> bool:
-    """Tell whether a name says that nobody has judged the images."""
+    """Return whether a name says that the images have no labels."""
     return plain(name) in UNLABELLED_WORDS
 
 
 def part_of(name: str) -> str | None:
     """Return "train", "validation" or "test" where a name says one of them."""
-    return next((part for part, words in PARTS.items() if plain(name) in words), None)
+    for part, names in PARTS.items():
+        if plain(name) in names:
+            return part
+    return None
 
 
-def is_mask_folder(name: str, others: Iterable[str]) -> bool:
-    """Tell whether a folder of test images is called as one of masks is, also of another one: "dent_mask"."""
+def is_mask_folder(name: str, siblings: Iterable[str]) -> bool:
+    """Return whether a folder of test images is called as one of masks is.
+
+    That may be after one of its `siblings`: "dent_mask" beside "dent".
+    """
     own = plain(name)
-    called = {plain(other) + word for other in others for word in TRUTH_WORDS}
-    return own in TRUTH_WORDS or own in called
+    if own in TRUTH_WORDS:
+        return True
+    starts = [plain(sibling) for sibling in siblings if own.startswith(plain(sibling))]
+    return any(own.removeprefix(start) in TRUTH_WORDS for start in starts)
 
 
 def words_for(name: str) -> frozenset[str]:
-    """Return the plain names by which a folder of a layout may be called, its own among them."""
+    """Return the synonyms of a folder's name, as `plain` writes them, its own among them."""
     own = plain(name)
-    groups = [*PARTS.values(), TRUTH_WORDS]
-    return next((words for words in groups if own in words), frozenset((own,)))
+    for synonyms in (*PARTS.values(), TRUTH_WORDS):
+        if own in synonyms:
+            return synonyms
+    return frozenset((own,))

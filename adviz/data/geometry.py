@@ -1,7 +1,8 @@
-"""How an image becomes the square or rectangle that a backbone sees, and a mask with it."""
+"""Resize and crop of images and masks to the square or rectangle that a backbone sees."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,24 +22,25 @@ FILTERS = {
 }
 LARGEST = 100_000_000  # pixels before the crop; a line of 20,000 pixels would need 4 GB
 ASPECTS = ("square", "shorter", "letterbox")
-# What people see; a network is fed the mirrored image there, see `sources`
+# What people see; a network is fed the mirrored image there, see `adviz.features`
 PADDING = (128, 128, 128)
 MASK_RULES = (">0.5", ">0", "==1", "nearest")
 ODD = 0.1  # of the photographs on either end of all shapes do not decide the rectangle
 SQUARE = 1.1  # a ratio of the sides up to which photographs are taken for squares
 ALIKE = 1.02  # the widest ratio, divided by the tallest, up to which photographs have one shape
 # Of a rectangle, divided by that of a square of 224 pixels
-SMALLEST_AREA, LARGEST_AREA = 0.75, 1.35
+SMALLEST_AREA = 0.75
+LARGEST_AREA = 1.35
 Size = int | tuple[int, int]  # the side of a square, or (height, width)
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """Resize, then crop the centre; the defaults are the protocol of SPADE, PaDiM and PatchCore on MVTec AD.
+    """Resize, then crop the centre; the defaults are those of SPADE, PaDiM and PatchCore.
 
-    Reverse distillation's is ``Geometry(size=256, crop=False)``. Sizes are (height, width), as
-    everywhere in adviz; only the methods that take the size of an image file have it as Pillow
-    does, (width, height).
+    That is their protocol on MVTec AD. Reverse distillation's is ``Geometry(size=256,
+    crop=False)``. Sizes are (height, width), as everywhere in adviz; only the methods that take the
+    size of an image file have it as Pillow does, (width, height).
 
     Attributes
     ----------
@@ -90,28 +92,30 @@ class Geometry:
             object.__setattr__(self, "resize", checked_size("resize", self.resize))
         if self.bits is not None and not (isinstance(self.bits, int) and 8 <= self.bits <= 16):
             raise ValueError(f"bits must be 8 to 16, or None, got {self.bits!r}")
-        if self.interpolation not in FILTERS:
+        choices = {"interpolation": FILTERS, "aspect": ASPECTS, "mask_rule": MASK_RULES}
+        for name, allowed in choices.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                expected = f"{name} must be one of {', '.join(allowed)}"
+                raise ValueError(f"{expected}, {got(value, allowed)}")
+        self._check_resize()
+
+    def _check_resize(self) -> None:
+        """Refuse a `resize` that does not hold the result."""
+        height, width = sides_of(self.resized)
+        rows, columns = self.shape
+        if self.crop and (height < rows or width < columns):
+            raise ValueError(f"resize must be at least size={self.size}, got resize={self.resize}")
+        if self.crop:
+            return
+        if self.resized != self.size:
             raise ValueError(
-                f"interpolation must be one of {', '.join(FILTERS)}, {got(self.interpolation, FILTERS)}"
+                f"resize must be without a crop exactly size={self.size}, got resize={self.resize}"
             )
-        if self.aspect not in ASPECTS:
+        if self.aspect == "shorter":
             raise ValueError(
-                f'aspect must be "square", "shorter" or "letterbox", {got(self.aspect, ASPECTS)}'
-            )
-        if self.mask_rule not in MASK_RULES:
-            raise ValueError(
-                f"mask_rule must be one of {', '.join(MASK_RULES)}, {got(self.mask_rule, MASK_RULES)}"
-            )
-        pairs = list(zip(sides_of(self.resized), self.shape, strict=True))
-        if any(before < after for before, after in pairs) or (
-            not self.crop and self.resized != self.size
-        ):
-            what = "at least" if self.crop else "without a crop exactly"
-            raise ValueError(f"resize must be {what} size={self.size}, got resize={self.resize}")
-        if not self.crop and self.aspect == "shorter":
-            raise ValueError(
-                'aspect="shorter" needs crop=True, or images of other shapes would not become one size: use '
-                '"square" (stretched) or "letterbox" (padded) to keep the whole image'
+                'aspect="shorter" needs crop=True, or images of other shapes would not become one '
+                'size: use "square" (stretched) or "letterbox" (padded) to keep the whole image'
             )
 
     @property
@@ -133,11 +137,13 @@ class Geometry:
 
     @property
     def pixels(self) -> tuple[Size, Size, str, str, int]:
-        """All that decides an image's pixels; geometries that treat masks alone differently share it."""
+        """All that decides an image's pixels; equal where only masks are treated differently."""
         return self.size, self.resized, self.interpolation, self.aspect, self.bits or 16
 
     def image(self, image: Image.Image) -> np.ndarray:
-        """Return the (H, W, 3) uint8 array that a backbone sees; padding is grey, and mirrored for the network.
+        """Return the (H, W, 3) uint8 array that a backbone sees.
+
+        Padding is grey here; a network is fed the mirrored image there.
 
         Examples
         --------
@@ -148,7 +154,7 @@ class Geometry:
         return np.asarray(self._fit(image, FILTERS[self.interpolation]))
 
     def mask(self, mask: Image.Image) -> np.ndarray:
-        """Return the (H, W) bool array for an "L" mask of 0 and 255: True = defect; padding is none.
+        """Return the (H, W) bool array for an "L" mask of 0 and 255: True = defect, not padding.
 
         Examples
         --------
@@ -156,20 +162,19 @@ class Geometry:
         >>> data.Geometry(64).mask(Image.new("L", (100, 80), 255)).mean()
         np.float64(1.0)
         """
-        rule = (
-            Image.Resampling.NEAREST if self.mask_rule == "nearest" else Image.Resampling.BILINEAR
-        )
-        values = np.asarray(self._fit(mask, rule))
-        return (
-            values == 255
-            if self.mask_rule == "==1"
-            else values > 0
-            if self.mask_rule == ">0"
-            else values > 127
-        )
+        if self.mask_rule == "nearest":
+            values = np.asarray(self._fit(mask, Image.Resampling.NEAREST))
+        else:
+            values = np.asarray(self._fit(mask, Image.Resampling.BILINEAR))
+        if self.mask_rule == "==1":
+            return np.asarray(values == 255)
+        threshold = 0 if self.mask_rule == ">0" else 127
+        return np.asarray(values > threshold)
 
     def scale(self, size: tuple[int, int]) -> tuple[float, float]:
-        """Return how many new pixels one pixel of an image of `size` (width, height) becomes, across and down.
+        """Return the factors by which an image is enlarged, across and down.
+
+        The image is of `size` (width, height).
 
         Examples
         --------
@@ -180,26 +185,30 @@ class Geometry:
         return width / size[0], height / size[1]
 
     def window(self, size: tuple[int, int]) -> tuple[slice, slice]:
-        """Return the rows and columns of an image of `size` (width, height) that the crop keeps, to a pixel.
+        """Return the rows and columns of an image of `size` (width, height) that the crop keeps.
+
+        They are rounded to whole pixels.
 
         Examples
         --------
         >>> data.Geometry(224).window((256, 512))
         (slice(32, 480, None), slice(16, 240, None))
         """
+        # the crop, in pixels of the image before it was resized
         across, down = self.scale(size)
         left, top = self._corner(size)
         height, width = self.shape
-        first_row, first_column = max(0, round(top / down)), max(0, round(left / across))
+        first_row = max(0, round(top / down))
+        first_column = max(0, round(left / across))
         last_row = min(size[1], round((top + height) / down))
         last_column = min(size[0], round((left + width) / across))
         return slice(first_row, last_row), slice(first_column, last_column)
 
     def box(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
-        """Return where an image of `size` (width, height) lies in the result: its top, left, bottom and right edge.
+        """Return the top, left, bottom and right edge of an image in the result.
 
-        The pixels from top to below bottom and from left to before right are the image's, all
-        others padding; only ``aspect="letterbox"`` pads.
+        The image is of `size` (width, height). The pixels from top to below bottom and from left
+        to before right are the image's, all others padding; only ``aspect="letterbox"`` pads.
 
         Examples
         --------
@@ -223,50 +232,57 @@ class Geometry:
                [0, 0, 0, 0]])
         """
         top, left, bottom, right = self.box(size)
+        # (H, W)
         inside = np.zeros(self.shape, dtype=bool)
         inside[top:bottom, left:right] = True
         return inside
 
     def _fit(self, image: Image.Image, rule: Image.Resampling) -> Image.Image:
+        """Return an image or mask resized, then cropped or padded."""
         left, top = self._corner(image.size)
         height, width = self.shape
         resized = image.resize(self._resized(image.size), rule)
         if left >= 0 and top >= 0:
             return resized.crop((left, top, left + width, top + height))
-        padded = Image.new(image.mode, (width, height), PADDING if image.mode == "RGB" else 0)
+        background = PADDING if image.mode == "RGB" else 0
+        padded = Image.new(image.mode, (width, height), background)
         padded.paste(resized, (-left, -top))
         return padded
 
     def _resized(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Return (width, height) of an image of `size` (width, height) before the crop, without padding."""
+        """Return (width, height) of an image of `size` before the crop, without padding."""
+        width, height = size
         rows, columns = sides_of(self.resized)
         if self.aspect == "square":
             return columns, rows
-        taller = rows * size[0] >= columns * size[1]  # the target, beside the image
+        target_is_taller = rows * width >= columns * height
+        # the whole image fits into the target
         if self.aspect == "letterbox":
-            if taller:
-                return columns, max(1, round(size[1] * columns / size[0]))
-            return max(1, round(size[0] * rows / size[1])), rows
-        if taller:
-            width, height = int(size[0] * rows / size[1]), rows  # torchvision truncates
+            if target_is_taller:
+                return columns, max(1, round(height * columns / width))
+            return max(1, round(width * rows / height)), rows
+        # the image covers the target
+        if target_is_taller:
+            new_size = int(width * rows / height), rows  # torchvision truncates
         else:
-            width, height = columns, int(size[1] * columns / size[0])
-        if width * height > LARGEST:
+            new_size = columns, int(height * columns / width)
+        if math.prod(new_size) > LARGEST:
             raise ValueError(
-                f"expected an image that can be resized to {self.resized} pixels on its shorter side, got one of "
-                f'{size[0]}x{size[1]}, which would become {width}x{height}: use aspect="square", or cut it into pieces'
+                f"expected an image that can be resized to {self.resized} pixels on its shorter "
+                f"side, got one of {width}x{height}, which would become "
+                f'{new_size[0]}x{new_size[1]}: use aspect="square", or cut it into pieces'
             )
-        return width, height
+        return new_size
 
     def _corner(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Return the left and top edge of the crop in the resized image; negative where it is padded."""
+        """Return the left and top edge of the crop in the resized image, negative for padding."""
         width, height = self._resized(size)
         rows, columns = self.shape
         return round((width - columns) / 2), round((height - rows) / 2)
 
 
 def fitting(sizes: Iterable[tuple[int, int]]) -> Geometry:
-    """Return a geometry for one's own photographs that neither squashes them nor cuts anything off.
+    """Return a geometry that keeps the shape and the edges of photographs.
 
     Where all are square, to a tenth, that is ``Geometry()``. Where all have one shape, it is the
     rectangle that is nearest to that shape among those whose sides are multiples of 32 pixels and
@@ -288,10 +304,12 @@ def fitting(sizes: Iterable[tuple[int, int]]) -> Geometry:
     ((224, 224), 'letterbox', False)
     """
     ratios = sorted(height / width for width, height in sizes)
-    if not ratios or max(*ratios, *(1 / ratio for ratio in ratios), 1) <= SQUARE:
+    if not ratios or (ratios[-1] <= SQUARE and 1 / ratios[0] <= SQUARE):
         return Geometry()
-    odd = round(ODD * (len(ratios) - 1))
-    usual = ratios[odd : len(ratios) - odd]
+    # a single panorama does not decide the rectangle of all
+    n_odd = round(ODD * (len(ratios) - 1))
+    usual = ratios[n_odd : len(ratios) - n_odd]
+    # the geometric mean: twice as wide and twice as tall are equally far from a square
     shape = _shape_near(math.sqrt(usual[0] * usual[-1]))
     if ratios[-1] / ratios[0] <= ALIKE:
         return Geometry(shape, crop=False)
@@ -299,21 +317,31 @@ def fitting(sizes: Iterable[tuple[int, int]]) -> Geometry:
 
 
 def _shape_near(ratio: float) -> tuple[int, int]:
-    """Return the (height, width) in multiples of 32 that is nearest to a ratio of height to width, and about 224^2."""
+    """Return the (height, width) whose ratio is nearest to that given, of about 224 x 224 pixels.
+
+    Both are multiples of 32; of equally near ones that of the nearest area counts.
+    """
     area = 224**2
     sides = range(32, 2048, 32)
-    pairs = [(height, width) for height in sides for width in sides]
-    allowed = [(h, w) for h, w in pairs if SMALLEST_AREA * area <= h * w <= LARGEST_AREA * area]
 
-    def off(pair: tuple[int, int]) -> tuple[float, float]:
-        height, width = pair
-        return round(abs(math.log(height / width / ratio)), 3), abs(math.log(height * width / area))
+    def distance(shape: tuple[int, int]) -> tuple[float, float]:
+        height, width = shape
+        of_ratio = abs(math.log(height / width / ratio))
+        of_area = abs(math.log(height * width / area))
+        return round(of_ratio, 3), of_area
 
-    return min(allowed, key=off)
+    shapes = itertools.product(sides, sides)
+    allowed = [s for s in shapes if SMALLEST_AREA * area <= math.prod(s) <= LARGEST_AREA * area]
+    return min(allowed, key=distance)
 
 
 def boxes_of(geometry: Geometry, sizes: Iterable[tuple[int, int]]) -> np.ndarray | None:
-    """Return (N, 4) int64 `Geometry.box` of images of some (width, height); None where none of them is padded."""
+    """Return the `Geometry.box` of N images, (N, 4) int64; None where none of them is padded.
+
+    Parameters
+    ----------
+    sizes: (width, height) of the N images, pixels.
+    """
     if geometry.aspect != "letterbox":
         return None
     boxes = np.array([geometry.box(size) for size in sizes], dtype=np.int64).reshape(-1, 4)
@@ -323,12 +351,12 @@ def boxes_of(geometry: Geometry, sizes: Iterable[tuple[int, int]]) -> np.ndarray
 
 
 def sides_of(size: Size) -> tuple[int, int]:
-    """Return (height, width)."""
+    """Return (height, width) of a size, which may be the side of a square."""
     return (size, size) if isinstance(size, int) else size
 
 
 def in_words(size: Size) -> str:
-    """Return the side of a square, or height x width."""
+    """Return a size for people: "224", the side of a square, or "256x192", height x width."""
     return str(size) if isinstance(size, int) else f"{size[0]}x{size[1]}"
 
 
@@ -344,6 +372,5 @@ def checked_size(name: str, size: object) -> Size:
         raise ValueError(f"{expected}, got {size!r}")
     if min(pixels) < 1:
         raise ValueError(f"{expected}, each at least 1, got {size!r}")
-    if len(set(pixels)) == 1:
-        return pixels[0]
-    return pixels[0], pixels[1]
+    height, width = pixels[0], pixels[-1]
+    return height if height == width else (height, width)

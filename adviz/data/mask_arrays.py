@@ -1,4 +1,4 @@
-"""Masks in array files: one of many in a file, mapped into memory; nothing in such a file is ever executed."""
+"""Masks in .npy files, one of many in a file, mapped into memory; nothing in one is executed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class ArrayMask:
-    """A mask that is one of many in a file: row `index` of an (N, H, W) array of booleans or numbers, > 0 = defect."""
+    """A mask that is one of many in a file: `index` of an (N, H, W) array, whose > 0 = defect."""
 
     file: Path
     index: int
 
     def open(self) -> Image.Image:
-        """Return the mask as an "L" image of 0 (normal) and 255 (defect); errors as for `open_array`."""
+        """Return the mask as an "L" image of 0 and 255 (defect); errors as for `open_array`."""
         values = open_array(self.file, 3)[self.index]
         return Image.fromarray(np.where(values > 0, 255, 0).astype(np.uint8))
 
@@ -37,7 +37,8 @@ def open_array(path: Path, dimensions: int) -> np.ndarray:
     try:
         # Refuses objects, which would have to be unpickled
         values = np.lib.format.open_memmap(path, mode="r")
-        size, announced = path.stat().st_size, values.offset + values.nbytes
+        size = path.stat().st_size
+        announced = values.offset + values.nbytes
     except FileNotFoundError:
         raise FileNotFoundError(f"expected an array file, found nothing at {path}") from None
     except (OSError, ValueError, EOFError) as error:
@@ -46,7 +47,8 @@ def open_array(path: Path, dimensions: int) -> np.ndarray:
         ) from error
     if values.ndim != dimensions or values.dtype.kind not in "biuf":
         raise ValueError(
-            f"expected booleans or numbers in {dimensions} dimensions in {path}, got {values.dtype} in {values.ndim}"
+            f"expected booleans or numbers in {dimensions} dimensions in {path}, got "
+            f"{values.dtype} in {values.ndim}"
         )
     if size != announced:
         raise ValueError(

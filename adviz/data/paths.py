@@ -1,9 +1,9 @@
-"""Paths as people type them, and what lies in a folder beside the things that systems leave there."""
+"""Paths as people type them, and the contents of folders without what systems leave there."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -11,31 +11,25 @@ import numpy as np
 # Synology and QNAP
 LEFT_BY_SYSTEMS = frozenset(
     (
-        "thumbs.db",
-        "ehthumbs.db",
-        "ehthumbs_vista.db",
-        "desktop.ini",
-        "$recycle.bin",
-        "recycler",
-        "system volume information",
-        "__macosx",
-        "icon\r",
-        "network trash folder",
-        "temporary items",
-        "lost+found",
-        "__pycache__",
-        "@eadir",
-        "@tmp",
-        "@recycle",
-        "@recently-snapshot",
-        "#recycle",
-        "#snapshot",
+        *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "$recycle.bin"),
+        *("recycler", "system volume information"),
+        *("__macosx", "icon\r", "network trash folder", "temporary items"),
+        *("lost+found", "__pycache__"),
+        *("@eadir", "@tmp", "@recycle", "@recently-snapshot", "#recycle", "#snapshot"),
     )
 )
 
 
+def data_root(root: str | Path | None) -> Path:
+    """Return the folder of data sets: `root`, or else what ``$ADVIZ_DATA`` names, or ``./data``."""
+    return expanded(os.environ.get("ADVIZ_DATA", "data") if root is None else root)
+
+
 def expanded(path: str | bytes | os.PathLike[str]) -> Path:
-    """Return a path with ``~`` for the user's folder written out; it stays relative where it is. Bytes are decoded."""
+    """Return a path with ``~`` for the user's folder written out; a relative one stays relative.
+
+    Bytes are decoded.
+    """
     if not isinstance(path, str | bytes | os.PathLike):
         raise TypeError(f"expected a path, such as 'photos/screws', got a {type(path).__name__}")
     return Path(os.path.expanduser(os.fsdecode(path)))
@@ -47,17 +41,23 @@ def real_name(path: Path) -> str:
 
 
 def is_hidden(name: str) -> bool:
-    """Tell whether a file or folder is none of the user's: its name begins with a dot, or a system made it."""
+    """Return whether a name begins with a dot, or is of a file or folder that systems make."""
     return name.startswith(".") or name.casefold() in LEFT_BY_SYSTEMS
 
 
 def is_hidden_below(path: Path, base: Path) -> bool:
-    """Tell whether a path, or a folder between it and `base`, is hidden."""
+    """Return whether a path, or a folder between it and `base`, is hidden."""
     return any(is_hidden(part) for part in path.relative_to(base).parts)
 
 
+def is_inside(name: str) -> bool:
+    """Return whether a relative path of a published list stays within the data set's folder."""
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts
+
+
 def children(folder: Path) -> list[Path]:
-    """Return what lies in a folder, sorted, without hidden things; nothing where there is no folder."""
+    """Return the contents of a folder, sorted, without hidden ones; none if there is no folder."""
     return sorted(folder / entry.name for entry in _entries(folder))
 
 
@@ -67,26 +67,29 @@ def folders_in(folder: Path) -> list[Path]:
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Tell whether it is a folder or a link to one; of a link in a circle an entry itself raises an error."""
-    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
+    """Return whether it is a folder or a link to one."""
+    if entry.is_symlink():  # an entry itself raises an error of links in a circle
+        return os.path.isdir(entry.path)
+    return entry.is_dir()
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     if not folder.is_dir():
         return []
-    with os.scandir(folder) as found:
-        return [entry for entry in found if not is_hidden(entry.name)]
+    with os.scandir(folder) as entries:
+        return [entry for entry in entries if not is_hidden(entry.name)]
 
 
-def listing(folder: Path, most: int = 10) -> str:
-    """Return the names of what lies in a folder, for messages."""
+def listing(folder: Path, limit: int = 10) -> str:
+    """Return the names of the contents of a folder, for messages."""
     names = [child.name for child in children(folder)]
-    more = [f"and {len(names) - most} more"] if len(names) > most else []
-    return ", ".join(names[:most] + more) or "nothing"
+    if len(names) > limit:
+        names[limit:] = [f"and {len(names) - limit} more"]
+    return ", ".join(names) or "nothing"
 
 
 def is_nothing(value: object) -> bool:
-    """Tell whether a table's cell is empty: None, NaN, pandas' NA, or a text of spaces alone."""
+    """Return whether a value of a table is empty: None, NaN, pandas' NA, or a text of spaces."""
     if isinstance(value, str):
         return not value.strip()
     if isinstance(value, float | np.floating):

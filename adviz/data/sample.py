@@ -1,4 +1,4 @@
-"""One image with what is known about it: the noun `Sample`."""
+"""`Sample`: one image with its label, mask and defect."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One image as the detectors see it.
+    """One image as the detectors see it, with its label, mask and defect.
 
     Attributes
     ----------
@@ -37,5 +37,5 @@ class Sample:
 
     def __repr__(self) -> str:
         height, width = self.image.shape[:2]
-        known = "no mask" if self.mask is None else f"{int(self.mask.sum())} defect pixels"
-        return f"Sample({self.path.name}: {self.defect}, {height}x{width}, {known})"
+        mask = "no mask" if self.mask is None else f"{int(self.mask.sum())} defect pixels"
+        return f"Sample({self.path.name}: {self.defect}, {height}x{width}, {mask})"

@@ -1,4 +1,4 @@
-"""Images with what is known about them: the noun `Split`."""
+"""`Split`: the images of a training or test set with their labels and masks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import operator
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -15,17 +16,21 @@ from PIL import Image
 
 from adviz._support import as_numpy
 from adviz.data.geometry import Geometry, boxes_of
-from adviz.data.images import Depth, Labels, image_size, open_image, open_mask
-from adviz.data.in_memory import Channels, batch_array, check_channels
+from adviz.data.image_arrays import Channels, batch_array, check_channels
+from adviz.data.images import Depth, image_size, open_image
 from adviz.data.mask_arrays import ArrayMask
+from adviz.data.masks import Labels, open_mask
 from adviz.data.paths import expanded, is_nothing
 from adviz.data.sample import Sample
 
-GOOD, ANOMALOUS, UNLABELLED = 0, 1, -1
+GOOD = 0
+ANOMALOUS = 1
+UNLABELLED = -1
+NAMES = {GOOD: "good", ANOMALOUS: "anomalous", UNLABELLED: "unlabelled"}
 
 
 class Split:
-    """The images of one side of a data set (training or test), read from disk when asked for, or kept in memory.
+    """The training or the test images of a data set, read from disk when asked for, or in memory.
 
     Parameters
     ----------
@@ -68,8 +73,9 @@ class Split:
         root: str | Path | None = None,
         pixels: np.ndarray | None = None,
     ) -> None:
-        paths, masks, defects = (_listed(given) for given in (paths, masks, defects))
-        masks = [None if is_nothing(mask) else mask for mask in masks]
+        paths = _as_list(paths)
+        masks = _as_list(masks)
+        defects = _as_list(defects)
         labels = as_numpy(labels)
         lengths = {
             "paths": len(paths),
@@ -77,21 +83,20 @@ class Split:
             "masks": len(masks),
             "defects": len(defects),
         }
-        if len(set(lengths.values())) != 1:
+        if len(set(lengths.values())) > 1:
             raise ValueError(
                 f"paths, labels, masks and defects must have one length, got {lengths}"
             )
-        _check_pixels(pixels, masks)
         _check_labels(labels)
         # the names of images in memory are no paths: "~" stays what it is
         self.paths = [expanded(path) if pixels is None else Path(path) for path in paths]
         self.labels = np.asarray(labels, dtype=np.int8)
         self.masks = [_as_mask(mask) for mask in masks]
+        _check_pixels(pixels, self.masks)
         self.defects = [printable(defect) for defect in defects]
         if geometry is not None and not isinstance(geometry, Geometry):
-            raise TypeError(
-                f"geometry must be a Geometry, such as data.Geometry(256, crop=False), got {geometry!r}"
-            )
+            example = "data.Geometry(256, crop=False)"
+            raise TypeError(f"geometry must be a Geometry, such as {example}, got {geometry!r}")
         self._geometry = geometry or Geometry()
         self._depth = Depth(self.paths if pixels is None else ())
         self._labels = Labels(self.masks)
@@ -142,15 +147,15 @@ class Split:
         pixels = batch_array(images, channels, None if geometry is None else geometry.bits)
         labels = as_numpy(labels)
         _check_labels(labels)
-        kinds = {GOOD: "good", ANOMALOUS: "anomalous", UNLABELLED: "unlabelled"}
-        numbers = range(len(pixels))
+        if names is None:
+            names = [str(index) for index in range(len(pixels))]
+        if defects is None:
+            defects = [NAMES[int(label)] for label in labels]
         return cls(
-            [str(name) for name in (numbers if names is None else names)],
+            [str(name) for name in names],
             labels,
             [None] * len(pixels),
-            [kinds[int(label)] for label in labels]
-            if defects is None
-            else [str(defect) for defect in defects],
+            [str(defect) for defect in defects],
             geometry=geometry,
             name=name,
             pixels=pixels,
@@ -158,7 +163,7 @@ class Split:
 
     @property
     def geometry(self) -> Geometry:
-        """How images and masks are resized and cropped, and how many bits files of more than 8 use."""
+        """How images and masks are resized and cropped, and how many bits deep files use."""
         if self._geometry.bits is not None or self._depth.bits is None:
             return self._geometry
         return dataclasses.replace(self._geometry, bits=self._depth.bits)
@@ -174,15 +179,22 @@ class Split:
     def __getitem__(self, index: slice | Sequence[int] | np.ndarray) -> Split: ...
 
     def __getitem__(self, index: int | slice | Sequence[int] | np.ndarray) -> Sample | Split:
-        """Return one image with what is known about it, or of a slice or several indices the `subset`."""
+        """Return the `Sample` of an index, or the `subset` of a slice or of several indices."""
+        # several images
         if isinstance(index, slice):
             return self.subset(range(len(self))[index])
         if np.ndim(index) > 0:
             return self.subset(as_numpy(index))
-        (one,) = as_indices([operator.index(index)], len(self)).tolist()  # type: ignore[arg-type]
-        label = int(self.labels[one])
-        known = None if label == UNLABELLED else label
-        return Sample(self.image(one), self.mask(one), known, self.defects[one], self.paths[one])
+        # one image
+        i = int(as_indices([operator.index(index)], len(self))[0])  # type: ignore[arg-type]
+        label = int(self.labels[i])
+        return Sample(
+            self.image(i),
+            self.mask(i),
+            None if label == UNLABELLED else label,
+            self.defects[i],
+            self.paths[i],
+        )
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
@@ -198,9 +210,8 @@ class Split:
         if self.pixels is None:
             geometry = self.geometry
             return geometry.image(open_image(self.paths[index], geometry.bits or 16))
-        return self._geometry.image(
-            Image.fromarray(np.ascontiguousarray(self.pixels[index])).convert("RGB")
-        )
+        pixels = np.ascontiguousarray(self.pixels[index])
+        return self._geometry.image(Image.fromarray(pixels).convert("RGB"))
 
     def mask(self, index: int) -> np.ndarray | None:
         """Return the mask of image `index`, (H, W) bool, or None where no ground truth exists.
@@ -213,16 +224,18 @@ class Split:
         if self.labels[index] == GOOD:
             return np.zeros(self.image_size, dtype=bool)
         path = self.masks[index]
-        return None if path is None else self._geometry.mask(self._checked_mask(index, path))
-
-    def _checked_mask(self, index: int, path: Path | ArrayMask) -> Image.Image:
-        mask, size = open_mask(path, self._labels), image_size(self.paths[index])
+        if path is None:
+            return None
+        mask = open_mask(path, self._labels)
+        # a mask of another size would be resized onto the wrong pixels
+        size = image_size(self.paths[index])
         if mask.size != size:
+            expected = f"expected a mask of the image's size {size[0]}x{size[1]}"
             raise ValueError(
-                f"expected a mask of the image's size {size[0]}x{size[1]}, got {mask.size[0]}x{mask.size[1]} in {path} "
-                f"for {self.paths[index]}: replace the mask"
+                f"{expected}, got {mask.size[0]}x{mask.size[1]} in {path} for "
+                f"{self.paths[index]}: replace the mask"
             )
-        return mask
+        return self._geometry.mask(mask)
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -231,9 +244,9 @@ class Split:
 
     @property
     def boxes(self) -> np.ndarray | None:
-        """(N, 4) int64: the top, left, bottom and right edge of every image in its padding; None = nothing is padded.
+        """Top, left, bottom and right edge of every image in its padding, (N, 4) int64.
 
-        The sizes of the images are read from the files' headers.
+        None where nothing is padded. The sizes of the images are read from the files' headers.
         """
         return boxes_of(self._geometry, (self._own_size(index) for index in range(len(self))))
 
@@ -246,31 +259,37 @@ class Split:
 
     @property
     def ids(self) -> list[str]:
-        """N names that say which file an index is: paths relative to `root`, with forward slashes."""
-        root = self.root
-        names = [p.relative_to(root) if root and p.is_relative_to(root) else p for p in self.paths]
-        return [printable(name.as_posix()) for name in names]
+        """N names that say which file an index is: paths relative to `root`, with "/"."""
+        names = []
+        for path in self.paths:
+            if self.root and path.is_relative_to(self.root):
+                path = path.relative_to(self.root)
+            names.append(printable(path.as_posix()))
+        return names
 
     @property
     def has_masks(self) -> bool:
         """Whether any anomalous image has a ground-truth mask."""
-        return any(
-            mask is not None
-            for mask, label in zip(self.masks, self.labels, strict=True)
-            if label == ANOMALOUS
-        )
+        return any(self.masks[index] is not None for index in self._anomalous)
+
+    @property
+    def _anomalous(self) -> list[int]:
+        """The indices of the anomalous images."""
+        return np.flatnonzero(self.labels == ANOMALOUS).tolist()
 
     @property
     def known_pixels(self) -> np.ndarray:
-        """Whether it is known which pixels are defects, (N,) bool: of good images, and of anomalous ones with a mask.
+        """Whether it is known which pixels of an image are defects, (N,) bool.
+
+        It is of good images, and of anomalous ones with a mask.
 
         Examples
         --------
         >>> category.test.known_pixels.all()
         np.True_
         """
-        there = np.array([mask is not None for mask in self.masks], dtype=bool)
-        return np.asarray((self.labels == GOOD) | ((self.labels == ANOMALOUS) & there))
+        has_mask = np.array([mask is not None for mask in self.masks], dtype=bool)
+        return np.asarray((self.labels == GOOD) | ((self.labels == ANOMALOUS) & has_mask))
 
     def masks_array(self) -> np.ndarray:
         """Return all masks as (N, H, W) bool; a good or unlabelled image's is all False.
@@ -285,23 +304,20 @@ class Split:
         >>> category.test.subset([0, 20]).masks_array().any(axis=(1, 2))
         array([ True, False])
         """
-        bare = [
-            p
-            for p, label, m in zip(self.paths, self.labels, self.masks, strict=True)
-            if label == 1 and m is None
-        ]
-        if bare:
+        unmasked = [self.paths[index] for index in self._anomalous if self.masks[index] is None]
+        if unmasked:
             raise ValueError(
-                f"expected a mask for every anomalous image, got none for {len(bare)} of them, first {bare[0]}: "
-                "add it under ground_truth/, or take split.subset(split.known_pixels), as evaluate does"
+                f"expected a mask for every anomalous image, got none for {len(unmasked)} of them, "
+                f"first {unmasked[0]}: add it under ground_truth/, or take "
+                "split.subset(split.known_pixels), as evaluate does"
             )
-        stacked = np.zeros((len(self), *self.image_size), dtype=bool)
-        for index in np.flatnonzero(self.labels == ANOMALOUS):
-            stacked[index] = self.mask(int(index))
-        return stacked
+        masks = np.zeros((len(self), *self.image_size), dtype=bool)
+        for index in self._anomalous:
+            masks[index] = self.mask(index)
+        return masks
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> Split:
-        """Return the images at `indices` (integers in any order, or N booleans), with everything else kept.
+        """Return the images at `indices`: integers in any order, or N booleans.
 
         Examples
         --------
@@ -342,43 +358,45 @@ class Split:
         return split._read_as(self)
 
     def _read_as(self, other: Split) -> Split:
-        """Let what no single file tells be told from all files of the split that this one is made of."""
+        """Use another split's bits and meaning of mask values, which its files tell together."""
         self._depth = other._depth
         self._labels = other._labels
         return self
 
     def _with_depth_of(self, train: Split) -> Split:
-        """Return the same images, files of more than 8 bits read by as many bits as the training images need."""
+        """Return the same images, deep files read by as many bits as the training images need."""
         split = copy.copy(self)
         split._depth = train._depth
         return split
 
     def __repr__(self) -> str:
-        kinds = {defect: self.defects.count(defect) for defect in sorted(set(self.defects))}
-        counts = ", ".join(f"{count} {defect}" for defect, count in kinds.items())
+        counts = ", ".join(f"{n} {defect}" for defect, n in sorted(Counter(self.defects).items()))
         height, width = self.image_size
         padded = ", letterboxed" if self._geometry.aspect == "letterbox" else ""
         return f"Split({len(self)} images of {height}x{width}{padded}: {counts})"
 
 
 def _as_mask(mask: str | Path | ArrayMask | None) -> Path | ArrayMask | None:
-    if mask is None or isinstance(mask, ArrayMask):
+    """Return a mask as it is kept; None, NaN and empty texts become None."""
+    if is_nothing(mask):
+        return None
+    if isinstance(mask, ArrayMask):
         return mask
     if not isinstance(mask, str | bytes | os.PathLike):
         raise TypeError(
-            f"expected masks as files, or None where there is none, got a {type(mask).__name__}: save them as PNG, "
-            "255 where the defect is"
+            "expected masks as files, or None where there is none, got a "
+            f"{type(mask).__name__}: save them as PNG, 255 where the defect is"
         )
     return expanded(mask)
 
 
-def _listed(given: Any) -> list[Any]:
-    """Return N things as a list, whatever they come in; one text alone would be read letter by letter."""
-    if isinstance(given, str | bytes | Path):
-        raise TypeError(f"expected a list of N, got {given!r}: use [{given!r}]")
-    if not isinstance(given, Iterable):
-        raise TypeError(f"expected a list of N, got {given!r}: use [{given!r}] * N")
-    return list(given)
+def _as_list(values: Any) -> list[Any]:
+    """Return N values of any container as a list; one text alone would be read letter by letter."""
+    if isinstance(values, str | bytes | Path):
+        raise TypeError(f"expected a list of N, got {values!r}: use [{values!r}]")
+    if not isinstance(values, Iterable):
+        raise TypeError(f"expected a list of N, got {values!r}: use [{values!r}] * N")
+    return list(values)
 
 
 def _check_labels(labels: np.ndarray) -> None:
@@ -386,20 +404,19 @@ def _check_labels(labels: np.ndarray) -> None:
     if labels.ndim != 1:
         raise ValueError(f"labels must have shape (N,), one per image, got shape {labels.shape}")
     if not values <= {GOOD, ANOMALOUS, UNLABELLED}:
-        shown = sorted(values, key=str)[:5]
-        raise ValueError(f"labels must be 0 (good), 1 (anomalous) or -1 (unlabelled), got {shown}")
+        examples = sorted(values, key=str)[:5]
+        raise ValueError(
+            f"labels must be 0 (good), 1 (anomalous) or -1 (unlabelled), got {examples}"
+        )
 
 
 def _check_pixels(pixels: np.ndarray | None, masks: Sequence[object]) -> None:
     if pixels is None:
         return
-    shape, dtype = np.shape(pixels), getattr(pixels, "dtype", None)
-    if (
-        dtype != np.uint8
-        or len(shape) not in (3, 4)
-        or shape[3:] not in ((), (3,))
-        or 0 in shape[1:3]
-    ):
+    shape = np.shape(pixels)
+    dtype = getattr(pixels, "dtype", None)
+    is_grey_or_rgb = len(shape) in (3, 4) and shape[3:] in ((), (3,))
+    if dtype != np.uint8 or not is_grey_or_rgb or 0 in shape[1:3]:
         raise ValueError(
             f"images must be (N, h, w) or (N, h, w, 3) uint8, got shape {shape} of {dtype}"
         )
@@ -414,12 +431,14 @@ def _check_pixels(pixels: np.ndarray | None, masks: Sequence[object]) -> None:
 
 
 def printable(name: str) -> str:
-    r"""Return a name as text that can be shown and stored: a byte that is no UTF-8 becomes such as ``\udce9``."""
+    r"""Return a name that can be printed and stored: a byte that is no UTF-8 becomes ``\udce9``."""
     return name.encode(errors="backslashreplace").decode()
 
 
 def as_indices(chosen: Sequence[int] | np.ndarray, length: int) -> np.ndarray:
-    """Return (n,) int64 positions from integers, negative ones counted from the end, or from `length` booleans.
+    """Return (n,) int64 positions from integers, or from `length` booleans.
+
+    Negative integers count from the end.
 
     Raises
     ------
@@ -438,10 +457,10 @@ def as_indices(chosen: Sequence[int] | np.ndarray, length: int) -> np.ndarray:
         raise TypeError(
             f"expected integers or booleans to choose images by, got dtype {values.dtype}"
         )
-    whole = values.astype(int)
-    outside = whole[(whole < -length) | (whole >= length)]
+    indices = values.astype(int)
+    outside = indices[(indices < -length) | (indices >= length)]
     if outside.size:
         raise IndexError(
             f"expected numbers of images below {length}, as there are {length}, got {outside[0]}"
         )
-    return np.asarray(np.arange(length)[whole])
+    return np.asarray(np.arange(length)[indices])

@@ -1,4 +1,4 @@
-"""Small trees in the exact layouts of the published data sets, with images that differ from each other."""
+"""Small trees in the exact layouts of the published data sets; no two images are the same."""
 
 import csv
 import itertools
@@ -96,7 +96,7 @@ def btad(root, category="01"):
 
 
 def visa(root, *categories):
-    """Return the tree of VisA with three normal images (one tested) and two anomalous ones for every object."""
+    """Return VisA with three normal images (one tested) and two anomalous ones an object."""
     rows = []
     for name in categories or ("candle", "pcb1"):
         images, masks = f"{name}/Data/Images", f"{name}/Data/Masks/Anomaly"
@@ -148,7 +148,7 @@ def cub(root, names=("001.Black_footed_Albatross", "002.Laysan_Albatross"), each
 
 
 def flowers(root, classes=(1, 102, 1, 1, 102, 102, 1, 102, 102)):
-    """Return the tree of Flowers-102 in torchvision's folder: the first three train, then three and three."""
+    """Return Flowers-102 in torchvision's folder: three train, then three and three."""
     path = root / "flowers-102"
     for index in range(1, len(classes) + 1):
         put(path, f"jpg/image_{index:05}.jpg", image=picture((40, 30 + index)))

@@ -10,7 +10,7 @@ SAMPLE = {"u": 1, "b": 1, "i": 2, "f": 3, "c": 6}
 
 
 def tiff(path, values, photometric=None, extra=(), order="<", planes=False, **tags):
-    """Write (h, w) or (h, w, bands) values as they are, uncompressed in one strip, or in one for each band."""
+    """Write (h, w) or (h, w, bands) values uncompressed, in one strip, or in one for each band."""
     values = np.asarray(values)
     bands = 1 if values.ndim == 2 else values.shape[2]
     height, width = values.shape[:2]

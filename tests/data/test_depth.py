@@ -1,4 +1,4 @@
-"""Files of more than 8 bits: one number of bits for a whole data set, and every bit of them read."""
+"""Files of more than 8 bits: one number of bits for a data set, and every bit of them read."""
 
 import numpy as np
 import published_trees as trees

@@ -1,4 +1,4 @@
-"""What people and systems call folders: good and bad in any word, parts, hidden things, "." and "~"."""
+"""What people and systems call folders: good and bad, parts, hidden things, "." and "~"."""
 
 import os
 
@@ -9,7 +9,7 @@ import pytest
 from adviz import data, evaluate
 from adviz.data.checking.published import MVTEC_DEFECTS
 from adviz.data.folder_names import AMBIGUOUS_WORDS, BAD_WORDS, GOOD_WORDS, UNLABELLED_WORDS
-from adviz.data.layout import label_of
+from adviz.data.folder_tree import label_of
 from adviz.prediction import Prediction
 
 HIDDEN = (

@@ -39,7 +39,7 @@ def test_the_shorter_side_can_set_the_scale():
 
 
 def test_mask_rules_count_what_a_bilinear_reduction_covers():
-    """Four pixels become one by triangular weights that reach four pixels to either side; coverage by hand."""
+    """Four pixels become one by triangular weights over four pixels to either side, by hand."""
     row = np.array(
         [0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], dtype=bool
     )
@@ -135,7 +135,7 @@ def test_a_pair_is_height_and_width_whatever_holds_it(pair):
 
 
 def test_a_pair_of_equal_sides_is_the_square():
-    """In equality, hash, cache key and what is saved: stored results and files stay those of one number."""
+    """In equality, hash, cache key and what is saved: stored results stay those of one number."""
     assert (
         Geometry((224, 224), (256, 256))
         == Geometry(224, 256)
@@ -171,7 +171,7 @@ def test_rectangles_are_read_back_from_files():
 
 
 def test_covering_a_rectangle_leaves_nothing_empty_and_keeps_the_ratio():
-    """100 x 300 pixels must cover 64 x 96: by the height, to 64 x 192, of which the middle is kept."""
+    """100 x 300 pixels must cover 64 x 96: by the height, to 64 x 192, then the middle."""
     image = Image.fromarray(
         np.random.default_rng(3).integers(0, 255, (100, 300, 3), dtype=np.uint8)
     )

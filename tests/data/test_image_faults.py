@@ -1,4 +1,4 @@
-"""Faults of image files, each with its promised outcome: read by a documented rule, or refused with the file's name."""
+"""Faults of image files: each is read by a documented rule, or refused with the file's name."""
 
 import os
 import re
@@ -12,7 +12,8 @@ from PIL import Image, features
 
 from adviz import data
 from adviz.data import images
-from adviz.data.images import image_size, open_image, open_mask
+from adviz.data.images import image_size, open_image
+from adviz.data.masks import open_mask
 
 EXIF = Image.Exif()
 EXIF[0x0112] = 6  # turn by 90 degrees clockwise to view
@@ -81,7 +82,7 @@ def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path, suffix):
     ("suffix", "options"), [("png", {}), ("jpg", {}), ("tif", {"compression": "tiff_lzw"})]
 )
 def test_corrupt_bytes_give_an_image_or_one_kind_of_error(tmp_path, suffix, options, capfd):
-    """Formats without checksums cannot tell; whatever Pillow raises where they can becomes a ValueError."""
+    """Formats without checksums cannot tell; what Pillow raises of others becomes a ValueError."""
     path, rng = tmp_path / f"corrupt.{suffix}", np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(
         path, exif=EXIF, **options
@@ -263,6 +264,13 @@ def test_heif_files_are_read_where_the_plug_in_is_there(tmp_path, monkeypatch):
         assert len(images.images_of(tmp_path / "good")) == there
     assert images.no_images_hint(tmp_path) == 'found 1 file .HEIC: pip install "adviz[heic]"'
     images.suffixes.cache_clear()
+
+
+def test_what_systems_leave_is_no_file_to_convert(tmp_path):
+    for name in ("Thumbs.db", "__MACOSX/a.psd", ".hidden/b.raw", "._c.psd"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    assert images.no_images_hint(tmp_path) == "found none: add some"
 
 
 def test_masks_are_turned_like_images(tmp_path):

@@ -1,4 +1,4 @@
-"""Files of every kind: read by the documented rule, or refused by name; a sound file is never to be replaced."""
+"""Files of every kind: read by rule, or refused by name; a sound file is never to be replaced."""
 
 import numpy as np
 import published_trees as trees
@@ -8,7 +8,8 @@ from PIL import Image, features
 
 from adviz import data
 from adviz.data import images
-from adviz.data.images import image_size, open_image, open_mask
+from adviz.data.images import image_size, open_image
+from adviz.data.masks import open_mask
 
 VALUES = np.random.default_rng(0).integers(0, 256, (24, 20, 3), dtype=np.uint8)
 GREY = VALUES[..., 0]
@@ -34,7 +35,8 @@ def test_what_is_no_integer_is_refused_with_the_way_to_convert_it(tmp_path, dtyp
         return
     refused(
         path,
-        rf"got (3 bands of )?{kind} of \d+ bits in .*: convert it to 8 or 16 bits by one rule for all images",
+        rf"got (3 bands of )?{kind} of \d+ bits in .*: convert it to 8 or 16 bits by one rule for "
+        "all images",
     )
 
 
@@ -114,7 +116,8 @@ def test_bands_that_are_not_said_to_be_colours_are_refused(tmp_path, bands, dtyp
     path = raw_files.tiff(tmp_path / "a.tif", values, photometric=1)
     refused(
         path,
-        rf"got {bands} bands of .*a\.tif: (choose three of them, or one, and save these|save them) as RGB",
+        rf"got {bands} bands of .*a\.tif: (choose three of them, or one, and save these|save them) "
+        "as RGB",
     )
     capfd.readouterr()  # what Pillow logs
 
@@ -211,7 +214,7 @@ def test_other_colour_spaces_become_rgb_or_are_refused(tmp_path, photometric):
 def test_16_bit_colours_in_compressed_planes_are_refused(tmp_path, monkeypatch):
     path = raw_files.tiff(tmp_path / "a.tif", VALUES.astype(np.uint16), planes=True)
     monkeypatch.setattr(
-        "adviz.data.stored._tile", lambda image: ("libtiff", None, 0, ("RGB;16N", False, 8))
+        "adviz.data.image_decoding._tile", lambda image: ("libtiff", None, 0, ("RGB;16N", False, 8))
     )
     with pytest.raises(
         ValueError,
@@ -227,7 +230,7 @@ def test_a_compression_that_pillow_does_not_know_is_refused_by_name(tmp_path):
 
 def test_heic_photographs_are_refused_with_what_to_install(tmp_path, monkeypatch):
     """Also those that are called something else, as telephones and web sites do."""
-    monkeypatch.setattr("adviz.data.stored._plug_in", lambda: None)
+    monkeypatch.setattr("adviz.data.image_decoding._plug_in", lambda: None)
     monkeypatch.setattr(
         Image,
         "OPEN",
@@ -293,7 +296,7 @@ def test_grey_jpeg_2000_files_of_16_bits_are_read(tmp_path):
     np.testing.assert_array_equal(np.asarray(open_image(tmp_path / "a.jp2"))[..., 0], GREY)
 
 
-def test_a_check_says_of_unsuited_files_what_they_are_and_of_damaged_ones_that_they_are_to_be_replaced(
+def test_a_check_says_what_unsuited_files_are_and_that_damaged_ones_are_to_be_replaced(
     tmp_path,
 ):
     trees.mvtec(tmp_path)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adviz.data.images import image_size, open_image, open_mask
+from adviz.data.images import image_size, open_image
+from adviz.data.masks import open_mask
 
 VALUES = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 

@@ -1,4 +1,4 @@
-"""Images in memory, whatever they come as: the same image always becomes the same pixels, or is refused in words."""
+"""Images in memory: the same image always becomes the same pixels, or is refused in words."""
 
 import io
 import os
@@ -12,8 +12,8 @@ from PIL import Image, ImageOps
 
 from adviz import data
 from adviz.data import Geometry, Split
-from adviz.data.in_memory import batch_array, image_array
-from adviz.features.features.inputs import images_of
+from adviz.data.image_arrays import batch_array, image_array
+from adviz.features.inputs import images_of
 
 RGB = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
 GREY = RGB[..., 0]
@@ -85,7 +85,7 @@ def test_grey_is_the_same_pixels_however_it_comes(kind):
 
 
 def test_bfloat16_keeps_its_eight_bits():
-    """Of 1/255 steps bfloat16 holds the nearest of its own; what it holds is rounded to 256 values."""
+    """Of 1/255 steps bfloat16 holds the nearest of its own, which is rounded to 256 values."""
     tensor = torch.from_numpy(as_floats(RGB, np.float32)).bfloat16()
     np.testing.assert_array_equal(
         pixels(tensor), (tensor.double().numpy() * 255).round().astype(np.uint8)
@@ -95,7 +95,7 @@ def test_bfloat16_keeps_its_eight_bits():
 @pytest.mark.parametrize("bits", [10, 12, 14])
 @pytest.mark.parametrize("image", [GREY, RGB], ids=["grey", "colours"])
 def test_what_a_camera_of_fewer_bits_gives_is_read_by_them(image, bits):
-    """Value v of 8 bits is v (2^bits - 1) / 255 of the camera's, and back; by 16 bits next to nothing is left."""
+    """Value v of 8 bits is v (2^bits - 1) / 255 of the camera's; by 16 bits it is nearly black."""
     taken = (image / 255 * (2**bits - 1)).round().astype(np.uint16)
     np.testing.assert_array_equal(pixels(taken, bits=bits), pixels(image))
     np.testing.assert_array_equal(

@@ -7,7 +7,7 @@ import raw_files
 from PIL import Image, ImageDraw, ImageFilter
 
 from adviz import data
-from adviz.data.images import Labels, open_mask
+from adviz.data.masks import Labels, open_mask
 
 PLACES = [
     (slice(5, 15), slice(5, 15)),
@@ -19,7 +19,7 @@ SIDE = 96
 
 
 def voc():
-    """Return the palette of Pascal VOC and labelme: the bits of a number spread over three colours."""
+    """Return the palette of Pascal VOC and labelme: a number's bits spread over three colours."""
     colours = []
     for number in range(256):
         red, green, blue = 0, 0, 0
@@ -74,7 +74,7 @@ def test_of_grey_labels_every_one_is_a_defect(tmp_path, values, mode):
 @pytest.mark.parametrize("values", [[1, 8, 16], [8], [8, 1], [4, 16, 255], [255, 64], [3, 2, 1, 8]])
 @pytest.mark.parametrize("mode", ["P", "RGB", "RGBA"])
 def test_of_coloured_labels_every_one_is_a_defect(tmp_path, values, mode):
-    """Also dark ones: label 8 of VOC is (64, 0, 0), label 64 is (32, 0, 0), label 4 is (0, 0, 128)."""
+    """Also dark ones: of VOC 8 is (64, 0, 0), 64 is (32, 0, 0), 4 is (0, 0, 128)."""
     image = palette(labelled(values), voc())
     assert marked(saved(tmp_path, image.convert(mode))) == 100 * len(values)
 
@@ -119,7 +119,7 @@ def test_numbers_of_instances_in_16_bits_are_defects(tmp_path, values):
 
 
 def test_a_label_that_is_all_of_its_file_and_a_thin_one_beside_another_mean_the_same(tmp_path):
-    """Of a file with a thin line of 50 along 200 nobody knows by itself; the others of the data set tell."""
+    """A thin line of 50 along 200 may be either; the other masks of the data set tell."""
     thin = np.zeros((SIDE, SIDE), np.uint8)
     thin[20:40, 20:40] = 200
     thin[40, 20:40] = 50
@@ -227,10 +227,8 @@ def test_a_check_asks_what_thin_lines_of_other_greys_are(tmp_path):
     array[10, 5:90] = 100
     array[30:40, 30:40] = 255
     found = data.check(tree(tmp_path, Image.fromarray(array))).of("masks of grey levels")[0]
-    assert (
-        "1 masks hold 2 grey levels: which are defects? From 128 on they count, 85 pixels below do not"
-        in found.message
-    )
+    question = "1 masks hold 2 grey levels: which are defects?"
+    assert f"{question} From 128 on they count, 85 pixels below do not" in found.message
     assert found.serious
 
 

@@ -108,8 +108,9 @@ def test_a_second_mask_of_an_image_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["defect of 000.png", "000_spot.png", "00.png", "x.png"])
 def test_a_mask_of_an_unknown_name_is_named_beside_images_that_lack_one(name, tmp_path):
     plate(tmp_path, f"ground_truth/hole/{name}")
-    words = rf"<image>_mask\.png or <image>\.png, got 1 without one, first .*{name}, beside hole/000\.png, hole/001\.png"
-    with pytest.raises(ValueError, match=words + " without a mask: rename it after its image$"):
+    came = rf"<image>_mask\.png or <image>\.png, got 1 without one, first .*{name}, beside "
+    remedy = r"hole/000\.png, hole/001\.png without a mask: rename it after its image$"
+    with pytest.raises(ValueError, match=came + remedy):
         data.folder(tmp_path)
 
 

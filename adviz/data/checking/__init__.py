@@ -22,9 +22,10 @@ from adviz.data.checking.published import counted, data_set
 from adviz.data.checking.report import Check, Counted, Finding, named
 from adviz.data.checking.rules import Seen, judged
 from adviz.data.checking.walking import Walk, walked
+from adviz.data.folder_tree import Tree
 from adviz.data.geometry import Geometry
-from adviz.data.images import REMEDIES, Labels, mask_files, remedy, suffixes
-from adviz.data.layout import Tree
+from adviz.data.images import REMEDIES, remedy, suffixes
+from adviz.data.masks import Labels, mask_files
 from adviz.data.paths import children, expanded, is_hidden_below
 from adviz.data.split import ANOMALOUS, GOOD
 

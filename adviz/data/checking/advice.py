@@ -12,8 +12,8 @@ from pathlib import Path
 from adviz.data.checking.layouts import CUB, FLOWERS, MTD, VISA, looks_good, recognised
 from adviz.data.checking.report import Check, Finding
 from adviz.data.folder_names import part_of, says_bad, says_good
+from adviz.data.folder_tree import Tree
 from adviz.data.images import REMEDIES, remedy, suffixes
-from adviz.data.layout import Tree
 from adviz.data.paths import is_hidden
 from adviz.data.readers.sorted_photos import EVERY
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adviz.data.geometry import MASK_RULES
-from adviz.data.images import open_mask
+from adviz.data.masks import open_mask
 from adviz.data.split import ANOMALOUS, Split
 
 if TYPE_CHECKING:

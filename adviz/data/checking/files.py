@@ -12,8 +12,9 @@ import numpy as np
 from PIL import Image
 
 from adviz.data.geometry import Geometry
-from adviz.data.images import Labels, Low, as_rgb, mask_files, mask_values, needed, open_mask
-from adviz.data.stored import DAMAGED, ORIENTATION, UnsupportedImage, load, opened
+from adviz.data.image_decoding import DAMAGED, ORIENTATION, UnsupportedImage, load, opened
+from adviz.data.images import as_rgb, needed
+from adviz.data.masks import Labels, Low, mask_files, mask_values, open_mask
 
 THUMBNAIL = 32  # pixels of a side: noise averages out, and what a copy keeps is left
 MAKE, MODEL, SOFTWARE = 0x010F, 0x0110, 0x0131  # EXIF tags of the image

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from adviz.data.checking.walking import walked
+from adviz.data.folder_tree import Entry, Tree, folder_called
 from adviz.data.images import images_of
-from adviz.data.layout import Entry, Tree, folder_called
 from adviz.data.paths import folders_in, is_hidden_below
 from adviz.data.readers import mvtec_style as folders
 from adviz.data.readers import sorted_photos

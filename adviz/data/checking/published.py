@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from adviz.data.checking.report import Counted, Finding
-from adviz.data.layout import Entry, Tree
+from adviz.data.folder_tree import Entry, Tree
 from adviz.data.split import ANOMALOUS, GOOD
 
 TABLE = Path(__file__).with_name("published.csv")

@@ -11,9 +11,9 @@ from adviz.data.checking.crop_audit import audit
 from adviz.data.checking.files import ImageFacts, MaskFacts, mask_is_turned, same_bytes
 from adviz.data.checking.layouts import VARYING, looks_good
 from adviz.data.checking.report import Finding, named
+from adviz.data.folder_tree import Entry, Tree
 from adviz.data.geometry import Geometry, in_words
-from adviz.data.images import are_labels
-from adviz.data.layout import Entry, Tree
+from adviz.data.masks import are_labels
 from adviz.data.readers import sorted_photos
 from adviz.data.split import ANOMALOUS, GOOD, UNLABELLED, Split
 

@@ -1,1 +1,1 @@
-"""One reader for each kind of tree that data sets come in."""
+"""Readers of data sets, a module for each layout of folders and files."""

@@ -1,31 +1,33 @@
-"""Where the classification data sets of `adviz.data.novelty` are found, and how they are had."""
+"""The classification data sets of `adviz.data.novelty`: folders, addresses, checksums, classes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-FASHION = "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot"
-FLOWERS = (
-    "pink primrose, hard-leaved pocket orchid, canterbury bells, sweet pea, english marigold, tiger lily, moon "
-    "orchid, bird of paradise, monkshood, globe thistle, snapdragon, colt's foot, king protea, spear thistle, yellow "
-    "iris, globe-flower, purple coneflower, peruvian lily, balloon flower, giant white arum lily, fire lily, "
-    "pincushion flower, fritillary, red ginger, grape hyacinth, corn poppy, prince of wales feathers, stemless "
-    "gentian, artichoke, sweet william, carnation, garden phlox, love in the mist, mexican aster, alpine sea holly, "
-    "ruby-lipped cattleya, cape flower, great masterwort, siam tulip, lenten rose, barbeton daisy, daffodil, sword "
-    "lily, poinsettia, bolero deep blue, wallflower, marigold, buttercup, oxeye daisy, common dandelion, petunia, "
-    "wild pansy, primula, sunflower, pelargonium, bishop of llandaff, gaura, geranium, orange dahlia, pink-yellow "
-    "dahlia?, cautleya spicata, japanese anemone, black-eyed susan, silverbush, californian poppy, osteospermum, "
-    "spring crocus, bearded iris, windflower, tree poppy, gazania, azalea, water lily, rose, thorn apple, morning "
-    "glory, passion flower, lotus, toad lily, anthurium, frangipani, clematis, hibiscus, columbine, desert-rose, tree "
-    "mallow, magnolia, cyclamen, watercress, canna lily, hippeastrum, bee balm, ball moss, foxglove, bougainvillea, "
-    "camellia, mallow, mexican petunia, bromelia, blanket flower, trumpet creeper, blackberry lily"
-)
-OBJECTS = "airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck"
+FASHION = "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"
+FLOWERS = """
+pink primrose, hard-leaved pocket orchid, canterbury bells, sweet pea, english marigold, tiger lily,
+moon orchid, bird of paradise, monkshood, globe thistle, snapdragon, colt's foot, king protea, spear
+thistle, yellow iris, globe-flower, purple coneflower, peruvian lily, balloon flower, giant white
+arum lily, fire lily, pincushion flower, fritillary, red ginger, grape hyacinth, corn poppy, prince
+of wales feathers, stemless gentian, artichoke, sweet william, carnation, garden phlox, love in the
+mist, mexican aster, alpine sea holly, ruby-lipped cattleya, cape flower, great masterwort, siam
+tulip, lenten rose, barbeton daisy, daffodil, sword lily, poinsettia, bolero deep blue, wallflower,
+marigold, buttercup, oxeye daisy, common dandelion, petunia, wild pansy, primula, sunflower,
+pelargonium, bishop of llandaff, gaura, geranium, orange dahlia, pink-yellow dahlia?, cautleya
+spicata, japanese anemone, black-eyed susan, silverbush, californian poppy, osteospermum, spring
+crocus, bearded iris, windflower, tree poppy, gazania, azalea, water lily, rose, thorn apple,
+morning glory, passion flower, lotus, toad lily, anthurium, frangipani, clematis, hibiscus,
+columbine, desert-rose, tree mallow, magnolia, cyclamen, watercress, canna lily, hippeastrum, bee
+balm, ball moss, foxglove, bougainvillea, camellia, mallow, mexican petunia, bromelia, blanket
+flower, trumpet creeper, blackberry lily
+"""
+OBJECTS = "airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck"
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a data set is found and had.
+    """Where a data set lies on disk, and where it can be downloaded.
 
     Attributes
     ----------
@@ -51,11 +53,19 @@ class Source:
     holds: str = ""
 
 
-_IDX = "the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-... and t10k-labels-..., .gz or not"
+def _names(text: str) -> tuple[str, ...]:
+    """Return the names of a text that are divided by commas."""
+    return tuple(" ".join(text.split()).split(", "))
+
+
+_IDX_FILES = (
+    "the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-... and "
+    "t10k-labels-..., .gz or not"
+)
 SOURCES = {
     "mnist": Source(
         ("MNIST/raw", "mnist"),
-        _IDX,
+        _IDX_FILES,
         "train-images?idx3-ubyte*",
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         (
@@ -68,7 +78,7 @@ SOURCES = {
     ),
     "fashion_mnist": Source(
         ("FashionMNIST/raw", "fashion_mnist", "fashion-mnist"),
-        _IDX,
+        _IDX_FILES,
         "train-images?idx3-ubyte*",
         # No https; the checksums decide
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
@@ -78,7 +88,7 @@ SOURCES = {
             ("train-labels-idx1-ubyte.gz", "25c81989df183df01b3e8a0aad5dffbe"),
             ("train-images-idx3-ubyte.gz", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
         ),
-        tuple(FASHION.split(",")),
+        _names(FASHION),
         "install Debian's package dataset-fashion-mnist",
     ),
     "cifar10": Source(
@@ -87,8 +97,9 @@ SOURCES = {
         "*_batch*.bin",
         "https://www.cs.toronto.edu/~kriz/",
         (("cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530"),),
-        tuple(OBJECTS.split(",")),
-        "note that torchvision's cifar-10-batches-py holds Python pickles, which can run code and are not opened",
+        _names(OBJECTS),
+        "note that torchvision's cifar-10-batches-py holds Python pickles, which can run code and "
+        "are not opened",
     ),
     "caltech256": Source(
         ("caltech256/256_ObjectCategories", "256_ObjectCategories"),
@@ -114,7 +125,7 @@ SOURCES = {
             ("setid.mat", "a5357ecc9cb78c4bef273ce3793fc85c"),
             ("102flowers.tgz", "52808999861908f626f3c1f4e79d11fa"),
         ),
-        tuple(FLOWERS.split(", ")),
+        _names(FLOWERS),
         "or by torchvision.datasets.Flowers102 with download=True",
         "jpg",
     ),

@@ -1,4 +1,4 @@
-"""Fetch a file of a data set when asked to: in one step, and only if its checksum is the known one."""
+"""Download and unpacking of published files: atomically, and only with the known checksum."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ BLOCK = 512  # bytes that tar takes for every file, however small
 
 
 def fetch(url: str, md5: str, folder: Path) -> Path:
-    """Download a file into a folder, which then holds the whole of it or nothing.
+    """Download a file into a folder atomically, and return it.
 
     Raises
     ------
     RuntimeError: the address cannot be reached, or what came has another MD5 checksum.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    target, found = folder / url.rpartition("/")[2], hashlib.md5(usedforsecurity=False)
+    target = folder / url.rpartition("/")[2]
+    digest = hashlib.md5(usedforsecurity=False)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as scratch:
         part = Path(scratch, "part")
         try:
-            with urlopen(url, timeout=TIMEOUT) as answer, part.open("wb") as file:  # noqa: S310 - our own addresses
+            # all addresses are our own
+            with urlopen(url, timeout=TIMEOUT) as answer, part.open("wb") as file:  # noqa: S310
                 length = int(answer.headers.get("Content-Length") or 0)
-                for piece in bar(
-                    _pieces(answer), label=target.name, total=-(-length // PIECE) or None
-                ):
-                    found.update(piece)
+                n_pieces = -(-length // PIECE) or None
+                for piece in bar(_pieces(answer), label=target.name, total=n_pieces):
+                    digest.update(piece)
                     file.write(piece)
         except (OSError, HTTPException) as error:
             raise RuntimeError(
                 f"expected to download {url}, got {error}: get the file in another way"
             ) from error
-        if found.hexdigest() != md5:
-            raise RuntimeError(
-                f"expected {url} to have the MD5 checksum {md5}, got {found.hexdigest()}: not kept"
-            )
+        if digest.hexdigest() != md5:
+            expected = f"expected {url} to have the MD5 checksum {md5}"
+            raise RuntimeError(f"{expected}, got {digest.hexdigest()}: not kept")
         os.replace(part, target)
     return target
 
 
 def unpack(archive: Path, name: str) -> None:
-    """Unpack the folder `name` of a tar file beside it, whole or not at all.
+    """Unpack the folder `name` of a tar file beside it, atomically.
 
     Raises
     ------
@@ -64,6 +64,7 @@ def unpack(archive: Path, name: str) -> None:
     with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".unpack-") as scratch:
         try:
             with tarfile.open(archive) as tar:
+                # a small archive may unpack to more than the disk holds
                 _check_size(tar, EXPANSION * archive.stat().st_size)
                 tar.extractall(scratch, filter="data")
             os.replace(Path(scratch, name), archive.parent / name)
@@ -73,14 +74,14 @@ def unpack(archive: Path, name: str) -> None:
             ) from error
 
 
-def _check_size(tar: tarfile.TarFile, most: int) -> None:
-    """Refuse an archive that holds more bytes than that, before any of them is written."""
+def _check_size(tar: tarfile.TarFile, limit: int) -> None:
+    """Refuse an archive that holds more bytes than the limit, before any of them is written."""
     total = 0
     for member in tar:
         total += member.size + BLOCK
-        if total > most + tarfile.RECORDSIZE:  # what an empty archive has
+        if total > limit + tarfile.RECORDSIZE:  # what an empty archive has
             raise tarfile.TarError(
-                f"more than {most / 1e6:.3g} MB in it, {EXPANSION} times its size"
+                f"more than {limit / 1e6:.3g} MB in it, {EXPANSION} times its size"
             )
 
 

@@ -1,15 +1,19 @@
-"""Birds and flowers of many kinds: photographs in folders, and lists that say of each what it is and what it is for."""
+"""Readers for Caltech-UCSD birds and Oxford flowers: photographs, and lists of class and part."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
+from adviz.data.paths import is_inside
+
 PARTS = {"train": "trnid", "validation": "valid", "test": "tstid"}  # of the flowers
+# what SciPy raises of damaged .mat files, beside its own error
+UNREADABLE = (OSError, TypeError, ValueError, KeyError, NotImplementedError, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -38,31 +42,23 @@ def cub200(folder: Path, names: Sequence[str]) -> list[Photograph]:
     if not paths.keys() == kinds.keys() == parts.keys():
         counts = f"{len(paths)}, {len(kinds)} and {len(parts)}"
         raise ValueError(
-            f"expected images.txt, image_class_labels.txt and train_test_split.txt in {folder} to list the same "
-            f"images, got {counts}: get them again"
+            f"expected images.txt, image_class_labels.txt and train_test_split.txt in {folder} to "
+            f"list the same images, got {counts}: get them again"
         )
     numbers = {str(number) for number in range(1, len(names) + 1)}
-    if unknown := {*kinds.values()} - numbers or {*parts.values()} - {"0", "1"}:
-        raise ValueError(
-            f"expected classes 1 to {len(names)} and 0 or 1 for training in {folder}, got {min(unknown)!r}"
-        )
-    if outside := [
-        name
-        for name in paths.values()
-        if PurePosixPath(name).is_absolute() or ".." in name.split("/")
-    ]:
-        raise ValueError(
-            f"expected files of the data set in {folder / 'images.txt'}, got {outside[0]!r}"
-        )
-    found = [
-        Photograph(
-            folder / "images" / name,
-            "train" if parts[key] == "1" else "test",
-            names[int(kinds[key]) - 1],
-        )
-        for key, name in paths.items()
-    ]
-    return _existing(found, folder)
+    unknown = (set(kinds.values()) - numbers) | (set(parts.values()) - {"0", "1"})
+    if unknown:
+        expected = f"expected classes 1 to {len(names)} and 0 or 1 for training in {folder}"
+        raise ValueError(f"{expected}, got {min(unknown)!r}")
+    photographs = []
+    for key, name in paths.items():
+        if not is_inside(name):
+            expected = f"expected files of the data set in {folder / 'images.txt'}"
+            raise ValueError(f"{expected}, got {name!r}")
+        part = "train" if parts[key] == "1" else "test"
+        kind = names[int(kinds[key]) - 1]
+        photographs.append(Photograph(folder / "images" / name, part, kind))
+    return _existing(photographs, folder)
 
 
 def cub_classes(folder: Path) -> list[str]:
@@ -82,43 +78,50 @@ def flowers102(folder: Path, names: Sequence[str]) -> list[Photograph]:
     labels = _numbers(folder / "imagelabels.mat", ["labels"])["labels"]
     parts = _numbers(folder / "setid.mat", list(PARTS.values()))
     if labels.size and not 1 <= labels.min() <= labels.max() <= len(names):
-        raise ValueError(
-            f"expected classes 1 to {len(names)} in {folder / 'imagelabels.mat'}, got {labels.max()}"
-        )
+        expected = f"expected classes 1 to {len(names)} in {folder / 'imagelabels.mat'}"
+        raise ValueError(f"{expected}, got {labels.max()}")
+    # no image may be in two parts
     chosen = np.concatenate(list(parts.values()))
-    if len(np.unique(chosen)) != len(chosen) or not {*chosen.tolist()} <= {
-        *range(1, len(labels) + 1)
-    }:
+    repeated = len(np.unique(chosen)) < len(chosen)
+    if repeated or not set(chosen.tolist()) <= set(range(1, len(labels) + 1)):
         raise ValueError(
-            f"expected each of {len(labels)} images at most once in {folder / 'setid.mat'}: get it again"
+            f"expected each of {len(labels)} images at most once in {folder / 'setid.mat'}: get it "
+            "again"
         )
-    found = [
-        Photograph(folder / "jpg" / f"image_{number:05}.jpg", part, names[labels[number - 1] - 1])
-        for part, key in PARTS.items()
-        for number in sorted(parts[key].tolist())
-    ]
-    return _existing(found, folder)
+    photographs = []
+    for part, key in PARTS.items():
+        for number in sorted(parts[key].tolist()):
+            path = folder / "jpg" / f"image_{number:05}.jpg"
+            photographs.append(Photograph(path, part, names[labels[number - 1] - 1]))
+    return _existing(photographs, folder)
 
 
-def _pairs(file: Path) -> dict[str, str]:
-    """Return the lines "number value" of a list."""
+def _check_list(file: Path) -> None:
+    """Refuse a list that is not there."""
     if not file.is_file():
         raise FileNotFoundError(
             f"expected the list {file.name} in {file.parent}, found none: unpack the data set again"
         )
-    rows = [
-        line.split(maxsplit=1)
-        for line in file.read_text(encoding="utf-8", errors="replace").splitlines()
-        if line
-    ]
-    if bad := [row for row in rows if len(row) != 2]:
+
+
+def _pairs(file: Path) -> dict[str, str]:
+    """Return the lines "number value" of a list."""
+    _check_list(file)
+    pairs: dict[str, str] = {}
+    n_repeated = 0
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+        if not line:
+            continue
+        fields = line.split(maxsplit=1)
+        if len(fields) != 2:
+            expected = f"expected a number and a value in every line of {file}"
+            raise ValueError(f"{expected}, got {' '.join(fields)!r}")
+        number, value = fields
+        n_repeated += number in pairs
+        pairs[number] = value.strip()
+    if n_repeated:
         raise ValueError(
-            f"expected a number and a value in every line of {file}, got {' '.join(bad[0])!r}"
-        )
-    pairs = {number: value.strip() for number, value in rows}
-    if len(pairs) != len(rows):
-        raise ValueError(
-            f"expected every number once in {file}, got {len(rows) - len(pairs)} repeated: get it again"
+            f"expected every number once in {file}, got {n_repeated} repeated: get it again"
         )
     return pairs
 
@@ -128,34 +131,25 @@ def _numbers(file: Path, names: list[str]) -> dict[str, np.ndarray]:
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 
-    if not file.is_file():
-        raise FileNotFoundError(
-            f"expected the list {file.name} in {file.parent}, found none: unpack the data set again"
-        )
+    _check_list(file)
     try:
         content = loadmat(file, variable_names=names)
+        numbers = {name: np.asarray(content[name]).ravel() for name in names}
         return {
-            name: np.asarray(content[name]).ravel().astype(np.int64, casting="same_kind")
-            for name in names
+            name: values.astype(np.int64, casting="same_kind") for name, values in numbers.items()
         }
-    except (
-        MatReadError,
-        OSError,
-        TypeError,
-        ValueError,
-        KeyError,
-        NotImplementedError,
-        zlib.error,
-    ) as error:
+    except (*UNREADABLE, MatReadError) as error:
         raise ValueError(
             f"expected {', '.join(names)} in {file}, got {error}: get it again"
         ) from error
 
 
-def _existing(found: list[Photograph], folder: Path) -> list[Photograph]:
-    if gone := [image.path for image in found if not image.path.is_file()]:
+def _existing(photographs: list[Photograph], folder: Path) -> list[Photograph]:
+    """Return photographs, refusing files that are not there."""
+    missing = [image.path for image in photographs if not image.path.is_file()]
+    if missing:
         raise FileNotFoundError(
-            f"expected all {len(found)} images that the lists in {folder} name, found {len(gone)} missing, first "
-            f"{gone[0]}: unpack the data set again"
+            f"expected all {len(photographs)} images that the lists in {folder} name, found "
+            f"{len(missing)} missing, first {missing[0]}: unpack the data set again"
         )
-    return found
+    return photographs

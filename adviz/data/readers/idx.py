@@ -1,4 +1,4 @@
-"""Reader for IDX files, the format of MNIST: a magic number, the sizes, then the values, gzipped or not."""
+"""Reader for IDX files, the format of MNIST, gzipped or not: a magic number, sizes, values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import gzip
 import io
 import math
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,30 +33,33 @@ def read_idx(path: str | Path, dimensions: int) -> np.ndarray:
     ValueError: another magic number, a size of 0, or more or fewer values than announced.
     """
     path = Path(path)
-    packed = path.suffix == ".gz"
+    opener: Callable[..., Any] = open
+    available = path.stat().st_size
+    if path.suffix == ".gz":
+        opener = gzip.open
+        available *= EXPANSION
     try:
-        with gzip.open(path, "rb") if packed else open(path, "rb") as file:
-            shape = _shape(file, path, dimensions)
+        with opener(path, "rb") as file:
+            shape = _shape(file, dimensions)
             count = math.prod(shape)
-            available = path.stat().st_size * (EXPANSION if packed else 1)
+            # a damaged header may announce more than any memory holds
             if count > available:
                 raise ValueError(
                     f"expected {count} values of shape {shape}, got room for at most {available}"
                 )
             return np.frombuffer(_values(file, count), np.uint8).reshape(shape)
     except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(
-            f"expected a whole IDX file, got {path} ({error}): get it again"
-        ) from error
+        message = f"expected a whole IDX file, got {path} ({error}): get it again"
+        raise ValueError(message) from error
 
 
-def _shape(file: io.BufferedIOBase, path: Path, dimensions: int) -> tuple[int, ...]:
+def _shape(file: io.BufferedIOBase, dimensions: int) -> tuple[int, ...]:
+    """Return the sizes that the header announces."""
     header = file.read(4 + 4 * dimensions)
     magic = bytes((0, 0, UINT8, dimensions))
     if header[:4] != magic:
-        raise ValueError(
-            f"expected the magic number {magic.hex()}, got {header[:4].hex() or 'nothing'}"
-        )
+        came = header[:4].hex() or "nothing"
+        raise ValueError(f"expected the magic number {magic.hex()}, got {came}")
     if len(header) != 4 + 4 * dimensions:
         raise ValueError(f"expected a header of {4 + 4 * dimensions} bytes, got {len(header)}")
     shape = tuple(int(size) for size in np.frombuffer(header, ">u4", offset=4))
@@ -64,7 +69,10 @@ def _shape(file: io.BufferedIOBase, path: Path, dimensions: int) -> tuple[int, .
 
 
 def _values(file: io.BufferedIOBase, count: int) -> bytearray:
-    """Read `count` bytes and see that none follow; memory grows with what is there, not with what is announced."""
+    """Return `count` bytes, after which none may follow.
+
+    Memory grows with the bytes in the file, not with the number that its header announces.
+    """
     values = bytearray()
     while piece := file.read(min(PIECE, count + 1 - len(values))):
         values += piece

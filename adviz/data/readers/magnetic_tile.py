@@ -1,40 +1,39 @@
-"""Reader for the magnetic tile data set (MTD): grey images of varying size, each mask beside its image."""
+"""Reader for the magnetic tile data set (MTD): images of varying size, masks beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from adviz.data.category import Category
+from adviz.data.folder_tree import SEE_README, Entry, Tree, checked_folder, lacking
 from adviz.data.geometry import Geometry
-from adviz.data.paths import children, expanded, listing
-from adviz.data.split import ANOMALOUS, GOOD, Split
+from adviz.data.paths import children
 
 HELD_OUT = 0.2  # of the good tiles, for the test set (PatchCore, 4.1, after DifferNet)
 FREE = "MT_Free"
 DEFECTS = ("MT_Blowhole", "MT_Break", "MT_Crack", "MT_Fray", "MT_Uneven")
 NAME = "magnetic_tile"
-HELP = "see data/README.md for the layout"
 
 
 def magnetic_tile(
     root: str | Path, *, seed: int = 0, held_out: float = HELD_OUT, geometry: Geometry | None = None
 ) -> Category:
-    """Read the magnetic tile data set: good tiles for training; held-out good ones and all defective ones for testing.
+    """Read the magnetic tile data set; a fraction of the good tiles is held out for the test.
 
-    Expected are the folders ``MT_Free`` (good), ``MT_Blowhole``, ``MT_Break``, ``MT_Crack``,
-    ``MT_Fray`` and ``MT_Uneven``, each with ``Imgs/<name>.jpg`` and the tile's mask beside it,
-    ``Imgs/<name>.png``. The data set names no test images: a share of the good tiles is drawn from
-    the seed, as in PatchCore (arXiv 2106.08265, 4.1) and in DifferNet before it, whose draws are
-    not published.
+    The test has these and all defective tiles. Expected are the folders ``MT_Free`` (good),
+    ``MT_Blowhole``, ``MT_Break``, ``MT_Crack``, ``MT_Fray`` and ``MT_Uneven``, each with
+    ``Imgs/<name>.jpg`` and the tile's mask beside it, ``Imgs/<name>.png``. The data set names no
+    test images: a fraction of the good tiles is drawn from the seed, as in PatchCore (arXiv
+    2106.08265, 4.1) and in DifferNet before it, whose draws are not published.
 
     Parameters
     ----------
     root: the folder that holds these six folders.
     seed: of the draw of good test images.
-    held_out: share of the good tiles that are tested, 0 < held_out < 1; rounded, but at least one.
+    held_out: fraction of the good tiles that are tested, 0 < held_out < 1; rounded, but at least
+        one tile.
     geometry: how images of varying size become squares; None = ``Geometry()``, PatchCore's words
         for all its images: resized to 256 x 256 whatever the sides are, then the centre of 224.
         ``Geometry(aspect="shorter")`` keeps the ratio of the sides, and cuts the ends of long tiles
@@ -43,9 +42,9 @@ def magnetic_tile(
     Raises
     ------
     FileNotFoundError: `root` or one of the six folders does not exist.
-    ValueError: `held_out` is no such share, there are fewer than two good tiles, no defective one,
-        or a mask belongs to no image. A defective tile without a mask is read; only pixel metrics
-        refuse it.
+    ValueError: `held_out` is no such fraction, there are fewer than two good tiles, no defective
+        one, or a mask belongs to no image. A defective tile without a mask is read; only pixel
+        metrics refuse it.
 
     Examples
     --------
@@ -53,62 +52,51 @@ def magnetic_tile(
     >>> sorted(set(tiles.test.defects))
     ['blowhole', 'break', 'crack', 'fray', 'good', 'uneven']
     """
-    root = expanded(root)
     if not 0 < held_out < 1:
         raise ValueError(
-            f"held_out must be a share of the good tiles above 0 and below 1, got {held_out}"
+            f"held_out must be a fraction of the good tiles above 0 and below 1, got {held_out}"
         )
-    if not root.is_dir():
-        raise FileNotFoundError(
-            f"expected the folder of the magnetic tile data set, found none at {root}: {HELP}"
-        )
+    root = checked_folder(root, "the magnetic tile data set")
     good = _tiles(root, FREE)
     if len(good) < 2:
         raise ValueError(
-            f"expected at least 2 images in {root / FREE}, to learn from and to test, got {len(good)}"
+            f"expected at least 2 images in {root / FREE}, to learn from and to test, got "
+            f"{len(good)}"
         )
     order = np.random.default_rng(seed).permutation(len(good))
-    tested = set(order[: min(max(1, round(held_out * len(good))), len(good) - 1)].tolist())
-    test = [(path, None, "good") for index, (path, _) in enumerate(good) if index in tested]
-    defective = [
-        (path, mask, folder[3:].lower())
-        for folder in DEFECTS
-        for path, mask in _tiles(root, folder)
-    ]
-    if not defective:
+    n_tested = min(max(1, round(held_out * len(good))), len(good) - 1)
+    tested = set(order[:n_tested].tolist())
+    # tested and other tiles stay in the order of their names
+    tree = Tree(NAME, root, NAME)
+    for index, (image, _) in enumerate(good):
+        tree.entries.append(Entry(image, "test" if index in tested else "train"))
+    for folder in DEFECTS:
+        defect = folder.removeprefix("MT_").lower()
+        for image, mask in _tiles(root, folder):
+            tree.entries.append(Entry(image, "test", defect, mask))
+    if all(entry.defect == "good" for entry in tree.entries):
         raise ValueError(
-            f"expected images in {root / DEFECTS[0] / 'Imgs'} and the like, found none: {HELP}"
+            f"expected images in {root / DEFECTS[0] / 'Imgs'} and the like, found none: "
+            f"{SEE_README}"
         )
-    train = [(path, None, "good") for index, (path, _) in enumerate(good) if index not in tested]
-
-    def split(tiles: Sequence[tuple[Path, Path | None, str]]) -> Split:
-        paths, masks, defects = zip(*tiles, strict=True)
-        labels = [GOOD if defect == "good" else ANOMALOUS for defect in defects]
-        return Split(paths, labels, masks, defects, geometry=geometry, name=NAME, root=root)
-
-    return Category(NAME, split(train), split([*test, *defective]))
+    return tree.category(geometry)
 
 
 def _tiles(root: Path, folder: str) -> list[tuple[Path, Path | None]]:
-    """Return a folder's images by name, each with its mask if there is one; every mask must belong to an image."""
-    place = root / folder / "Imgs"
-    if not place.is_dir():
-        raise FileNotFoundError(
-            f"expected a folder {folder}/Imgs in {root}, found {listing(root)}: {HELP}"
-        )
-    files = {(path.stem, path.suffix.lower()): path for path in children(place)}
-    orphans = [
-        path
-        for (stem, suffix), path in files.items()
-        if suffix == ".png" and (stem, ".jpg") not in files
-    ]
+    """Return a folder's images, sorted, each with its mask if there is one.
+
+    Every mask must belong to an image.
+    """
+    path = root / folder / "Imgs"
+    if not path.is_dir():
+        raise lacking(root, f"{folder}/Imgs")
+    files = children(path)
+    images = [file for file in files if file.suffix.lower() == ".jpg"]
+    masks = {file.stem: file for file in files if file.suffix.lower() == ".png"}
+    orphans = sorted(masks.keys() - {image.stem for image in images})
     if orphans:
         raise ValueError(
-            f"expected every mask to lie beside its image, got {len(orphans)} without one, first {orphans[0]}: remove "
-            "it, or restore its image"
+            f"expected every mask to lie beside its image, got {len(orphans)} without one, first "
+            f"{masks[orphans[0]]}: remove it, or restore its image"
         )
-    return [
-        (path, files.get((stem, ".png")))
-        for (stem, suffix), path in files.items()
-        if suffix == ".jpg"
-    ]
+    return [(image, masks.get(image.stem)) for image in images]

@@ -7,8 +7,8 @@ from typing import Literal
 
 from adviz._support import got
 from adviz.data.category import Category
+from adviz.data.folder_tree import checked_category
 from adviz.data.geometry import Geometry
-from adviz.data.layout import checked_category
 from adviz.data.paths import expanded, folders_in
 from adviz.data.readers.mvtec_style import Shape, arranged, has_good_training
 
@@ -24,7 +24,7 @@ def mvtec_loco(root: str | Path, category: str, *, geometry: Geometry | None = N
     `train` is ``train/good``, `validation` is ``validation/good``, and `test` has ``good``,
     ``logical_anomalies`` and ``structural_anomalies``, which `Split.defects` tells apart. An
     image's mask is the union of the files in ``ground_truth/<kind>/<image>/``: a pixel is defective
-    if any of them marks it. The paper's sPRO, which saturates at a share of each region
+    if any of them marks it. The paper's sPRO, which saturates at a fraction of each region
     (``defects_config.json``), is not computed: it needs the regions apart. PRO and pixel AUROC of
     `adviz.evaluate` ask for every pixel of the union and are stricter with logical defects, whose
     masks are wide.
@@ -91,11 +91,9 @@ def mvtec_ad2(
 
 def ad2_shape(test: str) -> Shape:
     """Return the folders of MVTec AD 2 with one of its three test sets."""
-    return (
-        PUBLIC
-        if test == "public"
-        else Shape(PUBLIC.layout, test=f"test_{test}", truth="", validation=True)
-    )
+    if test == "public":
+        return PUBLIC
+    return Shape(PUBLIC.layout, test=f"test_{test}", truth="", validation=True)
 
 
 def btad(root: str | Path, category: str, *, geometry: Geometry | None = None) -> Category:

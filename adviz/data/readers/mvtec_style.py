@@ -1,8 +1,7 @@
-"""Reader for MVTec-style trees: train/good, test/<defect>, ground_truth/<defect>; others name them otherwise."""
+"""Reader for folders arranged like MVTec AD: train/good, test/<defect>, ground_truth/<defect>."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,8 @@ from adviz.data.folder_names import (
     says_good,
     says_unlabelled,
 )
-from adviz.data.geometry import Geometry
-from adviz.data.images import images_of, no_images_hint
-from adviz.data.layout import (
+from adviz.data.folder_tree import (
+    SEE_README,
     Entry,
     Tree,
     checked_category,
@@ -32,8 +30,10 @@ from adviz.data.layout import (
     lacking_good,
     without_masks,
 )
-from adviz.data.pairing import masks_by_image
-from adviz.data.paths import expanded, folders_in, listing, real_name
+from adviz.data.geometry import Geometry
+from adviz.data.images import images_of, no_images_hint
+from adviz.data.mask_pairing import masks_by_image
+from adviz.data.paths import data_root, expanded, folders_in, listing, real_name
 from adviz.data.readers import sorted_photos
 from adviz.data.split import Split
 
@@ -42,7 +42,9 @@ DEPTH = 2  # levels of folders around categories, for `available`
 
 @dataclass(frozen=True)
 class Shape:
-    """What the folders of an MVTec-style tree are called; other cases and synonyms are understood, see `words`.
+    """The names of the folders of an MVTec-style tree.
+
+    Other cases and synonyms are understood, see `adviz.data.folder_names`.
 
     Attributes
     ----------
@@ -61,7 +63,7 @@ class Shape:
 
 
 def folder(path: str | Path, *, geometry: Geometry | None = None) -> Category:
-    """Read one category from an MVTec-style tree, or from a folder of photographs sorted into ``good`` and ``bad``.
+    """Read one category, arranged like MVTec AD, or sorted into ``good`` and ``bad``.
 
     Expected are ``train/good/*`` and ``test/<defect>/*`` with, optionally,
     ``ground_truth/<defect>/<image>_mask.png`` (or ``<image>.png``, or a folder ``<image>`` of masks
@@ -106,19 +108,18 @@ def folder(path: str | Path, *, geometry: Geometry | None = None) -> Category:
     """
     path = expanded(path)
     if not path.is_dir():
+        expected = "expected a folder with train/good and test, or with good and bad"
         came = "got the file" if path.is_file() else "found none at"
-        raise FileNotFoundError(
-            f"expected a folder with train/good and test, or with good and bad, {came} {path}"
-        )
+        raise FileNotFoundError(f"{expected}, {came} {path}")
     if sorted_photos.is_sorted(path):
         return sorted_photos.arranged(path).category(geometry)
-    if not _has_parts(path):
+    if not any(folder_called(path, part) for part in ("train", "test")):
         raise _unsorted(path)
     return arranged(path).category(geometry)
 
 
 def unlabelled(path: str | Path, *, geometry: Geometry | None = None) -> Split:
-    """Read a folder of images of which nobody has said which are good, as a `Split` without labels.
+    """Read a folder of images without labels.
 
     There are scores and maps of such images, and no metrics. Where all of them are good, they can
     be learned from.
@@ -171,16 +172,15 @@ def mvtec(root: str | Path, category: str, *, geometry: Geometry | None = None) 
     >>> screw.train.image_size
     (224, 224)
     """
-    return folder(
-        checked_category(root, category, "MVTec AD", list(available(root))), geometry=geometry
-    )
+    path = checked_category(root, category, "MVTec AD", list(available(root)))
+    return folder(path, geometry=geometry)
 
 
 def available(root: str | Path | None = None) -> dict[str, Path]:
-    """Return the categories under a folder, up to two levels down: ``{"mvtec/screw": folder, ...}``, sorted.
+    """Return the categories up to two levels below a folder: ``{"mvtec/screw": folder, ...}``.
 
-    They are those that `folder` reads: with ``train/good``, or with ``good`` and ``bad``, whatever
-    people call these.
+    They are those that `folder` reads, sorted: with ``train/good``, or with ``good`` and ``bad``,
+    whatever people call these.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def available(root: str | Path | None = None) -> dict[str, Path]:
     >>> data.available(category.test.root.parent)["hex_nut"].name
     'hex_nut'
     """
-    base = expanded(root if root is not None else os.environ.get("ADVIZ_DATA", "data"))
+    base = data_root(root)
     return {path.relative_to(base).as_posix(): path for path in sorted(_categories(base, DEPTH))}
 
 
@@ -209,7 +209,10 @@ def _categories(path: Path, depth: int) -> Iterator[Path]:
 
 
 def is_category(path: Path) -> bool:
-    """Tell whether a folder holds good training images, or photographs sorted into good and bad; nothing is raised."""
+    """Return whether a folder holds good training images, or photographs sorted into good and bad.
+
+    Of a folder that cannot be opened it is False.
+    """
     try:
         return has_good_training(path) or sorted_photos.is_sorted(path)
     except OSError:
@@ -217,126 +220,130 @@ def is_category(path: Path) -> bool:
 
 
 def has_good_training(path: Path) -> bool:
-    """Tell whether there is a folder train/good, whatever both are called."""
+    """Return whether there is a folder train/good, whatever both are called."""
     train = folder_called(path, "train")
     return train is not None and good_folder(train) is not None
 
 
-def _has_parts(path: Path) -> bool:
-    return any(folder_called(path, part) for part in ("train", "test"))
-
-
 def _unsorted(path: Path) -> Exception:
-    """Return what to say of a folder that is neither arranged in parts nor sorted: the words that people need."""
+    """Return the error for a folder neither arranged in parts nor sorted: what to do."""
     expected = f"expected folders good and bad, or test and a folder train/good in {path}"
+    contents = listing(path)
     loose = images_of(path)
     if loose:
         return FileNotFoundError(
-            f"{expected}, found {listing(path)}: sort the {len(loose)} images into good and bad, or read them without "
-            f"labels: data.unlabelled({str(path)!r})"
+            f"{expected}, found {contents}: sort the {len(loose)} images into good and bad, or "
+            f"read them without labels: data.unlabelled({str(path)!r})"
         )
     names = [child.name for child in folders_in(path)]
-    unclear = [name for name in names if is_ambiguous(name)]
-    if unclear:
+    ambiguous = [name for name in names if is_ambiguous(name)]
+    if ambiguous:
         return FileNotFoundError(
-            f"{expected}, found {', '.join(names)}, of which {', '.join(unclear)} may be either: rename them good and "
-            "bad"
+            f"{expected}, found {', '.join(names)}, of which {', '.join(ambiguous)} may be either: "
+            "rename them good and bad"
         )
     if good_folder(path):
         return FileNotFoundError(
-            f"{expected}, found {listing(path)}: put the folders and images of defects into {path / 'bad'}, and move "
-            "others away"
+            f"{expected}, found {contents}: put the folders and images of defects into "
+            f"{path / 'bad'}, and move others away"
         )
     return FileNotFoundError(
-        f"{expected}, found {listing(path)}: rename them (understood are {KNOWN}), or pass the folder that holds them; "
-        "see data/README.md for the layout"
+        f"{expected}, found {contents}: rename them (understood are {KNOWN}), or pass the folder "
+        f"that holds them; {SEE_README}"
     )
 
 
 def arranged(path: Path, shape: Shape | None = None) -> Tree:
-    """Return what lies in the folder of a category, and everything that is wrong with its arrangement."""
+    """Return the images of a category's folder, and all that is wrong with its arrangement."""
     shape = shape or Shape()
     tree = Tree(real_name(path), path, shape.layout)
+    problems = tree.problems
+    # good images to learn from, and to choose thresholds with
     for part, needed in (("train", True), ("validation", shape.validation)):
-        place = folder_called(path, part, tree.problems)
-        good = None if place is None else good_folder(place, tree.problems)
+        part_folder = folder_called(path, part, problems)
+        good = None if part_folder is None else good_folder(part_folder, problems)
         if good is not None:
-            tree.entries.extend(Entry(file, part) for file in flat(good, tree.problems))
-        elif needed or (place is not None and holds_images(place)):
-            tree.problems.append(lacking_good(path, place, f"{part}/{shape.good}"))
-    test = folder_called(path, shape.test, tree.problems)
-    truth = _truth(path, test, shape, tree.problems)
-    images = []
+            tree.entries.extend(Entry(file, part) for file in flat(good, problems))
+        elif needed or (part_folder is not None and holds_images(part_folder)):
+            problems.append(lacking_good(path, part_folder, f"{part}/{shape.good}"))
+    # the test, whose masks are paired with images only when all of these are known
+    test = folder_called(path, shape.test, problems)
+    truth = _truth(path, test, shape, problems)
+    images: list[tuple[Path, str]] = []
     if test is None:
-        own = "add it, with good images to judge in its folder good" if shape == Shape() else ""
-        tree.problems.append(lacking(path, shape.test, remedy=own))
+        remedy = ""
+        if shape == Shape():  # no published data set
+            remedy = "add it, with good images to test with in its folder good"
+        problems.append(lacking(path, shape.test, remedy=remedy))
     else:
-        images = _test_images(test, truth, tree.problems)
+        images = _test_images(test, truth, problems)
+    # an empty folder is a problem of its own: there may be files of a format that is not read
     if not tree.of("train"):
-        where = path / "train" / shape.good
-        tree.problems.append(
-            ValueError(f"expected at least one good image in {where}, {no_images_hint(where)}")
-        )
+        empty = path / "train" / shape.good
+        expected = f"expected at least one good image in {empty}"
+        problems.append(ValueError(f"{expected}, {no_images_hint(empty)}"))
     if not images:
-        where = path / shape.test
-        tree.problems.append(
-            ValueError(f"expected images in {where} or its folders, {no_images_hint(where)}")
-        )
-    masks = {} if truth is None else masks_by_image(truth, images, tree.problems)
+        empty = path / shape.test
+        expected = f"expected images in {empty} or its folders"
+        problems.append(ValueError(f"{expected}, {no_images_hint(empty)}"))
+    masks = {} if truth is None else masks_by_image(truth, images, problems)
     tree.entries.extend(Entry(file, "test", defect, masks.get(file)) for file, defect in images)
     return tree
 
 
 def _truth(path: Path, test: Path | None, shape: Shape, problems: list[Exception]) -> Path | None:
-    """Return the folder of masks; where the layout has it beside the test images, it may also lie among them."""
+    """Return the folder of masks; None where there is none.
+
+    Where the layout has it beside the test images, it may also lie among them, or have one of the
+    names that may as well mean something else.
+    """
     if not shape.truth:
         return None
-    beside = "/" not in shape.truth
-    found = folder_called(path, shape.truth, problems) if beside else None
-    if found is None and test is not None:
-        among = [child for child in folders_in(test) if plain(child.name) == "groundtruth"]
-        found = among[0] if among else None
-    if found is None and beside:
-        rare = [
-            child
-            for child in folders_in(path)
-            if plain(child.name) in RARE_TRUTH_WORDS and holds_images(child)
-        ]
-        found = rare[0] if rare else None
-    return found
+    beside_test = "/" not in shape.truth
+    if beside_test and (truth := folder_called(path, shape.truth, problems)):
+        return truth
+    candidates = []
+    if test:
+        candidates += [child for child in folders_in(test) if plain(child.name) == "groundtruth"]
+    if beside_test:
+        rare = [child for child in folders_in(path) if plain(child.name) in RARE_TRUTH_WORDS]
+        candidates += [child for child in rare if holds_images(child)]
+    return candidates[0] if candidates else None
 
 
 def _test_images(
     test: Path, truth: Path | None, problems: list[Exception]
 ) -> list[tuple[Path, str]]:
-    """Return the test images with what their folders say of them."""
+    """Return the test images, each with its defect, "good" or "unlabelled"."""
     folders = [child for child in folders_in(test) if child != truth]
-    good = good_folder(test, problems)
-    unclear = [child.name for child in folders if is_ambiguous(child.name)]
-    if unclear and good is None:
+    ambiguous = [child.name for child in folders if is_ambiguous(child.name)]
+    if good_folder(test, problems) is None and ambiguous:
         problems.append(
             ValueError(
-                f"expected the folders in {test} to say which images are good, got {', '.join(unclear)}, which may be "
-                "either: rename the one of good images good; that of defective ones may be called as you like"
+                f"expected the folders in {test} to say which images are good, got "
+                f"{', '.join(ambiguous)}, which may be either: rename the one of good images good; "
+                "that of defective ones may be called as you like"
             )
         )
     for child in folders:
-        others = [other.name for other in folders if other != child]
-        if images_of(child) and is_mask_folder(child.name, others):
+        siblings = [folder.name for folder in folders if folder != child]
+        if images_of(child) and is_mask_folder(child.name, siblings):
             problems.append(
                 ValueError(
                     f"expected images in {child}, whose name says that they are masks: move it to "
-                    f"{test.parent / 'ground_truth'}, into the folder of the defect; if they are images, rename it"
+                    f"{test.parent / 'ground_truth'}, into the folder of the defect; if they are "
+                    "images, rename it"
                 )
             )
-    loose = without_masks(images_of(test), problems)
-    found = [(file, "unlabelled") for file in loose]
+    images = [(file, "unlabelled") for file in without_masks(images_of(test), problems)]
     for child in folders:
-        found += [(file, _defect(child.name)) for file in flat(child, problems)]
-    return found
+        defect = _defect(child.name)
+        images += [(file, defect) for file in flat(child, problems)]
+    return images
 
 
-def _defect(name: str) -> str:
-    if says_good(name):
+def _defect(folder: str) -> str:
+    """Return the defect, "good" or "unlabelled", that a test folder's name says."""
+    if says_good(folder):
         return "good"
-    return "unlabelled" if says_unlabelled(name) else name
+    return "unlabelled" if says_unlabelled(folder) else folder

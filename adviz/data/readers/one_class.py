@@ -1,8 +1,7 @@
-"""Classification data sets in the papers' one-class protocol: one class is normal, all others are novel."""
+"""Classification data sets in the one-class protocol: one class is normal, the others novel."""
 
 from __future__ import annotations
 
-import os
 import re
 import zlib
 from collections.abc import Sequence
@@ -12,10 +11,10 @@ import numpy as np
 
 from adviz._support import got
 from adviz.data.category import Category
+from adviz.data.folder_tree import Entry, Tree
 from adviz.data.geometry import Geometry
 from adviz.data.images import images_of
-from adviz.data.layout import Entry, Tree
-from adviz.data.paths import expanded, folders_in, listing
+from adviz.data.paths import data_root, folders_in, listing
 from adviz.data.readers.catalogue import SOURCES, Source
 from adviz.data.readers.download import fetch, unpack
 from adviz.data.readers.fine_grained import cub200, cub_classes, flowers102
@@ -23,6 +22,7 @@ from adviz.data.readers.idx import read_idx
 from adviz.data.split import Split
 
 SIZE = 96  # pixels, of the square that images of 28 or 32 pixels are resized to
+PARTS = ("train", "test")
 HELD_OUT = 0.2  # of every class of Caltech-256, which has no test set of its own
 DEBIAN = Path("/usr/share/datasets")
 # Photographs, and lists that say what they are
@@ -39,7 +39,7 @@ def novelty(
     seed: int = 0,
     geometry: Geometry | None = None,
 ) -> Category:
-    """Return one class of a classification data set as normal: its training images, and the test images of all classes.
+    """Return a category in which one class of a classification data set is normal.
 
     `train` has all training images of the class; `test` has every test image, with label 0 if it is
     of that class and 1 otherwise, and `defects` names the class of each. The papers take the mean
@@ -77,35 +77,21 @@ def novelty(
     """
     source = _source(dataset)
     folder = _folder(dataset, root, download)
+    names = list(source.classes) or _names_on_disk(dataset, folder)
+    chosen = _class_index(dataset, names, normal)
     if dataset == "caltech256":
-        return _of_folders(dataset, folder, normal, seed, geometry)
+        return _caltech_tree(folder, chosen, seed).category(geometry)
     if dataset in LISTED:
-        return _of_list(dataset, folder, normal, geometry)
-    chosen = _index(dataset, source.classes, normal)
-    read = _cifar if dataset == "cifar10" else _mnist
-    name, splits = f"{dataset}: {source.classes[chosen]}", {}
-    for part in ("train", "test"):
-        images, labels = read(folder, part)
-        if labels.max() >= len(source.classes):
-            raise ValueError(
-                f"expected {len(source.classes)} classes in {folder}, got a label of {labels.max()}"
-            )
-        kept = np.flatnonzero(labels == chosen) if part == "train" else np.arange(len(labels))
-        if not len(kept):
-            raise ValueError(f"expected training images of {name!r} in {folder}, got none")
-        splits[part] = Split.from_arrays(
-            images[kept] if part == "train" else images,
-            labels[kept] != chosen,
-            [source.classes[label] for label in labels[kept]],
-            names=[f"{part}/{index:05}" for index in kept],
-            geometry=geometry or Geometry(SIZE, crop=False),
-            name=name,
-        )
-    return Category(name, splits["train"], splits["test"])
+        return _listed_tree(dataset, folder, names, chosen).category(geometry)
+    geometry = geometry or Geometry(SIZE, crop=False)
+    train, test = (_split_of_arrays(dataset, folder, part, chosen, geometry) for part in PARTS)
+    return Category(train.name, train, test)
 
 
 def classes(dataset: str, *, root: str | Path | None = None) -> list[str]:
-    """Return the names of a data set's classes, in its own order; Caltech-256's and the birds' are read from disk.
+    """Return the names of a data set's classes, in its own order.
+
+    Caltech-256's and the birds' are read from disk.
 
     Raises
     ------
@@ -119,7 +105,11 @@ def classes(dataset: str, *, root: str | Path | None = None) -> list[str]:
     source = _source(dataset)
     if source.classes:
         return list(source.classes)
-    folder = _folder(dataset, root, False)
+    return _names_on_disk(dataset, _folder(dataset, root, False))
+
+
+def _names_on_disk(dataset: str, folder: Path) -> list[str]:
+    """Return the class names of a data set that has them in its files."""
     return cub_classes(folder) if dataset == "cub200" else list(_class_folders(folder))
 
 
@@ -131,53 +121,83 @@ def _source(dataset: str) -> Source:
     return SOURCES[dataset]
 
 
-def _index(dataset: str, names: Sequence[str], normal: int | str) -> int:
-    """Return the index of a class from its name or index."""
+def _class_index(dataset: str, names: Sequence[str], normal: int | str) -> int:
+    """Return the index of a class that is given by name or index."""
     if isinstance(normal, str) and normal in names:
         return names.index(normal)
-    if (
-        isinstance(normal, int | np.integer)
-        and not isinstance(normal, bool)
-        and 0 <= normal < len(names)
-    ):
+    is_integer = isinstance(normal, int | np.integer) and not isinstance(normal, bool)
+    if is_integer and 0 <= normal < len(names):  # type: ignore[operator]
         return int(normal)
-    there = ", ".join(f"{index} {name!r}" for index, name in enumerate(names))
-    raise ValueError(f"expected a class of {dataset} ({there}), {got(normal, names)}")
+    numbered = ", ".join(f"{index} {name!r}" for index, name in enumerate(names))
+    raise ValueError(f"expected a class of {dataset} ({numbered}), {got(normal, names)}")
 
 
 def _folder(dataset: str, root: str | Path | None, download: bool) -> Path:
-    """Return where a data set lies, after fetching it if asked to."""
+    """Return the folder of a data set, downloading it if asked to."""
     source = SOURCES[dataset]
-    base = expanded(root if root is not None else os.environ.get("ADVIZ_DATA", "data"))
-    places = [base / folder for folder in source.folders]
-    # without a root: only places that bear the data set's name, as all IDX files are called alike
-    places += [base] if root is not None else [DEBIAN / source.folders[-1]]
-    for place in places:
-        if place.is_dir() and any(place.glob(source.marker)):
-            return place
+    base = data_root(root)
+    folders = [base / folder for folder in source.folders]
+    # the folder itself may hold the files
+    if root is not None:
+        folders.append(base)
+    else:  # only folders that bear the data set's name, as all IDX files are called alike
+        folders.append(DEBIAN / source.folders[-1])
+    for folder in folders:
+        if folder.is_dir() and any(folder.glob(source.marker)):
+            return folder
     if download:
-        return _downloaded(source, places[0])
-    ways = [
-        "pass download=True",
-        *filter(None, [source.also]),
-        f"or pass as root= the folder with {source.needs}",
-    ]
-    looked = ", ".join(map(str, places))
+        return _downloaded(source, folders[0])
+    remedies = ["pass download=True", f"or pass as root= the folder with {source.needs}"]
+    if source.also:
+        remedies.insert(1, source.also)
+    searched = ", ".join(map(str, folders))
     raise FileNotFoundError(
-        f"expected {dataset} in one of {looked}; found none: {'; '.join(ways)}. See data/README.md"
+        f"expected {dataset} in one of {searched}; found none: {'; '.join(remedies)}. See "
+        "data/README.md"
     )
 
 
-def _downloaded(source: Source, place: Path) -> Path:
+def _downloaded(source: Source, folder: Path) -> Path:
+    """Fetch the files of a data set into a folder, unpack the archives, and return the folder."""
     for name, md5 in source.files:
-        packed = ".tar" in name or name.endswith(".tgz")
-        file = fetch(
-            source.address + name, md5, place.parent if packed and not source.holds else place
-        )
-        if packed:
-            unpack(file, source.holds or place.name)
+        is_archive = ".tar" in name or name.endswith(".tgz")
+        # an archive that holds the folder itself goes beside it
+        target = folder.parent if is_archive and not source.holds else folder
+        file = fetch(source.address + name, md5, target)
+        if is_archive:
+            unpack(file, source.holds or folder.name)
             file.unlink()
-    return place
+    return folder
+
+
+def _split_of_arrays(
+    dataset: str, folder: Path, part: str, chosen: int, geometry: Geometry
+) -> Split:
+    """Return the training images of a class, or all test images, of a data set in array files."""
+    names = SOURCES[dataset].classes
+    name = f"{dataset}: {names[chosen]}"
+    read = _cifar if dataset == "cifar10" else _mnist
+    images, labels = read(folder, part)  # (N, h, w) or (N, h, w, 3), (N,)
+    if labels.max() >= len(names):
+        raise ValueError(
+            f"expected {len(names)} classes in {folder}, got a label of {labels.max()}"
+        )
+    # all test images, but the training images of one class alone
+    indices = np.arange(len(labels))
+    if part == "train":
+        indices = np.flatnonzero(labels == chosen)
+        images = images[indices]
+        labels = labels[indices]
+    if not len(indices):
+        raise ValueError(f"expected training images of {name!r} in {folder}, got none")
+    return Split.from_arrays(
+        images,
+        labels != chosen,
+        [names[label] for label in labels],
+        names=[f"{part}/{index:05}" for index in indices],
+        geometry=geometry,
+        name=name,
+    )
 
 
 def _mnist(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
@@ -186,17 +206,17 @@ def _mnist(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
     images = read_idx(_idx_file(folder, f"{stem}-images-idx3-ubyte"), dimensions=3)
     labels = read_idx(_idx_file(folder, f"{stem}-labels-idx1-ubyte"), dimensions=1)
     if len(images) != len(labels):
-        raise ValueError(
-            f"expected a label for each of the {len(images)} {stem} images in {folder}, got {len(labels)}"
-        )
+        expected = f"expected a label for each of the {len(images)} {stem} images in {folder}"
+        raise ValueError(f"{expected}, got {len(labels)}")
     return images, labels
 
 
 def _idx_file(folder: Path, name: str) -> Path:
-    for candidate in (name, name.replace("-idx", ".idx")):
-        for file in (folder / candidate, folder / f"{candidate}.gz"):
-            if file.is_file():
-                return file
+    """Return one of the four files, packed or not, with a hyphen before "idx" or a dot."""
+    dotted = name.replace("-idx", ".idx")
+    for candidate in (name, f"{name}.gz", dotted, f"{dotted}.gz"):
+        if (folder / candidate).is_file():
+            return folder / candidate
     raise FileNotFoundError(
         f"expected a file {name} or {name}.gz in {folder}, found {listing(folder)}"
     )
@@ -204,11 +224,9 @@ def _idx_file(folder: Path, name: str) -> Path:
 
 def _cifar(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the (N, 32, 32, 3) images and (N,) labels of CIFAR-10's binary version."""
-    names = (
-        [f"data_batch_{number}.bin" for number in range(1, 6)]
-        if part == "train"
-        else ["test_batch.bin"]
-    )
+    names = ["test_batch.bin"]
+    if part == "train":
+        names = [f"data_batch_{number}.bin" for number in range(1, 6)]
     batches = []
     for file in (folder / name for name in names):
         if not file.is_file():
@@ -217,64 +235,53 @@ def _cifar(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
             )
         values = np.fromfile(file, np.uint8)
         if not values.size or values.size % RECORD:
-            raise ValueError(
-                f"expected images of {RECORD} bytes in {file}, got {values.size} bytes: get it again"
-            )
+            expected = f"expected images of {RECORD} bytes in {file}"
+            raise ValueError(f"{expected}, got {values.size} bytes: get it again")
         batches.append(values.reshape(-1, RECORD))
-    values = np.concatenate(batches)
-    images = values[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-    return np.ascontiguousarray(images), values[:, 0]
+    records = np.concatenate(batches)  # (N, 3073)
+    images = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(images), records[:, 0]
 
 
 def _class_folders(folder: Path) -> dict[str, Path]:
     """Return the class folders of Caltech-256 by the names behind their numbers."""
-    found = [path for path in folders_in(folder) if re.match(r"\d{3}\.", path.name)]
-    return {path.name.partition(".")[2]: path for path in found}
+    numbered = [path for path in folders_in(folder) if re.match(r"\d{3}\.", path.name)]
+    return {path.name.partition(".")[2]: path for path in numbered}
 
 
-def _of_folders(
-    dataset: str, folder: Path, normal: int | str, seed: int, geometry: Geometry | None
-) -> Category:
-    """Make a category of a folder of images for every class."""
+def _caltech_tree(folder: Path, chosen: int, seed: int) -> Tree:
+    """Return the images of Caltech-256, of which a fraction of every class is for the test."""
     folders = _class_folders(folder)
-    chosen = list(folders)[_index(dataset, list(folders), normal)]
-    name = f"{dataset}: {chosen}"
-    train: list[tuple[Path, str]] = []
-    test: list[tuple[Path, str]] = []
-    for kind, place in folders.items():
-        files = images_of(place)
+    normal = list(folders)[chosen]
+    tree = Tree(f"caltech256: {normal}", folder, "caltech256")
+    for name, class_folder in folders.items():
+        files = images_of(class_folder)
         # each class draws for itself, so that a missing class does not change the others
-        order = np.random.default_rng((seed, zlib.crc32(kind.encode()))).permutation(len(files))
-        held = sorted(order[: max(1, round(HELD_OUT * len(files)))].tolist())
-        test += [(files[index], kind) for index in held]
-        if kind == chosen:
-            train = [(file, kind) for index, file in enumerate(files) if index not in held]
-    if not train:
+        rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
+        n_tested = max(1, round(HELD_OUT * len(files)))
+        tested = set(rng.permutation(len(files))[:n_tested].tolist())
+        for index, file in enumerate(files):
+            if index in tested:
+                tree.entries.append(Entry(file, "test", name, label=int(name != normal)))
+            elif name == normal:
+                tree.entries.append(Entry(file, "train", name, label=0))
+    if not tree.of("train"):
         raise ValueError(
-            f"expected at least 2 images in {folders[chosen]}, to learn from and to test, got fewer"
+            f"expected at least 2 images in {folders[normal]}, to learn from and to test, got fewer"
         )
-
-    def split(images: list[tuple[Path, str]]) -> Split:
-        files, kinds = [file for file, _ in images], [kind for _, kind in images]
-        labels = [int(kind != chosen) for kind in kinds]
-        return Split(
-            files, labels, [None] * len(files), kinds, geometry=geometry, name=name, root=folder
-        )
-
-    return Category(name, split(train), split(test))
+    return tree
 
 
-def _of_list(dataset: str, folder: Path, normal: int | str, geometry: Geometry | None) -> Category:
-    """Make a category of photographs whose class and part are listed."""
-    names = classes(dataset, root=folder)
-    chosen = names[_index(dataset, names, normal)]
+def _listed_tree(dataset: str, folder: Path, names: list[str], chosen: int) -> Tree:
+    """Return photographs whose class and part are listed."""
+    normal = names[chosen]
     entries = [
-        Entry(image.path, image.part, image.kind, label=int(image.kind != chosen))
+        Entry(image.path, image.part, image.kind, label=int(image.kind != normal))
         for image in LISTED[dataset](folder, names)
-        if image.part == "test" or image.kind == chosen
+        if image.part == "test" or image.kind == normal
     ]
-    tree = Tree(f"{dataset}: {chosen}", folder, dataset, entries)
-    for part in ("train", "test"):
+    tree = Tree(f"{dataset}: {normal}", folder, dataset, entries)
+    for part in PARTS:
         if not tree.of(part):
-            raise ValueError(f"expected {part} images of {chosen!r} in {folder}, got none")
-    return tree.category(geometry)
+            raise ValueError(f"expected {part} images of {normal!r} in {folder}, got none")
+    return tree

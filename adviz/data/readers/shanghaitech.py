@@ -1,4 +1,4 @@
-"""Reader for ShanghaiTech Campus (STC): videos of a campus for training, frames with masks for testing."""
+"""Reader for ShanghaiTech Campus (STC): videos for training, frames with masks for testing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from adviz._support import bar, behind
 from adviz.data.category import Category
+from adviz.data.folder_tree import SEE_README, checked_folder
 from adviz.data.geometry import Geometry
 from adviz.data.images import images_of
 from adviz.data.mask_arrays import ArrayMask, open_array
@@ -19,7 +20,6 @@ from adviz.data.split import ANOMALOUS, Split
 # Of the test frames in SPADE and PatchCore, of the training frames in the subsampled variant (mSTC)
 EVERY = 5
 VIDEOS = (".avi", ".mp4")
-HELP = "see data/README.md for the layout"
 NAME = "shanghaitech"
 
 
@@ -39,13 +39,13 @@ def shanghaitech(
     ``testing/test_frame_mask/01_0014.npy`` (T,), which decides whether a frame is anomalous, and
     ``testing/test_pixel_mask/01_0014.npy`` (T, H, W), read a frame at a time and for anomalous
     frames only. Videos are decoded once, with PyAV (the extra `video`), as JPEG files in the cache
-    folder; see `adviz.data.videos`.
+    folder; see `adviz.data.readers.videos`.
 
     Parameters
     ----------
     root: the folder that holds ``training`` and ``testing``.
     scene: "01" to "12"; None = all videos together.
-    every: of every test video the 1st, the (every + 1)th, ... frame is judged (5 in SPADE and
+    every: of every test video the 1st, the (every + 1)th, ... frame is tested (5 in SPADE and
         PatchCore).
     train_every: the same of the training videos; None = `every`, the subsampled variant mSTC.
         SPADE's "roughly 5000 images" of the whole set are 55.
@@ -71,43 +71,43 @@ def shanghaitech(
     """
     train_every = every if train_every is None else train_every
     if every < 1 or train_every < 1:
-        raise ValueError(
-            f"every and train_every must be at least 1 frame, got {every} and {train_every}"
-        )
+        expected = "every and train_every must be at least 1 frame"
+        raise ValueError(f"{expected}, got {every} and {train_every}")
     test = judged_frames(root, scene, every=every, geometry=geometry)  # first: decoding takes long
     clips = training_clips(root, scene)
     images: list[Path] = []
     steps = bar(clips, label="videos")
     with behind(steps):
         for clip in steps:
-            images += (
-                _numbered(clip)[::train_every]
-                if clip.is_dir()
-                else frames(clip, train_every, cache)
-            )
-    base = expanded(root) if clips[0].is_dir() else cache_folder(cache) / f"every{train_every}"
+            if clip.is_dir():
+                images += _numbered(clip)[::train_every]
+            else:
+                images += frames(clip, train_every, cache)
+    base = expanded(root)
+    if not clips[0].is_dir():
+        base = cache_folder(cache) / f"every{train_every}"
     train = _split(images, np.zeros(len(images)), [None] * len(images), scene, geometry, base)
     return Category(train.name, train, test)
 
 
 def training_clips(root: str | Path, scene: str | None = None) -> list[Path]:
-    """Return the training videos of a scene, or the folders of their frames where these are extracted; see above.
+    """Return the training videos of a scene, or the folders of their frames if these are extracted.
 
     Raises
     ------
     FileNotFoundError, ValueError: as for `shanghaitech`.
     """
     root = expanded(root)
-    place = root / "training"
-    videos = _clips(place / "videos", scene, folders=False)
-    folders = _clips(place / "frames", scene, folders=True)
+    videos = _videos(root, scene)
+    folders = _frame_folders(root, "training", scene)
     missing = sorted(set(videos) - set(folders))
     if folders and missing:
         raise ValueError(
-            f"expected the frames of every training video in {place / 'frames'}, got none of {len(missing)} of them, "
-            f"first {missing[0]}: extract these too, or remove the folder, and the videos are decoded"
+            f"expected the frames of every training video in {root / 'training' / 'frames'}, got "
+            f"none of {len(missing)} of them, first {missing[0]}: extract these too, or remove the "
+            "folder, and the videos are decoded"
         )
-    return _there(folders or videos, root, scene, "training videos")
+    return _clips(folders or videos, root, scene, "training videos")
 
 
 def judged_frames(
@@ -117,21 +117,29 @@ def judged_frames(
     every: int = EVERY,
     geometry: Geometry | None = None,
 ) -> Split:
-    """Return the test frames of a scene with their labels and masks; nothing is decoded. See `shanghaitech`."""
+    """Return the test frames of a scene with labels and masks, decoding nothing.
+
+    See `shanghaitech`.
+    """
     root = expanded(root)
-    place = root / "testing"
-    clips = _clips(place / "frames", scene, folders=True)
+    folders = _frame_folders(root, "testing", scene)
+    frame_masks = root / "testing" / "test_frame_mask"
+    pixel_masks = root / "testing" / "test_pixel_mask"
     paths: list[Path] = []
     labels: list[int] = []
     masks: list[ArrayMask | None] = []
-    for clip in _there(clips, root, scene, "test frames"):
+    # labels and masks are of all frames, of which every so many are tested
+    for clip in _clips(folders, root, scene, "test frames"):
         files = _numbered(clip)
-        marked = _frame_mask(place / "test_frame_mask" / f"{clip.name}.npy", len(files))
-        shapes = _pixel_mask(place / "test_pixel_mask" / f"{clip.name}.npy", len(files))
+        is_anomalous = _frame_mask(frame_masks / f"{clip.name}.npy", len(files))
+        pixel_mask = _pixel_mask(pixel_masks / f"{clip.name}.npy", len(files))
         for index in range(0, len(files), every):
             paths.append(files[index])
-            labels.append(int(marked[index]))
-            masks.append(ArrayMask(shapes, index) if shapes is not None and marked[index] else None)
+            labels.append(int(is_anomalous[index]))
+            if pixel_mask is not None and is_anomalous[index]:
+                masks.append(ArrayMask(pixel_mask, index))
+            else:
+                masks.append(None)
     return _split(paths, labels, masks, scene, geometry, root)
 
 
@@ -143,87 +151,87 @@ def _split(
     geometry: Geometry | None,
     root: Path,
 ) -> Split:
-    name = NAME if scene is None else f"{NAME}: {scene}"
-    kinds = ["anomalous" if label == ANOMALOUS else "good" for label in labels]
     return Split(
         paths,
         labels,
         masks,
-        kinds,
+        ["anomalous" if label == ANOMALOUS else "good" for label in labels],
         geometry=geometry or Geometry(256, crop=False),
-        name=name,
+        name=NAME if scene is None else f"{NAME}: {scene}",
         root=root,
     )
 
 
 def _frame_mask(file: Path, count: int) -> np.ndarray:
     """Return which of a video's frames are anomalous, (count,) 0 or 1."""
-    found = open_array(file, 1)
-    if len(found) != count:
+    labels = open_array(file, 1)
+    if len(labels) != count:
         raise ValueError(
-            f"expected a label in {file} for each of {count} frames, got {len(found)}: get both again, or extract the "
-            "frames again"
+            f"expected a label in {file} for each of {count} frames, got {len(labels)}: get both "
+            "again, or extract the frames again"
         )
-    if not np.isin(found, (0, 1)).all():
-        raise ValueError(f"expected labels 0 and 1 in {file}, got {np.unique(found)[:5]}")
-    return np.asarray(found)
+    if not np.isin(labels, (0, 1)).all():
+        raise ValueError(f"expected labels 0 and 1 in {file}, got {np.unique(labels)[:5]}")
+    return np.asarray(labels)
 
 
 def _pixel_mask(file: Path, count: int) -> Path | None:
     """Return the file of a video's pixel masks, checked by its header; None where there is none."""
     if not file.is_file():
         return None
-    if len(found := open_array(file, 3)) != count:
+    n_masks = len(open_array(file, 3))
+    if n_masks != count:
         raise ValueError(
-            f"expected a mask in {file} for each of {count} frames, got {len(found)}: get both again"
+            f"expected a mask in {file} for each of {count} frames, got {n_masks}: get both again"
         )
     return file
 
 
-def _clips(place: Path, scene: str | None, *, folders: bool) -> dict[str, Path]:
-    """Return the videos, or folders of frames, of a scene by their name: "01_001" is of scene "01"."""
-    fitting = (
-        folders_in(place)
-        if folders
-        else [one for one in children(place) if one.suffix.lower() in VIDEOS]
-    )
-    return {
-        one.stem: one for one in fitting if scene is None or one.stem.partition("_")[0] == scene
-    }
+def _videos(root: Path, scene: str | None) -> dict[str, Path]:
+    """Return the training videos of a scene by name."""
+    files = children(root / "training" / "videos")
+    return _of_scene([file for file in files if file.suffix.lower() in VIDEOS], scene)
 
 
-def _there(clips: dict[str, Path], root: Path, scene: str | None, what: str) -> list[Path]:
-    """Return clips in the order of their names, refusing an empty list with what there is instead."""
-    if not root.is_dir():
-        raise FileNotFoundError(
-            f"expected the folder of ShanghaiTech Campus, found none at {root}: {HELP}"
-        )
-    if not clips:
-        of = (
-            ""
-            if scene is None
-            else f" of scene {scene!r} (those with both: {', '.join(scenes(root)) or 'none'})"
-        )
-        raise FileNotFoundError(f"expected {what}{of} in {root}, found none: {HELP}")
-    return list(clips.values())
+def _frame_folders(root: Path, part: str, scene: str | None) -> dict[str, Path]:
+    """Return the folders of frames of a scene's training or test videos by name."""
+    return _of_scene(folders_in(root / part / "frames"), scene)
+
+
+def _of_scene(paths: Iterable[Path], scene: str | None) -> dict[str, Path]:
+    """Return the videos, or folders of frames, of a scene by name; of all scenes for None."""
+    return {path.stem: path for path in paths if scene is None or _scene(path.stem) == scene}
+
+
+def _scene(clip: str) -> str:
+    """Return the scene of a video: "01" of "01_001"."""
+    return clip.partition("_")[0]
+
+
+def _clips(clips: dict[str, Path], root: Path, scene: str | None, expected: str) -> list[Path]:
+    """Return clips in the order of their names; the error of none lists the complete scenes."""
+    checked_folder(root, "ShanghaiTech Campus")
+    if clips:
+        return list(clips.values())
+    if scene is not None:
+        complete = ", ".join(scenes(root)) or "none"
+        expected += f" of scene {scene!r} (those with both: {complete})"
+    raise FileNotFoundError(f"expected {expected} in {root}, found none: {SEE_README}")
 
 
 def scenes(root: str | Path) -> list[str]:
-    """Return the scenes that have training and test videos; the published set has training videos alone of one."""
+    """Return the scenes that have training and test videos.
+
+    The published set has training videos alone of one scene.
+    """
     base = expanded(root)
-    places = base / "training" / "videos", base / "training" / "frames", base / "testing" / "frames"
-    videos, extracted, tested = (
-        _scenes(_clips(place, None, folders=index > 0)) for index, place in enumerate(places)
-    )
-    return sorted((videos | extracted) & tested)
-
-
-def _scenes(clips: Iterable[str]) -> set[str]:
-    return {name.partition("_")[0] for name in clips}
+    training = {*_videos(base, None), *_frame_folders(base, "training", None)}
+    testing = _frame_folders(base, "testing", None)
+    return sorted({_scene(clip) for clip in training} & {_scene(clip) for clip in testing})
 
 
 def _numbered(folder: Path) -> list[Path]:
-    """Return a folder's images in the order of their numbers, also where these have no leading zeros."""
+    """Return a folder's images in the order of their numbers, with or without leading zeros."""
     files = images_of(folder)
     if not files:
         raise ValueError(

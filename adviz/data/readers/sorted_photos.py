@@ -1,4 +1,4 @@
-"""Reader for photographs that somebody sorted into good/ and bad/, the first data set that most people have."""
+"""Reader for photographs sorted into good/ and bad/, the first data set that most people have."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from adviz.data.folder_names import part_of, says_bad, says_good
-from adviz.data.images import images_of, no_images_hint
-from adviz.data.layout import (
+from adviz.data.folder_tree import (
     Entry,
     Tree,
     flat,
@@ -17,15 +16,15 @@ from adviz.data.layout import (
     holds_images,
     without_masks,
 )
+from adviz.data.images import images_of, no_images_hint
 from adviz.data.paths import folders_in, real_name
 
 LAYOUT = "sorted photos"
-GOOD, BAD = "good", "bad"
 EVERY = 5  # of the good photographs every fifth is not learned from, but tested with
 
 
 def is_sorted(path: Path) -> bool:
-    """Tell whether a folder holds good/ and bad/, whatever they are called, and is no MVTec-style category.
+    """Return whether a folder holds good/ and bad/, whatever they are called, and no train/.
 
     good/ alone is enough where no other images lie beside it, and the folder is no part of a
     category itself.
@@ -34,9 +33,10 @@ def is_sorted(path: Path) -> bool:
         return False
     if _bad_folder(path):
         return True
-    others = [child for child in folders_in(path) if not says_good(child.name)]
-    alone = not images_of(path) and not any(holds_images(child) for child in others)
-    return alone and part_of(real_name(path)) is None
+    other_folders = [child for child in folders_in(path) if not says_good(child.name)]
+    if images_of(path) or any(holds_images(child) for child in other_folders):
+        return False
+    return part_of(real_name(path)) is None
 
 
 def arranged(path: Path) -> Tree:
@@ -47,13 +47,13 @@ def arranged(path: Path) -> Tree:
     name.
     """
     tree = Tree(real_name(path), path, LAYOUT)
-    place = good_folder(path, tree.problems) or path / GOOD
-    good = flat(place, tree.problems)
+    good_path = good_folder(path, tree.problems) or path / "good"
+    good = flat(good_path, tree.problems)
     if len(good) < EVERY:
-        what = f"expected at least {EVERY} images in {place}, of which every {EVERY}th is kept for the test"
-        found = f"found {len(good)}: add some" if good else no_images_hint(place)
-        tree.problems.append(ValueError(f"{what}, {found}"))
-    tested = held_out(good)
+        expected = f"expected at least {EVERY} images in {good_path}, of which every {EVERY}th is "
+        came = f"found {len(good)}: add some" if good else no_images_hint(good_path)
+        tree.problems.append(ValueError(f"{expected}kept for the test, {came}"))
+    tested = every_fifth(good)
     tree.entries.extend(Entry(file, "test" if file in tested else "train") for file in good)
     bad = _bad_folder(path, tree.problems)
     if bad is not None:
@@ -61,8 +61,8 @@ def arranged(path: Path) -> Tree:
     return tree
 
 
-def held_out(good: Sequence[Path]) -> set[Path]:
-    """Return the good images that are tested and not learned from, of all in the order of their names."""
+def every_fifth(good: Sequence[Path]) -> set[Path]:
+    """Return the good images that are kept for the test, of all in the order of their names."""
     return set(good[EVERY - 1 :: EVERY])
 
 
@@ -71,13 +71,12 @@ def _bad_folder(path: Path, problems: list[Exception] | None = None) -> Path | N
 
 
 def _add_bad(tree: Tree, bad: Path) -> None:
+    """Add the images of bad/, and of its folders, to the test."""
     files = without_masks(images_of(bad), tree.problems)
     tree.entries.extend(Entry(file, "test", bad.name, label=1) for file in files)
     for kind in folders_in(bad):
-        tree.entries.extend(
-            Entry(file, "test", kind.name, label=1) for file in flat(kind, tree.problems)
-        )
+        files = flat(kind, tree.problems)
+        tree.entries.extend(Entry(file, "test", kind.name, label=1) for file in files)
     if not any(entry.known for entry in tree.entries):
-        tree.problems.append(
-            ValueError(f"expected images in {bad} or its folders, {no_images_hint(bad)}")
-        )
+        expected = f"expected images in {bad} or its folders"
+        tree.problems.append(ValueError(f"{expected}, {no_images_hint(bad)}"))

@@ -1,4 +1,4 @@
-"""Videos to image files: every so many frames of a video are decoded once, into a folder that appears whole."""
+"""Decoding of videos: every so many frames as image files, once, in a folder of the cache."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ VERSION = 1  # bumped whenever the same video gives other files; part of the cac
 QUALITY = 95  # of the JPEG files, about what the published test frames have
 REMEDY = "get it again, or extract its frames in another way (see data/README.md)"
 # Of the frames that a file announces: a decoder may drop a few that repeat the one before
-LOST = 0.02
+MISSING = 0.02
 
 
 def cache_folder(cache: str | Path | None = None) -> Path:
-    """Return where decoded frames are kept, below `cache`: None = ``$ADVIZ_CACHE``, or the user's cache folder."""
+    """Return where decoded frames are kept, below `cache`.
+
+    None is ``$ADVIZ_CACHE``, or the user's cache folder.
+    """
     chosen = cache or os.environ.get("ADVIZ_CACHE")
     if not chosen:
         from platformdirs import user_cache_dir
@@ -27,7 +30,7 @@ def cache_folder(cache: str | Path | None = None) -> Path:
 
 
 def frames(video: Path, every: int = 1, cache: str | Path | None = None) -> list[Path]:
-    """Return the image files of every so many frames of a video, decoding it unless that was done before.
+    """Return the image files of every so many frames of a video, decoding it the first time.
 
     The files lie in a folder that is named after the video's *contents*, so that another video of
     the same name has another. It appears when it is complete; what a killed process leaves is
@@ -51,49 +54,47 @@ def frames(video: Path, every: int = 1, cache: str | Path | None = None) -> list
     ModuleNotFoundError: PyAV is not installed (the extra `video`).
     OSError: the cache folder cannot be written to.
     """
-    stem = f"{video.stem}-{_digest(video)}"
-    place = cache_folder(cache) / f"every{every}"
-    if (found := _complete(place, stem)) is not None:
-        return found
+    name = f"{video.stem}-{_digest(video)}"
+    folder = cache_folder(cache) / f"every{every}"
+    files = _complete(folder, name)
+    if files is not None:
+        return files
     _check_library()
     try:
-        return _alone(video, every, place, stem)
+        return _decode_once(video, every, folder, name)
     except OSError as error:
         raise type(error)(
-            f"the cache folder {place} cannot be written ({error}); free some space, or set ADVIZ_CACHE to a folder "
-            "that can"
+            f"the cache folder {folder} cannot be written ({error}); free some space, or set "
+            "ADVIZ_CACHE to a folder that can"
         ) from error
 
 
-def _alone(video: Path, every: int, place: Path, stem: str) -> list[Path]:
-    """Decode a video while no other process does."""
+def _decode_once(video: Path, every: int, folder: Path, name: str) -> list[Path]:
+    """Decode a video while no other process does, into a folder that appears when complete."""
     from filelock import FileLock
 
-    place.mkdir(parents=True, exist_ok=True)
-    with FileLock(place / f".{stem}.lock"):
-        found = _complete(place, stem)  # another process may have been first
-        return _published(video, every, place, stem) if found is None else found
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f".{name}.lock"):
+        files = _complete(folder, name)  # another process may have been first
+        if files is not None:
+            return files
+        part = folder / f".{name}.part"
+        for old in (part, *folder.glob(f"{name}-*")):  # of a killed process, or incomplete
+            shutil.rmtree(old, ignore_errors=True)
+        part.mkdir()
+        try:
+            count = _decode(video, every, part)
+            part.rename(folder / f"{name}-{count}")
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        return _files(folder / f"{name}-{count}")
 
 
-def _published(video: Path, every: int, place: Path, stem: str) -> list[Path]:
-    """Decode into a folder of another name, which gets its own with the number of files in it."""
-    part = place / f".{stem}.part"
-    for old in (part, *place.glob(f"{stem}-*")):  # of a process that was killed, or incomplete
-        shutil.rmtree(old, ignore_errors=True)
-    part.mkdir()
-    try:
-        count = _decode(video, every, part)
-        part.rename(place / f"{stem}-{count}")
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return _files(place / f"{stem}-{count}")
-
-
-def _complete(place: Path, stem: str) -> list[Path] | None:
-    """Return the files of a folder that holds as many as its name says, if there is one."""
-    for folder in sorted(place.glob(f"{stem}-*")):
-        files = _files(folder)
-        if str(len(files)) == folder.name.rpartition("-")[2]:
+def _complete(folder: Path, name: str) -> list[Path] | None:
+    """Return the files of a decoded video, whose folder's name ends in their number; else None."""
+    for decoded in sorted(folder.glob(f"{name}-*")):
+        files = _files(decoded)
+        if str(len(files)) == decoded.name.rpartition("-")[2]:
             return files
     return None
 
@@ -111,9 +112,10 @@ def _digest(video: Path) -> str:
 
 
 def _check_library() -> None:
-    if importlib.util.find_spec("av") is None or importlib.util.find_spec("filelock") is None:
+    if not all(importlib.util.find_spec(name) for name in ("av", "filelock")):
         raise ModuleNotFoundError(
-            "decoding videos needs PyAV: install adviz[video], or extract the frames yourself (see data/README.md)"
+            "decoding videos needs PyAV: install adviz[video], or extract the frames yourself (see "
+            "data/README.md)"
         )
 
 
@@ -121,26 +123,29 @@ def _decode(video: Path, every: int, folder: Path) -> int:
     """Write every so many frames as JPEG files, and return how many."""
     import av
 
-    seen, kept = 0, 0
+    n_frames = 0
+    n_written = 0
     try:
         with av.open(str(video)) as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             announced = stream.frames
             for frame in container.decode(stream):
-                if seen % every == 0:
-                    _write(frame, folder / f"{seen:06}.jpg")
-                    kept += 1
-                seen += 1
+                # frames in between are decoded as well: others are stored as differences to them
+                if n_frames % every == 0:
+                    _write(frame, folder / f"{n_frames:06}.jpg")
+                    n_written += 1
+                n_frames += 1
     except (av.FFmpegError, IndexError) as error:
         raise ValueError(
             f"expected a video that can be decoded, got {video} ({error}): {REMEDY}"
         ) from error
-    if seen == 0 or seen < (1 - LOST) * announced:
+    # a truncated file may end without an error
+    if n_frames == 0 or n_frames < (1 - MISSING) * announced:
         raise ValueError(
-            f"expected the {announced} frames that {video} announces, got {seen}: {REMEDY}"
+            f"expected the {announced} frames that {video} announces, got {n_frames}: {REMEDY}"
         )
-    return kept
+    return n_written
 
 
 def _write(frame: Any, file: Path) -> None:

@@ -1,15 +1,15 @@
-"""Reader for VisA: a folder of normal and one of anomalous images for every object, and a table that splits them."""
+"""Reader for VisA: folders of normal and anomalous images, and a table that splits them."""
 
 from __future__ import annotations
 
 import csv
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from adviz.data.category import Category
+from adviz.data.folder_tree import Entry, Tree, checked_category, lacking
 from adviz.data.geometry import Geometry
 from adviz.data.images import images_of
-from adviz.data.layout import Entry, Tree, checked_category, missing
-from adviz.data.paths import expanded, folders_in
+from adviz.data.paths import expanded, folders_in, is_inside
 
 SPLIT = "split_csv/1cls.csv"
 COLUMNS = ["object", "split", "label", "image", "mask"]
@@ -55,104 +55,89 @@ def objects(root: Path) -> list[str]:
 
 
 def arranged(root: Path, category: str) -> Tree:
-    """Return what the table says of an object, and everything that is wrong with it."""
+    """Return the images of an object as the table lists them, and everything that is wrong."""
+    table = root / SPLIT
     tree = Tree(category, root / category, "VisA")
-    if lacking := missing(root, SPLIT, is_there=Path.is_file):
-        tree.problems.append(lacking)
+    if not table.is_file():
+        tree.problems.append(lacking(root, SPLIT, "file"))
         return tree
     try:
-        rows = [row for row in _rows(root / SPLIT, COLUMNS) if row["object"] == category]
+        rows = [row for row in _rows(table, COLUMNS) if row["object"] == category]
         names = _defects(root / category / "image_anno.csv")
     except ValueError as error:
         tree.problems.append(error)
         return tree
-    if outside := [
-        name for row in rows for name in (row["image"], row["mask"]) if name and not _is_below(name)
-    ]:
-        tree.problems.append(
-            ValueError(f"expected files of the data set in {root / SPLIT}, got {outside[0]!r}")
-        )
-        return tree
+    # a table from elsewhere must not make us read other files
+    for row in rows:
+        for name in (row["image"], row["mask"]):
+            if name and not is_inside(name):
+                message = f"expected files of the data set in {table}, got {name!r}"
+                tree.problems.append(ValueError(message))
+                return tree
+    # by name, as all other readers list images
     for row in sorted(rows, key=lambda row: row["image"]):
         defect = "good" if row["label"] == "normal" else names.get(row["image"], "anomaly")
         mask = root / row["mask"] if row["mask"] else None
         tree.entries.append(Entry(root / row["image"], row["split"], defect, mask))
-    tree.problems.extend(_problems(root, tree))
+    tree.problems.extend(_problems(table, tree))
     return tree
 
 
 def _rows(file: Path, columns: list[str]) -> list[dict[str, str]]:
     """Return the rows of a table with these columns."""
+    rows: list[dict[str, str]] = []
     try:
         with file.open(encoding="utf-8", newline="") as lines:
-            table = csv.DictReader(lines, strict=True)
-            found = list(table.fieldnames or [])
-            rows = (
-                [{name: row[name] or "" for name in columns} for row in table]
-                if found == columns
-                else []
-            )
+            reader = csv.DictReader(lines, strict=True)
+            header = list(reader.fieldnames or [])
+            if header == columns:
+                rows = [{name: row[name] or "" for name in columns} for row in reader]
     except (csv.Error, UnicodeDecodeError) as error:
         raise ValueError(f"expected a table in {file}, got {error}: get it again") from error
-    if found != columns:
-        raise ValueError(
-            f"expected the columns {','.join(columns)} in {file}, got {','.join(found)}: get it again"
-        )
+    if header != columns:
+        expected = f"expected the columns {','.join(columns)} in {file}"
+        raise ValueError(f"{expected}, got {','.join(header)}: get it again")
     return rows
 
 
 def _defects(file: Path) -> dict[str, str]:
-    """Return what is said of every image, where the file is there."""
-    return (
-        {row["image"]: row["label"] for row in _rows(file, ["image", "label", "mask"])}
-        if file.is_file()
-        else {}
-    )
+    """Return the defect that a table names for every image; nothing where there is no table."""
+    if not file.is_file():
+        return {}
+    return {row["image"]: row["label"] for row in _rows(file, ["image", "label", "mask"])}
 
 
-def _is_below(name: str) -> bool:
-    path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts
-
-
-def _problems(root: Path, tree: Tree) -> list[Exception]:
+def _problems(table: Path, tree: Tree) -> list[Exception]:
     """Return what is wrong with the files that the table names, and with those that it does not."""
-    found: list[Exception] = []
+    problems: list[Exception] = []
     masks = {entry.mask for entry in tree.entries if entry.mask}
-    gone = [
-        path
-        for path in [*(entry.path for entry in tree.entries), *sorted(masks)]
-        if not path.is_file()
-    ]
-    if gone:
-        found.append(
+    files = [entry.path for entry in tree.entries] + sorted(masks)
+    missing = [path for path in files if not path.is_file()]
+    if missing:
+        problems.append(
             FileNotFoundError(
-                f"expected all files that {root / SPLIT} names, found {len(gone)} missing, first {gone[0]}: "
-                "unpack the data set again"
+                f"expected all files that {table} names, found {len(missing)} missing, first "
+                f"{missing[0]}: unpack the data set again"
             )
         )
-    if parts := sorted({entry.part for entry in tree.entries} - {"train", "test"}):
-        found.append(
-            ValueError(
-                f"expected the splits train and test in {root / SPLIT}, got {', '.join(parts)}"
-            )
-        )
-    if bad := [entry for entry in tree.of("train") if entry.known]:
-        found.append(
-            ValueError(f"expected only normal training images in {root / SPLIT}, got {bad[0].path}")
-        )
+    parts = sorted({entry.part for entry in tree.entries} - {"train", "test"})
+    if parts:
+        message = f"expected the splits train and test in {table}, got {', '.join(parts)}"
+        problems.append(ValueError(message))
+    anomalous = [entry.path for entry in tree.of("train") if entry.known]
+    if anomalous:
+        message = f"expected only normal training images in {table}, got {anomalous[0]}"
+        problems.append(ValueError(message))
     for part in ("train", "test"):
         if not tree.of(part):
-            found.append(
-                ValueError(f"expected {part} images of {tree.name!r} in {root / SPLIT}, got none")
-            )
-    if orphans := [
-        mask for mask in images_of(tree.root / "Data/Masks/Anomaly") if mask not in masks
-    ]:
-        found.append(
+            message = f"expected {part} images of {tree.name!r} in {table}, got none"
+            problems.append(ValueError(message))
+    orphans = [mask for mask in images_of(tree.root / "Data/Masks/Anomaly") if mask not in masks]
+    if orphans:
+        problems.append(
             ValueError(
-                f"expected every mask to belong to an image of {root / SPLIT}, got {len(orphans)} without one, first "
-                f"{orphans[0]}: remove it, or restore its row"
+                f"expected every mask to belong to an image of {table}, got {len(orphans)} "
+                f"without one, first {orphans[0]}: remove it, or restore its row"
             )
         )
-    return found
+    return problems

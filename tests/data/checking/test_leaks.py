@@ -371,7 +371,7 @@ def test_copies_are_looked_for_in_a_moderate_time_and_space(tmp_path):
     from adviz.data.checking.copies import near_copies
     from adviz.data.checking.files import ImageFacts
     from adviz.data.checking.rules import Seen
-    from adviz.data.layout import Entry, Tree
+    from adviz.data.folder_tree import Entry, Tree
 
     values = np.random.default_rng(0).integers(0, 250, (5000, 1024), dtype=np.uint8)
     values[2500::100] = values[:2500:100] + 1

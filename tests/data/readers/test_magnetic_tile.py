@@ -1,4 +1,4 @@
-"""Magnetic tiles: the published layout is read, good test images are drawn from the seed, masks belong to images."""
+"""Magnetic tiles: the published layout, good test images drawn from the seed, masks of images."""
 
 import shutil
 
@@ -58,7 +58,7 @@ def test_a_fifth_of_the_good_tiles_is_drawn_from_the_seed(tree):
 @pytest.mark.parametrize("held_out", [0, 1, -0.1, float("nan")])
 def test_a_share_that_is_none(tree, held_out):
     with pytest.raises(
-        ValueError, match="held_out must be a share of the good tiles above 0 and below 1, got"
+        ValueError, match="held_out must be a fraction of the good tiles above 0 and below 1, got"
     ):
         data.magnetic_tile(tree, held_out=held_out)
 

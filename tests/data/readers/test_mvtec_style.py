@@ -16,7 +16,7 @@ def put(folder, *names, image=IMAGE):
 
 @pytest.fixture
 def tree(tmp_path):
-    """An MVTec-style category: two training images, two kinds of defect (one without masks), loose images."""
+    """A category: two training images, two kinds of defect (one without masks), loose images."""
     root = tmp_path / "plate"
     put(
         root,
@@ -126,7 +126,7 @@ def test_available_lists_categories_up_to_two_levels_down(tree, monkeypatch, tmp
 
 @pytest.fixture
 def photos(tmp_path):
-    """Photographs as people have them: good ones and bad ones, of one kind with a folder of its own."""
+    """Photographs as people have them: good and bad, of one kind with a folder of its own."""
     root = tmp_path / "my_part"
     put(
         root,
@@ -163,7 +163,7 @@ def test_sorted_photos_are_read_and_every_fifth_good_one_is_kept_for_the_test(ph
 
 
 def test_a_train_folder_beside_good_and_bad_counts(photos):
-    """Else a category that also has such folders would be read as something else than it was before."""
+    """Else a category that also has such folders would be read as something else."""
     put(photos, "train/good/a.png", "test/b.png")
     assert data.folder(photos).train.ids == ["train/good/a.png"]
 

@@ -1,4 +1,4 @@
-"""ShanghaiTech Campus: scenes, frames, labels and masks as published, every so many; and what may be wrong."""
+"""ShanghaiTech Campus: scenes, frames, labels and masks as published; and what may be wrong."""
 
 import pickle
 import shutil
@@ -11,8 +11,8 @@ from PIL import Image
 
 from adviz import data
 from adviz.data import Geometry, Split
-from adviz.data.images import open_mask
 from adviz.data.mask_arrays import ArrayMask
+from adviz.data.masks import open_mask
 
 
 @pytest.fixture(scope="module")

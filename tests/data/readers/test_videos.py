@@ -1,4 +1,4 @@
-"""Decoding: once, in a folder that is complete or not there, whatever is killed, damaged, or asked for at once."""
+"""Decoding: once and atomically, whatever is killed, damaged, or asked for at once."""
 
 import os
 import signal
@@ -144,7 +144,7 @@ def test_a_full_disk_leaves_nothing(video, cache, monkeypatch):
 KILLED = """
 import sys, time
 from pathlib import Path
-from adviz.data import videos
+from adviz.data.readers import videos
 write = videos._write
 def slow(frame, file):
     write(frame, file)

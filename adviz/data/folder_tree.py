@@ -1,4 +1,8 @@
-"""What lies where in a data set's folders, before any image is opened: what readers and `adviz.data.check` share."""
+"""The image files of a category with their parts, labels and masks, before any is opened.
+
+Readers for folders on disk list the images here, each with its part, label and mask, and note what
+is wrong with their arrangement; `adviz.data.check` reads the same lists.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +13,27 @@ from pathlib import Path
 
 from adviz._support import got
 from adviz.data.category import Category
-from adviz.data.folder_names import KNOWN, plain, says_good, says_unlabelled, words_for
+from adviz.data.folder_names import (
+    KNOWN,
+    MASK_ENDINGS,
+    plain,
+    says_good,
+    says_unlabelled,
+    words_for,
+)
 from adviz.data.geometry import Geometry, fitting
 from adviz.data.images import image_size, images_of
 from adviz.data.paths import expanded, folders_in, listing
 from adviz.data.split import ANOMALOUS, GOOD, UNLABELLED, Split
 
-MASK_ENDINGS = ("_mask", "-mask", "_gt", "-gt", "_ground_truth", "_groundtruth")
 # Layouts that no publication is behind, whose images are resized to a rectangle of their own shape.
 OWN_PHOTOGRAPHS = ("sorted photos", "images", "table")
+SEE_README = "see data/README.md for the layout"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One image, where its layout puts it.
+    """One image: its file, part, defect and mask.
 
     Attributes
     ----------
@@ -81,7 +92,10 @@ class Tree:
 
     @cached_property
     def fitting(self) -> Geometry | None:
-        """What keeps the shape of one's own photographs, see `geometry.fitting`; None where a protocol has a square."""
+        """The geometry that keeps the shape of one's own photographs; None for published layouts.
+
+        See `geometry.fitting`. Published data sets have a protocol, of squares.
+        """
         if self.layout not in OWN_PHOTOGRAPHS:
             return None
         return fitting(_sizes(entry.path for entry in self.entries))
@@ -90,13 +104,13 @@ class Tree:
         """Return the category; raises the first of the `problems` if there are any."""
         if self.problems:
             raise self.problems[0]
-        held = self.split("validation", geometry) if self.of("validation") else None
+        validation = self.split("validation", geometry) if self.of("validation") else None
         train = self.split("train", geometry)
-        return Category(train.name, train, self.split(test, geometry), held)
+        return Category(train.name, train, self.split(test, geometry), validation)
 
 
 def _sizes(paths: Iterable[Path]) -> Iterator[tuple[int, int]]:
-    """Yield (width, height) of the images that can be opened; of the others whoever needs them will say so."""
+    """Yield (width, height) of the images that can be opened; reading the others says why not."""
     for path in paths:
         try:
             yield image_size(path)
@@ -105,114 +119,112 @@ def _sizes(paths: Iterable[Path]) -> Iterator[tuple[int, int]]:
 
 
 def label_of(name: str) -> int:
-    """Return 0, 1 or -1 for the name of a folder or defect: what says neither good nor unlabelled is a defect."""
+    """Return the label, 0, 1 or -1, that the name of a folder or defect says."""
     if says_good(name):
         return GOOD
     return UNLABELLED if says_unlabelled(name) else ANOMALOUS
 
 
 def flat(path: Path, problems: list[Exception]) -> list[Path]:
-    """Return a folder's images, which must not hide in folders of their own, nor be masks of each other."""
-    if deeper := [file for child in folders_in(path) for file in images_of(child)]:
-        problems.append(
-            ValueError(
-                f"expected images directly in {path}, got some in deeper folders, first {deeper[0]}: move them"
-            )
-        )
+    """Return a folder's images.
+
+    Images in folders of it, and masks of its images beside them, are problems.
+    """
+    for child in folders_in(path):
+        if deeper := images_of(child):
+            message = f"expected images directly in {path}, got some in deeper folders, first "
+            problems.append(ValueError(f"{message}{deeper[0]}: move them"))
+            break
     return without_masks(images_of(path), problems)
 
 
 def without_masks(files: list[Path], problems: list[Exception]) -> list[Path]:
-    """Return images as they are, after making sure that none is called like the mask of another in its folder."""
+    """Return images unchanged; one that is called like the mask of another is a problem."""
     stems = {file.stem.casefold() for file in files}
-    endings = [
-        (file, end) for file in files for end in MASK_ENDINGS if file.stem.casefold().endswith(end)
-    ]
-    if masks := [file for file, end in endings if file.stem.casefold().removesuffix(end) in stems]:
+
+    def is_mask(file: Path) -> bool:
+        stem = file.stem.casefold()
+        return any(stem.endswith(end) and stem.removesuffix(end) in stems for end in MASK_ENDINGS)
+
+    masks = [file for file in files if is_mask(file)]
+    if masks:
+        target = f"ground_truth/{masks[0].parent.name}/{masks[0].name}"
         problems.append(
             ValueError(
-                f"expected masks in a folder ground_truth, got {len(masks)} beside their images, first {masks[0]}: "
-                f"move them, such as to ground_truth/{masks[0].parent.name}/{masks[0].name}"
+                f"expected masks in a folder ground_truth, got {len(masks)} beside their images, "
+                f"first {masks[0]}: move them, such as to {target}"
             )
         )
     return files
 
 
 def folder_called(path: Path, name: str, problems: list[Exception] | None = None) -> Path | None:
-    """Return the folder in a folder that has a name, in any case, or a synonym of it; None where there is none.
+    """Return the folder in a folder that has a name, in any case, or a synonym of it.
 
-    Of several the one of exactly this name counts; without it they are a problem.
+    None where there is none. Of several the one of exactly this name counts; without it they are a
+    problem.
     """
-    found = [child for child in folders_in(path) if child.name == name]
-    found = found or [child for child in folders_in(path) if plain(child.name) in words_for(name)]
-    return _one_of(found, f"folder {name} in {path}", problems)
+    children = folders_in(path)
+    matches = [child for child in children if child.name == name]
+    if not matches:
+        # another case, or a synonym
+        matches = [child for child in children if plain(child.name) in words_for(name)]
+    return _only(matches, f"folder {name} in {path}", problems)
 
 
 def folder_that(
-    says: Callable[[str], bool], path: Path, what: str, problems: list[Exception] | None
+    says: Callable[[str], bool], path: Path, kind: str, problems: list[Exception] | None
 ) -> Path | None:
-    """Return the folder in a folder whose name says something; None where there is none, several are a problem."""
-    found = [child for child in folders_in(path) if says(child.name)]
-    filled = [child for child in found if images_of(child) or folders_in(child)]
-    return _one_of(filled or found[:1], f"folder of {what} images in {path}", problems)
+    """Return the folder in a folder whose name passes a test, such as `says_good`.
+
+    None where there is none. Several that are not empty are a problem. `kind` is for its message.
+    """
+    matches = [child for child in folders_in(path) if says(child.name)]
+    filled = [child for child in matches if images_of(child) or folders_in(child)]
+    return _only(filled or matches[:1], f"folder of {kind} images in {path}", problems)
 
 
 def good_folder(path: Path, problems: list[Exception] | None = None) -> Path | None:
-    """Return the folder of good images in a folder, whatever people call it."""
+    """Return the folder of good images in a folder, whatever people call it; else None."""
     return folder_that(says_good, path, "good", problems)
 
 
 def holds_images(path: Path) -> bool:
-    """Tell whether there are images in a folder or in those in it."""
+    """Return whether there are images in a folder or in those in it."""
     return bool(images_of(path)) or any(images_of(child) for child in folders_in(path))
 
 
-def _one_of(found: list[Path], what: str, problems: list[Exception] | None) -> Path | None:
-    if len(found) > 1 and problems is not None:
-        names = ", ".join(child.name for child in found)
-        problems.append(
-            ValueError(
-                f"expected one {what}, got {names}: put the images into one, or rename the others"
-            )
-        )
-    return found[0] if found else None
-
-
-def missing(
-    path: Path, name: str, *, is_there: Callable[[Path], bool] = Path.is_dir
-) -> FileNotFoundError | None:
-    """Return what to say if a folder, or a file with `is_there=Path.is_file`, is not there."""
-    return (
-        None
-        if is_there(path / name)
-        else lacking(path, name, "folder" if is_there is Path.is_dir else "file")
-    )
+def _only(folders: list[Path], expected: str, problems: list[Exception] | None) -> Path | None:
+    """Return the first of some folders or None; several are a problem."""
+    if len(folders) > 1 and problems is not None:
+        names = ", ".join(folder.name for folder in folders)
+        remedy = "put the images into one, or rename the others"
+        problems.append(ValueError(f"expected one {expected}, got {names}: {remedy}"))
+    return folders[0] if folders else None
 
 
 def lacking(path: Path, name: str, kind: str = "folder", remedy: str = "") -> FileNotFoundError:
-    """Return what to say where a folder or file is not there: what is, and what to do."""
-    what = f"expected a {kind} {name} in {path}, found {listing(path)}"
-    return FileNotFoundError(
-        f"{what}: {remedy + '; ' if remedy else ''}see data/README.md for the layout"
-    )
+    """Return the error for a folder or file that is not there: what is, and what to do."""
+    advice = f"{remedy}; {SEE_README}" if remedy else SEE_README
+    return FileNotFoundError(f"expected a {kind} {name} in {path}, found {listing(path)}: {advice}")
 
 
 def lacking_good(path: Path, part: Path | None, good: str) -> FileNotFoundError:
-    """Return what to say where a part of a category, or its folder of good images, is not there."""
+    """Return the error for a missing part of a category, or folder of good images in it."""
     if part is None or not part.is_dir():
         return lacking(path, good)
-    name = good.rpartition("/")[2]
+    # images that nobody put into a folder
     loose = images_of(part)
     if loose:
-        what = f"found {len(loose)} images in {part} itself: move the good ones into {part / name}"
+        target = part / good.rpartition("/")[2]
+        came = f"found {len(loose)} images in {part} itself: move the good ones into {target}"
     else:
-        what = f"found {listing(path)}, and in {part} {listing(part)}: rename it (understood are {KNOWN})"
-    return FileNotFoundError(
-        f"expected a folder {good} in {path}, {what}; see data/README.md for the layout"
-    )
+        came = f"found {listing(path)}, and in {part} {listing(part)}: rename it (understood are "
+        came += f"{KNOWN})"
+    return FileNotFoundError(f"expected a folder {good} in {path}, {came}; {SEE_README}")
 
 
-def checked_folder(root: str | Path, what: str) -> Path:
+def checked_folder(root: str | Path, data_set: str) -> Path:
     """Return the folder of a data set.
 
     Raises
@@ -222,12 +234,14 @@ def checked_folder(root: str | Path, what: str) -> Path:
     path = expanded(root)
     if not path.is_dir():
         raise FileNotFoundError(
-            f"expected the folder of {what}, found none at {root}: see data/README.md"
+            f"expected the folder of {data_set}, found none at {root}: {SEE_README}"
         )
     return path
 
 
-def checked_category(root: str | Path, category: str, what: str, there: Sequence[str]) -> Path:
+def checked_category(
+    root: str | Path, category: str, data_set: str, categories: Sequence[str]
+) -> Path:
     """Return the folder of a category of a data set.
 
     Raises
@@ -235,9 +249,10 @@ def checked_category(root: str | Path, category: str, what: str, there: Sequence
     FileNotFoundError: the data set or the category does not exist; the categories that do are
         listed.
     """
-    path = checked_folder(root, what)
+    path = checked_folder(root, data_set)
     if not (path / category).is_dir():
+        names = ", ".join(categories) or "none"
         raise FileNotFoundError(
-            f"expected a category of {root} (there are: {', '.join(there) or 'none'}), {got(category, there)}"
+            f"expected a category of {root} (there are: {names}), {got(category, categories)}"
         )
     return path / category
