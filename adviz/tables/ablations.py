@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 from adviz._support import got
 from adviz.tables.paper_values import TableName, TableRow, printed_rows, unprinted_rows, values
@@ -17,15 +18,16 @@ RESOLUTION: tuple[TableRow, ...] = (
     ("PatchCore", "coreset=10%"),
     *(
         ("PatchCore", f"coreset=10%;image_size={size};neighborhood={p}")
-        for size in SIZES
-        for p in NEIGHBORHOODS
+        for size, p in product(SIZES, NEIGHBORHOODS)
     ),
 )
+# K = 5 is the table's own row; 2 is DN2's text, "paper-literal" SPADE's 50
 RETRIEVED: tuple[TableRow, ...] = (
     ("SPADE", "images_score=2"),
     ("SPADE", "preset=paper-literal"),
     ("SPADE", "preset=port"),
 )
+# The same networks, trained and not
 UNTRAINED: tuple[TableRow, ...] = (
     ("PatchCore", f"coreset=10%;{NETWORK};weights=random"),
     ("PatchCore", f"coreset=1%;{NETWORK};weights=random"),

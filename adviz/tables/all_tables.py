@@ -38,8 +38,8 @@ class Book:
     Parameters
     ----------
     setting: on what the tables are regenerated; None = the papers' data and networks.
-    folder: of the results; it need not exist. None = what ``$ADVIZ_RESULTS`` names, or ``./results``.
-    root: folder of the data sets; None = what ``$ADVIZ_DATA`` names, or ``./data``.
+    folder: of the results; it need not exist. None = ``$ADVIZ_RESULTS``, or ``./results``.
+    root: folder of the data sets; None = ``$ADVIZ_DATA``, or ``./data``.
     client: a Dask client that does the experiments; None = this process.
     threads: of torch in every experiment.
 

@@ -100,6 +100,7 @@ def fill(
     stored_metric: the name of the cell's metric in results, see `Table.stored_metric`.
     broken: experiment -> what went wrong.
     """
+    # seed -> a result for each category, None where it is missing
     by_seed: dict[int, list[Row | None]] = {}
     for experiment in cell.experiments:
         by_seed.setdefault(experiment.seed, []).append(results.get(experiment))
@@ -109,6 +110,7 @@ def fill(
     for seed_results in by_seed.values():
         done = [result for result in seed_results if result is not None]
         used += done
+        # An average over fewer categories would be of something else
         if len(done) == len(seed_results):
             seed_values.append(
                 float(combine([value_of(result, cell, stored_metric) for result in done]))

@@ -1,6 +1,8 @@
 """The papers' claims in words, each as inequalities between numbers that are checked on results.
 
-The claims are in ``reference/claims.csv``, their inequalities in ``reference/claim_inequalities.csv``.
+The claims are in ``reference/claims.csv``, their inequalities, a row each, in
+``reference/claim_inequalities.csv``. `Claims.check` fills both sides of every inequality with our
+results, and with the printed values, and says of each claim whether it holds.
 """
 
 from __future__ import annotations

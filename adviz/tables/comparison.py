@@ -93,7 +93,7 @@ class Comparison:
 
     @property
     def lines(self) -> list[str]:
-        """The name of every cell's table row: method, variant, and data set if there are several."""
+        """The name of every cell's table row: method, variant, and data set if several."""
         datasets = {filled.cell.dataset for filled in self.filled}
         names = []
         for filled in self.filled:
@@ -132,8 +132,9 @@ class Comparison:
         for filled, name in zip(self.filled, self.lines, strict=True):
             rows.setdefault(name, {})[_column(filled)] = _text(filled)
         index = pd.Index(rows, name=str(self.table.name))
-        frame = pd.DataFrame(list(rows.values()), index=index).fillna("")
+        frame = pd.DataFrame(list(rows.values()), index=index).fillna("")  # "": not printed
         frame.columns = pd.MultiIndex.from_tuples(frame.columns)
+        # With one metric, its name heads all columns once
         categories = frame.columns.get_level_values(0)
         metrics = frame.columns.get_level_values(1)
         if metrics.nunique() == 1:
@@ -182,6 +183,7 @@ class Comparison:
         for filled, row_name in zip(self.filled, self.lines, strict=True):
             if filled.rows and not np.isnan(filled.ours):
                 column = _column(filled)
+                # `wide` drops the metric where there is only one
                 key = column if column in frame.columns else column[0]
                 frame.loc[row_name, key] = _linked(_text(filled), filled, base)
         name = self.table.name
@@ -293,6 +295,7 @@ def _markdown_row(texts: Iterable[str]) -> str:
 
 
 def _latex_escaped(text: str) -> str:
+    # pandas escapes cells and heads, but not captions
     for sign in "&%$#_{}":
         text = text.replace(sign, f"\\{sign}")
     return text

@@ -1,4 +1,4 @@
-"""The papers' printed values: their tables, and one value by category, method, variant and metric."""
+"""The papers' printed values: whole tables, or one by category, method, variant and metric."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 from adviz._support import meant
@@ -187,9 +188,7 @@ def printed_rows(
     categories = MVTEC if by_category else ("average",)
     keys = [
         ValueKey(category, method, variant, metric)
-        for method, variant in rows
-        for metric in metrics
-        for category in categories
+        for (method, variant), metric, category in product(rows, metrics, categories)
     ]
     return printed_values(paper, keys)
 
@@ -198,6 +197,7 @@ def printed_values(paper: str, keys: Iterable[ValueKey]) -> pd.DataFrame:
     """Return chosen values on MVTec AD in the form of `values`: NaN where no table prints one."""
     import pandas as pd
 
+    # A value that no table prints finds no partner in the merge
     frame = pd.DataFrame(keys, columns=KEY).drop_duplicates()
     frame = frame.merge(_mvtec_values(paper), on=KEY, how="left")
     return frame.assign(
@@ -210,7 +210,7 @@ def printed_values(paper: str, keys: Iterable[ValueKey]) -> pd.DataFrame:
 
 
 def unprinted_rows(printed: pd.DataFrame, rows: Iterable[TableRow]) -> pd.DataFrame:
-    """Return rows that the paper does not print, with the columns of a table's first row and NaN."""
+    """Return rows that the paper does not print: the columns of a table's first row, and NaN."""
     import pandas as pd
 
     method, variant = printed[["method", "variant"]].iloc[0]

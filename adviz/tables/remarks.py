@@ -43,7 +43,10 @@ def remarks(
         for cell in cells
         if cell.reason in NO_PROTOCOL.values() and not np.isnan(cell.printed)
     ]
-    experiments = {experiment for cell in cells for experiment in cell.experiments}
+    experiments: set[Experiment] = set()
+    for cell in cells:
+        experiments |= set(cell.experiments)
+    # Gaps in data of other tables are none of this one's
     data = {(experiment.data, experiment.category) for experiment in experiments}
     texts += gap_remarks([gap for gap in gaps if (gap.data, gap.category) in data])
     if n_broken := len(experiments & set(broken)):
@@ -58,14 +61,15 @@ def remarks(
 
 def _other_images(cells: Iterable[Cell], results: Mapping[Experiment, Row]) -> list[str]:
     """Return how the results behind printed values differ in images from MVTec AD, each once."""
-    compared = [
-        experiment
-        for cell in cells
-        if cell.dataset == "mvtec_ad" and not np.isnan(cell.printed)
-        for experiment in cell.experiments
+    compared: list[Experiment] = []
+    for cell in cells:
+        if cell.dataset == "mvtec_ad" and not np.isnan(cell.printed):
+            compared += cell.experiments
+    texts = [
+        _image_difference(results[experiment])
+        for experiment in dict.fromkeys(compared)
         if experiment in results
     ]
-    texts = [_image_difference(results[experiment]) for experiment in dict.fromkeys(compared)]
     return list(dict.fromkeys(filter(None, texts)))
 
 
@@ -77,6 +81,7 @@ def _image_difference(result: Row) -> str:
         return ""
     n_train = result.facts["n_train"]
     n_test = result.facts["n_test"]
+    # A row with few shots has its own number of training images
     published_test = published.good + published.defective
     if (n_train, n_test) == (experiment.shots or published.train, published_test):
         return ""

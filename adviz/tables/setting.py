@@ -77,8 +77,8 @@ class Setting:
 
     Attributes
     ----------
-    folders: data set as in `adviz.reference` ("mvtec_ad", "stc", "mstc", "mtd", "mnist", ...) ->
-        the name of what is used for it, as for `sweep.Experiment`; a data set that is not here has
+    folders: data set as in `adviz/tables/reference` ("mvtec_ad", "stc", "mtd", "mnist", ...) -> the
+        name of what is used for it, as for `sweep.Experiment`; a data set that is not here has
         no experiments, and the table says so.
     categories: data set -> its categories (or classes), in the order of the columns.
     networks: the papers' names of networks -> ours.

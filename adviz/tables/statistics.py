@@ -80,7 +80,7 @@ class Summary:
 
 
 def by_line(comparison: Comparison) -> dict[str, list[Row]]:
-    """Return the results of every table row that has some: "PatchCore, coreset=25%" -> results."""
+    """Return the results of each table row that has some: "PatchCore, coreset=25%" -> results."""
     methods: dict[str, dict[str, Row]] = {}
     for filled in comparison.filled:
         settings = [part for part in filled.cell.variant.split(";") if part]
@@ -102,7 +102,7 @@ def differences(
 
     Parameters
     ----------
-    before, after: results of two methods; those of categories and seeds that both have are compared. A
+    before, after: results of two methods, compared in the categories and seeds that both have. A
         method that does not depend on a seed is compared with every seed of the other.
     names: of the two, for the title; None = those of their detectors.
     draws: test sets drawn with replacement, for each category.
@@ -137,6 +137,7 @@ def differences(
     rows: dict[str, dict[str, float]] = {}
     all_differences = []  # for each category (draws,), percentage points
     for category in categories:
+        # Seeds are averaged before the interval: it is about images, not about seeds
         pairs = _pairs(results_before[category], results_after[category])
         seeds = (seed, zlib.crc32(category.encode()))
         draws_of_pairs = [_bootstrap(first, second, draws, seeds) for first, second in pairs]
@@ -147,6 +148,7 @@ def differences(
             category_differences,
         )
         all_differences.append(category_differences)
+    # Categories are drawn apart, so that their draws can be averaged one by one
     rows[MEAN] = _difference_row(
         float(np.mean([row["before"] for row in rows.values()])),
         float(np.mean([row["after"] for row in rows.values()])),
@@ -187,6 +189,7 @@ def errors(methods: Methods) -> Summary:
                 columns.setdefault((method, name), {})[category] = float(np.mean(counts))
     frame = pd.DataFrame(columns)
     frame.loc[TOTAL] = frame.sum()
+    # Means over seeds stay floats, counts of one seed are shown as integers
     integers = [column for column in frame if (frame[column] % 1 == 0).all()]
     return Summary(
         "images on the wrong side",
@@ -204,11 +207,10 @@ def perfect(methods: Methods) -> Summary:
     rows = {}
     for method, results in methods.items():
         by_category = _by_category(results)
-        solved = [
-            category
-            for category, category_results in by_category.items()
-            if all(result.metrics["image_auroc"] == 1 for result in category_results)
-        ]
+        solved = []
+        for category, category_results in by_category.items():
+            if {result.metrics["image_auroc"] for result in category_results} == {1}:
+                solved.append(category)
         rows[method] = {
             "solved": len(solved),
             "of": len(by_category),
@@ -242,16 +244,14 @@ def by_size(methods: Methods) -> Summary:
     """
     import pandas as pd
 
-    areas = {
-        method: np.concatenate([_region_areas(result) for result in results])
-        for method, results in methods.items()
-    }
-    all_areas = np.concatenate([*areas.values(), np.empty(0)])
+    areas = {method: _region_areas(results) for method, results in methods.items()}
+    all_areas = np.concatenate([*areas.values(), np.empty(0)])  # (n_regions of all methods,)
     if not len(all_areas):
         raise ValueError(
             f"expected rows with regions of defects, got none for {sorted(methods)}: "
             "are there masks?"
         )
+    # One set of edges, so that a third is the same regions for all methods
     edges = np.quantile(all_areas, (0, 1 / 3, 2 / 3, 1))
     rows = []
     for method, results in methods.items():
@@ -344,10 +344,14 @@ def _difference_row(before: float, after: float, differences: np.ndarray) -> dic
     }
 
 
-def _region_areas(result: Row) -> np.ndarray:
-    """Return the areas of a result's defect regions, in % of the evaluated map."""
-    height, width = sides_of(result.experiment.size or result.experiment.geometry.size)
-    return 100 * np.array(result.regions.get("area", []), float) / (height * width)
+def _region_areas(results: Sequence[Row]) -> np.ndarray:
+    """Return the areas of the defect regions of some results, in % of the evaluated maps."""
+    areas = []
+    for result in results:
+        height, width = sides_of(result.experiment.size or result.experiment.geometry.size)
+        pixels = np.array(result.regions.get("area", []), float)
+        areas.append(100 * pixels / (height * width))
+    return np.concatenate(areas)
 
 
 def _region_values(results: Sequence[Row], name: str) -> np.ndarray:
@@ -361,6 +365,7 @@ def _mean_and_half_interval(values: np.ndarray) -> tuple[float, float]:
         return NAN, NAN
     if len(values) == 1:
         return float(values[0]), NAN
+    # 1.96 standard errors of the mean
     half = STANDARD_ERRORS * values.std(ddof=1) / np.sqrt(len(values))
     return float(values.mean()), float(half)
 

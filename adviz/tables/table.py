@@ -1,4 +1,4 @@
-"""A table of a paper, planned: its cells, the printed values, and the experiments that fill them."""
+"""A table of a paper, planned: its cells with printed values and the experiments to fill them."""
 
 from __future__ import annotations
 
@@ -132,7 +132,10 @@ class Table:
     @property
     def experiments(self) -> list[Experiment]:
         """All that fill it, each once."""
-        return list(dict.fromkeys(one for cell in self.cells for one in cell.experiments))
+        experiments: list[Experiment] = []
+        for cell in self.cells:
+            experiments += cell.experiments
+        return list(dict.fromkeys(experiments))
 
     def __repr__(self) -> str:
         filled = sum(bool(cell.experiments) for cell in self.cells)
@@ -190,6 +193,7 @@ def _row_cells(
 ) -> list[Cell]:
     """Return the cells of a row: those that the paper prints, or their like on other data."""
     categories = tuple(setting.categories.get(dataset, ()))
+    # A configuration, or the reason why there are no experiments
     configured = configuration(name, dataset, method, variant, setting)
     folder = setting.folders.get(dataset, "")
     if isinstance(configured, Configuration) and not (folder and categories):
@@ -230,6 +234,7 @@ def _unprinted_values(printed: Any, categories: Sequence[str]) -> list[dict[str,
     row_values = []
     for (metric, unit), part in printed.groupby(["metric", "unit"], sort=False):
         printed_categories = set(part["category"])
+        # As many averages as the paper prints; one by category for each of ours
         names = list(categories) if printed_categories - set(AVERAGES) else []
         names += [average for average in ("average", "") if average in printed_categories]
         value = {"metric": metric, "unit": unit, "value": NAN, "std": NAN, "note": ""}

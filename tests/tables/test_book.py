@@ -1,4 +1,4 @@
-"""The book: tables over a results folder, rows read once, missing experiments done with a callback after each."""
+"""The book: results are read once, missing experiments done with a callback after each."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""Claims: every printed number is found, every verdict follows from the numbers, and nothing is said without them."""
+"""Claims: every printed number is found, and verdicts follow from the numbers alone."""
 
 import dataclasses
 import re

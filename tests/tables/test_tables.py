@@ -1,4 +1,4 @@
-"""Tables: every printed line is there, translated to the right options, and filled with the right numbers."""
+"""Tables: every printed row, translated to the right options, filled with the right numbers."""
 
 import dataclasses
 import re
@@ -123,7 +123,7 @@ def test_a_table_with_spades_image_scores_says_that_k_is_not_the_texts(paper, ta
 
 
 def test_the_memory_that_table_3_prints_is_that_of_a_larger_model():
-    """The public code has a 1x1 convolution from 4096 to 2048 channels, and its normalisation, that nothing calls."""
+    """The public code has a 1x1 convolution, 4096 to 2048 channels, that nothing calls."""
     table = tables.plan("rd", 3)
     (cell,) = [one for one in table.cells if (one.method, one.metric) == ("RD4AD", "memory_mb")]
     assert cell.printed == 352

@@ -33,6 +33,7 @@ def locality(comparison: Comparison, note: str) -> StaticFigure:
     """Draw scores against neighbourhood above, against hierarchy levels below (Figs 4 and S5)."""
     metrics = _metrics(comparison)
     panels = []
+    # Upper row
     for metric in metrics:
         panel = Panel(
             "side p of the neighbourhood, cells",
@@ -41,6 +42,7 @@ def locality(comparison: Comparison, note: str) -> StaticFigure:
             ticks={float(p): str(p) for p in SIDES},
         )
         panels.append(panel)
+    # Lower row: levels are names, so that no line joins them
     for metric in metrics:
         panel = Panel(
             "hierarchy levels",
@@ -109,7 +111,7 @@ def resolutions(comparison: Comparison, note: str) -> StaticFigure:
     panels = []
     for metric in _metrics(comparison):
         lines = _lines(comparison, metric, _resolution_points)
-        sides = {float(side) for line in lines.values() for side in line.x}
+        sides = set(np.concatenate([line.x for line in lines.values()]))
         panel = Panel(
             "side of the images, pixels",
             _label(comparison, metric),
@@ -135,6 +137,7 @@ def sizes(comparison: Comparison, _note: str) -> StaticFigure:
     frame = by_size(by_line(comparison)).frame
     spans = frame.groupby(level="size", sort=False)[["from", "to"]].first()
     ticks = {}
+    # "small\n0.1 to 0.5": a third and its areas, in % of the image
     for position, (size, span) in enumerate(spans.iterrows()):
         ticks[float(position)] = f"{size}\n{span['from']:.2g} to {span['to']:.2g}"
     panels = []
@@ -204,7 +207,7 @@ def _lines(comparison: Comparison, metric: str, points: Points) -> dict[str, Lin
     lines = {}
     for name, columns in columns_of_lines.items():
         columns.sort(key=lambda column: column[0])
-        lines[name] = Line(*np.array(columns, float).T)
+        lines[name] = Line(*np.array(columns, float).T)  # x, ours, std, printed
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Points in the plane and what a greedy coreset and a random draw choose of them (PatchCore, Fig. 3)."""
+"""Points in the plane, and a greedy coreset and a random draw of them (PatchCore, Fig. 3)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def greedy_coreset(points: np.ndarray, count: int) -> np.ndarray:
 
 
 def choices(points: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
-    """Return what a greedy coreset and a random draw choose of some points: sampler -> (36,) int."""
+    """Choose points by a greedy coreset and by a random draw: sampler -> (36,) int."""
     return {
         "greedy coreset": greedy_coreset(points, N_CHOSEN),
         "random": np.random.default_rng(seed).permutation(len(points))[:N_CHOSEN],
@@ -66,11 +66,11 @@ def covering_radius(points: np.ndarray, chosen: np.ndarray) -> float:
 
 def covering_radii() -> dict[tuple[str, str], float]:
     """Return the covering radius of every choice: (point set, sampler) -> radius."""
-    return {
-        (name, sampler): covering_radius(points, chosen)
-        for name, points in point_sets().items()
-        for sampler, chosen in choices(points).items()
-    }
+    radii = {}
+    for name, points in point_sets().items():
+        for sampler, chosen in choices(points).items():
+            radii[name, sampler] = covering_radius(points, chosen)
+    return radii
 
 
 def _distances(points: np.ndarray, point: np.ndarray) -> np.ndarray:

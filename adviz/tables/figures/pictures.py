@@ -137,7 +137,7 @@ def _with_maps(
     title: str,
 ) -> StaticFigure:
     """Draw groups with maps relative to their category's threshold, all on one colour range."""
-    low, high = shared_limits([picture.values for group in groups for picture in group])
+    low, high = shared_limits([group[-1].values for group in groups])  # the maps come last
     return picture_groups(
         groups,
         names,
@@ -165,6 +165,7 @@ def _retrieved(name: TableName, results: list[Row], predict: Predict) -> StaticF
             continue
         threshold = _pixel_threshold(predicted)
         image = _typical(result, maps >= threshold)
+        # (N, 1, 1, k) of the first stage, nearest first
         nearest = int(predicted.prediction.neighbors["image"].image[image, 0, 0, 0])
         groups.append(_detection(predicted, image, nearest, maps[image] >= threshold))
         captions.append(
@@ -229,6 +230,7 @@ def _wrong(result: Row, label: int) -> np.ndarray:
     """Return the images with this label on the wrong side, the most certain error first."""
     scores = np.array(result.images["scores"])
     labels = np.array(result.images["labels"])
+    # `>=`, as `metrics.f1_threshold` counts
     is_flagged = scores >= result.metrics["threshold_f1"]
     wrong = np.flatnonzero((labels == label) & (is_flagged != bool(label)))
     order = np.argsort(scores[wrong], kind="stable")

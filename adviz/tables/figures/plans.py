@@ -85,6 +85,7 @@ class FigurePlan:
         >>> tables.plan_figure("patchcore", 3).draw()
         <StaticFigure size ...>
         """
+        # Here, because they load matplotlib
         from adviz.tables.figures import charts, distributions, pictures
 
         key = (self.name.paper, self.name.table)
