@@ -29,6 +29,7 @@ from adviz.tables.setting import Setting
 from adviz.tables.table import Table, plan
 
 FileVersion = tuple[int, int, int]  # time, size and number on disk
+# What the book can estimate and run
 Work = Comparison | Table | FigurePlan | Claims | Iterable[Experiment]
 
 
@@ -76,6 +77,7 @@ class Book:
         self.gaps: tuple[Gap, ...] = ()
         self._run_options: dict[str, Any] = {"root": root, "client": client, "threads": threads}
         self._plans: dict[TableName, Table] = {}
+        # The file's version when it was last read, and its result
         self._read: dict[Experiment, tuple[FileVersion, Row | None]] = {}
 
     def table(self, paper: str, table: str | int, *, pro: str | None = None) -> Comparison:
@@ -181,6 +183,7 @@ class Book:
             if watch is not None:
                 watch(experiment, error)
 
+        # `note` keeps errors for tables that are drawn while the run goes on
         report = run(_experiments(what), self.folder, **self._run_options, watch=note)
         self.gaps = report.gaps
         return report

@@ -11,6 +11,7 @@ from adviz.sweep import Experiment, Row
 from adviz.tables.paper_values import UNCERTAIN
 from adviz.tables.table import NAN, Cell
 
+# Metric -> its name in tables and figures
 LABELS = {
     "image_auroc": "image AUROC",
     "pixel_auroc": "pixel AUROC",

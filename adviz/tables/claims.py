@@ -38,8 +38,10 @@ from adviz.tables.table import NAN, Table, plan_rows
 if TYPE_CHECKING:
     import pandas as pd
 
+# Verdicts, and their marks in HTML
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot be said"
 MARKS = {HOLDS: "✓", FAILS: "✗", UNKNOWN: "?"}
+# Whether an inequality holds -> its mark in a text; None: both sides look equal
 INEQUALITY_MARKS = {True: "✓", False: "✗", None: "="}
 TEXT = "the text"  # in place of the other method: a number that stands in the text alone
 COVERING = "covering_radius"  # a metric that no experiment is needed for
@@ -105,6 +107,7 @@ class CheckedInequality:
             return abs(self.left - self.right) <= margin
         if inequality.sign == "≥":
             return self.left >= self.right - margin
+        # Values that look equal are neither above nor below
         if inequality.text(self.left) == inequality.text(self.right):
             return None
         return (self.left > self.right) == (inequality.sign == ">")
@@ -145,8 +148,9 @@ class Claim:
 
     def verdict(self, checked: Iterable[CheckedInequality]) -> str:
         """Return "holds", "does not hold" or "cannot be said"."""
-        verdicts = [each.holds for each in checked]
+        verdicts = [inequality.holds for inequality in checked]
         is_unknown = None in verdicts or not verdicts
+        # One inequality decides: for "sometimes" one that holds, else one that does not
         if self.needs == "one":
             if True in verdicts:
                 return HOLDS
@@ -292,6 +296,7 @@ def _table(key: str, claim: Claim, setting: Setting, pro: str | None) -> Table:
     """Return the values of a claim as a table, without cells that the claim does not name."""
     name = TableName(claim.paper, key, claim.sentence, "claim")
     table = plan_rows(name, printed_values(claim.paper, claim.experiment_keys), setting, pro)
+    # On other data a table gets a cell for every category, also for those not named
     keys = set(claim.experiment_keys)
     return dataclasses.replace(
         table, cells=tuple(cell for cell in table.cells if cell.value_key in keys)
@@ -300,34 +305,39 @@ def _table(key: str, claim: Claim, setting: Setting, pro: str | None) -> Table:
 
 def _verdict(key: str, claim: Claim, table: Table, results: list[Row]) -> Verdict:
     """Check a claim on our results and on the printed values."""
-    filled = {each.cell.value_key: each for each in compare(table, results).filled}
-    left_out = {
-        value_key for value_key, each in filled.items() if each.cell.reason.startswith("left out")
-    }
-    our_values = {value_key: _our_value(each) for value_key, each in filled.items()}
+    cells = compare(table, results).filled
+    our_values = {filled.cell.value_key: _our_value(filled) for filled in cells}
     if any(value_key.metric == COVERING for value_key in claim.keys):
         our_values |= _covering_values()
-    ours = [
+    # What a setting leaves out, such as some numbers of shots, is no part of the claim there
+    left_out = {filled.cell.value_key for filled in cells if _is_left_out(filled)}
+    on_ours = [
         inequality.check(our_values)
         for inequality in claim.inequalities
         if not {inequality.left, inequality.right} & left_out
     ]
-    paper_values = values_by_key(claim.paper)
-    printed = [inequality.check(paper_values) for inequality in claim.inequalities]
-    used = {result.experiment: result for each in filled.values() for result in each.rows}
+    printed_value = values_by_key(claim.paper)
+    on_printed = [inequality.check(printed_value) for inequality in claim.inequalities]
+    used: dict[Experiment, Row] = {}
+    for filled in cells:
+        used |= {result.experiment: result for result in filled.rows}
     missing = len(set(table.experiments) - set(used))
-    our_texts = [_inequality_text(claim, ours), _why_unknown(filled.values(), missing, ours)]
+    our_texts = [_inequality_text(claim, on_ours), _why_unknown(cells, missing, on_ours)]
     return Verdict(
         key=key,
         claim=claim,
-        verdict=claim.verdict(ours),
-        printed=claim.verdict(printed),
+        verdict=claim.verdict(on_ours),
+        printed=claim.verdict(on_printed),
         ours="; ".join(filter(None, our_texts)),
-        paper=_inequality_text(claim, printed),
+        paper=_inequality_text(claim, on_printed),
         source=_source(claim),
         rows=tuple(used.values()),
         missing=missing,
     )
+
+
+def _is_left_out(filled: Filled) -> bool:
+    return filled.cell.reason.startswith("left out")
 
 
 def _our_value(filled: Filled) -> float:
@@ -354,22 +364,23 @@ def _inequality_text(claim: Claim, checked: Iterable[CheckedInequality]) -> str:
     texts: list[str] = []
     previous_label = ""
     previous_left = ""
-    for each in checked:
-        inequality = each.inequality
-        if not each.known and inequality.right is not None:
+    for sides in checked:
+        inequality = sides.inequality
+        if not sides.known and inequality.right is not None:
             continue
         label = LABELS[inequality.left.metric]
         if inequality.left.category not in ("", "average"):
             label += f" of {inequality.left.category}"
         left = names[inequality.left]
-        if np.isfinite(each.left):
-            left += f" {inequality.text(each.left)}"
+        if np.isfinite(sides.left):
+            left += f" {inequality.text(sides.left)}"
         right_name = "the text's" if inequality.right is None else names[inequality.right]
-        right = f"{inequality.sign} {right_name} {inequality.text(each.right)}"
+        right = f"{inequality.sign} {right_name} {inequality.text(sides.right)}"
         if inequality.margin:
             right += f" within {inequality.margin:g}"
-        if each.known:
-            right += f" {INEQUALITY_MARKS[each.holds]}"
+        if sides.known:
+            right += f" {INEQUALITY_MARKS[sides.holds]}"
+        # What the text before says already is not repeated
         if (label, left) == (previous_label, previous_left):
             texts[-1] += f", {right}"
         elif label == previous_label:
@@ -384,14 +395,13 @@ def _inequality_text(claim: Claim, checked: Iterable[CheckedInequality]) -> str:
 def _short_names(claim: Claim) -> dict[ValueKey, str]:
     """Return names that tell the values of a claim apart: without what all of them share."""
     keys = claim.keys
-    settings = {key: [part for part in key.variant.split(";") if part] for key in keys}
     shared: set[str] = set()
     if len(keys) > 1:
-        shared = set.intersection(*map(set, settings.values()))
+        shared = set.intersection(*(set(key.variant.split(";")) for key in keys))
     several_methods = len({key.method for key in keys}) > 1
     names = {}
     for key in keys:
-        parts = [part for part in settings[key] if part not in shared]
+        parts = [part for part in key.variant.split(";") if part and part not in shared]
         if several_methods:
             parts.insert(0, key.method)
         names[key] = ", ".join(parts) or "default"
@@ -400,6 +410,7 @@ def _short_names(claim: Claim) -> dict[ValueKey, str]:
 
 def _source(claim: Claim) -> str:
     """Return where the printed values stand, and which of them are uncertain."""
+    # Places: tables of the printed values, then sections of the text
     frame = printed_values(claim.paper, claim.experiment_keys).dropna(subset="value")
     stated = [inequality for inequality in claim.inequalities if inequality.right is None]
     places = ["text" if table == "text" else f"Table {table}" for table in frame["table"]]
@@ -411,17 +422,20 @@ def _source(claim: Claim) -> str:
     return "; ".join(filter(None, texts))
 
 
-def _why_unknown(filled: Iterable[Filled], missing: int, ours: list[CheckedInequality]) -> str:
+def _why_unknown(cells: Iterable[Filled], missing: int, checked: list[CheckedInequality]) -> str:
     """Return why nothing, or not everything, can be said; "" where all is known."""
     if missing:
         return f"{missing} experiments have no row"
-    reasons = {each.cell.reason for each in filled if np.isnan(each.cell.printed)}
-    reasons = {reason for reason in reasons if reason and not reason.startswith("left out")}
-    if reasons:
-        return "; ".join(sorted(reasons))
-    if not ours:
+    reasons = {
+        filled.cell.reason
+        for filled in cells
+        if np.isnan(filled.cell.printed) and not _is_left_out(filled)
+    }
+    if reasons - {""}:
+        return "; ".join(sorted(reasons - {""}))
+    if not checked:
         return "left out in this setting"
-    if all(each.known for each in ours):
+    if all(inequality.known for inequality in checked):
         return ""
     return "a number is not in the rows, or these data have no such category"
 

@@ -21,6 +21,7 @@ from adviz.tables.table import DESCRIPTIONS, PRO_DESCRIPTIONS, Cell, Table
 if TYPE_CHECKING:
     import pandas as pd
 
+# In place of our value: none is planned, or its experiments have not been done
 NOTHING = "-"
 TO_BE_DONE = "..."
 STYLES: list[Any] = [
@@ -216,6 +217,7 @@ class Comparison:
                 "ours, on other data than the paper's: there is no printed value to compare with"
             ]
         metrics = dict.fromkeys(filled.cell.metric for filled in self.filled)
+        # What ours are, since definitions differ between papers
         texts += [f"{LABELS[metric]}: {self.definition(metric)}" for metric in metrics]
         if self.stand_ins:
             texts.append(f"networks: {', '.join(self.stand_ins)}")
@@ -284,6 +286,7 @@ def _linked(text: str, filled: Filled, base: Path) -> str:
     if not paths:
         return html.escape(text)
     target = os.path.relpath(paths[0] if len(paths) == 1 else paths[0].parent, base)
+    # A link's title with hundreds of files would fill the screen
     title = ", ".join(path.name for path in paths[:20])
     if len(paths) > 20:
         title += ", ..."

@@ -24,7 +24,9 @@ from adviz.tables.setting import ONE_CLASS, Setting
 NETWORK = "wide_resnet50"  # where a row names none
 EVALUATED_AT = {"spade": 256}  # pixels; the other papers evaluate maps at the images' size
 PRESAMPLE = 200_000  # of about 1.2 million patches of a scene of mSTC; ours, the paper is silent
+# Names in Table 5 of reverse distillation -> the detector's option
 BOTTLENECKS = {"pre": "pre", "pre+oce": "oce", "pre+oce+mff": "oce+mff"}
+# Methods that a detector of this package implements
 OURS = ("SPADE", "PaDiM", "PatchCore", "RD4AD")
 # What a table says below where SPADE's image scores are in it: K is not the text's.
 SPADES_K = (
@@ -93,7 +95,7 @@ def configuration(
     options.pop("reimplementation", None)
     options.pop("errors", None)
     side = int(options.pop("image_size", 0))
-    networks = tuple(setting.networks[network] for network in _networks(options))
+    networks = tuple(setting.networks[network] for network in named_networks(variant))
     options.pop("backbone", None)
     weights = options.pop("weights", setting.weights)
     detector = _BUILDERS[method](options, dataset)
@@ -129,11 +131,7 @@ def departures(method: str, metric: str, detector: Detector) -> str:
 
 def named_networks(variant: str) -> list[str]:
     """Return the networks of a table row, by the papers' names."""
-    return _networks(parsed(variant))
-
-
-def _networks(options: Mapping[str, str]) -> list[str]:
-    return options.get("backbone", NETWORK).split("+")
+    return parsed(variant).get("backbone", NETWORK).split("+")
 
 
 def _geometry(name: TableName, dataset: str, method: str, side: int, setting: Setting) -> Geometry:
@@ -141,6 +139,7 @@ def _geometry(name: TableName, dataset: str, method: str, side: int, setting: Se
 
     SPADE, PaDiM and PatchCore see the middle 224 of 256 pixels, the others all of 256.
     """
+    # Reverse distillation's paper quotes the other methods on its own images
     uncropped = method == "RD4AD" or name.paper == "rd" or dataset in (*ONE_CLASS, *CAMPUS)
     default_side = 256 if uncropped else 224
     return setting.geometry(side or default_side, crop=not uncropped)

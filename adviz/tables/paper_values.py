@@ -61,7 +61,9 @@ class TableName:
         return f"{PAPERS[self.paper]}, {self.kind} {self.table}"
 
 
+# Paper -> the name of its method
 PAPERS = {"spade": "SPADE", "patchcore": "PatchCore", "rd": "Reverse distillation"}
+# Paper -> number of a table -> title
 TITLES = {
     "spade": {
         "1": "image AUROC on MVTec AD, average",
@@ -224,6 +226,7 @@ def _mvtec_values(paper: str) -> pd.DataFrame:
     """Return what the paper's tables print on MVTec AD; of a value printed twice, the first."""
     import pandas as pd
 
+    # Some values stand in two tables, a few of them different; see reference/README.md
     tables = [values(paper, table) for table in TITLES[paper]]
     frame = pd.concat([table[table["dataset"] == MVTEC_AD] for table in tables])
     return frame.drop_duplicates(KEY)[[*KEY, "value", "std", "note", "table"]]

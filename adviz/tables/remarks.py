@@ -31,6 +31,7 @@ def remarks(
     """
     cells = list(cells)
     filled = [cell for cell in cells if cell.experiments]
+    # Repeated sentences are dropped at the end
     texts = [PROTOCOLS[cell.dataset] for cell in filled if cell.dataset in PROTOCOLS]
     texts += [departures(cell.method, cell.metric, cell.experiments[0].detector) for cell in filled]
     texts += [

@@ -26,17 +26,18 @@ from adviz import metrics
 from adviz.data import sides_of
 from adviz.sweep import Row
 from adviz.tables.comparison import STYLES, Comparison
+from adviz.tables.table import NAN
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Summary", "by_line", "by_size", "differences", "errors", "perfect"]
-INTERVAL = (0.025, 0.975)
+INTERVAL = (0.025, 0.975)  # quantiles
 SIZES = ("small", "middle", "large")  # thirds of all defect regions
 STANDARD_ERRORS = 1.96  # on both sides of a mean: 95 %
 TOTAL = "all"
 MEAN = "mean"
-NAN = float("nan")
+# Name -> results
 Methods = Mapping[str, Sequence[Row]]
 
 
@@ -307,6 +308,7 @@ def _pairs(before: Sequence[Row], after: Sequence[Row]) -> list[tuple[Row, Row]]
 def _bootstrap(before: Row, after: Row, draws: int, seeds: Sequence[int]) -> np.ndarray:
     """Return the bootstrap differences of AUROC of two results on the same images, (draws,)."""
     ids = before.images["ids"]
+    # Results may hold the same images in another order
     position = {image_id: index for index, image_id in enumerate(after.images["ids"])}
     if set(ids) != set(position):
         raise ValueError(
@@ -317,6 +319,7 @@ def _bootstrap(before: Row, after: Row, draws: int, seeds: Sequence[int]) -> np.
     scores_before = np.array(before.images["scores"])
     # In the order of the images of `before`
     scores_after = np.array(after.images["scores"])[[position[image_id] for image_id in ids]]
+    # -1 marks images without a label
     labelled = labels >= 0
     seed = int(np.random.default_rng(seeds).integers(2**31))
     return metrics.auroc_differences(

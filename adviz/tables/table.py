@@ -27,6 +27,7 @@ PRO_DESCRIPTIONS = {
     "global-200": "PRO-global-200: 200 thresholds, up to 0.3",
     "per-image": "PRO-per-image: the mean over anomalous images, up to 0.3",
 }
+# Metric -> what ours is; PRO has several definitions
 DESCRIPTIONS = {
     "image_auroc": "AUROC of the image scores",
     "pixel_auroc": "AUROC of all pixels of a category",
@@ -181,6 +182,7 @@ def plan_rows(
 ) -> Table:
     """Return a table of rows in the form of `values`, in which unprinted values are NaN."""
     setting = setting or Setting()
+    # A table row is one method in one variant, on one data set
     groups = rows.groupby(["dataset", "method", "variant"], sort=False)
     cells: list[Cell] = []
     for (dataset, method, variant), printed in groups:
@@ -246,6 +248,7 @@ def _cell_categories(category: str, categories: Sequence[str]) -> list[str]:
     """Return the categories that a cell is about: one, or those that it averages."""
     if category in ("average", ""):
         return list(categories)
+    # MVTec AD's two kinds of categories
     if category == "average_textures":
         return [name for name in categories if name in TEXTURES]
     if category == "average_objects":

@@ -31,47 +31,36 @@ Points = Callable[[Filled], Iterator[tuple[str, float]]]
 
 def locality(comparison: Comparison, note: str) -> StaticFigure:
     """Draw scores against neighbourhood above, against hierarchy levels below (Figs 4 and S5)."""
-    metrics = _metrics(comparison)
-    panels = []
-    # Upper row
-    for metric in metrics:
-        panel = Panel(
-            "side p of the neighbourhood, cells",
-            _label(comparison, metric),
-            _lines(comparison, metric, _side_points),
-            ticks={float(p): str(p) for p in SIDES},
-        )
-        panels.append(panel)
-    # Lower row: levels are names, so that no line joins them
-    for metric in metrics:
-        panel = Panel(
-            "hierarchy levels",
-            _label(comparison, metric),
-            _lines(comparison, metric, _level_points),
-            joined=False,
-            ticks={float(position): text for position, text in enumerate(LEVELS)},
-        )
-        panels.append(panel)
+    upper = _panels(
+        comparison,
+        "side p of the neighbourhood, patches",
+        _side_points,
+        ticks={float(p): str(p) for p in SIDES},
+    )
+    lower = _panels(
+        comparison,
+        "hierarchy levels",
+        _level_points,
+        ticks={float(position): levels for position, levels in enumerate(LEVELS)},
+        joined=False,  # levels are no quantity
+    )
     defaults = (
         f"Above with levels {DEFAULT_LEVELS}, below with p = {DEFAULT_SIDE}; these are the "
         "defaults."
     )
-    return _figure(comparison, panels, f"{defaults} {note}", columns=len(metrics))
+    return _figure(comparison, [*upper, *lower], f"{defaults} {note}", columns=len(upper))
 
 
 def samplers(comparison: Comparison, _note: str) -> StaticFigure:
     """Draw scores against the coreset size (Figs 5 and S6)."""
     percentages = [size.rstrip("%") for size in CORESETS]
-    panels = []
-    for metric in _metrics(comparison):
-        panel = Panel(
-            "patches kept, %",
-            _label(comparison, metric),
-            _lines(comparison, metric, _coreset_points),
-            ticks={float(percentage): percentage for percentage in percentages},
-            logarithmic=True,
-        )
-        panels.append(panel)
+    panels = _panels(
+        comparison,
+        "patches kept, %",
+        _coreset_points,
+        ticks={float(percentage): percentage for percentage in percentages},
+        logarithmic=True,
+    )
     note = (
         "With all patches kept there is nothing to choose: there the samplers are one. Proxies "
         "are learned for up to 10 % of the patches."
@@ -84,18 +73,15 @@ def shots(comparison: Comparison, _note: str) -> StaticFigure:
     counts = {
         int(parsed(filled.cell.variant)["shots"])
         for filled in comparison.filled
-        if not filled.cell.reason
+        if not filled.cell.reason  # a setting may leave some out
     }
-    panels = []
-    for metric in _metrics(comparison):
-        panel = Panel(
-            "training images",
-            _label(comparison, metric),
-            _lines(comparison, metric, _shot_points),
-            logarithmic=True,
-            ticks={float(count): str(count) for count in sorted(counts)},
-        )
-        panels.append(panel)
+    panels = _panels(
+        comparison,
+        "training images",
+        _shot_points,
+        ticks={float(count): str(count) for count in sorted(counts)},
+        logarithmic=True,
+    )
     n_seeds = max((filled.seeds for filled in comparison.filled), default=0)
     note = "Mean over the categories, one draw."
     if n_seeds > 1:
@@ -182,6 +168,29 @@ def _figure(
         note += " Other data than the paper's: nothing printed to compare with."
     title = f"{name}: {name.title}"
     return panel_grid(panels, columns or len(panels), title=title, note=note.strip())
+
+
+def _panels(
+    comparison: Comparison,
+    x_label: str,
+    points: Points,
+    *,
+    ticks: dict[float, str],
+    joined: bool = True,
+    logarithmic: bool = False,
+) -> list[Panel]:
+    """Return a panel for each metric, whose lines go through the points of all cells."""
+    return [
+        Panel(
+            x_label,
+            _label(comparison, metric),
+            _lines(comparison, metric, points),
+            ticks=ticks,
+            joined=joined,
+            logarithmic=logarithmic,
+        )
+        for metric in _metrics(comparison)
+    ]
 
 
 def _metrics(comparison: Comparison) -> list[str]:

@@ -17,23 +17,28 @@ DEFAULT_LEVELS = "2+3"
 CORESETS = ("100%", "50%", "25%", "10%", "1%", "0.1%")
 PROXY_CORESETS = ("10%", "1%", "0.1%")  # learning more proxies takes days on the papers' data
 UNTRAINED_CORESETS = ("100%", "10%", "1%", "0.1%")
+# Figs 4 and S5: one option is varied, the other stays at its default
 LOCALITY: tuple[TableRow, ...] = (
     ("PatchCore", "coreset=10%"),
     *(("PatchCore", f"coreset=10%;neighborhood={p}") for p in SIDES if p != DEFAULT_SIDE),
     *(("PatchCore", f"coreset=10%;layers={level}") for level in LEVELS if level != DEFAULT_LEVELS),
 )
+# Figs 5 and S6; with all patches kept the samplers are one
 SAMPLERS: tuple[TableRow, ...] = (
     *(("PatchCore", f"coreset={size}") for size in CORESETS),
     *(("PatchCore", f"coreset={size};sampler=random") for size in CORESETS[1:]),
     *(("PatchCore", f"coreset={size};sampler=proxies") for size in PROXY_CORESETS),
 )
+# Fig. S6's lines of a network that was never trained
 UNTRAINED: tuple[TableRow, ...] = tuple(
     ("PatchCore", f"coreset={size};weights=random") for size in UNTRAINED_CORESETS
 )
+# Rows of Table S1, so that figures and table share their experiments
 SPADE: tuple[TableRow, ...] = (("SPADE", ""),)
 PATCHCORE: tuple[TableRow, ...] = (("PatchCore", "coreset=25%"),)
 BEFORE_DISTILLATION: tuple[TableRow, ...] = (*SPADE, ("PaDiM", ""), *PATCHCORE)
 DISTILLATION: tuple[TableRow, ...] = (("RD4AD", "image_size=256"),)
+# All four methods on one network, in rows that the tables have as well
 ALL_METHODS: tuple[TableRow, ...] = (
     *DISTILLATION,
     ("PatchCore", "coreset=10%"),
@@ -41,7 +46,7 @@ ALL_METHODS: tuple[TableRow, ...] = (
     ("SPADE", "backbone=wide_resnet50"),
 )
 CORESET_UNSTATED = (
-    "The paper does not say which coreset: 10 % here, but where the budget itself is varied."
+    "The paper does not say which coreset: 10 % here, but where the coreset size itself is varied."
 )
 
 

@@ -42,6 +42,7 @@ def greedy_coreset(points: np.ndarray, count: int) -> np.ndarray:
     -------
     (count,) int, in the order of choice.
     """
+    # The start is free in the paper; the point farthest from the mean makes it deterministic
     order = [int(_distances(points, points.mean(0)).argmax())]
     nearest = _distances(points, points[order[0]])  # (M,), to the nearest chosen point
     while len(order) < count:

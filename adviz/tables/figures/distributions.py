@@ -57,6 +57,7 @@ def histograms(name: TableName, results: list[Row]) -> StaticFigure:
 
 def curves(comparison: Comparison) -> StaticFigure:
     """Draw the curves and errors of every method and category (PatchCore, Fig. S3)."""
+    # method -> category -> curves, errors
     curves_of_methods = {}
     errors_of_methods = {}
     for method, results in by_line(comparison).items():

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Predict = Callable[[Experiment], tuple[Category, Prediction]]
 MAX_GROUPS = 60  # errors on a page
+# Categories of reverse distillation's Figs 6 and 7
 LARGE = ("metal_nut", "transistor", "hazelnut")
 SMALL = ("carpet", "tile", "wood", "cable", "pill", "toothbrush", "screw")
 NUT = "hazelnut"  # SPADE's Fig. 2
@@ -210,6 +211,7 @@ def _detection(
 
 def _in_categories(results: list[Row], categories: tuple[str, ...]) -> list[Row]:
     """Return the results of the paper's categories; on other data all of them."""
+    # The paper's categories mean nothing on data that only share a name with them
     of_paper = [result for result in results if result.experiment.category in categories]
     on_mvtec = any(
         result.experiment.data != DEMO and result.experiment.category in MVTEC for result in results
@@ -228,6 +230,7 @@ def _predicted(result: Row, predict: Predict) -> Predicted:
 
 def _wrong(result: Row, label: int) -> np.ndarray:
     """Return the images with this label on the wrong side, the most certain error first."""
+    # (N,) each
     scores = np.array(result.images["scores"])
     labels = np.array(result.images["labels"])
     # `>=`, as `metrics.f1_threshold` counts
@@ -286,6 +289,7 @@ def _typical(result: Row, detected: np.ndarray) -> int:
     anomalous = np.flatnonzero(_is_anomalous(result) & detected.any((1, 2)))
     if not len(anomalous):
         anomalous = np.flatnonzero(_is_anomalous(result))
+    # The upper of two middle ones
     order = np.argsort(scores[anomalous])
     return int(anomalous[order[len(anomalous) // 2]])
 

@@ -98,6 +98,7 @@ class FigurePlan:
             raise ValueError(
                 f"expected rows of {self!r}, got {len(rows)} of others: run plan.experiments first"
             )
+        # Pictures need maps, and so a prediction; the other figures need numbers alone
         if key in pictures.FIGURES:
             if predict is None:
                 predict = partial(sweep.predict, root=None if root is None else Path(root))
