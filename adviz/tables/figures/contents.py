@@ -46,7 +46,7 @@ ALL_METHODS: tuple[TableRow, ...] = (
     ("SPADE", "backbone=wide_resnet50"),
 )
 CORESET_UNSTATED = (
-    "The paper does not say which coreset: 10 % here, but where the coreset size itself is varied."
+    "The paper does not say which coreset: 10 % here, but where the coreset size is varied."
 )
 
 
