@@ -1,13 +1,13 @@
-"""The papers' tables and figures: what they print, the experiments that regenerate them, and both side by side."""
+"""The papers' tables and figures, the experiments that regenerate them, and both compared."""
 
 from adviz.tables import statistics
 from adviz.tables.ablations import ABLATIONS, ablation
-from adviz.tables.book import Book
+from adviz.tables.all_tables import Book
+from adviz.tables.cell_results import Filled
 from adviz.tables.claims import Checked, Claims, plan_claims
 from adviz.tables.comparison import Comparison, compare
 from adviz.tables.figures import FIGURES, FigurePlan, plan_figure
-from adviz.tables.filled import Filled
-from adviz.tables.printed import NAMES, values
+from adviz.tables.paper_values import NAMES, values
 from adviz.tables.setting import Setting, at_hand, reduced
 from adviz.tables.table import Cell, Table, plan
 

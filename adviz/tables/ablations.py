@@ -1,72 +1,94 @@
-"""Ablations that no table prints, or not all of them: the paper's lines where there are some, and ours below."""
+"""Ablations beyond the papers' tables: the rows that a paper prints, and ours below them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 from adviz._support import got
-from adviz.tables.lines import SCORES, Line, lines, unprinted
-from adviz.tables.printed import Name, values
+from adviz.tables.paper_values import TableName, TableRow, printed_rows, unprinted_rows, values
 from adviz.tables.setting import Setting
-from adviz.tables.table import Table, assembled
+from adviz.tables.table import Table, plan_rows
 
-SIZES, NEIGHBORHOODS = (288, 360, 448), (3, 5, 7, 9)  # PatchCore, Fig. S4
+# PatchCore, Fig. S4
+SIZES = (288, 360, 448)
+NEIGHBORHOODS = (3, 5, 7, 9)
 NETWORK = "backbone=wide_resnet50"
-RESOLUTION: tuple[Line, ...] = (
+RESOLUTION: tuple[TableRow, ...] = (
     ("PatchCore", "coreset=10%"),
     *(
         ("PatchCore", f"coreset=10%;image_size={size};neighborhood={p}")
-        for size in SIZES
-        for p in NEIGHBORHOODS
+        for size, p in product(SIZES, NEIGHBORHOODS)
     ),
 )
-SCORED: tuple[Line, ...] = tuple(
-    ("SPADE", variant) for variant in ("images_score=2", "preset=paper-literal", "preset=port")
+# K = 5 is the table's own row; 2 is DN2's text, "paper-literal" SPADE's 50
+RETRIEVED: tuple[TableRow, ...] = (
+    ("SPADE", "images_score=2"),
+    ("SPADE", "preset=paper-literal"),
+    ("SPADE", "preset=port"),
 )
-UNTRAINED: tuple[Line, ...] = (
-    *(("PatchCore", f"coreset={share};{NETWORK};weights=random") for share in ("10%", "1%")),
-    *(
-        (method, text)
-        for method in ("SPADE", "PaDiM")
-        for text in (NETWORK, f"{NETWORK};weights=random")
-    ),
+# The same networks, trained and not
+UNTRAINED: tuple[TableRow, ...] = (
+    ("PatchCore", f"coreset=10%;{NETWORK};weights=random"),
+    ("PatchCore", f"coreset=1%;{NETWORK};weights=random"),
+    ("SPADE", NETWORK),
+    ("SPADE", f"{NETWORK};weights=random"),
+    ("PaDiM", NETWORK),
+    ("PaDiM", f"{NETWORK};weights=random"),
 )
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """An ablation: its paper and title, the table whose lines come first ("" = none), and the lines that it adds."""
+    """An ablation.
+
+    Attributes
+    ----------
+    paper: "spade", "patchcore" or "rd".
+    title: its subject.
+    table: whose rows come first; "" = none.
+    rows: that follow.
+    """
 
     paper: str
     title: str
     table: str
-    lines: tuple[Line, ...]
+    rows: tuple[TableRow, ...]
 
 
 ABLATIONS = {
     "layers": Ablation(
-        "spade",
-        "SPADE's layers one by one and added up from the deepest: 3; 2+3; 1+2+3",
-        "6",
-        (("SPADE", "layers=2+3"),),
+        paper="spade",
+        title="SPADE's layers one by one and added up from the deepest: 3; 2+3; 1+2+3",
+        table="6",
+        rows=(("SPADE", "layers=2+3"),),
     ),
     "retrieved images": Ablation(
-        "spade",
-        "which K scores an image: 5; 2, as in the paper of DN2; 50, as in SPADE's text; and its public port",
-        "1",
-        SCORED,
+        paper="spade",
+        title=(
+            "which K scores an image: 5; 2, as in the paper of DN2; 50, as in SPADE's text; "
+            "and its public port"
+        ),
+        table="1",
+        rows=RETRIEVED,
     ),
     "resolution": Ablation(
-        "patchcore", "image size and neighbourhood (the numbers of Fig. S4)", "", RESOLUTION
+        paper="patchcore",
+        title="image size and neighbourhood (the numbers of Fig. S4)",
+        table="",
+        rows=RESOLUTION,
     ),
     "random backbone": Ablation(
-        "patchcore", "backbones, and one that was never trained (weights=random)", "S6", UNTRAINED
+        paper="patchcore",
+        title="backbones, and one that was never trained (weights=random)",
+        table="S6",
+        rows=UNTRAINED,
     ),
 }
 
 
 def ablation(name: str, setting: Setting | None = None, *, pro: str | None = None) -> Table:
-    """Return an ablation as a table: `compare` shows it, with printed values in the lines that the paper has.
+    """Return an ablation as a table for `compare`, with printed values where the paper has them.
 
     Parameters
     ----------
@@ -86,13 +108,12 @@ def ablation(name: str, setting: Setting | None = None, *, pro: str | None = Non
     import pandas as pd
 
     if name not in ABLATIONS:
-        raise ValueError(
-            f"expected one of the ablations {', '.join(map(repr, ABLATIONS))}, {got(name, ABLATIONS)}"
-        )
-    one = ABLATIONS[name]
-    if one.table:
-        printed = values(one.paper, one.table)
-        whole = pd.concat([printed, unprinted(printed, one.lines)])
+        known = ", ".join(map(repr, ABLATIONS))
+        raise ValueError(f"expected one of the ablations {known}, {got(name, ABLATIONS)}")
+    chosen = ABLATIONS[name]
+    if chosen.table:
+        printed = values(chosen.paper, chosen.table)
+        rows = pd.concat([printed, unprinted_rows(printed, chosen.rows)])
     else:
-        whole = lines(one.paper, one.lines, SCORES)
-    return assembled(Name(one.paper, name, one.title, "ablation"), whole, setting, pro)
+        rows = printed_rows(chosen.paper, chosen.rows)
+    return plan_rows(TableName(chosen.paper, name, chosen.title, "ablation"), rows, setting, pro)

@@ -1,4 +1,4 @@
-"""A table with the paper's values and ours beside each other, as text, HTML, LaTeX, Markdown and CSV."""
+"""A paper's table compared with our results, as text, HTML, LaTeX, Markdown and CSV."""
 
 from __future__ import annotations
 
@@ -12,26 +12,36 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adviz.sweep import Experiment, Report, Row
-from adviz.tables.filled import LABELS, Filled, fill, value_of
-from adviz.tables.incomplete import remarks
+from adviz.tables.cell_results import LABELS, Filled, fill, value_of
 from adviz.tables.methods import named_networks
+from adviz.tables.remarks import remarks
 from adviz.tables.setting import NETWORKS
-from adviz.tables.table import DEFINITIONS, Cell, Table
+from adviz.tables.table import DESCRIPTIONS, PRO_DESCRIPTIONS, Cell, Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# In place of our value: none is planned, or its experiments have not been done
 NOTHING = "-"
+TO_BE_DONE = "..."
+STYLES: list[Any] = [
+    {"selector": "td", "props": "text-align: right; white-space: nowrap"},
+    {"selector": "th.row_heading", "props": "text-align: left; white-space: nowrap"},
+    {
+        "selector": "caption",
+        "props": "text-align: left; font-size: 110%; padding-bottom: 6px; white-space: nowrap",
+    },
+]
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A paper's table, filled as far as there are rows; see `compare`.
+    """A paper's table with our results next to the printed values; see `compare`.
 
     Attributes
     ----------
     table: what was planned.
-    filled: its cells, with what our rows say.
+    filled: its cells, with our results.
     remarks: sentences on data that are incomplete, or are not the paper's.
 
     Examples
@@ -46,7 +56,7 @@ class Comparison:
     remarks: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a line for every cell: printed, ours, delta, definition, note, and the files of the rows.
+        """Return the cells in long form: printed, ours, delta, definition, note, and result files.
 
         Examples
         --------
@@ -55,103 +65,105 @@ class Comparison:
         """
         import pandas as pd
 
-        lines = []
-        for one in self.filled:
-            cell = one.cell
-            lines.append(
-                {
-                    "paper": self.table.name.paper,
-                    "table": self.table.name.table,
-                    "dataset": cell.dataset,
-                    "category": cell.category,
-                    "method": cell.method,
-                    "variant": cell.variant,
-                    "metric": cell.metric,
-                    "unit": cell.unit,
-                    "printed": cell.printed,
-                    "printed std": cell.std,
-                    "ours": one.ours,
-                    "ours std": one.std,
-                    "delta": one.delta,
-                    "seeds": one.seeds,
-                    "missing": one.missing,
-                    "definition": self.definition(cell.metric),
-                    "note": "; ".join(filter(None, (cell.note, cell.reason, one.reason))),
-                    "rows": " ".join(row.path.name for row in one.rows if row.path is not None),
-                }
-            )
-        return pd.DataFrame(lines)
+        return pd.DataFrame([self._record(filled) for filled in self.filled])
+
+    def _record(self, filled: Filled) -> dict[str, Any]:
+        """Return a cell as a row of `to_frame`."""
+        cell = filled.cell
+        paths = [result.path for result in filled.rows if result.path is not None]
+        return {
+            "paper": self.table.name.paper,
+            "table": self.table.name.table,
+            "dataset": cell.dataset,
+            "category": cell.category,
+            "method": cell.method,
+            "variant": cell.variant,
+            "metric": cell.metric,
+            "unit": cell.unit,
+            "printed": cell.printed,
+            "printed std": cell.std,
+            "ours": filled.ours,
+            "ours std": filled.std,
+            "delta": filled.delta,
+            "seeds": filled.seeds,
+            "missing": filled.missing,
+            "definition": self.definition(cell.metric),
+            "note": "; ".join(filter(None, (cell.note, cell.reason, filled.reason))),
+            "rows": " ".join(path.name for path in paths),
+        }
 
     @property
     def lines(self) -> list[str]:
-        """For each cell the name of its line: method and variant, and the data set where there are several."""
-        several = len({one.cell.dataset for one in self.filled}) > 1
-        parts = [
-            (c.method, c.variant.replace(";", ", "), c.dataset * several)
-            for c in (f.cell for f in self.filled)
-        ]
-        return [", ".join(filter(None, words)) for words in parts]
+        """The name of every cell's table row: method, variant, and data set if several."""
+        datasets = {filled.cell.dataset for filled in self.filled}
+        names = []
+        for filled in self.filled:
+            cell = filled.cell
+            parts = [cell.method, cell.variant.replace(";", ", ")]
+            if len(datasets) > 1:
+                parts.append(cell.dataset)
+            names.append(", ".join(filter(None, parts)))
+        return names
 
     def value(self, cell: Cell, row: Row) -> float:
-        """Return what a row says of a cell, in the cell's unit."""
-        return value_of(row, cell, self.table.pro)
+        """Return a result's value in the cell's unit."""
+        return value_of(row, cell, self.table.stored_metric(cell.metric))
 
     def definition(self, metric: str) -> str:
         """Return what a metric of ours is, in words."""
-        return DEFINITIONS[self.table.pro if metric == "pro" else metric]
+        if metric == "pro":
+            return PRO_DESCRIPTIONS[self.table.pro]
+        return DESCRIPTIONS[metric]
 
     @property
     def missing(self) -> list[Experiment]:
-        """The experiments that have no row."""
-        there = {row.experiment for one in self.filled for row in one.rows}
-        return [one for one in self.table.experiments if one not in there]
+        """The experiments that have no result."""
+        done = {result.experiment for filled in self.filled for result in filled.rows}
+        return [experiment for experiment in self.table.experiments if experiment not in done]
 
     def wide(self) -> pd.DataFrame:
-        """Return texts as the paper lays them out: a line for each method and variant, a column for each place.
+        """Return texts as the paper lays them out: methods and variants by categories and metrics.
 
         A text is "printed | ours (delta)", with what there is of it; "*" marks a printed value that
         is uncertain.
         """
         import pandas as pd
 
-        lines: dict[str, dict[tuple[str, str], str]] = {}
-        for one, name in zip(self.filled, self.lines, strict=True):
-            line = lines.setdefault(name, {})
-            line[one.cell.category or "all", one.metric] = _text(one)
-        frame = pd.DataFrame(
-            list(lines.values()), index=pd.Index(lines, name=str(self.table.name))
-        ).fillna("")
+        rows: dict[str, dict[tuple[str, str], str]] = {}
+        for filled, name in zip(self.filled, self.lines, strict=True):
+            rows.setdefault(name, {})[_column(filled)] = _text(filled)
+        index = pd.Index(rows, name=str(self.table.name))
+        frame = pd.DataFrame(list(rows.values()), index=index).fillna("")  # "": not printed
         frame.columns = pd.MultiIndex.from_tuples(frame.columns)
-        if frame.columns.get_level_values(1).nunique() == 1:
-            frame.columns = pd.Index(frame.columns.get_level_values(0), name=frame.columns[0][1])
+        # With one metric, its name heads all columns once
+        categories = frame.columns.get_level_values(0)
+        metrics = frame.columns.get_level_values(1)
+        if metrics.nunique() == 1:
+            frame.columns = pd.Index(categories, name=metrics[0])
         return frame
 
     def __repr__(self) -> str:
-        return f"{self.table.name}: {self.table.name.title}\n{self.wide().to_string()}\n{self._legend()}"
+        name = self.table.name
+        return f"{name}: {name.title}\n{self.wide().to_string()}\n{self._legend()}"
 
     def to_markdown(self) -> str:
         """Return the table in Markdown."""
         frame = self.wide()
-        heads = [" ".join(one) if isinstance(one, tuple) else str(one) for one in frame.columns]
-        rows = [
-            [str(name), *values]
-            for name, values in zip(frame.index, frame.to_numpy().tolist(), strict=True)
-        ]
-        lines = [["method", *heads], ["---"] * (len(heads) + 1), *rows]
-        text = "\n".join(
-            "| " + " | ".join(str(one).replace("|", "\\|") for one in line) + " |" for line in lines
-        )
-        return f"**{self.table.name}**: {self.table.name.title}\n\n{text}\n\n{self._legend()}\n"
+        heads = [" ".join(head) if isinstance(head, tuple) else str(head) for head in frame.columns]
+        rows = [["method", *heads], ["---"] * (len(heads) + 1)]
+        for row_name, texts in zip(frame.index, frame.to_numpy().tolist(), strict=True):
+            rows.append([str(row_name), *texts])
+        body = "\n".join(_markdown_row(row) for row in rows)
+        name = self.table.name
+        return f"**{name}**: {name.title}\n\n{body}\n\n{self._legend()}\n"
 
     def to_latex(self) -> str:
         """Return the table in LaTeX, for the package booktabs."""
-        styled = self.wide().style.format(escape="latex").format_index(escape="latex", axis=0)
-        caption = f"{self.table.name}: {self.table.name.title}. {self._legend()}"
-        return str(
-            styled.format_index(escape="latex", axis=1).to_latex(
-                hrules=True, caption=_escaped(caption)
-            )
-        )
+        name = self.table.name
+        styled = self.wide().style.format(escape="latex")
+        styled = styled.format_index(escape="latex", axis=0).format_index(escape="latex", axis=1)
+        caption = _latex_escaped(f"{name}: {name.title}. {self._legend()}")
+        return str(styled.to_latex(hrules=True, caption=caption))
 
     def to_csv(self) -> str:
         """Return all cells in long form as CSV."""
@@ -161,86 +173,83 @@ class Comparison:
         return self.to_html()
 
     def to_html(self, folder: str | Path | None = None) -> str:
-        """Return the table in HTML; our values link to their rows, as seen from `folder` (None = here)."""
+        """Return the table in HTML, with links to our results.
+
+        Parameters
+        ----------
+        folder: that the links start from; None = the current one.
+        """
         base = Path(folder or ".").resolve()
         frame = self.wide().map(html.escape)
-        for one, name in zip(self.filled, self.lines, strict=True):
-            if one.rows and not np.isnan(one.ours):
-                column = (one.cell.category or "all", one.metric)
+        for filled, row_name in zip(self.filled, self.lines, strict=True):
+            if filled.rows and not np.isnan(filled.ours):
+                column = _column(filled)
+                # `wide` drops the metric where there is only one
                 key = column if column in frame.columns else column[0]
-                frame.loc[name, key] = _linked(_text(one), one, base)
-        title = f"<b>{html.escape(str(self.table.name))}</b>: {html.escape(self.table.name.title)}"
-        # The title says which table it is
-        named = frame.rename(index=html.escape).rename_axis(index=None)
-        styled = named.style.set_caption(title).set_table_styles(STYLES)
+                frame.loc[row_name, key] = _linked(_text(filled), filled, base)
+        name = self.table.name
+        caption = f"<b>{html.escape(str(name))}</b>: {html.escape(name.title)}"
+        # The caption says which table it is, so the index need not
+        frame = frame.rename(index=html.escape).rename_axis(index=None)
+        styled = frame.style.set_caption(caption).set_table_styles(STYLES)
         return f"{styled.to_html()}<p style='max-width:900px'>{html.escape(self._legend())}</p>"
 
     @property
     def stand_ins(self) -> list[str]:
-        """Return which of our networks stands for which of the papers', where it is another one."""
+        """Which of our networks replace which of the papers'."""
         ours = self.table.setting.networks
-        names = {
-            name
-            for one in self.table.cells
-            if one.experiments
-            for name in named_networks(one.variant)
-        }
+        used: set[str] = set()
+        for cell in self.table.cells:
+            if cell.experiments:
+                used |= set(named_networks(cell.variant))
         return [
-            f"{ours[name]} for {name}"
-            for name in NETWORKS
-            if name in names and ours[name] != NETWORKS[name]
+            f"{ours[network]} for {network}"
+            for network in NETWORKS
+            if network in used and ours[network] != NETWORKS[network]
         ]
 
     def _legend(self) -> str:
-        """Say what the numbers are."""
-        metrics = dict.fromkeys(one.cell.metric for one in self.filled)
-        words = [f"{LABELS[metric]}: {self.definition(metric)}" for metric in metrics]
-        first = "printed | ours (ours - printed)"
-        if not self.table.setting.papers:
-            first = (
+        """Return in words what the numbers are."""
+        if self.table.setting.papers:
+            texts = ["printed | ours (ours - printed)"]
+        else:
+            texts = [
                 "ours, on other data than the paper's: there is no printed value to compare with"
-            )
-        words.insert(0, first)
-        if stand_ins := self.stand_ins:
-            words.append(f"networks: {', '.join(stand_ins)}")
-        if any(one.uncertain for one in self.filled):
-            words.append("*: the printed value is uncertain, see the note")
-        if any(_text(one) == NOTHING for one in self.filled):
-            words.append(
+            ]
+        metrics = dict.fromkeys(filled.cell.metric for filled in self.filled)
+        # What ours are, since definitions differ between papers
+        texts += [f"{LABELS[metric]}: {self.definition(metric)}" for metric in metrics]
+        if self.stand_ins:
+            texts.append(f"networks: {', '.join(self.stand_ins)}")
+        if any(filled.uncertain for filled in self.filled):
+            texts.append("*: the printed value is uncertain, see the note")
+        if any(_text(filled) == NOTHING for filled in self.filled):
+            texts.append(
                 f"{NOTHING}: a method that is not one of ours, or left out here, or without data"
             )
-        seeds = {one.seeds for one in self.filled if one.seeds}
-        words.append(f"seeds: {', '.join(map(str, sorted(seeds))) or 'none yet'}")
-        words += self.remarks
+        seeds = sorted({filled.seeds for filled in self.filled if filled.seeds})
+        texts.append(f"seeds: {', '.join(map(str, seeds)) or 'none yet'}")
+        texts += self.remarks
         if self.missing:
-            words.append(
-                f"{len(self.missing)} of {len(self.table.experiments)} experiments are still to be done"
+            texts.append(
+                f"{len(self.missing)} of {len(self.table.experiments)} experiments "
+                "are still to be done"
             )
-        return "; ".join(words) + "."
-
-
-STYLES: list[Any] = [
-    {"selector": "td", "props": "text-align: right; white-space: nowrap"},
-    {"selector": "th.row_heading", "props": "text-align: left; white-space: nowrap"},
-    {
-        "selector": "caption",
-        "props": "text-align: left; font-size: 110%; padding-bottom: 6px; white-space: nowrap",
-    },
-]
+        return "; ".join(texts) + "."
 
 
 def compare(table: Table, rows: Iterable[Row] | Report) -> Comparison:
-    """Put what rows say into a table.
+    """Fill a table with our results.
 
     Parameters
     ----------
     table: from `plan`.
-    rows: of a `sweep.Report`, or that itself, so that what is broken or lacking is said too; those
-        of other experiments do not matter.
+    rows: results of a `sweep.Report`, or that itself, so that broken experiments and missing data
+        are named too; results of other experiments do not matter.
 
     Notes
     -----
-    An average is over categories first, for each seed, then over seeds; a seed without a row for
+    An average is over categories first, for each seed, then over seeds; a seed without a result for
     one of the categories is left out.
 
     Examples
@@ -250,35 +259,46 @@ def compare(table: Table, rows: Iterable[Row] | Report) -> Comparison:
     10
     """
     report = rows if isinstance(rows, Report) else Report(list(rows))
-    known, broken = {row.experiment: row for row in report.rows}, dict(report.broken)
-    filled = tuple(fill(cell, known, table.pro, broken) for cell in table.cells)
-    return Comparison(table, filled, tuple(remarks(table.cells, known, broken, report.gaps)))
+    results = {result.experiment: result for result in report.rows}
+    broken = dict(report.broken)
+    filled = [fill(cell, results, table.stored_metric(cell.metric), broken) for cell in table.cells]
+    sentences = remarks(table.cells, results, broken, report.gaps)
+    return Comparison(table, tuple(filled), tuple(sentences))
 
 
-def _text(one: Filled) -> str:
-    printed, ours, delta = one.texts
-    if not ours:
-        return (
-            printed + (" | ..." if one.missing else "")
-            if printed
-            else "..."
-            if one.missing
-            else NOTHING
-        )
-    return f"{printed} | {ours} ({delta})" if printed else ours
+def _column(filled: Filled) -> tuple[str, str]:
+    return filled.cell.category or "all", filled.metric
 
 
-def _linked(text: str, one: Filled, base: Path) -> str:
-    """Return a text as HTML that links to its row, or to the folder of several."""
-    files = [row.path for row in one.rows if row.path is not None]
-    if not files:
+def _text(filled: Filled) -> str:
+    """Return a cell's text: "printed | ours (delta)", with what there is of it."""
+    printed, ours, delta = filled.texts
+    if printed and ours:
+        return f"{printed} | {ours} ({delta})"
+    if not ours and filled.missing:
+        ours = TO_BE_DONE
+    return " | ".join(filter(None, (printed, ours))) or NOTHING
+
+
+def _linked(text: str, filled: Filled, base: Path) -> str:
+    """Return a text as HTML that links to its result, or to the folder of several."""
+    paths = [result.path for result in filled.rows if result.path is not None]
+    if not paths:
         return html.escape(text)
-    target = os.path.relpath(files[0] if len(files) == 1 else files[0].parent, base)
-    title = ", ".join(file.name for file in files[:20]) + (", ..." if len(files) > 20 else "")
+    target = os.path.relpath(paths[0] if len(paths) == 1 else paths[0].parent, base)
+    # A link's title with hundreds of files would fill the screen
+    title = ", ".join(path.name for path in paths[:20])
+    if len(paths) > 20:
+        title += ", ..."
     return f'<a href="{html.escape(target)}" title="{html.escape(title)}">{html.escape(text)}</a>'
 
 
-def _escaped(text: str) -> str:
+def _markdown_row(texts: Iterable[str]) -> str:
+    return "| " + " | ".join(text.replace("|", "\\|") for text in texts) + " |"
+
+
+def _latex_escaped(text: str) -> str:
+    # pandas escapes cells and heads, but not captions
     for sign in "&%$#_{}":
         text = text.replace(sign, f"\\{sign}")
     return text

@@ -1,35 +1,55 @@
-"""What a line of a paper's table stands for: its method and variant, as a detector, networks and images."""
+"""What a row of a paper's table stands for: its method and variant, as detector and networks."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from adviz.data import Geometry
-from adviz.detectors import SPADE, AtMost, Detector, PaDiM, PatchCore, ReverseDistillation
+from adviz.detectors import (
+    SPADE,
+    AtMost,
+    Detector,
+    PaDiM,
+    PatchCore,
+    ReverseDistillation,
+    method_options,
+)
 from adviz.sweep import CAMPUS
-from adviz.tables.printed import Name
+from adviz.tables.paper_values import TableName
 from adviz.tables.setting import ONE_CLASS, Setting
 
-NETWORK = "wide_resnet50"  # where a line names none
-JUDGED_AT = {"spade": 256}  # pixels; the other papers judge maps at the images' size
-PRESAMPLE = 200_000  # of about 1.2 million patches of a scene of mSTC; ours, the paper says nothing
+NETWORK = "wide_resnet50"  # where a row names none
+EVALUATED_AT = {"spade": 256}  # pixels; the other papers evaluate maps at the images' size
+PRESAMPLE = 200_000  # of about 1.2 million patches of a scene of mSTC; ours, the paper is silent
+# Names in Table 5 of reverse distillation -> the detector's option
 BOTTLENECKS = {"pre": "pre", "pre+oce": "oce", "pre+oce+mff": "oce+mff"}
+# Methods that a detector of this package implements
 OURS = ("SPADE", "PaDiM", "PatchCore", "RD4AD")
 # What a table says below where SPADE's image scores are in it: K is not the text's.
 SPADES_K = (
-    "SPADE: images are scored with K = 5, which gives the printed image AUROC in public runs, and not with the K = 50 "
-    'of its text, which SPADE.preset("paper-literal") has'
+    "SPADE: images are scored with K = 5, which gives the printed image AUROC in public runs, and "
+    'not with the K = 50 of its text, which SPADE.preset("paper-literal") has'
 )
-# Why a line stays as printed though its method is one of ours.
+# Why a row stays as printed though its method is one of ours.
 NOT_OURS = {"PaDiM*": "a backbone chosen for the task, which is not named"}
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """What is done for a line: a detector with all options, the networks it reads, the images' squares and shots."""
+    """How a table row is made: the detector, its networks, and the images' size and number.
+
+    Attributes
+    ----------
+    detector: with all options.
+    networks: that it reads.
+    geometry: how images are resized and cropped.
+    shots: number of training images; None = all.
+    size: that maps are evaluated at, pixels; None = the images' own.
+    weights: "published" or "random".
+    """
 
     detector: Detector
     networks: tuple[str, ...]
@@ -40,20 +60,23 @@ class Configuration:
 
 
 def parsed(variant: str) -> dict[str, str]:
-    """Return a line's settings: "coreset=1%;layers=2+3" -> {"coreset": "1%", "layers": "2+3"}; bare words map to ""."""
+    """Return a variant's settings as a dict; bare words map to "".
+
+    Example: "coreset=1%;layers=2+3" -> {"coreset": "1%", "layers": "2+3"}.
+    """
     pairs = (part.partition("=") for part in variant.split(";") if part)
     return {key: value for key, _, value in pairs}
 
 
 def configuration(
-    name: Name, dataset: str, method: str, variant: str, setting: Setting
+    name: TableName, dataset: str, method: str, variant: str, setting: Setting
 ) -> Configuration | str:
-    """Return what is done for a line of a table, or why nothing is.
+    """Return how a table row is made, or why it is not.
 
     Parameters
     ----------
     name: of the table.
-    dataset, method, variant: of the line, as in `adviz.reference`.
+    dataset, method, variant: of the row, as in `adviz/tables/reference`.
     setting: on what.
 
     Raises
@@ -63,80 +86,86 @@ def configuration(
     if method not in OURS:
         return NOT_OURS.get(method, "not implemented: as printed")
     options = parsed(variant)
-    few = int(options.pop("shots")) if "shots" in options else None
-    if few is not None and setting.shots is not None and few not in setting.shots:
-        return "left out in this setting"
-    # Who did it, and what is counted: not how it is done
-    for words in ("reimplementation", "errors"):
-        options.pop(words, None)
+    shots = setting.train
+    if "shots" in options:
+        shots = int(options.pop("shots"))
+        if setting.shots is not None and shots not in setting.shots:
+            return "left out in this setting"
+    # Who measured it, and what is counted: not how it is made
+    options.pop("reimplementation", None)
+    options.pop("errors", None)
     side = int(options.pop("image_size", 0))
-    networks = tuple(setting.networks[part] for part in _networks(options))
+    networks = tuple(setting.networks[network] for network in named_networks(variant))
     options.pop("backbone", None)
     weights = options.pop("weights", setting.weights)
     detector = _BUILDERS[method](options, dataset)
     if options:
         raise ValueError(
-            f"expected the settings of {method} in {name}, got {variant!r}: {sorted(options)} is unknown"
+            f"expected the settings of {method} in {name}, got {variant!r}: "
+            f"{sorted(options)} is unknown"
         )
-    detector = dataclasses.replace(detector, **setting.options.get(type(detector).__name__, {}))
-    geometry = _geometry(name, dataset, method, side, setting)
-    size = JUDGED_AT.get(name.paper) if setting.scale == 1 else None
+    changed = setting.options.get(type(detector).__name__, {})
     return Configuration(
-        detector, networks, geometry, setting.train if few is None else few, size, weights
+        detector=dataclasses.replace(detector, **changed),
+        networks=networks,
+        geometry=_geometry(name, dataset, method, side, setting),
+        shots=shots,
+        size=EVALUATED_AT.get(name.paper) if setting.scale == 1 else None,
+        weights=weights,
     )
 
 
 def departures(method: str, metric: str, detector: Detector) -> str:
-    """Return where a number of ours follows another constant than the paper's text; "" where it does not.
+    """Return where a number of ours follows another constant than the paper's text, or "".
 
     Parameters
     ----------
     method, metric: of a table's cell.
-    detector: what the cell is made with.
+    detector: that the cell is made with.
     """
-    if method != "SPADE" or metric != "image_auroc" or not isinstance(detector, SPADE):
+    if method != "SPADE" or metric != "image_auroc":
         return ""
-    return SPADES_K if detector.images_score == SPADE.preset("paper").images_score else ""
+    k_images = method_options(detector)["images_score"]
+    return SPADES_K if k_images == SPADE.preset("paper").images_score else ""
 
 
 def named_networks(variant: str) -> list[str]:
-    """Return the networks of a line, by the papers' names."""
-    return _networks(parsed(variant))
+    """Return the networks of a table row, by the papers' names."""
+    return parsed(variant).get("backbone", NETWORK).split("+")
 
 
-def _networks(options: Mapping[str, str]) -> list[str]:
-    return options.get("backbone", NETWORK).split("+")
+def _geometry(name: TableName, dataset: str, method: str, side: int, setting: Setting) -> Geometry:
+    """Return the images' geometry in a paper.
+
+    SPADE, PaDiM and PatchCore see the middle 224 of 256 pixels, the others all of 256.
+    """
+    # Reverse distillation's paper quotes the other methods on its own images
+    uncropped = method == "RD4AD" or name.paper == "rd" or dataset in (*ONE_CLASS, *CAMPUS)
+    default_side = 256 if uncropped else 224
+    return setting.geometry(side or default_side, crop=not uncropped)
 
 
-def _geometry(name: Name, dataset: str, method: str, side: int, setting: Setting) -> Geometry:
-    """Return the squares of a paper: 224 out of 256 for SPADE, PaDiM and PatchCore, all of 256 for the others."""
-    whole = method == "RD4AD" or name.paper == "rd" or dataset in (*ONE_CLASS, *CAMPUS)
-    return setting.geometry(side or (256 if whole else 224), crop=not whole)
-
-
-def _strides(layers: str) -> tuple[int | str, ...]:
+def _strides(blocks: str) -> tuple[int | str, ...]:
     """Return the strides of ResNet blocks: "2+3" -> (8, 16)."""
-    return tuple(2 ** (int(block) + 1) for block in layers.split("+"))
+    return tuple(2 ** (int(block) + 1) for block in blocks.split("+"))
 
 
 def _spade(options: dict[str, str], dataset: str) -> Detector:
     detector = SPADE.preset(options.pop("preset", "paper"))
-    if scored := options.pop("images_score", ""):
-        detector = dataclasses.replace(detector, images_score=AtMost(int(scored)))
-    if layers := options.pop("layers", ""):
-        detector = dataclasses.replace(detector, layers=_strides(layers))
-    stage = options.pop("stage1", "")
-    if stage:
-        kind: Literal["random", "retrieved"] = (
-            "random" if stage.startswith("random") else "retrieved"
-        )
-        count = type(detector.images_gallery)(int(stage.removeprefix("random").removeprefix("knn")))
-        detector = dataclasses.replace(detector, gallery=kind, images_gallery=count)
-    return (
-        dataclasses.replace(detector, images_gallery=1, images_score=1)
-        if dataset in CAMPUS
-        else detector
-    )
+    changed: dict[str, Any] = {}
+    if count := options.pop("images_score", ""):
+        changed["images_score"] = AtMost(int(count))
+    if blocks := options.pop("layers", ""):
+        changed["layers"] = _strides(blocks)
+    # The gallery of the second stage: "knn10" are the nearest 10 images, "random10" any 10
+    if gallery := options.pop("stage1", ""):
+        is_random = gallery.startswith("random")
+        count = gallery.removeprefix("random").removeprefix("knn")
+        changed["gallery"] = "random" if is_random else "retrieved"
+        changed["images_gallery"] = AtMost(int(count))
+    if dataset in CAMPUS:
+        changed |= {"images_gallery": 1, "images_score": 1}
+    return dataclasses.replace(detector, **changed)
 
 
 def _padim(_options: dict[str, str], _dataset: str) -> Detector:
@@ -144,15 +173,17 @@ def _padim(_options: dict[str, str], _dataset: str) -> Detector:
 
 
 def _patchcore(options: dict[str, str], dataset: str) -> Detector:
-    changed: dict[str, Any] = {"presample": PRESAMPLE} if dataset == "mstc" else {}
-    if share := options.pop("coreset", ""):
-        changed["coreset"] = float(share.removesuffix("%")) / 100
-    if layers := options.pop("layers", ""):
-        changed["layers"] = _strides(layers)
-    # The bank is reduced by striding; the paper names no coreset beside it
+    changed: dict[str, Any] = {}
+    if dataset == "mstc":
+        changed["presample"] = PRESAMPLE
+    if percentage := options.pop("coreset", ""):
+        changed["coreset"] = float(percentage.removesuffix("%")) / 100
+    if blocks := options.pop("layers", ""):
+        changed["layers"] = _strides(blocks)
+    # Striding reduces the bank; the paper names no coreset in addition
     if stride := options.pop("stride", ""):
         changed |= {"stride": int(stride), "coreset": 1.0}
-    # Every patch is kept: which is chosen first would take hours to say, for nothing
+    # All patches enter the bank: their greedy order would take hours and change nothing
     if changed.get("coreset") == 1:
         changed["sampler"] = "random"
     if index := options.pop("search", ""):
@@ -165,16 +196,17 @@ def _patchcore(options: dict[str, str], dataset: str) -> Detector:
 
 
 def _distillation(options: dict[str, str], dataset: str) -> Detector:
-    changed: dict[str, Any] = {"score": "sum"} if dataset in ONE_CLASS else {}
+    changed: dict[str, Any] = {}
+    if dataset in ONE_CLASS:
+        changed["score"] = "sum"
     if bottleneck := options.pop("bottleneck", ""):
         changed["bottleneck"] = BOTTLENECKS[bottleneck]
-    if maps := options.pop("maps", ""):
-        changed["map_layers"] = tuple(
-            2 ** (int(one.removeprefix("M")) + 1) for one in maps.split("+")
-        )
+    if layer_maps := options.pop("maps", ""):
+        changed["map_layers"] = _strides(layer_maps.replace("M", ""))  # "M2+M3" -> (8, 16)
     return dataclasses.replace(ReverseDistillation.preset("official"), **changed)
 
 
+# Method -> a function of (options, data set), which takes the options that it knows
 _BUILDERS: Mapping[str, Any] = {
     "SPADE": _spade,
     "PaDiM": _padim,

@@ -1,4 +1,4 @@
-"""On what a table is regenerated: the paper's data and networks, or the built-in data at a reduced size."""
+"""On what a table is regenerated: the paper's data and networks, or small built-in data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adviz.data import Geometry, classes
-from adviz.sweep import CAMPUS, DEMO, TILES, folder_of
+from adviz.sweep import CAMPUS, DEMO, MVTEC_AD, TILES, folder_of
 
 # The papers' names -> timm's, with the weights that torchvision published first (IMAGENET1K_V1).
 NETWORKS = {
@@ -30,24 +30,10 @@ OFFLINE = {
     "resnext101": "efficientnet_lite2",
     "densenet201": "efficientnet_lite2",
 }
-MVTEC = (
-    *("carpet", "grid", "leather", "tile", "wood"),
-    *(
-        "bottle",
-        "cable",
-        "capsule",
-        "hazelnut",
-        "metal_nut",
-        "pill",
-        "screw",
-        "toothbrush",
-        "transistor",
-        "zipper",
-    ),
-)
+TEXTURES = frozenset({"carpet", "grid", "leather", "tile", "wood"})
+# In the papers' order: textures first
+MVTEC = (*sorted(TEXTURES), *(category for category in MVTEC_AD if category not in TEXTURES))
 MVTEC_FOLDER = "mvtec"  # below the folder of the data sets
-TEXTURES = frozenset(MVTEC[:5])
-BUILT_IN = ("brick", "hex_nut", "transistor", "capsule", "mesh", "bottle")
 CLASSED = ("mnist", "fashion_mnist", "cifar10")  # with classes that are the same everywhere
 ONE_CLASS = (*CLASSED, "caltech256")
 TILE = ("magnetic_tile",)  # the one category of MTD
@@ -55,18 +41,34 @@ TILE = ("magnetic_tile",)  # the one category of MTD
 SCENES = tuple(f"{number:02}" for number in range(1, 13))
 # Data sets with a reader of their own -> categories
 OWN_TREES = {TILES: TILE, **dict.fromkeys(CAMPUS, SCENES)}
-# How data sets that leave it open are divided; a table says so below.
+# Our protocols for data sets whose division the papers leave open; tables print them below.
 PROTOCOLS = {
-    TILES: "mtd: 20 % of the good tiles, drawn with seed 0, are tested; tiles of any shape become 256 x 256, of which "
-    "the middle 224 x 224 is seen",
-    "stc": f"stc: mean over scenes, each with its own training frames, every {CAMPUS['stc']}th of them, about 5000 in "
-    "all, and every 5th test frame",
-    "mstc": "mstc: mean over scenes, each with its own training frames, every 5th of them, and every 5th test frame",
+    TILES: (
+        "mtd: 20 % of the good tiles, drawn with seed 0, are tested; tiles of any shape become "
+        "256 x 256, of which the middle 224 x 224 is seen"
+    ),
+    "stc": (
+        "stc: mean over scenes, each with its own training frames, every "
+        f"{CAMPUS['stc']}th of them, about 5000 in all, and every 5th test frame"
+    ),
+    "mstc": (
+        "mstc: mean over scenes, each with its own training frames, every 5th of them, and every "
+        "5th test frame"
+    ),
 }
 NO_PROTOCOL = {
-    "caltech256": "caltech256: no experiments, since the paper does not say which classes are normal, nor how the "
-    "images are divided"
+    "caltech256": (
+        "caltech256: no experiments, since the paper does not say which classes are normal, nor "
+        "how the images are divided"
+    )
 }
+# Data set -> its folder below that of all data sets
+PAPER_FOLDERS = {"mvtec_ad": MVTEC_FOLDER, **{name: name for name in (*ONE_CLASS, *OWN_TREES)}}
+
+
+def paper_categories() -> dict[str, Sequence[str]]:
+    """Return the categories (or classes) of every data set of the papers that divides them."""
+    return {"mvtec_ad": MVTEC, **{name: classes(name) for name in CLASSED}, **OWN_TREES}
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,8 @@ class Setting:
 
     Attributes
     ----------
-    folders: data set as in `adviz.reference` ("mvtec_ad", "stc", "mstc", "mtd", "mnist", ...) ->
-        the name of what is used for it, as for `sweep.Experiment`; a data set that is not here has
+    folders: data set as in `adviz/tables/reference` ("mvtec_ad", "stc", "mtd", "mnist", ...) -> the
+        name of what is used for it, as for `sweep.Experiment`; a data set that is not here has
         no experiments, and the table says so.
     categories: data set -> its categories (or classes), in the order of the columns.
     networks: the papers' names of networks -> ours.
@@ -94,15 +96,8 @@ class Setting:
     (True, False)
     """
 
-    folders: Mapping[str, str] = field(
-        default_factory=lambda: {
-            "mvtec_ad": MVTEC_FOLDER,
-            **{k: k for k in (*ONE_CLASS, *OWN_TREES)},
-        }
-    )
-    categories: Mapping[str, Sequence[str]] = field(
-        default_factory=lambda: {"mvtec_ad": MVTEC, **{k: classes(k) for k in CLASSED}, **OWN_TREES}
-    )
+    folders: Mapping[str, str] = field(default_factory=lambda: dict(PAPER_FOLDERS))
+    categories: Mapping[str, Sequence[str]] = field(default_factory=paper_categories)
     networks: Mapping[str, str] = field(default_factory=lambda: NETWORKS)
     scale: float = 1.0
     seeds: tuple[int, ...] = (0,)
@@ -114,10 +109,9 @@ class Setting:
 
     @property
     def papers(self) -> bool:
-        """Whether the printed values can be compared with: the data are the papers', not the built-in or own ones."""
-        return self.folders.get("mvtec_ad") != DEMO and set(
-            self.categories.get("mvtec_ad", ())
-        ) <= set(MVTEC)
+        """Whether the data are the papers', so that the printed values can be compared with."""
+        categories = set(self.categories.get("mvtec_ad", ()))
+        return self.folders.get("mvtec_ad") != DEMO and categories <= set(MVTEC)
 
     def geometry(self, side: int, *, crop: bool) -> Geometry:
         """Return how images of a paper's side become squares here.
@@ -127,9 +121,9 @@ class Setting:
         >>> tables.Setting(scale=0.5).geometry(224, crop=True).size
         128
         """
-        return Geometry(
-            max(32, round(side * self.scale / 32) * 32) if self.scale != 1 else side, crop=crop
-        )
+        if self.scale != 1:
+            side = max(32, round(side * self.scale / 32) * 32)
+        return Geometry(side, crop=crop)
 
 
 def reduced(
@@ -164,10 +158,10 @@ def at_hand(
     one_class: bool = False,
     root: str | Path | None = None,
 ) -> Setting:
-    """Return the papers' setting where MVTec AD is at hand, and `reduced` on the built-in data where it is not.
+    """Return the papers' setting where MVTec AD is on disk, else `reduced` on the built-in data.
 
-    Beside ``mvtec/``, the magnetic tiles in ``mtd/`` and ShanghaiTech Campus in ``stc/`` are part
-    of it where they are.
+    The magnetic tiles in ``mtd/`` and ShanghaiTech Campus in ``stc/`` are part of it where they
+    are on disk next to ``mvtec/``.
 
     Parameters
     ----------
@@ -186,10 +180,11 @@ def at_hand(
     base = None if root is None else Path(root)
     if not folder_of(MVTEC_FOLDER, base).is_dir():
         return reduced(categories, every, scale)
-    whole = Setting().categories
-    there = {name for name in OWN_TREES if folder_of(name, base).is_dir()} | (
-        set(CLASSED) if one_class else set()
-    )
+    on_disk = {name for name in OWN_TREES if folder_of(name, base).is_dir()}
+    included = {"mvtec_ad"} | on_disk
+    if one_class:
+        included |= set(CLASSED)
+    categories_of = paper_categories()
     return Setting(
-        categories={name: whole[name] for name in whole if name == "mvtec_ad" or name in there}
+        categories={name: categories_of[name] for name in categories_of if name in included}
     )

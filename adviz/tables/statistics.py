@@ -1,13 +1,13 @@
-"""What rows say beyond averages: is a difference chance, where are the errors, what is solved, how large are defects.
+"""Statistics beyond averages: significance, errors, solved categories, and defects by size.
 
-Methods are given as a name -> their rows, as `by_line` takes them from a filled table.
+Methods are given as a name -> their results, as `by_line` takes them from a filled table.
 
 Examples
 --------
 >>> from adviz import DN2
 >>> report = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2(images_score=1), DN2()]), "results")
->>> one, five = ([row] for row in report.rows)
->>> tables.statistics.differences(one, five, names=("K = 1", "K = 5"), draws=100)
+>>> first, second = report.rows
+>>> tables.statistics.differences([first], [second], names=("K = 1", "K = 5"), draws=100)
 image AUROC: K = 5 against K = 1...
 """
 
@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import html
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,15 +26,18 @@ from adviz import metrics
 from adviz.data import sides_of
 from adviz.sweep import Row
 from adviz.tables.comparison import STYLES, Comparison
+from adviz.tables.table import NAN
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Summary", "by_line", "by_size", "differences", "errors", "perfect"]
-INTERVAL = (0.025, 0.975)
+INTERVAL = (0.025, 0.975)  # quantiles
 SIZES = ("small", "middle", "large")  # thirds of all defect regions
 STANDARD_ERRORS = 1.96  # on both sides of a mean: 95 %
-TOTAL, MEAN = "all", "mean"
+TOTAL = "all"
+MEAN = "mean"
+# Name -> results
 Methods = Mapping[str, Sequence[Row]]
 
 
@@ -69,21 +73,22 @@ class Summary:
         return f"{self.title}\n{text}\n{self.legend}"
 
     def _repr_html_(self) -> str:
-        shown = self.frame.rename(index=_escaped, columns=_escaped)
-        styled = shown.style.format(
-            precision=self.digits, na_rep="-", escape="html"
-        ).set_table_styles(STYLES)
-        caption = f"<b>{html.escape(self.title)}</b>"
-        return f"{styled.set_caption(caption).to_html()}<p style='max-width:900px'>{html.escape(self.legend)}</p>"
+        styled = self.frame.rename(index=_escaped, columns=_escaped).style
+        styled = styled.format(precision=self.digits, na_rep="-", escape="html")
+        styled = styled.set_table_styles(STYLES)
+        styled = styled.set_caption(f"<b>{html.escape(self.title)}</b>")
+        return f"{styled.to_html()}<p style='max-width:900px'>{html.escape(self.legend)}</p>"
 
 
 def by_line(comparison: Comparison) -> dict[str, list[Row]]:
-    """Return the rows of every line of a filled table that has some: "PatchCore, coreset=25%" -> rows."""
-    found: dict[str, dict[str, Row]] = {}
-    for one in comparison.filled:
-        name = ", ".join([one.cell.method, *(part for part in one.cell.variant.split(";") if part)])
-        found.setdefault(name, {}).update({row.experiment.key: row for row in one.rows})
-    return {name: list(rows.values()) for name, rows in found.items() if rows}
+    """Return the results of each table row that has some: "PatchCore, coreset=25%" -> results."""
+    methods: dict[str, dict[str, Row]] = {}
+    for filled in comparison.filled:
+        settings = [part for part in filled.cell.variant.split(";") if part]
+        name = ", ".join([filled.cell.method, *settings])
+        results = methods.setdefault(name, {})
+        results.update({result.experiment.key: result for result in filled.rows})
+    return {name: list(results.values()) for name, results in methods.items() if results}
 
 
 def differences(
@@ -94,11 +99,11 @@ def differences(
     draws: int = 1000,
     seed: int = 0,
 ) -> Summary:
-    """Return how much better a method separates the images than another, and how sure that is.
+    """Compare the image AUROC of two methods, with a bootstrap interval of the difference.
 
     Parameters
     ----------
-    before, after: rows of two methods; those of categories and seeds that both have are compared. A
+    before, after: results of two methods, compared in the categories and seeds that both have. A
         method that does not depend on a seed is compared with every seed of the other.
     names: of the two, for the title; None = those of their detectors.
     draws: test sets drawn with replacement, for each category.
@@ -106,55 +111,67 @@ def differences(
 
     Returns
     -------
-    Summary with a line for every category and one for the mean over them: AUROC before and after,
-        their difference and its 95 % interval in percentage points, and the share of draws in which
-        `after` is better.
+    Summary with a row for every category and one for the mean over them: AUROC before and after,
+        their difference and its 95 % interval in percentage points, and the fraction of draws in
+        which `after` is better.
 
     Raises
     ------
-    ValueError: no category in common, or rows of different test images.
+    ValueError: no category in common, or results of different test images.
 
     Notes
     -----
     Paired bootstrap over images, see `metrics.auroc_differences`. The interval is about other test
-    images from the same place, not about other seeds or categories; several seeds are averaged
+    images of the same kind, not about other seeds or categories; several seeds are averaged
     first. Categories are drawn apart.
     """
     import pandas as pd
 
-    one, other = _by_category(before), _by_category(after)
-    shared = [category for category in one if category in other]
-    if not shared:
+    results_before = _by_category(before)
+    results_after = _by_category(after)
+    categories = [category for category in results_before if category in results_after]
+    if not categories:
         raise ValueError(
-            f"expected rows of the same categories, got {sorted(one)} and {sorted(other)}"
+            "expected rows of the same categories, got "
+            f"{sorted(results_before)} and {sorted(results_after)}"
         )
-    lines, drawn = {}, []
-    for category in shared:
-        pairs = _pairs(one[category], other[category])
-        number = [seed, zlib.crc32(category.encode())]
-        found = np.mean([_differences(*pair, draws, number) for pair in pairs], axis=0)
-        values = [_scores(rows) for rows in zip(*pairs, strict=True)]
-        lines[category] = _interval(values[0], values[1], 100 * found)
-        drawn.append(100 * found)
-    middle = np.mean([[line["before"], line["after"]] for line in lines.values()], axis=0)
-    lines[MEAN] = _interval(float(middle[0]), float(middle[1]), np.mean(drawn, axis=0))
-    frame = pd.DataFrame.from_dict(lines, orient="index")
-    first, second = names or (_title(before), _title(after))
+    rows: dict[str, dict[str, float]] = {}
+    all_differences = []  # for each category (draws,), percentage points
+    for category in categories:
+        # Seeds are averaged before the interval: it is about images, not about seeds
+        pairs = _pairs(results_before[category], results_after[category])
+        seeds = (seed, zlib.crc32(category.encode()))
+        draws_of_pairs = [_bootstrap(first, second, draws, seeds) for first, second in pairs]
+        category_differences = 100 * np.mean(draws_of_pairs, axis=0)  # (draws,)
+        rows[category] = _difference_row(
+            _mean_auroc(first for first, _ in pairs),
+            _mean_auroc(second for _, second in pairs),
+            category_differences,
+        )
+        all_differences.append(category_differences)
+    # Categories are drawn apart, so that their draws can be averaged one by one
+    rows[MEAN] = _difference_row(
+        float(np.mean([row["before"] for row in rows.values()])),
+        float(np.mean([row["after"] for row in rows.values()])),
+        np.mean(all_differences, axis=0),
+    )
+    name_before, name_after = names or (before[0].experiment.title, after[0].experiment.title)
     return Summary(
-        f"image AUROC: {second} against {first}",
-        frame,
-        f"difference in percentage points; low, high: 95 % interval of {draws} paired bootstrap draws of test images; "
-        "better: share of the draws with a difference above 0, in %. An interval with 0 in it may be chance.",
+        f"image AUROC: {name_after} against {name_before}",
+        pd.DataFrame.from_dict(rows, orient="index"),
+        f"difference in percentage points; low, high: 95 % interval of {draws} paired bootstrap "
+        "draws of test images; better: share of the draws with a difference above 0, in %. An "
+        "interval with 0 in it may be chance.",
     )
 
 
 def errors(methods: Methods) -> Summary:
-    """Count the images on the wrong side at two thresholds, for every category and in all (PatchCore, Fig. S3).
+    """Count false positives and negatives at two thresholds, by category (PatchCore, Fig. S3).
 
     Returns
     -------
-    Summary: "FP" and "FN" at the F1-optimal threshold, "full recall" = good images flagged where
-        every anomalous one is; integers, or the mean over seeds where there are several.
+    Summary: "FP" and "FN" at the F1-optimal threshold, "full recall" = false positives at 100 %
+        recall; integers, or the mean over seeds where there are several.
     """
     import pandas as pd
 
@@ -164,63 +181,62 @@ def errors(methods: Methods) -> Summary:
         "errors_at_full_recall": "full recall",
     }
     columns: dict[tuple[str, str], dict[str, float]] = {}
-    for method, rows in methods.items():
-        for category, found in _by_category(rows).items():
-            columns.setdefault((method, "images"), {})[category] = found[0].facts["n_test"]
+    for method, results in methods.items():
+        for category, category_results in _by_category(results).items():
+            n_images = category_results[0].facts["n_test"]
+            columns.setdefault((method, "images"), {})[category] = n_images
             for metric, name in names.items():
-                columns.setdefault((method, name), {})[category] = float(
-                    np.mean([row.metrics[metric] for row in found])
-                )
+                counts = [result.metrics[metric] for result in category_results]
+                columns.setdefault((method, name), {})[category] = float(np.mean(counts))
     frame = pd.DataFrame(columns)
     frame.loc[TOTAL] = frame.sum()
-    whole = [column for column in frame if (frame[column] % 1 == 0).all()]
-    frame = frame.astype(dict.fromkeys(whole, int))
+    # Means over seeds stay floats, counts of one seed are shown as integers
+    integers = [column for column in frame if (frame[column] % 1 == 0).all()]
     return Summary(
         "images on the wrong side",
-        frame,
-        "FP, FN: false positives and negatives at the category's F1-optimal threshold (chosen on these labels, as the "
-        "papers do: optimistic); full recall: good images flagged at the highest threshold that flags every anomalous "
-        "one. Means over seeds.",
+        frame.astype(dict.fromkeys(integers, int)),
+        "FP, FN: false positives and negatives at the category's F1-optimal threshold (chosen on "
+        "these labels, as the papers do: optimistic); full recall: good images flagged at the "
+        "highest threshold that flags every anomalous one. Means over seeds.",
     )
 
 
 def perfect(methods: Methods) -> Summary:
-    """Return the categories that a method solves: every anomalous image above every good one, with every seed."""
+    """Return the categories that a method solves: an image AUROC of exactly 1 with every seed."""
     import pandas as pd
 
-    lines = {}
-    for method, rows in methods.items():
-        found = _by_category(rows)
-        solved = [
-            name
-            for name, each in found.items()
-            if all(row.metrics["image_auroc"] == 1 for row in each)
-        ]
-        lines[method] = {
+    rows = {}
+    for method, results in methods.items():
+        by_category = _by_category(results)
+        solved = []
+        for category, category_results in by_category.items():
+            if {result.metrics["image_auroc"] for result in category_results} == {1}:
+                solved.append(category)
+        rows[method] = {
             "solved": len(solved),
-            "of": len(found),
+            "of": len(by_category),
             "categories": ", ".join(solved) or "none",
         }
     return Summary(
         "categories solved perfectly",
-        pd.DataFrame.from_dict(lines, orient="index"),
+        pd.DataFrame.from_dict(rows, orient="index"),
         "solved: image AUROC of exactly 1, with every seed.",
     )
 
 
 def by_size(methods: Methods) -> Summary:
-    """Return how well regions of defects are found, in thirds by their share of the image (for RD's Figs 6 and 7).
+    """Return the overlap and AUROC of defect regions, in thirds by area (for RD's Figs 6 and 7).
 
     Returns
     -------
-    Summary with a line for every method and third: "from" and "to" in % of the image, "regions",
+    Summary with a row for every method and third: "from" and "to" in % of the image, "regions",
         and for "overlap" (the area under a region's own PRO curve up to an FPR of 0.3; its mean
         over all regions is PRO) and "AUROC" (of the region's pixels against all normal ones) the
         mean, and half the length of its 95 % interval ("±"), in %.
 
     Raises
     ------
-    ValueError: no region in any row.
+    ValueError: no region in any result.
 
     Notes
     -----
@@ -229,86 +245,98 @@ def by_size(methods: Methods) -> Summary:
     """
     import pandas as pd
 
-    shares = {
-        name: np.concatenate([_shares(row) for row in rows]) for name, rows in methods.items()
-    }
-    every = np.concatenate([*shares.values(), np.empty(0)])
-    if not len(every):
+    areas = {method: _region_areas(results) for method, results in methods.items()}
+    all_areas = np.concatenate([*areas.values(), np.empty(0)])  # (n_regions of all methods,)
+    if not len(all_areas):
         raise ValueError(
-            f"expected rows with regions of defects, got none for {sorted(methods)}: are there masks?"
+            f"expected rows with regions of defects, got none for {sorted(methods)}: "
+            "are there masks?"
         )
-    edges = np.quantile(every, (0, 1 / 3, 2 / 3, 1))
-    lines = []
-    for name, rows in methods.items():
-        third = np.searchsorted(edges[1:3], shares[name], side="left")
-        values = {
-            key: np.concatenate([row.regions.get(key, []) for row in rows])
-            for key in ("integral", "auroc")
-        }
-        for place, size in enumerate(SIZES):
-            chosen = {key: 100 * each[third == place] for key, each in values.items()}
-            line = {"method": name, "size": size, "from": edges[place], "to": edges[place + 1]}
-            line["regions"] = len(chosen["auroc"])
-            for key, title in (("integral", "overlap"), ("auroc", "AUROC")):
-                line[title], line[f"{title} ±"] = _mean_and_half(chosen[key])
-            lines.append(line)
+    # One set of edges, so that a third is the same regions for all methods
+    edges = np.quantile(all_areas, (0, 1 / 3, 2 / 3, 1))
+    rows = []
+    for method, results in methods.items():
+        third = np.searchsorted(edges[1:3], areas[method], side="left")  # (n_regions,)
+        overlaps = _region_values(results, "integral")
+        aurocs = _region_values(results, "auroc")
+        for number, size in enumerate(SIZES):
+            overlap, overlap_half = _mean_and_half_interval(overlaps[third == number])
+            auroc, auroc_half = _mean_and_half_interval(aurocs[third == number])
+            row = {
+                "method": method,
+                "size": size,
+                "from": edges[number],
+                "to": edges[number + 1],
+                "regions": np.count_nonzero(third == number),
+                "overlap": overlap,
+                "overlap ±": overlap_half,
+                "AUROC": auroc,
+                "AUROC ±": auroc_half,
+            }
+            rows.append(row)
     return Summary(
         "regions of defects by size",
-        pd.DataFrame(lines).set_index(["method", "size"]),
-        "from, to: area in % of the image; overlap: the region's own PRO up to a false positive rate of 0.3; AUROC: "
-        "its pixels against all normal ones; ±: 95 % interval of the mean.",
+        pd.DataFrame(rows).set_index(["method", "size"]),
+        "from, to: area in % of the image; overlap: the region's own PRO up to a false positive "
+        "rate of 0.3; AUROC: its pixels against all normal ones; ±: 95 % interval of the mean.",
         digits=2,
     )
 
 
-def _by_category(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        found.setdefault(row.experiment.category, []).append(row)
-    return found
+def _by_category(results: Sequence[Row]) -> dict[str, list[Row]]:
+    by_category: dict[str, list[Row]] = {}
+    for result in results:
+        by_category.setdefault(result.experiment.category, []).append(result)
+    return by_category
 
 
 def _pairs(before: Sequence[Row], after: Sequence[Row]) -> list[tuple[Row, Row]]:
-    """Return the rows of equal seeds; a single row goes with all of the others."""
+    """Return the results of equal seeds; a single result is paired with all of the others."""
     if len(before) == 1 or len(after) == 1:
-        return [(one, other) for one in before for other in after]
-    seeds = {row.experiment.seed: row for row in after}
-    pairs = [(row, seeds[row.experiment.seed]) for row in before if row.experiment.seed in seeds]
+        return list(product(before, after))
+    after_by_seed = {result.experiment.seed: result for result in after}
+    pairs = []
+    for result in before:
+        if result.experiment.seed in after_by_seed:
+            pairs.append((result, after_by_seed[result.experiment.seed]))
     if not pairs:
-        raise ValueError(
-            f"expected rows of the same seeds, got {[row.experiment.seed for row in (*before, *after)]}"
-        )
+        seeds = [result.experiment.seed for result in (*before, *after)]
+        raise ValueError(f"expected rows of the same seeds, got {seeds}")
     return pairs
 
 
-def _differences(before: Row, after: Row, draws: int, seed: Sequence[int]) -> np.ndarray:
-    """Return the bootstrap of a pair of rows, their images brought into one order."""
-    images = [
-        dict(zip(row.images["ids"], range(len(row.images["ids"])), strict=True))
-        for row in (before, after)
-    ]
-    if set(images[0]) != set(images[1]):
-        what = f"{len(images[0])} and {len(images[1])} images"
+def _bootstrap(before: Row, after: Row, draws: int, seeds: Sequence[int]) -> np.ndarray:
+    """Return the bootstrap differences of AUROC of two results on the same images, (draws,)."""
+    ids = before.images["ids"]
+    # Results may hold the same images in another order
+    position = {image_id: index for index, image_id in enumerate(after.images["ids"])}
+    if set(ids) != set(position):
         raise ValueError(
-            f"expected two rows of the same test images, got {what} of {before.experiment.category}"
+            f"expected two rows of the same test images, got {len(set(ids))} and "
+            f"{len(position)} images of {before.experiment.category}"
         )
     labels = np.array(before.images["labels"])
-    order = [images[1][one] for one in before.images["ids"]]
-    scores = np.array(before.images["scores"]), np.array(after.images["scores"])[order]
-    known = labels >= 0
-    number = int(np.random.default_rng(seed).integers(2**31))
+    scores_before = np.array(before.images["scores"])
+    # In the order of the images of `before`
+    scores_after = np.array(after.images["scores"])[[position[image_id] for image_id in ids]]
+    # -1 marks images without a label
+    labelled = labels >= 0
+    seed = int(np.random.default_rng(seeds).integers(2**31))
     return metrics.auroc_differences(
-        scores[0][known], scores[1][known], labels[known], draws, number
+        scores_before[labelled], scores_after[labelled], labels[labelled], draws, seed
     )
 
 
-def _scores(rows: Sequence[Row]) -> float:
-    return float(np.mean([100 * row.metrics["image_auroc"] for row in rows]))
+def _mean_auroc(results: Iterable[Row]) -> float:
+    return float(np.mean([100 * result.metrics["image_auroc"] for result in results]))
 
 
-def _interval(before: float, after: float, drawn: np.ndarray) -> dict[str, float]:
-    low, high = np.quantile(drawn, INTERVAL)
-    better = float(100 * np.mean(drawn > 0)) if np.isfinite(drawn).all() else float("nan")
+def _difference_row(before: float, after: float, differences: np.ndarray) -> dict[str, float]:
+    """Return a row of `differences`: two AUROCs, and the interval of their (draws,) differences."""
+    low, high = np.quantile(differences, INTERVAL)
+    better = NAN
+    if np.isfinite(differences).all():
+        better = float(100 * np.mean(differences > 0))
     return {
         "before": before,
         "after": after,
@@ -319,21 +347,30 @@ def _interval(before: float, after: float, drawn: np.ndarray) -> dict[str, float
     }
 
 
-def _title(rows: Sequence[Row]) -> str:
-    return rows[0].experiment.title
+def _region_areas(results: Sequence[Row]) -> np.ndarray:
+    """Return the areas of the defect regions of some results, in % of the evaluated maps."""
+    areas = []
+    for result in results:
+        height, width = sides_of(result.experiment.size or result.experiment.geometry.size)
+        pixels = np.array(result.regions.get("area", []), float)
+        areas.append(100 * pixels / (height * width))
+    return np.concatenate(areas)
 
 
-def _shares(row: Row) -> np.ndarray:
-    """Return the areas of a row's regions, in % of the map that was judged."""
-    height, width = sides_of(row.experiment.size or row.experiment.geometry.size)
-    return 100 * np.array(row.regions.get("area", []), float) / (height * width)
+def _region_values(results: Sequence[Row], name: str) -> np.ndarray:
+    """Return a value of all defect regions of some results, in %."""
+    return 100 * np.concatenate([result.regions.get(name, []) for result in results])
 
 
-def _mean_and_half(values: np.ndarray) -> tuple[float, float]:
+def _mean_and_half_interval(values: np.ndarray) -> tuple[float, float]:
+    """Return the mean and half the length of its 95 % interval."""
     if not len(values):
-        return float("nan"), float("nan")
-    spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-    return float(values.mean()), STANDARD_ERRORS * spread / np.sqrt(len(values))
+        return NAN, NAN
+    if len(values) == 1:
+        return float(values[0]), NAN
+    # 1.96 standard errors of the mean
+    half = STANDARD_ERRORS * values.std(ddof=1) / np.sqrt(len(values))
+    return float(values.mean()), float(half)
 
 
 def _escaped(name: object) -> object:

@@ -1,54 +1,64 @@
-"""A table of a paper: the experiments that fill it, and the printed values beside ours."""
+"""A table of a paper, planned: its cells with printed values and the experiments to fill them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from adviz._support import got
+from adviz.metrics import PRO_DEFINITIONS
 from adviz.sweep import Experiment
 from adviz.tables.methods import Configuration, configuration
-from adviz.tables.printed import Name, named, values
+from adviz.tables.paper_values import TableName, ValueKey, table_name, values
 from adviz.tables.setting import NO_PROTOCOL, TEXTURES, Setting
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# How each paper's own code computes PRO (methods: per-image in the codes of PatchCore and reverse
-# distillation).
-PRO = {"spade": "pro", "patchcore": "pro_per_image", "rd": "pro_per_image"}
-DEFINITIONS = {
+# How each paper's own code computes PRO; SPADE has published none
+PAPERS_PRO = {"spade": "global", "patchcore": "per-image", "rd": "per-image"}
+# Definition of PRO -> its name in stored results
+STORED_PRO = {"global": "pro", "global-200": "pro_200", "per-image": "pro_per_image"}
+PRO_DESCRIPTIONS = {
+    "global": "PRO-global: all thresholds, false positive rate over all normal pixels, up to 0.3",
+    "global-200": "PRO-global-200: 200 thresholds, up to 0.3",
+    "per-image": "PRO-per-image: the mean over anomalous images, up to 0.3",
+}
+# Metric -> what ours is; PRO has several definitions
+DESCRIPTIONS = {
     "image_auroc": "AUROC of the image scores",
     "pixel_auroc": "AUROC of all pixels of a category",
-    "pro": "PRO-global: all thresholds, false positive rate over all normal pixels, up to 0.3",
-    "pro_200": "PRO-global-200: 200 thresholds, up to 0.3",
-    "pro_per_image": "PRO-per-image: the mean over anomalous images, up to 0.3",
-    "misclassified": "images on the wrong side of the category's F1-optimal threshold, sum over the categories",
+    "misclassified": (
+        "images on the wrong side of the category's F1-optimal threshold, sum over the categories"
+    ),
     "full_recall": "good images flagged where every anomalous one is, sum over the categories",
     "solved": "share of the categories with an image AUROC of exactly 1",
-    "bank_used": "share of the memory bank's patches that are the nearest one of some test patch",
+    "bank_used": ("share of the memory bank's patches that are the nearest one of some test patch"),
     "time_s": "seconds for an image on this machine, network included",
     "memory_mb": "MiB of the arrays of the fitted detector, without the network",
 }
-DIGITS = {"count": 0, "s": 2, "MB": 0}  # printed of a unit; 1 of the others
+DIGITS = {"count": 0, "s": 2, "MB": 0}  # decimals printed for a unit; 1 for the others
 # "": over a whole data set, or a count in all of it
 AVERAGES = ("average", "average_textures", "average_objects", "")
+NAN = float("nan")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A place in a table.
+    """A cell of a table: its printed value and its experiments.
 
     Attributes
     ----------
-    dataset, category, method, variant, metric: as in `adviz.reference`; a category may be an
-        average.
+    dataset, category, method, variant, metric: as in `adviz/tables/reference`; a
+        category may be an average.
     printed, std: the paper's value, in `unit`; NaN where it prints none (or other data are used).
     unit: "%", "s", "MB" or "count".
     note: on the printed value.
     reason: why there are no experiments; "" where there are.
-    experiments: what fills it.
+    experiments: whose results fill it.
 
     Examples
     --------
@@ -69,6 +79,11 @@ class Cell:
     reason: str = ""
     experiments: tuple[Experiment, ...] = ()
 
+    @property
+    def value_key(self) -> ValueKey:
+        """What its value is of, but for the data set."""
+        return ValueKey(self.category, self.method, self.variant, self.metric)
+
     def text(self, value: float) -> str:
         """Return a value with the decimals of the unit; "" for NaN.
 
@@ -77,20 +92,22 @@ class Cell:
         >>> tables.plan("spade", 1).cells[0].text(85.5)
         '85.5'
         """
-        return "" if value != value else f"{value:.{DIGITS.get(self.unit, 1)}f}"
+        if math.isnan(value):
+            return ""
+        return f"{value:.{DIGITS.get(self.unit, 1)}f}"
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A paper's table and what is to be done to fill it; see `plan`.
+    """A paper's table and the experiments that fill it; see `plan`.
 
     Attributes
     ----------
     name: paper, number and title.
     setting: on what it is regenerated.
-    cells: every place, line by line.
-    pro: which of the definitions of PRO stands for the paper's: "pro", "pro_200" or
-        "pro_per_image".
+    cells: all of them, row by row.
+    pro: which definition of PRO is compared with the paper's: "global", "global-200" or
+        "per-image".
 
     Raises
     ------
@@ -103,23 +120,34 @@ class Table:
     (5, 15)
     """
 
-    name: Name
+    name: TableName
     setting: Setting
     cells: tuple[Cell, ...]
     pro: str
 
     def __post_init__(self) -> None:
-        if self.pro not in ("pro", "pro_200", "pro_per_image"):
-            raise ValueError(f'pro must be "pro", "pro_200" or "pro_per_image", got {self.pro!r}')
+        if self.pro not in PRO_DEFINITIONS:
+            known = ", ".join(map(repr, PRO_DEFINITIONS))
+            raise ValueError(f"pro must be one of {known}, {got(self.pro, PRO_DEFINITIONS)}")
 
     @property
     def experiments(self) -> list[Experiment]:
         """All that fill it, each once."""
-        return list(dict.fromkeys(one for cell in self.cells for one in cell.experiments))
+        experiments: list[Experiment] = []
+        for cell in self.cells:
+            experiments += cell.experiments
+        return list(dict.fromkeys(experiments))
 
     def __repr__(self) -> str:
-        ours = sum(bool(cell.experiments) for cell in self.cells)
-        return f"{self.name}: {len(self.cells)} cells, {ours} of them from {len(self.experiments)} experiments"
+        filled = sum(bool(cell.experiments) for cell in self.cells)
+        return (
+            f"{self.name}: {len(self.cells)} cells, {filled} of them from "
+            f"{len(self.experiments)} experiments"
+        )
+
+    def stored_metric(self, metric: str) -> str:
+        """Return a metric's name in stored results, which hold PRO in all definitions."""
+        return STORED_PRO[self.pro] if metric == "pro" else metric
 
 
 def plan(
@@ -132,8 +160,9 @@ def plan(
     paper, table: "spade", "patchcore" or "rd", and the paper's number; `adviz.tables.NAMES` has
         all.
     setting: on what; None = the paper's data and networks.
-    pro: which definition stands for the paper's PRO, "pro" (global), "pro_200" or "pro_per_image";
-        None = the one of the paper's own code (SPADE has none: "pro").
+    pro: which definition of PRO is compared with the paper's, "global", "global-200" or
+        "per-image", see `metrics.pro`; None = that of the paper's own code (SPADE has none:
+        "global").
 
     Raises
     ------
@@ -144,97 +173,105 @@ def plan(
     >>> tables.plan("patchcore", "S1", tables.reduced())
     PatchCore, Table S1: ...
     """
-    name = named(paper, table)
-    return assembled(name, values(name.paper, name.table), setting, pro)
+    name = table_name(paper, table)
+    return plan_rows(name, values(name.paper, name.table), setting, pro)
 
 
-def assembled(name: Name, lines: pd.DataFrame, setting: Setting | None, pro: str | None) -> Table:
-    """Return a table of lines that look as `values` has them; what is not printed is NaN in them."""
-    if pro is not None and pro not in ("pro", "pro_200", "pro_per_image"):
-        raise ValueError(f'pro must be "pro", "pro_200", "pro_per_image" or None, got {pro!r}')
-    chosen = setting or Setting()
-    cells = [
-        cell
-        for (dataset, method, variant), printed in lines.groupby(
-            ["dataset", "method", "variant"], sort=False
-        )
-        for cell in _line(name, str(dataset), str(method), str(variant), printed, chosen)
-    ]
-    return Table(name, chosen, tuple(cells), PRO[name.paper] if pro is None else pro)
+def plan_rows(
+    name: TableName, rows: pd.DataFrame, setting: Setting | None, pro: str | None
+) -> Table:
+    """Return a table of rows in the form of `values`, in which unprinted values are NaN."""
+    setting = setting or Setting()
+    # A table row is one method in one variant, on one data set
+    groups = rows.groupby(["dataset", "method", "variant"], sort=False)
+    cells: list[Cell] = []
+    for (dataset, method, variant), printed in groups:
+        cells += _row_cells(name, dataset, method, variant, printed, setting)
+    return Table(name, setting, tuple(cells), PAPERS_PRO[name.paper] if pro is None else pro)
 
 
-def _line(
-    name: Name, dataset: str, method: str, variant: str, printed: Any, setting: Setting
-) -> Iterator[Cell]:
-    """Yield the cells of a line: those that the paper prints, or on other data those that it would have."""
-    found = configuration(name, dataset, method, variant, setting)
-    folder, categories = setting.folders.get(dataset), tuple(setting.categories.get(dataset, ()))
-    if not isinstance(found, str) and (folder is None or not categories):
-        found = NO_PROTOCOL.get(dataset, "these data are not part of this setting")
-    rows = printed.to_dict("records") if setting.papers else _elsewhere(printed, categories)
-    for row in rows:
-        where = _part(row["category"], categories)
-        done: tuple[Experiment, ...] = ()
-        if isinstance(found, Configuration) and folder is not None:
-            pairs = product(setting.seeds, where)
-            done = tuple(
-                _experiment(found, folder, category, seed, setting) for seed, category in pairs
-            )
-        yield Cell(
+def _row_cells(
+    name: TableName, dataset: str, method: str, variant: str, printed: Any, setting: Setting
+) -> list[Cell]:
+    """Return the cells of a row: those that the paper prints, or their like on other data."""
+    categories = tuple(setting.categories.get(dataset, ()))
+    # A configuration, or the reason why there are no experiments
+    configured = configuration(name, dataset, method, variant, setting)
+    folder = setting.folders.get(dataset, "")
+    if isinstance(configured, Configuration) and not (folder and categories):
+        configured = NO_PROTOCOL.get(dataset, "these data are not part of this setting")
+    if setting.papers:
+        row_values = printed.to_dict("records")
+    else:
+        row_values = _unprinted_values(printed, categories)
+
+    cells = []
+    for value in row_values:
+        experiments: tuple[Experiment, ...] = ()
+        if isinstance(configured, str):
+            reason = configured
+        else:
+            averaged = _cell_categories(value["category"], categories)
+            experiments = _experiments(configured, folder, averaged, setting)
+            reason = "" if experiments else "these data have no such category"
+        cell = Cell(
             dataset=dataset,
+            category=value["category"],
             method=method,
             variant=variant,
-            reason=""
-            if done
-            else found
-            if isinstance(found, str)
-            else "these data have no such category",
-            experiments=done,
-            **{key: row[key] for key in ("category", "metric", "unit", "note")},
-            printed=row["value"],
-            std=row["std"],
+            metric=value["metric"],
+            printed=value["value"],
+            std=value["std"],
+            unit=value["unit"],
+            note=value["note"],
+            reason=reason,
+            experiments=experiments,
         )
+        cells.append(cell)
+    return cells
 
 
-def _elsewhere(printed: Any, categories: Sequence[str]) -> list[dict[str, Any]]:
-    """Return what a line would print on other categories: nothing, at as many places."""
-    rows = []
+def _unprinted_values(printed: Any, categories: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the values that a row would have on other categories, all NaN."""
+    row_values = []
     for (metric, unit), part in printed.groupby(["metric", "unit"], sort=False):
-        there = list(part["category"])
-        names = [*categories] if any(one not in AVERAGES for one in there) else []
-        names += [one for one in ("average", "") if one in there]
-        nothing = {
-            "metric": metric,
-            "unit": unit,
-            "note": "",
-            "value": float("nan"),
-            "std": float("nan"),
-        }
-        rows += [{**nothing, "category": one} for one in names]
-    return rows
+        printed_categories = set(part["category"])
+        # As many averages as the paper prints; one by category for each of ours
+        names = list(categories) if printed_categories - set(AVERAGES) else []
+        names += [average for average in ("average", "") if average in printed_categories]
+        value = {"metric": metric, "unit": unit, "value": NAN, "std": NAN, "note": ""}
+        row_values += [{**value, "category": name} for name in names]
+    return row_values
 
 
-def _part(category: str, categories: Sequence[str]) -> list[str]:
-    """Return the categories that a cell is about: one, or those that are averaged."""
-    if category not in AVERAGES:
-        return [category] if category in categories else []
+def _cell_categories(category: str, categories: Sequence[str]) -> list[str]:
+    """Return the categories that a cell is about: one, or those that it averages."""
     if category in ("average", ""):
         return list(categories)
-    return [one for one in categories if (one in TEXTURES) == (category == "average_textures")]
+    # MVTec AD's two kinds of categories
+    if category == "average_textures":
+        return [name for name in categories if name in TEXTURES]
+    if category == "average_objects":
+        return [name for name in categories if name not in TEXTURES]
+    return [category] if category in categories else []
 
 
-def _experiment(
-    found: Configuration, folder: str, category: str, seed: int, setting: Setting
-) -> Experiment:
-    return Experiment(
-        data=folder,
-        category=category,
-        detector=found.detector,
-        backbones=found.networks,
-        weights=found.weights,
-        geometry=found.geometry,
-        seed=seed,
-        shots=found.shots,
-        every=setting.every,
-        size=found.size,
+def _experiments(
+    configured: Configuration, folder: str, categories: Sequence[str], setting: Setting
+) -> tuple[Experiment, ...]:
+    """Return the experiments of a cell, for every seed and category."""
+    return tuple(
+        Experiment(
+            data=folder,
+            category=category,
+            detector=configured.detector,
+            backbones=configured.networks,
+            weights=configured.weights,
+            geometry=configured.geometry,
+            seed=seed,
+            shots=configured.shots,
+            every=setting.every,
+            size=configured.size,
+        )
+        for seed, category in product(setting.seeds, categories)
     )

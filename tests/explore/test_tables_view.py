@@ -392,13 +392,13 @@ def test_the_definition_of_pro_is_chosen(view, laboratory):
     view.cell = (ONE_PERCENT, "bottle")
     ran(view, "run_cell")
     found = {}
-    for pro in ("own", "pro", "pro_200", "pro_per_image"):
+    for pro in ("own", "global", "global-200", "per-image"):
         view.pro = pro
         found[pro] = entry(view, ONE_PERCENT, "bottle")["second"]
         words = view.comparison.definition("pro")
         assert words in view._legend.value
         assert words in view._page.value
-    assert found == {"own": "70.0", "pro": "50.0", "pro_200": "60.0", "pro_per_image": "70.0"}
+    assert found == {"own": "70.0", "global": "50.0", "global-200": "60.0", "per-image": "70.0"}
 
 
 def test_methods_that_are_not_ours_can_be_left_out(printed):
@@ -462,7 +462,7 @@ def test_every_control_changes_the_page(printed):
     for name, value in [
         ("paper", "rd"),
         ("table", "5"),
-        ("pro", "pro"),
+        ("pro", "global"),
         ("shows", "delta"),
         ("table", "7"),
     ]:

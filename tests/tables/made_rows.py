@@ -17,7 +17,7 @@ def made_row(
     regions=None,
     **values,
 ):
-    """Return a row whose image metrics are those of its scores, where there are some, and whose others are given."""
+    """Return a result with given metrics; image metrics are those of its scores, if any."""
     found = {
         "image_auroc": 0.9,
         "pixel_auroc": 0.8,

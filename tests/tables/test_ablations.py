@@ -52,7 +52,7 @@ def test_networks_that_were_never_trained():
 
 
 def test_spades_k_of_the_image_score_is_shown_beside_that_of_the_texts():
-    """5 in the table; 2 in the text of DN2, 50 in SPADE's; 5 and the mean of roots in the public port."""
+    """5 in the table; 2 in DN2's text, 50 in SPADE's; 5 and the mean of roots in the port."""
     table = tables.ablation("retrieved images")
     found = {
         cell.variant: {

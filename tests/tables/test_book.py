@@ -1,4 +1,4 @@
-"""The book: tables over a results folder, rows read once, missing experiments done with a callback after each."""
+"""The book: results are read once, missing experiments done with a callback after each."""
 
 import dataclasses
 import json
@@ -10,7 +10,7 @@ import pytest
 from adviz import sweep, tables
 from adviz.sweep import running
 from adviz.sweep.rows import path_of, write
-from adviz.tables import book as module
+from adviz.tables import all_tables as module
 
 SMALL = tables.reduced(("bottle",), every=6, scale=0.25)
 
@@ -79,8 +79,8 @@ def test_what_is_on_disk_is_in_the_table_and_can_be_judged_otherwise(book):
     (one,) = cell(book.table("spade", 3), **SPADE).cell.experiments
     write(made(one, 0.8), book.folder)
     assert cell(book.table("spade", 3), **SPADE).ours == pytest.approx(80)
-    assert cell(book.table("spade", 3, pro="pro_per_image"), **SPADE).ours == pytest.approx(40)
-    with pytest.raises(ValueError, match='pro must be "pro"'):
+    assert cell(book.table("spade", 3, pro="per-image"), **SPADE).ours == pytest.approx(40)
+    with pytest.raises(ValueError, match="pro must be one of 'global'"):
         book.table("spade", 3, pro="best")
     with pytest.raises(ValueError, match="expected a paper and one of its tables"):
         book.table("spade", 9)
@@ -110,9 +110,9 @@ def test_the_rows_of_a_paper_are_read_beforehand(book, monkeypatch):
     for one in found.missing:
         write(made(one), book.folder)
     book.read("rd")
-    assert not set(book._known) & set(found.table.experiments)
+    assert not set(book._read) & set(found.table.experiments)
     book.read("spade")
-    assert set(book._known) >= set(found.table.experiments)
+    assert set(book._read) >= set(found.table.experiments)
     monkeypatch.setattr(module, "stored", lambda *_: pytest.fail("was read"))
     assert book.table("spade", 6).missing == []
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from made_rows import made_row
 
-from adviz import PaDiM, PatchCore, sweep, tables
+from adviz import PaDiM, PatchCore, coreset, sweep, tables
 from adviz.sweep import Experiment
-from adviz.tables.figures import distributions, pictures
+from adviz.tables.figures import coreset_example, pictures
 from adviz.tables.setting import MVTEC
 
 SMALL = dataclasses.replace(tables.reduced(("bottle", "mesh"), every=6, scale=0.3), seeds=(0,))
@@ -205,22 +205,27 @@ def test_curves_errors_and_histograms_come_from_the_rows():
 
 
 def test_the_coreset_covers_what_random_points_miss():
-    for name, points in distributions.clouds().items():
-        greedy, random = (
-            distributions.choices(points)[one] for one in ("greedy coreset", "random")
-        )
-        for sampler, rows in (("greedy coreset", greedy), ("random", random)):
-            distance = np.linalg.norm(points[:, None] - points[rows], axis=2).min(1)
-            assert distributions.radii(points)[sampler] == pytest.approx(
-                distance.max(), rel=1e-4
-            ), name
-            assert len(np.unique(rows)) == 36
-        assert (
-            distributions.radii(points)["greedy coreset"]
-            < 0.6 * distributions.radii(points)["random"]
-        )
+    radii = coreset_example.covering_radii()
+    for name, points in coreset_example.point_sets().items():
+        for sampler, chosen in coreset_example.choices(points).items():
+            distance = np.linalg.norm(points[:, None] - points[chosen], axis=2).min(1)
+            assert radii[name, sampler] == pytest.approx(distance.max(), rel=1e-12)
+            assert len(np.unique(chosen)) == 36
+        assert radii[name, "greedy coreset"] < 0.6 * radii[name, "random"]
     figure = tables.plan_figure("patchcore", 3).draw()
     assert len(figure.axes) == 4
+
+
+def test_the_plain_greedy_loop_of_the_example_is_the_librarys():
+    for points in coreset_example.point_sets().values():
+        order, radius = coreset.k_center_greedy(points, 36)
+        np.testing.assert_array_equal(coreset_example.greedy_coreset(points, 36), order)
+        # The library measures on an integer grid
+        plain = coreset_example.covering_radius(points, order)
+        assert plain == pytest.approx(radius[-1], rel=1e-4)
+        np.testing.assert_array_equal(
+            coreset_example.choices(points)["random"], coreset.random(len(points), 36, 0)
+        )
 
 
 def test_errors_are_those_on_the_wrong_side_the_worst_first():

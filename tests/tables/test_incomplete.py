@@ -1,4 +1,4 @@
-"""Data sets that lack something: it is named beforehand, does not stop the rest, and stands in report and table."""
+"""Incomplete data sets: what is missing is named in report and table, and stops nothing else."""
 
 import dataclasses
 import shutil

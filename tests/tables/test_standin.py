@@ -1,4 +1,4 @@
-"""All tables of the papers, from end to end and unattended, on trees that look like the papers' data."""
+"""All tables of the papers, end to end and unattended, on trees that look like their data."""
 
 import dataclasses
 import re
@@ -23,7 +23,7 @@ WHOLE = {("spade", "3"): "", ("patchcore", "S1"): "coreset=1%", ("rd", "1"): "im
 
 
 def setting(categories=FEW):
-    """Return the papers' tables in small: 64 pixels, networks that are there, a student of one epoch."""
+    """Return the papers' tables in small: 64 pixels, built-in networks, a student of one epoch."""
     return dataclasses.replace(
         tables.reduced(scale=0.25),
         folders={"mvtec_ad": "mvtec", "mnist": "mnist", **{name: name for name in OWN_TREES}},

@@ -1,4 +1,4 @@
-"""Tables: every printed line is there, translated to the right options, and filled with the right numbers."""
+"""Tables: every printed row, translated to the right options, filled with the right numbers."""
 
 import dataclasses
 import re
@@ -11,14 +11,16 @@ from adviz import SPADE, PaDiM, PatchCore, ReverseDistillation, tables
 from adviz.detectors.distillation.networks import Distillation, plan_for
 from adviz.sweep import Row
 from adviz.tables.methods import OURS, configuration, parsed
-from adviz.tables.printed import named
+from adviz.tables.paper_values import table_name
 from adviz.tables.setting import CLASSED, MVTEC, NO_PROTOCOL, OWN_TREES, PROTOCOLS, SCENES, TEXTURES
 
 ALL = [(name.paper, name.table) for name in tables.NAMES]
 
 
 def found(paper, table, method, variant="", dataset="mvtec_ad", setting=None):
-    return configuration(named(paper, table), dataset, method, variant, setting or tables.Setting())
+    return configuration(
+        table_name(paper, table), dataset, method, variant, setting or tables.Setting()
+    )
 
 
 def row(experiment, **metrics):
@@ -121,7 +123,7 @@ def test_a_table_with_spades_image_scores_says_that_k_is_not_the_texts(paper, ta
 
 
 def test_the_memory_that_table_3_prints_is_that_of_a_larger_model():
-    """The public code has a 1x1 convolution from 4096 to 2048 channels, and its normalisation, that nothing calls."""
+    """The public code has a 1x1 convolution, 4096 to 2048 channels, that nothing calls."""
     table = tables.plan("rd", 3)
     (cell,) = [one for one in table.cells if (one.method, one.metric) == ("RD4AD", "memory_mb")]
     assert cell.printed == 352
@@ -297,7 +299,7 @@ def test_an_unknown_table_is_named_with_those_there_are(paper, table):
 
 
 def test_an_unknown_definition_of_pro():
-    with pytest.raises(ValueError, match='pro must be "pro"'):
+    with pytest.raises(ValueError, match="pro must be one of 'global'"):
         tables.plan("rd", 1, pro="best")
 
 
@@ -387,7 +389,7 @@ def test_seconds_and_megabytes():
     assert cell_of(comparison, metric="memory_mb", **line).ours == 2.0
 
 
-@pytest.mark.parametrize(("pro", "expected"), [(None, 20.0), ("pro", 10.0)])
+@pytest.mark.parametrize(("pro", "expected"), [(None, 20.0), ("global", 10.0)])
 def test_pro_is_named(pro, expected):
     plan = tables.plan("rd", 6, setting(), pro=pro)
     comparison = tables.compare(plan, [row(one) for one in plan.experiments])

@@ -1,4 +1,4 @@
-"""The notebooks of tables run unattended on what looks like MVTec AD, and show the printed values beside ours."""
+"""The notebooks of tables run unattended on a stand-in of MVTec AD, and show printed values."""
 
 import re
 

@@ -76,10 +76,8 @@ def _remarks(comparison: Comparison, one: Filled) -> list[str]:
         words.append(
             "These are other data than the paper's: there is no printed value to compare with."
         )
-    why = {
-        row.reasons.get(comparison.table.pro if cell.metric == "pro" else cell.metric)
-        for row in one.rows
-    }
+    stored_metric = comparison.table.stored_metric(cell.metric)
+    why = {row.reasons.get(stored_metric) for row in one.rows}
     words += [f"Undefined: {text}" for text in sorted(filter(None, why))]
     return list(filter(None, words))
 

@@ -18,6 +18,7 @@ from adviz.explore.tables.detail import detail
 from adviz.explore.tables.layout import BOTH, SHOWS, Place
 from adviz.explore.tables.waiting import Waiting
 from adviz.explore.widgets import TableGrid
+from adviz.metrics import PRO_DEFINITIONS
 from adviz.plots import StaticFigure
 
 if TYPE_CHECKING:
@@ -25,12 +26,7 @@ if TYPE_CHECKING:
     from adviz.tables import Book, Comparison, Filled
 
 OWN = "own"
-PRO = {
-    "the paper's own": OWN,
-    "PRO-global": "pro",
-    "PRO-global-200": "pro_200",
-    "PRO-per-image": "pro_per_image",
-}
+PRO = {"the paper's own": OWN, **{f"PRO-{name}": name for name in PRO_DEFINITIONS}}
 PAPERS = {"SPADE": "spade", "PatchCore": "patchcore", "Reverse distillation": "rd"}
 
 
@@ -111,7 +107,7 @@ class TablesView(View):
     )
     pro = value_of(
         "pro",
-        'What PRO is: "pro", "pro_200", "pro_per_image", or "own", as in the code of the paper.',
+        'What PRO is: "global", "global-200", "per-image", or "own", as in the code of the paper.',
     )
     shows = value_of("shows", 'What stands in a cell: "printed | ours", "ours" or "delta".')
 

@@ -1,4 +1,4 @@
-"""Figures that are charts of numbers: a score against an option, averaged over categories."""
+"""Figures that are charts: a score against an option, averaged over categories."""
 
 from __future__ import annotations
 
@@ -8,229 +8,268 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adviz.plots import Line, Panel, panel_grid
-from adviz.sweep import Row
+from adviz.tables.cell_results import LABELS, Filled
 from adviz.tables.comparison import Comparison
-from adviz.tables.figures.plans import (
+from adviz.tables.figures.contents import (
+    CORESETS,
     DEFAULT_LEVELS,
     DEFAULT_SIDE,
     LEVELS,
-    SHARES,
     SIDES,
-    FigurePlan,
 )
-from adviz.tables.filled import LABELS, Filled
-from adviz.tables.lines import SCORES
 from adviz.tables.methods import parsed
+from adviz.tables.paper_values import SCORES
 from adviz.tables.statistics import by_line, by_size
 
 if TYPE_CHECKING:
     from adviz.plots import StaticFigure
 
-PRO_NAMES = {
-    "pro": "PRO (global)",
-    "pro_200": "PRO (global-200)",
-    "pro_per_image": "PRO (per-image)",
-}
 SAMPLERS = {"greedy": "greedy coreset", "random": "random", "proxies": "learned proxies"}
-Places = Callable[[Filled], Iterator[tuple[str, float]]]
+# A cell -> (name of a line, x) of every point that it is drawn as
+Points = Callable[[Filled], Iterator[tuple[str, float]]]
 
 
-def local(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
-    """Draw scores against the neighbourhood's side above, against the hierarchy levels below (Figs 4 and S5)."""
-    found = plan.compare(rows)
-    metrics = _metrics(plan)
-    upper = [
-        Panel("side p of the neighbourhood, cells", _label(plan, metric), _lines(found, metric, _sides),
-              ticks={float(p): str(p) for p in SIDES})
-        for metric in metrics
-    ]  # fmt: skip
-    lower = [
-        Panel("hierarchy levels", _label(plan, metric), _lines(found, metric, _levels), joined=False,
-              ticks={float(place): text for place, text in enumerate(LEVELS)})
-        for metric in metrics
-    ]  # fmt: skip
-    note = f"Above with levels {DEFAULT_LEVELS}, below with p = {DEFAULT_SIDE}; these are the defaults. {plan.note}"
-    return _figure(plan, [*upper, *lower], len(metrics), note)
+def locality(comparison: Comparison, note: str) -> StaticFigure:
+    """Draw scores against neighbourhood above, against hierarchy levels below (Figs 4 and S5)."""
+    upper = _panels(
+        comparison,
+        "side p of the neighbourhood, patches",
+        _side_points,
+        ticks={float(p): str(p) for p in SIDES},
+    )
+    lower = _panels(
+        comparison,
+        "hierarchy levels",
+        _level_points,
+        ticks={float(position): levels for position, levels in enumerate(LEVELS)},
+        joined=False,  # levels are no quantity
+    )
+    defaults = (
+        f"Above with levels {DEFAULT_LEVELS}, below with p = {DEFAULT_SIDE}; these are the "
+        "defaults."
+    )
+    return _figure(comparison, [*upper, *lower], f"{defaults} {note}", columns=len(upper))
 
 
-def samplers(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
-    """Draw scores against the share of patches that the bank keeps (Figs 5 and S6)."""
-    found = plan.compare(rows)
-    ticks = {float(share.rstrip("%")): share.rstrip("%") for share in SHARES}
-    panels = [
-        Panel(
-            "patches kept, %",
-            _label(plan, metric),
-            _lines(found, metric, _budgets),
-            ticks=ticks,
-            logarithmic=True,
-        )
-        for metric in _metrics(plan)
-    ]
+def samplers(comparison: Comparison, _note: str) -> StaticFigure:
+    """Draw scores against the coreset size (Figs 5 and S6)."""
+    percentages = [size.rstrip("%") for size in CORESETS]
+    panels = _panels(
+        comparison,
+        "patches kept, %",
+        _coreset_points,
+        ticks={float(percentage): percentage for percentage in percentages},
+        logarithmic=True,
+    )
     note = (
-        "With all patches kept there is nothing to choose: there the samplers are one. Proxies are learned for up to "
-        "10 % of the patches."
+        "With all patches kept there is nothing to choose: there the samplers are one. Proxies "
+        "are learned for up to 10 % of the patches."
     )
-    return _figure(plan, panels, len(panels), note)
+    return _figure(comparison, panels, note)
 
 
-def shots(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
+def shots(comparison: Comparison, _note: str) -> StaticFigure:
     """Draw scores against the number of training images (Fig. 6)."""
-    found = plan.compare(rows)
-    shown = sorted(
-        {int(parsed(one.cell.variant)["shots"]) for one in found.filled if not one.cell.reason}
+    counts = {
+        int(parsed(filled.cell.variant)["shots"])
+        for filled in comparison.filled
+        if not filled.cell.reason  # a setting may leave some out
+    }
+    panels = _panels(
+        comparison,
+        "training images",
+        _shot_points,
+        ticks={float(count): str(count) for count in sorted(counts)},
+        logarithmic=True,
     )
-    panels = [
-        Panel("training images", _label(plan, metric), _lines(found, metric, _shots), logarithmic=True,
-              ticks={float(count): str(count) for count in shown})
-        for metric in _metrics(plan)
-    ]  # fmt: skip
-    seeds = {one.seeds for one in found.filled if one.seeds}
-    note = f"Mean over the categories; bars: standard deviation over {max(seeds, default=0)} draws of training images."
-    return _figure(
-        plan,
-        panels,
-        len(panels),
-        note if max(seeds, default=0) > 1 else note.split(";")[0] + ", one draw.",
-    )
-
-
-def resolutions(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
-    """Draw scores against the images' size, a line for each neighbourhood (Fig. S4)."""
-    found = plan.compare(rows)
-    panels = []
-    for metric in _metrics(plan):
-        lines = _lines(found, metric, _resolutions)
-        places = sorted({float(x) for line in lines.values() for x in line.x})
-        (base,) = [
-            one
-            for one in found.filled
-            if (one.cell.variant, one.cell.metric) == ("coreset=10%", metric)
-        ]
-        level = (
-            None
-            if np.isnan(base.ours)
-            else (f"default: {_side(base)} pixels, p = {DEFAULT_SIDE}", base.ours)
+    n_seeds = max((filled.seeds for filled in comparison.filled), default=0)
+    note = "Mean over the categories, one draw."
+    if n_seeds > 1:
+        note = (
+            "Mean over the categories; bars: standard deviation over "
+            f"{n_seeds} draws of training images."
         )
-        ticks = {place: f"{place:.0f}" for place in places}
+    return _figure(comparison, panels, note)
+
+
+def resolutions(comparison: Comparison, note: str) -> StaticFigure:
+    """Draw scores against the images' size, a line for each neighbourhood (Fig. S4)."""
+    panels = []
+    for metric in _metrics(comparison):
+        lines = _lines(comparison, metric, _resolution_points)
+        sides = set(np.concatenate([line.x for line in lines.values()]))
+        panel = Panel(
+            "side of the images, pixels",
+            _label(comparison, metric),
+            lines,
+            ticks={side: f"{side:.0f}" for side in sorted(sides)},
+            reference=_default_level(comparison, metric),
+        )
+        panels.append(panel)
+    return _figure(comparison, panels, note)
+
+
+def _default_level(comparison: Comparison, metric: str) -> tuple[str, float] | None:
+    """Return the name and score of the default size and neighbourhood."""
+    for filled in comparison.filled:
+        if (filled.cell.variant, filled.cell.metric) == ("coreset=10%", metric):
+            name = f"default: {_image_side(filled)} pixels, p = {DEFAULT_SIDE}"
+            return None if np.isnan(filled.ours) else (name, filled.ours)
+    raise LookupError(f"expected a cell of the defaults in {comparison.table!r}")
+
+
+def sizes(comparison: Comparison, _note: str) -> StaticFigure:
+    """Draw the overlap and AUROC of defect regions against their size (for RD's Figs 6 and 7)."""
+    frame = by_size(by_line(comparison)).frame
+    spans = frame.groupby(level="size", sort=False)[["from", "to"]].first()
+    ticks = {}
+    # "small\n0.1 to 0.5": a third and its areas, in % of the image
+    for position, (size, span) in enumerate(spans.iterrows()):
+        ticks[float(position)] = f"{size}\n{span['from']:.2g} to {span['to']:.2g}"
+    panels = []
+    for column, title in (("overlap", "overlap (PRO)"), ("AUROC", "pixel AUROC")):
+        lines = {}
+        for method, rows in frame.groupby(level="method", sort=False):
+            lines[_short_name(method)] = Line(
+                np.arange(float(len(rows))),
+                rows[column].to_numpy(),
+                rows[f"{column} ±"].to_numpy(),
+            )
         panels.append(
             Panel(
-                "side of the images, pixels",
-                _label(plan, metric),
-                lines,
-                ticks=ticks,
-                reference=level,
+                "area of the region, % of the image", f"{title} of a region, %", lines, ticks=ticks
             )
         )
-    return _figure(plan, panels, len(panels), plan.note)
-
-
-def sizes(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
-    """Draw how well regions of defects are found against their size (for RD's Figs 6 and 7)."""
-    frame = by_size(by_line(plan.compare(rows))).frame
-    spans = frame.groupby(level="size", sort=False)[["from", "to"]].first()
-    ticks = {
-        float(place): f"{size}\n{one['from']:.2g} to {one['to']:.2g}"
-        for place, (size, one) in enumerate(spans.iterrows())
-    }
-    titles = {"overlap": "overlap (PRO) of a region, %", "AUROC": "pixel AUROC of a region, %"}
-    panels = [
-        Panel("area of the region, % of the image", title, {
-            _short(method): Line(np.arange(float(len(one))), one[key].to_numpy(), one[f"{key} ±"].to_numpy())
-            for method, one in frame.groupby(level="method", sort=False)
-        }, ticks=ticks)
-        for key, title in titles.items()
-    ]  # fmt: skip
+    n_regions = int(frame.groupby(level="method")["regions"].sum().max())
     note = (
-        f"{int(frame.groupby(level='method')['regions'].sum().max())} regions of defects, in thirds by area; means "
-        "(overlap: up to a false positive rate of 0.3), bars: 95 % interval. The paper shows examples instead."
+        f"{n_regions} regions of defects, in thirds by area; means (overlap: up to a false "
+        "positive rate of 0.3), bars: 95 % interval. The paper shows examples instead."
     )
-    return _figure(plan, panels, 2, note)
+    return _figure(comparison, panels, note)
 
 
-def _figure(plan: FigurePlan, panels: list[Panel], columns: int, note: str) -> StaticFigure:
-    name = plan.name
-    words = (
-        [note]
-        if plan.setting.papers
-        else [note, "Other data than the paper's: nothing printed to compare with."]
-    )
-    return panel_grid(panels, columns, title=f"{name}: {name.title}", note=" ".join(words).strip())
+# (paper, figure) -> drawing of a comparison and of what the paper leaves open
+FIGURES: dict[tuple[str, str], Callable[[Comparison, str], StaticFigure]] = {
+    ("patchcore", "4"): locality,
+    ("patchcore", "S5"): locality,
+    ("patchcore", "5"): samplers,
+    ("patchcore", "S6"): samplers,
+    ("patchcore", "6"): shots,
+    ("patchcore", "S4"): resolutions,
+    ("rd", "6-7"): sizes,
+}
 
 
-def _metrics(plan: FigurePlan) -> list[str]:
-    there = {cell.metric for cell in plan.table.cells}
-    return [metric for metric in SCORES if metric in there]
+def _figure(
+    comparison: Comparison, panels: list[Panel], note: str, columns: int | None = None
+) -> StaticFigure:
+    name = comparison.table.name
+    if not comparison.table.setting.papers:
+        note += " Other data than the paper's: nothing printed to compare with."
+    title = f"{name}: {name.title}"
+    return panel_grid(panels, columns or len(panels), title=title, note=note.strip())
 
 
-def _label(plan: FigurePlan, metric: str) -> str:
-    return f"{PRO_NAMES[plan.table.pro] if metric == 'pro' else LABELS[metric]}, %"
+def _panels(
+    comparison: Comparison,
+    x_label: str,
+    points: Points,
+    *,
+    ticks: dict[float, str],
+    joined: bool = True,
+    logarithmic: bool = False,
+) -> list[Panel]:
+    """Return a panel for each metric, whose lines go through the points of all cells."""
+    return [
+        Panel(
+            x_label,
+            _label(comparison, metric),
+            _lines(comparison, metric, points),
+            ticks=ticks,
+            joined=joined,
+            logarithmic=logarithmic,
+        )
+        for metric in _metrics(comparison)
+    ]
 
 
-def _lines(found: Comparison, metric: str, places: Places) -> dict[str, Line]:
-    """Return the lines of a panel: every cell at the places that it has in it."""
-    points: dict[str, list[tuple[float, Filled]]] = {}
-    for one in found.filled:
-        if one.cell.metric == metric and (one.cell.experiments or np.isfinite(one.cell.printed)):
-            for name, x in places(one):
-                points.setdefault(name, []).append((x, one))
+def _metrics(comparison: Comparison) -> list[str]:
+    metrics = {cell.metric for cell in comparison.table.cells}
+    return [metric for metric in SCORES if metric in metrics]
+
+
+def _label(comparison: Comparison, metric: str) -> str:
+    if metric == "pro":
+        return f"PRO ({comparison.table.pro}), %"
+    return f"{LABELS[metric]}, %"
+
+
+def _lines(comparison: Comparison, metric: str, points: Points) -> dict[str, Line]:
+    """Return the lines of a panel: every cell at the points that it is drawn as."""
+    columns_of_lines: dict[str, list[list[float]]] = {}
+    for filled in comparison.filled:
+        cell = filled.cell
+        if cell.metric == metric and (cell.experiments or np.isfinite(cell.printed)):
+            for name, x in points(filled):
+                column = [x, filled.ours, filled.std, cell.printed]
+                columns_of_lines.setdefault(name, []).append(column)
     lines = {}
-    for name, each in points.items():
-        each.sort(key=lambda point: point[0])
-        columns = [[x, one.ours, one.std, one.cell.printed] for x, one in each]
-        lines[name] = Line(*np.array(columns, float).T)
+    for name, columns in columns_of_lines.items():
+        columns.sort(key=lambda column: column[0])
+        lines[name] = Line(*np.array(columns, float).T)  # x, ours, std, printed
     return lines
 
 
-def _sides(one: Filled) -> Iterator[tuple[str, float]]:
-    options = parsed(one.cell.variant)
+def _side_points(filled: Filled) -> Iterator[tuple[str, float]]:
+    options = parsed(filled.cell.variant)
     if "layers" not in options:
-        yield _name(options), float(options.get("neighborhood", DEFAULT_SIDE))
+        yield _patchcore_name(options), float(options.get("neighborhood", DEFAULT_SIDE))
 
 
-def _levels(one: Filled) -> Iterator[tuple[str, float]]:
-    options = parsed(one.cell.variant)
+def _level_points(filled: Filled) -> Iterator[tuple[str, float]]:
+    options = parsed(filled.cell.variant)
     if "neighborhood" not in options:
-        yield _name(options), float(LEVELS.index(options.get("layers", DEFAULT_LEVELS)))
+        levels = options.get("layers", DEFAULT_LEVELS)
+        yield _patchcore_name(options), float(LEVELS.index(levels))
 
 
-def _budgets(one: Filled) -> Iterator[tuple[str, float]]:
-    options = parsed(one.cell.variant)
-    share = float(options["coreset"].rstrip("%"))
+def _coreset_points(filled: Filled) -> Iterator[tuple[str, float]]:
+    options = parsed(filled.cell.variant)
+    percentage = float(options["coreset"].rstrip("%"))
     if "weights" in options:
-        yield f"{SAMPLERS['greedy']}, untrained network", share
-    elif "sampler" in options or share < 100:
-        yield SAMPLERS[options.get("sampler", "greedy")], share
-    else:
+        yield f"{SAMPLERS['greedy']}, untrained network", percentage
+    elif "sampler" in options or percentage < 100:
+        yield SAMPLERS[options.get("sampler", "greedy")], percentage
+    else:  # all patches: the samplers are one
         for name in SAMPLERS.values():
-            yield name, share
+            yield name, percentage
 
 
-def _shots(one: Filled) -> Iterator[tuple[str, float]]:
-    options = parsed(one.cell.variant)
-    yield (
-        (_name(options) if one.cell.method == "PatchCore" else one.cell.method),
-        float(options["shots"]),
-    )
+def _shot_points(filled: Filled) -> Iterator[tuple[str, float]]:
+    options = parsed(filled.cell.variant)
+    name = filled.cell.method
+    if name == "PatchCore":
+        name = _patchcore_name(options)
+    yield name, float(options["shots"])
 
 
-def _resolutions(one: Filled) -> Iterator[tuple[str, float]]:
-    options = parsed(one.cell.variant)
+def _resolution_points(filled: Filled) -> Iterator[tuple[str, float]]:
+    options = parsed(filled.cell.variant)
     if "neighborhood" in options:
-        yield f"p = {options['neighborhood']}", float(_side(one))
+        yield f"p = {options['neighborhood']}", float(_image_side(filled))
 
 
-def _side(one: Filled) -> int:
+def _image_side(filled: Filled) -> int:
     """Return the shorter side of the images, pixels."""
-    return min(one.cell.experiments[0].geometry.shape)
+    return min(filled.cell.experiments[0].geometry.shape)
 
 
-def _name(options: dict[str, str]) -> str:
+def _patchcore_name(options: dict[str, str]) -> str:
     return f"PatchCore, {options['coreset'].rstrip('%')} % of the patches"
 
 
-def _short(name: str) -> str:
-    """Return a line's name without the network and the size that all lines share."""
-    return ", ".join(
-        part for part in name.split(", ") if not part.startswith(("backbone=", "image_size="))
-    )
+def _short_name(name: str) -> str:
+    """Return a method's name without the network and the size that all methods share."""
+    parts = name.split(", ")
+    shared = ("backbone=", "image_size=")
+    return ", ".join(part for part in parts if not part.startswith(shared))

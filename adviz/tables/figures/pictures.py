@@ -1,4 +1,4 @@
-"""Figures of images and maps: the experiments are done again, for rows hold none."""
+"""Figures of images and maps: their experiments are predicted again, for results hold no maps."""
 
 from __future__ import annotations
 
@@ -11,105 +11,123 @@ from adviz import metrics
 from adviz.data import Category
 from adviz.plots import Picture, picture_groups, shared_limits
 from adviz.prediction import Prediction
-from adviz.sweep import Experiment, Row, listed
-from adviz.tables.figures.plans import FigurePlan
+from adviz.sweep import DEMO, Experiment, Row, listed
+from adviz.tables.paper_values import TableName
 from adviz.tables.setting import MVTEC
 
 if TYPE_CHECKING:
     from adviz.plots import StaticFigure
 
 Predict = Callable[[Experiment], tuple[Category, Prediction]]
-MOST = 60  # errors on a page
-LARGE, SMALL = (
-    ("metal_nut", "transistor", "hazelnut"),
-    ("carpet", "tile", "wood", "cable", "pill", "toothbrush", "screw"),
-)
+MAX_GROUPS = 60  # errors on a page
+# Categories of reverse distillation's Figs 6 and 7
+LARGE = ("metal_nut", "transistor", "hazelnut")
+SMALL = ("carpet", "tile", "wood", "cable", "pill", "toothbrush", "screw")
 NUT = "hazelnut"  # SPADE's Fig. 2
-SHOWN = 4  # categories of SPADE's Fig. 1, whose data sets are others
+N_CATEGORIES = 4  # of SPADE's Fig. 1, whose data sets are others
 RELATIVE = "map / threshold"
 
 
-class Found(NamedTuple):
-    """A category's images, what was found in them, and the F1-optimal threshold of the image scores."""
+class Predicted(NamedTuple):
+    """A category's images with their prediction and the F1-optimal threshold of the scores."""
 
-    row: Row
+    result: Row
     category: Category
     prediction: Prediction
     threshold: float
 
 
-def false_positives(plan: FigurePlan, rows: list[Row], predict: Predict) -> StaticFigure:
-    """Draw the good images that are flagged at the F1-optimal threshold (Fig. S1)."""
-    return _errors(plan, rows, predict, 0, "no good image is flagged")
+def false_positives(name: TableName, results: list[Row], predict: Predict) -> StaticFigure:
+    """Draw the false positives at the F1-optimal threshold (Fig. S1)."""
+    return _errors(name, results, predict, 0, "no good image is flagged")
 
 
-def false_negatives(plan: FigurePlan, rows: list[Row], predict: Predict) -> StaticFigure:
-    """Draw the anomalous images that are not flagged at the F1-optimal threshold (Fig. S2)."""
-    return _errors(plan, rows, predict, 1, "no anomalous image is missed")
+def false_negatives(name: TableName, results: list[Row], predict: Predict) -> StaticFigure:
+    """Draw the false negatives at the F1-optimal threshold (Fig. S2)."""
+    return _errors(name, results, predict, 1, "no anomalous image is missed")
 
 
-def largest(plan: FigurePlan, rows: list[Row], predict: Predict) -> StaticFigure:
+def largest(name: TableName, results: list[Row], predict: Predict) -> StaticFigure:
     """Draw the image with the largest defect of each category (RD, Fig. 6)."""
-    return _by_size(plan, rows, predict, LARGE, -1)
+    return _by_size(name, _in_categories(results, LARGE), predict, -1)
 
 
-def smallest(plan: FigurePlan, rows: list[Row], predict: Predict) -> StaticFigure:
+def smallest(name: TableName, results: list[Row], predict: Predict) -> StaticFigure:
     """Draw the image with the smallest defect of each category (RD, Fig. 7)."""
-    return _by_size(plan, rows, predict, SMALL, 0)
+    return _by_size(name, _in_categories(results, SMALL), predict, 0)
 
 
-def retrieved(plan: FigurePlan, rows: list[Row], predict: Predict) -> StaticFigure:
-    """Draw an anomalous image of some categories with its neighbour and what was detected (SPADE, Fig. 1)."""
-    return _retrieved(plan, _chosen(rows, ())[:SHOWN], predict)
+def retrieved(name: TableName, results: list[Row], predict: Predict) -> StaticFigure:
+    """Draw anomalous images with the nearest normal image and what is detected (SPADE, Fig. 1)."""
+    return _retrieved(name, results[:N_CATEGORIES], predict)
 
 
-def one_retrieved(plan: FigurePlan, rows: list[Row], predict: Predict) -> StaticFigure:
-    """Draw one anomalous image with its neighbour and what was detected (SPADE, Fig. 2)."""
-    return _retrieved(plan, _chosen(rows, (NUT,))[:1], predict)
+def one_retrieved(name: TableName, results: list[Row], predict: Predict) -> StaticFigure:
+    """Draw one anomalous image with its neighbour and what is detected (SPADE, Fig. 2)."""
+    return _retrieved(name, _in_categories(results, (NUT,))[:1], predict)
+
+
+# (paper, figure) -> drawing of a result for each category
+FIGURES: dict[tuple[str, str], Callable[[TableName, list[Row], Predict], StaticFigure]] = {
+    ("patchcore", "S1"): false_positives,
+    ("patchcore", "S2"): false_negatives,
+    ("rd", "6"): largest,
+    ("rd", "7"): smallest,
+    ("spade", "1"): retrieved,
+    ("spade", "2"): one_retrieved,
+}
 
 
 def _errors(
-    plan: FigurePlan, rows: list[Row], predict: Predict, label: int, none: str
+    name: TableName, results: list[Row], predict: Predict, label: int, no_errors: str
 ) -> StaticFigure:
+    """Draw the images with a label that are on the wrong side of the threshold, and their maps."""
     groups: list[list[Picture]] = []
     captions: list[str] = []
-    count = 0
-    for row in rows:
-        wrong = _wrong(row, label)
-        count += len(wrong)
-        if not len(wrong) or len(groups) >= MOST:
-            continue
-        found = _found(row, predict)
-        for image in wrong[: MOST - len(groups)]:
-            groups.append(_pair(found, int(image)))
-            captions.append(_caption(found, int(image)))
+    n_errors = 0
+    for result in results:
+        wrong = _wrong(result, label)
+        n_errors += len(wrong)
+        shown = wrong[: MAX_GROUPS - len(groups)]
+        if not len(shown):
+            continue  # no prediction in vain
+        predicted = _predicted(result, predict)
+        groups += [_image_and_map(predicted, int(image)) for image in shown]
+        captions += [_caption(predicted, int(image)) for image in shown]
     if not groups:
-        names = [row.experiment.category for row in rows]
-        return _empty(plan, f"{none}: {listed(names)}")
-    left = f", the first {len(groups)} shown" if count > len(groups) else ""
-    title = f"{plan.name}: {plan.name.title} ({count}{left})"
+        categories = [result.experiment.category for result in results]
+        return _empty(name, f"{no_errors}: {listed(categories)}")
+    count = str(n_errors)
+    if n_errors > len(groups):
+        count += f", the first {len(groups)} shown"
+    title = f"{name}: {name.title} ({count})"
     return _with_maps(groups, ("image", "map"), captions, 4, title)
 
 
-def _by_size(
-    plan: FigurePlan, rows: list[Row], predict: Predict, wanted: tuple[str, ...], place: int
-) -> StaticFigure:
-    groups, captions = [], []
-    for row in _chosen(rows, wanted):
-        found = _found(row, predict)
-        areas = {int(image): _area(found, int(image)) for image in np.flatnonzero(_truth(found))}
-        order = sorted((area, image) for image, area in areas.items() if area)
-        if not order:
+def _by_size(name: TableName, results: list[Row], predict: Predict, position: int) -> StaticFigure:
+    """Draw a normal and an anomalous image of each category.
+
+    Parameters
+    ----------
+    position: of the anomalous image in the order of defect areas; 0 = smallest, -1 = largest.
+    """
+    groups = []
+    captions = []
+    for result in results:
+        predicted = _predicted(result, predict)
+        anomalous = [int(image) for image in np.flatnonzero(_is_anomalous(result))]
+        areas = [(_defect_area(predicted, image), image) for image in anomalous]
+        ordered = sorted((area, image) for area, image in areas if area)
+        if not ordered:
             continue
-        area, image = order[place]
-        normal = Picture(found.category.train.image(0))
-        groups.append([normal, *_pair(found, image)])
-        captions.append(f"{_caption(found, image)}\ndefect: {100 * area:.2g} % of the image")
+        area, image = ordered[position]
+        normal = Picture(predicted.category.train.image(0))
+        groups.append([normal, *_image_and_map(predicted, image)])
+        captions.append(f"{_caption(predicted, image)}\ndefect: {100 * area:.2g} % of the image")
     if not groups:
-        return _empty(plan, "no defect has a mask")
-    return _with_maps(
-        groups, ("normal", "anomalous", "map"), captions, 2, f"{plan.name}: {plan.name.title}"
-    )
+        return _empty(name, "no defect has a mask")
+    names = ("normal", "anomalous", "map")
+    return _with_maps(groups, names, captions, 2, f"{name}: {name.title}")
 
 
 def _with_maps(
@@ -119,144 +137,186 @@ def _with_maps(
     per_row: int,
     title: str,
 ) -> StaticFigure:
-    """Draw groups with maps that are divided by their category's threshold, on one scale that holds the threshold."""
-    low, high = shared_limits([picture.values for group in groups for picture in group])
-    note = "Maps are divided by the F1-optimal threshold of their category's image scores: 1 is where an image is flagged."
+    """Draw groups with maps relative to their category's threshold, all on one colour range."""
+    low, high = shared_limits([group[-1].values for group in groups])  # the maps come last
     return picture_groups(
-        groups, names, captions, per_row=per_row, limits=(min(low, 0.9), max(high, 1.1)), threshold=1.0, title=title,
-        quantity=RELATIVE, note=note,
-    )  # fmt: skip
+        groups,
+        names,
+        captions,
+        per_row=per_row,
+        limits=(min(low, 0.9), max(high, 1.1)),  # the threshold, 1, is among the colours
+        threshold=1.0,
+        title=title,
+        quantity=RELATIVE,
+        note=(
+            "Maps are divided by the F1-optimal threshold of their category's image scores: "
+            "1 is where an image is flagged."
+        ),
+    )
 
 
-def _retrieved(plan: FigurePlan, rows: list[Row], predict: Predict) -> StaticFigure:
-    groups, captions = [], []
-    for row in rows:
-        found = _found(row, predict)
-        maps, level = found.prediction.anomaly_map, _pixel_threshold(found)
-        image = None if maps is None else _typical(found, maps >= level)
-        if maps is None or image is None:
+def _retrieved(name: TableName, results: list[Row], predict: Predict) -> StaticFigure:
+    """Draw a typical anomalous image of each category, its nearest normal image, and detections."""
+    groups = []
+    captions = []
+    for result in results:
+        predicted = _predicted(result, predict)
+        maps = predicted.prediction.anomaly_map  # (N, H, W)
+        if maps is None or not _is_anomalous(result).any():
             continue
-        test, detected = found.category.test, maps[image] >= level
-        nearest = int(found.prediction.neighbors["image"].image[image, 0, 0, 0])
-        picture = test.image(image)
-        mask = np.repeat(detected[..., None] * np.uint8(255), 3, axis=2)
-        only = np.where(detected[..., None], picture, np.uint8(255))
-        groups.append([
-            Picture(picture, truth=_mask(found, image)), Picture(found.category.train.image(nearest)), Picture(mask),
-            Picture(only),
-        ])  # fmt: skip
-        neighbor = found.category.train.ids[nearest]
+        threshold = _pixel_threshold(predicted)
+        image = _typical(result, maps >= threshold)
+        # (N, 1, 1, k) of the first stage, nearest first
+        nearest = int(predicted.prediction.neighbors["image"].image[image, 0, 0, 0])
+        groups.append(_detection(predicted, image, nearest, maps[image] >= threshold))
         captions.append(
-            f"{_caption(found, image)}; neighbour: {neighbor}; detected: map ≥ {level:.4g}"
+            f"{_caption(predicted, image)}; "
+            f"neighbour: {predicted.category.train.ids[nearest]}; "
+            f"detected: map ≥ {threshold:.4g}"
         )
     if not groups:
-        return _empty(plan, "no anomalous image")
-    names = ("anomalous image", "nearest normal image", "detected mask", "detected pixels")
-    note = (
-        "Detected: map ≥ the threshold with the best F1 over all pixels of the category. Shown: the image with the "
-        "middle score among those in which something is detected. Scores are of images, their threshold is F1-optimal."
-    )
+        return _empty(name, "no anomalous image")
     return picture_groups(
-        groups, names, captions, per_row=1, title=f"{plan.name}: {plan.name.title}", note=note
+        groups,
+        ("anomalous image", "nearest normal image", "detected mask", "detected pixels"),
+        captions,
+        per_row=1,
+        title=f"{name}: {name.title}",
+        note=(
+            "Detected: map ≥ the threshold with the best F1 over all pixels of the category. "
+            "Shown: the image with the middle score among those in which something is detected. "
+            "Scores are of images, their threshold is F1-optimal."
+        ),
     )
 
 
-def _chosen(rows: list[Row], wanted: tuple[str, ...]) -> list[Row]:
-    """Return the rows of the paper's categories; on other data all of them."""
-    there = [row for row in rows if row.experiment.category in wanted]
+def _detection(
+    predicted: Predicted, image: int, nearest: int, detected: np.ndarray
+) -> list[Picture]:
+    """Return an image, the nearest normal one, and its detected pixels as a mask and alone.
+
+    Parameters
+    ----------
+    detected: (H, W) bool.
+    """
+    pixels = predicted.category.test.image(image)  # (H, W, 3)
+    mask = np.repeat(detected[..., None] * np.uint8(255), 3, axis=2)
+    return [
+        Picture(pixels, truth=_mask(predicted, image)),
+        Picture(predicted.category.train.image(nearest)),
+        Picture(mask),
+        Picture(np.where(detected[..., None], pixels, np.uint8(255))),
+    ]
+
+
+def _in_categories(results: list[Row], categories: tuple[str, ...]) -> list[Row]:
+    """Return the results of the paper's categories; on other data all of them."""
+    # The paper's categories mean nothing on data that only share a name with them
+    of_paper = [result for result in results if result.experiment.category in categories]
     on_mvtec = any(
-        row.experiment.data != "demo" and row.experiment.category in MVTEC for row in rows
+        result.experiment.data != DEMO and result.experiment.category in MVTEC for result in results
     )
-    return there if there and on_mvtec else rows
+    return of_paper if of_paper and on_mvtec else results
 
 
-def _found(row: Row, predict: Predict) -> Found:
-    category, prediction = predict(row.experiment)
-    if list(category.test.ids) != list(row.images["ids"]):
+def _predicted(result: Row, predict: Predict) -> Predicted:
+    category, prediction = predict(result.experiment)
+    if list(category.test.ids) != list(result.images["ids"]):
         raise ValueError(
-            f"expected the test images of {row.experiment!r}, got others: have the data changed?"
+            f"expected the test images of {result.experiment!r}, got others: have the data changed?"
         )
-    return Found(row, category, prediction, row.metrics["threshold_f1"])
+    return Predicted(result, category, prediction, result.metrics["threshold_f1"])
 
 
-def _wrong(row: Row, label: int) -> np.ndarray:
+def _wrong(result: Row, label: int) -> np.ndarray:
     """Return the images with this label on the wrong side, the most certain error first."""
-    scores, labels = np.array(row.images["scores"]), np.array(row.images["labels"])
-    flagged = scores >= row.metrics["threshold_f1"]
-    wrong = np.flatnonzero((labels == label) & (flagged != bool(label)))
+    # (N,) each
+    scores = np.array(result.images["scores"])
+    labels = np.array(result.images["labels"])
+    # `>=`, as `metrics.f1_threshold` counts
+    is_flagged = scores >= result.metrics["threshold_f1"]
+    wrong = np.flatnonzero((labels == label) & (is_flagged != bool(label)))
     order = np.argsort(scores[wrong], kind="stable")
     return wrong[order if label else order[::-1]]
 
 
-def _truth(found: Found) -> np.ndarray:
-    return np.asarray(np.array(found.row.images["labels"]) == 1)
+def _is_anomalous(result: Row) -> np.ndarray:
+    return np.asarray(np.array(result.images["labels"]) == 1)
 
 
-def _area(found: Found, image: int) -> float:
-    """Return the share of an image that is defect, 0 without a mask."""
-    mask = _mask(found, image)
+def _defect_area(predicted: Predicted, image: int) -> float:
+    """Return the fraction of an image that is defect, 0 without a mask."""
+    mask = _mask(predicted, image)
     return 0.0 if mask is None else float(mask.mean())
 
 
-def _pair(found: Found, image: int) -> list[Picture]:
+def _image_and_map(predicted: Predicted, image: int) -> list[Picture]:
     """Return an image with its ground truth, and its map divided by the threshold."""
-    if found.prediction.anomaly_map is None:
-        raise ValueError(f"expected a detector with maps, got {found.row.experiment!r}")
-    shown = Picture(found.category.test.image(image), truth=_mask(found, image))
-    return [shown, Picture(values=found.prediction.anomaly_map[image] / found.threshold)]
+    if predicted.prediction.anomaly_map is None:
+        raise ValueError(f"expected a detector with maps, got {predicted.result.experiment!r}")
+    pixels = predicted.category.test.image(image)
+    relative_map = predicted.prediction.anomaly_map[image] / predicted.threshold
+    return [Picture(pixels, truth=_mask(predicted, image)), Picture(values=relative_map)]
 
 
-def _mask(found: Found, image: int) -> np.ndarray | None:
-    return found.category.test.mask(image) if found.category.test.has_masks else None
+def _mask(predicted: Predicted, image: int) -> np.ndarray | None:
+    test = predicted.category.test
+    return test.mask(image) if test.has_masks else None
 
 
-def _caption(found: Found, image: int) -> str:
-    images, name = found.row.images, found.row.experiment.category
-    text = f"{name}, {images['defects'][image]}: score / threshold = {images['scores'][image] / found.threshold:.2f}"
-    mask = _mask(found, image)
-    gone = images["labels"][image] == 1 and mask is not None and not mask.any()
-    return text + ("; no defect is left in the crop" if gone else "")
-
-
-def _typical(found: Found, detected: np.ndarray) -> int | None:
-    """Return the anomalous image with the middle score, of those in which something is detected if there are some."""
-    scores = np.array(found.row.images["scores"])
-    anomalous = np.flatnonzero(_truth(found) & detected.any((1, 2)))
-    anomalous = anomalous if len(anomalous) else np.flatnonzero(_truth(found))
-    return (
-        int(anomalous[np.argsort(scores[anomalous])[len(anomalous) // 2]])
-        if len(anomalous)
-        else None
+def _caption(predicted: Predicted, image: int) -> str:
+    images = predicted.result.images
+    relative = images["scores"][image] / predicted.threshold
+    caption = (
+        f"{predicted.result.experiment.category}, {images['defects'][image]}: "
+        f"score / threshold = {relative:.2f}"
     )
+    mask = _mask(predicted, image)
+    if images["labels"][image] == 1 and mask is not None and not mask.any():
+        caption += "; no defect is left in the crop"
+    return caption
 
 
-def _pixel_threshold(found: Found) -> float:
+def _typical(result: Row, detected: np.ndarray) -> int:
+    """Return the anomalous image with the middle score.
+
+    Parameters
+    ----------
+    detected: (N, H, W) bool; images in which nothing is detected are passed over, unless that is
+        all of them.
+    """
+    scores = np.array(result.images["scores"])
+    anomalous = np.flatnonzero(_is_anomalous(result) & detected.any((1, 2)))
+    if not len(anomalous):
+        anomalous = np.flatnonzero(_is_anomalous(result))
+    # The upper of two middle ones
+    order = np.argsort(scores[anomalous])
+    return int(anomalous[order[len(anomalous) // 2]])
+
+
+def _pixel_threshold(predicted: Predicted) -> float:
     """Return the threshold with the best F1 over all pixels; without masks that of the images."""
-    test, maps = found.category.test, found.prediction.anomaly_map
+    test = predicted.category.test
+    maps = predicted.prediction.anomaly_map  # (N, H, W)
     if maps is None or not test.has_masks:
-        return found.threshold
-    known = test.known_pixels
-    return float(
-        metrics.f1_threshold(
-            maps[known].ravel(), test.subset(known).masks_array().ravel()
-        ).threshold
-    )
+        return predicted.threshold
+    known = test.known_pixels  # (N,) bool, images whose pixels are labelled
+    masks = test.subset(known).masks_array()
+    return float(metrics.f1_threshold(maps[known].ravel(), masks.ravel()).threshold)
 
 
-def _empty(plan: FigurePlan, remark: str) -> StaticFigure:
+def _empty(name: TableName, remark: str) -> StaticFigure:
     from adviz.plots import style
 
-    figure, axes = style.static_chart(
-        f"{plan.name}: {plan.name.title}", "", "", label="nothing", height=1.6
-    )
+    figure, axes = style.static_chart(f"{name}: {name.title}", "", "", label="nothing", height=1.6)
     axes.set_axis_off()
     style.say(axes, remark)
     return figure
 
 
-def first_of_each(rows: Iterable[Row]) -> list[Row]:
-    """Return one row for each category: that of the lowest seed."""
-    found: dict[str, Row] = {}
-    for row in sorted(rows, key=lambda one: one.experiment.seed):
-        found.setdefault(row.experiment.category, row)
-    return list(found.values())
+def first_of_each(results: Iterable[Row]) -> list[Row]:
+    """Return one result for each category: that of the lowest seed."""
+    first: dict[str, Row] = {}
+    for result in sorted(results, key=lambda result: result.experiment.seed):
+        first.setdefault(result.experiment.category, result)
+    return list(first.values())

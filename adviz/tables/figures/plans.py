@@ -1,106 +1,30 @@
-"""Which experiments fill a figure of a paper."""
+"""The papers' figures: the experiments behind each, and its drawing from their results."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adviz import sweep
 from adviz._support import meant
 from adviz.sweep import Experiment, Row
-from adviz.tables.ablations import RESOLUTION
 from adviz.tables.comparison import Comparison, compare
-from adviz.tables.lines import SCORES, Line, lines
-from adviz.tables.printed import PAPERS, Name, values
+from adviz.tables.figures.contents import CONTENTS
+from adviz.tables.paper_values import PAPERS, TableName, printed_rows, values
 from adviz.tables.setting import Setting
-from adviz.tables.table import Table, assembled
+from adviz.tables.table import Table, plan_rows
 
 if TYPE_CHECKING:
     from adviz.plots import StaticFigure
-    from adviz.tables.figures.drawn import Predict
-
-DETECTION, BOTH = ("image_auroc",), ("image_auroc", "pixel_auroc")
-SIDES = (1, 3, 5, 7, 9)
-LEVELS = ("1", "2", "3", "1+2", "2+3", "1+2+3")
-DEFAULT_SIDE, DEFAULT_LEVELS = 3, "2+3"  # which the variant does not name
-SHARES = ("100%", "50%", "25%", "10%", "1%", "0.1%")
-LEARNED = ("10%", "1%", "0.1%")  # proxies: learning more of them takes days on the papers' data
-UNTRAINED = ("100%", "10%", "1%", "0.1%")
-LOCAL: tuple[Line, ...] = (
-    ("PatchCore", "coreset=10%"),
-    *(("PatchCore", f"coreset=10%;neighborhood={p}") for p in SIDES if p != DEFAULT_SIDE),
-    *(
-        ("PatchCore", f"coreset=10%;layers={levels}")
-        for levels in LEVELS
-        if levels != DEFAULT_LEVELS
-    ),
-)
-SAMPLERS: tuple[Line, ...] = (
-    *(("PatchCore", f"coreset={share}") for share in SHARES),
-    *(("PatchCore", f"coreset={share};sampler=random") for share in SHARES[1:]),
-    *(("PatchCore", f"coreset={share};sampler=proxies") for share in LEARNED),
-)
-RANDOM: tuple[Line, ...] = tuple(
-    ("PatchCore", f"coreset={share};weights=random") for share in UNTRAINED
-)
-THREE: tuple[Line, ...] = (("SPADE", ""), ("PaDiM", ""), ("PatchCore", "coreset=25%"))
-OURS: tuple[Line, ...] = (("RD4AD", "image_size=256"),)
-WRN = "backbone=wide_resnet50"
-FOUR: tuple[Line, ...] = (*OURS, ("PatchCore", "coreset=10%"), ("PaDiM", WRN), ("SPADE", WRN))
-NOT_SAID = "The paper does not say which coreset: 10 % here, but where the budget itself is varied."
-
-
-@dataclass(frozen=True)
-class _Content:
-    """What a figure is made of: lines with metrics, on average or for each category, or a whole printed table."""
-
-    title: str
-    lines: tuple[Line, ...] = ()
-    metrics: tuple[str, ...] = SCORES
-    each: bool = False
-    table: str = ""
-    note: str = ""
-
-
-CONTENTS = {
-    ("spade", "1"): _Content(
-        "anomalies beside the normal image retrieved first", (("SPADE", ""),), DETECTION, True
-    ),
-    ("spade", "2"): _Content(
-        "one image, its neighbour, and what has no match in it", (("SPADE", ""),), DETECTION, True
-    ),
-    ("patchcore", "3"): _Content("coreset against random points, in the plane"),
-    ("patchcore", "4"): _Content("neighbourhood and hierarchy levels", LOCAL, BOTH, note=NOT_SAID),
-    ("patchcore", "5"): _Content("samplers against the bank's size", SAMPLERS, BOTH),
-    ("patchcore", "6"): _Content("few training images", table="S5"),
-    ("patchcore", "S1"): _Content(
-        "false positives at the F1-optimal threshold", THREE[2:], DETECTION, True
-    ),
-    ("patchcore", "S2"): _Content(
-        "false negatives at the F1-optimal threshold", THREE[2:], DETECTION, True
-    ),
-    ("patchcore", "S3"): _Content(
-        "precision-recall and ROC curves, and errors", THREE, DETECTION, True
-    ),
-    ("patchcore", "S4"): _Content("image size and neighbourhood", RESOLUTION, note=NOT_SAID),
-    ("patchcore", "S5"): _Content(
-        "neighbourhood and hierarchy levels, with PRO", LOCAL, note=NOT_SAID
-    ),
-    ("patchcore", "S6"): _Content("samplers against the bank's size, with PRO", SAMPLERS + RANDOM),
-    ("rd", "5"): _Content("scores of good and anomalous images", OURS, DETECTION, True),
-    ("rd", "6"): _Content("the largest defects", OURS, ("pro",), True),
-    ("rd", "7"): _Content("the smallest defects", OURS, ("pro",), True),
-    ("rd", "6-7"): _Content(
-        "large against small defects, in numbers", FOUR, ("pro", "pixel_auroc"), True
-    ),
-}
-FIGURES = tuple(Name(paper, figure, one.title, "Fig.") for (paper, figure), one in CONTENTS.items())
+    from adviz.tables.figures.pictures import Predict
 
 
 @dataclass(frozen=True, eq=False)
 class FigurePlan:
-    """A figure of a paper and what is to be done to draw it; see `plan_figure`.
+    """A figure of a paper and the experiments behind it; see `plan_figure`.
 
     Attributes
     ----------
@@ -118,7 +42,7 @@ class FigurePlan:
     note: str = ""
 
     @property
-    def name(self) -> Name:
+    def name(self) -> TableName:
         """Paper, number and title."""
         return self.table.name
 
@@ -133,7 +57,7 @@ class FigurePlan:
         return self.table.experiments
 
     def compare(self, rows: Iterable[Row]) -> Comparison:
-        """Return the numbers behind the figure, beside printed ones where a table has them."""
+        """Return the numbers behind the figure, with printed ones where a table has them."""
         return compare(self.table, rows)
 
     def draw(
@@ -143,27 +67,47 @@ class FigurePlan:
         root: str | Path | None = None,
         predict: Predict | None = None,
     ) -> StaticFigure:
-        """Draw the figure from rows; what has no row is left out.
+        """Draw the figure from results; experiments without one are left out.
 
         Parameters
         ----------
-        rows: of a `sweep.Report`; those of other experiments do not matter.
+        rows: results of a `sweep.Report`; those of other experiments do not matter.
         root: folder of the data sets, for figures of images and maps.
         predict: experiment -> (category, prediction), for these; None = `sweep.predict`, which does
-            them again (rows hold no maps).
+            them again (results hold no maps).
 
         Raises
         ------
-        ValueError: the figure cannot be drawn without rows, and none of its own are among these.
+        ValueError: the figure needs results, and none of its own are among these.
 
         Examples
         --------
         >>> tables.plan_figure("patchcore", 3).draw()
         <StaticFigure size ...>
         """
-        from adviz.tables.figures.drawn import draw
+        # Here, because they load matplotlib
+        from adviz.tables.figures import charts, distributions, pictures
 
-        return draw(self, list(rows), None if root is None else Path(root), predict)
+        key = (self.name.paper, self.name.table)
+        if key == ("patchcore", "3"):
+            return distributions.plane(self.name)
+        own = set(self.experiments)
+        rows = list(rows)
+        results = [result for result in rows if result.experiment in own]
+        if not results:
+            raise ValueError(
+                f"expected rows of {self!r}, got {len(rows)} of others: run plan.experiments first"
+            )
+        # Pictures need maps, and so a prediction; the other figures need numbers alone
+        if key in pictures.FIGURES:
+            if predict is None:
+                predict = partial(sweep.predict, root=None if root is None else Path(root))
+            return pictures.FIGURES[key](self.name, pictures.first_of_each(results), predict)
+        if key == ("rd", "5"):
+            return distributions.histograms(self.name, pictures.first_of_each(results))
+        if key == ("patchcore", "S3"):
+            return distributions.curves(self.compare(results))
+        return charts.FIGURES[key](self.compare(results), self.note)
 
     def __repr__(self) -> str:
         return f"{self.name}: {self.name.title}; {len(self.experiments)} experiments"
@@ -190,19 +134,20 @@ def plan_figure(
     >>> str(tables.plan_figure("patchcore", 5, tables.reduced()).name)
     'PatchCore, Fig. 5'
     """
-    key = paper, str(figure)
+    key = (paper, str(figure))
     if key not in CONTENTS:
-        there = "; ".join(
-            f"{p}: {', '.join(f for q, f in CONTENTS if q == p)}"
-            for p in ("spade", "patchcore", "rd")
-        )
+        numbers: dict[str, list[str]] = {}
+        for known_paper, number in CONTENTS:
+            numbers.setdefault(known_paper, []).append(number)
+        known = "; ".join(f"{name}: {', '.join(each)}" for name, each in numbers.items())
         raise ValueError(
-            f"expected a paper and one of its figures ({there}), got {paper!r}, {figure!r}{meant(paper, PAPERS)}"
+            f"expected a paper and one of its figures ({known}), got {paper!r}, {figure!r}"
+            f"{meant(paper, PAPERS)}"
         )
-    one = CONTENTS[key]
-    printed = (
-        values(paper, one.table)
-        if one.table
-        else lines(paper, one.lines, one.metrics, each=one.each)
-    )
-    return FigurePlan(assembled(Name(*key, one.title, "Fig."), printed, setting, pro), one.note)
+    content = CONTENTS[key]
+    if content.table:
+        rows = values(paper, content.table)
+    else:
+        rows = printed_rows(paper, content.rows, content.metrics, by_category=content.by_category)
+    name = TableName(paper, str(figure), content.title, "Fig.")
+    return FigurePlan(plan_rows(name, rows, setting, pro), content.note)

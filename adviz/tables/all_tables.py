@@ -1,4 +1,4 @@
-"""All tables of the papers over one results folder: what is there is shown, and what is missing can be done."""
+"""All tables of the papers over one results folder; missing experiments are done on request."""
 
 from __future__ import annotations
 
@@ -24,23 +24,25 @@ from adviz.sweep import (
 from adviz.tables.claims import Claims
 from adviz.tables.comparison import Comparison, compare
 from adviz.tables.figures import FigurePlan
-from adviz.tables.printed import NAMES, PAPERS, Name, named
+from adviz.tables.paper_values import NAMES, PAPERS, TableName, table_name
 from adviz.tables.setting import Setting
 from adviz.tables.table import Table, plan
 
+FileVersion = tuple[int, int, int]  # time, size and number on disk
+# What the book can estimate and run
 Work = Comparison | Table | FigurePlan | Claims | Iterable[Experiment]
 
 
 class Book:
-    """The papers' tables in one setting, filled with the rows of one results folder.
+    """The papers' tables in one setting, filled with the results in one folder.
 
     Parameters
     ----------
     setting: on what the tables are regenerated; None = the papers' data and networks.
-    folder: of the rows; it need not exist. None = what ``$ADVIZ_RESULTS`` names, or ``./results``.
-    root: folder of the data sets; None = what ``$ADVIZ_DATA`` names, or ``./data``.
+    folder: of the results; it need not exist. None = ``$ADVIZ_RESULTS``, or ``./results``.
+    root: folder of the data sets; None = ``$ADVIZ_DATA``, or ``./data``.
     client: a Dask client that does the experiments; None = this process.
-    threads: of torch for every experiment.
+    threads: of torch in every experiment.
 
     Attributes
     ----------
@@ -68,16 +70,18 @@ class Book:
         client: Any = None,
         threads: int = 1,
     ) -> None:
-        self.setting, self.folder = setting or Setting(), results_folder(folder)
+        self.setting = setting or Setting()
+        self.folder = results_folder(folder)
         self.broken: dict[Experiment, str] = {}
         self.damaged: dict[Experiment, str] = {}
         self.gaps: tuple[Gap, ...] = ()
-        self._how: dict[str, Any] = {"root": root, "client": client, "threads": threads}
-        self._plans: dict[Name, Table] = {}
-        self._known: dict[Experiment, tuple[tuple[int, int, int], Row | None]] = {}
+        self._run_options: dict[str, Any] = {"root": root, "client": client, "threads": threads}
+        self._plans: dict[TableName, Table] = {}
+        # The file's version when it was last read, and its result
+        self._read: dict[Experiment, tuple[FileVersion, Row | None]] = {}
 
     def table(self, paper: str, table: str | int, *, pro: str | None = None) -> Comparison:
-        """Return a table with what is on disk now; rows that have not changed since are not read again.
+        """Return a table with the results on disk; files that have not changed are not read again.
 
         Parameters and errors: as for `plan`.
 
@@ -87,45 +91,46 @@ class Book:
         >>> book.table("patchcore", "S1").definition("image_auroc")
         'AUROC of the image scores'
         """
-        name = named(paper, table)
-        planned = self._plan(name)
+        planned = self._plan(table_name(paper, table))
         if pro is not None:
             planned = dataclasses.replace(planned, pro=pro)
-        found = (self.row(one) for one in planned.experiments)
-        rows = [row for row in found if row is not None]
-        return compare(planned, Report(rows, list(self.broken.items()), gaps=self.gaps))
+        stored_results = (self.row(experiment) for experiment in planned.experiments)
+        results = [result for result in stored_results if result is not None]
+        return compare(planned, Report(results, list(self.broken.items()), gaps=self.gaps))
 
-    def _plan(self, name: Name) -> Table:
+    def _plan(self, name: TableName) -> Table:
         if name not in self._plans:
             self._plans[name] = plan(name.paper, name.table, self.setting)
         return self._plans[name]
 
     def read(self, paper: str) -> None:
-        """Read the rows of a paper's tables that were not read yet, so that each of them comes at once."""
+        """Read the results of a paper's tables, so that each table then comes at once."""
         if any(self.folder.glob("*.json")):
             for name in self.names:
                 if name.paper == paper:
                     self.table(name.paper, name.table)
 
     def row(self, experiment: Experiment) -> Row | None:
-        """Return the row of an experiment as it is on disk now; None where there is none that can be used."""
+        """Return an experiment's result as it is on disk; None without a usable one."""
         try:
             status = path_of(experiment, self.folder).stat()
         except OSError:
-            self._known.pop(experiment, None)
+            self._read.pop(experiment, None)
             self.damaged.pop(experiment, None)
             return None
-        version = status.st_mtime_ns, status.st_size, status.st_ino  # clocks may go back
-        before, row = self._known.get(experiment, (None, None))
-        if before == version:
-            return row
+        # Times alone do not tell: clocks may go back
+        version = (status.st_mtime_ns, status.st_size, status.st_ino)
+        read_version, result = self._read.get(experiment, (None, None))
+        if read_version == version:
+            return result
         self.damaged.pop(experiment, None)
         try:
-            row = stored(experiment, self.folder)
+            result = stored(experiment, self.folder)
         except (ValueError, OSError) as error:
-            self.damaged[experiment], row = str(error), None
-        self._known[experiment] = version, row
-        return row
+            self.damaged[experiment] = str(error)
+            result = None
+        self._read[experiment] = (version, result)
+        return result
 
     def experiments(self, paper: str) -> list[Experiment]:
         """Return what all tables of a paper need, each experiment once.
@@ -140,54 +145,58 @@ class Book:
         True
         """
         if paper not in PAPERS:
-            raise ValueError(
-                f"expected a paper, one of {', '.join(map(repr, PAPERS))}, {got(paper, PAPERS)}"
-            )
-        planned = (self._plan(name) for name in self.names if name.paper == paper)
-        return list(dict.fromkeys(one for table in planned for one in table.experiments))
+            known = ", ".join(map(repr, PAPERS))
+            raise ValueError(f"expected a paper, one of {known}, {got(paper, PAPERS)}")
+        experiments: list[Experiment] = []
+        for name in self.names:
+            if name.paper == paper:
+                experiments += self._plan(name).experiments
+        return list(dict.fromkeys(experiments))
 
     def estimate(self, what: Work) -> Estimate:
-        """Return what experiments will take on this machine, without doing any; see `sweep.estimate`.
+        """Return what experiments will take here, without doing any; see `sweep.estimate`.
 
         Parameters
         ----------
         what: as for `run`.
         """
-        return estimate(_wanted(what), self.folder, **self._how)
+        return estimate(_experiments(what), self.folder, **self._run_options)
 
     def run(self, what: Work, *, watch: Watch | None = None) -> Report:
-        """Do the experiments that have no row, and return the rows of all; see `sweep.run`.
+        """Do the experiments that have no result, and return the results of all; see `sweep.run`.
 
         Parameters
         ----------
         what: a table, figure or claims, or experiments, such as the `missing` of a table or those
             of one of its cells.
-        watch: called after each experiment that was done, with it and with what went wrong ("" if
-            its row is there).
+        watch: called after each experiment with it and with what went wrong ("" for nothing).
 
         Raises
         ------
         OSError: the results folder cannot be written to.
         """
 
-        def done(one: Experiment, why: str) -> None:
-            self.broken.pop(one, None)
-            if why:
-                self.broken[one] = why
+        def note(experiment: Experiment, error: str) -> None:
+            self.broken.pop(experiment, None)
+            if error:
+                self.broken[experiment] = error
             if watch is not None:
-                watch(one, why)
+                watch(experiment, error)
 
-        report = run(_wanted(what), self.folder, **self._how, watch=done)
+        # `note` keeps errors for tables that are drawn while the run goes on
+        report = run(_experiments(what), self.folder, **self._run_options, watch=note)
         self.gaps = report.gaps
         return report
 
     def __repr__(self) -> str:
-        there = len(list(self.folder.glob("*.json")))
+        n_results = len(list(self.folder.glob("*.json")))
         data = "the papers' data" if self.setting.papers else "other data than the papers'"
-        return f"Book of {len(NAMES)} tables on {data}; {there} rows in {self.folder}"
+        return f"Book of {len(NAMES)} tables on {data}; {n_results} rows in {self.folder}"
 
 
-def _wanted(what: Work) -> list[Experiment]:
+def _experiments(what: Work) -> list[Experiment]:
     if isinstance(what, Comparison):
         return what.table.experiments
-    return list(what) if isinstance(what, Iterable) else what.experiments
+    if isinstance(what, Iterable):
+        return list(what)
+    return what.experiments
