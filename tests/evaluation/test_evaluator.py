@@ -8,7 +8,7 @@ import sklearn.metrics
 import adviz
 from adviz import metrics
 from adviz._support import archive
-from adviz.evaluation.evaluator import Result, evaluate
+from adviz.evaluation import Result, evaluate
 from adviz.prediction import Prediction
 
 PIXEL = ("pixel_auroc", "pixel_ap", "pro")
