@@ -36,7 +36,7 @@ class FakeSplit:
 
 
 def make(seed=0, labels=(0, 0, 0, 1, 1, 1), size=(12, 10), dtype=np.float32):
-    """A prediction and the split it belongs to: a block of defect in every anomalous image, noisy scores."""
+    """A prediction and its split: a block of defect in every anomalous image, noisy scores."""
     rng = np.random.default_rng(seed)
     labels = np.asarray(labels, np.int8)
     masks = np.zeros((len(labels), *size), bool)

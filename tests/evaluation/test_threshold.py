@@ -62,7 +62,7 @@ def test_max_good_flags_no_good_image_and_what_is_a_margin_above():
 @pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6, -1.0, 0.0])
 @pytest.mark.parametrize("rule", ["f1", "full_recall", "max_good", "false_positive_rate"])
 def test_every_rule_holds_for_its_own_images_in_any_batch(rule, scale):
-    """Whose scores then differ by less than the margin, up or down, from those that the line was drawn by."""
+    """Scores then differ by less than the margin from those that the threshold was set by."""
     rng = np.random.default_rng(0)
     score = scale * (1 + rng.normal(size=60).astype(np.float32) + 2 * (np.arange(60) >= 40))
     labels = [0] * 40 + [1] * 20
@@ -105,7 +105,7 @@ def test_a_false_positive_rate_takes_the_conservative_order_statistic(rate, coun
 
 
 def test_on_average_no_more_good_images_are_flagged_than_promised():
-    """And not many fewer: between rate - 1 / (n + 1) and rate, here .1 - .04 and .1, over draws of both."""
+    """And not much below: from rate - 1 / (n + 1) to rate, here .06 to .1, over draws of both."""
     rng, flagged = np.random.default_rng(0), []
     for _ in range(400):
         found = calibrate(

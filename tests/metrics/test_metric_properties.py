@@ -1,4 +1,4 @@
-"""What holds for the metrics whatever the scores: bounds, invariances, and the definitions on all small cases."""
+"""Metrics on random scores: bounds, invariances, and the definitions on all small cases."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def mapped(draw):
 
 
 def monotone(scores, kind):
-    """Return strictly rising float64 functions of float16 values (differences of 6e-8 at least are kept apart)."""
+    """Return strictly rising float64 functions of float16 values, at least 6e-8 apart."""
     scores = scores.astype(np.float64)
     return {
         "affine": 8 * scores - 3,
@@ -274,7 +274,7 @@ def test_perfect_inverted_and_constant_maps(case, limit):
 
 @given(st.integers(0, 2**32 - 1))
 def test_random_maps_are_as_good_as_chance(seed):
-    """Areas of independent noise: half of all, half of the limit, within six standard deviations of the mean."""
+    """Areas of independent noise: half of all, half of the limit, within six deviations."""
     rng = np.random.default_rng(seed)
     masks = np.kron(rng.random((8, 8, 8)) < 0.2, np.ones((1, 4, 4))).astype(bool)
     masks[0, :2, :2] = False, True

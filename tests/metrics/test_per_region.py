@@ -86,7 +86,7 @@ def test_the_area_under_a_regions_own_curve():
 
 
 def test_what_has_exactly_the_threshold_is_flagged():
-    """As on every curve: 2 of the 3 pixels, and 1 of the 3 normal ones, have a score of 5 or more."""
+    """As on every curve: 2 of 3 pixels, and 1 of 3 normal ones, have a score of 5 or more."""
     scores = np.array([[[1, 2, 5, 4, 5, 6]]], np.float32)
     found = region_curves(scores, np.array([[[0, 0, 0, 1, 1, 1]]]), limit=1.0)
     assert found.overlap(5.0) == 2 / 3
@@ -103,7 +103,7 @@ def test_a_limit_of_one_holds_every_pixel():
 
 
 def test_a_limit_that_rounding_puts_below_a_whole_number_of_pixels_can_be_asked_for():
-    """0.29 * 100 is 28.999999999999996; at an FPR of .29 it is 29 of 100 pixels that are flagged."""
+    """0.29 * 100 is 28.999999999999996; at an FPR of .29 29 of 100 pixels are above."""
     scores, masks = np.arange(101.0)[None, None], np.zeros((1, 1, 101), bool)
     masks[0, 0, 50] = True
     found = region_curves(scores, masks, limit=0.29)
