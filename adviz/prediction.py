@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,18 @@ import numpy as np
 
 from adviz._support import LATER, archive, as_numpy, got
 from adviz.core import maps
+
+# Fields of `Neighbors` that files saved before hold under another name
+OLD_NAMES = {"cell": "location"}
+
+
+def current_names(content: Mapping[str, Any], old_names: Mapping[str, str]) -> dict[str, Any]:
+    """Return saved contents under the current names of their fields."""
+    renamed = {}
+    for name, value in content.items():
+        current = old_names.get(name, name)
+        renamed[name if current in content else current] = value
+    return renamed
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +38,8 @@ class Neighbors:
         feature units.
     image: (N, h, w, k) int, index into the *training split*, 0 <= image < number of training
         images.
-    cell: (N, h, w, k) int, flat index ``row * columns + column`` in the training image's own grid.
+    location: (N, h, w, k) int, flat index ``row * columns + column`` of the patch in the training
+        image's own grid.
     grid: (rows, columns) of that training grid; (1, 1) when the unit is the whole image.
     order: "distance", ascending along k (DN2, PatchCore); or "retrieval", the k-th retrieved image
         with the nearest patch in it (SPADE), so that a smaller K is a running minimum along k.
@@ -35,26 +48,26 @@ class Neighbors:
     --------
     >>> neighbors = prediction.neighbors["patch"]
     >>> neighbors
-    Neighbors(46 images, 28x28 cells, 5 each, by distance)
+    Neighbors(46 images, 28x28 locations, 5 each, by distance)
     >>> bool((neighbors.image < len(category.train)).all())
     True
     """
 
     distance: np.ndarray
     image: np.ndarray
-    cell: np.ndarray
+    location: np.ndarray
     grid: tuple[int, int] = (1, 1)
     order: Literal["distance", "retrieval"] = "distance"
 
     def __post_init__(self) -> None:
-        for name in ("distance", "image", "cell"):
+        for name in ("distance", "image", "location"):
             object.__setattr__(self, name, as_numpy(getattr(self, name)))
-        shapes = {name: np.shape(getattr(self, name)) for name in ("distance", "image", "cell")}
+        shapes = {name: np.shape(getattr(self, name)) for name in ("distance", "image", "location")}
         if len(set(shapes.values())) != 1 or self.distance.ndim != 4:
             raise ValueError(
-                f"distance, image and cell must share one shape (N, h, w, k), got {shapes}"
+                f"distance, image and location must share one shape (N, h, w, k), got {shapes}"
             )
-        for name in ("image", "cell"):
+        for name in ("image", "location"):
             dtype = getattr(self, name).dtype
             if not np.issubdtype(dtype, np.integer):
                 raise TypeError(f"{name} must hold integers, got dtype {dtype}")
@@ -68,7 +81,7 @@ class Neighbors:
 
     def __repr__(self) -> str:
         n, h, w, k = self.distance.shape
-        return f"Neighbors({n} images, {h}x{w} cells, {k} each, by {self.order})"
+        return f"Neighbors({n} images, {h}x{w} locations, {k} each, by {self.order})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,6 +230,8 @@ class Prediction:
         """
         content = archive.read(path, "Prediction", digest=digest).content
         with archive.restoring("Prediction", path):
+            saved = content["neighbors"]
+            content["neighbors"] = {key: current_names(saved[key], OLD_NAMES) for key in saved}
             return archive.typed(cls, content)
 
     def unpadded(self) -> list[np.ndarray]:

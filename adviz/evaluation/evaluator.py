@@ -158,7 +158,9 @@ def _image_metrics(score: np.ndarray, is_anomalous: np.ndarray) -> _Metrics:
         "f1": best.f1,
         "false_positives": best.false_positives,
         "false_negatives": best.false_negatives,
-        "errors_at_full_recall": metrics.errors_at_full_recall(score, is_anomalous),
+        "false_positives_at_full_recall": metrics.false_positives_at_full_recall(
+            score, is_anomalous
+        ),
     }
     reasons = {}
     curves = {}

@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from adviz._support import archive
 from adviz.metrics import Curve
+from adviz.prediction import current_names
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+# Fields of `Result`, and metrics in `reasons`, that files saved before hold under another name
+OLD_NAMES = {"errors_at_full_recall": "false_positives_at_full_recall"}
 
 
 class Shown(NamedTuple):
@@ -53,7 +58,8 @@ class Result:
     threshold_f1: image score with the best F1; an image is predicted anomalous when its score is >=
         this.
     f1, false_positives, false_negatives: at that threshold; the latter two count images.
-    errors_at_full_recall: good images that are predicted anomalous at the highest threshold at
+    false_positives_at_full_recall: good images that are predicted anomalous at the highest
+    threshold at
         which every anomalous image is.
     reasons: metric -> why it is NaN, or which images it leaves out.
     curves: "roc" and "precision_recall" of the images, "pixel_roc", "pixel_precision_recall" and
@@ -85,7 +91,7 @@ class Result:
     f1: float
     false_positives: float
     false_negatives: float
-    errors_at_full_recall: float
+    false_positives_at_full_recall: float
     reasons: dict[str, str]
     curves: dict[str, Curve]
 
@@ -124,6 +130,8 @@ class Result:
         """
         content = archive.read(path, "Result", digest=digest).content
         with archive.restoring("Result", path):
+            content = current_names(content, OLD_NAMES)
+            content["reasons"] = current_names(content["reasons"], OLD_NAMES)
             return archive.typed(cls, content)
 
     def __repr__(self) -> str:
@@ -132,7 +140,7 @@ class Result:
             ("image AUROC", "image AP"),
             ("pixel AUROC", "pixel AP", self.pro_name),
             ("best F1", "threshold", "false positives", "false negatives"),
-            ("errors at full recall",),
+            ("false positives at 100 % recall",),
         )
         lines = [self._title()]
         for names in rows:
@@ -196,7 +204,7 @@ class Result:
             "threshold_f1": ("threshold", ".4g"),
             "false_positives": ("false positives", ".0f"),
             "false_negatives": ("false negatives", ".0f"),
-            "errors_at_full_recall": ("errors at full recall", ".0f"),
+            "false_positives_at_full_recall": ("false positives at 100 % recall", ".0f"),
         }
         return [
             Shown(label, format(getattr(self, name), digits), self.reasons.get(name, ""))

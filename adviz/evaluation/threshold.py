@@ -95,7 +95,7 @@ class Threshold:
                 f"got {self.rule!r} with rate={self.rate}"
             )
 
-    def flag(self, prediction: Prediction) -> np.ndarray:
+    def is_anomalous(self, prediction: Prediction) -> np.ndarray:
         """Return which images are predicted anomalous, (N,) bool.
 
         Another detector of the same class and backbone, with other options or training images, has
@@ -108,7 +108,8 @@ class Threshold:
         Examples
         --------
         >>> from adviz import calibrate
-        >>> calibrate(prediction, category.test, rule="full_recall").flag(prediction)[:8].all()
+        >>> threshold = calibrate(prediction, category.test, rule="full_recall")
+        >>> threshold.is_anomalous(prediction)[:8].all()
         np.True_
         """
         for name in ("detector", "backbone", "digest"):

@@ -77,7 +77,7 @@ class RegionCurves:
             return float(lowest)
         return float(np.nextafter(self.highest[allowed], self.highest.dtype.type(np.inf)))
 
-    def flagged(self, threshold: float) -> float:
+    def false_positive_rate(self, threshold: float) -> float:
         """Return the FPR at a threshold: the fraction of normal pixels with a score >= it.
 
         The threshold must not be below that of the limit.
@@ -85,7 +85,7 @@ class RegionCurves:
         Examples
         --------
         >>> curves = metrics.region_curves(prediction.anomaly_map, category.test.masks_array())
-        >>> round(curves.flagged(curves.threshold(0.1)), 3)
+        >>> round(curves.false_positive_rate(curves.threshold(0.1)), 3)
         0.1
         """
         return float(np.searchsorted(-self.highest, -threshold, side="right") / self.normal)

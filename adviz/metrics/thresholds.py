@@ -91,14 +91,15 @@ def full_recall_threshold(scores: np.ndarray, labels: np.ndarray) -> float:
     return float(scores[labels].min()) if labels.any() else float("nan")
 
 
-def errors_at_full_recall(scores: np.ndarray, labels: np.ndarray) -> float:
+def false_positives_at_full_recall(scores: np.ndarray, labels: np.ndarray) -> float:
     """Return how many normal items are predicted anomalous at `full_recall_threshold`.
 
     An int; NaN without an anomalous item. Arguments and errors as in `f1_threshold`.
 
     Examples
     --------
-    >>> metrics.errors_at_full_recall(np.array([0.1, 0.4, 0.3, 0.8]), np.array([0, 0, 1, 1]))
+    >>> scores, labels = np.array([0.1, 0.4, 0.3, 0.8]), np.array([0, 0, 1, 1])
+    >>> metrics.false_positives_at_full_recall(scores, labels)
     1
     """
     scores, labels = checked_pair(scores, labels)
