@@ -64,7 +64,9 @@ def taken_apart(index: Any) -> dict[str, np.ndarray]:
 
 
 def put_together(arrays: Mapping[str, np.ndarray], bank: np.ndarray) -> Any:
-    """Return the inverted file that `taken_apart` took apart; its answers are the same bit for bit.
+    """Return the inverted file that the arrays of `taken_apart` came from.
+
+    Its answers are the same, bit for bit.
 
     Parameters
     ----------
@@ -99,6 +101,7 @@ def put_together(arrays: Mapping[str, np.ndarray], bank: np.ndarray) -> Any:
         codes = np.ascontiguousarray(bank).view(np.uint8)
     index.is_trained = True
     list_of_row = arrays["lists"]
+    # Rows in the order of the lists, and in each list ascending, as faiss adds them
     order = np.argsort(list_of_row, kind="stable").astype(np.int64)
     starts = np.flatnonzero(np.diff(list_of_row[order], prepend=-1))
     for rows in np.split(order, starts[1:]) if len(order) else []:

@@ -84,20 +84,8 @@ def nearest(
     """
     query = _float32(query)
     bank = _float32(bank)
-    if query.ndim != 2 or bank.ndim != 2 or query.shape[1] != bank.shape[1]:
-        raise ValueError(
-            "query and bank must be (Q, C) and (M, C) with one C, "
-            f"got {query.shape} and {bank.shape}"
-        )
-    if not np.isfinite(query).all():
-        raise ValueError("expected finite queries, got NaN or infinity: check the features")
     check_device(device)
-    if not 1 <= k <= len(bank):
-        raise ValueError(f"k must be between 1 and the {len(bank)} rows of the bank, got k={k}")
-    if index is not None and (index.ntotal, index.d) != bank.shape:
-        raise ValueError(
-            f"expected an index over the bank's {bank.shape}, got one of {(index.ntotal, index.d)}"
-        )
+    _check_search(query, bank, k, index)
     if index is None:
         search = partial(_candidates, device=device)
         n_candidates = min(k + SPARE, len(bank))
@@ -122,6 +110,22 @@ def nearest(
             "(below 3e38), got others: check the features, or scale them"
         )
     return distance, neighbor
+
+
+def _check_search(query: np.ndarray, bank: np.ndarray, k: int, index: Any) -> None:
+    if query.ndim != 2 or bank.ndim != 2 or query.shape[1] != bank.shape[1]:
+        raise ValueError(
+            "query and bank must be (Q, C) and (M, C) with one C, "
+            f"got {query.shape} and {bank.shape}"
+        )
+    if not np.isfinite(query).all():
+        raise ValueError("expected finite queries, got NaN or infinity: check the features")
+    if not 1 <= k <= len(bank):
+        raise ValueError(f"k must be between 1 and the {len(bank)} rows of the bank, got k={k}")
+    if index is not None and (index.ntotal, index.d) != bank.shape:
+        raise ValueError(
+            f"expected an index over the bank's {bank.shape}, got one of {(index.ntotal, index.d)}"
+        )
 
 
 def nearest_in_prefixes(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 import numpy as np
 
 from adviz import metrics
-from adviz._support import require
 from adviz.data import checked_size, sides_of
+from adviz.evaluation.inputs import check_inputs
 from adviz.evaluation.result import Result
 from adviz.metrics import Curve, checked_definition, checked_limit
 
@@ -85,12 +85,7 @@ def evaluate(
     checked_limit(pro_limit)
     if size is not None:
         checked_size("size", size)
-    require(prediction, "score check_images", "a Prediction, then the Split of its images")
-    require(
-        split,
-        "labels",
-        "the Split of the predicted images after the Prediction, such as category.test",
-    )
+    check_inputs(prediction, split, "evaluate")
     labels = np.asarray(split.labels)
     _check_match(prediction, split, labels)
     is_labelled = labels >= 0
@@ -129,12 +124,6 @@ class _Metrics(NamedTuple):
 
 
 def _check_match(prediction: Prediction, split: LabelledSplit, labels: np.ndarray) -> None:
-    if len(prediction) != len(split):
-        raise ValueError(
-            "prediction and split must describe the same images, "
-            f"got {len(prediction)} and {len(split)}; "
-            "evaluate on the split whose features were predicted"
-        )
     prediction.check_images(getattr(split, "ids", ()))
     if not np.isin(labels, (-1, 0, 1)).all():
         raise ValueError(f"labels must be -1, 0 or 1, got {np.unique(labels)[:5].tolist()}")

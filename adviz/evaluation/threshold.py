@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal, Protocol, get_args
 import numpy as np
 
 from adviz import metrics
-from adviz._support import archive, got, require
+from adviz._support import archive, got
+from adviz.evaluation.inputs import check_inputs
 
 if TYPE_CHECKING:
     from adviz.prediction import Prediction
@@ -227,20 +228,9 @@ def calibrate(
     >>> calibrate(prediction, category.test, rule="full_recall")
     Threshold(... by full_recall, on 20 good and 26 anomalous images of hex_nut ...)
     """
-    require(prediction, "score check_images", "a Prediction, then the Split of its images")
-    require(
-        split,
-        "labels",
-        "the Split of the predicted images after the Prediction, such as category.test",
-    )
+    check_inputs(prediction, split, "calibrate")
     labels = np.asarray(split.labels)
     score = np.asarray(prediction.score)
-    if len(prediction) != len(split):
-        raise ValueError(
-            "prediction and split must describe the same images, "
-            f"got {len(prediction)} and {len(split)}; "
-            "calibrate on the split whose features were predicted"
-        )
     if rule not in get_args(Rule):
         raise ValueError(f"rule must be one of {get_args(Rule)}, {got(rule, get_args(Rule))}")
     needs_rate = rule == "false_positive_rate"

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from adviz._support import as_numpy, bar, full_float32
+from adviz.core.coreset.random_projection import checked_points
 
 # Rows, and chosen rows, that are compared at a time; their product, 16 MiB, is the largest array
 BLOCK = 4096
@@ -56,7 +57,7 @@ def coverage(points: np.ndarray, order: np.ndarray, counts: Sequence[int]) -> np
     array([[0., 1., 3.],
            [0., 1., 0.]], dtype=float32)
     """
-    points = _checked_points(points)
+    points = checked_points(points)
     order = as_numpy(order)
     ends = [0, *counts]
     if order.ndim != 1 or not len(order) or not 0 <= order.min() <= order.max() < len(points):
@@ -132,7 +133,7 @@ def in_plane(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     >>> plane[:, 0], explained
     (array([-2.,  0.,  2.], dtype=float32), array([1., 0.]))
     """
-    points = _checked_points(points)
+    points = checked_points(points)
     dimension = points.shape[1]
     mean = points.mean(0, dtype=np.float64)
     scatter = np.zeros((dimension, dimension))
@@ -151,15 +152,6 @@ def in_plane(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         explained[:n_axes] = values[::-1][:2].clip(min=0) / total
     plane = points @ axes.astype(np.float32) - (mean @ axes).astype(np.float32)
     return np.asarray(plane, np.float32), explained
-
-
-def _checked_points(points: np.ndarray) -> np.ndarray:
-    points = np.ascontiguousarray(as_numpy(points), dtype=np.float32)
-    if points.ndim != 2 or not points.size or not np.isfinite(points).all():
-        raise ValueError(
-            f"points must be (M, d), finite and not empty, got shape {points.shape} or NaN in it"
-        )
-    return points
 
 
 def _to_prefixes(rows: Tensor, chosen: Tensor, ends: Sequence[int]) -> Tensor:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adviz._support import as_numpy, bar
-from adviz.core.coreset.random_projection import check_count, random
+from adviz._support import bar
+from adviz.core.coreset.random_projection import check_count, checked_points, random
 
 Sign = Literal["negative", "paper"]
 BATCH = 1024  # rows reconstructed at once
@@ -55,11 +55,7 @@ def learn_proxies(
     >>> proxies.shape, losses.shape
     ((5, 4), (2,))
     """
-    points = np.ascontiguousarray(as_numpy(points), dtype=np.float32)
-    if points.ndim != 2 or not points.size or not np.isfinite(points).all():
-        raise ValueError(
-            f"points must be (M, C), finite and not empty, got shape {points.shape} or NaN in it"
-        )
+    points = checked_points(points)
     check_count(count, len(points))
     if sign not in ("negative", "paper") or epochs < 1:
         raise ValueError(

@@ -153,6 +153,16 @@ def rows_kept(fraction: float, n_rows: int) -> int:
     return max(1, int(fraction * n_rows + 1e-9))  # 1e-9: 0.29 * 100 is 29
 
 
+def checked_points(points: np.ndarray) -> np.ndarray:
+    """Check that points are (M, d) and finite, and return them as contiguous float32."""
+    points = np.ascontiguousarray(as_numpy(points), dtype=np.float32)
+    if points.ndim != 2 or not points.size or not np.isfinite(points).all():
+        raise ValueError(
+            f"points must be (M, d), finite and not empty, got shape {points.shape} or NaN in it"
+        )
+    return points
+
+
 def check_count(count: int, n_rows: int) -> None:
     """Refuse a number of rows that cannot be chosen."""
     if not isinstance(count, int | np.integer):
