@@ -8,7 +8,7 @@ import numpy as np
 
 from adviz import metrics
 from adviz.data import checked_size, sides_of
-from adviz.evaluation.inputs import check_inputs
+from adviz.evaluation.inputs import LabelledImages, check_inputs
 from adviz.evaluation.result import Result
 from adviz.metrics import Curve, checked_definition, checked_limit
 
@@ -19,16 +19,8 @@ if TYPE_CHECKING:
 PIXEL_METRICS = ("pixel_auroc", "pixel_ap", "pro")
 
 
-class LabelledSplit(Protocol):
+class LabelledSplit(LabelledImages, Protocol):
     """What `evaluate` needs of a split, such as `adviz.data.Split`."""
-
-    @property
-    def name(self) -> str:
-        """Category name, may be empty."""
-
-    @property
-    def labels(self) -> np.ndarray:
-        """(N,) int, 0 = good, 1 = anomalous, -1 = unlabelled."""
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -37,8 +29,6 @@ class LabelledSplit(Protocol):
     @property
     def has_masks(self) -> bool:
         """Whether there are pixel masks at all."""
-
-    def __len__(self) -> int: ...
 
     def masks_array(self) -> np.ndarray:
         """(N, H, W) bool; a split without some masks also has `known_pixels`, as `Split` does."""

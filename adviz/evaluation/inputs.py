@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
 
 from adviz._support import require
 
@@ -11,7 +12,21 @@ if TYPE_CHECKING:
     from adviz.prediction import Prediction
 
 
-def check_inputs(prediction: Prediction, split: Sized, purpose: str) -> None:
+class LabelledImages(Protocol):
+    """What both need of a split, such as `adviz.data.Split`."""
+
+    @property
+    def name(self) -> str:
+        """Category name, may be empty."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(N,) int, 0 = good, 1 = anomalous, -1 = unlabelled."""
+
+    def __len__(self) -> int: ...
+
+
+def check_inputs(prediction: Prediction, split: LabelledImages, purpose: str) -> None:
     """Check that these are a prediction and a split of as many images.
 
     Parameters

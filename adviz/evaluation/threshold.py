@@ -13,7 +13,7 @@ import numpy as np
 
 from adviz import metrics
 from adviz._support import archive, got
-from adviz.evaluation.inputs import check_inputs
+from adviz.evaluation.inputs import LabelledImages, check_inputs
 
 if TYPE_CHECKING:
     from adviz.prediction import Prediction
@@ -27,22 +27,12 @@ ROUNDING = 1e-9  # (1 - .9) * 10 is 1, whatever rounding makes of it
 Rule = Literal["f1", "full_recall", "false_positive_rate", "max_good"]
 
 
-class NamedSplit(Protocol):
+class NamedSplit(LabelledImages, Protocol):
     """What `calibrate` needs of a split, such as `adviz.data.Split`."""
-
-    @property
-    def name(self) -> str:
-        """Category name, may be empty."""
-
-    @property
-    def labels(self) -> np.ndarray:
-        """(N,) int, 0 = good, 1 = anomalous, -1 = unlabelled."""
 
     @property
     def ids(self) -> list[str]:
         """N names of the images."""
-
-    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True)

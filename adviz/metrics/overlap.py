@@ -139,12 +139,8 @@ def pro_curve(
     array([0., 1., 1.])
     """
     scores, masks = checked_maps(scores, masks)
-    ids, areas = regions(masks, connectivity)
     valid = checked_valid(valid, masks)
-    if valid is not None:  # (number of valid pixels,) each
-        scores = scores[valid]
-        ids = ids[valid]
-    return pro_of(count(scores.ravel(), ids.ravel(), weights_of(areas)))
+    return pro_of(count_pixels(scores, masks, connectivity, valid))
 
 
 def auroc_and_pro(
@@ -174,6 +170,21 @@ def auroc_and_pro(
     if undefined_pixel_reason(masks, valid):
         return float("nan"), float("nan")
     return _auroc_and_pro(scores, masks, limit, connectivity, valid)
+
+
+def count_pixels(
+    scores: np.ndarray,
+    masks: np.ndarray,
+    connectivity: int,
+    valid: np.ndarray | None,
+    corners_only: bool = False,
+) -> Counts:
+    """Count true and false positives of the pixels that count, weighted by region."""
+    ids, areas = regions(masks, connectivity)
+    if valid is not None:  # (number of valid pixels,) each
+        scores = scores[valid]
+        ids = ids[valid]
+    return count(scores.ravel(), ids.ravel(), weights_of(areas), corners_only)
 
 
 def pro_of(counts: Counts) -> Curve:

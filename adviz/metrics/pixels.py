@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adviz.metrics.checks import checked_limit, checked_maps, checked_valid, undefined_reason
-from adviz.metrics.components import regions, weights_of
-from adviz.metrics.counts import count
+from adviz.metrics.checks import (
+    checked_limit,
+    checked_maps,
+    checked_valid,
+    undefined_pixel_reason,
+    undefined_reason,
+)
 from adviz.metrics.curves import Curve, auroc_of, average_precision_of, precision_recall_of, roc_of
-from adviz.metrics.overlap import area_to, pro_of
+from adviz.metrics.overlap import area_to, count_pixels, pro_of
 from adviz.metrics.thresholds import F1Threshold, f1_of
 
 
@@ -75,14 +79,9 @@ def pixel_metrics(
     """
     limit = checked_limit(limit)
     scores, masks = checked_maps(scores, masks)
-    ids, areas = regions(masks, connectivity)
     valid = checked_valid(valid, masks)
-    if valid is not None:  # (number of valid pixels,) each
-        scores = scores[valid]
-        ids = ids[valid]
-        masks = masks[valid]
-    counts = count(scores.ravel(), ids.ravel(), weights_of(areas), corners_only=True)
-    one_class_reason = undefined_reason(masks, "pixel")
+    counts = count_pixels(scores, masks, connectivity, valid, corners_only=True)
+    one_class_reason = undefined_pixel_reason(masks, valid)
     no_anomaly_reason = undefined_reason(masks, "pixel", needs="anomalous")
     reasons = {
         "auroc": one_class_reason,
@@ -91,6 +90,7 @@ def pixel_metrics(
         "f1": no_anomaly_reason,
     }
     pro_curve = pro_of(counts)
+    # Curves that are defined alone, thinned; the areas below are those of the full curves
     curves = {}
     if not one_class_reason:
         curves["roc"] = roc_of(counts).thinned(points)
