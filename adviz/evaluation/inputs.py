@@ -1,4 +1,4 @@
-"""What `evaluate` and `calibrate` are given: a prediction and the split of its images."""
+"""The common inputs of `evaluate` and `calibrate`: a prediction and the split of its images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class LabelledImages(Protocol):
-    """What both need of a split, such as `adviz.data.Split`."""
+    """What `evaluate` and `calibrate` need of a split, such as `adviz.data.Split`."""
 
     @property
     def name(self) -> str:

@@ -27,12 +27,12 @@ class CoresetTrace:
         `points`' units, up to the grid's rounding) of any row to its nearest chosen one; NaN where
         the sampler does not know it.
     image: (M,) int, training image that each row comes from.
-    cell: (M,) int, flat cell in that image's grid.
+    cell: (M,) int, flat index of the patch in that image's grid.
     sampler: "greedy", "random", or "proxies": `order` then holds the row nearest to each, which may
         repeat.
     digest: of the integer grid that a greedy search chose on: orders of one grid are equal on every
         machine.
-    grid: (rows, columns) of a training image's cells; None = not told.
+    grid: (rows, columns) of a training image's patches; None = not known.
 
     Examples
     --------
