@@ -16,7 +16,7 @@ CODEWORDS = 256  # of a product quantiser with codes of 8 bits
 
 
 def taken_apart(index: Any) -> dict[str, np.ndarray]:
-    """Return the arrays that an inverted file of `adviz.neighbors` is made of.
+    """Return the arrays that an inverted file of `adviz.core.neighbors` is made of.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def put_together(arrays: Mapping[str, np.ndarray], bank: np.ndarray) -> Any:
         codebook = np.ascontiguousarray(arrays["codebook"])
         index = faiss.IndexIVFPQ(coarse_quantizer, columns, n_lists, len(codebook), 8)
         faiss.copy_array_to_vector(codebook.reshape(-1), index.pq.centroids)
-        index.use_precomputed_table = -1  # as in adviz.neighbors.ivfpq
+        index.use_precomputed_table = -1  # as in adviz.core.neighbors.ivfpq
         codes = arrays["codes"]
     else:
         index = faiss.IndexIVFFlat(coarse_quantizer, columns, n_lists)

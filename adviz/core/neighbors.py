@@ -77,7 +77,7 @@ def nearest(
 
     Examples
     --------
-    >>> from adviz.neighbors import nearest
+    >>> from adviz.core.neighbors import nearest
     >>> bank = np.array([[0], [1], [3]], "float32")
     >>> nearest(np.array([[2.9]], "float32"), bank, k=2)[1]
     array([[2, 1]])
@@ -152,7 +152,7 @@ def nearest_in_prefixes(
 
     Examples
     --------
-    >>> from adviz.neighbors import nearest_in_prefixes
+    >>> from adviz.core.neighbors import nearest_in_prefixes
     >>> bank = np.array([[0], [1], [3]], "float32")
     >>> nearest_in_prefixes(np.array([[2.0]], "float32"), bank, [1, 2, 3])[0]
     array([[4., 1., 1.]], dtype=float32)
@@ -195,7 +195,7 @@ def ivf(bank: np.ndarray, *, probes: int = 8) -> Any:
 
     Examples
     --------
-    >>> from adviz.neighbors import has_faiss, ivf, nearest
+    >>> from adviz.core.neighbors import has_faiss, ivf, nearest
     >>> bank = np.random.default_rng(0).normal(size=(300, 8)).astype("float32")
     >>> index = ivf(bank) if has_faiss() else None
     >>> nearest(bank[:2], bank, 1, index=index)[1].ravel()
@@ -227,7 +227,7 @@ def ivfpq(bank: np.ndarray, *, probes: int = 8) -> Any:
 
     Examples
     --------
-    >>> from adviz.neighbors import has_faiss, ivfpq, nearest
+    >>> from adviz.core.neighbors import has_faiss, ivfpq, nearest
     >>> bank = np.random.default_rng(0).normal(size=(300, 8)).astype("float32")
     >>> index = ivfpq(bank) if has_faiss() else None
     >>> nearest(bank[:2], bank, 1, index=index)[1].ravel()
@@ -301,7 +301,7 @@ def has_faiss() -> bool:
 
     Examples
     --------
-    >>> from adviz.neighbors import has_faiss
+    >>> from adviz.core.neighbors import has_faiss
     >>> "faiss" if has_faiss() else "torch"
     '...'
     """
