@@ -1,9 +1,9 @@
-"""What a detector found: scores, maps and the neighbours it looked at, in the data set's coordinates."""
+"""What `predict` returns: scores, anomaly maps and nearest neighbours of N test images."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,13 +13,24 @@ import numpy as np
 from adviz._support import LATER, archive, as_numpy, got
 from adviz.core import maps
 
+# Fields of `Neighbors` that files saved before hold under another name
+OLD_NAMES = {"cell": "location"}
+
+
+def current_names(content: Mapping[str, Any], old_names: Mapping[str, str]) -> dict[str, Any]:
+    """Return saved contents under the current names of their fields."""
+    renamed = {}
+    for name, value in content.items():
+        current = old_names.get(name, name)
+        renamed[name if current in content else current] = value
+    return renamed
+
 
 @dataclass(frozen=True, eq=False)
 class Neighbors:
-    """What was retrieved for every cell of an (h, w) grid of every test image.
+    """The nearest neighbours of every patch of N test images, on an (h, w) grid of patches.
 
-    The grid is (1, 1) where the unit of the search is the whole image. One object describes N
-    images. Tensors and lists become arrays here.
+    The grid is (1, 1) where whole images are compared. Tensors and lists become arrays here.
 
     Attributes
     ----------
@@ -27,40 +38,42 @@ class Neighbors:
         feature units.
     image: (N, h, w, k) int, index into the *training split*, 0 <= image < number of training
         images.
-    cell: (N, h, w, k) int, flat index ``row * columns + column`` in the training image's own grid.
+    location: (N, h, w, k) int, flat index ``row * columns + column`` of the patch in the training
+        image's own grid.
     grid: (rows, columns) of that training grid; (1, 1) when the unit is the whole image.
     order: "distance", ascending along k (DN2, PatchCore); or "retrieval", the k-th retrieved image
-        with the nearest cell in it (SPADE), so that a smaller K is a running minimum along k.
+        with the nearest patch in it (SPADE), so that a smaller K is a running minimum along k.
 
     Examples
     --------
-    >>> found = prediction.neighbors["patch"]
-    >>> found
-    Neighbors(46 images, 28x28 cells, 5 each, by distance)
-    >>> bool((found.image < len(category.train)).all())
+    >>> neighbors = prediction.neighbors["patch"]
+    >>> neighbors
+    Neighbors(46 images, 28x28 locations, 5 each, by distance)
+    >>> bool((neighbors.image < len(category.train)).all())
     True
     """
 
     distance: np.ndarray
     image: np.ndarray
-    cell: np.ndarray
+    location: np.ndarray
     grid: tuple[int, int] = (1, 1)
     order: Literal["distance", "retrieval"] = "distance"
 
     def __post_init__(self) -> None:
-        for name in ("distance", "image", "cell"):
+        for name in ("distance", "image", "location"):
             object.__setattr__(self, name, as_numpy(getattr(self, name)))
-        shapes = {name: np.shape(getattr(self, name)) for name in ("distance", "image", "cell")}
-        if len(set(shapes.values())) != 1 or len(shapes["distance"]) != 4:
+        shapes = {name: np.shape(getattr(self, name)) for name in ("distance", "image", "location")}
+        if len(set(shapes.values())) != 1 or self.distance.ndim != 4:
             raise ValueError(
-                f"distance, image and cell must share one shape (N, h, w, k), got {shapes}"
+                f"distance, image and location must share one shape (N, h, w, k), got {shapes}"
             )
-        for name in ("image", "cell"):
-            if not np.issubdtype(getattr(self, name).dtype, np.integer):
-                raise TypeError(f"{name} must hold integers, got dtype {getattr(self, name).dtype}")
-        if self.order not in ("distance", "retrieval"):
-            there = "distance", "retrieval"
-            raise ValueError(f'order must be "distance" or "retrieval", {got(self.order, there)}')
+        for name in ("image", "location"):
+            dtype = getattr(self, name).dtype
+            if not np.issubdtype(dtype, np.integer):
+                raise TypeError(f"{name} must hold integers, got dtype {dtype}")
+        orders = ("distance", "retrieval")
+        if self.order not in orders:
+            raise ValueError(f'order must be "distance" or "retrieval", {got(self.order, orders)}')
 
     def __len__(self) -> int:
         """Return N, the number of test images."""
@@ -68,15 +81,16 @@ class Neighbors:
 
     def __repr__(self) -> str:
         n, h, w, k = self.distance.shape
-        return f"Neighbors({n} images, {h}x{w} cells, {k} each, by {self.order})"
+        return f"Neighbors({n} images, {h}x{w} locations, {k} each, by {self.order})"
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Everything that a detector learned about N test images; types and shapes are checked once, here.
+    """Everything that a detector predicts for N test images.
 
-    Tensors of any device, lists and columns of a table become arrays here, integers and booleans
-    floats; of maps (N, 1, H, W) the channel axis is dropped.
+    Types and shapes are checked here, once. Tensors of any device, lists and columns of a table
+    become arrays here, integers and booleans floats; of maps (N, 1, H, W) the channel axis is
+    dropped.
 
     Attributes
     ----------
@@ -84,15 +98,15 @@ class Prediction:
     anomaly_map: (N, H, W) float at the size of the features' images, or None where the method has
         none (DN2).
     layer_maps: layer -> (N, h, w) float at the layer's or the detector's own resolution; for
-        matchers on concatenated features the layer's share of the joint squared distance. Empty
-        where no exact split exists.
+        matchers on concatenated features the layer's contribution to the joint squared distance.
+        Empty where no exact split exists.
     neighbors: "image", "patch" or a layer's name -> Neighbors; may be empty.
     detector: the name to show in tables and titles.
-    backbone, digest: what made the features, and its weights' digest; both go into every result
-        row.
-    segmented: (N,) bool, False where a map was not computed but gated away (SPADE's tau); None =
-        all were.
-    ids: N names of the images, by which a prediction of other images is told; empty = not known.
+    backbone, digest: of what the features are, and its weights' digest; both go into every
+        `Result`.
+    segmented: (N,) bool, False where no map was computed, because the image score was too low
+        (SPADE's tau); None = all were.
+    ids: N names of the images, by which predictions of other images are noticed; empty = not known.
     boxes: (N, 4) int, the top, left, bottom and right edge of every image where it is padded to the
         map's size (letterboxed); None = nothing is padded. In padding maps are 0, layer maps and
         neighbours those of the nearest patch of the image, and metrics leave it out.
@@ -117,54 +131,63 @@ class Prediction:
 
     def __post_init__(self) -> None:
         self._convert()
+        self._check_shapes()
+        values_by_name = {"score": self.score}
+        if self.anomaly_map is not None:
+            values_by_name["anomaly_map"] = self.anomaly_map
+        for name, values in values_by_name.items():
+            bad = [i for i, value in enumerate(values) if not np.isfinite(value).all()]
+            if bad:
+                raise ValueError(
+                    f"{name} must be finite, got NaN or infinity for {len(bad)} images, "
+                    f"first number {bad[0]}"
+                )
+
+    def _convert(self) -> None:
+        """Turn tensors, lists and columns into arrays; arrays of floats are not copied."""
+        arrays: dict[str, Any] = {"score": _floats(self.score, "score")}
+        if self.anomaly_map is not None:
+            arrays["anomaly_map"] = _maps(self.anomaly_map, "anomaly_map")
+        if self.segmented is not None:
+            arrays["segmented"] = as_numpy(self.segmented).astype(bool, copy=False)
+        if self.boxes is not None:
+            arrays["boxes"] = as_numpy(self.boxes)
+        arrays["layer_maps"] = {
+            layer: _maps(values, layer) for layer, values in self.layer_maps.items()
+        }
+        arrays["ids"] = tuple(str(name) for name in self.ids)
+        for name, values in arrays.items():
+            object.__setattr__(self, name, values)
+
+    def _check_shapes(self) -> None:
         if np.ndim(self.score) != 1:
             remedy = ": give score[:, 0]" if self.score.shape[1:] == (1,) else ""
             raise ValueError(
-                f"score must have shape (N,), one per test image, got shape {np.shape(self.score)}{remedy}"
+                "score must have shape (N,), one per test image, "
+                f"got shape {np.shape(self.score)}{remedy}"
             )
-        maps = {"anomaly_map": self.anomaly_map} if self.anomaly_map is not None else {}
-        for name, values in {**maps, **self.layer_maps}.items():
-            if np.ndim(values) != 3 or len(values) != len(self):
-                raise ValueError(
-                    f"{name} must have shape ({len(self)}, height, width), got shape {np.shape(values)}"
-                )
-        for name, values in {"score": self.score, **maps}.items():
-            bad = [number for number, value in enumerate(values) if not np.isfinite(value).all()]
-            if bad:
-                raise ValueError(
-                    f"{name} must be finite, got NaN or infinity for {len(bad)} images, first number {bad[0]}"
-                )
-        if self.segmented is not None and self.segmented.shape != self.score.shape:
-            raise ValueError(
-                f"segmented must have shape ({len(self)},), got shape {self.segmented.shape}"
-            )
-        if len(self.ids) not in (0, len(self)):
-            raise ValueError(f"ids must name {len(self)} images, or none, got {len(self.ids)}")
-        for name, found in self.neighbors.items():
-            if len(found) != len(self):
-                raise ValueError(
-                    f"neighbors[{name!r}] must describe {len(self)} images, got {len(found)}"
-                )
-        if self.boxes is not None and np.shape(self.boxes) != (len(self), 4):
-            raise ValueError(
-                f"boxes must have shape ({len(self)}, 4), four edges an image, got {np.shape(self.boxes)}"
-            )
-
-    def _convert(self) -> None:
-        """Make arrays of what may have come as tensors, lists or columns; arrays of floats stay what they are."""
-        held = {"score": _floats(self.score, "score")}
+        n = len(self)
+        all_maps = dict(self.layer_maps)
         if self.anomaly_map is not None:
-            held["anomaly_map"] = _maps(self.anomaly_map, "anomaly_map")
-        if self.segmented is not None:
-            held["segmented"] = as_numpy(self.segmented).astype(bool, copy=False)
-        if self.boxes is not None:
-            held["boxes"] = as_numpy(self.boxes)
-        for name, values in held.items():
-            object.__setattr__(self, name, values)
-        object.__setattr__(
-            self, "layer_maps", {name: _maps(each, name) for name, each in self.layer_maps.items()}
-        )
-        object.__setattr__(self, "ids", tuple(str(name) for name in self.ids))
+            all_maps = {"anomaly_map": self.anomaly_map, **all_maps}
+        for name, values in all_maps.items():
+            if np.ndim(values) != 3 or len(values) != n:
+                raise ValueError(
+                    f"{name} must have shape ({n}, height, width), got shape {np.shape(values)}"
+                )
+        if self.segmented is not None and self.segmented.shape != (n,):
+            raise ValueError(f"segmented must have shape ({n},), got shape {self.segmented.shape}")
+        if len(self.ids) not in (0, n):
+            raise ValueError(f"ids must name {n} images, or none, got {len(self.ids)}")
+        for name, neighbors in self.neighbors.items():
+            if len(neighbors) != n:
+                raise ValueError(
+                    f"neighbors[{name!r}] must describe {n} images, got {len(neighbors)}"
+                )
+        if self.boxes is not None and np.shape(self.boxes) != (n, 4):
+            raise ValueError(
+                f"boxes must have shape ({n}, 4), four edges an image, got {np.shape(self.boxes)}"
+            )
 
     def __len__(self) -> int:
         """Return N, the number of test images."""
@@ -172,14 +195,14 @@ class Prediction:
 
     @property
     def valid(self) -> np.ndarray | None:
-        """(N, H, W) bool, False where the map is padding; None where nothing is padded, or without a map."""
+        """(N, H, W) bool, False in the map's padding; None where nothing is padded, or no map."""
         if self.boxes is None or self.anomaly_map is None:
             return None
         height, width = self.anomaly_map.shape[1:]
         return maps.inside(self.boxes, (height, width))
 
     def save(self, path: str | Path) -> str:
-        """Write the prediction to a file that is there completely or not at all, and return its digest.
+        """Write the prediction to a file, atomically, and return the file's digest.
 
         Safetensors and JSON, see `adviz.archive`; OSError where it cannot be written.
 
@@ -194,7 +217,9 @@ class Prediction:
 
     @classmethod
     def load(cls, path: str | Path, *, digest: str | None = None) -> Prediction:
-        """Read what `save` wrote, see `adviz.archive.read` for its arguments and errors; nothing in it is executed.
+        """Read what `save` wrote; nothing in the file is executed.
+
+        Arguments and errors as in `adviz.archive.read`.
 
         Examples
         --------
@@ -203,9 +228,11 @@ class Prediction:
         >>> Prediction.load("prediction.adviz").detector
         'PatchCore'
         """
-        found = archive.read(path, "Prediction", digest=digest)
+        content = archive.read(path, "Prediction", digest=digest).content
         with archive.restoring("Prediction", path):
-            return archive.typed(cls, found.content)
+            saved = content["neighbors"]
+            content["neighbors"] = {key: current_names(saved[key], OLD_NAMES) for key in saved}
+            return archive.typed(cls, content)
 
     def unpadded(self) -> list[np.ndarray]:
         """Return the N maps, (h, w) each, with the padding cut off; none where there is no map.
@@ -219,30 +246,35 @@ class Prediction:
             return []
         if self.boxes is None:
             return list(self.anomaly_map)
-        edges = zip(self.anomaly_map, np.asarray(self.boxes).tolist(), strict=True)
-        return [values[top:bottom, left:right] for values, (top, left, bottom, right) in edges]
+        unpadded = []
+        for anomaly_map, box in zip(self.anomaly_map, np.asarray(self.boxes).tolist(), strict=True):
+            top, left, bottom, right = box
+            unpadded.append(anomaly_map[top:bottom, left:right])
+        return unpadded
 
     def __repr__(self) -> str:
-        size = (
-            "no map" if self.anomaly_map is None else "maps {1}x{2}".format(*self.anomaly_map.shape)
-        )
-        found = (
-            ", ".join(f"{name}: {value!r}" for name, value in self.neighbors.items())
-            or "no neighbors"
-        )
+        size = "no map"
+        if self.anomaly_map is not None:
+            size = "maps {1}x{2}".format(*self.anomaly_map.shape)
         layers = ", ".join(self.layer_maps) or "none"
-        return f"Prediction({self.detector or 'detector'}, {len(self)} images, {size}, layer maps: {layers}; {found})"
+        neighbors = ", ".join(f"{name}: {value!r}" for name, value in self.neighbors.items())
+        return (
+            f"Prediction({self.detector or 'detector'}, {len(self)} images, {size}, "
+            f"layer maps: {layers}; {neighbors or 'no neighbors'})"
+        )
 
     def _repr_html_(self) -> str:
         return f"<code>{html.escape(repr(self))}</code>"
 
     def check_images(self, names: Sequence[str]) -> None:
-        """Refuse names of other images, or of these in another order, as far as names are known on both sides.
+        """Refuse the names of other images, or of these images in another order.
+
+        Nothing is refused where the names on either side are not known.
 
         Parameters
         ----------
-        names: N, as `adviz.data.Split.ids`; one may be the other's end, as that of a path is. "0",
-            "1", ... are those of arrays, which tell nothing.
+        names: N, as `adviz.data.Split.ids`; two names agree where one path ends with the other.
+            "0", "1", ... are those of arrays, which count as not known.
 
         Raises
         ------
@@ -252,20 +284,32 @@ class Prediction:
         --------
         >>> prediction.check_images(category.test.ids)
         """
-        if not (_tell(self.ids) and _tell(names)):
+        if not (_are_known(self.ids) and _are_known(names)):
             return
-        for number, (mine, other) in enumerate(zip(self.ids, names, strict=True)):
-            ends = ["/" + name.replace("\\", "/").lstrip("/") for name in (mine, other)]
-            if not (ends[0].endswith(ends[1]) or ends[1].endswith(ends[0])):
-                raise ValueError(
-                    f"expected a prediction of these images, got one of others: image {number} is {other!r} here and "
-                    f"was {mine!r} when it was predicted; where they are the same all the same, set the prediction's "
-                    "ids to () with dataclasses.replace"
-                )
+        for number, (predicted, given) in enumerate(zip(self.ids, names, strict=True)):
+            predicted_path = _path(predicted)
+            given_path = _path(given)
+            if predicted_path.endswith(given_path) or given_path.endswith(predicted_path):
+                continue
+            raise ValueError(
+                "expected a prediction of these images, got one of others: "
+                f"image {number} is {given!r} here and was {predicted!r} when it was predicted; "
+                "where they are the same all the same, set the prediction's ids to () with "
+                "dataclasses.replace"
+            )
+
+
+def _are_known(names: Sequence[str]) -> bool:
+    """Return whether names are more than the numbers that images without names get."""
+    return any(name != str(number) for number, name in enumerate(names))
+
+
+def _path(name: str) -> str:
+    return "/" + name.replace("\\", "/").lstrip("/")
 
 
 def _floats(values: Any, name: str) -> np.ndarray:
-    """Return numbers as floats: integers and booleans as float64, and what is a float already as it is."""
+    """Return numbers as floats: integers and booleans as float64, floats unchanged."""
     try:
         array = as_numpy(values)
     except TypeError as error:
@@ -283,18 +327,13 @@ def _maps(values: Any, name: str) -> np.ndarray:
     return maps[:, 0] if maps.ndim == 4 and maps.shape[1] == 1 else maps
 
 
-def _tell(names: Sequence[str]) -> bool:
-    """Return whether names are more than the numbers that images without names are given."""
-    return any(name != str(number) for number, name in enumerate(names))
-
-
 def ensemble(predictions: Sequence[Prediction]) -> Prediction:
-    """Average several predictions of the same images, each normalised over the test set first.
+    """Average several predictions of the same images, each normalised over the test set.
 
     Scores, and likewise maps, are brought to 0..1 by the smallest and largest value that a
     prediction has over all its images, then averaged (PatchCore, Table 4). **This looks at the
-    whole test set**: an image's ensemble score depends on the other images, so it cannot be used to
-    judge images one by one.
+    whole test set**: an image's ensemble score depends on the other images, so it cannot be used
+    for images one by one.
 
     Parameters
     ----------
@@ -313,59 +352,73 @@ def ensemble(predictions: Sequence[Prediction]) -> Prediction:
     Examples
     --------
     >>> from adviz import DN2, ensemble
-    >>> both = ensemble([prediction, DN2().fit(train).predict(test)])
-    >>> bool(0 <= both.score.min() and both.score.max() <= 1)
+    >>> merged = ensemble([prediction, DN2().fit(train).predict(test)])
+    >>> bool(0 <= merged.score.min() and merged.score.max() <= 1)
     True
     """
     if isinstance(predictions, Prediction):
         raise TypeError("expected a list of predictions, got one Prediction: use [first, second]")
     counts = [len(prediction) for prediction in predictions]
-    with_maps = [prediction for prediction in predictions if prediction.anomaly_map is not None]
-    maps = [np.asarray(prediction.anomaly_map) for prediction in with_maps]
-    sizes = {values.shape[1:] for values in maps}
     if not counts or len(set(counts)) != 1:
         raise ValueError(
             f"expected at least one prediction, all of the same images, got {counts} images"
         )
+    with_maps = [prediction for prediction in predictions if prediction.anomaly_map is not None]
+    sizes = {np.asarray(prediction.anomaly_map).shape[1:] for prediction in with_maps}
     if len(sizes) > 1:
         raise ValueError(
             f"expected maps of one size, got {sorted(sizes)}: resize them with adviz.maps.resize"
         )
-    padded = [prediction for prediction in with_maps if prediction.boxes is not None]
-    boxes = padded[0].boxes if padded else None
-    if padded and not all(
-        np.array_equal(np.asarray(boxes), np.asarray(one.boxes)) for one in with_maps
-    ):
-        raise ValueError(
-            "expected predictions of images that are padded alike: extract all with one geometry"
-        )
-    named = [prediction for prediction in predictions if _tell(prediction.ids)]
-    for other in named[1:]:
-        named[0].check_images(other.ids)
-    units = [
-        _to_unit(values, prediction.valid)
-        for values, prediction in zip(maps, with_maps, strict=True)
+    with_names = [prediction for prediction in predictions if _are_known(prediction.ids)]
+    boxes = _common_boxes(with_maps)
+    for other in with_names[1:]:
+        with_names[0].check_images(other.ids)
+    scores = [_to_unit(prediction.score) for prediction in predictions]
+    unit_maps = [
+        _to_unit(np.asarray(prediction.anomaly_map), prediction.valid) for prediction in with_maps
     ]
     return Prediction(
-        score=np.mean([_to_unit(prediction.score) for prediction in predictions], axis=0),
-        anomaly_map=np.mean(units, axis=0) if units else None,
+        score=np.mean(scores, axis=0),
+        anomaly_map=np.mean(unit_maps, axis=0) if unit_maps else None,
         detector=" + ".join(prediction.detector or "detector" for prediction in predictions),
-        backbone=" + ".join(
-            dict.fromkeys(prediction.backbone for prediction in predictions if prediction.backbone)
-        ),
-        digest=" + ".join(
-            dict.fromkeys(prediction.digest for prediction in predictions if prediction.digest)
-        ),
-        ids=named[0].ids if named else (),
+        backbone=_joined(prediction.backbone for prediction in predictions),
+        digest=_joined(prediction.digest for prediction in predictions),
+        ids=with_names[0].ids if with_names else (),
         boxes=boxes,
     )
 
 
+def _common_boxes(with_maps: Sequence[Prediction]) -> np.ndarray | None:
+    """Return the boxes that all predictions with maps share; None where none is padded."""
+    padded = [prediction for prediction in with_maps if prediction.boxes is not None]
+    if not padded:
+        return None
+    boxes = padded[0].boxes
+    for prediction in with_maps:
+        if not np.array_equal(np.asarray(boxes), np.asarray(prediction.boxes)):
+            raise ValueError(
+                "expected predictions of images that are padded alike: "
+                "extract all with one geometry"
+            )
+    return boxes
+
+
+def _joined(names: Iterable[str]) -> str:
+    """Join different names, in their order; empty ones are left out."""
+    return " + ".join(dict.fromkeys(filter(None, names)))
+
+
 def _to_unit(values: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
-    """Bring values, those that are valid, to 0..1; equal ones, which tell nothing, and the others to 0."""
+    """Scale values by the smallest and largest valid one to 0..1.
+
+    Invalid values become 0, and all values where they are equal, which tell nothing.
+    """
     counted = values if valid is None else values[valid]
-    low, high = counted.min(), counted.max()
+    low = counted.min()
+    high = counted.max()
     if low == high:
         return np.zeros_like(values)
     scaled = (values - low) / (high - low)
-    return np.asarray(scaled if valid is None else np.where(valid, scaled, 0).astype(values.dtype))
+    if valid is not None:
+        scaled = np.where(valid, scaled, 0).astype(values.dtype)
+    return np.asarray(scaled)

@@ -17,7 +17,7 @@ def test_reprs_name_shapes():
     )
     assert repr(prediction) == (
         "Prediction(X, 2 images, maps 8x9, layer maps: layer2; "
-        "patch: Neighbors(2 images, 4x5 cells, 3 each, by distance))"
+        "patch: Neighbors(2 images, 4x5 locations, 3 each, by distance))"
     )
     assert "no map" in repr(Prediction(np.zeros(2)))
     assert "&lt;b&gt;" in Prediction(np.zeros(2), detector="<b>")._repr_html_()
@@ -171,7 +171,7 @@ def assert_same(found, expected):
     for name, there in expected.neighbors.items():
         here = found.neighbors[name]
         assert (here.grid, here.order) == (there.grid, there.order)
-        for part in ("distance", "image", "cell"):
+        for part in ("distance", "image", "location"):
             assert getattr(here, part).dtype == getattr(there, part).dtype
             np.testing.assert_array_equal(getattr(here, part), getattr(there, part))
     assert repr(found) == repr(expected)
@@ -183,6 +183,18 @@ def test_a_saved_prediction_is_loaded(tmp_path):
         found = Prediction.load(tmp_path / str(number), digest=digest)
         assert_same(found, prediction)
         assert_same(adviz.load(tmp_path / str(number)), prediction)
+
+
+def test_a_prediction_saved_under_a_fields_old_name_is_loaded(tmp_path):
+    content = archive.parts(full())
+    neighbors = content["neighbors"]["patch"]
+    neighbors["cell"] = neighbors.pop("location")
+    archive.write(tmp_path / "file", "Prediction", content)
+    assert_same(Prediction.load(tmp_path / "file"), full())
+    neighbors["location"] = neighbors["cell"]
+    archive.write(tmp_path / "odd", "Prediction", content)
+    with pytest.raises(ValueError, match="its parts do not fit"):
+        Prediction.load(tmp_path / "odd")
 
 
 def test_a_broadcast_gallery_takes_no_room(tmp_path):

@@ -1,4 +1,7 @@
-"""Array algorithms under the detectors: maps, nearest neighbours, coresets. No noun of adviz is known here."""
+"""Array algorithms under the detectors: maps, nearest neighbours, coresets.
+
+Nothing here knows splits, features or predictions.
+"""
 
 import lazy_loader
 

@@ -34,7 +34,8 @@ def resize(
     method: "bilinear" and "bicubic" put sample centres at half-pixels (align_corners=False) and do
         not anti-alias; "nearest" repeats; "area" takes the exact mean over the area each output
         pixel covers.
-    align_corners: with "bilinear" and "bicubic", the centres of the corner cells are those of the
+    align_corners: with "bilinear" and "bicubic", the centres of the corner locations are those of
+    the
         corner pixels instead, which moves everything else towards the borders (reverse
         distillation's code).
 
@@ -51,17 +52,15 @@ def resize(
     """
     if align_corners and method not in ("bilinear", "bicubic"):
         raise ValueError(f'align_corners needs method "bilinear" or "bicubic", got {method!r}')
-    maps = _checked(maps)
-    maps = np.ascontiguousarray(maps, dtype=np.float32)
-    # Contiguous, with a reversed axis of length 1: torch minds
+    maps = np.ascontiguousarray(_checked(maps), dtype=np.float32)
+    # torch refuses negative strides (a reversed axis of length 1) and read-only arrays
     if min(maps.strides) < 0 or not maps.flags.writeable:
         maps = maps.copy()
     if maps.shape[1:] == tuple(size):
         return maps
     if method == "area":
-        rows, columns = (
-            _area_weights(old, new) for old, new in zip(maps.shape[1:], size, strict=True)
-        )
+        rows = _area_weights(maps.shape[1], size[0])  # (H, h)
+        columns = _area_weights(maps.shape[2], size[1])  # (W, w)
         return np.asarray(rows @ maps @ columns.T, dtype=np.float32)
     import torch
 
@@ -69,10 +68,8 @@ def resize(
 
     survive_forks()
     if method not in ("bilinear", "nearest", "bicubic"):
-        there = get_args(Method)
-        raise ValueError(
-            f'method must be "bilinear", "nearest", "bicubic" or "area", {got(method, there)}'
-        )
+        message = got(method, get_args(Method))
+        raise ValueError(f'method must be "bilinear", "nearest", "bicubic" or "area", {message}')
     options = {} if method == "nearest" else {"align_corners": align_corners}
     resized = torch.nn.functional.interpolate(
         torch.from_numpy(maps)[:, None], size=tuple(size), mode=method, **options
@@ -84,22 +81,23 @@ def _checked(maps: Any) -> np.ndarray:
     array = as_numpy(maps)
     if array.ndim != 3 or array.dtype.kind not in "biuf":
         raise ValueError(
-            f"maps must be numbers of shape (N, height, width), got shape {array.shape} of {array.dtype}"
+            "maps must be numbers of shape (N, height, width), "
+            f"got shape {array.shape} of {array.dtype}"
         )
     return array
 
 
 def _area_weights(old: int, new: int) -> np.ndarray:
-    """Return (new, old) float32: the share of old cell j in output cell i; every row adds up to 1."""
-    edges = np.linspace(0, old, new + 1)
-    cells = np.arange(old)
-    overlap = np.minimum(edges[1:, None], cells + 1) - np.maximum(edges[:-1, None], cells)
+    """Return the fraction of new sample i that old sample j covers, (new, old); rows sum to 1."""
+    edges = np.linspace(0, old, new + 1)  # of the new samples, in units of the old ones
+    left = np.arange(old)
+    overlap = np.minimum(edges[1:, None], left + 1) - np.maximum(edges[:-1, None], left)
     weights: np.ndarray = np.clip(overlap, 0, None) * new / old
     return weights.astype(np.float32)
 
 
 def inside(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return which pixels of padded images are the images' and no padding.
+    """Return which pixels of padded images belong to the image, not to its padding.
 
     Parameters
     ----------
@@ -119,9 +117,11 @@ def inside(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
             [0, 0, 0]]])
     """
     top, left, bottom, right = np.asarray(boxes).T[:, :, None]  # (N, 1) each
-    rows, columns = np.arange(size[0]), np.arange(size[1])
-    within = (rows >= top) & (rows < bottom), (columns >= left) & (columns < right)
-    return np.asarray(within[0][:, :, None] & within[1][:, None, :])
+    rows = np.arange(size[0])
+    columns = np.arange(size[1])
+    row_inside = (rows >= top) & (rows < bottom)  # (N, H)
+    column_inside = (columns >= left) & (columns < right)  # (N, W)
+    return np.asarray(row_inside[:, :, None] & column_inside[:, None, :])
 
 
 def smooth(maps: np.ndarray, sigma: float = 4.0, *, border: Border = "reflect") -> np.ndarray:
@@ -161,8 +161,6 @@ def smooth(maps: np.ndarray, sigma: float = 4.0, *, border: Border = "reflect") 
     maps = _checked(maps)
     if sigma == 0:
         return maps
-    return np.asarray(
-        ndimage.gaussian_filter(
-            np.asarray(maps, np.float32), sigma=(0, sigma, sigma), truncate=4.0, mode=border
-        )
-    )
+    maps = np.asarray(maps, np.float32)
+    sigmas = (0, sigma, sigma)  # none across images
+    return np.asarray(ndimage.gaussian_filter(maps, sigmas, truncate=4.0, mode=border))

@@ -1,4 +1,4 @@
-"""A prediction and its labels to numbers: `evaluate` and its `Result`, `calibrate` and its `Threshold`."""
+"""Predictions and labels in, metrics and thresholds out: `evaluate` and `calibrate`."""
 
 from adviz.evaluation.evaluator import counted_pixels, evaluate
 from adviz.evaluation.result import Result, Shown

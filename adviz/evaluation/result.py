@@ -10,13 +10,24 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from adviz._support import archive
 from adviz.metrics import Curve
+from adviz.prediction import current_names
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+# Fields of `Result`, and metrics in `reasons`, that files saved before hold under another name
+OLD_NAMES = {"errors_at_full_recall": "false_positives_at_full_recall"}
+
+
 class Shown(NamedTuple):
-    """A metric as it is printed: its name, its rounded value, and why it is NaN, or what it leaves out, or ""."""
+    """A metric as it is printed.
+
+    Attributes
+    ----------
+    name, text: its label and its rounded value.
+    reason: why it is NaN, or which images it leaves out; may be empty.
+    """
 
     name: str
     text: str
@@ -32,9 +43,8 @@ class Shown(NamedTuple):
 class Result:
     """The metrics of one prediction; a metric that is undefined is NaN, and `reasons` says why.
 
-    A metric that is defined has a reason too where it is not of all labelled images: of the pixels
-    of anomalous images without a mask nothing is known, and where others have masks they are left
-    out of the pixel metrics.
+    A metric that is defined has a reason too where it leaves out labelled images: the pixel metrics
+    leave out anomalous images without a mask where others have one.
 
     Attributes
     ----------
@@ -45,10 +55,12 @@ class Result:
         that have no mask.
     pro: mean overlap per region in the definition `pro_definition`, up to a false positive rate of
         `pro_limit`.
-    threshold_f1: image score with the best F1; an image is flagged when its score is >= this.
+    threshold_f1: image score with the best F1; an image is predicted anomalous when its score is >=
+        this.
     f1, false_positives, false_negatives: at that threshold; the latter two count images.
-    errors_at_full_recall: good images flagged at the highest threshold that flags every anomalous
-        image.
+    false_positives_at_full_recall: good images that are predicted anomalous at the highest
+    threshold at
+        which every anomalous image is.
     reasons: metric -> why it is NaN, or which images it leaves out.
     curves: "roc" and "precision_recall" of the images, "pixel_roc", "pixel_precision_recall" and
         "pro" of the pixels ("pro" is the exact curve whatever the definition); thinned for display,
@@ -79,19 +91,18 @@ class Result:
     f1: float
     false_positives: float
     false_negatives: float
-    errors_at_full_recall: float
+    false_positives_at_full_recall: float
     reasons: dict[str, str]
     curves: dict[str, Curve]
 
     @property
     def pro_name(self) -> str:
-        """The definition and, where it is not the usual 0.3, the limit, as in "PRO-global" or "PRO-global@0.05"."""
-        return f"PRO-{self.pro_definition}" + (
-            "" if self.pro_limit == 0.3 else f"@{self.pro_limit:g}"
-        )
+        """The definition and, unless it is 0.3, the limit: "PRO-global" or "PRO-global@0.05"."""
+        name = f"PRO-{self.pro_definition}"
+        return name if self.pro_limit == 0.3 else f"{name}@{self.pro_limit:g}"
 
     def save(self, path: str | Path) -> str:
-        """Write the result to a file that is there completely or not at all, and return its digest.
+        """Write the result to a file, atomically, and return the file's digest.
 
         Safetensors and JSON, see `adviz.archive`; OSError where it cannot be written.
 
@@ -106,7 +117,9 @@ class Result:
 
     @classmethod
     def load(cls, path: str | Path, *, digest: str | None = None) -> Result:
-        """Read what `save` wrote, see `adviz.archive.read` for its arguments and errors; nothing in it is executed.
+        """Read what `save` wrote; nothing in the file is executed.
+
+        Arguments and errors as in `adviz.archive.read`.
 
         Examples
         --------
@@ -115,41 +128,44 @@ class Result:
         >>> adviz.Result.load("result.adviz", digest=digest).detector
         'PatchCore'
         """
-        found = archive.read(path, "Result", digest=digest)
+        content = archive.read(path, "Result", digest=digest).content
         with archive.restoring("Result", path):
-            return archive.typed(cls, found.content)
+            content = current_names(content, OLD_NAMES)
+            content["reasons"] = current_names(content["reasons"], OLD_NAMES)
+            return archive.typed(cls, content)
 
     def __repr__(self) -> str:
-        shown = {name: text for name, text, _ in self.shown()}
-        metric_lines = (
+        texts = {metric.name: metric.text for metric in self.shown()}
+        rows = (
             ("image AUROC", "image AP"),
             ("pixel AUROC", "pixel AP", self.pro_name),
             ("best F1", "threshold", "false positives", "false negatives"),
-            ("errors at full recall",),
+            ("false positives at 100 % recall",),
         )
         lines = [self._title()]
-        lines += [
-            "  " + "   ".join(f"{name} {shown[name]}" for name in names) for names in metric_lines
-        ]
-        said: dict[tuple[str, str], list[str]] = {}
+        for names in rows:
+            lines.append("  " + "   ".join(f"{name} {texts[name]}" for name in names))
+        # Metrics that share a reason share a line
+        names_by_reason: dict[tuple[str, str], list[str]] = {}
         for name, reason in self.reasons.items():
-            kind = "undefined" if math.isnan(getattr(self, name)) else "of fewer images"
-            said.setdefault((kind, reason), []).append(name)
-        lines += [
-            f"  {kind}: {', '.join(names)} ({reason})" for (kind, reason), names in said.items()
-        ]
+            effect = "undefined" if math.isnan(getattr(self, name)) else "of fewer images"
+            names_by_reason.setdefault((effect, reason), []).append(name)
+        for (effect, reason), reason_names in names_by_reason.items():
+            lines.append(f"  {effect}: {', '.join(reason_names)} ({reason})")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th><td style='text-align:right'>{html.escape(text)}"
-            f"</td><td style='text-align:left'>{html.escape(reason)}</td></tr>"
-            for name, text, reason in self.shown()
-        )
+        rows = ""
+        for name, text, reason in self.shown():
+            rows += (
+                f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
+                f"<td style='text-align:right'>{html.escape(text)}</td>"
+                f"<td style='text-align:left'>{html.escape(reason)}</td></tr>"
+            )
         return f"<table><caption>{html.escape(self._title())}</caption>{rows}</table>"
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row, a column for every attribute but `curves`; `reasons` as text.
+        """Return a table of one row, a column for every attribute but `curves`; `reasons` as text.
 
         Examples
         --------
@@ -158,18 +174,17 @@ class Result:
         """
         import pandas as pd
 
-        row = {
-            f.name: getattr(self, f.name)
-            for f in fields(self)
-            if f.name not in ("reasons", "curves")
-        }
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in self.reasons.items())
-        return pd.DataFrame([{**row, "reasons": reasons}])
+        row = {field.name: getattr(self, field.name) for field in fields(self)}
+        del row["curves"]
+        row["reasons"] = "; ".join(f"{name}: {reason}" for name, reason in self.reasons.items())
+        return pd.DataFrame([row])
 
     def _title(self) -> str:
-        left_out = f" ({self.n_unlabelled} unlabelled left out)" if self.n_unlabelled else ""
         name = ", ".join(filter(None, (self.category, self.detector))) or "result"
-        return f"{name}: {self.n_good} good and {self.n_anomalous} anomalous images{left_out}"
+        title = f"{name}: {self.n_good} good and {self.n_anomalous} anomalous images"
+        if self.n_unlabelled:
+            title += f" ({self.n_unlabelled} unlabelled left out)"
+        return title
 
     def shown(self) -> list[Shown]:
         """Return every metric as it is printed, in the order of the table.
@@ -179,7 +194,7 @@ class Result:
         >>> evaluate(prediction, category.test).shown()[0].name
         'image AUROC'
         """
-        shown = {
+        labels_and_formats = {
             "image_auroc": ("image AUROC", ".3f"),
             "image_ap": ("image AP", ".3f"),
             "pixel_auroc": ("pixel AUROC", ".3f"),
@@ -189,9 +204,9 @@ class Result:
             "threshold_f1": ("threshold", ".4g"),
             "false_positives": ("false positives", ".0f"),
             "false_negatives": ("false negatives", ".0f"),
-            "errors_at_full_recall": ("errors at full recall", ".0f"),
+            "false_positives_at_full_recall": ("false positives at 100 % recall", ".0f"),
         }
         return [
-            Shown(name, format(getattr(self, key), digits), self.reasons.get(key, ""))
-            for key, (name, digits) in shown.items()
+            Shown(label, format(getattr(self, name), digits), self.reasons.get(name, ""))
+            for name, (label, digits) in labels_and_formats.items()
         ]

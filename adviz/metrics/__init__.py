@@ -17,8 +17,8 @@ from adviz.metrics.per_region import RegionCurves, region_curves
 from adviz.metrics.pixels import PixelMetrics, pixel_metrics
 from adviz.metrics.thresholds import (
     F1Threshold,
-    errors_at_full_recall,
     f1_threshold,
+    false_positives_at_full_recall,
     full_recall_threshold,
     perfect,
 )
@@ -33,8 +33,8 @@ __all__ = [
     "auroc_and_pro",
     "auroc_differences",
     "average_precision",
-    "errors_at_full_recall",
     "f1_threshold",
+    "false_positives_at_full_recall",
     "full_recall_threshold",
     "perfect",
     "pixel_metrics",

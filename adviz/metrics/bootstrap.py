@@ -1,4 +1,4 @@
-"""How much of the difference of two methods is chance? The paired bootstrap over images."""
+"""The paired bootstrap over images: how much of an AUROC difference is chance."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from adviz.metrics.checks import checked_pair
 def auroc_differences(
     before: np.ndarray, after: np.ndarray, labels: np.ndarray, draws: int = 1000, seed: int = 0
 ) -> np.ndarray:
-    """Return the differences of AUROC, after - before, on test sets drawn with replacement from this one.
+    """Return AUROC differences, after - before, on resampled test sets.
 
-    Both methods are judged on the same drawn images (paired), and each draw has as many good and as
-    many anomalous images as there are (stratified), so that no draw is without one of them.
-    Quantiles of the result are an interval for the difference: ``np.quantile(differences, (0.025,
-    0.975))``.
+    Images are drawn with replacement. Both methods are evaluated on the same drawn images (paired),
+    and each draw has as many good and as many anomalous images as the test set (stratified), so
+    that no draw is without one of them. Quantiles of the result are an interval for the difference:
+    ``np.quantile(differences, (0.025, 0.975))``.
 
     Parameters
     ----------
@@ -48,17 +48,26 @@ def auroc_differences(
     """
     if draws < 1:
         raise ValueError(f"draws must be at least 1, got {draws}")
-    won = []
-    for scores in (before, after):
-        scores, truth = checked_pair(scores, labels)
-        high, low = scores[truth, None], scores[None, ~truth]
-        won.append((high > low) + 0.5 * (high == low))  # (anomalous, normal)
-    anomalous, normal = won[0].shape
-    if not anomalous or not normal:
+    wins_before = _wins(before, labels)
+    wins_after = _wins(after, labels)
+    n_anomalous, n_normal = wins_before.shape
+    if not n_anomalous or not n_normal:
         return np.full(draws, np.nan)
     rng = np.random.default_rng(seed)
-    drawn = [
-        rng.multinomial(count, np.full(count, 1 / count), size=draws) / count
-        for count in (anomalous, normal)
-    ]
-    return np.asarray(((drawn[0] @ (won[1] - won[0])) * drawn[1]).sum(1))
+    anomalous_weights = _draw(rng, n_anomalous, draws)
+    normal_weights = _draw(rng, n_normal, draws)
+    gained = anomalous_weights @ (wins_after - wins_before)  # (draws, n_normal)
+    return np.asarray((gained * normal_weights).sum(1))
+
+
+def _wins(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return which pairs are ranked right, (anomalous, normal): 1, a tie 0.5, else 0."""
+    scores, is_anomalous = checked_pair(scores, labels)
+    anomalous = scores[is_anomalous, None]
+    normal = scores[None, ~is_anomalous]
+    return np.asarray((anomalous > normal) + 0.5 * (anomalous == normal))
+
+
+def _draw(rng: np.random.Generator, count: int, draws: int) -> np.ndarray:
+    """Return how often a draw takes each image, (draws, count) fractions; rows sum to 1."""
+    return np.asarray(rng.multinomial(count, np.full(count, 1 / count), size=draws) / count)

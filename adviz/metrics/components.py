@@ -38,16 +38,19 @@ def regions(masks: np.ndarray, connectivity: int = 8) -> tuple[np.ndarray, np.nd
     if connectivity not in NEIGHBORHOODS:
         raise ValueError(f"connectivity must be 8 or 4, got {connectivity!r}")
     ids = np.zeros(masks.shape, np.uint32)
-    found = 0
-    for mask, target in zip(masks, ids, strict=True):
-        # The bounding box of the mask, if it is not empty
+    n_regions = 0
+    for mask, image_ids in zip(masks, ids, strict=True):
+        # At most one box, that of the whole mask: labelling inside it is faster
         for box in ndimage.find_objects(mask.view(np.uint8)):
-            labelled, n = ndimage.label(mask[box], NEIGHBORHOODS[connectivity])
-            target[box] = np.where(labelled, labelled + found, 0)
-            found += n
+            labelled, n_new = ndimage.label(mask[box], NEIGHBORHOODS[connectivity])
+            image_ids[box] = np.where(labelled, labelled + n_regions, 0)
+            n_regions += n_new
     return ids, np.bincount(ids[masks])[1:]
 
 
 def weights_of(areas: np.ndarray) -> np.ndarray:
-    """Return the (R + 1,) weight of one pixel of region r in the mean overlap per region; 0 for normal pixels."""
+    """Return the weight of one pixel of each region in the mean overlap per region.
+
+    (R + 1,) float: 0 for normal pixels, then 1 / (area of region r * R).
+    """
     return np.append(0.0, 1.0 / (areas * max(len(areas), 1)))

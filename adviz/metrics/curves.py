@@ -18,8 +18,8 @@ class Curve:
     ----------
     x: (P,) float, false positive rate (ROC, PRO) or recall (precision-recall), rising from 0.
     y: (P,) float, true positive rate, precision or mean overlap per region.
-    threshold: (P,) float, in the unit of the scores, falling from +inf; flagged is what has a score
-        >= threshold.
+    threshold: (P,) float, in the unit of the scores, falling from +inf; predicted anomalous is what
+        has a score >= threshold.
 
     Examples
     --------
@@ -45,10 +45,10 @@ class Curve:
         return f"Curve({len(self)} points)"
 
     def thinned(self, n: int = 1000) -> Curve:
-        """Return at most n of the points, for display, evenly spread along the drawn curve; both ends are kept.
+        """Return at most n of the points, for display, evenly spread along the curve.
 
-        The spread is measured as ``|dx| + |dy|``, so that steep parts keep their points. Metrics
-        use the full curve.
+        Both ends stay. The spread is measured as ``|dx| + |dy|``, so that steep parts keep their
+        points. Metrics use the full curve.
 
         Examples
         --------
@@ -60,19 +60,21 @@ class Curve:
             raise ValueError(f"n must be at least 2, the two ends of the curve, got {n}")
         if len(self) <= n:
             return self
-        length = np.zeros(len(self))
+        length = np.zeros(len(self))  # along the curve, up to each point
         for axis in (self.x, self.y):
             if not np.isnan(axis).any():
                 length[1:] += np.abs(np.diff(axis))
         np.cumsum(length, out=length)
-        picked = np.searchsorted(length, np.linspace(0, length[-1], n))
-        picked[-1] = len(self) - 1
-        picked = np.unique(picked)
-        return Curve(self.x[picked], self.y[picked], self.threshold[picked])
+        points = np.searchsorted(length, np.linspace(0, length[-1], n))
+        points[-1] = len(self) - 1
+        points = np.unique(points)
+        return Curve(self.x[points], self.y[points], self.threshold[points])
 
 
 def auroc(scores: np.ndarray, labels: np.ndarray) -> float:
-    """Return the area under the ROC curve: how often an anomalous item outranks a normal one, ties counting half.
+    """Return the area under the ROC curve.
+
+    That is how often an anomalous item outranks a normal one, ties counting half.
 
     Parameters
     ----------
@@ -102,11 +104,11 @@ def auroc(scores: np.ndarray, labels: np.ndarray) -> float:
 
 
 def average_precision(scores: np.ndarray, labels: np.ndarray) -> float:
-    """Return the average precision, ``sum((recall[t] - recall[t - 1]) * precision[t])`` over falling thresholds t.
+    """Return the average precision: the area under the precision-recall curve, not interpolated.
 
-    scikit-learn's definition, without interpolation; arguments and errors as in `auroc`. NaN
-    without an anomalous item (scikit-learn: 0 and a warning); 1 without a normal one, for there is
-    nothing to get wrong.
+    scikit-learn's definition, ``sum((recall[t] - recall[t - 1]) * precision[t])`` over falling
+    thresholds t; arguments and errors as in `auroc`. NaN without an anomalous item (scikit-learn: 0
+    and a warning); 1 without a normal one, for there is nothing to get wrong.
 
     Examples
     --------
@@ -117,10 +119,11 @@ def average_precision(scores: np.ndarray, labels: np.ndarray) -> float:
 
 
 def roc_curve(scores: np.ndarray, labels: np.ndarray) -> Curve:
-    """Return the ROC curve with one point per distinct score, from (0, 0) at +inf to (1, 1) at the lowest score.
+    """Return the ROC curve with one point per distinct score.
 
-    x is the false positive rate, NaN without a normal item; y the true positive rate, NaN without
-    an anomalous one. Arguments and errors as in `auroc`.
+    It runs from (0, 0) at +inf to (1, 1) at the lowest score. x is the false positive rate, NaN
+    without a normal item; y the true positive rate, NaN without an anomalous one. Arguments and
+    errors as in `auroc`.
 
     Examples
     --------
@@ -131,11 +134,11 @@ def roc_curve(scores: np.ndarray, labels: np.ndarray) -> Curve:
 
 
 def precision_recall_curve(scores: np.ndarray, labels: np.ndarray) -> Curve:
-    """Return precision (y) against recall (x), one point per distinct score, starting at recall 0 with precision 1.
+    """Return precision (y) against recall (x), one point per distinct score.
 
-    The first point, at +inf, is a convention, since nothing is flagged there; without an anomalous
-    item x is NaN. These are scikit-learn's points in the opposite order. Arguments and errors as in
-    `auroc`.
+    The first point, recall 0 and precision 1 at +inf, is a convention, since no item is predicted
+    anomalous there; without an anomalous item x is NaN. These are scikit-learn's points in the
+    opposite order. Arguments and errors as in `auroc`.
 
     Examples
     --------
@@ -148,11 +151,11 @@ def precision_recall_curve(scores: np.ndarray, labels: np.ndarray) -> Curve:
 
 def auroc_of(counts: Counts) -> float:
     """Return the area under the ROC curve; NaN without one of the classes."""
-    area = ratio(counts.tp[-1], 1) * counts.fp[-1]
-    if not area:
+    n_pairs = float(counts.tp[-1]) * counts.fp[-1]
+    if not n_pairs:
         return float("nan")
     height = (counts.tp[1:] + counts.tp[:-1]).astype(float)
-    return float(np.dot(np.diff(counts.fp), height) / 2 / area)
+    return float(np.dot(np.diff(counts.fp), height) / 2 / n_pairs)
 
 
 def average_precision_of(counts: Counts) -> float:
@@ -164,21 +167,23 @@ def average_precision_of(counts: Counts) -> float:
 
 def roc_of(counts: Counts) -> Curve:
     """Return the ROC curve."""
-    return Curve(ratio(counts.fp, counts.fp[-1]), ratio(counts.tp, counts.tp[-1]), counts.threshold)
+    return Curve(fraction_of_last(counts.fp), fraction_of_last(counts.tp), counts.threshold)
 
 
 def precision_recall_of(counts: Counts) -> Curve:
     """Return the precision-recall curve."""
-    return Curve(ratio(counts.tp, counts.tp[-1]), precision_of(counts), counts.threshold)
+    return Curve(fraction_of_last(counts.tp), precision_of(counts), counts.threshold)
 
 
 def precision_of(counts: Counts) -> np.ndarray:
-    """Return the precision at every threshold; 1 where nothing is flagged."""
+    """Return the precision at every threshold; 1 where no item is predicted anomalous."""
     precision: np.ndarray = counts.tp / np.maximum(counts.tp + counts.fp, 1)
     precision[0] = 1
     return precision
 
 
-def ratio(part: np.ndarray, whole: int) -> np.ndarray:
-    """Divide, with NaN for a whole of 0."""
-    return np.asarray(part / whole if whole else np.full(np.shape(part), np.nan))
+def fraction_of_last(counts: np.ndarray) -> np.ndarray:
+    """Divide cumulative counts by their last, the total; NaN where that is 0."""
+    if not counts[-1]:
+        return np.full(len(counts), np.nan)
+    return np.asarray(counts / counts[-1])

@@ -9,13 +9,13 @@ from adviz.metrics.checks import (
     checked_limit,
     checked_maps,
     checked_valid,
-    undefined_reason,
+    undefined_pixel_reason,
 )
 from adviz.metrics.components import regions, weights_of
 from adviz.metrics.counts import Counts, count
-from adviz.metrics.curves import Curve, ratio
+from adviz.metrics.curves import Curve, fraction_of_last
 
-STEPS = 200
+STEPS = 200  # thresholds of "global-200" and "per-image"
 
 
 def pro(
@@ -27,20 +27,20 @@ def pro(
     *,
     valid: np.ndarray | None = None,
 ) -> float:
-    """Return the area under the curve of mean overlap per region against false positive rate (FPR), up to a limit.
+    """Return PRO: the area under the curve of mean overlap per region against FPR, up to a limit.
 
-    At a threshold, the overlap of a region is the share of its pixels that are flagged, and the
-    mean gives every region the same weight, whatever its area. The three definitions differ, and
-    neither bounds the other:
+    At a threshold, the overlap of a region is the fraction of its pixels that are predicted
+    anomalous, and the mean gives every region the same weight, whatever its area; FPR is the false
+    positive rate. The three definitions differ, and neither bounds the other:
 
     "global" Exact, over all thresholds. FPR over all normal pixels of all images, the good ones
         included. The curve starts at (0, 0) and is integrated to the limit by the trapezoidal rule,
         linearly interpolated at the limit, and divided by the limit. MVTec's definition (Bergmann
         et al., IJCV 2021).
     "global-200" The same FPR and regions at 200 thresholds ``min + i * (max - min) / 200``, i = 0
-        ... 199, flagged being what is *strictly* above. Points with FPR < limit are kept, their FPR
-        is divided by its own maximum, and the area runs from the lowest kept FPR, not from 0. The
-        code of reverse distillation and others, on all images at once.
+        ... 199, predicted anomalous being what is *strictly* above. Points with FPR < limit stay,
+        their FPR is divided by its own maximum, and the area runs from the lowest FPR that stays,
+        not from 0. The code of reverse distillation and others, on all images at once.
     "per-image" "global-200" of each image with an anomalous pixel, with that image's own
         thresholds, regions and normal pixels, averaged over those images; good images take no part.
         As reverse distillation's published code calls it.
@@ -68,9 +68,21 @@ def pro(
 
     Notes
     -----
-    "global" is the closed form of `auroc_and_pro`; 1e-12 from the curve's trapezoids. The public
-    code's thresholds come from ``np.arange`` in the maps' own precision, which can round to 201
-    steps; here they are always 200, in float64.
+    "global" equals, to 1e-12, this loop and the area under its points up to the limit::
+
+        fpr, overlap = [0], [0]
+        for threshold in sorted(set(scores.ravel()), reverse=True):
+            predicted = scores >= threshold
+            fpr.append(predicted[normal].mean())
+            overlap.append(mean(predicted[region].mean() for region in regions))
+
+    The overlap is a sum of steps: from its own score on, every anomalous pixel adds 1 / (pixels of
+    its region * number of regions). The area is therefore the sum of the areas under these steps,
+    and each of those follows from the ranks of one score among the normal scores
+    (`areas_per_pixel`): no curve is needed.
+
+    The public code's thresholds come from ``np.arange`` in the maps' own precision, which can round
+    to 201 steps; here they are always 200, in float64.
 
     Examples
     --------
@@ -91,29 +103,30 @@ def pro_with_reason(
     *,
     valid: np.ndarray | None = None,
 ) -> tuple[float, str]:
-    """Return `pro` and, where it is NaN, the reason in words (otherwise the empty string).
+    """Return `pro` and, where it is NaN, the reason (otherwise the empty string).
 
     Examples
     --------
     >>> metrics.pro_with_reason(np.zeros((1, 4, 4)), np.zeros((1, 4, 4), bool))
     (nan, 'no anomalous pixel')
     """
-    definition, limit = checked_definition(definition), checked_limit(limit)
+    definition = checked_definition(definition)
+    limit = checked_limit(limit)
     scores, masks = checked_maps(scores, masks)
     valid = checked_valid(valid, masks)
     if definition == "per-image" and masks.any():
         return _mean_over_images(scores, masks, limit, connectivity, valid)
-    if reason := undefined_reason(masks if valid is None else masks[valid], "pixel"):
+    if definition == "global-200":
+        return _pro_200(scores, masks, limit, connectivity, valid)
+    if reason := undefined_pixel_reason(masks, valid):
         return float("nan"), reason
-    if definition == "global":
-        return _areas(scores, masks, limit, connectivity, valid)[1], ""
-    return _area_200(scores, masks, limit, connectivity, valid)
+    return _auroc_and_pro(scores, masks, limit, connectivity, valid)[1], ""
 
 
 def pro_curve(
     scores: np.ndarray, masks: np.ndarray, connectivity: int = 8, *, valid: np.ndarray | None = None
 ) -> Curve:
-    """Return mean overlap per region (y) against FPR over all normal pixels (x), one point per distinct score.
+    """Return mean overlap per region (y) against FPR (x), one point per distinct score.
 
     The curve of the "global" definition, from (0, 0) to (1, 1); an axis that is undefined is NaN.
     Arguments and errors as in `pro`.
@@ -126,10 +139,8 @@ def pro_curve(
     array([0., 1., 1.])
     """
     scores, masks = checked_maps(scores, masks)
-    ids, areas = regions(masks, connectivity)
     valid = checked_valid(valid, masks)
-    counted = ... if valid is None else valid
-    return pro_of(count(scores[counted].ravel(), ids[counted].ravel(), weights_of(areas)))
+    return pro_of(count_pixels(scores, masks, connectivity, valid))
 
 
 def auroc_and_pro(
@@ -140,11 +151,11 @@ def auroc_and_pro(
     *,
     valid: np.ndarray | None = None,
 ) -> tuple[float, float]:
-    """Return pixel AUROC and PRO ("global") without a curve: the fastest way to the two, NaN where undefined.
+    """Return pixel AUROC and PRO ("global") without a curve, the fastest way to the two.
 
-    Arguments and errors as in `pro`; equal to `auroc` and to the trapezoids under `pro_curve` to
-    1e-12. Normal and anomalous pixels are sorted separately; extra memory at the peak is about 6
-    bytes a pixel for float32 maps.
+    NaN where undefined. Arguments and errors as in `pro`; equal to `auroc` and to the trapezoids
+    under `pro_curve` to 1e-12. Normal and anomalous pixels are sorted separately; extra memory at
+    the peak is about 6 bytes a pixel for float32 maps.
 
     Examples
     --------
@@ -156,23 +167,42 @@ def auroc_and_pro(
     limit = checked_limit(limit)
     scores, masks = checked_maps(scores, masks)
     valid = checked_valid(valid, masks)
-    if undefined_reason(masks if valid is None else masks[valid], "pixel"):
+    if undefined_pixel_reason(masks, valid):
         return float("nan"), float("nan")
-    return _areas(scores, masks, limit, connectivity, valid)
+    return _auroc_and_pro(scores, masks, limit, connectivity, valid)
+
+
+def count_pixels(
+    scores: np.ndarray,
+    masks: np.ndarray,
+    connectivity: int,
+    valid: np.ndarray | None,
+    corners_only: bool = False,
+) -> Counts:
+    """Count true and false positives of the pixels that count, weighted by region."""
+    ids, areas = regions(masks, connectivity)
+    if valid is not None:  # (number of valid pixels,) each
+        scores = scores[valid]
+        ids = ids[valid]
+    return count(scores.ravel(), ids.ravel(), weights_of(areas), corners_only)
 
 
 def pro_of(counts: Counts) -> Curve:
     """Return the PRO curve from counts with region weights."""
     overlap = counts.weight if counts.tp[-1] else np.full(len(counts.tp), np.nan)
-    return Curve(ratio(counts.fp, counts.fp[-1]), overlap, counts.threshold)
+    return Curve(fraction_of_last(counts.fp), overlap, counts.threshold)
 
 
 def area_to(curve: Curve, limit: float) -> float:
-    """Return the trapezoidal area for x up to the limit, linearly interpolated there, divided by the limit."""
+    """Return the trapezoidal area for x up to the limit, divided by the limit.
+
+    At the limit the curve is interpolated linearly.
+    """
     if np.isnan(curve.x[-1]) or np.isnan(curve.y[-1]):
         return float("nan")
     end = int(np.searchsorted(curve.x, limit, side="right"))
-    x, y = curve.x[:end], curve.y[:end]
+    x = curve.x[:end]
+    y = curve.y[:end]
     area = np.trapezoid(y, x)
     if x[-1] < limit:
         at_limit = np.interp(limit, curve.x[end - 1 : end + 1], curve.y[end - 1 : end + 1])
@@ -185,98 +215,113 @@ def normal_pixels(masks: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
     return ~masks if valid is None else valid & ~masks
 
 
-def _areas(
+def _auroc_and_pro(
     scores: np.ndarray, masks: np.ndarray, limit: float, connectivity: int, valid: np.ndarray | None
 ) -> tuple[float, float]:
-    """Sum, over the anomalous pixels, the area that each adds under the ROC and under the PRO curve.
-
-    A pixel raises its curve while the FPR goes from `before` to `after` (they differ where normal
-    pixels have exactly its score) and stays counted up to the end of the axis.
-    """
+    """Return pixel AUROC and PRO ("global") as sums over the anomalous pixels."""
     ids, areas = regions(masks, connectivity)
-    anomalous, weight = scores[masks], weights_of(areas)[ids[masks]]
+    weight = weights_of(areas)[ids[masks]]  # (P,), P anomalous pixels
     del ids  # the largest array so far
+    anomalous = scores[masks]  # (P,)
     normal = scores[normal_pixels(masks, valid)]
     normal.sort()
-    order = np.argsort(anomalous)  # sorted look-ups below are several times faster than random ones
-    anomalous, weight = anomalous[order], weight[order]
-    auroc, added = added_areas(normal, anomalous, limit)
-    return float(auroc.mean()), float(np.dot(weight, added) / limit)
+    order = np.argsort(anomalous)  # sorted look-ups are several times faster than random ones
+    auroc, area = areas_per_pixel(normal, anomalous[order], limit)
+    return float(auroc.mean()), float(np.dot(weight[order], area) / limit)
 
 
-def added_areas(
+def areas_per_pixel(
     normal: np.ndarray, anomalous: np.ndarray, limit: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what each anomalous pixel adds: its share of AUROC, and the area under the PRO curve up to the limit.
+    """Return the areas that each anomalous pixel adds under the ROC and under the PRO curve.
+
+    A pixel's step rises while the FPR goes from `before` to `after` (they differ where normal
+    pixels have exactly its score), and stays at 1 up to the end of the axis.
 
     Parameters
     ----------
     normal: scores of all normal pixels, rising.
-    anomalous: scores of the anomalous pixels; sorted ones are looked up several times faster.
+    anomalous: (P,) scores of the anomalous pixels; sorted ones are looked up several times faster.
+    limit: FPR at which the PRO curve ends; the ROC curve ends at 1.
+
+    Returns
+    -------
+    auroc, pro: (P,) float64; the latter with a step of height 1, not yet divided by the limit.
     """
-    below = np.searchsorted(normal, anomalous, side="left")
-    up_to = np.searchsorted(normal, anomalous, side="right")
-    before, after = (len(normal) - up_to) / len(normal), (len(normal) - below) / len(normal)
-    ramp = (limit - before) ** 2 / (2 * np.maximum(after - before, np.finfo(float).tiny))
-    added = np.where(
-        after <= limit, limit - (before + after) / 2, np.where(before < limit, ramp, 0.0)
-    )
-    return 1 - (before + after) / 2, added
+    n_below = np.searchsorted(normal, anomalous, side="left")
+    n_up_to = np.searchsorted(normal, anomalous, side="right")
+    before = (len(normal) - n_up_to) / len(normal)
+    after = (len(normal) - n_below) / len(normal)
+    middle = (before + after) / 2
+    # Where the limit cuts the rise, a triangle under the ramp from `before` to the limit
+    width = np.maximum(after - before, np.finfo(float).tiny)
+    triangle = (limit - before) ** 2 / (2 * width)
+    cut = np.where(before < limit, triangle, 0.0)
+    return 1 - middle, np.where(after <= limit, limit - middle, cut)
 
 
 def _mean_over_images(
     scores: np.ndarray, masks: np.ndarray, limit: float, connectivity: int, valid: np.ndarray | None
 ) -> tuple[float, str]:
     """Average "global-200" over the images with an anomalous pixel, each on its own."""
-    anomalous = np.flatnonzero(masks.any(axis=(1, 2)))
-    found = [
-        _area_200(
-            scores[[i]], masks[[i]], limit, connectivity, None if valid is None else valid[[i]]
-        )
-        for i in anomalous
-    ]
-    reasons = [reason for _, reason in found if reason]
+    areas = []
+    reasons = []
+    for i in np.flatnonzero(masks.any(axis=(1, 2))):
+        image_valid = None if valid is None else valid[[i]]
+        area, reason = _pro_200(scores[[i]], masks[[i]], limit, connectivity, image_valid)
+        areas.append(area)
+        if reason:
+            reasons.append(reason)
     if reasons:
-        return float(
-            "nan"
-        ), f"undefined on {len(reasons)} of {len(anomalous)} anomalous images: {reasons[0]}"
-    return float(np.mean([area for area, _ in found])), ""
+        which = f"{len(reasons)} of {len(areas)} anomalous images"
+        return float("nan"), f"undefined on {which}: {reasons[0]}"
+    return float(np.mean(areas)), ""
 
 
-def _area_200(
+def _pro_200(
     scores: np.ndarray, masks: np.ndarray, limit: float, connectivity: int, valid: np.ndarray | None
 ) -> tuple[float, str]:
-    """Return the area at 200 thresholds with the FPR rescaled by its maximum below the limit, or NaN and why."""
-    if reason := undefined_reason(masks if valid is None else masks[valid], "pixel"):
+    """Return PRO ("global-200"), or NaN and the reason."""
+    if reason := undefined_pixel_reason(masks, valid):
         return float("nan"), reason
-    fpr, overlap = _points_200(scores, masks, connectivity, valid)
-    kept = fpr < limit
-    if kept.sum() < 2:
-        return float("nan"), f"fewer than two of the {STEPS} thresholds have an FPR below {limit:g}"
-    if not fpr[kept].max():
-        return (
-            float("nan"),
-            f"the FPR is 0 at all of the {STEPS} thresholds below {limit:g}, so it cannot be rescaled",
-        )
-    return float(-np.trapezoid(overlap[kept], fpr[kept] / fpr[kept].max())), ""
+    fpr, overlap = _curve_200(scores, masks, connectivity, valid)
+    below_limit = fpr < limit
+    if below_limit.sum() < 2:
+        reason = f"fewer than two of the {STEPS} thresholds have an FPR below {limit:g}"
+        return float("nan"), reason
+    fpr = fpr[below_limit]
+    if not fpr.max():
+        reason = f"the FPR is 0 at all of the {STEPS} thresholds below {limit:g}"
+        return float("nan"), f"{reason}, so it cannot be rescaled"
+    # Minus: the FPR falls along the rising thresholds
+    return float(-np.trapezoid(overlap[below_limit], fpr / fpr.max())), ""
 
 
-def _points_200(
+def _curve_200(
     scores: np.ndarray, masks: np.ndarray, connectivity: int, valid: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return (200,) FPR and mean overlap at rising linear thresholds, one image at a time to save memory."""
+    """Return (200,) FPR and mean overlap at rising linear thresholds.
+
+    It takes one image at a time to save memory.
+    """
     ids, areas = regions(masks, connectivity)
     weights = weights_of(areas)
     counted = scores if valid is None else scores[valid]
-    low, high = float(counted.min()), float(counted.max())
+    low = float(counted.min())
+    high = float(counted.max())
     thresholds = low + (high - low) * np.arange(STEPS) / STEPS
-    normal, overlap = np.zeros(STEPS + 1), np.zeros(STEPS + 1)
+    # Entry i: normal pixels, and weights of anomalous ones, strictly above exactly i thresholds
+    normal = np.zeros(STEPS + 1)
+    overlap = np.zeros(STEPS + 1)
     for number, (image, image_ids) in enumerate(zip(scores, ids, strict=True)):
-        if valid is not None:
-            image, image_ids = image[valid[number]], image_ids[valid[number]]
-        # How many thresholds each pixel is strictly above
-        passed = np.searchsorted(thresholds, image.ravel())
-        normal += np.bincount(passed, image_ids.ravel() == 0, minlength=STEPS + 1)
-        overlap += np.bincount(passed, weights[image_ids.ravel()], minlength=STEPS + 1)
-    flagged, covered = (values[::-1].cumsum()[::-1][1:] for values in (normal, overlap))
-    return flagged / normal.sum(), covered
+        counted_pixels = ... if valid is None else valid[number]
+        pixel_ids = image_ids[counted_pixels].ravel()
+        n_passed = np.searchsorted(thresholds, image[counted_pixels].ravel())
+        normal += np.bincount(n_passed, pixel_ids == 0, minlength=STEPS + 1)
+        overlap += np.bincount(n_passed, weights[pixel_ids], minlength=STEPS + 1)
+    return _sums_above(normal) / normal.sum(), _sums_above(overlap)
+
+
+def _sums_above(values: np.ndarray) -> np.ndarray:
+    """Return, for each entry but the last, the sum of all entries after it."""
+    return np.asarray(values[::-1].cumsum()[::-1][1:])

@@ -1,4 +1,4 @@
-"""What each region adds to PRO: its overlap at any false positive rate, and the area under its own curve."""
+"""Overlap, PRO and AUROC of every single anomalous region."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adviz.metrics.checks import checked_limit, checked_maps, checked_valid, undefined_reason
+from adviz.metrics.checks import checked_limit, checked_maps, checked_valid, undefined_pixel_reason
 from adviz.metrics.components import regions
-from adviz.metrics.overlap import added_areas, normal_pixels
+from adviz.metrics.overlap import areas_per_pixel, normal_pixels
 
 
 @dataclass(frozen=True, eq=False)
 class RegionCurves:
-    """Every region's overlap against the false positive rate (FPR) of all pixels, up to a limit; see `region_curves`.
+    """The overlap curve of every anomalous region, up to a false positive rate (FPR).
+
+    `region_curves` makes it. The FPR is that of all normal pixels of all images.
 
     Attributes
     ----------
@@ -51,7 +53,7 @@ class RegionCurves:
     region: np.ndarray
 
     def threshold(self, fpr: float) -> float:
-        """Return the lowest threshold at which at most a share `fpr` of all normal pixels is flagged (score >= it).
+        """Return the lowest threshold with a false positive rate of at most `fpr`.
 
         Raises
         ------
@@ -65,37 +67,43 @@ class RegionCurves:
         """
         if not 0 <= fpr <= self.limit:
             raise ValueError(
-                f"fpr must be a false positive rate between 0 and the limit {self.limit:g}, got {fpr}"
+                "fpr must be a false positive rate between 0 and the limit "
+                f"{self.limit:g}, got {fpr}"
             )
-        # 0.3 * 10 is 3, whatever rounding makes of it
+        # False positives that `fpr` allows; 1e-12: 0.3 * 10 is 3, whatever rounding makes of it
         allowed = int(np.floor(fpr * self.normal * (1 + 1e-12)))
         if allowed >= self.normal:
             lowest = min(self.highest[-1], self.scores.min())
             return float(lowest)
         return float(np.nextafter(self.highest[allowed], self.highest.dtype.type(np.inf)))
 
-    def flagged(self, threshold: float) -> float:
-        """Return the share of all normal pixels that a threshold flags, if it is not below that of the limit.
+    def false_positive_rate(self, threshold: float) -> float:
+        """Return the FPR at a threshold: the fraction of normal pixels with a score >= it.
+
+        The threshold must not be below that of the limit.
 
         Examples
         --------
         >>> curves = metrics.region_curves(prediction.anomaly_map, category.test.masks_array())
-        >>> round(curves.flagged(curves.threshold(0.1)), 3)
+        >>> round(curves.false_positive_rate(curves.threshold(0.1)), 3)
         0.1
         """
         return float(np.searchsorted(-self.highest, -threshold, side="right") / self.normal)
 
     def overlap(self, threshold: float) -> np.ndarray:
-        """Return the share of every region's pixels that a threshold flags, (R,) float; their mean is PRO's overlap.
+        """Return the fraction of every region's pixels with a score >= the threshold.
+
+        (R,) float; their mean is PRO's overlap.
 
         Examples
         --------
         >>> curves = metrics.region_curves(prediction.anomaly_map, category.test.masks_array())
-        >>> bool((curves.overlap(curves.threshold(0.1)) >= curves.overlap(curves.threshold(0.01))).all())
+        >>> low, high = curves.threshold(0.1), curves.threshold(0.01)
+        >>> bool((curves.overlap(low) >= curves.overlap(high)).all())
         True
         """
-        inside = np.bincount(self.region, self.scores >= threshold, minlength=len(self.area))
-        return np.asarray(inside / self.area)
+        detected = np.bincount(self.region, self.scores >= threshold, minlength=len(self.area))
+        return np.asarray(detected / self.area)
 
 
 def region_curves(
@@ -106,7 +114,7 @@ def region_curves(
     *,
     valid: np.ndarray | None = None,
 ) -> RegionCurves:
-    """Return what each anomalous region adds to PRO in its "global" definition.
+    """Return the overlap curve of each anomalous region, and what it adds to PRO ("global").
 
     Parameters
     ----------
@@ -123,62 +131,60 @@ def region_curves(
     Notes
     -----
     The area is exact, the closed form of `auroc_and_pro`: the mean over the regions equals
-    ``pro(..., "global")`` to 1e-12. Memory: the scores of the anomalous pixels, and of the share
+    ``pro(..., "global")`` to 1e-12. Memory: the scores of the anomalous pixels, and of the fraction
     `limit` of the normal ones.
 
     Examples
     --------
     >>> maps, masks = prediction.anomaly_map, category.test.masks_array()
-    >>> bool(abs(metrics.region_curves(maps, masks).integral.mean() - metrics.pro(maps, masks)) < 1e-9)
+    >>> curves = metrics.region_curves(maps, masks)
+    >>> bool(abs(curves.integral.mean() - metrics.pro(maps, masks)) < 1e-9)
     True
     """
     limit = checked_limit(limit)
     scores, masks = checked_maps(scores, masks)
     valid = checked_valid(valid, masks)
-    if reason := undefined_reason(masks if valid is None else masks[valid], "pixel"):
+    if reason := undefined_pixel_reason(masks, valid):
         raise ValueError(f"expected anomalous and normal pixels, got {reason}")
     ids, areas = regions(masks, connectivity)
-    normal, anomalous, region = (
-        np.sort(scores[normal_pixels(masks, valid)]),
-        scores[masks],
-        ids[masks].astype(np.int64) - 1,
-    )
+    normal = np.sort(scores[normal_pixels(masks, valid)])
+    anomalous = scores[masks]  # (P,), P anomalous pixels
+    region = ids[masks].astype(np.int64) - 1  # (P,)
     order = np.argsort(anomalous)
-    auroc, added = added_areas(normal, anomalous[order], limit)
-    sums = [
-        np.bincount(region[order], values, minlength=len(areas))
-        for values in (auroc, added / limit)
-    ]
-    kept = min(len(normal), int(np.ceil(limit * len(normal))) + 1)
+    auroc, area = areas_per_pixel(normal, anomalous[order], limit)
+    summed_auroc = np.bincount(region[order], auroc, minlength=len(areas))  # (R,)
+    summed_area = np.bincount(region[order], area / limit, minlength=len(areas))  # (R,)
+    n_highest = min(len(normal), int(np.ceil(limit * len(normal))) + 1)
     return RegionCurves(
         image=_images(ids, len(areas)),
         area=areas,
         box=_boxes(ids, len(areas)),
-        integral=sums[1] / areas,
-        auroc=sums[0] / areas,
+        integral=summed_area / areas,
+        auroc=summed_auroc / areas,
         limit=limit,
         connectivity=connectivity,
         normal=len(normal),
-        highest=normal[::-1][:kept].copy(),
+        highest=normal[::-1][:n_highest].copy(),
         scores=anomalous,
         region=region,
     )
 
 
 def _images(ids: np.ndarray, count: int) -> np.ndarray:
-    """Return the image of every region."""
-    found = np.zeros(count, np.int64)
-    for image, values in enumerate(ids):
-        found[np.unique(values[values > 0]).astype(np.int64) - 1] = image
-    return found
+    """Return the index of the image that each region lies in, (count,)."""
+    image_of_region = np.zeros(count, np.int64)
+    for image, image_ids in enumerate(ids):
+        image_of_region[np.unique(image_ids[image_ids > 0]).astype(np.int64) - 1] = image
+    return image_of_region
 
 
 def _boxes(ids: np.ndarray, count: int) -> np.ndarray:
-    """Return (top, left, height, width) of every region."""
+    """Return (top, left, height, width) of every region, (count, 4)."""
     _, rows, columns = np.nonzero(ids)
     region = ids[ids > 0].astype(np.int64) - 1
-    low, high = np.full((2, count), np.iinfo(np.int64).max), np.zeros((2, count), np.int64)
-    for axis, places in enumerate((rows, columns)):
-        np.minimum.at(low[axis], region, places)
-        np.maximum.at(high[axis], region, places)
-    return np.stack([*low, *(high - low + 1)], axis=1)
+    lowest = np.full((2, count), np.iinfo(np.int64).max)
+    highest = np.zeros((2, count), np.int64)
+    for axis, positions in enumerate((rows, columns)):
+        np.minimum.at(lowest[axis], region, positions)
+        np.maximum.at(highest[axis], region, positions)
+    return np.stack([*lowest, *(highest - lowest + 1)], axis=1)

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adviz.metrics.checks import checked_limit, checked_maps, checked_valid, undefined_reason
-from adviz.metrics.components import regions, weights_of
-from adviz.metrics.counts import count
+from adviz.metrics.checks import (
+    checked_limit,
+    checked_maps,
+    checked_valid,
+    undefined_pixel_reason,
+    undefined_reason,
+)
 from adviz.metrics.curves import Curve, auroc_of, average_precision_of, precision_recall_of, roc_of
-from adviz.metrics.overlap import area_to, pro_of
+from adviz.metrics.overlap import area_to, count_pixels, pro_of
 from adviz.metrics.thresholds import F1Threshold, f1_of
 
 
@@ -28,8 +32,8 @@ class PixelMetrics:
 
     Examples
     --------
-    >>> found = metrics.pixel_metrics(prediction.anomaly_map, category.test.masks_array())
-    >>> sorted(found.curves)
+    >>> pixels = metrics.pixel_metrics(prediction.anomaly_map, category.test.masks_array())
+    >>> sorted(pixels.curves)
     ['precision_recall', 'pro', 'roc']
     """
 
@@ -50,7 +54,7 @@ def pixel_metrics(
     *,
     valid: np.ndarray | None = None,
 ) -> PixelMetrics:
-    """Return AUROC, average precision, best F1, PRO ("global") and the three curves of all pixels, from one sort.
+    """Return AUROC, average precision, best F1, PRO ("global") and the curves of all pixels.
 
     Parameters
     ----------
@@ -69,35 +73,36 @@ def pixel_metrics(
 
     Examples
     --------
-    >>> found = metrics.pixel_metrics(prediction.anomaly_map, category.test.masks_array())
-    >>> found.auroc > 0.9, found.reasons
+    >>> pixels = metrics.pixel_metrics(prediction.anomaly_map, category.test.masks_array())
+    >>> pixels.auroc > 0.9, pixels.reasons
     (True, {})
     """
     limit = checked_limit(limit)
     scores, masks = checked_maps(scores, masks)
-    ids, areas = regions(masks, connectivity)
     valid = checked_valid(valid, masks)
-    counted = ... if valid is None else valid
-    counts = count(
-        scores[counted].ravel(), ids[counted].ravel(), weights_of(areas), corners_only=True
-    )
-    masks = masks[counted]
-    curves = {
-        "roc": roc_of(counts),
-        "precision_recall": precision_recall_of(counts),
-        "pro": pro_of(counts),
+    counts = count_pixels(scores, masks, connectivity, valid, corners_only=True)
+    one_class_reason = undefined_pixel_reason(masks, valid)
+    no_anomaly_reason = undefined_reason(masks, "pixel", needs="anomalous")
+    reasons = {
+        "auroc": one_class_reason,
+        "average_precision": no_anomaly_reason,
+        "pro": one_class_reason,
+        "f1": no_anomaly_reason,
     }
-    both, anomalous = (
-        undefined_reason(masks, "pixel"),
-        undefined_reason(masks, "pixel", needs="anomalous"),
-    )
-    reasons = {"auroc": both, "average_precision": anomalous, "pro": both, "f1": anomalous}
-    needed = {"roc": both, "precision_recall": anomalous, "pro": both}
+    pro_curve = pro_of(counts)
+    # Curves that are defined alone, thinned; the areas below are those of the full curves
+    curves = {}
+    if not one_class_reason:
+        curves["roc"] = roc_of(counts).thinned(points)
+    if not no_anomaly_reason:
+        curves["precision_recall"] = precision_recall_of(counts).thinned(points)
+    if not one_class_reason:
+        curves["pro"] = pro_curve.thinned(points)
     return PixelMetrics(
         auroc=auroc_of(counts),
         average_precision=average_precision_of(counts),
-        pro=area_to(curves["pro"], limit),
+        pro=area_to(pro_curve, limit),
         f1=f1_of(counts),
-        curves={name: curve.thinned(points) for name, curve in curves.items() if not needed[name]},
+        curves=curves,
         reasons={name: reason for name, reason in reasons.items() if reason},
     )

@@ -1,4 +1,4 @@
-"""Counts of errors at a chosen threshold."""
+"""Thresholds on scores and the errors at them: best F1, 100 % recall."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from adviz.metrics.curves import auroc
 
 
 class F1Threshold(NamedTuple):
-    """The F1-optimal threshold and what it does; the four are NaN where there is no anomalous item.
+    """The threshold with the best F1 and the errors at it; all NaN without an anomalous item.
 
     Attributes
     ----------
-    threshold: one of the observed scores; flagged is what has a score >= threshold.
+    threshold: one of the observed scores; predicted anomalous is what has a score >= threshold.
     f1: 2 TP / (2 TP + FP + FN), in (0, 1].
-    false_positives: int, normal items flagged.
-    false_negatives: int, anomalous items not flagged.
+    false_positives: int, normal items predicted anomalous.
+    false_negatives: int, anomalous items predicted normal.
 
     Examples
     --------
@@ -35,7 +35,9 @@ class F1Threshold(NamedTuple):
 
 
 def f1_threshold(scores: np.ndarray, labels: np.ndarray) -> F1Threshold:
-    """Return the threshold with the highest F1 among the observed scores; of equally good ones the highest.
+    """Return the threshold with the highest F1 among the observed scores.
+
+    Of equally good ones it is the highest.
 
     Parameters
     ----------
@@ -49,7 +51,7 @@ def f1_threshold(scores: np.ndarray, labels: np.ndarray) -> F1Threshold:
 
     Notes
     -----
-    The threshold is chosen on the labels that it is judged by, as PatchCore's misclassification
+    The threshold is chosen on the labels that it is evaluated on, as PatchCore's misclassification
     counts are: optimistic.
 
     Examples
@@ -62,17 +64,21 @@ def f1_threshold(scores: np.ndarray, labels: np.ndarray) -> F1Threshold:
 
 def f1_of(counts: Counts) -> F1Threshold:
     """Return the best F1 over all thresholds."""
-    anomalous = counts.tp[-1]
-    if not anomalous:
+    n_anomalous = counts.tp[-1]
+    if not n_anomalous:
         return F1Threshold(*[float("nan")] * 4)
-    f1 = 2 * counts.tp / (counts.tp + counts.fp + anomalous)
+    f1 = 2 * counts.tp / (counts.tp + counts.fp + n_anomalous)
     best = int(f1.argmax())  # the first maximum: thresholds fall, so it is the highest
-    wrong, missed = int(counts.fp[best]), int(anomalous - counts.tp[best])
-    return F1Threshold(float(counts.threshold[best]), float(f1[best]), wrong, missed)
+    return F1Threshold(
+        threshold=float(counts.threshold[best]),
+        f1=float(f1[best]),
+        false_positives=int(counts.fp[best]),
+        false_negatives=int(n_anomalous - counts.tp[best]),
+    )
 
 
 def full_recall_threshold(scores: np.ndarray, labels: np.ndarray) -> float:
-    """Return the highest threshold that flags every anomalous item: the lowest of their scores.
+    """Return the highest threshold with 100 % recall: the lowest score of an anomalous item.
 
     NaN without an anomalous item. Arguments and errors as in `f1_threshold`.
 
@@ -85,24 +91,28 @@ def full_recall_threshold(scores: np.ndarray, labels: np.ndarray) -> float:
     return float(scores[labels].min()) if labels.any() else float("nan")
 
 
-def errors_at_full_recall(scores: np.ndarray, labels: np.ndarray) -> float:
-    """Return how many normal items are flagged at `full_recall_threshold`.
+def false_positives_at_full_recall(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Return how many normal items are predicted anomalous at `full_recall_threshold`.
 
     An int; NaN without an anomalous item. Arguments and errors as in `f1_threshold`.
 
     Examples
     --------
-    >>> metrics.errors_at_full_recall(np.array([0.1, 0.4, 0.3, 0.8]), np.array([0, 0, 1, 1]))
+    >>> scores, labels = np.array([0.1, 0.4, 0.3, 0.8]), np.array([0, 0, 1, 1])
+    >>> metrics.false_positives_at_full_recall(scores, labels)
     1
     """
     scores, labels = checked_pair(scores, labels)
     if not labels.any():
         return float("nan")
-    return int(np.count_nonzero(scores[~labels] >= scores[labels].min()))
+    lowest = scores[labels].min()
+    return int(np.count_nonzero(scores[~labels] >= lowest))
 
 
 def perfect(scores: np.ndarray, labels: np.ndarray) -> bool:
-    """Return whether every anomalous item outranks every normal one (AUROC = 1); False where AUROC is undefined.
+    """Return whether every anomalous item outranks every normal one (AUROC = 1).
+
+    False where AUROC is undefined.
 
     Examples
     --------

@@ -14,7 +14,7 @@ from adviz.core.coreset import prototypes as basis
 
 
 def naive_greedy(grid, count, first):
-    """Algorithm 1 of PatchCore, word by word, on integers (exact in int64); ties to the lowest row."""
+    """Algorithm 1 of PatchCore, word by word, on integers (exact in int64)."""
     grid = grid.astype(np.int64)
     order = [first]
     nearest = ((grid - grid[first]) ** 2).sum(1)
@@ -40,7 +40,7 @@ def check_equal_to_naive(points, count):
 
 @pytest.mark.parametrize("seed", range(40))
 def test_greedy_equals_the_naive_loop_with_ties_and_duplicates(seed, monkeypatch):
-    """Small blocks, so that refreshes, left-out candidates and plateaus all happen on 100 points."""
+    """Small blocks: refreshes, left-out candidates and plateaus all happen on 100 points."""
     rng = np.random.default_rng(seed)
     for name, largest in (("REFRESH", 40), ("CANDIDATES", 12), ("TILE", 8), ("CHUNK", 6)):
         monkeypatch.setattr(greedy, name, int(rng.integers(1, largest)))
@@ -138,7 +138,7 @@ def test_the_grid_is_exact(dimension):
 
 @pytest.mark.parametrize("dimension", [1, 3, 128, 4000])
 def test_the_grid_uses_all_of_its_range(dimension):
-    """No power of two more: its integers would leave 2**24, or the longest row's squared norm 2**51."""
+    """No power of two more: an integer would exceed 2**24, or a squared norm 2**51."""
     rows, scale = coreset.to_grid(np.random.default_rng(5).normal(size=(300, dimension)))
     longest = np.sqrt((rows.astype(np.int64) ** 2).sum(1).max())
     assert (
@@ -159,7 +159,7 @@ def test_the_size_of_the_points_is_no_matter(value):
 
 
 def float64_greedy(points, count):
-    """The plain loop on the points themselves, in float64: every distance is rounded, but to 2**-53 of itself."""
+    """The plain loop on the points in float64: distances are rounded to 2**-53 of themselves."""
     points = points.astype(np.float64) - points.mean(0, dtype=np.float64)
     order = [int((points**2).sum(1).argmax())]
     nearest = np.full(len(points), np.inf)
@@ -173,9 +173,10 @@ def float64_greedy(points, count):
 @pytest.mark.parametrize("outlier", [1, 30])
 @pytest.mark.parametrize("dimension", [2, 128])
 def test_the_order_is_that_of_a_float64_loop_also_beside_an_outlier(dimension, outlier):
-    """4,000 rows, a tenth of them: the grid may change only what differs by less than one in some millions.
+    """The grid may change only what differs by less than one in some millions.
 
-    With the outlier in 128 dimensions it does so twice: two neighbours of the order change places.
+    4,000 rows, a tenth of them chosen. With the outlier in 128 dimensions it does so twice: two
+    neighbours of the order change places.
     """
     points = np.random.default_rng(14).gamma(2.0, size=(4000, dimension)).astype(np.float32)
     points[123] *= outlier
@@ -190,7 +191,7 @@ def test_the_order_is_that_of_a_float64_loop_also_beside_an_outlier(dimension, o
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("n_rows", [50, 10_000])
 def test_the_memory_asked_for_a_grid_is_that_of_its_arrays(n_rows, threads, monkeypatch):
-    """The grid in float32, and for each thread's chunk three float64 arrays: centred, and its squares or sizes."""
+    """The grid in float32, and three float64 arrays for each thread's chunk."""
     asked = []
     monkeypatch.setattr(grid, "check_memory", lambda need, _: asked.append(need))
     before = torch.get_num_threads()
@@ -248,7 +249,7 @@ def test_too_little_memory_is_said_before_the_start(monkeypatch):
     ("n_rows", "count", "dimension"), [(100, 10, 3), (3000, 2000, 300), (50_000, 2, 2)]
 )
 def test_the_memory_asked_for_is_that_of_the_arrays(n_rows, count, dimension, monkeypatch):
-    """Beside the grid: the choices, the rows' bounds, a thread's product, and the candidates' two square matrices."""
+    """Choices, bounds, a thread's product, and the candidates' two square matrices."""
     asked = []
     monkeypatch.setattr(greedy, "check_memory", lambda need, _: asked.append(need))
     monkeypatch.setattr(greedy._Greedy, "run", lambda _, count: count)
@@ -278,7 +279,7 @@ def test_random_is_nested_seeded_and_without_repeats():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("seed", range(10))
 def test_a_cap_bounds_every_distance_from_the_start(seed, dtype, monkeypatch):
-    """The official approximation, word by word: min(mean distance to the anchors, distance to the chosen)."""
+    """The official approximation: min(mean distance to the anchors, distance to the chosen)."""
     for name, value in (("REFRESH", 30), ("CANDIDATES", 7), ("TILE", 8), ("CHUNK", 6)):
         monkeypatch.setattr(greedy, name, value)
     points = np.random.default_rng(seed).normal(size=(80, 3)).astype(dtype)
@@ -513,7 +514,7 @@ def test_a_count_must_be_an_integer():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_cap_of_any_precision_rounds_no_distance(dtype):
-    """Of squared distances 1 apart in a million million the larger one comes first, though its row is later."""
+    """Of squared distances 1 apart in 10**12 the larger comes first, though its row is later."""
     rows = np.array([[0, 0], [2**20, 0], [2**20, 1]], np.float32)
     cap = np.array([2**22, 2**21, 2**21], dtype)
     order, _ = coreset.k_center_greedy(coreset.Grid(rows, 1.0), 3, cap=cap)
@@ -521,7 +522,7 @@ def test_a_cap_of_any_precision_rounds_no_distance(dtype):
 
 
 def authors_rule(points, start, count):
-    """The rule of the authors' code in float32, as its text says it: not ours with float32 put in."""
+    """The rule of the authors' code in float32, as its text says: not ours in float32."""
     points = torch.from_numpy(points)
     nearest = torch.from_numpy(start.astype(np.float32))
     norm = (points**2).sum(1)
@@ -535,7 +536,7 @@ def authors_rule(points, start, count):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_search_from_anchors_keeps_the_rows_that_the_authors_code_keeps(seed):
-    """Of 5,000 rows all 500 in common; float32 rounds, so that now and then two of them change places."""
+    """Of 5,000 rows all 500 in common; float32 rounds, so that some change places."""
     points = np.random.default_rng(seed).gamma(2.0, size=(5000, 128)).astype(np.float32)
     start = coreset.anchor_distance(points, seed)
     order, _ = coreset.k_center_greedy(points, 500, cap=start)

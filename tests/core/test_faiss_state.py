@@ -1,4 +1,4 @@
-"""Inverted files as arrays: the rebuilt index answers as the first one does, and nothing else is accepted."""
+"""Inverted files as arrays: the rebuilt index answers the same, and odd arrays are refused."""
 
 import numpy as np
 import pytest

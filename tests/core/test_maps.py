@@ -65,7 +65,7 @@ def test_smoothing_is_a_gaussian_cut_at_four_sigma_with_mirrored_borders():
 @pytest.mark.parametrize("shape", [(40, 33), (20, 90), (5, 7)])
 @pytest.mark.parametrize("sigma", [4.0, 1.3])
 def test_a_mirrored_border_is_torchs_reflect_and_scipys_mirror(shape, sigma):
-    """About the border pixel's centre, c b | a b c: numpy's and torch's "reflect", scipy's "mirror"."""
+    """About the border pixel's centre, c b | a b c: "reflect" of numpy, "mirror" of scipy."""
     values = np.random.default_rng(1).normal(size=(2, *shape))
     found = maps.smooth(values, sigma, border="mirror")
     expected = np.stack(

@@ -54,7 +54,7 @@ def test_ties_go_to_the_lower_row(search):
 
 
 def test_a_row_is_at_distance_zero_from_itself_far_from_the_origin(search):
-    """The expanded square would be off by about 1e4 * 1e4 * 6e-8 = 6 here; direct subtraction is exact."""
+    """The expanded square would be off by 1e4 * 1e4 * 6e-8 = 6; direct subtraction is exact."""
     bank = np.random.default_rng(1).normal(size=(40, 16)).astype(np.float32) + 1e4
     distance, index = search(bank, bank, k=1)
     assert (distance == 0).all()
@@ -165,7 +165,7 @@ def test_different_lengths_are_refused(search):
 
 
 def test_rounding_in_the_search_does_not_displace_the_nearest(search):
-    """Groups of 8 rows that differ by less than the expanded square resolves beside norms of 1000."""
+    """Groups of 8 rows that differ by less than the expanded square resolves at norms of 1000."""
     rng = np.random.default_rng(5)
     groups = rng.normal(size=(30, 1, 16)) * 250
     bank = (groups + rng.normal(size=(30, 8, 16)) * 0.02).reshape(-1, 16).astype(np.float32)
@@ -270,7 +270,7 @@ def test_an_exact_search_re_scores_eight_more_than_are_wanted(clusters, monkeypa
 
 
 def test_queries_are_cut_so_that_gathered_rows_fit_into_a_block(clusters, monkeypatch):
-    """Some at a time, to the same result: 10 candidates of 24 columns in float32 are 960 bytes a query."""
+    """Blocks, same result: 10 candidates of 24 columns in float32 are 960 bytes a query."""
     expected = neighbors.nearest(clusters[:50], clusters, 2)
     seen, rescore = [], neighbors._rescore
     monkeypatch.setattr(

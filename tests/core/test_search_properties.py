@@ -1,4 +1,4 @@
-"""Neighbours, coresets and ensembles on whatever data: brute force, covering bounds, and what must not change them."""
+"""Neighbours, coresets and ensembles on random data: brute force, bounds, invariances."""
 
 from itertools import combinations
 
@@ -89,7 +89,7 @@ def test_a_coreset_is_nested_without_repeats_and_its_radius_falls_to_zero(points
 
 
 def rounding(points):
-    """How far two rows can be from their places on the grid, together: half a unit a dimension each, and float32's."""
+    """How far rounding can move two rows together: half a unit a dimension each, and float32's."""
     return np.sqrt(points.shape[1]) / coreset.to_grid(points).scale * (1 + 1e-5)
 
 

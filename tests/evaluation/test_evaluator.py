@@ -8,7 +8,7 @@ import sklearn.metrics
 import adviz
 from adviz import metrics
 from adviz._support import archive
-from adviz.evaluation.evaluator import Result, evaluate
+from adviz.evaluation import Result, evaluate
 from adviz.prediction import Prediction
 
 PIXEL = ("pixel_auroc", "pixel_ap", "pro")
@@ -36,7 +36,7 @@ class FakeSplit:
 
 
 def make(seed=0, labels=(0, 0, 0, 1, 1, 1), size=(12, 10), dtype=np.float32):
-    """A prediction and the split it belongs to: a block of defect in every anomalous image, noisy scores."""
+    """A prediction and its split: a block of defect in every anomalous image, noisy scores."""
     rng = np.random.default_rng(seed)
     labels = np.asarray(labels, np.int8)
     masks = np.zeros((len(labels), *size), bool)
@@ -67,7 +67,9 @@ def test_every_metric_is_the_one_of_the_library_of_metrics():
     assert result.pro == pytest.approx(metrics.pro(prediction.anomaly_map, split.masks), abs=1e-12)
     best = metrics.f1_threshold(score, truth)
     assert (result.threshold_f1, result.f1, result.false_positives, result.false_negatives) == best
-    assert result.errors_at_full_recall == metrics.errors_at_full_recall(score, truth)
+    assert result.false_positives_at_full_recall == metrics.false_positives_at_full_recall(
+        score, truth
+    )
     assert (result.category, result.detector) == ("nut", "PatchCore")
     assert (result.n_good, result.n_anomalous, result.n_unlabelled) == (3, 3, 0)
     assert result.reasons == {}
@@ -291,6 +293,17 @@ def test_a_saved_result_is_loaded(tmp_path):
                     np.testing.assert_array_equal(
                         getattr(found.curves[name], axis), getattr(curve, axis)
                     )
+
+
+def test_a_result_saved_under_a_fields_old_name_is_loaded(tmp_path):
+    result = evaluate(*make(labels=(0, 0, 0)))
+    content = archive.parts(result)
+    for names in (content, content["reasons"]):
+        names["errors_at_full_recall"] = names.pop("false_positives_at_full_recall")
+    archive.write(tmp_path / "result", "Result", content)
+    loaded = Result.load(tmp_path / "result")
+    assert loaded.shown() == result.shown()
+    assert loaded.reasons == result.reasons
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Some defective images have a mask and one has none: everything works, with the pixels that are known."""
+"""One of the defective images has no mask: everything works, with the pixels that are known."""
 
 import dataclasses
 from types import SimpleNamespace

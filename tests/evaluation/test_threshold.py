@@ -42,27 +42,27 @@ def test_f1_takes_the_best_threshold():
     # A margin below the observed score
     assert best * (1 - 1e-5) == pytest.approx(found.value, rel=1e-9)
     assert (found.n_good, found.n_anomalous) == (4, 3)
-    np.testing.assert_array_equal(found.flag(SCORE), np.array([*GOOD, *BAD, 5.0]) >= 0.5)
+    np.testing.assert_array_equal(found.is_anomalous(SCORE), np.array([*GOOD, *BAD, 5.0]) >= 0.5)
 
 
 def test_full_recall_flags_every_anomalous_image():
     found = calibrate(SCORE, split(LABELS), rule="full_recall")
     assert found.value == pytest.approx(0.5 * (1 - 1e-5), rel=1e-9)
-    assert found.flag(SCORE)[4:7].all()
+    assert found.is_anomalous(SCORE)[4:7].all()
 
 
 def test_max_good_flags_no_good_image_and_what_is_a_margin_above():
     found = calibrate(SCORE, split(LABELS), rule="max_good")
-    assert not found.flag(SCORE)[:4].any()
-    assert not found.flag(prediction([0.6 * (1 + 0.9e-5)])).any()
-    assert found.flag(prediction([0.6 * (1 + 1.2e-5)])).all()
+    assert not found.is_anomalous(SCORE)[:4].any()
+    assert not found.is_anomalous(prediction([0.6 * (1 + 0.9e-5)])).any()
+    assert found.is_anomalous(prediction([0.6 * (1 + 1.2e-5)])).all()
     assert (found.n_good, found.n_anomalous) == (4, 0)
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6, -1.0, 0.0])
 @pytest.mark.parametrize("rule", ["f1", "full_recall", "max_good", "false_positive_rate"])
 def test_every_rule_holds_for_its_own_images_in_any_batch(rule, scale):
-    """Whose scores then differ by less than the margin, up or down, from those that the line was drawn by."""
+    """Scores then differ by less than the margin from those that the threshold was set by."""
     rng = np.random.default_rng(0)
     score = scale * (1 + rng.normal(size=60).astype(np.float32) + 2 * (np.arange(60) >= 40))
     labels = [0] * 40 + [1] * 20
@@ -71,10 +71,10 @@ def test_every_rule_holds_for_its_own_images_in_any_batch(rule, scale):
     options = {"rate": 0.2} if rule == "false_positive_rate" else {}
     found = calibrate(prediction(score), split(labels), rule=rule, **options)
     good = np.array(labels) == 0
-    expected = found.flag(prediction(score))
+    expected = found.is_anomalous(prediction(score))
     for _ in range(20):
         alone = score * (1 + 0.9e-5 * rng.uniform(-1, 1, size=60))
-        flagged = found.flag(prediction(alone))
+        flagged = found.is_anomalous(prediction(alone))
         if rule == "max_good":
             assert not flagged[good].any()
         elif rule == "full_recall":
@@ -89,7 +89,12 @@ def test_the_best_f1_is_kept_between_scores_that_lie_close():
     """Half way to the next lower score is the most that the margin takes."""
     close = np.nextafter(np.float32(0.5), np.float32(0))
     found = calibrate(prediction([0.1, close, 0.5, 0.7]), split([0, 0, 1, 1]), rule="f1")
-    assert found.flag(prediction([0.1, close, 0.5, 0.7])).tolist() == [False, False, True, True]
+    assert found.is_anomalous(prediction([0.1, close, 0.5, 0.7])).tolist() == [
+        False,
+        False,
+        True,
+        True,
+    ]
     assert close < found.value < 0.5
 
 
@@ -100,18 +105,18 @@ def test_the_best_f1_is_kept_between_scores_that_lie_close():
 def test_a_false_positive_rate_takes_the_conservative_order_statistic(rate, count, rank):
     score = np.random.default_rng(0).permutation(count).astype(float)
     found = calibrate(prediction(score), split([0] * count), rule="false_positive_rate", rate=rate)
-    assert not found.flag(prediction([rank - 1.0]))[0]
-    assert found.flag(prediction([rank - 0.999]))[0]
+    assert not found.is_anomalous(prediction([rank - 1.0]))[0]
+    assert found.is_anomalous(prediction([rank - 0.999]))[0]
 
 
 def test_on_average_no_more_good_images_are_flagged_than_promised():
-    """And not many fewer: between rate - 1 / (n + 1) and rate, here .1 - .04 and .1, over draws of both."""
+    """And not much below: from rate - 1 / (n + 1) to rate, here .06 to .1, over draws of both."""
     rng, flagged = np.random.default_rng(0), []
     for _ in range(400):
         found = calibrate(
             prediction(rng.normal(size=24)), split([0] * 24), rule="false_positive_rate", rate=0.1
         )
-        flagged.append(found.flag(prediction(rng.normal(size=200))).mean())
+        flagged.append(found.is_anomalous(prediction(rng.normal(size=200))).mean())
     # rank 23 of 24 promises .08 exactly; the mean of 400 draws has a standard error of .0027
     assert np.mean(flagged) == pytest.approx(0.08, abs=4 * 0.0027)
 
@@ -127,7 +132,10 @@ def test_the_share_flagged_among_the_images_themselves_is_below_the_rate(score, 
         with pytest.raises(ValueError, match="needs at least"):
             calibrate(*images, rule="false_positive_rate", rate=rate)
         return
-    assert calibrate(*images, rule="false_positive_rate", rate=rate).flag(images[0]).mean() <= rate
+    assert (
+        calibrate(*images, rule="false_positive_rate", rate=rate).is_anomalous(images[0]).mean()
+        <= rate
+    )
 
 
 def test_too_few_images_say_how_many_are_needed():
@@ -189,9 +197,9 @@ def test_scores_of_another_detector_or_backbone_are_refused(facts):
     with pytest.raises(
         ValueError, match=f"prediction of the {name} .* calibrate another threshold"
     ):
-        threshold.flag(prediction([1.0], **facts))
+        threshold.is_anomalous(prediction([1.0], **facts))
     # Not known: nothing to compare
-    assert threshold.flag(prediction([1.0], **{name: ""})).tolist() == [True]
+    assert threshold.is_anomalous(prediction([1.0], **{name: ""})).tolist() == [True]
 
 
 def test_what_is_saved_is_loaded(tmp_path):

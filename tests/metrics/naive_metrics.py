@@ -68,7 +68,7 @@ def naive_pro_per_image(scores, masks, limit=0.3, connectivity=8):
 
 
 def random_maps(seed, n=4, size=9, step=None, dtype=np.float64):
-    """Noisy maps that are higher on blocky masks; the last image is good. `step` rounds them, for ties."""
+    """Noisy maps, higher on blocky masks; the last image is good. `step` rounds, for ties."""
     rng = np.random.default_rng(seed)
     masks = np.kron(rng.random((n, size // 3, size // 3)) < 0.15, np.ones((1, 3, 3))).astype(bool)
     masks |= rng.random(masks.shape) < 0.01  # single pixels, so that areas differ

@@ -7,7 +7,7 @@ from adviz.metrics import auroc, auroc_differences
 
 @pytest.fixture
 def scores():
-    """Labels, and two methods' scores of 12 good and 15 anomalous images; whole numbers, so that some are equal."""
+    """Labels and two methods' scores of 27 images; whole numbers, so that some are equal."""
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], [12, 15])
     return (

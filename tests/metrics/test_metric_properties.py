@@ -1,4 +1,4 @@
-"""What holds for the metrics whatever the scores: bounds, invariances, and the definitions on all small cases."""
+"""Metrics on random scores: bounds, invariances, and the definitions on all small cases."""
 
 import numpy as np
 import pytest
@@ -13,8 +13,8 @@ from adviz.metrics import (
     auroc_and_pro,
     auroc_differences,
     average_precision,
-    errors_at_full_recall,
     f1_threshold,
+    false_positives_at_full_recall,
     full_recall_threshold,
     pixel_metrics,
     precision_recall_curve,
@@ -56,7 +56,7 @@ def mapped(draw):
 
 
 def monotone(scores, kind):
-    """Return strictly rising float64 functions of float16 values (differences of 6e-8 at least are kept apart)."""
+    """Return strictly rising float64 functions of float16 values, at least 6e-8 apart."""
     scores = scores.astype(np.float64)
     return {
         "affine": 8 * scores - 3,
@@ -74,7 +74,7 @@ def everything(scores, labels):
         auroc(scores, labels),
         average_precision(scores, labels),
         *f1_threshold(scores, labels)[1:],
-        errors_at_full_recall(scores, labels),
+        false_positives_at_full_recall(scores, labels),
     ]
 
 
@@ -91,7 +91,7 @@ def test_metrics_are_shares_and_curves_rise(case):
     assert 0 < average_precision(scores, labels) <= 1
     # flagging everything is one of the thresholds, and its F1 is 2 base / (1 + base)
     assert 2 * base / (1 + base) - ROUNDING <= f1_threshold(scores, labels).f1 <= 1
-    assert 0 <= errors_at_full_recall(scores, labels) <= (~labels).sum()
+    assert 0 <= false_positives_at_full_recall(scores, labels) <= (~labels).sum()
     for curve in (roc_curve(scores, labels), precision_recall_curve(scores, labels)):
         assert (np.diff(curve.x) >= 0).all()
         assert (np.diff(curve.threshold) < 0).all()
@@ -135,7 +135,7 @@ def test_perfect_inverted_and_constant_scores(labels):
     n, anomalous = len(labels), labels.sum()
     assert everything(perfect, labels) == [1, 1, 1, 0, 0, 0]
     assert auroc(-perfect, labels) == 0
-    assert errors_at_full_recall(-perfect, labels) == n - anomalous
+    assert false_positives_at_full_recall(-perfect, labels) == n - anomalous
     # Only when everything is flagged are anomalous items flagged
     for alike in (-perfect, constant):
         found = f1_threshold(alike, labels)
@@ -166,7 +166,7 @@ def test_no_threshold_has_a_better_f1_and_full_recall_is_the_highest_that_flags_
     )
     recalls_all = [t for t in scores if (scores[labels] >= t).all()]
     assert full_recall_threshold(scores, labels) == max(recalls_all)
-    assert errors_at_full_recall(scores, labels) == min(
+    assert false_positives_at_full_recall(scores, labels) == min(
         (scores[~labels] >= t).sum() for t in recalls_all
     )
 
@@ -274,7 +274,7 @@ def test_perfect_inverted_and_constant_maps(case, limit):
 
 @given(st.integers(0, 2**32 - 1))
 def test_random_maps_are_as_good_as_chance(seed):
-    """Areas of independent noise: half of all, half of the limit, within six standard deviations of the mean."""
+    """Areas of independent noise: half of all, half of the limit, within six deviations."""
     rng = np.random.default_rng(seed)
     masks = np.kron(rng.random((8, 8, 8)) < 0.2, np.ones((1, 4, 4))).astype(bool)
     masks[0, :2, :2] = False, True

@@ -61,7 +61,7 @@ def test_the_threshold_is_the_lowest_that_flags_no_more_than_asked(fpr, ties):
     found, normal = region_curves(scores, masks, 1.0), scores[~masks]
     line = found.threshold(fpr)
     share = np.mean(normal >= line)
-    assert found.flagged(line) == pytest.approx(share, abs=1e-15)
+    assert found.false_positive_rate(line) == pytest.approx(share, abs=1e-15)
     assert share <= fpr + 1e-12
     if fpr < 1:
         below = normal[normal < line].max()  # one step further down
@@ -86,28 +86,28 @@ def test_the_area_under_a_regions_own_curve():
 
 
 def test_what_has_exactly_the_threshold_is_flagged():
-    """As on every curve: 2 of the 3 pixels, and 1 of the 3 normal ones, have a score of 5 or more."""
+    """As on every curve: 2 of 3 pixels, and 1 of 3 normal ones, have a score of 5 or more."""
     scores = np.array([[[1, 2, 5, 4, 5, 6]]], np.float32)
     found = region_curves(scores, np.array([[[0, 0, 0, 1, 1, 1]]]), limit=1.0)
     assert found.overlap(5.0) == 2 / 3
-    assert found.flagged(5.0) == 1 / 3
+    assert found.false_positive_rate(5.0) == 1 / 3
 
 
 def test_a_limit_of_one_holds_every_pixel():
     scores, masks = data(3)
     found = region_curves(scores, masks, 1.0)
     line = found.threshold(1.0)
-    assert found.flagged(line) == 1
+    assert found.false_positive_rate(line) == 1
     assert (found.overlap(line) == 1).all()
     assert line == scores.min()
 
 
 def test_a_limit_that_rounding_puts_below_a_whole_number_of_pixels_can_be_asked_for():
-    """0.29 * 100 is 28.999999999999996; at an FPR of .29 it is 29 of 100 pixels that are flagged."""
+    """0.29 * 100 is 28.999999999999996; at an FPR of .29 29 of 100 pixels are above."""
     scores, masks = np.arange(101.0)[None, None], np.zeros((1, 1, 101), bool)
     masks[0, 0, 50] = True
     found = region_curves(scores, masks, limit=0.29)
-    assert found.flagged(found.threshold(0.29)) == 0.29
+    assert found.false_positive_rate(found.threshold(0.29)) == 0.29
 
 
 @pytest.mark.parametrize("lowest", [-7.0, 2.0])

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from adviz.metrics import auroc, errors_at_full_recall, f1_threshold, full_recall_threshold, perfect
+from adviz.metrics import (
+    auroc,
+    f1_threshold,
+    false_positives_at_full_recall,
+    full_recall_threshold,
+    perfect,
+)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -39,11 +45,11 @@ def test_float32_thresholds_are_observed_scores():
 def test_perfect_and_full_recall():
     scores = np.array([0.0, 1, 2, 3])
     assert f1_threshold(scores, [0, 0, 1, 1]) == (2, 1, 0, 0)
-    assert errors_at_full_recall(scores, [0, 0, 1, 1]) == 0
-    assert errors_at_full_recall(scores, [0, 1, 0, 1]) == 1
+    assert false_positives_at_full_recall(scores, [0, 0, 1, 1]) == 0
+    assert false_positives_at_full_recall(scores, [0, 1, 0, 1]) == 1
     assert full_recall_threshold(scores, [0, 1, 0, 1]) == 1
     assert np.isnan(full_recall_threshold(scores, np.zeros(4)))
-    assert errors_at_full_recall(np.ones(4), [0, 1, 0, 1]) == 2  # a tie is flagged with it
+    assert false_positives_at_full_recall(np.ones(4), [0, 1, 0, 1]) == 2  # a tie is flagged with it
     assert perfect(scores, [0, 0, 1, 1])
     assert not perfect(scores, [0, 1, 0, 1])
     assert not perfect(np.array([0.0, 1, 1]), [0, 0, 1])
@@ -62,16 +68,16 @@ def test_perfect_means_auroc_one():
 
 def test_without_anomalous_items_everything_is_nan():
     assert np.isnan(f1_threshold(np.arange(3.0), np.zeros(3))).all()
-    assert np.isnan(errors_at_full_recall(np.arange(3.0), np.zeros(3)))
+    assert np.isnan(false_positives_at_full_recall(np.arange(3.0), np.zeros(3)))
     assert not perfect(np.arange(3.0), np.zeros(3))
 
 
 def test_without_normal_items_everything_is_flagged():
     assert f1_threshold(np.arange(3.0), np.ones(3)) == (0, 1, 0, 0)
-    assert errors_at_full_recall(np.arange(3.0), np.ones(3)) == 0
+    assert false_positives_at_full_recall(np.arange(3.0), np.ones(3)) == 0
 
 
 def test_scores_that_are_not_finite_are_refused():
-    for metric in (f1_threshold, errors_at_full_recall, perfect):
+    for metric in (f1_threshold, false_positives_at_full_recall, perfect):
         with pytest.raises(ValueError, match="finite"):
             metric(np.array([0, np.nan]), [0, 1])

@@ -1,4 +1,7 @@
-"""Which rows of a memory bank to keep: indices out, never features, but for learned proxies, which are no rows."""
+"""Coresets of a memory bank: features in, indices of the chosen rows out.
+
+Learned proxies alone are new features, for they are no rows.
+"""
 
 from adviz.core.coreset.coverage import coverage, covering_radius, in_plane
 from adviz.core.coreset.greedy import k_center_greedy

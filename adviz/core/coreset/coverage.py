@@ -1,4 +1,4 @@
-"""How well chosen rows stand for all rows: distances to the nearest chosen one, and all rows in a plane."""
+"""Coverage of all rows by a coreset, and the plane that coresets are plotted in."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ import torch
 from torch import Tensor
 
 from adviz._support import as_numpy, bar, full_float32
+from adviz.core.coreset.random_projection import checked_points
 
-BLOCK = 4096  # rows at a time
-# Chosen rows that they are compared with at a time; their product, 16 MiB, is the largest array
+# Rows, and chosen rows, that are compared at a time; their product, 16 MiB, is the largest array
+BLOCK = 4096
 CHUNK = 1024
 
 
 def coverage(points: np.ndarray, order: np.ndarray, counts: Sequence[int]) -> np.ndarray:
-    """Return how far every row is from the nearest of the first n chosen rows, for several n at the cost of the last.
+    """Return every row's distance to the nearest of the first n chosen rows, for several n.
+
+    It costs as much as the largest n alone.
 
     Parameters
     ----------
@@ -38,6 +41,11 @@ def coverage(points: np.ndarray, order: np.ndarray, counts: Sequence[int]) -> np
 
     Notes
     -----
+    For each n of `counts` it equals::
+
+        chosen = points[order[:n]]
+        distance = np.linalg.norm(points[:, None] - chosen, axis=2).min(1)
+
     The nearest row is found with the expanded square in float32, about the mean of all rows, and
     its distance is then computed by direct subtraction: rounding can at most take a row for the
     nearest that is as near up to about 1e-6 of the largest squared norm.
@@ -49,17 +57,15 @@ def coverage(points: np.ndarray, order: np.ndarray, counts: Sequence[int]) -> np
     array([[0., 1., 3.],
            [0., 1., 0.]], dtype=float32)
     """
-    points, order = np.ascontiguousarray(as_numpy(points), dtype=np.float32), as_numpy(order)
+    points = checked_points(points)
+    order = as_numpy(order)
     ends = [0, *counts]
-    if points.ndim != 2 or not points.size or not np.isfinite(points).all():
-        raise ValueError(
-            f"points must be (M, d), finite and not empty, got shape {points.shape} or NaN in it"
-        )
     if order.ndim != 1 or not len(order) or not 0 <= order.min() <= order.max() < len(points):
         raise ValueError(
             f"order must name rows from 0 to {len(points) - 1}, got {order.shape} of them"
         )
-    if len(ends) == 1 or any(b <= a for a, b in pairwise(ends)) or ends[-1] > len(order):
+    ascending = all(start < end for start, end in pairwise(ends))
+    if not len(counts) or not ascending or ends[-1] > len(order):
         raise ValueError(
             f"counts must ascend from 1 or more to at most {len(order)}, got {list(counts)}"
         )
@@ -68,19 +74,18 @@ def coverage(points: np.ndarray, order: np.ndarray, counts: Sequence[int]) -> np
     distance = np.empty((len(counts), len(points)), np.float32)
     with full_float32(), torch.inference_mode():
         for start in bar(range(0, len(points), BLOCK), label="coverage"):
-            part = slice(start, start + BLOCK)
-            distance[:, part] = _to_prefixes(
-                torch.from_numpy(points[part] - centre), chosen, ends
-            ).numpy()
-    for found, count in zip(distance, counts, strict=True):
-        found[order[:count]] = 0
+            rows = torch.from_numpy(points[start : start + BLOCK] - centre)
+            distance[:, start : start + BLOCK] = _to_prefixes(rows, chosen, ends).numpy()
+    for distance_to_prefix, count in zip(distance, counts, strict=True):
+        distance_to_prefix[order[:count]] = 0
     return distance
 
 
 def covering_radius(points: np.ndarray, order: np.ndarray, counts: Sequence[int]) -> np.ndarray:
-    """Return the largest distance of any row to the nearest of the first n chosen rows, for several n.
+    """Return the covering radius of the first n chosen rows, for several n.
 
-    It is what the greedy search makes small (PatchCore, Eq. 5), here for any order of choice.
+    That is the largest distance of any row to the nearest chosen one: what the greedy search makes
+    small (PatchCore, Eq. 5), here for any order of choice.
 
     Parameters and errors: as for `coverage`.
 
@@ -98,7 +103,7 @@ def covering_radius(points: np.ndarray, order: np.ndarray, counts: Sequence[int]
 
 
 def in_plane(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Show all rows in the plane of their two largest variances (principal components, exactly).
+    """Project all rows to their first two principal components.
 
     Parameters
     ----------
@@ -109,53 +114,61 @@ def in_plane(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     plane: (M, 2) float32, coordinates about the mean, in the units of `points`; the largest weight
         of each direction is positive, so that pictures are not mirrored from machine to machine.
         Zeros where d is 1.
-    share: (2,) float64, of the whole variance that each direction holds; 0 where there is none.
+    explained: (2,) float64, fraction of the total variance that each direction explains; 0 where
+        there is none.
 
     Raises
     ------
     ValueError: NaN in the points, or no row.
 
+    Notes
+    -----
+    scikit-learn's PCA takes the scatter matrix in the points' own float32, or a float64 copy of all
+    points; here it is summed in float64 over blocks.
+
     Examples
     --------
     >>> from adviz import coreset
-    >>> plane, share = coreset.in_plane(np.array([[0.0, 0], [2, 0], [4, 0]]))
-    >>> plane[:, 0], share
+    >>> plane, explained = coreset.in_plane(np.array([[0.0, 0], [2, 0], [4, 0]]))
+    >>> plane[:, 0], explained
     (array([-2.,  0.,  2.], dtype=float32), array([1., 0.]))
     """
-    points = np.asarray(as_numpy(points), dtype=np.float32)
-    if points.ndim != 2 or not points.size or not np.isfinite(points).all():
-        raise ValueError(
-            f"points must be (M, d), finite and not empty, got shape {points.shape} or NaN in it"
-        )
+    points = checked_points(points)
     dimension = points.shape[1]
-    mean, scatter = points.mean(0, dtype=np.float64), np.zeros((dimension, dimension))
+    mean = points.mean(0, dtype=np.float64)
+    scatter = np.zeros((dimension, dimension))
     for start in range(0, len(points), BLOCK):
         centred = points[start : start + BLOCK] - mean
         scatter += centred.T @ centred
-    values, vectors = np.linalg.eigh(scatter)
+    values, vectors = np.linalg.eigh(scatter)  # ascending
+    n_axes = min(2, dimension)
     axes = np.zeros((dimension, 2))
-    axes[:, : min(2, dimension)] = vectors[:, ::-1][:, :2]
-    axes *= np.where(np.take_along_axis(axes, np.abs(axes).argmax(0)[None], 0) < 0, -1, 1)
+    axes[:, :n_axes] = vectors[:, ::-1][:, :2]
+    largest_weight = np.take_along_axis(axes, np.abs(axes).argmax(0)[None], 0)
+    axes *= np.where(largest_weight < 0, -1, 1)
     total = float(np.trace(scatter))
-    share = np.zeros(2)
+    explained = np.zeros(2)
     if total > 0:
-        share[: min(2, dimension)] = values[::-1][:2].clip(min=0) / total
+        explained[:n_axes] = values[::-1][:2].clip(min=0) / total
     plane = points @ axes.astype(np.float32) - (mean @ axes).astype(np.float32)
-    return np.asarray(plane, np.float32), share
+    return np.asarray(plane, np.float32), explained
 
 
 def _to_prefixes(rows: Tensor, chosen: Tensor, ends: Sequence[int]) -> Tensor:
-    """Return (len(ends) - 1, n) distances of rows to the nearest of the first `ends` chosen ones."""
-    best = torch.full((len(rows),), torch.inf)
-    exact = torch.full((len(rows),), torch.inf)
-    found = []
+    """Return each row's distance to the nearest chosen one before each of `ends` but the first, 0.
+
+    (len(ends) - 1, n) for n rows.
+    """
+    best = torch.full((len(rows),), torch.inf)  # by the expanded square, up to rounding
+    exact = torch.full((len(rows),), torch.inf)  # by direct subtraction
+    distances = []
     for start, end in pairwise(ends):
-        nearest = torch.full((len(rows),), -1, dtype=torch.int64)
+        nearest = torch.full((len(rows),), -1, dtype=torch.int64)  # -1: one chosen before `start`
         for first in range(start, end, CHUNK):
-            part = chosen[first : min(first + CHUNK, end)]
-            # Less the row's own square
-            product = torch.addmm(part.square().sum(1), rows, part.T, alpha=-2)
-            # Five times as fast as min, which also tells where: few rows need that
+            block = chosen[first : min(first + CHUNK, end)]
+            # (n, block), squared distance less the row's own square
+            product = torch.addmm(block.square().sum(1), rows, block.T, alpha=-2)
+            # Five times as fast as min, which returns the index too: few rows need that
             least = product.amin(1)
             nearer = (least < best).nonzero()[:, 0]
             best[nearer] = least[nearer]
@@ -164,5 +177,5 @@ def _to_prefixes(rows: Tensor, chosen: Tensor, ends: Sequence[int]) -> Tensor:
         square = (rows[changed] - chosen[nearest[changed]]).square().sum(1)
         # Rounding must not let a distance rise
         exact[changed] = torch.minimum(exact[changed], square)
-        found.append(exact.sqrt())
-    return torch.stack(found)
+        distances.append(exact.sqrt())
+    return torch.stack(distances)

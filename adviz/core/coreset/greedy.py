@@ -1,4 +1,4 @@
-"""PatchCore's coreset: exact greedy k-centre, in blocks, on an integer grid (Algorithm 1, Eq. 5)."""
+"""PatchCore's coreset: exact greedy k-centre in blocks of rows (Algorithm 1, Eq. 5)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from adviz._support import as_numpy, bar, check_device, workers
 from adviz.core.coreset.integer_grid import LIMIT, Grid, check_memory, to_grid
 from adviz.core.coreset.random_projection import check_count
 
-REFRESH = 8192  # rows brought up to date at once
-CANDIDATES = 1024  # rows picked from
-# Rows that are refreshed together, by one thread of a CPU; their product stays in its cache
+REFRESH = 8192  # rows whose bounds are brought up to date at once
+CANDIDATES = 1024  # of these, rows that are chosen from
+# Rows that one thread of a CPU refreshes together; their product stays in its cache
 TILE = 1024
-CHUNK = 1024  # choices that they see at once
+CHUNK = 1024  # choices that these rows are compared with at once
 
 
 def k_center_greedy(
@@ -29,7 +29,7 @@ def k_center_greedy(
     cap: np.ndarray | None = None,
     device: str = "cpu",
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Choose rows so that the farthest row is as near as possible: each time the row farthest from those chosen.
+    """Choose a coreset greedily: each time the row that is farthest from those chosen so far.
 
     PatchCore, Algorithm 1 and Eq. 5 (Gonzalez' greedy k-centre), exactly, on an integer grid about
     as fine as float32 (see `Grid` and `to_grid`). The order is that of this loop on the grid's
@@ -45,11 +45,11 @@ def k_center_greedy(
 
     Parameters
     ----------
-    points: (M, d) float, or their `Grid` when it is at hand.
+    points: (M, d) float, or their `Grid` where it has been made.
     count: rows to choose, 1 <= count <= M.
     first: row to start from; None = the row farthest from the mean of all rows.
-    cap: (M,) Euclidean distances that no row's counts beyond, from the start on
-        (`anchor_distance`); the search then starts from the largest, and knows no covering radius.
+    cap: (M,) Euclidean, upper bounds of the rows' distances from the start on (`anchor_distance`);
+        the search then starts from the largest, and knows no covering radius.
     device: where the matrix products run, "cpu" or "cuda"; the order is the same.
 
     Returns
@@ -67,18 +67,19 @@ def k_center_greedy(
 
     Notes
     -----
+    Why the fast search equals the loop: a row's distance to the chosen ones only falls, so a stale
+    distance is an upper bound. Only the rows with the largest bounds are refreshed, by matrix
+    products, and each only until it falls behind the other rows; among them rows are chosen as long
+    as the best one beats the bounds of all other rows, which proves that it is the farthest of all.
+    On the grid every product is exact, so that no order of summing changes a distance. Memory
+    beside `points` and their grid is O(M), 8 (d + 1) bytes a choice and 8 MiB a thread.
+
     A loop in float64 on `points` themselves may choose another of two rows whose distances differ
     by less than the grid's rounding. On the projected patches of the built-in categories (50,176
     rows of 128 numbers) the first 501 and 1,003 choices are that loop's, index by index; with one
     row moved 30 times as far out as well, but that in one of six categories some neighbours of the
     order changed places. So one seed's bank is the method's, not the rounding's; another seed's
     projection gives another bank.
-
-    A row's distance to the chosen ones only falls, so a stale distance is an upper bound. Only the
-    rows with the largest bounds are refreshed, by matrix products, and each only until it falls
-    behind the rows outside; among them rows are chosen as long as the best one beats every bound
-    outside, which proves it is the farthest of all. Memory beside `points` and their grid is O(M),
-    8 (d + 1) bytes a choice and 8 MiB a thread.
 
     Examples
     --------
@@ -92,73 +93,92 @@ def k_center_greedy(
     check_count(count, len(grid))
     if first is not None and not 0 <= first < len(grid):
         raise ValueError(f"first must be a row from 0 to {len(grid) - 1}, got {first}")
-    cap = None if cap is None else as_numpy(cap)
-    if cap is not None and (
-        np.shape(cap) != (len(grid),) or not np.isfinite(cap).all() or first is not None
-    ):
-        raise ValueError(
-            f"cap must be {len(grid)} finite distances, without first, got {np.shape(cap)} and {first=}"
-        )
+    bound = None if cap is None else _checked_cap(cap, len(grid), first) * scale
     products = 8 * TILE * CHUNK * torch.get_num_threads() + 16 * CANDIDATES**2
     need = 56 * len(grid) + 8 * count * (grid.shape[1] + 3) + products
     check_memory(need, f"choosing {count} of {len(grid)} rows")
-    bound = None
-    if cap is not None:
-        bound = np.square(np.asarray(cap, np.float64) * scale)
     with workers(device) as pool:
         search = _Greedy(torch.from_numpy(grid).to(device), count, bound, pool)
         if cap is None:
-            search.start(int(search.norm.cpu().numpy().argmax()) if first is None else first)
+            if first is None:
+                first = int(search.norm.cpu().numpy().argmax())
+            search.start(first)
         count = search.run(count)
     radius = np.sqrt(search.distance[1 : count + 1]) / scale
-    return search.order[:count], radius if cap is None else np.full(count, np.nan)
+    if cap is not None:
+        radius = np.full(count, np.nan)
+    return search.order[:count], radius
+
+
+def _checked_cap(cap: np.ndarray, n_rows: int, first: int | None) -> np.ndarray:
+    cap = as_numpy(cap)
+    if np.shape(cap) != (n_rows,) or not np.isfinite(cap).all() or first is not None:
+        raise ValueError(
+            f"cap must be {n_rows} finite distances, without first, "
+            f"got {np.shape(cap)} and {first=}"
+        )
+    return np.asarray(cap, np.float64)
 
 
 class _Greedy:
-    """A block-wise greedy search: for every row an upper bound, and how many choices that bound has seen."""
+    """A greedy search that keeps an upper bound of every row's distance to the chosen rows.
+
+    Attributes
+    ----------
+    rows: (M, d) float32, the grid.
+    norm: (M,) float64, squared.
+    bound: (M,) float64, upper bounds of the squared distance; -1 for chosen rows.
+    seen: (M,) int, how many choices each bound accounts for.
+    order: chosen rows; the first `chosen` entries are valid.
+    distance: squared, of each choice to those before it.
+    centres: columns [-2c, |c|^2] of the choices, see `_augmented`.
+    """
 
     def __init__(
-        self, grid: torch.Tensor, count: int, bound: np.ndarray | None, pool: Executor
+        self, grid: torch.Tensor, count: int, cap: np.ndarray | None, pool: Executor
     ) -> None:
         self.rows = grid
-        parts = torch.split(grid, REFRESH)
-        self.norm = torch.empty(len(grid), dtype=torch.float64, device=grid.device)
-        for part, norm in zip(parts, torch.split(self.norm, REFRESH), strict=True):
-            # into its place: small results between large ones break up the heap
-            norm[:] = part.double().square().sum(1)
-        whole = all(bool((part == part.round()).all()) for part in parts)
-        if float(self.norm.max()) >= LIMIT or not whole:
+        device = grid.device
+        self.norm = torch.empty(len(grid), dtype=torch.float64, device=device)
+        is_integer = True
+        for start in range(0, len(grid), REFRESH):
+            part = grid[start : start + REFRESH]
+            # Written in place: small results between large ones break up the heap
+            self.norm[start : start + REFRESH] = part.double().square().sum(1)
+            is_integer = is_integer and bool((part == part.round()).all())
+        if float(self.norm.max()) >= LIMIT or not is_integer:
             raise ValueError(
-                "expected integer rows short enough to be multiplied exactly: make the grid with to_grid"
+                "expected integer rows short enough to be multiplied exactly: "
+                "make the grid with to_grid"
             )
-        self.bound = np.full(len(grid), np.inf, dtype=np.float64) if bound is None else bound
+        self.bound = np.full(len(grid), np.inf) if cap is None else np.square(cap)
         self.seen = np.zeros(len(grid), dtype=np.int64)
         # One more than asked for: its distance is the last covering radius
         self.limit = min(count + 1, len(grid))
+        self.chosen = 0
         self.order = np.empty(self.limit, dtype=np.int64)
-        # Squared, of each choice to those before it
         self.distance = np.zeros(max(count + 1, self.limit))
         self.centres = torch.empty(
-            self.limit, grid.shape[1] + 1, dtype=torch.float64, device=grid.device
+            self.limit, grid.shape[1] + 1, dtype=torch.float64, device=device
         )
-        self.pool, self.tile = pool, REFRESH if grid.is_cuda else TILE
-        self.scratch = threading.local()  # of each thread: room for its products
-        self.chosen = 0
+        self.pool = pool
+        self.tile = REFRESH if grid.is_cuda else TILE
+        self.scratch = threading.local()  # a thread's memory for its products
 
     def start(self, first: int) -> None:
-        """Choose the first row, show it to all rows, and so need not remember it."""
+        """Choose the first row and compare all rows with it, so that it need not be remembered."""
         self._choose(first, 0.0)
-        centre, product = self.rows[first].double(), torch.empty_like(self.norm)
-        for part, found in zip(
-            torch.split(self.rows, REFRESH), torch.split(product, REFRESH), strict=True
-        ):
-            found[:] = part.double() @ centre
+        centre = self.rows[first].double()
+        product = torch.empty_like(self.norm)
+        for start in range(0, len(self.rows), REFRESH):
+            part = self.rows[start : start + REFRESH]
+            product[start : start + REFRESH] = part.double() @ centre
         self.bound = (self.norm + self.norm[first] - 2 * product).cpu().numpy()
         self.bound[first] = -1
         self.seen[:] = 1
 
     def run(self, count: int) -> int:
-        """Choose `count` rows, and one more for the radius; return how many it were when it was interrupted."""
+        """Choose `count` rows, and one more for the radius; return how many were chosen."""
         progress = bar(label="coreset", total=count)
         progress.update(self.chosen)
         try:
@@ -180,90 +200,101 @@ class _Greedy:
         return count
 
     def block(self) -> None:
-        """Refresh the rows with the largest bounds, and choose among them as far as that is provably right."""
-        rows, outside = self._largest(np.arange(len(self.bound)), REFRESH)
-        tighter = self._refresh(rows, outside)
-        candidates, left = self._largest(rows, CANDIDATES)
-        floor = max(outside, left)
+        """Refresh the rows with the largest bounds, and choose among them while that is proven."""
+        rows, largest_outside = self._largest(np.arange(len(self.bound)), REFRESH)
+        any_stale = self._refresh(rows, largest_outside)
+        candidates, largest_left = self._largest(rows, CANDIDATES)
+        floor = max(largest_outside, largest_left)  # bound of the best row that is no candidate
         candidates = np.sort(candidates[self.bound[candidates] > floor])
-        if not len(candidates):
-            if tighter:
-                return
-            # A plateau of equal bounds: the lowest rows first, as argmax would
-            top = self.bound.max()
-            candidates = np.flatnonzero(self.bound == top)
-            if self._refresh(candidates):
-                return
-            self._choose_among(candidates[:CANDIDATES], float(top), plateau=True)
-        else:
+        if len(candidates):
             self._choose_among(candidates, floor)
+            return
+        if any_stale:  # smaller bounds by now: begin again
+            return
+        # A plateau of equal bounds: the lowest rows first, as argmax would
+        top = self.bound.max()
+        candidates = np.flatnonzero(self.bound == top)
+        if not self._refresh(candidates):
+            self._choose_among(candidates[:CANDIDATES], float(top), plateau=True)
 
     def _largest(self, rows: np.ndarray, count: int) -> tuple[np.ndarray, float]:
-        """Return the `count` rows of largest bound, and the largest bound left out (-inf when none is)."""
+        """Return the `count` rows of largest bound, and the largest bound of the others or -inf."""
         if len(rows) <= count:
             return rows, -np.inf
         bound = self.bound[rows]
-        split = np.argpartition(bound, len(rows) - count)
-        return rows[split[-count:]], float(bound[split[:-count]].max())
+        order = np.argpartition(bound, len(rows) - count)
+        return rows[order[-count:]], float(bound[order[:-count]].max())
 
     def _refresh(self, rows: np.ndarray, level: float = -np.inf) -> bool:
-        """Show `rows` the choices they have not seen, until their bound is at most `level`; say if any was stale."""
+        """Bring the bounds of `rows` up to date, or to `level` at most; return if any was stale."""
         stale = rows[self.seen[rows] < self.chosen]
+        if not len(stale):
+            return False
+        # Rows that have seen as many choices share a tile, and skip these together
         stale = stale[np.argsort(self.seen[stale], kind="stable")]
-        parts = np.split(stale, range(self.tile, len(stale), self.tile)) if len(stale) else []
-        for part, (bound, seen) in zip(
-            parts, self.pool.map(partial(self._shown, level=level), parts), strict=True
-        ):
-            self.bound[part], self.seen[part] = bound, seen
-        return len(stale) > 0
+        tiles = np.split(stale, range(self.tile, len(stale), self.tile))
+        refreshed = self.pool.map(partial(self._refreshed, level=level), tiles)
+        for tile, (bound, seen) in zip(tiles, refreshed, strict=True):
+            self.bound[tile] = bound
+            self.seen[tile] = seen
+        return True
 
-    def _shown(self, rows: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return the new bounds of `rows`, and how many choices each of them has seen then.
+    def _refreshed(self, rows: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return new bounds of n `rows` and how many choices these account for, (n,) each.
 
-        A row whose bound falls to `level` sees no more: it cannot be chosen before the others.
+        A row whose bound falls to `level` is left there: it cannot be chosen before the others.
         """
-        bound, seen, left = self.bound[rows], self.seen[rows], np.arange(len(rows))
+        bound = self.bound[rows]
+        seen = self.seen[rows]
         index = self._index(rows)
-        points, norm = self._augmented(index), self.norm[index]
-        if not hasattr(self.scratch, "product"):
-            self.scratch.product = torch.empty(
-                self.tile * CHUNK, dtype=torch.float64, device=index.device
-            )
-        product = self.scratch.product
+        points = self._augmented(index)
+        norm = self.norm[index]
+        active = np.arange(len(rows))  # positions in `rows` whose bound is above `level`
         for start in range(int(seen[0]), self.chosen, CHUNK):
             centres = self.centres[start : min(start + CHUNK, self.chosen)]
-            distance = torch.mm(
-                points, centres.T, out=product[: len(left) * len(centres)].view(len(left), -1)
-            )
-            bound[left] = np.minimum(bound[left], (distance.amin(1) + norm).cpu().numpy())
-            seen[left] = np.maximum(seen[left], start + len(centres))
-            above = np.flatnonzero(bound[left] > level)
-            if len(above) == 0:
+            product = self._scratch(len(active), len(centres))
+            torch.mm(points, centres.T, out=product)
+            nearest = (product.amin(1) + norm).cpu().numpy()
+            bound[active] = np.minimum(bound[active], nearest)
+            seen[active] = np.maximum(seen[active], start + len(centres))
+            above = np.flatnonzero(bound[active] > level)
+            if not len(above):
                 break
-            if len(above) < len(left):
-                kept = self._index(above)
-                left, points, norm = left[above], points.index_select(0, kept), norm[kept]
+            if len(above) < len(active):
+                active = active[above]
+                above_index = self._index(above)
+                points = points.index_select(0, above_index)
+                norm = norm[above_index]
         return bound, seen
+
+    def _scratch(self, rows: int, columns: int) -> torch.Tensor:
+        """Return memory for a product, which the thread uses again and again."""
+        if not hasattr(self.scratch, "product"):
+            self.scratch.product = self.norm.new_empty(self.tile * CHUNK)
+        product: torch.Tensor = self.scratch.product
+        return product[: rows * columns].view(rows, columns)
 
     def _index(self, rows: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(rows).to(self.rows.device)
 
     def _augmented(self, index: torch.Tensor) -> torch.Tensor:
-        """Return the columns [x, 1], whose product with [-2c, |c|^2] is the distance less |x|^2."""
+        """Return [x, 1] for each row, whose product with [-2c, |c|^2] is |x - c|^2 - |x|^2."""
         points = self.rows.new_ones(len(index), self.rows.shape[1] + 1, dtype=torch.float64)
         points[:, :-1] = self.rows.index_select(0, index)  # three times as fast as rows[index]
         return points
 
     def _choose_among(self, candidates: np.ndarray, floor: float, *, plateau: bool = False) -> None:
-        """Choose greedily among `candidates` while the farthest of them beats every row outside (plateau: ties it)."""
+        """Choose greedily among `candidates` while the farthest beats (plateau: ties) `floor`."""
         index = self._index(candidates)
-        columns = torch.cat([-2 * self.rows[index].double(), self.norm[index, None]], 1)
-        between = (self._augmented(index) @ columns.T + self.norm[index, None]).cpu().numpy()
-        bound, before = self.bound[candidates], self.chosen
+        norm = self.norm[index, None]
+        columns = torch.cat([-2 * self.rows[index].double(), norm], 1)
+        between = (self._augmented(index) @ columns.T + norm).cpu().numpy()  # squared distances
+        bound = self.bound[candidates]
+        before = self.chosen
         best = int(bound.argmax())
-        while (
-            bound[best] > floor or (plateau and bound[best] == floor)
-        ) and self.chosen < self.limit:
+        while self.chosen < self.limit:
+            if bound[best] < floor or (bound[best] == floor and not plateau):
+                break
             self._choose(candidates[best], float(bound[best]))
             np.minimum(bound, between[best], out=bound)
             bound[best] = -1
@@ -273,7 +304,8 @@ class _Greedy:
         self.seen[candidates] = self.chosen
 
     def _choose(self, row: int, distance: float) -> None:
-        self.order[self.chosen], self.distance[self.chosen] = row, distance
+        self.order[self.chosen] = row
+        self.distance[self.chosen] = distance
         self.chosen += 1
 
     def _remember(self, since: int) -> None:

@@ -1,4 +1,7 @@
-"""The integer grid on which the greedy search is exact: the same order on every machine, thread count and device."""
+"""The integer grid on which the greedy search is exact.
+
+It makes the order of choice the same on every machine, device and number of threads.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ CHUNK = 2**12  # rows at a time, on a thread, so that float64 copies stay in its
 
 
 class Grid(NamedTuple):
-    """Rows rounded to integers so small that their squared distances are exact in float64, in any order of summing.
+    """Rows rounded to integers, so small that their squared distances are exact in float64.
 
     A search computes |x - c|^2 as |x|^2 + (|c|^2 - 2 x.c). With R the largest norm of a row, any
     partial sum of |x|^2 is an integer of at most R^2, of the bracket one of at most 3 R^2 (Cauchy
@@ -103,38 +106,41 @@ def to_grid(points: np.ndarray, *, out: np.ndarray | None = None) -> Grid:
         need += 4 * points.size
     check_memory(need, f"a grid of {len(points)} rows")
     chunks = [slice(start, start + CHUNK) for start in range(0, len(points), CHUNK)]
-    with np.errstate(invalid="ignore"):  # infinities of both signs: the check below says it
-        mean = np.sum([points[part].sum(0, dtype=np.float64) for part in chunks], axis=0) / len(
-            points
-        )
+    with np.errstate(invalid="ignore"):  # infinities of both signs: the check below reports them
+        sums = [points[chunk].sum(0, dtype=np.float64) for chunk in chunks]
+        mean = np.sum(sums, axis=0) / len(points)  # (d,)
     if not np.isfinite(mean).all():
         raise ValueError("expected finite points, got NaN or infinity: check the features")
 
-    def measured(part: slice) -> tuple[float, float]:
-        centred = points[part] - mean
+    def extent(chunk: slice) -> tuple[float, float]:
+        """Return the largest norm and the largest coordinate about the mean."""
+        centred = points[chunk] - mean
         return float(np.sqrt((centred**2).sum(1).max())), float(np.abs(centred).max())
 
-    def rounded(part: slice) -> None:
-        grid[part] = np.rint(points[part] * scale) - centre
+    def round_to_grid(chunk: slice) -> None:
+        grid[chunk] = np.rint(points[chunk] * scale) - centre
 
     grid = np.empty(points.shape, np.float32) if out is None else out
     with workers("cpu") as pool:
-        norms, largest = zip(*pool.map(measured, chunks), strict=True)
-        scale = _scale(max(norms), max(largest), points.shape[1])
+        norms, coordinates = zip(*pool.map(extent, chunks), strict=True)
+        scale = _scale(max(norms), max(coordinates), points.shape[1])
         centre = np.rint(mean * scale)
-        list(pool.map(rounded, chunks))
+        list(pool.map(round_to_grid, chunks))
     _warn_if_coarse(points[:: len(points) // SAMPLE + 1], max(norms), scale)
     return Grid(grid, scale)
 
 
 def _scale(norm: float, largest: float, dimension: int) -> float:
-    """Return the largest power of two that keeps coordinates within LARGEST and squared norms below LIMIT."""
+    """Return the grid's scale, a power of two.
+
+    It is the largest that keeps coordinates within LARGEST and squared norms below LIMIT.
+    """
     if norm == 0:
         return 1.0
     # Less what rounding the row and the mean adds to a norm
     longest = LIMIT**0.5 - 1 - np.sqrt(dimension)
-    fits = min((LARGEST - 1) / largest, longest / norm)
-    return float(np.exp2(np.floor(np.log2(fits))))
+    upper_bound = min((LARGEST - 1) / largest, longest / norm)
+    return float(np.exp2(np.floor(np.log2(upper_bound))))
 
 
 def _warn_if_coarse(sample: np.ndarray, norm: float, scale: float) -> None:
@@ -144,17 +150,23 @@ def _warn_if_coarse(sample: np.ndarray, norm: float, scale: float) -> None:
     away from them all.
     """
     sample = np.asarray(sample, np.float64)
-    usual = float(np.median(np.linalg.norm(sample - np.median(sample, axis=0), axis=1)))
-    if 0 < usual * scale < COARSE:
+    centred = sample - np.median(sample, axis=0)
+    median_norm = float(np.median(np.linalg.norm(centred, axis=1)))
+    if 0 < median_norm * scale < COARSE:
         warnings.warn(
-            f"the farthest row lies {norm / usual:.0f} times as far out as the median row: on a grid that holds it the "
-            "others are hardly told apart; remove such rows",
+            f"the farthest row lies {norm / median_norm:.0f} times as far out as the median row: "
+            "on a grid that holds it the others are hardly told apart; remove such rows",
             stacklevel=3,
         )
 
 
 def check_memory(need: int, what: str) -> None:
-    """Refuse what needs more bytes than the machine has free.
+    """Refuse to start what needs more memory than the machine has free.
+
+    Parameters
+    ----------
+    need: bytes.
+    what: needs them; the beginning of the error's message.
 
     Raises
     ------
@@ -163,6 +175,6 @@ def check_memory(need: int, what: str) -> None:
     free = psutil.virtual_memory().available
     if need > free:
         raise MemoryError(
-            f"{what} needs about {need / 2**30:.1f} GiB, of which {free / 2**30:.1f} GiB are free: project to fewer "
-            "dimensions, or draw a part of the rows first (coreset.random)"
+            f"{what} needs about {need / 2**30:.1f} GiB, of which {free / 2**30:.1f} GiB are free: "
+            "project to fewer dimensions, or draw a part of the rows first (coreset.random)"
         )

@@ -1,4 +1,4 @@
-"""PatchCore's other sampler: proxies learned to rebuild every patch from their mixture (Eq. 8)."""
+"""PatchCore's other sampler: learned proxies, from which every patch is reconstructed (Eq. 8)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adviz._support import as_numpy, bar
-from adviz.core.coreset.random_projection import check_count, random
+from adviz._support import bar
+from adviz.core.coreset.random_projection import check_count, checked_points, random
 
 Sign = Literal["negative", "paper"]
-BATCH = 1024  # rows rebuilt at once
+BATCH = 1024  # rows reconstructed at once
 STEP = 0.05  # of the optimiser, in standard deviations of the rows' coordinates
 # Squared distances are kept above it: the root has no slope at 0, where proxies start
 NEAREST = 1e-6
@@ -22,7 +22,7 @@ NEAREST = 1e-6
 def learn_proxies(
     points: np.ndarray, count: int, *, sign: Sign = "negative", epochs: int = 10, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Learn vectors whose softmax-weighted mixtures are as near as possible to the rows.
+    """Learn proxies whose softmax-weighted means reconstruct the rows as well as possible.
 
     PatchCore, Eq. 8: for row m, the loss is ||m - sum_k w_k p_k||^2, with w the softmax over the
     proxies p_k of -||m - p_k||. The paper prints exp(+||m - p_k||), with which the farthest proxies
@@ -40,8 +40,8 @@ def learn_proxies(
     Returns
     -------
     proxies: (count, C) float32; they are no rows, and have no order.
-    losses: (epochs,) float64, mean loss over the rows while each pass went on; shorter when
-        interrupted, which warns and returns what is learned so far.
+    losses: (epochs,) float64, mean loss over the rows during each epoch; shorter when interrupted,
+        which warns and returns the proxies so far.
 
     Raises
     ------
@@ -55,30 +55,26 @@ def learn_proxies(
     >>> proxies.shape, losses.shape
     ((5, 4), (2,))
     """
-    points = np.ascontiguousarray(as_numpy(points), dtype=np.float32)
-    if points.ndim != 2 or not points.size or not np.isfinite(points).all():
-        raise ValueError(
-            f"points must be (M, C), finite and not empty, got shape {points.shape} or NaN in it"
-        )
+    points = checked_points(points)
     check_count(count, len(points))
     if sign not in ("negative", "paper") or epochs < 1:
         raise ValueError(
             f'expected sign "negative" or "paper" and 1 epoch or more, got {sign!r} and {epochs}'
         )
     with torch.inference_mode(False), torch.enable_grad():  # whatever mode the caller is in
-        return _learned(points, count, sign, epochs, seed)
+        return _learn(points, count, sign, epochs, seed)
 
 
-def _learned(
+def _learn(
     points: np.ndarray, count: int, sign: Sign, epochs: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what `learn_proxies` does, for arguments that are right."""
+    """Learn proxies from checked arguments, see `learn_proxies`."""
     centre = points.mean(0)
     rows = torch.from_numpy(points - centre)  # a common offset changes nothing but the rounding
-    proxies = rows[torch.from_numpy(random(len(points), count, seed))].clone().requires_grad_()
-    optimiser = torch.optim.Adam(
-        [proxies], lr=STEP * (float(rows.std()) if rows.numel() > 1 else 0.0) or STEP
-    )
+    first = torch.from_numpy(random(len(points), count, seed))
+    proxies = rows[first].clone().requires_grad_()  # (count, C)
+    spread = float(rows.std()) if rows.numel() > 1 else 0.0
+    optimiser = torch.optim.Adam([proxies], lr=STEP * spread or STEP)
     generator = np.random.default_rng([seed, 1])
     losses: list[float] = []
     try:
@@ -100,8 +96,10 @@ def _learned(
 
 
 def _reconstruction(rows: Tensor, proxies: Tensor, sign: Sign) -> Tensor:
-    """Return (n,) losses of Eq. 8."""
+    """Return the loss of Eq. 8 for each row, (n,)."""
     square = rows.square().sum(1, keepdim=True) + proxies.square().sum(1) - 2 * rows @ proxies.T
-    distance = square.clamp(min=NEAREST).sqrt()
-    weights = torch.softmax(-distance if sign == "negative" else distance, dim=1)
+    distance = square.clamp(min=NEAREST).sqrt()  # (n, count)
+    if sign == "negative":
+        distance = -distance
+    weights = torch.softmax(distance, dim=1)
     return (rows - weights @ proxies).square().sum(1)

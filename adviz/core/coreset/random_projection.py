@@ -1,4 +1,4 @@
-"""Random rows, the projection that the greedy search works in, and the record of a choice."""
+"""Random projection, random rows, and `CoresetTrace`, the record of how a bank was sampled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHUNK = 2**14  # rows at a time
 
 @dataclass(frozen=True, eq=False)
 class CoresetTrace:
-    """How a memory bank was sub-sampled; what plots and explorers take instead of a detector.
+    """How a memory bank was subsampled; plots and explorers take it instead of a detector.
 
     Attributes
     ----------
@@ -27,12 +27,12 @@ class CoresetTrace:
         `points`' units, up to the grid's rounding) of any row to its nearest chosen one; NaN where
         the sampler does not know it.
     image: (M,) int, training image that each row comes from.
-    cell: (M,) int, flat cell in that image's grid.
+    cell: (M,) int, flat index of the patch in that image's grid.
     sampler: "greedy", "random", or "proxies": `order` then holds the row nearest to each, which may
         repeat.
     digest: of the integer grid that a greedy search chose on: orders of one grid are equal on every
         machine.
-    grid: (rows, columns) of a training image's cells; None = not told.
+    grid: (rows, columns) of a training image's patches; None = not known.
 
     Examples
     --------
@@ -55,10 +55,10 @@ class CoresetTrace:
 
 
 def project(rows: np.ndarray, dimension: int, seed: int) -> np.ndarray:
-    """Project (M, C) rows to (M, dimension) float32 by a seeded Gaussian matrix that keeps distances on average.
+    """Project (M, C) rows to (M, dimension) float32 by a seeded Gaussian random matrix.
 
-    PatchCore 3.2 after Johnson and Lindenstrauss; rows of at most `dimension` columns are returned
-    as they are.
+    It keeps distances on average (PatchCore 3.2, after Johnson and Lindenstrauss); rows of at most
+    `dimension` columns are returned unchanged.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def project(rows: np.ndarray, dimension: int, seed: int) -> np.ndarray:
 
 
 def projection(columns: int, dimension: int, seed: int) -> np.ndarray | None:
-    """Return the (columns, dimension) float32 matrix of `project`; None where it leaves rows as they are.
+    """Return the (columns, dimension) float32 matrix of `project`; None where rows stay unchanged.
 
     Examples
     --------
@@ -89,7 +89,9 @@ def projection(columns: int, dimension: int, seed: int) -> np.ndarray | None:
 
 
 def jl_dimension(n_rows: int, eps: float = 0.9) -> int:
-    """Return the dimensions that keep all distances within a factor 1 +- eps (Johnson and Lindenstrauss' lemma).
+    """Return the dimension that keeps all squared distances within a factor 1 +- eps.
+
+    Johnson and Lindenstrauss' lemma, by scikit-learn; at least 1.
 
     Examples
     --------
@@ -97,11 +99,15 @@ def jl_dimension(n_rows: int, eps: float = 0.9) -> int:
     >>> coreset.jl_dimension(1000, eps=0.5)
     331
     """
-    return max(1, int(4 * np.log(n_rows) / (eps**2 / 2 - eps**3 / 3)))
+    from sklearn.random_projection import johnson_lindenstrauss_min_dim
+
+    return max(1, int(johnson_lindenstrauss_min_dim(n_rows, eps=eps)))
 
 
 def anchor_distance(points: np.ndarray, seed: int) -> np.ndarray:
-    """Return each row's mean Euclidean distance to some random rows, (M,): the official code's starting distances.
+    """Return each row's mean Euclidean distance to 10 random rows, (M,).
+
+    The official code's greedy search starts from these distances.
 
     Examples
     --------
@@ -111,12 +117,11 @@ def anchor_distance(points: np.ndarray, seed: int) -> np.ndarray:
     """
     points = as_numpy(points)
     chosen = points[random(len(points), min(ANCHORS, len(points)), seed)]
-    # No second copy of all rows
-    parts = [points[start : start + CHUNK] for start in range(0, len(points), CHUNK)]
-    means = [
-        np.mean([np.linalg.norm(part - anchor, axis=1) for anchor in chosen], axis=0)
-        for part in parts
-    ]
+    means = []
+    for start in range(0, len(points), CHUNK):  # no second copy of all rows
+        rows = points[start : start + CHUNK]
+        distances = [np.linalg.norm(rows - anchor, axis=1) for anchor in chosen]
+        means.append(np.mean(distances, axis=0))
     return np.concatenate(means)
 
 
@@ -133,11 +138,11 @@ def random(n_rows: int, count: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).permutation(n_rows)[:count]
 
 
-def rows_kept(share: float, n_rows: int) -> int:
-    """Return how many of `n_rows` rows a coreset of this share keeps: rounded down, at least one.
+def rows_kept(fraction: float, n_rows: int) -> int:
+    """Return the size of a coreset of a fraction of `n_rows` rows: rounded down, at least one.
 
-    The share is taken for the decimal that it is written as: 0.29 of 100 rows are 29. The official
-    code rounds the float64 product down, which is 28.999999999999996 there, and keeps 28.
+    The fraction is taken for the decimal that it is written as: 0.29 of 100 rows are 29. The
+    official code rounds the float64 product down, which is 28.999999999999996, and keeps 28.
 
     Examples
     --------
@@ -145,7 +150,17 @@ def rows_kept(share: float, n_rows: int) -> int:
     >>> coreset.rows_kept(0.01, 50176)
     501
     """
-    return max(1, int(share * n_rows + 1e-9))  # 1e-9: 0.29 * 100 is 29
+    return max(1, int(fraction * n_rows + 1e-9))  # 1e-9: 0.29 * 100 is 29
+
+
+def checked_points(points: np.ndarray) -> np.ndarray:
+    """Check that points are (M, d) and finite, and return them as contiguous float32."""
+    points = np.ascontiguousarray(as_numpy(points), dtype=np.float32)
+    if points.ndim != 2 or not points.size or not np.isfinite(points).all():
+        raise ValueError(
+            f"points must be (M, d), finite and not empty, got shape {points.shape} or NaN in it"
+        )
+    return points
 
 
 def check_count(count: int, n_rows: int) -> None:
