@@ -18,7 +18,8 @@ from adviz.data.checking.files import image_facts, mask_facts
 from adviz.data.checking.fitting import remedy_of, shaped, treatment
 from adviz.data.checking.layouts import recognised
 from adviz.data.checking.leaks import told
-from adviz.data.checking.published import counted, data_set
+from adviz.data.checking.missing import Missing, missing_from_category, missing_from_test
+from adviz.data.checking.published import compare_counts, data_set_of, published_counts
 from adviz.data.checking.report import Check, Counted, Finding, named
 from adviz.data.checking.rules import Seen, judged
 from adviz.data.checking.walking import Walk, walked
@@ -28,7 +29,16 @@ from adviz.data.layout import Tree
 from adviz.data.paths import children, expanded, is_hidden_below
 from adviz.data.split import ANOMALOUS, GOOD
 
-__all__ = ["Check", "Counted", "Finding", "check"]
+__all__ = [
+    "Check",
+    "Counted",
+    "Finding",
+    "Missing",
+    "check",
+    "missing_from_category",
+    "missing_from_test",
+    "published_counts",
+]
 
 
 def check(
@@ -82,8 +92,8 @@ def check(
     trees = [] if is_everything(base) else recognised(base)
     if not trees or (_learns_nothing(trees) and is_for_others(base)):
         return _shown(advised(base), watch)
-    counts, findings = counted(trees)
-    names = dict.fromkeys(data_set(tree) or tree.layout for tree in trees)
+    counts, findings = compare_counts(trees)
+    names = dict.fromkeys(data_set_of(tree) or tree.layout for tree in trees)
     found = _shown(Check(base, ", ".join(filter(None, names)), counts), watch)
     images = sorted({entry.path for tree in trees for entry in tree.entries})
     masks = sorted({entry.mask for tree in trees for entry in tree.entries if entry.mask})
