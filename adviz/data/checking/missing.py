@@ -1,4 +1,4 @@
-"""What an MVTec-style category or a test set lacks, told from names of files before anything is computed."""
+"""What an MVTec-style category or a test set lacks, told from the names of its files."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ MVTEC = "MVTec AD"
 # A folder called "bottle" need not be MVTec AD's: these kinds of defects tell.
 MVTEC_DEFECTS = {
     "bottle": "broken_large broken_small contamination",
-    "cable": "bent_wire cable_swap combined cut_inner_insulation cut_outer_insulation missing_cable "
-    "missing_wire poke_insulation",
+    "cable": "bent_wire cable_swap combined cut_inner_insulation cut_outer_insulation "
+    "missing_cable missing_wire poke_insulation",
     "capsule": "crack faulty_imprint poke scratch squeeze",
     "carpet": "color cut hole metal_contamination thread",
     "grid": "bent broken glue metal_contamination thread",
@@ -135,7 +135,7 @@ def _images_by_part(entries: Iterable[Entry]) -> Counter[str]:
 def _displayed_parts(tree: Tree) -> list[str]:
     """Return the parts of a category to print, those with labels by kind: "test good"."""
     parts = {entry.part for entry in tree.entries}
-    displayed = [part for part in ("train", "validation") if part in parts]
+    displayed: list[str] = [part for part in ("train", "validation") if part in parts]
     for part in sorted(parts - set(displayed)):
         entries = tree.of(part)
         has_labels = any(entry.known != UNLABELLED for entry in entries)
