@@ -94,11 +94,7 @@ def near_copies(category: CheckedCategory) -> list[Finding]:
 
     Images that are equal pixel by pixel are found elsewhere.
     """
-    images = [
-        category.images[entry.path]
-        for entry in category.readable
-        if category.images[entry.path].thumbnail
-    ]
+    images = [image for image in category.readable_images if image.thumbnail]
     part_of = {entry.path: entry.part for entry in category.readable}
     if len(images) < MIN_IMAGES or len({part_of[image.path] for image in images}) < 2:
         return []

@@ -66,7 +66,7 @@ def remedy(findings: Iterable[Finding], sizes: Iterable[Size]) -> str:
 def check_shapes(category: CheckedCategory) -> Iterator[Finding]:
     """Yield notes on images that are squeezed, cropped by much, or padded to a thin strip."""
     geometry = category.geometry
-    images = [category.images[entry.path] for entry in category.readable]
+    images = category.readable_images
 
     squeezed = [image for image in images if _squeeze(image.size, geometry) >= MAX_SQUEEZE]
     if squeezed:

@@ -110,6 +110,7 @@ class Group:
         """Tell whether groups have no value in common, or are ordered, by more than chance."""
         if min(len(self), len(other)) < MIN_IMAGES or self.counts.keys() & other.counts.keys():
             return False
+        # Of hundreds of values no two images share one by chance; only an order says anything.
         n_by_value = list((self + other).counts.values())
         if len(n_by_value) <= MAX_VALUES and chance(n_by_value, len(self)) < MAX_CHANCE:
             return True
@@ -191,6 +192,7 @@ def _by_number(
     prefixes = set()
     for image in good_images + bad_images:
         match = NUMBER.fullmatch(image.path.stem)
+        # Of dates the trait "date" tells; other names have no common count.
         if match is None or DATE.search(image.path.stem):
             return
         prefixes.add(match[1].casefold())
@@ -271,6 +273,7 @@ def chance(counts: Sequence[int], n_drawn: int) -> float:
     -----
     Exact: of all ways to draw, those are counted that draw all images of a value or none.
     """
+    # As in the knapsack problem: each value's images are taken all together or not at all.
     ways = [1] + [0] * n_drawn  # to draw 0, 1, ... images from the values so far
     for count in counts:
         for total in range(n_drawn, count - 1, -1):

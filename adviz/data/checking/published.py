@@ -82,6 +82,7 @@ def data_set_of(tree: Tree) -> str:
         return tree.layout
     expected = set(MVTEC_DEFECTS.get(tree.name, "").split())
     defects = {entry.defect for entry in tree.of("test")} - {"good", "unlabelled"}
+    # At least half of the kinds of defects that either has.
     if expected and 2 * len(expected & defects) >= len(expected | defects):
         return MVTEC
     return ""

@@ -51,6 +51,11 @@ class CheckedCategory:
         return [entry for entry in self.tree.entries if not self.images[entry.path].problem]
 
     @property
+    def readable_images(self) -> list[ImageInfo]:
+        """Properties of the images that can be opened."""
+        return [self.images[entry.path] for entry in self.readable]
+
+    @property
     def tested(self) -> list[Entry]:
         """Images that are neither for training nor for validation."""
         return [entry for entry in self.tree.entries if entry.part not in NOT_TESTED]
@@ -158,12 +163,12 @@ def _unreadable(category: CheckedCategory) -> Iterator[Finding]:
 
 def _duplicates(category: CheckedCategory) -> Iterator[Finding]:
     """Find images that are equal pixel by pixel, across train and test and within a part."""
-    entries_by_pixels: dict[bytes, list[Entry]] = defaultdict(list)
+    equal_images: dict[bytes, list[Entry]] = defaultdict(list)
     for entry in category.readable:
-        entries_by_pixels[category.images[entry.path].pixels].append(entry)
+        equal_images[category.images[entry.path].pixels].append(entry)
     across: list[list[Path]] = []
     within: dict[str, list[list[Path]]] = defaultdict(list)
-    for entries in entries_by_pixels.values():
+    for entries in equal_images.values():
         files_by_part: dict[str, list[Path]] = defaultdict(list)
         for entry in entries:
             files_by_part[entry.part].append(entry.path)
@@ -248,6 +253,7 @@ def _lost_defects(category: CheckedCategory) -> Iterator[Finding]:
     if not lost:
         return
     geometry = category.geometry
+    # Of what the crop audit measures: is a defect outside the crop, or too thin for the mask rule?
     paths = [entry.path for entry in lost]
     split = Split(
         paths,
@@ -277,6 +283,7 @@ def _labels(category: CheckedCategory) -> Iterator[Finding]:
         for low in mask.low:
             low_values.append(low)
             levels |= low.levels
+    # Labels fill areas; the values of a soft edge lie on a line beside a defect.
     n_pixels = sum(low.count for low in low_values)
     n_isolated = sum(low.alone for low in low_values)
     if are_labels(low_values):
@@ -302,6 +309,7 @@ def _inverted_masks(category: CheckedCategory) -> Iterator[Finding]:
         mask.path: mask.area / (mask.size[0] * mask.size[1])
         for _, mask in category.masked(good=False)
     }
+    # Masks that mark every pixel are a finding of their own.
     large = {path: fraction for path, fraction in fractions.items() if 0.5 < fraction < 1}
     if large:
         message = (
@@ -328,7 +336,7 @@ def _turned(category: CheckedCategory) -> Iterator[Finding]:
 
 
 def _sizes(category: CheckedCategory) -> Iterator[Finding]:
-    sizes = {entry.path: category.images[entry.path].size for entry in category.readable}
+    sizes = {image.path: image.size for image in category.readable_images}
     tiny = [path for path, size in sizes.items() if min(size) < MIN_SIDE]
     if tiny:
         width, height = min(sizes[path] for path in tiny)
@@ -347,6 +355,7 @@ def _sizes(category: CheckedCategory) -> Iterator[Finding]:
         )
         yield category.finding("enormous images", message, enormous, serious=False)
 
+    # Tiny images are named already.
     counts = Counter(size for size in sizes.values() if min(size) >= MIN_SIDE)
     if len(counts) > 1 and category.tree.layout not in VARYING_SIZES:
         most_common = counts.most_common(MAX_SIZES)
@@ -370,36 +379,31 @@ def _is_enormous(size: tuple[int, int]) -> bool:
 
 def _bits(category: CheckedCategory) -> Iterator[Finding]:
     """Find what files of more than 8 bits become, by the rule of `adviz.data.images.Depth`."""
-    deep: dict[Path, ImageInfo] = {}
-    files_of_8_bits = []
-    for entry in category.readable:
-        if category.images[entry.path].bits:
-            deep[entry.path] = category.images[entry.path]
-        else:
-            files_of_8_bits.append(entry.path)
+    deep = [image for image in category.readable_images if image.bits]
+    shallow = [image for image in category.readable_images if not image.bits]
     if not deep:
         return
-    if files_of_8_bits:
+    if shallow:
         message = (
-            f"{len(deep)} images are of more than 8 bits, {len(files_of_8_bits)} of 8: whether one "
+            f"{len(deep)} images are of more than 8 bits, {len(shallow)} of 8: whether one "
             "grey means the same in both depends on how they were made; save all of them alike"
         )
-        fewer = min(list(deep), files_of_8_bits, key=len)
-        yield category.finding("bits vary", message, fewer)
+        yield category.finding("bits vary", message, _paths(min(deep, shallow, key=len)))
 
     bits = category.geometry.bits or _bits_used(category, deep)
-    above = {path: image for path, image in deep.items() if image.bits > bits}
+    above = [image for image in deep if image.bits > bits]
     if above:
-        largest = max(image.largest for image in above.values())
-        enough = max(image.bits for image in above.values())
+        largest = max(image.largest for image in above)
+        enough = max(image.bits for image in above)
         message = (
             f"{len(above)} images hold values up to {largest}, above the {2**bits - 1} of {bits} "
             "bits, which the training images use: they are refused; give "
             f"Geometry(bits={enough})"
         )
-        yield category.finding("values above white", message, above)
+        yield category.finding("values above white", message, _paths(above))
+    # Of 16 bits nothing is lost, whatever the images use of them.
     if bits < 16:
-        largest = max(image.largest for image in deep.values() if image.bits <= bits)
+        largest = max(image.largest for image in deep if image.bits <= bits)
         message = (
             f"{len(deep)} images are of more than 8 bits, of which {bits} are used (largest value "
             f"{largest}): {2**bits - 1} becomes white; Geometry(bits=16) makes it 65535"
@@ -407,26 +411,25 @@ def _bits(category: CheckedCategory) -> Iterator[Finding]:
         yield category.finding("bits", message, serious=False)
 
 
-def _bits_used(category: CheckedCategory, deep: dict[Path, ImageInfo]) -> int:
+def _bits_used(category: CheckedCategory, deep: list[ImageInfo]) -> int:
     """Return the bits that the training images use, or all where there are none of these."""
     train = [category.images[entry.path].bits for entry in category.tree.of("train")]
     if not train:
-        return max(image.bits for image in deep.values())
+        return max(image.bits for image in deep)
     return max(train) or 16
 
 
 def _dropped_bands(category: CheckedCategory) -> Iterator[Finding]:
-    images = [category.images[entry.path] for entry in category.readable]
-    transparent = [image.path for image in images if image.transparent]
+    transparent = [image for image in category.readable_images if image.transparent]
     if transparent:
         message = (
             f"{len(transparent)} images have an alpha channel, which is dropped: what was "
             "transparent is seen, in whatever colour lies below; paint the background if it should "
             "not be"
         )
-        yield category.finding("alpha dropped", message, transparent, serious=False)
+        yield category.finding("alpha dropped", message, _paths(transparent), serious=False)
 
-    with_more_bands = [image for image in images if image.dropped]
+    with_more_bands = [image for image in category.readable_images if image.dropped]
     if with_more_bands:
         message = (
             f"{len(with_more_bands)} images have bands that are not read, up to "
@@ -434,19 +437,21 @@ def _dropped_bands(category: CheckedCategory) -> Iterator[Finding]:
             "grey, or the first three as red, green and blue; save the bands that show defects as "
             "such"
         )
-        yield category.finding("bands dropped", message, [image.path for image in with_more_bands])
+        yield category.finding("bands dropped", message, _paths(with_more_bands))
 
 
 def _stacks(category: CheckedCategory) -> Iterator[Finding]:
-    images = [category.images[entry.path] for entry in category.readable]
-    stacks = [image for image in images if image.frames > 1]
+    stacks = [image for image in category.readable_images if image.frames > 1]
     if stacks:
         message = (
             f"{len(stacks)} files hold several images, up to "
             f"{max(image.frames for image in stacks)}; only the first is read: split them"
         )
-        files = [image.path for image in stacks]
-        yield category.finding("several images in a file", message, files)
+        yield category.finding("several images in a file", message, _paths(stacks))
+
+
+def _paths(images: list[ImageInfo]) -> list[Path]:
+    return [image.path for image in images]
 
 
 def _colliding_names(category: CheckedCategory) -> Iterator[Finding]:

@@ -355,8 +355,9 @@ def test_images_of_a_cameras_usual_shape_are_no_note_and_what_is_not_seen_is_sai
     check = data.check(tmp_path)
     assert not check.of("squeezed images")
     assert check.treatment == (
-        "the images are 400x300: resized to 256x256, squeezed 1.33:1, and the centre is cut out: 25 pixels "
-        "(6 %) on the left and on the right and 19 pixels (6 %) at the top and at the bottom are not seen",
+        "the images are 400x300: resized to 256x256, squeezed 1.33:1, and the centre is "
+        "cut out: 25 pixels (6 %) on the left and on the right and 19 pixels (6 %) at the top and "
+        "at the bottom are not seen",
     )
     whole = data.check(tmp_path, geometry=data.Geometry(256, crop=False)).treatment
     assert whole == (

@@ -370,7 +370,7 @@ def test_parts_in_a_fixed_place_are_no_copies_of_each_other(tmp_path):
 
 
 def test_copies_are_looked_for_in_a_moderate_time_and_space(tmp_path):
-    """5,000 thumbnails of noise; every hundredth is in train and, a grey level brighter, in test."""
+    """5,000 thumbnails of noise; each hundredth is in train and, a grey level brighter, in test."""
     from adviz.data.checking.copies import near_copies
     from adviz.data.checking.files import ImageInfo
     from adviz.data.checking.rules import CheckedCategory
