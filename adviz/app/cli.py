@@ -1,4 +1,4 @@
-"""The command `adviz`: open the notebooks, run them without a browser, check a data set's folder."""
+"""The command `adviz`: open notebooks, run them without a browser, check a data set's folder."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def notebooks_folder() -> Path:
             return folder
     folders = " nor ".join(map(str, candidates))
     raise UsageError(
-        f"expected the notebook {QUICKSTART}, found it neither in {folders}; reinstall adviz-anomaly"
+        f"expected the notebook {QUICKSTART}, found it neither in {folders}; reinstall "
+        "adviz-anomaly"
     )
 
 
