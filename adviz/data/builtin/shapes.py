@@ -51,7 +51,7 @@ def away(radius: float, angle: float) -> Point:
 
 
 def length(x: Plane, y: Plane) -> Plane:
-    """Return the distance from the origin; four times as fast as np.hypot, which avoids overflow."""
+    """Return the distance from the origin; four times as fast as the overflow-safe np.hypot."""
     return np.sqrt(x * x + y * y)
 
 
