@@ -112,6 +112,7 @@ def _crack(
     image: Plane, x: Plane, y: Plane, radius: Plane, rng: np.random.Generator
 ) -> tuple[Plane, Plane]:
     """Chip or split the rim: a few square millimetres, glinting along one side."""
+    # From the rim's top inwards or outwards.
     start = away(rng.uniform(55, 63), rng.uniform(0, 2 * np.pi))
     heading = np.arctan2(start[1], start[0]) + rng.uniform(-0.8, 0.8) + np.pi * rng.integers(2)
     points = wander(rng, start, heading, rng.uniform(9, 20), turn=0.35, steps=5)
@@ -134,6 +135,7 @@ def _contaminate(
     edge = np.maximum(edge, radius - (BORE - 3))
     height = np.minimum(-edge, 7) * 0.6 + 0.8 * lumps
     normal = normals(height * cover(edge, 2))
+    # Pale, greenish or dark.
     color = ((0.66, 0.58, 0.44), (0.40, 0.37, 0.25), (0.25, 0.17, 0.11))[rng.integers(3)]
     clot = paint(color, diffuse(normal, 0.45))
     clot = light(clot, 0.4 * softbox(normal, (-0.6, -0.7), 0.3))

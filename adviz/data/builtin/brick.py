@@ -54,6 +54,7 @@ def draw(shot: Shot) -> Scene:
     scene = shot.rng("scene")
     fault = shot.rng("defect")
     grey = _crop(shot, scene)
+    # Mortar is paler than bricks; both keep the photograph's relief in their own colour.
     mortar = step(0.46, 0.56, grey)
     relief = grey * (1 + 0.05 * clouds(scene, 2.5, 1) + 0.03 * clouds(scene, 40, 3))
     clay = paint((1.22, 0.72, 0.55), relief)
@@ -123,6 +124,7 @@ def _hole(image: Plane, mortar: Plane, rng: np.random.Generator) -> tuple[Plane,
     size = rng.uniform(5, 13)
     rough = clouds(rng, 0.8 * size, 4)
     edge = length(x, y / rng.uniform(0.6, 1.0)) - size + (0.14 * size) * rough
+    # The pit gets deeper away from its edge, down to a rough floor.
     depth = np.clip(-edge * 1.1, 0, (0.5 * size)) + 0.3 * clouds(rng, 3, 2)
     tone = diffuse(normals(-depth), 0.25) * 0.62 * (1 + 0.08 * rough)
     pit = paint((0.62, 0.42, 0.34), tone)

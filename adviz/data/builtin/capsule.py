@@ -130,6 +130,7 @@ def _shell(
     gloss = gloss + 0.22 * softbox(normal, (0.2, 0.85), 0.30)
     lit = light(lit, gloss)
     lit = lit * (1 - 0.35 * np.exp(-((x - (SEAM + 1.5)) ** 2) * 0.8))
+    # The cap is wider than the body.
     outline = edge - RADIUS - left * 1.1
     return mix(image, lit, cover(outline))
 
@@ -180,6 +181,7 @@ def _misprint(mark: Plane, x: Plane, y: Plane, rng: np.random.Generator) -> tupl
     from scipy.ndimage import maximum_filter
 
     centre = rng.uniform(-54, -20)
+    # Where the print is touched: a blob about one of its letters.
     zone = length(x - centre, y) - rng.uniform(17, 27) + 4 * clouds(rng, 20, 3)
     changed = mark * (1 - cover(zone, 1.5))
     if rng.random() < 0.5:

@@ -88,6 +88,7 @@ def _steel(
     height -= np.maximum(edge + 2.5, 0) * 1.2
     height -= np.maximum((HOLE + 6) - radius, 0) * 0.9
     height += dent
+    # Grooves of the lathe: one random height for each radius.
     groove = rng.normal(0, 1, 1024).astype(np.float32)
     turned = groove[np.clip(radius * 7, 0, 1023).astype(np.int32)]
     height += turned * 0.035
@@ -97,6 +98,7 @@ def _steel(
     tone = tone + 0.55 * softbox(normal, (-0.55, -0.72), 0.75)
     tone = tone + 0.16 * softbox(normal, (0.8, 0.35), 0.5) + 0.12
     tone = tone * (1 + 0.02 * turned + 0.025 * clouds(rng, 40, 3))
+    # A scratch or fracture hides the steel, and is as bright as it is strong.
     if mark is not None:
         tone = tone * (1 - mark) + mark * mark
     metal = paint((0.93, 0.96, 1.0), tone)

@@ -104,6 +104,7 @@ def _wires(
     parity: 0 for the warp and 1 for the weft, so that one is above where the other is below.
     fault, rng: a defect of one wire.
     """
+    # Number of the nearest wire, and the distance from its axis.
     index = np.rint(across * (1 / pitch))
     offset = across - index * pitch
     radius = GAUGE * pitch
@@ -121,6 +122,7 @@ def _wires(
             offset = np.where(is_bent, bent, offset)
             index = np.where(is_bent, fault.wire, index)
             edge = np.minimum(edge, np.abs(bent) - radius)
+    # Neighbouring wires are above and below in turn.
     sign = 1 - 2 * ((index.astype(np.int32) + parity) & 1).astype(np.float32)
     phase = along * (np.pi / pitch)
     rise = sign * np.cos(phase)
@@ -152,6 +154,7 @@ def _lay(
         nx, ny = turn(wires.along, across, -angle)
     else:
         nx, ny = turn(across, wires.along, -angle)
+    # Of a unit normal; never quite horizontal, or wires had black edges.
     nz = np.sqrt(np.maximum(1 - nx * nx - ny * ny, 0.03))
     tone = diffuse((nx, ny, nz), 0.22) * (0.62 + 0.16 * wires.rise) * grime
     image = mix(image, paint(metal, tone), alpha)

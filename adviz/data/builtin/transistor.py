@@ -112,13 +112,16 @@ def _legs(x: Plane, y: Plane, numbers: tuple[int, ...], lean: float = 0.0) -> Pl
 
 def _lay(image: Plane, part: Part, rng: np.random.Generator) -> Plane:
     """Put a part on the board: shadow, legs with solder, tab, case and its print."""
+    # Shadow on the board, and legs that gleam along their middle.
     outline = part.edge()
     image = image * (1 - 0.55 * cover(moved(outline, 6, 8), 5))
     gleam = 0.52 + 0.40 * step(0.5, -2.8, part.legs)
     image = mix(image, paint((0.90, 0.92, 0.95), gleam), cover(part.legs))
+    # Tab of brushed metal, a little darker to the lower right.
     brushed = clouds(rng, 50, 2) * 0.05 + np.sin(part.y * 3.1) * 0.015
     metal = 0.70 + brushed - 0.0022 * (part.x + part.y + 66) + _bevel(part.tab, 2) * 0.25
     image = mix(image, paint((0.93, 0.95, 0.98), metal), cover(part.tab))
+    # Case of black plastic with its shadow on the tab, a soft highlight, and the print.
     image = image * (1 - 0.5 * cover(moved(part.case, 3, 4), 2.5))
     plastic = 0.115 + 0.016 * clouds(rng, 2.5, 1) + _bevel(part.case, 4) * 0.16
     plastic = plastic + 0.05 * np.exp(-((part.x + 14) ** 2 + (part.y + 30) ** 2) * (1 / 900))

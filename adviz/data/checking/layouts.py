@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from adviz.data.checking.walking import walk
+from adviz.data.folder_names import GOOD_WORDS
 from adviz.data.images import images_of
 from adviz.data.layout import Entry, Tree, folder_called
 from adviz.data.paths import folders_in, is_hidden_below
@@ -24,10 +25,10 @@ VISA = "VisA"
 UNKNOWN = ""
 MAX_DEPTH = 2  # levels of folders around data sets, as `available` has them
 VARYING_SIZES = (CUB, FLOWERS, MTD)  # photographs and tiles, whose sizes differ by nature
-GOOD_WORDS = frozenset(
-    "good ok okay okey normal pass passed fine clean perfect healthy intact "
-    "accept accepted nondefective defectless flawless io gut bon bueno buono goed "
-    "regular correct conform reference golden undamaged free negative goods".split()
+# Words that readers do not take for good, and that may mean it all the same.
+SEEMINGLY_GOOD = GOOD_WORDS | frozenset(
+    "okey defectless gut bon bueno buono goed regular correct conform reference golden free "
+    "negative".split()
 )
 NEGATIONS = frozenset("not no non nok n nicht un in anomaly bad".split())
 
@@ -41,7 +42,7 @@ def looks_good(name: str) -> bool:
     """Tell whether a folder's name says good in some language; to ask the user, not to decide."""
     letters = [letter if letter.isalnum() else " " for letter in name.casefold()]
     words = set("".join(letters).split())
-    return not words & NEGATIONS and bool(words & GOOD_WORDS)
+    return not words & NEGATIONS and bool(words & SEEMINGLY_GOOD)
 
 
 def _data_sets_within(path: Path, depth: int) -> list[Tree]:

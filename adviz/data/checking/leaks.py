@@ -41,6 +41,10 @@ DATE = re.compile(
 NUMBER = re.compile(r"(.*?)(\d+)\D*")  # the first number in a file's name, and what precedes it
 
 
+def _always(_values: set[str]) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Trait:
     """Something of an image file that is no property of the part.
@@ -58,10 +62,10 @@ class Trait:
 
     name: str
     value: Callable[[ImageInfo], str]
-    all_are: str
-    one_is: str
-    advice: str
-    visible: Callable[[set[str]], bool]
+    all_are: str = "are {}"
+    one_is: str = "is"
+    advice: str = "take and store all images in one way"
+    visible: Callable[[set[str]], bool] = _always
     order: Callable[[ImageInfo], int] | None = None
     more: str = ""
     less: str = ""
@@ -147,6 +151,7 @@ def find_leaks(category: CheckedCategory) -> list[Finding]:
             images.append(image)
         elif entry.known == ANOMALOUS:
             bad.append(image)
+    # Notes would only repeat in part what a serious finding says.
     findings: list[Finding] = []
     for trait in TRAITS:
         findings += _by_trait(category, trait, train, good, bad)
@@ -167,6 +172,8 @@ def _by_trait(
     good = _group("good test images", good_images, trait)
     bad = _group("defective images", bad_images, trait)
     kind = f"leak by {trait.name}"
+    # The first that holds says most: a detector that learned from images of one value only can tell
+    # the others by it; where it learned from both, the value is no sign.
     if bad.differs_from(train + good):
         words = _contrast(bad, train + good, "no good image")
         yield _leak(category, bad, train + good, words)
@@ -336,10 +343,6 @@ def _number(image: ImageInfo) -> int:
     return int(match[2]) if match else 0
 
 
-def _always(_values: set[str]) -> bool:
-    return True
-
-
 def _never(_values: set[str]) -> bool:
     return False
 
@@ -352,7 +355,6 @@ def _has_special_mode(values: set[str]) -> bool:
     return not values <= PLAIN_MODES
 
 
-SAME_WAY = "take and store all images in one way"
 COMPARE = (
     "no detector sees that itself, but they came another way: compare their light, place and "
     "sharpness"
@@ -365,18 +367,12 @@ TRAITS = (
     Trait(
         name="format",
         value=_format,
-        all_are="are {}",
-        one_is="is",
-        advice=SAME_WAY,
         visible=_has_lossy_format,
     ),
     Trait(
         name="size",
         value=_size,
         all_are="are {} pixels",
-        one_is="is",
-        advice=SAME_WAY,
-        visible=_always,
         order=_area,
         more="are larger",
         less="are smaller",
@@ -384,17 +380,12 @@ TRAITS = (
     Trait(
         name="colour",
         value=_colour,
-        all_are="are {}",
-        one_is="is",
-        advice=SAME_WAY,
-        visible=_always,
     ),
     Trait(
         name="mode",
         value=lambda image: image.mode,
         all_are="have the mode {}",
         one_is="has",
-        advice=SAME_WAY,
         visible=_has_special_mode,
     ),
     Trait(
@@ -402,8 +393,6 @@ TRAITS = (
         value=_quality,
         all_are="have the JPEG quality {}",
         one_is="has",
-        advice=SAME_WAY,
-        visible=_always,
         order=lambda image: image.quality,
         more="are of higher JPEG quality",
         less="are of lower JPEG quality",
@@ -413,8 +402,6 @@ TRAITS = (
         value=lambda image: image.camera,
         all_are="were taken with {}",
         one_is="was",
-        advice=SAME_WAY,
-        visible=_always,
     ),
     Trait(
         name="software",

@@ -12,29 +12,10 @@ from adviz.data.checking.report import Counted, Finding
 from adviz.data.layout import Entry, Tree
 from adviz.data.split import ANOMALOUS, GOOD, UNLABELLED
 
-TABLE = Path(__file__).with_name("published.csv")
+COUNTS = Path(__file__).with_name("published.csv")
+DEFECTS = Path(__file__).with_name("mvtec_ad_defects.csv")
 ALL_CATEGORIES = "all"  # in the table: the images of all categories together
 MVTEC = "MVTec AD"
-# A folder called "bottle" need not be MVTec AD's: these kinds of defects tell.
-MVTEC_DEFECTS = {
-    "bottle": "broken_large broken_small contamination",
-    "cable": "bent_wire cable_swap combined cut_inner_insulation cut_outer_insulation "
-    "missing_cable missing_wire poke_insulation",
-    "capsule": "crack faulty_imprint poke scratch squeeze",
-    "carpet": "color cut hole metal_contamination thread",
-    "grid": "bent broken glue metal_contamination thread",
-    "hazelnut": "crack cut hole print",
-    "leather": "color cut fold glue poke",
-    "metal_nut": "bent color flip scratch",
-    "pill": "color combined contamination crack faulty_imprint pill_type scratch",
-    "screw": "manipulated_front scratch_head scratch_neck thread_side thread_top",
-    "tile": "crack glue_strip gray_stroke oil rough",
-    "toothbrush": "defective",
-    "transistor": "bent_lead cut_lead damaged_case misplaced",
-    "wood": "color combined hole liquid scratch",
-    "zipper": "broken_teeth combined fabric_border fabric_interior rough split_teeth "
-    "squeezed_teeth",
-}
 KINDS = {GOOD: "good", ANOMALOUS: "defective", UNLABELLED: "unlabelled"}
 
 
@@ -45,12 +26,19 @@ def published_table() -> dict[tuple[str, str], dict[str, tuple[int, str]]]:
     A category without a count that we are sure of has a line with empty fields, and no part here.
     """
     table: dict[tuple[str, str], dict[str, tuple[int, str]]] = {}
-    with TABLE.open(encoding="utf-8", newline="") as lines:
+    with COUNTS.open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines):
             counts = table.setdefault((row["dataset"], row["category"]), {})
             if row["count"]:
                 counts[row["part"]] = (int(row["count"]), row["source"])
     return table
+
+
+@cache
+def mvtec_defects() -> dict[str, set[str]]:
+    """Return the kinds of defects of each category of MVTec AD."""
+    with DEFECTS.open(encoding="utf-8", newline="") as lines:
+        return {row["category"]: set(row["defects"].split()) for row in csv.DictReader(lines)}
 
 
 def published_counts(data_set: str, category: str = ALL_CATEGORIES) -> dict[str, int]:
@@ -80,9 +68,10 @@ def data_set_of(tree: Tree) -> str:
     """Return which published data set a category is of, "" if none is known."""
     if tree.layout != "MVTec style":
         return tree.layout
-    expected = set(MVTEC_DEFECTS.get(tree.name, "").split())
+    # A folder called "bottle" need not be MVTec AD's: its kinds of defects tell.
+    expected = mvtec_defects().get(tree.name, set())
     defects = {entry.defect for entry in tree.of("test")} - {"good", "unlabelled"}
-    # At least half of the kinds of defects that either has.
+    # They are at least half of the kinds that either of the two has.
     if expected and 2 * len(expected & defects) >= len(expected | defects):
         return MVTEC
     return ""

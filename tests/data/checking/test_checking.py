@@ -132,10 +132,10 @@ def test_the_published_counts_add_up():
             count for parts in own for part, (count, _) in parts.items() if part != "train"
         )
         assert tested == rows[name, "all"]["test"][0] == test
-    assert set(published.MVTEC_DEFECTS) == published.categories("MVTec AD")
+    assert set(published.mvtec_defects()) == published.categories("MVTec AD")
     assert len(published.categories("MVTec LOCO AD")) == 5
     # The paper's number of defects
-    assert sum(len(names.split()) for names in published.MVTEC_DEFECTS.values()) == 73
+    assert sum(map(len, published.mvtec_defects().values())) == 73
     assert all(source for parts in rows.values() for _, source in parts.values())
 
 
