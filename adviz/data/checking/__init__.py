@@ -106,6 +106,7 @@ def check(
             watch(result)
         return result
 
+    # What names alone tell is handed to `watch` before any image is opened.
     counts, findings = compare_counts(trees)
     layouts = dict.fromkeys(data_set_of(tree) or tree.layout for tree in trees)
     result = Check(base, ", ".join(filter(None, layouts)), counts)
@@ -121,6 +122,7 @@ def check(
         for entry in category.readable:
             sizes[category.images[entry.path].size, category.geometry] += 1
     findings += _unused_files(walk(base), trees, base)
+    # Serious findings first; within both in the order of the rules.
     findings.sort(key=lambda finding: not finding.serious)
     tested = {entry.known for entry in trees[0].entries if entry.part != "train"}
     steps = next_steps(
@@ -198,6 +200,7 @@ def _unused_files(contents: Walk, trees: list[Tree], base: Path) -> Iterator[Fin
     # Folders that a layout has for other purposes, such as CUB's segmentations.
     ignored_folders = {tree.root / name for tree in trees for name in tree.unused}
 
+    # Other files are named only where images lie, or if pictures can be had from them.
     hidden = []
     outside = []
     inside = []

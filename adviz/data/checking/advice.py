@@ -236,6 +236,7 @@ def _home_or_root(surveyed: Survey) -> Advice | None:
     counts = surveyed.n_by_folder()
     folders = sorted(counts, key=lambda folder: -counts[folder])
     contents = "images"
+    # Data sets further down are better answers than full folders.
     trees = recognise(surveyed.root)
     if trees:
         folders = [tree.root for tree in trees]
@@ -256,6 +257,7 @@ def _object_detection(surveyed: Survey) -> Advice | None:
     stems = {file.stem for file in surveyed.all_images}
     suffixes_beside_images = {file.suffix.lower() for file in surveyed.others if file.stem in stems}
     coco_files = [file for file in surveyed.others if _is_coco(file)]
+    # Texts and JSON files may be anything, so that names must agree with them.
     if ".txt" in suffixes_beside_images and any(map(_is_yolo, surveyed.others)):
         return _sorted_by_boxes(surveyed, *YOLO)
     if ".xml" in suffixes_beside_images:
@@ -338,6 +340,7 @@ def _target(root: Path) -> Path:
 def _classification(surveyed: Survey) -> Advice | None:
     """Return advice on train and test that hold a folder for each class of things."""
     parts = [folder for folder in surveyed.folders if part_of(folder.name)]
+    # A folder "good" anywhere makes it MVTec-style data.
     train = next((part for part in parts if part_of(part.name) == "train"), None)
     if train is None or any(says_good(folder.name) for folder in surveyed.images):
         return None
@@ -377,6 +380,7 @@ def _folders_of_kinds(surveyed: Survey) -> Advice | None:
     if surveyed.loose or len(counts) < 2 or folders_of_images != set(counts):
         return None
     seemingly_good = [folder for folder in counts if looks_good(folder.name)]
+    # Without a name that tells, most images are probably good.
     if len(seemingly_good) == 1:
         good = seemingly_good[0]
         question = ""
@@ -410,6 +414,7 @@ def _unsorted(surveyed: Survey) -> Advice | None:
     loose = surveyed.loose
     if not loose:
         return None
+    # Names such as OK_1.png and NG_2.png tell which is which.
     good = _shell_pattern(loose, says_good)
     bad = _shell_pattern(loose, says_bad)
     explanation = "their names seem to say which is which"
@@ -458,6 +463,7 @@ def _deeper(surveyed: Survey) -> Advice | None:
     """Return advice on images that lie further down."""
     if not surveyed.images:
         return None
+    # The fullest folders first.
     folders = sorted(surveyed.images, key=lambda folder: -len(surveyed.images[folder]))
     products = dict.fromkeys(_product_folder(folder, surveyed) for folder in folders)
     names = [folder.relative_to(surveyed.root).as_posix() for folder in folders[:MAX_FOLDERS]]
@@ -490,6 +496,7 @@ def _no_images(surveyed: Survey) -> Advice | None:
         return None
     counts = Counter(file.suffix.lower() for file in surveyed.others)
     by_frequency = [suffix for suffix, _ in counts.most_common()]
+    # Files that images can be made of come before others, however many these are.
     usable = [suffix for suffix in by_frequency if suffix in (*REMEDIES, *ARCHIVES, *VIDEOS)]
     suffix = (usable or by_frequency)[0]
     first = next(file for file in surveyed.others if file.suffix.lower() == suffix)

@@ -44,6 +44,7 @@ def audit(split: Split, *, rules: Sequence[str] = MASK_RULES) -> pd.DataFrame:
     """
     import pandas as pd
 
+    # The mask rule changes what is left of a mask; the crop is the same for all.
     geometries = {rule: dataclasses.replace(split.geometry, mask_rule=rule) for rule in rules}
     rows = []
     for index in np.flatnonzero(split.labels == ANOMALOUS):

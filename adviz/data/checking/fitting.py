@@ -104,6 +104,7 @@ def _note(category: CheckedCategory, kind: str, message: str, images: list[Image
 
 def _described(size: Size, geometry: Geometry) -> str:
     """Return what becomes of an image of a size."""
+    # Resize and squeeze, then what the crop leaves out.
     width, height = size
     scale_x, scale_y = geometry.scale(size)
     resized = f"{round(width * scale_x)}x{round(height * scale_y)}"
@@ -144,6 +145,7 @@ def _is_thin(size: Size, geometry: Geometry) -> bool:
     """Tell whether a letterbox shrinks a side below the network's stride, and below what it was."""
     if geometry.aspect != "letterbox":
         return False
+    # The box that the image fills between the borders of the padding.
     top, left, bottom, right = geometry.box(size)
     return min(bottom - top, right - left) < min(STRIDE, *geometry.shape, *size)
 

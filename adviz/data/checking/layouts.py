@@ -72,6 +72,7 @@ def _data_set(path: Path) -> list[Tree]:
 
 def _category(path: Path) -> Tree | None:
     """Return a category of an MVTec-style data set, or photographs sorted into good and bad."""
+    # Names that only one published layout has; then a user's own data.
     if (path / "test_public").is_dir():
         return _mvtec_ad2(path)
     if (path / "train" / "ok").is_dir() and (path / "test" / "ko").is_dir():
@@ -161,6 +162,7 @@ def _flowers(path: Path) -> list[Tree]:
 
 def _photographs(path: Path, layout: str, read: Callable[[], list[Photograph]]) -> list[Tree]:
     """Return photographs by their lists; unlabelled, as any class may be the normal one."""
+    # Segmentations show where a bird or flower is, not what is unusual.
     tree = Tree(path.name, path, layout, unused=("segmentations", "segmim"))
     try:
         for photograph in read():

@@ -57,6 +57,7 @@ def missing_from_category(folder: Path) -> list[Missing]:
     except (OSError, ValueError) as error:
         return [Missing(f"readable tree ({error})", stops=True)]
 
+    # A category of MVTec AD has masks and both kinds of images; a user's own need not.
     is_published = folder.name in categories(MVTEC)
     missing = []
     for what in missing_from_test(category.test):

@@ -101,6 +101,7 @@ def _compare_all_categories(trees: list[Tree]) -> list[Finding]:
     expected = categories(name)
     if not expected:
         return []
+    # The totals of a data set can be compared only if all of it is there.
     missing = sorted(expected - {tree.name for tree in trees})
     if missing:
         message = (

@@ -107,6 +107,7 @@ class Check:
             counts_by_category.setdefault(counted.category, []).append(str(counted))
         for category, counts in counts_by_category.items():
             lines += _wrapped(f"{category}: {', '.join(counts)}")
+        # Numbers such as "60 train of 60" need a legend.
         if any(counted.published is not None for counted in self.counts):
             lines.append("  counts: here of published")
         return "\n".join(lines)

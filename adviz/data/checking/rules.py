@@ -178,6 +178,7 @@ def _duplicates(category: CheckedCategory) -> Iterator[Finding]:
             if len(files) > 1:
                 within[part].append(files)
 
+    # Within a part an image counts twice, and that is all; across parts the score is worthless.
     if across:
         message = (
             f"{len(across)} training images are also outside train: scores of these test images "
@@ -197,6 +198,7 @@ def _equality(groups: list[list[Path]]) -> str:
 
 
 def _masks(category: CheckedCategory) -> Iterator[Finding]:
+    # Unlabelled images with a mask are taken for defective here.
     masked = category.masked(good=False)
     empty = [mask.path for _, mask in masked if not mask.area]
     if empty:
@@ -232,6 +234,7 @@ def _without_mask(category: CheckedCategory) -> Iterator[Finding]:
     files = [entry.path for entry in defective if not entry.mask]
     if not files:
         return
+    # Some without are a mistake; none at all is a choice.
     if any(entry.mask for entry in category.tree.entries):
         message = (
             f"no mask for {len(files)} of {len(defective)} defective images, which pixel numbers "
@@ -458,6 +461,7 @@ def _colliding_names(category: CheckedCategory) -> Iterator[Finding]:
     files_by_name: dict[tuple[Path, str], list[Path]] = defaultdict(list)
     for entry in category.tree.entries:
         files_by_name[entry.path.parent, entry.path.stem.casefold()].append(entry.path)
+    # "1.png" and "1.jpg", or "a.png" and "A.png", would share one mask.
     colliding = [files for files in files_by_name.values() if len(files) > 1]
     if colliding:
         files = list(chain(*colliding))

@@ -41,6 +41,7 @@ def _enter(folder: Path, result: Walk, ancestors: tuple[tuple[int, int], ...]) -
     except OSError:
         result.closed.append(folder)
         return
+    # A link to a folder above has that folder's identity.
     identity = (status.st_dev, status.st_ino)
     if identity in ancestors:
         result.loops.append(folder)
