@@ -188,6 +188,7 @@ def run(file: Path, folder: Path, *, page: Path | None, in_place: bool) -> None:
     notebook = read(file)
     if page is not None and not os.access(page.resolve().parent, os.W_OK):
         raise UsageError(f"expected a page in a folder that can be written, got {page}")
+    # Nothing is stored before all cells have passed.
     print(f"adviz: running {file.name} ...", flush=True)
     execute(notebook, folder)
     for table in tables(notebook):
@@ -210,6 +211,7 @@ def check(path: Path) -> None:
     """Print the check of a data set's folder; fail if anything can change results."""
     from adviz import data
 
+    # The head is printed while images are still being opened.
     report = data.check(path, watch=lambda check: print(check.head(), flush=True))
     print(report.body())
     if not report.layout:
@@ -224,28 +226,28 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"adviz {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    words = "copy the notebooks next to you and open them in JupyterLab"
-    command = commands.add_parser("lab", help=words)
+    summary = "copy the notebooks next to you and open them in JupyterLab"
+    command = commands.add_parser("lab", help=summary)
     default = Path("adviz-notebooks")
     command.add_argument("folder", nargs="?", type=Path, default=default, metavar="FOLDER")
     command.add_argument("--no-browser", action="store_true", help="only print the URL")
     command.add_argument("--port", type=int, help="first port to try (JupyterLab's default: 8888)")
-    words = "address to listen on; 0.0.0.0 to reach a container from outside"
-    command.add_argument("--ip", help=words)
+    ip_help = "address to listen on; 0.0.0.0 to reach a container from outside"
+    command.add_argument("--ip", help=ip_help)
 
-    words = "run the quickstart without a browser, print its table, write a page"
-    command = commands.add_parser("demo", help=words)
+    summary = "run the quickstart without a browser, print its table, write a page"
+    command = commands.add_parser("demo", help=summary)
     command.add_argument("--html", type=Path, default=Path("quickstart.html"), metavar="PAGE")
 
-    words = "run a notebook without a browser, print the cells tagged as tables"
-    command = commands.add_parser("run", help=words)
+    summary = "run a notebook without a browser, print the cells tagged as tables"
+    command = commands.add_parser("run", help=summary)
     command.add_argument("notebook", type=Path, metavar="NOTEBOOK")
     command.add_argument("--html", type=Path, metavar="PAGE", help="also write it as a page")
-    words = "also store the outputs in NOTEBOOK"
-    command.add_argument("--in-place", action="store_true", help=words)
+    in_place_help = "also store the outputs in NOTEBOOK"
+    command.add_argument("--in-place", action="store_true", help=in_place_help)
 
-    words = "look through a data set's folder: what is missing, what looks wrong"
-    command = commands.add_parser("check", help=words)
+    summary = "look through a data set's folder: what is missing, what looks wrong"
+    command = commands.add_parser("check", help=summary)
     command.add_argument("path", type=Path, metavar="PATH")
 
     commands.add_parser("version", help="print the version")

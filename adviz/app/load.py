@@ -42,6 +42,7 @@ def load(
     Prediction(PatchCore, 46 images, maps 224x224, ...)
     """
     check_file(Path(path), "adviz object")
+    # A name in a file chooses one of our classes; nothing is imported by it.
     kind = kind_of(path)
     if kind in RECORDS:
         return RECORDS[kind].load(path, digest=digest)

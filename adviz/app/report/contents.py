@@ -213,6 +213,7 @@ def _image_counts(category: Category) -> str:
 
 
 def _metrics(results: Mapping[str, Result]) -> Metrics:
+    # The first line has the detectors' names.
     table = {"": list(results)}
     # Reason -> names of metrics, which are keys to have each once.
     undefined: dict[str, dict[str, None]] = {}
@@ -264,6 +265,7 @@ def _section(
         prediction.score, split.defects, threshold=threshold, width=STRIP_WIDTH
     )
     strip_text = f"{name}: scores of all test images by kind of defect, the threshold dashed"
+    # One colour scale for all images of a detector.
     limits = None
     scale = None
     if prediction.anomaly_map is not None:
@@ -358,6 +360,7 @@ def _score_rows(
     split: Split, predictions: Mapping[str, Prediction], decisions: Mapping[str, Decision]
 ) -> list[ScoreRow]:
     """Return the scores of every image, the highest of the first detector first."""
+    # Sorted as float64, in which thresholds are compared as well.
     first = next(iter(predictions.values()))
     order = np.argsort(-np.asarray(first.score, np.float64), kind="stable")
     ids = split.ids
@@ -384,6 +387,7 @@ def _configuration(
         texts[f"backbone of {name}"] = f"{backbone} (weights {digest})"
     split = category.test
     height, width = split.image_size
+    # `resize` may be left open by the user; what it comes to is printed.
     options = asdict(split.geometry) | {"resize": split.geometry.resized}
     geometry = [f"{name}={value}" for name, value in options.items() if value is not None]
     texts["images"] = f"{height} x {width} pixels; {', '.join(geometry)}"

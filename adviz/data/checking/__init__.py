@@ -189,12 +189,7 @@ def _in_threads(files: list[Path], read: Callable[[Path], Info], label: str) -> 
 
 def _unused_files(contents: Walk, trees: list[Tree], base: Path) -> Iterator[Finding]:
     """Yield what is wrong with files and links that no layout accounts for."""
-    used: set[Path] = set()
-    for tree in trees:
-        for entry in tree.entries:
-            used.add(entry.path)
-            if entry.mask:
-                used.update(mask_files(entry.mask))
+    used = _files_of(trees)
     folders_of_used = {file.parent for file in used}
     roots = {tree.root for tree in trees}
     # Folders that a layout has for other purposes, such as CUB's segmentations.
@@ -246,6 +241,17 @@ def _unused_files(contents: Walk, trees: list[Tree], base: Path) -> Iterator[Fin
             if files:
                 names = relative_names(files, base)
                 yield Finding(kind, f"{len(files)} {message}", names, serious)
+
+
+def _files_of(trees: list[Tree]) -> set[Path]:
+    """Return the files of images and masks that the layouts account for."""
+    files: set[Path] = set()
+    for tree in trees:
+        for entry in tree.entries:
+            files.add(entry.path)
+            if entry.mask:
+                files.update(mask_files(entry.mask))
+    return files
 
 
 def _suffixes_of(files: list[Path]) -> str:

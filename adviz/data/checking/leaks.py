@@ -175,18 +175,18 @@ def _by_trait(
     # The first that holds says most: a detector that learned from images of one value only can tell
     # the others by it; where it learned from both, the value is no sign.
     if bad.differs_from(train + good):
-        words = _contrast(bad, train + good, "no good image")
-        yield _leak(category, bad, train + good, words)
+        contrast = _contrast(bad, train + good, "no good image")
+        yield _leak(category, bad, train + good, contrast)
     elif good.differs_from(bad + train):
-        words = _contrast(good, bad + train, "no defective image, and none learned from,")
-        yield _leak(category, good, bad + train, words)
+        contrast = _contrast(good, bad + train, "no defective image, and none learned from,")
+        yield _leak(category, good, bad + train, contrast)
     elif good.differs_from(bad):
-        words = _contrast(bad, good, "no good test image")
-        message = f"{words}; both were learned from, so that it may do no harm: {trait.advice}"
+        contrast = _contrast(bad, good, "no good test image")
+        message = f"{contrast}; both were learned from, so that it may do no harm: {trait.advice}"
         yield _note(category, kind, message, bad.images)
     elif train.differs_from(good) and trait.visible(set((train + good).counts)):
-        words = _contrast(good, train, "no image learned from")
-        message = f"{words}: all of them may look unusual by that; {trait.advice}"
+        contrast = _contrast(good, train, "no image learned from")
+        message = f"{contrast}: all of them may look unusual by that; {trait.advice}"
         yield _note(category, f"other {trait.name} in test", message, good.images)
     else:
         yield from _partial_leak(category, train + good, bad)
@@ -249,16 +249,16 @@ def _contrast(group: Group, other: Group, nobody: str) -> str:
     )
 
 
-def _leak(category: CheckedCategory, group: Group, others: Group, words: str) -> Finding:
+def _leak(category: CheckedCategory, group: Group, others: Group, contrast: str) -> Finding:
     """Return the finding that a trait tells all images of a group from all others."""
     trait = group.trait
     is_visible = trait.visible(set((group + others).counts))
     if is_visible:
-        words += (
+        contrast += (
             ": a detector can tell them by that, and what is measured says nothing about defects"
         )
     files = [image.path for image in group.images]
-    message = f"{words}; {trait.advice}"
+    message = f"{contrast}; {trait.advice}"
     return category.finding(f"leak by {trait.name}", message, files, serious=is_visible)
 
 

@@ -250,26 +250,26 @@ def _without_mask(category: CheckedCategory) -> Iterator[Finding]:
 
 def _lost_defects(category: CheckedCategory) -> Iterator[Finding]:
     """Find defects of which resize, crop and mask rule leave nothing."""
-    lost = [
+    entries = [
         entry for entry, mask in category.masked(good=False) if mask.area and not mask.cropped_area
     ]
-    if not lost:
+    if not entries:
         return
     geometry = category.geometry
     # Of what the crop audit measures: is a defect outside the crop, or too thin for the mask rule?
-    paths = [entry.path for entry in lost]
+    paths = [entry.path for entry in entries]
     split = Split(
         paths,
-        [ANOMALOUS] * len(lost),
-        [entry.mask for entry in lost],
-        [entry.defect for entry in lost],
+        [ANOMALOUS] * len(entries),
+        [entry.mask for entry in entries],
+        [entry.defect for entry in entries],
         geometry=geometry,
     )
     inside = audit(split, rules=[geometry.mask_rule])["inside"]
     n_outside = int((inside == 0).sum())
     message = (
-        f"{len(lost)} defects are gone after resize and crop to {in_words(geometry.size)} pixels "
-        f"({n_outside} outside the crop, {len(lost) - n_outside} too thin for the mask rule "
+        f"{len(entries)} defects are gone after resize and crop to {in_words(geometry.size)} "
+        f"pixels ({n_outside} outside the crop, {len(entries) - n_outside} too thin for the mask rule "
         f"{geometry.mask_rule!r}), although the images are still called defective: use crop=False, "
         "another mask rule or size; `data.audit` lists what is left of each"
     )
