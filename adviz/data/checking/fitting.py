@@ -76,7 +76,7 @@ def check_shapes(category: CheckedCategory) -> Iterator[Finding]:
             f"{_described(size, geometry)}; to keep it, pass {geometry_for(size)}, or, whatever "
             f"the shape, {LETTERBOX}"
         )
-        yield _note(category, SQUEEZED, message, squeezed)
+        yield category.note(SQUEEZED, message, squeezed)
 
     cropped = [image for image in images if _cropped_fraction(image.size, geometry) >= MAX_CROPPED]
     if cropped:
@@ -85,7 +85,7 @@ def check_shapes(category: CheckedCategory) -> Iterator[Finding]:
             f"of {len(cropped)} images much is not seen, most are {size[0]}x{size[1]}: "
             f"{_described(size, geometry)}; to see all, pass {geometry_for(size)}"
         )
-        yield _note(category, CROPPED, message, cropped)
+        yield category.note(CROPPED, message, cropped)
 
     thin = [image for image in images if _is_thin(image.size, geometry)]
     if thin:
@@ -95,11 +95,7 @@ def check_shapes(category: CheckedCategory) -> Iterator[Finding]:
             f"they are padded, most are {size[0]}x{size[1]}: {_described(size, geometry)}; to see "
             f"more, pass {geometry_for(size)}"
         )
-        yield _note(category, THIN, message, thin)
-
-
-def _note(category: CheckedCategory, kind: str, message: str, images: list[ImageInfo]) -> Finding:
-    return category.finding(kind, message, [image.path for image in images], serious=False)
+        yield category.note(THIN, message, thin)
 
 
 def _described(size: Size, geometry: Geometry) -> str:

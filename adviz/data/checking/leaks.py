@@ -183,11 +183,11 @@ def _by_trait(
     elif good.differs_from(bad):
         contrast = _contrast(bad, good, "no good test image")
         message = f"{contrast}; both were learned from, so that it may do no harm: {trait.advice}"
-        yield _note(category, kind, message, bad.images)
+        yield category.note(kind, message, bad.images)
     elif train.differs_from(good) and trait.visible(set((train + good).counts)):
         contrast = _contrast(good, train, "no image learned from")
         message = f"{contrast}: all of them may look unusual by that; {trait.advice}"
-        yield _note(category, f"other {trait.name} in test", message, good.images)
+        yield category.note(f"other {trait.name} in test", message, good.images)
     else:
         yield from _partial_leak(category, train + good, bad)
 
@@ -225,7 +225,7 @@ def _partial_leak(category: CheckedCategory, good: Group, bad: Group) -> Iterato
                 f"{len(good)} good ones: a detector may tell these by that; {trait.advice}"
             )
             images = [image for image in bad.images if trait.value(image) == value]
-            yield _note(category, f"leak by {trait.name}", message, images)
+            yield category.note(f"leak by {trait.name}", message, images)
             return
 
 
@@ -257,15 +257,8 @@ def _leak(category: CheckedCategory, group: Group, others: Group, contrast: str)
         contrast += (
             ": a detector can tell them by that, and what is measured says nothing about defects"
         )
-    files = [image.path for image in group.images]
     message = f"{contrast}; {trait.advice}"
-    return category.finding(f"leak by {trait.name}", message, files, serious=is_visible)
-
-
-def _note(
-    category: CheckedCategory, kind: str, message: str, images: Sequence[ImageInfo]
-) -> Finding:
-    return category.finding(kind, message, [image.path for image in images], serious=False)
+    return category.finding(f"leak by {trait.name}", message, group.images, serious=is_visible)
 
 
 def chance(counts: Sequence[int], n_drawn: int) -> float:

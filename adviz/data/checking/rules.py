@@ -71,11 +71,21 @@ class CheckedCategory:
         return pairs
 
     def finding(
-        self, kind: str, message: str, files: Iterable[Path] = (), *, serious: bool = True
+        self,
+        kind: str,
+        message: str,
+        files: Iterable[Path | ImageInfo] = (),
+        *,
+        serious: bool = True,
     ) -> Finding:
         """Return a finding of this category."""
-        names = relative_names(list(files), self.base)
+        paths = [file.path if isinstance(file, ImageInfo) else file for file in files]
+        names = relative_names(paths, self.base)
         return Finding(kind, message, names, serious, self.tree.name)
+
+    def note(self, kind: str, message: str, files: Iterable[Path | ImageInfo] = ()) -> Finding:
+        """Return a finding that leaves results as they should be."""
+        return self.finding(kind, message, files, serious=False)
 
 
 def check_category(category: CheckedCategory) -> list[Finding]:
@@ -103,7 +113,7 @@ def _unmeasurable(category: CheckedCategory) -> Iterator[Finding]:
             "no test image has a label: there are scores and maps, and no numbers on how good they "
             "are; sort some into test/good and test/<defect> to measure"
         )
-        yield category.finding("no labels", message, serious=False)
+        yield category.note("no labels", message)
     elif GOOD not in labels:
         folders = {entry.path.parent.name for entry in tested if entry.known == ANOMALOUS}
         good_folders = [name for name in sorted(folders) if looks_good(name)]
@@ -127,7 +137,7 @@ def _unmeasurable(category: CheckedCategory) -> Iterator[Finding]:
             "can be set on the good ones all the same; to measure, put defective images into "
             f"{folder}"
         )
-        yield category.finding("no defective test images", message, serious=False)
+        yield category.note("no defective test images", message)
 
 
 def _seemingly_good(category: CheckedCategory) -> Iterator[Finding]:
@@ -188,7 +198,7 @@ def _duplicates(category: CheckedCategory) -> Iterator[Finding]:
     for part, groups in sorted(within.items()):
         where = f" within {part}" if part else ""
         message = f"{len(groups)} images are there more than once{where} ({_equality(groups)})"
-        yield category.finding(f"duplicates{where}", message, chain(*groups), serious=False)
+        yield category.note(f"duplicates{where}", message, chain(*groups))
 
 
 def _equality(groups: list[list[Path]]) -> str:
@@ -245,7 +255,7 @@ def _without_mask(category: CheckedCategory) -> Iterator[Finding]:
         message = (
             f"none of {len(files)} defective images has a mask: there are image-level numbers only"
         )
-        yield category.finding("no masks", message, serious=False)
+        yield category.note("no masks", message)
 
 
 def _lost_defects(category: CheckedCategory) -> Iterator[Finding]:
@@ -269,9 +279,9 @@ def _lost_defects(category: CheckedCategory) -> Iterator[Finding]:
     n_outside = int((inside == 0).sum())
     message = (
         f"{len(entries)} defects are gone after resize and crop to {in_words(geometry.size)} "
-        f"pixels ({n_outside} outside the crop, {len(entries) - n_outside} too thin for the mask rule "
-        f"{geometry.mask_rule!r}), although the images are still called defective: use crop=False, "
-        "another mask rule or size; `data.audit` lists what is left of each"
+        f"pixels ({n_outside} outside the crop, {len(entries) - n_outside} too thin for the mask "
+        f"rule {geometry.mask_rule!r}), although the images are still called defective: use "
+        "crop=False, another mask rule or size; `data.audit` lists what is left of each"
     )
     yield category.finding("lost defects", message, paths)
 
@@ -297,7 +307,7 @@ def _labels(category: CheckedCategory) -> Iterator[Finding]:
             f"{len(masks)} masks hold labels ({', '.join(names)}): everything but the background 0 "
             "counts as a defect"
         )
-        yield category.finding("masks of labels", message, files, serious=False)
+        yield category.note("masks of labels", message, files)
     elif len(levels) <= MAX_LEVELS and n_isolated > n_pixels / 2:
         message = (
             f"{len(masks)} masks hold {len(levels)} grey levels: which are defects? From 128 on "
@@ -356,7 +366,7 @@ def _sizes(category: CheckedCategory) -> Iterator[Finding]:
             f"{len(enormous)} images are enormous, largest {width}x{height}: resizing loses most "
             "of it; cut them up"
         )
-        yield category.finding("enormous images", message, enormous, serious=False)
+        yield category.note("enormous images", message, enormous)
 
     # Tiny images are named already.
     counts = Counter(size for size in sizes.values() if min(size) >= MIN_SIDE)
@@ -369,7 +379,7 @@ def _sizes(category: CheckedCategory) -> Iterator[Finding]:
             f"images have {len(counts)} sizes, most often {listed}: see `Geometry` on how they "
             "become one"
         )
-        yield category.finding("sizes vary", message, unusual, serious=False)
+        yield category.note("sizes vary", message, unusual)
 
 
 def _area(size: tuple[int, int]) -> int:
@@ -391,7 +401,8 @@ def _bits(category: CheckedCategory) -> Iterator[Finding]:
             f"{len(deep)} images are of more than 8 bits, {len(shallow)} of 8: whether one "
             "grey means the same in both depends on how they were made; save all of them alike"
         )
-        yield category.finding("bits vary", message, _paths(min(deep, shallow, key=len)))
+        fewer = min(deep, shallow, key=len)
+        yield category.finding("bits vary", message, fewer)
 
     bits = category.geometry.bits or _bits_used(category, deep)
     above = [image for image in deep if image.bits > bits]
@@ -403,7 +414,7 @@ def _bits(category: CheckedCategory) -> Iterator[Finding]:
             "bits, which the training images use: they are refused; give "
             f"Geometry(bits={enough})"
         )
-        yield category.finding("values above white", message, _paths(above))
+        yield category.finding("values above white", message, above)
     # Of 16 bits nothing is lost, whatever the images use of them.
     if bits < 16:
         largest = max(image.largest for image in deep if image.bits <= bits)
@@ -411,7 +422,7 @@ def _bits(category: CheckedCategory) -> Iterator[Finding]:
             f"{len(deep)} images are of more than 8 bits, of which {bits} are used (largest value "
             f"{largest}): {2**bits - 1} becomes white; Geometry(bits=16) makes it 65535"
         )
-        yield category.finding("bits", message, serious=False)
+        yield category.note("bits", message)
 
 
 def _bits_used(category: CheckedCategory, deep: list[ImageInfo]) -> int:
@@ -430,7 +441,7 @@ def _dropped_bands(category: CheckedCategory) -> Iterator[Finding]:
             "transparent is seen, in whatever colour lies below; paint the background if it should "
             "not be"
         )
-        yield category.finding("alpha dropped", message, _paths(transparent), serious=False)
+        yield category.note("alpha dropped", message, transparent)
 
     with_more_bands = [image for image in category.readable_images if image.dropped]
     if with_more_bands:
@@ -440,7 +451,7 @@ def _dropped_bands(category: CheckedCategory) -> Iterator[Finding]:
             "grey, or the first three as red, green and blue; save the bands that show defects as "
             "such"
         )
-        yield category.finding("bands dropped", message, _paths(with_more_bands))
+        yield category.finding("bands dropped", message, with_more_bands)
 
 
 def _stacks(category: CheckedCategory) -> Iterator[Finding]:
@@ -450,11 +461,7 @@ def _stacks(category: CheckedCategory) -> Iterator[Finding]:
             f"{len(stacks)} files hold several images, up to "
             f"{max(image.frames for image in stacks)}; only the first is read: split them"
         )
-        yield category.finding("several images in a file", message, _paths(stacks))
-
-
-def _paths(images: list[ImageInfo]) -> list[Path]:
-    return [image.path for image in images]
+        yield category.finding("several images in a file", message, stacks)
 
 
 def _colliding_names(category: CheckedCategory) -> Iterator[Finding]:
