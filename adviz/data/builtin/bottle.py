@@ -17,15 +17,15 @@ from adviz.data.builtin.optics import (
 )
 from adviz.data.builtin.shapes import (
     Plane,
-    away,
     cover,
+    frame_at,
     length,
     moved,
-    place,
+    polar,
     polyline,
+    random_walk,
     step,
     turn,
-    wander,
 )
 from adviz.data.builtin.shot import Scene, Shot
 
@@ -55,7 +55,7 @@ def draw(shot: Shot) -> Scene:
     """Draw one bottle."""
     scene = shot.rng("scene")
     fault = shot.rng("defect")
-    x, y = place(tuple(np.clip(scene.normal(0, 2, 2), -5, 5)))
+    x, y = frame_at(tuple(np.clip(scene.normal(0, 2, 2), -5, 5)))
     radius = length(x, y)
     image = _glass(_table(x, y, radius, scene), x, y, radius, scene)
     mask = np.zeros_like(x)
@@ -113,9 +113,9 @@ def _crack(
 ) -> tuple[Plane, Plane]:
     """Chip or split the rim: a few square millimetres, glinting along one side."""
     # From the rim's top inwards or outwards.
-    start = away(rng.uniform(55, 63), rng.uniform(0, 2 * np.pi))
+    start = polar(rng.uniform(55, 63), rng.uniform(0, 2 * np.pi))
     heading = np.arctan2(start[1], start[0]) + rng.uniform(-0.8, 0.8) + np.pi * rng.integers(2)
-    points = wander(rng, start, heading, rng.uniform(9, 20), turn=0.35, steps=5)
+    points = random_walk(rng, start, heading, rng.uniform(9, 20), turn=0.35, steps=5)
     edge = polyline(x, y, points) - rng.uniform(1.2, 2.4) + 0.4 * clouds(rng, 4, 2)
     glint = cover(moved(edge, -2, -3) + 0.4, 0.7) * cover(edge)
     image = mix(image, (0.06, 0.03, 0.02), cover(edge, 0.7) * 0.9)
@@ -127,7 +127,7 @@ def _contaminate(
     image: Plane, x: Plane, y: Plane, radius: Plane, rng: np.random.Generator
 ) -> tuple[Plane, Plane]:
     """Leave something in the bore: a large pale or dark clot with a wet sheen."""
-    centre = away(rng.uniform(0, 20), rng.uniform(0, 2 * np.pi))
+    centre = polar(rng.uniform(0, 20), rng.uniform(0, 2 * np.pi))
     u, v = turn(x - centre[0], y - centre[1], rng.uniform(0, np.pi))
     size = rng.uniform(22, 38)
     lumps = clouds(rng, 0.6 * size, 4)

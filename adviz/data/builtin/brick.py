@@ -9,16 +9,16 @@ from adviz.data.builtin.optics import clouds, diffuse, light, mix, normals, pain
 from adviz.data.builtin.shapes import (
     SAMPLES,
     Plane,
-    away,
     circle,
     cover,
+    frame_at,
     length,
     moved,
-    place,
     plane,
+    polar,
     polyline,
+    random_walk,
     step,
-    wander,
 )
 from adviz.data.builtin.shot import Scene, Shot
 
@@ -65,7 +65,7 @@ def draw(shot: Shot) -> Scene:
         painters = {"crack": _crack, "stain": _stain, "hole": _hole, "mortar": _mortar}
         image, mask = painters[shot.defect](image, mortar, fault)
     x, y = plane()
-    right, down = away(scene.uniform(0, 0.0014), scene.uniform(0, 2 * np.pi))
+    right, down = polar(scene.uniform(0, 0.0014), scene.uniform(0, 2 * np.pi))
     lit = 1 + right * x + down * y
     return Scene(image * (lit * scene.uniform(0.9, 1.12)), mask)
 
@@ -89,9 +89,9 @@ def _crack(image: Plane, mortar: Plane, rng: np.random.Generator) -> tuple[Plane
     start = _random_point(rng, 55)
     heading = rng.uniform(0, 2 * np.pi)
     reach = rng.uniform(45, 110)
-    points = wander(rng, start, heading, reach, turn=0.45, steps=12)
+    points = random_walk(rng, start, heading, reach, turn=0.45, steps=12)
     fork_heading = heading + rng.choice([-0.9, 0.9])
-    fork = wander(rng, points[5], fork_heading, reach * 0.35, turn=0.4, steps=5)
+    fork = random_walk(rng, points[5], fork_heading, reach * 0.35, turn=0.4, steps=5)
     bumps = 0.35 * clouds(rng, 4, 2)
     taper = 0.012 * length(x - start[0], y - start[1])
     width = rng.uniform(1.5, 2.8)
@@ -105,7 +105,7 @@ def _crack(image: Plane, mortar: Plane, rng: np.random.Generator) -> tuple[Plane
 
 def _stain(image: Plane, mortar: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
     """Soak the wall: darker or whiter, with a tide mark, and the texture shining through."""
-    x, y = place(_random_point(rng, 70), rng.uniform(0, np.pi))
+    x, y = frame_at(_random_point(rng, 70), rng.uniform(0, np.pi))
     size = rng.uniform(14, 32)
     edge = length(x, y / rng.uniform(0.5, 0.9)) - size
     edge = edge + (0.16 * size) * clouds(rng, size, 4)
@@ -120,7 +120,7 @@ def _stain(image: Plane, mortar: Plane, rng: np.random.Generator) -> tuple[Plane
 
 def _hole(image: Plane, mortar: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
     """Knock a hole: a rough dark pit, its upper left wall in shadow, its lower right one lit."""
-    x, y = place(_random_point(rng), rng.uniform(0, np.pi))
+    x, y = frame_at(_random_point(rng), rng.uniform(0, np.pi))
     size = rng.uniform(5, 13)
     rough = clouds(rng, 0.8 * size, 4)
     edge = length(x, y / rng.uniform(0.6, 1.0)) - size + (0.14 * size) * rough

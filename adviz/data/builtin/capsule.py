@@ -9,13 +9,13 @@ from adviz.data.builtin.shapes import (
     Point,
     circle,
     cover,
+    frame_at,
     length,
     moved,
-    place,
     polyline,
+    random_walk,
     step,
     turn,
-    wander,
 )
 from adviz.data.builtin.shot import Scene, Shot
 
@@ -58,7 +58,7 @@ def draw(shot: Shot) -> Scene:
     colors = VARIANTS[variant(shot)]
     centre = tuple(np.clip(scene.normal(0, 2.5, 2), -6, 6))
     angle = float(np.clip(scene.normal(0, 0.06), -0.15, 0.15))
-    x, y = place(centre, angle)
+    x, y = frame_at(centre, angle)
     ends = np.clip(x, -REACH, REACH)
     edge = length(x - ends, y)
     dent = None
@@ -144,7 +144,7 @@ def _crack(image: Plane, x: Plane, y: Plane, rng: np.random.Generator) -> tuple[
     """Split the shell across: a dark gap, its lower edge catching the light."""
     start = (float(rng.uniform(14, 70)), float(rng.uniform(-26, -4)))
     heading = np.pi / 2 + rng.normal(0, 0.5)
-    points = wander(rng, start, heading, rng.uniform(16, 38), turn=0.4, steps=7)
+    points = random_walk(rng, start, heading, rng.uniform(16, 38), turn=0.4, steps=7)
     edge = polyline(x, y, points) - rng.uniform(0.7, 1.6) + 0.3 * clouds(rng, 5, 2)
     edge = np.maximum(edge, length(x - np.clip(x, -REACH, REACH), y) - (RADIUS - 1))
     lip = cover(moved(edge, 3, 1) - 0.2, 0.7)

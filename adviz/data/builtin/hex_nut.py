@@ -8,16 +8,16 @@ from adviz.data.builtin.optics import clouds, diffuse, ink, mix, normals, paint,
 from adviz.data.builtin.shapes import (
     Plane,
     Point,
-    away,
     cover,
+    frame_at,
     hexagon,
     length,
     moved,
-    place,
+    polar,
     polyline,
+    random_walk,
     step,
     turn,
-    wander,
 )
 from adviz.data.builtin.shot import Scene, Shot
 
@@ -38,7 +38,7 @@ def draw(shot: Shot) -> Scene:
     fault = shot.rng("defect")
     centre = tuple(np.clip(scene.normal(0, SHIFT, 2), -2 * SHIFT, 2 * SHIFT))
     angle = scene.uniform(0, 2 * np.pi)
-    x, y = place(centre)
+    x, y = frame_at(centre)
     u, v = turn(x, y, angle)
     edge = hexagon(u, v, APOTHEM, corner=3) + 0.25 * clouds(scene, 60, 2)
     mark: Plane | None = None
@@ -59,7 +59,7 @@ def _stamp(centre: Point, angle: float) -> Plane:
     """Return how deep the face is struck: the size on one side, the grade on the other."""
     marks = []
     for text, side in (("M12", -np.pi / 2), ("8", np.pi / 2)):
-        right, down = away(54, angle + side)
+        right, down = polar(54, angle + side)
         marks.append(ink(text, 15, (centre[0] + right, centre[1] + down), angle))
     return np.maximum(*marks) * 0.3
 
@@ -120,9 +120,9 @@ def _thread(image: Plane, x: Plane, y: Plane, radius: Plane) -> Plane:
 
 def _scratch(u: Plane, v: Plane, rng: np.random.Generator) -> tuple[Plane, Plane, Plane]:
     """Score the top face: a groove with a bright bottom and a burr along it."""
-    start = away(rng.uniform(50, 60), rng.uniform(0, 2 * np.pi))
+    start = polar(rng.uniform(50, 60), rng.uniform(0, 2 * np.pi))
     heading = np.arctan2(start[1], start[0]) + rng.choice([-1, 1]) * rng.uniform(1.2, 1.9)
-    points = wander(rng, start, heading, rng.uniform(22, 62), turn=0.07, steps=8)
+    points = random_walk(rng, start, heading, rng.uniform(22, 62), turn=0.07, steps=8)
     distance = polyline(u, v, points)
     outside_hole = (HOLE + 7) - length(u, v)
     face = cover(np.maximum(outside_hole, hexagon(u, v, APOTHEM - 2, 3)), 1)
@@ -134,7 +134,7 @@ def _scratch(u: Plane, v: Plane, rng: np.random.Generator) -> tuple[Plane, Plane
 
 def _dent(u: Plane, v: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
     """Press a smooth hollow into the top face."""
-    centre = away(rng.uniform(51, 60), rng.uniform(0, 2 * np.pi))
+    centre = polar(rng.uniform(51, 60), rng.uniform(0, 2 * np.pi))
     size = rng.uniform(5.5, 10)
     stretch = rng.uniform(0.7, 1.0)
     p, q = turn(u - centre[0], v - centre[1], rng.uniform(0, np.pi))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from adviz.data.builtin.optics import Color, clouds, diffuse, light, mix, normals, paint, softbox
-from adviz.data.builtin.shapes import Plane, cover, length, moved, place, plane, turn
+from adviz.data.builtin.shapes import Plane, cover, frame_at, length, moved, plane, turn
 from adviz.data.builtin.shot import Scene, Shot
 
 GOOD = 20
@@ -49,7 +49,7 @@ def draw(shot: Shot) -> Scene:
     pitch = float(np.exp(scene.uniform(*np.log(PITCHES))))
     centre = tuple(scene.uniform(-pitch / 2, pitch / 2, 2))
     angle = scene.normal(0, 0.05)
-    u, v = place(centre, angle)
+    u, v = frame_at(centre, angle)
     metal = METALS[scene.integers(len(METALS))]
     weft = _wires(v, u, pitch, 1)
     warp = _wires(u, v, pitch, 0)
@@ -165,7 +165,7 @@ def _lay(
 def _splash(image: Plane, pitch: float, rng: np.random.Generator) -> tuple[Plane, Plane]:
     """Drop molten metal on the mesh: a smooth bright bead with arms."""
     centre = (float(rng.uniform(-70, 70)), float(rng.uniform(-70, 70)))
-    x, y = place(centre, rng.uniform(0, np.pi))
+    x, y = frame_at(centre, rng.uniform(0, np.pi))
     size = rng.uniform(7, 17)
     edge = length(x, y / rng.uniform(0.6, 1)) - size
     edge = edge + (0.16 * size) * clouds(rng, 0.8 * size, 3)

@@ -32,7 +32,7 @@ def plane() -> tuple[Plane, Plane]:
     return x, y
 
 
-def place(centre: Point, angle: float = 0.0) -> tuple[Plane, Plane]:
+def frame_at(centre: Point, angle: float = 0.0) -> tuple[Plane, Plane]:
     """Return the coordinates about `centre` in a frame turned clockwise by `angle` radians."""
     x, y = plane()
     return turn(x - float(centre[0]), y - float(centre[1]), angle)
@@ -45,7 +45,7 @@ def turn(x: Plane, y: Plane, angle: float) -> tuple[Plane, Plane]:
     return cosine * x + sine * y, cosine * y - sine * x
 
 
-def away(radius: float, angle: float) -> Point:
+def polar(radius: float, angle: float) -> Point:
     """Return the point at `radius` from the origin in the direction `angle`."""
     return radius * cos(angle), radius * sin(angle)
 
@@ -103,7 +103,7 @@ def polyline(x: Plane, y: Plane, points: Sequence[Point], limit: float = 12.0) -
     return distance
 
 
-def wander(
+def random_walk(
     rng: np.random.Generator, start: Point, angle: float, reach: float, *, turn: float, steps: int
 ) -> list[Point]:
     """Return the points of a random walk.

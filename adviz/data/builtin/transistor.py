@@ -9,13 +9,13 @@ from adviz.data.builtin.optics import clouds, diffuse, ink, mix, normals, paint
 from adviz.data.builtin.shapes import (
     Plane,
     Point,
-    away,
     box,
     circle,
     cover,
+    frame_at,
     length,
     moved,
-    place,
+    polar,
     segment,
     step,
 )
@@ -59,7 +59,7 @@ def draw(shot: Shot) -> Scene:
     if shot.defect == "missing":
         return Scene(image, cover(part.edge()))
     if shot.defect == "misplaced":
-        shift = away(fault.uniform(16, 42), fault.uniform(0, 2 * np.pi))
+        shift = polar(fault.uniform(16, 42), fault.uniform(0, 2 * np.pi))
         rotation = fault.choice([-1, 1]) * fault.uniform(0.25, 1.4)
         misplaced = _part((spot[0] + shift[0], spot[1] + shift[1]), angle + rotation)
         mask = cover(np.minimum(part.edge(), misplaced.edge()))
@@ -74,7 +74,7 @@ def draw(shot: Shot) -> Scene:
 
 def _board(origin: Point, rng: np.random.Generator) -> Plane:
     """Green laminate with a grid of tinned rings around dark holes."""
-    x, y = place(origin)
+    x, y = frame_at(origin)
     weave = np.sin(x * 2.2) * np.sin(y * 2.2)
     tone = 1 + 0.03 * weave + 0.04 * clouds(rng, 70, 4) - 0.0010 * (x + y)
     image = paint((0.13, 0.40, 0.30), tone)
@@ -89,7 +89,7 @@ def _board(origin: Point, rng: np.random.Generator) -> Plane:
 
 
 def _part(centre: Point, angle: float) -> Part:
-    x, y = place(centre, angle)
+    x, y = frame_at(centre, angle)
     tab = np.maximum(box(x, y + 66, 43, 24, 4), 8.5 - length(x, y + 68))
     case = box(x, y + 16, 45, 32, 3)
     return Part(tab, case, _legs(x, y, (-1, 0, 1)), x, y, centre, angle)

@@ -387,7 +387,7 @@ def _folders_of_kinds(surveyed: Survey) -> Advice | None:
         warning = ""
     else:
         good = max(counts, key=lambda folder: counts[folder])
-        question = ", of which nobody says which one holds the good ones"
+        question = ", and no name tells which one holds the good ones"
         warning = " (if another folder is the good one, change the names)"
     bad = [folder for folder in counts if folder != good]
 
@@ -410,7 +410,7 @@ def _folders_of_kinds(surveyed: Survey) -> Advice | None:
 
 
 def _unsorted(surveyed: Survey) -> Advice | None:
-    """Return advice on images that nobody has sorted."""
+    """Return advice on images that are not sorted."""
     loose = surveyed.loose
     if not loose:
         return None
@@ -440,7 +440,7 @@ def _unsorted(surveyed: Survey) -> Advice | None:
         "  from adviz import data",
         f"  photos = data.unlabelled({str(surveyed.root)!r})",
     )
-    message = f"{images} lie in one folder{others}: nobody has said which are good"
+    message = f"{images} lie in one folder{others}, not sorted into good and bad"
     return Advice(message, steps)
 
 

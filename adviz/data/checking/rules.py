@@ -124,8 +124,8 @@ def _unmeasurable(category: CheckedCategory) -> Iterator[Finding]:
                 "if not, "
             )
         message = (
-            "no good test image: image AUROC is undefined, and nobody knows how often good parts "
-            f"are called bad; {question}put good images that are not learned from into test/good"
+            "no good test image: image AUROC is undefined, and so is the rate of false alarms; "
+            f"{question}put good images that are not learned from into test/good"
         )
         yield category.finding("no good test images", message)
     elif ANOMALOUS not in labels:
