@@ -61,6 +61,22 @@ class Thumbnails:
         ----------
         queries, train: indices of thumbnails.
         factor: of both limits.
+
+        Notes
+        -----
+        It equals this loop, in blocks::
+
+            for query in queries:
+                difference = self.values - self.values[query]  # (N, pixels)
+                distances = np.linalg.norm(difference, axis=1)
+                limit = factor * min(
+                    MAX_DIFFERENCE / self.contrast[query], MAX_RATIO * np.median(distances)
+                )
+                for index in sorted(train, key=lambda index: distances[index]):
+                    is_other = self.images[index].pixels != self.images[query].pixels
+                    if distances[index] < limit and is_other:
+                        pairs[query] = index
+                        break
         """
         pairs = {}
         for start in range(0, len(queries), BLOCK):

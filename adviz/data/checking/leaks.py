@@ -271,7 +271,17 @@ def chance(counts: Sequence[int], n_drawn: int) -> float:
 
     Notes
     -----
-    Exact: of all ways to draw, those are counted that draw all images of a value or none.
+    Exact: of all ways to draw, those are counted that draw all images of a value or none. It equals
+    this, whose time grows exponentially::
+
+        values = np.repeat(np.arange(len(counts)), counts)  # (n_images,)
+        n_apart = 0
+        n_draws = 0
+        for drawn in itertools.combinations(range(len(values)), n_drawn):
+            others = np.delete(values, drawn)
+            n_apart += not np.isin(values[list(drawn)], others).any()
+            n_draws += 1
+        return n_apart / n_draws
     """
     # As in the knapsack problem: each value's images are taken all together or not at all.
     ways = [1] + [0] * n_drawn  # to draw 0, 1, ... images from the values so far
