@@ -1,1 +1,1 @@
-"""What faces people outside a notebook: the command `adviz`, reports, notebooks as pages, `adviz.load`."""
+"""The command `adviz`, reports, notebooks as HTML pages, and `adviz.load`."""

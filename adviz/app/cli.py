@@ -1,4 +1,4 @@
-"""The command `adviz`: open the notebooks in JupyterLab, run them without a browser, or check a data set's folder."""
+"""The command `adviz`: open notebooks, run them without a browser, check a data set's folder."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adviz import __version__
 from adviz.app.notebook_html import tables, tidy, to_html
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-# Says which notebook answers which question; `adviz lab` opens it
-START_HERE = "00_start_here.ipynb"
+START_HERE = "00_start_here.ipynb"  # which notebook answers which question
 QUICKSTART = "01_quickstart.ipynb"
+# Modules of the extra `lab` that a command needs, and what they are called.
+NOTEBOOK_MODULES = {"nbclient": "nbclient", "nbconvert": "nbconvert", "nbformat": "nbformat"}
+NEEDED = {"lab": {"jupyterlab": "JupyterLab"}, "demo": NOTEBOOK_MODULES, "run": NOTEBOOK_MODULES}
 
 
 class UsageError(Exception):
@@ -26,40 +29,50 @@ class UsageError(Exception):
 
 
 class Failed(Exception):
-    """A cell failed, its kernel died, or a data set is not as it should be: exit status 1."""
+    """A notebook failed, or a data set is not as it should be: exit status 1."""
+
+
+def require_installed(command: str) -> None:
+    """Raise an error that tells how to install what a command needs, where it is missing."""
+    modules = NEEDED.get(command, {})
+    missing = [name for module, name in modules.items() if find_spec(module) is None]
+    if missing:
+        names = " and ".join(missing)
+        raise UsageError(f'adviz {command} needs {names}: pip install "adviz-anomaly[lab]"')
 
 
 def notebooks_folder() -> Path:
-    """Return the folder of the shipped notebooks: inside a wheel's package, next to it in an editable install."""
+    """Return the folder of the shipped notebooks: in the package, or next to it in a checkout."""
     package = Path(__file__).resolve().parents[1]
     candidates = [package / "notebooks", package.parent / "notebooks"]
     for folder in candidates:
         if (folder / QUICKSTART).is_file():
             return folder
-    places = " nor ".join(str(folder) for folder in candidates)
+    folders = " nor ".join(map(str, candidates))
     raise UsageError(
-        f"expected the notebook {QUICKSTART}, found it neither in {places}; reinstall adviz"
+        f"expected the notebook {QUICKSTART}, found it neither in {folders}; reinstall "
+        "adviz-anomaly"
     )
 
 
 def copy_notebooks(target: Path) -> list[Path]:
-    """Copy the shipped notebooks to `target` and return the files there that differ and were therefore kept."""
+    """Copy the shipped notebooks, except over changed ones; return the files left unchanged."""
     from adviz._support import replace_file  # not before it is needed: numpy takes a while
 
     source = notebooks_folder()
     target.mkdir(parents=True, exist_ok=True)
-    kept = []
+    changed = []
     for original in sorted(source.glob("*.ipynb")):
         file = target / original.name
         if not file.exists():
             replace_file(file, original.read_bytes())
         elif file.read_bytes() != original.read_bytes():
-            kept.append(file)
-    return kept
+            changed.append(file)
+    return changed
 
 
 def has_screen() -> bool:
-    """Tell whether opening a browser here can work: not as root, not in a container, not without a display."""
+    """Tell whether a browser can be opened: not as root, in a container or without a display."""
     if is_root() or Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
         return False
     if sys.platform.startswith("linux"):
@@ -91,7 +104,7 @@ def lab_arguments(folder: Path, *, browser: bool, port: int | None, ip: str | No
 
 
 def lab(folder: Path, *, browser: bool, port: int | None, ip: str | None) -> None:
-    """Copy the notebooks to `folder`, keeping what is there, and serve it with JupyterLab until interrupted."""
+    """Copy the notebooks to `folder` and serve it with JupyterLab until interrupted."""
     from jupyterlab.labapp import LabApp
 
     folder = folder.resolve()
@@ -101,13 +114,12 @@ def lab(folder: Path, *, browser: bool, port: int | None, ip: str | None) -> Non
         )
     print(f"adviz: serving {folder}", flush=True)
     set_kernel_environment()
-    LabApp.launch_instance(
-        lab_arguments(folder, browser=browser and has_screen(), port=port, ip=ip)
-    )
+    arguments = lab_arguments(folder, browser=browser and has_screen(), port=port, ip=ip)
+    LabApp.launch_instance(arguments)
 
 
 def set_kernel_environment() -> None:
-    """Let kernels use this interpreter, whatever the user's home holds, and find `./data` from where adviz was called.
+    """Let kernels use this interpreter, and find the `./data` of the folder adviz was called in.
 
     A kernel works in its notebook's folder, where `./data` would be another one. Its OpenMP threads
     sleep when idle: where they spin, torch becomes ten times slower (measured on two cores) as soon
@@ -119,29 +131,28 @@ def set_kernel_environment() -> None:
         os.environ.setdefault("ADVIZ_DATA", str(Path("data").resolve()))
 
 
-def read(notebook: Path) -> NotebookNode:
-    """Return what the file `notebook` holds."""
+def read(file: Path) -> NotebookNode:
+    """Return the notebook in a file."""
     import nbformat
 
-    if not notebook.is_file():
-        raise UsageError(f"expected a notebook, got {notebook}, which does not exist")
+    if not file.is_file():
+        raise UsageError(f"expected a notebook, got {file}, which does not exist")
     try:
-        return nbformat.read(notebook, as_version=4)
+        return nbformat.read(file, as_version=4)
     except (ValueError, nbformat.ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(
-            f"expected a notebook, got {notebook}, which cannot be read as one: {reason}"
+            f"expected a notebook, got {file}, which cannot be read as one: {reason}"
         ) from error
 
 
 def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
-    """Fill `notebook` with the outputs of a fresh kernel working in `folder` and return it, ready to be stored."""
+    """Fill a notebook with the outputs of a fresh kernel that works in `folder`; return it."""
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, DeadKernelError
     from nbconvert.filters import strip_ansi
 
     set_kernel_environment()
-    quiet = {**os.environ, "ADVIZ_PROGRESS": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     client = NotebookClient(
         notebook,
         timeout=None,
@@ -152,15 +163,24 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
         extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(folder)}},
     )
+    without_noise = {"ADVIZ_PROGRESS": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     try:
-        client.execute(env=quiet)
+        client.execute(env=os.environ | without_noise)
     except (CellExecutionError, DeadKernelError) as error:
         raise Failed(strip_ansi(str(error))) from error
     return tidy(notebook)
 
 
 def run(file: Path, folder: Path, *, page: Path | None, in_place: bool) -> None:
-    """Execute `file` in `folder`, print its tables and store what was asked for, only after all cells passed."""
+    """Execute a notebook, print its tables and, once all cells passed, store what is asked for.
+
+    Parameters
+    ----------
+    file: the notebook.
+    folder: where its kernel works.
+    page: an HTML page to write.
+    in_place: whether to store the outputs in `file`.
+    """
     import nbformat
 
     from adviz._support import replace_file
@@ -168,6 +188,7 @@ def run(file: Path, folder: Path, *, page: Path | None, in_place: bool) -> None:
     notebook = read(file)
     if page is not None and not os.access(page.resolve().parent, os.W_OK):
         raise UsageError(f"expected a page in a folder that can be written, got {page}")
+    # Nothing is stored before all cells have passed.
     print(f"adviz: running {file.name} ...", flush=True)
     execute(notebook, folder)
     for table in tables(notebook):
@@ -181,16 +202,17 @@ def run(file: Path, folder: Path, *, page: Path | None, in_place: bool) -> None:
 
 
 def demo(page: Path) -> None:
-    """Run the shipped quickstart away from its folder, print its table and write it as a page."""
+    """Run the shipped quickstart in a temporary folder, print its table and write it as a page."""
     with tempfile.TemporaryDirectory(prefix="adviz-demo-") as folder:
         run(notebooks_folder() / QUICKSTART, Path(folder), page=page, in_place=False)
 
 
 def check(path: Path) -> None:
-    """Print what lies in a data set's folder and what looks wrong with it; fail if anything can change results."""
+    """Print the check of a data set's folder; fail if anything can change results."""
     from adviz import data
 
-    report = data.check(path, watch=lambda found: print(found.head(), flush=True))
+    # The head is printed while images are still being opened.
+    report = data.check(path, watch=lambda check: print(check.head(), flush=True))
     print(report.body())
     if not report.layout:
         raise Failed("no data set that can be read; the lines above lead to one")
@@ -199,66 +221,57 @@ def check(path: Path) -> None:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="adviz", description=__doc__)
-    parser.add_argument("--version", action="version", version=f"adviz {version('adviz')}")
+    parser.add_argument("--version", action="version", version=f"adviz {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    command = commands.add_parser(
-        "lab", help="copy the notebooks next to you and open them in JupyterLab"
-    )
-    command.add_argument(
-        "folder", nargs="?", type=Path, default=Path("adviz-notebooks"), metavar="FOLDER"
-    )
+    summary = "copy the notebooks next to you and open them in JupyterLab"
+    command = commands.add_parser("lab", help=summary)
+    default = Path("adviz-notebooks")
+    command.add_argument("folder", nargs="?", type=Path, default=default, metavar="FOLDER")
     command.add_argument("--no-browser", action="store_true", help="only print the URL")
     command.add_argument("--port", type=int, help="first port to try (JupyterLab's default: 8888)")
-    command.add_argument(
-        "--ip", help="address to listen on; 0.0.0.0 to reach a container from outside"
-    )
+    ip_help = "address to listen on; 0.0.0.0 to reach a container from outside"
+    command.add_argument("--ip", help=ip_help)
 
-    command = commands.add_parser(
-        "demo", help="run the quickstart without a browser, print its table, write a page"
-    )
+    summary = "run the quickstart without a browser, print its table, write a page"
+    command = commands.add_parser("demo", help=summary)
     command.add_argument("--html", type=Path, default=Path("quickstart.html"), metavar="PAGE")
 
-    command = commands.add_parser(
-        "run", help="run a notebook without a browser, print the cells tagged as tables"
-    )
+    summary = "run a notebook without a browser, print the cells tagged as tables"
+    command = commands.add_parser("run", help=summary)
     command.add_argument("notebook", type=Path, metavar="NOTEBOOK")
     command.add_argument("--html", type=Path, metavar="PAGE", help="also write it as a page")
-    command.add_argument(
-        "--in-place", action="store_true", help="also store the outputs in NOTEBOOK"
-    )
+    in_place_help = "also store the outputs in NOTEBOOK"
+    command.add_argument("--in-place", action="store_true", help=in_place_help)
 
-    command = commands.add_parser(
-        "check", help="look through a data set's folder: what is missing, what looks wrong"
-    )
+    summary = "look through a data set's folder: what is missing, what looks wrong"
+    command = commands.add_parser("check", help=summary)
     command.add_argument("path", type=Path, metavar="PATH")
+
     commands.add_parser("version", help="print the version")
     return parser
 
 
 def dispatch(options: argparse.Namespace) -> None:
     """Call the function of the chosen command."""
+    require_installed(options.command)
     if options.command == "lab":
         lab(options.folder, browser=not options.no_browser, port=options.port, ip=options.ip)
     elif options.command == "demo":
         demo(options.html)
     elif options.command == "run":
-        run(
-            options.notebook,
-            options.notebook.resolve().parent,
-            page=options.html,
-            in_place=options.in_place,
-        )
+        folder = options.notebook.resolve().parent
+        run(options.notebook, folder, page=options.html, in_place=options.in_place)
     elif options.command == "check":
         check(options.path)
     else:
-        print(f"adviz {version('adviz')}")
+        print(f"adviz {__version__}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit status: 0, 1 when a notebook or check failed, 2 when asked wrongly."""
+    """Run the command line; return 0, 1 if a notebook or check failed, 2 after a wrong request."""
     options = build_parser().parse_args(arguments)
     try:
         dispatch(options)

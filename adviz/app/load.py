@@ -1,4 +1,4 @@
-"""Read whatever adviz saved: the class is chosen from a fixed list, never by a name that is imported."""
+"""Read any file that adviz saved; its class is one of a fixed list."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RECORDS: dict[str, type[Prediction] | type[Result] | type[Threshold]] = {
 def load(
     path: str | Path, *, digest: str | None = None
 ) -> Detector | Prediction | Result | Threshold:
-    """Read a detector, prediction, result or threshold that was saved, whichever it is; nothing in it is executed.
+    """Read a saved detector, prediction, result or threshold; nothing in the file is executed.
 
     Where it matters what it is, use the class: ``PatchCore.load(path)`` refuses everything else.
 
@@ -41,7 +41,8 @@ def load(
     >>> adviz.load("saved.adviz", digest=digest)
     Prediction(PatchCore, 46 images, maps 224x224, ...)
     """
-    check_file(Path(path), "thing of adviz")
+    check_file(Path(path), "adviz object")
+    # A name in a file chooses one of our classes; nothing is imported by it.
     kind = kind_of(path)
     if kind in RECORDS:
         return RECORDS[kind].load(path, digest=digest)
@@ -49,7 +50,7 @@ def load(
         return CLASSES[kind].load(path, digest=digest)
     if kind:
         raise ValueError(
-            f"expected one of {', '.join([*CLASSES, *RECORDS])} in {path}, got a {kind}: a class of your own reads its "
-            "files itself, with its load"
+            f"expected one of {', '.join([*CLASSES, *RECORDS])} in {path}, got a {kind}: a class "
+            "of your own reads its files itself, with its load"
         )
     return Prediction.load(path)  # which says what is wrong with it

@@ -1,4 +1,4 @@
-"""Executed notebooks made fit to be stored, printed, or mailed as one page."""
+"""Executed notebooks, to be stored, printed, or written as one HTML page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OFFLINE_TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
 
 
 def tidy(notebook: NotebookNode) -> NotebookNode:
-    """Drop what differs from run to run or from machine to machine and is no result; in place, and returned.
+    """Remove what differs between runs or machines and is no result; in place, and returned.
 
     Widget views go too: without their state, which takes megabytes, a stored view only shows an
     error message.
@@ -42,16 +42,14 @@ def tidy(notebook: NotebookNode) -> NotebookNode:
 
 def tables(notebook: NotebookNode) -> list[str]:
     """Return the text of every output of the cells tagged "table"."""
-    outputs = [
-        output
-        for cell in notebook.cells
-        if "table" in cell.metadata.get("tags", [])
-        for output in cell.get("outputs", [])
-    ]
-    texts = [
-        output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs
-    ]
-    return [text.rstrip("\n") for text in texts if text]
+    texts = []
+    for cell in notebook.cells:
+        if "table" in cell.metadata.get("tags", []):
+            for output in cell.get("outputs", []):
+                text = output.get("text") or output.get("data", {}).get("text/plain", "")
+                if text:
+                    texts.append(text.rstrip("\n"))
+    return texts
 
 
 def to_html(notebook: NotebookNode, title: str) -> str:
@@ -59,27 +57,31 @@ def to_html(notebook: NotebookNode, title: str) -> str:
     from nbconvert import HTMLExporter
 
     exporter = HTMLExporter(raw_template=OFFLINE_TEMPLATE, embed_images=True)
-    page, _ = exporter.from_notebook_node(
-        with_plotly_drawn(notebook), resources={"metadata": {"name": title}}
-    )
+    resources = {"metadata": {"name": title}}
+    page, _ = exporter.from_notebook_node(with_plotly_html(notebook), resources=resources)
     return str(page)
 
 
-def with_plotly_drawn(notebook: NotebookNode) -> NotebookNode:
-    """Return a copy with plotly figures as HTML, as nbconvert cannot draw them; the first one brings the script."""
+def with_plotly_html(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy with plotly figures as HTML, which nbconvert cannot draw.
+
+    The first figure carries plotly's script.
+    """
     import plotly.io
 
-    drawn = copy.deepcopy(notebook)
-    outputs = [output.get("data", {}) for cell in drawn.cells for output in cell.get("outputs", [])]
-    figures = [data for data in outputs if PLOTLY_FIGURE in data]
-    for position, data in enumerate(figures):
-        figure = data.pop(PLOTLY_FIGURE)
-        parts = {"data": figure["data"], "layout": figure["layout"]}
-        data["text/html"] = plotly.io.to_html(
-            parts,
-            full_html=False,
-            validate=False,
-            include_plotlyjs=position == 0,
-            include_mathjax=False,
-        )
-    return drawn
+    result = copy.deepcopy(notebook)
+    has_script = False
+    for cell in result.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if PLOTLY_FIGURE in data:
+                figure = data.pop(PLOTLY_FIGURE)
+                data["text/html"] = plotly.io.to_html(
+                    {"data": figure["data"], "layout": figure["layout"]},
+                    full_html=False,
+                    validate=False,
+                    include_plotlyjs=not has_script,
+                    include_mathjax=False,
+                )
+                has_script = True
+    return result

@@ -7,7 +7,11 @@ from pathlib import Path
 # users' names
 from adviz.data.builtin import ensure
 from adviz.data.category import Category
+from adviz.data.checking import Missing as Missing
 from adviz.data.checking import check
+from adviz.data.checking import missing_from_category as missing_from_category
+from adviz.data.checking import missing_from_test as missing_from_test
+from adviz.data.checking import published_counts as published_counts
 from adviz.data.checking.crop_audit import audit
 from adviz.data.geometry import Geometry
 from adviz.data.readers.magnetic_tile import magnetic_tile

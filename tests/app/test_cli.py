@@ -21,7 +21,7 @@ from PIL import Image
 
 from adviz.app import cli
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def write_notebook(path, *cells):
@@ -178,11 +178,36 @@ def test_wrong_use_is_one_clear_line_and_status_2(tmp_path, monkeypatch, capsys)
     (tmp_path / "file").touch()
     assert cli.main(["lab", str(tmp_path / "file")]) == 2
     assert re.fullmatch(r"adviz: .*file.*\n", capsys.readouterr().err)
-    monkeypatch.setattr(cli, "__file__", str(tmp_path / "adviz" / "cli.py"))
+    monkeypatch.setattr(cli, "__file__", str(tmp_path / "adviz" / "app" / "cli.py"))
     assert cli.main(["demo"]) == 2
     assert re.fullmatch(
         r"adviz: .*01_quickstart.ipynb, found it neither in .*\n", capsys.readouterr().err
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "module", "words"),
+    [
+        (["lab"], "jupyterlab", "adviz lab needs JupyterLab"),
+        (["demo"], "nbconvert", "adviz demo needs nbconvert"),
+        (["run", "a.ipynb"], "nbclient", "adviz run needs nbclient"),
+    ],
+)
+def test_without_jupyter_one_line_tells_what_to_install(
+    tmp_path, monkeypatch, capsys, arguments, module, words
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
+    assert cli.main(arguments) == 2
+    expected = f'adviz: {words}: pip install "adviz-anomaly[lab]"\n'
+    assert capsys.readouterr().err == expected
+    assert not list(tmp_path.iterdir())
+
+
+def test_checking_a_folder_needs_no_jupyter(tmp_path, monkeypatch):
+    for module in ("jupyterlab", "nbclient", "nbconvert", "nbformat"):
+        monkeypatch.setitem(sys.modules, module, None)
+    assert cli.main(["check", str(tmp_path)]) == 1
 
 
 def test_unwritable_page_is_noticed_before_the_notebook_runs(shipped, tmp_path, capsys):
@@ -213,9 +238,10 @@ def test_check_prints_what_was_found_and_fails_if_it_is_serious(tmp_path, capsys
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["version"]])
-def test_version(arguments):
+@pytest.mark.parametrize("module", ["adviz", "adviz.app.cli"])
+def test_version(module, arguments):
     result = subprocess.run(
-        [sys.executable, "-m", "adviz.app.cli", *arguments],
+        [sys.executable, "-m", module, *arguments],
         capture_output=True,
         text=True,
         check=True,

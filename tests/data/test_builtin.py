@@ -25,7 +25,7 @@ def _quiet(monkeypatch):
 
 @pytest.fixture
 def _few(monkeypatch):
-    """Test sets of two good images and one of each defect: a tree takes a fraction of a second."""
+    """Test sets of two good and one picture of each defect, which are drawn in no time."""
     for module in PAINTERS.values():
         monkeypatch.setattr(module, "GOOD", 2)
         monkeypatch.setattr(module, "DEFECTS", dict.fromkeys(module.DEFECTS, 1))

@@ -1,4 +1,4 @@
-"""`adviz.report`: what a detector finds in a category, as one file that can be mailed."""
+"""`adviz.report`: the results of detectors on a category, as one HTML file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 
 from adviz._support import replace_file, require
-from adviz.app.report.contents import Contents, collected
+from adviz.app.report.contents import Contents, collect
 from adviz.data import Category
 from adviz.evaluation import Threshold
 from adviz.prediction import Prediction
@@ -26,7 +26,7 @@ def report(
     title: str = "",
     pictures: int = 8,
 ) -> Path:
-    """Write what detectors find in a category as one HTML file that loads nothing from anywhere.
+    """Write the results of detectors on a category as one HTML file that loads nothing.
 
     It holds the metrics with their definitions, the thresholds and what they cost, the curves, the
     images that are wrong or highest, all scores, and how it was made. It needs no server and no
@@ -38,10 +38,10 @@ def report(
         it cannot know.
     predictions: of the test images; one, or name -> prediction.
     path: the file to write, such as "report.html"; one that is there is replaced.
-    thresholds: score from which an image is flagged, for all detectors or name -> threshold, as
-        `adviz.calibrate` sets it. None = set on these test images (F1-optimal; without anomalous
-        images just above every good one), which the page says, as errors counted there are
-        optimistic.
+    thresholds: score from which an image is predicted anomalous, for all detectors or name ->
+        threshold, as `adviz.calibrate` sets it. None = set on these test images (F1-optimal;
+        without anomalous images just above every good one), which the page says, as errors counted
+        there are optimistic.
     configuration: name -> whatever should be kept with the numbers, such as the detectors; printed
         by `repr`.
     title: over the page; empty = the category's name.
@@ -81,21 +81,18 @@ def report(
         raise TypeError(
             f"expected a Prediction, or several by name, got a {type(predictions).__name__}"
         )
-    named = (
-        {predictions.detector or "detector": predictions}
-        if isinstance(predictions, Prediction)
-        else predictions
-    )
-    lines = _lines(thresholds, named)
-    contents = collected(category, named, lines, configuration or {}, pictures)
-    replace_file(path, rendered(contents, title or category.name or "report").encode())
+    if isinstance(predictions, Prediction):
+        predictions = {predictions.detector or "detector": predictions}
+    thresholds = _by_name(thresholds, predictions)
+    contents = collect(category, predictions, thresholds, configuration or {}, pictures)
+    replace_file(path, render(contents, title or category.name or "report").encode())
     return path
 
 
-def rendered(contents: Contents, title: str) -> str:
+def render(contents: Contents, title: str) -> str:
     """Return the page; every text is escaped, as names of files and defects may be anything."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("adviz.reporting", "."),
+        loader=jinja2.PackageLoader("adviz.app.report", "."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -104,7 +101,7 @@ def rendered(contents: Contents, title: str) -> str:
     return environment.get_template("page.html.jinja").render(contents=contents, title=title)
 
 
-def _lines(
+def _by_name(
     thresholds: Threshold | float | Mapping[str, Threshold | float] | None,
     predictions: Mapping[str, Prediction],
 ) -> dict[str, Threshold | float]:
@@ -113,11 +110,9 @@ def _lines(
         raise ValueError("predictions must hold at least one prediction, got none")
     if thresholds is None:
         return {}
-    named = (
-        dict(thresholds)
-        if isinstance(thresholds, Mapping)
-        else dict.fromkeys(predictions, thresholds)
-    )
-    if unknown := sorted(set(named) - set(predictions)):
+    if not isinstance(thresholds, Mapping):
+        return dict.fromkeys(predictions, thresholds)
+    unknown = sorted(set(thresholds) - set(predictions))
+    if unknown:
         raise ValueError(f"thresholds must be for some of {list(predictions)}, got {unknown}")
-    return named
+    return dict(thresholds)

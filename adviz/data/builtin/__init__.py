@@ -1,4 +1,4 @@
-"""The built-in data set: six categories, drawn from a seed as MVTec-shaped trees, each made to show one lesson."""
+"""The built-in data set: six categories in MVTec AD's layout, drawn from a seed."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ N_TRAIN = 64
 
 
 def render(category: str, folder: Path, *, seed: int = 0, n_train: int | None = None) -> None:
-    """Write the MVTec-shaped tree of a category: 256x256 RGB images, and masks (255 = defect) for the defective ones.
+    """Draw a category in MVTec AD's layout: 256x256 RGB images, masks with 255 for a defect.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def render(category: str, folder: Path, *, seed: int = 0, n_train: int | None = 
 def ensure(
     category: str, *, seed: int = 0, n_train: int | None = None, root: str | Path | None = None
 ) -> Path:
-    """Return the folder of a rendered category, rendering it first if it is not there.
+    """Return the folder of a category in the cache, drawing it on first use.
 
     Parameters
     ----------
@@ -69,7 +69,8 @@ def ensure(
 def _checked(category: str, n_train: int | None) -> int:
     if category not in CATEGORIES:
         raise ValueError(
-            f"expected one of the built-in categories {', '.join(CATEGORIES)}, {got(category, CATEGORIES)}"
+            f"expected one of the built-in categories {', '.join(CATEGORIES)}, "
+            f"{got(category, CATEGORIES)}"
         )
     count = N_TRAIN if n_train is None else n_train
     if count < 1:
@@ -78,9 +79,9 @@ def _checked(category: str, n_train: int | None) -> int:
 
 
 def _cache_root(root: str | Path | None) -> Path:
-    chosen = root or os.environ.get("ADVIZ_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
+    folder = root or os.environ.get("ADVIZ_CACHE")
+    if folder:
+        return Path(folder).expanduser()
     from platformdirs import user_cache_dir
 
     return Path(user_cache_dir("adviz"))
@@ -103,7 +104,7 @@ def _render_atomically(category: str, folder: Path, seed: int, n_train: int | No
 
 
 def _publish(rendered: Path, folder: Path) -> None:
-    """Move a complete tree to its place; another process may have been first, and then its tree is the same."""
+    """Move a complete tree to its folder, unless another process was first with the same tree."""
     try:
         rendered.replace(folder)
     except OSError:

@@ -1,4 +1,4 @@
-"""One picture to be taken: which, of what, and from which random numbers."""
+"""One picture to be drawn, and its random numbers."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from adviz.data.builtin.shapes import Plane
 
 
 class Scene(NamedTuple):
-    """What the camera sees, (3, SAMPLES, SAMPLES), and how far a defect covers it, (SAMPLES, SAMPLES); both in 0..1."""
+    """An image, (3, SAMPLES, SAMPLES), and its defect's mask, (SAMPLES, SAMPLES); both in 0..1."""
 
     image: Plane
     mask: Plane
@@ -18,7 +18,7 @@ class Scene(NamedTuple):
 
 @dataclass(frozen=True)
 class Shot:
-    """The `index`-th picture of a folder such as train/good or test/crack; `defect` is None on a good one."""
+    """The `index`-th picture of a folder such as test/crack; `defect` is None on a good one."""
 
     category: str
     folder: str
@@ -27,7 +27,7 @@ class Shot:
     defect: str | None = None
 
     def rng(self, stream: str) -> np.random.Generator:
-        """Return the generator of one aspect ("scene", "defect", "camera") of this picture and of no other."""
+        """Return a generator for one aspect ("scene", "defect", "camera") of this picture alone."""
         key = crc32(f"{self.category}/{self.folder}/{stream}".encode())
         return np.random.default_rng([self.seed, key, self.index])
 

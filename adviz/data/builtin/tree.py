@@ -20,7 +20,7 @@ WORKERS = 2  # numpy and Pillow let go of the interpreter's lock
 
 
 class Painter(Protocol):
-    """A category's module: how many pictures of each kind are tested, and how one is drawn."""
+    """A category's module: the numbers of test pictures by kind, and how one is drawn."""
 
     GOOD: int
     DEFECTS: dict[str, int]
@@ -48,7 +48,9 @@ def shots(category: str, seed: int, n_train: int) -> Iterator[Shot]:
 def take(shot: Shot) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Return a picture, (256, 256, 3), and where its defect is, (256, 256)."""
     scene = painter(shot.category).draw(shot)
-    mask = np.zeros((SIDE, SIDE), bool) if shot.defect is None else shrink(scene.mask) > 0.5
+    mask = np.zeros((SIDE, SIDE), bool)
+    if shot.defect is not None:
+        mask = shrink(scene.mask) > 0.5
     return photograph(scene.image, shot.rng("camera")), mask
 
 
@@ -68,13 +70,13 @@ def _save(pixels: NDArray[np.uint8], path: Path) -> None:
 
 def write_all(category: str, root: Path, seed: int, n_train: int) -> None:
     """Write the whole tree of a category into `root`, two pictures at a time."""
-    # Freed at once: glibc then keeps freed memory up to twice this, which halves the time
+    # Freed at once: glibc then keeps freed memory up to twice this, which halves the time.
     np.empty(30 << 20, np.uint8)
-    wanted = list(shots(category, seed, n_train))
+    all_shots = list(shots(category, seed, n_train))
     with ThreadPoolExecutor(WORKERS) as pool:
-        done = pool.map(lambda shot: write(shot, root), wanted)
+        written = pool.map(lambda shot: write(shot, root), all_shots)
         try:
-            for _ in bar(done, label=f"drawing {category}", total=len(wanted)):
+            for _ in bar(written, label=f"drawing {category}", total=len(all_shots)):
                 pass
         finally:
             # When interrupted, only the pictures in hand are finished

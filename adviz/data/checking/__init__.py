@@ -1,35 +1,54 @@
-"""Look through a data set's folder: what is there, what is missing, what looks wrong."""
+"""Check a data set's folder: its contents, what is missing, what looks wrong."""
 
 from __future__ import annotations
 
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from adviz._support import bar, meant
-from adviz.data.checking.advice import advised, file_instead, go_on, is_everything, is_for_others
+from adviz.data.checking.advice import (
+    advise,
+    is_for_other_tasks,
+    is_home_or_root,
+    next_steps,
+    remedy_for_file,
+)
 from adviz.data.checking.copies import near_copies
-from adviz.data.checking.files import image_facts, mask_facts
-from adviz.data.checking.fitting import remedy_of, shaped, treatment
-from adviz.data.checking.layouts import recognised
-from adviz.data.checking.leaks import told
-from adviz.data.checking.published import counted, data_set
-from adviz.data.checking.report import Check, Counted, Finding, named
-from adviz.data.checking.rules import Seen, judged
-from adviz.data.checking.walking import Walk, walked
+from adviz.data.checking.files import ImageInfo, MaskInfo, image_info, mask_info
+from adviz.data.checking.fitting import check_shapes, remedy, treatment
+from adviz.data.checking.layouts import recognise
+from adviz.data.checking.leaks import find_leaks
+from adviz.data.checking.missing import Missing, missing_from_category, missing_from_test
+from adviz.data.checking.published import compare_counts, data_set_of, published_counts
+from adviz.data.checking.report import Check, Counted, Finding, relative_names
+from adviz.data.checking.rules import CheckedCategory, check_category
+from adviz.data.checking.walking import Walk, walk
 from adviz.data.folder_tree import Tree
 from adviz.data.geometry import Geometry
-from adviz.data.images import REMEDIES, remedy, suffixes
+from adviz.data.images import REMEDIES, suffixes
+from adviz.data.images import remedy as remedy_for_suffix
 from adviz.data.masks import Labels, mask_files
 from adviz.data.paths import children, expanded, is_hidden_below
 from adviz.data.split import ANOMALOUS, GOOD
 
-__all__ = ["Check", "Counted", "Finding", "check"]
+__all__ = [
+    "Check",
+    "Counted",
+    "Finding",
+    "Missing",
+    "check",
+    "missing_from_category",
+    "missing_from_test",
+    "published_counts",
+]
+
+Info = TypeVar("Info", ImageInfo, MaskInfo)
 
 
 def check(
@@ -38,7 +57,7 @@ def check(
     geometry: Geometry | None = None,
     watch: Callable[[Check], None] | None = None,
 ) -> Check:
-    """Look through the folder of a data set, or of one category, and say what looks wrong with it.
+    """Check the folder of a data set, or of one category: what it holds and what looks wrong.
 
     Recognised are MVTec AD and whatever is laid out like it, photographs sorted into ``good`` and
     ``bad``, MVTec LOCO AD, MVTec AD 2, BTAD, VisA, the magnetic tiles, CUB-200-2011 and
@@ -77,145 +96,171 @@ def check(
     >>> check.ok
     True
     >>> print(check.treatment[0])
-    the images are 256x256: kept as they are, and the centre is cut out: 16 pixels (6 %) on each side are not seen
+    the images are 256x256: kept as they are, and the centre is cut out: 16 pixels (6 %) on each
+    side are not seen
     """
-    base = _folder(path)
-    trees = [] if is_everything(base) else recognised(base)
-    if not trees or (_learns_nothing(trees) and is_for_others(base)):
-        return _shown(advised(base), watch)
-    counts, findings = counted(trees)
-    names = dict.fromkeys(data_set(tree) or tree.layout for tree in trees)
-    found = _shown(Check(base, ", ".join(filter(None, names)), counts), watch)
-    images = sorted({entry.path for tree in trees for entry in tree.entries})
-    masks = sorted({entry.mask for tree in trees for entry in tree.entries if entry.mask})
-    fits = {tree.root: _geometry(tree, geometry) for tree in trees}
-    fit_of = {entry.mask: fits[tree.root] for tree in trees for entry in tree.entries if entry.mask}
-    seen_images = _opened(images, image_facts, "images")
-    labels = {
-        entry.mask: tree_labels
-        for tree, tree_labels in _labels(trees)
-        for entry in tree.entries
-        if entry.mask
-    }
-    seen_masks = _opened(masks, lambda mask: mask_facts(mask, fit_of[mask], labels[mask]), "masks")
+    base = _existing_folder(path)
+    trees = [] if is_home_or_root(base) else recognise(base)
+    if not trees or (all(map(_has_no_good_training, trees)) and is_for_other_tasks(base)):
+        result = advise(base)
+        if watch is not None:
+            watch(result)
+        return result
+
+    # What names alone tell is handed to `watch` before any image is opened.
+    counts, findings = compare_counts(trees)
+    layouts = dict.fromkeys(data_set_of(tree) or tree.layout for tree in trees)
+    result = Check(base, ", ".join(filter(None, layouts)), counts)
+    if watch is not None:
+        watch(result)
+
     sizes: Counter[tuple[tuple[int, int], Geometry]] = Counter()
-    for tree in trees:
-        seen = Seen(tree, seen_images, seen_masks, fits[tree.root], base)
-        findings += [*judged(seen), *told(seen), *near_copies(seen), *shaped(seen)]
-        sizes.update((seen_images[entry.path].size, seen.geometry) for entry in seen.readable)
-    findings += _elsewhere(walked(base), trees, base)
-    findings.sort(key=lambda one: not one.serious)
-    steps = go_on(
+    for category in _opened(trees, geometry, base):
+        findings += check_category(category)
+        findings += find_leaks(category)
+        findings += near_copies(category)
+        findings += check_shapes(category)
+        for entry in category.readable:
+            sizes[category.images[entry.path].size, category.geometry] += 1
+    findings += _unused_files(walk(base), trees, base)
+    # Serious findings first; within both in the order of the rules.
+    findings.sort(key=lambda finding: not finding.serious)
+    tested = {entry.known for entry in trees[0].entries if entry.part != "train"}
+    steps = next_steps(
         trees,
         base,
         sound=not any(finding.serious for finding in findings),
-        measurable={GOOD, ANOMALOUS}
-        <= {entry.known for entry in trees[0].entries if entry.part != "train"},
-        geometry=remedy_of(findings, (size for size, _ in sizes)),
+        measurable={GOOD, ANOMALOUS} <= tested,
+        geometry=remedy(findings, (size for size, _ in sizes)),
     )
-    return replace(found, findings=findings, treatment=treatment(sizes), steps=steps)
+    return replace(result, findings=findings, treatment=treatment(sizes), steps=steps)
 
 
-def _geometry(tree: Tree, asked: Geometry | None) -> Geometry:
-    """Return what becomes of a category's images: what was asked for, or what its reader does of itself."""
-    return asked or tree.fitting or Geometry()
+def _has_no_good_training(tree: Tree) -> bool:
+    """Tell whether a category has folders train and test, and no good image in train."""
+    return tree.layout == "MVTec style" and not tree.of("train")
 
 
-def _learns_nothing(trees: list[Tree]) -> bool:
-    """Tell whether there are folders train and test, and no good image in train."""
-    return all(tree.layout == "MVTec style" and not tree.of("train") for tree in trees)
-
-
-def _shown(found: Check, watch: Callable[[Check], None] | None) -> Check:
-    if watch is not None:
-        watch(found)
-    return found
-
-
-def _folder(path: str | Path) -> Path:
-    """Return a folder's whole path, or say what is there instead."""
-    place = Path(os.path.abspath(expanded(path)))
-    if place.is_dir():
-        return place
+def _existing_folder(path: str | Path) -> Path:
+    """Return a folder's absolute path, or say what is there instead."""
+    folder = Path(os.path.abspath(expanded(path)))
+    if folder.is_dir():
+        return folder
     message = f"expected the folder of a data set, found none at {path}"
-    if place.is_file():
-        raise FileNotFoundError(f"{message}, which is a file: {file_instead(place)}")
-    there = [child.name for child in children(place.parent)] if place.parent.is_dir() else []
-    raise FileNotFoundError(f"{message}{meant(place.name, there)}")
+    if folder.is_file():
+        raise FileNotFoundError(f"{message}, which is a file: {remedy_for_file(folder)}")
+    names = []
+    if folder.parent.is_dir():
+        names = [child.name for child in children(folder.parent)]
+    raise FileNotFoundError(f"{message}{meant(folder.name, names)}")
 
 
-def _labels(trees: list[Tree]) -> list[tuple[Tree, Labels]]:
-    """Return what tells labels from soft edges in the masks of every category."""
-    return [(tree, Labels([entry.mask for entry in tree.entries])) for tree in trees]
+def _opened(trees: list[Tree], geometry: Geometry | None, base: Path) -> list[CheckedCategory]:
+    """Return categories with the properties of their files, each opened once.
+
+    Without `geometry` it is the one that the reader of a category chooses itself.
+    """
+    geometries = [geometry or tree.fitting or Geometry() for tree in trees]
+    images: set[Path] = set()
+    mask_options: dict[Path, tuple[Geometry, Labels]] = {}
+    for tree, tree_geometry in zip(trees, geometries, strict=True):
+        # Whether masks hold labels or soft edges is told from all masks of a category.
+        labels = Labels([entry.mask for entry in tree.entries])
+        for entry in tree.entries:
+            images.add(entry.path)
+            if entry.mask:
+                mask_options[entry.mask] = (tree_geometry, labels)
+    image_infos = _in_threads(sorted(images), image_info, "images")
+    mask_infos = _in_threads(
+        sorted(mask_options), lambda mask: mask_info(mask, *mask_options[mask]), "masks"
+    )
+    return [
+        CheckedCategory(tree, image_infos, mask_infos, tree_geometry, base)
+        for tree, tree_geometry in zip(trees, geometries, strict=True)
+    ]
 
 
-def _opened(files: list[Path], open_one: Callable[[Path], Any], label: str) -> dict[Path, Any]:
-    """Return what every file is; decoding releases the interpreter's lock."""
+def _in_threads(files: list[Path], read: Callable[[Path], Info], label: str) -> dict[Path, Info]:
+    """Return the properties of every file; decoding releases the interpreter's lock."""
     with warnings.catch_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         warnings.simplefilter("ignore")  # Pillow's, about what becomes a finding
-        found = pool.map(open_one, files)
-        return dict(
-            zip(files, bar(found, label=f"checking {label}", total=len(files)), strict=True)
-        )
+        infos = bar(pool.map(read, files), label=f"checking {label}", total=len(files))
+        return dict(zip(files, infos, strict=True))
 
 
-def _elsewhere(walk: Walk, trees: list[Tree], base: Path) -> Iterable[Finding]:
+def _unused_files(contents: Walk, trees: list[Tree], base: Path) -> Iterator[Finding]:
     """Yield what is wrong with files and links that no layout accounts for."""
-    entries = [entry for tree in trees for entry in tree.entries]
-    used = {entry.path for entry in entries}.union(
-        *(mask_files(entry.mask) for entry in entries if entry.mask)
-    )
-    places = {file.parent for file in used}
-    unused = {tree.root / name for tree in trees for name in tree.unused}
-    rest = [file for file in walk.files if file not in used and not unused & {*file.parents}]
-    hidden = [file for file in rest if is_hidden_below(file, base)]
-    strange = [
-        file for file in rest if file not in hidden and file.suffix.lower() not in suffixes()
-    ]
-    ignored = [file for file in strange if file.parent in places or file.suffix.lower() in REMEDIES]
-    images = [file for file in rest if file not in hidden and file.suffix.lower() in suffixes()]
+    used = _files_of(trees)
+    folders_of_used = {file.parent for file in used}
     roots = {tree.root for tree in trees}
-    beside = [file for file in images if not roots & {*file.parents}]
-    images = [file for file in images if roots & {*file.parents}]
-    folders = [folder for folder in walk.folders if folder.suffix.lower() in suffixes()]
-    for kind, message, files, serious in (
-        (
-            "links in circles",
-            "links lead back to a folder above them: remove them",
-            walk.loops,
-            True,
-        ),
-        ("broken links", "links lead nowhere: restore what they point to", walk.broken, True),
-        ("closed folders", "folders cannot be opened: change their permissions", walk.closed, True),
-        ("unused images", "images lie where this layout has none, and are not read", images, True),
+    # Folders that a layout has for other purposes, such as CUB's segmentations.
+    ignored_folders = {tree.root / name for tree in trees for name in tree.unused}
+
+    # Other files are named only where images lie, or if pictures can be had from them.
+    hidden = []
+    outside = []
+    inside = []
+    not_images = []
+    for file in contents.files:
+        folders = set(file.parents)
+        is_image = file.suffix.lower() in suffixes()
+        if file in used or ignored_folders & folders:
+            continue
+        if is_hidden_below(file, base):
+            hidden.append(file)
+        elif is_image and roots & folders:
+            inside.append(file)
+        elif is_image:
+            outside.append(file)
+        elif file.parent in folders_of_used or file.suffix.lower() in REMEDIES:
+            not_images.append(file)
+    like_images = [folder for folder in contents.folders if folder.suffix.lower() in suffixes()]
+
+    problems = [
+        ("links in circles", "links lead back to a folder above them: remove them", contents.loops),
+        ("broken links", "links lead nowhere: restore what they point to", contents.broken),
+        ("closed folders", "folders cannot be opened: change their permissions", contents.closed),
+        ("unused images", "images lie where this layout has none, and are not read", inside),
+    ]
+    suffix_words = f"files are not read, by their suffixes ({_suffixes_of(not_images)})"
+    notes = [
         (
             "images elsewhere",
             "images are in none of these data sets, and are not looked at",
-            beside,
-            False,
+            outside,
         ),
         (
             "folders called like images",
             "folders have the name of an image, and are not read",
-            folders,
-            False,
+            like_images,
         ),
-        ("hidden files", "hidden files are not read", hidden, False),
-        (
-            "other files",
-            f"files are not read, by their suffixes ({_kinds(ignored)})",
-            ignored,
-            False,
-        ),
-    ):
-        if files:
-            yield Finding(kind, f"{len(files)} {message}", named(files, base), serious)
-
-
-def _kinds(files: list[Path]) -> str:
-    """Return the suffixes of files, with what to do about those of pictures."""
-    names = sorted({file.suffix.lower() for file in files})
-    said = [
-        f"{name}: {remedy(name)}" if name in REMEDIES else name or "no suffix" for name in names
+        ("hidden files", "hidden files are not read", hidden),
+        ("other files", suffix_words, not_images),
     ]
-    return "; ".join(said)
+    for serious, groups in ((True, problems), (False, notes)):
+        for kind, message, files in groups:
+            if files:
+                names = relative_names(files, base)
+                yield Finding(kind, f"{len(files)} {message}", names, serious)
+
+
+def _files_of(trees: list[Tree]) -> set[Path]:
+    """Return the files of images and masks that the layouts account for."""
+    files: set[Path] = set()
+    for tree in trees:
+        for entry in tree.entries:
+            files.add(entry.path)
+            if entry.mask:
+                files.update(mask_files(entry.mask))
+    return files
+
+
+def _suffixes_of(files: list[Path]) -> str:
+    """Return the suffixes of files, with what to do about those of pictures."""
+    words = []
+    for suffix in sorted({file.suffix.lower() for file in files}):
+        if suffix in REMEDIES:
+            words.append(f"{suffix}: {remedy_for_suffix(suffix)}")
+        else:
+            words.append(suffix or "no suffix")
+    return "; ".join(words)

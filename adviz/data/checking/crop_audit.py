@@ -1,4 +1,4 @@
-"""What preprocessing does to the defects: the crop audit."""
+"""How much of each defect resize, crop and mask rule leave: the crop audit."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ def audit(split: Split, *, rules: Sequence[str] = MASK_RULES) -> pd.DataFrame:
     Returns
     -------
     One row for each defective image: `image` (its id), `defect`, `area` (pixels of the original
-        mask), `inside` (share of them that the crop keeps, 0..1) and, for each rule, `kept <rule>`:
-        pixels of the mask that the detectors are judged by, as a share of the original area at the
-        new scale. 0 means that the defect is gone, although the image is still called anomalous.
+        mask), `inside` (fraction of them that the crop keeps, 0..1) and, for each rule,
+        `kept <rule>`: pixels of the mask that detectors are evaluated with, as a fraction of the
+        original area at the new scale. 0 means that the defect is gone, although the image is still
+        called anomalous.
 
     Raises
     ------
@@ -43,6 +44,7 @@ def audit(split: Split, *, rules: Sequence[str] = MASK_RULES) -> pd.DataFrame:
     """
     import pandas as pd
 
+    # The mask rule changes what is left of a mask; the crop is the same for all.
     geometries = {rule: dataclasses.replace(split.geometry, mask_rule=rule) for rule in rules}
     rows = []
     for index in np.flatnonzero(split.labels == ANOMALOUS):
@@ -50,27 +52,25 @@ def audit(split: Split, *, rules: Sequence[str] = MASK_RULES) -> pd.DataFrame:
         if path is None:
             continue
         mask = open_mask(path, split._labels)
-        area = int((np.asarray(mask) > 0).sum())
-        scale = split.geometry.scale(mask.size)
-        kept = {f"kept {rule}": geometry.mask(mask).sum() for rule, geometry in geometries.items()}
-        rows.append(
-            {
-                "image": split.ids[index],
-                "defect": split.defects[index],
-                "area": area,
-                "inside": _share(
-                    float(np.asarray(mask)[split.geometry.window(mask.size)].sum() / 255), area
-                ),
-                **{
-                    name: _share(float(count), area * scale[0] * scale[1])
-                    for name, count in kept.items()
-                },
-            }
-        )
-    return pd.DataFrame(
-        rows, columns=["image", "defect", "area", "inside", *(f"kept {rule}" for rule in rules)]
-    )
+        pixels = np.asarray(mask)  # (H, W), 0 or 255
+        area = int((pixels > 0).sum())
+        area_inside = float(pixels[split.geometry.window(mask.size)].sum() / 255)
+        row = {
+            "image": split.ids[index],
+            "defect": split.defects[index],
+            "area": area,
+            "inside": _fraction(area_inside, area),
+        }
+        scale_x, scale_y = split.geometry.scale(mask.size)
+        for rule, geometry in geometries.items():
+            scaled_area = float(geometry.mask(mask).sum())
+            row[f"kept {rule}"] = _fraction(scaled_area, area * scale_x * scale_y)
+        rows.append(row)
+    columns = ["image", "defect", "area", "inside", *(f"kept {rule}" for rule in rules)]
+    return pd.DataFrame(rows, columns=columns)
 
 
-def _share(part: float, whole: float) -> float:
-    return part / whole if whole else float("nan")
+def _fraction(area: float, total: float) -> float:
+    if not total:
+        return float("nan")
+    return area / total

@@ -1,4 +1,4 @@
-"""What one image file and one mask are, each opened once."""
+"""Properties of one image file and of one mask, each opened once."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ from adviz.data.image_decoding import DAMAGED, ORIENTATION, UnsupportedImage, lo
 from adviz.data.images import as_rgb, needed
 from adviz.data.masks import Labels, Low, mask_files, mask_values, open_mask
 
-THUMBNAIL = 32  # pixels of a side: noise averages out, and what a copy keeps is left
-MAKE, MODEL, SOFTWARE = 0x010F, 0x0110, 0x0131  # EXIF tags of the image
-EXIF, TAKEN = 0x8769, 0x9003  # the camera's own block, and the time of the photograph in it
-# the luminance table of the JPEG standard (ITU T.81, Table K.1), which libjpeg and Pillow scale by
-# their quality
+THUMBNAIL = 32  # pixels of a side: small enough that noise averages out, and copies stay alike
+# EXIF tags: of the image, of the camera's own block, and of the time in that block.
+MAKE = 0x010F
+MODEL = 0x0110
+SOFTWARE = 0x0131
+CAMERA_BLOCK = 0x8769
+TIME = 0x9003
+# The luminance table of the JPEG standard (ITU T.81, Table K.1), which libjpeg and Pillow scale by
+# their quality.
 LUMINANCE = np.array(
     [
         *(16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55),
@@ -32,15 +36,16 @@ LUMINANCE = np.array(
 
 
 @dataclass(frozen=True)
-class ImageFacts:
-    """An image: what its file holds, or why it cannot be read.
+class ImageInfo:
+    """Properties of an image file, or why it cannot be read.
 
     Attributes
     ----------
-    size: (width, height) as shown, pixels.
+    size: (width, height) as displayed, pixels.
     pixels: a digest of them, at full depth.
     frames: how many images the file holds.
     turned: whether its orientation tag turns it.
+    problem: why it cannot be read, "" if it can.
     mode, format: as stored, in Pillow's words: "RGB" and "PNG", whatever the file is called;
         "RGB;16" of 16 bits each.
     bits: how many of more than 8 its values need; 0 in files of 8 bits.
@@ -50,8 +55,8 @@ class ImageFacts:
     dropped: how many bands beside grey, RGB or CMYK and alpha are not read.
     grey: whether its colour channels are equal (in the thumbnail).
     quality: of a JPEG file, 1..100, estimated from its table; 0 of other files.
-    camera, software, taken: as the file says, "" where it does not; `taken` has digits only, year
-        first.
+    camera, software, taken: from the file's header, "" where it is silent; `taken` has digits only,
+        year first.
     thumbnail: 32 x 32 grey values, row by row.
     """
 
@@ -76,120 +81,142 @@ class ImageFacts:
 
 
 @dataclass(frozen=True)
-class MaskFacts:
-    """A mask: what its file holds, or why it cannot be read.
+class MaskInfo:
+    """Properties of a mask, or why it cannot be read.
 
     Attributes
     ----------
-    size: (width, height) as shown, pixels.
-    marked: how many pixels it marks.
-    kept: how many of them are left after resize and crop.
-    low: of each of its files what is above the background and below 128, beside others from 128 on.
+    size: (width, height) as displayed, pixels.
+    area: how many pixels it marks.
+    cropped_area: how many pixels are marked after resize and crop.
+    problem: why it cannot be read, "" if it can.
+    low: for each of its files, the values above the background and below 128, where others are from
+        128 on.
     """
 
     path: Path
     size: tuple[int, int] = (0, 0)
-    marked: int = 0
-    kept: int = 0
+    area: int = 0
+    cropped_area: int = 0
     problem: str = ""
     low: tuple[Low, ...] = ()
 
 
-def image_facts(path: Path) -> ImageFacts:
-    """Return what an image file is; nothing is raised."""
+def image_info(path: Path) -> ImageInfo:
+    """Return the properties of an image file; nothing is raised."""
     try:
-        with opened(path) as image:
-            # A camera's preview
-            frames = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
-            # of a PNG file that says nothing before its pixels, all of it would be decoded
-            made = _made(image) if image.format != "PNG" or "exif" in image.info else {}
-        stored = load(path)
-        pixels = as_rgb(stored, path)
-        shown = np.asarray(pixels) if stored.deep is None else stored.deep
-        # The quickest on most CPUs
-        digest = hashlib.sha256(repr(pixels.size).encode() + shown.tobytes()).digest()
-        return ImageFacts(
-            path,
-            pixels.size,
-            digest,
-            frames,
-            stored.turned,
-            mode=stored.mode,
-            format=stored.format,
-            bits=needed(stored, path),
-            largest=0 if stored.deep is None else int(stored.deep.max()),
-            transparent=stored.transparent,
-            dropped=stored.dropped,
-            **made,
-            **_small(pixels),
-        )
+        return _read_image(path)
     except (*DAMAGED, MemoryError) as error:
-        return ImageFacts(path, problem=_short(error))
+        return ImageInfo(path, problem=_problem(error))
 
 
-def _quality(tables: dict[int, list[int]]) -> int:
-    """Return the quality, 1..100, whose luminance table is nearest to that of a JPEG file; 0 without tables."""
+def _read_image(path: Path) -> ImageInfo:
+    with opened(path) as image:
+        frames = int(getattr(image, "n_frames", 1))
+        if image.format == "MPO":  # one photograph, and the camera's previews of it
+            frames = 1
+        header = {}
+        # Pillow would decode all of a PNG file to look for EXIF data behind the pixels.
+        if image.format != "PNG" or "exif" in image.info:
+            header = _header(image)
+    stored = load(path)
+    rgb = as_rgb(stored, path)
+    largest = 0
+    values = np.asarray(rgb)
+    if stored.deep is not None:
+        largest = int(stored.deep.max())
+        values = stored.deep
+    # SHA-256, as most CPUs have instructions for it.
+    digest = hashlib.sha256(repr(rgb.size).encode() + values.tobytes()).digest()
+    return ImageInfo(
+        path,
+        size=rgb.size,
+        pixels=digest,
+        frames=frames,
+        turned=stored.turned,
+        mode=stored.mode,
+        format=stored.format,
+        bits=needed(stored, path),
+        largest=largest,
+        transparent=stored.transparent,
+        dropped=stored.dropped,
+        **header,
+        **_thumbnail(rgb),
+    )
+
+
+def _header(image: Image.Image) -> dict[str, Any]:
+    """Return how an image was made by its header; a damaged one is silent, and does no harm."""
+    exif = image.getexif()
+    try:
+        camera_block = exif.get_ifd(CAMERA_BLOCK)
+    except DAMAGED:
+        camera_block = {}
+    return {
+        "quality": _jpeg_quality(getattr(image, "quantization", None) or {}),
+        "camera": f"{_text(exif.get(MAKE))} {_text(exif.get(MODEL))}".strip(),
+        "software": _text(exif.get(SOFTWARE)),
+        "taken": _digits(camera_block.get(TIME)),
+    }
+
+
+def _jpeg_quality(tables: dict[int, list[int]]) -> int:
+    """Return the quality, 1..100, whose luminance table is nearest to a file's; 0 without one."""
     if not tables:
         return 0
-    return 1 + int(np.abs(_sums() - sum(tables[min(tables)])).argmin())
+    luminance = tables[min(tables)]
+    return 1 + int(np.abs(_luminance_sums() - sum(luminance)).argmin())
 
 
 @cache
-def _sums() -> np.ndarray:
-    """Return the (100,) sums of the luminance tables of the qualities 1 to 100, as libjpeg makes them."""
+def _luminance_sums() -> np.ndarray:
+    """Return the (100,) sums of libjpeg's luminance tables of the qualities 1 to 100."""
     quality = np.arange(1, 101)
     percent = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
     scaled = (LUMINANCE * percent[:, None] + 50) // 100  # (100, 64)
     return np.asarray(scaled.clip(1, 255).sum(1))
 
 
-def _made(image: Image.Image) -> dict[str, Any]:
-    """Return what a file's header says of how it was made; a damaged one says nothing, and does no harm."""
-    exif = image.getexif()
-    try:
-        own = exif.get_ifd(EXIF)
-    except DAMAGED:
-        own = {}
-    return {
-        "quality": _quality(getattr(image, "quantization", None) or {}),
-        "camera": f"{_text(exif.get(MAKE))} {_text(exif.get(MODEL))}".strip(),
-        "software": _text(exif.get(SOFTWARE)),
-        "taken": _digits(own.get(TAKEN)),
-    }
-
-
-def _small(pixels: Image.Image) -> dict[str, Any]:
+def _thumbnail(rgb: Image.Image) -> dict[str, Any]:
     """Return an RGB image as a thumbnail, and whether it is grey."""
-    small = pixels.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR, reducing_gap=3.0)
-    spread = np.ptp(np.asarray(small), axis=2)  # (32, 32), of the channels
-    # JPEG rounds each channel
-    return {"grey": int(spread.max()) <= 1, "thumbnail": small.convert("L").tobytes()}
+    small = rgb.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    spread = np.ptp(np.asarray(small), axis=2)  # (32, 32), between the channels
+    is_grey = int(spread.max()) <= 1  # JPEG rounds each channel
+    return {"grey": is_grey, "thumbnail": small.convert("L").tobytes()}
 
 
 def _text(value: object) -> str:
     """Return a text of a file's header; cameras pad them with zeros and spaces."""
-    return value.replace("\0", " ").strip() if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return value.replace("\0", " ").strip()
 
 
 def _digits(value: object) -> str:
-    """Return a time as digits, "20240131120000"; "" if there are not enough for a day, or it is all zeros."""
+    """Return a time as digits, "20240131120000"; "" if they are too few for a day, or all zero."""
     digits = "".join(letter for letter in _text(value) if letter in "0123456789")
-    return digits if len(digits) >= 8 and digits.strip("0") else ""
+    if len(digits) < 8 or not digits.strip("0"):
+        return ""
+    return digits
 
 
-def mask_facts(path: Path, geometry: Geometry, labels: Labels | None = None) -> MaskFacts:
-    """Return what a mask is, beside the others of its data set; nothing is raised."""
+def mask_info(path: Path, geometry: Geometry, labels: Labels | None = None) -> MaskInfo:
+    """Return the properties of a mask, one among others of its data set; nothing is raised."""
     try:
         mask = open_mask(path, labels)
-        marked = int(np.count_nonzero(np.asarray(mask)))
-        kept = int(geometry.mask(mask).sum()) if marked else 0
-        found = [mask_values(file) for file in mask_files(path)]
-        low = [one.low(one.marked) for one in found]
-        return MaskFacts(
-            path, mask.size, marked, kept, low=tuple(one for one in low if one is not None)
-        )
+        area = int(np.count_nonzero(np.asarray(mask)))
+        cropped_area = 0
+        if area:
+            cropped_area = int(geometry.mask(mask).sum())
+        low = []
+        for file in mask_files(path):
+            values = mask_values(file)
+            low_values = values.low(values.marked)
+            if low_values is not None:
+                low.append(low_values)
+        return MaskInfo(path, mask.size, area, cropped_area, low=tuple(low))
     except (*DAMAGED, MemoryError) as error:
-        return MaskFacts(path, problem=_short(error))
+        return MaskInfo(path, problem=_problem(error))
 
 
 def mask_is_turned(path: Path) -> bool:
@@ -206,16 +233,16 @@ def same_bytes(files: list[Path]) -> bool:
     return len({hashlib.blake2b(file.read_bytes()).digest() for file in files}) == 1
 
 
-def _short(error: BaseException) -> str:
-    """Return what is wrong with a file, and what to do."""
+def _problem(error: BaseException) -> str:
+    """Return why a file cannot be read, and what to do."""
     if isinstance(error, UnsupportedImage):
         return error.short
     cause = error.__cause__ or error
-    kind = type(cause)
-    name = (
-        kind.__name__
-        if kind.__module__ == "builtins"
-        else f"{kind.__module__.rpartition('.')[2]}.{kind.__name__}"
-    )
-    how = "change its permissions" if isinstance(cause, PermissionError) else "replace it"
-    return f"{name}: {cause}"[:200] + f": {how}"
+    name = type(cause).__name__
+    module = type(cause).__module__
+    if module != "builtins":
+        name = f"{module.rpartition('.')[2]}.{name}"
+    remedy = "replace it"
+    if isinstance(cause, PermissionError):
+        remedy = "change its permissions"
+    return f"{name}: {cause}"[:200] + f": {remedy}"

@@ -1,133 +1,154 @@
-"""What resizing and cropping do to the images of a folder, in pixels, and when somebody should know."""
+"""What resizing and cropping do to the images of a folder, in pixels, and when to be told of it."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from adviz.data.checking.files import ImageFacts
+from adviz.data.checking.files import ImageInfo
 from adviz.data.checking.report import Finding
-from adviz.data.checking.rules import Seen
+from adviz.data.checking.rules import CheckedCategory
 from adviz.data.geometry import Geometry
 
-SQUEEZED = 1.49  # one side against the other: from 3:2 on, the format of many cameras
-# Of a side's length that a crop may leave out on both ends together before it is a note
-HIDDEN = 0.2
-SQUEEZE, CUT, THIN = "squeezed images", "cropped images", "thin images"  # kinds of findings
+MAX_SQUEEZE = 1.49  # of one side against the other: 3:2, the format of many cameras, is a note
+MAX_CROPPED = 0.2  # fraction of a side that a crop may leave out, both ends together
+# Kinds of findings.
+SQUEEZED = "squeezed images"
+CROPPED = "cropped images"
+THIN = "thin images"
 Size = tuple[int, int]  # width, height
-RECTANGLE = "geometry=data.Geometry({}, crop=False)"
 LETTERBOX = 'geometry=data.Geometry(256, crop=False, aspect="letterbox")'
-# Pixels of a rectangle that is recommended; a network of stride 32 sees them whole
-LONG_SIDE, SHORT_SIDE = 512, 256
+# Pixels of a rectangle that is recommended, in multiples of a network's stride.
+LONG_SIDE = 512
+SHORT_SIDE = 256
 STRIDE = 32
+MAX_SIZES = 3  # that are described
 
 
-def treatment(found: Counter[tuple[Size, Geometry]]) -> tuple[str, ...]:
-    """Return sentences on what becomes of images of these sizes by these geometries, the most frequent first."""
+def treatment(sizes: Counter[tuple[Size, Geometry]]) -> tuple[str, ...]:
+    """Return sentences on what becomes of images of these sizes, the most frequent first."""
     lines = []
-    for (size, geometry), count in found.most_common(3):
-        images = "the images are" if len(found) == 1 else f"{count} images are"
-        lines.append(f"{images} {size[0]}x{size[1]}: {_treated(size, geometry)}")
-    if len(found) > 3:
-        lines.append(f"and {len(found) - 3} more sizes")
+    for (size, geometry), count in sizes.most_common(MAX_SIZES):
+        images = "the images are" if len(sizes) == 1 else f"{count} images are"
+        lines.append(f"{images} {size[0]}x{size[1]}: {_described(size, geometry)}")
+    if len(sizes) > MAX_SIZES:
+        lines.append(f"and {len(sizes) - MAX_SIZES} more sizes")
     return tuple(lines)
 
 
-def _treated(size: Size, geometry: Geometry) -> str:
-    width, height = size
-    across, down = geometry.scale(size)
-    resized = f"{round(width * across)}x{round(height * down)}"
-    squeeze = _squeeze(size, geometry)
-    words = "kept as they are" if resized == f"{width}x{height}" else f"resized to {resized}"
-    if squeeze > 1.01:
-        words += f", squeezed {squeeze:.3g}:1"
-    left, top = hidden(size, geometry)
-    if not left and not top:
-        return f"{words}, all of it is seen"
-    cut = []
-    if left:
-        cut.append(f"{left} pixels ({100 * left / width:.0f} %) on the left and on the right")
-    if top:
-        cut.append(f"{top} pixels ({100 * top / height:.0f} %) at the top and at the bottom")
-    if (left, width) == (top, height):
-        cut = [f"{left} pixels ({100 * left / width:.0f} %) on each side"]
-    return f"{words}, and the centre is cut out: {' and '.join(cut)} are not seen"
-
-
-def hidden(size: Size, geometry: Geometry) -> Size:
-    """Return how many pixels of an image lie outside the crop on the left (and right), and on the top (and bottom)."""
+def cropped_pixels(size: Size, geometry: Geometry) -> Size:
+    """Return how many pixels a crop leaves out on the left and, as many, right; top and bottom."""
     rows, columns = geometry.window(size)
     return max(0, columns.start), max(0, rows.start)
 
 
+def geometry_for(size: Size) -> str:
+    """Return the geometry, as Python code, that neither crops nor squeezes images of a size."""
+    ratio = max(size) / min(size)
+    # A strip narrower than the stride becomes as wide as that, and longer than usual.
+    long_side = min(_multiple_of_stride(SHORT_SIDE * ratio), max(LONG_SIDE, STRIDE * round(ratio)))
+    short_side = max(STRIDE, _multiple_of_stride(long_side / ratio))
+    is_wide = size[0] >= size[1]
+    shape = (short_side, long_side) if is_wide else (long_side, short_side)
+    return f"geometry=data.Geometry({shape}, crop=False)"
+
+
+def remedy(findings: Iterable[Finding], sizes: Iterable[Size]) -> str:
+    """Return the argument that keeps the images' shape where a finding asks for it, else ""."""
+    if not any(finding.kind in (SQUEEZED, CROPPED, THIN) for finding in findings):
+        return ""
+    different_sizes = set(sizes)
+    if len(different_sizes) > 1:
+        return LETTERBOX
+    return geometry_for(different_sizes.pop())
+
+
+def check_shapes(category: CheckedCategory) -> Iterator[Finding]:
+    """Yield notes on images that are squeezed, cropped by much, or padded to a thin strip."""
+    geometry = category.geometry
+    images = category.readable_images
+
+    squeezed = [image for image in images if _squeeze(image.size, geometry) >= MAX_SQUEEZE]
+    if squeezed:
+        size = _most_common_size(squeezed)
+        message = (
+            f"{len(squeezed)} images lose their shape, most are {size[0]}x{size[1]}: "
+            f"{_described(size, geometry)}; to keep it, pass {geometry_for(size)}, or, whatever "
+            f"the shape, {LETTERBOX}"
+        )
+        yield category.note(SQUEEZED, message, squeezed)
+
+    cropped = [image for image in images if _cropped_fraction(image.size, geometry) >= MAX_CROPPED]
+    if cropped:
+        size = _most_common_size(cropped)
+        message = (
+            f"of {len(cropped)} images much is not seen, most are {size[0]}x{size[1]}: "
+            f"{_described(size, geometry)}; to see all, pass {geometry_for(size)}"
+        )
+        yield category.note(CROPPED, message, cropped)
+
+    thin = [image for image in images if _is_thin(image.size, geometry)]
+    if thin:
+        size = _most_common_size(thin)
+        message = (
+            f"{len(thin)} images become thinner than the {STRIDE} pixels of a network's stride, as "
+            f"they are padded, most are {size[0]}x{size[1]}: {_described(size, geometry)}; to see "
+            f"more, pass {geometry_for(size)}"
+        )
+        yield category.note(THIN, message, thin)
+
+
+def _described(size: Size, geometry: Geometry) -> str:
+    """Return what becomes of an image of a size."""
+    # Resize and squeeze, then what the crop leaves out.
+    width, height = size
+    scale_x, scale_y = geometry.scale(size)
+    resized = f"{round(width * scale_x)}x{round(height * scale_y)}"
+    words = "kept as they are" if resized == f"{width}x{height}" else f"resized to {resized}"
+    squeeze = _squeeze(size, geometry)
+    if squeeze > 1.01:
+        words += f", squeezed {squeeze:.3g}:1"
+
+    left, top = cropped_pixels(size, geometry)
+    if not left and not top:
+        return f"{words}, all of it is seen"
+    horizontal = f"{left} pixels ({100 * left / width:.0f} %)"
+    vertical = f"{top} pixels ({100 * top / height:.0f} %)"
+    if (left, width) == (top, height):
+        cropped = [f"{horizontal} on each side"]
+    else:
+        cropped = []
+        if left:
+            cropped.append(f"{horizontal} on the left and on the right")
+        if top:
+            cropped.append(f"{vertical} at the top and at the bottom")
+    return f"{words}, and the centre is cut out: {' and '.join(cropped)} are not seen"
+
+
 def _squeeze(size: Size, geometry: Geometry) -> float:
     """Return how many times more one side is shrunk than the other, >= 1."""
-    across, down = geometry.scale(size)
-    return max(across, down) / min(across, down)
+    scales = geometry.scale(size)
+    return max(scales) / min(scales)
 
 
-def remedy(size: Size) -> str:
-    """Return the geometry, as it is written in Python, that keeps an image of this size whole and in shape."""
-    ratio = max(size) / min(size)
-    longest = max(LONG_SIDE, STRIDE * round(ratio))  # of the narrowest strip there is
-    long = min(longest, STRIDE * round(SHORT_SIDE * ratio / STRIDE))
-    short = max(STRIDE, STRIDE * round(long / ratio / STRIDE))
-    shape = (short, long) if size[0] >= size[1] else (long, short)
-    return RECTANGLE.format(shape)
-
-
-def remedy_of(findings: Iterable[Finding], found: Iterable[Size]) -> str:
-    """Return the argument that keeps images whole and in shape where a finding asks for it, "" elsewhere."""
-    if not any(finding.kind in (SQUEEZE, CUT, THIN) for finding in findings):
-        return ""
-    kinds = set(found)
-    return remedy(kinds.pop()) if len(kinds) == 1 else LETTERBOX
-
-
-def shaped(seen: Seen) -> Iterator[Finding]:
-    """Yield notes on images that are squeezed, of which the crop hides much, or that padding leaves little room."""
-    readable = [seen.images[entry.path] for entry in seen.readable]
-    squeezed = [facts for facts in readable if _squeeze(facts.size, seen.geometry) >= SQUEEZED]
-    if squeezed:
-        size = _usual_size(squeezed)
-        shape = f"{size[0]}x{size[1]}"
-        message = (
-            f"{len(squeezed)} images lose their shape, most are {shape}: {_treated(size, seen.geometry)}; to keep it, "
-            f"pass {remedy(size)}, or, whatever the shape, {LETTERBOX}"
-        )
-        yield seen.finding(SQUEEZE, message, [facts.path for facts in squeezed], serious=False)
-    cut = [facts for facts in readable if _share(facts.size, seen.geometry) >= HIDDEN]
-    if cut:
-        size = _usual_size(cut)
-        message = (
-            f"of {len(cut)} images much is not seen, most are {size[0]}x{size[1]}: {_treated(size, seen.geometry)}; "
-            f"to see all, pass {remedy(size)}"
-        )
-        yield seen.finding(CUT, message, [facts.path for facts in cut], serious=False)
-    thin = [facts for facts in readable if _is_thin(facts.size, seen.geometry)]
-    if thin:
-        size = _usual_size(thin)
-        message = (
-            f"{len(thin)} images become thinner than the {STRIDE} pixels of a network's cell, as they are padded, most "
-            f"are {size[0]}x{size[1]}: {_treated(size, seen.geometry)}; to see more, pass {remedy(size)}"
-        )
-        yield seen.finding(THIN, message, [facts.path for facts in thin], serious=False)
+def _cropped_fraction(size: Size, geometry: Geometry) -> float:
+    """Return the larger fraction of a side that the crop leaves out, both ends together."""
+    left, top = cropped_pixels(size, geometry)
+    return max(2 * left / size[0], 2 * top / size[1])
 
 
 def _is_thin(size: Size, geometry: Geometry) -> bool:
-    """Tell whether padding leaves an image less than a cell of the network, and less than it had."""
+    """Tell whether a letterbox shrinks a side below the network's stride, and below what it was."""
     if geometry.aspect != "letterbox":
         return False
+    # The box that the image fills between the borders of the padding.
     top, left, bottom, right = geometry.box(size)
     return min(bottom - top, right - left) < min(STRIDE, *geometry.shape, *size)
 
 
-def _share(size: Size, geometry: Geometry) -> float:
-    """Return the larger share of a side that the crop leaves out, on both ends together."""
-    left, top = hidden(size, geometry)
-    return max(2 * left / size[0], 2 * top / size[1])
+def _multiple_of_stride(length: float) -> int:
+    return STRIDE * round(length / STRIDE)
 
 
-def _usual_size(images: list[ImageFacts]) -> tuple[int, int]:
-    """Return the (width, height) that most of some images have."""
-    return Counter(facts.size for facts in images).most_common(1)[0][0]
+def _most_common_size(images: list[ImageInfo]) -> Size:
+    return Counter(image.size for image in images).most_common(1)[0][0]

@@ -1,15 +1,15 @@
-"""What a check of a data set found, to be printed or shown."""
+"""The result of checking a data set, printed in a terminal or displayed in a notebook."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
 WIDTH = 80  # columns of a terminal
-SHOWN = 3  # files of a finding that are printed; all of them are in `files`
+MAX_FILES = 3  # of a finding that are printed; all of them are in `files`
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Finding:
     message: what was found and what to do.
     files: the files it is about, relative to the folder checked.
     serious: False = good to know; results are what they should be.
-    category: where it was found; "" = in the whole folder.
+    category: where it was found; "" = in all of the folder.
     """
 
     kind: str
@@ -32,17 +32,21 @@ class Finding:
     category: str = ""
 
     def __str__(self) -> str:
-        where = f"{self.category}: " if self.category else ""
-        return f"{'!' if self.serious else '-'} {where}{self.message}{self._examples()}"
-
-    def _examples(self) -> str:
-        more = f" and {len(self.files) - SHOWN} more" if len(self.files) > SHOWN else ""
-        return f" ({', '.join(self.files[:SHOWN])}{more})" if self.files else ""
+        text = "! " if self.serious else "- "
+        if self.category:
+            text += f"{self.category}: "
+        text += self.message
+        if self.files:
+            text += f" ({', '.join(self.files[:MAX_FILES])}"
+            if len(self.files) > MAX_FILES:
+                text += f" and {len(self.files) - MAX_FILES} more"
+            text += ")"
+        return text
 
 
 @dataclass(frozen=True)
 class Counted:
-    """How many images one part of a category has, and how many were published; None where no count is known."""
+    """Number of images in one part of a category, and the published number; None if unknown."""
 
     category: str
     part: str
@@ -50,14 +54,15 @@ class Counted:
     published: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.images} {self.part}" + (
-            f" of {self.published}" if self.published is not None else ""
-        )
+        text = f"{self.images} {self.part}"
+        if self.published is not None:
+            text += f" of {self.published}"
+        return text
 
 
 @dataclass(frozen=True, eq=False)
 class Check:
-    """What lies in a data set's folder and what looks wrong with it; prints itself.
+    """Contents of a data set's folder and what looks wrong with it; prints itself.
 
     Attributes
     ----------
@@ -95,75 +100,98 @@ class Check:
         return f"{self.head()}\n{self.body()}"
 
     def head(self) -> str:
-        """Return what the names of folders and files say: the layout, and how many images there are."""
-        lines = [f"{self.path}: {self.layout or 'no known layout'}"]
-        for name, counted in self._by_category():
-            lines += _wrapped(f"{name}: {', '.join(map(str, counted))}", "  ", "    ")
-        if any(one.published is not None for one in self.counts):
+        """Return what is told from names of files alone: the layout and the numbers of images."""
+        lines = [f"{self.path}: {self._layout()}"]
+        counts_by_category: dict[str, list[str]] = {}
+        for counted in self.counts:
+            counts_by_category.setdefault(counted.category, []).append(str(counted))
+        for category, counts in counts_by_category.items():
+            lines += _wrapped(f"{category}: {', '.join(counts)}")
+        # Numbers such as "60 train of 60" need a legend.
+        if any(counted.published is not None for counted in self.counts):
             lines.append("  counts: here of published")
         return "\n".join(lines)
 
     def body(self) -> str:
-        """Return what was found in the files, what is done to the images, and how to go on."""
-        lines = [self._verdict()] if self.layout else []
+        """Return the findings, what is done to the images, and how to go on."""
+        lines = []
+        if self.layout:
+            lines.append(self._verdict())
         for finding in self.findings:
-            lines += _wrapped(str(finding), "  ", "    ")
+            lines += _wrapped(str(finding))
         if self.treatment:
             lines += ["", "What the detectors see"]
             for sentence in self.treatment:
-                lines += _wrapped(sentence, "  ", "    ")
+                lines += _wrapped(sentence)
         if self.steps:
-            lines += ["", "Next", *self._next()]
+            lines += ["", "Next"]
+            for step in self.steps:
+                if step.startswith("  "):  # to be typed: not wrapped
+                    lines.append(f"  {step}")
+                else:
+                    lines += _wrapped(step, continuation="  ")
         return "\n".join(lines)
 
-    def _next(self) -> Iterator[str]:
-        for step in self.steps:
-            yield from [f"  {step}"] if step.startswith("  ") else _wrapped(step, "  ", "  ")
-
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(one.category)}</td><td>{escape(one.part)}</td><td>{one.images}</td>"
-            f"<td>{'' if one.published is None else one.published}</td></tr>"
-            for one in self.counts
-        )
-        items = "".join(f"<li>{escape(str(finding))}</li>" for finding in self.findings)
-        head = "<tr><th>category</th><th>part</th><th>images</th><th>published</th></tr>"
-        counts = f"<table>{head}{rows}</table>" if self.counts else ""
-        seen = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.treatment)
-        treatment = f"<p>What the detectors see</p><ul>{seen}</ul>" if seen else ""
-        steps = f"<p>Next</p><pre>{escape(chr(10).join(self.steps))}</pre>" if self.steps else ""
-        return (
-            f"<p><b>{escape(str(self.path))}</b>: {escape(self.layout or 'no known layout')}</p>"
-            f"{counts}<p>{escape(self._verdict())}</p><ul>{items}</ul>{treatment}{steps}"
-        )
+        html = f"<p><b>{escape(str(self.path))}</b>: {escape(self._layout())}</p>"
+        if self.counts:
+            html += (
+                "<table><tr><th>category</th><th>part</th><th>images</th><th>published</th></tr>"
+            )
+            html += f"{''.join(map(_table_row, self.counts))}</table>"
+        html += f"<p>{escape(self._verdict())}</p>{_html_list(self.findings)}"
+        if self.treatment:
+            html += f"<p>What the detectors see</p>{_html_list(self.treatment)}"
+        if self.steps:
+            steps = escape("\n".join(self.steps))
+            html += f"<p>Next</p><pre>{steps}</pre>"
+        return html
 
-    def _by_category(self) -> list[tuple[str, list[Counted]]]:
-        names = dict.fromkeys(one.category for one in self.counts)
-        return [(name, [one for one in self.counts if one.category == name]) for name in names]
+    def _layout(self) -> str:
+        return self.layout or "no known layout"
 
     def _verdict(self) -> str:
-        notes = len(self.findings) - len(self.serious)
-        return f"{_several(len(self.serious), 'problem')}, {_several(notes, 'note')}"
+        n_serious = len(self.serious)
+        n_notes = len(self.findings) - n_serious
+        return f"{_number_of('problem', n_serious)}, {_number_of('note', n_notes)}"
 
 
-def _wrapped(text: str, first: str, others: str) -> list[str]:
-    """Return the lines of a sentence in a terminal; paths are not cut."""
+def relative_names(files: Sequence[Path], root: Path) -> tuple[str, ...]:
+    """Return names relative to the folder checked, with forward slashes."""
+    names = []
+    for file in files:
+        if file.is_relative_to(root):
+            names.append(file.relative_to(root).as_posix())
+        else:
+            names.append(file.as_posix())
+    return tuple(names)
+
+
+def _wrapped(text: str, continuation: str = "    ") -> list[str]:
+    """Return the lines of an indented sentence in a terminal; paths are not cut."""
     return textwrap.wrap(
         text,
         WIDTH,
-        initial_indent=first,
-        subsequent_indent=others,
+        initial_indent="  ",
+        subsequent_indent=continuation,
         break_long_words=False,
         break_on_hyphens=False,
     )
 
 
-def _several(count: int, what: str) -> str:
-    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"
+def _number_of(noun: str, count: int) -> str:
+    """Return "no problems", "1 problem" or "2 problems"."""
+    plural = "" if count == 1 else "s"
+    return f"{count or 'no'} {noun}{plural}"
 
 
-def named(files: Sequence[Path], root: Path) -> tuple[str, ...]:
-    """Return names relative to the folder checked, with forward slashes."""
-    return tuple(
-        (file.relative_to(root) if file.is_relative_to(root) else file).as_posix() for file in files
-    )
+def _table_row(counted: Counted) -> str:
+    published = "" if counted.published is None else counted.published
+    values = (counted.category, counted.part, counted.images, published)
+    fields = "".join(f"<td>{escape(str(value))}</td>" for value in values)
+    return f"<tr>{fields}</tr>"
+
+
+def _html_list(items: Sequence[object]) -> str:
+    lines = "".join(f"<li>{escape(str(item))}</li>" for item in items)
+    return f"<ul>{lines}</ul>"

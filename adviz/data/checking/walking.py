@@ -1,4 +1,4 @@
-"""All files below a folder, links followed once, and what cannot be followed."""
+"""All files below a folder; links are followed once, and what cannot be followed is listed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from pathlib import Path
 
 @dataclass(frozen=True, eq=False)
 class Walk:
-    """What lies below a folder: `folders` and `files`, `loops` (links to a folder above) and `broken` links."""
+    """Folders and files below a folder, links that cannot be followed, and closed folders.
+
+    Attributes
+    ----------
+    folders, files: all of them, also behind links.
+    loops: links to a folder above them.
+    broken: links to nothing.
+    closed: folders that may not be opened.
+    """
 
     folders: list[Path] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
@@ -18,29 +26,32 @@ class Walk:
     closed: list[Path] = field(default_factory=list)
 
 
-def walked(root: Path) -> Walk:
-    """Return everything below a folder; a folder that is a link to one above it is named and not entered."""
-    walk = Walk()
-    _enter(root, walk, ())
-    return walk
+def walk(root: Path) -> Walk:
+    """Return everything below a folder; a link to a folder above it is listed and not entered."""
+    result = Walk()
+    _enter(root, result, ())
+    return result
 
 
-def _enter(folder: Path, walk: Walk, above: tuple[tuple[int, int], ...]) -> None:
+def _enter(folder: Path, result: Walk, ancestors: tuple[tuple[int, int], ...]) -> None:
+    """Add a folder and what lies below it; `ancestors` are (device, inode) of those around it."""
     try:
         status = folder.stat()
         children = sorted(os.scandir(folder), key=lambda child: child.name)
     except OSError:
-        walk.closed.append(folder)
+        result.closed.append(folder)
         return
-    if (here := (status.st_dev, status.st_ino)) in above:
-        walk.loops.append(folder)
+    # A link to a folder above has that folder's identity.
+    identity = (status.st_dev, status.st_ino)
+    if identity in ancestors:
+        result.loops.append(folder)
         return
-    walk.folders.append(folder)
+    result.folders.append(folder)
     for child in children:
         path = folder / child.name
         if path.is_dir():
-            _enter(path, walk, (*above, here))
+            _enter(path, result, (*ancestors, identity))
         elif path.is_file():
-            walk.files.append(path)
+            result.files.append(path)
         elif child.is_symlink():
-            walk.broken.append(path)
+            result.broken.append(path)

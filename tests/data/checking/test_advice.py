@@ -1,4 +1,4 @@
-"""`data.check` and `adviz check` of folders that are no data set yet: what to do is said, and no image is opened."""
+"""`data.check` and `adviz check` of folders that are no data set yet; no image is opened."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def typed(check):
 
 def advised(path):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("adviz.data.checking.image_facts", None)  # no image is opened
+        patch.setattr("adviz.data.checking.image_info", None)  # no image is opened
         check = data.check(path)
     assert (check.layout, check.counts, check.ok) == ("", [], False)
     assert [finding.kind for finding in check.findings] == ["arrangement"]
@@ -48,7 +48,7 @@ def follow(check, root):
 def test_a_flat_folder_is_to_be_sorted_or_read_without_labels(tmp_path):
     trees.put(tmp_path / "my photos", *(f"IMG_{number:04}.jpg" for number in range(8)))
     check = advised(tmp_path / "my photos")
-    assert "8 images lie in one folder: nobody has said which are good" in check.findings[0].message
+    assert "8 images lie in one folder, not sorted into good and bad" in check.findings[0].message
     assert {"mkdir good bad", "mv IMG_0000.jpg good", "mv IMG_0007.jpg bad"} <= {*typed(check)}
     assert typed(check)[-1] == f"photos = data.unlabelled({str(tmp_path / 'my photos')!r})"
     follow(check, tmp_path)
@@ -80,7 +80,7 @@ def test_classes_ask_which_one_is_good(tmp_path):
     trees.put(
         tmp_path, *(f"{name}/{number}.png" for name in ("apple", "pear") for number in range(6))
     )
-    assert "nobody says which one holds the good ones" in advised(tmp_path).findings[0].message
+    assert "no name tells which one holds the good ones" in advised(tmp_path).findings[0].message
 
 
 def test_train_and_test_of_classes_are_to_be_renamed(tmp_path):
@@ -222,7 +222,7 @@ def test_of_the_users_own_folder_one_is_to_be_chosen(tmp_path, monkeypatch):
 
 
 def test_a_folder_without_end_is_looked_at_in_part(tmp_path, monkeypatch):
-    monkeypatch.setattr(advice, "MOST", 10)
+    monkeypatch.setattr(advice, "MAX_SEARCHED", 10)
     trees.put(tmp_path, *(f"{line}/x/y/{number}.png" for line in "abcdef" for number in range(4)))
     assert "(only 10 files were looked at)" in advised(tmp_path).findings[0].message
 
@@ -245,7 +245,7 @@ def test_the_command_says_the_layout_first_and_how_to_go_on_last(tmp_path, capsy
     """What names say is printed before the first image is opened."""
     trees.put(tmp_path / "my part", *(f"OK/{number}.png" for number in range(12)), "NG/1.png")
     order = []
-    monkeypatch.setattr("adviz.data.checking.image_facts", _noting(order))
+    monkeypatch.setattr("adviz.data.checking.image_info", _noting(order))
     data.check(tmp_path / "my part", watch=lambda found: order.append(found.head()))
     place = str(tmp_path / "my part")
     assert order[0] == f"{place}: sorted photos\n  my part: 10 train, 2 test good, 1 test defective"
@@ -259,11 +259,11 @@ def test_the_command_says_the_layout_first_and_how_to_go_on_last(tmp_path, capsy
 
 
 def _noting(order):
-    from adviz.data.checking.files import image_facts
+    from adviz.data.checking.files import image_info
 
     def note(path):
         order.append(path)
-        return image_facts(path)
+        return image_info(path)
 
     return note
 
@@ -355,8 +355,9 @@ def test_images_of_a_cameras_usual_shape_are_no_note_and_what_is_not_seen_is_sai
     check = data.check(tmp_path)
     assert not check.of("squeezed images")
     assert check.treatment == (
-        "the images are 400x300: resized to 256x256, squeezed 1.33:1, and the centre is cut out: 25 pixels (6 %) on "
-        "the left and on the right and 19 pixels (6 %) at the top and at the bottom are not seen",
+        "the images are 400x300: resized to 256x256, squeezed 1.33:1, and the centre is "
+        "cut out: 25 pixels (6 %) on the left and on the right and 19 pixels (6 %) at the top and "
+        "at the bottom are not seen",
     )
     whole = data.check(tmp_path, geometry=data.Geometry(256, crop=False)).treatment
     assert whole == (
@@ -365,7 +366,7 @@ def test_images_of_a_cameras_usual_shape_are_no_note_and_what_is_not_seen_is_sai
 
 
 def test_a_crop_that_hides_much_is_noted(tmp_path):
-    """Of 400x200 pixels resized to 512x256, the centre of 224 leaves out 144 on the left: 112 of 400."""
+    """Of 400x200 resized to 512x256, the centre of 224 leaves out 144 on the left: 112 of 400."""
     for name in ("train/good/0.png", "test/good/1.png", "test/hole/2.png"):
         trees.put(tmp_path, name, image=trees.picture((400, 200)))
     check = data.check(tmp_path, geometry=data.Geometry(aspect="shorter"))
@@ -385,7 +386,7 @@ def test_images_beside_the_data_sets_of_a_folder_are_a_note(tmp_path):
 
 
 def test_images_that_padding_leaves_no_room_are_noted(tmp_path):
-    """600 x 30 in a letterbox of 256 is 256 x 13: less than one cell of 32."""
+    """600 x 30 in a letterbox of 256 is 256 x 13: less than a stride of 32."""
     thin = data.Geometry(256, crop=False, aspect="letterbox")
     for name in ("train/good/0.png", "test/good/1.png", "test/hole/2.png"):
         trees.put(tmp_path, name, image=trees.picture((600, 30)))

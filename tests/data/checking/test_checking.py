@@ -43,8 +43,7 @@ def small(monkeypatch):
         for name, found in PUBLISHED.items()
         for category, parts in found.items()
     }
-    monkeypatch.setattr(published, "published", lambda: rows)
-    monkeypatch.setattr(published, "MORE", {})
+    monkeypatch.setattr(published, "published_table", lambda: rows)
 
 
 @pytest.fixture
@@ -78,7 +77,7 @@ def test_a_clean_tree_is_recognised_and_nothing_is_found(tmp_path, small, layout
 
 @pytest.mark.parametrize("layout", BUILDERS)
 def test_a_category_and_the_folder_around_are_recognised_too(tmp_path, small, layout):
-    """A data set may lie two levels down, as `available` has it, and a category can be checked alone."""
+    """A data set may lie two levels down, and a category can be checked alone."""
     path = BUILDERS[layout](tmp_path / "set")
     assert data.check(tmp_path, geometry=WHOLE).layout == layout
     alone = next(
@@ -116,7 +115,7 @@ def test_counts_are_those_of_the_readers(tmp_path):
 
 
 def test_the_published_counts_add_up():
-    rows = published.published()
+    rows = published.published_table()
     sums = {
         "MVTec AD": (15, 3629, 1725),
         "VisA": (12, 8659, 962 + 1200),
@@ -133,10 +132,10 @@ def test_the_published_counts_add_up():
             count for parts in own for part, (count, _) in parts.items() if part != "train"
         )
         assert tested == rows[name, "all"]["test"][0] == test
-    assert set(published.MVTEC_DEFECTS) == published.categories("MVTec AD")
+    assert set(published.mvtec_defects()) == published.categories("MVTec AD")
     assert len(published.categories("MVTec LOCO AD")) == 5
     # The paper's number of defects
-    assert sum(len(names.split()) for names in published.MVTEC_DEFECTS.values()) == 73
+    assert sum(map(len, published.mvtec_defects().values())) == 73
     assert all(source for parts in rows.values() for _, source in parts.values())
 
 
@@ -264,7 +263,7 @@ def test_unreadable_and_truncated_images_and_masks_are_found(plate):
 
 
 def test_training_images_in_the_test_set_are_found_by_their_pixels(plate):
-    """One copied byte for byte, one written again in another format, one that differs in a single value."""
+    """One copied byte for byte, one in another format, one that differs in a single value."""
     (plate / "test/good/100.png").write_bytes((plate / "train/good/000.png").read_bytes())
     with Image.open(plate / "train/good/001.png") as image:
         image.save(plate / "test/hole/101.bmp")
@@ -331,7 +330,7 @@ def test_varying_sizes_are_a_note(plate):
     ("size", "more"), [((48, 40), ["masks of another size", "sizes vary"]), ((40, 40), [])]
 )
 def test_turned_images_with_masks_drawn_before_turning_are_found(tmp_path, size, more):
-    """Of square images the mask has the right size all the same, and marks the wrong place without any error."""
+    """Of square images the mask has the right size, and marks the wrong pixels without an error."""
     exif = Image.Exif()
     exif[0x0112] = 6
     trees.put(
@@ -546,8 +545,8 @@ def test_every_image_is_decoded_once(plate, monkeypatch):
     opened = []
     monkeypatch.setattr(
         checking,
-        "image_facts",
-        lambda path: opened.append(path) or checking.files.ImageFacts(path, (48, 40)),
+        "image_info",
+        lambda path: opened.append(path) or checking.files.ImageInfo(path, (48, 40)),
     )
     data.check(plate)
     assert sorted(opened) == sorted(
@@ -556,7 +555,7 @@ def test_every_image_is_decoded_once(plate, monkeypatch):
 
 
 def test_warnings_of_pillow_are_silent_but_the_image_is_named(plate, monkeypatch):
-    """Between one and two times this limit Pillow warns of a decompression bomb, beyond it refuses."""
+    """Up to twice this limit Pillow warns of a decompression bomb, beyond it refuses."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1500)  # the images have 1920
     assert data.check(plate, geometry=WHOLE).findings == []
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 900)

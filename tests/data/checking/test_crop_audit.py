@@ -7,7 +7,7 @@ from adviz import data
 
 @pytest.fixture
 def category(tmp_path):
-    """Four defects of a 512 x 512 image: wholly in the border, half cut off, thin and central, large and central."""
+    """Four defects of 512 x 512 pixels: in the border, half cut off, thin and central, large."""
     masks = {name: np.zeros((512, 512), np.uint8) for name in ("border", "cut", "thin", "large")}
     masks["border"][:, :20] = 255  # the crop takes 32 of 512 pixels off each side
     masks["cut"][200:300, :64] = 255

@@ -1,4 +1,4 @@
-"""What tells good from bad without a look at the part, and photographs that are in train and test, stored again."""
+"""What tells good from bad without a look at the part; photographs that are stored again."""
 
 import io
 import itertools
@@ -12,14 +12,17 @@ from PIL import Image
 
 from adviz import data
 from adviz.data.checking import leaks
-from adviz.data.checking.files import image_facts
+from adviz.data.checking.files import image_info
 
 WHOLE = data.Geometry(40, crop=False)
 GROUPS = {"train/good": 12, "test/good": 6, "test/hole": 5}
 
 
 def tree(root, save=None, groups=None):
-    """Write a category; `save` writes the images of some folders otherwise: folder -> (image, path without suffix)."""
+    """Write a category; `save` writes the images of some folders: {folder: f(image, path)}.
+
+    The path has no suffix.
+    """
     for folder, count in (groups or GROUPS).items():
         (root / folder).mkdir(parents=True, exist_ok=True)
         for number in range(count):
@@ -127,7 +130,7 @@ def test_what_a_detector_could_tell_all_defective_images_by_is_serious(
     ],
 )
 def test_what_no_detector_sees_is_a_note(tmp_path, kind, bad, good):
-    """PNG and BMP keep every pixel, and an alpha channel is dropped: the numbers may be right all the same."""
+    """PNG and BMP keep every pixel, and alpha is dropped: the numbers may be right all the same."""
     check, leaking = found(
         tree(tmp_path, {"test/hole": bad, "train/good": good, "test/good": good})
     )
@@ -149,7 +152,7 @@ def test_one_image_of_another_format_says_nothing(tmp_path):
 
 @pytest.mark.parametrize(("bad", "speaks"), [(2, False), (3, True)])
 def test_of_fewer_than_three_images_nothing_is_said(tmp_path, bad, speaks):
-    """1 of 1,140 ways to draw 3 of 20 images; of 2 of 20 it would be 1 of 190, and yet nothing is said."""
+    """1 of 1,140 ways to draw 3 of 20 images; 2 of 20 would be 1 of 190: nothing is said."""
     groups = {"train/good": 12, "test/good": 5, "test/hole": bad}
     assert bool(found(tree(tmp_path, {"test/hole": to("jpg")}, groups))[1]) == speaks
 
@@ -161,7 +164,7 @@ def test_among_few_images_it_may_be_luck(tmp_path):
 
 
 def test_images_of_many_sizes_are_no_leak(tmp_path):
-    """Every image has its own size, so that those of the defective ones are none of the good ones' by nature."""
+    """Every image has its own size, so that defective and good ones share none by nature."""
     sizes = itertools.cycle([(40 + 7 * step % 23, 50) for step in range(23)])
     varying = lambda image, path: image.resize(next(sizes)).save(f"{path}.png")  # noqa: E731
     assert found(tree(tmp_path, dict.fromkeys(GROUPS, varying)))[1] == {}
@@ -269,7 +272,7 @@ def test_how_probable_groups_without_a_common_value_are_is_counted_exactly():
 @pytest.mark.parametrize("quality", [1, 10, 40, 50, 75, 90, 95, 100])
 def test_the_quality_of_a_jpeg_file_is_what_pillow_was_told(tmp_path, quality):
     trees.picture().save(tmp_path / "a.jpg", quality=quality)
-    assert image_facts(tmp_path / "a.jpg").quality == quality
+    assert image_info(tmp_path / "a.jpg").quality == quality
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
@@ -277,7 +280,7 @@ def test_a_damaged_header_of_the_camera_does_no_harm(tmp_path):
     # Points to where the camera's own block is not
     block = struct.pack("<HHHIII", 1, 0x8769, 4, 1, 99999, 0)
     trees.picture().save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0" + block)
-    facts = image_facts(tmp_path / "a.jpg")
+    facts = image_info(tmp_path / "a.jpg")
     assert (facts.problem, facts.taken) == ("", "")
 
 
@@ -345,7 +348,7 @@ def test_a_photograph_that_was_stored_again_is_found(copied, category, store):
 
 
 def test_parts_in_a_fixed_place_are_no_copies_of_each_other(tmp_path):
-    """One picture, a pixel or two aside, with the noise of a camera: training images are as near to each other."""
+    """One picture, shifted by a pixel or two, with noise: training images are as much alike."""
     draw = np.random.default_rng(0)
     with Image.open(data.demo("transistor").train.paths[0]) as image:
         scene = image.convert("RGB").resize((140, 140))
@@ -367,10 +370,10 @@ def test_parts_in_a_fixed_place_are_no_copies_of_each_other(tmp_path):
 
 
 def test_copies_are_looked_for_in_a_moderate_time_and_space(tmp_path):
-    """5,000 thumbnails of noise, every hundredth of which is in train and, with one grey level more, in test."""
+    """5,000 thumbnails of noise; each hundredth is in train and, a grey level brighter, in test."""
     from adviz.data.checking.copies import near_copies
-    from adviz.data.checking.files import ImageFacts
-    from adviz.data.checking.rules import Seen
+    from adviz.data.checking.files import ImageInfo
+    from adviz.data.checking.rules import CheckedCategory
     from adviz.data.folder_tree import Entry, Tree
 
     values = np.random.default_rng(0).integers(0, 250, (5000, 1024), dtype=np.uint8)
@@ -380,8 +383,10 @@ def test_copies_are_looked_for_in_a_moderate_time_and_space(tmp_path):
         Entry(path, "train" if number < 2500 else "test") for number, path in enumerate(paths)
     ]
     facts = {
-        path: ImageFacts(path, pixels=bytes([number % 256, number // 256]), thumbnail=one.tobytes())
+        path: ImageInfo(path, pixels=bytes([number % 256, number // 256]), thumbnail=one.tobytes())
         for number, (path, one) in enumerate(zip(paths, values, strict=True))
     }
-    seen = Seen(Tree("noise", tmp_path, "MVTec style", entries), facts, {}, WHOLE, tmp_path)
+    seen = CheckedCategory(
+        Tree("noise", tmp_path, "MVTec style", entries), facts, {}, WHOLE, tmp_path
+    )
     assert len(near_copies(seen)[0].files) == 2 * 25
