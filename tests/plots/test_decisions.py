@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from adviz.plots import decision_page, gating_chart, outlined, score_strip_static
-from adviz.plots.decisions import Wall, strip_rows
+from adviz.plots import Wall, decision_page, outlined, score_strip_static, strip_rows
 
 SCORES = np.array([0.1, 0.9, 0.5, 0.7, 0.3])
 DEFECTS = ["good", "hole", "good", "crack", "good"]
@@ -65,17 +64,6 @@ def test_walls_hold_the_pictures_they_were_given():
         ValueError, match="captions must hold one entry for each of the 10 images, got 0"
     ):
         decision_page(SCORES, DEFECTS, [Wall("wrong", pictures, [])])
-
-
-def test_gating_marks_the_present_point():
-    saved, lost = np.array([0, 0.5, 1]), np.array([0, 0.2, 1])
-    axes = axes_of(gating_chart(saved, lost, np.full(3, np.nan), current=1))["gating"]
-    marked = [tuple(line.get_xydata()[0]) for line in axes.lines if line.get_marker() == "o"]
-    assert marked == [(0.5, 0.2)]
-    names = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert names == ["anomalous images", "τ now"]  # pixels are unknown
-    with pytest.raises(ValueError, match="pixels_lost"):
-        gating_chart(saved, lost, lost[:2], current=1)
 
 
 def test_the_outline_is_the_border_of_the_region():

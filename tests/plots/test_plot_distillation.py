@@ -186,7 +186,8 @@ def test_layer_row_shows_another_way_to_join_and_a_scale_for_each_layer(
 )
 def test_layer_row_errors(image, mask, anomaly_map, change, message):
     arguments = {
-        "layer_maps": {"M1": np.zeros((3, 4))}, "anomaly_map": anomaly_map, "layer_limits": (0, 1), "limits": (0, 1),
+        "layer_maps": {"M1": np.zeros((3, 4))}, "anomaly_map": anomaly_map,
+        "layer_limits": (0, 1), "limits": (0, 1),
     }  # fmt: skip
     with pytest.raises(ValueError, match=message):
         layer_row(image, mask, **{**arguments, **change})
