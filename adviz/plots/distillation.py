@@ -110,8 +110,9 @@ class _Scheme:
         student = []
         for x, (name, shape) in zip(self._x[1:], self._layers.items(), strict=False):
             teacher.append(self._draw_tensor(x, TEACHER_Y, name, shape, TEACHER))
-            name_of_student = f"student's {name}"
-            student.append(self._draw_tensor(x, STUDENT_Y, name_of_student, shape, STUDENT))
+        for x, (name, shape) in zip(self._x[1:], self._layers.items(), strict=False):
+            box = self._draw_tensor(x, STUDENT_Y, f"student's {name}", shape, STUDENT)
+            student.append(box)
         self._draw_arrows(teacher, TEACHER_Y, TEACHER)
         self._name_row(TEACHER_Y, "teacher\n(frozen)", TEACHER)
         self._name_row(STUDENT_Y, "student\n(trained)", STUDENT)

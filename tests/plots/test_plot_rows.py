@@ -196,7 +196,7 @@ def test_impossible_limits(image, mask, anomaly_map, limits):
         ({"mask": np.zeros((24, 32))}, "must be bool.*got dtype float64; use mask > 0"),
         (
             {"anomaly_map": np.zeros((7, 7))},
-            r"map of row 0 .*\(24, 32\).*got shape \(7, 7\); .*adviz.core.maps",
+            r"map of row 0 .*\(24, 32\).*got shape \(7, 7\); .*adviz.maps",
         ),
         ({"anomaly_map": np.full((24, 32), np.nan)}, "must be finite, got 768 of 768"),
         ({"limits": None}, r"limits must be \(low, high\) where a map is drawn, got None"),
