@@ -12,7 +12,7 @@ import numpy as np
 
 from adviz import metrics, plots
 from adviz.data import Category
-from adviz.explore.kit import markup
+from adviz.explore.kit import markup, outcomes
 from adviz.explore.kit.background_view import PreparedView, Steps
 from adviz.explore.kit.image_stepper import Found
 from adviz.explore.kit.texts import UNDEFINED, computing, lacking
@@ -118,7 +118,7 @@ class DecisionView(PreparedView):
         self._display.value = RELATIVE if divided else MAP
 
     @property
-    def outcome(self) -> errors.Outcome:
+    def outcome(self) -> outcomes.Outcome:
         """What the threshold does to the images of the category on show."""
         return self._outcome(self.category, self.threshold)
 
@@ -151,13 +151,13 @@ class DecisionView(PreparedView):
         """Return a category's threshold: a person's choice, or where to start."""
         chosen = self._lines.get(self._owner(category, detector))
         return (
-            errors.first_threshold(*self._sharing(category, detector))[0]
+            outcomes.first_threshold(*self._sharing(category, detector))[0]
             if chosen is None
             else chosen
         )
 
-    def _outcome(self, category: str, threshold: float) -> errors.Outcome:
-        return errors.outcome(*self._judged(category), threshold)
+    def _outcome(self, category: str, threshold: float) -> outcomes.Outcome:
+        return outcomes.outcome(*self._judged(category), threshold)
 
     def _slide(self, change: Any) -> None:
         if not self._quiet:
@@ -166,9 +166,9 @@ class DecisionView(PreparedView):
     def _jump(self, *, best: bool) -> None:
         scores, labels = self._sharing(self.category)
         self.threshold = (
-            errors.first_threshold(scores, labels)[0]
+            outcomes.first_threshold(scores, labels)[0]
             if best
-            else errors.full_recall(scores, labels)
+            else outcomes.full_recall(scores, labels)
         )
 
     def _pixel_line(self) -> tuple[float | None, str]:
@@ -281,8 +281,8 @@ class DecisionView(PreparedView):
     def _marks(self) -> dict[str, float]:
         """Return the thresholds worth knowing, by name."""
         scores, labels = self._sharing(self.category)
-        best, name = errors.first_threshold(scores, labels)
-        whole = errors.full_recall(scores, labels)
+        best, name = outcomes.first_threshold(scores, labels)
+        whole = outcomes.full_recall(scores, labels)
         return {name: best, **({"full recall": whole} if np.isfinite(whole) else {})}
 
     def _tables(self) -> str:
@@ -315,7 +315,7 @@ class DecisionView(PreparedView):
         return f"score {style.number(score)}, {done} at {style.number(self.threshold)}{kind}"
 
 
-def _costs(found: errors.Outcome) -> list[str]:
+def _costs(found: outcomes.Outcome) -> list[str]:
     ratios = (found.precision, found.recall, found.f1)
     counts = [str(found.false_positives), str(found.false_negatives)]
     return [
@@ -325,7 +325,7 @@ def _costs(found: errors.Outcome) -> list[str]:
     ]
 
 
-def _matrix(found: errors.Outcome, title: str) -> str:
+def _matrix(found: outcomes.Outcome, title: str) -> str:
     rows = {
         "anomalous": [found.true_positives, found.false_negatives],
         "good": [found.false_positives, found.true_negatives],

@@ -10,7 +10,7 @@ import numpy as np
 
 from adviz import plots
 from adviz.data import Category, audit
-from adviz.explore.kit import markup
+from adviz.explore.kit import markup, outcomes
 from adviz.explore.kit.background_view import Steps
 from adviz.explore.kit.image_stepper import EVERYTHING, Found, by_name
 from adviz.explore.thresholds import errors
@@ -136,7 +136,7 @@ class ThresholdsView(TaggedView):
         for category in self._known():
             scores, labels = self._judged(category)
             line, ids = self._line(category), self._categories[category].test.ids
-            for kind, images in zip(KINDS, errors.wrong(scores, labels, line), strict=True):
+            for kind, images in zip(KINDS, outcomes.wrong(scores, labels, line), strict=True):
                 for image in images.tolist():
                     tag, note = self._tagging.marks.get(
                         (self.detector, category, ids[image]), ("", "")
