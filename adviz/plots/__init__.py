@@ -4,13 +4,13 @@
 from adviz.plots.colours import THRESHOLD_COLOUR as THRESHOLD_COLOUR
 from adviz.plots.colours import heat, overlay, shared_limits, signed_heat
 from adviz.plots.comparison import comparison_row, score_scatter
-from adviz.plots.coreset import budget_chart, coreset_figure, share_of_axis
+from adviz.plots.coreset import budget_chart, coreset_figure, position_on_axis
 from adviz.plots.curve_sheet import curve_sheet
-from adviz.plots.curves import PANELS as PANELS
+from adviz.plots.curves import CURVE_KINDS as CURVE_KINDS
 from adviz.plots.curves import precision_recall_figure, pro_figure, roc_figure
 from adviz.plots.curves_static import curves_static
 from adviz.plots.decisions import THUMBNAILS as THUMBNAILS
-from adviz.plots.decisions import Wall as Wall
+from adviz.plots.decisions import Gallery as Gallery
 from adviz.plots.decisions import decision_page, score_strip_static
 from adviz.plots.deviations import signed, waterfall
 from adviz.plots.distillation import distillation_scheme
@@ -58,6 +58,7 @@ __all__ = [
     "panel_grid",
     "patch_strip",
     "picture_groups",
+    "position_on_axis",
     "precision_recall_figure",
     "pro_figure",
     "pro_page",
@@ -69,7 +70,6 @@ __all__ = [
     "score_scatter",
     "score_strip",
     "score_strip_static",
-    "share_of_axis",
     "shared_limits",
     "signed",
     "signed_heat",

@@ -23,18 +23,18 @@ MANY = 800  # chosen points, from which their rings are small
 
 @takes_arrays
 def budget_chart(
-    curves: Curves, quantity: str, *, limits: tuple[float, float], budget: float | None = None
+    curves: Curves, quantity: str, *, limits: tuple[float, float], coreset_size: float | None = None
 ) -> style.StaticFigure:
     """Draw a quantity against the size of the memory bank, on a logarithmic axis, in a small chart.
 
     Parameters
     ----------
-    curves: sampler -> ((n,) rows of the bank, (n,) values). Their order gives colours, dashes and
+    curves: sampler -> ((n,) coreset sizes, (n,) values). Their order gives colours, dashes and
         markers, so that a sampler without values (empty arrays) keeps those of the others as they
         are in other charts; see `curve_style`.
     quantity: the chart's title.
-    limits: smallest and largest number of rows on the axis; the same for charts that are compared.
-    budget: coreset size, marked by a vertical line; None = not marked.
+    limits: smallest and largest coreset size on the axis; the same for charts that are compared.
+    coreset_size: the size to mark by a vertical line; None = none.
 
     Returns
     -------
@@ -48,22 +48,22 @@ def budget_chart(
     Examples
     --------
     >>> curves = {"greedy": (np.array([10, 100]), np.array([4.0, 2.5]))}
-    >>> plots.budget_chart(curves, "covering radius", limits=(1, 1000), budget=50)
+    >>> plots.budget_chart(curves, "covering radius", limits=(1, 1000), coreset_size=50)
     <StaticFigure size ... with 1 Axes>
     """
     figure = style.StaticFigure(WIDTH, HEIGHT)
     axes = figure.panel(LEFT, ABOVE, WIDTH - LEFT - RIGHT, HEIGHT - ABOVE - BELOW, quantity)
-    _draw_curves(axes, curves, quantity, limits, budget)
+    _draw_curves(axes, curves, quantity, limits, coreset_size)
     return figure
 
 
-def share_of_axis(count: float, limits: tuple[float, float]) -> float:
+def position_on_axis(count: float, limits: tuple[float, float]) -> float:
     """Return where a coreset size lies on a small chart, as a fraction of the figure's width.
 
     Examples
     --------
     >>> limits = (1, 10_000)
-    >>> left, middle, right = (plots.share_of_axis(size, limits) for size in (1, 100, 10_000))
+    >>> left, middle, right = (plots.position_on_axis(size, limits) for size in (1, 100, 10_000))
     >>> round(middle - left, 6) == round(right - middle, 6)
     True
     """
@@ -80,7 +80,7 @@ def coreset_figure(
     charts: Mapping[str, Curves],
     *,
     limits: tuple[float, float],
-    budget: float | None = None,
+    coreset_size: float | None = None,
     painting: np.ndarray | None = None,
     title: str = "",
     note: str = "",
@@ -93,7 +93,7 @@ def coreset_figure(
     colours: (M, 3) uint8.
     chosen: (n,) int, entries of the coreset, to ring.
     charts: quantity -> curves, as for `budget_chart`; the first two are drawn.
-    limits, budget: as for `budget_chart`.
+    limits, coreset_size: as for `budget_chart`.
     painting: (M,) int, the order in which points are drawn; None = their own.
     title, note: texts over and below the scatter.
 
@@ -129,20 +129,24 @@ def coreset_figure(
     x = style.MARGIN + SCATTER_WIDTH + GAP
     for quantity, curves in drawn_charts.items():
         axes = figure.panel(x, top, CHART_WIDTH, SIDE, quantity)
-        _draw_curves(axes, curves, quantity, limits, budget)
+        _draw_curves(axes, curves, quantity, limits, coreset_size)
         x += CHART_WIDTH + GAP
     _legend(figure, drawn_charts)
     return figure
 
 
 def _draw_curves(
-    axes: Axes, curves: Curves, quantity: str, limits: tuple[float, float], budget: float | None
+    axes: Axes,
+    curves: Curves,
+    quantity: str,
+    limits: tuple[float, float],
+    coreset_size: float | None,
 ) -> None:
     """Draw the curves of all samplers, and mark the current coreset size."""
     for number, (name, (sizes, values)) in enumerate(curves.items()):
         if np.shape(sizes) != np.shape(values):
             raise ValueError(
-                f"{name} must have a value for each number of rows, "
+                f"{name} must have a value for each coreset size, "
                 f"got {len(values)} for {len(sizes)}"
             )
         if not len(sizes):
@@ -159,23 +163,21 @@ def _draw_curves(
             linewidth=1.8,
             label=name,
         )
-    style.plain_axes(axes, "rows in the bank", "")
+    style.plain_axes(axes, "coreset size", "")
     style.chart_title(axes, quantity, pad=6)
     axes.set(xscale="log", xlim=_axis_ends(limits))
     axes.tick_params(labelsize=style.SMALL_SIZE - 1)
     axes.xaxis.label.set_fontsize(style.SMALL_SIZE)
     axes.minorticks_off()
-    if budget is not None:
-        axes.axvline(budget, color=style.INK, linestyle="dashed", linewidth=1.5)
+    if coreset_size is not None:
+        axes.axvline(coreset_size, color=style.INK, linestyle="dashed", linewidth=1.5)
 
 
 def _axis_ends(limits: tuple[float, float]) -> tuple[float, float]:
     """Return the ends of the axis, with some air on a logarithmic scale."""
     low, high = limits
     if not 1 <= low <= high:
-        raise ValueError(
-            f"limits must be numbers of rows, 1 or more, in rising order, got {limits}"
-        )
+        raise ValueError(f"limits must be coreset sizes, 1 or more, in rising order, got {limits}")
     return low / 1.3, high * 1.3
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from adviz.plots import style
-from adviz.plots.curves import PANELS
+from adviz.plots.curves import CURVE_KINDS
 
 # Inches
 SIDE, BARS = 2.7, 3.3  # of a curve's panel, of the bars of errors
@@ -79,7 +79,7 @@ def curve_sheet(
             axes = figure.panel(x, y, SIDE, SIDE, f"{method} {kind}")
             _draw_curves(axes, kind, of_method, categories)
             if row == 0:
-                style.chart_title(axes, PANELS[kind].title, bold=True)
+                style.chart_title(axes, CURVE_KINDS[kind].title, bold=True)
             x += SIDE + GAP
         axes = figure.panel(x + LABELS, y, BARS, row_height, f"{method} errors")
         _draw_bars(axes, errors.get(method, {}), categories, kinds)
@@ -110,7 +110,7 @@ def _longest_bar(errors: Mapping[str, Mapping[str, Sequence[float]]]) -> float:
 def _draw_curves(
     axes: Axes, kind: str, curves: Mapping[str, Mapping[str, Points]], categories: Sequence[str]
 ) -> None:
-    style.plain_axes(axes, PANELS[kind].x, PANELS[kind].y)
+    style.plain_axes(axes, CURVE_KINDS[kind].x, CURVE_KINDS[kind].y)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.03))
     for number, category in enumerate(categories):
         points = curves.get(category, {}).get(kind, ((), ()))
@@ -132,7 +132,7 @@ def _draw_bars(
     categories: Sequence[str],
     kinds: Sequence[str],
 ) -> None:
-    style.plain_axes(axes, "images on the wrong side", "")
+    style.plain_axes(axes, "misclassified images", "")
     positions = np.arange(len(categories), dtype=float)
     thickness = 0.8 / len(kinds)
     unknown = [np.nan] * len(kinds)

@@ -26,7 +26,7 @@ class CurveKind(NamedTuple):
     area: str
 
 
-PANELS = {
+CURVE_KINDS = {
     "roc": CurveKind("ROC", "false positive rate", "true positive rate", "AUROC"),
     "precision_recall": CurveKind("precision-recall", "recall", "precision", "AP"),
     "pro": CurveKind(
@@ -199,7 +199,7 @@ def legend_name(name: str, curve: Curve, areas: Areas, measure: str) -> str:
 def _figure(kind: str, curves: Curves, areas: Areas, title: str) -> go.Figure:
     """Return a chart of curves of one kind, without lines for chance or limits."""
     check_curves(curves)
-    _, x, y, area = PANELS[kind]
+    _, x, y, area = CURVE_KINDS[kind]
     figure = style.chart(title, x, y, height=480)
     for number, (name, curve) in enumerate(curves.items()):
         thinned = drawable_part(curve, MOST_POINTS)

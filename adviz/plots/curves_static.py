@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from adviz.plots import style
 from adviz.plots.checks import takes_arrays
 from adviz.plots.curves import (
-    PANELS,
+    CURVE_KINDS,
     Areas,
     Curves,
     check_curves,
@@ -58,15 +58,15 @@ def curves_static(
     >>> plots.curves_static({"roc": {"PatchCore": curve}})
     <StaticFigure size ... with 1 Axes>
     """
-    unknown = set(curves) - set(PANELS)
+    unknown = set(curves) - set(CURVE_KINDS)
     if unknown or not curves:
         raise ValueError(
-            f"curves must map some of {tuple(PANELS)} to named curves, got {tuple(curves)}"
+            f"curves must map some of {tuple(CURVE_KINDS)} to named curves, got {tuple(curves)}"
         )
     check_limit(limit)
     for named in curves.values():
         check_curves(named)
-    kinds = [kind for kind in PANELS if kind in curves]
+    kinds = [kind for kind in CURVE_KINDS if kind in curves]
     names = {kind: _legend_texts(kind, curves[kind], (areas or {}).get(kind)) for kind in kinds}
     legend_lines = max(_count_lines(kind, names[kind]) for kind in kinds)
     width = LEFT + len(kinds) * SIDE + (len(kinds) - 1) * GAP + 0.45
@@ -81,7 +81,7 @@ def curves_static(
 
 def _legend_texts(kind: str, curves: Curves, areas: Areas) -> list[str]:
     """Return the texts of the legend, broken so that they fit below their own panel."""
-    measure = PANELS[kind].area
+    measure = CURVE_KINDS[kind].area
     texts = []
     for name, curve in curves.items():
         area = legend_name(name, curve, areas, measure).removeprefix(name)
@@ -107,7 +107,7 @@ def _count_lines(kind: str, texts: list[str]) -> int:
 
 
 def _draw(axes: Axes, kind: str, curves: Curves, names: list[str], limit: float) -> None:
-    title, x, y, _ = PANELS[kind]
+    title, x, y, _ = CURVE_KINDS[kind]
     style.plain_axes(axes, x, y)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.03), aspect=1.02 / 1.04)
     style.chart_title(axes, title, bold=True)

@@ -25,7 +25,7 @@ PITCH = SIDE + style.line_inches(CAPTION_SIZE, CAPTION_LINES) + 0.06  # inches, 
 TITLE_HEIGHT = style.line_inches(style.LABEL_SIZE) + 0.14  # inches, of a gallery's title
 
 
-class Wall(NamedTuple):
+class Gallery(NamedTuple):
     """A gallery of errors of one kind: title, pictures (H, W, 3) uint8 and their captions."""
 
     title: str
@@ -86,7 +86,7 @@ def score_strip_static(
 def decision_page(
     scores: np.ndarray,
     defects: Sequence[str],
-    walls: Sequence[Wall],
+    galleries: Sequence[Gallery],
     *,
     threshold: float | None = None,
     marks: Mapping[str, float] | None = None,
@@ -98,11 +98,11 @@ def decision_page(
 
     Parameters
     ----------
-    walls: galleries of errors; of one without pictures only the title is written.
+    galleries: galleries of errors; of one without pictures only the title is written.
 
     Returns
     -------
-    StaticFigure; axes "scores", and "wall i image j" for the pictures.
+    StaticFigure; axes "scores", and "gallery i image j" for the pictures.
 
     Raises
     ------
@@ -110,19 +110,18 @@ def decision_page(
 
     Examples
     --------
-    >>> from adviz.plots.decisions import Wall
-    >>> missed = Wall("missed", [category.test.image(0)], ["chip/000"])
+    >>> missed = plots.Gallery("missed", [category.test.image(0)], ["chip/000"])
     >>> plots.decision_page(prediction.score, category.test.defects, [missed], threshold=30.0)
     <StaticFigure size ...>
     """
     check_scores(scores)
     check_length(defects, len(scores), "defects", "scores")
-    heights = [TITLE_HEIGHT + _count_rows(wall) * PITCH for wall in walls]
+    heights = [TITLE_HEIGHT + _count_rows(gallery) * PITCH for gallery in galleries]
     figure, top = _strip_figure(len(set(defects)), title, marks, below=sum(heights) + 0.1)
     y = _draw_strip(figure, top, scores, defects, threshold, marks or {}, current, quantity)
-    for number, (wall, height) in enumerate(zip(walls, heights, strict=True)):
-        check_length(wall.captions, len(wall.images), "captions", "images")
-        _draw_gallery(figure, y, number, wall)
+    for number, (gallery, height) in enumerate(zip(galleries, heights, strict=True)):
+        check_length(gallery.captions, len(gallery.images), "captions", "images")
+        _draw_gallery(figure, y, number, gallery)
         y += height
     return figure
 
@@ -209,24 +208,30 @@ def _draw_thresholds(axes: Axes, threshold: float | None, marks: Mapping[str, fl
         )
     if threshold is not None:
         axes.axvline(threshold, color=style.INK, linestyle=(0, (5, 2)), linewidth=2.2)
-        end = max(right, threshold)
-        axes.axvspan(threshold, end, color=style.SKY, alpha=0.18, linewidth=0, label="flagged")
+        axes.axvspan(
+            threshold,
+            max(right, threshold),
+            color=style.SKY,
+            alpha=0.18,
+            linewidth=0,
+            label="predicted anomalous",
+        )
     axes.set_xlim(min(left, threshold or left), max(right, threshold or right))
 
 
-def _count_rows(gallery: Wall) -> int:
+def _count_rows(gallery: Gallery) -> int:
     return -(-len(gallery.images) // THUMBNAILS)
 
 
-def _draw_gallery(figure: style.StaticFigure, top: float, number: int, gallery: Wall) -> None:
+def _draw_gallery(figure: style.StaticFigure, top: float, number: int, gallery: Gallery) -> None:
     """Draw title, pictures and captions, `top` inches below the upper edge."""
     style.write(figure, style.MARGIN, top + 0.06, gallery.title, bold=True)
     for index, (image, caption) in enumerate(zip(gallery.images, gallery.captions, strict=True)):
-        check_image(image, f"image {index} of wall {number}")
+        check_image(image, f"image {index} of gallery {number}")
         row, column = divmod(index, THUMBNAILS)
         x = style.MARGIN + column * (SIDE + GAP)
         y = top + TITLE_HEIGHT + row * PITCH
-        axes = figure.panel(x, y, SIDE, SIDE, f"wall {number} image {index}")
+        axes = figure.panel(x, y, SIDE, SIDE, f"gallery {number} image {index}")
         style.frame(axes)
         style.show_image(axes, image)
         lines: list[str] = []

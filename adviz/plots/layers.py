@@ -34,28 +34,28 @@ def layer_row(
     layer_limits: Limits | Mapping[str, Limits],
     limits: Limits,
     title: str = "",
-    joined: str = "joined",
-    mixed: np.ndarray | None = None,
-    mixed_limits: Limits | None = None,
+    fused_name: str = "fused",
+    other: np.ndarray | None = None,
+    other_limits: Limits | None = None,
 ) -> style.StaticFigure:
-    """Draw an image, every layer's own map in its own resolution, and the map they are joined to.
+    """Draw an image, every layer's map in its own resolution, and the map they are fused to.
 
     Parameters
     ----------
     image: (H, W, 3) uint8.
     mask: (H, W) bool, drawn as an outline on the image; None = unknown.
-    layer_maps: name -> (h, w) float, at least one; cells are drawn as they are, not smoothed.
+    layer_maps: name -> (h, w) float, at least one; drawn without smoothing.
     anomaly_map: (H, W) float, score units.
     layer_limits, limits: (low, high) of the layers' colours, one for all of them or one each by
-        name, and of the joined map's.
+        name, and of the fused map's.
     title: text over the figure.
-    joined: what the joined map is called.
-    mixed, mixed_limits: (H, W) float, another way to join them, and its (low, high); None = none.
+    fused_name: title of the fused map.
+    other, other_limits: (H, W) float, another fusion, and its (low, high); None = none.
 
     Returns
     -------
-    StaticFigure; its panels are labelled "image", "map <layer>", "map joined" and "map mixed", its
-    scales "scale layers" (or "scale <layer>"), "scale joined" and "scale mixed".
+    StaticFigure; its panels are labelled "image", "map <layer>", "map fused" and "map other", its
+    scales "scale layers" (or "scale <layer>"), "scale fused" and "scale other".
 
     Raises
     ------
@@ -77,9 +77,9 @@ def layer_row(
     _check(image, mask, layer_maps, limits_of)
     size = image_size(image)
     maps = {name: _Map(name, values, limits_of[name]) for name, values in layer_maps.items()}
-    maps["joined"] = _Map(joined, anomaly_map, limits)
-    if mixed is not None:
-        maps["mixed"] = _Map("mixed", mixed, mixed_limits or limits)
+    maps["fused"] = _Map(fused_name, anomaly_map, limits)
+    if other is not None:
+        maps["other"] = _Map("other fusion", other, other_limits or limits)
     for label in maps.keys() - layer_maps.keys():
         check_map(maps[label].values, size)
         check_limits(maps[label].limits)

@@ -232,7 +232,7 @@ def _draw(axes: Axes, panel: Panel, names: Sequence[str], limits: tuple[float, f
     axes.tick_params(labelsize=style.SMALL_SIZE - 1)
     lines = panel.lines.values()
     if not any(_has_values(line.y) or _has_values(line.printed) for line in lines):
-        style.say(axes, "no rows yet")
+        style.say(axes, "no results yet")
 
 
 def _draw_line(axes: Axes, name: str, line: Line, number: int, joined: bool) -> None:

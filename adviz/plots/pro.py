@@ -16,7 +16,7 @@ from adviz.plots.checks import (
     takes_arrays,
 )
 from adviz.plots.colours import grey
-from adviz.plots.curves import PANELS, check_limit
+from adviz.plots.curves import CURVE_KINDS, check_limit
 from adviz.plots.outlines import outlined
 
 TINT, STRIPE = 0.75, 6  # opacity of the colours; pixels of a stripe and of the gap after it
@@ -27,14 +27,14 @@ PICTURE_X, CURVE_X, REGIONS_X = 0.15, 4.05, 8.35
 
 
 @takes_arrays
-def region_fill(image: np.ndarray, mask: np.ndarray, flagged: np.ndarray) -> np.ndarray:
+def region_fill(image: np.ndarray, mask: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Tint the pixels predicted anomalous: blue in the defects, striped vermillion elsewhere.
 
     Parameters
     ----------
     image: (H, W, 3) uint8, drawn grey.
     mask: (H, W) bool, the defects, whose outlines are white.
-    flagged: (H, W) bool, the pixels predicted anomalous.
+    predicted: (H, W) bool, the pixels predicted anomalous.
 
     Returns
     -------
@@ -53,13 +53,13 @@ def region_fill(image: np.ndarray, mask: np.ndarray, flagged: np.ndarray) -> np.
     check_image(image)
     size = image_size(image)
     check_mask(mask, size)
-    check_mask(flagged, size, "flagged")
+    check_mask(predicted, size, "predicted")
     picture = np.repeat(grey(image), 3, axis=2)  # (H, W, 3)
     rows, columns = np.indices(size)
     stripes = (rows + columns) % (2 * STRIPE) < STRIPE
     for region, colour in (
-        (flagged & mask, CORRECT_COLOUR),
-        (flagged & ~mask & stripes, FALSE_COLOUR),
+        (predicted & mask, CORRECT_COLOUR),
+        (predicted & ~mask & stripes, FALSE_COLOUR),
     ):
         picture[region] = (1 - TINT) * picture[region] + TINT * style.rgb(colour)
     return outlined(np.rint(picture).astype(np.uint8), mask)
@@ -131,7 +131,7 @@ def pro_page(
 def _draw_curve(axes: Axes, curve: Curve, limit: float, point: tuple[float, float]) -> None:
     """Draw the curve, its area up to the limit and the current point on it."""
     thinned = curve.thinned(2000)
-    style.plain_axes(axes, PANELS["pro"].x, PANELS["pro"].y)
+    style.plain_axes(axes, CURVE_KINDS["pro"].x, CURVE_KINDS["pro"].y)
     axes.plot(thinned.x, thinned.y, color=style.BLUE, linewidth=2.2)
     x = np.linspace(0, limit, 200)
     y = np.interp(x, thinned.x, thinned.y)

@@ -136,7 +136,7 @@ def test_thresholds_say_what_they_flag_and_where_they_were_set(write, category, 
     assert tuple(table.loc["B", ["false positives", "false negatives"]]) == ("1", "0")
     assert float(table.loc["A", "precision"]) == pytest.approx(2 / 3, abs=6e-4)
     assert "full_recall, set on 3 good and 2 anomalous images" in table.loc["A", "set by"]
-    assert "A flags 2 of 2 anomalous and 1 of 3 good images." in page.text
+    assert "A predicts 2 of 2 anomalous and 1 of 3 good images as anomalous." in page.text
     assert "optimistic" not in page.text
 
 
@@ -157,8 +157,8 @@ def test_all_scores_are_there_the_highest_first(write):
 
 def test_the_gallery_shows_the_errors_and_counts_them(write, predictions):
     page = write(predictions=predictions["A"], thresholds=0.55, pictures=1)
-    assert "Missed: anomalous, not flagged hole, score 0.5 test/hole/3.png" in page.text
-    assert "False alarms: good, flagged good, score 0.6 test/good/2.png" in page.text
+    assert "Missed: anomalous, predicted good hole, score 0.5 test/hole/3.png" in page.text
+    assert "False alarms: good, predicted anomalous good, score 0.6 test/good/2.png" in page.text
     assert "Highest scores: 1 of 5 bent, score 0.9 test/bent/4.png" in page.text
     assert page.source.count("<figure>") == 3
 
@@ -185,7 +185,7 @@ def test_without_maps_masks_or_labels_the_page_says_what_it_cannot_know(
     found = dataclasses.replace(predictions["A"], anomaly_map=None)
     page = write(Category("nut", category.train, unlabelled), found)
     assert "tested on 5 unlabelled" in page.text
-    assert "A flags 1 of 5 unlabelled images." in page.text
+    assert "A predicts 1 of 5 unlabelled images as anomalous." in page.text
     assert (
         "- is undefined: image AUROC, image AP, best F1, errors at full recall (no anomalous image"
         in page.text

@@ -70,7 +70,7 @@ def test_the_budget_changes_status_page_and_the_budget_line(view, budget):
     view.budget = budget
     assert page(view) != before
     assert view.status != text
-    along = plots.share_of_axis(budget, (1, 48))
+    along = plots.position_on_axis(budget, (1, 48))
     assert page(view).count(f"left:{along:.2%}") == 5  # one line a chart
     with pytest.raises(
         ValueError,

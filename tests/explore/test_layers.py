@@ -243,7 +243,7 @@ def test_the_picked_pixel_is_read_out_in_every_layer(view, predictions):
 def test_the_figure_shows_the_maps_of_the_state_on_scales_shared_by_all_images(view, predictions):
     view.category, view.detector, view.image = "mesh", "reverse", 1
     found, shown = predictions["mesh"]["reverse"], panels(view)
-    assert "map mixed" not in shown  # it is the joined one
+    assert "map other" not in shown  # it is the detector's own
     everything = np.concatenate([np.ravel(array) for array in found.layer_maps.values()]).astype(
         float
     )
@@ -251,15 +251,15 @@ def test_the_figure_shows_the_maps_of_the_state_on_scales_shared_by_all_images(v
         picture = shown[f"map {name}"].images[0]
         np.testing.assert_array_equal(picture.get_array(), values[1])
         assert picture.get_clim() == pytest.approx(tuple(np.percentile(everything, (0.5, 99.8))))
-    joined = shown["map joined"].images[0]
-    np.testing.assert_array_equal(joined.get_array(), found.anomaly_map[1])
-    assert joined.get_clim() == plots.shared_limits(list(found.anomaly_map))
+    fused = shown["map fused"].images[0]
+    np.testing.assert_array_equal(fused.get_array(), found.anomaly_map[1])
+    assert fused.get_clim() == plots.shared_limits(list(found.anomaly_map))
 
 
 def test_the_figure_shows_the_mix_and_layers_on_their_own_scales(view, predictions):
     view.own_scale, view.layers, view.image = True, ("layer2",), 3
     shown = panels(view)
-    np.testing.assert_array_equal(shown["map mixed"].images[0].get_array(), view.mixed)
+    np.testing.assert_array_equal(shown["map other"].images[0].get_array(), view.mixed)
     for name, values in predictions["nut"]["reverse"].layer_maps.items():
         assert shown[f"map {name}"].images[0].get_clim() == plots.shared_limits(list(values))
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from adviz.plots import Wall, decision_page, outlined, score_strip_static, strip_rows
+from adviz.plots import Gallery, decision_page, outlined, score_strip_static, strip_rows
 
 SCORES = np.array([0.1, 0.9, 0.5, 0.7, 0.3])
 DEFECTS = ["good", "hole", "good", "crack", "good"]
@@ -46,24 +46,26 @@ def test_lines_of_a_strip():
 
 def test_walls_hold_the_pictures_they_were_given():
     pictures = [np.full((20, 20, 3), value, np.uint8) for value in range(10)]
-    walls = [
-        Wall("wrong", pictures, [f"picture {n}\nsaid" for n in range(10)]),
-        Wall("nothing missed", [], []),
+    galleries = [
+        Gallery("wrong", pictures, [f"picture {n}\nsaid" for n in range(10)]),
+        Gallery("nothing missed", [], []),
     ]
-    figure = decision_page(SCORES, DEFECTS, walls, threshold=0.6)
+    figure = decision_page(SCORES, DEFECTS, galleries, threshold=0.6)
     shown = axes_of(figure)
     for number, picture in enumerate(pictures):
         np.testing.assert_array_equal(
-            shown[f"wall 0 image {number}"].images[0].get_array(), picture
+            shown[f"gallery 0 image {number}"].images[0].get_array(), picture
         )
     texts = [text.get_text() for text in figure.texts]
     assert {"wrong", "nothing missed", "picture 3\nsaid"} <= set(texts)
     # The next row
-    assert shown["wall 0 image 8"].get_position().y1 < shown["wall 0 image 0"].get_position().y0
+    assert (
+        shown["gallery 0 image 8"].get_position().y1 < shown["gallery 0 image 0"].get_position().y0
+    )
     with pytest.raises(
         ValueError, match="captions must hold one entry for each of the 10 images, got 0"
     ):
-        decision_page(SCORES, DEFECTS, [Wall("wrong", pictures, [])])
+        decision_page(SCORES, DEFECTS, [Gallery("wrong", pictures, [])])
 
 
 def test_the_outline_is_the_border_of_the_region():

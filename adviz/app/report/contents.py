@@ -13,7 +13,7 @@ from adviz import plots
 from adviz.data import Category, Split
 from adviz.evaluation import Result, Shown, Threshold, evaluate
 from adviz.explore import Outcome, address, first_threshold, outcome, outlined, theme, wrong
-from adviz.plots import PANELS, style
+from adviz.plots import CURVE_KINDS, style
 from adviz.prediction import Prediction
 from adviz.sweep import surroundings
 
@@ -30,9 +30,9 @@ DEFINITIONS = {
     "image AP": "average precision: the area under the precision-recall curve of the images",
     "pixel AUROC": "as image AUROC, for the pixels of all images; mostly high, as most pixels are plainly good",
     "pixel AP": "average precision of the pixels; stricter than pixel AUROC where defects are small",
-    "PRO": "mean share of each defect region found, averaged over false positive rates of the pixels up to a limit",
+    "PRO": "mean fraction of each defect region found, averaged over false positive rates of the pixels up to a limit",
     "best F1": "the highest harmonic mean of precision and recall that any threshold reaches on these images",
-    "errors at full recall": "good images flagged at the highest threshold that flags every anomalous image",
+    "errors at full recall": "good images predicted anomalous at the highest threshold without a miss",
 }
 
 
@@ -190,7 +190,7 @@ def _curves(results: Mapping[str, Result]) -> str:
         values = {name: getattr(results[name], area) for name in curves}
         if curves:
             figure = plots.curves_static({key: curves}, areas={key: values})
-            drawn.append(theme.svg(figure, text=f"{PANELS[key][0]} curves of all detectors"))
+            drawn.append(theme.svg(figure, text=f"{CURVE_KINDS[key][0]} curves of all detectors"))
     return "".join(drawn)
 
 
@@ -209,9 +209,9 @@ def _chapter(
     highest = np.argsort(-np.asarray(prediction.score, np.float64), kind="stable")
     strip = plots.score_strip_static(prediction.score, split.defects, threshold=line, width=STRIP)
     kinds = {
-        "missed: anomalous, not flagged": errors.false_negatives,
-        "false alarms: good, flagged": errors.false_positives,
-        "flagged, unlabelled": errors.unlabelled,
+        "missed: anomalous, predicted good": errors.false_negatives,
+        "false alarms: good, predicted anomalous": errors.false_positives,
+        "unlabelled, predicted anomalous": errors.unlabelled,
         "highest scores": highest,
     }
     return Chapter(
@@ -251,7 +251,7 @@ def _verdict(name: str, found: Outcome) -> str:
         ),
     )
     parts = [f"{flagged} of {whole} {kind}" for flagged, whole, kind in counts if whole]
-    return f"{name} flags {' and '.join(parts)} images."
+    return f"{name} predicts {' and '.join(parts)} images as anomalous."
 
 
 def _costs(found: Outcome) -> tuple[str, ...]:

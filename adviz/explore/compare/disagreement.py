@@ -183,7 +183,7 @@ def standing(scores: np.ndarray, labels: np.ndarray, image: int) -> Standing:
     verdict = ""
     if threshold == threshold:
         flagged = score >= threshold
-        verdict = "flagged" if flagged else "not flagged"
+        verdict = "predicted anomalous" if flagged else "predicted good"
         if label >= 0:
             wrong = "false alarm" if flagged else "missed"
             verdict += ": right" if flagged == (label == 1) else f": {wrong}"

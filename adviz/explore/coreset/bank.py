@@ -18,7 +18,7 @@ from adviz.explore.kit.explanation import cells_inside
 from adviz.prediction import Neighbors, Prediction
 
 MANTISSAS = (1, 1.5, 2, 3, 5, 7)  # six steps of the budget a decade
-RADIUS, USED = "covering radius", "share of the bank used"
+RADIUS, USED = "covering radius", "fraction of the bank used"
 METRICS = {"image_auroc": "image AUROC", "pixel_auroc": "pixel AUROC", "pro": "PRO"}
 Curve = tuple[np.ndarray, np.ndarray]
 Budgets = Mapping[str, Mapping[float, Prediction]]
@@ -72,8 +72,9 @@ def bank_usage(
     if strange.any():
         image, cell = divmod(int(used[strange][0]), cells)
         raise ValueError(
-            f"expected a prediction with the first {count} rows of the {trace.sampler} trace, got one whose nearest "
-            f"patches lie elsewhere, such as cell {cell} of training image {image}"
+            f"expected a prediction with the first {count} entries of the {trace.sampler} trace, "
+            "got one whose nearest patches lie elsewhere, "
+            f"such as location {cell} of training image {image}"
         )
     most = int(times.argmax())
     row = int(bank[places == used[most]][0])
@@ -277,7 +278,7 @@ def _square(cells: int) -> tuple[int, int]:
     side = isqrt(cells)
     if side * side != cells:
         raise ValueError(
-            f"expected a trace that tells its grid, or square images, got {cells} cells and no grid"
+            f"expected a trace with its grid, or square images, got {cells} locations and no grid"
         )
     return side, side
 
@@ -295,11 +296,11 @@ def _check(
             np.array_equal(trace.image, first.image) and np.array_equal(trace.cell, first.cell)
         ):
             raise ValueError(
-                f"expected traces of the same rows, got others in {name!r}: fit on the same images"
+                f"expected traces of the same patches, got others in {name!r}: fit on the same images"
             )
     if int(first.image.max()) >= images:
         raise ValueError(
-            f"expected rows of {images} training images, got some of image {int(first.image.max())}"
+            f"expected patches of {images} training images, got some of image {int(first.image.max())}"
         )
     for name in {**predictions, **results}:
         if name not in traces:

@@ -35,7 +35,7 @@ class CoresetControls(View):
         self._colour = self._dropdown("colour", list(page.COLOURS), self._redraw)
         slider = widgets.SelectionSlider(
             options=[("", 1)],
-            description="budget",
+            description="coreset size",
             continuous_update=False,
             layout=widgets.Layout(width="420px"),
         )
@@ -75,17 +75,17 @@ class CoresetControls(View):
             np.zeros((1, 1, 3), np.uint8),
             width=340,
             unit="distance",
-            label="training image with its chosen cells",
+            label="training image with its chosen patches",
         )
         self._overlay.hint = (
-            "frames: chosen cells, the first of them numbered; click a cell to pick it"
+            "frames: chosen patches, the first of them numbered; click a patch to pick it"
         )
         self._overlay.add_class("adviz-picker").observe(self._follow_cell, names="picked")
         self._legend = widgets.HTML().add_class("adviz-legend")
         self._beside = widgets.HTML().add_class("adviz-picked")
 
-    category = value_of("category", "Name of the category on show.")
-    sampler = value_of("sampler", "Name of the trace on show.")
+    category = value_of("category", "Name of the displayed category.")
+    sampler = value_of("sampler", "Name of the displayed trace.")
     colour = value_of("colour", "What the points' colours mean.")
 
     @property
@@ -97,7 +97,7 @@ class CoresetControls(View):
     def budget(self, count: int) -> None:
         there = self._bank.steps(self.sampler)
         if count not in there:
-            raise ValueError(f"budget must be one of the slider's steps {there}, got {count}")
+            raise ValueError(f"expected one of the slider's steps {there}, got {count}")
         self._budget.value = count
 
     @property
@@ -122,7 +122,7 @@ class CoresetControls(View):
     def picked(self, row: int | None) -> None:
         if row is not None and not 0 <= row < self._bank.total:
             raise ValueError(
-                f"picked must be a row from 0 to {self._bank.total - 1} or None, got {row}"
+                f"picked must be an entry from 0 to {self._bank.total - 1} or None, got {row}"
             )
         self._scatter.current = -1 if row is None else row
 

@@ -33,7 +33,10 @@ def painted(bank: Bank, name: str, count: int, colour: str, image: int) -> Paint
         return plots.heat(place, limits), None, markup.scale(limits, f"{colour}, from 0", width=240)
     if colour == IMAGE:
         mine = trace.image == image
-        text = f"dark orange: the {int(mine.sum())} rows of the training image on show, on top; grey: all other rows"
+        text = (
+            f"dark orange: the {int(mine.sum())} patches of the displayed training image, on top; "
+            "grey: all others"
+        )
         return _two(mine, SHOWN), np.argsort(mine, kind="stable"), _words(text)
     if colour == ORDER:
         return _by_order(bank.order(name, count), bank.total)
@@ -80,8 +83,8 @@ def _words(text: str) -> str:
 
 
 def rows(count: int) -> str:
-    """Return "1 row" or "501 rows"."""
-    return f"{count} row" if count == 1 else f"{count} rows"
+    """Return "1 entry" or "501 entries" of a memory bank."""
+    return f"{count} entry" if count == 1 else f"{count} entries"
 
 
 def share(value: float) -> str:
@@ -162,10 +165,10 @@ def image_bars(trace: CoresetTrace, order: np.ndarray, names: Sequence[str], sho
     least = ", ".join(f"{names[n]} ({counts[n]})" for n in by_count[::-1][:3].tolist())
     return (
         f"<div class='adviz-small' style='flex:1 1 320px;max-width:560px'>"
-        f"{theme.head('rows that every training image gave')}"
+        f"{theme.head('entries from every training image')}"
         f"<div style='position:relative;display:flex;align-items:flex-end;gap:1px;height:{HEIGHT}px'>{bars}"
         f"<span style='{line}'></span></div>"
-        f"<div>dashed: {even:.3g} each, if shared evenly · dark orange: {html.escape(names[shown])} "
+        f"<div>dashed: {even:.3g} each, if spread evenly · dark orange: {html.escape(names[shown])} "
         f"({counts[shown]})<br>most: {html.escape(most)} · least: {html.escape(least)}</div></div>"
     )
 
@@ -178,5 +181,6 @@ def position_map(bank: Bank, order: np.ndarray) -> str:
     limits = (0.0, float(max(1, counts.max())))
     times = max(1, 180 // max(bank.grid))
     picture = plots.heat(counts.repeat(times, 0).repeat(times, 1), limits)
-    title = "chosen cells by position"
-    return f"<div>{markup.tile(picture, title=title, width=180, sharp=True)}{markup.scale(limits, 'rows', width=180)}</div>"
+    title = "chosen patches by position"
+    tile = markup.tile(picture, title=title, width=180, sharp=True)
+    return f"<div>{tile}{markup.scale(limits, 'entries', width=180)}</div>"

@@ -67,7 +67,8 @@ def coreset(
         if not isinstance(predictions or {}, Mapping):
             got = type(predictions).__name__
             raise TypeError(
-                f"expected predictions as {{share of the rows: prediction}}, such as {{0.01: it}}, got a {got}"
+                "expected predictions as {fraction of the bank: prediction}, such as {0.01: it}, "
+                f"got a {got}"
             )
         categories, traces = {one: categories}, {one: traces}
         predictions, results = {one: predictions or {}}, {one: results or {}}
@@ -152,8 +153,8 @@ class CoresetView(CoresetControls):
             computing("covering radius") if radius is None else f"{RADIUS} {style.number(radius)}"
         )
         words += [f"{page.share(used.share)} of the bank used at test time"] if used else []
-        words += [f"row {self.picked} picked"] if self.picked is not None else []
-        words += [f"{len(self.chosen)} rows selected"] if len(self.chosen) else []
+        words += [f"entry {self.picked} picked"] if self.picked is not None else []
+        words += [f"{len(self.chosen)} entries selected"] if len(self.chosen) else []
         return " · ".join(words)
 
     def _show_points(self, state: tuple[Any, ...]) -> None:
@@ -224,12 +225,12 @@ class CoresetView(CoresetControls):
         trace, bank = self._bank.trace, self._bank
         name = _short(self._categories[self.category].train.ids[int(trace.image[row])])
         place = divmod(int(trace.cell[row]), bank.grid[1])
-        return f"{name} · cell {place[0]}, {place[1]}"
+        return f"{name} · location {place[0]}, {place[1]}"
 
     def _explained(self) -> str:
         """Return the picked row and the chosen row that stands for it."""
         if self.picked is None:
-            words = "Click a point or a cell to see which chosen patch stands for it."
+            words = "Click a point or a patch to see the chosen patch nearest to it."
             return theme.note(words)
         bank, row = self._bank, self.picked
         place = np.flatnonzero(bank.order(self.sampler, self.budget) == row)
@@ -238,7 +239,7 @@ class CoresetView(CoresetControls):
         other = f"{self._where(nearest)} · choice {self._ranks([nearest])[0]} · distance {style.number(distance)}"
         parts = [self._patch(row, "this patch", mine)]
         if not len(place):
-            parts.append(self._patch(nearest, "stands for it", other))
+            parts.append(self._patch(nearest, "nearest chosen patch", other))
         return markup.row(parts, gap=16)
 
     def _selection(self) -> str:
@@ -285,14 +286,15 @@ class CoresetView(CoresetControls):
         elif self.usage is None and bank.predictions.get(self.sampler):
             sizes = ", ".join(map(str, bank.predictions[self.sampler]))
             words.append(
-                f"AUROC, PRO and use are known for {sizes} rows of {self.sampler}: move the budget there."
+                f"AUROC, PRO and use are known for {sizes} entries of {self.sampler}: "
+                "move the coreset size there."
             )
         return "".join(map(theme.note, words))
 
     def _marked_charts(self) -> list[str]:
         """Return the charts, which are drawn anew only when more is known, with the budget's line laid over them."""
         bank, drawn = self._bank, self._charts
-        along = plots.share_of_axis(self.budget, bank.limits)
+        along = plots.position_on_axis(self.budget, bank.limits)
         shown = []
         for title, curves in self._curves().items():
             key = (
@@ -302,7 +304,7 @@ class CoresetView(CoresetControls):
             )
             if key not in drawn:
                 figure = plots.budget_chart(curves, title, limits=bank.limits)
-                drawn[key] = theme.svg(figure, text=f"{title} by budget", width=CHART)
+                drawn[key] = theme.svg(figure, text=f"{title} by coreset size", width=CHART)
             shown.append(page.marked_chart(drawn[key], along))
         return shown
 
@@ -319,7 +321,7 @@ class CoresetView(CoresetControls):
         if used is None:
             return ""
         times = f"nearest of {used.times} of {used.patches} test patches"
-        return self._patch(used.row, "most used row", f"{self._where(used.row)} · {times}")
+        return self._patch(used.row, "most used entry", f"{self._where(used.row)} · {times}")
 
     def static(self) -> StaticFigure:
         """Return the scatter, the covering radius and the image AUROC as a matplotlib figure."""
@@ -339,10 +341,11 @@ class CoresetView(CoresetControls):
             bank.order(self.sampler, self.budget),
             bank.curves(),
             limits=bank.limits,
-            budget=self.budget,
+            coreset_size=self.budget,
             painting=painting,
             title=f"{self.category}: {page.rows(self.budget)} of {bank.total}, {self.sampler}",
-            note=f"colour: {self.colour}{scale}; rings: the chosen rows; the plane holds {held:.0%} of the variance",
+            note=f"colour: {self.colour}{scale}; rings: the coreset; "
+            f"the plane has {held:.0%} of the variance",
         )
 
 

@@ -78,7 +78,7 @@ class OptionList(widgets.VBox):  # type: ignore[misc]
     def _button(self, name: str, way: str, icon: str, step: int) -> widgets.Button:
         layout = widgets.Layout(width="32px")
         button = widgets.Button(
-            description=icon, tooltip=f"flip {name} one place further {way}", layout=layout
+            description=icon, tooltip=f"flip {name} one position further {way}", layout=layout
         )
         button.add_class(f"adviz-{way}").on_click(lambda _: self.move(name, step))
         return button

@@ -101,7 +101,7 @@ def remarks(
         )
         words.append(f"{total}: {signed(change)} points, {chance}.")
         words.append(
-            f"A good and an anomalous image that change places move it by this many points: {one}."
+            f"A good and an anomalous image that swap ranks move it by this many points: {one}."
         )
     for name, (first, last) in runs.items():
         reason = first.reasons[metric] or last.reasons[metric]
@@ -238,13 +238,13 @@ def _difference(pair: tuple[Run, Run], image: int, own: bool) -> tuple[str, str]
     values = difference(*pair, own, images=image)
     if values is None:
         words = (
-            "The images were read at another size or place: there is no pixel by pixel difference."
+            "The images were read at another size or crop: there is no pixel by pixel difference."
         )
         return "", "" if same_places(*pair) else words
     limit = difference_limit(*pair, own)
     if not limit:
         return "", "" if np.any(values) else "The step does not change the maps."
-    limits, unit = (-limit, limit), "shares of the scales" if own else "anomaly score"
+    limits, unit = (-limit, limit), "fraction of the scale" if own else "anomaly score"
     heat = markup.tile(
         signed_heat(values, limits),
         title="after - before",

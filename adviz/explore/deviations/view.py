@@ -136,7 +136,7 @@ class DeviationsView(View):
         self._defect = _choice("defect", [EVERYTHING], self._filter)
         self._images = Stepper("image", self._redraw)
         self._button = widgets.Button(
-            button_style="primary", tooltip="compute what is missing, beside the page"
+            button_style="primary", tooltip="compute what is missing, in the background"
         )
         self._button.add_class("adviz-run").on_click(lambda _: self.run())
         return [self._target, self._mode, self._metric, self._category, self._button]
@@ -147,7 +147,8 @@ class DeviationsView(View):
     )
     metric = value_of("metric", 'What is compared: "image AUROC", "pixel AUROC" or "PRO".')
     category = value_of(
-        "category", 'Category whose waterfall and maps are on show; "mean" = the average over all.'
+        "category",
+        'Category whose waterfall and maps are displayed; "mean" = the average over all.',
     )
     step = value_of("step", 'The step whose maps are shown: an option\'s name, or "all together".')
     defect = value_of("defect", 'Defect type whose images are gone through; "all" = every image.')

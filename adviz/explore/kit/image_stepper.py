@@ -124,8 +124,8 @@ class ResultsView(View):
         super().__init__([self._category, self._detector, self._defect, self._images])
         self._change_category()
 
-    category = value_of("category", "Name of the category on show.")
-    detector = value_of("detector", "Name of the detector on show.")
+    category = value_of("category", "Name of the displayed category.")
+    detector = value_of("detector", "Name of the displayed detector.")
     defect = value_of(
         "defect", 'Name of the defect type whose images are gone through; "all" = every image.'
     )
@@ -271,7 +271,8 @@ class ResultsView(View):
             if not flagged and label == 1
             else ""
         )
-        return f"{text}, {'' if flagged else 'not '}flagged at the F1-optimal threshold {best:.4g}{wrong}"
+        verdict = "anomalous" if flagged else "good"
+        return f"{text}, predicted {verdict} at the F1-optimal threshold {best:.4g}{wrong}"
 
 
 def _check(

@@ -135,7 +135,7 @@ def first_threshold(scores: np.ndarray, labels: np.ndarray) -> tuple[float, str]
     if labelled.any():
         return float(np.nextafter(scores[labelled].max(), np.inf)), "just above every good image"
     quantile = np.quantile(scores, UNLABELLED_QUANTILE, method="higher")
-    return float(quantile), "flags the highest 5% of the images"
+    return float(quantile), "the highest 5% of the images predicted anomalous"
 
 
 def full_recall(scores: np.ndarray, labels: np.ndarray) -> float:

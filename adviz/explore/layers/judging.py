@@ -110,11 +110,11 @@ def metric_table(title: str, found: Mapping[str, Values] | None) -> str:
         return f"<div>{theme.head(title)}{theme.note(computing('It'))}</div>"
     names = [name for name in NAMES if name in found["mix"]]
     rows = {
-        "this mix": [_text(found["mix"][name]) for name in names],
+        "this fusion": [_text(found["mix"][name]) for name in names],
         "the detector": [_text(found["detector"][name]) for name in names],
         "difference": [_points(found["mix"][name] - found["detector"][name]) for name in names],
     }
-    return markup.table(rows, [NAMES[name] for name in names], title=title, marked=["this mix"])
+    return markup.table(rows, [NAMES[name] for name in names], title=title, marked=["this fusion"])
 
 
 def _mean(values: Sequence[float]) -> float:

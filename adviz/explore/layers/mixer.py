@@ -31,7 +31,7 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
         self._preset = labelled(preset, "preset", self._take_preset)
         join = widgets.Dropdown(
             options=list(JOINS),
-            description="join",
+            description="fusion",
             style=LONG,
             layout=widgets.Layout(width="120px", margin="2px 12px"),
         )
@@ -39,7 +39,7 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
         root = widgets.Checkbox(
             description="root",
             indent=False,
-            tooltip="square root of the joined map",
+            tooltip="square root of the fused map",
             layout=widgets.Layout(width="70px"),
         )
         self._root = labelled(root, "root", self._changed)
@@ -232,7 +232,7 @@ def _check(mix: Mix, names: tuple[str, ...]) -> None:
             f"expected layers among {', '.join(names)}, got {', '.join(mix.layers) or 'none'}"
         )
     if mix.join not in JOINS:
-        raise ValueError(f"join must be one of {', '.join(JOINS)}, got {mix.join!r}")
+        raise ValueError(f"expected a fusion by {', '.join(JOINS)}, got {mix.join!r}")
     if not all(0 <= weight <= HEAVIEST for weight in mix.weights) or not 0 <= mix.sigma <= WIDEST:
         raise ValueError(
             f"weights must be between 0 and {HEAVIEST:g} and sigma between 0 and {WIDEST:g} pixels, got "

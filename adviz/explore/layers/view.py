@@ -108,17 +108,18 @@ class LayersView(PickingView):
         )
         self._own_scale = labelled(scale, "own-scale", self._redraw)
         super().__init__(categories, found, above=[self._mixer], below=[self._own_scale])
-        self._overlay.unit = "mixed map"
+        self._overlay.unit = "fused map"
 
     layers = _through("layers", "Names of the layers that enter, the finest first.")
     weights = _through(
         "weights", "Weight of every layer, chosen or not, 0 to 5; some of them can be set."
     )
-    join = _through("join", 'How layers are joined: "sum", "mean" or "product".')
-    root = _through("root", "Whether the root of the joined map is taken.")
+    join = _through("join", 'How layers are fused: "sum", "mean" or "product".')
+    root = _through("root", "Whether the root of the fused map is taken.")
     sigma = _through("sigma", "Standard deviation of the smoothing, pixels, 0 to 16.")
     preset = _through(
-        "preset", 'Name of the preset that the mix agrees with; "own choice" where there is none.'
+        "preset",
+        'Name of the preset that the controls agree with; "own choice" where there is none.',
     )
 
     own_scale = value_of("own_scale", "Whether each layer has its own colour scale.")
@@ -191,7 +192,7 @@ class LayersView(PickingView):
         page, text = super()._draw()
         self._measure()
         self._values.value = self._read_out()
-        return page, f"{text} · mix: {self._words}"
+        return page, f"{text} · fusion: {self._words}"
 
     @property
     def _words(self) -> str:
@@ -281,7 +282,7 @@ class LayersView(PickingView):
     def _html(self) -> str:
         joined, each = self._tiles_of(self.category, self.detector, self.image, self.own_scale)
         mixed = markup.map_tile(
-            "mixed", self.mixed, self._limits_of(*self._mixed_key), self._sample.mask
+            "fused", self.mixed, self._limits_of(*self._mixed_key), self._sample.mask
         )
         truth = theme.note("outlined: ground truth" if self._sample.mask is not None else NO_TRUTH)
         found, several = self.metrics, len(self._categories) > 1
@@ -299,7 +300,7 @@ class LayersView(PickingView):
             markup.row([joined, mixed, f"<div style='align-self:center'>{truth}</div>"])
             + each
             + f"<div class='adviz-metrics' style='margin-top:8px'>{markup.row(tables, gap=16)}"
-            + theme.note("The image score of a mix is the maximum of its map.")
+            + theme.note("The image score of a fusion is the maximum of its map.")
             + "</div>"
         )
 
@@ -311,7 +312,7 @@ class LayersView(PickingView):
         size = self.mixed.shape
         values = evidence(self._prediction, self.image, (row, column), size=size).layers
         table = markup.bar_table(f"layers at pixel {row}, {column}", values)
-        return f"{table}<div>mixed: {style.number(self.mixed[row, column])}</div>"
+        return f"{table}<div>fused: {style.number(self.mixed[row, column])}</div>"
 
     def static(self) -> StaticFigure:
         """Return the row of the image on show as a matplotlib figure."""
@@ -328,7 +329,7 @@ class LayersView(PickingView):
             self._own_maps[self.image],
             layer_limits=limits if self.own_scale else next(iter(limits.values())),
             limits=self._shared_limits() or (0, 1),
-            title="" if self._is_own else f"mixed: {self._words}",
-            mixed=None if self._is_own else self.mixed,
-            mixed_limits=self._limits_of(*self._mixed_key),
+            title="" if self._is_own else f"fused: {self._words}",
+            other=None if self._is_own else self.mixed,
+            other_limits=self._limits_of(*self._mixed_key),
         )

@@ -271,9 +271,11 @@ class ProView(PreparedView):
         boxes = [row["box"] for row in here if row["number"] == self.region]
         words = picture_words(sample.mask, flagged)
         heat = plots.outlined(plots.heat(maps[self.image], limits), flagged, dashed=True)
-        mapped = markup.tile(heat, title="map, and what is flagged (dashed)", width=WIDTH)
+        mapped = markup.tile(heat, title="map; dashed: predicted anomalous", width=WIDTH)
         return [
-            markup.tile(filled, title="what is flagged", caption=words, width=WIDTH, boxes=boxes),
+            markup.tile(
+                filled, title="predicted anomalous", caption=words, width=WIDTH, boxes=boxes
+            ),
             f"<div>{mapped}{markup.scale(limits, width=WIDTH)}</div>",
         ]
 

@@ -120,7 +120,7 @@ def by_rank(
     axis = f"<span style='display:flex;flex-direction:column;justify-content:space-between'>{ends}</span>"
     frame = f"display:flex;gap:1px;height:{HIGH}px;flex:1 1 0;border-bottom:1px solid;max-width:{WIDEST * len(texts)}px"
     chart = f"<div class='adviz-small' style='display:flex;gap:6px'>{axis}<div style='{frame}'>{bars}</div></div>"
-    words = f"rank 1 to {len(texts)}; filled: the first K = {k}"
+    words = f"rank 1 to {len(texts)}; filled: the first k = {k}"
     words += "; striped: the nearest of them" if nearest else ""
     words += f"; the line: {line}" if found.score is not None else ""
     below = f"<div class='adviz-small'>{words}</div>{_scores(found, k)}"
@@ -152,7 +152,7 @@ def _scores(found: Ranked, k: int) -> str:
     count = len(found.score)
     stops = sorted({stop for stop in (*STOPS, k, count) if stop <= count})
     numbers = evenly(found.score)
-    names = [f"[K = {stop}]" if stop == k else f"K = {stop}" for stop in stops]
+    names = [f"[k = {stop}]" if stop == k else f"k = {stop}" for stop in stops]
     return markup.table({"score": [numbers[stop - 1] for stop in stops]}, names)
 
 

@@ -47,7 +47,7 @@ class Picker(widgets.VBox):  # type: ignore[misc]
         )
         reset = widgets.Button(
             description="reset",
-            tooltip="the scale that all maps of this detector share",
+            tooltip="the one scale of all maps of this detector",
             layout=widgets.Layout(width="70px"),
         )
         reset.add_class("adviz-reset").on_click(lambda _: setattr(self, "limits", self._shared))

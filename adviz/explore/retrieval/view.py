@@ -94,9 +94,11 @@ class RetrievalView(ResultsView):
         self._reading = False  # whether what is being computed are pictures, which may be put off
         self._wanted = 5
         self._picker = Picker(self._redraw)
-        slider = widgets.IntSlider(5, min=1, max=5, description="K", continuous_update=False)
-        slider.layout.width, slider.style.description_width = "200px", "20px"
-        slider.tooltip = "how many neighbours are looked at"
+        slider = widgets.IntSlider(
+            5, min=1, max=5, description="neighbours", continuous_update=False
+        )
+        slider.layout.width, slider.style.description_width = "250px", "70px"
+        slider.tooltip = "k, the number of nearest neighbours or of retrieved images"
         self._k = labelled(slider, "k", self._change_k)
         self._whole = widgets.Button(
             description="whole images", tooltip="give up the pick: compare whole images"
@@ -226,7 +228,7 @@ class RetrievalView(ResultsView):
             neighbors.grid != (1, 1) for neighbors in found.neighbors.values()
         )
         hint = (
-            f" · {self.detector} compares cells: pick a pixel"
+            f" · {self.detector} compares patches: pick a pixel"
             if cells and not whole_images(found)
             else ""
         )
@@ -295,7 +297,7 @@ class RetrievalView(ResultsView):
         if not found.layers:
             return theme.note(compared.why_no_layers(self._prediction, self.detector))
         unit = self._units.get(self.detector, "")
-        title = "each layer's share of the squared distance"
+        title = "each layer's contribution to the squared distance"
         if found.searched != "patch":
             title = f"each layer's map at this pixel{f', {unit}' if unit else ''}"
         rest = unit.removeprefix("1 - ") if unit.startswith("1 - ") else ""

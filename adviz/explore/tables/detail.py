@@ -116,7 +116,7 @@ def _experiments(
             printed.get(category, ""),
             *found,
         ]
-    columns = ["printed", "ours", "train / test", "seconds", "row file"]
+    columns = ["printed", "ours", "train / test", "seconds", "result file"]
     first = 0 if printed else 1
     return markup.table({name: texts[first:] for name, texts in lines.items()}, columns[first:])
 
@@ -161,12 +161,12 @@ def _how(one: Filled, folder: Path) -> str:
         + (", cropped" if first.geometry.crop else "")
         + (f", one test image in {first.every}" if first.every > 1 else "")
         + (f", {first.shots} shots" if first.shots else ""),
-        "judged at": f"{size}; features in {first.dtype}",
+        "evaluated at": f"{size}; features in {first.dtype}",
         "seeds": ", ".join(map(str, seeds)),
         "machine": _joined(_machine(row) for row in rows),
         "peak memory": f"{max((row.measured.get('peak_bytes') or 0 for row in rows), default=0) / MIB:.0f} MiB",
         "versions": _joined(_versions(row) for row in rows),
-        "rows are in": str(folder),
+        "results are in": str(folder),
     }
     measured = ("weights' digest", "machine", "peak memory", "versions")
     shown = {name: text for name, text in lines.items() if rows or name not in measured}

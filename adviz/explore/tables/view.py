@@ -303,7 +303,7 @@ class TablesView(View):
         if broken:
             words.append(f"{len(broken)} broken: {broken[0]}")
         if damaged:
-            words.append(f"{damaged} row files cannot be used")
+            words.append(f"{damaged} result files cannot be used")
         return " · ".join(words)
 
     def _legend_text(self) -> str:

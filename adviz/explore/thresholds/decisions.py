@@ -59,14 +59,14 @@ class DecisionView(PreparedView):
         self._slider = labelled(slider, "threshold", self._slide)
         best, full = (
             "the threshold with the highest F1",
-            "the highest threshold that flags every anomalous image",
+            "the highest threshold without a miss",
         )
         self._best = widgets.Button(
             description="best F1", tooltip=best, layout=widgets.Layout(width="90px")
         )
         self._best.add_class("adviz-best").on_click(lambda _: self._jump(best=True))
         self._full = widgets.Button(
-            description="full recall", tooltip=full, layout=widgets.Layout(width="100px")
+            description="100% recall", tooltip=full, layout=widgets.Layout(width="100px")
         )
         self._full.add_class("adviz-full").on_click(lambda _: self._jump(best=False))
         one = widgets.Checkbox(
@@ -283,12 +283,12 @@ class DecisionView(PreparedView):
         scores, labels = self._sharing(self.category)
         best, name = outcomes.first_threshold(scores, labels)
         whole = outcomes.full_recall(scores, labels)
-        return {name: best, **({"full recall": whole} if np.isfinite(whole) else {})}
+        return {name: best, **({"100% recall": whole} if np.isfinite(whole) else {})}
 
     def _tables(self) -> str:
         """Return the confusion matrices, and what this and other thresholds cost."""
         now = self.outcome
-        rows = {"now": _costs(now)}
+        rows = {"current": _costs(now)}
         rows |= {
             name: _costs(self._outcome(self.category, value))
             for name, value in self._marks().items()
@@ -311,7 +311,7 @@ class DecisionView(PreparedView):
         kind = {(True, 0): ": a false positive", (False, 1): ": a false negative"}.get(
             (flagged, label), ""
         )
-        done = "flagged" if flagged else "not flagged"
+        done = "predicted anomalous" if flagged else "predicted good"
         return f"score {style.number(score)}, {done} at {style.number(self.threshold)}{kind}"
 
 
@@ -332,7 +332,7 @@ def _matrix(found: outcomes.Outcome, title: str) -> str:
         "unlabelled": [found.unlabelled_flagged, found.unlabelled_passed],
     }
     shown = {name: [str(count) for count in counts] for name, counts in rows.items() if sum(counts)}
-    return markup.table(shown, ["flagged", "not flagged"], title=title)
+    return markup.table(shown, ["predicted anomalous", "predicted good"], title=title)
 
 
 def _small(sentences: list[str]) -> str:

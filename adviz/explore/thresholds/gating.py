@@ -123,7 +123,9 @@ class GatePanel(widgets.VBox):  # type: ignore[misc]
         with self._quiet:
             set_range(self.slider, scores[0], scores[-1], tau)
         numbers = markup.table(
-            _rows(found, found.at(tau), seconds), ["now", "of"], title="only images above τ go on"
+            _rows(found, found.at(tau), seconds),
+            ["current", "of"],
+            title="only images above τ go on",
         )
         lost = (
             found.images_lost / found.anomalous
@@ -154,7 +156,7 @@ def _chart(found: Gating, lost: np.ndarray, at: int) -> str:
     chart = Chart(
         (0, 1),
         (0, 1.05),
-        names=("share of the images saved", "share lost"),
+        names=("fraction of the images saved", "fraction lost"),
         size=(520, 260),
         top=26,
     )
@@ -163,7 +165,7 @@ def _chart(found: Gating, lost: np.ndarray, at: int) -> str:
         ("defect pixels", found.pixels_lost, style.BLUE, "dashed", "square"),
     )
     known = [line for line in lines if np.isfinite(line[1]).all()]
-    chart.rule(found.saved[at], "τ now")
+    chart.rule(found.saved[at], "current τ")
     for name, values, colour, dash, shape in known:
         chart.path(np.repeat(found.saved, 2)[1:], np.repeat(values, 2)[:-1], colour, dash=dash)
         chart.dots(

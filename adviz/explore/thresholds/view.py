@@ -17,7 +17,7 @@ from adviz.explore.thresholds import errors
 from adviz.explore.thresholds.gating import GatePanel, Gating, gating
 from adviz.explore.thresholds.tagging import TaggedView
 from adviz.explore.thresholds.walls import KINDS, MOST, SIDE, Walls, words
-from adviz.plots import THUMBNAILS, StaticFigure, Wall, style
+from adviz.plots import THUMBNAILS, Gallery, StaticFigure, style
 from adviz.prediction import Prediction
 
 
@@ -283,7 +283,7 @@ class ThresholdsView(TaggedView):
                 for e in shown
             ]
             rest = f", the first {len(shown)}" if len(shown) < len(chosen) else ""
-            walls.append(Wall(f"{title} ({len(chosen)}{rest})", pictures, lines))
+            walls.append(Gallery(f"{title} ({len(chosen)}{rest})", pictures, lines))
         line, test = style.number(self.threshold), self._categories[self.category].test
         return plots.decision_page(
             self._prediction.score,
@@ -292,7 +292,7 @@ class ThresholdsView(TaggedView):
             threshold=self.threshold,
             marks=self._marks(),
             current=self.image,
-            title=f"{self.category} · {self.detector}: flagged from {line} on",
+            title=f"{self.category} · {self.detector}: predicted anomalous from {line} on",
         )
 
 

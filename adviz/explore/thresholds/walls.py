@@ -15,15 +15,15 @@ from adviz.plots import style
 MOST = 24  # pictures of a wall
 SIDE = 104  # CSS pixels, width of a picture
 KINDS = {  # kind -> short name, title of its wall, edge
-    "false positive": ("FP", "False positives: good images that are flagged", style.BLUE),
+    "false positive": ("FP", "False positives: good images predicted anomalous", style.BLUE),
     "false negative": (
         "FN",
-        "False negatives: anomalous images that are not flagged",
+        "False negatives: anomalous images that were missed",
         style.VERMILLION,
     ),
     "unlabelled": (
         "?",
-        "Flagged without a label: whether these are errors cannot be known",
+        "Unlabelled images predicted anomalous: whether these are errors is unknown",
         style.UNLABELLED,
     ),
 }
