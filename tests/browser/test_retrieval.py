@@ -83,7 +83,7 @@ def test_fewer_neighbours_and_whole_images(page):
     canvas(page).click(position={"x": 160, "y": 80})
     handle = page.find(".adviz-k .noUi-handle").first
     page.changes(lambda: [handle.press("ArrowLeft") for _ in range(4)])
-    expect(page.find(".adviz-ranks").first).to_contain_text("filled: the first K = 1;")
+    expect(page.find(".adviz-ranks").first).to_contain_text("filled: the first k = 1;")
     expect(page.find(".adviz-crowd")).to_have_count(1)  # the other view's
     page.changes(lambda: [handle.press("ArrowRight") for _ in range(6)])
     expect(page.find(".adviz-crowd").first.locator("img")).to_have_count(7)

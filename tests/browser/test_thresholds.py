@@ -47,7 +47,7 @@ def first(page, selector):
 
 def now(page):
     """Return the threshold and the counts of errors as the page prints them."""
-    row = first(page, ".adviz-view tr:has(th:text-is('now'))").inner_text()
+    row = first(page, ".adviz-view tr:has(th:text-is('current'))").inner_text()
     return re.findall(r"[\d.]+", row)[:3]
 
 

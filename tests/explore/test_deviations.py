@@ -434,7 +434,7 @@ def test_run_may_read_the_images_in_another_way(categories):
     view.image = 4
     ran(view)
     assert "usual → other" in view.status
-    assert "read at another size or place" in shown(view)
+    assert "read at another size or crop" in shown(view)
     assert "24 x 24 px" in shown(view)
     assert len(pictures(view)) == 6  # image, truth and map twice; no difference
     view.step = "mask_rule"

@@ -73,7 +73,7 @@ def test_it_opens_with_the_detectors_own_way(view, predictions):
     own = predictions["nut"]["reverse"].anomaly_map
     assert (view.layers, view.join, view.root, view.sigma) == (NAMES, "sum", False, 4.0)
     assert (view.preset, view.weights) == ("the detector's own", {"layer1": 1.0, "layer2": 1.0})
-    assert view.status.endswith("mix: layer1 + layer2, sum, sigma 4 (the detector's own way)")
+    assert view.status.endswith("fusion: layer1 + layer2, sum, sigma 4 (the detector's own way)")
     np.testing.assert_allclose(view.mixed, own[0], rtol=1e-6)
     # One scale with the detector's own map
     assert view._overlay.limits == list(plots.shared_limits(list(own)))
@@ -209,7 +209,7 @@ def test_nothing_to_mix_is_said_and_the_page_stays(view):
     )
     assert page(view) == before
     view.layers = ("layer1",)
-    assert "mix: layer1, sum" in view.status
+    assert "fusion: layer1, sum" in view.status
 
 
 def test_state_that_cannot_be_shown_is_refused(view):
@@ -219,7 +219,7 @@ def test_state_that_cannot_be_shown_is_refused(view):
         view.weights = {"layer1": 7.0}
     with pytest.raises(ValueError, match="sigma between 0 and 16"):
         view.sigma = 40
-    with pytest.raises(ValueError, match="join must be one of sum, mean, product, got 'max'"):
+    with pytest.raises(ValueError, match="expected a fusion by sum, mean, product, got 'max'"):
         view.join = "max"
     assert view.preset == "the detector's own"
 

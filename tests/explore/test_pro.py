@@ -145,7 +145,7 @@ def test_the_picture_shows_what_is_flagged(view):
     line, maps = view.values["threshold"], view._prediction.anomaly_map
     few = int((maps[2] >= line).sum())
     assert (
-        f"blue: {few} of 400 defect pixels found · striped: 0 of 3696 normal pixels flagged"
+        f"blue: {few} of 400 defect pixels found · striped: 0 of 3696 normal pixels predicted anomalous"
         in view._page.value
     )
     before = pictures(view)[0]
@@ -259,7 +259,7 @@ def test_what_is_flagged_is_solid_within_and_striped_outside():
     assert 0.4 < striped.mean() < 0.6
     assert (outside[~striped] == 90).all()
     assert (painted[37:, 37:] == 90).all()
-    with pytest.raises(ValueError, match="flagged"):
+    with pytest.raises(ValueError, match="predicted"):
         region_fill(image, mask, flagged[:5])
     with pytest.raises(ValueError, match="areas"):
         pro_page(

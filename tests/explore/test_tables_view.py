@@ -348,7 +348,7 @@ def test_a_damaged_row_is_named(view, book, laboratory):
     (path,) = book.folder.glob("*.json")
     path.write_text("{")
     view.shows = "ours"
-    assert "1 row files cannot be used" in view.status
+    assert "1 result files cannot be used" in view.status
     assert (
         "missing: the file cannot be used, there is no JSON where that should be"
         in view._page.value

@@ -18,7 +18,7 @@ def test_every_method_is_on_its_own_scale_and_none_is_said(
         panel(figure, f"scale {name}")
     assert not panel(figure, "map DN2").images
     text = printed(figure)
-    for word in ("a nut", "no map", "rank 3 of 9", "flagged: right", "0.50", "150"):
+    for word in ("a nut", "no map", "rank 3 of 9", "predicted anomalous: right", "0.50", "150"):
         assert word in text
     inside(figure)
     inside(comparison_row(image, None, {"SPADE": anomaly_map}, limits=limits))

@@ -85,7 +85,7 @@ def test_points_are_drawn_in_the_order_of_painting(panel):
 
 def test_what_cannot_be_drawn_is_refused():
     with pytest.raises(
-        ValueError, match="greedy must have a value for each number of rows, got 1 for 2"
+        ValueError, match="greedy must have a value for each coreset size, got 1 for 2"
     ):
         plots.budget_chart({"greedy": (np.array([1, 2]), np.array([1.0]))}, "radius", limits=LIMITS)
     with pytest.raises(ValueError, match="radius of greedy must be finite"):

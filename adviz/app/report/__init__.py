@@ -95,7 +95,7 @@ def report(
 def rendered(contents: Contents, title: str) -> str:
     """Return the page; every text is escaped, as names of files and defects may be anything."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("adviz.reporting", "."),
+        loader=jinja2.PackageLoader("adviz.app.report", "."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
