@@ -56,7 +56,7 @@ def test_usage_refuses_the_prediction_of_another_bank(found):
     ):
         bank_usage(found.traces["greedy"], neighbors, 48)
     larger = found.predictions["greedy"][0.5].neighbors["patch"]
-    with pytest.raises(ValueError, match="with the first 4 rows"):
+    with pytest.raises(ValueError, match="with the first 4 entries"):
         bank_usage(found.traces["greedy"], larger, 4)
 
 
@@ -174,7 +174,9 @@ def test_what_does_not_fit_together_is_refused(found, category):
         ValueError, match="expected traces of the same patches, got others in 'other'"
     ):
         Bank({"greedy": greedy, "other": other}, category.test, N_TRAIN)
-    with pytest.raises(ValueError, match="expected rows of 3 training images, got some of image 5"):
+    with pytest.raises(
+        ValueError, match="expected patches of 3 training images, got some of image 5"
+    ):
         Bank({"greedy": greedy}, category.test, 3)
     with pytest.raises(
         ValueError, match="expected predictions and results of greedy, got some of 'random'"

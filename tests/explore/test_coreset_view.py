@@ -219,7 +219,7 @@ def test_a_selection_shows_its_patches_and_counts_those_in_the_bank(view, found)
     assert selection.count("kept</div>") == np.isin(shown, found.traces["greedy"].order[:24]).sum()
     assert view.chosen.tolist() == chosen.tolist()
     view.chosen = [3, 1, 3]
-    assert "2 rows selected" in view.status
+    assert "2 entries selected" in view.status
     assert (
         page(view).partition("adviz-selection")[2].partition("adviz-values")[0].count("<figure")
         == 2

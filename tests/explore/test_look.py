@@ -156,12 +156,12 @@ def test_the_same_control_has_the_same_label_everywhere(views):
     "path", SOURCES, ids=lambda path: path.relative_to(ROOT / "adviz/explore").as_posix()
 )
 def test_colours_are_named_in_the_style_modules_alone(path):
-    if path.name != "themed.py":
+    if path.name != "theme.py":
         assert COLOUR.findall(strings(path)) == []
 
 
 def test_widgets_take_their_colours_from_the_theme_or_name_them():
-    folder = ROOT / "adviz/widgets"
+    folder = ROOT / "adviz/explore/widgets"
     for path in folder.glob("*.css"):
         assert COLOUR.findall(re.sub(r"var\(--jp-[\w-]+, #\w+\)", "", path.read_text())) == [], (
             path.name

@@ -92,7 +92,7 @@ def test_what_cannot_be_drawn_is_refused():
         plots.budget_chart({"greedy": (np.array([1]), np.array([np.nan]))}, "radius", limits=LIMITS)
     with pytest.raises(
         ValueError,
-        match=r"limits must be numbers of rows, 1 or more, in rising order, got \(0, 5\)",
+        match=r"limits must be coreset sizes, 1 or more, in rising order, got \(0, 5\)",
     ):
         plots.budget_chart(CURVES, "radius", limits=(0, 5))
     with pytest.raises(ValueError, match=r"expected \(M, 2\) points and \(M, 3\) colours"):

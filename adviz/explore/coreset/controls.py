@@ -24,7 +24,10 @@ KEPT = 512  # training images held in memory; reading and resizing one takes lon
 
 
 class CoresetControls(View):
-    """The controls of `CoresetView` and its state: which bank, how large, and what of it is looked at."""
+    """The controls of `CoresetView` and its state.
+
+    The state is the bank, its size, and the displayed image and entry.
+    """
 
     def __init__(self, categories: Mapping[str, Category], banks: Mapping[str, Bank]) -> None:
         self._categories, self._banks = categories, banks
@@ -109,7 +112,8 @@ class CoresetControls(View):
     def image(self, index: int) -> None:
         if not 0 <= index < self._images.slider.max:
             raise ValueError(
-                f"image must be a training image from 0 to {self._images.slider.max - 1}, got {index}"
+                f"image must be a training image from 0 to {self._images.slider.max - 1}, got "
+                f"{index}"
             )
         self._images.slider.value = index + 1
 
@@ -142,7 +146,10 @@ class CoresetControls(View):
 
     @property
     def usage(self) -> Usage | None:
-        """How test patches used the present bank; None where there is no prediction with a bank of this size."""
+        """How test patches used the present bank.
+
+        None where there is no prediction with a bank of this size.
+        """
         return self._bank.usage.get(self.sampler, {}).get(self.budget)
 
     @property
@@ -179,7 +186,10 @@ class CoresetControls(View):
         self._budget.disabled = len(there) == 1
 
     def _learn(self) -> None:
-        """Compute beside the page what is not known of the category yet, showing each piece as it comes."""
+        """Compute beside the page what is not known of the category yet.
+
+        Showing each piece as it comes.
+        """
         bank, name = self._bank, self.category
         if bank.learned:
             return

@@ -1,4 +1,4 @@
-"""What does the memory bank keep? The chosen patches, those that they stand for, and what that costs."""
+"""The coreset of a memory bank: the chosen patches, those they are nearest to, and the metrics."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def coreset(
     *,
     results: Mapping[Any, Any] | None = None,
 ) -> CoresetView:
-    """Show what a memory bank keeps of the training patches, what it leaves out, and what that costs.
+    """Show which training patches a coreset keeps and leaves out, and what that costs.
 
     Parameters
     ----------
@@ -76,11 +76,11 @@ def coreset(
 
 
 class CoresetView(CoresetControls):
-    """All patches in the plane, those that a sampler chose ringed, and on which training images they lie.
+    """All patches in the plane and on their training images, those that a sampler chose marked.
 
-    Move the budget along the order of choice; click a point, or a cell of the training image, to
-    see what stands for it; drag round points to see their patches. The state is plain data,
-    readable and settable: `category`, `sampler` (names), `budget` (rows), `colour` (of the points),
+    Move the coreset size along the order of choice; click a point, or a patch of the training
+    image, to see the chosen patch nearest to it; drag round points to see their patches. The state
+    is plain data, readable and settable: `category`, `sampler` (names), `budget` (rows), `colour` (of the points),
     `image` (index of a training image), `picked` (a row, None = none), `chosen` (the rows
     selected); `radius` and `usage` tell what is known of the present bank.
     """
@@ -171,7 +171,10 @@ class CoresetView(CoresetControls):
             )
             self._scatter.paint(colours, painting)
             held = " + ".join(f"{value:.0%}" for value in bank.plane[1])
-            note = f"The plane holds {held} of the variance of {bank.trace.points.shape[1]} dimensions."
+            note = (
+                f"The plane holds {held} of the variance of {bank.trace.points.shape[1]} "
+                "dimensions."
+            )
             self._legend.value = (
                 f"{legend}<div class='adviz-small' style='max-width:440px'>{note}</div>"
             )
@@ -236,14 +239,20 @@ class CoresetView(CoresetControls):
         place = np.flatnonzero(bank.order(self.sampler, self.budget) == row)
         nearest, distance = bank.nearest_chosen(row, self.sampler, self.budget)
         mine = f"{self._where(row)} · " + (f"choice {place[0] + 1}" if len(place) else "not chosen")
-        other = f"{self._where(nearest)} · choice {self._ranks([nearest])[0]} · distance {style.number(distance)}"
+        other = (
+            f"{self._where(nearest)} · choice {self._ranks([nearest])[0]} · distance "
+            f"{style.number(distance)}"
+        )
         parts = [self._patch(row, "this patch", mine)]
         if not len(place):
             parts.append(self._patch(nearest, "nearest chosen patch", other))
         return markup.row(parts, gap=16)
 
     def _selection(self) -> str:
-        """Return the patches of the selected rows, evenly along the selection, and how many of them were chosen."""
+        """Return the patches of the selected rows, evenly along the selection.
+
+        The title counts those that were chosen.
+        """
         chosen, bank = self.chosen, self._bank
         if not len(chosen):
             return ""
@@ -251,7 +260,10 @@ class CoresetView(CoresetControls):
         expected = len(chosen) * self.budget / bank.total
         shown = np.unique(np.linspace(0, len(chosen) - 1, CROPS).round().astype(int))
         rest = len(chosen) - len(shown)
-        title = f"{page.rows(len(chosen))} selected, {kept.sum()} of them in the bank ({expected:.3g} if drawn evenly)"
+        title = (
+            f"{page.rows(len(chosen))} selected, {kept.sum()} of them in the bank ({expected:.3g} "
+            "if drawn evenly)"
+        )
         title += f"; {len(shown)} shown, {rest} more" if rest else ""
         parts = [
             self._patch(row, "kept", self._where(row), width=PATCH, colour=style.ORANGE)
@@ -268,7 +280,8 @@ class CoresetView(CoresetControls):
         bank, trace, words = self._bank, self._bank.traces[self.sampler], []
         if trace.sampler == "proxies":
             words.append(
-                "Learned proxies are no patches: rings and radius are those of the patch nearest to each."
+                "Learned proxies are no patches: rings and radius are those of the patch nearest "
+                "to each."
             )
         results = [one for found in bank.results.values() for one in found.values()]
         found = [
@@ -292,7 +305,10 @@ class CoresetView(CoresetControls):
         return "".join(map(theme.note, words))
 
     def _marked_charts(self) -> list[str]:
-        """Return the charts, which are drawn anew only when more is known, with the budget's line laid over them."""
+        """Return the charts, which are drawn anew only when more is known.
+
+        A line over them marks the coreset size.
+        """
         bank, drawn = self._bank, self._charts
         along = plots.position_on_axis(self.budget, bank.limits)
         shown = []

@@ -1,4 +1,7 @@
-"""What `explore.deviations` shows, from plain records: chart, table, remarks, and the maps before and after a step."""
+"""What `explore.deviations` shows, from plain records.
+
+Chart, table, remarks, and the maps before and after a step.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ Waterfall = tuple[Named, tuple[tuple[str, tuple[float, float]], ...], Named, str
 
 @lru_cache(64)
 def chart(parts: Waterfall, text: str) -> str:
-    """Return the waterfall as HTML; its arguments are those of `plots.waterfall`, with the steps as pairs."""
+    """Return the waterfall as HTML.
+
+    Its arguments are those of `plots.waterfall`, with the steps as pairs.
+    """
     return theme.svg(figure(parts), text=text, width=theme.WIDE)
 
 
@@ -208,7 +214,10 @@ def map_limits(
 def difference(
     before: Run, after: Run, own: bool, images: Any = slice(None), step: int = 1
 ) -> np.ndarray | None:
-    """Return after - before of some images' maps, or of the maps as shares of their own scales; None without."""
+    """Return after - before of some images' maps, or of the maps as shares of their own scales.
+
+    None without.
+    """
     if not same_places(before, after):
         return None
     maps = []
@@ -221,14 +230,17 @@ def difference(
 
 
 def same_places(before: Run, after: Run) -> bool:
-    """Return whether a pixel shows the same place in both, whatever filter or rule of masks they were read with."""
+    """Return whether a pixel shows the same place in both.
+
+    Whatever filter or rule of masks they were read with.
+    """
     one, other = before.split.geometry, after.split.geometry
     return (one.size, one.resized, one.aspect) == (other.size, other.resized, other.aspect)
 
 
 @lru_cache(64)
 def difference_limit(before: Run, after: Run, own: bool) -> float:
-    """Return what nearly all differences (99.8 % of every fourth pixel in both directions) stay below."""
+    """Return the 99.8 % quantile of the differences, of every fourth pixel in both directions."""
     values = difference(before, after, own, step=4)
     return 0.0 if values is None else float(np.quantile(np.abs(values), 0.998))
 

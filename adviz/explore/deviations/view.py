@@ -1,4 +1,4 @@
-"""Two codes of one method print different numbers: which of their differences make it? One flip at a time."""
+"""Which differences between two configurations change a metric, one option at a time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def deviations(
     start: str = "paper",
     units: Collection[str] = UNITS,
 ) -> DeviationsView:
-    """Show what every difference between two configurations of a method is worth, in points of AUROC or PRO.
+    """Show how much each option that differs between two configurations changes AUROC or PRO.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def deviations(
 
 
 class DeviationsView(View):
-    """Pick a target, flip options, press run: the waterfall and the table of points won and lost follow.
+    """Pick a target, flip options, press run: a waterfall and a table of changed points follow.
 
     With a category chosen, its test images follow with the maps before and after one step. The
     state is plain data, readable and settable: `target`, `mode` ("one after the other" or "each
@@ -97,7 +97,8 @@ class DeviationsView(View):
     ) -> None:
         if not categories or MEAN in categories:
             raise ValueError(
-                f"expected at least one category, none of them called {MEAN!r}, got {list(categories)}"
+                f"expected at least one category, none of them called {MEAN!r}, got "
+                f"{list(categories)}"
             )
         if not steps or not all(steps.values()):
             raise ValueError(f"expected targets with at least one option each, got {dict(steps)}")
@@ -187,7 +188,9 @@ class DeviationsView(View):
 
     @property
     def results(self) -> dict[str, list[Any]]:
-        """The table on show, unrounded, as columns: "category", the start, each flipped option, the end.
+        """The table on show, unrounded, as columns.
+
+        "category", the start, each flipped option, the end.
 
         Points of the metric; the options' columns hold differences. NaN is not computed, or
         undefined.
@@ -209,12 +212,18 @@ class DeviationsView(View):
         return {"category": list(table), **numbers}
 
     def run(self) -> None:
-        """Compute what is missing of what is on show, beside the page; `wait` waits for it, `stop` stops it."""
+        """Compute what is missing of what is on show, beside the page.
+
+        `wait` waits for it, `stop` stops it.
+        """
         if not self.busy and self._missing():
             self._compute(lambda: self._doing or "runs", self._run_missing, self._redraw)
 
     def _run_missing(self) -> None:
-        """Run one configuration after the other; what is chosen meanwhile counts, what is done is kept."""
+        """Run one configuration after the other.
+
+        What is chosen meanwhile counts, what is done is kept.
+        """
         steps = progress.bar(label="runs")
         while True:
             steps.update(0)  # raises when it is to stop
@@ -253,7 +262,10 @@ class DeviationsView(View):
         ]
 
     def _table(self) -> dict[str, Path]:
-        """Return the way from start to end for every category, and where there are several the mean of the known."""
+        """Return the way from start to end for every category.
+
+        With several categories, the mean of those that are known is among them.
+        """
         steps = steps_of(self.flipped, self.mode)
         rows = {
             name: self._runs.path(name, self._flips, steps, self.flipped, self.metric)

@@ -1,4 +1,4 @@
-"""What did the detectors find? One test image after the other, with its ground truth and its anomaly map."""
+"""Test images one after the other, with ground truth and anomaly map."""
 
 from __future__ import annotations
 
@@ -57,13 +57,17 @@ def results(
 def by_name(
     categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]
 ) -> tuple[Mapping[str, Category], Mapping[str, Mapping[str, Found]]]:
-    """Return categories by name, and for each of them predictions by detector, whichever way they were given."""
+    """Return categories by name, and for each of them predictions by detector.
+
+    Single ones are given a name.
+    """
     if not isinstance(categories, Category | Mapping) or not isinstance(
         predictions, Prediction | Mapping
     ):
         kinds = f"a {type(categories).__name__} and a {type(predictions).__name__}"
         raise TypeError(
-            f"expected a Category or several by name, then a Prediction or several by name, got {kinds}"
+            "expected a Category or several by name, then a Prediction or several by name, got "
+            f"{kinds}"
         )
     if isinstance(predictions, Prediction):
         predictions = {predictions.detector or "detector": predictions}
@@ -73,7 +77,10 @@ def by_name(
 
 
 class Truth(NamedTuple):
-    """(N,) labels, (N, H, W) masks or None where no image has one, and whose pixels are known, (N,) bool."""
+    """(N,) labels, (N, H, W) masks or None where no image has one.
+
+    The last says whose pixels are labelled, (N,) bool.
+    """
 
     labels: np.ndarray
     masks: np.ndarray | None
@@ -81,7 +88,10 @@ class Truth(NamedTuple):
 
 
 def truth_of(test: Split) -> Truth:
-    """Return what is known of test images; the masks of those whose pixels are not known are empty."""
+    """Return what is known of test images.
+
+    The masks of those whose pixels are not known are empty.
+    """
     known = test.known_pixels
     if (test.labels == 1).any() and not test.has_masks:
         return Truth(test.labels, None, known)
@@ -91,7 +101,7 @@ def truth_of(test: Split) -> Truth:
 
 
 class ResultsView(View):
-    """Pick a category, a detector and an image; the row image | ground truth | map | overlay follows.
+    """Pick a category, a detector and an image: image, ground truth, map and overlay follow.
 
     All maps of one detector and category share one printed colour scale. The state is plain data,
     readable and settable: `category`, `detector` and `defect` (names; "all" = every image), `image`
@@ -139,7 +149,8 @@ class ResultsView(View):
     def image(self, index: int) -> None:
         if index not in self._shown:
             raise ValueError(
-                f"image must be one of the {len(self._shown)} test images of defect {self.defect!r} "
+                f"image must be one of the {len(self._shown)} test images of defect "
+                f"{self.defect!r} "
                 f"({min(self._shown)} to {max(self._shown)}), got {index}"
             )
         self._images.slider.value = self._shown.index(index) + 1
@@ -174,7 +185,7 @@ class ResultsView(View):
             self._images.reset(len(self._shown))
 
     def _redraw(self, change: Any = None) -> None:
-        """Show the present state; where its prediction has to be computed first, do that beside the page."""
+        """Draw the current state; a missing prediction is computed in the background first."""
         found = self._predictions[self.category]
         waiting = {
             name: p for name in self._needed() if not isinstance(p := found[name], Prediction)

@@ -18,7 +18,10 @@ LONG = {"description_width": "initial"}
 
 
 class Mixer(widgets.VBox):  # type: ignore[misc]
-    """Checkboxes and weights of layers, the way they are joined, and presets; `react` is called after each change."""
+    """Checkboxes and weights of layers, the way they are joined, and presets.
+
+    `react` is called after each change.
+    """
 
     def __init__(self, react: Callable[[Any], None]) -> None:
         self._react, self._quiet = react, Quiet()
@@ -57,7 +60,9 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
         )
 
     def offer(self, names: tuple[str, ...], own: Mix | None) -> None:
-        """Offer the layers of a detector, and its own mix; what was chosen of other layers is given up.
+        """Offer the layers of a detector, and its own mix.
+
+        What was chosen of other layers is given up.
 
         What is offered already is left alone: this is also called by work beside the page, while a
         person chooses.
@@ -235,6 +240,7 @@ def _check(mix: Mix, names: tuple[str, ...]) -> None:
         raise ValueError(f"expected a fusion by {', '.join(JOINS)}, got {mix.join!r}")
     if not all(0 <= weight <= HEAVIEST for weight in mix.weights) or not 0 <= mix.sigma <= WIDEST:
         raise ValueError(
-            f"weights must be between 0 and {HEAVIEST:g} and sigma between 0 and {WIDEST:g} pixels, got "
+            f"weights must be between 0 and {HEAVIEST:g} and sigma between 0 and {WIDEST:g} "
+            "pixels, got "
             f"{list(mix.weights)} and {mix.sigma:g}"
         )

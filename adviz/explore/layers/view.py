@@ -1,4 +1,4 @@
-"""Which layer sees the defect, and how should they be joined? Every layer's map, and a mixer for them."""
+"""Every layer's map, and controls to fuse them in another way."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Limits = tuple[float, float]
 def layers(
     categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]
 ) -> LayersView:
-    """Show every layer's map beside the map they are joined to, and join them in another way.
+    """Show every layer's map beside their fusion, and fuse them in another way.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def _through(name: str, meaning: str) -> Any:
 
 
 class LayersView(PickingView):
-    """Pick an image, choose layers, weigh and join them: the mixed map and its metrics follow.
+    """Pick an image, choose, weigh and fuse layers: the fused map and its metrics follow.
 
     It starts with the detector's own way to join its layers, where that can be found out. The
     metrics of the image follow at once, those of the category and of all categories are computed
@@ -159,7 +159,7 @@ class LayersView(PickingView):
         return [(name, self.detector, mix) for name in names]
 
     def _comparable(self) -> list[str]:
-        """Return the categories whose prediction by this detector is there and has the layers of the mix."""
+        """Return the categories with a prediction by this detector that has the chosen layers."""
         found = {name: each.get(self.detector) for name, each in self._predictions.items()}
         return [
             n
@@ -168,7 +168,10 @@ class LayersView(PickingView):
         ]
 
     def _measure(self) -> None:
-        """Compute the metrics that are missing beside the page, those of the category on show first."""
+        """Compute the metrics that are missing beside the page.
+
+        Those of the category on show first.
+        """
         names = [self.category, *(name for name in self._comparable() if name != self.category)]
         asked = [
             key
@@ -218,7 +221,10 @@ class LayersView(PickingView):
         self._mixer.offer(tuple(found.layer_maps), self._owns[key])
 
     def _show_image(self) -> None:
-        """Show the mixed map over the image; a new image starts with the detector's highest pixel picked."""
+        """Show the mixed map over the image.
+
+        A new image starts with the detector's highest pixel picked.
+        """
         sample, key = self._sample, (self.category, self.image)
         with self._overlay.hold_sync():
             self._overlay.show(

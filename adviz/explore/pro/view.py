@@ -1,4 +1,4 @@
-"""What is PRO? A slider over the false positive rate, regions that fill up, and what each adds to the number."""
+"""Per-region overlap (PRO) at every false positive rate, and each region's contribution."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Key = tuple[str, str, float, int]  # category, detector, limit, connectivity
 def pro(
     categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]
 ) -> ProView:
-    """Show how the mean overlap per region comes about: move the false positive rate, and watch regions fill up.
+    """Show how PRO comes about: the overlap with each region at every false positive rate.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def pro(
 
 
 class ProView(PreparedView):
-    """An image with what is flagged at a false positive rate (FPR), the PRO curve, and what every region adds to it.
+    """An image at a false positive rate (FPR), the PRO curve, and every region's contribution.
 
     The state is plain data, readable and settable: `category`, `detector`, `defect`, `image`,
     `fpr`, `limit` (0.3 or 0.05), `connectivity` (8 or 4) and `region` (its number in the category
@@ -69,9 +69,15 @@ class ProView(PreparedView):
         self._measured: dict[Key, Measured] = {}
         self._masks = lru_cache(2)(self._read_masks)
         slider = widgets.FloatSlider(
-            0.02, min=0, max=LIMITS[0], step=LIMITS[0] / STEPS, description="FPR", readout_format=".4f",
-            continuous_update=False, layout=widgets.Layout(width="420px"),
-        )  # fmt: skip
+            0.02,
+            min=0,
+            max=LIMITS[0],
+            step=LIMITS[0] / STEPS,
+            description="FPR",
+            readout_format=".4f",
+            continuous_update=False,
+            layout=widgets.Layout(width="420px"),
+        )
         self._fpr = labelled(slider, "fpr", self._redraw)
         wide = {"description_width": "initial", "button_width": "60px"}
         self._limit = labelled(
@@ -121,7 +127,10 @@ class ProView(PreparedView):
 
     @property
     def region(self) -> int:
-        """Number of the region that is framed, in the category from 1; 0 = none. Setting it goes to its image."""
+        """Number of the region that is framed, in the category from 1; 0 = none.
+
+        Setting it goes to its image.
+        """
         return self._list.chosen
 
     @region.setter
@@ -129,14 +138,18 @@ class ProView(PreparedView):
         found = {row["number"]: row["image"] for row in self.regions}
         if number and number not in found:
             raise ValueError(
-                f"region must be one of the {len(found)} regions from 1, or 0 for none, got {number}"
+                f"region must be one of the {len(found)} regions from 1, or 0 for none, got "
+                f"{number}"
             )
         self._list.chosen = number
         self._go(found.get(number, self.image))
 
     @property
     def values(self) -> dict[str, float]:
-        """The numbers on show: PRO by definition, pixel AUROC, and at this FPR the threshold and the mean overlap."""
+        """The numbers on show: PRO by definition, pixel AUROC.
+
+        The threshold and the mean overlap are those at the current FPR.
+        """
         found = self._found
         if found is None:
             return {}
@@ -146,7 +159,9 @@ class ProView(PreparedView):
 
     @property
     def regions(self) -> list[dict[str, Any]]:
-        """All regions of the category as plain data, by image; empty until they are known, see `wait`.
+        """All regions of the category as plain data, by image.
+
+        Empty until they are known, see `wait`.
 
         Each has number (from 1), image (index), id, defect, area (pixels), box (top, left, height,
         width), overlap (at this FPR), integral (of its own curve up to the limit), auroc, and its
@@ -280,7 +295,10 @@ class ProView(PreparedView):
         ]
 
     def static(self) -> StaticFigure:
-        """Return the picture, the curve and the regions as a matplotlib figure; without PRO the row of the image."""
+        """Return the picture, the curve and the regions as a matplotlib figure.
+
+        Without PRO it is the row of the image.
+        """
         found, sample = self._found, self._sample
         if found is None or sample.mask is None:
             return super().static()
@@ -293,7 +311,8 @@ class ProView(PreparedView):
             limit=self.limit,
             point=(now["FPR"], now["overlap"]),
             value=now["PRO-global"],
-            title=f"{self.category} · {self.detector}: image {self.image + 1} at an FPR of {now['FPR']:.3f}",
+            title=f"{self.category} · {self.detector}: "
+            f"image {self.image + 1} at an FPR of {now['FPR']:.3f}",
         )
 
 

@@ -37,7 +37,9 @@ AVERAGE = "the mean up to there (of DN2's squared distances, the score of the im
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """One test image, what was found for its picked cell (None: for it as a whole), and how normal images are read.
+    """One test image, what was found for its picked cell (None: for it as a whole).
+
+    It can read normal images.
 
     Attributes
     ----------
@@ -149,7 +151,10 @@ class Compared:
         )
 
     def ranks(self) -> str:
-        """Return the distances by rank as bars, with what a smaller K does to the score; "" where there is one."""
+        """Return the distances by rank as bars, with what a smaller K does to the score.
+
+        "" where there is one.
+        """
         cell = self.cells.cell if self.cells else None
         found = ranked(self.prediction, self.image, cell) if self.cells or self.whole else None
         if found is None or len(found.distance) < 2 or not np.isfinite(found.distance).all():

@@ -1,4 +1,4 @@
-"""What does the paper print, what do we get, and what is still to be done? A table, cell by cell."""
+"""The papers' tables: printed and measured values, cell by cell, and experiments to run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PAPERS = {"SPADE": "spade", "PatchCore": "patchcore", "Reverse distillation": "r
 
 
 def tables(book: Book) -> TablesView:
-    """Show the papers' tables with ours, and let missing experiments be done beside the page.
+    """Show the papers' tables beside our results, and run missing experiments in the background.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def tables(book: Book) -> TablesView:
 
 
 class TablesView(View):
-    """Pick a table, pick a cell by a click or the arrow keys, and run what it, its line or the table lacks.
+    """Pick a table and a cell, and run the missing experiments of a cell, a row or the table.
 
     What is asked for waits in a queue and is done one after the other beside the page; every row is
     on disk as soon as it is there, and in the table. The state is plain data, readable and
@@ -121,7 +121,10 @@ class TablesView(View):
 
     @property
     def cell(self) -> Place | None:
-        """(line, place) of the cell whose detail is shown, such as ("PatchCore, coreset=1%", "bottle")."""
+        """(line, place) of the cell whose detail is shown.
+
+        Such as ("PatchCore, coreset=1%", "bottle").
+        """
         return self._cell
 
     @cell.setter
@@ -195,7 +198,10 @@ class TablesView(View):
         self._redraw()
 
     def _offer_tables(self, _change: Any = None) -> None:
-        """Offer the tables of the paper, start with its first, and read the rows of the others meanwhile."""
+        """Offer the tables of the paper, start with its first.
+
+        The results of the others are read meanwhile.
+        """
         there = [name for name in self._book.names if name.paper == self.paper]
         titles = [
             f"in the text: {one.title}"
@@ -267,9 +273,14 @@ class TablesView(View):
         text = html.escape(self._legend_text())
         self._legend.value = f"<div class='adviz-small' style='max-width:1000px'>{text}</div>"
         self._grid.show(
-            layout.rows, layout.columns, self._marks, picked=layout.places[self._cell or self.places[0]],
-            corner=layout.corner, stacked=layout.stacked and self.shows == BOTH, label=f"{name}: {name.title}",
-        )  # fmt: skip
+            layout.rows,
+            layout.columns,
+            self._marks,
+            picked=layout.places[self._cell or self.places[0]],
+            corner=layout.corner,
+            stacked=layout.stacked and self.shows == BOTH,
+            label=f"{name}: {name.title}",
+        )
 
     def _name_buttons(self) -> None:
         """Say on each button how many experiments it would do; none: it is switched off."""

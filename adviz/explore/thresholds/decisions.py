@@ -1,4 +1,7 @@
-"""The line itself: a threshold of the image score, what it flags, and the image on show held against it."""
+"""The line itself: a threshold of the image score, what it flags.
+
+And the image on show held against it.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,9 @@ WIDTH = 190  # CSS pixels of a picture
 
 
 class DecisionView(PreparedView):
-    """A threshold for each category and detector, or one for all categories, and what it does to their images.
+    """A threshold for each category and detector, or one for all categories.
+
+    It splits their images into predicted anomalous and predicted good.
 
     What takes long (the best threshold of all pixels) is computed beside the page once, see
     `_steps`.
@@ -89,7 +94,10 @@ class DecisionView(PreparedView):
 
     @property
     def threshold(self) -> float:
-        """Image score from which on an image is flagged; of this category and detector, or of all if `pooled`."""
+        """Image score from which on an image is flagged.
+
+        It is that of this category and detector, or of all categories if `pooled`.
+        """
         return self._line(self.category)
 
     @threshold.setter
@@ -186,7 +194,8 @@ class DecisionView(PreparedView):
         if not self._categories[self.category].test.has_masks:
             return (
                 None,
-                "The score is not the map's maximum and there are no masks: no threshold of pixels is known.",
+                "The score is not the map's maximum and there are no masks: no threshold of pixels "
+                "is known.",
             )
         return self._pixels.get(
             key
@@ -241,7 +250,10 @@ class DecisionView(PreparedView):
         why: str,
         relative: bool,
     ) -> str:
-        """Return image | ground truth | map | overlay, with what is above the threshold of pixels outlined."""
+        """Return image | ground truth | map | overlay.
+
+        Pixels above the threshold of pixels are outlined.
+        """
         sample, maps, limits = self._sample, self._prediction.anomaly_map, self._shared_limits()
         parts = [markup.tile(sample.image, title="image", width=WIDTH)]
         if sample.mask is not None:

@@ -1,4 +1,7 @@
-"""What a first stage saves and loses: only images whose score is above tau are looked at a second time."""
+"""What a first stage saves and loses.
+
+Only images whose score is above tau are looked at a second time.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,9 @@ class Gating:
 
 
 def gating(scores: np.ndarray, labels: np.ndarray, areas: np.ndarray | None = None) -> Gating:
-    """Return what a first stage saves and loses at every tau (SPADE 3.2: only images above tau are segmented).
+    """Return what a first stage saves and loses at every tau.
+
+    SPADE 3.2: only images with a score above tau are segmented.
 
     Parameters
     ----------
@@ -87,7 +92,9 @@ def gating(scores: np.ndarray, labels: np.ndarray, areas: np.ndarray | None = No
 
 
 class GatePanel(widgets.VBox):  # type: ignore[misc]
-    """A slider over tau, and what each value saves and loses; hidden where there is no second stage.
+    """A slider over tau, and what each value saves and loses.
+
+    Hidden where there is no second stage.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Where should the line be drawn, and what goes wrong on either side of it? A slider, walls of errors, and tags."""
+"""A threshold of the image score, the errors that it makes, and their tags."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def thresholds(
     *,
     gate: Mapping[str, float] | None = None,
 ) -> ThresholdsView:
-    """Move the threshold of the image score, see what it flags and misses, and say what kind of errors these are.
+    """Move the threshold of the image score, look at the errors that it makes, and tag them.
 
     Parameters
     ----------
@@ -56,9 +56,9 @@ def thresholds(
 
 
 class ThresholdsView(TaggedView):
-    """Scores by defect type with the threshold as a line, what it gets wrong, and the errors of all categories.
+    """Scores by defect type with the threshold, its confusion matrix, and galleries of errors.
 
-    An image is flagged when its score is at or above the threshold, which at first is the
+    An image is predicted anomalous from the threshold on, which at first is the
     F1-optimal one. The state is plain data, readable and settable: `category`, `detector`,
     `defect`, `image`, `threshold`, `pooled`, `relative`, `gate`, `tags` and `notes`; `errors`,
     `outcome` and `gating` are what follows from it.
@@ -85,7 +85,10 @@ class ThresholdsView(TaggedView):
 
     @property
     def gate(self) -> float | None:
-        """Score tau above which an image goes on to the second stage; None where the detector has none."""
+        """Score tau above which an image goes on to the second stage.
+
+        None where the detector has none.
+        """
         found = self.gating
         if found is None:
             return None
@@ -99,7 +102,8 @@ class ThresholdsView(TaggedView):
     def gate(self, tau: float) -> None:
         if self.detector not in self._seconds:
             raise ValueError(
-                f"{self.detector} has no second stage: name it in gate={{detector: seconds per image}}"
+                f"{self.detector} has no second stage: name it in gate={{detector: seconds per "
+                f"image}}"
             )
         if not np.isfinite(tau):
             raise ValueError(f"gate must be a finite score, got {tau}")
@@ -108,7 +112,10 @@ class ThresholdsView(TaggedView):
 
     @property
     def gating(self) -> Gating | None:
-        """What every tau saves and loses, as plain arrays; None where the detector has no second stage."""
+        """What every tau saves and loses, as plain arrays.
+
+        None where the detector has no second stage.
+        """
         if self.detector not in self._seconds:
             return None
         labels = self._categories[self.category].test.labels
@@ -116,7 +123,9 @@ class ThresholdsView(TaggedView):
 
     @property
     def errors(self) -> list[dict[str, Any]]:
-        """The errors of the detector on show in all categories, the worst of each kind first, as plain data.
+        """The errors of the detector on show in all categories, the worst of each kind first.
+
+        As plain data.
 
         Each has kind ("false positive", "false negative" or, flagged without a label,
         "unlabelled"), category, image (index), id, defect, score, threshold, tag and note (a
@@ -251,7 +260,8 @@ class ThresholdsView(TaggedView):
         said, segmented = [], self._prediction.segmented
         if segmented is not None and not segmented.all():
             said.append(
-                f"In this prediction {np.count_nonzero(~segmented)} images were not segmented already."
+                f"In this prediction {np.count_nonzero(~segmented)} images were not segmented "
+                "already."
             )
         if self.gating is not None and not self.gating.anomalous:
             said.append("No image is labelled anomalous: what would be lost cannot be known.")
@@ -268,7 +278,10 @@ class ThresholdsView(TaggedView):
             self.image = image
 
     def static(self) -> StaticFigure:
-        """Return the scores with the threshold, above the walls of errors, as a matplotlib figure."""
+        """Return the scores with the threshold, above the walls of errors.
+
+        As a matplotlib figure.
+        """
         found, walls = self.errors, []
         for kind, (_, title, _) in KINDS.items():
             chosen = [error for error in found if error["kind"] == kind]
@@ -297,7 +310,10 @@ class ThresholdsView(TaggedView):
 
 
 def _worst(error: Mapping[str, Any]) -> float:
-    """Order errors by how far from the line they are, in units of it: categories have scales of their own."""
+    """Order errors by how far from the line they are, in units of it.
+
+    Categories have scales of their own.
+    """
     line = float(error["threshold"])
     return -abs(float(error["score"]) - line) / (abs(line) or 1.0)
 
@@ -309,10 +325,12 @@ def _checked_gate(
     for name, seconds in gate.items():
         if name not in names:
             raise ValueError(
-                f"expected gate to name some of the detectors {', '.join(sorted(names))}, got {name!r}"
+                f"expected gate to name some of the detectors {', '.join(sorted(names))}, got "
+                f"{name!r}"
             )
         if not 0 <= seconds < float("inf"):
             raise ValueError(
-                f"expected the seconds of {name}'s second stage for one image, 0 or more, got {seconds}"
+                f"expected the seconds of {name}'s second stage for one image, 0 or more, got "
+                f"{seconds}"
             )
     return dict(gate)

@@ -32,7 +32,9 @@ Key = tuple[str, int]
 
 
 class Walls(widgets.VBox):  # type: ignore[misc]
-    """Walls of errors with numbers, and a list with previous and next by which a person goes to one.
+    """Walls of errors with numbers.
+
+    A list with previous and next goes to one of them.
 
     Parameters
     ----------
@@ -115,18 +117,25 @@ def words(error: Entry) -> str:
 
 
 def _line(error: Entry) -> str:
-    return f"{KINDS[error['kind']][0]} · {error['category']} · {error['defect']} · {style.number(error['score'])}"
+    return (
+        f"{KINDS[error['kind']][0]} · {error['category']} · {error['defect']} · "
+        f"{style.number(error['score'])}"
+    )
 
 
 def _tile(number: int, error: Entry, pictures: Mapping[Key, str], present: Key, colour: str) -> str:
     place = error["category"], error["image"]
-    empty = f"<span style='display:block;width:{SIDE}px;height:{SIDE}px;background:{theme.EMPTY}'></span>"
+    empty = (
+        "<span "
+        f"style='display:block;width:{SIDE}px;height:{SIDE}px;background:{theme.EMPTY}'></span>"
+    )
     ring = "outline:3px solid currentColor;outline-offset:2px;" if place == present else ""
     lines = [f"<b>{number}</b> · {html.escape(error['category'])}"]
     lines += [f"{html.escape(error['defect'])} · {style.number(error['score'])}"]
     said = html.escape(words(error))
     lines += [f"<b>{said}</b>" if error["tag"] else f"<i>{said}</i>"] if said else []
     return (
-        f"<figure class='adviz-small' style='margin:0 0 4px;width:{SIDE}px;border-top:4px solid {colour};{ring}"
+        f"<figure class='adviz-small' style='margin:0 0 4px;width:{SIDE}px;border-top:4px solid "
+        f"{colour};{ring}"
         f"overflow-wrap:anywhere'>{pictures.get(place, empty)}{'<br>'.join(lines)}</figure>"
     )

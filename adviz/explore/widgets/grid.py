@@ -13,7 +13,9 @@ from adviz.explore.widgets.traits import source
 
 @dataclass(frozen=True)
 class Head:
-    """The head of a row or column: its name, a small text below it, and whether it is not ours (grey, slanted).
+    """The head of a row or column.
+
+    Its name, a small text below it, and whether it is not ours (grey, slanted).
 
     Examples
     --------
@@ -34,7 +36,9 @@ class Head:
 
 @dataclass(frozen=True)
 class Entry:
-    """A cell: up to two texts, the second bold, what hovering says, and whether it is not ours (grey, slanted).
+    """A cell: up to two texts, the second bold, what hovering says.
+
+    A result that is not ours is grey and slanted.
 
     Examples
     --------
@@ -50,13 +54,16 @@ class Entry:
 
 
 class TableGrid(anywidget.AnyWidget):  # type: ignore[misc]
-    """A table with fixed heads, of which one cell is picked, by a click or with the arrow keys, Home and End.
+    """A table with fixed heads, of which one cell is picked, by a click or with the arrow keys.
+
+    Home and End.
 
     All state is in traits, so that a reloaded page shows the same.
 
     Attributes
     ----------
-    picked: [row, column] of the cell that is picked; [] = none. Settable.  content: what `show` was given.
+    picked: [row, column] of the cell that is picked; [] = none. Settable.
+    content: what `show` was given.
 
     Examples
     --------
