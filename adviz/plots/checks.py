@@ -51,6 +51,7 @@ def as_array(value: Any, *, lists: bool = True) -> Any:
         return as_numpy(value)
     if isinstance(value, Mapping):
         return {name: as_array(item) for name, item in value.items()}
+    # Not for subclasses, such as named tuples, whose fields have meanings of their own
     if type(value) in (list, tuple):
         if lists and value and not isinstance(value[0], np.ndarray):
             return as_numpy(value)

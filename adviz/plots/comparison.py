@@ -65,6 +65,7 @@ def comparison_row(
         check_mask(mask, size)
     if not maps:
         raise ValueError("maps must hold at least one method, got none")
+    # Each map has its own scale: methods have different units
     headings = {name: _heading(name, (captions or {}).get(name, "")) for name in maps}
     caption_lines = max((captions or {}).get(name, "").count("\n") + 1 for name in maps)
     name_lines = caption_lines + bool(captions)
@@ -132,6 +133,7 @@ def score_scatter(
     check_length(labels, len(x), "labels", "images")
     if current is not None and not 0 <= current < len(x):
         raise ValueError(f"current must be one of the {len(x)} images, got {current}")
+    # As small as a map in the explorer, beside which it stands
     figure = style.StaticFigure(4.4, 3.6)
     axes = figure.add_axes((0.17, 0.16, 0.79, 0.72 if title else 0.8), label="scatter")
     style.write_title(figure, title, bold=False)

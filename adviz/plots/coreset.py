@@ -13,11 +13,19 @@ from adviz.plots.checks import check_scores, takes_arrays
 from adviz.plots.style import curve_style
 
 Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]
-# Inches: a small chart, and the room around its axes
-WIDTH, HEIGHT = 2.75, 2.1
-LEFT, RIGHT, ABOVE, BELOW = 0.66, 0.12, 0.3, 0.5
-# Inches: the static figure's scatter, its charts, between panels, below them
-SCATTER_WIDTH, SIDE, CHART_WIDTH, GAP, FOOT = 4.8, 4.0, 3.0, 0.85, 0.75
+# A small chart, inches, and the room around its axes
+WIDTH = 2.75
+HEIGHT = 2.1
+LEFT = 0.66
+RIGHT = 0.12
+ABOVE = 0.3
+BELOW = 0.5
+# The static figure, inches
+SCATTER_WIDTH = 4.8
+SIDE = 4.0  # height of all its panels
+CHART_WIDTH = 3.0
+GAP = 0.85
+FOOT = 0.75
 MANY = 800  # chosen points, from which their rings are small
 
 

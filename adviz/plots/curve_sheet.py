@@ -12,9 +12,12 @@ from adviz.plots import style
 from adviz.plots.curves import CURVE_KINDS
 
 # Inches
-SIDE, BARS = 2.7, 3.3  # of a curve's panel, of the bars of errors
-NAMES, LABELS = 2.15, 0.4  # for the methods' names, for the categories' names
-GAP, BETWEEN = 0.75, 0.75  # between columns, between rows
+SIDE = 2.7  # of a curve's panel
+BARS = 3.3  # width of the bars of errors
+NAMES = 2.15  # for the methods' names
+LABELS = 0.4  # for the categories' names
+GAP = 0.75  # between columns
+BETWEEN = 0.75  # between rows
 KINDS = ("precision_recall", "roc")
 HATCHES = ("", "////")
 LEGEND_COLUMNS = 6

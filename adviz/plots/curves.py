@@ -63,6 +63,7 @@ def roc_figure(curves: Curves, *, areas: Areas = None, title: str = "") -> go.Fi
     True
     """
     figure = _figure("roc", curves, areas, title)
+    # A random score has equal rates
     _chance_line(figure, (0, 0), (1, 1))
     return figure
 
@@ -100,6 +101,7 @@ def precision_recall_figure(
     if prevalence is not None and not 0 <= prevalence <= 1:
         raise ValueError(f"prevalence must lie in 0..1, got {prevalence}")
     figure = _figure("precision_recall", curves, areas, title)
+    # The precision of a random score is the prevalence, at every recall
     if prevalence is not None:
         _chance_line(figure, (0, prevalence), (1, prevalence))
     return figure
@@ -212,6 +214,7 @@ def _figure(kind: str, curves: Curves, areas: Areas, title: str) -> go.Figure:
                 "color": style.PALETTE[number % len(style.PALETTE)],
                 "dash": style.DASHES[number % len(style.DASHES)],
                 "width": 3,
+                # Between two thresholds precision is not linear
                 "shape": "vh" if kind == "precision_recall" else "linear",
             },
             text=[style.number(value) for value in thinned.threshold],

@@ -18,9 +18,12 @@ from adviz.plots.curves import (
     legend_name,
 )
 
-# Inches: a panel's side, the first panel's margin, between two panels
-SIDE, LEFT, GAP = 2.95, 0.8, 0.95
-LEGEND_LINE, LEGEND_WIDTH = 0.26, 3.05  # inches: height of a line of a legend, width of its text
+# Inches
+SIDE = 2.95  # of a panel
+LEFT = 0.8  # margin of the first panel
+GAP = 0.95  # between two panels
+LEGEND_LINE = 0.26  # height of a line of a legend
+LEGEND_WIDTH = 3.05  # width of its text
 MOST_POINTS = 2000  # per curve; more than there are pixels along it
 NO_BREAK = "\N{NO-BREAK SPACE}"
 

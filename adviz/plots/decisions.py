@@ -12,15 +12,21 @@ from adviz.plots import style
 from adviz.plots.checks import check_image, check_length, check_scores, takes_arrays
 from adviz.plots.scores import KIND_COLOURS, SYMBOLS, strip_rows
 
-WIDTH, NARROWEST = 11.0, 4.0  # inches
-LEFT, RIGHT = 1.9, 0.3  # inches; the names of the defect types stand at the left
-# Inches: a defect type's row, above for the marks' names, below for the axis
-ROW, HEAD, FOOT = 0.36, 0.5, 0.62
-AIR = 0.12  # inches, above a strip without marks
+# A strip of scores, inches
+WIDTH = 11.0
+NARROWEST = 4.0
+LEFT = 1.9  # for the names of the defect types
+RIGHT = 0.3
+ROW = 0.36  # of one defect type
+HEAD = 0.5  # above, for the marks' names
+AIR = 0.12  # above a strip without marks
+FOOT = 0.62  # below, for the axis
+# A gallery of errors
 THUMBNAILS = 8  # in a row of a gallery
 GAP = 0.1  # inches, between thumbnails
 SIDE = (WIDTH - 2 * style.MARGIN - (THUMBNAILS - 1) * GAP) / THUMBNAILS  # inches, of a thumbnail
-CAPTION_SIZE, CAPTION_LINES = 8.5, 4  # points, lines
+CAPTION_SIZE = 8.5  # points
+CAPTION_LINES = 4
 PITCH = SIDE + style.line_inches(CAPTION_SIZE, CAPTION_LINES) + 0.06  # inches, of gallery rows
 TITLE_HEIGHT = style.line_inches(style.LABEL_SIZE) + 0.14  # inches, of a gallery's title
 
@@ -171,6 +177,7 @@ def _draw_strip(
             markeredgecolor=style.PAPER,
             markeredgewidth=0.7,
         )
+        # The current image, if it is in this row
         ringed = images == current
         axes.plot(
             scores[images[ringed]],
@@ -183,6 +190,7 @@ def _draw_strip(
         )
         name = f"{kind} ({len(images)})"
         names.append(style.wrapped(name, LEFT - 0.15, style.SMALL_SIZE, most=1))
+    # Row i lies at height -i
     axes.set_yticks([-number for number in range(len(rows))], names, parse_math=False)
     axes.set_ylim(0.55 - len(rows), 0.55)
     _draw_thresholds(axes, threshold, marks)

@@ -12,8 +12,12 @@ from matplotlib.ticker import MaxNLocator
 from adviz.plots import style
 
 NOTHING = 0.05  # points; what is printed as 0.0
-# Inches: the figure, a bar's row, the names left of the chart, the values right of it, the axis
-WIDTH, ROW, NAMES, VALUES, FOOT = 9.6, 0.36, 3.3, 0.75, 0.62
+# Inches
+WIDTH = 9.6  # of the figure
+ROW = 0.36  # of one bar
+NAMES = 3.3  # left of the chart
+VALUES = 0.75  # right of the chart
+FOOT = 0.62  # below, for the axis
 BAR = 0.62  # height of a bar, in rows
 
 
@@ -117,6 +121,7 @@ def _limits(values: np.ndarray) -> tuple[float, float]:
         return 0.0, 100.0
     low = known.min()
     high = known.max()
+    # At least half a point, so that noise does not fill the chart
     span = max(high - low, 0.5)
     return float(low - 0.25 * span), float(high + 0.2 * span)
 

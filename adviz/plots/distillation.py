@@ -13,14 +13,24 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from adviz.plots import style
 
 Shape = tuple[int, int, int]  # (C, h, w)
-TEACHER, BOTTLENECK, STUDENT, IMAGE = style.BLUE, style.ORANGE, style.GREEN, "#777777"
-TIMES, MINUS = "\u00d7", "\u2212"
-# Inches from the upper edge: the middles of the teacher's and the student's row, the lower edge
-TEACHER_Y, STUDENT_Y, HEIGHT = 1.25, 3.6, 4.6
+TEACHER = style.BLUE
+BOTTLENECK = style.ORANGE
+STUDENT = style.GREEN
+IMAGE = "#777777"
+TIMES = "\u00d7"
+MINUS = "\u2212"
+# Inches from the upper edge: the middles of both rows of boxes, and the lower edge
+TEACHER_Y = 1.25
+STUDENT_Y = 3.6
+HEIGHT = 4.6
 FIRST_X = 1.25  # inches from the left edge, of the image
-# Inches: the side of the largest grid's box, and the widths for few and many channels
-LARGEST_BOX, NARROW, BROAD = 1.0, 0.28, 0.62
-STAGE_WIDTH, STAGE_HEIGHT = 1.1, 0.86  # inches, of the boxes of MFF and OCE
+# A tensor's box, inches: the side for the largest grid, the widths for few and many channels
+LARGEST_BOX = 1.0
+NARROW = 0.28
+BROAD = 0.62
+# The boxes of MFF and OCE, inches
+STAGE_WIDTH = 1.1
+STAGE_HEIGHT = 0.86
 
 
 def distillation_scheme(

@@ -157,6 +157,7 @@ def picture_groups(
     for number, (group, caption) in enumerate(zip(groups, captions, strict=True)):
         row, group_column = divmod(number, per_row)
         first_column = group_column * len(names)
+        # The pictures of a group, from left to right
         for offset, (picture, name) in enumerate(zip(group, names, strict=True)):
             axes = page.axes(figure, row, first_column + offset, f"group {number} {name}")
             _draw(axes, picture, limits, threshold)

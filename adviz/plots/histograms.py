@@ -15,9 +15,12 @@ from adviz.plots.scores import draw_histograms
 
 COLUMNS = 5
 # Inches
-PANEL_WIDTH, PANEL_HEIGHT = 1.95, 1.3
-LEFT, GAP = 0.55, 0.42  # left of the first column, between columns
-ABOVE, BELOW = 0.4, 0.3  # every row: for its title, for its numbers
+PANEL_WIDTH = 1.95
+PANEL_HEIGHT = 1.3
+LEFT = 0.55  # of the first column
+GAP = 0.42  # between columns
+ABOVE = 0.4  # every row, for its title
+BELOW = 0.3  # every row, for its numbers
 ROW = ABOVE + PANEL_HEIGHT + BELOW
 LEGEND = 0.75
 
@@ -110,6 +113,7 @@ def _legend_handles(figure: style.StaticFigure) -> dict[str, Artist]:
 def _histogram(axes: Axes, values: np.ndarray, labels: np.ndarray, bins: int) -> None:
     low = float(values.min())
     high = float(values.max())
+    # To 0..1, so that categories with different units can be compared
     if high > low:
         scaled = (values - low) / (high - low)  # (N,), 0..1
     else:

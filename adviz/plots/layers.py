@@ -76,6 +76,7 @@ def layer_row(
         limits_of = dict.fromkeys(layer_maps, layer_limits)
     _check(image, mask, layer_maps, limits_of)
     size = image_size(image)
+    # Panels from left to right, by the end of their label
     maps = {name: _Map(name, values, limits_of[name]) for name, values in layer_maps.items()}
     maps["fused"] = _Map(fused_name, anomaly_map, limits)
     if other is not None:

@@ -15,7 +15,9 @@ from adviz.plots.colours import THRESHOLD_COLOUR
 
 TRUTH_COLOUR = style.VERMILLION
 DASH = 4  # pixels of a dash, and of the gap after it
-LINE_WIDTH, STROKE_WIDTH = 1.8, 3.2  # points
+# Points
+LINE_WIDTH = 1.8
+STROKE_WIDTH = 3.2
 
 
 @takes_arrays

@@ -13,13 +13,17 @@ from adviz.plots import style
 from adviz.plots.checks import as_array
 from adviz.plots.style import curve_style
 
-# Inches: the axes of a panel; left of the first, between columns, between rows, right of the last
-PANEL_WIDTH, PANEL_HEIGHT = 3.1, 2.35
-LEFT, GAP, BETWEEN, RIGHT = 0.8, 0.75, 1.05, 0.25
-AXIS = 0.62  # inches below a panel, for its axis
-LEGEND_LINE = 0.27  # inches
-LETTER = 0.088  # inches, of the legend's text
-SAMPLE = 0.72  # inches, of a legend's line, with the gaps around it
+# Inches
+PANEL_WIDTH = 3.1
+PANEL_HEIGHT = 2.35
+LEFT = 0.8  # of the first panel
+RIGHT = 0.25  # of the last panel
+GAP = 0.75  # between columns
+BETWEEN = 1.05  # between rows
+AXIS = 0.62  # below a panel, for its axis
+LEGEND_LINE = 0.27
+LETTER = 0.088  # of the legend's text
+SAMPLE = 0.72  # of a legend's line, with the gaps around it
 CLOSEST = 0.075  # of the axis: names that are closer would touch
 PRINTED = "printed in the paper"
 
@@ -200,7 +204,8 @@ def _limits(panels: Sequence[Panel]) -> dict[str, tuple[float, float]]:
     limits = {}
     for name, values in values_of.items():
         finite = [value for value in values if np.isfinite(value)] or [0.0, 1.0]
-        low, high = min(finite), max(finite)
+        low = min(finite)
+        high = max(finite)
         air = 0.07 * (high - low) or 0.5
         limits[name] = low - air, high + air
     return limits

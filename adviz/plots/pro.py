@@ -19,11 +19,17 @@ from adviz.plots.colours import grey
 from adviz.plots.curves import CURVE_KINDS, check_limit
 from adviz.plots.outlines import outlined
 
-TINT, STRIPE = 0.75, 6  # opacity of the colours; pixels of a stripe and of the gap after it
-CORRECT_COLOUR, FALSE_COLOUR = style.BLUE, style.VERMILLION
-# Inches: the figure, the picture, and the two charts beside it
-WIDTH, SIDE, CHART_WIDTH = 12.0, 3.0, 3.3
-PICTURE_X, CURVE_X, REGIONS_X = 0.15, 4.05, 8.35
+TINT = 0.75  # opacity of the colours
+STRIPE = 6  # pixels of a stripe, and of the gap after it
+CORRECT_COLOUR = style.BLUE
+FALSE_COLOUR = style.VERMILLION
+# Inches: sizes, and where the picture and the charts begin
+WIDTH = 12.0
+SIDE = 3.0
+CHART_WIDTH = 3.3
+PICTURE_X = 0.15
+CURVE_X = 4.05
+REGIONS_X = 8.35
 
 
 @takes_arrays

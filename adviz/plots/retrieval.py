@@ -19,7 +19,8 @@ from adviz.plots.checks import (
     takes_arrays,
 )
 
-QUERY_COLOUR, NEIGHBOR_COLOUR = style.VERMILLION, style.BLUE
+QUERY_COLOUR = style.VERMILLION
+NEIGHBOR_COLOUR = style.BLUE
 MOST_COLUMNS = 7  # the query and six neighbours; more neighbours continue in the next row
 Box = tuple[int, int, int, int]
 
@@ -155,6 +156,7 @@ def patch_strip(
     )
     figure = page.figure(title)
     for column, (picture, box, name) in enumerate(zip(pictures, boxes, names, strict=True)):
+        # Above the whole image, below the surroundings of the box
         colour = NEIGHBOR_COLOUR if column else QUERY_COLOUR
         full_image = page.axes(figure, 0, column, name)
         _show(full_image, picture, colour)
@@ -223,6 +225,7 @@ def _enlarge(axes: Axes, picture: np.ndarray, box: Box, context: float, aspect: 
     y = top + height / 2 - 0.5
     half_width = max(width, height / aspect) * (0.5 + context)
     half_height = half_width * aspect
+    # Only the part of the picture inside the window is drawn
     first_row = max(0, int(y - half_height))
     end_row = min(picture.shape[0], int(np.ceil(y + half_height)) + 1)
     first_column = max(0, int(x - half_width))

@@ -133,6 +133,7 @@ def anomaly_rows(
         if titles:
             y = page.row_top(row) - style.title_room(titles[row]) - column_names_room
             style.write_title(figure, titles[row], y=y, bold=False)
+    # One scale for all rows
     if limits is not None and any(values is not None for values in maps):
         colour_bar(figure, page, maps, limits, threshold, quantity)
         _foot(figure, page, masks, maps, limits, threshold)
@@ -167,6 +168,7 @@ def _check_rows(
 
 
 def _page(images: Sequence[np.ndarray], titles: Sequence[str], title: str) -> style.Page:
+    # All panels have the shape of the tallest image
     aspect = max(image.shape[0] / image.shape[1] for image in images)
     above = [style.title_room(text) + 0.12 for text in titles]
     above[0] += style.title_room(title) + style.NAMES_HEIGHT - 0.12

@@ -10,9 +10,11 @@ from matplotlib.axes import Axes
 from adviz.plots import style
 from adviz.plots.checks import takes_arrays
 
-SIDE, GAP = 3.4, 0.25  # inches: a panel, and between columns
-NAMES = 1.35  # inches left of the rows, for the samplers' names
-CAPTION = 0.32  # inches over a panel
+# Inches
+SIDE = 3.4  # of a panel
+GAP = 0.25  # between columns
+NAMES = 1.35  # left of the rows, for the samplers' names
+CAPTION = 0.32  # over a panel
 
 
 @takes_arrays
@@ -57,6 +59,7 @@ def sampling_panels(
     for column, name in enumerate(clouds):
         x = first_x + column * (SIDE + GAP)
         style.write(figure, x, top - line_height - 0.02, name, bold=True)
+    # A row of panels for every sampler, its name at the left
     for row, (sampler, indices) in enumerate(chosen.items()):
         y = top + row * (SIDE + CAPTION) + CAPTION
         sampler_name = style.wrapped(sampler, NAMES, style.LABEL_SIZE, most=3)

@@ -48,6 +48,7 @@ def contact_sheet(
         check_length(titles, len(images), "titles", "images")
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
+    # Captions are broken to the width of a panel, which is known before its height
     panel_width = style.Page(rows, columns, 1, []).panel[0]
     texts = [style.wrapped(text, panel_width, style.SMALL_SIZE) for text in titles]
     page = style.captioned_page(columns, images, texts, title)

@@ -20,8 +20,14 @@ from matplotlib.figure import Figure
 from adviz.plots import fonts
 
 # Okabe and Ito's palette: eight colours that stay apart under the common kinds of colour blindness.
-BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
+BLACK = "#000000"
+ORANGE = "#E69F00"
+SKY = "#56B4E9"
+GREEN = "#009E73"
+YELLOW = "#F0E442"
+BLUE = "#0072B2"
+VERMILLION = "#D55E00"
+PURPLE = "#CC79A7"
 # Yellow is too pale for a line on white
 PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 # The second cue next to colour: dashes by plotly's names, and as matplotlib's (offset, lengths)
@@ -37,17 +43,30 @@ LINE_STYLES: tuple[str | tuple[int, tuple[float, ...]], ...] = (
 # The third cue, for curves that lie on each other
 MARKERS = "osD^vPX"
 
-GOOD, ANOMALOUS, UNLABELLED = BLUE, VERMILLION, "#8C8C8C"
+# What colours stand for
+GOOD = BLUE
+ANOMALOUS = VERMILLION
+UNLABELLED = "#8C8C8C"
 MAP_COLOURS = "cividis"
-PAPER, INK, GRID, EMPTY = "#FFFFFF", "#222222", "#E3E3E3", "#F0F0F0"
-FRAME, REMARK, CHANCE = "#B0B0B0", "#666666", "#999999"
+PAPER = "#FFFFFF"
+INK = "#222222"
+GRID = "#E3E3E3"
+EMPTY = "#F0F0F0"  # of a panel without a picture
+FRAME = "#B0B0B0"  # around a picture
+REMARK = "#666666"
+CHANCE = "#999999"  # of the curve of a random detector
 
 DOTS_PER_INCH = 100
 WIDTH = 12.0  # inches, so 1200 pixels: a JupyterLab cell on a 1280 pixel screen
 MARGIN = 0.15  # inches, left and right of a page
-TALLEST_PANEL, NARROWEST_PANEL = 8.0, 1.8  # inches; for strips that stand
+# Inches, for images that are tall strips
+TALLEST_PANEL = 8.0
+NARROWEST_PANEL = 1.8
 LARGEST_PANEL = 3.2  # inches; a sheet of two images should not fill the screen
-TITLE_SIZE, LABEL_SIZE, SMALL_SIZE = 14, 12, 11  # points
+# Points
+TITLE_SIZE = 14
+LABEL_SIZE = 12
+SMALL_SIZE = 11
 LINE_HEIGHT = 1.35  # of the font size
 NAMES_HEIGHT = LABEL_SIZE * LINE_HEIGHT / 72 + 0.06  # inches, for one line of panel titles
 # Keyword arguments of a legend without a frame that begins exactly where it is anchored
@@ -414,7 +433,10 @@ def static_chart(
     height: inches.
     legend: whether there is room for one at the right.
     """
-    width, left, below = 9.6, 0.8, 0.7  # inches
+    # Inches
+    width = 9.6
+    left = 0.8
+    below = 0.7
     right = 2.1 if legend else MARGIN + 0.1
     top = title_room(title, width) + 0.15
     figure = StaticFigure(width, height + title_room(title, width))

@@ -12,7 +12,9 @@ from matplotlib.lines import Line2D
 from adviz.plots import style
 from adviz.plots.checks import takes_arrays
 
-SIZE, LEGEND_SIZE = 10, 9  # points
+# Points
+SIZE = 10
+LEGEND_SIZE = 9
 LETTER = 0.63 / 72  # width of an average letter of DejaVu Sans, inches a point
 ASCENT = SIZE / 72  # inches from the top of a line to its base line
 GAP = 0.16  # inches between columns
@@ -62,11 +64,13 @@ def table_figure(
     if muted is not None and np.shape(muted) != shape:
         raise ValueError(f"muted must have the shape of the table {shape}, got {np.shape(muted)}")
     heads = [_broken(name) for name in columns]
+    # The first row and column are the heads
     grid = [heads, *texts]
     row_names = [corner, *rows]
     is_muted = np.zeros((len(grid), len(columns)), bool)
     if muted is not None:
         is_muted[1:] = muted
+    # Columns are as wide as their longest line, and aligned at the right
     column_widths = [GAP + _width(column) for column in zip(*grid, strict=True)]
     right_ends = style.MARGIN + _width(row_names) + np.cumsum(column_widths)
     heights = [_height([name, *row]) for name, row in zip(row_names, grid, strict=True)]

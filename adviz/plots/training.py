@@ -57,6 +57,7 @@ def loss_curve(
         )
     most_epochs = max((len(values) for values in curves.values()), default=1)
     highest = max((float(np.max(values)) for values in curves.values() if len(values)), default=1.0)
+    # The axis begins at 0, so that a loss of half the size looks so
     axes.set(xlim=(1, max(2, most_epochs, epochs or 0)), ylim=(0, 1.05 * highest or 1))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if any(curves):

@@ -1,4 +1,7 @@
-"""JupyterLab as `adviz lab` starts it, on a free port and away from the user's settings, and what to say to it."""
+"""JupyterLab as `adviz lab` starts it, on a free port and away from the user's settings.
+
+And what to say to it.
+"""
 
 import json
 import os
@@ -35,7 +38,8 @@ RUN_ALL = """async ([path, seconds]) => {
     await app.commands.execute('notebook:run-all-cells');
     return panel.content.model.toJSON().cells.filter(cell => cell.cell_type === 'code');
   };
-  const late = new Promise((_, no) => setTimeout(() => no(new Error(`${path} ran for ${seconds} s`)), 1000 * seconds));
+  const late = new Promise((_, no) =>
+    setTimeout(() => no(new Error(`${path} ran for ${seconds} s`)), 1000 * seconds));
   return Promise.race([run(), late]);
 }"""
 RUN_CELL = """async number => {
@@ -59,7 +63,10 @@ def free_port():
 
 
 def environment(home):
-    """Return the environment of a Lab whose settings, kernels and run-time files all live in `home`."""
+    """Return the environment of a Lab whose settings.
+
+    Kernels and run-time files all live in `home`.
+    """
     for plugin, values in SETTINGS.items():
         file = home / "settings" / f"{plugin}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +104,10 @@ def wait_until_it_answers(url, process, seconds=90):
 
 @contextmanager
 def running_lab(home):
-    """Start `adviz lab` with everything below `home`; yields a LabServer and stops it, kernels included."""
+    """Start `adviz lab` with everything below `home`.
+
+    Yields a LabServer and stops it, kernels included.
+    """
     port, folder, log = free_port(), home / "notebooks", home / "server.log"
     command = [
         sys.executable,

@@ -1,4 +1,7 @@
-"""The coreset explorer in JupyterLab: budget, sampler, colours, a pick, the keys, a lasso, a cell of an image."""
+"""The coreset explorer in JupyterLab.
+
+Budget, sampler, colours, a pick, the keys, a lasso, a cell of an image.
+"""
 
 import re
 
@@ -15,7 +18,10 @@ train = Split.from_arrays(images[:8], [0] * 8, geometry=size)
 test = Split.from_arrays(images[8:], [0, 0, 1, 1], geometry=size)
 layers = lambda n: {"layer": rng.normal(size=(n, 5, 8, 8)).astype(np.float32)}
 old, new = (Features(layers(len(split)), image_size=(64, 64)) for split in (train, test))
-banks = {name: PatchCore(layers=("layer",), coreset=0.5, sampler=name).fit(old) for name in ("greedy", "random")}
+banks = {
+    name: PatchCore(layers=("layer",), coreset=0.5, sampler=name).fit(old)
+    for name in ("greedy", "random")
+}
 found = {name: bank.predict_budgets(new, [0.02, 0.1, 0.5]) for name, bank in banks.items()}
 traces = {name: bank.trace_ for name, bank in banks.items()}
 view = explore.coreset(Category("tile", train, test), traces, found)

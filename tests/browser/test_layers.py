@@ -1,4 +1,7 @@
-"""The mixer in JupyterLab: every control changes the fused map, and the metrics arrive while the page stays alive."""
+"""The mixer in JupyterLab: every control changes the fused map.
+
+And the metrics arrive while the page stays alive.
+"""
 
 import re
 

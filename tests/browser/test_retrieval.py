@@ -1,4 +1,7 @@
-"""The retrieval explorer in JupyterLab: a click explains a pixel, a reload of the page keeps what was chosen."""
+"""The retrieval explorer in JupyterLab.
+
+A click explains a pixel, a reload of the page keeps what was chosen.
+"""
 
 import re
 
@@ -11,8 +14,11 @@ from adviz import DN2, SPADE, Backbone, Features, PaDiM, data, explore
 category, rng = data.demo("mesh"), np.random.default_rng(0)
 few = list(range(0, len(category.test), 6))
 category = data.Category("mesh", category.train.subset(range(8)), category.test.subset(few))
-layers = lambda n: {"layer2": rng.random((n, 4, 28, 28), np.float32), "layer4": rng.random((n, 6, 7, 7), np.float32)}
-train, test = (Features(layers(len(split)), image_size=(224, 224)) for split in (category.train, category.test))
+def features(split):
+    layer2 = rng.random((len(split), 4, 28, 28), np.float32)
+    layer4 = rng.random((len(split), 6, 7, 7), np.float32)
+    return Features({"layer2": layer2, "layer4": layer4}, image_size=(224, 224))
+train, test = features(category.train), features(category.test)
 spade = SPADE(layers=("layer2",), image_layers=("layer4",)).fit(train).predict(test)
 padim = PaDiM(layers=("layer2",)).fit(train).predict(test)
 dn2 = DN2(layers=("layer4",)).fit(train).predict(test)

@@ -1,4 +1,7 @@
-"""The threshold explorer in JupyterLab: every control, tags that are kept, and a reload of the page."""
+"""The threshold explorer in JupyterLab.
+
+Every control, tags that are kept, and a reload of the page.
+"""
 
 import re
 

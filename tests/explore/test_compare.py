@@ -96,8 +96,10 @@ def test_the_images_are_gone_through_in_the_order_of_disagreement(view, predicti
 
 
 CHANGES = [
-    ("image", 4), ("detector", "PaDiM"), ("order", "score of the detector"), ("detector", "SPADE"), ("x", "DN2"),
-    ("y", "SPADE"), ("relative", True), ("picked", (3, 4)), ("category", "mesh"), ("defect", "good"),
+    ("image", 4), ("detector", "PaDiM"), ("order", "score of the detector"), ("detector", "SPADE"),
+    ("x", "DN2"),
+    ("y", "SPADE"), ("relative", True), ("picked", (3, 4)), ("category", "mesh"),
+    ("defect", "good"),
 ]  # fmt: skip
 
 

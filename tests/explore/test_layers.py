@@ -81,8 +81,10 @@ def test_it_opens_with_the_detectors_own_way(view, predictions):
 
 
 CHANGES = [
-    ("image", 3), ("detector", "forward"), ("category", "mesh"), ("image", 2), ("layers", ("layer2",)),
-    ("layers", NAMES), ("weights", {"layer2": 2.5}), ("join", "product"), ("root", True), ("sigma", 1.5),
+    ("image", 3), ("detector", "forward"), ("category", "mesh"), ("image", 2),
+    ("layers", ("layer2",)),
+    ("layers", NAMES), ("weights", {"layer2": 2.5}), ("join", "product"), ("root", True),
+    ("sigma", 1.5),
     ("preset", "layer1"), ("defect", "good"), ("picked", (3, 4)), ("own_scale", True),
 ]  # fmt: skip
 

@@ -1,4 +1,7 @@
-"""The explorer of the papers' tables: what stands in a cell, what its detail says, and how missing cells are done."""
+"""The explorer of the papers' tables.
+
+What stands in a cell, what its detail says, and how missing cells are done.
+"""
 
 import dataclasses
 import re
@@ -47,7 +50,10 @@ def made(experiment, **values):
 
 
 class Laboratory:
-    """Takes the place of real experiments: remembers them, can be told to wait, or to break some."""
+    """Takes the place of real experiments.
+
+    Remembers them, can be told to wait, or to break some.
+    """
 
     def __init__(self):
         self.done, self.breaks = [], lambda one: False

@@ -20,7 +20,10 @@ GOOD_SCORES, HOLE_SCORES = (0.1, 0.2, 0.8, 0.3), (0.5, 0.9, 0.7)
 
 @pytest.fixture(scope="module")
 def categories(tmp_path_factory):
-    """Two categories; test images good 0 to 3, then three holes: in the middle, of two pixels, and cropped away."""
+    """Two categories; test images good 0 to 3, then three holes.
+
+    In the middle, of two pixels, and cropped away.
+    """
     root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
     holes = [
         (slice(20, 40), slice(20, 40)),

@@ -80,9 +80,9 @@ class CoresetView(CoresetControls):
 
     Move the coreset size along the order of choice; click a point, or a patch of the training
     image, to see the chosen patch nearest to it; drag round points to see their patches. The state
-    is plain data, readable and settable: `category`, `sampler` (names), `budget` (rows), `colour` (of the points),
-    `image` (index of a training image), `picked` (a row, None = none), `chosen` (the rows
-    selected); `radius` and `usage` tell what is known of the present bank.
+    is plain data, readable and settable: `category`, `sampler` (names), `budget` (coreset size),
+    `colour` (of the points), `image` (index of a training image), `picked` (an entry, None = none),
+    `chosen` (the entries selected); `radius` and `usage` tell what is known of the current bank.
     """
 
     def __init__(

@@ -171,8 +171,8 @@ def test_a_score_at_the_threshold_is_flagged_and_one_below_is_not(categories, pr
     labels = categories["plate"].test.labels
     words = {(True, 0): " (a false alarm)", (False, 1): " (missed)"}
     expected = [
-        f"score {s:.4g}, predicted {'anomalous' if s >= 2.5 else 'good'} at the F1-optimal threshold 2.5"
-        + words.get((s >= 2.5, n), "")
+        f"score {s:.4g}, predicted {'anomalous' if s >= 2.5 else 'good'} at the F1-optimal "
+        "threshold 2.5" + words.get((s >= 2.5, n), "")
         for s, n in zip(scores, labels, strict=True)
     ]
     assert verdicts == expected
