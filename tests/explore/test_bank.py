@@ -193,6 +193,6 @@ def test_what_does_not_fit_together_is_refused(found, category):
     assert Bank({"greedy": untold}, category.test, N_TRAIN).grid == (SIDE, SIDE)
     odd = dataclasses.replace(untold, cell=greedy.cell // 2)
     with pytest.raises(
-        ValueError, match="expected a trace that tells its grid, or square images, got 8 cells"
+        ValueError, match="expected a trace with its grid, or square images, got 8 locations"
     ):
         Bank({"greedy": odd}, category.test, N_TRAIN)

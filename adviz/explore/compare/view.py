@@ -178,7 +178,7 @@ class CompareView(PickingView):
         self._filter()
 
     def _measure(self) -> None:
-        """Compute the metrics that are missing beside the page."""
+        """Compute the metrics that are missing in the background."""
         category = self.category
         missing = [name for name in self._methods if (category, name) not in self._numbers]
         if missing and not (self.busy and self._asked == category):
@@ -334,7 +334,7 @@ class CompareView(PickingView):
         )
 
     def static(self) -> StaticFigure:
-        """Return the row of the image on show as a matplotlib figure."""
+        """Return the row of the displayed image as a matplotlib figure."""
         sample, methods = self._sample, self._methods
         standings = {name: self._standing(name) for name in methods}
         return plots.comparison_row(

@@ -105,7 +105,7 @@ class CoresetControls(View):
 
     @property
     def image(self) -> int:
-        """Index of the training image on show, from 0."""
+        """Index of the displayed training image, from 0."""
         return int(self._images.slider.value) - 1
 
     @image.setter
@@ -170,7 +170,7 @@ class CoresetControls(View):
         self._learn()
 
     def _change_sampler(self, _change: Any = None) -> None:
-        """Offer the sampler's budgets, and keep the one on show where it can be."""
+        """Offer the sampler's budgets, and keep the displayed one where it can be."""
         if not self._quiet:
             with self._together():
                 self._offer_budgets(self.budget)
@@ -186,7 +186,7 @@ class CoresetControls(View):
         self._budget.disabled = len(there) == 1
 
     def _learn(self) -> None:
-        """Compute beside the page what is not known of the category yet.
+        """Compute in the background what is not known of the category yet.
 
         Showing each piece as it comes.
         """

@@ -50,7 +50,7 @@ def table(
     columns: names of the start, the steps and the end.
     rows: category -> its way.
     pending: categories with runs that are not made yet; in the others what is NaN is undefined.
-    marked: the category on show.
+    marked: the displayed category.
     """
     texts = {}
     for name, path in rows.items():
@@ -73,14 +73,14 @@ def remarks(
     runs: Mapping[str, tuple[Run, Run]],
     metric: str,
 ) -> list[str]:
-    """Return sentences on how much the numbers on show can bear.
+    """Return sentences on how much the displayed numbers can bear.
 
     Parameters
     ----------
     mode, metric: as the view's.
-    rows: category -> its way; `shown` is the one on show.
+    rows: category -> its way; `shown` is the displayed one.
     total: its start and end in words.
-    runs: category -> (first, last) of the categories that count for what is on show and for which
+    runs: category -> (first, last) of the categories that count for what is displayed and for which
         both were made.
     """
     path, words = rows[shown], []

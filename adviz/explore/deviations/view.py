@@ -53,7 +53,7 @@ def deviations(
         options are those that are flipped, with the target's values, such as
         ``replace(PatchCore.preset("paper"), **options)`` takes. Where options change how images are
         read it returns (prediction, split), and where they change how it is evaluated (prediction,
-        split, result). It is called beside the page, once for every configuration and category.
+        split, result). It is called in the background, once for every configuration and category.
     start: name of the configuration in which nothing is flipped.
     units: options that change the unit of scores and maps; maps before and after then have scales
         of their own.
@@ -175,7 +175,7 @@ class DeviationsView(View):
 
     @property
     def image(self) -> int:
-        """Index of the test image on show, from 0, in the whole test split."""
+        """Index of the displayed test image, from 0, in the whole test split."""
         return self._shown[int(self._images.slider.value) - 1]
 
     @image.setter
@@ -188,7 +188,7 @@ class DeviationsView(View):
 
     @property
     def results(self) -> dict[str, list[Any]]:
-        """The table on show, unrounded, as columns.
+        """The displayed table, unrounded, as columns.
 
         "category", the start, each flipped option, the end.
 
@@ -212,7 +212,7 @@ class DeviationsView(View):
         return {"category": list(table), **numbers}
 
     def run(self) -> None:
-        """Compute what is missing of what is on show, beside the page.
+        """Compute what is missing of what is displayed, in the background.
 
         `wait` waits for it, `stop` stops it.
         """
@@ -252,7 +252,7 @@ class DeviationsView(View):
         return self.target if set(self.flipped) == set(self._flips) else TOGETHER
 
     def _missing(self) -> list[tuple[str, tuple[str, ...]]]:
-        """Return (category, names of flipped options) of the runs that what is on show needs."""
+        """Return (category, names of flipped options) of the runs that what is displayed needs."""
         wanted = configurations(self.flipped, self.mode)
         return [
             (c, names)
@@ -279,7 +279,7 @@ class DeviationsView(View):
         self._offer_steps()
 
     def _offer_steps(self, _change: Any = None) -> None:
-        """Offer the maps of every step there is, and stay at the one on show."""
+        """Offer the maps of every step there is, and stay at the displayed one."""
         before, names = self.step, [TOGETHER, *self.flipped]
         with self._together():
             if names != list(self._step.options):
@@ -354,7 +354,7 @@ class DeviationsView(View):
         )
 
     def _ends(self) -> dict[str, tuple[Run, Run]]:
-        """Return the first and the last run of the categories on show where both were made."""
+        """Return the first and the last run of the displayed categories where both were made."""
         shown = [self.category] if self.category in self._categories else self._categories
         pairs = {name: self._pair(name, (), self.flipped) for name in shown}
         return {name: pair for name, pair in pairs.items() if pair}
@@ -366,7 +366,7 @@ class DeviationsView(View):
         return (first, last) if first and last else None
 
     def _pictures(self) -> str:
-        """Return the image on show with its maps before and after the step."""
+        """Return the displayed image with its maps before and after the step."""
         steps = {step.name: step for step in steps_of(self.flipped, self.mode)}
         step = steps.get(self.step, Step(TOGETHER, (), self.flipped))
         pair = self._pair(self.category, step.before, step.after)
@@ -384,7 +384,7 @@ class DeviationsView(View):
         return page.pictures(pair, samples, self.image, (before, after), unit)
 
     def static(self) -> StaticFigure:
-        """Return the waterfall on show as a matplotlib figure."""
+        """Return the displayed waterfall as a matplotlib figure."""
         return page.figure(self._waterfall())
 
 

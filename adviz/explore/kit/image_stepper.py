@@ -142,7 +142,7 @@ class ResultsView(View):
 
     @property
     def image(self) -> int:
-        """Index of the test image on show, from 0, in the whole test split."""
+        """Index of the displayed test image, from 0, in the whole test split."""
         return self._shown[int(self._images.slider.value) - 1]
 
     @image.setter
@@ -217,7 +217,7 @@ class ResultsView(View):
         )
 
     def _place(self) -> str:
-        """Return which image is on show, and what is known of it."""
+        """Return which image is displayed, and what is known of it."""
         sample = self._sample
         known = {0: "good", 1: f"anomalous: {sample.defect}", None: "unlabelled"}[sample.label]
         return f"image {self.image + 1} of {len(self._categories[self.category].test)} · {known}"
@@ -245,7 +245,7 @@ class ResultsView(View):
         return markup.row(markup.in_pairs(parts)) + markup.row([*bar, *words], gap=24)
 
     def static(self) -> StaticFigure:
-        """Return the row of the image on show as a matplotlib figure."""
+        """Return the row of the displayed image as a matplotlib figure."""
         sample, maps = self._sample, self._prediction.anomaly_map
         one = None if maps is None else maps[self.image]
         return plots.anomaly_row(sample.image, sample.mask, one, limits=self._shared_limits())

@@ -25,8 +25,8 @@ class Quiet(threading.local):
 
     ``with quiet:`` says so, and callbacks ask ``if quiet``.
 
-    Every thread has its own answer: what a person sets while work beside the page draws is still a
-    person's.
+    Every thread has its own answer: what a person sets while work in the background draws is still
+    a person's.
     """
 
     _depth = 0
@@ -96,7 +96,7 @@ class View(widgets.VBox):  # type: ignore[misc]
 
     @property
     def busy(self) -> bool:
-        """Whether something is being computed beside the page; see `wait` and `stop`."""
+        """Whether something is being computed in the background; see `wait` and `stop`."""
         return self._work.busy
 
     def wait(self, seconds: float = 300) -> None:
@@ -127,7 +127,7 @@ class View(widgets.VBox):  # type: ignore[misc]
         discard(self)
 
     def static(self) -> StaticFigure:
-        """Return what is on show as a matplotlib figure, for pages that show no widgets.
+        """Return what is displayed as a matplotlib figure, for pages that show no widgets.
 
         It is meant for papers, too.
         """
@@ -166,7 +166,7 @@ class View(widgets.VBox):  # type: ignore[misc]
     def _compute(
         self, label: Label, function: Callable[[], Any], then: Callable[[Any], None]
     ) -> None:
-        """Call `function` beside the page, showing that it is busy.
+        """Call `function` in the background, showing that it is busy.
 
         Unless it is stopped, `then` gets its result.
 

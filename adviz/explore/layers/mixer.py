@@ -64,8 +64,8 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
 
         What was chosen of other layers is given up.
 
-        What is offered already is left alone: this is also called by work beside the page, while a
-        person chooses.
+        What is offered already is left alone: this is also called by work in the background, while
+        a person chooses.
         """
         if names == tuple(self._chosen) and own == self._own:
             return

@@ -72,7 +72,7 @@ class LayersView(PickingView):
 
     It starts with the detector's own way to join its layers, where that can be found out. The
     metrics of the image follow at once, those of the category and of all categories are computed
-    beside the page. The state is that of `ResultsView`, and `layers` (names of those that enter),
+    in the background. The state is that of `ResultsView`, and `layers` (names of those that enter),
     `weights` (layer -> 0 to 5), `join`, `root`, `sigma` (pixels, 0 to 16), `preset`, `own_scale`
     and `picked` ((row, column) of a pixel, or None), all settable; `mixed` is the map and `metrics`
     its numbers.
@@ -126,7 +126,7 @@ class LayersView(PickingView):
 
     @property
     def mixed(self) -> np.ndarray:
-        """The mixed map of the image on show, (H, W) float32."""
+        """The mixed map of the displayed image, (H, W) float32."""
         return self._mix_one(*self._mixed_key, self.image)
 
     @property
@@ -168,9 +168,9 @@ class LayersView(PickingView):
         ]
 
     def _measure(self) -> None:
-        """Compute the metrics that are missing beside the page.
+        """Compute the metrics that are missing in the background.
 
-        Those of the category on show first.
+        Those of the displayed category first.
         """
         names = [self.category, *(name for name in self._comparable() if name != self.category)]
         asked = [
@@ -321,7 +321,7 @@ class LayersView(PickingView):
         return f"{table}<div>fused: {style.number(self.mixed[row, column])}</div>"
 
     def static(self) -> StaticFigure:
-        """Return the row of the image on show as a matplotlib figure."""
+        """Return the row of the displayed image as a matplotlib figure."""
         sample, found = self._sample, self._prediction
         limits = self._layer_limits(self.category, self.detector, self.own_scale)
         valid = None if found.valid is None else found.valid[self.image]

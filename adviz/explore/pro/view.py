@@ -98,7 +98,7 @@ class ProView(PreparedView):
 
     @property
     def fpr(self) -> float:
-        """Share of all normal pixels, 0 to `limit`, that may be flagged."""
+        """Fraction of all normal pixels, 0 to `limit`, that may be predicted anomalous."""
         return float(self._fpr.value)
 
     @fpr.setter
@@ -146,7 +146,7 @@ class ProView(PreparedView):
 
     @property
     def values(self) -> dict[str, float]:
-        """The numbers on show: PRO by definition, pixel AUROC.
+        """The displayed numbers: PRO by definition, pixel AUROC.
 
         The threshold and the mean overlap are those at the current FPR.
         """
@@ -270,7 +270,7 @@ class ProView(PreparedView):
         return flagged if valid is None else flagged & valid[self.image]
 
     def _pictures(self, here: list[dict[str, Any]]) -> list[str]:
-        """Return what is flagged in the image on show, and its map."""
+        """Return the pixels predicted anomalous in the displayed image, and its map."""
         sample, limits, maps = self._sample, self._shared_limits(), self._prediction.anomaly_map
         if sample.mask is None or maps is None or limits is None:
             return [

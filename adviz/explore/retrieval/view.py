@@ -97,7 +97,7 @@ class RetrievalView(ResultsView):
         slider = widgets.IntSlider(
             5, min=1, max=5, description="neighbours", continuous_update=False
         )
-        slider.layout.width, slider.style.description_width = "250px", "70px"
+        slider.layout.width, slider.style.description_width = "260px", "80px"
         slider.tooltip = "k, the number of nearest neighbours or of retrieved images"
         self._k = labelled(slider, "k", self._change_k)
         self._whole = widgets.Button(
@@ -303,7 +303,7 @@ class RetrievalView(ResultsView):
         super()._compute(label, function, then)
 
     def static(self) -> StaticFigure:
-        """Return the strip on show as a matplotlib figure."""
+        """Return the displayed strip as a matplotlib figure."""
         figure = self._compared.figure()
         return super().static() if figure is None else figure
 

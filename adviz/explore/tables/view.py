@@ -57,8 +57,8 @@ def tables(book: Book) -> TablesView:
 class TablesView(View):
     """Pick a table and a cell, and run the missing experiments of a cell, a row or the table.
 
-    What is asked for waits in a queue and is done one after the other beside the page; every row is
-    on disk as soon as it is there, and in the table. The state is plain data, readable and
+    Experiments wait in a queue and run one after the other in the background; every result is
+    stored and displayed as soon as it is known. The state is plain data, readable and
     settable: `paper`, `table`, `pro` ("own" = the definition of the paper's code), `shows`,
     `others`, `cell`; readable: `comparison`, `places`, `queued`.
     """
@@ -141,7 +141,7 @@ class TablesView(View):
 
     @property
     def comparison(self) -> Comparison:
-        """The table on show, with what is on disk now."""
+        """The displayed table, with what is on disk now."""
         return self._book.table(self.paper, self.table, pro=None if self.pro == OWN else self.pro)
 
     @property
@@ -226,7 +226,7 @@ class TablesView(View):
                 self._redraw()
 
     def _filled(self) -> Filled:
-        """Return the cell on show."""
+        """Return the displayed cell."""
         row, column = self._layout.places[self._cell or self.places[0]]
         found = self._layout.cells[row][column]
         if found is None:
@@ -235,7 +235,7 @@ class TablesView(View):
         return found
 
     def _line(self) -> list[Filled]:
-        """Return the cells of the line of the cell on show."""
+        """Return the cells in the line of the displayed cell."""
         line = (self._cell or self.places[0])[0]
         pairs = zip(self._comparison.lines, self._comparison.filled, strict=True)
         return [one for name, one in pairs if name == line]

@@ -1,7 +1,4 @@
-"""The line itself: a threshold of the image score, what it flags.
-
-And the image on show held against it.
-"""
+"""A threshold of the image score: the errors that it makes, and its verdict on an image."""
 
 from __future__ import annotations
 
@@ -36,7 +33,7 @@ class DecisionView(PreparedView):
 
     It splits their images into predicted anomalous and predicted good.
 
-    What takes long (the best threshold of all pixels) is computed beside the page once, see
+    What takes long (the best threshold of all pixels) is computed in the background once, see
     `_steps`.
     """
 
@@ -127,11 +124,11 @@ class DecisionView(PreparedView):
 
     @property
     def outcome(self) -> outcomes.Outcome:
-        """What the threshold does to the images of the category on show."""
+        """What the threshold does to the images of the displayed category."""
         return self._outcome(self.category, self.threshold)
 
     def _known(self, detector: str = "") -> list[str]:
-        """Return the categories that a detector, or the one on show, has a prediction of by now."""
+        """Return the categories with a prediction by a detector, or by the displayed one."""
         found = {
             name: predictions.get(detector or self.detector)
             for name, predictions in self._predictions.items()

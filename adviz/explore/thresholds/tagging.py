@@ -1,4 +1,4 @@
-"""A person's tags: a row of controls for the image on show, and the file that they are kept in."""
+"""Tags of errors: controls for the displayed image, and the file that they are kept in."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NONE = "none yet"
 
 
 class Tagging(widgets.VBox):  # type: ignore[misc]
-    """Choose the kind of error that the image on show is, say something about it.
+    """Choose the kind of error that the displayed image is, say something about it.
 
     Tags and notes are kept in a file.
 
@@ -180,7 +180,7 @@ class TaggedView(DecisionView):
 
     @property
     def tags(self) -> dict[str, str]:
-        """A person's tags of the detector on show: "category/image's id" -> tag.
+        """A person's tags of the displayed detector: "category/image's id" -> tag.
 
         Setting them replaces all.
         """
@@ -213,7 +213,7 @@ class TaggedView(DecisionView):
         The file is written atomically.
 
         Each entry has detector, category, image (id), threshold (the present one), tag, suggested
-        and note. Of the false negatives of the detector on show that nobody tagged, the first
+        and note. Of the false negatives of the displayed detector that nobody tagged, the first
         suggestion is written, marked as such.
 
         Raises
@@ -267,7 +267,7 @@ class TaggedView(DecisionView):
         }
 
     def _replace(self, marks: Mapping[str, tuple[str, str]]) -> None:
-        """Replace tags and notes of the detector on show; keys are "category/image's id"."""
+        """Replace tags and notes of the displayed detector; keys are "category/image's id"."""
         labels, places = self._labels(), {}
         for key, (tag, _) in marks.items():
             names = [name for name in labels if key.startswith(f"{name}/")]

@@ -50,7 +50,7 @@ def thresholds(
     >>> view = explore.thresholds(category, prediction)
     >>> view.threshold = 25.0
     >>> view.status
-    'hex_nut · PatchCore · image 1 of 46 · anomalous: chip · score ..., flagged at 25'
+    'hex_nut · PatchCore · image 1 of 46 · anomalous: chip · score ..., predicted anomalous at 25'
     """
     return ThresholdsView(*by_name(categories, predictions), gate=gate)
 
@@ -123,7 +123,7 @@ class ThresholdsView(TaggedView):
 
     @property
     def errors(self) -> list[dict[str, Any]]:
-        """The errors of the detector on show in all categories, the worst of each kind first.
+        """The errors of the displayed detector in all categories, the worst of each kind first.
 
         As plain data.
 

@@ -63,7 +63,7 @@ class Walls(widgets.VBox):  # type: ignore[misc]
         errors: in the order of their numbers.
         pictures: (category, image) -> HTML of its picture; a grey square stands for one that is not
             there yet.
-        present: what is on show.
+        present: what is displayed.
         """
         self._places = [(error["category"], error["image"]) for error in errors]
         names = [f"{number} · {_line(error)}" for number, error in enumerate(errors, 1)]

@@ -19,7 +19,7 @@ class Head:
 
     Examples
     --------
-    >>> from adviz.widgets import Head
+    >>> from adviz.explore.widgets import Head
     >>> Head("PatchCore", "1 %").text
     'PatchCore...1 %'
     """
@@ -42,7 +42,7 @@ class Entry:
 
     Examples
     --------
-    >>> from adviz.widgets import Entry
+    >>> from adviz.explore.widgets import Entry
     >>> Entry("98.1", "97.9").theirs
     False
     """
@@ -67,7 +67,7 @@ class TableGrid(anywidget.AnyWidget):  # type: ignore[misc]
 
     Examples
     --------
-    >>> from adviz.widgets import Entry, Head, TableGrid
+    >>> from adviz.explore.widgets import Entry, Head, TableGrid
     >>> grid = TableGrid()
     >>> grid.show([Head("PatchCore")], [Head("bottle")], [[Entry("98.1")]])
     """

@@ -52,7 +52,7 @@ class PatchOverlay(anywidget.AnyWidget):  # type: ignore[misc]
 
     Examples
     --------
-    >>> from adviz.widgets import PatchOverlay
+    >>> from adviz.explore.widgets import PatchOverlay
     >>> image, mask = category.test.image(0), category.test.mask(0)
     >>> shown = PatchOverlay(image, prediction.anomaly_map[0], mask)
     >>> shown.picked = [100, 120]

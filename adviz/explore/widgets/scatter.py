@@ -38,7 +38,7 @@ class PatchScatter(anywidget.AnyWidget):  # type: ignore[misc]
 
     Examples
     --------
-    >>> from adviz.widgets import PatchScatter
+    >>> from adviz.explore.widgets import PatchScatter
     >>> points = np.random.default_rng(0).normal(size=(9, 2))
     >>> shown = PatchScatter(points, np.zeros((9, 3), "uint8"))
     >>> shown.ring(np.array([2, 5]))
