@@ -131,6 +131,7 @@ def overlay(image: np.ndarray, anomaly_map: np.ndarray, *, limits: Limits) -> np
     low, high = limits
     strength = np.clip((anomaly_map.astype(np.float64) - low) / (high - low), 0, 1)  # (H, W)
     colour = 255 * mpl.colormaps[style.MAP_COLOURS](strength)[..., :3]  # (H, W, 3)
+    # The tint grows with the score, so that low scores leave the image visible
     opacity = STRONGEST_TINT * strength[..., None]  # (H, W, 1)
     tinted = (1 - opacity) * grey(image) + opacity * colour
     return np.asarray(np.rint(tinted).astype(np.uint8))

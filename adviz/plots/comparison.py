@@ -138,6 +138,7 @@ def score_scatter(
     axes = figure.add_axes((0.17, 0.16, 0.79, 0.72 if title else 0.8), label="scatter")
     style.write_title(figure, title, bold=False)
     style.plain_axes(axes, f"score of {names[0]}", f"score of {names[1]}")
+    # Anomalous images lie on top of good ones
     for group in GROUPS:
         chosen = labels == group.label
         if not chosen.any():

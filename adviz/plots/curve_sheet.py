@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -63,7 +64,7 @@ def curve_sheet(
         raise ValueError(
             f"expected methods and one or two kinds of errors, got {list(curves)} and {list(kinds)}"
         )
-    categories = list(dict.fromkeys(name for of_method in curves.values() for name in of_method))
+    categories = list(dict.fromkeys(chain(*curves.values())))
     legend_height = 0.27 * -(-len(categories) // LEGEND_COLUMNS) + 0.35
     row_height = max(SIDE, 0.26 * len(categories) + 0.1)
     width = NAMES + 2 * (SIDE + GAP) + LABELS + BARS + 0.25
@@ -104,9 +105,12 @@ def curve_sheet(
 
 def _longest_bar(errors: Mapping[str, Mapping[str, Sequence[float]]]) -> float:
     """Return the end of the errors' axis, which all methods share."""
-    counts = [count for of_method in errors.values() for row in of_method.values() for count in row]
+    counts: list[float] = []
+    for of_method in errors.values():
+        counts += chain(*of_method.values())
     if not counts:
         return 1.08
+    # No error at all still needs an axis
     return float(np.nanmax([*counts, 0.0])) * 1.08 or 1.0
 
 

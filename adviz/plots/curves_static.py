@@ -71,6 +71,7 @@ def curves_static(
         check_curves(named)
     kinds = [kind for kind in CURVE_KINDS if kind in curves]
     names = {kind: _legend_texts(kind, curves[kind], (areas or {}).get(kind)) for kind in kinds}
+    # All panels have room for the longest legend, so that they stand in a row
     legend_lines = max(_count_lines(kind, names[kind]) for kind in kinds)
     width = LEFT + len(kinds) * SIDE + (len(kinds) - 1) * GAP + 0.45
     top = 0.45 + style.title_room(title, width)
@@ -112,6 +113,7 @@ def _count_lines(kind: str, texts: list[str]) -> int:
 def _draw(axes: Axes, kind: str, curves: Curves, names: list[str], limit: float) -> None:
     title, x, y, _ = CURVE_KINDS[kind]
     style.plain_axes(axes, x, y)
+    # Square panels: a unit is as long across as up
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.03), aspect=1.02 / 1.04)
     style.chart_title(axes, title, bold=True)
     if kind == "roc":

@@ -75,6 +75,7 @@ def waterfall(
         raise ValueError(
             f"values must be finite, or NaN where they are not known, got {values.tolist()}"
         )
+    # From top to bottom: the start, every step, the end
     names = [start[0], *steps, end[0]]
     figure, axes = _empty(names, title)
     limits = _limits(values)

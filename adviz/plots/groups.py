@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -146,7 +147,7 @@ def picture_groups(
     check_length(captions, len(groups), "captions", "groups")
     for group in groups:
         check_length(group, len(names), "a group", "names")
-    pictures = [picture for group in groups for picture in group]
+    pictures = list(chain(*groups))
     maps = [picture.values for picture in pictures]
     has_map = any(values is not None for values in maps)
     if has_map:
@@ -197,7 +198,7 @@ def _page(
     page = _GroupPage(
         rows,
         groups_per_row * group_size,
-        aspect=max(picture.size[0] / picture.size[1] for group in groups for picture in group),
+        aspect=max(picture.size[0] / picture.size[1] for picture in chain(*groups)),
         above=[],
         right=BAR_ROOM if bar else style.MARGIN,
         gap=0.06,

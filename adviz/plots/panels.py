@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -123,7 +124,8 @@ def panel_grid(
         )
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
-    names = list(dict.fromkeys(name for panel in panels for name in panel.lines))
+    # A line has the same place in the legend, and so the same colour, in all panels
+    names = list(dict.fromkeys(chain(*(panel.lines for panel in panels))))
     handles = _legend_handles(panels, names)
     width = LEFT + columns * PANEL_WIDTH + (columns - 1) * GAP + RIGHT
     text_width = width - 2 * style.MARGIN
@@ -133,7 +135,7 @@ def panel_grid(
     top = style.title_room(title, width)
     top += 0.42 if any(panel.title for panel in panels) else 0.2
     axis = AXIS
-    if any("\n" in name for panel in panels for name in (panel.ticks or {}).values()):
+    if any(_has_two_lines(panel) for panel in panels):
         axis += LEGEND_LINE
     legend_y = top + rows * PANEL_HEIGHT + (rows - 1) * BETWEEN + axis
     note_y = legend_y + LEGEND_LINE * -(-len(handles) // names_per_row)
@@ -167,7 +169,8 @@ def _legend_handles(panels: Sequence[Panel], names: Sequence[str]) -> dict[str, 
     for number, name in enumerate(names):
         colour, dashes, marker = curve_style(number)
         handles[name] = Line2D([], [], color=colour, linestyle=dashes, marker=marker, ms=6, lw=1.8)
-    if any(_has_values(line.printed) for panel in panels for line in panel.lines.values()):
+    lines = chain(*(panel.lines.values() for panel in panels))
+    if any(_has_values(line.printed) for line in lines):
         handles[PRINTED] = Line2D(
             [], [], color=style.INK, linestyle="", marker="o", ms=9, mfc="none", mew=1.3
         )
@@ -192,9 +195,15 @@ def _has_values(values: np.ndarray | None) -> bool:
     return values is not None and bool(np.isfinite(values).any())
 
 
+def _has_two_lines(panel: Panel) -> bool:
+    """Return whether a name of a position is broken."""
+    return any("\n" in name for name in (panel.ticks or {}).values())
+
+
 def _limits(panels: Sequence[Panel]) -> dict[str, tuple[float, float]]:
     """Return the ends of the axis of every quantity: all that is drawn, with some air."""
     values_of: dict[str, list[float]] = {}
+    # Panels with the same quantity share its scale
     for panel in panels:
         values = values_of.setdefault(panel.y, [])
         for line in panel.lines.values():

@@ -123,6 +123,7 @@ def pro_page(
     picture_axes = figure.panel(PICTURE_X, top, SIDE, SIDE, "picture")
     style.frame(picture_axes)
     style.show_image(picture_axes, picture)
+    # The picture's colours; those of the charts are named by their axes
     key = "blue: found · striped: false positives"
     style.write(figure, PICTURE_X, top + SIDE + 0.12, key, size=style.SMALL_SIZE)
     curve_axes = figure.panel(CURVE_X, top, CHART_WIDTH, SIDE, "pro")

@@ -95,6 +95,7 @@ def score_histogram(
         if not len(chosen):
             continue
         counts, _ = np.histogram(chosen, edges)
+        # Empty bins would be hovered over
         filled = counts > 0
         figure.add_bar(
             x=centres[filled],
@@ -169,6 +170,7 @@ def draw_histograms(
 ) -> None:
     """Draw the histogram of every group that occurs, with its number of images if `counted`."""
     bins = edges.tolist()
+    # Filled bars, then their outline: where two groups overlap, both are visible
     for group in GROUPS:
         chosen = scores[labels == group.label]
         if not len(chosen):

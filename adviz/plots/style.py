@@ -164,6 +164,7 @@ def lines_of(text: str, inches: float, size: float, most: int = 2) -> list[str]:
 
     What does not fit becomes an ellipsis.
     """
+    # Chinese, Japanese and Korean letters are as wide as high
     full_width = any(unicodedata.east_asian_width(letter) in "WF" for letter in text)
     width = 1.0 if full_width else 0.65  # of its size; 0.65 is a wide average letter of DejaVu Sans
     letters = max(4, int(inches * 72 / (width * size)))
@@ -246,6 +247,7 @@ class Page:
         """Return width and height of one panel, inches."""
         room = (self.width - self.left - self.right - (self.columns - 1) * self.gap) / self.columns
         width = min(LARGEST_PANEL, room)
+        # Tall strips are made narrower, but not too narrow for a caption
         if width * self.aspect > TALLEST_PANEL:
             width = max(TALLEST_PANEL / self.aspect, min(NARROWEST_PANEL, width))
         return width, width * self.aspect

@@ -108,7 +108,8 @@ def _broken(head: str) -> str:
 
 def _width(texts: Sequence[str]) -> float:
     """Return the width of the longest line of some texts, inches."""
-    return LETTER * SIZE * max(len(line) for text in texts for line in (text or " ").split("\n"))
+    lines = "\n".join(texts).split("\n")
+    return LETTER * SIZE * max(1, *map(len, lines))
 
 
 def _height(texts: Sequence[str]) -> float:
