@@ -1,4 +1,7 @@
-"""Widgets to look at predictions with, one question each; they take plain records and never a detector."""
+"""Widgets to look at predictions with, one question each.
+
+They take plain records and never a detector.
+"""
 
 import sys
 from types import ModuleType

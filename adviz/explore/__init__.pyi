@@ -10,6 +10,10 @@ from .kit.image_stepper import ResultsView as ResultsView
 from .kit.image_stepper import results as results
 from .kit.markup import address as address
 from .kit.markup import outlined as outlined
+from .kit.outcomes import Outcome as Outcome
+from .kit.outcomes import first_threshold as first_threshold
+from .kit.outcomes import outcome as outcome
+from .kit.outcomes import wrong as wrong
 from .layers.view import LayersView as LayersView
 from .layers.view import layers as layers
 from .pro.view import ProView as ProView
@@ -18,10 +22,6 @@ from .retrieval.view import RetrievalView as RetrievalView
 from .retrieval.view import retrieval as retrieval
 from .tables.view import TablesView as TablesView
 from .tables.view import tables as tables
-from .thresholds.errors import Outcome as Outcome
-from .thresholds.errors import first_threshold as first_threshold
-from .thresholds.errors import outcome as outcome
-from .thresholds.errors import wrong as wrong
 from .thresholds.view import ThresholdsView as ThresholdsView
 from .thresholds.view import thresholds as thresholds
 from .training import TrainingView as TrainingView

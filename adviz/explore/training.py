@@ -11,7 +11,9 @@ from adviz.plots import StaticFigure
 
 
 def training(epochs: int, *, title: str = "") -> TrainingView:
-    """Show the losses of a training that another cell runs: ``detector.fit(features, watch=view.update)``.
+    """Show the losses of a training that another cell runs.
+
+    ``detector.fit(features, watch=view.update)``.
 
     Parameters
     ----------

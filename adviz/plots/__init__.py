@@ -1,34 +1,34 @@
-"""Arrays in, figures out: matplotlib for pictures, plotly for charts; nothing is shown, no global state."""
+"""Figures of arrays: matplotlib for pictures, plotly for charts; nothing is shown by itself."""
 
-# for other rooms
+# For other rooms
 from adviz.plots.colours import THRESHOLD_COLOUR as THRESHOLD_COLOUR
-from adviz.plots.colours import heat, overlay, shared_limits
+from adviz.plots.colours import heat, overlay, shared_limits, signed_heat
 from adviz.plots.comparison import comparison_row, score_scatter
-from adviz.plots.coreset import budget_chart, coreset_figure, curve_style, share_of_axis
+from adviz.plots.coreset import budget_chart, coreset_figure, position_on_axis
 from adviz.plots.curve_sheet import curve_sheet
+from adviz.plots.curves import CURVE_KINDS as CURVE_KINDS
 from adviz.plots.curves import precision_recall_figure, pro_figure, roc_figure
-from adviz.plots.curves_static import PANELS as PANELS
 from adviz.plots.curves_static import curves_static
 from adviz.plots.decisions import THUMBNAILS as THUMBNAILS
-from adviz.plots.decisions import Wall as Wall
-from adviz.plots.decisions import decision_page, gating_chart, score_strip_static
-from adviz.plots.decisions import strip_rows as strip_rows
-from adviz.plots.deviations import signed, signed_heat, waterfall
+from adviz.plots.decisions import Gallery as Gallery
+from adviz.plots.decisions import decision_page, score_strip_static
+from adviz.plots.deviations import signed, waterfall
 from adviz.plots.distillation import distillation_scheme
 from adviz.plots.groups import Picture, picture_groups
 from adviz.plots.histograms import histogram_sheet
 from adviz.plots.layers import layer_row
+from adviz.plots.outlines import TRUTH_COLOUR as TRUTH_COLOUR
 from adviz.plots.outlines import outlined
 from adviz.plots.panels import Line, Panel, panel_grid
 from adviz.plots.pro import pro_page, region_fill
 from adviz.plots.retrieval import neighbor_strip, patch_strip
-from adviz.plots.rows import TRUTH_COLOUR as TRUTH_COLOUR
 from adviz.plots.rows import anomaly_row, anomaly_rows
 from adviz.plots.sampling import sampling_panels
 from adviz.plots.scores import KIND_COLOURS as KIND_COLOURS
 from adviz.plots.scores import score_histogram, score_histogram_static, score_strip
+from adviz.plots.scores import strip_rows as strip_rows
 from adviz.plots.sheet import contact_sheet
-from adviz.plots.style import StaticFigure
+from adviz.plots.style import StaticFigure, curve_style
 from adviz.plots.table import table_figure
 from adviz.plots.training import loss_curve
 
@@ -48,7 +48,6 @@ __all__ = [
     "curves_static",
     "decision_page",
     "distillation_scheme",
-    "gating_chart",
     "heat",
     "histogram_sheet",
     "layer_row",
@@ -59,6 +58,7 @@ __all__ = [
     "panel_grid",
     "patch_strip",
     "picture_groups",
+    "position_on_axis",
     "precision_recall_figure",
     "pro_figure",
     "pro_page",
@@ -70,7 +70,6 @@ __all__ = [
     "score_scatter",
     "score_strip",
     "score_strip_static",
-    "share_of_axis",
     "shared_limits",
     "signed",
     "signed_heat",

@@ -1,4 +1,4 @@
-"""What a picture needs from its arrays, converted and checked once, at the public functions."""
+"""Conversion and checks of the arrays that public plotting functions take."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 
 def takes_arrays(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a public function be given tensors, lists, columns of a table and PIL images where it says arrays."""
+    """Convert tensors, lists, columns of a table and PIL images where a function takes arrays."""
     parameters = inspect.signature(function).parameters
     annotations = {name: str(parameter.annotation) for name, parameter in parameters.items()}
 
@@ -29,28 +29,33 @@ def takes_arrays(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def converting(*args: P.args, **kwargs: P.kwargs) -> R:
-        positional = [
-            converted(name, value) for name, value in zip(annotations, args, strict=False)
-        ]
-        positional += args[len(annotations) :]  # too many: the function says so
-        named = {name: converted(name, value) for name, value in kwargs.items()}
-        return function(*positional, **named)
+        positional: list[Any] = []
+        for name, value in zip(annotations, args, strict=False):
+            positional.append(converted(name, value))
+        # Arguments beyond the parameters go on, so that the function itself raises
+        positional += args[len(annotations) :]
+        keywords = {name: converted(name, value) for name, value in kwargs.items()}
+        return function(*positional, **keywords)
 
     return converting
 
 
 def as_array(value: Any, *, lists: bool = True) -> Any:
-    """Return an array in place of what stands for one; in mappings and lists, of each; anything else as it is."""
+    """Convert a tensor, column, PIL image or list to an array, also inside mappings and lists.
+
+    Anything else is returned unchanged.
+    """
     if isinstance(value, Image.Image):
         return np.asarray(value.convert("RGB"))
     if hasattr(value, "detach") or hasattr(value, "to_numpy"):
         return as_numpy(value)
     if isinstance(value, Mapping):
-        return {name: as_array(each) for name, each in value.items()}
+        return {name: as_array(item) for name, item in value.items()}
+    # Not for subclasses, such as named tuples, whose fields have meanings of their own
     if type(value) in (list, tuple):
         if lists and value and not isinstance(value[0], np.ndarray):
             return as_numpy(value)
-        return type(value)(as_array(each) for each in value)
+        return type(value)(as_array(item) for item in value)
     return value
 
 
@@ -60,6 +65,12 @@ def check_image(image: np.ndarray, name: str = "image") -> None:
         raise ValueError(f"{name} must have shape (H, W, 3), got shape {np.shape(image)}")
     if image.dtype != np.uint8:
         raise ValueError(f"{name} must hold uint8 values 0..255, got dtype {image.dtype}")
+
+
+def image_size(image: np.ndarray) -> tuple[int, int]:
+    """Return (H, W) of an image."""
+    height, width = image.shape[:2]
+    return height, width
 
 
 def check_mask(mask: np.ndarray, size: tuple[int, int], name: str = "mask") -> None:
@@ -78,8 +89,8 @@ def check_map(values: np.ndarray, size: tuple[int, int], name: str = "anomaly_ma
     """Raise unless a map is finite and as large as its image."""
     if np.shape(values) != size:
         raise ValueError(
-            f"{name} must have the shape (H, W) = {size} of its image, got shape {np.shape(values)}; "
-            "bring it to the image's size with adviz.maps first"
+            f"{name} must have the shape (H, W) = {size} of its image, "
+            f"got shape {np.shape(values)}; bring it to the image's size with adviz.maps first"
         )
     check_finite(values, name)
 
@@ -94,12 +105,18 @@ def check_finite(values: np.ndarray, name: str) -> None:
 
 
 def check_limits(limits: tuple[float, float]) -> None:
-    """Raise unless the colour range is two finite numbers in rising order."""
+    """Raise unless the colour range is (low, high), finite, low < high."""
     if len(limits) != 2 or not all(np.isfinite(limits)) or limits[0] >= limits[1]:
         got = tuple(float(value) for value in limits)
         raise ValueError(
             f"limits must be finite (low, high) with low < high, got {got}; see shared_limits"
         )
+
+
+def check_threshold(threshold: float | None) -> None:
+    """Raise when a threshold is NaN or infinite."""
+    if threshold is not None and not np.isfinite(threshold):
+        raise ValueError(f"threshold must be finite, got {threshold}")
 
 
 def check_length(values: Sized, expected: int, name: str, of: str) -> None:
@@ -115,12 +132,8 @@ def check_box(box: tuple[int, int, int, int], size: tuple[int, int], name: str) 
     if len(box) != 4:
         raise ValueError(f"{name} must be (top, left, height, width), got {tuple(box)}")
     top, left, height, width = box
-    if (
-        min(top, left) < 0
-        or min(height, width) < 1
-        or top + height > size[0]
-        or left + width > size[1]
-    ):
+    begins_inside = min(top, left) >= 0 and min(height, width) >= 1
+    if not begins_inside or top + height > size[0] or left + width > size[1]:
         raise ValueError(
             f"{name} (top, left, height, width) must lie in the {size} image, got {tuple(box)}"
         )

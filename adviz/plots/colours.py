@@ -11,10 +11,21 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from adviz.plots import style
-from adviz.plots.checks import check_finite, check_image, check_limits, check_map, takes_arrays
+from adviz.plots.checks import (
+    check_finite,
+    check_image,
+    check_limits,
+    check_map,
+    image_size,
+    takes_arrays,
+)
 
 STRONGEST_TINT = 0.8  # opacity of the map's colour where the score reaches the upper limit
 THRESHOLD_COLOUR = "#FFFFFF"
+# Purple below, orange above; apart for the colour-blind, and not the colours of maps
+DIFFERENCE_COLOURS = "PuOr_r"
+LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+BAR_ROOM = 1.5  # inches right of the panels for the colour bar
 Limits = tuple[float, float]
 
 
@@ -50,25 +61,48 @@ def shared_limits(
     present = [np.ravel(values) for values in maps if values is not None and np.size(values)]
     if not present:
         raise ValueError(f"maps must hold at least one map, got {len(maps)} entries without values")
-    pixels = np.concatenate(present).astype(np.float64)
+    pixels = np.concatenate(present).astype(np.float64)  # (all pixels of all maps,)
     check_finite(pixels, "maps")
     low, high = (float(value) for value in np.percentile(pixels, percentiles))
-    return (low, high) if low < high else (low, low + max(1.0, abs(low)))
+    if low == high:
+        high = low + max(1.0, abs(low))
+    return low, high
 
 
 @takes_arrays
 def heat(anomaly_map: np.ndarray, limits: Limits) -> np.ndarray:
-    """Return the colours of a map, (..., 3) uint8; (low, high) are the ends of the scale, score units.
+    """Return the colours of a map, (..., 3) uint8; limits are (low, high) in score units.
 
     Examples
     --------
     >>> plots.heat(prediction.anomaly_map[0], plots.shared_limits(prediction.anomaly_map)).shape
     (224, 224, 3)
     """
+    return _coloured(anomaly_map, limits, style.MAP_COLOURS)
+
+
+@takes_arrays
+def signed_heat(difference: np.ndarray, limits: Limits) -> np.ndarray:
+    """Return the colours of a difference of maps, (..., 3) uint8, from purple to orange.
+
+    Limits (-a, a) make no change almost white.
+
+    Examples
+    --------
+    >>> plots.signed_heat(np.zeros((1, 1)), (-1, 1))
+    array([[[247, 247, 246]]], dtype=uint8)
+    """
+    return _coloured(difference, limits, DIFFERENCE_COLOURS)
+
+
+def _coloured(values: np.ndarray, limits: Limits, colormap: str) -> np.ndarray:
+    """Look values up in the 256 colours of a matplotlib colormap; (...) to (..., 3) uint8."""
     check_limits(limits)
-    values = (np.asarray(anomaly_map, np.float32) - limits[0]) / (limits[1] - limits[0])
-    table = (mpl.colormaps[style.MAP_COLOURS](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
-    return np.asarray(table[(np.clip(values, 0, 1) * 255).round().astype(np.uint8)])
+    low, high = limits
+    position = np.clip((np.asarray(values, np.float32) - low) / (high - low), 0, 1)
+    colours = mpl.colormaps[colormap](np.arange(256))[:, :3]  # (256, 3), 0..1
+    table = (colours * 255).round().astype(np.uint8)
+    return np.asarray(table[(position * 255).round().astype(np.uint8)])
 
 
 @takes_arrays
@@ -92,14 +126,20 @@ def overlay(image: np.ndarray, anomaly_map: np.ndarray, *, limits: Limits) -> np
     dtype('uint8')
     """
     check_image(image)
-    check_map(anomaly_map, (image.shape[0], image.shape[1]))
+    check_map(anomaly_map, image_size(image))
     check_limits(limits)
-    strength = np.clip((anomaly_map.astype(np.float64) - limits[0]) / (limits[1] - limits[0]), 0, 1)
-    grey = (image @ np.array([0.299, 0.587, 0.114]))[..., None]  # ITU-R BT.601 luma
-    colour = 255 * mpl.colormaps[style.MAP_COLOURS](strength)[..., :3]
-    opacity = STRONGEST_TINT * strength[..., None]
-    mixed: np.ndarray = np.rint((1 - opacity) * grey + opacity * colour).astype(np.uint8)
-    return mixed
+    low, high = limits
+    strength = np.clip((anomaly_map.astype(np.float64) - low) / (high - low), 0, 1)  # (H, W)
+    colour = 255 * mpl.colormaps[style.MAP_COLOURS](strength)[..., :3]  # (H, W, 3)
+    # The tint grows with the score, so that low scores leave the image visible
+    opacity = STRONGEST_TINT * strength[..., None]  # (H, W, 1)
+    tinted = (1 - opacity) * grey(image) + opacity * colour
+    return np.asarray(np.rint(tinted).astype(np.uint8))
+
+
+def grey(image: np.ndarray) -> np.ndarray:
+    """Return the brightness of an image; (H, W, 3) to (H, W, 1) float."""
+    return np.asarray((image @ LUMA)[..., None])
 
 
 def colour_bar(
@@ -110,58 +150,53 @@ def colour_bar(
     threshold: float | None,
     quantity: str,
 ) -> None:
-    """Draw the one colour bar right of the panels, as tall as all rows, with the threshold marked on it."""
-    across, down = page.size
-    x, top = across - page.right + 0.15, page.row_top(0)
-    tall = page.row_top(page.rows - 1) + page.panel[1] - top
-    bar = figure.add_axes(
-        (x / across, 1 - (top + tall) / down, 0.2 / across, tall / down), label="scale"
-    )
-    drawn = next(
-        axes.images[0]
-        for axes in figure.axes
-        if str(axes.get_label()).endswith(" map") and axes.images
-    )
-    present = [values for values in maps if values is not None]
-    below, above = (
-        min(v.min() for v in present) < limits[0],
-        max(v.max() for v in present) > limits[1],
-    )
-    extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get(
-        (below, above), "neither"
-    )
-    _scale(figure, drawn, bar, limits, extend, tall)
+    """Draw the colour bar of all maps right of the panels, with the threshold marked on it."""
+    x = page.size[0] - page.right + 0.15
+    top = page.row_top(0)
+    height = page.row_top(page.rows - 1) + page.panel[1] - top
+    bar = figure.panel(x, top, 0.2, height, "scale")
+    _scale(figure, bar, limits, _extend(maps, limits), height)
     bar.set_ylabel(
-        "\n".join(style.lines_of(quantity, tall, style.LABEL_SIZE)),
-        fontsize=style.LABEL_SIZE,
-        va="bottom",
+        style.wrapped(quantity, height, style.LABEL_SIZE), fontsize=style.LABEL_SIZE, va="bottom"
     )
     bar.yaxis.set_label_coords((page.right - 0.2) / 0.2, 0.5)  # in widths of the bar
     if threshold is not None and limits[0] <= threshold <= limits[1]:
-        bar.axhline(threshold, color="#000000", linewidth=3.2)
+        bar.axhline(threshold, color=style.BLACK, linewidth=3.2)
         bar.axhline(threshold, color=THRESHOLD_COLOUR, linewidth=1.8)
 
 
+def _extend(maps: Sequence[np.ndarray | None], limits: Limits) -> str:
+    """Return at which ends matplotlib's colour bar is pointed: where values lie outside."""
+    present = [values for values in maps if values is not None]
+    below = min(values.min() for values in present) < limits[0]
+    above = max(values.max() for values in present) > limits[1]
+    if below and above:
+        return "both"
+    if below:
+        return "min"
+    return "max" if above else "neither"
+
+
 def _scale(
-    figure: style.StaticFigure,
-    drawn: AxesImage,
-    bar: Axes,
-    limits: Limits,
-    extend: str,
-    tall: float,
+    figure: style.StaticFigure, bar: Axes, limits: Limits, extend: str, height: float
 ) -> None:
-    """Draw a colour bar of some inches whose ends are printed, with round numbers between them where there is room."""
+    """Draw a colour bar with its ends printed, and round numbers between them where they fit."""
     low, high = limits
-    room = max(0.08, 1.3 * style.line_inches(style.SMALL_SIZE) / tall) * (high - low)
-    ticks = [
-        low,
-        *(
-            v
-            for v in MaxNLocator(max(1, min(4, int(tall / 0.4)))).tick_values(low, high)
-            if low + room < v < high - room
-        ),
-        high,
-    ]
-    scale = figure.colorbar(drawn, cax=bar, extend=extend, extendfrac=0.03, ticks=ticks)
+    # Numbers keep a line's height, or 8 % of a tall bar, away from the ends
+    gap = max(0.08, 1.3 * style.line_inches(style.SMALL_SIZE) / height) * (high - low)
+    most = max(1, min(4, int(height / 0.4)))
+    round_numbers = MaxNLocator(most).tick_values(low, high)
+    ticks = [low, *(value for value in round_numbers if low + gap < value < high - gap), high]
+    scale = figure.colorbar(
+        _first_map(figure), cax=bar, extend=extend, extendfrac=0.03, ticks=ticks
+    )
     names = [style.number(tick, span=high - low) for tick in ticks]
     scale.ax.set_yticklabels(names, fontsize=style.SMALL_SIZE, color=style.INK)
+
+
+def _first_map(figure: style.StaticFigure) -> AxesImage:
+    """Return the image of the first panel with a map; all have the same colours."""
+    for axes in figure.axes:
+        if str(axes.get_label()).endswith(" map") and axes.images:
+            return axes.images[0]
+    raise LookupError("the figure has no panel with a map")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from adviz.plots import style
 from adviz.plots.checks import (
@@ -16,13 +14,12 @@ from adviz.plots.checks import (
     check_map,
     check_mask,
     check_scores,
+    image_size,
     takes_arrays,
 )
 from adviz.plots.colours import Limits
-from adviz.plots.layers import FOOT, draw_image, draw_map, draw_scale
+from adviz.plots.layers import draw_image, draw_map, draw_scale, row_page
 from adviz.plots.scores import GROUPS
-
-MARKERS = {"good": "o", "anomalous": "D", "unlabelled": "s"}
 
 
 @takes_arrays
@@ -57,38 +54,39 @@ def comparison_row(
     Examples
     --------
     >>> limits = {"PatchCore": plots.shared_limits(prediction.anomaly_map)}
-    >>> image, mask, maps = category.test.image(0), category.test.mask(0), {"PatchCore": prediction.anomaly_map[0]}
+    >>> maps = {"PatchCore": prediction.anomaly_map[0]}
+    >>> image, mask = category.test.image(0), category.test.mask(0)
     >>> plots.comparison_row(image, mask, maps, limits=limits)
     <StaticFigure size ...>
     """
     check_image(image)
-    size = (image.shape[0], image.shape[1])
+    size = image_size(image)
     if mask is not None:
         check_mask(mask, size)
     if not maps:
         raise ValueError("maps must hold at least one method, got none")
-    said = captions or {}
-    lines = max((said.get(name, "").count("\n") + 1 for name in maps), default=1) + bool(said)
-    names = style.line_inches(style.LABEL_SIZE, lines) + 0.06
-    # How wide it is does not depend on the title
-    draft = style.Page(1, len(maps) + 1, size[0] / size[1], [])
-    page = replace(draft, above=[style.title_room(title, draft.size[0]) + names], bottom=FOOT)
+    # Each map has its own scale: methods have different units
+    headings = {name: _heading(name, (captions or {}).get(name, "")) for name in maps}
+    caption_lines = max((captions or {}).get(name, "").count("\n") + 1 for name in maps)
+    name_lines = caption_lines + bool(captions)
+    page = row_page(len(maps) + 1, size, title, name_lines)
     figure = page.figure(title)
     draw_image(page.axes(figure, 0, 0, ""), image, mask)
     for column, (name, values) in enumerate(maps.items(), 1):
         axes = page.axes(figure, 0, column, f"map {name}")
-        heading = "\n".join(filter(None, (name, said.get(name, ""))))
         if values is None:
             style.say(axes, "no map")
-            axes.set_title(
-                heading, fontsize=style.LABEL_SIZE, color=style.INK, pad=5, parse_math=False
-            )
+            style.panel_title(axes, headings[name])
             continue
         check_map(values, size, f"map of {name}")
         check_limits(limits[name])
-        draw_map(axes, heading, values, limits[name], mask, size)
+        draw_map(axes, headings[name], values, limits[name], mask, size)
         draw_scale(figure, page, axes, (column, column), limits[name], name)
     return figure
+
+
+def _heading(name: str, caption: str) -> str:
+    return f"{name}\n{caption}" if caption else name
 
 
 @takes_arrays
@@ -135,27 +133,42 @@ def score_scatter(
     check_length(labels, len(x), "labels", "images")
     if current is not None and not 0 <= current < len(x):
         raise ValueError(f"current must be one of the {len(x)} images, got {current}")
+    # As small as a map in the explorer, beside which it stands
     figure = style.StaticFigure(4.4, 3.6)
     axes = figure.add_axes((0.17, 0.16, 0.79, 0.72 if title else 0.8), label="scatter")
     style.write_title(figure, title, bold=False)
     style.plain_axes(axes, f"score of {names[0]}", f"score of {names[1]}")
-    for name, label, colour, _, _ in GROUPS:
-        _points(axes, x[labels == label], y[labels == label], name, colour)
+    # Anomalous images lie on top of good ones
+    for group in GROUPS:
+        chosen = labels == group.label
+        if not chosen.any():
+            continue
+        axes.plot(
+            x[chosen],
+            y[chosen],
+            marker=group.marker,
+            markersize=6,
+            color=group.colour,
+            alpha=0.75,
+            linestyle="none",
+            label=group.name,
+            markeredgecolor=style.PAPER,
+            markeredgewidth=0.5,
+        )
     if thresholds is not None and np.isfinite(thresholds).all():
         axes.axvline(thresholds[0], color=style.INK, linestyle="dashed", linewidth=1.2)
         axes.axhline(thresholds[1], color=style.INK, linestyle="dashed", linewidth=1.2)
     if current is not None:
         axes.plot(
-            x[current], y[current], marker="o", markersize=15, markerfacecolor="none", markeredgewidth=2.2,
-            markeredgecolor=style.BLACK, linestyle="none", label="this image",
-        )  # fmt: skip
+            x[current],
+            y[current],
+            marker="o",
+            markersize=15,
+            markerfacecolor="none",
+            markeredgewidth=2.2,
+            markeredgecolor=style.BLACK,
+            linestyle="none",
+            label="this image",
+        )
     axes.legend(fontsize=9, loc="best", framealpha=0.85, edgecolor=style.GRID)
     return figure
-
-
-def _points(axes: Axes, x: np.ndarray, y: np.ndarray, name: str, colour: str) -> None:
-    if len(x):
-        axes.plot(
-            x, y, marker=MARKERS[name], markersize=6, color=colour, alpha=0.75, linestyle="none", label=name,
-            markeredgecolor=style.PAPER, markeredgewidth=0.5,
-        )  # fmt: skip

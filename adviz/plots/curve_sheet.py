@@ -1,22 +1,27 @@
-"""Precision-recall and ROC curves of several methods, a line for every category, beside the errors they come to."""
+"""Precision-recall and ROC curves of several methods and categories, beside their errors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from adviz.plots import style
+from adviz.plots.curves import CURVE_KINDS
 
-SIDE, BARS = 2.7, 3.3  # inches: a curve's panel, the errors' width
-# Inches: for the methods' names, between columns, between rows
-NAMES, GAP, BETWEEN = 2.15, 0.75, 0.75
-LABELS = 0.4  # inches, for the categories' names
-COLUMNS = {"precision_recall": ("precision-recall", "recall", "precision"),
-           "roc": ("ROC", "false positive rate", "true positive rate")}  # fmt: skip
+# Inches
+SIDE = 2.7  # of a curve's panel
+BARS = 3.3  # width of the bars of errors
+NAMES = 2.15  # for the methods' names
+LABELS = 0.4  # for the categories' names
+GAP = 0.75  # between columns
+BETWEEN = 0.75  # between rows
+KINDS = ("precision_recall", "roc")
 HATCHES = ("", "////")
+LEGEND_COLUMNS = 6
 Points = tuple[Sequence[float], Sequence[float]]
 
 
@@ -33,7 +38,7 @@ def curve_sheet(
     ----------
     curves: method -> category -> "precision_recall" and "roc" -> (x, y), each 0..1; one that is
         missing is not drawn.
-    errors: method -> category -> images on the wrong side, one number for each of `kinds`; NaN =
+    errors: method -> category -> misclassified images, one number for each of `kinds`; NaN =
         unknown.
     kinds: at which thresholds the errors are counted, at most two.
     title: text over the figure.
@@ -59,105 +64,111 @@ def curve_sheet(
         raise ValueError(
             f"expected methods and one or two kinds of errors, got {list(curves)} and {list(kinds)}"
         )
-    categories = list(dict.fromkeys(name for each in curves.values() for name in each))
-    tall = max(SIDE, 0.26 * len(categories) + 0.1)
-    across = NAMES + 2 * (SIDE + GAP) + LABELS + BARS + 0.25
-    top = style.title_room(title, across) + 0.45
-    legend = 0.27 * -(-len(categories) // 6) + 0.35
-    down = top + len(curves) * tall + (len(curves) - 1) * BETWEEN + 0.6 + legend
-    figure = style.StaticFigure(across, down)
+    categories = list(dict.fromkeys(chain(*curves.values())))
+    legend_height = 0.27 * -(-len(categories) // LEGEND_COLUMNS) + 0.35
+    row_height = max(SIDE, 0.26 * len(categories) + 0.1)
+    width = NAMES + 2 * (SIDE + GAP) + LABELS + BARS + 0.25
+    top = style.title_room(title, width) + 0.45
+    all_rows = len(curves) * row_height + (len(curves) - 1) * BETWEEN
+    height = top + all_rows + 0.6 + legend_height
+    figure = style.StaticFigure(width, height)
     style.write_title(figure, title)
-    most = (
-        max([np.nanmax([*row, 0.0]) for each in errors.values() for row in each.values()] or [1.0])
-        * 1.08
-        or 1.0
-    )
-    for row, (method, each) in enumerate(curves.items()):
-        y = top + row * (tall + BETWEEN)
-        words = "\n".join(style.lines_of(method, NAMES - 0.75, style.LABEL_SIZE, most=4))
-        style.write(figure, style.MARGIN, y, words, bold=True)
-        for column, kind in enumerate(COLUMNS):
-            box = _box(across, down, NAMES + column * (SIDE + GAP), y, SIDE, SIDE)
-            _curves(
-                figure.add_axes(box, label=f"{method} {kind}"),
-                kind,
-                each,
-                categories,
-                first=row == 0,
-            )
-        box = _box(across, down, NAMES + 2 * (SIDE + GAP) + LABELS, y, BARS, tall)
-        axes = figure.add_axes(box, label=f"{method} errors")
-        _bars(axes, errors.get(method, {}), categories, kinds, most, first=row == 0)
+    longest_bar = _longest_bar(errors)
+    for row, (method, of_method) in enumerate(curves.items()):
+        y = top + row * (row_height + BETWEEN)
+        name = style.wrapped(method, NAMES - 0.75, style.LABEL_SIZE, most=4)
+        style.write(figure, style.MARGIN, y, name, bold=True)
+        x = NAMES
+        for kind in KINDS:
+            axes = figure.panel(x, y, SIDE, SIDE, f"{method} {kind}")
+            _draw_curves(axes, kind, of_method, categories)
+            if row == 0:
+                style.chart_title(axes, CURVE_KINDS[kind].title, bold=True)
+            x += SIDE + GAP
+        axes = figure.panel(x + LABELS, y, BARS, row_height, f"{method} errors")
+        _draw_bars(axes, errors.get(method, {}), categories, kinds)
+        axes.set_xlim(0, longest_bar)
+        if row == 0:
+            _bars_legend(axes)
     handles, names = figure.axes[0].get_legend_handles_labels()
     figure.legend(
         handles,
         names,
         loc="upper left",
-        bbox_to_anchor=(style.MARGIN / across, (legend - 0.08) / down),
-        # Fmt: skip
-        ncols=6,
-        frameon=False,
-        fontsize=style.SMALL_SIZE,
-        borderaxespad=0,
+        bbox_to_anchor=(style.MARGIN / width, (legend_height - 0.08) / height),
+        ncols=LEGEND_COLUMNS,
         handlelength=2.6,
+        **style.PLAIN_LEGEND,
     )
     return figure
 
 
-def _box(
-    across: float, down: float, x: float, y: float, wide: float, tall: float
-) -> tuple[float, float, float, float]:
-    return x / across, 1 - (y + tall) / down, wide / across, tall / down
+def _longest_bar(errors: Mapping[str, Mapping[str, Sequence[float]]]) -> float:
+    """Return the end of the errors' axis, which all methods share."""
+    counts: list[float] = []
+    for of_method in errors.values():
+        counts += chain(*of_method.values())
+    if not counts:
+        return 1.08
+    # No error at all still needs an axis
+    return float(np.nanmax([*counts, 0.0])) * 1.08 or 1.0
 
 
-def _curves(
-    axes: Axes,
-    kind: str,
-    each: Mapping[str, Mapping[str, Points]],
-    categories: Sequence[str],
-    *,
-    first: bool,
+def _draw_curves(
+    axes: Axes, kind: str, curves: Mapping[str, Mapping[str, Points]], categories: Sequence[str]
 ) -> None:
-    name, x, y = COLUMNS[kind]
-    style.plain_axes(axes, x, y)
+    style.plain_axes(axes, CURVE_KINDS[kind].x, CURVE_KINDS[kind].y)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.03))
-    if first:
-        axes.set_title(
-            name, fontsize=style.LABEL_SIZE, color=style.INK, loc="left", fontweight="bold"
-        )
     for number, category in enumerate(categories):
-        points = each.get(category, {}).get(kind, ((), ()))
+        points = curves.get(category, {}).get(kind, ((), ()))
+        # All colours come with one dash pattern before any comes with the next
+        dashes = number // len(style.PALETTE)
         axes.plot(
-            *points, label=category, linewidth=1.8, color=style.PALETTE[number % len(style.PALETTE)],
-            linestyle=style.LINE_STYLES[number // len(style.PALETTE) % len(style.LINE_STYLES)],
+            *points,
+            label=category,
+            linewidth=1.8,
+            color=style.PALETTE[number % len(style.PALETTE)],
+            linestyle=style.LINE_STYLES[dashes % len(style.LINE_STYLES)],
             drawstyle="steps" if kind == "precision_recall" else "default",
-        )  # fmt: skip
+        )
 
 
-def _bars(
+def _draw_bars(
     axes: Axes,
     errors: Mapping[str, Sequence[float]],
     categories: Sequence[str],
     kinds: Sequence[str],
-    most: float,
-    *,
-    first: bool,
 ) -> None:
-    style.plain_axes(axes, "images on the wrong side", "")
-    places = np.arange(len(categories), dtype=float)
-    thick = 0.8 / len(kinds)
-    colours = style.SKY, style.ORANGE
-    unknown = [float("nan")] * len(kinds)
-    for number, kind in enumerate(kinds):
-        values = [errors.get(category, unknown)[number] for category in categories]
+    style.plain_axes(axes, "misclassified images", "")
+    positions = np.arange(len(categories), dtype=float)
+    thickness = 0.8 / len(kinds)
+    unknown = [np.nan] * len(kinds)
+    for number, (kind, colour) in enumerate(zip(kinds, (style.SKY, style.ORANGE), strict=False)):
+        counts = [errors.get(category, unknown)[number] for category in categories]
         axes.barh(
-            places + (number - (len(kinds) - 1) / 2) * thick, np.nan_to_num(values), thick, label=kind,
-            color=colours[number], hatch=HATCHES[number], edgecolor=style.INK, linewidth=0.6,
-        )  # fmt: skip
-    axes.set_yticks(places, categories, parse_math=False)
-    axes.set(ylim=(len(categories) - 0.45, -0.55), xlim=(0, most))
+            positions + (number - (len(kinds) - 1) / 2) * thickness,
+            np.nan_to_num(counts),
+            thickness,
+            label=kind,
+            color=colour,
+            hatch=HATCHES[number],
+            edgecolor=style.INK,
+            linewidth=0.6,
+        )
+    axes.set_yticks(positions, categories, parse_math=False)
+    axes.set_ylim(len(categories) - 0.45, -0.55)
     axes.grid(axis="y", visible=False)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))  # images
-    if first:
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 1.0), ncols=2, frameon=False, fontsize=style.SMALL_SIZE - 1,
-                    borderaxespad=0.2, handlelength=1.6, columnspacing=1.0)  # fmt: skip
+
+
+def _bars_legend(axes: Axes) -> None:
+    axes.legend(
+        loc="lower right",
+        bbox_to_anchor=(1, 1.0),
+        ncols=2,
+        frameon=False,
+        fontsize=style.SMALL_SIZE - 1,
+        borderaxespad=0.2,
+        handlelength=1.6,
+        columnspacing=1.0,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,10 +13,26 @@ from adviz.plots import style
 from adviz.plots.checks import takes_arrays
 
 MOST_POINTS = 400  # per curve in a chart; a pixel-level curve has one per distinct score
-
-
 Curves = Mapping[str, Curve]
 Areas = Mapping[str, float] | None
+
+
+class CurveKind(NamedTuple):
+    """Title and axes of a kind of curve, and the name of the area under it."""
+
+    title: str
+    x: str
+    y: str
+    area: str
+
+
+CURVE_KINDS = {
+    "roc": CurveKind("ROC", "false positive rate", "true positive rate", "AUROC"),
+    "precision_recall": CurveKind("precision-recall", "recall", "precision", "AP"),
+    "pro": CurveKind(
+        "per-region overlap", "false positive rate of the pixels", "mean overlap per region", "PRO"
+    ),
+}
 
 
 @takes_arrays
@@ -45,17 +62,9 @@ def roc_figure(curves: Curves, *, areas: Areas = None, title: str = "") -> go.Fi
     >>> len(figure.data[0].x) == len(curve.x)
     True
     """
-    figure = _figure(curves, areas, title, "false positive rate", "true positive rate", "AUROC")
-    figure.add_shape(
-        type="line",
-        x0=0,
-        y0=0,
-        x1=1,
-        y1=1,
-        layer="below",
-        name="chance",
-        line={"color": "#999999", "dash": "dot"},
-    )
+    figure = _figure("roc", curves, areas, title)
+    # A random score has equal rates
+    _chance_line(figure, (0, 0), (1, 1))
     return figure
 
 
@@ -69,8 +78,8 @@ def precision_recall_figure(
     ----------
     curves: name -> Curve, x = recall 0..1, y = precision 0..1, threshold in score units.
     areas: name -> average precision, printed in the legend.
-    prevalence: share of anomalous items 0..1, the precision of chance, drawn as a line; None for no
-        line.
+    prevalence: fraction of anomalous items 0..1, the precision of chance, drawn as a line; None for
+        no line.
     title: text over the chart.
 
     Returns
@@ -91,12 +100,10 @@ def precision_recall_figure(
     """
     if prevalence is not None and not 0 <= prevalence <= 1:
         raise ValueError(f"prevalence must lie in 0..1, got {prevalence}")
-    figure = _figure(curves, areas, title, "recall", "precision", "AP")
+    figure = _figure("precision_recall", curves, areas, title)
+    # The precision of a random score is the prevalence, at every recall
     if prevalence is not None:
-        figure.add_shape(
-            type="line", x0=0, y0=prevalence, x1=1, y1=prevalence, layer="below", name="chance",
-            line={"color": "#999999", "dash": "dot"},
-        )  # fmt: skip
+        _chance_line(figure, (0, prevalence), (1, prevalence))
     return figure
 
 
@@ -131,17 +138,30 @@ def pro_figure(
     'limit'
     """
     check_limit(limit)
-    figure = _figure(
-        curves, areas, title, "false positive rate of the pixels", "mean overlap per region", "PRO"
-    )
+    figure = _figure("pro", curves, areas, title)
     figure.add_shape(
-        type="rect", x0=0, x1=limit, y0=0, y1=1, yref="paper", layer="below", name="limit", fillcolor=style.SKY,
-        opacity=0.2, line_width=0,
-    )  # fmt: skip
+        type="rect",
+        x0=0,
+        x1=limit,
+        y0=0,
+        y1=1,
+        yref="paper",
+        layer="below",
+        name="limit",
+        fillcolor=style.SKY,
+        opacity=0.2,
+        line_width=0,
+    )
     figure.add_annotation(
-        x=limit, y=1, yref="paper", xanchor="right", yanchor="bottom", showarrow=False, font_size=14,
+        x=limit,
+        y=1,
+        yref="paper",
+        xanchor="right",
+        yanchor="bottom",
+        showarrow=False,
+        font_size=14,
         text=f"area up to {style.number(limit)}",
-    )  # fmt: skip
+    )
     return figure
 
 
@@ -158,31 +178,64 @@ def check_curves(curves: Curves) -> None:
 
 
 def is_defined(curve: Curve) -> bool:
-    """Return whether both axes are known; metrics give NaN where a class is missing."""
+    """Return whether both axes are finite; metrics give NaN where a class is missing."""
     return bool(np.isfinite(curve.x).all() and np.isfinite(curve.y).all())
 
 
+def drawable_part(curve: Curve, most_points: int) -> Curve:
+    """Return a curve thinned to some points, or no points where it is undefined."""
+    if is_defined(curve):
+        return curve.thinned(most_points)
+    return Curve(*np.empty((3, 0)))
+
+
 def legend_name(name: str, curve: Curve, areas: Areas, measure: str) -> str:
-    """Return the legend's text: the name, and its area where it is known."""
-    area = (areas or {}).get(name)
+    """Return the text of the legend: the name, and its area where one is given."""
     if not is_defined(curve):
         return f"{name} · undefined"
-    return name if area is None else f"{name} · {measure} {area:.3f}"
+    if areas is None or areas.get(name) is None:
+        return name
+    return f"{name} · {measure} {areas[name]:.3f}"
 
 
-def _figure(curves: Curves, areas: Areas, title: str, x: str, y: str, measure: str) -> go.Figure:
+def _figure(kind: str, curves: Curves, areas: Areas, title: str) -> go.Figure:
+    """Return a chart of curves of one kind, without lines for chance or limits."""
     check_curves(curves)
+    _, x, y, area = CURVE_KINDS[kind]
     figure = style.chart(title, x, y, height=480)
     for number, (name, curve) in enumerate(curves.items()):
-        drawn = curve.thinned(MOST_POINTS) if is_defined(curve) else Curve(*np.empty((3, 0)))
+        thinned = drawable_part(curve, MOST_POINTS)
         figure.add_scatter(
-            x=drawn.x, y=drawn.y, mode="lines", name=legend_name(name, curve, areas, measure),
-            line={"color": style.PALETTE[number % len(style.PALETTE)], "dash": style.DASHES[number % len(style.DASHES)],
-                  "width": 3, "shape": "vh" if measure == "AP" else "linear"},
-            text=[style.number(value) for value in drawn.threshold],
-            hovertemplate=f"{name}<br>{x} %{{x:.4f}}<br>{y} %{{y:.4f}}<br>threshold %{{text}}<extra></extra>",
-        )  # fmt: skip
+            x=thinned.x,
+            y=thinned.y,
+            mode="lines",
+            name=legend_name(name, curve, areas, area),
+            line={
+                "color": style.PALETTE[number % len(style.PALETTE)],
+                "dash": style.DASHES[number % len(style.DASHES)],
+                "width": 3,
+                # Between two thresholds precision is not linear
+                "shape": "vh" if kind == "precision_recall" else "linear",
+            },
+            text=[style.number(value) for value in thinned.threshold],
+            hovertemplate=(
+                f"{name}<br>{x} %{{x:.4f}}<br>{y} %{{y:.4f}}<br>threshold %{{text}}<extra></extra>"
+            ),
+        )
     figure.update_layout(showlegend=True)
     figure.update_xaxes(range=[-0.01, 1.01], constrain="domain")
     figure.update_yaxes(range=[-0.01, 1.03])
     return figure
+
+
+def _chance_line(figure: go.Figure, start: tuple[float, float], end: tuple[float, float]) -> None:
+    figure.add_shape(
+        type="line",
+        x0=start[0],
+        y0=start[1],
+        x1=end[0],
+        y1=end[1],
+        layer="below",
+        name="chance",
+        line={"color": style.CHANCE, "dash": "dot"},
+    )

@@ -1,32 +1,31 @@
-"""ROC | precision-recall | PRO side by side with matplotlib, for places that show no interactive chart."""
+"""ROC, precision-recall and PRO curves side by side with matplotlib, for papers and reports."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 from matplotlib.axes import Axes
 
-from adviz.metrics import Curve
 from adviz.plots import style
 from adviz.plots.checks import takes_arrays
-from adviz.plots.curves import Areas, Curves, check_curves, check_limit, is_defined, legend_name
+from adviz.plots.curves import (
+    CURVE_KINDS,
+    Areas,
+    Curves,
+    check_curves,
+    check_limit,
+    drawable_part,
+    legend_name,
+)
 
-# panel -> title, x axis, y axis, name of the area
-PANELS = {
-    "roc": ("ROC", "false positive rate", "true positive rate", "AUROC"),
-    "precision_recall": ("precision-recall", "recall", "precision", "AP"),
-    "pro": (
-        "per-region overlap",
-        "false positive rate of the pixels",
-        "mean overlap per region",
-        "PRO",
-    ),
-}
-# Inches: a panel's side, the first panel's margin, between two panels
-SIDE, LEFT, GAP = 2.95, 0.8, 0.95
-LEGEND_LINE, LEGEND_WIDTH = 0.26, 3.05  # inches: height of a line of a legend, width of its text
+# Inches
+SIDE = 2.95  # of a panel
+LEFT = 0.8  # margin of the first panel
+GAP = 0.95  # between two panels
+LEGEND_LINE = 0.26  # height of a line of a legend
+LEGEND_WIDTH = 3.05  # width of its text
 MOST_POINTS = 2000  # per curve; more than there are pixels along it
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 @takes_arrays
@@ -62,78 +61,84 @@ def curves_static(
     >>> plots.curves_static({"roc": {"PatchCore": curve}})
     <StaticFigure size ... with 1 Axes>
     """
-    unknown = set(curves) - set(PANELS)
+    unknown = set(curves) - set(CURVE_KINDS)
     if unknown or not curves:
         raise ValueError(
-            f"curves must map some of {tuple(PANELS)} to named curves, got {tuple(curves)}"
+            f"curves must map some of {tuple(CURVE_KINDS)} to named curves, got {tuple(curves)}"
         )
     check_limit(limit)
     for named in curves.values():
         check_curves(named)
-    keys = [key for key in PANELS if key in curves]
-    texts = {key: _names(key, named, (areas or {}).get(key)) for key, named in curves.items()}
-    lines = max(sum(text.count("\n") + 1 for text in texts[key]) + (key == "pro") for key in keys)
-    across = LEFT + len(keys) * SIDE + (len(keys) - 1) * GAP + 0.45
-    over, below = 0.45 + style.title_room(title, across), 0.85 + LEGEND_LINE * lines
-    down = over + SIDE + below
-    figure = style.StaticFigure(across, down)
+    kinds = [kind for kind in CURVE_KINDS if kind in curves]
+    names = {kind: _legend_texts(kind, curves[kind], (areas or {}).get(kind)) for kind in kinds}
+    # All panels have room for the longest legend, so that they stand in a row
+    legend_lines = max(_count_lines(kind, names[kind]) for kind in kinds)
+    width = LEFT + len(kinds) * SIDE + (len(kinds) - 1) * GAP + 0.45
+    top = 0.45 + style.title_room(title, width)
+    figure = style.StaticFigure(width, top + SIDE + 0.85 + LEGEND_LINE * legend_lines)
     style.write_title(figure, title)
-    for column, key in enumerate(keys):
-        box = (LEFT + column * (SIDE + GAP)) / across, below / down, SIDE / across, SIDE / down
-        axes = figure.add_axes(box, label=key)
-        _draw(axes, key, curves[key], texts[key], limit)
+    for column, kind in enumerate(kinds):
+        axes = figure.panel(LEFT + column * (SIDE + GAP), top, SIDE, SIDE, kind)
+        _draw(axes, kind, curves[kind], names[kind], limit)
     return figure
 
 
-def _names(key: str, curves: Curves, areas: Areas) -> list[str]:
-    """Return the legend's texts, broken so that they fit below their own panel."""
-    measure = PANELS[key][3]
-    return [
-        _legend(name, legend_name(name, curve, areas, measure)) for name, curve in curves.items()
-    ]
+def _legend_texts(kind: str, curves: Curves, areas: Areas) -> list[str]:
+    """Return the texts of the legend, broken so that they fit below their own panel."""
+    measure = CURVE_KINDS[kind].area
+    texts = []
+    for name, curve in curves.items():
+        area = legend_name(name, curve, areas, measure).removeprefix(name)
+        texts.append(_broken(name, area))
+    return texts
 
 
-def _legend(name: str, text: str) -> str:
-    """Break a legend's text; of a name that is too long the end is left out, and never what is said of it."""
-    said = text.removeprefix(name)  # " · AUROC 0.988", or nothing
-    lines = style.lines_of(f"{name}{_kept(said)}", LEGEND_WIDTH, style.SMALL_SIZE)
-    if not lines[-1].endswith(_kept(said)):
-        lines = style.lines_of(name, LEGEND_WIDTH, style.SMALL_SIZE) + (
-            [said.removeprefix(" · ")] if said else []
-        )
-    return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
+def _broken(name: str, area: str) -> str:
+    """Return a name and its area, " · AUROC 0.988" or "", in lines; a long name is shortened."""
+    # The area stays in one line: only its first space may be broken at
+    unbroken = area[:1] + area[1:].replace(" ", NO_BREAK)
+    lines = style.lines_of(f"{name}{unbroken}", LEGEND_WIDTH, style.SMALL_SIZE)
+    if not lines[-1].endswith(unbroken):
+        lines = style.lines_of(name, LEGEND_WIDTH, style.SMALL_SIZE)
+        if area:
+            lines.append(area.removeprefix(" · "))
+    return "\n".join(lines).replace(NO_BREAK, " ")
 
 
-def _kept(said: str) -> str:
-    """Return a text with only its first space left to be broken at."""
-    return said[:1] + said[1:].replace(" ", "\N{NO-BREAK SPACE}")
+def _count_lines(kind: str, texts: list[str]) -> int:
+    """Return the lines of a legend; the PRO panel's also names the limit."""
+    return sum(text.count("\n") + 1 for text in texts) + (kind == "pro")
 
 
-def _draw(axes: Axes, key: str, curves: Curves, names: list[str], limit: float) -> None:
-    name, x, y, _ = PANELS[key]
+def _draw(axes: Axes, kind: str, curves: Curves, names: list[str], limit: float) -> None:
+    title, x, y, _ = CURVE_KINDS[kind]
     style.plain_axes(axes, x, y)
+    # Square panels: a unit is as long across as up
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.03), aspect=1.02 / 1.04)
-    axes.set_title(name, fontsize=style.LABEL_SIZE, color=style.INK, loc="left", fontweight="bold")
-    if key == "roc":
-        axes.plot([0, 1], [0, 1], color="#999999", linestyle=":", linewidth=1.2, label="_chance")
-    for number, (label, curve) in enumerate(zip(names, curves.values(), strict=True)):
-        shown = curve.thinned(MOST_POINTS) if is_defined(curve) else Curve(*np.empty((3, 0)))
+    style.chart_title(axes, title, bold=True)
+    if kind == "roc":
+        axes.plot([0, 1], [0, 1], color=style.CHANCE, linestyle=":", linewidth=1.2, label="_chance")
+    for number, (name, curve) in enumerate(zip(names, curves.values(), strict=True)):
+        thinned = drawable_part(curve, MOST_POINTS)
+        colour, dashes, _ = style.curve_style(number)
         axes.plot(
-            shown.x, shown.y, label=label, linewidth=2.2,
-            color=style.PALETTE[number % len(style.PALETTE)],
-            linestyle=style.LINE_STYLES[number % len(style.LINE_STYLES)],
-            drawstyle="steps" if key == "precision_recall" else "default",
-        )  # fmt: skip
-    if key == "pro":
-        axes.axvspan(
-            0,
-            limit,
-            color=style.SKY,
-            alpha=0.2,
-            linewidth=0,
-            label=f"area up to {style.number(limit)}",
+            thinned.x,
+            thinned.y,
+            label=name,
+            linewidth=2.2,
+            color=colour,
+            linestyle=dashes,
+            drawstyle="steps" if kind == "precision_recall" else "default",
         )
+    if kind == "pro":
+        label = f"area up to {style.number(limit)}"
+        axes.axvspan(0, limit, color=style.SKY, alpha=0.2, linewidth=0, label=label)
     axes.legend(
-        loc="upper left", bbox_to_anchor=(-0.05, -0.17), frameon=False, fontsize=style.SMALL_SIZE, handlelength=3,
-        labelcolor=style.INK, borderaxespad=0.2,
-    )  # fmt: skip
+        loc="upper left",
+        bbox_to_anchor=(-0.05, -0.17),
+        frameon=False,
+        fontsize=style.SMALL_SIZE,
+        handlelength=3,
+        labelcolor=style.INK,
+        borderaxespad=0.2,
+    )

@@ -1,27 +1,30 @@
-"""From one configuration to another, step by step: what every step won or lost, and how it changed a map."""
+"""From one configuration to another: what every step gained or lost."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from adviz.plots import style
-from adviz.plots.checks import check_limits, takes_arrays
 
-# Purple below, orange above; apart for the colour-blind, and not the colours of maps
-DIFFERENCES = "PuOr_r"
 NOTHING = 0.05  # points; what is printed as 0.0
-# Inches: a bar's room, the names' left of it, the values' right of the chart
-ROW, NAMES, LEGEND = 0.36, 3.3, 0.75
+# Inches
+WIDTH = 9.6  # of the figure
+ROW = 0.36  # of one bar
+NAMES = 3.3  # left of the chart
+VALUES = 0.75  # right of the chart
+FOOT = 0.62  # below, for the axis
+BAR = 0.62  # height of a bar, in rows
 
 
 def signed(value: float) -> str:
-    """Print a difference in points with its sign and one decimal; what rounds to nothing as 0.0, NaN as n/a.
+    """Format a difference in points with its sign and one decimal.
+
+    What rounds to nothing is 0.0, and NaN is n/a.
 
     Examples
     --------
@@ -41,7 +44,7 @@ def waterfall(
     quantity: str,
     title: str = "",
 ) -> style.StaticFigure:
-    """Draw what leads from one value to another: a bar a step, from the value before it to the value after it.
+    """Draw the steps from one value to another, a bar each from the value before to that after.
 
     Parameters
     ----------
@@ -72,124 +75,126 @@ def waterfall(
         raise ValueError(
             f"values must be finite, or NaN where they are not known, got {values.tolist()}"
         )
+    # From top to bottom: the start, every step, the end
     names = [start[0], *steps, end[0]]
     figure, axes = _empty(names, title)
     limits = _limits(values)
     cut = " (the axis is cut)" if limits[0] > 0 else ""
     axes.set(xlim=limits, xlabel=f"{quantity}, points{cut}")
-    for row, (_, value) in ((0, start), (len(names) - 1, end)):
-        _total(axes, row, value, limits)
+    _draw_total(axes, 0, start[1], limits)
     for row, (before, after) in enumerate(steps.values(), 1):
-        _step(axes, row, before, after, limits)
-    _links(axes, [(start[1], start[1]), *steps.values(), (end[1], end[1])])
+        _draw_step(axes, row, before, after, limits)
+    _draw_total(axes, len(names) - 1, end[1], limits)
+    _draw_links(axes, [(start[1], start[1]), *steps.values(), (end[1], end[1])])
     return figure
-
-
-@takes_arrays
-def signed_heat(difference: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
-    """Return the colours of a difference, (..., 3) uint8, as `heat` does of a map.
-
-    Limits (-a, a) make no change almost white.
-
-    Examples
-    --------
-    >>> plots.signed_heat(np.zeros((1, 1)), (-1, 1))
-    array([[[247, 247, 246]]], dtype=uint8)
-    """
-    check_limits(limits)
-    share = np.clip(
-        (np.asarray(difference, np.float32) - limits[0]) / (limits[1] - limits[0]), 0, 1
-    )
-    table = (mpl.colormaps[DIFFERENCES](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
-    return np.asarray(table[(share * 255).round().astype(np.uint8)])
 
 
 def _empty(names: list[str], title: str) -> tuple[style.StaticFigure, Axes]:
     """Return the figure with its named rows and no bars."""
-    across, below, above = 9.6, 0.62, style.title_room(title, 9.6) + 0.1
-    down = above + ROW * len(names) + below
-    figure = style.StaticFigure(across, down)
-    box = (NAMES / across, below / down, 1 - (NAMES + LEGEND) / across, ROW * len(names) / down)
-    axes = figure.add_axes(box, label="waterfall")
+    top = style.title_room(title, WIDTH) + 0.1
+    height = ROW * len(names)
+    figure = style.StaticFigure(WIDTH, top + height + FOOT)
     style.write_title(figure, title)
+    axes = figure.panel(NAMES, top, WIDTH - NAMES - VALUES, height, "waterfall")
     style.plain_axes(axes, "", "")
     axes.set(yticks=[], ylim=(len(names) - 0.5, -0.5))
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    for row, name in enumerate(names):  # texts, as ticks cost several times their time
-        line = "".join(style.lines_of(name, NAMES, style.SMALL_SIZE, most=1))
+    # Texts, as ticks cost several times their time
+    for row, name in enumerate(names):
         axes.text(
-            -0.01, row, line, transform=axes.get_yaxis_transform(), ha="right", va="center", color=style.INK,
-            fontsize=style.SMALL_SIZE, parse_math=False,
-        )  # fmt: skip
+            -0.01,
+            row,
+            style.wrapped(name, NAMES, style.SMALL_SIZE, most=1),
+            transform=axes.get_yaxis_transform(),
+            ha="right",
+            va="center",
+            color=style.INK,
+            fontsize=style.SMALL_SIZE,
+            parse_math=False,
+        )
     return figure, axes
 
 
 def _limits(values: np.ndarray) -> tuple[float, float]:
-    """Return the part of the axis to show: all values, with room for what is printed beside the bars."""
+    """Return the ends of the axis: all values, with room for the numbers beside the bars."""
     known = values[~np.isnan(values)]
     if not len(known):
         return 0.0, 100.0
-    low, high = known.min(), known.max()
+    low = known.min()
+    high = known.max()
+    # At least half a point, so that noise does not fill the chart
     span = max(high - low, 0.5)
     return float(low - 0.25 * span), float(high + 0.2 * span)
 
 
-def _total(axes: Axes, row: int, value: float, limits: tuple[float, float]) -> None:
+def _draw_total(axes: Axes, row: int, value: float, limits: tuple[float, float]) -> None:
+    """Draw the bar of the first or the last value, from the axis on."""
     if np.isnan(value):
-        _unknown(axes, row, limits)
+        _write_unknown(axes, row, limits)
         return
-    axes.barh(row, value - limits[0], left=limits[0], height=0.62, color=style.UNLABELLED)
-    _print(axes, row, value, f"{value:.1f}")
+    axes.barh(row, value - limits[0], left=limits[0], height=BAR, color=style.UNLABELLED)
+    _write_value(axes, row, value, f"{value:.1f}")
 
 
-def _step(axes: Axes, row: int, before: float, after: float, limits: tuple[float, float]) -> None:
-    """Draw one step: hatched where it loses, a line where it does nothing, its signed value always beside it."""
+def _draw_step(
+    axes: Axes, row: int, before: float, after: float, limits: tuple[float, float]
+) -> None:
+    """Draw one step with its signed value: hatched where it loses, a line where nothing changes."""
     change = after - before
     if np.isnan(change):
-        _unknown(axes, row, limits)
+        _write_unknown(axes, row, limits)
         return
     if abs(change) < NOTHING:
-        axes.plot([after, after], [row - 0.31, row + 0.31], color=style.INK, linewidth=2)
+        ends = [row - BAR / 2, row + BAR / 2]
+        axes.plot([after, after], ends, color=style.INK, linewidth=2)
     else:
-        colour, hatch = (style.BLUE, "") if change > 0 else (style.VERMILLION, "///")
         axes.barh(
             row,
             change,
             left=before,
-            height=0.62,
-            facecolor=colour,
-            hatch=hatch,
+            height=BAR,
+            facecolor=style.BLUE if change > 0 else style.VERMILLION,
+            hatch="" if change > 0 else "///",
             edgecolor=style.PAPER,
             linewidth=0,
         )
-    _print(axes, row, max(before, after), signed(change))
+    _write_value(axes, row, max(before, after), signed(change))
 
 
-def _unknown(axes: Axes, row: int, limits: tuple[float, float]) -> None:
+def _write_unknown(axes: Axes, row: int, limits: tuple[float, float]) -> None:
     axes.annotate(
-        "not known", (limits[0], row), xytext=(6, 0), textcoords="offset points", va="center", ha="left",
-        fontsize=style.SMALL_SIZE, color="#666666", style="italic",
-    )  # fmt: skip
-
-
-def _print(axes: Axes, row: int, x: float, text: str) -> None:
-    axes.annotate(
-        text, (x, row), xytext=(5, 0), textcoords="offset points", va="center", fontsize=style.SMALL_SIZE,
-        color=style.INK, fontweight="bold",
-    )  # fmt: skip
-
-
-def _links(axes: Axes, values: list[tuple[float, float]]) -> None:
-    """Join each bar's end with the next bar's beginning by a thin line where the two are one value."""
-    same = [
-        (row, after)
-        for row, ((_, after), (before, _)) in enumerate(pairwise(values))
-        if after == before
-    ]
-    axes.vlines(
-        [x for _, x in same],
-        [y + 0.31 for y, _ in same],
-        [y + 0.69 for y, _ in same],
-        style.INK,
-        lw=0.9,
+        "not known",
+        (limits[0], row),
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="center",
+        ha="left",
+        fontsize=style.SMALL_SIZE,
+        color=style.REMARK,
+        style="italic",
     )
+
+
+def _write_value(axes: Axes, row: int, x: float, text: str) -> None:
+    axes.annotate(
+        text,
+        (x, row),
+        xytext=(5, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=style.SMALL_SIZE,
+        color=style.INK,
+        fontweight="bold",
+    )
+
+
+def _draw_links(axes: Axes, values: list[tuple[float, float]]) -> None:
+    """Join a bar's end to the next bar's beginning by a thin line where they are one value."""
+    rows = []
+    ends = []
+    for row, ((_, end), (beginning, _)) in enumerate(pairwise(values)):
+        if end == beginning:
+            rows.append(row)
+            ends.append(end)
+    bottom = np.array(rows) + BAR / 2
+    axes.vlines(ends, bottom, bottom + 1 - BAR, style.INK, lw=0.9)

@@ -1,4 +1,4 @@
-"""Names of any alphabet in drawn figures: a font that has the letters, or their code points."""
+"""Texts of any alphabet in figures: fonts that have the letters, or the letters' code points."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 from functools import cache
 
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+from matplotlib.font_manager import FontEntry, FontProperties, findfont, fontManager, get_font
 from matplotlib.text import Text
 from matplotlib.ticker import FixedFormatter
 
-# what `drawable` writes; not the bytes that are no UTF-8, which stand for no letter
+# A code point as `drawable` writes it; not a lone surrogate, which stands for no letter
 CODE_POINT = re.compile(r"\\u(?!d[89a-f])[0-9a-f]{4}|\\U[0-9a-f]{8}")
 
 
@@ -25,7 +25,7 @@ def make_legible(figure: Figure) -> None:
         for axis in (axes.xaxis, axes.yaxis):
             labels = [label.get_text() for label in axis.get_majorticklabels()]
             legible = [drawable(label) for label in labels]
-            # the formatter writes the labels of ticks anew whenever the figure is drawn
+            # The formatter writes the labels of ticks anew whenever the figure is drawn
             if legible != labels:
                 axis.set_major_formatter(FixedFormatter(legible))
     for text in figure.findobj(Text):
@@ -36,14 +36,14 @@ def make_legible(figure: Figure) -> None:
 
 
 def drawable(text: str) -> str:
-    """Return a text in which letters that no installed font has are written as their code points."""
+    """Replace the letters that no installed font has by their code points."""
     if text.isascii() and (text.isprintable() or "\n" in text):
         return text
     return "".join(letter if _is_drawable(letter) else _code_point(letter) for letter in text)
 
 
 def restored(text: str) -> str:
-    """Return a text with letters in place of the code points of `drawable`: browsers have fonts of their own."""
+    """Replace the code points of `drawable` by their letters, for browsers with their own fonts."""
     return CODE_POINT.sub(lambda code: code[0].encode().decode("unicode_escape"), text)
 
 
@@ -65,16 +65,18 @@ def _families_for(text: str) -> list[str]:
 
 @cache
 def _family_with(letter: str) -> str:
-    """Return the family of an installed font that has a letter, "" for none; sans serif and upright ones first."""
-    fonts = sorted(
-        (font for font in fontManager.ttflist if not font.name.startswith("Last Resort")),
-        key=lambda font: (
-            "Sans" not in font.name and "Gothic" not in font.name,
-            font.style != "normal",
-            font.name,
-        ),
-    )
-    return next((font.name for font in fonts if ord(letter) in _letters_of(font.fname)), "")
+    """Return the family of an installed font that has a letter, "" for none."""
+    fonts = [font for font in fontManager.ttflist if not font.name.startswith("Last Resort")]
+    for font in sorted(fonts, key=_preference):
+        if ord(letter) in _letters_of(font.fname):
+            return font.name
+    return ""
+
+
+def _preference(font: FontEntry) -> tuple[bool, bool, str]:
+    """Return a sort key: sans serif and upright fonts first."""
+    is_serif = "Sans" not in font.name and "Gothic" not in font.name
+    return is_serif, font.style != "normal", font.name
 
 
 def _standard() -> frozenset[int]:

@@ -1,16 +1,14 @@
-"""Groups of pictures that belong together, such as an image and its map, many on a page with one colour scale."""
+"""Groups of pictures, such as an image and its map, many on a page with one colour scale."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 
 from adviz.plots import style
 from adviz.plots.checks import (
@@ -21,8 +19,8 @@ from adviz.plots.checks import (
     check_map,
     check_mask,
 )
-from adviz.plots.colours import THRESHOLD_COLOUR, Limits, colour_bar
-from adviz.plots.rows import BAR_ROOM, NAMES_ROOM, TRUTH_COLOUR, outline
+from adviz.plots.colours import BAR_ROOM, THRESHOLD_COLOUR, Limits, colour_bar
+from adviz.plots.outlines import draw_outline, draw_truth, outline_legend
 
 FOOT = 0.45  # inches below the captions, for the outlines' names
 BETWEEN = 0.28  # inches between two groups, beside the gap between panels
@@ -30,7 +28,7 @@ BETWEEN = 0.28  # inches between two groups, beside the gap between panels
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A panel of a group: an image or a map, with outlines.
+    """One panel of a group: an image or a map, with outlines.
 
     Attributes
     ----------
@@ -63,49 +61,43 @@ class Picture:
     @property
     def size(self) -> tuple[int, int]:
         """H and W."""
-        shown = self.values if self.image is None else self.image
-        height, width = np.shape(shown)[:2] if shown is not None else (0, 0)
+        panel = self.values if self.image is None else self.image
+        height, width = np.shape(panel)[:2] if panel is not None else (0, 0)
         return height, width
 
 
 @dataclass(frozen=True)
-class _Groups(style.Page):
-    """A page whose panels come in groups of `each`, with more room between groups."""
+class _GroupPage(style.Page):
+    """A page whose panels come in groups, with more room between groups."""
 
-    each: int = 1
+    group_size: int = 1
 
-    def _before(self, column: int) -> float:
-        return column // self.each * BETWEEN
+    def _group_gaps(self, column: int) -> float:
+        """Return the extra room left of a column, inches."""
+        return column // self.group_size * BETWEEN
 
     @property
     def panel(self) -> tuple[float, float]:
-        room = (
-            self.width
-            - self.left
-            - self.right
-            - (self.columns - 1) * self.gap
-            - self._before(self.columns - 1)
-        )
+        """Return width and height of one panel, inches."""
+        gaps = (self.columns - 1) * self.gap + self._group_gaps(self.columns - 1)
+        room = self.width - self.left - self.right - gaps
         width = min(style.LARGEST_PANEL, room / self.columns)
         return width, width * self.aspect
 
     @property
     def size(self) -> tuple[float, float]:
-        across, down = super().size
-        return across + self._before(self.columns - 1), down
+        """Return width and height of the figure, inches."""
+        width, height = super().size
+        return width + self._group_gaps(self.columns - 1), height
 
-    def place(self, column: int) -> float:
-        """Return where a column starts, inches from the left."""
-        return self.left + column * (self.panel[0] + self.gap) + self._before(column)
+    def column_left(self, column: int) -> float:
+        """Return the distance of a column's panels from the left edge, inches."""
+        return super().column_left(column) + self._group_gaps(column)
 
-    def axes(self, figure: Figure, row: int, column: int, label: str) -> Axes:
-        (width, height), (across, down) = self.panel, self.size
-        y = down - self.row_top(row) - height
-        axes: Axes = figure.add_axes(
-            (self.place(column) / across, y / down, width / across, height / down), label=label
-        )
-        style.frame(axes)
-        return axes
+    @property
+    def group_width(self) -> float:
+        """Return how wide the captions may be, inches."""
+        return self.group_size * (self.panel[0] + self.gap)
 
 
 def picture_groups(
@@ -120,7 +112,7 @@ def picture_groups(
     quantity: str = "anomaly score",
     note: str = "",
 ) -> style.StaticFigure:
-    """Draw groups of pictures, several in a row, with a caption below each and one printed scale for all maps.
+    """Draw groups of pictures with captions and one printed scale for all maps.
 
     Parameters
     ----------
@@ -149,67 +141,90 @@ def picture_groups(
     """
     if not groups or per_row < 1:
         raise ValueError(
-            f"picture_groups needs groups and per_row >= 1, got {len(groups)} groups, per_row={per_row}"
+            "picture_groups needs groups and per_row >= 1, "
+            f"got {len(groups)} groups, per_row={per_row}"
         )
     check_length(captions, len(groups), "captions", "groups")
     for group in groups:
         check_length(group, len(names), "a group", "names")
-    maps = [picture.values for group in groups for picture in group]
-    if any(values is not None for values in maps):
+    pictures = list(chain(*groups))
+    maps = [picture.values for picture in pictures]
+    has_map = any(values is not None for values in maps)
+    if has_map:
         check_limits((0.0, 0.0) if limits is None else limits)
-    page = _page(groups, captions, min(per_row, len(groups)), title, limits is not None, note)
+    per_row = min(per_row, len(groups))
+    page = _page(groups, captions, per_row, title, limits is not None, note)
     figure = page.figure(title)
     for number, (group, caption) in enumerate(zip(groups, captions, strict=True)):
-        row, place = divmod(number, min(per_row, len(groups)))
-        for column, (picture, name) in enumerate(zip(group, names, strict=True)):
-            axes = page.axes(figure, row, place * len(names) + column, f"group {number} {name}")
+        row, group_column = divmod(number, per_row)
+        first_column = group_column * len(names)
+        # The pictures of a group, from left to right
+        for offset, (picture, name) in enumerate(zip(group, names, strict=True)):
+            axes = page.axes(figure, row, first_column + offset, f"group {number} {name}")
             _draw(axes, picture, limits, threshold)
             if row == 0:
                 axes.set_title(name, fontsize=style.SMALL_SIZE, color=style.INK, pad=4)
-        x, y = page.place(place * len(names)), page.row_top(row) + page.panel[1] + 0.04
-        style.write(figure, x, y, "\n".join(_wrapped(caption, page)), size=style.SMALL_SIZE)
-    if limits is not None and any(values is not None for values in maps):
+        x = page.column_left(first_column)
+        y = page.row_top(row) + page.panel[1] + 0.04
+        style.write(figure, x, y, "\n".join(_caption_lines(caption, page)), size=style.SMALL_SIZE)
+    if limits is not None and has_map:
         colour_bar(figure, page, maps, limits, threshold, quantity)
-    words = _note(note, page)
-    y = page.size[1] - style.line_inches(style.SMALL_SIZE, len(words)) - 0.06
-    _legend(figure, page, groups, threshold, page.size[1] - y)
-    style.write(figure, style.MARGIN, y, "\n".join(words), size=style.SMALL_SIZE)
+    note_lines = _note_lines(note, page)
+    note_height = style.line_inches(style.SMALL_SIZE, len(note_lines)) + 0.06
+    outlined_map = f"outline of map ≥ {style.number(threshold)}" if threshold is not None else ""
+    outline_legend(
+        figure,
+        (style.MARGIN, note_height + 0.1),
+        location="lower left",
+        truth=any(picture.truth is not None and picture.truth.any() for picture in pictures),
+        threshold=outlined_map if has_map else "",
+    )
+    y = page.size[1] - note_height
+    style.write(figure, style.MARGIN, y, "\n".join(note_lines), size=style.SMALL_SIZE)
     return figure
 
 
 def _page(
     groups: Sequence[Sequence[Picture]],
     captions: Sequence[str],
-    across: int,
+    groups_per_row: int,
     title: str,
     bar: bool,
     note: str,
-) -> _Groups:
-    """Return the layout: how tall the captions are depends on how wide the groups are, so that is found first."""
-    rows, each = -(-len(groups) // across), len(groups[0])
-    aspect = max(picture.size[0] / picture.size[1] for group in groups for picture in group)
-    right = BAR_ROOM if bar else style.MARGIN
-    draft = _Groups(rows, across * each, aspect, [], right=right, gap=0.06, each=each)
-    lines = max(len(_wrapped(caption, draft)) for caption in captions)
-    below = style.line_inches(style.SMALL_SIZE, lines) + 0.16
-    above = [style.title_room(title, draft.size[0]) + NAMES_ROOM, *[below] * (rows - 1)]
-    bottom = below + FOOT + style.line_inches(style.SMALL_SIZE, len(_note(note, draft)))
-    return _Groups(
-        rows, across * each, aspect, above, right=right, bottom=bottom, gap=0.06, each=each
+) -> _GroupPage:
+    """Return the layout of the figure."""
+    rows = -(-len(groups) // groups_per_row)
+    group_size = len(groups[0])
+    page = _GroupPage(
+        rows,
+        groups_per_row * group_size,
+        aspect=max(picture.size[0] / picture.size[1] for picture in chain(*groups)),
+        above=[],
+        right=BAR_ROOM if bar else style.MARGIN,
+        gap=0.06,
+        group_size=group_size,
+    )
+    # The heights of captions and note depend on the width of the groups only, which is known now
+    most_lines = max(len(_caption_lines(caption, page)) for caption in captions)
+    caption_height = style.line_inches(style.SMALL_SIZE, most_lines) + 0.16
+    note_height = style.line_inches(style.SMALL_SIZE, len(_note_lines(note, page)))
+    first_row = style.title_room(title, page.size[0]) + style.NAMES_HEIGHT
+    return replace(
+        page,
+        above=[first_row, *[caption_height] * (rows - 1)],
+        bottom=caption_height + FOOT + note_height,
     )
 
 
-def _note(note: str, page: _Groups) -> list[str]:
+def _note_lines(note: str, page: _GroupPage) -> list[str]:
     return style.lines_of(note, page.size[0] - 2 * style.MARGIN, style.SMALL_SIZE, most=3)
 
 
-def _wrapped(caption: str, page: _Groups) -> list[str]:
-    wide = page.each * (page.panel[0] + page.gap)
-    return [
-        line
-        for text in caption.splitlines()
-        for line in style.lines_of(text, wide, style.SMALL_SIZE)
-    ]
+def _caption_lines(caption: str, page: _GroupPage) -> list[str]:
+    lines: list[str] = []
+    for paragraph in caption.splitlines():
+        lines += style.lines_of(paragraph, page.group_width, style.SMALL_SIZE)
+    return lines
 
 
 def _draw(axes: Axes, picture: Picture, limits: Limits | None, threshold: float | None) -> None:
@@ -220,37 +235,5 @@ def _draw(axes: Axes, picture: Picture, limits: Limits | None, threshold: float 
             picture.values, cmap=style.MAP_COLOURS, norm=Normalize(*limits), interpolation="auto"
         )
         if threshold is not None:
-            outline(axes, picture.values >= threshold, THRESHOLD_COLOUR, "dashed")
-    if picture.truth is not None:
-        outline(axes, picture.truth, TRUTH_COLOUR, "solid")
-
-
-def _legend(
-    figure: style.StaticFigure,
-    page: _Groups,
-    groups: Sequence[Sequence[Picture]],
-    threshold: float | None,
-    up: float,
-) -> None:
-    """Name the outlines, `up` inches above the lower edge."""
-    handles = []
-    if any(
-        picture.truth is not None and picture.truth.any() for group in groups for picture in group
-    ):
-        handles.append(
-            Line2D([], [], color=TRUTH_COLOUR, linewidth=2, label="outline of the ground truth")
-        )
-    if threshold is not None and any(
-        picture.values is not None for group in groups for picture in group
-    ):
-        name = f"outline of map ≥ {style.number(threshold)}"
-        handles.append(
-            Line2D([], [], color=THRESHOLD_COLOUR, linewidth=2, linestyle="dashed", label=name)
-        )
-        handles[-1].set_path_effects([withStroke(linewidth=3.2, foreground="#000000")])
-    if handles:
-        across, down = page.size
-        figure.legend(
-            handles=handles, loc="lower left", bbox_to_anchor=(style.MARGIN / across, (up + 0.1) / down), ncols=2,
-            frameon=False, fontsize=style.SMALL_SIZE, borderaxespad=0, borderpad=0, handlelength=2.6,
-        )  # fmt: skip
+            draw_outline(axes, picture.values >= threshold, THRESHOLD_COLOUR, "dashed")
+    draw_truth(axes, picture.truth)

@@ -1,21 +1,27 @@
-"""The scores of good and anomalous images, a small histogram for every category."""
+"""A small histogram of the scores of good and anomalous images for every category."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from adviz.plots import style
 from adviz.plots.checks import check_scores, takes_arrays
-from adviz.plots.scores import GROUPS
+from adviz.plots.scores import draw_histograms
 
 COLUMNS = 5
-WIDE, HIGH = 1.95, 1.3  # inches, of a panel's axes
-LEFT, GAP, ABOVE = 0.55, 0.42, 0.4
-BELOW = 0.3  # inches under every row, for its numbers
+# Inches
+PANEL_WIDTH = 1.95
+PANEL_HEIGHT = 1.3
+LEFT = 0.55  # of the first column
+GAP = 0.42  # between columns
+ABOVE = 0.4  # every row, for its title
+BELOW = 0.3  # every row, for its numbers
+ROW = ABOVE + PANEL_HEIGHT + BELOW
 LEGEND = 0.75
 
 
@@ -48,66 +54,72 @@ def histogram_sheet(
 
     Examples
     --------
-    >>> plots.histogram_sheet({"hex_nut": (prediction.score, category.test.labels)}, areas={"hex_nut": 0.98})
+    >>> scores = {"hex_nut": (prediction.score, category.test.labels)}
+    >>> plots.histogram_sheet(scores, areas={"hex_nut": 0.98})
     <StaticFigure size ... with 1 Axes>
     """
     if not scores:
         raise ValueError("histogram_sheet needs at least one category, got none")
-    columns = min(COLUMNS, len(scores))
-    rows = -(-len(scores) // columns)
-    across = max(LEFT + columns * WIDE + (columns - 1) * GAP + 0.15, 7.0)
-    top = style.title_room(title, across) + 0.1
-    down = top + rows * (ABOVE + HIGH + BELOW) + LEGEND
-    figure = style.StaticFigure(across, down)
-    style.write_title(figure, title)
-    for number, (name, (values, labels)) in enumerate(scores.items()):
+    for name, (values, labels) in scores.items():
         check_scores(values, f"scores of {name}")
         if np.shape(labels) != np.shape(values):
             raise ValueError(
-                f"expected a label for each of the {len(values)} scores of {name}, got {np.shape(labels)}"
+                f"expected a label for each of the {len(values)} scores of {name}, "
+                f"got {np.shape(labels)}"
             )
+    columns = min(COLUMNS, len(scores))
+    rows = -(-len(scores) // columns)
+    width = max(LEFT + columns * PANEL_WIDTH + (columns - 1) * GAP + 0.15, 7.0)
+    top = style.title_room(title, width) + 0.1
+    height = top + rows * ROW + LEGEND
+    figure = style.StaticFigure(width, height)
+    style.write_title(figure, title)
+    for number, (name, (values, labels)) in enumerate(scores.items()):
         row, column = divmod(number, columns)
-        x, y = LEFT + column * (WIDE + GAP), top + row * (ABOVE + HIGH + BELOW) + ABOVE
-        axes = figure.add_axes(
-            (x / across, 1 - (y + HIGH) / down, WIDE / across, HIGH / down), label=name
-        )
+        x = LEFT + column * (PANEL_WIDTH + GAP)
+        y = top + row * ROW + ABOVE
+        axes = figure.panel(x, y, PANEL_WIDTH, PANEL_HEIGHT, name)
         _histogram(axes, values, labels, bins)
-        area = (areas or {}).get(name)
-        words = name if area is None else f"{name}: AUROC {style.number(area, span=0.2)}"
+        heading = name
+        if areas and name in areas:
+            heading = f"{name}: AUROC {style.number(areas[name], span=0.2)}"
         axes.set_title(
-            words, fontsize=style.SMALL_SIZE, color=style.INK, loc="left", pad=4, parse_math=False
+            heading, fontsize=style.SMALL_SIZE, color=style.INK, loc="left", pad=4, parse_math=False
         )
-    handles, names = figure.axes[0].get_legend_handles_labels()
-    for axes in figure.axes[1:]:
-        found = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-        handles += [found[name] for name in found if name not in names]
-        names += [name for name in found if name not in names]
-    figure.legend(handles, names, loc="lower left", bbox_to_anchor=(style.MARGIN / across, 0.1 / down), frameon=False,
-                  ncols=3, fontsize=style.SMALL_SIZE, borderaxespad=0)  # fmt: skip
-    words = f"across: {quantity}; up: images"
-    style.write(figure, style.MARGIN, down - LEGEND + 0.1, words, size=style.SMALL_SIZE)
+    handles = _legend_handles(figure)
+    figure.legend(
+        handles.values(),
+        handles.keys(),
+        loc="lower left",
+        bbox_to_anchor=(style.MARGIN / width, 0.1 / height),
+        ncols=3,
+        **style.PLAIN_LEGEND,
+    )
+    axis_names = f"across: {quantity}; up: images"
+    y = height - LEGEND + 0.1
+    style.write(figure, style.MARGIN, y, axis_names, size=style.SMALL_SIZE)
     return figure
 
 
+def _legend_handles(figure: style.StaticFigure) -> dict[str, Artist]:
+    """Return a handle for every group that occurs in any panel."""
+    handles: dict[str, Artist] = {}
+    for axes in figure.axes:
+        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(name, handle)
+    return handles
+
+
 def _histogram(axes: Axes, values: np.ndarray, labels: np.ndarray, bins: int) -> None:
-    low, high = float(values.min()), float(values.max())
-    unit = (values - low) / (high - low) if high > low else np.zeros_like(values)
-    edges = np.linspace(0, 1, bins + 1).tolist()
+    low = float(values.min())
+    high = float(values.max())
+    # To 0..1, so that categories with different units can be compared
+    if high > low:
+        scaled = (values - low) / (high - low)  # (N,), 0..1
+    else:
+        scaled = np.zeros_like(values)
     style.plain_axes(axes, "", "")
-    for name, label, colour, _, hatch in GROUPS:
-        chosen = unit[labels == label]
-        if len(chosen):
-            axes.hist(
-                chosen,
-                edges,
-                label=name,
-                facecolor=colour,
-                edgecolor=style.PAPER,
-                alpha=0.75,
-                hatch=hatch,
-                lw=0.4,
-            )
-            axes.hist(chosen, edges, histtype="step", edgecolor=colour, linewidth=1.2)
+    draw_histograms(axes, scaled, labels, np.linspace(0, 1, bins + 1))
     axes.set_xlim(-0.02, 1.02)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     axes.tick_params(labelsize=style.SMALL_SIZE - 2)

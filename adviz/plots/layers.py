@@ -1,9 +1,9 @@
-"""The maps of a network's layers beside each other: who sees the defect, and where."""
+"""The distance maps of a network's layers beside each other and beside their fusion."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,10 +15,11 @@ from adviz.plots.checks import (
     check_limits,
     check_map,
     check_mask,
+    image_size,
     takes_arrays,
 )
 from adviz.plots.colours import Limits
-from adviz.plots.rows import TRUTH_COLOUR, outline
+from adviz.plots.outlines import draw_truth
 
 FOOT = 0.62  # inches below the panels: their scale and what it means
 
@@ -33,28 +34,28 @@ def layer_row(
     layer_limits: Limits | Mapping[str, Limits],
     limits: Limits,
     title: str = "",
-    joined: str = "joined",
-    mixed: np.ndarray | None = None,
-    mixed_limits: Limits | None = None,
+    fused_name: str = "fused",
+    other: np.ndarray | None = None,
+    other_limits: Limits | None = None,
 ) -> style.StaticFigure:
-    """Draw an image, every layer's own map in its own resolution, and the map they are joined to.
+    """Draw an image, every layer's map in its own resolution, and the map they are fused to.
 
     Parameters
     ----------
     image: (H, W, 3) uint8.
     mask: (H, W) bool, drawn as an outline on the image; None = unknown.
-    layer_maps: name -> (h, w) float, at least one; cells are drawn as they are, not smoothed.
+    layer_maps: name -> (h, w) float, at least one; drawn without smoothing.
     anomaly_map: (H, W) float, score units.
     layer_limits, limits: (low, high) of the layers' colours, one for all of them or one each by
-        name, and of the joined map's.
+        name, and of the fused map's.
     title: text over the figure.
-    joined: what the joined map is called.
-    mixed, mixed_limits: (H, W) float, another way to join them, and its (low, high); None = none.
+    fused_name: title of the fused map.
+    other, other_limits: (H, W) float, another fusion, and its (low, high); None = none.
 
     Returns
     -------
-    StaticFigure; its panels are labelled "image", "map <layer>", "map joined" and "map mixed", its
-    scales "scale layers" (or "scale <layer>"), "scale joined" and "scale mixed".
+    StaticFigure; its panels are labelled "image", "map <layer>", "map fused" and "map other", its
+    scales "scale layers" (or "scale <layer>"), "scale fused" and "scale other".
 
     Raises
     ------
@@ -62,39 +63,57 @@ def layer_row(
 
     Examples
     --------
-    >>> image, maps = category.test.image(0), {name: found[0] for name, found in prediction.layer_maps.items()}
-    >>> one, limits = prediction.anomaly_map[0], plots.shared_limits(prediction.anomaly_map)
-    >>> plots.layer_row(image, None, maps, one, layer_limits=(0, 900), limits=limits)
+    >>> image, anomaly_map = category.test.image(0), prediction.anomaly_map[0]
+    >>> maps = {layer: values[0] for layer, values in prediction.layer_maps.items()}
+    >>> limits = plots.shared_limits(prediction.anomaly_map)
+    >>> plots.layer_row(image, None, maps, anomaly_map, layer_limits=(0, 900), limits=limits)
     <StaticFigure size ...>
     """
-    each = (
-        layer_limits
-        if isinstance(layer_limits, Mapping)
-        else dict.fromkeys(layer_maps, layer_limits)
-    )
-    _check(image, mask, layer_maps, each)
-    drawn = {"joined": (joined, anomaly_map, limits)}
-    if mixed is not None:
-        drawn["mixed"] = ("mixed", mixed, mixed_limits or limits)
-    size = (image.shape[0], image.shape[1])
-    for _, values, ends in drawn.values():
-        check_map(values, size)
-        check_limits(ends)
-    panels = {**{name: (name, values, each[name]) for name, values in layer_maps.items()}, **drawn}
-    names = style.line_inches(style.LABEL_SIZE) + 0.06
-    # How wide it is does not depend on the title
-    draft = style.Page(1, len(panels) + 1, size[0] / size[1], [])
-    page = replace(draft, above=[style.title_room(title, draft.size[0]) + names], bottom=FOOT)
+    one_scale = not isinstance(layer_limits, Mapping)
+    if isinstance(layer_limits, Mapping):
+        limits_of = layer_limits
+    else:
+        limits_of = dict.fromkeys(layer_maps, layer_limits)
+    _check(image, mask, layer_maps, limits_of)
+    size = image_size(image)
+    # Panels from left to right, by the end of their label
+    maps = {name: _Map(name, values, limits_of[name]) for name, values in layer_maps.items()}
+    maps["fused"] = _Map(fused_name, anomaly_map, limits)
+    if other is not None:
+        maps["other"] = _Map("other fusion", other, other_limits or limits)
+    for label in maps.keys() - layer_maps.keys():
+        check_map(maps[label].values, size)
+        check_limits(maps[label].limits)
+    page = row_page(len(maps) + 1, size, title)
     figure = page.figure(title)
     draw_image(page.axes(figure, 0, 0, ""), image, mask)
-    for column, (label, (name, values, ends)) in enumerate(panels.items(), 1):
+    for column, (label, layer) in enumerate(maps.items(), 1):
         axes = page.axes(figure, 0, column, f"map {label}")
-        draw_map(axes, name, values, ends, mask, size)
-        if label in drawn or isinstance(layer_limits, Mapping):
-            draw_scale(figure, page, axes, (column, column), ends, label)
+        draw_map(axes, layer.name, layer.values, layer.limits, mask, size)
+        if label not in layer_maps or not one_scale:
+            draw_scale(figure, page, axes, (column, column), layer.limits, label)
         elif column == 1:
-            draw_scale(figure, page, axes, (1, len(layer_maps)), ends, "layers")
+            bar = draw_scale(figure, page, axes, (1, len(layer_maps)), layer.limits, "layers")
+            text = "one scale for all layers"
+            bar.set_xlabel(text, fontsize=style.SMALL_SIZE, color=style.INK, labelpad=-12)
     return figure
+
+
+@dataclass(frozen=True, eq=False)
+class _Map:
+    """A map with its name and the range of its colours."""
+
+    name: str
+    values: np.ndarray
+    limits: Limits
+
+
+def row_page(columns: int, size: tuple[int, int], title: str, name_lines: int = 1) -> style.Page:
+    """Return the page for an image and its maps of (H, W) pixels, with scales below them."""
+    page = style.Page(1, columns, aspect=size[0] / size[1], above=[])
+    names = style.line_inches(style.LABEL_SIZE, name_lines) + 0.06
+    # How wide the page is does not depend on what stands above the panels
+    return replace(page, above=[style.title_room(title, page.size[0]) + names], bottom=FOOT)
 
 
 def draw_map(
@@ -106,13 +125,18 @@ def draw_map(
     size: tuple[int, int],
 ) -> None:
     """Draw a map over the area of its image, with the ground truth's outline."""
-    axes.set_title(name, fontsize=style.LABEL_SIZE, color=style.INK, pad=5, parse_math=False)
+    style.panel_title(axes, name)
+    height, width = size
     axes.imshow(
-        values, cmap=style.MAP_COLOURS, vmin=limits[0], vmax=limits[1], interpolation="nearest", aspect="equal",
-        extent=(-0.5, size[1] - 0.5, size[0] - 0.5, -0.5),
-    )  # fmt: skip
-    if mask is not None:
-        outline(axes, mask, TRUTH_COLOUR, "solid")
+        values,
+        cmap=style.MAP_COLOURS,
+        vmin=limits[0],
+        vmax=limits[1],
+        interpolation="nearest",
+        aspect="equal",
+        extent=(-0.5, width - 0.5, height - 0.5, -0.5),
+    )
+    draw_truth(axes, mask)
 
 
 def _check(
@@ -123,7 +147,7 @@ def _check(
 ) -> None:
     check_image(image)
     if mask is not None:
-        check_mask(mask, (image.shape[0], image.shape[1]))
+        check_mask(mask, image_size(image))
     if not layer_maps or set(limits) != set(layer_maps):
         raise ValueError(
             "layer_maps must hold at least one layer, and layer_limits the same, got "
@@ -142,39 +166,35 @@ def draw_image(axes: Axes, image: np.ndarray, mask: np.ndarray | None) -> None:
     """Draw an image with the ground truth's outline, and say what is outlined."""
     axes.set_label("image")
     style.show_image(axes, image)
-    axes.set_title("image", fontsize=style.LABEL_SIZE, color=style.INK, pad=5)
-    if mask is not None:
-        outline(axes, mask, TRUTH_COLOUR, "solid")
-    said = (
-        "ground truth unknown"
-        if mask is None
-        else "no defect marked"
-        if not mask.any()
-        else "outlined: defect"
-    )
-    axes.set_xlabel(said, fontsize=style.SMALL_SIZE, color=style.INK, labelpad=4)
+    style.panel_title(axes, "image")
+    draw_truth(axes, mask)
+    if mask is None:
+        truth = "ground truth unknown"
+    elif mask.any():
+        truth = "outlined: defect"
+    else:
+        truth = "no defect marked"
+    style.caption(axes, truth)
 
 
 def draw_scale(
     figure: style.StaticFigure,
     page: style.Page,
-    drawn: Axes,
+    map_axes: Axes,
     columns: tuple[int, int],
     limits: Limits,
     name: str,
-) -> None:
-    """Draw a colour bar below some panels, with its ends printed."""
-    (width, _), (across, down) = page.panel, page.size
-    left = page.left + columns[0] * (width + page.gap)
-    right = page.left + columns[1] * (width + page.gap) + width
-    box = (left / across, 0.34 / down, (right - left) / across, 0.14 / down)
-    bar = figure.add_axes(box, label=f"scale {name}")
-    scale = figure.colorbar(drawn.images[0], cax=bar, orientation="horizontal", ticks=list(limits))
+) -> Axes:
+    """Draw a colour bar with its ends printed, below the panels from one column to another."""
+    first, last = columns
+    left = page.column_left(first)
+    width = page.column_left(last) + page.panel[0] - left
+    top = page.size[1] - 0.34 - 0.14
+    bar = figure.panel(left, top, width, 0.14, f"scale {name}")
+    figure.colorbar(map_axes.images[0], cax=bar, orientation="horizontal", ticks=list(limits))
     texts = [style.number(value, span=limits[1] - limits[0]) for value in limits]
-    scale.ax.set_xticklabels(texts, fontsize=style.SMALL_SIZE, color=style.INK)
-    for text, align in zip(scale.ax.get_xticklabels(), ("left", "right"), strict=True):
+    bar.set_xticklabels(texts, fontsize=style.SMALL_SIZE, color=style.INK)
+    # The ends' numbers stay within the bar
+    for text, align in zip(bar.get_xticklabels(), ("left", "right"), strict=True):
         text.set(ha=align)
-    if name == "layers":
-        scale.ax.set_xlabel(
-            "one scale for all layers", fontsize=style.SMALL_SIZE, color=style.INK, labelpad=-12
-        )
+    return bar

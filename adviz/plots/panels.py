@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,19 +12,20 @@ from matplotlib.lines import Line2D
 
 from adviz.plots import style
 from adviz.plots.checks import as_array
-from adviz.plots.coreset import curve_style
+from adviz.plots.style import curve_style
 
-WIDE, HIGH = 3.1, 2.35  # inches, of the axes of a panel
-LEFT, GAP, BETWEEN, RIGHT = (
-    0.8,
-    0.75,
-    1.05,
-    0.25,
-)  # inches: first panel's margin, between columns, rows, the right margin
-LEGEND_LINE = 0.27  # inches
-LETTER = 0.088  # inches, of the legend's text
-SAMPLE = 0.72  # inches, of a legend's line, with the gaps around it
-NEAREST = 0.075  # of the axis: names that are closer would touch
+# Inches
+PANEL_WIDTH = 3.1
+PANEL_HEIGHT = 2.35
+LEFT = 0.8  # of the first panel
+RIGHT = 0.25  # of the last panel
+GAP = 0.75  # between columns
+BETWEEN = 1.05  # between rows
+AXIS = 0.62  # below a panel, for its axis
+LEGEND_LINE = 0.27
+LETTER = 0.088  # of the legend's text
+SAMPLE = 0.72  # of a legend's line, with the gaps around it
+CLOSEST = 0.075  # of the axis: names that are closer would touch
 PRINTED = "printed in the paper"
 
 
@@ -33,7 +35,7 @@ class Line:
 
     Attributes
     ----------
-    x: (P,) places on the axis, numbers, or positions 0, 1, ... of the panel's `ticks`.
+    x: (P,) positions on the axis: numbers, or 0, 1, ... for the panel's `ticks`.
     y: (P,) values; NaN where there is none.
     spread: (P,) half lengths of the error bars; NaN = none.
     printed: (P,) what a paper prints for the same points; NaN = nothing.
@@ -68,11 +70,10 @@ class Panel:
     x, y: texts of the axes; panels with the same y share its scale.
     lines: name -> line; the legend is of all panels.
     title: over the chart, may be empty.
-    ticks: names of the places on the horizontal axis: at 0, 1, ... or at the numbers that they are
-        mapped from; None = numbers in their own right.
+    ticks: position on the horizontal axis -> its name; None = the numbers themselves.
     logarithmic: the horizontal axis.
     reference: name and height of a level line; None = none.
-    joined: whether lines join their points; not where the places are no quantity.
+    joined: whether lines join their points; not where the positions are no quantity.
 
     Examples
     --------
@@ -123,57 +124,64 @@ def panel_grid(
         )
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
-    names = list(dict.fromkeys(name for panel in panels for name in panel.lines))
-    across = LEFT + columns * WIDE + (columns - 1) * GAP + RIGHT
-    entries = _entries(panels, names)
-    per_row = _per_row(list(entries), across - 2 * style.MARGIN)
-    legend = LEGEND_LINE * -(-len(entries) // per_row)
-    words = style.lines_of(note, across - 2 * style.MARGIN, style.SMALL_SIZE, most=4)
-    axis = 0.62 + LEGEND_LINE * any(
-        "\n" in name for panel in panels for name in (panel.ticks or {}).values()
-    )
-    foot = axis + legend + style.line_inches(style.SMALL_SIZE, len(words)) + 0.12
-    top = (0.42 if any(panel.title for panel in panels) else 0.2) + style.title_room(title, across)
-    down = top + rows * HIGH + (rows - 1) * BETWEEN + foot
-    figure = style.StaticFigure(across, down)
+    # A line has the same place in the legend, and so the same colour, in all panels
+    names = list(dict.fromkeys(chain(*(panel.lines for panel in panels))))
+    handles = _legend_handles(panels, names)
+    width = LEFT + columns * PANEL_WIDTH + (columns - 1) * GAP + RIGHT
+    text_width = width - 2 * style.MARGIN
+    names_per_row = _names_per_row(list(handles), text_width)
+    note_lines = style.lines_of(note, text_width, style.SMALL_SIZE, most=4)
+    # From top to bottom: title, panels' titles, rows of panels, axis, legend, note
+    top = style.title_room(title, width)
+    top += 0.42 if any(panel.title for panel in panels) else 0.2
+    axis = AXIS
+    if any(_has_two_lines(panel) for panel in panels):
+        axis += LEGEND_LINE
+    legend_y = top + rows * PANEL_HEIGHT + (rows - 1) * BETWEEN + axis
+    note_y = legend_y + LEGEND_LINE * -(-len(handles) // names_per_row)
+    height = note_y + style.line_inches(style.SMALL_SIZE, len(note_lines)) + 0.12
+    figure = style.StaticFigure(width, height)
     style.write_title(figure, title)
     limits = _limits(panels)
     for number, panel in enumerate(panels):
         row, column = divmod(number, columns)
-        box = LEFT + column * (WIDE + GAP), down - top - row * (HIGH + BETWEEN) - HIGH
-        axes = figure.add_axes(
-            (box[0] / across, box[1] / down, WIDE / across, HIGH / down), label=f"panel {number}"
-        )
+        x = LEFT + column * (PANEL_WIDTH + GAP)
+        y = top + row * (PANEL_HEIGHT + BETWEEN)
+        axes = figure.panel(x, y, PANEL_WIDTH, PANEL_HEIGHT, f"panel {number}")
         _draw(axes, panel, names, limits[panel.y])
     figure.legend(
-        handles=list(entries.values()), labels=list(entries), loc="upper left", ncols=per_row, frameon=False,
-        bbox_to_anchor=(style.MARGIN / across, (foot - axis + 0.04) / down), fontsize=style.SMALL_SIZE,
-        handlelength=2.8, borderaxespad=0, columnspacing=1.4,
-    )  # fmt: skip
-    style.write(
-        figure, style.MARGIN, down - foot + axis + legend, "\n".join(words), size=style.SMALL_SIZE
+        handles=list(handles.values()),
+        labels=list(handles),
+        loc="upper left",
+        bbox_to_anchor=(style.MARGIN / width, 1 - (legend_y - 0.04) / height),
+        ncols=names_per_row,
+        handlelength=2.8,
+        columnspacing=1.4,
+        **style.PLAIN_LEGEND,
     )
+    style.write(figure, style.MARGIN, note_y, "\n".join(note_lines), size=style.SMALL_SIZE)
     return figure
 
 
-def _entries(panels: Sequence[Panel], names: Sequence[str]) -> dict[str, Line2D]:
-    """Return the legend: a handle for every line, and one for what is printed and for level lines."""
-    entries = {}
+def _legend_handles(panels: Sequence[Panel], names: Sequence[str]) -> dict[str, Line2D]:
+    """Return a handle for every line, one for printed values and one for each level line."""
+    handles = {}
     for number, name in enumerate(names):
         colour, dashes, marker = curve_style(number)
-        entries[name] = Line2D([], [], color=colour, linestyle=dashes, marker=marker, ms=6, lw=1.8)
-    if any(_has(line.printed) for panel in panels for line in panel.lines.values()):
-        entries[PRINTED] = Line2D(
+        handles[name] = Line2D([], [], color=colour, linestyle=dashes, marker=marker, ms=6, lw=1.8)
+    lines = chain(*(panel.lines.values() for panel in panels))
+    if any(_has_values(line.printed) for line in lines):
+        handles[PRINTED] = Line2D(
             [], [], color=style.INK, linestyle="", marker="o", ms=9, mfc="none", mew=1.3
         )
-    for name in dict.fromkeys(
-        panel.reference[0] for panel in panels if panel.reference is not None
-    ):
-        entries[name] = Line2D([], [], color=style.INK, linestyle=":", lw=1.6)
-    return entries or {"": Line2D([], [], linestyle="")}
+    for panel in panels:
+        if panel.reference is not None:
+            name, _ = panel.reference
+            handles[name] = Line2D([], [], color=style.INK, linestyle=":", lw=1.6)
+    return handles or {"": Line2D([], [], linestyle="")}
 
 
-def _per_row(names: Sequence[str], room: float) -> int:
+def _names_per_row(names: Sequence[str], room: float) -> int:
     """Return how many names fit side by side, in columns as wide as their longest name."""
     for count in range(len(names), 1, -1):
         deep = -(-len(names) // count)  # a legend is filled column by column
@@ -183,100 +191,115 @@ def _per_row(names: Sequence[str], room: float) -> int:
     return 1
 
 
-def _has(values: np.ndarray | None) -> bool:
+def _has_values(values: np.ndarray | None) -> bool:
     return values is not None and bool(np.isfinite(values).any())
 
 
+def _has_two_lines(panel: Panel) -> bool:
+    """Return whether a name of a position is broken."""
+    return any("\n" in name for name in (panel.ticks or {}).values())
+
+
 def _limits(panels: Sequence[Panel]) -> dict[str, tuple[float, float]]:
-    """Return for every quantity the ends of its axis: what is drawn, with a little air."""
-    found: dict[str, list[float]] = {}
+    """Return the ends of the axis of every quantity: all that is drawn, with some air."""
+    values_of: dict[str, list[float]] = {}
+    # Panels with the same quantity share its scale
     for panel in panels:
-        values = found.setdefault(panel.y, [])
+        values = values_of.setdefault(panel.y, [])
         for line in panel.lines.values():
-            bar = (
-                np.nan_to_num(line.spread)
-                if line.spread is not None
-                else np.zeros(np.shape(line.y))
-            )
-            values += [
-                *(line.y - bar),
-                *(line.y + bar),
-                *(() if line.printed is None else line.printed),
-            ]
-        values += [panel.reference[1]] if panel.reference is not None else []
+            values += _drawn_values(line)
+        if panel.reference is not None:
+            values.append(panel.reference[1])
     limits = {}
-    for name, every in found.items():
-        finite = [one for one in every if np.isfinite(one)] or [0.0, 1.0]
-        low, high = min(finite), max(finite)
+    for name, values in values_of.items():
+        finite = [value for value in values if np.isfinite(value)] or [0.0, 1.0]
+        low = min(finite)
+        high = max(finite)
         air = 0.07 * (high - low) or 0.5
         limits[name] = low - air, high + air
     return limits
 
 
+def _drawn_values(line: Line) -> list[float]:
+    """Return all heights that a line, its error bars and its printed values reach."""
+    half_length = np.zeros(np.shape(line.y)) if line.spread is None else np.nan_to_num(line.spread)
+    values = [*(line.y - half_length), *(line.y + half_length)]
+    if line.printed is not None:
+        values += list(line.printed)
+    return values
+
+
 def _draw(axes: Axes, panel: Panel, names: Sequence[str], limits: tuple[float, float]) -> None:
     style.plain_axes(axes, panel.x, panel.y)
-    axes.set_title(panel.title, fontsize=style.LABEL_SIZE, color=style.INK, loc="left", pad=6)
+    style.chart_title(axes, panel.title, pad=6)
     if panel.logarithmic:
         axes.set_xscale("log")
         axes.minorticks_off()
     for name, line in panel.lines.items():
-        colour, dashes, marker = curve_style(names.index(name))
-        known = np.isfinite(line.y)
-        dashes = dashes if panel.joined else ""
-        axes.plot(
-            line.x[known],
-            line.y[known],
-            color=colour,
-            linestyle=dashes,
-            marker=marker,
-            ms=6,
-            lw=1.8,
-            label=name,
-        )
-        if line.spread is not None:
-            axes.errorbar(
-                line.x,
-                line.y,
-                line.spread,
-                color=colour,
-                linestyle="",
-                capsize=3,
-                elinewidth=1.2,
-                label="_spread",
-            )
-        if line.printed is not None:
-            axes.plot(
-                line.x,
-                line.printed,
-                marker,
-                color=colour,
-                markerfacecolor="none",
-                ms=10,
-                mew=1.3,
-                label="_printed",
-            )
+        _draw_line(axes, name, line, names.index(name), panel.joined)
     if panel.reference is not None:
-        axes.axhline(
-            panel.reference[1], color=style.INK, linestyle=":", linewidth=1.6, label="_reference"
-        )
+        _, level = panel.reference
+        axes.axhline(level, color=style.INK, linestyle=":", linewidth=1.6, label="_reference")
     if panel.ticks is not None:
-        _ticks(axes, panel)
+        _draw_ticks(axes, panel.ticks, panel.logarithmic)
     axes.set_ylim(*limits)
     axes.tick_params(labelsize=style.SMALL_SIZE - 1)
-    if not any(_has(line.y) or _has(line.printed) for line in panel.lines.values()):
-        style.say(axes, "no rows yet")
+    lines = panel.lines.values()
+    if not any(_has_values(line.y) or _has_values(line.printed) for line in lines):
+        style.say(axes, "no results yet")
 
 
-def _ticks(axes: Axes, panel: Panel) -> None:
-    """Name the places, without the names of those that lie too close to the one before."""
-    ticks = dict(sorted((panel.ticks or {}).items()))
-    places = list(ticks)
-    along = np.log(places) if panel.logarithmic else np.array(places, float)
-    shown, last = [], -np.inf
-    for place, name in zip(along, ticks.values(), strict=True):
-        near = place - last < NEAREST * np.ptp(along)
-        shown.append("" if near else name)
-        last = last if near else place
-    axes.set_xticks(places, shown)
-    if any("\n" in name for name in shown):
+def _draw_line(axes: Axes, name: str, line: Line, number: int, joined: bool) -> None:
+    """Draw a line with its error bars, and hollow markers for what a paper prints."""
+    colour, dashes, marker = curve_style(number)
+    finite = np.isfinite(line.y)
+    axes.plot(
+        line.x[finite],
+        line.y[finite],
+        color=colour,
+        linestyle=dashes if joined else "",
+        marker=marker,
+        markersize=6,
+        linewidth=1.8,
+        label=name,
+    )
+    if line.spread is not None:
+        axes.errorbar(
+            line.x,
+            line.y,
+            line.spread,
+            color=colour,
+            linestyle="",
+            capsize=3,
+            elinewidth=1.2,
+            label="_spread",
+        )
+    if line.printed is not None:
+        axes.plot(
+            line.x,
+            line.printed,
+            marker,
+            color=colour,
+            markerfacecolor="none",
+            markersize=10,
+            markeredgewidth=1.3,
+            label="_printed",
+        )
+
+
+def _draw_ticks(axes: Axes, ticks: Mapping[float, str], logarithmic: bool) -> None:
+    """Name positions, but not those too close to the one before."""
+    positions = sorted(ticks)
+    along = np.log(positions) if logarithmic else np.array(positions, float)
+    closest = CLOSEST * np.ptp(along)
+    names = []
+    last_named = -np.inf
+    for position, along_axis in zip(positions, along, strict=True):
+        if along_axis - last_named < closest:
+            names.append("")
+        else:
+            names.append(ticks[position])
+            last_named = along_axis
+    axes.set_xticks(positions, names)
+    if any("\n" in name for name in names):
         axes.margins(x=0.14)

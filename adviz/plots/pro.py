@@ -1,4 +1,4 @@
-"""PRO as pictures: how regions fill up as the threshold falls, and the curve that their mean draws."""
+"""PRO in pictures: how much of each region lies above a threshold, and the curve of their mean."""
 
 from __future__ import annotations
 
@@ -8,23 +8,39 @@ from matplotlib.ticker import MaxNLocator
 
 from adviz.metrics import Curve
 from adviz.plots import style
-from adviz.plots.checks import check_image, check_length, check_mask, takes_arrays
-from adviz.plots.curves import check_limit
+from adviz.plots.checks import (
+    check_image,
+    check_length,
+    check_mask,
+    image_size,
+    takes_arrays,
+)
+from adviz.plots.colours import grey
+from adviz.plots.curves import CURVE_KINDS, check_limit
 from adviz.plots.outlines import outlined
 
-TINT, STRIPE = 0.75, 6  # opacity of what is flagged; pixels of a stripe and of the gap after it
-FOUND, WRONG = style.BLUE, style.VERMILLION
+TINT = 0.75  # opacity of the colours
+STRIPE = 6  # pixels of a stripe, and of the gap after it
+CORRECT_COLOUR = style.BLUE
+FALSE_COLOUR = style.VERMILLION
+# Inches: sizes, and where the picture and the charts begin
+WIDTH = 12.0
+SIDE = 3.0
+CHART_WIDTH = 3.3
+PICTURE_X = 0.15
+CURVE_X = 4.05
+REGIONS_X = 8.35
 
 
 @takes_arrays
-def region_fill(image: np.ndarray, mask: np.ndarray, flagged: np.ndarray) -> np.ndarray:
-    """Return a picture of what is flagged: within the defects solid blue, elsewhere striped vermillion.
+def region_fill(image: np.ndarray, mask: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Tint the pixels predicted anomalous: blue in the defects, striped vermillion elsewhere.
 
     Parameters
     ----------
-    image: (H, W, 3) uint8, shown grey.
+    image: (H, W, 3) uint8, drawn grey.
     mask: (H, W) bool, the defects, whose outlines are white.
-    flagged: (H, W) bool.
+    predicted: (H, W) bool, the pixels predicted anomalous.
 
     Returns
     -------
@@ -36,20 +52,23 @@ def region_fill(image: np.ndarray, mask: np.ndarray, flagged: np.ndarray) -> np.
 
     Examples
     --------
-    >>> plots.region_fill(category.test.image(0), category.test.mask(0), prediction.anomaly_map[0] > 20).shape
+    >>> predicted = prediction.anomaly_map[0] > 20
+    >>> plots.region_fill(category.test.image(0), category.test.mask(0), predicted).shape
     (224, 224, 3)
     """
     check_image(image)
-    size = (image.shape[0], image.shape[1])
+    size = image_size(image)
     check_mask(mask, size)
-    check_mask(flagged, size, "flagged")
-    # ITU-R BT.601 luma
-    grey = np.repeat((image @ np.array([0.299, 0.587, 0.114]))[..., None], 3, axis=2)
+    check_mask(predicted, size, "predicted")
+    picture = np.repeat(grey(image), 3, axis=2)  # (H, W, 3)
     rows, columns = np.indices(size)
     stripes = (rows + columns) % (2 * STRIPE) < STRIPE
-    for where, colour in ((flagged & mask, FOUND), (flagged & ~mask & stripes, WRONG)):
-        grey[where] = (1 - TINT) * grey[where] + TINT * style.rgb(colour)
-    return outlined(np.rint(grey).astype(np.uint8), mask)
+    for region, colour in (
+        (predicted & mask, CORRECT_COLOUR),
+        (predicted & ~mask & stripes, FALSE_COLOUR),
+    ):
+        picture[region] = (1 - TINT) * picture[region] + TINT * style.rgb(colour)
+    return outlined(np.rint(picture).astype(np.uint8), mask)
 
 
 @takes_arrays
@@ -64,7 +83,7 @@ def pro_page(
     value: float,
     title: str = "",
 ) -> style.StaticFigure:
-    """Draw the picture of one image beside the PRO curve up to a limit, and what each region adds to it.
+    """Draw an image beside the PRO curve up to a limit, and every region's contribution to it.
 
     Parameters
     ----------
@@ -88,73 +107,54 @@ def pro_page(
     Examples
     --------
     >>> maps, masks = prediction.anomaly_map, category.test.masks_array()
-    >>> regions, curve = metrics.region_curves(maps, masks), metrics.pro_curve(maps, masks)
+    >>> regions = metrics.region_curves(maps, masks)
+    >>> pro = {"curve": metrics.pro_curve(maps, masks), "value": regions.integral.mean()}
+    >>> pro |= {"integrals": regions.integral, "areas": regions.area}
     >>> picture = plots.region_fill(category.test.image(0), masks[0], maps[0] > 20)
-    >>> options = {"areas": regions.area, "limit": 0.3, "point": (0.1, 0.9), "value": regions.integral.mean()}
-    >>> plots.pro_page(picture, curve, regions.integral, **options)
+    >>> plots.pro_page(picture, **pro, limit=0.3, point=(0.1, 0.9))
     <StaticFigure size ... with 3 Axes>
     """
     check_image(picture)
     check_limit(limit)
     check_length(areas, len(integrals), "areas", "integrals")
-    across, side, below = 12.0, 3.0, 0.65
-    top = style.title_room(title, across) + 0.35
-    down = top + side + below
-    figure = style.StaticFigure(across, down)
+    top = style.title_room(title, WIDTH) + 0.35
+    figure = style.StaticFigure(WIDTH, top + SIDE + 0.65)
     style.write_title(figure, title)
-    places = {"picture": 0.15, "pro": 4.05, "regions": 8.35}
-    panels = {
-        name: figure.add_axes(
-            (x / across, below / down, (side if name == "picture" else 3.3) / across, side / down),
-            label=name,
-        )
-        for name, x in places.items()
-    }
-    style.frame(panels["picture"])
-    style.show_image(panels["picture"], picture)
-    style.write(
-        figure,
-        0.15,
-        top + side + 0.12,
-        "blue: found · striped: false positives",
-        size=style.SMALL_SIZE,
-    )
-    _curve(panels["pro"], curve, limit, point, value)
-    _regions(panels["regions"], areas, integrals, value)
+    picture_axes = figure.panel(PICTURE_X, top, SIDE, SIDE, "picture")
+    style.frame(picture_axes)
+    style.show_image(picture_axes, picture)
+    # The picture's colours; those of the charts are named by their axes
+    key = "blue: found · striped: false positives"
+    style.write(figure, PICTURE_X, top + SIDE + 0.12, key, size=style.SMALL_SIZE)
+    curve_axes = figure.panel(CURVE_X, top, CHART_WIDTH, SIDE, "pro")
+    _draw_curve(curve_axes, curve, limit, point)
+    style.chart_title(curve_axes, f"PRO-global up to {limit:g}: {value:.3f}")
+    regions_axes = figure.panel(REGIONS_X, top, CHART_WIDTH, SIDE, "regions")
+    _draw_regions(regions_axes, areas, integrals, value)
+    style.chart_title(regions_axes, "every region weighs the same")
     return figure
 
 
-def _curve(
-    axes: Axes, curve: Curve, limit: float, point: tuple[float, float], value: float
-) -> None:
-    """Draw the curve, its area up to the limit and where we are on it."""
-    kept, inside = curve.thinned(2000), np.linspace(0, limit, 200)
-    style.plain_axes(axes, "false positive rate of the pixels", "mean overlap per region")
-    axes.plot(kept.x, kept.y, color=style.BLUE, linewidth=2.2)
-    axes.fill_between(
-        inside, np.interp(inside, kept.x, kept.y), color=style.SKY, alpha=0.3, linewidth=0
-    )
+def _draw_curve(axes: Axes, curve: Curve, limit: float, point: tuple[float, float]) -> None:
+    """Draw the curve, its area up to the limit and the current point on it."""
+    thinned = curve.thinned(2000)
+    style.plain_axes(axes, CURVE_KINDS["pro"].x, CURVE_KINDS["pro"].y)
+    axes.plot(thinned.x, thinned.y, color=style.BLUE, linewidth=2.2)
+    x = np.linspace(0, limit, 200)
+    y = np.interp(x, thinned.x, thinned.y)
+    axes.fill_between(x, y, color=style.SKY, alpha=0.3, linewidth=0)
     axes.plot(*point, "o", color=style.VERMILLION, markersize=10, markeredgecolor=style.INK)
     axes.set(xlim=(0, min(1.0, 1.3 * limit)), ylim=(0, 1.03))
-    axes.set_title(
-        f"PRO-global up to {limit:g}: {value:.3f}",
-        fontsize=style.LABEL_SIZE,
-        color=style.INK,
-        loc="left",
-    )
 
 
-def _regions(axes: Axes, areas: np.ndarray, integrals: np.ndarray, value: float) -> None:
+def _draw_regions(axes: Axes, areas: np.ndarray, integrals: np.ndarray, value: float) -> None:
     """Draw every region's own integral, whose mean is PRO, against its area."""
     style.plain_axes(axes, "region's area (px)", "its own integral")
     axes.plot(areas, integrals, "D", color=style.BLUE, alpha=0.7, markersize=6, linestyle="")
     axes.axhline(value, color=style.INK, linestyle="dashed", linewidth=1.5)
     axes.set(xscale="log", ylim=(-0.03, 1.03))
     smallest, largest = axes.get_xlim()
-    # There are no two powers of ten, and all of a logarithmic scale's marks would be named
+    # Less than a power of ten: a logarithmic axis would print all its minor marks
     if largest < 10 * smallest:
         axes.set(xscale="linear")
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.set_title(
-        "every region weighs the same", fontsize=style.LABEL_SIZE, color=style.INK, loc="left"
-    )

@@ -1,18 +1,27 @@
-"""What a test image was compared with: the retrieved normal images, and the matched cells in them."""
+"""The normal images retrieved for a test image, and the nearest patches in them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from adviz.plots import style
-from adviz.plots.checks import check_box, check_finite, check_image, check_length, takes_arrays
+from adviz.plots.checks import (
+    check_box,
+    check_finite,
+    check_image,
+    check_length,
+    image_size,
+    takes_arrays,
+)
 
-QUERY_COLOUR, NEIGHBOR_COLOUR = style.VERMILLION, style.BLUE
-MOST_COLUMNS = 7  # the query and six neighbours; more neighbours continue on the next line
+QUERY_COLOUR = style.VERMILLION
+NEIGHBOR_COLOUR = style.BLUE
+MOST_COLUMNS = 7  # the query and six neighbours; more neighbours continue in the next row
 Box = tuple[int, int, int, int]
 
 
@@ -27,21 +36,21 @@ def neighbor_strip(
     unit: str = "d²",
     width: float = style.WIDTH,
 ) -> style.StaticFigure:
-    """Draw a test image followed by the K normal images retrieved for it, with their distances.
+    """Draw a test image followed by the normal images retrieved for it, with their distances.
 
     Parameters
     ----------
     image: (H, W, 3) uint8, the query.
-    neighbors: K images (H, W, 3) uint8, in the order to show, K >= 1; sizes may differ.
-    distances: (K,) float, feature units (squared Euclidean in `Neighbors`).
-    captions: K texts printed below the neighbours, such as file names; empty for none.
+    neighbors: k images (H, W, 3) uint8, in the order to draw, k >= 1; sizes may differ.
+    distances: (k,) float, feature units (squared Euclidean in `Neighbors`).
+    captions: k texts printed below the neighbours, such as file names; empty for none.
     title: text over the figure.
     unit: what the distance is called in the printed "d² = 12.3".
     width: of the page at most, inches.
 
     Returns
     -------
-    StaticFigure; its panels are labelled "query", "neighbor 0" .. "neighbor K-1".
+    StaticFigure; its panels are labelled "query", "neighbor 0" .. "neighbor k-1".
 
     Raises
     ------
@@ -49,9 +58,9 @@ def neighbor_strip(
 
     Examples
     --------
-    >>> found = prediction.neighbors["patch"]
-    >>> normal = [category.train.image(index) for index in found.image[0, 14, 14]]
-    >>> plots.neighbor_strip(category.test.image(0), normal, found.distance[0, 14, 14])
+    >>> neighbors = prediction.neighbors["patch"]
+    >>> normal = [category.train.image(index) for index in neighbors.image[0, 14, 14]]
+    >>> plots.neighbor_strip(category.test.image(0), normal, neighbors.distance[0, 14, 14])
     <StaticFigure size ... with 6 Axes>
     """
     _check_neighbors(image, neighbors, distances)
@@ -59,27 +68,19 @@ def neighbor_strip(
         check_length(captions, len(neighbors), "captions", "neighbors")
     columns = min(len(neighbors) + 1, MOST_COLUMNS)
     rows = -(-len(neighbors) // (columns - 1))
-    # How wide things are does not depend on the texts
-    draft = style.Page(rows, columns, 1, [], width=width)
-    texts = _texts(distances, captions, unit, draft.panel[0])
-    below = style.text_room(texts)
-    aspect = max(picture.shape[0] / picture.shape[1] for picture in (image, *neighbors))
-    page = style.Page(
-        rows,
-        columns,
-        aspect,
-        [style.title_room(title, draft.size[0]), *[below] * (rows - 1)],
-        bottom=below,
-        width=width,
-    )
+    panel_width = style.Page(rows, columns, 1, [], width=width).panel[0]
+    texts = _texts(distances, captions, unit, panel_width)
+    page = style.captioned_page(columns, [image, *neighbors], texts, title, width, rows)
     figure = page.figure(title)
     query = page.axes(figure, 0, 0, "query")
-    _show(query, image, QUERY_COLOUR, "query")
+    _show(query, image, QUERY_COLOUR)
+    style.caption(query, "query")
     for index, (neighbor, text) in enumerate(zip(neighbors, texts, strict=True)):
+        # The first column of every row is the query's
         row, column = divmod(index, columns - 1)
-        _show(
-            page.axes(figure, row, column + 1, f"neighbor {index}"), neighbor, NEIGHBOR_COLOUR, text
-        )
+        axes = page.axes(figure, row, column + 1, f"neighbor {index}")
+        _show(axes, neighbor, NEIGHBOR_COLOUR)
+        style.caption(axes, text)
     return figure
 
 
@@ -97,12 +98,12 @@ def patch_strip(
     context: float = 1.0,
     width: float = style.WIDTH,
 ) -> style.StaticFigure:
-    """Draw one cell of a test image beside its nearest training cells: where they lie above, enlarged below.
+    """Draw a patch of a test image beside its nearest training patches, in place and enlarged.
 
     Parameters
     ----------
     image: (H, W, 3) uint8, the query's image.
-    cell_box: (top, left, height, width) of the query cell, pixels.
+    cell_box: (top, left, height, width) of the query patch, pixels.
     neighbor_images: k images (H, W, 3) uint8 that hold the matches, 1 <= k <= 6; one image may come
         several times.
     neighbor_boxes: k boxes like `cell_box`, each in its own image.
@@ -140,31 +141,30 @@ def patch_strip(
         )
     if not 0 <= context < np.inf:
         raise ValueError(f"context must be a finite number >= 0 of box sizes, got {context}")
-    pictures, boxes = [image, *neighbor_images], [cell_box, *neighbor_boxes]
+    pictures = [image, *neighbor_images]
+    boxes = [cell_box, *neighbor_boxes]
     names = ["query", *(f"neighbor {index}" for index in range(len(neighbor_images)))]
     for picture, box, name in zip(pictures, boxes, names, strict=True):
-        check_box(box, (picture.shape[0], picture.shape[1]), f"the box of {name}")
-    aspect = max(picture.shape[0] / picture.shape[1] for picture in pictures)
-    draft = style.Page(2, len(pictures), 1, [], width=width)
-    texts = ["query", *_texts(distances, captions, unit, draft.panel[0])]
-    above = [style.title_room(title, draft.size[0]), 0.12]
-    page = style.Page(2, len(pictures), aspect, above, bottom=style.text_room(texts), width=width)
+        check_box(box, image_size(picture), f"the box of {name}")
+    square_panels = style.Page(2, len(pictures), 1, [], width=width)
+    texts = ["query", *_texts(distances, captions, unit, square_panels.panel[0])]
+    page = replace(
+        square_panels,
+        aspect=max(picture.shape[0] / picture.shape[1] for picture in pictures),
+        above=[style.title_room(title, square_panels.size[0]), 0.12],
+        bottom=style.text_room(texts),
+    )
     figure = page.figure(title)
-    for column, (picture, box, name, text) in enumerate(
-        zip(pictures, boxes, names, texts, strict=True)
-    ):
+    for column, (picture, box, name) in enumerate(zip(pictures, boxes, names, strict=True)):
+        # Above the whole image, below the surroundings of the box
         colour = NEIGHBOR_COLOUR if column else QUERY_COLOUR
-        whole, patch = (
-            page.axes(figure, 0, column, name),
-            page.axes(figure, 1, column, f"{name} patch"),
-        )
-        _show(whole, picture, colour, "")
-        _mark(whole, box, colour)
+        full_image = page.axes(figure, 0, column, name)
+        _show(full_image, picture, colour)
+        _mark(full_image, box, colour)
+        patch = page.axes(figure, 1, column, f"{name} patch")
         _enlarge(patch, picture, box, context, page.aspect)
         _mark(patch, box, colour)
-        patch.set_xlabel(
-            text, fontsize=style.SMALL_SIZE, color=style.INK, labelpad=4, parse_math=False
-        )
+        style.caption(patch, texts[column])
     return figure
 
 
@@ -183,49 +183,57 @@ def _check_neighbors(
     check_finite(distances, "distances")
 
 
-def _show(axes: Axes, picture: np.ndarray, colour: str, text: str) -> None:
+def _show(axes: Axes, picture: np.ndarray, colour: str) -> None:
     style.show_image(axes, picture)
     style.frame(axes, colour, 2.5)
-    axes.set_xlabel(text, fontsize=style.SMALL_SIZE, color=style.INK, labelpad=4, parse_math=False)
 
 
 def _texts(distances: np.ndarray, captions: Sequence[str], unit: str, inches: float) -> list[str]:
-    """Return the lines below each neighbour: its rank, its distance and what the caller wants to say."""
-    # Four significant digits of the largest, the same for all
+    """Return the text below each neighbour: its rank, its distance and its caption."""
+    # Four significant digits of the largest, the same decimals for all
     span = float(np.abs(distances).max()) / 10 or None
-    texts = [
-        f"{index + 1} · {unit} = {style.number(value, span)}"
-        for index, value in enumerate(distances)
-    ]
-    below = [style.lines_of(caption, inches, style.SMALL_SIZE) for caption in captions] or [
-        []
-    ] * len(texts)
-    return ["\n".join([text, *lines]) for text, lines in zip(texts, below, strict=True)]
+    texts = []
+    for index, distance in enumerate(distances):
+        text = f"{index + 1} · {unit} = {style.number(distance, span)}"
+        if captions:
+            text = "\n".join([text, *style.lines_of(captions[index], inches, style.SMALL_SIZE)])
+        texts.append(text)
+    return texts
 
 
 def _mark(axes: Axes, box: Box, colour: str) -> None:
     """Draw a box on pixel borders: pixel (0, 0) reaches from -0.5 to 0.5."""
     top, left, height, width = box
     corner = (left - 0.5, top - 0.5)
-    axes.add_patch(
-        Rectangle(
-            corner, width, height, fill=False, edgecolor="#FFFFFF", linewidth=4.0, label="halo"
+    for line_colour, line_width, label in (("#FFFFFF", 4.0, "halo"), (colour, 2.2, "box")):
+        rectangle = Rectangle(
+            corner,
+            width,
+            height,
+            fill=False,
+            edgecolor=line_colour,
+            linewidth=line_width,
+            label=label,
         )
-    )
-    axes.add_patch(
-        Rectangle(corner, width, height, fill=False, edgecolor=colour, linewidth=2.2, label="box")
-    )
+        axes.add_patch(rectangle)
 
 
 def _enlarge(axes: Axes, picture: np.ndarray, box: Box, context: float, aspect: float) -> None:
-    """Show the surroundings of a box, in a window of the panel's shape, at the picture's own coordinates."""
+    """Draw the surroundings of a box, in a window of the panel's shape, at their coordinates."""
     top, left, height, width = box
-    half = max(width, height / aspect) * (0.5 + context)
-    x, y = left + width / 2 - 0.5, top + height / 2 - 0.5
-    rows = slice(
-        max(0, int(y - half * aspect)), min(picture.shape[0], int(np.ceil(y + half * aspect)) + 1)
+    x = left + width / 2 - 0.5
+    y = top + height / 2 - 0.5
+    half_width = max(width, height / aspect) * (0.5 + context)
+    half_height = half_width * aspect
+    # Only the part of the picture inside the window is drawn
+    first_row = max(0, int(y - half_height))
+    end_row = min(picture.shape[0], int(np.ceil(y + half_height)) + 1)
+    first_column = max(0, int(x - half_width))
+    end_column = min(picture.shape[1], int(np.ceil(x + half_width)) + 1)
+    axes.imshow(
+        picture[first_row:end_row, first_column:end_column],
+        extent=(first_column - 0.5, end_column - 0.5, end_row - 0.5, first_row - 0.5),
+        interpolation="nearest",
+        aspect="equal",
     )
-    columns = slice(max(0, int(x - half)), min(picture.shape[1], int(np.ceil(x + half)) + 1))
-    extent = (columns.start - 0.5, columns.stop - 0.5, rows.stop - 0.5, rows.start - 0.5)
-    axes.imshow(picture[rows, columns], extent=extent, interpolation="nearest", aspect="equal")
-    axes.set(xlim=(x - half, x + half), ylim=(y + half * aspect, y - half * aspect))
+    axes.set(xlim=(x - half_width, x + half_width), ylim=(y + half_height, y - half_height))

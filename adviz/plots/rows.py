@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
-from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 
 from adviz.plots import style
 from adviz.plots.checks import (
@@ -17,15 +15,15 @@ from adviz.plots.checks import (
     check_limits,
     check_map,
     check_mask,
+    check_threshold,
+    image_size,
     takes_arrays,
 )
-from adviz.plots.colours import THRESHOLD_COLOUR, Limits, colour_bar, overlay
+from adviz.plots.colours import BAR_ROOM, THRESHOLD_COLOUR, Limits, colour_bar, overlay
+from adviz.plots.outlines import draw_outline, draw_truth, outline_legend
 
 COLUMNS = ("image", "ground truth", "map", "overlay")
-TRUTH_COLOUR = style.VERMILLION
-# Inches: right of the panels for the colour bar, below them for the printed scale
-BAR_ROOM, FOOT_ROOM = 1.5, 0.45
-NAMES_ROOM = style.line_inches(style.LABEL_SIZE) + 0.06  # inches, for the columns' names
+FOOT_ROOM = 0.45  # inches below the panels, for the printed scale
 
 
 @takes_arrays
@@ -40,7 +38,7 @@ def anomaly_row(
     relative: bool = False,
     quantity: str = "anomaly score",
 ) -> style.StaticFigure:
-    """Draw one image beside its ground truth, its anomaly map and the overlay of both; see `anomaly_rows`.
+    """Draw one image, its ground truth, its anomaly map and their overlay; see `anomaly_rows`.
 
     Examples
     --------
@@ -50,9 +48,15 @@ def anomaly_row(
     <StaticFigure size ... with 5 Axes>
     """
     return anomaly_rows(
-        [image], [mask], [anomaly_map], limits=limits, title=title, threshold=threshold, relative=relative,
+        [image],
+        [mask],
+        [anomaly_map],
+        limits=limits,
+        title=title,
+        threshold=threshold,
+        relative=relative,
         quantity=quantity,
-    )  # fmt: skip
+    )
 
 
 @takes_arrays
@@ -68,7 +72,7 @@ def anomaly_rows(
     relative: bool = False,
     quantity: str = "anomaly score",
 ) -> style.StaticFigure:
-    """Draw image | ground truth | map | overlay, one row per image, all maps on one printed scale.
+    """Draw image | ground truth | map | overlay, a row per image, all maps on one printed scale.
 
     Parameters
     ----------
@@ -102,14 +106,17 @@ def anomaly_rows(
     <StaticFigure size ... with 9 Axes>
     """
     _check_rows(images, masks, maps, titles, limits)
-    _check_threshold(threshold, relative)
-    if relative and threshold is not None and limits is not None:
+    check_threshold(threshold)
+    if relative:
+        if threshold is None or threshold <= 0:
+            raise ValueError(
+                f"relative=True divides by the threshold, which must be positive, got {threshold}"
+            )
         maps = [None if values is None else values / threshold for values in maps]
-        limits, quantity, threshold = (
-            (limits[0] / threshold, limits[1] / threshold),
-            f"{quantity} / threshold",
-            1.0,
-        )
+        if limits is not None:
+            limits = (limits[0] / threshold, limits[1] / threshold)
+        quantity = f"{quantity} / threshold"
+        threshold = 1.0
     page = _page(images, titles or [""] * len(images), title)
     figure = page.figure(title)
     for row, (image, mask, values) in enumerate(zip(images, masks, maps, strict=True)):
@@ -118,13 +125,15 @@ def anomaly_rows(
             for column, name in enumerate(COLUMNS)
         ]
         _draw_row(panels, image, mask, values, limits, threshold)
-        if titles:
-            top = (
-                page.row_top(row) - style.title_room(titles[row]) - (NAMES_ROOM if row == 0 else 0)
-            )
-            style.write_title(figure, titles[row], y=top, bold=False)
+        column_names_room = 0.0
         if row == 0:
-            _column_names(panels)
+            column_names_room = style.NAMES_HEIGHT
+            for axes, name in zip(panels, COLUMNS, strict=True):
+                style.panel_title(axes, name)
+        if titles:
+            y = page.row_top(row) - style.title_room(titles[row]) - column_names_room
+            style.write_title(figure, titles[row], y=y, bold=False)
+    # One scale for all rows
     if limits is not None and any(values is not None for values in maps):
         colour_bar(figure, page, maps, limits, threshold, quantity)
         _foot(figure, page, masks, maps, limits, threshold)
@@ -146,11 +155,10 @@ def _check_rows(
         check_length(titles, len(images), "titles", "images")
     for row, (image, mask, values) in enumerate(zip(images, masks, maps, strict=True)):
         check_image(image, f"image of row {row}")
-        size = (image.shape[0], image.shape[1])
         if mask is not None:
-            check_mask(mask, size, f"mask of row {row}")
+            check_mask(mask, image_size(image), f"mask of row {row}")
         if values is not None:
-            check_map(values, size, f"map of row {row}")
+            check_map(values, image_size(image), f"map of row {row}")
     if limits is not None:
         check_limits(limits)
     elif any(values is not None for values in maps):
@@ -159,25 +167,12 @@ def _check_rows(
         )
 
 
-def _check_threshold(threshold: float | None, relative: bool) -> None:
-    if threshold is not None and not np.isfinite(threshold):
-        raise ValueError(f"threshold must be finite, got {threshold}")
-    if relative and (threshold is None or threshold <= 0):
-        raise ValueError(
-            f"relative=True divides by the threshold, which must be positive, got {threshold}"
-        )
-
-
 def _page(images: Sequence[np.ndarray], titles: Sequence[str], title: str) -> style.Page:
+    # All panels have the shape of the tallest image
     aspect = max(image.shape[0] / image.shape[1] for image in images)
     above = [style.title_room(text) + 0.12 for text in titles]
-    above[0] += style.title_room(title) + NAMES_ROOM - 0.12
+    above[0] += style.title_room(title) + style.NAMES_HEIGHT - 0.12
     return style.Page(len(images), len(COLUMNS), aspect, above, right=BAR_ROOM, bottom=FOOT_ROOM)
-
-
-def _column_names(panels: Sequence[Axes]) -> None:
-    for axes, name in zip(panels, COLUMNS, strict=True):
-        axes.set_title(name, fontsize=style.LABEL_SIZE, color=style.INK, pad=5)
 
 
 def _draw_row(
@@ -188,39 +183,24 @@ def _draw_row(
     limits: Limits | None,
     threshold: float | None,
 ) -> None:
-    picture, truth, heat, mixed = panels
-    style.show_image(picture, image)
+    image_panel, truth_panel, map_panel, overlay_panel = panels
+    style.show_image(image_panel, image)
     if mask is None:
-        style.say(truth, "no ground truth")
+        style.say(truth_panel, "no ground truth")
     else:
-        truth.imshow(mask, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        truth_panel.imshow(mask, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         if not mask.any():
-            style.say(truth, "no defect marked", "#DDDDDD")
+            style.say(truth_panel, "no defect marked", "#DDDDDD")
     if values is None or limits is None:
-        style.say(heat, "no map")
-        style.say(mixed, "no map")
+        style.say(map_panel, "no map")
+        style.say(overlay_panel, "no map")
         return
-    heat.imshow(values, cmap=style.MAP_COLOURS, norm=Normalize(*limits), interpolation="auto")
-    style.show_image(mixed, overlay(image, values, limits=limits))
-    for axes in (heat, mixed) if threshold is not None else ():
-        outline(axes, values >= threshold, THRESHOLD_COLOUR, "dashed")
-    if mask is not None:
-        outline(mixed, mask, TRUTH_COLOUR, "solid")
-
-
-def outline(axes: Axes, region: np.ndarray, colour: str, line: str) -> None:
-    """Draw the border of a region on a stroke of the opposite brightness, so that it shows on any ground."""
-    if not region.any():
-        return
-    padded = np.pad(region.astype(float), 1)  # a region that touches the edge gets a closed line
-    x, y = np.arange(-1, region.shape[1] + 1), np.arange(-1, region.shape[0] + 1)
-    contour = axes.contour(
-        x, y, padded, levels=[0.5], colors=[colour], linewidths=1.8, linestyles=line
-    )
-    contour.set_path_effects(
-        [withStroke(linewidth=3.2, foreground="#000000" if colour == "#FFFFFF" else "#FFFFFF")]
-    )
-    axes.set(xlim=(-0.5, region.shape[1] - 0.5), ylim=(region.shape[0] - 0.5, -0.5))
+    map_panel.imshow(values, cmap=style.MAP_COLOURS, norm=Normalize(*limits), interpolation="auto")
+    style.show_image(overlay_panel, overlay(image, values, limits=limits))
+    if threshold is not None:
+        for axes in (map_panel, overlay_panel):
+            draw_outline(axes, values >= threshold, THRESHOLD_COLOUR, "dashed")
+    draw_truth(overlay_panel, mask)
 
 
 def _foot(
@@ -231,27 +211,20 @@ def _foot(
     limits: Limits,
     threshold: float | None,
 ) -> None:
-    """Print the scale's ends and say what the outlines are, below the panels."""
-    across, down = page.size
-    many = sum(values is not None for values in maps) > 1
-    low, high = (style.number(value, span=limits[1] - limits[0]) for value in limits)
-    scale = f"{'one colour scale for every map' if many else 'colour scale'}: {low} to {high}"
-    style.write(
-        figure, page.left, down - FOOT_ROOM / 2, scale, size=style.SMALL_SIZE, align="center"
+    """Print the scale's ends and the legend of the outlines, below the panels."""
+    span = limits[1] - limits[0]
+    low, high = (style.number(value, span) for value in limits)
+    scale = "colour scale"
+    if sum(values is not None for values in maps) > 1:
+        scale = "one colour scale for every map"
+    width, height = page.size
+    middle = height - FOOT_ROOM / 2
+    text = f"{scale}: {low} to {high}"
+    style.write(figure, page.left, middle, text, size=style.SMALL_SIZE, align="center")
+    outline_legend(
+        figure,
+        (width - page.right, FOOT_ROOM / 2),
+        location="center right",
+        truth=any(mask is not None and mask.any() for mask in masks),
+        threshold="" if threshold is None else f"map ≥ {style.number(threshold, span)}",
     )
-    handles = []
-    if any(mask is not None and mask.any() for mask in masks):
-        handles.append(
-            Line2D([], [], color=TRUTH_COLOUR, linewidth=2, label="outline of the ground truth")
-        )
-    if threshold is not None:
-        name = f"map ≥ {style.number(threshold, span=limits[1] - limits[0])}"
-        handles.append(
-            Line2D([], [], color=THRESHOLD_COLOUR, linewidth=2, linestyle="dashed", label=name)
-        )
-        handles[-1].set_path_effects([withStroke(linewidth=3.2, foreground="#000000")])
-    if handles:
-        figure.legend(
-            handles=handles, loc="center right", bbox_to_anchor=(1 - page.right / across, FOOT_ROOM / 2 / down),
-            ncols=2, frameon=False, fontsize=style.SMALL_SIZE, borderaxespad=0, borderpad=0, handlelength=2.6,
-        )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Points in the plane and the few that stand for them."""
+"""Point clouds in the plane and the subsets that samplers choose from them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from matplotlib.axes import Axes
 from adviz.plots import style
 from adviz.plots.checks import takes_arrays
 
-SIDE, GAP = 3.4, 0.25  # inches: a panel, and between columns
-NAMES = 1.35  # inches left of the rows, for the samplers' names
-CAPTION = 0.32  # inches over a panel
+# Inches
+SIDE = 3.4  # of a panel
+GAP = 0.25  # between columns
+NAMES = 1.35  # left of the rows, for the samplers' names
+CAPTION = 0.32  # over a panel
 
 
 @takes_arrays
@@ -23,12 +25,12 @@ def sampling_panels(
     *,
     title: str = "",
 ) -> style.StaticFigure:
-    """Draw points in the plane with the chosen ones marked: a column for every cloud, a row for every sampler.
+    """Draw point clouds with the chosen points marked, a column each, a row for every sampler.
 
     Parameters
     ----------
     clouds: name -> (M, 2) float.
-    chosen: sampler -> cloud -> (n,) int, numbers of the chosen points.
+    chosen: sampler -> cloud -> (n,) int, indices of the chosen points.
     captions: sampler -> cloud -> text over that panel.
     title: text over the figure.
 
@@ -47,56 +49,61 @@ def sampling_panels(
     >>> plots.sampling_panels({"one cloud": points}, {"random": {"one cloud": np.arange(5)}})
     <StaticFigure size ... with 1 Axes>
     """
-    for name, points in clouds.items():
-        if np.ndim(points) != 2 or np.shape(points)[1] != 2:
-            raise ValueError(f"expected (M, 2) points in {name}, got shape {np.shape(points)}")
-        for sampler, each in chosen.items():
-            if np.max(each[name], initial=0) >= len(points) or np.min(each[name], initial=0) < 0:
-                raise ValueError(
-                    f"expected {sampler} to choose points of {name} from 0 to {len(points) - 1}"
-                )
-    across = style.MARGIN + NAMES + len(clouds) * SIDE + (len(clouds) - 1) * GAP + style.MARGIN
-    top = style.title_room(title, across) + 0.1 + style.line_inches(style.LABEL_SIZE) + 0.05
-    down = top + len(chosen) * (SIDE + CAPTION) + 0.1
-    figure = style.StaticFigure(across, down)
+    _check(clouds, chosen)
+    line_height = style.line_inches(style.LABEL_SIZE)
+    width = NAMES + len(clouds) * SIDE + (len(clouds) - 1) * GAP + 2 * style.MARGIN
+    top = style.title_room(title, width) + 0.1 + line_height + 0.05
+    figure = style.StaticFigure(width, top + len(chosen) * (SIDE + CAPTION) + 0.1)
     style.write_title(figure, title)
-    for column, (name, points) in enumerate(clouds.items()):
-        x = style.MARGIN + NAMES + column * (SIDE + GAP)
-        style.write(figure, x, top - style.line_inches(style.LABEL_SIZE) - 0.02, name, bold=True)
-        for row, (sampler, each) in enumerate(chosen.items()):
-            y = top + row * (SIDE + CAPTION) + CAPTION
-            box = (x / across, 1 - (y + SIDE) / down, SIDE / across, SIDE / down)
-            _cloud(figure.add_axes(box, label=f"{sampler}, {name}"), points, each[name])
-            style.write(
-                figure,
-                x,
-                y - 0.27,
-                ((captions or {}).get(sampler) or {}).get(name, ""),
-                size=style.SMALL_SIZE,
-            )
-    for row, sampler in enumerate(chosen):
-        words = "\n".join(style.lines_of(sampler, NAMES, style.LABEL_SIZE, most=3))
-        style.write(
-            figure,
-            style.MARGIN,
-            top + row * (SIDE + CAPTION) + CAPTION + SIDE / 2 - 0.2,
-            words,
-            bold=True,
-        )
+    first_x = style.MARGIN + NAMES
+    for column, name in enumerate(clouds):
+        x = first_x + column * (SIDE + GAP)
+        style.write(figure, x, top - line_height - 0.02, name, bold=True)
+    # A row of panels for every sampler, its name at the left
+    for row, (sampler, indices) in enumerate(chosen.items()):
+        y = top + row * (SIDE + CAPTION) + CAPTION
+        sampler_name = style.wrapped(sampler, NAMES, style.LABEL_SIZE, most=3)
+        style.write(figure, style.MARGIN, y + SIDE / 2 - 0.2, sampler_name, bold=True)
+        sampler_captions = (captions or {}).get(sampler, {})
+        for column, (name, points) in enumerate(clouds.items()):
+            x = first_x + column * (SIDE + GAP)
+            axes = figure.panel(x, y, SIDE, SIDE, f"{sampler}, {name}")
+            _draw_cloud(axes, points, indices[name])
+            caption = sampler_captions.get(name, "")
+            style.write(figure, x, y - 0.27, caption, size=style.SMALL_SIZE)
     return figure
 
 
-def _cloud(axes: Axes, points: np.ndarray, chosen: np.ndarray) -> None:
+def _check(
+    clouds: Mapping[str, np.ndarray], chosen: Mapping[str, Mapping[str, np.ndarray]]
+) -> None:
+    for name, points in clouds.items():
+        if np.ndim(points) != 2 or np.shape(points)[1] != 2:
+            raise ValueError(f"expected (M, 2) points in {name}, got shape {np.shape(points)}")
+        for sampler, indices in chosen.items():
+            last = len(points) - 1
+            if np.max(indices[name], initial=0) > last or np.min(indices[name], initial=0) < 0:
+                raise ValueError(f"expected {sampler} to choose points of {name} from 0 to {last}")
+
+
+def _draw_cloud(axes: Axes, points: np.ndarray, chosen: np.ndarray) -> None:
+    x, y = points.T  # (M,) each
+    axes.scatter(x, y, s=9, color=style.BLUE, alpha=0.45, linewidths=0, label="points")
     axes.scatter(
-        points[:, 0], points[:, 1], s=9, color=style.BLUE, alpha=0.45, linewidths=0, label="points"
-    )
-    edge = style.INK
-    axes.scatter(
-        points[chosen, 0], points[chosen, 1], s=34, color=style.VERMILLION, marker="D", edgecolors=edge, linewidths=0.7,
+        x[chosen],
+        y[chosen],
+        s=34,
+        color=style.VERMILLION,
+        marker="D",
+        edgecolors=style.INK,
+        linewidths=0.7,
         label="chosen",
-    )  # fmt: skip
-    middle, half = (points.max(0) + points.min(0)) / 2, float(np.ptp(points, 0).max()) / 2 * 1.06
+    )
     style.frame(axes)
     axes.set_facecolor(style.PAPER)
-    low, high = middle - half, middle + half
+    # A square around all points, with some air
+    middle = (points.max(axis=0) + points.min(axis=0)) / 2
+    half = float(np.ptp(points, axis=0).max()) / 2 * 1.06
+    low = middle - half
+    high = middle + half
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")

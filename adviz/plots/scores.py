@@ -1,36 +1,49 @@
-"""How well one number per image separates good from anomalous."""
+"""Histograms of the image scores of good and anomalous images, and scores by defect type."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from adviz.plots import style
-from adviz.plots.checks import check_length, check_scores, takes_arrays
+from adviz.plots.checks import check_length, check_scores, check_threshold, takes_arrays
 
-# name, label in the data, colour, hatch (plotly), hatch (matplotlib): the hatch is the second cue
-# next to the colour
+
+class Group(NamedTuple):
+    """The images of one label, and how they are drawn; hatch and marker are the second cue."""
+
+    name: str
+    label: int
+    colour: str
+    plotly_hatch: str
+    hatch: str
+    marker: str
+
+
 GROUPS = (
-    ("good", 0, style.GOOD, "", ""),
-    ("anomalous", 1, style.ANOMALOUS, "/", "///"),
-    ("unlabelled", -1, style.UNLABELLED, ".", "..."),
+    Group("good", 0, style.GOOD, "", "", "o"),
+    Group("anomalous", 1, style.ANOMALOUS, "/", "///", "D"),
+    Group("unlabelled", -1, style.UNLABELLED, ".", "...", "s"),
 )
 # Every other defect type is anomalous
 KIND_COLOURS = {"good": style.GOOD, "unlabelled": style.UNLABELLED}
+# One symbol for each defect type, as plotly calls it and as matplotlib does
 SYMBOLS = (
-    "circle",
-    "diamond",
-    "square",
-    "triangle-up",
-    "cross",
-    "star",
-    "hexagon",
-    "triangle-down",
-    "x",
+    ("circle", "o"),
+    ("diamond", "D"),
+    ("square", "s"),
+    ("triangle-up", "^"),
+    ("cross", "P"),
+    ("star", "*"),
+    ("hexagon", "h"),
+    ("triangle-down", "v"),
+    ("x", "X"),
 )
 
 
@@ -74,27 +87,49 @@ def score_histogram(
     ['good', 'anomalous']
     """
     edges = _edges(scores, labels, threshold, bins)
-    centres, widths = (edges[:-1] + edges[1:]) / 2, np.diff(edges)
+    centres = (edges[:-1] + edges[1:]) / 2
+    widths = np.diff(edges)
     figure = style.chart(title, quantity, "images")
-    for name, label, colour, hatch, _ in GROUPS:
-        chosen = scores[labels == label]
+    for group in GROUPS:
+        chosen = scores[labels == group.label]
         if not len(chosen):
             continue
         counts, _ = np.histogram(chosen, edges)
+        # Empty bins would be hovered over
         filled = counts > 0
         figure.add_bar(
-            x=centres[filled], y=counts[filled], width=widths[filled], name=f"{name} ({len(chosen)})", opacity=0.75,
-            marker={"color": colour, "line": {"color": colour, "width": 1.5},
-                    "pattern": {"shape": hatch, "bgcolor": colour, "fgcolor": style.PAPER, "size": 8, "solidity": 0.2}},
-            customdata=np.stack([edges[:-1], edges[1:]], 1)[filled],
-            hovertemplate=f"%{{y}} {name}<br>score %{{customdata[0]:.4g}} to %{{customdata[1]:.4g}}<extra></extra>",
-        )  # fmt: skip
+            x=centres[filled],
+            y=counts[filled],
+            width=widths[filled],
+            name=f"{group.name} ({len(chosen)})",
+            opacity=0.75,
+            marker=_bar_style(group),
+            customdata=np.stack([edges[:-1], edges[1:]], axis=1)[filled],
+            hovertemplate=(
+                f"%{{y}} {group.name}<br>"
+                "score %{customdata[0]:.4g} to %{customdata[1]:.4g}<extra></extra>"
+            ),
+        )
     figure.update_layout(barmode="overlay", bargap=0, showlegend=True)
-    highest = max((int(np.max(trace.y)) for trace in figure.data if len(trace.y)), default=1)
+    highest = max((int(np.max(trace.y)) for trace in figure.data), default=1)
     figure.update_yaxes(dtick=max(1, math.ceil(highest / 6)))  # images are counted in whole numbers
     if threshold is not None:
         _threshold_line(figure, threshold)
     return figure
+
+
+def _bar_style(group: Group) -> dict[str, object]:
+    return {
+        "color": group.colour,
+        "line": {"color": group.colour, "width": 1.5},
+        "pattern": {
+            "shape": group.plotly_hatch,
+            "bgcolor": group.colour,
+            "fgcolor": style.PAPER,
+            "size": 8,
+            "solidity": 0.2,
+        },
+    }
 
 
 @takes_arrays
@@ -107,7 +142,7 @@ def score_histogram_static(
     bins: int = 30,
     quantity: str = "anomaly score",
 ) -> style.StaticFigure:
-    """Draw `score_histogram` with matplotlib, for places that show no interactive chart; same arguments.
+    """Draw `score_histogram` with matplotlib, for pages without interactive charts.
 
     Examples
     --------
@@ -116,22 +151,42 @@ def score_histogram_static(
     """
     edges = _edges(scores, labels, threshold, bins)
     figure, axes = style.static_chart(title, quantity, "images", label="histogram")
-    for name, label, colour, _, hatch in GROUPS:
-        chosen = scores[labels == label]
-        if len(chosen):
-            axes.hist(
-                chosen, edges.tolist(), label=f"{name} ({len(chosen)})", facecolor=colour, edgecolor=style.PAPER,
-                alpha=0.75, hatch=hatch, linewidth=0.5,
-            )  # fmt: skip
-            axes.hist(chosen, edges.tolist(), histtype="step", edgecolor=colour, linewidth=1.5)
+    draw_histograms(axes, scores, labels, edges, counted=True)
     if threshold is not None:
         name = f"threshold {style.number(threshold)}"
         axes.axvline(threshold, color=style.INK, linestyle="dashed", linewidth=1.8, label=name)
     axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.legend(
-        fontsize=style.SMALL_SIZE, loc="upper left", bbox_to_anchor=(1.01, 1), edgecolor=style.GRID
-    )
+    style.legend_at_right(axes)
     return figure
+
+
+def draw_histograms(
+    axes: Axes,
+    scores: np.ndarray,
+    labels: np.ndarray,
+    edges: np.ndarray,
+    *,
+    counted: bool = False,
+) -> None:
+    """Draw the histogram of every group that occurs, with its number of images if `counted`."""
+    bins = edges.tolist()
+    # Filled bars, then their outline: where two groups overlap, both are visible
+    for group in GROUPS:
+        chosen = scores[labels == group.label]
+        if not len(chosen):
+            continue
+        axes.hist(
+            chosen,
+            bins,
+            label=f"{group.name} ({len(chosen)})" if counted else group.name,
+            facecolor=group.colour,
+            edgecolor=style.PAPER,
+            alpha=0.75,
+            hatch=group.hatch,
+            linewidth=0.5 if counted else 0.4,
+        )
+        outline_width = 1.5 if counted else 1.2
+        axes.hist(chosen, bins, histtype="step", edgecolor=group.colour, linewidth=outline_width)
 
 
 @takes_arrays
@@ -176,24 +231,31 @@ def score_strip(
     check_length(defects, len(scores), "defects", "scores")
     if names:
         check_length(names, len(scores), "names", "scores")
-    _check_threshold(threshold)
-    kinds = sorted(set(defects), key=lambda kind: (kind != "good", kind == "unlabelled", kind))
-    figure = style.chart(title, quantity, "", height=170 + 60 * len(kinds))
-    for line, kind in enumerate(kinds):
-        index = np.flatnonzero(np.array([defect == kind for defect in defects])).tolist()
+    check_threshold(threshold)
+    rows = strip_rows(defects)
+    figure = style.chart(title, quantity, "", height=170 + 60 * len(rows))
+    for number, (kind, images, heights) in enumerate(rows):
         figure.add_scatter(
-            x=scores[index], y=-line + spread(len(index)), mode="markers", name=kind, customdata=index,
-            text=[names[i] if names else f"image {i}" for i in index],
-            marker={"color": KIND_COLOURS.get(kind, style.ANOMALOUS), "size": 10, "opacity": 0.75,
-                    "symbol": SYMBOLS[line % len(SYMBOLS)], "line": {"color": style.PAPER, "width": 1}},
+            x=scores[images],
+            y=heights,
+            mode="markers",
+            name=kind,
+            customdata=images.tolist(),
+            text=[names[index] if names else f"image {index}" for index in images],
+            marker={
+                "color": KIND_COLOURS.get(kind, style.ANOMALOUS),
+                "size": 10,
+                "opacity": 0.75,
+                "symbol": SYMBOLS[number % len(SYMBOLS)][0],
+                "line": {"color": style.PAPER, "width": 1},
+            },
             hovertemplate=f"%{{text}}<br>{kind}<br>score %{{x:.4g}}<extra></extra>",
-        )  # fmt: skip
+        )
     figure.update_layout(showlegend=False)
-    counts = [f"{kind} ({sum(defect == kind for defect in defects)})" for kind in kinds]
     figure.update_yaxes(
-        tickvals=[-line for line in range(len(kinds))],
-        ticktext=counts,
-        range=[0.5 - len(kinds), 0.5],
+        tickvals=[-number for number in range(len(rows))],
+        ticktext=[f"{kind} ({len(images)})" for kind, images, _ in rows],
+        range=[0.5 - len(rows), 0.5],
         showline=False,
         ticks="",
     )
@@ -202,17 +264,33 @@ def score_strip(
     return figure
 
 
-def spread(count: int) -> np.ndarray:
-    """Return offsets within +-0.3 that fill the height evenly, neighbours far apart: multiples of the golden ratio."""
+def strip_rows(defects: Sequence[str]) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Return (defect type, its images, the height of each) for every row of a strip of scores.
+
+    Row i lies at height -i; "good" comes first and "unlabelled" last.
+    """
+    rows = []
+    for number, kind in enumerate(sorted(set(defects), key=_kind_order)):
+        images = np.flatnonzero([defect == kind for defect in defects])
+        rows.append((kind, images, -number + _spread(len(images))))
+    return rows
+
+
+def _kind_order(kind: str) -> tuple[bool, bool, str]:
+    return kind != "good", kind == "unlabelled", kind
+
+
+def _spread(count: int) -> np.ndarray:
+    """Return offsets within +-0.3 that fill the height evenly, neighbours far apart."""
+    # Multiples of the golden ratio, modulo 1, lie most evenly
     golden = (np.sqrt(5) - 1) / 2
-    spread: np.ndarray = 0.6 * ((0.5 + golden * np.arange(count)) % 1 - 0.5)
-    return spread
+    return np.asarray(0.6 * ((0.5 + golden * np.arange(count)) % 1 - 0.5))
 
 
 def _edges(
     scores: np.ndarray, labels: np.ndarray, threshold: float | None, bins: int
 ) -> np.ndarray:
-    """Check what both histograms get and return the shared edges of the bins."""
+    """Check the arguments of both histograms and return the edges of their bins."""
     check_scores(scores)
     if np.shape(labels) != np.shape(scores):
         raise ValueError(
@@ -225,32 +303,38 @@ def _edges(
         )
     if bins < 1:
         raise ValueError(f"bins must be at least 1, got {bins}")
-    _check_threshold(threshold)
+    check_threshold(threshold)
     edges: np.ndarray = np.histogram_bin_edges(scores, bins)
     if threshold is None or not edges[0] < threshold < edges[-1]:
         return edges
+    # Move the edges so that every bar lies on one side of the threshold
     width = edges[1] - edges[0]
-    left, right = (
-        int(np.ceil(room / width)) for room in (threshold - edges[0], edges[-1] - threshold)
-    )
-    # A bar lies on one side of the decision
+    left = int(np.ceil((threshold - edges[0]) / width))
+    right = int(np.ceil((edges[-1] - threshold) / width))
     moved: np.ndarray = threshold + width * np.arange(-left, right + 1)
-    # Whatever rounding does
-    moved[0], moved[-1] = min(moved[0], edges[0]), max(moved[-1], edges[-1])
+    # No score falls outside by rounding
+    moved[0] = min(moved[0], edges[0])
+    moved[-1] = max(moved[-1], edges[-1])
     return moved
-
-
-def _check_threshold(threshold: float | None) -> None:
-    if threshold is not None and not np.isfinite(threshold):
-        raise ValueError(f"threshold must be finite, got {threshold}")
 
 
 def _threshold_line(figure: go.Figure, threshold: float) -> None:
     figure.add_shape(
-        type="line", x0=threshold, x1=threshold, y0=0, y1=1, yref="paper", name="threshold",
+        type="line",
+        x0=threshold,
+        x1=threshold,
+        y0=0,
+        y1=1,
+        yref="paper",
+        name="threshold",
         line={"color": style.INK, "width": 2, "dash": "dash"},
-    )  # fmt: skip
+    )
     figure.add_annotation(
-        x=threshold, y=1, yref="paper", yanchor="bottom", showarrow=False, font_size=14,
+        x=threshold,
+        y=1,
+        yref="paper",
+        yanchor="bottom",
+        showarrow=False,
+        font_size=14,
         text=f"threshold {style.number(threshold)}",
-    )  # fmt: skip
+    )

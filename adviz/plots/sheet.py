@@ -1,4 +1,4 @@
-"""Small multiples: what is in a category."""
+"""Small multiples of the images of a category."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def contact_sheet(
     """
     if len(images) == 0 or columns < 1:
         raise ValueError(
-            f"contact_sheet needs images and columns >= 1, got {len(images)} images, columns={columns}"
+            "contact_sheet needs images and columns >= 1, "
+            f"got {len(images)} images, columns={columns}"
         )
     for index, image in enumerate(images):
         check_image(image, f"image {index}")
@@ -47,24 +48,15 @@ def contact_sheet(
         check_length(titles, len(images), "titles", "images")
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
-    draft = style.Page(rows, columns, 1, [])  # how wide things are does not depend on the texts
-    texts = [
-        "\n".join(style.lines_of(text, draft.panel[0], style.SMALL_SIZE)) for text in titles
-    ] or [""] * len(images)
-    below = style.text_room(texts)
-    aspect = max(image.shape[0] / image.shape[1] for image in images)
-    page = style.Page(
-        rows,
-        columns,
-        aspect,
-        [style.title_room(title, draft.size[0]), *[below] * (rows - 1)],
-        bottom=below,
-    )
+    # Captions are broken to the width of a panel, which is known before its height
+    panel_width = style.Page(rows, columns, 1, []).panel[0]
+    texts = [style.wrapped(text, panel_width, style.SMALL_SIZE) for text in titles]
+    page = style.captioned_page(columns, images, texts, title)
     figure = page.figure(title)
     for index, image in enumerate(images):
-        axes = page.axes(figure, *divmod(index, columns), f"image {index}")
+        row, column = divmod(index, columns)
+        axes = page.axes(figure, row, column, f"image {index}")
         style.show_image(axes, image)
-        axes.set_xlabel(
-            texts[index], fontsize=style.SMALL_SIZE, color=style.INK, labelpad=4, parse_math=False
-        )
+        if texts:
+            style.caption(axes, texts[index])
     return figure

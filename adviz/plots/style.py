@@ -1,4 +1,4 @@
-"""One visual language for every figure: colours, sizes, page layout and how numbers are printed."""
+"""One visual language for every figure: colours, sizes, page layout and number format."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -19,27 +20,57 @@ from matplotlib.figure import Figure
 from adviz.plots import fonts
 
 # Okabe and Ito's palette: eight colours that stay apart under the common kinds of colour blindness.
-BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
+BLACK = "#000000"
+ORANGE = "#E69F00"
+SKY = "#56B4E9"
+GREEN = "#009E73"
+YELLOW = "#F0E442"
+BLUE = "#0072B2"
+VERMILLION = "#D55E00"
+PURPLE = "#CC79A7"
 # Yellow is too pale for a line on white
 PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
-# Plotly's names; the second cue next to colour
+# The second cue next to colour: dashes by plotly's names, and as matplotlib's (offset, lengths)
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 LINE_STYLES: tuple[str | tuple[int, tuple[float, ...]], ...] = (
-    "-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)), (0, (9, 2)), (0, (9, 2, 2, 2)),
-)  # fmt: skip
+    "-",
+    (0, (5, 2)),
+    (0, (1, 1.5)),
+    (0, (5, 2, 1, 2)),
+    (0, (9, 2)),
+    (0, (9, 2, 2, 2)),
+)
+# The third cue, for curves that lie on each other
+MARKERS = "osD^vPX"
 
-GOOD, ANOMALOUS, UNLABELLED = BLUE, VERMILLION, "#8C8C8C"
+# What colours stand for
+GOOD = BLUE
+ANOMALOUS = VERMILLION
+UNLABELLED = "#8C8C8C"
 MAP_COLOURS = "cividis"
-PAPER, INK, GRID, EMPTY = "#FFFFFF", "#222222", "#E3E3E3", "#F0F0F0"
+PAPER = "#FFFFFF"
+INK = "#222222"
+GRID = "#E3E3E3"
+EMPTY = "#F0F0F0"  # of a panel without a picture
+FRAME = "#B0B0B0"  # around a picture
+REMARK = "#666666"
+CHANCE = "#999999"  # of the curve of a random detector
 
 DOTS_PER_INCH = 100
 WIDTH = 12.0  # inches, so 1200 pixels: a JupyterLab cell on a 1280 pixel screen
 MARGIN = 0.15  # inches, left and right of a page
-TALLEST_PANEL, NARROWEST_PANEL = 8.0, 1.8  # inches; for strips that stand
+# Inches, for images that are tall strips
+TALLEST_PANEL = 8.0
+NARROWEST_PANEL = 1.8
 LARGEST_PANEL = 3.2  # inches; a sheet of two images should not fill the screen
-TITLE_SIZE, LABEL_SIZE, SMALL_SIZE = 14, 12, 11  # points
+# Points
+TITLE_SIZE = 14
+LABEL_SIZE = 12
+SMALL_SIZE = 11
 LINE_HEIGHT = 1.35  # of the font size
+NAMES_HEIGHT = LABEL_SIZE * LINE_HEIGHT / 72 + 0.06  # inches, for one line of panel titles
+# Keyword arguments of a legend without a frame that begins exactly where it is anchored
+PLAIN_LEGEND: dict[str, Any] = {"frameon": False, "fontsize": SMALL_SIZE, "borderaxespad": 0}
 
 
 class StaticFigure(Figure):
@@ -61,19 +92,58 @@ class StaticFigure(Figure):
         self.set_layout_engine("none")
         FigureCanvasAgg(self)
 
+    def panel(self, x: float, y: float, width: float, height: float, label: str = "") -> Axes:
+        """Add axes of a size in inches, `x` from the left and `y` below the upper edge."""
+        figure_width, figure_height = (float(length) for length in self.get_size_inches())
+        left = x / figure_width
+        bottom = 1 - (y + height) / figure_height
+        box = (left, bottom, width / figure_width, height / figure_height)
+        axes: Axes = self.add_axes(box, label=label)
+        return axes
+
     def draw(self, renderer: RendererBase) -> None:
-        """Draw everything, in fonts that have the letters of every name; see matplotlib's `Figure.draw`."""
+        """Draw everything, in fonts that have the letters of every name."""
         fonts.make_legible(self)
         super().draw(renderer)
 
     def _repr_jpeg_(self) -> bytes:
-        """Return what Jupyter shows: JPEG, because photographs as PNG make notebooks huge; `savefig` is lossless."""
+        """Return the picture that Jupyter shows, as JPEG; `savefig` is lossless."""
+        # Photographs stored as PNG make notebooks huge
         buffer = io.BytesIO()
         self.savefig(
-            buffer, format="jpeg", dpi=DOTS_PER_INCH, facecolor=PAPER, bbox_inches=self.bbox_inches, pad_inches=0,
+            buffer,
+            format="jpeg",
+            dpi=DOTS_PER_INCH,
+            facecolor=PAPER,
+            bbox_inches=self.bbox_inches,
+            pad_inches=0,
             pil_kwargs={"quality": 88, "subsampling": 0},
-        )  # fmt: skip
+        )
         return buffer.getvalue()
+
+
+class CurveStyle(NamedTuple):
+    """Colour, dashes (matplotlib) and marker of a curve."""
+
+    colour: str
+    dashes: Any
+    marker: str
+
+
+def curve_style(number: int) -> CurveStyle:
+    """Return colour, dashes (matplotlib) and marker of a chart's curve with this number, from 0.
+
+    Examples
+    --------
+    >>> colour, dashes, marker = plots.curve_style(0)
+    >>> colour.startswith("#")
+    True
+    """
+    return CurveStyle(
+        PALETTE[number % len(PALETTE)],
+        LINE_STYLES[number % len(LINE_STYLES)],
+        MARKERS[number % len(MARKERS)],
+    )
 
 
 def rgb(colour: str) -> np.ndarray:
@@ -82,22 +152,31 @@ def rgb(colour: str) -> np.ndarray:
 
 
 def number(value: float, span: float | None = None) -> str:
-    """Print a number the way all figures do: four significant digits, or the decimals that a scale of `span` needs."""
+    """Format a number: four significant digits, or the decimals that a scale of `span` needs."""
     if span is None or not 1e-4 < span < 1e5:
         return f"{value:.4g}"
-    return f"{value:.{max(0, 2 - math.floor(math.log10(span)))}f}"
+    decimals = max(0, 2 - math.floor(math.log10(span)))
+    return f"{value:.{decimals}f}"
 
 
 def lines_of(text: str, inches: float, size: float, most: int = 2) -> list[str]:
-    """Break a text into at most `most` lines that fit `inches` at `size` points; the rest becomes an ellipsis."""
+    """Break a text into at most `most` lines that fit `inches` at `size` points.
+
+    What does not fit becomes an ellipsis.
+    """
+    # Chinese, Japanese and Korean letters are as wide as high
     full_width = any(unicodedata.east_asian_width(letter) in "WF" for letter in text)
     width = 1.0 if full_width else 0.65  # of its size; 0.65 is a wide average letter of DejaVu Sans
     letters = max(4, int(inches * 72 / (width * size)))
-    return [
-        line
-        for paragraph in text.splitlines()
-        for line in textwrap.wrap(paragraph, letters, max_lines=most, placeholder="…")
-    ][:most]
+    lines: list[str] = []
+    for paragraph in text.splitlines():
+        lines += textwrap.wrap(paragraph, letters, max_lines=most, placeholder="…")
+    return lines[:most]
+
+
+def wrapped(text: str, inches: float, size: float, most: int = 2) -> str:
+    """Return the lines of `lines_of` as one text."""
+    return "\n".join(lines_of(text, inches, size, most))
 
 
 def line_inches(size: float, lines: int = 1) -> float:
@@ -106,7 +185,7 @@ def line_inches(size: float, lines: int = 1) -> float:
 
 
 def text_room(texts: Sequence[str]) -> float:
-    """Return the height of the longest of some small texts below the panels of a row, with a little air, in inches."""
+    """Return the height that small texts below a row of panels need, with some air, in inches."""
     lines = max((text.count("\n") + 1 for text in texts if text), default=0)
     return line_inches(SMALL_SIZE, lines) + 0.14 if lines else 0.12
 
@@ -121,17 +200,27 @@ def write(
     bold: bool = False,
     align: str = "top",
 ) -> None:
-    """Put plain text (never TeX) `x` inches from the left and `y` inches below the upper edge of the figure."""
-    across, down = figure.get_size_inches()
+    """Write plain text (never TeX) `x` inches from the left and `y` inches below the upper edge."""
+    width, height = figure.get_size_inches()
     figure.text(
-        x / across, 1 - y / down, text, ha="left", va=align, fontsize=size, color=INK, parse_math=False,
-        fontweight="bold" if bold else "normal", linespacing=LINE_HEIGHT - 0.15,
-    )  # fmt: skip
+        x / width,
+        1 - y / height,
+        text,
+        ha="left",
+        va=align,
+        fontsize=size,
+        fontweight="bold" if bold else "normal",
+        linespacing=LINE_HEIGHT - 0.15,
+        color=INK,
+        parse_math=False,
+    )
 
 
 @dataclass(frozen=True)
 class Page:
-    """Where the panels of a figure go; everything in inches, so that text keeps its room whatever the picture's shape.
+    """A grid of equal panels with margins, in inches.
+
+    Text so keeps its room whatever the shape of the pictures.
 
     Attributes
     ----------
@@ -158,6 +247,7 @@ class Page:
         """Return width and height of one panel, inches."""
         room = (self.width - self.left - self.right - (self.columns - 1) * self.gap) / self.columns
         width = min(LARGEST_PANEL, room)
+        # Tall strips are made narrower, but not too narrow for a caption
         if width * self.aspect > TALLEST_PANEL:
             width = max(TALLEST_PANEL / self.aspect, min(NARROWEST_PANEL, width))
         return width, width * self.aspect
@@ -165,9 +255,11 @@ class Page:
     @property
     def size(self) -> tuple[float, float]:
         """Return width and height of the figure, inches."""
-        width, height = self.panel
-        across = self.left + self.columns * width + (self.columns - 1) * self.gap + self.right
-        return across, self.top + sum(self.above) + self.rows * height + self.bottom
+        panel_width, panel_height = self.panel
+        gaps = (self.columns - 1) * self.gap
+        width = self.left + self.columns * panel_width + gaps + self.right
+        height = self.top + sum(self.above) + self.rows * panel_height + self.bottom
+        return width, height
 
     def figure(self, title: str) -> StaticFigure:
         """Return the empty figure with its title."""
@@ -179,21 +271,49 @@ class Page:
         """Return the distance of a row's panels from the upper edge, inches."""
         return self.top + sum(self.above[: row + 1]) + row * self.panel[1]
 
-    def axes(self, figure: Figure, row: int, column: int, label: str) -> Axes:
-        """Add the empty panel at (row, column), with a label by which it can be found again."""
-        (width, height), (across, down) = self.panel, self.size
-        x = self.left + column * (width + self.gap)
-        y = down - self.row_top(row) - height
-        axes: Axes = figure.add_axes(
-            (x / across, y / down, width / across, height / down), label=label
-        )
+    def column_left(self, column: int) -> float:
+        """Return the distance of a column's panels from the left edge, inches."""
+        return self.left + column * (self.panel[0] + self.gap)
+
+    def axes(self, figure: StaticFigure, row: int, column: int, label: str) -> Axes:
+        """Add the empty panel at (row, column), with a label to find it by."""
+        axes = figure.panel(self.column_left(column), self.row_top(row), *self.panel, label)
         frame(axes)
         return axes
 
 
-def title_room(text: str, across: float = WIDTH) -> float:
-    """Return the height that a title of up to two lines takes on a page `across` inches wide; 0 for no title."""
-    lines = len(_title_lines(text, across))
+def captioned_page(
+    columns: int,
+    images: Sequence[np.ndarray],
+    captions: Sequence[str],
+    title: str,
+    width: float = WIDTH,
+    rows: int | None = None,
+) -> Page:
+    """Return the page for images with captions below them, as many rows as they need.
+
+    Parameters
+    ----------
+    columns: panels in a row.
+    images: (H, W, 3) each; the tallest shape decides the panels'.
+    captions: texts, already broken into lines.
+    title: text over the figure.
+    width: of the page at most, inches.
+    rows: how many; None = as many as the images fill.
+    """
+    if rows is None:
+        rows = -(-len(images) // columns)
+    aspect = max(image.shape[0] / image.shape[1] for image in images)
+    below = text_room(captions)
+    # The title may be as wide as square panels would be
+    square_panels = Page(rows, columns, 1, [], width=width)
+    above = [title_room(title, square_panels.size[0]), *[below] * (rows - 1)]
+    return Page(rows, columns, aspect, above, bottom=below, width=width)
+
+
+def title_room(text: str, width: float = WIDTH) -> float:
+    """Return the height of a title of up to two lines on a page `width` inches wide, or 0."""
+    lines = len(_title_lines(text, width))
     return line_inches(TITLE_SIZE, lines) + 0.06 if lines else 0.0
 
 
@@ -203,12 +323,12 @@ def write_title(figure: Figure, text: str, *, y: float = 0.1, bold: bool = True)
     write(figure, MARGIN, y, "\n".join(lines), size=TITLE_SIZE if bold else LABEL_SIZE, bold=bold)
 
 
-def _title_lines(text: str, across: float) -> list[str]:
-    return lines_of(text, across - 2 * MARGIN, TITLE_SIZE)
+def _title_lines(text: str, width: float) -> list[str]:
+    return lines_of(text, width - 2 * MARGIN, TITLE_SIZE)
 
 
-def frame(axes: Axes, colour: str = "#B0B0B0", width: float = 0.8) -> None:
-    """Draw a thin frame without ticks, so that a white picture ends somewhere on white paper."""
+def frame(axes: Axes, colour: str = FRAME, width: float = 0.8) -> None:
+    """Draw a thin frame without ticks, so that a white picture has an edge on white paper."""
     axes.set(xticks=[], yticks=[])
     axes.set_facecolor(EMPTY)
     for spine in axes.spines.values():
@@ -220,65 +340,118 @@ def show_image(axes: Axes, image: np.ndarray) -> None:
     axes.imshow(image, interpolation="auto", aspect="equal")
 
 
-def say(axes: Axes, text: str, colour: str = "#666666") -> None:
+def say(axes: Axes, text: str, colour: str = REMARK) -> None:
     """Write a remark in the middle of a panel that has no picture to show."""
     axes.text(
-        0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, fontsize=LABEL_SIZE, color=colour,
+        0.5,
+        0.5,
+        text,
+        ha="center",
+        va="center",
+        transform=axes.transAxes,
+        fontsize=LABEL_SIZE,
+        color=colour,
         style="italic",
-    )  # fmt: skip
+    )
+
+
+def panel_title(axes: Axes, text: str) -> None:
+    """Write the name of a picture, centred over it."""
+    axes.set_title(text, fontsize=LABEL_SIZE, color=INK, pad=5, parse_math=False)
+
+
+def chart_title(axes: Axes, text: str, *, bold: bool = False, pad: float | None = None) -> None:
+    """Write the name of a chart, over its left end."""
+    weight = "bold" if bold else "normal"
+    axes.set_title(text, fontsize=LABEL_SIZE, color=INK, loc="left", pad=pad, fontweight=weight)
+
+
+def caption(axes: Axes, text: str) -> None:
+    """Write a small text below a picture."""
+    axes.set_xlabel(text, fontsize=SMALL_SIZE, color=INK, labelpad=4, parse_math=False)
 
 
 def chart(title: str, x: str, y: str, *, height: int = 420) -> go.Figure:
-    """Return an empty plotly figure in the house style; it asks for no global template.
+    """Return an empty plotly figure in the style of all charts, without a global template.
 
     Parameters
     ----------
     title, x, y: texts of the chart and its axes.
     height: pixels; the width follows the notebook.
     """
-    import pandas  # noqa: F401 - plotly asks it for types, and fails while another thread is still importing it
+    # Plotly asks pandas for types, and fails while another thread is still importing it
+    import pandas  # noqa: F401
 
     axis = {
-        "gridcolor": GRID, "linecolor": INK, "showline": True, "ticks": "outside", "zeroline": False,
-        "tickfont_size": 14, "title_font_size": 16, "automargin": True,
-    }  # fmt: skip
+        "gridcolor": GRID,
+        "linecolor": INK,
+        "showline": True,
+        "ticks": "outside",
+        "zeroline": False,
+        "tickfont_size": 14,
+        "title_font_size": 16,
+        "automargin": True,
+    }
+    top = 60 if title else 30
     layout = go.Layout(
-        template="none", paper_bgcolor=PAPER, plot_bgcolor=PAPER, height=height,
+        template="none",
+        paper_bgcolor=PAPER,
+        plot_bgcolor=PAPER,
+        height=height,
+        margin={"l": 70, "r": 30, "t": top, "b": 60},
         font={"family": "Open Sans, DejaVu Sans, Arial, sans-serif", "size": 14, "color": INK},
-        title={"text": title, "x": 0, "xref": "paper", "xanchor": "left", "font_size": 18, "font_weight": 600},
-        margin={"l": 70, "r": 30, "t": 60 if title else 30, "b": 60}, hoverlabel={"font_size": 14},
-        xaxis={**axis, "title_text": x}, yaxis={**axis, "title_text": y},
-        legend={"bordercolor": GRID, "borderwidth": 1, "font_size": 14, "x": 1.02, "xanchor": "left", "y": 1},
-    )  # fmt: skip
+        hoverlabel={"font_size": 14},
+        title={
+            "text": title,
+            "x": 0,
+            "xref": "paper",
+            "xanchor": "left",
+            "font_size": 18,
+            "font_weight": 600,
+        },
+        xaxis={**axis, "title_text": x},
+        yaxis={**axis, "title_text": y},
+        legend={
+            "bordercolor": GRID,
+            "borderwidth": 1,
+            "font_size": 14,
+            "x": 1.02,
+            "xanchor": "left",
+            "y": 1,
+        },
+    )
     return go.Figure(layout=layout)
 
 
 def static_chart(
     title: str, x: str, y: str, *, label: str, height: float = 3.6, legend: bool = True
 ) -> tuple[StaticFigure, Axes]:
-    """Return a matplotlib figure with one chart in the house style.
+    """Return a matplotlib figure with one empty chart in the style of all charts.
 
     Parameters
     ----------
     title, x, y: texts of the chart and its axes.
-    label: by which the axes can be found again.
+    label: a name to find the axes by.
     height: inches.
     legend: whether there is room for one at the right.
     """
-    across, left, right, below = 9.6, 0.8, 2.1 if legend else MARGIN + 0.1, 0.7  # inches
-    room = title_room(title, across)
-    down = height + room
-    figure = StaticFigure(across, down)
-    box = (
-        left / across,
-        below / down,
-        1 - (left + right) / across,
-        1 - (below + 0.15 + room) / down,
-    )
-    axes = figure.add_axes(box, label=label)
+    # Inches
+    width = 9.6
+    left = 0.8
+    below = 0.7
+    right = 2.1 if legend else MARGIN + 0.1
+    top = title_room(title, width) + 0.15
+    figure = StaticFigure(width, height + title_room(title, width))
     write_title(figure, title)
+    panel_height = height + title_room(title, width) - top - below
+    axes = figure.panel(left, top, width - left - right, panel_height, label)
     plain_axes(axes, x, y)
     return figure, axes
+
+
+def legend_at_right(axes: Axes) -> None:
+    """Draw the legend of a `static_chart`, right of its axes."""
+    axes.legend(fontsize=SMALL_SIZE, loc="upper left", bbox_to_anchor=(1.01, 1), edgecolor=GRID)
 
 
 def plain_axes(axes: Axes, x: str, y: str) -> None:

@@ -1,4 +1,4 @@
-"""How a training went."""
+"""The course of a training."""
 
 from __future__ import annotations
 
@@ -45,31 +45,21 @@ def loss_curve(
         title, "epoch", "mean loss of the epoch", label="losses", height=3.2, legend=any(curves)
     )
     for number, (name, values) in enumerate(curves.items()):
-        colour, line = (
-            style.PALETTE[number % len(style.PALETTE)],
-            style.LINE_STYLES[number % len(style.LINE_STYLES)],
-        )
-        dots = "o" if len(values) == 1 else None  # a line needs two
+        colour, dashes, _ = style.curve_style(number)
         axes.plot(
             np.arange(1, len(values) + 1),
             values,
             color=colour,
-            linestyle=line,
-            marker=dots,
-            lw=2,
+            linestyle=dashes,
+            marker="o" if len(values) == 1 else None,  # a line needs two points
+            linewidth=2,
             label=name,
         )
-    longest = max((len(values) for values in curves.values()), default=1)
-    highest = max(
-        (float(np.max(values)) for values in curves.values() if np.size(values)), default=1.0
-    )
-    axes.set(xlim=(1, max(2, longest, epochs or 0)), ylim=(0, 1.05 * highest or 1))
+    most_epochs = max((len(values) for values in curves.values()), default=1)
+    highest = max((float(np.max(values)) for values in curves.values() if len(values)), default=1.0)
+    # The axis begins at 0, so that a loss of half the size looks so
+    axes.set(xlim=(1, max(2, most_epochs, epochs or 0)), ylim=(0, 1.05 * highest or 1))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if any(curves):
-        axes.legend(
-            fontsize=style.SMALL_SIZE,
-            loc="upper left",
-            bbox_to_anchor=(1.01, 1),
-            edgecolor=style.GRID,
-        )
+        style.legend_at_right(axes)
     return figure

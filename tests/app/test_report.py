@@ -136,7 +136,7 @@ def test_thresholds_say_what_they_flag_and_where_they_were_set(write, category, 
     assert tuple(table.loc["B", ["false positives", "false negatives"]]) == ("1", "0")
     assert float(table.loc["A", "precision"]) == pytest.approx(2 / 3, abs=6e-4)
     assert "full_recall, set on 3 good and 2 anomalous images" in table.loc["A", "set by"]
-    assert "A calls 2 of 2 anomalous and 1 of 3 good images anomalous." in page.text
+    assert "A predicts 2 of 2 anomalous and 1 of 3 good images as anomalous." in page.text
     assert "optimistic" not in page.text
 
 
@@ -185,7 +185,7 @@ def test_without_maps_masks_or_labels_the_page_says_what_it_cannot_know(
     found = dataclasses.replace(predictions["A"], anomaly_map=None)
     page = write(Category("nut", category.train, unlabelled), found)
     assert "tested on 5 unlabelled" in page.text
-    assert "A calls 1 of 5 unlabelled images anomalous." in page.text
+    assert "A predicts 1 of 5 unlabelled images as anomalous." in page.text
     assert (
         "- is undefined: image AUROC, image AP, best F1, errors at full recall (no anomalous image"
         in page.text

@@ -26,7 +26,8 @@ FLAGS = [
 PATIENCE = 30_000
 QUICK = 1500  # ms in which a control that is wired has long answered
 MISSING = (
-    "the browser tests need Chromium: as root `apt-get install chromium` (`make test` does it where it can), or set "
+    "the browser tests need Chromium: as root `apt-get install chromium` (`make test` does it "
+    "where it can), or set "
     f"ADVIZ_CHROMIUM to its path; looked for {', '.join(BROWSERS)}"
 )
 
@@ -45,7 +46,8 @@ CONTRAST = """element => {
     return 'rgb(255, 255, 255)';
   };
   const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT), found = [];
-  while (texts.nextNode()) if (texts.currentNode.data.trim()) found.push(texts.currentNode.parentElement);
+  while (texts.nextNode())
+    if (texts.currentNode.data.trim()) found.push(texts.currentNode.parentElement);
   return Math.min(...found.map(node => {
     const [a, b] = [getComputedStyle(node).color, ground(node)].map(light).sort((x, y) => y - x);
     return (a + 0.05) / (b + 0.05);
@@ -54,8 +56,9 @@ CONTRAST = """element => {
 
 
 class LabPage:
-    """A browser page that shows a JupyterLab: `browser` is the page itself, `problems` its uncaught
-    exceptions.
+    """A browser page that shows a JupyterLab.
+
+    `browser` is the page itself, `problems` its uncaught exceptions.
     """
 
     def __init__(self, browser):
@@ -68,8 +71,9 @@ class LabPage:
         )
 
     def run_all(self, name, seconds=60):
-        """Open the notebook, run it, and return its code cells as stored: source, execution_count,
-        outputs.
+        """Open the notebook, run it, and return its code cells as stored.
+
+        Source, execution_count, outputs.
         """
         return self.browser.evaluate(RUN_ALL, [name, seconds])
 
@@ -102,8 +106,9 @@ class LabPage:
         return self.browser.locator(f".jp-NotebookPanel:not(.lm-mod-hidden) {selector}")
 
     def changes(self, act, number=0, patience=PATIENCE):
-        """Do `act`, and wait until explorer `number` of the notebook shows something else, without
-        an error.
+        """Do `act`, and wait until explorer `number` of the notebook shows something else.
+
+        Without an error.
         """
         shown, status = self.find(".adviz-view").nth(number), self.find(".adviz-status").nth(number)
         before = shown.inner_html()
@@ -132,9 +137,7 @@ class LabPage:
         )
 
     def contrast(self, selector):
-        """Return the smallest WCAG contrast between a text inside the element and what is behind
-        it.
-        """
+        """Return the smallest WCAG contrast of a text inside the element with its background."""
         return self.find(selector).first.evaluate(CONTRAST)
 
     def screenshot(self, name):

@@ -1,5 +1,6 @@
-"""JupyterLab as `adviz lab` starts it, on a free port and away from the user's settings, and what
-to say to it.
+"""JupyterLab as `adviz lab` starts it, on a free port and away from the user's settings.
+
+And what to say to it.
 """
 
 import json
@@ -37,7 +38,8 @@ RUN_ALL = """async ([path, seconds]) => {
     await app.commands.execute('notebook:run-all-cells');
     return panel.content.model.toJSON().cells.filter(cell => cell.cell_type === 'code');
   };
-  const late = new Promise((_, no) => setTimeout(() => no(new Error(`${path} ran for ${seconds} s`)), 1000 * seconds));
+  const late = new Promise((_, no) =>
+    setTimeout(() => no(new Error(`${path} ran for ${seconds} s`)), 1000 * seconds));
   return Promise.race([run(), late]);
 }"""
 RUN_CELL = """async number => {
@@ -61,8 +63,9 @@ def free_port():
 
 
 def environment(home):
-    """Return the environment of a Lab whose settings, kernels and run-time files all live in
-    `home`.
+    """Return the environment of a Lab whose settings.
+
+    Kernels and run-time files all live in `home`.
     """
     for plugin, values in SETTINGS.items():
         file = home / "settings" / f"{plugin}.jupyterlab-settings"
@@ -101,8 +104,9 @@ def wait_until_it_answers(url, process, seconds=90):
 
 @contextmanager
 def running_lab(home):
-    """Start `adviz lab` with everything below `home`; yields a LabServer and stops it, kernels
-    included.
+    """Start `adviz lab` with everything below `home`.
+
+    Yields a LabServer and stops it, kernels included.
     """
     port, folder, log = free_port(), home / "notebooks", home / "server.log"
     command = [

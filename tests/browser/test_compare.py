@@ -1,5 +1,6 @@
-"""Methods side by side in JupyterLab: the most disputed image first, every control, a click, a
-reload.
+"""Methods side by side in JupyterLab.
+
+The most disputed image first, every control, a click, a reload.
 """
 
 import re

@@ -1,5 +1,6 @@
-"""The coreset explorer in JupyterLab: budget, sampler, colours, a pick, the keys, a lasso, a cell
-of an image.
+"""The coreset explorer in JupyterLab.
+
+Budget, sampler, colours, a pick, the keys, a lasso, a cell of an image.
 """
 
 import re
@@ -17,7 +18,10 @@ train = Split.from_arrays(images[:8], [0] * 8, geometry=size)
 test = Split.from_arrays(images[8:], [0, 0, 1, 1], geometry=size)
 layers = lambda n: {"layer": rng.normal(size=(n, 5, 8, 8)).astype(np.float32)}
 old, new = (Features(layers(len(split)), image_size=(64, 64)) for split in (train, test))
-banks = {name: PatchCore(layers=("layer",), coreset=0.5, sampler=name).fit(old) for name in ("greedy", "random")}
+banks = {
+    name: PatchCore(layers=("layer",), coreset=0.5, sampler=name).fit(old)
+    for name in ("greedy", "random")
+}
 found = {name: bank.predict_budgets(new, [0.02, 0.1, 0.5]) for name, bank in banks.items()}
 traces = {name: bank.trace_ for name, bank in banks.items()}
 view = explore.coreset(Category("tile", train, test), traces, found)
@@ -73,7 +77,9 @@ def test_the_budget_moves_rings_line_and_numbers(page):
     expect(page.find(".adviz-readout").first).to_contain_text("512 points · 5 ringed")
     before = page.find(".adviz-budget-line").first.get_attribute("style")
     page.changes(lambda: handle(page, "budget").press("ArrowRight"))
-    expect(status(page)).to_contain_text("tile · greedy · 7 rows of 512 (1.4%) · covering radius")
+    expect(status(page)).to_contain_text(
+        "tile · greedy · 7 entries of 512 (1.4%) · covering radius"
+    )
     expect(page.find(".adviz-readout").first).to_contain_text("512 points · 7 ringed")
     assert page.find(".adviz-budget-line").first.get_attribute("style") != before
     page.changes(lambda: handle(page, "budget").press("ArrowRight"))
@@ -82,7 +88,7 @@ def test_the_budget_moves_rings_line_and_numbers(page):
 
 
 def test_the_sampler_changes_and_keeps_the_budget(page):
-    rows = re.search(r"\d+ rows of 512", status(page).inner_text())[0]
+    rows = re.search(r"\d+ entries of 512", status(page).inner_text())[0]
     page.changes(lambda: page.find(".adviz-sampler select").first.select_option("random"))
     expect(status(page)).to_contain_text(f"tile · random · {rows}")
     page.changes(lambda: page.find(".adviz-sampler select").first.select_option("greedy"))
@@ -92,7 +98,7 @@ def test_every_colour_has_its_legend(page):
     legend = page.find(".adviz-legend").first
     words = {
         "order of choice": "number of the choice",
-        "training image": "rows of the training image on show",
+        "training image": "patches of the displayed training image",
         "row in the image": "row in the image, from 0",
         "column in the image": "column in the image, from 0",
         "distance to the coreset": "the farthest on top",
@@ -105,17 +111,17 @@ def test_every_colour_has_its_legend(page):
 
 def test_a_point_is_explained_and_arrow_keys_go_along_the_order(page):
     points(page).click(position={"x": 230, "y": 200})
-    expect(status(page)).to_contain_text(re.compile(r"row \d+ picked"))
+    expect(status(page)).to_contain_text(re.compile(r"entry \d+ picked"))
     expect(page.find(".adviz-picked").first).to_contain_text("this patch")
     points(page).press("ArrowRight")
     expect(page.find(".adviz-picked").first).to_contain_text(
-        re.compile(r"choice \d+|stands for it")
+        re.compile(r"choice \d+|nearest chosen patch")
     )
     points(page).press("Escape")
     for key, number in (("Right", 1), ("Left", 1), ("Right", 2), ("Right", 3), ("Left", 2)):
         points(page).press(f"Arrow{key}")
         expect(page.find(".adviz-picked").first).to_contain_text(
-            re.compile(rf"cell \d, \d · choice {number}\b")
+            re.compile(rf"location \d, \d · choice {number}\b")
         )
     points(page).press("Escape")
     expect(status(page)).not_to_contain_text("picked")
@@ -124,7 +130,7 @@ def test_a_point_is_explained_and_arrow_keys_go_along_the_order(page):
 def test_a_cell_of_the_training_image_is_picked(page):
     page.find(".adviz-image .noUi-handle").first.press("Home")
     picture(page).click(position={"x": 340 * 2.5 / 8, "y": 340 * 5.5 / 8})
-    expect(status(page)).to_contain_text("row 42 picked")  # image 0, cell 5, 2 of 8 x 8
+    expect(status(page)).to_contain_text("entry 42 picked")  # image 0, cell 5, 2 of 8 x 8
     page.changes(page.find(".adviz-next").first.click)
     expect(page.find(".adviz-counter").first).to_have_text("2 of 8")
     expect(status(page)).not_to_contain_text("picked")
@@ -134,7 +140,7 @@ def test_a_lasso_shows_patches(page):
     page.changes(lambda: lasso(page, 150, 100, 330, 300))
     selection = page.find(".adviz-selection").first
     expect(selection).to_contain_text(
-        re.compile(r"\d+ rows selected, \d+ of them in the bank \([\d.]+ if drawn")
+        re.compile(r"\d+ entries selected, \d+ of them in the bank \([\d.]+ if drawn")
     )
     assert selection.locator("figure").count() == 24
     points(page).press("Escape")

@@ -1,6 +1,4 @@
-"""The explorer of deviations in JupyterLab: flips are chosen, run beside the page, stopped, maps
-are looked at.
-"""
+"""The explorer of deviations in JupyterLab: options are flipped, run, stopped, maps displayed."""
 
 import re
 
@@ -18,11 +16,13 @@ def few(name):
 categories = {name: few(name) for name in ("hex_nut", "brick")}
 masks = {name: c.test.masks_array() for name, c in categories.items()}
 def noise(name, option, size):
-    return np.random.default_rng(zlib.crc32(f"{name}{option}".encode())).random((len(masks[name]), size, size))
+    generator = np.random.default_rng(zlib.crc32(f"{name}{option}".encode()))
+    return generator.random((len(masks[name]), size, size))
 def run(name, options):
     for _ in progress.bar(range(options.get("epochs", 1)), label="epoch"):
         time.sleep(0.02)
-    drawn = ("paper", *(option for option in ("start", "image_score", "distance") if option in options))
+    known = ("start", "image_score", "distance")
+    drawn = ("paper", *(option for option in known if option in options))
     rough = sum(noise(name, option, 14) for option in drawn)
     found = gaussian_filter(zoom(rough, (1, 16, 16), order=1) + 0.5 * masks[name], (0, 4, 4))
     found = found ** 2 if "distance" in options else found

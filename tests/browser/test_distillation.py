@@ -1,5 +1,6 @@
-"""The notebook that trains students, in JupyterLab: the curve grows, and the layers' maps can be
-picked.
+"""The notebook that trains students, in JupyterLab.
+
+The curve grows, and the layers' maps can be picked.
 """
 
 import re

@@ -1,5 +1,6 @@
-"""The browser tests can fail: a notebook whose widget works passes, one whose callback is not wired
-does not.
+"""The browser tests can fail.
+
+A notebook whose widget works passes, one whose callback is not wired does not.
 """
 
 import re
@@ -12,7 +13,9 @@ CELLS = [
     """import io, ipywidgets as w, numpy as np
 from PIL import Image
 def square(value):
-    file = io.BytesIO(); Image.fromarray(np.full((40, 60), value, np.uint8)).save(file, "png"); return file.getvalue()
+    file = io.BytesIO()
+    Image.fromarray(np.full((40, 60), value, np.uint8)).save(file, "png")
+    return file.getvalue()
 category = w.Dropdown(options={"mesh": 80, "brick": 200}).add_class("adviz-category")
 status = w.HTML("mesh").add_class("adviz-status")
 picture = w.Image(value=square(80), layout=w.Layout(width="60px"))""",

@@ -1,4 +1,4 @@
-"""The page of an explorer that is used for hours holds no more than one that is used for a minute."""
+"""The page of an explorer takes no more memory after hours of use than after a minute."""
 
 import pytest
 from lab_server import write_notebook
@@ -17,8 +17,9 @@ def page(lab, shared_page):
 
 
 def held(page):
-    """Return bytes of the page's heap, nodes of its document and listeners, after its garbage is
-    collected.
+    """Return bytes of the page's heap, nodes of its document and listeners.
+
+    After its garbage is collected.
     """
     session = page.browser.context.new_cdp_session(page.browser)
     session.send("Performance.enable")

@@ -1,5 +1,6 @@
-"""The mixer in JupyterLab: every control changes the mixed map, and the metrics arrive while the
-page stays alive.
+"""The mixer in JupyterLab: every control changes the fused map.
+
+And the metrics arrive while the page stays alive.
 """
 
 import re
@@ -64,7 +65,7 @@ def moved(page, act):
 
 def test_it_opens_with_the_detectors_own_mix_and_its_metrics(page):
     expect(status(page)).to_contain_text(
-        "mix: layer2 + layer3, sum, root, sigma 4 (the detector's own way)"
+        "fusion: layer2 + layer3, sum, root, sigma 4 (the detector's own way)"
     )
     metrics = page.find(".adviz-metrics")
     for title in ("this image", "transistor", "mean of 2 categories"):
@@ -74,7 +75,7 @@ def test_it_opens_with_the_detectors_own_mix_and_its_metrics(page):
 
 def test_layers_are_left_out_and_weighed(page):
     moved(page, lambda: page.find(".adviz-layer-layer3 input").click())
-    expect(status(page)).to_contain_text("mix: layer2, sum, root, sigma 4")
+    expect(status(page)).to_contain_text("fusion: layer2, sum, root, sigma 4")
     expect(page.find(".adviz-preset select")).to_have_value("layer2")
     # Layer3 is noise
     expect(page.find(".adviz-metrics")).to_contain_text(re.compile(r"\+\d+\.[1-9] points"))
@@ -102,7 +103,7 @@ def test_a_click_reads_out_every_layer(page):
     expect(page.find(".adviz-values")).to_contain_text("layers at pixel 56, 112")
     canvas.press("ArrowRight")
     expect(page.find(".adviz-values")).to_contain_text("layers at pixel 56, 120")
-    expect(page.find(".adviz-readout")).to_contain_text("row 56, column 120 · mixed map")
+    expect(page.find(".adviz-readout")).to_contain_text("row 56, column 120 · fused map")
 
 
 def test_own_scales(page):
@@ -115,7 +116,7 @@ def test_own_scales(page):
 def test_other_layers_images_and_categories(page):
     moved(page, lambda: page.find(".adviz-detector select").select_option("other"))
     expect(page.find(".adviz-layers")).to_contain_text("layer1")
-    expect(status(page)).to_contain_text("mix: layer1 + layer2 + layer3")
+    expect(status(page)).to_contain_text("fusion: layer1 + layer2 + layer3")
     moved(page, lambda: page.find(".adviz-detector select").select_option("PatchCore"))
     moved(page, page.find(".adviz-next").click)
     expect(status(page)).to_contain_text("image 2 of")
@@ -149,4 +150,4 @@ def test_a_control_that_is_not_wired_is_noticed(page):
     page.stays(lambda: page.find(".adviz-sigma .noUi-handle").press("ArrowRight"))
     page.stays(lambda: page.find(".adviz-root input").click())
     moved(page, lambda: page.find(".adviz-join select").select_option("mean"))
-    expect(status(page)).to_contain_text("mix: layer3, mean")
+    expect(status(page)).to_contain_text("fusion: layer3, mean")

@@ -1,5 +1,6 @@
-"""The image under its map in JupyterLab: what is drawn, picked, zoomed and read out, and that a
-reload keeps it.
+"""The image under its map in JupyterLab.
+
+What is drawn, picked, zoomed and read out, and that a reload keeps it.
 """
 
 import pytest
@@ -19,7 +20,8 @@ overlay""",
 ]
 PIXEL = """(canvas, [x, y]) => {
   const ratio = canvas.width / canvas.clientWidth;
-  return Array.from(canvas.getContext('2d').getImageData(x * ratio, y * ratio, 1, 1).data.slice(0, 3));
+  const pixel = canvas.getContext('2d').getImageData(x * ratio, y * ratio, 1, 1);
+  return Array.from(pixel.data.slice(0, 3));
 }"""
 LOWEST, HIGHEST = (0, 34, 78), (254, 232, 56)  # the ends of matplotlib's cividis
 
@@ -47,8 +49,9 @@ def readout(page):
 
 
 def colour(page, x, y):
-    """Return the colour at a point of the canvas, in CSS pixels; 8 of them are a pixel of the
-    image.
+    """Return the colour at a point of the canvas, in CSS pixels.
+
+    8 of them are a pixel of the image.
     """
     return tuple(canvas(page).evaluate(PIXEL, [x, y]))
 

@@ -1,5 +1,6 @@
-"""The retrieval explorer in JupyterLab: a click explains a pixel, a reload of the page keeps what
-was chosen.
+"""The retrieval explorer in JupyterLab.
+
+A click explains a pixel, a reload of the page keeps what was chosen.
 """
 
 import re
@@ -13,8 +14,11 @@ from adviz import DN2, SPADE, Backbone, Features, PaDiM, data, explore
 category, rng = data.demo("mesh"), np.random.default_rng(0)
 few = list(range(0, len(category.test), 6))
 category = data.Category("mesh", category.train.subset(range(8)), category.test.subset(few))
-layers = lambda n: {"layer2": rng.random((n, 4, 28, 28), np.float32), "layer4": rng.random((n, 6, 7, 7), np.float32)}
-train, test = (Features(layers(len(split)), image_size=(224, 224)) for split in (category.train, category.test))
+def features(split):
+    layer2 = rng.random((len(split), 4, 28, 28), np.float32)
+    layer4 = rng.random((len(split), 6, 7, 7), np.float32)
+    return Features({"layer2": layer2, "layer4": layer4}, image_size=(224, 224))
+train, test = features(category.train), features(category.test)
 spade = SPADE(layers=("layer2",), image_layers=("layer4",)).fit(train).predict(test)
 padim = PaDiM(layers=("layer2",)).fit(train).predict(test)
 dn2 = DN2(layers=("layer4",)).fit(train).predict(test)
@@ -85,7 +89,7 @@ def test_fewer_neighbours_and_whole_images(page):
     canvas(page).click(position={"x": 160, "y": 80})
     handle = page.find(".adviz-k .noUi-handle").first
     page.changes(lambda: [handle.press("ArrowLeft") for _ in range(4)])
-    expect(page.find(".adviz-ranks").first).to_contain_text("filled: the first K = 1;")
+    expect(page.find(".adviz-ranks").first).to_contain_text("filled: the first k = 1;")
     expect(page.find(".adviz-crowd")).to_have_count(1)  # the other view's
     page.changes(lambda: [handle.press("ArrowRight") for _ in range(6)])
     expect(page.find(".adviz-crowd").first.locator("img")).to_have_count(7)

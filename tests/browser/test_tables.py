@@ -1,5 +1,6 @@
-"""The papers' tables in JupyterLab: tables and cells are picked, missing cells run and fill, are
-stopped, go on.
+"""The papers' tables in JupyterLab.
+
+Tables and cells are picked, missing cells run and fill, are stopped, go on.
 """
 
 import re
@@ -26,11 +27,13 @@ for paper, number in (("patchcore", "S1"), ("patchcore", "S2"), ("rd", 2)):
     for one in book.table(paper, number).missing:
         if one.category != "screw":
             names = ("image_auroc", "pixel_auroc", "pro", "pro_200", "pro_per_image")
-            seconds = {"features": 9.0, "fit": 1.0, "forward_per_image": 0.1, "predict_per_image": 0.1}
+            seconds = {"features": 9.0, "fit": 1.0}
+            seconds |= {"forward_per_image": 0.1, "predict_per_image": 0.1}
             measured = {"seconds": seconds, "model_bytes": 2**20, "peak_bytes": 2**28, "threads": 1,
                         "versions": {"adviz": "0.1.0", "torch": "2.15.0", "timm": "1.0.31"},
                         "machine": {"processor": "x86_64", "cores": 2}}
-            facts = {"backbone": "wide_resnet50_2", "digest": "8f1c9a", "n_train": 209, "n_test": 83}
+            facts = {"backbone": "wide_resnet50_2", "digest": "8f1c9a"}
+            facts |= {"n_train": 209, "n_test": 83}
             values = {name: float(rng.uniform(0.95, 1)) for name in names}
             write(sweep.Row(one, facts, values, {}, {}, {}, {}, measured), book.folder)
 papers = explore.tables(book)
@@ -75,11 +78,13 @@ def cell(page, line, place, number=SMALL):
     """Return the cell of a method and a category, whichever of them is the row."""
     at = part(page, ".adviz-grid", number).evaluate(
         """(table, [line, place]) => {
-          const name = head => head.innerText.replace(/[\\s,]+/g, " ").trim(), like = text => text.replaceAll(",", "");
+          const name = head => head.innerText.replace(/[\\s,]+/g, " ").trim();
+          const like = text => text.replaceAll(",", "");
           const columns = [...table.tHead.rows[0].cells].slice(1).map(name);
           const rows = [...table.tBodies[0].rows].map(row => name(row.cells[0]));
           for (const [a, b] of [[like(line), like(place)], [like(place), like(line)]])
-            if (rows.includes(a) && columns.includes(b)) return [rows.indexOf(a), columns.indexOf(b)];
+            if (rows.includes(a) && columns.includes(b))
+              return [rows.indexOf(a), columns.indexOf(b)];
           throw new Error(`${line}, ${place}: ${rows} | ${columns}`);
         }""",
         [line, place],

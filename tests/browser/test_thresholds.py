@@ -1,5 +1,6 @@
-"""The threshold explorer in JupyterLab: every control, tags that are kept, and a reload of the
-page.
+"""The threshold explorer in JupyterLab.
+
+Every control, tags that are kept, and a reload of the page.
 """
 
 import re
@@ -49,7 +50,7 @@ def first(page, selector):
 
 def now(page):
     """Return the threshold and the counts of errors as the page prints them."""
-    row = first(page, ".adviz-view tr:has(th:text-is('now'))").inner_text()
+    row = first(page, ".adviz-view tr:has(th:text-is('current'))").inner_text()
     return re.findall(r"[\d.]+", row)[:3]
 
 

@@ -52,11 +52,11 @@ def test_usage_refuses_the_prediction_of_another_bank(found):
     neighbors = found.predictions["random"][0.5].neighbors["patch"]
     with pytest.raises(
         ValueError,
-        match="with the first 48 rows of the greedy trace, got one whose nearest patches",
+        match="with the first 48 entries of the greedy trace, got one whose nearest patches",
     ):
         bank_usage(found.traces["greedy"], neighbors, 48)
     larger = found.predictions["greedy"][0.5].neighbors["patch"]
-    with pytest.raises(ValueError, match="with the first 4 rows"):
+    with pytest.raises(ValueError, match="with the first 4 entries"):
         bank_usage(found.traces["greedy"], larger, 4)
 
 
@@ -95,7 +95,7 @@ def test_lessons_tell_distances_radii_and_metrics_one_after_the_other(bank, foun
         "image AUROC",
         "pixel AUROC",
         "PRO",
-        "share of the bank used",
+        "fraction of the bank used",
     ]
     assert curves["PRO"]["random"][0].tolist() == [4, 24, 48]
     assert curves["PRO"]["random"][1][1] == result.pro
@@ -117,7 +117,7 @@ def test_without_masks_the_pixel_metrics_are_left_out(found, tmp_path):
     bare = small_category(tmp_path, masks=False)
     bank = Bank(found.traces, bare.test, N_TRAIN, found.predictions)
     list(bank.lessons())
-    assert list(bank.curves()) == ["covering radius", "image AUROC", "share of the bank used"]
+    assert list(bank.curves()) == ["covering radius", "image AUROC", "fraction of the bank used"]
 
 
 def test_the_radius_of_a_trace_in_other_coordinates_is_measured_in_the_first_ones(found, category):
@@ -170,9 +170,13 @@ def test_proxies_have_one_size_and_their_rows_may_repeat(found, category):
 def test_what_does_not_fit_together_is_refused(found, category):
     greedy = found.traces["greedy"]
     other = dataclasses.replace(greedy, cell=greedy.cell[::-1])
-    with pytest.raises(ValueError, match="expected traces of the same rows, got others in 'other'"):
+    with pytest.raises(
+        ValueError, match="expected traces of the same patches, got others in 'other'"
+    ):
         Bank({"greedy": greedy, "other": other}, category.test, N_TRAIN)
-    with pytest.raises(ValueError, match="expected rows of 3 training images, got some of image 5"):
+    with pytest.raises(
+        ValueError, match="expected patches of 3 training images, got some of image 5"
+    ):
         Bank({"greedy": greedy}, category.test, 3)
     with pytest.raises(
         ValueError, match="expected predictions and results of greedy, got some of 'random'"
@@ -189,6 +193,6 @@ def test_what_does_not_fit_together_is_refused(found, category):
     assert Bank({"greedy": untold}, category.test, N_TRAIN).grid == (SIDE, SIDE)
     odd = dataclasses.replace(untold, cell=greedy.cell // 2)
     with pytest.raises(
-        ValueError, match="expected a trace that tells its grid, or square images, got 8 cells"
+        ValueError, match="expected a trace with its grid, or square images, got 8 locations"
     ):
         Bank({"greedy": odd}, category.test, N_TRAIN)

@@ -96,8 +96,10 @@ def test_the_images_are_gone_through_in_the_order_of_disagreement(view, predicti
 
 
 CHANGES = [
-    ("image", 4), ("detector", "PaDiM"), ("order", "score of the detector"), ("detector", "SPADE"), ("x", "DN2"),
-    ("y", "SPADE"), ("relative", True), ("picked", (3, 4)), ("category", "mesh"), ("defect", "good"),
+    ("image", 4), ("detector", "PaDiM"), ("order", "score of the detector"), ("detector", "SPADE"),
+    ("x", "DN2"),
+    ("y", "SPADE"), ("relative", True), ("picked", (3, 4)), ("category", "mesh"),
+    ("defect", "good"),
 ]  # fmt: skip
 
 
@@ -168,7 +170,10 @@ def test_every_method_says_score_rank_and_verdict(view, predictions):
     for found in predictions["nut"].values():
         rank = 1 + sum(score > found.score[4] for score in found.score)
         assert f"score {found.score[4]:.4g}<br>rank {rank} of 6" in view._page.value
-    assert "flagged: right" in view._page.value or "not flagged: missed" in view._page.value
+    assert (
+        "predicted anomalous: right" in view._page.value
+        or "predicted good: missed" in view._page.value
+    )
 
 
 def test_this_image_is_ringed_where_the_scatter_has_it(view, predictions):

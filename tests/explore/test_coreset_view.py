@@ -49,7 +49,7 @@ def colours(view):
 def test_it_opens_with_one_per_cent_and_learns_the_rest(view, found):
     assert (view.category, view.sampler, view.budget) == ("plate", "greedy", 1)
     view.budget = 24
-    assert view.status.startswith("plate · greedy · 24 rows of 96 (25%) · covering radius ")
+    assert view.status.startswith("plate · greedy · 24 entries of 96 (25%) · covering radius ")
     assert np.isclose(view.radius, found.traces["greedy"].radius[23])
     assert f"covering radius {style.number(view.radius)}" in view.status
     assert "Error" not in view.status
@@ -70,11 +70,11 @@ def test_the_budget_changes_status_page_and_the_budget_line(view, budget):
     view.budget = budget
     assert page(view) != before
     assert view.status != text
-    along = plots.share_of_axis(budget, (1, 48))
+    along = plots.position_on_axis(budget, (1, 48))
     assert page(view).count(f"left:{along:.2%}") == 5  # one line a chart
     with pytest.raises(
         ValueError,
-        match=r"budget must be one of the slider's steps \[1, 2, 3, 4, 5, 7, .*\], got 6",
+        match=r"expected one of the slider's steps \[1, 2, 3, 4, 5, 7, .*\], got 6",
     ):
         view.budget = 6
 
@@ -100,7 +100,7 @@ def test_usage_is_told_where_there_is_a_prediction(view):
     assert f"nearest of {view.usage.times} of 64 test patches" in page(view)
     view.budget = 10
     assert view.usage is None
-    assert "AUROC, PRO and use are known for 4, 24, 48 rows of greedy" in page(view)
+    assert "AUROC, PRO and use are known for 4, 24, 48 entries of greedy" in page(view)
     assert "test time" not in view.status
 
 
@@ -155,10 +155,10 @@ def test_a_pick_shows_its_image_its_cell_and_what_stands_for_it(view, found):
     nearest, distance = view._bank.nearest_chosen(row, "greedy", 10)
     number = trace.order.tolist().index(nearest) + 1
     assert f"choice {number} · distance {style.number(distance)}" in view._beside.value
-    assert f"row {row} picked" in view.status
+    assert f"entry {row} picked" in view.status
     view.picked = int(trace.order[2])
     assert "choice 3" in view._beside.value
-    assert "stands for it" not in view._beside.value
+    assert "nearest chosen patch" not in view._beside.value
     view.picked = None
     assert view._overlay.picked == []
     assert "Click a point" in view._beside.value
@@ -197,7 +197,7 @@ def test_where_the_rows_come_from_is_counted(view, found):
     view.budget, view.image = 24, 2
     trace = found.traces["greedy"]
     counts = np.bincount(trace.image[trace.order[:24]], minlength=N_TRAIN)
-    bars = re.findall(r"title='(\d): (\d+) rows?'", page(view))
+    bars = re.findall(r"title='(\d): (\d+) entr(?:y|ies)'", page(view))
     assert [(int(name), int(count)) for name, count in bars] == list(enumerate(counts))
     assert f"dark orange: 2 ({counts[2]})" in page(view)
     assert "dashed: 4 each" in page(view)
@@ -210,7 +210,7 @@ def test_a_selection_shows_its_patches_and_counts_those_in_the_bank(view, found)
     view.chosen = chosen
     kept = np.isin(chosen, found.traces["greedy"].order[:24]).sum()
     assert (
-        f"60 rows selected, {kept} of them in the bank (15 if drawn evenly); 24 shown, 36 more"
+        f"60 entries selected, {kept} of them in the bank (15 if drawn evenly); 24 shown, 36 more"
         in page(view)
     )
     selection = page(view).partition("adviz-selection")[2].partition("adviz-values")[0]
@@ -219,7 +219,7 @@ def test_a_selection_shows_its_patches_and_counts_those_in_the_bank(view, found)
     assert selection.count("kept</div>") == np.isin(shown, found.traces["greedy"].order[:24]).sum()
     assert view.chosen.tolist() == chosen.tolist()
     view.chosen = [3, 1, 3]
-    assert "2 rows selected" in view.status
+    assert "2 entries selected" in view.status
     assert (
         page(view).partition("adviz-selection")[2].partition("adviz-values")[0].count("<figure")
         == 2
@@ -247,7 +247,7 @@ def test_a_single_trace_is_enough(category, found):
     assert "There are no predictions" in page(view)
     assert view._sampler.options == ("greedy",)
     view.budget = 48
-    assert "48 rows of 96 (50%)" in view.status
+    assert "48 entries of 96 (50%)" in view.status
     with_predictions = explore.coreset(
         category, found.traces["greedy"], found.predictions["greedy"]
     )
@@ -381,14 +381,14 @@ def test_what_cannot_be_shown_is_refused(category, found):
     with pytest.raises(ValueError, match="expected traces for each of"):
         explore.coreset({}, {})
     with pytest.raises(
-        TypeError, match=r"predictions as {share of the rows: prediction}.*got a Prediction"
+        TypeError, match=r"predictions as {fraction of the bank: prediction}.*got a Prediction"
     ):
         explore.coreset(category, found.traces, Prediction(np.zeros(4)))
     with pytest.raises(
         TypeError, match=r"the trace of a fitted PatchCore, detector\.trace_, .* got a Prediction"
     ):
         explore.coreset(category, next(iter(found.predictions["random"].values())))
-    with pytest.raises(ValueError, match="expected traces of the same rows"):
+    with pytest.raises(ValueError, match="expected traces of the same patches"):
         explore.coreset(
             category,
             {**found.traces, "x": dataclasses.replace(found.traces["greedy"], image=np.zeros(96))},

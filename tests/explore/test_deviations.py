@@ -1,4 +1,4 @@
-"""The explorer of deviations on made-up runs: which are made, what they show, and that each control does something."""
+"""The explorer of deviations on made-up runs: which are made, what they show, every control."""
 
 import base64
 import io
@@ -28,7 +28,7 @@ SIZE = 32
 
 
 def write(root, name, masks=True):
-    """Write one training image and test images: four good, three with a hole, two with a scratch."""
+    """Write a training image and test images: four good, three with a hole, two with a scratch."""
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     mask = np.zeros((SIZE, SIZE), np.uint8)
     mask[8:14, 8:20] = 255
@@ -51,7 +51,10 @@ def categories(tmp_path_factory):
 
 
 def predicted(category, options):
-    """Return a made-up prediction: the start of the search changes all, `score` the scores, `distance` the unit."""
+    """Return a made-up prediction.
+
+    The start of the search changes all, `score` the scores, `distance` the unit.
+    """
     seed = zlib.crc32(f"{category.name}{options.get('start')}".encode())
     rng, truth = np.random.default_rng(seed), category.test.labels == 1
     score = truth + rng.uniform(0, 2, len(truth))
@@ -221,7 +224,8 @@ def test_every_control_changes_status_and_page(view):
     ran(view)
     seen = [(view.status, shown(view))]
     changes = [
-        ("category", "gear"), ("metric", "pixel AUROC"), ("mode", ALONE), ("flipped", ("start", "distance")),
+        ("category", "gear"), ("metric", "pixel AUROC"), ("mode", ALONE),
+        ("flipped", ("start", "distance")),
         ("step", "start"), ("defect", "scratch"), ("image", 8), ("target", "anomalib"),
     ]  # fmt: skip
     for name, value in changes:
@@ -434,7 +438,7 @@ def test_run_may_read_the_images_in_another_way(categories):
     view.image = 4
     ran(view)
     assert "usual → other" in view.status
-    assert "read at another size or place" in shown(view)
+    assert "read at another size or crop" in shown(view)
     assert "24 x 24 px" in shown(view)
     assert len(pictures(view)) == 6  # image, truth and map twice; no difference
     view.step = "mask_rule"
@@ -472,7 +476,8 @@ def test_without_masks_and_without_labels_it_says_what_is_missing(tmp_path):
     [
         (
             None,
-            "expected run to return a Prediction, and after it its Split and its Result, got NoneType",
+            "expected run to return a Prediction, and after it its Split and its Result, "
+            "got NoneType",
         ),
         (
             Prediction(np.arange(3.0)),

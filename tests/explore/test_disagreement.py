@@ -122,13 +122,18 @@ def test_the_standing_of_an_image():
     scores, labels = np.array([1.0, 6, 3, 2, 5, 9]), np.array([0, 0, 1, 1, 1, -1])
     best = metrics.f1_threshold(scores[:5], labels[:5] == 1).threshold
     assert best == 2
-    verdicts = ["not flagged: right", "flagged: false alarm", *["flagged: right"] * 3, "flagged"]
+    verdicts = [
+        "predicted good: right",
+        "predicted anomalous: false alarm",
+        *["predicted anomalous: right"] * 3,
+        "predicted anomalous",
+    ]
     assert [standing(scores, labels, image).verdict for image in range(6)] == verdicts
     assert standing(scores, labels, 1).place == "score 6, rank 2 of 6"
     labels[3] = 0
     assert (
         standing(np.array([1.0, 6, 3, 2, 5, 4]), np.array([1, 0, 0, 0, 1, 1]), 0).verdict
-        == "not flagged: missed"
+        == "predicted good: missed"
     )
     assert standing(np.array([2.0, 2, 1]), labels[:3] * 0, 1).rank == 1
     assert standing(scores, labels * 0, 0).verdict == ""

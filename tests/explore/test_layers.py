@@ -73,7 +73,7 @@ def test_it_opens_with_the_detectors_own_way(view, predictions):
     own = predictions["nut"]["reverse"].anomaly_map
     assert (view.layers, view.join, view.root, view.sigma) == (NAMES, "sum", False, 4.0)
     assert (view.preset, view.weights) == ("the detector's own", {"layer1": 1.0, "layer2": 1.0})
-    assert view.status.endswith("mix: layer1 + layer2, sum, sigma 4 (the detector's own way)")
+    assert view.status.endswith("fusion: layer1 + layer2, sum, sigma 4 (the detector's own way)")
     np.testing.assert_allclose(view.mixed, own[0], rtol=1e-6)
     # One scale with the detector's own map
     assert view._overlay.limits == list(plots.shared_limits(list(own)))
@@ -81,8 +81,10 @@ def test_it_opens_with_the_detectors_own_way(view, predictions):
 
 
 CHANGES = [
-    ("image", 3), ("detector", "forward"), ("category", "mesh"), ("image", 2), ("layers", ("layer2",)),
-    ("layers", NAMES), ("weights", {"layer2": 2.5}), ("join", "product"), ("root", True), ("sigma", 1.5),
+    ("image", 3), ("detector", "forward"), ("category", "mesh"), ("image", 2),
+    ("layers", ("layer2",)),
+    ("layers", NAMES), ("weights", {"layer2": 2.5}), ("join", "product"), ("root", True),
+    ("sigma", 1.5),
     ("preset", "layer1"), ("defect", "good"), ("picked", (3, 4)), ("own_scale", True),
 ]  # fmt: skip
 
@@ -209,7 +211,7 @@ def test_nothing_to_mix_is_said_and_the_page_stays(view):
     )
     assert page(view) == before
     view.layers = ("layer1",)
-    assert "mix: layer1, sum" in view.status
+    assert "fusion: layer1, sum" in view.status
 
 
 def test_state_that_cannot_be_shown_is_refused(view):
@@ -219,7 +221,7 @@ def test_state_that_cannot_be_shown_is_refused(view):
         view.weights = {"layer1": 7.0}
     with pytest.raises(ValueError, match="sigma between 0 and 16"):
         view.sigma = 40
-    with pytest.raises(ValueError, match="join must be one of sum, mean, product, got 'max'"):
+    with pytest.raises(ValueError, match="expected a fusion by sum, mean, product, got 'max'"):
         view.join = "max"
     assert view.preset == "the detector's own"
 
@@ -243,7 +245,7 @@ def test_the_picked_pixel_is_read_out_in_every_layer(view, predictions):
 def test_the_figure_shows_the_maps_of_the_state_on_scales_shared_by_all_images(view, predictions):
     view.category, view.detector, view.image = "mesh", "reverse", 1
     found, shown = predictions["mesh"]["reverse"], panels(view)
-    assert "map mixed" not in shown  # it is the joined one
+    assert "map other" not in shown  # it is the detector's own
     everything = np.concatenate([np.ravel(array) for array in found.layer_maps.values()]).astype(
         float
     )
@@ -251,15 +253,15 @@ def test_the_figure_shows_the_maps_of_the_state_on_scales_shared_by_all_images(v
         picture = shown[f"map {name}"].images[0]
         np.testing.assert_array_equal(picture.get_array(), values[1])
         assert picture.get_clim() == pytest.approx(tuple(np.percentile(everything, (0.5, 99.8))))
-    joined = shown["map joined"].images[0]
-    np.testing.assert_array_equal(joined.get_array(), found.anomaly_map[1])
-    assert joined.get_clim() == plots.shared_limits(list(found.anomaly_map))
+    fused = shown["map fused"].images[0]
+    np.testing.assert_array_equal(fused.get_array(), found.anomaly_map[1])
+    assert fused.get_clim() == plots.shared_limits(list(found.anomaly_map))
 
 
 def test_the_figure_shows_the_mix_and_layers_on_their_own_scales(view, predictions):
     view.own_scale, view.layers, view.image = True, ("layer2",), 3
     shown = panels(view)
-    np.testing.assert_array_equal(shown["map mixed"].images[0].get_array(), view.mixed)
+    np.testing.assert_array_equal(shown["map other"].images[0].get_array(), view.mixed)
     for name, values in predictions["nut"]["reverse"].layer_maps.items():
         assert shown[f"map {name}"].images[0].get_clim() == plots.shared_limits(list(values))
 

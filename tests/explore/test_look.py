@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs/visual-language.md").read_text()
 SOURCES = sorted((ROOT / "adviz/explore").rglob("*.py"))
 COLOUR = re.compile(
-    r"#[0-9A-Fa-f]{3,8}\b|\brgba?\(\d|(?:color|background|fill|stroke|solid)['\":= ]+(?:white|black)\b"
+    r"#[0-9A-Fa-f]{3,8}\b|\brgba?\(\d"
+    r"|(?:color|background|fill|stroke|solid)['\":= ]+(?:white|black)\b"
 )
 
 
@@ -128,7 +129,10 @@ def labels():
 
 
 def described(view):
-    """Return the labels of a view's controls, but for those that data name and buttons with a sign."""
+    """Return the labels of a view's controls.
+
+    But for those that data name and buttons with a sign.
+    """
     data = {"layer1", "layer2", "layers", "\N{MULTIPLICATION SIGN}", "◀", "▶", "▲", "▼", ""}
     found = {one.description for one in parts(view) if hasattr(one, "description")} - data
     return {text for text in found if not re.match(r"run |nothing missing|k: 1", text)}
@@ -156,12 +160,12 @@ def test_the_same_control_has_the_same_label_everywhere(views):
     "path", SOURCES, ids=lambda path: path.relative_to(ROOT / "adviz/explore").as_posix()
 )
 def test_colours_are_named_in_the_style_modules_alone(path):
-    if path.name != "themed.py":
+    if path.name != "theme.py":
         assert COLOUR.findall(strings(path)) == []
 
 
 def test_widgets_take_their_colours_from_the_theme_or_name_them():
-    folder = ROOT / "adviz/widgets"
+    folder = ROOT / "adviz/explore/widgets"
     for path in folder.glob("*.css"):
         assert COLOUR.findall(re.sub(r"var\(--jp-[\w-]+, #\w+\)", "", path.read_text())) == [], (
             path.name
@@ -200,7 +204,8 @@ def test_figures_in_the_page_have_its_ink_and_paper():
     drawn = theme.svg(figure, text="a <chart>", width=300)
     assert isinstance(figure, StaticFigure)
     assert drawn.startswith(
-        "<svg class='adviz-figure adviz-drawn' role='img' aria-label='a &lt;chart&gt;' style='width:300px'"
+        "<svg class='adviz-figure adviz-drawn' role='img' aria-label='a &lt;chart&gt;' "
+        "style='width:300px'"
     )
     assert drawn.rstrip().endswith("</svg>")
     assert "<style" not in drawn  # it would hold for the whole page

@@ -1,4 +1,4 @@
-"""Mixing layers, against the detectors' own maps and against plain restatements of the definitions."""
+"""Fusions of layers, against the detectors' own maps and plain restatements of the definitions."""
 
 import numpy as np
 import pytest

@@ -17,7 +17,10 @@ SIZE = 64
 
 @pytest.fixture(scope="module")
 def categories(tmp_path_factory):
-    """Two categories of two good images and two with holes: a large one and, touching at a corner, two small ones."""
+    """Two categories of two good images and two with holes.
+
+    A large one and, touching at a corner, two small ones.
+    """
     root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
     for name in ("nut", "mesh"):
         for file in ("train/good/0", "test/good/0", "test/good/1", "test/hole/0", "test/hole/1"):
@@ -62,7 +65,8 @@ def pictures(view):
 def test_every_control_changes_status_or_page(view):
     seen = [view._page.value]
     changes = (
-        ("fpr", 0.1), ("image", 3), ("limit", 0.05), ("connectivity", 4), ("detector", "B"), ("category", "mesh"),
+        ("fpr", 0.1), ("image", 3), ("limit", 0.05), ("connectivity", 4), ("detector", "B"),
+        ("category", "mesh"),
         ("region", 2),
     )  # fmt: skip
     for name, value in changes:
@@ -145,8 +149,8 @@ def test_the_picture_shows_what_is_flagged(view):
     line, maps = view.values["threshold"], view._prediction.anomaly_map
     few = int((maps[2] >= line).sum())
     assert (
-        f"blue: {few} of 400 defect pixels found · striped: 0 of 3696 normal pixels flagged"
-        in view._page.value
+        f"blue: {few} of 400 defect pixels found · striped: 0 of 3696 normal pixels predicted "
+        "anomalous" in view._page.value
     )
     before = pictures(view)[0]
     view.fpr = 0.3
@@ -259,7 +263,7 @@ def test_what_is_flagged_is_solid_within_and_striped_outside():
     assert 0.4 < striped.mean() < 0.6
     assert (outside[~striped] == 90).all()
     assert (painted[37:, 37:] == 90).all()
-    with pytest.raises(ValueError, match="flagged"):
+    with pytest.raises(ValueError, match="predicted"):
         region_fill(image, mask, flagged[:5])
     with pytest.raises(ValueError, match="areas"):
         pro_page(

@@ -108,7 +108,7 @@ def test_giving_up_the_pick_shows_whole_images(view):
     assert view.evidence is None
     assert picture(view) != cells
     view.detector = "PatchCore"
-    assert "PatchCore compares cells: pick a pixel" in view.status
+    assert "PatchCore compares patches: pick a pixel" in view.status
 
 
 def test_a_method_without_neighbours_is_beside_the_mean_of_the_normal_images(view, category):
@@ -200,7 +200,7 @@ def test_distances_are_by_rank_with_the_score_of_every_smaller_k(view):
         line, 100 * np.minimum.accumulate(distance) / distance.max(), atol=0.06
     )
     assert filled == [True, True, False]
-    assert "[K = 2]" in view._page.value
+    assert "[k = 2]" in view._page.value
     view.picked = None
     whole = view._prediction.neighbors["image"].distance[0, 0, 0]
     _, _, line = bars(view)
@@ -214,7 +214,7 @@ def test_without_retrieved_images_k_does_not_change_the_score(category):
     view = explore.retrieval(
         category, Prediction(found.score, found.anomaly_map, {}, {"patch": nearest})
     )
-    assert "the score is the same whatever K" in view._page.value
+    assert "the score does not depend on their number k" in view._page.value
     assert bars(view)[2] == []
 
 
@@ -247,7 +247,7 @@ def test_a_map_that_cannot_follow_k_stays_and_that_is_said(view):
     view.k = 2
     shown = np.frombuffer(view._picker.overlay.scores, "<f4").reshape(224, 224)
     np.testing.assert_array_equal(shown, view._prediction.anomaly_map[0].astype("f4"))
-    assert "The map is that of K = 3" in view._page.value
+    assert "The map is that of k = 3" in view._page.value
 
 
 def test_all_neighbours_are_shown_small_where_they_are_many(category, many):
@@ -275,7 +275,7 @@ def test_images_that_were_not_retrieved_are_not_called_so(category, many):
     view.detector = "random"
     assert "These images were not retrieved" in view._page.value
     view.picked = None
-    assert "These images are not those whose cells are searched" in view._page.value
+    assert "These images are not those whose patches are searched" in view._page.value
 
 
 def test_many_pictures_are_read_beside_the_page(many, tmp_path):

@@ -1,4 +1,7 @@
-"""The explorer of the papers' tables: what stands in a cell, what its detail says, and how missing cells are done."""
+"""The explorer of the papers' tables.
+
+What stands in a cell, what its detail says, and how missing cells are done.
+"""
 
 import dataclasses
 import re
@@ -47,7 +50,10 @@ def made(experiment, **values):
 
 
 class Laboratory:
-    """Takes the place of real experiments: remembers them, can be told to wait, or to break some."""
+    """Takes the place of real experiments.
+
+    Remembers them, can be told to wait, or to break some.
+    """
 
     def __init__(self):
         self.done, self.breaks = [], lambda one: False
@@ -348,7 +354,7 @@ def test_a_damaged_row_is_named(view, book, laboratory):
     (path,) = book.folder.glob("*.json")
     path.write_text("{")
     view.shows = "ours"
-    assert "1 row files cannot be used" in view.status
+    assert "1 result files cannot be used" in view.status
     assert (
         "missing: the file cannot be used, there is no JSON where that should be"
         in view._page.value

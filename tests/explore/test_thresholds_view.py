@@ -20,7 +20,10 @@ GOOD_SCORES, HOLE_SCORES = (0.1, 0.2, 0.8, 0.3), (0.5, 0.9, 0.7)
 
 @pytest.fixture(scope="module")
 def categories(tmp_path_factory):
-    """Two categories; test images good 0 to 3, then three holes: in the middle, of two pixels, and cropped away."""
+    """Two categories; test images good 0 to 3, then three holes.
+
+    In the middle, of two pixels, and cropped away.
+    """
     root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
     holes = [
         (slice(20, 40), slice(20, 40)),
@@ -81,7 +84,9 @@ def test_it_opens_at_the_f1_optimal_threshold(view):
     labels = view._categories["nut"].test.labels
     assert view.threshold == metrics.f1_threshold(prediction().score, labels).threshold == 0.5
     assert (view.outcome.false_positives, view.outcome.false_negatives) == (1, 0)
-    assert view.status.startswith("nut · A · image 1 of 7 · good · score 0.1, not flagged at 0.5")
+    assert view.status.startswith(
+        "nut · A · image 1 of 7 · good · score 0.1, predicted good at 0.5"
+    )
     assert view._slider.value == 0.5
 
 
@@ -147,9 +152,9 @@ def test_buttons_go_to_the_best_f1_and_to_full_recall(view):
 def test_the_page_prints_what_the_threshold_does(view):
     view.threshold = 0.75
     text = re.sub(r"<[^>]+>", " ", view._page.value)
-    assert re.search(r"now\s+0\.75\s+1\s+2\s+0\.500\s+0\.333\s+0\.400", text)
+    assert re.search(r"current\s+0\.75\s+1\s+2\s+0\.500\s+0\.333\s+0\.400", text)
     assert re.search(r"F1-optimal\s+0\.5\s+1\s+0\s+0\.750\s+1\.000\s+0\.857", text)
-    assert re.search(r"full recall\s+0\.5\s+1\s+0", text)
+    assert re.search(r"100% recall\s+0\.5\s+1\s+0", text)
     assert re.search(r"anomalous\s+1\s+2\s+good\s+1\s+3", text)
     view.threshold = 5.0
     assert ">undefined<" in view._page.value  # no precision without anything flagged
@@ -157,12 +162,12 @@ def test_the_page_prints_what_the_threshold_does(view):
 
 def test_status_says_what_kind_of_error_the_image_is(view):
     view.image = 2
-    assert "score 0.8, flagged at 0.5: a false positive" in view.status
+    assert "score 0.8, predicted anomalous at 0.5: a false positive" in view.status
     view.threshold = 0.6
     view.image = 4
-    assert "score 0.5, not flagged at 0.6: a false negative" in view.status
+    assert "score 0.5, predicted good at 0.6: a false negative" in view.status
     view.image = 5
-    assert view.status.endswith("score 0.9, flagged at 0.6")
+    assert view.status.endswith("score 0.9, predicted anomalous at 0.6")
 
 
 def pictures(view):
@@ -237,8 +242,8 @@ def test_errors_of_all_categories_the_worst_first(view):
     ]
     view.wait()
     text = re.sub(r"<[^>]+>", " ", view._walls._page.value)
-    assert "good images that are flagged (2)" in text
-    assert "anomalous images that are not flagged (3)" in text
+    assert "good images predicted anomalous (2)" in text
+    assert "anomalous images that were missed (3)" in text
     assert view._walls._page.value.count("<img") == 5
 
 
@@ -516,7 +521,7 @@ def test_without_masks_maps_and_labels_it_works_and_says_what_cannot_be_known():
     view = explore.thresholds(
         Category("nut", split, split), {"A": Prediction(scores)}, gate={"A": 0.1}
     )
-    assert "whether these are errors cannot be known" in view._walls._page.value
+    assert "whether these are errors is unknown" in view._walls._page.value
     assert "what would be lost cannot be known" in view._gate.page.value
     assert (view._best.disabled, view._full.disabled, view._pooled.disabled) == (True, True, True)
     assert "There is no ground truth and no map of this image" in view._page.value
@@ -547,9 +552,9 @@ def test_the_static_picture_shows_scores_and_walls(view, tmp_path):
         [line.get_xdata() for line in axes["scores"].lines if line.get_markersize() == 7]
     )
     np.testing.assert_allclose(np.sort(drawn), np.sort(prediction().score))
-    assert len([name for name in axes if name.startswith("wall 0")]) == 2
-    assert len([name for name in axes if name.startswith("wall 1")]) == 2
-    assert any("flagged from 0.75 on" in text.get_text() for text in figure.texts)
+    assert len([name for name in axes if name.startswith("gallery 0")]) == 2
+    assert len([name for name in axes if name.startswith("gallery 1")]) == 2
+    assert any("predicted anomalous from 0.75 on" in text.get_text() for text in figure.texts)
     view.save(str(tmp_path / "walls.png"))
     with Image.open(tmp_path / "walls.png") as image:
         assert np.asarray(image).std() > 10

@@ -1,4 +1,4 @@
-"""Pictures to draw, and the rule for every test here: pyplot is never touched and the arrays stay as they were."""
+"""Pictures to draw, and a rule for every test here: pyplot is never touched."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -54,7 +54,7 @@ def printed():
 
 @pytest.fixture
 def inside():
-    """Assert that no text is cut off at the paper's edge and that no two words of the page overlap."""
+    """Assert that no text is cut off at the edge and that no two texts overlap."""
 
     def check(figure):
         from matplotlib.text import Text
@@ -78,7 +78,7 @@ def inside():
 
 
 def _labels_outside_the_view(figure):
-    """Yield the labels that matplotlib keeps for ticks beyond the ends of an axis, and does not draw."""
+    """Yield the labels of ticks beyond the ends of an axis, which are not drawn."""
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             low, high = sorted(axis.get_view_interval())

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from adviz.plots import decision_page, gating_chart, outlined, score_strip_static
-from adviz.plots.decisions import Wall, strip_rows
+from adviz.plots import Gallery, decision_page, outlined, score_strip_static, strip_rows
 
 SCORES = np.array([0.1, 0.9, 0.5, 0.7, 0.3])
 DEFECTS = ["good", "hole", "good", "crack", "good"]
@@ -47,35 +46,26 @@ def test_lines_of_a_strip():
 
 def test_walls_hold_the_pictures_they_were_given():
     pictures = [np.full((20, 20, 3), value, np.uint8) for value in range(10)]
-    walls = [
-        Wall("wrong", pictures, [f"picture {n}\nsaid" for n in range(10)]),
-        Wall("nothing missed", [], []),
+    galleries = [
+        Gallery("wrong", pictures, [f"picture {n}\nsaid" for n in range(10)]),
+        Gallery("nothing missed", [], []),
     ]
-    figure = decision_page(SCORES, DEFECTS, walls, threshold=0.6)
+    figure = decision_page(SCORES, DEFECTS, galleries, threshold=0.6)
     shown = axes_of(figure)
     for number, picture in enumerate(pictures):
         np.testing.assert_array_equal(
-            shown[f"wall 0 image {number}"].images[0].get_array(), picture
+            shown[f"gallery 0 image {number}"].images[0].get_array(), picture
         )
     texts = [text.get_text() for text in figure.texts]
     assert {"wrong", "nothing missed", "picture 3\nsaid"} <= set(texts)
     # The next row
-    assert shown["wall 0 image 8"].get_position().y1 < shown["wall 0 image 0"].get_position().y0
+    assert (
+        shown["gallery 0 image 8"].get_position().y1 < shown["gallery 0 image 0"].get_position().y0
+    )
     with pytest.raises(
         ValueError, match="captions must hold one entry for each of the 10 images, got 0"
     ):
-        decision_page(SCORES, DEFECTS, [Wall("wrong", pictures, [])])
-
-
-def test_gating_marks_the_present_point():
-    saved, lost = np.array([0, 0.5, 1]), np.array([0, 0.2, 1])
-    axes = axes_of(gating_chart(saved, lost, np.full(3, np.nan), current=1))["gating"]
-    marked = [tuple(line.get_xydata()[0]) for line in axes.lines if line.get_marker() == "o"]
-    assert marked == [(0.5, 0.2)]
-    names = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert names == ["anomalous images", "τ now"]  # pixels are unknown
-    with pytest.raises(ValueError, match="pixels_lost"):
-        gating_chart(saved, lost, lost[:2], current=1)
+        decision_page(SCORES, DEFECTS, [Gallery("wrong", pictures, [])])
 
 
 def test_the_outline_is_the_border_of_the_region():

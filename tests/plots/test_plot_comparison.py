@@ -9,7 +9,9 @@ def test_every_method_is_on_its_own_scale_and_none_is_said(
 ):
     maps = {"SPADE": anomaly_map, "PaDiM": 50 * anomaly_map[::-1], "DN2": None}
     limits = {"SPADE": (0.5, 3.0), "PaDiM": (0.0, 150.0)}
-    captions = {name: f"rank {rank} of 9\nflagged: right" for rank, name in enumerate(maps, 1)}
+    captions = {
+        name: f"rank {rank} of 9\npredicted anomalous: right" for rank, name in enumerate(maps, 1)
+    }
     figure = comparison_row(image, mask, maps, limits=limits, captions=captions, title="a nut")
     for name, ends in limits.items():
         picture = panel(figure, f"map {name}").images[0]
@@ -18,7 +20,7 @@ def test_every_method_is_on_its_own_scale_and_none_is_said(
         panel(figure, f"scale {name}")
     assert not panel(figure, "map DN2").images
     text = printed(figure)
-    for word in ("a nut", "no map", "rank 3 of 9", "flagged: right", "0.50", "150"):
+    for word in ("a nut", "no map", "rank 3 of 9", "predicted anomalous: right", "0.50", "150"):
         assert word in text
     inside(figure)
     inside(comparison_row(image, None, {"SPADE": anomaly_map}, limits=limits))

@@ -112,16 +112,16 @@ def test_layer_row_shows_each_map_in_its_own_resolution(
         layer_limits=(0, 1),
         limits=(0.5, 3.25),
         title="a nut",
-        joined="M1 + M2",
+        fused_name="M1 + M2",
     )
     for name, values in maps.items():
         picture = panel(figure, f"map {name}").images[0]
         np.testing.assert_array_equal(picture.get_array(), values)
         assert picture.get_clim() == (0, 1)
         assert tuple(picture.get_extent()) == (-0.5, 31.5, 23.5, -0.5)
-    joined = panel(figure, "map joined").images[0]
-    np.testing.assert_array_equal(joined.get_array(), anomaly_map)
-    assert joined.get_clim() == (0.5, 3.25)
+    fused = panel(figure, "map fused").images[0]
+    np.testing.assert_array_equal(fused.get_array(), anomaly_map)
+    assert fused.get_clim() == (0.5, 3.25)
     text = printed(figure)
     for word in (
         "a nut",
@@ -145,7 +145,7 @@ def test_layer_row_shows_another_way_to_join_and_a_scale_for_each_layer(
 ):
     maps = {"M1": np.eye(6), "M2": np.eye(4)}
     own = {"M1": (0, 1), "M2": (-1, 2)}
-    mixed = anomaly_map[::-1]
+    other = anomaly_map[::-1]
     figure = layer_row(
         image,
         mask,
@@ -153,14 +153,14 @@ def test_layer_row_shows_another_way_to_join_and_a_scale_for_each_layer(
         anomaly_map,
         layer_limits=own,
         limits=(0, 3),
-        mixed=mixed,
-        mixed_limits=(1, 2),
+        other=other,
+        other_limits=(1, 2),
     )
     for name, limits in own.items():
         assert panel(figure, f"map {name}").images[0].get_clim() == limits
         panel(figure, f"scale {name}")
-    drawn = panel(figure, "map mixed").images[0]
-    np.testing.assert_array_equal(drawn.get_array(), mixed)
+    drawn = panel(figure, "map other").images[0]
+    np.testing.assert_array_equal(drawn.get_array(), other)
     assert drawn.get_clim() == (1, 2)
     inside(figure)
 
@@ -168,7 +168,7 @@ def test_layer_row_shows_another_way_to_join_and_a_scale_for_each_layer(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"mixed": np.zeros((2, 2))}, r"anomaly_map must have the shape \(H, W\) = \(24, 32\)"),
+        ({"other": np.zeros((2, 2))}, r"anomaly_map must have the shape \(H, W\) = \(24, 32\)"),
         ({"layer_limits": {"M9": (0, 1)}}, "and layer_limits the same, got M1 and M9"),
         ({"layer_maps": {}}, "at least one layer"),
         (
@@ -186,7 +186,8 @@ def test_layer_row_shows_another_way_to_join_and_a_scale_for_each_layer(
 )
 def test_layer_row_errors(image, mask, anomaly_map, change, message):
     arguments = {
-        "layer_maps": {"M1": np.zeros((3, 4))}, "anomaly_map": anomaly_map, "layer_limits": (0, 1), "limits": (0, 1),
+        "layer_maps": {"M1": np.zeros((3, 4))}, "anomaly_map": anomaly_map,
+        "layer_limits": (0, 1), "limits": (0, 1),
     }  # fmt: skip
     with pytest.raises(ValueError, match=message):
         layer_row(image, mask, **{**arguments, **change})

@@ -1,4 +1,7 @@
-"""Names of other alphabets in drawn figures; warnings, such as that of a missing glyph, are errors in all tests."""
+"""Names of other alphabets in drawn figures.
+
+Warnings, such as that of a missing glyph, are errors in all tests.
+"""
 
 import numpy as np
 import pytest

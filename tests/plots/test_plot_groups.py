@@ -1,4 +1,4 @@
-"""Groups of pictures: every picture in its place, one scale for all maps, outlines where they belong."""
+"""Groups of pictures: every picture in its place, one scale for all maps, the outlines."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,8 @@ def test_every_picture_has_its_place_and_maps_share_a_scale(
     groups = [pair(image, mask, anomaly_map + number) for number in range(3)]
     captions = ["bottle, crack: score = 0.71 of the threshold", "mesh", "capsule, print: 0.9"]
     figure = plots.picture_groups(
-        groups, NAMES, captions, per_row=2, limits=(0.0, 5.0), threshold=2.5, title="Errors", note="A note.",
+        groups, NAMES, captions, per_row=2, limits=(0.0, 5.0), threshold=2.5,
+        title="Errors", note="A note.",
         quantity="map / threshold",
     )  # fmt: skip
     for number in range(3):

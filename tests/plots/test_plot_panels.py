@@ -81,7 +81,7 @@ def test_places_without_order_are_not_joined_and_a_level_is_named(panel, printed
 
 def test_a_panel_without_values_says_so(panel, printed):
     figure = plots.panel_grid([Panel("x", "y", {"a": Line(X, np.full(3, np.nan))})], 1)
-    assert "no rows yet" in printed(figure)
+    assert "no results yet" in printed(figure)
 
 
 def test_what_does_not_fit_is_refused():

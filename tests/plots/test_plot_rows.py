@@ -8,7 +8,7 @@ LIMITS = (0.25, 3.5)
 
 
 def outline(axes):
-    """Return the points of the outlines drawn in a panel, one array (P, 2) per outline, x then y."""
+    """Return the points of the outlines in a panel, one array (P, 2) per outline, x then y."""
     return [np.concatenate([path.vertices for path in c.get_paths()]) for c in axes.collections]
 
 
@@ -131,8 +131,9 @@ def test_no_text_is_cut_off_or_overlaps(rows, size, inside):
     image, mask = np.zeros((*size, 3), np.uint8), np.ones(size, bool)
     values = np.linspace(-2000, 3000, mask.size).reshape(size)
     figure = anomaly_rows(
-        [image] * rows, [mask] * rows, [values] * rows, limits=(-1234.5, 2345.6), threshold=3.0, relative=True,
-        titles=["a very long file name with $ signs_and_underscores " * 6] * rows, title="Title " * 60,
+        [image] * rows, [mask] * rows, [values] * rows, limits=(-1234.5, 2345.6),
+        threshold=3.0, relative=True, title="Title " * 60,
+        titles=["a very long file name with $ signs_and_underscores " * 6] * rows,
     )  # fmt: skip
     inside(figure)
 
@@ -195,7 +196,7 @@ def test_impossible_limits(image, mask, anomaly_map, limits):
         ({"mask": np.zeros((24, 32))}, "must be bool.*got dtype float64; use mask > 0"),
         (
             {"anomaly_map": np.zeros((7, 7))},
-            r"map of row 0 .*\(24, 32\).*got shape \(7, 7\); .*adviz.core.maps",
+            r"map of row 0 .*\(24, 32\).*got shape \(7, 7\); .*adviz.maps",
         ),
         ({"anomaly_map": np.full((24, 32), np.nan)}, "must be finite, got 768 of 768"),
         ({"limits": None}, r"limits must be \(low, high\) where a map is drawn, got None"),

@@ -43,8 +43,8 @@ def test_saves_for_papers(tmp_path):
 
 @pytest.mark.parametrize(
     ("value", "span", "text"),
-    [(3.91999, 4.0, "3.92"), (-0.08441, 4.0, "-0.08"), (1000.9, 0.9, "1000.900"), (2.5e-7, 1e-6, "2.5e-07"),
-     (1234.6, 5000.0, "1235"), (12.34567, None, "12.35")],
+    [(3.91999, 4.0, "3.92"), (-0.08441, 4.0, "-0.08"), (1000.9, 0.9, "1000.900"),
+     (2.5e-7, 1e-6, "2.5e-07"), (1234.6, 5000.0, "1235"), (12.34567, None, "12.35")],
 )  # fmt: skip
 def test_numbers_keep_what_tells_the_ends_of_a_scale_apart(value, span, text):
     assert style.number(value, span) == text
@@ -86,8 +86,13 @@ def test_charts_ignore_the_users_template():
 
 
 def test_pandas_is_whole_before_plotly_asks_for_it():
-    """Plotly looks for pandas among the imported modules, and fails where another thread is in the middle of that."""
-    code = "import sys; from adviz.plots import style; style.chart('t', 'x', 'y'); print('pandas' in sys.modules)"
+    """Plotly looks for pandas among the imported modules, and fails in the middle of its import."""
+    code = """
+import sys
+from adviz.plots import style
+style.chart("t", "x", "y")
+print("pandas" in sys.modules)
+"""
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

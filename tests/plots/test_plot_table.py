@@ -1,4 +1,4 @@
-"""Tables as figures: every text is there, in its row and column, and nothing overlaps or is cut off."""
+"""Tables as figures: every text in its row and column, nothing overlaps or is cut off."""
 
 import itertools
 

@@ -13,7 +13,7 @@ from adviz import plots
 from adviz.data import ANOMALOUS, GOOD, UNLABELLED, Category, Split
 from adviz.evaluation import Result, Threshold, evaluate
 from adviz.explore import Outcome, address, first_threshold, outcome, outlined, theme, wrong
-from adviz.plots import PANELS, style
+from adviz.plots import CURVE_KINDS, style
 from adviz.prediction import Prediction
 from adviz.sweep import surroundings
 
@@ -252,7 +252,7 @@ def _curves(results: Mapping[str, Result]) -> str:
                 areas[name] = getattr(result, area)
         if curves:
             figure = plots.curves_static({kind: curves}, areas={kind: areas})
-            drawings.append(theme.svg(figure, text=f"{PANELS[kind][0]} curves of all detectors"))
+            drawings.append(theme.svg(figure, text=f"{CURVE_KINDS[kind][0]} curves of all detectors"))
     return "".join(drawings)
 
 
@@ -296,7 +296,7 @@ def _verdict(name: str, counts: Outcome) -> str:
         phrases.append(f"{counts.false_positives} of {n_good} good")
     if n_unlabelled:
         phrases.append(f"{counts.unlabelled_flagged} of {n_unlabelled} unlabelled")
-    return f"{name} calls {' and '.join(phrases)} images anomalous."
+    return f"{name} predicts {' and '.join(phrases)} images as anomalous."
 
 
 def _errors(counts: Outcome) -> list[str]:

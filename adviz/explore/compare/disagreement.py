@@ -21,7 +21,10 @@ Numbers = dict[str, float]
 
 
 def percentile_ranks(scores: np.ndarray) -> np.ndarray:
-    """Return the share of the other images whose score is lower, (..., N) in [0, 1]; equal scores share the middle."""
+    """Return the share of the other images whose score is lower, (..., N) in [0, 1].
+
+    Equal scores share the middle.
+    """
     count = scores.shape[-1]
     return np.asarray((_ranks(scores) - 1) / max(count - 1, 1))
 
@@ -134,7 +137,10 @@ def compared(
 
 
 def in_words(found: Numbers | None) -> list[str]:
-    """Return a method's numbers as texts, one for each of `COLUMNS`; None = still being computed."""
+    """Return a method's numbers as texts, one for each of `COLUMNS`.
+
+    None = still being computed.
+    """
     if found is None:
         return [PENDING] * len(COLUMNS)
     values = [found[name] for name in ("image_auroc", "pixel_auroc", "pro")]
@@ -183,7 +189,7 @@ def standing(scores: np.ndarray, labels: np.ndarray, image: int) -> Standing:
     verdict = ""
     if threshold == threshold:
         flagged = score >= threshold
-        verdict = "flagged" if flagged else "not flagged"
+        verdict = "predicted anomalous" if flagged else "predicted good"
         if label >= 0:
             wrong = "false alarm" if flagged else "missed"
             verdict += ": right" if flagged == (label == 1) else f": {wrong}"

@@ -1,4 +1,4 @@
-"""Where do methods disagree, and who is right? Any number of them side by side, most disputed images first."""
+"""Methods side by side, the images on which they disagree most first."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ def compare(
     Examples
     --------
     >>> from adviz import DN2
-    >>> view = explore.compare(category, {"PatchCore": prediction, "DN2": DN2().fit(train).predict(test)})
+    >>> other = DN2().fit(train).predict(test)
+    >>> view = explore.compare(category, {"PatchCore": prediction, "DN2": other})
     >>> view.x, view.y
     ('PatchCore', 'DN2')
     """
@@ -67,7 +68,9 @@ def compare(
 
 
 class CompareView(PickingView):
-    """Step through the images in an order of disagreement: every method's map, score, rank and verdict follow.
+    """Step through the images in an order of disagreement.
+
+    Every method's map, score, rank and verdict follow.
 
     Methods have different units, so each map has its own printed scale, from percentiles over all
     test images, unless maps are divided by their thresholds. The state is that of `ResultsView`,
@@ -120,13 +123,19 @@ class CompareView(PickingView):
 
     @property
     def table(self) -> dict[str, Numbers]:
-        """Method -> its metrics in this category (see `disagreement.compared`), as far as computed: `wait` for all."""
+        """Method -> its metrics in this category (see `disagreement.compared`).
+
+        As far as computed: `wait` for all.
+        """
         keys = {name: (self.category, name) for name in self._methods}
         return {name: self._numbers[key] for name, key in keys.items() if key in self._numbers}
 
     @property
     def disagreement(self) -> np.ndarray | None:
-        """What the images are ordered by, (N,), highest first; None where they are not, or cannot be, ordered."""
+        """What the images are ordered by, (N,), highest first.
+
+        None where they are not, or cannot be, ordered.
+        """
         if len(self._methods) < len(self._needed()):
             return None
         return self._by(self.category, self.order, self.detector)
@@ -169,7 +178,7 @@ class CompareView(PickingView):
         self._filter()
 
     def _measure(self) -> None:
-        """Compute the metrics that are missing beside the page."""
+        """Compute the metrics that are missing in the background."""
         category = self.category
         missing = [name for name in self._methods if (category, name) not in self._numbers]
         if missing and not (self.busy and self._asked == category):
@@ -254,7 +263,8 @@ class CompareView(PickingView):
                 self._tile_of(self.category, name, self.image, self._threshold(name)),
                 self._standing(name),
             )
-            said = f"<div class='adviz-small'>{one.place.replace(', ', '<br>')}<br><b>{one.verdict}</b></div>"
+            place = one.place.replace(", ", "<br>")
+            said = f"<div class='adviz-small'>{place}<br><b>{one.verdict}</b></div>"
             shown.append(f"<div style='width:{TILE}px'>{drawn}{said}</div>")
         mask = self._sample.mask
         if mask is not None:
@@ -289,7 +299,10 @@ class CompareView(PickingView):
         return words
 
     def _scatter(self, category: str, x: str, y: str) -> tuple[str, np.ndarray]:
-        """Return the chart of two methods' scores, and where on it each image is; drawing takes 60 ms, ringing none."""
+        """Return the chart of two methods' scores, and where on it each image is.
+
+        Drawing takes 60 ms, ringing none.
+        """
         scores = np.stack([self._methods[x].score, self._methods[y].score], 1)
         labels = self._categories[category].test.labels
         cuts = self._standing(x).threshold, self._standing(y).threshold
@@ -301,7 +314,10 @@ class CompareView(PickingView):
         return theme.svg(figure, text=said, width=380), places * (1, -1) + (0, 1)
 
     def _read_out(self) -> str:
-        """Return every method's value at the picked pixel, and how much of all its pixels is lower."""
+        """Return every method's value at the picked pixel.
+
+        The fraction of all its pixels that is lower is printed as well.
+        """
         if self.picked is None:
             return theme.note("Click the image to read out a pixel.")
         rows = {}
@@ -318,7 +334,7 @@ class CompareView(PickingView):
         )
 
     def static(self) -> StaticFigure:
-        """Return the row of the image on show as a matplotlib figure."""
+        """Return the row of the displayed image as a matplotlib figure."""
         sample, methods = self._sample, self._methods
         standings = {name: self._standing(name) for name in methods}
         return plots.comparison_row(

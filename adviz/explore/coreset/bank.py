@@ -1,4 +1,7 @@
-"""What samplers keep of a category's patches, what they leave out and what that costs, as plain arrays."""
+"""What samplers keep of a category's patches, what they leave out and what that costs.
+
+As plain arrays.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from adviz.explore.kit.explanation import cells_inside
 from adviz.prediction import Neighbors, Prediction
 
 MANTISSAS = (1, 1.5, 2, 3, 5, 7)  # six steps of the budget a decade
-RADIUS, USED = "covering radius", "share of the bank used"
+RADIUS, USED = "covering radius", "fraction of the bank used"
 METRICS = {"image_auroc": "image AUROC", "pixel_auroc": "pixel AUROC", "pro": "PRO"}
 Curve = tuple[np.ndarray, np.ndarray]
 Budgets = Mapping[str, Mapping[float, Prediction]]
@@ -52,7 +55,9 @@ class Usage:
 def bank_usage(
     trace: CoresetTrace, found: Neighbors, count: int, valid: np.ndarray | None = None
 ) -> Usage:
-    """Return how a bank of the first `count` chosen rows was used by the test patches whose neighbours are `found`.
+    """Count how often each entry of a coreset is the nearest of a test patch.
+
+    The coreset is the first `count` chosen entries, `found` the neighbours of the test patches.
 
     A bank of as many rows as there are is all of them, whatever the sampler. Patches count whose
     middle is `valid`, (N, H, W) bool; None = all.
@@ -72,8 +77,9 @@ def bank_usage(
     if strange.any():
         image, cell = divmod(int(used[strange][0]), cells)
         raise ValueError(
-            f"expected a prediction with the first {count} rows of the {trace.sampler} trace, got one whose nearest "
-            f"patches lie elsewhere, such as cell {cell} of training image {image}"
+            f"expected a prediction with the first {count} entries of the {trace.sampler} trace, "
+            "got one whose nearest patches lie elsewhere, "
+            f"such as location {cell} of training image {image}"
         )
     most = int(times.argmax())
     row = int(bank[places == used[most]][0])
@@ -81,7 +87,10 @@ def bank_usage(
 
 
 def steps(count: int, more: set[int]) -> list[int]:
-    """Return sizes from 1 to `count`, about equally far apart as logarithms, and those of `more` among them."""
+    """Return sizes from 1 to `count`, about equally far apart as logarithms.
+
+    The sizes of `more` are among them.
+    """
     regular = {round(m * 10**power) for power in range(len(str(count))) for m in MANTISSAS}
     return sorted({step for step in regular | more if 1 <= step < count} | {count})
 
@@ -103,7 +112,8 @@ class Bank:
     trace: the first; its points, images and cells are those of all.
     grid: (rows, columns) of the training images' cells.
     usage: sampler -> {rows: Usage}.  results: sampler -> {rows: Result}.
-    distances: sampler -> {rows: (M,) distance of every row to its nearest chosen one}, as far as they are known.
+    distances: sampler -> {size: (M,) distance of every entry to its nearest chosen one}, as far as
+        they are known.
     version: counts what was learned.
 
     Raises
@@ -135,11 +145,17 @@ class Bank:
 
     @cached_property
     def plane(self) -> tuple[np.ndarray, np.ndarray]:
-        """All rows in the plane, (M, 2), and the shares of the variance that its directions hold."""
+        """All rows in the plane, (M, 2).
+
+        The second value is the fraction of the variance of each direction.
+        """
         return in_plane(self.trace.points)
 
     def steps(self, name: str) -> list[int]:
-        """Return the sizes of the coreset that are looked at; learned proxies have only one, they are not nested."""
+        """Return the sizes of the coreset that are looked at.
+
+        Learned proxies have only one, they are not nested.
+        """
         count = len(self.traces[name].order)
         return (
             [count]
@@ -152,7 +168,10 @@ class Bank:
         return self.traces[name].order[:count]
 
     def distance(self, name: str, count: int) -> np.ndarray | None:
-        """Return (M,) distances to the nearest of the first `count` chosen rows; None while they are not known."""
+        """Return (M,) distances to the nearest of the first `count` chosen rows.
+
+        None while they are not known.
+        """
         return self.distances.get(name, {}).get(count)
 
     def radius(self, name: str, count: int) -> float | None:
@@ -165,7 +184,10 @@ class Bank:
         return None if distance is None else float(distance.max())
 
     def curves(self) -> dict[str, dict[str, Curve]]:
-        """Return quantity -> {sampler: (rows, values)}; unknown and undefined values are left out, samplers are not."""
+        """Return quantity -> {sampler: (rows, values)}.
+
+        Unknown and undefined values are left out, samplers are not.
+        """
         radius = {
             name: {count: self.radius(name, count) for count in self.steps(name)}
             for name in self.traces
@@ -203,7 +225,10 @@ class Bank:
         return int(rows[0]) if len(rows) else None
 
     def map_of(self, image: int, values: np.ndarray) -> np.ndarray:
-        """Return the rows' (M,) values on a training image's grid, (rows, columns) float32; NaN where no row is."""
+        """Return the rows' (M,) values on a training image's grid, (rows, columns) float32.
+
+        NaN where no row is.
+        """
         grid = np.full(self.grid[0] * self.grid[1], np.nan, np.float32)
         rows = np.flatnonzero(self.trace.image == image)
         grid[self.trace.cell[rows]] = values[rows]
@@ -277,7 +302,7 @@ def _square(cells: int) -> tuple[int, int]:
     side = isqrt(cells)
     if side * side != cells:
         raise ValueError(
-            f"expected a trace that tells its grid, or square images, got {cells} cells and no grid"
+            f"expected a trace with its grid, or square images, got {cells} locations and no grid"
         )
     return side, side
 
@@ -295,11 +320,13 @@ def _check(
             np.array_equal(trace.image, first.image) and np.array_equal(trace.cell, first.cell)
         ):
             raise ValueError(
-                f"expected traces of the same rows, got others in {name!r}: fit on the same images"
+                f"expected traces of the same patches, got others in {name!r}: fit on the same "
+                "images"
             )
     if int(first.image.max()) >= images:
         raise ValueError(
-            f"expected rows of {images} training images, got some of image {int(first.image.max())}"
+            f"expected patches of {images} training images, got some of image "
+            f"{int(first.image.max())}"
         )
     for name in {**predictions, **results}:
         if name not in traces:
@@ -310,7 +337,8 @@ def _check(
         for share, prediction in found.items():
             if len(prediction) != len(test):
                 raise ValueError(
-                    f"expected predictions of the {len(test)} test images, got one of {len(prediction)} for {name} at "
+                    f"expected predictions of the {len(test)} test images, got one of "
+                    f"{len(prediction)} for {name} at "
                     f"{share:g}"
                 )
             prediction.check_images(test.ids)

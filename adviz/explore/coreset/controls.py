@@ -24,7 +24,10 @@ KEPT = 512  # training images held in memory; reading and resizing one takes lon
 
 
 class CoresetControls(View):
-    """The controls of `CoresetView` and its state: which bank, how large, and what of it is looked at."""
+    """The controls of `CoresetView` and its state.
+
+    The state is the bank, its size, and the displayed image and entry.
+    """
 
     def __init__(self, categories: Mapping[str, Category], banks: Mapping[str, Bank]) -> None:
         self._categories, self._banks = categories, banks
@@ -35,7 +38,7 @@ class CoresetControls(View):
         self._colour = self._dropdown("colour", list(page.COLOURS), self._redraw)
         slider = widgets.SelectionSlider(
             options=[("", 1)],
-            description="budget",
+            description="coreset size",
             continuous_update=False,
             layout=widgets.Layout(width="420px"),
         )
@@ -75,17 +78,17 @@ class CoresetControls(View):
             np.zeros((1, 1, 3), np.uint8),
             width=340,
             unit="distance",
-            label="training image with its chosen cells",
+            label="training image with its chosen patches",
         )
         self._overlay.hint = (
-            "frames: chosen cells, the first of them numbered; click a cell to pick it"
+            "frames: chosen patches, the first of them numbered; click a patch to pick it"
         )
         self._overlay.add_class("adviz-picker").observe(self._follow_cell, names="picked")
         self._legend = widgets.HTML().add_class("adviz-legend")
         self._beside = widgets.HTML().add_class("adviz-picked")
 
-    category = value_of("category", "Name of the category on show.")
-    sampler = value_of("sampler", "Name of the trace on show.")
+    category = value_of("category", "Name of the displayed category.")
+    sampler = value_of("sampler", "Name of the displayed trace.")
     colour = value_of("colour", "What the points' colours mean.")
 
     @property
@@ -97,19 +100,20 @@ class CoresetControls(View):
     def budget(self, count: int) -> None:
         there = self._bank.steps(self.sampler)
         if count not in there:
-            raise ValueError(f"budget must be one of the slider's steps {there}, got {count}")
+            raise ValueError(f"expected one of the slider's steps {there}, got {count}")
         self._budget.value = count
 
     @property
     def image(self) -> int:
-        """Index of the training image on show, from 0."""
+        """Index of the displayed training image, from 0."""
         return int(self._images.slider.value) - 1
 
     @image.setter
     def image(self, index: int) -> None:
         if not 0 <= index < self._images.slider.max:
             raise ValueError(
-                f"image must be a training image from 0 to {self._images.slider.max - 1}, got {index}"
+                f"image must be a training image from 0 to {self._images.slider.max - 1}, got "
+                f"{index}"
             )
         self._images.slider.value = index + 1
 
@@ -122,7 +126,7 @@ class CoresetControls(View):
     def picked(self, row: int | None) -> None:
         if row is not None and not 0 <= row < self._bank.total:
             raise ValueError(
-                f"picked must be a row from 0 to {self._bank.total - 1} or None, got {row}"
+                f"picked must be an entry from 0 to {self._bank.total - 1} or None, got {row}"
             )
         self._scatter.current = -1 if row is None else row
 
@@ -142,7 +146,10 @@ class CoresetControls(View):
 
     @property
     def usage(self) -> Usage | None:
-        """How test patches used the present bank; None where there is no prediction with a bank of this size."""
+        """How test patches used the present bank.
+
+        None where there is no prediction with a bank of this size.
+        """
         return self._bank.usage.get(self.sampler, {}).get(self.budget)
 
     @property
@@ -163,7 +170,7 @@ class CoresetControls(View):
         self._learn()
 
     def _change_sampler(self, _change: Any = None) -> None:
-        """Offer the sampler's budgets, and keep the one on show where it can be."""
+        """Offer the sampler's budgets, and keep the displayed one where it can be."""
         if not self._quiet:
             with self._together():
                 self._offer_budgets(self.budget)
@@ -179,7 +186,10 @@ class CoresetControls(View):
         self._budget.disabled = len(there) == 1
 
     def _learn(self) -> None:
-        """Compute beside the page what is not known of the category yet, showing each piece as it comes."""
+        """Compute in the background what is not known of the category yet.
+
+        Showing each piece as it comes.
+        """
         bank, name = self._bank, self.category
         if bank.learned:
             return

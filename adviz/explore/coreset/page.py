@@ -1,4 +1,7 @@
-"""The parts of the coreset explorer's page: colours of points, bars, charts with the budget marked, tables."""
+"""The parts of the coreset explorer's page.
+
+Colours of points, bars, charts with the budget marked, tables.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ def painted(bank: Bank, name: str, count: int, colour: str, image: int) -> Paint
         return plots.heat(place, limits), None, markup.scale(limits, f"{colour}, from 0", width=240)
     if colour == IMAGE:
         mine = trace.image == image
-        text = f"dark orange: the {int(mine.sum())} rows of the training image on show, on top; grey: all other rows"
+        text = (
+            f"dark orange: the {int(mine.sum())} patches of the displayed training image, on top; "
+            "grey: all others"
+        )
         return _two(mine, SHOWN), np.argsort(mine, kind="stable"), _words(text)
     if colour == ORDER:
         return _by_order(bank.order(name, count), bank.total)
@@ -80,8 +86,8 @@ def _words(text: str) -> str:
 
 
 def rows(count: int) -> str:
-    """Return "1 row" or "501 rows"."""
-    return f"{count} row" if count == 1 else f"{count} rows"
+    """Return "1 entry" or "501 entries" of a memory bank."""
+    return f"{count} entry" if count == 1 else f"{count} entries"
 
 
 def share(value: float) -> str:
@@ -94,14 +100,18 @@ def marked_chart(chart: str, along: float | None) -> str:
     line = (
         ""
         if along is None
-        else f"<span class='adviz-budget-line' style='position:absolute;left:{along:.2%};top:14%;height:65%;"
+        else "<span class='adviz-budget-line' "
+        f"style='position:absolute;left:{along:.2%};top:14%;height:65%;"
         "border-left:2px dashed currentColor'></span>"
     )
     return f"<span style='position:relative;display:block'>{chart}{line}</span>"
 
 
 def values(bank: Bank, present: str, count: int) -> str:
-    """Return a table of what is known of every sampler at a budget, with the charts' lines as its legend."""
+    """Return a table of what is known of every sampler at a budget.
+
+    Samples of the charts' lines stand beside the samplers' names.
+    """
     head = "".join(
         f"<th style='{CELL}:right'>{title}</th>" for title in (RADIUS, *METRICS.values(), USED)
     )
@@ -117,11 +127,15 @@ def values(bank: Bank, present: str, count: int) -> str:
         cells = "".join(f"<td style='{CELL}:right'>{text}</td>" for text in texts)
         weight = 600 if name == present else 400
         body += (
-            f"<tr style='font-weight:{weight}'><th style='{CELL}:left;font-weight:inherit'>{_line(number)} "
+            f"<tr style='font-weight:{weight}'><th "
+            f"style='{CELL}:left;font-weight:inherit'>{_line(number)} "
             f"{html.escape(name)}</th>{cells}</tr>"
         )
     title = f"with {rows(count)} ({share(count / bank.total)} of {bank.total})"
-    return f"<table class='adviz-values adviz-numbers'>{markup.caption(title)}<tr><th></th>{head}</tr>{body}</table>"
+    return (
+        "<table class='adviz-values "
+        f"adviz-numbers'>{markup.caption(title)}<tr><th></th>{head}</tr>{body}</table>"
+    )
 
 
 def _has(bank: Bank, name: str, count: int) -> bool:
@@ -142,30 +156,41 @@ def _line(number: int) -> str:
         "D": "<rect x='14.5' y='3.5' width='5' height='5' transform='rotate(45 17 6)'/>",
     }.get(marker, "<path d='M17 2 L21 9 L13 9 Z'/>")
     return (
-        f"<svg class='adviz-drawn' width='34' height='12' style='vertical-align:middle'><g fill='{colour}'>"
-        f"<line x1='0' y1='6' x2='34' y2='6' stroke='{colour}' stroke-width='2' {pattern}/>{mark}</g></svg>"
+        "<svg class='adviz-drawn' width='34' height='12' style='vertical-align:middle'><g "
+        f"fill='{colour}'>"
+        f"<line x1='0' y1='6' x2='34' y2='6' stroke='{colour}' stroke-width='2' "
+        f"{pattern}/>{mark}</g></svg>"
     )
 
 
 def image_bars(trace: CoresetTrace, order: np.ndarray, names: Sequence[str], shown: int) -> str:
-    """Return how many rows every training image gave, as bars, with the evenly shared number as a line."""
+    """Return how many rows every training image gave, as bars.
+
+    A dashed line marks the mean.
+    """
     counts = np.bincount(trace.image[order], minlength=len(names))
     high, even = max(1, int(counts.max())), len(order) / len(names)
     bars = "".join(
-        f"<span title='{html.escape(name, quote=True)}: {rows(count)}' style='flex:1 1 0;min-width:1px;height:"
-        f"{HEIGHT * count / high:.1f}px;background:{style.VERMILLION if number == shown else style.BLUE}'></span>"
+        f"<span title='{html.escape(name, quote=True)}: {rows(count)}' "
+        f"style='flex:1 1 0;min-width:1px;height:{HEIGHT * count / high:.1f}px;"
+        f"background:{style.VERMILLION if number == shown else style.BLUE}'></span>"
         for number, (name, count) in enumerate(zip(names, counts.tolist(), strict=True))
     )
-    line = f"position:absolute;left:0;right:0;bottom:{HEIGHT * even / high:.1f}px;border-top:1px dashed currentColor"
+    line = (
+        f"position:absolute;left:0;right:0;bottom:{HEIGHT * even / high:.1f}px;border-top:1px "
+        "dashed currentColor"
+    )
     by_count = np.argsort(-counts, kind="stable")
     most = ", ".join(f"{names[n]} ({counts[n]})" for n in by_count[:3].tolist())
     least = ", ".join(f"{names[n]} ({counts[n]})" for n in by_count[::-1][:3].tolist())
     return (
         f"<div class='adviz-small' style='flex:1 1 320px;max-width:560px'>"
-        f"{theme.head('rows that every training image gave')}"
-        f"<div style='position:relative;display:flex;align-items:flex-end;gap:1px;height:{HEIGHT}px'>{bars}"
+        f"{theme.head('entries from every training image')}"
+        "<div "
+        f"style='position:relative;display:flex;align-items:flex-end;gap:1px;height:{HEIGHT}px'>{bars}"
         f"<span style='{line}'></span></div>"
-        f"<div>dashed: {even:.3g} each, if shared evenly · dark orange: {html.escape(names[shown])} "
+        f"<div>dashed: {even:.3g} each, if spread evenly · dark orange: "
+        f"{html.escape(names[shown])} "
         f"({counts[shown]})<br>most: {html.escape(most)} · least: {html.escape(least)}</div></div>"
     )
 
@@ -178,5 +203,6 @@ def position_map(bank: Bank, order: np.ndarray) -> str:
     limits = (0.0, float(max(1, counts.max())))
     times = max(1, 180 // max(bank.grid))
     picture = plots.heat(counts.repeat(times, 0).repeat(times, 1), limits)
-    title = "chosen cells by position"
-    return f"<div>{markup.tile(picture, title=title, width=180, sharp=True)}{markup.scale(limits, 'rows', width=180)}</div>"
+    title = "chosen patches by position"
+    tile = markup.tile(picture, title=title, width=180, sharp=True)
+    return f"<div>{tile}{markup.scale(limits, 'entries', width=180)}</div>"

@@ -1,4 +1,4 @@
-"""What does the memory bank keep? The chosen patches, those that they stand for, and what that costs."""
+"""The coreset of a memory bank: the chosen patches, those they are nearest to, and the metrics."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def coreset(
     *,
     results: Mapping[Any, Any] | None = None,
 ) -> CoresetView:
-    """Show what a memory bank keeps of the training patches, what it leaves out, and what that costs.
+    """Show which training patches a coreset keeps and leaves out, and what that costs.
 
     Parameters
     ----------
@@ -67,7 +67,8 @@ def coreset(
         if not isinstance(predictions or {}, Mapping):
             got = type(predictions).__name__
             raise TypeError(
-                f"expected predictions as {{share of the rows: prediction}}, such as {{0.01: it}}, got a {got}"
+                "expected predictions as {fraction of the bank: prediction}, such as {0.01: it}, "
+                f"got a {got}"
             )
         categories, traces = {one: categories}, {one: traces}
         predictions, results = {one: predictions or {}}, {one: results or {}}
@@ -75,13 +76,13 @@ def coreset(
 
 
 class CoresetView(CoresetControls):
-    """All patches in the plane, those that a sampler chose ringed, and on which training images they lie.
+    """All patches in the plane and on their training images, those that a sampler chose marked.
 
-    Move the budget along the order of choice; click a point, or a cell of the training image, to
-    see what stands for it; drag round points to see their patches. The state is plain data,
-    readable and settable: `category`, `sampler` (names), `budget` (rows), `colour` (of the points),
-    `image` (index of a training image), `picked` (a row, None = none), `chosen` (the rows
-    selected); `radius` and `usage` tell what is known of the present bank.
+    Move the coreset size along the order of choice; click a point, or a patch of the training
+    image, to see the chosen patch nearest to it; drag round points to see their patches. The state
+    is plain data, readable and settable: `category`, `sampler` (names), `budget` (coreset size),
+    `colour` (of the points), `image` (index of a training image), `picked` (an entry, None = none),
+    `chosen` (the entries selected); `radius` and `usage` tell what is known of the current bank.
     """
 
     def __init__(
@@ -152,8 +153,8 @@ class CoresetView(CoresetControls):
             computing("covering radius") if radius is None else f"{RADIUS} {style.number(radius)}"
         )
         words += [f"{page.share(used.share)} of the bank used at test time"] if used else []
-        words += [f"row {self.picked} picked"] if self.picked is not None else []
-        words += [f"{len(self.chosen)} rows selected"] if len(self.chosen) else []
+        words += [f"entry {self.picked} picked"] if self.picked is not None else []
+        words += [f"{len(self.chosen)} entries selected"] if len(self.chosen) else []
         return " · ".join(words)
 
     def _show_points(self, state: tuple[Any, ...]) -> None:
@@ -170,7 +171,10 @@ class CoresetView(CoresetControls):
             )
             self._scatter.paint(colours, painting)
             held = " + ".join(f"{value:.0%}" for value in bank.plane[1])
-            note = f"The plane holds {held} of the variance of {bank.trace.points.shape[1]} dimensions."
+            note = (
+                f"The plane holds {held} of the variance of {bank.trace.points.shape[1]} "
+                "dimensions."
+            )
             self._legend.value = (
                 f"{legend}<div class='adviz-small' style='max-width:440px'>{note}</div>"
             )
@@ -224,25 +228,31 @@ class CoresetView(CoresetControls):
         trace, bank = self._bank.trace, self._bank
         name = _short(self._categories[self.category].train.ids[int(trace.image[row])])
         place = divmod(int(trace.cell[row]), bank.grid[1])
-        return f"{name} · cell {place[0]}, {place[1]}"
+        return f"{name} · location {place[0]}, {place[1]}"
 
     def _explained(self) -> str:
         """Return the picked row and the chosen row that stands for it."""
         if self.picked is None:
-            words = "Click a point or a cell to see which chosen patch stands for it."
+            words = "Click a point or a patch to see the chosen patch nearest to it."
             return theme.note(words)
         bank, row = self._bank, self.picked
         place = np.flatnonzero(bank.order(self.sampler, self.budget) == row)
         nearest, distance = bank.nearest_chosen(row, self.sampler, self.budget)
         mine = f"{self._where(row)} · " + (f"choice {place[0] + 1}" if len(place) else "not chosen")
-        other = f"{self._where(nearest)} · choice {self._ranks([nearest])[0]} · distance {style.number(distance)}"
+        other = (
+            f"{self._where(nearest)} · choice {self._ranks([nearest])[0]} · distance "
+            f"{style.number(distance)}"
+        )
         parts = [self._patch(row, "this patch", mine)]
         if not len(place):
-            parts.append(self._patch(nearest, "stands for it", other))
+            parts.append(self._patch(nearest, "nearest chosen patch", other))
         return markup.row(parts, gap=16)
 
     def _selection(self) -> str:
-        """Return the patches of the selected rows, evenly along the selection, and how many of them were chosen."""
+        """Return the patches of the selected rows, evenly along the selection.
+
+        The title counts those that were chosen.
+        """
         chosen, bank = self.chosen, self._bank
         if not len(chosen):
             return ""
@@ -250,7 +260,10 @@ class CoresetView(CoresetControls):
         expected = len(chosen) * self.budget / bank.total
         shown = np.unique(np.linspace(0, len(chosen) - 1, CROPS).round().astype(int))
         rest = len(chosen) - len(shown)
-        title = f"{page.rows(len(chosen))} selected, {kept.sum()} of them in the bank ({expected:.3g} if drawn evenly)"
+        title = (
+            f"{page.rows(len(chosen))} selected, {kept.sum()} of them in the bank ({expected:.3g} "
+            "if drawn evenly)"
+        )
         title += f"; {len(shown)} shown, {rest} more" if rest else ""
         parts = [
             self._patch(row, "kept", self._where(row), width=PATCH, colour=style.ORANGE)
@@ -267,7 +280,8 @@ class CoresetView(CoresetControls):
         bank, trace, words = self._bank, self._bank.traces[self.sampler], []
         if trace.sampler == "proxies":
             words.append(
-                "Learned proxies are no patches: rings and radius are those of the patch nearest to each."
+                "Learned proxies are no patches: rings and radius are those of the patch nearest "
+                "to each."
             )
         results = [one for found in bank.results.values() for one in found.values()]
         found = [
@@ -285,14 +299,18 @@ class CoresetView(CoresetControls):
         elif self.usage is None and bank.predictions.get(self.sampler):
             sizes = ", ".join(map(str, bank.predictions[self.sampler]))
             words.append(
-                f"AUROC, PRO and use are known for {sizes} rows of {self.sampler}: move the budget there."
+                f"AUROC, PRO and use are known for {sizes} entries of {self.sampler}: "
+                "move the coreset size there."
             )
         return "".join(map(theme.note, words))
 
     def _marked_charts(self) -> list[str]:
-        """Return the charts, which are drawn anew only when more is known, with the budget's line laid over them."""
+        """Return the charts, which are drawn anew only when more is known.
+
+        A line over them marks the coreset size.
+        """
         bank, drawn = self._bank, self._charts
-        along = plots.share_of_axis(self.budget, bank.limits)
+        along = plots.position_on_axis(self.budget, bank.limits)
         shown = []
         for title, curves in self._curves().items():
             key = (
@@ -302,7 +320,7 @@ class CoresetView(CoresetControls):
             )
             if key not in drawn:
                 figure = plots.budget_chart(curves, title, limits=bank.limits)
-                drawn[key] = theme.svg(figure, text=f"{title} by budget", width=CHART)
+                drawn[key] = theme.svg(figure, text=f"{title} by coreset size", width=CHART)
             shown.append(page.marked_chart(drawn[key], along))
         return shown
 
@@ -319,7 +337,7 @@ class CoresetView(CoresetControls):
         if used is None:
             return ""
         times = f"nearest of {used.times} of {used.patches} test patches"
-        return self._patch(used.row, "most used row", f"{self._where(used.row)} · {times}")
+        return self._patch(used.row, "most used entry", f"{self._where(used.row)} · {times}")
 
     def static(self) -> StaticFigure:
         """Return the scatter, the covering radius and the image AUROC as a matplotlib figure."""
@@ -339,10 +357,11 @@ class CoresetView(CoresetControls):
             bank.order(self.sampler, self.budget),
             bank.curves(),
             limits=bank.limits,
-            budget=self.budget,
+            coreset_size=self.budget,
             painting=painting,
             title=f"{self.category}: {page.rows(self.budget)} of {bank.total}, {self.sampler}",
-            note=f"colour: {self.colour}{scale}; rings: the chosen rows; the plane holds {held:.0%} of the variance",
+            note=f"colour: {self.colour}{scale}; rings: the coreset; "
+            f"the plane has {held:.0%} of the variance",
         )
 
 

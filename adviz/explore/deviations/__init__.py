@@ -1,4 +1,4 @@
-"""Which differences between two configurations make the difference between their numbers? An explorer."""
+"""Explorer: which differences between two configurations change a metric, and how much."""
 
 from adviz.explore.deviations.view import DeviationsView, deviations
 

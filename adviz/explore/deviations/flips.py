@@ -1,4 +1,7 @@
-"""Which configurations lead from one to another, one named option at a time; plain data, nothing is run here."""
+"""Which configurations lead from one to another, one named option at a time.
+
+Plain data, nothing is run here.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,9 @@ class Step:
 
 
 def steps_of(flipped: Sequence[str], mode: str) -> list[Step]:
-    """Return one step for each option: upon those before it ("one after the other"), or upon none ("each alone").
+    """Return one step for each option.
+
+    Upon those before it ("one after the other"), or upon none ("each alone").
 
     Raises
     ------
@@ -44,14 +49,20 @@ def steps_of(flipped: Sequence[str], mode: str) -> list[Step]:
 
 
 def configurations(flipped: Sequence[str], mode: str) -> list[tuple[str, ...]]:
-    """Return what has to be run for all steps and for all of them together, the start first, each once."""
+    """Return what has to be run for all steps and for all of them together, the start first.
+
+    Each once.
+    """
     return list(
         dict.fromkeys([(), *(step.after for step in steps_of(flipped, mode)), tuple(flipped)])
     )
 
 
 def key(flips: Flips, names: Sequence[str]) -> Hashable:
-    """Return what tells configurations apart: the options that differ from the start, in whatever order."""
+    """Return what tells configurations apart.
+
+    The options that differ from the start, in whatever order.
+    """
     differ = (name for name in names if repr(flips[name][0]) != repr(flips[name][1]))
     return frozenset((name, repr(flips[name][1])) for name in differ)
 
@@ -62,7 +73,10 @@ def options(flips: Flips, names: Sequence[str]) -> dict[str, Any]:
 
 
 def described(name: str, pair: tuple[Any, Any]) -> str:
-    """Return an option with its value at the start and at the target, as in "distance: euclidean → squared"."""
+    """Return an option with its value at the start and at the target.
+
+    As in "distance: euclidean → squared".
+    """
     return f"{name}: {short(pair[0])} → {short(pair[1])}"
 
 

@@ -1,4 +1,7 @@
-"""A list of named options, each with the values it has at both ends: which are flipped, and in which order."""
+"""A list of named options, each with the values it has at both ends.
+
+Which are flipped, and in which order.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from adviz.explore.deviations.flips import Flips, described
 
 
 class OptionList(widgets.VBox):  # type: ignore[misc]
-    """A tick for every option and buttons that move it up and down; `react` is called after every change.
+    """A tick for every option and buttons that move it up and down.
+
+    `react` is called after every change.
 
     A row has the class ``adviz-option-<name>`` (see `class_of`); in it are a tick and two buttons,
     ``adviz-up`` and ``adviz-down``.
@@ -21,7 +26,8 @@ class OptionList(widgets.VBox):  # type: ignore[misc]
         self._react = react
         self._ticks = {
             name: widgets.Checkbox(
-                True, description=described(name, pair), tooltip=f"{name}: {pair[0]!r} → {pair[1]!r}", indent=False,
+                True, description=described(name, pair), indent=False,
+                tooltip=f"{name}: {pair[0]!r} → {pair[1]!r}",
                 layout=widgets.Layout(width="310px"), style={"description_width": "initial"},
             )
             for name, pair in flips.items()
@@ -78,7 +84,7 @@ class OptionList(widgets.VBox):  # type: ignore[misc]
     def _button(self, name: str, way: str, icon: str, step: int) -> widgets.Button:
         layout = widgets.Layout(width="32px")
         button = widgets.Button(
-            description=icon, tooltip=f"flip {name} one place further {way}", layout=layout
+            description=icon, tooltip=f"flip {name} one position further {way}", layout=layout
         )
         button.add_class(f"adviz-{way}").on_click(lambda _: self.move(name, step))
         return button

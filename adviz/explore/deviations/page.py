@@ -1,4 +1,7 @@
-"""What `explore.deviations` shows, from plain records: chart, table, remarks, and the maps before and after a step."""
+"""What `explore.deviations` shows, from plain records.
+
+Chart, table, remarks, and the maps before and after a step.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ Waterfall = tuple[Named, tuple[tuple[str, tuple[float, float]], ...], Named, str
 
 @lru_cache(64)
 def chart(parts: Waterfall, text: str) -> str:
-    """Return the waterfall as HTML; its arguments are those of `plots.waterfall`, with the steps as pairs."""
+    """Return the waterfall as HTML.
+
+    Its arguments are those of `plots.waterfall`, with the steps as pairs.
+    """
     return theme.svg(figure(parts), text=text, width=theme.WIDE)
 
 
@@ -44,7 +50,7 @@ def table(
     columns: names of the start, the steps and the end.
     rows: category -> its way.
     pending: categories with runs that are not made yet; in the others what is NaN is undefined.
-    marked: the category on show.
+    marked: the displayed category.
     """
     texts = {}
     for name, path in rows.items():
@@ -67,14 +73,14 @@ def remarks(
     runs: Mapping[str, tuple[Run, Run]],
     metric: str,
 ) -> list[str]:
-    """Return sentences on how much the numbers on show can bear.
+    """Return sentences on how much the displayed numbers can bear.
 
     Parameters
     ----------
     mode, metric: as the view's.
-    rows: category -> its way; `shown` is the one on show.
+    rows: category -> its way; `shown` is the displayed one.
     total: its start and end in words.
-    runs: category -> (first, last) of the categories that count for what is on show and for which
+    runs: category -> (first, last) of the categories that count for what is displayed and for which
         both were made.
     """
     path, words = rows[shown], []
@@ -101,7 +107,7 @@ def remarks(
         )
         words.append(f"{total}: {signed(change)} points, {chance}.")
         words.append(
-            f"A good and an anomalous image that change places move it by this many points: {one}."
+            f"A good and an anomalous image that swap ranks move it by this many points: {one}."
         )
     for name, (first, last) in runs.items():
         reason = first.reasons[metric] or last.reasons[metric]
@@ -208,7 +214,10 @@ def map_limits(
 def difference(
     before: Run, after: Run, own: bool, images: Any = slice(None), step: int = 1
 ) -> np.ndarray | None:
-    """Return after - before of some images' maps, or of the maps as shares of their own scales; None without."""
+    """Return after - before of some images' maps, or of the maps as shares of their own scales.
+
+    None without.
+    """
     if not same_places(before, after):
         return None
     maps = []
@@ -221,14 +230,17 @@ def difference(
 
 
 def same_places(before: Run, after: Run) -> bool:
-    """Return whether a pixel shows the same place in both, whatever filter or rule of masks they were read with."""
+    """Return whether a pixel shows the same place in both.
+
+    Whatever filter or rule of masks they were read with.
+    """
     one, other = before.split.geometry, after.split.geometry
     return (one.size, one.resized, one.aspect) == (other.size, other.resized, other.aspect)
 
 
 @lru_cache(64)
 def difference_limit(before: Run, after: Run, own: bool) -> float:
-    """Return what nearly all differences (99.8 % of every fourth pixel in both directions) stay below."""
+    """Return the 99.8 % quantile of the differences, of every fourth pixel in both directions."""
     values = difference(before, after, own, step=4)
     return 0.0 if values is None else float(np.quantile(np.abs(values), 0.998))
 
@@ -238,13 +250,13 @@ def _difference(pair: tuple[Run, Run], image: int, own: bool) -> tuple[str, str]
     values = difference(*pair, own, images=image)
     if values is None:
         words = (
-            "The images were read at another size or place: there is no pixel by pixel difference."
+            "The images were read at another size or crop: there is no pixel by pixel difference."
         )
         return "", "" if same_places(*pair) else words
     limit = difference_limit(*pair, own)
     if not limit:
         return "", "" if np.any(values) else "The step does not change the maps."
-    limits, unit = (-limit, limit), "shares of the scales" if own else "anomaly score"
+    limits, unit = (-limit, limit), "fraction of the scale" if own else "anomaly score"
     heat = markup.tile(
         signed_heat(values, limits),
         title="after - before",

@@ -1,4 +1,7 @@
-"""What one run of one configuration found on one category: its numbers in points, its scores and its maps."""
+"""What one run of one configuration found on one category.
+
+Its numbers in points, its scores and its maps.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,8 @@ def record(category: Category, answer: Any) -> Run:
     prediction, split, result = _parts(category, answer)
     if not len(prediction) == len(split) == len(category.test):
         raise ValueError(
-            f"expected a prediction of the {len(category.test)} test images of {category.name}, got one of "
+            f"expected a prediction of the {len(category.test)} test images of {category.name}, "
+            "got one of "
             f"{len(prediction)} images, and a split of {len(split)}"
         )
     found = evaluate(prediction, split) if result is None else result
@@ -107,7 +111,10 @@ class Runs:
         self._made: dict[tuple[str, Hashable], Run] = {}
 
     def found(self, category: str, flips: Flips, names: Sequence[str]) -> Run | None:
-        """Return the run in which these options are flipped, in whatever order; None where it was not made."""
+        """Return the run in which these options are flipped, in whatever order.
+
+        None where it was not made.
+        """
         return self._made.get((category, key(flips, names)))
 
     def make(self, category: str, flips: Flips, names: Sequence[str]) -> None:
@@ -136,7 +143,7 @@ class Runs:
         flipped: Sequence[str],
         metric: str,
     ) -> Path:
-        """Return a category's points of a metric from the start over the steps to all of them together."""
+        """Return a category's values of a metric, in points, from the start over all steps."""
 
         def points(names: Sequence[str]) -> float:
             run = self.found(category, flips, names)
@@ -150,7 +157,10 @@ class Runs:
 
 
 class Path(NamedTuple):
-    """Points at the start, before and after each step, and at the end; NaN where they are not known."""
+    """Points at the start, before and after each step, and at the end.
+
+    NaN where they are not known.
+    """
 
     start: float
     steps: list[tuple[float, float]]
@@ -163,7 +173,10 @@ class Path(NamedTuple):
 
 
 def mean(paths: Sequence[Path]) -> Path:
-    """Return the mean of those paths, all of the same steps, that are known in full; NaN where none is."""
+    """Return the mean of those paths, all of the same steps, that are known in full.
+
+    NaN where none is.
+    """
     known = [path for path in paths if path.known]
     if not known:
         return Path(math.nan, [(math.nan, math.nan)] * len(paths[0].steps), math.nan)
@@ -175,13 +188,18 @@ def mean(paths: Sequence[Path]) -> Path:
 
 
 def smallest_step(labels: np.ndarray) -> float:
-    """Return what one good and one anomalous image that change places move image AUROC by, points; NaN without both."""
+    """Return what one good and one anomalous image that change places move image AUROC by, points.
+
+    NaN without both.
+    """
     pairs = int((labels == 0).sum()) * int((labels == 1).sum())
     return 100 / pairs if pairs else math.nan
 
 
 def interval(pairs: list[tuple[Run, Run]], level: float = 0.95) -> tuple[float, float]:
-    """Return the interval of the difference of image AUROC, after - before, averaged over categories, in points.
+    """Return the interval of the difference of image AUROC, after - before.
+
+    Averaged over categories, in points.
 
     Parameters
     ----------
@@ -207,7 +225,10 @@ def interval(pairs: list[tuple[Run, Run]], level: float = 0.95) -> tuple[float, 
 
 
 def standing(scores: np.ndarray, labels: np.ndarray, image: int) -> str:
-    """Say how an image's score compares with those of the other kind, which is all that image AUROC looks at."""
+    """Say how an image's score compares with those of the other kind.
+
+    Image AUROC depends on nothing else.
+    """
     if labels[image] == 1:
         good = scores[labels == 0]
         return (

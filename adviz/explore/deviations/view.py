@@ -1,4 +1,4 @@
-"""Two codes of one method print different numbers: which of their differences make it? One flip at a time."""
+"""Which differences between two configurations change a metric, one option at a time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def deviations(
     start: str = "paper",
     units: Collection[str] = UNITS,
 ) -> DeviationsView:
-    """Show what every difference between two configurations of a method is worth, in points of AUROC or PRO.
+    """Show how much each option that differs between two configurations changes AUROC or PRO.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def deviations(
         options are those that are flipped, with the target's values, such as
         ``replace(PatchCore.preset("paper"), **options)`` takes. Where options change how images are
         read it returns (prediction, split), and where they change how it is evaluated (prediction,
-        split, result). It is called beside the page, once for every configuration and category.
+        split, result). It is called in the background, once for every configuration and category.
     start: name of the configuration in which nothing is flipped.
     units: options that change the unit of scores and maps; maps before and after then have scales
         of their own.
@@ -77,7 +77,7 @@ def deviations(
 
 
 class DeviationsView(View):
-    """Pick a target, flip options, press run: the waterfall and the table of points won and lost follow.
+    """Pick a target, flip options, press run: a waterfall and a table of changed points follow.
 
     With a category chosen, its test images follow with the maps before and after one step. The
     state is plain data, readable and settable: `target`, `mode` ("one after the other" or "each
@@ -97,7 +97,8 @@ class DeviationsView(View):
     ) -> None:
         if not categories or MEAN in categories:
             raise ValueError(
-                f"expected at least one category, none of them called {MEAN!r}, got {list(categories)}"
+                f"expected at least one category, none of them called {MEAN!r}, got "
+                f"{list(categories)}"
             )
         if not steps or not all(steps.values()):
             raise ValueError(f"expected targets with at least one option each, got {dict(steps)}")
@@ -136,7 +137,7 @@ class DeviationsView(View):
         self._defect = _choice("defect", [EVERYTHING], self._filter)
         self._images = Stepper("image", self._redraw)
         self._button = widgets.Button(
-            button_style="primary", tooltip="compute what is missing, beside the page"
+            button_style="primary", tooltip="compute what is missing, in the background"
         )
         self._button.add_class("adviz-run").on_click(lambda _: self.run())
         return [self._target, self._mode, self._metric, self._category, self._button]
@@ -147,7 +148,8 @@ class DeviationsView(View):
     )
     metric = value_of("metric", 'What is compared: "image AUROC", "pixel AUROC" or "PRO".')
     category = value_of(
-        "category", 'Category whose waterfall and maps are on show; "mean" = the average over all.'
+        "category",
+        'Category whose waterfall and maps are displayed; "mean" = the average over all.',
     )
     step = value_of("step", 'The step whose maps are shown: an option\'s name, or "all together".')
     defect = value_of("defect", 'Defect type whose images are gone through; "all" = every image.')
@@ -173,7 +175,7 @@ class DeviationsView(View):
 
     @property
     def image(self) -> int:
-        """Index of the test image on show, from 0, in the whole test split."""
+        """Index of the displayed test image, from 0, in the whole test split."""
         return self._shown[int(self._images.slider.value) - 1]
 
     @image.setter
@@ -186,7 +188,9 @@ class DeviationsView(View):
 
     @property
     def results(self) -> dict[str, list[Any]]:
-        """The table on show, unrounded, as columns: "category", the start, each flipped option, the end.
+        """The displayed table, unrounded, as columns.
+
+        "category", the start, each flipped option, the end.
 
         Points of the metric; the options' columns hold differences. NaN is not computed, or
         undefined.
@@ -208,12 +212,18 @@ class DeviationsView(View):
         return {"category": list(table), **numbers}
 
     def run(self) -> None:
-        """Compute what is missing of what is on show, beside the page; `wait` waits for it, `stop` stops it."""
+        """Compute what is missing of what is displayed, in the background.
+
+        `wait` waits for it, `stop` stops it.
+        """
         if not self.busy and self._missing():
             self._compute(lambda: self._doing or "runs", self._run_missing, self._redraw)
 
     def _run_missing(self) -> None:
-        """Run one configuration after the other; what is chosen meanwhile counts, what is done is kept."""
+        """Run one configuration after the other.
+
+        What is chosen meanwhile counts, what is done is kept.
+        """
         steps = progress.bar(label="runs")
         while True:
             steps.update(0)  # raises when it is to stop
@@ -242,7 +252,7 @@ class DeviationsView(View):
         return self.target if set(self.flipped) == set(self._flips) else TOGETHER
 
     def _missing(self) -> list[tuple[str, tuple[str, ...]]]:
-        """Return (category, names of flipped options) of the runs that what is on show needs."""
+        """Return (category, names of flipped options) of the runs that what is displayed needs."""
         wanted = configurations(self.flipped, self.mode)
         return [
             (c, names)
@@ -252,7 +262,10 @@ class DeviationsView(View):
         ]
 
     def _table(self) -> dict[str, Path]:
-        """Return the way from start to end for every category, and where there are several the mean of the known."""
+        """Return the way from start to end for every category.
+
+        With several categories, the mean of those that are known is among them.
+        """
         steps = steps_of(self.flipped, self.mode)
         rows = {
             name: self._runs.path(name, self._flips, steps, self.flipped, self.metric)
@@ -266,7 +279,7 @@ class DeviationsView(View):
         self._offer_steps()
 
     def _offer_steps(self, _change: Any = None) -> None:
-        """Offer the maps of every step there is, and stay at the one on show."""
+        """Offer the maps of every step there is, and stay at the displayed one."""
         before, names = self.step, [TOGETHER, *self.flipped]
         with self._together():
             if names != list(self._step.options):
@@ -341,7 +354,7 @@ class DeviationsView(View):
         )
 
     def _ends(self) -> dict[str, tuple[Run, Run]]:
-        """Return the first and the last run of the categories on show where both were made."""
+        """Return the first and the last run of the displayed categories where both were made."""
         shown = [self.category] if self.category in self._categories else self._categories
         pairs = {name: self._pair(name, (), self.flipped) for name in shown}
         return {name: pair for name, pair in pairs.items() if pair}
@@ -353,7 +366,7 @@ class DeviationsView(View):
         return (first, last) if first and last else None
 
     def _pictures(self) -> str:
-        """Return the image on show with its maps before and after the step."""
+        """Return the displayed image with its maps before and after the step."""
         steps = {step.name: step for step in steps_of(self.flipped, self.mode)}
         step = steps.get(self.step, Step(TOGETHER, (), self.flipped))
         pair = self._pair(self.category, step.before, step.after)
@@ -371,7 +384,7 @@ class DeviationsView(View):
         return page.pictures(pair, samples, self.image, (before, after), unit)
 
     def static(self) -> StaticFigure:
-        """Return the waterfall on show as a matplotlib figure."""
+        """Return the displayed waterfall as a matplotlib figure."""
         return page.figure(self._waterfall())
 
 

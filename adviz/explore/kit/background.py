@@ -1,4 +1,7 @@
-"""Long work beside the kernel's main thread, so that the page stays alive and a button can stop it."""
+"""Long work beside the kernel's main thread.
+
+So that the page stays alive and a button can stop it.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ class Stopped(Exception):
 
 
 class Work:
-    """Does one thing at a time; what is started later stops what came before, whose result is dropped.
+    """Does one thing at a time; what is started later stops what came before.
+
+    The result of what was stopped is dropped.
 
     Parameters
     ----------
@@ -37,7 +42,9 @@ class Work:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self, label: Label, function: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        """Call ``then(function())`` in a thread of its own; every step of a progress bar inside can stop it.
+        """Call ``then(function())`` in a thread of its own.
+
+        Every step of a progress bar inside can stop it.
 
         `label` is a text, or a function that returns one where it changes as the work goes on.
         """

@@ -1,4 +1,4 @@
-"""Views that need more than a prediction to be shown whole, and compute it once beside the page."""
+"""Views that need more than a prediction, and compute it once in the background."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ class PreparedView(ResultsView):
         super().__init__(categories, predictions)
 
     def _steps(self) -> Steps:
-        """Return what is missing for what is on show, by name; the name of the same thing is always the same."""
+        """Return what is missing for what is displayed, by name.
+
+        The name of the same thing is always the same.
+        """
         return {}
 
     def _draw(self) -> tuple[str, str]:

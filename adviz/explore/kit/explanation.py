@@ -1,4 +1,7 @@
-"""What a pixel or an image was compared with, from its prediction alone: neighbours, layers' shares, a smaller K."""
+"""What a pixel or an image was compared with, from its prediction alone.
+
+Neighbours, layers' shares, a smaller K.
+"""
 
 from __future__ import annotations
 
@@ -102,7 +105,9 @@ def evidence(
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """How far the neighbours of one cell, or of one image, are, and what their number does to the score.
+    """How far the neighbours of one cell, or of one image, are.
+
+    `score` is the score as a function of their number.
 
     Attributes
     ----------
@@ -120,7 +125,10 @@ class Ranked:
 
 
 def ranked(prediction: Prediction, image: int, cell: tuple[int, int] | None) -> Ranked | None:
-    """Return the distances of the neighbours of a cell, or of the image as a whole (None); None without neighbours."""
+    """Return the distances of the neighbours of a cell, or of the image as a whole (None).
+
+    None without neighbours.
+    """
     name = searched_cells(prediction)
     found = whole_images(prediction) if cell is None or not name else prediction.neighbors[name]
     if found is None:
@@ -137,7 +145,10 @@ def ranked(prediction: Prediction, image: int, cell: tuple[int, int] | None) -> 
 
 
 def count_of(prediction: Prediction, *, cells: bool) -> int:
-    """Return how many neighbours each cell has; those of whole images if cells have none or are not asked for."""
+    """Return how many neighbours each cell has.
+
+    Those of whole images if cells have none or are not asked for.
+    """
     name, whole = searched_cells(prediction), whole_images(prediction)
     found = prediction.neighbors[name] if name and (cells or whole is None) else whole
     return 1 if found is None else found.distance.shape[3]
@@ -172,7 +183,10 @@ def map_with(prediction: Prediction, image: int, k: int) -> np.ndarray | None:
 
 
 def cell_grid(prediction: Prediction, size: tuple[int, int]) -> tuple[int, int]:
-    """Return (rows, columns) of the cells that a prediction tells apart; without neighbours those of its finest map."""
+    """Return (rows, columns) of the cells that a prediction tells apart.
+
+    Without neighbours, those of its finest map.
+    """
     searched = searched_cells(prediction)
     shapes = [values.shape[1:] for _, values in _maps(prediction)]
     rows, columns = (
@@ -184,7 +198,10 @@ def cell_grid(prediction: Prediction, size: tuple[int, int]) -> tuple[int, int]:
 
 
 def searched_cells(prediction: Prediction) -> str:
-    """Return the name of the neighbours of cells in a prediction: "patch", else its finest layer's; "" without."""
+    """Return the name of the neighbours of cells in a prediction.
+
+    "patch", else its finest layer's; "" without.
+    """
     cells = {name: found for name, found in prediction.neighbors.items() if found.grid != (1, 1)}
     return (
         "patch"
@@ -213,7 +230,10 @@ def _cell(pixel: tuple[int, int], size: tuple[int, int], grid: tuple[int, ...]) 
 
 
 def cells_inside(valid: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
-    """Return which cells of a grid have a middle that is no padding, (..., rows, columns) bool from (..., H, W)."""
+    """Return which cells of a grid have a middle that is no padding.
+
+    (..., rows, columns) bool from (..., H, W).
+    """
     rows, columns = (
         ((np.arange(count) + 0.5) * side / count).astype(int)
         for count, side in zip(grid, valid.shape[-2:], strict=True)
@@ -222,7 +242,10 @@ def cells_inside(valid: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
 
 
 def cell_box(cell: tuple[int, int], size: tuple[int, int], grid: tuple[int, ...]) -> Box:
-    """Return (top, left, height, width) of a cell of a grid over an image of `size`, pixels; at least one."""
+    """Return (top, left, height, width) of a cell of a grid over an image of `size`, pixels.
+
+    At least one.
+    """
     (top, bottom), (left, right) = (
         (place * side // count, max(place * side // count + 1, (place + 1) * side // count))
         for place, side, count in zip(cell, size, grid, strict=True)

@@ -1,4 +1,4 @@
-"""What did the detectors find? One test image after the other, with its ground truth and its anomaly map."""
+"""Test images one after the other, with ground truth and anomaly map."""
 
 from __future__ import annotations
 
@@ -57,13 +57,17 @@ def results(
 def by_name(
     categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]
 ) -> tuple[Mapping[str, Category], Mapping[str, Mapping[str, Found]]]:
-    """Return categories by name, and for each of them predictions by detector, whichever way they were given."""
+    """Return categories by name, and for each of them predictions by detector.
+
+    Single ones are given a name.
+    """
     if not isinstance(categories, Category | Mapping) or not isinstance(
         predictions, Prediction | Mapping
     ):
         kinds = f"a {type(categories).__name__} and a {type(predictions).__name__}"
         raise TypeError(
-            f"expected a Category or several by name, then a Prediction or several by name, got {kinds}"
+            "expected a Category or several by name, then a Prediction or several by name, got "
+            f"{kinds}"
         )
     if isinstance(predictions, Prediction):
         predictions = {predictions.detector or "detector": predictions}
@@ -73,7 +77,10 @@ def by_name(
 
 
 class Truth(NamedTuple):
-    """(N,) labels, (N, H, W) masks or None where no image has one, and whose pixels are known, (N,) bool."""
+    """(N,) labels, (N, H, W) masks or None where no image has one.
+
+    The last says whose pixels are labelled, (N,) bool.
+    """
 
     labels: np.ndarray
     masks: np.ndarray | None
@@ -81,7 +88,10 @@ class Truth(NamedTuple):
 
 
 def truth_of(test: Split) -> Truth:
-    """Return what is known of test images; the masks of those whose pixels are not known are empty."""
+    """Return what is known of test images.
+
+    The masks of those whose pixels are not known are empty.
+    """
     known = test.known_pixels
     if (test.labels == 1).any() and not test.has_masks:
         return Truth(test.labels, None, known)
@@ -91,7 +101,7 @@ def truth_of(test: Split) -> Truth:
 
 
 class ResultsView(View):
-    """Pick a category, a detector and an image; the row image | ground truth | map | overlay follows.
+    """Pick a category, a detector and an image: image, ground truth, map and overlay follow.
 
     All maps of one detector and category share one printed colour scale. The state is plain data,
     readable and settable: `category`, `detector` and `defect` (names; "all" = every image), `image`
@@ -124,22 +134,23 @@ class ResultsView(View):
         super().__init__([self._category, self._detector, self._defect, self._images])
         self._change_category()
 
-    category = value_of("category", "Name of the category on show.")
-    detector = value_of("detector", "Name of the detector on show.")
+    category = value_of("category", "Name of the displayed category.")
+    detector = value_of("detector", "Name of the displayed detector.")
     defect = value_of(
         "defect", 'Name of the defect type whose images are gone through; "all" = every image.'
     )
 
     @property
     def image(self) -> int:
-        """Index of the test image on show, from 0, in the whole test split."""
+        """Index of the displayed test image, from 0, in the whole test split."""
         return self._shown[int(self._images.slider.value) - 1]
 
     @image.setter
     def image(self, index: int) -> None:
         if index not in self._shown:
             raise ValueError(
-                f"image must be one of the {len(self._shown)} test images of defect {self.defect!r} "
+                f"image must be one of the {len(self._shown)} test images of defect "
+                f"{self.defect!r} "
                 f"({min(self._shown)} to {max(self._shown)}), got {index}"
             )
         self._images.slider.value = self._shown.index(index) + 1
@@ -174,7 +185,7 @@ class ResultsView(View):
             self._images.reset(len(self._shown))
 
     def _redraw(self, change: Any = None) -> None:
-        """Show the present state; where its prediction has to be computed first, do that beside the page."""
+        """Draw the current state; a missing prediction is computed in the background first."""
         found = self._predictions[self.category]
         waiting = {
             name: p for name in self._needed() if not isinstance(p := found[name], Prediction)
@@ -206,7 +217,7 @@ class ResultsView(View):
         )
 
     def _place(self) -> str:
-        """Return which image is on show, and what is known of it."""
+        """Return which image is displayed, and what is known of it."""
         sample = self._sample
         known = {0: "good", 1: f"anomalous: {sample.defect}", None: "unlabelled"}[sample.label]
         return f"image {self.image + 1} of {len(self._categories[self.category].test)} · {known}"
@@ -234,7 +245,7 @@ class ResultsView(View):
         return markup.row(markup.in_pairs(parts)) + markup.row([*bar, *words], gap=24)
 
     def static(self) -> StaticFigure:
-        """Return the row of the image on show as a matplotlib figure."""
+        """Return the row of the displayed image as a matplotlib figure."""
         sample, maps = self._sample, self._prediction.anomaly_map
         one = None if maps is None else maps[self.image]
         return plots.anomaly_row(sample.image, sample.mask, one, limits=self._shared_limits())
@@ -271,7 +282,8 @@ class ResultsView(View):
             if not flagged and label == 1
             else ""
         )
-        return f"{text}, {'' if flagged else 'not '}flagged at the F1-optimal threshold {best:.4g}{wrong}"
+        verdict = "anomalous" if flagged else "good"
+        return f"{text}, predicted {verdict} at the F1-optimal threshold {best:.4g}{wrong}"
 
 
 def _check(

@@ -1,4 +1,7 @@
-"""Pictures and tables of an explorer as HTML: they follow the page's theme and width, and cost milliseconds."""
+"""Pictures and tables of an explorer as HTML.
+
+They follow the page's theme and width, and cost milliseconds.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,8 @@ def picture(
     high, wide = image.shape[:2]
     width = min(width, max(1, round(TALLEST * width * wide / high)))
     frames = "".join(
-        f"<span style='position:absolute;left:{left / wide:.2%};top:{top / high:.2%};width:{w / wide:.2%};"
+        f"<span style='position:absolute;left:{left / wide:.2%};top:{top / high:.2%};"
+        f"width:{w / wide:.2%};"
         f"height:{h / high:.2%};box-sizing:border-box;outline:2px solid {style.ORANGE};"
         f"box-shadow:0 0 0 3px {theme.FRAME}'></span>"
         for top, left, h, w in boxes
@@ -67,7 +71,10 @@ def tile(
     sharp: bool = False,
     colour: str = "",
 ) -> str:
-    """Return a picture with a title above and a caption below, and a coloured edge where `colour` is given."""
+    """Return a picture with a title above and a caption below.
+
+    Where `colour` is given, it has an edge of that colour.
+    """
     edge = f"border-top:4px solid {colour};" if colour else ""
     shown = picture(image, width=width, text=caption or title, boxes=boxes, sharp=sharp)
     above = f"<div class='adviz-title'>{html.escape(title)}</div>" if title else ""
@@ -81,7 +88,10 @@ def tile(
 
 
 def crop(image: np.ndarray, box: Box, *, context: float = 1.0) -> np.ndarray:
-    """Return the surroundings of a box, `context` box sizes on each side; beyond the image they are grey."""
+    """Return the surroundings of a box, `context` box sizes on each side.
+
+    Beyond the image they are grey.
+    """
     top, left, height, width = box
     down, across = round(height * context), round(width * context)
     padded = np.pad(image, ((down, down), (across, across), (0, 0)), constant_values=128)
@@ -95,9 +105,13 @@ def row(parts: Iterable[str], *, title: str = "", gap: int = 8) -> str:
 
 
 def in_pairs(parts: Sequence[str], *, gap: int = 8) -> list[str]:
-    """Return parts joined two by two, so that four of them in a row are continued as 2 + 2, never as 3 + 1."""
+    """Return parts joined two by two.
+
+    Four of them in a row are continued as 2 + 2, never as 3 + 1.
+    """
     return [
-        f"<div style='display:flex;flex-wrap:wrap;gap:{gap}px'>{''.join(parts[first : first + 2])}</div>"
+        "<div "
+        f"style='display:flex;flex-wrap:wrap;gap:{gap}px'>{''.join(parts[first : first + 2])}</div>"
         for first in range(0, len(parts), 2)
     ]
 
@@ -115,16 +129,22 @@ def scale(
     )
     low, high = (style.number(value) for value in limits)
     return (
-        f"<div class='adviz-small' style='width:{width}px;max-width:100%'><div>{html.escape(quantity)}</div>"
+        "<div class='adviz-small' "
+        f"style='width:{width}px;max-width:100%'><div>{html.escape(quantity)}</div>"
         f"<div style='height:12px;background:linear-gradient(to right,{stops})'></div>"
-        f"<div style='display:flex;justify-content:space-between'><span>{low}</span><span>{high}</span></div></div>"
+        "<div "
+        f"style='display:flex;justify-content:space-between'><span>{low}</span><span>{high}</span></div></div>"
     )
 
 
 def ringed(chart: str, place: np.ndarray) -> str:
-    """Return a chart with a ring at (x, y), as shares of its width and height from the upper left."""
+    """Return a chart with a ring at (x, y).
+
+    As shares of its width and height from the upper left.
+    """
     ring = (
-        "position:absolute;width:18px;height:18px;margin:-9px 0 0 -9px;box-sizing:border-box;border-radius:50%;"
+        "position:absolute;width:18px;height:18px;margin:-9px 0 0 "
+        "-9px;box-sizing:border-box;border-radius:50%;"
         f"border:3px solid {theme.INK};outline:1px solid {theme.PAPER}"
     )
     left, top = (f"{share:.2%}" for share in place)
@@ -141,7 +161,10 @@ def table(
     title: str = "",
     marked: Sequence[str] = (),
 ) -> str:
-    """Return a table of texts: name -> a text for each column; the rows named in `marked` are bold."""
+    """Return a table of texts: name -> a text for each column.
+
+    The rows named in `marked` are bold.
+    """
     cell = "padding:1px 12px 1px 0;text-align"
     head = "".join(f"<th style='{cell}:right'>{html.escape(name)}</th>" for name in columns)
     body = "".join(
@@ -160,7 +183,10 @@ def caption(title: str) -> str:
 
 
 def bar_table(title: str, values: Mapping[str, float]) -> str:
-    """Return an HTML table of names and values with bars, whose shares of the absolute sum are printed as well."""
+    """Return an HTML table of names and values with bars.
+
+    Fractions of the absolute sum are printed as well.
+    """
     bar = f"display:inline-block;height:0.8em;background:{style.BLUE};width"
     total = sum(map(abs, values.values())) or 1.0
     # Four digits of the largest, the same for all
@@ -169,7 +195,8 @@ def bar_table(title: str, values: Mapping[str, float]) -> str:
         f"<tr><th style='text-align:left;padding-right:12px'>{html.escape(name)}</th>"
         f"<td style='text-align:right;padding-right:12px'>{style.number(value, span)}</td>"
         f"<td style='text-align:right'>{abs(value) / total:.0%}</td>"
-        f"<td style='padding-left:8px'><span style='{bar}:{160 * abs(value) / total:.0f}px'></span></td></tr>"
+        "<td style='padding-left:8px'><span "
+        f"style='{bar}:{160 * abs(value) / total:.0f}px'></span></td></tr>"
         for name, value in values.items()
     )
     return f"<table class='adviz-numbers'>{caption(title)}{rows}</table>"
@@ -208,7 +235,9 @@ def map_tile(
 
 
 def outlined(image: np.ndarray, region: np.ndarray | None) -> np.ndarray:
-    """Return an image with a region's outline on it, light inside dark, so that it shows on any ground.
+    """Return an image with a region's outline on it, light inside dark.
+
+    It is visible on any picture.
 
     Parameters
     ----------

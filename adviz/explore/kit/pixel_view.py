@@ -14,7 +14,9 @@ from adviz.explore.widgets import PatchOverlay
 
 
 class PickingView(ResultsView):
-    """A `ResultsView` with the image under a map at the left, what is read out there (`_values`) below it.
+    """A `ResultsView` with the image under a map at the left.
+
+    What is read out there (`_values`) below it.
 
     Parameters
     ----------

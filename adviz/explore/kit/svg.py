@@ -1,4 +1,7 @@
-"""Small charts as text in the page: they cost a millisecond, follow the page's theme, and say what is pointed at."""
+"""Small charts as text in the page.
+
+They cost a millisecond, follow the page's theme, and say what is pointed at.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,10 @@ class Chart:
         self._lines, self._parts = lines, list[str]()
 
     def place(self, x: float, y: float) -> tuple[float, float]:
-        """Return where a point lies, CSS pixels from the upper left corner; beyond the axes at their ends."""
+        """Return where a point lies, CSS pixels from the upper left corner.
+
+        Beyond the axes at their ends.
+        """
         left, top, width, height = self._box
         across = (x - self._x[0]) / (self._x[1] - self._x[0])
         up = (y - self._y[0]) / (self._y[1] - self._y[0])
@@ -63,7 +69,8 @@ class Chart:
         left, right = self.place(low, 0)[0], self.place(high, 0)[0]
         _, top, _, height = self._box
         self._parts.append(
-            f"<rect x='{left:.1f}' y='{top}' width='{max(0.0, right - left):.1f}' height='{height}' fill='{colour}' "
+            f"<rect x='{left:.1f}' y='{top}' width='{max(0.0, right - left):.1f}' "
+            f"height='{height}' fill='{colour}' "
             f"fill-opacity='{opacity}'/>"
         )
 
@@ -74,7 +81,8 @@ class Chart:
         across = self.place(x, 0)[0]
         _, top, _, height = self._box
         self._parts.append(
-            f"<line x1='{across:.1f}' x2='{across:.1f}' y1='{top - 3}' y2='{top + height}' stroke='currentColor' "
+            f"<line x1='{across:.1f}' x2='{across:.1f}' y1='{top - 3}' y2='{top + height}' "
+            "stroke='currentColor' "
             f"stroke-width='{width}' stroke-dasharray='{DASHES[dash]}'/>"
         )
         if text:
@@ -90,7 +98,7 @@ class Chart:
         dash: str = "solid",
         fill_to: float | None = None,
     ) -> None:
-        """Join points by lines; with `fill_to` what lies below them is shaded up to that value of x."""
+        """Join points by lines, the area below them shaded up to `fill_to`, a value of x."""
         points = " ".join(
             f"{a:.1f},{b:.1f}" for a, b in (self.place(*pair) for pair in zip(x, y, strict=True))
         )
@@ -125,15 +133,18 @@ class Chart:
         for a, b, text in zip(x, y, texts, strict=True):
             across, down = self.place(a, b)
             self._parts.append(
-                f"<path d='{outline}' transform='translate({across:.1f} {down:.1f}) scale({size})' fill='{colour}' "
-                f"fill-opacity='.8' stroke='currentColor' stroke-width='.1'><title>{html.escape(text)}</title></path>"
+                f"<path d='{outline}' transform='translate({across:.1f} {down:.1f}) scale({size})' "
+                f"fill='{colour}' "
+                "fill-opacity='.8' stroke='currentColor' "
+                f"stroke-width='.1'><title>{html.escape(text)}</title></path>"
             )
 
     def ring(self, x: float, y: float) -> None:
         """Draw a ring round a mark."""
         across, down = self.place(x, y)
         self._parts.append(
-            f"<circle cx='{across:.1f}' cy='{down:.1f}' r='9' fill='none' stroke='currentColor' stroke-width='2.5'/>"
+            f"<circle cx='{across:.1f}' cy='{down:.1f}' r='9' fill='none' stroke='currentColor' "
+            "stroke-width='2.5'/>"
         )
 
     def legend(self, entries: Sequence[tuple[str, str, str]]) -> None:
@@ -142,7 +153,8 @@ class Chart:
         for number, (text, colour, dash) in enumerate(entries):
             y = top + 14 + 17 * number
             self._parts.append(
-                f"<line x1='{left + 8}' x2='{left + 36}' y1='{y - 4}' y2='{y - 4}' stroke='{colour}' "
+                f"<line x1='{left + 8}' x2='{left + 36}' y1='{y - 4}' y2='{y - 4}' "
+                f"stroke='{colour}' "
                 f"stroke-width='2.2' stroke-dasharray='{DASHES[dash]}'/>"
                 + _text(left + 42, y, text, "start")
             )
@@ -152,7 +164,8 @@ class Chart:
         width, height = self._size
         said = html.escape(text, quote=True)
         return (
-            f"<svg class='adviz-drawn' viewBox='0 0 {width} {height}' role='img' aria-label='{said}' "
+            f"<svg class='adviz-drawn' viewBox='0 0 {width} {height}' role='img' "
+            f"aria-label='{said}' "
             f"style='display:block;width:{width}px;max-width:100%;font-size:12px'>{self._axes()}"
             f"{''.join(self._parts)}</svg>"
         )
@@ -172,7 +185,8 @@ class Chart:
                 _grid(left, left + width, down, down) + _text(left - 6, down + 4, name, "end")
             )
         parts.append(
-            f"<path d='M{left},{top}V{top + height}H{left + width}' fill='none' stroke='currentColor'/>"
+            f"<path d='M{left},{top}V{top + height}H{left + width}' fill='none' "
+            "stroke='currentColor'/>"
             + _text(left + width / 2, self._size[1] - 8, self._names[0], "middle")
         )
         if self._names[1]:
@@ -192,8 +206,14 @@ def _ticks(ends: tuple[float, float]) -> list[tuple[float, str]]:
 
 
 def _grid(x1: float, x2: float, y1: float, y2: float) -> str:
-    return f"<line x1='{x1:.1f}' x2='{x2:.1f}' y1='{y1:.1f}' y2='{y2:.1f}' stroke='currentColor' stroke-opacity='.15'/>"
+    return (
+        f"<line x1='{x1:.1f}' x2='{x2:.1f}' y1='{y1:.1f}' y2='{y2:.1f}' stroke='currentColor' "
+        "stroke-opacity='.15'/>"
+    )
 
 
 def _text(x: float, y: float, text: str, anchor: str, more: str = "") -> str:
-    return f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' fill='currentColor'{more}>{html.escape(text)}</text>"
+    return (
+        f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' "
+        f"fill='currentColor'{more}>{html.escape(text)}</text>"
+    )

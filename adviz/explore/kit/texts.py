@@ -11,7 +11,10 @@ NO_TRUTH = "There is no ground truth of this image."
 
 
 def lacking(names: Sequence[str]) -> str:
-    """Return what an image lacks as a sentence, such as "There is no ground truth and no map of this image."."""
+    """Return what an image lacks as a sentence.
+
+    Such as "There is no ground truth and no map of this image.".
+    """
     return f"There is no {' and no '.join(names)} of this image." if names else ""
 
 

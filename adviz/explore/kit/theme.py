@@ -1,4 +1,6 @@
-"""The explorers' style sheet, and figures drawn in the page's theme: the same HTML suits light and dark pages.
+"""The explorers' style sheet, and figures drawn in the page's theme.
+
+The same HTML suits light and dark pages.
 
 What the classes, colours and sizes mean is written in docs/visual-language.md.
 """
@@ -29,7 +31,8 @@ WIDE = 820
 SMALL = "font-size:12px;line-height:1.35"
 # A drop-down's arrow is a picture, black in every theme.
 _ARROW = quote(
-    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18'><path fill='#DDDDDD' d='M5.2 5.9 9 9.7l3.8-3.8 1.2 1.2"
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18'><path fill='#DDDDDD' d='M5.2 5.9 "
+    "9 9.7l3.8-3.8 1.2 1.2"
     "-5 5-5-5z'/></svg>"
 )
 
@@ -37,16 +40,22 @@ SHEET = f"""
 .adviz-explorer {{ color: {INK}; }}
 .adviz-explorer .widget-html-content {{ line-height: 1.35; }}
 .adviz-explorer .widget-checkbox {{ display: flex; align-items: center; height: 28px; }}
-.adviz-explorer .widget-checkbox label {{ display: flex; align-items: center; gap: 4px; line-height: 1.35; }}
+.adviz-explorer .widget-checkbox label {{
+  display: flex; align-items: center; gap: 4px; line-height: 1.35;
+}}
 .adviz-explorer .widget-checkbox input {{ margin: 0; }}
 .adviz-controls {{ column-gap: 4px; }}
-.adviz-explorer .widget-toggle-buttons {{ display: flex; flex-flow: row nowrap; align-items: center; }}
+.adviz-explorer .widget-toggle-buttons {{
+  display: flex; flex-flow: row nowrap; align-items: center;
+}}
 .adviz-explorer .widget-toggle-buttons > label {{ width: auto; padding: 0 8px 0 12px; }}
 .adviz-status .widget-html-content {{
   font-size: 13px; line-height: 18px; font-variant-numeric: tabular-nums;
   border-left: 3px solid {LINE}; padding: 2px 0 2px 8px;
 }}
-.adviz-status.adviz-error .widget-html-content {{ border-left-color: {style.VERMILLION}; font-weight: 600; }}
+.adviz-status.adviz-error .widget-html-content {{
+  border-left-color: {style.VERMILLION}; font-weight: 600;
+}}
 .adviz-busy {{ align-items: center; border-left: 3px solid {style.BLUE}; padding-left: 8px; }}
 .adviz-small {{ {SMALL}; }}
 .adviz-head {{ font-weight: 600; font-size: 13px; line-height: 1.35; margin: 6px 0 2px; }}
@@ -56,9 +65,15 @@ SHEET = f"""
 .adviz-numbers {{ {SMALL}; font-variant-numeric: tabular-nums; margin: 0 0 8px; }}
 .adviz-numbers caption {{ text-align: left; white-space: nowrap; }}
 .adviz-charts {{ container-type: inline-size; }}
-.adviz-charts > div {{ display: grid; grid-template-columns: repeat(5, minmax(0, 205px)); gap: 4px; }}
-@container (max-width: 900px) {{ .adviz-charts > div {{ grid-template-columns: repeat(3, minmax(0, 260px)); }} }}
-@container (max-width: 480px) {{ .adviz-charts > div {{ grid-template-columns: repeat(2, minmax(0, 260px)); }} }}
+.adviz-charts > div {{
+  display: grid; grid-template-columns: repeat(5, minmax(0, 205px)); gap: 4px;
+}}
+@container (max-width: 900px) {{
+  .adviz-charts > div {{ grid-template-columns: repeat(3, minmax(0, 260px)); }}
+}}
+@container (max-width: 480px) {{
+  .adviz-charts > div {{ grid-template-columns: repeat(2, minmax(0, 260px)); }}
+}}
 .adviz-charts .adviz-figure {{ width: 100% !important; }}
 .adviz-figure {{ display: block; max-width: 100%; height: auto; color: {INK}; }}
 body[data-jp-theme-light="false"] .adviz-drawn {{ filter: brightness(1.25); }}
@@ -80,7 +95,9 @@ _DRAWING = threading.Lock()  # matplotlib reads the font's settings from one pla
 
 
 def svg(figure: StaticFigure, *, text: str, width: int | None = None) -> str:
-    """Return a matplotlib figure as a drawing in the page, whose ink, paper and grid are those of the page's theme.
+    """Return a matplotlib figure as a drawing in the page, whose ink.
+
+    Paper and grid are those of the page's theme.
 
     Parameters
     ----------
@@ -105,7 +122,8 @@ def svg(figure: StaticFigure, *, text: str, width: int | None = None) -> str:
         html.escape(text, quote=True),
     )
     head = (
-        f"<svg class='adviz-figure adviz-drawn' role='img' aria-label='{said}' style='width:{across}px' "
+        f"<svg class='adviz-figure adviz-drawn' role='img' aria-label='{said}' "
+        f"style='width:{across}px' "
         f"viewBox='{start[1]}' fill='currentColor' stroke-linejoin='round' stroke-linecap='butt' "
         "xmlns:xlink='http://www.w3.org/1999/xlink'>"
     )

@@ -1,4 +1,7 @@
-"""What all explorers share: labelled controls, a status line that also shows errors, and work that can be stopped."""
+"""What all explorers share: labelled controls, a status line that also shows errors.
+
+And work that can be stopped.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,12 @@ from adviz.plots import StaticFigure
 
 
 class Quiet(threading.local):
-    """Whether we are setting a control, not a person: ``with quiet:`` says so, and callbacks ask ``if quiet``.
+    """Whether we are setting a control, not a person.
 
-    Every thread has its own answer: what a person sets while work beside the page draws is still a
-    person's.
+    ``with quiet:`` says so, and callbacks ask ``if quiet``.
+
+    Every thread has its own answer: what a person sets while work in the background draws is still
+    a person's.
     """
 
     _depth = 0
@@ -37,7 +42,9 @@ class Quiet(threading.local):
 
 
 class View(widgets.VBox):  # type: ignore[misc]
-    """Controls above a status line above what they show; a subclass says what that is in `_draw` and `static`.
+    """Controls above a status line above what they show.
+
+    A subclass says what that is in `_draw` and `static`.
 
     Every part has a CSS class ("adviz-status", "adviz-busy", "adviz-view", and one per control), by
     which tests and styles find it. An exception in a callback is shown in the status line, and the
@@ -70,7 +77,10 @@ class View(widgets.VBox):  # type: ignore[misc]
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        """Return the widget and, for pages that show none (GitHub, nbconvert), the picture of `static`."""
+        """Return the widget and, for pages that show none (GitHub, nbconvert).
+
+        The picture of `static`.
+        """
         bundle: dict[str, Any] = super()._repr_mimebundle_(include=include, exclude=exclude)
         try:
             picture = self.static()._repr_jpeg_()
@@ -86,7 +96,7 @@ class View(widgets.VBox):  # type: ignore[misc]
 
     @property
     def busy(self) -> bool:
-        """Whether something is being computed beside the page; see `wait` and `stop`."""
+        """Whether something is being computed in the background; see `wait` and `stop`."""
         return self._work.busy
 
     def wait(self, seconds: float = 300) -> None:
@@ -99,19 +109,28 @@ class View(widgets.VBox):  # type: ignore[misc]
         self._work.wait(seconds)
 
     def stop(self) -> None:
-        """Stop what is being computed at its next step, and drop its result; choosing it again starts it again."""
+        """Stop what is being computed at its next step, and drop its result.
+
+        Choosing it again starts it again.
+        """
         if self.busy:
             self._work.stop()
             self._say("stopped")
 
     def close(self) -> None:
-        """Take the explorer off the page and give up its memory: Jupyter itself keeps all that was ever displayed."""
+        """Take the explorer off the page and give up its memory.
+
+        Jupyter itself keeps all that was ever displayed.
+        """
         if hasattr(self, "_work"):  # a view that was refused is closed as well, by ipywidgets
             self.stop()
         discard(self)
 
     def static(self) -> StaticFigure:
-        """Return what is on show as a matplotlib figure, for pages that show no widgets, and for papers."""
+        """Return what is displayed as a matplotlib figure, for pages that show no widgets.
+
+        It is meant for papers, too.
+        """
         raise AttributeError(f"{type(self).__name__} does not say what to draw")
 
     def save(self, path: str) -> None:
@@ -147,7 +166,9 @@ class View(widgets.VBox):  # type: ignore[misc]
     def _compute(
         self, label: Label, function: Callable[[], Any], then: Callable[[Any], None]
     ) -> None:
-        """Call `function` beside the page, showing that it is busy; unless it is stopped, `then` gets its result.
+        """Call `function` in the background, showing that it is busy.
+
+        Unless it is stopped, `then` gets its result.
 
         `label` says what is being done; a function that returns it where that changes.
         """
@@ -174,7 +195,10 @@ class View(widgets.VBox):  # type: ignore[misc]
 
 
 def wrapped(parts: list[widgets.Widget], *, align: str = "flex-start") -> widgets.HBox:
-    """Return widgets side by side, continued on the next line where the page is narrow; `align` is CSS' align-items."""
+    """Return widgets side by side, continued on the next line where the page is narrow.
+
+    `align` is CSS' align-items.
+    """
     return widgets.HBox(parts, layout=widgets.Layout(flex_flow="row wrap", align_items=align))
 
 
@@ -186,14 +210,20 @@ def labelled(control: widgets.Widget, name: str, react: Callable[[Any], None]) -
 
 
 def linked(source: widgets.Widget, target: widgets.Widget, name: str, *, both: bool = True) -> None:
-    """Let `name` of the target follow the source's value in the browser; with `both` also the other way round."""
+    """Let `name` of the target follow the source's value in the browser.
+
+    With `both`, also the other way round.
+    """
     link = (widgets.jslink if both else widgets.jsdlink)((source, "value"), (target, name))
     # Who discards the source finds it there
     source._adviz_links = [*getattr(source, "_adviz_links", ()), link]
 
 
 def discard(widget: widgets.Widget) -> None:
-    """Close a widget with all that it is made of: closing alone leaves its parts, layout, style and links for ever."""
+    """Close a widget with all that it is made of.
+
+    Closing alone leaves its parts, layout, style and links for ever.
+    """
     found: dict[int, widgets.Widget] = {}
     waiting = [widget]
     while waiting:
@@ -220,9 +250,10 @@ def value_of(name: str, text: str) -> Any:
     """Return a property that reads and sets the value of the control ``_<name>``."""
     control = f"_{name}"
     return property(
-        lambda self: getattr(self, control).value, lambda self, value: setattr(getattr(self, control), "value", value),
+        lambda self: getattr(self, control).value,
+        lambda self, value: setattr(getattr(self, control), "value", value),
         doc=text,
-    )  # fmt: skip
+    )
 
 
 class Stepper(widgets.HBox):  # type: ignore[misc]

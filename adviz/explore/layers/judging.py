@@ -1,4 +1,7 @@
-"""How good is a mix of layers? Metrics of an image, of a category and of several, each computed once."""
+"""Metrics of a fusion of layers.
+
+Of an image, of a category and of several categories, each computed once.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +66,10 @@ def measured(
 
 
 class Judge:
-    """Keeps what predictions and mixes of their layers achieve, so that nothing is computed twice."""
+    """Keeps what predictions and mixes of their layers achieve.
+
+    Nothing is computed twice.
+    """
 
     def __init__(self, categories: Mapping[str, Category]) -> None:
         self._known: dict[Key, Values] = {}
@@ -78,7 +84,10 @@ class Judge:
         return [key for key in keys if key not in self._known]
 
     def mean(self, keys: Sequence[Key]) -> Values:
-        """Return the mean of what has been computed, over those categories where a metric is defined."""
+        """Return the mean of what has been computed.
+
+        Over those categories where a metric is defined.
+        """
         found = {name: [self._known[key][name] for key in keys] for name in NAMES}
         return {
             name: _mean([value for value in values if value == value])
@@ -87,7 +96,9 @@ class Judge:
 
 
 def of_image(one: np.ndarray, mask: np.ndarray | None, valid: np.ndarray | None = None) -> Values:
-    """Return pixel AUROC and PRO of one (H, W) map by its (H, W) mask; NaN without a mask, or a defect in it.
+    """Return pixel AUROC and PRO of one (H, W) map by its (H, W) mask.
+
+    NaN without a mask, or a defect in it.
 
     Pixels count that are `valid`, (H, W) bool; None = all.
     """
@@ -100,7 +111,9 @@ def of_image(one: np.ndarray, mask: np.ndarray | None, valid: np.ndarray | None 
 
 
 def metric_table(title: str, found: Mapping[str, Values] | None) -> str:
-    """Return what a mix and the detector itself achieve, and the signed difference in points, as an HTML table.
+    """Return what a mix and the detector itself achieve.
+
+    The HTML table has their signed difference in points as well.
 
     Parameters
     ----------
@@ -110,11 +123,11 @@ def metric_table(title: str, found: Mapping[str, Values] | None) -> str:
         return f"<div>{theme.head(title)}{theme.note(computing('It'))}</div>"
     names = [name for name in NAMES if name in found["mix"]]
     rows = {
-        "this mix": [_text(found["mix"][name]) for name in names],
+        "this fusion": [_text(found["mix"][name]) for name in names],
         "the detector": [_text(found["detector"][name]) for name in names],
         "difference": [_points(found["mix"][name] - found["detector"][name]) for name in names],
     }
-    return markup.table(rows, [NAMES[name] for name in names], title=title, marked=["this mix"])
+    return markup.table(rows, [NAMES[name] for name in names], title=title, marked=["this fusion"])
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -18,7 +18,10 @@ LONG = {"description_width": "initial"}
 
 
 class Mixer(widgets.VBox):  # type: ignore[misc]
-    """Checkboxes and weights of layers, the way they are joined, and presets; `react` is called after each change."""
+    """Checkboxes and weights of layers, the way they are joined, and presets.
+
+    `react` is called after each change.
+    """
 
     def __init__(self, react: Callable[[Any], None]) -> None:
         self._react, self._quiet = react, Quiet()
@@ -31,7 +34,7 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
         self._preset = labelled(preset, "preset", self._take_preset)
         join = widgets.Dropdown(
             options=list(JOINS),
-            description="join",
+            description="fusion",
             style=LONG,
             layout=widgets.Layout(width="120px", margin="2px 12px"),
         )
@@ -39,7 +42,7 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
         root = widgets.Checkbox(
             description="root",
             indent=False,
-            tooltip="square root of the joined map",
+            tooltip="square root of the fused map",
             layout=widgets.Layout(width="70px"),
         )
         self._root = labelled(root, "root", self._changed)
@@ -57,10 +60,12 @@ class Mixer(widgets.VBox):  # type: ignore[misc]
         )
 
     def offer(self, names: tuple[str, ...], own: Mix | None) -> None:
-        """Offer the layers of a detector, and its own mix; what was chosen of other layers is given up.
+        """Offer the layers of a detector, and its own mix.
 
-        What is offered already is left alone: this is also called by work beside the page, while a
-        person chooses.
+        What was chosen of other layers is given up.
+
+        What is offered already is left alone: this is also called by work in the background, while
+        a person chooses.
         """
         if names == tuple(self._chosen) and own == self._own:
             return
@@ -232,9 +237,10 @@ def _check(mix: Mix, names: tuple[str, ...]) -> None:
             f"expected layers among {', '.join(names)}, got {', '.join(mix.layers) or 'none'}"
         )
     if mix.join not in JOINS:
-        raise ValueError(f"join must be one of {', '.join(JOINS)}, got {mix.join!r}")
+        raise ValueError(f"expected a fusion by {', '.join(JOINS)}, got {mix.join!r}")
     if not all(0 <= weight <= HEAVIEST for weight in mix.weights) or not 0 <= mix.sigma <= WIDEST:
         raise ValueError(
-            f"weights must be between 0 and {HEAVIEST:g} and sigma between 0 and {WIDEST:g} pixels, got "
+            f"weights must be between 0 and {HEAVIEST:g} and sigma between 0 and {WIDEST:g} "
+            "pixels, got "
             f"{list(mix.weights)} and {mix.sigma:g}"
         )

@@ -1,4 +1,7 @@
-"""How layers' maps are joined to one: the detector's own way, those of the papers' tables, and any other."""
+"""How layers' maps are joined to one.
+
+The detector's own way, those of the papers' tables, and any other.
+"""
 
 from __future__ import annotations
 
@@ -128,7 +131,9 @@ def _enlarged(values: np.ndarray, mix: Mix, size: tuple[int, int]) -> np.ndarray
 
 
 def own_mix(prediction: Prediction) -> Mix | None:
-    """Find out how a detector joins its layers, by trying the ways there are on the image with the highest map.
+    """Find out how a detector joins its layers.
+
+    All known fusions are tried on the image with the highest map.
 
     Returns
     -------
@@ -216,7 +221,10 @@ def separate(predictions: Mapping[str, Prediction]) -> Prediction:
 
 
 def as_one(found: Any) -> Any:
-    """Return one prediction where there is one for every layer alone, and anything else as it is."""
+    """Return one prediction where there is one for every layer alone.
+
+    Anything else is returned as it is.
+    """
     return separate(found) if isinstance(found, Mapping) else found
 
 
@@ -235,7 +243,10 @@ def maps_of(name: str, found: Prediction) -> np.ndarray:
 
 
 def cut(values: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
-    """Return an (h, w) layer map as it is shown: with 0 where an image is padded, (H, W) `valid`; None = nowhere."""
+    """Return an (h, w) layer map as it is shown: with 0 where an image is padded, (H, W) `valid`.
+
+    None = nowhere.
+    """
     return values if valid is None else np.where(cells_inside(valid, values.shape), values, 0)
 
 
@@ -248,7 +259,7 @@ def mix_all(
     """Mix all images, some after the others: every step can be stopped."""
     count = len(next(iter(layer_maps.values())))
     whole = np.empty((count, *size), np.float32)
-    for start in progress.bar(range(0, count, BATCH), label="mixing"):
+    for start in progress.bar(range(0, count, BATCH), label="fusing"):
         part = {name: values[start : start + BATCH] for name, values in layer_maps.items()}
         those = None if boxes is None else boxes[start : start + BATCH]
         whole[start : start + BATCH] = mixed(part, mix, size, those)
@@ -258,7 +269,9 @@ def mix_all(
 def preview_limits(
     layer_maps: Mapping[str, np.ndarray], mix: Mix, size: tuple[int, int]
 ) -> tuple[float, float]:
-    """Return the ends of a colour scale for the mixed maps of all images, from maps as coarse as their finest layer.
+    """Return the ends of a colour scale for the mixed maps of all images.
+
+    From maps as coarse as their finest layer.
 
     That is 60 times as fast as mixing all images at their size, and takes the smoothing into
     account.

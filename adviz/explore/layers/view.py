@@ -1,4 +1,4 @@
-"""Which layer sees the defect, and how should they be joined? Every layer's map, and a mixer for them."""
+"""Every layer's map, and controls to fuse them in another way."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Limits = tuple[float, float]
 def layers(
     categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]
 ) -> LayersView:
-    """Show every layer's map beside the map they are joined to, and join them in another way.
+    """Show every layer's map beside their fusion, and fuse them in another way.
 
     Parameters
     ----------
@@ -68,11 +68,11 @@ def _through(name: str, meaning: str) -> Any:
 
 
 class LayersView(PickingView):
-    """Pick an image, choose layers, weigh and join them: the mixed map and its metrics follow.
+    """Pick an image, choose, weigh and fuse layers: the fused map and its metrics follow.
 
     It starts with the detector's own way to join its layers, where that can be found out. The
     metrics of the image follow at once, those of the category and of all categories are computed
-    beside the page. The state is that of `ResultsView`, and `layers` (names of those that enter),
+    in the background. The state is that of `ResultsView`, and `layers` (names of those that enter),
     `weights` (layer -> 0 to 5), `join`, `root`, `sigma` (pixels, 0 to 16), `preset`, `own_scale`
     and `picked` ((row, column) of a pixel, or None), all settable; `mixed` is the map and `metrics`
     its numbers.
@@ -108,24 +108,25 @@ class LayersView(PickingView):
         )
         self._own_scale = labelled(scale, "own-scale", self._redraw)
         super().__init__(categories, found, above=[self._mixer], below=[self._own_scale])
-        self._overlay.unit = "mixed map"
+        self._overlay.unit = "fused map"
 
     layers = _through("layers", "Names of the layers that enter, the finest first.")
     weights = _through(
         "weights", "Weight of every layer, chosen or not, 0 to 5; some of them can be set."
     )
-    join = _through("join", 'How layers are joined: "sum", "mean" or "product".')
-    root = _through("root", "Whether the root of the joined map is taken.")
+    join = _through("join", 'How layers are fused: "sum", "mean" or "product".')
+    root = _through("root", "Whether the root of the fused map is taken.")
     sigma = _through("sigma", "Standard deviation of the smoothing, pixels, 0 to 16.")
     preset = _through(
-        "preset", 'Name of the preset that the mix agrees with; "own choice" where there is none.'
+        "preset",
+        'Name of the preset that the controls agree with; "own choice" where there is none.',
     )
 
     own_scale = value_of("own_scale", "Whether each layer has its own colour scale.")
 
     @property
     def mixed(self) -> np.ndarray:
-        """The mixed map of the image on show, (H, W) float32."""
+        """The mixed map of the displayed image, (H, W) float32."""
         return self._mix_one(*self._mixed_key, self.image)
 
     @property
@@ -158,7 +159,7 @@ class LayersView(PickingView):
         return [(name, self.detector, mix) for name in names]
 
     def _comparable(self) -> list[str]:
-        """Return the categories whose prediction by this detector is there and has the layers of the mix."""
+        """Return the categories with a prediction by this detector that has the chosen layers."""
         found = {name: each.get(self.detector) for name, each in self._predictions.items()}
         return [
             n
@@ -167,7 +168,10 @@ class LayersView(PickingView):
         ]
 
     def _measure(self) -> None:
-        """Compute the metrics that are missing beside the page, those of the category on show first."""
+        """Compute the metrics that are missing in the background.
+
+        Those of the displayed category first.
+        """
         names = [self.category, *(name for name in self._comparable() if name != self.category)]
         asked = [
             key
@@ -191,7 +195,7 @@ class LayersView(PickingView):
         page, text = super()._draw()
         self._measure()
         self._values.value = self._read_out()
-        return page, f"{text} · mix: {self._words}"
+        return page, f"{text} · fusion: {self._words}"
 
     @property
     def _words(self) -> str:
@@ -217,7 +221,10 @@ class LayersView(PickingView):
         self._mixer.offer(tuple(found.layer_maps), self._owns[key])
 
     def _show_image(self) -> None:
-        """Show the mixed map over the image; a new image starts with the detector's highest pixel picked."""
+        """Show the mixed map over the image.
+
+        A new image starts with the detector's highest pixel picked.
+        """
         sample, key = self._sample, (self.category, self.image)
         with self._overlay.hold_sync():
             self._overlay.show(
@@ -281,7 +288,7 @@ class LayersView(PickingView):
     def _html(self) -> str:
         joined, each = self._tiles_of(self.category, self.detector, self.image, self.own_scale)
         mixed = markup.map_tile(
-            "mixed", self.mixed, self._limits_of(*self._mixed_key), self._sample.mask
+            "fused", self.mixed, self._limits_of(*self._mixed_key), self._sample.mask
         )
         truth = theme.note("outlined: ground truth" if self._sample.mask is not None else NO_TRUTH)
         found, several = self.metrics, len(self._categories) > 1
@@ -299,7 +306,7 @@ class LayersView(PickingView):
             markup.row([joined, mixed, f"<div style='align-self:center'>{truth}</div>"])
             + each
             + f"<div class='adviz-metrics' style='margin-top:8px'>{markup.row(tables, gap=16)}"
-            + theme.note("The image score of a mix is the maximum of its map.")
+            + theme.note("The image score of a fusion is the maximum of its map.")
             + "</div>"
         )
 
@@ -311,10 +318,10 @@ class LayersView(PickingView):
         size = self.mixed.shape
         values = evidence(self._prediction, self.image, (row, column), size=size).layers
         table = markup.bar_table(f"layers at pixel {row}, {column}", values)
-        return f"{table}<div>mixed: {style.number(self.mixed[row, column])}</div>"
+        return f"{table}<div>fused: {style.number(self.mixed[row, column])}</div>"
 
     def static(self) -> StaticFigure:
-        """Return the row of the image on show as a matplotlib figure."""
+        """Return the row of the displayed image as a matplotlib figure."""
         sample, found = self._sample, self._prediction
         limits = self._layer_limits(self.category, self.detector, self.own_scale)
         valid = None if found.valid is None else found.valid[self.image]
@@ -328,7 +335,7 @@ class LayersView(PickingView):
             self._own_maps[self.image],
             layer_limits=limits if self.own_scale else next(iter(limits.values())),
             limits=self._shared_limits() or (0, 1),
-            title="" if self._is_own else f"mixed: {self._words}",
-            mixed=None if self._is_own else self.mixed,
-            mixed_limits=self._limits_of(*self._mixed_key),
+            title="" if self._is_own else f"fused: {self._words}",
+            other=None if self._is_own else self.mixed,
+            other_limits=self._limits_of(*self._mixed_key),
         )

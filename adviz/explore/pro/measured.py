@@ -1,4 +1,7 @@
-"""Everything about PRO that is computed once: three definitions, the curve, and what each region adds."""
+"""Everything about PRO that is computed once.
+
+Three definitions, the curve, and what each region adds.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,10 @@ def measure(
     connectivity: int,
     valid: np.ndarray | None = None,
 ) -> Measured:
-    """Measure (N, H, W) maps against their masks, where `valid`; `images` are their N indices in the test split."""
+    """Measure (N, H, W) maps against their masks, where `valid`.
+
+    `images` are their N indices in the test split.
+    """
     exact = metrics.pixel_metrics(maps, masks, limit, connectivity, valid=valid)
     values, reasons = {"PRO-global": exact.pro}, dict[str, str]()
     for name in PRO_DEFINITIONS[1:]:
@@ -55,7 +61,10 @@ def measure(
 
 
 def curve_chart(found: Measured, now: Mapping[str, float], limit: float) -> str:
-    """Return the PRO curve, its area up to the limit shaded, and where `now` ("FPR", "overlap") is on it."""
+    """Return the PRO curve, its area up to the limit shaded.
+
+    A ring marks `now` ("FPR", "overlap") on it.
+    """
     end = min(1.0, 1.3 * limit)
     kept = int(np.searchsorted(found.curve.x, end)) + 1
     names = ("false positive rate of the pixels", "mean overlap per region")

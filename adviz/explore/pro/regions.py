@@ -85,7 +85,7 @@ def region_table(title: str, regions: Sequence[Region], chosen: int) -> str:
     """Return regions as a table; the one that is chosen is bold."""
     if not regions:
         return f"<div>{theme.head(title)}{theme.note('none')}</div>"
-    columns = ("image", "area", "overlap now", "integral", "weight in PRO", "in pixel AUROC")
+    columns = ("image", "area", "current overlap", "integral", "weight in PRO", "in pixel AUROC")
     rows = {
         f"{row['number']} · {row['defect']}": (
             str(row["image"] + 1),
@@ -116,4 +116,4 @@ def picture_words(mask: np.ndarray, flagged: np.ndarray) -> str:
     inside = (
         f"blue: {found} of {int(mask.sum())} defect pixels found" if mask.any() else "no defect"
     )
-    return f"{inside} · striped: {wrong} of {int((~mask).sum())} normal pixels flagged"
+    return f"{inside} · striped: {wrong} of {int((~mask).sum())} normal pixels predicted anomalous"

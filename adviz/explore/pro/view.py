@@ -1,4 +1,4 @@
-"""What is PRO? A slider over the false positive rate, regions that fill up, and what each adds to the number."""
+"""Per-region overlap (PRO) at every false positive rate, and each region's contribution."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Key = tuple[str, str, float, int]  # category, detector, limit, connectivity
 def pro(
     categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]
 ) -> ProView:
-    """Show how the mean overlap per region comes about: move the false positive rate, and watch regions fill up.
+    """Show how PRO comes about: the overlap with each region at every false positive rate.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def pro(
 
 
 class ProView(PreparedView):
-    """An image with what is flagged at a false positive rate (FPR), the PRO curve, and what every region adds to it.
+    """An image at a false positive rate (FPR), the PRO curve, and every region's contribution.
 
     The state is plain data, readable and settable: `category`, `detector`, `defect`, `image`,
     `fpr`, `limit` (0.3 or 0.05), `connectivity` (8 or 4) and `region` (its number in the category
@@ -69,9 +69,15 @@ class ProView(PreparedView):
         self._measured: dict[Key, Measured] = {}
         self._masks = lru_cache(2)(self._read_masks)
         slider = widgets.FloatSlider(
-            0.02, min=0, max=LIMITS[0], step=LIMITS[0] / STEPS, description="FPR", readout_format=".4f",
-            continuous_update=False, layout=widgets.Layout(width="420px"),
-        )  # fmt: skip
+            0.02,
+            min=0,
+            max=LIMITS[0],
+            step=LIMITS[0] / STEPS,
+            description="FPR",
+            readout_format=".4f",
+            continuous_update=False,
+            layout=widgets.Layout(width="420px"),
+        )
         self._fpr = labelled(slider, "fpr", self._redraw)
         wide = {"description_width": "initial", "button_width": "60px"}
         self._limit = labelled(
@@ -92,7 +98,7 @@ class ProView(PreparedView):
 
     @property
     def fpr(self) -> float:
-        """Share of all normal pixels, 0 to `limit`, that may be flagged."""
+        """Fraction of all normal pixels, 0 to `limit`, that may be predicted anomalous."""
         return float(self._fpr.value)
 
     @fpr.setter
@@ -121,7 +127,10 @@ class ProView(PreparedView):
 
     @property
     def region(self) -> int:
-        """Number of the region that is framed, in the category from 1; 0 = none. Setting it goes to its image."""
+        """Number of the region that is framed, in the category from 1; 0 = none.
+
+        Setting it goes to its image.
+        """
         return self._list.chosen
 
     @region.setter
@@ -129,14 +138,18 @@ class ProView(PreparedView):
         found = {row["number"]: row["image"] for row in self.regions}
         if number and number not in found:
             raise ValueError(
-                f"region must be one of the {len(found)} regions from 1, or 0 for none, got {number}"
+                f"region must be one of the {len(found)} regions from 1, or 0 for none, got "
+                f"{number}"
             )
         self._list.chosen = number
         self._go(found.get(number, self.image))
 
     @property
     def values(self) -> dict[str, float]:
-        """The numbers on show: PRO by definition, pixel AUROC, and at this FPR the threshold and the mean overlap."""
+        """The displayed numbers: PRO by definition, pixel AUROC.
+
+        The threshold and the mean overlap are those at the current FPR.
+        """
         found = self._found
         if found is None:
             return {}
@@ -146,7 +159,9 @@ class ProView(PreparedView):
 
     @property
     def regions(self) -> list[dict[str, Any]]:
-        """All regions of the category as plain data, by image; empty until they are known, see `wait`.
+        """All regions of the category as plain data, by image.
+
+        Empty until they are known, see `wait`.
 
         Each has number (from 1), image (index), id, defect, area (pixels), box (top, left, height,
         width), overlap (at this FPR), integral (of its own curve up to the limit), auroc, and its
@@ -255,7 +270,7 @@ class ProView(PreparedView):
         return flagged if valid is None else flagged & valid[self.image]
 
     def _pictures(self, here: list[dict[str, Any]]) -> list[str]:
-        """Return what is flagged in the image on show, and its map."""
+        """Return the pixels predicted anomalous in the displayed image, and its map."""
         sample, limits, maps = self._sample, self._shared_limits(), self._prediction.anomaly_map
         if sample.mask is None or maps is None or limits is None:
             return [
@@ -271,14 +286,19 @@ class ProView(PreparedView):
         boxes = [row["box"] for row in here if row["number"] == self.region]
         words = picture_words(sample.mask, flagged)
         heat = plots.outlined(plots.heat(maps[self.image], limits), flagged, dashed=True)
-        mapped = markup.tile(heat, title="map, and what is flagged (dashed)", width=WIDTH)
+        mapped = markup.tile(heat, title="map; dashed: predicted anomalous", width=WIDTH)
         return [
-            markup.tile(filled, title="what is flagged", caption=words, width=WIDTH, boxes=boxes),
+            markup.tile(
+                filled, title="predicted anomalous", caption=words, width=WIDTH, boxes=boxes
+            ),
             f"<div>{mapped}{markup.scale(limits, width=WIDTH)}</div>",
         ]
 
     def static(self) -> StaticFigure:
-        """Return the picture, the curve and the regions as a matplotlib figure; without PRO the row of the image."""
+        """Return the picture, the curve and the regions as a matplotlib figure.
+
+        Without PRO it is the row of the image.
+        """
         found, sample = self._found, self._sample
         if found is None or sample.mask is None:
             return super().static()
@@ -291,7 +311,8 @@ class ProView(PreparedView):
             limit=self.limit,
             point=(now["FPR"], now["overlap"]),
             value=now["PRO-global"],
-            title=f"{self.category} · {self.detector}: image {self.image + 1} at an FPR of {now['FPR']:.3f}",
+            title=f"{self.category} · {self.detector}: "
+            f"image {self.image + 1} at an FPR of {now['FPR']:.3f}",
         )
 
 

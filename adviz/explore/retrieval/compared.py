@@ -31,13 +31,15 @@ MOST = 60  # small pictures
 WIDTH, NARROW = 7.2, 3.6  # inches, of figures with several matches and with one
 PLACES = ("nearest", "2nd", "3rd", "4th")
 MEAN = "no neighbours: beside the mean of the normal images"
-LEAST = "the cell's score with the images up to there, the running minimum (Eq. 3, one neighbour)"
+LEAST = "the patch's score with the images up to there, the running minimum (Eq. 3, one neighbour)"
 AVERAGE = "the mean up to there (of DN2's squared distances, the score of the image, Eq. 2)"
 
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """One test image, what was found for its picked cell (None: for it as a whole), and how normal images are read.
+    """One test image, what was found for its picked cell (None: for it as a whole).
+
+    It can read normal images.
 
     Attributes
     ----------
@@ -74,7 +76,7 @@ class Compared:
         """Return the nearest cells or images, large; None where nothing was compared."""
         if self.cells:
             _check_segmented(self.cells)
-            mine = Match(self.picture, self.cells.box, "this cell", "", mine=True)
+            mine = Match(self.picture, self.cells.box, "this patch", "", mine=True)
             return matches.grid(
                 [mine, *self._nearest(self.cells)], title=self._cells_title(self.cells)
             )
@@ -83,7 +85,7 @@ class Compared:
                 self.found.box,
                 cell_box(self.found.cell, self.train.image_size, self.found.cells),
             )
-            mine = Match(self.picture, boxes[0], "this cell", "", mine=True)
+            mine = Match(self.picture, boxes[0], "this patch", "", mine=True)
             mean = Match(self.normals.mean(), boxes[1], "mean", "")
             return matches.grid([mine, mean], title=MEAN)
         return (
@@ -132,13 +134,13 @@ class Compared:
 
     def _cells_title(self, found: Evidence) -> str:
         if len(found.image) == 1:
-            return "the nearest normal cell"
+            return "the nearest normal patch"
         count, most = len(found.image), min(SHOWN, len(found.image))
         if self.prediction.neighbors[found.searched].order == "retrieval":
-            return f"the nearest cell of each of {count} normal images" + (
+            return f"the nearest patch of each of {count} normal images" + (
                 f": {most} of them" if most < count else ""
             )
-        return f"the {most} nearest normal cells" + (f" of {count}" if most < count else "")
+        return f"the {most} nearest normal patches" + (f" of {count}" if most < count else "")
 
     def _whole_title(self) -> str:
         most = min(self.k, RETRIEVED)
@@ -149,7 +151,10 @@ class Compared:
         )
 
     def ranks(self) -> str:
-        """Return the distances by rank as bars, with what a smaller K does to the score; "" where there is one."""
+        """Return the distances by rank as bars, with what a smaller K does to the score.
+
+        "" where there is one.
+        """
         cell = self.cells.cell if self.cells else None
         found = ranked(self.prediction, self.image, cell) if self.cells or self.whole else None
         if found is None or len(found.distance) < 2 or not np.isfinite(found.distance).all():
@@ -161,12 +166,12 @@ class Compared:
             )
         ]
         unit = (
-            "the nearest cell of each image that was searched"
+            "the nearest patch of each image that was searched"
             if self.cells
             else "the retrieved images"
         )
         if self.cells and found.score is None:
-            unit = "the nearest cells; the score is the same whatever K"
+            unit = "the nearest patches; the score does not depend on their number k"
         line = LEAST if self.cells else AVERAGE
         title, nearest = f"squared distance of {unit}", self.cells is not None
         bars = matches.by_rank(found, self.k, texts, title=title, line=line, nearest=nearest)
@@ -184,7 +189,7 @@ class Compared:
         text = (
             "were not retrieved, they were chosen otherwise"
             if self.cells
-            else "are not those whose cells are searched"
+            else "are not those whose patches are searched"
         )
         return theme.note(f"These images {text}; the retrieved ones give the image's score alone.")
 
@@ -196,7 +201,8 @@ class Compared:
             return ""
         every = self.prediction.neighbors[self.cells.searched].distance.shape[3]
         return theme.note(
-            f"The map is that of K = {every}: the prediction does not tell what it is with fewer."
+            f"The map is that of k = {every} neighbours: "
+            "the prediction does not tell what it is with fewer."
         )
 
     def numbers(self) -> list[int]:
@@ -239,7 +245,10 @@ class Compared:
             f"rank {found.rank[at]} · {self._name(found.image[at])} · d² = {number}"
             for at, number in zip(order, evenly(found.distance[order]), strict=True)
         ]
-        title = f"where the nearest cells lie in {len(numbers)} normal images, by rank; ▲ is the nearest of all"
+        title = (
+            f"where the nearest patches lie in {len(numbers)} normal images, by rank; "
+            "▲ is the nearest of all"
+        )
         return matches.crowd(pictures, boxes, names, texts, title=title)
 
     def figure(self) -> StaticFigure | None:

@@ -1,4 +1,7 @@
-"""Neighbours in HTML: the nearest ones enlarged, all of them small, and their distances by rank as bars."""
+"""Neighbours in HTML: the nearest ones enlarged, all of them small.
+
+And their distances by rank as bars.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ STOPS = (1, 2, 3, 5, 10, 20, 50)  # K that are printed
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """A cell of an image, (H, W, 3) uint8, with what is said above and below it; no box = the whole image."""
+    """A cell of an image, (H, W, 3) uint8, with what is said above and below it.
+
+    No box = the whole image.
+    """
 
     image: np.ndarray
     box: Box | None
@@ -33,7 +39,10 @@ class Match:
 
 
 def grid(matches: Sequence[Match], *, title: str) -> str:
-    """Return pictures in columns that shrink with the page: where each cell lies, and below it enlarged."""
+    """Return pictures in columns that shrink with the page.
+
+    Each shows where its patch lies, and below it the patch enlarged.
+    """
     columns = f"display:grid;grid-template-columns:repeat({COLUMNS},minmax(0,{TILE}px));gap:8px"
     parts = "".join(f"<div>{_shown(match)}</div>" for match in matches)
     return f"{theme.head(title)}<div style='{columns}'>{parts}</div>"
@@ -55,7 +64,10 @@ def _shown(match: Match) -> str:
 
 
 def small(image: np.ndarray) -> np.ndarray:
-    """Return an (H, W, 3) uint8 image as it is shown among many, for screens with two dots a pixel."""
+    """Return an (H, W, 3) uint8 image as it is shown among many.
+
+    For screens with two dots a pixel.
+    """
     height, width = image.shape[:2]
     size = (2 * SMALL, max(1, round(2 * SMALL * height / width)))
     return np.asarray(
@@ -71,7 +83,9 @@ def crowd(
     *,
     title: str,
 ) -> str:
-    """Return many small pictures side by side, a box in each, a short name below, a text under the pointer.
+    """Return many small pictures side by side, a box in each, a short name below.
+
+    A text under the pointer.
 
     Parameters
     ----------
@@ -85,7 +99,8 @@ def crowd(
         scaled = [] if box is None else [_pixels(box, (high, wide))]
         shown = markup.picture(picture, width=SMALL, text=text, boxes=scaled)
         parts.append(
-            f"<div class='adviz-small' style='text-align:center;width:{SMALL}px'>{shown}{html.escape(name)}</div>"
+            "<div class='adviz-small' "
+            f"style='text-align:center;width:{SMALL}px'>{shown}{html.escape(name)}</div>"
         )
     return f"<div class='adviz-crowd'>{markup.row(parts, title=title, gap=4)}</div>"
 
@@ -101,7 +116,9 @@ def _pixels(box: tuple[float, float, float, float], size: tuple[int, int]) -> Bo
 def by_rank(
     found: Ranked, k: int, texts: Sequence[str], *, title: str, line: str, nearest: bool
 ) -> str:
-    """Return distances as bars in the order in which neighbours were found, with the score if the first K count.
+    """Return distances as bars in the order in which neighbours were found.
+
+    A line shows the score with the first k of them.
 
     Parameters
     ----------
@@ -117,10 +134,19 @@ def by_rank(
         _bar(found, rank, top, text, rank < k, rank == best) for rank, text in enumerate(texts)
     )
     ends = f"<span>{evenly(found.distance)[int(found.distance.argmax())]}</span><span>0</span>"
-    axis = f"<span style='display:flex;flex-direction:column;justify-content:space-between'>{ends}</span>"
-    frame = f"display:flex;gap:1px;height:{HIGH}px;flex:1 1 0;border-bottom:1px solid;max-width:{WIDEST * len(texts)}px"
-    chart = f"<div class='adviz-small' style='display:flex;gap:6px'>{axis}<div style='{frame}'>{bars}</div></div>"
-    words = f"rank 1 to {len(texts)}; filled: the first K = {k}"
+    axis = (
+        "<span "
+        f"style='display:flex;flex-direction:column;justify-content:space-between'>{ends}</span>"
+    )
+    frame = (
+        f"display:flex;gap:1px;height:{HIGH}px;flex:1 1 0;border-bottom:1px "
+        f"solid;max-width:{WIDEST * len(texts)}px"
+    )
+    chart = (
+        f"<div class='adviz-small' style='display:flex;gap:6px'>{axis}<div "
+        f"style='{frame}'>{bars}</div></div>"
+    )
+    words = f"rank 1 to {len(texts)}; filled: the first k = {k}"
     words += "; striped: the nearest of them" if nearest else ""
     words += f"; the line: {line}" if found.score is not None else ""
     below = f"<div class='adviz-small'>{words}</div>{_scores(found, k)}"
@@ -130,7 +156,10 @@ def by_rank(
 def _bar(found: Ranked, rank: int, top: float, text: str, counts: bool, best: bool) -> str:
     fill = f"background:{style.BLUE}" if counts else ""
     if best:
-        fill = f"background:repeating-linear-gradient(45deg,{style.ORANGE} 0 3px,{theme.FRAME} 3px 4px)"
+        fill = (
+            f"background:repeating-linear-gradient(45deg,{style.ORANGE} 0 3px,{theme.FRAME} 3px "
+            "4px)"
+        )
     tall = 100 * found.distance[rank] / top
     place = f"position:absolute;left:0;right:0;bottom:0;height:{tall:.1f}%"
     bar = (
@@ -139,7 +168,10 @@ def _bar(found: Ranked, rank: int, top: float, text: str, counts: bool, best: bo
     line = ""
     if found.score is not None:
         at = 100 * found.score[rank] / top
-        line = f"<span style='position:absolute;left:-1px;right:0;bottom:{at:.1f}%;border-top:2px solid'></span>"
+        line = (
+            f"<span style='position:absolute;left:-1px;right:0;bottom:{at:.1f}%;border-top:2px "
+            "solid'></span>"
+        )
     said = html.escape(text, quote=True)
     column = f"position:relative;flex:1 1 0;max-width:{WIDEST}px"
     return f"<span title='{said}' style='{column}'>{bar}{line}</span>"
@@ -152,7 +184,7 @@ def _scores(found: Ranked, k: int) -> str:
     count = len(found.score)
     stops = sorted({stop for stop in (*STOPS, k, count) if stop <= count})
     numbers = evenly(found.score)
-    names = [f"[K = {stop}]" if stop == k else f"K = {stop}" for stop in stops]
+    names = [f"[k = {stop}]" if stop == k else f"k = {stop}" for stop in stops]
     return markup.table({"score": [numbers[stop - 1] for stop in stops]}, names)
 
 

@@ -10,7 +10,7 @@ from adviz._support import progress
 from adviz.data import Split
 from adviz.explore.retrieval.matches import small
 
-FEW = 8  # images that are read while a person waits; more are read beside the page
+FEW = 8  # images that are read while a person waits; more are read in the background
 
 
 class Normals:

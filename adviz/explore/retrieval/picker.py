@@ -1,4 +1,7 @@
-"""An image under its map on which a pixel is picked, and how it is drawn: opacity, colours, contour."""
+"""An image under its map on which a pixel is picked, and how it is drawn.
+
+Opacity, colours, contour.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,9 @@ Limits = tuple[float, float]
 
 
 class Picker(widgets.VBox):  # type: ignore[misc]
-    """`PatchOverlay` (`overlay`) with its controls below, which act in the browser, without the kernel.
+    """`PatchOverlay` (`overlay`) with its controls below.
+
+    They act in the browser, without the kernel.
 
     Parameters
     ----------
@@ -47,7 +52,7 @@ class Picker(widgets.VBox):  # type: ignore[misc]
         )
         reset = widgets.Button(
             description="reset",
-            tooltip="the scale that all maps of this detector share",
+            tooltip="the one scale of all maps of this detector",
             layout=widgets.Layout(width="70px"),
         )
         reset.add_class("adviz-reset").on_click(lambda _: setattr(self, "limits", self._shared))
@@ -108,14 +113,20 @@ class Picker(widgets.VBox):  # type: ignore[misc]
         self._fade.value = self.overlay.fade = faded
 
     def rescale(self, shared: Limits | None, ends: Limits) -> None:
-        """Start from the scale that all maps share, on a slider that reaches from the lowest value to the highest."""
+        """Start from the scale that all maps share.
+
+        On a slider that reaches from the lowest value to the highest.
+        """
         self._shared = shared or (0.0, 1.0)
         self._slide(ends, self._shared)
         self._range.disabled = shared is None
         self.overlay.limits = list(self.limits)
 
     def _slide(self, ends: Limits, limits: Limits) -> None:
-        """Put another slider there: one that gets another range clips its value in the browser, and sends that back."""
+        """Put another slider there: one that gets another range clips its value in the browser.
+
+        It would send that value back.
+        """
         low, high = self._shared
         # The browser moves values to whole steps: the shared ones must be such
         step = (high - low) / STEPS

@@ -1,4 +1,4 @@
-"""What was this pixel compared with? The retrieved normal images, and the cells in them that decided."""
+"""What a test image and its pixels were compared with: retrieved images and nearest patches."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def retrieval(
 
 
 class RetrievalView(ResultsView):
-    """Pick an image, then a pixel of it: the matched cell in every normal image, and each layer's share, follow.
+    """Pick an image, then a pixel: the nearest normal patches and each layer's contribution follow.
 
     At first the map's highest pixel is picked; another detector keeps the pick. A smaller K is
     answered from what was found for the largest, the map included where the prediction allows it.
@@ -94,9 +94,11 @@ class RetrievalView(ResultsView):
         self._reading = False  # whether what is being computed are pictures, which may be put off
         self._wanted = 5
         self._picker = Picker(self._redraw)
-        slider = widgets.IntSlider(5, min=1, max=5, description="K", continuous_update=False)
-        slider.layout.width, slider.style.description_width = "200px", "20px"
-        slider.tooltip = "how many neighbours are looked at"
+        slider = widgets.IntSlider(
+            5, min=1, max=5, description="neighbours", continuous_update=False
+        )
+        slider.layout.width, slider.style.description_width = "260px", "80px"
+        slider.tooltip = "k, the number of nearest neighbours or of retrieved images"
         self._k = labelled(slider, "k", self._change_k)
         self._whole = widgets.Button(
             description="whole images", tooltip="give up the pick: compare whole images"
@@ -118,7 +120,10 @@ class RetrievalView(ResultsView):
 
     @property
     def k(self) -> int:
-        """How many neighbours are looked at: a smaller K is answered from what was found for the largest."""
+        """How many neighbours are looked at.
+
+        A smaller K is answered from what was found for the largest.
+        """
         return int(self._k.value)
 
     @k.setter
@@ -137,7 +142,10 @@ class RetrievalView(ResultsView):
 
     @property
     def limits(self) -> Limits:
-        """Values at the ends of the map's colour scale; at first those that all maps of the detector share."""
+        """Values at the ends of the map's colour scale.
+
+        At first those that all maps of the detector share.
+        """
         return self._picker.limits
 
     @limits.setter
@@ -188,7 +196,10 @@ class RetrievalView(ResultsView):
         self._redraw()
 
     def _show_image(self) -> None:
-        """Bring K's range, image and map up to date; a new image starts with its map's highest pixel picked."""
+        """Bring K's range, image and map up to date.
+
+        A new image starts with its map's highest pixel picked.
+        """
         found, image = self._prediction, self.image
         self._k.max = count_of(found, cells=self.picked is not None)
         self._k.value = min(self._wanted, self._k.max)
@@ -226,7 +237,7 @@ class RetrievalView(ResultsView):
             neighbors.grid != (1, 1) for neighbors in found.neighbors.values()
         )
         hint = (
-            f" · {self.detector} compares cells: pick a pixel"
+            f" · {self.detector} compares patches: pick a pixel"
             if cells and not whole_images(found)
             else ""
         )
@@ -265,7 +276,10 @@ class RetrievalView(ResultsView):
         )
 
     def _crowd(self, now: Compared) -> str:
-        """Return the small pictures of all neighbours; where many have to be read first, that is done beside."""
+        """Return the small pictures of all neighbours.
+
+        Where many have to be read first, that is done in the background.
+        """
         missing = self._normals[self.category].missing(now.numbers())
         if missing:
             normals = self._normals[self.category]
@@ -274,7 +288,10 @@ class RetrievalView(ResultsView):
         return now.crowd()
 
     def _beside(self, label: str, work: Callable[[], Any]) -> None:
-        """Do what the page lacks beside it, then draw again; a prediction that is being computed goes first."""
+        """Do what the page lacks beside it, then draw again.
+
+        A prediction that is being computed goes first.
+        """
         if not self.busy or self._reading:
             self._compute(label, work, self._redraw)
             self._reading = True
@@ -286,16 +303,19 @@ class RetrievalView(ResultsView):
         super()._compute(label, function, then)
 
     def static(self) -> StaticFigure:
-        """Return the strip on show as a matplotlib figure."""
+        """Return the displayed strip as a matplotlib figure."""
         figure = self._compared.figure()
         return super().static() if figure is None else figure
 
     def _tables(self, found: Evidence) -> str:
-        """Return the layers' values at the pixel, and where they are known the channels', as tables."""
+        """Return the layers' values at the pixel.
+
+        The channels' values are in a second table, where they are known.
+        """
         if not found.layers:
             return theme.note(compared.why_no_layers(self._prediction, self.detector))
         unit = self._units.get(self.detector, "")
-        title = "each layer's share of the squared distance"
+        title = "each layer's contribution to the squared distance"
         if found.searched != "patch":
             title = f"each layer's map at this pixel{f', {unit}' if unit else ''}"
         rest = unit.removeprefix("1 - ") if unit.startswith("1 - ") else ""

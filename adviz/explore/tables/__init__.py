@@ -1,4 +1,7 @@
-"""A paper's table with the printed values and ours, whose missing cells a person queues by a click."""
+"""A paper's table with the printed values and ours.
+
+Whose missing cells a person queues by a click.
+"""
 
 from adviz.explore.tables.view import TablesView, tables
 

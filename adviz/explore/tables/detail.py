@@ -1,4 +1,7 @@
-"""Everything about one cell of a table, as HTML: its value, its experiments, and how they were done."""
+"""Everything about one cell of a table, as HTML.
+
+Its value, its experiments, and how they were done.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,8 @@ def detail(
     parts = [f"<div><b>{html.escape(name)}</b>: {html.escape(_values(one))}</div>"]
     parts += [f"<div>{html.escape(text)}</div>" for text in _remarks(comparison, one)]
     if one.cell.experiments:
-        box = f"<div style='max-height:300px;overflow:auto'>{_experiments(book, comparison, one, waiting)}</div>"
+        table = _experiments(book, comparison, one, waiting)
+        box = f"<div style='max-height:300px;overflow:auto'>{table}</div>"
         parts.append(markup.row([box, _how(one, book.folder)], gap=28))
     there = {row.experiment for row in one.rows}
     errors = (book.broken[e] for e in one.cell.experiments if e in book.broken and e not in there)
@@ -114,7 +118,7 @@ def _experiments(
             printed.get(category, ""),
             *found,
         ]
-    columns = ["printed", "ours", "train / test", "seconds", "row file"]
+    columns = ["printed", "ours", "train / test", "seconds", "result file"]
     first = 0 if printed else 1
     return markup.table({name: texts[first:] for name, texts in lines.items()}, columns[first:])
 
@@ -144,33 +148,41 @@ def _seconds(row: Row) -> str:
 
 
 def _how(one: Filled, folder: Path) -> str:
-    """Return how the experiments of a cell are done: what their rows say, and what they are asked for."""
+    """Return how the experiments of a cell are done.
+
+    What their rows say, and what they are asked for.
+    """
     first, rows = one.cell.experiments[0], one.rows
     changed = first.detector.differences(type(first.detector)())
     options = ", ".join(f"{name}={pair[0]!r}" for name, pair in changed.items() if name != "seed")
     size = f"{in_words(first.size)} px" if first.size else "their own size"
     seeds = sorted({e.seed for e in one.cell.experiments})
+    peak = max((row.measured.get("peak_bytes") or 0 for row in rows), default=0)
     lines = {
-        "detector": f"{first.detector.title}; options that differ from the defaults: {options or 'none'}",
+        "detector": f"{first.detector.title}; "
+        f"options that differ from the defaults: {options or 'none'}",
         "backbone": " + ".join(first.backbones)
         + ("" if first.weights == "published" else ", random weights"),
         "weights' digest": _joined(row.facts.get("digest", "") for row in rows),
-        "images": f"{first.data}, {in_words(first.geometry.resized)} → {in_words(first.geometry.size)} px"
+        "images": f"{first.data}, {in_words(first.geometry.resized)} → "
+        f"{in_words(first.geometry.size)} px"
         + (", cropped" if first.geometry.crop else "")
         + (f", one test image in {first.every}" if first.every > 1 else "")
         + (f", {first.shots} shots" if first.shots else ""),
-        "judged at": f"{size}; features in {first.dtype}",
+        "evaluated at": f"{size}; features in {first.dtype}",
         "seeds": ", ".join(map(str, seeds)),
         "machine": _joined(_machine(row) for row in rows),
-        "peak memory": f"{max((row.measured.get('peak_bytes') or 0 for row in rows), default=0) / MIB:.0f} MiB",
+        "peak memory": f"{peak / MIB:.0f} MiB",
         "versions": _joined(_versions(row) for row in rows),
-        "rows are in": str(folder),
+        "results are in": str(folder),
     }
     measured = ("weights' digest", "machine", "peak memory", "versions")
     shown = {name: text for name, text in lines.items() if rows or name not in measured}
     body = "".join(
-        "<tr><th style='text-align:left;vertical-align:top;padding:1px 12px 1px 0;white-space:nowrap'>"
-        f"{html.escape(name)}</th><td style='text-align:left;overflow-wrap:anywhere'>{html.escape(text)}</td></tr>"
+        "<tr><th style='text-align:left;vertical-align:top;padding:1px 12px 1px "
+        "0;white-space:nowrap'>"
+        f"{html.escape(name)}</th><td "
+        f"style='text-align:left;overflow-wrap:anywhere'>{html.escape(text)}</td></tr>"
         for name, text in shown.items()
     )
     return (

@@ -1,4 +1,7 @@
-"""How a paper's table is laid out on the page: what its rows and columns are, and what stands in a cell."""
+"""How a paper's table is laid out on the page.
+
+What its rows and columns are, and what stands in a cell.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,9 @@ class Layout:
 
 
 def laid_out(comparison: Comparison, *, others: bool = True) -> Layout:
-    """Return the layout of a table: methods are its rows, unless it has more categories than methods.
+    """Return the layout of a table.
+
+    Methods are its rows, unless it has more categories than methods.
 
     A line is a method in one variant; a place in it is a category, and the metric where there are
     several. Without `others` only lines that are ours are kept, if there are any. As columns, ours
@@ -114,7 +119,10 @@ def _theirs(line: Mapping[tuple[str, str], Filled]) -> bool:
 
 
 def _line_head(line: Mapping[tuple[str, str], Filled], papers: bool, metric: str = "") -> Head:
-    """Return the head of a line: its method, below it its variant, and why there is nothing of ours, where that is."""
+    """Return the head of a line: its method, below it its variant.
+
+    Where we have no result, the reason follows.
+    """
     cell = next(iter(line.values())).cell
     theirs = _theirs(line)
     remark = (
@@ -180,7 +188,10 @@ def _state(one: Filled, why: str, queued: Container[Experiment]) -> str:
 
 
 def reason(one: Filled, broken: Mapping[Experiment, str]) -> str:
-    """Return what went wrong with an experiment that a cell lacks, in a line; "" where nothing did."""
+    """Return what went wrong with an experiment that a cell lacks, in a line.
+
+    "" where nothing did.
+    """
     there = {row.experiment for row in one.rows}
     found = (broken[e] for e in one.cell.experiments if e in broken and e not in there)
     return last_line(next(found, ""))
@@ -206,7 +217,10 @@ def _title(one: Filled, why: str = "") -> str:
 def legend(
     layout: Layout, comparison: Comparison, shows: str, marks: list[list[Entry | None]]
 ) -> str:
-    """Say what stands in the cells, what every metric is, and what the signs mean that are there."""
+    """Say what stands in the cells, what every metric is.
+
+    The signs in the cells are explained, too.
+    """
     papers = comparison.table.setting.papers
     words = {
         BOTH: "Printed above ours" if layout.stacked else "Printed | ours",

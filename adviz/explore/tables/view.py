@@ -1,4 +1,4 @@
-"""What does the paper print, what do we get, and what is still to be done? A table, cell by cell."""
+"""The papers' tables: printed and measured values, cell by cell, and experiments to run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PAPERS = {"SPADE": "spade", "PatchCore": "patchcore", "Reverse distillation": "r
 
 
 def tables(book: Book) -> TablesView:
-    """Show the papers' tables with ours, and let missing experiments be done beside the page.
+    """Show the papers' tables beside our results, and run missing experiments in the background.
 
     Parameters
     ----------
@@ -51,10 +51,10 @@ def tables(book: Book) -> TablesView:
 
 
 class TablesView(View):
-    """Pick a table, pick a cell by a click or the arrow keys, and run what it, its line or the table lacks.
+    """Pick a table and a cell, and run the missing experiments of a cell, a row or the table.
 
-    What is asked for waits in a queue and is done one after the other beside the page; every row is
-    on disk as soon as it is there, and in the table. The state is plain data, readable and
+    Experiments wait in a queue and run one after the other in the background; every result is
+    stored and displayed as soon as it is known. The state is plain data, readable and
     settable: `paper`, `table`, `pro` ("own" = the definition of the paper's code), `shows`,
     `others`, `cell`; readable: `comparison`, `places`, `queued`.
     """
@@ -117,7 +117,10 @@ class TablesView(View):
 
     @property
     def cell(self) -> Place | None:
-        """(line, place) of the cell whose detail is shown, such as ("PatchCore, coreset=1%", "bottle")."""
+        """(line, place) of the cell whose detail is shown.
+
+        Such as ("PatchCore, coreset=1%", "bottle").
+        """
         return self._cell
 
     @cell.setter
@@ -134,7 +137,7 @@ class TablesView(View):
 
     @property
     def comparison(self) -> Comparison:
-        """The table on show, with what is on disk now."""
+        """The displayed table, with what is on disk now."""
         return self._book.table(self.paper, self.table, pro=None if self.pro == OWN else self.pro)
 
     @property
@@ -191,7 +194,10 @@ class TablesView(View):
         self._redraw()
 
     def _offer_tables(self, _change: Any = None) -> None:
-        """Offer the tables of the paper, start with its first, and read the rows of the others meanwhile."""
+        """Offer the tables of the paper, start with its first.
+
+        The results of the others are read meanwhile.
+        """
         there = [name for name in self._book.names if name.paper == self.paper]
         titles = [
             f"in the text: {one.title}"
@@ -216,7 +222,7 @@ class TablesView(View):
                 self._redraw()
 
     def _filled(self) -> Filled:
-        """Return the cell on show."""
+        """Return the displayed cell."""
         row, column = self._layout.places[self._cell or self.places[0]]
         found = self._layout.cells[row][column]
         if found is None:
@@ -225,7 +231,7 @@ class TablesView(View):
         return found
 
     def _line(self) -> list[Filled]:
-        """Return the cells of the line of the cell on show."""
+        """Return the cells in the line of the displayed cell."""
         line = (self._cell or self.places[0])[0]
         pairs = zip(self._comparison.lines, self._comparison.filled, strict=True)
         return [one for name, one in pairs if name == line]
@@ -263,9 +269,14 @@ class TablesView(View):
         text = html.escape(self._legend_text())
         self._legend.value = f"<div class='adviz-small' style='max-width:1000px'>{text}</div>"
         self._grid.show(
-            layout.rows, layout.columns, self._marks, picked=layout.places[self._cell or self.places[0]],
-            corner=layout.corner, stacked=layout.stacked and self.shows == BOTH, label=f"{name}: {name.title}",
-        )  # fmt: skip
+            layout.rows,
+            layout.columns,
+            self._marks,
+            picked=layout.places[self._cell or self.places[0]],
+            corner=layout.corner,
+            stacked=layout.stacked and self.shows == BOTH,
+            label=f"{name}: {name.title}",
+        )
 
     def _name_buttons(self) -> None:
         """Say on each button how many experiments it would do; none: it is switched off."""
@@ -299,7 +310,7 @@ class TablesView(View):
         if broken:
             words.append(f"{len(broken)} broken: {broken[0]}")
         if damaged:
-            words.append(f"{damaged} row files cannot be used")
+            words.append(f"{damaged} result files cannot be used")
         return " · ".join(words)
 
     def _legend_text(self) -> str:

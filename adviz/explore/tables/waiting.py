@@ -14,7 +14,10 @@ MINUTES = 90  # seconds, beyond which minutes are said
 
 
 class Waiting:
-    """What waits, in the order in which it was asked for, each once; safe to use from several threads."""
+    """What waits, in the order in which it was asked for, each once.
+
+    Safe to use from several threads.
+    """
 
     def __init__(self) -> None:
         self._queue = dict[Any, None]()
@@ -48,7 +51,10 @@ class Waiting:
             return self._worker
 
     def batch(self, worker: object) -> list[Experiment]:
-        """Return all that waits; nothing if another works now, and if nothing waits this worker's work has ended."""
+        """Return all that waits; nothing if another works now.
+
+        If nothing waits, this worker has finished.
+        """
         with self._lock:
             if self._worker is not worker:
                 return []
@@ -69,7 +75,10 @@ class Waiting:
                 self._queue.pop(one, None)
 
     def give_up(self, worker: object | None = None) -> bool:
-        """Empty the queue and dismiss the worker, if it is the one that is given; return whether nobody works now."""
+        """Empty the queue and dismiss the worker, if it is the one that is given.
+
+        Return whether nobody works now.
+        """
         with self._lock:
             if worker is None or self._worker is worker:
                 self._queue.clear()
@@ -82,4 +91,7 @@ class Waiting:
         if not self._done:
             return text
         seconds = (monotonic() - self._began) / self._done * left
-        return f"{text}, about {f'{seconds / 60:.0f} min' if seconds > MINUTES else f'{seconds:.0f} s'} left"
+        return (
+            f"{text}, about "
+            f"{f'{seconds / 60:.0f} min' if seconds > MINUTES else f'{seconds:.0f} s'} left"
+        )

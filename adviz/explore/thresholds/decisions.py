@@ -1,4 +1,4 @@
-"""The line itself: a threshold of the image score, what it flags, and the image on show held against it."""
+"""A threshold of the image score: the errors that it makes, and its verdict on an image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from adviz import metrics, plots
 from adviz.data import Category
-from adviz.explore.kit import markup
+from adviz.explore.kit import markup, outcomes
 from adviz.explore.kit.background_view import PreparedView, Steps
 from adviz.explore.kit.image_stepper import Found
 from adviz.explore.kit.texts import UNDEFINED, computing, lacking
@@ -29,9 +29,11 @@ WIDTH = 190  # CSS pixels of a picture
 
 
 class DecisionView(PreparedView):
-    """A threshold for each category and detector, or one for all categories, and what it does to their images.
+    """A threshold for each category and detector, or one for all categories.
 
-    What takes long (the best threshold of all pixels) is computed beside the page once, see
+    It splits their images into predicted anomalous and predicted good.
+
+    What takes long (the best threshold of all pixels) is computed in the background once, see
     `_steps`.
     """
 
@@ -59,14 +61,14 @@ class DecisionView(PreparedView):
         self._slider = labelled(slider, "threshold", self._slide)
         best, full = (
             "the threshold with the highest F1",
-            "the highest threshold that flags every anomalous image",
+            "the highest threshold without a miss",
         )
         self._best = widgets.Button(
             description="best F1", tooltip=best, layout=widgets.Layout(width="90px")
         )
         self._best.add_class("adviz-best").on_click(lambda _: self._jump(best=True))
         self._full = widgets.Button(
-            description="full recall", tooltip=full, layout=widgets.Layout(width="100px")
+            description="100% recall", tooltip=full, layout=widgets.Layout(width="100px")
         )
         self._full.add_class("adviz-full").on_click(lambda _: self._jump(best=False))
         one = widgets.Checkbox(
@@ -89,7 +91,10 @@ class DecisionView(PreparedView):
 
     @property
     def threshold(self) -> float:
-        """Image score from which on an image is flagged; of this category and detector, or of all if `pooled`."""
+        """Image score from which on an image is flagged.
+
+        It is that of this category and detector, or of all categories if `pooled`.
+        """
         return self._line(self.category)
 
     @threshold.setter
@@ -118,12 +123,12 @@ class DecisionView(PreparedView):
         self._display.value = RELATIVE if divided else MAP
 
     @property
-    def outcome(self) -> errors.Outcome:
-        """What the threshold does to the images of the category on show."""
+    def outcome(self) -> outcomes.Outcome:
+        """What the threshold does to the images of the displayed category."""
         return self._outcome(self.category, self.threshold)
 
     def _known(self, detector: str = "") -> list[str]:
-        """Return the categories that a detector, or the one on show, has a prediction of by now."""
+        """Return the categories with a prediction by a detector, or by the displayed one."""
         found = {
             name: predictions.get(detector or self.detector)
             for name, predictions in self._predictions.items()
@@ -151,13 +156,13 @@ class DecisionView(PreparedView):
         """Return a category's threshold: a person's choice, or where to start."""
         chosen = self._lines.get(self._owner(category, detector))
         return (
-            errors.first_threshold(*self._sharing(category, detector))[0]
+            outcomes.first_threshold(*self._sharing(category, detector))[0]
             if chosen is None
             else chosen
         )
 
-    def _outcome(self, category: str, threshold: float) -> errors.Outcome:
-        return errors.outcome(*self._judged(category), threshold)
+    def _outcome(self, category: str, threshold: float) -> outcomes.Outcome:
+        return outcomes.outcome(*self._judged(category), threshold)
 
     def _slide(self, change: Any) -> None:
         if not self._quiet:
@@ -166,9 +171,9 @@ class DecisionView(PreparedView):
     def _jump(self, *, best: bool) -> None:
         scores, labels = self._sharing(self.category)
         self.threshold = (
-            errors.first_threshold(scores, labels)[0]
+            outcomes.first_threshold(scores, labels)[0]
             if best
-            else errors.full_recall(scores, labels)
+            else outcomes.full_recall(scores, labels)
         )
 
     def _pixel_line(self) -> tuple[float | None, str]:
@@ -186,7 +191,8 @@ class DecisionView(PreparedView):
         if not self._categories[self.category].test.has_masks:
             return (
                 None,
-                "The score is not the map's maximum and there are no masks: no threshold of pixels is known.",
+                "The score is not the map's maximum and there are no masks: no threshold of pixels "
+                "is known.",
             )
         return self._pixels.get(
             key
@@ -241,7 +247,10 @@ class DecisionView(PreparedView):
         why: str,
         relative: bool,
     ) -> str:
-        """Return image | ground truth | map | overlay, with what is above the threshold of pixels outlined."""
+        """Return image | ground truth | map | overlay.
+
+        Pixels above the threshold of pixels are outlined.
+        """
         sample, maps, limits = self._sample, self._prediction.anomaly_map, self._shared_limits()
         parts = [markup.tile(sample.image, title="image", width=WIDTH)]
         if sample.mask is not None:
@@ -281,14 +290,14 @@ class DecisionView(PreparedView):
     def _marks(self) -> dict[str, float]:
         """Return the thresholds worth knowing, by name."""
         scores, labels = self._sharing(self.category)
-        best, name = errors.first_threshold(scores, labels)
-        whole = errors.full_recall(scores, labels)
-        return {name: best, **({"full recall": whole} if np.isfinite(whole) else {})}
+        best, name = outcomes.first_threshold(scores, labels)
+        whole = outcomes.full_recall(scores, labels)
+        return {name: best, **({"100% recall": whole} if np.isfinite(whole) else {})}
 
     def _tables(self) -> str:
         """Return the confusion matrices, and what this and other thresholds cost."""
         now = self.outcome
-        rows = {"now": _costs(now)}
+        rows = {"current": _costs(now)}
         rows |= {
             name: _costs(self._outcome(self.category, value))
             for name, value in self._marks().items()
@@ -311,11 +320,11 @@ class DecisionView(PreparedView):
         kind = {(True, 0): ": a false positive", (False, 1): ": a false negative"}.get(
             (flagged, label), ""
         )
-        done = "flagged" if flagged else "not flagged"
+        done = "predicted anomalous" if flagged else "predicted good"
         return f"score {style.number(score)}, {done} at {style.number(self.threshold)}{kind}"
 
 
-def _costs(found: errors.Outcome) -> list[str]:
+def _costs(found: outcomes.Outcome) -> list[str]:
     ratios = (found.precision, found.recall, found.f1)
     counts = [str(found.false_positives), str(found.false_negatives)]
     return [
@@ -325,14 +334,14 @@ def _costs(found: errors.Outcome) -> list[str]:
     ]
 
 
-def _matrix(found: errors.Outcome, title: str) -> str:
+def _matrix(found: outcomes.Outcome, title: str) -> str:
     rows = {
         "anomalous": [found.true_positives, found.false_negatives],
         "good": [found.false_positives, found.true_negatives],
         "unlabelled": [found.unlabelled_flagged, found.unlabelled_passed],
     }
     shown = {name: [str(count) for count in counts] for name, counts in rows.items() if sum(counts)}
-    return markup.table(shown, ["flagged", "not flagged"], title=title)
+    return markup.table(shown, ["predicted anomalous", "predicted good"], title=title)
 
 
 def _small(sentences: list[str]) -> str:

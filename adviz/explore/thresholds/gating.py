@@ -1,4 +1,7 @@
-"""What a first stage saves and loses: only images whose score is above tau are looked at a second time."""
+"""What a first stage saves and loses.
+
+Only images whose score is above tau are looked at a second time.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,9 @@ class Gating:
 
 
 def gating(scores: np.ndarray, labels: np.ndarray, areas: np.ndarray | None = None) -> Gating:
-    """Return what a first stage saves and loses at every tau (SPADE 3.2: only images above tau are segmented).
+    """Return what a first stage saves and loses at every tau.
+
+    SPADE 3.2: only images with a score above tau are segmented.
 
     Parameters
     ----------
@@ -87,7 +92,9 @@ def gating(scores: np.ndarray, labels: np.ndarray, areas: np.ndarray | None = No
 
 
 class GatePanel(widgets.VBox):  # type: ignore[misc]
-    """A slider over tau, and what each value saves and loses; hidden where there is no second stage.
+    """A slider over tau, and what each value saves and loses.
+
+    Hidden where there is no second stage.
 
     Parameters
     ----------
@@ -123,7 +130,9 @@ class GatePanel(widgets.VBox):  # type: ignore[misc]
         with self._quiet:
             set_range(self.slider, scores[0], scores[-1], tau)
         numbers = markup.table(
-            _rows(found, found.at(tau), seconds), ["now", "of"], title="only images above τ go on"
+            _rows(found, found.at(tau), seconds),
+            ["current", "of"],
+            title="only images above τ go on",
         )
         lost = (
             found.images_lost / found.anomalous
@@ -154,7 +163,7 @@ def _chart(found: Gating, lost: np.ndarray, at: int) -> str:
     chart = Chart(
         (0, 1),
         (0, 1.05),
-        names=("share of the images saved", "share lost"),
+        names=("fraction of the images saved", "fraction lost"),
         size=(520, 260),
         top=26,
     )
@@ -163,7 +172,7 @@ def _chart(found: Gating, lost: np.ndarray, at: int) -> str:
         ("defect pixels", found.pixels_lost, style.BLUE, "dashed", "square"),
     )
     known = [line for line in lines if np.isfinite(line[1]).all()]
-    chart.rule(found.saved[at], "τ now")
+    chart.rule(found.saved[at], "current τ")
     for name, values, colour, dash, shape in known:
         chart.path(np.repeat(found.saved, 2)[1:], np.repeat(values, 2)[:-1], colour, dash=dash)
         chart.dots(

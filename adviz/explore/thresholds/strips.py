@@ -21,7 +21,9 @@ def score_strip(
     marks: Mapping[str, float],
     current: int,
 ) -> str:
-    """Return every image as a dot at its score, one line per defect type, with the thresholds; `plots` has it static.
+    """Return every image as a dot at its score, one line per defect type, with the thresholds.
+
+    `plots` has it static.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A person's tags: a row of controls for the image on show, and the file that they are kept in."""
+"""Tags of errors: controls for the displayed image, and the file that they are kept in."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ NONE = "none yet"
 
 
 class Tagging(widgets.VBox):  # type: ignore[misc]
-    """Choose the kind of error that the image on show is, say something about it, and keep all of it in a file.
+    """Choose the kind of error that the displayed image is, say something about it.
+
+    Tags and notes are kept in a file.
 
     Parameters
     ----------
@@ -76,7 +78,10 @@ class Tagging(widgets.VBox):  # type: ignore[misc]
     def show(
         self, place: Place, label: int, suggestions: Sequence[tuple[str, str]], wrong: bool
     ) -> None:
-        """Show the tag of an image; `suggestions` are marked in the list, and explained below it."""
+        """Show the tag of an image; `suggestions` are marked in the list.
+
+        They are explained below it.
+        """
         tag, note = self.marks.get(place, ("", ""))
         suggested = dict(suggestions)
         names = dict.fromkeys([*TAGS[label], *([tag] if tag else [])])
@@ -113,7 +118,8 @@ class Tagging(widgets.VBox):  # type: ignore[misc]
             if unknown:
                 first = " · ".join(min(unknown))
                 raise ValueError(
-                    f"{path} holds {len(unknown)} chosen tags that are not here, such as {first}: load them first, or "
+                    f"{path} holds {len(unknown)} chosen tags that are not here, such as {first}: "
+                    "load them first, or "
                     "save to another file; nothing was written"
                 )
         write_tags(path, tags)
@@ -124,7 +130,8 @@ class Tagging(widgets.VBox):  # type: ignore[misc]
         for tag in tags:
             if tag.detector not in detectors:
                 raise ValueError(
-                    f"expected tags of the detectors {', '.join(detectors)}, got {tag.detector!r} in {path}; "
+                    f"expected tags of the detectors {', '.join(detectors)}, got {tag.detector!r} "
+                    f"in {path}; "
                     "nothing was changed"
                 )
             checked(tag.category, tag.image, tag.tag, labels)
@@ -138,18 +145,21 @@ def checked(category: str, image: str, tag: str, labels: Labels) -> None:
     """Raise unless there is this image, and this tag for what it is."""
     if category not in labels:
         raise ValueError(
-            f"unknown image {category}/{image}: the categories are {', '.join(labels)}; nothing was changed"
+            f"unknown image {category}/{image}: the categories are {', '.join(labels)}; nothing "
+            "was changed"
         )
     if image not in labels[category]:
         example = next(iter(labels[category]))
         raise ValueError(
-            f"unknown image {category}/{image}: {category} has no such test image, but others such as "
+            f"unknown image {category}/{image}: {category} has no such test image, but others such "
+            "as "
             f"{example}; nothing was changed"
         )
     allowed = TAGS[labels[category][image]]
     if tag and tag not in allowed:
         raise ValueError(
-            f"unknown tag {tag!r} of {category}/{image}: expected {' | '.join(allowed) or 'none, it is unlabelled'}; "
+            f"unknown tag {tag!r} of {category}/{image}: expected "
+            f"{' | '.join(allowed) or 'none, it is unlabelled'}; "
             "nothing was changed"
         )
 
@@ -170,7 +180,10 @@ class TaggedView(DecisionView):
 
     @property
     def tags(self) -> dict[str, str]:
-        """A person's tags of the detector on show: "category/image's id" -> tag; setting them replaces all."""
+        """A person's tags of the displayed detector: "category/image's id" -> tag.
+
+        Setting them replaces all.
+        """
         marks = self._tagging.marks.items()
         return {
             f"{c}/{i}": tag for (name, c, i), (tag, _) in marks if name == self.detector and tag
@@ -195,10 +208,12 @@ class TaggedView(DecisionView):
         self._replace({key: (tags.get(key, ""), notes.get(key, "")) for key in [*tags, *notes]})
 
     def save_tags(self, path: str | Path) -> None:
-        """Write the tags of all detectors to a JSON file, which is either the old or the new one, never half of it.
+        """Write the tags of all detectors to a JSON file.
+
+        The file is written atomically.
 
         Each entry has detector, category, image (id), threshold (the present one), tag, suggested
-        and note. Of the false negatives of the detector on show that nobody tagged, the first
+        and note. Of the false negatives of the displayed detector that nobody tagged, the first
         suggestion is written, marked as such.
 
         Raises
@@ -217,7 +232,9 @@ class TaggedView(DecisionView):
         self._tagging.save(path, tags)
 
     def load_tags(self, path: str | Path) -> int:
-        """Read a person's tags from a file that `save_tags` wrote, and return how many; the file's win over those here.
+        """Read a person's tags from a file that `save_tags` wrote, and return how many.
+
+        The file's win over those here.
 
         Raises
         ------
@@ -250,7 +267,7 @@ class TaggedView(DecisionView):
         }
 
     def _replace(self, marks: Mapping[str, tuple[str, str]]) -> None:
-        """Replace tags and notes of the detector on show; keys are "category/image's id"."""
+        """Replace tags and notes of the displayed detector; keys are "category/image's id"."""
         labels, places = self._labels(), {}
         for key, (tag, _) in marks.items():
             names = [name for name in labels if key.startswith(f"{name}/")]

@@ -43,7 +43,9 @@ class Tag:
 
 
 def write_tags(path: str | Path, tags: Sequence[Tag]) -> None:
-    """Write tags as JSON with a digest; the file is either the old or the new one, never half of it.
+    """Write tags as JSON with a digest.
+
+    The file is either the old or the new one, never half of it.
 
     Raises
     ------
@@ -65,7 +67,8 @@ def read_tags(path: str | Path) -> list[Tag]:
     version = content.get("format")
     if isinstance(version, str) and version.startswith(NAME) and version not in (FIRST, FORMAT):
         raise ValueError(
-            f"expected {FORMAT!r} or older in {path}, got {version!r}, a newer adviz's: update adviz"
+            f"expected {FORMAT!r} or older in {path}, got {version!r}, a newer adviz's: update "
+            "adviz"
         )
     if (
         version not in (FIRST, FORMAT)
@@ -77,7 +80,8 @@ def read_tags(path: str | Path) -> list[Tag]:
         )
     if (digest is None) != (version == FIRST):
         raise ValueError(
-            f'expected a "digest" in {FORMAT!r} and none before, got another in {path}: take another copy'
+            f'expected a "digest" in {FORMAT!r} and none before, got another in {path}: take '
+            "another copy"
         )
     return [
         _tag(entry, f"tag {number} of {path}") for number, entry in enumerate(content["tags"], 1)

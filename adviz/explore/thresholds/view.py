@@ -1,4 +1,4 @@
-"""Where should the line be drawn, and what goes wrong on either side of it? A slider, walls of errors, and tags."""
+"""A threshold of the image score, the errors that it makes, and their tags."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 
 from adviz import plots
 from adviz.data import Category, audit
-from adviz.explore.kit import markup
+from adviz.explore.kit import markup, outcomes
 from adviz.explore.kit.background_view import Steps
 from adviz.explore.kit.image_stepper import EVERYTHING, Found, by_name
 from adviz.explore.thresholds import errors
 from adviz.explore.thresholds.gating import GatePanel, Gating, gating
 from adviz.explore.thresholds.tagging import TaggedView
 from adviz.explore.thresholds.walls import KINDS, MOST, SIDE, Walls, words
-from adviz.plots import THUMBNAILS, StaticFigure, Wall, style
+from adviz.plots import THUMBNAILS, Gallery, StaticFigure, style
 from adviz.prediction import Prediction
 
 
@@ -27,7 +27,7 @@ def thresholds(
     *,
     gate: Mapping[str, float] | None = None,
 ) -> ThresholdsView:
-    """Move the threshold of the image score, see what it flags and misses, and say what kind of errors these are.
+    """Move the threshold of the image score, look at the errors that it makes, and tag them.
 
     Parameters
     ----------
@@ -50,15 +50,15 @@ def thresholds(
     >>> view = explore.thresholds(category, prediction)
     >>> view.threshold = 25.0
     >>> view.status
-    'hex_nut · PatchCore · image 1 of 46 · anomalous: chip · score ..., flagged at 25'
+    'hex_nut · PatchCore · image 1 of 46 · anomalous: chip · score ..., predicted anomalous at 25'
     """
     return ThresholdsView(*by_name(categories, predictions), gate=gate)
 
 
 class ThresholdsView(TaggedView):
-    """Scores by defect type with the threshold as a line, what it gets wrong, and the errors of all categories.
+    """Scores by defect type with the threshold, its confusion matrix, and galleries of errors.
 
-    An image is flagged when its score is at or above the threshold, which at first is the
+    An image is predicted anomalous from the threshold on, which at first is the
     F1-optimal one. The state is plain data, readable and settable: `category`, `detector`,
     `defect`, `image`, `threshold`, `pooled`, `relative`, `gate`, `tags` and `notes`; `errors`,
     `outcome` and `gating` are what follows from it.
@@ -85,7 +85,10 @@ class ThresholdsView(TaggedView):
 
     @property
     def gate(self) -> float | None:
-        """Score tau above which an image goes on to the second stage; None where the detector has none."""
+        """Score tau above which an image goes on to the second stage.
+
+        None where the detector has none.
+        """
         found = self.gating
         if found is None:
             return None
@@ -99,7 +102,8 @@ class ThresholdsView(TaggedView):
     def gate(self, tau: float) -> None:
         if self.detector not in self._seconds:
             raise ValueError(
-                f"{self.detector} has no second stage: name it in gate={{detector: seconds per image}}"
+                f"{self.detector} has no second stage: name it in gate={{detector: seconds per "
+                f"image}}"
             )
         if not np.isfinite(tau):
             raise ValueError(f"gate must be a finite score, got {tau}")
@@ -108,7 +112,10 @@ class ThresholdsView(TaggedView):
 
     @property
     def gating(self) -> Gating | None:
-        """What every tau saves and loses, as plain arrays; None where the detector has no second stage."""
+        """What every tau saves and loses, as plain arrays.
+
+        None where the detector has no second stage.
+        """
         if self.detector not in self._seconds:
             return None
         labels = self._categories[self.category].test.labels
@@ -116,7 +123,9 @@ class ThresholdsView(TaggedView):
 
     @property
     def errors(self) -> list[dict[str, Any]]:
-        """The errors of the detector on show in all categories, the worst of each kind first, as plain data.
+        """The errors of the displayed detector in all categories, the worst of each kind first.
+
+        As plain data.
 
         Each has kind ("false positive", "false negative" or, flagged without a label,
         "unlabelled"), category, image (index), id, defect, score, threshold, tag and note (a
@@ -136,7 +145,7 @@ class ThresholdsView(TaggedView):
         for category in self._known():
             scores, labels = self._judged(category)
             line, ids = self._line(category), self._categories[category].test.ids
-            for kind, images in zip(KINDS, errors.wrong(scores, labels, line), strict=True):
+            for kind, images in zip(KINDS, outcomes.wrong(scores, labels, line), strict=True):
                 for image in images.tolist():
                     tag, note = self._tagging.marks.get(
                         (self.detector, category, ids[image]), ("", "")
@@ -251,7 +260,8 @@ class ThresholdsView(TaggedView):
         said, segmented = [], self._prediction.segmented
         if segmented is not None and not segmented.all():
             said.append(
-                f"In this prediction {np.count_nonzero(~segmented)} images were not segmented already."
+                f"In this prediction {np.count_nonzero(~segmented)} images were not segmented "
+                "already."
             )
         if self.gating is not None and not self.gating.anomalous:
             said.append("No image is labelled anomalous: what would be lost cannot be known.")
@@ -268,7 +278,10 @@ class ThresholdsView(TaggedView):
             self.image = image
 
     def static(self) -> StaticFigure:
-        """Return the scores with the threshold, above the walls of errors, as a matplotlib figure."""
+        """Return the scores with the threshold, above the walls of errors.
+
+        As a matplotlib figure.
+        """
         found, walls = self.errors, []
         for kind, (_, title, _) in KINDS.items():
             chosen = [error for error in found if error["kind"] == kind]
@@ -283,7 +296,7 @@ class ThresholdsView(TaggedView):
                 for e in shown
             ]
             rest = f", the first {len(shown)}" if len(shown) < len(chosen) else ""
-            walls.append(Wall(f"{title} ({len(chosen)}{rest})", pictures, lines))
+            walls.append(Gallery(f"{title} ({len(chosen)}{rest})", pictures, lines))
         line, test = style.number(self.threshold), self._categories[self.category].test
         return plots.decision_page(
             self._prediction.score,
@@ -292,12 +305,15 @@ class ThresholdsView(TaggedView):
             threshold=self.threshold,
             marks=self._marks(),
             current=self.image,
-            title=f"{self.category} · {self.detector}: flagged from {line} on",
+            title=f"{self.category} · {self.detector}: predicted anomalous from {line} on",
         )
 
 
 def _worst(error: Mapping[str, Any]) -> float:
-    """Order errors by how far from the line they are, in units of it: categories have scales of their own."""
+    """Order errors by how far from the line they are, in units of it.
+
+    Categories have scales of their own.
+    """
     line = float(error["threshold"])
     return -abs(float(error["score"]) - line) / (abs(line) or 1.0)
 
@@ -309,10 +325,12 @@ def _checked_gate(
     for name, seconds in gate.items():
         if name not in names:
             raise ValueError(
-                f"expected gate to name some of the detectors {', '.join(sorted(names))}, got {name!r}"
+                f"expected gate to name some of the detectors {', '.join(sorted(names))}, got "
+                f"{name!r}"
             )
         if not 0 <= seconds < float("inf"):
             raise ValueError(
-                f"expected the seconds of {name}'s second stage for one image, 0 or more, got {seconds}"
+                f"expected the seconds of {name}'s second stage for one image, 0 or more, got "
+                f"{seconds}"
             )
     return dict(gate)

@@ -15,15 +15,15 @@ from adviz.plots import style
 MOST = 24  # pictures of a wall
 SIDE = 104  # CSS pixels, width of a picture
 KINDS = {  # kind -> short name, title of its wall, edge
-    "false positive": ("FP", "False positives: good images that are flagged", style.BLUE),
+    "false positive": ("FP", "False positives: good images predicted anomalous", style.BLUE),
     "false negative": (
         "FN",
-        "False negatives: anomalous images that are not flagged",
+        "False negatives: anomalous images that were missed",
         style.VERMILLION,
     ),
     "unlabelled": (
         "?",
-        "Flagged without a label: whether these are errors cannot be known",
+        "Unlabelled images predicted anomalous: whether these are errors is unknown",
         style.UNLABELLED,
     ),
 }
@@ -32,7 +32,9 @@ Key = tuple[str, int]
 
 
 class Walls(widgets.VBox):  # type: ignore[misc]
-    """Walls of errors with numbers, and a list with previous and next by which a person goes to one.
+    """Walls of errors with numbers.
+
+    A list with previous and next goes to one of them.
 
     Parameters
     ----------
@@ -61,7 +63,7 @@ class Walls(widgets.VBox):  # type: ignore[misc]
         errors: in the order of their numbers.
         pictures: (category, image) -> HTML of its picture; a grey square stands for one that is not
             there yet.
-        present: what is on show.
+        present: what is displayed.
         """
         self._places = [(error["category"], error["image"]) for error in errors]
         names = [f"{number} · {_line(error)}" for number, error in enumerate(errors, 1)]
@@ -115,18 +117,25 @@ def words(error: Entry) -> str:
 
 
 def _line(error: Entry) -> str:
-    return f"{KINDS[error['kind']][0]} · {error['category']} · {error['defect']} · {style.number(error['score'])}"
+    return (
+        f"{KINDS[error['kind']][0]} · {error['category']} · {error['defect']} · "
+        f"{style.number(error['score'])}"
+    )
 
 
 def _tile(number: int, error: Entry, pictures: Mapping[Key, str], present: Key, colour: str) -> str:
     place = error["category"], error["image"]
-    empty = f"<span style='display:block;width:{SIDE}px;height:{SIDE}px;background:{theme.EMPTY}'></span>"
+    empty = (
+        "<span "
+        f"style='display:block;width:{SIDE}px;height:{SIDE}px;background:{theme.EMPTY}'></span>"
+    )
     ring = "outline:3px solid currentColor;outline-offset:2px;" if place == present else ""
     lines = [f"<b>{number}</b> · {html.escape(error['category'])}"]
     lines += [f"{html.escape(error['defect'])} · {style.number(error['score'])}"]
     said = html.escape(words(error))
     lines += [f"<b>{said}</b>" if error["tag"] else f"<i>{said}</i>"] if said else []
     return (
-        f"<figure class='adviz-small' style='margin:0 0 4px;width:{SIDE}px;border-top:4px solid {colour};{ring}"
+        f"<figure class='adviz-small' style='margin:0 0 4px;width:{SIDE}px;border-top:4px solid "
+        f"{colour};{ring}"
         f"overflow-wrap:anywhere'>{pictures.get(place, empty)}{'<br>'.join(lines)}</figure>"
     )

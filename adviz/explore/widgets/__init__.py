@@ -1,4 +1,7 @@
-"""The parts of explorers that Jupyter does not have: an image under a map, many points, and a table to pick from."""
+"""The parts of explorers that Jupyter does not have.
+
+An image under a map, many points, and a table to pick from.
+"""
 
 from adviz.explore.widgets.grid import Entry, Head, TableGrid
 from adviz.explore.widgets.overlay import PatchOverlay

@@ -13,11 +13,13 @@ from adviz.explore.widgets.traits import source
 
 @dataclass(frozen=True)
 class Head:
-    """The head of a row or column: its name, a small text below it, and whether it is not ours (grey, slanted).
+    """The head of a row or column.
+
+    Its name, a small text below it, and whether it is not ours (grey, slanted).
 
     Examples
     --------
-    >>> from adviz.widgets import Head
+    >>> from adviz.explore.widgets import Head
     >>> Head("PatchCore", "1 %").text
     'PatchCore...1 %'
     """
@@ -34,11 +36,13 @@ class Head:
 
 @dataclass(frozen=True)
 class Entry:
-    """A cell: up to two texts, the second bold, what hovering says, and whether it is not ours (grey, slanted).
+    """A cell: up to two texts, the second bold, what hovering says.
+
+    A result that is not ours is grey and slanted.
 
     Examples
     --------
-    >>> from adviz.widgets import Entry
+    >>> from adviz.explore.widgets import Entry
     >>> Entry("98.1", "97.9").theirs
     False
     """
@@ -50,17 +54,20 @@ class Entry:
 
 
 class TableGrid(anywidget.AnyWidget):  # type: ignore[misc]
-    """A table with fixed heads, of which one cell is picked, by a click or with the arrow keys, Home and End.
+    """A table with fixed heads, of which one cell is picked, by a click or with the arrow keys.
+
+    Home and End.
 
     All state is in traits, so that a reloaded page shows the same.
 
     Attributes
     ----------
-    picked: [row, column] of the cell that is picked; [] = none. Settable.  content: what `show` was given.
+    picked: [row, column] of the cell that is picked; [] = none. Settable.
+    content: what `show` was given.
 
     Examples
     --------
-    >>> from adviz.widgets import Entry, Head, TableGrid
+    >>> from adviz.explore.widgets import Entry, Head, TableGrid
     >>> grid = TableGrid()
     >>> grid.show([Head("PatchCore")], [Head("bottle")], [[Entry("98.1")]])
     """

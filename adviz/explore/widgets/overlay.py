@@ -37,12 +37,13 @@ class PatchOverlay(anywidget.AnyWidget):  # type: ignore[misc]
     ----------
     picked: [row, column] of the image's pixel that is picked, or []; settable.
     view: [top, left, height, width] of the part that is shown, image pixels, or [] for all of it.
-    cells: [rows, columns] in which pixels are picked: the frame is around a cell, arrow keys go from one to the next;
-        those of the map unless it is set, of the image without a map.
+    cells: [rows, columns] of the grid in which pixels are picked: the frame is around one location,
+        arrow keys go to the next; the map's grid unless it is set, the image's without a map.
     opacity: of the map, 0 to 1.  fade: whether low values let more of the image through.
     contour: whether the ground truth is drawn.  limits: as above.
-    markers: rectangles in image pixels, each ``{"top", "left", "height", "width", "kind", "text"}``; kind "match" is a
-        solid orange frame, "other" a dashed blue one.
+    markers: rectangles in image pixels, each
+        ``{"top", "left", "height", "width", "kind", "text"}``; kind "match" is a solid orange
+        frame, "other" a dashed blue one.
 
     Raises
     ------
@@ -51,8 +52,9 @@ class PatchOverlay(anywidget.AnyWidget):  # type: ignore[misc]
 
     Examples
     --------
-    >>> from adviz.widgets import PatchOverlay
-    >>> shown = PatchOverlay(category.test.image(0), prediction.anomaly_map[0], category.test.mask(0))
+    >>> from adviz.explore.widgets import PatchOverlay
+    >>> image, mask = category.test.image(0), category.test.mask(0)
+    >>> shown = PatchOverlay(image, prediction.anomaly_map[0], mask)
     >>> shown.picked = [100, 120]
     """
 
@@ -107,7 +109,9 @@ class PatchOverlay(anywidget.AnyWidget):  # type: ignore[misc]
         *,
         limits: tuple[float, float] | None = None,
     ) -> None:
-        """Show another image, in one message to the browser; of another size it ends the zoom, and a pick outside.
+        """Show another image, in one message to the browser.
+
+        An image of another size ends the zoom, and a pick outside of it.
 
         Parameters and errors: as for the class.
         """

@@ -27,8 +27,9 @@ class PatchScatter(anywidget.AnyWidget):  # type: ignore[misc]
 
     Attributes
     ----------
-    count: how many of `order` are ringed.  current: the point that is picked, -1 = none.  chosen: (k,) int64, the
-    points that are selected; all settable.
+    count: how many of `order` are ringed.
+    current: the point that is picked, -1 = none.
+    chosen: (k,) int64, the points that are selected; all settable.
 
     Raises
     ------
@@ -37,8 +38,9 @@ class PatchScatter(anywidget.AnyWidget):  # type: ignore[misc]
 
     Examples
     --------
-    >>> from adviz.widgets import PatchScatter
-    >>> shown = PatchScatter(np.random.default_rng(0).normal(size=(9, 2)), np.zeros((9, 3), "uint8"))
+    >>> from adviz.explore.widgets import PatchScatter
+    >>> points = np.random.default_rng(0).normal(size=(9, 2))
+    >>> shown = PatchScatter(points, np.zeros((9, 3), "uint8"))
     >>> shown.ring(np.array([2, 5]))
     """
 
@@ -71,7 +73,9 @@ class PatchScatter(anywidget.AnyWidget):  # type: ignore[misc]
     def show(
         self, points: np.ndarray, colours: np.ndarray, order: np.ndarray | None = None
     ) -> None:
-        """Show other points, in one message to the browser; what was selected or picked is given up.
+        """Show other points, in one message to the browser.
+
+        What was selected or picked is given up.
 
         Parameters and errors: as for the class.
         """
@@ -104,11 +108,15 @@ class PatchScatter(anywidget.AnyWidget):  # type: ignore[misc]
             self.count = len(order) if count is None else count
 
     def paint(self, colours: np.ndarray, painting: np.ndarray | None = None) -> None:
-        """Give the points other colours, (M, 3) uint8; `painting` = (M,) points, the last of which lie on top."""
+        """Give the points other colours, (M, 3) uint8.
+
+        `painting` = (M,) points, the last of which lie on top.
+        """
         painted = self._checked(colours)
         if painting is not None and not np.array_equal(np.sort(painting), np.arange(self._length)):
             raise ValueError(
-                f"painting must name each of the {self._length} points once, got {np.shape(painting)}"
+                f"painting must name each of the {self._length} points once, got "
+                f"{np.shape(painting)}"
             )
         with self.hold_sync():
             self.painting = b"" if painting is None else painting.astype("<u4").tobytes()
@@ -124,7 +132,8 @@ class PatchScatter(anywidget.AnyWidget):  # type: ignore[misc]
         points = np.asarray(points, dtype=np.int64)
         if points.size and not 0 <= points.min() <= points.max() < self._length:
             raise ValueError(
-                f"expected points from 0 to {self._length - 1}, got {points.min()} to {points.max()}"
+                f"expected points from 0 to {self._length - 1}, got {points.min()} to "
+                f"{points.max()}"
             )
         self.selected = points.astype("<u4").tobytes()
 

@@ -14,5 +14,8 @@ def synchronised_bytes() -> Any:
 
 
 def source(name: str) -> str:
-    """Return the text of a file beside this one; of a path anywidget keeps every widget ever made, to reload it."""
+    """Return the text of a file beside this one.
+
+    Given a path, anywidget would keep every widget ever made, to reload it.
+    """
     return (Path(__file__).parent / name).read_text(encoding="utf-8")

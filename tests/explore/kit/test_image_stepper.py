@@ -57,7 +57,7 @@ def shown(view):
 def test_it_opens_on_the_first_image_of_the_first_category(view):
     assert (view.category, view.detector, view.image) == ("plate", "PatchCore", 0)
     assert view.status.startswith(
-        "plate · PatchCore · image 1 of 4 · unlabelled · score 0.5, not flagged"
+        "plate · PatchCore · image 1 of 4 · unlabelled · score 0.5, predicted good"
     )
     # Unlabelled: there is no ground truth
     assert [picture.shape for picture in shown(view)] == [(224, 224, 3)] * 3
@@ -73,8 +73,8 @@ def test_every_control_changes_status_and_picture(view):
         lines.append(view.status)
     assert len(set(pictures)) == len(set(lines)) == 5
     assert (
-        view.status
-        == "gear · DN2 · image 3 of 4 · good · score 3, flagged at the F1-optimal threshold 2.5 (a false alarm)"
+        view.status == "gear · DN2 · image 3 of 4 · good · score 3, "
+        "predicted anomalous at the F1-optimal threshold 2.5 (a false alarm)"
     )
 
 
@@ -171,8 +171,8 @@ def test_a_score_at_the_threshold_is_flagged_and_one_below_is_not(categories, pr
     labels = categories["plate"].test.labels
     words = {(True, 0): " (a false alarm)", (False, 1): " (missed)"}
     expected = [
-        f"score {s:.4g}, {'' if s >= 2.5 else 'not '}flagged at the F1-optimal threshold 2.5"
-        + words.get((s >= 2.5, n), "")
+        f"score {s:.4g}, predicted {'anomalous' if s >= 2.5 else 'good'} at the F1-optimal "
+        "threshold 2.5" + words.get((s >= 2.5, n), "")
         for s, n in zip(scores, labels, strict=True)
     ]
     assert verdicts == expected
