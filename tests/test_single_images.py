@@ -244,7 +244,7 @@ def test_live_with_what_was_saved(tiny, photos, tmp_path):
     detector = PatchCore.load(tmp_path / "nut.safetensors", digest=digest)
     for image, expected in ((arrays[4], False), (255 - arrays[0], True)):
         prediction = detector.predict(tiny.extract([image], geometry=detector.geometry_))
-        assert line.flag(prediction).tolist() == [expected]
+        assert line.is_anomalous(prediction).tolist() == [expected]
 
 
 @pytest.fixture

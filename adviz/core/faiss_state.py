@@ -15,7 +15,7 @@ IVFPQ_NAMES = IVF_NAMES | {"codes", "codebook"}
 CODEWORDS = 256  # of a product quantiser with codes of 8 bits
 
 
-def taken_apart(index: Any) -> dict[str, np.ndarray]:
+def index_to_arrays(index: Any) -> dict[str, np.ndarray]:
     """Return the arrays that an inverted file of `adviz.core.neighbors` is made of.
 
     Parameters
@@ -63,14 +63,14 @@ def taken_apart(index: Any) -> dict[str, np.ndarray]:
     return {**arrays, "codes": codes, "codebook": codebook}
 
 
-def put_together(arrays: Mapping[str, np.ndarray], bank: np.ndarray) -> Any:
-    """Return the inverted file that the arrays of `taken_apart` came from.
+def index_from_arrays(arrays: Mapping[str, np.ndarray], bank: np.ndarray) -> Any:
+    """Return the inverted file that the arrays of `index_to_arrays` came from.
 
     Its answers are the same, bit for bit.
 
     Parameters
     ----------
-    arrays: as `taken_apart` returns them.
+    arrays: as `index_to_arrays` returns them.
     bank: (M, C) float32, the rows of the index.
 
     Raises

@@ -247,7 +247,7 @@ def ivfpq(bank: np.ndarray, *, probes: int = 8) -> Any:
     return _trained(index, bank, min(probes, n_lists))
 
 
-def refilled(index: Any, bank: np.ndarray) -> Any:
+def index_with_rows(index: Any, bank: np.ndarray) -> Any:
     """Return a copy of a trained index that holds the rows of another bank, (M, C), instead."""
     copy = _faiss("A copy of an index").clone_index(index)
     copy.reset()

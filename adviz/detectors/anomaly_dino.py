@@ -36,7 +36,7 @@ class AnomalyDINO(Detector):
 
     >>> from adviz import AnomalyDINO
     >>> AnomalyDINO().fit(train).predict(test).neighbors
-    {'patch': Neighbors(46 images, 14x14 cells, 5 each, by distance)}
+    {'patch': Neighbors(46 images, 14x14 locations, 5 each, by distance)}
     """
 
     learned: ClassVar[Any] = {

@@ -53,7 +53,7 @@ class DN2(Detector):
     >>> from adviz import DN2
     >>> dn2 = DN2(images_score=3).fit(train)
     >>> dn2.predict(test).neighbors["image"]
-    Neighbors(46 images, 1x1 cells, 3 each, by distance)
+    Neighbors(46 images, 1x1 locations, 3 each, by distance)
     """
 
     layers: tuple[int | str, ...] = (32,)

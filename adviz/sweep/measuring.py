@@ -36,7 +36,7 @@ METRICS = (
     "threshold_f1",
     "false_positives",
     "false_negatives",
-    "errors_at_full_recall",
+    "false_positives_at_full_recall",
 )
 PIXEL_METRICS = ("pixel_auroc", "pixel_ap", "pro")
 PRO = {"pro_200": "global-200", "pro_per_image": "per-image"}  # beside "pro", the exact one
@@ -222,7 +222,7 @@ def _bank_used(detector: Any, prediction: Prediction) -> dict[str, float]:
     found = prediction.neighbors.get("patch")
     if size is None or found is None or sampler == "proxies":  # which are no patches
         return {}
-    rows = np.stack([found.image[..., 0].ravel(), found.cell[..., 0].ravel()])
+    rows = np.stack([found.image[..., 0].ravel(), found.location[..., 0].ravel()])
     return {"bank_used": np.unique(rows, axis=1).shape[1] / size}
 
 

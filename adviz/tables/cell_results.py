@@ -17,7 +17,7 @@ LABELS = {
     "pixel_auroc": "pixel AUROC",
     "pro": "PRO",
     "misclassified": "misclassified",
-    "full_recall": "errors at full recall",
+    "full_recall": "false positives at 100 % recall",
     "solved": "categories solved",
     "bank_used": "bank used",
     "time_s": "seconds",
@@ -143,7 +143,7 @@ def value_of(result: Row, cell: Cell, stored_metric: str) -> float:
             return float(negatives)
         return float(positives + negatives)
     if cell.metric == "full_recall":
-        return float(result.metrics["errors_at_full_recall"])
+        return float(result.metrics["false_positives_at_full_recall"])
     if cell.metric == "solved":
         return 100.0 * (result.metrics["image_auroc"] == 1)
     if cell.metric == "bank_used":

@@ -178,7 +178,7 @@ def errors(methods: Methods) -> Summary:
     names = {
         "false_positives": "FP",
         "false_negatives": "FN",
-        "errors_at_full_recall": "full recall",
+        "false_positives_at_full_recall": "full recall",
     }
     columns: dict[tuple[str, str], dict[str, float]] = {}
     for method, results in methods.items():

@@ -63,7 +63,7 @@ CALLS = {
         for name in (
             "auroc",
             "average_precision",
-            "errors_at_full_recall",
+            "false_positives_at_full_recall",
             "f1_threshold",
             "full_recall_threshold",
         )
@@ -108,7 +108,7 @@ CALLS = {
         lambda rows, order: coreset.covering_radius(rows, order, [1, 2]),
         (ROWS, np.array([0, 3])),
     ),
-    "in_plane": (lambda rows: coreset.in_plane(rows)[0], (ROWS,)),
+    "principal_plane": (lambda rows: coreset.principal_plane(rows)[0], (ROWS,)),
     "to_grid": (lambda rows: coreset.to_grid(rows)[0], (ROWS,)),
     "learn_proxies": (lambda rows: coreset.learn_proxies(rows, 4, seed=0)[0], (ROWS,)),
     "nearest": (lambda query, bank: neighbors.nearest(query, bank, 2), (ROWS[:5], ROWS)),
@@ -223,7 +223,7 @@ def test_a_prediction_holds_arrays_whatever_it_is_made_of(form):
         assert type(values) is np.ndarray
         np.testing.assert_allclose(values, expected)
     assert near.image.dtype == int
-    assert repr(near) == "Neighbors(4 images, 2x2 cells, 1 each, by distance)"
+    assert repr(near) == "Neighbors(4 images, 2x2 locations, 1 each, by distance)"
 
 
 def test_a_prediction_keeps_floats_and_makes_floats_of_the_rest(tmp_path):

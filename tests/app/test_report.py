@@ -187,7 +187,7 @@ def test_without_maps_masks_or_labels_the_page_says_what_it_cannot_know(
     assert "tested on 5 unlabelled" in page.text
     assert "A predicts 1 of 5 unlabelled images as anomalous." in page.text
     assert (
-        "- is undefined: image AUROC, image AP, best F1, errors at full recall (no anomalous image"
+        "- is undefined: image AUROC, image AP, best F1, false positives at 100 % recall (no anomalous image"
         in page.text
     )
     assert set(page.tables[0]["A"]) == {"-"}

@@ -73,7 +73,7 @@ def test_no_direction_holds_less_than_nothing():
     rng = np.random.default_rng(6)
     for _ in range(20):
         points = rng.integers(0, 50, size=(50, 1)) * rng.integers(1, 9, size=(1, 2))
-        assert (coreset.in_plane(points)[1] >= 0).all()
+        assert (coreset.principal_plane(points)[1] >= 0).all()
 
 
 def test_equal_rows_are_covered_by_one():
@@ -123,7 +123,7 @@ def test_the_plane_is_that_of_the_principal_components(seed, monkeypatch):
     monkeypatch.setattr(module, "BLOCK", 100)
     rng = np.random.default_rng(seed)
     points = (rng.normal(size=(700, 5)) @ rng.normal(size=(5, 5)) + 20).astype(np.float32)
-    plane, share = coreset.in_plane(points)
+    plane, share = coreset.principal_plane(points)
     reference = PCA(2, svd_solver="full").fit(points.astype(np.float64))
     np.testing.assert_allclose(share, reference.explained_variance_ratio_, rtol=1e-6)
     sign = np.sign([axis[np.abs(axis).argmax()] for axis in reference.components_])
@@ -133,15 +133,15 @@ def test_the_plane_is_that_of_the_principal_components(seed, monkeypatch):
 
 
 def test_the_plane_of_one_dimension_and_of_equal_rows():
-    plane, share = coreset.in_plane(np.array([[1.0], [2.0], [4.0]]))
+    plane, share = coreset.principal_plane(np.array([[1.0], [2.0], [4.0]]))
     np.testing.assert_allclose(plane[:, 0], np.array([1, 2, 4]) - 7 / 3, atol=1e-6)
     np.testing.assert_array_equal(plane[:, 1], 0)
     np.testing.assert_array_equal(share, [1, 0])
-    plane, share = coreset.in_plane(np.ones((4, 3)))
+    plane, share = coreset.principal_plane(np.ones((4, 3)))
     np.testing.assert_array_equal(plane, 0)
     np.testing.assert_array_equal(share, 0)
     with pytest.raises(ValueError, match="NaN"):
-        coreset.in_plane(np.full((4, 3), np.inf))
+        coreset.principal_plane(np.full((4, 3), np.inf))
 
 
 def test_a_share_keeps_as_many_rows_as_the_official_code():

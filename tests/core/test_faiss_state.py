@@ -25,15 +25,15 @@ def test_the_answers_are_the_same_bit_for_bit(case):
     make, count, columns = CASES[case]
     bank, query = rows(count, columns), rows(50, columns, 1)
     index = make(bank)
-    arrays = inverted.taken_apart(index)
-    again = inverted.put_together(arrays, bank)
+    arrays = inverted.index_to_arrays(index)
+    again = inverted.index_from_arrays(arrays, bank)
     for found, expected in zip(again.search(query, 12), index.search(query, 12), strict=True):
         np.testing.assert_array_equal(found, expected)
     for found, expected in zip(
         nearest(query, bank, 4, index=again), nearest(query, bank, 4, index=index), strict=True
     ):
         np.testing.assert_array_equal(found, expected)
-    for name, array in inverted.taken_apart(again).items():
+    for name, array in inverted.index_to_arrays(again).items():
         np.testing.assert_array_equal(array, arrays[name])
 
 
@@ -60,21 +60,21 @@ WRONG = {
 def test_arrays_that_do_not_fit_are_refused(case):
     """faiss itself would read beyond its memory."""
     bank = rows(300, 24)
-    arrays = inverted.taken_apart(ivfpq(bank))
+    arrays = inverted.index_to_arrays(ivfpq(bank))
     name, change = WRONG[case]
     with pytest.raises(ValueError, match="expected"):
-        inverted.put_together({**arrays, name: change(arrays[name])}, bank)
+        inverted.index_from_arrays({**arrays, name: change(arrays[name])}, bank)
 
 
 def test_missing_and_surplus_arrays_are_refused():
     bank = rows(300, 24)
-    arrays = inverted.taken_apart(ivfpq(bank))
+    arrays = inverted.index_to_arrays(ivfpq(bank))
     for name in arrays:
         with pytest.raises(ValueError, match="expected the arrays of an inverted file"):
-            inverted.put_together(
+            inverted.index_from_arrays(
                 {key: array for key, array in arrays.items() if key != name}, bank
             )
     with pytest.raises(ValueError, match="expected the arrays of an inverted file"):
-        inverted.put_together({**arrays, "more": bank}, bank)
+        inverted.index_from_arrays({**arrays, "more": bank}, bank)
     with pytest.raises(ValueError, match="float32 rows"):
-        inverted.put_together(arrays, bank.astype(np.float64))
+        inverted.index_from_arrays(arrays, bank.astype(np.float64))

@@ -123,7 +123,7 @@ def test_an_inverted_file_finds_most_neighbours_and_of_a_small_bank_all(clusters
 
 def test_a_refilled_index_holds_the_new_rows_alone(clusters):
     index = neighbors.ivfpq(clusters)
-    part = neighbors.refilled(index, clusters[300:600])
+    part = neighbors.index_with_rows(index, clusters[300:600])
     assert (index.ntotal, part.ntotal) == (1200, 300)
     found = neighbors.nearest(clusters[300:600], clusters[300:600], k=1, index=part)[1][:, 0]
     assert (found == np.arange(300)).mean() > 0.9

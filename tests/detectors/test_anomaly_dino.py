@@ -48,7 +48,7 @@ def test_a_training_image_is_at_no_distance_and_finds_itself(train):
         patch.image[..., 0], np.arange(12)[:, None, None] + np.zeros((4, 4), int)
     )
     np.testing.assert_array_equal(
-        patch.cell[..., 0], np.tile(np.arange(16).reshape(4, 4), (12, 1, 1))
+        patch.location[..., 0], np.tile(np.arange(16).reshape(4, 4), (12, 1, 1))
     )
 
 
@@ -67,7 +67,7 @@ def test_other_sizes_than_in_training_are_compared(train):
     found = AnomalyDINO().fit(train).predict(make_features(2, seed=3, size=128))
     assert found.anomaly_map.shape == (2, 128, 128)
     assert found.layer_maps["layer3"].shape == (2, 8, 8)
-    assert found.neighbors["patch"].cell.max() < 16
+    assert found.neighbors["patch"].location.max() < 16
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_shapes_are_as_promised(detector, train, test):
     assert prediction.detector == type(detector).__name__
     for found in prediction.neighbors.values():
         assert found.image.max() < 12
-        assert found.cell.max() < found.grid[0] * found.grid[1]
+        assert found.location.max() < found.grid[0] * found.grid[1]
         assert found.order == "retrieval" or (np.diff(found.distance, axis=-1) >= 0).all()
 
 
@@ -203,7 +203,7 @@ def test_features_of_another_backbone_are_refused(detector, train, test):
 def test_neighbours_can_be_subtracted_without_wrapping(detector, train, test):
     for found in detector.fit(train).predict(test).neighbors.values():
         assert found.image.dtype == np.int32
-        assert found.cell.dtype == np.int16
+        assert found.location.dtype == np.int16
 
 
 def test_one_training_image_is_enough(detector, train, test):

@@ -47,7 +47,9 @@ def test_patch_scores_and_neighbours_equal_a_full_search(fitted, test):
         np.testing.assert_array_equal(
             found.image[image, ..., 0].ravel(), fitted.bank_image_[nearest]
         )
-        np.testing.assert_array_equal(found.cell[image, ..., 0].ravel(), fitted.bank_cell_[nearest])
+        np.testing.assert_array_equal(
+            found.location[image, ..., 0].ravel(), fitted.bank_cell_[nearest]
+        )
         np.testing.assert_allclose(
             found.distance[image].reshape(64, -1), np.sort(full, 1)[:, :5] ** 2, rtol=1e-4
         )
@@ -259,7 +261,7 @@ def test_test_images_may_have_another_size(fitted):
     prediction = fitted.predict(larger)
     assert prediction.anomaly_map.shape == (2, 128, 128)
     assert prediction.neighbors["patch"].distance.shape[1:3] == (16, 16)
-    assert prediction.neighbors["patch"].cell.max() < 64  # still the training grid
+    assert prediction.neighbors["patch"].location.max() < 64  # still the training grid
     assert prediction.score.argmax() == 1
 
 
@@ -411,7 +413,7 @@ def test_budgets_predict_what_refits_would_with_one_search(train, test, options)
         np.testing.assert_array_equal(prediction.score, alone.score)
         np.testing.assert_array_equal(prediction.anomaly_map, alone.anomaly_map)
         ours, theirs = prediction.neighbors["patch"], alone.neighbors["patch"]
-        for name in ("distance", "image", "cell"):
+        for name in ("distance", "image", "location"):
             np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
         for name, share in prediction.layer_maps.items():
             np.testing.assert_array_equal(share, alone.layer_maps[name])

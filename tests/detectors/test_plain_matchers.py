@@ -56,7 +56,7 @@ def assert_same(found, plain, rtol=FLOAT32):
         )
         np.testing.assert_array_equal(neighbors.image, np.broadcast_to(images[..., :k], shape))
         if name in plain.cell:
-            np.testing.assert_array_equal(neighbors.cell, plain.cell[name].reshape(shape))
+            np.testing.assert_array_equal(neighbors.location, plain.cell[name].reshape(shape))
 
 
 # ---- DN2 and SPADE

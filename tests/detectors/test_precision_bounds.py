@@ -193,7 +193,7 @@ def test_two_threads_find_what_one_finds(data, make):
         np.testing.assert_allclose(two.anomaly_map, one.anomaly_map, rtol=rtol)
     for name, found in one.neighbors.items():
         np.testing.assert_array_equal(two.neighbors[name].image, found.image)
-        np.testing.assert_array_equal(two.neighbors[name].cell, found.cell)
+        np.testing.assert_array_equal(two.neighbors[name].location, found.location)
 
 
 def test_two_threads_choose_the_same_coreset(data):

@@ -68,7 +68,9 @@ def outcome(detector, train, test):
     if found.anomaly_map is not None:
         arrays["map"] = found.anomaly_map
     for name, one in found.neighbors.items():
-        arrays |= {f"{name} {part}": getattr(one, part) for part in ("distance", "image", "cell")}
+        arrays |= {
+            f"{name} {part}": getattr(one, part) for part in ("distance", "image", "location")
+        }
     return found, arrays
 
 
@@ -85,7 +87,7 @@ def test_rectangles_are_learned_and_judged(detector, tmp_path):
         assert highest[0] >= 30  # the defect is the lower right quarter
         assert highest[1] >= 60
     for one in found.neighbors.values():
-        assert one.cell.max() < one.grid[0] * one.grid[1]
+        assert one.location.max() < one.grid[0] * one.grid[1]
     digest = detector.save(tmp_path / "detector.adviz")
     loaded = type(detector).load(tmp_path / "detector.adviz", digest=digest)
     np.testing.assert_array_equal(loaded.predict(test).score, arrays["score"])
@@ -134,7 +136,7 @@ def test_padding_counts_nowhere(detector, tmp_path):
         )
     for name, one in found.neighbors.items():
         inside = patches_inside(np.array(boxes[0]), (SIZE, SIZE), one.grid).reshape(8, -1)
-        assert inside[one.image, one.cell].all(), name
+        assert inside[one.image, one.location].all(), name
     digest = detector.save(tmp_path / "detector.adviz")
     loaded = type(detector).load(tmp_path / "detector.adviz", digest=digest)
     again = loaded.predict(made(3, 1, boxes[1], junk=5, defect=2))

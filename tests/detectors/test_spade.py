@@ -19,7 +19,7 @@ def test_dn2_is_the_mean_squared_distance_to_the_k_nearest(train, test):
     np.testing.assert_array_equal(found.image[:, 0, 0], full.argsort(1)[:, :3])
     np.testing.assert_allclose(found.distance[:, 0, 0], np.sort(full, 1)[:, :3], rtol=1e-5)
     assert found.grid == (1, 1)
-    assert not found.cell.any()
+    assert not found.location.any()
     assert prediction.anomaly_map is None
 
 
@@ -76,7 +76,7 @@ def test_stage_two_is_the_mean_squared_distance_to_the_kappa_nearest_of_all_cell
         full = all_distances(new[image], known[retrieved[image]])
         cells[image] = np.sort(full.reshape(256, -1), 1)[:, :kappa].mean(1).reshape(16, 16)
         np.testing.assert_array_equal(found.image[image, 2, 5], retrieved[image])
-        np.testing.assert_array_equal(found.cell[image].reshape(256, 4), full.argmin(2))
+        np.testing.assert_array_equal(found.location[image].reshape(256, 4), full.argmin(2))
         np.testing.assert_allclose(found.distance[image].reshape(256, 4), full.min(2), rtol=1e-4)
     np.testing.assert_allclose(sum(prediction.layer_maps.values()), cells, rtol=1e-4)
     np.testing.assert_allclose(prediction.anomaly_map, maps.resize(cells, (64, 64)), rtol=1e-4)
@@ -106,7 +106,7 @@ def test_each_share_is_the_layers_part_at_the_best_match(train, test):
     best = found.distance.argmin(-1)[..., None]
     image, cell = (
         np.take_along_axis(array, best, -1)[..., 0].reshape(5, -1)
-        for array in (found.image, found.cell)
+        for array in (found.image, found.location)
     )
     for name in LAYERS:
         known, new = full_features(train, [name]), full_features(test, [name])
@@ -142,7 +142,7 @@ def test_a_window_only_looks_so_many_cells_around(train, test, radius, monkeypat
         np.testing.assert_allclose(total.ravel(), full.min((1, 2)), rtol=1e-4)
     if radius == 0:
         np.testing.assert_array_equal(
-            prediction.neighbors["patch"].cell[0, ..., 0].ravel(), np.arange(256)
+            prediction.neighbors["patch"].location[0, ..., 0].ravel(), np.arange(256)
         )
 
 
@@ -150,7 +150,9 @@ def test_a_window_of_everything_equals_the_exact_search(train, test):
     exact = SPADE(images_gallery=3).fit(train).predict(test)
     window = SPADE(images_gallery=3, search="window", radius=16).fit(train).predict(test)
     np.testing.assert_array_equal(window.anomaly_map, exact.anomaly_map)
-    np.testing.assert_array_equal(window.neighbors["patch"].cell, exact.neighbors["patch"].cell)
+    np.testing.assert_array_equal(
+        window.neighbors["patch"].location, exact.neighbors["patch"].location
+    )
 
 
 def test_per_layer_is_the_mean_of_the_maps_of_each_layer_alone(train, test):
@@ -167,7 +169,7 @@ def test_per_layer_is_the_mean_of_the_maps_of_each_layer_alone(train, test):
     for name in LAYERS:
         np.testing.assert_array_equal(each.layer_maps[name], roots[name])
         np.testing.assert_array_equal(
-            each.neighbors[name].cell, joint[name].neighbors["patch"].cell
+            each.neighbors[name].location, joint[name].neighbors["patch"].location
         )
     expected = np.mean([maps.resize(root, (64, 64)) for root in roots.values()], axis=0)
     np.testing.assert_allclose(each.anomaly_map, expected, rtol=1e-6)
@@ -266,13 +268,13 @@ def test_ivfpq_finds_cells_in_every_gallery_image_and_tells_their_exact_distance
         np.testing.assert_array_equal(found.image, best.image)
         assert (found.distance >= best.distance * (1 - 1e-5)).all()
         # Of 256 cells; independent channels are the worst case for PQ
-        assert (found.cell == best.cell).mean() > 0.5
+        assert (found.location == best.location).mean() > 0.5
     if options == {}:
         total = sum(listed.layer_maps.values())
         found = listed.neighbors["patch"]
         np.testing.assert_allclose(total, found.distance.min(-1), rtol=1e-5)
         known, new = full_features(train, LAYERS), full_features(test, LAYERS)
-        image, cell = (array[2, ..., 1].ravel() for array in (found.image, found.cell))
+        image, cell = (array[2, ..., 1].ravel() for array in (found.image, found.location))
         direct = ((new[2] - known[image, cell]) ** 2).sum(1)
         np.testing.assert_allclose(found.distance[2, ..., 1].ravel(), direct, rtol=1e-4)
 
@@ -309,7 +311,7 @@ def test_layers_that_do_not_nest_and_layers_of_one_grid_are_searched_exactly():
     for image in range(2):
         full = all_distances(cells[1][image], cells[0][found.neighbors["image"].image[image, 0, 0]])
         np.testing.assert_array_equal(
-            found.neighbors["patch"].cell[image].reshape(144, 4), full.argmin(2)
+            found.neighbors["patch"].location[image].reshape(144, 4), full.argmin(2)
         )
         total = sum(share[image] for share in found.layer_maps.values())
         np.testing.assert_allclose(total.ravel(), full.min((1, 2)), rtol=1e-4)
@@ -340,7 +342,7 @@ def test_a_window_holds_where_rows_and_columns_shrink_differently():
         full = all_distances(cells[1][image], cells[0][found.neighbors["image"].image[image, 0, 0]])
         full = np.where(near[:, None], full, np.inf)
         np.testing.assert_array_equal(
-            found.neighbors["patch"].cell[image].reshape(96, 3), full.argmin(2)
+            found.neighbors["patch"].location[image].reshape(96, 3), full.argmin(2)
         )
 
 
@@ -383,12 +385,12 @@ def test_test_images_may_have_another_size_than_the_training_images(search, side
     assert found.anomaly_map.shape == (2, 4 * side, 4 * side)
     for image in range(2):
         full = all_distances(cells[image], known_cells[patch.image[image, 0, 0]])
-        at = np.take_along_axis(full, patch.cell[image].reshape(-1, 4)[..., None].astype(int), 2)[
-            ..., 0
-        ]
+        at = np.take_along_axis(
+            full, patch.location[image].reshape(-1, 4)[..., None].astype(int), 2
+        )[..., 0]
         np.testing.assert_allclose(patch.distance[image].reshape(-1, 4), at, rtol=1e-4)
         if search == "exact":
-            np.testing.assert_array_equal(patch.cell[image].reshape(-1, 4), full.argmin(2))
+            np.testing.assert_array_equal(patch.location[image].reshape(-1, 4), full.argmin(2))
 
 
 def test_a_window_needs_the_training_grids(train):
@@ -464,7 +466,7 @@ def test_a_common_offset_of_the_features_changes_nothing(train, test):
     ]
     plain, far = (SPADE(images_gallery=3).fit(a).predict(b) for a, b in ((train, test), moved))
     # the features themselves are rounded to 2e-4 there
-    assert (far.neighbors["patch"].cell == plain.neighbors["patch"].cell).mean() > 0.995
+    assert (far.neighbors["patch"].location == plain.neighbors["patch"].location).mean() > 0.995
     np.testing.assert_allclose(far.anomaly_map, plain.anomaly_map, rtol=1e-3)
     itself = SPADE(images_gallery=12).fit(moved[0]).predict(moved[0])
     assert (itself.neighbors["patch"].distance.min(-1) == 0).all()

@@ -39,7 +39,7 @@ def test_usage_counts_the_rows_that_are_nearest_of_a_test_patch(found, share):
     rows = [
         int(np.flatnonzero((trace.image == image) & (trace.cell == cell))[0])
         for image, cell in zip(
-            neighbors.image[..., 0].ravel(), neighbors.cell[..., 0].ravel(), strict=True
+            neighbors.image[..., 0].ravel(), neighbors.location[..., 0].ravel(), strict=True
         )
     ]
     times = np.bincount(rows, minlength=len(trace.points))

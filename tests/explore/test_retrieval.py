@@ -210,7 +210,7 @@ def test_distances_are_by_rank_with_the_score_of_every_smaller_k(view):
 def test_without_retrieved_images_k_does_not_change_the_score(category):
     found = prediction("PatchCore", cells=True, layers=False)
     patch = found.neighbors["patch"]
-    nearest = Neighbors(np.sort(patch.distance), patch.image, patch.cell, patch.grid)
+    nearest = Neighbors(np.sort(patch.distance), patch.image, patch.location, patch.grid)
     view = explore.retrieval(
         category, Prediction(found.score, found.anomaly_map, {}, {"patch": nearest})
     )
@@ -268,7 +268,7 @@ def test_all_neighbours_are_shown_small_where_they_are_many(category, many):
 
 def test_images_that_were_not_retrieved_are_not_called_so(category, many):
     patch, whole = many.neighbors["patch"], many.neighbors["image"]
-    drawn = Neighbors(whole.distance, (whole.image + 1) % 3, whole.cell)
+    drawn = Neighbors(whole.distance, (whole.image + 1) % 3, whole.location)
     other = Prediction(many.score, many.anomaly_map, {}, {"image": drawn, "patch": patch})
     view = explore.retrieval(category, {"retrieved": many, "random": other})
     assert "retrieved ones" not in view._page.value
@@ -286,7 +286,7 @@ def test_many_pictures_are_read_beside_the_page(many, tmp_path):
     patch, whole = many.neighbors["patch"], many.neighbors["image"]
     every = np.broadcast_to(np.arange(12), (4, 7, 7, 12))
     neighbors = {
-        "patch": Neighbors(patch.distance, every, patch.cell, (7, 7), "retrieval"),
+        "patch": Neighbors(patch.distance, every, patch.location, (7, 7), "retrieval"),
         "image": whole,
     }
     found = Prediction(many.score, None, {}, neighbors)

@@ -146,7 +146,11 @@ def test_scores_at_the_ends_of_float64_are_only_ordered():
 def test_scores_that_are_all_equal_tell_nothing():
     found = evaluate(Prediction(np.full(6, 0.25)), split([0, 0, 0, 0, 1, 1]))
     assert (found.image_auroc, found.image_ap) == (0.5, pytest.approx(1 / 3))
-    assert (found.threshold_f1, found.false_positives, found.errors_at_full_recall) == (0.25, 4, 4)
+    assert (found.threshold_f1, found.false_positives, found.false_positives_at_full_recall) == (
+        0.25,
+        4,
+        4,
+    )
 
 
 def test_a_defect_of_one_pixel_counts(tmp_path):

@@ -287,7 +287,11 @@ def test_a_row_says_which_share_of_the_bank_is_used(tmp_path):
         backbone.extract(category.test.subset(range(0, len(category.test), 6)))
     ).neighbors["patch"]
     nearest = set(
-        zip(found.image[..., 0].ravel().tolist(), found.cell[..., 0].ravel().tolist(), strict=True)
+        zip(
+            found.image[..., 0].ravel().tolist(),
+            found.location[..., 0].ravel().tolist(),
+            strict=True,
+        )
     )
     assert greedy.facts["bank_used"] == len(nearest) / len(detector.bank_)
     assert "bank_used" not in proxies.facts | spade.facts

@@ -25,14 +25,16 @@ def made_row(
         "pro_per_image": 0.6,
         "false_positives": 1.0,
     }
-    found |= {"false_negatives": 2.0, "errors_at_full_recall": 3.0, "threshold_f1": 0.5}
+    found |= {"false_negatives": 2.0, "false_positives_at_full_recall": 3.0, "threshold_f1": 0.5}
     images, curves = {"ids": [], "labels": [], "defects": [], "scores": []}, {}
     if scores is not None:
         scores, labels = np.asarray(scores, float), np.asarray(labels)
         best = metrics.f1_threshold(scores, labels)
         found |= {"image_auroc": metrics.auroc(scores, labels), "threshold_f1": best.threshold}
         found |= {"false_positives": best.false_positives, "false_negatives": best.false_negatives}
-        found["errors_at_full_recall"] = metrics.errors_at_full_recall(scores, labels)
+        found["false_positives_at_full_recall"] = metrics.false_positives_at_full_recall(
+            scores, labels
+        )
         images = {
             "ids": [f"{i}.png" for i in range(len(scores))],
             "labels": labels.tolist(),

@@ -161,11 +161,11 @@ def test_how_much_of_the_bank_is_used():
 
 def test_counts_are_of_all_categories():
     values = {PatchCore: (1.0, 2.0, 3.0), SPADE: (5.0, 6.0, 30.0), PaDiM: (2.0, 2.0, 4.0)}
-    names = ("false_positives", "false_negatives", "errors_at_full_recall")
+    names = ("false_positives", "false_negatives", "false_positives_at_full_recall")
     verdict = one("errors", lambda e: dict(zip(names, values[type(e.detector)], strict=True)))
     assert verdict.verdict == "holds"
     assert "misclassified: PatchCore, coreset=25% 6 < SPADE 22 ✓, < PaDiM 8 ✓" in verdict.ours
-    assert "errors at full recall: PatchCore, coreset=25% 6 < SPADE 60 ✓" in verdict.ours
+    assert "false positives at 100 % recall: PatchCore, coreset=25% 6 < SPADE 60 ✓" in verdict.ours
 
 
 def test_a_third_of_the_categories():

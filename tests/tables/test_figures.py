@@ -190,7 +190,7 @@ def test_curves_errors_and_histograms_come_from_the_rows():
     found = row.metrics
     assert bars[1::2] == [
         found["false_positives"] + found["false_negatives"],
-        found["errors_at_full_recall"],
+        found["false_positives_at_full_recall"],
     ]
 
     plan = tables.plan_figure("rd", 5, dataclasses.replace(SMALL, seeds=(0, 1)))

@@ -40,7 +40,7 @@ DEFINITIONS = {
     "pixels up to a limit",
     "best F1": "the highest harmonic mean of precision and recall that any threshold reaches on "
     "these images",
-    "errors at full recall": "good images predicted anomalous at the highest threshold that "
+    "false positives at 100 % recall": "good images predicted anomalous at the highest threshold that "
     "misses no anomalous image",
 }
 
@@ -193,7 +193,7 @@ def _decision(
         if not np.isfinite(threshold):
             raise ValueError(f"expected finite thresholds, got {threshold}")
         return Decision(float(threshold), "given as a number")
-    threshold.flag(prediction)  # refuses the prediction of another detector
+    threshold.is_anomalous(prediction)  # refuses the prediction of another detector
     rule = threshold.rule
     if threshold.rate is not None:
         rule += f" {threshold.rate:g}"
@@ -252,7 +252,9 @@ def _curves(results: Mapping[str, Result]) -> str:
                 areas[name] = getattr(result, area)
         if curves:
             figure = plots.curves_static({kind: curves}, areas={kind: areas})
-            drawings.append(theme.svg(figure, text=f"{CURVE_KINDS[kind][0]} curves of all detectors"))
+            drawings.append(
+                theme.svg(figure, text=f"{CURVE_KINDS[kind][0]} curves of all detectors")
+            )
     return "".join(drawings)
 
 

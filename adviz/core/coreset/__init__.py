@@ -3,7 +3,7 @@
 Learned proxies alone are new features, for they are no rows.
 """
 
-from adviz.core.coreset.coverage import coverage, covering_radius, in_plane
+from adviz.core.coreset.coverage import coverage, covering_radius, principal_plane
 from adviz.core.coreset.greedy import k_center_greedy
 from adviz.core.coreset.integer_grid import Grid, to_grid
 from adviz.core.coreset.prototypes import learn_proxies
@@ -23,10 +23,10 @@ __all__ = [
     "anchor_distance",
     "coverage",
     "covering_radius",
-    "in_plane",
     "jl_dimension",
     "k_center_greedy",
     "learn_proxies",
+    "principal_plane",
     "project",
     "projection",
     "random",

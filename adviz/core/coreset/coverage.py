@@ -102,7 +102,7 @@ def covering_radius(points: np.ndarray, order: np.ndarray, counts: Sequence[int]
     return np.asarray(coverage(points, order, counts).max(1), np.float64)
 
 
-def in_plane(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def principal_plane(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Project all rows to their first two principal components.
 
     Parameters
@@ -129,7 +129,7 @@ def in_plane(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Examples
     --------
     >>> from adviz import coreset
-    >>> plane, explained = coreset.in_plane(np.array([[0.0, 0], [2, 0], [4, 0]]))
+    >>> plane, explained = coreset.principal_plane(np.array([[0.0, 0], [2, 0], [4, 0]]))
     >>> plane[:, 0], explained
     (array([-2.,  0.,  2.], dtype=float32), array([1., 0.]))
     """

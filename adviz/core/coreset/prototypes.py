@@ -12,7 +12,7 @@ from torch import Tensor
 from adviz._support import bar
 from adviz.core.coreset.random_projection import check_count, checked_points, random
 
-Sign = Literal["negative", "paper"]
+ProxySign = Literal["negative", "paper"]
 BATCH = 1024  # rows reconstructed at once
 STEP = 0.05  # of the optimiser, in standard deviations of the rows' coordinates
 # Squared distances are kept above it: the root has no slope at 0, where proxies start
@@ -20,7 +20,7 @@ NEAREST = 1e-6
 
 
 def learn_proxies(
-    points: np.ndarray, count: int, *, sign: Sign = "negative", epochs: int = 10, seed: int = 0
+    points: np.ndarray, count: int, *, sign: ProxySign = "negative", epochs: int = 10, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Learn proxies whose softmax-weighted means reconstruct the rows as well as possible.
 
@@ -66,7 +66,7 @@ def learn_proxies(
 
 
 def _learn(
-    points: np.ndarray, count: int, sign: Sign, epochs: int, seed: int
+    points: np.ndarray, count: int, sign: ProxySign, epochs: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Learn proxies from checked arguments, see `learn_proxies`."""
     centre = points.mean(0)
@@ -95,7 +95,7 @@ def _learn(
     return proxies.detach().numpy() + centre, np.array(losses)
 
 
-def _reconstruction(rows: Tensor, proxies: Tensor, sign: Sign) -> Tensor:
+def _reconstruction(rows: Tensor, proxies: Tensor, sign: ProxySign) -> Tensor:
     """Return the loss of Eq. 8 for each row, (n,)."""
     square = rows.square().sum(1, keepdim=True) + proxies.square().sum(1) - 2 * rows @ proxies.T
     distance = square.clamp(min=NEAREST).sqrt()  # (n, count)

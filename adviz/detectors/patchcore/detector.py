@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 import numpy as np
 
 from adviz._support import bar, check_device
-from adviz.core import CoresetTrace, Sign, ivfpq, maps, nearest, nearest_in_prefixes
+from adviz.core import CoresetTrace, ProxySign, ivfpq, maps, nearest, nearest_in_prefixes
 from adviz.core import coreset as samplers
 from adviz.detectors.base import (
     LATER,
@@ -125,7 +125,7 @@ class PatchCore(Detector):
     presample: int | None = field(default=None, metadata=LATER)
     coreset: float = 0.10
     sampler: Literal["greedy", "random", "proxies"] = "greedy"
-    proxy_sign: Sign = "negative"
+    proxy_sign: ProxySign = "negative"
     start: Literal["farthest", "random", "anchors"] = "farthest"
     projection: int | Literal["johnson-lindenstrauss"] = 128
     image_score: Literal["reweighted", "max"] = "reweighted"

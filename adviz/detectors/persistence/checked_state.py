@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from adviz._support import fits
-from adviz.core import put_together, taken_apart
+from adviz.core import index_from_arrays, index_to_arrays
 
 Kept = Mapping[str, Any]
 
@@ -76,7 +76,7 @@ class Held:
 
 def index_kept(index: Any) -> dict[str, np.ndarray] | None:
     """Return the arrays of an approximate index, None where there is none."""
-    return None if index is None else taken_apart(index)
+    return None if index is None else index_to_arrays(index)
 
 
 def index_restored(held: Held, bank: np.ndarray, *, wanted: bool) -> Any:
@@ -84,7 +84,7 @@ def index_restored(held: Held, bank: np.ndarray, *, wanted: bool) -> Any:
     arrays = held.part("index")
     if (arrays is not None) != wanted:
         raise ValueError("expected an index where the options ask for one, and none otherwise")
-    return put_together(arrays, bank) if wanted else None
+    return index_from_arrays(arrays, bank) if wanted else None
 
 
 def whole_numbers(values: Any, names: Sequence[str]) -> dict[str, int]:

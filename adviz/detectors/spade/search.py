@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from adviz._support import full_float32, workers
-from adviz.core import ivfpq, nearest, put_together, refilled, taken_apart
+from adviz.core import index_from_arrays, index_to_arrays, index_with_rows, ivfpq, nearest
 
 BLOCK = 2**23  # bytes of one block of distances; of those tried the fastest
 TRAINING = 2**16  # cells that a quantiser learns from
@@ -238,7 +238,7 @@ class CellIndex:
         self.count = min(count, len(self._rows[0]))
         step = -(-len(images) * len(self._rows[0]) // TRAINING)
         trained = ivfpq(np.concatenate([rows[::step] for rows in self._rows]))
-        self._indexes = [refilled(trained, rows) for rows in self._rows]
+        self._indexes = [index_with_rows(trained, rows) for rows in self._rows]
 
     @classmethod
     def kept(
@@ -250,14 +250,14 @@ class CellIndex:
         index.count = min(count, len(index._rows[0]))
         each = zip(arrays["lists"], arrays["codes"], index._rows, strict=True)
         index._indexes = [
-            put_together({**arrays, "lists": lists, "codes": codes}, rows)
+            index_from_arrays({**arrays, "lists": lists, "codes": codes}, rows)
             for lists, codes, rows in each
         ]
         return index
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return what is learned: `adviz.inverted.taken_apart`, with (N, P) lists and (N, P, parts) codes."""
-        every = [taken_apart(index) for index in self._indexes]
+        """Return what is learned: `adviz.inverted.index_to_arrays`, with (N, P) lists and (N, P, parts) codes."""
+        every = [index_to_arrays(index) for index in self._indexes]
         return {
             **every[0],
             **{name: np.stack([one[name] for one in every]) for name in ("lists", "codes")},

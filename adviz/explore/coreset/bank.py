@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from adviz._support import bar
-from adviz.core import CoresetTrace, coverage, in_plane, rows_kept
+from adviz.core import CoresetTrace, coverage, principal_plane, rows_kept
 from adviz.data import Split
 from adviz.evaluation import Result, evaluate
 from adviz.explore.kit.explanation import cells_inside
@@ -66,11 +66,11 @@ def bank_usage(
     ------
     ValueError: a neighbour that is not among these rows: the prediction is another bank's.
     """
-    cells = max(int(trace.cell.max()), int(found.cell.max())) + 1
+    cells = max(int(trace.cell.max()), int(found.location.max())) + 1
     total = len(trace.points)
     bank = np.arange(total) if count == total else np.unique(trace.order[:count])
     places = trace.image[bank].astype(np.int64) * cells + trace.cell[bank]
-    nearest = found.image[..., 0].astype(np.int64) * cells + found.cell[..., 0]
+    nearest = found.image[..., 0].astype(np.int64) * cells + found.location[..., 0]
     nearest = nearest.ravel() if valid is None else nearest[cells_inside(valid, nearest.shape[1:])]
     used, times = np.unique(nearest, return_counts=True)
     strange = ~np.isin(used, places)
@@ -149,7 +149,7 @@ class Bank:
 
         The second value is the fraction of the variance of each direction.
         """
-        return in_plane(self.trace.points)
+        return principal_plane(self.trace.points)
 
     def steps(self, name: str) -> list[int]:
         """Return the sizes of the coreset that are looked at.

@@ -90,7 +90,7 @@ def evidence(
         )
     found = prediction.neighbors[searched]
     at = (image, *cell, slice(k))
-    distance, images, cells = found.distance[at], found.image[at], found.cell[at]
+    distance, images, cells = found.distance[at], found.image[at], found.location[at]
     order = np.argsort(distance, kind="stable")
     order = order[np.isfinite(distance[order])]  # NaN: not segmented
     boxes = [

@@ -154,7 +154,7 @@ class ProView(PreparedView):
         if found is None:
             return {}
         line = found.regions.threshold(self.fpr)
-        now = {"threshold": line, "FPR": found.regions.flagged(line)}
+        now = {"threshold": line, "FPR": found.regions.false_positive_rate(line)}
         return {**found.values, **now, "overlap": float(found.regions.overlap(line).mean())}
 
     @property

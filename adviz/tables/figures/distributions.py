@@ -78,4 +78,6 @@ def _xy(result: Row) -> dict[str, tuple[list[float], list[float]]]:
 def _errors(result: Row) -> tuple[float, float]:
     """Return the errors at the F1-optimal threshold and at 100 % recall."""
     values = result.metrics
-    return values["false_positives"] + values["false_negatives"], values["errors_at_full_recall"]
+    return values["false_positives"] + values["false_negatives"], values[
+        "false_positives_at_full_recall"
+    ]

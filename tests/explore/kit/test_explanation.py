@@ -42,7 +42,7 @@ def test_the_cell_its_matches_and_the_layers_are_those_of_the_pixel(matched):
     np.testing.assert_array_equal(found.distance, patch.distance[1, 2, 4][order])
     np.testing.assert_array_equal(found.image, patch.image[1, 2, 4][order])
     np.testing.assert_array_equal(found.rank, order + 1)
-    for box, cell in zip(found.boxes, patch.cell[1, 2, 4][order], strict=True):
+    for box, cell in zip(found.boxes, patch.location[1, 2, 4][order], strict=True):
         assert box == (cell // 3 * 10, cell % 3 * 10, 10, 10)
     assert found.layers == {
         "fine": matched.layer_maps["fine"][1, 2, 4],
@@ -79,7 +79,11 @@ def test_without_maps_a_pixel_is_its_own_cell():
 def test_the_finest_layer_is_explained_where_each_was_searched_alone(matched):
     fine = matched.neighbors["patch"]
     coarse = Neighbors(
-        fine.distance[:, :2, :3], fine.image[:, :2, :3], fine.cell[:, :2, :3], (2, 3), "retrieval"
+        fine.distance[:, :2, :3],
+        fine.image[:, :2, :3],
+        fine.location[:, :2, :3],
+        (2, 3),
+        "retrieval",
     )
     each = Prediction(matched.score, None, {}, {"coarse": coarse, "fine": fine})
     assert evidence(each, 0, (0, 0), size=(40, 60)).searched == "fine"
@@ -113,7 +117,7 @@ def test_ranked_cells_score_as_the_least_so_far_and_images_as_the_mean_so_far(ma
 
 def test_the_number_of_nearest_cells_decides_no_score_and_without_neighbours_there_is_none(matched):
     patch = matched.neighbors["patch"]
-    nearest = Neighbors(np.sort(patch.distance), patch.image, patch.cell, patch.grid)
+    nearest = Neighbors(np.sort(patch.distance), patch.image, patch.location, patch.grid)
     assert ranked(Prediction(np.zeros(2), None, {}, {"patch": nearest}), 0, (0, 0)).score is None
     assert ranked(Prediction(np.zeros(2)), 0, None) is None
     assert ranked(Prediction(np.zeros(2), None, {}, {"patch": nearest}), 0, None) is None
@@ -128,7 +132,7 @@ def test_the_map_of_fewer_images_is_their_minimum_where_that_is_how_the_map_was_
     assert map_with(matched, 1, 2) is None  # its map is another one
     np.testing.assert_array_equal(map_with(matched, 1, 3), matched.anomaly_map[1])
     assert map_with(Prediction(np.zeros(2), None, {}, {"patch": patch}), 1, 2) is None
-    nearest = Neighbors(np.sort(patch.distance), patch.image, patch.cell, patch.grid)
+    nearest = Neighbors(np.sort(patch.distance), patch.image, patch.location, patch.grid)
     by_distance = Prediction(np.zeros(2), made[-1], {}, {"patch": nearest})
     # K has no meaning for it
     np.testing.assert_array_equal(map_with(by_distance, 0, 1), made[-1][0])
@@ -136,7 +140,7 @@ def test_the_map_of_fewer_images_is_their_minimum_where_that_is_how_the_map_was_
 
 def test_neighbours_are_counted_where_they_are_looked_at(matched):
     patch, whole = matched.neighbors["patch"], matched.neighbors["image"]
-    fewer = Neighbors(whole.distance[..., :2], whole.image[..., :2], whole.cell[..., :2])
+    fewer = Neighbors(whole.distance[..., :2], whole.image[..., :2], whole.location[..., :2])
     both = Prediction(np.zeros(2), None, {}, {"image": fewer, "patch": patch})
     assert (count_of(both, cells=True), count_of(both, cells=False)) == (3, 2)
     assert count_of(Prediction(np.zeros(2), None, {}, {"patch": patch}), cells=False) == 3
