@@ -23,7 +23,7 @@ from adviz.detectors import (
 )
 from adviz.features import Backbone, Features
 from adviz.sweep.experiment import Experiment
-from adviz.sweep.measuring import judge
+from adviz.sweep.measuring import evaluation_of
 
 PROBES = 3, 12  # training images of the two probes
 SHARES = 0.02, 0.5  # of a coreset in them
@@ -184,7 +184,7 @@ def probed(one: Experiment, features: Features, images: Split) -> list[Sample]:
         fitted = time.perf_counter()
         prediction = detector.predict(test)
         predicted = time.perf_counter()
-        judge(prediction, images, one.size)
+        evaluation_of(prediction, images, one.size)
         seconds = {
             "fit": fitted - start,
             "predict": predicted - fitted,

@@ -19,7 +19,7 @@ from adviz.data import (
     training_clips,
 )
 from adviz.sweep.experiment import Experiment
-from adviz.sweep.measuring import bare
+from adviz.sweep.measuring import without_mask
 from adviz.sweep.sources import CAMPUS, DEMO, ONE_CLASS, READ_BY_NAME, TILES, folder_of, load
 
 NUMBERED = re.compile(r"\d{3}")  # how MVTec AD names its files, from 000 on without a gap
@@ -202,7 +202,7 @@ def _in_split(
         yield "images of defects in test"
     elif not test.has_masks:
         yield masks
-    elif without := bare(test):
+    elif without := without_mask(test):
         yield f"{PARTLY}{listed(without, NAMED)}"
 
 

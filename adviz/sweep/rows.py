@@ -1,8 +1,9 @@
-"""The results folder: one file a row, which is there completely or not at all, and says how it came about."""
+"""The results folder: one JSON file per experiment, written atomically, with how it came about."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import uuid
 import warnings
@@ -17,17 +18,17 @@ from adviz._support import check_version, digest_of, parsed, remove_leftovers, w
 from adviz.sweep.experiment import Experiment
 
 FORMAT = 1
-LIMIT = 2**28  # bytes of a row; a thousand images take a hundred kilobytes
+LIMIT = 2**28  # bytes of a result; a thousand images take a hundred kilobytes
 QUARANTINE = "quarantine"
 
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """What an experiment found.
+    """The result of one experiment: metrics, scores and curves, and what it took.
 
     Attributes
     ----------
-    experiment: what was done.
+    experiment: what was run.
     facts: about data and weights: "backbone", "digest" (of the weights), "images" (digest of the
         test and training images), "n_train", "n_test", "aggregation_" and other facts of the fitted
         detector.
@@ -45,8 +46,8 @@ class Row:
     Examples
     --------
     >>> from adviz import DN2
-    >>> row = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2()]), "results").rows[0]
-    >>> row.metrics["image_auroc"] > 0.5
+    >>> result = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2()]), "results").rows[0]
+    >>> result.metrics["image_auroc"] > 0.5
     True
     """
 
@@ -61,51 +62,50 @@ class Row:
     path: Path | None = None
 
     def content(self) -> dict[str, Any]:
-        """Return all but what was measured on this machine, as JSON has it: equal experiments have equal contents.
+        """Return all but what was measured on this machine, as JSON has it.
+
+        Equal experiments have equal contents.
 
         Examples
         --------
         >>> from adviz import DN2
-        >>> row = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2()]), "results").rows[0]
-        >>> "measured" in row.content()
+        >>> result = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2()]), "results").rows[0]
+        >>> "measured" in result.content()
         False
         """
         names = ("facts", "metrics", "reasons", "images", "regions", "curves")
-        content = {
-            "experiment": self.experiment.facts(),
-            **{name: getattr(self, name) for name in names},
-        }
-        return dict(_nulls(content))
+        content = {name: getattr(self, name) for name in names}
+        return dict(_as_json({"experiment": self.experiment.facts()} | content))
 
 
-def write(row: Row, folder: Path) -> Path:
-    """Store a row in one step, and return its file.
+def write(result: Row, folder: Path) -> Path:
+    """Store a result atomically, and return its file.
 
     Raises
     ------
-    OSError: it cannot be written; nothing half-written stays.
+    OSError: it cannot be written; no unfinished file stays.
     """
-    content = row.content()
-    whole = {
+    content = result.content()
+    record = {
         "format": FORMAT,
         "digest": digest_of(content),
         **content,
-        "measured": _nulls(row.measured),
+        "measured": _as_json(result.measured),
     }
-    target = path_of(row.experiment, folder)
+    path = path_of(result.experiment, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(target, json.dumps(whole, indent=1).encode())
+        write_whole(path, json.dumps(record, indent=1).encode())
     except OSError as error:
         raise OSError(
-            f"expected to write a row to {folder}, got {error}: free some space, or choose another results folder; "
-            "rows that are there stay"
+            f"expected to write a result to {folder}, got {error}: free some space, or choose "
+            "another results folder; results that are there stay"
         ) from error
-    return target
+    return path
 
 
 def read(experiment: Experiment, folder: Path) -> Row | None:
-    """Return the row of an experiment, or None where there is none that can be used.
+    """Return the result of an experiment, or None where there is none that can be used.
 
     A damaged file, or one of another version, is put aside with a warning.
     """
@@ -117,7 +117,7 @@ def read(experiment: Experiment, folder: Path) -> Row | None:
 
 
 def stored(experiment: Experiment, folder: Path) -> Row | None:
-    """Return the row of an experiment, or None where there is none; nothing is changed on disk.
+    """Return the result of an experiment, or None where there is none; no file is changed.
 
     Raises
     ------
@@ -126,44 +126,51 @@ def stored(experiment: Experiment, folder: Path) -> Row | None:
     path = path_of(experiment, folder)
     try:
         with path.open("rb") as file:
-            whole = _checked(file.read(LIMIT + 1), experiment)
+            record = _checked(file.read(LIMIT + 1), experiment)
     except FileNotFoundError:
         return None
+    # JSON has no NaN: undefined metrics are stored as null
     metrics = {
-        name: float("nan") if value is None else value
-        for name, value in whole.pop("metrics").items()
+        name: math.nan if value is None else value for name, value in record.pop("metrics").items()
     }
-    return Row(experiment=experiment, metrics=metrics, path=path, **whole)
+    return Row(experiment=experiment, metrics=metrics, path=path, **record)
 
 
 def results_folder(folder: str | Path | None) -> Path:
-    """Return the folder of the rows: the one that is given, or what ``$ADVIZ_RESULTS`` names, or ``./results``."""
-    return Path(
-        os.environ.get("ADVIZ_RESULTS", "results") if folder is None else folder
-    ).expanduser()
+    """Return the folder of the results; None = what ``$ADVIZ_RESULTS`` names, or ``./results``."""
+    if folder is None:
+        folder = os.environ.get("ADVIZ_RESULTS", "results")
+    return Path(folder).expanduser()
 
 
 def path_of(experiment: Experiment, folder: Path) -> Path:
-    """Return where the row of an experiment is, or will be."""
+    """Return where the result of an experiment is, or will be."""
     return folder / f"{experiment.key}.json"
 
 
 def _checked(text: bytes, experiment: Experiment) -> dict[str, Any]:
-    """Return the parts of a row's file; ValueError: it is not what was written for this experiment."""
+    """Return what a result's file holds, without format and digest.
+
+    Raises
+    ------
+    ValueError: it is not what was written for this experiment.
+    """
     if len(text) > LIMIT:
         raise ValueError(f"it has more than {LIMIT} bytes")
-    whole = parsed(text)
-    check_version(whole.pop("format", None), FORMAT)
-    measured, digest = whole.pop("measured", None), whole.pop("digest", None)
-    if digest_of(whole) != digest or not isinstance(measured, dict):
+    record = parsed(text)
+    check_version(record.pop("format", None), FORMAT)
+    measured = record.pop("measured", None)
+    digest = record.pop("digest", None)
+    # The digest covers all but "measured", which differs from run to run and may be edited
+    if digest_of(record) != digest or not isinstance(measured, dict):
         raise ValueError("its contents are not those that were written")
-    if whole.pop("experiment") != json.loads(json.dumps(experiment.facts())):
+    if record.pop("experiment") != json.loads(json.dumps(experiment.facts())):
         raise ValueError("it is of another experiment")
-    return whole | {"measured": measured}
+    return record | {"measured": measured}
 
 
 def check_folder(folder: Path) -> None:
-    """Make the results folder, and refuse one that cannot be written to; what a killed process left is removed.
+    """Make the results folder, and remove the unfinished files of killed processes.
 
     Raises
     ------
@@ -176,28 +183,32 @@ def check_folder(folder: Path) -> None:
         remove_leftovers(folder)
     except OSError as error:
         raise OSError(
-            f"expected a results folder that can be written to, got {folder} ({error}): choose another"
+            f"expected a results folder that can be written to, got {folder} ({error}): choose "
+            "another"
         ) from error
 
 
-def _put_aside(path: Path, why: str) -> None:
-    """Move a file that cannot be used to a folder of such files, where a person may look at it."""
-    aside = path.parent / QUARANTINE
-    aside.mkdir(exist_ok=True)
-    target = aside / f"{path.stem}-{uuid.uuid4().hex[:8]}.json"
+def _put_aside(path: Path, reason: str) -> None:
+    """Move a file that cannot be used to the folder "quarantine", where a person may look at it."""
+    folder = path.parent / QUARANTINE
+    folder.mkdir(exist_ok=True)
+    target = folder / f"{path.stem}-{uuid.uuid4().hex[:8]}.json"
     os.replace(path, target)
     warnings.warn(
-        f"expected a complete row in {path}, but {why}; it is now {target}, and the experiment is done again",
+        f"expected a complete result in {path}, but {reason}; it is now {target}, and the "
+        "experiment is run again",
         stacklevel=4,
     )
 
 
-def _nulls(value: Any) -> Any:
+def _as_json(value: Any) -> Any:
     """Return what JSON can hold: NaN becomes null, arrays and their numbers become Python's."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
     if isinstance(value, Mapping):
-        return {str(name): _nulls(one) for name, one in value.items()}
-    if isinstance(value, np.ndarray | list | tuple):
-        return [_nulls(one) for one in (value.tolist() if isinstance(value, np.ndarray) else value)]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and value != value else value
+        return {str(name): _as_json(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(item) for item in value]
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return value

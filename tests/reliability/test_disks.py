@@ -55,7 +55,7 @@ FULL = r"No space left on device.*"
         ),
         (
             "a_row",
-            rf"OSError: expected to write a row to .*{FULL}free some space.*rows that are there stay",
+            rf"OSError: expected to write a result to .*{FULL}free some space.*results that are there stay",
         ),
         ("tags", rf"OSError: .*{FULL}"),
         ("a_page", rf"OSError: .*{FULL}"),
