@@ -235,8 +235,11 @@ def grid(
     template = like or Experiment(data, "", detector_list[0])
     experiments = []
     for category, detector, seed in product(categories, detector_list, seeds):
-        options = {"data": data, "category": category, "detector": detector, "seed": seed}
-        experiments.append(dataclasses.replace(template, **options))
+        experiments.append(
+            dataclasses.replace(
+                template, data=data, category=category, detector=detector, seed=seed
+            )
+        )
     return list(dict.fromkeys(experiments))
 
 

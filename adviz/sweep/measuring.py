@@ -52,7 +52,12 @@ _unavailable: dict[tuple[str, str], tuple[str, float]] = {}
 _forward: dict[tuple[Any, ...], float] = {}
 
 
-def measure(experiment: Experiment, root: Path | None = None, threads: int = 1) -> Row:
+def measure(
+    experiment: Experiment,
+    root: Path | None = None,
+    threads: int = 1,
+    category: Category | None = None,
+) -> Row:
     """Run an experiment.
 
     Parameters
@@ -61,13 +66,15 @@ def measure(experiment: Experiment, root: Path | None = None, threads: int = 1) 
     root: folder of the data sets, except the built-in one; None = what ``$ADVIZ_DATA`` names, or
         ``./data``.
     threads: of torch; results do not depend on it, times do.
+    category: other images than the experiment's; None = its own.
 
     Raises
     ------
     Whatever data, backbone, detector and metrics raise.
     """
     with metered() as meter, own_threads(threads), uninterrupted():
-        category = load(experiment, root)
+        if category is None:
+            category = load(experiment, root)
         prediction, facts = _predicted(experiment, category, meter)
         with meter.timed("evaluate"):
             evaluation = evaluation_of(prediction, category.test, experiment.size)

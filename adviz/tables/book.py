@@ -11,7 +11,7 @@ from adviz._support import got
 from adviz.sweep import (
     Estimate,
     Experiment,
-    Gap,
+    MissingData,
     Report,
     Row,
     Watch,
@@ -46,7 +46,7 @@ class Book:
     ----------
     names: of all tables.
     broken: experiment -> what went wrong when `run` last tried it.
-    gaps: what the data lacked when `run` last looked.
+    missing_data: what the data lacked when `run` last looked.
     damaged: experiment -> why its file cannot be used; `run` puts the file aside and does the
         experiment again.
 
@@ -71,7 +71,7 @@ class Book:
         self.setting, self.folder = setting or Setting(), results_folder(folder)
         self.broken: dict[Experiment, str] = {}
         self.damaged: dict[Experiment, str] = {}
-        self.gaps: tuple[Gap, ...] = ()
+        self.missing_data: MissingData = {}
         self._how: dict[str, Any] = {"root": root, "client": client, "threads": threads}
         self._plans: dict[Name, Table] = {}
         self._known: dict[Experiment, tuple[tuple[int, int, int], Row | None]] = {}
@@ -93,7 +93,9 @@ class Book:
             planned = dataclasses.replace(planned, pro=pro)
         found = (self.row(one) for one in planned.experiments)
         rows = [row for row in found if row is not None]
-        return compare(planned, Report(rows, list(self.broken.items()), gaps=self.gaps))
+        return compare(
+            planned, Report(rows, list(self.broken.items()), missing_data=self.missing_data)
+        )
 
     def _plan(self, name: Name) -> Table:
         if name not in self._plans:
@@ -178,7 +180,7 @@ class Book:
                 watch(one, why)
 
         report = run(_wanted(what), self.folder, **self._how, watch=done)
-        self.gaps = report.gaps
+        self.missing_data = report.missing_data
         return report
 
     def __repr__(self) -> str:

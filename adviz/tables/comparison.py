@@ -252,7 +252,9 @@ def compare(table: Table, rows: Iterable[Row] | Report) -> Comparison:
     report = rows if isinstance(rows, Report) else Report(list(rows))
     known, broken = {row.experiment: row for row in report.rows}, dict(report.broken)
     filled = tuple(fill(cell, known, table.pro, broken) for cell in table.cells)
-    return Comparison(table, filled, tuple(remarks(table.cells, known, broken, report.gaps)))
+    return Comparison(
+        table, filled, tuple(remarks(table.cells, known, broken, report.missing_data))
+    )
 
 
 def _text(one: Filled) -> str:

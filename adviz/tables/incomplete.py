@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from adviz.sweep import MVTEC_AD, Experiment, Gap, Row, listed
-from adviz.sweep import remarks as of_gaps
+from adviz.data import published_counts
+from adviz.sweep import Experiment, MissingData, Row, in_sentences, listed
 from adviz.tables.methods import departures
 from adviz.tables.printed import DIFFERS
 from adviz.tables.setting import NO_PROTOCOL, PROTOCOLS
@@ -32,14 +32,14 @@ def remarks(
     cells: Iterable[Cell],
     known: Mapping[Experiment, Row],
     broken: Mapping[Experiment, str],
-    gaps: Sequence[Gap],
+    missing_data: MissingData,
 ) -> list[str]:
     """Return sentences on protocols, constants, data and experiments of a table, for its legend.
 
     Parameters
     ----------
-    cells: of the table; gaps in data that it does not need are left out.
-    known, broken, gaps: from a `sweep.Report`.
+    cells: of the table; missing data that it does not need are left out.
+    known, broken, missing_data: from a `sweep.Report`.
     """
     cells = tuple(cells)
     wanted = {one for cell in cells for one in cell.experiments}
@@ -61,7 +61,7 @@ def remarks(
             c.reason for c in cells if c.reason in NO_PROTOCOL.values() and c.printed == c.printed
         )
     )
-    words += of_gaps([gap for gap in gaps if (gap.data, gap.category) in pairs])
+    words += in_sentences({pair: what for pair, what in missing_data.items() if pair in pairs})
     if failed := len(wanted & set(broken)):
         words.append(
             f"{failed} of {len(wanted)} experiments are broken, see the notes and the report of the run"
@@ -82,11 +82,16 @@ def _difference(cell: Cell) -> str:
 
 def _other_images(row: Row) -> str:
     """Return how numbers of images differ from MVTec AD's; "" where they do not."""
-    one, counts = row.experiment, MVTEC_AD.get(row.experiment.category)
-    if counts is None or not {"n_train", "n_test"} <= row.facts.keys():
+    one = row.experiment
+    counts = published_counts("MVTec AD", one.category)
+    if not counts or not {"n_train", "n_test"} <= row.facts.keys():
         return ""
-    test = counts.good + counts.defective
-    found = row.facts["n_train"], row.facts["n_test"]
-    if found == (one.shots or counts.train, test):
+    n_train = row.facts["n_train"]
+    n_test = row.facts["n_test"]
+    published_test = counts["test good"] + counts["test defective"]
+    if (n_train, n_test) == (one.shots or counts["train"], published_test):
         return ""
-    return f"{one.category} has {found[0]} + {found[1]} (training + test) instead of {counts.train} + {test}"
+    return (
+        f"{one.category} has {n_train} + {n_test} (training + test) instead of "
+        f"{counts['train']} + {published_test}"
+    )

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from adviz.data import Geometry
 from adviz.detectors import SPADE, AtMost, Detector, PaDiM, PatchCore, ReverseDistillation
-from adviz.sweep import CAMPUS
+from adviz.sweep import SHANGHAITECH
 from adviz.tables.printed import Name
 from adviz.tables.setting import ONE_CLASS, Setting
 
@@ -110,7 +110,7 @@ def _networks(options: Mapping[str, str]) -> list[str]:
 
 def _geometry(name: Name, dataset: str, method: str, side: int, setting: Setting) -> Geometry:
     """Return the squares of a paper: 224 out of 256 for SPADE, PaDiM and PatchCore, all of 256 for the others."""
-    whole = method == "RD4AD" or name.paper == "rd" or dataset in (*ONE_CLASS, *CAMPUS)
+    whole = method == "RD4AD" or name.paper == "rd" or dataset in (*ONE_CLASS, *SHANGHAITECH)
     return setting.geometry(side or (256 if whole else 224), crop=not whole)
 
 
@@ -134,7 +134,7 @@ def _spade(options: dict[str, str], dataset: str) -> Detector:
         detector = dataclasses.replace(detector, gallery=kind, images_gallery=count)
     return (
         dataclasses.replace(detector, images_gallery=1, images_score=1)
-        if dataset in CAMPUS
+        if dataset in SHANGHAITECH
         else detector
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adviz.data import Geometry, classes
-from adviz.sweep import CAMPUS, DEMO, TILES, folder_of
+from adviz.sweep import DEMO, MAGNETIC_TILES, SHANGHAITECH, folder_of
 
 # The papers' names -> timm's, with the weights that torchvision published first (IMAGENET1K_V1).
 NETWORKS = {
@@ -54,12 +54,12 @@ TILE = ("magnetic_tile",)  # the one category of MTD
 # Of ShanghaiTech Campus that have test videos
 SCENES = tuple(f"{number:02}" for number in range(1, 13))
 # Data sets with a reader of their own -> categories
-OWN_TREES = {TILES: TILE, **dict.fromkeys(CAMPUS, SCENES)}
+OWN_TREES = {MAGNETIC_TILES: TILE, **dict.fromkeys(SHANGHAITECH, SCENES)}
 # How data sets that leave it open are divided; a table says so below.
 PROTOCOLS = {
-    TILES: "mtd: 20 % of the good tiles, drawn with seed 0, are tested; tiles of any shape become 256 x 256, of which "
+    MAGNETIC_TILES: "mtd: 20 % of the good tiles, drawn with seed 0, are tested; tiles of any shape become 256 x 256, of which "
     "the middle 224 x 224 is seen",
-    "stc": f"stc: mean over scenes, each with its own training frames, every {CAMPUS['stc']}th of them, about 5000 in "
+    "stc": f"stc: mean over scenes, each with its own training frames, every {SHANGHAITECH['stc']}th of them, about 5000 in "
     "all, and every 5th test frame",
     "mstc": "mstc: mean over scenes, each with its own training frames, every 5th of them, and every 5th test frame",
 }

@@ -132,7 +132,9 @@ def test_a_full_disk_leaves_nothing_and_says_what_to_do(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match=r"expected to write a result .*No space left.* free some space"):
+    with pytest.raises(
+        OSError, match=r"expected to write a result .*No space left.* free some space"
+    ):
         write(row(auroc=0.5), tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == [f"{ONE.key}.json"]
     assert read(ONE, tmp_path).metrics["image_auroc"] != 0.5  # the old one is still there
