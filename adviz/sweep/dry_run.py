@@ -37,7 +37,7 @@ GB = 1e9
 RESULT_BYTES = 50_000
 PEAK_FACTOR = 3  # memory at the peak, as a multiple of the features' bytes
 FEW_TRAIN = 16  # images of a short experiment
-FEW_TEST = 4
+FEW_TEST = 8
 Shapes = dict[int | str, tuple[int, ...]]  # layer -> (C, h, w)
 
 
