@@ -10,10 +10,10 @@ from adviz.sweep.missing import MissingData as MissingData
 from adviz.sweep.missing import in_sentences as in_sentences
 from adviz.sweep.missing import listed as listed
 from adviz.sweep.missing import missing_data
-from adviz.sweep.rows import Row
-from adviz.sweep.rows import path_of as path_of
-from adviz.sweep.rows import results_folder as results_folder
-from adviz.sweep.rows import stored as stored
+from adviz.sweep.results import ExperimentResult
+from adviz.sweep.results import path_of as path_of
+from adviz.sweep.results import results_folder as results_folder
+from adviz.sweep.results import stored as stored
 from adviz.sweep.running import Report, run
 from adviz.sweep.running import Watch as Watch
 from adviz.sweep.sources import DEMO as DEMO
@@ -24,8 +24,8 @@ from adviz.sweep.sources import folder_of as folder_of
 __all__ = [
     "Estimate",
     "Experiment",
+    "ExperimentResult",
     "Report",
-    "Row",
     "estimate",
     "grid",
     "missing_data",

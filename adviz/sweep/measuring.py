@@ -23,7 +23,7 @@ from adviz.prediction import Prediction, ensemble
 from adviz.sweep.experiment import Experiment
 from adviz.sweep.fitting import fitted, uninterrupted
 from adviz.sweep.meters import Meter, metered, stored_bytes, surroundings
-from adviz.sweep.rows import Row
+from adviz.sweep.results import ExperimentResult
 from adviz.sweep.sources import load
 
 METRICS = (
@@ -57,7 +57,7 @@ def measure(
     root: Path | None = None,
     threads: int = 1,
     category: Category | None = None,
-) -> Row:
+) -> ExperimentResult:
     """Run an experiment.
 
     Parameters
@@ -96,7 +96,7 @@ def measure(
         "model_bytes": facts.pop("model_bytes"),
         **surroundings(threads),
     }
-    return Row(experiment=experiment, facts=facts, measured=measured, **evaluation)
+    return ExperimentResult(experiment=experiment, facts=facts, measured=measured, **evaluation)
 
 
 def predict(
@@ -281,29 +281,30 @@ def evaluation_of(
         values |= dict.fromkeys(OTHER_PROS, math.nan)
         reasons |= dict.fromkeys(OTHER_PROS, reasons["pro"])
     else:
-        maps, masks, valid = counted_pixels(prediction, truth, size)
+        maps, masks, valid = counted_pixels(prediction, truth, size)  # (N, H, W) each
         for name, definition in OTHER_PROS.items():
             values[name] = metrics.pro(maps, masks, definition, valid=valid)
         region_curves = metrics.region_curves(maps, masks, valid=valid)
         for name in ("area", "integral", "auroc"):
             regions[name] = getattr(region_curves, name).tolist()
-    curves = {}
-    for name, curve in result.curves.items():
-        thin = curve.thinned(CURVE_POINTS)
-        curves[name] = [thin.x.tolist(), thin.y.tolist()]
-    images = {
-        "ids": split.ids,
-        "labels": split.labels.tolist(),
-        "defects": split.defects,
-        "scores": prediction.score.tolist(),
-    }
     return {
         "metrics": values,
         "reasons": reasons,
-        "images": images,
+        "images": {
+            "ids": split.ids,
+            "labels": split.labels.tolist(),
+            "defects": split.defects,
+            "scores": prediction.score.tolist(),
+        },
         "regions": regions,
-        "curves": curves,
+        "curves": {name: _thin(curve) for name, curve in result.curves.items()},
     }
+
+
+def _thin(curve: metrics.Curve) -> list[list[float]]:
+    """Return x and y of a few points of a curve."""
+    thinned = curve.thinned(CURVE_POINTS)
+    return [thinned.x.tolist(), thinned.y.tolist()]
 
 
 class _MasksOnce:

@@ -15,7 +15,7 @@ from adviz.sweep.experiment import Experiment, in_order
 from adviz.sweep.fitting import learned
 from adviz.sweep.measuring import extract, measure, own_threads
 from adviz.sweep.missing import MissingData, in_sentences, missing_data
-from adviz.sweep.rows import Row, check_folder, read, results_folder, write
+from adviz.sweep.results import ExperimentResult, check_folder, read, results_folder, write
 from adviz.sweep.sources import ONE_CLASS, load
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Report:
 
     Attributes
     ----------
-    rows: in the order of the experiments, without those that are broken.
+    results: in the order of the experiments, without those that are broken.
     broken: (experiment, what went wrong), of those that gave no result.
     computed: how many results are new.
     missing_data: (data set, category) -> what it lacks, as far as experiments are without a result
@@ -42,11 +42,11 @@ class Report:
     --------
     >>> from adviz import DN2
     >>> report = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2()]), "results")
-    >>> len(report.rows), len(report.broken)
+    >>> len(report.results), len(report.broken)
     (1, 0)
     """
 
-    rows: list[Row]
+    results: list[ExperimentResult]
     broken: list[tuple[Experiment, str]] = field(default_factory=list)
     computed: int = 0
     missing_data: MissingData = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Report:
         import pandas as pd
 
         table_rows = []
-        for result in self.rows:
+        for result in self.results:
             experiment = result.experiment
             description = {
                 "data": experiment.data,
@@ -79,8 +79,8 @@ class Report:
 
     def __repr__(self) -> str:
         lines = [
-            f"{len(self.rows)} results, {self.computed} of them new, {len(self.broken)} experiments "
-            "broken"
+            f"{len(self.results)} results, {self.computed} of them new, "
+            f"{len(self.broken)} experiments broken"
         ]
         lines += in_sentences(self.missing_data)
         for experiment, message in self.broken:
@@ -100,7 +100,7 @@ def run(
     """Run the experiments that have no stored result, and return the results of all.
 
     Each result is written when it is complete, so that an interrupted or killed run goes on where
-    it was. An experiment that fails is reported and does not stop the others. Those that share images
+    it was. An experiment that fails is reported and stops no other. Those that share images
     and backbones follow each other, and their features are extracted once (as long as the feature
     cache has room: see `estimate`).
 
@@ -125,7 +125,7 @@ def run(
     --------
     >>> from adviz import DN2
     >>> report = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2()], seeds=[0]), "results")
-    >>> report.rows[0].path.parent.name
+    >>> report.results[0].path.parent.name
     'results'
     """
     results_in = results_folder(folder)
@@ -161,7 +161,7 @@ def run(
             if result is not None:
                 results[one] = result
     return Report(
-        rows=[results[one] for one in all_experiments if one in results],
+        results=[results[one] for one in all_experiments if one in results],
         broken=[(one, broken[one]) for one in all_experiments if one in broken],
         computed=len(planned) - len(broken),
         missing_data=_missing_data(all_experiments, results, root),
@@ -169,7 +169,9 @@ def run(
 
 
 def _missing_data(
-    experiments: Sequence[Experiment], results: Mapping[Experiment, Row], root: str | Path | None
+    experiments: Sequence[Experiment],
+    results: Mapping[Experiment, ExperimentResult],
+    root: str | Path | None,
 ) -> MissingData:
     """Return what the data lack, without what stopped no experiment."""
     without_result = [one for one in experiments if one not in results]
@@ -243,7 +245,7 @@ def groups(
 def _one_by_one(
     experiments: Sequence[Experiment], folder: Path, root: str | None, threads: int
 ) -> Iterator[tuple[Experiment, str]]:
-    """Run the experiments in this process; yield each with what went wrong, or ""."""
+    """Run the experiments in this process; yield each with what went wrong, "" if nothing did."""
     for group, layers in groups(experiments):
         if len(group) > 1:
             with suppress(Exception):  # each experiment will fail in the same way, and be reported
@@ -262,7 +264,7 @@ def _one_by_one(
 def _on_cluster(
     client: Any, experiments: Sequence[Experiment], folder: Path, root: str | None, threads: int
 ) -> Iterator[tuple[Experiment, str]]:
-    """Run the experiments on a Dask cluster; yield each, in any order, with what went wrong, or ""."""
+    """Run the experiments on a Dask cluster; yield each with what went wrong, in any order."""
     from distributed import as_completed
 
     workers = client.scheduler_info()["workers"].values()

@@ -11,9 +11,9 @@ from adviz._support import got
 from adviz.sweep import (
     Estimate,
     Experiment,
+    ExperimentResult,
     MissingData,
     Report,
-    Row,
     Watch,
     estimate,
     path_of,
@@ -74,7 +74,7 @@ class Book:
         self.missing_data: MissingData = {}
         self._how: dict[str, Any] = {"root": root, "client": client, "threads": threads}
         self._plans: dict[Name, Table] = {}
-        self._known: dict[Experiment, tuple[tuple[int, int, int], Row | None]] = {}
+        self._known: dict[Experiment, tuple[tuple[int, int, int], ExperimentResult | None]] = {}
 
     def table(self, paper: str, table: str | int, *, pro: str | None = None) -> Comparison:
         """Return a table with what is on disk now; rows that have not changed since are not read again.
@@ -91,7 +91,7 @@ class Book:
         planned = self._plan(name)
         if pro is not None:
             planned = dataclasses.replace(planned, pro=pro)
-        found = (self.row(one) for one in planned.experiments)
+        found = (self.result(one) for one in planned.experiments)
         rows = [row for row in found if row is not None]
         return compare(
             planned, Report(rows, list(self.broken.items()), missing_data=self.missing_data)
@@ -109,7 +109,7 @@ class Book:
                 if name.paper == paper:
                     self.table(name.paper, name.table)
 
-    def row(self, experiment: Experiment) -> Row | None:
+    def result(self, experiment: Experiment) -> ExperimentResult | None:
         """Return the row of an experiment as it is on disk now; None where there is none that can be used."""
         try:
             status = path_of(experiment, self.folder).stat()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adviz.sweep import Experiment, Report, Row
+from adviz.sweep import Experiment, ExperimentResult, Report
 from adviz.tables.filled import LABELS, Filled, fill, value_of
 from adviz.tables.incomplete import remarks
 from adviz.tables.methods import named_networks
@@ -77,7 +77,7 @@ class Comparison:
                     "missing": one.missing,
                     "definition": self.definition(cell.metric),
                     "note": "; ".join(filter(None, (cell.note, cell.reason, one.reason))),
-                    "rows": " ".join(row.path.name for row in one.rows if row.path is not None),
+                    "rows": " ".join(row.path.name for row in one.results if row.path is not None),
                 }
             )
         return pd.DataFrame(lines)
@@ -92,7 +92,7 @@ class Comparison:
         ]
         return [", ".join(filter(None, words)) for words in parts]
 
-    def value(self, cell: Cell, row: Row) -> float:
+    def value(self, cell: Cell, row: ExperimentResult) -> float:
         """Return what a row says of a cell, in the cell's unit."""
         return value_of(row, cell, self.table.pro)
 
@@ -103,7 +103,7 @@ class Comparison:
     @property
     def missing(self) -> list[Experiment]:
         """The experiments that have no row."""
-        there = {row.experiment for one in self.filled for row in one.rows}
+        there = {row.experiment for one in self.filled for row in one.results}
         return [one for one in self.table.experiments if one not in there]
 
     def wide(self) -> pd.DataFrame:
@@ -165,7 +165,7 @@ class Comparison:
         base = Path(folder or ".").resolve()
         frame = self.wide().map(html.escape)
         for one, name in zip(self.filled, self.lines, strict=True):
-            if one.rows and not np.isnan(one.ours):
+            if one.results and not np.isnan(one.ours):
                 column = (one.cell.category or "all", one.metric)
                 key = column if column in frame.columns else column[0]
                 frame.loc[name, key] = _linked(_text(one), one, base)
@@ -229,7 +229,7 @@ STYLES: list[Any] = [
 ]
 
 
-def compare(table: Table, rows: Iterable[Row] | Report) -> Comparison:
+def compare(table: Table, rows: Iterable[ExperimentResult] | Report) -> Comparison:
     """Put what rows say into a table.
 
     Parameters
@@ -250,7 +250,7 @@ def compare(table: Table, rows: Iterable[Row] | Report) -> Comparison:
     10
     """
     report = rows if isinstance(rows, Report) else Report(list(rows))
-    known, broken = {row.experiment: row for row in report.rows}, dict(report.broken)
+    known, broken = {row.experiment: row for row in report.results}, dict(report.broken)
     filled = tuple(fill(cell, known, table.pro, broken) for cell in table.cells)
     return Comparison(
         table, filled, tuple(remarks(table.cells, known, broken, report.missing_data))
@@ -272,7 +272,7 @@ def _text(one: Filled) -> str:
 
 def _linked(text: str, one: Filled, base: Path) -> str:
     """Return a text as HTML that links to its row, or to the folder of several."""
-    files = [row.path for row in one.rows if row.path is not None]
+    files = [row.path for row in one.results if row.path is not None]
     if not files:
         return html.escape(text)
     target = os.path.relpath(files[0] if len(files) == 1 else files[0].parent, base)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adviz.sweep import Experiment, Row
+from adviz.sweep import Experiment, ExperimentResult
 from adviz.tables.incomplete import why_nothing
 from adviz.tables.printed import UNCERTAIN
 from adviz.tables.table import Cell
@@ -51,7 +51,7 @@ class Filled:
     ours: float
     std: float
     seeds: int
-    rows: tuple[Row, ...]
+    results: tuple[ExperimentResult, ...]
     missing: int
     reason: str = ""
 
@@ -84,10 +84,13 @@ class Filled:
 
 
 def fill(
-    cell: Cell, known: Mapping[Experiment, Row], pro: str, broken: Mapping[Experiment, str]
+    cell: Cell,
+    known: Mapping[Experiment, ExperimentResult],
+    pro: str,
+    broken: Mapping[Experiment, str],
 ) -> Filled:
     """Return a cell with what rows say: of those that are known, for every seed that has all of them."""
-    by_seed: dict[int, list[Row | None]] = {}
+    by_seed: dict[int, list[ExperimentResult | None]] = {}
     for one in cell.experiments:
         by_seed.setdefault(one.seed, []).append(known.get(one))
     whole = [
@@ -104,7 +107,7 @@ def fill(
     )
 
 
-def value_of(row: Row, cell: Cell, pro: str) -> float:
+def value_of(row: ExperimentResult, cell: Cell, pro: str) -> float:
     """Return a row's value in the cell's unit."""
     seconds = row.measured["seconds"]
     if cell.metric == "time_s":

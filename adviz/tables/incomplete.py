@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from adviz.data import published_counts
-from adviz.sweep import Experiment, MissingData, Row, in_sentences, listed
+from adviz.sweep import Experiment, ExperimentResult, MissingData, in_sentences, listed
 from adviz.tables.methods import departures
 from adviz.tables.printed import DIFFERS
 from adviz.tables.setting import NO_PROTOCOL, PROTOCOLS
@@ -18,7 +18,9 @@ KEPT_UNDER = {"misclassified": "false_positives"}
 NAMED = 3  # categories that a sentence names of many
 
 
-def why_nothing(cell: Cell, pro: str, rows: Iterable[Row], broken: Mapping[Experiment, str]) -> str:
+def why_nothing(
+    cell: Cell, pro: str, rows: Iterable[ExperimentResult], broken: Mapping[Experiment, str]
+) -> str:
     """Return why a cell has no number, though experiments were tried; "" where none was, or where all is well."""
     name = KEPT_UNDER.get(cell.metric, pro if cell.metric == "pro" else cell.metric)
     words = {row.experiment.category: row.reasons[name] for row in rows if name in row.reasons}
@@ -30,7 +32,7 @@ def why_nothing(cell: Cell, pro: str, rows: Iterable[Row], broken: Mapping[Exper
 
 def remarks(
     cells: Iterable[Cell],
-    known: Mapping[Experiment, Row],
+    known: Mapping[Experiment, ExperimentResult],
     broken: Mapping[Experiment, str],
     missing_data: MissingData,
 ) -> list[str]:
@@ -80,7 +82,7 @@ def _difference(cell: Cell) -> str:
     return f"{cell.method}, {cell.unit}: {cell.note.removeprefix(DIFFERS).strip()}"
 
 
-def _other_images(row: Row) -> str:
+def _other_images(row: ExperimentResult) -> str:
     """Return how numbers of images differ from MVTec AD's; "" where they do not."""
     one = row.experiment
     counts = published_counts("MVTec AD", one.category)

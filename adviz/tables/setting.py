@@ -57,11 +57,12 @@ SCENES = tuple(f"{number:02}" for number in range(1, 13))
 OWN_TREES = {MAGNETIC_TILES: TILE, **dict.fromkeys(SHANGHAITECH, SCENES)}
 # How data sets that leave it open are divided; a table says so below.
 PROTOCOLS = {
-    MAGNETIC_TILES: "mtd: 20 % of the good tiles, drawn with seed 0, are tested; tiles of any shape become 256 x 256, of which "
-    "the middle 224 x 224 is seen",
-    "stc": f"stc: mean over scenes, each with its own training frames, every {SHANGHAITECH['stc']}th of them, about 5000 in "
-    "all, and every 5th test frame",
-    "mstc": "mstc: mean over scenes, each with its own training frames, every 5th of them, and every 5th test frame",
+    MAGNETIC_TILES: "mtd: 20 % of the good tiles, drawn with seed 0, are tested; tiles of any "
+    "shape become 256 x 256, of which the middle 224 x 224 is seen",
+    "stc": "stc: mean over scenes, each with its own training frames, every "
+    f"{SHANGHAITECH['stc']}th of them, about 5000 in all, and every 5th test frame",
+    "mstc": "mstc: mean over scenes, each with its own training frames, every 5th of them, and "
+    "every 5th test frame",
 }
 NO_PROTOCOL = {
     "caltech256": "caltech256: no experiments, since the paper does not say which classes are normal, nor how the "

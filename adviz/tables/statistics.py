@@ -6,7 +6,7 @@ Examples
 --------
 >>> from adviz import DN2
 >>> report = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2(images_score=1), DN2()]), "results")
->>> one, five = ([row] for row in report.rows)
+>>> one, five = ([row] for row in report.results)
 >>> tables.statistics.differences(one, five, names=("K = 1", "K = 5"), draws=100)
 image AUROC: K = 5 against K = 1...
 """
@@ -23,7 +23,7 @@ import numpy as np
 
 from adviz import metrics
 from adviz.data import sides_of
-from adviz.sweep import Row
+from adviz.sweep import ExperimentResult
 from adviz.tables.comparison import STYLES, Comparison
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ INTERVAL = (0.025, 0.975)
 SIZES = ("small", "middle", "large")  # thirds of all defect regions
 STANDARD_ERRORS = 1.96  # on both sides of a mean: 95 %
 TOTAL, MEAN = "all", "mean"
-Methods = Mapping[str, Sequence[Row]]
+Methods = Mapping[str, Sequence[ExperimentResult]]
 
 
 def __dir__() -> list[str]:
@@ -77,18 +77,18 @@ class Summary:
         return f"{styled.set_caption(caption).to_html()}<p style='max-width:900px'>{html.escape(self.legend)}</p>"
 
 
-def by_line(comparison: Comparison) -> dict[str, list[Row]]:
+def by_line(comparison: Comparison) -> dict[str, list[ExperimentResult]]:
     """Return the rows of every line of a filled table that has some: "PatchCore, coreset=25%" -> rows."""
-    found: dict[str, dict[str, Row]] = {}
+    found: dict[str, dict[str, ExperimentResult]] = {}
     for one in comparison.filled:
         name = ", ".join([one.cell.method, *(part for part in one.cell.variant.split(";") if part)])
-        found.setdefault(name, {}).update({row.experiment.key: row for row in one.rows})
+        found.setdefault(name, {}).update({row.experiment.key: row for row in one.results})
     return {name: list(rows.values()) for name, rows in found.items() if rows}
 
 
 def differences(
-    before: Sequence[Row],
-    after: Sequence[Row],
+    before: Sequence[ExperimentResult],
+    after: Sequence[ExperimentResult],
     *,
     names: tuple[str, str] | None = None,
     draws: int = 1000,
@@ -261,14 +261,16 @@ def by_size(methods: Methods) -> Summary:
     )
 
 
-def _by_category(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {}
+def _by_category(rows: Sequence[ExperimentResult]) -> dict[str, list[ExperimentResult]]:
+    found: dict[str, list[ExperimentResult]] = {}
     for row in rows:
         found.setdefault(row.experiment.category, []).append(row)
     return found
 
 
-def _pairs(before: Sequence[Row], after: Sequence[Row]) -> list[tuple[Row, Row]]:
+def _pairs(
+    before: Sequence[ExperimentResult], after: Sequence[ExperimentResult]
+) -> list[tuple[ExperimentResult, ExperimentResult]]:
     """Return the rows of equal seeds; a single row goes with all of the others."""
     if len(before) == 1 or len(after) == 1:
         return [(one, other) for one in before for other in after]
@@ -281,7 +283,9 @@ def _pairs(before: Sequence[Row], after: Sequence[Row]) -> list[tuple[Row, Row]]
     return pairs
 
 
-def _differences(before: Row, after: Row, draws: int, seed: Sequence[int]) -> np.ndarray:
+def _differences(
+    before: ExperimentResult, after: ExperimentResult, draws: int, seed: Sequence[int]
+) -> np.ndarray:
     """Return the bootstrap of a pair of rows, their images brought into one order."""
     images = [
         dict(zip(row.images["ids"], range(len(row.images["ids"])), strict=True))
@@ -302,7 +306,7 @@ def _differences(before: Row, after: Row, draws: int, seed: Sequence[int]) -> np
     )
 
 
-def _scores(rows: Sequence[Row]) -> float:
+def _scores(rows: Sequence[ExperimentResult]) -> float:
     return float(np.mean([100 * row.metrics["image_auroc"] for row in rows]))
 
 
@@ -319,11 +323,11 @@ def _interval(before: float, after: float, drawn: np.ndarray) -> dict[str, float
     }
 
 
-def _title(rows: Sequence[Row]) -> str:
+def _title(rows: Sequence[ExperimentResult]) -> str:
     return rows[0].experiment.title
 
 
-def _shares(row: Row) -> np.ndarray:
+def _shares(row: ExperimentResult) -> np.ndarray:
     """Return the areas of a row's regions, in % of the map that was judged."""
     height, width = sides_of(row.experiment.size or row.experiment.geometry.size)
     return 100 * np.array(row.regions.get("area", []), float) / (height * width)

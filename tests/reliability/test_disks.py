@@ -15,7 +15,7 @@ from adviz import Backbone, ReverseDistillation, data, sweep
 from adviz._support.atomic_files import replace_file
 from adviz.data import Split
 from adviz.explore.thresholds.tags import Tag, write_tags
-from adviz.sweep.rows import check_folder
+from adviz.sweep.results import check_folder
 
 MOUNT = 'mount -t tmpfs -o size=600k none "$1/disk" && shift && exec "$@"'
 

@@ -1,4 +1,4 @@
-"""A result that an earlier version stored is still read, and the keys of experiments stay what they were."""
+"""A result that an earlier version stored is still read, and the keys of experiments stay."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from adviz import (
     sweep,
 )
 from adviz.data import Geometry
-from adviz.sweep import Experiment
+from adviz.sweep import Experiment, measuring
 
 STORED = Path(__file__).parent / "stored"  # written by the version before the rooms
 EXPERIMENT = Experiment("demo", "bottle", PatchCore(coreset=0.01), geometry=Geometry(64), every=12)
@@ -23,6 +23,7 @@ EXPERIMENT = Experiment("demo", "bottle", PatchCore(coreset=0.01), geometry=Geom
 def test_a_result_of_before_is_read():
     result = sweep.stored(EXPERIMENT, STORED)
     assert result.path.name == "197f4e3831b5b775.json"
+    assert set(measuring.METRICS) <= set(result.metrics)  # also those that were renamed since
     assert result.facts["n_train"] == 64
     assert len(result.images["scores"]) == result.facts["n_test"] == 4
     assert result.metrics["pro_per_image"] <= 1
@@ -34,7 +35,7 @@ def test_a_sweep_takes_a_result_of_before(tmp_path):
         (STORED / "197f4e3831b5b775.json").read_bytes()
     )
     report = sweep.run([EXPERIMENT], tmp_path)
-    assert (report.computed, len(report.rows)) == (0, 1)
+    assert (report.computed, len(report.results)) == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_a_sweep_takes_a_result_of_before(tmp_path):
     ],
 )
 def test_keys_stay_what_they_were(detector, key, other_key):
-    """Keys are names of files: one that changes loses stored results (a drift guard, not a truth)."""
+    """Keys are names of files: one that changes loses stored results (a drift guard)."""
     assert Experiment("demo", "bottle", detector).key == key
     few = Experiment("mvtec", "screw", detector, seed=3, shots=4, size=(200, 256))
     assert few.key == other_key

@@ -143,7 +143,7 @@ def test_the_rest_is_done_and_the_table_says_what_is_lacking(tree, tmp_path):
     for computed in (2, 0):  # and the same again, when rows are there
         report = sweep.run(plan.experiments, tmp_path / "rows", root=tmp_path)
         assert report.computed == computed
-        rows = {row.experiment.category: row for row in report.rows}
+        rows = {row.experiment.category: row for row in report.results}
         assert set(rows) == {"bottle", "grid"}
         assert {one.category for one, _ in report.broken} == {"carpet", "hazelnut"}
         comparison = tables.compare(plan, report)
@@ -178,7 +178,7 @@ def test_the_rest_is_done_and_the_table_says_what_is_lacking(tree, tmp_path):
 
 def test_a_category_without_any_mask_has_image_scores(tree, tmp_path):
     shutil.rmtree(tree / "grid" / "ground_truth")
-    (row,) = sweep.run(spade(("grid",)).experiments, tmp_path / "rows", root=tmp_path).rows
+    (row,) = sweep.run(spade(("grid",)).experiments, tmp_path / "rows", root=tmp_path).results
     assert row.metrics["image_auroc"] > 0
     assert row.reasons["pro_200"] == "the test set has no masks"
 
@@ -189,7 +189,7 @@ def test_images_that_are_not_the_papers_are_said_to_be_so(tree, tmp_path):
     text = repr(tables.compare(plan, report))
     assert "bottle has 3 + 8 (training + test) instead of 209 + 83" in text
     assert not report.missing_data
-    whole = [dataclasses.replace(row, facts=row.facts | counts(row)) for row in report.rows]
+    whole = [dataclasses.replace(row, facts=row.facts | counts(row)) for row in report.results]
     assert "instead of" not in repr(tables.compare(plan, whole))
 
 
@@ -204,7 +204,7 @@ def test_data_that_vanish_after_their_results_are_not_missing(tree, tmp_path):
     sweep.run(plan.experiments, tmp_path / "rows", root=tmp_path)
     shutil.rmtree(tree / "grid")
     again = sweep.run(plan.experiments, tmp_path / "rows", root=tmp_path)
-    assert (len(again.rows), again.missing_data) == (1, {})
+    assert (len(again.results), again.missing_data) == (1, {})
 
 
 def test_what_mvtec_ad_has():

@@ -181,7 +181,7 @@ def _state(one: Filled, why: str, queued: Container[Experiment]) -> str:
 
 def reason(one: Filled, broken: Mapping[Experiment, str]) -> str:
     """Return what went wrong with an experiment that a cell lacks, in a line; "" where nothing did."""
-    there = {row.experiment for row in one.rows}
+    there = {row.experiment for row in one.results}
     found = (broken[e] for e in one.cell.experiments if e in broken and e not in there)
     return last_line(next(found, ""))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adviz._support import got
-from adviz.sweep import Experiment, Row
+from adviz.sweep import Experiment, ExperimentResult
 from adviz.tables.claims.others import DISTILLATION_CLAIMS, SPADE_CLAIMS
 from adviz.tables.claims.patchcore import CLAIMS as PATCHCORE_CLAIMS
 from adviz.tables.claims.stated import Claim, Computed, Number, Side, Stated
@@ -64,7 +64,7 @@ class Claims:
             dict.fromkeys(one for table in self.tables.values() for one in table.experiments)
         )
 
-    def check(self, rows: Iterable[Row]) -> Checked:
+    def check(self, rows: Iterable[ExperimentResult]) -> Checked:
         """Return what rows say of each claim; rows of other experiments do not matter.
 
         Examples
@@ -140,7 +140,7 @@ def _number(cell: object) -> Number:
     return Number(*(getattr(cell, name) for name in ("method", "variant", "metric", "category")))
 
 
-def _check(key: str, plan: Claims, rows: list[Row]) -> Verdict:
+def _check(key: str, plan: Claims, rows: list[ExperimentResult]) -> Verdict:
     claim, table = plan.claims[key], plan.tables[key]
     filled = {_number(one.cell): one for one in compare(table, rows).filled}
     left_out = {number for number, one in filled.items() if one.cell.reason.startswith("left out")}
@@ -153,7 +153,7 @@ def _check(key: str, plan: Claims, rows: list[Row]) -> Verdict:
         compared(one, _printed(one.left, claim, key), _printed(one.right, claim, key))
         for one in claim.relations
     ]
-    used = {row.experiment: row for one in filled.values() for row in one.rows}
+    used = {row.experiment: row for one in filled.values() for row in one.results}
     missing = len(set(table.experiments) - set(used))
     words = [described(claim, ours), _why(filled, missing, ours)]
     return Verdict(
@@ -164,7 +164,7 @@ def _check(key: str, plan: Claims, rows: list[Row]) -> Verdict:
         ours="; ".join(word for word in words if word),
         paper=described(claim, printed),
         source=_source(claim, key),
-        rows=tuple(used.values()),
+        results=tuple(used.values()),
         missing=missing,
     )
 

@@ -6,7 +6,7 @@ import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from adviz.sweep import Row
+from adviz.sweep import ExperimentResult
 from adviz.tables.claims.stated import Claim
 from adviz.tables.comparison import STYLES
 from adviz.tables.printed import PAPERS
@@ -43,7 +43,7 @@ class Verdict:
     ours: str
     paper: str
     source: str
-    rows: tuple[Row, ...]
+    results: tuple[ExperimentResult, ...]
     missing: int
 
 
@@ -88,7 +88,7 @@ class Checked:
                 "printed": one.paper,
                 "source": one.source,
                 "missing": one.missing,
-                "rows": " ".join(row.path.name for row in one.rows if row.path is not None),
+                "rows": " ".join(row.path.name for row in one.results if row.path is not None),
             }
             for one in self.verdicts
         ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adviz.plots import Line, Panel, panel_grid
-from adviz.sweep import Row
+from adviz.sweep import ExperimentResult
 from adviz.tables.comparison import Comparison
 from adviz.tables.figures.plans import (
     DEFAULT_LEVELS,
@@ -35,7 +35,7 @@ SAMPLERS = {"greedy": "greedy coreset", "random": "random", "proxies": "learned 
 Places = Callable[[Filled], Iterator[tuple[str, float]]]
 
 
-def local(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
+def local(plan: FigurePlan, rows: list[ExperimentResult]) -> StaticFigure:
     """Draw scores against the neighbourhood's side above, against the hierarchy levels below (Figs 4 and S5)."""
     found = plan.compare(rows)
     metrics = _metrics(plan)
@@ -53,7 +53,7 @@ def local(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
     return _figure(plan, [*upper, *lower], len(metrics), note)
 
 
-def samplers(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
+def samplers(plan: FigurePlan, rows: list[ExperimentResult]) -> StaticFigure:
     """Draw scores against the share of patches that the bank keeps (Figs 5 and S6)."""
     found = plan.compare(rows)
     ticks = {float(share.rstrip("%")): share.rstrip("%") for share in SHARES}
@@ -74,7 +74,7 @@ def samplers(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
     return _figure(plan, panels, len(panels), note)
 
 
-def shots(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
+def shots(plan: FigurePlan, rows: list[ExperimentResult]) -> StaticFigure:
     """Draw scores against the number of training images (Fig. 6)."""
     found = plan.compare(rows)
     shown = sorted(
@@ -95,7 +95,7 @@ def shots(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
     )
 
 
-def resolutions(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
+def resolutions(plan: FigurePlan, rows: list[ExperimentResult]) -> StaticFigure:
     """Draw scores against the images' size, a line for each neighbourhood (Fig. S4)."""
     found = plan.compare(rows)
     panels = []
@@ -125,7 +125,7 @@ def resolutions(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
     return _figure(plan, panels, len(panels), plan.note)
 
 
-def sizes(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
+def sizes(plan: FigurePlan, rows: list[ExperimentResult]) -> StaticFigure:
     """Draw how well regions of defects are found against their size (for RD's Figs 6 and 7)."""
     frame = by_size(by_line(plan.compare(rows))).frame
     spans = frame.groupby(level="size", sort=False)[["from", "to"]].first()

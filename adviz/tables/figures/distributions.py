@@ -8,7 +8,7 @@ import numpy as np
 
 from adviz.core import coreset
 from adviz.plots import curve_sheet, histogram_sheet, sampling_panels
-from adviz.sweep import Row
+from adviz.sweep import ExperimentResult
 from adviz.tables.figures.plans import FigurePlan
 from adviz.tables.statistics import by_line
 
@@ -63,7 +63,7 @@ def plane(plan: FigurePlan) -> StaticFigure:
     return sampling_panels(points, chosen, captions, title=f"{plan.name}: {plan.name.title}")
 
 
-def histograms(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
+def histograms(plan: FigurePlan, rows: list[ExperimentResult]) -> StaticFigure:
     """Draw the scores of good and anomalous images of every category (RD, Fig. 5)."""
     scores = {
         row.experiment.category: (
@@ -77,7 +77,7 @@ def histograms(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
     return histogram_sheet(scores, areas=known, title=f"{plan.name}: {plan.name.title}")
 
 
-def curves(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
+def curves(plan: FigurePlan, rows: list[ExperimentResult]) -> StaticFigure:
     """Draw precision-recall and ROC curves, and errors, of every method and category (PatchCore, Fig. S3)."""
     methods = by_line(plan.compare(rows))
     drawn = {
@@ -94,6 +94,6 @@ def curves(plan: FigurePlan, rows: list[Row]) -> StaticFigure:
     return curve_sheet(drawn, errors, KINDS, title=f"{plan.name}: {plan.name.title}")
 
 
-def _errors(row: Row) -> tuple[float, float]:
+def _errors(row: ExperimentResult) -> tuple[float, float]:
     found = row.metrics
     return found["false_positives"] + found["false_negatives"], found["errors_at_full_recall"]

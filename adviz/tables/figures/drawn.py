@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adviz import sweep
-from adviz.sweep import Row
+from adviz.sweep import ExperimentResult
 from adviz.tables.figures import charts, distributions, pictures
 from adviz.tables.figures.pictures import Predict
 from adviz.tables.figures.plans import FigurePlan
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Predict", "draw"]
 
-CHARTS: dict[tuple[str, str], Callable[[FigurePlan, list[Row]], StaticFigure]] = {
+CHARTS: dict[tuple[str, str], Callable[[FigurePlan, list[ExperimentResult]], StaticFigure]] = {
     ("patchcore", "4"): charts.local,
     ("patchcore", "S5"): charts.local,
     ("patchcore", "5"): charts.samplers,
@@ -29,7 +29,9 @@ CHARTS: dict[tuple[str, str], Callable[[FigurePlan, list[Row]], StaticFigure]] =
     ("rd", "5"): distributions.histograms,
     ("rd", "6-7"): charts.sizes,
 }
-PICTURES: dict[tuple[str, str], Callable[[FigurePlan, list[Row], Predict], StaticFigure]] = {
+PICTURES: dict[
+    tuple[str, str], Callable[[FigurePlan, list[ExperimentResult], Predict], StaticFigure]
+] = {
     ("patchcore", "S1"): pictures.false_positives,
     ("patchcore", "S2"): pictures.false_negatives,
     ("rd", "6"): pictures.largest,
@@ -40,7 +42,7 @@ PICTURES: dict[tuple[str, str], Callable[[FigurePlan, list[Row], Predict], Stati
 
 
 def draw(
-    plan: FigurePlan, rows: list[Row], root: Path | None, predict: Predict | None
+    plan: FigurePlan, rows: list[ExperimentResult], root: Path | None, predict: Predict | None
 ) -> StaticFigure:
     """Draw a figure; see `FigurePlan.draw`."""
     key = plan.name.paper, plan.name.table

@@ -11,7 +11,7 @@ from adviz import metrics
 from adviz.data import Category
 from adviz.plots import Picture, picture_groups, shared_limits
 from adviz.prediction import Prediction
-from adviz.sweep import Experiment, Row, listed
+from adviz.sweep import Experiment, ExperimentResult, listed
 from adviz.tables.figures.plans import FigurePlan
 from adviz.tables.setting import MVTEC
 
@@ -32,44 +32,48 @@ RELATIVE = "map / threshold"
 class Found(NamedTuple):
     """A category's images, what was found in them, and the F1-optimal threshold of the image scores."""
 
-    row: Row
+    row: ExperimentResult
     category: Category
     prediction: Prediction
     threshold: float
 
 
-def false_positives(plan: FigurePlan, rows: list[Row], predict: Predict) -> StaticFigure:
+def false_positives(
+    plan: FigurePlan, rows: list[ExperimentResult], predict: Predict
+) -> StaticFigure:
     """Draw the good images that are flagged at the F1-optimal threshold (Fig. S1)."""
     return _errors(plan, rows, predict, 0, "no good image is flagged")
 
 
-def false_negatives(plan: FigurePlan, rows: list[Row], predict: Predict) -> StaticFigure:
+def false_negatives(
+    plan: FigurePlan, rows: list[ExperimentResult], predict: Predict
+) -> StaticFigure:
     """Draw the anomalous images that are not flagged at the F1-optimal threshold (Fig. S2)."""
     return _errors(plan, rows, predict, 1, "no anomalous image is missed")
 
 
-def largest(plan: FigurePlan, rows: list[Row], predict: Predict) -> StaticFigure:
+def largest(plan: FigurePlan, rows: list[ExperimentResult], predict: Predict) -> StaticFigure:
     """Draw the image with the largest defect of each category (RD, Fig. 6)."""
     return _by_size(plan, rows, predict, LARGE, -1)
 
 
-def smallest(plan: FigurePlan, rows: list[Row], predict: Predict) -> StaticFigure:
+def smallest(plan: FigurePlan, rows: list[ExperimentResult], predict: Predict) -> StaticFigure:
     """Draw the image with the smallest defect of each category (RD, Fig. 7)."""
     return _by_size(plan, rows, predict, SMALL, 0)
 
 
-def retrieved(plan: FigurePlan, rows: list[Row], predict: Predict) -> StaticFigure:
+def retrieved(plan: FigurePlan, rows: list[ExperimentResult], predict: Predict) -> StaticFigure:
     """Draw an anomalous image of some categories with its neighbour and what was detected (SPADE, Fig. 1)."""
     return _retrieved(plan, _chosen(rows, ())[:SHOWN], predict)
 
 
-def one_retrieved(plan: FigurePlan, rows: list[Row], predict: Predict) -> StaticFigure:
+def one_retrieved(plan: FigurePlan, rows: list[ExperimentResult], predict: Predict) -> StaticFigure:
     """Draw one anomalous image with its neighbour and what was detected (SPADE, Fig. 2)."""
     return _retrieved(plan, _chosen(rows, (NUT,))[:1], predict)
 
 
 def _errors(
-    plan: FigurePlan, rows: list[Row], predict: Predict, label: int, none: str
+    plan: FigurePlan, rows: list[ExperimentResult], predict: Predict, label: int, none: str
 ) -> StaticFigure:
     groups: list[list[Picture]] = []
     captions: list[str] = []
@@ -92,7 +96,11 @@ def _errors(
 
 
 def _by_size(
-    plan: FigurePlan, rows: list[Row], predict: Predict, wanted: tuple[str, ...], place: int
+    plan: FigurePlan,
+    rows: list[ExperimentResult],
+    predict: Predict,
+    wanted: tuple[str, ...],
+    place: int,
 ) -> StaticFigure:
     groups, captions = [], []
     for row in _chosen(rows, wanted):
@@ -128,7 +136,7 @@ def _with_maps(
     )  # fmt: skip
 
 
-def _retrieved(plan: FigurePlan, rows: list[Row], predict: Predict) -> StaticFigure:
+def _retrieved(plan: FigurePlan, rows: list[ExperimentResult], predict: Predict) -> StaticFigure:
     groups, captions = [], []
     for row in rows:
         found = _found(row, predict)
@@ -161,7 +169,7 @@ def _retrieved(plan: FigurePlan, rows: list[Row], predict: Predict) -> StaticFig
     )
 
 
-def _chosen(rows: list[Row], wanted: tuple[str, ...]) -> list[Row]:
+def _chosen(rows: list[ExperimentResult], wanted: tuple[str, ...]) -> list[ExperimentResult]:
     """Return the rows of the paper's categories; on other data all of them."""
     there = [row for row in rows if row.experiment.category in wanted]
     on_mvtec = any(
@@ -170,7 +178,7 @@ def _chosen(rows: list[Row], wanted: tuple[str, ...]) -> list[Row]:
     return there if there and on_mvtec else rows
 
 
-def _found(row: Row, predict: Predict) -> Found:
+def _found(row: ExperimentResult, predict: Predict) -> Found:
     category, prediction = predict(row.experiment)
     if list(category.test.ids) != list(row.images["ids"]):
         raise ValueError(
@@ -179,7 +187,7 @@ def _found(row: Row, predict: Predict) -> Found:
     return Found(row, category, prediction, row.metrics["threshold_f1"])
 
 
-def _wrong(row: Row, label: int) -> np.ndarray:
+def _wrong(row: ExperimentResult, label: int) -> np.ndarray:
     """Return the images with this label on the wrong side, the most certain error first."""
     scores, labels = np.array(row.images["scores"]), np.array(row.images["labels"])
     flagged = scores >= row.metrics["threshold_f1"]
@@ -254,9 +262,9 @@ def _empty(plan: FigurePlan, remark: str) -> StaticFigure:
     return figure
 
 
-def first_of_each(rows: Iterable[Row]) -> list[Row]:
+def first_of_each(rows: Iterable[ExperimentResult]) -> list[ExperimentResult]:
     """Return one row for each category: that of the lowest seed."""
-    found: dict[str, Row] = {}
+    found: dict[str, ExperimentResult] = {}
     for row in sorted(rows, key=lambda one: one.experiment.seed):
         found.setdefault(row.experiment.category, row)
     return list(found.values())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adviz._support import meant
-from adviz.sweep import Experiment, Row
+from adviz.sweep import Experiment, ExperimentResult
 from adviz.tables.ablations import RESOLUTION
 from adviz.tables.comparison import Comparison, compare
 from adviz.tables.lines import SCORES, Line, lines
@@ -132,13 +132,13 @@ class FigurePlan:
         """All that it needs, each once; PatchCore's Fig. 3 needs none."""
         return self.table.experiments
 
-    def compare(self, rows: Iterable[Row]) -> Comparison:
+    def compare(self, rows: Iterable[ExperimentResult]) -> Comparison:
         """Return the numbers behind the figure, beside printed ones where a table has them."""
         return compare(self.table, rows)
 
     def draw(
         self,
-        rows: Iterable[Row] = (),
+        rows: Iterable[ExperimentResult] = (),
         *,
         root: str | Path | None = None,
         predict: Predict | None = None,

@@ -20,10 +20,11 @@ from adviz.sweep.experiment import Experiment
 FORMAT = 1
 LIMIT = 2**28  # bytes of a result; a thousand images take a hundred kilobytes
 QUARANTINE = "quarantine"
+RENAMED_METRICS: dict[str, str] = {}  # name in results stored before -> name now
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class ExperimentResult:
     """The result of one experiment: metrics, scores and curves, and what it took.
 
     Attributes
@@ -46,7 +47,7 @@ class Row:
     Examples
     --------
     >>> from adviz import DN2
-    >>> result = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2()]), "results").rows[0]
+    >>> result = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2()]), "results").results[0]
     >>> result.metrics["image_auroc"] > 0.5
     True
     """
@@ -69,7 +70,7 @@ class Row:
         Examples
         --------
         >>> from adviz import DN2
-        >>> result = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2()]), "results").rows[0]
+        >>> result = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2()]), "results").results[0]
         >>> "measured" in result.content()
         False
         """
@@ -78,7 +79,7 @@ class Row:
         return dict(_as_json({"experiment": self.experiment.facts()} | content))
 
 
-def write(result: Row, folder: Path) -> Path:
+def write(result: ExperimentResult, folder: Path) -> Path:
     """Store a result atomically, and return its file.
 
     Raises
@@ -104,7 +105,7 @@ def write(result: Row, folder: Path) -> Path:
     return path
 
 
-def read(experiment: Experiment, folder: Path) -> Row | None:
+def read(experiment: Experiment, folder: Path) -> ExperimentResult | None:
     """Return the result of an experiment, or None where there is none that can be used.
 
     A damaged file, or one of another version, is put aside with a warning.
@@ -116,7 +117,7 @@ def read(experiment: Experiment, folder: Path) -> Row | None:
         return None
 
 
-def stored(experiment: Experiment, folder: Path) -> Row | None:
+def stored(experiment: Experiment, folder: Path) -> ExperimentResult | None:
     """Return the result of an experiment, or None where there is none; no file is changed.
 
     Raises
@@ -129,11 +130,17 @@ def stored(experiment: Experiment, folder: Path) -> Row | None:
             record = _checked(file.read(LIMIT + 1), experiment)
     except FileNotFoundError:
         return None
-    # JSON has no NaN: undefined metrics are stored as null
-    metrics = {
-        name: math.nan if value is None else value for name, value in record.pop("metrics").items()
-    }
-    return Row(experiment=experiment, metrics=metrics, path=path, **record)
+    metrics = {}
+    for name, value in record.pop("metrics").items():
+        # JSON has no NaN: undefined metrics are stored as null
+        metrics[_current(name)] = math.nan if value is None else value
+    record["reasons"] = {_current(name): reason for name, reason in record["reasons"].items()}
+    return ExperimentResult(experiment=experiment, metrics=metrics, path=path, **record)
+
+
+def _current(metric: str) -> str:
+    """Return today's name of a stored metric."""
+    return RENAMED_METRICS.get(metric, metric)
 
 
 def results_folder(folder: str | Path | None) -> Path:
