@@ -164,9 +164,12 @@ def estimate(
     n_workers = workers if client is None else len(client.scheduler_info()["workers"])
     if n_workers < 1:
         raise ValueError(f"expected at least one worker, got {n_workers}")
-    stored = {one: read(one, results_folder(folder)) for one in dict.fromkeys(experiments)}
+    stored = {
+        experiment: read(experiment, results_folder(folder))
+        for experiment in dict.fromkeys(experiments)
+    }
     results = [result for result in stored.values() if result is not None]
-    planned = [one for one, result in stored.items() if result is None]
+    planned = [experiment for experiment, result in stored.items() if result is None]
     total = Estimate(len(stored), len(results), n_workers, missing=_missing(planned, root))
     surroundings = {"machine": machine(), "threads": threads}
     measured: dict[object, list[ExperimentResult]] = {}
@@ -180,24 +183,24 @@ def estimate(
     return total
 
 
-def _kind(one: Experiment) -> object:
+def _kind(experiment: Experiment) -> object:
     """Return what experiments agree in whose seconds are scaled from each other."""
     return (
-        type(one.detector),
-        one.backbones,
-        one.geometry,
-        one.dtype,
-        one.layers,
-        one.size,
+        type(experiment.detector),
+        experiment.backbones,
+        experiment.geometry,
+        experiment.dtype,
+        experiment.layers,
+        experiment.size,
     )
 
 
 def _missing(planned: Sequence[Experiment], root: str | Path | None) -> list[str]:
     """Return sentences on weights and data that are missing."""
     networks: dict[str, None] = {}
-    for one in planned:
-        if one.weights == "published":
-            networks |= dict.fromkeys(one.backbones)
+    for experiment in planned:
+        if experiment.weights == "published":
+            networks |= dict.fromkeys(experiment.backbones)
     reasons = {name: weights_missing(name) for name in networks}
     sentences = [f"Weights of {name}: {reason}" for name, reason in reasons.items() if reason]
     for sentence in in_sentences(missing_data(planned, root)):
@@ -226,46 +229,54 @@ def _add_group(
     total.group_bytes.append(feature_bytes)
 
     n_extractions = 1 if feature_bytes <= Cache().limit else len(group)
-    for number, one in enumerate(group):
-        kind = _kind(one)
+    for number, experiment in enumerate(group):
+        kind = _kind(experiment)
         try:
             if kind not in measured:
-                measured[kind] = [_short(one, category)]
+                measured[kind] = [_short(experiment, category)]
         except Exception as error:
-            total.unknown[f"{one.title} on {networks}"] = str(error)
+            total.unknown[f"{experiment.title} on {networks}"] = str(error)
             continue
-        amounts = _amounts(one, one.shots or n_train, n_test, shapes[0])
+        amounts = _amounts(experiment, experiment.shots or n_train, n_test, shapes[0])
         for step, rate in _rates(measured[kind], shapes[0]).items():
             if step != "features" or number < n_extractions:
                 total.seconds[step] += rate * amounts[step]
 
 
-def _images(one: Experiment, root: Path | None, total: Estimate) -> tuple[int, int, Category]:
+def _images(
+    experiment: Experiment, root: Path | None, total: Estimate
+) -> tuple[int, int, Category]:
     """Return the numbers of training and test images, and images to measure with."""
-    if one.data not in SHANGHAITECH:  # whose videos would have to be decoded
+    if experiment.data not in SHANGHAITECH:  # whose videos would have to be decoded
         with suppress(OSError, ValueError):
-            category = load(one, root)
+            category = load(experiment, root)
             return len(category.train), len(category.test), category
-    total.assumed.append(f"{one.data}/{one.category}")
-    n_train, n_test = published_numbers(one)
-    return n_train, math.ceil(n_test / one.every), data.demo("bottle", geometry=one.geometry)
+    total.assumed.append(f"{experiment.data}/{experiment.category}")
+    n_train, n_test = published_numbers(experiment)
+    return (
+        n_train,
+        math.ceil(n_test / experiment.every),
+        data.demo("bottle", geometry=experiment.geometry),
+    )
 
 
-def _shapes(one: Experiment, name: str, layers: Sequence[int | str], images: Category) -> Shapes:
+def _shapes(
+    experiment: Experiment, name: str, layers: Sequence[int | str], images: Category
+) -> Shapes:
     """Return layer -> (C, h, w)."""
-    backbone = network(name, _weights(one), one.dtype).with_layers(layers)
+    backbone = network(name, _weights(experiment), experiment.dtype).with_layers(layers)
     features = backbone.extract(images.test.subset([0]), cache=False)
     return {layer: array.shape[1:] for layer, array in zip(layers, features.values(), strict=True)}
 
 
-def _weights(one: Experiment) -> str:
+def _weights(experiment: Experiment) -> str:
     """Return weights for which nothing is downloaded."""
-    return one.weights if set(one.backbones) <= set(EMBEDDED) else "random"
+    return experiment.weights if set(experiment.backbones) <= set(EMBEDDED) else "random"
 
 
-def _amounts(one: Experiment, n_train: int, n_test: int, shapes: Shapes) -> dict[str, float]:
+def _amounts(experiment: Experiment, n_train: int, n_test: int, shapes: Shapes) -> dict[str, float]:
     """Return what the seconds of each step are proportional to."""
-    detector = one.detector
+    detector = experiment.detector
     fit: float = n_train
     predict: float = n_train * n_test
     if hasattr(detector, "work"):  # else a user's own, taken to compare all images with all
@@ -293,16 +304,20 @@ def _rates(results: Sequence[ExperimentResult], shapes: Shapes) -> dict[str, flo
     return {step: seconds[step] / max(amounts[step], 1.0) for step in seconds}
 
 
-def _short(one: Experiment, category: Category) -> ExperimentResult:
+def _short(experiment: Experiment, category: Category) -> ExperimentResult:
     """Run an experiment on a few images, twice: the first time prepares libraries."""
-    if hasattr(one.detector, "epochs"):
-        one = dataclasses.replace(one, detector=dataclasses.replace(one.detector, epochs=1))  # type: ignore[type-var]
+    detector: Any = experiment.detector
+    if hasattr(detector, "epochs"):
+        # The seconds of one epoch are scaled by `work`, which knows how many there are
+        detector = dataclasses.replace(detector, epochs=1)
     train = category.train.subset(range(min(FEW_TRAIN, len(category.train))))
     spread = np.linspace(0, len(category.test) - 1, FEW_TEST).astype(int)  # good and defective
     few = Category(category.name, train, category.test.subset(np.unique(spread)))
-    one = dataclasses.replace(one, shots=None, weights=_weights(one))
-    measure(one, category=few)
-    return measure(one, category=few)
+    experiment = dataclasses.replace(
+        experiment, detector=detector, shots=None, weights=_weights(experiment)
+    )
+    measure(experiment, category=few)
+    return measure(experiment, category=few)
 
 
 def _free_bytes(folder: Path) -> int:

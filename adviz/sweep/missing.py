@@ -46,19 +46,18 @@ def missing_data(experiments: Iterable[Experiment], root: str | Path | None = No
     >>> missing["mvtec", "cable"][0].stops
     True
     """
-    folder = None if root is None else Path(root)
-    missing = {}
-    checked = set()
+    by_files: dict[tuple[str, str], Experiment] = {}
     for experiment in experiments:
-        dataset = experiment.data
-        # The classes of a one-class set share its files, so that one of them is enough
-        source = dataset if dataset in ONE_CLASS else (dataset, experiment.category)
-        if source in checked or dataset == DEMO:
-            continue
-        checked.add(source)
-        items = _missing(experiment, folder)
+        category = experiment.category
+        if experiment.data in ONE_CLASS:
+            category = ""  # all classes are in the same files, so that one of them is enough
+        if experiment.data != DEMO:
+            by_files.setdefault((experiment.data, category), experiment)
+    missing = {}
+    for experiment in by_files.values():
+        items = _missing(experiment, None if root is None else Path(root))
         if items:
-            missing[dataset, experiment.category] = items
+            missing[experiment.data, experiment.category] = items
     return missing
 
 
@@ -77,8 +76,7 @@ def _missing(experiment: Experiment, root: Path | None) -> list[Missing]:
         else:
             return missing_from_category(folder / experiment.category)
     except (OSError, ValueError) as error:
-        what = "images" if dataset in ONE_CLASS else "readable tree"
-        return [Missing(f"{what} ({error})", stops=True)]
+        return [Missing(f"readable images ({error})", stops=True)]
     return [Missing(what) for what in missing_from_test(test, "good images", "masks")]
 
 

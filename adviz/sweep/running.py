@@ -133,12 +133,12 @@ def run(
     all_experiments = list(dict.fromkeys(experiments))
     results = {}
     planned = []
-    for one in all_experiments:
-        result = read(one, results_in)
+    for experiment in all_experiments:
+        result = read(experiment, results_in)
         if result is None:
-            planned.append(one)
+            planned.append(experiment)
         else:
-            results[one] = result
+            results[experiment] = result
     planned.sort(key=_running_order)
 
     data_root = None if root is None else str(Path(root).resolve())
@@ -149,20 +149,24 @@ def run(
     broken: dict[Experiment, str] = {}
     progress = bar(steps, label="experiments", total=len(planned))
     with behind(progress):
-        for one, message in progress:
+        for experiment, message in progress:
             if message:
-                broken[one] = message
+                broken[experiment] = message
             if watch is not None:
-                watch(one, message)
+                watch(experiment, message)
 
-    for one in planned:
-        if one not in broken:
-            result = read(one, results_in)
+    for experiment in planned:
+        if experiment not in broken:
+            result = read(experiment, results_in)
             if result is not None:
-                results[one] = result
+                results[experiment] = result
     return Report(
-        results=[results[one] for one in all_experiments if one in results],
-        broken=[(one, broken[one]) for one in all_experiments if one in broken],
+        results=[results[experiment] for experiment in all_experiments if experiment in results],
+        broken=[
+            (experiment, broken[experiment])
+            for experiment in all_experiments
+            if experiment in broken
+        ],
         computed=len(planned) - len(broken),
         missing_data=_missing_data(all_experiments, results, root),
     )
@@ -174,10 +178,14 @@ def _missing_data(
     root: str | Path | None,
 ) -> MissingData:
     """Return what the data lack, without what stopped no experiment."""
-    without_result = [one for one in experiments if one not in results]
-    stopped = {(one.data, one.category) for one in without_result}
+    without_result = [experiment for experiment in experiments if experiment not in results]
+    stopped = {(experiment.data, experiment.category) for experiment in without_result}
     # A one-class set is either read or not: with results nothing can be missing
-    asked = [one for one in experiments if one not in results or one.data not in ONE_CLASS]
+    asked = [
+        experiment
+        for experiment in experiments
+        if experiment not in results or experiment.data not in ONE_CLASS
+    ]
     missing = {}
     for pair, items in missing_data(asked, root).items():
         # Data that are gone since their results were stored are not missing
@@ -213,17 +221,17 @@ def prepare(
                 extract(experiment, name, category, layers)
 
 
-def _running_order(one: Experiment) -> str:
+def _running_order(experiment: Experiment) -> str:
     """Return a sort key: experiments of a network follow each other, and those of a training."""
     return repr(
         (
-            one.backbones,
-            one.weights,
-            one.geometry,
-            one.features,
-            one.layers,
-            one.shots,
-            learned(one.detector),
+            experiment.backbones,
+            experiment.weights,
+            experiment.geometry,
+            experiment.features,
+            experiment.layers,
+            experiment.shots,
+            learned(experiment.detector),
         )
     )
 
@@ -233,11 +241,11 @@ def groups(
 ) -> list[tuple[list[Experiment], tuple[int | str, ...]]]:
     """Return the experiments that share features, and all layers that they read."""
     by_features: dict[object, list[Experiment]] = {}
-    for one in experiments:
-        by_features.setdefault(one.features, []).append(one)
+    for experiment in experiments:
+        by_features.setdefault(experiment.features, []).append(experiment)
     result = []
     for group in by_features.values():
-        layers = set[int | str]().union(*(one.layers for one in group))
+        layers = set[int | str]().union(*(experiment.layers for experiment in group))
         result.append((group, in_order(layers)))
     return result
 
@@ -250,15 +258,15 @@ def _one_by_one(
         if len(group) > 1:
             with suppress(Exception):  # each experiment will fail in the same way, and be reported
                 prepare(group[0].facts(), layers, root, threads)
-        for one in group:
+        for experiment in group:
             try:
-                result = measure(one, None if root is None else Path(root), threads)
+                result = measure(experiment, None if root is None else Path(root), threads)
             except Exception as error:
-                yield one, _traceback_of(error)
+                yield experiment, _traceback_of(error)
             else:
                 # An error here ends the run: no other result could be written either
                 write(result, folder)
-                yield one, ""
+                yield experiment, ""
 
 
 def _on_cluster(
@@ -280,11 +288,11 @@ def _on_cluster(
         if len(group) > 1:
             facts = group[0].facts()
             first_tasks = [client.submit(prepare, facts, layers, root, threads, **options)]
-        for one in group:
+        for experiment in group:
             task = client.submit(
-                perform, one.facts(), str(folder), root, threads, *first_tasks, **options
+                perform, experiment.facts(), str(folder), root, threads, *first_tasks, **options
             )
-            tasks[task] = one
+            tasks[task] = experiment
     try:
         for task in as_completed(list(tasks)):
             message = "" if task.status == "finished" else _traceback_of(task.exception())

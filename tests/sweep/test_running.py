@@ -88,7 +88,7 @@ def test_broken_experiments_are_reported_and_do_not_stop_the_rest(tmp_path):
     assert [one.category for one, _ in found.broken] == ["bottle", "nut"]
     assert "stride" in found.broken[0][1]
     assert "expected one of the built-in categories" in found.broken[1][1]
-    assert "1 rows, 1 of them new, 2 experiments broken" in repr(found)
+    assert "1 results, 1 of them new, 2 experiments broken" in repr(found)
     assert sweep.run(wrong, tmp_path).broken  # tried again
 
 
