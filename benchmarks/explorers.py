@@ -66,7 +66,7 @@ view""",
     # without the data.
     "tables": """import tempfile
 from adviz import sweep, tables
-from adviz.sweep.rows import write
+from adviz.sweep.results import write
 book, rng = tables.Book(None, tempfile.mkdtemp()), np.random.default_rng(0)
 seconds = {"features": 9.0, "fit": 1.0, "forward_per_image": 0.1, "predict_per_image": 0.1}
 for name in book.names:
@@ -77,7 +77,7 @@ for name in book.names:
             curves = {key: rng.random((2, 200)).tolist() for key in ("roc", "pr", "pixel_roc", "pro")}
             values |= {"false_positives": 1.0, "false_negatives": 2.0}
             images, measured = {"scores": rng.random(100).tolist()}, {"seconds": seconds, "model_bytes": 2**20}
-            write(sweep.Row(one, {"digest": "0"}, values, {}, images, {}, curves, measured), book.folder)
+            write(sweep.ExperimentResult(one, {"digest": "0"}, values, {}, images, {}, curves, measured), book.folder)
 view = explore.tables(book)
 view.paper, view.table, view.cell = "patchcore", "S1", ("PatchCore, coreset=1%", "screw")
 view""",

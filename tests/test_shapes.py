@@ -325,8 +325,8 @@ def test_experiments_on_rectangles_are_stored_and_found_again(tmp_path):
         assert sweep.Experiment.from_facts(json.loads(json.dumps(one.facts()))) == one
     first = sweep.run(experiments, tmp_path / "results", root=root)
     again = sweep.run(experiments, tmp_path / "results", root=root)
-    assert [row.metrics for row in first.rows] == [row.metrics for row in again.rows]
-    assert all(row.metrics["pixel_auroc"] > 0.8 for row in first.rows)
+    assert [row.metrics for row in first.results] == [row.metrics for row in again.results]
+    assert all(row.metrics["pixel_auroc"] > 0.8 for row in first.results)
 
 
 def test_experiments_on_squares_keep_their_keys():

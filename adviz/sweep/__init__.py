@@ -1,35 +1,34 @@
-"""Experiments to rows on disk: resumable, traceable, on one machine or a Dask cluster."""
+"""Experiments to results on disk: resumable, traceable, on one machine or a Dask cluster."""
 
 from adviz.sweep.dry_run import Estimate, estimate
 from adviz.sweep.experiment import Experiment, grid
+from adviz.sweep.measuring import predict
 
 # for other rooms
-from adviz.sweep.gaps import MVTEC_AD as MVTEC_AD
-from adviz.sweep.gaps import Gap, gaps
-from adviz.sweep.gaps import listed as listed
-from adviz.sweep.gaps import remarks as remarks
-from adviz.sweep.measuring import predict
 from adviz.sweep.meters import surroundings as surroundings
-from adviz.sweep.rows import Row
-from adviz.sweep.rows import path_of as path_of
-from adviz.sweep.rows import results_folder as results_folder
-from adviz.sweep.rows import stored as stored
+from adviz.sweep.missing import MissingData as MissingData
+from adviz.sweep.missing import in_sentences as in_sentences
+from adviz.sweep.missing import listed as listed
+from adviz.sweep.missing import missing_data
+from adviz.sweep.results import ExperimentResult
+from adviz.sweep.results import path_of as path_of
+from adviz.sweep.results import results_folder as results_folder
+from adviz.sweep.results import stored as stored
 from adviz.sweep.running import Report, run
 from adviz.sweep.running import Watch as Watch
-from adviz.sweep.sources import CAMPUS as CAMPUS
 from adviz.sweep.sources import DEMO as DEMO
-from adviz.sweep.sources import TILES as TILES
+from adviz.sweep.sources import MAGNETIC_TILES as MAGNETIC_TILES
+from adviz.sweep.sources import SHANGHAITECH as SHANGHAITECH
 from adviz.sweep.sources import folder_of as folder_of
 
 __all__ = [
     "Estimate",
     "Experiment",
-    "Gap",
+    "ExperimentResult",
     "Report",
-    "Row",
     "estimate",
-    "gaps",
     "grid",
+    "missing_data",
     "predict",
     "run",
 ]

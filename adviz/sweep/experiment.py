@@ -1,4 +1,4 @@
-"""What one row of a table stands for: a data set's category, a detector with all its options, and how it is judged."""
+"""An experiment: a category, a detector with all its options, and how its result is evaluated."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ NEXT_STAGE = "pre"  # the bottleneck of reverse distillation that is the teacher
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """A detector on a category, with everything that decides its numbers; two are equal when their keys are.
+    """A detector on a category, with everything that decides its metrics.
+
+    Two experiments are equal when their keys are.
 
     Attributes
     ----------
@@ -44,9 +46,9 @@ class Experiment:
         good tiles that are tested) always 0.
     shots: training images, drawn from the seed so that fewer are among more; None = all.
     every: of the test images, in the order of the files, the 1st, the (every + 1)th, ... are
-        judged.
-    size: side of the square, or (height, width), that maps and masks are resized to before they are
-        judged, pixels; None = as they are.
+        used.
+    size: side of the square, or (height, width), that maps and masks are resized to before the
+        pixel metrics, pixels; None = as they are.
     dtype: of the features, "float32" or "float16".
 
     Examples
@@ -75,9 +77,10 @@ class Experiment:
             )
         if self.weights not in ("published", "random"):
             raise ValueError(f'weights must be "published" or "random", got {self.weights!r}')
-        low = {"shots": self.shots, "every": self.every}
-        if bad := {name: value for name, value in low.items() if value is not None and value < 1}:
-            raise ValueError(f"shots and every must be at least 1, got {bad}")
+        counts = {"shots": self.shots, "every": self.every}
+        too_low = {name: n for name, n in counts.items() if n is not None and n < 1}
+        if too_low:
+            raise ValueError(f"shots and every must be at least 1, got {too_low}")
         if self.size is not None:
             object.__setattr__(self, "size", checked_size("size", self.size))
         named.check(self.detector)
@@ -88,29 +91,32 @@ class Experiment:
         object.__setattr__(self, "backbones", tuple(self.backbones))
 
     def facts(self) -> dict[str, Any]:
-        """Return everything that decides the numbers, as JSON has it.
+        """Return everything that decides the metrics, as JSON has it; the key is its hash.
 
         Examples
         --------
         >>> sweep.Experiment("demo", "hex_nut", PatchCore()).facts()["category"]
         'hex_nut'
         """
-        plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        plain["detector"] = name = named.name_of(type(self.detector))
-        plain["backbones"] = list(self.backbones)
-        geometry = dataclasses.asdict(self.geometry) | {"resize": self.geometry.resized}
+        facts = {option.name: getattr(self, option.name) for option in dataclasses.fields(self)}
+        detector_name = named.name_of(type(self.detector))
+        facts["detector"] = detector_name
+        facts["options"] = _options(self.detector)
+        facts["backbones"] = list(self.backbones)
+        facts["geometry"] = dataclasses.asdict(self.geometry) | {"resize": self.geometry.resized}
         if self.geometry.bits is None:
-            del geometry["bits"]  # as in rows of before there were bits
-        plain["geometry"] = geometry
-        code = {"code": named.code_of(type(self.detector))} if named.is_own(name) else {}
-        return plain | {"options": _options(self.detector)} | code
+            # Results were stored before geometries had bits, and their keys stay
+            del facts["geometry"]["bits"]
+        if named.is_own(detector_name):
+            facts["code"] = named.code_of(type(self.detector))
+        return facts
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Experiment:
-        """Return the experiment that has these facts; the module of a detector that is not adviz's is imported.
+        """Return the experiment that has these facts.
 
-        That executes the module, so the facts must be one's own: a worker is sent them, and no row
-        on disk is read so.
+        The module of a detector that is not adviz's is imported. That executes the module, so the
+        facts must be one's own: a worker is sent them, and no result on disk is read so.
 
         Raises
         ------
@@ -124,15 +130,20 @@ class Experiment:
         True
         """
         try:
-            apart = ("detector", "code", "options", "geometry")
-            kept = {name: value for name, value in facts.items() if name not in apart}
-            options = {name: _read(value) for name, value in facts["options"].items()}
-            made = named.found(facts["detector"])
-            if "code" in facts and facts["code"] != named.code_of(made):
+            options = {name: _from_json(value) for name, value in facts["options"].items()}
+            detector_class = named.found(facts["detector"])
+            if "code" in facts and facts["code"] != named.code_of(detector_class):
                 raise ValueError(
-                    f"expected {facts['detector']} as it was in these facts, but its code has changed"
+                    f"expected {facts['detector']} as it was in these facts, but its code has "
+                    "changed"
                 )
-            return cls(detector=made(**options), geometry=Geometry(**facts["geometry"]), **kept)
+            converted = ("detector", "code", "options", "geometry")
+            others = {name: value for name, value in facts.items() if name not in converted}
+            return cls(
+                detector=detector_class(**options),
+                geometry=Geometry(**facts["geometry"]),
+                **others,
+            )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"expected the facts of an experiment, got {dict(facts)!r} ({error})"
@@ -185,7 +196,8 @@ class Experiment:
         return hash(self.key)
 
     def __repr__(self) -> str:
-        return f"Experiment({self.key}: {self.title} on {self.data} {self.category}, {' + '.join(self.backbones)})"
+        networks = " + ".join(self.backbones)
+        return f"Experiment({self.key}: {self.title} on {self.data} {self.category}, {networks})"
 
 
 def grid(
@@ -196,7 +208,7 @@ def grid(
     seeds: Iterable[int] = (0,),
     like: Experiment | None = None,
 ) -> list[Experiment]:
-    """Return the experiments of every category, detector and seed; those that are the same come once.
+    """Return the experiments of every category, detector and seed; equal ones come once.
 
     Parameters
     ----------
@@ -212,19 +224,23 @@ def grid(
 
     Examples
     --------
-    >>> len(sweep.grid("demo", ["hex_nut", "mesh"], [PatchCore(coreset=0.01), PatchCore(coreset=0.1)]))
+    >>> detectors = [PatchCore(coreset=0.01), PatchCore(coreset=0.1)]
+    >>> len(sweep.grid("demo", ["hex_nut", "mesh"], detectors))
     4
     """
     if isinstance(categories, str):
         raise TypeError(f"expected a list of categories, got {categories!r}: use [{categories!r}]")
     require(detectors, "__iter__", "a list of detectors, or name -> detector")
-    named = detectors.values() if isinstance(detectors, Mapping) else detectors
-    start = like or Experiment(data, "", next(iter(named)))
-    found = (
-        dataclasses.replace(start, data=data, category=category, detector=detector, seed=seed)
-        for category, detector, seed in product(categories, named, seeds)
-    )
-    return list(dict.fromkeys(found))
+    detector_list = list(detectors.values() if isinstance(detectors, Mapping) else detectors)
+    template = like or Experiment(data, "", detector_list[0])
+    experiments = []
+    for category, detector, seed in product(categories, detector_list, seeds):
+        experiments.append(
+            dataclasses.replace(
+                template, data=data, category=category, detector=detector, seed=seed
+            )
+        )
+    return list(dict.fromkeys(experiments))
 
 
 def in_order(layers: Iterable[int | str]) -> tuple[int | str, ...]:
@@ -233,17 +249,17 @@ def in_order(layers: Iterable[int | str]) -> tuple[int | str, ...]:
 
 
 def _options(detector: Detector) -> dict[str, Any]:
-    """Return all options that are part of the method, as JSON has them; those of `LATER` only off their default."""
-    return {name: _written(value) for name, value in method_options(detector).items()}
+    """Return all options that are part of the method, as JSON has them."""
+    return {name: _to_json(value) for name, value in method_options(detector).items()}
 
 
-def _written(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     if isinstance(value, AtMost):
         return {AT_MOST: int(value)}
     return list(value) if isinstance(value, tuple) else value
 
 
-def _read(value: Any) -> Any:
+def _from_json(value: Any) -> Any:
     if isinstance(value, dict):
         return AtMost(value[AT_MOST])
     return tuple(value) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Fitting within an experiment: wholly or not at all, and once for students that differ after their training only."""
+"""Fitting within an experiment; a training that several experiments share is done once."""
 
 from __future__ import annotations
 
@@ -91,7 +91,10 @@ def _checksum(array: np.ndarray) -> int:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let an interruption (Ctrl-C) end the work inside: detectors keep half a model and warn, which is no row."""
+    """Let an interruption (Ctrl-C) end the work inside.
+
+    Detectors keep a half-trained model then, and warn; it must not become a result.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "interrupted: ", UserWarning)
         try:

@@ -1,4 +1,4 @@
-"""One experiment, from files to a row: a function of its facts and the files alone."""
+"""One experiment, from image files to its result: a function of its facts and the files alone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from adviz.prediction import Prediction, ensemble
 from adviz.sweep.experiment import Experiment
 from adviz.sweep.fitting import fitted, uninterrupted
 from adviz.sweep.meters import Meter, metered, stored_bytes, surroundings
-from adviz.sweep.rows import Row
+from adviz.sweep.results import ExperimentResult
 from adviz.sweep.sources import load
 
 METRICS = (
@@ -39,57 +39,70 @@ METRICS = (
     "false_positives_at_full_recall",
 )
 PIXEL_METRICS = ("pixel_auroc", "pixel_ap", "pro")
-PRO = {"pro_200": "global-200", "pro_per_image": "per-image"}  # beside "pro", the exact one
-KEPT = 3  # backbones that stay loaded in a process
-POINTS = 200  # of a stored curve
+# Other definitions of PRO: name in a result -> as `metrics.pro` calls it; "pro" is the exact one
+OTHER_PROS = {"pro_200": "global-200", "pro_per_image": "per-image"}
+LOADED_BACKBONES = 3  # that stay in memory of a process
+CURVE_POINTS = 200  # of a stored curve
 TIMED = 4  # images, of which a forward pass is timed
 PASSES = 3  # that are timed
 AGAIN = 60.0  # seconds until a download that failed is tried again
-# Network and weights -> what was said, and when
+# (network, weights) -> (error message, time of the failure)
 _unavailable: dict[tuple[str, str], tuple[str, float]] = {}
+# Network and images -> seconds of a forward pass
+_forward: dict[tuple[Any, ...], float] = {}
 
-_forward: dict[tuple[Any, ...], float] = {}  # network and images -> seconds of a forward pass
 
-
-def measure(experiment: Experiment, root: Path | None = None, threads: int = 1) -> Row:
-    """Do an experiment.
+def measure(
+    experiment: Experiment,
+    root: Path | None = None,
+    threads: int = 1,
+    category: Category | None = None,
+) -> ExperimentResult:
+    """Run an experiment.
 
     Parameters
     ----------
-    experiment: what to do.
+    experiment: what to run.
     root: folder of the data sets, except the built-in one; None = what ``$ADVIZ_DATA`` names, or
         ``./data``.
     threads: of torch; results do not depend on it, times do.
+    category: other images than the experiment's; None = its own.
 
     Raises
     ------
     Whatever data, backbone, detector and metrics raise.
     """
     with metered() as meter, own_threads(threads), uninterrupted():
-        category = load(experiment, root)
+        if category is None:
+            category = load(experiment, root)
         prediction, facts = _predicted(experiment, category, meter)
         with meter.timed("evaluate"):
-            judged = judge(prediction, category.test, experiment.size)
-    made = {
+            evaluation = evaluation_of(prediction, category.test, experiment.size)
+    n_test = len(category.test)
+    facts |= {
         "backbone": prediction.backbone,
         "digest": prediction.digest,
         "images": _digest(category),
+        "n_train": experiment.shots or len(category.train),
+        "n_test": n_test,
     }
-    counts = {"n_train": experiment.shots or len(category.train), "n_test": len(category.test)}
-    spent: dict[str, Any] = {"seconds": _per_image(meter.seconds, counts["n_test"])}
-    spent |= {"peak_bytes": meter.peak_bytes, "model_bytes": facts.pop("model_bytes")}
-    return Row(
-        experiment=experiment,
-        facts=made | counts | facts,
-        measured=spent | surroundings(threads),
-        **judged,
-    )
+    per_image = {
+        "forward_per_image": meter.seconds["forward"] / min(TIMED, n_test),
+        "predict_per_image": meter.seconds["predict"] / n_test,
+    }
+    measured = {
+        "seconds": meter.seconds | per_image,
+        "peak_bytes": meter.peak_bytes,
+        "model_bytes": facts.pop("model_bytes"),
+        **surroundings(threads),
+    }
+    return ExperimentResult(experiment=experiment, facts=facts, measured=measured, **evaluation)
 
 
 def predict(
     experiment: Experiment, root: Path | None = None, threads: int = 1
 ) -> tuple[Category, Prediction]:
-    """Do an experiment for its maps, which rows do not hold.
+    """Run an experiment for its anomaly maps, which stored results do not hold.
 
     Parameters
     ----------
@@ -97,14 +110,14 @@ def predict(
 
     Returns
     -------
-    category: with the test images that were judged.
-    prediction: of these; the scores are those of the row.
+    category: with the test images that were evaluated.
+    prediction: of these; the scores are those of the result.
 
     Examples
     --------
     >>> from adviz import DN2
-    >>> judged, found = sweep.predict(sweep.Experiment("demo", "hex_nut", DN2(), every=4))
-    >>> len(judged.test), len(found.score)
+    >>> category, prediction = sweep.predict(sweep.Experiment("demo", "hex_nut", DN2(), every=4))
+    >>> len(category.test), len(prediction.score)
     (12, 12)
     """
     with metered() as meter, own_threads(threads), uninterrupted():
@@ -124,17 +137,10 @@ def _predicted(
     return predictions[0] if len(predictions) == 1 else ensemble(predictions), facts
 
 
-def _per_image(seconds: dict[str, float], n_test: int) -> dict[str, float]:
-    """Return seconds of the whole, and for one image: of the network and of the detector."""
-    single = {
-        "forward_per_image": seconds["forward"] / min(TIMED, n_test),
-        "predict_per_image": seconds["predict"] / n_test,
-    }
-    return seconds | single
-
-
 def drawn(count: int, shots: int, seed: int) -> np.ndarray:
-    """Return the training images of a few-shot experiment, rising; fewer shots of a seed are among more of it.
+    """Return the indices of a few-shot experiment's training images, rising.
+
+    Fewer shots of a seed are among more shots of the same seed.
 
     Raises
     ------
@@ -150,7 +156,7 @@ def drawn(count: int, shots: int, seed: int) -> np.ndarray:
 def extract(
     experiment: Experiment, name: str, category: Category, layers: tuple[int | str, ...]
 ) -> tuple[Features, Features]:
-    """Return the features of all training and test images, from the feature cache where they are there."""
+    """Return the features of all training and of all test images, cached ones where possible."""
     backbone = network(name, experiment.weights, experiment.dtype).with_layers(layers)
     return backbone.extract(category.train), backbone.extract(category.test)
 
@@ -166,16 +172,17 @@ def _predict(
     detector = fitted(experiment.detector, train, meter)
     with meter.timed("predict"):
         prediction = signed(detector.predict(test), test)
-    few = category.test.subset(range(min(TIMED, len(test.ids))))
     backbone = network(name, experiment.weights, experiment.dtype).with_layers(experiment.layers)
-    meter.seconds["forward"] = meter.seconds.get("forward", 0.0) + _forward_seconds(backbone, few)
+    timed_images = category.test.subset(range(min(TIMED, len(test.ids))))
+    forward = _forward_seconds(backbone, timed_images)
+    meter.seconds["forward"] = meter.seconds.get("forward", 0.0) + forward
     facts = {key: value for key, value in facts_of(detector).items() if key != "device_"}
-    facts |= {"model_bytes": stored_bytes(detector)}
+    facts["model_bytes"] = stored_bytes(detector)
     return prediction, facts | _bank_used(detector, prediction)
 
 
-def _forward_seconds(backbone: Backbone, few: Split) -> float:
-    """Return how long a network takes for a few images, from their files on; measured once in a process.
+def _forward_seconds(backbone: Backbone, images: Split) -> float:
+    """Return how long a network takes for a few image files; measured once in a process.
 
     The first pass of a network prepares it and is not counted. Of several the shortest counts, as
     other programs only ever add to it; experiments that share a network and images share the
@@ -185,125 +192,139 @@ def _forward_seconds(backbone: Backbone, few: Split) -> float:
         backbone.digest,
         backbone.dtype,
         *backbone.modules,
-        few.geometry,
-        *few.paths,
+        images.geometry,
+        *images.paths,
         torch.get_num_threads(),
     )
     if key not in _forward:
         seconds = []
         for _ in range(1 + PASSES):
             start = time.perf_counter()
-            backbone.extract(few, cache=False)
+            backbone.extract(images, cache=False)
             seconds.append(time.perf_counter() - start)
         _forward[key] = min(seconds[1:])
     return _forward[key]
 
 
 def signed(prediction: Any, features: Features) -> Prediction:
-    """Return a prediction that says what made its features, where the detector did not.
+    """Return a prediction with the backbone of its features, where the detector named none.
 
     Raises
     ------
-    TypeError: it is none.
+    TypeError: it is no `Prediction`.
     """
     if not isinstance(prediction, Prediction):
         raise TypeError(f"expected predict to return a Prediction, got {type(prediction).__name__}")
     if prediction.backbone:
         return prediction
-    ids = prediction.ids or tuple(features.ids)
     return dataclasses.replace(
-        prediction, backbone=features.backbone, digest=features.digest, ids=ids
+        prediction,
+        backbone=features.backbone,
+        digest=features.digest,
+        ids=prediction.ids or tuple(features.ids),
     )
 
 
 def _bank_used(detector: Any, prediction: Prediction) -> dict[str, float]:
-    """Return which share of a memory bank is some test patch's nearest row (PatchCore 4.4.2), where there is a bank."""
-    size, sampler = getattr(detector, "bank_size_", None), getattr(detector, "sampler", "")
-    found = prediction.neighbors.get("patch")
-    if size is None or found is None or sampler == "proxies":  # which are no patches
+    """Return the fraction of memory bank entries that are some test patch's nearest neighbour.
+
+    Source: PatchCore, section 4.4.2. Nothing for a detector without a memory bank of patches.
+    """
+    bank_size = getattr(detector, "bank_size_", None)
+    neighbors = prediction.neighbors.get("patch")
+    # Proxies are no patches of training images
+    uses_proxies = getattr(detector, "sampler", "") == "proxies"
+    if bank_size is None or neighbors is None or uses_proxies:
         return {}
-    rows = np.stack([found.image[..., 0].ravel(), found.location[..., 0].ravel()])
-    return {"bank_used": np.unique(rows, axis=1).shape[1] / size}
+    # (2, n_patches): training image and location of each patch's nearest neighbour
+    nearest = np.stack([neighbors.image[..., 0].ravel(), neighbors.location[..., 0].ravel()])
+    return {"bank_used": np.unique(nearest, axis=1).shape[1] / bank_size}
 
 
-@lru_cache(KEPT)
+@lru_cache(LOADED_BACKBONES)
 def network(name: str, weights: str, dtype: str) -> Backbone:
     """Return a network, for `with_layers`.
 
     One whose weights could not be downloaded is not tried again at once: that takes a minute.
     """
-    failed, since = _unavailable.get((name, weights), ("", -math.inf))
-    if time.monotonic() - since < AGAIN:
-        raise RuntimeError(failed)
+    message, failure_time = _unavailable.get((name, weights), ("", -math.inf))
+    if time.monotonic() - failure_time < AGAIN:
+        raise RuntimeError(message)
     try:
-        return Backbone(
-            name, (PIXELS,), weights=None if weights == "published" else weights, dtype=dtype
-        )
+        source = None if weights == "published" else weights
+        return Backbone(name, (PIXELS,), weights=source, dtype=dtype)
     except RuntimeError as error:
-        _unavailable[name, weights] = str(error), time.monotonic()
+        _unavailable[name, weights] = (str(error), time.monotonic())
         raise
 
 
-def judge(
+def evaluation_of(
     prediction: Prediction, split: Split, size: int | tuple[int, int] | None
 ) -> dict[str, Any]:
-    """Return the parts of a row that compare a prediction with the truth."""
-    without = bare(split) if split.has_masks else []
-    if without:  # the image scores can be judged all the same
+    """Return what a result holds of the comparison of a prediction with labels and masks."""
+    images_without_mask = without_mask(split) if split.has_masks else []
+    if images_without_mask:
+        # Pixel metrics are undefined; those of the image scores are not
         prediction = dataclasses.replace(prediction, anomaly_map=None)
-    seen = _Seen(split)
-    result = evaluate(prediction, seen, size=size)
+    truth = _MasksOnce(split)
+    result = evaluate(prediction, truth, size=size)
     values = {name: float(getattr(result, name)) for name in METRICS}
     reasons = dict(result.reasons)
-    if without:
-        reasons |= dict.fromkeys(
-            PIXEL_METRICS, f"{len(without)} defective images have no mask, first {without[0]}"
+    if images_without_mask:
+        reason = (
+            f"{len(images_without_mask)} defective images have no mask, "
+            f"first {images_without_mask[0]}"
         )
+        reasons |= dict.fromkeys(PIXEL_METRICS, reason)
     regions: dict[str, list[float]] = {}
     if "pro" in reasons:
-        values |= dict.fromkeys(PRO, float("nan"))
-        reasons |= dict.fromkeys(PRO, reasons["pro"])
+        values |= dict.fromkeys(OTHER_PROS, math.nan)
+        reasons |= dict.fromkeys(OTHER_PROS, reasons["pro"])
     else:
-        maps, masks, valid = counted_pixels(prediction, seen, size)
-        values |= {
-            name: metrics.pro(maps, masks, definition, valid=valid)
-            for name, definition in PRO.items()
-        }
-        found = metrics.region_curves(maps, masks, valid=valid)
-        regions = {name: getattr(found, name).tolist() for name in ("area", "integral", "auroc")}
-    images = {
-        "ids": split.ids,
-        "labels": split.labels.tolist(),
-        "defects": split.defects,
-        "scores": prediction.score.tolist(),
-    }
-    thin = {name: curve.thinned(POINTS) for name, curve in result.curves.items()}
-    curves = {name: [curve.x.tolist(), curve.y.tolist()] for name, curve in thin.items()}
+        maps, masks, valid = counted_pixels(prediction, truth, size)  # (N, H, W) each
+        for name, definition in OTHER_PROS.items():
+            values[name] = metrics.pro(maps, masks, definition, valid=valid)
+        region_curves = metrics.region_curves(maps, masks, valid=valid)
+        for name in ("area", "integral", "auroc"):
+            regions[name] = getattr(region_curves, name).tolist()
     return {
         "metrics": values,
         "reasons": reasons,
-        "images": images,
+        "images": {
+            "ids": split.ids,
+            "labels": split.labels.tolist(),
+            "defects": split.defects,
+            "scores": prediction.score.tolist(),
+        },
         "regions": regions,
-        "curves": curves,
+        "curves": {name: _thin(curve) for name, curve in result.curves.items()},
     }
 
 
-class _Seen:
-    """A split as `evaluate` sees it, whose masks are read from disk once."""
+def _thin(curve: metrics.Curve) -> list[list[float]]:
+    """Return x and y of a few points of a curve."""
+    thinned = curve.thinned(CURVE_POINTS)
+    return [thinned.x.tolist(), thinned.y.tolist()]
+
+
+class _MasksOnce:
+    """A split for `evaluate` whose masks are read from disk once."""
 
     def __init__(self, split: Split) -> None:
-        self.name, self.labels = split.name, split.labels
-        self.image_size, self.has_masks = split.image_size, split.has_masks
+        self.name = split.name
+        self.labels = split.labels
+        self.image_size = split.image_size
+        self.has_masks = split.has_masks
         self.masks_array = lru_cache(1)(split.masks_array)
 
     def __len__(self) -> int:
         return len(self.labels)
 
 
-def bare(split: Split) -> list[str]:
-    """Return the defective images that have no mask."""
-    facts = zip(split.ids, split.labels.tolist(), split.masks, strict=True)
-    return [name for name, label, mask in facts if label == ANOMALOUS and mask is None]
+def without_mask(split: Split) -> list[str]:
+    """Return the ids of the defective images that have no mask."""
+    images = zip(split.ids, split.labels.tolist(), split.masks, strict=True)
+    return [name for name, label, mask in images if label == ANOMALOUS and mask is None]
 
 
 def _digest(category: Category) -> str:
@@ -317,14 +338,14 @@ def _digest(category: Category) -> str:
 def _mask_digest(mask: Path | ArrayMask | None) -> str:
     if mask is None:
         return ""
-    return str(
-        contents(np.asarray(mask.open())[None] if isinstance(mask, ArrayMask) else mask_files(mask))
-    )
+    if isinstance(mask, ArrayMask):
+        return str(contents(np.asarray(mask.open())[None]))
+    return str(contents(mask_files(mask)))
 
 
 @contextmanager
 def own_threads(count: int) -> Iterator[None]:
-    """Let torch use so many threads inside."""
+    """Let torch use `count` threads inside."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

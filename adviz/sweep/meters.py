@@ -1,13 +1,14 @@
-"""What an experiment costs: seconds, bytes, and on what."""
+"""Seconds, memory and versions of an experiment, for the record."""
 
 from __future__ import annotations
 
 import os
 import platform
+import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -17,7 +18,6 @@ import numpy as np
 import torch
 
 PACKAGES = (
-    "adviz",
     "torch",
     "torchvision",
     "timm",
@@ -27,7 +27,8 @@ PACKAGES = (
     "faiss-cpu",
     "pillow",
 )
-STEP = 0.02  # seconds between looks at the memory
+INTERVAL = 0.02  # seconds between two measurements of the memory
+MAX_DEPTH = 6  # of containers in containers in a detector
 NO_MODEL = ("trace_",)  # what a fitted detector keeps for people to look at
 
 
@@ -50,18 +51,18 @@ class Meter:
 
 @contextmanager
 def metered() -> Iterator[Meter]:
-    """Yield a meter that watches this process's resident memory (and a GPU's, if there is one) until the block ends."""
+    """Yield a meter that watches this process's resident memory until the block ends."""
     import psutil
 
-    process, done, meter = psutil.Process(), threading.Event(), Meter()
+    process = psutil.Process()
+    done = threading.Event()
+    meter = Meter()
     before = process.memory_info().rss
 
     def watch() -> None:
-        while not done.wait(STEP):
+        while not done.wait(INTERVAL):
             meter.peak_bytes = max(meter.peak_bytes, process.memory_info().rss - before)
 
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
@@ -72,25 +73,33 @@ def metered() -> Iterator[Meter]:
 
 
 def stored_bytes(detector: object) -> int:
-    """Return how many bytes of arrays a fitted detector needs to judge an image."""
-    seen: dict[int, int] = {}
+    """Return how many bytes of arrays a fitted detector needs to predict."""
+    bytes_by_array: dict[int, int] = {}  # each array counts once, however often it is referred to
 
     def visit(value: Any, depth: int) -> None:
         if isinstance(value, np.ndarray | torch.Tensor):
-            seen[id(value)] = int(value.nbytes)
+            bytes_by_array[id(value)] = int(value.nbytes)
         elif isinstance(value, torch.nn.Module):
-            for one in (*value.parameters(), *value.buffers()):
-                visit(one, depth)
-        elif isinstance(value, dict | list | tuple) and depth < 6:
-            for one in value.values() if isinstance(value, dict) else value:
-                visit(one, depth + 1)
-        elif depth < 6 and (value is detector or type(value).__module__.startswith("adviz.")):
-            for name, one in vars(value).items() if hasattr(value, "__dict__") else ():
-                if name not in NO_MODEL:
-                    visit(one, depth + 1)
+            for tensor in (*value.parameters(), *value.buffers()):
+                visit(tensor, depth)
+        elif depth < MAX_DEPTH:
+            for item in _items_of(value, is_detector=value is detector):
+                visit(item, depth + 1)
 
     visit(detector, 0)
-    return sum(seen.values())
+    return sum(bytes_by_array.values())
+
+
+def _items_of(value: Any, is_detector: bool) -> Iterable[Any]:
+    """Return what a container holds, or the attributes of a detector or another object of adviz."""
+    if isinstance(value, dict):
+        return value.values()
+    if isinstance(value, list | tuple):
+        return value
+    is_ours = is_detector or type(value).__module__.startswith("adviz.")
+    if is_ours and hasattr(value, "__dict__"):
+        return [item for name, item in vars(value).items() if name not in NO_MODEL]
+    return ()
 
 
 def surroundings(threads: int) -> dict[str, Any]:
@@ -100,22 +109,20 @@ def surroundings(threads: int) -> dict[str, Any]:
 
 def machine() -> dict[str, Any]:
     """Return what this machine is, as far as seconds depend on it."""
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {
         "system": platform.platform(),
         "processor": platform.machine(),
         "cores": os.cpu_count(),
-        "gpu": gpu,
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
 
 
 @cache
 def _versions() -> dict[str, str]:
-    """Return the packages' versions, which are read from many files and stay what they are."""
-    found = {}
+    """Return the versions of the packages that decide results; read from disk once."""
+    # adviz's distribution has another name than the module
+    versions = {"adviz": sys.modules["adviz"].__version__}
     for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found | {"python": platform.python_version()}
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions | {"python": platform.python_version()}

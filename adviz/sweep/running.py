@@ -1,9 +1,9 @@
-"""Many experiments: one after the other, or on a Dask cluster; what is done is not done again."""
+"""Many experiments, one after the other or on a Dask cluster; stored results are not run again."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +13,9 @@ from adviz._support import bar, behind
 from adviz.features import Cache
 from adviz.sweep.experiment import Experiment, in_order
 from adviz.sweep.fitting import learned
-from adviz.sweep.gaps import Gap, gaps, remarks
 from adviz.sweep.measuring import extract, measure, own_threads
-from adviz.sweep.rows import Row, check_folder, read, results_folder, write
+from adviz.sweep.missing import MissingData, in_sentences, missing_data
+from adviz.sweep.results import ExperimentResult, check_folder, read, results_folder, write
 from adviz.sweep.sources import ONE_CLASS, load
 
 if TYPE_CHECKING:
@@ -28,62 +28,64 @@ RESOURCE = "GPU"  # a cluster whose workers offer it gets one experiment for eac
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What came of a sweep.
+    """The results of a sweep, and what went wrong.
 
     Attributes
     ----------
-    rows: in the order of the experiments, without those that are broken.
-    broken: (experiment, what went wrong), of those that gave no row.
-    computed: how many rows are new.
-    gaps: what the data lack, as far as experiments are without a row or metrics without a value for
-        it.
+    results: in the order of the experiments, without those that are broken.
+    broken: (experiment, what went wrong), of those that gave no result.
+    computed: how many results are new.
+    missing_data: (data set, category) -> what it lacks, as far as experiments are without a result
+        or metrics without a value for it.
 
     Examples
     --------
     >>> from adviz import DN2
     >>> report = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2()]), "results")
-    >>> len(report.rows), len(report.broken)
+    >>> len(report.results), len(report.broken)
     (1, 0)
     """
 
-    rows: list[Row]
+    results: list[ExperimentResult]
     broken: list[tuple[Experiment, str]] = field(default_factory=list)
     computed: int = 0
-    gaps: tuple[Gap, ...] = ()
+    missing_data: MissingData = field(default_factory=dict)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a line for every row: what was done, the metrics, and the row's file.
+        """Return a table row for every result: experiment, metrics, and file.
 
         Examples
         --------
         >>> from adviz import DN2
-        >>> sweep.run(sweep.grid("demo", ["hex_nut"], [DN2()]), "results").to_frame().loc[0, "category"]
+        >>> frame = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2()]), "results").to_frame()
+        >>> frame.loc[0, "category"]
         'hex_nut'
         """
         import pandas as pd
 
-        lines = []
-        for row in self.rows:
-            one = row.experiment
-            what = {
-                "data": one.data,
-                "category": one.category,
-                "detector": one.title,
-                "backbone": row.facts["backbone"],
-                "seed": one.seed,
-                "shots": one.shots,
+        table_rows = []
+        for result in self.results:
+            experiment = result.experiment
+            description = {
+                "data": experiment.data,
+                "category": experiment.category,
+                "detector": experiment.title,
+                "backbone": result.facts["backbone"],
+                "seed": experiment.seed,
+                "shots": experiment.shots,
             }
-            lines.append({**what, **row.metrics, "row": str(row.path)})
-        return pd.DataFrame(lines)
+            table_rows.append({**description, **result.metrics, "file": str(result.path)})
+        return pd.DataFrame(table_rows)
 
     def __repr__(self) -> str:
         lines = [
-            f"{len(self.rows)} rows, {self.computed} of them new, {len(self.broken)} experiments broken"
+            f"{len(self.results)} results, {self.computed} of them new, "
+            f"{len(self.broken)} experiments broken"
         ]
-        lines += remarks(self.gaps)
-        return "\n".join(
-            lines + [f"  {experiment!r}: {why.splitlines()[-1]}" for experiment, why in self.broken]
-        )
+        lines += in_sentences(self.missing_data)
+        for experiment, message in self.broken:
+            lines.append(f"  {experiment!r}: {message.splitlines()[-1]}")
+        return "\n".join(lines)
 
 
 def run(
@@ -95,16 +97,16 @@ def run(
     threads: int = 1,
     watch: Watch | None = None,
 ) -> Report:
-    """Do the experiments that have no row in the results folder, and return the rows of all.
+    """Run the experiments that have no stored result, and return the results of all.
 
-    Each row is written when it is complete, so that an interrupted or killed run goes on where it
-    was. An experiment that fails is reported and does not stop the others. Those that share images
+    Each result is written when it is complete, so that an interrupted or killed run goes on where
+    it was. An experiment that fails is reported and stops no other. Those that share images
     and backbones follow each other, and their features are extracted once (as long as the feature
     cache has room: see `estimate`).
 
     Parameters
     ----------
-    experiments: each is done once, however often it is named.
+    experiments: each is run once, however often it is named.
     folder: of the results; on a cluster one that all workers see. None = what ``$ADVIZ_RESULTS``
         names, or ``./results``.
     root: folder of the data sets; None = what ``$ADVIZ_DATA`` names, or ``./data``.
@@ -112,8 +114,8 @@ def run(
         experiment takes one. An experiment that fails, or whose worker dies, is tried three times
         in all.
     threads: of torch for every experiment.
-    watch: called after each experiment that was done, with it and with what went wrong ("" if its
-        row is there).
+    watch: called after each experiment that was run, with it and with what went wrong ("" if its
+        result is stored).
 
     Raises
     ------
@@ -123,57 +125,87 @@ def run(
     --------
     >>> from adviz import DN2
     >>> report = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2()], seeds=[0]), "results")
-    >>> report.rows[0].path.parent.name
+    >>> report.results[0].path.parent.name
     'results'
     """
-    wanted, place = list(dict.fromkeys(experiments)), results_folder(folder)
-    check_folder(place)
-    found = {one: row for one in wanted if (row := read(one, place)) is not None}
-    missing = sorted((one for one in wanted if one not in found), key=_turn)
-    where = place.resolve(), None if root is None else str(Path(root).resolve())
-    steps = (
-        _one_by_one(missing, *where, threads)
-        if client is None
-        else _on_cluster(client, missing, *where, threads)
-    )
+    results_in = results_folder(folder)
+    check_folder(results_in)
+    all_experiments = list(dict.fromkeys(experiments))
+    results = {}
+    planned = []
+    for experiment in all_experiments:
+        result = read(experiment, results_in)
+        if result is None:
+            planned.append(experiment)
+        else:
+            results[experiment] = result
+    planned.sort(key=_running_order)
+
+    data_root = None if root is None else str(Path(root).resolve())
+    if client is None:
+        steps = _one_by_one(planned, results_in.resolve(), data_root, threads)
+    else:
+        steps = _on_cluster(client, planned, results_in.resolve(), data_root, threads)
     broken: dict[Experiment, str] = {}
-    progress = bar(steps, label="experiments", total=len(missing))
+    progress = bar(steps, label="experiments", total=len(planned))
     with behind(progress):
-        for one, why in progress:
-            if why:
-                broken[one] = why
+        for experiment, message in progress:
+            if message:
+                broken[experiment] = message
             if watch is not None:
-                watch(one, why)
-    for one in missing:
-        if one not in broken and (row := read(one, place)) is not None:
-            found[one] = row
-    rows = [found[one] for one in wanted if one in found]
-    failed = [(one, broken[one]) for one in wanted if one in broken]
-    return Report(rows, failed, len(missing) - len(broken), _lacking(wanted, rows, root))
+                watch(experiment, message)
 
-
-def _lacking(
-    wanted: Sequence[Experiment], rows: Sequence[Row], root: str | Path | None
-) -> tuple[Gap, ...]:
-    """Return what the data lack: of experiments without a row all of it, of others what the row was made without."""
-    done = {row.experiment for row in rows}
-    without = {(one.data, one.category) for one in wanted if one not in done}
-    asked = [one for one in wanted if one not in done or one.data not in ONE_CLASS]
-    return tuple(
-        gap for gap in gaps(asked, root) if not gap.stops or (gap.data, gap.category) in without
+    for experiment in planned:
+        if experiment not in broken:
+            result = read(experiment, results_in)
+            if result is not None:
+                results[experiment] = result
+    return Report(
+        results=[results[experiment] for experiment in all_experiments if experiment in results],
+        broken=[
+            (experiment, broken[experiment])
+            for experiment in all_experiments
+            if experiment in broken
+        ],
+        computed=len(planned) - len(broken),
+        missing_data=_missing_data(all_experiments, results, root),
     )
+
+
+def _missing_data(
+    experiments: Sequence[Experiment],
+    results: Mapping[Experiment, ExperimentResult],
+    root: str | Path | None,
+) -> MissingData:
+    """Return what the data lack, without what stopped no experiment."""
+    without_result = [experiment for experiment in experiments if experiment not in results]
+    stopped = {(experiment.data, experiment.category) for experiment in without_result}
+    # A one-class set is either read or not: with results nothing can be missing
+    asked = [
+        experiment
+        for experiment in experiments
+        if experiment not in results or experiment.data not in ONE_CLASS
+    ]
+    missing = {}
+    for pair, items in missing_data(asked, root).items():
+        # Data that are gone since their results were stored are not missing
+        relevant = [item for item in items if not item.stops or pair in stopped]
+        if relevant:
+            missing[pair] = relevant
+    return missing
 
 
 def perform(
     facts: dict[str, Any], folder: str, root: str | None, threads: int, *_after: Any
 ) -> str:
-    """Do one experiment, given as its facts, and write its row; return its key at once when it is there.
+    """Run one experiment, given as its facts, and store its result; return its key.
 
     This is what a Dask worker is given; `_after` are tasks that come first.
     """
-    experiment, place = Experiment.from_facts(facts), Path(folder)
-    if read(experiment, place) is None:
-        write(measure(experiment, None if root is None else Path(root), threads), place)
+    experiment = Experiment.from_facts(facts)
+    results_in = Path(folder)
+    if read(experiment, results_in) is None:
+        write(measure(experiment, None if root is None else Path(root), threads), results_in)
     return experiment.key
 
 
@@ -189,17 +221,17 @@ def prepare(
                 extract(experiment, name, category, layers)
 
 
-def _turn(one: Experiment) -> str:
-    """Return what experiments are sorted by: those of a network follow each other, and those of a training."""
+def _running_order(experiment: Experiment) -> str:
+    """Return a sort key: experiments of a network follow each other, and those of a training."""
     return repr(
         (
-            one.backbones,
-            one.weights,
-            one.geometry,
-            one.features,
-            one.layers,
-            one.shots,
-            learned(one.detector),
+            experiment.backbones,
+            experiment.weights,
+            experiment.geometry,
+            experiment.features,
+            experiment.layers,
+            experiment.shots,
+            learned(experiment.detector),
         )
     )
 
@@ -208,68 +240,66 @@ def groups(
     experiments: Sequence[Experiment],
 ) -> list[tuple[list[Experiment], tuple[int | str, ...]]]:
     """Return the experiments that share features, and all layers that they read."""
-    groups: dict[object, list[Experiment]] = {}
-    for one in experiments:
-        groups.setdefault(one.features, []).append(one)
-    layers = ({layer for one in group for layer in one.layers} for group in groups.values())
-    return [(group, in_order(found)) for group, found in zip(groups.values(), layers, strict=True)]
+    by_features: dict[object, list[Experiment]] = {}
+    for experiment in experiments:
+        by_features.setdefault(experiment.features, []).append(experiment)
+    result = []
+    for group in by_features.values():
+        layers = set[int | str]().union(*(experiment.layers for experiment in group))
+        result.append((group, in_order(layers)))
+    return result
 
 
 def _one_by_one(
     experiments: Sequence[Experiment], folder: Path, root: str | None, threads: int
 ) -> Iterator[tuple[Experiment, str]]:
-    """Do the experiments in this process; yield each with what went wrong, or nothing."""
+    """Run the experiments in this process; yield each with what went wrong, "" if nothing did."""
     for group, layers in groups(experiments):
         if len(group) > 1:
-            with suppress(Exception):  # what is wrong will be said of every experiment
+            with suppress(Exception):  # each experiment will fail in the same way, and be reported
                 prepare(group[0].facts(), layers, root, threads)
-        for one in group:
+        for experiment in group:
             try:
-                row = measure(one, None if root is None else Path(root), threads)
+                result = measure(experiment, None if root is None else Path(root), threads)
             except Exception as error:
-                yield one, _said(error)
+                yield experiment, _traceback_of(error)
             else:
-                # An error here ends the run: no other row could be written either
-                write(row, folder)
-                yield one, ""
+                # An error here ends the run: no other result could be written either
+                write(result, folder)
+                yield experiment, ""
 
 
 def _on_cluster(
     client: Any, experiments: Sequence[Experiment], folder: Path, root: str | None, threads: int
 ) -> Iterator[tuple[Experiment, str]]:
-    """Do the experiments on a Dask cluster, in any order; yield each with what went wrong, or nothing."""
+    """Run the experiments on a Dask cluster; yield each with what went wrong, in any order."""
     from distributed import as_completed
 
-    offered = [
-        worker.get("resources", {}) for worker in client.scheduler_info()["workers"].values()
-    ]
-    taken = {RESOURCE: 1} if any(RESOURCE in resources for resources in offered) else None
-    how = {"retries": RETRIES, "pure": False, "resources": taken}
+    workers = client.scheduler_info()["workers"].values()
+    has_resource = any(RESOURCE in worker.get("resources", {}) for worker in workers)
+    options = {
+        "retries": RETRIES,
+        "pure": False,
+        "resources": {RESOURCE: 1} if has_resource else None,
+    }
     tasks: dict[Any, Experiment] = {}
     for group, layers in groups(experiments):
-        first = []
+        first_tasks = []
         if len(group) > 1:
-            first = [
-                client.submit(
-                    prepare,
-                    group[0].facts(),
-                    layers,
-                    root,
-                    threads,
-                    retries=RETRIES,
-                    pure=False,
-                    resources=taken,
-                )
-            ]
-        for one in group:
-            task = client.submit(perform, one.facts(), str(folder), root, threads, *first, **how)
-            tasks[task] = one
+            facts = group[0].facts()
+            first_tasks = [client.submit(prepare, facts, layers, root, threads, **options)]
+        for experiment in group:
+            task = client.submit(
+                perform, experiment.facts(), str(folder), root, threads, *first_tasks, **options
+            )
+            tasks[task] = experiment
     try:
         for task in as_completed(list(tasks)):
-            yield tasks[task], "" if task.status == "finished" else _said(task.exception())
+            message = "" if task.status == "finished" else _traceback_of(task.exception())
+            yield tasks[task], message
     finally:
         client.cancel(list(tasks))
 
 
-def _said(error: BaseException) -> str:
+def _traceback_of(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)).strip()

@@ -11,9 +11,9 @@ from adviz._support import got
 from adviz.sweep import (
     Estimate,
     Experiment,
-    Gap,
+    ExperimentResult,
+    MissingData,
     Report,
-    Row,
     Watch,
     estimate,
     path_of,
@@ -48,7 +48,7 @@ class Book:
     ----------
     names: of all tables.
     broken: experiment -> what went wrong when `run` last tried it.
-    gaps: what the data lacked when `run` last looked.
+    missing_data: what the data lacked when `run` last looked.
     damaged: experiment -> why its file cannot be used; `run` puts the file aside and does the
         experiment again.
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from adviz import metrics
 from adviz.data import sides_of
-from adviz.sweep import Row
+from adviz.sweep import ExperimentResult
 from adviz.tables.comparison import STYLES, Comparison
 from adviz.tables.table import NAN
 
@@ -92,8 +92,8 @@ def by_line(comparison: Comparison) -> dict[str, list[Row]]:
 
 
 def differences(
-    before: Sequence[Row],
-    after: Sequence[Row],
+    before: Sequence[ExperimentResult],
+    after: Sequence[ExperimentResult],
     *,
     names: tuple[str, str] | None = None,
     draws: int = 1000,

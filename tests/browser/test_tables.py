@@ -19,7 +19,7 @@ view"""
 # The papers' own table beside made-up rows: what a person with MVTec AD sees.
 PAPERS = """import numpy as np
 from adviz import sweep
-from adviz.sweep.rows import write
+from adviz.sweep.results import write
 folder = tempfile.mkdtemp() + "/results"
 book = tables.Book(None, folder)
 rng = np.random.default_rng(0)
@@ -35,7 +35,7 @@ for paper, number in (("patchcore", "S1"), ("patchcore", "S2"), ("rd", 2)):
             facts = {"backbone": "wide_resnet50_2", "digest": "8f1c9a"}
             facts |= {"n_train": 209, "n_test": 83}
             values = {name: float(rng.uniform(0.95, 1)) for name in names}
-            write(sweep.Row(one, facts, values, {}, {}, {}, {}, measured), book.folder)
+            write(sweep.ExperimentResult(one, facts, values, {}, {}, {}, {}, measured), book.folder)
 papers = explore.tables(book)
 papers.paper, papers.table, papers.cell = "patchcore", "S2", ("PaDiM", "transistor")
 papers"""

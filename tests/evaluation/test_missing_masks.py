@@ -16,7 +16,7 @@ from adviz.explore.compare.disagreement import compared
 from adviz.explore.deviations.runs import record
 from adviz.explore.kit.image_stepper import truth_of
 from adviz.explore.layers.judging import measured
-from adviz.sweep.measuring import judge
+from adviz.sweep.measuring import evaluation_of
 from adviz.tables.figures import pictures
 
 SIZE = 32
@@ -184,7 +184,7 @@ def test_what_was_left_out_of_a_search_for_deviations_is_said(category, predicti
 
 def test_a_row_of_the_tables_keeps_no_number_of_fewer_images(category, prediction):
     """It would stand beside one of all images."""
-    row = judge(prediction, category.test, None)
+    row = evaluation_of(prediction, category.test, None)
     assert np.isnan(row["metrics"]["pixel_auroc"])
     assert row["reasons"]["pixel_auroc"] == f"1 defective images have no mask, first {BARE}"
     assert row["metrics"]["image_auroc"] == evaluate(prediction, category.test).image_auroc

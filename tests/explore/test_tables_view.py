@@ -16,7 +16,7 @@ from adviz._support import progress
 from adviz.explore.tables.layout import SHOWS, entries, laid_out
 from adviz.explore.tables.waiting import Waiting
 from adviz.sweep import running
-from adviz.sweep.rows import write
+from adviz.sweep.results import write
 
 SMALL = tables.reduced(("bottle", "mesh"), every=6, scale=0.25)
 ONE_PERCENT = "PatchCore, coreset=1%"
@@ -24,7 +24,7 @@ VALUES = {"image_auroc": 0.9, "pixel_auroc": 0.8, "pro": 0.5, "pro_200": 0.6, "p
 
 
 def made(experiment, **values):
-    return sweep.Row(
+    return sweep.ExperimentResult(
         experiment=experiment,
         facts={"backbone": "net", "digest": "0123abcd", "n_train": 16, "n_test": 9},
         metrics={**VALUES, "false_positives": 1.0, "false_negatives": 2.0, **values},

@@ -23,8 +23,8 @@ from adviz._support import atomic_files as storage
 from adviz._support.atomic_files import replace_file
 from adviz.data import Split
 from adviz.explore.thresholds.tags import Tag, read_tags, write_tags
-from adviz.sweep import Experiment, Row
-from adviz.sweep.rows import write
+from adviz.sweep import Experiment, ExperimentResult
+from adviz.sweep.results import write
 
 # 2 MB of features
 IMAGES = np.random.default_rng(0).integers(0, 255, (8, 64, 64, 3), dtype=np.uint8)
@@ -76,7 +76,7 @@ def a_row(disk):
     curves = {"roc": [list(np.random.default_rng(0).random(1000)), [0.0] * 1000]}
     ballast = fill(disk)
     try:
-        write(Row(one, {}, {"image_auroc": 0.5}, {}, {}, {}, curves, {}), disk)
+        write(ExperimentResult(one, {}, {"image_auroc": 0.5}, {}, {}, {}, curves, {}), disk)
     finally:
         ballast.unlink()
 

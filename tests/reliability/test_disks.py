@@ -17,7 +17,7 @@ from adviz import Backbone, ReverseDistillation, data, sweep
 from adviz._support.atomic_files import replace_file
 from adviz.data import Split
 from adviz.explore.thresholds.tags import Tag, write_tags
-from adviz.sweep.rows import check_folder
+from adviz.sweep.results import check_folder
 
 MOUNT = 'mount -t tmpfs -o size=600k none "$1/disk" && shift && exec "$@"'
 
@@ -57,7 +57,7 @@ FULL = r"No space left on device.*"
         ),
         (
             "a_row",
-            rf"OSError: expected to write a row to .*{FULL}free some space.*rows that are there stay",
+            rf"OSError: expected to write a result to .*{FULL}free some space.*results that are there stay",
         ),
         ("tags", rf"OSError: .*{FULL}"),
         ("a_page", rf"OSError: .*{FULL}"),

@@ -18,7 +18,7 @@ from PIL import Image
 from adviz import PatchCore, Prediction, data, explore, sweep, tables
 from adviz._support import progress
 from adviz.explore.kit.view import View
-from adviz.sweep import Experiment, rows
+from adviz.sweep import Experiment, results
 
 
 def killed_training(what, folder):
@@ -53,7 +53,7 @@ def test_two_sweeps_in_one_folder_at_once_are_both_right(tmp_path):
     # Nothing put aside or left over
     assert [path.suffix for path in (tmp_path / "rows").iterdir()] == [".json"] * 12
     alone = sweep.run(two_sweeps.wanted(), tmp_path / "alone")
-    assert [row.content() for row in found.rows] == [row.content() for row in alone.rows]
+    assert [row.content() for row in found.results] == [row.content() for row in alone.results]
 
 
 def test_a_view_that_is_closed_stops_what_it_computes(capfd):
@@ -111,14 +111,14 @@ def test_a_clock_that_goes_back_serves_no_old_row(tmp_path):
     book = tables.Book(None, tmp_path)
 
     def written(value):
-        row = rows.Row(one, {}, {"image_auroc": value}, {}, {}, {}, {}, {})
-        path = rows.write(row, tmp_path)
+        row = results.ExperimentResult(one, {}, {"image_auroc": value}, {}, {}, {}, {}, {})
+        path = results.write(row, tmp_path)
         os.utime(path, ns=(10**9, 10**9))  # 1970
 
     written(0.25)
-    assert book.row(one).metrics["image_auroc"] == 0.25
+    assert book.result(one).metrics["image_auroc"] == 0.25
     written(0.75)
-    assert book.row(one).metrics["image_auroc"] == 0.75
+    assert book.result(one).metrics["image_auroc"] == 0.75
 
 
 def test_interrupted_between_two_detectors_the_first_stays():

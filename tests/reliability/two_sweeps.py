@@ -22,7 +22,7 @@ def begin(folder, mine, other):
     while not (folder / other).exists():
         time.sleep(0.001)
     found = sweep.run(wanted(), folder / "rows")
-    assert (len(found.rows), found.broken) == (12, [])
+    assert (len(found.results), found.broken) == (12, [])
     return found
 
 

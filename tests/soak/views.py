@@ -21,7 +21,7 @@ from adviz import (
     tables,
 )
 from adviz.data import Geometry
-from adviz.sweep.rows import write
+from adviz.sweep.results import write
 
 SIDE, SHARES = 32, (0.05, 0.25, 0.5)
 LAYERS = {"layer1": (4, 8), "layer2": (6, 4), "layer4": (8, 1)}  # channels and cells along a side
@@ -156,7 +156,10 @@ def _tables(folder):
                 "false_negatives": 2,
             }
             measured = {"seconds": seconds, "model_bytes": 2**20, "peak_bytes": 2**25}
-            write(sweep.Row(one, {"digest": "0"}, values, {}, {}, {}, {}, measured), book.folder)
+            write(
+                sweep.ExperimentResult(one, {"digest": "0"}, values, {}, {}, {}, {}, measured),
+                book.folder,
+            )
     return explore.tables(book)
 
 

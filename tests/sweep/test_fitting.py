@@ -35,7 +35,7 @@ def epochs(monkeypatch):
 def rows(detectors, folder, like=LIKE):
     found = sweep.run(grid("demo", ["bottle"], detectors, like=like), folder)
     assert not found.broken, found
-    return found.rows
+    return found.results
 
 
 def test_lines_that_differ_in_their_maps_are_trained_once_and_are_the_same(

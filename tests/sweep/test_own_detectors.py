@@ -1,4 +1,4 @@
-"""Sweeps of detectors that are not adviz's: found by where they are defined, with rows that know their code."""
+"""Sweeps of detectors that are not adviz's, whose code is part of the experiment's key."""
 
 import dataclasses
 import subprocess
@@ -53,12 +53,12 @@ def test_a_sweep_takes_any_dataclass_with_fit_and_predict(tmp_path):
     wanted = grid("demo", ["bottle"], [Brightest(), Brightest(power=2.0), DN2()], like=LIKE)
     found = sweep.run(wanted, tmp_path)
     assert not found.broken
-    assert [row.experiment.title for row in found.rows] == [
+    assert [row.experiment.title for row in found.results] == [
         "Brightest",
         "Brightest",
         'DN2.preset("paper")',
     ]
-    first, second = found.rows[:2]
+    first, second = found.results[:2]
     np.testing.assert_allclose(
         np.square(first.images["scores"]), second.images["scores"], rtol=1e-5
     )
@@ -131,19 +131,23 @@ def test_the_code_is_that_of_methods_constants_and_parents():
 
 def test_the_code_is_the_same_in_every_process():
     program = (
-        "from adviz.detectors import named\n"
+        "from adviz.detectors import registry as named\n"
         "class A:\n"
         "    def f(self, x):\n"
         "        return x in {'one', 'two', 'three', 'four'}\n"
         "print(named.code_of(A))"
     )
+    path = ":".join(sys.path)
     found = {
         subprocess.run(
-            [sys.executable, "-c", program], env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
-            capture_output=True, text=True, check=True,
+            [sys.executable, "-c", program],
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         for seed in ("1", "2", "3")
-    }  # fmt: skip
+    }
     assert len(found) == 1
 
 

@@ -1,4 +1,4 @@
-"""Sweeps: done once, resumed after any death, the same on a cluster, and broken ones do not stop the rest."""
+"""Sweeps: run once, resumed after any death, the same on a cluster; broken ones stop no other."""
 
 import itertools
 import json
@@ -24,7 +24,7 @@ def few(categories=("bottle",), detectors=FEW):
 
 
 def test_a_row_is_what_the_library_says(tmp_path):
-    (row,) = sweep.run(few(detectors=[PatchCore(coreset=0.02)]), tmp_path).rows
+    (row,) = sweep.run(few(detectors=[PatchCore(coreset=0.02)]), tmp_path).results
     category = data.demo("bottle", geometry=Geometry(64))
     test = category.test.subset(range(0, len(category.test), 6))
     backbone = Backbone("efficientnet_lite0", layers=(8, 16))
@@ -47,7 +47,7 @@ def test_a_row_is_what_the_library_says(tmp_path):
 
 
 def test_the_time_of_a_network_is_measured_once_and_without_its_first_pass(tmp_path, monkeypatch):
-    """Four methods on one network had four different times; whoever came first paid for its preparation."""
+    """Four methods on one network had four times: the first one paid for its preparation."""
     monkeypatch.setattr(measuring, "_forward", {})
     extract, slow = Backbone.extract, []
 
@@ -57,7 +57,7 @@ def test_the_time_of_a_network_is_measured_once_and_without_its_first_pass(tmp_p
         return extract(self, source, cache=cache, **options)
 
     monkeypatch.setattr(Backbone, "extract", first_is_slow)
-    rows = sweep.run(few(detectors=[DN2(images_score=1), DN2(images_score=3)]), tmp_path).rows
+    rows = sweep.run(few(detectors=[DN2(images_score=1), DN2(images_score=3)]), tmp_path).results
     one, other = (row.measured["seconds"]["forward_per_image"] for row in rows)
     assert slow
     assert one == other
@@ -66,36 +66,36 @@ def test_the_time_of_a_network_is_measured_once_and_without_its_first_pass(tmp_p
 
 def test_what_is_there_is_not_done_again(tmp_path, monkeypatch):
     first = sweep.run(few(), tmp_path)
-    assert (first.computed, len(first.rows)) == (3, 3)
+    assert (first.computed, len(first.results)) == (3, 3)
     monkeypatch.setattr(running, "measure", lambda *_: pytest.fail("was there"))
     again = sweep.run(few(), tmp_path)
     assert (again.computed, again.broken) == (0, [])
-    assert [row.content() for row in again.rows] == [row.content() for row in first.rows]
+    assert [row.content() for row in again.results] == [row.content() for row in first.results]
 
 
 def test_a_deleted_row_comes_back_the_same(tmp_path):
-    first = sweep.run(few(), tmp_path).rows[2]
+    first = sweep.run(few(), tmp_path).results[2]
     first.path.unlink()
     again = sweep.run(few(), tmp_path)
     assert again.computed == 1
-    assert again.rows[2].content() == first.content()
+    assert again.results[2].content() == first.content()
 
 
 def test_broken_experiments_are_reported_and_do_not_stop_the_rest(tmp_path):
     wrong = grid("demo", ["bottle"], [PatchCore(layers=(64,))], like=LIKE)
     found = sweep.run([*wrong, *few(["nut", "bottle"], [DN2()])], tmp_path)
-    assert [row.experiment.category for row in found.rows] == ["bottle"]
+    assert [row.experiment.category for row in found.results] == ["bottle"]
     assert [one.category for one, _ in found.broken] == ["bottle", "nut"]
     assert "stride" in found.broken[0][1]
     assert "expected one of the built-in categories" in found.broken[1][1]
-    assert "1 rows, 1 of them new, 2 experiments broken" in repr(found)
+    assert "1 results, 1 of them new, 2 experiments broken" in repr(found)
     assert sweep.run(wrong, tmp_path).broken  # tried again
 
 
 def test_a_missing_data_set_names_what_is_missing(tmp_path):
     (tmp_path / "mvtec" / "screw").mkdir(parents=True)
     found = sweep.run(grid("mvtec", ["screw", "pill"], [DN2()]), tmp_path / "rows", root=tmp_path)
-    assert not found.rows
+    assert not found.results
     assert "train/good" in found.broken[0][1]
     assert "expected a category of" in found.broken[1][1]
 
@@ -153,7 +153,7 @@ def test_few_shots_use_only_those_images(tmp_path):
     like = Experiment("demo", "", DN2(), geometry=Geometry(64), every=6, shots=2)
     (row,) = sweep.run(
         grid("demo", ["bottle"], [DN2(images_score=2)], like=like, seeds=[4]), tmp_path
-    ).rows
+    ).results
     backbone = Backbone("efficientnet_lite0", layers=(32,))
     category = data.demo("bottle", geometry=Geometry(64))
     train = backbone.extract(category.train).select(images=measuring.drawn(64, 2, 4))
@@ -172,7 +172,7 @@ def test_several_backbones_are_an_ensemble(tmp_path):
     )
     (row,) = sweep.run(
         grid("demo", ["bottle"], [PatchCore(coreset=0.02)], like=like), tmp_path
-    ).rows
+    ).results
     assert row.facts["backbone"] == "efficientnet_lite0 + efficientnet_lite1"
     assert all(0 <= score <= 1 for score in row.images["scores"])
 
@@ -183,7 +183,8 @@ from adviz import DN2, sweep
 from adviz.data import Geometry
 from adviz.sweep import Experiment, grid
 like = Experiment("demo", "", DN2(), geometry=Geometry(64), every=6)
-sweep.run(grid("demo", ["bottle"], [DN2(images_score=k) for k in range(1, 60)], like=like), sys.argv[1])
+detectors = [DN2(images_score=k) for k in range(1, 60)]
+sweep.run(grid("demo", ["bottle"], detectors, like=like), sys.argv[1])
 """
 
 
@@ -238,13 +239,13 @@ def test_a_cluster_gives_the_same_rows(tmp_path, client):
     assert not alone.broken
     assert not together.broken
     assert together.computed == len(wanted)
-    for one, two in zip(alone.rows, together.rows, strict=True):
+    for one, two in zip(alone.results, together.results, strict=True):
         assert one.content() == two.content(), one.experiment
 
 
 def test_a_cluster_reports_broken_experiments(tmp_path, client):
     found = sweep.run(few(["nut", "bottle"], [DN2()]), tmp_path, client=client)
-    assert len(found.rows) == 1
+    assert len(found.results) == 1
     assert "expected one of the built-in categories" in found.broken[0][1]
 
 
@@ -257,7 +258,7 @@ def test_a_dead_worker_is_survived(tmp_path, client):
     found = sweep.run(wanted, tmp_path, client=client)
     assert killer.wait(60) == 0
     assert not found.broken
-    assert len(found.rows) == len(wanted)
+    assert len(found.results) == len(wanted)
 
 
 KILLER = """
@@ -270,7 +271,7 @@ os.kill(int(sys.argv[2]), signal.SIGKILL)
 
 
 def test_an_experiment_can_be_done_again_for_its_maps(tmp_path):
-    (row,) = sweep.run(few(detectors=[PatchCore(coreset=0.02)]), tmp_path).rows
+    (row,) = sweep.run(few(detectors=[PatchCore(coreset=0.02)]), tmp_path).results
     category, prediction = sweep.predict(row.experiment)
     assert list(category.test.ids) == row.images["ids"]
     assert prediction.score.tolist() == row.images["scores"]
@@ -279,7 +280,7 @@ def test_an_experiment_can_be_done_again_for_its_maps(tmp_path):
 
 def test_a_row_says_which_share_of_the_bank_is_used(tmp_path):
     detectors = [PatchCore(coreset=0.02), PatchCore(coreset=0.01, sampler="proxies"), SPADE()]
-    greedy, proxies, spade = sweep.run(few(detectors=detectors), tmp_path).rows
+    greedy, proxies, spade = sweep.run(few(detectors=detectors), tmp_path).results
     category = data.demo("bottle", geometry=Geometry(64))
     backbone = Backbone("efficientnet_lite0", layers=(8, 16))
     detector = PatchCore(coreset=0.02).fit(backbone.extract(category.train))

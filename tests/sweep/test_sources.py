@@ -1,4 +1,4 @@
-"""Where images come from: every name has its reader and its protocol, and masks in arrays are part of a row's facts."""
+"""Every data set has its reader and protocol; masks in arrays are part of a result's facts."""
 
 import numpy as np
 import pytest

@@ -3,7 +3,7 @@
 import numpy as np
 
 from adviz import metrics
-from adviz.sweep import Row
+from adviz.sweep import ExperimentResult
 
 
 def made_row(
@@ -50,7 +50,7 @@ def made_row(
             "precision_recall": [recall.x.tolist(), recall.y.tolist()],
         }
     each = {"forward_per_image": seconds / 2, "predict_per_image": seconds / 2}
-    return Row(
+    return ExperimentResult(
         experiment=experiment,
         facts={"backbone": "net", "n_test": len(images["ids"]), **(facts or {})},
         metrics=found | values,

@@ -16,7 +16,7 @@ SMALL = tables.reduced(("bottle",), every=6, scale=0.25)
 
 
 def made(experiment, value=0.5):
-    return sweep.Row(
+    return sweep.ExperimentResult(
         experiment=experiment,
         facts={"backbone": "net", "digest": "d"},
         metrics={
@@ -124,7 +124,7 @@ def test_a_damaged_row_is_missing_stays_until_it_is_done_again_and_says_why(book
     assert one in book.table("spade", 3).missing
     assert "there is no JSON where that should be" in book.damaged[one]
     assert path.exists()  # looking changes nothing
-    with pytest.warns(UserWarning, match="expected a complete row"):
+    with pytest.warns(UserWarning, match="expected a complete result"):
         book.run([one])
     assert quick == [one]
     assert cell(book.table("spade", 3), **SPADE).ours == pytest.approx(50)
@@ -139,7 +139,7 @@ def test_running_a_table_does_what_is_missing_and_tells_after_each(book, quick):
     report = book.run(
         found, watch=lambda one, why: seen.append((one, why, path_of(one, book.folder).exists()))
     )
-    assert (report.computed, len(report.rows), report.broken) == (len(rest), len(rest) + 1, [])
+    assert (report.computed, len(report.results), report.broken) == (len(rest), len(rest) + 1, [])
     assert {one for one, _, _ in seen} == set(quick) == set(rest)
     assert all(why == "" and there for _, why, there in seen)
     assert book.table("spade", 6).missing == []
@@ -231,10 +231,10 @@ def test_real_numbers_are_those_of_the_sweep(book, tmp_path):
     place = {"method": "PatchCore", "variant": "coreset=1%", "category": "bottle"}
     (one,) = cell(book.table("patchcore", "S1"), **place).cell.experiments
     book.run([one])
-    (row,) = sweep.run([one], tmp_path / "other").rows
+    (row,) = sweep.run([one], tmp_path / "other").results
     filled = cell(book.table("patchcore", "S1"), **place)
     assert filled.ours == 100 * row.metrics["image_auroc"]
-    assert json.loads(filled.rows[0].path.read_text())["experiment"]["category"] == "bottle"
+    assert json.loads(filled.results[0].path.read_text())["experiment"]["category"] == "bottle"
 
 
 def test_texts_have_the_decimals_of_their_unit():

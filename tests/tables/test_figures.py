@@ -246,7 +246,7 @@ def swept(tmp_path_factory):
         for key in (("patchcore", "S1"), ("patchcore", "S2"), ("spade", "2"))
     }
     folder = tmp_path_factory.mktemp("rows")
-    return {key: (plan, sweep.run(plan.experiments, folder).rows) for key, plan in plans.items()}
+    return {key: (plan, sweep.run(plan.experiments, folder).results) for key, plan in plans.items()}
 
 
 def test_false_alarms_and_misses_are_shown_with_their_maps(swept):

@@ -11,8 +11,8 @@ import standin_tiles
 from PIL import Image
 
 from adviz import DN2, sweep, tables
-from adviz.sweep import Experiment, grid
-from adviz.sweep.gaps import MVTEC_AD, remarks
+from adviz.data import published_counts
+from adviz.sweep import Experiment, grid, in_sentences
 from adviz.tables.setting import MVTEC
 
 WHOLE = ("bottle", "carpet", "grid", "hazelnut")
@@ -34,12 +34,25 @@ def tree(drawn, tmp_path):
 
 
 def texts(tree, categories=WHOLE):
-    return [str(gap) for gap in sweep.gaps(grid("mvtec", categories, [DN2()]), tree.parent)]
+    return lines(sweep.missing_data(grid("mvtec", categories, [DN2()]), tree.parent))
+
+
+def lines(missing):
+    return [
+        f"{'/'.join(pair)}: no {item.what}" for pair, items in missing.items() for item in items
+    ]
+
+
+def only(missing):
+    """Return the one thing that is missing, and of which category."""
+    (((_, category), items),) = missing.items()
+    (item,) = items
+    return category, item
 
 
 def test_nothing_is_lacking(drawn):
-    assert sweep.gaps(grid(drawn.name, WHOLE, [DN2()]), drawn.parent) == ()
-    assert sweep.gaps([Experiment("demo", "bottle", DN2())]) == ()
+    assert sweep.missing_data(grid(drawn.name, WHOLE, [DN2()]), drawn.parent) == {}
+    assert sweep.missing_data([Experiment("demo", "bottle", DN2())]) == {}
 
 
 def test_categories_and_folders_that_are_missing_are_named(tree):
@@ -53,9 +66,11 @@ def test_categories_and_folders_that_are_missing_are_named(tree):
 
 
 def test_a_whole_data_set_that_is_missing(tmp_path):
-    found = sweep.gaps(grid("mvtec", MVTEC, [DN2()]), tmp_path)
-    assert {gap.category for gap in found} == set(MVTEC)
-    assert all(gap.stops and str(tmp_path / "mvtec") in gap.missing for gap in found)
+    found = sweep.missing_data(grid("mvtec", MVTEC, [DN2()]), tmp_path)
+    assert set(found) == {("mvtec", category) for category in MVTEC}
+    for (item,) in found.values():
+        assert item.stops
+        assert str(tmp_path / "mvtec") in item.what
 
 
 def test_files_that_are_missing_are_named(tree):
@@ -75,33 +90,35 @@ def test_files_that_are_missing_are_named(tree):
 
 def test_a_mask_without_its_image_stops_the_category_and_is_named(tree):
     (tree / "carpet" / "test" / "cut" / "001.png").unlink()
-    (gap,) = sweep.gaps(grid("mvtec", ["carpet"], [DN2()]), tree.parent)
-    assert gap.stops
-    assert "001_mask.png" in gap.missing
+    _, item = only(sweep.missing_data(grid("mvtec", ["carpet"], [DN2()]), tree.parent))
+    assert item.stops
+    assert "001_mask.png" in item.what
 
 
 def test_classes_that_are_missing_are_named(tmp_path, monkeypatch):
     monkeypatch.delenv("ADVIZ_DATA", raising=False)
-    (gap,) = sweep.gaps(grid("cifar10", ["airplane", "bird"], [DN2()]), tmp_path)
-    assert (gap.data, gap.stops) == ("cifar10", True)
-    assert str(tmp_path) in gap.missing
+    _, item = only(sweep.missing_data(grid("cifar10", ["airplane", "bird"], [DN2()]), tmp_path))
+    assert item.stops
+    assert str(tmp_path) in item.what
 
 
 def test_a_campus_and_tiles_that_lack_something(tmp_path, monkeypatch):
     monkeypatch.setattr("adviz.data.readers.videos._decode", lambda *_: pytest.fail("decodes"))
     own = [Experiment("mtd", "magnetic_tile", DN2()), *grid("stc", ("01", "02", "03"), [DN2()])]
-    found = sweep.gaps(own, tmp_path)
-    assert {(gap.category, gap.stops) for gap in found} == {(one.category, True) for one in own}
-    assert all(str(tmp_path) in gap.missing for gap in found)
+    found = sweep.missing_data(own, tmp_path)
+    assert set(found) == {(one.data, one.category) for one in own}
+    for (item,) in found.values():
+        assert item.stops
+        assert str(tmp_path) in item.what
     tiles, campus = standin_tiles.draw(tmp_path / "mtd"), standin_campus.draw(tmp_path / "stc")
-    (gap,) = sweep.gaps(own, tmp_path)
-    assert (gap.category, gap.stops) == ("03", True)
-    assert "those with both: 01, 02" in gap.missing
-    assert sweep.gaps(own[:3], tmp_path) == ()
+    category, item = only(sweep.missing_data(own, tmp_path))
+    assert (category, item.stops) == ("03", True)
+    assert "those with both: 01, 02" in item.what
+    assert sweep.missing_data(own[:3], tmp_path) == {}
     next((tiles / "MT_Break" / "Imgs").glob("*.png")).unlink()
     (campus / "testing" / "test_pixel_mask" / "01_0014.npy").unlink()
     np.save(campus / "testing" / "test_frame_mask" / "02_0014.npy", np.zeros(15, np.int8))
-    assert [str(gap).partition(" (")[0] for gap in sweep.gaps(own[:3], tmp_path)] == [
+    assert [line.partition(" (")[0] for line in lines(sweep.missing_data(own[:3], tmp_path))] == [
         "mtd/magnetic_tile: no masks of MT_Break/Imgs/exp1_num_1000.jpg",
         "stc/01: no masks",
         "stc/02: no images of defects in test",
@@ -126,7 +143,7 @@ def test_the_rest_is_done_and_the_table_says_what_is_lacking(tree, tmp_path):
     for computed in (2, 0):  # and the same again, when rows are there
         report = sweep.run(plan.experiments, tmp_path / "rows", root=tmp_path)
         assert report.computed == computed
-        rows = {row.experiment.category: row for row in report.rows}
+        rows = {row.experiment.category: row for row in report.results}
         assert set(rows) == {"bottle", "grid"}
         assert {one.category for one, _ in report.broken} == {"carpet", "hazelnut"}
         comparison = tables.compare(plan, report)
@@ -161,7 +178,7 @@ def test_the_rest_is_done_and_the_table_says_what_is_lacking(tree, tmp_path):
 
 def test_a_category_without_any_mask_has_image_scores(tree, tmp_path):
     shutil.rmtree(tree / "grid" / "ground_truth")
-    (row,) = sweep.run(spade(("grid",)).experiments, tmp_path / "rows", root=tmp_path).rows
+    (row,) = sweep.run(spade(("grid",)).experiments, tmp_path / "rows", root=tmp_path).results
     assert row.metrics["image_auroc"] > 0
     assert row.reasons["pro_200"] == "the test set has no masks"
 
@@ -171,27 +188,29 @@ def test_images_that_are_not_the_papers_are_said_to_be_so(tree, tmp_path):
     report = sweep.run(plan.experiments, tmp_path / "rows", root=tmp_path)
     text = repr(tables.compare(plan, report))
     assert "bottle has 3 + 8 (training + test) instead of 209 + 83" in text
-    assert not report.gaps
-    whole = [dataclasses.replace(row, facts=row.facts | counts(row)) for row in report.rows]
+    assert not report.missing_data
+    whole = [dataclasses.replace(row, facts=row.facts | counts(row)) for row in report.results]
     assert "instead of" not in repr(tables.compare(plan, whole))
 
 
 def counts(row):
-    train, good, defective = MVTEC_AD[row.experiment.category]
-    return {"n_train": train, "n_test": good + defective}
+    published = published_counts("MVTec AD", row.experiment.category)
+    n_test = published["test good"] + published["test defective"]
+    return {"n_train": published["train"], "n_test": n_test}
 
 
-def test_data_that_vanish_after_their_rows_are_no_gap(tree, tmp_path):
+def test_data_that_vanish_after_their_results_are_not_missing(tree, tmp_path):
     plan = spade(("grid",))
     sweep.run(plan.experiments, tmp_path / "rows", root=tmp_path)
     shutil.rmtree(tree / "grid")
     again = sweep.run(plan.experiments, tmp_path / "rows", root=tmp_path)
-    assert (len(again.rows), again.gaps) == (1, ())
+    assert (len(again.results), again.missing_data) == (1, {})
 
 
 def test_what_mvtec_ad_has():
-    assert set(MVTEC_AD) == set(MVTEC)
-    assert [sum(column) for column in zip(*MVTEC_AD.values(), strict=True)] == [3629, 467, 1258]
+    counts = [published_counts("MVTec AD", category) for category in MVTEC]
+    parts = ("train", "test good", "test defective")
+    assert [sum(count[part] for count in counts) for part in parts] == [3629, 467, 1258]
 
 
 def test_sorted_photographs_lack_masks_alone(tmp_path):
@@ -201,11 +220,12 @@ def test_sorted_photographs_lack_masks_alone(tmp_path):
         Image.fromarray(np.full((8, 8, 3), len(name), np.uint8)).save(
             tmp_path / "photos" / "part" / name
         )
-    (gap,) = sweep.gaps(grid("photos", ["part"], [DN2()]), tmp_path)
-    assert (gap.missing, gap.stops) == ("masks in ground_truth", False)
-    assert gap.optional
-    said = "some numbers cannot be had: photos: no masks in ground_truth of part"
-    assert remarks([gap]) == [said]
+    found = sweep.missing_data(grid("photos", ["part"], [DN2()]), tmp_path)
+    _, item = only(found)
+    assert (item.what, item.stops) == ("masks in ground_truth", False)
+    assert item.optional
+    said = "some metrics are undefined: photos: no masks in ground_truth of part"
+    assert in_sentences(found) == [said]
 
 
 @pytest.mark.parametrize(
@@ -214,14 +234,14 @@ def test_sorted_photographs_lack_masks_alone(tmp_path):
         (
             "mine",
             "ground_truth/*/*",
-            "some numbers cannot be had: own: no masks in ground_truth of mine",
+            "some metrics are undefined: own: no masks in ground_truth of mine",
         ),
         (
             "mine",
             "test/cut/* ground_truth/*/*",
-            "some numbers cannot be had: own: no images of defects in test of mine",
+            "some metrics are undefined: own: no images of defects in test of mine",
         ),
-        ("mine", "test/good/*", "some numbers cannot be had: own: no images in test/good of mine"),
+        ("mine", "test/good/*", "some metrics are undefined: own: no images in test/good of mine"),
         (
             "mine",
             "ground_truth/cut/000_mask.png",
@@ -250,6 +270,6 @@ def test_ones_own_data_are_not_incomplete_without_masks_or_defects(tmp_path, cat
     for pattern in gone.split():
         for file in root.glob(pattern):
             file.unlink()
-    found = sweep.gaps(grid("own", [category], [DN2()]), tmp_path)
-    assert remarks(found) == [words]
-    assert words in repr(sweep.Report([], [], gaps=found))
+    found = sweep.missing_data(grid("own", [category], [DN2()]), tmp_path)
+    assert in_sentences(found) == [words]
+    assert words in repr(sweep.Report([], [], missing_data=found))

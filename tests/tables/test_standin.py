@@ -80,8 +80,8 @@ def test_the_tree_is_laid_out_like_mvtec_ad(root):
 
 def test_nothing_is_broken_and_every_category_is_read(report):
     assert not report.broken, report
-    assert {row.experiment.category for row in report.rows} == {*MVTEC, "0", "7", *TILE, *SCENES}
-    flat = [row for row in report.rows if row.experiment.data not in OWN_TREES]
+    assert {row.experiment.category for row in report.results} == {*MVTEC, "0", "7", *TILE, *SCENES}
+    flat = [row for row in report.results if row.experiment.data not in OWN_TREES]
     assert {row.facts["n_train"] for row in flat if row.experiment.shots is None} == {4}
     defects = {**standin.DEFECTS, "0": range(9), "7": range(9)}  # all other digits
     assert all(
@@ -89,7 +89,7 @@ def test_nothing_is_broken_and_every_category_is_read(report):
     )
     own = {
         (row.experiment.data, row.facts["n_train"], row.facts["n_test"])
-        for row in report.rows
+        for row in report.results
         if row not in flat
     }
     # a fifth of 10 good tiles beside 5 others; of 2 videos of 60 frames every 55th, or every 5th;
@@ -99,7 +99,7 @@ def test_nothing_is_broken_and_every_category_is_read(report):
 
 @pytest.mark.parametrize(("paper", "table"), ALL)
 def test_every_cell_of_our_methods_has_a_number_or_a_reason(report, paper, table):
-    comparison = tables.compare(tables.plan(paper, table, setting()), report.rows)
+    comparison = tables.compare(tables.plan(paper, table, setting()), report.results)
     assert not comparison.missing
     for one in comparison.filled:
         assert np.isnan(one.ours) == bool(one.cell.reason), one
@@ -110,7 +110,7 @@ def test_every_cell_of_our_methods_has_a_number_or_a_reason(report, paper, table
 
 @pytest.mark.parametrize(("paper", "table"), ALL)
 def test_every_table_shows_printed_values_and_ours_in_all_formats(report, tmp_path, paper, table):
-    comparison = tables.compare(tables.plan(paper, table, setting()), report.rows)
+    comparison = tables.compare(tables.plan(paper, table, setting()), report.results)
     frame = comparison.to_frame()
     assert (
         len(frame) == len(tables.values(paper, table)) == len(comparison.to_csv().splitlines()) - 1
@@ -128,13 +128,15 @@ def test_every_table_shows_printed_values_and_ours_in_all_formats(report, tmp_pa
             if not np.isnan(one.ours):
                 assert f"{one.ours:.{digits}f} ({one.delta:+.{digits}f})" in text, one
     linked = {Path(link).name for link in re.findall('href="([^"]*)"', html)}
-    files = {row.path.name for one in comparison.filled if len(one.rows) == 1 for row in one.rows}
+    files = {
+        row.path.name for one in comparison.filled if len(one.results) == 1 for row in one.results
+    }
     assert files <= linked
 
 
 @pytest.mark.parametrize(("paper", "table"), WHOLE)
 def test_all_fifteen_categories_fill_a_line_with_its_averages(report, paper, table):
-    comparison = tables.compare(tables.plan(paper, table, setting(MVTEC)), report.rows)
+    comparison = tables.compare(tables.plan(paper, table, setting(MVTEC)), report.results)
     line = {
         one.cell.category: one.ours
         for one in comparison.filled
@@ -152,7 +154,7 @@ def test_all_fifteen_categories_fill_a_line_with_its_averages(report, paper, tab
 
 def test_the_drawn_defects_are_found(report):
     wanted = set(whole_lines("patchcore", "S1"))
-    rows = [row for row in report.rows if row.experiment in wanted]
+    rows = [row for row in report.results if row.experiment in wanted]
     assert len(rows) == 15
     assert np.mean([row.metrics["image_auroc"] for row in rows]) > 0.9
     assert np.mean([row.metrics["pixel_auroc"] for row in rows]) > 0.8
@@ -160,23 +162,25 @@ def test_the_drawn_defects_are_found(report):
 
 def test_data_that_are_not_there_leave_a_reason(report):
     for name in ALL:
-        for one in tables.compare(tables.plan(*name, setting()), report.rows).filled:
+        for one in tables.compare(tables.plan(*name, setting()), report.results).filled:
             if one.cell.dataset in ONE_CLASS[1:]:
                 assert one.cell.reason, one
 
 
 def test_a_number_of_a_campus_is_the_mean_over_its_scenes(report):
     for table, metric in (("4", "image_auroc"), ("5", "pixel_auroc")):
-        comparison = tables.compare(tables.plan("spade", table, setting()), report.rows)
+        comparison = tables.compare(tables.plan("spade", table, setting()), report.results)
         (cell,) = [one for one in comparison.filled if one.cell.method == "SPADE"]
-        assert {row.experiment.category for row in cell.rows} == set(SCENES)
-        assert cell.ours == pytest.approx(100 * np.mean([row.metrics[metric] for row in cell.rows]))
+        assert {row.experiment.category for row in cell.results} == set(SCENES)
+        assert cell.ours == pytest.approx(
+            100 * np.mean([row.metrics[metric] for row in cell.results])
+        )
         assert cell.ours > 90  # what is drawn is found
         assert PROTOCOLS["stc"] in repr(comparison)
 
 
 def test_the_last_table_of_patchcore_has_both_data_sets(report):
-    comparison = tables.compare(tables.plan("patchcore", "6", setting()), report.rows)
+    comparison = tables.compare(tables.plan("patchcore", "6", setting()), report.results)
     ours = {
         (one.cell.dataset, one.cell.method): one
         for one in comparison.filled
@@ -189,8 +193,8 @@ def test_the_last_table_of_patchcore_has_both_data_sets(report):
         ("mtd", "PatchCore"),
     }
     assert all(one.ours > 75 for one in ours.values())
-    assert {row.facts["candidates_"] for row in ours["mstc", "PatchCore"].rows} == {24 * 16}
+    assert {row.facts["candidates_"] for row in ours["mstc", "PatchCore"].results} == {24 * 16}
     assert all(
-        row.experiment.detector.presample == PRESAMPLE for row in ours["mstc", "PatchCore"].rows
+        row.experiment.detector.presample == PRESAMPLE for row in ours["mstc", "PatchCore"].results
     )
     assert {PROTOCOLS["mtd"], PROTOCOLS["mstc"]} <= set(comparison.remarks)

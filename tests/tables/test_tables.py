@@ -9,7 +9,7 @@ import torch
 
 from adviz import SPADE, PaDiM, PatchCore, ReverseDistillation, tables
 from adviz.detectors.distillation.networks import Distillation, plan_for
-from adviz.sweep import Row
+from adviz.sweep import ExperimentResult
 from adviz.tables.methods import OURS, configuration, parsed
 from adviz.tables.paper_values import table_name
 from adviz.tables.setting import CLASSED, MVTEC, NO_PROTOCOL, OWN_TREES, PROTOCOLS, SCENES, TEXTURES
@@ -24,7 +24,7 @@ def found(paper, table, method, variant="", dataset="mvtec_ad", setting=None):
 
 
 def row(experiment, **metrics):
-    return Row(
+    return ExperimentResult(
         experiment=experiment,
         facts={"backbone": "net"},
         metrics={
@@ -349,7 +349,7 @@ def test_averages_first_over_categories_then_over_seeds():
     average = cell_of(comparison, method="PatchCore", variant="coreset=1%", category="average")
     assert average.ours == pytest.approx(85)  # seed 2 lacks a category
     assert average.std == pytest.approx(np.std([80, 90], ddof=1))
-    assert (average.seeds, average.missing, len(average.rows)) == (2, 1, 5)
+    assert (average.seeds, average.missing, len(average.results)) == (2, 1, 5)
     alone = cell_of(comparison, method="PatchCore", variant="coreset=1%", category="bottle")
     assert alone.ours == pytest.approx(np.mean([90, 100, 10]))
     assert "85.0 ± 7.1" in repr(comparison)
@@ -417,7 +417,7 @@ def test_all_formats_hold_the_same_numbers(tmp_path):
     assert frame["delta"].round(6).tolist() == [14.1, -1.9, 1.0, -4.1]
     assert comparison.to_csv().splitlines()[0].startswith("paper,table,dataset,category")
     grid = cell_of(comparison, variant="stage1=knn10", category="grid")
-    assert f'<a href="{grid.rows[0].path.name}"' in comparison.to_html(tmp_path)
+    assert f'<a href="{grid.results[0].path.name}"' in comparison.to_html(tmp_path)
     assert "toprule" in comparison.to_latex()
 
 

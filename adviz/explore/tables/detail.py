@@ -15,7 +15,7 @@ from adviz.explore.kit import markup
 from adviz.explore.tables.layout import last_line
 
 if TYPE_CHECKING:
-    from adviz.sweep import Experiment, Row
+    from adviz.sweep import Experiment, ExperimentResult
     from adviz.tables import Book, Comparison, Filled
 
 MIB = 2**20
@@ -39,7 +39,7 @@ def detail(
         table = _experiments(book, comparison, one, waiting)
         box = f"<div style='max-height:300px;overflow:auto'>{table}</div>"
         parts.append(markup.row([box, _how(one, book.folder)], gap=28))
-    there = {row.experiment for row in one.rows}
+    there = {row.experiment for row in one.results}
     errors = (book.broken[e] for e in one.cell.experiments if e in book.broken and e not in there)
     parts += [
         f"<details><summary>broken: {html.escape(last_line(text))}</summary>"
@@ -81,7 +81,7 @@ def _remarks(comparison: Comparison, one: Filled) -> list[str]:
             "These are other data than the paper's: there is no printed value to compare with."
         )
     stored_metric = comparison.table.stored_metric(cell.metric)
-    why = {row.reasons.get(stored_metric) for row in one.rows}
+    why = {row.reasons.get(stored_metric) for row in one.results}
     words += [f"Undefined: {text}" for text in sorted(filter(None, why))]
     return list(filter(None, words))
 
@@ -103,7 +103,7 @@ def _experiments(
     book: Book, comparison: Comparison, one: Filled, waiting: Container[Experiment]
 ) -> str:
     """Return a table of a cell's experiments: what each found, and its file."""
-    printed, rows = _printed(comparison, one), {row.experiment: row for row in one.rows}
+    printed, rows = _printed(comparison, one), {row.experiment: row for row in one.results}
     several = len({e.seed for e in one.cell.experiments}) > 1
     lines: dict[str, list[str]] = {}
     for experiment in one.cell.experiments:
@@ -139,7 +139,7 @@ def _printed(comparison: Comparison, one: Filled) -> dict[str, str]:
     }
 
 
-def _seconds(row: Row) -> str:
+def _seconds(row: ExperimentResult) -> str:
     spent = row.measured.get("seconds", {})
     whole = sum(
         spent.get(part, 0.0) for part in ("features", "fit", "predict", "forward", "evaluate")
@@ -152,7 +152,7 @@ def _how(one: Filled, folder: Path) -> str:
 
     What their rows say, and what they are asked for.
     """
-    first, rows = one.cell.experiments[0], one.rows
+    first, rows = one.cell.experiments[0], one.results
     changed = first.detector.differences(type(first.detector)())
     options = ", ".join(f"{name}={pair[0]!r}" for name, pair in changed.items() if name != "seed")
     size = f"{in_words(first.size)} px" if first.size else "their own size"
@@ -190,14 +190,14 @@ def _how(one: Filled, folder: Path) -> str:
     )
 
 
-def _machine(row: Row) -> str:
+def _machine(row: ExperimentResult) -> str:
     machine = row.measured.get("machine", {})
     cores = f"{machine['cores']} cores" if machine.get("cores") else ""
     threads = f"{row.measured['threads']} thread(s)" if row.measured.get("threads") else ""
     return ", ".join(filter(None, [machine.get("processor"), machine.get("gpu"), cores, threads]))
 
 
-def _versions(row: Row) -> str:
+def _versions(row: ExperimentResult) -> str:
     return ", ".join(f"{name} {text}" for name, text in row.measured.get("versions", {}).items())
 
 

@@ -192,7 +192,7 @@ def reason(one: Filled, broken: Mapping[Experiment, str]) -> str:
 
     "" where nothing did.
     """
-    there = {row.experiment for row in one.rows}
+    there = {row.experiment for row in one.results}
     found = (broken[e] for e in one.cell.experiments if e in broken and e not in there)
     return last_line(next(found, ""))
 

@@ -239,7 +239,7 @@ class TablesView(View):
     def _lacking(self, cells: Iterable[Filled]) -> list[Experiment]:
         """Return the experiments that cells lack and that are not queued, each once."""
         found = list(cells)
-        there = {row.experiment for one in found for row in one.rows} | set(self._waiting)
+        there = {row.experiment for one in found for row in one.results} | set(self._waiting)
         return list(
             dict.fromkeys(e for one in found for e in one.cell.experiments if e not in there)
         )

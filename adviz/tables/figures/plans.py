@@ -62,7 +62,7 @@ class FigurePlan:
 
     def draw(
         self,
-        rows: Iterable[Row] = (),
+        rows: Iterable[ExperimentResult] = (),
         *,
         root: str | Path | None = None,
         predict: Predict | None = None,

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from adviz import PatchCore
-from adviz.sweep import Experiment, Row, rows
-from adviz.sweep.rows import QUARANTINE, check_folder, read, write
+from adviz.sweep import Experiment, ExperimentResult, results
+from adviz.sweep.results import QUARANTINE, check_folder, read, write
 
 ONE = Experiment("demo", "bottle", PatchCore(coreset=0.01))
 
 
 def row(experiment=ONE, auroc=0.123456789012345678):
-    return Row(
+    return ExperimentResult(
         experiment=experiment,
         facts={"backbone": "net", "digest": "0" * 16, "grid_": [14, 14]},
         metrics={"image_auroc": auroc, "pro": float("nan"), "false_positives": np.float64(2)},
@@ -94,7 +94,7 @@ def test_a_file_that_cannot_be_trusted_is_put_aside(tmp_path, kind):
     wrong = damaged(path.read_text(), kind)
     path.write_text(wrong)
     with pytest.warns(
-        UserWarning, match=f"expected a complete row in .*{KINDS[kind]}.* done again"
+        UserWarning, match=f"expected a complete result in .*{KINDS[kind]}.* run again"
     ):
         assert read(ONE, tmp_path) is None
     (aside,) = (tmp_path / QUARANTINE).iterdir()
@@ -104,9 +104,9 @@ def test_a_file_that_cannot_be_trusted_is_put_aside(tmp_path, kind):
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
     path = write(row(), tmp_path)
-    monkeypatch.setattr(rows, "LIMIT", path.stat().st_size)
+    monkeypatch.setattr(results, "LIMIT", path.stat().st_size)
     assert read(ONE, tmp_path) is not None
-    monkeypatch.setattr(rows, "LIMIT", path.stat().st_size - 1)
+    monkeypatch.setattr(results, "LIMIT", path.stat().st_size - 1)
     with pytest.warns(UserWarning, match="it has more than"):
         assert read(ONE, tmp_path) is None
 
@@ -132,7 +132,9 @@ def test_a_full_disk_leaves_nothing_and_says_what_to_do(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match=r"expected to write a row .*No space left.* free some space"):
+    with pytest.raises(
+        OSError, match=r"expected to write a result .*No space left.* free some space"
+    ):
         write(row(auroc=0.5), tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == [f"{ONE.key}.json"]
     assert read(ONE, tmp_path).metrics["image_auroc"] != 0.5  # the old one is still there
