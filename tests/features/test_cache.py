@@ -1,4 +1,3 @@
-import ast
 import errno
 import os
 import pkgutil
@@ -12,15 +11,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from test_architecture import imported_modules
+from test_architecture import import_graph
 from torch import nn
 
 import adviz
 from adviz import Backbone
 from adviz._support import atomic_files as storage
 from adviz.data import Geometry, Split
-from adviz.features.features.backbone import CODE
-from adviz.features.features.cache import Cache, Key
+from adviz.features.backbone import CODE
+from adviz.features.cache import Cache, Key
 
 GEOMETRY = Geometry(32, crop=False)
 
@@ -410,24 +409,20 @@ def test_another_runtime_is_another_entry(split, cache, monkeypatch):
 
 
 def test_the_code_that_decides_features_is_all_that_they_pass_through():
-    """Whatever `backbone` imports of adviz to read images and run networks is in the key, however deep."""
-    package, reached, todo = Path(adviz.__file__).parent, set(), ["backbone.py", "data/split.py"]
+    """Whatever `backbone` imports to read images and run networks is in the key, however deep."""
+    package = Path(adviz.__file__).parent
+    graph = import_graph(package)
+    reached, todo = set(), ["adviz.features.backbone", "adviz.data.split"]
     while todo:
-        file = todo.pop()
-        if file in reached or not (package / file).is_file():
-            continue
-        reached.add(file)
-        parts = file.removesuffix(".py").split("/")
-        for _, name in imported_modules(ast.parse((package / file).read_text()), parts):
-            words = name.split(".")[1:]
-            if name.startswith("adviz."):
-                todo += ["/".join(words[:-1]) + ".py", "/".join(words) + ".py"]
-    keeps, shows = (
-        {"cache.py", "storage.py"},
-        {"progress.py", "names.py", "devices.py", "precision.py"},
-    )
-    assert {"runtimes.py", "networks.py", "data/geometry.py", "data/images.py"} <= reached
-    assert reached - keeps - shows == set(CODE)
+        module = todo.pop()
+        file = module.removeprefix("adviz.").replace(".", "/") + ".py"
+        if file not in reached and (package / file).is_file():
+            reached.add(file)
+            todo += graph[module]
+    stores_features = {"features/cache.py", "_support/atomic_files.py"}
+    reports = {f"_support/{name}.py" for name in ("progress", "errors", "devices", "float32")}
+    assert {"features/runtimes.py", "features/networks.py", "data/geometry.py"} <= reached
+    assert reached - stores_features - reports == set(CODE)
 
 
 def test_what_is_no_file_read_by_a_split_is_not_cached(split, cache, tmp_path):

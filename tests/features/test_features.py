@@ -17,7 +17,7 @@ from torch import nn
 from adviz import DN2, Backbone, Features, data, evaluate
 from adviz._support import atomic_files as storage
 from adviz.data import Geometry, Split
-from adviz.features.features import backbone, networks, runtimes
+from adviz.features import backbone, networks, runtimes
 
 IMAGES = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3), dtype=np.uint8)
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from adviz import DN2, Backbone, data
-from adviz.features.features import patch_layout as layouts
+from adviz.features import patch_layout as layouts
 
 PATCH = 8
 SIDE = 64
