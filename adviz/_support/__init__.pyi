@@ -6,8 +6,8 @@ from .archive.documents import digest_of as digest_of
 from .archive.files import check_file as check_file
 from .archive.records import LATER as LATER
 from .archive.records import fits as fits
-from .archive.tree import check_version as check_version
-from .archive.tree import parsed as parsed
+from .archive.trees import check_version as check_version
+from .archive.trees import parsed as parsed
 from .arrays import as_numpy as as_numpy
 from .atomic_files import Allocate as Allocate
 from .atomic_files import Part as Part
