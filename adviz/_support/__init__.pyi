@@ -28,8 +28,6 @@ from .devices import workers as workers
 from .errors import got as got
 from .errors import meant as meant
 from .errors import require as require
-from .errors import stage_of as stage_of
-from .errors import stride_of as stride_of
 from .float32 import full_float32 as full_float32
 from .progress import bar as bar
 from .progress import behind as behind

@@ -20,8 +20,8 @@ def as_numpy(values: Any) -> np.ndarray:
 
     Examples
     --------
-    >>> from adviz import tensors
-    >>> tensors.as_numpy([[1, 2], [3, 4]]).shape
+    >>> from adviz._support import as_numpy
+    >>> as_numpy([[1, 2], [3, 4]]).shape
     (2, 2)
     """
     if isinstance(values, np.ndarray) and values.dtype != object:

@@ -223,7 +223,7 @@ def remove_leftovers(folder: Path, prefix: str | None = None) -> None:
 
 
 def checksum(file: str | Path | IO[bytes]) -> str:
-    """Return the CRC-32 of all bytes of a file as 8 hexadecimal digits; ValueError if it is empty."""
+    """Return the CRC-32 of a file as 8 hexadecimal digits; ValueError if it is empty."""
     return f"{zlib.crc32(np.memmap(file, np.uint8, 'r').data):08x}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
@@ -10,12 +9,12 @@ NEAR = 0.6  # least similarity by difflib, 0..1, of a name that was probably mea
 
 
 def got(value: object, known: Iterable[object]) -> str:
-    """Return the end of an error about an unknown name: "got ...", with a suggestion if one is near.
+    """Return the end of an error about an unknown name: "got ...", and a suggestion.
 
     Examples
     --------
-    >>> from adviz import names
-    >>> names.got("hexnut", ["brick", "hex_nut"]), names.got("screw", ["brick", "hex_nut"])
+    >>> from adviz._support import got
+    >>> got("hexnut", ["brick", "hex_nut"]), got("screw", ["brick", "hex_nut"])
     ("got 'hexnut': did you mean 'hex_nut'?", "got 'screw'")
     """
     return f"got {value!r}{meant(value, known)}"
@@ -39,27 +38,6 @@ def require(thing: object, attributes: str, expected: str) -> None:
     """
     if not all(hasattr(thing, name) for name in attributes.split()):
         raise TypeError(f"expected {expected}, got a {type(thing).__name__}")
-
-
-def stage_of(stride: int) -> str:
-    """Return the name of a layer by its stride: a ResNet stage's, or such as "stride14".
-
-    Examples
-    --------
-    >>> from adviz import names
-    >>> names.stage_of(8), names.stride_of("layer2"), names.stride_of("blocks.5")
-    ('layer2', 8, None)
-    """
-    number = int(stride).bit_length() - 2
-    if number >= 0 and stride == 2 ** (number + 1):
-        return f"layer{number}"
-    return f"stride{stride}"
-
-
-def stride_of(name: object) -> int | None:
-    """Return the stride of the ResNet stage of a name such as "layer2"; None for other names."""
-    stage = re.fullmatch(r"layer(\d)", name) if isinstance(name, str) else None
-    return None if stage is None else 2 ** (int(stage[1]) + 1)
 
 
 def _nearest(value: str, names: list[str]) -> str | None:

@@ -333,7 +333,7 @@ class Backbone:
             def keep(start: int) -> None:
                 nonlocal arrays
                 rows = todo[start : start + batch_size]
-                batch = np.stack([images.fed(index) for index in rows.tolist()])
+                batch = np.stack([images.padded_by_mirroring(index) for index in rows.tolist()])
                 pixels = self._normalised(batch)
                 found = forward(pixels)
                 if len(inside) < len(modules):

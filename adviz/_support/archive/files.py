@@ -248,7 +248,8 @@ def _read_content(file: IO[bytes], header: Header) -> Archive:
         arrays[entry.name] = _read_array(file, entry, len(header.text), hasher, mapped=mapped)
     if hasher.hexdigest() != header.digest:
         raise ValueError(
-            "its bytes are not those that were written (the digest differs): take another copy of it"
+            "its bytes are not those that were written (the digest differs): "
+            "take another copy of it"
         )
     for name, array in arrays.items():
         if array.dtype == bool and array.size and array.view(np.uint8).max() > 1:
