@@ -15,7 +15,6 @@ from .atomic_files import Shapes as Shapes
 from .atomic_files import allocated as allocated
 from .atomic_files import checksum as checksum
 from .atomic_files import in_folder as in_folder
-from .atomic_files import in_memory as in_memory
 from .atomic_files import remove as remove
 from .atomic_files import remove_leftovers as remove_leftovers
 from .atomic_files import replace_file as replace_file

@@ -31,12 +31,6 @@ Allocate = Callable[[Shapes, np.dtype[Any]], dict[str, np.ndarray]]
 
 
 @contextmanager
-def in_memory() -> Iterator[Allocate]:
-    """Yield `allocated`: the counterpart of `in_folder` for arrays in memory."""
-    yield allocated
-
-
-@contextmanager
 def in_folder(out: str | Path) -> Iterator[Allocate]:
     """Yield a function that allocates arrays in `<name>.npy` files of a new folder.
 

@@ -565,14 +565,14 @@ def unwrapped(model: nn.Module) -> nn.Module:
         )
     if any(tensor.is_meta for tensor in model.state_dict().values() if isinstance(tensor, Tensor)):
         raise ValueError(
-            f"expected a network with its weights, got a {type(model).__name__} on the meta device, "
-            "which has none: load them before you pass it"
+            f"expected a network with its weights, got a {type(model).__name__} on the meta "
+            "device, which has none: load them before you pass it"
         )
     return model
 
 
 def dtype_of(model: nn.Module) -> torch.dtype:
-    """Return a network's floating-point type, that of its first weights; float32 without any."""
+    """Return the type of a network's first floating-point weights; float32 without any."""
     types = (tensor.dtype for tensor in model.parameters() if tensor.is_floating_point())
     return next(types, torch.float32)
 

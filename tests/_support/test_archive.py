@@ -60,7 +60,7 @@ def same(found, expected):
 
 
 def rewritten(path, about=None, entries=None, data=None):
-    """Write a file whose digest is right and whose header is changed: what a person can do, and an accident cannot."""
+    """Change a file's header and correct its digest, as a person can and an accident cannot."""
     whole = path.read_bytes()
     length = int.from_bytes(whole[:8], "little")
     head, tail = json.loads(whole[8 : 8 + length]), whole[8 + length :] if data is None else data

@@ -80,7 +80,7 @@ def assert_same(found, expected):
 
 
 def assert_alike(found, expected):
-    """The same up to what another batch of the same images changes, a few steps of float32 of the largest value."""
+    """The same up to the rounding of another batch, a few steps of float32 of the largest value."""
     assert list(found) == list(expected)
     for name in expected:
         np.testing.assert_allclose(
@@ -296,7 +296,7 @@ def test_a_pooled_layer_is_another_than_the_whole(split, cache):
 
 
 def test_named_networks_use_the_users_cache_and_own_modules_do_not(split, cache, monkeypatch):
-    """Of an own module the code is unknown: with other code and the same weights it would get another's features."""
+    """The code of an own module is unknown: it could get features of other code, same weights."""
     monkeypatch.setenv("ADVIZ_CACHE", str(cache))
     extract(split, None)
     assert entries(cache) == []
@@ -471,7 +471,7 @@ def to_folder(path):
 
 
 def of_other_shape(path):
-    """Replace by an array that is whole, under the checksum that it has: what a faulty version could leave."""
+    """Replace by a complete array with its checksum, as a faulty version could leave it."""
     np.save(path, np.zeros((1, 2, 3, 4), np.float32))
     path.rename(path.with_name(f"{path.name[:82]}{storage.checksum(path)}.npy"))
 

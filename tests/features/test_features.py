@@ -96,7 +96,7 @@ def test_features_check_their_shapes():
 
 
 def test_embedded_weights_recognise_a_known_photograph():
-    """Position-mapped weights: a shift by one tensor would leave no class right. 967 is "espresso" in ImageNet."""
+    """Weights by position: shifted by one tensor, no class is right. 967 is ImageNet's "espresso"."""
     model = networks.create("efficientnet_lite0", None).eval()
     image = Geometry().image(Image.fromarray(skimage.data.coffee()))
     with torch.inference_mode():

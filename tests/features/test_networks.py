@@ -1,4 +1,4 @@
-"""Which weights are in a network, what it is called then, and which networks can be fed images at all."""
+"""Networks: their weights, their names, and the images that they take."""
 
 import warnings
 
