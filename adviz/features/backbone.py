@@ -160,6 +160,7 @@ class Backbone:
         self._channels = networks.channels_of(model, image_size or input_size[-1])
         self.mean = _per_channel("mean", mean, config.get("mean", IMAGENET[0]), self._channels)
         self.std = _per_channel("std", std, config.get("std", IMAGENET[1]), self._channels)
+        # The words of the label in parentheses, and whether they are in it
         differs_from_default = {
             Path(weights or "").name: weights is not None,  # "random" or a file
             runtime: runtime != "torch",
@@ -248,14 +249,16 @@ class Backbone:
             self._structure = str(self._model)
         if images.count == 0:
             raise ValueError("expected at least one image to extract features from, got none")
-        arrays: dict[str, np.ndarray] = {}
+        arrays: dict[str, np.ndarray] = {}  # layer -> (N, C, h, w)
         pieces: dict[str, list[Piece]] = {}
         storage = nullcontext(allocated) if out is None else in_folder(out)
+        # Features in the user's own folder are his; the code of own modules is in no key
         uncached = out is not None or cache is False or (cache is None and self._own)
         key = None if uncached else self._key(images)
         if key is not None:
             feature_cache = Cache(cache or None)
             arrays, pieces = feature_cache.load(key, self.modules, self.dtype)
+            # Nothing is stored if a file changed while it was extracted
             storage = feature_cache.writing(
                 key, self.modules, unchanged=lambda: self._key(images) == key
             )
@@ -269,6 +272,7 @@ class Backbone:
         if not self._pool:
             self._warn_of_uncovered_borders(arrays, images.size)
         height, _ = images.size
+        # Of layers that do not state their stride, H / h
         strides = {
             layer: self.strides.get(layer) or round(height / array.shape[2])
             for layer, array in arrays.items()
@@ -342,7 +346,7 @@ class Backbone:
 
             def extract_batch(start: int) -> None:
                 nonlocal arrays
-                rows = missing[start : start + batch_size]
+                rows = missing[start : start + batch_size]  # indices of images
                 outputs = self._outputs(forward, images, rows)
                 with lock:
                     if not arrays:  # the first batch tells the layers' shapes
@@ -352,7 +356,7 @@ class Backbone:
                         arrays = allocate(shapes, self.dtype)
                         _copy_pieces(pieces, arrays)
                 for layer, array in arrays.items():
-                    with np.errstate(over="ignore"):  # float16: reported by the check
+                    with np.errstate(over="ignore"):  # infinite float16 fails the check below
                         array[rows] = outputs[layer]
                     _check_finite(array[rows], layer, images.ids[rows[0]])
 
@@ -372,7 +376,7 @@ class Backbone:
         if networks.PIXELS in self.modules:
             outputs[networks.PIXELS] = pixels.cpu().numpy()
         if images.boxes is not None:
-            for layer, values in outputs.items():
+            for layer, values in outputs.items():  # (n, C, h, w)
                 outputs[layer] = filled(values, images.boxes[rows], images.size)
         if self._pool:
             for layer, values in outputs.items():
@@ -385,7 +389,8 @@ class Backbone:
             return np.asarray(values.mean((2, 3), keepdims=True))
         _, _, height, width = values.shape
         inside = patches_inside(images.boxes[rows], images.size, (height, width))
-        pooled = values.mean((2, 3), keepdims=True, where=inside[:, None])  # (n, C, 1, 1)
+        # inside is (n, h, w), pooled (n, C, 1, 1)
+        pooled = values.mean((2, 3), keepdims=True, where=inside[:, None])
         return np.asarray(pooled)
 
     def _map(self, work: Callable[[int], Any], starts: range) -> Iterator[Any]:
@@ -409,7 +414,8 @@ class Backbone:
 
     def _normalised(self, images: np.ndarray) -> Tensor:
         """Return (n, H, W, 3) uint8 images as the network's normalised input, (n, C, H, W)."""
-        batch = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float() / 255
+        batch = torch.from_numpy(images).to(self.device)
+        batch = batch.permute(0, 3, 1, 2).float() / 255  # (n, 3, H, W)
         if self._channels == 1:
             batch = (batch * self._channel_tensor(GREY)).sum(1, keepdim=True)
         return (batch - self._channel_tensor(self.mean)) / self._channel_tensor(self.std)
@@ -447,7 +453,7 @@ def _missing_images(count: int, layers: Sequence[Sequence[Piece]]) -> np.ndarray
         cached = np.zeros(count, dtype=bool)
         for piece in pieces:
             cached[piece.images] = True
-        missing |= ~cached
+        missing |= ~cached  # an image is computed for all layers or none
     return np.flatnonzero(missing)
 
 

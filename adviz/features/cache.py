@@ -17,7 +17,7 @@ import struct
 import sys
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -121,7 +121,8 @@ class Cache:
         n_images = len(key.digests)
         for layer, module in layers.items():
             stem = _stem(key, module)
-            same_images, other_images = [], []
+            same_images = []  # entries of these very images, in this order
+            other_images = []
             for name in names:
                 if name.startswith(f"{stem}{key.images}-"):
                     same_images.append(self.folder / name)
@@ -163,10 +164,7 @@ class Cache:
                 entries[path] = rows
         pieces = []
         while missing and entries:
-            counts = {
-                path: sum(digest in missing for digest in rows.digests)
-                for path, rows in entries.items()
-            }
+            counts = {path: rows.count(missing) for path, rows in entries.items()}
             path = max(counts, key=counts.__getitem__)
             if not counts[path]:
                 break
@@ -175,7 +173,7 @@ class Cache:
             read = partial(_read_rows, rows=rows, used=used.values(), dtype=dtype)
             array = self._first_readable([path], read, damaged)
             if array is not None:
-                pairs = []
+                pairs = []  # an image may be in the key several times
                 for digest, row in used.items():
                     pairs += [(image, row) for image in missing.pop(digest)]
                 images, image_rows = np.array(sorted(pairs)).T
@@ -276,7 +274,7 @@ class Cache:
             with suppress(OSError):  # another process removed it
                 status = (self.folder / name).stat()
                 entries.append((status.st_mtime_ns, name, status.st_size))
-        excess = sum(size for _, _, size in entries) - self.limit
+        excess = sum(size for _, _, size in entries) - self.limit  # bytes
         for _, name, size in sorted(entries):
             if excess > 0 and name not in keep:
                 remove(self.folder / name)
@@ -385,6 +383,10 @@ class _Rows(NamedTuple):
     def of(cls, digests: Sequence[bytes], array: np.ndarray) -> _Rows:
         return cls(list(digests), [zlib.crc32(row) for row in array])
 
+    def count(self, digests: Collection[bytes]) -> int:
+        """Return how many rows are of images with these digests."""
+        return sum(digest in digests for digest in self.digests)
+
     def packed(self) -> bytes:
         """Return the rows as they follow an entry's array."""
         checksums = struct.pack(f"<{len(self.checksums)}I", *self.checksums)
@@ -400,7 +402,7 @@ def _rows_of(path: Path) -> _Rows | None:
         file_size = file.seek(0, os.SEEK_END)
         file.seek(file_size - end.size)
         count, word, crc = end.unpack(file.read())
-        size = count * (DIGEST + 4)
+        size = count * (DIGEST + 4)  # bytes of all digests and checksums
         if word != WORD or size + end.size > file_size:
             return None
         file.seek(file_size - end.size - size)
@@ -429,6 +431,7 @@ def _joined(pieces: Sequence[Piece], n_images: int, dtype: np.dtype[Any]) -> np.
     consecutive = np.arange(start, start + n_images)
     if len(pieces) == 1 and np.array_equal(first.rows, consecutive):
         return np.asarray(first.array[start : start + n_images])
+    # Copies, (N, C, h, w)
     features = allocated({"": (n_images, *first.array.shape[1:])}, dtype)[""]
     for piece in pieces:
         piece.copy_to(features)

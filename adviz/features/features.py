@@ -68,6 +68,7 @@ class Features(Mapping[str, np.ndarray]):
         if boxes is not None:
             self._boxes = _checked_boxes(boxes, self.n_images, self.image_size)
         if self._boxes is not None:
+            # Padding must not influence any detector
             for name, array in arrays.items():
                 self._layers[name] = filled(array, self._boxes, self.image_size)
         if not strides:
@@ -171,6 +172,7 @@ class Features(Mapping[str, np.ndarray]):
     def _name(self, layer: Layer) -> str:
         """Return the name of the layer that a name or stride stands for."""
         names = [name for name in self if layer in (name, self.strides[name])]
+        # "layer2" of another network than a ResNet is its layer of stride 8
         if not names and stride_of(layer) is not None:
             names = [name for name in self if self.strides[name] == stride_of(layer)]
         if len(names) == 1:
@@ -215,7 +217,8 @@ def _checked_boxes(boxes: np.ndarray, count: int, size: tuple[int, int]) -> np.n
             f"image in its padding, got shape {edges.shape} of {edges.dtype}"
         )
     edges = edges.astype(np.int64, copy=False)
-    start, stop = edges[:, :2], edges[:, 2:]
+    start = edges[:, :2]  # top and left, (N, 2)
+    stop = edges[:, 2:]  # bottom and right, (N, 2)
     invalid = ((start < 0) | (start >= stop) | (stop > size)).any(axis=1)  # (N,)
     if invalid.any():
         first = int(np.flatnonzero(invalid)[0])
@@ -248,6 +251,7 @@ def _intervals_inside(start: np.ndarray, stop: np.ndarray, side: int, count: int
     Where none does, those that overlap most.
     """
     edges = np.linspace(0, side, count + 1)
+    # Pixels of each interval between start and stop, (N, count)
     overlap = np.minimum(stop[:, None], edges[1:]) - np.maximum(start[:, None], edges[:-1])
     largest = overlap.max(axis=1, keepdims=True)
     half = side / count / 2
@@ -266,7 +270,7 @@ def filled(values: np.ndarray, boxes: np.ndarray, size: tuple[int, int]) -> np.n
     for image_index, patches in enumerate(inside):
         rows = _nearest(patches.any(axis=1))
         columns = _nearest(patches.any(axis=0))
-        image = values[image_index][..., rows[:, None], columns]
+        image = values[image_index][..., rows[:, None], columns]  # (..., h, w)
         if np.array_equal(image, values[image_index]):
             continue
         if result is values:

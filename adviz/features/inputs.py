@@ -104,7 +104,7 @@ def images_of(
             )
         return _of_split(source, source.ids)
     _check_source(source)
-    is_tensor = hasattr(source, "detach")
+    is_tensor = hasattr(source, "detach")  # of torch, which is not imported for that
     if is_tensor or (isinstance(source, np.ndarray) and source.dtype.kind in "biuf"):
         return _of_array(as_numpy(source), geometry, channels)
     return _of_list(list(source), geometry or Geometry(), channels)
@@ -162,7 +162,7 @@ def _of_array(images: np.ndarray, geometry: Geometry | None, channels: Channels)
     if geometry is not None:
         pixels = batch_array(images, channels, geometry.bits)
         return _of_list(list(pixels), geometry, "rgb")
-    pixels = batch_array(images, channels, None)
+    pixels = batch_array(images, channels, None)  # (N, H, W, 3) uint8
     if pixels.ndim == 3:  # grey, (N, H, W)
         pixels = np.repeat(pixels[..., None], 3, axis=3)
     count, height, width, _ = pixels.shape
@@ -178,6 +178,7 @@ def _of_list(sources: list[Any], geometry: Geometry, channels: Channels) -> Imag
     paths = [item for item in items if isinstance(item, str)]
     geometry = _with_bits(geometry, [Path(path) for path in paths])
     count = len(items)
+    # Files alone are a split, whose features the cache can store
     if len(paths) == count:
         split = Split(paths, [-1] * count, [None] * count, [""] * count, geometry=geometry)
         return _of_split(split, ids)
@@ -202,6 +203,7 @@ def _displayed_size(item: str | Image.Image | np.ndarray) -> tuple[int, int]:
         height, width = item.shape[:2]
         return width, height
     width, height = item.size
+    # From 5 on the orientations exchange height and width
     turned = item.getexif().get(ORIENTATION, 1) >= 5
     return (height, width) if turned else (width, height)
 

@@ -79,7 +79,9 @@ def create(name: str, weights: str | Path | None, image_size: int | None = None)
         raise ValueError(
             f"timm publishes no weights for {base}; pass a file, or weights='random'. {REMEDIES}"
         )
-    options = {} if image_size is None else {"img_size": image_size}
+    options = {}
+    if image_size is not None:
+        options["img_size"] = image_size
     if weights is None:
         return _download(name, options)
     return _build(name, weights, options)
@@ -115,9 +117,10 @@ def _plain(value: Any) -> list[Tensor]:
     if isinstance(value, list | tuple):
         return [tensor for part in value for tensor in _plain(part)]
     if not isinstance(value, Tensor):
+        # Such as a module's extra state
         return [torch.tensor(list(repr(value).encode()), dtype=torch.uint8)]
     if value.is_quantized:
-        return [value.int_repr(), value.dequantize()]
+        return [value.int_repr(), value.dequantize()]  # integers, and their scale
     return [value]
 
 
@@ -167,7 +170,7 @@ def check_filled(model: nn.Module, modules: Iterable[str], path: str | Path) -> 
     Parameters
     ----------
     model: the network, whose missing weights are NaN.
-    modules: the sub-modules to be read. What is registered after the last of them is not needed.
+    modules: the sub-modules of the layers.
     path: of the file, for the message.
 
     Raises
@@ -175,6 +178,7 @@ def check_filled(model: nn.Module, modules: Iterable[str], path: str | Path) -> 
     ValueError: weights are missing.
     """
     names = [name for name, _ in model.named_modules()]
+    # What is registered after the last of the modules is not needed
     ends = [0]
     for index, name in enumerate(names, 1):
         if any(name == module or name.startswith(f"{module}.") for module in modules):
@@ -221,6 +225,7 @@ def _without_prefix(
             "pass the weights of this very architecture"
         )
     most = max(counts.values())
+    # A prefix with fewer optional tensors may hold another network: its weights are compared
     needed = [name for name in expected if not _is_optional(name, heads)]
     prefixes = [
         prefix
@@ -242,7 +247,9 @@ def _prefixes(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> Co
     """Count the prefixes that, taken from a file's names, leave names that a network expects."""
     counts: Counter[str] = Counter()
     for name in state:
-        prefix, suffix = "", name
+        # "a.b.c" has the prefixes "", "a." and "a.b."
+        prefix = ""
+        suffix = name
         while suffix:
             if suffix in expected:
                 counts[prefix] += 1
@@ -469,6 +476,7 @@ def resolve(model: nn.Module, layers: Sequence[int | str]) -> tuple[dict[str, st
                 )
             modules[PIXELS] = PIXELS
             strides[PIXELS] = 1
+        # "layer2" is a sub-module if there is one, and else a stride
         elif isinstance(layer, str) and (layer in parts or stride_of(layer) not in info.values()):
             modules[layer] = _part(layer, parts, info)
             if stride_of(layer) == info.get(layer, 0):  # a ResNet's own

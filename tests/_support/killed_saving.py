@@ -77,7 +77,7 @@ def saving(path):
 
 
 def killed(folder):
-    """Kill a save at each step, and at any time: the file is the old or the new one, no other stays."""
+    """Kill a save at each step, and at any time: the file is the old or the new one."""
     path, step, died = folder / "file", 0, True
     while died:
         archive.write(path, "T", content(1))

@@ -347,7 +347,8 @@ def test_what_are_no_features_is_refused_at_the_door():
 def test_detectors_say_what_they_are_given_in_place_of_features(detector, given):
     kind = type(given).__name__
     message = (
-        rf"expected Features, as backbone\.extract\(split\) returns them, or Features\(.*got a {kind}"
+        r"expected Features, as backbone\.extract\(split\) returns them, or Features\("
+        rf".*got a {kind}"
     )
     with pytest.raises(TypeError, match=message):
         detector().fit(given)

@@ -83,6 +83,7 @@ def write(path: str | Path, kind: str, content: Mapping[str, Any]) -> str:
                     hasher.update(block)
                     file.write(block)
             digest = str(hasher.hexdigest())
+            # The digest replaces its zeros, which were hashed
             file.seek(header.index(ZEROS.encode()))
             file.write(digest.encode())
     except OSError as error:
@@ -251,6 +252,7 @@ def _read_content(file: IO[bytes], header: Header) -> Archive:
             "its bytes are not those that were written (the digest differs): "
             "take another copy of it"
         )
+    # Numpy computes nonsense with other bytes as truth values
     for name, array in arrays.items():
         if array.dtype == bool and array.size and array.view(np.uint8).max() > 1:
             raise ValueError(f"{name} holds truth values other than 0 and 1")

@@ -149,9 +149,11 @@ def _entry(name: str, info: Any) -> Entry:
     """Return the header's entry of an array, where it makes sense by itself."""
     if not isinstance(info, dict) or set(info) != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"what it says of {name} cannot be understood")
-    dtype, shape, offsets = info["dtype"], info["shape"], info["data_offsets"]
+    dtype = info["dtype"]
     if not isinstance(dtype, str) or dtype not in TYPES:
         raise ValueError(f"{name} is of the type {dtype!r}, which is not expected")
+    shape = info["shape"]
+    offsets = info["data_offsets"]
     if not is_shape(shape) or not is_shape(offsets) or len(offsets) != 2:
         raise ValueError(
             f"{name} has no such shape or place: {str(shape)[:80]}, {str(offsets)[:80]}"

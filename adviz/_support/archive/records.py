@@ -88,7 +88,8 @@ def fits(value: Any, hint: Any) -> bool:
     Types are numbers, texts, arrays, tuples, choices and unions of them. Integers are floats as
     well, lists are tuples as well, and truth values are neither integers nor floats.
     """
-    origin, inner = get_origin(hint), get_args(hint)
+    origin = get_origin(hint)
+    inner = get_args(hint)
     if origin in (Union, UnionType):
         return any(fits(value, choice) for choice in inner)
     if origin is Literal:
@@ -96,7 +97,7 @@ def fits(value: Any, hint: Any) -> bool:
     if origin is tuple:
         if not isinstance(value, tuple | list):
             return False
-        if inner[1:] == (Ellipsis,):
+        if inner[1:] == (Ellipsis,):  # tuple[int, ...]
             inner = inner[:1] * len(value)
         return len(inner) == len(value) and all(map(fits, value, inner))
     if hint in (int, float) and isinstance(value, bool):
