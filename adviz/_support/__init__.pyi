@@ -10,8 +10,8 @@ from .archive.trees import check_version as check_version
 from .archive.trees import parsed as parsed
 from .arrays import as_numpy as as_numpy
 from .atomic_files import Allocate as Allocate
-from .atomic_files import Part as Part
 from .atomic_files import Shapes as Shapes
+from .atomic_files import UnfinishedArray as UnfinishedArray
 from .atomic_files import allocated as allocated
 from .atomic_files import checksum as checksum
 from .atomic_files import in_folder as in_folder
@@ -19,9 +19,9 @@ from .atomic_files import remove as remove
 from .atomic_files import remove_leftovers as remove_leftovers
 from .atomic_files import replace_file as replace_file
 from .atomic_files import write_whole as write_whole
+from .devices import advice_on_gpu_memory as advice_on_gpu_memory
 from .devices import check_device as check_device
-from .devices import check_known as check_known
-from .devices import room_for as room_for
+from .devices import check_device_name as check_device_name
 from .devices import survive_forks as survive_forks
 from .devices import workers as workers
 from .errors import got as got

@@ -95,7 +95,7 @@ def allocated(
     return arrays
 
 
-class Part:
+class UnfinishedArray:
     """An array in an unfinished file, locked until it is published or its process dies."""
 
     def __init__(self, folder: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

@@ -56,7 +56,7 @@ def check_device(device: str | torch.device) -> None:
         raise ValueError(f'device must be "cpu", or "cuda" on a machine that has one, got {name!r}')
 
 
-def check_known(device: str) -> None:
+def check_device_name(device: str) -> None:
     """Refuse a CUDA device that this machine lacks, and names that torch does not know.
 
     "auto" and torch's other devices pass.
@@ -74,7 +74,7 @@ def check_known(device: str) -> None:
 
 
 @contextmanager
-def room_for(shape: tuple[int, ...]) -> Iterator[None]:
+def advice_on_gpu_memory(shape: tuple[int, ...]) -> Iterator[None]:
     """Turn the error of a GPU without memory for (n, 3, H, W) images into advice.
 
     Raises

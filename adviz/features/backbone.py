@@ -17,7 +17,16 @@ import PIL
 import torch
 from torch import Tensor, nn
 
-from adviz._support import Allocate, allocated, bar, check_known, got, in_folder, room_for, workers
+from adviz._support import (
+    Allocate,
+    advice_on_gpu_memory,
+    allocated,
+    bar,
+    check_device_name,
+    got,
+    in_folder,
+    workers,
+)
 from adviz.data import Channels, Geometry
 from adviz.features import networks, runtimes
 from adviz.features.cache import Cache, Key, Piece, digests, fingerprint
@@ -80,15 +89,15 @@ class Backbone:
         "adviz-anomaly[openvino]"``), which traces the network and compiles it for one image and
         batch size, in seconds; its features are torch's up to 1e-3 of a layer's largest value,
         which is checked.
-    pool: keep only every layer's mean over its locations, (N, C, 1, 1): all that `DN2` reads, in a
-        few kilobytes an image.
+    pool: return only every layer's mean over its locations, (N, C, 1, 1): all that `DN2` reads, a few
+        kilobytes an image.
     probe: where the shape of an output is ambiguous (tokens, channels last, a border that may be
         cut), measure once for each layer and image size which location sees which part of the
         image, with eleven images of noise; False = take tokens for rows.
 
     Attributes
     ----------
-    label: the name, with what is not the default of weights, runtime, precision and pooling:
+    label: the name, with weights, runtime, precision and pooling if they are not the default:
         "efficientnet_lite0 (bfloat16)", "resnet18 (random)", "resnet18 (mine.pth)". Features and
         results record it. It has the tag of published weights ("resnet18.a1_in1k") only if these
         were loaded; the name of an own module is its class's.
@@ -212,8 +221,8 @@ class Backbone:
             and rounded; booleans become 0 and 255, uint16 is scaled as 16-bit files are.
         geometry: how a list's images are resized and cropped; None = ``Geometry()`` (to 256, centre
             crop 224). For a fitted detector give its ``geometry_``; a `Split` has its own.
-        batch_size: images at once, bounds the memory beside the result; None = 4 on a CPU (whose
-            caches that suits), 32 on a GPU.
+        batch_size: images per batch, which bounds the memory used; None = 4 on a CPU (whose caches
+            that suits), 32 on a GPU.
         out: a new folder for memory-mapped `<layer>.npy` files, which are not cached; None keeps
             the features in the feature cache, else in memory, or in a temporary file when they
             exceed 4 GiB.
@@ -227,10 +236,10 @@ class Backbone:
         Raises
         ------
         ValueError: no image, images of another shape, an unreadable file, a NaN or infinity in the
-            features, or a geometry beside a split, which has its own.
-        TypeError: what is no list of images: one path, a table, an open file, ...
-        FileExistsError, OSError, MemoryError: `out` exists, there is no room for it, or on a GPU
-            for a batch.
+            features, or a geometry with a split, which has its own.
+        TypeError: no list of images: one path, a table, an open file, ...
+        FileExistsError, OSError, MemoryError: `out` exists, the disk is too small for it, or the
+            GPU's memory for a batch.
 
         Examples
         --------
@@ -303,7 +312,7 @@ class Backbone:
             larger = tuple(-(-side // stride) * stride for side in size)
             warnings.warn(
                 f"expected sides that are multiples of {stride}, the stride of {layer}, got {size}:"
-                f" its cells cover {tuple(covered)} of them, so that its maps lie up to {uncovered}"
+                f" its locations cover {tuple(covered)}, so that its maps lie up to {uncovered}"
                 f" pixels off at the lower right; give a geometry of {larger}",
                 stacklevel=3,
             )
@@ -342,7 +351,11 @@ class Backbone:
         missing = _missing_images(images.count, [pieces.get(layer, []) for layer in modules])
         shape = (batch_size, self._channels, *images.size)
         submodules = _without_pixels(modules)
-        with storage as allocate, room_for(shape), self._ready(submodules, shape) as forward:
+        with (
+            storage as allocate,
+            advice_on_gpu_memory(shape),
+            self._ready(submodules, shape) as forward,
+        ):
 
             def extract_batch(start: int) -> None:
                 nonlocal arrays
@@ -435,7 +448,7 @@ class Backbone:
 
 def _device(name: str, runtime: str) -> torch.device:
     """Return the device of a name or "auto"; the runtime itself refuses what it cannot use."""
-    check_known(name if runtime == "torch" else "auto")
+    check_device_name(name if runtime == "torch" else "auto")
     if name == "auto":
         name = "cuda" if runtime == "torch" and torch.cuda.is_available() else "cpu"
     return torch.device(name)

@@ -26,7 +26,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from adviz._support import Allocate, Part, Shapes, allocated, checksum, remove, remove_leftovers
+from adviz._support import (
+    Allocate,
+    Shapes,
+    UnfinishedArray,
+    allocated,
+    checksum,
+    remove,
+    remove_leftovers,
+)
 
 # Errors of a process without resources, which say nothing about the file
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
@@ -221,7 +229,7 @@ class Cache:
         if self.limit == 0:
             yield allocated
             return
-        parts: dict[str, Part] = {}
+        parts: dict[str, UnfinishedArray] = {}
         arrays: dict[str, np.ndarray] = {}
 
         def allocate(shapes: Shapes, dtype: np.dtype[Any]) -> dict[str, np.ndarray]:
@@ -230,7 +238,7 @@ class Cache:
                 self._check_limit(n_values * dtype.itemsize)
                 self.folder.mkdir(parents=True, exist_ok=True)
                 for layer, shape in shapes.items():
-                    parts[layer] = Part(self.folder, shape, dtype)
+                    parts[layer] = UnfinishedArray(self.folder, shape, dtype)
                     arrays[layer] = parts[layer].array
             except OSError as error:
                 self._warn_uncached(error)
@@ -249,7 +257,7 @@ class Cache:
         self,
         key: Key,
         layers: Mapping[str, str],
-        parts: dict[str, Part],
+        parts: dict[str, UnfinishedArray],
         arrays: dict[str, np.ndarray],
     ) -> None:
         try:
@@ -438,7 +446,7 @@ def _joined(pieces: Sequence[Piece], n_images: int, dtype: np.dtype[Any]) -> np.
     return features
 
 
-def _discard(parts: dict[str, Part]) -> None:
+def _discard(parts: dict[str, UnfinishedArray]) -> None:
     for part in parts.values():
         part.discard()
     parts.clear()

@@ -29,7 +29,7 @@ class Features(Mapping[str, np.ndarray]):
     backbone: name of the network, for the record.
     digest: digest of its weights, for the record.
     ids: N names of the images; None = "0", "1", ...
-    geometry: how the images were resized and cropped; None = not known, or of no matter. A detector
+    geometry: how the images were resized and cropped; None = unknown, or irrelevant. A detector
         that learned from features with a geometry refuses features with another: to compare sizes
         on purpose, set it to None.
     boxes: (N, 4) int, the top, left, bottom and right edge of every image, pixels, where it is

@@ -87,8 +87,8 @@ def images_of(
 
     Raises
     ------
-    TypeError: one path or image instead of a list, or what is no image.
-    ValueError: an array that is no image, or a geometry or `channels` beside a split.
+    TypeError: one path or image instead of a list, or something else than images.
+    ValueError: an array that is no image, or a geometry or `channels` with a split.
     """
     check_channels(channels)
     if isinstance(source, Split):

@@ -330,11 +330,11 @@ def _best(
     if not local[0]:
         # As of attention that was never trained: nothing speaks against the usual layout
         return layouts[0]
-    problem = "its cells are not in the image's rows"
+    problem = "its locations are not in the image's rows"
     if before.ndim == 3:
         problem = "these tokens are not in rows"
     raise RefusedLayer(
-        f"expected a layer whose cells lie as the image's pixels do, got {layer} of {network}, "
+        f"expected a layer whose locations lie as the image's pixels do, got {layer} of {network}, "
         f"{tuple(before.shape)}: {problem} (where the image changes and where the layer does "
         f"correlate by {highest:.2f} in the best order): name another layer, or give "
         "Backbone(..., probe=False) to lay them out in rows all the same"

@@ -248,7 +248,7 @@ class OpenVINO:
         outputs = compiled.create_infer_request().infer([example.numpy()])
         for index, (layer, values) in enumerate(expected.items()):
             if not values.isfinite().all():
-                continue  # reported when features are kept
+                continue  # reported when features are stored
             largest = values.abs().max().clamp(min=1e-30)
             difference = torch.from_numpy(outputs[index]) - values
             error = float(difference.abs().max() / largest)

@@ -671,7 +671,7 @@ def test_data_reach_the_disk_before_their_name(split, cache, monkeypatch):
 
 def test_unfinished_files_of_dead_processes_are_removed_and_those_of_living_ones_kept(split, cache):
     extract(split, cache)
-    living = storage.Part(cache / "features", (2, 2), np.dtype(np.float32))
+    living = storage.UnfinishedArray(cache / "features", (2, 2), np.dtype(np.float32))
     dead = cache / "features" / "dead.part"
     dead.write_bytes(b"half")
     extract(split, cache)
@@ -692,7 +692,7 @@ def test_a_file_taken_for_dead_before_it_was_locked_is_made_again(cache, monkeyp
 
     cache.mkdir()
     monkeypatch.setattr(storage, "_lock", late)
-    part = storage.Part(cache, (2, 2), np.dtype(np.float32))
+    part = storage.UnfinishedArray(cache, (2, 2), np.dtype(np.float32))
     assert [str(part.path)] != removed
     assert part.path.exists()
     part.discard()

@@ -25,8 +25,8 @@ def write_json(path: str | Path, content: Mapping[str, Any]) -> str:
 
     Raises
     ------
-    ValueError: NaN or infinity in it, or "digest".  TypeError: what JSON has no word for.
-    OSError: it cannot be written; what was there before is untouched.
+    ValueError: it contains NaN, infinity or "digest".  TypeError: something that JSON cannot express.
+    OSError: it cannot be written; an earlier file is untouched.
 
     Examples
     --------
@@ -50,13 +50,13 @@ def read_json(
     Parameters
     ----------
     path: the file.
-    what: for the errors, what it should be.
+    what: the expected content, for errors.
     limit: bytes.
 
     Returns
     -------
     content: all but "digest".
-    digest: the one that the file holds, where it is that of the content; None where it holds none.
+    digest: the digest in the file, which is that of the content; None = there is none.
 
     Raises
     ------

@@ -45,8 +45,8 @@ def write(path: str | Path, kind: str, content: Mapping[str, Any]) -> str:
 
     Parameters
     ----------
-    path: the file, in a folder that exists; a file that is there is replaced in one step.
-    kind: what it is, for `read`.
+    path: the file, in a folder that exists; an earlier file is replaced in one step.
+    kind: the kind of contents, for `read`.
     content: names -> numbers, texts, None, arrays of numbers, and dictionaries, lists and tuples of
         these.
 
@@ -57,8 +57,8 @@ def write(path: str | Path, kind: str, content: Mapping[str, Any]) -> str:
     Raises
     ------
     TypeError: something that is none of these, such as an array of objects.
-    ValueError: more beside the arrays than a header may hold (16 MiB).
-    OSError: it cannot be written; nothing stays, and what was there before is untouched.
+    ValueError: contents without arrays larger than a header may be (16 MiB).
+    OSError: it cannot be written; nothing is left of it, and an earlier file is untouched.
 
     Examples
     --------
@@ -98,21 +98,20 @@ def write(path: str | Path, kind: str, content: Mapping[str, Any]) -> str:
 def read(path: str | Path, kinds: str | Iterable[str], *, digest: str | None = None) -> Archive:
     """Read what `write` wrote, once every byte of it is checked.
 
-    Arrays are in memory, or from the one on that would exceed 4 GiB mapped from the file, where
+    Arrays are in memory; from the one on that exceeds 4 GiB they are mapped from the file, and
     writing to them changes memory alone.
 
     Parameters
     ----------
     path: the file.
     kinds: which kinds are expected.
-    digest: what `write` returned, where it must be that very file; None = any that agrees with
-        itself.
+    digest: the result of `write`, to accept that very file only; None = any undamaged file.
 
     Raises
     ------
     FileNotFoundError: no such file.
     ValueError: the file is no archive, truncated, longer than announced, changed, of another kind
-        or version, or not the one that is asked for.
+        or version, or of another digest.
 
     Examples
     --------

@@ -2,7 +2,7 @@
 
 The `safetensors` library reads and checks headers as well, but memory-maps the file while it does,
 so that a file which shrinks kills the process; it writes the two metadata texts in random order, so
-that equal contents would have different digests; and it needs every array whole and contiguous.
+that equal contents would have different digests; and it needs contiguous copies of all arrays.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from adviz._support.archive.trees import TYPES, check_version, code_of, parsed
 FORMAT = 1
 LIMIT = 2**24  # bytes of a header; safetensors' own limit is 100 MB
 METADATA = "__metadata__"
-ZEROS = "0" * 64  # stands for the digest in what is hashed
+ZEROS = "0" * 64  # in the digest's place while the file is hashed
 LARGEST = 2**48  # of an axis or an offset; the numbers of a real file are far below
 
 

@@ -1,4 +1,4 @@
-"""Trees of dictionaries, numbers and arrays as strict JSON beside a list of arrays, and back."""
+"""Trees of dictionaries, numbers and arrays as strict JSON and a list of arrays, and back."""
 
 from __future__ import annotations
 
@@ -13,12 +13,8 @@ TAGS = {"array", "tuple", "float", "map"}  # mark what JSON itself cannot expres
 FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 # safetensors' names of the types that are written, all little-endian
 TYPES = {"BOOL": np.dtype("?")}
-TYPES |= {
-    f"{kind.upper()}{8 * size}": np.dtype(f"<{kind}{size}")
-    for kind in "iu"
-    for size in (1, 2, 4, 8)
-}
-TYPES |= {f"F{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)}
+for _name in ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"):
+    TYPES[f"{_name[0].upper()}{8 * int(_name[1])}"] = np.dtype(f"<{_name}")
 CODES = {dtype: code for code, dtype in TYPES.items()}
 
 
