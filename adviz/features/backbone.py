@@ -89,8 +89,8 @@ class Backbone:
         "adviz-anomaly[openvino]"``), which traces the network and compiles it for one image and
         batch size, in seconds; its features are torch's up to 1e-3 of a layer's largest value,
         which is checked.
-    pool: return only every layer's mean over its locations, (N, C, 1, 1): all that `DN2` reads, a few
-        kilobytes an image.
+    pool: return only every layer's mean over its locations, (N, C, 1, 1): all that `DN2` reads, a
+        few kilobytes an image.
     probe: where the shape of an output is ambiguous (tokens, channels last, a border that may be
         cut), measure once for each layer and image size which location sees which part of the
         image, with eleven images of noise; False = take tokens for rows.
@@ -136,24 +136,11 @@ class Backbone:
         pool: bool = False,
         probe: bool = True,
     ) -> None:
-        if dtype not in DTYPES:
-            raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, {got(dtype, DTYPES)}")
-        if runtime not in runtimes.NAMES:
-            names = ", ".join(runtimes.NAMES)
-            raise ValueError(f"runtime must be one of {names}, {got(runtime, runtimes.NAMES)}")
+        _check_choice("dtype", dtype, DTYPES)
+        _check_choice("runtime", runtime, runtimes.NAMES)
         self._own = not isinstance(name_or_module, str)
         self._weights = weights
-        if isinstance(name_or_module, str):
-            model = networks.create(name_or_module, weights, image_size)
-            self.name = _name_with_tag(name_or_module, weights, model)
-        elif weights is not None:
-            raise ValueError(
-                "weights= goes with a network's name; "
-                "load them into your own module before passing it"
-            )
-        else:
-            model = networks.unwrapped(name_or_module)
-            self.name = type(model).__name__
+        model, self.name = _network(name_or_module, weights, image_size)
         self.modules, self.strides = self._resolved(model, layers)
         self.dtype = np.dtype(DTYPES[dtype])
         self.device = _device(device, runtime)
@@ -261,7 +248,7 @@ class Backbone:
         arrays: dict[str, np.ndarray] = {}  # layer -> (N, C, h, w)
         pieces: dict[str, list[Piece]] = {}
         storage = nullcontext(allocated) if out is None else in_folder(out)
-        # Features in the user's own folder are his; the code of own modules is in no key
+        # By default not for own modules, since no key has their code
         uncached = out is not None or cache is False or (cache is None and self._own)
         key = None if uncached else self._key(images)
         if key is not None:
@@ -485,14 +472,30 @@ def _check_cache(cache: object) -> None:
         )
 
 
-def _name_with_tag(name: str, weights: str | Path | None, model: nn.Module) -> str:
-    """Return a network's name, with the tag of its weights if they are published ones."""
-    base, _, tag = name.partition(".")
-    if weights is not None:
-        return base
-    if not tag and name not in networks.EMBEDDED:
+def _check_choice(option: str, value: str, choices: Iterable[str]) -> None:
+    if value not in choices:
+        raise ValueError(f"{option} must be one of {', '.join(choices)}, {got(value, choices)}")
+
+
+def _network(
+    name_or_module: str | nn.Module, weights: str | Path | None, image_size: int | None
+) -> tuple[nn.Module, str]:
+    """Return a network, and its name with the tag of its weights if they are published ones."""
+    if not isinstance(name_or_module, str):
+        if weights is not None:
+            raise ValueError(
+                "weights= goes with a network's name; "
+                "load them into your own module before passing it"
+            )
+        model = networks.unwrapped(name_or_module)
+        return model, type(model).__name__
+    model = networks.create(name_or_module, weights, image_size)
+    name, _, tag = name_or_module.partition(".")
+    if weights is None and not tag and name not in networks.EMBEDDED:
         tag = networks.config(model).get("tag", "")  # of the weights that timm chose
-    return f"{base}.{tag}" if tag else base
+    if weights is None and tag:
+        name = f"{name}.{tag}"
+    return model, name
 
 
 def _per_channel(

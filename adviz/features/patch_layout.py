@@ -2,7 +2,17 @@
 
 Many networks return outputs that are not (N, C, h, w): tokens in rows, in columns or in units,
 after or before class and register tokens, or channels last. If the shape leaves doubt, the layout
-is measured: where a band of the image changes, the locations of that band change most.
+is measured: where a band of the image changes, the locations of that band change most. With bands
+as narrow as a location, and one channel, the right layout is the one for which this holds::
+
+    for row in range(h):
+        changed = image.clone()
+        changed[row * stride : (row + 1) * stride] = other_image[row * stride : (row + 1) * stride]
+        change = (layout(run(changed)) - layout(run(image))) ** 2  # (h, w)
+        assert change.sum(axis=1).argmax() == row
+
+and likewise for columns. Five bands a side are enough, since rows are then ordered by where they
+react on average (`_correlation`).
 """
 
 from __future__ import annotations

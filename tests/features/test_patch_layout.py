@@ -336,7 +336,8 @@ def test_cells_that_end_before_the_image_does_are_told():
     """ConvNeXt rounds 250 / 16 down to 15 locations, 240 pixels; ResNets round up to 16."""
     small = Backbone("convnext_atto", (8, 16), weights="random")
     words = (
-        r"multiples of 16, the stride of layer3, got \(250, 250\): its locations cover \(240, 240\), .* "
+        r"multiples of 16, the stride of layer3, got \(250, 250\): its locations "
+        r"cover \(240, 240\), .* "
         r"up to 10 pixels off .* geometry of \(256, 256\)"
     )
     with pytest.warns(UserWarning, match=words):

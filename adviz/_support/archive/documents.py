@@ -25,7 +25,8 @@ def write_json(path: str | Path, content: Mapping[str, Any]) -> str:
 
     Raises
     ------
-    ValueError: it contains NaN, infinity or "digest".  TypeError: something that JSON cannot express.
+    ValueError: it contains NaN, infinity or "digest".
+    TypeError: it contains something that JSON cannot express.
     OSError: it cannot be written; an earlier file is untouched.
 
     Examples
