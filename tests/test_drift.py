@@ -66,7 +66,7 @@ def test_the_message_says_what_drifted_and_which_versions_did(stored):
 
 def scaled_weights(monkeypatch):
     """One convolution of the network, a thousandth larger."""
-    from adviz.features.features import backbone
+    from adviz.features import backbone
 
     init = backbone.Backbone.__init__
 

@@ -1,4 +1,4 @@
-"""What all rooms stand on and that knows nothing of anomaly detection: files, errors, progress, devices."""
+"""Helpers that all rooms use: files, errors, progress bars and devices."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Numbers as numpy holds them, of what people hold instead: tensors of any device, lists, columns of a table."""
+"""Numpy arrays from tensors of any device, lists and columns of a table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def as_numpy(values: Any) -> np.ndarray:
-    """Return numbers as an array; an array of numbers is returned as it is and not copied.
+    """Return numbers as a numpy array; an array of numbers is returned uncopied.
 
     Tensors are taken off their device and out of their graph, bfloat16 becomes float32; lists and
     tuples may hold tensors; Python objects that are all numbers, as in a table's column, become
@@ -20,8 +20,8 @@ def as_numpy(values: Any) -> np.ndarray:
 
     Examples
     --------
-    >>> from adviz import tensors
-    >>> tensors.as_numpy([[1, 2], [3, 4]]).shape
+    >>> from adviz._support import as_numpy
+    >>> as_numpy([[1, 2], [3, 4]]).shape
     (2, 2)
     """
     if isinstance(values, np.ndarray) and values.dtype != object:
@@ -33,8 +33,9 @@ def as_numpy(values: Any) -> np.ndarray:
     try:
         array = np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:
+        kind = type(values).__name__
         raise TypeError(
-            f"expected an array, a tensor or a list of numbers, got a {type(values).__name__} ({error})"
+            f"expected an array, a tensor or a list of numbers, got a {kind} ({error})"
         ) from error
     if array.dtype == object:
         return _of_objects(array)
@@ -42,15 +43,15 @@ def as_numpy(values: Any) -> np.ndarray:
 
 
 def _of_tensor(tensor: Any) -> np.ndarray:
-    """Return a tensor's values; torch is not imported for that, who made the tensor did."""
+    """Return a tensor's values, without importing torch."""
     tensor = tensor.detach().cpu()
-    if str(tensor.dtype) == "torch.bfloat16":  # a type that numpy has not
+    if str(tensor.dtype) == "torch.bfloat16":  # which numpy lacks
         tensor = tensor.float()
     return np.asarray(tensor.numpy())
 
 
 def _of_objects(array: np.ndarray) -> np.ndarray:
-    """Return Python objects as float64 if they are all numbers, such as a table's nullable column, else as they are."""
+    """Return Python objects as float64 if all are numbers, as in a nullable column, else as is."""
     if array.ndim == 0 or any(isinstance(value, str | bytes) for value in array.flat):
         return array
     try:

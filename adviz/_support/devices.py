@@ -1,4 +1,4 @@
-"""Where numbers are computed: on which device, and on a CPU on how many threads side by side."""
+"""Devices that compute, and the threads of a CPU."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from contextlib import contextmanager
 
 import torch
 
-_own = threading.local()  # of each worker: the mode that it entered
+_thread = threading.local()  # keeps the inference mode that a worker entered
 
 
 @functools.cache
 def survive_forks() -> None:
-    """Let processes that are forked from this one compute on one thread, instead of waiting for ever.
+    """Make processes that are forked from this one compute on one thread.
 
-    A child has the thread that called fork and no other, but OpenMP, on which torch and faiss share
-    their work, takes the pool of its parent for its own. On one thread no pool is asked for, and
-    results are the same. Whatever uses torch or faiss calls this before; as often as it likes, it
-    is done once.
+    A child has the thread that called fork and no other, but OpenMP, which runs torch's and faiss'
+    threads, takes its parent's pool for its own and waits for ever. On one thread no pool is asked
+    for, and results are the same. Call this before torch or faiss compute; further calls do
+    nothing.
     """
     if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
         os.register_at_fork(after_in_child=_use_one_thread)
@@ -45,18 +45,21 @@ def check_device(device: str | torch.device) -> None:
     ------
     ValueError: neither "cpu" nor, where there are, "cuda" or one of "cuda:0", "cuda:1", ...
     """
-    kind, _, number = str(device).partition(":")
-    there = torch.cuda.is_available() and (
-        not number or (number.isdigit() and int(number) < torch.cuda.device_count())
-    )
-    if str(device) != "cpu" and not (kind == "cuda" and there):
-        raise ValueError(
-            f'device must be "cpu", or "cuda" on a machine that has one, got {str(device)!r}'
-        )
+    name = str(device)
+    if name == "cpu":
+        return
+    kind, _, number = name.partition(":")
+    exists = torch.cuda.is_available() and kind == "cuda"
+    if number:
+        exists = exists and number.isdigit() and int(number) < torch.cuda.device_count()
+    if not exists:
+        raise ValueError(f'device must be "cpu", or "cuda" on a machine that has one, got {name!r}')
 
 
-def check_known(device: str) -> None:
-    """Refuse what is neither "auto" nor torch's name for a device, and a GPU of CUDA's that this machine does not have.
+def check_device_name(device: str) -> None:
+    """Refuse a CUDA device that this machine lacks, and names that torch does not know.
+
+    "auto" and torch's other devices pass.
 
     Raises
     ------
@@ -65,14 +68,14 @@ def check_known(device: str) -> None:
     try:
         kind = "auto" if device == "auto" else torch.device(device).type
     except RuntimeError:
-        kind = "cuda"  # refused, with the names of those there are
+        kind = "cuda"  # refused below, with the names of the devices
     if kind == "cuda":
         check_device(device)
 
 
 @contextmanager
-def room_for(shape: tuple[int, ...]) -> Iterator[None]:
-    """Say of a GPU that has no memory for a batch of a shape (n, 3, H, W) what to do.
+def advice_on_gpu_memory(shape: tuple[int, ...]) -> Iterator[None]:
+    """Turn the error of a GPU without memory for (n, 3, H, W) images into advice.
 
     Raises
     ------
@@ -81,34 +84,34 @@ def room_for(shape: tuple[int, ...]) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
+        batch_size, _, height, width = shape
         raise MemoryError(
-            f"expected room on the GPU for {shape[0]} images of {shape[2]}x{shape[3]} at once, got none ({error}): "
-            f"pass batch_size={max(1, shape[0] // 4)}, or device='cpu'"
+            f"expected room on the GPU for {batch_size} images of {height}x{width} at once, "
+            f"got none ({error}): pass batch_size={max(1, batch_size // 4)}, or device='cpu'"
         ) from error
 
 
 @contextmanager
 def workers(device: str | torch.device) -> Iterator[Executor]:
-    """Give as many threads as torch may use on a CPU, each of which runs torch on itself alone; one on a GPU.
+    """Yield a pool of as many threads as torch may use, each running torch on one; of 1 on a GPU.
 
-    That is faster than sharing every product, as its parts stay in a core's cache, and results do
-    not depend on the number of threads. On an interruption only the work in hand is finished.
+    That is faster than sharing every product, whose parts stay in a core's cache, and results do
+    not depend on the number of threads. An interruption waits for running tasks only.
     """
     threads = torch.get_num_threads()
     count = threads if torch.device(device).type == "cpu" else 1
-    pool = ThreadPoolExecutor(
-        count, initializer=_settle, initargs=(torch.is_inference_mode_enabled(),)
-    )
+    mode = torch.is_inference_mode_enabled()
+    pool = ThreadPoolExecutor(count, initializer=_start_worker, initargs=(mode,))
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
-        # What a worker sets is also what threads begin with that are started later
+        # A worker's setting is also that of threads that are started later
         torch.set_num_threads(threads)
 
 
-def _settle(inference: bool) -> None:
-    """Make a worker run torch on one thread, in the mode of who started it: tensors of one mode refuse the other."""
+def _start_worker(inference: bool) -> None:
+    """Make a worker run torch on one thread, in inference mode if its starter is in it."""
     torch.set_num_threads(1)
-    _own.mode = torch.inference_mode(inference)
-    _own.mode.__enter__()
+    _thread.mode = torch.inference_mode(inference)
+    _thread.mode.__enter__()

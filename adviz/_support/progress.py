@@ -1,4 +1,4 @@
-"""One progress bar for all long work; `ADVIZ_PROGRESS=0` switches every bar off, and `watched` takes their place."""
+"""The progress bar of all long work; `ADVIZ_PROGRESS=0` switches it off."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from contextvars import ContextVar
 from typing import Any
 
 SHOWN_EVERY = 0.2  # seconds
+# Takes a label, the steps done, and all steps or None
 Report = Callable[[str, int, int | None], None]
 _report: ContextVar[Report | None] = ContextVar("report", default=None)
 
 
 @contextmanager
 def watched(report: Report) -> Iterator[None]:
-    """Tell `report` of every step of the work inside, in this thread, instead of showing bars.
+    """Call `report` at every step of the work inside, in this thread, instead of showing bars.
 
-    It gets (label, steps done, all steps or None). What it raises ends the work: so an explorer
-    stops a refit.
+    What it raises ends the work: so an explorer stops a refit.
     """
     token = _report.set(report)
     try:
@@ -29,10 +29,10 @@ def watched(report: Report) -> Iterator[None]:
 
 
 def bar(iterable: Iterable[Any] | None = None, *, label: str, total: int | None = None) -> Any:
-    """Return a tqdm bar (a widget in notebooks) over `iterable`, or one to update by hand when there is none."""
+    """Return a tqdm bar over `iterable`, a widget in notebooks; without one, to update by hand."""
     report = _report.get()
     if report is not None:
-        return _Reported(report, iterable, label, total)
+        return _ReportingBar(report, iterable, label, total)
     from tqdm.auto import tqdm
 
     disable = os.environ.get("ADVIZ_PROGRESS") == "0"
@@ -41,30 +41,37 @@ def bar(iterable: Iterable[Any] | None = None, *, label: str, total: int | None 
 
 @contextmanager
 def behind(outer: Any) -> Iterator[None]:
-    """Say behind the bar `outer` how far the work inside is, in place of bars: a notebook keeps a line for each."""
+    """Show the progress of the work inside behind the bar `outer` instead of in further bars."""
     if _report.get() is not None:
         yield
         return
-    last = 0.0
+    last_shown = 0.0
 
     def report(label: str, done: int, total: int | None) -> None:
-        nonlocal last
-        if (now := time.monotonic()) - last >= SHOWN_EVERY:
-            last = now
-            outer.set_postfix_str(f"{label} {done}/{'?' if total is None else total}")
+        nonlocal last_shown
+        time_now = time.monotonic()
+        if time_now - last_shown >= SHOWN_EVERY:
+            last_shown = time_now
+            steps = "?" if total is None else total
+            outer.set_postfix_str(f"{label} {done}/{steps}")
 
     with watched(report):
         yield
 
 
-class _Reported:
-    """What the library uses of a tqdm bar, telling a function instead of drawing."""
+class _ReportingBar:
+    """The methods of a tqdm bar that adviz uses, which call a function instead of drawing."""
 
     def __init__(
         self, report: Report, iterable: Iterable[Any] | None, label: str, total: int | None
     ) -> None:
-        self.report, self.iterable, self.label, self.done = report, iterable, label, 0
-        self.total = len(iterable) if total is None and isinstance(iterable, Sized) else total
+        if total is None and isinstance(iterable, Sized):
+            total = len(iterable)
+        self.report = report
+        self.iterable = iterable
+        self.label = label
+        self.done = 0
+        self.total = total
 
     def update(self, steps: int = 1) -> None:
         self.done += steps

@@ -1,4 +1,4 @@
-"""Images to `Features`: networks, the ways to run them, and the cache of what was extracted."""
+"""Images to `Features`: networks, runtimes, and the cache of extracted features."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Images to `Features`: `Backbone` runs a frozen network and keeps what its layers say."""
+"""`Backbone`: a frozen network whose intermediate feature maps are the `Features` of images."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pkgutil
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +17,16 @@ import PIL
 import torch
 from torch import Tensor, nn
 
-from adviz._support import Allocate, bar, check_known, got, in_folder, in_memory, room_for, workers
+from adviz._support import (
+    Allocate,
+    advice_on_gpu_memory,
+    allocated,
+    bar,
+    check_device_name,
+    got,
+    in_folder,
+    workers,
+)
 from adviz.data import Channels, Geometry
 from adviz.features import networks, runtimes
 from adviz.features.cache import Cache, Key, Piece, digests, fingerprint
@@ -27,10 +36,11 @@ from adviz.features.inputs import Images, Source, images_of
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # Of red, green and blue: ITU-R BT.601, as Pillow converts images to grey
 GREY = 0.299, 0.587, 0.114
-SIDE = 224  # pixels of the images that networks are asked about, where they do not say their own
-DTYPES = {"float32": "float32", "float16": "float16", "bfloat16": "float32"}  # asked for -> kept
-# What decides how a file becomes features: a changed line empties the cache, so that nobody works
-# on those of old code.
+SIDE = 224  # pixels of test images for networks that do not state their own size
+# The option `dtype` -> the type of the features
+DTYPES = {"float32": "float32", "float16": "float16", "bfloat16": "float32"}
+# The modules that decide how a file becomes features. Their code is part of the cache's key: a
+# changed line makes old entries unreachable.
 CODE = (
     "features/backbone.py",
     "features/inputs.py",
@@ -59,47 +69,47 @@ class Backbone:
     name_or_module: "efficientnet_lite0", "..1" or "..2" (their ImageNet weights come with pip and
         work offline); any timm name, best with its weight tag ("wide_resnet50_2.tv_in1k" is what
         the papers used); or your own module (torchvision's, for instance), of which `layers` names
-        the parts; it is put into evaluation mode. Out of DataParallel or torch.compile it is taken.
-        It runs in its own floating-point type. A network of one channel is fed grey, 0.299 red +
-        0.587 green + 0.114 blue; others than 1 and 3 are refused.
+        sub-modules. It is put into evaluation mode, is unwrapped from DataParallel or
+        torch.compile, and runs in its own floating-point type. The input of a network of one
+        channel is grey, 0.299 red + 0.587 green + 0.114 blue; numbers of channels other than 1 and
+        3 are refused.
     layers: strides (4, 8, 16, 32 = "layer1" ... "layer4" of a ResNet, and called so for every
         network); these names; or names of sub-modules. Networks in which several layers share a
-        stride (ViTs) need names of sub-modules, such as "blocks.5". "image" is what the network is
-        fed, (N, 3, H, W) normalised pixels of stride 1.
-    weights: a safetensors or torch file for a named network, of which nothing need be there but
-        what the layers need; "random" for a seeded random initialisation; None for the published
-        ones.
+        stride (ViTs) need names of sub-modules, such as "blocks.5". "image" is the network's input,
+        (N, 3, H, W) normalised pixels of stride 1.
+    weights: a safetensors or torch file for a named network, which may lack weights that the layers
+        do not need; "random" for a seeded random initialisation; None for the published ones.
     device: "auto" (CUDA if there is one, else CPU) or a torch device.
-    dtype: "float32" or "float16", of the features that are kept, while the network itself runs in
-        float32; "bfloat16" runs the network in bfloat16, faster on processors that have it but
-        several per cent off, and keeps float32.
+    dtype: "float32" or "float16", of the features, while the network itself runs in float32;
+        "bfloat16" runs the network in bfloat16, faster on processors that have it but several per
+        cent off, and returns float32.
     mean, std: per-channel normalisation of images in [0, 1]; None = the network's own, else
         ImageNet's; their averages for a network of one channel.
-    image_size: side in pixels for networks that must know it when they are built (ViTs); None =
-        their own.
-    runtime: "torch", or "openvino" on a CPU (an extra: ``pip install "adviz[openvino]"``), which
-        traces the network and compiles it for one image and batch size, in seconds; its features
-        are torch's up to 1e-3 of a layer's largest value, which is checked.
-    pool: keep only every layer's mean over its cells, (N, C, 1, 1): all that `DN2` reads, in a few
-        kilobytes an image.
-    probe: where the shape of an output leaves doubt (tokens, channels last, a border that may be
-        cut), find out once for each layer and image size where its cells lie, by eleven images of
-        noise; False = take tokens for rows.
+    image_size: side in pixels for networks that are built for one size (ViTs); None = their own.
+    runtime: "torch", or "openvino" on a CPU (an extra: ``pip install
+        "adviz-anomaly[openvino]"``), which traces the network and compiles it for one image and
+        batch size, in seconds; its features are torch's up to 1e-3 of a layer's largest value,
+        which is checked.
+    pool: return only every layer's mean over its locations, (N, C, 1, 1): all that `DN2` reads, a
+        few kilobytes an image.
+    probe: where the shape of an output is ambiguous (tokens, channels last, a border that may be
+        cut), measure once for each layer and image size which location sees which part of the
+        image, with eleven images of noise; False = take tokens for rows.
 
     Attributes
     ----------
-    label: the name, with what is not the default of weights, runtime, precision and pooling:
-        "efficientnet_lite0 (bfloat16)", "resnet18 (random)", "resnet18 (mine.pth)". It is what
-        features and every result row record. The tag of published weights ("resnet18.a1_in1k") is
-        in it only where these were loaded; an own module is called by its class.
+    label: the name, with weights, runtime, precision and pooling if they are not the default:
+        "efficientnet_lite0 (bfloat16)", "resnet18 (random)", "resnet18 (mine.pth)". Features and
+        results record it. It has the tag of published weights ("resnet18.a1_in1k") only if these
+        were loaded; the name of an own module is its class's.
     digest: of the weights, 16 hexadecimal digits.
 
     Raises
     ------
     ValueError: an unknown name, tag, layer, stride or device, a file that is not this network's or
         lacks what the layers need, or a network of other channels. `extract` raises it where a
-        layer gives no map: tokens in no known order, or a border of the image that no cell sees (a
-        patch size of 14 at 256 pixels).
+        layer gives no feature map: tokens in no known order, or a border of the image that no
+        location sees (a patch size of 14 at 256 pixels).
     TypeError: neither a name nor a module, or one that torch.jit compiled.
     RuntimeError: weights that cannot be downloaded (with three remedies).
     ModuleNotFoundError: OpenVINO is asked for and not installed.
@@ -127,66 +137,53 @@ class Backbone:
         pool: bool = False,
         probe: bool = True,
     ) -> None:
-        if dtype not in DTYPES:
-            raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, {got(dtype, DTYPES)}")
-        if runtime not in runtimes.NAMES:
-            raise ValueError(
-                f"runtime must be one of {', '.join(runtimes.NAMES)}, {got(runtime, runtimes.NAMES)}"
-            )
+        _check_choice("dtype", dtype, DTYPES)
+        _check_choice("runtime", runtime, runtimes.NAMES)
         self._own = not isinstance(name_or_module, str)
         self._weights = weights
-        if isinstance(name_or_module, str):
-            model = networks.create(name_or_module, weights, image_size)
-            self.name = _true_name(name_or_module, weights, model)
-        elif weights is not None:
-            raise ValueError(
-                "weights= goes with a network's name; load them into your own module before passing it"
-            )
-        else:
-            model = networks.unwrapped(name_or_module)
-            self.name = type(model).__name__
+        model, self.name = _network(name_or_module, weights, image_size)
         self.modules, self.strides = self._resolved(model, layers)
         self.dtype = np.dtype(DTYPES[dtype])
-        cuda = runtime == "torch" and torch.cuda.is_available()
-        check_known(device if runtime == "torch" else "auto")
-        self.device = torch.device(("cuda" if cuda else "cpu") if device == "auto" else device)
+        self.device = _device(device, runtime)
         own_type = networks.dtype_of(model)
         if dtype == "bfloat16" and own_type != torch.float32:
             raise ValueError(
                 f'expected a network in float32 for dtype="bfloat16", got one in {_short(own_type)}'
             )
-        run = runtimes.OpenVINO if runtime == "openvino" else runtimes.Torch
-        self._runtime = run(model, self.device, dtype == "bfloat16", probe)
-        config = getattr(model, "pretrained_cfg", None) or {}
-        self._channels = networks.channels_of(
-            model, image_size or (config.get("input_size") or [SIDE])[-1]
-        )
+        runtime_class = runtimes.OpenVINO if runtime == "openvino" else runtimes.Torch
+        self._runtime = runtime_class(model, self.device, dtype == "bfloat16", probe)
+        config = networks.config(model)
+        input_size = config.get("input_size") or [SIDE]
+        self._channels = networks.channels_of(model, image_size or input_size[-1])
         self.mean = _per_channel("mean", mean, config.get("mean", IMAGENET[0]), self._channels)
         self.std = _per_channel("std", std, config.get("std", IMAGENET[1]), self._channels)
-        unusual = {
+        # The words of the label in parentheses, and whether they are in it
+        differs_from_default = {
             Path(weights or "").name: weights is not None,  # "random" or a file
             runtime: runtime != "torch",
             dtype: dtype == "bfloat16",
             _short(own_type): own_type != torch.float32,
             "pooled": pool,
         }
-        self.label = _label(self.name, unusual)
-        self.digest, self._structure = networks.digest(model), str(model)
-        self._image_size, self._pool, self._probe = image_size, pool, probe
+        self.label = _label(self.name, differs_from_default)
+        self.digest = networks.digest(model)
+        self._structure = str(model)
+        self._image_size = image_size
+        self._pool = pool
+        self._probe = probe
         self._model = model.eval().to(self.device).to(memory_format=torch.channels_last)
 
     def _resolved(
         self, model: nn.Module, layers: Sequence[Layer]
     ) -> tuple[dict[str, str], dict[str, int]]:
-        """Return which sub-modules give the layers, and their strides; all weights that they need are there."""
+        """Return the sub-modules and strides of layers, once their weights are checked."""
         modules, strides = networks.resolve(model, listed(layers))
         if self._weights not in (None, "random"):
-            inside = [module for module in modules.values() if module != networks.PIXELS]
-            networks.check_filled(model, inside, self._weights)
+            networks.check_filled(model, _without_pixels(modules).values(), self._weights)
         return modules, strides
 
     def with_layers(self, layers: Sequence[Layer]) -> Backbone:
-        """Return a backbone that keeps other layers of the same network; layers and errors as for the class."""
+        """Return a backbone with other layers of the same network; layers and errors as above."""
         other = copy.copy(self)
         other.modules, other.strides = self._resolved(self._model, layers)
         return other
@@ -201,7 +198,7 @@ class Backbone:
         cache: str | Path | Literal[False] | None = None,
         channels: Channels = "rgb",
     ) -> Features:
-        """Run the network over images and keep the chosen layers, or return what an earlier run kept.
+        """Return the features of images, computed or from the feature cache.
 
         Parameters
         ----------
@@ -212,14 +209,14 @@ class Backbone:
             and rounded; booleans become 0 and 255, uint16 is scaled as 16-bit files are.
         geometry: how a list's images are resized and cropped; None = ``Geometry()`` (to 256, centre
             crop 224). For a fitted detector give its ``geometry_``; a `Split` has its own.
-        batch_size: images at once, bounds the memory beside the result; None = 4 on a CPU (whose
-            caches that suits), 32 on a GPU.
+        batch_size: images per batch, which bounds the memory used; None = 4 on a CPU (whose caches
+            that suits), 32 on a GPU.
         out: a new folder for memory-mapped `<layer>.npy` files, which are not cached; None keeps
             the features in the feature cache, else in memory, or in a temporary file when they
             exceed 4 GiB.
         cache: None = the feature cache of this user ($ADVIZ_CACHE, at most $ADVIZ_CACHE_LIMIT GB,
-            10 by default), but not for own modules, of which weights and structure are known and
-            not the code; a folder = a cache there, for own modules too; False = none. Plain arrays
+            10 by default), but not for own modules, whose weights and structure are known but not
+            their code; a folder = a cache there, for own modules too; False = none. Plain arrays
             are never cached, `Split.from_arrays` is.
         channels: order of the colours of arrays and tensors, "rgb" or "bgr" (as OpenCV reads
             images). Files, PIL images and splits know theirs.
@@ -227,10 +224,10 @@ class Backbone:
         Raises
         ------
         ValueError: no image, images of another shape, an unreadable file, a NaN or infinity in the
-            features, or a geometry beside a split, which has its own.
-        TypeError: what is no list of images: one path, a table, an open file, ...
-        FileExistsError, OSError, MemoryError: `out` exists, there is no room for it, or on a GPU
-            for a batch.
+            features, or a geometry with a split, which has its own.
+        TypeError: no list of images: one path, a table, an open file, ...
+        FileExistsError, OSError, MemoryError: `out` exists, the disk is too small for it, or the
+            GPU's memory for a batch.
 
         Examples
         --------
@@ -238,73 +235,83 @@ class Backbone:
         Features(efficientnet_lite0, 46 images of (224, 224), layer1: 24x56x56, ...)
         """
         images = images_of(source, geometry, channels)
-        batch_size = (4 if self.device.type == "cpu" else 32) if batch_size is None else batch_size
+        if batch_size is None:
+            batch_size = 4 if self.device.type == "cpu" else 32
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1 image, got {batch_size}")
         _check_cache(cache)
         self._model.eval()
-        if self._own:  # which may have changed
-            self.digest, self._structure = networks.digest(self._model), str(self._model)
+        if self._own:  # an own module may have changed
+            self.digest = networks.digest(self._model)
+            self._structure = str(self._model)
         if images.count == 0:
             raise ValueError("expected at least one image to extract features from, got none")
-        off = out is not None or cache is False or (cache is None and self._own)
-        key = None if off else self._key(images)
-        arrays: dict[str, np.ndarray] = {}
-        held: dict[str, list[Piece]] = {}
-        storage = in_memory() if out is None else in_folder(out)
+        arrays: dict[str, np.ndarray] = {}  # layer -> (N, C, h, w)
+        pieces: dict[str, list[Piece]] = {}
+        storage = nullcontext(allocated) if out is None else in_folder(out)
+        # By default not for own modules, since no key has their code
+        uncached = out is not None or cache is False or (cache is None and self._own)
+        key = None if uncached else self._key(images)
         if key is not None:
-            kept = Cache(cache or None)
-            arrays, held = kept.load(key, self.modules, self.dtype)
-            storage = kept.writing(key, self.modules, unchanged=lambda: self._key(images) == key)
+            feature_cache = Cache(cache or None)
+            arrays, pieces = feature_cache.load(key, self.modules, self.dtype)
+            # Nothing is stored if a file changed while it was extracted
+            storage = feature_cache.writing(
+                key, self.modules, unchanged=lambda: self._key(images) == key
+            )
         missing = {layer: module for layer, module in self.modules.items() if layer not in arrays}
         if missing:
-            arrays |= self._run(missing, images, min(batch_size, images.count), storage, held)
+            arrays |= self._run(missing, images, min(batch_size, images.count), storage, pieces)
         return self._features({layer: arrays[layer] for layer in self.modules}, images)
 
     def _features(self, arrays: Mapping[str, np.ndarray], images: Images) -> Features:
-        """Return the layers with all that is known about them."""
-        height, strides = images.size[0], self.strides
+        """Return layers as `Features`, with their strides, images and network."""
         if not self._pool:
-            self._warn_of_rests(arrays, images.size)
-        found = Features(
+            self._warn_of_uncovered_borders(arrays, images.size)
+        height, _ = images.size
+        # Of layers that do not state their stride, H / h
+        strides = {
+            layer: self.strides.get(layer) or round(height / array.shape[2])
+            for layer, array in arrays.items()
+        }
+        features = Features(
             arrays,
             image_size=images.size,
-            strides={
-                layer: strides.get(layer) or round(height / array.shape[2])
-                for layer, array in arrays.items()
-            },
+            strides=strides,
             backbone=self.label,
             digest=self.digest,
             ids=images.ids,
             geometry=images.geometry,
         )
-        return in_boxes(found, images.boxes)
+        return in_boxes(features, images.boxes)
 
-    def _warn_of_rests(self, arrays: Mapping[str, np.ndarray], size: tuple[int, int]) -> None:
-        """Warn where cells lie elsewhere than on the equal parts of the image that maps take them for.
+    def _warn_of_uncovered_borders(
+        self, arrays: Mapping[str, np.ndarray], size: tuple[int, int]
+    ) -> None:
+        """Warn if a layer's locations end before the image does, while maps stretch them over it.
 
-        A network that rounds down has cells every `stride` pixels, which end before the image does.
+        That is so for networks that round h = H / stride down.
         """
         for layer, stride in self.strides.items():
-            covered = [cells * stride for cells in arrays[layer].shape[2:]]
-            rests = [side - end for side, end in zip(size, covered, strict=True)]
-            if max(rests) <= stride / 2:
+            covered = [locations * stride for locations in arrays[layer].shape[2:]]
+            uncovered = max(side - end for side, end in zip(size, covered, strict=True))
+            if uncovered <= stride / 2:
                 continue
             larger = tuple(-(-side // stride) * stride for side in size)
             warnings.warn(
-                f"expected sides that are multiples of {stride}, the stride of {layer}, got {size}: its cells cover "
-                f"{tuple(covered)} of them, so that its maps lie up to {max(rests)} pixels off at the lower right; "
-                f"give a geometry of {larger}",
+                f"expected sides that are multiples of {stride}, the stride of {layer}, got {size}:"
+                f" its locations cover {tuple(covered)}, so that its maps lie up to {uncovered}"
+                f" pixels off at the lower right; give a geometry of {larger}",
                 stacklevel=3,
             )
             return
 
     def _key(self, images: Images) -> Key | None:
-        """Return what decides the features, of whichever layers; None when the images may be anything."""
+        """Return the cache's key: all that decides the features; None = the images are unknown."""
         files = None if images.files is None else digests(images.files)
         if files is None:
             return None
-        facts = {
+        configuration = {
             "geometry": images.geometry.pixels if images.geometry else (),
             "pillow": PIL.__version__,
             "network": (self.label, self.digest, self._structure, self._image_size, self._probe),
@@ -313,7 +320,7 @@ class Backbone:
             "dtype": self.dtype.str,
             "code": [pkgutil.get_data("adviz", name) for name in CODE],
         }
-        return Key(fingerprint(facts), files)
+        return Key(fingerprint(configuration), files)
 
     def _run(
         self,
@@ -321,62 +328,77 @@ class Backbone:
         images: Images,
         batch_size: int,
         storage: AbstractContextManager[Allocate],
-        held: Mapping[str, list[Piece]],
+        pieces: Mapping[str, list[Piece]],
     ) -> dict[str, np.ndarray]:
-        """Extract layers into arrays of `storage`; of images that are held in all of them they are copied."""
+        """Return layers of all images in arrays of `storage`.
+
+        Images that the cache has in all layers are copied from its `pieces`, the others computed.
+        """
         arrays: dict[str, np.ndarray] = {}
         lock = threading.Lock()
-        todo = _not_held(images.count, [held.get(layer, []) for layer in modules])
-        shape = batch_size, self._channels, *images.size
-        inside = {layer: module for layer, module in modules.items() if layer != networks.PIXELS}
-        with storage as allocate, room_for(shape), self._ready(inside, shape) as forward:
+        missing = _missing_images(images.count, [pieces.get(layer, []) for layer in modules])
+        shape = (batch_size, self._channels, *images.size)
+        submodules = _without_pixels(modules)
+        with (
+            storage as allocate,
+            advice_on_gpu_memory(shape),
+            self._ready(submodules, shape) as forward,
+        ):
 
-            def keep(start: int) -> None:
+            def extract_batch(start: int) -> None:
                 nonlocal arrays
-                rows = todo[start : start + batch_size]
-                batch = np.stack([images.fed(index) for index in rows.tolist()])
-                pixels = self._normalised(batch)
-                found = forward(pixels)
-                if len(inside) < len(modules):
-                    found[networks.PIXELS] = pixels.cpu().numpy()
-                if images.boxes is not None:
-                    found = {
-                        layer: filled(values, images.boxes[rows], images.size)
-                        for layer, values in found.items()
-                    }
-                if self._pool:
-                    found = {
-                        layer: self._pooled(values, images, rows) for layer, values in found.items()
-                    }
+                rows = missing[start : start + batch_size]  # indices of images
+                outputs = self._outputs(forward, images, rows)
                 with lock:
-                    if not arrays:
+                    if not arrays:  # the first batch tells the layers' shapes
                         shapes = {
-                            layer: (images.count, *values.shape[1:])
-                            for layer, values in found.items()
+                            layer: (images.count, *outputs[layer].shape[1:]) for layer in modules
                         }
-                        arrays = allocate({layer: shapes[layer] for layer in modules}, self.dtype)
-                        for layer, pieces in held.items():
-                            for piece in pieces:
-                                piece.copy_to(arrays[layer])
-                for layer, values in found.items():
-                    with np.errstate(over="ignore"):  # float16: reported by the check
-                        arrays[layer][rows] = values
-                    _check_finite(arrays[layer][rows], layer, images.ids[rows[0]])
+                        arrays = allocate(shapes, self.dtype)
+                        _copy_pieces(pieces, arrays)
+                for layer, array in arrays.items():
+                    with np.errstate(over="ignore"):  # infinite float16 fails the check below
+                        array[rows] = outputs[layer]
+                    _check_finite(array[rows], layer, images.ids[rows[0]])
 
-            starts = range(0, len(todo), batch_size)
-            for _ in bar(self._map(keep, starts), label=f"features {self.name}", total=len(starts)):
+            starts = range(0, len(missing), batch_size)
+            batches = self._map(extract_batch, starts)
+            for _ in bar(batches, label=f"features {self.name}", total=len(starts)):
                 pass
         return arrays
 
+    def _outputs(
+        self, forward: runtimes.Forward, images: Images, rows: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Return the layers of some images, and their pixels, without the influence of padding."""
+        batch = np.stack([images.padded_by_mirroring(index) for index in rows.tolist()])
+        pixels = self._normalised(batch)  # (n, C, H, W)
+        outputs = forward(pixels)
+        if networks.PIXELS in self.modules:
+            outputs[networks.PIXELS] = pixels.cpu().numpy()
+        if images.boxes is not None:
+            for layer, values in outputs.items():  # (n, C, h, w)
+                outputs[layer] = filled(values, images.boxes[rows], images.size)
+        if self._pool:
+            for layer, values in outputs.items():
+                outputs[layer] = self._pooled(values, images, rows)
+        return outputs
+
     def _pooled(self, values: np.ndarray, images: Images, rows: np.ndarray) -> np.ndarray:
-        """Return the mean of every (n, C, h, w) layer over its patches, padding left out, (n, C, 1, 1)."""
+        """Return the mean of (n, C, h, w) features over the locations off the padding."""
         if images.boxes is None:
             return np.asarray(values.mean((2, 3), keepdims=True))
-        inside = patches_inside(images.boxes[rows], images.size, (values.shape[2], values.shape[3]))
-        return np.asarray(values.mean((2, 3), keepdims=True, where=inside[:, None]))
+        _, _, height, width = values.shape
+        inside = patches_inside(images.boxes[rows], images.size, (height, width))
+        # inside is (n, h, w), pooled (n, C, 1, 1)
+        pooled = values.mean((2, 3), keepdims=True, where=inside[:, None])
+        return np.asarray(pooled)
 
     def _map(self, work: Callable[[int], Any], starts: range) -> Iterator[Any]:
-        """Do the batches; on a CPU one thread for each of torch's, which beats sharing every layer among them."""
+        """Call `work` for each batch, on a CPU in as many threads as torch may use.
+
+        That is faster than torch's own threads, which share the work of every layer.
+        """
         with workers(self.device) as pool:
             yield from pool.map(work, starts)
 
@@ -392,74 +414,113 @@ class Backbone:
             yield forward
 
     def _normalised(self, images: np.ndarray) -> Tensor:
-        batch = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float() / 255
+        """Return (n, H, W, 3) uint8 images as the network's normalised input, (n, C, H, W)."""
+        batch = torch.from_numpy(images).to(self.device)
+        batch = batch.permute(0, 3, 1, 2).float() / 255  # (n, 3, H, W)
         if self._channels == 1:
-            batch = (batch * torch.tensor(GREY, device=self.device).view(1, 3, 1, 1)).sum(
-                1, keepdim=True
-            )
-        mean, std = (
-            torch.tensor(values, device=self.device).view(1, -1, 1, 1)
-            for values in (self.mean, self.std)
-        )
-        return (batch - mean) / std
+            batch = (batch * self._channel_tensor(GREY)).sum(1, keepdim=True)
+        return (batch - self._channel_tensor(self.mean)) / self._channel_tensor(self.std)
+
+    def _channel_tensor(self, values: Sequence[float]) -> Tensor:
+        """Return one value per channel, (1, C, 1, 1)."""
+        return torch.tensor(values, device=self.device).view(1, -1, 1, 1)
 
     def __repr__(self) -> str:
-        layers = ", ".join(
-            f"{n} (stride {self.strides[n]})" if n in self.strides else n for n in self.modules
+        strides = {layer: f" (stride {stride})" for layer, stride in self.strides.items()}
+        layers = ", ".join(f"{layer}{strides.get(layer, '')}" for layer in self.modules)
+        return (
+            f"Backbone({self.label!r}, layers: {layers}; "
+            f"weights {self.digest}, {self.device}, {self.dtype})"
         )
-        return f"Backbone({self.label!r}, layers: {layers}; weights {self.digest}, {self.device}, {self.dtype})"
 
 
-def _not_held(count: int, layers: Sequence[Sequence[Piece]]) -> np.ndarray:
-    """Return the numbers of the images, ascending, that some layer lacks; all of a layer without pieces."""
-    lacking = np.zeros(count, dtype=bool)
+def _device(name: str, runtime: str) -> torch.device:
+    """Return the device of a name or "auto"; the runtime itself refuses what it cannot use."""
+    check_device_name(name if runtime == "torch" else "auto")
+    if name == "auto":
+        name = "cuda" if runtime == "torch" and torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def _without_pixels(modules: Mapping[str, str]) -> dict[str, str]:
+    """Return {layer: sub-module} without the layer of the pixels, which no sub-module computes."""
+    return {layer: module for layer, module in modules.items() if layer != networks.PIXELS}
+
+
+def _missing_images(count: int, layers: Sequence[Sequence[Piece]]) -> np.ndarray:
+    """Return the indices of the images, ascending, that the pieces of some layer do not have."""
+    missing = np.zeros(count, dtype=bool)
     for pieces in layers:
-        present = np.zeros(count, dtype=bool)
+        cached = np.zeros(count, dtype=bool)
         for piece in pieces:
-            present[piece.numbers] = True
-        lacking |= ~present
-    return np.flatnonzero(lacking)
+            cached[piece.images] = True
+        missing |= ~cached  # an image is computed for all layers or none
+    return np.flatnonzero(missing)
+
+
+def _copy_pieces(pieces: Mapping[str, list[Piece]], arrays: Mapping[str, np.ndarray]) -> None:
+    for layer, pieces_of_layer in pieces.items():
+        for piece in pieces_of_layer:
+            piece.copy_to(arrays[layer])
 
 
 def _check_cache(cache: object) -> None:
-    if not (cache is None or cache is False or (isinstance(cache, str | Path) and str(cache))):
+    if cache is None or cache is False:
+        return
+    if not isinstance(cache, str | Path) or not str(cache):
         raise ValueError(
             f"cache must be None (the user's), a folder, or False (none), got {cache!r}"
         )
 
 
-def _true_name(name: str, weights: str | Path | None, model: nn.Module) -> str:
-    """Return a network's name with the tag of its weights if they are the published ones, else without."""
-    base, _, tag = name.partition(".")
-    if weights is not None:
-        return base
-    # A bare name stands for weights that timm chooses: say which
-    if not tag and name not in networks.EMBEDDED:
-        tag = (getattr(model, "pretrained_cfg", None) or {}).get("tag", "")
-    return f"{base}.{tag}" if tag else base
+def _check_choice(option: str, value: str, choices: Iterable[str]) -> None:
+    if value not in choices:
+        raise ValueError(f"{option} must be one of {', '.join(choices)}, {got(value, choices)}")
+
+
+def _network(
+    name_or_module: str | nn.Module, weights: str | Path | None, image_size: int | None
+) -> tuple[nn.Module, str]:
+    """Return a network, and its name with the tag of its weights if they are published ones."""
+    if not isinstance(name_or_module, str):
+        if weights is not None:
+            raise ValueError(
+                "weights= goes with a network's name; "
+                "load them into your own module before passing it"
+            )
+        model = networks.unwrapped(name_or_module)
+        return model, type(model).__name__
+    model = networks.create(name_or_module, weights, image_size)
+    name, _, tag = name_or_module.partition(".")
+    if weights is None and not tag and name not in networks.EMBEDDED:
+        tag = networks.config(model).get("tag", "")  # of the weights that timm chose
+    if weights is None and tag:
+        name = f"{name}.{tag}"
+    return model, name
 
 
 def _per_channel(
-    name: str, given: Sequence[float] | None, usual: Sequence[float], channels: int
+    name: str, option: Sequence[float] | None, default: Sequence[float], channels: int
 ) -> tuple[float, ...]:
-    """Return the mean or standard deviation of every channel, the average of what is usual for grey images.
+    """Return the mean or standard deviation of every channel; grey's default is the average.
 
     Raises
     ------
     ValueError: not one finite number for each channel, or a deviation that is not positive.
     """
-    if given is None:
-        return (sum(usual) / len(usual),) if channels == 1 else tuple(usual)
-    values = tuple(float(value) for value in given) if isinstance(given, Iterable) else ()
-    if (
-        len(values) != channels
-        or not np.isfinite(values).all()
-        or (name == "std" and min(values) <= 0)
-    ):
-        example = IMAGENET[name == "std"][:channels]
+    if option is None:
+        return (sum(default) / len(default),) if channels == 1 else tuple(default)
+    values = tuple(map(float, option)) if isinstance(option, Iterable) else ()
+    valid = len(values) == channels and bool(np.isfinite(values).all())
+    if name == "mean":
+        bound, example = "", IMAGENET[0]
+    else:
+        bound, example = " and above 0", IMAGENET[1]
+        valid = valid and min(values) > 0
+    if not valid:
         raise ValueError(
-            f"expected {channels} finite number(s) for {name}, one for each channel"
-            f"{' and above 0' if name == 'std' else ''}, got {given!r}: give such as {name}={example}"
+            f"expected {channels} finite number(s) for {name}, one for each channel{bound}, "
+            f"got {option!r}: give such as {name}={example[:channels]}"
         )
     return values
 
@@ -468,14 +529,14 @@ def _short(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _label(name: str, unusual: Mapping[str, bool]) -> str:
-    how = ", ".join(word for word, said in unusual.items() if said)
-    return f"{name} ({how})" if how else name
+def _label(name: str, differs_from_default: Mapping[str, bool]) -> str:
+    words = [word for word, differs in differs_from_default.items() if differs]
+    return f"{name} ({', '.join(words)})" if words else name
 
 
 def _check_finite(values: np.ndarray, layer: str, first: str) -> None:
     if not np.isfinite(values).all():
         raise ValueError(
-            f"expected finite features, got NaN or infinity in {layer} from {first} on: check the weights, or use "
-            "dtype='float32' if they overflow float16"
+            f"expected finite features, got NaN or infinity in {layer} from {first} on: "
+            "check the weights, or use dtype='float32' if they overflow float16"
         )

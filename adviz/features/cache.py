@@ -1,12 +1,11 @@
-"""The feature cache: arrays on disk by image and layer, shared by processes that may be killed at any moment.
+"""The feature cache: arrays on disk by image and layer, safe if a process is killed at any moment.
 
 An entry is one file, ``<how and layer, hashed>-<images, hashed>-<checksum of all its bytes>.npy``,
-of the images that were extracted together. Behind its array stands which image each row is of, and
-the row's own checksum (`_Rows`), so that some of the images, in any order and out of several
-entries, are served as well. It is written under another name, by an owner who holds a lock on it,
-and gets this one in a single step when it is complete; a file whose checksum is not the one in its
-name is removed. So nothing that a killed process leaves behind can be read, and no clock decides
-what is right.
+of the images that were extracted together. After its array it has the digest of each row's image
+and each row's checksum (`_Rows`), so that some of the images, in any order and out of several
+entries, are served as well. It is written under another name, locked by its writer, and renamed in
+a single step when it is complete; a file whose checksum is not the one in its name is removed. So
+nothing that a killed process leaves behind can be read, and correctness does not depend on clocks.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import struct
 import sys
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -27,22 +26,30 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from adviz._support import Allocate, Part, Shapes, allocated, checksum, remove, remove_leftovers
+from adviz._support import (
+    Allocate,
+    Shapes,
+    UnfinishedArray,
+    allocated,
+    checksum,
+    remove,
+    remove_leftovers,
+)
 
-# This process has no room; nothing is wrong with the file
+# Errors of a process without resources, which say nothing about the file
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 DIGEST = 20  # bytes of the digest of an image's contents
-WORD = b"adviz rows 1"  # marks what stands behind an entry's array
-LIMIT = 10.0  # GB, where ADVIZ_CACHE_LIMIT is not set
+WORD = b"adviz rows 1"  # marks the rows' digests and checksums after an entry's array
+LIMIT = 10.0  # GB, the default of ADVIZ_CACHE_LIMIT
 
 
 class Key(NamedTuple):
-    """What features are of, and how they were made.
+    """The images of features, and how these were computed.
 
     Attributes
     ----------
-    how: all that decides the features of an image, hashed; see `fingerprint`.
-    digests: N, of the images' contents; see `digests`.
+    how: the `fingerprint` of all that decides the features of an image.
+    digests: the N `digests` of the images' contents.
     """
 
     how: str
@@ -50,34 +57,34 @@ class Key(NamedTuple):
 
     @property
     def images(self) -> str:
-        """All images in their order, hashed."""
-        return _together(self.digests)
+        """The hash of all images in their order."""
+        return _combined(self.digests)
 
 
 class Piece(NamedTuple):
-    """Some images' rows of an entry: image ``numbers[i]`` is ``array[rows[i]]``; numbers ascend."""
+    """Some images of an entry: image ``images[i]`` is ``array[rows[i]]``; `images` ascends."""
 
-    array: np.ndarray
-    numbers: np.ndarray
+    array: np.ndarray  # (n_rows, C, h, w)
+    images: np.ndarray
     rows: np.ndarray
 
-    def copy_to(self, whole: np.ndarray) -> None:
-        """Write the rows to the places of their images, one by one: no second copy of them all."""
-        for number, row in zip(self.numbers, self.rows, strict=True):
-            whole[number] = self.array[row]
+    def copy_to(self, features: np.ndarray) -> None:
+        """Copy the images into (N, C, h, w) features, one by one to save memory."""
+        for image, row in zip(self.images, self.rows, strict=True):
+            features[image] = self.array[row]
 
 
-class Found(NamedTuple):
-    """What a cache has of some layers.
+class Loaded(NamedTuple):
+    """The cached features of some layers.
 
     Attributes
     ----------
-    whole: layer -> (N, C, h, w) of all images, mapped into memory where they lie together; writes
+    complete: layer -> (N, C, h, w) of all images, memory-mapped if they are in one entry; writes
         change memory only.
-    pieces: layer -> what there is of the others, which lack an image; may be empty.
+    pieces: layer -> the cached images of an incomplete layer; layers without any are left out.
     """
 
-    whole: dict[str, np.ndarray]
+    complete: dict[str, np.ndarray]
     pieces: dict[str, list[Piece]]
 
 
@@ -86,13 +93,12 @@ class Cache:
 
     Parameters
     ----------
-    root: its entries lie in ``<root>/features``; None = $ADVIZ_CACHE, and the user's cache folder
-        where that is not set. Nothing is made before something is stored.
+    root: the entries are in ``<root>/features``; None = $ADVIZ_CACHE, by default the user's cache
+        folder. No folder is made before something is stored.
 
     Attributes
     ----------
-    limit: bytes, from $ADVIZ_CACHE_LIMIT (GB; 10 where it is not set); 0 stores nothing and finds
-        nothing.
+    limit: bytes, from $ADVIZ_CACHE_LIMIT (GB, by default 10); 0 switches the cache off.
 
     Raises
     ------
@@ -101,81 +107,94 @@ class Cache:
 
     def __init__(self, root: str | Path | None = None) -> None:
         self.folder = _root(root) / "features"
-        self.limit = _limit() if sys.platform != "win32" else 0  # the locks below are POSIX
+        self.limit = _limit()
+        if sys.platform == "win32":  # without POSIX locks
+            self.limit = 0
 
-    def load(self, key: Key, layers: Mapping[str, str], dtype: np.dtype[Any]) -> Found:
-        """Return what is there of some layers, checked; a damaged entry is removed, with one warning for all.
+    def load(self, key: Key, layers: Mapping[str, str], dtype: np.dtype[Any]) -> Loaded:
+        """Return the cached features of some layers; damaged entries are removed, with one warning.
 
         Parameters
         ----------
-        key: what decides the values of all layers, and the images.
-        layers: name -> which part of the network it is, the same under any name.
+        key: the images, and how the features are computed.
+        layers: name -> sub-module; entries are found by the sub-module.
         dtype: the type that the arrays must have.
         """
-        found = Found({}, {})
+        loaded = Loaded({}, {})
         damaged: list[str] = []
         if self.limit == 0:
-            return found
+            return loaded
         remove_leftovers(self.folder)
         names = self._names()
-        for layer, part in layers.items():
-            paths = [self.folder / name for name in names if name.startswith(_stem(key, part))]
-            exact = [
-                path for path in paths if path.name.startswith(_stem(key, part) + key.images + "-")
-            ]
-            whole = self._checked(
-                exact, partial(_read, images=len(key.digests), dtype=dtype), damaged
-            )
-            if whole:
-                found.whole[layer] = whole[0]
+        n_images = len(key.digests)
+        for layer, module in layers.items():
+            stem = _stem(key, module)
+            same_images = []  # entries of these very images, in this order
+            other_images = []
+            for name in names:
+                if name.startswith(f"{stem}{key.images}-"):
+                    same_images.append(self.folder / name)
+                elif name.startswith(stem):
+                    other_images.append(self.folder / name)
+            read = partial(_read, n_images=n_images, dtype=dtype)
+            array = self._first_readable(same_images, read, damaged)
+            if array is not None:
+                loaded.complete[layer] = array
                 continue
-            others = [path for path in paths if path not in exact]
-            pieces = self._pieces(key, others, dtype, damaged)
-            held = sum(len(piece.numbers) for piece in pieces)
-            if pieces and held == len(key.digests):
-                found.whole[layer] = _joined(pieces, held, dtype)
+            pieces = self._pieces(key, other_images, dtype, damaged)
+            n_cached = sum(len(piece.images) for piece in pieces)
+            if pieces and n_cached == n_images:
+                loaded.complete[layer] = _joined(pieces, n_images, dtype)
             elif pieces:
-                found.pieces[layer] = pieces
+                loaded.pieces[layer] = pieces
         if damaged:
             warnings.warn(
-                f"expected features as they were stored, got {len(damaged)} damaged file(s) in the feature cache: "
-                f"{'; '.join(damaged)}; removed, the features are extracted again",
+                f"expected features as they were stored, got {len(damaged)} damaged file(s) in the "
+                f"feature cache: {'; '.join(damaged)}; removed, the features are extracted again",
                 stacklevel=3,
             )
-        return found
+        return loaded
 
     def _pieces(
         self, key: Key, paths: list[Path], dtype: np.dtype[Any], damaged: list[str]
     ) -> list[Piece]:
-        """Return which rows of these entries are of images of the key, each image once, from few entries."""
-        wanted: dict[bytes, list[int]] = {}
-        for number, digest in enumerate(key.digests):
-            wanted.setdefault(digest, []).append(number)
-        entries = [(path, rows) for path in paths if (rows := _rows_of(path)) is not None]
+        """Return the key's images in these entries, each image once, out of few entries.
+
+        The next entry is the one with most of the images that are still missing.
+        """
+        missing: dict[bytes, list[int]] = {}  # digest -> indices of its images
+        for image, digest in enumerate(key.digests):
+            missing.setdefault(digest, []).append(image)
+        entries = {}
+        for path in paths:
+            rows = _rows_of(path)
+            if rows is not None:
+                entries[path] = rows
         pieces = []
-        while wanted and entries:
-            hits = [sum(digest in wanted for digest in rows.digests) for _, rows in entries]
-            best = max(range(len(entries)), key=hits.__getitem__)
-            if not hits[best]:
+        while missing and entries:
+            counts = {path: rows.count(missing) for path, rows in entries.items()}
+            path = max(counts, key=counts.__getitem__)
+            if not counts[path]:
                 break
-            path, rows = entries.pop(best)
-            chosen = {digest: row for row, digest in enumerate(rows.digests) if digest in wanted}
-            read = self._checked(
-                [path], partial(_read_rows, rows=rows, chosen=chosen, dtype=dtype), damaged
-            )
-            for array in read:
-                numbers = [
-                    (number, row) for digest, row in chosen.items() for number in wanted.pop(digest)
-                ]
-                pieces.append(
-                    Piece(array, *(np.array(each) for each in zip(*sorted(numbers), strict=True)))
-                )
+            rows = entries.pop(path)
+            used = {digest: row for row, digest in enumerate(rows.digests) if digest in missing}
+            read = partial(_read_rows, rows=rows, used=used.values(), dtype=dtype)
+            array = self._first_readable([path], read, damaged)
+            if array is not None:
+                pairs = []  # an image may be in the key several times
+                for digest, row in used.items():
+                    pairs += [(image, row) for image in missing.pop(digest)]
+                images, image_rows = np.array(sorted(pairs)).T
+                pieces.append(Piece(array, images, image_rows))
         return pieces
 
-    def _checked(
+    def _first_readable(
         self, paths: list[Path], read: Callable[[Path], np.ndarray], damaged: list[str]
-    ) -> list[np.ndarray]:
-        """Return the first array that can be read, in a list, which is empty where none can."""
+    ) -> np.ndarray | None:
+        """Return the first array that can be read, None if there is none.
+
+        Damaged files are removed and appended to `damaged`.
+        """
         for path in paths:
             try:
                 array = read(path)
@@ -188,38 +207,38 @@ class Cache:
                 damaged.append(f"{path} ({error})")
                 remove(path)
                 continue
-            with suppress(OSError):  # may be a folder that others fill
+            with suppress(OSError):  # the folder may be another user's
                 os.utime(path)
-            return [array]
-        return []
+            return array
+        return None
 
     @contextmanager
     def writing(
         self, key: Key, layers: Mapping[str, str], *, unchanged: Callable[[], bool]
     ) -> Iterator[Allocate]:
-        """Yield a function that allocates arrays, which are stored when the block ends without an error.
+        """Yield a function that allocates arrays, which are stored if the block ends without error.
 
-        The values of the dictionary that it returned are then exchanged for mappings of what was
-        stored. Where nothing can be stored the arrays are as good, and one warning says why.
+        The values of the dictionary that it returned are then replaced by memory-mapped arrays of
+        the stored files. If nothing can be stored the arrays are in memory, with one warning.
 
         Parameters
         ----------
-        key, layers: as for `load`; all of its images are to be there at the end.
-        unchanged: asked at the end; nothing is stored when what the key stands for is no longer so.
+        key, layers: as for `load`; at the end the arrays have all of its images.
+        unchanged: called at the end; False = the images no longer have this key, store nothing.
         """
         if self.limit == 0:
             yield allocated
             return
-        parts: dict[str, Part] = {}
+        parts: dict[str, UnfinishedArray] = {}
         arrays: dict[str, np.ndarray] = {}
 
         def allocate(shapes: Shapes, dtype: np.dtype[Any]) -> dict[str, np.ndarray]:
             try:
-                self._check_room(
-                    sum(int(np.prod(shape)) for shape in shapes.values()) * dtype.itemsize
-                )
+                n_values = sum(int(np.prod(shape)) for shape in shapes.values())
+                self._check_limit(n_values * dtype.itemsize)
+                self.folder.mkdir(parents=True, exist_ok=True)
                 for layer, shape in shapes.items():
-                    parts[layer] = Part(self.folder, shape, dtype)
+                    parts[layer] = UnfinishedArray(self.folder, shape, dtype)
                     arrays[layer] = parts[layer].array
             except OSError as error:
                 self._warn_uncached(error)
@@ -238,7 +257,7 @@ class Cache:
         self,
         key: Key,
         layers: Mapping[str, str],
-        parts: dict[str, Part],
+        parts: dict[str, UnfinishedArray],
         arrays: dict[str, np.ndarray],
     ) -> None:
         try:
@@ -249,22 +268,21 @@ class Cache:
         except OSError as error:
             self._warn_uncached(error)
 
-    def _check_room(self, size: int) -> None:
-        """Refuse what is too large, and make the folder for the rest."""
-        if size > self.limit:
+    def _check_limit(self, n_bytes: int) -> None:
+        if n_bytes > self.limit:
             raise OSError(
-                f"they take {size / 1e9:.3g} GB and the limit is {self.limit / 1e9:.3g} GB: raise ADVIZ_CACHE_LIMIT"
+                f"they take {n_bytes / 1e9:.3g} GB and the limit is {self.limit / 1e9:.3g} GB: "
+                "raise ADVIZ_CACHE_LIMIT"
             )
-        self.folder.mkdir(parents=True, exist_ok=True)
 
     def _evict(self, keep: set[str]) -> None:
-        """Remove what was not used for longest until the limit holds, whatever other processes remove meanwhile."""
+        """Remove the least recently used entries until the limit holds."""
         entries = []
         for name in self._names():
-            with suppress(OSError):
+            with suppress(OSError):  # another process removed it
                 status = (self.folder / name).stat()
                 entries.append((status.st_mtime_ns, name, status.st_size))
-        excess = sum(size for _, _, size in entries) - self.limit
+        excess = sum(size for _, _, size in entries) - self.limit  # bytes
         for _, name, size in sorted(entries):
             if excess > 0 and name not in keep:
                 remove(self.folder / name)
@@ -272,8 +290,8 @@ class Cache:
 
     def _warn_uncached(self, error: OSError) -> None:
         warnings.warn(
-            f"the features are right but not kept in the feature cache {self.folder} ({error}); set ADVIZ_CACHE to a "
-            "folder with room, or pass cache=False",
+            f"the features are right but not kept in the feature cache {self.folder} ({error}); "
+            "set ADVIZ_CACHE to a folder with room, or pass cache=False",
             stacklevel=2,
         )
 
@@ -284,22 +302,23 @@ class Cache:
             return []
 
 
-def fingerprint(facts: Mapping[str, object]) -> str:
-    """Return 40 hexadecimal digits that change when a value does; values are compared by their repr."""
-    return hashlib.blake2b(repr(sorted(facts.items())).encode(), digest_size=20).hexdigest()
+def fingerprint(configuration: Mapping[str, object]) -> str:
+    """Return 40 hexadecimal digits that change when the repr of a value does."""
+    text = repr(sorted(configuration.items()))
+    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
 
 def contents(images: Sequence[str | Path] | np.ndarray) -> str | None:
-    """Return a digest of the bytes of files in order, or of the rows of an array; None when a file cannot be read."""
-    found = digests(images)
-    return None if found is None else _together(found)
+    """Return one digest of files in order, or of an array; None if a file cannot be read."""
+    image_digests = digests(images)
+    return None if image_digests is None else _combined(image_digests)
 
 
 def digests(images: Sequence[str | Path] | np.ndarray) -> tuple[bytes, ...] | None:
-    """Return the digest, `DIGEST` bytes, of each file or of each row of an array; None when a file cannot be read."""
+    """Return the digest of each file or row of an array; None if a file cannot be read."""
 
     def digest(image: str | Path | np.ndarray) -> bytes:
-        # Shape and type are part of what it is; no file has this digest's key
+        # The digest includes shape and type; by its key it differs from every file's
         if isinstance(image, np.ndarray):
             kind = repr((image.shape, image.dtype.str)).encode()
             data = kind + np.ascontiguousarray(image).tobytes()
@@ -314,17 +333,17 @@ def digests(images: Sequence[str | Path] | np.ndarray) -> tuple[bytes, ...] | No
         return None
 
 
-def _together(found: Sequence[bytes]) -> str:
-    return hashlib.blake2b(b"".join(found), digest_size=DIGEST).hexdigest()
+def _combined(digests: Sequence[bytes]) -> str:
+    return hashlib.blake2b(b"".join(digests), digest_size=DIGEST).hexdigest()
 
 
 def _root(root: str | Path | None) -> Path:
-    chosen = root or os.environ.get("ADVIZ_CACHE")
-    if not chosen:
+    root = root or os.environ.get("ADVIZ_CACHE")
+    if not root:
         from platformdirs import user_cache_dir
 
-        chosen = user_cache_dir("adviz")
-    return Path(chosen).expanduser()
+        root = user_cache_dir("adviz")
+    return Path(root).expanduser()
 
 
 def _limit() -> int:
@@ -340,81 +359,94 @@ def _limit() -> int:
     return int(size)
 
 
-def _stem(key: Key, part: str) -> str:
-    return fingerprint({"key": key.how, "part": part}) + "-"
+def _stem(key: Key, module: str) -> str:
+    return fingerprint({"key": key.how, "part": module}) + "-"
 
 
-def _read(path: Path, images: int, dtype: np.dtype[Any]) -> np.ndarray:
-    found = checksum(path)
-    if path.stem[-len(found) :] != found:
-        raise ValueError(f"its checksum is {found}")
+def _read(path: Path, n_images: int, dtype: np.dtype[Any]) -> np.ndarray:
+    """Return an entry's array, all of whose bytes are checked."""
+    digits = checksum(path)
+    if not path.stem.endswith(digits):
+        raise ValueError(f"its checksum is {digits}")
+    return _open_array(path, n_images, dtype)
+
+
+def _open_array(path: Path, n_images: int, dtype: np.dtype[Any]) -> np.ndarray:
     array = np.lib.format.open_memmap(path, "c")
-    if array.ndim != 4 or len(array) != images or array.dtype != dtype:
+    if array.ndim != 4 or len(array) != n_images or array.dtype != dtype:
         raise ValueError(f"it holds {array.shape} of {array.dtype}")
     return array
 
 
 class _Rows(NamedTuple):
-    """What stands behind an entry's array: of which image each row is, by its digest, and each row's CRC-32."""
+    """The digest of each row's image and the CRC-32 of each row, as they follow an entry's array.
+
+    In the file: all digests, all checksums, their number, `WORD`, and a CRC-32 of all this.
+    """
 
     digests: list[bytes]
     checksums: list[int]
 
     @classmethod
-    def of(cls, found: Sequence[bytes], array: np.ndarray) -> _Rows:
-        return cls(list(found), [zlib.crc32(row) for row in array])
+    def of(cls, digests: Sequence[bytes], array: np.ndarray) -> _Rows:
+        return cls(list(digests), [zlib.crc32(row) for row in array])
+
+    def count(self, digests: Collection[bytes]) -> int:
+        """Return how many rows are of images with these digests."""
+        return sum(digest in digests for digest in self.digests)
 
     def packed(self) -> bytes:
-        """Return both as bytes, with their number, a word that says what they are, and a CRC-32 of all at the end."""
-        numbers = struct.pack(f"<{len(self.checksums)}I", *self.checksums)
-        body = b"".join(self.digests) + numbers + struct.pack("<Q", len(self.digests)) + WORD
-        return body + struct.pack("<I", zlib.crc32(body))
+        """Return the rows as they follow an entry's array."""
+        checksums = struct.pack(f"<{len(self.checksums)}I", *self.checksums)
+        count = struct.pack("<Q", len(self.digests))
+        content = b"".join(self.digests) + checksums + count + WORD
+        return content + struct.pack("<I", zlib.crc32(content))
 
 
 def _rows_of(path: Path) -> _Rows | None:
-    """Return what stands behind an entry's array; None where that cannot be read: the images are extracted again."""
+    """Return the rows of an entry, None if they are damaged."""
+    end = struct.Struct(f"<Q{len(WORD)}sI")  # count, word, CRC-32
     with suppress(OSError, struct.error, ValueError), path.open("rb") as file:
-        fixed = struct.calcsize(f"<Q{len(WORD)}sI")
-        size = file.seek(-fixed, os.SEEK_END) + fixed
-        count, word, total = struct.unpack(f"<Q{len(WORD)}sI", file.read())
-        length = count * (DIGEST + 4)
-        if word == WORD and length + fixed <= size:
-            file.seek(size - fixed - length)
-            body = file.read(length + fixed - 4)
-            if zlib.crc32(body) == total:
-                found = [body[start : start + DIGEST] for start in range(0, count * DIGEST, DIGEST)]
-                return _Rows(
-                    found, list(struct.unpack(f"<{count}I", body[count * DIGEST : length]))
-                )
+        file_size = file.seek(0, os.SEEK_END)
+        file.seek(file_size - end.size)
+        count, word, crc = end.unpack(file.read())
+        size = count * (DIGEST + 4)  # bytes of all digests and checksums
+        if word != WORD or size + end.size > file_size:
+            return None
+        file.seek(file_size - end.size - size)
+        content = file.read(size + end.size - 4)
+        if zlib.crc32(content) != crc:
+            return None
+        digests = [content[start : start + DIGEST] for start in range(0, count * DIGEST, DIGEST)]
+        checksums = struct.unpack(f"<{count}I", content[count * DIGEST : size])
+        return _Rows(digests, list(checksums))
     return None
 
 
-def _read_rows(
-    path: Path, rows: _Rows, chosen: Mapping[bytes, int], dtype: np.dtype[Any]
-) -> np.ndarray:
-    """Return an entry's array, of which the chosen rows are checked."""
-    array = np.lib.format.open_memmap(path, "c")
-    if array.ndim != 4 or len(array) != len(rows.digests) or array.dtype != dtype:
-        raise ValueError(f"it holds {array.shape} of {array.dtype}")
-    for row in chosen.values():
+def _read_rows(path: Path, rows: _Rows, used: Iterable[int], dtype: np.dtype[Any]) -> np.ndarray:
+    """Return an entry's array, of which the used rows are checked."""
+    array = _open_array(path, len(rows.digests), dtype)
+    for row in used:
         if zlib.crc32(array[row]) != rows.checksums[row]:
             raise ValueError(f"the checksum of its row {row} is another")
     return array
 
 
-def _joined(pieces: Sequence[Piece], images: int, dtype: np.dtype[Any]) -> np.ndarray:
-    """Return all images' rows: a part of an entry where they lie in it one after the other, else copies."""
+def _joined(pieces: Sequence[Piece], n_images: int, dtype: np.dtype[Any]) -> np.ndarray:
+    """Return all images of a layer, uncopied if they are consecutive rows of one entry."""
     first = pieces[0]
     start = int(first.rows[0])
-    if len(pieces) == 1 and np.array_equal(first.rows, np.arange(start, start + images)):
-        return np.asarray(first.array[start : start + images])
-    whole = allocated({"": (images, *first.array.shape[1:])}, dtype)[""]
+    consecutive = np.arange(start, start + n_images)
+    if len(pieces) == 1 and np.array_equal(first.rows, consecutive):
+        return np.asarray(first.array[start : start + n_images])
+    # Copies, (N, C, h, w)
+    features = allocated({"": (n_images, *first.array.shape[1:])}, dtype)[""]
     for piece in pieces:
-        piece.copy_to(whole)
-    return whole
+        piece.copy_to(features)
+    return features
 
 
-def _discard(parts: dict[str, Part]) -> None:
+def _discard(parts: dict[str, UnfinishedArray]) -> None:
     for part in parts.values():
         part.discard()
     parts.clear()

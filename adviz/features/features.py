@@ -1,13 +1,14 @@
-"""What the layers of a network say about images: the noun `Features`."""
+"""`Features`: the intermediate feature maps of N images."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adviz._support import as_numpy, got, stride_of
+from adviz._support import as_numpy, got
 from adviz.data import as_indices
 
 if TYPE_CHECKING:
@@ -17,23 +18,23 @@ Layer = int | str
 
 
 class Features(Mapping[str, np.ndarray]):
-    """What a backbone's layers say about N images; a mapping from a layer's name to its array.
+    """Intermediate feature maps of N images: a mapping from a layer's name to its array.
 
     Parameters
     ----------
     layers: name -> (N, C, h, w) float32 or float16, in memory or memory-mapped; tensors of any
         device and lists become arrays here.
     image_size: (H, W) of the images, pixels, the same for all.
-    strides: name -> pixels per cell; None = H / h.
+    strides: name -> pixels per location; None = H / h.
     backbone: name of the network, for the record.
     digest: digest of its weights, for the record.
     ids: N names of the images; None = "0", "1", ...
-    geometry: how the images were resized and cropped; None = not known, or of no matter. A detector
+    geometry: how the images were resized and cropped; None = unknown, or irrelevant. A detector
         that learned from features with a geometry refuses features with another: to compare sizes
         on purpose, set it to None.
     boxes: (N, 4) int, the top, left, bottom and right edge of every image, pixels, where it is
-        padded to `image_size` (``aspect="letterbox"``); None = nothing is padded. What layers say
-        of padding is replaced by the nearest patch of the image, and detectors count it nowhere.
+        padded to `image_size` (``aspect="letterbox"``); None = nothing is padded. The features of
+        padding are replaced by the nearest patch of the image, and detectors count them nowhere.
 
     Examples
     --------
@@ -60,24 +61,23 @@ class Features(Mapping[str, np.ndarray]):
                 f"layers must map names to (N, C, h, w) arrays, got a {type(layers).__name__}"
             )
         arrays = {str(name): _floats(values, str(name)) for name, values in layers.items()}
-        bad = {name: array.shape for name, array in arrays.items() if array.ndim != 4}
-        counts = {name: array.shape[:1] for name, array in arrays.items()}
-        if bad or not arrays or len(set(counts.values())) != 1:
-            raise ValueError(
-                f"layers must map names to (N, C, h, w) arrays of one N, got {bad or counts}"
-            )
+        _check_shapes(arrays)
         self._layers = arrays
         self.image_size = (int(image_size[0]), int(image_size[1]))
-        self._boxes = None if boxes is None else _padded(boxes, self.n_images, self.image_size)
+        self._boxes: np.ndarray | None = None
+        if boxes is not None:
+            self._boxes = _checked_boxes(boxes, self.n_images, self.image_size)
         if self._boxes is not None:
-            self._layers = {
-                name: filled(a, self._boxes, self.image_size) for name, a in arrays.items()
-            }
-        self.strides = dict(
-            strides or {name: round(image_size[0] / a.shape[2]) for name, a in arrays.items()}
-        )
-        self.backbone, self.digest, self.geometry = backbone, digest, geometry
-        self.ids = list(ids) if ids is not None else [str(index) for index in range(self.n_images)]
+            # Padding must not influence any detector
+            for name, array in arrays.items():
+                self._layers[name] = filled(array, self._boxes, self.image_size)
+        if not strides:
+            strides = {name: round(image_size[0] / a.shape[2]) for name, a in arrays.items()}
+        self.strides = dict(strides)
+        self.backbone = backbone
+        self.digest = digest
+        self.geometry = geometry
+        self.ids = list(map(str, range(self.n_images))) if ids is None else list(ids)
         if len(self.ids) != self.n_images:
             raise ValueError(f"ids must name the {self.n_images} images, got {len(self.ids)} names")
 
@@ -116,13 +116,15 @@ class Features(Mapping[str, np.ndarray]):
         >>> test.select([8, "layer3"], images=[0, 5])
         Features(efficientnet_lite0, 2 images of (224, 224), layer2: 40x28x28, layer3: 112x14x14)
         """
-        names = list(self) if layers is None else [self._name(layer) for layer in listed(layers)]
+        names = list(self)
+        if layers is not None:
+            names = [self._name(layer) for layer in listed(layers)]
         if len(set(names)) != len(names):
             raise ValueError(
                 f"expected every layer once, got {layers}, which are {', '.join(names)}"
             )
         index = slice(None) if images is None else as_indices(images, self.n_images)
-        chosen = Features(
+        selected = Features(
             {name: self[name][index] for name in names},
             image_size=self.image_size,
             strides={name: self.strides[name] for name in names},
@@ -131,7 +133,9 @@ class Features(Mapping[str, np.ndarray]):
             ids=list(np.array(self.ids, dtype=object)[index]),
             geometry=self.geometry,
         )
-        return in_boxes(chosen, None if self.boxes is None else self.boxes[index])
+        if self.boxes is not None:
+            selected = in_boxes(selected, self.boxes[index])
+        return selected
 
     @property
     def boxes(self) -> np.ndarray | None:
@@ -139,78 +143,96 @@ class Features(Mapping[str, np.ndarray]):
         return self._boxes
 
     def inside(self, grid: tuple[int, int]) -> np.ndarray | None:
-        """Return which patches of a (rows, columns) grid are the image's, (N, rows, columns) bool; None = all are.
+        """Return which patches of a grid are the image's and no padding.
 
-        A patch is where more than half of it along both sides is; of a strip that is in the middle
-        of no patch so far, the patches that it covers most.
+        A patch is the image's where more than half of it along both sides is; of an image narrower
+        than that, the patches that it covers most are.
+
+        Parameters
+        ----------
+        grid: (rows, columns).
+
+        Returns
+        -------
+        inside: (N, rows, columns) bool; None = nothing is padded.
 
         Examples
         --------
         >>> from adviz import Features
         >>> noise = np.random.default_rng(0).normal(size=(1, 3, 4, 4)).astype("float32")
-        >>> padded = Features({"mine": noise}, image_size=(32, 32), boxes=np.array([[8, 0, 24, 32]]))
+        >>> box = np.array([[8, 0, 24, 32]])
+        >>> padded = Features({"mine": noise}, image_size=(32, 32), boxes=box)
         >>> padded.inside((4, 4))[0].sum(axis=1)
         array([0, 4, 4, 0])
         """
-        return None if self.boxes is None else patches_inside(self.boxes, self.image_size, grid)
+        if self.boxes is None:
+            return None
+        return patches_inside(self.boxes, self.image_size, grid)
 
     def _name(self, layer: Layer) -> str:
+        """Return the name of the layer that a name or stride stands for."""
         names = [name for name in self if layer in (name, self.strides[name])]
+        # "layer2" of another network than a ResNet is its layer of stride 8
         if not names and stride_of(layer) is not None:
             names = [name for name in self if self.strides[name] == stride_of(layer)]
-        if len(names) != 1:
-            there = ", ".join(f"{name} (stride {stride})" for name, stride in self.strides.items())
-            if names:
-                what = "several layers have it, choose one by name"
-                raise ValueError(
-                    f"expected a layer or stride of these features ({there}), got {layer!r}: {what}"
-                )
+        if len(names) == 1:
+            return names[0]
+        known = ", ".join(f"{name} (stride {stride})" for name, stride in self.strides.items())
+        if names:
             raise ValueError(
-                f"expected a layer or stride of these features ({there}; extract others with Backbone(layers=...)), "
-                f"{got(layer, self)}"
+                f"expected a layer or stride of these features ({known}), got {layer!r}: "
+                "several layers have it, choose one by name"
             )
-        return names[0]
+        raise ValueError(
+            f"expected a layer or stride of these features ({known}; extract others with "
+            f"Backbone(layers=...)), {got(layer, self)}"
+        )
 
     def __repr__(self) -> str:
-        shapes = ", ".join(
-            f"{n}: {'x'.join(map(str, a.shape[1:]))}" for n, a in self._layers.items()
-        )
-        return f"Features({self.backbone or 'arrays'}, {self.n_images} images of {self.image_size}, {shapes})"
+        name = self.backbone or "arrays"
+        shapes = [f"{layer}: {'x'.join(map(str, a.shape[1:]))}" for layer, a in self.items()]
+        images = f"{self.n_images} images of {self.image_size}"
+        return f"Features({name}, {images}, {', '.join(shapes)})"
 
 
 def in_boxes(features: Features, boxes: np.ndarray | None) -> Features:
-    """Return features of images that lie in such boxes, after their padding has been `filled`; nothing is copied."""
-    features._boxes = (
-        None if boxes is None else _padded(boxes, features.n_images, features.image_size)
-    )
+    """Set the boxes of features whose padding has been `filled`, and return them uncopied."""
+    if boxes is not None:
+        boxes = _checked_boxes(boxes, features.n_images, features.image_size)
+    features._boxes = boxes
     return features
 
 
-def _padded(boxes: np.ndarray, count: int, size: tuple[int, int]) -> np.ndarray | None:
-    """Return (N, 4) int64 boxes, or None where they say that nothing is padded.
+def _checked_boxes(boxes: np.ndarray, count: int, size: tuple[int, int]) -> np.ndarray | None:
+    """Return (N, 4) int64 boxes, or None if nothing is padded.
 
     Raises
     ------
     ValueError: they are not those of `count` images that are padded to a (height, width).
     """
-    found = np.asarray(boxes)
-    if found.shape != (count, 4) or found.dtype.kind not in "iu":
+    edges = np.asarray(boxes)
+    if edges.shape != (count, 4) or edges.dtype.kind not in "iu":
         raise ValueError(
-            f"boxes must be ({count}, 4) integers: the top, left, bottom and right edge of each image in its padding, "
-            f"got shape {found.shape} of {found.dtype}"
+            f"boxes must be ({count}, 4) integers: the top, left, bottom and right edge of each "
+            f"image in its padding, got shape {edges.shape} of {edges.dtype}"
         )
-    found = np.asarray(found, dtype=np.int64)
-    empty = (found[:, :2] < 0) | (found[:, :2] >= found[:, 2:]) | (found[:, 2:] > size)
-    if empty.any():
-        first = int(np.flatnonzero(empty.any(1))[0])
+    edges = edges.astype(np.int64, copy=False)
+    start = edges[:, :2]  # top and left, (N, 2)
+    stop = edges[:, 2:]  # bottom and right, (N, 2)
+    invalid = ((start < 0) | (start >= stop) | (stop > size)).any(axis=1)  # (N,)
+    if invalid.any():
+        first = int(np.flatnonzero(invalid)[0])
         raise ValueError(
-            f"boxes must lie within {size}, got {found[first].tolist()} for image {first}"
+            f"boxes must lie within {size}, got {edges[first].tolist()} for image {first}"
         )
-    return None if (found == (0, 0, *size)).all() else found
+    unpadded = (edges == (0, 0, *size)).all()
+    return None if unpadded else edges
 
 
 def patches_inside(boxes: np.ndarray, size: tuple[int, int], grid: tuple[int, int]) -> np.ndarray:
-    """Return which patches of a grid are the images' and no padding; see `Features.inside`.
+    """Return which patches of a grid are the images' and no padding, (N, rows, columns).
+
+    See `Features.inside`.
 
     Parameters
     ----------
@@ -218,42 +240,58 @@ def patches_inside(boxes: np.ndarray, size: tuple[int, int], grid: tuple[int, in
     size: (H, W) with padding, pixels.
     grid: (rows, columns).
     """
-    rows = _parts_inside(boxes[:, 0], boxes[:, 2], size[0], grid[0])
-    columns = _parts_inside(boxes[:, 1], boxes[:, 3], size[1], grid[1])
+    rows = _intervals_inside(boxes[:, 0], boxes[:, 2], size[0], grid[0])
+    columns = _intervals_inside(boxes[:, 1], boxes[:, 3], size[1], grid[1])
     return np.asarray(rows[:, :, None] & columns[:, None, :])
 
 
-def _parts_inside(start: np.ndarray, stop: np.ndarray, side: int, count: int) -> np.ndarray:
-    """Return (N, count) bool: which of the equal parts of a side lie by more than half between start and stop."""
+def _intervals_inside(start: np.ndarray, stop: np.ndarray, side: int, count: int) -> np.ndarray:
+    """Return which of `count` equal intervals of a side lie mostly inside (start, stop).
+
+    Where none does, those that overlap most.
+    """
     edges = np.linspace(0, side, count + 1)
+    # Pixels of each interval between start and stop, (N, count)
     overlap = np.minimum(stop[:, None], edges[1:]) - np.maximum(start[:, None], edges[:-1])
-    largest = overlap.max(1, keepdims=True)
-    return np.asarray(
-        (overlap > side / count / 2) | ((overlap == largest) & (largest <= side / count / 2))
-    )
+    largest = overlap.max(axis=1, keepdims=True)
+    half = side / count / 2
+    inside = (overlap > half) | ((overlap == largest) & (largest <= half))  # (N, count)
+    return np.asarray(inside)
 
 
 def filled(values: np.ndarray, boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return (N, ..., h, w) values with the nearest patch of the image in the place of padding; unchanged if it was.
+    """Replace the padding of (N, ..., h, w) values by the nearest patch of the image.
 
-    So whatever is there has no influence, neither on a neighbourhood nor when values are enlarged
-    or smoothed.
+    So padding has no influence, neither on a neighbourhood nor when values are enlarged or
+    smoothed. The array is copied only if anything changes.
     """
     inside = patches_inside(boxes, size, (values.shape[-2], values.shape[-1]))
     result = values
-    for number, patches in enumerate(inside):
-        rows, columns = _nearest(patches.any(1)), _nearest(patches.any(0))
-        image = values[number][..., rows[:, None], columns]
-        if not np.array_equal(image, values[number]):
-            result = np.array(values) if result is values else result
-            result[number] = image
+    for image_index, patches in enumerate(inside):
+        rows = _nearest(patches.any(axis=1))
+        columns = _nearest(patches.any(axis=0))
+        image = values[image_index][..., rows[:, None], columns]  # (..., h, w)
+        if np.array_equal(image, values[image_index]):
+            continue
+        if result is values:
+            result = np.array(values)
+        result[image_index] = image
     return result
 
 
 def _nearest(inside: np.ndarray) -> np.ndarray:
-    """Return for each of the places the nearest that is inside; these follow each other."""
-    places = np.flatnonzero(inside)
-    return np.clip(np.arange(len(inside)), places[0], places[-1])
+    """Return for each index the nearest at which a run of true values is."""
+    indices = np.flatnonzero(inside)
+    return np.clip(np.arange(len(inside)), indices[0], indices[-1])
+
+
+def _check_shapes(arrays: Mapping[str, np.ndarray]) -> None:
+    shapes = {name: array.shape for name, array in arrays.items() if array.ndim != 4}
+    counts = {name: array.shape[:1] for name, array in arrays.items()}
+    if shapes or len(set(counts.values())) != 1:
+        raise ValueError(
+            f"layers must map names to (N, C, h, w) arrays of one N, got {shapes or counts}"
+        )
 
 
 def _floats(values: Any, name: str) -> np.ndarray:
@@ -264,7 +302,28 @@ def _floats(values: Any, name: str) -> np.ndarray:
 
 
 def listed(layers: Sequence[Layer]) -> list[Layer]:
-    """Return layers as a list; a lone name or stride is refused, since a name would be read letter by letter."""
+    """Return layers as a list; refuse a single name, which would be read letter by letter."""
     if isinstance(layers, str | int):
         raise TypeError(f"expected a list of layers, got {layers!r}: use [{layers!r}]")
     return list(layers)
+
+
+def stage_of(stride: int) -> str:
+    """Return the name of a layer by its stride: a ResNet stage's, or such as "stride14".
+
+    Examples
+    --------
+    >>> from adviz.features.features import stage_of, stride_of
+    >>> stage_of(8), stride_of("layer2"), stride_of("blocks.5")
+    ('layer2', 8, None)
+    """
+    number = int(stride).bit_length() - 2
+    if number >= 0 and stride == 2 ** (number + 1):
+        return f"layer{number}"
+    return f"stride{stride}"
+
+
+def stride_of(name: object) -> int | None:
+    """Return the stride of the ResNet stage of a name such as "layer2"; None for other names."""
+    stage = re.fullmatch(r"layer(\d)", name) if isinstance(name, str) else None
+    return None if stage is None else 2 ** (int(stage[1]) + 1)

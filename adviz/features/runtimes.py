@@ -1,4 +1,4 @@
-"""What runs a network on a batch of images: torch, or OpenVINO on a CPU. Both return the same layers."""
+"""Runtimes of a network: torch, or OpenVINO on a CPU, with the same feature maps."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from adviz.features import networks
 from adviz.features import patch_layout as layouts
 
 NAMES = ("torch", "openvino")
-AGREEMENT = 1e-3  # of a layer's largest value: what OpenVINO's float32 may differ from torch's
-# Normalised (n, 3, H, W) images -> {layer: (n, C, h, w)}
+AGREEMENT = 1e-3  # difference of OpenVINO's float32 from torch's, relative to a layer's maximum
+# From normalised (n, 3, H, W) images to {layer: (n, C, h, w)}
 Forward = Callable[[Tensor], dict[str, np.ndarray]]
-_homes: dict[str, int] = {}  # of what does not survive a fork: the process in which it was started
+_processes: dict[str, int] = {}  # ids of the processes in which libraries were started
 
 
 class Layouts:
-    """How the outputs of a network's layers become grids; found once for each size, layer and weights."""
+    """The layouts of a network's layers, determined once for each layer, image size and weights."""
 
     def __init__(self, model: nn.Module, probe: bool) -> None:
         self._model = model
@@ -36,11 +36,11 @@ class Layouts:
         self._lock = threading.Lock()
 
     def known(self, module: str, size: tuple[int, ...], digest: str) -> bool:
-        """Tell whether the layout of a sub-module's output for images of a size is known."""
+        """Return whether a sub-module's layout for images of a size is known."""
         return (module, size, digest) in self._known
 
     def get(self, module: str, size: tuple[int, ...], digest: str) -> layouts.Layout:
-        """Return that layout."""
+        """Return the layout of a sub-module for images of a size."""
         return self._known[module, size, digest]
 
     def find(
@@ -48,26 +48,27 @@ class Layouts:
         outputs: Mapping[str, Tensor],
         run: Callable[[Tensor], Mapping[str, Any]],
         modules: Mapping[str, str],
-        fed: Tensor,
+        images: Tensor,
         digest: str,
     ) -> None:
-        """Find those that are not known; parameters as for `layouts.found_for`."""
-        size = tuple(fed.shape[2:])
+        """Determine the layouts that are not known; parameters as for `layouts.find_layouts`."""
+        size = tuple(images.shape[2:])
         with self._lock:
             new = {
-                layer: raw
-                for layer, raw in outputs.items()
+                layer: output
+                for layer, output in outputs.items()
                 if not self.known(modules[layer], size, digest)
             }
             if not new:
                 return
-            found = layouts.found_for(new, run, self._model, modules, fed, probe=self._probe)
-            for layer, layout in found.items():
+            for layer, layout in layouts.find_layouts(
+                new, run, self._model, modules, images, probe=self._probe
+            ).items():
                 self._known[modules[layer], size, digest] = layout
 
 
 class Torch:
-    """Runs the network as it is, in its own type, or in bfloat16 where torch's autocast deems that safe."""
+    """Runs the network with torch, in its own type or with autocast to bfloat16."""
 
     def __init__(
         self, model: nn.Module, device: torch.device, bfloat16: bool, probe: bool = True
@@ -79,62 +80,63 @@ class Torch:
 
     @property
     def version(self) -> str:
-        """What else may change features: the version, the kind of device, and the precision the user allows."""
+        """What features depend on: torch's version, the kind of device, the allowed precision."""
         return f"torch {torch.__version__} {self._device.type} {precision.allowed()}"
 
     @contextmanager
     def ready(
         self, modules: Mapping[str, str], shape: tuple[int, ...], digest: str
     ) -> Iterator[Forward]:
-        """Yield a function that runs batches of `shape` or shorter, safe in threads.
+        """Yield a thread-safe function that runs batches of `shape` or shorter.
 
         Parameters
         ----------
-        modules: layer -> the name of the sub-module that gives it.
+        modules: layer -> the name of its sub-module.
         shape: (n, C, H, W) of a full batch.
         digest: of the network's weights.
         """
         dtype = networks.dtype_of(self._model)
         size = tuple(shape[2:])
 
-        def grid(layer: str, output: Any) -> np.ndarray:
-            return _grid(self._layouts.get(modules[layer], size, digest), output)
+        def feature_map(layer: str, output: Any) -> np.ndarray:
+            layout = self._layouts.get(modules[layer], size, digest)
+            return _feature_map(layout, output)
 
         def keep(layer: str, output: Any) -> Tensor | np.ndarray:
             if self._layouts.known(modules[layer], size, digest):
-                return grid(layer, output)
-            return layouts.tensor_of(output).clone()  # since the network may go on in place
+                return feature_map(layer, output)
+            # A clone, since the network may overwrite its output
+            return layouts.tensor_of(output).clone()
 
-        with _listening(self._model, modules, keep) as run:
+        with _hooked(self._model, modules, keep) as run:
 
             @torch.inference_mode()
             def forward(batch: Tensor) -> dict[str, np.ndarray]:
                 batch = batch.to(dtype).contiguous(memory_format=torch.channels_last)
                 with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16):
-                    found = run(batch)
-                    raw = {
-                        layer: output
-                        for layer, output in found.items()
-                        if isinstance(output, Tensor)
-                    }
-                    if raw:
-                        self._layouts.find(raw, probed, modules, batch, digest)
-                return found | {layer: grid(layer, output) for layer, output in raw.items()}
+                    outputs = run(batch)
+                    # Tensors of layers whose layout was not known
+                    new = {name: out for name, out in outputs.items() if isinstance(out, Tensor)}
+                    if new:
+                        self._layouts.find(new, run_channels_last, modules, batch, digest)
+                for layer, output in new.items():
+                    outputs[layer] = feature_map(layer, output)
+                return outputs
 
-            def probed(image: Tensor) -> dict[str, Any]:
+            def run_channels_last(image: Tensor) -> dict[str, Any]:
                 return run(image.contiguous(memory_format=torch.channels_last))
 
             yield forward
 
 
-def _grid(layout: layouts.Layout, output: Any) -> np.ndarray:
-    """Return an output as (n, C, h, w); contiguous, since in another order a slow copy would follow."""
-    grid = layout(layouts.tensor_of(output))
-    return grid.float().cpu().clone(memory_format=torch.contiguous_format).numpy()
+def _feature_map(layout: layouts.Layout, output: Any) -> np.ndarray:
+    """Return an output as a contiguous (n, C, h, w) array; another order is slow to copy later."""
+    values = layout(layouts.tensor_of(output))
+    return values.float().cpu().clone(memory_format=torch.contiguous_format).numpy()
 
 
 class OpenVINO:
-    """Runs the network traced and compiled by OpenVINO, on a CPU; once for each size, set of layers and weights."""
+    """Runs the network with OpenVINO on a CPU, compiled for one batch shape, layers and weights."""
 
     def __init__(
         self, model: nn.Module, device: torch.device, bfloat16: bool, probe: bool = True
@@ -143,74 +145,83 @@ class OpenVINO:
         self._openvino = _openvino()
         if device.type != "cpu":
             raise ValueError(
-                f'expected a CPU for runtime="openvino", got device={str(device)!r}: leave out one of the two'
+                f'expected a CPU for runtime="openvino", got device={str(device)!r}: '
+                "leave out one of the two"
             )
-        if networks.dtype_of(model) != torch.float32:
+        dtype = networks.dtype_of(model)
+        if dtype != torch.float32:
             raise ValueError(
-                f'expected a network in float32 for runtime="openvino", got one in {_name(networks.dtype_of(model))}: '
+                'expected a network in float32 for runtime="openvino", '
+                f"got one in {str(dtype).removeprefix('torch.')}: "
                 "pass module.float(), or leave out the runtime"
             )
         self._core = self._openvino.Core()
         if bfloat16 and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise ValueError(
-                'expected a CPU on which OpenVINO has bfloat16 for dtype="bfloat16", got one without'
+                'expected a CPU on which OpenVINO has bfloat16 for dtype="bfloat16", '
+                "got one without"
             )
-        self._model, self._precision = model, "bf16" if bfloat16 else "f32"
+        self._model = model
+        self._precision = "bf16" if bfloat16 else "f32"
         self._layouts = Layouts(model, probe)
-        self._compiled: tuple[object, Any] = (None, None)  # what was compiled last, and for what
+        self._compiled: Any = None
+        self._compiled_for: object = None  # layers, shape and digest
         self.version = f"openvino {self._openvino.__version__}"
 
     @contextmanager
     def ready(
         self, modules: Mapping[str, str], shape: tuple[int, ...], digest: str
     ) -> Iterator[Forward]:
-        """Yield a function that runs batches of `shape` or shorter, safe in threads; as `Torch.ready`.
+        """Yield a thread-safe function that runs batches of `shape` or shorter; see `Torch.ready`.
 
         Raises
         ------
-        RuntimeError: the compiled network does not agree with torch's; or a process forked from one
-            that used OpenVINO.
+        RuntimeError: the compiled network does not agree with torch's; or this process was forked
+            from one that used OpenVINO.
         """
         _check_process()
-        wanted = tuple(modules.items()), shape, digest
-        if self._compiled[0] != wanted:
-            self._compiled = wanted, self._compile(modules, shape, digest)
-        compiled, local = self._compiled[1], threading.local()
-        known = [self._layouts.get(module, tuple(shape[2:]), digest) for module in modules.values()]
+        configuration = (tuple(modules.items()), shape, digest)
+        if self._compiled_for != configuration:
+            self._compiled = self._compile(modules, shape, digest)
+            self._compiled_for = configuration
+        compiled = self._compiled
+        local = threading.local()
+        batch_size = shape[0]
+        size = tuple(shape[2:])
 
         def forward(batch: Tensor) -> dict[str, np.ndarray]:
             if not hasattr(local, "request"):
                 local.request = compiled.create_infer_request()
             count = len(batch)
-            # It takes full batches only
-            filled = torch.cat([batch, batch[-1:].expand(shape[0] - count, -1, -1, -1)])
-            local.request.infer([filled.contiguous().numpy()])
-            outputs = [
-                torch.from_numpy(local.request.get_output_tensor(index).data)
-                for index in range(len(modules))
-            ]
-            grids = [layout(output[:count]) for layout, output in zip(known, outputs, strict=True)]
-            return {layer: grid.clone().numpy() for layer, grid in zip(modules, grids, strict=True)}
+            # The compiled network takes full batches only: repeat the last image
+            repetitions = batch[-1:].expand(batch_size - count, -1, -1, -1)
+            local.request.infer([torch.cat([batch, repetitions]).contiguous().numpy()])
+            features = {}
+            for index, (layer, module) in enumerate(modules.items()):
+                output = torch.from_numpy(local.request.get_output_tensor(index).data)
+                layout = self._layouts.get(module, size, digest)
+                features[layer] = layout(output[:count]).clone().numpy()
+            return features
 
         yield forward
 
     def _compile(self, modules: Mapping[str, str], shape: tuple[int, ...], digest: str) -> Any:
+        """Return the network, compiled for batches of a shape."""
         from openvino.frontend import FrontEndManager
         from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
         example = torch.rand(shape, generator=torch.Generator().manual_seed(0))
         network = _Outputs(self._model, modules).eval()
-        expected = network(example)
 
         def run(image: Tensor) -> dict[str, Any]:
             return dict(zip(modules, network(image), strict=True))
 
-        outputs = dict(zip(modules, expected, strict=True))
+        expected = run(example)
         with torch.inference_mode():
-            # Says what is wrong, as with torch
-            self._layouts.find(outputs, run, modules, example, digest)
+            # Before compiling, since its errors say what is wrong with a layer
+            self._layouts.find(expected, run, modules, example, digest)
         with torch.inference_mode(), warnings.catch_warnings():
-            # Tracing is deprecated, but the only way that hooks can be followed
+            # Tracing is deprecated, but nothing else follows hooks
             warnings.simplefilter("ignore")
             decoder = TorchScriptPythonDecoder(
                 network, example_input=example, trace_kwargs={"check_trace": False}
@@ -220,103 +231,108 @@ class OpenVINO:
         graph.reshape(list(shape))
         threads = torch.get_num_threads()
         options = {
-            # Left to itself it takes bfloat16 wherever it is fast
+            # By default OpenVINO uses bfloat16 wherever it is fast
             "INFERENCE_PRECISION_HINT": self._precision,
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": threads,  # one batch each, as with torch
         }
         compiled = self._core.compile_model(graph, "CPU", options)
         if self._precision == "f32":
-            self._compare(compiled, example, dict(zip(modules, expected, strict=True)))
+            self._check_agreement(compiled, example, expected)
         return compiled
 
-    def _compare(self, compiled: Any, example: Tensor, expected: Mapping[str, Tensor]) -> None:
-        found = compiled.create_infer_request().infer([example.numpy()])
+    def _check_agreement(
+        self, compiled: Any, example: Tensor, expected: Mapping[str, Tensor]
+    ) -> None:
+        """Refuse a compiled network whose float32 outputs are not torch's."""
+        outputs = compiled.create_infer_request().infer([example.numpy()])
         for index, (layer, values) in enumerate(expected.items()):
             if not values.isfinite().all():
-                continue  # reported when features are kept
+                continue  # reported when features are stored
             largest = values.abs().max().clamp(min=1e-30)
-            error = float((torch.from_numpy(found[index]) - values).abs().max() / largest)
-            if not error <= AGREEMENT:
+            difference = torch.from_numpy(outputs[index]) - values
+            error = float(difference.abs().max() / largest)
+            if not error <= AGREEMENT:  # NaN is refused as well
                 raise RuntimeError(
-                    f"expected OpenVINO to agree with torch to {AGREEMENT} of a layer's largest value, got {error:.2g} "
-                    f'in {layer}: use runtime="torch" for this network'
+                    f"expected OpenVINO to agree with torch to {AGREEMENT} of a layer's largest "
+                    f'value, got {error:.2g} in {layer}: use runtime="torch" for this network'
                 )
 
 
 class _Outputs(nn.Module):
-    """A network that returns what some of its layers say, in order."""
+    """A network that returns the outputs of some of its layers, in order."""
 
     def __init__(self, model: nn.Module, modules: Mapping[str, str]) -> None:
         super().__init__()
-        self.model, self._layers = model, dict(modules)
+        self.model = model
+        self._layers = dict(modules)
 
     @torch.inference_mode()
     def forward(self, batch: Tensor) -> tuple[Tensor, ...]:
-        with _listening(self.model, self._layers, _copied) as run:
-            found = run(batch)
-        return tuple(found[layer] for layer in self._layers)
+        def copy(_layer: str, output: Any) -> Tensor:
+            return layouts.tensor_of(output).clone()
+
+        with _hooked(self.model, self._layers, copy) as run:
+            outputs = run(batch)
+        return tuple(outputs[layer] for layer in self._layers)
 
 
-def _copied(_layer: str, output: Any) -> Tensor:
-    return layouts.tensor_of(output).clone()
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
-
-
-class _Done(Exception):
-    """Stops a forward pass whose rest nobody needs."""
+class _AllLayersReached(Exception):
+    """Stops a forward pass after the deepest layer."""
 
 
 @contextmanager
-def _listening(
+def _hooked(
     model: nn.Module, modules: Mapping[str, str], keep: Callable[[str, Any], Any]
 ) -> Iterator[Callable[[Tensor], dict[str, Any]]]:
-    """Yield run(batch) -> {layer: keep(layer, its output)}, which stops after the deepest layer; safe in threads."""
-    local = threading.local()
+    """Yield a thread-safe function that runs a network and returns {layer: keep(layer, output)}.
 
-    def listen(layer: str) -> Callable[..., None]:
+    The forward pass stops after the deepest layer.
+    """
+    local = threading.local()  # the outputs of the forward pass that a thread runs
+
+    def hook_for(layer: str) -> Callable[..., None]:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            found = getattr(local, "found", None)
-            if found is None:  # this thread runs the network for somebody else
+            outputs = getattr(local, "outputs", None)
+            if outputs is None:  # this thread runs the network for something else
                 return
-            # A module used several times: its first output, whatever else is asked for
-            if layer in found:
+            if layer in outputs:  # of a module that is used several times the first output counts
                 return
-            found[layer] = keep(layer, output)
-            if len(found) == len(modules):
-                raise _Done
+            outputs[layer] = keep(layer, output)
+            if len(outputs) == len(modules):
+                raise _AllLayersReached
 
         return hook
 
     def run(batch: Tensor) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        local.found = found
+        outputs: dict[str, Any] = {}
+        local.outputs = outputs
         try:
             model(batch)
-        except (_Done, layouts.RefusedLayer, MemoryError, torch.OutOfMemoryError) as error:
-            if not isinstance(error, _Done):
-                raise
-        # What a network says of images that it cannot take may be of any kind
-        except Exception as error:
+        except _AllLayersReached:
+            pass
+        except (layouts.RefusedLayer, MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # a network raises anything for images that do not fit
             raise ValueError(
-                f"{type(model).__name__} refused images of {tuple(batch.shape[2:])}: give image_size= if it is a named "
-                f"network, else images or a module that fit ({type(error).__name__}: {error})"
+                f"{type(model).__name__} refused images of {tuple(batch.shape[2:])}: "
+                "give image_size= if it is a named network, else images or a module that fit "
+                f"({type(error).__name__}: {error})"
             ) from error
         finally:
-            local.found = None
-        idle = [module for layer, module in modules.items() if layer not in found]
+            local.outputs = None
+        idle = [module for layer, module in modules.items() if layer not in outputs]
         if idle:
             raise ValueError(
-                f"expected layers that take part in a forward pass, got {', '.join(idle)}, which do not"
+                "expected layers that take part in a forward pass, "
+                f"got {', '.join(idle)}, which do not"
             )
-        return found
+        return outputs
 
-    parts = dict(model.named_modules())
+    submodules = dict(model.named_modules())
     handles = [
-        parts[module].register_forward_hook(listen(layer)) for layer, module in modules.items()
+        submodules[module].register_forward_hook(hook_for(layer))
+        for layer, module in modules.items()
     ]
     try:
         yield run
@@ -326,29 +342,32 @@ def _listening(
 
 
 def _check_process() -> None:
-    """Refuse a process that was forked from one with OpenVINO's threads, for which it would wait for ever."""
-    home = _homes.setdefault("openvino", os.getpid())
-    if home != os.getpid():
+    """Refuse a process that was forked from one that uses OpenVINO: it would wait for ever."""
+    process = _processes.setdefault("openvino", os.getpid())
+    if process != os.getpid():
         raise RuntimeError(
-            "expected the process in which OpenVINO was started, got one that was forked from it, where its threads do "
-            'not live: start processes with multiprocessing.get_context("spawn"), or use runtime="torch"'
+            "expected the process in which OpenVINO was started, got one that was forked from it, "
+            "where its threads do not live: start processes with "
+            'multiprocessing.get_context("spawn"), or use runtime="torch"'
         )
 
 
 def _openvino() -> Any:
-    """Import OpenVINO without its telemetry, which would report this import and every conversion to its makers."""
+    """Import OpenVINO without its telemetry, which reports imports and conversions."""
     if importlib.util.find_spec("openvino") is None:
         raise ModuleNotFoundError(
-            'runtime="openvino" needs the package openvino, which is not installed: pip install "adviz[openvino]"'
+            'runtime="openvino" needs the package openvino, which is not installed: '
+            'pip install "adviz-anomaly[openvino]"'
         )
-    reporter = "openvino_telemetry"
-    silenced = reporter not in sys.modules
+    telemetry = "openvino_telemetry"
+    silenced = telemetry not in sys.modules
     if silenced:
-        sys.modules[reporter] = None  # type: ignore[assignment]  # an import of it fails, which OpenVINO provides for
+        # Then importing it fails, and OpenVINO goes on without it
+        sys.modules[telemetry] = None  # type: ignore[assignment]
     try:
         import openvino
         import openvino.tools.ovc
     finally:
         if silenced:
-            del sys.modules[reporter]
+            del sys.modules[telemetry]
     return openvino

@@ -1,4 +1,4 @@
-"""Saves in processes that are killed, or that race for one file; a program of its own, run by test_archive.py."""
+"""Saves in processes that are killed or race for one file; a program run by test_archive.py."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ def content(value):
 
 
 def forked(work, *arguments):
-    """Return the process id of a child that does work(*arguments); its exit status is 0 if that ends well."""
+    """Return the process id of a child that calls work(*arguments) and exits with 0 on success."""
     child = os.fork()
     if child:
         return child
@@ -77,7 +77,7 @@ def saving(path):
 
 
 def killed(folder):
-    """Kill a save at each of its steps, and at any time: the file is the old one or the new one, and nothing stays."""
+    """Kill a save at each step, and at any time: the file is the old or the new one."""
     path, step, died = folder / "file", 0, True
     while died:
         archive.write(path, "T", content(1))

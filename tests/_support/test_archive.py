@@ -23,7 +23,7 @@ from hypothesis.extra import numpy as arrays_of
 from adviz._support import archive
 from adviz._support import atomic_files as storage
 from adviz._support.archive import files, header, records
-from adviz._support.archive.tree import CODES, TYPES
+from adviz._support.archive.trees import CODES, TYPES
 
 TREE = {
     "bank": np.arange(12, dtype=np.float32).reshape(3, 4),
@@ -60,7 +60,7 @@ def same(found, expected):
 
 
 def rewritten(path, about=None, entries=None, data=None):
-    """Write a file whose digest is right and whose header is changed: what a person can do, and an accident cannot."""
+    """Change a file's header and correct its digest, as a person can and an accident cannot."""
     whole = path.read_bytes()
     length = int.from_bytes(whole[:8], "little")
     head, tail = json.loads(whole[8 : 8 + length]), whole[8 + length :] if data is None else data
@@ -71,7 +71,7 @@ def rewritten(path, about=None, entries=None, data=None):
         {"__metadata__": {"digest": header.ZEROS, "adviz": json.dumps(inner)}, **head}
     ).encode()
     text += b" " * (-len(text) % 8)
-    digest = files._hasher(text)
+    digest = files.new_hash(len(text).to_bytes(8, "little") + text)
     digest.update(tail)
     found = text.replace(header.ZEROS.encode(), digest.hexdigest().encode(), 1)
     path.write_bytes(len(text).to_bytes(8, "little") + found + tail)
@@ -120,7 +120,7 @@ def test_other_programs_can_read_it(path):
 def test_every_array_begins_at_a_multiple_of_its_numbers_size(path):
     archive.write(path, "T", {code: np.ones(3, dtype) for code, dtype in TYPES.items()})
     with path.open("rb") as file:
-        found = header.announced(file)
+        found = header.read_header(file)
     assert len(found.text) % 8 == 0
     assert all(entry.begin % entry.dtype.itemsize == 0 for entry in found.entries)
 
@@ -304,14 +304,14 @@ def test_the_digest_that_was_kept_elsewhere_is_demanded(path):
 
 def test_a_file_that_shrinks_while_it_is_read_is_refused(path, monkeypatch):
     archive.write(path, "T", {"x": np.zeros(10**5)})  # more than is read ahead
-    announced = files.announced
+    read_header = files.read_header
 
     def shrinking(file):
-        found = announced(file)
+        found = read_header(file)
         os.truncate(path, path.stat().st_size - 4)
         return found
 
-    monkeypatch.setattr(files, "announced", shrinking)
+    monkeypatch.setattr(files, "read_header", shrinking)
     refused(path, "became shorter")
 
 

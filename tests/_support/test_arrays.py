@@ -1,4 +1,4 @@
-"""Every public entrance takes tensors, lists and columns of a table where it says arrays, or refuses them in words."""
+"""Public functions take tensors, lists and columns of a table as arrays, or refuse them."""
 
 import numpy as np
 import pandas as pd
@@ -344,7 +344,11 @@ def test_what_are_no_features_is_refused_at_the_door():
     "given", [SPLIT, {"layer1": MAPS[None]}, MAPS[None], torch.ones(1, 3, 8, 8), [IMAGE], None]
 )
 def test_detectors_say_what_they_are_given_in_place_of_features(detector, given):
-    message = rf"expected Features, as backbone\.extract\(split\) returns them, or Features\(.*got a {type(given).__name__}"
+    kind = type(given).__name__
+    message = (
+        r"expected Features, as backbone\.extract\(split\) returns them, or Features\("
+        rf".*got a {kind}"
+    )
     with pytest.raises(TypeError, match=message):
         detector().fit(given)
 

@@ -1,4 +1,4 @@
-"""Extracts with one cache in processes that are killed, or that race; a program of its own, run by test_cache.py.
+"""Extracts with one cache in processes that are killed or race; a program run by test_cache.py.
 
 It forks its workers before torch starts any thread, so that each costs milliseconds instead of an
 import of torch.
@@ -29,7 +29,7 @@ STEPS = [
     (os, "listdir"),
     (pkgutil, "get_data"),
 ]
-STEPS += [(storage, name) for name in ("_lock", "_mapped", "checksum", "remove")]
+STEPS += [(storage, name) for name in ("_lock", "_npy_array", "checksum", "remove")]
 
 
 def network():
@@ -58,7 +58,7 @@ def extract(images, cache):
 
 
 def forked(work, *arguments):
-    """Return the process id of a child that does work(*arguments); its exit status is 0 if that ends well."""
+    """Return the process id of a child that calls work(*arguments) and exits with 0 on success."""
     child = os.fork()
     if child:
         return child
@@ -92,7 +92,7 @@ def kill_at(step):
 
 
 def killed(images, folder):
-    """Kill a run at each of its steps, and at any time; after each, the next two runs must give the right features."""
+    """Kill a run at each step, and at any time; the next two runs must give the right features."""
     expected = extract_in_child(images, folder)
     step, died = 0, True
     while died:
@@ -152,7 +152,7 @@ def race(ready, go, images, cache, expected):
 
 
 def extract_in_child(images, folder):
-    """Extract without a cache in a child, since threads of this process would not survive a fork."""
+    """Extract without a cache in a child: threads of this process would not survive a fork."""
     file = folder / "expected.npz"
     assert status_of(forked(save, file, images)) == 0
     return dict(np.load(file))

@@ -1,4 +1,3 @@
-import ast
 import errno
 import os
 import pkgutil
@@ -12,15 +11,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from test_architecture import imported_modules
+from test_architecture import import_graph
 from torch import nn
 
 import adviz
 from adviz import Backbone
 from adviz._support import atomic_files as storage
 from adviz.data import Geometry, Split
-from adviz.features.features.backbone import CODE
-from adviz.features.features.cache import Cache, Key
+from adviz.features.backbone import CODE
+from adviz.features.cache import Cache, Key
 
 GEOMETRY = Geometry(32, crop=False)
 
@@ -81,7 +80,7 @@ def assert_same(found, expected):
 
 
 def assert_alike(found, expected):
-    """The same up to what another batch of the same images changes, a few steps of float32 of the largest value."""
+    """The same up to the rounding of another batch, a few steps of float32 of the largest value."""
     assert list(found) == list(expected)
     for name in expected:
         np.testing.assert_allclose(
@@ -297,7 +296,7 @@ def test_a_pooled_layer_is_another_than_the_whole(split, cache):
 
 
 def test_named_networks_use_the_users_cache_and_own_modules_do_not(split, cache, monkeypatch):
-    """Of an own module the code is unknown: with other code and the same weights it would get another's features."""
+    """The code of an own module is unknown: it could get features of other code, same weights."""
     monkeypatch.setenv("ADVIZ_CACHE", str(cache))
     extract(split, None)
     assert entries(cache) == []
@@ -410,24 +409,20 @@ def test_another_runtime_is_another_entry(split, cache, monkeypatch):
 
 
 def test_the_code_that_decides_features_is_all_that_they_pass_through():
-    """Whatever `backbone` imports of adviz to read images and run networks is in the key, however deep."""
-    package, reached, todo = Path(adviz.__file__).parent, set(), ["backbone.py", "data/split.py"]
+    """Whatever `backbone` imports to read images and run networks is in the key, however deep."""
+    package = Path(adviz.__file__).parent
+    graph = import_graph(package)
+    reached, todo = set(), ["adviz.features.backbone", "adviz.data.split"]
     while todo:
-        file = todo.pop()
-        if file in reached or not (package / file).is_file():
-            continue
-        reached.add(file)
-        parts = file.removesuffix(".py").split("/")
-        for _, name in imported_modules(ast.parse((package / file).read_text()), parts):
-            words = name.split(".")[1:]
-            if name.startswith("adviz."):
-                todo += ["/".join(words[:-1]) + ".py", "/".join(words) + ".py"]
-    keeps, shows = (
-        {"cache.py", "storage.py"},
-        {"progress.py", "names.py", "devices.py", "precision.py"},
-    )
-    assert {"runtimes.py", "networks.py", "data/geometry.py", "data/images.py"} <= reached
-    assert reached - keeps - shows == set(CODE)
+        module = todo.pop()
+        file = module.removeprefix("adviz.").replace(".", "/") + ".py"
+        if file not in reached and (package / file).is_file():
+            reached.add(file)
+            todo += graph[module]
+    stores_features = {"features/cache.py", "_support/atomic_files.py"}
+    reports = {f"_support/{name}.py" for name in ("progress", "errors", "devices", "float32")}
+    assert {"features/runtimes.py", "features/networks.py", "data/geometry.py"} <= reached
+    assert reached - stores_features - reports == set(CODE)
 
 
 def test_what_is_no_file_read_by_a_split_is_not_cached(split, cache, tmp_path):
@@ -476,7 +471,7 @@ def to_folder(path):
 
 
 def of_other_shape(path):
-    """Replace by an array that is whole, under the checksum that it has: what a faulty version could leave."""
+    """Replace by a complete array with its checksum, as a faulty version could leave it."""
     np.save(path, np.zeros((1, 2, 3, 4), np.float32))
     path.rename(path.with_name(f"{path.name[:82]}{storage.checksum(path)}.npy"))
 
@@ -676,7 +671,7 @@ def test_data_reach_the_disk_before_their_name(split, cache, monkeypatch):
 
 def test_unfinished_files_of_dead_processes_are_removed_and_those_of_living_ones_kept(split, cache):
     extract(split, cache)
-    living = storage.Part(cache / "features", (2, 2), np.dtype(np.float32))
+    living = storage.UnfinishedArray(cache / "features", (2, 2), np.dtype(np.float32))
     dead = cache / "features" / "dead.part"
     dead.write_bytes(b"half")
     extract(split, cache)
@@ -697,7 +692,7 @@ def test_a_file_taken_for_dead_before_it_was_locked_is_made_again(cache, monkeyp
 
     cache.mkdir()
     monkeypatch.setattr(storage, "_lock", late)
-    part = storage.Part(cache, (2, 2), np.dtype(np.float32))
+    part = storage.UnfinishedArray(cache, (2, 2), np.dtype(np.float32))
     assert [str(part.path)] != removed
     assert part.path.exists()
     part.discard()

@@ -17,7 +17,7 @@ from torch import nn
 from adviz import DN2, Backbone, Features, data, evaluate
 from adviz._support import atomic_files as storage
 from adviz.data import Geometry, Split
-from adviz.features.features import backbone, networks, runtimes
+from adviz.features import backbone, networks, runtimes
 
 IMAGES = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3), dtype=np.uint8)
 
@@ -96,7 +96,7 @@ def test_features_check_their_shapes():
 
 
 def test_embedded_weights_recognise_a_known_photograph():
-    """Position-mapped weights: a shift by one tensor would leave no class right. 967 is "espresso" in ImageNet."""
+    """Weights by position: shifted by one, no class is right. 967 is ImageNet's "espresso"."""
     model = networks.create("efficientnet_lite0", None).eval()
     image = Geometry().image(Image.fromarray(skimage.data.coffee()))
     with torch.inference_mode():
@@ -506,7 +506,8 @@ def test_a_network_that_openvino_computes_otherwise_is_refused(monkeypatch):
 def test_openvino_reports_nothing_to_its_makers():
     code = (
         "from adviz import Backbone; import numpy, sys; from torch import nn;"
-        "network = Backbone(nn.Sequential(nn.Conv2d(3, 2, 2, 2)), layers=['0'], runtime='openvino');"
+        "model = nn.Sequential(nn.Conv2d(3, 2, 2, 2));"
+        "network = Backbone(model, layers=['0'], runtime='openvino');"
         "network.extract(numpy.zeros((1, 8, 8, 3), numpy.uint8));"
         "print([name for name in sys.modules if name.startswith('openvino_telemetry')])"
     )
@@ -531,7 +532,7 @@ def test_openvino_says_what_it_lacks(monkeypatch):
         ).extract(IMAGES)
     monkeypatch.setattr(runtimes.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
-        ModuleNotFoundError, match=r'not installed: pip install "adviz\[openvino\]"'
+        ModuleNotFoundError, match=r'not installed: pip install "adviz-anomaly\[openvino\]"'
     ):
         Backbone(Tiny(), layers=["first"], runtime="openvino")
 
@@ -687,7 +688,8 @@ def test_features_that_are_not_finite_name_the_layer_and_the_image():
         (IMAGES.astype(float), r"floats in 0\.\.1 or 8-bit integers, got float64 from 0 to 254"),
         (
             IMAGES[0],
-            r"images must be \(N, H, W, 3\) RGB or \(N, 3, H, W\), got shape .64, 64, 3. .*as \[image\]",
+            r"images must be \(N, H, W, 3\) RGB or \(N, 3, H, W\), "
+            r"got shape .64, 64, 3. .*as \[image\]",
         ),
         (
             IMAGES[..., :2],

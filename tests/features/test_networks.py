@@ -1,4 +1,4 @@
-"""Which weights are in a network, what it is called then, and which networks can be fed images at all."""
+"""Networks: their weights, their names, and the images that they take."""
 
 import warnings
 
@@ -12,7 +12,7 @@ from torch import nn
 
 from adviz import DN2, Backbone, Features, evaluate
 from adviz.data import Geometry, Split
-from adviz.features.features import networks
+from adviz.features import networks
 from adviz.sweep.weights import weights_missing
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Where a layer's cells lie: every layout is made by a network whose order is known by construction."""
+"""Layouts of layers: each is made by a network whose order is known by construction."""
 
 import threading
 from itertools import pairwise
@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from adviz import DN2, Backbone, data
-from adviz.features.features import patch_layout as layouts
+from adviz.features import patch_layout as layouts
 
 PATCH = 8
 SIDE = 64
@@ -164,7 +164,7 @@ def test_openvino_lays_out_as_torch_does():
 
 
 def moved(network, place, side=224):
-    """Return for each layer where a change at `place` (row, column; shares of the sides) is largest, and its cell."""
+    """Return where a change at `place` (fractions of the sides) is largest, and the location."""
     plain = images(1, (side // 8 + 1,) * 2)[0].repeat(8, 0).repeat(8, 1)[:side, :side].copy()
     changed = plain.copy()
     rows, columns = (slice(int(share * side) - 12, int(share * side) + 12) for share in place)
@@ -286,7 +286,8 @@ def test_a_network_that_reacts_to_nothing_is_laid_out_as_usual():
     [
         (
             (68, 64),
-            r"the 4 rows at the bottom of 68 change nothing.*64 or 72 pixels, such as Geometry\(64, crop=False\)",
+            r"the 4 rows at the bottom of 68 change nothing"
+            r".*64 or 72 pixels, such as Geometry\(64, crop=False\)",
         ),
         ((64, 71), "the 7 columns at the right of 71 change nothing.*64 or 72 pixels"),
     ],
@@ -332,10 +333,11 @@ def test_convolutions_that_see_the_whole_of_an_odd_size_are_not_refused(name, si
 
 
 def test_cells_that_end_before_the_image_does_are_told():
-    """ConvNeXt rounds down: 250 pixels give 15 cells of stride 16, 240 pixels; ResNets round up, to 16 cells."""
+    """ConvNeXt rounds 250 / 16 down to 15 locations, 240 pixels; ResNets round up to 16."""
     small = Backbone("convnext_atto", (8, 16), weights="random")
     words = (
-        r"multiples of 16, the stride of layer3, got \(250, 250\): its cells cover \(240, 240\) .* "
+        r"multiples of 16, the stride of layer3, got \(250, 250\): its locations "
+        r"cover \(240, 240\), .* "
         r"up to 10 pixels off .* geometry of \(256, 256\)"
     )
     with pytest.warns(UserWarning, match=words):
@@ -355,12 +357,12 @@ def test_a_layer_of_a_power_of_two_is_plain_and_another_is_not():
     for cells, plain in ((16, True), (8, True), (9, False), (21, False)):
         output = torch.zeros(1, 40, cells, cells)
         possible = list(layouts._possible(output, nn.Identity(), "", (64, 64)))
-        grid = layouts._ordered_grid(output, possible)
+        grid = layouts._unambiguous_grid(output, possible)
         assert layouts._covers(grid, None, tuple(image.shape[2:])) is plain
 
 
 class Halving(nn.Module):
-    """Convolutions and pools of 2 x 2, which round a side down or up; what is cut off, the convolutions have seen."""
+    """Convolutions and pools of 2 x 2, which round a side down or up, after all pixels are seen."""
 
     def __init__(self, up):
         super().__init__()
@@ -380,7 +382,7 @@ class Halving(nn.Module):
 @pytest.mark.parametrize("up", [False, True])
 @pytest.mark.parametrize("size", [(60, 600), (600, 60), (33, 77), (49, 161), (47, 250), (63, 126)])
 def test_convolutions_are_taken_for_what_they_are_at_every_size(size, up):
-    """A side of 60 pixels gives 8 cells of stride 8 and one of 600 gives 75: not the ratio of the sides, but right."""
+    """60 and 600 pixels give 8 and 75 locations of stride 8: right, if not the sides' ratio."""
     model = Halving(up)
     names = [f"steps.{number}" for number in range(4)]
     found = Backbone(model, ["image", *names]).extract(images(1, size))

@@ -16,7 +16,7 @@ from adviz.core import neighbors
 from adviz.data import Geometry, Split
 from adviz.data.readers import download
 from adviz.data.readers.download import fetch, unpack
-from adviz.features.features import networks
+from adviz.features import networks
 
 IMAGES = np.random.default_rng(0).integers(0, 255, (6, 16, 16, 3), dtype=np.uint8)
 SPLIT = Split.from_arrays(IMAGES, [0] * 6, geometry=Geometry(16, crop=False))

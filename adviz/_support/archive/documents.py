@@ -1,4 +1,4 @@
-"""Small JSON files that a person may read, with the same promise: a format, a digest, whole or not there."""
+"""Small JSON files that a person may read: with a digest, and written atomically."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from pathlib import Path
 from typing import Any
 
 from adviz._support.archive.files import check_file
-from adviz._support.archive.tree import parsed
+from adviz._support.archive.trees import parsed
 from adviz._support.atomic_files import write_whole
 
 LIMIT = 2**26  # bytes of a document
 
 
 def digest_of(content: Mapping[str, Any]) -> str:
-    """Return 32 hexadecimal digits that do not depend on the order or spacing in which JSON is written."""
+    """Return 32 hexadecimal digits of JSON, whatever its order and spacing."""
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def write_json(path: str | Path, content: Mapping[str, Any]) -> str:
-    """Write strict JSON with the digest of all the rest as "digest", whole or not at all; return the digest.
+    """Write strict JSON atomically, with its digest added as "digest"; return the digest.
 
     Raises
     ------
-    ValueError: NaN or infinity in it, or "digest".  TypeError: what JSON has no word for.
-    OSError: it cannot be written; what was there before is untouched.
+    ValueError: it contains NaN, infinity or "digest".
+    TypeError: it contains something that JSON cannot express.
+    OSError: it cannot be written; an earlier file is untouched.
 
     Examples
     --------
@@ -50,13 +51,13 @@ def read_json(
     Parameters
     ----------
     path: the file.
-    what: for the errors, what it should be.
+    what: the expected content, for errors.
     limit: bytes.
 
     Returns
     -------
     content: all but "digest".
-    digest: the one that the file holds, where it is that of the content; None where it holds none.
+    digest: the digest in the file, which is that of the content; None = there is none.
 
     Raises
     ------

@@ -1,25 +1,25 @@
-"""Files of arrays: written block by block, and read so that what is used is what was checked."""
+"""Files of arrays: written block by block, and checked to the last byte before they are used."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from adviz._support.archive.header import ZEROS, Entry, announced, sides, written
-from adviz._support.archive.tree import packed, unpacked
-from adviz._support.atomic_files import IN_MEMORY, whole_file
+from adviz._support.archive.header import ZEROS, Entry, Header, header_text, is_shape, read_header
+from adviz._support.archive.trees import pack, unpack
+from adviz._support.atomic_files import IN_MEMORY, atomic_file
 
 BLOCK = 2**24  # bytes that are read, hashed or written at once
 
 
 @dataclass(frozen=True, eq=False)
 class Archive:
-    """What a file holds: its kind, its contents (dictionaries, numbers, arrays), and its digest.
+    """A file's kind, its contents (dictionaries, numbers, arrays), and its digest.
 
     Examples
     --------
@@ -38,16 +38,15 @@ class Archive:
 
 
 def write(path: str | Path, kind: str, content: Mapping[str, Any]) -> str:
-    """Write a file that is there completely or not at all, and return its digest.
+    """Write a file atomically, and return its digest.
 
-    Arrays are written as they lie, block by block: memory-mapped ones never are in memory as a
-    whole, and of a broadcast view only what it repeats is written (unless it is larger than every
-    other array).
+    Arrays are written block by block: memory-mapped ones never are in memory as a whole, and a
+    broadcast view is written without its repetitions (unless it is larger than every other array).
 
     Parameters
     ----------
-    path: the file, in a folder that exists; a file that is there is replaced in one step.
-    kind: what it is, for `read`.
+    path: the file, in a folder that exists; an earlier file is replaced in one step.
+    kind: the kind of contents, for `read`.
     content: names -> numbers, texts, None, arrays of numbers, and dictionaries, lists and tuples of
         these.
 
@@ -58,64 +57,61 @@ def write(path: str | Path, kind: str, content: Mapping[str, Any]) -> str:
     Raises
     ------
     TypeError: something that is none of these, such as an array of objects.
-    ValueError: more beside the arrays than a header may hold (16 MiB).
-    OSError: it cannot be written; nothing stays, and what was there before is untouched.
+    ValueError: contents without arrays larger than a header may be (16 MiB).
+    OSError: it cannot be written; nothing is left of it, and an earlier file is untouched.
 
     Examples
     --------
     >>> from adviz import archive
-    >>> len(archive.write("numbers.adviz", "Numbers", {"squares": np.arange(3) ** 2, "name": "squares"}))
+    >>> numbers = {"squares": np.arange(3) ** 2, "name": "squares"}
+    >>> len(archive.write("numbers.adviz", "Numbers", numbers))
     64
     """
-    target, arrays = Path(path), dict[str, np.ndarray]()
-    body = packed(dict(content), "", arrays)
-    kept, shapes = _unrepeated(arrays)
-    # Each begins at a multiple of its numbers' size
-    order = sorted(kept, key=lambda name: -kept[name].dtype.itemsize)
-    header = written(
-        {"kind": kind, "shapes": shapes, "content": body}, {name: kept[name] for name in order}
-    )
+    target = Path(path)
+    arrays: dict[str, np.ndarray] = {}
+    packed = pack(dict(content), "", arrays)
+    arrays, shapes = _without_repetitions(arrays)
+    # From the widest type to the narrowest each array begins at a multiple of its numbers' size
+    arrays = dict(sorted(arrays.items(), key=lambda item: -item[1].dtype.itemsize))
+    header = header_text({"kind": kind, "shapes": shapes, "content": packed}, arrays)
+    hasher = new_hash(header)
     try:
-        with whole_file(target) as file:
-            file.write(len(header).to_bytes(8, "little") + header)
-            state = _hasher(header)
-            for block in (block for name in order for block in _blocks(kept[name])):
-                state.update(block)
-                file.write(block)
-            digest = str(state.hexdigest())
-            file.seek(8 + header.index(ZEROS.encode()))
+        with atomic_file(target) as file:
+            file.write(header)
+            for array in arrays.values():
+                for block in _blocks(array):
+                    hasher.update(block)
+                    file.write(block)
+            digest = str(hasher.hexdigest())
+            # The digest replaces its zeros, which were hashed
+            file.seek(header.index(ZEROS.encode()))
             file.write(digest.encode())
     except OSError as error:
-        raise unwritten(kind, target, error) from error
+        raise OSError(
+            error.errno,
+            f"expected to write a {kind} to {target}, got: {error.strerror or error}; "
+            "choose a folder that is there, can be written to and has room",
+        ) from error
     return digest
 
 
-def unwritten(kind: str, target: Path, error: OSError) -> OSError:
-    """Return the same kind of error, which says what to do."""
-    what = f"expected to write a {kind} to {target}, got: {error.strerror or error}"
-    return OSError(
-        error.errno, f"{what}; choose a folder that is there, can be written to and has room"
-    )
-
-
 def read(path: str | Path, kinds: str | Iterable[str], *, digest: str | None = None) -> Archive:
-    """Read what `write` wrote; it is checked to the last byte before any of it is used.
+    """Read what `write` wrote, once every byte of it is checked.
 
-    Arrays are in memory, or from the one on that would exceed 4 GiB mapped from the file, where
+    Arrays are in memory; from the one on that exceeds 4 GiB they are mapped from the file, and
     writing to them changes memory alone.
 
     Parameters
     ----------
     path: the file.
     kinds: which kinds are expected.
-    digest: what `write` returned, where it must be that very file; None = any that agrees with
-        itself.
+    digest: the result of `write`, to accept that very file only; None = any undamaged file.
 
     Raises
     ------
     FileNotFoundError: no such file.
     ValueError: the file is no archive, truncated, longer than announced, changed, of another kind
-        or version, or not the one that is asked for.
+        or version, or of another digest.
 
     Examples
     --------
@@ -124,19 +120,23 @@ def read(path: str | Path, kinds: str | Iterable[str], *, digest: str | None = N
     >>> archive.read("numbers.adviz", "Numbers", digest=digest).content
     {'two': 2}
     """
-    path, kinds = Path(path), [kinds] if isinstance(kinds, str) else list(kinds)
-    what = " or ".join(kinds)
-    check_file(path, what)
+    path = Path(path)
+    kinds = [kinds] if isinstance(kinds, str) else list(kinds)
+    expected = " or ".join(kinds)
+    check_file(path, expected)
     with path.open("rb") as file:
         try:
-            return _read(file, kinds, digest)
+            header = read_header(file)
+            _check_identity(header, kinds, digest)
+            return _read_content(file, header)
         except (ValueError, RecursionError) as error:
-            why = "its JSON is nested too deeply" if isinstance(error, RecursionError) else error
-            raise ValueError(f"expected a saved {what} in {path}, but {why}") from error
+            deep = isinstance(error, RecursionError)
+            problem = "its JSON is nested too deeply" if deep else error
+            raise ValueError(f"expected a saved {expected} in {path}, but {problem}") from error
 
 
 def kind_of(path: str | Path) -> str:
-    """Return what kind of thing a file says that it holds, from its header alone; "" where it is no archive.
+    """Return the kind that a file's header states; "" where it is no archive.
 
     Examples
     --------
@@ -149,13 +149,13 @@ def kind_of(path: str | Path) -> str:
         return ""
     try:
         with Path(path).open("rb") as file:
-            return str(announced(file).about["kind"])
+            return str(read_header(file).description["kind"])
     except (ValueError, RecursionError):
         return ""
 
 
 def check_file(path: Path, what: str) -> None:
-    """Refuse what is no regular file: a pipe would never end.
+    """Refuse a path that is no regular file: a pipe would never end.
 
     Raises
     ------
@@ -167,97 +167,114 @@ def check_file(path: Path, what: str) -> None:
         raise ValueError(f"expected a saved {what}, got {path}, which is no regular file")
 
 
-def _unrepeated(
+def _without_repetitions(
     arrays: Mapping[str, np.ndarray],
 ) -> tuple[dict[str, np.ndarray], dict[str, list[int]]]:
-    """Return arrays without what broadcast views repeat, and the shapes that these have."""
-    kept, shapes = dict(arrays), dict[str, list[int]]()
-    repeats = {name: _repeating(array) for name, array in arrays.items()}
-    largest = max(
-        (array.size for name, array in arrays.items() if True not in repeats[name]), default=0
-    )
+    """Return arrays without what broadcast views repeat, and the full shapes of these views.
+
+    A view that is larger than every array without repetitions is returned as it is: a reader could
+    not tell its shape from one that is made up to fill the memory.
+    """
+    repeated_axes = {name: _repeated_axes(array) for name, array in arrays.items()}
+    sizes = [array.size for name, array in arrays.items() if not any(repeated_axes[name])]
+    largest = max(sizes, default=0)
+    reduced = dict(arrays)
+    shapes = {}
     for name, array in arrays.items():
-        if True in repeats[name] and array.size <= largest:
-            kept[name] = array[
-                tuple(slice(0, 1) if again else slice(None) for again in repeats[name])
-            ]
+        if any(repeated_axes[name]) and array.size <= largest:
+            once = [slice(0, 1) if repeated else slice(None) for repeated in repeated_axes[name]]
+            reduced[name] = array[tuple(once)]
             shapes[name] = list(array.shape)
-    return kept, shapes
+    return reduced, shapes
 
 
-def _repeating(array: np.ndarray) -> list[bool]:
-    return [side > 1 and step == 0 for side, step in zip(array.shape, array.strides, strict=True)]
+def _repeated_axes(array: np.ndarray) -> list[bool]:
+    axes = zip(array.shape, array.strides, strict=True)
+    return [length > 1 and stride == 0 for length, stride in axes]
 
 
-def _repeated(arrays: dict[str, np.ndarray], shapes: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Bring arrays to the shapes that they had, none of which is larger than the largest array that is there."""
+def _with_repetitions(
+    arrays: dict[str, np.ndarray], shapes: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    """Broadcast arrays to their full shapes, none larger than the largest array of the file."""
     largest = max((array.size for array in arrays.values()), default=0)
+    views = dict(arrays)
     for name, shape in shapes.items():
-        if name not in arrays or not sides(shape) or len(shape) != arrays[name].ndim:
+        if name not in arrays or not is_shape(shape) or len(shape) != arrays[name].ndim:
             raise ValueError(f"the shape it gives for {name} is none")
-        view = np.broadcast_to(arrays[name], tuple(shape))
-        if view.size > largest:
+        views[name] = np.broadcast_to(arrays[name], tuple(shape))
+        if views[name].size > largest:
             raise ValueError(f"the shape it gives for {name} is larger than every array in it")
-        arrays[name] = view
-    return arrays
+    return views
 
 
 def _blocks(array: np.ndarray) -> Iterator[memoryview]:
     """Yield the bytes of an array, little-endian and in C order, some at a time."""
     if not array.size:
         return
-    rows = array.reshape(1) if array.ndim == 0 else array
+    rows = np.atleast_1d(array)
+    little_endian = array.dtype.newbyteorder("<")
     step = max(1, BLOCK // (rows.nbytes // len(rows)))
     for start in range(0, len(rows), step):
-        part = np.ascontiguousarray(rows[start : start + step], dtype=array.dtype.newbyteorder("<"))
-        yield part.reshape(-1).view(np.uint8).data
+        block = np.ascontiguousarray(rows[start : start + step], dtype=little_endian)
+        yield block.reshape(-1).view(np.uint8).data
 
 
-def _hasher(header: bytes) -> Any:
-    """Return the hash of a file up to its arrays, with zeros for the digest."""
-    return hashlib.blake2b(len(header).to_bytes(8, "little") + header, digest_size=len(ZEROS) // 2)
+def new_hash(header: bytes) -> Any:
+    """Return the hash of a file up to its arrays; the header has zeros for the digest."""
+    return hashlib.blake2b(header, digest_size=len(ZEROS) // 2)
 
 
-def _read(file: IO[bytes], kinds: Sequence[str], wanted: str | None) -> Archive:
-    header = announced(file)
-    kind, digest = header.about["kind"], header.digest
+def _check_identity(header: Header, kinds: list[str], digest: str | None) -> None:
+    """Refuse a file of another kind, or another one than the digest asks for."""
+    kind = header.description["kind"]
     if kind not in kinds:
         raise ValueError(f"it is a saved {kind}: load it as that, or with adviz.load")
-    if wanted is not None and wanted != digest:
+    if digest is not None and digest != header.digest:
         raise ValueError(
-            f"its digest is {digest}, not {wanted}: it is another file than the one asked for"
+            f"its digest is {header.digest}, not {digest}: "
+            "it is another file than the one asked for"
         )
-    state = _hasher(header.text.replace(digest.encode(), ZEROS.encode(), 1))
-    arrays = dict(_arrays(file, 8 + len(header.text), header.entries, state))
-    if state.hexdigest() != digest:
+
+
+def _read_content(file: IO[bytes], header: Header) -> Archive:
+    """Read the arrays after the header, check the digest, and put the contents together."""
+    hasher = new_hash(header.text.replace(header.digest.encode(), ZEROS.encode(), 1))
+    arrays = {}
+    n_bytes = 0
+    for entry in header.entries:
+        n_bytes += entry.end - entry.begin
+        mapped = n_bytes > IN_MEMORY and entry.end > entry.begin
+        arrays[entry.name] = _read_array(file, entry, len(header.text), hasher, mapped=mapped)
+    if hasher.hexdigest() != header.digest:
         raise ValueError(
-            "its bytes are not those that were written (the digest differs): take another copy of it"
+            "its bytes are not those that were written (the digest differs): "
+            "take another copy of it"
         )
+    # Numpy computes nonsense with other bytes as truth values
     for name, array in arrays.items():
         if array.dtype == bool and array.size and array.view(np.uint8).max() > 1:
             raise ValueError(f"{name} holds truth values other than 0 and 1")
     used: list[str] = []
-    content = unpacked(header.about["content"], _repeated(arrays, header.about["shapes"]), used)
+    views = _with_repetitions(arrays, header.description["shapes"])
+    content = unpack(header.description["content"], views, used)
     if sorted(used) != sorted(arrays) or not isinstance(content, dict):
         raise ValueError("its contents do not name each of its arrays once")
-    return Archive(kind, content, digest)
+    return Archive(header.description["kind"], content, header.digest)
 
 
-def _arrays(
-    file: IO[bytes], offset: int, entries: Sequence[Entry], state: Any
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the arrays, having hashed every byte that they are made of."""
-    held = 0
-    for name, dtype, shape, begin, end in entries:
-        held += end - begin
-        here = held <= IN_MEMORY or begin == end
-        array = (
-            np.empty(shape, dtype) if here else np.memmap(file, dtype, "c", offset + begin, shape)
-        )
-        raw = array.reshape(-1).view(np.uint8)
-        for start in range(0, len(raw), BLOCK):
-            part = raw[start : start + BLOCK].data
-            if here and file.readinto(part) != len(part):  # type: ignore[attr-defined]
-                raise ValueError("it became shorter while it was read")
-            state.update(part)
-        yield name, array
+def _read_array(
+    file: IO[bytes], entry: Entry, offset: int, hasher: Any, *, mapped: bool
+) -> np.ndarray:
+    """Return an array, having hashed every byte that it is made of."""
+    if mapped:
+        array = np.memmap(file, entry.dtype, "c", offset + entry.begin, entry.shape)
+    else:
+        array = np.empty(entry.shape, entry.dtype)  # type: ignore[assignment]
+    array_bytes = array.reshape(-1).view(np.uint8)
+    for start in range(0, len(array_bytes), BLOCK):
+        block = array_bytes[start : start + BLOCK].data
+        if not mapped and file.readinto(block) != len(block):  # type: ignore[attr-defined]
+            raise ValueError("it became shorter while it was read")
+        hasher.update(block)
+    return array

@@ -1,4 +1,9 @@
-"""What a safetensors file announces: checked before anything that it announces is read or allocated."""
+"""The header of a safetensors file, checked before anything that it announces is read.
+
+The `safetensors` library reads and checks headers as well, but memory-maps the file while it does,
+so that a file which shrinks kills the process; it writes the two metadata texts in random order, so
+that equal contents would have different digests; and it needs contiguous copies of all arrays.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +15,18 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from adviz._support.archive.tree import TYPES, check_version, code_of, parsed
+from adviz._support.archive.records import fits
+from adviz._support.archive.trees import TYPES, check_version, code_of, parsed
 
 FORMAT = 1
 LIMIT = 2**24  # bytes of a header; safetensors' own limit is 100 MB
 METADATA = "__metadata__"
-ZEROS = "0" * 64  # stands for the digest in what is hashed
-LARGEST = 2**48  # of a side or an offset; the numbers of a real file are far below
+ZEROS = "0" * 64  # in the digest's place while the file is hashed
+LARGEST = 2**48  # of an axis or an offset; the numbers of a real file are far below
 
 
 class Entry(NamedTuple):
-    """Where an array lies among the bytes after the header."""
+    """The name, type, shape and byte range of an array; bytes are counted from the header's end."""
 
     name: str
     dtype: np.dtype[Any]
@@ -34,119 +40,129 @@ class Header(NamedTuple):
 
     Attributes
     ----------
-    text: its bytes, without the 8 that tell their number.
-    about: "kind", "content" (packed) and "shapes" (name -> shape that a broadcast array has).
-    digest: what the file says of itself.
+    text: its bytes, with the 8 before them that tell their number.
+    description: "kind", "content" (packed) and "shapes" (name -> shape of a broadcast array).
+    digest: the digest that the file states.
     entries: its arrays in the order of their bytes.
     """
 
     text: bytes
-    about: dict[str, Any]
+    description: dict[str, Any]
     digest: str
     entries: list[Entry]
 
 
-def written(about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Return the header for arrays in this order, padded to a multiple of 8 bytes, with zeros for the digest.
+def header_text(description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Return the header for arrays in this order, with zeros for the digest.
+
+    It begins with its length in 8 bytes, and is padded to a multiple of 8 bytes.
 
     Raises
     ------
     ValueError: it is longer than `LIMIT`.
     """
-    inner = json.dumps({"format": FORMAT, **about}, allow_nan=False)
-    header: dict[str, Any] = {METADATA: {"digest": ZEROS, "adviz": inner}}
-    end = 0
+    metadata = json.dumps({"format": FORMAT, **description}, allow_nan=False)
+    header: dict[str, Any] = {METADATA: {"digest": ZEROS, "adviz": metadata}}
+    begin = 0
     for name, array in arrays.items():
-        begin, end = end, end + array.nbytes
-        header[name] = {
-            "dtype": code_of(array),
-            "shape": list(array.shape),
-            "data_offsets": [begin, end],
-        }
+        end = begin + array.nbytes
+        shape = list(array.shape)
+        header[name] = {"dtype": code_of(array), "shape": shape, "data_offsets": [begin, end]}
+        begin = end
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     if len(text) > LIMIT:
         raise ValueError(
-            f"expected at most {LIMIT} bytes beside the arrays, got {len(text)}: keep numbers as arrays"
+            f"expected at most {LIMIT} bytes beside the arrays, got {len(text)}: "
+            "keep numbers as arrays"
         )
-    return text
+    return len(text).to_bytes(8, "little") + text
 
 
-def announced(file: IO[bytes]) -> Header:
+def read_header(file: IO[bytes]) -> Header:
     """Read the header of a file that is exactly as long as it says.
 
     Raises
     ------
     ValueError: what is wrong with it, as the end of a sentence.
     """
-    size, start = os.fstat(file.fileno()).st_size, file.read(8)
-    length = int.from_bytes(start, "little")
-    if len(start) < 8 or length > LIMIT:
-        foreign = start[:4] == b"PK\3\4" or (
-            len(start) == 8 and start[:1] == b"\x80" and start[1] <= 5
-        )
-        kind = "a zip file or a pickle, which adviz never opens" if foreign else "truncated or none"
+    text = _header_bytes(file)
+    header = parsed(text[8:])
+    description, digest = _metadata(header.pop(METADATA, None))
+    entries = [_entry(name, info) for name, info in header.items()]
+    entries.sort(key=lambda entry: (entry.begin, entry.end))
+    end = 0
+    for entry in entries:
+        # The arrays follow each other without holes
+        n_bytes = math.prod(entry.shape) * entry.dtype.itemsize
+        if (entry.begin, entry.end) != (end, end + n_bytes):
+            raise ValueError(
+                f"the bytes announced for {entry.name} are not those of its shape, "
+                "or overlap with others"
+            )
+        end = entry.end
+    size = os.fstat(file.fileno()).st_size
+    announced = len(text) + end
+    if size != announced:
+        problem = "truncated" if size < announced else "longer than announced"
+        raise ValueError(f"it is {problem}: it announces {announced} bytes and has {size}")
+    return Header(text, description, digest, entries)
+
+
+def _header_bytes(file: IO[bytes]) -> bytes:
+    """Return the header with the 8 bytes before it."""
+    prefix = file.read(8)
+    length = int.from_bytes(prefix, "little")
+    if len(prefix) < 8 or length > LIMIT:
+        is_zip = prefix[:4] == b"PK\3\4"
+        is_pickle = len(prefix) == 8 and prefix[:1] == b"\x80" and prefix[1] <= 5
+        problem = "truncated or none"
+        if is_zip or is_pickle:
+            problem = "a zip file or a pickle, which adviz never opens"
         raise ValueError(
-            f"it is {kind} (its first 8 bytes announce no header of up to {LIMIT} bytes)"
+            f"it is {problem} (its first 8 bytes announce no header of up to {LIMIT} bytes)"
         )
     text = file.read(length)
     if len(text) < length:
         raise ValueError(
             f"it is truncated: it announces a header of {length} bytes and has {len(text)}"
         )
-    header = parsed(text)
-    about, digest = _about(header.pop(METADATA, None))
-    entries = sorted(
-        (_entry(name, said) for name, said in header.items()),
-        key=lambda entry: (entry.begin, entry.end),
-    )
-    end = 0
-    for entry in entries:
-        if entry.begin != end or entry.end - end != math.prod(entry.shape) * entry.dtype.itemsize:
-            raise ValueError(
-                f"the bytes announced for {entry.name} are not those of its shape, or overlap with others"
-            )
-        end = entry.end
-    if size != 8 + length + end:
-        what = "truncated" if size < 8 + length + end else "longer than announced"
-        raise ValueError(f"it is {what}: it announces {8 + length + end} bytes and has {size}")
-    return Header(text, about, digest, entries)
+    return prefix + text
 
 
-def _about(metadata: Any) -> tuple[dict[str, Any], str]:
-    """Return what the file says of itself, where it is of this version, and its digest."""
+def _metadata(metadata: Any) -> tuple[dict[str, Any], str]:
+    """Return the description of a file of this version, and the digest that it states."""
     if not isinstance(metadata, dict) or not isinstance(metadata.get("adviz"), str):
         raise ValueError("adviz did not write it: its metadata do not say so")
-    about, digest = parsed(metadata["adviz"].encode()), metadata.get("digest")
-    check_version(about.pop("format", None), FORMAT)
-    kinds = {"kind": str, "shapes": dict, "content": dict}
-    if {name: type(value) for name, value in about.items()} != kinds:
+    description = parsed(metadata["adviz"].encode())
+    check_version(description.pop("format", None), FORMAT)
+    types = {name: type(value) for name, value in description.items()}
+    if types != {"kind": str, "shapes": dict, "content": dict}:
         raise ValueError("it does not say what it is")
-    if (
-        set(metadata) != {"adviz", "digest"}
-        or not isinstance(digest, str)
-        or len(digest) != len(ZEROS)
-    ):
+    digest = metadata.get("digest")
+    if len(metadata) != 2 or not isinstance(digest, str) or len(digest) != len(ZEROS):
         raise ValueError("it has no digest, or more than adviz writes")
-    return about, digest
+    return description, digest
 
 
-def _entry(name: str, said: Any) -> Entry:
-    """Return what the header says of an array, where that makes sense by itself."""
-    if not isinstance(said, dict) or set(said) != {"dtype", "shape", "data_offsets"}:
+def _entry(name: str, info: Any) -> Entry:
+    """Return the header's entry of an array, where it makes sense by itself."""
+    if not isinstance(info, dict) or set(info) != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"what it says of {name} cannot be understood")
-    if not isinstance(said["dtype"], str) or said["dtype"] not in TYPES:
-        raise ValueError(f"{name} is of the type {said['dtype']!r}, which is not expected")
-    shape, offsets = said["shape"], said["data_offsets"]
-    if not sides(shape) or not sides(offsets) or len(offsets) != 2:
+    dtype = info["dtype"]
+    if not isinstance(dtype, str) or dtype not in TYPES:
+        raise ValueError(f"{name} is of the type {dtype!r}, which is not expected")
+    shape = info["shape"]
+    offsets = info["data_offsets"]
+    if not is_shape(shape) or not is_shape(offsets) or len(offsets) != 2:
         raise ValueError(
             f"{name} has no such shape or place: {str(shape)[:80]}, {str(offsets)[:80]}"
         )
-    return Entry(name, TYPES[said["dtype"]], tuple(shape), *offsets)
+    return Entry(name, TYPES[dtype], tuple(shape), *offsets)
 
 
-def sides(numbers: Any) -> bool:
-    """Return whether these can be the sides of an array: up to 16 plain integers, none too large."""
-    if not isinstance(numbers, list) or len(numbers) > 16:
+def is_shape(numbers: Any) -> bool:
+    """Return whether this can be an array's shape: up to 16 plain integers, none too large."""
+    if not fits(numbers, tuple[int, ...]) or len(numbers) > 16:
         return False
-    return all(type(number) is int and 0 <= number < LARGEST for number in numbers)
+    return all(0 <= number < LARGEST for number in numbers)

@@ -1,4 +1,8 @@
-"""Dataclasses as contents of a file, and back: each value of the type that the class declares."""
+"""Dataclasses as dictionaries, and back: each value of the type that the class declares.
+
+A library such as cattrs converts values to the declared type (1.5 to 1, "ab" to ("a", "b")) and
+gives missing fields their defaults; here a value of another type, or a missing one, is refused.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,16 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import NoneType, UnionType
+from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-import numpy as np
-
 C = TypeVar("C")
-# Marks a field that came after files were written: one without it has its default
+# Marks a field that is younger than the format: files without it are read with its default
 LATER = {"later": True}
 
 
 def parts(record: Any) -> dict[str, Any]:
-    """Return what a dataclass is made of: field -> value, dataclasses inside likewise; nothing is copied.
+    """Return a dataclass as a dictionary, dataclasses inside likewise; nothing is copied.
 
     Examples
     --------
@@ -26,20 +28,21 @@ def parts(record: Any) -> dict[str, Any]:
     128
     """
     return {
-        field.name: _opened(getattr(record, field.name)) for field in dataclasses.fields(record)
+        field.name: _as_dictionary(getattr(record, field.name))
+        for field in dataclasses.fields(record)
     }
 
 
-def _opened(value: Any) -> Any:
+def _as_dictionary(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         return parts(value)
-    return (
-        {key: _opened(one) for key, one in value.items()} if isinstance(value, Mapping) else value
-    )
+    if isinstance(value, Mapping):
+        return {key: _as_dictionary(item) for key, item in value.items()}
+    return value
 
 
 def typed(cls: type[C], content: Mapping[str, Any]) -> C:
-    """Return a dataclass from `parts` of one, dataclasses inside likewise, after checking every value's type.
+    """Return a dataclass from its `parts`, after checking every value's type.
 
     Raises
     ------
@@ -53,61 +56,62 @@ def typed(cls: type[C], content: Mapping[str, Any]) -> C:
     >>> archive.typed(data.Geometry, archive.parts(data.Geometry(128))).size
     128
     """
-    return cls(**checked(cls, content))
-
-
-def checked(cls: type[Any], content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values for a dataclass's fields; raises as `typed`."""
-    hints, names = get_type_hints(cls), [field.name for field in dataclasses.fields(cls)]
-    later = {field.name for field in dataclasses.fields(cls) if field.metadata == LATER}
-    if not isinstance(content, Mapping) or not set(names) - later <= set(content) <= set(names):
+    fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+    names = [field.name for field in fields]
+    required = {field.name for field in fields if field.metadata != LATER}
+    if not isinstance(content, Mapping) or not required <= set(content) <= set(names):
         raise ValueError(f"expected {', '.join(names)} of a {cls.__name__}, got {list(content)}")
-    return {
-        name: _closed(content[name], hints[name], f"{cls.__name__}.{name}")
-        for name in names
-        if name in content
+    hints = get_type_hints(cls)
+    values = {
+        name: _restored(value, hints[name], f"{cls.__name__}.{name}")
+        for name, value in content.items()
     }
+    return cls(**values)
 
 
-def _closed(value: Any, hint: Any, name: str) -> Any:
-    """Return a value of the declared type, with dictionaries turned into the dataclasses that are declared."""
+def _restored(value: Any, hint: Any, name: str) -> Any:
+    """Return a value of the declared type, in which dictionaries are dataclasses again."""
     if isinstance(hint, type) and dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
         return typed(hint, value)
     if get_origin(hint) is dict and isinstance(value, Mapping):
         inner = get_args(hint)[1]
-        return {key: _closed(one, inner, f"{name}[{key!r}]") for key, one in value.items()}
+        return {key: _restored(item, inner, f"{name}[{key!r}]") for key, item in value.items()}
     if not fits(value, hint):
-        raise TypeError(
-            f"expected {name} as {hint}, got {str(value)[:80]} ({type(value).__name__})"
-        )
+        kind = type(value).__name__
+        raise TypeError(f"expected {name} as {hint}, got {str(value)[:80]} ({kind})")
     return value
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Return whether a value is of a declared type: one of numbers, texts, arrays, tuples, choices and unions of them.
+    """Return whether a value is of a declared type.
 
-    Integers are floats as well, lists are tuples as well, and truth values are neither integers nor
-    floats.
+    Types are numbers, texts, arrays, tuples, choices and unions of them. Integers are floats as
+    well, lists are tuples as well, and truth values are neither integers nor floats.
     """
-    origin, inner = get_origin(hint), get_args(hint)
+    origin = get_origin(hint)
+    inner = get_args(hint)
     if origin in (Union, UnionType):
-        return any(fits(value, one) for one in inner)
+        return any(fits(value, choice) for choice in inner)
     if origin is Literal:
-        return any(type(value) is type(one) and value == one for one in inner)
+        return any(type(value) is type(choice) and value == choice for choice in inner)
     if origin is tuple:
         if not isinstance(value, tuple | list):
             return False
-        wanted = inner[:1] * len(value) if inner[1:] == (Ellipsis,) else inner
-        return len(wanted) == len(value) and all(map(fits, value, wanted))
+        if inner[1:] == (Ellipsis,):  # tuple[int, ...]
+            inner = inner[:1] * len(value)
+        return len(inner) == len(value) and all(map(fits, value, inner))
     if hint in (int, float) and isinstance(value, bool):
         return False
-    kinds = {float: (float, int), None: (NoneType,), np.ndarray: (np.ndarray,)}
-    return isinstance(value, kinds.get(hint, hint if isinstance(hint, type) else ()))
+    if hint is None:
+        return value is None
+    if hint is float:
+        return isinstance(value, float | int)
+    return isinstance(hint, type) and isinstance(value, hint)
 
 
 @contextmanager
 def restoring(what: str, path: str | Path) -> Iterator[None]:
-    """Turn whatever goes wrong when contents are put together into one error, which names the file.
+    """Turn any error of an object that is made from a file into one that names the file.
 
     Raises
     ------
