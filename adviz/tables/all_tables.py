@@ -74,11 +74,11 @@ class Book:
         self.folder = results_folder(folder)
         self.broken: dict[Experiment, str] = {}
         self.damaged: dict[Experiment, str] = {}
-        self.gaps: tuple[Gap, ...] = ()
+        self.missing_data: MissingData = {}
         self._run_options: dict[str, Any] = {"root": root, "client": client, "threads": threads}
         self._plans: dict[TableName, Table] = {}
         # The file's version when it was last read, and its result
-        self._read: dict[Experiment, tuple[FileVersion, Row | None]] = {}
+        self._read: dict[Experiment, tuple[FileVersion, ExperimentResult | None]] = {}
 
     def table(self, paper: str, table: str | int, *, pro: str | None = None) -> Comparison:
         """Return a table with the results on disk; files that have not changed are not read again.
@@ -94,9 +94,11 @@ class Book:
         planned = self._plan(table_name(paper, table))
         if pro is not None:
             planned = dataclasses.replace(planned, pro=pro)
-        stored_results = (self.row(experiment) for experiment in planned.experiments)
+        stored_results = (self.result(experiment) for experiment in planned.experiments)
         results = [result for result in stored_results if result is not None]
-        return compare(planned, Report(results, list(self.broken.items()), gaps=self.gaps))
+        return compare(
+            planned, Report(results, list(self.broken.items()), missing_data=self.missing_data)
+        )
 
     def _plan(self, name: TableName) -> Table:
         if name not in self._plans:
@@ -110,7 +112,7 @@ class Book:
                 if name.paper == paper:
                     self.table(name.paper, name.table)
 
-    def row(self, experiment: Experiment) -> Row | None:
+    def result(self, experiment: Experiment) -> ExperimentResult | None:
         """Return an experiment's result as it is on disk; None without a usable one."""
         try:
             status = path_of(experiment, self.folder).stat()
@@ -185,7 +187,7 @@ class Book:
 
         # `note` keeps errors for tables that are drawn while the run goes on
         report = run(_experiments(what), self.folder, **self._run_options, watch=note)
-        self.gaps = report.gaps
+        self.missing_data = report.missing_data
         return report
 
     def __repr__(self) -> str:

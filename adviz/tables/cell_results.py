@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adviz.sweep import Experiment, Row
+from adviz.sweep import Experiment, ExperimentResult
 from adviz.tables.paper_values import UNCERTAIN
 from adviz.tables.table import NAN, Cell
 
@@ -51,7 +51,7 @@ class Filled:
     ours: float
     std: float
     seeds: int
-    rows: tuple[Row, ...]
+    results: tuple[ExperimentResult, ...]
     missing: int
     reason: str = ""
 
@@ -88,7 +88,7 @@ class Filled:
 
 def fill(
     cell: Cell,
-    results: Mapping[Experiment, Row],
+    results: Mapping[Experiment, ExperimentResult],
     stored_metric: str,
     broken: Mapping[Experiment, str],
 ) -> Filled:
@@ -102,12 +102,12 @@ def fill(
     broken: experiment -> what went wrong.
     """
     # seed -> a result for each category, None where it is missing
-    by_seed: dict[int, list[Row | None]] = {}
+    by_seed: dict[int, list[ExperimentResult | None]] = {}
     for experiment in cell.experiments:
         by_seed.setdefault(experiment.seed, []).append(results.get(experiment))
     combine = np.sum if cell.unit == "count" else np.mean
     seed_values: list[float] = []
-    used: list[Row] = []
+    used: list[ExperimentResult] = []
     for seed_results in by_seed.values():
         done = [result for result in seed_results if result is not None]
         used += done
@@ -121,13 +121,13 @@ def fill(
         ours=float(np.mean(seed_values)) if seed_values else NAN,
         std=float(np.std(seed_values, ddof=1)) if len(seed_values) > 1 else NAN,
         seeds=len(seed_values),
-        rows=tuple(used),
+        results=tuple(used),
         missing=sum(experiment not in results for experiment in cell.experiments),
         reason=_why_incomplete(cell, stored_metric, used, broken),
     )
 
 
-def value_of(result: Row, cell: Cell, stored_metric: str) -> float:
+def value_of(result: ExperimentResult, cell: Cell, stored_metric: str) -> float:
     """Return a result's value in the cell's unit."""
     if cell.metric == "time_s":
         seconds = result.measured["seconds"]
@@ -152,7 +152,10 @@ def value_of(result: Row, cell: Cell, stored_metric: str) -> float:
 
 
 def _why_incomplete(
-    cell: Cell, stored_metric: str, results: Iterable[Row], broken: Mapping[Experiment, str]
+    cell: Cell,
+    stored_metric: str,
+    results: Iterable[ExperimentResult],
+    broken: Mapping[Experiment, str],
 ) -> str:
     """Return by category why there is no number; "" where none was tried, or where all is well."""
     metric = "false_positives" if cell.metric == "misclassified" else stored_metric

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adviz._support import got
-from adviz.sweep import Experiment, Row
+from adviz.sweep import Experiment, ExperimentResult
 from adviz.tables.cell_results import LABELS as METRIC_LABELS
 from adviz.tables.cell_results import Filled
 from adviz.tables.comparison import STYLES, compare
@@ -231,7 +231,7 @@ class Claims:
             experiments += table.experiments
         return list(dict.fromkeys(experiments))
 
-    def check(self, rows: Iterable[Row]) -> Checked:
+    def check(self, rows: Iterable[ExperimentResult]) -> Checked:
         """Check every claim on results; those of other experiments do not matter.
 
         Examples
@@ -303,7 +303,7 @@ def _table(key: str, claim: Claim, setting: Setting, pro: str | None) -> Table:
     )
 
 
-def _verdict(key: str, claim: Claim, table: Table, results: list[Row]) -> Verdict:
+def _verdict(key: str, claim: Claim, table: Table, results: list[ExperimentResult]) -> Verdict:
     """Check a claim on our results and on the printed values."""
     cells = compare(table, results).filled
     our_values = {filled.cell.value_key: _our_value(filled) for filled in cells}
@@ -318,9 +318,9 @@ def _verdict(key: str, claim: Claim, table: Table, results: list[Row]) -> Verdic
     ]
     printed_value = values_by_key(claim.paper)
     on_printed = [inequality.check(printed_value) for inequality in claim.inequalities]
-    used: dict[Experiment, Row] = {}
+    used: dict[Experiment, ExperimentResult] = {}
     for filled in cells:
-        used |= {result.experiment: result for result in filled.rows}
+        used |= {result.experiment: result for result in filled.results}
     missing = len(set(table.experiments) - set(used))
     our_texts = [_inequality_text(claim, on_ours), _why_unknown(cells, missing, on_ours)]
     return Verdict(
@@ -331,7 +331,7 @@ def _verdict(key: str, claim: Claim, table: Table, results: list[Row]) -> Verdic
         ours="; ".join(filter(None, our_texts)),
         paper=_inequality_text(claim, on_printed),
         source=_source(claim),
-        rows=tuple(used.values()),
+        results=tuple(used.values()),
         missing=missing,
     )
 
@@ -464,7 +464,7 @@ class Verdict:
     ours: str
     paper: str
     source: str
-    rows: tuple[Row, ...]
+    results: tuple[ExperimentResult, ...]
     missing: int
 
 
@@ -500,7 +500,7 @@ class Checked:
 
         rows = {}
         for verdict in self.verdicts:
-            paths = [result.path for result in verdict.rows if result.path is not None]
+            paths = [result.path for result in verdict.results if result.path is not None]
             rows[verdict.key] = {
                 "paper": verdict.claim.paper,
                 "place": verdict.claim.place,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adviz.sweep import Experiment, Report, Row
+from adviz.sweep import Experiment, ExperimentResult, Report
 from adviz.tables.cell_results import LABELS, Filled, fill, value_of
 from adviz.tables.methods import named_networks
 from adviz.tables.remarks import remarks
@@ -70,7 +70,7 @@ class Comparison:
     def _record(self, filled: Filled) -> dict[str, Any]:
         """Return a cell as a row of `to_frame`."""
         cell = filled.cell
-        paths = [result.path for result in filled.rows if result.path is not None]
+        paths = [result.path for result in filled.results if result.path is not None]
         return {
             "paper": self.table.name.paper,
             "table": self.table.name.table,
@@ -105,7 +105,7 @@ class Comparison:
             names.append(", ".join(filter(None, parts)))
         return names
 
-    def value(self, cell: Cell, row: Row) -> float:
+    def value(self, cell: Cell, row: ExperimentResult) -> float:
         """Return a result's value in the cell's unit."""
         return value_of(row, cell, self.table.stored_metric(cell.metric))
 
@@ -118,7 +118,7 @@ class Comparison:
     @property
     def missing(self) -> list[Experiment]:
         """The experiments that have no result."""
-        done = {result.experiment for filled in self.filled for result in filled.rows}
+        done = {result.experiment for filled in self.filled for result in filled.results}
         return [experiment for experiment in self.table.experiments if experiment not in done]
 
     def wide(self) -> pd.DataFrame:
@@ -182,7 +182,7 @@ class Comparison:
         base = Path(folder or ".").resolve()
         frame = self.wide().map(html.escape)
         for filled, row_name in zip(self.filled, self.lines, strict=True):
-            if filled.rows and not np.isnan(filled.ours):
+            if filled.results and not np.isnan(filled.ours):
                 column = _column(filled)
                 # `wide` drops the metric where there is only one
                 key = column if column in frame.columns else column[0]
@@ -238,7 +238,7 @@ class Comparison:
         return "; ".join(texts) + "."
 
 
-def compare(table: Table, rows: Iterable[Row] | Report) -> Comparison:
+def compare(table: Table, rows: Iterable[ExperimentResult] | Report) -> Comparison:
     """Fill a table with our results.
 
     Parameters
@@ -259,10 +259,10 @@ def compare(table: Table, rows: Iterable[Row] | Report) -> Comparison:
     10
     """
     report = rows if isinstance(rows, Report) else Report(list(rows))
-    results = {result.experiment: result for result in report.rows}
+    results = {result.experiment: result for result in report.results}
     broken = dict(report.broken)
     filled = [fill(cell, results, table.stored_metric(cell.metric), broken) for cell in table.cells]
-    sentences = remarks(table.cells, results, broken, report.gaps)
+    sentences = remarks(table.cells, results, broken, report.missing_data)
     return Comparison(table, tuple(filled), tuple(sentences))
 
 
@@ -282,7 +282,7 @@ def _text(filled: Filled) -> str:
 
 def _linked(text: str, filled: Filled, base: Path) -> str:
     """Return a text as HTML that links to its result, or to the folder of several."""
-    paths = [result.path for result in filled.rows if result.path is not None]
+    paths = [result.path for result in filled.results if result.path is not None]
     if not paths:
         return html.escape(text)
     target = os.path.relpath(paths[0] if len(paths) == 1 else paths[0].parent, base)

@@ -17,7 +17,7 @@ from adviz.detectors import (
     ReverseDistillation,
     method_options,
 )
-from adviz.sweep import CAMPUS
+from adviz.sweep import SHANGHAITECH
 from adviz.tables.paper_values import TableName
 from adviz.tables.setting import ONE_CLASS, Setting
 
@@ -140,7 +140,7 @@ def _geometry(name: TableName, dataset: str, method: str, side: int, setting: Se
     SPADE, PaDiM and PatchCore see the middle 224 of 256 pixels, the others all of 256.
     """
     # Reverse distillation's paper quotes the other methods on its own images
-    uncropped = method == "RD4AD" or name.paper == "rd" or dataset in (*ONE_CLASS, *CAMPUS)
+    uncropped = method == "RD4AD" or name.paper == "rd" or dataset in (*ONE_CLASS, *SHANGHAITECH)
     default_side = 256 if uncropped else 224
     return setting.geometry(side or default_side, crop=not uncropped)
 
@@ -163,7 +163,7 @@ def _spade(options: dict[str, str], dataset: str) -> Detector:
         count = gallery.removeprefix("random").removeprefix("knn")
         changed["gallery"] = "random" if is_random else "retrieved"
         changed["images_gallery"] = AtMost(int(count))
-    if dataset in CAMPUS:
+    if dataset in SHANGHAITECH:
         changed |= {"images_gallery": 1, "images_score": 1}
     return dataclasses.replace(detector, **changed)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from adviz.sweep import MVTEC_AD, Experiment, Gap, Row, listed
-from adviz.sweep import remarks as gap_remarks
+from adviz.data import published_counts
+from adviz.sweep import Experiment, ExperimentResult, MissingData, in_sentences, listed
 from adviz.tables.methods import departures
 from adviz.tables.paper_values import DIFFERS
 from adviz.tables.setting import NO_PROTOCOL, PROTOCOLS
@@ -18,16 +18,16 @@ NAMED = 3  # categories that a sentence names of many
 
 def remarks(
     cells: Iterable[Cell],
-    results: Mapping[Experiment, Row],
+    results: Mapping[Experiment, ExperimentResult],
     broken: Mapping[Experiment, str],
-    gaps: Sequence[Gap],
+    missing_data: MissingData,
 ) -> list[str]:
     """Return sentences on protocols, constants, data and experiments of a table, for its legend.
 
     Parameters
     ----------
-    cells: of the table; gaps in data that it does not need are left out.
-    results, broken, gaps: from a `sweep.Report`.
+    cells: of the table; missing data that it does not need are left out.
+    results, broken, missing_data: from a `sweep.Report`.
     """
     cells = list(cells)
     filled = [cell for cell in cells if cell.experiments]
@@ -49,7 +49,7 @@ def remarks(
         experiments |= set(cell.experiments)
     # Gaps in data of other tables are none of this one's
     data = {(experiment.data, experiment.category) for experiment in experiments}
-    texts += gap_remarks([gap for gap in gaps if (gap.data, gap.category) in data])
+    texts += in_sentences({pair: items for pair, items in missing_data.items() if pair in data})
     if n_broken := len(experiments & set(broken)):
         texts.append(
             f"{n_broken} of {len(experiments)} experiments are broken, see the notes and the "
@@ -60,7 +60,9 @@ def remarks(
     return list(dict.fromkeys(filter(None, texts)))
 
 
-def _other_images(cells: Iterable[Cell], results: Mapping[Experiment, Row]) -> list[str]:
+def _other_images(
+    cells: Iterable[Cell], results: Mapping[Experiment, ExperimentResult]
+) -> list[str]:
     """Return how the results behind printed values differ in images from MVTec AD, each once."""
     compared: list[Experiment] = []
     for cell in cells:
@@ -74,19 +76,19 @@ def _other_images(cells: Iterable[Cell], results: Mapping[Experiment, Row]) -> l
     return list(dict.fromkeys(filter(None, texts)))
 
 
-def _image_difference(result: Row) -> str:
+def _image_difference(result: ExperimentResult) -> str:
     """Return how the numbers of images differ from MVTec AD's, or ""."""
     experiment = result.experiment
-    published = MVTEC_AD.get(experiment.category)
-    if published is None or not {"n_train", "n_test"} <= result.facts.keys():
+    published = published_counts("MVTec AD", experiment.category)
+    if not published or not {"n_train", "n_test"} <= result.facts.keys():
         return ""
     n_train = result.facts["n_train"]
     n_test = result.facts["n_test"]
     # A row with few shots has its own number of training images
-    published_test = published.good + published.defective
-    if (n_train, n_test) == (experiment.shots or published.train, published_test):
+    published_test = published["test good"] + published["test defective"]
+    if (n_train, n_test) == (experiment.shots or published["train"], published_test):
         return ""
     return (
         f"{experiment.category} has {n_train} + {n_test} (training + test) "
-        f"instead of {published.train} + {published_test}"
+        f"instead of {published['train']} + {published_test}"
     )

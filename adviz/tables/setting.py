@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adviz.data import Geometry, classes
-from adviz.sweep import CAMPUS, DEMO, MVTEC_AD, TILES, folder_of
+from adviz.sweep import DEMO, MAGNETIC_TILES, SHANGHAITECH, folder_of
 
 # The papers' names -> timm's, with the weights that torchvision published first (IMAGENET1K_V1).
 NETWORKS = {
@@ -31,8 +31,20 @@ OFFLINE = {
     "densenet201": "efficientnet_lite2",
 }
 TEXTURES = frozenset({"carpet", "grid", "leather", "tile", "wood"})
+OBJECTS = (
+    "bottle",
+    "cable",
+    "capsule",
+    "hazelnut",
+    "metal_nut",
+    "pill",
+    "screw",
+    "toothbrush",
+    "transistor",
+    "zipper",
+)
 # In the papers' order: textures first
-MVTEC = (*sorted(TEXTURES), *(category for category in MVTEC_AD if category not in TEXTURES))
+MVTEC = (*sorted(TEXTURES), *OBJECTS)
 MVTEC_FOLDER = "mvtec"  # below the folder of the data sets
 CLASSED = ("mnist", "fashion_mnist", "cifar10")  # with classes that are the same everywhere
 ONE_CLASS = (*CLASSED, "caltech256")
@@ -40,16 +52,16 @@ TILE = ("magnetic_tile",)  # the one category of MTD
 # Of ShanghaiTech Campus that have test videos
 SCENES = tuple(f"{number:02}" for number in range(1, 13))
 # Data sets with a reader of their own -> categories
-OWN_TREES = {TILES: TILE, **dict.fromkeys(CAMPUS, SCENES)}
+OWN_TREES = {MAGNETIC_TILES: TILE, **dict.fromkeys(SHANGHAITECH, SCENES)}
 # Our protocols for data sets whose division the papers leave open; tables print them below.
 PROTOCOLS = {
-    TILES: (
+    MAGNETIC_TILES: (
         "mtd: 20 % of the good tiles, drawn with seed 0, are tested; tiles of any shape become "
         "256 x 256, of which the middle 224 x 224 is seen"
     ),
     "stc": (
         "stc: mean over scenes, each with its own training frames, every "
-        f"{CAMPUS['stc']}th of them, about 5000 in all, and every 5th test frame"
+        f"{SHANGHAITECH['stc']}th of them, about 5000 in all, and every 5th test frame"
     ),
     "mstc": (
         "mstc: mean over scenes, each with its own training frames, every 5th of them, and every "

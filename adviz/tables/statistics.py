@@ -6,7 +6,7 @@ Examples
 --------
 >>> from adviz import DN2
 >>> report = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2(images_score=1), DN2()]), "results")
->>> first, second = report.rows
+>>> first, second = report.results
 >>> tables.statistics.differences([first], [second], names=("K = 1", "K = 5"), draws=100)
 image AUROC: K = 5 against K = 1...
 """
@@ -38,7 +38,7 @@ STANDARD_ERRORS = 1.96  # on both sides of a mean: 95 %
 TOTAL = "all"
 MEAN = "mean"
 # Name -> results
-Methods = Mapping[str, Sequence[Row]]
+Methods = Mapping[str, Sequence[ExperimentResult]]
 
 
 def __dir__() -> list[str]:
@@ -80,14 +80,14 @@ class Summary:
         return f"{styled.to_html()}<p style='max-width:900px'>{html.escape(self.legend)}</p>"
 
 
-def by_line(comparison: Comparison) -> dict[str, list[Row]]:
+def by_line(comparison: Comparison) -> dict[str, list[ExperimentResult]]:
     """Return the results of each table row that has some: "PatchCore, coreset=25%" -> results."""
-    methods: dict[str, dict[str, Row]] = {}
+    methods: dict[str, dict[str, ExperimentResult]] = {}
     for filled in comparison.filled:
         settings = [part for part in filled.cell.variant.split(";") if part]
         name = ", ".join([filled.cell.method, *settings])
         results = methods.setdefault(name, {})
-        results.update({result.experiment.key: result for result in filled.rows})
+        results.update({result.experiment.key: result for result in filled.results})
     return {name: list(results.values()) for name, results in methods.items() if results}
 
 
@@ -283,14 +283,16 @@ def by_size(methods: Methods) -> Summary:
     )
 
 
-def _by_category(results: Sequence[Row]) -> dict[str, list[Row]]:
-    by_category: dict[str, list[Row]] = {}
+def _by_category(results: Sequence[ExperimentResult]) -> dict[str, list[ExperimentResult]]:
+    by_category: dict[str, list[ExperimentResult]] = {}
     for result in results:
         by_category.setdefault(result.experiment.category, []).append(result)
     return by_category
 
 
-def _pairs(before: Sequence[Row], after: Sequence[Row]) -> list[tuple[Row, Row]]:
+def _pairs(
+    before: Sequence[ExperimentResult], after: Sequence[ExperimentResult]
+) -> list[tuple[ExperimentResult, ExperimentResult]]:
     """Return the results of equal seeds; a single result is paired with all of the others."""
     if len(before) == 1 or len(after) == 1:
         return list(product(before, after))
@@ -305,7 +307,9 @@ def _pairs(before: Sequence[Row], after: Sequence[Row]) -> list[tuple[Row, Row]]
     return pairs
 
 
-def _bootstrap(before: Row, after: Row, draws: int, seeds: Sequence[int]) -> np.ndarray:
+def _bootstrap(
+    before: ExperimentResult, after: ExperimentResult, draws: int, seeds: Sequence[int]
+) -> np.ndarray:
     """Return the bootstrap differences of AUROC of two results on the same images, (draws,)."""
     ids = before.images["ids"]
     # Results may hold the same images in another order
@@ -327,7 +331,7 @@ def _bootstrap(before: Row, after: Row, draws: int, seeds: Sequence[int]) -> np.
     )
 
 
-def _mean_auroc(results: Iterable[Row]) -> float:
+def _mean_auroc(results: Iterable[ExperimentResult]) -> float:
     return float(np.mean([100 * result.metrics["image_auroc"] for result in results]))
 
 
@@ -347,7 +351,7 @@ def _difference_row(before: float, after: float, differences: np.ndarray) -> dic
     }
 
 
-def _region_areas(results: Sequence[Row]) -> np.ndarray:
+def _region_areas(results: Sequence[ExperimentResult]) -> np.ndarray:
     """Return the areas of the defect regions of some results, in % of the evaluated maps."""
     areas = []
     for result in results:
@@ -357,7 +361,7 @@ def _region_areas(results: Sequence[Row]) -> np.ndarray:
     return np.concatenate(areas)
 
 
-def _region_values(results: Sequence[Row], name: str) -> np.ndarray:
+def _region_values(results: Sequence[ExperimentResult], name: str) -> np.ndarray:
     """Return a value of all defect regions of some results, in %."""
     return 100 * np.concatenate([result.regions.get(name, []) for result in results])
 

@@ -9,7 +9,7 @@ import pytest
 
 from adviz import sweep, tables
 from adviz.sweep import running
-from adviz.sweep.rows import path_of, write
+from adviz.sweep.results import path_of, write
 from adviz.tables import all_tables as module
 
 SMALL = tables.reduced(("bottle",), every=6, scale=0.25)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adviz.plots import curve_sheet, histogram_sheet, sampling_panels
-from adviz.sweep import Row
+from adviz.sweep import ExperimentResult
 from adviz.tables.comparison import Comparison
 from adviz.tables.figures.coreset_example import (
     N_CHOSEN,
@@ -42,7 +42,7 @@ def plane(name: TableName) -> StaticFigure:
     return sampling_panels(points, chosen, captions, title=f"{name}: {name.title}")
 
 
-def histograms(name: TableName, results: list[Row]) -> StaticFigure:
+def histograms(name: TableName, results: list[ExperimentResult]) -> StaticFigure:
     """Draw the scores of good and anomalous images of every category (RD, Fig. 5)."""
     scores = {}
     aurocs = {}
@@ -71,11 +71,11 @@ def curves(comparison: Comparison) -> StaticFigure:
     )
 
 
-def _xy(result: Row) -> dict[str, tuple[list[float], list[float]]]:
+def _xy(result: ExperimentResult) -> dict[str, tuple[list[float], list[float]]]:
     return {kind: (curve[0], curve[1]) for kind, curve in result.curves.items()}
 
 
-def _errors(result: Row) -> tuple[float, float]:
+def _errors(result: ExperimentResult) -> tuple[float, float]:
     """Return the errors at the F1-optimal threshold and at 100 % recall."""
     values = result.metrics
     return values["false_positives"] + values["false_negatives"], values[

@@ -11,7 +11,7 @@ from adviz import metrics
 from adviz.data import Category
 from adviz.plots import Picture, picture_groups, shared_limits
 from adviz.prediction import Prediction
-from adviz.sweep import DEMO, Experiment, Row, listed
+from adviz.sweep import DEMO, Experiment, ExperimentResult, listed
 from adviz.tables.paper_values import TableName
 from adviz.tables.setting import MVTEC
 
@@ -31,44 +31,52 @@ RELATIVE = "map / threshold"
 class Predicted(NamedTuple):
     """A category's images with their prediction and the F1-optimal threshold of the scores."""
 
-    result: Row
+    result: ExperimentResult
     category: Category
     prediction: Prediction
     threshold: float
 
 
-def false_positives(name: TableName, results: list[Row], predict: Predict) -> StaticFigure:
+def false_positives(
+    name: TableName, results: list[ExperimentResult], predict: Predict
+) -> StaticFigure:
     """Draw the false positives at the F1-optimal threshold (Fig. S1)."""
     return _errors(name, results, predict, 0, "no good image is flagged")
 
 
-def false_negatives(name: TableName, results: list[Row], predict: Predict) -> StaticFigure:
+def false_negatives(
+    name: TableName, results: list[ExperimentResult], predict: Predict
+) -> StaticFigure:
     """Draw the false negatives at the F1-optimal threshold (Fig. S2)."""
     return _errors(name, results, predict, 1, "no anomalous image is missed")
 
 
-def largest(name: TableName, results: list[Row], predict: Predict) -> StaticFigure:
+def largest(name: TableName, results: list[ExperimentResult], predict: Predict) -> StaticFigure:
     """Draw the image with the largest defect of each category (RD, Fig. 6)."""
     return _by_size(name, _in_categories(results, LARGE), predict, -1)
 
 
-def smallest(name: TableName, results: list[Row], predict: Predict) -> StaticFigure:
+def smallest(name: TableName, results: list[ExperimentResult], predict: Predict) -> StaticFigure:
     """Draw the image with the smallest defect of each category (RD, Fig. 7)."""
     return _by_size(name, _in_categories(results, SMALL), predict, 0)
 
 
-def retrieved(name: TableName, results: list[Row], predict: Predict) -> StaticFigure:
+def retrieved(name: TableName, results: list[ExperimentResult], predict: Predict) -> StaticFigure:
     """Draw anomalous images with the nearest normal image and what is detected (SPADE, Fig. 1)."""
     return _retrieved(name, results[:N_CATEGORIES], predict)
 
 
-def one_retrieved(name: TableName, results: list[Row], predict: Predict) -> StaticFigure:
+def one_retrieved(
+    name: TableName, results: list[ExperimentResult], predict: Predict
+) -> StaticFigure:
     """Draw one anomalous image with its neighbour and what is detected (SPADE, Fig. 2)."""
     return _retrieved(name, _in_categories(results, (NUT,))[:1], predict)
 
 
 # (paper, figure) -> drawing of a result for each category
-FIGURES: dict[tuple[str, str], Callable[[TableName, list[Row], Predict], StaticFigure]] = {
+FIGURES: dict[
+    tuple[str, str], Callable[[TableName, list[ExperimentResult], Predict], StaticFigure]
+] = {
     ("patchcore", "S1"): false_positives,
     ("patchcore", "S2"): false_negatives,
     ("rd", "6"): largest,
@@ -79,7 +87,7 @@ FIGURES: dict[tuple[str, str], Callable[[TableName, list[Row], Predict], StaticF
 
 
 def _errors(
-    name: TableName, results: list[Row], predict: Predict, label: int, no_errors: str
+    name: TableName, results: list[ExperimentResult], predict: Predict, label: int, no_errors: str
 ) -> StaticFigure:
     """Draw the images with a label that are on the wrong side of the threshold, and their maps."""
     groups: list[list[Picture]] = []
@@ -104,7 +112,9 @@ def _errors(
     return _with_maps(groups, ("image", "map"), captions, 4, title)
 
 
-def _by_size(name: TableName, results: list[Row], predict: Predict, position: int) -> StaticFigure:
+def _by_size(
+    name: TableName, results: list[ExperimentResult], predict: Predict, position: int
+) -> StaticFigure:
     """Draw a normal and an anomalous image of each category.
 
     Parameters
@@ -155,7 +165,7 @@ def _with_maps(
     )
 
 
-def _retrieved(name: TableName, results: list[Row], predict: Predict) -> StaticFigure:
+def _retrieved(name: TableName, results: list[ExperimentResult], predict: Predict) -> StaticFigure:
     """Draw a typical anomalous image of each category, its nearest normal image, and detections."""
     groups = []
     captions = []
@@ -209,7 +219,9 @@ def _detection(
     ]
 
 
-def _in_categories(results: list[Row], categories: tuple[str, ...]) -> list[Row]:
+def _in_categories(
+    results: list[ExperimentResult], categories: tuple[str, ...]
+) -> list[ExperimentResult]:
     """Return the results of the paper's categories; on other data all of them."""
     # The paper's categories mean nothing on data that only share a name with them
     of_paper = [result for result in results if result.experiment.category in categories]
@@ -219,7 +231,7 @@ def _in_categories(results: list[Row], categories: tuple[str, ...]) -> list[Row]
     return of_paper if of_paper and on_mvtec else results
 
 
-def _predicted(result: Row, predict: Predict) -> Predicted:
+def _predicted(result: ExperimentResult, predict: Predict) -> Predicted:
     category, prediction = predict(result.experiment)
     if list(category.test.ids) != list(result.images["ids"]):
         raise ValueError(
@@ -228,7 +240,7 @@ def _predicted(result: Row, predict: Predict) -> Predicted:
     return Predicted(result, category, prediction, result.metrics["threshold_f1"])
 
 
-def _wrong(result: Row, label: int) -> np.ndarray:
+def _wrong(result: ExperimentResult, label: int) -> np.ndarray:
     """Return the images with this label on the wrong side, the most certain error first."""
     # (N,) each
     scores = np.array(result.images["scores"])
@@ -240,7 +252,7 @@ def _wrong(result: Row, label: int) -> np.ndarray:
     return wrong[order if label else order[::-1]]
 
 
-def _is_anomalous(result: Row) -> np.ndarray:
+def _is_anomalous(result: ExperimentResult) -> np.ndarray:
     return np.asarray(np.array(result.images["labels"]) == 1)
 
 
@@ -277,7 +289,7 @@ def _caption(predicted: Predicted, image: int) -> str:
     return caption
 
 
-def _typical(result: Row, detected: np.ndarray) -> int:
+def _typical(result: ExperimentResult, detected: np.ndarray) -> int:
     """Return the anomalous image with the middle score.
 
     Parameters
@@ -314,9 +326,9 @@ def _empty(name: TableName, remark: str) -> StaticFigure:
     return figure
 
 
-def first_of_each(results: Iterable[Row]) -> list[Row]:
+def first_of_each(results: Iterable[ExperimentResult]) -> list[ExperimentResult]:
     """Return one result for each category: that of the lowest seed."""
-    first: dict[str, Row] = {}
+    first: dict[str, ExperimentResult] = {}
     for result in sorted(results, key=lambda result: result.experiment.seed):
         first.setdefault(result.experiment.category, result)
     return list(first.values())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from adviz import sweep
 from adviz._support import meant
-from adviz.sweep import Experiment, Row
+from adviz.sweep import Experiment, ExperimentResult
 from adviz.tables.comparison import Comparison, compare
 from adviz.tables.figures.contents import CONTENTS
 from adviz.tables.paper_values import PAPERS, TableName, printed_rows, values
@@ -56,7 +56,7 @@ class FigurePlan:
         """All that it needs, each once; PatchCore's Fig. 3 needs none."""
         return self.table.experiments
 
-    def compare(self, rows: Iterable[Row]) -> Comparison:
+    def compare(self, rows: Iterable[ExperimentResult]) -> Comparison:
         """Return the numbers behind the figure, with printed ones where a table has them."""
         return compare(self.table, rows)
 
