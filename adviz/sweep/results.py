@@ -20,7 +20,8 @@ from adviz.sweep.experiment import Experiment
 FORMAT = 1
 LIMIT = 2**28  # bytes of a result; a thousand images take a hundred kilobytes
 QUARANTINE = "quarantine"
-RENAMED_METRICS: dict[str, str] = {}  # name in results stored before -> name now
+# Name in results stored before -> name now
+RENAMED_METRICS = {"errors_at_full_recall": "false_positives_at_full_recall"}
 
 
 @dataclass(frozen=True, eq=False)

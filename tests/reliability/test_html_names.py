@@ -11,7 +11,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from adviz import SPADE, Features, PatchCore, Prediction, evaluate, explore, metrics, plots
 from adviz.app import notebook_html as pages
-from adviz.explore import svg, tiles
+from adviz.explore.kit import markup, svg
 
 # Ends an attribute in either kind of quotes and the tag it stands in, and begins an element of its
 # own. A reader sees these very characters: "&lt;" is no "<" to him.
@@ -220,13 +220,13 @@ def test_reprs_of_results_detectors_and_predictions(category, predictions, bank)
 def test_tiles_tables_and_charts():
     picture = np.zeros((8, 8, 3), np.uint8)
     parts = [
-        tiles.picture(picture, text=EVIL),
-        tiles.tile(picture, title=EVIL, caption=EVIL),
-        tiles.row([], title=EVIL),
-        tiles.scale((0, 1), EVIL),
-        tiles.table({EVIL: [EVIL]}, [EVIL], title=EVIL, marked=[EVIL]),
-        tiles.bar_table(EVIL, {EVIL: 1.0}),
-        tiles.map_tile(EVIL, np.zeros((4, 4)), (0, 1)),
+        markup.picture(picture, text=EVIL),
+        markup.tile(picture, title=EVIL, caption=EVIL),
+        markup.row([], title=EVIL),
+        markup.scale((0, 1), EVIL),
+        markup.table({EVIL: [EVIL]}, [EVIL], title=EVIL, marked=[EVIL]),
+        markup.bar_table(EVIL, {EVIL: 1.0}),
+        markup.map_tile(EVIL, np.zeros((4, 4)), (0, 1)),
     ]
     for part, names in zip(parts, (2, 4, 1, 1, 4, 2, 3), strict=True):
         check(part, names=names)
