@@ -8,7 +8,7 @@ import lazy_loader
 
 __getattr__, _, _names = lazy_loader.attach_stub(__name__, __file__)
 # For other rooms
-_SHARED = {"AFTER_TRAINING", "AtMost", "CLASSES", "Detector", "facts_of", "method_options"}
+_SHARED = {"AtMost", "Detector", "facts_of", "method_options", "own_classes"}
 __all__ = sorted(set(_names) - _SHARED)
 
 

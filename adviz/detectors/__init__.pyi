@@ -7,10 +7,9 @@ from .base import facts_of as facts_of
 from .base import method_options as method_options
 from .distillation import ConventionalDistillation as ConventionalDistillation
 from .distillation import ReverseDistillation as ReverseDistillation
-from .distillation.reverse import AFTER_TRAINING as AFTER_TRAINING
 from .dn2 import DN2 as DN2
 from .padim import PaDiM as PaDiM
 from .patchcore import PatchCore as PatchCore
-from .persistence.save_load import CLASSES as CLASSES
 from .presets import AtMost as AtMost
+from .registry import own_classes as own_classes
 from .spade import SPADE as SPADE

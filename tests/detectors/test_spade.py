@@ -7,7 +7,7 @@ from plain_spade import all_distances, full_features
 
 from adviz import DN2, SPADE, Features
 from adviz.core import maps
-from adviz.detectors.spade.detector import search as correspondence
+from adviz.detectors.spade import gallery_search as correspondence
 
 
 def test_dn2_is_the_mean_squared_distance_to_the_k_nearest(train, test):

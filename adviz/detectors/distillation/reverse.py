@@ -1,4 +1,4 @@
-"""Reverse distillation (arXiv 2201.10703): a student rebuilds the teacher's features from a narrow code of them."""
+"""Reverse distillation (arXiv 2201.10703): a student rebuilds the features from a narrow code."""
 
 from __future__ import annotations
 
@@ -24,17 +24,15 @@ from adviz.detectors.distillation.training import (
     restore,
 )
 from adviz.detectors.presets import AtMost
+from adviz.detectors.registry import current_options
 
 if TYPE_CHECKING:
     from adviz.features import Features
 
-# no part of what is learned
-AFTER_TRAINING = ("map", "map_layers", "score", "align_corners", "sigma", "border", "patience")
-
 
 @dataclass(repr=False)
 class ReverseDistillation(Distiller):
-    """How far is what a student, trained on normal images, makes of an image's code from what the teacher sees.
+    """Distance of a teacher's features to those that a student rebuilds from a narrow code of them.
 
     The teacher is the features. A bottleneck turns them into a code of half the coarsest grid, the
     student rebuilds every layer from it, and only both are trained. Knows positions: test images
@@ -132,6 +130,14 @@ class ReverseDistillation(Distiller):
         self._check_choices(bottleneck=("oce+mff", "oce", "pre"))
         self._check_options()
 
+    @property
+    def layers_read(self) -> tuple[int | str, ...]:
+        """The layers to rebuild, and the teacher's next stage where that is the bottleneck."""
+        strides = [layer for layer in self.layers if isinstance(layer, int)]
+        if not self._own_input() or not strides:
+            return self.layers
+        return (*self.layers, 2 * max(strides))
+
     def fit(self, features: Features, *, watch: Watch | None = None) -> ReverseDistillation:
         """Train bottleneck and student on the features of normal images.
 
@@ -190,19 +196,21 @@ class ReverseDistillation(Distiller):
     @classmethod
     def _begun(cls, header: dict[str, Any], path: str | Path, device: str) -> Self:
         """Return the detector that wrote a checkpoint's header, without what it learned."""
-        options: dict[str, Any] = {
-            n: tuple(v) if isinstance(v, list) else v for n, v in header["options"].items()
-        }
-        options["batch"] = AtMost(options["batch"]) if header["clip"] else options["batch"]
+        options: dict[str, Any] = {}
+        for name, value in current_options(cls, header["options"]).items():
+            options[name] = tuple(value) if isinstance(value, list) else value
+        if header["clip"]:
+            options["batch"] = AtMost(options["batch"])
         detector = cls(**options, checkpoint=path, device=device)
-        shapes = header["configuration"]
-        detector.layers_, detector._channels = tuple(shapes["channels"]), dict(shapes["channels"])
-        detector._backbone, detector.geometry_ = (shapes["backbone"], shapes["digest"]), None
-        detector.image_size_, detector.signed_ = (
-            tuple(shapes["image_size"]),
-            tuple(shapes["signed"]),
-        )
-        detector.batch_, detector.strides_ = shapes["batch"], dict(header["strides"])
+        configuration = header["configuration"]
+        detector.layers_ = tuple(configuration["channels"])
+        detector.geometry_ = None
+        detector._channels = dict(configuration["channels"])
+        detector._backbone = configuration["backbone"], configuration["digest"]
+        detector.image_size_ = tuple(configuration["image_size"])
+        detector.signed_ = tuple(configuration["signed"])
+        detector.batch_ = configuration["batch"]
+        detector.strides_ = dict(header["strides"])
         return detector
 
     def _own_input(self) -> bool:
@@ -239,8 +247,10 @@ class ReverseDistillation(Distiller):
         if self.checkpoint is None:
             return None
         options = method_options(self)
-        # without a schedule a training of more epochs begins as one of fewer
-        free = {*AFTER_TRAINING, "layers", *(["epochs"] if self.schedule is None else [])}
+        # Without a schedule a training of more epochs begins as one of fewer
+        free = {*self.read_by_predict, "patience", "layers"}
+        if self.schedule is None:
+            free.add("epochs")
         configuration = {
             **{name: value for name, value in options.items() if name not in free},
             "batch": self.batch_,

@@ -20,8 +20,8 @@ import adviz
 from adviz import DN2, SPADE, Features, PaDiM, PatchCore, Prediction, ReverseDistillation
 from adviz._support import archive
 from adviz.data import Geometry
+from adviz.detectors import own_classes
 from adviz.detectors.base import Detector
-from adviz.detectors.persistence.save_load import CLASSES
 from adviz.detectors.presets import PRESETS, AtMost
 
 MORE = {
@@ -154,13 +154,13 @@ def test_another_process_gets_the_same_scores(tmp_path):
         detector.save(tmp_path / f"{name}.safetensors")
         test[name] = detector.predict(marked(features_for(detector, 5, 1, defect=3))).score
     code = f"""
-import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
+import sys; sys.path[:0] = {[str(path) for path in Path(__file__).parents[:2]]!r}
 import torch; torch.set_num_threads({torch.get_num_threads()})
 from pathlib import Path
-import adviz, test_contract, test_saving
+import adviz, test_contract, test_save_load
 for path in sorted(Path({str(tmp_path)!r}).glob("*.safetensors")):
     found = adviz.load(path)
-    score = found.predict(test_saving.marked(test_contract.features_for(found, 5, 1, defect=3))).score
+    score = found.predict(test_save_load.marked(test_contract.features_for(found, 5, 1, defect=3))).score
     print(path.stem, score.tobytes().hex(), sep=";")
 """
     result = subprocess.run(
@@ -176,7 +176,7 @@ for path in sorted(Path({str(tmp_path)!r}).glob("*.safetensors")):
     ("name", "preset"), [(name, preset) for name, all_ in PRESETS.items() for preset in all_]
 )
 def test_presets_keep_their_name(file, name, preset):
-    cls = CLASSES[name]
+    cls = own_classes()[name]
     detector = cls.preset(preset)
     kept = cls(**{**PRESETS[name][preset], **({"epochs": 1} if "epochs" in vars(detector) else {})})
     features = marked(features_for(detector, 12, 0))
@@ -199,7 +199,7 @@ CAME_LATER = {
 
 @pytest.mark.parametrize("name", CAME_LATER)
 def test_files_of_before_an_option_are_read_as_they_were_meant(file, name):
-    detector = CLASSES[name](**SHORT.get(name, {}))
+    detector = own_classes()[name](**SHORT.get(name, {}))
     detector.fit(marked(features_for(detector, 12, 0))).save(file)
     content = archive.read(file, name).content
     for option in CAME_LATER[name]:
@@ -315,6 +315,7 @@ class Mean(Detector):
 
 
 def test_a_detector_of_ones_own_is_saved_by_what_it_says(file):
+    name = f"{Mean.__module__}:Mean"
     detector, test = Mean().fit(marked(make_features(6))), marked(make_features(3, 1))
     digest = detector.save(file)
     found = Mean.load(file, digest=digest)
@@ -323,16 +324,14 @@ def test_a_detector_of_ones_own_is_saved_by_what_it_says(file):
     np.testing.assert_array_equal(found.predict(test).score, detector.predict(test).score)
     with pytest.raises(
         ValueError,
-        match=r"expected one of AnomalyDINO, .*, got a test_saving:Mean: .* own reads its",
+        match=rf"expected one of AnomalyDINO, .*, got a {name}: .* own reads its",
     ):
         adviz.load(file)
-    with pytest.raises(
-        ValueError, match=r"expected a saved DN2 in .* it is a saved test_saving:Mean"
-    ):
+    with pytest.raises(ValueError, match=rf"expected a saved DN2 in .* it is a saved {name}"):
         DN2.load(file)
-    content = archive.read(file, "test_saving:Mean").content
-    for name, wrong in {"count_used_": 0, "mean_": np.zeros(9, np.float32)}.items():
-        archive.write(file, "test_saving:Mean", altered(content, ("state", name), wrong))
+    content = archive.read(file, name).content
+    for fact, wrong in {"count_used_": 0, "mean_": np.zeros(9, np.float32)}.items():
+        archive.write(file, name, altered(content, ("state", fact), wrong))
         with pytest.raises(ValueError, match="its parts do not fit: expected"):
             Mean.load(file)
 

@@ -241,7 +241,7 @@ class CellIndex:
         self._indexes = [refilled(trained, rows) for rows in self._rows]
 
     @classmethod
-    def kept(
+    def of_arrays(
         cls, images: Sequence[Cells], count: int, arrays: Mapping[str, np.ndarray]
     ) -> CellIndex:
         """Return the index over the same images whose `arrays` these are; ValueError where they do not fit."""
@@ -282,17 +282,17 @@ class Match(NamedTuple):
     ----------
     distance: (P, K), to the nearest cell in each gallery image.
     cell: (P, K) int64, that cell.
-    shares: (L, P), each layer's part of the score, which is their sum: the mean distance to the
+    contributions: (L, P), each layer's part of the score, which is their sum: the mean distance to the
         kappa nearest cells.
     """
 
     distance: Tensor
     cell: Tensor
-    shares: Tensor
+    contributions: Tensor
 
 
 def match_image(query: Cells, gallery: Sequence[Cells], place: Tensor, kappa: int) -> Match:
-    """Turn the (P, K, count) places found for an image in each of K gallery images into scores and shares (Eq. 3).
+    """Turn the (P, K, count) places found for an image in each of K gallery images into scores (Eq. 3).
 
     The places come from matrix products or an index; their distances are computed again by direct
     subtraction, layer by layer, so that they are exact to float32 and a cell is at distance 0 from
@@ -304,12 +304,16 @@ def match_image(query: Cells, gallery: Sequence[Cells], place: Tensor, kappa: in
     total = parts.sum(0)
     closest = total.argmin(2, keepdim=True)
     best = total.flatten(1).topk(kappa, dim=1, largest=False).indices
-    shares = parts.flatten(2).gather(2, best.expand(len(parts), -1, -1)).mean(2)
+    contributions = parts.flatten(2).gather(2, best.expand(len(parts), -1, -1)).mean(2)
     found = Match(
-        total.gather(2, closest)[..., 0], gallery[0].cell[place.gather(2, closest)[..., 0]], shares
+        total.gather(2, closest)[..., 0],
+        gallery[0].cell[place.gather(2, closest)[..., 0]],
+        contributions,
     )
     order = torch.argsort(query.cell)  # from places back to cells
-    return Match(found.distance[order].cpu(), found.cell[order].cpu(), found.shares[:, order].cpu())
+    return Match(
+        found.distance[order].cpu(), found.cell[order].cpu(), found.contributions[:, order].cpu()
+    )
 
 
 def _direct(query: Cells, other: Cells, place: Tensor) -> Tensor:
