@@ -171,7 +171,8 @@ def _predict(
     meter.seconds["forward"] = meter.seconds.get("forward", 0.0) + _forward_seconds(backbone, few)
     facts = {key: value for key, value in facts_of(detector).items() if key != "device_"}
     facts |= {"model_bytes": stored_bytes(detector)}
-    return prediction, facts | _bank_used(detector, prediction)
+    usage = detector.usage(prediction) if hasattr(detector, "usage") else {}
+    return prediction, facts | usage
 
 
 def _forward_seconds(backbone: Backbone, few: Split) -> float:
@@ -214,16 +215,6 @@ def signed(prediction: Any, features: Features) -> Prediction:
     return dataclasses.replace(
         prediction, backbone=features.backbone, digest=features.digest, ids=ids
     )
-
-
-def _bank_used(detector: Any, prediction: Prediction) -> dict[str, float]:
-    """Return which share of a memory bank is some test patch's nearest row (PatchCore 4.4.2), where there is a bank."""
-    size, sampler = getattr(detector, "bank_size_", None), getattr(detector, "sampler", "")
-    found = prediction.neighbors.get("patch")
-    if size is None or found is None or sampler == "proxies":  # which are no patches
-        return {}
-    rows = np.stack([found.image[..., 0].ravel(), found.cell[..., 0].ravel()])
-    return {"bank_used": np.unique(rows, axis=1).shape[1] / size}
 
 
 @lru_cache(KEPT)

@@ -49,7 +49,7 @@ def test_lines_that_differ_in_their_maps_are_trained_once_and_are_the_same(
     together = rows([detectors[0], between, *detectors[1:]], tmp_path / "together")
     together.pop(1)
     assert len(epochs) == 4
-    monkeypatch.setattr(fitting, "AFTER_TRAINING", ())
+    monkeypatch.setattr(type(SMALL), "read_by_predict", frozenset())
     alone = rows(detectors, tmp_path / "alone")
     assert len(epochs) == 4 + 2 * len(detectors)
     for one, two in zip(together, alone, strict=True):
