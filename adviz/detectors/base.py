@@ -142,7 +142,6 @@ class Detector:
         A file need not be what `save` wrote: refuse (ValueError, TypeError) what does not fit.
         """
         save_load.restore_listed_state(self, state)
-        self._check_learned()
 
     def _check_learned(self) -> None:
         """Refuse (ValueError) what `learned` lists where its parts do not fit together."""

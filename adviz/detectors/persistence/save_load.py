@@ -203,6 +203,7 @@ def restore_listed_state(detector: Any, state: Mapping[str, Any]) -> None:
             value = checked.value(name, kind)
         setattr(detector, name, value)
     checked.end()
+    detector._check_learned()
 
 
 def _is_optional(kind: Any) -> bool:
