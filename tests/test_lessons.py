@@ -99,8 +99,7 @@ def by_sampler(shown):
 def by_gallery(shown):
     """Return the PRO of SPADE with each test image's 3 nearest normal images, and with 3 drawn at random."""
     galleries = {
-        name: SPADE(layers=(8, 16), images_gallery=3, gallery=name)
-        for name in ("retrieved", "random")
+        name: SPADE(layers=(8, 16), k_images=3, gallery=name) for name in ("retrieved", "random")
     }
     return {name: shown.evaluate(detector).pro for name, detector in galleries.items()}
 

@@ -50,7 +50,7 @@ def load(
         return detectors[kind].load(path, digest=digest)
     if kind:
         raise ValueError(
-            f"expected one of {', '.join([*detectors, *RECORDS])} in {path}, got a {kind}: a class of your own reads its "
-            "files itself, with its load"
+            f"expected one of {', '.join([*detectors, *RECORDS])} in {path}, got a {kind}: a class "
+            "of your own reads its files itself, with its load"
         )
     return Prediction.load(path)  # which says what is wrong with it

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -35,7 +36,7 @@ class DN2(Detector):
     Attributes
     ----------
     layers: strides or names; the paper uses the last block (stride 32).
-    images_score: K (2002.10445 uses 2, SPADE's text 50).
+    k_images: K (2002.10445 uses 2, SPADE's text 50).
     index: of the search, "flat" (exact) or "ivf" (an inverted file for large sets; approximate,
         needs faiss).
     image_distance: what is averaged over the K images, "squared" (Eq. 2) or "euclidean" distances
@@ -57,13 +58,14 @@ class DN2(Detector):
     Examples
     --------
     >>> from adviz import DN2
-    >>> dn2 = DN2(images_score=3).fit(train)
+    >>> dn2 = DN2(k_images=3).fit(train)
     >>> dn2.predict(test).neighbors["image"]
     Neighbors(46 images, 1x1 cells, 3 each, by distance)
     """
 
+    renamed: ClassVar[Mapping[str, str]] = {"images_score": "k_images"}
     layers: tuple[int | str, ...] = (32,)
-    images_score: int = AtMost(5)
+    k_images: int = AtMost(5)
     index: Literal["flat", "ivf"] = "flat"
     image_distance: ImageDistance = field(default="squared", metadata=LATER)
 
@@ -80,7 +82,7 @@ class DN2(Detector):
             than images.
         """
         chosen = self._fitting(features)
-        self.k_used_ = usable(self.images_score, features.n_images, "images_score")
+        self.k_used_ = usable(self.k_images, features.n_images, "k_images")
         self.mean_features_ = _pooled(chosen)
         self._index = ivf(self.mean_features_) if self.index == "ivf" else None
         return self

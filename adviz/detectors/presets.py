@@ -32,15 +32,15 @@ class AtMost(int):
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "DN2": {
         "paper": {},
-        "paper-literal": {"images_score": AtMost(2)},
-        "port": {"images_score": AtMost(5), "image_distance": "euclidean"},
+        "paper-literal": {"k_images": AtMost(2)},
+        "port": {"k_images": AtMost(5), "image_distance": "euclidean"},
     },
     "SPADE": {
         "paper": {},
-        "paper-literal": {"images_score": AtMost(50)},
+        "paper-literal": {"k_images_score": AtMost(50)},
         "port": {
-            "images_score": AtMost(5),
-            "images_gallery": AtMost(5),
+            "k_images_score": AtMost(5),
+            "k_images": AtMost(5),
             "match": "per_layer",
             "distance": "euclidean",
             "image_distance": "euclidean",

@@ -85,14 +85,14 @@ def kind(one: Experiment, name: str) -> Experiment:
     if isinstance(one.detector, PatchCore):
         normal = {"coreset": 1.0, "presample": None}
     elif isinstance(one.detector, SPADE):
-        normal = {"gallery": "retrieved", "images_gallery": AtMost(50), "images_score": AtMost(5)}
+        normal = {"gallery": "retrieved", "k_images": AtMost(50), "k_images_score": AtMost(5)}
     elif isinstance(one.detector, TRAINED):
         normal = {
             "epochs": 1,
             "batch": AtMost(16),
             "map": "sum",
             "map_layers": None,
-            "score": "max",
+            "image_score": "max",
         }
     detector = dataclasses.replace(one.detector, **normal)  # type: ignore[type-var]
     free: dict[str, Any] = {
@@ -129,7 +129,7 @@ def terms(detector: Detector, size: Size, cells: int, channels: int) -> Terms:
         search = candidates * share * candidates if detector.sampler != "random" else 0.0
         return Terms((patches, search), (m * cells, m * cells * bank))
     if isinstance(detector, SPADE):
-        gallery = min(n, int(detector.images_gallery))
+        gallery = min(n, int(detector.k_images))
         return Terms((n, 0.0), (m * (cells + n), m * cells * gallery * cells))
     if isinstance(detector, PaDiM):
         kept = detector.dimension or {1792: 550}.get(channels, 100)

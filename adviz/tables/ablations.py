@@ -21,7 +21,7 @@ RESOLUTION: tuple[Line, ...] = (
     ),
 )
 SCORED: tuple[Line, ...] = tuple(
-    ("SPADE", variant) for variant in ("images_score=2", "preset=paper-literal", "preset=port")
+    ("SPADE", variant) for variant in ("k_images_score=2", "preset=paper-literal", "preset=port")
 )
 UNTRAINED: tuple[Line, ...] = (
     *(("PatchCore", f"coreset={share};{NETWORK};weights=random") for share in ("10%", "1%")),

@@ -96,7 +96,7 @@ def departures(method: str, metric: str, detector: Detector) -> str:
     """
     if method != "SPADE" or metric != "image_auroc":
         return ""
-    return "" if "images_score" in detector.differences("paper") else SPADES_K
+    return "" if "k_images_score" in detector.differences("paper") else SPADES_K
 
 
 def named_networks(variant: str) -> list[str]:
@@ -121,8 +121,8 @@ def _strides(layers: str) -> tuple[int | str, ...]:
 
 def _spade(options: dict[str, str], dataset: str) -> Detector:
     detector = SPADE.preset(options.pop("preset", "paper"))
-    if scored := options.pop("images_score", ""):
-        detector = dataclasses.replace(detector, images_score=AtMost(int(scored)))
+    if scored := options.pop("k_images_score", ""):
+        detector = dataclasses.replace(detector, k_images_score=AtMost(int(scored)))
     if layers := options.pop("layers", ""):
         detector = dataclasses.replace(detector, layers=_strides(layers))
     stage = options.pop("stage1", "")
@@ -130,10 +130,10 @@ def _spade(options: dict[str, str], dataset: str) -> Detector:
         kind: Literal["random", "retrieved"] = (
             "random" if stage.startswith("random") else "retrieved"
         )
-        count = type(detector.images_gallery)(int(stage.removeprefix("random").removeprefix("knn")))
-        detector = dataclasses.replace(detector, gallery=kind, images_gallery=count)
+        count = type(detector.k_images)(int(stage.removeprefix("random").removeprefix("knn")))
+        detector = dataclasses.replace(detector, gallery=kind, k_images=count)
     return (
-        dataclasses.replace(detector, images_gallery=1, images_score=1)
+        dataclasses.replace(detector, k_images=1, k_images_score=1)
         if dataset in CAMPUS
         else detector
     )
@@ -165,7 +165,7 @@ def _patchcore(options: dict[str, str], dataset: str) -> Detector:
 
 
 def _distillation(options: dict[str, str], dataset: str) -> Detector:
-    changed: dict[str, Any] = {"score": "sum"} if dataset in ONE_CLASS else {}
+    changed: dict[str, Any] = {"image_score": "sum"} if dataset in ONE_CLASS else {}
     if bottleneck := options.pop("bottleneck", ""):
         changed["bottleneck"] = BOTTLENECKS[bottleneck]
     if maps := options.pop("maps", ""):

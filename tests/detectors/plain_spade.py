@@ -93,10 +93,10 @@ def spade(
     *,
     layers=("layer1", "layer2", "layer3"),
     image_layers=("layer4",),
-    images_score=5,
-    images_gallery=5,
+    k_images_score=5,
+    k_images=5,
     kappa=1,
-    upsample="nearest",
+    layer_upsample="nearest",
     radius=None,
     per_layer=False,
     squared=True,
@@ -105,14 +105,14 @@ def spade(
 ):
     count = len(train[layers[0]])
     ranked = dn2(train, test, image_layers, count)
-    gallery = ranked.image["image"][:, :images_gallery]
-    found = Plain(averaged(ranked.distance["image"][:, :images_score], image_squared))
+    gallery = ranked.image["image"][:, :k_images]
+    found = Plain(averaged(ranked.distance["image"][:, :k_images_score], image_squared))
     found.image["image"], found.distance["image"] = ranked.image["image"], ranked.distance["image"]
     groups = {name: (name,) for name in layers} if per_layer else {"patch": tuple(layers)}
     large = []
     for key, names in groups.items():
         grid = max(test[name].shape[2:] for name in names)
-        known, new = (full_features(part, names, upsample) for part in (train, test))
+        known, new = (full_features(part, names, layer_upsample) for part in (train, test))
         ends = np.cumsum([0, *(train[name].shape[1] for name in names)])
         blocks = [slice(a, b) for a, b in pairwise(ends)]
         near = within(grid, radius)

@@ -19,11 +19,11 @@ from adviz import (
 
 TINY = {"student": "small", "width": 0.1, "epochs": 2, "batch": 2}
 FITTED = {
-    "dn2": lambda: DN2(layers=(16, 32), images_score=2),
-    "dn2_ivf": lambda: DN2(index="ivf", images_score=2, image_distance="euclidean"),
-    "spade": lambda: SPADE(layers=(8, 16), images_score=2, images_gallery=3, neighbors=2),
+    "dn2": lambda: DN2(layers=(16, 32), k_images=2),
+    "dn2_ivf": lambda: DN2(index="ivf", k_images=2, image_distance="euclidean"),
+    "spade": lambda: SPADE(layers=(8, 16), k_images_score=2, k_images=3, score_neighbors=2),
     "spade_per_layer": lambda: dataclasses.replace(SPADE.preset("port"), layers=(16, 32)),
-    "spade_ivfpq": lambda: SPADE(layers=(8,), search="ivfpq", upsample="bilinear"),
+    "spade_ivfpq": lambda: SPADE(layers=(8,), search="ivfpq", layer_upsample="bilinear"),
     "padim": lambda: PaDiM(layers=(16, 32), dimension=14, upsample="bicubic"),
     "padim_cholesky": lambda: PaDiM(layers=(16,), dimension=3),
     "patchcore": lambda: PatchCore(layers=(16,), dimension=12, coreset=0.1),
@@ -38,7 +38,7 @@ FITTED = {
     ),
     "anomaly_dino": lambda: AnomalyDINO(layers=(8,), neighbors=3),
     "reverse_distillation": lambda: ReverseDistillation(
-        layers=(8, 16), score="sum", map="product", **TINY
+        layers=(8, 16), image_score="sum", map="product", **TINY
     ),
     "conventional_distillation": lambda: ConventionalDistillation(layers=(8, 16), **TINY),
 }
@@ -76,9 +76,7 @@ class Judged:
 
 def records():
     """Return a Prediction, a Result and a Threshold."""
-    prediction = predicted(
-        DN2(layers=(16, 32), images_score=2).fit(make_features(8, 0, pattern=4.0))
-    )
+    prediction = predicted(DN2(layers=(16, 32), k_images=2).fit(make_features(8, 0, pattern=4.0)))
     judged = predicted(PaDiM(layers=(16,), dimension=3).fit(make_features(8, 0, pattern=4.0)))
     return {
         "prediction": prediction,

@@ -23,10 +23,10 @@ from adviz._support import progress
 STUDENTS = (ConventionalDistillation, ReverseDistillation)
 VARIANTS = {
     "DN2, IVF": lambda: DN2(index="ivf"),
-    "DN2, two layers": lambda: DN2(layers=(16, 32), images_score=3),
-    "SPADE, per layer": lambda: SPADE(match="per_layer", distance="euclidean", neighbors=2),
+    "DN2, two layers": lambda: DN2(layers=(16, 32), k_images=3),
+    "SPADE, per layer": lambda: SPADE(match="per_layer", distance="euclidean", score_neighbors=2),
     "SPADE, window": lambda: SPADE(
-        search="window", radius=3, upsample="bilinear", gallery="random"
+        search="window", radius=3, layer_upsample="bilinear", gallery="random"
     ),
     "SPADE, IVF-PQ": lambda: SPADE(search="ivfpq"),
     "PaDiM, Cholesky": lambda: PaDiM(dimension=4),
@@ -207,9 +207,9 @@ def test_neighbours_can_be_subtracted_without_wrapping(detector, train, test):
 
 
 def test_one_training_image_is_enough(detector, train, test):
-    if getattr(detector, "images_score", None) == 3:
+    if getattr(detector, "k_images", None) == 3:
         with pytest.raises(
-            ValueError, match="images_score must be between 1 and the 1 that exist, got 3"
+            ValueError, match="k_images must be between 1 and the 1 that exist, got 3"
         ):
             detector.fit(train.select(images=[0]))
         return

@@ -50,7 +50,7 @@ REVERSE = {
     "pre": ({"bottleneck": "pre"}, {"embedding": "pre"}),
     "skip": ({"skip": True}, {"skip": True}),
     "mirrored": ({"student": "mirrored"}, {"depths": (2, 2, 2), "code_depth": 2}),
-    "half as wide, product, sum": ({"width": 0.5, "map": "product", "score": "sum"}, {}),
+    "half as wide, product, sum": ({"width": 0.5, "map": "product", "image_score": "sum"}, {}),
     "mirrored border": ({"border": "mirror"}, {}),
     "product, mirrored border": ({"map": "product", "border": "mirror"}, {}),
 }
@@ -76,7 +76,7 @@ def test_reverse_distillation_predicts_what_its_restatement_does(train, test, ou
     student = {name: layer.numpy() for name, layer in zip(TAUGHT, layers, strict=True)}
     for name, layer in detector.rebuild(test).items():
         np.testing.assert_allclose(layer, student[name], rtol=0, atol=1e-4)  # of values of about 5
-    how = {"product": ours.get("map") == "product", "score": ours.get("score", "max")}
+    how = {"product": ours.get("map") == "product", "score": ours.get("image_score", "max")}
     how["border"] = ours.get("border", "reflect")
     assert_same(detector.predict(test), plain.judged(test, student, (64, 64), **how))
 

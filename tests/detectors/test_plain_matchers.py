@@ -65,8 +65,8 @@ def assert_same(found, plain, rtol=FLOAT32):
 @pytest.mark.parametrize("layers", [("layer4",), ("layer2", "layer4")])
 @pytest.mark.parametrize("k", [1, 3, 7])
 def test_dn2(train, test, layers, k):
-    assert_same(DN2(layers, images_score=k).fit(train).predict(test), dn2(train, test, layers, k))
-    roots = DN2(layers, images_score=k, image_distance="euclidean").fit(train).predict(test)
+    assert_same(DN2(layers, k_images=k).fit(train).predict(test), dn2(train, test, layers, k))
+    roots = DN2(layers, k_images=k, image_distance="euclidean").fit(train).predict(test)
     assert_same(roots, dn2(train, test, layers, k, squared=False))
 
 
@@ -98,36 +98,36 @@ def test_the_mean_of_roots_can_order_images_otherwise():
 
 SPADES = {
     "paper": ({}, {}),
-    "K = 2": ({"images_gallery": 2}, {"images_gallery": 2}),
-    "kappa = 3": ({"neighbors": 3}, {"kappa": 3}),
-    "bilinear": ({"upsample": "bilinear"}, {"upsample": "bilinear"}),
+    "K = 2": ({"k_images": 2}, {"k_images": 2}),
+    "kappa = 3": ({"score_neighbors": 3}, {"kappa": 3}),
+    "bilinear": ({"layer_upsample": "bilinear"}, {"layer_upsample": "bilinear"}),
     "bilinear, kappa = 5": (
-        {"upsample": "bilinear", "neighbors": 5},
-        {"upsample": "bilinear", "kappa": 5},
+        {"layer_upsample": "bilinear", "score_neighbors": 5},
+        {"layer_upsample": "bilinear", "kappa": 5},
     ),
     "root": ({"distance": "euclidean"}, {"squared": False}),
     "same position": ({"search": "window", "radius": 0}, {"radius": 0}),
-    "window": ({"search": "window", "radius": 2, "neighbors": 4}, {"radius": 2, "kappa": 4}),
+    "window": ({"search": "window", "radius": 2, "score_neighbors": 4}, {"radius": 2, "kappa": 4}),
     "bilinear window": (
-        {"search": "window", "radius": 1, "upsample": "bilinear"},
-        {"radius": 1, "upsample": "bilinear"},
+        {"search": "window", "radius": 1, "layer_upsample": "bilinear"},
+        {"radius": 1, "layer_upsample": "bilinear"},
     ),
     "per layer": ({"match": "per_layer"}, {"per_layer": True}),
     "per layer, window, kappa = 2": (
-        {"match": "per_layer", "search": "window", "radius": 1, "neighbors": 2},
+        {"match": "per_layer", "search": "window", "radius": 1, "score_neighbors": 2},
         {"per_layer": True, "radius": 1, "kappa": 2},
     ),
     "root of the image's distances": ({"image_distance": "euclidean"}, {"image_squared": False}),
     "no smoothing, K of the score = 2": (
-        {"sigma": 0, "images_score": 2},
-        {"sigma": 0, "images_score": 2},
+        {"sigma": 0, "k_images_score": 2},
+        {"sigma": 0, "k_images_score": 2},
     ),
 }
 
 
 @pytest.mark.parametrize(("ours", "plainly"), SPADES.values(), ids=SPADES)
 def test_spade(train, test, ours, plainly):
-    detector = SPADE(**{"images_gallery": 5, **ours})
+    detector = SPADE(**{"k_images": 5, **ours})
     assert_same(detector.fit(train).predict(test), spade(train, test, **plainly))
 
 
@@ -136,8 +136,8 @@ def test_spades_port(train, test):
     plain = spade(
         train,
         test,
-        images_score=5,
-        images_gallery=5,
+        k_images_score=5,
+        k_images=5,
         per_layer=True,
         squared=False,
         image_squared=False,
@@ -151,18 +151,18 @@ def test_spades_literal_paper(test):
     many = make_features(53, seed=23, size=32)
     layers = {"layers": ("layer3",)}
     literal = replace(SPADE.preset("paper-literal"), **layers).fit(many).predict(test)
-    assert_same(literal, spade(many, test, images_score=50, images_gallery=50, **layers))
+    assert_same(literal, spade(many, test, k_images_score=50, k_images=50, **layers))
     usual = replace(SPADE.preset("paper"), **layers).fit(many).predict(test)
-    assert_same(usual, spade(many, test, images_score=5, images_gallery=50, **layers))
+    assert_same(usual, spade(many, test, k_images_score=5, k_images=50, **layers))
 
 
 def test_the_threshold_of_segmentation_is_in_the_unit_of_the_score(train, test):
-    squared = SPADE(images_gallery=5).fit(train).predict(test).score
-    euclidean = SPADE(images_gallery=5, image_distance="euclidean").fit(train).predict(test).score
+    squared = SPADE(k_images=5).fit(train).predict(test).score
+    euclidean = SPADE(k_images=5, image_distance="euclidean").fit(train).predict(test).score
     between = 1.1 * float(np.sort(euclidean)[-2])
     assert between < squared.min()
     found = (
-        SPADE(images_gallery=5, image_distance="euclidean", segment_above=between)
+        SPADE(k_images=5, image_distance="euclidean", segment_above=between)
         .fit(train)
         .predict(test)
     )

@@ -73,14 +73,12 @@ def test_dn2(data):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"upsample": "bilinear"}, {"search": "window", "radius": 1}], ids=str
+    "options", [{}, {"layer_upsample": "bilinear"}, {"search": "window", "radius": 1}], ids=str
 )
 def test_spade(data, options):
     """With all training images in the gallery, so that the same ones are compared."""
     (train, test), halves = data
-    exact, found = (
-        SPADE(images_gallery=8, **options).fit(a).predict(b) for a, b in (data[0], halves)
-    )
+    exact, found = (SPADE(k_images=8, **options).fit(a).predict(b) for a, b in (data[0], halves))
     change = U * sum(
         lengths(full_features({n: np.abs(part[n]) for n in LAYERS}, LAYERS))
         for part in (train, test)
@@ -170,8 +168,8 @@ def test_distillation(data, kind):
 
 DETECTORS = {
     "DN2": DN2,
-    "SPADE": lambda: SPADE(images_gallery=4),
-    "SPADE, window": lambda: SPADE(images_gallery=4, search="window", radius=1),
+    "SPADE": lambda: SPADE(k_images=4),
+    "SPADE, window": lambda: SPADE(k_images=4, search="window", radius=1),
     "PaDiM": PaDiM,
     "PaDiM, Cholesky": lambda: PaDiM(dimension=4),
     "PatchCore": PatchCore,

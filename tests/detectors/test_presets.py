@@ -33,14 +33,14 @@ CPU = {
 TABLE = {
     DN2: {
         "paper": {},
-        "paper-literal": {"images_score": AtMost(2)},
+        "paper-literal": {"k_images": AtMost(2)},
         "port": {"image_distance": "euclidean"},
     },
     SPADE: {
         "paper": {},
-        "paper-literal": {"images_score": AtMost(50)},
+        "paper-literal": {"k_images_score": AtMost(50)},
         "port": {
-            "images_gallery": AtMost(5),
+            "k_images": AtMost(5),
             "match": "per_layer",
             "distance": "euclidean",
             "image_distance": "euclidean",
@@ -90,13 +90,13 @@ def test_presets_differ_in_exactly_what_the_table_names(cls, here, there):
 # the numbers of the papers (methods and tables name each) or, where they give none, ours; the rest
 # are names above
 NUMBERS = {
-    DN2: {"layers": (32,), "images_score": AtMost(5)},
+    DN2: {"layers": (32,), "k_images": AtMost(5)},
     SPADE: {
         "layers": (4, 8, 16),
         "image_layers": (32,),
-        "images_score": AtMost(5),
-        "images_gallery": AtMost(50),
-        "neighbors": 1,
+        "k_images_score": AtMost(5),
+        "k_images": AtMost(50),
+        "score_neighbors": 1,
         "sigma": 4,
         "seed": 0,
     },
@@ -203,10 +203,8 @@ def test_an_unknown_option_is_refused():
 def test_a_presets_numbers_are_clipped_and_the_users_are_not(train):
     few = train.select(images=[0, 1, 2])
     assert SPADE.preset("port").fit(few).k_used_ == 3
-    with pytest.raises(
-        ValueError, match="images_gallery must be between 1 and the 3 that exist, got 5"
-    ):
-        SPADE(images_gallery=5).fit(few)
+    with pytest.raises(ValueError, match="k_images must be between 1 and the 3 that exist, got 5"):
+        SPADE(k_images=5).fit(few)
 
 
 @pytest.mark.parametrize("name", TABLE[PatchCore])

@@ -148,7 +148,7 @@ def test_padding_counts_nowhere(detector, tmp_path):
     [
         DN2(),
         SPADE(sigma=0),
-        SPADE(sigma=0, neighbors=3, upsample="bilinear"),
+        SPADE(sigma=0, score_neighbors=3, layer_upsample="bilinear"),
         SPADE(sigma=0, match="per_layer"),
         PaDiM(sigma=0, dimension=8),
         PaDiM(sigma=0, dimension=20),
@@ -197,7 +197,7 @@ def test_more_neighbours_than_patches_inside_are_refused():
     # Of the finest grid, 32 x 32, one row of 16 patches and half of another
     strip = [(62, 0, 66, 64)]
     with pytest.raises(ValueError, match="neighbors"):
-        SPADE(images_gallery=1, neighbors=200).fit(made(2, 0, strip * 2))
+        SPADE(k_images=1, score_neighbors=200).fit(made(2, 0, strip * 2))
 
 
 def test_banks_that_were_drawn_from_padded_images_are_saved(tmp_path):
@@ -221,9 +221,7 @@ def test_pooled_features_leave_padding_out():
         features["layer4"][0, :, 1:3].mean((1, 2)),
         features["layer4"][1, :, :, 1:3].mean((1, 2)),
     ]
-    np.testing.assert_allclose(
-        DN2(images_score=1).fit(features).mean_features_, expected, rtol=1e-5
-    )
+    np.testing.assert_allclose(DN2(k_images=1).fit(features).mean_features_, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

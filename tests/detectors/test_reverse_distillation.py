@@ -302,7 +302,9 @@ def enlarged(small, size):
 @pytest.mark.parametrize(("joining", "score"), [("sum", "max"), ("product", "sum")])
 @pytest.mark.parametrize("chosen", [None, (8, "layer3")])
 def test_maps_and_scores_match_their_definition(train, test, joining, score, chosen):
-    detector = ReverseDistillation(**SHORT, map=joining, score=score, map_layers=chosen).fit(train)
+    detector = ReverseDistillation(**SHORT, map=joining, image_score=score, map_layers=chosen).fit(
+        train
+    )
     found, student = detector.predict(test), detector.rebuild(test)
     each = {
         name: 1 - cosine(test[name].astype(float), student[name].astype(float), 1)

@@ -233,8 +233,8 @@ def test_kinds_leave_out_what_only_scales():
         # All patches with a bank, both of twice the size; each patch with the bank
         (PatchCore(coreset=0.1), 4, 2),
         (PatchCore(coreset=0.1, sampler="random"), 1, 2),
-        (SPADE(images_gallery=100), 1, 2),
-        (SPADE(images_gallery=20), 1, 1),
+        (SPADE(k_images=100), 1, 2),
+        (SPADE(k_images=20), 1, 1),
         (PaDiM(dimension=2000), 4, 2),
         (PaDiM(dimension=20), 5 / 3, 1),  # n d^2 + d^3
         (DN2(), 1, 2),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
@@ -38,13 +38,14 @@ class Distiller(Detector):
     """
 
     read_by_predict: ClassVar[frozenset[str]] = frozenset(
-        {"map", "map_layers", "score", "align_corners", "sigma", "border"}
+        {"map", "map_layers", "image_score", "align_corners", "sigma", "border"}
     )
+    renamed: ClassVar[Mapping[str, str]] = {"score": "image_score"}
     fed_pixels: ClassVar[bool] = False  # whether the student's input is the image
     loss: Literal["flat", "position"]
     map: Literal["sum", "product"]
     map_layers: tuple[int | str, ...] | None
-    score: Literal["max", "sum"]
+    image_score: Literal["max", "sum"]
     width: float
     epochs: int
     batch: int
@@ -62,7 +63,7 @@ class Distiller(Detector):
         self._check_choices(
             loss=("flat", "position"),
             map=("sum", "product"),
-            score=("max", "sum"),
+            image_score=("max", "sum"),
             student=("mirrored", "small"),
             schedule=("cosine", None),
             precision=("float32", "bfloat16"),
@@ -121,7 +122,7 @@ class Distiller(Detector):
         fused = self._fused(layer_maps, features.image_size)
         smoothed = maps.smooth(fused, self.sigma, border=self.border)
         anomaly_map = without_padding(smoothed, features)  # (N, H, W)
-        if self.score == "max":
+        if self.image_score == "max":
             score = anomaly_map.max((1, 2))
         else:
             score = anomaly_map.sum((1, 2), dtype=np.float64)

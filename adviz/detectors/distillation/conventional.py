@@ -42,7 +42,7 @@ class ConventionalDistillation(Distiller):
         finest with the image's grid halved some times.
     student: "mirrored": as many residual blocks as the teacher's stages have (a ResNet's; a
         ResNet18's or 50's for others, by their channels); "small": one in every stage.
-    width: factor on the inner channels of all blocks. loss, map, map_layers, score, epochs, batch,
+    width: factor on the inner channels of all blocks. loss, map, map_layers, image_score, epochs, batch,
         learning_rate, schedule, precision, sigma, border, seed, device: see `ReverseDistillation`.
 
     Facts after `fit`: as `ReverseDistillation`'s.
@@ -67,7 +67,7 @@ class ConventionalDistillation(Distiller):
     loss: Literal["flat", "position"] = "flat"
     map: Literal["sum", "product"] = "sum"
     map_layers: tuple[int | str, ...] | None = None
-    score: Literal["max", "sum"] = "max"
+    image_score: Literal["max", "sum"] = "max"
     student: Size = "mirrored"
     width: float = 1.0
     epochs: int = 200

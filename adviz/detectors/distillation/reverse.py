@@ -55,7 +55,7 @@ class ReverseDistillation(Distiller):
         cell (Eq. 1-2).
     map: "sum" of the layers' maps (Eq. 3) or their "product" (official code's other mode).
     map_layers: which layers' maps enter (Table 7), names or strides; None = all.
-    score: "max" or "sum" of the smoothed map (sum: official code's one-class protocol).
+    image_score: "max" or "sum" of the smoothed map (sum: official code's one-class protocol).
     skip: the student also receives the teacher's features: the path that leaks the anomaly (Section
         3.2).
     student: "mirrored" (official code's numbers of blocks) or "small": one block each in every
@@ -108,7 +108,7 @@ class ReverseDistillation(Distiller):
     loss: Literal["flat", "position"] = "flat"
     map: Literal["sum", "product"] = "sum"
     map_layers: tuple[int | str, ...] | None = None
-    score: Literal["max", "sum"] = "max"
+    image_score: Literal["max", "sum"] = "max"
     skip: bool = False
     student: Size = "mirrored"
     width: float = 1.0

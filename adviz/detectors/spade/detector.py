@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -48,10 +48,10 @@ class SPADE(Detector):
     ----------
     layers: strides or names for stage 2; coarse layers are brought to the finest grid, all count
         alike (3.5).
-    image_layers, images_score, image_distance: `DN2`'s layers, K and what is averaged over the K
+    image_layers, k_images_score, image_distance: `DN2`'s layers, K and what is averaged over the K
         images.
-    images_gallery: K of stage 2.
-    neighbors: kappa, nearest patches whose distances are averaged for a patch's score.
+    k_images: K of stage 2.
+    score_neighbors: kappa, nearest patches whose distances are averaged for a patch's score.
     match: "joint" compares concatenated layers; "per_layer" searches in each layer alone and takes
         the mean of the layers' maps (the public port; one layer each is Table 6).
     search: "exact"; "window": only patches within `radius` rows and columns (the paper's PatchMatch
@@ -60,7 +60,7 @@ class SPADE(Detector):
         than the exact search.
     radius: of the window, locations of the finest grid ("per_layer": of each layer's own); needed with
         "window" alone.
-    upsample: how coarse layers reach the finest grid, which the paper leaves open: "nearest" or
+    layer_upsample: how coarse layers reach the finest grid, which the paper leaves open: "nearest" or
         "bilinear".
     gallery: "retrieved", or "random" training images drawn once for each test image from the seed
         and its name (Table 7).
@@ -88,20 +88,26 @@ class SPADE(Detector):
     Examples
     --------
     >>> from adviz import SPADE
-    >>> spade = SPADE(layers=(16,), images_gallery=5).fit(train)
+    >>> spade = SPADE(layers=(16,), k_images=5).fit(train)
     >>> spade.predict(test.select(images=[0, 20]))
     Prediction(SPADE, 2 images, maps 224x224, layer maps: layer3; image: ...)
     """
 
+    renamed: ClassVar[Mapping[str, str]] = {
+        "images_score": "k_images_score",
+        "images_gallery": "k_images",
+        "neighbors": "score_neighbors",
+        "upsample": "layer_upsample",
+    }
     layers: tuple[int | str, ...] = (4, 8, 16)
     image_layers: tuple[int | str, ...] = (32,)
-    images_score: int = AtMost(5)
-    images_gallery: int = AtMost(50)
-    neighbors: int = 1
+    k_images_score: int = AtMost(5)
+    k_images: int = AtMost(50)
+    score_neighbors: int = 1
     match: Literal["joint", "per_layer"] = "joint"
     search: Literal["exact", "window", "ivfpq"] = "exact"
     radius: int | None = None
-    upsample: Literal["nearest", "bilinear"] = "nearest"
+    layer_upsample: Literal["nearest", "bilinear"] = "nearest"
     gallery: Literal["retrieved", "random"] = "retrieved"
     distance: Literal["squared", "euclidean"] = "squared"
     image_distance: ImageDistance = field(default="squared", metadata=LATER)
@@ -115,7 +121,7 @@ class SPADE(Detector):
         self._check_choices(
             match=("joint", "per_layer"),
             search=("exact", "window", "ivfpq"),
-            upsample=("nearest", "bilinear"),
+            layer_upsample=("nearest", "bilinear"),
             gallery=("retrieved", "random"),
             distance=("squared", "euclidean"),
             image_distance=get_args(ImageDistance),
@@ -125,9 +131,9 @@ class SPADE(Detector):
             raise ValueError(
                 f'radius must be 0 or more with search="window" and None without, got {self.radius}'
             )
-        if self.neighbors < 1 or self.sigma < 0:
+        if self.score_neighbors < 1 or self.sigma < 0:
             raise ValueError(
-                f"neighbors must be 1 or more, sigma 0 or more, got {self.neighbors}, {self.sigma}"
+                f"score_neighbors must be 1 or more, sigma 0 or more, got {self.score_neighbors}, {self.sigma}"
             )
         if self.segment_above is not None and np.isnan(self.segment_above):
             raise ValueError(
@@ -149,11 +155,13 @@ class SPADE(Detector):
             asked for than there are.
         """
         chosen = self._fitting(features)
-        self.k_used_ = usable(self.images_gallery, features.n_images, "images_gallery")
+        self.k_used_ = usable(self.k_images, features.n_images, "k_images")
         if chosen.boxes is not None:
             self._check_padded(chosen, chosen)
-        usable(self.neighbors, self.k_used_ * self._fewest_in_reach(chosen), "neighbors")
-        self._count = usable(self.images_score, features.n_images, "images_score")
+        usable(
+            self.score_neighbors, self.k_used_ * self._fewest_in_reach(chosen), "score_neighbors"
+        )
+        self._count = usable(self.k_images_score, features.n_images, "k_images_score")
         retrieved = max(self._count, self.k_used_)
         self._retrieval = DN2(self.image_layers, retrieved).fit(features)
         self._gallery = chosen
@@ -198,7 +206,7 @@ class SPADE(Detector):
         """Return the approximate index over the gallery's patches, if one is asked for."""
         if self.search != "ivfpq":
             return None
-        return CellIndex(self._gallery_cells(names), self.neighbors)
+        return CellIndex(self._gallery_cells(names), self.score_neighbors)
 
     def _gallery_cells(self, names: Sequence[str]) -> list[Cells]:
         """Return all gallery images as an index holds them: every layer on the finest grid."""
@@ -284,14 +292,14 @@ class SPADE(Detector):
         query_grids, query_levels = nested([features[name].shape[2:] for name in names])
         gallery_grids, gallery_levels = nested([self._gallery[name].shape[2:] for name in names])
         grid = query_grids[0]
-        native = self.upsample == "nearest" and query_levels == gallery_levels
+        native = self.layer_upsample == "nearest" and query_levels == gallery_levels
 
         @lru_cache(CACHED_IMAGES)
         def gallery_cells(image: int) -> Cells:
             return self._cells(self._gallery, names, image, native=native)
 
         first_query = self._cells(features, names, 0, native=native)
-        search = Search(first_query, gallery_cells(0), self.neighbors, self.radius)
+        search = Search(first_query, gallery_cells(0), self.score_neighbors, self.radius)
         matches = _Matches.empty((len(segmented), *grid), gallery_grids[0], self.k_used_, names)
         for image in bar(np.flatnonzero(segmented).tolist(), label="SPADE"):
             images = self._gallery_of(features.ids[image], nearest_images[image])
@@ -301,7 +309,7 @@ class SPADE(Detector):
                 places = search(query, gallery)
             else:
                 places = index(query, gallery, images.tolist())
-            match = match_image(query, gallery, places, self.neighbors)
+            match = match_image(query, gallery, places, self.score_neighbors)
             matches.image[image] = images
             matches.distance[image] = match.distance.view(*grid, -1)
             matches.cell[image] = match.cell.view(*grid, -1)
@@ -317,7 +325,7 @@ class SPADE(Detector):
         for name in names:
             centred = torch.from_numpy(features[name][image] - self._centre[name])
             layers.append(centred.to(self.device))
-        cells = as_cells(layers, self.upsample, native=native)
+        cells = as_cells(layers, self.layer_upsample, native=native)
         if features.boxes is None:
             return cells
         inside = patches_inside(features.boxes[[image]], features.image_size, cells.grids[0])
@@ -337,7 +345,7 @@ class SPADE(Detector):
 
         Every patch is compared with all patches of its gallery.
         """
-        compared = min(n_train, int(self.images_gallery)) * locations
+        compared = min(n_train, int(self.k_images)) * locations
         fit = n_train * locations * channels
         predict = n_test * channels * (n_train + locations + locations * compared)
         return float(fit), float(predict)

@@ -126,4 +126,4 @@ def _cell_index(detector: SPADE, names: Sequence[str], arrays: Any) -> CellIndex
         raise ValueError("expected an index where the options ask for one, and none otherwise")
     if arrays is None:
         return None
-    return CellIndex.of_arrays(detector._gallery_cells(names), detector.neighbors, arrays)
+    return CellIndex.of_arrays(detector._gallery_cells(names), detector.score_neighbors, arrays)
