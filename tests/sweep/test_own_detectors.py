@@ -131,7 +131,7 @@ def test_the_code_is_that_of_methods_constants_and_parents():
 
 def test_the_code_is_the_same_in_every_process():
     program = (
-        "from adviz.detectors import named\n"
+        "from adviz.detectors import registry as named\n"
         "class A:\n"
         "    def f(self, x):\n"
         "        return x in {'one', 'two', 'three', 'four'}\n"

@@ -56,7 +56,8 @@ def test_spades_k_of_the_image_score_is_shown_beside_that_of_the_texts():
     table = tables.ablation("retrieved images")
     found = {
         cell.variant: {
-            (one.detector.k_images_score, one.detector.image_distance) for one in cell.experiments
+            (int(one.detector.k_images_score), one.detector.image_distance)
+            for one in cell.experiments
         }
         for cell in of(table, method="SPADE")
     }
