@@ -14,7 +14,7 @@ from adviz._support import bar, check_device
 from adviz.core import maps
 from adviz.detectors.base import Detector, usable
 from adviz.detectors.distillation.networks import similarity
-from adviz.detectors.distillation.teacher import joined_layers, teacher_batch
+from adviz.detectors.distillation.teacher import fused_layers, teacher_batch
 from adviz.detectors.distillation.training import Recipe, Training
 from adviz.detectors.padding import spread, without_padding
 from adviz.detectors.persistence.checked_state import CheckedState, State, positive_integers
@@ -166,7 +166,7 @@ class Distiller(Detector):
 
     def _fused(self, layer_maps: dict[str, np.ndarray], size: tuple[int, int]) -> np.ndarray:
         """Return the (N, H, W) sum or product of the chosen layers' maps at image size (Eq. 3)."""
-        names = joined_layers(self._taught(), self.strides_, self.map_layers)
+        names = fused_layers(self._taught(), self.strides_, self.map_layers)
         resized = [
             maps.resize(layer_maps[name], size, align_corners=self.align_corners) for name in names
         ]
@@ -199,7 +199,7 @@ class Distiller(Detector):
         self.image_size_ = features.image_size
         self.strides_ = dict(features.strides)
         self.signed_ = tuple(name for name in self._taught() if float(features[name].min()) < 0)
-        joined_layers(self._taught(), self.strides_, self.map_layers)  # refuses others
+        fused_layers(self._taught(), self.strides_, self.map_layers)  # refuses others
 
     def _taught(self) -> tuple[str, ...]:
         """Return the layers that the student rebuilds."""
@@ -287,7 +287,7 @@ class Distiller(Detector):
         self.signed_ = checked.value("signed", tuple[str, ...])
         if len(set(self.signed_)) != len(self.signed_):
             raise ValueError(f"expected every signed layer once, got {str(self.signed_)[:80]}")
-        joined_layers(self._taught(), self.strides_, self.map_layers)  # refuses others
+        fused_layers(self._taught(), self.strides_, self.map_layers)  # refuses others
         network = self._network_with(checked.nested("network"))
         self.device_ = self._device()
         network = network.to(self.device_).to(memory_format=torch.channels_last)
