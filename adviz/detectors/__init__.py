@@ -1,4 +1,6 @@
-"""The detectors: a dataclass of hyper-parameters each, `fit(features)` and `predict(features) -> Prediction`.
+"""Detectors: dataclasses of hyper-parameters with `fit(features)` and `predict(features)`.
+
+`predict` returns a `Prediction`.
 
 Which there are is said in `__init__.pyi`, a line each, to type checkers and at run time;
 `dir(adviz.detectors)` lists them. Each is imported when it is used.

@@ -1,4 +1,5 @@
-# The detectors, a line each, and all that a new one needs beside its file. Python reads this file too, see __init__.py.
+# The detectors, a line each, and all that a new one needs beside its file. Python reads this file
+# too, see __init__.py.
 from .anomaly_dino import AnomalyDINO as AnomalyDINO
 
 # What other rooms use of what all detectors share.

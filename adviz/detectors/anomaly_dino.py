@@ -19,7 +19,7 @@ from adviz.prediction import Neighbors, Prediction
 
 @dataclass(repr=False)
 class AnomalyDINO(Detector):
-    """Distance of each patch of an image to the nearest normal patch, by the angle of their features.
+    """Distance of each patch to the nearest normal patch, by the angle between their features.
 
     Left out of the paper: masks of the background, and rotated copies of the training images.
 

@@ -410,5 +410,6 @@ def check_features(features: Features) -> None:
         if largest > LARGEST or 0 < largest < LEAST:
             raise ValueError(
                 f"expected a largest value between {LEAST:g} and {LARGEST:g}, got {largest:.3g} in "
-                f"{name}: float32 does not hold its square; scale the features, or check the weights"
+                f"{name}: float32 does not hold its square; scale the features, or check the "
+                "weights"
             )

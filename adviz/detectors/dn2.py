@@ -154,7 +154,7 @@ class DN2(Detector):
 
 
 def mean_over_images(distance: np.ndarray, image_distance: ImageDistance) -> np.ndarray:
-    """Return (N,) float32 image scores: means of (N, K) squared distances, or their roots (Eq. 2)."""
+    """Return (N,) float32 scores: means of (N, K) squared distances, or of their roots (Eq. 2)."""
     averaged = np.sqrt(distance) if image_distance == "euclidean" else distance
     return np.asarray(averaged.mean(1))
 

@@ -1,4 +1,6 @@
-"""DN2 and SPADE as methods.md has them (arXiv 2005.02357, Eq. 1-3), image by image and cell by cell, in float64."""
+"""DN2 and SPADE as methods.md has them (arXiv 2005.02357, Eq. 1-3), image by image and cell by
+cell, in float64.
+"""
 
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -30,7 +32,9 @@ def averaged(square, squared):
 
 
 def dn2(train, test, layers, k, *, squared=True):
-    """Eq. 2: the mean distance to the K nearest training images; each layer's part of the mean squared one."""
+    """Eq. 2: the mean distance to the K nearest training images; each layer's part of the mean
+    squared one.
+    """
     bank, score, image, distance, parts = pooled(train, layers), [], [], [], []
     channels = [train[name].shape[1] for name in layers]
     for one in pooled(test, layers):
@@ -63,7 +67,7 @@ def all_distances(query, bank):
 
 
 def within(grid, radius):
-    """(cells, cells): whether two cells lie at most so many rows and columns apart; None = always."""
+    """(cells, cells): whether two lie at most so many rows and columns apart; None = always."""
     row, column = np.divmod(np.arange(grid[0] * grid[1]), grid[1])
     apart = np.maximum(abs(row[:, None] - row), abs(column[:, None] - column))
     return apart <= (apart.max() if radius is None else radius)

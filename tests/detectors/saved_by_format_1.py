@@ -1,4 +1,6 @@
-"""The files in saved/, as the code of format 1 wrote them, and what they must hold: written once, never again."""
+"""The files in saved/, as the code of format 1 wrote them, and what they must hold: written once,
+never again.
+"""
 
 import dataclasses
 

@@ -45,7 +45,9 @@ DETECTORS = {name: getattr(detectors, name) for name in dir(detectors)} | SHORT 
 
 
 def features_for(detector, n_images, seed, defect=None, dtype=np.float32):
-    """Return random features of a pattern: in noise alone there is nothing to learn, and no direction is unusual."""
+    """Return random features of a pattern: in noise alone there is nothing to learn, and no
+    direction is unusual.
+    """
     return make_features(
         n_images,
         seed,
@@ -250,7 +252,9 @@ def test_other_channels_at_test_time_are_refused(detector, train):
 
 @pytest.fixture(params=[make for make in DETECTORS.values() if not isinstance(make(), STUDENTS)])
 def matcher(request):
-    """A detector that is fitted in one go: it needs no gradients, and an interrupted fit has learned nothing."""
+    """A detector that is fitted in one go: it needs no gradients, and an interrupted fit has
+    learned nothing.
+    """
     return request.param()
 
 

@@ -1,4 +1,6 @@
-"""What holds for the detectors whatever the features: more normals never raise a map, order does not matter."""
+"""What holds for the detectors whatever the features: more normals never raise a map, order does
+not matter.
+"""
 
 from itertools import pairwise
 

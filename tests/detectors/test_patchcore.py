@@ -364,7 +364,9 @@ def test_budgets_are_refused_where_more_than_the_nearest_row_counts(train, test)
 
 
 def test_one_dimension_stands_for_both(train, test):
-    """Before there were two options, `dimension` was the length of every layer's part and of the whole."""
+    """Before there were two options, `dimension` was the length of every layer's part and of the
+    whole.
+    """
     one = PatchCore(aggregation="adaptive", dimension=32, coreset=0.1).fit(train).predict(test)
     two = (
         PatchCore(aggregation="adaptive", dimension=32, layer_dimension=32, coreset=0.1)

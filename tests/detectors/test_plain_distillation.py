@@ -1,4 +1,6 @@
-"""Reverse and conventional distillation against plain functions of their weights: forward pass, maps, training."""
+"""Reverse and conventional distillation against plain functions of their weights: forward pass,
+maps, training.
+"""
 
 from functools import partial
 
@@ -138,7 +140,9 @@ TRAININGS = {
 
 
 def assert_one_step(before, detector, expected, gradient, rate):
-    """Compare weights after one step, but where a gradient is so small that its rounding decides the sign."""
+    """Compare weights after one step, but where a gradient is so small that its rounding decides
+    the sign.
+    """
     now = detector.network_.state_dict()
     for name, g in gradient.items():
         moved = now[name].double() - before[name].double()
@@ -195,7 +199,9 @@ def test_conventional_distillation_learns_as_its_restatement_does(train):
 
 @pytest.mark.parametrize("kind", ["flat", "position"])
 def test_stored_statistics_are_the_running_ones_of_the_batch(train, kind):
-    """After one step: a tenth of the first batch's mean and unbiased variance, from 0 and 1 (PyTorch's momentum)."""
+    """After one step: a tenth of the first batch's mean and unbiased variance, from 0 and 1
+    (PyTorch's momentum).
+    """
     before = build(plan_for("", (4, 6, 10), student="small", signed=(0, 1, 2)), seed=0).state_dict()
     weight = before["bottleneck.ways.0.0.weight"].double()
     x = torch.nn.functional.conv2d(doubles(train, ["layer1"])[0], weight, stride=2, padding=1)

@@ -1,4 +1,6 @@
-"""Presets are data: this holds the table of what papers and codes do against them, option by option."""
+"""Presets are data: this holds the table of what papers and codes do against them, option by
+option.
+"""
 
 import dataclasses
 import itertools
@@ -173,7 +175,9 @@ def test_the_first_preset_is_the_default_and_the_repr_names_it(cls):
     ("cls", "name"), [(cls, name) for cls, presets in TABLE.items() for name in presets]
 )
 def test_the_documentation_says_of_every_preset_what_still_differs(cls, name):
-    """A list after "what still differs", with an entry for each preset that says more than its name."""
+    """A list after "what still differs", with an entry for each preset that says more than its
+    name.
+    """
     _, _, said = (cls.__doc__ or "").partition("what still differs from what they are named after")
     entry = re.search(
         rf'^ *\* "{name}"(.+?)(?=^ *\* "|^ *Examples|\Z)', said, re.MULTILINE | re.DOTALL

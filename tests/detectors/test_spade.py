@@ -288,7 +288,7 @@ def test_impossible_options_are_refused(options, message):
 
 
 def test_layers_that_do_not_nest_and_layers_of_one_grid_are_searched_exactly():
-    """Grids 12, 6 twice, 4: 4 divides 12, but not 6, so that layer is brought to the finest grid."""
+    """Grids 12, 6 twice, 4: 4 divides 12, not 6, so that layer is brought to the finest grid."""
     rng = np.random.default_rng(5)
     sides = {"a": 12, "b": 6, "c": 4, "d": 6, "layer4": 1}
     names = ["b", "c", "a", "d"]
@@ -429,7 +429,9 @@ def test_cells_of_a_wide_grid_are_counted():
 @pytest.mark.parametrize("block", [2**10, 6 * 4 * 16 * 256, 2**22])
 @pytest.mark.parametrize("kappa", [1, 10])
 def test_windows_are_exact_whatever_the_blocks(train, test, block, kappa, monkeypatch):
-    """Blocks of part of a row, of a row and a half, and of everything; at the corners one image has only 4 cells."""
+    """Blocks of part of a row, of a row and a half, and of everything; at the corners one image has
+    only 4 cells.
+    """
     monkeypatch.setattr(correspondence, "BLOCK", block)
     prediction = (
         SPADE(k_images=3, score_neighbors=kappa, search="window", radius=1, sigma=0)
@@ -450,7 +452,9 @@ def test_windows_are_exact_whatever_the_blocks(train, test, block, kappa, monkey
 
 
 def test_a_common_offset_of_the_features_changes_nothing(train, test):
-    """Products of values around 3000 would be rounded to about 1 where squared distances are about 20."""
+    """Products of values around 3000 would be rounded to about 1 where squared distances are about
+    20.
+    """
     moved = [
         Features({k: v + 3000 for k, v in part.items()}, image_size=(64, 64))
         for part in (train, test)

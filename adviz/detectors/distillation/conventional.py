@@ -42,8 +42,9 @@ class ConventionalDistillation(Distiller):
         finest with the image's grid halved some times.
     student: "mirrored": as many residual blocks as the teacher's stages have (a ResNet's; a
         ResNet18's or 50's for others, by their channels); "small": one in every stage.
-    width: factor on the inner channels of all blocks. loss, map, map_layers, image_score, epochs, batch,
-        learning_rate, schedule, precision, sigma, border, seed, device: see `ReverseDistillation`.
+    width: factor on the inner channels of all blocks.
+    loss, map, map_layers, image_score, epochs, batch, learning_rate, schedule, precision, sigma,
+        border, seed, device: see `ReverseDistillation`.
 
     Facts after `fit`: as `ReverseDistillation`'s.
 

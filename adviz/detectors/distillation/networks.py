@@ -150,7 +150,7 @@ def convolution(inputs: int, outputs: int, size: int, step: Step = "same") -> li
 
 
 def downwards(channels: Sequence[int]) -> list[nn.Module]:
-    """Return 3x3 convolutions that each halve the grid, from each number of channels to the next."""
+    """Return 3x3 convolutions that halve the grid, from each number of channels to the next."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(channels):
         layers += [*convolution(inputs, outputs, 3, "down"), nn.ReLU(inplace=True)]
@@ -282,7 +282,7 @@ class Student(nn.Module):
 
 
 class Distillation(nn.Module):
-    """Bottleneck and student: everything that is trained; the teacher exists as its features only."""
+    """Bottleneck and student: everything that is trained; of the teacher only features exist."""
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()

@@ -180,9 +180,10 @@ class ReverseDistillation(Distiller):
     def load(
         cls, path: str | Path, *, digest: str | None = None, device: str | None = None
     ) -> Self:
-        """Read a fitted detector that `save` wrote, see `Detector.load`, or one as far as it wrote a checkpoint.
+        """Read a fitted detector that `save` wrote, or one as far as it wrote a checkpoint.
 
-        One from a checkpoint has its `checkpoint` and goes on with it when it is fitted again.
+        See `Detector.load`. One from a checkpoint has its `checkpoint` and goes on with it when it
+        is fitted again.
         """
         if digest is not None or not is_checkpoint(path):
             return super().load(path, digest=digest, device=device)
@@ -243,7 +244,7 @@ class ReverseDistillation(Distiller):
         return build(plan, self.seed)
 
     def _checkpoint(self, features: Features) -> Checkpoint | None:
-        """Return the file that this training continues from, with all that its course depends on."""
+        """Return the file that this training continues from, and all that its course depends on."""
         if self.checkpoint is None:
             return None
         options = method_options(self)

@@ -165,7 +165,7 @@ def batches(count: int, batch: int, seed: int, epoch: int) -> list[np.ndarray]:
 
 
 def stalled(losses: Sequence[float], patience: int | None) -> bool:
-    """Say whether the lowest of the last `patience` losses is not 1 % below the lowest before them."""
+    """Say whether the best of the last `patience` losses is not 1 % below the best before them."""
     if patience is None or len(losses) <= patience:
         return False
     return min(losses[-patience:]) > (1 - PLATEAU) * min(losses[:-patience])
@@ -276,7 +276,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 
 
 def _format_1(path: str | Path) -> dict[str, Any] | None:
-    """Return a checkpoint of the first format, which had no digest; None = the file is something else."""
+    """Return a checkpoint of the first format, which had no digest; None = it is something else."""
     from safetensors import SafetensorError, safe_open
 
     if not Path(path).is_file():

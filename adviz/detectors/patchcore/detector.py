@@ -80,30 +80,32 @@ class PatchCore(Detector):
     Facts after `fit`: `bank_` (M, D) float32, `bank_image_` and `bank_cell_` (M,) where each entry
         comes from, `candidates_` (how many it was chosen from), `trace_` (the `CoresetTrace`),
         `losses_` (of learned proxies, one each epoch), `aggregation_`, `grid_` (rows, columns) of a
-        training image's patches, `k_used_` (bank entries returned) and `b_used_` (reweight_neighbors
-        after clipping).
+        training image's patches, `k_used_` (bank entries returned) and `b_used_`
+        (reweight_neighbors after clipping).
 
-    Memory of `fit`: above 2 GiB of patches they are embedded twice and never stored, and above 1 GiB
-        of projected ones these lie in a temporary file, and their grid for the greedy search in
-        another (4 `projection` bytes a patch each), so that a patch takes about 70 bytes of memory.
+    Memory of `fit`: above 2 GiB of patches they are embedded twice and never stored, and above
+        1 GiB of projected ones these lie in a temporary file, and their grid for the greedy search
+        in another (4 `projection` bytes a patch each), so that a patch takes about 70 bytes of
+        memory.
         "proxies" need all patches in memory, three times.
 
     Presets, and what still differs from what they are named after (the images' preparation is
     `data.Geometry`, the network and its weights are `Backbone`'s, and how maps are evaluated is
     `evaluate`'s):
 
-    * "paper": coreset 10 %, b = 9 with the bank entry itself among them, and the start farthest from
-      the mean are ours where the text is silent.
+    * "paper": coreset 10 %, b = 9 with the bank entry itself among them, and the start farthest
+      from the mean are ours where the text is silent.
     * "official" (the authors' code; its sizes are those of its WideResNet50 at 224 pixels): the
       random projection and anchors are other draws, and the search works on a grid of integers, so
       that the bank is another of the same kind; a fraction that is no whole number of entries is
-      rounded down there. Of its six published configurations three are ensembles (``layer_dimension=1024,
-      dimension=384, coreset=0.01``, averaged by `ensemble`), and the two for segmentation at 320
-      pixels have ``patch_size=5`` and ``score_neighbors`` 3 or 5 (3 of one network, 5 of an
-      ensemble), which the preset leaves to you.
+      rounded down there. Of its six published configurations three are ensembles
+      (``layer_dimension=1024, dimension=384, coreset=0.01``, averaged by `ensemble`), and the two
+      for segmentation at 320 pixels have ``patch_size=5`` and ``score_neighbors`` 3 or 5 (3 of one
+      network, 5 of an ensemble), which the preset leaves to you.
     * "anomalib" (2.7): its projection is a sparse random matrix, ours a Gaussian one of as many
       dimensions; the first entry is another draw; a fraction that is no whole number of entries is
-      rounded down there; it expands the square of distances in float32, ours are computed by subtraction.
+      rounded down there; it expands the square of distances in float32, ours are computed by
+      subtraction.
 
     Examples
     --------

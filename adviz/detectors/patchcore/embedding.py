@@ -124,7 +124,7 @@ class PatchEmbedding:
         return torch.from_numpy(np.stack([self._shifted(name, image) for image in values]))
 
     def _shifted(self, name: str, image: np.ndarray) -> np.ndarray:
-        """Return the poolings of one (C, h, w) layer, summed over the offsets of a neighbourhood."""
+        """Return the poolings of one (C, h, w) layer, summed over a neighbourhood's offsets."""
         padding = self.patch_size // 2
         padded = np.pad(image, ((0, 0), (padding, padding), (padding, padding)))
         rows, columns = (side + 2 * padding - self.patch_size + 1 for side in image.shape[1:])

@@ -1,7 +1,7 @@
 """Fitted detectors to files and back: options, what the features were, and what was learned.
 
-What was learned the detector says itself, in `learned` or by `_state` and `_restore`; no detector is
-known here.
+What was learned the detector says itself, in `learned` or by `_state` and `_restore`; no detector
+is known here.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def _check_option(kind: str, name: str, value: Any, hints: Mapping[str, Any]) ->
 
 
 def listed_state(detector: Any) -> dict[str, Any]:
-    """Return what `learned` lists, which must be all that `fit` has set; optional arrays as they are.
+    """Return what `learned` lists, which must be all that `fit` has set.
 
     Raises
     ------

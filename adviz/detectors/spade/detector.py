@@ -58,10 +58,10 @@ class SPADE(Detector):
         remark), radius 0 compares the same position, a radius of the grid's size everything; or
         "ivfpq": approximate (needs faiss), for comparison: at 784 patches an image it took longer
         than the exact search.
-    radius: of the window, locations of the finest grid ("per_layer": of each layer's own); needed with
-        "window" alone.
-    layer_upsample: how coarse layers reach the finest grid, which the paper leaves open: "nearest" or
-        "bilinear".
+    radius: of the window, locations of the finest grid ("per_layer": of each layer's own); needed
+        with "window" alone.
+    layer_upsample: how coarse layers reach the finest grid, which the paper leaves open: "nearest"
+        or "bilinear".
     gallery: "retrieved", or "random" training images drawn once for each test image from the seed
         and its name (Table 7).
     distance: of patch scores, "squared" (Eq. 3) or "euclidean" (the public port).
@@ -82,8 +82,8 @@ class SPADE(Detector):
       text says. How coarse layers are brought to the finest grid, and that there is no tau, are
       ours: the text gives neither.
     * "paper-literal": K = 50 for both; otherwise as "paper".
-    * "port" (the public code, which is not the authors'): its distances of patches have 1e-6 added to
-        every difference.
+    * "port" (the public code, which is not the authors'): its distances of patches have 1e-6 added
+        to every difference.
 
     Examples
     --------
@@ -133,7 +133,8 @@ class SPADE(Detector):
             )
         if self.score_neighbors < 1 or self.sigma < 0:
             raise ValueError(
-                f"score_neighbors must be 1 or more, sigma 0 or more, got {self.score_neighbors}, {self.sigma}"
+                "score_neighbors must be 1 or more, sigma 0 or more, got "
+                f"{self.score_neighbors}, {self.sigma}"
             )
         if self.segment_above is not None and np.isnan(self.segment_above):
             raise ValueError(

@@ -1,4 +1,4 @@
-"""A loaded detector is the one that was saved: same scores bit for bit, same facts, same refusals."""
+"""A loaded detector is the saved one: same scores bit for bit, same facts, same refusals."""
 
 import dataclasses
 import itertools
@@ -37,7 +37,9 @@ SHORT["ConventionalDistillation"] = SHORT["ReverseDistillation"]
 
 
 def fitted(make):
-    """Return a detector, of which students are trained for two epochs only, fitted to features with all their facts."""
+    """Return a detector, of which students are trained for two epochs only, fitted to features with
+    all their facts.
+    """
     detector = make()
     detector = (
         type(detector)(**SHORT[type(detector).__name__])
@@ -160,7 +162,8 @@ from pathlib import Path
 import adviz, test_contract, test_save_load
 for path in sorted(Path({str(tmp_path)!r}).glob("*.safetensors")):
     found = adviz.load(path)
-    score = found.predict(test_save_load.marked(test_contract.features_for(found, 5, 1, defect=3))).score
+    features = test_contract.features_for(found, 5, 1, defect=3)
+    score = found.predict(test_save_load.marked(features)).score
     print(path.stem, score.tobytes().hex(), sep=";")
 """
     result = subprocess.run(
@@ -418,7 +421,9 @@ def arrays_in(content, path=()):
 
 
 def altered(content, path, value):
-    """Return a copy of nested dictionaries with one value exchanged, or removed where it is `altered` itself."""
+    """Return a copy of nested dictionaries with one value exchanged, or removed where it is
+    `altered` itself.
+    """
     name, *rest = path
     if rest:
         return {**content, name: altered(content[name], rest, value)}
@@ -430,7 +435,9 @@ def altered(content, path, value):
 
 
 def wrong_values(value):
-    """Yield what a file might hold in a value's place that agrees with its digest and not with the rest."""
+    """Yield what a file might hold in a value's place that agrees with its digest and not with the
+    rest.
+    """
     yield altered
     yield "text" if not isinstance(value, str) else 3
     if isinstance(value, np.ndarray):
@@ -460,7 +467,9 @@ FREE = {"ids", "strides", "radius", "digest", "backbone", "sampler", "seed", "de
     "name", ["AnomalyDINO", "DN2, IVF", "SPADE", "PaDiM", "PatchCore", "ConventionalDistillation"]
 )
 def test_contents_that_do_not_fit_are_refused_or_do_no_harm(name, file, monkeypatch):
-    """Files that people made: one error that names the file, or a detector that predicts or refuses."""
+    """Files that people made: one error that names the file, or a detector that predicts or
+    refuses.
+    """
     detector = fitted(EVERY[name])
     monkeypatch.setattr(os, "fsync", lambda _: None)  # which takes most of the time
     detector.save(file)

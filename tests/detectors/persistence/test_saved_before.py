@@ -1,4 +1,6 @@
-"""Files and experiments that earlier versions wrote are read, whatever options and modules are called today."""
+"""Files and experiments that earlier versions wrote are read, whatever options and modules are
+called today.
+"""
 
 import dataclasses
 import json
@@ -16,7 +18,9 @@ EXPERIMENTS = json.loads((SAVED / "experiments.json").read_text())
 
 
 def close(got, expected, digits):
-    """Compare all arrays of two records, exactly but for the last digits that a training differs by."""
+    """Compare all arrays of two records, exactly but for the last digits that a training differs
+    by.
+    """
     got, expected = adviz.archive.parts(got), adviz.archive.parts(expected)
     flat = dict(leaves(got))
     assert flat.keys() == dict(leaves(expected)).keys()
