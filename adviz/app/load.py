@@ -1,4 +1,4 @@
-"""Read whatever adviz saved: the class is chosen from a fixed list, never by a name that is imported."""
+"""Read whatever adviz saved; the class is chosen from a fixed list, never imported by name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RECORDS: dict[str, type[Prediction] | type[Result] | type[Threshold]] = {
 def load(
     path: str | Path, *, digest: str | None = None
 ) -> Detector | Prediction | Result | Threshold:
-    """Read a detector, prediction, result or threshold that was saved, whichever it is; nothing in it is executed.
+    """Read a saved detector, prediction, result or threshold; nothing in the file is executed.
 
     Where it matters what it is, use the class: ``PatchCore.load(path)`` refuses everything else.
 

@@ -42,7 +42,7 @@ class PaDiM(Detector):
     Attributes
     ----------
     layers: strides or names, concatenated on the finest grid (coarse locations are replicated).
-    dimension: d, how many random channels are kept; None = 550 of WideResNet50's 1792, 100 of
+    dimension: d, how many random channels are used; None = 550 of WideResNet50's 1792, 100 of
         ResNet18's 448, else 100 or all there are.
     epsilon: added to the covariance's diagonal, squared feature units.
     upsample: of the map: "bilinear" (the public port) or "bicubic" (the paper).
@@ -50,8 +50,8 @@ class PaDiM(Detector):
     border: of the map's smoothing, "reflect" or "mirror" (anomalib), see `maps.smooth`.
     seed: of the choice of channels.
 
-    Facts after `fit`, with P positions: `channels_` (d,) kept channels of the concatenation,
-        ascending; `mean_` (P, 1, d); `factor_`, what the covariances are kept as; `grid_` (rows,
+    Facts after `fit`, with P positions: `channels_` (d,) channels of the concatenation,
+        ascending; `mean_` (P, 1, d); `factor_`, the covariances in factors; `grid_` (rows,
         columns).
 
     Memory of `fit`: the model, 4 P d min(N, d) bytes, and the training vectors, 4 P N d bytes, of

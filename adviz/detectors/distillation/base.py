@@ -41,7 +41,7 @@ class Distiller(Detector):
         {"map", "map_layers", "image_score", "align_corners", "sigma", "border"}
     )
     renamed: ClassVar[Mapping[str, str]] = {"score": "image_score"}
-    fed_pixels: ClassVar[bool] = False  # whether the student's input is the image
+    _fed_pixels: ClassVar[bool] = False  # whether the student's input is the image
     loss: Literal["flat", "position"]
     map: Literal["sum", "product"]
     map_layers: tuple[int | str, ...] | None
@@ -274,12 +274,12 @@ class Distiller(Detector):
     def _restore(self, state: State) -> None:
         checked = CheckedState(state)
         halvings = checked.value("halvings", int | None)
-        if (halvings is not None) != self.fed_pixels or not 0 <= (halvings or 0) <= MOST_HALVINGS:
+        if (halvings is not None) != self._fed_pixels or not 0 <= (halvings or 0) <= MOST_HALVINGS:
             raise ValueError(
                 "expected halvings for a student of the pixels, and none for another, got "
                 f"{halvings}"
             )
-        if self.fed_pixels:
+        if self._fed_pixels:
             self._halvings = halvings
         self.batch_ = checked.value("batch", int, least=2)
         self.image_size_ = checked.value("image_size", tuple[int, int], least=1)

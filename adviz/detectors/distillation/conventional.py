@@ -63,7 +63,7 @@ class ConventionalDistillation(Distiller):
     (1,)
     """
 
-    fed_pixels: ClassVar[bool] = True
+    _fed_pixels: ClassVar[bool] = True
     layers: tuple[int | str, ...] = (4, 8, 16)
     loss: Literal["flat", "position"] = "flat"
     map: Literal["sum", "product"] = "sum"

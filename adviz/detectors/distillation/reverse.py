@@ -161,14 +161,14 @@ class ReverseDistillation(Distiller):
         try:
             self._prepare(chosen)
             training = self._training()
-            kept = self._checkpoint(chosen)
-            if kept is not None:
-                kept.resume(training)
-            complete = self._train(
-                training, chosen, watching(watch, None if kept is None else kept.keep)
-            )
-            if kept is not None and complete:
-                kept.write(training)
+            checkpoint = self._checkpoint(chosen)
+            if checkpoint is None:
+                self._train(training, chosen, watching(watch, None))
+            else:
+                checkpoint.resume(training)
+                complete = self._train(training, chosen, watching(watch, checkpoint.keep))
+                if complete:
+                    checkpoint.write(training)
         except BaseException:
             # Nothing usable was learned, not even when Ctrl-C came before the first step
             del self.layers_

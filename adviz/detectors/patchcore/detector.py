@@ -332,10 +332,10 @@ class PatchCore(Detector):
         [0.001, 0.01]
         """
         self._check_nested()
-        batches = self._batches(features)  # which also checks that the detector is fitted
+        patch_batches = self._batches(features)  # which also checks that the detector is fitted
         sizes = self._nested_sizes(budgets)
         scores: dict[float, list[_Scores]] = {fraction: [] for fraction in budgets}
-        for patches, inside in batches:
+        for patches, inside in patch_batches:
             distance, index = nearest_in_prefixes(
                 _rows(patches), self.bank_, sizes, device=self.device
             )  # (Q, sizes)
@@ -344,7 +344,9 @@ class PatchCore(Detector):
                 scores[fraction].append(
                     self._scores(patches, distance[:, only], index[:, only], size, inside)
                 )
-        return {fraction: self._prediction(features, found) for fraction, found in scores.items()}
+        return {
+            fraction: self._prediction(features, batches) for fraction, batches in scores.items()
+        }
 
     def _check_nested(self) -> None:
         """Refuse a bank whose beginning is not the bank of a smaller coreset."""
