@@ -78,7 +78,7 @@ def test_other_sizes_than_in_training_are_compared(train):
 def test_bad_options_are_refused(options):
     with pytest.raises(
         ValueError,
-        match="expected one of layers, a share 0 < top <= 1 and sigma from 0 on, got Anom",
+        match="expected one of layers, a fraction 0 < top <= 1 and sigma from 0 on, got Anom",
     ):
         AnomalyDINO(**options)
 

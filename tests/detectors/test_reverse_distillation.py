@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from scipy.ndimage import gaussian_filter
 
 from adviz import Features, ReverseDistillation
-from adviz.detectors.distillation.base import training as training_module
+from adviz.detectors.distillation import training as training_module
 from adviz.detectors.distillation.networks import (
     PUBLISHED,
     Distillation,

@@ -16,7 +16,7 @@ import torch
 from conditions import small_features
 
 from adviz import ReverseDistillation
-from adviz.detectors.distillation.base import training as distillation_training
+from adviz.detectors.distillation import training as distillation_training
 
 OPTIONS = {"layers": (4, 8, 16), "epochs": 4, "student": "small", "width": 0.25, "batch": 4}
 STEPS = [(os, "replace"), (os, "fsync")]
