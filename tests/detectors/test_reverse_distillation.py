@@ -24,6 +24,7 @@ from adviz.detectors.distillation.networks import (
     plan_for,
 )
 from adviz.detectors.distillation.training import Training, batches, fingerprint, stalled
+from adviz.detectors.presets import AtMost
 
 SHORT = {"epochs": 3, "student": "small"}
 
@@ -542,7 +543,7 @@ def test_a_loaded_student_fits_fewer_images_as_the_one_that_was_written_would(tr
     file.rename(tmp_path / "kept.safetensors")
     loaded = ReverseDistillation.load(tmp_path / "kept.safetensors", device="cpu")
     assert (loaded.batch, loaded.device, loaded.strides_) == (
-        16,
+        AtMost(16),
         "cpu",
         {"layer1": 4, "layer2": 8, "layer3": 16},
     )
