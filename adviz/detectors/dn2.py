@@ -101,7 +101,7 @@ class DN2(Detector):
         ValueError: not fitted, other layers or channels than in training, or NaN features.
         """
         chosen = self._predicting(features)
-        query = _pooled(chosen)  # (N, C)
+        query = _pooled(chosen)  # (N, C), C of all layers
         distance, image = nearest(query, self.mean_features_, self.k_used_, index=self._index)
         # (N, K), squared distances and training images
         neighbors = Neighbors(

@@ -119,6 +119,7 @@ class PaDiM(Detector):
         self.channels_ = np.sort(shuffled[: self.dimension_])
         self.image_size_ = features.image_size
         self.grid_ = max(array.shape[2:] for array in chosen.values())
+        # Eq. 1, block by block of positions
         means = []
         covariances = []
         for positions in self._blocks(features.n_images):
@@ -169,6 +170,7 @@ class PaDiM(Detector):
                 "PaDiM knows positions: expected images of the training size "
                 f"{self.image_size_}, got {features.image_size}; resize them alike"
             )
+        # Eq. 2 at every position, for a few images at once: the factors are read once for all
         starts = bar(range(0, chosen.n_images, BATCH), label="PaDiM")
         batches = [self._distances(chosen, slice(start, start + BATCH)) for start in starts]
         distances = torch.cat(batches, 2).transpose(1, 2)  # (1 + layers, N, P)

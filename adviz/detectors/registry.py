@@ -129,10 +129,12 @@ def _attribute_as_text(value: Any) -> Any:
 
 def _compiled(code: CodeType) -> Any:
     """Return a function's code and constants, and those of the functions within it."""
-    constants = [
-        _compiled(constant) if isinstance(constant, CodeType) else _constant(constant)
-        for constant in code.co_consts
-    ]
+    constants = []
+    for constant in code.co_consts:
+        as_text = (
+            _compiled if isinstance(constant, CodeType) else _constant
+        )  # code of inner functions
+        constants.append(as_text(constant))
     return code.co_code, code.co_names, code.co_varnames, constants
 
 

@@ -119,6 +119,7 @@ class Distiller(Detector):
         layer_maps = {
             name: spread(np.concatenate(values), features) for name, values in batches.items()
         }
+        # Eq. 3: one map of all layers, (N, H, W)
         fused = self._fused(layer_maps, features.image_size)
         smoothed = maps.smooth(fused, self.sigma, border=self.border)
         anomaly_map = without_padding(smoothed, features)  # (N, H, W)
@@ -288,6 +289,7 @@ class Distiller(Detector):
         if len(set(self.signed_)) != len(self.signed_):
             raise ValueError(f"expected every signed layer once, got {str(self.signed_)[:80]}")
         fused_layers(self._taught(), self.strides_, self.map_layers)  # refuses others
+        # The options and what was just read decide the networks' shapes
         network = self._network_with(checked.nested("network"))
         self.device_ = self._device()
         network = network.to(self.device_).to(memory_format=torch.channels_last)

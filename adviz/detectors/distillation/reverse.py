@@ -226,12 +226,14 @@ class ReverseDistillation(Distiller):
         return self._start(self._network())
 
     def _network(self) -> nn.Module:
-        names = self._taught()
+        code = None  # twice the deepest layer's channels
+        if self._own_input():
+            code = self._channels[self.layers_[-1]]
         plan = plan_for(
             self._backbone[0],
-            [self._channels[name] for name in names],
+            [self._channels[name] for name in self._taught()],
             embedding=self.bottleneck,
-            code=self._channels[self.layers_[-1]] if self._own_input() else None,
+            code=code,
             mff_projection=self.mff_projection,
             skip=self.skip,
             student=self.student,
@@ -239,7 +241,10 @@ class ReverseDistillation(Distiller):
             narrow_bottleneck=self.narrow_bottleneck,
             signed=self._signed(),
         )
-        step = self.strides_[self.layers_[-1]] * (1 if self._own_input() else 2)
+        # The code is the deepest layer that is read, or half its grid
+        step = self.strides_[self.layers_[-1]]
+        if not self._own_input():
+            step *= 2
         self.code_ = (plan.code, *(side // step for side in self.image_size_))
         return build(plan, self.seed)
 

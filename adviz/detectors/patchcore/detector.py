@@ -199,6 +199,7 @@ class PatchCore(Detector):
         chosen = self._fitting(features)
         self.aggregation_: Aggregation = self.aggregation or self._usual_aggregation()
         self._embedding = self._new_embedding()
+        # Alg. 1: all patches, projected, thinned to the bank
         patches = TrainingPatches(chosen, self._embedding, presample=self.presample, seed=self.seed)
         self.grid_ = patches.grid
         self.candidates_ = len(patches)
@@ -415,12 +416,16 @@ class PatchCore(Detector):
         """
         n, rows, columns, dimension = patches.shape
         scored = usable(self.score_neighbors, size, "score_neighbors")
-        patch_scores = self._patch_scores(distance[:, :scored]).reshape(n, -1)
+        # Eq. 6: the largest patch score is the image's
+        patch_scores = self._patch_scores(distance[:, :scored]).reshape(
+            n, -1
+        )  # (n, rows * columns)
         counted = patch_scores
         if inside is not None:  # distances are >= 0, so -1 is no maximum
             counted = np.where(inside.reshape(n, -1), patch_scores, -1.0)
         score = counted.max(1).astype(np.float32)
         b = usable(self.reweight_neighbors, size, "reweight_neighbors")
+        # Eq. 7; a bank of one entry has no neighbours to compare with
         if self.image_score == "reweighted" and size > 1:
             score = score * reweighted(
                 patches.reshape(n, -1, dimension),
@@ -470,6 +475,7 @@ class PatchCore(Detector):
         for name in self._embedding.blocks:
             contribution = np.concatenate([batch.contributions[name] for batch in batches])
             layer_maps[name] = spread(contribution, features)
+        # From patches to pixels: (N, H, W)
         resized = maps.resize(patch_scores, features.image_size, self.upsample)
         smoothed = maps.smooth(resized, self.sigma, border=self.border)
         origin = Neighbors(distance, self.bank_image_[entry], self.bank_cell_[entry], self.grid_)
@@ -493,6 +499,7 @@ class PatchCore(Detector):
         if self.sampler == "proxies":
             return {}
         nearest_entries = prediction.neighbors["patch"]
+        # (2, Q): training image and location of the entry nearest to each test patch
         origins = np.stack(
             [nearest_entries.image[..., 0].ravel(), nearest_entries.cell[..., 0].ravel()]
         )
@@ -506,7 +513,7 @@ class PatchCore(Detector):
         Patches are embedded; the greedy search compares each of M candidates with every entry of
         the bank, and `predict` each test patch with it.
         """
-        embedding = channels * self.patch_size**2
+        embedding = channels * self.patch_size**2  # multiplications a patch
         patches = locations / self.stride**2
         candidates = min(n_train * patches, self.presample or np.inf)
         entries = max(self.coreset * candidates, 1.0)

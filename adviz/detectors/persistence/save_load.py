@@ -57,8 +57,14 @@ def contents(detector: Any) -> dict[str, Any]:
         raise ValueError(
             f"{type(detector).__name__} must be fitted before it is saved: call fit(features) first"
         )
-    geometry = detector.geometry_
     backbone, digest = detector._backbone
+    geometry = None  # a subclass's could not be read again
+    if type(detector.geometry_) is Geometry:
+        geometry = archive.parts(detector.geometry_)
+    if _has_own_state(type(detector)):
+        state = detector._state()
+    else:
+        state = listed_state(detector)
     return {
         "options": _options(detector),
         "features": {
@@ -66,9 +72,9 @@ def contents(detector: Any) -> dict[str, Any]:
             "channels": dict(detector._channels),
             "backbone": backbone,
             "digest": digest,
-            "geometry": archive.parts(geometry) if type(geometry) is Geometry else None,
+            "geometry": geometry,
         },
-        "state": detector._state() if _has_own_state(type(detector)) else listed_state(detector),
+        "state": state,
     }
 
 
@@ -102,7 +108,9 @@ def _options(detector: Any) -> dict[str, Any]:
         if hasattr(value, "item"):  # numpy's numbers
             value = value.item()
         _check_option(type(detector).__name__, field.name, value, hints)
-        options[field.name] = {"at most": int(value)} if isinstance(value, AtMost) else value
+        if isinstance(value, AtMost):
+            value = {"at most": int(value)}
+        options[field.name] = value
     return options
 
 
@@ -113,9 +121,10 @@ def _restored_options(
     hints = get_type_hints(cls)
     options: dict[str, Any] = {}
     for name, value in current_options(cls, stored).items():
-        at_most = isinstance(value, dict) and set(value) == {"at most"}
-        options[name] = AtMost(value["at most"]) if at_most else value
-        _check_option(cls.__name__, name, options[name], hints)
+        if isinstance(value, dict) and set(value) == {"at most"}:
+            value = AtMost(value["at most"])
+        _check_option(cls.__name__, name, value, hints)
+        options[name] = value
     if device is not None:
         options["device"] = device
     elif options.get("device", "auto") != "auto":

@@ -172,11 +172,10 @@ class SPADE(Detector):
 
     def _fewest_in_reach(self, gallery: Features) -> int:
         """Return how many patches of a gallery image any patch is compared with, at least."""
-        groups = self._groups().values()
-        grids = [max(gallery[name].shape[2:] for name in names) for names in groups]
+        grids = [_finest_grid(gallery, names) for names in self._groups().values()]
         # A window holds least around a corner
-        reach = max(max(grid) for grid in grids) if self.radius is None else self.radius + 1
-        counts: list[int] = [min(reach, rows) * min(reach, columns) for rows, columns in grids]
+        reach = np.max(grids) if self.radius is None else self.radius + 1
+        counts = [int(min(reach, rows) * min(reach, columns)) for rows, columns in grids]
         if gallery.boxes is not None:
             for grid in grids:
                 inside = patches_inside(gallery.boxes, gallery.image_size, grid)  # (N, h, w)
@@ -233,6 +232,7 @@ class SPADE(Detector):
         """
         chosen = self._predicting(features)
         self._check_positions(chosen)
+        # Stage 1: whole images
         retrieved = self._retrieval.predict(features).neighbors["image"]
         nearest_images = retrieved.image[:, 0, 0]  # (N, K), nearest first
         nearest_distances = retrieved.distance[:, 0, 0, : self._count]
@@ -240,10 +240,12 @@ class SPADE(Detector):
         segmented = np.full(len(score), True)
         if self.segment_above is not None:
             segmented = score > self.segment_above
+        # Stage 2: their patches, in the gallery (Eq. 3)
         matches = {}
         for group in self._groups():
             match = self._compare(chosen, group, nearest_images, segmented)
             matches[group] = match.spread_over_padding(features)
+        # (N, h, w) of every group; all groups count alike in the map
         patch_scores = {group: match.scores(self.distance) for group, match in matches.items()}
         resized = [maps.resize(scores, features.image_size) for scores in patch_scores.values()]
         smoothed = maps.smooth(np.mean(resized, axis=0), self.sigma)
@@ -304,7 +306,7 @@ class SPADE(Detector):
         matches = _Matches.empty((len(segmented), *grid), gallery_grids[0], self.k_used_, names)
         for image in bar(np.flatnonzero(segmented).tolist(), label="SPADE"):
             images = self._gallery_of(features.ids[image], nearest_images[image])
-            query = self._cells(features, names, image, native=native)
+            query = self._cells(features, names, image, native=native)  # P locations
             gallery = [gallery_cells(number) for number in images.tolist()]
             if index is None:
                 places = search(query, gallery)
@@ -408,6 +410,12 @@ class _Matches(NamedTuple):
         """Return (N, h, w) patch scores: the sum of the contributions, as it is or its root."""
         total = np.sum(list(self.contributions.values()), axis=0)
         return np.asarray(np.sqrt(total) if distance == "euclidean" else total)
+
+
+def _finest_grid(features: Features, names: Sequence[str]) -> Size:
+    """Return the (rows, columns) of the finest of some layers."""
+    rows, columns = max(features[name].shape[2:] for name in names)
+    return rows, columns
 
 
 def _mean(layer: np.ndarray) -> np.ndarray:

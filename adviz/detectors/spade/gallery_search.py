@@ -118,8 +118,8 @@ def _slot_orders(grids: Sequence[Size]) -> list[Tensor]:
         down = fine[0] // coarse[0]
         across = fine[1] // coarse[1]
         first_child = cells // coarse[1] * down * fine[1] + cells % coarse[1] * across
-        children = [first_child + i * fine[1] + j for i in range(down) for j in range(across)]
-        cells = torch.cat(children)
+        offsets = [row * fine[1] + column for row, column in np.ndindex(down, across)]
+        cells = torch.cat([first_child + offset for offset in offsets])
         orders.append(cells)
     return orders[::-1]
 
@@ -213,10 +213,9 @@ class Search:
         for rows in query.levels:
             ones = torch.ones_like(rows[:, :1])
             levels.append(torch.cat([rows[:, :-1] * -0.5, ones], 1))  # [x, 1]
-        query_rows = [
-            [_rows_in(rows, block.query, self._query_size) for rows in levels]
-            for block in self._blocks
-        ]
+        query_rows = []  # of every block, its rows of every level
+        for block in self._blocks:
+            query_rows.append([_rows_in(rows, block.query, self._query_size) for rows in levels])
 
         def compare(image: int) -> None:
             for block, rows in zip(self._blocks, query_rows, strict=True):
