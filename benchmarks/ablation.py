@@ -72,7 +72,7 @@ def pixel_auroc(
 def row(category: data.Category, run: str, seed: int, train: Features, test: Features) -> str:
     detector, seconds = trained(run, seed, train)
     result = evaluate(detector.predict(test), category.test)
-    detector.score = "sum"
+    detector.image_score = "sum"
     total = evaluate(detector.predict(test), category.test).image_auroc
     columns = (
         f"{category.name:>10} {run:>17} {seed:4d} {detector.epochs_:6d} {seconds:5.0f} "

@@ -32,7 +32,7 @@ from adviz import SPADE, Backbone, PaDiM, PatchCore, data, evaluate, explore
 backbone = Backbone("efficientnet_lite0")
 categories = {name: data.demo(name) for name in ("capsule", "bottle")}
 features = {n: (backbone.extract(c.train), backbone.extract(c.test)) for n, c in categories.items()}
-methods = {"SPADE": SPADE(layers=(8, 16), images_gallery=10), "PaDiM": PaDiM(layers=(8, 16)),
+methods = {"SPADE": SPADE(layers=(8, 16), k_images=10), "PaDiM": PaDiM(layers=(8, 16)),
            "PatchCore": PatchCore(coreset=0.02)}
 found = {n: {m: d.fit(train).predict(test) for m, d in methods.items()} for n, (train, test) in features.items()}"""
 EXPLORERS = {

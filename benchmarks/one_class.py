@@ -31,9 +31,9 @@ NEIGHBOURS = (1, 2, 3, 5, 10)
 # "as defined" has the last stage and K = 2 of arXiv 2002.10445; the others were chosen with
 # --choose, the four stages being best on classes 4 and 6 (89.38) and the three within 0.03 of them
 FROZEN = {
-    "as defined": Setting(DN2, 96, {"layers": (32,), "images_score": 2}),
-    "three stages": Setting(DN2, 96, {"layers": (8, 16, 32), "images_score": 2}),
-    "four stages": Setting(DN2, 96, {"layers": (4, 8, 16, 32), "images_score": 2}),
+    "as defined": Setting(DN2, 96, {"layers": (32,), "k_images": 2}),
+    "three stages": Setting(DN2, 96, {"layers": (8, 16, 32), "k_images": 2}),
+    "four stages": Setting(DN2, 96, {"layers": (4, 8, 16, 32), "k_images": 2}),
 }
 
 
@@ -46,9 +46,7 @@ def choose(backbone: Backbone, sizes: list[int], images: int | None) -> None:
         )
         print(f"{'strides':>12}", *(f"{f'K={k}':>6}" for k in NEIGHBOURS))
         for layers in SETS:
-            settings = [
-                Setting(DN2, size, {"layers": layers, "images_score": k}) for k in NEIGHBOURS
-            ]
+            settings = [Setting(DN2, size, {"layers": layers, "k_images": k}) for k in NEIGHBOURS]
             row = [np.mean([auroc(setting, normal) for normal in found]) for setting in settings]
             print(
                 f"{'+'.join(map(str, layers)):>12}", *(f"{value:6.2f}" for value in row), flush=True

@@ -47,7 +47,7 @@ FROZEN = {
     "distillation": Setting(
         ReverseDistillation,
         128,
-        {"layers": (32,), **COMMON, "epochs": 2, "score": "sum", "sigma": 0.0},
+        {"layers": (32,), **COMMON, "epochs": 2, "image_score": "sum", "sigma": 0.0},
     ),
 }
 # what was compared on classes 4 and 6: size and options beside the common ones

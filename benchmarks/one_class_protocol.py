@@ -23,7 +23,9 @@ import torch
 from adviz import Backbone, data, evaluate
 from adviz.features.features import Features
 
-RESULTS = Path(__file__).resolve().parents[1] / "adviz" / "reference" / "own_fashion_mnist.csv"
+RESULTS = (
+    Path(__file__).resolve().parents[1] / "adviz" / "tables" / "reference" / "own_fashion_mnist.csv"
+)
 COLUMNS = (
     "dataset", "category", "method", "variant", "metric", "value", "unit",
     "backbone", "digest", "train", "test", "adviz", "torch", "seconds", "peak_gb",

@@ -28,7 +28,7 @@ def detectors(seed: int) -> list[SPADE | PaDiM | PatchCore]:
     ]
     if seed > 0:
         return seeded
-    return [SPADE(layers=(8, 16), images_gallery=5), *seeded]
+    return [SPADE(layers=(8, 16), k_images=5), *seeded]
 
 
 def measured(

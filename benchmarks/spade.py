@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from adviz.detectors.spade.search import Cells, Search, as_cells, match_image
+from adviz.detectors.spade.gallery_search import Cells, Search, as_cells, match_image
 from adviz.features.features import Features
 from benchmarks.data import features, widened
 from benchmarks.timing import Options, Section, Way, interleaved

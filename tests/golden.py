@@ -56,7 +56,7 @@ SHORT = {
 }
 DETECTORS = {
     "DN2": lambda: DN2(),
-    "SPADE": lambda: SPADE(images_gallery=5),
+    "SPADE": lambda: SPADE(k_images=5),
     "PaDiM": lambda: PaDiM(),
     "PatchCore": lambda: PatchCore(),
     "ReverseDistillation": lambda: ReverseDistillation(**SHORT),

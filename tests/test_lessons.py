@@ -106,8 +106,7 @@ def by_gallery(shown):
     random.
     """
     galleries = {
-        name: SPADE(layers=(8, 16), images_gallery=3, gallery=name)
-        for name in ("retrieved", "random")
+        name: SPADE(layers=(8, 16), k_images=3, gallery=name) for name in ("retrieved", "random")
     }
     return {name: shown.evaluate(detector).pro for name, detector in galleries.items()}
 

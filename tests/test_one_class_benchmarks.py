@@ -84,7 +84,7 @@ def test_scores_by_other_maps_are_the_detectors_own():
     assert len(found) == 9
     for name, score in found.items():
         maps, rule, *aligned = name.replace(",", "").split(" ", 2)
-        detector.map_layers, detector.score, detector.align_corners = (
+        detector.map_layers, detector.image_score, detector.align_corners = (
             tuple(maps.split("+")),
             rule,
             bool(aligned),

@@ -1,11 +1,11 @@
-"""Read any file that adviz saved; its class is one of a fixed list."""
+"""Read whatever adviz saved; the class is chosen from a fixed list, never imported by name."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from adviz._support import check_file, kind_of
-from adviz.detectors import CLASSES, Detector
+from adviz.detectors import Detector, own_classes
 from adviz.evaluation import Result, Threshold
 from adviz.prediction import Prediction
 
@@ -46,11 +46,12 @@ def load(
     kind = kind_of(path)
     if kind in RECORDS:
         return RECORDS[kind].load(path, digest=digest)
-    if kind in CLASSES:
-        return CLASSES[kind].load(path, digest=digest)
+    detectors = own_classes()
+    if kind in detectors:
+        return detectors[kind].load(path, digest=digest)
     if kind:
         raise ValueError(
-            f"expected one of {', '.join([*CLASSES, *RECORDS])} in {path}, got a {kind}: a class "
+            f"expected one of {', '.join([*detectors, *RECORDS])} in {path}, got a {kind}: a class "
             "of your own reads its files itself, with its load"
         )
     return Prediction.load(path)  # which says what is wrong with it

@@ -1,4 +1,6 @@
-"""The detectors: a dataclass of hyper-parameters each, `fit(features)` and `predict(features) -> Prediction`.
+"""Detectors: dataclasses of hyper-parameters with `fit(features)` and `predict(features)`.
+
+`predict` returns a `Prediction`.
 
 Which there are is said in `__init__.pyi`, a line each, to type checkers and at run time;
 `dir(adviz.detectors)` lists them. Each is imported when it is used.
@@ -8,7 +10,7 @@ import lazy_loader
 
 __getattr__, _, _names = lazy_loader.attach_stub(__name__, __file__)
 # For other rooms
-_SHARED = {"AFTER_TRAINING", "AtMost", "CLASSES", "Detector", "facts_of", "method_options"}
+_SHARED = {"AtMost", "Detector", "facts_of", "method_options", "own_classes"}
 __all__ = sorted(set(_names) - _SHARED)
 
 

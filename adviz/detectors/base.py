@@ -1,4 +1,4 @@
-"""What all detectors share: choosing their layers, saying whether they are fitted, and showing themselves."""
+"""The base class of all detectors: what each says of itself, and what they do alike."""
 
 from __future__ import annotations
 
@@ -12,44 +12,32 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 import numpy as np
 
 from adviz._support import got, require
-from adviz.core import maps
+from adviz.detectors.persistence import save_load
 from adviz.detectors.presets import PRESETS, AtMost
-from adviz.features import Features, filled
+from adviz.features import Features
 
 if TYPE_CHECKING:
     from adviz.data import Geometry
     from adviz.prediction import Prediction
 
 D = TypeVar("D")
-# Of a layer's largest value: beyond, float32 does not hold squared distances
-LEAST, LARGEST = 1e-15, 1e15
-EXPECTED = "Features, as backbone.extract(split) returns them, or Features({layer: array}, image_size=(H, W))"
-# Marks an option that came after rows were stored: no fact of an experiment at its default, so that
-# their keys stay.
+# Bounds of a layer's largest value: outside them float32 does not hold squared distances
+LEAST = 1e-15
+LARGEST = 1e15
+EXPECTED = (
+    "Features, as backbone.extract(split) returns them, "
+    "or Features({layer: array}, image_size=(H, W))"
+)
+# Marks an option that was added after results had been stored: at its default it is left out of an
+# experiment's description, so that the keys of those results stay.
 LATER = {"later": True}
 
 
-def method_options(detector: Any) -> dict[str, Any]:
-    """Return the options that are part of the method: name -> value.
-
-    Those of `LATER` are left out at their default, so that what was described before there were any
-    is still the same.
-    """
-    fields = [field for field in dataclasses.fields(detector) if field.compare]
-    values = {field.name: getattr(detector, field.name) for field in fields}
-    unchanged = {
-        field.name
-        for field in fields
-        if field.metadata == LATER and values[field.name] == field.default
-    }
-    return {name: value for name, value in values.items() if name not in unchanged}
-
-
 def all_or_nothing(fit: Callable[[D, Features], D]) -> Callable[[D, Features], D]:
-    """Make a `fit` that fails or is interrupted leave the detector as it was: never half of a model."""
+    """Make a `fit` that fails or is interrupted leave the detector as it was before."""
 
     @functools.wraps(fit)
-    def whole(self: D, features: Features) -> D:
+    def fit_or_restore(self: D, features: Features) -> D:
         before = dict(vars(self))
         try:
             return fit(self, features)
@@ -58,7 +46,7 @@ def all_or_nothing(fit: Callable[[D, Features], D]) -> Callable[[D, Features], D
             vars(self).update(before)
             raise
 
-    return whole
+    return fit_or_restore
 
 
 class Detector:
@@ -69,25 +57,96 @@ class Detector:
     were resized and cropped, and how others must be (None = not known):
     ``detector.predict(backbone.extract([image], geometry=detector.geometry_))``.
 
-    A subclass says in ``learned`` what else its `fit` sets, so that it can be saved: an attribute's
-    name -> what it is. A text stands for an array, its type and its sides in letters ("float32 M
-    C"; one letter is one number throughout, and C that of all channels), which with "or None" need
-    not be there; a type for anything else that `archive` keeps (``int``, ``tuple[int, int]``).
+    What saving, sweeps and cost estimates need to know of a detector it says itself; a subclass
+    overrides what differs.
+
+    Attributes
+    ----------
+    learned: what `fit` sets beside the layers, so that it can be saved: an attribute's name -> what
+        it is. A text stands for an array, its type and its sides in letters ("float32 M C"; one
+        letter is one number throughout, and C that of all channels), which with "or None" need not
+        be there; a type for anything else that `archive` keeps (``int``, ``tuple[int, int]``). For
+        more than such a list, override `_state` and `_restore`.
+    read_by_predict: options that `fit` does not read. Experiments that differ in these alone share
+        one training; empty = every experiment is fitted.
+    renamed: former name of an option -> its name. The constructor refuses the former ones; files
+        and stored results that have them are read.
     """
 
     learned: ClassVar[Mapping[str, Any]] = {}
+    read_by_predict: ClassVar[frozenset[str]] = frozenset()
+    renamed: ClassVar[Mapping[str, str]] = {}
     layers: tuple[int | str, ...]
     layers_: tuple[str, ...]
     if TYPE_CHECKING:  # the fields' types are looked up when a file is read
         geometry_: Geometry | None
+
+    def __new__(cls, *_values: Any, **options: Any) -> Self:
+        """Refuse the former name of an option with a TypeError that says the present one."""
+        for name in options:
+            if name in cls.renamed:
+                raise TypeError(
+                    f"expected the option {cls.renamed[name]} of {cls.__name__}, got its former "
+                    f"name {name}: write {cls.renamed[name]}={options[name]!r}"
+                )
+        return super().__new__(cls)
 
     def fit(self, features: Features) -> Detector:
         """Learn from the features of normal images; each detector says what."""
         raise AttributeError(f"{type(self).__name__} has no fit")
 
     def predict(self, features: Features) -> Prediction:
-        """Judge the features of images; each detector says how."""
+        """Score images by their features; each detector says how."""
         raise AttributeError(f"{type(self).__name__} has no predict")
+
+    # What a detector says of itself
+
+    @property
+    def layers_read(self) -> tuple[int | str, ...]:
+        """All layers of the features that `fit` and `predict` read, strides or names."""
+        return tuple(self.layers)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What `fit` found out, as far as it is numbers, texts and tuples: name -> value."""
+        return facts_of(self)
+
+    def usage(self, prediction: Prediction) -> dict[str, float]:
+        """Return what a prediction says about the fitted model, such as the fraction in use."""
+        return {}
+
+    def work(
+        self, *, n_train: int, n_test: int, locations: int, channels: int
+    ) -> tuple[float, float]:
+        """Return about how many multiplications `fit` and `predict` need.
+
+        Of one detector's times only the ratios follow from it; what one multiplication takes is
+        measured.
+
+        Parameters
+        ----------
+        n_train, n_test: numbers of images.
+        locations: of the finest grid that is read, rows times columns.
+        channels: of all layers that are read, together.
+        """
+        values = locations * channels
+        return float(n_train * values), float(n_test * values)
+
+    def _state(self) -> dict[str, Any]:
+        """Return what `fit` learned as a tree of numbers, texts and arrays, for a file."""
+        return save_load.listed_state(self)
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        """Set what `_state` returned in a detector that has its options and layers.
+
+        A file need not be what `save` wrote: refuse (ValueError, TypeError) what does not fit.
+        """
+        save_load.restore_listed_state(self, state)
+
+    def _check_learned(self) -> None:
+        """Refuse (ValueError) what `learned` lists where its parts do not fit together."""
+
+    # Options
 
     @classmethod
     def preset(cls, name: str) -> Self:
@@ -105,44 +164,69 @@ class Detector:
         >>> PatchCore.preset("paper").coreset
         0.1
         """
-        there = PRESETS.get(cls.__name__, {})
-        if name not in there:
-            raise ValueError(
-                f"expected a preset of {cls.__name__} ({', '.join(there) or 'none'}), {got(name, there)}"
-            )
-        return cls(**there[name])
+        presets = PRESETS.get(cls.__name__, {})
+        if name not in presets:
+            names = ", ".join(presets) or "none"
+            raise ValueError(f"expected a preset of {cls.__name__} ({names}), {got(name, presets)}")
+        return cls(**presets[name])
 
     def differences(self, other: str | Self) -> dict[str, tuple[Any, Any]]:
-        """Return the options that differ from another detector's or a preset's: name -> (here, there).
+        """Return the options that differ from another detector's or a preset's: name -> values.
 
         Examples
         --------
         >>> PatchCore(neighbors=1).differences(PatchCore(neighbors=3))
         {'neighbors': (1, 3)}
         """
-        there = self.preset(other) if isinstance(other, str) else other
-        names = [field.name for field in dataclasses.fields(self) if field.compare]  # type: ignore[arg-type]
-        pairs = {name: (getattr(self, name), getattr(there, name)) for name in names}
-        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+        compared = self.preset(other) if isinstance(other, str) else other
+        differences = {}
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            values = getattr(self, field.name), getattr(compared, field.name)
+            if field.compare and values[0] != values[1]:
+                differences[field.name] = values
+        return differences
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return all options, name -> value, as scikit-learn's `clone` and searches ask for them.
+
+        Examples
+        --------
+        >>> PatchCore(coreset=0.2).get_params()["coreset"]
+        0.2
+        """
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+
+    def set_params(self, **options: Any) -> Self:
+        """Set some options and return the detector; what it has learned stays until the next `fit`.
+
+        Raises
+        ------
+        ValueError: no such option, or a value that the constructor refuses.
+
+        Examples
+        --------
+        >>> PatchCore().set_params(coreset=0.2).coreset
+        0.2
+        """
+        names = list(self.get_params())
+        for name in options:
+            if name not in names:
+                raise ValueError(f"expected an option of {type(self).__name__}, {got(name, names)}")
+        type(self)(**{**self.get_params(), **options})  # refuses what cannot be
+        vars(self).update(options)
+        return self
 
     def _check_choices(self, **choices: tuple[Any, ...]) -> None:
         """Refuse an option that is not among its choices, which are listed."""
         for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f"{name} must be one of {allowed}, {got(getattr(self, name), allowed)}"
-                )
+            value = getattr(self, name)
+            if value not in allowed:
+                raise ValueError(f"{name} must be one of {allowed}, {got(value, allowed)}")
 
-    @property
-    def title(self) -> str:
-        """The class, with the preset that these options are."""
-        found = [
-            name for name in PRESETS.get(type(self).__name__, {}) if not self.differences(name)
-        ]
-        return type(self).__name__ + (f'.preset("{found[0]}")' if found else "")
+    # Files
 
     def save(self, path: str | Path) -> str:
-        """Write the fitted detector to a file that is there completely or not at all, and return its digest.
+        """Write the fitted detector to a file, atomically, and return the file's digest.
 
         The loaded one gives the same scores bit for bit, on the same machine and versions.
         Safetensors and JSON, see `adviz.archive`; a SPADE's file is as large as its gallery.
@@ -160,9 +244,7 @@ class Detector:
         >>> loaded.predict(one).score == detector.predict(one).score
         array([ True])
         """
-        from adviz.detectors.persistence import save_load as saving
-
-        return saving.save(self, path)
+        return save_load.save(self, path)
 
     @classmethod
     def load(
@@ -189,15 +271,15 @@ class Detector:
         >>> PatchCore.load("detector.adviz", digest=digest).coreset
         0.01
         """
-        from adviz.detectors.persistence import save_load as saving
+        return save_load.load(cls, path, digest, device)
 
-        return saving.load(cls, path, digest, device)
-
-    def _check_learned(self) -> None:
-        """Refuse (ValueError) what `learned` names, read from a file, where its parts do not fit together."""
+    # Features in and out
 
     def _fitting(self, features: Features, layers: Sequence[int | str] | None = None) -> Features:
-        """Return the detector's layers (or those given) of the training features, checked; remember their names."""
+        """Return the training features of the detector's layers, checked; remember their names.
+
+        `layers` are read in place of the detector's where they are given.
+        """
         require(features, "select strides", EXPECTED)
         chosen = features.select(self.layers if layers is None else layers)
         check_features(chosen)
@@ -220,84 +302,79 @@ class Detector:
             raise ValueError(
                 f"expected the channels of the training features {self._channels}, got {channels}"
             )
-        made = features.backbone, features.digest
-        if all((*made, *self._backbone)) and made != self._backbone:
+        backbone = features.backbone, features.digest
+        both_known = all((*backbone, *self._backbone))
+        if both_known and backbone != self._backbone:
             raise ValueError(
-                f"expected features of the training's backbone {' '.join(self._backbone)}, got {' '.join(made)}: "
-                "extract both with one backbone"
+                f"expected features of the training's backbone {' '.join(self._backbone)}, got "
+                f"{' '.join(backbone)}: extract both with one backbone"
             )
-        there, here = self.geometry_, features.geometry
-        if there and here and there.pixels != here.pixels:
+        trained, tested = self.geometry_, features.geometry
+        if trained and tested and trained.pixels != tested.pixels:
             raise ValueError(
-                f"expected images prepared as in training, by {there}, got {here}: extract them with "
-                "geometry=detector.geometry_, or set features.geometry = None where the difference is meant"
+                f"expected images prepared as in training, by {trained}, got {tested}: extract "
+                "them with geometry=detector.geometry_, or set features.geometry = None where the "
+                "difference is meant"
             )
         check_features(chosen)
         return chosen
 
+    # How it shows itself
+
     @property
-    def facts(self) -> dict[str, Any]:
-        """What `fit` found out, as far as it is numbers, texts and tuples: name -> value."""
-        return facts_of(self)
+    def title(self) -> str:
+        """The class, with the preset that these options are."""
+        name = type(self).__name__
+        for preset in PRESETS.get(name, {}):
+            if not self.differences(preset):
+                return f'{name}.preset("{preset}")'
+        return name
 
     def __repr__(self) -> str:
-        options = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in dataclasses.fields(self))  # type: ignore[arg-type]
-        facts = ", ".join(f"{name}={value!r}" for name, value in self.facts.items())
-        name = self.title
-        name = f"{name}: " if name != type(self).__name__ else ""
-        return f"{name}{type(self).__name__}({options})" + (
-            f"; fitted: {facts}" if facts else "; not fitted"
-        )
+        name = type(self).__name__
+        options = ", ".join(f"{key}={value!r}" for key, value in self.get_params().items())
+        facts = ", ".join(f"{key}={value!r}" for key, value in self.facts.items())
+        preset = "" if self.title == name else f"{self.title}: "
+        state = f"fitted: {facts}" if facts else "not fitted"
+        return f"{preset}{name}({options}); {state}"
 
     def _repr_html_(self) -> str:
-        options = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
-        cells = "".join(
-            f"<tr><td style='text-align:left'>{html.escape(name)}</td>"
-            f"<td style='text-align:left'><code>{html.escape(repr(value))}</code></td></tr>"
-            for name, value in {**options, **self.facts}.items()
-        )
+        cell = "<td style='text-align:left'>"
+        rows = ""
+        for name, value in {**self.get_params(), **self.facts}.items():
+            shown = html.escape(repr(value))
+            rows += f"<tr>{cell}{html.escape(name)}</td>{cell}<code>{shown}</code></td></tr>"
         state = "fitted" if hasattr(self, "layers_") else "not fitted"
-        return f"<details><summary><b>{html.escape(self.title)}</b> ({state})</summary><table>{cells}</table></details>"
+        summary = f"<summary><b>{html.escape(self.title)}</b> ({state})</summary>"
+        return f"<details>{summary}<table>{rows}</table></details>"
 
 
-def inside_of(features: Features, grid: tuple[int, ...]) -> np.ndarray | None:
-    """Return which patches of a (rows, columns) grid count, (N, rows, columns) bool; None = all: nothing is padded."""
-    rows, columns = grid
-    return features.inside((rows, columns))
+def method_options(detector: Any) -> dict[str, Any]:
+    """Return the options that are part of the method: name -> value.
 
-
-def spread(patches: np.ndarray, features: Features) -> np.ndarray:
-    """Return (N, h, w, ...) values of patches, where those in padding say what the nearest patch of the image says.
-
-    So neither enlarging nor smoothing mixes padding into a map, here or in whatever is made of the
-    layers' maps.
+    Those of `LATER` are left out at their default, so that what was described before there were any
+    is still the same.
     """
-    if features.boxes is None:
-        return patches
-    last = np.moveaxis(patches, (1, 2), (-2, -1))
-    return np.moveaxis(filled(last, features.boxes, features.image_size), (-2, -1), (1, 2))
-
-
-def without_padding(pixels: np.ndarray, features: Features) -> np.ndarray:
-    """Return (N, H, W) maps with 0 in padding."""
-    if features.boxes is None:
-        return pixels
-    inside = maps.inside(features.boxes, features.image_size)
-    return np.asarray(np.where(inside, pixels, pixels.dtype.type(0)))
+    options = {}
+    for field in dataclasses.fields(detector):
+        value = getattr(detector, field.name)
+        unchanged = field.metadata == LATER and value == field.default
+        if field.compare and not unchanged:
+            options[field.name] = value
+    return options
 
 
 def facts_of(detector: object) -> dict[str, Any]:
-    """Return the attributes of a detector that end in an underscore and are numbers, texts or tuples."""
-    values = {
+    """Return the attributes that end in an underscore and are numbers, texts or tuples."""
+    return {
         name: value
         for name, value in vars(detector).items()
-        if name.endswith("_") and name[0] != "_"
+        if name.endswith("_") and name[0] != "_" and isinstance(value, int | float | str | tuple)
     }
-    return {name: v for name, v in values.items() if isinstance(v, int | float | str | tuple)}
 
 
 def usable(value: int, available: int, name: str) -> int:
-    """Return how many to use: the value, refused beyond what exists unless it is a preset's, which is clipped."""
+    """Return how many to use: `value`, clipped to what exists if it is `AtMost`, else refused."""
     if isinstance(value, AtMost):
         return min(int(value), available)
     if not isinstance(value, int | np.integer):
@@ -308,10 +385,12 @@ def usable(value: int, available: int, name: str) -> int:
 
 
 def compact(index: np.ndarray) -> np.ndarray:
-    """Return non-negative integers in the smallest *signed* type from int16 on that holds them, safe to subtract."""
-    return index.astype(
-        np.promote_types(np.min_scalar_type(-1 - int(index.max(initial=0))), np.int16)
-    )
+    """Return non-negative integers in the smallest signed type that holds them, from int16 on.
+
+    Signed, so that they can be subtracted.
+    """
+    smallest = np.min_scalar_type(-1 - int(index.max(initial=0)))
+    return index.astype(np.promote_types(smallest, np.int16))
 
 
 def check_features(features: Features) -> None:
@@ -319,17 +398,18 @@ def check_features(features: Features) -> None:
     if features.n_images == 0:
         raise ValueError("expected the features of at least one image, got none")
     for name, array in features.items():
-        size = 0.0
+        largest = 0.0
         for image, values in zip(features.ids, array, strict=True):
             if not np.isfinite(values).all():
                 raise ValueError(
-                    f"expected finite features, got NaN or infinity in {name} of image {image}: check the weights, the "
-                    "image, or extract with dtype='float32'"
+                    f"expected finite features, got NaN or infinity in {name} of image {image}: "
+                    "check the weights, the image, or extract with dtype='float32'"
                 )
-            if array.dtype != np.float16:  # of which no value is beyond
-                size = max(size, float(values.max(initial=0)), -float(values.min(initial=0)))
-        if size > LARGEST or 0 < size < LEAST:
+            if array.dtype != np.float16:  # no float16 is out of bounds
+                largest = max(largest, float(values.max(initial=0)), -float(values.min(initial=0)))
+        if largest > LARGEST or 0 < largest < LEAST:
             raise ValueError(
-                f"expected a largest value between {LEAST:g} and {LARGEST:g}, got {size:.3g} in {name}: float32 does "
-                "not hold its square; scale the features, or check the weights"
+                f"expected a largest value between {LEAST:g} and {LARGEST:g}, got {largest:.3g} in "
+                f"{name}: float32 does not hold its square; scale the features, or check the "
+                "weights"
             )

@@ -1,14 +1,21 @@
-"""DN2 (arXiv 2002.10445): deep nearest neighbours of whole images, SPADE's first stage."""
+"""DN2 (arXiv 2002.10445): nearest neighbours of whole images; the first stage of SPADE."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
 from adviz.core import ivf, nearest
-from adviz.detectors.base import LATER, Detector, all_or_nothing, inside_of, usable
+from adviz.detectors.base import LATER, Detector, all_or_nothing, usable
+from adviz.detectors.persistence.checked_state import (
+    CheckedState,
+    State,
+    index_arrays,
+    restore_index,
+)
 from adviz.detectors.presets import AtMost
 from adviz.prediction import Neighbors, Prediction
 
@@ -20,7 +27,7 @@ ImageDistance = Literal["squared", "euclidean"]
 
 @dataclass(repr=False)
 class DN2(Detector):
-    """Deep nearest neighbours: how far is an image from the normal images most like it, as a whole.
+    """Distance of a whole image to the normal images nearest to it (deep nearest neighbours).
 
     Every image becomes the global average of a layer (several layers: their averages,
     concatenated); its score is the mean **squared** Euclidean distance to its K nearest training
@@ -29,7 +36,7 @@ class DN2(Detector):
     Attributes
     ----------
     layers: strides or names; the paper uses the last block (stride 32).
-    images_score: K (2002.10445 uses 2, SPADE's text 50).
+    k_images: K (2002.10445 uses 2, SPADE's text 50).
     index: of the search, "flat" (exact) or "ivf" (an inverted file for large sets; approximate,
         needs faiss).
     image_distance: what is averaged over the K images, "squared" (Eq. 2) or "euclidean" distances
@@ -51,13 +58,14 @@ class DN2(Detector):
     Examples
     --------
     >>> from adviz import DN2
-    >>> dn2 = DN2(images_score=3).fit(train)
+    >>> dn2 = DN2(k_images=3).fit(train)
     >>> dn2.predict(test).neighbors["image"]
     Neighbors(46 images, 1x1 locations, 3 each, by distance)
     """
 
+    renamed: ClassVar[Mapping[str, str]] = {"images_score": "k_images"}
     layers: tuple[int | str, ...] = (32,)
-    images_score: int = AtMost(5)
+    k_images: int = AtMost(5)
     index: Literal["flat", "ivf"] = "flat"
     image_distance: ImageDistance = field(default="squared", metadata=LATER)
 
@@ -74,7 +82,7 @@ class DN2(Detector):
             than images.
         """
         chosen = self._fitting(features)
-        self.k_used_ = usable(self.images_score, features.n_images, "images_score")
+        self.k_used_ = usable(self.k_images, features.n_images, "k_images")
         self.mean_features_ = _pooled(chosen)
         self._index = ivf(self.mean_features_) if self.index == "ivf" else None
         return self
@@ -85,30 +93,26 @@ class DN2(Detector):
         Returns
         -------
         A `Prediction` with ``neighbors["image"]`` ((N, 1, 1, K), squared distances, nearest first)
-        and, as ``layer_maps`` of one cell, each layer's exact share of the mean squared distance,
-        which is the score unless distances are Euclidean. ``anomaly_map`` is None.
+        and, as ``layer_maps`` of one location, each layer's exact contribution to the mean squared
+        distance, which is the score unless distances are Euclidean. ``anomaly_map`` is None.
 
         Raises
         ------
         ValueError: not fitted, other layers or channels than in training, or NaN features.
         """
         chosen = self._predicting(features)
-        query = _pooled(chosen)
-        distance, index = nearest(query, self.mean_features_, self.k_used_, index=self._index)
-        square = ((query[:, None] - self.mean_features_[index]) ** 2).mean(1)
-        parts = np.split(square, np.cumsum(list(self._channels.values()))[:-1], axis=1)
-        found = Neighbors(
+        query = _pooled(chosen)  # (N, C), C of all layers
+        distance, image = nearest(query, self.mean_features_, self.k_used_, index=self._index)
+        # (N, K), squared distances and training images
+        neighbors = Neighbors(
             distance[:, None, None],
-            index.astype(np.int32)[:, None, None],
-            np.zeros(index.shape, np.int16)[:, None, None],
+            image.astype(np.int32)[:, None, None],
+            np.zeros(image.shape, np.int16)[:, None, None],
         )
         return Prediction(
-            score=image_score(distance, self.image_distance),
-            layer_maps={
-                name: part.sum(1)[:, None, None]
-                for name, part in zip(self.layers_, parts, strict=True)
-            },
-            neighbors={"image": found},
+            score=mean_over_images(distance, self.image_distance),
+            layer_maps=self._contributions(query, image),
+            neighbors={"image": neighbors},
             detector="DN2",
             backbone=features.backbone,
             digest=features.digest,
@@ -116,23 +120,51 @@ class DN2(Detector):
             boxes=features.boxes,
         )
 
+    def _contributions(self, query: np.ndarray, image: np.ndarray) -> dict[str, np.ndarray]:
+        """Return layer -> (N, 1, 1): its part of the mean squared distance to K images."""
+        square = ((query[:, None] - self.mean_features_[image]) ** 2).mean(1)  # (N, C)
+        ends = np.cumsum(list(self._channels.values()))
+        blocks = np.split(square, ends[:-1], axis=1)
+        return {
+            name: block.sum(1)[:, None, None]
+            for name, block in zip(self.layers_, blocks, strict=True)
+        }
 
-def image_score(distance: np.ndarray, image_distance: ImageDistance) -> np.ndarray:
-    """Return (N,) float32 scores: the mean of (N, K) float32 squared distances, or of their roots (Eq. 2)."""
+    def work(
+        self, *, n_train: int, n_test: int, locations: int, channels: int
+    ) -> tuple[float, float]:
+        """Return about how many multiplications `fit` and `predict` need."""
+        values = locations * channels
+        return float(n_train * values), float(n_test * (values + n_train * channels))
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "k_used": self.k_used_,
+            "mean_features": self.mean_features_,
+            "index": index_arrays(self._index),
+        }
+
+    def _restore(self, state: State) -> None:
+        checked = CheckedState(state, C=sum(self._channels.values()))
+        mean_features = checked.array("mean_features", "float32", "N C")
+        self.k_used_ = checked.value("k_used", int, least=1, most=len(mean_features))
+        self.mean_features_ = mean_features
+        self._index = restore_index(checked, mean_features, approximate=self.index == "ivf")
+        checked.end()
+
+
+def mean_over_images(distance: np.ndarray, image_distance: ImageDistance) -> np.ndarray:
+    """Return (N,) float32 scores: means of (N, K) squared distances, or of their roots (Eq. 2)."""
     averaged = np.sqrt(distance) if image_distance == "euclidean" else distance
     return np.asarray(averaged.mean(1))
 
 
 def _pooled(features: Features) -> np.ndarray:
     """Return (N, C) float32: the global average of every layer, padding left out, concatenated."""
-    return np.concatenate(
-        [_average(array, inside_of(features, array.shape[2:])) for array in features.values()],
-        axis=1,
-    )
-
-
-def _average(layer: np.ndarray, inside: np.ndarray | None) -> np.ndarray:
-    """Return (N, C) float32 means of a (N, C, h, w) layer over the patches that count."""
-    if inside is None:
-        return np.asarray(layer.mean((2, 3), dtype=np.float32))
-    return np.asarray(layer.mean((2, 3), dtype=np.float32, where=inside[:, None]))
+    averages = []
+    for layer in features.values():  # (N, C, h, w)
+        _, _, rows, columns = layer.shape
+        inside = features.inside((rows, columns))  # (N, h, w)
+        counted = True if inside is None else inside[:, None]
+        averages.append(layer.mean((2, 3), dtype=np.float32, where=counted))
+    return np.concatenate(averages, axis=1)

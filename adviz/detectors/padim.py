@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Literal, get_args
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -15,8 +15,9 @@ from torch.nn import functional
 
 from adviz._support import bar, full_float32, workers
 from adviz.core import maps
-from adviz.detectors.base import LATER, Detector, all_or_nothing, spread, without_padding
-from adviz.detectors.pyramid import fill_positions
+from adviz.detectors.base import LATER, Detector, all_or_nothing
+from adviz.detectors.padding import spread, without_padding
+from adviz.detectors.persistence.checked_state import CheckedState, State
 from adviz.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -24,24 +25,24 @@ if TYPE_CHECKING:
 
 BATCH = 8  # test images at once: the factors are read once for all of them
 POSITIONS = 98  # positions at once, on all threads together; bounds the temporary matrices
-# Bytes of training vectors held at once; more are read again for some positions after the others
+# Bytes of training vectors in memory at once; above, positions are read in several rounds
 VECTORS = 2 * 2**30
-# Channels of WideResNet50's and ResNet18's three layers: how many the paper keeps
-KEPT = {1792: 550, 448: 100}
+# All channels of the three layers of WideResNet50 and ResNet18 -> how many of them the paper keeps
+PAPER_DIMENSIONS = {1792: 550, 448: 100}
+OTHER_DIMENSION = 100  # of other networks, or as many as they have
 
 
 @dataclass(repr=False)
 class PaDiM(Detector):
-    """How unlikely is the feature at a position, given the training images' features at the same position.
+    """Mahalanobis distance of each feature to the Gaussian of normal features at its position.
 
-    The score of a cell is its Mahalanobis distance (root taken) to the position's Gaussian; the
-    image's is the map's maximum. Knows positions and nothing else: test images must have the
-    training images' size and alignment.
+    The score of a location is that distance (root taken); the image's is the map's maximum. Test
+    images must have the training images' size and alignment.
 
     Attributes
     ----------
-    layers: strides or names, concatenated on the finest grid (coarse cells are replicated).
-    dimension: d, how many random channels are kept; None = 550 of WideResNet50's 1792, 100 of
+    layers: strides or names, concatenated on the finest grid (coarse locations are replicated).
+    dimension: d, how many random channels are used; None = 550 of WideResNet50's 1792, 100 of
         ResNet18's 448, else 100 or all there are.
     epsilon: added to the covariance's diagonal, squared feature units.
     upsample: of the map: "bilinear" (the public port) or "bicubic" (the paper).
@@ -49,13 +50,13 @@ class PaDiM(Detector):
     border: of the map's smoothing, "reflect" or "mirror" (anomalib), see `maps.smooth`.
     seed: of the choice of channels.
 
-    Facts after `fit`, with P positions: `channels_` (d,) kept channels of the concatenation,
-        ascending; `mean_` (P, 1, d); `factor_`, what the covariances are kept as; `grid_` (rows,
+    Facts after `fit`, with P positions: `channels_` (d,) channels of the concatenation,
+        ascending; `mean_` (P, 1, d); `factor_`, the covariances in factors; `grid_` (rows,
         columns).
 
     Memory of `fit`: the model, 4 P d min(N, d) bytes, and the training vectors, 4 P N d bytes, of
-        which at most 2 GiB
-    are held at once where N is 0.75 d or more: the features are then read several times.
+        which at most 2 GiB are in memory at once where N is 0.75 d or more: the features are then
+        read several times.
 
     Presets, and what still differs from what they are named after (the images' preparation is
     `data.Geometry`, the network and its weights are `Backbone`'s, and how maps are evaluated is
@@ -109,28 +110,44 @@ class PaDiM(Detector):
         """
         chosen = self._fitting(features)
         total = sum(self._channels.values())
-        count = KEPT.get(total, min(100, total)) if self.dimension is None else self.dimension
-        if count > total:
+        self.dimension_ = self._dimension_of(total)
+        if self.dimension_ > total:
             raise ValueError(
-                f"dimension must be at most the {total} channels there are, got {count}"
+                f"dimension must be at most the {total} channels there are, got {self.dimension_}"
             )
-        self.channels_ = np.sort(np.random.default_rng(self.seed).permutation(total)[:count])
-        self.dimension_, self.image_size_ = count, features.image_size
+        shuffled = np.random.default_rng(self.seed).permutation(total)
+        self.channels_ = np.sort(shuffled[: self.dimension_])
+        self.image_size_ = features.image_size
         self.grid_ = max(array.shape[2:] for array in chosen.values())
-        means, factors = [], []
+        # Eq. 1, block by block of positions
+        means = []
+        covariances = []
         for positions in self._blocks(features.n_images):
-            vectors = self._vectors(chosen, slice(None), positions)
-            means.append(vectors.mean(1, keepdim=True))
-            factors.append(Covariance(vectors.sub_(means[-1]), self.epsilon))
-            del vectors  # before the next ones
-        self.mean_, self.factor_ = torch.cat(means), Covariance.joined(factors)
+            vectors = self._vectors(chosen, slice(None), positions)  # (p, N, d)
+            mean = vectors.mean(1, keepdim=True)
+            means.append(mean)
+            covariances.append(Covariance(vectors.sub_(mean), self.epsilon))
+            del vectors  # before the next ones are made
+        self.mean_ = torch.cat(means)  # (P, 1, d)
+        self.factor_ = Covariance.joined(covariances)
         return self
 
+    def _dimension_of(self, total: int) -> int:
+        """Return how many of all channels to keep: as the option says, else as the paper does."""
+        if self.dimension is not None:
+            return self.dimension
+        return PAPER_DIMENSIONS.get(total, min(OTHER_DIMENSION, total))
+
     def _blocks(self, n_images: int) -> list[slice]:
-        """Return the positions whose training vectors are held together; few images' are the factors: all at once."""
+        """Return the positions whose training vectors are in memory together.
+
+        With few images all of them: their vectors are overwritten by the factors.
+        """
         positions = self.grid_[0] * self.grid_[1]
-        most = VECTORS // (4 * n_images * self.dimension_) // POSITIONS * POSITIONS
-        step = positions if _low_rank(n_images, self.dimension_) else max(POSITIONS, most)
+        if _low_rank(n_images, self.dimension_):
+            return [slice(0, positions)]
+        bytes_of_position = 4 * n_images * self.dimension_
+        step = max(POSITIONS, VECTORS // bytes_of_position // POSITIONS * POSITIONS)
         return [slice(start, start + step) for start in range(0, positions, step)]
 
     def predict(self, features: Features) -> Prediction:
@@ -138,8 +155,8 @@ class PaDiM(Detector):
 
         Returns
         -------
-        A `Prediction` whose ``layer_maps`` are each layer's share of the squared Mahalanobis
-        distance (they add up to it; a share can be negative where channels of different layers are
+        A `Prediction` whose ``layer_maps`` are each layer's contribution to the squared Mahalanobis
+        distance (they add up to it; one can be negative where channels of different layers are
         correlated), and that has no neighbours: PaDiM compares with a distribution.
 
         Raises
@@ -150,20 +167,24 @@ class PaDiM(Detector):
         chosen = self._predicting(features)
         if features.image_size != self.image_size_:
             raise ValueError(
-                f"PaDiM knows positions: expected images of the training size {self.image_size_}, got "
-                f"{features.image_size}; resize them alike"
+                "PaDiM knows positions: expected images of the training size "
+                f"{self.image_size_}, got {features.image_size}; resize them alike"
             )
+        # Eq. 2 at every position, for a few images at once: the factors are read once for all
         starts = bar(range(0, chosen.n_images, BATCH), label="PaDiM")
-        found = torch.cat([self._sums(chosen, slice(start, start + BATCH)) for start in starts], 2)
-        total, *shares = (part.T.reshape(-1, *self.grid_).numpy() for part in found)
-        cells = spread(np.sqrt(total.clip(min=0)), features)
-        resized = maps.resize(cells, features.image_size, self.upsample)
+        batches = [self._distances(chosen, slice(start, start + BATCH)) for start in starts]
+        distances = torch.cat(batches, 2).transpose(1, 2)  # (1 + layers, N, P)
+        total, *contributions = distances.reshape(len(distances), -1, *self.grid_).numpy()
+        patch_scores = spread(np.sqrt(total.clip(min=0)), features)  # (N, h, w)
+        resized = maps.resize(patch_scores, features.image_size, self.upsample)
         smoothed = without_padding(maps.smooth(resized, self.sigma, border=self.border), features)
-        shares = [spread(share, features) for share in shares]
         return Prediction(
             score=smoothed.max((1, 2)),
             anomaly_map=smoothed,
-            layer_maps=dict(zip(self.layers_, shares, strict=True)),
+            layer_maps={
+                name: spread(contribution, features)
+                for name, contribution in zip(self.layers_, contributions, strict=True)
+            },
             detector="PaDiM",
             backbone=features.backbone,
             digest=features.digest,
@@ -172,7 +193,7 @@ class PaDiM(Detector):
         )
 
     def contributions(self, features: Features, image: int, row: int, column: int) -> np.ndarray:
-        """Return how much each kept channel adds to a cell's squared distance.
+        """Return how much each kept channel adds to the squared distance at one location.
 
         Returns
         -------
@@ -187,10 +208,11 @@ class PaDiM(Detector):
         >>> padim.contributions(test, image=0, row=7, column=7).shape
         (50,)
         """
-        one = slice(row * self.grid_[1] + column, row * self.grid_[1] + column + 1)
+        position = row * self.grid_[1] + column
+        only = slice(position, position + 1)
         chosen = self._predicting(features.select(images=[image]))
-        deviation = (self._vectors(chosen, slice(None)) - self.mean_)[one]
-        return np.asarray((deviation * self.factor_.solve(deviation, one))[0, 0].numpy())
+        deviation = (self._vectors(chosen, slice(None)) - self.mean_)[only]  # (1, 1, d)
+        return np.asarray((deviation * self.factor_.solve(deviation, only))[0, 0].numpy())
 
     def gaussian(self, row: int, column: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean (d,) and the covariance (d, d), epsilon included, of one position."""
@@ -198,21 +220,22 @@ class PaDiM(Detector):
         return self.mean_[position, 0].numpy(), self.factor_.matrix(position)
 
     def _vectors(self, features: Features, images: slice, positions: slice = slice(None)) -> Tensor:
-        """Return (p, n, d) float32: some positions' kept channels; image by image, which writes whole rows."""
+        """Return (p, n, d) float32: the kept channels of n images at p positions."""
         numbers = range(features.n_images)[images]
-        whole = torch.empty(self.grid_[0] * self.grid_[1], self.dimension_)
-        vectors = torch.empty(len(whole[positions]), len(numbers), self.dimension_)
+        all_positions = torch.empty(self.grid_[0] * self.grid_[1], self.dimension_)
+        vectors = torch.empty(len(all_positions[positions]), len(numbers), self.dimension_)
+        # Image by image, so that whole rows are written
         for column, number in enumerate(numbers):
             layers = {name: array[number] for name, array in features.items()}
-            if len(vectors) == len(whole):
+            if len(vectors) == len(all_positions):
                 fill_positions(vectors[:, column], layers, self.channels_)
             else:
-                fill_positions(whole, layers, self.channels_)
-                vectors[:, column] = whole[positions]
+                fill_positions(all_positions, layers, self.channels_)
+                vectors[:, column] = all_positions[positions]
         return vectors
 
-    def _sums(self, features: Features, images: slice) -> Tensor:
-        """Return (1 + layers, P, n): every cell's squared distance, and what each layer adds to it.
+    def _distances(self, features: Features, images: slice) -> Tensor:
+        """Return (1 + layers, P, n): squared distances, and what each layer contributes to them.
 
         Products of matrices round by their shape. It is the same for any number of images, so that
         a score is that of the image alone: the last images are followed by zeros.
@@ -220,70 +243,132 @@ class PaDiM(Detector):
         deviation = self._vectors(features, images).sub_(self.mean_)  # (P, n, d)
         count = deviation.shape[1]
         deviation = functional.pad(deviation, (0, 0, 0, BATCH - count))  # (P, BATCH, d)
-        parts = deviation * self.factor_.solve(deviation)
-        ends = np.searchsorted(self.channels_, np.cumsum(list(self._channels.values()))[:-1])
-        blocks = (parts, *torch.tensor_split(parts, ends.tolist(), 2))
+        summands = deviation * self.factor_.solve(deviation)
+        channel_ends = np.cumsum(list(self._channels.values()))
+        ends = np.searchsorted(self.channels_, channel_ends[:-1])
+        blocks = (summands, *torch.tensor_split(summands, ends.tolist(), 2))
         return torch.stack([block.sum(2)[:, :count] for block in blocks])
+
+    def work(
+        self, *, n_train: int, n_test: int, locations: int, channels: int
+    ) -> tuple[float, float]:
+        """Return about how many multiplications `fit` and `predict` need.
+
+        The matrices of a position are as large as there are images or dimensions, whichever are
+        fewer.
+        """
+        dimension = self._dimension_of(channels)
+        rank = n_train if _low_rank(n_train, dimension) else dimension
+        fit = locations * (n_train * rank * dimension + rank**3)
+        return float(fit), float(n_test * locations * 2 * rank * dimension)
+
+    def _state(self) -> dict[str, Any]:
+        covariance = self.factor_
+        return {
+            "image_size": self.image_size_,
+            "grid": tuple(self.grid_),
+            "channels": self.channels_,
+            "mean": self.mean_.numpy(),
+            "factor": covariance.factor.numpy(),
+            "count": covariance.count,
+            "low_rank": covariance.low_rank,
+        }
+
+    def _restore(self, state: State) -> None:
+        checked = CheckedState(state)
+        total = sum(self._channels.values())
+        channels = checked.array("channels", "int64", "d", below=total)
+        if (np.diff(channels) <= 0).any() or not len(channels):
+            raise ValueError("expected ascending channels, at least one")
+        self.channels_ = channels
+        self.dimension_ = len(channels)
+        self.image_size_ = checked.value("image_size", tuple[int, int], least=1)
+        self.grid_ = checked.value("grid", tuple[int, int], least=1)
+        checked.sides["P"] = self.grid_[0] * self.grid_[1]
+        checked.sides["1"] = 1
+        self.mean_ = torch.from_numpy(checked.array("mean", "float32", "P 1 d"))
+        low_rank = checked.value("low_rank", bool)
+        count = checked.value("count", int, least=1)
+        factor = checked.array("factor", "float32", "P n d" if low_rank else "P d d")
+        if low_rank and count != max(factor.shape[1] - 1, 1):
+            raise ValueError(f"expected factors of {count + 1} images, got shape {factor.shape}")
+        self.factor_ = Covariance.of_factor(
+            torch.from_numpy(factor), self.epsilon, count, low_rank=low_rank
+        )
+        checked.end()
 
 
 class Covariance:
-    """P regularised sample covariances Z'Z / (N - 1) + epsilon I, kept so that they can be inverted against vectors.
+    """Regularised sample covariances Z'Z / (N - 1) + epsilon I of P positions, ready for inversion.
 
     Parameters
     ----------
-    centred: Z, (P, N, d) float32 with the mean of every position taken off; with few images it is
+    centred: Z, (P, N, d) float32 with the mean of every position subtracted; with few images it is
         overwritten.
     epsilon: above 0.
 
     Notes
     -----
-    With few images (N < 0.75 d) their rank is below N, and Woodbury's identity needs only the (N,
-    d) matrix M = chol((N - 1) epsilon I + Z Z')^-1 Z: the inverse is (I - M'M) / epsilon. Otherwise
-    M is the inverse of the covariance's Cholesky factor, and the inverse M'M. With few images all
-    up to the inverse factor is float64: the difference in the inverse cancels digits that float32
-    has too few of. One image alone has no covariance: epsilon I.
+    What `solve` returns for one position, written plainly::
+
+        covariance = Z.T @ Z / (N - 1) + epsilon * np.eye(d)
+        solved = vectors @ np.linalg.inv(covariance)
+
+    With few images (N < 0.75 d) the rank of Z'Z is below N, and Woodbury's identity needs only the
+    (N, d) matrix M = chol((N - 1) epsilon I + Z Z')^-1 Z: the inverse is (I - M'M) / epsilon::
+
+        inner = (N - 1) * epsilon * np.eye(N) + Z @ Z.T
+        M = np.linalg.inv(np.linalg.cholesky(inner)) @ Z
+        solved = (vectors - vectors @ M.T @ M) / epsilon
+
+    Otherwise M is the inverse of the covariance's Cholesky factor, and the inverse M'M. With few
+    images all up to the inverse factor is float64: the difference in the inverse cancels digits
+    that float32 has too few of. One image alone has no covariance: epsilon I.
     """
 
     def __init__(self, centred: Tensor, epsilon: float) -> None:
         positions, count, dimension = centred.shape
-        self.epsilon, self.count = epsilon, max(count - 1, 1)
+        self.epsilon = epsilon
+        self.count = max(count - 1, 1)
         self.low_rank = _low_rank(count, dimension)
+        # M of every position: (P, N, d) or (P, d, d)
         self.factor = centred if self.low_rank else torch.empty(positions, dimension, dimension)
         with full_float32(), workers("cpu") as pool:
-            parts = _parts(positions)
-            for _ in bar(
-                pool.map(partial(self._estimate, centred), parts), label="PaDiM", total=len(parts)
-            ):
+            blocks = _position_blocks(positions)
+            done = pool.map(partial(self._estimate, centred), blocks)
+            for _ in bar(done, label="PaDiM", total=len(blocks)):
                 pass
 
     @classmethod
-    def kept(cls, factor: Tensor, epsilon: float, count: int, *, low_rank: bool) -> Covariance:
-        """Return the covariances that another one's attributes describe."""
-        whole = cls.__new__(cls)
-        whole.epsilon, whole.count, whole.low_rank, whole.factor = epsilon, count, low_rank, factor
-        return whole
+    def of_factor(cls, factor: Tensor, epsilon: float, count: int, *, low_rank: bool) -> Covariance:
+        """Return the covariances that have these attributes."""
+        covariance = cls.__new__(cls)
+        covariance.epsilon = epsilon
+        covariance.count = count
+        covariance.low_rank = low_rank
+        covariance.factor = factor
+        return covariance
 
     @classmethod
-    def joined(cls, parts: Sequence[Covariance]) -> Covariance:
-        """Return the covariances of all positions from those of some positions after the others."""
-        whole = copy.copy(parts[0])
-        if len(parts) > 1:
-            whole.factor = torch.cat([part.factor for part in parts])
-        return whole
+    def joined(cls, blocks: Sequence[Covariance]) -> Covariance:
+        """Return the covariances of all positions from those of consecutive blocks of them."""
+        covariance = copy.copy(blocks[0])
+        if len(blocks) > 1:
+            covariance.factor = torch.cat([block.factor for block in blocks])
+        return covariance
 
-    def _estimate(self, centred: Tensor, part: slice) -> None:
-        self.factor[part] = (
-            self._woodbury(centred[part]) if self.low_rank else self._cholesky(centred[part])
-        )
+    def _estimate(self, centred: Tensor, positions: slice) -> None:
+        estimate = self._woodbury if self.low_rank else self._cholesky
+        self.factor[positions] = estimate(centred[positions])
 
     def _woodbury(self, centred: Tensor) -> Tensor:
         double = centred.double()
-        inner = double @ double.transpose(1, 2)
+        inner = double @ double.transpose(1, 2)  # (p, N, N)
         inner.diagonal(dim1=1, dim2=2).add_(self.count * self.epsilon)
-        return _inverse_factor(inner) @ centred
+        return _inverse_factor(inner) @ centred  # (p, N, d)
 
     def _cholesky(self, centred: Tensor) -> Tensor:
-        covariance = centred.transpose(1, 2) @ centred / self.count
+        covariance = centred.transpose(1, 2) @ centred / self.count  # (p, d, d)
         covariance.diagonal(dim1=1, dim2=2).add_(self.epsilon)
         return _inverse_factor(covariance)
 
@@ -292,40 +377,83 @@ class Covariance:
         factors = self.factor[positions]
         solved = torch.empty_like(vectors)
 
-        def solve(part: slice) -> None:
-            factor, values = factors[part], vectors[part]
-            product = values @ factor.transpose(1, 2) @ factor
-            solved[part] = (values - product) / self.epsilon if self.low_rank else product
+        def solve_block(block: slice) -> None:
+            factor = factors[block]
+            values = vectors[block]
+            product = values @ factor.transpose(1, 2) @ factor  # (block, n, d)
+            solved[block] = (values - product) / self.epsilon if self.low_rank else product
 
         with full_float32(), workers("cpu") as pool:
-            list(pool.map(solve, _parts(len(vectors))))
+            list(pool.map(solve_block, _position_blocks(len(vectors))))
         return solved
 
     def matrix(self, position: int) -> np.ndarray:
-        """Return one covariance, (d, d) float64, from the kept factor."""
+        """Return the covariance of one position, (d, d) float64."""
         factor = self.factor[position].double()
-        product = factor.T @ factor
+        inverse = factor.T @ factor
         if self.low_rank:
-            product = (torch.eye(len(product), dtype=torch.float64) - product) / self.epsilon
-        return np.asarray(torch.linalg.inv(product).numpy())
+            identity = torch.eye(len(inverse), dtype=torch.float64)
+            inverse = (identity - inverse) / self.epsilon
+        return np.asarray(torch.linalg.inv(inverse).numpy())
 
     def __repr__(self) -> str:
         kind = "Woodbury" if self.low_rank else "Cholesky"
-        return f"Covariance({len(self.factor)} positions, {kind} factors {tuple(self.factor.shape[1:])})"
+        shape = tuple(self.factor.shape[1:])
+        return f"Covariance({len(self.factor)} positions, {kind} factors {shape})"
 
 
 def _low_rank(count: int, dimension: int) -> bool:
     return count < 0.75 * dimension
 
 
-def _parts(positions: int) -> list[slice]:
+def _position_blocks(positions: int) -> list[slice]:
+    """Return the positions that one thread works on at once."""
     step = max(1, POSITIONS // torch.get_num_threads())
     return [slice(start, start + step) for start in range(0, positions, step)]
 
 
 def _inverse_factor(matrices: Tensor) -> Tensor:
-    """Return the inverse of the lower Cholesky factor of each (n, n) matrix, float32, but as accurate as they are."""
+    """Return the inverses of the lower Cholesky factors of (p, n, n) matrices, as float32.
+
+    They are computed in the matrices' own precision.
+    """
     factor = torch.linalg.cholesky(matrices)
     identity = torch.eye(factor.shape[1], dtype=factor.dtype).expand_as(factor)
     inverse: Tensor = torch.linalg.solve_triangular(factor, identity, upper=False)
     return inverse.float()
+
+
+# Layers of different resolution on the finest grid
+
+
+def fill_positions(target: Tensor, layers: Mapping[str, np.ndarray], channels: np.ndarray) -> None:
+    """Write the layers of one image, concatenated on the finest grid, coarse locations replicated.
+
+    Parameters
+    ----------
+    target: (rows * columns, channels) float32, written to; a view of a larger array serves.
+    layers: name -> (C, h, w) float.
+    channels: ascending indices into the concatenated channels to keep.
+    """
+    grid = max(array.shape[1:] for array in layers.values())
+    start = 0  # of the layer among all channels
+    column = 0  # of the layer in the target
+    for array in layers.values():
+        stop = start + len(array)
+        in_layer = channels[(channels >= start) & (channels < stop)] - start
+        values = np.asarray(array[in_layer], dtype=np.float32)
+        rows = torch.from_numpy(values).flatten(1).T  # (h * w, channels kept)
+        repeated = _replicated((array.shape[1], array.shape[2]), grid)
+        target[:, column : column + len(in_layer)] = rows[repeated]
+        start = stop
+        column += len(in_layer)
+
+
+@lru_cache(maxsize=16)
+def _replicated(size: tuple[int, int], grid: tuple[int, int]) -> Tensor:
+    """Return which location of a coarse grid each location of a finer one repeats, (P,) int64.
+
+    As torch's nearest interpolation has it.
+    """
+    numbers = torch.arange(size[0] * size[1], dtype=torch.float64).view(1, 1, *size)
+    return functional.interpolate(numbers, grid, mode="nearest").long().flatten()

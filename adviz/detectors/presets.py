@@ -1,4 +1,4 @@
-"""What the papers say and what the public codes do, as data: one table of options that differ from the defaults."""
+"""Presets: the options of papers and public codes that differ from the defaults, in one table."""
 
 from __future__ import annotations
 
@@ -6,10 +6,22 @@ from typing import Any
 
 
 class AtMost(int):
-    """A number that a preset gives: as many as there are where there are fewer; a plain number is refused there."""
+    """A number that a preset gives: clipped to what exists, where a plain number is refused.
+
+    It equals no plain number, since a detector behaves differently with one.
+    """
 
     def __repr__(self) -> str:
         return f"AtMost({int(self)})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AtMost) and int(self) == int(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((AtMost, int(self)))
 
 
 # detector -> preset -> options; an empty preset is the detector's defaults. "paper" is the text,
@@ -20,15 +32,15 @@ class AtMost(int):
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "DN2": {
         "paper": {},
-        "paper-literal": {"images_score": AtMost(2)},
-        "port": {"images_score": AtMost(5), "image_distance": "euclidean"},
+        "paper-literal": {"k_images": AtMost(2)},
+        "port": {"k_images": AtMost(5), "image_distance": "euclidean"},
     },
     "SPADE": {
         "paper": {},
-        "paper-literal": {"images_score": AtMost(50)},
+        "paper-literal": {"k_images_score": AtMost(50)},
         "port": {
-            "images_score": AtMost(5),
-            "images_gallery": AtMost(5),
+            "k_images_score": AtMost(5),
+            "k_images": AtMost(5),
             "match": "per_layer",
             "distance": "euclidean",
             "image_distance": "euclidean",

@@ -1,4 +1,4 @@
-"""Detectors by name: adviz's own by their classes' names, others by where they are defined, "module:Class"."""
+"""Detectors by name: adviz's own by their class, others by where it is defined ("module:Class")."""
 
 from __future__ import annotations
 
@@ -6,18 +6,28 @@ import dataclasses
 import hashlib
 import importlib
 import inspect
+from collections.abc import Mapping
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adviz import detectors
 
+if TYPE_CHECKING:
+    from adviz.detectors.base import Detector
+
+# Class attributes of these types are part of a class's code
 PLAIN = (bool, int, float, str, bytes, tuple, type(None))
 
 
+def own_classes() -> dict[str, type[Detector]]:
+    """Return adviz's own detectors, name -> class; all of them are imported."""
+    return {name: getattr(detectors, name) for name in dir(detectors)}
+
+
 def name_of(cls: type[Any]) -> str:
-    """Return the name that `found` knows a class by."""
-    ours = getattr(detectors, cls.__name__, None) is cls
-    return cls.__name__ if ours else f"{cls.__module__}:{cls.__qualname__}"
+    """Return the name by which `class_of` finds a class."""
+    is_listed = getattr(detectors, cls.__name__, None) is cls
+    return cls.__name__ if is_listed else f"{cls.__module__}:{cls.__qualname__}"
 
 
 def is_own(name: str) -> bool:
@@ -25,8 +35,8 @@ def is_own(name: str) -> bool:
     return ":" in name
 
 
-def found(name: str) -> type[Any]:
-    """Return the class of a name; for one that is not adviz's, its module is imported, which executes it.
+def class_of(name: str) -> type[Any]:
+    """Return the class of a name; one that is not adviz's has its module imported and so executed.
 
     Raises
     ------
@@ -34,22 +44,34 @@ def found(name: str) -> type[Any]:
     """
     if not is_own(name):
         if name not in dir(detectors):
-            raise AttributeError(
-                f"expected one of {', '.join(dir(detectors))}, or module:Class, got {name!r}"
-            )
+            names = ", ".join(dir(detectors))
+            raise AttributeError(f"expected one of {names}, or module:Class, got {name!r}")
         return getattr(detectors, name)  # type: ignore[no-any-return]
-    module, _, path = name.partition(":")
+    module_name, _, path = name.partition(":")
     try:
-        value = importlib.import_module(module)
-        for part in path.split("."):
-            value = getattr(value, part)
+        value: Any = importlib.import_module(module_name)
+        for attribute in path.split("."):
+            value = getattr(value, attribute)
     except (ImportError, AttributeError) as error:
         raise ValueError(
-            f"expected to find the detector {path} in {module}, got {type(error).__name__}: {error}. Define it at the "
-            "top of a notebook or module, in no function; where other processes work (Dask), in a module that all of "
-            "them can import"
+            f"expected to find the detector {path} in {module_name}, got {type(error).__name__}: "
+            f"{error}. Define it at the top of a notebook or module, in no function; where other "
+            "processes work (Dask), in a module that all of them can import"
         ) from error
-    return value  # type: ignore[return-value]
+    return value  # type: ignore[no-any-return]
+
+
+def current_options(cls: type[Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options that were stored, under the names that they have now."""
+    names: Mapping[str, str] = getattr(cls, "renamed", {})
+    return {names.get(name, name): value for name, value in options.items()}
+
+
+def stored_options(cls: type[Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options under the names that they were first stored by, on which keys depend."""
+    renamed: Mapping[str, str] = getattr(cls, "renamed", {})
+    names = {name: former for former, name in renamed.items()}
+    return {names.get(name, name): value for name, value in options.items()}
 
 
 def check(detector: Any) -> None:
@@ -61,20 +83,23 @@ def check(detector: Any) -> None:
     ValueError: its class cannot be found by its name, or another one is there.
     """
     cls = type(detector)
-    whole = all(callable(getattr(detector, name, None)) for name in ("fit", "predict"))
-    if isinstance(detector, type) or not dataclasses.is_dataclass(detector) or not whole:
+    has_methods = all(callable(getattr(detector, name, None)) for name in ("fit", "predict"))
+    is_instance = dataclasses.is_dataclass(detector) and not isinstance(detector, type)
+    if not is_instance or not has_methods:
         raise TypeError(
-            "expected a detector: an object of a @dataclass, so that its options are known, with fit(features) and "
-            f"predict(features), got {detector!r}"
+            "expected a detector: an object of a @dataclass, so that its options are known, with "
+            f"fit(features) and predict(features), got {detector!r}"
         )
     if not hasattr(detector, "layers"):
         raise TypeError(
-            f"expected a detector that says which layers it reads, got {cls.__name__} without: give it a field, "
-            "layers: tuple[int | str, ...] = (8, 16)"
+            f"expected a detector that says which layers it reads, got {cls.__name__} without: "
+            "give it a field, layers: tuple[int | str, ...] = (8, 16)"
         )
-    if is_own(name := name_of(cls)) and found(name) is not cls:
+    name = name_of(cls)
+    if is_own(name) and class_of(name) is not cls:
         raise ValueError(
-            f"expected the {name} that is there now, got one of an earlier definition: make it again"
+            f"expected the {name} that is there now, got one of an earlier definition: make it "
+            "again"
         )
 
 
@@ -85,15 +110,16 @@ def code_of(cls: type[Any]) -> str:
     compiled them (another Python gives others); functions that these call are not looked at.
     """
     total = hashlib.blake2b(digest_size=8)
-    for one in cls.__mro__:
-        if one is not object and not one.__module__.startswith("adviz."):
-            for name, value in sorted(vars(one).items()):
-                if name == "__post_init__" or not name.startswith("__"):
-                    total.update(repr((name, _said(value))).encode())
+    for ancestor in cls.__mro__:
+        if ancestor is object or ancestor.__module__.startswith("adviz."):
+            continue
+        for name, value in sorted(vars(ancestor).items()):
+            if name == "__post_init__" or not name.startswith("__"):
+                total.update(repr((name, _attribute_as_text(value))).encode())
     return total.hexdigest()
 
 
-def _said(value: Any) -> Any:
+def _attribute_as_text(value: Any) -> Any:
     """Return what a class attribute is, as tuples and texts."""
     function = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
     if inspect.isfunction(function):
@@ -102,9 +128,13 @@ def _said(value: Any) -> Any:
 
 
 def _compiled(code: CodeType) -> Any:
-    constants = [
-        _compiled(one) if isinstance(one, CodeType) else _constant(one) for one in code.co_consts
-    ]
+    """Return a function's code and constants, and those of the functions within it."""
+    constants = []
+    for constant in code.co_consts:
+        as_text = (
+            _compiled if isinstance(constant, CodeType) else _constant
+        )  # code of inner functions
+        constants.append(as_text(constant))
     return code.co_code, code.co_names, code.co_varnames, constants
 
 

@@ -13,12 +13,10 @@ from typing import Any
 
 from adviz._support import require
 from adviz.data import Geometry, checked_size
-from adviz.detectors import AtMost, ConventionalDistillation, Detector, method_options
+from adviz.detectors import AtMost, Detector, method_options
 from adviz.detectors import registry as named
-from adviz.features import PIXELS
 
 AT_MOST = "at most"  # how JSON writes a preset's number that is clipped to what exists
-NEXT_STAGE = "pre"  # the bottleneck of reverse distillation that is the teacher's own next stage
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,8 +128,9 @@ class Experiment:
         True
         """
         try:
-            options = {name: _from_json(value) for name, value in facts["options"].items()}
-            detector_class = named.found(facts["detector"])
+            detector_class = named.class_of(facts["detector"])
+            options = named.current_options(detector_class, facts["options"])
+            options = {name: _from_json(value) for name, value in options.items()}
             if "code" in facts and facts["code"] != named.code_of(detector_class):
                 raise ValueError(
                     f"expected {facts['detector']} as it was in these facts, but its code has "
@@ -182,12 +181,7 @@ class Experiment:
     @property
     def layers(self) -> tuple[int | str, ...]:
         """Which layers of the backbone the detector reads, strides first."""
-        found = set(self.detector.layers) | set(getattr(self.detector, "image_layers", ()))
-        if getattr(self.detector, "bottleneck", None) == NEXT_STAGE:
-            found.add(2 * max(layer for layer in self.detector.layers if isinstance(layer, int)))
-        if isinstance(self.detector, ConventionalDistillation):
-            found.add(PIXELS)
-        return in_order(found)
+        return in_order(set(getattr(self.detector, "layers_read", self.detector.layers)))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Experiment) and self.key == other.key
@@ -250,7 +244,8 @@ def in_order(layers: Iterable[int | str]) -> tuple[int | str, ...]:
 
 def _options(detector: Detector) -> dict[str, Any]:
     """Return all options that are part of the method, as JSON has them."""
-    return {name: _to_json(value) for name, value in method_options(detector).items()}
+    options = named.stored_options(type(detector), method_options(detector))
+    return {name: _to_json(value) for name, value in options.items()}
 
 
 def _to_json(value: Any) -> Any:

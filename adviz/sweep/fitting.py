@@ -11,13 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from adviz.detectors import AFTER_TRAINING as READ_BY_PREDICT
-from adviz.detectors import ConventionalDistillation, Detector, ReverseDistillation
+from adviz.detectors import Detector
 from adviz.features import Features
 from adviz.sweep.meters import Meter
-
-# Read by `predict` alone; patience is not, though a checkpoint may be continued with another.
-AFTER_TRAINING = tuple(name for name in READ_BY_PREDICT if name != "patience")
 
 
 class _Trained(NamedTuple):
@@ -39,14 +35,14 @@ def fitted(detector: Detector, features: Features, meter: Meter) -> Detector:
     features. Then the time is that of the training as well.
     """
     fresh: Detector = dataclasses.replace(detector)  # type: ignore[type-var]
-    if not isinstance(fresh, ReverseDistillation | ConventionalDistillation):
+    if not _read_by_predict(fresh):
         with meter.timed("fit"):
             fresh.fit(features)
         return fresh
     key = _training(fresh, features)
     before = meter.seconds.get("fit", 0.0)
     if _last and _last[0].key == key:
-        options = {option.name for option in dataclasses.fields(fresh)}
+        options = {option.name for option in dataclasses.fields(fresh)}  # type: ignore[arg-type]
         vars(fresh).update(
             {name: value for name, value in vars(_last[0].detector).items() if name not in options}
         )
@@ -62,8 +58,14 @@ def fitted(detector: Detector, features: Features, meter: Meter) -> Detector:
 def learned(detector: Detector) -> tuple[str, ...]:
     """Return the class and the options that decide what is learned, as text."""
     options = [option.name for option in dataclasses.fields(detector)]  # type: ignore[arg-type]
-    kept = [f"{name}={getattr(detector, name)!r}" for name in options if name not in AFTER_TRAINING]
+    free = _read_by_predict(detector)
+    kept = [f"{name}={getattr(detector, name)!r}" for name in options if name not in free]
     return type(detector).__name__, *kept
+
+
+def _read_by_predict(detector: Detector) -> frozenset[str]:
+    """Return the options that no training depends on; none where a training is not shared."""
+    return getattr(detector, "read_by_predict", frozenset())
 
 
 def _training(detector: Detector, features: Features) -> object:

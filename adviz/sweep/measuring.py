@@ -178,7 +178,9 @@ def _predict(
     meter.seconds["forward"] = meter.seconds.get("forward", 0.0) + forward
     facts = {key: value for key, value in facts_of(detector).items() if key != "device_"}
     facts["model_bytes"] = stored_bytes(detector)
-    return prediction, facts | _bank_used(detector, prediction)
+    if hasattr(detector, "usage"):  # not of a user's own
+        facts |= detector.usage(prediction)
+    return prediction, facts
 
 
 def _forward_seconds(backbone: Backbone, images: Split) -> float:
@@ -223,22 +225,6 @@ def signed(prediction: Any, features: Features) -> Prediction:
         digest=features.digest,
         ids=prediction.ids or tuple(features.ids),
     )
-
-
-def _bank_used(detector: Any, prediction: Prediction) -> dict[str, float]:
-    """Return the fraction of memory bank entries that are some test patch's nearest neighbour.
-
-    Source: PatchCore, section 4.4.2. Nothing for a detector without a memory bank of patches.
-    """
-    bank_size = getattr(detector, "bank_size_", None)
-    neighbors = prediction.neighbors.get("patch")
-    # Proxies are no patches of training images
-    uses_proxies = getattr(detector, "sampler", "") == "proxies"
-    if bank_size is None or neighbors is None or uses_proxies:
-        return {}
-    # (2, n_patches): training image and location of each patch's nearest neighbour
-    nearest = np.stack([neighbors.image[..., 0].ravel(), neighbors.location[..., 0].ravel()])
-    return {"bank_used": np.unique(nearest, axis=1).shape[1] / bank_size}
 
 
 @lru_cache(LOADED_BACKBONES)

@@ -23,7 +23,7 @@ RESOLUTION: tuple[TableRow, ...] = (
 )
 # K = 5 is the table's own row; 2 is DN2's text, "paper-literal" SPADE's 50
 RETRIEVED: tuple[TableRow, ...] = (
-    ("SPADE", "images_score=2"),
+    ("SPADE", "k_images_score=2"),
     ("SPADE", "preset=paper-literal"),
     ("SPADE", "preset=port"),
 )

@@ -15,7 +15,6 @@ from adviz.detectors import (
     PaDiM,
     PatchCore,
     ReverseDistillation,
-    method_options,
 )
 from adviz.sweep import SHANGHAITECH
 from adviz.tables.paper_values import TableName
@@ -125,8 +124,7 @@ def departures(method: str, metric: str, detector: Detector) -> str:
     """
     if method != "SPADE" or metric != "image_auroc":
         return ""
-    k_images = method_options(detector)["images_score"]
-    return SPADES_K if k_images == SPADE.preset("paper").images_score else ""
+    return "" if "k_images_score" in detector.differences("paper") else SPADES_K
 
 
 def named_networks(variant: str) -> list[str]:
@@ -153,8 +151,8 @@ def _strides(blocks: str) -> tuple[int | str, ...]:
 def _spade(options: dict[str, str], dataset: str) -> Detector:
     detector = SPADE.preset(options.pop("preset", "paper"))
     changed: dict[str, Any] = {}
-    if count := options.pop("images_score", ""):
-        changed["images_score"] = AtMost(int(count))
+    if count := options.pop("k_images_score", ""):
+        changed["k_images_score"] = AtMost(int(count))
     if blocks := options.pop("layers", ""):
         changed["layers"] = _strides(blocks)
     # The gallery of the second stage: "knn10" are the nearest 10 images, "random10" any 10
@@ -162,9 +160,9 @@ def _spade(options: dict[str, str], dataset: str) -> Detector:
         is_random = gallery.startswith("random")
         count = gallery.removeprefix("random").removeprefix("knn")
         changed["gallery"] = "random" if is_random else "retrieved"
-        changed["images_gallery"] = AtMost(int(count))
+        changed["k_images"] = AtMost(int(count))
     if dataset in SHANGHAITECH:
-        changed |= {"images_gallery": 1, "images_score": 1}
+        changed |= {"k_images": 1, "k_images_score": 1}
     return dataclasses.replace(detector, **changed)
 
 
@@ -198,7 +196,7 @@ def _patchcore(options: dict[str, str], dataset: str) -> Detector:
 def _distillation(options: dict[str, str], dataset: str) -> Detector:
     changed: dict[str, Any] = {}
     if dataset in ONE_CLASS:
-        changed["score"] = "sum"
+        changed["image_score"] = "sum"
     if bottleneck := options.pop("bottleneck", ""):
         changed["bottleneck"] = BOTTLENECKS[bottleneck]
     if layer_maps := options.pop("maps", ""):

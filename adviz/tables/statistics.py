@@ -5,7 +5,7 @@ Methods are given as a name -> their results, as `by_line` takes them from a fil
 Examples
 --------
 >>> from adviz import DN2
->>> report = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2(images_score=1), DN2()]), "results")
+>>> report = sweep.run(sweep.grid("demo", ["hex_nut"], [DN2(k_images=1), DN2()]), "results")
 >>> first, second = report.results
 >>> tables.statistics.differences([first], [second], names=("K = 1", "K = 5"), draws=100)
 image AUROC: K = 5 against K = 1...

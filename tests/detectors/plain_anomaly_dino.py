@@ -1,4 +1,6 @@
-"""AnomalyDINO from its definition (arXiv 2405.14529, 3.1): every pair's 1 - cos, patch by patch, in float64."""
+"""AnomalyDINO from its definition (arXiv 2405.14529, 3.1): every pair's 1 - cos, patch by patch, in
+float64.
+"""
 
 import numpy as np
 from plain_maps import drawn

@@ -1,4 +1,5 @@
-"""Reverse and conventional distillation as methods.md has them (arXiv 2201.10703), in plain functions of the weights.
+"""Reverse and conventional distillation as methods.md has them (arXiv 2201.10703), in plain
+functions of the weights.
 
 Everything reads a dictionary of weights by the place that they have in the method (`part`), in the
 order in which the paper applies them; a normalisation has four tensors (and a counter): scale,
@@ -36,7 +37,9 @@ class Part:
         return scale[:, None, None] * x + shift[:, None, None]
 
     def block(self, x, kind, stride=1, up=False):
-        """A residual block: two 3x3 convolutions, or 1x1, 3x3, 1x1, of which the first 3x3 changes the grid."""
+        """A residual block: two 3x3 convolutions, or 1x1, 3x3, 1x1, of which the first 3x3 changes
+        the grid.
+        """
         first = {"stride": stride, "up": up}
         if kind == "basic":
             y = self.convolution(torch.relu(self.convolution(x, **first)))
@@ -58,7 +61,9 @@ class Part:
 
 
 def embedding(weights, teacher, kind, depth, training=False, *, fusion=True, projection=False):
-    """OCBE: every layer to the coarsest grid by 3x3 convolutions of stride 2, joined; then a stage that halves it."""
+    """OCBE: every layer to the coarsest grid by 3x3 convolutions of stride 2, joined; then a stage
+    that halves it.
+    """
     reached = []
     for number, x in enumerate(teacher if fusion else teacher[-1:]):
         way = Part(weights, f"bottleneck.ways.{number}", training)
@@ -78,13 +83,15 @@ def embedding(weights, teacher, kind, depth, training=False, *, fusion=True, pro
 
 
 def head(weights, place, x):
-    """Ours: a 1x1 convolution after a layer's last ReLU where the teacher's values can be negative."""
+    """Ours: a 1x1 convolution after a layer's last ReLU where teachers' values can be negative."""
     found = [value for name, value in weights.items() if name.startswith(place + ".")]
     return F.conv2d(x, *found) if found else x
 
 
 def decoder(weights, code, teacher, kind, depths, training=False, *, skip=False):
-    """The student: stages that double the grid by 2x2 transposed convolutions, from the deepest layer to the finest."""
+    """The student: stages that double the grid by 2x2 transposed convolutions, from the deepest
+    layer to the finest.
+    """
     found, x = [], code
     for number, depth in enumerate(depths):
         part = Part(weights, f"student.stages.{number}", training)
@@ -99,7 +106,9 @@ def decoder(weights, code, teacher, kind, depths, training=False, *, skip=False)
 def reverse(
     weights, teacher, *, kind="basic", depths=(1, 1, 1), code_depth=1, training=False, **options
 ):
-    """The student's layers, finest first; `options`: embedding ("oce+mff", "oce", "pre"), projection, skip."""
+    """The student's layers, finest first; `options`: embedding ("oce+mff", "oce", "pre"),
+    projection, skip.
+    """
     which = options.get("embedding", "oce+mff")
     if which == "pre":
         *teacher, code = teacher
@@ -110,7 +119,9 @@ def reverse(
 
 
 def forward(weights, image, *, halvings, kind="basic", depths=(1, 1, 1), training=False):
-    """The student of conventional distillation: halve the image to the finest grid, then one stage a layer."""
+    """The student of conventional distillation: halve the image to the finest grid, then one stage
+    a layer.
+    """
     stem, found = Part(weights, "stem", training), []
     x = image
     for _ in range(halvings):
@@ -129,7 +140,9 @@ def cosine(a, b, axis):
 
 
 def loss(teacher, student, kind):
-    """`position`: 1 - cosine of every cell, mean over cells and images; `flat`: of whole layers; summed over layers."""
+    """`position`: 1 - cosine of every cell, mean over cells and images; `flat`: of whole layers;
+    summed over layers.
+    """
     if kind == "flat":
         pairs = [(t.flatten(1), s.flatten(1)) for t, s in zip(teacher, student, strict=True)]
     else:
@@ -138,7 +151,9 @@ def loss(teacher, student, kind):
 
 
 def trained(network, weights, teacher, kind, steps, *, rate=0.005, betas=(0.5, 0.999), taught=None):
-    """Adam on full batches; return the weights after so many steps, the loss before each, and the last gradients."""
+    """Adam on full batches; return the weights after so many steps, the loss before each, and the
+    last gradients.
+    """
     names = [name for name in weights if "running" not in name and "num_batches" not in name]
     weights = {name: value.double() for name, value in weights.items()}
     first, second = ({name: torch.zeros_like(weights[name]) for name in names} for _ in range(2))
@@ -160,7 +175,9 @@ def trained(network, weights, teacher, kind, steps, *, rate=0.005, betas=(0.5, 0
 
 
 def judged(teacher, student, size, *, product=False, score="max", sigma=4.0, border="reflect"):
-    """Eq. 1 and 3: one minus the cosine of every cell; bilinear with aligned corners, summed, smoothed; its maximum."""
+    """Eq. 1 and 3: one minus the cosine of every cell; bilinear with aligned corners, summed,
+    smoothed; its maximum.
+    """
     each = {name: np.maximum(1 - cosine(teacher[name], student[name], 1), 0) for name in student}
     large = [bilinear(layer_map, size, align_corners=True) for layer_map in each.values()]
     smoothed = gaussian(np.prod(large, axis=0) if product else np.sum(large, axis=0), sigma, border)

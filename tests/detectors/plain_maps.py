@@ -1,11 +1,15 @@
-"""How cells become a map, from the definition: methods.md, "Map: bilinear to H x W, Gaussian sigma 4"."""
+"""How cells become a map, from the definition: methods.md, "Map: bilinear to H x W, Gaussian sigma
+4".
+"""
 
 import numpy as np
 from scipy.ndimage import correlate1d
 
 
 def at(size, old, align_corners=False):
-    """Return (size, old): how much each old sample counts at each new place, linear between the samples' centres."""
+    """Return (size, old): how much each old sample counts at each new place, linear between the
+    samples' centres.
+    """
     weights = np.zeros((size, old))
     for new in range(size):
         place = (
@@ -27,7 +31,9 @@ def bilinear(values, size, align_corners=False):
 
 
 def cubic_at(size, old):
-    """Return (size, old): the cubic convolution of four samples (Keys, a = -0.75), the border's repeated beyond it."""
+    """Return (size, old): the cubic convolution of four samples (Keys, a = -0.75), the border's
+    repeated beyond it.
+    """
 
     def kernel(x, a=-0.75):
         if x <= 1:

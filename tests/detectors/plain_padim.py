@@ -1,4 +1,6 @@
-"""PaDiM as methods.md has it (arXiv 2011.08785): a Gaussian for every position, inverted by numpy, in float64."""
+"""PaDiM as methods.md has it (arXiv 2011.08785): a Gaussian for every position, inverted by numpy,
+in float64.
+"""
 
 import numpy as np
 from plain_maps import bilinear, drawn, repeated
@@ -6,7 +8,9 @@ from plain_spade import Plain
 
 
 def stacked(features, layers, channels):
-    """(N, d, h, w): coarse cells replicated to the finest grid, layers concatenated, some channels kept."""
+    """(N, d, h, w): coarse cells replicated to the finest grid, layers concatenated, some channels
+    kept.
+    """
     grid = max(features[name].shape[2:] for name in layers)
     return np.concatenate([repeated(features[name], grid) for name in layers], 1)[:, channels]
 
@@ -14,7 +18,9 @@ def stacked(features, layers, channels):
 def padim(
     train, test, layers, channels, *, epsilon=0.01, sigma=4.0, enlarge=bilinear, border="reflect"
 ):
-    """Mahalanobis distances, root taken; a layer's share of the squared one: v_j (S^-1 v)_j of its channels."""
+    """Mahalanobis distances, root taken; a layer's share of the squared one: v_j (S^-1 v)_j of its
+    channels.
+    """
     known, new = (stacked(part, layers, channels) for part in (train, test))
     owner = np.repeat(np.arange(len(layers)), [train[name].shape[1] for name in layers])[channels]
     (images, size, rows, columns), count = new.shape, len(known)

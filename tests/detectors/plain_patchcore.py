@@ -1,4 +1,6 @@
-"""PatchCore as methods.md has it (arXiv 2106.08265, Eq. 1-7 and Alg. 1): explicit patches, full distances, float64."""
+"""PatchCore as methods.md has it (arXiv 2106.08265, Eq. 1-7 and Alg. 1): explicit patches, full
+distances, float64.
+"""
 
 import numpy as np
 import torch
@@ -8,7 +10,9 @@ from torch.nn import functional
 
 
 def neighbourhoods(values, patch_size, stride):
-    """Eq. 1: (N, C * p * p, h', w'), the p x p cells round every stride-th cell, zeros beyond the border."""
+    """Eq. 1: (N, C * p * p, h', w'), the p x p cells round every stride-th cell, zeros beyond the
+    border.
+    """
     n, channels, rows, columns = values.shape
     patches = functional.unfold(values, patch_size, padding=patch_size // 2, stride=stride)
     rows, columns = ((side - 1) // stride + 1 for side in (rows, columns))
@@ -16,7 +20,8 @@ def neighbourhoods(values, patch_size, stride):
 
 
 def embedded(layers, *, aggregation, patch_size=3, stride=1, dimension=1024, layer_dimension=None):
-    """Eq. 2-3: (N, h, w, D); layers come to the finest grid bilinearly *after* the neighbourhoods were taken.
+    """Eq. 2-3: (N, h, w, D); layers come to the finest grid bilinearly *after* the neighbourhoods
+    were taken.
 
     Adaptive: every layer is pooled to `layer_dimension` numbers, and all of them together to
     `dimension`.
@@ -48,7 +53,9 @@ def embedded(layers, *, aggregation, patch_size=3, stride=1, dimension=1024, lay
 
 
 def k_centre(points, count):
-    """Alg. 1 from the row farthest from the mean; also how much farther each choice was than the second best."""
+    """Alg. 1 from the row farthest from the mean; also how much farther each choice was than the
+    second best.
+    """
     points = points.astype(float)
     order, margin = [], []
     distance = np.linalg.norm(points - points.mean(0), axis=1)
@@ -63,7 +70,9 @@ def k_centre(points, count):
 
 
 def eq7(patch, m_star, bank, b):
-    """Eq. 7's weight, 1 - exp|m_test - m*| / sum of exp|m_test - m|, m over the b bank rows nearest to m*."""
+    """Eq. 7's weight, 1 - exp|m_test - m*| / sum of exp|m_test - m|, m over the b bank rows nearest
+    to m*.
+    """
     around = np.argsort(np.linalg.norm(bank - bank[m_star], axis=1), kind="stable")[:b]
     distance = np.linalg.norm(bank - patch, axis=1)
     return 1 - np.exp(distance[m_star]) / np.exp(distance[around]).sum()
@@ -84,7 +93,8 @@ def patchcore(
     enlarge=bilinear,
     border="reflect",
 ):
-    """Scores of (N, h, w, D) patches against an (M, D) bank whose rows come from `origin`: (image, cell).
+    """Scores of (N, h, w, D) patches against an (M, D) bank whose rows come from `origin`: (image,
+    cell).
 
     A patch's score is the mean of the distances (or of their squares) to the nearest bank rows that
     are counted.

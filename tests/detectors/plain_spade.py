@@ -1,4 +1,6 @@
-"""DN2 and SPADE as methods.md has them (arXiv 2005.02357, Eq. 1-3), image by image and cell by cell, in float64."""
+"""DN2 and SPADE as methods.md has them (arXiv 2005.02357, Eq. 1-3), image by image and cell by
+cell, in float64.
+"""
 
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -30,7 +32,9 @@ def averaged(square, squared):
 
 
 def dn2(train, test, layers, k, *, squared=True):
-    """Eq. 2: the mean distance to the K nearest training images; each layer's part of the mean squared one."""
+    """Eq. 2: the mean distance to the K nearest training images; each layer's part of the mean
+    squared one.
+    """
     bank, score, image, distance, parts = pooled(train, layers), [], [], [], []
     channels = [train[name].shape[1] for name in layers]
     for one in pooled(test, layers):
@@ -63,7 +67,7 @@ def all_distances(query, bank):
 
 
 def within(grid, radius):
-    """(cells, cells): whether two cells lie at most so many rows and columns apart; None = always."""
+    """(cells, cells): whether two lie at most so many rows and columns apart; None = always."""
     row, column = np.divmod(np.arange(grid[0] * grid[1]), grid[1])
     apart = np.maximum(abs(row[:, None] - row), abs(column[:, None] - column))
     return apart <= (apart.max() if radius is None else radius)
@@ -93,10 +97,10 @@ def spade(
     *,
     layers=("layer1", "layer2", "layer3"),
     image_layers=("layer4",),
-    images_score=5,
-    images_gallery=5,
+    k_images_score=5,
+    k_images=5,
     kappa=1,
-    upsample="nearest",
+    layer_upsample="nearest",
     radius=None,
     per_layer=False,
     squared=True,
@@ -105,14 +109,14 @@ def spade(
 ):
     count = len(train[layers[0]])
     ranked = dn2(train, test, image_layers, count)
-    gallery = ranked.image["image"][:, :images_gallery]
-    found = Plain(averaged(ranked.distance["image"][:, :images_score], image_squared))
+    gallery = ranked.image["image"][:, :k_images]
+    found = Plain(averaged(ranked.distance["image"][:, :k_images_score], image_squared))
     found.image["image"], found.distance["image"] = ranked.image["image"], ranked.distance["image"]
     groups = {name: (name,) for name in layers} if per_layer else {"patch": tuple(layers)}
     large = []
     for key, names in groups.items():
         grid = max(test[name].shape[2:] for name in names)
-        known, new = (full_features(part, names, upsample) for part in (train, test))
+        known, new = (full_features(part, names, layer_upsample) for part in (train, test))
         ends = np.cumsum([0, *(train[name].shape[1] for name in names)])
         blocks = [slice(a, b) for a, b in pairwise(ends)]
         near = within(grid, radius)

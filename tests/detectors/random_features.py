@@ -11,7 +11,8 @@ GRIDS = {"layer1": 16, "layer2": 8, "layer3": 4, "layer4": 2}
 def make_features(
     n_images, seed=0, defect=None, dtype=np.float32, size=64, pattern=0.0, pixels=False
 ):
-    """Return random features; `defect` is the index of an image whose lower right quarter is far from normal.
+    """Return random features; `defect` is the index of an image whose lower right quarter is far
+    from normal.
 
     `pattern` is how far the channels' means are from zero, in turns above and below: what a student
     can learn. `pixels` adds the layer "image", which has the same pattern and defect as the others.

@@ -1,4 +1,6 @@
-"""AnomalyDINO against a slow restatement, by its properties, and on a DINOv2 that was never trained."""
+"""AnomalyDINO against a slow restatement, by its properties, and on a DINOv2 that was never
+trained.
+"""
 
 import numpy as np
 import pytest
@@ -76,7 +78,7 @@ def test_other_sizes_than_in_training_are_compared(train):
 def test_bad_options_are_refused(options):
     with pytest.raises(
         ValueError,
-        match="expected one of layers, a share 0 < top <= 1 and sigma from 0 on, got Anom",
+        match="expected one of layers, a fraction 0 < top <= 1 and sigma from 0 on, got Anom",
     ):
         AnomalyDINO(**options)
 
@@ -96,7 +98,9 @@ def test_it_has_no_presets():
 
 @pytest.mark.parametrize("layer", ["blocks.11", "norm"])
 def test_it_reads_a_dinov2(layer):
-    """Of random weights, for the published ones cannot be had here: shapes are right, and another image is far."""
+    """Of random weights, for the published ones cannot be had here: shapes are right, and another
+    image is far.
+    """
     backbone = Backbone(
         "vit_small_patch14_dinov2.lvd142m", (layer,), weights="random", image_size=56
     )

@@ -23,10 +23,10 @@ from adviz._support import progress
 STUDENTS = (ConventionalDistillation, ReverseDistillation)
 VARIANTS = {
     "DN2, IVF": lambda: DN2(index="ivf"),
-    "DN2, two layers": lambda: DN2(layers=(16, 32), images_score=3),
-    "SPADE, per layer": lambda: SPADE(match="per_layer", distance="euclidean", neighbors=2),
+    "DN2, two layers": lambda: DN2(layers=(16, 32), k_images=3),
+    "SPADE, per layer": lambda: SPADE(match="per_layer", distance="euclidean", score_neighbors=2),
     "SPADE, window": lambda: SPADE(
-        search="window", radius=3, upsample="bilinear", gallery="random"
+        search="window", radius=3, layer_upsample="bilinear", gallery="random"
     ),
     "SPADE, IVF-PQ": lambda: SPADE(search="ivfpq"),
     "PaDiM, Cholesky": lambda: PaDiM(dimension=4),
@@ -45,7 +45,9 @@ DETECTORS = {name: getattr(detectors, name) for name in dir(detectors)} | SHORT 
 
 
 def features_for(detector, n_images, seed, defect=None, dtype=np.float32):
-    """Return random features of a pattern: in noise alone there is nothing to learn, and no direction is unusual."""
+    """Return random features of a pattern: in noise alone there is nothing to learn, and no
+    direction is unusual.
+    """
     return make_features(
         n_images,
         seed,
@@ -207,9 +209,9 @@ def test_neighbours_can_be_subtracted_without_wrapping(detector, train, test):
 
 
 def test_one_training_image_is_enough(detector, train, test):
-    if getattr(detector, "images_score", None) == 3:
+    if getattr(detector, "k_images", None) == 3:
         with pytest.raises(
-            ValueError, match="images_score must be between 1 and the 1 that exist, got 3"
+            ValueError, match="k_images must be between 1 and the 1 that exist, got 3"
         ):
             detector.fit(train.select(images=[0]))
         return
@@ -250,7 +252,9 @@ def test_other_channels_at_test_time_are_refused(detector, train):
 
 @pytest.fixture(params=[make for make in DETECTORS.values() if not isinstance(make(), STUDENTS)])
 def matcher(request):
-    """A detector that is fitted in one go: it needs no gradients, and an interrupted fit has learned nothing."""
+    """A detector that is fitted in one go: it needs no gradients, and an interrupted fit has
+    learned nothing.
+    """
     return request.param()
 
 

@@ -45,7 +45,7 @@ TEACHERS = {
 
 
 def count_block(inputs, outputs, inner, changes):
-    """Count a residual block's numbers: convolutions without bias, two for each normalised channel."""
+    """Count a residual block's numbers: convolutions without bias, two a normalised channel."""
     if inner == outputs:  # basic: 3x3, 3x3
         total = 9 * inputs * inner + 9 * inner * outputs + 2 * (inner + outputs)
     else:  # 1x1, 3x3, 1x1
@@ -81,7 +81,9 @@ def test_the_student_has_the_teachers_shapes_and_the_expected_count(name, size):
 
 
 def test_few_channels_are_halved_without_onednns_strided_convolution():
-    """Its backward pass writes past its memory below 16 input channels, which shows much later, if at all."""
+    """Its backward pass writes past its memory below 16 input channels, which shows much later, if
+    at all.
+    """
     networks = [
         ForwardStudent(plan_for("", (4, 6, 10)), 2),
         Distillation(plan_for("", (4, 6, 10), embedding="oce")),
@@ -131,7 +133,9 @@ def test_every_variant_learns(train, test, options):
 
 
 def test_the_student_sees_the_image_and_not_the_teacher(train, test):
-    """What reverse distillation's cannot: the student of an image does not change with the teacher's features."""
+    """What reverse distillation's cannot: the student of an image does not change with the
+    teacher's features.
+    """
     detector = ConventionalDistillation(**SHORT).fit(train)
     student = detector.rebuild(test)
     zeros = Features(

@@ -1,4 +1,6 @@
-"""What holds for the detectors whatever the features: more normals never raise a map, order does not matter."""
+"""What holds for the detectors whatever the features: more normals never raise a map, order does
+not matter.
+"""
 
 from itertools import pairwise
 
@@ -12,10 +14,10 @@ from adviz import DN2, SPADE, Features, PaDiM, PatchCore
 # Re-scored by direct subtraction in float32.
 ROUNDING = 1e-5
 MATCHERS = {
-    "DN2": lambda n: DN2(images_score=min(3, n)),
-    "SPADE": lambda n: SPADE((4, 8), images_gallery=min(3, n)),
+    "DN2": lambda n: DN2(k_images=min(3, n)),
+    "SPADE": lambda n: SPADE((4, 8), k_images=min(3, n)),
     "SPADE, per layer": lambda n: SPADE(
-        (4, 8), images_gallery=min(3, n), match="per_layer", distance="euclidean"
+        (4, 8), k_images=min(3, n), match="per_layer", distance="euclidean"
     ),
     "PaDiM": lambda n: PaDiM((4, 8), dimension=4),
     "PatchCore": lambda n: PatchCore((4, 8), coreset=1.0),
@@ -60,14 +62,14 @@ def assert_alike(one, other, images=slice(None)):
 @given(splits(), st.sampled_from(["joint", "per_layer"]), st.sampled_from(["nearest", "bilinear"]))
 def test_spades_map_never_rises_with_k_nor_with_the_windows_radius(case, match, upsample):
     train, test = case
-    options = {"match": match, "upsample": upsample, "layers": (4, 8)}
+    options = {"match": match, "layer_upsample": upsample, "layers": (4, 8)}
     ks = [
-        predicted(SPADE(images_gallery=k, **options), train, test).anomaly_map
+        predicted(SPADE(k_images=k, **options), train, test).anomaly_map
         for k in range(1, train.n_images + 1)
     ]
     windows = [
         predicted(
-            SPADE(images_gallery=1, search="window", radius=radius, **options), train, test
+            SPADE(k_images=1, search="window", radius=radius, **options), train, test
         ).anomaly_map
         for radius in range(4)
     ]
@@ -81,10 +83,10 @@ def test_more_neighbours_never_lower_a_mean_of_distances(case, most):
     """The score is a mean over the nearest, each farther than the one before."""
     train, test = case
     spades = [
-        predicted(SPADE((4, 8), neighbors=kappa), train, test).anomaly_map
+        predicted(SPADE((4, 8), score_neighbors=kappa), train, test).anomaly_map
         for kappa in range(1, most + 1)
     ]
-    dn2s = [predicted(DN2(images_score=k), train, test).score for k in range(1, train.n_images + 1)]
+    dn2s = [predicted(DN2(k_images=k), train, test).score for k in range(1, train.n_images + 1)]
     for found in (spades, dn2s):
         for fewer, more in pairwise(found):
             assert (more >= fewer * (1 - ROUNDING)).all()

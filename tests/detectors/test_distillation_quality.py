@@ -1,4 +1,6 @@
-"""Part of the soak: a student trained in half a minute on one core finds built-in defects, in all but hex_nut."""
+"""Part of the soak: a student trained in half a minute on one core finds built-in defects, in all
+but hex_nut.
+"""
 
 import pytest
 

@@ -59,7 +59,9 @@ def test_layers_are_pooled_to_one_length_and_all_together_to_another(channels, e
 
 
 def test_adaptive_has_the_closed_form_of_wide_resnet50():
-    """Layer2: a 3x3 convolution of weights 0.1, centre 0.2; layer3: 3x3 means of channel pairs (performance.md, 6)."""
+    """Layer2: a 3x3 convolution of weights 0.1, centre 0.2; layer3: 3x3 means of channel pairs
+    (performance.md, 6).
+    """
     layers = random_layers((512, 1024), (28, 14))
     ours = PatchEmbedding({"layer0": 512, "layer1": 1024}, "adaptive", 3, 1, 1024)(layers)
     kernel = torch.full((512, 1, 3, 3), 0.1)

@@ -11,8 +11,8 @@ from random_features import make_features
 from adviz import Features, PatchCore
 from adviz._support import atomic_files as storage
 from adviz.core import coreset as samplers
-from adviz.detectors.patchcore.detector import patch_store as training_patches
-from adviz.detectors.patchcore.reweighting import reweighting
+from adviz.detectors.patchcore import patch_store as training_patches
+from adviz.detectors.patchcore.image_score import reweighting
 from adviz.detectors.presets import AtMost
 
 
@@ -28,7 +28,7 @@ def fitted(train):
 
 
 def patches_of(detector, features):
-    return detector._embed(features.select(detector.layers), 0, None)
+    return detector._embedding(features.select(detector.layers))
 
 
 def test_the_bank_holds_original_patches_and_knows_where_they_come_from(fitted, train):
@@ -279,8 +279,8 @@ def test_equal_training_images_still_work(train, test):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"coreset": 0}, "coreset must be a share .* got 0"),
-        ({"coreset": 1.01}, r"coreset must be a share .* got 1\.01"),
+        ({"coreset": 0}, "coreset must be a fraction .* got 0"),
+        ({"coreset": 1.01}, r"coreset must be a fraction .* got 1\.01"),
         ({"patch_size": 4}, "patch_size must be odd and at least 1, got 4"),
         ({"stride": 0}, "stride must be at least 1"),
         ({"presample": 0}, "presample 1 patch, got 1, 0"),
@@ -366,7 +366,9 @@ def test_budgets_are_refused_where_more_than_the_nearest_row_counts(train, test)
 
 
 def test_one_dimension_stands_for_both(train, test):
-    """Before there were two options, `dimension` was the length of every layer's part and of the whole."""
+    """Before there were two options, `dimension` was the length of every layer's part and of the
+    whole.
+    """
     one = PatchCore(aggregation="adaptive", dimension=32, coreset=0.1).fit(train).predict(test)
     two = (
         PatchCore(aggregation="adaptive", dimension=32, layer_dimension=32, coreset=0.1)
@@ -528,6 +530,6 @@ def test_a_fit_that_is_interrupted_or_finds_no_room_leaves_nothing(train, tmp_pa
 @pytest.mark.parametrize("share", ["all", "0.1", 0.0, 1.5, float("nan")])
 def test_a_coreset_that_is_no_share_is_refused(share):
     with pytest.raises(
-        ValueError, match=r"coreset must be a share of the patches above 0 and up to 1, got "
+        ValueError, match=r"coreset must be a fraction of the patches above 0 and up to 1, got "
     ):
         PatchCore(coreset=share)

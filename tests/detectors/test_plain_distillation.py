@@ -1,4 +1,6 @@
-"""Reverse and conventional distillation against plain functions of their weights: forward pass, maps, training."""
+"""Reverse and conventional distillation against plain functions of their weights: forward pass,
+maps, training.
+"""
 
 from functools import partial
 
@@ -50,7 +52,7 @@ REVERSE = {
     "pre": ({"bottleneck": "pre"}, {"embedding": "pre"}),
     "skip": ({"skip": True}, {"skip": True}),
     "mirrored": ({"student": "mirrored"}, {"depths": (2, 2, 2), "code_depth": 2}),
-    "half as wide, product, sum": ({"width": 0.5, "map": "product", "score": "sum"}, {}),
+    "half as wide, product, sum": ({"width": 0.5, "map": "product", "image_score": "sum"}, {}),
     "mirrored border": ({"border": "mirror"}, {}),
     "product, mirrored border": ({"map": "product", "border": "mirror"}, {}),
 }
@@ -76,7 +78,7 @@ def test_reverse_distillation_predicts_what_its_restatement_does(train, test, ou
     student = {name: layer.numpy() for name, layer in zip(TAUGHT, layers, strict=True)}
     for name, layer in detector.rebuild(test).items():
         np.testing.assert_allclose(layer, student[name], rtol=0, atol=1e-4)  # of values of about 5
-    how = {"product": ours.get("map") == "product", "score": ours.get("score", "max")}
+    how = {"product": ours.get("map") == "product", "score": ours.get("image_score", "max")}
     how["border"] = ours.get("border", "reflect")
     assert_same(detector.predict(test), plain.judged(test, student, (64, 64), **how))
 
@@ -138,7 +140,9 @@ TRAININGS = {
 
 
 def assert_one_step(before, detector, expected, gradient, rate):
-    """Compare weights after one step, but where a gradient is so small that its rounding decides the sign."""
+    """Compare weights after one step, but where a gradient is so small that its rounding decides
+    the sign.
+    """
     now = detector.network_.state_dict()
     for name, g in gradient.items():
         moved = now[name].double() - before[name].double()
@@ -195,7 +199,9 @@ def test_conventional_distillation_learns_as_its_restatement_does(train):
 
 @pytest.mark.parametrize("kind", ["flat", "position"])
 def test_stored_statistics_are_the_running_ones_of_the_batch(train, kind):
-    """After one step: a tenth of the first batch's mean and unbiased variance, from 0 and 1 (PyTorch's momentum)."""
+    """After one step: a tenth of the first batch's mean and unbiased variance, from 0 and 1
+    (PyTorch's momentum).
+    """
     before = build(plan_for("", (4, 6, 10), student="small", signed=(0, 1, 2)), seed=0).state_dict()
     weight = before["bottleneck.ways.0.0.weight"].double()
     x = torch.nn.functional.conv2d(doubles(train, ["layer1"])[0], weight, stride=2, padding=1)

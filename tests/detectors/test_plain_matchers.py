@@ -1,4 +1,6 @@
-"""DN2, SPADE, PaDiM and PatchCore against slow restatements of their equations, on small random features."""
+"""DN2, SPADE, PaDiM and PatchCore against slow restatements of their equations, on small random
+features.
+"""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -65,8 +67,8 @@ def assert_same(found, plain, rtol=FLOAT32):
 @pytest.mark.parametrize("layers", [("layer4",), ("layer2", "layer4")])
 @pytest.mark.parametrize("k", [1, 3, 7])
 def test_dn2(train, test, layers, k):
-    assert_same(DN2(layers, images_score=k).fit(train).predict(test), dn2(train, test, layers, k))
-    roots = DN2(layers, images_score=k, image_distance="euclidean").fit(train).predict(test)
+    assert_same(DN2(layers, k_images=k).fit(train).predict(test), dn2(train, test, layers, k))
+    roots = DN2(layers, k_images=k, image_distance="euclidean").fit(train).predict(test)
     assert_same(roots, dn2(train, test, layers, k, squared=False))
 
 
@@ -74,14 +76,18 @@ def test_dn2(train, test, layers, k):
     ("name", "k", "squared"), [("paper", 5, True), ("paper-literal", 2, True), ("port", 5, False)]
 )
 def test_dn2s_presets(train, test, name, k, squared):
-    """2002.10445 averages squared distances to its 2 nearest images; SPADE's port Euclidean ones to the 5 nearest."""
+    """2002.10445 averages squared distances to its 2 nearest images; SPADE's port Euclidean ones to
+    the 5 nearest.
+    """
     assert_same(
         DN2.preset(name).fit(train).predict(test), dn2(train, test, ("layer4",), k, squared=squared)
     )
 
 
 def test_the_mean_of_roots_can_order_images_otherwise():
-    """Two images at (1, 5) and (3, 3.5) from their two nearest: 13 > 10.6 squared, 3 < 3.25 Euclidean."""
+    """Two images at (1, 5) and (3, 3.5) from their two nearest: 13 > 10.6 squared, 3 < 3.25
+    Euclidean.
+    """
     near = [np.array([[0.0], [4.0]]), np.array([[0.0], [0.5]])]
     tests = [-1.0, -3.0]
     squared, euclidean = [], []
@@ -98,46 +104,48 @@ def test_the_mean_of_roots_can_order_images_otherwise():
 
 SPADES = {
     "paper": ({}, {}),
-    "K = 2": ({"images_gallery": 2}, {"images_gallery": 2}),
-    "kappa = 3": ({"neighbors": 3}, {"kappa": 3}),
-    "bilinear": ({"upsample": "bilinear"}, {"upsample": "bilinear"}),
+    "K = 2": ({"k_images": 2}, {"k_images": 2}),
+    "kappa = 3": ({"score_neighbors": 3}, {"kappa": 3}),
+    "bilinear": ({"layer_upsample": "bilinear"}, {"layer_upsample": "bilinear"}),
     "bilinear, kappa = 5": (
-        {"upsample": "bilinear", "neighbors": 5},
-        {"upsample": "bilinear", "kappa": 5},
+        {"layer_upsample": "bilinear", "score_neighbors": 5},
+        {"layer_upsample": "bilinear", "kappa": 5},
     ),
     "root": ({"distance": "euclidean"}, {"squared": False}),
     "same position": ({"search": "window", "radius": 0}, {"radius": 0}),
-    "window": ({"search": "window", "radius": 2, "neighbors": 4}, {"radius": 2, "kappa": 4}),
+    "window": ({"search": "window", "radius": 2, "score_neighbors": 4}, {"radius": 2, "kappa": 4}),
     "bilinear window": (
-        {"search": "window", "radius": 1, "upsample": "bilinear"},
-        {"radius": 1, "upsample": "bilinear"},
+        {"search": "window", "radius": 1, "layer_upsample": "bilinear"},
+        {"radius": 1, "layer_upsample": "bilinear"},
     ),
     "per layer": ({"match": "per_layer"}, {"per_layer": True}),
     "per layer, window, kappa = 2": (
-        {"match": "per_layer", "search": "window", "radius": 1, "neighbors": 2},
+        {"match": "per_layer", "search": "window", "radius": 1, "score_neighbors": 2},
         {"per_layer": True, "radius": 1, "kappa": 2},
     ),
     "root of the image's distances": ({"image_distance": "euclidean"}, {"image_squared": False}),
     "no smoothing, K of the score = 2": (
-        {"sigma": 0, "images_score": 2},
-        {"sigma": 0, "images_score": 2},
+        {"sigma": 0, "k_images_score": 2},
+        {"sigma": 0, "k_images_score": 2},
     ),
 }
 
 
 @pytest.mark.parametrize(("ours", "plainly"), SPADES.values(), ids=SPADES)
 def test_spade(train, test, ours, plainly):
-    detector = SPADE(**{"images_gallery": 5, **ours})
+    detector = SPADE(**{"k_images": 5, **ours})
     assert_same(detector.fit(train).predict(test), spade(train, test, **plainly))
 
 
 def test_spades_port(train, test):
-    """Per layer, not squared, the mean of three maps, K = 5; the image's score is the mean of Euclidean distances."""
+    """Per layer, not squared, the mean of three maps, K = 5; the image's score is the mean of
+    Euclidean distances.
+    """
     plain = spade(
         train,
         test,
-        images_score=5,
-        images_gallery=5,
+        k_images_score=5,
+        k_images=5,
         per_layer=True,
         squared=False,
         image_squared=False,
@@ -147,22 +155,24 @@ def test_spades_port(train, test):
 
 
 def test_spades_literal_paper(test):
-    """Section 3.2 of its text: K = 50, for the score and for the gallery; the preset "paper" scores with 5."""
+    """Section 3.2 of its text: K = 50, for the score and for the gallery; the preset "paper" scores
+    with 5.
+    """
     many = make_features(53, seed=23, size=32)
     layers = {"layers": ("layer3",)}
     literal = replace(SPADE.preset("paper-literal"), **layers).fit(many).predict(test)
-    assert_same(literal, spade(many, test, images_score=50, images_gallery=50, **layers))
+    assert_same(literal, spade(many, test, k_images_score=50, k_images=50, **layers))
     usual = replace(SPADE.preset("paper"), **layers).fit(many).predict(test)
-    assert_same(usual, spade(many, test, images_score=5, images_gallery=50, **layers))
+    assert_same(usual, spade(many, test, k_images_score=5, k_images=50, **layers))
 
 
 def test_the_threshold_of_segmentation_is_in_the_unit_of_the_score(train, test):
-    squared = SPADE(images_gallery=5).fit(train).predict(test).score
-    euclidean = SPADE(images_gallery=5, image_distance="euclidean").fit(train).predict(test).score
+    squared = SPADE(k_images=5).fit(train).predict(test).score
+    euclidean = SPADE(k_images=5, image_distance="euclidean").fit(train).predict(test).score
     between = 1.1 * float(np.sort(euclidean)[-2])
     assert between < squared.min()
     found = (
-        SPADE(images_gallery=5, image_distance="euclidean", segment_above=between)
+        SPADE(k_images=5, image_distance="euclidean", segment_above=between)
         .fit(train)
         .predict(test)
     )
@@ -201,7 +211,9 @@ def test_padim(test, count, dimension, low_rank, options):
 
 @pytest.mark.parametrize(("count", "dimension"), [(7, 12), (30, 20), (1, 6)])
 def test_padims_anomalib(test, count, dimension):
-    """0.01 and then 1e-5 are added to the diagonal; the smoothing mirrors about the border pixel's centre."""
+    """0.01 and then 1e-5 are added to the diagonal; the smoothing mirrors about the border pixel's
+    centre.
+    """
     train = make_features(count, seed=22, size=32)
     detector = replace(PaDiM.preset("anomalib"), dimension=dimension).fit(train)
     layers = ("layer1", "layer2", "layer3")
@@ -217,7 +229,7 @@ def test_padims_anomalib(test, count, dimension):
 
 
 def blocks_of(train, layers, aggregation, dimension):
-    """Which numbers of a vector belong to one layer: its channels, or its half of the pooled ones."""
+    """Which numbers of a vector are of one layer: its channels, or its half of the pooled ones."""
     if aggregation == "mean":
         ends = np.cumsum([0, *(train[name].shape[1] for name in layers)])
     else:
@@ -312,7 +324,9 @@ def test_patchcore(train, test, options):
 @pytest.mark.parametrize("projection", [128, 5])
 @pytest.mark.parametrize("seed", range(4))
 def test_the_greedy_choice_is_plain_k_centre_where_the_grid_can_tell(seed, projection):
-    """On the same projection; a choice that beats all others by more than the grid's rounding must be the same."""
+    """On the same projection; a choice that beats all others by more than the grid's rounding must
+    be the same.
+    """
     train = make_features(2, seed=seed, size=32)
     detector = PatchCore(aggregation="mean", coreset=0.5, projection=projection, seed=seed).fit(
         train

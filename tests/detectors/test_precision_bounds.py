@@ -1,4 +1,5 @@
-"""Features kept as float16 against float32: bounds derived from the rounding, and threads that change last bits only.
+"""Features kept as float16 against float32: bounds derived from the rounding, and threads that
+change last bits only.
 
 float16 rounds a number to 11 bits, by at most U = 2**-11 of it, and below 2**-14 by at most 2**-25.
 A vector x moves by at most U |x|, so the distance between x and y changes by at most U (|x| + |y|).
@@ -42,7 +43,9 @@ def lengths(vectors):
 
 @pytest.fixture(scope="module")
 def data():
-    """Training and test features as float32 and rounded, with channels of different means as real ones have."""
+    """Training and test features as float32 and rounded, with channels of different means as real
+    ones have.
+    """
     single = (
         make_features(8, seed=40, pattern=4, pixels=True),
         make_features(4, seed=41, defect=2, pattern=4, pixels=True),
@@ -51,7 +54,9 @@ def data():
 
 
 def within(found, exact, bound):
-    """Assert that the change is within the bound, and that the bound is less than a thousand times more."""
+    """Assert that the change is within the bound, and that the bound is less than a thousand times
+    more.
+    """
     change = np.abs(found - exact).max()
     assert change <= bound * SLACK, (change, bound)
     assert change > bound / 1000
@@ -73,14 +78,12 @@ def test_dn2(data):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"upsample": "bilinear"}, {"search": "window", "radius": 1}], ids=str
+    "options", [{}, {"layer_upsample": "bilinear"}, {"search": "window", "radius": 1}], ids=str
 )
 def test_spade(data, options):
     """With all training images in the gallery, so that the same ones are compared."""
     (train, test), halves = data
-    exact, found = (
-        SPADE(images_gallery=8, **options).fit(a).predict(b) for a, b in (data[0], halves)
-    )
+    exact, found = (SPADE(k_images=8, **options).fit(a).predict(b) for a, b in (data[0], halves))
     change = U * sum(
         lengths(full_features({n: np.abs(part[n]) for n in LAYERS}, LAYERS))
         for part in (train, test)
@@ -91,7 +94,9 @@ def test_spade(data, options):
 
 
 def test_padim(data):
-    """The Gaussian is that of float32; |L^-1 (x' - x)| <= U |x| / sqrt(epsilon), as no eigenvalue is below epsilon."""
+    """The Gaussian is that of float32; |L^-1 (x' - x)| <= U |x| / sqrt(epsilon), as no eigenvalue
+    is below epsilon.
+    """
     (train, test), (_, half) = data
     detector = PaDiM(dimension=6).fit(train)
     exact, found = detector.predict(test), detector.predict(half)
@@ -115,7 +120,9 @@ def test_padim(data):
 )
 @pytest.mark.parametrize("squared", [False, True])
 def test_patchcore(data, how, squared):
-    """A full bank, so that the rows are the same ones; and a coreset that was chosen and kept as float32."""
+    """A full bank, so that the rows are the same ones; and a coreset that was chosen and kept as
+    float32.
+    """
     (train, test), (half_train, half) = data
     # every embedding takes weighted means, and those of the absolute values bound those of their
     # roundings
@@ -139,7 +146,9 @@ def test_patchcore(data, how, squared):
 
 
 def test_a_reweighted_score_where_the_same_rows_are_compared(data):
-    """Eq. 7's weight w = 1 - p: with all distances off by at most c, p moves by at most c / 2, w s by c + c s / 2."""
+    """Eq. 7's weight w = 1 - p: with all distances off by at most c, p moves by at most c / 2, w s
+    by c + c s / 2.
+    """
     (train, test), (_, half) = data
     detector = PatchCore(coreset=0.2, aggregation="mean").fit(train)
     exact, found = detector.predict(test), detector.predict(half)
@@ -153,7 +162,9 @@ def test_a_reweighted_score_where_the_same_rows_are_compared(data):
 
 @pytest.mark.parametrize("kind", [ReverseDistillation, ConventionalDistillation])
 def test_distillation(data, kind):
-    """The teacher's part has a bound, the student's has not: together 2.1 U were measured, 4 U are allowed."""
+    """The teacher's part has a bound, the student's has not: together 2.1 U were measured, 4 U are
+    allowed.
+    """
     (train, test), (_, half) = data
     detector = kind(epochs=4, student="small").fit(train)
     exact, found = detector.predict(test), detector.predict(half)
@@ -170,8 +181,8 @@ def test_distillation(data, kind):
 
 DETECTORS = {
     "DN2": DN2,
-    "SPADE": lambda: SPADE(images_gallery=4),
-    "SPADE, window": lambda: SPADE(images_gallery=4, search="window", radius=1),
+    "SPADE": lambda: SPADE(k_images=4),
+    "SPADE, window": lambda: SPADE(k_images=4, search="window", radius=1),
     "PaDiM": PaDiM,
     "PaDiM, Cholesky": lambda: PaDiM(dimension=4),
     "PatchCore": PatchCore,

@@ -1,4 +1,6 @@
-"""Presets are data: this holds the table of what papers and codes do against them, option by option."""
+"""Presets are data: this holds the table of what papers and codes do against them, option by
+option.
+"""
 
 import dataclasses
 import itertools
@@ -7,7 +9,7 @@ import re
 import pytest
 
 from adviz import DN2, SPADE, ConventionalDistillation, PaDiM, PatchCore, ReverseDistillation
-from adviz.detectors.presets import PRESETS
+from adviz.detectors.presets import PRESETS, AtMost
 
 # what each preset says where it differs from the detector's first, its default
 OFFICIAL = {
@@ -23,17 +25,24 @@ ANOMALIB = {
     "upsample": "nearest",
     "border": "mirror",
 }
+CPU = {
+    "student": "small",
+    "width": 0.5,
+    "epochs": 60,
+    "batch": AtMost(8),
+    "schedule": "cosine",
+}
 TABLE = {
     DN2: {
         "paper": {},
-        "paper-literal": {"images_score": 2},
+        "paper-literal": {"k_images": AtMost(2)},
         "port": {"image_distance": "euclidean"},
     },
     SPADE: {
         "paper": {},
-        "paper-literal": {"images_score": 50},
+        "paper-literal": {"k_images_score": AtMost(50)},
         "port": {
-            "images_gallery": 5,
+            "k_images": AtMost(5),
             "match": "per_layer",
             "distance": "euclidean",
             "image_distance": "euclidean",
@@ -49,11 +58,11 @@ TABLE = {
         "official": {},
         "paper": {"loss": "position", "mff_projection": True},
         "anomalib": {"betas": (0.5, 0.99), "narrow_bottleneck": True, "border": "mirror"},
-        "cpu": {"student": "small", "width": 0.5, "epochs": 60, "batch": 8, "schedule": "cosine"},
+        "cpu": CPU,
     },
     ConventionalDistillation: {
         "fair": {},
-        "cpu": {"student": "small", "width": 0.5, "epochs": 60, "batch": 8, "schedule": "cosine"},
+        "cpu": CPU,
     },
 }
 PAIRS = [
@@ -83,13 +92,13 @@ def test_presets_differ_in_exactly_what_the_table_names(cls, here, there):
 # the numbers of the papers (methods and tables name each) or, where they give none, ours; the rest
 # are names above
 NUMBERS = {
-    DN2: {"layers": (32,), "images_score": 5},
+    DN2: {"layers": (32,), "k_images": AtMost(5)},
     SPADE: {
         "layers": (4, 8, 16),
         "image_layers": (32,),
-        "images_score": 5,
-        "images_gallery": 50,
-        "neighbors": 1,
+        "k_images_score": AtMost(5),
+        "k_images": AtMost(50),
+        "score_neighbors": 1,
         "sigma": 4,
         "seed": 0,
     },
@@ -102,8 +111,8 @@ NUMBERS = {
         "score_neighbors": 1,
         "coreset": 0.1,
         "projection": 128,
-        "reweight_neighbors": 9,
-        "neighbors": 5,
+        "reweight_neighbors": AtMost(9),
+        "neighbors": AtMost(5),
         "sigma": 4,
         "seed": 0,
     },
@@ -114,7 +123,7 @@ NUMBERS = {
         "skip": False,
         "width": 1,
         "epochs": 200,
-        "batch": 16,
+        "batch": AtMost(16),
         "learning_rate": 0.005,
         "betas": (0.5, 0.999),
         "align_corners": True,
@@ -125,7 +134,7 @@ NUMBERS = {
         "layers": (4, 8, 16),
         "width": 1,
         "epochs": 200,
-        "batch": 16,
+        "batch": AtMost(16),
         "learning_rate": 0.005,
         "betas": (0.5, 0.999),
         "align_corners": True,
@@ -166,7 +175,9 @@ def test_the_first_preset_is_the_default_and_the_repr_names_it(cls):
     ("cls", "name"), [(cls, name) for cls, presets in TABLE.items() for name in presets]
 )
 def test_the_documentation_says_of_every_preset_what_still_differs(cls, name):
-    """A list after "what still differs", with an entry for each preset that says more than its name."""
+    """A list after "what still differs", with an entry for each preset that says more than its
+    name.
+    """
     _, _, said = (cls.__doc__ or "").partition("what still differs from what they are named after")
     entry = re.search(
         rf'^ *\* "{name}"(.+?)(?=^ *\* "|^ *Examples|\Z)', said, re.MULTILINE | re.DOTALL
@@ -196,10 +207,8 @@ def test_an_unknown_option_is_refused():
 def test_a_presets_numbers_are_clipped_and_the_users_are_not(train):
     few = train.select(images=[0, 1, 2])
     assert SPADE.preset("port").fit(few).k_used_ == 3
-    with pytest.raises(
-        ValueError, match="images_gallery must be between 1 and the 3 that exist, got 5"
-    ):
-        SPADE(images_gallery=5).fit(few)
+    with pytest.raises(ValueError, match="k_images must be between 1 and the 3 that exist, got 5"):
+        SPADE(k_images=5).fit(few)
 
 
 @pytest.mark.parametrize("name", TABLE[PatchCore])

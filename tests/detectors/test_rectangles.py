@@ -1,4 +1,6 @@
-"""What every detector promises of rectangles, and of images that are padded to one size (letterboxed)."""
+"""What every detector promises of rectangles, and of images that are padded to one size
+(letterboxed).
+"""
 
 import numpy as np
 import pytest
@@ -27,7 +29,9 @@ KNOWING_PLACES = ("window", "ivfpq")  # searches that refuse padding of several 
 
 
 def made(n_images, seed, boxes=None, junk=None, pixels=True, defect=None):
-    """Return features of a pattern; what is junk in padding is noise of that seed, a thousand times as large."""
+    """Return features of a pattern; what is junk in padding is noise of that seed, a thousand times
+    as large.
+    """
     square = make_features(n_images, seed, defect, size=SIZE, pattern=4.0, pixels=pixels)
     layers = {name: np.array(array) for name, array in square.items()}
     if junk is not None:
@@ -42,7 +46,9 @@ def made(n_images, seed, boxes=None, junk=None, pixels=True, defect=None):
 
 
 def rows_of(features, rows):
-    """Return features cut to some rows, a fraction of the height from and to, which are taken for the whole image."""
+    """Return features cut to some rows, a fraction of the height from and to, which are taken for
+    the whole image.
+    """
     layers = {
         n: a[:, :, int(rows[0] * a.shape[2]) : int(rows[1] * a.shape[2])]
         for n, a in features.items()
@@ -112,7 +118,9 @@ def boxes_for(detector, count):
 
 
 def test_padding_counts_nowhere(detector, tmp_path):
-    """Not in scores, maps, layer maps or neighbours, whatever is there; nor after a detector was saved and loaded."""
+    """Not in scores, maps, layer maps or neighbours, whatever is there; nor after a detector was
+    saved and loaded.
+    """
     if getattr(detector, "search", "") == "ivfpq":
         with pytest.raises(ValueError, match='"ivfpq" knows no padding'):
             detector.fit(made(4, 0, [LANDSCAPE] * 4))
@@ -150,7 +158,7 @@ def test_padding_counts_nowhere(detector, tmp_path):
     [
         DN2(),
         SPADE(sigma=0),
-        SPADE(sigma=0, neighbors=3, upsample="bilinear"),
+        SPADE(sigma=0, score_neighbors=3, layer_upsample="bilinear"),
         SPADE(sigma=0, match="per_layer"),
         PaDiM(sigma=0, dimension=8),
         PaDiM(sigma=0, dimension=20),
@@ -160,7 +168,9 @@ def test_padding_counts_nowhere(detector, tmp_path):
     ids=repr,
 )
 def test_bands_of_one_place_are_as_the_band_alone(detector):
-    """Padded to a square, or cut out: the same scores and maps; without networks that see beyond a patch."""
+    """Padded to a square, or cut out: the same scores and maps; without networks that see beyond a
+    patch.
+    """
     train, test = [LANDSCAPE] * 8, [LANDSCAPE] * 3
     padded, _ = outcome(detector, made(8, 0, train, junk=1), made(3, 1, test, junk=2))
     alone, _ = outcome(
@@ -199,7 +209,7 @@ def test_more_neighbours_than_patches_inside_are_refused():
     # Of the finest grid, 32 x 32, one row of 16 patches and half of another
     strip = [(62, 0, 66, 64)]
     with pytest.raises(ValueError, match="neighbors"):
-        SPADE(images_gallery=1, neighbors=200).fit(made(2, 0, strip * 2))
+        SPADE(k_images=1, score_neighbors=200).fit(made(2, 0, strip * 2))
 
 
 def test_banks_that_were_drawn_from_padded_images_are_saved(tmp_path):
@@ -223,9 +233,7 @@ def test_pooled_features_leave_padding_out():
         features["layer4"][0, :, 1:3].mean((1, 2)),
         features["layer4"][1, :, :, 1:3].mean((1, 2)),
     ]
-    np.testing.assert_allclose(
-        DN2(images_score=1).fit(features).mean_features_, expected, rtol=1e-5
-    )
+    np.testing.assert_allclose(DN2(k_images=1).fit(features).mean_features_, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from plain_spade import all_distances, full_features
 
 from adviz import DN2, SPADE, Features
 from adviz.core import maps
-from adviz.detectors.spade.detector import search as correspondence
+from adviz.detectors.spade import gallery_search as correspondence
 
 
 def test_dn2_is_the_mean_squared_distance_to_the_k_nearest(train, test):
-    prediction = DN2(images_score=3).fit(train).predict(test)
+    prediction = DN2(k_images=3).fit(train).predict(test)
     bank, query = (features["layer4"].mean((2, 3)) for features in (train, test))
     full = ((query[:, None] - bank) ** 2).sum(2)
     np.testing.assert_allclose(prediction.score, np.sort(full, 1)[:, :3].mean(1), rtol=1e-5)
@@ -27,9 +27,9 @@ def test_shares_of_several_layers_add_up_to_the_score(train, test):
     prediction = DN2(layers=(8, 16, 32)).fit(train).predict(test)
     total = sum(share[:, 0, 0] for share in prediction.layer_maps.values())
     np.testing.assert_allclose(total, prediction.score, rtol=1e-5)
-    alone = DN2(layers=(32,), images_score=12).fit(train).predict(test)
+    alone = DN2(layers=(32,), k_images=12).fit(train).predict(test)
     # With K = N the same images count
-    all_layers = DN2(layers=(16, 32), images_score=12).fit(train).predict(test)
+    all_layers = DN2(layers=(16, 32), k_images=12).fit(train).predict(test)
     np.testing.assert_allclose(
         all_layers.layer_maps["layer4"], alone.layer_maps["layer4"], rtol=1e-5
     )
@@ -39,10 +39,8 @@ def test_the_default_k_is_clipped_and_recorded_and_the_users_is_refused(train):
     few = train.select(images=[0, 1, 2])
     assert DN2().fit(train).k_used_ == 5
     assert DN2().fit(few).k_used_ == 3
-    with pytest.raises(
-        ValueError, match="images_score must be between 1 and the 3 that exist, got 4"
-    ):
-        DN2(images_score=4).fit(few)
+    with pytest.raises(ValueError, match="k_images must be between 1 and the 3 that exist, got 4"):
+        DN2(k_images=4).fit(few)
 
 
 @pytest.fixture
@@ -66,10 +64,10 @@ LAYERS = ["layer1", "layer2", "layer3"]
 def test_stage_two_is_the_mean_squared_distance_to_the_kappa_nearest_of_all_cells(
     train, test, upsample, kappa
 ):
-    detector = SPADE(images_gallery=4, neighbors=kappa, upsample=upsample, sigma=0).fit(train)
+    detector = SPADE(k_images=4, score_neighbors=kappa, layer_upsample=upsample, sigma=0).fit(train)
     prediction = detector.predict(test)
     known, new = (full_features(features, LAYERS, upsample) for features in (train, test))
-    retrieved = DN2(images_score=4).fit(train).predict(test).neighbors["image"].image[:, 0, 0]
+    retrieved = DN2(k_images=4).fit(train).predict(test).neighbors["image"].image[:, 0, 0]
     found = prediction.neighbors["patch"]
     cells = np.empty((5, 16, 16))
     for image in range(5):
@@ -94,14 +92,14 @@ def test_the_cells_of_an_image_are_its_layers_side_by_side(train, native):
 
 def test_the_image_score_is_dn2s_whatever_the_gallery(train, test):
     for gallery in (2, 12):
-        prediction = SPADE(images_score=3, images_gallery=gallery).fit(train).predict(test)
+        prediction = SPADE(k_images_score=3, k_images=gallery).fit(train).predict(test)
         np.testing.assert_array_equal(
-            prediction.score, DN2(images_score=3).fit(train).predict(test).score
+            prediction.score, DN2(k_images=3).fit(train).predict(test).score
         )
 
 
 def test_each_share_is_the_layers_part_at_the_best_match(train, test):
-    prediction = SPADE(images_gallery=3).fit(train).predict(test)
+    prediction = SPADE(k_images=3).fit(train).predict(test)
     found = prediction.neighbors["patch"]
     best = found.distance.argmin(-1)[..., None]
     image, cell = (
@@ -119,9 +117,9 @@ def test_each_share_is_the_layers_part_at_the_best_match(train, test):
 
 
 def test_a_smaller_gallery_is_a_running_minimum(train, test):
-    distance = SPADE(images_gallery=12).fit(train).predict(test).neighbors["patch"].distance
+    distance = SPADE(k_images=12).fit(train).predict(test).neighbors["patch"].distance
     for k in (1, 5, 12):
-        fewer = SPADE(images_gallery=k, sigma=0).fit(train).predict(test)
+        fewer = SPADE(k_images=k, sigma=0).fit(train).predict(test)
         expected = np.minimum.accumulate(distance, axis=-1)[..., k - 1]
         np.testing.assert_array_equal(sum(fewer.layer_maps.values()), expected)
 
@@ -129,9 +127,7 @@ def test_a_smaller_gallery_is_a_running_minimum(train, test):
 @pytest.mark.parametrize("radius", [0, 1, 5])
 def test_a_window_only_looks_so_many_cells_around(train, test, radius, monkeypatch):
     monkeypatch.setattr(correspondence, "BLOCK", 4 * 16 * 256 * 4)  # several bands of rows
-    prediction = (
-        SPADE(images_gallery=3, search="window", radius=radius, sigma=0).fit(train).predict(test)
-    )
+    prediction = SPADE(k_images=3, search="window", radius=radius, sigma=0).fit(train).predict(test)
     known, new = full_features(train, LAYERS), full_features(test, LAYERS)
     row, column = np.divmod(np.arange(256), 16)
     near = np.maximum(abs(row[:, None] - row), abs(column[:, None] - column)) <= radius
@@ -147,8 +143,8 @@ def test_a_window_only_looks_so_many_cells_around(train, test, radius, monkeypat
 
 
 def test_a_window_of_everything_equals_the_exact_search(train, test):
-    exact = SPADE(images_gallery=3).fit(train).predict(test)
-    window = SPADE(images_gallery=3, search="window", radius=16).fit(train).predict(test)
+    exact = SPADE(k_images=3).fit(train).predict(test)
+    window = SPADE(k_images=3, search="window", radius=16).fit(train).predict(test)
     np.testing.assert_array_equal(window.anomaly_map, exact.anomaly_map)
     np.testing.assert_array_equal(
         window.neighbors["patch"].location, exact.neighbors["patch"].location
@@ -157,13 +153,10 @@ def test_a_window_of_everything_equals_the_exact_search(train, test):
 
 def test_per_layer_is_the_mean_of_the_maps_of_each_layer_alone(train, test):
     joint = {
-        name: SPADE(layers=(name,), images_gallery=4, sigma=0).fit(train).predict(test)
-        for name in LAYERS
+        name: SPADE(layers=(name,), k_images=4, sigma=0).fit(train).predict(test) for name in LAYERS
     }
     each = (
-        SPADE(match="per_layer", images_gallery=4, distance="euclidean", sigma=0)
-        .fit(train)
-        .predict(test)
+        SPADE(match="per_layer", k_images=4, distance="euclidean", sigma=0).fit(train).predict(test)
     )
     roots = {name: np.sqrt(prediction.layer_maps[name]) for name, prediction in joint.items()}
     for name in LAYERS:
@@ -176,9 +169,9 @@ def test_per_layer_is_the_mean_of_the_maps_of_each_layer_alone(train, test):
 
 
 def test_images_below_tau_are_not_segmented_and_say_so(train, test):
-    everything = SPADE(images_gallery=3).fit(train).predict(test)
+    everything = SPADE(k_images=3).fit(train).predict(test)
     tau = float(np.sort(everything.score)[2])
-    gated = SPADE(images_gallery=3, segment_above=tau).fit(train).predict(test)
+    gated = SPADE(k_images=3, segment_above=tau).fit(train).predict(test)
     np.testing.assert_array_equal(gated.segmented, everything.score > tau)
     assert gated.segmented.sum() == 2
     np.testing.assert_array_equal(
@@ -190,9 +183,7 @@ def test_images_below_tau_are_not_segmented_and_say_so(train, test):
 
 def test_random_galleries_depend_on_seed_and_image_alone(train, test):
     def drawn(seed, features):
-        prediction = (
-            SPADE(images_gallery=3, gallery="random", seed=seed).fit(train).predict(features)
-        )
+        prediction = SPADE(k_images=3, gallery="random", seed=seed).fit(train).predict(features)
         return prediction.neighbors["patch"].image[:, 0, 0]
 
     first = drawn(0, test)
@@ -221,13 +212,13 @@ def test_grids_that_do_not_divide_are_brought_to_the_finest(train):
 def test_defaults_are_clipped_and_the_users_values_refused(train):
     assert SPADE().fit(train).k_used_ == 12
     with pytest.raises(
-        ValueError, match="images_gallery must be between 1 and the 12 that exist, got 13"
+        ValueError, match="k_images must be between 1 and the 12 that exist, got 13"
     ):
-        SPADE(images_gallery=13).fit(train)
+        SPADE(k_images=13).fit(train)
     with pytest.raises(ValueError, match="neighbors must be between 1 and the 2 that exist, got 3"):
-        SPADE(images_gallery=2, neighbors=3, search="window", radius=0).fit(train)
+        SPADE(k_images=2, score_neighbors=3, search="window", radius=0).fit(train)
     with pytest.raises(TypeError, match=r"neighbors must be an integer, got 1\.5"):
-        SPADE(neighbors=1.5).fit(train)
+        SPADE(score_neighbors=1.5).fit(train)
 
 
 def test_an_inverted_file_finds_whole_images_like_the_flat_search(many):
@@ -244,7 +235,7 @@ def test_an_inverted_file_finds_whole_images_like_the_flat_search(many):
 
 def test_of_whole_images_only_those_that_the_index_proposes_are_compared(many):
     train, test = many
-    detector = DN2(images_score=3).fit(train)
+    detector = DN2(k_images=3).fit(train)
     proposed = SimpleNamespace(
         ntotal=400, d=12, search=lambda q, k: (None, np.tile(np.arange(k) + 150, (len(q), 1)))
     )
@@ -254,14 +245,16 @@ def test_of_whole_images_only_those_that_the_index_proposes_are_compared(many):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"upsample": "bilinear"}, {"match": "per_layer", "layers": (4, 8)}], ids=str
+    "options",
+    [{}, {"layer_upsample": "bilinear"}, {"match": "per_layer", "layers": (4, 8)}],
+    ids=str,
 )
 def test_ivfpq_finds_cells_in_every_gallery_image_and_tells_their_exact_distance(
     train, test, options
 ):
     pytest.importorskip("faiss")
-    exact = SPADE(images_gallery=3, **options).fit(train).predict(test)
-    listed = SPADE(images_gallery=3, search="ivfpq", **options).fit(train).predict(test)
+    exact = SPADE(k_images=3, **options).fit(train).predict(test)
+    listed = SPADE(k_images=3, search="ivfpq", **options).fit(train).predict(test)
     for name, found in listed.neighbors.items():
         best = exact.neighbors[name]
         assert (found.order, found.grid) == (best.order, best.grid)
@@ -286,7 +279,7 @@ def test_ivfpq_finds_cells_in_every_gallery_image_and_tells_their_exact_distance
         ({"search": "window"}, "radius must be 0 or more with search=.window"),
         ({"radius": 2}, "radius must be .* None without, got 2"),
         ({"search": "window", "radius": -1}, "got -1"),
-        ({"neighbors": 0}, "neighbors must be 1 or more"),
+        ({"score_neighbors": 0}, "score_neighbors must be 1 or more"),
         ({"gallery": "best"}, "gallery must be one of"),
         ({"segment_above": float("nan")}, "segment_above must be a score or None, got NaN"),
     ],
@@ -297,7 +290,7 @@ def test_impossible_options_are_refused(options, message):
 
 
 def test_layers_that_do_not_nest_and_layers_of_one_grid_are_searched_exactly():
-    """Grids 12, 6 twice, 4: 4 divides 12, but not 6, so that layer is brought to the finest grid."""
+    """Grids 12, 6 twice, 4: 4 divides 12, not 6, so that layer is brought to the finest grid."""
     rng = np.random.default_rng(5)
     sides = {"a": 12, "b": 6, "c": 4, "d": 6, "layer4": 1}
     names = ["b", "c", "a", "d"]
@@ -371,7 +364,7 @@ def test_test_images_may_have_another_size_than_the_training_images(search, side
         {name: rng.normal(size=(2, 3, s, s)).astype(np.float32) for name, s in sides.items()},
         image_size=(4 * side,) * 2,
     )
-    found = SPADE(images_gallery=4, sigma=0, search=search).fit(known).predict(new)
+    found = SPADE(k_images=4, sigma=0, search=search).fit(known).predict(new)
     known_cells, cells = full_features(known, LAYERS), np.empty((2, side * side, 9))
     column = np.arange(side)
     for image in range(2):
@@ -416,12 +409,12 @@ def test_as_many_neighbours_as_one_image_has_are_legal_and_one_more_is_not(
     train, test, options, there
 ):
     one = train.select(images=[0])
-    prediction = SPADE(neighbors=there, **options).fit(one).predict(test)
+    prediction = SPADE(score_neighbors=there, **options).fit(one).predict(test)
     assert all(np.isfinite(values).all() for values in prediction.layer_maps.values())
     with pytest.raises(
         ValueError, match=f"neighbors must be between 1 and the {there} that exist, got {there + 1}"
     ):
-        SPADE(neighbors=there + 1, **options).fit(one)
+        SPADE(score_neighbors=there + 1, **options).fit(one)
 
 
 def test_cells_of_a_wide_grid_are_counted():
@@ -432,16 +425,18 @@ def test_cells_of_a_wide_grid_are_counted():
         },
         image_size=(16, 48),
     )
-    assert SPADE(layers=(4,), image_layers=("layer4",), neighbors=48).fit(wide).k_used_ == 1
+    assert SPADE(layers=(4,), image_layers=("layer4",), score_neighbors=48).fit(wide).k_used_ == 1
 
 
 @pytest.mark.parametrize("block", [2**10, 6 * 4 * 16 * 256, 2**22])
 @pytest.mark.parametrize("kappa", [1, 10])
 def test_windows_are_exact_whatever_the_blocks(train, test, block, kappa, monkeypatch):
-    """Blocks of part of a row, of a row and a half, and of everything; at the corners one image has only 4 cells."""
+    """Blocks of part of a row, of a row and a half, and of everything; at the corners one image has
+    only 4 cells.
+    """
     monkeypatch.setattr(correspondence, "BLOCK", block)
     prediction = (
-        SPADE(images_gallery=3, neighbors=kappa, search="window", radius=1, sigma=0)
+        SPADE(k_images=3, score_neighbors=kappa, search="window", radius=1, sigma=0)
         .fit(train)
         .predict(test)
     )
@@ -459,14 +454,16 @@ def test_windows_are_exact_whatever_the_blocks(train, test, block, kappa, monkey
 
 
 def test_a_common_offset_of_the_features_changes_nothing(train, test):
-    """Products of values around 3000 would be rounded to about 1 where squared distances are about 20."""
+    """Products of values around 3000 would be rounded to about 1 where squared distances are about
+    20.
+    """
     moved = [
         Features({k: v + 3000 for k, v in part.items()}, image_size=(64, 64))
         for part in (train, test)
     ]
-    plain, far = (SPADE(images_gallery=3).fit(a).predict(b) for a, b in ((train, test), moved))
+    plain, far = (SPADE(k_images=3).fit(a).predict(b) for a, b in ((train, test), moved))
     # the features themselves are rounded to 2e-4 there
     assert (far.neighbors["patch"].location == plain.neighbors["patch"].location).mean() > 0.995
     np.testing.assert_allclose(far.anomaly_map, plain.anomaly_map, rtol=1e-3)
-    itself = SPADE(images_gallery=12).fit(moved[0]).predict(moved[0])
+    itself = SPADE(k_images=12).fit(moved[0]).predict(moved[0])
     assert (itself.neighbors["patch"].distance.min(-1) == 0).all()

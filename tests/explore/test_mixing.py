@@ -48,9 +48,9 @@ DETECTORS = {
         PatchCore(layers=(4, 8, 16), coreset=0.1, distance="squared", sigma=0),
         every(sigma=0.0),
     ),
-    "SPADE": (SPADE(images_gallery=3), every()),
-    "SPADE, euclidean": (SPADE(images_gallery=3, distance="euclidean"), every(root=True)),
-    "SPADE, per layer": (SPADE(images_gallery=3, match="per_layer"), every(join="mean")),
+    "SPADE": (SPADE(k_images=3), every()),
+    "SPADE, euclidean": (SPADE(k_images=3, distance="euclidean"), every(root=True)),
+    "SPADE, per layer": (SPADE(k_images=3, match="per_layer"), every(join="mean")),
     "PaDiM": (PaDiM(dimension=12), every(root=True)),
     "PaDiM, paper": (PaDiM(dimension=12, upsample="bicubic"), every(root=True, enlarge="bicubic")),
 }
@@ -83,7 +83,7 @@ def test_reverse_distillations_way_is_found(join, train, test):
 
 
 def test_no_way_is_named_where_none_gives_the_map(train, test):
-    prediction = SPADE(images_gallery=3, sigma=3.0).fit(train).predict(test)
+    prediction = SPADE(k_images=3, sigma=3.0).fit(train).predict(test)
     assert own_mix(prediction) is None
     assert own_mix(Prediction(np.zeros(2))) is None
 

@@ -159,7 +159,7 @@ def test_pooled_features_are_all_that_dn2_reads(lite0):
         (count, 1, 1) for count in (16, 24, 40, 112, 320)
     ]
     scores = [
-        DN2(layers=(8, 32), images_score=1).fit(f.select(images=[0])).predict(f).score
+        DN2(layers=(8, 32), k_images=1).fit(f.select(images=[0])).predict(f).score
         for f in (pooled, whole)
     ]
     assert scores[0][1] > 0

@@ -55,7 +55,7 @@ def test_a_result_row_says_that_weights_are_random():
     )
     found = Backbone("resnet18", (8,), weights="random").extract(split, cache=False)
     assert (
-        evaluate(DN2(layers=(8,), images_score=1).fit(found).predict(found), split).backbone
+        evaluate(DN2(layers=(8,), k_images=1).fit(found).predict(found), split).backbone
         == "resnet18 (random)"
     )
 
@@ -340,7 +340,7 @@ def test_layers_go_by_the_names_that_features_show():
     assert (list(by_name), by_name.strides) == (list(by_stride), by_stride.strides)
     for layer in by_stride:
         np.testing.assert_array_equal(by_name[layer], by_stride[layer])
-    found = DN2(layers=("layer3",), images_score=1).fit(by_name).predict(by_stride)
+    found = DN2(layers=("layer3",), k_images=1).fit(by_name).predict(by_stride)
     assert found.score.shape == (2,)
 
 

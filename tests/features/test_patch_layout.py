@@ -349,7 +349,7 @@ def test_cells_that_end_before_the_image_does_are_told():
 def test_detectors_work_on_what_was_laid_out():
     split = data.demo("hex_nut").test.subset(range(4)).with_geometry(data.Geometry(64))
     found = Backbone(Patches(by_columns), ["out"]).extract(split, cache=False)
-    assert np.isfinite(DN2(layers=("out",), images_score=1).fit(found).predict(found).score).all()
+    assert np.isfinite(DN2(layers=("out",), k_images=1).fit(found).predict(found).score).all()
 
 
 def test_a_layer_of_a_power_of_two_is_plain_and_another_is_not():

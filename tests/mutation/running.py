@@ -48,7 +48,6 @@ TELLING = {
     ),
     "forward_networks": ("test_conventional_distillation.py", STUDENTS[1]),
     "image_score": ("test_patchcore.py",),
-    "pyramid": ("test_padim.py",),
 }
 MEMORY = 8 * 2**30  # bytes that one fault may allocate
 

@@ -41,7 +41,7 @@ def jobs():
         "PatchCore": PatchCore(layers=(8, 16), coreset=0.5),
         "PaDiM": PaDiM(layers=(8, 16)),
         "DN2": DN2(layers=(16,)),
-        "SPADE": SPADE(layers=(8, 16), image_layers=(16,), images_gallery=3, images_score=3),
+        "SPADE": SPADE(layers=(8, 16), image_layers=(16,), k_images=3, k_images_score=3),
     }
     fitted = {name: detector.fit(train) for name, detector in detectors.items()}
     made = {name: functools.partial(scores_of, detector, test) for name, detector in fitted.items()}

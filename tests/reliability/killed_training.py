@@ -79,10 +79,8 @@ def killed_while_writing(file, step):
 
 
 def main(what, folder):
-    """Kill at a step of a write, with "times" at all and at any time; the next run must end as if
-    nothing had been.
-    """
-    distillation_training.SHARE = 0  # every epoch is written
+    """Kill at a step of a write, with "times" at all and at any time; the next run must end as if nothing had been."""
+    distillation_training.WRITE_PAUSE = 0  # every epoch is written
     assert status_of(forked(store, folder / "whole", folder / "expected.npz")) == 0
     expected, dead = dict(np.load(folder / "expected.npz", allow_pickle=False)), 0
     kills = [

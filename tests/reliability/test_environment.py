@@ -34,7 +34,7 @@ def test_without_faiss_detectors_find_the_same(monkeypatch):
     train, test = small_features(5), small_features(3, seed=1, defect=1)
     detectors = [
         PatchCore(layers=(8, 16), coreset=0.5),
-        SPADE(layers=(8, 16), image_layers=(16,), images_gallery=3, images_score=3),
+        SPADE(layers=(8, 16), image_layers=(16,), k_images=3, k_images_score=3),
     ]
     with_it = [detector.fit(train).predict(test) for detector in detectors]
     monkeypatch.setattr("adviz.core.neighbors.has_faiss", lambda: False)

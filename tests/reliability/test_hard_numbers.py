@@ -23,7 +23,7 @@ from adviz.data import Geometry, Split
 
 MATCHERS = {
     "DN2": lambda: DN2(layers=(16,)),
-    "SPADE": lambda: SPADE(layers=(8, 16), image_layers=(16,), images_gallery=2, images_score=2),
+    "SPADE": lambda: SPADE(layers=(8, 16), image_layers=(16,), k_images=2, k_images_score=2),
     "PaDiM": lambda: PaDiM(layers=(4, 8), sigma=0),
     "PatchCore": lambda: PatchCore(layers=(8, 16), coreset=0.5, image_score="max"),
     "PatchCore, random": lambda: PatchCore(
@@ -33,7 +33,7 @@ MATCHERS = {
 DETECTORS = MATCHERS | {
     "DN2, inverted file": lambda: DN2(layers=(16,), index="ivf"),
     "SPADE, product codes": lambda: SPADE(
-        layers=(8, 16), image_layers=(16,), search="ivfpq", images_gallery=2, images_score=2
+        layers=(8, 16), image_layers=(16,), search="ivfpq", k_images=2, k_images_score=2
     ),
     "ReverseDistillation": lambda: ReverseDistillation(
         layers=(4, 8, 16), epochs=1, student="small"

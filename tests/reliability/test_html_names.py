@@ -119,7 +119,7 @@ def bank(category):
     ]
     detector = PatchCore(layers=(EVIL, "layer3"), coreset=0.5, sigma=1).fit(layers[0])
     spade = SPADE(
-        layers=(EVIL,), image_layers=("layer3",), images_gallery=3, images_score=3, sigma=1
+        layers=(EVIL,), image_layers=("layer3",), k_images=3, k_images_score=3, sigma=1
     ).fit(layers[0])
     return detector, detector.predict_budgets(layers[1], [0.25, 0.5]), spade.predict(layers[1])
 

@@ -13,7 +13,7 @@ from adviz.sweep import Experiment, grid
 
 def wanted():
     like = Experiment("demo", "", DN2(), geometry=Geometry(64), every=6)
-    return grid("demo", ["bottle"], [DN2(images_score=k) for k in range(1, 13)], like=like)
+    return grid("demo", ["bottle"], [DN2(k_images=k) for k in range(1, 13)], like=like)
 
 
 def begin(folder, mine, other):

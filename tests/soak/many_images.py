@@ -27,7 +27,7 @@ MADE = {
     "PatchCore": lambda: PatchCore(coreset=0.01),
     "PatchCore again": lambda: PatchCore(coreset=0.01),
     "PaDiM": lambda: PaDiM(),
-    "SPADE": lambda: SPADE(layers=(8, 16), images_gallery=10),
+    "SPADE": lambda: SPADE(layers=(8, 16), k_images=10),
 }
 
 

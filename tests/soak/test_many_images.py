@@ -15,7 +15,7 @@ import pytest
 from record import record
 
 from adviz import Features, PatchCore
-from adviz.detectors.patchcore.detector import patch_store as training_patches
+from adviz.detectors.patchcore import patch_store as training_patches
 
 LIMIT_GB, IMAGES = 6, 5000
 # Bytes: bounds, norms, counts and origins; the search's grid lies in a file, as the points do

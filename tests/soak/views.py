@@ -56,7 +56,7 @@ def made_up(root):
     }
     layers = ("layer1", "layer2")
     methods = {
-        "SPADE": SPADE(layers=layers, image_layers=("layer4",), images_gallery=4, sigma=1.0),
+        "SPADE": SPADE(layers=layers, image_layers=("layer4",), k_images=4, sigma=1.0),
         "PaDiM": PaDiM(layers=("layer1", "layer2", "layer4"), sigma=1.0),
         "PatchCore": PatchCore(layers=layers, coreset=0.1, sigma=1.0),
     }
@@ -74,7 +74,7 @@ def built_in():
         n: [backbone.extract(part) for part in (c.train, c.test)] for n, c in categories.items()
     }
     methods = {
-        "SPADE": SPADE(layers=(8, 16), images_gallery=10),
+        "SPADE": SPADE(layers=(8, 16), k_images=10),
         "PaDiM": PaDiM(layers=(8, 16)),
         "PatchCore": PatchCore(coreset=0.02),
     }

@@ -63,10 +63,10 @@ def test_facts_survive_json(detector, preset):
     again = Experiment.from_facts(json.loads(json.dumps(one.facts())))
     assert again == one
     assert again.detector == one.detector
-    number = getattr(one.detector, "images_gallery", getattr(one.detector, "batch", 0))
-    assert type(
-        getattr(again.detector, "images_gallery", getattr(again.detector, "batch", 0))
-    ) is type(number)
+    number = getattr(one.detector, "k_images", getattr(one.detector, "batch", 0))
+    assert type(getattr(again.detector, "k_images", getattr(again.detector, "batch", 0))) is type(
+        number
+    )
 
 
 @pytest.mark.parametrize("name", DETECTORS)

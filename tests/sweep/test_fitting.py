@@ -43,13 +43,13 @@ def test_lines_that_differ_in_their_maps_are_trained_once_and_are_the_same(
 ):
     detectors = [dataclasses.replace(SMALL, map_layers=layers) for layers in LINES]
     detectors += [
-        dataclasses.replace(SMALL, map="product", score="sum", sigma=2.0, align_corners=False)
+        dataclasses.replace(SMALL, map="product", image_score="sum", sigma=2.0, align_corners=False)
     ]
     between = dataclasses.replace(SMALL, loss="position")  # in whatever order they are asked for
     together = rows([detectors[0], between, *detectors[1:]], tmp_path / "together")
     together.pop(1)
     assert len(epochs) == 4
-    monkeypatch.setattr(fitting, "AFTER_TRAINING", ())
+    monkeypatch.setattr(type(SMALL), "read_by_predict", frozenset())
     alone = rows(detectors, tmp_path / "alone")
     assert len(epochs) == 4 + 2 * len(detectors)
     for one, two in zip(together, alone, strict=True):

@@ -164,12 +164,12 @@ def test_a_class_that_cannot_be_found_again_says_where_to_put_it():
         ValueError,
         match=r"expected to find the detector A in no_such_module, got ModuleNotFoundError",
     ):
-        named.found("no_such_module:A")
+        named.class_of("no_such_module:A")
     for name in ("YOLO", "saving"):  # which is a module there
         with pytest.raises(
             AttributeError, match=f"expected one of AnomalyDINO, .*, or module:Class, got '{name}'"
         ):
-            named.found(name)
+            named.class_of(name)
 
 
 def test_an_object_of_an_earlier_definition_is_refused(monkeypatch):

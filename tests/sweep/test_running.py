@@ -16,7 +16,7 @@ from adviz.data import Geometry
 from adviz.sweep import Experiment, grid, measuring, running
 
 LIKE = Experiment("demo", "", DN2(), geometry=Geometry(64), every=6)
-FEW = [DN2(images_score=1), DN2(images_score=2), PatchCore(coreset=0.02)]
+FEW = [DN2(k_images=1), DN2(k_images=2), PatchCore(coreset=0.02)]
 
 
 def few(categories=("bottle",), detectors=FEW):
@@ -57,7 +57,7 @@ def test_the_time_of_a_network_is_measured_once_and_without_its_first_pass(tmp_p
         return extract(self, source, cache=cache, **options)
 
     monkeypatch.setattr(Backbone, "extract", first_is_slow)
-    rows = sweep.run(few(detectors=[DN2(images_score=1), DN2(images_score=3)]), tmp_path).results
+    rows = sweep.run(few(detectors=[DN2(k_images=1), DN2(k_images=3)]), tmp_path).results
     one, other = (row.measured["seconds"]["forward_per_image"] for row in rows)
     assert slow
     assert one == other
@@ -128,7 +128,7 @@ def test_shared_features_are_extracted_once(tmp_path, monkeypatch):
     detectors = [
         DN2(),
         PatchCore(coreset=0.02),
-        SPADE(images_gallery=3, layers=(8,)),
+        SPADE(k_images=3, layers=(8,)),
         PaDiM(layers=(8, 16)),
     ]
     sweep.run(few(detectors=detectors), tmp_path / "rows")
@@ -152,13 +152,13 @@ def test_shots_are_nested_and_seeded():
 def test_few_shots_use_only_those_images(tmp_path):
     like = Experiment("demo", "", DN2(), geometry=Geometry(64), every=6, shots=2)
     (row,) = sweep.run(
-        grid("demo", ["bottle"], [DN2(images_score=2)], like=like, seeds=[4]), tmp_path
+        grid("demo", ["bottle"], [DN2(k_images=2)], like=like, seeds=[4]), tmp_path
     ).results
     backbone = Backbone("efficientnet_lite0", layers=(32,))
     category = data.demo("bottle", geometry=Geometry(64))
     train = backbone.extract(category.train).select(images=measuring.drawn(64, 2, 4))
     test = backbone.extract(category.test.subset(range(0, len(category.test), 6)))
-    assert row.images["scores"] == DN2(images_score=2).fit(train).predict(test).score.tolist()
+    assert row.images["scores"] == DN2(k_images=2).fit(train).predict(test).score.tolist()
     assert row.facts["n_train"] == 2
 
 
@@ -183,7 +183,7 @@ from adviz import DN2, sweep
 from adviz.data import Geometry
 from adviz.sweep import Experiment, grid
 like = Experiment("demo", "", DN2(), geometry=Geometry(64), every=6)
-detectors = [DN2(images_score=k) for k in range(1, 60)]
+detectors = [DN2(k_images=k) for k in range(1, 60)]
 sweep.run(grid("demo", ["bottle"], detectors, like=like), sys.argv[1])
 """
 
@@ -201,7 +201,7 @@ def test_killed_at_any_moment_the_next_run_goes_on(tmp_path):
     assert 3 <= len(there) < 59, "killed too late, or nothing was done"
     for path in there:
         json.loads(path.read_text())
-    wanted = few(detectors=[DN2(images_score=k) for k in range(1, 60)])
+    wanted = few(detectors=[DN2(k_images=k) for k in range(1, 60)])
     found = sweep.run(wanted, tmp_path)
     assert found.computed == 59 - len(there)
     assert {path: path.stat().st_mtime_ns for path in there} == there
@@ -224,9 +224,9 @@ def client():
 
 def all_kinds():
     """Return experiments of all kinds of detectors."""
-    detectors = [DN2(images_score=k) for k in (1, 3)]
+    detectors = [DN2(k_images=k) for k in (1, 3)]
     detectors += [PatchCore(coreset=0.01, image_score=score) for score in ("max", "reweighted")]
-    detectors += [SPADE(layers=(16,), images_gallery=k, gallery="random") for k in (1, 3)]
+    detectors += [SPADE(layers=(16,), k_images=k, gallery="random") for k in (1, 3)]
     detectors += [PaDiM(layers=(8, 16))]
     return grid("demo", ["bottle", "mesh"], detectors, seeds=range(2), like=LIKE)
 
@@ -250,7 +250,7 @@ def test_a_cluster_reports_broken_experiments(tmp_path, client):
 
 
 def test_a_dead_worker_is_survived(tmp_path, client):
-    wanted = few(detectors=[DN2(images_score=k) for k in range(1, 40)])
+    wanted = few(detectors=[DN2(k_images=k) for k in range(1, 40)])
     pids = client.run(os.getpid)
     killer = subprocess.Popen(
         [sys.executable, "-c", KILLER, str(tmp_path), str(next(iter(pids.values())))]

@@ -56,13 +56,14 @@ def test_spades_k_of_the_image_score_is_shown_beside_that_of_the_texts():
     table = tables.ablation("retrieved images")
     found = {
         cell.variant: {
-            (one.detector.images_score, one.detector.image_distance) for one in cell.experiments
+            (int(one.detector.k_images_score), one.detector.image_distance)
+            for one in cell.experiments
         }
         for cell in of(table, method="SPADE")
     }
     assert found == {
         "": {(5, "squared")},
-        "images_score=2": {(2, "squared")},
+        "k_images_score=2": {(2, "squared")},
         "preset=paper-literal": {(50, "squared")},
         "preset=port": {(5, "euclidean")},
     }

@@ -18,7 +18,7 @@ LABELS = np.repeat([0, 1], (12, 18))
 
 def experiment(category, seed=0, shots=3, k=1):
     return Experiment(
-        "demo", category, DN2(images_score=k), geometry=Geometry(100), seed=seed, shots=shots
+        "demo", category, DN2(k_images=k), geometry=Geometry(100), seed=seed, shots=shots
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from adviz import SPADE, PaDiM, PatchCore, ReverseDistillation, tables
+from adviz.detectors import AtMost
 from adviz.detectors.distillation.networks import Distillation, plan_for
 from adviz.sweep import ExperimentResult
 from adviz.tables.methods import OURS, configuration, parsed
@@ -98,7 +99,7 @@ def test_the_lines_of_spade():
     assert layers == {"1": (4,), "2": (8,), "3": (16,), "1+2+3": (4, 8, 16)}
     for word, kind in (("knn10", "retrieved"), ("random10", "random")):
         detector = found("spade", 7, "SPADE", f"stage1={word}").detector
-        assert (detector.gallery, detector.images_gallery) == (kind, 10)
+        assert (detector.gallery, detector.k_images) == (kind, AtMost(10))
 
 
 @pytest.mark.parametrize(
@@ -204,7 +205,7 @@ def test_one_class_is_normal_after_the_other():
         "caltech256": 0,  # its classes are those of the folders that are there
     }
     first = ours["mnist"][0]
-    assert (first.data, first.category, first.detector.score, first.geometry.size) == (
+    assert (first.data, first.category, first.detector.image_score, first.geometry.size) == (
         "mnist",
         "0",
         "sum",
@@ -225,7 +226,7 @@ def test_the_lines_of_the_campus_and_of_tiles():
             assert (one.data, one.size, one.every) == ("stc", 256, 1)
             assert (one.geometry.size, one.geometry.crop) == (256, False)
             assert one.detector == dataclasses.replace(
-                SPADE.preset("paper"), images_gallery=1, images_score=1
+                SPADE.preset("paper"), k_images=1, k_images_score=1
             )
     cells = {
         (one.dataset, one.method): one
@@ -235,7 +236,7 @@ def test_the_lines_of_the_campus_and_of_tiles():
     ours = cells["mstc", "PatchCore"].experiments[0]
     assert (ours.data, ours.geometry.size, ours.geometry.crop) == ("mstc", 256, False)
     assert ours.detector == PatchCore(layers=(16, 32), coreset=0.1, presample=200_000)
-    assert cells["mstc", "SPADE"].experiments[0].detector.images_gallery == 1
+    assert cells["mstc", "SPADE"].experiments[0].detector.k_images == 1
     (tile,) = cells["mtd", "PatchCore"].experiments
     assert (tile.data, tile.geometry.size, tile.geometry.resized) == ("mtd", 224, 256)
     assert tile.detector == PatchCore(coreset=0.1)

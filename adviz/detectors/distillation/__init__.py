@@ -1,4 +1,4 @@
-"""Reverse distillation (Deng and Li, CVPR 2022), and conventional distillation to compare it with."""
+"""Reverse distillation (Deng and Li, CVPR 2022), and conventional distillation beside it."""
 
 from adviz.detectors.distillation.conventional import ConventionalDistillation
 from adviz.detectors.distillation.reverse import ReverseDistillation

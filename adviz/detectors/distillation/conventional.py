@@ -1,9 +1,9 @@
-"""Conventional distillation (arXiv 2201.10703, Figure 2a): a student that is fed the image, as the teacher is."""
+"""Conventional distillation (arXiv 2201.10703, Figure 2a): the student sees the image too."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from torch import nn
 
@@ -12,7 +12,12 @@ from adviz.detectors.base import LATER
 from adviz.detectors.distillation.base import Distiller, Watch, watching
 from adviz.detectors.distillation.forward_networks import ForwardStudent
 from adviz.detectors.distillation.networks import Size, plan_for, seeded
-from adviz.detectors.distillation.teacher import check_teacher, pixels_and_layers, stem_halvings
+from adviz.detectors.distillation.teacher import (
+    PIXELS,
+    check_teacher,
+    pixels_and_layers,
+    stem_halvings,
+)
 from adviz.detectors.presets import AtMost
 
 if TYPE_CHECKING:
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(repr=False)
 class ConventionalDistillation(Distiller):
-    """How far is what a student, trained on normal images, sees in an image from what the teacher sees in it.
+    """Distance of a teacher's features of an image to those of a student trained on normal images.
 
     The didactic counterpart of `ReverseDistillation` (Figure 2a of arXiv 2201.10703, after MKD and
     Uninformed Students): teacher and student have the same shape and get the same image, so that
@@ -37,8 +42,9 @@ class ConventionalDistillation(Distiller):
         finest with the image's grid halved some times.
     student: "mirrored": as many residual blocks as the teacher's stages have (a ResNet's; a
         ResNet18's or 50's for others, by their channels); "small": one in every stage.
-    width: factor on the inner channels of all blocks. loss, map, map_layers, score, epochs, batch,
-        learning_rate, schedule, precision, sigma, border, seed, device: see `ReverseDistillation`.
+    width: factor on the inner channels of all blocks.
+    loss, map, map_layers, image_score, epochs, batch, learning_rate, schedule, precision, sigma,
+        border, seed, device: see `ReverseDistillation`.
 
     Facts after `fit`: as `ReverseDistillation`'s.
 
@@ -57,11 +63,12 @@ class ConventionalDistillation(Distiller):
     (1,)
     """
 
+    _fed_pixels: ClassVar[bool] = True
     layers: tuple[int | str, ...] = (4, 8, 16)
     loss: Literal["flat", "position"] = "flat"
     map: Literal["sum", "product"] = "sum"
     map_layers: tuple[int | str, ...] | None = None
-    score: Literal["max", "sum"] = "max"
+    image_score: Literal["max", "sum"] = "max"
     student: Size = "mirrored"
     width: float = 1.0
     epochs: int = 200
@@ -76,6 +83,11 @@ class ConventionalDistillation(Distiller):
 
     def __post_init__(self) -> None:
         self._check_options()
+
+    @property
+    def layers_read(self) -> tuple[int | str, ...]:
+        """The layers to rebuild, and the pixels."""
+        return (*self.layers, PIXELS)
 
     def fit(self, features: Features, *, watch: Watch | None = None) -> ConventionalDistillation:
         """Train the student on normal images and the teacher's features of them.
@@ -118,4 +130,5 @@ class ConventionalDistillation(Distiller):
             width=self.width,
             signed=self._signed(),
         )
-        return seeded(lambda: ForwardStudent(plan, self._halvings, inputs), self.seed)
+        halvings = self._halvings or 0  # noted by `fit`, or read from a file
+        return seeded(lambda: ForwardStudent(plan, halvings, inputs), self.seed)

@@ -7,11 +7,11 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from adviz.detectors.distillation.networks import Plan, Step, convolution, heads, stage
+from adviz.detectors.distillation.networks import Plan, Step, downwards, heads, stage
 
 
 class ForwardStudent(nn.Module):
-    """A second network of the teacher's shape, which is fed the image as well: conventional distillation (Figure 2a).
+    """A network of the teacher's shape that is fed the image as well (Figure 2a).
 
     The stem halves the image's grid by 3x3 convolutions of stride 2, whose channels double up to
     the finest layer's. The first residual stage stays on that grid, every further one halves it.
@@ -19,28 +19,27 @@ class ForwardStudent(nn.Module):
 
     def __init__(self, plan: Plan, halvings: int, inputs: int = 3) -> None:
         super().__init__()
-        stem = [inputs, *(max(1, plan.channels[0] >> left) for left in range(halvings)[::-1])]
-        self.stem = nn.Sequential(
-            *(
-                layer
-                for a, b in pairwise(stem)
-                for layer in (*convolution(a, b, 3, "down"), nn.ReLU(inplace=True))
-            )
-        )
-        steps: list[Step] = ["same", *["down"] * (len(plan.channels) - 1)]  # type: ignore[list-item]
-        self.stages = nn.ModuleList(
-            stage(a, b, depth, plan.kind, plan.width, step)
-            for (a, b), depth, step in zip(
-                pairwise((stem[-1], *plan.channels)), plan.depths, steps, strict=True
-            )
-        )
+        finest = plan.channels[0]
+        stem_channels = [inputs]
+        for left in reversed(range(halvings)):
+            stem_channels.append(max(1, finest >> left))
+        self.stem = nn.Sequential(*downwards(stem_channels))
+        self.stages = nn.ModuleList()
+        step: Step = "same"
+        pairs = pairwise((stem_channels[-1], *plan.channels))
+        for (inner, outer), depth in zip(pairs, plan.depths, strict=True):
+            self.stages.append(stage(inner, outer, depth, plan.kind, plan.width, step))
+            step = "down"
         self.heads = heads(plan, range(len(plan.channels)))
 
     def forward(self, layers: Sequence[Tensor]) -> list[Tensor]:
-        """Return the student's layers, finest first, for the teacher's, of which only the last is read: the image."""
-        found: list[Tensor] = []
+        """Return the student's layers, finest first, given the teacher's.
+
+        Only the last of these is read: the image.
+        """
+        rebuilt: list[Tensor] = []
         x = self.stem(layers[-1])
-        for part, head in zip(self.stages, self.heads, strict=True):
-            x = part(x)
-            found.append(head(x))
-        return found
+        for residual_stage, head in zip(self.stages, self.heads, strict=True):
+            x = residual_stage(x)
+            rebuilt.append(head(x))
+        return rebuilt

@@ -1,4 +1,4 @@
-"""The trainable half of reverse distillation: the one-class bottleneck and the student that mirrors the teacher."""
+"""The networks of reverse distillation: the one-class bottleneck and the mirrored student."""
 
 from __future__ import annotations
 
@@ -101,7 +101,8 @@ def plan_for(
     kind, depths, code_depth, factor = PUBLISHED.get(name, unknown)
     depths = (*depths, *[depths[-1]] * len(channels))[: len(channels)]
     if student == "small":
-        depths, code_depth = (1,) * len(channels), 1
+        depths = (1,) * len(channels)
+        code_depth = 1
     code_factor = min(factor, 1.0) if narrow_bottleneck else factor
     return Plan(
         channels=tuple(channels),
@@ -128,32 +129,46 @@ class Halving(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (n, outputs, h/2, w/2) of (n, inputs, h, w)."""
-        kept = x[:, :, ::2, ::2].contiguous(memory_format=torch.channels_last)
-        return nn.functional.conv2d(kept, self.weight)
+        every_second = x[:, :, ::2, ::2].contiguous(memory_format=torch.channels_last)
+        return nn.functional.conv2d(every_second, self.weight)
 
 
 def convolution(inputs: int, outputs: int, size: int, step: Step = "same") -> list[nn.Module]:
-    """Return a convolution (2x2 transposed where it goes up) without bias, and its batch normalisation."""
-    layer: nn.Module
+    """Return a convolution without bias and its batch normalisation.
+
+    Where it goes up it is a 2x2 transposed one.
+    """
     if step == "up":
-        layer = nn.ConvTranspose2d(inputs, outputs, 2, stride=2, bias=False)
-    else:
-        kind = Halving if (size, step) == (1, "down") and inputs < SAFE else nn.Conv2d
-        layer = kind(
-            inputs, outputs, size, stride=2 if step == "down" else 1, padding=size // 2, bias=False
-        )
-        nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+        up = nn.ConvTranspose2d(inputs, outputs, 2, stride=2, bias=False)
+        return [up, nn.BatchNorm2d(outputs)]
+    unsafe = size == 1 and step == "down" and inputs < SAFE
+    kind = Halving if unsafe else nn.Conv2d
+    stride = 2 if step == "down" else 1
+    layer = kind(inputs, outputs, size, stride=stride, padding=size // 2, bias=False)
+    nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
     return [layer, nn.BatchNorm2d(outputs)]
 
 
+def downwards(channels: Sequence[int]) -> list[nn.Module]:
+    """Return 3x3 convolutions that halve the grid, from each number of channels to the next."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(channels):
+        layers += [*convolution(inputs, outputs, 3, "down"), nn.ReLU(inplace=True)]
+    return layers
+
+
 class Residual(nn.Module):
-    """ResNet's residual block, whose first 3x3 convolution may halve the grid or, as 2x2 transposed one, double it."""
+    """ResNet's residual block.
+
+    Its first 3x3 convolution may halve the grid or, as a 2x2 transposed one, double it.
+    """
 
     def __init__(
         self, inputs: int, outputs: int, kind: Kind, width: float = 1.0, step: Step = "same"
     ) -> None:
         super().__init__()
-        inner = max(1, round(width * outputs / (1 if kind == "basic" else 4)))
+        quarter = 1 if kind == "basic" else 4
+        inner = max(1, round(width * outputs / quarter))
         if kind == "basic":
             body = [
                 *convolution(inputs, inner, 3, step),
@@ -161,17 +176,17 @@ class Residual(nn.Module):
                 *convolution(inner, outputs, 3),
             ]
         else:
-            body = [*convolution(inputs, inner, 1), nn.ReLU(inplace=True)]
-            body += [
+            body = [
+                *convolution(inputs, inner, 1),
+                nn.ReLU(inplace=True),
                 *convolution(inner, inner, 3, step),
                 nn.ReLU(inplace=True),
                 *convolution(inner, outputs, 1),
             ]
         self.body = nn.Sequential(*body)
-        same = step == "same" and inputs == outputs
-        self.shortcut = (
-            nn.Identity() if same else nn.Sequential(*convolution(inputs, outputs, 1, step))
-        )
+        self.shortcut: nn.Module = nn.Identity()
+        if step != "same" or inputs != outputs:
+            self.shortcut = nn.Sequential(*convolution(inputs, outputs, 1, step))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (n, outputs, h', w') of (n, inputs, h, w)."""
@@ -182,16 +197,17 @@ def stage(
     inputs: int, outputs: int, depth: int, kind: Kind, width: float, step: Step
 ) -> nn.Sequential:
     """Return residual blocks of which the first may change grid and channels."""
-    first = Residual(inputs, outputs, kind, width, step)
-    return nn.Sequential(
-        first, *(Residual(outputs, outputs, kind, width) for _ in range(depth - 1))
-    )
+    blocks = [Residual(inputs, outputs, kind, width, step)]
+    for _ in range(depth - 1):
+        blocks.append(Residual(outputs, outputs, kind, width))
+    return nn.Sequential(*blocks)
 
 
 def heads(plan: Plan, numbers: Iterable[int]) -> nn.ModuleList:
-    """Return what follows the last ReLU of each stage: a 1x1 convolution where the teacher's values can be negative.
+    """Return what follows the last ReLU of each stage.
 
-    Ours: the paper's teachers end in a ReLU as well.
+    It is a 1x1 convolution where the teacher's values can be negative (ours: the paper's teachers
+    end in a ReLU as well), else nothing.
     """
     return nn.ModuleList(
         nn.Conv2d(plan.channels[n], plan.channels[n], 1) if n in plan.signed else nn.Identity()
@@ -200,7 +216,7 @@ def heads(plan: Plan, numbers: Iterable[int]) -> nn.ModuleList:
 
 
 class OneClassEmbedding(nn.Module):
-    """OCBE (Section 3.2, Figure 4): multi-scale feature fusion, then a residual stage that halves the grid.
+    """OCBE (Section 3.2, Figure 4): multi-scale feature fusion, then a halving residual stage.
 
     The fusion brings every layer to the coarsest grid by 3x3 convolutions of stride 2, whose
     channels are those of the layers on the way, and concatenates. Without it ("oce") the stage sees
@@ -211,35 +227,29 @@ class OneClassEmbedding(nn.Module):
         super().__init__()
         channels = plan.channels if plan.embedding == "oce+mff" else plan.channels[-1:]
         self.ways = nn.ModuleList(
-            nn.Sequential(
-                *(
-                    layer
-                    for a, b in pairwise(channels[start:])
-                    for layer in (*convolution(a, b, 3, "down"), nn.ReLU(inplace=True))
-                )
-            )
-            for start in range(len(channels))
+            nn.Sequential(*downwards(channels[start:])) for start in range(len(channels))
         )
         fused = channels[-1] * len(channels)
-        project = plan.mff_projection and plan.embedding == "oce+mff"
-        self.projection = (
-            nn.Sequential(*convolution(fused, fused, 1), nn.ReLU(inplace=True)) if project else None
-        )
+        self.projection: nn.Sequential | None = None
+        if plan.mff_projection and plan.embedding == "oce+mff":
+            self.projection = nn.Sequential(*convolution(fused, fused, 1), nn.ReLU(inplace=True))
         self.stage = stage(fused, plan.code, plan.code_depth, plan.kind, plan.code_width, "down")
 
     def forward(self, layers: Sequence[Tensor]) -> Tensor:
-        """Return the (n, code, h/2, w/2) embedding of the teacher's layers, finest first; h, w are the coarsest's."""
-        reached = [
-            way(layer) for way, layer in zip(self.ways, layers[-len(self.ways) :], strict=True)
-        ]
-        fused = torch.cat(reached, 1)
-        return torch.as_tensor(
-            self.stage(fused if self.projection is None else self.projection(fused))
-        )
+        """Return the (n, code, h/2, w/2) embedding of the teacher's layers, finest first.
+
+        h, w are the coarsest layer's.
+        """
+        deepest = layers[-len(self.ways) :]
+        halved = [way(layer) for way, layer in zip(self.ways, deepest, strict=True)]
+        fused = torch.cat(halved, 1)  # (n, channels * layers, h, w)
+        if self.projection is not None:
+            fused = self.projection(fused)
+        return torch.as_tensor(self.stage(fused))
 
 
 class Student(nn.Module):
-    """The teacher in reverse: residual stages that each double the grid, from the code to the finest layer (3.1).
+    """The teacher in reverse (3.1): residual stages that each double the grid, from the code on.
 
     ``skip`` adds a 1x1 convolution of the teacher's own layer: the path that leaks.
     """
@@ -247,34 +257,32 @@ class Student(nn.Module):
     def __init__(self, plan: Plan) -> None:
         super().__init__()
         deepest_first = plan.channels[::-1]
-        kind, width = plan.kind, plan.width
-        self.stages = nn.ModuleList(
-            stage(a, b, depth, kind, width, "up")
-            for (a, b), depth in zip(
-                pairwise((plan.code, *deepest_first)), plan.depths, strict=True
-            )
-        )
-        self.heads = heads(plan, range(len(plan.channels))[::-1])
-        self.skips = (
-            nn.ModuleList(nn.Conv2d(c, c, 1, bias=False) for c in deepest_first)
-            if plan.skip
-            else None
-        )
+        self.stages = nn.ModuleList()
+        pairs = pairwise((plan.code, *deepest_first))
+        for (inputs, outputs), depth in zip(pairs, plan.depths, strict=True):
+            self.stages.append(stage(inputs, outputs, depth, plan.kind, plan.width, "up"))
+        self.heads = heads(plan, reversed(range(len(plan.channels))))
+        self.skips: nn.ModuleList | None = None
+        if plan.skip:
+            self.skips = nn.ModuleList(nn.Conv2d(c, c, 1, bias=False) for c in deepest_first)
 
     def forward(self, code: Tensor, teacher: Sequence[Tensor]) -> list[Tensor]:
-        """Return what the student says in the teacher's shapes, finest first; `teacher` is read by skip paths only."""
-        found: list[Tensor] = []
+        """Return the student's layers in the teacher's shapes, finest first.
+
+        `teacher` is read by skip paths only.
+        """
+        rebuilt: list[Tensor] = []
         x = code
-        for number, (part, head) in enumerate(zip(self.stages, self.heads, strict=True)):
-            x = part(x)
+        for number, (residual_stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
+            x = residual_stage(x)
             if self.skips is not None:
                 x = x + self.skips[number](teacher[-1 - number])
-            found.append(head(x))
-        return found[::-1]
+            rebuilt.append(head(x))
+        return rebuilt[::-1]
 
 
 class Distillation(nn.Module):
-    """Bottleneck and student: everything that is trained; the teacher exists as its features only."""
+    """Bottleneck and student: everything that is trained; of the teacher only features exist."""
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
@@ -282,26 +290,32 @@ class Distillation(nn.Module):
         self.student = Student(plan)
 
     def forward(self, teacher: Sequence[Tensor]) -> list[Tensor]:
-        """Return the student's layers, finest first, for the teacher's: with ``pre`` its stage 4 comes last."""
+        """Return the student's layers, finest first, given the teacher's.
+
+        With ``pre`` the last of these is the teacher's stage 4.
+        """
         if self.bottleneck is None:
             return list(self.student(teacher[-1], teacher[:-1]))
         return list(self.student(self.bottleneck(teacher), teacher))
 
 
 def build(plan: Plan, seed: int) -> Distillation:
-    """Return the networks with initial weights that depend on the seed alone; the global generator stays as it is."""
+    """Return the networks with initial weights that depend on the seed alone."""
     return seeded(lambda: Distillation(plan), seed)
 
 
 def seeded(make: Callable[[], Network], seed: int) -> Network:
-    """Return the network that `make` gives after the seed is set; the global generator stays as it is."""
+    """Return the network that `make` gives after the seed is set.
+
+    The global generator stays as it is.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # no other device's generator is touched
         return make()
 
 
 def similarity(teacher: Tensor, student: Tensor) -> Tensor:
-    """Return the (n, h, w) cosine between the (n, C, h, w) vectors of every cell (Eq. 1 is one minus it)."""
+    """Return the (n, h, w) cosine of (n, C, h, w) features at every location (Eq. 1: 1 - it)."""
     return torch.nn.functional.cosine_similarity(teacher, student, dim=1)
 
 
@@ -313,17 +327,20 @@ def distance(
 ) -> Tensor:
     """Return the loss of a batch, 0 to 2 a layer: the sum over layers of one minus the cosine.
 
-    "position": the mean over cells, then over images (Eq. 1-2). "flat": a whole layer of an image
-    is one vector, then the mean over images (official code). Only cells that are inside count, (n,
-    h, w) bool a layer; None = all.
+    "position": the mean over locations, then over images (Eq. 1-2). "flat": a whole layer of an
+    image is one vector, then the mean over images (official code). Only locations that are inside
+    count, (n, h, w) bool a layer; None = all.
     """
     if inside is not None:
         return _distance_inside(teacher, student, loss, inside)
     total = torch.zeros((), device=teacher[0].device)
     # With "pre" the teacher has one layer more
-    for wanted, given in zip(teacher, student, strict=False):
-        pair = (wanted, given) if loss == "position" else (wanted.flatten(1), given.flatten(1))
-        total = total + (1 - similarity(*pair)).mean()
+    for expected, rebuilt in zip(teacher, student, strict=False):
+        if loss == "position":
+            cosine = similarity(expected, rebuilt)  # (n, h, w)
+        else:
+            cosine = similarity(expected.flatten(1), rebuilt.flatten(1))  # (n,)
+        total = total + (1 - cosine).mean()
     return total
 
 
@@ -333,14 +350,16 @@ def _distance_inside(
     loss: Literal["flat", "position"],
     inside: Sequence[Tensor],
 ) -> Tensor:
-    """Return `distance` over the cells that are inside."""
+    """Return `distance` over the locations that are inside."""
     total = torch.zeros((), device=teacher[0].device)
-    for wanted, given, counted in zip(teacher, student, inside, strict=False):
-        weights = counted.to(wanted)  # (n, h, w)
+    for expected, rebuilt, counted in zip(teacher, student, inside, strict=False):
+        weights = counted.to(expected)  # (n, h, w)
         if loss == "position":
-            cells = (1 - similarity(wanted, given)) * weights
-            total = total + (cells.sum((1, 2)) / weights.sum((1, 2))).mean()
+            distances = (1 - similarity(expected, rebuilt)) * weights
+            of_image = distances.sum((1, 2)) / weights.sum((1, 2))  # (n,)
         else:
-            parts = [(layer * weights[:, None]).flatten(1) for layer in (wanted, given)]
-            total = total + (1 - similarity(*parts)).mean()
+            expected_inside = (expected * weights[:, None]).flatten(1)
+            rebuilt_inside = (rebuilt * weights[:, None]).flatten(1)
+            of_image = 1 - similarity(expected_inside, rebuilt_inside)
+        total = total + of_image.mean()
     return total

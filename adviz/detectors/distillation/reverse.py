@@ -1,4 +1,4 @@
-"""Reverse distillation (arXiv 2201.10703): a student rebuilds the teacher's features from a narrow code of them."""
+"""Reverse distillation (arXiv 2201.10703): a student rebuilds the features from a narrow code."""
 
 from __future__ import annotations
 
@@ -24,17 +24,15 @@ from adviz.detectors.distillation.training import (
     restore,
 )
 from adviz.detectors.presets import AtMost
+from adviz.detectors.registry import current_options
 
 if TYPE_CHECKING:
     from adviz.features import Features
 
-# no part of what is learned
-AFTER_TRAINING = ("map", "map_layers", "score", "align_corners", "sigma", "border", "patience")
-
 
 @dataclass(repr=False)
 class ReverseDistillation(Distiller):
-    """How far is what a student, trained on normal images, makes of an image's code from what the teacher sees.
+    """Distance of a teacher's features to those that a student rebuilds from a narrow code of them.
 
     The teacher is the features. A bottleneck turns them into a code of half the coarsest grid, the
     student rebuilds every layer from it, and only both are trained. Knows positions: test images
@@ -57,7 +55,7 @@ class ReverseDistillation(Distiller):
         cell (Eq. 1-2).
     map: "sum" of the layers' maps (Eq. 3) or their "product" (official code's other mode).
     map_layers: which layers' maps enter (Table 7), names or strides; None = all.
-    score: "max" or "sum" of the smoothed map (sum: official code's one-class protocol).
+    image_score: "max" or "sum" of the smoothed map (sum: official code's one-class protocol).
     skip: the student also receives the teacher's features: the path that leaks the anomaly (Section
         3.2).
     student: "mirrored" (official code's numbers of blocks) or "small": one block each in every
@@ -110,7 +108,7 @@ class ReverseDistillation(Distiller):
     loss: Literal["flat", "position"] = "flat"
     map: Literal["sum", "product"] = "sum"
     map_layers: tuple[int | str, ...] | None = None
-    score: Literal["max", "sum"] = "max"
+    image_score: Literal["max", "sum"] = "max"
     skip: bool = False
     student: Size = "mirrored"
     width: float = 1.0
@@ -131,6 +129,14 @@ class ReverseDistillation(Distiller):
     def __post_init__(self) -> None:
         self._check_choices(bottleneck=("oce+mff", "oce", "pre"))
         self._check_options()
+
+    @property
+    def layers_read(self) -> tuple[int | str, ...]:
+        """The layers to rebuild, and the teacher's next stage where that is the bottleneck."""
+        strides = [layer for layer in self.layers if isinstance(layer, int)]
+        if not self._own_input() or not strides:
+            return self.layers
+        return (*self.layers, 2 * max(strides))
 
     def fit(self, features: Features, *, watch: Watch | None = None) -> ReverseDistillation:
         """Train bottleneck and student on the features of normal images.
@@ -155,14 +161,14 @@ class ReverseDistillation(Distiller):
         try:
             self._prepare(chosen)
             training = self._training()
-            kept = self._checkpoint(chosen)
-            if kept is not None:
-                kept.resume(training)
-            complete = self._train(
-                training, chosen, watching(watch, None if kept is None else kept.keep)
-            )
-            if kept is not None and complete:
-                kept.write(training)
+            checkpoint = self._checkpoint(chosen)
+            if checkpoint is None:
+                self._train(training, chosen, watching(watch, None))
+            else:
+                checkpoint.resume(training)
+                complete = self._train(training, chosen, watching(watch, checkpoint.keep))
+                if complete:
+                    checkpoint.write(training)
         except BaseException:
             # Nothing usable was learned, not even when Ctrl-C came before the first step
             del self.layers_
@@ -174,9 +180,10 @@ class ReverseDistillation(Distiller):
     def load(
         cls, path: str | Path, *, digest: str | None = None, device: str | None = None
     ) -> Self:
-        """Read a fitted detector that `save` wrote, see `Detector.load`, or one as far as it wrote a checkpoint.
+        """Read a fitted detector that `save` wrote, or one as far as it wrote a checkpoint.
 
-        One from a checkpoint has its `checkpoint` and goes on with it when it is fitted again.
+        See `Detector.load`. One from a checkpoint has its `checkpoint` and goes on with it when it
+        is fitted again.
         """
         if digest is not None or not is_checkpoint(path):
             return super().load(path, digest=digest, device=device)
@@ -190,19 +197,21 @@ class ReverseDistillation(Distiller):
     @classmethod
     def _begun(cls, header: dict[str, Any], path: str | Path, device: str) -> Self:
         """Return the detector that wrote a checkpoint's header, without what it learned."""
-        options: dict[str, Any] = {
-            n: tuple(v) if isinstance(v, list) else v for n, v in header["options"].items()
-        }
-        options["batch"] = AtMost(options["batch"]) if header["clip"] else options["batch"]
+        options: dict[str, Any] = {}
+        for name, value in current_options(cls, header["options"]).items():
+            options[name] = tuple(value) if isinstance(value, list) else value
+        if header["clip"]:
+            options["batch"] = AtMost(options["batch"])
         detector = cls(**options, checkpoint=path, device=device)
-        shapes = header["configuration"]
-        detector.layers_, detector._channels = tuple(shapes["channels"]), dict(shapes["channels"])
-        detector._backbone, detector.geometry_ = (shapes["backbone"], shapes["digest"]), None
-        detector.image_size_, detector.signed_ = (
-            tuple(shapes["image_size"]),
-            tuple(shapes["signed"]),
-        )
-        detector.batch_, detector.strides_ = shapes["batch"], dict(header["strides"])
+        configuration = header["configuration"]
+        detector.layers_ = tuple(configuration["channels"])
+        detector.geometry_ = None
+        detector._channels = dict(configuration["channels"])
+        detector._backbone = configuration["backbone"], configuration["digest"]
+        detector.image_size_ = tuple(configuration["image_size"])
+        detector.signed_ = tuple(configuration["signed"])
+        detector.batch_ = configuration["batch"]
+        detector.strides_ = dict(header["strides"])
         return detector
 
     def _own_input(self) -> bool:
@@ -217,12 +226,14 @@ class ReverseDistillation(Distiller):
         return self._start(self._network())
 
     def _network(self) -> nn.Module:
-        names = self._taught()
+        code = None  # twice the deepest layer's channels
+        if self._own_input():
+            code = self._channels[self.layers_[-1]]
         plan = plan_for(
             self._backbone[0],
-            [self._channels[name] for name in names],
+            [self._channels[name] for name in self._taught()],
             embedding=self.bottleneck,
-            code=self._channels[self.layers_[-1]] if self._own_input() else None,
+            code=code,
             mff_projection=self.mff_projection,
             skip=self.skip,
             student=self.student,
@@ -230,17 +241,22 @@ class ReverseDistillation(Distiller):
             narrow_bottleneck=self.narrow_bottleneck,
             signed=self._signed(),
         )
-        step = self.strides_[self.layers_[-1]] * (1 if self._own_input() else 2)
+        # The code is the deepest layer that is read, or half its grid
+        step = self.strides_[self.layers_[-1]]
+        if not self._own_input():
+            step *= 2
         self.code_ = (plan.code, *(side // step for side in self.image_size_))
         return build(plan, self.seed)
 
     def _checkpoint(self, features: Features) -> Checkpoint | None:
-        """Return the file that this training continues from, with all that its course depends on."""
+        """Return the file that this training continues from, and all that its course depends on."""
         if self.checkpoint is None:
             return None
         options = method_options(self)
-        # without a schedule a training of more epochs begins as one of fewer
-        free = {*AFTER_TRAINING, "layers", *(["epochs"] if self.schedule is None else [])}
+        # Without a schedule a training of more epochs begins as one of fewer
+        free = {*self.read_by_predict, "patience", "layers"}
+        if self.schedule is None:
+            free.add("epochs")
         configuration = {
             **{name: value for name, value in options.items() if name not in free},
             "batch": self.batch_,

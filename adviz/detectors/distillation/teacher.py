@@ -1,4 +1,4 @@
-"""The teacher of distillation as its features: which layers it has, and what a student can learn from."""
+"""The teacher of distillation, which is its features: layers, checks and batches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ PIXELS = "image"  # the layer of a `Backbone` that is what its network is fed
 def teacher_layers(
     features: Features, layers: Sequence[int | str], *, with_code: bool
 ) -> list[str]:
-    """Return the names of the layers to read, finest first; with the code, the teacher's own next stage is the last.
+    """Return the names of the layers to read, finest first.
+
+    With the code, the teacher's own next stage is the last.
 
     Raises
     ------
@@ -37,10 +39,10 @@ def teacher_layers(
     stride = 2 * chosen.strides[names[-1]]
     following = [name for name in features if features.strides[name] == stride]
     if len(following) != 1:
-        there = ", ".join(f"{name} (stride {value})" for name, value in features.strides.items())
         raise ValueError(
-            'bottleneck="pre" feeds the student the teacher\'s own next stage: expected one layer of stride '
-            f"{stride} in these features, got {there}: extract it as well with Backbone(layers=...)"
+            'bottleneck="pre" feeds the student the teacher\'s own next stage: expected one layer '
+            f"of stride {stride} in these features, got {_listed(features)}: extract it as well "
+            "with Backbone(layers=...)"
         )
     return [*names, *following]
 
@@ -54,16 +56,22 @@ def pixels_and_layers(features: Features, layers: Sequence[int | str]) -> list[s
     """
     names = teacher_layers(features, layers, with_code=False)
     if PIXELS not in features:
-        there = ", ".join(f"{name} (stride {value})" for name, value in features.strides.items())
         raise ValueError(
-            f"this student is fed the image: expected the layer {PIXELS!r} in these features, got {there}: extract it "
-            f"as well with Backbone(layers=({PIXELS!r}, ...))"
+            f"this student is fed the image: expected the layer {PIXELS!r} in these features, got "
+            f"{_listed(features)}: extract it as well with Backbone(layers=({PIXELS!r}, ...))"
         )
     return [*names, PIXELS]
 
 
+def _listed(features: Features) -> str:
+    """Return the layers with their strides, for an error."""
+    return ", ".join(f"{name} (stride {stride})" for name, stride in features.strides.items())
+
+
 def stem_halvings(features: Features) -> int:
-    """Return how often the pixels' grid, the last layer here, halves down to the finest layer's, the first.
+    """Return how often the grid of the pixels halves down to that of the finest layer.
+
+    The pixels are the last layer here, the finest is the first.
 
     Raises
     ------
@@ -73,8 +81,9 @@ def stem_halvings(features: Features) -> int:
     halvings = int(pixels[0] // finest[0]).bit_length() - 1
     if pixels != (finest[0] << halvings, finest[1] << halvings):
         raise ValueError(
-            f"expected a finest layer whose grid is the image's, halved some times, got {finest} for an image of "
-            f"{pixels}: choose another finest layer, or images whose sides are multiples of its stride"
+            f"expected a finest layer whose grid is the image's, halved some times, got {finest} "
+            f"for an image of {pixels}: choose another finest layer, or images whose sides are "
+            "multiples of its stride"
         )
     return halvings
 
@@ -88,16 +97,23 @@ def check_teacher(features: Features, *, with_code: bool) -> None:
     """
     if features.n_images < 2:
         raise ValueError(
-            f"expected the features of at least 2 training images, got {features.n_images}: add images"
+            "expected the features of at least 2 training images, got "
+            f"{features.n_images}: add images"
         )
     grids = {name: array.shape[2:] for name, array in features.items()}
-    coarsest = list(grids.values())[-1]
-    halves = all(a == (2 * b[0], 2 * b[1]) for a, b in pairwise(grids.values()))
-    if not halves or (not with_code and any(side % 2 for side in coarsest)):
-        multiple = list(features.strides.values())[-1] * (1 if with_code else 2)
+    halve = all(
+        finer == (2 * coarser[0], 2 * coarser[1]) for finer, coarser in pairwise(grids.values())
+    )
+    *_, coarsest = grids.values()
+    odd = any(side % 2 for side in coarsest)
+    if not halve or (odd and not with_code):
+        *_, multiple = features.strides.values()
+        if not with_code:  # the student's code has half the coarsest grid
+            multiple *= 2
         raise ValueError(
-            f"expected layers whose grids halve from one to the next, the last with even sides, got {grids}: choose "
-            f"layers of consecutive strides and images whose sides are multiples of {multiple} pixels"
+            "expected layers whose grids halve from one to the next, the last with even sides, got "
+            f"{grids}: choose layers of consecutive strides and images whose sides are multiples "
+            f"of {multiple} pixels"
         )
 
 
@@ -106,17 +122,17 @@ def teacher_batch(features: Features, images: np.ndarray | slice, device: str) -
 
     In memory the channels come last, with which a training step takes a fifth less time.
     """
-    copies = (
-        torch.from_numpy(np.array(array[images], dtype=np.float32, order="C"))
-        for array in features.values()
-    )
-    return [copy.to(device).contiguous(memory_format=torch.channels_last) for copy in copies]
+    batch = []
+    for array in features.values():
+        copy = torch.from_numpy(np.array(array[images], dtype=np.float32, order="C"))
+        batch.append(copy.to(device).contiguous(memory_format=torch.channels_last))
+    return batch
 
 
-def joined_layers(
+def fused_layers(
     names: Sequence[str], strides: Mapping[str, int], chosen: Sequence[int | str] | None
 ) -> Sequence[str]:
-    """Return the layers whose maps are joined, given by name or stride; None = all.
+    """Return the layers whose maps are fused, given by name or stride; None = all.
 
     Raises
     ------
@@ -124,10 +140,10 @@ def joined_layers(
     """
     if chosen is None:
         return names
-    found = [name for name in names if name in chosen or strides[name] in chosen]
-    if not found or len(found) != len(chosen):
-        there = ", ".join(f"{name} (stride {strides[name]})" for name in names)
+    fused = [name for name in names if name in chosen or strides[name] in chosen]
+    if not fused or len(fused) != len(chosen):
+        known = ", ".join(f"{name} (stride {strides[name]})" for name in names)
         raise ValueError(
-            f"expected map_layers among the student's ({there}), each once, got {chosen}"
+            f"expected map_layers among the student's ({known}), each once, got {chosen}"
         )
-    return found
+    return fused

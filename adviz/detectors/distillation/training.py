@@ -20,13 +20,12 @@ from adviz._support import archive, bar
 from adviz.detectors.distillation.networks import distance
 
 KIND = "checkpoint of ReverseDistillation"
-# An epoch's state is written when this many times a write's duration have passed, and after the
-# first
-SHARE = 20
-PLATEAU = 0.01  # a loss that has not fallen by this share has stalled
+# An epoch's state is written after the first, and when this many times a write's duration passed
+WRITE_PAUSE = 20
+PLATEAU = 0.01  # a loss that has not fallen by this fraction has stalled
 # Numbers of images -> their layers, (n, C, h, w) float32, finest first
 Teacher = Callable[[np.ndarray], list[Tensor]]
-# Numbers of images -> which cells of each layer count, (n, h, w) bool
+# Numbers of images -> which locations of each layer count, (n, h, w) bool
 Inside = Callable[[np.ndarray], list[Tensor]]
 
 
@@ -53,7 +52,8 @@ class Training:
     """
 
     def __init__(self, network: nn.Module, recipe: Recipe, device: torch.device) -> None:
-        self.recipe, self.device = recipe, device
+        self.recipe = recipe
+        self.device = device
         self.network = network.to(device).to(memory_format=torch.channels_last)
         self.optimiser = torch.optim.Adam(
             network.parameters(), lr=recipe.learning_rate, betas=recipe.betas
@@ -68,13 +68,15 @@ class Training:
         keep: Callable[[Training], None] | None,
         inside: Inside | None = None,
     ) -> bool:
-        """Train to the end, or until the loss stalls, or an interruption, which warns and keeps what is learned.
+        """Train to the end, or until the loss stalls or an interruption.
+
+        The latter warns, and what is learned stays.
 
         Parameters
         ----------
         teacher: gives the features of some of the `count` training images.
         keep: is called after every epoch; None = nothing to do.
-        inside: says which cells count; None = all.
+        inside: says which locations count; None = all.
 
         Returns
         -------
@@ -107,36 +109,46 @@ class Training:
     def _epoch(self, teacher: Teacher, count: int) -> float:
         """Go through all images once; return the mean loss over them while it went on."""
         self.network.train()
-        parts, total = batches(count, self.recipe.batch, self.recipe.seed, len(self.losses)), 0.0
-        for number, images in enumerate(parts):
-            rate = self._rate(len(self.losses) + number / len(parts))
+        epoch = len(self.losses)
+        order = batches(count, self.recipe.batch, self.recipe.seed, epoch)
+        total = 0.0
+        for number, images in enumerate(order):
+            rate = self._rate(epoch + number / len(order))
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
-            counted = {} if self._inside is None else {"inside": self._inside(images)}
-            loss = self._step(teacher(images), **counted)
+            if self._inside is None:
+                loss = self._step(teacher(images))
+            else:
+                loss = self._step(teacher(images), self._inside(images))
             if not math.isfinite(loss):
                 raise ValueError(
-                    f"expected a finite loss, got {loss} in epoch {len(self.losses) + 1} of {self.recipe.epochs} at "
-                    f"learning rate {rate:.3g}: train with a lower learning_rate, or precision='float32'"
+                    f"expected a finite loss, got {loss} in epoch {epoch + 1} of "
+                    f"{self.recipe.epochs} at learning rate {rate:.3g}: train with a lower "
+                    "learning_rate, or precision='float32'"
                 )
             total += len(images) * loss
         return total / count
 
-    def _step(self, wanted: Sequence[Tensor], inside: Sequence[Tensor] | None = None) -> float:
-        with torch.autocast(
-            self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"
-        ):
-            given = self.network(wanted)
-        loss = distance(wanted, [layer.float() for layer in given], self.recipe.loss, inside)
+    def _step(self, expected: Sequence[Tensor], inside: Sequence[Tensor] | None = None) -> float:
+        """Change the weights by the loss of one batch, and return that loss."""
+        mixed = self.recipe.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
+            rebuilt = self.network(expected)
+        loss = distance(expected, [layer.float() for layer in rebuilt], self.recipe.loss, inside)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         return float(loss.detach())
 
     def _rate(self, epoch: float) -> float:
-        """Return the learning rate at a time in epochs; the cosine's reaches 0 at the end (arXiv 1608.03983, Eq. 5)."""
-        share = epoch / self.recipe.epochs if self.recipe.schedule == "cosine" else 0.0
-        return self.recipe.learning_rate * (1 + math.cos(math.pi * share)) / 2
+        """Return the learning rate at a time in epochs.
+
+        The cosine's reaches 0 at the end (arXiv 1608.03983, Eq. 5).
+        """
+        if self.recipe.schedule is None:
+            return self.recipe.learning_rate
+        progress = epoch / self.recipe.epochs
+        return self.recipe.learning_rate * (1 + math.cos(math.pi * progress)) / 2
 
 
 def batches(count: int, batch: int, seed: int, epoch: int) -> list[np.ndarray]:
@@ -146,16 +158,14 @@ def batches(count: int, batch: int, seed: int, epoch: int) -> list[np.ndarray]:
     (ours).
     """
     order = np.random.default_rng([seed, epoch]).permutation(count)
-    parts = np.split(order, range(batch, count, batch))
-    return (
-        [*parts[:-2], np.concatenate(parts[-2:])]
-        if len(parts) > 1 and len(parts[-1]) == 1
-        else parts
-    )
+    drawn = np.split(order, range(batch, count, batch))
+    if len(drawn) > 1 and len(drawn[-1]) == 1:
+        return [*drawn[:-2], np.concatenate(drawn[-2:])]
+    return drawn
 
 
 def stalled(losses: Sequence[float], patience: int | None) -> bool:
-    """Say whether the lowest of the last `patience` losses is not 1 % below the lowest before them."""
+    """Say whether the best of the last `patience` losses is not 1 % below the best before them."""
     if patience is None or len(losses) <= patience:
         return False
     return min(losses[-patience:]) > (1 - PLATEAU) * min(losses[:-patience])
@@ -183,26 +193,28 @@ class Checkpoint:
     def __init__(
         self, path: str | Path, configuration: dict[str, Any], facts: dict[str, Any]
     ) -> None:
-        self.path, self.configuration, self.facts = Path(path), configuration, facts
-        self._next = 0.0
+        self.path = Path(path)
+        self.configuration = configuration
+        self.facts = facts
+        self._next = 0.0  # time of the next write
 
     def keep(self, training: Training) -> None:
-        """Write the training, unless the last write was so recent that writing would cost more than a twentieth."""
+        """Write the training, unless writing would then take more than a twentieth of the time."""
         if time.monotonic() >= self._next:
             self.write(training)
 
     def write(self, training: Training) -> None:
-        """Write the training as it is after its last epoch; where that fails, warn: a training is worth more."""
+        """Write the training as it is after its last epoch; a failure only warns."""
         started = time.monotonic()
         try:
             self._write(training)
         except OSError as error:
             warnings.warn(
-                f"the training goes on but is not kept in {self.path} ({error}): free some space, or choose another "
-                "file; what was kept there before stays",
+                f"the training goes on but is not kept in {self.path} ({error}): free some space, "
+                "or choose another file; what was kept there before stays",
                 stacklevel=2,
             )
-        self._next = time.monotonic() + SHARE * (time.monotonic() - started)
+        self._next = time.monotonic() + WRITE_PAUSE * (time.monotonic() - started)
 
     def _write(self, training: Training) -> None:
         states = training.optimiser.state_dict()["state"]
@@ -226,16 +238,17 @@ class Checkpoint:
         if not self.path.exists():
             return
         header = read_header(self.path)
-        there = header["configuration"]
-        wanted = json.loads(json.dumps(self.configuration))
-        differ = [name for name in {**wanted, **there} if wanted.get(name) != there.get(name)]
-        if differ:
-            what = "; ".join(
-                f"{name} {wanted.get(name)!r}, got {there.get(name)!r}" for name in differ
-            )
+        stored = header["configuration"]
+        expected = json.loads(json.dumps(self.configuration))
+        differences = []
+        for name in {**expected, **stored}:
+            if expected.get(name) != stored.get(name):
+                differences.append(f"{name} {expected.get(name)!r}, got {stored.get(name)!r}")
+        if differences:
             raise ValueError(
-                f"expected a checkpoint of this configuration in {self.path}: {what}. Continue with the options and "
-                "images it was written with, remove the file, or choose another one"
+                f"expected a checkpoint of this configuration in {self.path}: "
+                f"{'; '.join(differences)}. Continue with the options and images it was written "
+                "with, remove the file, or choose another one"
             )
         restore(self.path, training)
 
@@ -263,7 +276,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 
 
 def _format_1(path: str | Path) -> dict[str, Any] | None:
-    """Return a checkpoint of the first format, which had no digest; None = the file is something else."""
+    """Return a checkpoint of the first format, which had no digest; None = it is something else."""
     from safetensors import SafetensorError, safe_open
 
     if not Path(path).is_file():

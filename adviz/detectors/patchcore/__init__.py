@@ -1,4 +1,4 @@
-"""PatchCore (Roth et al., CVPR 2022): a coreset of locally aware patches, and the distance to it."""
+"""PatchCore (Roth et al., CVPR 2022): distances to a coreset of locally aware patches."""
 
 from adviz.detectors.patchcore.detector import PatchCore
 

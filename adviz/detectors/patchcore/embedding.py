@@ -1,4 +1,4 @@
-"""Locally aware patches: PatchCore's Eq. 1-3, as a mean or as the official adaptive pooling, both linear maps."""
+"""Locally aware patches: PatchCore's Eq. 1-3, as a mean or as the official adaptive pooling."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Aggregation = Literal["adaptive", "mean"]
 
 
 class PatchEmbedding:
-    """Turn the layers of an image into one feature vector per cell of the shallowest layer's grid.
+    """Turn the layers of an image into one feature vector per location of the shallowest layer.
 
-    Around every cell a `patch_size` x `patch_size` neighbourhood is taken (zero padding at the
+    Around every location a `patch_size` x `patch_size` neighbourhood is taken (zero padding at the
     border), then deeper layers are brought to the grid of the shallowest bilinearly
     (align_corners=False), then all are aggregated.
 
@@ -28,24 +28,33 @@ class PatchEmbedding:
         C * p * p values, is average-pooled to `layer_dimension` per layer, the layers are stacked
         and pooled to `dimension`; "mean": the neighbourhood's mean per channel, concatenated.
     patch_size: p, odd.
-    stride: cells between neighbourhoods.
+    stride: locations between neighbourhoods.
     dimension: D of the adaptive pooling, 1024 in the paper.
     layer_dimension: of the adaptive pooling of each layer; None = `dimension`.
 
     Attributes
     ----------
-    size: D, length of a cell's vector.
+    size: D, length of a patch's vector.
     blocks: layer -> slice of the vector that depends on this layer alone; empty where the pooling
         mixes layers.
 
     Notes
     -----
-    Both poolings and the interpolation are linear, and the interpolation acts on cells, the
+    What adaptive pooling is, plainly, for one image::
+
+        patches = {}
+        for name, layer in layers.items():  # (C, h, w)
+            unfolded = functional.unfold(layer, p, padding=p // 2)  # (C * p * p, h * w)
+            pooled = functional.adaptive_avg_pool1d(unfolded.T, layer_dimension)
+            patches[name] = to_finest_grid(pooled)  # (P, layer_dimension), bilinear
+        stacked = torch.cat(list(patches.values()), 1)
+        embedded = functional.adaptive_avg_pool1d(stacked, dimension)  # (P, D)
+
+    Both poolings and the interpolation are linear, and the interpolation acts on locations, the
     poolings on channels, so they commute: the poolings of a layer are one sparse matrix, applied at
-    the layer's own resolution. It is kept as a matrix over the channels for each of the p * p
-    places of a neighbourhood: these are applied to the whole layer, and shifted afterwards, so that
-    no neighbourhood is ever copied. Equal to the unfold / adaptive_avg_pool1d definition to float32
-    rounding.
+    the layer's own resolution. It is stored as a matrix over the channels for each of the p * p
+    offsets of a neighbourhood: these are applied to the whole layer, and shifted afterwards, so
+    that no neighbourhood is ever copied. Equal to the definition to float32 rounding.
     """
 
     def __init__(
@@ -57,28 +66,33 @@ class PatchEmbedding:
         dimension: int,
         layer_dimension: int | None = None,
     ) -> None:
-        self.channels, self.patch_size, self.stride = dict(channels), patch_size, stride
+        self.channels = dict(channels)
+        self.patch_size = patch_size
+        self.stride = stride
+        # layer -> its matrix for each of the p * p offsets; empty: the mean
         self._matrices: dict[str, list[scipy.sparse.csr_array]] = {}
+        self.blocks: dict[str, slice] = {}
         if aggregation == "mean":
-            ends = np.cumsum([0, *channels.values()])
-            self.size = int(ends[-1])
-            self.blocks = {
-                name: slice(int(a), int(b))
-                for name, a, b in zip(channels, ends, ends[1:], strict=False)
-            }
+            self.size = sum(channels.values())
+            start = 0
+            for name, count in channels.items():
+                self.blocks[name] = slice(start, start + count)
+                start += count
             return
-        self.size, self.blocks = dimension, {}
+        self.size = dimension
         if dimension % len(channels) == 0:  # then no bin of the second pooling straddles two layers
-            part = dimension // len(channels)
-            self.blocks = {name: slice(i * part, (i + 1) * part) for i, name in enumerate(channels)}
-        each = dimension if layer_dimension is None else layer_dimension
-        second = pooling_matrix(len(channels) * each, dimension)
-        for position, (name, count) in enumerate(channels.items()):
-            first = pooling_matrix(count * patch_size**2, each)
-            both = (second[:, position * each : (position + 1) * each] @ first).tocsc()
-            both = both[self.blocks.get(name, slice(None))]
+            width = dimension // len(channels)
+            for number, name in enumerate(channels):
+                self.blocks[name] = slice(number * width, (number + 1) * width)
+        pooled = dimension if layer_dimension is None else layer_dimension
+        second = pooling_matrix(len(channels) * pooled, dimension)
+        for number, (name, count) in enumerate(channels.items()):
+            first = pooling_matrix(count * patch_size**2, pooled)
+            of_layer = second[:, number * pooled : (number + 1) * pooled]
+            product = (of_layer @ first).tocsc()  # (D, C * p * p)
+            product = product[self.blocks.get(name, slice(None))]
             self._matrices[name] = [
-                both[:, place :: patch_size**2].tocsr() for place in range(patch_size**2)
+                product[:, offset :: patch_size**2].tocsr() for offset in range(patch_size**2)
             ]
 
     def __call__(self, layers: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -89,41 +103,41 @@ class PatchEmbedding:
         (N, rows, columns, D) float32; rows and columns are the largest grid's after `stride`.
         """
         pooled = {name: self._pooled(name, array) for name, array in layers.items()}
-        grid = max(
-            ((part.shape[2], part.shape[3]) for part in pooled.values()),
-            key=lambda shape: shape[0] * shape[1],
-        )
-        result = torch.zeros(len(next(iter(pooled.values()))), *grid, self.size)
-        for name, part in pooled.items():
-            if part.shape[2:] != grid:
-                part = functional.interpolate(part, grid, mode="bilinear")
-            result[..., self.blocks.get(name, slice(None))] += part.permute(0, 2, 3, 1)
-        return np.asarray(result.numpy())
+        grids = [(values.shape[2], values.shape[3]) for values in pooled.values()]
+        rows, columns = max(grids, key=lambda grid: grid[0] * grid[1])
+        n_images = len(next(iter(pooled.values())))
+        embedded = torch.zeros(n_images, rows, columns, self.size)
+        for name, values in pooled.items():
+            if values.shape[2:] != (rows, columns):
+                values = functional.interpolate(values, (rows, columns), mode="bilinear")
+            embedded[..., self.blocks.get(name, slice(None))] += values.permute(0, 2, 3, 1)
+        return np.asarray(embedded.numpy())
 
     def _pooled(self, name: str, array: np.ndarray) -> Tensor:
-        """Return the layer's part of the vectors, (N, D or its block, h, w), at the layer's own resolution."""
-        # a copy, as torch takes neither reversed nor read-only views
-        values, padding = np.array(array, dtype=np.float32, order="C"), self.patch_size // 2
+        """Return the layer's part of the vectors, (N, D or its block, h, w), on its own grid."""
+        # A copy, as torch takes neither reversed nor read-only views
+        values = np.array(array, dtype=np.float32, order="C")
         if not self._matrices:
             return functional.avg_pool2d(
-                torch.from_numpy(values), self.patch_size, self.stride, padding
+                torch.from_numpy(values), self.patch_size, self.stride, self.patch_size // 2
             )
         return torch.from_numpy(np.stack([self._shifted(name, image) for image in values]))
 
     def _shifted(self, name: str, image: np.ndarray) -> np.ndarray:
-        """Return the poolings of one (C, h, w) layer, summed over the places of a neighbourhood."""
-        size, padding = self.patch_size, self.patch_size // 2
+        """Return the poolings of one (C, h, w) layer, summed over a neighbourhood's offsets."""
+        padding = self.patch_size // 2
         padded = np.pad(image, ((0, 0), (padding, padding), (padding, padding)))
-        rows, columns = (side + 2 * padding - size + 1 for side in image.shape[1:])
-        flat, matrices = padded.reshape(len(padded), -1), self._matrices[name]
-        shape = matrices[0].shape[0], -(-rows // self.stride), -(-columns // self.stride)
-        total = np.zeros(shape, dtype=np.float32)
-        for place, matrix in enumerate(matrices):
-            down, across = divmod(place, size)
-            everywhere = (matrix @ flat).reshape(-1, *padded.shape[1:])
-            total += everywhere[
-                :, down : down + rows : self.stride, across : across + columns : self.stride
-            ]
+        rows, columns = (side + 2 * padding - self.patch_size + 1 for side in image.shape[1:])
+        flat = padded.reshape(len(padded), -1)
+        matrices = self._matrices[name]
+        size = matrices[0].shape[0]
+        total = np.zeros((size, -(-rows // self.stride), -(-columns // self.stride)), np.float32)
+        for offset, matrix in enumerate(matrices):
+            down, across = divmod(offset, self.patch_size)
+            pooled = (matrix @ flat).reshape(-1, *padded.shape[1:])  # at every location
+            row_range = slice(down, down + rows, self.stride)
+            column_range = slice(across, across + columns, self.stride)
+            total += pooled[:, row_range, column_range]
         return total
 
 
@@ -134,7 +148,8 @@ def pooling_matrix(length: int, bins: int) -> scipy.sparse.csr_array:
     length / bins).
     """
     index = np.arange(bins)
-    start, stop = index * length // bins, -((index + 1) * length // -bins)
+    start = index * length // bins
+    stop = -((index + 1) * length // -bins)
     widths = stop - start
     columns = np.concatenate([np.arange(a, b) for a, b in zip(start, stop, strict=True)])
     values = np.repeat(1 / widths, widths).astype(np.float32)

@@ -1,6 +1,7 @@
 """Fitted detectors to files and back: options, what the features were, and what was learned.
 
-What that is says the class (`Detector.learned`) or, where it takes more than a list, `states`.
+What was learned the detector says itself, in `learned` or by `_state` and `_restore`; no detector
+is known here.
 """
 
 from __future__ import annotations
@@ -10,42 +11,41 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-from adviz import detectors
 from adviz._support import archive, check_device, fits
 from adviz.data import Geometry
-from adviz.detectors.base import Detector
-from adviz.detectors.persistence.checked_state import Held
-from adviz.detectors.persistence.states import STATES, State
+from adviz.detectors.persistence.checked_state import CheckedState
 from adviz.detectors.presets import AtMost
-from adviz.detectors.registry import name_of
+from adviz.detectors.registry import current_options, is_own, name_of
 
-CLASSES: dict[str, type[Detector]] = {name: getattr(detectors, name) for name in dir(detectors)}
+T = TypeVar("T")
 # A file of one machine; a detector from elsewhere must not write to a path of its choice
-NOT_KEPT = ("checkpoint",)
-SHARED = {"layers_", "geometry_", "_backbone", "_channels"}  # what `Detector._fitting` sets
-D = TypeVar("D", bound=Detector)
+NOT_SAVED = ("checkpoint",)
+# What `Detector._fitting` sets in every detector
+SET_BY_BASE = {"layers_", "geometry_", "_backbone", "_channels"}
+OPTIONAL = " or None"  # ends the text in `learned` of an array that need not be there
+MOST_CHANNELS = 2**20  # of a layer, above which a file is not believed
 
 
-def save(detector: Detector, path: str | Path) -> str:
+def save(detector: Any, path: str | Path) -> str:
     """Write a fitted detector; see `Detector.save`."""
     return archive.write(path, name_of(type(detector)), contents(detector))
 
 
-def load(cls: type[D], path: str | Path, digest: str | None, device: str | None) -> D:
+def load(cls: type[T], path: str | Path, digest: str | None, device: str | None) -> T:
     """Read a detector of a class; see `Detector.load`."""
-    found = archive.read(path, [name_of(cls)], digest=digest)
+    file = archive.read(path, [name_of(cls)], digest=digest)
     if device is not None:
         if "device" not in get_type_hints(cls):
             raise ValueError(
-                f"{found.kind} computes on the CPU alone, got device={device!r}: leave it out"
+                f"{file.kind} computes on the CPU alone, got device={device!r}: leave it out"
             )
         if device != "auto":
             check_device(device)
-    with archive.restoring(found.kind, path):
-        return restored(cls, found.content, device)
+    with archive.restoring(file.kind, path):
+        return restored(cls, file.content, device)
 
 
-def contents(detector: Detector) -> dict[str, Any]:
+def contents(detector: Any) -> dict[str, Any]:
     """Return all that makes a fitted detector, as a tree of numbers, texts and arrays.
 
     Raises
@@ -57,111 +57,104 @@ def contents(detector: Detector) -> dict[str, Any]:
         raise ValueError(
             f"{type(detector).__name__} must be fitted before it is saved: call fit(features) first"
         )
-    geometry = detector.geometry_
+    backbone, digest = detector._backbone
+    geometry = None  # a subclass's could not be read again
+    if type(detector.geometry_) is Geometry:
+        geometry = archive.parts(detector.geometry_)
+    if _has_own_state(type(detector)):
+        state = detector._state()
+    else:
+        state = listed_state(detector)
     return {
         "options": _options(detector),
         "features": {
             "layers": list(detector.layers_),
             "channels": dict(detector._channels),
-            "backbone": detector._backbone[0],
-            "digest": detector._backbone[1],
-            "geometry": archive.parts(geometry) if type(geometry) is Geometry else None,
+            "backbone": backbone,
+            "digest": digest,
+            "geometry": geometry,
         },
-        "state": _state(type(detector)).kept(detector),
+        "state": state,
     }
 
 
-def restored(cls: type[D], content: Mapping[str, Any], device: str | None) -> D:
-    """Return the detector with some `contents`; raises whatever its parts refuse (`archive.restoring` says it)."""
-    options, hints = dict(content["options"]), get_type_hints(cls)
-    for name, value in options.items():
-        at_most = isinstance(value, dict) and set(value) == {"at most"}
-        options[name] = value = AtMost(value["at most"]) if at_most else value
+def restored(cls: type[T], content: Mapping[str, Any], device: str | None) -> T:
+    """Return the detector with some `contents`.
+
+    Raises whatever its parts refuse; `archive.restoring` says which file it was.
+    """
+    detector: Any = cls(**_restored_options(cls, content["options"], device))
+    _restore_features(detector, content["features"])
+    if _has_own_state(type(detector)):
+        detector._restore(content["state"])
+    else:
+        restore_listed_state(detector, content["state"])
+    return detector  # type: ignore[no-any-return]
+
+
+def _has_own_state(cls: type[Any]) -> bool:
+    """Return whether `_state` is meant for this very class: a subclass may learn more than that."""
+    return "_state" in vars(cls) or not is_own(name_of(cls))
+
+
+def _options(detector: Any) -> dict[str, Any]:
+    """Return all options as a file has them: {"at most": 5} for AtMost(5)."""
+    hints = get_type_hints(type(detector))
+    options = {}
+    for field in dataclasses.fields(detector):
+        if field.name in NOT_SAVED:
+            continue
+        value = getattr(detector, field.name)
+        if hasattr(value, "item"):  # numpy's numbers
+            value = value.item()
+        _check_option(type(detector).__name__, field.name, value, hints)
+        if isinstance(value, AtMost):
+            value = {"at most": int(value)}
+        options[field.name] = value
+    return options
+
+
+def _restored_options(
+    cls: type[Any], stored: Mapping[str, Any], device: str | None
+) -> dict[str, Any]:
+    """Return the options in a file, checked, by their present names."""
+    hints = get_type_hints(cls)
+    options: dict[str, Any] = {}
+    for name, value in current_options(cls, stored).items():
+        if isinstance(value, dict) and set(value) == {"at most"}:
+            value = AtMost(value["at most"])
         _check_option(cls.__name__, name, value, hints)
+        options[name] = value
     if device is not None:
         options["device"] = device
     elif options.get("device", "auto") != "auto":
         _check_here(options["device"])
-    detector = cls(**options)
-    features = content["features"]
-    layers, channels = tuple(features["layers"]), features["channels"]
-    whole = (
-        all(isinstance(name, str) for name in layers)
-        and isinstance(channels, dict)
-        and layers == tuple(channels)
-    )
-    if (
-        not whole
-        or not layers
-        or not all(fits(count, int) and 0 < count < 2**20 for count in channels.values())
-    ):
+    return options
+
+
+def _restore_features(detector: Any, features: Mapping[str, Any]) -> None:
+    """Set what `Detector._fitting` notes about the training features."""
+    layers = tuple(features["layers"])
+    channels = features["channels"]
+    named = all(isinstance(name, str) for name in layers) and isinstance(channels, dict)
+    if not layers or not named or layers != tuple(channels) or not _are_counts(channels):
         raise ValueError(
             f"expected layers with their channels, got {str(layers)[:80]} and {str(channels)[:80]}"
         )
-    if not fits((features["backbone"], features["digest"]), tuple[str, str]):
+    backbone = features["backbone"], features["digest"]
+    if not fits(backbone, tuple[str, str]):
         raise TypeError("expected the backbone's name and digest as texts")
     geometry = features["geometry"]
-    detector.layers_, detector._backbone = layers, (features["backbone"], features["digest"])
+    if geometry is not None:
+        geometry = archive.typed(Geometry, {"bits": None} | geometry)
+    detector.layers_ = layers
+    detector._backbone = backbone
     detector._channels = channels
-    detector.geometry_ = (
-        None if geometry is None else archive.typed(Geometry, {"bits": None} | geometry)
-    )
-    _state(cls).restore(detector, content["state"])
-    return detector
+    detector.geometry_ = geometry
 
 
-def _state(cls: type[Detector]) -> State:
-    """Return how a class's state is taken out and put back."""
-    return STATES.get(name_of(cls)) or State(_kept, _restore)
-
-
-def _kept(detector: Detector) -> dict[str, Any]:
-    """Return what `learned` names, which must be all that `fit` has set."""
-    options = {field.name for field in dataclasses.fields(detector)}  # type: ignore[arg-type]
-    if unsaid := sorted(set(vars(detector)) - options - SHARED - set(detector.learned)):
-        raise TypeError(
-            f"expected a detector whose class says in `learned` all that fit sets, got {type(detector)} with "
-            f"{', '.join(unsaid)} beside: add them to it, or write arrays with adviz.archive.write"
-        )
-    values = {name: getattr(detector, name) for name in detector.learned}
-    return {
-        name: value
-        for name, value in values.items()
-        if value is not None or not _is_optional(detector, name)
-    }
-
-
-def _is_optional(detector: Detector, name: str) -> bool:
-    """Return whether an array that was learned need not be there."""
-    return str(detector.learned[name]).endswith(" or None")
-
-
-def _restore(detector: Detector, state: Mapping[str, Any]) -> None:
-    held = Held(state, C=sum(detector._channels.values()))
-    for name, kind in detector.learned.items():
-        if isinstance(kind, str):
-            kind, _, optional = kind.partition(" or ")
-            if optional and name not in state:
-                setattr(detector, name, None)
-                continue
-            dtype, _, sides = kind.partition(" ")
-            setattr(detector, name, held.array(name, dtype, sides))
-        else:
-            setattr(detector, name, held.fact(name, kind))
-    held.end()
-    detector._check_learned()
-
-
-def _options(detector: Detector) -> dict[str, Any]:
-    hints, found = get_type_hints(type(detector)), {}
-    for field in dataclasses.fields(detector):  # type: ignore[arg-type]
-        if field.name in NOT_KEPT:
-            continue
-        value = getattr(detector, field.name)
-        value = value.item() if hasattr(value, "item") else value  # numpy's numbers
-        _check_option(type(detector).__name__, field.name, value, hints)
-        found[field.name] = {"at most": int(value)} if isinstance(value, AtMost) else value
-    return found
+def _are_counts(channels: Mapping[str, Any]) -> bool:
+    return all(fits(count, int) and 0 < count < MOST_CHANNELS for count in channels.values())
 
 
 def _check_here(device: str) -> None:
@@ -174,7 +167,53 @@ def _check_here(device: str) -> None:
 
 
 def _check_option(kind: str, name: str, value: Any, hints: Mapping[str, Any]) -> None:
-    if name not in hints or name in NOT_KEPT or not fits(value, hints[name]):
+    if name not in hints or name in NOT_SAVED or not fits(value, hints[name]):
         raise ValueError(
             f"expected the options of {kind} as they are documented, got {name}={value!r}"
         )
+
+
+# The state of a class that lists what it learns in `learned`
+
+
+def listed_state(detector: Any) -> dict[str, Any]:
+    """Return what `learned` lists, which must be all that `fit` has set.
+
+    Raises
+    ------
+    TypeError: `fit` has set more than that.
+    """
+    options = {field.name for field in dataclasses.fields(detector)}
+    unlisted = sorted(set(vars(detector)) - options - SET_BY_BASE - set(detector.learned))
+    if unlisted:
+        raise TypeError(
+            "expected a detector whose class says in `learned` all that fit sets, got "
+            f"{type(detector)} with {', '.join(unlisted)} beside: add them to it, or write arrays "
+            "with adviz.archive.write"
+        )
+    state = {}
+    for name, kind in detector.learned.items():
+        value = getattr(detector, name)
+        if value is not None or not _is_optional(kind):
+            state[name] = value
+    return state
+
+
+def restore_listed_state(detector: Any, state: Mapping[str, Any]) -> None:
+    """Set what `learned` lists, checked by its types and sides."""
+    checked = CheckedState(state, C=sum(detector._channels.values()))
+    for name, kind in detector.learned.items():
+        if _is_optional(kind) and name not in state:
+            value = None
+        elif isinstance(kind, str):
+            dtype, _, sides = kind.removesuffix(OPTIONAL).partition(" ")
+            value = checked.array(name, dtype, sides)
+        else:
+            value = checked.value(name, kind)
+        setattr(detector, name, value)
+    checked.end()
+    detector._check_learned()
+
+
+def _is_optional(kind: Any) -> bool:
+    return isinstance(kind, str) and kind.endswith(OPTIONAL)

@@ -409,7 +409,7 @@ def test_the_whole_chain_takes_images_in_memory(tmp_path, lite0):
     idx_folder(tmp_path / "mnist")
     category = data.novelty("mnist", 3, root=tmp_path, geometry=Geometry(32, crop=False))
     prediction = (
-        DN2(images_score=2).fit(lite0.extract(category.train)).predict(lite0.extract(category.test))
+        DN2(k_images=2).fit(lite0.extract(category.train)).predict(lite0.extract(category.test))
     )
     result = evaluate(prediction, category.test)
     assert (result.n_good, result.n_anomalous, result.category) == (2, 18, "mnist: 3")
@@ -434,9 +434,7 @@ def test_real_fashion_mnist(lite0):
     assert {category.test.defects.count(name) for name in data.classes("fashion_mnist")} == {1000}
     train, test = category.train.subset(range(200)), category.test.subset(range(300))
     prediction = (
-        DN2(layers=(8, 16, 32), images_score=2)
-        .fit(lite0.extract(train))
-        .predict(lite0.extract(test))
+        DN2(layers=(8, 16, 32), k_images=2).fit(lite0.extract(train)).predict(lite0.extract(test))
     )
     # Trousers are the easiest class; all of it gives 0.99
     assert evaluate(prediction, test).image_auroc > 0.95

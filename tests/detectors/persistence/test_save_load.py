@@ -1,4 +1,4 @@
-"""A loaded detector is the one that was saved: same scores bit for bit, same facts, same refusals."""
+"""A loaded detector is the saved one: same scores bit for bit, same facts, same refusals."""
 
 import dataclasses
 import itertools
@@ -20,8 +20,8 @@ import adviz
 from adviz import DN2, SPADE, Features, PaDiM, PatchCore, Prediction, ReverseDistillation
 from adviz._support import archive
 from adviz.data import Geometry
+from adviz.detectors import own_classes
 from adviz.detectors.base import Detector
-from adviz.detectors.persistence.save_load import CLASSES
 from adviz.detectors.presets import PRESETS, AtMost
 
 MORE = {
@@ -37,7 +37,9 @@ SHORT["ConventionalDistillation"] = SHORT["ReverseDistillation"]
 
 
 def fitted(make):
-    """Return a detector, of which students are trained for two epochs only, fitted to features with all their facts."""
+    """Return a detector, of which students are trained for two epochs only, fitted to features with
+    all their facts.
+    """
     detector = make()
     detector = (
         type(detector)(**SHORT[type(detector).__name__])
@@ -154,13 +156,14 @@ def test_another_process_gets_the_same_scores(tmp_path):
         detector.save(tmp_path / f"{name}.safetensors")
         test[name] = detector.predict(marked(features_for(detector, 5, 1, defect=3))).score
     code = f"""
-import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
+import sys; sys.path[:0] = {[str(path) for path in Path(__file__).parents[:2]]!r}
 import torch; torch.set_num_threads({torch.get_num_threads()})
 from pathlib import Path
-import adviz, test_contract, test_saving
+import adviz, test_contract, test_save_load
 for path in sorted(Path({str(tmp_path)!r}).glob("*.safetensors")):
     found = adviz.load(path)
-    score = found.predict(test_saving.marked(test_contract.features_for(found, 5, 1, defect=3))).score
+    features = test_contract.features_for(found, 5, 1, defect=3)
+    score = found.predict(test_save_load.marked(features)).score
     print(path.stem, score.tobytes().hex(), sep=";")
 """
     result = subprocess.run(
@@ -176,7 +179,7 @@ for path in sorted(Path({str(tmp_path)!r}).glob("*.safetensors")):
     ("name", "preset"), [(name, preset) for name, all_ in PRESETS.items() for preset in all_]
 )
 def test_presets_keep_their_name(file, name, preset):
-    cls = CLASSES[name]
+    cls = own_classes()[name]
     detector = cls.preset(preset)
     kept = cls(**{**PRESETS[name][preset], **({"epochs": 1} if "epochs" in vars(detector) else {})})
     features = marked(features_for(detector, 12, 0))
@@ -199,7 +202,7 @@ CAME_LATER = {
 
 @pytest.mark.parametrize("name", CAME_LATER)
 def test_files_of_before_an_option_are_read_as_they_were_meant(file, name):
-    detector = CLASSES[name](**SHORT.get(name, {}))
+    detector = own_classes()[name](**SHORT.get(name, {}))
     detector.fit(marked(features_for(detector, 12, 0))).save(file)
     content = archive.read(file, name).content
     for option in CAME_LATER[name]:
@@ -315,6 +318,7 @@ class Mean(Detector):
 
 
 def test_a_detector_of_ones_own_is_saved_by_what_it_says(file):
+    name = f"{Mean.__module__}:Mean"
     detector, test = Mean().fit(marked(make_features(6))), marked(make_features(3, 1))
     digest = detector.save(file)
     found = Mean.load(file, digest=digest)
@@ -323,16 +327,14 @@ def test_a_detector_of_ones_own_is_saved_by_what_it_says(file):
     np.testing.assert_array_equal(found.predict(test).score, detector.predict(test).score)
     with pytest.raises(
         ValueError,
-        match=r"expected one of AnomalyDINO, .*, got a test_saving:Mean: .* own reads its",
+        match=rf"expected one of AnomalyDINO, .*, got a {name}: .* own reads its",
     ):
         adviz.load(file)
-    with pytest.raises(
-        ValueError, match=r"expected a saved DN2 in .* it is a saved test_saving:Mean"
-    ):
+    with pytest.raises(ValueError, match=rf"expected a saved DN2 in .* it is a saved {name}"):
         DN2.load(file)
-    content = archive.read(file, "test_saving:Mean").content
-    for name, wrong in {"count_used_": 0, "mean_": np.zeros(9, np.float32)}.items():
-        archive.write(file, "test_saving:Mean", altered(content, ("state", name), wrong))
+    content = archive.read(file, name).content
+    for fact, wrong in {"count_used_": 0, "mean_": np.zeros(9, np.float32)}.items():
+        archive.write(file, name, altered(content, ("state", fact), wrong))
         with pytest.raises(ValueError, match="its parts do not fit: expected"):
             Mean.load(file)
 
@@ -419,7 +421,9 @@ def arrays_in(content, path=()):
 
 
 def altered(content, path, value):
-    """Return a copy of nested dictionaries with one value exchanged, or removed where it is `altered` itself."""
+    """Return a copy of nested dictionaries with one value exchanged, or removed where it is
+    `altered` itself.
+    """
     name, *rest = path
     if rest:
         return {**content, name: altered(content[name], rest, value)}
@@ -431,7 +435,9 @@ def altered(content, path, value):
 
 
 def wrong_values(value):
-    """Yield what a file might hold in a value's place that agrees with its digest and not with the rest."""
+    """Yield what a file might hold in a value's place that agrees with its digest and not with the
+    rest.
+    """
     yield altered
     yield "text" if not isinstance(value, str) else 3
     if isinstance(value, np.ndarray):
@@ -461,7 +467,9 @@ FREE = {"ids", "strides", "radius", "digest", "backbone", "sampler", "seed", "de
     "name", ["AnomalyDINO", "DN2, IVF", "SPADE", "PaDiM", "PatchCore", "ConventionalDistillation"]
 )
 def test_contents_that_do_not_fit_are_refused_or_do_no_harm(name, file, monkeypatch):
-    """Files that people made: one error that names the file, or a detector that predicts or refuses."""
+    """Files that people made: one error that names the file, or a detector that predicts or
+    refuses.
+    """
     detector = fitted(EVERY[name])
     monkeypatch.setattr(os, "fsync", lambda _: None)  # which takes most of the time
     detector.save(file)

@@ -1,4 +1,4 @@
-"""PatchCore's image score: the largest patch distance, weighted by how usual its nearest bank row is (Eq. 6 and 7)."""
+"""PatchCore's image score: the largest patch distance (Eq. 6), reweighted (Eq. 7)."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ def reweighted(
     ----------
     patches: (n, P, D) float32.
     worst: (n,) int, the patch of every image that has the largest score.
-    distance: (n, P) float32, squared distance of each patch to its nearest bank row.
-    index: (n, P) int, that row.
+    distance: (n, P) float32, squared distance of each patch to its nearest bank entry.
+    index: (n, P) int, that entry.
     bank: (M, D) float32.
-    b: how many bank rows around the nearest one count, itself included, 2 <= b <= M.
+    b: how many bank entries around the nearest one count, itself included, 2 <= b <= M.
 
     Returns
     -------
     (n,) float in [0, 1).
     """
     image = np.arange(len(patches))
-    patch, row = patches[image, worst], index[image, worst]
-    around = bank[nearest(bank[row], bank, b)[1]]
-    return reweighting(
-        np.sqrt(distance[image, worst]), np.linalg.norm(around - patch[:, None], axis=2)
-    )
+    patch = patches[image, worst]  # (n, D)
+    entry = bank[index[image, worst]]  # (n, D), m*
+    _, around = nearest(entry, bank, b)  # (n, b)
+    distances = np.linalg.norm(bank[around] - patch[:, None], axis=2)
+    return reweighting(np.sqrt(distance[image, worst]), distances)
 
 
 def reweighting(nearest_distance: np.ndarray, distances: np.ndarray) -> np.ndarray:
-    """Return Eq. 7's factor: 1 - the softmax share of the nearest bank row among its neighbours in the bank.
+    """Return Eq. 7's factor: 1 - the softmax of the nearest bank entry among its neighbours.
 
     Parameters
     ----------
-    nearest_distance: (n,) Euclidean distance of the test patch to its nearest bank row m*.
-    distances: (n, b) Euclidean distances of the test patch to the b bank rows nearest to m*, m*
+    nearest_distance: (n,) Euclidean distance of the test patch to its nearest bank entry m*.
+    distances: (n, b) Euclidean distances of the test patch to the b bank entries nearest to m*, m*
         included.
 
     Returns
