@@ -42,7 +42,7 @@ EXPLORERS = {
     "coreset": """train, test = features["capsule"]
 fitted = {s: PatchCore(coreset=0.1, sampler=s).fit(train) for s in ("greedy", "random")}
 budgets = [0.001, 0.01, 0.1]
-predictions = {s: d.predict_budgets(test, budgets) for s, d in fitted.items()}
+predictions = {s: d.predict_coreset_sizes(test, budgets) for s, d in fitted.items()}
 view = explore.coreset(categories["capsule"], {s: d.trace_ for s, d in fitted.items()}, predictions)
 view.wait()
 view""",

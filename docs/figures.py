@@ -1,4 +1,7 @@
-"""Copy the pictures that the pages show out of the stored notebooks; run it after `make notebooks`."""
+"""Copy the pictures that the pages show out of the stored notebooks.
+
+Run it after `make notebooks`.
+"""
 
 import base64
 from pathlib import Path

@@ -5,8 +5,9 @@ drawn images.
 from pathlib import Path
 
 import numpy as np
-import standin
 from PIL import Image
+
+import standin
 
 FOLDERS = ("MT_Blowhole", "MT_Break", "MT_Crack", "MT_Fray", "MT_Free", "MT_Uneven")
 

@@ -10,13 +10,13 @@ areas of all but the students; two threads 3e-7. Students turn roundings into si
 
 import json
 
-import golden
 import numpy as np
 import pytest
-from threads import on_threads
 
+import golden
 from adviz.core import maps
 from adviz.data import geometry
+from threads import on_threads
 
 
 @pytest.fixture(scope="module")

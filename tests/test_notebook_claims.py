@@ -6,6 +6,7 @@ import re
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
 from notebook_claims import CLAIMS, OTHER
 from test_notebooks import NOTEBOOKS, QUICKSTART, REPOSITORY
 

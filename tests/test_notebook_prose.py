@@ -8,6 +8,7 @@ from statistics import median
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
 from test_notebooks import NOTEBOOKS, REPOSITORY
 
 CONTENTS = REPOSITORY / "notebooks" / "00_start_here.ipynb"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks import one_class, one_class_distillation
+from benchmarks.one_class_protocol import RESULTS, extracted, run
 
 from adviz import DN2, Backbone, ReverseDistillation, data
 from adviz.features.features import Features
-from benchmarks import one_class, one_class_distillation
-from benchmarks.one_class_protocol import RESULTS, extracted, run
 
 INSTALLED = Path("/usr/share/datasets/fashion-mnist")
 needs_data = pytest.mark.skipif(

@@ -23,17 +23,17 @@ SHOWN = {
     "Features": "backbone boxes digest geometry get ids image_size inside items keys n_images select strides values",
     "Geometry": "aspect bits box crop image interpolation mask mask_rule pixels resize resized scale shape size valid "
     "window",
-    "Neighbors": "location distance grid image order",
+    "Neighbors": "distance grid image location order",
     "Prediction": "anomaly_map backbone boxes check_images detector digest ids layer_maps load neighbors save score "
     "segmented unpadded valid",
-    "Result": "backbone category curves detector digest false_positives_at_full_recall f1 false_negatives false_positives "
-    "image_ap image_auroc load n_anomalous n_good n_unlabelled pixel_ap pixel_auroc pro pro_definition pro_limit "
+    "Result": "backbone category curves detector digest false_positives_at_full_recall f1 "
+    "false_negatives false_positives image_ap image_auroc load n_anomalous n_good n_unlabelled pixel_ap pixel_auroc pro pro_definition pro_limit "
     "pro_name reasons save shown threshold_f1 to_frame",
     "Sample": "defect image label mask path",
     "Split": "boxes defects from_arrays geometry has_masks ids image image_size known_pixels labels mask masks "
     "masks_array name paths pixels root subset with_geometry",
-    "Threshold": "backbone category detector digest is_anomalous images load n_anomalous n_good on_test on_train rate rule "
-    "save value",
+    "Threshold": "backbone category detector digest is_anomalous images load n_anomalous n_good "
+    "on_test on_train rate rule save value",
 }
 # of a detector, beside its options and what it finds out, which ends in an underscore
 DETECTOR = (
@@ -42,7 +42,7 @@ DETECTOR = (
 )
 MORE = {
     "PaDiM": "contributions gaussian",
-    "PatchCore": "predict_budgets",
+    "PatchCore": "predict_coreset_sizes",
     "ReverseDistillation": "norms rebuild",
 }
 # The last three are fixed

@@ -4,10 +4,10 @@ test_precision_bounds).
 
 import numpy as np
 import pytest
-from threads import on_threads
 
 from adviz import Backbone, metrics
 from adviz.core import coreset, maps, neighbors
+from threads import on_threads
 
 
 def both(work):

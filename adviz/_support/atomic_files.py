@@ -65,7 +65,7 @@ def in_folder(out: str | Path) -> Iterator[Allocate]:
         unfinished.rename(folder)
 
 
-def allocated(
+def allocate_arrays(
     shapes: Shapes, dtype: np.dtype[Any], *, limit: int | None = None
 ) -> dict[str, np.ndarray]:
     """Allocate arrays in memory, and in temporary files from the one on that exceeds `limit`.
@@ -161,7 +161,7 @@ def atomic_file(target: Path) -> Iterator[IO[bytes]]:
             raise
 
 
-def write_whole(target: Path, content: bytes) -> None:
+def write_atomically(target: Path, content: bytes) -> None:
     """Write a file atomically: it is complete or absent, whenever this process dies.
 
     Raises

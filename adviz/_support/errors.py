@@ -17,10 +17,10 @@ def got(value: object, known: Iterable[object]) -> str:
     >>> got("hexnut", ["brick", "hex_nut"]), got("screw", ["brick", "hex_nut"])
     ("got 'hexnut': did you mean 'hex_nut'?", "got 'screw'")
     """
-    return f"got {value!r}{meant(value, known)}"
+    return f"got {value!r}{did_you_mean(value, known)}"
 
 
-def meant(value: object, known: Iterable[object]) -> str:
+def did_you_mean(value: object, known: Iterable[object]) -> str:
     """Return ": did you mean 'hex_nut'?" for an unknown name near a known one, else ""."""
     names = [name for name in known if isinstance(name, str)]
     if not isinstance(value, str) or value in names:
@@ -29,7 +29,7 @@ def meant(value: object, known: Iterable[object]) -> str:
     return "" if nearest is None else f": did you mean {nearest!r}?"
 
 
-def require(thing: object, attributes: str, expected: str) -> None:
+def require_attributes(thing: object, attributes: str, expected: str) -> None:
     """Raise a TypeError if an object lacks attributes, before it fails deep inside.
 
     Raises

@@ -28,7 +28,9 @@ def watched(report: Report) -> Iterator[None]:
         _report.reset(token)
 
 
-def bar(iterable: Iterable[Any] | None = None, *, label: str, total: int | None = None) -> Any:
+def progress_bar(
+    iterable: Iterable[Any] | None = None, *, label: str, total: int | None = None
+) -> Any:
     """Return a tqdm bar over `iterable`, a widget in notebooks; without one, to update by hand."""
     report = _report.get()
     if report is not None:
@@ -40,7 +42,7 @@ def bar(iterable: Iterable[Any] | None = None, *, label: str, total: int | None 
 
 
 @contextmanager
-def behind(outer: Any) -> Iterator[None]:
+def progress_behind(outer: Any) -> Iterator[None]:
     """Show the progress of the work inside behind the bar `outer` instead of in further bars."""
     if _report.get() is not None:
         yield

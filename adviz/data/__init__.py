@@ -26,10 +26,10 @@ from adviz.data.split import Split
 
 # isort: split
 # for other rooms
-from adviz.data.geometry import boxes_of as boxes_of
 from adviz.data.geometry import checked_size as checked_size
-from adviz.data.geometry import in_words as in_words
-from adviz.data.geometry import sides_of as sides_of
+from adviz.data.geometry import height_and_width as height_and_width
+from adviz.data.geometry import letterbox_boxes as letterbox_boxes
+from adviz.data.geometry import size_text as size_text
 from adviz.data.image_arrays import Channels as Channels
 from adviz.data.image_arrays import batch_array as batch_array
 from adviz.data.image_arrays import check_channels as check_channels
@@ -37,13 +37,13 @@ from adviz.data.image_arrays import image_array as image_array
 from adviz.data.image_arrays import warn_of_fewer_bits as warn_of_fewer_bits
 from adviz.data.image_decoding import ORIENTATION as ORIENTATION
 from adviz.data.images import Depth as Depth
+from adviz.data.images import image_files_in as image_files_in
 from adviz.data.images import image_size as image_size
-from adviz.data.images import images_of as images_of
 from adviz.data.images import open_image as open_image
 from adviz.data.mask_arrays import ArrayMask as ArrayMask
 from adviz.data.masks import mask_files as mask_files
 from adviz.data.readers import sorted_photos as sorted_photos
-from adviz.data.readers.shanghaitech import judged_frames as judged_frames
+from adviz.data.readers.shanghaitech import labelled_test_frames as labelled_test_frames
 from adviz.data.readers.shanghaitech import training_clips as training_clips
 from adviz.data.split import ANOMALOUS as ANOMALOUS
 from adviz.data.split import GOOD as GOOD

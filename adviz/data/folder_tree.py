@@ -22,7 +22,7 @@ from adviz.data.folder_names import (
     words_for,
 )
 from adviz.data.geometry import Geometry, fitting
-from adviz.data.images import image_size, images_of
+from adviz.data.images import image_files_in, image_size
 from adviz.data.paths import expanded, folders_in, listing
 from adviz.data.split import ANOMALOUS, GOOD, UNLABELLED, Split
 
@@ -131,11 +131,11 @@ def flat(path: Path, problems: list[Exception]) -> list[Path]:
     Images in folders of it, and masks of its images beside them, are problems.
     """
     for child in folders_in(path):
-        if deeper := images_of(child):
+        if deeper := image_files_in(child):
             message = f"expected images directly in {path}, got some in deeper folders, first "
             problems.append(ValueError(f"{message}{deeper[0]}: move them"))
             break
-    return without_masks(images_of(path), problems)
+    return without_masks(image_files_in(path), problems)
 
 
 def without_masks(files: list[Path], problems: list[Exception]) -> list[Path]:
@@ -180,7 +180,7 @@ def folder_that(
     None where there is none. Several that are not empty are a problem. `kind` is for its message.
     """
     matches = [child for child in folders_in(path) if says(child.name)]
-    filled = [child for child in matches if images_of(child) or folders_in(child)]
+    filled = [child for child in matches if image_files_in(child) or folders_in(child)]
     return _only(filled or matches[:1], f"folder of {kind} images in {path}", problems)
 
 
@@ -191,7 +191,7 @@ def good_folder(path: Path, problems: list[Exception] | None = None) -> Path | N
 
 def holds_images(path: Path) -> bool:
     """Return whether there are images in a folder or in those in it."""
-    return bool(images_of(path)) or any(images_of(child) for child in folders_in(path))
+    return bool(image_files_in(path)) or any(image_files_in(child) for child in folders_in(path))
 
 
 def _only(folders: list[Path], expected: str, problems: list[Exception] | None) -> Path | None:
@@ -214,7 +214,7 @@ def lacking_good(path: Path, part: Path | None, good: str) -> FileNotFoundError:
     if part is None or not part.is_dir():
         return lacking(path, good)
     # images that nobody put into a folder
-    loose = images_of(part)
+    loose = image_files_in(part)
     if loose:
         target = part / good.rpartition("/")[2]
         came = f"found {len(loose)} images in {part} itself: move the good ones into {target}"

@@ -102,7 +102,7 @@ class Geometry:
 
     def _check_resize(self) -> None:
         """Refuse a `resize` that does not hold the result."""
-        height, width = sides_of(self.resized)
+        height, width = height_and_width(self.resized)
         rows, columns = self.shape
         if self.crop and (height < rows or width < columns):
             raise ValueError(f"resize must be at least size={self.size}, got resize={self.resize}")
@@ -121,7 +121,7 @@ class Geometry:
     @property
     def shape(self) -> tuple[int, int]:
         """(H, W) of the result, pixels."""
-        return sides_of(self.size)
+        return height_and_width(self.size)
 
     @property
     def resized(self) -> Size:
@@ -252,7 +252,7 @@ class Geometry:
     def _resized(self, size: tuple[int, int]) -> tuple[int, int]:
         """Return (width, height) of an image of `size` before the crop, without padding."""
         width, height = size
-        rows, columns = sides_of(self.resized)
+        rows, columns = height_and_width(self.resized)
         if self.aspect == "square":
             return columns, rows
         target_is_taller = rows * width >= columns * height
@@ -335,7 +335,7 @@ def _shape_near(ratio: float) -> tuple[int, int]:
     return min(allowed, key=distance)
 
 
-def boxes_of(geometry: Geometry, sizes: Iterable[tuple[int, int]]) -> np.ndarray | None:
+def letterbox_boxes(geometry: Geometry, sizes: Iterable[tuple[int, int]]) -> np.ndarray | None:
     """Return the `Geometry.box` of N images, (N, 4) int64; None where none of them is padded.
 
     Parameters
@@ -350,12 +350,12 @@ def boxes_of(geometry: Geometry, sizes: Iterable[tuple[int, int]]) -> np.ndarray
     return boxes
 
 
-def sides_of(size: Size) -> tuple[int, int]:
+def height_and_width(size: Size) -> tuple[int, int]:
     """Return (height, width) of a size, which may be the side of a square."""
     return (size, size) if isinstance(size, int) else size
 
 
-def in_words(size: Size) -> str:
+def size_text(size: Size) -> str:
     """Return a size for people: "224", the side of a square, or "256x192", height x width."""
     return str(size) if isinstance(size, int) else f"{size[0]}x{size[1]}"
 

@@ -56,7 +56,7 @@ def suffixes() -> tuple[str, ...]:
     return tuple(sorted(known))
 
 
-def images_of(folder: Path) -> list[Path]:
+def image_files_in(folder: Path) -> list[Path]:
     """Return a folder's image files, sorted.
 
     Hidden files, other suffixes, folders and broken links are passed over.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adviz.data.folder_names import MASK_WORD_FIRST, MASK_WORD_LAST, says_bad, says_good
-from adviz.data.images import images_of, suffixes
+from adviz.data.images import image_files_in, suffixes
 from adviz.data.paths import children, folders_in
 
 STRICT = ("_mask", "")  # endings after the image's name, in the order in which they count
@@ -112,10 +112,10 @@ def masks_by_image(truth: Path, images: Images, problems: list[Exception]) -> Pa
 
 def _masks(truth: Path) -> list[Mask]:
     """Return all masks, sorted: files up to one folder down, and folders of files there."""
-    masks = [Mask(file, file.stem, "") for file in images_of(truth)]
+    masks = [Mask(file, file.stem, "") for file in image_files_in(truth)]
     for folder in folders_in(truth):
-        masks += [Mask(file, file.stem, folder.name) for file in images_of(folder)]
-        of_several = [child for child in folders_in(folder) if images_of(child)]
+        masks += [Mask(file, file.stem, folder.name) for file in image_files_in(folder)]
+        of_several = [child for child in folders_in(folder) if image_files_in(child)]
         masks += [Mask(child, child.name, folder.name) for child in of_several]
     return sorted(masks, key=lambda mask: mask.path)
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from adviz.data.image_decoding import DecodedImage, as_rgba, load
-from adviz.data.images import images_of, largest_value
+from adviz.data.images import image_files_in, largest_value
 from adviz.data.mask_arrays import ArrayMask
 
 LEVELS = 64  # masks of more grey levels are soft, not labels
@@ -65,7 +65,7 @@ def open_mask(path: str | Path | ArrayMask, labels: Labels | None = None) -> Ima
 def mask_files(path: str | Path) -> list[Path]:
     """Return the files that make a mask: `path` itself, or the images of that folder, sorted."""
     path = Path(path)
-    return images_of(path) if path.is_dir() else [path]
+    return image_files_in(path) if path.is_dir() else [path]
 
 
 def _marked_pixels(path: Path, labels: Labels | None) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from adviz._support import as_numpy
-from adviz.data.geometry import Geometry, boxes_of
+from adviz.data.geometry import Geometry, letterbox_boxes
 from adviz.data.image_arrays import Channels, batch_array, check_channels
 from adviz.data.images import Depth, image_size, open_image
 from adviz.data.mask_arrays import ArrayMask
@@ -248,7 +248,9 @@ class Split:
 
         None where nothing is padded. The sizes of the images are read from the files' headers.
         """
-        return boxes_of(self._geometry, (self._own_size(index) for index in range(len(self))))
+        return letterbox_boxes(
+            self._geometry, (self._own_size(index) for index in range(len(self)))
+        )
 
     def _own_size(self, index: int) -> tuple[int, int]:
         """Return (width, height) of an image before it is resized."""

@@ -162,7 +162,7 @@ def _unit_patches(layer: np.ndarray) -> Iterator[np.ndarray]:
 
     Zeros stay zeros.
     """
-    for start in progress.bar(range(0, len(layer), 8), label="AnomalyDINO"):
+    for start in progress.progress_bar(range(0, len(layer), 8), label="AnomalyDINO"):
         patches = np.moveaxis(layer[start : start + 8], 1, -1).reshape(-1, layer.shape[1])
         # A copy, since of one image it is a view, whose lengths would be rounded in another order
         patches = np.ascontiguousarray(patches, dtype=np.float32)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
-from adviz._support import got, require
+from adviz._support import got, require_attributes
 from adviz.detectors.persistence import save_load
 from adviz.detectors.presets import PRESETS, AtMost
 from adviz.features import Features
@@ -280,7 +280,7 @@ class Detector:
 
         `layers` are read in place of the detector's where they are given.
         """
-        require(features, "select strides", EXPECTED)
+        require_attributes(features, "select strides", EXPECTED)
         chosen = features.select(self.layers if layers is None else layers)
         check_features(chosen)
         self.layers_ = tuple(chosen)
@@ -295,7 +295,7 @@ class Detector:
             raise ValueError(
                 f"{type(self).__name__} must be fitted before it predicts: call fit(features) first"
             )
-        require(features, "select strides", EXPECTED)
+        require_attributes(features, "select strides", EXPECTED)
         chosen = features.select(self.layers_)
         channels = {name: array.shape[1] for name, array in chosen.items()}
         if channels != self._channels:

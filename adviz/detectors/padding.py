@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from adviz.core import maps
-from adviz.features import Features, filled
+from adviz.features import Features, fill_padding
 
 
 def spread(patches: np.ndarray, features: Features) -> np.ndarray:
@@ -17,7 +17,9 @@ def spread(patches: np.ndarray, features: Features) -> np.ndarray:
     if features.boxes is None:
         return patches
     grid_last = np.moveaxis(patches, (1, 2), (-2, -1))  # (N, ..., h, w)
-    return np.moveaxis(filled(grid_last, features.boxes, features.image_size), (-2, -1), (1, 2))
+    return np.moveaxis(
+        fill_padding(grid_last, features.boxes, features.image_size), (-2, -1), (1, 2)
+    )
 
 
 def without_padding(pixels: np.ndarray, features: Features) -> np.ndarray:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from adviz._support import bar, full_float32, workers
+from adviz._support import full_float32, progress_bar, workers
 from adviz.core import maps
 from adviz.detectors.base import LATER, Detector, all_or_nothing
 from adviz.detectors.padding import spread, without_padding
@@ -171,7 +171,7 @@ class PaDiM(Detector):
                 f"{self.image_size_}, got {features.image_size}; resize them alike"
             )
         # Eq. 2 at every position, for a few images at once: the factors are read once for all
-        starts = bar(range(0, chosen.n_images, BATCH), label="PaDiM")
+        starts = progress_bar(range(0, chosen.n_images, BATCH), label="PaDiM")
         batches = [self._distances(chosen, slice(start, start + BATCH)) for start in starts]
         distances = torch.cat(batches, 2).transpose(1, 2)  # (1 + layers, N, P)
         total, *contributions = distances.reshape(len(distances), -1, *self.grid_).numpy()
@@ -336,7 +336,7 @@ class Covariance:
         with full_float32(), workers("cpu") as pool:
             blocks = _position_blocks(positions)
             done = pool.map(partial(self._estimate, centred), blocks)
-            for _ in bar(done, label="PaDiM", total=len(blocks)):
+            for _ in progress_bar(done, label="PaDiM", total=len(blocks)):
                 pass
 
     @classmethod

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 import numpy as np
 
 from adviz import metrics
-from adviz.data import checked_size, sides_of
+from adviz.data import checked_size, height_and_width
 from adviz.evaluation.inputs import LabelledImages, check_inputs
 from adviz.evaluation.result import Result
 from adviz.metrics import Curve, checked_definition, checked_limit
@@ -215,7 +215,7 @@ def counted_pixels(
         return maps, masks, valid
     from adviz.core import resize
 
-    height_width = sides_of(checked_size("size", size))
+    height_width = height_and_width(checked_size("size", size))
     # One mask at a time: a float copy of all is large
     resized_masks = [resize(mask[None], height_width, method="area") > 0.5 for mask in masks]
     masks = np.concatenate(resized_masks)

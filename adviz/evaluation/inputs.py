@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from adviz._support import require
+from adviz._support import require_attributes
 
 if TYPE_CHECKING:
     from adviz.prediction import Prediction
@@ -33,8 +33,10 @@ def check_inputs(prediction: Prediction, split: LabelledImages, purpose: str) ->
     ----------
     purpose: "evaluate" or "calibrate", for the error message.
     """
-    require(prediction, "score check_images", "a Prediction, then the Split of its images")
-    require(
+    require_attributes(
+        prediction, "score check_images", "a Prediction, then the Split of its images"
+    )
+    require_attributes(
         split,
         "labels",
         "the Split of the predicted images after the Prediction, such as category.test",

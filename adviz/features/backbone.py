@@ -20,17 +20,17 @@ from torch import Tensor, nn
 from adviz._support import (
     Allocate,
     advice_on_gpu_memory,
-    allocated,
-    bar,
+    allocate_arrays,
     check_device_name,
     got,
     in_folder,
+    progress_bar,
     workers,
 )
 from adviz.data import Channels, Geometry
 from adviz.features import networks, runtimes
 from adviz.features.cache import Cache, Key, Piece, digests, fingerprint
-from adviz.features.features import Features, Layer, filled, in_boxes, listed, patches_inside
+from adviz.features.features import Features, Layer, fill_padding, in_boxes, listed, patches_inside
 from adviz.features.inputs import Images, Source, images_of
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -248,7 +248,7 @@ class Backbone:
             raise ValueError("expected at least one image to extract features from, got none")
         arrays: dict[str, np.ndarray] = {}  # layer -> (N, C, h, w)
         pieces: dict[str, list[Piece]] = {}
-        storage = nullcontext(allocated) if out is None else in_folder(out)
+        storage = nullcontext(allocate_arrays) if out is None else in_folder(out)
         # By default not for own modules, since no key has their code
         uncached = out is not None or cache is False or (cache is None and self._own)
         key = None if uncached else self._key(images)
@@ -363,7 +363,7 @@ class Backbone:
 
             starts = range(0, len(missing), batch_size)
             batches = self._map(extract_batch, starts)
-            for _ in bar(batches, label=f"features {self.name}", total=len(starts)):
+            for _ in progress_bar(batches, label=f"features {self.name}", total=len(starts)):
                 pass
         return arrays
 
@@ -378,7 +378,7 @@ class Backbone:
             outputs[networks.PIXELS] = pixels.cpu().numpy()
         if images.boxes is not None:
             for layer, values in outputs.items():  # (n, C, h, w)
-                outputs[layer] = filled(values, images.boxes[rows], images.size)
+                outputs[layer] = fill_padding(values, images.boxes[rows], images.size)
         if self._pool:
             for layer, values in outputs.items():
                 outputs[layer] = self._pooled(values, images, rows)

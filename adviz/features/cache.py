@@ -30,7 +30,7 @@ from adviz._support import (
     Allocate,
     Shapes,
     UnfinishedArray,
-    allocated,
+    allocate_arrays,
     checksum,
     remove,
     remove_leftovers,
@@ -227,7 +227,7 @@ class Cache:
         unchanged: called at the end; False = the images no longer have this key, store nothing.
         """
         if self.limit == 0:
-            yield allocated
+            yield allocate_arrays
             return
         parts: dict[str, UnfinishedArray] = {}
         arrays: dict[str, np.ndarray] = {}
@@ -243,7 +243,7 @@ class Cache:
             except OSError as error:
                 self._warn_uncached(error)
                 _discard(parts)
-                arrays.update(allocated(shapes, dtype))
+                arrays.update(allocate_arrays(shapes, dtype))
             return arrays
 
         try:
@@ -308,7 +308,7 @@ def fingerprint(configuration: Mapping[str, object]) -> str:
     return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
 
-def contents(images: Sequence[str | Path] | np.ndarray) -> str | None:
+def contents_digest(images: Sequence[str | Path] | np.ndarray) -> str | None:
     """Return one digest of files in order, or of an array; None if a file cannot be read."""
     image_digests = digests(images)
     return None if image_digests is None else _combined(image_digests)
@@ -440,7 +440,7 @@ def _joined(pieces: Sequence[Piece], n_images: int, dtype: np.dtype[Any]) -> np.
     if len(pieces) == 1 and np.array_equal(first.rows, consecutive):
         return np.asarray(first.array[start : start + n_images])
     # Copies, (N, C, h, w)
-    features = allocated({"": (n_images, *first.array.shape[1:])}, dtype)[""]
+    features = allocate_arrays({"": (n_images, *first.array.shape[1:])}, dtype)[""]
     for piece in pieces:
         piece.copy_to(features)
     return features

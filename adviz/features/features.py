@@ -70,7 +70,7 @@ class Features(Mapping[str, np.ndarray]):
         if self._boxes is not None:
             # Padding must not influence any detector
             for name, array in arrays.items():
-                self._layers[name] = filled(array, self._boxes, self.image_size)
+                self._layers[name] = fill_padding(array, self._boxes, self.image_size)
         if not strides:
             strides = {name: round(image_size[0] / a.shape[2]) for name, a in arrays.items()}
         self.strides = dict(strides)
@@ -259,7 +259,7 @@ def _intervals_inside(start: np.ndarray, stop: np.ndarray, side: int, count: int
     return np.asarray(inside)
 
 
-def filled(values: np.ndarray, boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def fill_padding(values: np.ndarray, boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Replace the padding of (N, ..., h, w) values by the nearest patch of the image.
 
     So padding has no influence, neither on a neighbourhood nor when values are enlarged or

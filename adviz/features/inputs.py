@@ -21,14 +21,14 @@ from adviz.data import (
     Sample,
     Split,
     batch_array,
-    boxes_of,
     check_channels,
     image_array,
     image_size,
+    letterbox_boxes,
     open_image,
     warn_of_fewer_bits,
 )
-from adviz.data import images_of as images_in
+from adviz.data import image_files_in as images_in
 
 Source = Split | np.ndarray | Iterable[Any]
 # What errors advise
@@ -190,7 +190,7 @@ def _of_list(sources: list[Any], geometry: Geometry, channels: Channels) -> Imag
         pixels = image_array(item, name=f"number {index}", bits=geometry.bits)
         return geometry.image(Image.fromarray(np.ascontiguousarray(pixels)).convert("RGB"))
 
-    boxes = boxes_of(geometry, map(_displayed_size, items))
+    boxes = letterbox_boxes(geometry, map(_displayed_size, items))
     known_geometry = geometry if type(geometry) is Geometry else None
     return Images(count, ids, read, geometry.shape, known_geometry, boxes=boxes)
 

@@ -58,7 +58,7 @@ def create(name: str, weights: str | Path | None, image_size: int | None = None)
             return _build_embedded(name)
         return _build(f"tf_{name}", weights, {})
     base, _, tag = name.partition(".")
-    new_name = renamed(name)
+    new_name = new_timm_name(name)
     if new_name:
         raise ValueError(
             f"{name} is now {new_name}: use that name, under which its weights are published"
@@ -87,7 +87,7 @@ def create(name: str, weights: str | Path | None, image_size: int | None = None)
     return _build(name, weights, options)
 
 
-def renamed(name: str) -> str:
+def new_timm_name(name: str) -> str:
     """Return timm's new name of a network that it renamed; "" for all others.
 
     Examples

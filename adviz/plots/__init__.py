@@ -4,7 +4,7 @@
 from adviz.plots.colours import THRESHOLD_COLOUR as THRESHOLD_COLOUR
 from adviz.plots.colours import heat, overlay, shared_limits, signed_heat
 from adviz.plots.comparison import comparison_row, score_scatter
-from adviz.plots.coreset import budget_chart, coreset_figure, position_on_axis
+from adviz.plots.coreset import coreset_figure, coreset_size_chart, position_on_axis
 from adviz.plots.curve_sheet import curve_sheet
 from adviz.plots.curves import CURVE_KINDS as CURVE_KINDS
 from adviz.plots.curves import precision_recall_figure, pro_figure, roc_figure
@@ -39,10 +39,10 @@ __all__ = [
     "StaticFigure",
     "anomaly_row",
     "anomaly_rows",
-    "budget_chart",
     "comparison_row",
     "contact_sheet",
     "coreset_figure",
+    "coreset_size_chart",
     "curve_sheet",
     "curve_style",
     "curves_static",

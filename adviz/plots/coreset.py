@@ -30,7 +30,7 @@ MANY = 800  # chosen points, from which their rings are small
 
 
 @takes_arrays
-def budget_chart(
+def coreset_size_chart(
     curves: Curves, quantity: str, *, limits: tuple[float, float], coreset_size: float | None = None
 ) -> style.StaticFigure:
     """Draw a quantity against the size of the memory bank, on a logarithmic axis, in a small chart.
@@ -56,7 +56,7 @@ def budget_chart(
     Examples
     --------
     >>> curves = {"greedy": (np.array([10, 100]), np.array([4.0, 2.5]))}
-    >>> plots.budget_chart(curves, "covering radius", limits=(1, 1000), coreset_size=50)
+    >>> plots.coreset_size_chart(curves, "covering radius", limits=(1, 1000), coreset_size=50)
     <StaticFigure size ... with 1 Axes>
     """
     figure = style.StaticFigure(WIDTH, HEIGHT)
@@ -100,8 +100,8 @@ def coreset_figure(
     plane: (M, 2) float, the memory bank projected to two dimensions.
     colours: (M, 3) uint8.
     chosen: (n,) int, entries of the coreset, to ring.
-    charts: quantity -> curves, as for `budget_chart`; the first two are drawn.
-    limits, coreset_size: as for `budget_chart`.
+    charts: quantity -> curves, as for `coreset_size_chart`; the first two are drawn.
+    limits, coreset_size: as for `coreset_size_chart`.
     painting: (M,) int, the order in which points are drawn; None = their own.
     title, note: texts over and below the scatter.
 
@@ -111,7 +111,7 @@ def coreset_figure(
 
     Raises
     ------
-    ValueError: shapes that do not fit, or as `budget_chart`.
+    ValueError: shapes that do not fit, or as `coreset_size_chart`.
 
     Examples
     --------

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from adviz import data
-from adviz._support import bar, behind
+from adviz._support import progress_bar, progress_behind
 from adviz.data import Category
 from adviz.features import EMBEDDED, Cache
 from adviz.sweep.experiment import Experiment
@@ -176,8 +176,8 @@ def estimate(
     for result in results:
         if surroundings.items() <= result.measured.items():
             measured.setdefault(_kind(result.experiment), []).append(result)
-    progress = bar(groups(planned), label="estimate")
-    with own_threads(threads), behind(progress):
+    progress = progress_bar(groups(planned), label="estimate")
+    with own_threads(threads), progress_behind(progress):
         for group, layers in progress:
             _add_group(total, group, layers, measured, None if root is None else Path(root))
     return total

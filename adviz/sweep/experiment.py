@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import product
 from typing import Any
 
-from adviz._support import require
+from adviz._support import require_attributes
 from adviz.data import Geometry, checked_size
 from adviz.detectors import AtMost, Detector, method_options
 from adviz.detectors import registry as named
@@ -224,7 +224,7 @@ def grid(
     """
     if isinstance(categories, str):
         raise TypeError(f"expected a list of categories, got {categories!r}: use [{categories!r}]")
-    require(detectors, "__iter__", "a list of detectors, or name -> detector")
+    require_attributes(detectors, "__iter__", "a list of detectors, or name -> detector")
     detector_list = list(detectors.values() if isinstance(detectors, Mapping) else detectors)
     template = like or Experiment(data, "", detector_list[0])
     experiments = []

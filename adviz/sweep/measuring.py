@@ -18,7 +18,7 @@ from adviz import metrics
 from adviz.data import ANOMALOUS, ArrayMask, Category, Split, mask_files
 from adviz.detectors import facts_of
 from adviz.evaluation import counted_pixels, evaluate
-from adviz.features import PIXELS, Backbone, Features, contents, fingerprint
+from adviz.features import PIXELS, Backbone, Features, contents_digest, fingerprint
 from adviz.prediction import Prediction, ensemble
 from adviz.sweep.experiment import Experiment
 from adviz.sweep.fitting import fitted, uninterrupted
@@ -316,7 +316,9 @@ def without_mask(split: Split) -> list[str]:
 def _digest(category: Category) -> str:
     """Return a digest of the images and masks, whatever their files are called."""
     splits = (category.train, category.test)
-    files = [contents(split.paths if split.pixels is None else split.pixels) for split in splits]
+    files = [
+        contents_digest(split.paths if split.pixels is None else split.pixels) for split in splits
+    ]
     masks = [_mask_digest(mask) for mask in category.test.masks]
     return fingerprint({"files": files, "masks": masks})[:16]
 
@@ -325,8 +327,8 @@ def _mask_digest(mask: Path | ArrayMask | None) -> str:
     if mask is None:
         return ""
     if isinstance(mask, ArrayMask):
-        return str(contents(np.asarray(mask.open())[None]))
-    return str(contents(mask_files(mask)))
+        return str(contents_digest(np.asarray(mask.open())[None]))
+    return str(contents_digest(mask_files(mask)))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from adviz.data import (
     Missing,
-    judged_frames,
+    labelled_test_frames,
     magnetic_tile,
     missing_from_category,
     missing_from_test,
@@ -70,7 +70,7 @@ def _missing(experiment: Experiment, root: Path | None) -> list[Missing]:
             return []
         if dataset in SHANGHAITECH:
             training_clips(folder, experiment.category)
-            test = judged_frames(folder, experiment.category)
+            test = labelled_test_frames(folder, experiment.category)
         elif dataset == MAGNETIC_TILES:
             test = magnetic_tile(folder).test
         else:

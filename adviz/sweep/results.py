@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from adviz._support import check_version, digest_of, parsed, remove_leftovers, write_whole
+from adviz._support import check_version, digest_of, parse_json, remove_leftovers, write_atomically
 from adviz.sweep.experiment import Experiment
 
 FORMAT = 1
@@ -97,7 +97,7 @@ def write(result: ExperimentResult, folder: Path) -> Path:
     path = path_of(result.experiment, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(record, indent=1).encode())
+        write_atomically(path, json.dumps(record, indent=1).encode())
     except OSError as error:
         raise OSError(
             f"expected to write a result to {folder}, got {error}: free some space, or choose "
@@ -165,7 +165,7 @@ def _checked(text: bytes, experiment: Experiment) -> dict[str, Any]:
     """
     if len(text) > LIMIT:
         raise ValueError(f"it has more than {LIMIT} bytes")
-    record = parsed(text)
+    record = parse_json(text)
     check_version(record.pop("format", None), FORMAT)
     measured = record.pop("measured", None)
     digest = record.pop("digest", None)
@@ -186,7 +186,7 @@ def check_folder(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / ".writable", b"")
+        write_atomically(folder / ".writable", b"")
         (folder / ".writable").unlink()
         remove_leftovers(folder)
     except OSError as error:

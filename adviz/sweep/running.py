@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adviz._support import bar, behind
+from adviz._support import progress_bar, progress_behind
 from adviz.features import Cache
 from adviz.sweep.experiment import Experiment, in_order
 from adviz.sweep.fitting import learned
@@ -147,8 +147,8 @@ def run(
     else:
         steps = _on_cluster(client, planned, results_in.resolve(), data_root, threads)
     broken: dict[Experiment, str] = {}
-    progress = bar(steps, label="experiments", total=len(planned))
-    with behind(progress):
+    progress = progress_bar(steps, label="experiments", total=len(planned))
+    with progress_behind(progress):
         for experiment, message in progress:
             if message:
                 broken[experiment] = message

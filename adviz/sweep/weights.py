@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adviz.features import EMBEDDED, REMEDIES, renamed
+from adviz.features import EMBEDDED, REMEDIES, new_timm_name
 
 TIMEOUT = 5.0  # seconds
 FILES = ("model.safetensors", "pytorch_model.bin")  # what timm asks its hub for
@@ -18,7 +18,7 @@ def weights_missing(name: str) -> str:
 
     if name in EMBEDDED:
         return ""
-    new_name = renamed(name)
+    new_name = new_timm_name(name)
     if new_name:
         return f"{name} is now {new_name}: use that name, under which its weights are published"
     try:

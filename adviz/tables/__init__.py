@@ -3,12 +3,12 @@
 from adviz.tables import statistics
 from adviz.tables.ablations import ABLATIONS, ablation
 from adviz.tables.all_tables import Book
-from adviz.tables.cell_results import Filled
+from adviz.tables.cell_results import FilledCell
 from adviz.tables.claims import Checked, Claims, plan_claims
 from adviz.tables.comparison import Comparison, compare
 from adviz.tables.figures import FIGURES, FigurePlan, plan_figure
 from adviz.tables.paper_values import NAMES, values
-from adviz.tables.setting import Setting, at_hand, reduced
+from adviz.tables.setting import Setting, available_setting, reduced
 from adviz.tables.table import Cell, Table, plan
 
 __all__ = [
@@ -21,11 +21,11 @@ __all__ = [
     "Claims",
     "Comparison",
     "FigurePlan",
-    "Filled",
+    "FilledCell",
     "Setting",
     "Table",
     "ablation",
-    "at_hand",
+    "available_setting",
     "compare",
     "plan",
     "plan_claims",

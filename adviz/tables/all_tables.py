@@ -192,7 +192,7 @@ class Book:
 
     def __repr__(self) -> str:
         n_results = len(list(self.folder.glob("*.json")))
-        data = "the papers' data" if self.setting.papers else "other data than the papers'"
+        data = "the papers' data" if self.setting.uses_paper_data else "other data than the papers'"
         return f"Book of {len(NAMES)} tables on {data}; {n_results} rows in {self.folder}"
 
 

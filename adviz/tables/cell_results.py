@@ -27,7 +27,7 @@ MIB = 2**20
 
 
 @dataclass(frozen=True, eq=False)
-class Filled:
+class FilledCell:
     """A cell of a table with our results.
 
     Attributes
@@ -91,7 +91,7 @@ def fill(
     results: Mapping[Experiment, ExperimentResult],
     stored_metric: str,
     broken: Mapping[Experiment, str],
-) -> Filled:
+) -> FilledCell:
     """Return a cell with our results, averaged over the seeds that have all categories.
 
     Parameters
@@ -116,7 +116,7 @@ def fill(
             seed_values.append(
                 float(combine([value_of(result, cell, stored_metric) for result in done]))
             )
-    return Filled(
+    return FilledCell(
         cell=cell,
         ours=float(np.mean(seed_values)) if seed_values else NAN,
         std=float(np.std(seed_values, ddof=1)) if len(seed_values) > 1 else NAN,

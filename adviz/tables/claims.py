@@ -20,7 +20,7 @@ import numpy as np
 from adviz._support import got
 from adviz.sweep import Experiment, ExperimentResult
 from adviz.tables.cell_results import LABELS as METRIC_LABELS
-from adviz.tables.cell_results import Filled
+from adviz.tables.cell_results import FilledCell
 from adviz.tables.comparison import STYLES, compare
 from adviz.tables.figures.coreset_example import covering_radii
 from adviz.tables.paper_values import (
@@ -336,11 +336,11 @@ def _verdict(key: str, claim: Claim, table: Table, results: list[ExperimentResul
     )
 
 
-def _is_left_out(filled: Filled) -> bool:
+def _is_left_out(filled: FilledCell) -> bool:
     return filled.cell.reason.startswith("left out")
 
 
-def _our_value(filled: Filled) -> float:
+def _our_value(filled: FilledCell) -> float:
     if not filled.cell.experiments:
         # A method that is not ours: its printed value, on the paper's data alone
         return filled.cell.printed
@@ -422,7 +422,9 @@ def _source(claim: Claim) -> str:
     return "; ".join(filter(None, texts))
 
 
-def _why_unknown(cells: Iterable[Filled], missing: int, checked: list[CheckedInequality]) -> str:
+def _why_unknown(
+    cells: Iterable[FilledCell], missing: int, checked: list[CheckedInequality]
+) -> str:
     """Return why nothing, or not everything, can be said; "" where all is known."""
     if missing:
         return f"{missing} experiments have no row"
@@ -561,7 +563,7 @@ class Checked:
             "Margins are ours. ✓ and ✗: the comparison before it is right or wrong; =: equal, "
             "which says nothing."
         )
-        if not self.setting.papers:
+        if not self.setting.uses_paper_data:
             text += " The rows are of other data than the paper's: what holds there need not here."
         return text
 

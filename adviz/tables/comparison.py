@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adviz.sweep import Experiment, ExperimentResult, Report
-from adviz.tables.cell_results import LABELS, Filled, fill, value_of
+from adviz.tables.cell_results import LABELS, FilledCell, fill, value_of
 from adviz.tables.methods import named_networks
 from adviz.tables.remarks import remarks
 from adviz.tables.setting import NETWORKS
@@ -52,7 +52,7 @@ class Comparison:
     """
 
     table: Table
-    filled: tuple[Filled, ...]
+    filled: tuple[FilledCell, ...]
     remarks: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
@@ -67,7 +67,7 @@ class Comparison:
 
         return pd.DataFrame([self._record(filled) for filled in self.filled])
 
-    def _record(self, filled: Filled) -> dict[str, Any]:
+    def _record(self, filled: FilledCell) -> dict[str, Any]:
         """Return a cell as a row of `to_frame`."""
         cell = filled.cell
         paths = [result.path for result in filled.results if result.path is not None]
@@ -210,7 +210,7 @@ class Comparison:
 
     def _legend(self) -> str:
         """Return in words what the numbers are."""
-        if self.table.setting.papers:
+        if self.table.setting.uses_paper_data:
             texts = ["printed | ours (ours - printed)"]
         else:
             texts = [
@@ -266,11 +266,11 @@ def compare(table: Table, rows: Iterable[ExperimentResult] | Report) -> Comparis
     return Comparison(table, tuple(filled), tuple(sentences))
 
 
-def _column(filled: Filled) -> tuple[str, str]:
+def _column(filled: FilledCell) -> tuple[str, str]:
     return filled.cell.category or "all", filled.metric
 
 
-def _text(filled: Filled) -> str:
+def _text(filled: FilledCell) -> str:
     """Return a cell's text: "printed | ours (delta)", with what there is of it."""
     printed, ours, delta = filled.texts
     if printed and ours:
@@ -280,7 +280,7 @@ def _text(filled: Filled) -> str:
     return " | ".join(filter(None, (printed, ours))) or NOTHING
 
 
-def _linked(text: str, filled: Filled, base: Path) -> str:
+def _linked(text: str, filled: FilledCell, base: Path) -> str:
     """Return a text as HTML that links to its result, or to the folder of several."""
     paths = [result.path for result in filled.results if result.path is not None]
     if not paths:

@@ -9,7 +9,7 @@ from importlib.resources import files
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
-from adviz._support import meant
+from adviz._support import did_you_mean
 from adviz.tables.setting import MVTEC
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def table_name(paper: str, table: str | int) -> TableName:
     known = "; ".join(f"{paper}: {', '.join(tables)}" for paper, tables in TITLES.items())
     raise ValueError(
         f"expected a paper and one of its tables ({known}), got {paper!r}, {table!r}"
-        f"{meant(paper, TITLES)}"
+        f"{did_you_mean(paper, TITLES)}"
     )
 
 

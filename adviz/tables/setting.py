@@ -104,7 +104,7 @@ class Setting:
 
     Examples
     --------
-    >>> tables.Setting().papers, tables.reduced().papers
+    >>> tables.Setting().uses_paper_data, tables.reduced().uses_paper_data
     (True, False)
     """
 
@@ -120,7 +120,7 @@ class Setting:
     weights: str = "published"
 
     @property
-    def papers(self) -> bool:
+    def uses_paper_data(self) -> bool:
         """Whether the data are the papers', so that the printed values can be compared with."""
         categories = set(self.categories.get("mvtec_ad", ()))
         return self.folders.get("mvtec_ad") != DEMO and categories <= set(MVTEC)
@@ -162,7 +162,7 @@ def reduced(
     )
 
 
-def at_hand(
+def available_setting(
     categories: Sequence[str] = ("bottle", "mesh"),
     every: int = 4,
     scale: float = 0.5,
@@ -186,7 +186,7 @@ def at_hand(
 
     Examples
     --------
-    >>> tables.at_hand(root="no such folder").papers
+    >>> tables.available_setting(root="no such folder").uses_paper_data
     False
     """
     base = None if root is None else Path(root)

@@ -1,6 +1,6 @@
 """Statistics beyond averages: significance, errors, solved categories, and defects by size.
 
-Methods are given as a name -> their results, as `by_line` takes them from a filled table.
+Methods are given as a name -> their results, as `by_row` takes them from a filled table.
 
 Examples
 --------
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adviz import metrics
-from adviz.data import sides_of
+from adviz.data import height_and_width
 from adviz.sweep import ExperimentResult
 from adviz.tables.comparison import STYLES, Comparison
 from adviz.tables.table import NAN
@@ -31,7 +31,7 @@ from adviz.tables.table import NAN
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Summary", "by_line", "by_size", "differences", "errors", "perfect"]
+__all__ = ["Summary", "by_row", "by_size", "differences", "errors", "perfect"]
 INTERVAL = (0.025, 0.975)  # quantiles
 SIZES = ("small", "middle", "large")  # thirds of all defect regions
 STANDARD_ERRORS = 1.96  # on both sides of a mean: 95 %
@@ -80,7 +80,7 @@ class Summary:
         return f"{styled.to_html()}<p style='max-width:900px'>{html.escape(self.legend)}</p>"
 
 
-def by_line(comparison: Comparison) -> dict[str, list[ExperimentResult]]:
+def by_row(comparison: Comparison) -> dict[str, list[ExperimentResult]]:
     """Return the results of each table row that has some: "PatchCore, coreset=25%" -> results."""
     methods: dict[str, dict[str, ExperimentResult]] = {}
     for filled in comparison.filled:
@@ -355,7 +355,7 @@ def _region_areas(results: Sequence[ExperimentResult]) -> np.ndarray:
     """Return the areas of the defect regions of some results, in % of the evaluated maps."""
     areas = []
     for result in results:
-        height, width = sides_of(result.experiment.size or result.experiment.geometry.size)
+        height, width = height_and_width(result.experiment.size or result.experiment.geometry.size)
         pixels = np.array(result.regions.get("area", []), float)
         areas.append(100 * pixels / (height * width))
     return np.concatenate(areas)

@@ -200,7 +200,7 @@ def _row_cells(
     folder = setting.folders.get(dataset, "")
     if isinstance(configured, Configuration) and not (folder and categories):
         configured = NO_PROTOCOL.get(dataset, "these data are not part of this setting")
-    if setting.papers:
+    if setting.uses_paper_data:
         row_values = printed.to_dict("records")
     else:
         row_values = _unprinted_values(printed, categories)

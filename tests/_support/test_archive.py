@@ -681,7 +681,7 @@ def test_other_names_are_refused():
 
 
 def test_lists_are_tuples_and_integers_are_floats():
-    assert records.fits([1, 2], tuple[int, ...])
-    assert records.fits(3, float)
-    assert not records.fits(False, int | None)
-    assert not records.fits(1, Literal[True])
+    assert records.is_of_type([1, 2], tuple[int, ...])
+    assert records.is_of_type(3, float)
+    assert not records.is_of_type(False, int | None)
+    assert not records.is_of_type(1, Literal[True])

@@ -173,7 +173,9 @@ CHARTS = {
     "score_strip": lambda x: plots.score_strip(x, ["good", "bad"] * 6),
     "score_strip_static": lambda x: plots.score_strip_static(x, ["good", "bad"] * 6),
     "histogram_sheet": lambda x: plots.histogram_sheet({"one": (x, LABELS)}),
-    "budget_chart": lambda x: plots.budget_chart({"one": (x, x)}, "radius", limits=(1, 10)),
+    "coreset_size_chart": lambda x: plots.coreset_size_chart(
+        {"one": (x, x)}, "radius", limits=(1, 10)
+    ),
     "panel_grid": lambda x: plots.panel_grid([plots.Panel("x", "y", {"one": plots.Line(x, x)})], 1),
 }
 

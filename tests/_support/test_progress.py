@@ -12,14 +12,14 @@ def shown(monkeypatch):
 
 
 def test_work_behind_a_bar_draws_none_of_its_own(capsys):
-    outer, said = progress.bar(range(2), label="outer"), []
+    outer, said = progress.progress_bar(range(2), label="outer"), []
     outer.set_postfix_str = said.append
-    with progress.behind(outer):
+    with progress.progress_behind(outer):
         for _ in outer:
-            inner = progress.bar(range(3), label="inner")
+            inner = progress.progress_bar(range(3), label="inner")
             inner.set_postfix(loss="1")
             assert list(inner) == [0, 1, 2]
-            progress.bar(label="unknown").update(2)
+            progress.progress_bar(label="unknown").update(2)
     drawn = capsys.readouterr().err
     assert "outer" in drawn
     assert "inner" not in drawn
@@ -29,8 +29,8 @@ def test_work_behind_a_bar_draws_none_of_its_own(capsys):
 def test_who_watches_is_told_of_the_work_behind_a_bar_as_well():
     seen = []
     with progress.watched(lambda *what: seen.append(what)):
-        outer = progress.bar(range(1), label="outer")
-        with progress.behind(outer):
+        outer = progress.progress_bar(range(1), label="outer")
+        with progress.progress_behind(outer):
             for _ in outer:
-                list(progress.bar(range(2), label="inner"))
+                list(progress.progress_bar(range(2), label="inner"))
     assert seen == [("outer", 0, 1), ("inner", 0, 2), ("inner", 1, 2)]

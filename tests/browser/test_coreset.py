@@ -22,7 +22,7 @@ banks = {
     name: PatchCore(layers=("layer",), coreset=0.5, sampler=name).fit(old)
     for name in ("greedy", "random")
 }
-found = {name: bank.predict_budgets(new, [0.02, 0.1, 0.5]) for name, bank in banks.items()}
+found = {name: bank.predict_coreset_sizes(new, [0.02, 0.1, 0.5]) for name, bank in banks.items()}
 traces = {name: bank.trace_ for name, bank in banks.items()}
 view = explore.coreset(Category("tile", train, test), traces, found)
 view.wait()

@@ -19,7 +19,7 @@ def noise(name, option, size):
     generator = np.random.default_rng(zlib.crc32(f"{name}{option}".encode()))
     return generator.random((len(masks[name]), size, size))
 def run(name, options):
-    for _ in progress.bar(range(options.get("epochs", 1)), label="epoch"):
+    for _ in progress.progress_bar(range(options.get("epochs", 1)), label="epoch"):
         time.sleep(0.02)
     known = ("start", "image_score", "distance")
     drawn = ("paper", *(option for option in known if option in options))

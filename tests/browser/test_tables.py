@@ -6,9 +6,10 @@ Tables and cells are picked, missing cells run and fill, are stopped, go on.
 import re
 
 import pytest
-from conftest import CONTRAST
 from lab_server import write_notebook
 from playwright.sync_api import expect
+
+from conftest import CONTRAST
 
 CELL = """import tempfile
 from adviz import explore, tables

@@ -14,7 +14,7 @@ from adviz.data import Category, Geometry, Split
 images = np.random.default_rng(0).integers(0, 255, (4, 32, 32, 3), dtype=np.uint8)
 split = Split.from_arrays(images, [0, 1, 0, 1], geometry=Geometry(32, crop=False))
 def slow(count):
-    for _ in progress.bar(range(count), label="steps"):
+    for _ in progress.progress_bar(range(count), label="steps"):
         time.sleep(0.02)
     return Prediction(np.arange(4.0) + count)
 found = {"quick": Prediction(np.arange(4.0))}

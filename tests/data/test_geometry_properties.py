@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from adviz.data import Geometry
-from adviz.data.geometry import sides_of
+from adviz.data.geometry import height_and_width
 
 SIDES = st.tuples(st.integers(1, 90), st.integers(1, 90))
 
@@ -148,7 +148,7 @@ def test_only_letterboxes_pad_and_they_pad_nothing_but_what_the_shape_leaves(geo
         assert abs(left - (columns - right)) <= 1
         assert (top, bottom) == (0, rows) or (left, right) == (0, columns)
         resized = [side * scale for side, scale in zip(size, geometry.scale(size), strict=True)]
-        assert round(resized[0]) <= max(sides_of(geometry.resized)) * 1.001
+        assert round(resized[0]) <= max(height_and_width(geometry.resized)) * 1.001
 
 
 @given(st.integers(8, 48), st.integers(1, 60), st.integers(0, 2**32 - 1), st.booleans())

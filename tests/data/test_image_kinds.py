@@ -248,7 +248,7 @@ def test_heic_photographs_are_read_where_the_extra_is_installed(tmp_path):
     plug_in.from_pillow(Image.fromarray(np.full((64, 64, 3), 90, np.uint8))).save(
         tmp_path / "good/a.HEIC", quality=100
     )
-    (path,) = images.images_of(tmp_path / "good")
+    (path,) = images.image_files_in(tmp_path / "good")
     assert np.abs(np.asarray(open_image(path), int) - 90).max() <= 2  # a lossy format
 
 

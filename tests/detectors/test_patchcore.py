@@ -35,7 +35,7 @@ def test_the_bank_holds_original_patches_and_knows_where_they_come_from(fitted, 
     patches = patches_of(fitted, train)
     assert len(fitted.bank_) == int(0.2 * 12 * 64)
     assert fitted.trace_.digest == samplers.to_grid(fitted.trace_.points).digest()
-    rows, columns = np.divmod(fitted.bank_cell_, fitted.grid_[1])
+    rows, columns = np.divmod(fitted.bank_location_, fitted.grid_[1])
     np.testing.assert_array_equal(fitted.bank_, patches[fitted.bank_image_, rows, columns])
 
 
@@ -48,7 +48,7 @@ def test_patch_scores_and_neighbours_equal_a_full_search(fitted, test):
             found.image[image, ..., 0].ravel(), fitted.bank_image_[nearest]
         )
         np.testing.assert_array_equal(
-            found.location[image, ..., 0].ravel(), fitted.bank_cell_[nearest]
+            found.location[image, ..., 0].ravel(), fitted.bank_location_[nearest]
         )
         np.testing.assert_allclose(
             found.distance[image].reshape(64, -1), np.sort(full, 1)[:, :5] ** 2, rtol=1e-4
@@ -62,11 +62,11 @@ def test_a_pre_sample_is_drawn_uniformly_and_is_all_that_the_bank_is_chosen_from
     for seed in range(30):
         few = PatchCore(presample=200, coreset=0.2, seed=seed).fit(train)
         trace = few.trace_
-        place = trace.image.astype(int) * 64 + trace.cell
+        place = trace.image.astype(int) * 64 + trace.location
         assert (few.candidates_, len(trace.points), len(few.bank_)) == (200, 200, 40)
         assert len(np.unique(place)) == 200
         np.testing.assert_array_equal(few.bank_, patches[place[trace.order]])
-        np.testing.assert_array_equal(few.bank_image_ * 64 + few.bank_cell_, place[trace.order])
+        np.testing.assert_array_equal(few.bank_image_ * 64 + few.bank_location_, place[trace.order])
         seen[place] += 1
     # each of 768 patches is drawn 30 * 200 / 768 = 7.8 times, with a standard deviation of 2.4: 5
     # of them above
@@ -89,7 +89,7 @@ def test_a_pre_sample_of_all_patches_is_none(train, test):
 
 def test_budgets_are_shares_of_the_pre_sample(train, test):
     few = PatchCore(presample=200, coreset=0.5).fit(train)
-    (one,) = few.predict_budgets(test, [0.1]).values()
+    (one,) = few.predict_coreset_sizes(test, [0.1]).values()
     again = PatchCore(presample=200, coreset=0.1, neighbors=1).fit(train)
     assert len(again.bank_) == 20
     np.testing.assert_array_equal(one.score, again.predict(test).score)
@@ -212,7 +212,7 @@ def test_the_trace_tells_how_the_bank_was_chosen(train):
     assert trace.points.shape == (12 * 64, 8)
     assert detector.bank_.shape[1] == 16
     np.testing.assert_array_equal(trace.image, np.repeat(np.arange(12), 64))
-    np.testing.assert_array_equal(trace.cell, np.tile(np.arange(64), 12))
+    np.testing.assert_array_equal(trace.location, np.tile(np.arange(64), 12))
     distance = np.linalg.norm(
         trace.points[:, None].astype(float) - trace.points[trace.order], axis=2
     ).min(1)
@@ -362,7 +362,7 @@ def test_budgets_are_refused_where_more_than_the_nearest_row_counts(train, test)
     with pytest.raises(
         ValueError, match=r"expected score_neighbors=1, got 3: fit a detector for each budget"
     ):
-        fitted.predict_budgets(test, (0.05,))
+        fitted.predict_coreset_sizes(test, (0.05,))
 
 
 def test_one_dimension_stands_for_both(train, test):
@@ -384,7 +384,7 @@ def test_learned_proxies_are_the_bank_and_show_their_nearest_patches(train):
     patches = patches_of(detector, train).reshape(-1, 16)
     distance = ((detector.bank_[:, None].astype(float) - patches) ** 2).sum(2)
     np.testing.assert_array_equal(
-        detector.bank_image_ * 64 + detector.bank_cell_, distance.argmin(1)
+        detector.bank_image_ * 64 + detector.bank_location_, distance.argmin(1)
     )
     np.testing.assert_array_equal(detector.trace_.order, distance.argmin(1))
     assert distance.min(1).max() > 1e-3  # they were learned, not chosen
@@ -408,7 +408,7 @@ def test_an_unknown_sign_of_proxies_is_refused():
 )
 def test_budgets_predict_what_refits_would_with_one_search(train, test, options):
     budgets = (0.002, 0.05, 0.25)  # 1, 38 and 192 of 768 patches
-    found = PatchCore(coreset=0.3, **options).fit(train).predict_budgets(test, budgets)
+    found = PatchCore(coreset=0.3, **options).fit(train).predict_coreset_sizes(test, budgets)
     assert list(found) == list(budgets)
     for budget, prediction in found.items():
         alone = PatchCore(coreset=budget, neighbors=1, **options).fit(train).predict(test)
@@ -424,7 +424,7 @@ def test_budgets_predict_what_refits_would_with_one_search(train, test, options)
 @pytest.mark.parametrize("budgets", [(0.0,), (-1.0, 0.1), (float("nan"),), (0.1, 1.5)])
 def test_budgets_must_be_shares(fitted, test, budgets):
     with pytest.raises(ValueError, match=r"budgets must be shares .* above 0 and up to 1, got \["):
-        fitted.predict_budgets(test, budgets)
+        fitted.predict_coreset_sizes(test, budgets)
 
 
 def test_a_budget_with_fewer_rows_than_the_users_b_is_refused_as_a_refit_would_be(train, test):
@@ -432,7 +432,7 @@ def test_a_budget_with_fewer_rows_than_the_users_b_is_refused_as_a_refit_would_b
     with pytest.raises(
         ValueError, match="reweight_neighbors must be between 1 and the 1 that exist, got 7"
     ):
-        fitted.predict_budgets(test, (0.001,))
+        fitted.predict_coreset_sizes(test, (0.001,))
 
 
 def test_seeds_reach_the_samplers(train):
@@ -446,13 +446,13 @@ def test_budgets_must_ascend_up_to_the_coreset(fitted, test, budgets):
     with pytest.raises(
         ValueError, match=r"budgets must ascend, up to the coreset 0\.2 \(153 rows\), got \["
     ):
-        fitted.predict_budgets(test, budgets)
+        fitted.predict_coreset_sizes(test, budgets)
 
 
 @pytest.mark.parametrize("options", [{"sampler": "proxies"}, {"index": "ivfpq", "coreset": 0.5}])
 def test_budgets_need_a_nested_bank(train, test, options):
     with pytest.raises(ValueError, match="fit a detector for each budget"):
-        PatchCore(**options).fit(train).predict_budgets(test, (0.05,))
+        PatchCore(**options).fit(train).predict_coreset_sizes(test, (0.05,))
 
 
 @pytest.mark.parametrize("sampler", ["greedy", "random"])
@@ -466,7 +466,7 @@ def test_patches_that_are_not_held_give_the_same_bank(train, test, sampler, star
     embedded = PatchCore(**options).fit(train)
     assert isinstance(embedded.trace_.points, np.memmap)
     assert not isinstance(held.trace_.points, np.memmap)
-    for name in ("bank_", "bank_image_", "bank_cell_"):
+    for name in ("bank_", "bank_image_", "bank_location_"):
         np.testing.assert_array_equal(getattr(embedded, name), getattr(held, name))
         assert getattr(embedded, name).dtype == getattr(held, name).dtype
     for name in ("points", "order", "radius", "image", "cell", "digest", "grid"):
@@ -485,7 +485,7 @@ def test_projecting_batch_by_batch_moves_points_by_rounding_alone(train, monkeyp
     )
     order, _ = samplers.k_center_greedy(points, len(embedded.bank_))
     np.testing.assert_array_equal(embedded.trace_.order, order)
-    rows, columns = np.divmod(embedded.bank_cell_, embedded.grid_[1])
+    rows, columns = np.divmod(embedded.bank_location_, embedded.grid_[1])
     np.testing.assert_array_equal(
         embedded.bank_, patches_of(embedded, train)[embedded.bank_image_, rows, columns]
     )

@@ -13,7 +13,6 @@ from plain_distillation import judged
 from plain_patchcore import embedded
 from plain_spade import full_features, pooled
 from random_features import make_features
-from threads import on_threads
 
 from adviz import (
     DN2,
@@ -24,6 +23,7 @@ from adviz import (
     PatchCore,
     ReverseDistillation,
 )
+from threads import on_threads
 
 U = 2.0**-11
 SLACK = 1 + 1e-3  # for the float32 in which both sides are computed

@@ -21,7 +21,7 @@ from adviz import (
 )
 from adviz.explore.coreset.bank import bank_usage
 from adviz.explore.layers.mixing import mix_all, own_mix
-from adviz.features.features import filled, patches_inside
+from adviz.features.features import fill_padding, patches_inside
 
 SIZE = 128
 LANDSCAPE, PORTRAIT = (32, 0, 96, 128), (0, 32, 128, 96)
@@ -140,7 +140,7 @@ def test_padding_counts_nowhere(detector, tmp_path):
     # Those of the nearest patch: a mix of them is exact at the border
     for name, values in found.layer_maps.items():
         np.testing.assert_array_equal(
-            filled(values, found.boxes, (SIZE, SIZE)), values, err_msg=name
+            fill_padding(values, found.boxes, (SIZE, SIZE)), values, err_msg=name
         )
     for name, one in found.neighbors.items():
         inside = patches_inside(np.array(boxes[0]), (SIZE, SIZE), one.grid).reshape(8, -1)

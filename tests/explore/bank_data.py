@@ -47,7 +47,7 @@ def small_bank(seed=0):
     return SimpleNamespace(
         traces={name: detector.trace_ for name, detector in fitted.items()},
         predictions={
-            name: detector.predict_budgets(test, SHARES) for name, detector in fitted.items()
+            name: detector.predict_coreset_sizes(test, SHARES) for name, detector in fitted.items()
         },
         detectors=fitted,
         train=train,

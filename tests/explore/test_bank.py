@@ -37,7 +37,7 @@ def test_usage_counts_the_rows_that_are_nearest_of_a_test_patch(found, share):
     count = rows_kept(share, len(trace.points))
     used = bank_usage(trace, neighbors, count)
     rows = [
-        int(np.flatnonzero((trace.image == image) & (trace.cell == cell))[0])
+        int(np.flatnonzero((trace.image == image) & (trace.location == cell))[0])
         for image, cell in zip(
             neighbors.image[..., 0].ravel(), neighbors.location[..., 0].ravel(), strict=True
         )
@@ -133,12 +133,12 @@ def test_the_radius_of_a_trace_in_other_coordinates_is_measured_in_the_first_one
 def test_rows_are_found_by_image_and_cell(bank, found):
     trace = found.traces["greedy"]
     row = bank.row_at(2, 7)
-    assert (trace.image[row], trace.cell[row]) == (2, 7)
+    assert (trace.image[row], trace.location[row]) == (2, 7)
     assert bank.row_at(2, SIDE**2) is None
     values = np.arange(96.0)
     assert bank.map_of(2, values)[1, 3] == row
     part = dataclasses.replace(
-        trace, image=trace.image[:20], cell=trace.cell[:20], points=trace.points[:20]
+        trace, image=trace.image[:20], location=trace.location[:20], points=trace.points[:20]
     )
     some = Bank({"part": dataclasses.replace(part, order=np.arange(3))}, bank.split, N_TRAIN)
     assert np.isnan(some.map_of(1, np.arange(20.0))).sum() == SIDE**2 - 4

@@ -113,8 +113,8 @@ def test_colours_are_those_of_the_definitions(view, found):
     ranks[trace.order[:24]] = np.arange(1, 25)
     expected = {
         DISTANCE: plots.heat(far, ends),
-        ROW: plots.heat(trace.cell // SIDE, (0, SIDE - 1)),
-        COLUMN: plots.heat(trace.cell % SIDE, (0, SIDE - 1)),
+        ROW: plots.heat(trace.location // SIDE, (0, SIDE - 1)),
+        COLUMN: plots.heat(trace.location % SIDE, (0, SIDE - 1)),
         IMAGE: np.where((trace.image == 2)[:, None], coreset_page.SHOWN, coreset_page.GREY),
     }
     for name, wanted in expected.items():
@@ -150,7 +150,7 @@ def test_a_pick_shows_its_image_its_cell_and_what_stands_for_it(view, found):
     view.picked = row
     assert (view.image, view.picked) == (4, row)
     assert [place // 8 for place in view._overlay.picked] == list(
-        divmod(int(trace.cell[row]), SIDE)
+        divmod(int(trace.location[row]), SIDE)
     )
     nearest, distance = view._bank.nearest_chosen(row, "greedy", 10)
     number = trace.order.tolist().index(nearest) + 1
@@ -182,7 +182,7 @@ def test_the_image_shows_its_distances_and_its_chosen_cells(view, found):
         mine = [row for row in trace.order[:24].tolist() if trace.image[row] == image]
         marks = view._overlay.markers
         places = [(int(mark["top"]) // 8, int(mark["left"]) // 8) for mark in marks]
-        assert places == [divmod(int(trace.cell[row]), SIDE) for row in mine]
+        assert places == [divmod(int(trace.location[row]), SIDE) for row in mine]
         numbers = [str(trace.order.tolist().index(row) + 1) for row in mine[:5]]
         assert [mark["text"] for mark in marks] == numbers + [""] * (len(mine) - len(numbers))
         shown = np.frombuffer(view._overlay.scores, "<f4").reshape(SIDE, SIDE)
@@ -201,7 +201,7 @@ def test_where_the_rows_come_from_is_counted(view, found):
     assert [(int(name), int(count)) for name, count in bars] == list(enumerate(counts))
     assert f"dark orange: 2 ({counts[2]})" in page(view)
     assert "dashed: 4 each" in page(view)
-    positions = np.bincount(trace.cell[trace.order[:24]], minlength=SIDE**2)
+    positions = np.bincount(trace.location[trace.order[:24]], minlength=SIDE**2)
     assert f">{positions.max()}</span>" in page(view)  # the end of the scale
 
 
@@ -331,7 +331,7 @@ def test_it_can_be_stopped_and_starts_again(category, found, monkeypatch):
     entered, coverage = threading.Event(), bank.coverage
 
     def endless(*_):
-        for _ in progress.bar(iter(int, 1), label="coverage"):
+        for _ in progress.progress_bar(iter(int, 1), label="coverage"):
             entered.set()
 
     monkeypatch.setattr(bank, "coverage", endless)

@@ -76,7 +76,7 @@ class Runner:
         self.free.set()
 
     def __call__(self, name, options):
-        for _ in progress.bar(range(10**6), label="waiting"):
+        for _ in progress.progress_bar(range(10**6), label="waiting"):
             if self.free.wait(0.005):
                 break
         if self.failing:

@@ -63,7 +63,7 @@ class Laboratory:
 
     def __call__(self, experiment, root, threads):
         self.entered.release()
-        for _ in progress.bar(range(10**6), label="waiting"):
+        for _ in progress.progress_bar(range(10**6), label="waiting"):
             if self.free.wait(0.005):
                 break
         if self.breaks(experiment):

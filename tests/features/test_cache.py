@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from test_architecture import import_graph
 from torch import nn
 
 import adviz
@@ -20,6 +19,7 @@ from adviz._support import atomic_files as storage
 from adviz.data import Geometry, Split
 from adviz.features.backbone import CODE
 from adviz.features.cache import Cache, Key
+from test_architecture import import_graph
 
 GEOMETRY = Geometry(32, crop=False)
 

@@ -79,7 +79,7 @@ def test_a_renamed_network_says_its_new_name(name, now):
         with pytest.raises(ValueError, match=f"{name} is now {now}: use that name"):
             Backbone(name, weights=weights)
     assert f"{name} is now {now}" in weights_missing(name)
-    assert networks.renamed(now.partition(".")[0]) == ""
+    assert networks.new_timm_name(now.partition(".")[0]) == ""
 
 
 # files

@@ -19,7 +19,6 @@ from types import CodeType, FrameType
 from typing import Any
 
 import pytest
-
 from tests.mutation.edits import Edit
 
 QUIET = "-x -q -p no:cacheprovider -p no:nbval -p no:xdist -W ignore::pytest.PytestAssertRewriteWarning".split()

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.mutation.edits import edits_of, required_arguments, sample
 
 REPOSITORY = Path(__file__).resolve().parents[2]

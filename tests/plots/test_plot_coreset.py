@@ -19,7 +19,7 @@ def lines(axes):
 
 
 def test_every_sampler_has_its_line(panel, inside):
-    figure = plots.budget_chart(CURVES, "covering radius", limits=LIMITS, coreset_size=10)
+    figure = plots.coreset_size_chart(CURVES, "covering radius", limits=LIMITS, coreset_size=10)
     axes = panel(figure, "covering radius")
     drawn = lines(axes)
     for name, (counts, values) in CURVES.items():
@@ -36,14 +36,14 @@ def test_every_sampler_has_its_line(panel, inside):
 
 def test_a_sampler_without_values_keeps_the_others_as_they_are(panel):
     some = {"greedy": (np.array([], int), np.array([])), "random": CURVES["random"]}
-    figure = plots.budget_chart(some, "PRO", limits=LIMITS)
+    figure = plots.coreset_size_chart(some, "PRO", limits=LIMITS)
     (line,) = panel(figure, "PRO").lines
     assert to_hex(line.get_color()).upper() == plots.curve_style(1)[0] == style.VERMILLION
 
 
 @pytest.mark.parametrize("coreset_size", [1, 7, 100])
 def test_the_share_of_the_axis_is_where_the_budget_is_drawn(coreset_size, panel):
-    figure = plots.budget_chart(CURVES, "radius", limits=LIMITS, coreset_size=coreset_size)
+    figure = plots.coreset_size_chart(CURVES, "radius", limits=LIMITS, coreset_size=coreset_size)
     figure.draw_without_rendering()
     x = panel(figure, "radius").transData.transform((coreset_size, 1))[0] / figure.bbox.width
     assert abs(plots.position_on_axis(coreset_size, LIMITS) - x) < 1e-6
@@ -87,13 +87,17 @@ def test_what_cannot_be_drawn_is_refused():
     with pytest.raises(
         ValueError, match="greedy must have a value for each coreset size, got 1 for 2"
     ):
-        plots.budget_chart({"greedy": (np.array([1, 2]), np.array([1.0]))}, "radius", limits=LIMITS)
+        plots.coreset_size_chart(
+            {"greedy": (np.array([1, 2]), np.array([1.0]))}, "radius", limits=LIMITS
+        )
     with pytest.raises(ValueError, match="radius of greedy must be finite"):
-        plots.budget_chart({"greedy": (np.array([1]), np.array([np.nan]))}, "radius", limits=LIMITS)
+        plots.coreset_size_chart(
+            {"greedy": (np.array([1]), np.array([np.nan]))}, "radius", limits=LIMITS
+        )
     with pytest.raises(
         ValueError,
         match=r"limits must be coreset sizes, 1 or more, in rising order, got \(0, 5\)",
     ):
-        plots.budget_chart(CURVES, "radius", limits=(0, 5))
+        plots.coreset_size_chart(CURVES, "radius", limits=(0, 5))
     with pytest.raises(ValueError, match=r"expected \(M, 2\) points and \(M, 3\) colours"):
         plots.coreset_figure(PLANE, COLOURS[:3], np.array([0]), {}, limits=LIMITS)

@@ -121,7 +121,11 @@ def bank(category):
     spade = SPADE(
         layers=(EVIL,), image_layers=("layer3",), k_images=3, k_images_score=3, sigma=1
     ).fit(layers[0])
-    return detector, detector.predict_budgets(layers[1], [0.25, 0.5]), spade.predict(layers[1])
+    return (
+        detector,
+        detector.predict_coreset_sizes(layers[1], [0.25, 0.5]),
+        spade.predict(layers[1]),
+    )
 
 
 @pytest.fixture(scope="module")

@@ -62,7 +62,7 @@ def test_a_view_that_is_closed_stops_what_it_computes(capfd):
     def work():
         entered.set()
         try:
-            for _ in progress.bar(range(10**6), label="steps"):
+            for _ in progress.progress_bar(range(10**6), label="steps"):
                 if free.wait(0.005):
                     break
         finally:

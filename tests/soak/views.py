@@ -127,7 +127,8 @@ def _coreset(material):
         for name in ("greedy", "random")
     }
     predictions = {
-        name: detector.predict_budgets(material.test, SHARES) for name, detector in fitted.items()
+        name: detector.predict_coreset_sizes(material.test, SHARES)
+        for name, detector in fitted.items()
     }
     first = next(iter(material.categories.values()))
     return explore.coreset(

@@ -5,9 +5,9 @@ import shutil
 
 import numpy as np
 import pytest
+
 import standin
 import standin_campus
-
 from adviz import DN2, SPADE, PatchCore, data, sweep
 from adviz.data import Geometry
 from adviz.sweep import Experiment, dry_run, grid, measuring, weights

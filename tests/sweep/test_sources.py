@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+
 import standin_campus
 import standin_tiles
-
 from adviz import DN2
 from adviz.data import Geometry
 from adviz.sweep import Experiment, measuring

@@ -5,11 +5,11 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
+
 import standin
 import standin_campus
 import standin_tiles
-from PIL import Image
-
 from adviz import DN2, sweep, tables
 from adviz.data import published_counts
 from adviz.sweep import Experiment, grid, in_sentences

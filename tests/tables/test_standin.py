@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 import standin
 import standin_campus
 import standin_tiles
-
 from adviz import sweep, tables
 from adviz.tables.methods import OURS, PRESAMPLE
 from adviz.tables.setting import MVTEC, ONE_CLASS, OWN_TREES, PROTOCOLS, TEXTURES, TILE

@@ -177,7 +177,7 @@ def test_regions_are_put_into_thirds_by_their_share_of_the_image():
 def test_lines_of_a_filled_table_become_methods():
     plan = tables.plan("patchcore", "S1", tables.reduced(("bottle",)))
     made = [made_row(one) for one in plan.experiments if one.detector.__class__.__name__ != "PaDiM"]
-    methods = statistics.by_line(tables.compare(plan, made))
+    methods = statistics.by_row(tables.compare(plan, made))
     assert {"SPADE", "PatchCore, coreset=25%", "PatchCore, coreset=1%"} <= set(methods)
     assert not {"PaDiM", "GANomaly"} & set(methods)
     assert [row.experiment.detector.coreset for row in methods["PatchCore, coreset=1%"]] == [0.01]

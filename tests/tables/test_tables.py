@@ -259,19 +259,27 @@ def test_protocols_that_are_ours_are_said_below_a_table():
 
 
 def test_the_papers_setting_is_taken_where_mvtec_is_at_hand(tmp_path, monkeypatch):
-    assert tables.at_hand(("bottle",), 6, 0.25, root=tmp_path) == tables.reduced(
+    assert tables.available_setting(("bottle",), 6, 0.25, root=tmp_path) == tables.reduced(
         ("bottle",), 6, 0.25
     )
     (tmp_path / "mvtec").mkdir()
-    assert tables.at_hand(root=tmp_path) == tables.Setting(categories={"mvtec_ad": MVTEC})
-    assert set(tables.at_hand(one_class=True, root=tmp_path).categories) == {"mvtec_ad", *CLASSED}
+    assert tables.available_setting(root=tmp_path) == tables.Setting(categories={"mvtec_ad": MVTEC})
+    assert set(tables.available_setting(one_class=True, root=tmp_path).categories) == {
+        "mvtec_ad",
+        *CLASSED,
+    }
     (tmp_path / "mtd").mkdir()
-    assert set(tables.at_hand(root=tmp_path).categories) == {"mvtec_ad", "mtd"}
+    assert set(tables.available_setting(root=tmp_path).categories) == {"mvtec_ad", "mtd"}
     (tmp_path / "stc").mkdir()
-    assert set(tables.at_hand(root=tmp_path).categories) == {"mvtec_ad", "mtd", "stc", "mstc"}
-    assert tables.at_hand(one_class=True, root=tmp_path) == tables.Setting()
+    assert set(tables.available_setting(root=tmp_path).categories) == {
+        "mvtec_ad",
+        "mtd",
+        "stc",
+        "mstc",
+    }
+    assert tables.available_setting(one_class=True, root=tmp_path) == tables.Setting()
     monkeypatch.setenv("ADVIZ_DATA", str(tmp_path))
-    assert tables.at_hand().papers
+    assert tables.available_setting().uses_paper_data
 
 
 def test_training_images_can_be_fewer():
@@ -284,7 +292,15 @@ def test_training_images_can_be_fewer():
 
 def test_printed_values_are_for_the_papers_data_alone():
     own = tables.Setting(folders={"mvtec_ad": "factory"}, categories={"mvtec_ad": ("my_part",)})
-    assert (tables.Setting().papers, tables.reduced().papers, own.papers) == (True, False, False)
+    assert (
+        tables.Setting().uses_paper_data,
+        tables.reduced().uses_paper_data,
+        own.uses_paper_data,
+    ) == (
+        True,
+        False,
+        False,
+    )
 
 
 def test_a_setting_that_no_rule_knows_is_an_error():

@@ -4,9 +4,9 @@ import re
 
 import nbformat
 import pytest
-import standin
 from nbclient import NotebookClient
 
+import standin
 from adviz.app.cli import notebooks_folder
 
 FEW = ("grid", "bottle")
@@ -32,9 +32,12 @@ def test_a_notebook_of_tables_runs_unattended_on_mvtec_ad(number, tmp_path, monk
         monkeypatch.setenv(f"ADVIZ_{name}", str(tmp_path / folder))
     (file,) = notebooks_folder().glob(f"{number}_*.ipynb")
     notebook = nbformat.read(file, as_version=4)
-    (cell,) = (one for one in notebook.cells if "tables.at_hand(" in one.source)
+    (cell,) = (one for one in notebook.cells if "tables.available_setting(" in one.source)
     cell.source = re.sub(
-        r"setting = tables\.at_hand\(.*?\)\n", lambda _: SETTING, cell.source, flags=re.DOTALL
+        r"setting = tables\.available_setting\(.*?\)\n",
+        lambda _: SETTING,
+        cell.source,
+        flags=re.DOTALL,
     )
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
     shown = "\n".join(

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from adviz._support.archive.files import check_file
-from adviz._support.archive.trees import parsed
-from adviz._support.atomic_files import write_whole
+from adviz._support.archive.trees import parse_json
+from adviz._support.atomic_files import write_atomically
 
 LIMIT = 2**26  # bytes of a document
 
@@ -39,7 +39,7 @@ def write_json(path: str | Path, content: Mapping[str, Any]) -> str:
         raise ValueError('expected content without "digest", which is added')
     digest = digest_of(content)
     text = json.dumps({**content, "digest": digest}, indent=1, ensure_ascii=False, allow_nan=False)
-    write_whole(Path(path), (text + "\n").encode())
+    write_atomically(Path(path), (text + "\n").encode())
     return digest
 
 
@@ -78,7 +78,7 @@ def read_json(
     try:
         if len(text) > limit:
             raise ValueError(f"it has more than {limit} bytes")
-        content = parsed(text)
+        content = parse_json(text)
         digest = content.pop("digest", None)
         if digest is not None and digest != digest_of(content):
             raise ValueError("it is not what was written (the digest differs): take another copy")

@@ -15,8 +15,8 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from adviz._support.archive.records import fits
-from adviz._support.archive.trees import TYPES, check_version, code_of, parsed
+from adviz._support.archive.records import is_of_type
+from adviz._support.archive.trees import TYPES, check_version, code_of, parse_json
 
 FORMAT = 1
 LIMIT = 2**24  # bytes of a header; safetensors' own limit is 100 MB
@@ -87,7 +87,7 @@ def read_header(file: IO[bytes]) -> Header:
     ValueError: what is wrong with it, as the end of a sentence.
     """
     text = _header_bytes(file)
-    header = parsed(text[8:])
+    header = parse_json(text[8:])
     description, digest = _metadata(header.pop(METADATA, None))
     entries = [_entry(name, info) for name, info in header.items()]
     entries.sort(key=lambda entry: (entry.begin, entry.end))
@@ -134,7 +134,7 @@ def _metadata(metadata: Any) -> tuple[dict[str, Any], str]:
     """Return the description of a file of this version, and the digest that it states."""
     if not isinstance(metadata, dict) or not isinstance(metadata.get("adviz"), str):
         raise ValueError("adviz did not write it: its metadata do not say so")
-    description = parsed(metadata["adviz"].encode())
+    description = parse_json(metadata["adviz"].encode())
     check_version(description.pop("format", None), FORMAT)
     types = {name: type(value) for name, value in description.items()}
     if types != {"kind": str, "shapes": dict, "content": dict}:
@@ -163,6 +163,6 @@ def _entry(name: str, info: Any) -> Entry:
 
 def is_shape(numbers: Any) -> bool:
     """Return whether this can be an array's shape: up to 16 plain integers, none too large."""
-    if not fits(numbers, tuple[int, ...]) or len(numbers) > 16:
+    if not is_of_type(numbers, tuple[int, ...]) or len(numbers) > 16:
         return False
     return all(0 <= number < LARGEST for number in numbers)

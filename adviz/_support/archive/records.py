@@ -76,13 +76,13 @@ def _restored(value: Any, hint: Any, name: str) -> Any:
     if get_origin(hint) is dict and isinstance(value, Mapping):
         inner = get_args(hint)[1]
         return {key: _restored(item, inner, f"{name}[{key!r}]") for key, item in value.items()}
-    if not fits(value, hint):
+    if not is_of_type(value, hint):
         kind = type(value).__name__
         raise TypeError(f"expected {name} as {hint}, got {str(value)[:80]} ({kind})")
     return value
 
 
-def fits(value: Any, hint: Any) -> bool:
+def is_of_type(value: Any, hint: Any) -> bool:
     """Return whether a value is of a declared type.
 
     Types are numbers, texts, arrays, tuples, choices and unions of them. Integers are floats as
@@ -91,7 +91,7 @@ def fits(value: Any, hint: Any) -> bool:
     origin = get_origin(hint)
     inner = get_args(hint)
     if origin in (Union, UnionType):
-        return any(fits(value, choice) for choice in inner)
+        return any(is_of_type(value, choice) for choice in inner)
     if origin is Literal:
         return any(type(value) is type(choice) and value == choice for choice in inner)
     if origin is tuple:
@@ -99,7 +99,7 @@ def fits(value: Any, hint: Any) -> bool:
             return False
         if inner[1:] == (Ellipsis,):  # tuple[int, ...]
             inner = inner[:1] * len(value)
-        return len(inner) == len(value) and all(map(fits, value, inner))
+        return len(inner) == len(value) and all(map(is_of_type, value, inner))
     if hint in (int, float) and isinstance(value, bool):
         return False
     if hint is None:

@@ -85,7 +85,7 @@ def unpack(value: Any, arrays: Mapping[str, np.ndarray], used: list[str]) -> Any
     raise ValueError(f"it says {str(value)[:80]}, which means nothing")
 
 
-def parsed(text: bytes) -> dict[str, Any]:
+def parse_json(text: bytes) -> dict[str, Any]:
     """Return the object in a strict JSON text: no repeated names, NaN, or too large numbers.
 
     Raises

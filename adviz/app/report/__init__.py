@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jinja2
 
-from adviz._support import replace_file, require
+from adviz._support import replace_file, require_attributes
 from adviz.app.report.contents import Contents, collect
 from adviz.data import Category
 from adviz.evaluation import Threshold
@@ -65,7 +65,9 @@ def report(
     >>> adviz.report(category, prediction, "report.html", pictures=2).name
     'report.html'
     """
-    require(category, "test train", "a Category, then the predictions of its test images")
+    require_attributes(
+        category, "test train", "a Category, then the predictions of its test images"
+    )
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(

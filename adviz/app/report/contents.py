@@ -40,8 +40,8 @@ DEFINITIONS = {
     "pixels up to a limit",
     "best F1": "the highest harmonic mean of precision and recall that any threshold reaches on "
     "these images",
-    "false positives at 100 % recall": "good images predicted anomalous at the highest threshold that "
-    "misses no anomalous image",
+    "false positives at 100 % recall": "good images predicted anomalous at the highest threshold "
+    "that misses no anomalous image",
 }
 
 

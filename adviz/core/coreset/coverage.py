@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adviz._support import as_numpy, bar, full_float32
+from adviz._support import as_numpy, full_float32, progress_bar
 from adviz.core.coreset.random_projection import checked_points
 
 # Rows, and chosen rows, that are compared at a time; their product, 16 MiB, is the largest array
@@ -73,7 +73,7 @@ def coverage(points: np.ndarray, order: np.ndarray, counts: Sequence[int]) -> np
     chosen = torch.from_numpy(points[order[: ends[-1]]] - centre)
     distance = np.empty((len(counts), len(points)), np.float32)
     with full_float32(), torch.inference_mode():
-        for start in bar(range(0, len(points), BLOCK), label="coverage"):
+        for start in progress_bar(range(0, len(points), BLOCK), label="coverage"):
             rows = torch.from_numpy(points[start : start + BLOCK] - centre)
             distance[:, start : start + BLOCK] = _to_prefixes(rows, chosen, ends).numpy()
     for distance_to_prefix, count in zip(distance, counts, strict=True):

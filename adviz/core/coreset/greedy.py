@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from adviz._support import as_numpy, bar, check_device, workers
+from adviz._support import as_numpy, check_device, progress_bar, workers
 from adviz.core.coreset.integer_grid import LIMIT, Grid, check_memory, to_grid
 from adviz.core.coreset.random_projection import check_count
 
@@ -179,7 +179,7 @@ class _Greedy:
 
     def run(self, count: int) -> int:
         """Choose `count` rows, and one more for the radius; return how many were chosen."""
-        progress = bar(label="coreset", total=count)
+        progress = progress_bar(label="coreset", total=count)
         progress.update(self.chosen)
         try:
             while self.chosen < self.limit:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adviz._support import bar
+from adviz._support import progress_bar
 from adviz.core.coreset.random_projection import check_count, checked_points, random
 
 ProxySign = Literal["negative", "paper"]
@@ -78,7 +78,7 @@ def _learn(
     generator = np.random.default_rng([seed, 1])
     losses: list[float] = []
     try:
-        for _ in bar(range(epochs), label="proxies"):
+        for _ in progress_bar(range(epochs), label="proxies"):
             order = torch.from_numpy(generator.permutation(len(points)))
             total = 0.0
             for batch in torch.split(order, BATCH):

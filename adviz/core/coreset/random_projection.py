@@ -27,7 +27,7 @@ class CoresetTrace:
         `points`' units, up to the grid's rounding) of any row to its nearest chosen one; NaN where
         the sampler does not know it.
     image: (M,) int, training image that each row comes from.
-    cell: (M,) int, flat index of the patch in that image's grid.
+    location: (M,) int, flat index of the patch in that image's grid.
     sampler: "greedy", "random", or "proxies": `order` then holds the row nearest to each, which may
         repeat.
     digest: of the integer grid that a greedy search chose on: orders of one grid are equal on every
@@ -45,13 +45,13 @@ class CoresetTrace:
     order: np.ndarray
     radius: np.ndarray
     image: np.ndarray
-    cell: np.ndarray
+    location: np.ndarray
     sampler: str
     digest: str = ""
     grid: tuple[int, int] | None = None
 
     def __repr__(self) -> str:
-        return f"CoresetTrace({self.sampler}: {len(self.order)} of {len(self.points)} rows)"
+        return f"CoresetTrace({self.sampler}: {len(self.order)} of {len(self.points)} patches)"
 
 
 def project(rows: np.ndarray, dimension: int, seed: int) -> np.ndarray:

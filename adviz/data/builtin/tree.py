@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from adviz._support import bar
+from adviz._support import progress_bar
 from adviz.data.builtin.optics import photograph, shrink
 from adviz.data.builtin.shapes import SIDE
 from adviz.data.builtin.shot import Scene, Shot
@@ -76,7 +76,7 @@ def write_all(category: str, root: Path, seed: int, n_train: int) -> None:
     with ThreadPoolExecutor(WORKERS) as pool:
         written = pool.map(lambda shot: write(shot, root), all_shots)
         try:
-            for _ in bar(written, label=f"drawing {category}", total=len(all_shots)):
+            for _ in progress_bar(written, label=f"drawing {category}", total=len(all_shots)):
                 pass
         finally:
             # When interrupted, only the pictures in hand are finished

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from adviz._support import bar, meant
+from adviz._support import did_you_mean, progress_bar
 from adviz.data.checking.advice import (
     advise,
     is_for_other_tasks,
@@ -152,7 +152,7 @@ def _existing_folder(path: str | Path) -> Path:
     names = []
     if folder.parent.is_dir():
         names = [child.name for child in children(folder.parent)]
-    raise FileNotFoundError(f"{message}{meant(folder.name, names)}")
+    raise FileNotFoundError(f"{message}{did_you_mean(folder.name, names)}")
 
 
 def _opened(trees: list[Tree], geometry: Geometry | None, base: Path) -> list[CheckedCategory]:
@@ -184,7 +184,7 @@ def _in_threads(files: list[Path], read: Callable[[Path], Info], label: str) -> 
     """Return the properties of every file; decoding releases the interpreter's lock."""
     with warnings.catch_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         warnings.simplefilter("ignore")  # Pillow's, about what becomes a finding
-        infos = bar(pool.map(read, files), label=f"checking {label}", total=len(files))
+        infos = progress_bar(pool.map(read, files), label=f"checking {label}", total=len(files))
         return dict(zip(files, infos, strict=True))
 
 

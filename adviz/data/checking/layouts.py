@@ -8,7 +8,7 @@ from pathlib import Path
 from adviz.data.checking.walking import walk
 from adviz.data.folder_names import GOOD_WORDS
 from adviz.data.folder_tree import Entry, Tree, folder_called
-from adviz.data.images import images_of
+from adviz.data.images import image_files_in
 from adviz.data.paths import folders_in, is_hidden_below
 from adviz.data.readers import mvtec_style as folders
 from adviz.data.readers import sorted_photos
@@ -128,7 +128,7 @@ def _magnetic_tile(path: Path) -> list[Tree]:
         defect = "good" if kind == "Free" else kind.lower()
         images = []
         masks = {}
-        for file in images_of(folder):
+        for file in image_files_in(folder):
             if file.suffix.lower() == ".png":
                 masks[file.stem] = file
             else:
@@ -178,7 +178,7 @@ def _images_below(path: Path) -> list[Path]:
     images = []
     for folder in walk(path).folders:
         if not is_hidden_below(folder, path):
-            images += images_of(folder)
+            images += image_files_in(folder)
     return sorted(images)
 
 

@@ -13,7 +13,7 @@ from adviz.data.checking.files import ImageInfo, MaskInfo, mask_is_turned, same_
 from adviz.data.checking.layouts import VARYING_SIZES, looks_good
 from adviz.data.checking.report import Finding, relative_names
 from adviz.data.folder_tree import Entry, Tree
-from adviz.data.geometry import Geometry, in_words
+from adviz.data.geometry import Geometry, size_text
 from adviz.data.masks import are_labels
 from adviz.data.readers import sorted_photos
 from adviz.data.split import ANOMALOUS, GOOD, UNLABELLED, Split
@@ -278,7 +278,7 @@ def _lost_defects(category: CheckedCategory) -> Iterator[Finding]:
     inside = audit(split, rules=[geometry.mask_rule])["inside"]
     n_outside = int((inside == 0).sum())
     message = (
-        f"{len(entries)} defects are gone after resize and crop to {in_words(geometry.size)} "
+        f"{len(entries)} defects are gone after resize and crop to {size_text(geometry.size)} "
         f"pixels ({n_outside} outside the crop, {len(entries) - n_outside} too thin for the mask "
         f"rule {geometry.mask_rule!r}), although the images are still called defective: use "
         "crop=False, another mask rule or size; `data.audit` lists what is left of each"

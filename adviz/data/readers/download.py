@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.request import urlopen
 
-from adviz._support import bar
+from adviz._support import progress_bar
 
 PIECE = 1 << 20
 TIMEOUT = 60  # seconds without an answer
@@ -39,7 +39,7 @@ def fetch(url: str, md5: str, folder: Path) -> Path:
             with urlopen(url, timeout=TIMEOUT) as answer, part.open("wb") as file:  # noqa: S310
                 length = int(answer.headers.get("Content-Length") or 0)
                 n_pieces = -(-length // PIECE) or None
-                for piece in bar(_pieces(answer), label=target.name, total=n_pieces):
+                for piece in progress_bar(_pieces(answer), label=target.name, total=n_pieces):
                     digest.update(piece)
                     file.write(piece)
         except (OSError, HTTPException) as error:

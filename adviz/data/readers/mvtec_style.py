@@ -31,7 +31,7 @@ from adviz.data.folder_tree import (
     without_masks,
 )
 from adviz.data.geometry import Geometry
-from adviz.data.images import images_of, no_images_hint
+from adviz.data.images import image_files_in, no_images_hint
 from adviz.data.mask_pairing import masks_by_image
 from adviz.data.paths import data_root, expanded, folders_in, listing, real_name
 from adviz.data.readers import sorted_photos
@@ -229,7 +229,7 @@ def _unsorted(path: Path) -> Exception:
     """Return the error for a folder neither arranged in parts nor sorted: what to do."""
     expected = f"expected folders good and bad, or test and a folder train/good in {path}"
     contents = listing(path)
-    loose = images_of(path)
+    loose = image_files_in(path)
     if loose:
         return FileNotFoundError(
             f"{expected}, found {contents}: sort the {len(loose)} images into good and bad, or "
@@ -327,7 +327,7 @@ def _test_images(
         )
     for child in folders:
         siblings = [folder.name for folder in folders if folder != child]
-        if images_of(child) and is_mask_folder(child.name, siblings):
+        if image_files_in(child) and is_mask_folder(child.name, siblings):
             problems.append(
                 ValueError(
                     f"expected images in {child}, whose name says that they are masks: move it to "
@@ -335,7 +335,7 @@ def _test_images(
                     "images, rename it"
                 )
             )
-    images = [(file, "unlabelled") for file in without_masks(images_of(test), problems)]
+    images = [(file, "unlabelled") for file in without_masks(image_files_in(test), problems)]
     for child in folders:
         defect = _defect(child.name)
         images += [(file, defect) for file in flat(child, problems)]

@@ -13,7 +13,7 @@ from adviz._support import got
 from adviz.data.category import Category
 from adviz.data.folder_tree import Entry, Tree
 from adviz.data.geometry import Geometry
-from adviz.data.images import images_of
+from adviz.data.images import image_files_in
 from adviz.data.paths import data_root, folders_in, listing
 from adviz.data.readers.catalogue import SOURCES, Source
 from adviz.data.readers.download import fetch, unpack
@@ -255,7 +255,7 @@ def _caltech_tree(folder: Path, chosen: int, seed: int) -> Tree:
     normal = list(folders)[chosen]
     tree = Tree(f"caltech256: {normal}", folder, "caltech256")
     for name, class_folder in folders.items():
-        files = images_of(class_folder)
+        files = image_files_in(class_folder)
         # each class draws for itself, so that a missing class does not change the others
         rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
         n_tested = max(1, round(HELD_OUT * len(files)))

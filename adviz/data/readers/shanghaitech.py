@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from adviz._support import bar, behind
+from adviz._support import progress_bar, progress_behind
 from adviz.data.category import Category
 from adviz.data.folder_tree import SEE_README, checked_folder
 from adviz.data.geometry import Geometry
-from adviz.data.images import images_of
+from adviz.data.images import image_files_in
 from adviz.data.mask_arrays import ArrayMask, open_array
 from adviz.data.paths import children, expanded, folders_in
 from adviz.data.readers.videos import cache_folder, frames
@@ -73,11 +73,13 @@ def shanghaitech(
     if every < 1 or train_every < 1:
         expected = "every and train_every must be at least 1 frame"
         raise ValueError(f"{expected}, got {every} and {train_every}")
-    test = judged_frames(root, scene, every=every, geometry=geometry)  # first: decoding takes long
+    test = labelled_test_frames(
+        root, scene, every=every, geometry=geometry
+    )  # first: decoding takes long
     clips = training_clips(root, scene)
     images: list[Path] = []
-    steps = bar(clips, label="videos")
-    with behind(steps):
+    steps = progress_bar(clips, label="videos")
+    with progress_behind(steps):
         for clip in steps:
             if clip.is_dir():
                 images += _numbered(clip)[::train_every]
@@ -110,7 +112,7 @@ def training_clips(root: str | Path, scene: str | None = None) -> list[Path]:
     return _clips(folders or videos, root, scene, "training videos")
 
 
-def judged_frames(
+def labelled_test_frames(
     root: str | Path,
     scene: str | None = None,
     *,
@@ -232,7 +234,7 @@ def scenes(root: str | Path) -> list[str]:
 
 def _numbered(folder: Path) -> list[Path]:
     """Return a folder's images in the order of their numbers, with or without leading zeros."""
-    files = images_of(folder)
+    files = image_files_in(folder)
     if not files:
         raise ValueError(
             f"expected frames in {folder}, found none: extract them again, or remove the folder"

@@ -16,7 +16,7 @@ from adviz.data.folder_tree import (
     holds_images,
     without_masks,
 )
-from adviz.data.images import images_of, no_images_hint
+from adviz.data.images import image_files_in, no_images_hint
 from adviz.data.paths import folders_in, real_name
 
 LAYOUT = "sorted photos"
@@ -34,7 +34,7 @@ def is_sorted(path: Path) -> bool:
     if _bad_folder(path):
         return True
     other_folders = [child for child in folders_in(path) if not says_good(child.name)]
-    if images_of(path) or any(holds_images(child) for child in other_folders):
+    if image_files_in(path) or any(holds_images(child) for child in other_folders):
         return False
     return part_of(real_name(path)) is None
 
@@ -72,7 +72,7 @@ def _bad_folder(path: Path, problems: list[Exception] | None = None) -> Path | N
 
 def _add_bad(tree: Tree, bad: Path) -> None:
     """Add the images of bad/, and of its folders, to the test."""
-    files = without_masks(images_of(bad), tree.problems)
+    files = without_masks(image_files_in(bad), tree.problems)
     tree.entries.extend(Entry(file, "test", bad.name, label=1) for file in files)
     for kind in folders_in(bad):
         files = flat(kind, tree.problems)

@@ -8,7 +8,7 @@ from pathlib import Path
 from adviz.data.category import Category
 from adviz.data.folder_tree import Entry, Tree, checked_category, lacking
 from adviz.data.geometry import Geometry
-from adviz.data.images import images_of
+from adviz.data.images import image_files_in
 from adviz.data.paths import expanded, folders_in, is_inside
 
 SPLIT = "split_csv/1cls.csv"
@@ -132,7 +132,9 @@ def _problems(table: Path, tree: Tree) -> list[Exception]:
         if not tree.of(part):
             message = f"expected {part} images of {tree.name!r} in {table}, got none"
             problems.append(ValueError(message))
-    orphans = [mask for mask in images_of(tree.root / "Data/Masks/Anomaly") if mask not in masks]
+    orphans = [
+        mask for mask in image_files_in(tree.root / "Data/Masks/Anomaly") if mask not in masks
+    ]
     if orphans:
         problems.append(
             ValueError(

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from adviz._support import bar, check_device
+from adviz._support import check_device, progress_bar
 from adviz.core import maps
 from adviz.detectors.base import Detector, usable
 from adviz.detectors.distillation.networks import similarity
@@ -188,7 +188,9 @@ class Distiller(Detector):
         """Yield the teacher's and the student's layers of some images after the others."""
         count = len(self._taught())
         with torch.inference_mode():
-            for start in bar(range(0, features.n_images, BATCH), label=type(self).__name__):
+            for start in progress_bar(
+                range(0, features.n_images, BATCH), label=type(self).__name__
+            ):
                 teacher = teacher_batch(features, slice(start, start + BATCH), self.device_)
                 yield teacher[:count], self.network_(teacher)
 

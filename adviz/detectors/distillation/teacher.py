@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adviz._support import require
+from adviz._support import require_attributes
 from adviz.detectors.base import EXPECTED
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def teacher_layers(
     ------
     ValueError: a layer these features do not have.
     """
-    require(features, "select strides", EXPECTED)
+    require_attributes(features, "select strides", EXPECTED)
     chosen = features.select(layers)
     names = sorted(chosen, key=lambda name: chosen.strides[name])
     if not with_code:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from adviz._support import archive, bar
+from adviz._support import archive, progress_bar
 from adviz.detectors.distillation.networks import distance
 
 KIND = "checkpoint of ReverseDistillation"
@@ -87,7 +87,7 @@ class Training:
         ValueError: a loss that is not finite.
         """
         self._inside = inside
-        progress = bar(label="student", total=self.recipe.epochs)
+        progress = progress_bar(label="student", total=self.recipe.epochs)
         progress.update(len(self.losses))
         try:
             while len(self.losses) < self.recipe.epochs and not stalled(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from adviz._support import bar, check_device
+from adviz._support import check_device, progress_bar
 from adviz.core import CoresetTrace, ProxySign, ivfpq, maps, nearest, nearest_in_prefixes
 from adviz.core import coreset as samplers
 from adviz.detectors.base import LATER, Detector, all_or_nothing, compact, usable
@@ -77,8 +77,8 @@ class PatchCore(Detector):
     device: where the coreset and an exact search are computed, "cpu" or "cuda"; no part of the
         method.
 
-    Facts after `fit`: `bank_` (M, D) float32, `bank_image_` and `bank_cell_` (M,) where each entry
-        comes from, `candidates_` (how many it was chosen from), `trace_` (the `CoresetTrace`),
+    Facts after `fit`: `bank_` (M, D) float32, `bank_image_` and `bank_location_` (M,) where each
+        entry comes from, `candidates_` (how many it was chosen from), `trace_` (the `CoresetTrace`),
         `losses_` (of learned proxies, one each epoch), `aggregation_`, `grid_` (rows, columns) of a
         training image's patches, `k_used_` (bank entries returned) and `b_used_`
         (reweight_neighbors after clipping).
@@ -110,7 +110,7 @@ class PatchCore(Detector):
     Examples
     --------
     >>> PatchCore(layers=(16,), coreset=0.01).fit(train).trace_
-    CoresetTrace(greedy: 125 of 12544 rows)
+    CoresetTrace(greedy: 125 of 12544 patches)
     """
 
     layers: tuple[int | str, ...] = (8, 16)
@@ -208,7 +208,7 @@ class PatchCore(Detector):
         if self.sampler != "proxies":  # which are the bank already
             self.bank_ = patches.rows(entries)
         self.bank_image_ = self.trace_.image[entries]
-        self.bank_cell_ = compact(self.trace_.cell[entries])
+        self.bank_location_ = compact(self.trace_.location[entries])
         self.bank_size_ = len(entries)
         self._index = ivfpq(self.bank_) if self.index == "ivfpq" else None
         scored = usable(self.score_neighbors, len(entries), "score_neighbors")
@@ -302,7 +302,7 @@ class PatchCore(Detector):
             batches.append(self._scores(patches, distance, index, len(self.bank_), inside))
         return self._prediction(features, batches)
 
-    def predict_budgets(
+    def predict_coreset_sizes(
         self, features: Features, budgets: Sequence[float]
     ) -> dict[float, Prediction]:
         """Score images at several coreset sizes with one search, as refitted detectors would.
@@ -328,7 +328,7 @@ class PatchCore(Detector):
 
         Examples
         --------
-        >>> budgets = detector.predict_budgets(test.select(images=range(4)), [0.001, 0.01])
+        >>> budgets = detector.predict_coreset_sizes(test.select(images=range(4)), [0.001, 0.01])
         >>> [round(share, 3) for share in budgets]
         [0.001, 0.01]
         """
@@ -353,14 +353,14 @@ class PatchCore(Detector):
         """Refuse a bank whose beginning is not the bank of a smaller coreset."""
         if self.sampler == "proxies" or self.index != "flat":
             raise ValueError(
-                "predict_budgets needs a nested bank, searched exactly (sampler greedy or random, "
-                f"index flat), got sampler {self.sampler!r}, index {self.index!r}: fit a detector "
-                "for each budget"
+                "predict_coreset_sizes needs a nested bank, searched exactly (sampler greedy or "
+                f"random, index flat), got sampler {self.sampler!r}, index {self.index!r}: fit a detector "
+                "for each coreset size"
             )
         if self.score_neighbors != 1:
             raise ValueError(
-                "predict_budgets finds the nearest bank row alone: expected score_neighbors=1, got "
-                f"{self.score_neighbors}: fit a detector for each budget"
+                "predict_coreset_sizes finds the nearest bank entry alone: expected "
+                f"score_neighbors=1, got {self.score_neighbors}: fit a detector for each coreset size"
             )
 
     def _nested_sizes(self, fractions: Sequence[float]) -> list[int]:
@@ -395,7 +395,7 @@ class PatchCore(Detector):
             inside = chosen.inside((rows, columns))
             return patches, None if inside is None else inside[images]
 
-        return map(batch, bar(range(0, chosen.n_images, BATCH), label="PatchCore"))
+        return map(batch, progress_bar(range(0, chosen.n_images, BATCH), label="PatchCore"))
 
     def _scores(
         self,
@@ -478,7 +478,9 @@ class PatchCore(Detector):
         # From patches to pixels: (N, H, W)
         resized = maps.resize(patch_scores, features.image_size, self.upsample)
         smoothed = maps.smooth(resized, self.sigma, border=self.border)
-        origin = Neighbors(distance, self.bank_image_[entry], self.bank_cell_[entry], self.grid_)
+        origin = Neighbors(
+            distance, self.bank_image_[entry], self.bank_location_[entry], self.grid_
+        )
         return Prediction(
             score=np.concatenate([batch.score for batch in batches]),
             anomaly_map=without_padding(smoothed, features),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adviz._support import allocated, bar
+from adviz._support import allocate_arrays, progress_bar
 from adviz.core import check_memory
 from adviz.core import coreset as samplers
 from adviz.detectors.patchcore.embedding import PatchEmbedding
@@ -24,7 +24,7 @@ IN_MEMORY = 2**30
 
 def scratch(shape: tuple[int, int]) -> np.ndarray:
     """Return an empty float32 array, above `IN_MEMORY` bytes in a file that vanishes with it."""
-    return allocated({"scratch": shape}, np.dtype(np.float32), limit=IN_MEMORY)["scratch"]
+    return allocate_arrays({"scratch": shape}, np.dtype(np.float32), limit=IN_MEMORY)["scratch"]
 
 
 class TrainingPatches:
@@ -130,7 +130,7 @@ class TrainingPatches:
     def _batches(self, label: str) -> Iterator[tuple[int, np.ndarray]]:
         """Yield the number of the first patch, and (n, D) patches, of a few images at a time."""
         locations = self.grid[0] * self.grid[1]
-        for image in bar(range(0, self._features.n_images, BATCH), label=label):
+        for image in progress_bar(range(0, self._features.n_images, BATCH), label=label):
             first = image * locations
             patches = self._embed(image, image + BATCH).reshape(-1, self.size)
             if self._origin is None:

@@ -10,6 +10,7 @@ import numpy as np
 from adviz._support import archive
 from adviz.core import CoresetTrace
 from adviz.detectors.persistence.checked_state import CheckedState, index_arrays, restore_index
+from adviz.prediction import current_names
 
 if TYPE_CHECKING:
     from adviz.detectors.patchcore.detector import PatchCore
@@ -26,7 +27,7 @@ def state_of(detector: PatchCore) -> dict[str, Any]:
         "losses": getattr(detector, "losses_", None),
         "bank": detector.bank_,
         "bank_image": detector.bank_image_,
-        "bank_cell": detector.bank_cell_,
+        "bank_cell": detector.bank_location_,
         "index": index_arrays(detector._index),
         "k_used": detector.k_used_,
         "b_used": detector.b_used_,
@@ -49,10 +50,10 @@ def restore(detector: PatchCore, state: Mapping[str, Any]) -> None:
         checked.value("losses", None)
     detector.bank_ = bank
     detector.bank_image_ = checked.array("bank_image", "int32", "M")
-    detector.bank_cell_ = checked.array("bank_cell", "int", "M")
+    detector.bank_location_ = checked.array("bank_cell", "int", "M")
     same_image = detector.bank_image_ == trace.image[trace.order]
-    same_cell = detector.bank_cell_ == trace.cell[trace.order]
-    if not same_image.all() or not same_cell.all():
+    same_location = detector.bank_location_ == trace.location[trace.order]
+    if not same_image.all() or not same_location.all():
         raise ValueError("expected the bank's rows to come from where the trace says")
     detector.candidates_ = len(trace.points)
     detector.bank_size_ = len(bank)
@@ -84,24 +85,25 @@ def _check_dimension(detector: PatchCore, bank: np.ndarray) -> None:
 
 def _trace(state: Mapping[str, Any], size: int, grid: tuple[int, int]) -> CoresetTrace:
     """Return the trace of a bank of some size, over images whose patches lie in a grid."""
-    checked = CheckedState(state, n=size)
+    checked = CheckedState(current_names(state, {"cell": "location"}), n=size)
     points = checked.array("points", "float32", "M d")
     trace = CoresetTrace(
         points,
         checked.array("order", "int", "n", below=len(points)),
         checked.array("radius", "float64", "n", nan=True),
         checked.array("image", "int32", "M"),
-        checked.array("cell", "int", "M"),
+        checked.array("location", "int", "M"),
         checked.value("sampler", str),
         checked.value("digest", str),
         checked.value("grid", tuple[int, int] | None),
     )
     checked.end()
-    cells = grid[0] * grid[1]
-    outside = (trace.image < 0).any() or (trace.cell < 0).any() or (trace.cell >= cells).any()
-    ascending = np.diff(trace.image.astype(np.int64) * cells + trace.cell) > 0
+    n_locations = grid[0] * grid[1]
+    outside = trace.location.min(initial=0) < 0 or trace.location.max(initial=0) >= n_locations
+    outside = outside or trace.image.min(initial=0) < 0
+    ascending = np.diff(trace.image.astype(np.int64) * n_locations + trace.location) > 0
     if outside or not ascending.all() or trace.grid not in (None, grid):
         raise ValueError(
-            "expected the cells of one training image after the other's in the trace, each once"
+            "expected the locations of one training image after the other's in the trace, each once"
         )
     return trace

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from adviz._support import fits
+from adviz._support import is_of_type
 from adviz.core import index_from_arrays, index_to_arrays
 
 State = Mapping[str, Any]
@@ -69,7 +69,7 @@ class CheckedState:
     ) -> Any:
         """Return a number, text or tuple of a declared type, its numbers within bounds."""
         value = self._unread.pop(name)
-        if not fits(value, kind):
+        if not is_of_type(value, kind):
             raise TypeError(f"expected {name} as {kind}, got {str(value)[:80]}")
         for number in value if isinstance(value, tuple) else (value,):
             too_small = least is not None and number < least
@@ -104,7 +104,7 @@ def restore_index(state: CheckedState, bank: np.ndarray, *, approximate: bool) -
 def positive_integers(values: Any, names: Sequence[str]) -> dict[str, int]:
     """Return a whole number above 0 for each name."""
     complete = isinstance(values, dict) and set(values) == set(names)
-    if not complete or not all(fits(value, int) and value > 0 for value in values.values()):
+    if not complete or not all(is_of_type(value, int) and value > 0 for value in values.values()):
         raise ValueError(
             f"expected a number for each of {', '.join(names)}, got {str(values)[:80]}"
         )

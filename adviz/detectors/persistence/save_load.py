@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-from adviz._support import archive, check_device, fits
+from adviz._support import archive, check_device, is_of_type
 from adviz.data import Geometry
 from adviz.detectors.persistence.checked_state import CheckedState
 from adviz.detectors.presets import AtMost
@@ -142,7 +142,7 @@ def _restore_features(detector: Any, features: Mapping[str, Any]) -> None:
             f"expected layers with their channels, got {str(layers)[:80]} and {str(channels)[:80]}"
         )
     backbone = features["backbone"], features["digest"]
-    if not fits(backbone, tuple[str, str]):
+    if not is_of_type(backbone, tuple[str, str]):
         raise TypeError("expected the backbone's name and digest as texts")
     geometry = features["geometry"]
     if geometry is not None:
@@ -154,7 +154,7 @@ def _restore_features(detector: Any, features: Mapping[str, Any]) -> None:
 
 
 def _are_counts(channels: Mapping[str, Any]) -> bool:
-    return all(fits(count, int) and 0 < count < MOST_CHANNELS for count in channels.values())
+    return all(is_of_type(count, int) and 0 < count < MOST_CHANNELS for count in channels.values())
 
 
 def _check_here(device: str) -> None:
@@ -167,7 +167,7 @@ def _check_here(device: str) -> None:
 
 
 def _check_option(kind: str, name: str, value: Any, hints: Mapping[str, Any]) -> None:
-    if name not in hints or name in NOT_SAVED or not fits(value, hints[name]):
+    if name not in hints or name in NOT_SAVED or not is_of_type(value, hints[name]):
         raise ValueError(
             f"expected the options of {kind} as they are documented, got {name}={value!r}"
         )

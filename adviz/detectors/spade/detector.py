@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 import numpy as np
 import torch
 
-from adviz._support import bar, check_device
+from adviz._support import check_device, progress_bar
 from adviz.core import maps
 from adviz.detectors.base import LATER, Detector, all_or_nothing, usable
 from adviz.detectors.dn2 import DN2, ImageDistance, mean_over_images
@@ -304,7 +304,7 @@ class SPADE(Detector):
         first_query = self._cells(features, names, 0, native=native)
         search = Search(first_query, gallery_cells(0), self.score_neighbors, self.radius)
         matches = _Matches.empty((len(segmented), *grid), gallery_grids[0], self.k_used_, names)
-        for image in bar(np.flatnonzero(segmented).tolist(), label="SPADE"):
+        for image in progress_bar(np.flatnonzero(segmented).tolist(), label="SPADE"):
             images = self._gallery_of(features.ids[image], nearest_images[image])
             query = self._cells(features, names, image, native=native)  # P locations
             gallery = [gallery_cells(number) for number in images.tolist()]

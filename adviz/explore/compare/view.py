@@ -189,7 +189,7 @@ class CompareView(PickingView):
 
     def _measure_all(self, category: str, methods: list[str]) -> None:
         truth = self._truth(category)
-        for name in progress.bar(methods, label="detectors"):
+        for name in progress.progress_bar(methods, label="detectors"):
             found = self._predictions[category][name]
             if isinstance(found, Prediction):
                 self._numbers[category, name] = compared(found, *truth)

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from adviz._support import bar
+from adviz._support import progress_bar
 from adviz.core import CoresetTrace, coverage, principal_plane, rows_kept
 from adviz.data import Split
 from adviz.evaluation import Result, evaluate
@@ -66,10 +66,10 @@ def bank_usage(
     ------
     ValueError: a neighbour that is not among these rows: the prediction is another bank's.
     """
-    cells = max(int(trace.cell.max()), int(found.location.max())) + 1
+    cells = max(int(trace.location.max()), int(found.location.max())) + 1
     total = len(trace.points)
     bank = np.arange(total) if count == total else np.unique(trace.order[:count])
-    places = trace.image[bank].astype(np.int64) * cells + trace.cell[bank]
+    places = trace.image[bank].astype(np.int64) * cells + trace.location[bank]
     nearest = found.image[..., 0].astype(np.int64) * cells + found.location[..., 0]
     nearest = nearest.ravel() if valid is None else nearest[cells_inside(valid, nearest.shape[1:])]
     used, times = np.unique(nearest, return_counts=True)
@@ -136,7 +136,7 @@ class Bank:
         _check(self.traces, images, predictions or {}, results or {}, split)
         self.predictions = self._by_rows(predictions or {})
         self.results = self._by_rows(results or {})
-        self.grid = self.trace.grid or _square(int(self.trace.cell.max()) + 1)
+        self.grid = self.trace.grid or _square(int(self.trace.location.max()) + 1)
         self.distances: dict[str, dict[int, np.ndarray]] = {}
         self.usage = {name: self._usage(name) for name in self.traces}
         self._same_points = {
@@ -221,7 +221,7 @@ class Bank:
 
     def row_at(self, image: int, cell: int) -> int | None:
         """Return the row of a training image's cell, if it is one of the candidates."""
-        rows = np.flatnonzero((self.trace.image == image) & (self.trace.cell == cell))
+        rows = np.flatnonzero((self.trace.image == image) & (self.trace.location == cell))
         return int(rows[0]) if len(rows) else None
 
     def map_of(self, image: int, values: np.ndarray) -> np.ndarray:
@@ -231,7 +231,7 @@ class Bank:
         """
         grid = np.full(self.grid[0] * self.grid[1], np.nan, np.float32)
         rows = np.flatnonzero(self.trace.image == image)
-        grid[self.trace.cell[rows]] = values[rows]
+        grid[self.trace.location[rows]] = values[rows]
         return grid.reshape(self.grid)
 
     def nearest_chosen(self, row: int, name: str, count: int) -> tuple[int, float]:
@@ -256,7 +256,7 @@ class Bank:
                 self.version += 1
                 yield
         missing = list(self._unjudged())
-        for name, count in bar(missing, label="metrics"):
+        for name, count in progress_bar(missing, label="metrics"):
             self.results.setdefault(name, {})[count] = evaluate(
                 self.predictions[name][count], self.split
             )
@@ -317,7 +317,8 @@ def _check(
     first = next(iter(traces.values()))
     for name, trace in traces.items():
         if not (
-            np.array_equal(trace.image, first.image) and np.array_equal(trace.cell, first.cell)
+            np.array_equal(trace.image, first.image)
+            and np.array_equal(trace.location, first.location)
         ):
             raise ValueError(
                 f"expected traces of the same patches, got others in {name!r}: fit on the same "

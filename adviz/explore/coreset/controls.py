@@ -10,7 +10,7 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from adviz._support import bar
+from adviz._support import progress_bar
 from adviz.core import rows_kept
 from adviz.data import Category
 from adviz.explore.coreset import page
@@ -197,7 +197,7 @@ class CoresetControls(View):
         def pieces() -> None:
             for _ in bank.lessons():
                 self._redraw()
-            for index in bar(range(self._images.slider.max), label="training images"):
+            for index in progress_bar(range(self._images.slider.max), label="training images"):
                 with suppress(OSError):  # it is said when the image is looked at
                     self._photo(name, index)
 

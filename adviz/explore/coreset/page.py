@@ -31,7 +31,7 @@ def painted(bank: Bank, name: str, count: int, colour: str, image: int) -> Paint
     """Return the colours of all rows, the order in which they are painted, and a legend."""
     trace = bank.trace
     if colour == ROW or colour == COLUMN:
-        place = np.stack(np.divmod(trace.cell, bank.grid[1]))[int(colour == COLUMN)]
+        place = np.stack(np.divmod(trace.location, bank.grid[1]))[int(colour == COLUMN)]
         limits = (0.0, float(max(1, bank.grid[int(colour == COLUMN)] - 1)))
         return plots.heat(place, limits), None, markup.scale(limits, f"{colour}, from 0", width=240)
     if colour == IMAGE:
@@ -197,7 +197,7 @@ def image_bars(trace: CoresetTrace, order: np.ndarray, names: Sequence[str], sho
 
 def position_map(bank: Bank, order: np.ndarray) -> str:
     """Return how many chosen rows lie at every position, all training images together."""
-    counts = np.bincount(bank.trace.cell[order], minlength=bank.grid[0] * bank.grid[1]).reshape(
+    counts = np.bincount(bank.trace.location[order], minlength=bank.grid[0] * bank.grid[1]).reshape(
         bank.grid
     )
     limits = (0.0, float(max(1, counts.max())))

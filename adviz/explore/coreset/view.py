@@ -40,8 +40,8 @@ def coreset(
     traces: ``PatchCore().fit(train).trace_``, or several over the same rows by name, such as
         ``{"greedy": trace, "random": trace}``; distances are measured between the first one's
         points. With several categories, category's name -> such a trace or mapping.
-    predictions: name -> {share of the rows: prediction}, as `PatchCore.predict_budgets` returns for
-        one name; they give the bank's usage and the metrics. With a single trace the inner mapping
+    predictions: name -> {coreset size as a fraction: prediction}, as
+        `PatchCore.predict_coreset_sizes` returns for one name; they give the bank's usage and the metrics. With a single trace the inner mapping
         is enough; with several categories, category's name -> such a mapping.
     results: what `evaluate` says of these, keyed as they are; what is not given is computed beside
         the page.
@@ -209,7 +209,7 @@ class CoresetView(CoresetControls):
     def _box(self, row: int) -> markup.Box:
         """Return (top, left, height, width) of a row's cell, pixels of its training image."""
         bank, size = self._bank, self._categories[self.category].train.image_size
-        return cell_box(divmod(int(bank.trace.cell[row]), bank.grid[1]), size, bank.grid)
+        return cell_box(divmod(int(bank.trace.location[row]), bank.grid[1]), size, bank.grid)
 
     def _patch(
         self, row: int, title: str, caption: str, *, width: int = 120, colour: str = ""
@@ -227,7 +227,7 @@ class CoresetView(CoresetControls):
         """Return the training image and the cell that a row comes from."""
         trace, bank = self._bank.trace, self._bank
         name = _short(self._categories[self.category].train.ids[int(trace.image[row])])
-        place = divmod(int(trace.cell[row]), bank.grid[1])
+        place = divmod(int(trace.location[row]), bank.grid[1])
         return f"{name} · location {place[0]}, {place[1]}"
 
     def _explained(self) -> str:
@@ -319,7 +319,7 @@ class CoresetView(CoresetControls):
                 *(values.tobytes() for curve in curves.values() for values in curve),
             )
             if key not in drawn:
-                figure = plots.budget_chart(curves, title, limits=bank.limits)
+                figure = plots.coreset_size_chart(curves, title, limits=bank.limits)
                 drawn[key] = theme.svg(figure, text=f"{title} by coreset size", width=CHART)
             shown.append(page.marked_chart(drawn[key], along))
         return shown

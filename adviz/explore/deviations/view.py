@@ -224,7 +224,7 @@ class DeviationsView(View):
 
         What is chosen meanwhile counts, what is done is kept.
         """
-        steps = progress.bar(label="runs")
+        steps = progress.progress_bar(label="runs")
         while True:
             steps.update(0)  # raises when it is to stop
             with self._drawing:

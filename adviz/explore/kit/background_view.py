@@ -44,7 +44,7 @@ class PreparedView(ResultsView):
         self._wanted, self._pending = set(steps), None
 
         def work() -> None:
-            for step in progress.bar(list(steps.values()), label="steps"):
+            for step in progress.progress_bar(list(steps.values()), label="steps"):
                 step()
 
         self._compute("looking closer", work, lambda _: self._redraw())

@@ -259,7 +259,7 @@ def mix_all(
     """Mix all images, some after the others: every step can be stopped."""
     count = len(next(iter(layer_maps.values())))
     whole = np.empty((count, *size), np.float32)
-    for start in progress.bar(range(0, count, BATCH), label="fusing"):
+    for start in progress.progress_bar(range(0, count, BATCH), label="fusing"):
         part = {name: values[start : start + BATCH] for name, values in layer_maps.items()}
         those = None if boxes is None else boxes[start : start + BATCH]
         whole[start : start + BATCH] = mixed(part, mix, size, those)

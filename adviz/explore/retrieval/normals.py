@@ -28,7 +28,7 @@ class Normals:
 
     def read(self, numbers: Iterable[int]) -> None:
         """Make small pictures of these images."""
-        for number in progress.bar(list(numbers), label="images"):
+        for number in progress.progress_bar(list(numbers), label="images"):
             self.small(number)
 
     def small(self, number: int) -> np.ndarray:
@@ -46,7 +46,7 @@ class Normals:
         """Return the mean of all images, (H, W, 3) uint8."""
         if self._mean is None:
             total = np.zeros((*self._split.image_size, 3))
-            for number in progress.bar(range(len(self._split)), label="images"):
+            for number in progress.progress_bar(range(len(self._split)), label="images"):
                 total += self._split.image(number)
             self._mean = (total / len(self._split)).round().astype(np.uint8)
         return self._mean

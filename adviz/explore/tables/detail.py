@@ -10,20 +10,20 @@ from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adviz.data import in_words
+from adviz.data import size_text
 from adviz.explore.kit import markup
 from adviz.explore.tables.layout import last_line
 
 if TYPE_CHECKING:
     from adviz.sweep import Experiment, ExperimentResult
-    from adviz.tables import Book, Comparison, Filled
+    from adviz.tables import Book, Comparison, FilledCell
 
 MIB = 2**20
 SEVERAL = " / "  # between values that differ from row to row
 
 
 def detail(
-    book: Book, comparison: Comparison, one: Filled, name: str, waiting: Container[Experiment]
+    book: Book, comparison: Comparison, one: FilledCell, name: str, waiting: Container[Experiment]
 ) -> str:
     """Return a page about a cell.
 
@@ -49,7 +49,7 @@ def detail(
     return f"<div class='adviz-small'>{''.join(parts)}</div>"
 
 
-def _values(one: Filled) -> str:
+def _values(one: FilledCell) -> str:
     """Return printed, ours and delta, with what is said beside them."""
     printed, ours, delta = one.texts
     cell, words = one.cell, []
@@ -67,7 +67,7 @@ def _values(one: Filled) -> str:
     )
 
 
-def _remarks(comparison: Comparison, one: Filled) -> list[str]:
+def _remarks(comparison: Comparison, one: FilledCell) -> list[str]:
     cell = one.cell
     words = [
         f"{one.metric} of ours is {comparison.definition(cell.metric)}." if cell.experiments else ""
@@ -76,7 +76,7 @@ def _remarks(comparison: Comparison, one: Filled) -> list[str]:
         words.append(f"There is nothing of ours here: {cell.reason}.")
     if cell.note:
         words.append(("* " if one.uncertain else "") + f"The printed value: {cell.note}")
-    if cell.experiments and not comparison.table.setting.papers:
+    if cell.experiments and not comparison.table.setting.uses_paper_data:
         words.append(
             "These are other data than the paper's: there is no printed value to compare with."
         )
@@ -100,7 +100,7 @@ def _state(book: Book, one: Experiment, waiting: Container[Experiment]) -> str:
 
 
 def _experiments(
-    book: Book, comparison: Comparison, one: Filled, waiting: Container[Experiment]
+    book: Book, comparison: Comparison, one: FilledCell, waiting: Container[Experiment]
 ) -> str:
     """Return a table of a cell's experiments: what each found, and its file."""
     printed, rows = _printed(comparison, one), {row.experiment: row for row in one.results}
@@ -123,7 +123,7 @@ def _experiments(
     return markup.table({name: texts[first:] for name, texts in lines.items()}, columns[first:])
 
 
-def _printed(comparison: Comparison, one: Filled) -> dict[str, str]:
+def _printed(comparison: Comparison, one: FilledCell) -> dict[str, str]:
     """Return the printed values of the categories in a cell's line, where the paper prints any."""
     cell = one.cell
     line = (cell.dataset, cell.method, cell.variant, cell.metric)
@@ -147,7 +147,7 @@ def _seconds(row: ExperimentResult) -> str:
     return f"{whole:.1f}"
 
 
-def _how(one: Filled, folder: Path) -> str:
+def _how(one: FilledCell, folder: Path) -> str:
     """Return how the experiments of a cell are done.
 
     What their rows say, and what they are asked for.
@@ -155,7 +155,7 @@ def _how(one: Filled, folder: Path) -> str:
     first, rows = one.cell.experiments[0], one.results
     changed = first.detector.differences(type(first.detector)())
     options = ", ".join(f"{name}={pair[0]!r}" for name, pair in changed.items() if name != "seed")
-    size = f"{in_words(first.size)} px" if first.size else "their own size"
+    size = f"{size_text(first.size)} px" if first.size else "their own size"
     seeds = sorted({e.seed for e in one.cell.experiments})
     peak = max((row.measured.get("peak_bytes") or 0 for row in rows), default=0)
     lines = {
@@ -164,8 +164,8 @@ def _how(one: Filled, folder: Path) -> str:
         "backbone": " + ".join(first.backbones)
         + ("" if first.weights == "published" else ", random weights"),
         "weights' digest": _joined(row.facts.get("digest", "") for row in rows),
-        "images": f"{first.data}, {in_words(first.geometry.resized)} → "
-        f"{in_words(first.geometry.size)} px"
+        "images": f"{first.data}, {size_text(first.geometry.resized)} → "
+        f"{size_text(first.geometry.size)} px"
         + (", cropped" if first.geometry.crop else "")
         + (f", one test image in {first.every}" if first.every > 1 else "")
         + (f", {first.shots} shots" if first.shots else ""),

@@ -14,7 +14,7 @@ from adviz.explore.widgets import Entry, Head
 
 if TYPE_CHECKING:
     from adviz.sweep import Experiment
-    from adviz.tables import Comparison, Filled
+    from adviz.tables import Comparison, FilledCell
 
 BOTH, OURS, DELTA = "printed | ours", "ours", "delta"
 SHOWS = (BOTH, OURS, DELTA)
@@ -43,7 +43,7 @@ class Layout:
     corner: str
     rows: list[Head]
     columns: list[Head]
-    cells: list[list[Filled | None]]
+    cells: list[list[FilledCell | None]]
     places: dict[Place, tuple[int, int]]
     hidden: int = 0
 
@@ -62,7 +62,7 @@ def laid_out(comparison: Comparison, *, others: bool = True) -> Layout:
     several. Without `others` only lines that are ours are kept, if there are any. As columns, ours
     come first: they are seen on a narrow page.
     """
-    every: dict[str, dict[tuple[str, str], Filled]] = {}
+    every: dict[str, dict[tuple[str, str], FilledCell]] = {}
     for name, one in zip(comparison.lines, comparison.filled, strict=True):
         every.setdefault(name, {})[one.cell.category or "all", one.metric] = one
     ours = {name: line for name, line in every.items() if not _theirs(line)}
@@ -72,10 +72,10 @@ def laid_out(comparison: Comparison, *, others: bool = True) -> Layout:
     categories.sort(key=lambda name: name.startswith("average"))  # last, as in most papers
     metrics = list(dict.fromkeys(metric for line in longest for _, metric in line))
     used = {key for line in lines.values() for key in line}
-    papers = comparison.table.setting.papers
+    papers = comparison.table.setting.uses_paper_data
     upright = len(categories) > max(FEW, len(lines))
     across = [(c, m) for c in categories for m in metrics if (c, m) in used]
-    cells: list[list[Filled | None]]
+    cells: list[list[FilledCell | None]]
     if upright:
         first = sorted(lines, key=lambda name: _theirs(lines[name]))
         pairs = [
@@ -110,15 +110,15 @@ def laid_out(comparison: Comparison, *, others: bool = True) -> Layout:
     return Layout(corner, rows, columns, cells, places, len(every) - len(lines))
 
 
-def _has(line: Mapping[tuple[str, str], Filled], metric: str) -> bool:
+def _has(line: Mapping[tuple[str, str], FilledCell], metric: str) -> bool:
     return any(one == metric for _, one in line)
 
 
-def _theirs(line: Mapping[tuple[str, str], Filled]) -> bool:
+def _theirs(line: Mapping[tuple[str, str], FilledCell]) -> bool:
     return not any(one.cell.experiments for one in line.values())
 
 
-def _line_head(line: Mapping[tuple[str, str], Filled], papers: bool, metric: str = "") -> Head:
+def _line_head(line: Mapping[tuple[str, str], FilledCell], papers: bool, metric: str = "") -> Head:
     """Return the head of a line: its method, below it its variant.
 
     Where we have no result, the reason follows.
@@ -153,14 +153,14 @@ def entries(
     queued: experiments that are waiting.
     """
 
-    def made(one: Filled | None) -> Entry | None:
+    def made(one: FilledCell | None) -> Entry | None:
         return None if one is None else _entry(one, shows, broken, queued)
 
     return [[made(one) for one in line] for line in layout.cells]
 
 
 def _entry(
-    one: Filled, shows: str, broken: Mapping[Experiment, str], queued: Container[Experiment]
+    one: FilledCell, shows: str, broken: Mapping[Experiment, str], queued: Container[Experiment]
 ) -> Entry:
     printed, ours, delta = one.texts
     if not one.cell.experiments:
@@ -175,7 +175,7 @@ def _entry(
     )
 
 
-def _state(one: Filled, why: str, queued: Container[Experiment]) -> str:
+def _state(one: FilledCell, why: str, queued: Container[Experiment]) -> str:
     """Say what is the matter with a cell that lacks experiments, in a word."""
     if not one.missing:
         return "" if one.texts[1] else "undefined"
@@ -187,7 +187,7 @@ def _state(one: Filled, why: str, queued: Container[Experiment]) -> str:
     return f"{done}/{len(one.cell.experiments)}" if done else PENDING
 
 
-def reason(one: Filled, broken: Mapping[Experiment, str]) -> str:
+def reason(one: FilledCell, broken: Mapping[Experiment, str]) -> str:
     """Return what went wrong with an experiment that a cell lacks, in a line.
 
     "" where nothing did.
@@ -202,7 +202,7 @@ def last_line(text: str) -> str:
     return text.strip().splitlines()[-1] if text.strip() else ""
 
 
-def _title(one: Filled, why: str = "") -> str:
+def _title(one: FilledCell, why: str = "") -> str:
     """Return what hovering over a cell says."""
     cell = one.cell
     missing = f"{one.missing} of {len(cell.experiments)} experiments missing" if one.missing else ""
@@ -221,7 +221,7 @@ def legend(
 
     The signs in the cells are explained, too.
     """
-    papers = comparison.table.setting.papers
+    papers = comparison.table.setting.uses_paper_data
     words = {
         BOTH: "Printed above ours" if layout.stacked else "Printed | ours",
         OURS: "Ours",

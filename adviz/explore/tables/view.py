@@ -23,7 +23,7 @@ from adviz.plots import StaticFigure
 
 if TYPE_CHECKING:
     from adviz.sweep import Experiment
-    from adviz.tables import Book, Comparison, Filled
+    from adviz.tables import Book, Comparison, FilledCell
 
 OWN = "own"
 PRO = {"the paper's own": OWN, **{f"PRO-{name}": name for name in PRO_DEFINITIONS}}
@@ -89,7 +89,9 @@ class TablesView(View):
         self._shows = widgets.ToggleButtons(options=SHOWS, style={"button_width": "auto"})
         labelled(self._shows, "shows", self._redraw)
         self._others = widgets.Checkbox(
-            self._book.setting.papers, description="methods that are not ours", indent=False
+            self._book.setting.uses_paper_data,
+            description="methods that are not ours",
+            indent=False,
         )
         labelled(self._others, "others", self._redraw)
         self._buttons = {
@@ -221,7 +223,7 @@ class TablesView(View):
                 self._cell = found[0]
                 self._redraw()
 
-    def _filled(self) -> Filled:
+    def _filled(self) -> FilledCell:
         """Return the displayed cell."""
         row, column = self._layout.places[self._cell or self.places[0]]
         found = self._layout.cells[row][column]
@@ -230,13 +232,13 @@ class TablesView(View):
             raise LookupError(f"expected a cell at {self._cell}")
         return found
 
-    def _line(self) -> list[Filled]:
+    def _line(self) -> list[FilledCell]:
         """Return the cells in the line of the displayed cell."""
         line = (self._cell or self.places[0])[0]
         pairs = zip(self._comparison.lines, self._comparison.filled, strict=True)
         return [one for name, one in pairs if name == line]
 
-    def _lacking(self, cells: Iterable[Filled]) -> list[Experiment]:
+    def _lacking(self, cells: Iterable[FilledCell]) -> list[Experiment]:
         """Return the experiments that cells lack and that are not queued, each once."""
         found = list(cells)
         there = {row.experiment for one in found for row in one.results} | set(self._waiting)
@@ -333,7 +335,7 @@ class TablesView(View):
         )
 
 
-def _is_ours(one: Filled | None) -> bool:
+def _is_ours(one: FilledCell | None) -> bool:
     return one is not None and bool(one.cell.experiments)
 
 

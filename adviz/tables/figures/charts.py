@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adviz.plots import Line, Panel, panel_grid
-from adviz.tables.cell_results import LABELS, Filled
+from adviz.tables.cell_results import LABELS, FilledCell
 from adviz.tables.comparison import Comparison
 from adviz.tables.figures.contents import (
     CORESETS,
@@ -19,14 +19,14 @@ from adviz.tables.figures.contents import (
 )
 from adviz.tables.methods import parsed
 from adviz.tables.paper_values import SCORES
-from adviz.tables.statistics import by_line, by_size
+from adviz.tables.statistics import by_row, by_size
 
 if TYPE_CHECKING:
     from adviz.plots import StaticFigure
 
 SAMPLERS = {"greedy": "greedy coreset", "random": "random", "proxies": "learned proxies"}
 # A cell -> (name of a line, x) of every point that it is drawn as
-Points = Callable[[Filled], Iterator[tuple[str, float]]]
+Points = Callable[[FilledCell], Iterator[tuple[str, float]]]
 
 
 def locality(comparison: Comparison, note: str) -> StaticFigure:
@@ -120,7 +120,7 @@ def _default_level(comparison: Comparison, metric: str) -> tuple[str, float] | N
 
 def sizes(comparison: Comparison, _note: str) -> StaticFigure:
     """Draw the overlap and AUROC of defect regions against their size (for RD's Figs 6 and 7)."""
-    frame = by_size(by_line(comparison)).frame
+    frame = by_size(by_row(comparison)).frame
     spans = frame.groupby(level="size", sort=False)[["from", "to"]].first()
     ticks = {}
     # "small\n0.1 to 0.5": a third and its areas, in % of the image
@@ -164,7 +164,7 @@ def _figure(
     comparison: Comparison, panels: list[Panel], note: str, columns: int | None = None
 ) -> StaticFigure:
     name = comparison.table.name
-    if not comparison.table.setting.papers:
+    if not comparison.table.setting.uses_paper_data:
         note += " Other data than the paper's: nothing printed to compare with."
     title = f"{name}: {name.title}"
     return panel_grid(panels, columns or len(panels), title=title, note=note.strip())
@@ -220,20 +220,20 @@ def _lines(comparison: Comparison, metric: str, points: Points) -> dict[str, Lin
     return lines
 
 
-def _side_points(filled: Filled) -> Iterator[tuple[str, float]]:
+def _side_points(filled: FilledCell) -> Iterator[tuple[str, float]]:
     options = parsed(filled.cell.variant)
     if "layers" not in options:
         yield _patchcore_name(options), float(options.get("neighborhood", DEFAULT_SIDE))
 
 
-def _level_points(filled: Filled) -> Iterator[tuple[str, float]]:
+def _level_points(filled: FilledCell) -> Iterator[tuple[str, float]]:
     options = parsed(filled.cell.variant)
     if "neighborhood" not in options:
         levels = options.get("layers", DEFAULT_LEVELS)
         yield _patchcore_name(options), float(LEVELS.index(levels))
 
 
-def _coreset_points(filled: Filled) -> Iterator[tuple[str, float]]:
+def _coreset_points(filled: FilledCell) -> Iterator[tuple[str, float]]:
     options = parsed(filled.cell.variant)
     percentage = float(options["coreset"].rstrip("%"))
     if "weights" in options:
@@ -245,7 +245,7 @@ def _coreset_points(filled: Filled) -> Iterator[tuple[str, float]]:
             yield name, percentage
 
 
-def _shot_points(filled: Filled) -> Iterator[tuple[str, float]]:
+def _shot_points(filled: FilledCell) -> Iterator[tuple[str, float]]:
     options = parsed(filled.cell.variant)
     name = filled.cell.method
     if name == "PatchCore":
@@ -253,13 +253,13 @@ def _shot_points(filled: Filled) -> Iterator[tuple[str, float]]:
     yield name, float(options["shots"])
 
 
-def _resolution_points(filled: Filled) -> Iterator[tuple[str, float]]:
+def _resolution_points(filled: FilledCell) -> Iterator[tuple[str, float]]:
     options = parsed(filled.cell.variant)
     if "neighborhood" in options:
         yield f"p = {options['neighborhood']}", float(_image_side(filled))
 
 
-def _image_side(filled: Filled) -> int:
+def _image_side(filled: FilledCell) -> int:
     """Return the shorter side of the images, pixels."""
     return min(filled.cell.experiments[0].geometry.shape)
 

@@ -17,7 +17,7 @@ from adviz.tables.figures.coreset_example import (
     point_sets,
 )
 from adviz.tables.paper_values import TableName
-from adviz.tables.statistics import by_line
+from adviz.tables.statistics import by_row
 
 if TYPE_CHECKING:
     from adviz.plots import StaticFigure
@@ -60,7 +60,7 @@ def curves(comparison: Comparison) -> StaticFigure:
     # method -> category -> curves, errors
     curves_of_methods = {}
     errors_of_methods = {}
-    for method, results in by_line(comparison).items():
+    for method, results in by_row(comparison).items():
         curves_of_methods[method] = {result.experiment.category: _xy(result) for result in results}
         errors_of_methods[method] = {
             result.experiment.category: _errors(result) for result in results

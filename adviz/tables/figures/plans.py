@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adviz import sweep
-from adviz._support import meant
+from adviz._support import did_you_mean
 from adviz.sweep import Experiment, ExperimentResult
 from adviz.tables.comparison import Comparison, compare
 from adviz.tables.figures.contents import CONTENTS
@@ -142,7 +142,7 @@ def plan_figure(
         known = "; ".join(f"{name}: {', '.join(each)}" for name, each in numbers.items())
         raise ValueError(
             f"expected a paper and one of its figures ({known}), got {paper!r}, {figure!r}"
-            f"{meant(paper, PAPERS)}"
+            f"{did_you_mean(paper, PAPERS)}"
         )
     content = CONTENTS[key]
     if content.table:

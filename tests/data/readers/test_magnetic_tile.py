@@ -4,9 +4,9 @@ import shutil
 
 import numpy as np
 import pytest
-import standin_tiles
 from PIL import Image
 
+import standin_tiles
 from adviz import data
 from adviz.data import Geometry
 

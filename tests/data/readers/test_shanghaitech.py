@@ -6,9 +6,9 @@ import sys
 
 import numpy as np
 import pytest
-import standin_campus
 from PIL import Image
 
+import standin_campus
 from adviz import data
 from adviz.data import Geometry, Split
 from adviz.data.mask_arrays import ArrayMask

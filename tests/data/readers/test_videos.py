@@ -11,8 +11,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-import standin_campus
 
+import standin_campus
 from adviz.data.readers import videos
 from adviz.data.readers.videos import frames
 

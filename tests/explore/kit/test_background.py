@@ -37,7 +37,7 @@ def test_an_error_is_told_and_no_result_handed_on(work, told):
 
 
 def endless(entered):
-    for _ in progress.bar(iter(int, 1), label="counting"):
+    for _ in progress.progress_bar(iter(int, 1), label="counting"):
         entered.set()
 
 
@@ -87,16 +87,16 @@ def test_waiting_too_long_says_so(work):
 def test_steps_are_reported_in_this_thread_only_and_bars_come_back():
     told = []
     with progress.watched(lambda *step: told.append(step)):
-        assert list(progress.bar("ab", label="letters")) == ["a", "b"]
-        by_hand = progress.bar(label="coreset", total=10)
+        assert list(progress.progress_bar("ab", label="letters")) == ["a", "b"]
+        by_hand = progress.progress_bar(label="coreset", total=10)
         by_hand.update(4)
         by_hand.set_postfix(loss="1")
         by_hand.close()
-        other = threading.Thread(target=lambda: list(progress.bar("xyz", label="other")))
+        other = threading.Thread(target=lambda: list(progress.progress_bar("xyz", label="other")))
         other.start()
         other.join()
     assert told == [("letters", 0, 2), ("letters", 1, 2), ("coreset", 4, 10)]
-    assert list(progress.bar("cd", label="letters")) == ["c", "d"]
+    assert list(progress.progress_bar("cd", label="letters")) == ["c", "d"]
     assert len(told) == 3
 
 
@@ -120,7 +120,7 @@ def test_a_label_may_change_as_the_work_goes_on(work, told, monkeypatch):
     names = ["first"]
 
     def both():
-        for _ in progress.bar(range(2), label="steps"):
+        for _ in progress.progress_bar(range(2), label="steps"):
             names.append("second")
 
     work.start(lambda: names[-1], both, lambda _: None)

@@ -227,7 +227,7 @@ def test_work_goes_on_while_another_image_is_chosen_and_can_be_stopped(categorie
 
     def endless():
         calls.append(1)
-        for _ in progress.bar(iter(int, 1), label="counting"):
+        for _ in progress.progress_bar(iter(int, 1), label="counting"):
             entered.set()
 
     view = explore.results(
