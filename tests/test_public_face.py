@@ -27,8 +27,8 @@ SHOWN = {
     "Prediction": "anomaly_map backbone boxes check_images detector digest ids layer_maps load neighbors save score "
     "segmented unpadded valid",
     "Result": "backbone category curves detector digest false_positives_at_full_recall f1 "
-    "false_negatives false_positives image_ap image_auroc load n_anomalous n_good n_unlabelled pixel_ap pixel_auroc pro pro_definition pro_limit "
-    "pro_name reasons save shown threshold_f1 to_frame",
+    "false_negatives false_positives image_ap image_auroc load n_anomalous n_good n_unlabelled pixel_ap "
+    "pixel_auroc pro pro_definition pro_limit pro_name reasons save shown threshold_f1 to_frame",
     "Sample": "defect image label mask path",
     "Split": "boxes defects from_arrays geometry has_masks ids image image_size known_pixels labels mask masks "
     "masks_array name paths pixels root subset with_geometry",

@@ -360,7 +360,7 @@ def test_a_presets_number_of_counted_rows_is_clipped_to_the_bank(train, test):
 def test_budgets_are_refused_where_more_than_the_nearest_row_counts(train, test):
     fitted = PatchCore(coreset=0.1, score_neighbors=3).fit(train)
     with pytest.raises(
-        ValueError, match=r"expected score_neighbors=1, got 3: fit a detector for each budget"
+        ValueError, match=r"expected score_neighbors=1, got 3: fit a detector for each coreset size"
     ):
         fitted.predict_coreset_sizes(test, (0.05,))
 
@@ -451,7 +451,7 @@ def test_budgets_must_ascend_up_to_the_coreset(fitted, test, budgets):
 
 @pytest.mark.parametrize("options", [{"sampler": "proxies"}, {"index": "ivfpq", "coreset": 0.5}])
 def test_budgets_need_a_nested_bank(train, test, options):
-    with pytest.raises(ValueError, match="fit a detector for each budget"):
+    with pytest.raises(ValueError, match="fit a detector for each coreset size"):
         PatchCore(**options).fit(train).predict_coreset_sizes(test, (0.05,))
 
 

@@ -78,8 +78,8 @@ class PatchCore(Detector):
         method.
 
     Facts after `fit`: `bank_` (M, D) float32, `bank_image_` and `bank_location_` (M,) where each
-        entry comes from, `candidates_` (how many it was chosen from), `trace_` (the `CoresetTrace`),
-        `losses_` (of learned proxies, one each epoch), `aggregation_`, `grid_` (rows, columns) of a
+        entry comes from, `candidates_` (how many it was chosen from), `trace_` (the
+        `CoresetTrace`), `losses_` (of learned proxies, one each epoch), `aggregation_`, `grid_` (rows, columns) of a
         training image's patches, `k_used_` (bank entries returned) and `b_used_`
         (reweight_neighbors after clipping).
 
@@ -354,13 +354,14 @@ class PatchCore(Detector):
         if self.sampler == "proxies" or self.index != "flat":
             raise ValueError(
                 "predict_coreset_sizes needs a nested bank, searched exactly (sampler greedy or "
-                f"random, index flat), got sampler {self.sampler!r}, index {self.index!r}: fit a detector "
-                "for each coreset size"
+                f"random, index flat), got sampler {self.sampler!r}, index {self.index!r}: fit a "
+                "detector for each coreset size"
             )
         if self.score_neighbors != 1:
             raise ValueError(
                 "predict_coreset_sizes finds the nearest bank entry alone: expected "
-                f"score_neighbors=1, got {self.score_neighbors}: fit a detector for each coreset size"
+                f"score_neighbors=1, got {self.score_neighbors}: fit a detector for each coreset "
+                "size"
             )
 
     def _nested_sizes(self, fractions: Sequence[float]) -> list[int]:

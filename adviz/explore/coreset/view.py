@@ -41,8 +41,9 @@ def coreset(
         ``{"greedy": trace, "random": trace}``; distances are measured between the first one's
         points. With several categories, category's name -> such a trace or mapping.
     predictions: name -> {coreset size as a fraction: prediction}, as
-        `PatchCore.predict_coreset_sizes` returns for one name; they give the bank's usage and the metrics. With a single trace the inner mapping
-        is enough; with several categories, category's name -> such a mapping.
+        `PatchCore.predict_coreset_sizes` returns for one name; they give the bank's usage
+        and the metrics. With a single trace the inner mapping is enough; with several categories,
+        category's name -> such a mapping.
     results: what `evaluate` says of these, keyed as they are; what is not given is computed beside
         the page.
 
