@@ -79,9 +79,9 @@ class PatchCore(Detector):
 
     Facts after `fit`: `bank_` (M, D) float32, `bank_image_` and `bank_location_` (M,) where each
         entry comes from, `candidates_` (how many it was chosen from), `trace_` (the
-        `CoresetTrace`), `losses_` (of learned proxies, one each epoch), `aggregation_`, `grid_` (rows, columns) of a
-        training image's patches, `k_used_` (bank entries returned) and `b_used_`
-        (reweight_neighbors after clipping).
+        `CoresetTrace`), `losses_` (of learned proxies, one each epoch), `aggregation_`, `grid_`
+        (rows, columns) of a training image's patches, `k_used_` (bank entries returned) and
+        `b_used_` (reweight_neighbors after clipping).
 
     Memory of `fit`: above 2 GiB of patches they are embedded twice and never stored, and above
         1 GiB of projected ones these lie in a temporary file, and their grid for the greedy search
