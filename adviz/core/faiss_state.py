@@ -82,7 +82,7 @@ def index_from_arrays(arrays: Mapping[str, np.ndarray], bank: np.ndarray) -> Any
         import faiss
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "an approximate index needs faiss: install adviz[cpu] or adviz[gpu]"
+            "an approximate index needs faiss: install adviz-anomaly[cpu] or adviz-anomaly[gpu]"
         ) from error
     _check(arrays, bank)
     centroids = np.ascontiguousarray(arrays["centroids"])

@@ -262,7 +262,8 @@ def _float32(rows: np.ndarray) -> np.ndarray:
 def _faiss(what: str) -> Any:
     if not has_faiss():
         raise ModuleNotFoundError(
-            f"{what} needs faiss: install adviz[cpu] or adviz[gpu], or search exactly"
+            f"{what} needs faiss: install adviz-anomaly[cpu] or adviz-anomaly[gpu], or search "
+            "exactly"
         )
     import faiss
 

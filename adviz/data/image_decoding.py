@@ -330,7 +330,7 @@ def _why_unsuited(path: str | Path) -> tuple[str, str] | None:
         with open(path, "rb") as file:
             start = file.read(16)
         if start[4:8] == b"ftyp" and start[8:12] in HEIF_BRANDS:
-            return "a HEIC photograph", 'pip install "adviz[heic]"'
+            return "a HEIC photograph", 'pip install "adviz-anomaly[heic]"'
         for signature, what, remedy in FOREIGN:
             if signature in start:
                 return what, remedy

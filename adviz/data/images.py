@@ -37,7 +37,7 @@ RAW = (".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".exr", ".hdr")
 DOCUMENTS = (".fits", ".fit", ".dcm", ".psd", ".pdf")
 # what to do with pictures that are not read, by suffix
 REMEDIES = {
-    **dict.fromkeys(HEIF, 'pip install "adviz[heic]"'),
+    **dict.fromkeys(HEIF, 'pip install "adviz-anomaly[heic]"'),
     **dict.fromkeys(AVIF, "they need a newer Pillow: pip install -U pillow"),
     **dict.fromkeys(ARRAYS, "give the arrays to data.Split.from_arrays, or save them as images"),
     **dict.fromkeys(RAW + DOCUMENTS, "convert them to PNG or TIFF"),
@@ -74,8 +74,8 @@ def remedy(suffix: str) -> str:
 def no_images_hint(folder: Path) -> str:
     """Return what to do about a folder without images, for the end of a message.
 
-    It reads "found none: add some", or ``found 8 files .HEIC: pip install "adviz[heic]"``, of the
-    suffix that most files have.
+    It reads "found none: add some", or ``found 8 files .HEIC: pip install
+    "adviz-anomaly[heic]"``, of the suffix that most files have.
     """
     counts: Counter[str] = Counter()
     for file in folder.rglob("*"):

@@ -21,7 +21,7 @@ FORMAT = 1
 LIMIT = 2**28  # bytes of a result; a thousand images take a hundred kilobytes
 QUARANTINE = "quarantine"
 # Name in results stored before -> name now
-RENAMED_METRICS = {"false_positives_at_full_recall": "false_positives_at_full_recall"}
+RENAMED_METRICS = {"errors_at_full_recall": "false_positives_at_full_recall"}
 
 
 @dataclass(frozen=True, eq=False)

@@ -149,7 +149,7 @@ def test_ivfpq_needs_rows_and_faiss(clusters, monkeypatch):
         neighbors.ivfpq(clusters[:100])
     monkeypatch.setattr(neighbors, "has_faiss", lambda: False)
     for build in (neighbors.ivf, neighbors.ivfpq):
-        with pytest.raises(ModuleNotFoundError, match=r"install adviz\[cpu\]"):
+        with pytest.raises(ModuleNotFoundError, match=r"install adviz-anomaly\[cpu\]"):
             build(clusters)
 
 

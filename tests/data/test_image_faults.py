@@ -262,7 +262,9 @@ def test_heif_files_are_read_where_the_plug_in_is_there(tmp_path, monkeypatch):
         monkeypatch.setattr(images, "find_spec", lambda name, there=there: there)
         images.suffixes.cache_clear()
         assert len(images.image_files_in(tmp_path / "good")) == there
-    assert images.no_images_hint(tmp_path) == 'found 1 file .HEIC: pip install "adviz[heic]"'
+    assert (
+        images.no_images_hint(tmp_path) == 'found 1 file .HEIC: pip install "adviz-anomaly[heic]"'
+    )
     images.suffixes.cache_clear()
 
 

@@ -239,7 +239,7 @@ def test_heic_photographs_are_refused_with_what_to_install(tmp_path, monkeypatch
     monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name not in ("HEIF", "AVIF")])
     for name in ("a.heic", "a.jpg"):
         (tmp_path / name).write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 50)
-        refused(tmp_path / name, r'a HEIC photograph in .*: pip install "adviz\[heic\]"')
+        refused(tmp_path / name, r'a HEIC photograph in .*: pip install "adviz-anomaly\[heic\]"')
 
 
 def test_heic_photographs_are_read_where_the_extra_is_installed(tmp_path):

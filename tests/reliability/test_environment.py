@@ -48,7 +48,9 @@ def test_without_faiss_detectors_find_the_same(monkeypatch):
 def test_without_faiss_an_index_says_what_to_install(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setattr("adviz.core.neighbors.has_faiss", lambda: False)
-    with pytest.raises(ModuleNotFoundError, match=r"IVF-PQ needs faiss: install adviz\[cpu\]"):
+    with pytest.raises(
+        ModuleNotFoundError, match=r"IVF-PQ needs faiss: install adviz-anomaly\[cpu\]"
+    ):
         PatchCore(layers=(8, 16), coreset=0.5, index="ivfpq").fit(small_features(5)).predict(
             small_features(3)
         )

@@ -114,8 +114,8 @@ def _digest(video: Path) -> str:
 def _check_library() -> None:
     if not all(importlib.util.find_spec(name) for name in ("av", "filelock")):
         raise ModuleNotFoundError(
-            "decoding videos needs PyAV: install adviz[video], or extract the frames yourself (see "
-            "data/README.md)"
+            "decoding videos needs PyAV: install adviz-anomaly[video], or extract the frames "
+            "yourself (see data/README.md)"
         )
 
 

@@ -185,7 +185,7 @@ def test_photographs_of_a_telephone_need_a_plug_in(tmp_path, monkeypatch):
     check = advised(tmp_path)
     images.suffixes.cache_clear()
     assert "8 files .heic (such as IMG_0.HEIC)" in check.findings[0].message
-    assert 'pip install "adviz[heic]"' in typed(check)
+    assert 'pip install "adviz-anomaly[heic]"' in typed(check)
 
 
 @pytest.mark.parametrize(

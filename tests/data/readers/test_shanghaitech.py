@@ -132,7 +132,7 @@ def test_frames_come_in_the_order_of_their_numbers(tmp_path):
 def test_without_the_library_the_extra_is_named(drawn, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(
-        ModuleNotFoundError, match=r"install adviz\[video\], or extract the frames yourself"
+        ModuleNotFoundError, match=r"install adviz-anomaly\[video\], or extract the frames yourself"
     ):
         data.shanghaitech(drawn, "01")
 
