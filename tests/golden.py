@@ -26,7 +26,7 @@ from adviz import (
     data,
     evaluate,
 )
-from adviz.data.builtin import CATEGORIES, tree
+from adviz.data.builtin import CATEGORIES, write_tree
 
 FILE = Path(__file__).with_name("golden.json")
 COMMAND = "python -m tests.golden"
@@ -79,11 +79,11 @@ def versions():
 
 def drawn(category, root):
     """Write a few pictures of a category, always anew, and return them as the reader gives them."""
-    painter = tree.painter(category)
-    for shot in tree.shots(category, 0, TRAIN):
+    painter = write_tree.painter(category)
+    for shot in write_tree.shots(category, 0, TRAIN):
         wanted = {"train/good": TRAIN, "test/good": min(GOOD, painter.GOOD)}.get(shot.folder, EACH)
         if shot.index < (wanted if category == SHOWN else 1):
-            tree.write(shot, root / category)
+            write_tree.write(shot, root / category)
     return data.mvtec(root, category, geometry=data.Geometry(size=SIDE))
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from adviz import DN2, SPADE, Backbone, PaDiM, PatchCore, data, evaluate, metrics
 from adviz.data.builtin import CATEGORIES, capsule
-from adviz.data.builtin.shot import Shot
+from adviz.data.builtin.picture import Shot
 
 # Never looked at while drawing. Seeds 3 to 7 were and, since a first version of brick and mesh
 # failed on one each of them, 101 to 105; the quickstart has seed 0. On these five brick's lesson

@@ -12,8 +12,8 @@ from adviz.metrics.checks import checked_definition as checked_definition
 from adviz.metrics.checks import checked_limit as checked_limit
 from adviz.metrics.components import regions
 from adviz.metrics.curves import Curve, auroc, average_precision, precision_recall_curve, roc_curve
-from adviz.metrics.overlap import auroc_and_pro, pro, pro_curve, pro_with_reason
-from adviz.metrics.per_region import RegionCurves, region_curves
+from adviz.metrics.curves_by_region import RegionCurves, region_curves
+from adviz.metrics.per_region_overlap import auroc_and_pro, pro, pro_curve, pro_with_reason
 from adviz.metrics.pixels import PixelMetrics, pixel_metrics
 from adviz.metrics.thresholds import (
     F1Threshold,

@@ -14,7 +14,7 @@ from adviz.metrics.checks import (
     undefined_reason,
 )
 from adviz.metrics.curves import Curve, auroc_of, average_precision_of, precision_recall_of, roc_of
-from adviz.metrics.overlap import area_to, count_pixels, pro_of
+from adviz.metrics.per_region_overlap import area_to, count_pixels, pro_of
 from adviz.metrics.thresholds import F1Threshold, f1_of
 
 

@@ -50,6 +50,30 @@ RUN_CELL = """async number => {
 SHUT_DOWN = "async () => { await window.jupyterapp.serviceManager.sessions.shutdownAll(); }"
 
 
+# The smallest contrast of all texts inside an element: the nearest background that is not
+# transparent is behind them.
+CONTRAST = """element => {
+  const parts = colour => colour.match(/[\\d.]+/g).map(Number);
+  const light = colour => parts(colour).slice(0, 3).map(v => v / 255)
+    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = node => {
+    for (; node; node = node.parentElement) {
+      const colour = getComputedStyle(node).backgroundColor, [, , , alpha = 1] = parts(colour);
+      if (alpha === 1) return colour;
+    }
+    return 'rgb(255, 255, 255)';
+  };
+  const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT), found = [];
+  while (texts.nextNode())
+    if (texts.currentNode.data.trim()) found.push(texts.currentNode.parentElement);
+  return Math.min(...found.map(node => {
+    const [a, b] = [getComputedStyle(node).color, ground(node)].map(light).sort((x, y) => y - x);
+    return (a + 0.05) / (b + 0.05);
+  }));
+}"""
+
+
 @dataclass(frozen=True)
 class LabServer:
     url: str  # without a path

@@ -171,6 +171,6 @@ def test_a_reloaded_page_shows_the_same(explorer):
     text = status(explorer).inner_text()
     explorer.reload()
     expect(status(explorer)).to_have_text(text)
-    row = re.search(r"row (\d+) picked", text)[1]
-    expect(explorer.find(".adviz-readout").first).to_contain_text(f"point {row}")
+    entry = re.search(r"entry (\d+) picked", text)[1]
+    expect(explorer.find(".adviz-readout").first).to_contain_text(f"point {entry}")
     explorer.screenshot("test_a_reloaded_coreset_shows_the_same")

@@ -9,7 +9,8 @@ from playwright.sync_api import expect
 CELL = """import time, zlib
 import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
-from adviz import Prediction, data, explore, progress
+from adviz import Prediction, data, explore
+from adviz._support import progress_bar
 def few(name):
     test = data.demo(name).test
     return data.Category(name, test, test.subset(range(0, len(test), 4)))
@@ -19,7 +20,7 @@ def noise(name, option, size):
     generator = np.random.default_rng(zlib.crc32(f"{name}{option}".encode()))
     return generator.random((len(masks[name]), size, size))
 def run(name, options):
-    for _ in progress.progress_bar(range(options.get("epochs", 1)), label="epoch"):
+    for _ in progress_bar(range(options.get("epochs", 1)), label="epoch"):
         time.sleep(0.02)
     known = ("start", "image_score", "distance")
     drawn = ("paper", *(option for option in known if option in options))

@@ -6,10 +6,8 @@ Tables and cells are picked, missing cells run and fill, are stopped, go on.
 import re
 
 import pytest
-from lab_server import write_notebook
+from lab_server import CONTRAST, write_notebook
 from playwright.sync_api import expect
-
-from conftest import CONTRAST
 
 CELL = """import tempfile
 from adviz import explore, tables

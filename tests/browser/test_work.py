@@ -9,12 +9,13 @@ from playwright.sync_api import expect
 
 CELL = """import time
 import numpy as np
-from adviz import Prediction, explore, progress
+from adviz import Prediction, explore
+from adviz._support import progress_bar
 from adviz.data import Category, Geometry, Split
 images = np.random.default_rng(0).integers(0, 255, (4, 32, 32, 3), dtype=np.uint8)
 split = Split.from_arrays(images, [0, 1, 0, 1], geometry=Geometry(32, crop=False))
 def slow(count):
-    for _ in progress.progress_bar(range(count), label="steps"):
+    for _ in progress_bar(range(count), label="steps"):
         time.sleep(0.02)
     return Prediction(np.arange(4.0) + count)
 found = {"quick": Prediction(np.arange(4.0))}

@@ -6,12 +6,21 @@ import pytest
 from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
-from adviz.data.builtin import CATEGORIES, N_TRAIN, VERSION, brick, capsule, ensure, render, tree
+from adviz.data.builtin import (
+    CATEGORIES,
+    N_TRAIN,
+    VERSION,
+    brick,
+    capsule,
+    ensure,
+    render,
+    write_tree,
+)
+from adviz.data.builtin.picture import Shot
 from adviz.data.builtin.shapes import CROP, SIDE
-from adviz.data.builtin.shot import Shot
 
 CENTRE = slice(SIDE // 2 - CROP, SIDE // 2 + CROP)
-PAINTERS = {category: tree.painter(category) for category in CATEGORIES}
+PAINTERS = {category: write_tree.painter(category) for category in CATEGORIES}
 # How far beyond the mask a picture may change, in pixels: shadows that fall from what moved, lips
 # of holes, soft rims.
 SHADOW = {"brick": 9, "hex_nut": 23, "transistor": 11, "capsule": 7, "mesh": 14, "bottle": 4}
@@ -70,7 +79,7 @@ def test_counts_are_what_the_design_promises(category):
     assert 60 <= N_TRAIN <= 80
     assert 40 <= module.GOOD + sum(module.DEFECTS.values()) <= 60
     assert 2 <= len(module.DEFECTS) <= 4
-    assert sum(shot.folder == "train/good" for shot in tree.shots(category, 0, 209)) == 209
+    assert sum(shot.folder == "train/good" for shot in write_tree.shots(category, 0, 209)) == 209
 
 
 @pytest.mark.usefixtures("_few")
@@ -98,7 +107,7 @@ def test_no_two_pictures_are_alike(category):
         for folder in ("train/good", "test/good")
         for index in range(2)
     ]
-    pictures = [tree.take(shot)[0].astype(int) for shot in shots]
+    pictures = [write_tree.take(shot)[0].astype(int) for shot in shots]
     for i, one in enumerate(pictures):
         for other in pictures[:i]:
             assert np.abs(one - other).mean() > 4  # grey levels; noise alone gives about 2
@@ -107,7 +116,7 @@ def test_no_two_pictures_are_alike(category):
 @pytest.mark.parametrize(("category", "defect"), FAULTY)
 def test_the_mask_is_where_the_defect_is(category, defect):
     shot = faulty(category, defect, index=1)
-    (picture, mask), (flawless, empty) = tree.take(shot), tree.take(shot.flawless())
+    (picture, mask), (flawless, empty) = write_tree.take(shot), write_tree.take(shot.flawless())
     change = np.abs(picture.astype(int) - flawless).max(-1)
     assert not empty.any()
     assert mask[CENTRE, CENTRE].sum() >= 20
@@ -124,7 +133,7 @@ def test_every_defect_reaches_into_the_crop_and_their_sizes_differ():
         ("hex_nut", "chip"),
         ("mesh", "bent"),
     ):
-        masks = [tree.take(faulty(category, defect, index))[1] for index in range(4)]
+        masks = [write_tree.take(faulty(category, defect, index))[1] for index in range(4)]
         areas = [mask[CENTRE, CENTRE].sum() for mask in masks]
         assert min(areas) >= 20
         assert len(set(areas)) == len(areas)
@@ -132,7 +141,7 @@ def test_every_defect_reaches_into_the_crop_and_their_sizes_differ():
 
 def test_bottle_defects_differ_in_area_by_an_order_of_magnitude():
     area = {
-        defect: [tree.take(faulty("bottle", defect, index))[1].sum() for index in range(4)]
+        defect: [write_tree.take(faulty("bottle", defect, index))[1].sum() for index in range(4)]
         for defect in ("crack", "contamination")
     }
     assert max(area["crack"]) * 5 < min(area["contamination"])
@@ -140,8 +149,8 @@ def test_bottle_defects_differ_in_area_by_an_order_of_magnitude():
 
 def test_a_misplaced_transistor_is_missed_where_it_should_be():
     shot = faulty("transistor", "misplaced")
-    mask = tree.take(shot)[1]
-    (picture, _), (flawless, _) = tree.take(shot), tree.take(shot.flawless())
+    mask = write_tree.take(shot)[1]
+    (picture, _), (flawless, _) = write_tree.take(shot), write_tree.take(shot.flawless())
     # Was the black case
     change = (np.abs(picture.astype(int) - flawless).max(-1) > 60) & (flawless.max(-1) < 60)
     assert change.sum() > 300
@@ -168,7 +177,7 @@ def test_the_rare_capsule_is_rare_in_training_and_frequent_enough_in_the_test():
 
 
 def test_a_rare_capsule_looks_unlike_the_others():
-    rare, common = (tree.take(Shot("capsule", "train/good", index, 0))[0] for index in (7, 8))
+    rare, common = (write_tree.take(Shot("capsule", "train/good", index, 0))[0] for index in (7, 8))
     assert rare[100:156, 60:196].mean() < 0.75 * common[100:156, 60:196].mean()
 
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from adviz import ConventionalDistillation, Features
 from adviz.detectors.distillation.forward_networks import ForwardStudent
-from adviz.detectors.distillation.networks import Distillation, Halving, plan_for, seeded
+from adviz.detectors.distillation.reverse_networks import Distillation, Halving, plan_for, seeded
 from adviz.detectors.distillation.training import Training
 
 SHORT = {"epochs": 3, "student": "small"}

@@ -12,7 +12,7 @@ from random_features import make_features
 
 from adviz import ConventionalDistillation, ReverseDistillation
 from adviz.detectors.distillation.forward_networks import ForwardStudent
-from adviz.detectors.distillation.networks import build, plan_for, seeded
+from adviz.detectors.distillation.reverse_networks import build, plan_for, seeded
 
 TAUGHT = ("layer1", "layer2", "layer3")
 SHORT = {"epochs": 2, "student": "small"}

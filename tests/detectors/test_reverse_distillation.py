@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 
 from adviz import Features, ReverseDistillation
 from adviz.detectors.distillation import training as training_module
-from adviz.detectors.distillation.networks import (
+from adviz.detectors.distillation.reverse_networks import (
     PUBLISHED,
     Distillation,
     Residual,

@@ -9,7 +9,7 @@ import torch
 
 from adviz import SPADE, PaDiM, PatchCore, ReverseDistillation, tables
 from adviz.detectors import AtMost
-from adviz.detectors.distillation.networks import Distillation, plan_for
+from adviz.detectors.distillation.reverse_networks import Distillation, plan_for
 from adviz.sweep import ExperimentResult
 from adviz.tables.methods import OURS, configuration, parsed
 from adviz.tables.paper_values import table_name

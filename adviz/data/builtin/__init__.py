@@ -29,7 +29,7 @@ def render(category: str, folder: Path, *, seed: int = 0, n_train: int | None = 
     FileExistsError: `folder` exists.
     """
     count = _checked(category, n_train)
-    from adviz.data.builtin.tree import write_all
+    from adviz.data.builtin.write_tree import write_all
 
     folder = Path(folder)
     folder.mkdir(parents=True)

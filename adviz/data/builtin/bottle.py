@@ -15,6 +15,7 @@ from adviz.data.builtin.optics import (
     softbox,
     tint,
 )
+from adviz.data.builtin.picture import Scene, Shot
 from adviz.data.builtin.shapes import (
     Plane,
     cover,
@@ -27,7 +28,6 @@ from adviz.data.builtin.shapes import (
     step,
     turn,
 )
-from adviz.data.builtin.shot import Scene, Shot
 
 GOOD = 20
 DEFECTS = {"crack": 13, "contamination": 13}

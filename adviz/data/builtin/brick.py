@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from adviz.data.builtin.optics import clouds, diffuse, light, mix, normals, paint, tint
+from adviz.data.builtin.picture import Scene, Shot
 from adviz.data.builtin.shapes import (
     SAMPLES,
     Plane,
@@ -20,7 +21,6 @@ from adviz.data.builtin.shapes import (
     random_walk,
     step,
 )
-from adviz.data.builtin.shot import Scene, Shot
 
 GOOD = 20
 DEFECTS = {"crack": 7, "stain": 12, "hole": 5, "mortar": 6}

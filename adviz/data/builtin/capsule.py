@@ -3,6 +3,7 @@
 import numpy as np
 
 from adviz.data.builtin.optics import Color, clouds, diffuse, ink, light, mix, paint, softbox
+from adviz.data.builtin.picture import Scene, Shot
 from adviz.data.builtin.shapes import (
     SUPER,
     Plane,
@@ -17,7 +18,6 @@ from adviz.data.builtin.shapes import (
     step,
     turn,
 )
-from adviz.data.builtin.shot import Scene, Shot
 
 GOOD = 24
 DEFECTS = {"crack": 8, "dent": 7, "poke": 7, "print": 7}

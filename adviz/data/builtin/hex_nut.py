@@ -5,6 +5,7 @@ from math import cos
 import numpy as np
 
 from adviz.data.builtin.optics import clouds, diffuse, ink, mix, normals, paint, softbox
+from adviz.data.builtin.picture import Scene, Shot
 from adviz.data.builtin.shapes import (
     Plane,
     Point,
@@ -19,7 +20,6 @@ from adviz.data.builtin.shapes import (
     step,
     turn,
 )
-from adviz.data.builtin.shot import Scene, Shot
 
 GOOD = 20
 DEFECTS = {"scratch": 9, "dent": 9, "chip": 8}

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from adviz.data.builtin.optics import Color, clouds, diffuse, light, mix, normals, paint, softbox
+from adviz.data.builtin.picture import Scene, Shot
 from adviz.data.builtin.shapes import Plane, cover, frame_at, length, moved, plane, turn
-from adviz.data.builtin.shot import Scene, Shot
 
 GOOD = 20
 DEFECTS = {"broken": 9, "bent": 9, "contamination": 8}

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from adviz.data.builtin.optics import clouds, diffuse, ink, mix, normals, paint
+from adviz.data.builtin.picture import Scene, Shot
 from adviz.data.builtin.shapes import (
     Plane,
     Point,
@@ -19,7 +20,6 @@ from adviz.data.builtin.shapes import (
     segment,
     step,
 )
-from adviz.data.builtin.shot import Scene, Shot
 
 GOOD = 20
 DEFECTS = {"misplaced": 9, "missing": 5, "bent_leg": 8, "damaged_case": 8}

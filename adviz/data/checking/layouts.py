@@ -13,7 +13,7 @@ from adviz.data.paths import folders_in, is_hidden_below
 from adviz.data.readers import mvtec_style as folders
 from adviz.data.readers import sorted_photos
 from adviz.data.readers import visa as visa_tree
-from adviz.data.readers.catalogue import SOURCES
+from adviz.data.readers.classification_sets import SOURCES
 from adviz.data.readers.fine_grained import Photograph, cub200, cub_classes, flowers102
 from adviz.data.readers.mvtec_family import BTAD, LOCO, PUBLIC, TEST_SETS, ad2_shape
 from adviz.data.split import UNLABELLED

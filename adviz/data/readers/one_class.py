@@ -15,7 +15,7 @@ from adviz.data.folder_tree import Entry, Tree
 from adviz.data.geometry import Geometry
 from adviz.data.images import image_files_in
 from adviz.data.paths import data_root, folders_in, listing
-from adviz.data.readers.catalogue import SOURCES, Source
+from adviz.data.readers.classification_sets import SOURCES, Source
 from adviz.data.readers.download import fetch, unpack
 from adviz.data.readers.fine_grained import cub200, cub_classes, flowers102
 from adviz.data.readers.idx import read_idx

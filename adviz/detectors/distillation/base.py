@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from adviz._support import check_device, progress_bar
 from adviz.core import maps
 from adviz.detectors.base import Detector, usable
-from adviz.detectors.distillation.networks import similarity
+from adviz.detectors.distillation.reverse_networks import similarity
 from adviz.detectors.distillation.teacher import fused_layers, teacher_batch
 from adviz.detectors.distillation.training import Recipe, Training
 from adviz.detectors.padding import spread, without_padding

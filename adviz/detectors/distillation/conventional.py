@@ -11,7 +11,7 @@ from adviz.core import maps
 from adviz.detectors.base import LATER
 from adviz.detectors.distillation.base import Distiller, Watch, watching
 from adviz.detectors.distillation.forward_networks import ForwardStudent
-from adviz.detectors.distillation.networks import Size, plan_for, seeded
+from adviz.detectors.distillation.reverse_networks import Size, plan_for, seeded
 from adviz.detectors.distillation.teacher import (
     PIXELS,
     check_teacher,

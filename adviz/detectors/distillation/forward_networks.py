@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from adviz.detectors.distillation.networks import Plan, Step, downwards, heads, stage
+from adviz.detectors.distillation.reverse_networks import Plan, Step, downwards, heads, stage
 
 
 class ForwardStudent(nn.Module):

@@ -12,7 +12,7 @@ from adviz._support import restoring
 from adviz.core import maps
 from adviz.detectors.base import LATER, method_options
 from adviz.detectors.distillation.base import Distiller, Watch, watching
-from adviz.detectors.distillation.networks import Embedding, Size, build, plan_for
+from adviz.detectors.distillation.reverse_networks import Embedding, Size, build, plan_for
 from adviz.detectors.distillation.teacher import check_teacher, teacher_layers
 from adviz.detectors.distillation.training import (
     KIND,

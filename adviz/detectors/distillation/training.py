@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from adviz._support import archive, progress_bar
-from adviz.detectors.distillation.networks import distance
+from adviz.detectors.distillation.reverse_networks import distance
 
 KIND = "checkpoint of ReverseDistillation"
 # An epoch's state is written after the first, and when this many times a write's duration passed

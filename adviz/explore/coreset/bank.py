@@ -17,7 +17,7 @@ from adviz._support import progress_bar
 from adviz.core import CoresetTrace, coverage, principal_plane, rows_kept
 from adviz.data import Split
 from adviz.evaluation import Result, evaluate
-from adviz.explore.kit.explanation import cells_inside
+from adviz.explore.kit.evidence import cells_inside
 from adviz.prediction import Neighbors, Prediction
 
 MANTISSAS = (1, 1.5, 2, 3, 5, 7)  # six steps of the budget a decade

@@ -15,7 +15,7 @@ from adviz.explore.coreset import page
 from adviz.explore.coreset.bank import METRICS, RADIUS, Bank, Curve
 from adviz.explore.coreset.controls import CoresetControls
 from adviz.explore.kit import markup, theme
-from adviz.explore.kit.explanation import cell_box
+from adviz.explore.kit.evidence import cell_box
 from adviz.explore.kit.texts import computing
 from adviz.plots import StaticFigure, style
 

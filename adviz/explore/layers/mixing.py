@@ -15,7 +15,7 @@ import numpy as np
 from adviz import plots
 from adviz._support import progress
 from adviz.core import maps
-from adviz.explore.kit.explanation import cells_inside
+from adviz.explore.kit.evidence import cells_inside
 from adviz.prediction import Prediction
 
 Join = Literal["sum", "mean", "product"]

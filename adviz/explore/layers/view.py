@@ -12,7 +12,7 @@ import numpy as np
 from adviz import plots
 from adviz.data import Category
 from adviz.explore.kit import markup, theme
-from adviz.explore.kit.explanation import cell_grid, evidence
+from adviz.explore.kit.evidence import cell_grid, evidence
 from adviz.explore.kit.image_stepper import by_name
 from adviz.explore.kit.pixel_view import PickingView
 from adviz.explore.kit.texts import NO_TRUTH

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from adviz.explore.kit import markup, theme
-from adviz.explore.kit.explanation import Box, Ranked
+from adviz.explore.kit.evidence import Box, Ranked
 from adviz.plots import style
 
 TILE = 140  # CSS pixels, width of a match at most

@@ -11,7 +11,7 @@ import numpy as np
 from adviz.data import Category
 from adviz.explore.kit import theme
 from adviz.explore.kit.background import Label
-from adviz.explore.kit.explanation import (
+from adviz.explore.kit.evidence import (
     Evidence,
     cell_grid,
     count_of,
@@ -22,10 +22,10 @@ from adviz.explore.kit.explanation import (
 from adviz.explore.kit.image_stepper import Found, ResultsView, by_name
 from adviz.explore.kit.markup import bar_table
 from adviz.explore.kit.view import labelled, wrapped
-from adviz.explore.retrieval import compared
-from adviz.explore.retrieval.compared import Compared
+from adviz.explore.retrieval import pictures as compared
 from adviz.explore.retrieval.normals import Normals
 from adviz.explore.retrieval.picker import Limits, Picker
+from adviz.explore.retrieval.pictures import Compared
 from adviz.plots import StaticFigure
 from adviz.prediction import Prediction
 

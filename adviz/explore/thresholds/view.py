@@ -14,9 +14,9 @@ from adviz.explore.kit import markup, outcomes
 from adviz.explore.kit.background_view import Steps
 from adviz.explore.kit.image_stepper import EVERYTHING, Found, by_name
 from adviz.explore.thresholds import errors
+from adviz.explore.thresholds.galleries import KINDS, MOST, SIDE, Walls, words
 from adviz.explore.thresholds.gating import GatePanel, Gating, gating
 from adviz.explore.thresholds.tagging import TaggedView
-from adviz.explore.thresholds.walls import KINDS, MOST, SIDE, Walls, words
 from adviz.plots import THUMBNAILS, Gallery, StaticFigure, style
 from adviz.prediction import Prediction
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from adviz.metrics.checks import checked_limit, checked_maps, checked_valid, undefined_pixel_reason
 from adviz.metrics.components import regions
-from adviz.metrics.overlap import areas_per_pixel, normal_pixels
+from adviz.metrics.per_region_overlap import areas_per_pixel, normal_pixels
 
 
 @dataclass(frozen=True, eq=False)

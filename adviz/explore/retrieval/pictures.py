@@ -11,7 +11,7 @@ import numpy as np
 from adviz import plots
 from adviz.data import Split
 from adviz.explore.kit import theme
-from adviz.explore.kit.explanation import (
+from adviz.explore.kit.evidence import (
     Evidence,
     cell_box,
     map_with,

@@ -13,8 +13,8 @@ from PIL import Image
 
 from adviz._support import progress_bar
 from adviz.data.builtin.optics import photograph, shrink
+from adviz.data.builtin.picture import Scene, Shot
 from adviz.data.builtin.shapes import SIDE
-from adviz.data.builtin.shot import Scene, Shot
 
 WORKERS = 2  # numpy and Pillow let go of the interpreter's lock
 

@@ -3,7 +3,7 @@ import pytest
 
 from adviz import Neighbors, Prediction
 from adviz.core import maps
-from adviz.explore.kit.explanation import (
+from adviz.explore.kit.evidence import (
     cell_grid,
     count_of,
     evidence,
