@@ -240,7 +240,7 @@ def test_ensure_renders_once_where_it_says(tmp_path, monkeypatch):
 
 
 def test_the_default_count_and_another_do_not_share_a_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(tree, "write", lambda shot, root: None)
+    monkeypatch.setattr(write_tree, "write", lambda shot, root: None)
     assert ensure("mesh", seed=4, root=tmp_path) == tmp_path / f"demo-v{VERSION}" / "seed4" / "mesh"
     assert (
         ensure("mesh", seed=4, n_train=64, root=tmp_path)
@@ -250,32 +250,32 @@ def test_the_default_count_and_another_do_not_share_a_folder(tmp_path, monkeypat
 
 @pytest.mark.usefixtures("_few")
 def test_an_interrupted_render_is_not_taken_for_a_complete_one(tmp_path, monkeypatch):
-    write, written = tree.write, []
+    write, written = write_tree.write, []
 
     def interrupted(shot, root):
         if len(written) >= 2:
             raise KeyboardInterrupt
         written.append(write(shot, root))
 
-    monkeypatch.setattr(tree, "write", interrupted)
+    monkeypatch.setattr(write_tree, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
         ensure("mesh", n_train=2, root=tmp_path)
-    assert 2 <= len(written) <= 2 + tree.WORKERS
+    assert 2 <= len(written) <= 2 + write_tree.WORKERS
     assert not list(tmp_path.rglob("*.png"))
-    monkeypatch.setattr(tree, "write", write)
+    monkeypatch.setattr(write_tree, "write", write)
     assert len(contents(ensure("mesh", n_train=2, root=tmp_path))) == 2 + 2 + 2 * 3
 
 
 @pytest.mark.usefixtures("_few")
 def test_a_second_process_may_finish_first(tmp_path, monkeypatch):
-    write_all = tree.write_all
+    write_all = write_tree.write_all
 
     def overtaken(category, root, seed, n_train):
-        monkeypatch.setattr(tree, "write_all", write_all)
+        monkeypatch.setattr(write_tree, "write_all", write_all)
         ensure(category, seed=seed, n_train=n_train, root=tmp_path)
         write_all(category, root, seed, n_train)
 
-    monkeypatch.setattr(tree, "write_all", overtaken)
+    monkeypatch.setattr(write_tree, "write_all", overtaken)
     folder = ensure("mesh", n_train=1, root=tmp_path)
     assert len(contents(folder)) == 1 + 2 + 2 * 3
     assert os.listdir(folder.parent) == ["mesh"]
@@ -285,6 +285,6 @@ def test_a_second_process_may_finish_first(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("setting", "shown"), [("0", False), ("1", True)])
 def test_the_progress_bar_can_be_switched_off(setting, shown, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("ADVIZ_PROGRESS", setting)
-    monkeypatch.setattr(tree, "write", lambda shot, root: None)
+    monkeypatch.setattr(write_tree, "write", lambda shot, root: None)
     render("mesh", tmp_path / "tree", n_train=1)
     assert ("drawing mesh" in capsys.readouterr().err) == shown
