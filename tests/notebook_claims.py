@@ -192,7 +192,7 @@ CLAIMS = {
             min(row("hex_nut", defect)[:2]) > row("hex_nut", defect)[2]
             for defect in ("scratch", "dent")
         ),
-        "layer3 alone has it all": lambda said, row: (
+        "layer3 alone is as good as all three": lambda said, row: (
             row("PRO-global", "layer3")[0] >= row("PRO-global", "all three")[0] - 0.005
         ),
         "On the nut all three together are the best by every number": lambda said, row: all(
