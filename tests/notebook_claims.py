@@ -192,7 +192,7 @@ CLAIMS = {
             min(row("hex_nut", defect)[:2]) > row("hex_nut", defect)[2]
             for defect in ("scratch", "dent")
         ),
-        "layer3 alone has it all": lambda said, row: (
+        "layer3 alone is as good as all three": lambda said, row: (
             row("PRO-global", "layer3")[0] >= row("PRO-global", "all three")[0] - 0.005
         ),
         "On the nut all three together are the best by every number": lambda said, row: all(
@@ -218,7 +218,7 @@ CLAIMS = {
             "% of its square in 10 channels" in row.text
             and 40 <= float(row.text.split("% of its square")[0].split()[-1]) <= 60
         ),
-        "the deepest layer has more of it than both others together": lambda said, row: (
+        "the deepest layer contributes more than both others together": lambda said, row: (
             row("10 channels", "layer3:")
             > [row("10 channels", "layer1:")[0] + row("10 channels", "layer2:")[0]]
         ),
@@ -488,6 +488,7 @@ OTHER = {
         "learns from 100 images of a class and judges 500, about 50 of each class",
     ],
     "07_padim_and_position": ["PatchCore takes 8 and 16", "at 1 a good image looks as bad"],
+    "08_thresholds_and_pro": ["100 % recall"],
     "09_compare": [
         "32 for whole images",
         "0.4 means that one of them has it 40 %",
@@ -499,13 +500,13 @@ OTHER = {
         "takes 200 linear thresholds",
         "0.3 in most papers, 0.05 in stricter ones",
         "(resize to 256, crop the centre of 224)",
-        "maps judged at 256 pixels",
+        "maps evaluated at 256 pixels",
         "What a printed 99.1 does not say",
         "The centre crop of 224 removes one defect of MVTec's *grid* completely: 56 of 57 remain",
         "public runs reach its published image AUROC of 85.5",
         "and get 80 to 83",
         "with the 50 of the text",
-        "maps judged at the size of the crop or at 256",
+        "maps evaluated at the size of the crop or at 256",
     ],
     "11_tables_spade": [
         "The paper resizes to 256 and crops the centre of 224",
