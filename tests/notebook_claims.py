@@ -36,7 +36,7 @@ def span(numbers):
 
 CLAIMS = {
     "01_quickstart": {
-        "each of its 28 x 28 cells by # numbers, `layer4` each of its 7 x 7 cells by #": lambda said, row: (
+        "each of its 28 x 28 locations by # numbers, `layer4` each of its 7 x 7 locations by #": lambda said, row: (
             f"layer2: {said[0]:.0f}x28x28" in row.text and f"layer4: {said[1]:.0f}x7x7" in row.text
         ),
         "image AUROC # on the mesh, a coin, where PatchCore has #": lambda said, row: (
@@ -72,7 +72,7 @@ CLAIMS = {
             row("retrieved")[0] > row("random")[2]
         ),
         "PRO still rises up to *everywhere*": lambda said, row: (
-            row("everywhere")[1] > row("4 cells")[1]
+            row("everywhere")[1] > row("4 locations")[1]
         ),
         "PRO # on the mesh": lambda said, row: said == [row("subtract the nearest image")[1]],
         "does not need one: # with ten images": lambda said, row: (
@@ -84,21 +84,22 @@ CLAIMS = {
         "(capsule: # with $K = 1$, # with 10)": lambda said, row: (
             said == [row("image AUROC for every K:", "capsule")[i] for i in (0, 3)]
         ),
-        "PRO falls to #; one cell of freedom gives #, four give #": lambda said, row: (
-            said == [row("window", name)[1] for name in ("same place", "1 cell", "4 cells")]
+        "PRO falls to #; one location of freedom gives #, four give #": lambda said, row: (
+            said
+            == [row("window", name)[1] for name in ("same location", "1 location", "4 locations")]
         ),
     },
     "03_patchcore_coreset": {
         "The greedy bank is as good as that of 10 %": lambda said, row: (
-            row("rows", "radius greedy", "1 %")[3]
-            >= row("rows", "radius greedy", "10 %")[3] - 0.015
+            row("entries", "radius greedy", "1 %")[3]
+            >= row("entries", "radius greedy", "10 %")[3] - 0.015
         ),
-        "needs thousands of rows to do what the greedy one does with #": lambda said, row: (
+        "needs thousands of entries to do what the greedy one does with #": lambda said, row: (
             said == [row("radius greedy", "0.3 %")[0]]
             and row("radius greedy", "1 %")[4] < row("radius greedy", "0.3 %")[3] - 0.05
             and row("radius greedy", "10 %")[4] > row("radius greedy", "0.3 %")[3] - 0.05
         ),
-        "its first # rows are the coreset of 1 %": lambda said, row: (
+        "its first # patches are the coreset of 1 %": lambda said, row: (
             said == [row("radius greedy", "1 %")[0]]
         ),
         "# % of at most # % is nearly all": lambda said, row: (
@@ -107,11 +108,11 @@ CLAIMS = {
         "of a *random* bank even more is used": lambda said, row: all(
             row("at most", share)[4] > row("at most", share)[2] for share in ("10 %", "1 %")
         ),
-        "compared with all of it: # rows from # images": lambda said, row: (
-            f"{said[0]:.0f} rows of" in row.text
+        "compared with all of it: # entries from # images": lambda said, row: (
+            f"{said[0]:.0f} entries of" in row.text
             and f"each of {said[1]:.0f} training images" in row.text
         ),
-        "with # rows its covering radius is #, that of as many random rows #": lambda said, row: (
+        "with # entries its covering radius is #, that of as many random entries #": lambda said, row: (
             said == row("radius greedy", "1 %")[:3]
         ),
         "bank of 1 % reaches an AUROC of #, three random ones # to #": lambda said, row: (
@@ -447,13 +448,13 @@ CLAIMS = {
 
 OTHER = {
     "01_quickstart": [
-        "have one cell for every 8, 16 and 32 pixels",
+        "have one location for every 8, 16 and 32 pixels",
         "PatchCore keeps 2 % of the training patches",
         "1 is perfect, 0.5 a coin",
         "up to a false-positive rate of 0.3",
     ],
     "02_spade_retrieval": [
-        "one cell each 8 pixels",
+        "one location each 8 pixels",
         "3 of 64 training images have it",
         "Stage 1",
         "Stage 2",
@@ -463,14 +464,14 @@ OTHER = {
     "03_patchcore_coreset": [
         "3 of 64 training images show it, and 6 of the 24 good test images",
         "from 64 small images alone",
-        "209 training images of 224 pixels there are over 160 000 rows of 1024 numbers",
+        "209 training images of 224 pixels there are over 160 000 entries of 1024 numbers",
         "projected to 128 random directions",
         "a bank of 10 % takes thousands of steps",
         "differences of 0.01 are a pair of images",
         "the image AUROC at 1 %",
         "(007, 029 and 051) are among the six",  # the folded check below it asserts that
-        "fewer than 30 % of the full bank's rows",
-        "almost 95 % of the rows of a 1 % coreset",
+        "fewer than 30 % of the full bank's entries",
+        "almost 95 % of the entries of a 1 % coreset",
         "the random bank of 1 %",
         "from the bank of 1 %",
         "does a bank of 1 % keep",
@@ -483,9 +484,9 @@ OTHER = {
         "(60 epochs",
     ],
     "05_one_class": [
-        "6000 images to learn from and 10,000 to judge",
+        "6000 images to learn from and 10,000 to test",
         "images of 96 pixels",
-        "learns from 100 images of a class and judges 500, about 50 of each class",
+        "learns from 100 images of a class and is tested on 500, about 50 of each class",
     ],
     "07_padim_and_position": ["PatchCore takes 8 and 16", "at 1 a good image looks as bad"],
     "08_thresholds_and_pro": ["100 % recall"],

@@ -58,23 +58,27 @@ def readout(page):
     return page.find(".adviz-readout").first
 
 
+def at(row, column):
+    """Return where the middle of a pixel of the image is: 320 pixels of the screen are 224 of it."""
+    return {"x": (column + 0.5) * 320 / 224, "y": (row + 0.5) * 320 / 224}
+
+
 def test_a_click_explains_that_pixel(page):
-    page.changes(lambda: canvas(page).click(position={"x": 80, "y": 160}))
-    # 320 pixels of the screen are 224 of the image
+    page.changes(lambda: canvas(page).click(position=at(112, 56)))
     expect(status(page)).to_contain_text("pixel 112, 56")
     expect(readout(page)).to_contain_text("row 112, column 56 · map")
     expect(page.find(".adviz-shares").first).to_contain_text("layer2")
 
 
 def test_arrow_keys_go_from_cell_to_cell(page):
-    canvas(page).click(position={"x": 80, "y": 160})
+    canvas(page).click(position=at(112, 56))
     expect(status(page)).to_contain_text("pixel 112, 56")
     page.changes(lambda: canvas(page).press("ArrowRight"))
     expect(status(page)).to_contain_text("pixel 112, 64")
 
 
 def test_the_pick_stays_when_the_method_changes(page):
-    canvas(page).click(position={"x": 160, "y": 80})
+    canvas(page).click(position=at(56, 112))
     expect(status(page)).to_contain_text("pixel 56, 112")
     choose = page.find(".adviz-detector select").first.select_option
     page.changes(lambda: choose("PaDiM"))
@@ -86,7 +90,7 @@ def test_the_pick_stays_when_the_method_changes(page):
 
 
 def test_fewer_neighbours_and_whole_images(page):
-    canvas(page).click(position={"x": 160, "y": 80})
+    canvas(page).click(position=at(56, 112))
     handle = page.find(".adviz-k .noUi-handle").first
     page.changes(lambda: [handle.press("ArrowLeft") for _ in range(4)])
     expect(page.find(".adviz-ranks").first).to_contain_text("filled: the first k = 1;")
@@ -140,7 +144,7 @@ def test_defects_and_images_are_gone_through(page):
 
 
 def test_texts_are_legible_in_the_dark_theme(page):
-    canvas(page).click(position={"x": 160, "y": 80})
+    canvas(page).click(position=at(56, 112))
     page.use_theme("JupyterLab Dark")
     try:
         for detector in ("PaDiM", "SPADE"):
@@ -171,7 +175,7 @@ def test_nothing_is_cut_off_on_a_narrow_page(page):
 
 
 def test_a_zoomed_picture_is_read_out_and_picked_where_it_is_seen(page):
-    canvas(page).click(position={"x": 160, "y": 160})
+    canvas(page).click(position=at(112, 112))
     expect(readout(page)).to_contain_text("row 112, column 112")
     for _ in range(8):
         canvas(page).press("+")  # round the pick, to 0.8^8 of the width
