@@ -412,17 +412,16 @@ CLAIMS = {
         "with 0.1 %, four patches, they are # and #": lambda said, row: (
             said == row("Fig. S6:", "PatchCore, coreset=0.1%")[::2]
         ),
-        "288 and 360 pixels both become 96, so that their rows are the same": lambda said, row: (
-            all(
-                row(f"PatchCore, coreset=10%, image_size=288, neighborhood={p}")
-                == row(f"PatchCore, coreset=10%, image_size=360, neighborhood={p}")
-                for p in (3, 5, 7, 9)
-            )
+        "288 and 360 pixels both become 96, so that their rows are the same": lambda said, row: all(
+            row(f"PatchCore, coreset=10%, image_size=288, neighborhood={p}")
+            == row(f"PatchCore, coreset=10%, image_size=360, neighborhood={p}")
+            for p in (3, 5, 7, 9)
         ),
     },
     "16_odd_photographs": {
         "The ten good ones among the #": lambda said, row: (
-            f"max_good, on 10 good photographs\npredicted anomalous: 29 of {said[0]:.0f}" in row.text
+            f"max_good, on 10 good photographs\npredicted anomalous: 29 of {said[0]:.0f}"
+            in row.text
         ),
     },
     "15_your_own_data": {
