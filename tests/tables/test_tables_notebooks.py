@@ -47,6 +47,6 @@ def test_a_notebook_of_tables_runs_unattended_on_mvtec_ad(number, tmp_path, monk
         for output in one.outputs
     )
     assert "printed | ours (ours - printed)" in shown
-    assert "rows, 0 broken" in shown or number == 14  # which prints no such line
+    assert "results, 0 broken" in shown or number == 14  # which prints no such line
     assert "on the paper's data" in shown
     assert list((tmp_path / "results").glob("*.json"))
