@@ -1,5 +1,5 @@
-"""Do the tests notice faults? Seeded faults in four modules, each against the tests that run its
-line.
+"""Do the tests notice faults? Seeded faults in four groups of modules, each against the tests that
+run its line.
 
 ``python -m tests.mutation --seed 0 --per-module 150`` from the repository's root; nothing is
 written but the result.
@@ -21,18 +21,18 @@ from tests.mutation.edits import Edit, edits_of, required_arguments, sample
 from tests.mutation.running import Outcome, import_what_all_need, measured, outcomes
 
 MATCHERS = ("detectors/test_patchcore.py", "detectors/test_spade.py")
-SEARCHES = "test_search_properties.py"
-# module -> its files, the tests (of those there are) that are to notice its faults, and a factor on
+SEARCHES = "core/test_search_properties.py"
+# group -> its files, the tests (of those that exist) that are to notice its faults, and a factor on
 # --per-module
 MODULES = {
     "metrics": ("adviz/metrics/*.py", ("metrics",), 1),
     "coreset": (
-        "adviz/coreset/*.py",
-        ("test_coreset.py", "test_covering.py", SEARCHES, MATCHERS[0]),
+        "adviz/core/coreset/*.py",
+        ("core/test_coreset.py", "core/test_coverage.py", SEARCHES, MATCHERS[0]),
         1,
     ),
-    "neighbors": ("adviz/core/neighbors.py", ("test_neighbors.py", SEARCHES, *MATCHERS), 1),
-    "detectors": ("adviz/detectors/*.py", ("detectors",), 2),
+    "neighbors": ("adviz/core/neighbors.py", ("core/test_neighbors.py", SEARCHES, *MATCHERS), 1),
+    "detectors": ("adviz/detectors/**/*.py", ("detectors",), 2),
 }
 LEFT_OUT = (  # a minute for lines that faster tests run as well
     "detectors/test_distillation_quality.py",

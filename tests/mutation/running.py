@@ -34,19 +34,34 @@ COMMON = (
     "sklearn.covariance", "sklearn.decomposition", "sklearn.neighbors", "timm", "torch", "torch._dynamo", "torchvision",
     "tqdm.auto",
 )  # fmt: skip
-# Which tests are the most telling of a file, where they are not those of its own name.
+# Which tests are the most telling of a file, where they are not those of its own name. A file whose
+# name is not unique is written with its folder.
 STUDENTS = ("test_reverse_distillation.py", "test_plain_distillation.py")
 TELLING = {
     "checks": ("test_curves.py", "test_overlap.py"),
     "counts": ("test_curves.py", "test_pixels.py"),
-    **dict.fromkeys(("basis", "greedy", "grid", "sampling"), ("test_coreset.py",)),
-    "base": ("test_contract.py",),
-    "correspondence": ("test_spade.py",),
+    **dict.fromkeys(
+        ("prototypes", "greedy", "integer_grid", "random_projection"), ("test_coreset.py",)
+    ),
+    "detectors/base": ("test_contract.py",),
+    "gallery_search": ("test_spade.py",),
+    "spade/detector": ("test_spade.py",),
     "dn2": ("test_spade.py",),
     **dict.fromkeys(
-        ("distillation", "distillation_networks", "distillation_training", "teacher"), STUDENTS
+        (
+            "distillation/base",
+            "distillation/networks",
+            "distillation/reverse",
+            "distillation/training",
+            "teacher",
+        ),
+        STUDENTS,
     ),
-    "forward_networks": ("test_conventional_distillation.py", STUDENTS[1]),
+    **dict.fromkeys(
+        ("conventional", "forward_networks"), ("test_conventional_distillation.py", STUDENTS[1])
+    ),
+    "patchcore/detector": ("test_patchcore.py",),
+    "embedding": ("test_patch_embedding.py",),
     "image_score": ("test_patchcore.py",),
 }
 MEMORY = 8 * 2**30  # bytes that one fault may allocate
@@ -72,8 +87,10 @@ class Tests:
         Of the others not more than take `budget` seconds, so that a fault may survive that a
         further one would notice.
         """
-        lines, stem = self.ran.get(edit.path, {}), Path(edit.path).stem
-        named = TELLING.get(stem, (f"test_{stem}.py",))
+        lines = self.ran.get(edit.path, {})
+        file = Path(edit.path).with_suffix("")
+        in_folder = f"{file.parent.name}/{file.name}"
+        named = TELLING.get(in_folder) or TELLING.get(file.name, (f"test_{file.name}.py",))
         if edit.lines is None:
             found = set(self.seconds)
         else:
