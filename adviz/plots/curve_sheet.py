@@ -57,7 +57,7 @@ def curve_sheet(
     >>> found = evaluate(prediction, category.test)
     >>> curves = {"PatchCore": {"hex_nut": {"roc": (found.curves["roc"].x, found.curves["roc"].y)}}}
     >>> errors = {"PatchCore": {"hex_nut": [found.false_positives_at_full_recall]}}
-    >>> plots.curve_sheet(curves, errors, ["at full recall"])
+    >>> plots.curve_sheet(curves, errors, ["at 100 % recall"])
     <StaticFigure size ... with 3 Axes>
     """
     if not curves or not 1 <= len(kinds) <= len(HATCHES):

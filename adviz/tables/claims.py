@@ -439,7 +439,7 @@ def _why_unknown(
         return "left out in this setting"
     if all(inequality.known for inequality in checked):
         return ""
-    return "a number is not in the rows, or these data have no such category"
+    return "a number is not in the results, or these data have no such category"
 
 
 @dataclass(frozen=True, eq=False)
@@ -564,7 +564,9 @@ class Checked:
             "which says nothing."
         )
         if not self.setting.uses_paper_data:
-            text += " The rows are of other data than the paper's: what holds there need not here."
+            text += (
+                " The results are of other data than the paper's: what holds there need not here."
+            )
         return text
 
 

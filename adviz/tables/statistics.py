@@ -160,7 +160,7 @@ def differences(
         f"image AUROC: {name_after} against {name_before}",
         pd.DataFrame.from_dict(rows, orient="index"),
         f"difference in percentage points; low, high: 95 % interval of {draws} paired bootstrap "
-        "draws of test images; better: share of the draws with a difference above 0, in %. An "
+        "draws of test images; better: fraction of the draws with a difference above 0, in %. An "
         "interval with 0 in it may be chance.",
     )
 
@@ -170,7 +170,7 @@ def errors(methods: Methods) -> Summary:
 
     Returns
     -------
-    Summary: "FP" and "FN" at the F1-optimal threshold, "full recall" = false positives at 100 %
+    Summary: "FP" and "FN" at the F1-optimal threshold, "FP at 100 % recall" = false positives at 100 %
         recall; integers, or the mean over seeds where there are several.
     """
     import pandas as pd
@@ -178,7 +178,7 @@ def errors(methods: Methods) -> Summary:
     names = {
         "false_positives": "FP",
         "false_negatives": "FN",
-        "false_positives_at_full_recall": "full recall",
+        "false_positives_at_full_recall": "FP at 100 % recall",
     }
     columns: dict[tuple[str, str], dict[str, float]] = {}
     for method, results in methods.items():
@@ -196,8 +196,8 @@ def errors(methods: Methods) -> Summary:
         "images on the wrong side",
         frame.astype(dict.fromkeys(integers, int)),
         "FP, FN: false positives and negatives at the category's F1-optimal threshold (chosen on "
-        "these labels, as the papers do: optimistic); full recall: good images flagged at the "
-        "highest threshold that flags every anomalous one. Means over seeds.",
+        "these labels, as the papers do: optimistic); FP at 100 % recall: false positives at the "
+        "highest threshold that misses no anomalous image. Means over seeds.",
     )
 
 

@@ -34,9 +34,11 @@ DESCRIPTIONS = {
     "misclassified": (
         "images on the wrong side of the category's F1-optimal threshold, sum over the categories"
     ),
-    "full_recall": "good images flagged where every anomalous one is, sum over the categories",
-    "solved": "share of the categories with an image AUROC of exactly 1",
-    "bank_used": ("share of the memory bank's patches that are the nearest one of some test patch"),
+    "full_recall": "false positives at 100 % recall, sum over the categories",
+    "solved": "fraction of the categories with an image AUROC of exactly 1",
+    "bank_used": (
+        "fraction of the memory bank's entries that are the nearest one of some test patch"
+    ),
     "time_s": "seconds for an image on this machine, network included",
     "memory_mb": "MiB of the arrays of the fitted detector, without the network",
 }

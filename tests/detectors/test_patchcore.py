@@ -469,7 +469,7 @@ def test_patches_that_are_not_held_give_the_same_bank(train, test, sampler, star
     for name in ("bank_", "bank_image_", "bank_location_"):
         np.testing.assert_array_equal(getattr(embedded, name), getattr(held, name))
         assert getattr(embedded, name).dtype == getattr(held, name).dtype
-    for name in ("points", "order", "radius", "image", "cell", "digest", "grid"):
+    for name in ("points", "order", "radius", "image", "location", "digest", "grid"):
         np.testing.assert_array_equal(getattr(embedded.trace_, name), getattr(held.trace_, name))
     np.testing.assert_array_equal(embedded.predict(test).score, held.predict(test).score)
 

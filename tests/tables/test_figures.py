@@ -340,7 +340,7 @@ def test_a_figure_without_errors_says_so():
     plan = tables.plan_figure("patchcore", "S1", SMALL)
     rows = [made_row(one, scores=LABELS.astype(float), labels=LABELS) for one in plan.experiments]
     figure = plan.draw(rows, predict=lambda _: pytest.fail("not needed"))
-    assert "no good image is flagged" in figure.axes[0].texts[0].get_text()
+    assert "there is no false alarm" in figure.axes[0].texts[0].get_text()
 
 
 def test_the_numbers_behind_a_figure_are_a_table():

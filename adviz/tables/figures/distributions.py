@@ -22,7 +22,7 @@ from adviz.tables.statistics import by_row
 if TYPE_CHECKING:
     from adviz.plots import StaticFigure
 
-ERROR_KINDS = ("at the F1-optimal threshold", "at full recall")
+ERROR_KINDS = ("at the F1-optimal threshold", "at 100 % recall")
 
 
 def plane(name: TableName) -> StaticFigure:

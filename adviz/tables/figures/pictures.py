@@ -41,7 +41,7 @@ def false_positives(
     name: TableName, results: list[ExperimentResult], predict: Predict
 ) -> StaticFigure:
     """Draw the false positives at the F1-optimal threshold (Fig. S1)."""
-    return _errors(name, results, predict, 0, "no good image is flagged")
+    return _errors(name, results, predict, 0, "there is no false alarm")
 
 
 def false_negatives(
@@ -160,7 +160,7 @@ def _with_maps(
         quantity=RELATIVE,
         note=(
             "Maps are divided by the F1-optimal threshold of their category's image scores: "
-            "1 is where an image is flagged."
+            "1 is the threshold."
         ),
     )
 
@@ -246,8 +246,8 @@ def _wrong(result: ExperimentResult, label: int) -> np.ndarray:
     scores = np.array(result.images["scores"])
     labels = np.array(result.images["labels"])
     # `>=`, as `metrics.f1_threshold` counts
-    is_flagged = scores >= result.metrics["threshold_f1"]
-    wrong = np.flatnonzero((labels == label) & (is_flagged != bool(label)))
+    is_predicted_anomalous = scores >= result.metrics["threshold_f1"]
+    wrong = np.flatnonzero((labels == label) & (is_predicted_anomalous != bool(label)))
     order = np.argsort(scores[wrong], kind="stable")
     return wrong[order if label else order[::-1]]
 
