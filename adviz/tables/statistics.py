@@ -170,10 +170,9 @@ def errors(methods: Methods) -> Summary:
 
     Returns
     -------
-    Summary: "FP" and "FN" at the F1-optimal threshold, "FP at 100 % recall" = false positives at 100 %
-        recall; integers, or the mean over seeds where there are several.
-    """
-    import pandas as pd
+    Summary: "FP" and "FN" at the F1-optimal threshold, "FP at 100 % recall" = false positives at
+        100 % recall; integers, or the mean over seeds where there are several. """ import pandas as
+        pd
 
     names = {
         "false_positives": "FP",
