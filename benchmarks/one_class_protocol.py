@@ -13,13 +13,13 @@ import resource
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+import adviz
 from adviz import Backbone, data, evaluate
 from adviz.features.features import Features
 
@@ -160,7 +160,7 @@ def _row(
         "digest": backbone.digest,
         "train": normal.train.n_images,
         "test": normal.test.n_images,
-        "adviz": version("adviz"),
+        "adviz": adviz.__version__,
         "torch": torch.__version__,
         "seconds": f"{seconds:.0f}",
         "peak_gb": f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f}",

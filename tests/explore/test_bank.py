@@ -169,7 +169,7 @@ def test_proxies_have_one_size_and_their_rows_may_repeat(found, category):
 
 def test_what_does_not_fit_together_is_refused(found, category):
     greedy = found.traces["greedy"]
-    other = dataclasses.replace(greedy, cell=greedy.cell[::-1])
+    other = dataclasses.replace(greedy, location=greedy.location[::-1])
     with pytest.raises(
         ValueError, match="expected traces of the same patches, got others in 'other'"
     ):

@@ -331,7 +331,7 @@ def test_a_full_disk_is_an_error_and_not_the_end_of_the_process(monkeypatch):
     # A mapped file without room kills who writes to it
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(OSError, match="No space left"):
-        storage.allocated({"a": (10, 10)}, np.dtype(np.float32), limit=100)
+        storage.allocate_arrays({"a": (10, 10)}, np.dtype(np.float32), limit=100)
 
 
 @pytest.mark.parametrize(

@@ -288,7 +288,7 @@ def test_what_is_not_fitted_or_does_not_say_what_it_has_learned_is_refused(file)
             ValueError, match=f"{type(unfitted).__name__} must be fitted before it is saved"
         ):
             unfitted.save(file)
-    for own, unsaid in ((PatchCore(), "bank_, bank_location_"), (More(), "count_")):
+    for own, unsaid in ((PatchCore(), "bank_, bank_image_, bank_location_"), (More(), "count_")):
         with pytest.raises(
             TypeError, match=rf"in `learned` all that fit sets, .* with .*{unsaid}.* adviz\.archive"
         ):
