@@ -316,7 +316,7 @@ ALLOWED = {
     "itself": ("data/images.py", "from adviz.data.split import Split\nfrom . import split"),
     "downwards": (
         "evaluation/result.py",
-        "from adviz.metrics import auroc\nfrom adviz import data\nfrom adviz._support import bar",
+        "from adviz.metrics import auroc\nfrom adviz import data\nfrom adviz._support import got",
     ),
     "the tables' explorer": ("explore/tables/view.py", "from adviz.tables import plan"),
     "lazy root": (

@@ -92,8 +92,8 @@ def new_timm_name(name: str) -> str:
 
     Examples
     --------
-    >>> from adviz.features import renamed
-    >>> renamed("tv_resnet50"), renamed("resnet50")
+    >>> from adviz.features import new_timm_name
+    >>> new_timm_name("tv_resnet50"), new_timm_name("resnet50")
     ('resnet50.tv_in1k', '')
     """
     from timm.models import _registry

@@ -36,9 +36,9 @@ def test_nothing_is_suggested_where_there_is_nothing():
 
 
 def test_another_kind_of_thing_is_refused_by_what_it_lacks():
-    names.require("text", "upper lower", "a text")
+    names.require_attributes("text", "upper lower", "a text")
     with pytest.raises(TypeError, match=r"^expected a text, got a int$"):
-        names.require(3, "upper lower", "a text")
+        names.require_attributes(3, "upper lower", "a text")
 
 
 SPLIT = data.Split.from_arrays(np.zeros((3, 8, 8), np.uint8), [0, 0, 1])

@@ -191,7 +191,7 @@ def test_what_does_not_fit_together_is_refused(found, category):
         )
     untold = dataclasses.replace(greedy, grid=None)
     assert Bank({"greedy": untold}, category.test, N_TRAIN).grid == (SIDE, SIDE)
-    odd = dataclasses.replace(untold, cell=greedy.cell // 2)
+    odd = dataclasses.replace(untold, location=greedy.location // 2)
     with pytest.raises(
         ValueError, match="expected a trace with its grid, or square images, got 8 locations"
     ):

@@ -119,14 +119,14 @@ def test_errors_are_counted_and_summed():
             counts.append([np.sum(flagged & (LABELS == 0)), np.sum(~flagged & (LABELS == 1)), 0])
             counts[-1][2] = np.sum(found[LABELS == 0] >= low)
         assert (
-            frame.loc[category, "one"][["FP", "FN", "full recall"]].tolist()
+            frame.loc[category, "one"][["FP", "FN", "FP at 100 % recall"]].tolist()
             == np.mean(counts, axis=0).tolist()
         )
     assert frame.loc["all", ("one", "FN")] == frame.loc[["a", "b"], ("one", "FN")].sum()
     assert np.isnan(frame.loc["b", ("<b>", "FP")])
     assert "&lt;b&gt;" in summary._repr_html_()
     assert "<b></th>" not in summary._repr_html_()
-    assert "full recall" in repr(summary)
+    assert "FP at 100 % recall" in repr(summary)
 
 
 def test_counts_of_one_seed_are_shown_as_integers():
