@@ -196,7 +196,7 @@ class Features(Mapping[str, np.ndarray]):
 
 
 def in_boxes(features: Features, boxes: np.ndarray | None) -> Features:
-    """Set the boxes of features whose padding was filled by `fill_padding`, and return them uncopied."""
+    """Set the boxes of features that `fill_padding` has filled, and return them uncopied."""
     if boxes is not None:
         boxes = _checked_boxes(boxes, features.n_images, features.image_size)
     features._boxes = boxes
