@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from adviz._support import LATER, archive, as_numpy, got
+from adviz._support import LATER, archive, as_numpy, current_names, got
 from adviz.core import maps
 
 # Fields of `Neighbors` that files saved before hold under another name
 OLD_NAMES = {"cell": "location"}
-
-
-def current_names(content: Mapping[str, Any], old_names: Mapping[str, str]) -> dict[str, Any]:
-    """Return saved contents under the current names of their fields."""
-    renamed = {}
-    for name, value in content.items():
-        current = old_names.get(name, name)
-        renamed[name if current in content else current] = value
-    return renamed
 
 
 @dataclass(frozen=True, eq=False)

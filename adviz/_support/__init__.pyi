@@ -5,6 +5,7 @@ from .archive import restoring as restoring
 from .archive.documents import digest_of as digest_of
 from .archive.files import check_file as check_file
 from .archive.records import LATER as LATER
+from .archive.records import current_names as current_names
 from .archive.records import is_of_type as is_of_type
 from .archive.trees import check_version as check_version
 from .archive.trees import parse_json as parse_json

@@ -8,9 +8,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from adviz._support import archive
+from adviz._support import archive, current_names
 from adviz.metrics import Curve
-from adviz.prediction import current_names
 
 if TYPE_CHECKING:
     import pandas as pd

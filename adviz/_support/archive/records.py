@@ -18,6 +18,15 @@ C = TypeVar("C")
 LATER = {"later": True}
 
 
+def current_names(content: Mapping[str, Any], old_names: Mapping[str, str]) -> dict[str, Any]:
+    """Return saved contents under the current names of their fields."""
+    renamed = {}
+    for name, value in content.items():
+        current = old_names.get(name, name)
+        renamed[name if current in content else current] = value
+    return renamed
+
+
 def parts(record: Any) -> dict[str, Any]:
     """Return a dataclass as a dictionary, dataclasses inside likewise; nothing is copied.
 

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adviz._support import archive
+from adviz._support import archive, current_names
 from adviz.core import CoresetTrace
 from adviz.detectors.persistence.checked_state import CheckedState, index_arrays, restore_index
-from adviz.prediction import current_names
 
 if TYPE_CHECKING:
     from adviz.detectors.patchcore.detector import PatchCore
