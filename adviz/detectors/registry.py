@@ -30,7 +30,7 @@ def name_of(cls: type[Any]) -> str:
     return cls.__name__ if is_listed else f"{cls.__module__}:{cls.__qualname__}"
 
 
-def is_own(name: str) -> bool:
+def is_user_defined(name: str) -> bool:
     """Return whether a name is that of a class that is not adviz's."""
     return ":" in name
 
@@ -42,7 +42,7 @@ def class_of(name: str) -> type[Any]:
     ------
     AttributeError: no such class of adviz.  ValueError: no such module, or class in it.
     """
-    if not is_own(name):
+    if not is_user_defined(name):
         if name not in dir(detectors):
             names = ", ".join(dir(detectors))
             raise AttributeError(f"expected one of {names}, or module:Class, got {name!r}")
@@ -96,7 +96,7 @@ def check(detector: Any) -> None:
             "give it a field, layers: tuple[int | str, ...] = (8, 16)"
         )
     name = name_of(cls)
-    if is_own(name) and class_of(name) is not cls:
+    if is_user_defined(name) and class_of(name) is not cls:
         raise ValueError(
             f"expected the {name} that is there now, got one of an earlier definition: make it "
             "again"
@@ -131,10 +131,8 @@ def _compiled(code: CodeType) -> Any:
     """Return a function's code and constants, and those of the functions within it."""
     constants = []
     for constant in code.co_consts:
-        as_text = (
-            _compiled if isinstance(constant, CodeType) else _constant
-        )  # code of inner functions
-        constants.append(as_text(constant))
+        is_inner_function = isinstance(constant, CodeType)
+        constants.append(_compiled(constant) if is_inner_function else _constant(constant))
     return code.co_code, code.co_names, code.co_varnames, constants
 
 

@@ -105,7 +105,7 @@ class Experiment:
         if self.geometry.bits is None:
             # Results were stored before geometries had bits, and their keys stay
             del facts["geometry"]["bits"]
-        if named.is_own(detector_name):
+        if named.is_user_defined(detector_name):
             facts["code"] = named.code_of(type(self.detector))
         return facts
 

@@ -15,7 +15,7 @@ from adviz._support import archive, check_device, is_of_type
 from adviz.data import Geometry
 from adviz.detectors.persistence.checked_state import CheckedState
 from adviz.detectors.presets import AtMost
-from adviz.detectors.registry import current_options, is_own, name_of
+from adviz.detectors.registry import current_options, is_user_defined, name_of
 
 T = TypeVar("T")
 # A file of one machine; a detector from elsewhere must not write to a path of its choice
@@ -94,7 +94,7 @@ def restored(cls: type[T], content: Mapping[str, Any], device: str | None) -> T:
 
 def _has_own_state(cls: type[Any]) -> bool:
     """Return whether `_state` is meant for this very class: a subclass may learn more than that."""
-    return "_state" in vars(cls) or not is_own(name_of(cls))
+    return "_state" in vars(cls) or not is_user_defined(name_of(cls))
 
 
 def _options(detector: Any) -> dict[str, Any]:
