@@ -1,0 +1,323 @@
+// What the modules of the explorers tell each other. tsc checks them against it (tests/javascript); browsers never see it.
+
+/** Rows, columns. */
+export type Size = [number, number];
+/** Row, column of an image's pixel, from 0. */
+export type Pixel = [number, number];
+/** Top, left, height, width in pixels of an image. */
+export type Box = [number, number, number, number];
+/** Lower and upper end of a colour scale or an axis. */
+export type Range = [number, number];
+
+/** What the browser always has: everything small. `kit/source.py` writes it. */
+export interface Facts {
+  /** Names the source: explorers of one source on a page share its parts. */
+  id: string;
+  /** Side of a small picture in a sheet, pixels. */
+  small: number;
+  /** Small pictures in a row of a sheet. */
+  columns: number;
+  /** Small pictures in a sheet. */
+  page: number;
+  /** Of the Gaussian that smooths maps, pixels. */
+  sigma: number;
+  categories: Record<string, CategoryFacts>;
+}
+
+export interface CategoryFacts {
+  /** Of test and training images, pixels. */
+  size: Size;
+  trainSize: Size;
+  /** Names of the test and training images without folder of the split and ending: "broken/001". */
+  names: string[];
+  trainNames: string[];
+  /** 0 good, 1 anomalous, -1 unlabelled. */
+  labels: number[];
+  defects: string[];
+  /** Whether any test image has a mask. */
+  masked: boolean;
+  /** null: still to be computed. */
+  detectors: Record<string, DetectorFacts | null>;
+}
+
+export interface DetectorFacts {
+  scores: number[];
+  /** A threshold to begin with, and how it was chosen: "F1-optimal". */
+  threshold: number;
+  thresholdName: string;
+  /** The highest threshold with 100 % recall; null without an anomalous image. */
+  fullRecall: number | null;
+  /** Of the colour scale that all maps share, and of their values; null: there is no map. */
+  limits: Range | null;
+  ends: Range | null;
+  /** Rows and columns of the test image's locations, and of the training images' (null: no neighbours of patches). */
+  cells: Size;
+  grid: Size | null;
+  /** Neighbours of a patch; 0: none. */
+  k: number;
+  /** "retrieval": the r-th neighbour lies in the r-th retrieved image. */
+  order: "distance" | "retrieval" | "";
+  /** "patch", or the layer whose patches were searched; "": none. */
+  searched: string;
+  /** Neighbours of the whole image (DN2, SPADE's first stage); 0: none. */
+  wholeK: number;
+  layers: LayerFacts[];
+  /** How the map follows from squared distances of patches: their root or not, then smoothed; null: it does not. */
+  root: boolean | null;
+  /** Whether every score is its map's maximum. */
+  peak: boolean;
+}
+
+export interface LayerFacts {
+  name: string;
+  /** With its stride: "layer2 (stride 8)". */
+  label: string;
+  cells: Size;
+}
+
+/** `found/CATEGORY/DETECTOR/IMAGE`. Absent fields: there is no such thing. */
+export interface FoundPart {
+  /** (cells, k) squared distances, in the order in which they were found; NaN: not segmented. */
+  distance?: Float32Array;
+  /** (cells, k) flat location in the training image. */
+  location?: Uint16Array | Uint32Array;
+  /** (cells, k) training image; (k) where all patches search the same images. */
+  image?: Uint16Array | Uint32Array;
+  /** (cells) squared distance of each patch, of detectors without neighbours whose map follows from it. */
+  cells?: Float32Array;
+  /** (size) the map in 65536 steps over `range`, where it does not follow from distances. */
+  map?: Uint16Array;
+  range?: Float32Array;
+  /** Top, left, bottom, right edge of the image in its padding. */
+  box?: Uint16Array;
+  /** One map for each of `layers`, at its own resolution. */
+  [layer: `layer${number}`]: Float32Array;
+  /** (wholeK) squared distances and training images of the whole image's neighbours. */
+  wholeDistance?: Float32Array;
+  wholeImage?: Uint16Array | Uint32Array;
+}
+
+/** `test/CATEGORY/IMAGE`, `train/CATEGORY/IMAGE`, `mean/CATEGORY`, `small/...`, `photo/...`. */
+export interface PicturePart {
+  image: ImageBitmap;
+  /** (size) bits of the mask, as numpy.packbits; absent: unknown. */
+  mask?: Uint8Array;
+}
+
+/** Every kind of part has other fields; the modules that read one say which. */
+export type Part = any;
+
+export interface Store {
+  /** A part, or null, and it is asked for. Throws what went wrong where it was made. */
+  get(key: string): Part | null;
+  /** A part that is there, or null; nothing is asked for. */
+  peek(key: string): Part | null;
+  /** Asks for all that was missed since. */
+  ask(): void;
+  /** Forgets that work was stopped, so that it is asked for again. */
+  retry(): void;
+  readonly busy: boolean;
+  readonly bytes: number;
+  close(): void;
+}
+
+/** The part of anywidget's model that explorers use. */
+export interface Model {
+  get(name: string): any;
+  set(name: string, value: unknown): void;
+  save_changes(): void;
+  on(names: string, call: (...values: any[]) => void): void;
+  off(names: string, call: (...values: any[]) => void): void;
+  send(content: unknown): void;
+}
+
+/** What became of an image at a threshold. */
+export type Kind =
+  | "true positive" | "true negative" | "false positive" | "false negative"
+  | "unlabelled, predicted anomalous" | "unlabelled, predicted good";
+
+export interface Decision {
+  kinds: Kind[];
+  truePositives: number;
+  trueNegatives: number;
+  falsePositives: number;
+  falseNegatives: number;
+  unlabelledPositives: number;
+  unlabelledNegatives: number;
+  /** NaN where undefined. */
+  precision: number;
+  recall: number;
+  f1: number;
+  falsePositiveRate: number;
+  accuracy: number;
+}
+
+/** What a state means, read by `explorer.js` before every drawing. */
+export interface Now {
+  facts: Facts;
+  /** Constants of this explorer, such as units of layers' maps. */
+  options: Record<string, any>;
+  category: string;
+  one: CategoryFacts;
+  detector: string;
+  /** null: still to be computed. */
+  found: DetectorFacts | null;
+  /** "category/detector": key of the dictionaries `thresholds` and `limits`. */
+  key: string;
+  /** Index of the test image. */
+  image: number;
+  threshold: number | null;
+  decision: Decision | null;
+  defect: string;
+  errors: string;
+  order: string;
+  /** The images that the filters keep, in their order. */
+  list: number[];
+  /** Of the explorer, CSS pixels. */
+  width: number;
+  store: Store;
+  /** A trait of the model. */
+  get(name: string): any;
+}
+
+export type Values = Record<string, any>;
+/** Sets traits (also `threshold` and `limits` of the current detector), draws, tells the kernel. */
+export type Change = (values: Values) => void;
+
+export interface Component<Given> {
+  node: HTMLElement;
+  draw(given: Given): void;
+}
+
+/** A small picture: where it lies in its sheet. */
+export interface Small {
+  image: ImageBitmap;
+  x: number;
+  y: number;
+  side: number;
+}
+
+export interface PictureGiven {
+  image: ImageBitmap;
+  /** The same region from the original file's pixels, where there are more. */
+  photo: ImageBitmap | null;
+  /** (size), NaN in padding; null: no map. */
+  map: Float32Array | null;
+  /** (size) 0 or 1; null: unknown. */
+  mask: Uint8Array | null;
+  size: Size;
+  cells: Size;
+  limits: Range;
+  ends: Range;
+  opacity: number;
+  fade: boolean;
+  contour: boolean;
+  /** "map": colours over the image; "outline": only a line round where the map is >= level. */
+  style: string;
+  level: number | null;
+  pixel: Pixel | null;
+  /** [] = all of it, else [row, column of the middle, magnification]. */
+  zoom: number[];
+  name: string;
+  unit: string;
+  width: number;
+}
+
+export interface Tile {
+  title: string;
+  /** Lines below. */
+  lines: string[];
+  kind: "image" | "truth" | "map" | "overlay" | "none";
+  map: Float32Array | null;
+  limits: Range;
+  /** Level of the dashed outline; null: none. */
+  level: number | null;
+  chosen: boolean;
+}
+
+export interface TilesGiven {
+  tiles: Tile[];
+  image: ImageBitmap;
+  mask: Uint8Array | null;
+  size: Size;
+  zoom: number[];
+  pixel: Pixel | null;
+  opacity: number;
+  fade: boolean;
+  contour: boolean;
+  /** Of one tile, CSS pixels. */
+  width: number;
+}
+
+export interface StripGiven {
+  scores: number[];
+  defects: string[];
+  kinds: Kind[] | null;
+  threshold: number | null;
+  /** Name -> other thresholds worth knowing. */
+  marks: Record<string, number>;
+  image: number;
+  names: string[];
+  /** Defect that is looked at; "all". */
+  filter: string;
+  width: number;
+}
+
+export interface GalleryGiven {
+  title: string;
+  list: number[];
+  image: number;
+  scores: number[] | null;
+  kinds: Kind[] | null;
+  names: string[];
+  defects: string[];
+  /** Third line of an image's text, such as its tag. */
+  notes: Record<number, string>;
+  small(image: number): Small | null;
+  /** Said where the list is empty. */
+  empty: string;
+  width: number;
+  /** "row": one line that is scrolled; "grid": several lines. */
+  shape: "row" | "grid";
+}
+
+export interface ScatterGiven {
+  x: number[];
+  y: number[];
+  labels: number[];
+  /** Of the axes. */
+  titles: [string, string];
+  thresholds: [number | null, number | null];
+  image: number;
+  names: string[];
+  width: number;
+}
+
+/** A neighbour of a patch. */
+export interface Match {
+  /** From 1, in the order in which it was found. */
+  rank: number;
+  distance: number;
+  image: number;
+  /** Row, column of its location in the training image. */
+  cell: Pixel;
+}
+
+/** What an explorer's module hands to the frame. */
+export interface Parts {
+  /** Everything below the status line. */
+  node: HTMLElement;
+  draw(now: Now): void;
+  /** Asks for what is likely wanted next. */
+  ahead?(now: Now): void;
+  /** Continues the status line. */
+  words?(now: Now): string;
+  /** What is shown as a table, for the menu's CSV. */
+  table?(now: Now): { head: string[]; rows: (string | number)[][] };
+}
+
+export interface Frame {
+  model: Model;
+  store: Store;
+  change: Change;
+}
