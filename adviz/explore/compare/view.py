@@ -12,7 +12,7 @@ import numpy as np
 from adviz import plots
 from adviz._support import progress
 from adviz.data import Category
-from adviz.explore.compare.disagreement import (
+from adviz.explore.kit.disagreement import (
     COLUMNS,
     Numbers,
     Standing,
