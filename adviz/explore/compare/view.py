@@ -12,6 +12,7 @@ import numpy as np
 from adviz import plots
 from adviz._support import progress
 from adviz.data import Category
+from adviz.explore.kit import markup, theme
 from adviz.explore.kit.disagreement import (
     COLUMNS,
     Numbers,
@@ -23,7 +24,6 @@ from adviz.explore.kit.disagreement import (
     score_disagreement,
     standing,
 )
-from adviz.explore.kit import markup, theme
 from adviz.explore.kit.image_stepper import Found, by_name, truth_of
 from adviz.explore.kit.pixel_view import PickingView
 from adviz.explore.kit.texts import NO_TRUTH, computing

@@ -36,6 +36,12 @@ def by_name(
 def check(
     categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]
 ) -> None:
+    """Refuse nothing to show, categories without predictions, and predictions of other images.
+
+    Raises
+    ------
+    TypeError, ValueError: as `adviz.explore.results`.
+    """
     if not categories:
         raise ValueError("expected at least one category to show, got none")
     for name, category in categories.items():
@@ -48,6 +54,13 @@ def check(
 
 
 def check_prediction(name: str, category: Category, detector: str, prediction: Any) -> None:
+    """Refuse what is no prediction of a category's test images.
+
+    Raises
+    ------
+    TypeError: no prediction.
+    ValueError: of another number of images, or of others.
+    """
     if not isinstance(prediction, Prediction):
         kind = type(prediction).__name__
         raise TypeError(
