@@ -13,7 +13,7 @@ from adviz import plots
 from adviz.data import Category
 from adviz.explore.kit.evidence import Evidence, count_of, evidence, map_with
 from adviz.explore.kit.explorer import Explorer
-from adviz.explore.kit.source import part_key
+from adviz.explore.kit.packing import names_of, part_key
 from adviz.explore.retrieval.figure import Compared
 from adviz.plots import StaticFigure
 from adviz.prediction import Prediction
@@ -72,6 +72,7 @@ class RetrievalView(Explorer):
     """
 
     MODULE = "retrieval.js"
+    KINDS = (*Explorer.KINDS, "train", "mean")
     STATE = (*Explorer.STATE, "k", "rank", "whole")
 
     k = Int(5, min=1).tag(sync=True)
@@ -146,7 +147,7 @@ class RetrievalView(Explorer):
         """Return data that is displayed, by its key; "channels/..." are this explorer's own."""
         if not key.startswith("channels/"):
             return super().part(key)
-        _, _, detector, image, row, column = self.source.names_of(key)
+        _, _, detector, image, row, column = names_of(key)
         contributions = self._channels[detector](int(image), int(row), int(column))
         return {"values": np.asarray(contributions, "<f4")}
 
