@@ -240,6 +240,7 @@ export function explorer({ model, el, signal }, spec) {
   let drawings = 0;
   function draw() {
     const now = read();
+    root.style.setProperty("--left", `${columns(now.width).left}px`);
     try {
       choosing.show(now);
       drawShared(now);

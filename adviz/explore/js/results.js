@@ -28,6 +28,9 @@ function build({ change, gallery }) {
       drawing.show(drawingOf(now, shown));
       if (!shown) return; // the former picture stays until the next is there
       const { left, right } = columns(now.width);
+      const width = Math.min(300, Math.floor((right - 2 * TILE_GAP) / 3));
+      // the gallery ends where the controls below the picture do
+      gallery.style.setProperty("--gallery-height", `${Math.max(250, left + 10 - width)}px`);
       const given = pictureGiven(now, shown, left);
       large.draw(given);
       row.draw({
@@ -40,7 +43,7 @@ function build({ change, gallery }) {
         opacity: given.opacity,
         fade: given.fade,
         contour: given.contour,
-        width: Math.min(300, Math.floor((right - 2 * TILE_GAP) / 3)),
+        width,
       });
       note.textContent = lacking(shown);
     },
