@@ -17,6 +17,8 @@ const FAR = 8;
 const TWICE = 2;
 /** CSS pixels of the frame round the picked location at least. */
 const LEAST = 9;
+/** CSS pixels of an image's pixel from which on the picked one is framed, too. */
+const LARGE = 8;
 /** Milliseconds that a hint stays. */
 const HINT = 1600;
 /** @type {Record<string, [number, number]>} */
@@ -99,6 +101,9 @@ function painter(canvas) {
     if (!given.pixel) return;
     const [top, left, height, width] = boxOf(cellOf(given.pixel, size, given.cells), size, given.cells);
     frame(context, [top - box[0], left - box[1], height, width], scale, RIM, { least: LEAST });
+    if (scale < LARGE) return;
+    const [row, column] = given.pixel;
+    frame(context, [row - box[0], column - box[1], 1, 1], scale, RIM, { line: 1 });
   };
 }
 
