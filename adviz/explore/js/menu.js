@@ -32,10 +32,10 @@ const DEFAULTS = {
   marks: {},
 };
 /** CSS that a drawing needs outside of its page. */
-const STYLES =
-  "fill fill-opacity stroke stroke-width stroke-dasharray stroke-opacity opacity font-size font-weight font-family text-anchor display visibility".split(
-    " ",
-  );
+const STYLES = [
+  "fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "opacity",
+  "font-size", "font-weight", "font-family", "text-anchor", "display", "visibility",
+];
 
 /** Prints a value as Python does. @param {any} value @returns {string} */
 export function python(value) {

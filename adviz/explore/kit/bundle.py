@@ -80,7 +80,9 @@ def _as_function(name: str, folder: Path) -> str:
     exports = ", ".join(export for _, export in EXPORT.findall(text))
     body = EXPORT.sub(r"\1 \2", IMPORT.sub(_as_constants, text))
     if left := LEFT_OVER.search(body):
-        raise ValueError(f"expected the plain forms of import and export in {name}, got {left[0]!r}")
+        raise ValueError(
+            f"expected the plain forms of import and export in {name}, got {left[0]!r}"
+        )
     return f"const {_identifier(name)} = (() => {{\n{body}return {{ {exports} }};\n}})();"
 
 
