@@ -1,8 +1,8 @@
 """ES modules as one text: what anywidget and exported pages want.
 
-The files in `explore/js` are plain ES modules: a browser loads them as they are, and so does node in
-tests. Bundled, every module is a function that is called once and returns what it exports, so that
-names of different modules do not meet. Only plain forms are understood, all else is refused:
+The files in `explore/js` are plain ES modules: a browser loads them as they are, and so does node
+in tests. Bundled, every module is a function that is called once and returns what it exports, so
+that names of different modules do not meet. Only plain forms are understood, all else is refused:
 
 1. imports: ``import { a, b } from "./x.js";`` at the start of a line;
 2. exports: ``export`` before function, async function, class or const at the start of a line, and
