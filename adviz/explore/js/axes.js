@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { clip, number, ticks } from "./format.js";
 
+const FEW = 4; // labels whose orders and sides are all tried
 const LETTER = 6.6; // CSS pixels, where text cannot be measured
 /** @type {CanvasRenderingContext2D | null | undefined} */
 let ruler;
@@ -149,12 +150,26 @@ function tickTexts(values, step) {
  */
 export function flags(labels, left, right, gap = 5) {
   const rightFirst = labels.map((_, i) => i).sort((a, b) => labels[b].at - labels[a].at);
-  const tries = [rightFirst, [...rightFirst].reverse()].map(inOrder);
-  tries.sort((a, b) => a.crossed - b.crossed || a.lines - b.lines);
-  return tries[0].found;
+  const few = labels.length <= FEW;
+  const orders = few ? permutations(rightFirst) : [rightFirst, [...rightFirst].reverse()];
+  const masks = few ? 2 ** labels.length : 1;
+  let best = inOrder(rightFirst, 0);
+  for (let mask = 0; mask < masks; mask++) {
+    for (const order of orders) {
+      if (!best.crossed && !best.lines) return best.found;
+      const other = inOrder(order, mask);
+      const fewer = other.crossed - best.crossed || other.lines - best.lines;
+      if (fewer < 0) best = other;
+    }
+  }
+  return best.found;
 
-  /** @param {number[]} order */
-  function inOrder(order) {
+  /**
+   * Gives each label in turn the lowest line in which it has room.
+   * @param {number[]} order
+   * @param {number} mask its bit i says that label i stands left of its line, where it can stand on both sides
+   */
+  function inOrder(order, mask) {
     /** @type {Flag[]} */
     const placed = [];
     /** @type {Flag[]} */
@@ -163,10 +178,10 @@ export function flags(labels, left, right, gap = 5) {
     for (const i of order) {
       const { at, width } = labels[i];
       const sides = sidesOf(at, width);
-      const choices = sides.flatMap((side) => lineOf({ at, width, side, line: 0 }, placed));
-      choices.sort((a, b) => a.line - b.line);
-      if (!choices.length) crossed += 1;
-      found[i] = choices[0] ?? { at, width, side: sides[0], line: placed.length };
+      const side = sides[(mask >> i) & 1] ?? sides[0];
+      const free = lineOf({ at, width, side, line: 0 }, placed);
+      if (!free) crossed += 1;
+      found[i] = free ?? { at, width, side, line: placed.length };
       placed.push(found[i]);
     }
     return { found, crossed, lines: Math.max(0, ...found.map((flag) => flag.line)) };
@@ -181,14 +196,23 @@ export function flags(labels, left, right, gap = 5) {
     return sides.length ? sides : [/** @type {const} */ ("start")];
   }
 
-  /** A flag in the lowest line in which it has room, or nothing. @param {Flag} flag @param {Flag[]} placed */
+  /** A flag in the lowest line in which it has room, or null. @param {Flag} flag @param {Flag[]} placed */
   function lineOf(flag, placed) {
     for (let line = 0; line <= labels.length; line++) {
       const here = { ...flag, line };
-      if (placed.every((other) => apart(here, other, gap))) return [here];
+      if (placed.every((other) => apart(here, other, gap))) return here;
     }
-    return [];
+    return null;
   }
+}
+
+/** All orders of some values, the given one first. @param {number[]} values @returns {number[][]} */
+function permutations(values) {
+  if (values.length < 2) return [values];
+  return values.flatMap((first, i) => {
+    const rest = values.filter((_, n) => n !== i);
+    return permutations(rest).map((order) => [first, ...order]);
+  });
 }
 
 /**

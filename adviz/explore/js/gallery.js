@@ -126,8 +126,8 @@ export function gallery(change, tools) {
   /** Gives the list its size, so that the scroll bar says how much there is. */
   function arrange() {
     const { list: images, notes, width } = now;
-    const high = EDGE + SIDE + LINES + (Object.keys(notes).length ? NOTE : 0);
-    scroller.style.setProperty("--step", `${high}px`);
+    const noted = Object.keys(notes).length ? NOTE : 0;
+    const high = SIDE + LINES + noted + (row() ? 6 : EDGE);
     if (row()) {
       columns = 0;
       step = STEP;
@@ -155,25 +155,32 @@ export function gallery(change, tools) {
     const [first, last] = visible(scrolled(), seen, step, lines, columns ? 1 : MARGIN);
     const wanted = new Set(images.slice(first * across, last * across));
     if (images.length) wanted.add(images[cursor]);
+    const focused = hasFocus();
     for (const [image, one] of made) {
       if (wanted.has(image)) continue;
       one.node.remove();
       made.delete(image);
     }
     waiting = 0;
-    images.forEach((image, place) => {
-      if (wanted.has(image)) show(image, place);
-    });
+    /** @type {Node | null} */
+    let after = null;
+    for (let place = images.length - 1; place >= 0; place--) {
+      if (!wanted.has(images[place])) continue;
+      const one = show(images[place], place);
+      // in the list's order, as screen readers go through them
+      if (one.nextSibling !== after || one.parentNode !== list) list.insertBefore(one, after);
+      after = one;
+    }
+    if (focused && !hasFocus()) made.get(images[cursor])?.node.focus({ preventScroll: true });
     ends();
   }
 
-  /** @param {number} image @param {number} place */
+  /** @param {number} image @param {number} place @returns {HTMLElement} */
   function show(image, place) {
     let one = made.get(image);
     if (!one) {
       one = thumbnail();
       made.set(image, one);
-      list.append(one.node);
     }
     const small = now.small(image);
     if (!small) waiting += 1;
@@ -198,6 +205,7 @@ export function gallery(change, tools) {
       tone: toneOf(defect, kind),
       note: now.notes[image] ?? "",
     });
+    return one.node;
   }
 
   /** Brings a place of the list into sight. @param {number} place */

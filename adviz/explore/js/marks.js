@@ -22,8 +22,9 @@ export const look = (wrong, faint) => (wrong ? WRONG : 0) + (faint ? FAINT : 0);
 /** Diameter of a dot among so many, CSS pixels. @param {number} count */
 export function diameter(count) {
   if (count <= 300) return 9;
-  if (count <= 1000) return 7;
-  return count <= 3000 ? 5.5 : 4.5;
+  if (count <= 1000) return 7.5;
+  if (count <= 3000) return 6;
+  return count <= MANY ? 5 : 4;
 }
 
 /** @param {import("./verdicts").Tone} tone @param {number} state */
@@ -143,6 +144,31 @@ function onTheme(owner, call) {
   query.addEventListener("change", tell);
 }
 
+/** @type {WeakMap<Element, HTMLCanvasElement>} */
+const canvases = new WeakMap();
+
+/**
+ * Calls `call` while a chart's dots are in its SVG, also those that are on the canvas: to store the chart.
+ * @template Answer
+ * @param {SVGSVGElement} svg
+ * @param {() => Answer} call
+ * @returns {Answer}
+ */
+export function withDots(svg, call) {
+  const group = svg.querySelector(".av-dots");
+  const canvas = group && canvases.get(group);
+  if (!group || !canvas || canvas.hidden) return call();
+  const [width, height] = ["width", "height"].map((name) => svg.getAttribute(name));
+  const image = document.createElementNS("http://www.w3.org/2000/svg", "image");
+  set(image, { href: canvas.toDataURL(), width, height });
+  group.append(image);
+  try {
+    return call();
+  } finally {
+    image.remove();
+  }
+}
+
 /**
  * The dots of a chart, and the ring round one of them.
  * @returns what goes into the chart: `canvas` under the SVG, `group` and `ring` in it
@@ -155,6 +181,8 @@ export function marks() {
   const ring = /** @type {SVGGElement} */ (h("g.av-ring-group", {}, under, over));
   const samples = TONES.flatMap((tone) => [0, 1, 2, 3].map((state) => h("path", { class: classes(tone, state) })));
   const inks = h("g", { visibility: "hidden" }, ...samples);
+
+  canvases.set(group, canvas);
 
   let xs = new Float64Array(0);
   let ys = new Float64Array(0);
@@ -187,6 +215,7 @@ export function marks() {
     states = new Uint8Array(xs.length).fill(crowded() ? 255 : 0);
     stamps = null;
     canvas.hidden = !crowded();
+    group.style.setProperty("--rim", size > 6 ? "1.5px" : `${size > 4 ? 1 : 0.75}px`);
     elements = [];
     if (crowded()) {
       sharp(canvas, width, height);

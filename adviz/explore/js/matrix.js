@@ -34,8 +34,8 @@ export function matrix(change) {
   const missed = errorButton("missed", "false negatives", "anomalous images predicted good");
   const alarms = errorButton("false alarms", "false positives", "good images predicted anomalous");
   const passed = count("right", "passed");
-  const unknownBad = count("unknown", "unlabelled");
-  const unknownGood = count("unknown", "unlabelled");
+  const unknownBad = count("unknown", "unknown");
+  const unknownGood = count("unknown", "unknown");
   const unlabelled = line("unlabelled", unknownBad.node, unknownGood.node);
   const counts = h(
     "table.av-matrix",
@@ -57,7 +57,8 @@ export function matrix(change) {
   const rates = RATES.map(([key, name, meaning]) => rate(key, name, meaning));
   const rateTable = h(
     "table.av-rates",
-    { "aria-label": "rates" },
+    {},
+    h("caption", {}, "rates"),
     h("tbody", {}, ...rates.map((one) => one.node)),
   );
   const body = h("tbody");

@@ -5,7 +5,7 @@ import { clip, number } from "./format.js";
 import { lazily, memo } from "./memo.js";
 import { bottomAxis, flags, rounded, scale, shortened, spread, textWidth } from "./axes.js";
 import { bubble } from "./bubble.js";
-import { diameter, look, marks, stable, stepped } from "./marks.js";
+import { MANY, diameter, look, marks, stable, stepped } from "./marks.js";
 import { swarm } from "./swarm.js";
 import { isError, sentence, toneOf } from "./verdicts.js";
 
@@ -127,6 +127,7 @@ export function strip(change, tip) {
   let now;
   let tones = "";
   let dragged = false;
+  let wasDragged = false; // the click at its end chooses nothing
   const [scoresOf, defectsOf, marksOf] = [stable(), stable(), stable()];
 
   /** @param {import("./types").StripGiven} given */
@@ -141,6 +142,7 @@ export function strip(change, tip) {
       tones = key;
       drawGround();
       dots.place(shown.xs, shown.ys, kinds, shown);
+      svg.classList.toggle("av-crowded", kinds.length > MANY);
       beside.hide();
     }
     const { filter } = given;
@@ -282,24 +284,30 @@ export function strip(change, tip) {
     return button?.getAttribute("data-name") ?? null;
   }
 
+  /** Whether an event is on the text of another threshold, not on its line. @param {PointerEvent} event */
+  function isOnLabel(event) {
+    return placeOf(event)[1] < shown.top - LINE - 2;
+  }
+
   svg.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || !now) return;
+    dragged = under(event).grabs && !isOnLabel(event);
+    wasDragged = dragged;
+    if (!dragged) return;
     const [x] = placeOf(event);
-    const { dot, grabs } = under(event);
+    svg.setPointerCapture(event.pointerId);
+    event.preventDefault();
+    handle.focus({ preventScroll: true });
+    point(-1);
+    const gripped = Math.abs(x - shown.axis.place(now.threshold ?? 0)) < 12;
+    if (!gripped) cutAt(x);
+  });
+  svg.addEventListener("click", (/** @type {PointerEvent} */ event) => {
+    if (!now || wasDragged) return;
+    const { dot } = under(event);
     const label = otherAt(event);
-    dragged = grabs && !(label && onLabel(event));
-    if (dragged) {
-      svg.setPointerCapture(event.pointerId);
-      event.preventDefault();
-      handle.focus({ preventScroll: true });
-      point(-1);
-      const grip = Math.abs(x - shown.axis.place(now.threshold ?? 0)) < 12;
-      if (!grip) cutAt(x);
-    } else if (dot >= 0) {
-      change({ image: dot });
-    } else if (label) {
-      change({ threshold: now.marks[label] });
-    }
+    if (dot >= 0) change({ image: dot });
+    else if (label !== null) change({ threshold: now.marks[label] });
   });
   svg.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
     if (!now) return;
@@ -308,7 +316,7 @@ export function strip(change, tip) {
       return;
     }
     const { dot, grabs } = under(event);
-    const label = otherAt(event) !== null && onLabel(event);
+    const label = otherAt(event) !== null && isOnLabel(event);
     svg.style.cursor = label || (dot >= 0 && !grabs) ? "pointer" : grabs ? "ew-resize" : "default";
     if (event.pointerType !== "touch") point(grabs || label ? -1 : dot);
   });
@@ -318,11 +326,6 @@ export function strip(change, tip) {
   svg.addEventListener("pointerup", release);
   svg.addEventListener("lostpointercapture", release);
   svg.addEventListener("pointerleave", () => point(-1));
-
-  /** Whether an event is on the text of another threshold, not on its line. @param {PointerEvent} event */
-  function onLabel(event) {
-    return placeOf(event)[1] < shown.top - LINE - 2;
-  }
 
   svg.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     if (event.ctrlKey || event.metaKey || !now) return;
