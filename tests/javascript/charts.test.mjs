@@ -3,7 +3,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  flagSpan, flags, rounded, scale, shortened, spread, tickLabels,
+  labelSpan,
+  placeLabels,
+  rounded,
+  scale,
+  shortened,
+  spread,
+  tickLabels,
 } from "../../adviz/explore/js/axes.js";
 import { besides } from "../../adviz/explore/js/bubble.js";
 import { broughtIntoSight, keyed, visible } from "../../adviz/explore/js/gallery.js";
@@ -51,7 +57,14 @@ test("a dragged threshold has no more digits than a pixel can tell", () => {
 });
 
 test("ticks are round and their labels stand apart", () => {
-  for (const range of [[0, 1], [43.2, 651], [-3, 17], [0.99, 0.9903], [1e-4, 3e-4], [1e6, 9e6]]) {
+  for (const range of [
+    [0, 1],
+    [43.2, 651],
+    [-3, 17],
+    [0.99, 0.9903],
+    [1e-4, 3e-4],
+    [1e6, 9e6],
+  ]) {
     for (const width of [120, 300, 900]) {
       const axis = scale(range, 0, width);
       const labels = tickLabels(axis, 24, wide);
@@ -69,9 +82,12 @@ test("labels of thresholds cover neither each other nor each other's lines", () 
   const next = random(7);
   for (let round = 0; round < 300; round++) {
     const count = 1 + Math.floor(next() * 3);
-    const labels = Array.from({ length: count }, () => ({ at: 100 + next() * 400, width: 40 + next() * 60 }));
-    const found = flags(labels, 0, 520);
-    const spans = found.map((flag) => flagSpan(flag));
+    const labels = Array.from({ length: count }, () => ({
+      at: 100 + next() * 400,
+      width: 40 + next() * 60,
+    }));
+    const found = placeLabels(labels, 0, 520);
+    const spans = found.map((label) => labelSpan(label));
     found.forEach((one, i) => {
       assert.ok(spans[i][0] >= 0 && spans[i][1] <= 520, "beyond the chart");
       found.slice(i + 1).forEach((other, n) => {
@@ -88,9 +104,24 @@ test("labels of thresholds cover neither each other nor each other's lines", () 
 });
 
 test("labels at one place and in a chart that is too narrow still get lines of their own", () => {
-  const same = flags([{ at: 50, width: 60 }, { at: 50, width: 60 }], 0, 400);
+  const same = placeLabels(
+    [
+      { at: 50, width: 60 },
+      { at: 50, width: 60 },
+    ],
+    0,
+    400,
+  );
   assert.notEqual(same[0].line, same[1].line);
-  const narrow = flags([{ at: 20, width: 90 }, { at: 30, width: 90 }, { at: 40, width: 90 }], 0, 60);
+  const narrow = placeLabels(
+    [
+      { at: 20, width: 90 },
+      { at: 30, width: 90 },
+      { at: 40, width: 90 },
+    ],
+    0,
+    60,
+  );
   assert.equal(new Set(narrow.map(({ line }) => line)).size, 3);
 });
 
@@ -102,15 +133,24 @@ test("a text that is too long is shortened", () => {
 
 test("rows: good first, then defects by name, unlabelled last", () => {
   const rows = rowsOf(["poke", "unlabelled", "bent", "good", "bent"]);
-  assert.deepEqual(rows.map(({ name }) => name), ["good", "bent", "poke", "unlabelled"]);
+  assert.deepEqual(
+    rows.map(({ name }) => name),
+    ["good", "bent", "poke", "unlabelled"],
+  );
   assert.deepEqual(rows[1].members, [2, 4]);
 });
 
 test("a strip gives every image a place in the row of its defect, inside the chart", () => {
   const next = random(3);
-  for (const [count, width] of [[46, 1200], [2000, 360], [8000, 560]]) {
+  for (const [count, width] of [
+    [46, 1200],
+    [2000, 360],
+    [8000, 560],
+  ]) {
     const scores = Array.from({ length: count }, () => next() * 200);
-    const defects = scores.map((_, i) => ["good", "bent", "a very long name of a defect type"][i % 3]);
+    const defects = scores.map(
+      (_, i) => ["good", "bent", "a very long name of a defect type"][i % 3],
+    );
     const marks = { "F1-optimal": 70, "100% recall": 60, none: NaN };
     const layout = stripLayout(scores, defects, marks, width, wide);
     assert.equal(layout.width, width);
@@ -121,13 +161,22 @@ test("a strip gives every image a place in the row of its defect, inside the cha
       assert.ok(layout.ys[i] > layout.top && layout.ys[i] < layout.bottom);
     });
     const middles = layout.rows.map(({ middle }) => middle);
-    assert.deepEqual(middles, [...middles].sort((a, b) => a - b));
+    assert.deepEqual(
+      middles,
+      [...middles].sort((a, b) => a - b),
+    );
   }
 });
 
 test("a strip of one image, and of equal scores", () => {
   for (const scores of [[3], [3, 3, 3]]) {
-    const layout = stripLayout(scores, scores.map(() => "good"), {}, 300, wide);
+    const layout = stripLayout(
+      scores,
+      scores.map(() => "good"),
+      {},
+      300,
+      wide,
+    );
     assert.ok(layout.xs.every(Number.isFinite) && layout.ys.every(Number.isFinite));
   }
 });
@@ -154,7 +203,10 @@ test("dots have a shape for each tone, and are smaller in a crowd", () => {
   const shapes = ["good", "anomalous", "unlabelled"].map((tone) => outline(tone, 5, 5, 8));
   assert.equal(new Set(shapes).size, 3);
   const sizes = [46, 500, 2000, 4000, 8000].map(diameter);
-  assert.deepEqual(sizes, [...sizes].sort((a, b) => b - a));
+  assert.deepEqual(
+    sizes,
+    [...sizes].sort((a, b) => b - a),
+  );
 });
 
 test("a gallery makes what is in sight and a margin, never more than there is", () => {

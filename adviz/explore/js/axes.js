@@ -1,4 +1,5 @@
-// Axes of charts: from values to places and back, round ticks, and labels that do not cover each other.
+// Axes of charts: from values to places and back, round ticks, and labels that do not cover each
+// other.
 
 import { h } from "./dom.js";
 import { clip, number, ticks } from "./format.js";
@@ -15,7 +16,8 @@ let ruler;
  */
 export function textWidth(text) {
   if (ruler === undefined) {
-    ruler = typeof document === "undefined" ? null : document.createElement("canvas").getContext("2d");
+    ruler =
+      typeof document === "undefined" ? null : document.createElement("canvas").getContext("2d");
     if (ruler) ruler.font = "600 12px system-ui, sans-serif";
   }
   return ruler ? ruler.measureText(text).width : LETTER * text.length;
@@ -75,7 +77,8 @@ export function spread(values, room = 0.03) {
 export function scale([low, high], from, to) {
   const unit = (high - low) / Math.max(1, Math.abs(to - from));
   const length = to - from || 1;
-  const inside = (/** @type {number} */ fraction) => clip(Number.isNaN(fraction) ? 0 : fraction, 0, 1);
+  const inside = (/** @type {number} */ fraction) =>
+    clip(Number.isNaN(fraction) ? 0 : fraction, 0, 1);
   return {
     place: (value) => from + inside((value - low) / (high - low)) * (to - from),
     value: (place) => low + inside((place - from) / length) * (high - low),
@@ -132,7 +135,8 @@ function tickTexts(values, step) {
 }
 
 /**
- * @typedef {object} Flag a label beside a vertical line: where its text begins, its side, its line of text from 0, the lowest
+ * @typedef {object} PlacedLabel a label beside a vertical line: where its text begins, its side,
+ *   its line of text from 0, the lowest
  * @property {number} at
  * @property {number} width
  * @property {"start" | "end"} side
@@ -140,15 +144,16 @@ function tickTexts(values, step) {
  */
 
 /**
- * Puts labels beside their vertical lines, in as few lines of text as keep them apart from each other and from the lines
- * that come from labels above them.
- * @param {{ at: number, width: number }[]} labels where a line stands, and how wide its text is, CSS pixels
+ * Puts labels beside their vertical lines, in as few lines of text as keep them apart from each
+ * other and from the lines that come from labels above them.
+ * @param {{ at: number, width: number }[]} labels where a line stands, and how wide its text is,
+ *   CSS pixels
  * @param {number} left
  * @param {number} right no label goes beyond, where it can
  * @param {number} [gap] between a line and its text
- * @returns {Flag[]} in the order of `labels`
+ * @returns {PlacedLabel[]} in the order of `labels`
  */
-export function flags(labels, left, right, gap = 5) {
+export function placeLabels(labels, left, right, gap = 5) {
   const rightFirst = labels.map((_, i) => i).sort((a, b) => labels[b].at - labels[a].at);
   const few = labels.length <= FEW;
   const orders = few ? permutations(rightFirst) : [rightFirst, [...rightFirst].reverse()];
@@ -167,12 +172,13 @@ export function flags(labels, left, right, gap = 5) {
   /**
    * Gives each label in turn the lowest line in which it has room.
    * @param {number[]} order
-   * @param {number} mask its bit i says that label i stands left of its line, where it can stand on both sides
+   * @param {number} mask its bit i says that label i stands left of its line, where it can stand on
+   *   both sides
    */
   function inOrder(order, mask) {
-    /** @type {Flag[]} */
+    /** @type {PlacedLabel[]} */
     const placed = [];
-    /** @type {Flag[]} */
+    /** @type {PlacedLabel[]} */
     const found = [];
     let crossed = 0;
     for (const i of order) {
@@ -184,10 +190,14 @@ export function flags(labels, left, right, gap = 5) {
       found[i] = free ?? { at, width, side, line: placed.length };
       placed.push(found[i]);
     }
-    return { found, crossed, lines: Math.max(0, ...found.map((flag) => flag.line)) };
+    return { found, crossed, lines: Math.max(0, ...found.map((label) => label.line)) };
   }
 
-  /** The sides on which a label has room; the right one where none has. @param {number} at @param {number} width */
+  /**
+   * The sides on which a label has room; the right one where none has.
+   * @param {number} at
+   * @param {number} width
+   */
   function sidesOf(at, width) {
     /** @type {("start" | "end")[]} */
     const sides = [];
@@ -196,17 +206,25 @@ export function flags(labels, left, right, gap = 5) {
     return sides.length ? sides : [/** @type {const} */ ("start")];
   }
 
-  /** A flag in the lowest line in which it has room, or null. @param {Flag} flag @param {Flag[]} placed */
-  function lineOf(flag, placed) {
+  /**
+   * A label in the lowest line in which it has room, or null.
+   * @param {PlacedLabel} label
+   * @param {PlacedLabel[]} placed
+   */
+  function lineOf(label, placed) {
     for (let line = 0; line <= labels.length; line++) {
-      const here = { ...flag, line };
+      const here = { ...label, line };
       if (placed.every((other) => apart(here, other, gap))) return here;
     }
     return null;
   }
 }
 
-/** All orders of some values, the given one first. @param {number[]} values @returns {number[][]} */
+/**
+ * All orders of some values, the given one first.
+ * @param {number[]} values
+ * @returns {number[][]}
+ */
 function permutations(values) {
   if (values.length < 2) return [values];
   return values.flatMap((first, i) => {
@@ -216,24 +234,24 @@ function permutations(values) {
 }
 
 /**
- * Returns from where to where a flag's text goes.
- * @param {Flag} flag
+ * Returns from where to where a label's text goes.
+ * @param {PlacedLabel} label
  * @param {number} [gap]
  * @returns {[number, number]}
  */
-export function flagSpan({ at, width, side }, gap = 5) {
+export function labelSpan({ at, width, side }, gap = 5) {
   return side === "start" ? [at + gap, at + gap + width] : [at - gap - width, at - gap];
 }
 
 /**
- * Whether two flags cover neither each other nor each other's line.
- * @param {Flag} one
- * @param {Flag} other
+ * Whether two labels cover neither each other nor each other's line.
+ * @param {PlacedLabel} one
+ * @param {PlacedLabel} other
  * @param {number} gap
  */
 function apart(one, other, gap) {
-  const [left, right] = flagSpan(one, gap);
-  const [start, end] = flagSpan(other, gap);
+  const [left, right] = labelSpan(one, gap);
+  const [start, end] = labelSpan(other, gap);
   if (one.line === other.line) {
     // a line that begins in the same line of text must not run through it either
     const whole = Math.min(left, one.at) - gap >= Math.max(end, other.at);

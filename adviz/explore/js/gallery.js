@@ -1,5 +1,5 @@
-// Small pictures of images, in one line that is scrolled or in several. Only those in sight are made: a gallery of
-// thousands costs no more than one of fifty.
+// Small pictures of images, in one line that is scrolled or in several. Only those in sight are
+// made: a gallery of thousands costs no more than one of fifty.
 
 import { button } from "./controls.js";
 import { h, own, set, sharp } from "./dom.js";
@@ -30,7 +30,8 @@ export function visible(scroll, extent, step, count, margin = 0) {
 }
 
 /**
- * Returns where to scroll so that a line or column is wholly in sight: nowhere if it is, else it comes to the middle.
+ * Returns where to scroll so that a line or column is wholly in sight: nowhere if it is, else it
+ * comes to the middle.
  * @param {number} at its number
  * @param {number} step
  * @param {number} scroll
@@ -68,8 +69,8 @@ export function keyed(key, at, count, columns) {
 }
 
 /**
- * @param {import("./types").Change} change sets `image`; is called with nothing when pictures come into sight that are not
- *   there yet, so that they are asked for
+ * @param {import("./types").Change} change sets `image`; is called with nothing when pictures come
+ *   into sight that are not there yet, so that they are asked for
  * @param {Node} [tools] what stands behind the title
  * @returns {import("./types").Component<import("./types").GalleryGiven>}
  */
@@ -81,7 +82,13 @@ export function gallery(change, tools) {
   const on = button("gallery-on", "›", "further images", () => page(1));
   const empty = h("p.av-gallery-empty");
   const head = h("div.av-gallery-head", {}, title, tools);
-  const node = h("div.av-gallery", {}, head, h("div.av-gallery-line", {}, back, scroller, on), empty);
+  const node = h(
+    "div.av-gallery",
+    {},
+    head,
+    h("div.av-gallery-line", {}, back, scroller, on),
+    empty,
+  );
   /** @type {Map<number, ReturnType<typeof thumbnail>>} image -> what is there of it */
   const made = new Map();
   /** @type {import("./types").GalleryGiven} */
@@ -131,17 +138,17 @@ export function gallery(change, tools) {
     if (row()) {
       columns = 0;
       step = STEP;
-      const fits = images.length * STEP <= width;
+      const fits = images.length * STEP + 4 <= width;
       back.hidden = fits;
       on.hidden = fits;
       Object.assign(list.style, { width: `${images.length * STEP}px`, height: `${high}px` });
       return;
     }
-    const inside = scroller.clientWidth || width;
-    columns = Math.max(1, Math.floor(inside / STEP));
-    step = high;
     back.hidden = true;
     on.hidden = true;
+    const inside = (scroller.clientWidth || width) - 4; // its padding
+    columns = Math.max(1, Math.floor((inside + 6) / STEP));
+    step = high;
     const lines = Math.ceil(images.length / columns);
     Object.assign(list.style, { width: "auto", height: `${lines * step}px` });
   }
@@ -198,7 +205,9 @@ export function gallery(change, tools) {
       image,
       chosen: image === now.image,
       reached: place === cursor,
-      title: sentence(now.names[image], defect, score, kind) + (now.notes[image] ? ` · ${now.notes[image]}` : ""),
+      title:
+        sentence(now.names[image], defect, score, kind) +
+        (now.notes[image] ? ` · ${now.notes[image]}` : ""),
       score: score || now.names[image],
       word: isError(kind) ? verdict(kind) : defect,
       wrong: isError(kind),
@@ -245,7 +254,8 @@ export function gallery(change, tools) {
   function choose(place) {
     if (place < 0) return;
     cursor = place;
-    scrolledTo = `${now.list[place]} ${now.shape} ${columns}`; // it is in sight: nothing moves under the pointer
+    // it is in sight: nothing moves under the pointer
+    scrolledTo = `${now.list[place]} ${now.shape} ${columns}`;
     change({ image: now.list[place] });
     fill();
   }
@@ -283,7 +293,8 @@ export function gallery(change, tools) {
   scroller.addEventListener(
     "wheel",
     (/** @type {WheelEvent} */ event) => {
-      if (!now || !row() || event.ctrlKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) return;
+      if (!now || !row() || event.ctrlKey || Math.abs(event.deltaX) > Math.abs(event.deltaY))
+        return;
       const unit = event.deltaMode === 1 ? 32 : 1;
       const most = scroller.scrollWidth - scroller.clientWidth;
       const to = clip(scroller.scrollLeft + event.deltaY * unit, 0, most);

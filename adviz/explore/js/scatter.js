@@ -64,7 +64,7 @@ export function scatter(change, tip) {
     dots.ring,
   );
   const live = h("div.av-unseen", { "aria-live": "polite" });
-  const node = h("div.av-chart-box", {}, dots.canvas, own(svg), beside.node, live);
+  const node = h("div.av-chart-box", {}, ...dots.under, own(svg), beside.node, live);
   const layout = memo(scatterLayout);
   const [xOf, yOf, labelsOf] = [stable(), stable(), stable()];
   /** @type {ReturnType<typeof scatterLayout>} */
@@ -122,7 +122,11 @@ export function scatter(change, tip) {
     ground.replaceChildren(...parts);
   }
 
-  /** Shades where both predict anomalous, and says in each quadrant who does. @param {number} x @param {number} y */
+  /**
+   * Shades where both predict anomalous, and says in each quadrant who does.
+   * @param {number} x
+   * @param {number} y
+   */
   function quadrants(x, y) {
     const { left, right, top, bottom } = shown;
     const [titleX, titleY] = now.titles;
@@ -133,7 +137,8 @@ export function scatter(change, tip) {
       [`only ${titleX}`, right - 6, bottom - 7, "end", right - x, bottom - y],
       ["neither", left + 6, bottom - 7, "start", x - left, bottom - y],
     ];
-    const shade = h("rect.av-predicted", { x, y: top, width: right - x, height: y - top });
+    const shade = h("rect.av-predicted");
+    dots.shade(shade, { x, y: top, width: right - x, height: y - top });
     const words = corners.flatMap(([text, at, line, anchor, wide, high]) => {
       if (high < 20) return [];
       const short = text.replace(" predicted anomalous", "");

@@ -1,8 +1,8 @@
 // Dots beside each other instead of on each other.
 
 /**
- * Returns an offset for each of the places (pixels) so that dots of one diameter do not cover each other where there is
- * room; none is larger than `most`.
+ * Returns an offset for each of the places (pixels) so that dots of one diameter do not cover each
+ * other where there is room; none is larger than `most`.
  * @param {number[]} places
  * @param {number} diameter
  * @param {number} most
