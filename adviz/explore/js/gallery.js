@@ -110,6 +110,7 @@ export function gallery(change, tools) {
   /** @param {import("./types").GalleryGiven} given */
   function draw(given) {
     const listChanged = !now || !same(now.list, given.list);
+    const focused = now ? now.list[cursor] : -1;
     now = given;
     const { list: images, shape } = given;
     title.textContent = given.title;
@@ -122,7 +123,8 @@ export function gallery(change, tools) {
     scroller.hidden = images.length === 0;
     arrange();
     const place = images.indexOf(given.image);
-    if (place >= 0 && !hasFocus()) cursor = place;
+    const kept = hasFocus() ? images.indexOf(focused) : place;
+    if (kept >= 0) cursor = kept;
     cursor = clip(cursor, 0, Math.max(0, images.length - 1));
     const key = `${given.image} ${shape} ${columns}`;
     if (place >= 0 && (key !== scrolledTo || listChanged)) bring(place);
