@@ -228,7 +228,10 @@ export function strip(change, tip) {
     const { axis, left, right, top, bottom } = shown;
     const none = threshold === null || Number.isNaN(threshold);
     for (const one of [handle, shade, bad, fine]) one.style.display = none ? "none" : "";
-    if (none) return;
+    if (none) {
+      dots.shade(shade, { x: left, y: top, width: 0, height: 0 });
+      return;
+    }
     const x = axis.place(threshold);
     const text = `threshold ${number(threshold)}`;
     const wide = textWidth(text) + 12;
