@@ -44,7 +44,7 @@ export function surroundings([top, left, height, width]) {
 }
 
 /**
- * Returns how many cards stand in a row: as many as fit, rows of even length, none alone in the last.
+ * Returns how many cards stand in a row: as many as fit, in even rows, none alone in the last.
  * @param {number} count
  * @param {number} width of all, CSS pixels
  * @param {number} [least] width of a card

@@ -179,8 +179,8 @@ function page(change, unpack) {
 }
 
 /**
- * Returns where a map is outlined: at the threshold of scores that are maps' maxima, else at that of
- * pixels.
+ * Returns where a map is outlined: at the threshold of scores that are maps' maxima, else at that
+ * of pixels.
  * @param {Now} now
  */
 function levelOf({ found, threshold, store, category, detector, get }) {
@@ -233,6 +233,7 @@ function rightSide(change, node) {
     count.node.hidden = one.most < 1;
     if (one.most) count.show(one.k, { min: 1, max: one.most });
     whole.hidden = !finer || !now.found?.wholeK;
+    whole.disabled = isWhole && !now.get("whole"); // without a patch there is nothing to go back to
     whole.setAttribute("aria-pressed", String(isWhole));
     controls.hidden = count.node.hidden && whole.hidden;
   }
