@@ -42,8 +42,8 @@ export interface CategoryFacts {
 
 export interface DetectorFacts {
   scores: number[];
-  /** A threshold to begin with, and how it was chosen: "F1-optimal". */
-  threshold: number;
+  /** A threshold to begin with (null: one image alone tells none), and how it was chosen: "F1-optimal". */
+  threshold: number | null;
   thresholdName: string;
   /** The highest threshold with 100 % recall; null without an anomalous image. */
   fullRecall: number | null;
@@ -117,6 +117,8 @@ export interface Store {
   /** Forgets that work was stopped, so that it is asked for again. */
   retry(): void;
   readonly busy: boolean;
+  /** Whether something was asked for long ago and never came. */
+  readonly silent: boolean;
   readonly bytes: number;
   close(): void;
 }
@@ -167,6 +169,8 @@ export interface Now {
   /** Index of the test image. */
   image: number;
   threshold: number | null;
+  /** Name -> thresholds worth knowing: "F1-optimal", "100% recall". */
+  marks: Record<string, number>;
   decision: Decision | null;
   defect: string;
   errors: string;
@@ -178,6 +182,20 @@ export interface Now {
   store: Store;
   /** A trait of the model. */
   get(name: string): any;
+}
+
+/** The parts of the displayed image, and what follows from them. */
+export interface Shown {
+  image: ImageBitmap;
+  /** (size) 0 or 1; null: unknown. */
+  mask: Uint8Array | null;
+  part: FoundPart;
+  /** (size), NaN in padding; null: no map. */
+  map: Float32Array | null;
+  /** Picked, or else the map's peak; null: there is none. */
+  pixel: Pixel | null;
+  /** The location that it lies in. */
+  cell: Pixel | null;
 }
 
 export type Values = Record<string, any>;
@@ -320,4 +338,6 @@ export interface Frame {
   model: Model;
   store: Store;
   change: Change;
+  /** The gallery, for explorers that place it themselves. */
+  gallery: HTMLElement;
 }

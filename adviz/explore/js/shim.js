@@ -1,0 +1,128 @@
+// An exported page: anywidget's model without a kernel. What explorers ask for is in the page itself.
+
+/** @typedef {{ name: string, dtype: string, shape: number[] }} Head */
+
+/** The part of anywidget's front end that explorers use; parts are named "SOURCE:KEY" in the page. */
+class Model {
+  /** @param {Record<string, any>} state */
+  constructor(state) {
+    this.state = state;
+    /** @type {Map<string, ((...values: any[]) => void)[]>} */
+    this.listeners = new Map();
+  }
+
+  /** @param {string} name */
+  get(name) {
+    return this.state[name];
+  }
+
+  /** @param {string} name @param {any} value */
+  set(name, value) {
+    if (this.state[name] === value) return;
+    this.state[name] = value;
+    this.trigger(`change:${name}`);
+  }
+
+  save_changes() {}
+
+  /** @param {string} names @param {(...values: any[]) => void} call */
+  on(names, call) {
+    for (const name of names.split(" ")) {
+      this.listeners.set(name, [...(this.listeners.get(name) ?? []), call]);
+    }
+  }
+
+  /** @param {string} names @param {(...values: any[]) => void} call */
+  off(names, call) {
+    for (const name of names.split(" ")) {
+      const others = (this.listeners.get(name) ?? []).filter((listener) => listener !== call);
+      this.listeners.set(name, others);
+    }
+  }
+
+  /** @param {string} name @param {...any} values */
+  trigger(name, ...values) {
+    for (const call of this.listeners.get(name) ?? []) call(...values);
+  }
+
+  /** @param {{ ask?: string[] }} message */
+  async send({ ask }) {
+    if (ask) this.trigger("msg:custom", ...(await answer(this.state.facts.id, ask)));
+  }
+}
+
+/** @param {string} text base64 */
+const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+
+/** @param {Uint8Array} bytes */
+async function inflated(bytes) {
+  const stream = new Blob([/** @type {BlobPart} */ (bytes)]).stream();
+  const whole = stream.pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(whole).arrayBuffer());
+}
+
+/**
+ * Reads parts from the page: the message and the buffers that a kernel would send.
+ * @param {string} source
+ * @param {string[]} keys
+ */
+async function answer(source, keys) {
+  const parts = [];
+  const buffers = [];
+  for (const key of keys) {
+    const element = document.getElementById(`${source}:${key}`);
+    if (!element) {
+      parts.push({ key, error: `${key} is not in this file: it was exported without` });
+      continue;
+    }
+    /** @type {Head[]} */
+    const heads = JSON.parse(element.dataset.heads ?? "[]");
+    const texts = (element.textContent ?? "").split(" ");
+    parts.push({ key, heads });
+    for (const [i, { dtype }] of heads.entries()) {
+      const stored = bytesOf(texts[i]);
+      const bytes = dtype === "jpeg" ? stored : await inflated(stored);
+      buffers.push(new DataView(bytes.buffer));
+    }
+  }
+  return [{ parts }, buffers];
+}
+
+/** The text of a script element, whose "</" was written "<\/". @param {string} id */
+function textOf(id) {
+  const text = document.getElementById(id)?.textContent ?? "";
+  return text.replaceAll("<\\/", "</");
+}
+
+async function show() {
+  const setup = JSON.parse(textOf("setup"));
+  /** @type {Record<string, any>} */
+  const modules = {};
+  for (const name of setup.modules) {
+    const blob = new Blob([textOf(name)], { type: "text/javascript" });
+    modules[name] = (await import(URL.createObjectURL(blob))).default;
+  }
+  /** @type {Model[]} */
+  const models = [];
+  for (const { module, source, state } of setup.explorers) {
+    const model = new Model({ ...state, facts: setup.facts[source] });
+    models.push(model);
+    const widget = modules[module];
+    widget.initialize?.({ model });
+    const el = document.createElement("article");
+    document.querySelector("main")?.append(el);
+    await widget.render({ model, el });
+  }
+  for (const [a, b, name] of setup.links) {
+    for (const [from, to] of [[a, b], [b, a]]) {
+      models[from].on(`change:${name}`, () => models[to].set(name, models[from].get(name)));
+    }
+  }
+  /** @type {any} */ (globalThis).adviz = { models };
+}
+
+show().catch((error) => {
+  const text = `This page could not be drawn: ${error}. It needs a browser of 2024 or newer.`;
+  document.querySelector("main")?.append(text);
+  throw error;
+});

@@ -1,0 +1,225 @@
+"""One HTML file that holds explorers with all their data: no kernel, no network, any browser."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from adviz._support import write_atomically
+from adviz.explore.kit.bundle import bundle, page_style, styles
+from adviz.explore.kit.explorer import Explorer
+from adviz.explore.kit.linking import linked_with
+from adviz.explore.kit.packing import packed
+from adviz.explore.kit.source import Source
+
+MOST = 200.0  # megabytes of a file that are written without being asked for
+SAMPLE = 5  # parts of a kind that are made for an estimate
+TEMPLATE = Path(__file__).with_name("page.html.jinja")
+
+
+def export(
+    path: str | Path,
+    explorers: Explorer | Sequence[Explorer],
+    *,
+    title: str = "adviz",
+    images: Sequence[int] | None = None,
+    k: int | None = None,
+    half: bool = False,
+    photos: bool = False,
+    most: float = MOST,
+) -> Path:
+    """Write explorers and the links between them as one HTML file.
+
+    Every click answers as in a notebook, from the file itself: a content policy forbids it any
+    network. Equal explorers give equal bytes.
+
+    Parameters
+    ----------
+    path: of the file; it is written atomically.
+    explorers: one or several; what they are linked with is exported, too.
+    title: of the page.
+    images: indices of the test images that can be shown; None = all. The others stay in the chart
+        of scores.
+    k: neighbours that are stored of each patch; None = all.
+    half: whether distances are stored as 16-bit floats (three digits), which halves them.
+    photos: whether the original files' pixels are stored, for a deeper zoom.
+    most: megabytes; a file that is estimated to be larger is not written.
+
+    Returns
+    -------
+    The path.
+
+    Raises
+    ------
+    ValueError: nothing to export, an unknown image, or a file that would be larger than `most`.
+    OSError: it cannot be written.
+
+    Examples
+    --------
+    >>> explore.export("mesh.html", view, images=range(10), half=True)
+    PosixPath('mesh.html')
+    """
+    page = _Page(explorers, images=images, k=k, half=half, photos=photos)
+    size = page.estimate() / 1e6
+    if size > most:
+        raise ValueError(
+            f"expected a file of at most {most:g} MB, this would be one of about {size:.0f} MB: "
+            "choose images=, a smaller k= or half=True, or allow more by most="
+        )
+    path = Path(path)
+    write_atomically(path, page.text(title).encode())
+    return path
+
+
+def export_size(
+    explorers: Explorer | Sequence[Explorer],
+    *,
+    images: Sequence[int] | None = None,
+    k: int | None = None,
+    half: bool = False,
+    photos: bool = False,
+) -> float:
+    """Estimate the megabytes of what `export` would write, from a few parts of each kind.
+
+    Examples
+    --------
+    >>> explore.export_size(view) < 20
+    True
+    """
+    return _Page(explorers, images=images, k=k, half=half, photos=photos).estimate() / 1e6
+
+
+class _Page:
+    """Explorers, their sources and what is stored of these."""
+
+    def __init__(
+        self,
+        explorers: Explorer | Sequence[Explorer],
+        *,
+        images: Sequence[int] | None,
+        k: int | None,
+        half: bool,
+        photos: bool,
+    ) -> None:
+        chosen = [explorers] if isinstance(explorers, Explorer) else list(explorers)
+        if not chosen:
+            raise ValueError("expected an explorer to export, got none")
+        self.explorers: list[Explorer] = []
+        for explorer in chosen:
+            self.explorers += [one for one in linked_with(explorer) if one not in self.explorers]
+        self.sources = list(dict.fromkeys(explorer.source for explorer in self.explorers))
+        self._images = None if images is None else list(images)
+        self._k = k
+        self._half = half
+        self._photos = photos
+        for source in self.sources:
+            source.compute_all()
+
+    def keys(self, source: Source) -> list[str]:
+        """Return the keys that the explorers of a source ask for, each once."""
+        keys: dict[str, None] = {}
+        for explorer in self.explorers:
+            if explorer.source is source:
+                some = explorer.export_keys(images=self._images, k=self._k, photos=self._photos)
+                keys.update(dict.fromkeys(some))
+        return list(keys)
+
+    def estimate(self) -> float:
+        """Estimate the bytes of the file."""
+        total = float(len(styles()))
+        total += sum(len(bundle(name)) for name in self._modules())
+        for source in self.sources:
+            total += len(json.dumps(source.facts_with(self._k)))
+            total += sum(self._estimated(source, keys) for keys in _by_kind(self.keys(source)))
+        return total
+
+    def _estimated(self, source: Source, keys: Sequence[str]) -> float:
+        step = max(1, len(keys) // SAMPLE)
+        sizes = [len(self._element(source, key)) for key in keys[::step]]
+        return len(keys) * sum(sizes) / len(sizes)
+
+    def text(self, title: str) -> str:
+        """Return the page."""
+        import jinja2
+
+        setup = {
+            "modules": self._modules(),
+            "explorers": [self._setup_of(explorer) for explorer in self.explorers],
+            "links": self._links(),
+            "facts": [self._facts_of(source) for source in self.sources],
+        }
+        template = jinja2.Template(TEMPLATE.read_text(encoding="utf-8"), autoescape=True)
+        return template.render(
+            title=title,
+            style=page_style() + styles(),
+            setup=_safe(json.dumps(setup)),
+            modules={name: _safe(bundle(name)) for name in setup["modules"]},
+            shim=_safe(bundle("shim.js")),
+            picture=_picture(self.explorers[0]),
+            parts=self._elements(),
+        )
+
+    def _facts_of(self, source: Source) -> dict[str, Any]:
+        """Return a source's facts, named by its number: a page's bytes do not depend on the day."""
+        return {**source.facts_with(self._k), "id": str(self.sources.index(source))}
+
+    def _elements(self) -> Iterable[str]:
+        for source in self.sources:
+            for key in self.keys(source):
+                yield self._element(source, key)
+
+    def _element(self, source: Source, key: str) -> str:
+        """Return a part as an element whose text is base64: JPEGs as they are, the rest deflated."""
+        heads, values = packed(source.part(key, k=self._k, half=self._half))
+        texts = []
+        for head, value in zip(heads, values, strict=True):
+            stored = value if head["dtype"] == "jpeg" else zlib.compress(value, 9)
+            texts.append(base64.b64encode(stored).decode())
+        name = html.escape(f"{self.sources.index(source)}:{key}")
+        described = html.escape(json.dumps(heads))
+        return (
+            f'<script type="adviz/part" id="{name}" data-heads="{described}">'
+            f"{' '.join(texts)}</script>"
+        )
+
+    def _modules(self) -> list[str]:
+        return list(dict.fromkeys(explorer.MODULE for explorer in self.explorers))
+
+    def _setup_of(self, explorer: Explorer) -> dict[str, Any]:
+        state = {**explorer.state, "options": {**explorer.options, "exported": True}}
+        state |= {"busy": "", "error": ""}
+        source = self.sources.index(explorer.source)
+        return {"module": explorer.MODULE, "source": source, "state": state}
+
+    def _links(self) -> list[list[Any]]:
+        links: dict[tuple[int, int, str], None] = {}
+        for explorer in self.explorers:
+            for first, second, name in explorer.links:
+                key = self.explorers.index(first), self.explorers.index(second), name
+                links[key] = None
+        return [list(key) for key in links]
+
+
+def _by_kind(keys: Iterable[str]) -> list[list[str]]:
+    kinds: dict[str, list[str]] = {}
+    for key in keys:
+        kinds.setdefault(key.split("/")[0], []).append(key)
+    return list(kinds.values())
+
+
+def _picture(explorer: Explorer) -> str:
+    """Return what is shown where scripts are off: the static picture, as base64."""
+    try:
+        return base64.b64encode(explorer.static()._repr_jpeg_()).decode()
+    except Exception:  # an explorer without anything to draw
+        return ""
+
+
+def _safe(text: str) -> str:
+    """Return a text that cannot end the script element that it stands in."""
+    return text.replace("</", "<\\/")

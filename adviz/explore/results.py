@@ -1,0 +1,63 @@
+"""Test images one after the other, with ground truth and anomaly map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from adviz import plots
+from adviz.data import Category
+from adviz.explore.kit.explorer import Explorer
+from adviz.plots import StaticFigure
+from adviz.prediction import Prediction
+
+
+def results(
+    categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]
+) -> ResultsView:
+    """Show what detectors found, image by image.
+
+    Parameters
+    ----------
+    categories: one category, or several by name.
+    predictions: a prediction of the category's test images, or several by the detectors' names;
+        with several categories, category's name -> such a mapping. Instead of a prediction, a
+        function of no arguments that returns one: it is called when the detector is first chosen,
+        and can be stopped.
+
+    Returns
+    -------
+    A `ResultsView`; display it as the last line of a cell.
+
+    Raises
+    ------
+    ValueError: nothing to show, a category without predictions, or a prediction of another number
+        of images.
+
+    Examples
+    --------
+    >>> view = explore.results(category, prediction)
+    >>> view.image = 20
+    >>> view.defect
+    'all'
+    """
+    return ResultsView(categories, predictions)
+
+
+class ResultsView(Explorer):
+    """Pick a category, a detector and an image: ground truth, map and overlay follow.
+
+    All maps of one detector and category share one printed colour scale. The state is that of
+    `Explorer`.
+    """
+
+    MODULE = "results.js"
+
+    def static(self) -> StaticFigure:
+        """Return the row of the displayed image as a matplotlib figure."""
+        sample = self.source.sample(self.category, self.image)
+        maps = self.prediction.anomaly_map
+        anomaly_map = None if maps is None else maps[self.image]
+        limits = self.limits.get(self._key) or self._detector_facts["limits"]
+        limits = None if limits is None else tuple(limits)
+        return plots.anomaly_row(sample.image, sample.mask, anomaly_map, limits=limits)
