@@ -8,6 +8,7 @@ import { ORANGE } from "./colours.js";
 
 const LEAST = 46; // CSS pixels, width of a small picture
 const MOST = 64;
+const TALLEST = 1.5; // height of a picture, divided by its width
 const EDGE = 3; // CSS pixels of padding and border of a button
 const GAP = 4;
 const MARK = 7; // CSS pixels, side of the smallest frame that is seen
@@ -102,11 +103,11 @@ function thumb() {
   const node = h("button.av-crowd-one", { type: "button" }, canvas, name);
 
   const paint = lazily((/** @type {any} */ { place, box, size: [high, wide], width }) => {
-    const scale = width / wide;
-    const context = sharp(canvas, width, Math.round(high * scale));
+    const scale = Math.min(width / wide, (TALLEST * width) / high);
+    const context = sharp(canvas, Math.round(wide * scale), Math.round(high * scale));
     if (!place) return;
     const { image, x, y, side } = place;
-    context.drawImage(image, x, y, side, side, 0, 0, width, high * scale);
+    context.drawImage(image, x, y, side, side, 0, 0, wide * scale, high * scale);
     if (box) frame(context, box, scale, ORANGE, { least: MARK, line: 1.5 });
   });
   const tell = lazily((/** @type {any} */ { rank, best, said, chosen, reached }) => {

@@ -17,35 +17,24 @@ import {
   title,
   why,
 } from "./compared.js";
-import { boxOf, cellOf, unpacked } from "./grids.js";
+import { askAhead, columns, drawingOf, pictureGiven, shownImage } from "./displayed.js";
+import { boxOf, cellOf } from "./grids.js";
 import { button, slider } from "./controls.js";
 import { cards } from "./cards.js";
 import { channelBars, layerBars, rankBars, scoreByK } from "./bars.js";
-import { clip, evenly } from "./format.js";
 import { crowd } from "./crowd.js";
+import { evenly } from "./format.js";
 import { explorer, initialize, smallOf } from "./explorer.js";
-import { followsK, layersAt, mapOf, peak } from "./maps.js";
 import { h } from "./dom.js";
-import { memo } from "./memo.js";
+import { layersAt } from "./maps.js";
 import { partKey } from "./store.js";
 import { picture, pictureControls } from "./picture.js";
 
 /** @typedef {import("./types").Now} Now */
 /** @typedef {import("./compared").Compared} Compared */
-/**
- * What there is of the current image.
- * @typedef {object} Seen
- * @property {import("./types").PicturePart} test
- * @property {import("./types").FoundPart | null} part null: its detector is being computed
- * @property {Float32Array | null} map
- * @property {Compared | null} compared
- */
+/** @typedef {import("./types").Shown & { compared: Compared }} Seen the image and its neighbours */
 
-const NARROW = 700; // CSS pixels of the explorer, below which everything is in one column
-const FRACTION = 0.44; // of the explorer's width that the picture takes
-const SMALLEST = 320; // CSS pixels of the picture
-const LARGEST = 600;
-const LEAST = 240; // CSS pixels of the explorer
+const LEAST = 240; // CSS pixels beside the picture, before the page is laid out
 const GUTTER = 24;
 const TABLE = 264; // CSS pixels of the layers' table beside the bars
 const BARS = 320; // CSS pixels of the bars beside it, at least
@@ -60,141 +49,67 @@ const HELP = [
 ];
 
 /**
- * Returns a function that tells what there is of the current image, or null while it is fetched.
+ * Returns a function that tells what the current image was compared with, null while it is fetched.
  * @returns {(now: Now) => Seen | null}
  */
 function looking() {
-  const mapped = memo(mapOf);
-  const highest = memo(peak);
+  const read = shownImage();
   return (now) => {
-    const { store, category, detector, found, image, one, facts } = now;
-    const test = store.get(partKey("test", category, image));
-    const part = found && store.get(partKey("found", category, detector, image));
-    if (!test || (found && !part)) return null;
-    if (!found) return { test, part: null, map: null, compared: null };
+    const { found, one } = now;
     const wanted = { whole: now.get("whole"), k: now.get("k"), rank: now.get("rank") };
-    const k = followsK(part, found) ? clip(wanted.k, 1, found.k) : found.k;
-    const map = mapped(part, found, one.size, facts.sigma, k);
-    const picked = now.get("picked");
-    const pixel = picked.length ? picked : map && highest(map, one.size);
-    return { test, part, map, compared: compared(part, found, one.size, pixel, wanted) };
+    const shown = read(now, found?.order === "retrieval" ? wanted.k : Infinity);
+    if (!shown || !found) return null;
+    return { ...shown, compared: compared(shown.part, found, one.size, shown.pixel, wanted) };
   };
-}
-
-/** @param {number} wide of the explorer @returns {{ left: number, right: number }} */
-function columns(wide) {
-  const width = Math.max(wide, LEAST); // 0 before the page is laid out
-  if (width < NARROW) return { left: Math.min(width, LARGEST), right: width };
-  const left = clip(Math.round(FRACTION * width), SMALLEST, LARGEST);
-  return { left, right: width - left - GUTTER };
 }
 
 /** @param {import("./types").Frame} frame @returns {import("./types").Parts} */
 function build({ change }) {
+  // Who picks a patch wants to see what that was compared with.
+  const overlay = picture((values) => {
+    change(values.picked?.length ? { ...values, whole: false } : values);
+  });
+  const drawing = pictureControls(change);
+  const beside = rightSide(change);
+  const left = h("div.av-left", {}, overlay.node, drawing.node);
+  const node = h("div.av-body.av-retrieval", {}, left, beside.node);
   const look = looking();
-  const unpack = memo(unpacked);
-  const { node, draw: drawLeft, right } = page(change, unpack);
-  const evidence = rightSide(change, right);
-
-  /** @param {Now} now */
-  function draw(now) {
-    const seen = look(now);
-    node.classList.toggle("av-stale", !seen);
-    node.setAttribute("aria-busy", String(!seen));
-    if (!seen) return; // what was there before stays until the next is there
-    const widths = columns(now.width);
-    drawLeft(now, seen, widths.left);
-    right.hidden = !seen.compared;
-    if (seen.compared) evidence.draw(now, seen, seen.compared, widths.right);
-  }
-
   return {
     node,
-    draw,
-    ahead: (now) => ahead(now, look(now)?.compared ?? null),
+    draw(now) {
+      const seen = look(now);
+      drawing.show(drawingOf(now, seen));
+      node.classList.toggle("av-stale", !seen);
+      if (!seen) return; // what was there before stays until the next is there
+      const widths = columns(now.width);
+      const given = pictureGiven(now, seen, widths.left);
+      overlay.draw(seen.compared.kind === "images" ? { ...given, pixel: null } : given);
+      beside.draw(now, seen, Math.max(LEAST, widths.right));
+    },
+    ahead(now) {
+      askSharper(now, look(now));
+      askAhead(now);
+    },
     words(now) {
-      const one = look(now)?.compared;
-      if (!one) return "";
-      if (one.kind === "images") return " · whole images";
-      return one.pixel ? ` · pixel ${one.pixel.join(", ")}` : "";
+      const seen = look(now);
+      if (!seen) return "";
+      if (seen.compared.kind === "images") return " · whole images";
+      return seen.pixel ? ` · pixel ${seen.pixel.join(", ")}` : "";
     },
     table(now) {
       const seen = look(now);
-      if (!seen?.compared || !seen.part || !now.found) return { head: [], rows: [] };
-      const { pixel } = seen.compared;
-      const layers = pixel ? layersAt(seen.part, now.found, pixel, now.one.size) : [];
+      if (!seen || !now.found) return { head: [], rows: [] };
+      const layers = seen.pixel ? layersAt(seen.part, now.found, seen.pixel, now.one.size) : [];
       return tableOf(seen.compared, layers, now.one.trainNames);
     },
   };
 }
 
 /**
- * The picture with its controls at the left, and a place for all else.
- * @param {import("./types").Change} change
- * @param {(bits: Uint8Array, count: number) => Uint8Array} unpack
- */
-function page(change, unpack) {
-  // Who picks a patch wants to see what that was compared with.
-  const shown = picture((values) => {
-    change(values.picked?.length ? { ...values, whole: false } : values);
-  });
-  const controls = pictureControls(change);
-  const left = h("div.av-retrieval-left", {}, shown.node, controls.node);
-  const right = h("div.av-retrieval-right");
-  const node = h("div.av-retrieval", {}, left, right);
-
-  /** @param {Now} now @param {Seen} seen @param {number} width */
-  function draw(now, { test, map, compared: one }, width) {
-    const { store, category, image, found } = now;
-    const zoom = now.get("zoom");
-    const key = partKey("photo/test", category, image);
-    const photo = zoom.length ? store.get(key) : store.peek(key);
-    const [rows, wide] = now.one.size;
-    left.style.width = `${width}px`;
-    const given = {
-      image: test.image,
-      photo: photo?.image ?? null,
-      map,
-      mask: test.mask ? unpack(test.mask, rows * wide) : null,
-      size: now.one.size,
-      cells: found?.cells ?? now.one.size,
-      limits: now.get("limits")[now.key] ?? found?.limits ?? [0, 1],
-      ends: found?.ends ?? [0, 1],
-      opacity: now.get("opacity"),
-      fade: now.get("fade"),
-      contour: now.get("contour"),
-      style: now.get("style"),
-      level: levelOf(now),
-      pixel: one && one.kind !== "images" ? one.pixel : null,
-      zoom,
-      name: now.one.names[image],
-      unit: "anomaly score",
-      width,
-    };
-    shown.draw(given);
-    const masked = given.mask !== null;
-    controls.show({ ...given, masked, mapped: map !== null });
-  }
-  return { node, draw, right };
-}
-
-/**
- * Returns where a map is outlined: at the threshold of scores that are maps' maxima, else at that
- * of pixels.
- * @param {Now} now
- */
-function levelOf({ found, threshold, store, category, detector, get }) {
-  if (!found || get("style") !== "outline") return null;
-  if (found.peak) return threshold;
-  return store.get(partKey("pixels", category, detector))?.threshold[0] ?? null;
-}
-
-/**
  * Everything beside the picture.
  * @param {import("./types").Change} change
- * @param {HTMLElement} node
  */
-function rightSide(change, node) {
+function rightSide(change) {
   const choose = (/** @type {number} */ rank) => change({ rank });
   const count = slider("k", "neighbours", (k) => change({ k }), { min: 1, step: 1 });
   let isWhole = false;
@@ -224,7 +139,8 @@ function rightSide(change, node) {
   const all = crowd(choose);
   const allTitle = h("h4");
   const everyOne = h("section", {}, allTitle, all.node);
-  node.append(controls, found, h("div.av-numbers", {}, ranks, contributions), everyOne);
+  const numbers = h("div.av-numbers", {}, ranks, contributions);
+  const node = h("div.av-right", { hidden: true }, controls, found, numbers, everyOne);
 
   /** @param {Now} now @param {Compared} one */
   function drawControls(now, one) {
@@ -313,9 +229,10 @@ function rightSide(change, node) {
     });
   }
 
-  /** @param {Now} now @param {Seen} seen @param {Compared} one @param {number} width */
-  function draw(now, seen, one, width) {
-    const part = /** @type {import("./types").FoundPart} */ (seen.part);
+  /** @param {Now} now @param {Seen} seen @param {number} width */
+  function draw(now, seen, width) {
+    const { compared: one, part } = seen;
+    node.hidden = false;
     drawControls(now, one);
     drawCards(now, seen, one, width);
     drawContributions(now, part, one);
@@ -326,18 +243,18 @@ function rightSide(change, node) {
     contributions.style.width = beside ? `${TABLE}px` : "100%";
     drawCrowd(now, one, width);
   }
-  return { draw };
+  return { node, draw };
 }
 
 /** @param {Now} now @param {Seen} seen @param {Compared} one @returns {import("./cards").Card} */
-function mineCard(now, { test }, one) {
+function mineCard(now, { image }, one) {
   const { size, names } = now.one;
   const cell = /** @type {import("./types").Pixel} */ (one.cell);
   const cells = /** @type {import("./types").DetectorFacts} */ (now.found).cells;
   const photo = now.store.peek(partKey("photo/test", now.category, now.image));
   const lines = [`location ${cell.join(", ")}`, stem(names[now.image])];
   return {
-    image: test.image,
+    image,
     photo: photo?.image ?? null,
     box: boxOf(cell, size, cells),
     size,
@@ -395,47 +312,28 @@ function channelKey({ options, category, detector, image }, { cell, kind }) {
 }
 
 /**
- * Asks for what sharpens the cards and explains the patch, then for the next images, then for the
- * other detectors.
+ * Asks for what sharpens the enlargements and explains the patch.
  * @param {Now} now
- * @param {Compared | null} one
+ * @param {Seen | null} seen
  */
-function ahead(now, one) {
-  const { store, category, detector, image, list } = now;
-  const keys = [];
-  const channels = one && channelKey(now, one);
-  if (channels) keys.push(channels);
-  if (one?.cell && one.kind !== "images") {
-    keys.push(partKey("photo/test", category, image));
-    for (const match of large(one)) keys.push(partKey("photo/train", category, match.image));
-  }
-  const place = list.indexOf(image);
-  for (const next of [list[place + 1], list[place - 1]]) {
-    if (next === undefined) continue;
-    keys.push(partKey("test", category, next));
-    if (now.found) keys.push(partKey("found", category, detector, next));
-  }
-  for (const [name, known] of Object.entries(now.one.detectors)) {
-    if (known) keys.push(partKey("found", category, name, image));
-  }
-  for (const key of keys) {
-    try {
-      store.get(key);
-    } catch {
-      // It is not displayed, so what went wrong with it is said when it is.
-    }
+function askSharper(now, seen) {
+  const { store, category, image } = now;
+  if (!seen || seen.compared.kind === "images" || !seen.cell) return;
+  const channels = channelKey(now, seen.compared);
+  if (channels) store.get(channels);
+  store.get(partKey("photo/test", category, image));
+  for (const match of large(seen.compared)) {
+    store.get(partKey("photo/train", category, match.image));
   }
 }
 
-const SPEC = {
-  title: "what was this compared with?",
-  state: ["k", "rank", "whole"],
-  help: HELP,
-  withoutDetector: true,
-  build,
-};
-
 export default {
   initialize,
-  render: (/** @type {any} */ given) => explorer(given, SPEC),
+  render: (/** @type {any} */ given) =>
+    explorer(given, {
+      title: "What was an image, or a patch of it, compared with?",
+      state: ["k", "rank", "whole"],
+      help: HELP,
+      build,
+    }),
 };
