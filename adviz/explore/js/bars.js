@@ -2,7 +2,7 @@
 // and channels contribute.
 
 import { arrange } from "./arrange.js";
-import { clip, evenly, number, percent } from "./format.js";
+import { clip, evenly, percent } from "./format.js";
 import { h, own, set } from "./dom.js";
 import { lazily } from "./memo.js";
 
