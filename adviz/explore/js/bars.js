@@ -104,7 +104,7 @@ export function rankBars(choose) {
       "aria-valuetext": given.chosen ? textOf(given, given.chosen) : "none",
     });
     // Nothing moves while bars are pointed at.
-    said.style.minHeight = given.width < TWO_LINES ? "2.8em" : "1.4em";
+    said.style.minHeight = given.score && given.width < TWO_LINES ? "2.8em" : "1.4em";
     bars.replaceChildren(...drawn(given, wide));
     point(0);
   }
