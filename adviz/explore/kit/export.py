@@ -175,7 +175,7 @@ class _Page:
                 yield self._element(source, key)
 
     def _element(self, source: Source, key: str) -> str:
-        """Return a part as an element whose text is base64: JPEGs as they are, the rest deflated."""
+        """Return a part as an element with base64 inside: JPEGs as they are, the rest deflated."""
         heads, values = packed(source.part(key, k=self._k, half=self._half))
         texts = []
         for head, value in zip(heads, values, strict=True):

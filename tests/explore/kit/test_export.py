@@ -108,7 +108,7 @@ def test_a_link_of_one_explorer_or_of_an_unknown_name_is_refused(view, category,
     with pytest.raises(ValueError, match="expected two or more explorers to link, got 1"):
         explore.link(view)
     other = explore.results(category, found)
-    with pytest.raises(ValueError, match="expected names that both explorers have .*, got colour"):
+    with pytest.raises(ValueError, match=r"expected names that both explorers have .*, got colour"):
         explore.link(view, other, names=["colour"])
     other.close()
 
