@@ -405,8 +405,8 @@ function words({ category, detector, one, found, image, threshold, decision }) {
   const kind = decision.kinds[image];
   const flagged = found.scores[image] >= threshold ? "predicted anomalous" : "predicted good";
   const wrong = { "false positive": ": a false alarm", "false negative": ": missed" };
-  const verdict = wrong[/** @type {keyof typeof wrong} */ (kind)] ?? "";
-  list.push(`score ${number(found.scores[image])}, ${flagged} at ${number(threshold)}${verdict}`);
+  const remark = wrong[/** @type {keyof typeof wrong} */ (kind)] ?? "";
+  list.push(`score ${number(found.scores[image])}, ${flagged} at ${number(threshold)}${remark}`);
   return list.join(" · ");
 }
 

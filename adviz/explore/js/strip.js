@@ -151,8 +151,8 @@ export function strip(change, tip) {
   /** @param {import("./types").StripGiven} given */
   function draw(given) {
     now = given;
-    const others = marksOf(given.marks);
-    const next = layout(scoresOf(given.scores), defectsOf(given.defects), others, given.width);
+    const worthKnowing = marksOf(given.marks);
+    const next = layout(scoresOf(given.scores), defectsOf(given.defects), worthKnowing, given.width);
     const kinds = given.defects.map((defect, i) => toneOf(defect, given.kinds?.[i]));
     const key = kinds.join();
     if (next !== shown || key !== tones) {
