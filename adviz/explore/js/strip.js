@@ -200,7 +200,7 @@ export function strip(change, tip) {
         buttons.set(name, /** @type {SVGGElement} */ (button));
         others.append(/** @type {SVGGElement} */ (button));
       }
-      const words = `set the threshold to ${name}: ${number(value)}`;
+      const words = `${name}: set the threshold to ${number(value)}`;
       const one = /** @type {SVGGElement} */ (button);
       set(one, { "aria-label": words, "data-name": name });
       const y = top - LINE * (level + 1) - 2;
