@@ -29,3 +29,4 @@ from .thresholds.view import ThresholdsView as ThresholdsView
 from .thresholds.view import thresholds as thresholds
 from .training import TrainingView as TrainingView
 from .training import training as training
+from .why import why as why
