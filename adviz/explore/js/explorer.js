@@ -27,7 +27,7 @@ import { strip } from "./strip.js";
 
 const SHARED =
   "category detector defect errors order image thresholds picked zoom limits opacity fade contour style".split(" ");
-const OTHERS = ["facts", "busy", "error"];
+const OTHERS = ["facts", "options", "busy", "error", "said"];
 const ERRORS = ["all", "errors", "false positives", "false negatives"];
 const ERROR_LABELS = ["all images", "errors", "false alarms", "missed"];
 const AHEAD = 60; // milliseconds of rest after which the neighbours of an image are asked for
@@ -210,9 +210,10 @@ export function explorer({ model, el, signal }, spec) {
     h("div.av-line", {}, status, busy),
     panel.node,
     parts.node,
-    h("section.av-scores", {}, images.node, scores.node),
+    h("section.av-scores", {}, images.node),
     tools.node,
   );
+  (parts.strip?.place ?? images.node.parentElement)?.append(scores.node);
   el.append(root);
 
   root.addEventListener("keydown", onKey, true);
@@ -307,7 +308,7 @@ export function explorer({ model, el, signal }, spec) {
       image: now.image,
       names: one.names,
       filter: now.defect,
-      width: now.width,
+      width: parts.strip?.width(now) ?? now.width,
     });
   }
 
@@ -375,13 +376,22 @@ function withEntry(entries, key, value) {
  * @returns {import("./types").Small | null}
  */
 export function smallOf({ facts, category, store }, split, image) {
-  const page = Math.floor(image / facts.page);
-  const sheet = store.get(partKey("small", split, category, page));
-  if (!sheet) return null;
+  const sheet = store.get(partKey("small", split, category, Math.floor(image / facts.page)));
+  return sheet && smallIn(sheet.image, facts, image);
+}
+
+/**
+ * Returns where an image's small picture lies in its sheet.
+ * @param {ImageBitmap} sheet
+ * @param {import("./types").Facts} facts
+ * @param {number} image
+ * @returns {import("./types").Small}
+ */
+export function smallIn(sheet, facts, image) {
   const place = image % facts.page;
   const row = Math.floor(place / facts.columns);
   const column = place % facts.columns;
-  return { image: sheet.image, x: column * facts.small, y: row * facts.small, side: facts.small };
+  return { image: sheet, x: column * facts.small, y: row * facts.small, side: facts.small };
 }
 
 /** The pointer's text at an image. @param {Now} now @param {number} image */

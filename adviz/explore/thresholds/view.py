@@ -119,6 +119,21 @@ class ThresholdsView(Explorer):
         self._seconds = dict(gate or {})
         super().__init__(categories, predictions, options={"gate": self._seconds}, **state)
         self._check_seconds()
+        self._count_skipped()
+
+    def _count_skipped(self) -> None:
+        """Tell the browser how many images a first stage gated away when it was predicted."""
+        skipped = {}
+        for key, (category, detector) in self._keys().items():
+            prediction = self.source.predictions[category][detector]
+            segmented = prediction.segmented if isinstance(prediction, Prediction) else None
+            if segmented is not None and not segmented.all():
+                skipped[key] = int(np.count_nonzero(~segmented))
+        self.options = {**self.options, "skipped": skipped}
+
+    def _computed(self, category: str, detector: str, prediction: Any) -> None:
+        super()._computed(category, detector, prediction)
+        self._count_skipped()
 
     def _check_seconds(self) -> None:
         names = self._detectors()
@@ -154,15 +169,24 @@ class ThresholdsView(Explorer):
         return f"{ALL}/{self.detector}" if self.pooled else self._key
 
     def _first_threshold(self) -> float:
-        return outcomes.first_threshold(*self._sharing(self.category, self.detector))[0]
+        return self._start(self.category, self.detector)
 
     def _line(self, category: str, detector: str) -> float:
         """Return a category's threshold: a person's choice, or where to start."""
         key = f"{ALL if self.pooled else category}/{detector}"
         chosen = self.thresholds.get(key)
-        if chosen is not None:
-            return float(chosen)
-        return outcomes.first_threshold(*self._sharing(category, detector))[0]
+        return self._start(category, detector) if chosen is None else float(chosen)
+
+    def _start(self, category: str, detector: str) -> float:
+        """Return a threshold to begin with; NaN where one unlabelled image tells none."""
+        if self.pooled:
+            return outcomes.first_threshold(*self._sharing(category, detector))[0]
+        self.source.prediction(category, detector)  # says so where it is still to be computed
+        threshold = self._facts(category, detector)["threshold"]
+        return float("nan") if threshold is None else float(threshold)
+
+    def _facts(self, category: str, detector: str) -> dict[str, Any]:
+        return dict(self.source.facts["categories"][category]["detectors"][detector])
 
     def _judged(self, category: str, detector: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the scores and labels of a category's images."""
@@ -507,9 +531,8 @@ class ThresholdsView(Explorer):
         maps = self.source.prediction(category, self.detector).anomaly_map
         if maps is None:
             return small
-        key = f"{category}/{self.detector}"
-        facts = self.source.facts["categories"][category]["detectors"][self.detector]
-        low, high = self.limits.get(key) or facts["limits"]
+        chosen = self.limits.get(f"{category}/{self.detector}")
+        low, high = chosen or self._facts(category, self.detector)["limits"]
         return plots.overlay(small, maps[image][::step, ::step], limits=(low, high))
 
     def export_keys(self, **options: Any) -> list[str]:
