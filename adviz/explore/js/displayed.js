@@ -85,6 +85,22 @@ function levelOf(/** @type {Now} */ { found, threshold }, /** @type {import("./t
   return found?.peak && threshold !== null ? threshold : (limits[0] + limits[1]) / 2;
 }
 
+/**
+ * How the map is drawn, for the controls below the large picture.
+ * @param {Now} now
+ * @param {import("./types").Shown | null} shown
+ */
+export function drawingOf({ get }, shown) {
+  return {
+    opacity: get("opacity"),
+    fade: get("fade"),
+    contour: get("contour"),
+    style: get("style"),
+    masked: Boolean(shown?.mask),
+    mapped: Boolean(shown?.map),
+  };
+}
+
 /** Asks for the next and the previous image, and for this one by the other detectors. @param {Now} now */
 export function askAhead({ store, category, one, detector, list, image }) {
   for (const by of [1, -1]) {

@@ -97,7 +97,7 @@ const pngOf = (canvas) =>
  * @param {Source} source
  */
 export function menu(source) {
-  const node = h("div.av-menu", { role: "menu", "aria-label": "copy and download", popover: "manual" });
+  const node = h("div.av-takeaway", { role: "menu", "aria-label": "copy and download", popover: "manual" });
   const opener = button("menu", "⋯", "copy or download what is shown", () => toggle(opener));
   opener.setAttribute("aria-haspopup", "menu");
   /** @type {HTMLElement | null} */

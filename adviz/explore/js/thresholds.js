@@ -1,6 +1,6 @@
 // Where should the line be drawn between good and anomalous, and what goes wrong on either side of it?
 
-import { askAhead, lacking, pictureGiven, shownImage } from "./displayed.js";
+import { askAhead, drawingOf, lacking, pictureGiven, shownImage } from "./displayed.js";
 import { button, checkbox, textField } from "./controls.js";
 import { clip, number } from "./format.js";
 import { decide } from "./decisions.js";
@@ -62,6 +62,8 @@ function build({ model, change }) {
   const jumps = thresholdControls(change);
   const here = matrix(change);
   const everywhere = matrix(change);
+  const others = matrix(change);
+  others.node.classList.add("av-only-costs");
   const wrong = mistakes(go, change);
   const gate = gatePanel(change);
   const displayed = h(
@@ -73,13 +75,15 @@ function build({ model, change }) {
     tag.node,
     row.node,
   );
-  const decided = h(
-    "div.av-right",
-    {},
-    h("section.av-deciding", { "aria-label": "threshold" }, jumps.node, place),
-    h("section.av-matrices", { "aria-label": "what the threshold does" }, here.node, everywhere.node),
-    wrong.node,
+  const several = Object.keys(model.get("facts").categories).length > 1;
+  const matrices = h(
+    "section.av-matrices",
+    { "aria-label": "what the threshold does" },
+    here.node,
+    several ? everywhere.node : others.node,
   );
+  const deciding = h("section.av-deciding", { "aria-label": "threshold" }, jumps.node, place);
+  const decided = h("div.av-right", {}, deciding, matrices, wrong.node, several ? others.node : null);
   const node = h("div.av-thresholds", {}, h("div.av-body", {}, displayed, decided), gate.node);
 
   const read = shownImage();
@@ -107,16 +111,9 @@ function build({ model, change }) {
   /** @param {number} left */
   function drawImage(left) {
     const pixels = pixelLine(now);
-    drawing.show({
-      opacity: now.get("opacity"),
-      contour: now.get("contour"),
-      fade: now.get("fade"),
-      style: now.get("style"),
-      masked: now.one.masked,
-      mapped: now.found?.limits !== null,
-    });
     relative.show(now.get("relative"), now.found?.limits === null);
     const shown = read(now);
+    drawing.show(drawingOf(now, shown));
     if (!shown) return; // the former picture stays until the next is there
     const given = pictureGiven(now, shown, left);
     const { level } = pixels;
@@ -175,11 +172,12 @@ function build({ model, change }) {
   /** @param {import("./sharing").Line[]} lines */
   function drawCounts(lines) {
     const { found, one, category, decision, threshold, errors, marks } = now;
-    here.node.hidden = !decision;
+    for (const one of [here, others]) one.node.hidden = !decision;
     everywhere.node.hidden = lines.length < 2;
     if (!found || !decision || threshold === null) return;
     const given = { threshold, errors };
-    here.draw({ ...given, decision, title: category, costs: costs(found.scores, one.labels, threshold, marks) });
+    here.draw({ ...given, decision, title: category });
+    others.draw({ ...given, decision, title: category, costs: costs(found.scores, one.labels, threshold, marks) });
     if (lines.length < 2) return;
     const rule = now.get("pooled") ? "one threshold" : "each at its own threshold";
     everywhere.draw({ ...given, decision: total(lines), title: `${lines.length} categories, ${rule}` });

@@ -47,9 +47,9 @@ export function viewOf(zoom, size) {
 }
 
 /**
- * The zoom that shows a point of the image at a place of the picture: [0, 0] is its upper left corner, [1, 1] its lower right.
- * @param {[number, number]} point row, column; not whole
- * @param {[number, number]} place
+ * The zoom that shows a point of the image at a place of the picture.
+ * @param {[number, number]} point row, column; not whole numbers
+ * @param {[number, number]} place fractions: [0, 0] is the upper left corner, [1, 1] the lower right
  * @param {number} magnification
  * @param {import("./types").Size} size
  * @returns {number[]}
@@ -155,15 +155,4 @@ export function revealing(zoom, box, size) {
 export function shownSize(width, [high, wide]) {
   const across = Math.max(1, Math.round(Math.min(width, 1.5 * width * wide / high)));
   return { across, down: Math.max(1, Math.round(across * high / wide)) };
-}
-
-/**
- * How much closer a turn of the wheel goes: a notch as far as a trackpad's pinch that is as long.
- * @param {{ deltaY: number, deltaMode: number, ctrlKey: boolean }} wheel
- * @returns {number}
- */
-export function wheelFactor({ deltaY, deltaMode, ctrlKey }) {
-  const unit = deltaMode === 1 ? 0.05 : deltaMode === 2 ? 1 : 0.002;
-  const turn = -deltaY * unit * (ctrlKey ? 10 : 1);
-  return 2 ** clip(turn, -0.5, 0.5);
 }
