@@ -109,7 +109,7 @@ export function mistakes(go, change) {
       count.textContent = `${at < 0 ? "–" : at + 1} of ${errors.length}`;
       const places = errors.map((_, i) => i);
       const scored = errors.map(({ score }, i) => `${i + 1} · ${number(score)}`);
-      const notes = Object.fromEntries(errors.map((error, i) => [i, wordsOf(now, error)]).filter(([, text]) => text));
+      const words = errors.map((error) => wordsOf(now, error));
       const shown = galleries.filter(({ kind }) => kind !== "unlabelled" || errors.some((one) => one.kind === kind));
       const beside = Math.min(shown.length, Math.max(1, Math.floor((width + GAP) / (LEAST + GAP))));
       node.style.setProperty("--beside", String(beside));
@@ -124,8 +124,8 @@ export function mistakes(go, change) {
           scores: null,
           kinds: null,
           names: scored,
-          defects: errors.map(({ category, defect }) => (several ? `${category} · ${defect}` : defect)),
-          notes,
+          defects: errors.map((error) => whatOf(error, several)),
+          notes: Object.fromEntries(mine.filter((i) => words[i]).map((i) => [i, words[i]])),
           small,
           empty: "none at this threshold",
           width: Math.floor((width - (beside - 1) * GAP) / beside),
@@ -134,4 +134,10 @@ export function mistakes(go, change) {
       }
     },
   };
+}
+
+/** Defect and category; the galleries' titles say which images are good. @param {ErrorEntry} error @param {boolean} several */
+function whatOf({ kind, category, defect }, several) {
+  if (!several) return defect;
+  return kind === "false negative" ? `${defect} · ${category}` : category;
 }

@@ -116,6 +116,7 @@ export function markOf(marks, category, detector, image) {
  */
 export function withMark(marks, key, image, mark) {
   const { [key]: old = {}, ...others } = marks;
+  /** @type {Record<string, [string, string]>} */
   const kept = { ...old, [image]: mark };
   if (!mark.some(Boolean)) delete kept[image];
   return Object.keys(kept).length ? { ...others, [key]: kept } : others;

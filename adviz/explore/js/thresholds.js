@@ -26,6 +26,7 @@ import { tiles } from "./tiles.js";
  */
 
 const GAP = 24; // CSS pixels between the columns
+const TILE_GAP = 16; // between tiles
 const NARROW = 760; // below which all stands in one column
 /** @type {Range} */
 const RATIOS = [0, 2]; // the scale of map / threshold: 1, the decision, is its middle
@@ -139,7 +140,7 @@ function build({ model, change }) {
       opacity: given.opacity,
       fade: given.fade,
       contour: given.contour,
-      width: Math.floor((left - 24) / 3),
+      width: Math.floor((left - 2 * TILE_GAP) / 3),
     });
     const undivided = now.get("relative") && shown.map && !ratio && level !== null;
     const words = [
@@ -172,7 +173,7 @@ function build({ model, change }) {
   /** @param {import("./sharing").Line[]} lines */
   function drawCounts(lines) {
     const { found, one, category, decision, threshold, errors, marks } = now;
-    for (const one of [here, others]) one.node.hidden = !decision;
+    for (const { node: table } of [here, others]) table.hidden = !decision;
     everywhere.node.hidden = lines.length < 2;
     if (!found || !decision || threshold === null) return;
     const given = { threshold, errors };
