@@ -22,9 +22,7 @@ def check_tag(tag: str, label: int, name: str) -> None:
     allowed = TAGS[label]
     if tag and tag not in allowed:
         expected = " | ".join(allowed) or "none, it is unlabelled"
-        raise ValueError(
-            f"unknown tag {tag!r} of {name}: expected {expected}; nothing was changed"
-        )
+        raise ValueError(f"unknown tag {tag!r} of {name}: expected {expected}; nothing was changed")
 
 
 def check_image(category: str, image: str, labels: Labels) -> None:

@@ -33,9 +33,7 @@ from adviz.prediction import Prediction
 KINDS = {
     "false positive": "False positives: good images predicted anomalous",
     "false negative": "False negatives: anomalous images that were missed",
-    "unlabelled": (
-        "Unlabelled images predicted anomalous: whether these are errors is unknown"
-    ),
+    "unlabelled": "Unlabelled images predicted anomalous: whether these are errors is unknown",
 }
 SIDE = 104  # pixels, about the width of a static picture
 ALL = "*"  # stands for the category in the key of a threshold of all categories
