@@ -19,7 +19,7 @@ const TITLES = {
   unlabelled: "Unlabelled images predicted anomalous: whether these are errors is unknown",
 };
 const GAP = 24; // CSS pixels between galleries
-const LEAST = 300; // of a gallery that has others beside it
+const LEAST = 270; // of a gallery that has others beside it
 
 /**
  * Returns what is thought to be the kind of an error: a person's tag, else what is suggested, with a question mark.
@@ -53,9 +53,10 @@ function askForGuess({ store, detector, get }, { kind, category, image }) {
 /** A small picture with the map over it, or without where there is none. @param {Now} now @param {ErrorEntry} error */
 function overlayOf(now, { category, image }) {
   const { facts, detector, store } = now;
+  const mapped = facts.categories[category].detectors[detector]?.limits;
+  if (!mapped) return smallOf({ ...now, category }, "test", image);
   const sheet = store.get(partKey("maps", category, detector, Math.floor(image / facts.page)));
-  if (!sheet) return null;
-  return sheet.image ? smallIn(sheet.image, facts, image) : smallOf({ ...now, category }, "test", image);
+  return sheet && smallIn(sheet.image, facts, image);
 }
 
 /**
@@ -111,7 +112,7 @@ export function mistakes(go, change) {
       const scored = errors.map(({ score }, i) => `${i + 1} · ${number(score)}`);
       const words = errors.map((error) => wordsOf(now, error));
       const shown = galleries.filter(({ kind }) => kind !== "unlabelled" || errors.some((one) => one.kind === kind));
-      const beside = Math.min(shown.length, Math.max(1, Math.floor((width + GAP) / (LEAST + GAP))));
+      const beside = width >= 2 * LEAST + GAP ? 2 : 1; // a third one has a line of its own
       node.style.setProperty("--beside", String(beside));
       for (const one of galleries) {
         one.node.hidden = !shown.includes(one);

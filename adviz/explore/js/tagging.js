@@ -47,8 +47,8 @@ export function tagging(mark, use) {
   const file = textField("file", "file", () => {});
   const path = /** @type {HTMLInputElement} */ (file.node.querySelector("input"));
   path.value = FILE;
-  const save = button("save-tags", "save tags", "write all tags to the file", () => use("save", path.value));
-  const load = button("load-tags", "load tags", "read tags from the file", () => use("load", path.value));
+  const save = button("save-tags", "save tags", "save tags: write all of them to the file", () => use("save", path.value));
+  const load = button("load-tags", "load tags", "load tags from the file", () => use("load", path.value));
   const said = h("p.av-tag-said", { role: "status" });
   const files = h("div.av-tag-file", {}, file.node, save, load, said);
   const node = h(

@@ -305,8 +305,8 @@ function thresholdControls(/** @type {import("./types").Change} */ change) {
     input.value = now.threshold === null ? "" : number(now.threshold);
   };
   // without an entry the threshold is the one to begin with
-  const best = button("best", "best F1", "the threshold with the highest F1", () => change({ threshold: null }));
-  const full = button("full", "100% recall", "the highest threshold without a miss", () =>
+  const best = button("best", "best F1", "best F1: the threshold with the highest F1", () => change({ threshold: null }));
+  const full = button("full", "100% recall", "100% recall: the highest threshold without a miss", () =>
     change({ threshold: now.marks["100% recall"] }),
   );
   const pooled = checkbox("pooled", "one threshold for all categories", (checked) => change({ pooled: checked }));
@@ -332,7 +332,7 @@ const HELP = [
   ["◀ ▶ beside the errors", "the errors of all categories one after the other, the worst first"],
   ["map / threshold", "divides the map by the threshold of its pixels: 1 is the decision"],
   ["error type, note", "say what kind of error the displayed image is; save and load keep that in a file"],
-  ["τ", "of the first stage: images with a score above it are segmented; drag it, or use the arrow keys"],
+  ["τ", "of the first stage: only images with a score above it are segmented; drag it, or use arrow keys"],
 ];
 
 export default {
