@@ -7,7 +7,7 @@ import { partKey } from "./store.js";
 import { percent } from "./format.js";
 import { steps } from "./steps.js";
 
-const CHART = 560; // most CSS pixels of the chart
+const CHART = 520; // most CSS pixels of the chart
 
 /**
  * Returns a tau to begin with: the highest that loses no anomalous image, else one that gates nothing away.

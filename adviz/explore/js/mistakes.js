@@ -137,7 +137,11 @@ export function mistakes(go, change) {
   };
 }
 
-/** Defect and category; the galleries' titles say which images are good. @param {ErrorEntry} error @param {boolean} several */
+/**
+ * Defect and category; the galleries' titles say which images are good.
+ * @param {ErrorEntry} error
+ * @param {boolean} several
+ */
 function whatOf({ kind, category, defect }, several) {
   if (!several) return defect;
   return kind === "false negative" ? `${defect} · ${category}` : category;

@@ -47,8 +47,10 @@ export function tagging(mark, use) {
   const file = textField("file", "file", () => {});
   const path = /** @type {HTMLInputElement} */ (file.node.querySelector("input"));
   path.value = FILE;
-  const save = button("save-tags", "save tags", "save tags: write all of them to the file", () => use("save", path.value));
-  const load = button("load-tags", "load tags", "load tags from the file", () => use("load", path.value));
+  const write = () => use("save", path.value);
+  const save = button("save-tags", "save tags", "save tags: write all of them to the file", write);
+  const read = () => use("load", path.value);
+  const load = button("load-tags", "load tags", "load tags from the file", read);
   const said = h("p.av-tag-said", { role: "status" });
   const files = h("div.av-tag-file", {}, file.node, save, load, said);
   const node = h(

@@ -305,10 +305,10 @@ function thresholdControls(/** @type {import("./types").Change} */ change) {
     input.value = now.threshold === null ? "" : number(now.threshold);
   };
   // without an entry the threshold is the one to begin with
-  const best = button("best", "best F1", "best F1: the threshold with the highest F1", () => change({ threshold: null }));
-  const full = button("full", "100% recall", "100% recall: the highest threshold without a miss", () =>
-    change({ threshold: now.marks["100% recall"] }),
-  );
+  const toBest = () => change({ threshold: null });
+  const best = button("best", "best F1", "best F1: the threshold with the highest F1", toBest);
+  const toFull = () => change({ threshold: now.marks["100% recall"] });
+  const full = button("full", "100% recall", "100% recall: the highest threshold without a miss", toFull);
   const pooled = checkbox("pooled", "one threshold for all categories", (checked) => change({ pooled: checked }));
   return {
     node: h("div.av-deciding-line", {}, field.node, best, full, pooled.node),
