@@ -19,7 +19,7 @@ const TITLES = {
   unlabelled: "Unlabelled images predicted anomalous: whether these are errors is unknown",
 };
 const GAP = 24; // CSS pixels between galleries
-const LEAST = 270; // of a gallery that has others beside it
+const LEAST = 240; // of a gallery that has others beside it
 
 /**
  * Returns what is thought to be the kind of an error: a person's tag, else what is suggested, with a question mark.

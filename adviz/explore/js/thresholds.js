@@ -27,6 +27,7 @@ import { tiles } from "./tiles.js";
 
 const GAP = 24; // CSS pixels between the columns
 const TILE_GAP = 16; // between tiles
+const LEAST_OF_THREE = 380; // room for three of them
 const NARROW = 760; // below which all stands in one column
 /** @type {Range} */
 const RATIOS = [0, 2]; // the scale of map / threshold: 1, the decision, is its middle
@@ -140,7 +141,7 @@ function build({ model, change }) {
       opacity: given.opacity,
       fade: given.fade,
       contour: given.contour,
-      width: Math.floor((left - 2 * TILE_GAP) / 3),
+      width: tileWidth(left),
     });
     const undivided = now.get("relative") && shown.map && !ratio && level !== null;
     const words = [
@@ -225,6 +226,12 @@ function columns(width) {
   if (width < NARROW) return { left: Math.min(width, 560), right: width };
   const left = clip(Math.round(0.34 * width), 300, 560);
   return { left, right: width - left - GAP };
+}
+
+/** Width of a tile: three in a row where their scales of colours have room. @param {number} room */
+function tileWidth(room) {
+  const count = room < LEAST_OF_THREE ? 2 : 3;
+  return Math.floor((room - (count - 1) * TILE_GAP) / count);
 }
 
 /** What the map is held against. @param {Now} now @returns {PixelLine} */
