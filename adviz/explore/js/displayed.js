@@ -80,8 +80,12 @@ export function pictureGiven(now, shown, width) {
   };
 }
 
-/** The value that an outline of the map is drawn at: the threshold where it is one of pixels, else the scale's middle. */
-function levelOf(/** @type {Now} */ { found, threshold }, /** @type {import("./types").Range} */ limits) {
+/**
+ * The value that an outline of the map is drawn at: the threshold where it is one of pixels, else the scale's middle.
+ * @param {Now} now
+ * @param {import("./types").Range} limits
+ */
+function levelOf({ found, threshold }, limits) {
   return found?.peak && threshold !== null ? threshold : (limits[0] + limits[1]) / 2;
 }
 

@@ -6,12 +6,15 @@ import { button, select } from "./controls.js";
 import { clip, number } from "./format.js";
 import { columns } from "./displayed.js";
 import { gallery } from "./gallery.js";
-import { h } from "./dom.js";
+import { drawSmall, smallOf } from "./small.js";
+import { h, sharp } from "./dom.js";
 import { helpPanel } from "./help.js";
+import { history } from "./history.js";
 import { memo } from "./memo.js";
 import { menu } from "./menu.js";
 import { openStore, partKey } from "./store.js";
 import { strip } from "./strip.js";
+import { verdict } from "./verdicts.js";
 
 /** @typedef {import("./types").Model} Model */
 /** @typedef {import("./types").Now} Now */
@@ -32,6 +35,7 @@ const SHARED =
 const OTHERS = ["facts", "options", "busy", "error", "said"];
 const ERRORS = ["all", "errors", "false positives", "false negatives"];
 const ERROR_LABELS = ["all images", "errors", "false alarms", "missed"];
+const TIP = 72; // CSS pixels, of the picture beside the pointer
 const AHEAD = 60; // milliseconds of rest after which the neighbours of an image are asked for
 /** @type {[string, string][]} */
 const HELP = [
@@ -43,6 +47,7 @@ const HELP = [
   ["click on a dot, a thumbnail, a bar", "go to what it stands for"],
   ["drag the threshold", "in the chart of scores; arrow keys move it where it has the focus"],
   ["right click, or ⋯", "copy or download what is shown, copy the Python line that restores it"],
+  ["Ctrl+Z, or ↶", "undo what was changed here; Ctrl+Shift+Z, or ↷, does it again"],
   ["?", "show or hide this list"],
 ];
 
@@ -170,6 +175,8 @@ export function explorer({ model, el, signal }, spec) {
       draw();
     });
   }
+  const names = [...SHARED, ...spec.state];
+  const steps = history();
   const store = openStore(model, later);
   const look = reader(model);
   const read = () => look(store, root.clientWidth);
@@ -177,15 +184,26 @@ export function explorer({ model, el, signal }, spec) {
   /** @param {Values} values */
   function change(values) {
     store.retry();
-    const now = read();
-    for (const [name, value] of Object.entries(settled(now, values))) model.set(name, value);
+    const before = stateOf(model, names);
+    for (const [name, value] of Object.entries(settled(read(), values))) model.set(name, value);
     const next = read();
     const filters = "defect" in values || "errors" in values;
     if (filters && next.list.length && !next.list.includes(next.image)) {
       model.set("image", next.list[0]);
       model.set("picked", []);
     }
+    const changed = names.filter((name) => model.get(name) !== before[name]);
+    steps.record(someOf(before, changed), stateOf(model, changed), performance.now());
     draw(); // before the kernel is told: what has to be asked for goes first
+    model.save_changes();
+  }
+
+  /** @param {Values | null} values of a step back or forward */
+  function restore(values) {
+    if (!values) return;
+    store.retry();
+    for (const [name, value] of Object.entries(values)) model.set(name, value);
+    draw();
     model.save_changes();
   }
 
@@ -199,18 +217,20 @@ export function explorer({ model, el, signal }, spec) {
   const parts = spec.build({ model, store, change, gallery: images.node });
   const panel = helpPanel(spec.title, [...spec.help, ...HELP]);
   const tools = menu({
-    state: () => Object.fromEntries([...SHARED, ...spec.state].map((name) => [name, model.get(name)])),
+    state: () => stateOf(model, names),
     table: () => parts.table?.(read()) ?? scoreTable(read()),
     name: () => read().one.names[read().image],
     root: () => root,
   });
+  const undo = button("undo", "↶", "undo (Ctrl+Z)", () => restore(steps.back()));
+  const redo = button("redo", "↷", "redo (Ctrl+Shift+Z)", () => restore(steps.forward()));
   const help = button("help", "?", "what every control and key does", () => panel.toggle());
   const below = h("section.av-scores", {}, spec.gallery === "grid" ? null : images.node);
   (parts.strip?.place ?? below).append(scores.node);
   const root = h(
     "div.av-explorer",
     { tabindex: -1, role: "group", "aria-label": spec.title },
-    h("div.av-controls", {}, ...choosing.nodes, h("span.av-tools", {}, help, tools.button)),
+    h("div.av-controls", {}, ...choosing.nodes, h("span.av-tools", {}, undo, redo, help, tools.button)),
     h("div.av-line", {}, status, busy),
     panel.node,
     parts.node,
@@ -222,9 +242,15 @@ export function explorer({ model, el, signal }, spec) {
   root.addEventListener("keydown", onKey, true);
   /** @param {KeyboardEvent} event */
   function onKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const target = /** @type {HTMLElement} */ (event.target);
     if (target.closest("select, textarea, input[type=text]")) return;
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
+      restore(event.shiftKey ? steps.forward() : steps.back());
+      event.preventDefault();
+      event.stopPropagation();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const by = { "[": -1, "]": 1 }[event.key];
     const now = read();
     const detector = Object.keys(now.one.detectors)[Number(event.key) - 1];
@@ -253,6 +279,8 @@ export function explorer({ model, el, signal }, spec) {
       say(`Error: ${/** @type {Error} */ (error).message}`, "");
       console.error(error);
     }
+    undo.disabled = !steps.canGoBack;
+    redo.disabled = !steps.canGoForward;
     const work = model.get("busy");
     busy.hidden = !work;
     progress.textContent = work;
@@ -316,8 +344,7 @@ export function explorer({ model, el, signal }, spec) {
     });
   }
 
-  const names = [...SHARED, ...spec.state, ...OTHERS];
-  const events = names.map((name) => `change:${name}`).join(" ");
+  const events = [...names, ...OTHERS].map((name) => `change:${name}`).join(" ");
   model.on(events, later);
   const watch = new ResizeObserver(later);
   watch.observe(root);
@@ -332,6 +359,12 @@ export function explorer({ model, el, signal }, spec) {
   signal?.addEventListener("abort", close);
   return signal ? undefined : close;
 }
+
+/** Some traits of a model. @param {Model} model @param {string[]} names @returns {Values} */
+const stateOf = (model, names) => Object.fromEntries(names.map((name) => [name, model.get(name)]));
+
+/** Some entries. @param {Values} values @param {string[]} names @returns {Values} */
+const someOf = (values, names) => Object.fromEntries(names.map((name) => [name, values[name]]));
 
 /**
  * Returns the traits that what a person did sets: `threshold` and `limits` belong to the current detector, and another
@@ -372,44 +405,16 @@ function withEntry(entries, key, value) {
   return copy;
 }
 
-/**
- * Returns where an image's small picture lies in its sheet, or null while that is made.
- * @param {Now} now
- * @param {"test" | "train"} split
- * @param {number} image
- * @returns {import("./types").Small | null}
- */
-export function smallOf({ facts, category, store }, split, image) {
-  const sheet = store.get(partKey("small", split, category, Math.floor(image / facts.page)));
-  return sheet && smallIn(sheet.image, facts, image);
-}
-
-/**
- * Returns where an image's small picture lies in its sheet.
- * @param {ImageBitmap} sheet
- * @param {import("./types").Facts} facts
- * @param {number} image
- * @returns {import("./types").Small}
- */
-export function smallIn(sheet, facts, image) {
-  const place = image % facts.page;
-  const row = Math.floor(place / facts.columns);
-  const column = place % facts.columns;
-  return { image: sheet, x: column * facts.small, y: row * facts.small, side: facts.small };
-}
-
 /** The pointer's text at an image. @param {Now} now @param {number} image */
 export function tip(now, image) {
   const { one, found, decision } = now;
-  const canvas = h("canvas", { width: now.facts.small, height: now.facts.small });
+  const canvas = h("canvas");
+  const context = sharp(canvas, TIP, TIP);
   const small = smallOf(now, "test", image);
   now.store.ask();
-  if (small) {
-    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-    context.drawImage(small.image, small.x, small.y, small.side, small.side, 0, 0, small.side, small.side);
-  }
+  if (small) drawSmall(context, small, TIP);
   const score = found ? `score ${number(found.scores[image])}` : "";
-  const lines = [one.names[image], score, decision?.kinds[image] ?? ""];
+  const lines = [one.names[image], score, verdict(decision?.kinds[image])];
   const text = lines.filter(Boolean).map((line) => h("div", {}, line));
   return [canvas, h("div", {}, h("b", {}, `image ${image + 1}`), ...text)];
 }
@@ -432,8 +437,8 @@ function words({ category, detector, one, found, image, threshold, decision }) {
   const kind = decision.kinds[image];
   const flagged = found.scores[image] >= threshold ? "predicted anomalous" : "predicted good";
   const wrong = { "false positive": ": a false alarm", "false negative": ": missed" };
-  const verdict = wrong[/** @type {keyof typeof wrong} */ (kind)] ?? "";
-  list.push(`score ${number(found.scores[image])}, ${flagged} at ${number(threshold)}${verdict}`);
+  const remark = wrong[/** @type {keyof typeof wrong} */ (kind)] ?? "";
+  list.push(`score ${number(found.scores[image])}, ${flagged} at ${number(threshold)}${remark}`);
   return list.join(" · ");
 }
 

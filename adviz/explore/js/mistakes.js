@@ -7,7 +7,7 @@ import { clip, number } from "./format.js";
 import { gallery } from "./gallery.js";
 import { h } from "./dom.js";
 import { partKey } from "./store.js";
-import { smallIn, smallOf } from "./explorer.js";
+import { placed, smallOf } from "./small.js";
 
 /** @typedef {import("./sharing").ErrorEntry} ErrorEntry */
 /** @typedef {import("./types").Now} Now */
@@ -53,10 +53,10 @@ function askForGuess({ store, detector, get }, { kind, category, image }) {
 /** A small picture with the map over it, or without where there is none. @param {Now} now @param {ErrorEntry} error */
 function overlayOf(now, { category, image }) {
   const { facts, detector, store } = now;
-  const mapped = facts.categories[category].detectors[detector]?.limits;
-  if (!mapped) return smallOf({ ...now, category }, "test", image);
+  const one = facts.categories[category];
+  if (!one.detectors[detector]?.limits) return smallOf({ ...now, category, one }, "test", image);
   const sheet = store.get(partKey("maps", category, detector, Math.floor(image / facts.page)));
-  return sheet && smallIn(sheet.image, facts, image);
+  return sheet && placed(facts, sheet.image, one.size, image);
 }
 
 /**

@@ -52,7 +52,11 @@ function build({ change, gallery }) {
   };
 }
 
-/** @param {import("./types").Shown} shown @param {import("./types").Range} limits @returns {import("./types").Tile[]} */
+/**
+ * @param {import("./types").Shown} shown
+ * @param {import("./types").Range} limits
+ * @returns {import("./types").Tile[]}
+ */
 function tilesOf({ map, mask }, limits) {
   /** @type {Omit<import("./types").Tile, "title" | "kind">} */
   const plain = { lines: [], map: null, limits, level: null, chosen: false };

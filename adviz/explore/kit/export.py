@@ -26,7 +26,7 @@ def export(
     path: str | Path,
     explorers: Explorer | Sequence[Explorer],
     *,
-    title: str = "adviz",
+    title: str = "",
     images: Sequence[int] | None = None,
     k: int | None = None,
     half: bool = False,
@@ -42,7 +42,7 @@ def export(
     ----------
     path: of the file; it is written atomically.
     explorers: one or several; what they are linked with is exported, too.
-    title: of the page.
+    title: of the page; "" = the categories and their detectors.
     images: indices of the test images that can be shown; None = all. The others stay in the chart
         of scores.
     k: neighbours that are stored of each patch; None = all.
@@ -130,11 +130,9 @@ class _Page:
         return list(keys)
 
     def estimate(self) -> float:
-        """Estimate the bytes of the file."""
-        total = float(len(styles()))
-        total += sum(len(bundle(name)) for name in self._modules())
+        """Estimate the bytes of the file, from all but the parts and a few of these."""
+        total = float(len(self._text("", [])))
         for source in self.sources:
-            total += len(json.dumps(source.facts_with(self._k)))
             total += sum(self._estimated(source, keys) for keys in _by_kind(self.keys(source)))
         return total
 
@@ -145,6 +143,9 @@ class _Page:
 
     def text(self, title: str) -> str:
         """Return the page."""
+        return self._text(title, self._elements())
+
+    def _text(self, title: str, parts: Iterable[str]) -> str:
         import jinja2
 
         setup = {
@@ -153,6 +154,7 @@ class _Page:
             "links": self._links(),
             "facts": [self._facts_of(source) for source in self.sources],
         }
+        title = title or self._title()
         template = jinja2.Template(TEMPLATE.read_text(encoding="utf-8"), autoescape=True)
         return template.render(
             title=title,
@@ -161,7 +163,7 @@ class _Page:
             modules={name: _safe(bundle(name)) for name in setup["modules"]},
             shim=_safe(bundle("shim.js")),
             picture=_picture(self.explorers[0]),
-            parts=self._elements(),
+            parts=parts,
         )
 
     def _facts_of(self, source: Source) -> dict[str, Any]:
@@ -174,7 +176,7 @@ class _Page:
                 yield self._element(source, key)
 
     def _element(self, source: Source, key: str) -> str:
-        """Return a part as an element whose text is base64: JPEGs as they are, the rest deflated."""
+        """Return a part as an element with base64 inside: JPEGs as they are, the rest deflated."""
         heads, values = packed(source.part(key, k=self._k, half=self._half))
         texts = []
         for head, value in zip(heads, values, strict=True):
@@ -186,6 +188,13 @@ class _Page:
             f'<script type="adviz/part" id="{name}" data-heads="{described}">'
             f"{' '.join(texts)}</script>"
         )
+
+    def _title(self) -> str:
+        names = {}
+        for source in self.sources:
+            for category, detectors in source.predictions.items():
+                names[category] = ", ".join(detectors)
+        return "; ".join(f"{category}: {detectors}" for category, detectors in names.items())
 
     def _modules(self) -> list[str]:
         return list(dict.fromkeys(explorer.MODULE for explorer in self.explorers))

@@ -65,7 +65,7 @@ def squared_distances(prediction: Prediction, image: int) -> np.ndarray | None:
     shapes = {values.shape for values in layers}
     if len(shapes) != 1:
         return None
-    return np.sum([values[image] for values in layers], axis=0, dtype=np.float32)
+    return np.asarray(sum(values[image] for values in layers), np.float32)
 
 
 def made_map(
@@ -171,7 +171,7 @@ def _common(images: np.ndarray) -> np.ndarray:
     """Return the training images that all patches search, (k,), or those of each, (h, w, k)."""
     first = images[0, 0]
     if (images == first).all():
-        return first
+        return np.asarray(first)
     return images
 
 
