@@ -31,7 +31,7 @@ SHOWN = {
     "pixel_auroc pro pro_definition pro_limit pro_name reasons save shown threshold_f1 to_frame",
     "Sample": "defect image label mask path",
     "Split": "boxes defects from_arrays geometry has_masks ids image image_size known_pixels labels mask masks "
-    "masks_array name paths pixels root subset with_geometry",
+    "masks_array name paths photograph pixels root subset with_geometry",
     "Threshold": "backbone category detector digest is_anomalous images load n_anomalous n_good "
     "on_test on_train rate rule save value",
 }

@@ -335,6 +335,49 @@ def _shape_near(ratio: float) -> tuple[int, int]:
     return min(allowed, key=distance)
 
 
+def photograph(geometry: Geometry, image: Image.Image, longest: int) -> np.ndarray | None:
+    """Return what a geometry keeps of an RGB image, with the image's own pixels.
+
+    Padding is grey, and enlarged as the image is.
+
+    Parameters
+    ----------
+    longest: pixels of the longer side at most.
+
+    Returns
+    -------
+    (h, w, 3) uint8; None where that is no more than ``geometry.image`` has in both directions.
+    """
+    rows, columns = geometry.shape
+    across, down = geometry.scale(image.size)
+    width = columns / across
+    height = rows / down
+    shrink = min(1.0, longest / max(width, height))
+    width = max(1, round(width * shrink))
+    height = max(1, round(height * shrink))
+    if width <= columns and height <= rows:
+        return None
+
+    # the image without its padding: where it lies in the result, and in the file
+    top, left, bottom, right = geometry.box(image.size)
+    corner_left, corner_top = geometry._corner(image.size)
+    region = (
+        max(0.0, (left + corner_left) / across),
+        max(0.0, (top + corner_top) / down),
+        min(float(image.width), (right + corner_left) / across),
+        min(float(image.height), (bottom + corner_top) / down),
+    )
+    left, right = (round(edge * width / columns) for edge in (left, right))
+    top, bottom = (round(edge * height / rows) for edge in (top, bottom))
+    shape = max(1, right - left), max(1, bottom - top)
+    seen = image.resize(shape, Image.Resampling.BICUBIC, box=region)
+    if shape == (width, height):
+        return np.asarray(seen)
+    padded = Image.new("RGB", (width, height), PADDING)
+    padded.paste(seen, (left, top))
+    return np.asarray(padded)
+
+
 def letterbox_boxes(geometry: Geometry, sizes: Iterable[tuple[int, int]]) -> np.ndarray | None:
     """Return the `Geometry.box` of N images, (N, 4) int64; None where none of them is padded.
 

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from adviz._support import as_numpy
-from adviz.data.geometry import Geometry, letterbox_boxes
+from adviz.data.geometry import Geometry, letterbox_boxes, photograph
 from adviz.data.image_arrays import Channels, batch_array, check_channels
 from adviz.data.images import Depth, image_size, open_image
 from adviz.data.mask_arrays import ArrayMask
@@ -207,11 +207,43 @@ class Split:
         >>> category.test.image(0).shape
         (224, 224, 3)
         """
+        return self._geometry.image(self._original(index))
+
+    def photograph(self, index: int, longest: int = 2048) -> np.ndarray | None:
+        """Return the same region as ``image(index)`` with the pixels of the file.
+
+        Padding is grey, and enlarged as the image is.
+
+        Parameters
+        ----------
+        longest: pixels of the longer side at most.
+
+        Returns
+        -------
+        (h, w, 3) uint8, in the file's own ratio of the sides; None where the file has no more
+        pixels there than the image has.
+
+        Raises
+        ------
+        ValueError: `longest` is below 1.
+
+        Examples
+        --------
+        >>> category.test.image(0).shape
+        (224, 224, 3)
+        >>> category.test.photograph(0).shape
+        (448, 448, 3)
+        """
+        if longest < 1:
+            raise ValueError(f"longest must be 1 pixel or more, got {longest}")
+        return photograph(self._geometry, self._original(index), longest)
+
+    def _original(self, index: int) -> Image.Image:
+        """Return an image as 8-bit RGB before it is resized."""
         if self.pixels is None:
-            geometry = self.geometry
-            return geometry.image(open_image(self.paths[index], geometry.bits or 16))
+            return open_image(self.paths[index], self.geometry.bits or 16)
         pixels = np.ascontiguousarray(self.pixels[index])
-        return self._geometry.image(Image.fromarray(pixels).convert("RGB"))
+        return Image.fromarray(pixels).convert("RGB")
 
     def mask(self, index: int) -> np.ndarray | None:
         """Return the mask of image `index`, (H, W) bool, or None where no ground truth exists.

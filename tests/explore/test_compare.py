@@ -6,7 +6,7 @@ from PIL import Image
 
 from adviz import Prediction, data, explore, plots
 from adviz.data import Category, Geometry, Split
-from adviz.explore.compare.disagreement import compared, map_disagreement, score_disagreement
+from adviz.explore.kit.disagreement import compared, map_disagreement, score_disagreement
 
 COUNT = 6
 IMAGES = np.random.default_rng(0).integers(0, 255, (COUNT + 1, 32, 32, 3), dtype=np.uint8)

@@ -12,7 +12,8 @@ import numpy as np
 from adviz import plots
 from adviz._support import progress
 from adviz.data import Category
-from adviz.explore.compare.disagreement import (
+from adviz.explore.kit import markup, theme
+from adviz.explore.kit.disagreement import (
     COLUMNS,
     Numbers,
     Standing,
@@ -23,7 +24,6 @@ from adviz.explore.compare.disagreement import (
     score_disagreement,
     standing,
 )
-from adviz.explore.kit import markup, theme
 from adviz.explore.kit.image_stepper import Found, by_name, truth_of
 from adviz.explore.kit.pixel_view import PickingView
 from adviz.explore.kit.texts import NO_TRUTH, computing

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 
 from adviz import metrics, plots
-from adviz.data import Category, Split
+from adviz.data import Category
 from adviz.explore.kit import markup, theme
+from adviz.explore.kit.checked import Found as Found
+from adviz.explore.kit.checked import by_name as by_name
+from adviz.explore.kit.checked import check, check_prediction
 from adviz.explore.kit.texts import computing, lacking
+from adviz.explore.kit.truth import truth_of as truth_of
 from adviz.explore.kit.view import Stepper, View, labelled, value_of
 from adviz.plots import StaticFigure
 from adviz.prediction import Prediction
 
 EVERYTHING = "all"
 KEPT = 256  # images held in memory; reading and resizing one takes longer than showing it
-Found = Prediction | Callable[[], Prediction]
 
 
 def results(
@@ -54,52 +57,6 @@ def results(
     return ResultsView(*by_name(categories, predictions))
 
 
-def by_name(
-    categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]
-) -> tuple[Mapping[str, Category], Mapping[str, Mapping[str, Found]]]:
-    """Return categories by name, and for each of them predictions by detector.
-
-    Single ones are given a name.
-    """
-    if not isinstance(categories, Category | Mapping) or not isinstance(
-        predictions, Prediction | Mapping
-    ):
-        kinds = f"a {type(categories).__name__} and a {type(predictions).__name__}"
-        raise TypeError(
-            "expected a Category or several by name, then a Prediction or several by name, got "
-            f"{kinds}"
-        )
-    if isinstance(predictions, Prediction):
-        predictions = {predictions.detector or "detector": predictions}
-    if isinstance(categories, Category):
-        return {categories.name: categories}, {categories.name: predictions}
-    return categories, predictions
-
-
-class Truth(NamedTuple):
-    """(N,) labels, (N, H, W) masks or None where no image has one.
-
-    The last says whose pixels are labelled, (N,) bool.
-    """
-
-    labels: np.ndarray
-    masks: np.ndarray | None
-    known: np.ndarray
-
-
-def truth_of(test: Split) -> Truth:
-    """Return what is known of test images.
-
-    The masks of those whose pixels are not known are empty.
-    """
-    known = test.known_pixels
-    if (test.labels == 1).any() and not test.has_masks:
-        return Truth(test.labels, None, known)
-    masks = np.zeros((len(test), *test.image_size), dtype=bool)
-    masks[known] = test.subset(known).masks_array()
-    return Truth(test.labels, masks, known)
-
-
 class ResultsView(View):
     """Pick a category, a detector and an image: image, ground truth, map and overlay follow.
 
@@ -111,7 +68,7 @@ class ResultsView(View):
     def __init__(
         self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]
     ) -> None:
-        _check(categories, predictions)
+        check(categories, predictions)
         self._categories = categories
         self._predictions = {name: dict(found) for name, found in predictions.items()}
         self._limits: dict[tuple[str, str], tuple[float, float] | None] = {}
@@ -207,7 +164,7 @@ class ResultsView(View):
         return [self.detector]
 
     def _computed(self, key: tuple[str, str], result: Any) -> None:
-        _check_prediction(key[0], self._categories[key[0]], key[1], result)
+        check_prediction(key[0], self._categories[key[0]], key[1], result)
         self._predictions[key[0]][key[1]] = result
         self._redraw()
 
@@ -284,31 +241,3 @@ class ResultsView(View):
         )
         verdict = "anomalous" if flagged else "good"
         return f"{text}, predicted {verdict} at the F1-optimal threshold {best:.4g}{wrong}"
-
-
-def _check(
-    categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]
-) -> None:
-    if not categories:
-        raise ValueError("expected at least one category to show, got none")
-    for name, category in categories.items():
-        if not predictions.get(name):
-            there = ", ".join(key for key, found in predictions.items() if found) or "no category"
-            raise ValueError(f"expected predictions for category {name!r}, got them for {there}")
-        for detector, prediction in predictions[name].items():
-            if not callable(prediction):
-                _check_prediction(name, category, detector, prediction)
-
-
-def _check_prediction(name: str, category: Category, detector: str, prediction: Any) -> None:
-    if not isinstance(prediction, Prediction):
-        kind = type(prediction).__name__
-        raise TypeError(
-            f"expected a Prediction of {detector}, or a function that returns one, got {kind}"
-        )
-    if len(prediction) != len(category.test):
-        raise ValueError(
-            f"expected {detector}'s prediction of the {len(category.test)} test images of {name}, "
-            f"got one of {len(prediction)} images"
-        )
-    prediction.check_images(category.test.ids)

@@ -12,12 +12,11 @@ import numpy as np
 
 from adviz import metrics, plots
 from adviz.data import Category
-from adviz.explore.kit import markup, outcomes
+from adviz.explore.kit import error_tags, markup, outcomes
 from adviz.explore.kit.background_view import PreparedView, Steps
 from adviz.explore.kit.image_stepper import Found
 from adviz.explore.kit.texts import UNDEFINED, computing, lacking
 from adviz.explore.kit.view import labelled, wrapped
-from adviz.explore.thresholds import errors
 from adviz.explore.thresholds.gating import set_range
 from adviz.explore.thresholds.strips import score_strip
 from adviz.plots import THRESHOLD_COLOUR, TRUTH_COLOUR, style
@@ -182,7 +181,7 @@ class DecisionView(PreparedView):
         if maps is None:
             return None, ""
         if key not in self._peaks:
-            self._peaks[key] = errors.score_is_peak(self._prediction.score, maps)
+            self._peaks[key] = error_tags.score_is_peak(self._prediction.score, maps)
         if self._peaks[key]:
             return (
                 self.threshold,

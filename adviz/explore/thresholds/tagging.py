@@ -10,10 +10,10 @@ from typing import Any
 import ipywidgets as widgets
 
 from adviz.data import Category
+from adviz.explore.kit.error_tags import TAGS
 from adviz.explore.kit.image_stepper import Found
 from adviz.explore.kit.view import Quiet, labelled, wrapped
 from adviz.explore.thresholds.decisions import DecisionView
-from adviz.explore.thresholds.errors import TAGS
 from adviz.explore.thresholds.tags import Tag, read_tags, write_tags
 
 Place = tuple[str, str, str]  # detector, category, image's id

@@ -23,8 +23,8 @@ class Tag:
     detector, category: their names.
     image: the image's id, see `adviz.data.Split.ids`.
     threshold: at which the image was an error, score units.
-    tag: one of the words of `adviz.explore.thresholds.errors`.
-    suggested: True = by `errors.suggest`, False = chosen by a person.
+    tag: one of the words of `adviz.explore.kit.error_tags`.
+    suggested: True = by `error_tags.suggest`, False = chosen by a person.
     note: a person's own words, may be empty.
     """
 

@@ -10,10 +10,9 @@ import numpy as np
 
 from adviz import plots
 from adviz.data import Category, audit
-from adviz.explore.kit import markup, outcomes
+from adviz.explore.kit import error_tags, markup, outcomes
 from adviz.explore.kit.background_view import Steps
 from adviz.explore.kit.image_stepper import EVERYTHING, Found, by_name
-from adviz.explore.thresholds import errors
 from adviz.explore.thresholds.galleries import KINDS, MOST, SIDE, Walls, words
 from adviz.explore.thresholds.gating import GatePanel, Gating, gating
 from adviz.explore.thresholds.tagging import TaggedView
@@ -179,7 +178,8 @@ class ThresholdsView(TaggedView):
             audited = audit(split.subset([image]), rules=(rule,))
             kept = float(audited[f"kept {rule}"].iloc[0]) if len(audited) else None
             mask = self._photo(category, "test", image).mask
-            self._guesses[key] = errors.suggest(mask, None if maps is None else maps[image], kept)
+            one = None if maps is None else maps[image]
+            self._guesses[key] = error_tags.suggest(mask, one, kept)
         return self._guesses[key]
 
     def _picture(self, category: str, detector: str, image: int) -> np.ndarray:

@@ -1,13 +1,13 @@
 import numpy as np
 
-from adviz.explore.thresholds import errors
+from adviz.explore.kit import error_tags
 
 
 def test_whether_a_score_is_the_maximum_of_its_map():
     maps = np.random.default_rng(0).random((3, 5, 5), np.float32)
     peaks = maps.max(axis=(1, 2))
-    assert errors.score_is_peak(peaks, maps)
-    assert not errors.score_is_peak(peaks * np.array([1, 1, 1.01]), maps)
+    assert error_tags.score_is_peak(peaks, maps)
+    assert not error_tags.score_is_peak(peaks * np.array([1, 1, 1.01]), maps)
 
 
 MASK = np.zeros((100, 100), bool)
@@ -22,12 +22,12 @@ def peak_at(row, column):
 
 def test_suggestions():
     def tags(*arguments):
-        return [tag for tag, _ in errors.suggest(*arguments)]
+        return [tag for tag, _ in error_tags.suggest(*arguments)]
 
     assert tags(MASK, peak_at(15, 15), 1.0) == ["localised but under-weighted"]
     assert tags(MASK, peak_at(50, 15), 1.0) == ["not recovered"]
     # Row 19 is the last
-    assert "31 px from the defect" in errors.suggest(MASK, peak_at(50, 15), 1.0)[0][1]
+    assert "31 px from the defect" in error_tags.suggest(MASK, peak_at(50, 15), 1.0)[0][1]
     assert tags(MASK, peak_at(15, 15), 0.04) == ["cropped away"]
     assert tags(np.zeros_like(MASK), peak_at(15, 15), 0.0) == ["cropped away"]
     assert tags(MASK, peak_at(15, 15), 0.05) == ["localised but under-weighted"]
@@ -35,7 +35,7 @@ def test_suggestions():
     assert tags(MASK, None, None) == []
     small = np.zeros_like(MASK)
     small[0, :19] = True
-    assert errors.suggest(small, peak_at(0, 3), None)[1] == (
+    assert error_tags.suggest(small, peak_at(0, 3), None)[1] == (
         "fine-grained",
         "19 px, 0.19% of the image",
     )
@@ -45,7 +45,7 @@ def test_suggestions():
 
 def test_every_suggestion_is_a_word_of_the_vocabulary():
     found = [
-        *errors.suggest(MASK, peak_at(0, 0), 0.0),
-        *errors.suggest(MASK[:12], peak_at(0, 0)[:12], 1.0),
+        *error_tags.suggest(MASK, peak_at(0, 0), 0.0),
+        *error_tags.suggest(MASK[:12], peak_at(0, 0)[:12], 1.0),
     ]
-    assert {tag for tag, _ in found} <= set(errors.FALSE_NEGATIVE_TAGS)
+    assert {tag for tag, _ in found} <= set(error_tags.FALSE_NEGATIVE_TAGS)

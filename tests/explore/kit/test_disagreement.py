@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from adviz import Prediction, evaluate, metrics
-from adviz.explore.compare.disagreement import (
+from adviz.explore.kit.disagreement import (
     COLUMNS,
     compared,
     highest_first,

@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from adviz import metrics
+from adviz._support import progress
 from adviz.core import maps
 from adviz.explore.kit.texts import PENDING, UNDEFINED
 from adviz.prediction import Prediction
@@ -79,7 +80,9 @@ def map_disagreement(found: Sequence[Sequence[np.ndarray] | np.ndarray]) -> np.n
 
 def _unit_ranks(values: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     """Return (N, cells) ranks of cell averages, with mean 0 and length 1; 0 where all are equal."""
-    small = [maps.resize(one[None], (CELLS, CELLS), "area") for one in values]
+    small = []
+    for one in progress.progress_bar(values, label="maps"):
+        small.append(maps.resize(one[None], (CELLS, CELLS), "area"))
     cells = np.concatenate(small).reshape(len(values), -1)
     ranks = _ranks(cells)
     ranks -= ranks.mean(1, keepdims=True)

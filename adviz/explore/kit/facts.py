@@ -1,0 +1,117 @@
+"""What the browser always has of categories and detectors: everything small, as plain data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from adviz.data import Category, Split
+from adviz.explore.kit.error_tags import score_is_peak
+from adviz.explore.kit.evidence import cell_grid, searched_cells, whole_images
+from adviz.explore.kit.found import layers_of, root_of
+from adviz.explore.kit.outcomes import first_threshold, full_recall
+from adviz.prediction import Prediction
+
+Facts = dict[str, Any]
+
+
+def category_facts(category: Category) -> Facts:
+    """Return ``CategoryFacts`` of types.d.ts, without detectors."""
+    test = category.test
+    return {
+        "size": list(test.image_size),
+        "trainSize": list(category.train.image_size),
+        "names": short_names(test, "test"),
+        "trainNames": short_names(category.train, "train"),
+        "labels": [int(label) for label in test.labels],
+        "defects": [defect or "unlabelled" for defect in test.defects],
+        "masked": test.has_masks,
+    }
+
+
+def short_names(split: Split, folder: str) -> list[str]:
+    """Return the names of images without the folder of their split and without ending.
+
+    They stay as they are where two images would have the same name then.
+    """
+    short = []
+    for name in split.ids:
+        *folders, last = name.split("/")
+        if folder in folders:
+            folders = folders[folders.index(folder) + 1 :]
+        # What is in memory has names of its own, in which a dot begins no ending
+        if split.pixels is None:
+            last = PurePosixPath(last).stem
+        short.append("/".join([*folders, last]))
+    if len(set(short)) < len(short):
+        return split.ids
+    return short
+
+
+def detector_facts(category: Category, prediction: Prediction) -> Facts:
+    """Return ``DetectorFacts`` of types.d.ts."""
+    labels = category.test.labels
+    size = category.test.image_size
+    threshold, name = first_threshold(prediction.score, labels)
+    searched = searched_cells(prediction)
+    neighbors = prediction.neighbors.get(searched)
+    whole = whole_images(prediction)
+    facts: Facts = {
+        "scores": [float(score) for score in prediction.score],
+        "threshold": number_or_none(threshold),
+        "thresholdName": name,
+        "fullRecall": number_or_none(full_recall(prediction.score, labels)),
+        "limits": None,
+        "ends": None,
+        "cells": [int(count) for count in cell_grid(prediction, size)],
+        "grid": None,
+        "k": 0,
+        "order": "",
+        "searched": searched,
+        "wholeK": 0,
+        "layers": [],
+        "root": root_of(prediction),
+        "peak": False,
+    }
+    if neighbors is not None:
+        facts["grid"] = [int(count) for count in neighbors.grid]
+        facts["k"] = neighbors.distance.shape[3]
+        facts["order"] = neighbors.order
+    if whole is not None:
+        facts["wholeK"] = whole.distance.shape[3]
+    if prediction.anomaly_map is not None:
+        unpadded = prediction.unpadded()
+        facts["limits"] = list(map_limits(unpadded))
+        lowest = min(float(one.min()) for one in unpadded)
+        highest = max(float(one.max()) for one in unpadded)
+        facts["ends"] = [lowest, highest]
+        facts["peak"] = score_is_peak(prediction.score, prediction.anomaly_map)
+    for layer, values in layers_of(prediction).items():
+        cells = list(values.shape[1:])
+        label = layer_label(layer, size[0], cells[0])
+        facts["layers"].append({"name": layer, "label": label, "cells": cells})
+    return facts
+
+
+def layer_label(name: str, height: int, rows: int) -> str:
+    """Return a layer's name with its stride, in pixels of an image of `height`."""
+    stride = round(height / rows)
+    if name == str(stride):
+        return f"stride {stride}"
+    return f"{name} (stride {stride})"
+
+
+def map_limits(unpadded: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Return the ends of the colour scale that all maps of a detector share."""
+    from adviz import plots  # loads matplotlib
+
+    return plots.shared_limits(unpadded)
+
+
+def number_or_none(value: float) -> float | None:
+    """Return a number as JSON holds it; None for NaN and infinity."""
+    return float(value) if math.isfinite(value) else None
