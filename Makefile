@@ -1,16 +1,18 @@
 # `make help` lists the targets. Everything is installed into .venv, once; nothing outside it is touched except that
-# `make test` as root adds Debian's Chromium and Fashion-MNIST where there are none.
+# `make test` as root adds Debian's Chromium, Node.js and Fashion-MNIST where there are none.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Packages that check the explorers' JavaScript; adviz itself needs none.
+NODE := tests/javascript/node_modules
 ARGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo test check coverage soak notebooks clean browser datasets
+.PHONY: help lab demo test check coverage soak notebooks clean javascript browser node datasets
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +23,7 @@ lab: $(VENV)/.installed-lab  ## open the notebooks in JupyterLab (ARGS="--port 9
 demo: $(VENV)/.installed-lab  ## run the quickstart without a browser, print its table, write quickstart.html
 	$(BIN)/adviz demo --html quickstart.html
 
-test: $(VENV)/.installed-test browser datasets  ## install what the tests need, then run all of them
+test: $(VENV)/.installed-test browser node datasets  ## install what the tests need, then run all of them
 	$(MAKE) --no-print-directory check
 
 # Tests and stored notebooks use a cache of this checkout and print no progress bars.
@@ -35,14 +37,21 @@ check coverage soak: export OMP_NUM_THREADS ?= 1
 # Without Fashion-MNIST its notebook has nothing to run on.
 NEEDS_DATA = $(if $(wildcard /usr/share/datasets/fashion-mnist $(ADVIZ_DATA)/FashionMNIST/raw),,--ignore=notebooks/05_one_class.ipynb)
 
-check: $(VENV)/.installed-test  ## ruff, mypy, pytest, nbval and the browser tests
+check: $(VENV)/.installed-test  ## ruff, mypy, tsc, eslint, pytest, nbval and the browser tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(MAKE) --no-print-directory javascript
 	$(BIN)/pytest -p no:nbval --ignore=tests/browser --durations=8 -n 2 --dist loadfile --no-loadscope-reorder
 	rm -rf .cache/results
 	ADVIZ_RESULTS=$(CURDIR)/.cache/results $(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with=tests/sanitize.cfg --nbval-cell-timeout=300 $(NEEDS_DATA) -n 2 --dist loadfile notebooks/
 	$(BIN)/pytest -p no:nbval -n 2 --dist loadfile tests/browser
+
+# pytest runs the tests in node. Without the packages nothing is checked here, which fails where CI=true.
+javascript:  ## tsc and eslint over the explorers' JavaScript
+	@if [ -x $(NODE)/.bin/tsc ]; then $(NODE)/.bin/tsc -p tests/javascript \
+	  && $(NODE)/.bin/eslint -c tests/javascript/eslint.config.mjs adviz/explore/js tests/javascript; \
+	else echo "The explorers' JavaScript is not checked: \`make node\` installs tsc and eslint."; [ "$$CI" != true ]; fi
 
 # The soak test measures memory, of which tracing takes some.
 coverage: $(VENV)/.installed-test  ## which lines of adviz/ the unit tests reach (docs/development.md explains the others)
@@ -83,6 +92,18 @@ browser:
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; \
 	else echo "No Chromium found: the browser tests cannot run. Install it (Debian: sudo apt-get install chromium) or set ADVIZ_CHROMIUM."; fi
+
+# Without Node.js the tests of the explorers' JavaScript say so and are skipped, or fail where CI=true.
+node:
+	@if command -v node && command -v npm; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs npm; \
+	else echo "No Node.js found: the explorers' JavaScript cannot be tested. Install it (Debian: sudo apt-get install nodejs npm)."; fi
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NODE)/.installed; fi
+
+$(NODE)/.installed: tests/javascript/package.json
+	@if npm install --prefix tests/javascript --no-package-lock --no-audit --no-fund; then touch $@; \
+	else echo "npm could not install tsc and eslint: the explorers' JavaScript is tested, but not checked."; fi
 
 # Without Fashion-MNIST the tests of the real data and its notebook are skipped; older Debians do not have the package.
 datasets:

@@ -1,0 +1,238 @@
+// Anomaly maps: from squared distances of patches, or as they were sent; their peak and values at a pixel.
+
+import { cellOf } from "./grids.js";
+import { memo } from "./memo.js";
+
+const STEPS = 65535; // of a map that is sent as 16 bit
+const REACH = 4; // standard deviations at which the Gaussian is cut, as in adviz.maps.smooth
+
+/**
+ * Returns bilinear resize (centres at half pixels) and then Gaussian blur (mirrored about the border's edge)
+ * of one axis as one matrix, so that a map is W * cells * W transposed.
+ * @param {number} cells
+ * @param {number} size pixels
+ * @param {number} sigma pixels; 0: no blur
+ * @returns {Float64Array} (size, cells)
+ */
+export function weights(cells, size, sigma) {
+  const matrix = new Float64Array(size * cells);
+  const taps = gaussian(sigma);
+  const reach = (taps.length - 1) / 2;
+  for (let i = 0; i < size; i++) {
+    for (let tap = -reach; tap <= reach; tap++) {
+      const pixel = mirrored(i + tap, size);
+      const from = Math.max(0, (pixel + 0.5) * cells / size - 0.5);
+      const low = Math.floor(from);
+      const high = Math.min(low + 1, cells - 1);
+      const weight = taps[tap + reach];
+      matrix[i * cells + low] += weight * (1 - (from - low));
+      matrix[i * cells + high] += weight * (from - low);
+    }
+  }
+  return matrix;
+}
+
+/** The Gaussian's values at whole pixels, with the sum 1. @param {number} sigma */
+function gaussian(sigma) {
+  if (!sigma) return [1];
+  const reach = Math.floor(REACH * sigma + 0.5);
+  const values = [];
+  for (let tap = -reach; tap <= reach; tap++) values.push(Math.exp(-0.5 * (tap / sigma) ** 2));
+  const total = values.reduce((sum, value) => sum + value, 0);
+  return values.map((value) => value / total);
+}
+
+/** The pixel that stands for one beyond the border: c b a | a b c. @param {number} place @param {number} size */
+function mirrored(place, size) {
+  const period = 2 * size;
+  const within = ((place % period) + period) % period;
+  return within < size ? within : period - 1 - within;
+}
+
+// Two, for the rows' and the columns' matrix stay the same from image to image.
+const downOf = memo(weights);
+const acrossOf = memo(weights);
+
+/**
+ * Returns values of locations resized to an image's size and smoothed.
+ * @param {ArrayLike<number>} values (rows, columns)
+ * @param {import("./types").Size} cells
+ * @param {import("./types").Size} size pixels
+ * @param {number} sigma pixels
+ * @returns {Float32Array} (size)
+ */
+export function smoothed(values, [rows, columns], [height, width], sigma) {
+  const down = downOf(rows, height, sigma);
+  const across = acrossOf(columns, width, sigma);
+  const wide = new Float64Array(rows * width);
+  for (let row = 0; row < rows; row++) {
+    for (let x = 0; x < width; x++) {
+      let sum = 0;
+      for (let column = 0; column < columns; column++) {
+        sum += values[row * columns + column] * across[x * columns + column];
+      }
+      wide[row * width + x] = sum;
+    }
+  }
+  const map = new Float32Array(height * width);
+  const line = new Float64Array(width);
+  for (let y = 0; y < height; y++) {
+    line.fill(0);
+    for (let row = 0; row < rows; row++) {
+      const weight = down[y * rows + row];
+      if (!weight) continue; // most rows of locations are far away
+      for (let x = 0; x < width; x++) line[x] += weight * wide[row * width + x];
+    }
+    map.set(line, y * width);
+  }
+  return map;
+}
+
+/**
+ * Returns each patch's squared distance with its first k neighbours, NaN where it has none; null without distances.
+ * @param {import("./types").FoundPart} part
+ * @param {import("./types").DetectorFacts} found
+ * @param {number} k matters where neighbours lie in retrieved images
+ * @returns {Float32Array | null} (cells)
+ */
+export function cellScores(part, found, k) {
+  const { distance } = part;
+  if (!distance) return part.cells ?? null;
+  const first = found.order === "retrieval" ? Math.min(k, found.k) : found.k;
+  const scores = new Float32Array(distance.length / found.k).fill(NaN);
+  for (let cell = 0; cell < scores.length; cell++) {
+    for (let rank = 0; rank < first; rank++) {
+      const value = distance[cell * found.k + rank];
+      if (!(value >= scores[cell])) scores[cell] = value; // NaN is no distance, and smaller than none
+    }
+  }
+  return scores;
+}
+
+/**
+ * Says whether the map changes where fewer neighbours count.
+ * @param {import("./types").FoundPart} part
+ * @param {import("./types").DetectorFacts} found
+ * @returns {boolean}
+ */
+export function followsK(part, found) {
+  const follows = !part.map && found.root !== null;
+  return follows && found.order === "retrieval" && part.distance !== undefined;
+}
+
+/**
+ * Returns the anomaly map with the first k neighbours, NaN in padding; null where there is none.
+ * A map that was sent always wins.
+ * @param {import("./types").FoundPart} part
+ * @param {import("./types").DetectorFacts} found
+ * @param {import("./types").Size} size of the image, pixels
+ * @param {number} sigma pixels
+ * @param {number} k
+ * @returns {Float32Array | null} (size)
+ */
+export function mapOf(part, found, size, sigma, k) {
+  const map = sentMap(part) ?? mapOfCells(part, found, size, sigma, k);
+  if (map && part.box) blankPadding(map, part.box, size);
+  return map;
+}
+
+/** @param {import("./types").FoundPart} part */
+function sentMap({ map, range }) {
+  if (!map || !range) return null;
+  const [low, high] = range;
+  return Float32Array.from(map, (value) => low + value / STEPS * (high - low));
+}
+
+/**
+ * @param {import("./types").FoundPart} part
+ * @param {import("./types").DetectorFacts} found
+ * @param {import("./types").Size} size
+ * @param {number} sigma
+ * @param {number} k
+ */
+function mapOfCells(part, found, size, sigma, k) {
+  if (found.root === null) return null;
+  const squared = cellScores(part, found, k);
+  if (!squared || squared.every(Number.isNaN)) return null; // not segmented
+  const values = found.root ? squared.map(Math.sqrt) : squared;
+  return smoothed(values, found.cells, size, sigma);
+}
+
+/**
+ * Writes NaN where a map lies outside of its image: there is nothing to be seen, not even 0.
+ * @param {Float32Array} map
+ * @param {ArrayLike<number>} box top, left, bottom, right
+ * @param {import("./types").Size} size
+ */
+function blankPadding(map, box, [height, width]) {
+  const [top, left, bottom, right] = Array.from(box);
+  for (let row = 0; row < height; row++) {
+    const start = row * width;
+    if (row < top || row >= bottom) {
+      map.fill(NaN, start, start + width);
+      continue;
+    }
+    map.fill(NaN, start, start + left);
+    map.fill(NaN, start + right, start + width);
+  }
+}
+
+/**
+ * Returns the highest pixel of a map, the first of several; null where all are NaN.
+ * @param {Float32Array} map
+ * @param {import("./types").Size} size
+ * @returns {import("./types").Pixel | null}
+ */
+export function peak(map, [, width]) {
+  let best = -1;
+  let highest = -Infinity;
+  for (let i = 0; i < map.length; i++) {
+    const higher = map[i] > highest || (best < 0 && map[i] === highest);
+    if (!higher) continue;
+    best = i;
+    highest = map[i];
+  }
+  return best < 0 ? null : [Math.floor(best / width), best % width];
+}
+
+/**
+ * Returns the value of each layer's map at a pixel of the image.
+ * @param {import("./types").FoundPart} part
+ * @param {import("./types").DetectorFacts} found
+ * @param {import("./types").Pixel} pixel
+ * @param {import("./types").Size} size of the image, pixels
+ * @returns {{ name: string, label: string, value: number }[]}
+ */
+export function layersAt(part, found, pixel, size) {
+  const values = [];
+  for (const [i, { name, label, cells }] of found.layers.entries()) {
+    const layer = part[`layer${i}`];
+    if (!layer) continue;
+    const [row, column] = cellOf(pixel, size, cells);
+    values.push({ name, label, value: layer[row * cells[1] + column] });
+  }
+  return values;
+}
+
+/**
+ * Returns the fraction of values that are lower than one, between known quantiles by linear interpolation.
+ * @param {number} value
+ * @param {ArrayLike<number>} quantiles rising, at equal steps from 0 to 1
+ * @returns {number} 0 to 1
+ */
+export function quantileOf(value, quantiles) {
+  const last = quantiles.length - 1;
+  let low = 0;
+  let high = last + 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (quantiles[middle] < value) low = middle + 1;
+    else high = middle;
+  }
+  // `low` is the first quantile that is not lower.
+  if (low === 0) return 0;
+  if (low > last) return 1;
+  const before = quantiles[low - 1];
+  const way = (value - before) / (quantiles[low] - before);
+  return (low - 1 + way) / last;
+}
