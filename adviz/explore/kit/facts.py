@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -90,19 +91,29 @@ def detector_facts(category: Category, prediction: Prediction) -> Facts:
         highest = max(float(one.max()) for one in unpadded)
         facts["ends"] = [lowest, highest]
         facts["peak"] = score_is_peak(prediction.score, prediction.anomaly_map)
-    for layer, values in layers_of(prediction).items():
-        cells = list(values.shape[1:])
-        label = layer_label(layer, size[0], cells[0])
-        facts["layers"].append({"name": layer, "label": label, "cells": cells})
+    facts["layers"] = layer_facts(layers_of(prediction), size[0])
     return facts
 
 
-def layer_label(name: str, height: int, rows: int) -> str:
-    """Return a layer's name with its stride, in pixels of an image of `height`."""
-    stride = round(height / rows)
-    if name == str(stride):
-        return f"stride {stride}"
-    return f"{name} (stride {stride})"
+def layer_facts(layers: Mapping[str, np.ndarray], height: int) -> list[Facts]:
+    """Return ``LayerFacts`` of types.d.ts of the maps of layers.
+
+    A layer that is named by its stride is called so. Of others the stride is what an image of
+    `height` pixels has for each row; it is left out where several layers have maps of one size,
+    which then is the detector's, and not that of each layer.
+    """
+    sizes = Counter(values.shape[1:] for values in layers.values())
+    facts = []
+    for name, values in layers.items():
+        cells = values.shape[1:]
+        if name.isdigit():
+            label = f"stride {name}"
+        elif sizes[cells] == 1:
+            label = f"{name} (stride {round(height / cells[0])})"
+        else:
+            label = name
+        facts.append({"name": name, "label": label, "cells": list(cells)})
+    return facts
 
 
 def map_limits(unpadded: Sequence[np.ndarray]) -> tuple[float, float]:
