@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
 SHOWN_EVERY = 0.2  # seconds
@@ -38,7 +39,33 @@ def progress_bar(
     from tqdm.auto import tqdm
 
     disable = os.environ.get("ADVIZ_PROGRESS") == "0"
-    return tqdm(iterable, desc=label, total=total, disable=disable, leave=False, dynamic_ncols=True)
+    bar = tqdm
+    if not disable and any(base.__name__ == "tqdm_notebook" for base in tqdm.__mro__):
+        bar = _vanishing(tqdm)
+    return bar(iterable, desc=label, total=total, disable=disable, leave=False, dynamic_ncols=True)
+
+
+@cache
+def _vanishing(notebook_bar: type) -> type:
+    """Return a class of bars that leave nothing behind when they are closed.
+
+    tqdm closes the widget alone: the place where it was displayed stays, and after a reload the
+    page shows an error there.
+    """
+    from IPython.display import HTML, display
+
+    class VanishingBar(notebook_bar):  # type: ignore[misc]
+        def __init__(self, *values: Any, **options: Any) -> None:
+            super().__init__(*values, display=False, **options)
+            self.handle = display(self.container, display_id=True)
+
+        def close(self) -> None:
+            super().close()
+            failed = self.total and self.n < self.total  # then the bar stays, and says where
+            if self.handle is not None and not failed:
+                self.handle.update(HTML(""))
+
+    return VanishingBar
 
 
 @contextmanager

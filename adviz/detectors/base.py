@@ -319,6 +319,16 @@ class Detector:
         check_features(chosen)
         return chosen
 
+    @property
+    def backbone_(self) -> str:
+        """Label of the backbone whose features it was fitted on; "" where they did not say.
+
+        Raises
+        ------
+        AttributeError: it is not fitted.
+        """
+        return self._backbone[0]
+
     # How it shows itself
 
     @property

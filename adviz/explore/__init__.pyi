@@ -6,8 +6,9 @@ from .coreset.view import coreset as coreset
 from .deviations.view import DeviationsView as DeviationsView
 from .deviations.view import deviations as deviations
 from .kit import theme as theme
-from .kit.image_stepper import ResultsView as ResultsView
-from .kit.image_stepper import results as results
+from .kit.export import export as export
+from .kit.export import export_size as export_size
+from .kit.linking import link as link
 from .kit.markup import address as address
 from .kit.markup import outlined as outlined
 from .kit.outcomes import Outcome as Outcome
@@ -18,6 +19,8 @@ from .layers.view import LayersView as LayersView
 from .layers.view import layers as layers
 from .pro.view import ProView as ProView
 from .pro.view import pro as pro
+from .results import ResultsView as ResultsView
+from .results import results as results
 from .retrieval.view import RetrievalView as RetrievalView
 from .retrieval.view import retrieval as retrieval
 from .tables.view import TablesView as TablesView
@@ -26,3 +29,4 @@ from .thresholds.view import ThresholdsView as ThresholdsView
 from .thresholds.view import thresholds as thresholds
 from .training import TrainingView as TrainingView
 from .training import training as training
+from .why import why as why

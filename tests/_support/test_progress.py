@@ -34,3 +34,28 @@ def test_who_watches_is_told_of_the_work_behind_a_bar_as_well():
             for _ in outer:
                 list(progress.progress_bar(range(2), label="inner"))
     assert seen == [("outer", 0, 1), ("inner", 0, 2), ("inner", 1, 2)]
+
+
+def test_a_bar_in_a_notebook_leaves_nothing_where_it_was_displayed(monkeypatch):
+    """A closed widget is an error after the page was loaded again."""
+    from tqdm import auto, notebook
+
+    shown = []
+
+    class Handle:
+        def __init__(self, content):
+            shown.append(content)
+
+        def update(self, content):
+            shown[-1] = content
+
+    monkeypatch.setattr(auto, "tqdm", notebook.tqdm_notebook)
+    monkeypatch.setattr("IPython.display.display", lambda content, display_id: Handle(content))
+    progress._vanishing.cache_clear()
+    assert list(progress.progress_bar(range(2), label="outer")) == [0, 1]
+    assert [content.data for content in shown] == [""]
+    with pytest.raises(ValueError, match="here"):
+        for _ in progress.progress_bar(range(2), label="broken"):
+            raise ValueError("here")
+    progress._vanishing.cache_clear()
+    assert type(shown[-1]).__name__ == "TqdmHBox"

@@ -1,6 +1,7 @@
 // Where pixels lie in a picture that is magnified and moved.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { wheelFactor } from "../../adviz/explore/js/gestures.js";
 import * as zoom from "../../adviz/explore/js/zoom.js";
 
 const SIZE = [200, 400];
@@ -89,7 +90,7 @@ test("images that stand are narrower", () => {
 });
 
 test("a notch of the wheel is not more than a factor of 1.5", () => {
-  const wheel = (deltaY, ctrlKey, deltaMode = 0) => zoom.wheelFactor({ deltaY, deltaMode, ctrlKey });
+  const wheel = (deltaY, ctrlKey, deltaMode = 0) => wheelFactor({ deltaY, deltaMode, ctrlKey });
   assert.ok(wheel(-100, true) > 1.3 && wheel(-100, true) < 1.5);
   assert.ok(wheel(-100, false) > 1.1 && wheel(-100, false) < 1.5);
   assert.ok(wheel(2, true) < 1 && wheel(2, true) > 0.95);

@@ -75,7 +75,7 @@ function reader(model) {
     const pooled = Boolean(model.get("pooled"));
     const start = pooled ? pooledStart(facts, detector) : found && startOf(found);
     const threshold = found && (model.get("thresholds")[pooled ? `*/${detector}` : key] ?? start.threshold);
-    const decision = found && decided(found.scores, one.labels, threshold);
+    const decision = found && threshold !== null && decided(found.scores, one.labels, threshold);
     const disagreement = disagreementOf(store, category, model.get("order"));
     /** @type {Now} */
     const now = {
@@ -89,7 +89,7 @@ function reader(model) {
       image: clip(model.get("image"), 0, one.names.length - 1),
       threshold,
       marks: start ? start.marks : {},
-      decision,
+      decision: decision || null,
       defect: model.get("defect"),
       errors: model.get("errors"),
       order: model.get("order"),
@@ -98,7 +98,7 @@ function reader(model) {
       store,
       get: (name) => model.get(name),
     };
-    now.list = listed(one, found, decision, now.defect, now.errors, now.order, disagreement);
+    now.list = listed(one, found, now.decision, now.defect, now.errors, now.order, disagreement);
     return now;
   };
 }
@@ -106,7 +106,8 @@ function reader(model) {
 /** The threshold to begin with, and those worth knowing. @param {import("./types").DetectorFacts} found */
 function startOf(found) {
   /** @type {Record<string, number>} */
-  const marks = { [found.thresholdName]: found.threshold };
+  const marks = {};
+  if (found.threshold !== null) marks[found.thresholdName] = found.threshold;
   if (found.fullRecall !== null) marks["100% recall"] = found.fullRecall;
   return { threshold: found.threshold, marks };
 }
@@ -270,8 +271,11 @@ export function explorer({ model, el, signal }, spec) {
   function lookAhead() {
     rest = null;
     if (store.busy || !root.isConnected) return;
-    const now = read();
-    parts.ahead?.(now);
+    try {
+      parts.ahead?.(read());
+    } catch {
+      // what is wrong with another image is said when it is displayed
+    }
     store.ask();
   }
 
@@ -409,7 +413,8 @@ function words({ category, detector, one, found, image, threshold, decision }) {
   const label = one.labels[image];
   const known = label === 1 ? `anomalous: ${one.defects[image]}` : label === 0 ? "good" : "unlabelled";
   const list = [category, detector, `image ${image + 1} of ${one.names.length}`, known];
-  if (!found || !decision || threshold === null) return [...list, "the prediction is being computed"].join(" · ");
+  if (!found) return [...list, "the prediction is being computed"].join(" · ");
+  if (!decision || threshold === null) return [...list, `score ${number(found.scores[image])}`].join(" · ");
   const kind = decision.kinds[image];
   const flagged = found.scores[image] >= threshold ? "predicted anomalous" : "predicted good";
   const wrong = { "false positive": ": a false alarm", "false negative": ": missed" };

@@ -90,7 +90,7 @@ export function wholeRanked(part, found) {
 }
 
 /**
- * Says whether the retrieved images are not those whose patches are searched: they were chosen otherwise.
+ * Says whether the retrieved images are not those whose patches were searched: they were chosen otherwise.
  * @param {import("./types").FoundPart} part
  * @param {import("./types").DetectorFacts} found
  * @returns {boolean}
@@ -98,7 +98,7 @@ export function wholeRanked(part, found) {
 export function elsewhere(part, found) {
   const searched = ranked(part, found, [0, 0]);
   const retrieved = wholeRanked(part, found);
-  if (!searched || !retrieved) return false;
+  if (!searched || !retrieved || !segmented(part)) return false;
   const count = Math.min(searched.image.length, retrieved.image.length);
   const first = searched.image.slice(0, count);
   return first.some((image, i) => image !== retrieved.image[i]);

@@ -42,8 +42,8 @@ export interface CategoryFacts {
 
 export interface DetectorFacts {
   scores: number[];
-  /** A threshold to begin with, and how it was chosen: "F1-optimal". */
-  threshold: number;
+  /** A threshold to begin with (null: one image alone tells none), and how it was chosen: "F1-optimal". */
+  threshold: number | null;
   thresholdName: string;
   /** The highest threshold with 100 % recall; null without an anomalous image. */
   fullRecall: number | null;

@@ -156,14 +156,3 @@ export function shownSize(width, [high, wide]) {
   const across = Math.max(1, Math.round(Math.min(width, 1.5 * width * wide / high)));
   return { across, down: Math.max(1, Math.round(across * high / wide)) };
 }
-
-/**
- * How much closer a turn of the wheel goes: a notch as far as a trackpad's pinch that is as long.
- * @param {{ deltaY: number, deltaMode: number, ctrlKey: boolean }} wheel
- * @returns {number}
- */
-export function wheelFactor({ deltaY, deltaMode, ctrlKey }) {
-  const unit = deltaMode === 1 ? 0.05 : deltaMode === 2 ? 1 : 0.002;
-  const turn = -deltaY * unit * (ctrlKey ? 10 : 1);
-  return 2 ** clip(turn, -0.5, 0.5);
-}

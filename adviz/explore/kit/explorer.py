@@ -17,8 +17,8 @@ import traitlets
 from traitlets import Bool, Dict, Float, Int, List, TraitError, Unicode
 
 from adviz.explore.kit.bundle import bundle, styles
-from adviz.explore.kit.packing import packed
-from adviz.explore.kit.source import Source, part_key
+from adviz.explore.kit.packing import packed, part_key
+from adviz.explore.kit.source import Source
 from adviz.explore.kit.tasks import Task, Tasks
 from adviz.plots import StaticFigure
 from adviz.prediction import Prediction
@@ -64,6 +64,8 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
     """
 
     MODULE = ""
+    # kinds of parts that an exported page asks for
+    KINDS: tuple[str, ...] = ("small", "test", "found", "photo")
     STATE: tuple[str, ...] = (
         "category", "detector", "defect", "errors", "order", "image", "thresholds", "picked",
         "zoom", "limits", "opacity", "fade", "contour", "style",
@@ -184,11 +186,11 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
 
     @property
     def prediction(self) -> Prediction:
-        """Return the displayed detector's prediction of the displayed category.
+        """The displayed detector's prediction of the displayed category.
 
         Raises
         ------
-        TypeError: it has not been computed yet.
+        RuntimeError: it has not been computed yet.
         """
         return self.source.prediction(self.category, self.detector)
 
@@ -440,9 +442,12 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
 
         return export(path, linked_with(self), **options)
 
-    def _export_keys(self, **options: Any) -> list[str]:
-        """Return the keys of the parts that an exported page of this explorer asks for."""
-        return list(self.source.keys(**options))
+    def export_keys(self, **options: Any) -> list[str]:
+        """Return the keys of the parts that an exported page of this explorer asks for.
+
+        Options are those of `Source.keys`.
+        """
+        return list(self.source.keys(kinds=self.KINDS, **options))
 
 
 def _words_of(error: Exception) -> str:

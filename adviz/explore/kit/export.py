@@ -114,7 +114,8 @@ class _Page:
             self.explorers += [one for one in linked_with(explorer) if one not in self.explorers]
         self.sources = list(dict.fromkeys(explorer.source for explorer in self.explorers))
         self._images = None if images is None else list(images)
-        self._reduced = {"k": k, "half": half}
+        self._k = k
+        self._half = half
         self._photos = photos
         for source in self.sources:
             source.compute_all()
@@ -124,7 +125,7 @@ class _Page:
         keys: dict[str, None] = {}
         for explorer in self.explorers:
             if explorer.source is source:
-                some = explorer._export_keys(images=self._images, photos=self._photos)
+                some = explorer.export_keys(images=self._images, k=self._k, photos=self._photos)
                 keys.update(dict.fromkeys(some))
         return list(keys)
 
@@ -133,7 +134,7 @@ class _Page:
         total = float(len(styles()))
         total += sum(len(bundle(name)) for name in self._modules())
         for source in self.sources:
-            total += len(json.dumps(source.facts))
+            total += len(json.dumps(source.facts_with(self._k)))
             total += sum(self._estimated(source, keys) for keys in _by_kind(self.keys(source)))
         return total
 
@@ -150,7 +151,7 @@ class _Page:
             "modules": self._modules(),
             "explorers": [self._setup_of(explorer) for explorer in self.explorers],
             "links": self._links(),
-            "facts": [{**source.facts, "id": str(i)} for i, source in enumerate(self.sources)],
+            "facts": [self._facts_of(source) for source in self.sources],
         }
         template = jinja2.Template(TEMPLATE.read_text(encoding="utf-8"), autoescape=True)
         return template.render(
@@ -163,6 +164,10 @@ class _Page:
             parts=self._elements(),
         )
 
+    def _facts_of(self, source: Source) -> dict[str, Any]:
+        """Return a source's facts, named by its number: a page's bytes do not depend on the day."""
+        return {**source.facts_with(self._k), "id": str(self.sources.index(source))}
+
     def _elements(self) -> Iterable[str]:
         for source in self.sources:
             for key in self.keys(source):
@@ -170,7 +175,7 @@ class _Page:
 
     def _element(self, source: Source, key: str) -> str:
         """Return a part as an element whose text is base64: JPEGs as they are, the rest deflated."""
-        heads, values = packed(source.part(key, **self._reduced))
+        heads, values = packed(source.part(key, k=self._k, half=self._half))
         texts = []
         for head, value in zip(heads, values, strict=True):
             stored = value if head["dtype"] == "jpeg" else zlib.compress(value, 9)

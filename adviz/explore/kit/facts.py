@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from adviz.data import Category, Split
+from adviz.data import UNLABELLED, Category, Split
 from adviz.explore.kit.error_tags import score_is_peak
 from adviz.explore.kit.evidence import cell_grid, searched_cells, whole_images
 from adviz.explore.kit.found import layers_of, root_of
@@ -58,6 +58,8 @@ def detector_facts(category: Category, prediction: Prediction) -> Facts:
     labels = category.test.labels
     size = category.test.image_size
     threshold, name = first_threshold(prediction.score, labels)
+    if len(labels) == 1 and labels[0] == UNLABELLED:  # one image alone tells no threshold
+        threshold = math.nan
     searched = searched_cells(prediction)
     neighbors = prediction.neighbors.get(searched)
     whole = whole_images(prediction)

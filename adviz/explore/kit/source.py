@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from adviz.data import ANOMALOUS, Category, Split
+from adviz.data import ANOMALOUS, Category, Sample, Split
 from adviz.explore.kit import measures, pictures
 from adviz.explore.kit.checked import Found, by_name, check, check_prediction
 from adviz.explore.kit.disagreement import compared
@@ -76,6 +76,7 @@ class Source:
         self._given = {name: dict(predictions[name]) for name in categories}
         self._category_facts: dict[str, Facts] = {}
         self._detector_facts: dict[tuple[str, str], Facts] = {}
+        self._means: dict[str, np.ndarray] = {}
         self._truth: tuple[str, Truth] | None = None
         self._lock = threading.RLock()
         self._parts = _Parts(HELD)
@@ -156,6 +157,11 @@ class Source:
                 self._detector_facts[key] = facts
             return self._detector_facts[key]
 
+    @property
+    def predictions(self) -> Mapping[str, Mapping[str, Found]]:
+        """Category -> detector -> its prediction, or the function that is to compute it."""
+        return self._predictions
+
     # --- predictions that are still functions
 
     def missing(self, category: str, detector: str) -> Callable[[], Prediction] | None:
@@ -199,6 +205,28 @@ class Source:
         if not isinstance(found, Prediction):
             raise RuntimeError(f"{detector} of {category} has not been computed yet")
         return found
+
+    def compute_all(self) -> None:
+        """Compute every prediction that was given as a function."""
+        for category, detectors in self._predictions.items():
+            for detector in list(detectors):
+                function = self.missing(category, detector)
+                if function is not None:
+                    self.computed(category, detector, function())
+
+    # --- images
+
+    def sample(self, category: str, image: int) -> Sample:
+        """Return a test image with its mask."""
+        _one_of(self.categories, category, "category")
+        return self.categories[category].test[image]
+
+    def mean(self, category: str) -> np.ndarray:
+        """Return the mean of a category's training images, (H, W, 3) uint8, made once."""
+        with self._lock:
+            if category not in self._means:
+                self._means[category] = pictures.mean_image(self.categories[category].train)
+            return self._means[category]
 
     # --- parts
 
@@ -351,7 +379,7 @@ class Source:
             return {"image": jpeg(pictures.image_sheet(split, page), pictures.QUALITY)}
         image = _index(number, len(split), f"{split_name} image")
         if kind == "mean":
-            return {"image": jpeg(pictures.mean_image(split))}
+            return {"image": jpeg(self.mean(category))}
         if kind == "photo":
             photograph = split.photograph(image)
             return {} if photograph is None else {"image": jpeg(photograph)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import io
+import itertools
 import re
 import threading
 from typing import Any
@@ -91,6 +92,7 @@ _THEMED = {  # what figures are drawn in on paper -> what the page shows instead
     "#CCCCCC": LINE,  # matplotlib's edge of a legend
     "#666666": FAINT_INK,
 }
+_NUMBERS = itertools.count()  # of drawings
 _DRAWING = threading.Lock()  # matplotlib reads the font's settings from one place, for all threads
 
 
@@ -105,7 +107,8 @@ def svg(figure: StaticFigure, *, text: str, width: int | None = None) -> str:
     width: CSS pixels; None = as large as the figure. A narrower page shrinks it.
     """
     buffer = io.StringIO()
-    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "adviz"}
+    # Ids of its own: a page that does not paint one drawing would lose what others refer to in it
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": f"adviz {next(_NUMBERS)}"}
     with _DRAWING, mpl.rc_context(settings):
         figure.savefig(buffer, format="svg", facecolor="none", metadata={"Date": None})
     drawn = fonts.restored(buffer.getvalue())

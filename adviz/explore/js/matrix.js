@@ -1,0 +1,194 @@
+// What a threshold does: counts of right and wrong decisions, the rates that follow from them, and what other thresholds
+// would cost. A click on the errors of one kind keeps only these; a click on another threshold sets it.
+
+import { h, own } from "./dom.js";
+import { metric, number } from "./format.js";
+import { lazily } from "./memo.js";
+
+/**
+ * @typedef {object} MatrixGiven
+ * @property {import("./types").Decision} decision
+ * @property {number} threshold
+ * @property {string} errors the filter: "false positives" and "false negatives" press a button
+ * @property {string} title
+ * @property {{ name: string, decision: import("./types").Decision, threshold: number }[]} [costs] rows of the table below
+ */
+
+/** @type {[keyof import("./types").Decision, string, string][]} */
+const RATES = [
+  ["precision", "precision", "of the images predicted anomalous, the fraction that is"],
+  ["recall", "recall", "of the anomalous images, the fraction that is found"],
+  ["f1", "F1", "harmonic mean of precision and recall"],
+  ["falsePositiveRate", "false positive rate", "of the good images, the fraction predicted anomalous"],
+  ["accuracy", "accuracy", "fraction of right decisions"],
+];
+const HEAD = ["", "threshold", "FP", "FN", "precision", "recall", "F1"];
+
+/**
+ * @param {import("./types").Change} change sets `errors` or `threshold`
+ * @returns {import("./types").Component<MatrixGiven>}
+ */
+export function matrix(change) {
+  const title = h("caption");
+  const found = count("right", "found");
+  const missed = errorButton("missed", "false negatives", "anomalous images predicted good");
+  const alarms = errorButton("false alarms", "false positives", "good images predicted anomalous");
+  const passed = count("right", "passed");
+  const unknownBad = count("unknown", "unlabelled");
+  const unknownGood = count("unknown", "unlabelled");
+  const unlabelled = line("unlabelled", unknownBad.node, unknownGood.node);
+  const counts = h(
+    "table.av-matrix",
+    {},
+    title,
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        h("td"),
+        h("th", { scope: "col" }, "predicted anomalous"),
+        h("th", { scope: "col" }, "predicted good"),
+      ),
+    ),
+    h("tbody", {}, line("anomalous", found.node, missed.node), line("good", alarms.node, passed.node), unlabelled),
+  );
+  const rates = RATES.map(([key, name, meaning]) => rate(key, name, meaning));
+  const rateTable = h(
+    "table.av-rates",
+    { "aria-label": "rates" },
+    h("tbody", {}, ...rates.map((one) => one.node)),
+  );
+  const body = h("tbody");
+  const costTable = h(
+    "table.av-costs",
+    {},
+    h("caption", {}, "what other thresholds cost"),
+    h("thead", {}, h("tr", {}, ...HEAD.map((text) => (text ? h("th", { scope: "col" }, text) : h("td"))))),
+    body,
+  );
+  const costBox = h("div.av-costs-box", {}, costTable);
+  const node = h("div.av-matrix-box", {}, counts, rateTable, costBox);
+  /** @type {Map<string, ReturnType<typeof costRow>>} */
+  const rows = new Map();
+  let errors = "all";
+  /** @type {Record<string, number>} */
+  let thresholds = {};
+
+  /** @param {MatrixGiven} given */
+  function draw(given) {
+    const { decision, costs = [] } = given;
+    errors = given.errors;
+    title.textContent = given.title;
+    found.show(decision.truePositives);
+    missed.show(decision.falseNegatives, errors);
+    alarms.show(decision.falsePositives, errors);
+    passed.show(decision.trueNegatives);
+    unknownBad.show(decision.unlabelledPositives);
+    unknownGood.show(decision.unlabelledNegatives);
+    unlabelled.hidden = decision.unlabelledPositives + decision.unlabelledNegatives === 0;
+    for (const one of rates) one.show(decision);
+    costBox.hidden = costs.length === 0;
+    thresholds = Object.fromEntries(costs.map(({ name, threshold }) => [name, threshold]));
+    for (const [name, row] of rows) {
+      if (name in thresholds) continue;
+      row.node.remove();
+      rows.delete(name);
+    }
+    for (const one of costs) {
+      const row = rows.get(one.name) ?? costRow(one.name);
+      rows.set(one.name, row);
+      body.append(...(row.node.isConnected && row.node.parentNode === body ? [] : [row.node]));
+      row.show(one.threshold, one.decision, given.threshold);
+    }
+  }
+
+  body.addEventListener("click", (/** @type {Event} */ event) => {
+    const row = /** @type {Element} */ (event.target).closest("tr");
+    const name = row?.getAttribute("data-name") ?? "";
+    if (name in thresholds && Number.isFinite(thresholds[name])) change({ threshold: thresholds[name] });
+  });
+
+  /** @param {string} name @param {string} filter @param {string} meaning */
+  function errorButton(name, filter, meaning) {
+    const number = h("b");
+    const press = () => change({ errors: errors === filter ? "all" : filter });
+    const control = own(
+      h("button.av-error-count", { type: "button", onclick: press }, number, h("span", {}, name)),
+    );
+    return {
+      node: h("td.av-wrong-count", {}, control),
+      /** @param {number} value @param {string} chosen */
+      show(value, chosen) {
+        const pressed = chosen === filter;
+        number.textContent = String(value);
+        control.setAttribute("aria-pressed", String(pressed));
+        const act = pressed ? "show all images again" : "show only these";
+        control.setAttribute("title", `${meaning}: click to ${act}`);
+      },
+    };
+  }
+
+  return { node, draw: lazily(draw) };
+}
+
+/** @param {string} name @param {...Node} cells */
+function line(name, ...cells) {
+  return h("tr", {}, h("th", { scope: "row" }, name), ...cells);
+}
+
+/** @param {string} kind @param {string} name */
+function count(kind, name) {
+  const number = h("b");
+  return {
+    node: h(`td.av-${kind}-count`, {}, h("div", {}, number, h("span", {}, name))),
+    /** @param {number} value */
+    show(value) {
+      number.textContent = String(value);
+    },
+  };
+}
+
+/** @param {keyof import("./types").Decision} key @param {string} name @param {string} meaning */
+function rate(key, name, meaning) {
+  const value = h("td");
+  const bar = h("i");
+  return {
+    node: h("tr", { title: meaning }, h("th", { scope: "row" }, name), value, h("td.av-rate-bar", {}, bar)),
+    /** @param {import("./types").Decision} decision */
+    show(decision) {
+      const fraction = Number(decision[key]);
+      value.textContent = metric(fraction);
+      bar.style.width = `${100 * (Number.isNaN(fraction) ? 0 : fraction)}%`;
+      bar.hidden = Number.isNaN(fraction);
+    },
+  };
+}
+
+/** @param {string} name */
+function costRow(name) {
+  const control = own(h("button.av-cost-name", { type: "button" }, name));
+  const cells = HEAD.slice(1).map(() => h("td"));
+  const node = h("tr", { "data-name": name }, h("th", { scope: "row" }, control), ...cells);
+  return {
+    node,
+    /** @param {number} threshold @param {import("./types").Decision} decision @param {number} current */
+    show(threshold, decision, current) {
+      const texts = [
+        number(threshold),
+        String(decision.falsePositives),
+        String(decision.falseNegatives),
+        metric(decision.precision),
+        metric(decision.recall),
+        metric(decision.f1),
+      ];
+      cells.forEach((cell, i) => {
+        cell.textContent = texts[i];
+      });
+      node.classList.toggle("av-chosen", threshold === current);
+      control.setAttribute("aria-pressed", String(threshold === current));
+      control.setAttribute("title", `set the threshold to ${number(threshold)}`);
+    },
+  };
+}

@@ -1,0 +1,380 @@
+// All image scores as dots, a row for each defect type. A click on a dot goes to its image; the threshold is dragged.
+
+import { h, own, set } from "./dom.js";
+import { clip, number } from "./format.js";
+import { lazily, memo } from "./memo.js";
+import { bottomAxis, flags, rounded, scale, shortened, spread, textWidth } from "./axes.js";
+import { bubble } from "./bubble.js";
+import { diameter, look, marks, stable, stepped } from "./marks.js";
+import { swarm } from "./swarm.js";
+import { isError, sentence, toneOf } from "./verdicts.js";
+
+const RIGHT = 12; // CSS pixels right of the axis
+const LINE = 20; // height of a line of labels above the rows
+const AXIS = 40; // height of the axis with its labels
+const ROW = 30; // least height of a row
+const SWARM = 36; // the farthest that a dot lies from the middle of its row
+const REACH = 12; // from a dot within which it is hit
+const GRAB = 7; // from the threshold's line within which it is
+const COARSE = 20; // steps of a key with Alt or Shift
+
+/**
+ * Lists the rows: good images first, then each defect type, unlabelled ones last.
+ * @param {string[]} defects of the images
+ * @returns {{ name: string, members: number[] }[]}
+ */
+export function rowsOf(defects) {
+  /** @type {Map<string, number[]>} */
+  const members = new Map();
+  defects.forEach((name, i) => {
+    const row = members.get(name);
+    if (row) row.push(i);
+    else members.set(name, [i]);
+  });
+  const rank = (/** @type {string} */ name) => ["good", "", "unlabelled"].indexOf(name);
+  const weight = (/** @type {string} */ name) => (rank(name) < 0 ? 1 : rank(name));
+  const names = [...members.keys()].sort((a, b) => weight(a) - weight(b) || a.localeCompare(b));
+  return names.map((name) => ({ name, members: members.get(name) ?? [] }));
+}
+
+/**
+ * Returns where everything stands that does not move with the threshold.
+ * @param {number[]} scores
+ * @param {string[]} defects
+ * @param {Record<string, number>} others thresholds with names
+ * @param {number} width
+ * @param {(text: string) => number} [measure]
+ */
+export function stripLayout(scores, defects, others, width, measure = textWidth) {
+  const wide = Math.max(220, width);
+  const groups = rowsOf(defects);
+  const texts = groups.map(({ name, members }) => `${name} (${members.length})`);
+  const most = Math.min(wide * 0.3, 180);
+  const left = Math.min(most, Math.max(0, ...texts.map(measure))) + 18;
+  const named = Object.entries(others).filter(([, value]) => Number.isFinite(value));
+  const axis = scale(spread(scores), left, wide - RIGHT);
+  const labels = named.map(([name, value]) => ({ at: axis.place(value), width: measure(name) }));
+  const placed = flags(labels, 0, wide);
+  const lines = placed.length ? 1 + Math.max(...placed.map((flag) => flag.line)) : 0;
+  const top = LINE * (lines + 1) + 4;
+  const size = diameter(scores.length);
+
+  const xs = new Float64Array(scores.length);
+  const ys = new Float64Array(scores.length);
+  let y = top;
+  const rows = groups.map(({ name, members }, n) => {
+    const places = members.map((i) => axis.place(scores[i]));
+    const offsets = swarm(places, size, SWARM);
+    const reach = offsets.reduce((farthest, offset) => Math.max(farthest, Math.abs(offset)), 0);
+    const height = Math.max(ROW, 2 * reach + size + 10);
+    const middle = y + height / 2;
+    members.forEach((i, at) => {
+      xs[i] = places[at];
+      ys[i] = middle + offsets[at];
+    });
+    y += height;
+    return { name, text: texts[n], middle };
+  });
+  const ticks = named.map(([name, value], n) => ({ name, value, ...placed[n] }));
+  return { width: wide, height: y + AXIS, left, right: wide - RIGHT, top, bottom: y, axis, rows, ticks, size, xs, ys };
+}
+
+/**
+ * The chart of all scores.
+ * @param {import("./types").Change} change sets `image` or `threshold`
+ * @param {(image: number) => Node[]} tip what stands beside the pointer at a dot
+ * @returns {import("./types").Component<import("./types").StripGiven> & { svg: SVGSVGElement }}
+ */
+export function strip(change, tip) {
+  const dots = marks();
+  const beside = bubble();
+  const shade = h("rect.av-predicted");
+  const ground = h("g");
+  const others = h("g");
+  const bad = h("text.av-side", { "text-anchor": "end" }, "predicted anomalous →");
+  const fine = h("text.av-side", {}, "← predicted good");
+  const line = h("line.av-threshold-line");
+  const grip = h("path.av-grip", { d: "M-7 -17h14v9l-7 8l-7 -8z" });
+  const said = h("text.av-threshold-text", { y: -5 });
+  const handle = h(
+    "g.av-threshold",
+    { tabindex: 0, role: "slider", "aria-label": "threshold", "aria-orientation": "horizontal" },
+    h("rect.av-hit", { x: -12, y: -20, width: 24, height: 24 }),
+    line,
+    grip,
+    said,
+  );
+  const svg = h(
+    "svg.av-chart.av-strip",
+    { tabindex: 0, role: "group", "aria-label": "image scores: left and right arrow keys go to the next image by score" },
+    shade,
+    ground,
+    bad,
+    fine,
+    dots.group,
+    others,
+    dots.ring,
+    handle,
+  );
+  const live = h("div.av-unseen", { "aria-live": "polite" });
+  const node = h("div.av-chart-box", {}, dots.canvas, own(svg), beside.node, live);
+  const layout = memo(stripLayout);
+  /** @type {Map<string, SVGGElement>} */
+  const buttons = new Map();
+  /** @type {ReturnType<typeof stripLayout>} */
+  let shown;
+  /** @type {import("./types").StripGiven} */
+  let now;
+  let tones = "";
+  let dragged = false;
+  const [scoresOf, defectsOf, marksOf] = [stable(), stable(), stable()];
+
+  /** @param {import("./types").StripGiven} given */
+  function draw(given) {
+    now = given;
+    const others = marksOf(given.marks);
+    const next = layout(scoresOf(given.scores), defectsOf(given.defects), others, given.width);
+    const kinds = given.defects.map((defect, i) => toneOf(defect, given.kinds?.[i]));
+    const key = kinds.join();
+    if (next !== shown || key !== tones) {
+      shown = next;
+      tones = key;
+      drawGround();
+      dots.place(shown.xs, shown.ys, kinds, shown);
+      beside.hide();
+    }
+    const { filter } = given;
+    const faint = given.defects.map((defect) => filter !== "all" && defect !== filter);
+    dots.paint(Uint8Array.from(faint, (one, i) => look(isError(given.kinds?.[i]), one)));
+    dots.circle(given.image);
+    drawThreshold();
+  }
+
+  function drawGround() {
+    const { width, height, left, right, rows, axis, bottom } = shown;
+    set(svg, { width, height, viewBox: `0 0 ${width} ${height}` });
+    const parts = rows.flatMap(({ name, text, middle }) => [
+      h("line.av-rule", { x1: left, x2: right, y1: middle, y2: middle }),
+      h(
+        "text.av-row",
+        { x: left - 10, y: middle + 4, "text-anchor": "end" },
+        h("title", {}, name),
+        shortened(text, left - 16),
+      ),
+    ]);
+    ground.replaceChildren(...parts, ...bottomAxis(axis, bottom, "image score"));
+    drawOthers();
+  }
+
+  function drawOthers() {
+    const { ticks, top, bottom } = shown;
+    const names = new Set(ticks.map(({ name }) => name));
+    for (const [name, button] of buttons) {
+      if (names.has(name)) continue;
+      button.remove();
+      buttons.delete(name);
+    }
+    for (const { name, value, at, side, line: level, width } of ticks) {
+      let button = buttons.get(name);
+      if (!button) {
+        button = h("g.av-other", { tabindex: 0, role: "button" });
+        buttons.set(name, /** @type {SVGGElement} */ (button));
+        others.append(/** @type {SVGGElement} */ (button));
+      }
+      const words = `set the threshold to ${name}: ${number(value)}`;
+      const one = /** @type {SVGGElement} */ (button);
+      set(one, { "aria-label": words, "data-name": name });
+      const y = top - LINE * (level + 1) - 2;
+      const start = side === "start";
+      one.replaceChildren(
+        h("title", {}, words),
+        h("line.av-other-line", { x1: at, x2: at, y1: y - 14, y2: bottom }),
+        h("rect.av-hit", { x: start ? at - 4 : at - width - 9, y: y - 16, width: width + 13, height: LINE }),
+        h("text.av-other-text", { x: start ? at + 5 : at - 5, y: y - 2, "text-anchor": side }, name),
+      );
+    }
+  }
+
+  function drawThreshold() {
+    const { threshold } = now;
+    const { axis, left, right, top, bottom } = shown;
+    const none = threshold === null || Number.isNaN(threshold);
+    for (const one of [handle, shade, bad, fine]) one.style.display = none ? "none" : "";
+    if (none) return;
+    const x = axis.place(threshold);
+    const text = `threshold ${number(threshold)}`;
+    const wide = textWidth(text) + 12;
+    const turned = x + wide > right && x - wide > 0;
+    set(shade, { x, y: top, width: Math.max(0, right - x), height: bottom - top });
+    set(handle, {
+      transform: `translate(${x.toFixed(2)} ${top})`,
+      "aria-valuemin": Math.min(axis.low, threshold),
+      "aria-valuemax": Math.max(axis.high, threshold),
+      "aria-valuenow": threshold,
+      "aria-valuetext": `${number(threshold)}${errorsInWords()}`,
+    });
+    set(line, { x1: 0, x2: 0, y1: 0, y2: bottom - top });
+    set(said, { x: turned ? -12 : 12, "text-anchor": turned ? "end" : "start" });
+    said.textContent = text;
+
+    const taken = turned ? [x - wide, x + 10] : [x - 10, x + wide];
+    const y = top - 6;
+    set(bad, { x: right, y });
+    set(fine, { x: left, y });
+    const free = (/** @type {SVGTextElement} */ one) => textWidth(one.textContent ?? "") + 8;
+    bad.style.display = right - free(bad) < taken[1] || crossed(right - free(bad), right) ? "none" : "";
+    fine.style.display = left + free(fine) > taken[0] || crossed(left, left + free(fine)) ? "none" : "";
+  }
+
+  /** Whether the line of another threshold runs between two places. @param {number} from @param {number} to */
+  function crossed(from, to) {
+    return shown.ticks.some(({ at }) => at > from - 3 && at < to + 3);
+  }
+
+  function errorsInWords() {
+    if (!now.kinds) return "";
+    const alarms = now.kinds.filter((kind) => kind === "false positive").length;
+    const missed = now.kinds.filter((kind) => kind === "false negative").length;
+    return `: ${alarms} false alarms, ${missed} missed`;
+  }
+
+  /** @param {PointerEvent} event @returns {[number, number]} */
+  function placeOf(event) {
+    const box = svg.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  }
+
+  /**
+   * What is under the pointer: the threshold's handle or a dot.
+   * @param {PointerEvent} event
+   * @returns {{ dot: number, grabs: boolean }}
+   */
+  function under(event) {
+    const [x, y] = placeOf(event);
+    const dot = y < shown.top - 2 || y > shown.bottom ? -1 : dots.nearest(x, y, REACH);
+    if (now.threshold === null) return { dot, grabs: false };
+    const reach = event.pointerType === "touch" ? 2 * GRAB : GRAB;
+    const away = Math.abs(x - shown.axis.place(now.threshold));
+    const inHeader = y > shown.top - LINE - 2 && y < shown.top && x > shown.left - 8;
+    if (inHeader) return { dot: -1, grabs: true };
+    if (y > shown.bottom + 6 || y < shown.top) return { dot, grabs: false };
+    if (dot < 0) return { dot, grabs: away < reach };
+    const [dotX, dotY] = dots.at(dot);
+    const onDot = Math.hypot(dotX - x, dotY - y) < shown.size / 2 + 1.5;
+    return { dot, grabs: away < 4 && !onDot };
+  }
+
+  /** @param {number} x */
+  function cutAt(x) {
+    const { axis } = shown;
+    change({ threshold: clip(rounded(axis.value(x), axis.unit / 2), axis.low, axis.high) });
+  }
+
+  /** @param {number} i */
+  function point(i) {
+    if (i < 0) beside.hide();
+    else beside.show(dots.at(i), tip(i), shown.width, shown.height);
+  }
+
+  /** The other threshold whose label an event comes from. @param {Event} event @returns {string | null} */
+  function otherAt(event) {
+    const button = /** @type {Element} */ (event.target).closest?.(".av-other");
+    return button?.getAttribute("data-name") ?? null;
+  }
+
+  svg.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
+    if (event.button !== 0) return;
+    const [x] = placeOf(event);
+    const { dot, grabs } = under(event);
+    const label = otherAt(event);
+    dragged = grabs && !(label && onLabel(event));
+    if (dragged) {
+      svg.setPointerCapture(event.pointerId);
+      event.preventDefault();
+      handle.focus({ preventScroll: true });
+      point(-1);
+      const grip = Math.abs(x - shown.axis.place(now.threshold ?? 0)) < 12;
+      if (!grip) cutAt(x);
+    } else if (dot >= 0) {
+      change({ image: dot });
+    } else if (label) {
+      change({ threshold: now.marks[label] });
+    }
+  });
+  svg.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
+    if (!now) return;
+    if (dragged) {
+      cutAt(placeOf(event)[0]);
+      return;
+    }
+    const { dot, grabs } = under(event);
+    const label = otherAt(event) !== null && onLabel(event);
+    svg.style.cursor = label || (dot >= 0 && !grabs) ? "pointer" : grabs ? "ew-resize" : "default";
+    if (event.pointerType !== "touch") point(grabs || label ? -1 : dot);
+  });
+  const release = () => {
+    dragged = false;
+  };
+  svg.addEventListener("pointerup", release);
+  svg.addEventListener("lostpointercapture", release);
+  svg.addEventListener("pointerleave", () => point(-1));
+
+  /** Whether an event is on the text of another threshold, not on its line. @param {PointerEvent} event */
+  function onLabel(event) {
+    return placeOf(event)[1] < shown.top - LINE - 2;
+  }
+
+  svg.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    if (event.ctrlKey || event.metaKey || !now) return;
+    if (event.key === "Escape") point(-1);
+    const other = otherAt(event);
+    if (other !== null && (event.key === "Enter" || event.key === " ")) {
+      change({ threshold: now.marks[other] });
+      event.preventDefault();
+      return;
+    }
+    const moved = event.target === handle ? moveThreshold(event) : moveImage(event);
+    if (moved) event.preventDefault();
+  });
+
+  /** @param {KeyboardEvent} event @returns {boolean} */
+  function moveThreshold(event) {
+    const { axis, left, right } = shown;
+    if (event.key === "Home") cutAt(left);
+    else if (event.key === "End") cutAt(right);
+    else {
+      const by = /** @type {Record<string, number>} */ ({
+        ArrowRight: 1,
+        ArrowUp: 1,
+        ArrowLeft: -1,
+        ArrowDown: -1,
+        PageUp: COARSE,
+        PageDown: -COARSE,
+      })[event.key];
+      if (!by || now.threshold === null) return false;
+      const coarse = event.altKey || event.shiftKey ? COARSE : 1;
+      cutAt(axis.place(now.threshold) + clip(by * coarse, -COARSE, COARSE));
+    }
+    return true;
+  }
+
+  /** @param {KeyboardEvent} event @returns {boolean} */
+  function moveImage(event) {
+    const by = /** @type {Record<string, number>} */ ({
+      ArrowRight: 1,
+      ArrowLeft: -1,
+      Home: -Infinity,
+      End: Infinity,
+    })[event.key];
+    if (!by) return false;
+    const all = now.scores.map((_, i) => i);
+    const members = all.filter((i) => now.filter === "all" || now.defects[i] === now.filter);
+    const image = stepped(members, now.scores, now.image, by * (event.altKey ? 10 : 1));
+    change({ image });
+    const kind = now.kinds?.[image];
+    live.textContent = sentence(now.names[image], now.defects[image], number(now.scores[image]), kind);
+    return true;
+  }
+
+  return { node, draw: lazily(draw), svg };
+}

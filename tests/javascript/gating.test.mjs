@@ -1,0 +1,14 @@
+// What a first stage saves and loses is what adviz.explore.thresholds.gating says.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { gating } from "../../adviz/explore/js/gating.js";
+import { cases, close } from "./read_cases.mjs";
+
+for (const [number, one] of cases.gating.entries()) {
+  test(`case ${number}, ${one.images} images`, () => {
+    const found = gating(Array.from(one.scores), Array.from(one.labels), one.areas);
+    for (const name of ["tau", "saved", "imagesLost", "pixelsLost"]) close(found[name], one[name], 0, name);
+    for (const name of ["anomalous", "images", "free"]) assert.equal(found[name], one[name], name);
+    assert.deepEqual(Array.from(one.taus, found.at), one.at);
+  });
+}
