@@ -28,8 +28,6 @@ BY_SCORES = "disagreement of scores"
 BY_MAPS = "disagreement of maps"
 RELATIVE = (0.0, 2.0)  # of map / threshold: 1, the decision, is the middle of the scale
 NAN = float("nan")
-# what an exported page asks for, beside the images
-KINDS = ("test", "photo", "small", "found", "numbers", "quantiles", "disagreement")
 
 
 def compare(
@@ -78,6 +76,7 @@ class CompareView(Explorer):
     """
 
     MODULE = "compare.js"
+    KINDS = (*Explorer.KINDS, "numbers", "quantiles", "disagreement")
     STATE = (*Explorer.STATE, "relative", "x", "y")
     ORDERS = (*Explorer.ORDERS, BY_SCORES, BY_MAPS)
 
@@ -246,10 +245,9 @@ class CompareView(Explorer):
             error = None
         super()._send_failure(key, error)
 
-    def _export_keys(self, **options: Any) -> list[str]:
+    def export_keys(self, **options: Any) -> list[str]:
         """Return the keys of the parts that an exported page asks for; no training images."""
-        keys = self.source.keys(kinds=KINDS, **options)
-        return [key for key in keys if names_of(key)[1] != "train"]
+        return [key for key in super().export_keys(**options) if names_of(key)[1] != "train"]
 
     # pictures
 

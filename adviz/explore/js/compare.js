@@ -7,6 +7,7 @@ import {
   disagreementOf,
   divisor,
   inWords,
+  placeOf,
   scaleWords,
   standing,
   thresholdOf,
@@ -17,7 +18,7 @@ import { askAhead, columns, lacking, pictureGiven, shownImage } from "./displaye
 import { checkbox, select } from "./controls.js";
 import { clip, number, percent } from "./format.js";
 import { detectorTable } from "./detector_table.js";
-import { explorer, initialize } from "./explorer.js";
+import { explorer, initialize, tip } from "./explorer.js";
 import { h } from "./dom.js";
 import { memo } from "./memo.js";
 import { partKey } from "./store.js";
@@ -47,11 +48,16 @@ const GAP = 24;
 /** @type {[string, string][]} */
 const HELP = [
   ["click on a map, or a row", "choose the detector whose map lies over the image"],
-  ["map / threshold", "divide maps by the F1-optimal thresholds of their pixels: from 1 on, a pixel is predicted defective"],
-  ["order", "disagreement of scores: how far apart detectors rank an image; of maps: how differently they order its places"],
+  ["map / threshold", "divide each map by the F1-optimal threshold of its pixels: from 1 on, a pixel counts as a defect"],
+  ["disagreement of scores", "how far apart detectors rank an image: the largest difference, 1 = of all images"],
+  ["disagreement of maps", "how differently detectors order the places of an image: 0 = alike, 1 = without relation"],
 ];
 
-/** Metrics of the category's detectors; null: still being computed. @param {Now} now @returns {Record<string, Numbers | null>} */
+/**
+ * Returns the metrics of the category's detectors; null: still being computed.
+ * @param {Now} now
+ * @returns {Record<string, Numbers | null>}
+ */
 function numbersOf({ category, one, store }) {
   /** @type {Record<string, Numbers | null>} */
   const numbers = {};
@@ -62,7 +68,12 @@ function numbersOf({ category, one, store }) {
   return numbers;
 }
 
-/** A detector's scale: the chosen one, or that of all its maps. @param {Now} now @param {string} name @param {number | null} by */
+/**
+ * Returns a detector's scale: the chosen one, or that of all its maps.
+ * @param {Now} now
+ * @param {string} name
+ * @param {number | null} by
+ */
 function limitsOf({ category, one, get }, name, by) {
   /** @type {Range | undefined} */
   const chosen = get("limits")[`${category}/${name}`];
@@ -150,10 +161,7 @@ function tilesOf(now, shown, all) {
  * @param {Record<string, Numbers | null>} numbers
  */
 function metricsGiven({ category, detector, one }, numbers) {
-  const rows = Object.entries(numbers).map(([name, known]) => ({
-    name,
-    cells: inWords(known).map((text) => ({ text })),
-  }));
+  const rows = Object.entries(numbers).map(([name, known]) => ({ name, cells: inWords(known) }));
   const title = `Metrics of the ${one.names.length} test images of ${category}`;
   return { title, heads: METRICS, rows, chosen: detector, note: whyUndefined(one, numbers) };
 }
@@ -172,30 +180,25 @@ function readOutGiven(now, { pixel }, all) {
     ["lower pixels", "how many pixels of all test images have a lower value, by the detector's map"],
   ];
   const relative = get("relative");
-  if (relative) heads.splice(1, 0, ["map / threshold", "from 1 on the pixel is predicted defective"]);
+  if (relative) heads.splice(1, 0, ["map / threshold", "from 1 on the pixel counts as a defect"]);
   const rows = Object.entries(all).map(([name, { shown, by, map }]) => {
-    if (!shown?.map || !map || !pixel) return { name, cells: heads.map((_, i) => ({ text: i ? "" : "no map" })) };
+    if (!shown?.map || !map || !pixel) return { name, cells: heads.map((_, i) => (i ? "" : "no map")) };
     const at = pixel[0] * one.size[1] + pixel[1];
     const value = shown.map[at];
-    const quantiles = store.get(partKey("quantiles", category, name));
+    if (Number.isNaN(value)) return { name, cells: heads.map((_, i) => (i ? "" : "padding")) };
     const [low, high] = one.detectors[name]?.ends ?? [0, 0];
-    const cells = [{ text: Number.isNaN(value) ? "padding" : number(value, (high - low) / 10) }];
-    if (relative) cells.push({ text: by && !Number.isNaN(value) ? number(map[at], 1) : "" });
-    cells.push(lower(value, quantiles?.values ?? null));
-    return { name, cells };
+    const quantiles = store.get(partKey("quantiles", category, name));
+    const quotient = by ? number(map[at], 1) : "";
+    const values = [number(value, (high - low) / 10), ...(relative ? [quotient] : [])];
+    return { name, cells: [...values, lower(value, quantiles?.values ?? null)] };
   });
   const picked = get("picked").length ? "picked" : `peak of ${detector}'s map`;
-  const title = pixel ? `Pixel in row ${pixel[0]}, column ${pixel[1]}: ${picked}` : "Click the image to read out a pixel";
+  const title = pixel ? `Row ${pixel[0]}, column ${pixel[1]}: ${picked}` : "Click the image to read out a pixel";
   return { title, heads, rows: pixel ? rows : [], chosen: detector, note: "" };
 }
 
 /** @param {number} value @param {ArrayLike<number> | null} quantiles null: still being computed */
-function lower(value, quantiles) {
-  if (Number.isNaN(value)) return { text: "" };
-  if (!quantiles) return { text: PENDING };
-  const part = quantileOf(value, quantiles);
-  return { text: percent(part, 1), part };
-}
+const lower = (value, quantiles) => (quantiles ? percent(quantileOf(value, quantiles), 1) : PENDING);
 
 /** The detectors of the scatter: the chosen ones, or else the first two. @param {Now} now */
 function axesOf({ one, get }) {
@@ -209,15 +212,18 @@ function axesOf({ one, get }) {
 
 /** A chart of two detectors' scores, and which two. @param {import("./types").Change} change */
 function scoresOfTwo(change) {
+  /** @type {Now | null} */
+  let now = null;
   const x = select("scatter-x", "scatter x", (value) => change({ x: value }));
   const y = select("scatter-y", "scatter y", (value) => change({ y: value }));
-  const chart = scatter(change);
+  const chart = scatter(change, (image) => (now ? tip(now, image) : []));
   const note = h("p.av-note");
   const node = h("section.av-two", {}, h("div.av-two-axes", {}, x.node, y.node), chart.node, note);
   return {
     node,
-    /** @param {Now} now @param {number} width */
-    draw(now, width) {
+    /** @param {Now} next @param {number} width */
+    draw(next, width) {
+      now = next;
       const { one } = now;
       const axes = axesOf(now);
       x.show(axes.names, axes.x);
@@ -225,15 +231,15 @@ function scoresOfTwo(change) {
       node.style.width = `${width}px`;
       const across = one.detectors[axes.x];
       const up = one.detectors[axes.y];
-      const pending = [axes.x, axes.y].filter((name) => !one.detectors[name]);
+      const pending = [...new Set([axes.x, axes.y])].filter((name) => !one.detectors[name]);
       chart.node.hidden = !across || !up;
-      note.textContent = pending.length ? `The prediction of ${[...new Set(pending)].join(" and ")} is being computed.` : "";
+      note.textContent = pending.length ? `${pending.join(" and ")}: being computed.` : "";
       if (!across || !up) return;
       chart.draw({
         x: across.scores,
         y: up.scores,
         labels: one.labels,
-        titles: [`score of ${axes.x}`, `score of ${axes.y}`],
+        titles: [axes.x, axes.y],
         thresholds: [thresholdOf(now, axes.x), thresholdOf(now, axes.y)],
         image: now.image,
         names: one.names,
@@ -308,10 +314,11 @@ function build(frame) {
   const two = scoresOfTwo(change);
   const tables = h("div.av-tables", {}, metrics.node, readOut.node);
   const below = h("div.av-compared", {}, tables, two.node);
+  const side = h("div.av-left", {}, large.node, drawing.node);
   const node = h(
     "div.av-body.av-compare",
     {},
-    h("div.av-left", {}, large.node, drawing.node),
+    side,
     h("div.av-right", {}, h("div.av-scales-line", {}, relative.node, scales), row.node, note, below),
   );
   const read = reader();
@@ -340,6 +347,7 @@ function build(frame) {
   /** @param {Now} now @param {Shown} shown @param {One} one @param {Record<string, Numbers | null>} numbers */
   function drawImage(now, shown, one, numbers) {
     const { left, right } = columns(now.width);
+    side.style.width = `${left}px`; // the controls below the picture wrap
     const given = largeGiven(now, shown, one, numbers[detector], left);
     large.draw(given);
     const { opacity, fade, contour, style } = given;
@@ -366,11 +374,11 @@ function build(frame) {
   /** @param {Now} now @param {Shown} shown @param {Record<string, Numbers | null>} numbers */
   function drawBelow(now, shown, numbers) {
     const { right } = columns(now.width);
-    const beside = right >= BESIDE;
-    below.classList.toggle("av-beside", beside);
+    const room = right >= BESIDE;
+    below.classList.toggle("av-beside", room);
     metrics.draw(metricsGiven(now, numbers));
     readOut.draw(readOutGiven(now, shown, all));
-    two.draw(now, beside ? Math.round(clip(0.4 * (right - GAP), 250, 440)) : Math.min(right, 440));
+    two.draw(now, room ? Math.round(clip(0.4 * (right - GAP), 240, 440)) : Math.min(right, 440));
   }
 
   return {
@@ -382,9 +390,11 @@ function build(frame) {
     words: comparedWords,
     table(now) {
       const numbers = numbersOf(now);
-      const head = ["detector", "score", "rank", "verdict", ...METRICS.map(([name]) => name)];
-      const rows = Object.entries(numbers).map(([name, known]) => [name, ...standing(now, name), ...inWords(known)]);
       store.ask();
+      const head = ["detector", "score", "rank", "verdict", ...METRICS.map(([name]) => name)];
+      const rows = Object.entries(numbers).map(([name, known]) => {
+        return [name, ...placeOf(now, name), ...inWords(known)];
+      });
       return { head, rows };
     },
   };

@@ -3,16 +3,12 @@
 import { h, own } from "./dom.js";
 import { lazily } from "./memo.js";
 
-/**
- * @typedef {object} Cell
- * @property {string} text
- * @property {number} [part] 0 to 1: a bar behind the text
- */
+/** @typedef {{ name: string, cells: string[] }} Row */
 /**
  * @typedef {object} Given
  * @property {string} title
  * @property {[string, string][]} heads of the columns, and what they mean
- * @property {{ name: string, cells: Cell[] }[]} rows
+ * @property {Row[]} rows
  * @property {string} chosen name of a row
  * @property {string} note below
  */
@@ -25,7 +21,7 @@ function oneRow(choose) {
   const node = h("tr", { onclick: () => choose(index) }, first); // the button's click is the row's
   return {
     node,
-    /** @param {{ name: string, cells: Cell[] }} row @param {number} place @param {boolean} chosen */
+    /** @param {Row} row @param {number} place @param {boolean} chosen */
     draw({ name, cells }, place, chosen) {
       index = place;
       button.textContent = name;
@@ -34,12 +30,9 @@ function oneRow(choose) {
       node.classList.toggle("av-chosen", chosen);
       while (node.cells.length > cells.length + 1) node.lastElementChild.remove();
       while (node.cells.length <= cells.length) node.append(h("td"));
-      for (const [i, { text, part }] of cells.entries()) {
-        const cell = node.cells[i + 1];
-        cell.textContent = text;
-        cell.classList.toggle("av-bar", part !== undefined);
-        if (part !== undefined) cell.style.setProperty("--part", String(part));
-      }
+      cells.forEach((text, i) => {
+        node.cells[i + 1].textContent = text;
+      });
     },
   };
 }
@@ -57,7 +50,7 @@ export function detectorTable(name, choose) {
   const node = h(`div.av-detector-table.av-${name}`, {}, table, note);
   /** @type {ReturnType<typeof oneRow>[]} */
   const shown = [];
-  /** @type {Given["rows"]} */
+  /** @type {Row[]} */
   let now = [];
 
   const heads = lazily((/** @type {[string, string][]} */ columns) => {

@@ -67,22 +67,30 @@ export function thresholdOf({ category, one, get }, detector) {
 }
 
 /**
- * Score, rank and verdict of the displayed image, a line each.
+ * Returns score, rank and verdict of the displayed image.
+ * @param {Now} now
+ * @param {string} detector
+ * @returns {[number, number, string] | ["", "", string]}
+ */
+export function placeOf(now, detector) {
+  const { one, image } = now;
+  const found = one.detectors[detector];
+  const threshold = thresholdOf(now, detector);
+  if (!found || threshold === null) return ["", "", "is being computed"];
+  const score = found.scores[image];
+  return [score, rankOf(found.scores, image), verdictOf(score, one.labels[image], threshold)];
+}
+
+/**
+ * The same in words, a line each.
  * @param {Now} now
  * @param {string} detector
  * @returns {string[]}
  */
 export function standing(now, detector) {
-  const { one, image } = now;
-  const found = one.detectors[detector];
-  const threshold = thresholdOf(now, detector);
-  if (!found || threshold === null) return ["is being computed"];
-  const { scores } = found;
-  return [
-    `score ${number(scores[image])}`,
-    `rank ${rankOf(scores, image)} of ${scores.length}`,
-    verdictOf(scores[image], one.labels[image], threshold),
-  ];
+  const [score, rank, verdict] = placeOf(now, detector);
+  if (score === "") return [verdict];
+  return [`score ${number(score)}`, `rank ${rank} of ${now.one.names.length}`, verdict];
 }
 
 /**
