@@ -229,10 +229,9 @@ class Split:
 
         Examples
         --------
-        >>> category.test.image(0).shape
-        (224, 224, 3)
-        >>> category.test.photograph(0).shape
-        (448, 448, 3)
+        >>> small = category.test.with_geometry(data.Geometry(64))
+        >>> small.image(0).shape, small.photograph(0).shape
+        ((64, 64, 3), (224, 224, 3))
         """
         if longest < 1:
             raise ValueError(f"longest must be 1 pixel or more, got {longest}")

@@ -1,8 +1,10 @@
-// Axes of charts: from values to places and back, round ticks, and labels that do not cover each other.
+// Axes of charts: from values to places and back, round ticks, and labels that do not cover each
+// other.
 
 import { h } from "./dom.js";
 import { clip, number, ticks } from "./format.js";
 
+const FEW = 4; // labels whose orders and sides are all tried
 const LETTER = 6.6; // CSS pixels, where text cannot be measured
 /** @type {CanvasRenderingContext2D | null | undefined} */
 let ruler;
@@ -14,7 +16,8 @@ let ruler;
  */
 export function textWidth(text) {
   if (ruler === undefined) {
-    ruler = typeof document === "undefined" ? null : document.createElement("canvas").getContext("2d");
+    ruler =
+      typeof document === "undefined" ? null : document.createElement("canvas").getContext("2d");
     if (ruler) ruler.font = "600 12px system-ui, sans-serif";
   }
   return ruler ? ruler.measureText(text).width : LETTER * text.length;
@@ -74,7 +77,8 @@ export function spread(values, room = 0.03) {
 export function scale([low, high], from, to) {
   const unit = (high - low) / Math.max(1, Math.abs(to - from));
   const length = to - from || 1;
-  const inside = (/** @type {number} */ fraction) => clip(Number.isNaN(fraction) ? 0 : fraction, 0, 1);
+  const inside = (/** @type {number} */ fraction) =>
+    clip(Number.isNaN(fraction) ? 0 : fraction, 0, 1);
   return {
     place: (value) => from + inside((value - low) / (high - low)) * (to - from),
     value: (place) => low + inside((place - from) / length) * (high - low),
@@ -131,7 +135,8 @@ function tickTexts(values, step) {
 }
 
 /**
- * @typedef {object} Flag a label beside a vertical line: where its text begins, its side, its line of text from 0, the lowest
+ * @typedef {object} PlacedLabel a label beside a vertical line: where its text begins, its side,
+ *   its line of text from 0, the lowest
  * @property {number} at
  * @property {number} width
  * @property {"start" | "end"} side
@@ -139,40 +144,60 @@ function tickTexts(values, step) {
  */
 
 /**
- * Puts labels beside their vertical lines, in as few lines of text as keep them apart from each other and from the lines
- * that come from labels above them.
- * @param {{ at: number, width: number }[]} labels where a line stands, and how wide its text is, CSS pixels
+ * Puts labels beside their vertical lines, in as few lines of text as keep them apart from each
+ * other and from the lines that come from labels above them.
+ * @param {{ at: number, width: number }[]} labels where a line stands, and how wide its text is,
+ *   CSS pixels
  * @param {number} left
  * @param {number} right no label goes beyond, where it can
  * @param {number} [gap] between a line and its text
- * @returns {Flag[]} in the order of `labels`
+ * @returns {PlacedLabel[]} in the order of `labels`
  */
-export function flags(labels, left, right, gap = 5) {
+export function placeLabels(labels, left, right, gap = 5) {
   const rightFirst = labels.map((_, i) => i).sort((a, b) => labels[b].at - labels[a].at);
-  const tries = [rightFirst, [...rightFirst].reverse()].map(inOrder);
-  tries.sort((a, b) => a.crossed - b.crossed || a.lines - b.lines);
-  return tries[0].found;
+  const few = labels.length <= FEW;
+  const orders = few ? permutations(rightFirst) : [rightFirst, [...rightFirst].reverse()];
+  const masks = few ? 2 ** labels.length : 1;
+  let best = inOrder(rightFirst, 0);
+  for (let mask = 0; mask < masks; mask++) {
+    for (const order of orders) {
+      if (!best.crossed && !best.lines) return best.found;
+      const other = inOrder(order, mask);
+      const fewer = other.crossed - best.crossed || other.lines - best.lines;
+      if (fewer < 0) best = other;
+    }
+  }
+  return best.found;
 
-  /** @param {number[]} order */
-  function inOrder(order) {
-    /** @type {Flag[]} */
+  /**
+   * Gives each label in turn the lowest line in which it has room.
+   * @param {number[]} order
+   * @param {number} mask its bit i says that label i stands left of its line, where it can stand on
+   *   both sides
+   */
+  function inOrder(order, mask) {
+    /** @type {PlacedLabel[]} */
     const placed = [];
-    /** @type {Flag[]} */
+    /** @type {PlacedLabel[]} */
     const found = [];
     let crossed = 0;
     for (const i of order) {
       const { at, width } = labels[i];
       const sides = sidesOf(at, width);
-      const choices = sides.flatMap((side) => lineOf({ at, width, side, line: 0 }, placed));
-      choices.sort((a, b) => a.line - b.line);
-      if (!choices.length) crossed += 1;
-      found[i] = choices[0] ?? { at, width, side: sides[0], line: placed.length };
+      const side = sides[(mask >> i) & 1] ?? sides[0];
+      const free = lineOf({ at, width, side, line: 0 }, placed);
+      if (!free) crossed += 1;
+      found[i] = free ?? { at, width, side, line: placed.length };
       placed.push(found[i]);
     }
-    return { found, crossed, lines: Math.max(0, ...found.map((flag) => flag.line)) };
+    return { found, crossed, lines: Math.max(0, ...found.map((label) => label.line)) };
   }
 
-  /** The sides on which a label has room; the right one where none has. @param {number} at @param {number} width */
+  /**
+   * The sides on which a label has room; the right one where none has.
+   * @param {number} at
+   * @param {number} width
+   */
   function sidesOf(at, width) {
     /** @type {("start" | "end")[]} */
     const sides = [];
@@ -181,35 +206,52 @@ export function flags(labels, left, right, gap = 5) {
     return sides.length ? sides : [/** @type {const} */ ("start")];
   }
 
-  /** A flag in the lowest line in which it has room, or nothing. @param {Flag} flag @param {Flag[]} placed */
-  function lineOf(flag, placed) {
+  /**
+   * A label in the lowest line in which it has room, or null.
+   * @param {PlacedLabel} label
+   * @param {PlacedLabel[]} placed
+   */
+  function lineOf(label, placed) {
     for (let line = 0; line <= labels.length; line++) {
-      const here = { ...flag, line };
-      if (placed.every((other) => apart(here, other, gap))) return [here];
+      const here = { ...label, line };
+      if (placed.every((other) => apart(here, other, gap))) return here;
     }
-    return [];
+    return null;
   }
 }
 
 /**
- * Returns from where to where a flag's text goes.
- * @param {Flag} flag
+ * All orders of some values, the given one first.
+ * @param {number[]} values
+ * @returns {number[][]}
+ */
+function permutations(values) {
+  if (values.length < 2) return [values];
+  return values.flatMap((first, i) => {
+    const rest = values.filter((_, n) => n !== i);
+    return permutations(rest).map((order) => [first, ...order]);
+  });
+}
+
+/**
+ * Returns from where to where a label's text goes.
+ * @param {PlacedLabel} label
  * @param {number} [gap]
  * @returns {[number, number]}
  */
-export function flagSpan({ at, width, side }, gap = 5) {
+export function labelSpan({ at, width, side }, gap = 5) {
   return side === "start" ? [at + gap, at + gap + width] : [at - gap - width, at - gap];
 }
 
 /**
- * Whether two flags cover neither each other nor each other's line.
- * @param {Flag} one
- * @param {Flag} other
+ * Whether two labels cover neither each other nor each other's line.
+ * @param {PlacedLabel} one
+ * @param {PlacedLabel} other
  * @param {number} gap
  */
 function apart(one, other, gap) {
-  const [left, right] = flagSpan(one, gap);
-  const [start, end] = flagSpan(other, gap);
+  const [left, right] = labelSpan(one, gap);
+  const [start, end] = labelSpan(other, gap);
   if (one.line === other.line) {
     // a line that begins in the same line of text must not run through it either
     const whole = Math.min(left, one.at) - gap >= Math.max(end, other.at);

@@ -6,7 +6,8 @@ import { clip } from "./format.js";
 const AWAY = 14; // CSS pixels from the place that it speaks of
 
 /**
- * Returns where a box of `size` goes: below its place or above it, inside `width` and, where it can, `height`.
+ * Returns where a box of `size` goes: below its place or above it, inside `width` and, where it
+ * can, `height`.
  * @param {[number, number]} place x, y that it speaks of
  * @param {[number, number]} size width, height
  * @param {number} width
@@ -22,7 +23,8 @@ export function besides([x, y], [wide, high], width, height) {
 
 /**
  * A box beside a place of its parent, which has a position.
- * @returns {{ node: HTMLElement, show(place: [number, number], children: Node[], width: number, height: number): void, hide(): void }}
+ * @returns {{ node: HTMLElement, show(place: [number, number], children: Node[], width: number,
+ *   height: number): void, hide(): void }}
  */
 export function bubble() {
   const node = h("div.av-bubble", { role: "tooltip", hidden: true });

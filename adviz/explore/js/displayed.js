@@ -80,9 +80,29 @@ export function pictureGiven(now, shown, width) {
   };
 }
 
-/** The value that an outline of the map is drawn at: the threshold where it is one of pixels, else the scale's middle. */
-function levelOf(/** @type {Now} */ { found, threshold }, /** @type {import("./types").Range} */ limits) {
+/**
+ * The value that an outline of the map is drawn at: the threshold where it is one of pixels, else the scale's middle.
+ * @param {Now} now
+ * @param {import("./types").Range} limits
+ */
+function levelOf({ found, threshold }, limits) {
   return found?.peak && threshold !== null ? threshold : (limits[0] + limits[1]) / 2;
+}
+
+/**
+ * How the map is drawn, for the controls below the large picture.
+ * @param {Now} now
+ * @param {import("./types").Shown | null} shown
+ */
+export function drawingOf({ get }, shown) {
+  return {
+    opacity: get("opacity"),
+    fade: get("fade"),
+    contour: get("contour"),
+    style: get("style"),
+    masked: Boolean(shown?.mask),
+    mapped: Boolean(shown?.map),
+  };
 }
 
 /** Asks for the next and the previous image, and for this one by the other detectors. @param {Now} now */

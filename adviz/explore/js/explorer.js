@@ -4,6 +4,7 @@
 import { decide, filtered, firstThreshold, fullRecall, step } from "./decisions.js";
 import { button, select } from "./controls.js";
 import { clip, number } from "./format.js";
+import { columns } from "./displayed.js";
 import { gallery } from "./gallery.js";
 import { h } from "./dom.js";
 import { helpPanel } from "./help.js";
@@ -22,6 +23,7 @@ import { strip } from "./strip.js";
  * @property {string[]} state names of the traits that it draws from, beside those of all explorers
  * @property {[string, string][]} help a control or key, and what it does
  * @property {string[]} [orders] orders of the images beside "score" and "as stored"
+ * @property {"row" | "grid"} [gallery] "grid": `build` gives the gallery a place of its own, beside other things
  * @property {(frame: import("./types").Frame) => import("./types").Parts} build
  */
 
@@ -192,9 +194,9 @@ export function explorer({ model, el, signal }, spec) {
   const stop = button("stop", "stop", "stop this work", () => model.send({ stop: true }));
   const busy = h("div.av-busy", { hidden: true }, progress, stop);
   const choosing = controls(change, spec.orders ?? []);
-  const parts = spec.build({ model, store, change });
   const scores = strip(change, (image) => tip(read(), image));
   const images = gallery(change);
+  const parts = spec.build({ model, store, change, gallery: images.node });
   const panel = helpPanel(spec.title, [...spec.help, ...HELP]);
   const tools = menu({
     state: () => Object.fromEntries([...SHARED, ...spec.state].map((name) => [name, model.get(name)])),
@@ -210,7 +212,7 @@ export function explorer({ model, el, signal }, spec) {
     h("div.av-line", {}, status, busy),
     panel.node,
     parts.node,
-    h("section.av-scores", {}, images.node, scores.node),
+    h("section.av-scores", {}, spec.gallery === "grid" ? null : images.node, scores.node),
     tools.node,
   );
   el.append(root);
@@ -238,6 +240,7 @@ export function explorer({ model, el, signal }, spec) {
   let drawings = 0;
   function draw() {
     const now = read();
+    root.style.setProperty("--left", `${columns(now.width).left}px`);
     try {
       choosing.show(now);
       drawShared(now);
@@ -293,8 +296,8 @@ export function explorer({ model, el, signal }, spec) {
       notes: {},
       small: (image) => smallOf(now, "test", image),
       empty: "No image is left by these filters.",
-      width: now.width,
-      shape: "row",
+      width: spec.gallery === "grid" ? columns(now.width).right : now.width,
+      shape: spec.gallery ?? "row",
     });
     scores.node.hidden = !found;
     if (!found) return;

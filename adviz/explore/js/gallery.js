@@ -1,5 +1,5 @@
-// Small pictures of images, in one line that is scrolled or in several. Only those in sight are made: a gallery of
-// thousands costs no more than one of fifty.
+// Small pictures of images, in one line that is scrolled or in several. Only those in sight are
+// made: a gallery of thousands costs no more than one of fifty.
 
 import { button } from "./controls.js";
 import { h, own, set, sharp } from "./dom.js";
@@ -30,7 +30,8 @@ export function visible(scroll, extent, step, count, margin = 0) {
 }
 
 /**
- * Returns where to scroll so that a line or column is wholly in sight: nowhere if it is, else it comes to the middle.
+ * Returns where to scroll so that a line or column is wholly in sight: nowhere if it is, else it
+ * comes to the middle.
  * @param {number} at its number
  * @param {number} step
  * @param {number} scroll
@@ -68,8 +69,8 @@ export function keyed(key, at, count, columns) {
 }
 
 /**
- * @param {import("./types").Change} change sets `image`; is called with nothing when pictures come into sight that are not
- *   there yet, so that they are asked for
+ * @param {import("./types").Change} change sets `image`; is called with nothing when pictures come
+ *   into sight that are not there yet, so that they are asked for
  * @param {Node} [tools] what stands behind the title
  * @returns {import("./types").Component<import("./types").GalleryGiven>}
  */
@@ -81,7 +82,13 @@ export function gallery(change, tools) {
   const on = button("gallery-on", "›", "further images", () => page(1));
   const empty = h("p.av-gallery-empty");
   const head = h("div.av-gallery-head", {}, title, tools);
-  const node = h("div.av-gallery", {}, head, h("div.av-gallery-line", {}, back, scroller, on), empty);
+  const node = h(
+    "div.av-gallery",
+    {},
+    head,
+    h("div.av-gallery-line", {}, back, scroller, on),
+    empty,
+  );
   /** @type {Map<number, ReturnType<typeof thumbnail>>} image -> what is there of it */
   const made = new Map();
   /** @type {import("./types").GalleryGiven} */
@@ -103,6 +110,7 @@ export function gallery(change, tools) {
   /** @param {import("./types").GalleryGiven} given */
   function draw(given) {
     const listChanged = !now || !same(now.list, given.list);
+    const focused = now ? now.list[cursor] : -1;
     now = given;
     const { list: images, shape } = given;
     title.textContent = given.title;
@@ -115,7 +123,8 @@ export function gallery(change, tools) {
     scroller.hidden = images.length === 0;
     arrange();
     const place = images.indexOf(given.image);
-    if (place >= 0 && !hasFocus()) cursor = place;
+    const kept = hasFocus() ? images.indexOf(focused) : place;
+    if (kept >= 0) cursor = kept;
     cursor = clip(cursor, 0, Math.max(0, images.length - 1));
     const key = `${given.image} ${shape} ${columns}`;
     if (place >= 0 && (key !== scrolledTo || listChanged)) bring(place);
@@ -126,22 +135,22 @@ export function gallery(change, tools) {
   /** Gives the list its size, so that the scroll bar says how much there is. */
   function arrange() {
     const { list: images, notes, width } = now;
-    const high = EDGE + SIDE + LINES + (Object.keys(notes).length ? NOTE : 0);
-    scroller.style.setProperty("--step", `${high}px`);
+    const noted = Object.keys(notes).length ? NOTE : 0;
+    const high = SIDE + LINES + noted + (row() ? 6 : EDGE);
     if (row()) {
       columns = 0;
       step = STEP;
-      const fits = images.length * STEP <= width;
+      const fits = images.length * STEP + 4 <= width;
       back.hidden = fits;
       on.hidden = fits;
       Object.assign(list.style, { width: `${images.length * STEP}px`, height: `${high}px` });
       return;
     }
-    const inside = scroller.clientWidth || width;
-    columns = Math.max(1, Math.floor(inside / STEP));
-    step = high;
     back.hidden = true;
     on.hidden = true;
+    const inside = (scroller.clientWidth || width) - 4; // its padding
+    columns = Math.max(1, Math.floor((inside + 6) / STEP));
+    step = high;
     const lines = Math.ceil(images.length / columns);
     Object.assign(list.style, { width: "auto", height: `${lines * step}px` });
   }
@@ -155,25 +164,32 @@ export function gallery(change, tools) {
     const [first, last] = visible(scrolled(), seen, step, lines, columns ? 1 : MARGIN);
     const wanted = new Set(images.slice(first * across, last * across));
     if (images.length) wanted.add(images[cursor]);
+    const focused = hasFocus();
     for (const [image, one] of made) {
       if (wanted.has(image)) continue;
       one.node.remove();
       made.delete(image);
     }
     waiting = 0;
-    images.forEach((image, place) => {
-      if (wanted.has(image)) show(image, place);
-    });
+    /** @type {Node | null} */
+    let after = null;
+    for (let place = images.length - 1; place >= 0; place--) {
+      if (!wanted.has(images[place])) continue;
+      const one = show(images[place], place);
+      // in the list's order, as screen readers go through them
+      if (one.nextSibling !== after || one.parentNode !== list) list.insertBefore(one, after);
+      after = one;
+    }
+    if (focused && !hasFocus()) made.get(images[cursor])?.node.focus({ preventScroll: true });
     ends();
   }
 
-  /** @param {number} image @param {number} place */
+  /** @param {number} image @param {number} place @returns {HTMLElement} */
   function show(image, place) {
     let one = made.get(image);
     if (!one) {
       one = thumbnail();
       made.set(image, one);
-      list.append(one.node);
     }
     const small = now.small(image);
     if (!small) waiting += 1;
@@ -191,13 +207,16 @@ export function gallery(change, tools) {
       image,
       chosen: image === now.image,
       reached: place === cursor,
-      title: sentence(now.names[image], defect, score, kind) + (now.notes[image] ? ` · ${now.notes[image]}` : ""),
+      title:
+        sentence(now.names[image], defect, score, kind) +
+        (now.notes[image] ? ` · ${now.notes[image]}` : ""),
       score: score || now.names[image],
       word: isError(kind) ? verdict(kind) : defect,
       wrong: isError(kind),
       tone: toneOf(defect, kind),
       note: now.notes[image] ?? "",
     });
+    return one.node;
   }
 
   /** Brings a place of the list into sight. @param {number} place */
@@ -237,7 +256,8 @@ export function gallery(change, tools) {
   function choose(place) {
     if (place < 0) return;
     cursor = place;
-    scrolledTo = `${now.list[place]} ${now.shape} ${columns}`; // it is in sight: nothing moves under the pointer
+    // it is in sight: nothing moves under the pointer
+    scrolledTo = `${now.list[place]} ${now.shape} ${columns}`;
     change({ image: now.list[place] });
     fill();
   }
@@ -275,7 +295,8 @@ export function gallery(change, tools) {
   scroller.addEventListener(
     "wheel",
     (/** @type {WheelEvent} */ event) => {
-      if (!now || !row() || event.ctrlKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) return;
+      if (!now || !row() || event.ctrlKey || Math.abs(event.deltaX) > Math.abs(event.deltaY))
+        return;
       const unit = event.deltaMode === 1 ? 32 : 1;
       const most = scroller.scrollWidth - scroller.clientWidth;
       const to = clip(scroller.scrollLeft + event.deltaY * unit, 0, most);

@@ -85,37 +85,48 @@ export function unpacked(bits, count) {
  * @returns {[number, number, number, number][]} x0, y0, x1, y1; pixel (row, column) begins at x = column, y = row
  */
 export function outline(mask, height, width) {
-  /** @param {number} y @param {number} x */
-  const inside = (y, x) => y >= 0 && y < height && x >= 0 && x < width && mask[y * width + x] > 0;
+  // Inside or not, in a frame of one pixel that is outside
+  const wide = width + 2;
+  const inside = new Int8Array(wide * (height + 2));
+  for (let y = 0; y < height; y++) {
+    const start = (y + 1) * wide + 1;
+    for (let x = 0; x < width; x++) inside[start + x] = Number(mask[y * width + x] > 0);
+  }
   /** @type {[number, number, number, number][]} */
   const edges = [];
   for (let y = 0; y <= height; y++) {
-    const runs = runsOf(width, (x) => Number(inside(y, x)) - Number(inside(y - 1, x)));
+    const runs = runsOf(inside, (y + 1) * wide + 1, wide, 1, width);
     for (const [start, end] of runs) edges.push([start, y, end, y]);
   }
   for (let x = 0; x <= width; x++) {
-    const runs = runsOf(height, (y) => Number(inside(y, x)) - Number(inside(y, x - 1)));
+    const runs = runsOf(inside, wide + x + 1, 1, wide, height);
     for (const [start, end] of runs) edges.push([x, start, x, end]);
   }
   return edges;
 }
 
 /**
- * Start and end of the runs in which a step has one value that is not 0: mask regions that touch at a corner
- * have edges of their own.
- * @param {number} count
- * @param {(place: number) => number} step
+ * Start and end of the runs of pixels along a line that differ in one way from those across it: where regions of
+ * a mask touch at a corner, each has an edge of its own.
+ * @param {Int8Array} inside
+ * @param {number} first pixel after the line
+ * @param {number} across from a pixel to the one before the line
+ * @param {number} along from a pixel to the next
+ * @param {number} count of pixels along the line
  */
-function runsOf(count, step) {
+function runsOf(inside, first, across, along, count) {
+  /** @type {[number, number][]} */
   const runs = [];
   let start = 0;
   let running = 0;
-  for (let place = 0; place <= count; place++) {
-    const here = place < count ? step(place) : 0;
+  for (let place = 0; place < count; place++) {
+    const at = first + place * along;
+    const here = inside[at] - inside[at - across];
     if (here === running) continue;
     if (running) runs.push([start, place]);
     start = place;
     running = here;
   }
+  if (running) runs.push([start, count]);
   return runs;
 }

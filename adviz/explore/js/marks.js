@@ -1,5 +1,6 @@
-// Many dots: elements of an SVG, or beyond MANY of them on a canvas that lies under it. Both look the same and are hit
-// the same way. Dots are made once; afterwards only those change that look different than before.
+// Many dots: elements of an SVG, or beyond MANY of them on a canvas that lies under it. Both look
+// the same and are hit the same way. Dots are made once; afterwards only those change that look
+// different than before.
 
 import { h, set, sharp } from "./dom.js";
 import { same } from "./memo.js";
@@ -13,7 +14,8 @@ const LOOKS = 4;
 const TONES = ["good", "anomalous", "unlabelled"];
 
 /**
- * How a dot looks, as a number: whether its decision is wrong, and whether it is outside of what is looked at.
+ * How a dot looks, as a number: whether its decision is wrong, and whether it is outside of what is
+ * looked at.
  * @param {boolean} wrong
  * @param {boolean} faint
  */
@@ -22,8 +24,9 @@ export const look = (wrong, faint) => (wrong ? WRONG : 0) + (faint ? FAINT : 0);
 /** Diameter of a dot among so many, CSS pixels. @param {number} count */
 export function diameter(count) {
   if (count <= 300) return 9;
-  if (count <= 1000) return 7;
-  return count <= 3000 ? 5.5 : 4.5;
+  if (count <= 1000) return 7.5;
+  if (count <= 3000) return 6;
+  return count <= MANY ? 5 : 4;
 }
 
 /** @param {import("./verdicts").Tone} tone @param {number} state */
@@ -43,7 +46,8 @@ function classes(tone, state) {
  */
 export function outline(tone, x, y, size) {
   const r = size / 2;
-  if (tone === "good") return `M${x - r} ${y}a${r} ${r} 0 1 0 ${size} 0a${r} ${r} 0 1 0 ${-size} 0z`;
+  if (tone === "good")
+    return `M${x - r} ${y}a${r} ${r} 0 1 0 ${size} 0a${r} ${r} 0 1 0 ${-size} 0z`;
   if (tone === "unlabelled") {
     const side = size * 0.9;
     return `M${x - side / 2} ${y - side / 2}h${side}v${side}h${-side}z`;
@@ -87,7 +91,8 @@ export function nearest(xs, ys, x, y, reach) {
 }
 
 /**
- * Returns the index after or before `current` among `members`, by `values`; the ends stay where they are.
+ * Returns the index after or before `current` among `members`, by `values`; the ends stay where
+ * they are.
  * @param {number[]} members
  * @param {ArrayLike<number>} values
  * @param {number} current
@@ -106,7 +111,8 @@ export function stepped(members, values, current, by) {
 }
 
 /**
- * Returns a function that gives back the former value where the new one is the same: what is made of it can be kept.
+ * Returns a function that gives back the former value where the new one is the same: what is made
+ * of it can be kept.
  * @returns {<Value>(value: Value) => Value}
  */
 export function stable() {
@@ -143,18 +149,53 @@ function onTheme(owner, call) {
   query.addEventListener("change", tell);
 }
 
+/** @type {WeakMap<Element, HTMLCanvasElement>} */
+const canvases = new WeakMap();
+
+/**
+ * Calls `call` while a chart's dots are in its SVG, also those that are on the canvas: to store the
+ * chart.
+ * @template Answer
+ * @param {SVGSVGElement} svg
+ * @param {() => Answer} call
+ * @returns {Answer}
+ */
+export function withDots(svg, call) {
+  const group = svg.querySelector(".av-dots");
+  const canvas = group && canvases.get(group);
+  if (!group || !canvas || canvas.hidden) return call();
+  const [width, height] = ["width", "height"].map((name) => svg.getAttribute(name));
+  const image = document.createElementNS("http://www.w3.org/2000/svg", "image");
+  set(image, { href: canvas.toDataURL(), width, height });
+  group.append(image);
+  svg.classList.remove("av-crowded");
+  try {
+    return call();
+  } finally {
+    image.remove();
+    svg.classList.add("av-crowded");
+  }
+}
+
 /**
  * The dots of a chart, and the ring round one of them.
- * @returns what goes into the chart: `canvas` under the SVG, `group` and `ring` in it
+ * @returns what goes into the chart: what lies `under` the SVG, `group` and `ring` in it
  */
 export function marks() {
-  const canvas = /** @type {HTMLCanvasElement} */ (h("canvas.av-dots-canvas", { "aria-hidden": "true" }));
+  const canvas = /** @type {HTMLCanvasElement} */ (
+    h("canvas.av-dots-canvas", { "aria-hidden": "true" })
+  );
+  const backdrop = /** @type {HTMLElement} */ (h("div.av-backdrop", { hidden: true }));
   const group = /** @type {SVGGElement} */ (h("g.av-dots"));
   const under = h("circle.av-ring-under");
   const over = h("circle.av-ring");
   const ring = /** @type {SVGGElement} */ (h("g.av-ring-group", {}, under, over));
-  const samples = TONES.flatMap((tone) => [0, 1, 2, 3].map((state) => h("path", { class: classes(tone, state) })));
+  const samples = TONES.flatMap((tone) =>
+    [0, 1, 2, 3].map((state) => h("path", { class: classes(tone, state) })),
+  );
   const inks = h("g", { visibility: "hidden" }, ...samples);
+
+  canvases.set(group, canvas);
 
   let xs = new Float64Array(0);
   let ys = new Float64Array(0);
@@ -187,6 +228,9 @@ export function marks() {
     states = new Uint8Array(xs.length).fill(crowded() ? 255 : 0);
     stamps = null;
     canvas.hidden = !crowded();
+    backdrop.hidden = true;
+    group.ownerSVGElement?.classList.toggle("av-crowded", crowded());
+    group.style.setProperty("--rim", size > 6 ? "1.5px" : `${size > 4 ? 1 : 0.75}px`);
     elements = [];
     if (crowded()) {
       sharp(canvas, width, height);
@@ -250,7 +294,10 @@ export function marks() {
     context.restore();
   }
 
-  /** Draws one dot of each tone and look, in the colours of the style sheet. @returns {HTMLCanvasElement[]} */
+  /**
+   * Draws one dot of each tone and look, in the colours of the style sheet.
+   * @returns {HTMLCanvasElement[]}
+   */
   function stamped() {
     const ratio = canvas.width / width;
     const side = 2 * Math.ceil(((size * 1.25) / 2 + 2) * ratio);
@@ -275,6 +322,21 @@ export function marks() {
     });
   }
 
+  /**
+   * Shades a part of the chart below the dots; `rect` does so where they are elements.
+   * @param {SVGElement} rect
+   * @param {{ x: number, y: number, width: number, height: number }} box
+   */
+  function shade(rect, box) {
+    const wide = Math.max(0, box.width);
+    const high = Math.max(0, box.height);
+    set(rect, { ...box, width: wide, height: high });
+    backdrop.hidden = !crowded();
+    if (backdrop.hidden) return;
+    const [left, top, across, down] = [box.x, box.y, wide, high].map((value) => `${value}px`);
+    Object.assign(backdrop.style, { left, top, width: across, height: down });
+  }
+
   /** Rings a dot; -1: none. @param {number} i */
   function circle(i) {
     const shown = i >= 0 && i < xs.length;
@@ -285,12 +347,13 @@ export function marks() {
   }
 
   return {
-    canvas,
+    under: [backdrop, canvas],
     group,
     ring,
     place,
     paint,
     circle,
+    shade,
     /** @param {number} i @returns {[number, number]} */
     at: (i) => [xs[i], ys[i]],
     /** @param {number} x @param {number} y @param {number} reach */

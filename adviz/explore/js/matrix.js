@@ -1,5 +1,6 @@
-// What a threshold does: counts of right and wrong decisions, the rates that follow from them, and what other thresholds
-// would cost. A click on the errors of one kind keeps only these; a click on another threshold sets it.
+// What a threshold does: counts of right and wrong decisions, the rates that follow from them, and
+// what other thresholds would cost. A click on the errors of one kind keeps only these; a click on
+// another threshold sets it.
 
 import { h, own } from "./dom.js";
 import { metric, number } from "./format.js";
@@ -11,7 +12,8 @@ import { lazily } from "./memo.js";
  * @property {number} threshold
  * @property {string} errors the filter: "false positives" and "false negatives" press a button
  * @property {string} title
- * @property {{ name: string, decision: import("./types").Decision, threshold: number }[]} [costs] rows of the table below
+ * @property {{ name: string, decision: import("./types").Decision, threshold: number }[]} [costs]
+ *   rows of the table below
  */
 
 /** @type {[keyof import("./types").Decision, string, string][]} */
@@ -19,7 +21,11 @@ const RATES = [
   ["precision", "precision", "of the images predicted anomalous, the fraction that is"],
   ["recall", "recall", "of the anomalous images, the fraction that is found"],
   ["f1", "F1", "harmonic mean of precision and recall"],
-  ["falsePositiveRate", "false positive rate", "of the good images, the fraction predicted anomalous"],
+  [
+    "falsePositiveRate",
+    "false positive rate",
+    "of the good images, the fraction predicted anomalous",
+  ],
   ["accuracy", "accuracy", "fraction of right decisions"],
 ];
 const HEAD = ["", "threshold", "FP", "FN", "precision", "recall", "F1"];
@@ -34,8 +40,8 @@ export function matrix(change) {
   const missed = errorButton("missed", "false negatives", "anomalous images predicted good");
   const alarms = errorButton("false alarms", "false positives", "good images predicted anomalous");
   const passed = count("right", "passed");
-  const unknownBad = count("unknown", "unlabelled");
-  const unknownGood = count("unknown", "unlabelled");
+  const unknownBad = count("unknown", "unknown");
+  const unknownGood = count("unknown", "unknown");
   const unlabelled = line("unlabelled", unknownBad.node, unknownGood.node);
   const counts = h(
     "table.av-matrix",
@@ -52,12 +58,19 @@ export function matrix(change) {
         h("th", { scope: "col" }, "predicted good"),
       ),
     ),
-    h("tbody", {}, line("anomalous", found.node, missed.node), line("good", alarms.node, passed.node), unlabelled),
+    h(
+      "tbody",
+      {},
+      line("anomalous", found.node, missed.node),
+      line("good", alarms.node, passed.node),
+      unlabelled,
+    ),
   );
   const rates = RATES.map(([key, name, meaning]) => rate(key, name, meaning));
   const rateTable = h(
     "table.av-rates",
-    { "aria-label": "rates" },
+    {},
+    h("caption", {}, "rates"),
     h("tbody", {}, ...rates.map((one) => one.node)),
   );
   const body = h("tbody");
@@ -65,7 +78,11 @@ export function matrix(change) {
     "table.av-costs",
     {},
     h("caption", {}, "what other thresholds cost"),
-    h("thead", {}, h("tr", {}, ...HEAD.map((text) => (text ? h("th", { scope: "col" }, text) : h("td"))))),
+    h(
+      "thead",
+      {},
+      h("tr", {}, ...HEAD.map((text) => (text ? h("th", { scope: "col" }, text) : h("td")))),
+    ),
     body,
   );
   const costBox = h("div.av-costs-box", {}, costTable);
@@ -107,22 +124,23 @@ export function matrix(change) {
   body.addEventListener("click", (/** @type {Event} */ event) => {
     const row = /** @type {Element} */ (event.target).closest("tr");
     const name = row?.getAttribute("data-name") ?? "";
-    if (name in thresholds && Number.isFinite(thresholds[name])) change({ threshold: thresholds[name] });
+    if (name in thresholds && Number.isFinite(thresholds[name]))
+      change({ threshold: thresholds[name] });
   });
 
   /** @param {string} name @param {string} filter @param {string} meaning */
   function errorButton(name, filter, meaning) {
-    const number = h("b");
+    const shown = h("b");
     const press = () => change({ errors: errors === filter ? "all" : filter });
     const control = own(
-      h("button.av-error-count", { type: "button", onclick: press }, number, h("span", {}, name)),
+      h("button.av-error-count", { type: "button", onclick: press }, shown, h("span", {}, name)),
     );
     return {
       node: h("td.av-wrong-count", {}, control),
       /** @param {number} value @param {string} chosen */
       show(value, chosen) {
         const pressed = chosen === filter;
-        number.textContent = String(value);
+        shown.textContent = String(value);
         control.setAttribute("aria-pressed", String(pressed));
         const act = pressed ? "show all images again" : "show only these";
         control.setAttribute("title", `${meaning}: click to ${act}`);
@@ -140,12 +158,12 @@ function line(name, ...cells) {
 
 /** @param {string} kind @param {string} name */
 function count(kind, name) {
-  const number = h("b");
+  const shown = h("b");
   return {
-    node: h(`td.av-${kind}-count`, {}, h("div", {}, number, h("span", {}, name))),
+    node: h(`td.av-${kind}-count`, {}, h("div", {}, shown, h("span", {}, name))),
     /** @param {number} value */
     show(value) {
-      number.textContent = String(value);
+      shown.textContent = String(value);
     },
   };
 }
@@ -155,7 +173,13 @@ function rate(key, name, meaning) {
   const value = h("td");
   const bar = h("i");
   return {
-    node: h("tr", { title: meaning }, h("th", { scope: "row" }, name), value, h("td.av-rate-bar", {}, bar)),
+    node: h(
+      "tr",
+      { title: meaning },
+      h("th", { scope: "row" }, name),
+      value,
+      h("td.av-rate-bar", {}, bar),
+    ),
     /** @param {import("./types").Decision} decision */
     show(decision) {
       const fraction = Number(decision[key]);
@@ -170,10 +194,15 @@ function rate(key, name, meaning) {
 function costRow(name) {
   const control = own(h("button.av-cost-name", { type: "button" }, name));
   const cells = HEAD.slice(1).map(() => h("td"));
-  const node = h("tr", { "data-name": name }, h("th", { scope: "row" }, control), ...cells);
+  const at = h("span.av-cost-at"); // where there is no room for a column of thresholds
+  const node = h("tr", { "data-name": name }, h("th", { scope: "row" }, control, at), ...cells);
   return {
     node,
-    /** @param {number} threshold @param {import("./types").Decision} decision @param {number} current */
+    /**
+     * @param {number} threshold
+     * @param {import("./types").Decision} decision
+     * @param {number} current
+     */
     show(threshold, decision, current) {
       const texts = [
         number(threshold),
@@ -186,6 +215,7 @@ function costRow(name) {
       cells.forEach((cell, i) => {
         cell.textContent = texts[i];
       });
+      at.textContent = texts[0];
       node.classList.toggle("av-chosen", threshold === current);
       control.setAttribute("aria-pressed", String(threshold === current));
       control.setAttribute("title", `set the threshold to ${number(threshold)}`);

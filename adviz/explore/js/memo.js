@@ -36,7 +36,7 @@ export function same(a, b) {
   if (kind !== Object.prototype) return false;
   const names = Object.keys(a);
   if (names.length !== Object.keys(b).length) return false;
-  return names.every((name) => same(a[name], b[name]));
+  return names.every((name) => name in b && same(a[name], b[name]));
 }
 
 /**

@@ -32,10 +32,10 @@ const DEFAULTS = {
   marks: {},
 };
 /** CSS that a drawing needs outside of its page. */
-const STYLES =
-  "fill fill-opacity stroke stroke-width stroke-dasharray stroke-opacity opacity font-size font-weight font-family text-anchor display visibility".split(
-    " ",
-  );
+const STYLES = [
+  "fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "opacity",
+  "font-size", "font-weight", "font-family", "text-anchor", "display", "visibility",
+];
 
 /** Prints a value as Python does. @param {any} value @returns {string} */
 export function python(value) {
@@ -97,7 +97,7 @@ const pngOf = (canvas) =>
  * @param {Source} source
  */
 export function menu(source) {
-  const node = h("div.av-menu", { role: "menu", "aria-label": "copy and download", popover: "manual" });
+  const node = h("div.av-takeaway", { role: "menu", "aria-label": "copy and download", popover: "manual" });
   const opener = button("menu", "⋯", "copy or download what is shown", () => toggle(opener));
   opener.setAttribute("aria-haspopup", "menu");
   /** @type {HTMLElement | null} */

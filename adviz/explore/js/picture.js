@@ -17,6 +17,8 @@ const FAR = 8;
 const TWICE = 2;
 /** CSS pixels of the frame round the picked location at least. */
 const LEAST = 9;
+/** CSS pixels of an image's pixel from which on the picked one is framed, too. */
+const LARGE = 8;
 /** Milliseconds that a hint stays. */
 const HINT = 1600;
 /** @type {Record<string, [number, number]>} */
@@ -29,12 +31,20 @@ const ARROWS = {
 const KEYS = "arrow keys pick a patch (with Alt eight further), Escape goes back to the highest value, "
   + "plus and minus magnify, 0 shows all, Shift and arrow keys move, m hides the map while it is held";
 
+/** Drawings on buttons, in a square of 16. */
+const PLUS = "M8 3v10M3 8h10";
+const MINUS = "M3 8h10";
+const CORNERS = "M3 6V3h3M10 3h3v3M13 10v3h-3M6 13H3v-3";
+const EYE = "M1.5 8 Q8 1.5 14.5 8 Q8 14.5 1.5 8 M8 6 a2 2 0 1 1 0 4 a2 2 0 1 1 0 -4";
+
 /** @typedef {import("./types").PictureGiven} PictureGiven */
 
 /**
  * A scaled copy of an image or a map as it is seen, kept until something else is seen.
- * @returns {(image: ImageBitmap | OffscreenCanvas, top: number, left: number, height: number, width: number,
- *   rows: number, columns: number, across: number, down: number, ratio: number) => OffscreenCanvas}
+ * @returns {(
+ *   image: ImageBitmap | OffscreenCanvas, top: number, left: number, height: number, width: number,
+ *   rows: number, columns: number, across: number, down: number, ratio: number,
+ * ) => OffscreenCanvas}
  */
 function layer() {
   const canvas = new OffscreenCanvas(1, 1);
@@ -43,8 +53,9 @@ function layer() {
     canvas.height = Math.round(down * ratio);
     const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    const fine = image instanceof ImageBitmap && width === columns; // once for each image, not for each turn of a wheel
-    show(context, image, [top, left, height, width], [rows, columns], across, down, fine);
+    const box = /** @type {import("./types").Box} */ ([top, left, height, width]);
+    const fine = image instanceof ImageBitmap && width === columns; // once an image, not with every turn of a wheel
+    show(context, image, box, [rows, columns], across, down, fine);
     return canvas;
   });
 }
@@ -90,6 +101,9 @@ function painter(canvas) {
     if (!given.pixel) return;
     const [top, left, height, width] = boxOf(cellOf(given.pixel, size, given.cells), size, given.cells);
     frame(context, [top - box[0], left - box[1], height, width], scale, RIM, { least: LEAST });
+    if (scale < LARGE) return;
+    const [row, column] = given.pixel;
+    frame(context, [row - box[0], column - box[1], 1, 1], scale, RIM, { line: 1 });
   };
 }
 
@@ -119,25 +133,30 @@ function badgeText({ photo, size }, times) {
   return `${times.toFixed(1)}× · ${photo ? "original pixels" : `network's ${side} px`}`;
 }
 
-/** What the line stands for that is drawn in place of colours; "": colours are drawn. @param {PictureGiven} given */
+/**
+ * What the line stands for that is drawn in place of colours; "": colours are drawn.
+ * @param {PictureGiven} given
+ */
 function lineText({ style, level, unit, ends }) {
   if (style !== "outline") return "";
   if (level === null) return "no threshold of pixels to draw a line at";
   return `orange line: ${unit || "map"} ≥ ${number(level, (ends[1] - ends[0]) / 10)}`;
 }
 
+/** @param {string} path */
+const drawing = (path) => h("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, h("path", { d: path }));
+
 /**
  * A button of the picture, with a drawing on it.
  * @param {string} name
  * @param {string} title
- * @param {string} path in a square of 16
+ * @param {string} path
  * @param {() => void} click
  * @returns {HTMLButtonElement}
  */
 function iconButton(name, title, path, click) {
-  const icon = h("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, h("path", { d: path }));
   const attributes = { type: "button", title, "aria-label": title, onclick: click };
-  return own(h(`button.av-icon.av-${name}`, attributes, icon));
+  return own(h(`button.av-icon.av-${name}`, attributes, drawing(path)));
 }
 
 /**
@@ -146,8 +165,7 @@ function iconButton(name, title, path, click) {
  * @returns {HTMLButtonElement}
  */
 function peekButton(hide) {
-  const eye = "M1.5 8 Q8 1.5 14.5 8 Q8 14.5 1.5 8 M8 6 a2 2 0 1 1 0 4 a2 2 0 1 1 0 -4";
-  const icon = h("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, h("path", { d: eye }));
+  const icon = drawing(EYE);
   const node = h("button.av-button.av-peek", {
     type: "button",
     title: "hold to hide the map (key m)",
@@ -188,11 +206,11 @@ export function picture(change, options = {}) {
   }));
   const badge = h("span.av-badge", { hidden: true });
   const hint = h("span.av-badge.av-hint", { "aria-hidden": "true" }, "Ctrl + wheel magnifies");
-  const nearer = iconButton("nearer", "magnify (key +, or Ctrl + wheel)", "M8 3v10M3 8h10", () => magnify(TWICE));
-  const further = iconButton("further", "less (key -)", "M3 8h10", () => magnify(1 / TWICE));
-  const all = "M3 6V3h3M10 3h3v3M13 10v3h-3M6 13H3v-3";
-  const whole = iconButton("whole", "the whole image (key 0, or a double click)", all, () => look([]));
-  const zooming = h("div.av-zooming", { role: "group", "aria-label": "magnification" }, nearer, further, whole);
+  const nearer = iconButton("nearer", "magnify (key +, or Ctrl + wheel)", PLUS, () => magnify(TWICE));
+  const further = iconButton("further", "magnify less (key -)", MINUS, () => magnify(1 / TWICE));
+  const whole = iconButton("whole", "the whole image (key 0, or a double click)", CORNERS, () => look([]));
+  const buttons = [nearer, further, whole];
+  const zooming = h("div.av-zooming", { role: "group", "aria-label": "magnification" }, ...buttons);
   const stage = h("div.av-stage", {}, canvas, badge, hint, zooming);
   const read = h("div.av-readout");
   const peek = peekButton((hidden) => hide("button", hidden));
@@ -275,7 +293,12 @@ export function picture(change, options = {}) {
     look(closer(zoom, factor, place, size));
   }
 
-  /** By locations; the picture follows. @param {PictureGiven} given @param {number} down @param {number} across */
+  /**
+   * Moves the pick by locations; what is seen of the picture follows it.
+   * @param {PictureGiven} given
+   * @param {number} down
+   * @param {number} across
+   */
   function step({ pixel, size, cells, zoom }, down, across) {
     /** @type {import("./types").Pixel} */
     const from = pixel || [size[0] >> 1, size[1] >> 1];
@@ -351,7 +374,9 @@ export function pictureControls(change) {
     node,
     /**
      * `masked`: whether there is a ground truth; `mapped`: whether there is a map.
-     * @param {{ opacity: number, contour: boolean, fade: boolean, style: string, masked?: boolean, mapped?: boolean }} values
+     * @param {{
+     *   opacity: number, contour: boolean, fade: boolean, style: string, masked?: boolean, mapped?: boolean,
+     * }} values
      */
     show(values) {
       const { masked = true, mapped = true } = values;

@@ -64,7 +64,7 @@ export function scatter(change, tip) {
     dots.ring,
   );
   const live = h("div.av-unseen", { "aria-live": "polite" });
-  const node = h("div.av-chart-box", {}, dots.canvas, own(svg), beside.node, live);
+  const node = h("div.av-chart-box", {}, ...dots.under, own(svg), beside.node, live);
   const layout = memo(scatterLayout);
   const [xOf, yOf, labelsOf] = [stable(), stable(), stable()];
   /** @type {ReturnType<typeof scatterLayout>} */
@@ -118,12 +118,19 @@ export function scatter(change, tip) {
       const said = `threshold of ${titleY}: ${number(levelY ?? NaN)}`;
       parts.push(h("line.av-level", { x1: left, x2: right, y1: y, y2: y }, h("title", {}, said)));
     }
-    if (x !== null && y !== null) parts.push(...quadrants(x, y));
+    const shade = h("rect.av-predicted");
+    dots.shade(shade, { x: left, y: top, width: 0, height: 0 });
+    if (x !== null && y !== null) parts.push(shade, ...quadrants(x, y, shade));
     ground.replaceChildren(...parts);
   }
 
-  /** Shades where both predict anomalous, and says in each quadrant who does. @param {number} x @param {number} y */
-  function quadrants(x, y) {
+  /**
+   * Shades where both predict anomalous, and says in each quadrant who does.
+   * @param {number} x
+   * @param {number} y
+   * @param {SVGElement} shade
+   */
+  function quadrants(x, y, shade) {
     const { left, right, top, bottom } = shown;
     const [titleX, titleY] = now.titles;
     /** @type {[string, number, number, "start" | "end", number, number][]} */
@@ -133,7 +140,7 @@ export function scatter(change, tip) {
       [`only ${titleX}`, right - 6, bottom - 7, "end", right - x, bottom - y],
       ["neither", left + 6, bottom - 7, "start", x - left, bottom - y],
     ];
-    const shade = h("rect.av-predicted", { x, y: top, width: right - x, height: y - top });
+    dots.shade(shade, { x, y: top, width: right - x, height: y - top });
     const words = corners.flatMap(([text, at, line, anchor, wide, high]) => {
       if (high < 20) return [];
       const short = text.replace(" predicted anomalous", "");
@@ -141,7 +148,7 @@ export function scatter(change, tip) {
       if (textWidth(said) + 12 > wide) return [];
       return [h("text.av-quadrant", { x: at, y: line, "text-anchor": anchor }, said)];
     });
-    return [shade, ...words];
+    return words;
   }
 
   /** Shapes and counts of what there is, in a line above the chart. */

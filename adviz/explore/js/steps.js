@@ -1,5 +1,5 @@
-// Curves that rise in steps, one for each value that a slider can have, and a rule that is dragged along them: what the
-// gate of SPADE's first stage saves and loses.
+// Curves that rise in steps, one for each value that a slider can have, and a rule that is dragged
+// along them: what the gate of SPADE's first stage saves and loses.
 
 import { h, own, set } from "./dom.js";
 import { clip, number, percent } from "./format.js";
@@ -16,7 +16,8 @@ const COARSE = 10;
  * @typedef {object} Curve
  * @property {string} name
  * @property {number[]} y fractions, one for each x
- * @property {"anomalous" | "good"} kind its colour; a curve that is not the first has dashes and another marker
+ * @property {"anomalous" | "good"} kind its colour; a curve that is not the first has dashes and
+ *   another marker
  */
 /**
  * @typedef {object} StepsGiven
@@ -37,7 +38,9 @@ const COARSE = 10;
  * @returns {string}
  */
 export function stepPath(xs, ys) {
-  const parts = xs.map((x, i) => (i ? `H${x.toFixed(1)}V${ys[i].toFixed(1)}` : `M${x.toFixed(1)} ${ys[0].toFixed(1)}`));
+  const parts = xs.map((x, i) =>
+    i ? `H${x.toFixed(1)}V${ys[i].toFixed(1)}` : `M${x.toFixed(1)} ${ys[0].toFixed(1)}`,
+  );
   return parts.join("");
 }
 
@@ -56,7 +59,8 @@ export function nearestStep(values, value) {
 }
 
 /**
- * @param {(chosen: { at: number, tau: number }) => void} change called with the step that was dragged to
+ * @param {(chosen: { at: number, tau: number }) => void} change called with the step that was
+ *   dragged to
  * @returns {import("./types").Component<StepsGiven> & { svg: SVGSVGElement }}
  */
 export function steps(change) {
@@ -142,15 +146,22 @@ export function steps(change) {
     const marksOf = curves.map(({ ys, values, classes, name }, n) => {
       const y = ys[at] - top;
       const words = h("title", {}, `${name}: ${percent(values[at], 1)}`);
-      if (n === 0) return h("circle", { class: `av-curve-dot ${classes}`, cx: 0, cy: y, r: 5 }, words);
-      return h("rect", { class: `av-curve-dot ${classes}`, x: -4.5, y: y - 4.5, width: 9, height: 9 }, words);
+      if (n === 0)
+        return h("circle", { class: `av-curve-dot ${classes}`, cx: 0, cy: y, r: 5 }, words);
+      return h(
+        "rect",
+        { class: `av-curve-dot ${classes}`, x: -4.5, y: y - 4.5, width: 9, height: 9 },
+        words,
+      );
     });
     dots.replaceChildren(...marksOf);
   }
 
   /** @param {number} at @returns {string} */
   function inWords(at) {
-    const parts = shown.curves.map(({ name, values }) => `${percent(values[at], 1)} of ${name} lost`);
+    const parts = shown.curves.map(
+      ({ name, values }) => `${percent(values[at], 1)} of ${name} lost`,
+    );
     return [`${percent(now.x[at])} of the images saved`, ...parts].join(", ");
   }
 
@@ -238,5 +249,16 @@ function makeLayout(x, curves, width) {
     xs: x.map(across.place),
     ys: y.map(down.place),
   }));
-  return { width: wide, height: bottom + BOTTOM, left, right, top, bottom, across, down, curves: paths, entries };
+  return {
+    width: wide,
+    height: bottom + BOTTOM,
+    left,
+    right,
+    top,
+    bottom,
+    across,
+    down,
+    curves: paths,
+    entries,
+  };
 }

@@ -64,7 +64,8 @@ async function decoded(heads, values) {
     const view = values[i];
     const content = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
     if (dtype === "jpeg") {
-      const image = await createImageBitmap(new Blob([content], { type: "image/jpeg" }));
+      const blob = new Blob([/** @type {BlobPart} */ (content)], { type: "image/jpeg" });
+      const image = await createImageBitmap(blob);
       bytes += 4 * image.width * image.height;
       part[name] = image;
     } else if (dtype === "json") {

@@ -1,9 +1,10 @@
-// All image scores as dots, a row for each defect type. A click on a dot goes to its image; the threshold is dragged.
+// All image scores as dots, a row for each defect type. A click on a dot goes to its image; the
+// threshold is dragged.
 
 import { h, own, set } from "./dom.js";
 import { clip, number } from "./format.js";
 import { lazily, memo } from "./memo.js";
-import { bottomAxis, flags, rounded, scale, shortened, spread, textWidth } from "./axes.js";
+import { bottomAxis, placeLabels, rounded, scale, shortened, spread, textWidth } from "./axes.js";
 import { bubble } from "./bubble.js";
 import { diameter, look, marks, stable, stepped } from "./marks.js";
 import { swarm } from "./swarm.js";
@@ -54,8 +55,8 @@ export function stripLayout(scores, defects, others, width, measure = textWidth)
   const named = Object.entries(others).filter(([, value]) => Number.isFinite(value));
   const axis = scale(spread(scores), left, wide - RIGHT);
   const labels = named.map(([name, value]) => ({ at: axis.place(value), width: measure(name) }));
-  const placed = flags(labels, 0, wide);
-  const lines = placed.length ? 1 + Math.max(...placed.map((flag) => flag.line)) : 0;
+  const placed = placeLabels(labels, 0, wide);
+  const lines = placed.length ? 1 + Math.max(...placed.map((label) => label.line)) : 0;
   const top = LINE * (lines + 1) + 4;
   const size = diameter(scores.length);
 
@@ -76,7 +77,20 @@ export function stripLayout(scores, defects, others, width, measure = textWidth)
     return { name, text: texts[n], middle };
   });
   const ticks = named.map(([name, value], n) => ({ name, value, ...placed[n] }));
-  return { width: wide, height: y + AXIS, left, right: wide - RIGHT, top, bottom: y, axis, rows, ticks, size, xs, ys };
+  return {
+    width: wide,
+    height: y + AXIS,
+    left,
+    right: wide - RIGHT,
+    top,
+    bottom: y,
+    axis,
+    rows,
+    ticks,
+    size,
+    xs,
+    ys,
+  };
 }
 
 /**
@@ -106,7 +120,11 @@ export function strip(change, tip) {
   );
   const svg = h(
     "svg.av-chart.av-strip",
-    { tabindex: 0, role: "group", "aria-label": "image scores: left and right arrow keys go to the next image by score" },
+    {
+      tabindex: 0,
+      role: "group",
+      "aria-label": "image scores: left and right arrow keys go to the next image by score",
+    },
     shade,
     ground,
     bad,
@@ -117,7 +135,7 @@ export function strip(change, tip) {
     handle,
   );
   const live = h("div.av-unseen", { "aria-live": "polite" });
-  const node = h("div.av-chart-box", {}, dots.canvas, own(svg), beside.node, live);
+  const node = h("div.av-chart-box", {}, ...dots.under, own(svg), beside.node, live);
   const layout = memo(stripLayout);
   /** @type {Map<string, SVGGElement>} */
   const buttons = new Map();
@@ -127,6 +145,7 @@ export function strip(change, tip) {
   let now;
   let tones = "";
   let dragged = false;
+  let wasDragged = false; // the click at its end chooses nothing
   const [scoresOf, defectsOf, marksOf] = [stable(), stable(), stable()];
 
   /** @param {import("./types").StripGiven} given */
@@ -189,8 +208,17 @@ export function strip(change, tip) {
       one.replaceChildren(
         h("title", {}, words),
         h("line.av-other-line", { x1: at, x2: at, y1: y - 14, y2: bottom }),
-        h("rect.av-hit", { x: start ? at - 4 : at - width - 9, y: y - 16, width: width + 13, height: LINE }),
-        h("text.av-other-text", { x: start ? at + 5 : at - 5, y: y - 2, "text-anchor": side }, name),
+        h("rect.av-hit", {
+          x: start ? at - 4 : at - width - 9,
+          y: y - 16,
+          width: width + 13,
+          height: LINE,
+        }),
+        h(
+          "text.av-other-text",
+          { x: start ? at + 5 : at - 5, y: y - 2, "text-anchor": side },
+          name,
+        ),
       );
     }
   }
@@ -200,12 +228,15 @@ export function strip(change, tip) {
     const { axis, left, right, top, bottom } = shown;
     const none = threshold === null || Number.isNaN(threshold);
     for (const one of [handle, shade, bad, fine]) one.style.display = none ? "none" : "";
-    if (none) return;
+    if (none) {
+      dots.shade(shade, { x: left, y: top, width: 0, height: 0 });
+      return;
+    }
     const x = axis.place(threshold);
     const text = `threshold ${number(threshold)}`;
     const wide = textWidth(text) + 12;
     const turned = x + wide > right && x - wide > 0;
-    set(shade, { x, y: top, width: Math.max(0, right - x), height: bottom - top });
+    dots.shade(shade, { x, y: top, width: right - x, height: bottom - top });
     set(handle, {
       transform: `translate(${x.toFixed(2)} ${top})`,
       "aria-valuemin": Math.min(axis.low, threshold),
@@ -222,11 +253,17 @@ export function strip(change, tip) {
     set(bad, { x: right, y });
     set(fine, { x: left, y });
     const free = (/** @type {SVGTextElement} */ one) => textWidth(one.textContent ?? "") + 8;
-    bad.style.display = right - free(bad) < taken[1] || crossed(right - free(bad), right) ? "none" : "";
-    fine.style.display = left + free(fine) > taken[0] || crossed(left, left + free(fine)) ? "none" : "";
+    bad.style.display =
+      right - free(bad) < taken[1] || crossed(right - free(bad), right) ? "none" : "";
+    fine.style.display =
+      left + free(fine) > taken[0] || crossed(left, left + free(fine)) ? "none" : "";
   }
 
-  /** Whether the line of another threshold runs between two places. @param {number} from @param {number} to */
+  /**
+   * Whether the line of another threshold runs between two places.
+   * @param {number} from
+   * @param {number} to
+   */
   function crossed(from, to) {
     return shown.ticks.some(({ at }) => at > from - 3 && at < to + 3);
   }
@@ -276,30 +313,43 @@ export function strip(change, tip) {
     else beside.show(dots.at(i), tip(i), shown.width, shown.height);
   }
 
-  /** The other threshold whose label an event comes from. @param {Event} event @returns {string | null} */
+  /**
+   * The other threshold whose label an event comes from.
+   * @param {Event} event
+   * @returns {string | null}
+   */
   function otherAt(event) {
     const button = /** @type {Element} */ (event.target).closest?.(".av-other");
     return button?.getAttribute("data-name") ?? null;
   }
 
+  /**
+   * Whether an event is on the text of another threshold, not on its line.
+   * @param {PointerEvent} event
+   */
+  function isOnLabel(event) {
+    return placeOf(event)[1] < shown.top - LINE - 2;
+  }
+
   svg.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || !now) return;
+    dragged = under(event).grabs && !isOnLabel(event);
+    wasDragged = dragged;
+    if (!dragged) return;
     const [x] = placeOf(event);
-    const { dot, grabs } = under(event);
+    svg.setPointerCapture(event.pointerId);
+    event.preventDefault();
+    handle.focus({ preventScroll: true });
+    point(-1);
+    const gripped = Math.abs(x - shown.axis.place(now.threshold ?? 0)) < 12;
+    if (!gripped) cutAt(x);
+  });
+  svg.addEventListener("click", (/** @type {PointerEvent} */ event) => {
+    if (!now || wasDragged) return;
+    const { dot } = under(event);
     const label = otherAt(event);
-    dragged = grabs && !(label && onLabel(event));
-    if (dragged) {
-      svg.setPointerCapture(event.pointerId);
-      event.preventDefault();
-      handle.focus({ preventScroll: true });
-      point(-1);
-      const grip = Math.abs(x - shown.axis.place(now.threshold ?? 0)) < 12;
-      if (!grip) cutAt(x);
-    } else if (dot >= 0) {
-      change({ image: dot });
-    } else if (label) {
-      change({ threshold: now.marks[label] });
-    }
+    if (dot >= 0) change({ image: dot });
+    else if (label !== null) change({ threshold: now.marks[label] });
   });
   svg.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
     if (!now) return;
@@ -308,7 +358,7 @@ export function strip(change, tip) {
       return;
     }
     const { dot, grabs } = under(event);
-    const label = otherAt(event) !== null && onLabel(event);
+    const label = otherAt(event) !== null && isOnLabel(event);
     svg.style.cursor = label || (dot >= 0 && !grabs) ? "pointer" : grabs ? "ew-resize" : "default";
     if (event.pointerType !== "touch") point(grabs || label ? -1 : dot);
   });
@@ -318,11 +368,6 @@ export function strip(change, tip) {
   svg.addEventListener("pointerup", release);
   svg.addEventListener("lostpointercapture", release);
   svg.addEventListener("pointerleave", () => point(-1));
-
-  /** Whether an event is on the text of another threshold, not on its line. @param {PointerEvent} event */
-  function onLabel(event) {
-    return placeOf(event)[1] < shown.top - LINE - 2;
-  }
 
   svg.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     if (event.ctrlKey || event.metaKey || !now) return;
@@ -372,7 +417,12 @@ export function strip(change, tip) {
     const image = stepped(members, now.scores, now.image, by * (event.altKey ? 10 : 1));
     change({ image });
     const kind = now.kinds?.[image];
-    live.textContent = sentence(now.names[image], now.defects[image], number(now.scores[image]), kind);
+    live.textContent = sentence(
+      now.names[image],
+      now.defects[image],
+      number(now.scores[image]),
+      kind,
+    );
     return true;
   }
 

@@ -22,14 +22,14 @@ function rows(places, diameter, most) {
   const levels = [0];
   for (let level = 1; level * height <= most; level++) levels.push(level, -level);
   // Place of the last dot in each level
-  const last = new Map(levels.map((level) => [level, -Infinity]));
+  const last = new Float64Array(levels.length).fill(-Infinity);
   const offsets = new Array(places.length).fill(0);
   const order = Array.from(places, (_, i) => i).sort((a, b) => places[a] - places[b]);
   for (const [count, i] of order.entries()) {
-    const free = levels.find((level) => places[i] - Number(last.get(level)) >= diameter);
-    const level = free ?? levels[count % levels.length]; // all are full: some dots lie over others
-    last.set(level, places[i]);
-    offsets[i] = level * height;
+    const free = last.findIndex((place) => places[i] - place >= diameter);
+    const at = free < 0 ? count % levels.length : free; // all are full: some dots lie over others
+    last[at] = places[i];
+    offsets[i] = levels[at] * height;
   }
   return offsets;
 }

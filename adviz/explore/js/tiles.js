@@ -25,7 +25,7 @@ const GAP = 16;
  */
 export function inRow(count, width, room) {
   const most = Math.max(1, Math.floor((room + GAP) / (width + GAP)));
-  const rows = Math.ceil(count / most);
+  const rows = Math.max(1, Math.ceil(count / most));
   return Math.max(1, Math.ceil(count / rows));
 }
 
@@ -189,7 +189,8 @@ function oneTile(choose, listen) {
       stage.style.width = `${across}px`;
       stage.style.height = `${down}px`;
       none.textContent = missing(tile, given);
-      canvas.setAttribute("aria-label", [tile.title, none.textContent, ...tile.lines].filter(Boolean).join(", "));
+      const said = [tile.title, none.textContent, ...tile.lines].filter(Boolean);
+      canvas.setAttribute("aria-label", said.join(", "));
       paint(drawing(tile, given));
       write(tile.lines);
     },
@@ -211,7 +212,9 @@ function oneTile(choose, listen) {
  * @param {import("./types").Change} change called with { picked } or { zoom }
  */
 export function tiles(choose, change) {
-  const node = h("div.av-tiles");
+  const grid = h("div.av-tiles-grid");
+  const room = h("div"); // is as wide as there is room, and never changes its height
+  const node = h("div.av-tiles", {}, room, grid);
   /** @type {ReturnType<typeof oneTile>[]} */
   const shown = [];
   /** @type {TilesGiven | null} */
@@ -223,11 +226,11 @@ export function tiles(choose, change) {
   const choosable = ({ kind }) => choose !== null && kind !== "image" && kind !== "truth";
 
   function arrange() {
-    if (!now || !node.clientWidth) return;
+    if (!now || !room.clientWidth) return;
     const { across } = shownSize(now.width, now.size);
     const wide = Math.min(now.width, Math.max(across, 88));
-    const columns = inRow(now.tiles.length, wide, node.clientWidth);
-    node.style.gridTemplateColumns = `repeat(${columns}, ${wide}px)`;
+    const columns = inRow(now.tiles.length, wide, room.clientWidth);
+    grid.style.gridTemplateColumns = `repeat(${columns}, ${wide}px)`;
   }
 
   function point() {
@@ -256,7 +259,7 @@ export function tiles(choose, change) {
     });
     const tile = oneTile(() => choose && choose(index), listen);
     shown.push(tile);
-    node.append(tile.node);
+    grid.append(tile.node);
   }
 
   /** @param {TilesGiven} given */
@@ -270,6 +273,6 @@ export function tiles(choose, change) {
     arrange();
   }
 
-  new ResizeObserver(arrange).observe(node);
+  new ResizeObserver(arrange).observe(room);
   return { node, draw: lazily(draw) };
 }

@@ -338,4 +338,6 @@ export interface Frame {
   model: Model;
   store: Store;
   change: Change;
+  /** The gallery, for explorers that place it themselves. */
+  gallery: HTMLElement;
 }

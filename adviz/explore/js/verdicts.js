@@ -10,13 +10,19 @@ const WORDS = {
   "unlabelled, predicted good": "predicted good",
 };
 
-/** Says what became of an image; "" where nothing is decided. @param {import("./types").Kind | undefined} kind */
+/**
+ * Says what became of an image; "" where nothing is decided.
+ * @param {import("./types").Kind | undefined} kind
+ */
 export const verdict = (kind) => (kind ? WORDS[kind] : "");
 
 /** Whether a decision is known to be wrong. @param {import("./types").Kind | undefined} kind */
 export const isError = (kind) => kind === "false positive" || kind === "false negative";
 
-/** @typedef {"good" | "anomalous" | "unlabelled"} Tone what is known of an image: its colour and shape */
+/**
+ * @typedef {"good" | "anomalous" | "unlabelled"} Tone what is known of an image: its colour and
+ *   shape
+ */
 
 /**
  * Returns what is known of an image.

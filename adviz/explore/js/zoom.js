@@ -47,9 +47,9 @@ export function viewOf(zoom, size) {
 }
 
 /**
- * The zoom that shows a point of the image at a place of the picture: [0, 0] is its upper left corner, [1, 1] its lower right.
- * @param {[number, number]} point row, column; not whole
- * @param {[number, number]} place
+ * The zoom that shows a point of the image at a place of the picture.
+ * @param {[number, number]} point row, column; not whole numbers
+ * @param {[number, number]} place fractions: [0, 0] is the upper left corner, [1, 1] the lower right
  * @param {number} magnification
  * @param {import("./types").Size} size
  * @returns {number[]}

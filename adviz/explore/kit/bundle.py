@@ -1,8 +1,8 @@
 """ES modules as one text: what anywidget and exported pages want.
 
-The files in `explore/js` are plain ES modules: a browser loads them as they are, and so does node in
-tests. Bundled, every module is a function that is called once and returns what it exports, so that
-names of different modules do not meet. Only plain forms are understood, all else is refused:
+The files in `explore/js` are plain ES modules: a browser loads them as they are, and so does node
+in tests. Bundled, every module is a function that is called once and returns what it exports, so
+that names of different modules do not meet. Only plain forms are understood, all else is refused:
 
 1. imports: ``import { a, b } from "./x.js";`` at the start of a line;
 2. exports: ``export`` before function, async function, class or const at the start of a line, and
@@ -80,7 +80,9 @@ def _as_function(name: str, folder: Path) -> str:
     exports = ", ".join(export for _, export in EXPORT.findall(text))
     body = EXPORT.sub(r"\1 \2", IMPORT.sub(_as_constants, text))
     if left := LEFT_OVER.search(body):
-        raise ValueError(f"expected the plain forms of import and export in {name}, got {left[0]!r}")
+        raise ValueError(
+            f"expected the plain forms of import and export in {name}, got {left[0]!r}"
+        )
     return f"const {_identifier(name)} = (() => {{\n{body}return {{ {exports} }};\n}})();"
 
 

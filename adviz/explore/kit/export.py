@@ -130,11 +130,9 @@ class _Page:
         return list(keys)
 
     def estimate(self) -> float:
-        """Estimate the bytes of the file."""
-        total = float(len(styles()))
-        total += sum(len(bundle(name)) for name in self._modules())
+        """Estimate the bytes of the file, from all but the parts and a few of these."""
+        total = float(len(self._text("", [])))
         for source in self.sources:
-            total += len(json.dumps(source.facts_with(self._k)))
             total += sum(self._estimated(source, keys) for keys in _by_kind(self.keys(source)))
         return total
 
@@ -145,6 +143,9 @@ class _Page:
 
     def text(self, title: str) -> str:
         """Return the page."""
+        return self._text(title, self._elements())
+
+    def _text(self, title: str, parts: Iterable[str]) -> str:
         import jinja2
 
         setup = {
@@ -161,7 +162,7 @@ class _Page:
             modules={name: _safe(bundle(name)) for name in setup["modules"]},
             shim=_safe(bundle("shim.js")),
             picture=_picture(self.explorers[0]),
-            parts=self._elements(),
+            parts=parts,
         )
 
     def _facts_of(self, source: Source) -> dict[str, Any]:
@@ -174,7 +175,7 @@ class _Page:
                 yield self._element(source, key)
 
     def _element(self, source: Source, key: str) -> str:
-        """Return a part as an element whose text is base64: JPEGs as they are, the rest deflated."""
+        """Return a part as an element with base64 inside: JPEGs as they are, the rest deflated."""
         heads, values = packed(source.part(key, k=self._k, half=self._half))
         texts = []
         for head, value in zip(heads, values, strict=True):

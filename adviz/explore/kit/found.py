@@ -171,7 +171,7 @@ def _common(images: np.ndarray) -> np.ndarray:
     """Return the training images that all patches search, (k,), or those of each, (h, w, k)."""
     first = images[0, 0]
     if (images == first).all():
-        return first
+        return np.asarray(first)
     return images
 
 

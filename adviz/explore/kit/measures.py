@@ -21,8 +21,13 @@ N_QUANTILES = 2001
 def quantiles(prediction: Prediction) -> np.ndarray:
     """Return evenly spaced quantiles of the values of all maps without padding, (2001,) float32."""
     values = [one.ravel() for one in progress.progress_bar(prediction.unpadded(), label="maps")]
-    at = np.linspace(0, 1, N_QUANTILES)
-    return np.quantile(np.concatenate(values), at).astype(np.float32)
+    # numpy's own function takes five times as long for so many
+    ordered = np.sort(np.concatenate(values))
+    place = np.linspace(0, len(ordered) - 1, N_QUANTILES)
+    below = np.floor(place).astype(int)
+    above = np.ceil(place).astype(int)
+    step = ordered[above].astype(np.float64) - ordered[below]
+    return np.asarray(ordered[below] + (place - below) * step, np.float32)
 
 
 def disagreement(predictions: Sequence[Prediction]) -> Part:

@@ -1,4 +1,4 @@
-"""Long work in one thread beside the kernel's main one, in order; it reports, and can be stopped."""
+"""Long work in one thread beside the kernel's main one: in order, reported, stoppable."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def test_an_import_under_another_name_and_over_several_lines(folder):
     ],
 )
 def test_what_is_not_understood_is_refused(folder, modules, message):
-    with pytest.raises(ValueError, match="expected|imports") as error:
+    with pytest.raises(ValueError, match=r"expected|imports") as error:
         bundle("a.js", folder(**modules))
     assert message in str(error.value)
 

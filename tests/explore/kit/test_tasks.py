@@ -130,7 +130,7 @@ def test_waiting_has_an_end():
     tasks = Tasks(lambda _text: None)
     hold = threading.Event()
     tasks.add(task([], "a", lambda: hold.wait(SECONDS)))
-    with pytest.raises(TimeoutError, match="still busy after 0.05 s"):
+    with pytest.raises(TimeoutError, match=r"still busy after 0\.05 s"):
         tasks.wait(0.05)
     hold.set()
     tasks.wait(SECONDS)

@@ -1,0 +1,339 @@
+// What a test image, and any patch of it, was compared with: the nearest normal patches or images,
+// how far each is, and what each layer contributes.
+
+import {
+  boxIn,
+  captions,
+  compared,
+  large,
+  layersTitle,
+  ranksTitle,
+  ranksWords,
+  remarks,
+  small,
+  smallTitle,
+  stem,
+  tableOf,
+  title,
+  why,
+} from "./compared.js";
+import { askAhead, columns, drawingOf, pictureGiven, shownImage } from "./displayed.js";
+import { boxOf, cellOf } from "./grids.js";
+import { button, slider } from "./controls.js";
+import { cards } from "./cards.js";
+import { channelBars, layerBars, rankBars, scoreByK } from "./bars.js";
+import { crowd } from "./crowd.js";
+import { evenly } from "./format.js";
+import { explorer, initialize, smallOf } from "./explorer.js";
+import { h } from "./dom.js";
+import { layersAt } from "./maps.js";
+import { partKey } from "./store.js";
+import { picture, pictureControls } from "./picture.js";
+
+/** @typedef {import("./types").Now} Now */
+/** @typedef {import("./compared").Compared} Compared */
+/** @typedef {import("./types").Shown & { compared: Compared }} Seen the image and its neighbours */
+
+const LEAST = 240; // CSS pixels beside the picture, before the page is laid out
+const GUTTER = 24;
+const TABLE = 264; // CSS pixels of the layers' table beside the bars
+const BARS = 320; // CSS pixels of the bars beside it, at least
+const FEW = 24; // bars that can stand beside the table
+
+/** @type {[string, string][]} */
+const HELP = [
+  ["neighbours", "k: how many neighbours count; the map follows where it can"],
+  ["whole images", "compare the image as a whole; a click on the image goes back to a patch"],
+  ["click on a neighbour or its bar", "look at that one: it is shown large; a second click: none"],
+  ["click on a score below the bars", "let that many neighbours count"],
+];
+
+/**
+ * Returns a function that tells what the current image was compared with, null while it is fetched.
+ * @returns {(now: Now) => Seen | null}
+ */
+function looking() {
+  const read = shownImage();
+  return (now) => {
+    const { found, one } = now;
+    const wanted = { whole: now.get("whole"), k: now.get("k"), rank: now.get("rank") };
+    const shown = read(now, found?.order === "retrieval" ? wanted.k : Infinity);
+    if (!shown || !found) return null;
+    return { ...shown, compared: compared(shown.part, found, one.size, shown.pixel, wanted) };
+  };
+}
+
+/** @param {import("./types").Frame} frame @returns {import("./types").Parts} */
+function build({ change }) {
+  // Who picks a patch wants to see what that was compared with.
+  const overlay = picture((values) => {
+    change(values.picked?.length ? { ...values, whole: false } : values);
+  });
+  const drawing = pictureControls(change);
+  const beside = rightSide(change);
+  const left = h("div.av-left", {}, overlay.node, drawing.node);
+  const node = h("div.av-body.av-retrieval", {}, left, beside.node);
+  const look = looking();
+  return {
+    node,
+    draw(now) {
+      const seen = look(now);
+      drawing.show(drawingOf(now, seen));
+      node.classList.toggle("av-stale", !seen);
+      if (!seen) return; // what was there before stays until the next is there
+      const widths = columns(now.width);
+      const given = pictureGiven(now, seen, widths.left);
+      overlay.draw(seen.compared.kind === "images" ? { ...given, pixel: null } : given);
+      beside.draw(now, seen, Math.max(LEAST, widths.right));
+    },
+    ahead(now) {
+      askSharper(now, look(now));
+      askAhead(now);
+    },
+    words(now) {
+      const seen = look(now);
+      if (!seen) return "";
+      if (seen.compared.kind === "images") return " · whole images";
+      return seen.pixel ? ` · pixel ${seen.pixel.join(", ")}` : "";
+    },
+    table(now) {
+      const seen = look(now);
+      if (!seen || !now.found) return { head: [], rows: [] };
+      const layers = seen.pixel ? layersAt(seen.part, now.found, seen.pixel, now.one.size) : [];
+      return tableOf(seen.compared, layers, now.one.trainNames);
+    },
+  };
+}
+
+/**
+ * Everything beside the picture.
+ * @param {import("./types").Change} change
+ */
+function rightSide(change) {
+  const choose = (/** @type {number} */ rank) => change({ rank });
+  const count = slider("k", "neighbours", (k) => change({ k }), { min: 1, step: 1 });
+  let isWhole = false;
+  const words = "compare whole images, not a patch";
+  const whole = button("whole-images", "whole images", words, () => change({ whole: !isWhole }));
+  whole.setAttribute("aria-label", "whole images");
+  const controls = h("div.av-controls", {}, count.node, whole);
+
+  const nearest = cards(choose);
+  const nearestTitle = h("h4");
+  const note = h("p");
+  const found = h("section", {}, nearestTitle, nearest.node, note);
+
+  const bars = rankBars(choose);
+  const scores = scoreByK(change);
+  const barsTitle = h("h4");
+  const barsWords = h("p");
+  const barsNotes = h("div");
+  const below = [scores.node, barsWords, barsNotes];
+  const ranks = h("section.av-by-rank", {}, barsTitle, bars.node, ...below);
+
+  const layers = layerBars();
+  const channels = channelBars();
+  const waiting = h("p", {}, "channels: …");
+  const contributions = h("section.av-contributions", {}, layers.node, channels.node, waiting);
+
+  const all = crowd(choose);
+  const allTitle = h("h4");
+  const everyOne = h("section", {}, allTitle, all.node);
+  const numbers = h("div.av-numbers", {}, ranks, contributions);
+  const node = h("div.av-right", { hidden: true }, controls, found, numbers, everyOne);
+
+  /** @param {Now} now @param {Compared} one */
+  function drawControls(now, one) {
+    const finer = now.found && (now.found.k > 0 || now.found.layers.length > 0);
+    isWhole = one.kind === "images";
+    count.node.hidden = one.most < 1;
+    if (one.most) count.show(one.k, { min: 1, max: one.most });
+    whole.hidden = !finer || !now.found?.wholeK;
+    whole.disabled = isWhole && !now.get("whole"); // without a patch there is nothing to go back to
+    whole.setAttribute("aria-pressed", String(isWhole));
+    controls.hidden = count.node.hidden && whole.hidden;
+  }
+
+  /** @param {Now} now @param {Seen} seen @param {Compared} one @param {number} width */
+  function drawCards(now, seen, one, width) {
+    const detector = /** @type {import("./types").DetectorFacts} */ (now.found);
+    const matches = one.kind === "layers" ? [meanCard(now, one)] : matchCards(now, one);
+    const mine = one.kind === "patches" || one.kind === "layers" ? mineCard(now, seen, one) : null;
+    nearestTitle.textContent = title(one, detector);
+    nearestTitle.hidden = !matches.length;
+    nearest.node.hidden = !matches.length;
+    if (matches.length) nearest.draw({ mine, matches, width });
+    note.textContent = why(one, detector, now.detector);
+    note.hidden = !note.textContent;
+    found.hidden = nearest.node.hidden && note.hidden;
+  }
+
+  /**
+   * @param {Now} now
+   * @param {import("./types").FoundPart} part
+   * @param {Compared} one
+   * @param {number} width
+   */
+  function drawRanks(now, part, one, width) {
+    const detector = /** @type {import("./types").DetectorFacts} */ (now.found);
+    const { ranks: known, k, nearest: best, chosen } = one;
+    ranks.hidden = !known || known.distance.length < 2;
+    if (!known || ranks.hidden) return;
+    const names = known.image.map((image) => stem(now.one.trainNames[image]));
+    barsTitle.textContent = ranksTitle(one);
+    bars.draw({ ...known, k, nearest: best, chosen, names, width });
+    scores.node.hidden = !known.score;
+    if (known.score) scores.draw({ score: known.score, k });
+    barsWords.textContent = ranksWords(one);
+    barsNotes.replaceChildren(...remarks(one, part, detector).map((text) => h("p", {}, text)));
+  }
+
+  /** @param {Now} now @param {import("./types").FoundPart} part @param {Compared} one */
+  function drawContributions(now, part, one) {
+    const detector = /** @type {import("./types").DetectorFacts} */ (now.found);
+    const pixel = one.kind === "images" ? null : one.pixel;
+    const values = pixel ? layersAt(part, detector, pixel, now.one.size) : [];
+    const finite = values.length > 0 && values.every(({ value }) => Number.isFinite(value));
+    const unit = now.options.units?.[now.detector] ?? "";
+    layers.node.hidden = !finite;
+    if (finite) layers.draw({ title: layersTitle(detector, unit), layers: values, unit });
+    const key = channelKey(now, one);
+    const known = key && now.store.peek(key);
+    channels.node.hidden = !known;
+    if (known) channels.draw({ values: known.values });
+    waiting.hidden = !key || Boolean(known);
+    contributions.hidden = !finite && !key;
+  }
+
+  /** @param {Now} now @param {Compared} one @param {number} width */
+  function drawCrowd(now, one, width) {
+    const detector = /** @type {import("./types").DetectorFacts} */ (now.found);
+    const list = small(one);
+    everyOne.hidden = !list.length;
+    if (!list.length) return;
+    const texts = evenly(list.map((match) => match.distance));
+    const thumbs = list.map((match, i) => ({
+      rank: match.rank,
+      image: match.image,
+      box: boxIn(match, one, detector, now.one),
+      best: match.rank === one.nearest,
+      said: `rank ${match.rank} · ${stem(now.one.trainNames[match.image])} · d² = ${texts[i]}`,
+    }));
+    allTitle.textContent = smallTitle(one, detector, list.length);
+    all.draw({
+      list: thumbs,
+      size: now.one.trainSize,
+      small: (image) => smallOf(now, "train", image),
+      chosen: one.chosen,
+      width,
+    });
+  }
+
+  /** @param {Now} now @param {Seen} seen @param {number} width */
+  function draw(now, seen, width) {
+    const { compared: one, part } = seen;
+    node.hidden = false;
+    drawControls(now, one);
+    drawCards(now, seen, one, width);
+    drawContributions(now, part, one);
+    const both = !contributions.hidden && one.ranks !== null && one.most > 1;
+    const beside = both && one.most <= FEW && width >= BARS + GUTTER + TABLE;
+    drawRanks(now, part, one, beside ? width - GUTTER - TABLE : width);
+    ranks.style.width = beside ? `${width - GUTTER - TABLE}px` : "100%";
+    contributions.style.width = beside ? `${TABLE}px` : "100%";
+    drawCrowd(now, one, width);
+  }
+  return { node, draw };
+}
+
+/** @param {Now} now @param {Seen} seen @param {Compared} one @returns {import("./cards").Card} */
+function mineCard(now, { image }, one) {
+  const { size, names } = now.one;
+  const cell = /** @type {import("./types").Pixel} */ (one.cell);
+  const cells = /** @type {import("./types").DetectorFacts} */ (now.found).cells;
+  const photo = now.store.peek(partKey("photo/test", now.category, now.image));
+  const lines = [`location ${cell.join(", ")}`, stem(names[now.image])];
+  return {
+    image,
+    photo: photo?.image ?? null,
+    box: boxOf(cell, size, cells),
+    size,
+    heading: "this patch",
+    lines,
+    kind: "mine",
+    rank: 0,
+    said: `this patch: location ${cell.join(", ")} of ${names[now.image]}`,
+  };
+}
+
+/** @param {Now} now @param {Compared} one @returns {import("./cards").Card} */
+function meanCard(now, one) {
+  const { trainSize, size } = now.one;
+  const cells = /** @type {import("./types").DetectorFacts} */ (now.found).cells;
+  const pixel = /** @type {import("./types").Pixel} */ (one.pixel);
+  return {
+    image: now.store.get(partKey("mean", now.category))?.image ?? null,
+    photo: null,
+    box: boxOf(cellOf(pixel, size, cells), trainSize, cells),
+    size: trainSize,
+    heading: "mean",
+    lines: ["of the normal images"],
+    kind: "match",
+    rank: 0,
+    said: "the mean of the normal images, at the same location",
+  };
+}
+
+/** @param {Now} now @param {Compared} one @returns {import("./cards").Card[]} */
+function matchCards(now, one) {
+  const detector = /** @type {import("./types").DetectorFacts} */ (now.found);
+  const { store, category } = now;
+  const shown = large(one);
+  const texts = captions(shown, one, detector, now.one.trainNames);
+  return shown.map((match, i) => ({
+    ...texts[i],
+    image: store.get(partKey("train", category, match.image))?.image ?? null,
+    photo: store.peek(partKey("photo/train", category, match.image))?.image ?? null,
+    box: boxIn(match, one, detector, now.one),
+    size: now.one.trainSize,
+    kind: match.rank === one.chosen ? "chosen" : "match",
+    rank: match.rank,
+  }));
+}
+
+/**
+ * Returns the key of the channels' part, or null where there is none.
+ * @param {Now} now
+ * @param {Compared} one
+ */
+function channelKey({ options, category, detector, image }, { cell, kind }) {
+  if (!cell || kind === "images" || !options.channels?.includes(detector)) return null;
+  return partKey("channels", category, detector, image, ...cell);
+}
+
+/**
+ * Asks for what sharpens the enlargements and explains the patch.
+ * @param {Now} now
+ * @param {Seen | null} seen
+ */
+function askSharper(now, seen) {
+  const { store, category, image } = now;
+  if (!seen || seen.compared.kind === "images" || !seen.cell) return;
+  const channels = channelKey(now, seen.compared);
+  if (channels) store.get(channels);
+  store.get(partKey("photo/test", category, image));
+  for (const match of large(seen.compared)) {
+    store.get(partKey("photo/train", category, match.image));
+  }
+}
+
+export default {
+  initialize,
+  render: (/** @type {any} */ given) =>
+    explorer(given, {
+      title: "What was an image, or a patch of it, compared with?",
+      state: ["k", "rank", "whole"],
+      help: HELP,
+      build,
+    }),
+};

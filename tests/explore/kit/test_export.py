@@ -1,0 +1,118 @@
+"""Exported pages: all parts once, equal bytes for equal explorers, bounded sizes; and links."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from bank_data import small_category
+
+from adviz import Prediction, explore
+
+
+@pytest.fixture(scope="module")
+def category(tmp_path_factory):
+    return small_category(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def found(category):
+    rng = np.random.default_rng(0)
+    count = len(category.test)
+    return {"A": Prediction(rng.random(count), rng.random((count, *category.test.image_size)))}
+
+
+@pytest.fixture
+def view(category, found):
+    one = explore.results(category, found)
+    yield one
+    one.close()
+
+
+def setup_of(page):
+    (text,) = re.findall(r'id="setup">(.*?)</script>', page)
+    return json.loads(text.replace("<\\/", "</"))
+
+
+def parts_of(page):
+    return re.findall(r'<script type="adviz/part" id="([^"]+)"', page)
+
+
+def test_a_page_holds_every_part_that_its_explorers_ask_for_once(view, category, tmp_path):
+    page = view.export(tmp_path / "page.html").read_text()
+    expected = [f"0:{key}" for key in view.source.keys(kinds=view.KINDS)]
+    assert parts_of(page) == expected
+    assert f"0:test/{category.name}/0" in expected
+    setup = setup_of(page)
+    assert [one["module"] for one in setup["explorers"]] == ["results.js"]
+    assert setup["explorers"][0]["state"]["detector"] == "A"
+
+
+def test_the_page_has_no_network(view, tmp_path):
+    page = view.export(tmp_path / "page.html").read_text()
+    assert "default-src 'none'" in page
+    assert re.findall(r"(?:src|href)=\"(?!data:)[^\"]*\"", page) == []
+
+
+def test_equal_explorers_give_equal_bytes(category, found, tmp_path):
+    pages = []
+    for number in range(2):
+        # a source of its own, with another id
+        copies = {"A": Prediction(found["A"].score, found["A"].anomaly_map)}
+        view = explore.results(category, copies)
+        pages.append(view.export(tmp_path / f"{number}.html").read_bytes())
+        view.close()
+    assert pages[0] == pages[1]
+
+
+def test_some_images_and_half_the_precision_make_it_smaller(view, tmp_path):
+    whole = view.export(tmp_path / "whole.html").read_text()
+    some = view.export(tmp_path / "some.html", images=[0, 2]).read_text()
+    images = [key for key in parts_of(some) if ":test/" in key]
+    assert images == ["0:test/plate/0", "0:test/plate/2"]
+    assert len(some) < len(whole)
+
+
+def test_a_page_that_would_be_too_large_is_not_written(view, tmp_path):
+    path = tmp_path / "page.html"
+    with pytest.raises(ValueError, match=r"at most 0.01 MB, this would be one of about .* MB"):
+        view.export(path, most=0.01)
+    assert not path.exists()
+
+
+def test_the_estimate_is_near_the_size(view, tmp_path):
+    size = view.export(tmp_path / "page.html").stat().st_size / 1e6
+    # a few parts stand for all of their kind
+    assert explore.export_size(view) == pytest.approx(size, rel=0.15)
+
+
+def test_linked_explorers_take_over_the_state_and_are_exported_together(category, found, tmp_path):
+    first = explore.results(category, found)
+    second = explore.results(category, found)
+    third = explore.results(category, found)
+    first.image = 2
+    explore.link(first, second)
+    explore.link(second, third, names=["image"])
+    assert (second.image, third.image) == (2, 2)
+    page = third.export(tmp_path / "page.html").read_text()
+    setup = setup_of(page)
+    assert len(setup["explorers"]) == 3
+    names = {name for _, _, name in setup["links"]}
+    assert names == set(first.STATE)
+    assert len(parts_of(page)) == len(set(parts_of(page)))
+    for view in (first, second, third):
+        view.close()
+
+
+def test_a_link_of_one_explorer_or_of_an_unknown_name_is_refused(view, category, found):
+    with pytest.raises(ValueError, match="expected two or more explorers to link, got 1"):
+        explore.link(view)
+    other = explore.results(category, found)
+    with pytest.raises(ValueError, match=r"expected names that both explorers have .*, got colour"):
+        explore.link(view, other, names=["colour"])
+    other.close()
+
+
+def test_nothing_to_export_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="expected an explorer to export, got none"):
+        explore.export(tmp_path / "page.html", [])
