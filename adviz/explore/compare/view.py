@@ -208,7 +208,8 @@ class CompareView(Explorer):
         if self.order == BY_SCORES:
             return score_disagreement(np.stack([one.score for one in self._found.values()]))
         if self.order == BY_MAPS:
-            return self.source.part(part_key("disagreement", self.category)).get("maps")
+            maps = self.source.part(part_key("disagreement", self.category)).get("maps")
+            return None if maps is None else np.asarray(maps)
         return None
 
     def _numbers_key(self, detector: str) -> str:
@@ -310,5 +311,5 @@ def _is_numbers(key: Any) -> bool:
     return isinstance(key, str) and names_of(key)[0] == "numbers"
 
 
-def _as_floats(numbers: Mapping[str, float | None]) -> Numbers:
+def _as_floats(numbers: Any) -> Numbers:
     return {name: NAN if value is None else value for name, value in numbers.items()}

@@ -48,7 +48,7 @@ const GAP = 24;
 /** @type {[string, string][]} */
 const HELP = [
   ["click on a map, or a row", "choose the detector whose map lies over the image"],
-  ["map / threshold", "divide each map by the F1-optimal threshold of its pixels: from 1 on, a pixel counts as a defect"],
+  ["map / threshold", "divide each map by the F1-optimal threshold of its pixels: from 1 on, they count as a defect"],
   ["disagreement of scores", "how far apart detectors rank an image: the largest difference, 1 = of all images"],
   ["disagreement of maps", "how differently detectors order the places of an image: 0 = alike, 1 = without relation"],
 ];
@@ -368,14 +368,15 @@ function build(frame) {
       contour,
       width: tileWidth(list.length, right),
     });
-    note.textContent = lacking(shown);
+    const anyMap = Object.values(all).find((each) => each.map)?.map ?? null; // tiles say which have none
+    note.textContent = lacking({ ...shown, map: anyMap });
   }
 
   /** @param {Now} now @param {Shown} shown @param {Record<string, Numbers | null>} numbers */
   function drawBelow(now, shown, numbers) {
     const { right } = columns(now.width);
     const room = right >= BESIDE;
-    below.classList.toggle("av-beside", room);
+    below.classList.toggle("av-roomy", room);
     metrics.draw(metricsGiven(now, numbers));
     readOut.draw(readOutGiven(now, shown, all));
     two.draw(now, room ? Math.round(clip(0.4 * (right - GAP), 240, 440)) : Math.min(right, 440));

@@ -29,7 +29,7 @@ export const METRICS = [
   ["FP + FN at best F1", "false alarms and missed images at the F1-optimal threshold of scores"],
 ];
 const SPACE = 16; // between tiles, CSS pixels
-const LEAST = 112; // of a tile: narrower, a map is no picture any more
+const LEAST = 124; // of a tile: narrower, a map is no picture any more
 const MOST = 280;
 
 /**
@@ -147,7 +147,7 @@ export function scaleWords(numbers, relative) {
   const names = Object.keys(numbers).filter((name) => !divisor(numbers[name], true));
   const pending = names.filter((name) => !numbers[name]);
   const without = names.filter((name) => numbers[name]);
-  const words = ["map / threshold, 1 = the F1-optimal one of its pixels"];
+  const words = ["1 = the F1-optimal threshold of its pixels"];
   if (without.length) words.push(`that of ${without.join(", ")} is undefined without maps and ground truth`);
   if (pending.length) words.push(`that of ${pending.join(", ")} is being computed`);
   return words.join("; ");

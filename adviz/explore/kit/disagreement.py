@@ -11,13 +11,11 @@ import numpy as np
 from adviz import metrics
 from adviz._support import progress
 from adviz.core import maps
-from adviz.explore.kit.texts import PENDING, UNDEFINED
 from adviz.prediction import Prediction
 
 # Per side, that maps are averaged to: their last pixels are not what methods disagree about
 CELLS = 16
 NAN = float("nan")
-COLUMNS = ("image AUROC", "pixel AUROC", "PRO-global", "FP + FN at best F1")
 Numbers = dict[str, float]
 
 
@@ -139,19 +137,6 @@ def compared(
     }
 
 
-def in_words(found: Numbers | None) -> list[str]:
-    """Return a method's numbers as texts, one for each of `COLUMNS`.
-
-    None = still being computed.
-    """
-    if found is None:
-        return [PENDING] * len(COLUMNS)
-    values = [found[name] for name in ("image_auroc", "pixel_auroc", "pro")]
-    texts = [f"{value:.3f}" if value == value else UNDEFINED for value in values]
-    wrong, missed = found["false_positives"], found["false_negatives"]
-    return [*texts, f"{wrong:.0f} + {missed:.0f}" if wrong == wrong else UNDEFINED]
-
-
 @dataclass(frozen=True)
 class Standing:
     """Where one image stands among all, for one method.
@@ -171,11 +156,6 @@ class Standing:
     count: int
     threshold: float
     verdict: str
-
-    @property
-    def place(self) -> str:
-        """Score and rank, in words."""
-        return f"score {self.score:.4g}, rank {self.rank} of {self.count}"
 
 
 def standing(
