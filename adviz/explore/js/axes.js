@@ -118,8 +118,8 @@ export function tickLabels(axis, gap = 24, measure = textWidth) {
     const step = values.length > 1 ? values[1] - values[0] : axis.high - axis.low;
     const texts = tickTexts(values, step);
     const widest = Math.max(0, ...texts.map(measure));
-    const apart = (step / (axis.high - axis.low)) * length;
-    if (apart >= widest + gap || count === 1) {
+    const distance = (step / (axis.high - axis.low)) * length;
+    if (distance >= widest + gap || count === 1) {
       return values.map((value, i) => ({ value, place: axis.place(value), text: texts[i] }));
     }
   }

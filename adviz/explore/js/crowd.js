@@ -106,8 +106,8 @@ function thumb() {
     const scale = Math.min(width / wide, (TALLEST * width) / high);
     const context = sharp(canvas, Math.round(wide * scale), Math.round(high * scale));
     if (!place) return;
-    const { image, x, y, side } = place;
-    context.drawImage(image, x, y, side, side, 0, 0, wide * scale, high * scale);
+    const { image, x, y, width: across, height: down } = place;
+    context.drawImage(image, x, y, across, down, 0, 0, wide * scale, high * scale);
     if (box) frame(context, box, scale, ORANGE, { least: MARK, line: 1.5 });
   });
   const tell = lazily((/** @type {any} */ { rank, best, said, chosen, reached }) => {

@@ -6,12 +6,14 @@ import { button, select } from "./controls.js";
 import { clip, number } from "./format.js";
 import { columns } from "./displayed.js";
 import { gallery } from "./gallery.js";
-import { h } from "./dom.js";
+import { drawSmall, smallOf } from "./small.js";
+import { h, sharp } from "./dom.js";
 import { helpPanel } from "./help.js";
 import { memo } from "./memo.js";
 import { menu } from "./menu.js";
 import { openStore, partKey } from "./store.js";
 import { strip } from "./strip.js";
+import { verdict } from "./verdicts.js";
 
 /** @typedef {import("./types").Model} Model */
 /** @typedef {import("./types").Now} Now */
@@ -32,6 +34,7 @@ const SHARED =
 const OTHERS = ["facts", "busy", "error"];
 const ERRORS = ["all", "errors", "false positives", "false negatives"];
 const ERROR_LABELS = ["all images", "errors", "false alarms", "missed"];
+const TIP = 72; // CSS pixels, of the picture beside the pointer
 const AHEAD = 60; // milliseconds of rest after which the neighbours of an image are asked for
 /** @type {[string, string][]} */
 const HELP = [
@@ -370,35 +373,16 @@ function withEntry(entries, key, value) {
   return copy;
 }
 
-/**
- * Returns where an image's small picture lies in its sheet, or null while that is made.
- * @param {Now} now
- * @param {"test" | "train"} split
- * @param {number} image
- * @returns {import("./types").Small | null}
- */
-export function smallOf({ facts, category, store }, split, image) {
-  const page = Math.floor(image / facts.page);
-  const sheet = store.get(partKey("small", split, category, page));
-  if (!sheet) return null;
-  const place = image % facts.page;
-  const row = Math.floor(place / facts.columns);
-  const column = place % facts.columns;
-  return { image: sheet.image, x: column * facts.small, y: row * facts.small, side: facts.small };
-}
-
 /** The pointer's text at an image. @param {Now} now @param {number} image */
 export function tip(now, image) {
   const { one, found, decision } = now;
-  const canvas = h("canvas", { width: now.facts.small, height: now.facts.small });
+  const canvas = h("canvas");
+  const context = sharp(canvas, TIP, TIP);
   const small = smallOf(now, "test", image);
   now.store.ask();
-  if (small) {
-    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-    context.drawImage(small.image, small.x, small.y, small.side, small.side, 0, 0, small.side, small.side);
-  }
+  if (small) drawSmall(context, small, TIP);
   const score = found ? `score ${number(found.scores[image])}` : "";
-  const lines = [one.names[image], score, decision?.kinds[image] ?? ""];
+  const lines = [one.names[image], score, verdict(decision?.kinds[image])];
   const text = lines.filter(Boolean).map((line) => h("div", {}, line));
   return [canvas, h("div", {}, h("b", {}, `image ${image + 1}`), ...text)];
 }
@@ -421,8 +405,8 @@ function words({ category, detector, one, found, image, threshold, decision }) {
   const kind = decision.kinds[image];
   const flagged = found.scores[image] >= threshold ? "predicted anomalous" : "predicted good";
   const wrong = { "false positive": ": a false alarm", "false negative": ": missed" };
-  const verdict = wrong[/** @type {keyof typeof wrong} */ (kind)] ?? "";
-  list.push(`score ${number(found.scores[image])}, ${flagged} at ${number(threshold)}${verdict}`);
+  const remark = wrong[/** @type {keyof typeof wrong} */ (kind)] ?? "";
+  list.push(`score ${number(found.scores[image])}, ${flagged} at ${number(threshold)}${remark}`);
   return list.join(" · ");
 }
 

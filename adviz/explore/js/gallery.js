@@ -4,6 +4,7 @@
 import { button } from "./controls.js";
 import { h, own, set, sharp } from "./dom.js";
 import { clip, number } from "./format.js";
+import { drawSmall } from "./small.js";
 import { lazily, same } from "./memo.js";
 import { isError, sentence, toneOf, verdict } from "./verdicts.js";
 
@@ -334,15 +335,14 @@ function thumbnail() {
     node,
     /** @param {import("./types").Small | null} small */
     picture(small) {
-      const key = small ? `${small.x} ${small.y} ${small.side}` : "";
+      const key = small ? `${small.x} ${small.y}` : "";
       if (key === source && (small?.image ?? null) === sheet) return;
       source = key;
       sheet = small?.image ?? null;
       const context = sharp(canvas, SIDE, SIDE);
       frame.classList.toggle("av-there", Boolean(small));
       if (!small) return;
-      const { image, x, y, side } = small;
-      context.drawImage(image, x, y, side, side, 0, 0, SIDE, SIDE);
+      drawSmall(context, small, SIDE);
     },
     /** @param {Record<string, any>} given */
     text(given) {
@@ -357,7 +357,6 @@ function thumbnail() {
         "aria-setsize": given.count,
         "aria-posinset": given.place + 1,
         "aria-selected": given.chosen,
-        "aria-label": given.title,
         title: given.title,
         tabindex: given.reached ? 0 : -1,
       });

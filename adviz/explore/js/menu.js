@@ -3,6 +3,7 @@
 import { button } from "./controls.js";
 import { h } from "./dom.js";
 import { same } from "./memo.js";
+import { withDots } from "./marks.js";
 
 /**
  * @typedef {object} Source
@@ -109,7 +110,7 @@ export function menu(source) {
   };
   const chart = () => {
     const near = target?.closest("svg");
-    return /** @type {SVGElement} */ (near ?? source.root().querySelector(".av-scores svg, svg"));
+    return /** @type {SVGSVGElement} */ (near ?? source.root().querySelector(".av-scores svg, svg"));
   };
   const file = (/** @type {string} */ ending) => `${source.name().replace(/[^\w.-]+/g, "_")}.${ending}`;
 
@@ -125,7 +126,9 @@ export function menu(source) {
       return "downloaded";
     }],
     ["download the chart (SVG)", () => {
-      download(new Blob([alone(chart())], { type: "image/svg+xml" }), file("svg"));
+      const svg = chart();
+      const text = withDots(svg, () => alone(svg));
+      download(new Blob([text], { type: "image/svg+xml" }), file("svg"));
       return "downloaded";
     }],
     ["download the numbers (CSV)", () => {

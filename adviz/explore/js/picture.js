@@ -82,9 +82,9 @@ function painter(canvas) {
     const ratio = globalThis.devicePixelRatio || 1;
     const image = times > 1 && given.photo ? given.photo : given.image;
 
-    /** @param {ReturnType<typeof layer>} layered @param {ImageBitmap | OffscreenCanvas} picture */
-    const put = (layered, picture) => {
-      const drawn = layered(picture, ...box, rows, columns, across, down, ratio);
+    /** @param {ReturnType<typeof layer>} layered @param {ImageBitmap | OffscreenCanvas} content */
+    const put = (layered, content) => {
+      const drawn = layered(content, ...box, rows, columns, across, down, ratio);
       context.drawImage(drawn, 0, 0, across, down);
     };
     context.imageSmoothingEnabled = false; // layers are as large as the canvas

@@ -24,11 +24,12 @@ import { cards } from "./cards.js";
 import { channelBars, layerBars, rankBars, scoreByK } from "./bars.js";
 import { crowd } from "./crowd.js";
 import { evenly } from "./format.js";
-import { explorer, initialize, smallOf } from "./explorer.js";
+import { explorer, initialize } from "./explorer.js";
 import { h } from "./dom.js";
 import { layersAt } from "./maps.js";
 import { partKey } from "./store.js";
 import { picture, pictureControls } from "./picture.js";
+import { smallOf } from "./small.js";
 
 /** @typedef {import("./types").Now} Now */
 /** @typedef {import("./compared").Compared} Compared */

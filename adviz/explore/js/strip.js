@@ -151,8 +151,8 @@ export function strip(change, tip) {
   /** @param {import("./types").StripGiven} given */
   function draw(given) {
     now = given;
-    const others = marksOf(given.marks);
-    const next = layout(scoresOf(given.scores), defectsOf(given.defects), others, given.width);
+    const worthKnowing = marksOf(given.marks);
+    const next = layout(scoresOf(given.scores), defectsOf(given.defects), worthKnowing, given.width);
     const kinds = given.defects.map((defect, i) => toneOf(defect, given.kinds?.[i]));
     const key = kinds.join();
     if (next !== shown || key !== tones) {
@@ -200,7 +200,7 @@ export function strip(change, tip) {
         buttons.set(name, /** @type {SVGGElement} */ (button));
         others.append(/** @type {SVGGElement} */ (button));
       }
-      const words = `set the threshold to ${name}: ${number(value)}`;
+      const words = `${name}: set the threshold to ${number(value)}`;
       const one = /** @type {SVGGElement} */ (button);
       set(one, { "aria-label": words, "data-name": name });
       const y = top - LINE * (level + 1) - 2;

@@ -207,12 +207,13 @@ export interface Component<Given> {
   draw(given: Given): void;
 }
 
-/** A small picture: where it lies in its sheet. */
+/** A small picture: where it lies on its sheet. */
 export interface Small {
   image: ImageBitmap;
   x: number;
   y: number;
-  side: number;
+  width: number;
+  height: number;
 }
 
 export interface PictureGiven {

@@ -65,7 +65,7 @@ def squared_distances(prediction: Prediction, image: int) -> np.ndarray | None:
     shapes = {values.shape for values in layers}
     if len(shapes) != 1:
         return None
-    return np.sum([values[image] for values in layers], axis=0, dtype=np.float32)
+    return np.asarray(sum(values[image] for values in layers), np.float32)
 
 
 def made_map(
