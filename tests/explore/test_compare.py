@@ -276,21 +276,6 @@ def test_what_waits_for_predictions_is_answered_after_them(categories, predictio
     assert view.image == 5
 
 
-def test_what_needs_a_prediction_that_failed_can_be_asked_for_again(
-    categories, predictions, monkeypatch
-):
-    def failing():
-        raise ValueError("no such file")
-
-    view = explore.compare(categories["nut"], {**predictions["nut"], "PaDiM": failing})
-    view.wait(SECONDS)
-    assert "no such file" in view.error
-    sent = sent_by(view, monkeypatch)
-    view._answer(view, {"ask": ["disagreement/nut"]}, [])
-    view.wait(SECONDS)
-    assert sent == [{"key": "disagreement/nut", "stopped": True}]
-
-
 def test_categories_may_have_other_detectors(categories, predictions):
     predictions["mesh"] = {"PaDiM": predictions["mesh"]["PaDiM"], "other": made(7)}
     view = explore.compare(categories, predictions)

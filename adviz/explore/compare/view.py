@@ -240,12 +240,6 @@ class CompareView(Explorer):
         self._tasks.stop(lambda key: _is_numbers(key) and key not in keys)
         self._answer(self, {"ask": [key for key in keys if self._is_slow(key)]}, [])
 
-    def _send_failure(self, key: str, error: Exception | None) -> None:
-        # what needs a prediction that was stopped, or failed, can be asked for again
-        if isinstance(error, RuntimeError) and self._pending():
-            error = None
-        super()._send_failure(key, error)
-
     def export_keys(self, **options: Any) -> list[str]:
         """Return the keys of the parts that an exported page asks for; no training images."""
         return [key for key in super().export_keys(**options) if names_of(key)[1] != "train"]

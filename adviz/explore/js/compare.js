@@ -281,7 +281,7 @@ function beginning({ model, change }) {
     /** @param {Now} next */
     draw(next) {
       now = next;
-      if (wanted && next.image !== from) wanted = false; // somebody went on
+      if (next.image !== from || next.get("picked").length) wanted = false; // somebody went on
       if (wanted) queueMicrotask(begin); // after this drawing
     },
   };
@@ -314,11 +314,10 @@ function build(frame) {
   const two = scoresOfTwo(change);
   const tables = h("div.av-tables", {}, metrics.node, readOut.node);
   const below = h("div.av-compared", {}, tables, two.node);
-  const side = h("div.av-left", {}, large.node, drawing.node);
   const node = h(
     "div.av-body.av-compare",
     {},
-    side,
+    h("div.av-left", {}, large.node, drawing.node),
     h("div.av-right", {}, h("div.av-scales-line", {}, relative.node, scales), row.node, note, below),
   );
   const read = reader();
@@ -347,7 +346,6 @@ function build(frame) {
   /** @param {Now} now @param {Shown} shown @param {One} one @param {Record<string, Numbers | null>} numbers */
   function drawImage(now, shown, one, numbers) {
     const { left, right } = columns(now.width);
-    side.style.width = `${left}px`; // the controls below the picture wrap
     const given = largeGiven(now, shown, one, numbers[detector], left);
     large.draw(given);
     const { opacity, fade, contour, style } = given;
