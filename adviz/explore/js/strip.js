@@ -202,7 +202,7 @@ export function strip(change, tip) {
       }
       const words = `${name}: set the threshold to ${number(value)}`;
       const one = /** @type {SVGGElement} */ (button);
-      set(one, { "aria-label": words, "data-name": name });
+      set(one, { "data-name": name }); // a screen reader takes its words from the title
       const y = top - LINE * (level + 1) - 2;
       const start = side === "start";
       one.replaceChildren(
