@@ -31,10 +31,10 @@ import { verdict } from "./verdicts.js";
  */
 
 const SHARED =
-  "category detector defect errors order image thresholds picked zoom limits opacity fade contour style".split(" ");
-const OTHERS = ["facts", "busy", "error"];
-const ERRORS = ["all", "errors", "false positives", "false negatives"];
-const ERROR_LABELS = ["all images", "errors", "false alarms", "missed"];
+  "category detector defect only order image thresholds picked zoom limits opacity fade contour shown_as".split(" ");
+const OTHERS = ["facts", "options", "busy", "error", "said"];
+const ONLY = ["all", "errors", "false positives", "false negatives"];
+const ONLY_LABELS = ["all images", "errors", "false alarms", "missed"];
 const TIP = 72; // CSS pixels, of the picture beside the pointer
 const AHEAD = 60; // milliseconds of rest after which the neighbours of an image are asked for
 /** @type {[string, string][]} */
@@ -83,7 +83,7 @@ function reader(model) {
     const start = pooled ? pooledStart(facts, detector) : found && startOf(found);
     const threshold = found && (model.get("thresholds")[pooled ? `*/${detector}` : key] ?? start.threshold);
     const decision = found && threshold !== null && decided(found.scores, one.labels, threshold);
-    const disagreement = disagreementOf(store, category, model.get("order"));
+    const disagreement = disagreementOf(store, category, one, model.get("order"));
     /** @type {Now} */
     const now = {
       facts,
@@ -98,14 +98,14 @@ function reader(model) {
       marks: start ? start.marks : {},
       decision: decision || null,
       defect: model.get("defect"),
-      errors: model.get("errors"),
+      only: model.get("only"),
       order: model.get("order"),
       list: [],
       width,
       store,
       get: (name) => model.get(name),
     };
-    now.list = listed(one, found, now.decision, now.defect, now.errors, now.order, disagreement);
+    now.list = listed(one, found, now.decision, now.defect, now.only, now.order, disagreement);
     return now;
   };
 }
@@ -144,17 +144,24 @@ function startOfAll(facts, detector) {
  * @param {import("./types").DetectorFacts | null} found
  * @param {import("./types").Decision | null} decision
  * @param {string} defect
- * @param {string} errors
+ * @param {string} only
  * @param {string} order
  * @param {ArrayLike<number> | null} disagreement
  */
-function listOf(one, found, decision, defect, errors, order, disagreement) {
-  return filtered(one, found, decision, { defect, errors, order, disagreement });
+function listOf(one, found, decision, defect, only, order, disagreement) {
+  return filtered(one, found, decision, { defect, only, order, disagreement });
 }
 
-/** @param {import("./types").Store} store @param {string} category @param {string} order */
-function disagreementOf(store, category, order) {
-  if (!order.startsWith("disagreement")) return null;
+/**
+ * Reads how far detectors disagree: null while it, or one of their predictions, is being computed.
+ * @param {import("./types").Store} store
+ * @param {string} category
+ * @param {import("./types").CategoryFacts} one
+ * @param {string} order
+ */
+function disagreementOf(store, category, one, order) {
+  const all = Object.values(one.detectors).every(Boolean);
+  if (!all || !order.startsWith("disagreement")) return null;
   const part = store.get(partKey("disagreement", category));
   if (!part) return null;
   return (order === "disagreement of maps" ? part.maps : part.scores) ?? null;
@@ -187,7 +194,7 @@ export function explorer({ model, el, signal }, spec) {
     const before = stateOf(model, names);
     for (const [name, value] of Object.entries(settled(read(), values))) model.set(name, value);
     const next = read();
-    const filters = "defect" in values || "errors" in values;
+    const filters = "defect" in values || "only" in values;
     if (filters && next.list.length && !next.list.includes(next.image)) {
       model.set("image", next.list[0]);
       model.set("picked", []);
@@ -225,6 +232,8 @@ export function explorer({ model, el, signal }, spec) {
   const undo = button("undo", "↶", "undo (Ctrl+Z)", () => restore(steps.back()));
   const redo = button("redo", "↷", "redo (Ctrl+Shift+Z)", () => restore(steps.forward()));
   const help = button("help", "?", "what every control and key does", () => panel.toggle());
+  const below = h("section.av-scores", {}, spec.gallery === "grid" ? null : images.node);
+  (parts.strip?.place ?? below).append(scores.node);
   const root = h(
     "div.av-explorer",
     { tabindex: -1, role: "group", "aria-label": spec.title },
@@ -232,7 +241,7 @@ export function explorer({ model, el, signal }, spec) {
     h("div.av-line", {}, status, busy),
     panel.node,
     parts.node,
-    h("section.av-scores", {}, spec.gallery === "grid" ? null : images.node, scores.node),
+    below,
     tools.node,
   );
   el.append(root);
@@ -265,9 +274,9 @@ export function explorer({ model, el, signal }, spec) {
   let rest = null;
   let drawings = 0;
   function draw() {
-    const now = read();
-    root.style.setProperty("--left", `${columns(now.width).left}px`);
     try {
+      const now = read();
+      root.style.setProperty("--left", `${columns(now.width).left}px`);
       choosing.show(now);
       drawShared(now);
       if (now.found) parts.draw(now); // else the former picture stays
@@ -338,7 +347,7 @@ export function explorer({ model, el, signal }, spec) {
       image: now.image,
       names: one.names,
       filter: now.defect,
-      width: now.width,
+      width: parts.strip?.width(now) ?? now.width,
     });
   }
 
@@ -418,8 +427,8 @@ export function tip(now, image) {
 }
 
 /** @param {Now} now */
-function titleOf({ list, one, order, defect, errors }) {
-  const kind = ERROR_LABELS[ERRORS.indexOf(errors)];
+function titleOf({ list, one, order, defect, only }) {
+  const kind = ONLY_LABELS[ONLY.indexOf(only)];
   const what = defect === "all" ? kind : `${defect}, ${kind}`;
   const sorted = order === "score" ? "the highest score first" : order;
   return `${list.length} of ${one.names.length} · ${what} · ${sorted}`;
@@ -465,7 +474,7 @@ function controls(change, orders) {
   const category = select("category", "category", (value) => change({ category: value }));
   const detector = select("detector", "detector", (value) => change({ detector: value }));
   const defect = select("defect", "defect", (value) => change({ defect: value }));
-  const errors = select("errors", "show", (value) => change({ errors: value }));
+  const only = select("only", "show", (value) => change({ only: value }));
   const order = select("order", "order", (value) => change({ order: value }));
   const count = h("output.av-counter");
   const go = (/** @type {number} */ by) => change({ image: step(now.list, now.image, by) });
@@ -477,7 +486,7 @@ function controls(change, orders) {
     button("next", "▶", "next image (])", () => go(1)),
   );
   return {
-    nodes: [category.node, detector.node, defect.node, errors.node, order.node, stepper],
+    nodes: [category.node, detector.node, defect.node, only.node, order.node, stepper],
     /** @param {Now} next */
     show(next) {
       now = next;
@@ -486,7 +495,7 @@ function controls(change, orders) {
       category.node.hidden = names.length < 2;
       detector.show(Object.keys(now.one.detectors), now.detector);
       defect.show(["all", ...new Set(now.one.defects)], now.defect);
-      errors.show(ERRORS, now.errors, ERROR_LABELS);
+      only.show(ONLY, now.only, ONLY_LABELS);
       order.show(["score", "as stored", ...orders], now.order);
       const place = now.list.indexOf(now.image);
       count.textContent = `${place < 0 ? "–" : place + 1} of ${now.list.length}`;
