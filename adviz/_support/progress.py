@@ -39,7 +39,7 @@ def progress_bar(
     from tqdm.auto import tqdm
 
     disable = os.environ.get("ADVIZ_PROGRESS") == "0"
-    bar = tqdm
+    bar: Any = tqdm
     if not disable and any(base.__name__ == "tqdm_notebook" for base in tqdm.__mro__):
         bar = _vanishing(tqdm)
     return bar(iterable, desc=label, total=total, disable=disable, leave=False, dynamic_ncols=True)

@@ -96,7 +96,7 @@ def _alone(image: Any, geometry: Geometry | None) -> Split:
 
 def _geometry_of(detectors: Mapping[str, Any]) -> Geometry | None:
     geometries = {name: _fact(name, one, "geometry_") for name, one in detectors.items()}
-    first = next(iter(geometries.values()))
+    first: Geometry | None = next(iter(geometries.values()))
     for name, geometry in geometries.items():
         if geometry != first:
             raise ValueError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -324,7 +325,7 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
                 key=(category, detector),
                 label=f"{category} · {detector}",
                 run=function,
-                done=lambda result, names=(category, detector): self._computed(*names, result),
+                done=partial(self._computed, category, detector),
                 failed=self._fail,
             )
             self._tasks.add(task, first=True)
@@ -349,9 +350,9 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
             task = Task(
                 key=key,
                 label=LABELS.get(key.split("/")[0], ""),
-                run=lambda key=key: self.part(key),
-                done=lambda _part, key=key: self._send_parts([key]),
-                failed=lambda error, key=key: self._send_failure(key, error),
+                run=partial(self.part, key),
+                done=partial(self._send_made, key),
+                failed=partial(self._send_failure, key),
             )
             self._tasks.add(task)
 
@@ -372,6 +373,9 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
                 buffers += values
         with self._answering:
             self.send({"parts": answers}, buffers)
+
+    def _send_made(self, key: str, _part: Any) -> None:
+        self._send_parts([key])
 
     def _send_failure(self, key: str, error: Exception | None) -> None:
         answer = {"key": key, "stopped": True}
@@ -438,7 +442,8 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         >>> view.export("mesh.html")
         PosixPath('mesh.html')
         """
-        from adviz.explore.kit.export import export, linked_with
+        from adviz.explore.kit.export import export
+        from adviz.explore.kit.linking import linked_with
 
         return export(path, linked_with(self), **options)
 
