@@ -201,7 +201,10 @@ class _Page:
         return list(dict.fromkeys(explorer.MODULE for explorer in self.explorers))
 
     def _setup_of(self, explorer: Explorer) -> dict[str, Any]:
-        state = {**explorer.state, "options": {**explorer.options, "exported": True}}
+        state = dict(explorer.state)
+        if self._images and explorer.image not in self._images:
+            state |= {"image": self._images[0], "picked": []}
+        state["options"] = {**explorer.options, "exported": True, "images": self._images}
         state |= {"busy": "", "error": ""}
         source = self.sources.index(explorer.source)
         return {"module": explorer.MODULE, "source": source, "state": state}
