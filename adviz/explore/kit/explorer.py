@@ -185,6 +185,12 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         return dict(self._category_facts["detectors"][self.detector])
 
     @property
+    def _map_limits(self) -> tuple[float, float] | None:
+        """Ends of the displayed maps' colours: those chosen, else those that they all share."""
+        ends = self.limits.get(self._key) or self._detector_facts["limits"]
+        return None if ends is None else (ends[0], ends[1])
+
+    @property
     def prediction(self) -> Prediction:
         """The displayed detector's prediction of the displayed category.
 

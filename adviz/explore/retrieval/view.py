@@ -179,7 +179,5 @@ class RetrievalView(Explorer):
         figure = compared.figure()
         if figure is not None:
             return figure
-        anomaly_map = self._map()
-        limits = self._detector_facts["limits"]
-        limits = None if limits is None else tuple(limits)
-        return plots.anomaly_row(sample.image, sample.mask, anomaly_map, limits=limits)
+        limits = self._map_limits
+        return plots.anomaly_row(sample.image, sample.mask, self._map(), limits=limits)
