@@ -34,9 +34,7 @@ def patch_neighbors(rng, k=NEAREST, order="retrieval", n_test=N_TEST):
     if order == "distance":
         distance = np.sort(distance)
     images = np.broadcast_to(np.arange(k) % N_TRAIN, shape)
-    return Neighbors(
-        distance, images, rng.integers(0, CELLS * CELLS, shape), (CELLS, CELLS), order
-    )
+    return Neighbors(distance, images, rng.integers(0, CELLS * CELLS, shape), (CELLS, CELLS), order)
 
 
 def prediction(detector, *, whole=False, patches="", layers=True, n_test=N_TEST):

@@ -7,6 +7,7 @@ parts of the data (`kit.source`), which the browser asks for; Python only answer
 from __future__ import annotations
 
 import base64
+import math
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -155,7 +156,7 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
     def threshold(self) -> float:
         """Image score from which on an image of this category and detector is predicted anomalous.
 
-        Settable; `thresholds` holds those that were set.
+        Settable; `thresholds` holds those that were set. NaN: none was, and none can be told.
         """
         chosen = self.thresholds.get(self._threshold_key)
         return float(self._first_threshold() if chosen is None else chosen)
@@ -173,7 +174,8 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         return f"{self.category}/{self.detector}"
 
     def _first_threshold(self) -> float:
-        return float(self._detector_facts["threshold"])
+        threshold = self._detector_facts["threshold"]
+        return math.nan if threshold is None else float(threshold)
 
     @property
     def _category_facts(self) -> dict[str, Any]:
