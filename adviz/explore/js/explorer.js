@@ -9,6 +9,7 @@ import { gallery } from "./gallery.js";
 import { drawSmall, smallOf } from "./small.js";
 import { h, sharp } from "./dom.js";
 import { helpPanel } from "./help.js";
+import { history } from "./history.js";
 import { memo } from "./memo.js";
 import { menu } from "./menu.js";
 import { openStore, partKey } from "./store.js";
@@ -31,7 +32,7 @@ import { verdict } from "./verdicts.js";
 
 const SHARED =
   "category detector defect errors order image thresholds picked zoom limits opacity fade contour style".split(" ");
-const OTHERS = ["facts", "busy", "error"];
+const OTHERS = ["facts", "options", "busy", "error", "said"];
 const ERRORS = ["all", "errors", "false positives", "false negatives"];
 const ERROR_LABELS = ["all images", "errors", "false alarms", "missed"];
 const TIP = 72; // CSS pixels, of the picture beside the pointer
@@ -46,6 +47,7 @@ const HELP = [
   ["click on a dot, a thumbnail, a bar", "go to what it stands for"],
   ["drag the threshold", "in the chart of scores; arrow keys move it where it has the focus"],
   ["right click, or ⋯", "copy or download what is shown, copy the Python line that restores it"],
+  ["Ctrl+Z, or ↶", "undo what was changed here; Ctrl+Shift+Z, or ↷, does it again"],
   ["?", "show or hide this list"],
 ];
 
@@ -173,6 +175,8 @@ export function explorer({ model, el, signal }, spec) {
       draw();
     });
   }
+  const names = [...SHARED, ...spec.state];
+  const steps = history();
   const store = openStore(model, later);
   const look = reader(model);
   const read = () => look(store, root.clientWidth);
@@ -180,15 +184,26 @@ export function explorer({ model, el, signal }, spec) {
   /** @param {Values} values */
   function change(values) {
     store.retry();
-    const now = read();
-    for (const [name, value] of Object.entries(settled(now, values))) model.set(name, value);
+    const before = stateOf(model, names);
+    for (const [name, value] of Object.entries(settled(read(), values))) model.set(name, value);
     const next = read();
     const filters = "defect" in values || "errors" in values;
     if (filters && next.list.length && !next.list.includes(next.image)) {
       model.set("image", next.list[0]);
       model.set("picked", []);
     }
+    const changed = names.filter((name) => model.get(name) !== before[name]);
+    steps.record(someOf(before, changed), stateOf(model, changed), performance.now());
     draw(); // before the kernel is told: what has to be asked for goes first
+    model.save_changes();
+  }
+
+  /** @param {Values | null} values of a step back or forward */
+  function restore(values) {
+    if (!values) return;
+    store.retry();
+    for (const [name, value] of Object.entries(values)) model.set(name, value);
+    draw();
     model.save_changes();
   }
 
@@ -202,20 +217,24 @@ export function explorer({ model, el, signal }, spec) {
   const parts = spec.build({ model, store, change, gallery: images.node });
   const panel = helpPanel(spec.title, [...spec.help, ...HELP]);
   const tools = menu({
-    state: () => Object.fromEntries([...SHARED, ...spec.state].map((name) => [name, model.get(name)])),
+    state: () => stateOf(model, names),
     table: () => parts.table?.(read()) ?? scoreTable(read()),
     name: () => read().one.names[read().image],
     root: () => root,
   });
+  const undo = button("undo", "↶", "undo (Ctrl+Z)", () => restore(steps.back()));
+  const redo = button("redo", "↷", "redo (Ctrl+Shift+Z)", () => restore(steps.forward()));
   const help = button("help", "?", "what every control and key does", () => panel.toggle());
+  const below = h("section.av-scores", {}, spec.gallery === "grid" ? null : images.node);
+  (parts.strip?.place ?? below).append(scores.node);
   const root = h(
     "div.av-explorer",
     { tabindex: -1, role: "group", "aria-label": spec.title },
-    h("div.av-controls", {}, ...choosing.nodes, h("span.av-tools", {}, help, tools.button)),
+    h("div.av-controls", {}, ...choosing.nodes, h("span.av-tools", {}, undo, redo, help, tools.button)),
     h("div.av-line", {}, status, busy),
     panel.node,
     parts.node,
-    h("section.av-scores", {}, spec.gallery === "grid" ? null : images.node, scores.node),
+    below,
     tools.node,
   );
   el.append(root);
@@ -223,9 +242,15 @@ export function explorer({ model, el, signal }, spec) {
   root.addEventListener("keydown", onKey, true);
   /** @param {KeyboardEvent} event */
   function onKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const target = /** @type {HTMLElement} */ (event.target);
     if (target.closest("select, textarea, input[type=text]")) return;
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
+      restore(event.shiftKey ? steps.forward() : steps.back());
+      event.preventDefault();
+      event.stopPropagation();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const by = { "[": -1, "]": 1 }[event.key];
     const now = read();
     const detector = Object.keys(now.one.detectors)[Number(event.key) - 1];
@@ -254,6 +279,8 @@ export function explorer({ model, el, signal }, spec) {
       say(`Error: ${/** @type {Error} */ (error).message}`, "");
       console.error(error);
     }
+    undo.disabled = !steps.canGoBack;
+    redo.disabled = !steps.canGoForward;
     const work = model.get("busy");
     busy.hidden = !work;
     progress.textContent = work;
@@ -313,12 +340,11 @@ export function explorer({ model, el, signal }, spec) {
       image: now.image,
       names: one.names,
       filter: now.defect,
-      width: now.width,
+      width: parts.strip?.width(now) ?? now.width,
     });
   }
 
-  const names = [...SHARED, ...spec.state, ...OTHERS];
-  const events = names.map((name) => `change:${name}`).join(" ");
+  const events = [...names, ...OTHERS].map((name) => `change:${name}`).join(" ");
   model.on(events, later);
   const watch = new ResizeObserver(later);
   watch.observe(root);
@@ -333,6 +359,12 @@ export function explorer({ model, el, signal }, spec) {
   signal?.addEventListener("abort", close);
   return signal ? undefined : close;
 }
+
+/** Some traits of a model. @param {Model} model @param {string[]} names @returns {Values} */
+const stateOf = (model, names) => Object.fromEntries(names.map((name) => [name, model.get(name)]));
+
+/** Some entries. @param {Values} values @param {string[]} names @returns {Values} */
+const someOf = (values, names) => Object.fromEntries(names.map((name) => [name, values[name]]));
 
 /**
  * Returns the traits that what a person did sets: `threshold` and `limits` belong to the current detector, and another

@@ -357,7 +357,6 @@ function thumbnail() {
         "aria-setsize": given.count,
         "aria-posinset": given.place + 1,
         "aria-selected": given.chosen,
-        "aria-label": given.title,
         title: given.title,
         tabindex: given.reached ? 0 : -1,
       });

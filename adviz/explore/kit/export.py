@@ -26,7 +26,7 @@ def export(
     path: str | Path,
     explorers: Explorer | Sequence[Explorer],
     *,
-    title: str = "adviz",
+    title: str = "",
     images: Sequence[int] | None = None,
     k: int | None = None,
     half: bool = False,
@@ -42,7 +42,7 @@ def export(
     ----------
     path: of the file; it is written atomically.
     explorers: one or several; what they are linked with is exported, too.
-    title: of the page.
+    title: of the page; "" = the categories and their detectors.
     images: indices of the test images that can be shown; None = all. The others stay in the chart
         of scores.
     k: neighbours that are stored of each patch; None = all.
@@ -154,6 +154,7 @@ class _Page:
             "links": self._links(),
             "facts": [self._facts_of(source) for source in self.sources],
         }
+        title = title or self._title()
         template = jinja2.Template(TEMPLATE.read_text(encoding="utf-8"), autoescape=True)
         return template.render(
             title=title,
@@ -187,6 +188,13 @@ class _Page:
             f'<script type="adviz/part" id="{name}" data-heads="{described}">'
             f"{' '.join(texts)}</script>"
         )
+
+    def _title(self) -> str:
+        names = {}
+        for source in self.sources:
+            for category, detectors in source.predictions.items():
+                names[category] = ", ".join(detectors)
+        return "; ".join(f"{category}: {detectors}" for category, detectors in names.items())
 
     def _modules(self) -> list[str]:
         return list(dict.fromkeys(explorer.MODULE for explorer in self.explorers))
