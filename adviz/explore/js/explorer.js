@@ -83,7 +83,7 @@ function reader(model) {
     const start = pooled ? pooledStart(facts, detector) : found && startOf(found);
     const threshold = found && (model.get("thresholds")[pooled ? `*/${detector}` : key] ?? start.threshold);
     const decision = found && threshold !== null && decided(found.scores, one.labels, threshold);
-    const disagreement = disagreementOf(store, category, model.get("order"));
+    const disagreement = disagreementOf(store, category, one, model.get("order"));
     /** @type {Now} */
     const now = {
       facts,
@@ -152,9 +152,16 @@ function listOf(one, found, decision, defect, errors, order, disagreement) {
   return filtered(one, found, decision, { defect, errors, order, disagreement });
 }
 
-/** @param {import("./types").Store} store @param {string} category @param {string} order */
-function disagreementOf(store, category, order) {
-  if (!order.startsWith("disagreement")) return null;
+/**
+ * Reads how far detectors disagree: null while it, or one of their predictions, is being computed.
+ * @param {import("./types").Store} store
+ * @param {string} category
+ * @param {import("./types").CategoryFacts} one
+ * @param {string} order
+ */
+function disagreementOf(store, category, one, order) {
+  const all = Object.values(one.detectors).every(Boolean);
+  if (!all || !order.startsWith("disagreement")) return null;
   const part = store.get(partKey("disagreement", category));
   if (!part) return null;
   return (order === "disagreement of maps" ? part.maps : part.scores) ?? null;
@@ -267,9 +274,9 @@ export function explorer({ model, el, signal }, spec) {
   let rest = null;
   let drawings = 0;
   function draw() {
-    const now = read();
-    root.style.setProperty("--left", `${columns(now.width).left}px`);
     try {
+      const now = read();
+      root.style.setProperty("--left", `${columns(now.width).left}px`);
       choosing.show(now);
       drawShared(now);
       if (now.found) parts.draw(now); // else the former picture stays
