@@ -28,7 +28,6 @@ EVERYTHING = "all"
 ERRORS = ("all", "errors", "false positives", "false negatives")
 STYLES = ("map", "outline")
 ORDERS = ("score", "as stored")
-PICTURE_DPI = 80  # of the picture that stands beside the widget
 # what is said while a kind of part is made; the others take no time worth a word
 LABELS = {
     "mean": "the mean of the normal images",
