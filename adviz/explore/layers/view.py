@@ -12,8 +12,8 @@ import numpy as np
 from adviz import plots
 from adviz.data import Category
 from adviz.explore.kit import markup, theme
-from adviz.explore.kit.evidence import cell_grid, evidence
 from adviz.explore.kit.checked import by_name
+from adviz.explore.kit.evidence import cell_grid, evidence
 from adviz.explore.kit.pixel_view import PickingView
 from adviz.explore.kit.texts import NO_TRUTH
 from adviz.explore.kit.view import labelled, value_of
