@@ -72,7 +72,7 @@ def labels_of(view, category="nut"):
 
 
 def kinds(view, category="nut"):
-    return [error["kind"] for error in view.error_list if error["category"] == category]
+    return [error["kind"] for error in view.errors if error["category"] == category]
 
 
 def test_it_opens_at_the_f1_optimal_threshold(view):
@@ -117,10 +117,10 @@ def test_one_threshold_for_all_categories_is_the_pooled_one(view):
     assert view.thresholds == {"nut/A": 0.75, "*/A": 0.6}
     view.category = "nut"
     assert view.threshold == 0.6
-    assert {error["threshold"] for error in view.error_list} == {0.6}
+    assert {error["threshold"] for error in view.errors} == {0.6}
     view.pooled = False
     assert view.threshold == 0.75
-    assert {error["threshold"] for error in view.error_list} == {0.75, 1.0}
+    assert {error["threshold"] for error in view.errors} == {0.75, 1.0}
 
 
 def test_errors_of_all_categories_the_worst_first(view):
@@ -129,7 +129,7 @@ def test_errors_of_all_categories_the_worst_first(view):
     view.threshold = 1.2  # scores are twice those of the nut
     found = [
         (error["kind"], error["category"], error["image"], error["score"])
-        for error in view.error_list
+        for error in view.errors
     ]
     assert found == [
         ("false positive", "mesh", 2, 1.6),
@@ -144,7 +144,7 @@ def test_missed_images_have_suggestions(view):
     view.threshold = 99.0
     guesses = {
         error["image"]: error["suggestions"]
-        for error in view.error_list
+        for error in view.errors
         if error["category"] == "nut"
     }
     assert guesses[4] == ["localised but under-weighted"]
@@ -152,7 +152,7 @@ def test_missed_images_have_suggestions(view):
     assert guesses[6] == ["cropped away"]  # the crop keeps the rows from 4 on
     assert view.tags == {}
     view.threshold = 0.05  # false alarms: only a person can say
-    assert [error["suggestions"] for error in view.error_list if error["category"] == "nut"] == [
+    assert [error["suggestions"] for error in view.errors if error["category"] == "nut"] == [
         [], [], [], []
     ]  # fmt: skip
 
@@ -175,7 +175,7 @@ def test_what_the_browser_writes_is_read_in_python(view):
     assert view.marks == {"nut/A": {"2": ["background", "dust"]}, "mesh/B": {"4": ["", "?"]}}
     assert view.tags == {"nut/test/good/2.png": "background"}
     assert view.notes == {"nut/test/good/2.png": "dust"}
-    told = {(e["category"], e["image"]): (e["tag"], e["note"]) for e in view.error_list}
+    told = {(e["category"], e["image"]): (e["tag"], e["note"]) for e in view.errors}
     assert told["nut", 2] == ("background", "dust")
     assert told["mesh", 2] == ("", "")
     view.detector = "B"  # the error of another detector is another error
@@ -423,7 +423,7 @@ def test_without_masks_maps_and_labels_it_works():
             view.gate = 3.0
             view.wait()
             assert view.error == ""
-            assert [error["kind"] for error in view.error_list] == expected
+            assert [error["kind"] for error in view.errors] == expected
             assert np.isnan(view.gating.pixels_lost).all()
             assert not [key for key in view.export_keys() if key.startswith(("pixels", "areas"))]
             view.static()
@@ -437,12 +437,12 @@ def test_a_detector_that_is_computed_when_chosen_is_left_out_until_then(categori
     view = explore.thresholds(categories, found)
     view.threshold = 0.75
     view.wait()
-    assert {error["category"] for error in view.error_list} == {"nut"}
+    assert {error["category"] for error in view.errors} == {"nut"}
     view.pooled = True
     assert view.threshold == 0.5
     view.category = "mesh"
     view.wait()
-    assert {error["category"] for error in view.error_list} == {"nut", "mesh"}
+    assert {error["category"] for error in view.errors} == {"nut", "mesh"}
 
 
 def test_the_static_picture_shows_scores_and_galleries(view, tmp_path):

@@ -271,12 +271,20 @@ class CompareView(Explorer):
         return " · ".join(words)
 
     def _caption(self, detector: str) -> str:
+        """Return rank and verdict, the latter short: panels stand close to each other."""
         labels = self.source.categories[self.category].test.labels
         threshold = self.thresholds.get(f"{self.category}/{detector}")
         if threshold is None:
             threshold = self._facts_of(detector)["threshold"]
         one = standing(self._found[detector].score, labels, self.image, threshold)
-        return f"rank {one.rank} of {one.count}\n{one.verdict}"
+        predicted, _, outcome = one.verdict.removeprefix("predicted ").partition(": ")
+        if outcome in ("false alarm", "missed"):
+            words = outcome
+        elif outcome:
+            words = f"{predicted}: {outcome}"
+        else:
+            words = one.verdict
+        return f"rank {one.rank} of {one.count}\n{words}"
 
     def _facts_of(self, detector: str) -> dict[str, Any]:
         return dict(self._category_facts["detectors"][detector])

@@ -31,10 +31,10 @@ import { verdict } from "./verdicts.js";
  */
 
 const SHARED =
-  "category detector defect errors order image thresholds picked zoom limits opacity fade contour style".split(" ");
+  "category detector defect only order image thresholds picked zoom limits opacity fade contour shown_as".split(" ");
 const OTHERS = ["facts", "options", "busy", "error", "said"];
-const ERRORS = ["all", "errors", "false positives", "false negatives"];
-const ERROR_LABELS = ["all images", "errors", "false alarms", "missed"];
+const ONLY = ["all", "errors", "false positives", "false negatives"];
+const ONLY_LABELS = ["all images", "errors", "false alarms", "missed"];
 const TIP = 72; // CSS pixels, of the picture beside the pointer
 const AHEAD = 60; // milliseconds of rest after which the neighbours of an image are asked for
 /** @type {[string, string][]} */
@@ -98,14 +98,14 @@ function reader(model) {
       marks: start ? start.marks : {},
       decision: decision || null,
       defect: model.get("defect"),
-      errors: model.get("errors"),
+      only: model.get("only"),
       order: model.get("order"),
       list: [],
       width,
       store,
       get: (name) => model.get(name),
     };
-    now.list = listed(one, found, now.decision, now.defect, now.errors, now.order, disagreement);
+    now.list = listed(one, found, now.decision, now.defect, now.only, now.order, disagreement);
     return now;
   };
 }
@@ -144,12 +144,12 @@ function startOfAll(facts, detector) {
  * @param {import("./types").DetectorFacts | null} found
  * @param {import("./types").Decision | null} decision
  * @param {string} defect
- * @param {string} errors
+ * @param {string} only
  * @param {string} order
  * @param {ArrayLike<number> | null} disagreement
  */
-function listOf(one, found, decision, defect, errors, order, disagreement) {
-  return filtered(one, found, decision, { defect, errors, order, disagreement });
+function listOf(one, found, decision, defect, only, order, disagreement) {
+  return filtered(one, found, decision, { defect, only, order, disagreement });
 }
 
 /**
@@ -194,7 +194,7 @@ export function explorer({ model, el, signal }, spec) {
     const before = stateOf(model, names);
     for (const [name, value] of Object.entries(settled(read(), values))) model.set(name, value);
     const next = read();
-    const filters = "defect" in values || "errors" in values;
+    const filters = "defect" in values || "only" in values;
     if (filters && next.list.length && !next.list.includes(next.image)) {
       model.set("image", next.list[0]);
       model.set("picked", []);
@@ -427,8 +427,8 @@ export function tip(now, image) {
 }
 
 /** @param {Now} now */
-function titleOf({ list, one, order, defect, errors }) {
-  const kind = ERROR_LABELS[ERRORS.indexOf(errors)];
+function titleOf({ list, one, order, defect, only }) {
+  const kind = ONLY_LABELS[ONLY.indexOf(only)];
   const what = defect === "all" ? kind : `${defect}, ${kind}`;
   const sorted = order === "score" ? "the highest score first" : order;
   return `${list.length} of ${one.names.length} · ${what} · ${sorted}`;
@@ -474,7 +474,7 @@ function controls(change, orders) {
   const category = select("category", "category", (value) => change({ category: value }));
   const detector = select("detector", "detector", (value) => change({ detector: value }));
   const defect = select("defect", "defect", (value) => change({ defect: value }));
-  const errors = select("errors", "show", (value) => change({ errors: value }));
+  const only = select("only", "show", (value) => change({ only: value }));
   const order = select("order", "order", (value) => change({ order: value }));
   const count = h("output.av-counter");
   const go = (/** @type {number} */ by) => change({ image: step(now.list, now.image, by) });
@@ -486,7 +486,7 @@ function controls(change, orders) {
     button("next", "▶", "next image (])", () => go(1)),
   );
   return {
-    nodes: [category.node, detector.node, defect.node, errors.node, order.node, stepper],
+    nodes: [category.node, detector.node, defect.node, only.node, order.node, stepper],
     /** @param {Now} next */
     show(next) {
       now = next;
@@ -495,7 +495,7 @@ function controls(change, orders) {
       category.node.hidden = names.length < 2;
       detector.show(Object.keys(now.one.detectors), now.detector);
       defect.show(["all", ...new Set(now.one.defects)], now.defect);
-      errors.show(ERRORS, now.errors, ERROR_LABELS);
+      only.show(ONLY, now.only, ONLY_LABELS);
       order.show(["score", "as stored", ...orders], now.order);
       const place = now.list.indexOf(now.image);
       count.textContent = `${place < 0 ? "–" : place + 1} of ${now.list.length}`;

@@ -363,13 +363,13 @@ export function picture(change, options = {}) {
 
 /**
  * How a map is drawn.
- * @param {import("./types").Change} change called with { opacity }, { contour }, { fade } or { style }
+ * @param {import("./types").Change} change called with { opacity }, { contour }, { fade } or { shown_as }
  */
 export function pictureControls(change) {
   const opacity = slider("opacity", "opacity", (value) => change({ opacity: value }), { say: percent });
   const truth = checkbox("contour", "ground truth", (contour) => change({ contour }));
   const fade = checkbox("fade", "fade low values", (value) => change({ fade: value }));
-  const style = select("style", "shown as", (value) => change({ style: value }));
+  const style = select("style", "shown as", (value) => change({ shown_as: value }));
   const input = /** @type {HTMLInputElement} */ (opacity.node.querySelector("input"));
   const checks = h("div.av-picture-checks", {}, truth.node, fade.node);
   const node = h("div.av-picture-controls", {}, opacity.node, style.node, checks);

@@ -105,8 +105,8 @@ function build({ model, change }) {
     const values = category === now.category ? { image } : { category, image };
     const filters = { "false positive": "false positives", "false negative": "false negatives", unlabelled: "" };
     if (![defect, "all"].includes(now.defect)) values.defect = "all";
-    if (!["all", "errors", filters[kind]].includes(now.errors)) values.errors = "all";
-    if (kind === "unlabelled") values.errors = "all";
+    if (!["all", "errors", filters[kind]].includes(now.only)) values.only = "all";
+    if (kind === "unlabelled") values.only = "all";
     change(values);
   }
 
@@ -173,11 +173,11 @@ function build({ model, change }) {
 
   /** @param {import("./sharing").Line[]} lines */
   function drawCounts(lines) {
-    const { found, one, category, decision, threshold, errors, marks } = now;
+    const { found, one, category, decision, threshold, only, marks } = now;
     for (const { node: table } of [here, others]) table.hidden = !decision;
     everywhere.node.hidden = lines.length < 2;
     if (!found || !decision || threshold === null) return;
-    const given = { threshold, errors };
+    const given = { threshold, only };
     here.draw({ ...given, decision, title: category });
     others.draw({ ...given, decision, title: category, costs: costs(found.scores, one.labels, threshold, marks) });
     if (lines.length < 2) return;

@@ -173,7 +173,8 @@ export interface Now {
   marks: Record<string, number>;
   decision: Decision | null;
   defect: string;
-  errors: string;
+  /** Which errors are gone through: "all", "errors", "false positives", "false negatives". */
+  only: string;
   order: string;
   /** The images that the filters keep, in their order. */
   list: number[];

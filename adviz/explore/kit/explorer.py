@@ -25,8 +25,8 @@ from adviz.plots import StaticFigure
 from adviz.prediction import Prediction
 
 EVERYTHING = "all"
-ERRORS = ("all", "errors", "false positives", "false negatives")
-STYLES = ("map", "outline")
+ONLY = ("all", "errors", "false positives", "false negatives")
+SHOWN_AS = ("map", "outline")
 ORDERS = ("score", "as stored")
 # what is said while a kind of part is made; the others take no time worth a word
 LABELS = {
@@ -47,8 +47,8 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
     ----------
     category, detector: what is displayed.
     defect: of the images that are gone through; "all" = every image.
-    errors: "all", or which errors of the threshold they are: "errors", "false positives", "false
-        negatives".
+    only: "all", or which errors of the threshold are gone through: "errors", "false positives",
+        "false negatives".
     order: "score", the highest first, or "as stored".
     image: index into the test split, from 0.
     thresholds: "category/detector" -> chosen threshold of the image score; without an entry the one
@@ -60,22 +60,22 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
     opacity: of the map over the image, 0 to 1.
     fade: whether low values of the map let more of the image through.
     contour: whether the ground truth is outlined.
-    style: "map", or "outline" where the map is at or above the threshold.
+    shown_as: "map", or "outline" where the map is at or above the threshold.
     """
 
     MODULE = ""
     # kinds of parts that an exported page asks for
     KINDS: tuple[str, ...] = ("small", "test", "found", "photo")
     STATE: tuple[str, ...] = (
-        "category", "detector", "defect", "errors", "order", "image", "thresholds", "picked",
-        "zoom", "limits", "opacity", "fade", "contour", "style",
+        "category", "detector", "defect", "only", "order", "image", "thresholds", "picked",
+        "zoom", "limits", "opacity", "fade", "contour", "shown_as",
     )  # fmt: skip
     ORDERS: tuple[str, ...] = ORDERS
 
     category = Unicode().tag(sync=True)
     detector = Unicode().tag(sync=True)
     defect = Unicode(EVERYTHING).tag(sync=True)
-    errors = Unicode(EVERYTHING).tag(sync=True)
+    only = Unicode(EVERYTHING).tag(sync=True)
     order = Unicode("score").tag(sync=True)
     image = Int(0).tag(sync=True)
     thresholds = Dict().tag(sync=True)
@@ -85,7 +85,7 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
     opacity = Float(0.7, min=0, max=1).tag(sync=True)
     fade = Bool(True).tag(sync=True)
     contour = Bool(True).tag(sync=True)
-    style = Unicode("map").tag(sync=True)
+    shown_as = Unicode("map").tag(sync=True)
     # not chosen, but told to the browser
     facts = Dict().tag(sync=True)
     options = Dict().tag(sync=True)
@@ -215,17 +215,17 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         defects = dict.fromkeys(self.source.categories[self.category].test.defects)
         return self._one_of("defect", proposal["value"], [EVERYTHING, *defects])
 
-    @traitlets.validate("errors")
-    def _check_errors(self, proposal: Any) -> str:
-        return self._one_of("errors", proposal["value"], ERRORS)
+    @traitlets.validate("only")
+    def _check_only(self, proposal: Any) -> str:
+        return self._one_of("only", proposal["value"], ONLY)
 
     @traitlets.validate("order")
     def _check_order(self, proposal: Any) -> str:
         return self._one_of("order", proposal["value"], self.ORDERS)
 
-    @traitlets.validate("style")
-    def _check_style(self, proposal: Any) -> str:
-        return self._one_of("style", proposal["value"], STYLES)
+    @traitlets.validate("shown_as")
+    def _check_shown_as(self, proposal: Any) -> str:
+        return self._one_of("shown_as", proposal["value"], SHOWN_AS)
 
     @staticmethod
     def _one_of(name: str, value: str, allowed: Sequence[str]) -> str:

@@ -79,7 +79,7 @@ class ThresholdsView(Explorer):
     """Scores by defect type with the threshold, its confusion matrix, and galleries of errors.
 
     An image is predicted anomalous from the threshold on, which at first is the F1-optimal one.
-    What follows from the state: `threshold`, `outcome`, `error_list`, `gate`, `gating`, `tags` and
+    What follows from the state: `threshold`, `outcome`, `errors`, `gate`, `gating`, `tags` and
     `notes`.
 
     Attributes
@@ -221,7 +221,7 @@ class ThresholdsView(Explorer):
     # the errors
 
     @property
-    def error_list(self) -> list[dict[str, Any]]:
+    def errors(self) -> list[dict[str, Any]]:
         """The errors of the displayed detector in all categories, as plain data.
 
         The worst of each kind come first. Each has kind ("false positive", "false negative" or,
@@ -440,7 +440,7 @@ class ThresholdsView(Explorer):
         for (detector, category, image), (tag, note) in marks.items():
             line = self._line(category, detector)
             tags.append(Tag(detector, category, image, line, tag, False, note))
-        for error in self.error_list:
+        for error in self.errors:
             place = self.detector, error["category"], error["id"]
             if error["suggestions"] and place not in marks:
                 tags.append(Tag(*place, error["threshold"], error["suggestions"][0], True))
@@ -487,7 +487,7 @@ class ThresholdsView(Explorer):
 
         As a matplotlib figure.
         """
-        errors = self.error_list
+        errors = self.errors
         galleries = []
         for kind, title in KINDS.items():
             chosen = [error for error in errors if error["kind"] == kind]
