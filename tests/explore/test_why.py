@@ -216,7 +216,7 @@ def test_a_detector_of_ones_own_needs_the_backbone(photograph, detector, categor
     both = {"own": Brightness(), "PatchCore": detector}
     view = explore.why(photograph, both, backbone=backbone)
     assert view.source.sample(photograph.name, 0).image.shape == (64, 64, 3)
-    with pytest.raises(ValueError, match="got own, which does not: .* or give backbone="):
+    with pytest.raises(ValueError, match=r"got own, which does not: .* or give backbone="):
         explore.why(photograph, both)
 
 
@@ -244,7 +244,7 @@ def test_one_that_is_not_fitted_is_refused(photograph, detector, backbone):
 def test_detectors_of_other_geometries_are_refused(photograph, detector, category, backbone):
     larger = backbone.extract(category.train.with_geometry(data.Geometry(96)))
     other = PatchCore(layers=(8, 16)).fit(larger)
-    with pytest.raises(ValueError, match="images of one geometry, got .* of one and .* of other"):
+    with pytest.raises(ValueError, match=r"images of one geometry, got .* of one and .* of other"):
         explore.why(photograph, {"one": detector, "other": other})
 
 
@@ -261,14 +261,14 @@ def labelled(detector, label):
 
 def test_detectors_of_other_backbones_are_refused(photograph, detector):
     two = {"one": detector, "other": labelled(detector, "resnet18.a1_in1k")}
-    with pytest.raises(ValueError, match="efficientnet_lite0 of one, resnet18.a1_in1k of other"):
+    with pytest.raises(ValueError, match=r"efficientnet_lite0 of one, resnet18.a1_in1k of other"):
         explore.why(photograph, two)
 
 
 @pytest.mark.parametrize("label", ["", "efficientnet_lite0 (random)", "resnet18 (mine.pth)"])
 def test_weights_that_are_not_known_need_the_backbone(photograph, detector, backbone, label):
     named = {"one": labelled(detector, label)}
-    with pytest.raises(ValueError, match="expected backbone=, .* does not tell all of it"):
+    with pytest.raises(ValueError, match=r"expected backbone=, .* does not tell all of it"):
         explore.why(photograph, named)
     assert explore.why(photograph, named, backbone=backbone).detector == "one"
 

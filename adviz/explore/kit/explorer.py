@@ -18,6 +18,7 @@ import traitlets
 from traitlets import Bool, Dict, Float, Int, List, TraitError, Unicode
 
 from adviz.explore.kit.bundle import bundle, styles
+from adviz.explore.kit.export import MOST, export
 from adviz.explore.kit.packing import packed, part_key
 from adviz.explore.kit.source import Source
 from adviz.explore.kit.tasks import Task, Tasks
@@ -93,11 +94,11 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
     busy = Unicode().tag(sync=True)
     error = Unicode().tag(sync=True)
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls) -> None:
         if "MODULE" in vars(cls):  # anywidget makes a subclass of every instance's class
             cls._esm = bundle(cls.MODULE)
             cls._css = styles()
-        super().__init_subclass__(**options)
+        super().__init_subclass__()
 
     def __init__(
         self,
@@ -105,20 +106,17 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         predictions: Any,
         *,
         options: Mapping[str, Any] | None = None,
-        **state: Any,
     ) -> None:
         self.source = Source.of(categories, predictions)
         self.links: list[tuple[Explorer, Explorer, str]] = []
         self._answering = threading.Lock()
         self._tasks = Tasks(self._tell)
-        category = state.pop("category", next(iter(self.source.categories)))
-        first_detector = next(iter(self.source.predictions[category]))
+        category = next(iter(self.source.categories))
         super().__init__(
             category=category,
-            detector=state.pop("detector", first_detector),
+            detector=next(iter(self.source.predictions[category])),
             options=dict(options or {}),
             facts=self.source.facts,
-            **state,
         )
         self.opening = {key: self._opened(key) for key in self._first_parts()}
         self.on_msg(self._answer)
@@ -422,9 +420,9 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         """Write that figure to a file; the ending chooses the format (.pdf, .svg, .png)."""
         self.static().savefig(path, bbox_inches="tight")
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         """Return the widget, and for pages that show none (GitHub, nbviewer) a picture."""
-        found = super()._repr_mimebundle_(**options)
+        found = super()._repr_mimebundle_(include=include, exclude=exclude)
         if found is None:
             return None
         data, metadata = found if isinstance(found, tuple) else (found, {})
@@ -434,7 +432,17 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
             return data, metadata
         return {**data, "image/jpeg": base64.b64encode(picture).decode()}, metadata
 
-    def export(self, path: str | Path, **options: Any) -> Path:
+    def export(
+        self,
+        path: str | Path,
+        *,
+        title: str = "",
+        images: Sequence[int] | None = None,
+        k: int | None = None,
+        half: bool = False,
+        photos: bool = False,
+        most: float = MOST,
+    ) -> Path:
         """Write this explorer, and those that are linked with it, as one HTML file.
 
         It needs neither kernel nor network: every click answers as in a notebook. Options are those
@@ -445,16 +453,29 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         >>> view.export("mesh.html")
         PosixPath('mesh.html')
         """
-        from adviz.explore.kit.export import export, linked_with
+        return export(
+            path,
+            self,
+            title=title,
+            images=images,
+            k=k,
+            half=half,
+            photos=photos,
+            most=most,
+        )
 
-        return export(path, linked_with(self), **options)
-
-    def export_keys(self, **options: Any) -> list[str]:
+    def export_keys(
+        self,
+        *,
+        images: Sequence[int] | None = None,
+        k: int | None = None,
+        photos: bool = False,
+    ) -> list[str]:
         """Return the keys of the parts that an exported page of this explorer asks for.
 
         Options are those of `Source.keys`.
         """
-        return list(self.source.keys(kinds=self.KINDS, **options))
+        return list(self.source.keys(kinds=self.KINDS, images=images, k=k, photos=photos))
 
 
 def _words_of(error: Exception) -> str:

@@ -86,11 +86,10 @@ class RetrievalView(Explorer):
         *,
         channels: Mapping[str, Channels] | None = None,
         units: Mapping[str, str] | None = None,
-        **state: Any,
     ) -> None:
         self._channels = dict(channels or {})
         options = {"channels": list(self._channels), "units": dict(units or {})}
-        super().__init__(categories, predictions, options=options, **state)
+        super().__init__(categories, predictions, options=options)
 
     @traitlets.observe("picked")
     def _look_at_a_patch(self, _change: Any) -> None:
