@@ -39,7 +39,7 @@ def progress_bar(
     from tqdm.auto import tqdm
 
     disable = os.environ.get("ADVIZ_PROGRESS") == "0"
-    kind = tqdm
+    kind: Any = tqdm
     in_notebook = any(base.__name__ == "tqdm_notebook" for base in tqdm.__mro__)
     if in_notebook and not disable:
         kind = _vanishing(tqdm)

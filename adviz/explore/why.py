@@ -124,7 +124,7 @@ def _alone(image: Any, geometry: Geometry | None) -> Split:
 
 def _geometry_of(detectors: Mapping[str, Any], normal: Split | None) -> Geometry | None:
     """Return how detectors need images to be prepared; None = they do not say."""
-    geometries = {}
+    geometries: dict[str, Geometry] = {}
     for name, detector in detectors.items():
         geometry = getattr(detector, "geometry_", None)
         if geometry is not None:

@@ -120,11 +120,11 @@ def test_another_order_begins_at_its_first_image(view, predictions, order):
 def test_only_errors_are_begun_with(view, categories):
     view.detector = "DN2"  # its scores are 0 to 5, good images are 0, 1, 2
     view.threshold = 1.5
-    view.errors = "false positives"
+    view.only = "false positives"
     view.order = "score"
     assert view.image == 2
     view.threshold = 4.5
-    view.errors = "errors"
+    view.only = "errors"
     view.order = "as stored"
     assert view.image == 3
 

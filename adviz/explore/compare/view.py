@@ -154,7 +154,7 @@ class CompareView(Explorer):
         kept = np.ones(len(test), bool)
         if self.defect != EVERYTHING:
             kept &= np.asarray(test.defects) == self.defect
-        if self.errors != EVERYTHING:
+        if self.only != EVERYTHING:
             kept &= self._errors(test.labels)
         values = self._ordered_by()
         order = np.arange(len(test)) if values is None else highest_first(values)
@@ -167,9 +167,9 @@ class CompareView(Explorer):
             return np.ones(len(labels), bool)
         images = wrong(found.score, labels, self.threshold)
         shown = np.zeros(len(labels), bool)
-        if self.errors != "false negatives":
+        if self.only != "false negatives":
             shown[images.false_positives] = True
-        if self.errors != "false positives":
+        if self.only != "false positives":
             shown[images.false_negatives] = True
         return shown
 

@@ -76,7 +76,7 @@ export function keyed(key, at, count, columns) {
  * @returns {import("./types").Component<import("./types").GalleryGiven>}
  */
 export function gallery(change, tools) {
-  const title = h("h4");
+  const title = h("h2");
   const list = h("div.av-gallery-list", { role: "listbox" });
   const scroller = h("div.av-gallery-scroller", {}, own(list));
   const back = button("gallery-back", "‹", "earlier images", () => page(-1));

@@ -41,7 +41,7 @@ export function gatePanel(change) {
   const caption = h("caption", {}, "only images above τ go on");
   const table = h("table.av-gate-table", {}, caption, h("thead", {}, head), body);
   const note = h("p.av-note");
-  const title = h("h4", {}, "The gate: τ of the first stage");
+  const title = h("h2", {}, "The gate: τ of the first stage");
   const node = h(
     "section.av-gate",
     { "aria-label": "the gate" },

@@ -68,7 +68,7 @@ export function mistakes(go, change) {
   let now;
   /** @type {ErrorEntry[]} */
   let errors = [];
-  const title = h("h4");
+  const title = h("h2");
   const count = h("output.av-counter");
   const stepTo = (/** @type {number} */ by) => {
     const at = displayedError(now, errors);

@@ -10,6 +10,7 @@ import base64
 import math
 import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -329,7 +330,7 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
                 key=(category, detector),
                 label=f"{category} · {detector}",
                 run=function,
-                done=lambda result, names=(category, detector): self._computed(*names, result),
+                done=partial(self._computed, category, detector),
                 failed=self._fail,
             )
             self._tasks.add(task, first=True)
@@ -354,9 +355,9 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
             task = Task(
                 key=key,
                 label=LABELS.get(key.split("/")[0], ""),
-                run=lambda key=key: self.part(key),
-                done=lambda _part, key=key: self._send_parts([key]),
-                failed=lambda error, key=key: self._send_failure(key, error),
+                run=partial(self.part, key),
+                done=partial(self._send_made, key),
+                failed=partial(self._send_failure, key),
             )
             self._tasks.add(task)
 
@@ -377,6 +378,9 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
                 buffers += values
         with self._answering:
             self.send({"parts": answers}, buffers)
+
+    def _send_made(self, key: str, _part: Any) -> None:
+        self._send_parts([key])
 
     def _send_failure(self, key: str, error: Exception | None) -> None:
         answer = {"key": key, "stopped": True}

@@ -150,7 +150,7 @@ class _Page:
     def _text(self, title: str, parts: Iterable[str]) -> str:
         import jinja2
 
-        setup = {
+        setup: dict[str, Any] = {
             "modules": self._modules(),
             "explorers": [self._setup_of(explorer) for explorer in self.explorers],
             "links": self._links(),
@@ -158,7 +158,7 @@ class _Page:
         }
         title = title or self._title()
         template = jinja2.Template(TEMPLATE.read_text(encoding="utf-8"), autoescape=True)
-        return template.render(
+        page: str = template.render(
             title=title,
             style=page_style() + styles(),
             setup=_safe(json.dumps(setup)),
@@ -167,6 +167,7 @@ class _Page:
             picture=_picture(self.explorers[0]),
             parts=parts,
         )
+        return page
 
     def _facts_of(self, source: Source) -> dict[str, Any]:
         """Return a source's facts, named by its number: a page's bytes do not depend on the day."""

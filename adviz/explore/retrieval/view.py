@@ -124,7 +124,7 @@ class RetrievalView(Explorer):
     @property
     def _count(self) -> int:
         """How many neighbours there are to count: at most k."""
-        return min(self.k, count_of(self.prediction, cells=not self.whole))
+        return min(int(self.k), count_of(self.prediction, cells=not self.whole))
 
     @property
     def evidence(self) -> Evidence | None:
