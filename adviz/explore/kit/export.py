@@ -8,14 +8,16 @@ import json
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adviz._support import write_atomically
 from adviz.explore.kit.bundle import bundle, page_style, styles
-from adviz.explore.kit.explorer import Explorer
 from adviz.explore.kit.linking import linked_with
 from adviz.explore.kit.packing import packed
 from adviz.explore.kit.source import Source
+
+if TYPE_CHECKING:
+    from adviz.explore.kit.explorer import Explorer
 
 MOST = 200.0  # megabytes of a file that are written without being asked for
 SAMPLE = 5  # parts of a kind that are made for an estimate
@@ -106,7 +108,7 @@ class _Page:
         half: bool,
         photos: bool,
     ) -> None:
-        chosen = [explorers] if isinstance(explorers, Explorer) else list(explorers)
+        chosen = list(explorers) if isinstance(explorers, Sequence) else [explorers]
         if not chosen:
             raise ValueError("expected an explorer to export, got none")
         self.explorers: list[Explorer] = []
