@@ -8,14 +8,16 @@ import json
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adviz._support import write_atomically
 from adviz.explore.kit.bundle import bundle, page_style, styles
-from adviz.explore.kit.explorer import Explorer
 from adviz.explore.kit.linking import linked_with
 from adviz.explore.kit.packing import packed
 from adviz.explore.kit.source import Source
+
+if TYPE_CHECKING:
+    from adviz.explore.kit.explorer import Explorer
 
 MOST = 200.0  # megabytes of a file that are written without being asked for
 SAMPLE = 5  # parts of a kind that are made for an estimate
@@ -106,7 +108,7 @@ class _Page:
         half: bool,
         photos: bool,
     ) -> None:
-        chosen = [explorers] if isinstance(explorers, Explorer) else list(explorers)
+        chosen = list(explorers) if isinstance(explorers, Sequence) else [explorers]
         if not chosen:
             raise ValueError("expected an explorer to export, got none")
         self.explorers: list[Explorer] = []
@@ -201,7 +203,10 @@ class _Page:
         return list(dict.fromkeys(explorer.MODULE for explorer in self.explorers))
 
     def _setup_of(self, explorer: Explorer) -> dict[str, Any]:
-        state = {**explorer.state, "options": {**explorer.options, "exported": True}}
+        state = dict(explorer.state)
+        if self._images and explorer.image not in self._images:
+            state |= {"image": self._images[0], "picked": []}
+        state["options"] = {**explorer.options, "exported": True, "images": self._images}
         state |= {"busy": "", "error": ""}
         source = self.sources.index(explorer.source)
         return {"module": explorer.MODULE, "source": source, "state": state}
