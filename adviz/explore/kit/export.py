@@ -46,9 +46,9 @@ def export(
     explorers: one or several; what they are linked with is exported, too.
     title: of the page; "" = the categories and their detectors.
     images: indices of the test images that can be shown; None = all. The others stay in the chart
-        of scores.
+        of scores, and a click on one says that it is not there.
     k: neighbours that are stored of each patch; None = all.
-    half: whether distances are stored as 16-bit floats (three digits), which halves them.
+    half: whether distances are stored as 16-bit floats (three digits).
     photos: whether the original files' pixels are stored, for a deeper zoom.
     most: megabytes; a file that is estimated to be larger is not written.
 

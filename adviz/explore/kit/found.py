@@ -128,11 +128,16 @@ def found_part(
         part["location"] = small_integers(found.location[image][..., :k])
         part["image"] = small_integers(_common(found.image[image][..., :k]))
         squares = distance.min(axis=-1).astype(np.float32)  # as the browser will have them
+        shortened = distance.shape[-1] < found.distance.shape[-1]
+        if shortened:
+            squares = found.distance[image].min(axis=-1).astype(np.float32)
     else:
         squares = squared_distances(prediction, image)
+        shortened = False
 
     if root is not None and squares is not None and reproduces(prediction, image, squares, root):
-        if not searched:
+        # those of all neighbours, which the stored ones do not tell
+        if not searched or shortened:
             part["cells"] = squares
     elif prediction.anomaly_map is not None:
         part |= _stepped(prediction.anomaly_map[image])

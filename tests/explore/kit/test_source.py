@@ -656,7 +656,7 @@ def test_quick_parts_do_not_wait_for_slow_ones(source):
 
     def report(label, done, total):
         entered.set()
-        go_on.wait(10)
+        go_on.wait(120)  # as long as the parts below may take on a loaded machine
 
     def make_mean():
         with progress.watched(report):
