@@ -116,11 +116,12 @@ def found_part(
     Parameters
     ----------
     root: how maps follow from distances, see `root_of`.
-    k: neighbours that are kept, in the order in which they were found; None = all.
+    k: neighbours that are kept, in the order in which they were found; None = all. 0: what the map
+        follows from and nothing else.
     half: whether distances are stored as float16, with three digits, where that holds all of them.
     """
     part: Part = {}
-    searched = searched_cells(prediction)
+    searched = searched_cells(prediction) if k != 0 else ""
     if searched:
         found = prediction.neighbors[searched]
         distance = _distances(found.distance[image][..., :k], half)
@@ -141,7 +142,7 @@ def found_part(
         part["box"] = np.asarray(prediction.boxes[image]).astype(np.uint16)
     for number, values in enumerate(layers_of(prediction).values()):
         part[f"layer{number}"] = values[image].astype(np.float32)
-    whole = whole_images(prediction)
+    whole = whole_images(prediction) if k != 0 else None
     if whole is not None:
         part["wholeDistance"] = whole.distance[image, 0, 0, :k].astype(np.float32)
         part["wholeImage"] = small_integers(whole.image[image, 0, 0, :k])
