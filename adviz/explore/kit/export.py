@@ -45,7 +45,8 @@ def export(
     title: of the page.
     images: indices of the test images that can be shown; None = all. The others stay in the chart
         of scores.
-    k: neighbours that are stored of each patch; None = all, where an explorer shows them.
+    k: neighbours that are stored of each patch; None = all where an explorer shows them; 0 =
+        nothing but maps.
     half: whether distances are stored as 16-bit floats (three digits), which halves them.
     photos: whether the original files' pixels are stored, for a deeper zoom.
     most: megabytes; a file that is estimated to be larger is not written.

@@ -116,8 +116,8 @@ def found_part(
     Parameters
     ----------
     root: how maps follow from distances, see `root_of`.
-    k: neighbours that are kept, in the order in which they were found; None = all. 0: what the map
-        follows from and nothing else.
+    k: neighbours that are kept, in the order in which they were found; None = all. 0: nothing
+        but the map, or what it follows from.
     half: whether distances are stored as float16, with three digits, where that holds all of them.
     """
     part: Part = {}
@@ -140,9 +140,11 @@ def found_part(
 
     if prediction.boxes is not None:
         part["box"] = np.asarray(prediction.boxes[image]).astype(np.uint16)
+    if k == 0:
+        return part
     for number, values in enumerate(layers_of(prediction).values()):
         part[f"layer{number}"] = values[image].astype(np.float32)
-    whole = whole_images(prediction) if k != 0 else None
+    whole = whole_images(prediction)
     if whole is not None:
         part["wholeDistance"] = whole.distance[image, 0, 0, :k].astype(np.float32)
         part["wholeImage"] = small_integers(whole.image[image, 0, 0, :k])

@@ -312,9 +312,9 @@ def test_files_may_hold_fewer_neighbours_and_digits(source, predictions):
 
 def test_files_without_neighbours_have_the_same_map(source, predictions):
     none = source.part("found/plate/SPADE/0", k=0)
-    assert not {"distance", "location", "image", "map", "wholeDistance", "wholeImage"} & set(none)
+    assert set(none) == {"cells"}
     facts = source.facts_with(k=0)["categories"]["plate"]["detectors"]["SPADE"]
-    assert (facts["k"], facts["wholeK"]) == (0, 0)
+    assert (facts["k"], facts["wholeK"], facts["layers"]) == (0, 0, [])
     stored = predictions["SPADE"].anomaly_map[0]
     np.testing.assert_allclose(map_of(none, facts, (32, 32)), stored, atol=np.ptp(stored) * 1e-4)
 
