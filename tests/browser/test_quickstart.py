@@ -1,6 +1,4 @@
-"""The quickstart in JupyterLab as a user meets it: it is run once, then its widget is moved."""
-
-import re
+"""The quickstart in JupyterLab as a user meets it: it is run once, then its explorer is used."""
 
 import pytest
 from playwright.sync_api import expect
@@ -14,22 +12,40 @@ def quickstart(shared_page):
 
 @pytest.fixture
 def page(quickstart, shared_page, screenshot):
-    shared_page.find(".adviz-view").scroll_into_view_if_needed(timeout=10_000)
+    shared_page.find(".av-explorer").scroll_into_view_if_needed(timeout=10_000)
+    expect(status(shared_page)).to_contain_text("score")
     return shared_page
 
 
 def status(page):
-    return page.find(".adviz-status")
+    return page.find(".av-explorer .av-status")
 
 
-def choices(page, selector):
-    """Return the options of a drop-down, the chosen one first."""
-    select = page.find(f"{selector} select")
+def place(page):
+    """Return the displayed image's place among those that are gone through, and their number."""
+    text = page.find(".av-explorer .av-counter").inner_text()
+    return tuple(map(int, text.split(" of ")))
+
+
+def stands_at(page, number, count):
+    expect(page.find(".av-explorer .av-counter")).to_have_text(f"{number} of {count}")
+
+
+def push(page, name):
+    page.find(f".av-explorer button.av-{name}").first.click()
+
+
+def press(page, key):
+    page.find(".av-explorer").focus()
+    page.browser.keyboard.press(key)
+
+
+def choices(page, name):
+    """Return a drop-down and its options, the chosen one first."""
+    select = page.find(f".av-explorer .av-{name} select")
     chosen = select.evaluate("select => select.selectedOptions[0].label")
-    return [
-        chosen,
-        *(name for name in select.locator("option").all_inner_texts() if name != chosen),
-    ]
+    others = [option for option in select.locator("option").all_inner_texts() if option != chosen]
+    return select, [chosen, *others]
 
 
 @pytest.mark.usefixtures("screenshot")
@@ -47,30 +63,44 @@ def test_every_cell_ran_without_error(quickstart):
     )
 
 
-def test_another_category(page):
-    _, other, *_ = choices(page, ".adviz-category")
-    page.changes(lambda: page.find(".adviz-category select").select_option(other))
+@pytest.mark.parametrize("name", ["category", "detector"])
+def test_another_category_or_detector(page, name):
+    select, (_, other, *_) = choices(page, name)
+    select.select_option(other)
     expect(status(page)).to_contain_text(other)
 
 
 def test_next_and_previous_image(page):
+    number, count = place(page)
+    assert number < count
     before = status(page).inner_text()
-    position, count = map(int, re.search(r"image (\d+) of (\d+)", before).groups())
-    assert position < count
-    page.changes(page.find(".adviz-next").click)
-    expect(status(page)).to_contain_text(f"image {position + 1} of {count}")
-    page.changes(page.find(".adviz-previous").click)
+    push(page, "next")
+    stands_at(page, number + 1, count)
+    push(page, "previous")
+    stands_at(page, number, count)
     expect(status(page)).to_have_text(before)
 
 
-def test_image_slider_by_keyboard(page):
-    handle = page.find(".adviz-image .noUi-handle")
-    position = int(re.search(r"image (\d+) of", status(page).inner_text())[1])
-    page.changes(lambda: handle.press("ArrowRight"))
-    expect(status(page)).to_contain_text(f"image {position + 1} of")
+def test_images_by_keyboard(page):
+    number, count = place(page)
+    press(page, "]")
+    stands_at(page, number + 1, count)
+    press(page, "[")
+    stands_at(page, number, count)
 
 
-def test_another_detector(page):
-    _, other, *_ = choices(page, ".adviz-detector")
-    page.changes(lambda: page.find(".adviz-detector select").select_option(other))
-    expect(status(page)).to_contain_text(other)
+def test_a_thumbnail_goes_to_its_image(page):
+    other = page.find(".av-explorer .av-gallery [role=option][aria-selected=false]").first
+    image = int(other.get_attribute("data-image"))
+    other.click()
+    expect(status(page)).to_contain_text(f"image {image + 1} of")
+
+
+def test_the_images_that_are_missed(page):
+    """The question that the notebook asks is answered by a filter."""
+    select, _ = choices(page, "errors")
+    select.select_option("false negatives")
+    shown = page.find(".av-explorer .av-gallery")
+    expect(shown.first).to_contain_text("missed")
+    select.select_option("all")
+    assert place(page)[1] > 1
