@@ -2,13 +2,18 @@ import threading
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from PIL import Image
+from traitlets import TraitError
 
 from adviz import Prediction, data, explore, plots
 from adviz.data import Category, Geometry, Split
+from adviz.explore.compare.view import BY_MAPS, BY_SCORES
+from adviz.explore.kit import source as kit_source
 from adviz.explore.kit.disagreement import compared, map_disagreement, score_disagreement
 
 COUNT = 6
+SECONDS = 20  # more than anything here takes on a loaded machine
 IMAGES = np.random.default_rng(0).integers(0, 255, (COUNT + 1, 32, 32, 3), dtype=np.uint8)
 
 
@@ -54,193 +59,240 @@ def predictions():
 @pytest.fixture
 def view(categories, predictions):
     view = explore.compare(categories, predictions)
-    view.wait()
-    return view
+    view.wait(SECONDS)
+    yield view
+    view.close()
 
 
-def page(view):
-    return view._page.value, view._overlay.scores, view._values.value
+def by_scores(found):
+    return score_disagreement(np.stack([one.score for one in found.values()]))
+
+
+def sent_by(view, monkeypatch):
+    """Return the list of answers that the browser is sent from now on."""
+    sent = []
+    monkeypatch.setattr(view, "send", lambda content, buffers=(): sent.extend(content["parts"]))
+    return sent
 
 
 def test_it_opens_with_the_most_disputed_image(view, predictions):
-    by = score_disagreement(np.stack([p.score for p in predictions["nut"].values()]))
+    by = by_scores(predictions["nut"])
     assert by.max() > by.min()
     np.testing.assert_array_equal(view.disagreement, by)
     assert (view.order, view.image) == ("disagreement of scores", int(by.argmax()))
-    assert view.status.endswith(f"disagreement of scores {by.max():.3g}")
     assert (view.x, view.y) == ("SPADE", "PaDiM")
+    found = {f"found/nut/{name}/{view.image}" for name in predictions["nut"]}
+    assert set(view.opening) == {f"test/nut/{view.image}", *found}
 
 
-@pytest.mark.parametrize("order", explore.compare.__globals__["ORDERS"])
-def test_the_images_are_gone_through_in_the_order_of_disagreement(view, predictions, order):
+def test_an_image_that_is_given_is_shown(categories, predictions):
+    first = int(by_scores(predictions["nut"]).argmax())
+    other = (first + 1) % COUNT
+    view = explore.compare(categories, predictions)
+    state = {**view.state, "image": other, "order": BY_MAPS, "x": "DN2"}
+    view.state = state
+    assert view.state == state
+    assert type(view)(categories, predictions, **state).state == state
+
+
+@pytest.mark.parametrize("order", [BY_SCORES, BY_MAPS, "score", "as stored"])
+def test_another_order_begins_at_its_first_image(view, predictions, order):
     found = predictions["nut"]
-    view.detector = "PaDiM"
-    view.order = order
+    maps = [found["SPADE"].anomaly_map, found["PaDiM"].anomaly_map]
     values = {
-        "disagreement of scores": score_disagreement(np.stack([p.score for p in found.values()])),
-        "disagreement of maps": map_disagreement(
-            [found["SPADE"].anomaly_map, found["PaDiM"].anomaly_map]
-        ),
-        "score of the detector": found["PaDiM"].score,
+        "disagreement of scores": by_scores(found),
+        "disagreement of maps": map_disagreement(maps),
+        "score": found["PaDiM"].score,
         "as stored": -np.arange(COUNT),
     }[order]
-    seen = [view.image]
-    for _ in range(COUNT - 1):
-        view._images.move(1)
-        seen.append(view.image)
-    assert sorted(seen) == list(range(COUNT))
-    assert (np.diff(values[seen]) <= 0).all()
+    view.detector = "PaDiM"
+    view.order = "score" if order == "as stored" else "as stored"
+    view.order = order
+    assert view.image == int(np.argmax(values))
+    expected = values if order in (BY_SCORES, BY_MAPS) else None
+    np.testing.assert_array_equal(view.disagreement, expected)
     view.defect = "hole"
-    assert view.image == next(image for image in seen if image >= 3)
-    assert view._images.slider.max == 3
-
-
-CHANGES = [
-    ("image", 4), ("detector", "PaDiM"), ("order", "score of the detector"), ("detector", "SPADE"),
-    ("x", "DN2"),
-    ("y", "SPADE"), ("relative", True), ("picked", (3, 4)), ("category", "mesh"),
-    ("defect", "good"),
-]  # fmt: skip
-
-
-def test_every_control_changes_the_page_and_is_state(view):
-    for name, value in CHANGES:
-        before = page(view)
-        setattr(view, name, value)
-        view.wait()
-        assert "Error" not in view.status
-        assert page(view) != before, name
-        assert getattr(view, name) == value
-
-
-def test_the_table_has_every_methods_numbers(view, categories, predictions):
     view.category = "mesh"
-    view.wait()
+    view.category = "nut"
+    assert view.image == 3 + int(np.argmax(values[3:]))  # images 3, 4 and 5 have a hole
+
+
+def test_only_errors_are_begun_with(view, categories):
+    view.detector = "DN2"  # its scores are 0 to 5, good images are 0, 1, 2
+    view.threshold = 1.5
+    view.only = "false positives"
+    view.order = "score"
+    assert view.image == 2
+    view.threshold = 4.5
+    view.only = "errors"
+    view.order = "as stored"
+    assert view.image == 3
+
+
+def test_the_browser_chooses_its_image_itself(view):
+    view.set_state({"order": "as stored", "image": 4})
+    assert (view.order, view.image) == ("as stored", 4)
+
+
+def test_names_are_checked(view):
+    with pytest.raises(TraitError, match="x must be one of SPADE, PaDiM, DN2, got 'nut'"):
+        view.x = "nut"
+    with pytest.raises(TraitError, match="order must be one of score, as stored, disagreement"):
+        view.order = "disagreement"
+
+
+def test_the_table_has_every_detectors_numbers(view, categories, predictions):
+    view.category = "mesh"
+    view.wait(SECONDS)
     test = categories["mesh"].test
     for name, found in predictions["mesh"].items():
         np.testing.assert_equal(view.table[name], compared(found, test.labels, test.masks_array()))
-        assert f"{view.table[name]['image_auroc']:.3f}" in view._page.value
-    wrong = view.table["SPADE"]["false_positives"], view.table["SPADE"]["false_negatives"]
-    assert f">{wrong[0]} + {wrong[1]}<" in view._page.value
-    assert view._page.value.count("undefined") == 2  # DN2's pixel metrics
 
 
-def test_numbers_that_are_still_computed_are_awaited(view, monkeypatch):
-    go, really = threading.Event(), compared
-    monkeypatch.setitem(
-        explore.compare.__globals__, "compared", lambda *args: go.wait(20) and really(*args)
-    )
+def test_numbers_are_sent_once_and_to_whoever_waits(view, monkeypatch):
+    go = threading.Event()
+    calls = []
+
+    def slowly(prediction, *truth):
+        calls.append(prediction)
+        assert go.wait(SECONDS)
+        return compared(prediction, *truth)
+
+    monkeypatch.setattr(kit_source, "compared", slowly)
+    sent = sent_by(view, monkeypatch)
     view.category = "mesh"
     assert view.table == {}
-    assert "…" in view._page.value
-    view.relative = True
-    assert "that of SPADE, PaDiM, DN2 is being computed" in view._page.value
+    assert view.static() is not None  # with what there is
+    keys = [f"numbers/mesh/{name}" for name in ("SPADE", "PaDiM", "DN2")]
+    view._answer(view, {"ask": keys}, [])
     go.set()
-    view.wait()
-    assert set(view.table) == {"SPADE", "PaDiM", "DN2"}
-    assert "…" not in view._page.value
-    assert "that of DN2 is undefined without maps and masks" in view._page.value
+    view.wait(SECONDS)
+    assert list(view.table) == ["SPADE", "PaDiM", "DN2"]
+    assert sorted(answer["key"] for answer in sent) == sorted(keys)
+    assert len(calls) == 3
 
 
-def test_each_method_has_its_own_scale_unless_maps_are_divided_by_their_thresholds(
+def test_another_category_drops_what_is_not_needed_any_more(view, monkeypatch):
+    go = threading.Event()
+    monkeypatch.setattr(
+        kit_source, "compared", lambda *given: go.wait(SECONDS) and compared(*given)
+    )
+    view.category = "mesh"
+    sent = sent_by(view, monkeypatch)
+    view.category = "nut"
+    go.set()
+    view.wait(SECONDS)
+    stopped = [answer["key"] for answer in sent if answer.get("stopped")]
+    assert "numbers/mesh/DN2" in stopped
+    assert "numbers/mesh/DN2" not in [a["key"] for a in sent if "heads" in a]
+
+
+def drawn_maps(view):
+    return {axes.get_label(): axes.images[0] for axes in view.static().axes if axes.images}
+
+
+def test_each_detector_has_its_own_scale_unless_maps_are_divided_by_their_thresholds(
     view, predictions
 ):
     view.image = 3
-    shown = {axes.get_label(): axes for axes in view.static().axes}
+    shown = drawn_maps(view)
     for name in ("SPADE", "PaDiM"):
         maps = predictions["nut"][name].anomaly_map
-        drawn = shown[f"map {name}"].images[0]
-        np.testing.assert_array_equal(drawn.get_array(), maps[3])
-        assert drawn.get_clim() == plots.shared_limits(list(maps))
-    assert view._overlay.limits == list(
-        plots.shared_limits(list(predictions["nut"]["SPADE"].anomaly_map))
-    )
+        np.testing.assert_array_equal(shown[f"map {name}"].get_array(), maps[3])
+        assert shown[f"map {name}"].get_clim() == plots.shared_limits(list(maps))
     view.relative = True
-    shown = {axes.get_label(): axes for axes in view.static().axes}
+    shown = drawn_maps(view)
     for name in ("SPADE", "PaDiM"):
-        drawn = shown[f"map {name}"].images[0]
-        expected = predictions["nut"][name].anomaly_map[3] / view.table[name]["pixel_threshold"]
-        np.testing.assert_allclose(drawn.get_array(), expected, rtol=1e-6)
-        assert drawn.get_clim() == (0, 2)
-    assert view._overlay.limits == [0, 2]
+        by = view.table[name]["pixel_threshold"]
+        expected = predictions["nut"][name].anomaly_map[3] / by
+        np.testing.assert_allclose(shown[f"map {name}"].get_array(), expected, rtol=1e-6)
+        assert shown[f"map {name}"].get_clim() == (0, 2)
+    view.limits = {"nut/PaDiM": [10, 20]}
+    by = view.table["PaDiM"]["pixel_threshold"]
+    assert drawn_maps(view)["map PaDiM"].get_clim() == pytest.approx((10 / by, 20 / by))
+    view.relative = False
+    assert drawn_maps(view)["map PaDiM"].get_clim() == (10, 20)
 
 
-def test_every_method_says_score_rank_and_verdict(view, predictions):
+def test_the_figure_says_rank_and_verdict_by_the_chosen_threshold(view, predictions):
     view.image = 4
+    text = words(view)
     for found in predictions["nut"].values():
-        rank = 1 + sum(score > found.score[4] for score in found.score)
-        assert f"score {found.score[4]:.4g}<br>rank {rank} of 6" in view._page.value
-    assert (
-        "predicted anomalous: right" in view._page.value
-        or "predicted good: missed" in view._page.value
-    )
+        assert f"rank {1 + (found.score > found.score[4]).sum()} of 6" in text
+    assert f"{view.order} {view.disagreement[4]:.3g}" in text
+    view.detector = "DN2"
+    view.threshold = 4.5  # above the fifth image's score
+    assert "missed" in words(view)
+    view.threshold = 1.0
+    assert "rank 2 of 6\nanomalous: right" in words(view)
 
 
-def test_this_image_is_ringed_where_the_scatter_has_it(view, predictions):
-    view.x, view.y = "PaDiM", "DN2"
-    _, places = view._scatter_of("nut", "PaDiM", "DN2")
-    scores = [predictions["nut"][name].score for name in ("PaDiM", "DN2")]
-    assert ((places > 0) & (places < 1)).all()
-    assert np.corrcoef(places[:, 0], scores[0])[0, 1] == pytest.approx(1)
-    assert np.corrcoef(places[:, 1], scores[1])[0, 1] == pytest.approx(-1)  # downwards
-    left, top = places[view.image]
-    assert f"left:{left:.2%};top:{top:.2%}" in view._page.value
-
-
-def test_the_picked_pixel_is_read_out_in_every_method(view, predictions):
-    view.picked = (9, 30)
-    for name in ("SPADE", "PaDiM"):
-        maps = predictions["nut"][name].anomaly_map
-        value = maps[view.image, 9, 30]
-        assert f">{value:.4g}<" in view._values.value
-        assert f">{(maps < value).mean():.1%}<" in view._values.value
-    assert "DN2" not in view._values.value
-    view.picked = None
-    assert "Click the image" in view._values.value
+def words(view):
+    return " ".join(one.get_text() for one in view.static().findobj(Text))
 
 
 def test_without_labels_and_masks_it_says_what_is_missing(predictions):
     split = Split.from_arrays(IMAGES[:COUNT], [-1] * COUNT, geometry=Geometry(32, crop=False))
     view = explore.compare(Category("nut", split, split), predictions["nut"])
-    view.wait()
-    assert "There is no ground truth of this image" in view._page.value
-    assert "no map" in view._page.value
-    assert view._page.value.count("undefined") == 12  # four numbers of three methods
+    view.wait(SECONDS)
+    for numbers in view.table.values():
+        assert all(np.isnan(value) for value in numbers.values())
     view.relative = True
-    assert "SPADE, PaDiM, DN2 is undefined without maps and masks" in view._page.value
-    assert view._overlay.limits != [0, 2]
     view.static()
 
 
-def test_one_method_has_nothing_to_disagree_with(categories, predictions):
+def test_one_detector_has_nothing_to_disagree_with(categories, predictions):
     view = explore.compare(categories["nut"], {"SPADE": predictions["nut"]["SPADE"]})
     assert (view.disagreement == 0).all()
     view.order = "disagreement of maps"
     assert view.disagreement is None
-    assert [view._shown[place] for place in range(COUNT)] == list(range(COUNT))
+    assert view.image == 0
     assert (view.x, view.y) == ("SPADE", "SPADE")
 
 
-def test_methods_that_are_computed_when_needed(categories, predictions):
-    found = {
-        "SPADE": lambda: predictions["nut"]["SPADE"],
-        "PaDiM": lambda: predictions["nut"]["PaDiM"],
-    }
+def test_detectors_that_are_computed_when_needed(categories, predictions):
+    names = ("SPADE", "PaDiM")
+    found = {name: lambda name=name: predictions["nut"][name] for name in names}
     view = explore.compare(categories["nut"], found)
-    view.wait()
-    by = score_disagreement(np.stack([predictions["nut"][name].score for name in found]))
+    view.wait(SECONDS)
+    by = by_scores({name: predictions["nut"][name] for name in names})
     np.testing.assert_array_equal(view.disagreement, by)
     assert by[view.image] == by.max()
     assert set(view.table) == set(found)
 
 
-def test_categories_may_have_other_methods(categories, predictions):
+def test_what_waits_for_predictions_is_answered_after_them(categories, predictions, monkeypatch):
+    go = threading.Event()
+    found = {
+        **predictions["nut"],
+        "PaDiM": lambda: go.wait(SECONDS) and predictions["nut"]["PaDiM"],
+    }
+    view = explore.compare(categories["nut"], found)
+    sent = sent_by(view, monkeypatch)
+    view._answer(view, {"ask": ["disagreement/nut"]}, [])
+    assert view.disagreement is None
+    view.image = 5  # somebody went on
+    go.set()
+    view.wait(SECONDS)
+    assert "heads" in next(answer for answer in sent if answer["key"] == "disagreement/nut")
+    assert view.image == 5
+
+
+def test_categories_may_have_other_detectors(categories, predictions):
     predictions["mesh"] = {"PaDiM": predictions["mesh"]["PaDiM"], "other": made(7)}
     view = explore.compare(categories, predictions)
     view.y = "DN2"
     view.category = "mesh"
-    assert (view.x, view.y) == ("PaDiM", "other")
-    assert "Error" not in view.status
+    assert (view.detector, view.x, view.y) == ("PaDiM", "PaDiM", "other")
+    assert view.image == int(by_scores(predictions["mesh"]).argmax())
+    view.wait(SECONDS)
+    assert set(view.table) == {"PaDiM", "other"}
+
+
+def test_a_page_of_it_has_what_it_asks_for(view):
+    keys = view.export_keys(images=[2])
+    assert {"numbers/nut/DN2", "quantiles/mesh/SPADE", "disagreement/mesh"} < set(keys)
+    assert not [key for key in keys if "train" in key]
 
 
 def test_the_figure_can_be_saved(view, tmp_path):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from adviz.explore.thresholds.gating import GatePanel, gating, set_range
+from adviz.explore.thresholds.gating import gating
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -42,17 +42,10 @@ def test_arrays_that_do_not_fit_are_refused():
         gating(np.ones(0), np.ones(0))
 
 
-def test_a_slider_takes_any_range_and_value():
-    slider = GatePanel(lambda tau: None).slider
-    for low, high, value in (
-        (0.0, 1.0, 0.5),
-        (10.0, 20.0, 12.0),
-        (-5.0, -4.0, -4.5),
-        (3.0, 3.0, 3.0),
-        (0.0, 1.0, 7.0),
-    ):
-        set_range(slider, low, high, value)
-        assert slider.value == value
-        assert slider.min < low
-        assert slider.max >= max(high, value)
-        assert slider.step > 0
+def test_the_tau_to_begin_with_loses_no_anomalous_image():
+    scores = np.array([1.0, 2, 3, 4])
+    assert gating(scores, np.array([0, 0, 1, 0])).start == 2
+    for labels in ([1, 0, 0, 0], [0, 0, 0, 0], [-1, -1, -1, -1]):
+        found = gating(scores, np.array(labels))
+        assert found.at(found.start) == 0  # nothing is gated away
+        assert found.start < 1

@@ -1,12 +1,9 @@
-import base64
-import io
 import json
-import re
-import threading
 
 import numpy as np
 import pytest
 from PIL import Image
+from traitlets import TraitError
 
 from adviz import Prediction, data, explore, metrics
 from adviz._support import archive
@@ -70,46 +67,35 @@ def view(categories):
     return made
 
 
-def parts(view):
-    return [
-        view._page.value,
-        view._walls._page.value,
-        view._gate.page.value,
-        view._tagging._hint.value,
-        view.status,
-    ]
+def labels_of(view, category="nut"):
+    return view.source.categories[category].test.labels
+
+
+def kinds(view, category="nut"):
+    return [error["kind"] for error in view.errors if error["category"] == category]
 
 
 def test_it_opens_at_the_f1_optimal_threshold(view):
-    labels = view._categories["nut"].test.labels
-    assert view.threshold == metrics.f1_threshold(prediction().score, labels).threshold == 0.5
+    best = metrics.f1_threshold(prediction().score, labels_of(view)).threshold
+    assert view.threshold == best == 0.5
     assert (view.outcome.false_positives, view.outcome.false_negatives) == (1, 0)
-    assert view.status.startswith(
-        "nut · A · image 1 of 7 · good · score 0.1, predicted good at 0.5"
-    )
-    assert view._slider.value == 0.5
+    assert view.thresholds == {}  # nobody chose it
 
 
-def test_moving_the_threshold_moves_everything(view):
-    before = parts(view)
-    view._slider.value = 0.75
-    view.wait()
-    assert view.threshold == 0.75
-    assert [error["kind"] for error in view.errors if error["category"] == "nut"] == [
-        "false positive", "false negative", "false negative",
-    ]  # fmt: skip
-    assert all(old != new for old, new in zip(before[:2], parts(view)[:2], strict=True))
+def test_moving_the_threshold_moves_what_follows(view):
+    view.threshold = 0.75
+    assert view.thresholds == {"nut/A": 0.75}
+    assert kinds(view) == ["false positive", "false negative", "false negative"]
     view.threshold = 0.05
-    assert view._slider.value == 0.05
     assert view.outcome.false_positives == 4
     view.threshold = 77.0  # beyond every score
-    assert view._slider.value == 77.0
     assert view.outcome.false_negatives == 3
-    with pytest.raises(ValueError, match="finite"):
+    with pytest.raises(TraitError, match="finite"):
         view.threshold = float("nan")
+    assert view.threshold == 77.0
 
 
-def test_every_category_and_detector_has_a_line_of_its_own(view):
+def test_every_category_and_detector_has_a_threshold_of_its_own(view):
     view.threshold = 0.75
     view.category = "mesh"
     assert view.threshold == 1.0
@@ -121,109 +107,20 @@ def test_every_category_and_detector_has_a_line_of_its_own(view):
 
 def test_one_threshold_for_all_categories_is_the_pooled_one(view):
     scores = np.concatenate([prediction().score, prediction(2.0).score])
-    labels = np.tile(view._categories["nut"].test.labels, 2)
     view.threshold = 0.75
     view.pooled = True
-    pooled = metrics.f1_threshold(scores, labels).threshold
+    pooled = metrics.f1_threshold(scores, np.tile(labels_of(view), 2)).threshold
     assert view.threshold == pooled != 0.75
     view.category = "mesh"
     assert view.threshold == pooled
-    assert "2 categories, one threshold" in view._page.value
     view.threshold = 0.6
+    assert view.thresholds == {"nut/A": 0.75, "*/A": 0.6}
     view.category = "nut"
     assert view.threshold == 0.6
+    assert {error["threshold"] for error in view.errors} == {0.6}
     view.pooled = False
     assert view.threshold == 0.75
-    assert "2 categories, each at its own threshold" in view._page.value
-
-
-def test_buttons_go_to_the_best_f1_and_to_full_recall(view):
-    view.threshold = 0.05
-    view._full.click()
-    assert view.threshold == 0.5
-    assert view.outcome.false_negatives == 0
-    view._best.click()
-    assert view.threshold == 0.5
-    view.pooled = True
-    view._full.click()
-    assert view.threshold == 0.5  # of both categories the lowest anomalous score
-
-
-def test_the_page_prints_what_the_threshold_does(view):
-    view.threshold = 0.75
-    text = re.sub(r"<[^>]+>", " ", view._page.value)
-    assert re.search(r"current\s+0\.75\s+1\s+2\s+0\.500\s+0\.333\s+0\.400", text)
-    assert re.search(r"F1-optimal\s+0\.5\s+1\s+0\s+0\.750\s+1\.000\s+0\.857", text)
-    assert re.search(r"100% recall\s+0\.5\s+1\s+0", text)
-    assert re.search(r"anomalous\s+1\s+2\s+good\s+1\s+3", text)
-    view.threshold = 5.0
-    assert ">undefined<" in view._page.value  # no precision without anything flagged
-
-
-def test_status_says_what_kind_of_error_the_image_is(view):
-    view.image = 2
-    assert "score 0.8, predicted anomalous at 0.5: a false positive" in view.status
-    view.threshold = 0.6
-    view.image = 4
-    assert "score 0.5, predicted good at 0.6: a false negative" in view.status
-    view.image = 5
-    assert view.status.endswith("score 0.9, predicted anomalous at 0.6")
-
-
-def pictures(view):
-    found = re.findall(r"data:image/jpeg;base64,([^']+)'", view._page.value)
-    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(one)))) for one in found]
-
-
-def test_the_map_is_held_against_the_threshold_that_the_page_names(view):
-    test = view._categories["nut"].test
-    best = metrics.f1_threshold(
-        view._prediction.anomaly_map.ravel(), test.masks_array().ravel()
-    ).threshold
-    assert f"map ≥ {best:.4g}, the F1-optimal threshold of the pixels" in view._page.value
-    view.detector = "B"
-    assert (
-        view._page.value.count("the threshold of the image score, which is the maximum of the map")
-        == 1
-    )
-    assert "map ≥ 1.5," in view._page.value
-    view.threshold = 1.2
-    assert "map ≥ 1.2," in view._page.value
-
-
-def test_map_over_threshold_has_the_decision_in_the_middle_of_its_scale(view):
-    view.detector = "B"
-    plain = pictures(view)[2]
-    assert "anomaly score" in view._page.value
-    view.relative = True
-    assert "map / threshold: 1 is the decision" in view._page.value
-    assert view._page.value.count("<span>0</span><span>2</span>") == 1
-    assert (pictures(view)[2] != plain).any()
-    at_one = pictures(view)[2]
-    view.threshold = 9.0
-    assert (pictures(view)[2] != at_one).any()  # the picture follows the decision
-    view.threshold = -1.0
-    assert "Nothing positive to divide the map by" in view._page.value
-
-
-def test_what_takes_long_is_computed_beside_the_page(categories, monkeypatch):
-    held = threading.Event()
-    exact = metrics.f1_threshold
-
-    def slow(scores, labels):
-        if len(scores) > 100:
-            assert held.wait(10)
-        return exact(scores, labels)
-
-    monkeypatch.setattr(metrics, "f1_threshold", slow)
-    view = explore.thresholds(categories["nut"], {"A": prediction()})
-    assert "The threshold of the pixels is being computed" in view._page.value
-    assert view.busy
-    view.threshold = 0.6  # the page is alive
-    assert view.outcome.false_negatives == 1
-    held.set()
-    view.wait()
-    assert "the F1-optimal threshold of the pixels" in view._page.value
+    assert {error["threshold"] for error in view.errors} == {0.75, 1.0}
 
 
 def test_errors_of_all_categories_the_worst_first(view):
@@ -240,93 +137,64 @@ def test_errors_of_all_categories_the_worst_first(view):
         ("false negative", "mesh", 4, 1.0),
         ("false negative", "nut", 6, 0.7),
     ]
-    view.wait()
-    text = re.sub(r"<[^>]+>", " ", view._walls._page.value)
-    assert "good images predicted anomalous (2)" in text
-    assert "anomalous images that were missed (3)" in text
-    assert view._walls._page.value.count("<img") == 5
 
 
-def test_going_to_an_error_shows_it(view):
-    view.category, view.defect = "mesh", "hole"
-    view._walls._list.value = 0
-    here = view.category, view.image
-    assert here == (view.errors[0]["category"], view.errors[0]["image"])
-    assert "a false positive" in view.status
-    view._walls.move(1)
-    assert (
-        (view.category, view.image) == (view.errors[1]["category"], view.errors[1]["image"]) != here
-    )
-    view._walls.move(9)
-    assert view._walls._list.value == len(view.errors) - 1
-    view.image = 0
-    assert view._walls._list.value == -1
-    assert view._walls._list.options[0][0] == "2 of them: choose one"
-
-
-def test_a_wall_shows_some_and_counts_the_rest(categories):
-    split = Split.from_arrays(
-        np.zeros((40, 32, 32, 3), np.uint8), [0] * 40, geometry=Geometry(32, crop=False)
-    )
-    view = explore.thresholds(Category("nut", split, split), {"A": Prediction(np.arange(40.0))})
-    view.threshold = 3.0
-    view.wait()
-    assert "(37)" in view._walls._page.value
-    assert view._walls._page.value.count("<figure") == view._walls._page.value.count("<img") == 24
-    assert "and 13 more, in the list above" in view._walls._page.value
-    assert len(view._walls._list.options) == 38
-
-
-def test_suggestions_are_marked_as_such(view):
+def test_missed_images_have_suggestions(view):
     view.threshold = 99.0
-    view.wait()
-    # Without anybody asking
-    assert "<i>not recovered or fine-grained?</i>" in view._walls._page.value
     guesses = {
         error["image"]: error["suggestions"] for error in view.errors if error["category"] == "nut"
     }
     assert guesses[4] == ["localised but under-weighted"]
     assert guesses[5] == ["not recovered", "fine-grained"]
     assert guesses[6] == ["cropped away"]  # the crop keeps the rows from 4 on
-    view.image = 5
-    assert "suggested, not chosen: <b>not recovered</b>" in view._tagging._hint.value
-    assert ("not recovered (suggested)", "not recovered") in view._tagging._tag.options
-    assert "<i>not recovered or fine-grained?</i>" in view._walls._page.value
     assert view.tags == {}
-    view.image = 2
-    view.threshold = 0.05  # a false positive: only a person can say
-    assert view._tagging._hint.value == ""
-    assert [value for _, value in view._tagging._tag.options][1:] == [
-        "nominal variance",
-        "label ambiguity",
-        "background",
-    ]
+    view.threshold = 0.05  # false alarms: only a person can say
+    assert [error["suggestions"] for error in view.errors if error["category"] == "nut"] == [
+        [], [], [], []
+    ]  # fmt: skip
 
 
-def test_a_person_tags_the_image_on_show(view):
-    view.image = 2
-    view._tagging._tag.value = "background"
+def test_the_state_is_plain_and_can_be_restored(view, categories):
+    view.threshold = 0.7
+    view.pooled, view.relative, view.gate = True, True, 0.4
+    view.tags = {"nut/test/good/2.png": "background"}
+    state = json.loads(json.dumps(view.state))
+    assert state["gates"] == {"nut/A": 0.4}
+    assert state["marks"] == {"nut/A": {"2": ["background", ""]}}
+    other = explore.thresholds(categories, view.source.predictions, gate={"A": 0.5})
+    other.state = state
+    assert other.state == view.state
+    assert other.tags == view.tags
+
+
+def test_what_the_browser_writes_is_read_in_python(view):
+    view.marks = {"nut/A": {"2": ["background", "dust"], "3": ["", ""]}, "mesh/B": {"4": ["", "?"]}}
+    assert view.marks == {"nut/A": {"2": ["background", "dust"]}, "mesh/B": {"4": ["", "?"]}}
     assert view.tags == {"nut/test/good/2.png": "background"}
-    assert "<b>background</b>" in view._walls._page.value
-    view._tagging._note.value = "dust"
     assert view.notes == {"nut/test/good/2.png": "dust"}
-    told = {
-        (e["category"], e["image"]): (e["tag"], e["note"])
-        for e in view.errors
-        if e["kind"] == "false positive"
-    }
-    assert told == {("nut", 2): ("background", "dust"), ("mesh", 2): ("", "")}
-    view.image = 0
-    assert view._tagging._tag.disabled  # it is no error
-    assert view._tagging._tag.value == ""
-    view.image = 2
-    assert (view._tagging._tag.value, view._tagging._note.value) == ("background", "dust")
-    view.detector = "B"
-    assert view.tags == {}  # the error of another detector is another error
-    view.detector = "A"
-    view._tagging._tag.value = ""
-    view._tagging._note.value = ""
-    assert (view.tags, view.notes) == ({}, {})
+    told = {(e["category"], e["image"]): (e["tag"], e["note"]) for e in view.errors}
+    assert told["nut", 2] == ("background", "dust")
+    assert told["mesh", 2] == ("", "")
+    view.detector = "B"  # the error of another detector is another error
+    assert (view.tags, view.notes) == ({}, {"mesh/test/hole/0.png": "?"})
+
+
+@pytest.mark.parametrize(
+    ("marks", "message"),
+    [
+        ({"nut/C": {}}, "marks must be of some of nut/A, nut/B, mesh/A, mesh/B, got 'nut/C'"),
+        ({"nut/A": {"7": ["", "x"]}}, "images 0 to 6 of nut, got '7'"),
+        ({"nut/A": {"-1": ["", "x"]}}, "images 0 to 6 of nut, got '-1'"),
+        ({"nut/A": {"2": ["background"]}}, r"must be \[tag, note\], got \['background'\]"),
+        ({"nut/A": {"2": ["background", 3]}}, r"must be \[tag, note\]"),
+        ({"nut/A": {"2": ["cropped away", ""]}}, "unknown tag 'cropped away' of nut/test/good/2"),
+    ],
+)
+def test_marks_that_do_not_fit_are_refused(view, marks, message):
+    view.marks = {"nut/A": {"2": ["background", ""]}}
+    with pytest.raises(TraitError, match=message):
+        view.marks = marks
+    assert view.tags == {"nut/test/good/2.png": "background"}
 
 
 def test_tags_and_notes_are_set_from_python(view):
@@ -339,8 +207,6 @@ def test_tags_and_notes_are_set_from_python(view):
     view.tags = {"nut/test/good/2.png": "background"}
     assert view.tags == {"nut/test/good/2.png": "background"}
     assert view.notes == {"nut/test/good/2.png": "a scratch?", "nut/test/good/0.png": "only a note"}
-    view.image = 2
-    assert view._tagging._tag.value == "background"
 
 
 @pytest.mark.parametrize(
@@ -386,7 +252,7 @@ def test_saved_tags_are_loaded_by_another_view(view, categories, tmp_path):
     assert [(e["image"], e["tag"]) for e in entries if e["suggested"]] == [
         ("test/hole/0.png", "localised but under-weighted"), ("test/hole/2.png", "cropped away")
     ]  # fmt: skip
-    other = explore.thresholds(categories, view._predictions)
+    other = explore.thresholds(categories, view.source.predictions)
     assert other.load_tags(tmp_path / "tags.json") == 2
     assert (other.tags, other.notes) == (
         {"nut/test/good/2.png": "background"},
@@ -423,7 +289,7 @@ def test_a_file_with_tags_that_were_never_here_is_not_overwritten(view, categori
     file = tmp_path / "tags.json"
     view.tags = {"nut/test/good/2.png": "background", "nut/test/good/3.png": "background"}
     view.save_tags(file)
-    other = explore.thresholds(categories, view._predictions)
+    other = explore.thresholds(categories, view.source.predictions)
     other.tags = {"nut/test/good/2.png": "label ambiguity"}
     before = file.read_text()
     with pytest.raises(
@@ -438,64 +304,113 @@ def test_a_file_with_tags_that_were_never_here_is_not_overwritten(view, categori
     assert [e for e in json.loads(file.read_text())["tags"] if not e["suggested"]] == []
 
 
-def test_the_page_saves_and_loads_and_shows_what_went_wrong(view, tmp_path, monkeypatch):
+def test_the_page_saves_and_loads_and_is_told_what_went_wrong(view, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    view.image = 2
-    view._tagging._tag.value = "background"
-    buttons = {b.description: b for b in view._tagging.children[0].children if hasattr(b, "click")}
-    buttons["save tags"].click()
-    assert view.status == "1 tags written to error_tags.json"
+
+    def ask(what, path):
+        view._answer(view, {"tags": what, "path": path}, [])
+
+    view.tags = {"nut/test/good/2.png": "background"}
+    ask("save", "error_tags.json")
+    assert view.said == "1 tags written to error_tags.json"
     assert [file.name for file in tmp_path.iterdir()] == ["error_tags.json"]
     view.tags = {}
-    buttons["load tags"].click()
+    assert view.said == ""  # it was said of other tags
+    ask("load", "error_tags.json")
     assert view.tags == {"nut/test/good/2.png": "background"}
-    assert view.status == "1 tags read from error_tags.json"
-    view._tagging._file.value = "gone/tags.json"
-    buttons["save tags"].click()
-    assert view.status.startswith("Error: FileNotFoundError")
+    assert view.said == "1 tags read from error_tags.json"
+    ask("save", "gone/tags.json")
+    assert view.said.startswith("Error: FileNotFoundError")
+    assert view.error == ""
 
 
-def test_the_gate_shows_what_a_first_stage_saves_and_loses(view):
-    assert view._gate.layout.display is None
+def test_the_page_asks_for_parts_as_before(view, monkeypatch):
+    sent = []
+    monkeypatch.setattr(view, "send", lambda content, buffers=None: sent.append(content))
+    view._answer(view, {"ask": ["test/nut/4", "guess/nut/A/5", "pixels/nut/A", "areas/nut"]}, [])
+    view.wait()
+    keys = [part["key"] for message in sent for part in message["parts"]]
+    assert sorted(keys) == ["areas/nut", "guess/nut/A/5", "pixels/nut/A", "test/nut/4"]
+
+
+def test_the_parts_hold_what_the_page_draws(view):
+    test = view.source.categories["nut"].test
+    maps = view.prediction.anomaly_map
+    best = metrics.f1_threshold(maps.ravel(), test.masks_array().ravel()).threshold
+    assert view.part("pixels/nut/A")["threshold"] == [best]
+    areas = test.masks_array().sum(axis=(1, 2))
+    assert view.part("areas/nut")["pixels"].tolist() == areas.tolist()
+    tags = view.part("guess/nut/A/5")["tags"]
+    assert [tag for tag, _ in tags] == ["not recovered", "fine-grained"]
+    assert all(reason for _, reason in tags)
+    assert set(view.part("maps/nut/A/0")) == {"image"}
+    facts = view.source.facts["categories"]["nut"]["detectors"]
+    assert (facts["A"]["peak"], facts["B"]["peak"]) == (False, True)
+
+
+def test_an_exported_page_has_the_errors_of_all_images(view):
+    keys = view.export_keys(images=[0])
+    assert "found/nut/A/0" in keys
+    assert "found/nut/A/1" not in keys
+    for category in ("nut", "mesh"):
+        assert f"areas/{category}" in keys
+        assert f"small/test/{category}/0" in keys
+        for detector in ("A", "B"):
+            assert f"maps/{category}/{detector}/0" in keys
+            assert f"pixels/{category}/{detector}" in keys
+            assert [f"guess/{category}/{detector}/{image}" in keys for image in range(7)] == [
+                False, False, False, False, True, True, True
+            ]  # fmt: skip
+    assert not [key for key in keys if key.startswith(("train/", "numbers/", "quantiles/"))]
+    assert len(keys) == len(set(keys))
+
+
+def test_the_gate_says_what_a_first_stage_saves_and_loses(view):
     assert view.gate == 0.3  # the last that loses no hole
-    text = re.sub(r"<[^>]+>", " ", view._gate.page.value)
-    assert re.search(r"images saved\s+3 \(43%\)\s+7", text)
-    assert re.search(r"seconds saved\s+1\.50\s+3\.50", text)
-    assert re.search(r"anomalous images lost\s+0 \(0%\)\s+3", text)
-    view._gate.slider.value = 0.5
-    assert view.gate == 0.5
-    areas = view._categories["nut"].test.masks_array().sum(axis=(1, 2))
-    text = re.sub(r"<[^>]+>", " ", view._gate.page.value)
-    assert re.search(r"anomalous images lost\s+1 \(33%\)\s+3", text)
-    assert f"{areas[4] / areas.sum():.1%}" in text
-    view.gate = 0.85
-    assert view._gate.slider.value == 0.85
+    found = view.gating
+    at = found.at(view.gate)
+    assert (found.saved[at], found.images_lost[at]) == (3 / 7, 0)
+    view.gate = 0.5
+    assert view.gates == {"nut/A": 0.5}
+    at = found.at(view.gate)
+    areas = view.source.categories["nut"].test.masks_array().sum(axis=(1, 2))
+    assert found.images_lost[at] == 1
+    assert found.pixels_lost[at] == pytest.approx(areas[4] / areas.sum())
     view.category = "mesh"
     assert view.gate == 0.6
     view.detector = "B"
     assert (view.gate, view.gating) == (None, None)
-    assert view._gate.layout.display == "none"
     with pytest.raises(ValueError, match="B has no second stage"):
         view.gate = 1.0
+    with pytest.raises(TraitError, match="gate must be a finite score, got inf for nut/A"):
+        view.gates = {"nut/A": float("inf")}
 
 
-def test_what_was_gated_away_is_said(categories):
+def test_what_was_gated_away_is_told(categories):
     found = prediction()
     gated = Prediction(found.score, found.anomaly_map, segmented=found.score > 0.3)
     view = explore.thresholds(categories["nut"], {"SPADE": gated}, gate={"SPADE": 0.1})
-    assert "In this prediction 3 images were not segmented already." in view._gate.page.value
+    assert view.options == {"gate": {"SPADE": 0.1}, "skipped": {"nut/SPADE": 3}}
+    later = explore.thresholds(categories["nut"], {"SPADE": lambda: gated}, gate={"SPADE": 0.1})
+    later.wait()
+    assert later.options["skipped"] == {"nut/SPADE": 3}
 
 
-def test_without_masks_maps_and_labels_it_works_and_says_what_cannot_be_known():
+def test_without_masks_maps_and_labels_it_works():
     rng = np.random.default_rng(0)
-    images, scores = (
-        rng.integers(0, 255, (6, 32, 32, 3), dtype=np.uint8),
-        np.array([1.0, 2, 3, 4, 5, 6]),
-    )
+    images = rng.integers(0, 255, (6, 32, 32, 3), dtype=np.uint8)
+    scores = np.array([1.0, 2, 3, 4, 5, 6])
     maps = rng.random((6, 32, 32), np.float32)
     geometry = Geometry(32, crop=False)
-    for labels in ([0, 0, 0, 1, 1, 1], [0, 0, 0, -1, -1, -1], [-1] * 6, [0] * 6, [1] * 6):
-        split = Split.from_arrays(images, labels, geometry=geometry)
+    wrong = {
+        (0, 0, 0, 1, 1, 1): ["false positive"],
+        (0, 0, 0, -1, -1, -1): ["false positive", *["unlabelled"] * 3],
+        (-1, -1, -1, -1, -1, -1): ["unlabelled"] * 4,
+        (0, 0, 0, 0, 0, 0): ["false positive"] * 4,
+        (1, 1, 1, 1, 1, 1): ["false negative"] * 2,
+    }
+    for labels, expected in wrong.items():
+        split = Split.from_arrays(images, list(labels), geometry=geometry)
         category = Category("nut", split, split)
         for found in (Prediction(scores), Prediction(scores, maps)):
             view = explore.thresholds(category, {"A": found}, gate={"A": 0.1})
@@ -504,27 +419,11 @@ def test_without_masks_maps_and_labels_it_works_and_says_what_cannot_be_known():
             view.relative = True
             view.gate = 3.0
             view.wait()
-            assert "Error" not in view.status
-            wrong = [
-                flagged != (label == 1)
-                for flagged, label in zip(scores >= 2.5, labels, strict=True)
-            ]
-            unflagged = [
-                label == -1 and score < 2.5 for score, label in zip(scores, labels, strict=True)
-            ]
-            assert len(view.errors) == sum(wrong) - sum(wrong[i] and unflagged[i] for i in range(6))
-            assert view._walls._page.value.count("<img") == len(view.errors)
+            assert view.error == ""
+            assert [error["kind"] for error in view.errors] == expected
+            assert np.isnan(view.gating.pixels_lost).all()
+            assert not [key for key in view.export_keys() if key.startswith(("pixels", "areas"))]
             view.static()
-    view = explore.thresholds(category, {"A": Prediction(scores, maps)})
-    assert "there are no masks: no threshold of pixels is known" in view._page.value
-    split = Split.from_arrays(images, [-1] * 6, geometry=geometry)
-    view = explore.thresholds(
-        Category("nut", split, split), {"A": Prediction(scores)}, gate={"A": 0.1}
-    )
-    assert "whether these are errors is unknown" in view._walls._page.value
-    assert "what would be lost cannot be known" in view._gate.page.value
-    assert (view._best.disabled, view._full.disabled, view._pooled.disabled) == (True, True, True)
-    assert "There is no ground truth and no map of this image" in view._page.value
 
 
 def test_a_detector_that_is_computed_when_chosen_is_left_out_until_then(categories):
@@ -541,10 +440,9 @@ def test_a_detector_that_is_computed_when_chosen_is_left_out_until_then(categori
     view.category = "mesh"
     view.wait()
     assert {error["category"] for error in view.errors} == {"nut", "mesh"}
-    assert "2 categories, one threshold" in view._page.value
 
 
-def test_the_static_picture_shows_scores_and_walls(view, tmp_path):
+def test_the_static_picture_shows_scores_and_galleries(view, tmp_path):
     view.threshold = 0.75
     figure = view.static()
     axes = {ax.get_label(): ax for ax in figure.axes}
@@ -555,8 +453,8 @@ def test_the_static_picture_shows_scores_and_walls(view, tmp_path):
     assert len([name for name in axes if name.startswith("gallery 0")]) == 2
     assert len([name for name in axes if name.startswith("gallery 1")]) == 2
     assert any("predicted anomalous from 0.75 on" in text.get_text() for text in figure.texts)
-    view.save(str(tmp_path / "walls.png"))
-    with Image.open(tmp_path / "walls.png") as image:
+    view.save(str(tmp_path / "errors.png"))
+    with Image.open(tmp_path / "errors.png") as image:
         assert np.asarray(image).std() > 10
 
 
@@ -569,15 +467,6 @@ def test_what_does_not_fit_is_refused(categories):
         ValueError, match="seconds of A's second stage for one image, 0 or more, got -1"
     ):
         explore.thresholds(categories["nut"], {"A": prediction()}, gate={"A": -1})
-    with pytest.raises(ValueError, match="finite"):
-        explore.thresholds(categories["nut"], {"A": prediction()}, gate={"A": 1}).gate = float(
-            "inf"
-        )
-
-
-def test_an_error_is_said_and_the_page_stays(view, monkeypatch):
-    before = view._page.value
-    monkeypatch.setattr(explore.ThresholdsView, "_html", lambda self: 1 / 0)
-    view.threshold = 0.6
-    assert view.status == "Error: ZeroDivisionError: division by zero"
-    assert view._page.value == before
+    view = explore.thresholds(categories["nut"], {"A": prediction()}, gate={"A": 1})
+    with pytest.raises(TraitError, match="finite"):
+        view.gate = float("inf")

@@ -42,16 +42,16 @@ const one = { names: ["a", "b", "c", "d", "e"], defects: ["good", "hole", "hole"
 const labels = [0, 1, 1, 0, 1];
 const found = { scores: [0.4, 0.9, 0.1, 0.7, 0.4] };
 const decision = decide(found.scores, labels, 0.4);
-const all = { defect: "all", errors: "all", order: "as stored" };
+const all = { defect: "all", only: "all", order: "as stored" };
 
 test("filters", () => {
   const kept = (filters) => filtered(one, found, decision, { ...all, ...filters });
   assert.deepEqual(kept({}), [0, 1, 2, 3, 4]);
   assert.deepEqual(kept({ defect: "hole" }), [1, 2]);
-  assert.deepEqual(kept({ errors: "errors" }), [0, 2, 3]);
-  assert.deepEqual(kept({ errors: "false positives" }), [0, 3]);
-  assert.deepEqual(kept({ errors: "false negatives" }), [2]);
-  assert.deepEqual(kept({ errors: "errors", defect: "good", order: "score" }), [3, 0]);
+  assert.deepEqual(kept({ only: "errors" }), [0, 2, 3]);
+  assert.deepEqual(kept({ only: "false positives" }), [0, 3]);
+  assert.deepEqual(kept({ only: "false negatives" }), [2]);
+  assert.deepEqual(kept({ only: "errors", defect: "good", order: "score" }), [3, 0]);
 });
 
 test("orders: highest first, equal ones as stored, unknown ones last", () => {
@@ -63,7 +63,7 @@ test("orders: highest first, equal ones as stored, unknown ones last", () => {
 });
 
 test("what is still to be computed neither orders nor hides images", () => {
-  const kept = filtered(one, null, null, { ...all, errors: "errors", order: "score" });
+  const kept = filtered(one, null, null, { ...all, only: "errors", order: "score" });
   assert.deepEqual(kept, [0, 1, 2, 3, 4]);
   const unordered = filtered(one, found, decision, { ...all, order: "disagreement of scores" });
   assert.deepEqual(unordered, [0, 1, 2, 3, 4]);

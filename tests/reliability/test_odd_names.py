@@ -69,7 +69,7 @@ def test_the_whole_pipeline_takes_any_name(kind, plain, tmp_path):
     category.name.encode()
     view = explore.thresholds(category, {"A": prediction})
     view.wait(60)
-    assert "Error" not in view.status
+    assert "Error" not in view.error
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # it is drawn as a box
         view.save(str(home / f"{name}.png"))

@@ -240,7 +240,7 @@ export function scoreByK(change) {
 
 /** A heading and a table. @param {string} kind */
 function titled(kind) {
-  const heading = h("h4");
+  const heading = h("h2");
   const note = h("p");
   const body = h("tbody");
   const table = h("table.av-parts", {}, body);

@@ -177,12 +177,12 @@ export function falling(values) {
  * @param {import("./types").CategoryFacts} one
  * @param {import("./types").DetectorFacts | null} found
  * @param {import("./types").Decision | null} decision null: no image is known to be an error, and all are kept
- * @param {{ defect: string, errors: string, order: string, disagreement?: ArrayLike<number> | null }} filters
+ * @param {{ defect: string, only: string, order: string, disagreement?: ArrayLike<number> | null }} filters
  *   order: "score", "as stored" or "disagreement of ...", by the values that are given
  * @returns {number[]}
  */
-export function filtered(one, found, decision, { defect, errors, order, disagreement = null }) {
-  const wanted = KINDS_OF_ERRORS[errors];
+export function filtered(one, found, decision, { defect, only, order, disagreement = null }) {
+  const wanted = KINDS_OF_ERRORS[only];
   return ordered(one.names.length, order, found, disagreement).filter((i) => {
     const shown = defect === "all" || one.defects[i] === defect;
     const asked = !wanted || !decision || wanted.includes(decision.kinds[i]);

@@ -70,7 +70,7 @@ export function pictureGiven(now, shown, width) {
     opacity: get("opacity"),
     fade: get("fade"),
     contour: get("contour"),
-    style: get("style"),
+    style: get("shown_as"),
     level: levelOf(now, limits),
     pixel: shown.pixel,
     zoom,
@@ -99,7 +99,7 @@ export function drawingOf({ get }, shown) {
     opacity: get("opacity"),
     fade: get("fade"),
     contour: get("contour"),
-    style: get("style"),
+    style: get("shown_as"),
     masked: Boolean(shown?.mask),
     mapped: Boolean(shown?.map),
   };

@@ -9,6 +9,7 @@ import { gallery } from "./gallery.js";
 import { drawSmall, smallOf } from "./small.js";
 import { h, sharp } from "./dom.js";
 import { helpPanel } from "./help.js";
+import { history } from "./history.js";
 import { memo } from "./memo.js";
 import { menu } from "./menu.js";
 import { openStore, partKey } from "./store.js";
@@ -30,10 +31,10 @@ import { verdict } from "./verdicts.js";
  */
 
 const SHARED =
-  "category detector defect errors order image thresholds picked zoom limits opacity fade contour style".split(" ");
-const OTHERS = ["facts", "busy", "error"];
-const ERRORS = ["all", "errors", "false positives", "false negatives"];
-const ERROR_LABELS = ["all images", "errors", "false alarms", "missed"];
+  "category detector defect only order image thresholds picked zoom limits opacity fade contour shown_as".split(" ");
+const OTHERS = ["facts", "options", "busy", "error", "said"];
+const ONLY = ["all", "errors", "false positives", "false negatives"];
+const ONLY_LABELS = ["all images", "errors", "false alarms", "missed"];
 const TIP = 72; // CSS pixels, of the picture beside the pointer
 const AHEAD = 60; // milliseconds of rest after which the neighbours of an image are asked for
 /** @type {[string, string][]} */
@@ -46,6 +47,7 @@ const HELP = [
   ["click on a dot, a thumbnail, a bar", "go to what it stands for"],
   ["drag the threshold", "in the chart of scores; arrow keys move it where it has the focus"],
   ["right click, or ⋯", "copy or download what is shown, copy the Python line that restores it"],
+  ["Ctrl+Z, or ↶", "undo what was changed here; Ctrl+Shift+Z, or ↷, does it again"],
   ["?", "show or hide this list"],
 ];
 
@@ -66,6 +68,7 @@ export function initialize(/** @type {{ model: Model }} */ { model }) {
 function reader(model) {
   const decided = memo(decide);
   const listed = memo(listOf);
+  const stored = memo(among);
   const pooledStart = memo(startOfAll);
   return (/** @type {import("./types").Store} */ store, /** @type {number} */ width) => {
     const facts = model.get("facts");
@@ -81,7 +84,7 @@ function reader(model) {
     const start = pooled ? pooledStart(facts, detector) : found && startOf(found);
     const threshold = found && (model.get("thresholds")[pooled ? `*/${detector}` : key] ?? start.threshold);
     const decision = found && threshold !== null && decided(found.scores, one.labels, threshold);
-    const disagreement = disagreementOf(store, category, model.get("order"));
+    const disagreement = disagreementOf(store, category, one, model.get("order"));
     /** @type {Now} */
     const now = {
       facts,
@@ -96,17 +99,25 @@ function reader(model) {
       marks: start ? start.marks : {},
       decision: decision || null,
       defect: model.get("defect"),
-      errors: model.get("errors"),
+      only: model.get("only"),
       order: model.get("order"),
       list: [],
       width,
       store,
       get: (name) => model.get(name),
     };
-    now.list = listed(one, found, now.decision, now.defect, now.errors, now.order, disagreement);
+    const list = listed(one, found, now.decision, now.defect, now.only, now.order, disagreement);
+    now.list = stored(list, now.options.images ?? null);
     return now;
   };
 }
+
+/**
+ * Those of a list that an exported page holds; null: all.
+ * @param {number[]} list
+ * @param {number[] | null} some
+ */
+const among = (list, some) => (some ? list.filter((image) => some.includes(image)) : list);
 
 /** The threshold to begin with, and those worth knowing. @param {import("./types").DetectorFacts} found */
 function startOf(found) {
@@ -142,17 +153,24 @@ function startOfAll(facts, detector) {
  * @param {import("./types").DetectorFacts | null} found
  * @param {import("./types").Decision | null} decision
  * @param {string} defect
- * @param {string} errors
+ * @param {string} only
  * @param {string} order
  * @param {ArrayLike<number> | null} disagreement
  */
-function listOf(one, found, decision, defect, errors, order, disagreement) {
-  return filtered(one, found, decision, { defect, errors, order, disagreement });
+function listOf(one, found, decision, defect, only, order, disagreement) {
+  return filtered(one, found, decision, { defect, only, order, disagreement });
 }
 
-/** @param {import("./types").Store} store @param {string} category @param {string} order */
-function disagreementOf(store, category, order) {
-  if (!order.startsWith("disagreement")) return null;
+/**
+ * Reads how far detectors disagree: null while it, or one of their predictions, is being computed.
+ * @param {import("./types").Store} store
+ * @param {string} category
+ * @param {import("./types").CategoryFacts} one
+ * @param {string} order
+ */
+function disagreementOf(store, category, one, order) {
+  const all = Object.values(one.detectors).every(Boolean);
+  if (!all || !order.startsWith("disagreement")) return null;
   const part = store.get(partKey("disagreement", category));
   if (!part) return null;
   return (order === "disagreement of maps" ? part.maps : part.scores) ?? null;
@@ -173,6 +191,8 @@ export function explorer({ model, el, signal }, spec) {
       draw();
     });
   }
+  const names = [...SHARED, ...spec.state];
+  const steps = history();
   const store = openStore(model, later);
   const look = reader(model);
   const read = () => look(store, root.clientWidth);
@@ -180,15 +200,26 @@ export function explorer({ model, el, signal }, spec) {
   /** @param {Values} values */
   function change(values) {
     store.retry();
-    const now = read();
-    for (const [name, value] of Object.entries(settled(now, values))) model.set(name, value);
+    const before = stateOf(model, names);
+    for (const [name, value] of Object.entries(settled(read(), values))) model.set(name, value);
     const next = read();
-    const filters = "defect" in values || "errors" in values;
+    const filters = "defect" in values || "only" in values;
     if (filters && next.list.length && !next.list.includes(next.image)) {
       model.set("image", next.list[0]);
       model.set("picked", []);
     }
+    const changed = names.filter((name) => model.get(name) !== before[name]);
+    steps.record(someOf(before, changed), stateOf(model, changed), performance.now());
     draw(); // before the kernel is told: what has to be asked for goes first
+    model.save_changes();
+  }
+
+  /** @param {Values | null} values of a step back or forward */
+  function restore(values) {
+    if (!values) return;
+    store.retry();
+    for (const [name, value] of Object.entries(values)) model.set(name, value);
+    draw();
     model.save_changes();
   }
 
@@ -202,20 +233,24 @@ export function explorer({ model, el, signal }, spec) {
   const parts = spec.build({ model, store, change, gallery: images.node });
   const panel = helpPanel(spec.title, [...spec.help, ...HELP]);
   const tools = menu({
-    state: () => Object.fromEntries([...SHARED, ...spec.state].map((name) => [name, model.get(name)])),
+    state: () => stateOf(model, names),
     table: () => parts.table?.(read()) ?? scoreTable(read()),
     name: () => read().one.names[read().image],
     root: () => root,
   });
+  const undo = button("undo", "↶", "undo (Ctrl+Z)", () => restore(steps.back()));
+  const redo = button("redo", "↷", "redo (Ctrl+Shift+Z)", () => restore(steps.forward()));
   const help = button("help", "?", "what every control and key does", () => panel.toggle());
+  const below = h("section.av-scores", {}, spec.gallery === "grid" ? null : images.node);
+  (parts.strip?.place ?? below).append(scores.node);
   const root = h(
     "div.av-explorer",
     { tabindex: -1, role: "group", "aria-label": spec.title },
-    h("div.av-controls", {}, ...choosing.nodes, h("span.av-tools", {}, help, tools.button)),
+    h("div.av-controls", {}, ...choosing.nodes, h("span.av-tools", {}, undo, redo, help, tools.button)),
     h("div.av-line", {}, status, busy),
     panel.node,
     parts.node,
-    h("section.av-scores", {}, spec.gallery === "grid" ? null : images.node, scores.node),
+    below,
     tools.node,
   );
   el.append(root);
@@ -223,9 +258,15 @@ export function explorer({ model, el, signal }, spec) {
   root.addEventListener("keydown", onKey, true);
   /** @param {KeyboardEvent} event */
   function onKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const target = /** @type {HTMLElement} */ (event.target);
     if (target.closest("select, textarea, input[type=text]")) return;
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
+      restore(event.shiftKey ? steps.forward() : steps.back());
+      event.preventDefault();
+      event.stopPropagation();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const by = { "[": -1, "]": 1 }[event.key];
     const now = read();
     const detector = Object.keys(now.one.detectors)[Number(event.key) - 1];
@@ -242,18 +283,21 @@ export function explorer({ model, el, signal }, spec) {
   let rest = null;
   let drawings = 0;
   function draw() {
-    const now = read();
-    root.style.setProperty("--left", `${columns(now.width).left}px`);
     try {
+      const now = read();
+      root.style.setProperty("--left", `${columns(now.width).left}px`);
       choosing.show(now);
       drawShared(now);
       if (now.found) parts.draw(now); // else the former picture stays
       say(model.get("error") || silence(), words(now) + (parts.words?.(now) ?? ""));
       if (!store.busy && !rest) rest = setTimeout(lookAhead, AHEAD);
     } catch (error) {
-      say(`Error: ${/** @type {Error} */ (error).message}`, "");
-      console.error(error);
+      const problem = `Error: ${/** @type {Error} */ (error).message}`;
+      if (status.textContent !== problem) console.error(error);
+      say(problem, "");
     }
+    undo.disabled = !steps.canGoBack;
+    redo.disabled = !steps.canGoForward;
     const work = model.get("busy");
     busy.hidden = !work;
     progress.textContent = work;
@@ -313,12 +357,11 @@ export function explorer({ model, el, signal }, spec) {
       image: now.image,
       names: one.names,
       filter: now.defect,
-      width: now.width,
+      width: parts.strip?.width(now) ?? now.width,
     });
   }
 
-  const names = [...SHARED, ...spec.state, ...OTHERS];
-  const events = names.map((name) => `change:${name}`).join(" ");
+  const events = [...names, ...OTHERS].map((name) => `change:${name}`).join(" ");
   model.on(events, later);
   const watch = new ResizeObserver(later);
   watch.observe(root);
@@ -333,6 +376,12 @@ export function explorer({ model, el, signal }, spec) {
   signal?.addEventListener("abort", close);
   return signal ? undefined : close;
 }
+
+/** Some traits of a model. @param {Model} model @param {string[]} names @returns {Values} */
+const stateOf = (model, names) => Object.fromEntries(names.map((name) => [name, model.get(name)]));
+
+/** Some entries. @param {Values} values @param {string[]} names @returns {Values} */
+const someOf = (values, names) => Object.fromEntries(names.map((name) => [name, values[name]]));
 
 /**
  * Returns the traits that what a person did sets: `threshold` and `limits` belong to the current detector, and another
@@ -388,8 +437,8 @@ export function tip(now, image) {
 }
 
 /** @param {Now} now */
-function titleOf({ list, one, order, defect, errors }) {
-  const kind = ERROR_LABELS[ERRORS.indexOf(errors)];
+function titleOf({ list, one, order, defect, only }) {
+  const kind = ONLY_LABELS[ONLY.indexOf(only)];
   const what = defect === "all" ? kind : `${defect}, ${kind}`;
   const sorted = order === "score" ? "the highest score first" : order;
   return `${list.length} of ${one.names.length} · ${what} · ${sorted}`;
@@ -435,7 +484,7 @@ function controls(change, orders) {
   const category = select("category", "category", (value) => change({ category: value }));
   const detector = select("detector", "detector", (value) => change({ detector: value }));
   const defect = select("defect", "defect", (value) => change({ defect: value }));
-  const errors = select("errors", "show", (value) => change({ errors: value }));
+  const only = select("only", "show", (value) => change({ only: value }));
   const order = select("order", "order", (value) => change({ order: value }));
   const count = h("output.av-counter");
   const go = (/** @type {number} */ by) => change({ image: step(now.list, now.image, by) });
@@ -447,7 +496,7 @@ function controls(change, orders) {
     button("next", "▶", "next image (])", () => go(1)),
   );
   return {
-    nodes: [category.node, detector.node, defect.node, errors.node, order.node, stepper],
+    nodes: [category.node, detector.node, defect.node, only.node, order.node, stepper],
     /** @param {Now} next */
     show(next) {
       now = next;
@@ -456,7 +505,7 @@ function controls(change, orders) {
       category.node.hidden = names.length < 2;
       detector.show(Object.keys(now.one.detectors), now.detector);
       defect.show(["all", ...new Set(now.one.defects)], now.defect);
-      errors.show(ERRORS, now.errors, ERROR_LABELS);
+      only.show(ONLY, now.only, ONLY_LABELS);
       order.show(["score", "as stored", ...orders], now.order);
       const place = now.list.indexOf(now.image);
       count.textContent = `${place < 0 ? "–" : place + 1} of ${now.list.length}`;

@@ -76,7 +76,7 @@ export function keyed(key, at, count, columns) {
  * @returns {import("./types").Component<import("./types").GalleryGiven>}
  */
 export function gallery(change, tools) {
-  const title = h("h4");
+  const title = h("h2");
   const list = h("div.av-gallery-list", { role: "listbox" });
   const scroller = h("div.av-gallery-scroller", {}, own(list));
   const back = button("gallery-back", "‹", "earlier images", () => page(-1));
@@ -357,7 +357,6 @@ function thumbnail() {
         "aria-setsize": given.count,
         "aria-posinset": given.place + 1,
         "aria-selected": given.chosen,
-        "aria-label": given.title,
         title: given.title,
         tabindex: given.reached ? 0 : -1,
       });

@@ -8,7 +8,7 @@ import { h } from "./dom.js";
  */
 export function helpPanel(title, entries) {
   const rows = entries.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]);
-  const node = h("aside.av-help", { hidden: true, "aria-label": "help" }, h("h4", {}, title), h("dl", {}, ...rows));
+  const node = h("aside.av-help", { hidden: true, "aria-label": "help" }, h("h2", {}, title), h("dl", {}, ...rows));
   return {
     node,
     toggle() {

@@ -10,7 +10,7 @@ import { lazily } from "./memo.js";
  * @typedef {object} MatrixGiven
  * @property {import("./types").Decision} decision
  * @property {number} threshold
- * @property {string} errors the filter: "false positives" and "false negatives" press a button
+ * @property {string} only the filter: "false positives" and "false negatives" press a button
  * @property {string} title
  * @property {{ name: string, decision: import("./types").Decision, threshold: number }[]} [costs]
  *   rows of the table below
@@ -31,7 +31,7 @@ const RATES = [
 const HEAD = ["", "threshold", "FP", "FN", "precision", "recall", "F1"];
 
 /**
- * @param {import("./types").Change} change sets `errors` or `threshold`
+ * @param {import("./types").Change} change sets `only` or `threshold`
  * @returns {import("./types").Component<MatrixGiven>}
  */
 export function matrix(change) {
@@ -89,18 +89,18 @@ export function matrix(change) {
   const node = h("div.av-matrix-box", {}, counts, rateTable, costBox);
   /** @type {Map<string, ReturnType<typeof costRow>>} */
   const rows = new Map();
-  let errors = "all";
+  let only = "all";
   /** @type {Record<string, number>} */
   let thresholds = {};
 
   /** @param {MatrixGiven} given */
   function draw(given) {
     const { decision, costs = [] } = given;
-    errors = given.errors;
+    only = given.only;
     title.textContent = given.title;
     found.show(decision.truePositives);
-    missed.show(decision.falseNegatives, errors);
-    alarms.show(decision.falsePositives, errors);
+    missed.show(decision.falseNegatives, only);
+    alarms.show(decision.falsePositives, only);
     passed.show(decision.trueNegatives);
     unknownBad.show(decision.unlabelledPositives);
     unknownGood.show(decision.unlabelledNegatives);
@@ -131,7 +131,7 @@ export function matrix(change) {
   /** @param {string} name @param {string} filter @param {string} meaning */
   function errorButton(name, filter, meaning) {
     const shown = h("b");
-    const press = () => change({ errors: errors === filter ? "all" : filter });
+    const press = () => change({ only: only === filter ? "all" : filter });
     const control = own(
       h("button.av-error-count", { type: "button", onclick: press }, shown, h("span", {}, name)),
     );

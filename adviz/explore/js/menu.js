@@ -16,7 +16,7 @@ import { withDots } from "./marks.js";
 /** State that need not be said: it is what an explorer begins with. @type {Record<string, any>} */
 const DEFAULTS = {
   defect: "all",
-  errors: "all",
+  only: "all",
   thresholds: {},
   picked: [],
   zoom: [],
@@ -24,7 +24,7 @@ const DEFAULTS = {
   opacity: 0.7,
   fade: true,
   contour: true,
-  style: "map",
+  shown_as: "map",
   rank: 0,
   whole: false,
   pooled: false,

@@ -7,7 +7,7 @@ import { clip, number, percent } from "./format.js";
 import { gestures } from "./gestures.js";
 import { boxOf, cellOf, middleOf } from "./grids.js";
 import { lazily, memo } from "./memo.js";
-import { LEVEL, TRUTH, coloured, levelPath, outlinePath, show, stroke } from "./painting.js";
+import { DASHED, LEVEL, TRUTH, coloured, levelPath, outlinePath, show, stroke } from "./painting.js";
 import { colourScale } from "./ranges.js";
 import { closer, panned, placeOf, revealing, shownSize, viewOf } from "./zoom.js";
 
@@ -97,6 +97,9 @@ function painter(canvas) {
     if (mask && given.contour) stroke(context, truth(mask, rows, columns), box, scale, TRUTH);
     if (map && !peeking && given.style === "outline" && given.level !== null) {
       stroke(context, level(map, rows, columns, given.level), box, scale, LEVEL);
+    }
+    if (map && !peeking && given.style !== "outline" && given.dashed != null) {
+      stroke(context, level(map, rows, columns, given.dashed), box, scale, DASHED);
     }
     if (!given.pixel) return;
     const [top, left, height, width] = boxOf(cellOf(given.pixel, size, given.cells), size, given.cells);
@@ -360,13 +363,13 @@ export function picture(change, options = {}) {
 
 /**
  * How a map is drawn.
- * @param {import("./types").Change} change called with { opacity }, { contour }, { fade } or { style }
+ * @param {import("./types").Change} change called with { opacity }, { contour }, { fade } or { shown_as }
  */
 export function pictureControls(change) {
   const opacity = slider("opacity", "opacity", (value) => change({ opacity: value }), { say: percent });
   const truth = checkbox("contour", "ground truth", (contour) => change({ contour }));
   const fade = checkbox("fade", "fade low values", (value) => change({ fade: value }));
-  const style = select("style", "shown as", (value) => change({ style: value }));
+  const style = select("style", "shown as", (value) => change({ shown_as: value }));
   const input = /** @type {HTMLInputElement} */ (opacity.node.querySelector("input"));
   const checks = h("div.av-picture-checks", {}, truth.node, fade.node);
   const node = h("div.av-picture-controls", {}, opacity.node, style.node, checks);

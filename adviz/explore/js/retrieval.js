@@ -120,13 +120,13 @@ function rightSide(change) {
   const controls = h("div.av-controls", {}, count.node, whole);
 
   const nearest = cards(choose);
-  const nearestTitle = h("h4");
+  const nearestTitle = h("h2");
   const note = h("p");
   const found = h("section", {}, nearestTitle, nearest.node, note);
 
   const bars = rankBars(choose);
   const scores = scoreByK(change);
-  const barsTitle = h("h4");
+  const barsTitle = h("h2");
   const barsWords = h("p");
   const barsNotes = h("div");
   const below = [scores.node, barsWords, barsNotes];
@@ -138,7 +138,7 @@ function rightSide(change) {
   const contributions = h("section.av-contributions", {}, layers.node, channels.node, waiting);
 
   const all = crowd(choose);
-  const allTitle = h("h4");
+  const allTitle = h("h2");
   const everyOne = h("section", {}, allTitle, all.node);
   const numbers = h("div.av-numbers", {}, ranks, contributions);
   const node = h("div.av-right", { hidden: true }, controls, found, numbers, everyOne);

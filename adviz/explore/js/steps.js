@@ -64,7 +64,7 @@ export function nearestStep(values, value) {
  * @returns {import("./types").Component<StepsGiven> & { svg: SVGSVGElement }}
  */
 export function steps(change) {
-  const title = h("h4");
+  const title = h("h2");
   const ground = h("g");
   const line = h("line.av-threshold-line");
   const grip = h("path.av-grip", { d: "M-7 -17h14v9l-7 8l-7 -8z" });

@@ -200,9 +200,9 @@ export function strip(change, tip) {
         buttons.set(name, /** @type {SVGGElement} */ (button));
         others.append(/** @type {SVGGElement} */ (button));
       }
-      const words = `set the threshold to ${name}: ${number(value)}`;
+      const words = `${name}: set the threshold to ${number(value)}`;
       const one = /** @type {SVGGElement} */ (button);
-      set(one, { "aria-label": words, "data-name": name });
+      set(one, { "data-name": name }); // a screen reader takes its words from the title
       const y = top - LINE * (level + 1) - 2;
       const start = side === "start";
       one.replaceChildren(

@@ -173,7 +173,8 @@ export interface Now {
   marks: Record<string, number>;
   decision: Decision | null;
   defect: string;
-  errors: string;
+  /** Which errors are gone through: "all", "errors", "false positives", "false negatives". */
+  only: string;
   order: string;
   /** The images that the filters keep, in their order. */
   list: number[];
@@ -234,6 +235,8 @@ export interface PictureGiven {
   /** "map": colours over the image; "outline": only a line round where the map is >= level. */
   style: string;
   level: number | null;
+  /** Level of a dashed outline over the colours; null: none. */
+  dashed?: number | null;
   pixel: Pixel | null;
   /** [] = all of it, else [row, column of the middle, magnification]. */
   zoom: number[];
@@ -327,6 +330,8 @@ export interface Parts {
   /** Everything below the status line. */
   node: HTMLElement;
   draw(now: Now): void;
+  /** Where the chart of scores stands, if not below all else. */
+  strip?: { place: HTMLElement; width(now: Now): number };
   /** Asks for what is likely wanted next. */
   ahead?(now: Now): void;
   /** Continues the status line. */

@@ -11,13 +11,11 @@ import numpy as np
 from adviz import metrics
 from adviz._support import progress
 from adviz.core import maps
-from adviz.explore.kit.texts import PENDING, UNDEFINED
 from adviz.prediction import Prediction
 
 # Per side, that maps are averaged to: their last pixels are not what methods disagree about
 CELLS = 16
 NAN = float("nan")
-COLUMNS = ("image AUROC", "pixel AUROC", "PRO-global", "FP + FN at best F1")
 Numbers = dict[str, float]
 
 
@@ -139,19 +137,6 @@ def compared(
     }
 
 
-def in_words(found: Numbers | None) -> list[str]:
-    """Return a method's numbers as texts, one for each of `COLUMNS`.
-
-    None = still being computed.
-    """
-    if found is None:
-        return [PENDING] * len(COLUMNS)
-    values = [found[name] for name in ("image_auroc", "pixel_auroc", "pro")]
-    texts = [f"{value:.3f}" if value == value else UNDEFINED for value in values]
-    wrong, missed = found["false_positives"], found["false_negatives"]
-    return [*texts, f"{wrong:.0f} + {missed:.0f}" if wrong == wrong else UNDEFINED]
-
-
 @dataclass(frozen=True)
 class Standing:
     """Where one image stands among all, for one method.
@@ -161,9 +146,9 @@ class Standing:
     score: of the image.
     rank: 1 = the highest score; equal ones share the better rank.
     count: of the images.
-    threshold: F1-optimal; NaN where no image is known to be anomalous.
-    verdict: "flagged: right", "flagged: false alarm", "not flagged: missed", ...; "" without a
-        threshold.
+    threshold: of scores; NaN where none is given and no image is known to be anomalous.
+    verdict: "predicted anomalous: right", "predicted anomalous: false alarm", "predicted good:
+        missed", ...; "" without a threshold.
     """
 
     score: float
@@ -172,28 +157,29 @@ class Standing:
     threshold: float
     verdict: str
 
-    @property
-    def place(self) -> str:
-        """Score and rank, in words."""
-        return f"score {self.score:.4g}, rank {self.rank} of {self.count}"
 
-
-def standing(scores: np.ndarray, labels: np.ndarray, image: int) -> Standing:
-    """Return where one of N images stands: its rank, and what the F1-optimal threshold makes of it.
+def standing(
+    scores: np.ndarray, labels: np.ndarray, image: int, threshold: float | None = None
+) -> Standing:
+    """Return where one of N images stands: its rank, and what a threshold makes of it.
 
     Parameters
     ----------
     scores: (N,) float.
     labels: (N,) int: 0 good, 1 anomalous, -1 unlabelled, which take no part in choosing the
         threshold.
+    threshold: of scores; None = the F1-optimal one.
     """
-    known, score, label = labels >= 0, float(scores[image]), int(labels[image])
-    threshold = metrics.f1_threshold(scores[known], labels[known] == 1).threshold
+    score = float(scores[image])
+    label = int(labels[image])
+    if threshold is None:
+        known = labels >= 0
+        threshold = metrics.f1_threshold(scores[known], labels[known] == 1).threshold
     verdict = ""
     if threshold == threshold:
-        flagged = score >= threshold
-        verdict = "predicted anomalous" if flagged else "predicted good"
+        positive = score >= threshold
+        verdict = "predicted anomalous" if positive else "predicted good"
         if label >= 0:
-            wrong = "false alarm" if flagged else "missed"
-            verdict += ": right" if flagged == (label == 1) else f": {wrong}"
+            wrong = "false alarm" if positive else "missed"
+            verdict += ": right" if positive == (label == 1) else f": {wrong}"
     return Standing(score, int(1 + (scores > score).sum()), len(scores), float(threshold), verdict)

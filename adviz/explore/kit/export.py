@@ -8,14 +8,16 @@ import json
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adviz._support import write_atomically
 from adviz.explore.kit.bundle import bundle, page_style, styles
-from adviz.explore.kit.explorer import Explorer
 from adviz.explore.kit.linking import linked_with
 from adviz.explore.kit.packing import packed
 from adviz.explore.kit.source import Source
+
+if TYPE_CHECKING:
+    from adviz.explore.kit.explorer import Explorer
 
 MOST = 200.0  # megabytes of a file that are written without being asked for
 SAMPLE = 5  # parts of a kind that are made for an estimate
@@ -26,7 +28,7 @@ def export(
     path: str | Path,
     explorers: Explorer | Sequence[Explorer],
     *,
-    title: str = "adviz",
+    title: str = "",
     images: Sequence[int] | None = None,
     k: int | None = None,
     half: bool = False,
@@ -42,7 +44,7 @@ def export(
     ----------
     path: of the file; it is written atomically.
     explorers: one or several; what they are linked with is exported, too.
-    title: of the page.
+    title: of the page; "" = the categories and their detectors.
     images: indices of the test images that can be shown; None = all. The others stay in the chart
         of scores.
     k: neighbours that are stored of each patch; None = all where an explorer shows them; 0 =
@@ -107,7 +109,7 @@ class _Page:
         half: bool,
         photos: bool,
     ) -> None:
-        chosen = [explorers] if isinstance(explorers, Explorer) else list(explorers)
+        chosen = list(explorers) if isinstance(explorers, Sequence) else [explorers]
         if not chosen:
             raise ValueError("expected an explorer to export, got none")
         self.explorers: list[Explorer] = []
@@ -157,14 +159,15 @@ class _Page:
     def _text(self, title: str, parts: Iterable[str]) -> str:
         import jinja2
 
-        setup = {
+        setup: dict[str, Any] = {
             "modules": self._modules(),
             "explorers": [self._setup_of(explorer) for explorer in self.explorers],
             "links": self._links(),
             "facts": [self._facts_of(source) for source in self.sources],
         }
+        title = title or self._title()
         template = jinja2.Template(TEMPLATE.read_text(encoding="utf-8"), autoescape=True)
-        return template.render(
+        page: str = template.render(
             title=title,
             style=page_style() + styles(),
             setup=_safe(json.dumps(setup)),
@@ -173,6 +176,7 @@ class _Page:
             picture=_picture(self.explorers[0]),
             parts=parts,
         )
+        return page
 
     def _facts_of(self, source: Source) -> dict[str, Any]:
         """Return a source's facts, named by its number: a page's bytes do not depend on the day."""
@@ -197,11 +201,21 @@ class _Page:
             f"{' '.join(texts)}</script>"
         )
 
+    def _title(self) -> str:
+        names = {}
+        for source in self.sources:
+            for category, detectors in source.predictions.items():
+                names[category] = ", ".join(detectors)
+        return "; ".join(f"{category}: {detectors}" for category, detectors in names.items())
+
     def _modules(self) -> list[str]:
         return list(dict.fromkeys(explorer.MODULE for explorer in self.explorers))
 
     def _setup_of(self, explorer: Explorer) -> dict[str, Any]:
-        state = {**explorer.state, "options": {**explorer.options, "exported": True}}
+        state = dict(explorer.state)
+        if self._images and explorer.image not in self._images:
+            state |= {"image": self._images[0], "picked": []}
+        state["options"] = {**explorer.options, "exported": True, "images": self._images}
         state |= {"busy": "", "error": ""}
         source = self.sources.index(explorer.source)
         return {"module": explorer.MODULE, "source": source, "state": state}

@@ -5,20 +5,11 @@ Only images whose score is above tau are looked at a second time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import ipywidgets as widgets
 import numpy as np
 
 from adviz.data import ANOMALOUS
-from adviz.explore.kit import markup, theme
-from adviz.explore.kit.svg import Chart
-from adviz.explore.kit.view import Quiet, labelled
-from adviz.plots import style
-
-STEPS = 200  # of a slider over scores
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +42,17 @@ class Gating:
     def free(self) -> int:
         """The last entry that loses no anomalous image."""
         return int(np.flatnonzero(self.images_lost == 0)[-1])
+
+    @property
+    def start(self) -> float:
+        """A tau to begin with: the highest that loses no anomalous image.
+
+        Just below every score where that gates nothing away, or where nothing is anomalous.
+        """
+        if self.anomalous and self.free:
+            return float(self.tau[self.free])
+        lowest = float(self.tau[1])
+        return lowest - 1e-6 * max(1.0, abs(lowest))
 
 
 def gating(scores: np.ndarray, labels: np.ndarray, areas: np.ndarray | None = None) -> Gating:
@@ -89,116 +91,3 @@ def gating(scores: np.ndarray, labels: np.ndarray, areas: np.ndarray | None = No
     return Gating(
         tau, passed / len(scores), lost, share, int((labels == ANOMALOUS).sum()), len(scores)
     )
-
-
-class GatePanel(widgets.VBox):  # type: ignore[misc]
-    """A slider over tau, and what each value saves and loses.
-
-    Hidden where there is no second stage.
-
-    Parameters
-    ----------
-    react: called when a person moved the slider.
-    """
-
-    def __init__(self, react: Callable[[float], None]) -> None:
-        self._quiet, self._drawn, self._react = Quiet(), ("", ""), react
-        self.slider = labelled(
-            widgets.FloatSlider(
-                description="τ of stage 1", continuous_update=False, readout_format=".4g",
-                style={"description_width": "initial"}, layout=widgets.Layout(width="520px"),
-            ),
-            "gate",
-            self._moved,
-        )  # fmt: skip
-        self.page = widgets.HTML().add_class("adviz-gating")
-        super().__init__([self.slider, self.page])
-
-    def show(self, found: Gating | None, tau: float, seconds: float, words: str) -> None:
-        """Show one value of tau; `found` = None: there is no second stage.
-
-        Parameters
-        ----------
-        tau: score units.
-        seconds: that the second stage takes for one image.
-        words: said below.
-        """
-        self.layout.display = "none" if found is None else None
-        if found is None:
-            return
-        scores = found.tau[1:]
-        with self._quiet:
-            set_range(self.slider, scores[0], scores[-1], tau)
-        numbers = markup.table(
-            _rows(found, found.at(tau), seconds),
-            ["current", "of"],
-            title="only images above τ go on",
-        )
-        lost = (
-            found.images_lost / found.anomalous
-            if found.anomalous
-            else np.full(len(found.tau), np.nan)
-        )
-        chart = _chart(found, lost, found.at(tau))
-        said = theme.note(words) if words else ""
-        self.page.value = markup.row([chart, numbers + said], gap=24)
-
-    def _moved(self, change: Any) -> None:
-        if not self._quiet:
-            self._react(float(change["new"]))
-
-
-def set_range(slider: widgets.FloatSlider, low: float, high: float, value: float) -> None:
-    """Give a slider the range of scores with some room, and a value that may lie outside of it."""
-    room = 0.02 * (high - low) or max(1e-6, 0.01 * abs(high))
-    low, high = min(low - room, value), max(high + room, value)
-    with slider.hold_sync():
-        slider.max = max(slider.max, high)
-        slider.min, slider.value = low, value
-        slider.max, slider.step = high, (high - low) / STEPS
-
-
-def _chart(found: Gating, lost: np.ndarray, at: int) -> str:
-    """Return what is saved against what is lost, one step for each tau, and where tau is now."""
-    chart = Chart(
-        (0, 1),
-        (0, 1.05),
-        names=("fraction of the images saved", "fraction lost"),
-        size=(520, 260),
-        top=26,
-    )
-    lines = (
-        ("anomalous images", lost, style.VERMILLION, "solid", "circle"),
-        ("defect pixels", found.pixels_lost, style.BLUE, "dashed", "square"),
-    )
-    known = [line for line in lines if np.isfinite(line[1]).all()]
-    chart.rule(found.saved[at], "current τ")
-    for name, values, colour, dash, shape in known:
-        chart.path(np.repeat(found.saved, 2)[1:], np.repeat(values, 2)[:-1], colour, dash=dash)
-        chart.dots(
-            found.saved[[at]],
-            values[[at]],
-            [f"{name}: {values[at]:.1%}"],
-            colour,
-            shape=shape,
-            size=6,
-        )
-    chart.legend([(name, colour, dash) for name, _, colour, dash, _ in known])
-    return chart.svg("what each threshold of the first stage saves, and what it loses")
-
-
-def _rows(found: Gating, at: int, seconds: float) -> dict[str, list[str]]:
-    saved = round(float(found.saved[at]) * found.images)
-    rows = {
-        "images saved": [f"{saved} ({found.saved[at]:.0%})", str(found.images)],
-        "seconds saved": [f"{saved * seconds:.2f}", f"{found.images * seconds:.2f}"],
-    }
-    if found.anomalous:
-        share = found.images_lost[at] / found.anomalous
-        rows["anomalous images lost"] = [
-            f"{found.images_lost[at]} ({share:.0%})",
-            str(found.anomalous),
-        ]
-    if np.isfinite(found.pixels_lost[at]):
-        rows["defect pixels lost"] = [f"{found.pixels_lost[at]:.1%}", "100%"]
-    return rows

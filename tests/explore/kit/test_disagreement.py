@@ -6,10 +6,8 @@ from scipy.stats import spearmanr
 
 from adviz import Prediction, evaluate, metrics
 from adviz.explore.kit.disagreement import (
-    COLUMNS,
     compared,
     highest_first,
-    in_words,
     map_disagreement,
     percentile_ranks,
     score_disagreement,
@@ -99,23 +97,12 @@ def test_the_tables_numbers_are_those_of_evaluate(made):
     assert found["pixel_threshold"] == pytest.approx(best.threshold)
 
 
-def test_what_is_undefined_is_nan_and_said(made):
+def test_what_is_undefined_is_nan(made):
     prediction, labels, masks = made
     without = compared(prediction, labels, None)
     assert np.isnan([without[name] for name in ("pixel_auroc", "pro", "pixel_threshold")]).all()
-    assert in_words(without)[1:3] == ["undefined"] * 2
     nothing = compared(Prediction(prediction.score), np.full(6, -1), masks)
     assert np.isnan(list(nothing.values())).all()
-    assert in_words(nothing) == ["undefined"] * len(COLUMNS)
-    assert in_words(None) == ["…"] * len(COLUMNS)
-    some = {
-        "image_auroc": 0.9876,
-        "pixel_auroc": 1.0,
-        "pro": 0.5,
-        "false_positives": 2,
-        "false_negatives": 3,
-    }
-    assert in_words(some) == ["0.988", "1.000", "0.500", "2 + 3"]
 
 
 def test_the_standing_of_an_image():
@@ -129,7 +116,9 @@ def test_the_standing_of_an_image():
         "predicted anomalous",
     ]
     assert [standing(scores, labels, image).verdict for image in range(6)] == verdicts
-    assert standing(scores, labels, 1).place == "score 6, rank 2 of 6"
+    second = standing(scores, labels, 1)
+    assert (second.score, second.rank, second.count) == (6, 2, 6)
+    assert standing(scores, labels, 1, threshold=7).verdict == "predicted good: right"
     labels[3] = 0
     assert (
         standing(np.array([1.0, 6, 3, 2, 5, 4]), np.array([1, 0, 0, 0, 1, 1]), 0).verdict

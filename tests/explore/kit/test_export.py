@@ -92,6 +92,14 @@ def test_neighbours_are_stored_where_an_explorer_shows_them(category, tmp_path):
         view.close()
 
 
+def test_a_page_of_some_images_begins_with_one_of_them(view, tmp_path):
+    view.image = 3
+    page = view.export(tmp_path / "some.html", images=[2, 0]).read_text()
+    state = setup_of(page)["explorers"][0]["state"]
+    assert state["image"] == 2
+    assert state["options"]["images"] == [2, 0]
+
+
 def test_a_page_that_would_be_too_large_is_not_written(view, tmp_path):
     path = tmp_path / "page.html"
     with pytest.raises(ValueError, match=r"at most 0.01 MB, this would be one of about .* MB"):

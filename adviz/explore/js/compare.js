@@ -1,0 +1,406 @@
+// Where do detectors disagree? Every detector's map of an image, its metrics, and the scores of two of them.
+
+import {
+  METRICS,
+  PENDING,
+  comparedWords,
+  disagreementOf,
+  divisor,
+  inWords,
+  placeOf,
+  scaleWords,
+  standing,
+  thresholdOf,
+  tileWidth,
+  whyUndefined,
+} from "./standing.js";
+import { askAhead, columns, lacking, pictureGiven, shownImage } from "./displayed.js";
+import { checkbox, select } from "./controls.js";
+import { clip, number, percent } from "./format.js";
+import { detectorTable } from "./detector_table.js";
+import { explorer, initialize, tip } from "./explorer.js";
+import { h } from "./dom.js";
+import { memo } from "./memo.js";
+import { partKey } from "./store.js";
+import { picture, pictureControls } from "./picture.js";
+import { quantileOf } from "./maps.js";
+import { scatter } from "./scatter.js";
+import { tiles } from "./tiles.js";
+
+/** @typedef {import("./types").Now} Now */
+/** @typedef {import("./types").Range} Range */
+/** @typedef {import("./types").Shown} Shown */
+/** @typedef {import("./standing").Numbers} Numbers */
+/**
+ * The displayed image by one detector.
+ * @typedef {object} One
+ * @property {Shown | null} shown null: still to come
+ * @property {number | null} by what its maps are divided by
+ * @property {Float32Array | null} map as it is drawn, perhaps divided
+ * @property {Range} limits of its colours
+ */
+
+const TITLE = "Where do detectors disagree?";
+const ORDERS = ["disagreement of scores", "disagreement of maps"];
+const RELATIVE = /** @type {Range} */ ([0, 2]); // of map / threshold: 1, the decision, is the middle
+const BESIDE = 600; // CSS pixels from which tables and scatter stand beside each other
+const GAP = 24;
+/** @type {[string, string][]} */
+const HELP = [
+  ["click on a map, or a row", "choose the detector whose map lies over the image"],
+  ["map / threshold", "divide each map by the F1-optimal threshold of its pixels: from 1 on, they count as a defect"],
+  ["disagreement of scores", "how far apart detectors rank an image: the largest difference, 1 = of all images"],
+  ["disagreement of maps", "how differently detectors order the places of an image: 0 = alike, 1 = without relation"],
+];
+
+/**
+ * Returns the metrics of the category's detectors; null: still being computed.
+ * @param {Now} now
+ * @returns {Record<string, Numbers | null>}
+ */
+function numbersOf({ category, one, store }) {
+  /** @type {Record<string, Numbers | null>} */
+  const numbers = {};
+  for (const [name, found] of Object.entries(one.detectors)) {
+    const part = found && store.get(partKey("numbers", category, name));
+    numbers[name] = part ? part.numbers : null;
+  }
+  return numbers;
+}
+
+/**
+ * Returns a detector's scale: the chosen one, or that of all its maps.
+ * @param {Now} now
+ * @param {string} name
+ * @param {number | null} by
+ */
+function limitsOf({ category, one, get }, name, by) {
+  /** @type {Range | undefined} */
+  const chosen = get("limits")[`${category}/${name}`];
+  if (by) return chosen ? over(chosen, by) : RELATIVE;
+  return chosen ?? one.detectors[name]?.limits ?? /** @type {Range} */ ([0, 1]);
+}
+
+/** @param {Range} range @param {number} by @returns {Range} */
+const over = ([low, high], by) => [low / by, high / by];
+
+/** @param {Float32Array} map @param {number} by */
+const divided = (map, by) => map.map((value) => value / by);
+
+/**
+ * Reads what each detector found in the displayed image; those whose prediction is pending are left out.
+ * @returns {(now: Now, numbers: Record<string, Numbers | null>) => Record<string, One>}
+ */
+function reader() {
+  /** @type {Map<string, { read: ReturnType<typeof shownImage>, divide: typeof divided }>} */
+  const kept = new Map(); // every detector's last map
+  return (now, numbers) => {
+    /** @type {Record<string, One>} */
+    const all = {};
+    for (const [name, found] of Object.entries(now.one.detectors)) {
+      if (!found) continue;
+      const tools = kept.get(name) ?? { read: shownImage(), divide: memo(divided) };
+      kept.set(name, tools);
+      const shown = tools.read({ ...now, detector: name, found });
+      const map = shown?.map ?? null;
+      const by = map && divisor(numbers[name], now.get("relative"));
+      all[name] = { shown, by, map: map && by ? tools.divide(map, by) : map, limits: limitsOf(now, name, by) };
+    }
+    return all;
+  };
+}
+
+/**
+ * The large picture: the chosen detector's map over the image.
+ * @param {Now} now
+ * @param {Shown} shown
+ * @param {One} one
+ * @param {Numbers | null} numbers
+ * @param {number} width
+ * @returns {import("./types").PictureGiven}
+ */
+function largeGiven(now, shown, { by, map, limits }, numbers, width) {
+  const given = pictureGiven(now, shown, width);
+  if (!by) return { ...given, level: numbers?.pixel_threshold ?? given.level };
+  const ends = /** @type {Range} */ ([0, Math.max(2, given.ends[1] / by)]);
+  return { ...given, map, limits, ends, level: 1, unit: "map / threshold" };
+}
+
+/**
+ * @param {Now} now
+ * @param {Shown} shown
+ * @param {Record<string, One>} all
+ * @returns {import("./types").Tile[]}
+ */
+function tilesOf(now, shown, all) {
+  /** @type {import("./types").Tile} */
+  const truth = {
+    title: "ground truth",
+    lines: [],
+    kind: "truth",
+    map: null,
+    limits: [0, 1],
+    level: null,
+    chosen: false,
+  };
+  const found = Object.entries(all).map(([name, { by, map, limits }]) => ({
+    ...truth,
+    title: name,
+    lines: standing(now, name),
+    kind: map ? /** @type {const} */ ("map") : /** @type {const} */ ("none"),
+    map,
+    limits,
+    level: by ? 1 : null,
+    chosen: name === now.detector,
+  }));
+  return shown.mask ? [truth, ...found] : found;
+}
+
+/**
+ * @param {Now} now
+ * @param {Record<string, Numbers | null>} numbers
+ */
+function metricsGiven({ category, detector, one }, numbers) {
+  const rows = Object.entries(numbers).map(([name, known]) => ({ name, cells: inWords(known) }));
+  const title = `Metrics of the ${one.names.length} test images of ${category}`;
+  return { title, heads: METRICS, rows, chosen: detector, note: whyUndefined(one, numbers) };
+}
+
+/**
+ * The value of every detector's map at a pixel, and the fraction of all its pixels that are lower.
+ * @param {Now} now
+ * @param {Shown} shown
+ * @param {Record<string, One>} all
+ */
+function readOutGiven(now, { pixel }, all) {
+  const { category, detector, one, get, store } = now;
+  /** @type {[string, string][]} */
+  const heads = [
+    ["map", "value of the map at the pixel"],
+    ["lower pixels", "how many pixels of all test images have a lower value, by the detector's map"],
+  ];
+  const relative = get("relative");
+  if (relative) heads.splice(1, 0, ["map / threshold", "from 1 on the pixel counts as a defect"]);
+  const rows = Object.entries(all).map(([name, { shown, by, map }]) => {
+    if (!shown?.map || !map || !pixel) return { name, cells: heads.map((_, i) => (i ? "" : "no map")) };
+    const at = pixel[0] * one.size[1] + pixel[1];
+    const value = shown.map[at];
+    if (Number.isNaN(value)) return { name, cells: heads.map((_, i) => (i ? "" : "padding")) };
+    const [low, high] = one.detectors[name]?.ends ?? [0, 0];
+    const quantiles = store.get(partKey("quantiles", category, name));
+    const quotient = by ? number(map[at], 1) : "";
+    const values = [number(value, (high - low) / 10), ...(relative ? [quotient] : [])];
+    return { name, cells: [...values, lower(value, quantiles?.values ?? null)] };
+  });
+  const picked = get("picked").length ? "picked" : `peak of ${detector}'s map`;
+  const title = pixel ? `Row ${pixel[0]}, column ${pixel[1]}: ${picked}` : "Click the image to read out a pixel";
+  return { title, heads, rows: pixel ? rows : [], chosen: detector, note: "" };
+}
+
+/** @param {number} value @param {ArrayLike<number> | null} quantiles null: still being computed */
+const lower = (value, quantiles) => (quantiles ? percent(quantileOf(value, quantiles), 1) : PENDING);
+
+/** The detectors of the scatter: the chosen ones, or else the first two. @param {Now} now */
+function axesOf({ one, get }) {
+  const names = Object.keys(one.detectors);
+  const first = names[0];
+  const second = names[1] ?? first;
+  const x = /** @type {string} */ (get("x"));
+  const y = /** @type {string} */ (get("y"));
+  return { names, x: names.includes(x) ? x : first, y: names.includes(y) ? y : second };
+}
+
+/** A chart of two detectors' scores, and which two. @param {import("./types").Change} change */
+function scoresOfTwo(change) {
+  /** @type {Now | null} */
+  let now = null;
+  const x = select("scatter-x", "scatter x", (value) => change({ x: value }));
+  const y = select("scatter-y", "scatter y", (value) => change({ y: value }));
+  const chart = scatter(change, (image) => (now ? tip(now, image) : []));
+  const note = h("p.av-note");
+  const node = h("section.av-two", {}, h("div.av-two-axes", {}, x.node, y.node), chart.node, note);
+  return {
+    node,
+    /** @param {Now} next @param {number} width */
+    draw(next, width) {
+      now = next;
+      const { one } = now;
+      const axes = axesOf(now);
+      x.show(axes.names, axes.x);
+      y.show(axes.names, axes.y);
+      node.style.width = `${width}px`;
+      const across = one.detectors[axes.x];
+      const up = one.detectors[axes.y];
+      const pending = [...new Set([axes.x, axes.y])].filter((name) => !one.detectors[name]);
+      chart.node.hidden = !across || !up;
+      note.textContent = pending.length ? `${pending.join(" and ")}: being computed.` : "";
+      if (!across || !up) return;
+      chart.draw({
+        x: across.scores,
+        y: up.scores,
+        labels: one.labels,
+        titles: [axes.x, axes.y],
+        thresholds: [thresholdOf(now, axes.x), thresholdOf(now, axes.y)],
+        image: now.image,
+        names: one.names,
+        width,
+      });
+    },
+  };
+}
+
+/**
+ * A person's other order or category begins at its first image, as soon as the order is known.
+ * @param {import("./types").Frame} frame
+ */
+function beginning({ model, change }) {
+  /** @type {Now | null} */
+  let now = null;
+  let wanted = false;
+  let from = 0; // the image that was shown then
+
+  function begin() {
+    if (!wanted || !now) return;
+    const { category, order, image, list } = now;
+    if (category !== model.get("category") || order !== model.get("order")) return; // its prediction is pending
+    if (disagreementOf(now) === null) return;
+    wanted = false;
+    if (list.length && list[0] !== image) change({ image: list[0] });
+  }
+
+  return {
+    /** @param {Element} root the frame, whose controls are persons' only way to say so */
+    listen(root) {
+      root.addEventListener("change", ({ target }) => {
+        if (!(/** @type {Element} */ (target).closest(".av-order, .av-category"))) return;
+        wanted = true;
+        from = model.get("image");
+        begin();
+      });
+    },
+    /** @param {Now} next */
+    draw(next) {
+      now = next;
+      if (next.image !== from || next.get("picked").length) wanted = false; // somebody went on
+      if (wanted) queueMicrotask(begin); // after this drawing
+    },
+  };
+}
+
+/** @param {import("./types").Frame} frame @returns {import("./types").Parts} */
+function build(frame) {
+  const { store } = frame;
+  /** @type {Record<string, One>} */
+  let all = {};
+  let detector = "";
+
+  /** Limits are those of maps, also while their quotient is drawn. @type {import("./types").Change} */
+  const change = (values) => {
+    const by = all[detector]?.by;
+    const { limits } = values;
+    frame.change(limits && by ? { ...values, limits: [limits[0] * by, limits[1] * by] } : values);
+  };
+  /** @param {string} name */
+  const choose = (name) => change({ detector: name });
+
+  const large = picture(change);
+  const drawing = pictureControls(change);
+  const relative = checkbox("relative", "map / threshold", (value) => change({ relative: value }));
+  const scales = h("p.av-scales");
+  const row = tiles((index) => choose(tileNames[index]), change);
+  const note = h("p.av-note");
+  const metrics = detectorTable("metrics", choose);
+  const readOut = detectorTable("pixel", choose);
+  const two = scoresOfTwo(change);
+  const tables = h("div.av-tables", {}, metrics.node, readOut.node);
+  const below = h("div.av-compared", {}, tables, two.node);
+  const node = h(
+    "div.av-body.av-compare",
+    {},
+    h("div.av-left", {}, large.node, drawing.node),
+    h("div.av-right", {}, h("div.av-scales-line", {}, relative.node, scales), row.node, note, below),
+  );
+  const read = reader();
+  const start = beginning(frame);
+  /** @type {string[]} of the tiles' detectors */
+  let tileNames = [];
+  let listening = false;
+
+  /** @param {Now} now */
+  function draw(now) {
+    const root = node.closest(".av-explorer");
+    if (!listening && root) start.listen(root);
+    listening = root !== null;
+    start.draw(now);
+    const numbers = numbersOf(now);
+    const next = read(now, numbers);
+    const one = next[now.detector];
+    const waiting = Object.values(next).some(({ shown }) => !shown);
+    if (!one?.shown || waiting) return; // the former picture stays until the next is there
+    all = next;
+    detector = now.detector;
+    drawImage(now, one.shown, one, numbers);
+    drawBelow(now, one.shown, numbers);
+  }
+
+  /** @param {Now} now @param {Shown} shown @param {One} one @param {Record<string, Numbers | null>} numbers */
+  function drawImage(now, shown, one, numbers) {
+    const { left, right } = columns(now.width);
+    const given = largeGiven(now, shown, one, numbers[detector], left);
+    large.draw(given);
+    const { opacity, fade, contour, style } = given;
+    drawing.show({ opacity, fade, contour, style, masked: shown.mask !== null, mapped: shown.map !== null });
+    relative.show(now.get("relative"));
+    scales.textContent = scaleWords(numbers, now.get("relative"));
+    const list = tilesOf(now, shown, all);
+    tileNames = list.map(({ title }) => title);
+    row.draw({
+      tiles: list,
+      image: shown.image,
+      mask: shown.mask,
+      size: now.one.size,
+      zoom: given.zoom,
+      pixel: shown.pixel,
+      opacity,
+      fade,
+      contour,
+      width: tileWidth(list.length, right),
+    });
+    const anyMap = Object.values(all).find((each) => each.map)?.map ?? null; // tiles say which have none
+    note.textContent = lacking({ ...shown, map: anyMap });
+  }
+
+  /** @param {Now} now @param {Shown} shown @param {Record<string, Numbers | null>} numbers */
+  function drawBelow(now, shown, numbers) {
+    const { right } = columns(now.width);
+    const room = right >= BESIDE;
+    below.classList.toggle("av-roomy", room);
+    metrics.draw(metricsGiven(now, numbers));
+    readOut.draw(readOutGiven(now, shown, all));
+    two.draw(now, room ? Math.round(clip(0.4 * (right - GAP), 240, 440)) : Math.min(right, 440));
+  }
+
+  return {
+    node,
+    draw,
+    ahead(now) {
+      for (const name of Object.keys(now.one.detectors)) askAhead({ ...now, detector: name });
+    },
+    words: comparedWords,
+    table(now) {
+      const numbers = numbersOf(now);
+      store.ask();
+      const head = ["detector", "score", "rank", "verdict", ...METRICS.map(([name]) => name)];
+      const rows = Object.entries(numbers).map(([name, known]) => {
+        return [name, ...placeOf(now, name), ...inWords(known)];
+      });
+      return { head, rows };
+    },
+  };
+}
+
+export default {
+  initialize,
+  render: (/** @type {any} */ given) =>
+    explorer(given, { title: TITLE, state: ["relative", "x", "y"], help: HELP, orders: ORDERS, build }),
+};
