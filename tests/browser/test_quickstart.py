@@ -81,7 +81,7 @@ def test_a_thumbnail_goes_to_its_image(page):
 
 
 def test_the_missed_images_that_the_notebook_asks_for(page):
-    select = page.find(".av-errors select")
+    select = page.find(".av-only select")
     select.select_option("false negatives")
     expect(page.find(".av-gallery").first).to_contain_text("missed")
     select.select_option("all")
