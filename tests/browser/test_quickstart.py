@@ -71,3 +71,18 @@ def test_next_and_previous_image(page, by):
 def test_another_detector(page):
     other = another(page, "detector")
     expect(status(page)).to_contain_text(other)
+
+
+def test_a_thumbnail_goes_to_its_image(page):
+    other = page.find(".av-gallery [role=option][aria-selected=false]").first
+    image = int(other.get_attribute("data-image"))
+    other.click()
+    expect(status(page)).to_contain_text(f"image {image + 1} of")
+
+
+def test_the_missed_images_that_the_notebook_asks_for(page):
+    select = page.find(".av-only select")
+    select.select_option("false negatives")
+    expect(page.find(".av-gallery").first).to_contain_text("missed")
+    select.select_option("all")
+    expect(page.find(".av-gallery").first).to_contain_text("all images")

@@ -47,7 +47,8 @@ def export(
     title: of the page; "" = the categories and their detectors.
     images: indices of the test images that can be shown; None = all. The others stay in the chart
         of scores, and a click on one says that it is not there.
-    k: neighbours that are stored of each patch; None = all.
+    k: neighbours that are stored of each patch; None = all where an explorer shows them; 0 =
+        nothing but maps.
     half: whether distances are stored as 16-bit floats (three digits).
     photos: whether the original files' pixels are stored, for a deeper zoom.
     most: megabytes; a file that is estimated to be larger is not written.
@@ -127,9 +128,17 @@ class _Page:
         keys: dict[str, None] = {}
         for explorer in self.explorers:
             if explorer.source is source:
-                some = explorer.export_keys(images=self._images, k=self._k, photos=self._photos)
+                k = self._k_of(source)
+                some = explorer.export_keys(images=self._images, k=k, photos=self._photos)
                 keys.update(dict.fromkeys(some))
         return list(keys)
+
+    def _k_of(self, source: Source) -> int | None:
+        """Return how many neighbours are stored: none where no explorer of a source shows them."""
+        if self._k is not None:
+            return self._k
+        shown = any("train" in one.KINDS for one in self.explorers if one.source is source)
+        return None if shown else 0
 
     def estimate(self) -> float:
         """Estimate the bytes of the file, from all but the parts and a few of these."""
@@ -171,7 +180,7 @@ class _Page:
 
     def _facts_of(self, source: Source) -> dict[str, Any]:
         """Return a source's facts, named by its number: a page's bytes do not depend on the day."""
-        return {**source.facts_with(self._k), "id": str(self.sources.index(source))}
+        return {**source.facts_with(self._k_of(source)), "id": str(self.sources.index(source))}
 
     def _elements(self) -> Iterable[str]:
         for source in self.sources:
@@ -180,7 +189,7 @@ class _Page:
 
     def _element(self, source: Source, key: str) -> str:
         """Return a part as an element with base64 inside: JPEGs as they are, the rest deflated."""
-        heads, values = packed(source.part(key, k=self._k, half=self._half))
+        heads, values = packed(source.part(key, k=self._k_of(source), half=self._half))
         texts = []
         for head, value in zip(heads, values, strict=True):
             stored = value if head["dtype"] == "jpeg" else zlib.compress(value, 9)

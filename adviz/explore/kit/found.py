@@ -116,11 +116,12 @@ def found_part(
     Parameters
     ----------
     root: how maps follow from distances, see `root_of`.
-    k: neighbours that are kept, in the order in which they were found; None = all.
+    k: neighbours that are kept, in the order in which they were found; None = all. 0: nothing
+        but the map, or what it follows from.
     half: whether distances are stored as float16, with three digits, where that holds all of them.
     """
     part: Part = {}
-    searched = searched_cells(prediction)
+    searched = searched_cells(prediction) if k != 0 else ""
     if searched:
         found = prediction.neighbors[searched]
         distance = _distances(found.distance[image][..., :k], half)
@@ -144,6 +145,8 @@ def found_part(
 
     if prediction.boxes is not None:
         part["box"] = np.asarray(prediction.boxes[image]).astype(np.uint16)
+    if k == 0:
+        return part
     for number, values in enumerate(layers_of(prediction).values()):
         part[f"layer{number}"] = values[image].astype(np.float32)
     whole = whole_images(prediction)
