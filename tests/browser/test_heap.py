@@ -43,7 +43,8 @@ def use(page, *, methods):
     for turn in range(CLICKS):
         if methods and turn % 10 == 9:
             driven.choose("detector", METHODS[turn // 10 % 2])
-        row, column = 61 * turn % 220, 37 * turn % 220
+        row = 40 + 61 * turn % 180  # below the buttons on the picture
+        column = 37 * turn % 220
         driven.pick(row, column)
         expect(readout).to_contain_text(f"row {row}, column {column}")
     return held(page)
