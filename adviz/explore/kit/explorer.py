@@ -12,12 +12,13 @@ import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import anywidget
 import traitlets
 from traitlets import Bool, Dict, Float, Int, List, TraitError, Unicode
 
+from adviz._support import got
 from adviz.explore.kit.bundle import bundle, styles
 from adviz.explore.kit.export import MOST, export
 from adviz.explore.kit.packing import packed, part_key
@@ -73,6 +74,8 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         "zoom", "limits", "opacity", "fade", "contour", "shown_as",
     )  # fmt: skip
     ORDERS: tuple[str, ...] = ORDERS
+    # attributes that are no state; all others would be misspelt
+    OWN: ClassVar[frozenset[str]] = frozenset({"source", "links"})
 
     category = Unicode().tag(sync=True)
     detector = Unicode().tag(sync=True)
@@ -123,6 +126,14 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         self.on_msg(self._answer)
         self.observe(self._compute_missing, ["category", "detector"])
         self._compute_missing()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        known = name.startswith("_") or hasattr(type(self), name) or name in self.OWN
+        if not known:
+            raise AttributeError(
+                f"expected some of {', '.join(self.STATE)}, {got(name, self.STATE)}"
+            )
+        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: a widget, to be used in Jupyter; static() draws it"
