@@ -1,14 +1,16 @@
-"""How long every control of every explorer takes to answer, in JupyterLab and Chromium, on the
-built-in data.
+"""How long every explorer takes to answer, in JupyterLab and Chromium, on the built-in data.
 
     python -m benchmarks.explorers                       # all; needs Chromium and the test extras
-    python -m benchmarks.explorers retrieval --repeats 40
+    python -m benchmarks.explorers layers pro --repeats 40
+    python -m benchmarks.explorers retrieval compare --old 9994d3f   # beside those of that commit
+    python -m benchmarks.explorers --files               # and exported pages of six categories
 
-A control is moved as a person would (choose the next option, press an arrow key on a slider or an
-image, click); the clock, the page's own, runs from the event to the first frame in which the
-kernel's answer is seen: another picture, another status line, or that work has begun; for what
-never asks the kernel, such as opacity, to the next drawing. Each is moved `--repeats` times, one
-after the other has settled.
+Explorers that draw themselves (results, retrieval, thresholds, compare) are measured by
+`benchmarks.drawn`. Of the others a control is moved as a person would (choose the next option,
+press an arrow key on a slider or an image, click); the clock, the page's own, runs from the event
+to the first frame in which the kernel's answer is seen: another picture, another status line, or
+that work has begun; for what never asks the kernel, such as opacity, to the next drawing. Each is
+moved `--repeats` times, one after the other has settled.
 """
 
 from __future__ import annotations
@@ -18,8 +20,11 @@ import os
 import statistics
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+
+from benchmarks import drawn
 
 os.environ.setdefault("ADVIZ_PROGRESS", "0")
 
@@ -35,9 +40,17 @@ features = {n: (backbone.extract(c.train), backbone.extract(c.test)) for n, c in
 methods = {"SPADE": SPADE(layers=(8, 16), k_images=10), "PaDiM": PaDiM(layers=(8, 16)),
            "PatchCore": PatchCore(coreset=0.02)}
 found = {n: {m: d.fit(train).predict(test) for m, d in methods.items()} for n, (train, test) in features.items()}"""
+# In the order in which they are displayed, each with a name of its own
+DRAWN = """
+from IPython.display import display
+shown = {}
+for name in NAMES:
+    shown[name] = getattr(explore, name)(categories, found)
+    display(shown[name])
+for view in shown.values():
+    getattr(view, "wait", lambda: None)()"""
+BUILT_IN = ("bottle", "brick", "capsule", "hex_nut", "mesh", "transistor")
 EXPLORERS = {
-    "results": "explore.results(categories, found)",
-    "retrieval": "explore.retrieval(categories, found)",
     "layers": "explore.layers(categories, found)",
     "coreset": """train, test = features["capsule"]
 fitted = {s: PatchCore(coreset=0.1, sampler=s).fit(train) for s in ("greedy", "random")}
@@ -46,11 +59,9 @@ predictions = {s: d.predict_coreset_sizes(test, budgets) for s, d in fitted.item
 view = explore.coreset(categories["capsule"], {s: d.trace_ for s, d in fitted.items()}, predictions)
 view.wait()
 view""",
-    "thresholds": "explore.thresholds(categories, found, gate={'SPADE': 0.03})",
     "pro": """view = explore.pro(categories, found)
 view.wait()
 view""",
-    "compare": "explore.compare(categories, found)",
     "deviations": """steps = {"official": PatchCore.preset("paper").differences("official")}
 few = {n: [part.select(images=range(0, len(part.ids), 4)) for part in parts] for n, parts in features.items()}
 small = {n: data.Category(n, c.train, c.test.subset(range(0, len(c.test), 4))) for n, c in categories.items()}
@@ -221,40 +232,120 @@ def report(explorer: str, times: dict[tuple[str, str], list[float]]) -> None:
         )
 
 
+def other_explorers(lab: Any, browser: Any, names: list[str], repeats: int) -> None:
+    """Print a table of every control of explorers that the kernel draws."""
+    from conftest import opened
+    from lab_server import write_notebook
+
+    print("| explorer | control | moves | median s | p95 s | within 0.3 s |")
+    print("|---|---|---:|---:|---:|---|", flush=True)
+    for name in names:
+        write_notebook(lab.folder, f"{name}.ipynb", PREPARE, EXPLORERS[name])
+        with opened(lab, browser) as page:
+            run(page, f"{name}.ipynb")
+            root = page.find(".jp-OutputArea-output:has(.adviz-status)").last
+            report(name, measure(page, root, repeats))
+            sys.stdout.flush()
+
+
+def drawn_explorers(
+    lab: Any, browser: Any, names: list[str], repeats: int, former: Path | None
+) -> None:
+    """Print a table of what explorers that draw themselves take, and those of former code."""
+    from conftest import opened
+    from lab_server import write_notebook
+
+    sources = {"now": PREPARE}
+    if former is not None:
+        # before anything imports adviz
+        sources["before"] = f"import sys\nsys.path.insert(0, {str(former)!r})\n{PREPARE}"
+    print(drawn.HEAD, flush=True)
+    for way, source in sources.items():
+        for name in names:
+            file = f"{way}_{name}.ipynb"
+            write_notebook(lab.folder, file, source, f"NAMES = [{name!r}]{DRAWN}")
+            with opened(lab, browser) as page:
+                run(page, file)
+                selector = ".av-explorer"
+                if way == "before":
+                    selector = ".jp-OutputArea-output:has(.adviz-status)"
+                root = page.find(selector).first
+                root.scroll_into_view_if_needed()
+                page.browser.wait_for_timeout(3000)  # until the first picture is there
+                explorer = drawn.Explorer(page.browser, root, former=way == "before")
+                received = drawn.Received(page.browser)
+                for one in drawn.measured(explorer, name, way, repeats, received):
+                    print(one.row(), flush=True)
+
+
+def files(browser: Any, folder: Path, repeats: int) -> None:
+    """Print a table of exported pages, one for each built-in category."""
+    from adviz import SPADE, Backbone, PaDiM, PatchCore, data, explore
+
+    backbone = Backbone("efficientnet_lite0")
+    detectors = {
+        "SPADE": SPADE(layers=(8, 16), k_images=10),
+        "PaDiM": PaDiM(layers=(8, 16)),
+        "PatchCore": PatchCore(coreset=0.02),
+    }
+    print(drawn.FILE_HEAD, flush=True)
+    for name in BUILT_IN:
+        category = data.demo(name)
+        train = backbone.extract(category.train)
+        test = backbone.extract(category.test)
+        found = {label: one.fit(train).predict(test) for label, one in detectors.items()}
+        view = explore.retrieval(category, found)
+        print(drawn.exported(browser, view, name, folder, repeats).row(), flush=True)
+
+
+def run(page: Any, file: str) -> None:
+    """Run a notebook, none of whose cells may raise."""
+    cells = page.run_all(file, seconds=600)
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    errors = [output for output in outputs if output["output_type"] == "error"]
+    assert not errors, errors
+
+
 def main() -> None:
-    """Measure and print a table."""
+    """Measure and print tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "explorers", nargs="*", default=list(EXPLORERS), help=f"some of: {' '.join(EXPLORERS)}"
-    )
+    known = [*drawn.NAMES, *EXPLORERS]
+    parser.add_argument("explorers", nargs="*", help=f"some of: {' '.join(known)}; none = all")
     parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--old", metavar="COMMIT_OR_PATH", help="of the package to compare with")
+    parser.add_argument("--files", action="store_true", help="measure exported pages, too")
     chosen = parser.parse_args()
+    unknown = sorted(set(chosen.explorers) - set(known))
+    if unknown:
+        parser.error(f"expected some of {' '.join(known)}, got {' '.join(unknown)}")
+    wanted = chosen.explorers or ([] if chosen.files else known)
+    others = [name for name in wanted if name in EXPLORERS]
+    own = [name for name in wanted if name in drawn.NAMES]
+
     sys.path.insert(0, str(BROWSER))
-    from conftest import FLAGS, browser_path, opened
-    from lab_server import running_lab, write_notebook
+    from conftest import LAUNCH, browser_path
+    from lab_server import running_lab
     from playwright.sync_api import sync_playwright
 
-    print(
-        "| explorer | control | moves | median s | p95 s | within 0.3 s |\n|---|---|---:|---:|---:|---|",
-        flush=True,
-    )
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        running_lab(Path(folder)) as lab,
-        sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=browser_path(), args=FLAGS) as browser,
-    ):
-        for name in chosen.explorers:
-            write_notebook(lab.folder, f"{name}.ipynb", PREPARE, EXPLORERS[name])
-            with opened(lab, browser) as page:
-                cells = page.run_all(f"{name}.ipynb", seconds=600)
-                errors = [
-                    text for c in cells for text in c["outputs"] if text["output_type"] == "error"
-                ]
-                assert not errors, errors
-                root = page.find(".jp-OutputArea-output:has(.adviz-status)").last
-                report(name, measure(page, root, chosen.repeats))
-                sys.stdout.flush()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        playwright = stack.enter_context(sync_playwright())
+        browser = playwright.chromium.launch(executable_path=browser_path(), **LAUNCH)
+        stack.callback(browser.close)
+        if chosen.files:
+            files(browser, folder, chosen.repeats)
+        if not wanted:
+            return
+        former = None
+        if chosen.old:
+            former = stack.enter_context(drawn.former_code(folder / "former", chosen.old))
+        home = folder / "lab"
+        home.mkdir()
+        lab = stack.enter_context(running_lab(home))
+        if own:
+            drawn_explorers(lab, browser, own, chosen.repeats, former)
+        if others:
+            other_explorers(lab, browser, others, chosen.repeats)
 
 
 if __name__ == "__main__":

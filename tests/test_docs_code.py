@@ -10,7 +10,13 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "docs/add-a-detector.md", "docs/when-it-fails.md", "docs/trace-a-number.md")
+PAGES = (
+    "README.md",
+    "docs/add-a-detector.md",
+    "docs/explorers.md",
+    "docs/when-it-fails.md",
+    "docs/trace-a-number.md",
+)
 BLOCK = re.compile(r"^(<!-- not run: .+ -->\n)?```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 REGISTRATION = re.compile(r"from \.\w+ import (\w+) as \1\n")
 

@@ -39,10 +39,11 @@ def progress_bar(
     from tqdm.auto import tqdm
 
     disable = os.environ.get("ADVIZ_PROGRESS") == "0"
-    bar = tqdm
-    if not disable and any(base.__name__ == "tqdm_notebook" for base in tqdm.__mro__):
-        bar = _vanishing(tqdm)
-    return bar(iterable, desc=label, total=total, disable=disable, leave=False, dynamic_ncols=True)
+    kind: Any = tqdm
+    in_notebook = any(base.__name__ == "tqdm_notebook" for base in tqdm.__mro__)
+    if in_notebook and not disable:
+        kind = _vanishing(tqdm)
+    return kind(iterable, desc=label, total=total, disable=disable, leave=False, dynamic_ncols=True)
 
 
 @cache
@@ -55,8 +56,24 @@ def _vanishing(notebook_bar: type) -> type:
     from IPython.display import HTML, display
 
     class VanishingBar(notebook_bar):  # type: ignore[misc]
-        def __init__(self, *values: Any, **options: Any) -> None:
-            super().__init__(*values, display=False, **options)
+        def __init__(
+            self,
+            iterable: Iterable[Any] | None,
+            desc: str,
+            total: int | None,
+            disable: bool,
+            leave: bool,
+            dynamic_ncols: bool,
+        ) -> None:
+            super().__init__(
+                iterable,
+                desc=desc,
+                total=total,
+                disable=disable,
+                leave=leave,
+                dynamic_ncols=dynamic_ncols,
+                display=False,
+            )
             self.handle = display(self.container, display_id=True)
 
         def close(self) -> None:

@@ -58,6 +58,5 @@ class ResultsView(Explorer):
         sample = self.source.sample(self.category, self.image)
         maps = self.prediction.anomaly_map
         anomaly_map = None if maps is None else maps[self.image]
-        limits = self.limits.get(self._key) or self._detector_facts["limits"]
-        limits = None if limits is None else tuple(limits)
+        limits = self._map_limits
         return plots.anomaly_row(sample.image, sample.mask, anomaly_map, limits=limits)

@@ -24,7 +24,7 @@ def why(
     *,
     normal: Split | None = None,
     backbone: Any = None,
-    thresholds: Mapping[str, Any] | None = None,
+    thresholds: Any = None,
 ) -> RetrievalView:
     """Show why detectors find one image unusual: which patches of it, compared with which.
 
@@ -33,11 +33,12 @@ def why(
     image: a file, a PIL image, or an array (h, w) or (h, w, 3) uint8.
     detectors: a fitted detector, or several by name; all fitted on features of one backbone.
     normal: the split they were fitted on, so that the normal images can be shown; None = grey
-        pictures stand for them.
+        pictures stand for them. It also says how the image is resized and cropped where no detector
+        does, and without either that is ``Geometry()``.
     backbone: what made the features that they were fitted on; None = the network of that name, with
         its published weights.
-    thresholds: detector's name -> what `calibrate` returned, or a score from which on an image is
-        predicted anomalous; without it there is no verdict.
+    thresholds: what `calibrate` returned, or a score from which on an image is predicted anomalous;
+        of several detectors by their names. Without it there is no verdict.
 
     Returns
     -------
@@ -46,7 +47,8 @@ def why(
     Raises
     ------
     ValueError: no detector, one that is not fitted, detectors of different backbones or geometries,
-        or fewer normal images than they were fitted on.
+        thresholds of other detectors, or fewer normal images than they were fitted on.
+    TypeError: something else than detectors.
     OSError: the file cannot be read.
 
     Examples
@@ -55,80 +57,129 @@ def why(
     >>> bool(view.evidence.image[0] < len(category.train))
     True
     """
-    named = dict(detectors) if isinstance(detectors, Mapping) else {_name_of(detectors): detectors}
-    if not named:
-        raise ValueError("expected a fitted detector, or several by name, got none")
-    test = _alone(image, _geometry_of(named))
-    features = (backbone or _backbone_of(named)).extract(test)
+    named = _named(detectors)
+    scores = _by_detector(thresholds, named)
+    test = _alone(image, _geometry_of(named, normal))
+    network = _backbone_of(named) if backbone is None else backbone
+    features = network.extract(test)
     predictions = {name: detector.predict(features) for name, detector in named.items()}
-    needed = max(_normal_images(prediction) for prediction in predictions.values())
-    if normal is None:
-        normal = _grey(needed, test)
-    if len(normal) < needed:
-        raise ValueError(
-            f"expected the split that the detectors were fitted on, of {needed} or more images, "
-            f"got one of {len(normal)}"
-        )
-    category = Category(test.ids[0], normal, test)
+    category = Category(test.ids[0], _normal_of(predictions, normal, test), test)
     view = RetrievalView(category, predictions)
     chosen = {}
-    for name, threshold in (thresholds or {}).items():
-        score = threshold.value if isinstance(threshold, Threshold) else threshold
-        chosen[f"{category.name}/{name}"] = float(score)
+    for name, threshold in scores.items():
+        chosen[f"{category.name}/{name}"] = _score_of(threshold, predictions[name])
     view.thresholds = chosen
     return view
 
 
-def _name_of(detector: Any) -> str:
-    return str(getattr(detector, "title", type(detector).__name__))
+def _named(detectors: Any) -> dict[str, Any]:
+    """Return detectors by name."""
+    named = detectors
+    if not isinstance(detectors, Mapping):
+        named = {str(getattr(detectors, "title", type(detectors).__name__)): detectors}
+    if not named:
+        raise ValueError("expected a fitted detector, or several by name, got none")
+    for name, detector in named.items():
+        if not hasattr(detector, "predict"):
+            raise TypeError(
+                f"expected a fitted detector, or several by name, got {name}, which has no "
+                "predict(features)"
+            )
+    return dict(named)
+
+
+def _by_detector(thresholds: Any, detectors: Mapping[str, Any]) -> dict[str, Any]:
+    """Return thresholds by the names of detectors."""
+    if thresholds is None:
+        return {}
+    names = ", ".join(detectors)
+    if not isinstance(thresholds, Mapping):
+        if len(detectors) > 1:
+            raise ValueError(f"expected thresholds by detector, of {names}, got {thresholds}")
+        return {name: thresholds for name in detectors}
+    unknown = [str(name) for name in thresholds if name not in detectors]
+    if unknown:
+        raise ValueError(f"expected thresholds of {names}, got one of {', '.join(unknown)}")
+    return dict(thresholds)
+
+
+def _score_of(threshold: Any, prediction: Prediction) -> float:
+    """Return the score from which on an image is predicted anomalous."""
+    if isinstance(threshold, Threshold):
+        threshold.is_anomalous(prediction)  # refuses that of another detector
+        return threshold.value
+    return float(threshold)
 
 
 def _alone(image: Any, geometry: Geometry | None) -> Split:
     """Return a split of one unlabelled image."""
     unlabelled = [UNLABELLED]
     if isinstance(image, str | Path):
-        path = Path(image)
+        path = Path(image).expanduser()
         return Split(
             [path], unlabelled, [None], ["unlabelled"], geometry=geometry, root=path.parent
         )
     return Split.from_arrays([image], unlabelled, names=["image"], geometry=geometry)
 
 
-def _geometry_of(detectors: Mapping[str, Any]) -> Geometry | None:
-    geometries = {name: _fact(name, one, "geometry_") for name, one in detectors.items()}
-    first = next(iter(geometries.values()))
-    for name, geometry in geometries.items():
-        if geometry != first:
+def _geometry_of(detectors: Mapping[str, Any], normal: Split | None) -> Geometry | None:
+    """Return how detectors need images to be prepared; None = they do not say."""
+    geometries: dict[str, Geometry] = {}
+    for name, detector in detectors.items():
+        geometry = getattr(detector, "geometry_", None)
+        if geometry is not None:
+            geometries[name] = geometry
+    if not geometries:
+        return None if normal is None else normal.geometry
+    first, *others = geometries
+    for name in others:
+        if geometries[name].pixels != geometries[first].pixels:
             raise ValueError(
-                f"expected detectors fitted on images of one geometry, got {first} and, of {name}, "
-                f"{geometry}"
+                f"expected detectors fitted on images of one geometry, got {geometries[first]} of "
+                f"{first} and {geometries[name]} of {name}"
             )
-    return first
+    return geometries[first]
 
 
 def _backbone_of(detectors: Mapping[str, Any]) -> Any:
     """Return the network that made the features, with all layers that the detectors read."""
     from adviz.features import Backbone  # loads torch
 
-    labels = {name: _fact(name, one, "backbone_") for name, one in detectors.items()}
+    labels = {}
+    layers: dict[str, None] = {}  # in the order of the detectors
+    for name, detector in detectors.items():
+        if not (hasattr(detector, "backbone_") and hasattr(detector, "layers_")):
+            raise ValueError(
+                f"expected fitted detectors that say on whose features, got {name}, which does "
+                "not: call fit(features) first, or give backbone="
+            )
+        labels[name] = detector.backbone_
+        layers |= dict.fromkeys(detector.layers_)
     if len(set(labels.values())) > 1:
-        raise ValueError(f"expected detectors of one backbone, got {labels}")
+        each = ", ".join(f"{label or 'an unnamed one'} of {name}" for name, label in labels.items())
+        raise ValueError(f"expected detectors fitted on features of one backbone, got {each}")
     label = next(iter(labels.values()))
-    layers = dict.fromkeys(layer for one in detectors.values() for layer in one.layers_)
     if not label or "(" in label:
         raise ValueError(
-            f"expected backbone=, what made the features: of {label or 'an unnamed one'!r} the "
-            "weights are not known"
+            "expected backbone=, what made the features that the detectors were fitted on: "
+            f"{label or 'its name'!r} does not tell all of it"
         )
     return Backbone(label, layers=list(layers))
 
 
-def _fact(name: str, detector: Any, attribute: str) -> Any:
-    if not hasattr(detector, attribute):
+def _normal_of(predictions: Mapping[str, Prediction], normal: Split | None, test: Split) -> Split:
+    """Return the normal images as the detectors saw them, or grey pictures for them."""
+    needed = max(_normal_images(prediction) for prediction in predictions.values())
+    if normal is None:
+        return _grey(needed, test)
+    if len(normal) < needed:
         raise ValueError(
-            f"expected fitted detectors, got {name} without {attribute}: call fit(features) first"
+            f"expected the split that the detectors were fitted on, of {needed} or more images, "
+            f"got one of {len(normal)}"
         )
-    return getattr(detector, attribute)
+    if normal.geometry.pixels != test.geometry.pixels:
+        return normal.with_geometry(test.geometry)
+    return normal
 
 
 def _normal_images(prediction: Prediction) -> int:

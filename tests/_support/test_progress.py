@@ -54,8 +54,12 @@ def test_a_bar_in_a_notebook_leaves_nothing_where_it_was_displayed(monkeypatch):
     progress._vanishing.cache_clear()
     assert list(progress.progress_bar(range(2), label="outer")) == [0, 1]
     assert [content.data for content in shown] == [""]
-    with pytest.raises(ValueError, match="here"):
+
+    def broken():
         for _ in progress.progress_bar(range(2), label="broken"):
             raise ValueError("here")
+
+    with pytest.raises(ValueError, match="here"):
+        broken()
     progress._vanishing.cache_clear()
     assert type(shown[-1]).__name__ == "TqdmHBox"

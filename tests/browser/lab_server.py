@@ -20,18 +20,22 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 TOKEN = "adviz-browser-test"  # noqa: S105 (guards a server that lives for one test run)
 SETTINGS = {
-    # Else cells off screen are "not visible"
-    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},
 }
 
-# Opens a notebook in the Lab and runs all its cells; resolves to its code cells when the last one
-# is done.
+# Opens a notebook in the Lab, or takes the one that Notebook 7 has opened, and runs all its cells;
+# resolves to its code cells when the last one is done.
 RUN_ALL = """async ([path, seconds]) => {
+  const opened = async app => {
+    if (!document.body.dataset.notebook)
+      return app.commands.execute('docmanager:open', {path, factory: 'Notebook'});
+    while (!app.shell.currentWidget) await new Promise(done => setTimeout(done, 50));
+    return app.shell.currentWidget;
+  };
   const run = async () => {
     const app = window.jupyterapp;
     await app.restored;
-    const panel = await app.commands.execute('docmanager:open', {path, factory: 'Notebook'});
+    const panel = await opened(app);
     await panel.context.ready;
     await panel.revealed;
     await panel.sessionContext.ready;
@@ -96,9 +100,9 @@ def environment(home):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values))
     (home / "config").mkdir()
-    (home / "config" / "jupyter_lab_config.json").write_text(
-        json.dumps({"LabApp": {"expose_app_in_browser": True}})
-    )
+    for name, application in (("lab", "LabApp"), ("notebook", "JupyterNotebookApp")):
+        exposed = {application: {"expose_app_in_browser": True}}
+        (home / "config" / f"jupyter_{name}_config.json").write_text(json.dumps(exposed))
     folders = {
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_DATA_DIR": "data",

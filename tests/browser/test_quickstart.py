@@ -14,22 +14,21 @@ def quickstart(shared_page):
 
 @pytest.fixture
 def page(quickstart, shared_page, screenshot):
-    shared_page.find(".adviz-view").scroll_into_view_if_needed(timeout=10_000)
+    shared_page.explorer()
     return shared_page
 
 
 def status(page):
-    return page.find(".adviz-status")
+    return page.find(".av-status")
 
 
-def choices(page, selector):
-    """Return the options of a drop-down, the chosen one first."""
-    select = page.find(f"{selector} select")
-    chosen = select.evaluate("select => select.selectedOptions[0].label")
-    return [
-        chosen,
-        *(name for name in select.locator("option").all_inner_texts() if name != chosen),
-    ]
+def another(page, control):
+    """Choose another option of a drop-down, and return its name."""
+    select = page.find(f".av-{control} select")
+    now = select.input_value()
+    (other, *_) = [one for one in select.locator("option").all_inner_texts() if one != now]
+    select.select_option(other)
+    return other
 
 
 @pytest.mark.usefixtures("screenshot")
@@ -48,29 +47,42 @@ def test_every_cell_ran_without_error(quickstart):
 
 
 def test_another_category(page):
-    _, other, *_ = choices(page, ".adviz-category")
-    page.changes(lambda: page.find(".adviz-category select").select_option(other))
+    other = another(page, "category")
     expect(status(page)).to_contain_text(other)
 
 
-def test_next_and_previous_image(page):
+@pytest.mark.parametrize("by", ["buttons", "keys"])
+def test_next_and_previous_image(page, by):
     before = status(page).inner_text()
-    position, count = map(int, re.search(r"image (\d+) of (\d+)", before).groups())
-    assert position < count
-    page.changes(page.find(".adviz-next").click)
-    expect(status(page)).to_contain_text(f"image {position + 1} of {count}")
-    page.changes(page.find(".adviz-previous").click)
+    counter = page.find(".av-counter")
+    place, count = map(int, re.findall(r"\d+", counter.inner_text()))
+    there, back = ("next", "previous") if place < count else ("previous", "next")
+    for way in (there, back):
+        if by == "buttons":
+            page.find(f"button.av-{way}").click()
+        else:
+            page.find("canvas.av-picture-canvas").press({"next": "]", "previous": "["}[way])
+        if way == there:
+            expect(status(page)).not_to_have_text(before)
     expect(status(page)).to_have_text(before)
-
-
-def test_image_slider_by_keyboard(page):
-    handle = page.find(".adviz-image .noUi-handle")
-    position = int(re.search(r"image (\d+) of", status(page).inner_text())[1])
-    page.changes(lambda: handle.press("ArrowRight"))
-    expect(status(page)).to_contain_text(f"image {position + 1} of")
+    expect(counter).to_have_text(f"{place} of {count}")
 
 
 def test_another_detector(page):
-    _, other, *_ = choices(page, ".adviz-detector")
-    page.changes(lambda: page.find(".adviz-detector select").select_option(other))
+    other = another(page, "detector")
     expect(status(page)).to_contain_text(other)
+
+
+def test_a_thumbnail_goes_to_its_image(page):
+    other = page.find(".av-gallery [role=option][aria-selected=false]").first
+    image = int(other.get_attribute("data-image"))
+    other.click()
+    expect(status(page)).to_contain_text(f"image {image + 1} of")
+
+
+def test_the_missed_images_that_the_notebook_asks_for(page):
+    select = page.find(".av-only select")
+    select.select_option("false negatives")
+    expect(page.find(".av-gallery").first).to_contain_text("missed")
+    select.select_option("all")
+    expect(page.find(".av-gallery").first).to_contain_text("all images")

@@ -33,24 +33,30 @@ def explorer(lab, shared_page):
 
 @pytest.fixture
 def page(explorer, screenshot):
+    explorer.explorer()
     return explorer
 
 
+def choose(page, detector):
+    page.find(".av-detector select").select_option(detector)
+
+
 def test_it_says_that_it_is_busy_and_then_shows_the_result(page):
-    expect(page.find(".adviz-busy")).to_be_hidden()
-    page.find(".adviz-detector select").select_option("slow")
-    expect(page.find(".adviz-busy")).to_contain_text("nut · slow: steps")
-    page.find(".adviz-next").click()  # the page is alive
-    expect(page.find(".adviz-counter")).to_have_text("2 of 4")
-    expect(page.find(".adviz-status")).to_contain_text("nut · slow · image 2 of 4")
-    expect(page.find(".adviz-busy")).to_be_hidden()
+    busy = page.find(".av-busy")
+    expect(busy).to_be_hidden()
+    choose(page, "slow")
+    expect(busy).to_contain_text("nut · slow: steps")
+    page.find(".av-next").click()  # the page is alive
+    expect(page.find(".av-status")).to_contain_text("nut · slow")
+    expect(busy).to_be_hidden()
+    expect(page.find(".av-status")).to_contain_text("score 10")  # 100 and its place
 
 
 def test_a_button_stops_it(page):
-    page.find(".adviz-detector select").select_option("endless")
-    expect(page.find(".adviz-busy")).to_contain_text("nut · endless: steps")
-    page.find(".adviz-stop").click()
-    expect(page.find(".adviz-busy")).to_be_hidden()
-    expect(page.find(".adviz-status")).to_have_text("stopped")
-    page.find(".adviz-detector select").select_option("quick")
-    expect(page.find(".adviz-status")).to_contain_text("nut · quick · image")
+    busy = page.find(".av-busy")
+    choose(page, "endless")
+    expect(busy).to_contain_text("nut · endless: steps")
+    page.find(".av-stop").click()
+    expect(busy).to_be_hidden()
+    choose(page, "quick")
+    expect(page.find(".av-status")).to_contain_text("nut · quick · image")

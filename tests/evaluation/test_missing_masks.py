@@ -14,7 +14,7 @@ from adviz.core.maps import resize
 from adviz.data import Geometry
 from adviz.explore.deviations.runs import record
 from adviz.explore.kit.disagreement import compared
-from adviz.explore.kit.image_stepper import truth_of
+from adviz.explore.kit.truth import truth_of
 from adviz.explore.layers.judging import measured
 from adviz.sweep.measuring import evaluation_of
 from adviz.tables.figures import pictures

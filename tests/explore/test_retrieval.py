@@ -1,362 +1,467 @@
-import re
+"""What an image and its pixels were compared with: the state of the explorer and its figure."""
+
+import json
 
 import numpy as np
 import pytest
-from PIL import Image
+import traitlets
+from bank_data import small_category
 
 from adviz import Neighbors, Prediction, data, explore
 from adviz.core import maps
+from adviz.explore.kit.packing import part_key
+
+SIDE, CELLS, NEAREST = 32, 8, 3  # pixels of an image, patches along a side, neighbours of each
+N_TEST, N_TRAIN = 4, 6
+SECONDS = 20  # more than anything here takes on a loaded machine
 
 
 @pytest.fixture(scope="module")
 def category(tmp_path_factory):
-    """Three training images; test images good, good, hole, hole."""
-    root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
-    mask = np.zeros((256, 256), np.uint8)
-    mask[100:140, 100:140] = 255
-    for files in ("train/good 0 1 2", "test/good 0 1", "test/hole 0 1"):
-        folder, *numbers = files.split()
-        (root / "plate" / folder).mkdir(parents=True)
-        for number in numbers:
-            image = Image.fromarray(rng.integers(0, 255, (256, 256, 3), dtype=np.uint8))
-            image.save(root / "plate" / folder / f"{number}.png")
-    (root / "plate/ground_truth/hole").mkdir(parents=True)
-    for number in (0, 1):
-        Image.fromarray(mask).save(root / f"plate/ground_truth/hole/{number}_mask.png")
-    return data.mvtec(root, "plate")
+    """Six training images; test images good, good, hole, hole."""
+    return small_category(tmp_path_factory.mktemp("data"))
 
 
-def prediction(detector, *, whole=False, cells=False, layers=True):
+def whole_neighbors(rng, k=NEAREST, n_test=N_TEST):
+    shape = n_test, 1, 1, k
+    images = np.broadcast_to(np.arange(k) % N_TRAIN, shape)
+    return Neighbors(np.sort(rng.random(shape)), images, np.zeros(shape, int))
+
+
+def patch_neighbors(rng, k=NEAREST, order="retrieval", n_test=N_TEST):
+    shape = n_test, CELLS, CELLS, k
+    distance = rng.random(shape)
+    if order == "distance":
+        distance = np.sort(distance)
+    images = np.broadcast_to(np.arange(k) % N_TRAIN, shape)
+    return Neighbors(distance, images, rng.integers(0, CELLS * CELLS, shape), (CELLS, CELLS), order)
+
+
+def prediction(detector, *, whole=False, patches="", layers=True, n_test=N_TEST):
+    """Return a prediction; `patches`: the order of their neighbours, "" = none."""
     rng = np.random.default_rng(1)
-    image = np.broadcast_to(np.arange(3), (4, 7, 7, 3))
     neighbors = {}
     if whole:
-        neighbors["image"] = Neighbors(
-            rng.random((4, 1, 1, 3)), image[:, :1, :1], np.zeros((4, 1, 1, 3), int)
-        )
-    if cells:
-        found = rng.random((4, 7, 7, 3)), image, rng.integers(0, 49, (4, 7, 7, 3))
-        neighbors["patch"] = Neighbors(*found, (7, 7), "retrieval")
-    maps = {"layer1": rng.random((4, 7, 7)), "layer2": rng.random((4, 7, 7))} if layers else {}
-    anomaly = rng.random((4, 224, 224)) if layers or cells else None
-    return Prediction(rng.random(4), anomaly, maps, neighbors, detector=detector)
+        neighbors["image"] = whole_neighbors(rng, n_test=n_test)
+    if patches:
+        neighbors["patch"] = patch_neighbors(rng, order=patches, n_test=n_test)
+    layer_maps = {}
+    if layers:
+        layer_maps = {name: rng.random((n_test, CELLS, CELLS)) for name in ("layer1", "layer2")}
+    anomaly_map = rng.random((n_test, SIDE, SIDE)) if layers or patches else None
+    return Prediction(rng.random(n_test), anomaly_map, layer_maps, neighbors, detector=detector)
 
 
 @pytest.fixture
 def view(category):
     predictions = {
-        "SPADE": prediction("SPADE", whole=True, cells=True),
-        "PatchCore": prediction("PatchCore", cells=True, layers=False),
+        "SPADE": prediction("SPADE", whole=True, patches="retrieval"),
+        "PatchCore": prediction("PatchCore", patches="distance", layers=False),
         "PaDiM": prediction("PaDiM"),
         "DN2": prediction("DN2", whole=True, layers=False),
     }
-    return explore.retrieval(
-        category, predictions, channels={"PaDiM": lambda image, row, column: np.arange(20.0) - row}
-    )
+    channels = {"PaDiM": lambda _image, row, column: np.arange(20.0) + 100 * row + column}
+    one = explore.retrieval(category, predictions, channels=channels)
+    yield one
+    one.close()
 
 
-def picture(view):
-    return view._page.value
+def peak(view, image=0, detector="SPADE"):
+    found = view.source.prediction("plate", detector).anomaly_map[image]
+    return np.unravel_index(found.argmax(), found.shape)
+
+
+def words(figure):
+    """Return all that stands in a figure."""
+    texts = [text.get_text() for text in figure.findobj(lambda one: hasattr(one, "get_text"))]
+    return " | ".join(text.replace("\n", " ") for text in texts if text)
+
+
+# The pixel
 
 
 def test_it_opens_with_the_highest_pixel_picked(view):
-    maps = view._predictions["plate"]["SPADE"].anomaly_map
-    assert view.picked == np.unravel_index(maps[0].argmax(), (224, 224))
-    assert view.evidence.searched == "patch"
-    assert f"pixel {view.picked[0]}, {view.picked[1]}" in view.status
-    assert "layer1" in view._page.value
-    assert view._picker.overlay.cells == [7, 7]
+    assert view.picked == []
+    assert view.pixel == peak(view)
+    found = view.evidence
+    assert found.searched == "patch"
+    assert found.pixel == peak(view)
+    assert found.cells == (CELLS, CELLS)
+    assert set(found.layers) == {"layer1", "layer2"}
+    nearest = {f"train/plate/{number}" for number in found.image[:4]}
+    assert set(view.opening) == {"test/plate/0", "found/plate/SPADE/0", *nearest}
 
 
-def test_another_pick_shows_other_matches(view):
-    before, text = picture(view), view.status
-    view.picked = (5, 200)
-    assert view.evidence.cell == (0, 6)
-    assert picture(view) != before
-    assert view.status != text
+def test_another_pick_has_other_neighbours(view):
+    before = view.evidence
+    view.picked = [2, 30]
+    found = view.evidence
+    assert view.pixel == (2, 30)
+    assert (found.cell, found.box) == ((0, 7), (0, 28, 4, 4))
+    distance = view.prediction.neighbors["patch"].distance[0, 0, 7]
+    np.testing.assert_array_equal(found.distance, np.sort(distance))
+    np.testing.assert_array_equal(found.rank, 1 + np.argsort(distance))
+    assert found.layers != before.layers
 
 
-def test_the_pick_stays_when_the_method_changes_and_moves_with_the_image(view):
-    view.picked = (40, 50)
-    for name in ("PatchCore", "PaDiM", "SPADE"):
+def test_the_pick_stays_with_another_detector_and_goes_with_the_image(view):
+    view.picked = [10, 20]
+    for name in ("PatchCore", "PaDiM", "DN2", "SPADE"):
         view.detector = name
-        assert view.picked == (40, 50)
-        assert "Error" not in view.status
+        assert view.pixel == (10, 20)
+        assert view.evidence.pixel == (10, 20)
     view.image = 2
-    maps = view._predictions["plate"]["SPADE"].anomaly_map
-    assert view.picked == np.unravel_index(maps[2].argmax(), (224, 224))
+    assert view.picked == []
+    assert view.pixel == peak(view, 2)
+
+
+def test_every_detector_has_a_peak_of_its_own(view):
+    for name in ("SPADE", "PatchCore", "PaDiM"):
+        view.detector, view.k = name, NEAREST
+        assert view.pixel == peak(view, detector=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("picked", [SIDE, 0], r"picked must be \[\] or \[row, column\] of an image of 32x32"),
+        ("picked", [1.5, 2], "picked"),
+        ("k", 0, "k"),
+        ("rank", -1, "rank"),
+        ("whole", "yes", "whole"),
+        ("image", N_TEST, "image must be between 0 and 3, got 4"),
+        ("detector", "RD", "detector must be one of SPADE, PatchCore, PaDiM, DN2, got 'RD'"),
+        ("order", "disagreement of maps", "order must be one of score, as stored"),
+    ],
+)
+def test_what_does_not_exist_is_refused_and_nothing_changes(view, name, value, message):
+    before = view.state
+    with pytest.raises(traitlets.TraitError, match=message):
+        setattr(view, name, value)
+    assert view.state == before
+
+
+# How many neighbours count
 
 
 def test_fewer_neighbours_are_answered_from_those_found(view):
-    view.k = 3
-    three = view.evidence
+    view.k = NEAREST
+    assert len(view.evidence.image) == NEAREST
     view.k = 1
-    assert len(view.evidence.image) == 1
-    assert view.evidence.image[0] == 0  # the first that was retrieved, not the nearest
-    assert len(three.image) == 3
+    assert view.evidence.image.tolist() == [0]  # the first that was retrieved, not the nearest
+    view.k = 2
+    assert sorted(view.evidence.rank) == [1, 2]
+    view.k = 50
+    assert len(view.evidence.image) == NEAREST
+
+
+def test_k_stays_with_a_detector_that_has_fewer_neighbours(view):
     view.k = 2
     view.detector = "PaDiM"  # has none
-    assert view.k == 1
+    assert (view.k, len(view.evidence.image)) == (2, 0)
     view.detector = "SPADE"
-    assert view.k == 2
-
-
-def test_giving_up_the_pick_shows_whole_images(view):
-    cells = picture(view)
-    view._whole.click()
-    assert view.picked is None
-    assert view.evidence is None
-    assert picture(view) != cells
-    view.detector = "PatchCore"
-    assert "PatchCore compares patches: pick a pixel" in view.status
-
-
-def test_a_method_without_neighbours_is_beside_the_mean_of_the_normal_images(view, category):
-    view.detector = "PaDiM"
-    view.wait()
-    mean = np.mean([category.train.image(index) for index in range(3)], axis=0)
-    # Rounded to whole grey values
-    np.testing.assert_allclose(view._normals["plate"].mean(), mean, atol=0.51)
-    assert "beside the mean of the normal images" in view._page.value
-    assert "map at this pixel" in view._page.value
-    assert "channel 19" in view._page.value
-
-
-def test_what_a_method_cannot_say_of_a_pixel_is_said(view):
-    view.picked = (40, 50)
-    view.detector = "PatchCore"
-    assert "PatchCore does not split its distance by layer" in view._page.value
-    view.detector = "DN2"
-    assert "DN2 compares whole images: nothing was looked up for a single pixel" in view._page.value
-
-
-def test_defects_are_gone_through_on_their_own(view):
-    view.defect = "hole"
-    assert view.image == 2
-    view._images.move(1)
-    assert view.image == 3
-    with pytest.raises(
-        ValueError, match=r"one of the 2 test images of defect 'hole' \(2 to 3\), got 0"
-    ):
-        view.image = 0
-    view.defect = "all"
-    view.image = 0
-    assert view.image == 0
-
-
-def test_an_image_that_was_not_segmented_says_so(view):
-    view._predictions["plate"]["SPADE"].neighbors["patch"].distance[1] = np.nan
-    view.image = 1
-    assert "Error: ValueError: this image was not segmented" in view.status
-
-
-def test_the_static_picture_is_the_one_on_show(view, tmp_path):
-    view.save(str(tmp_path / "view.png"))
-    with Image.open(tmp_path / "view.png") as image:
-        assert image.size[0] > 400
-        assert np.asarray(image).std() > 10
-
-
-def test_another_image_is_drawn_once(view, monkeypatch):
-    drawn, draw = [], view._draw
-    monkeypatch.setattr(view, "_draw", lambda: drawn.append(view.image) or draw())
-    view.image = 2
-    view.picked = (5, 5)
-    assert drawn == [2, 2]
-
-
-def test_an_image_that_cannot_be_read_is_said_and_the_next_is_shown(view, category, monkeypatch):
-    read = type(category.test).__getitem__
-
-    def fail(split, index):
-        if index == 1:
-            raise OSError("this file is gone")
-        return read(split, index)
-
-    monkeypatch.setattr(type(category.test), "__getitem__", fail)
-    view.image = 1
-    assert view.status == "Error: OSError: this file is gone"
-    view.image = 2
-    assert "image 3 of 4" in view.status
-
-
-def bars(view):
-    """Return the bars' heights in percent, which of them are filled, and those of the line."""
-    chart = view._page.value.split("adviz-ranks")[1].split("<table")[0]
-    found = re.findall(
-        r"height:([\d.]+)%;box-sizing:border-box;border:1px solid #\w+;(background)?", chart
-    )
-    line = [float(part) for part in re.findall(r"bottom:([\d.]+)%;border-top", chart)]
-    return [float(part) for part, _ in found], [bool(filled) for _, filled in found], line
-
-
-def test_distances_are_by_rank_with_the_score_of_every_smaller_k(view):
-    view.picked, view.k = (40, 50), 2
-    distance = view._prediction.neighbors["patch"].distance[0, 40 * 7 // 224, 50 * 7 // 224]
-    heights, filled, line = bars(view)
-    # Printed with one decimal
-    np.testing.assert_allclose(heights, 100 * distance / distance.max(), atol=0.06)
-    np.testing.assert_allclose(
-        line, 100 * np.minimum.accumulate(distance) / distance.max(), atol=0.06
-    )
-    assert filled == [True, True, False]
-    assert "[k = 2]" in view._page.value
-    view.picked = None
-    whole = view._prediction.neighbors["image"].distance[0, 0, 0]
-    _, _, line = bars(view)
-    np.testing.assert_allclose(line, 100 * np.cumsum(whole) / [1, 2, 3] / whole.max(), atol=0.06)
-
-
-def test_without_retrieved_images_k_does_not_change_the_score(category):
-    found = prediction("PatchCore", cells=True, layers=False)
-    patch = found.neighbors["patch"]
-    nearest = Neighbors(np.sort(patch.distance), patch.image, patch.location, patch.grid)
-    view = explore.retrieval(
-        category, Prediction(found.score, found.anomaly_map, {}, {"patch": nearest})
-    )
-    assert "the score does not depend on their number k" in view._page.value
-    assert bars(view)[2] == []
+    assert len(view.evidence.image) == 2
 
 
 @pytest.fixture
 def many():
     """A prediction with twelve retrieved images, whose map is the smoothed minimum over them."""
     rng = np.random.default_rng(2)
-    distance, image = rng.random((4, 7, 7, 12)), np.broadcast_to(np.arange(12) % 3, (4, 7, 7, 12))
-    patch = Neighbors(distance, image, rng.integers(0, 49, (4, 7, 7, 12)), (7, 7), "retrieval")
-    whole = Neighbors(
-        np.sort(rng.random((4, 1, 1, 12))), image[:, :1, :1], np.zeros((4, 1, 1, 12), int)
-    )
-    joined = maps.smooth(maps.resize(distance.min(-1), (224, 224)))
-    return Prediction(rng.random(4), joined, {}, {"image": whole, "patch": patch}, detector="SPADE")
+    neighbors = {"image": whole_neighbors(rng, 12), "patch": patch_neighbors(rng, 12)}
+    least = neighbors["patch"].distance.min(-1)
+    joined = maps.smooth(maps.resize(least, (SIDE, SIDE)))
+    return Prediction(rng.random(N_TEST), joined, {}, neighbors, detector="SPADE")
 
 
-def test_the_map_follows_k(category, many):
+def test_the_peak_is_that_of_the_map_with_k_neighbours(category, many):
     view = explore.retrieval(category, many)
     for k in (12, 3, 1):
         view.k = k
-        shown = np.frombuffer(view._picker.overlay.scores, "<f4").reshape(224, 224)
         least = many.neighbors["patch"].distance[0, ..., :k].min(-1)
-        np.testing.assert_allclose(
-            shown, maps.smooth(maps.resize(least[None], (224, 224)))[0], atol=1e-6
-        )
-        assert "The map is that of" not in view._page.value
+        expected = maps.smooth(maps.resize(least[None], (SIDE, SIDE)))[0]
+        assert view.pixel == np.unravel_index(expected.argmax(), expected.shape)
 
 
-def test_a_map_that_cannot_follow_k_stays_and_that_is_said(view):
-    view.k = 2
-    shown = np.frombuffer(view._picker.overlay.scores, "<f4").reshape(224, 224)
-    np.testing.assert_array_equal(shown, view._prediction.anomaly_map[0].astype("f4"))
-    assert "The map is that of k = 3" in view._page.value
+def test_a_map_that_does_not_follow_k_stays(view):
+    view.k = 1
+    assert view.pixel == peak(view)
 
 
-def test_all_neighbours_are_shown_small_where_they_are_many(category, many):
-    view = explore.retrieval(category, many)
-    view.k = 4
-    assert "adviz-crowd" not in view._page.value
-    view.k = 12
-    crowd = view._page.value.split("adviz-crowd")[1]
-    assert crowd.count("<img") == 12
-    nearest = view.evidence.rank[0]
-    assert f">{nearest} ▲<" in crowd
-    # Training images 0, 1, 2, 0, ..
-    assert f"rank {nearest} · {nearest % 3 - 1 if nearest % 3 else 2} ·" in crowd
-    view.picked = None
-    assert "the 10 normal images most like it" in view._page.value
-    assert view._page.value.split("adviz-crowd")[1].count("<img") == 2
+# Whole images
 
 
-def test_images_that_were_not_retrieved_are_not_called_so(category, many):
-    patch, whole = many.neighbors["patch"], many.neighbors["image"]
-    drawn = Neighbors(whole.distance, (whole.image + 1) % 3, whole.location)
-    other = Prediction(many.score, many.anomaly_map, {}, {"image": drawn, "patch": patch})
-    view = explore.retrieval(category, {"retrieved": many, "random": other})
-    assert "retrieved ones" not in view._page.value
-    view.detector = "random"
-    assert "These images were not retrieved" in view._page.value
-    view.picked = None
-    assert "These images are not those whose patches are searched" in view._page.value
+def test_whole_images_are_compared_in_place_of_patches(view):
+    view.whole = True
+    assert view.pixel is None
+    assert view.evidence is None
+    text = words(view.static())
+    assert "the 3 normal images most like it" in text
+    view.k = 1
+    assert "the normal image most like it" in words(view.static())
 
 
-def test_many_pictures_are_read_beside_the_page(many, tmp_path):
-    train = data.Split.from_arrays(
-        np.random.default_rng(0).integers(0, 255, (12, 32, 32, 3), np.uint8), [0] * 12
-    )
-    test = data.Split.from_arrays(np.zeros((4, 32, 32, 3), np.uint8), [0, 0, 1, 1])
-    patch, whole = many.neighbors["patch"], many.neighbors["image"]
-    every = np.broadcast_to(np.arange(12), (4, 7, 7, 12))
-    neighbors = {
-        "patch": Neighbors(patch.distance, every, patch.location, (7, 7), "retrieval"),
-        "image": whole,
-    }
-    found = Prediction(many.score, None, {}, neighbors)
-    view = explore.retrieval(data.Category("own", train, test), found)
-    view.picked, view.k = (5, 5), 12
-    view.wait()
-    assert view._page.value.split("adviz-crowd")[1].count("<img") == 12
-    assert view._busy.layout.display == "none"
+def test_a_pick_looks_at_patches_again(view):
+    view.whole = True
+    view.picked = [3, 4]
+    assert not view.whole
+    assert view.evidence.pixel == (3, 4)
 
 
-def test_colours_opacity_and_contour_are_state(view):
-    shared = view._shared_limits()
-    overlay = view._picker.overlay
-    assert view.limits == pytest.approx(shared)
-    view.limits = (0.2, 1.5)
-    assert overlay.limits == [0.2, 1.5]
-    view.image = 2
-    assert overlay.limits == [0.2, 1.5]  # chosen colours stay
-    view._picker._colours.children[-1].click()
-    assert (view.limits, overlay.limits) == (pytest.approx(shared), pytest.approx(list(shared)))
-    view.limits = (0.2, 0.4)
-    view.detector = "PaDiM"  # has maps of its own scale
-    assert view.limits == pytest.approx(view._shared_limits())
-    view.opacity, view.contour, view.fade = 0.3, False, False
-    assert (overlay.opacity, overlay.contour, overlay.fade) == (0.3, False, False)
-    assert (view.opacity, view.contour, view.fade) == (0.3, False, False)
-    with pytest.raises(
-        ValueError, match=r"limits must be two numbers, the smaller first, got \(2, 1\)"
-    ):
-        view.limits = (2, 1)
+def test_whole_images_stay_with_another_image_and_detector(view):
+    view.whole = True
+    view.image, view.detector = 1, "DN2"
+    assert view.whole
+    assert "the 3 normal images most like it" in words(view.static())
 
 
-def test_similarities_are_printed_beside_their_complements(category):
+def test_whole_images_of_a_detector_that_compares_patches_alone(view):
+    view.detector, view.whole = "PatchCore", True
+    assert view.evidence is None
+    assert view.static().axes  # the image and its map
+
+
+def test_a_detector_of_whole_images_has_no_patches(view):
+    view.detector = "DN2"
+    assert view.pixel is None
+    view.picked = [3, 4]
+    found = view.evidence
+    assert (found.searched, found.layers, len(found.image)) == ("", {}, 0)
+    assert "the 3 normal images most like it" in words(view.static())
+
+
+# Detectors that find less
+
+
+def test_without_neighbours_a_patch_is_beside_the_mean_of_the_normal_images(view, category):
+    view.detector = "PaDiM"
+    found = view.evidence
+    assert found.searched == ""
+    layer_maps = view.prediction.layer_maps
+    for name, value in found.layers.items():
+        assert value == layer_maps[name][(0, *found.cell)]
+    text = words(view.static())
+    assert "no neighbours: beside the mean of the normal images" in text
+    assert "sum of the layers" in text
+    mean = np.mean([category.train.image(index) for index in range(N_TRAIN)], axis=0)
+    # Rounded to whole grey values
+    np.testing.assert_allclose(view.source.mean("plate"), mean, atol=0.51)
+    assert view.part("mean/plate")["image"][:2] == b"\xff\xd8"  # a JPEG file
+
+
+def test_contributions_of_channels_are_a_part(view):
+    key = part_key("channels", "plate", "PaDiM", 2, 3, 4)
+    np.testing.assert_array_equal(view.part(key)["values"], np.arange(20.0) + 304)
+    assert view.part(key)["values"].dtype == np.float32
+    assert view.options["channels"] == ["PaDiM"]
+
+
+def test_channels_that_cannot_be_had_are_answered_in_words(category, monkeypatch):
+    def no_features(_image, _row, _column):
+        raise OSError("the features are gone")
+
+    view = explore.retrieval(category, prediction("PaDiM"), channels={"PaDiM": no_features})
+    sent = []
+    monkeypatch.setattr(view, "send", lambda content, _buffers=(): sent.append(content["parts"]))
+    view._answer(view, {"ask": ["channels/plate/PaDiM/0/1/2", "channels/plate/SPADE/0/1/2"]}, [])
+    view.wait(SECONDS)
+    errors = [part["error"] for parts in sent for part in parts]
+    assert "OSError: the features are gone" in errors
+    assert len(errors) == 2
+
+
+def test_units_are_told_to_the_browser(category):
     view = explore.retrieval(category, {"RD": prediction("RD")}, units={"RD": "1 - cosine"})
-    view.wait()
-    value = view.evidence.layers["layer1"]
-    assert f"layer1 · cosine {1 - value:.3f}" in view._page.value
-    assert "each layer&#x27;s map at this pixel, 1 - cosine" in view._page.value
+    assert view.options["units"] == {"RD": "1 - cosine"}
 
 
-def test_scores_alone_are_shown_and_said(category):
+def test_scores_alone_are_enough(category):
     view = explore.retrieval(category, {"own": Prediction(np.arange(4.0), detector="own")})
-    assert view.picked is None
-    assert "There is no map of this image" in view._page.value
-    assert "pick a pixel" not in view.status
-    view.picked = (3, 4)
-    assert (
-        "own gives neither neighbours nor layers&#x27; maps: of a pixel nothing is known"
-        in view._page.value
-    )
-    assert view._picker._range.disabled
-    assert "Error" not in view.status
+    assert view.pixel is None
+    assert view.evidence is None
+    assert view.static().axes
+    view.picked = [3, 4]
+    found = view.evidence
+    assert (found.searched, found.layers) == ("", {})
+    assert view.static().axes
+
+
+def test_an_image_that_was_not_segmented_has_no_evidence_and_says_so(category):
+    found = prediction("SPADE", whole=True, patches="retrieval")
+    found.neighbors["patch"].distance[1] = np.nan
+    view = explore.retrieval(category, found)
+    assert len(view.evidence.image) == NEAREST
+    view.image = 1
+    assert len(view.evidence.image) == 0
+    with pytest.raises(ValueError, match="this image was not segmented"):
+        view.static()
+    # the widget is shown without a picture beside it
+    bundle, _ = view._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert "image/jpeg" not in bundle
+
+
+def test_a_prediction_may_be_computed_when_it_is_first_chosen(category):
+    calls = []
+
+    def later():
+        calls.append(1)
+        return prediction("SPADE", patches="retrieval")
+
+    view = explore.retrieval(category, {"PaDiM": prediction("PaDiM"), "later": later})
+    assert calls == []
+    view.detector = "later"
+    view.wait(SECONDS)
+    assert len(view.evidence.image) == NEAREST
+    view.detector = "PaDiM"
+    view.detector = "later"
+    assert calls == [1]
+    view.close()
+
+
+def test_the_first_prediction_may_be_a_function(category):
+    view = explore.retrieval(category, {"later": lambda: prediction("SPADE", patches="distance")})
+    assert "test/plate/0" in view.opening
+    view.wait(SECONDS)
+    assert view.evidence.searched == "patch"
+    view.close()
+
+
+# What images are like
 
 
 def test_training_images_may_have_another_size(many):
     rng = np.random.default_rng(0)
     train = data.Split.from_arrays(
-        rng.integers(0, 255, (3, 60, 80, 3), np.uint8),
-        [0] * 3,
+        rng.integers(0, 255, (N_TRAIN, 60, 80, 3), np.uint8),
+        [0] * N_TRAIN,
         geometry=data.Geometry(28, resize=None),
     )
-    test = data.Split.from_arrays(rng.integers(0, 255, (4, 60, 80, 3), np.uint8), [0, 0, 1, 1])
-    category = data.Category("own", train, test)
-    assert train.image_size == (28, 28)
-    view = explore.retrieval(category, {"SPADE": many, "PaDiM": prediction("PaDiM")})
-    view.picked, view.k = (100, 100), 12
-    assert all(
-        top + high <= 28 and left + wide <= 28 for top, left, high, wide in view.evidence.boxes
+    pixels = rng.integers(0, 255, (N_TEST, SIDE, SIDE, 3), np.uint8)
+    geometry = data.Geometry(SIDE, crop=False)
+    test = data.Split.from_arrays(pixels, [0, 0, 1, 1], geometry=geometry)
+    view = explore.retrieval(
+        data.Category("own", train, test), {"SPADE": many, "PaDiM": prediction("PaDiM")}
     )
+    view.picked, view.k = [20, 20], 12
+    for top, left, height, width in view.evidence.boxes:
+        assert top + height <= 28
+        assert left + width <= 28
+    assert view.static().axes
     view.detector = "PaDiM"
-    view.wait()
-    assert "Error" not in view.status
-    assert view.static() is not None
+    assert view.static().axes
+
+
+def test_letterboxed_images_have_their_boxes(many):
+    rng = np.random.default_rng(0)
+    geometry = data.Geometry(SIDE, aspect="letterbox")
+    train, test = (
+        data.Split.from_arrays(
+            rng.integers(0, 255, (count, 20, 40, 3), np.uint8), labels, geometry=geometry
+        )
+        for count, labels in ((N_TRAIN, [0] * N_TRAIN), (N_TEST, [0, 0, 1, 1]))
+    )
+    boxes = test.boxes
+    inside = maps.inside(boxes, (SIDE, SIDE))
+    found = Prediction(
+        many.score,
+        np.where(inside, many.anomaly_map, 0),
+        {},
+        many.neighbors,
+        detector="SPADE",
+        boxes=boxes,
+    )
+    view = explore.retrieval(data.Category("wide", train, test), found)
+    view.k = 12
+    row, column = view.pixel
+    assert inside[0, row, column]
+    np.testing.assert_array_equal(view.part("found/wide/SPADE/0")["box"], boxes[0])
+    assert view.static().axes
+
+
+# Several categories, and names
+
+
+def test_categories_have_their_own_detectors_and_images(category):
+    test = category.test.subset([0, 2])
+    part = data.Category("part", category.train, test)
+    view = explore.retrieval(
+        {"plate": category, "part": part},
+        {
+            "plate": {"SPADE": prediction("SPADE", patches="retrieval")},
+            "part": {"X": prediction("X", patches="distance", n_test=2)},
+        },
+    )
+    view.image, view.picked = 3, [1, 2]
+    view.category = "part"
+    assert (view.detector, view.image, view.picked) == ("X", 0, [])
+    assert view.evidence.searched == "patch"
+    view.category = "plate"
+    assert view.detector == "SPADE"
+
+
+NAMES = ["a/b %2F", "<b>&\"'", "ä 名", "..", "100%"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_may_hold_any_sign(category, name):
+    one = data.Category(name, category.train, category.test)
+    found = {name: prediction("PaDiM", patches="distance")}
+    view = explore.retrieval(one, found, channels={name: lambda *location: np.array(location)})
+    keys = [key for key in view.opening if key.startswith("found/")]
+    assert keys == [part_key("found", name, name, 0)]
+    assert "image" in view.part(part_key("test", name, 3))
+    values = view.part(part_key("channels", name, name, 1, 2, 3))["values"]
+    assert values.tolist() == [1, 2, 3]
+    view.threshold = 0.25
+    assert view.threshold == 0.25
+    assert view.static().axes
+
+
+# State and pictures
+
+
+def test_the_state_is_plain_and_restores_what_it_was(view, category):
+    view.detector, view.image = "PaDiM", 3
+    view.picked, view.k, view.rank = [3, 4], 2, 1
+    view.limits = {"plate/PaDiM": [0.2, 1.5]}
+    saved = json.loads(json.dumps(view.state))
+    found = {"SPADE": prediction("SPADE"), "PaDiM": prediction("PaDiM")}
+    other = explore.retrieval(category, found)
+    other.state = saved
+    assert other.state == saved
+    assert other.pixel == (3, 4)
+    view.whole = True
+    other.state = view.state
+    assert other.whole
+    other.close()
+
+
+def test_the_static_picture_has_the_nearest_patches(view):
+    view.k = NEAREST
+    text = words(view.static())
+    assert "the nearest patch of each of 3 normal images" in text
+    for rank in view.evidence.rank:
+        assert f"rank {rank} · " in text
+    view.k = 1
+    assert "the nearest normal patch" in words(view.static())
+    view.detector, view.k = "PatchCore", NEAREST
+    assert "the 3 nearest normal patches" in words(view.static())
+
+
+def test_chosen_colours_are_those_of_the_static_picture(view):
+    view.detector, view.whole = "PatchCore", True
+    view.limits = {"plate/PatchCore": [0.2, 0.4]}
+    axes = {one.get_label(): one for one in view.static().axes}
+    assert axes["row 0 map"].images[0].get_clim() == (0.2, 0.4)
+
+
+def test_the_static_picture_can_be_saved(view, tmp_path):
+    view.save(tmp_path / "view.pdf")
+    assert (tmp_path / "view.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_an_exported_page_has_the_training_images_that_are_neighbours(view):
+    keys = view.export_keys(images=[0])
+    train = {key for key in keys if key.startswith("train/")}
+    assert train == {f"train/plate/{number}" for number in range(NEAREST)}
+    assert "mean/plate" in keys

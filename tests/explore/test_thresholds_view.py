@@ -128,8 +128,7 @@ def test_errors_of_all_categories_the_worst_first(view):
     view.category = "mesh"
     view.threshold = 1.2  # scores are twice those of the nut
     found = [
-        (error["kind"], error["category"], error["image"], error["score"])
-        for error in view.errors
+        (error["kind"], error["category"], error["image"], error["score"]) for error in view.errors
     ]
     assert found == [
         ("false positive", "mesh", 2, 1.6),
@@ -143,9 +142,7 @@ def test_errors_of_all_categories_the_worst_first(view):
 def test_missed_images_have_suggestions(view):
     view.threshold = 99.0
     guesses = {
-        error["image"]: error["suggestions"]
-        for error in view.errors
-        if error["category"] == "nut"
+        error["image"]: error["suggestions"] for error in view.errors if error["category"] == "nut"
     }
     assert guesses[4] == ["localised but under-weighted"]
     assert guesses[5] == ["not recovered", "fine-grained"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,6 @@ from adviz.explore.kit.explorer import EVERYTHING, Explorer
 from adviz.explore.kit.outcomes import wrong
 from adviz.explore.kit.packing import names_of, part_key
 from adviz.plots import StaticFigure
-from adviz.plots.colours import Limits
 from adviz.prediction import Prediction
 
 BY_SCORES = "disagreement of scores"
@@ -85,11 +84,10 @@ class CompareView(Explorer):
     x = Unicode().tag(sync=True)
     y = Unicode().tag(sync=True)
 
-    def __init__(self, categories: Any, predictions: Any, **state: Any) -> None:
+    def __init__(self, categories: Any, predictions: Any) -> None:
         self._begins_later = False
-        super().__init__(categories, predictions, **state)
-        if "image" not in state:
-            self._begins_later = self._pending()
+        super().__init__(categories, predictions)
+        self._begins_later = self._pending()
         self.observe(self._begin, ["category", "order"])
         self.observe(self._began, "image")
         self.observe(self._measure, "category")
@@ -240,9 +238,16 @@ class CompareView(Explorer):
         self._tasks.stop(lambda key: _is_numbers(key) and key not in keys)
         self._answer(self, {"ask": [key for key in keys if self._is_slow(key)]}, [])
 
-    def export_keys(self, **options: Any) -> list[str]:
+    def export_keys(
+        self,
+        *,
+        images: Sequence[int] | None = None,
+        k: int | None = None,
+        photos: bool = False,
+    ) -> list[str]:
         """Return the keys of the parts that an exported page asks for; no training images."""
-        return [key for key in super().export_keys(**options) if names_of(key)[1] != "train"]
+        keys = super().export_keys(images=images, k=k, photos=photos)
+        return [key for key in keys if names_of(key)[1] != "train"]
 
     # pictures
 
@@ -300,7 +305,7 @@ class CompareView(Explorer):
             return None
         return np.asarray(maps[self.image] / (self._divisor(detector) or 1.0))
 
-    def _limits_for(self, detector: str) -> Limits:
+    def _limits_for(self, detector: str) -> tuple[float, float]:
         by = self._divisor(detector)
         chosen = self.limits.get(f"{self.category}/{detector}")
         if chosen is None and by is not None:

@@ -20,3 +20,4 @@ export const GRADIENT = "linear-gradient(to right, " + [0, 32, 64, 96, 128, 160,
   .map(i => `rgb(${MAP.slice(3 * i, 3 * i + 3).join(" ")})`).join() + ")";
 export const ORANGE = "#E69F00";
 export const RIM = "#FFFFFF";
+export const AMBER = "#FFB000";

@@ -3,7 +3,8 @@
 
 import { h, own } from "./dom.js";
 
-let count = 0;
+/** Numbers of controls: one row of them for all explorers on a page. @type {{ last: number }} */
+const ids = (/** @type {any} */ (globalThis)[Symbol.for("adviz.controls")] ??= { last: 0 });
 
 /**
  * @param {string} name
@@ -12,8 +13,8 @@ let count = 0;
  * @param {...Node} after
  */
 function labelled(name, text, control, ...after) {
-  count += 1;
-  control.id = `av-control-${count}`;
+  ids.last += 1;
+  control.id = `av-control-${ids.last}`;
   return h(`div.av-control.av-${name}`, {}, h("label", { for: control.id }, text), own(control), ...after);
 }
 

@@ -68,6 +68,7 @@ export function initialize(/** @type {{ model: Model }} */ { model }) {
 function reader(model) {
   const decided = memo(decide);
   const listed = memo(listOf);
+  const stored = memo(among);
   const pooledStart = memo(startOfAll);
   return (/** @type {import("./types").Store} */ store, /** @type {number} */ width) => {
     const facts = model.get("facts");
@@ -105,10 +106,18 @@ function reader(model) {
       store,
       get: (name) => model.get(name),
     };
-    now.list = listed(one, found, now.decision, now.defect, now.only, now.order, disagreement);
+    const list = listed(one, found, now.decision, now.defect, now.only, now.order, disagreement);
+    now.list = stored(list, now.options.images ?? null);
     return now;
   };
 }
+
+/**
+ * Those of a list that an exported page holds; null: all.
+ * @param {number[]} list
+ * @param {number[] | null} some
+ */
+const among = (list, some) => (some ? list.filter((image) => some.includes(image)) : list);
 
 /** The threshold to begin with, and those worth knowing. @param {import("./types").DetectorFacts} found */
 function startOf(found) {
@@ -283,8 +292,9 @@ export function explorer({ model, el, signal }, spec) {
       say(model.get("error") || silence(), words(now) + (parts.words?.(now) ?? ""));
       if (!store.busy && !rest) rest = setTimeout(lookAhead, AHEAD);
     } catch (error) {
-      say(`Error: ${/** @type {Error} */ (error).message}`, "");
-      console.error(error);
+      const problem = `Error: ${/** @type {Error} */ (error).message}`;
+      if (status.textContent !== problem) console.error(error);
+      say(problem, "");
     }
     undo.disabled = !steps.canGoBack;
     redo.disabled = !steps.canGoForward;

@@ -96,8 +96,9 @@ export function smoothed(values, [rows, columns], [height, width], sigma) {
  * @returns {Float32Array | null} (cells)
  */
 export function cellScores(part, found, k) {
-  const { distance } = part;
-  if (!distance) return part.cells ?? null;
+  const { distance, cells } = part;
+  if (cells && (!distance || k >= found.k)) return cells; // in a file with fewer neighbours: those of all
+  if (!distance) return null;
   const first = found.order === "retrieval" ? Math.min(k, found.k) : found.k;
   const scores = new Float32Array(distance.length / found.k).fill(NaN);
   for (let cell = 0; cell < scores.length; cell++) {

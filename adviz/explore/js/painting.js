@@ -1,6 +1,6 @@
 // What pictures are painted with: maps in colours, lines round masks, what a zoom shows.
 
-import { MAP, RIM } from "./colours.js";
+import { AMBER, MAP, RIM } from "./colours.js";
 import { outline } from "./grids.js";
 
 /** Of 255: how much of the lowest values is seen where a map fades. */
@@ -13,7 +13,7 @@ const MANY = 1.5;
 /** White inside black: what is known. Widths are CSS pixels. */
 export const TRUTH = { under: "#000", over: RIM, line: 1.5, dash: [] };
 /** Orange inside black: where a map reaches its level. */
-export const LEVEL = { under: "#000", over: "#ffb000", line: 1.75, dash: [] };
+export const LEVEL = { under: "#000", over: AMBER, line: 1.75, dash: [] };
 /** The same where colours lie below it. */
 export const DASHED = { under: "#000", over: RIM, line: 1.25, dash: [4, 3] };
 

@@ -83,7 +83,10 @@ export interface FoundPart {
   location?: Uint16Array | Uint32Array;
   /** (cells, k) training image; (k) where all patches search the same images. */
   image?: Uint16Array | Uint32Array;
-  /** (cells) squared distance of each patch, of detectors without neighbours whose map follows from it. */
+  /**
+   * (cells) squared distance of each patch, of detectors without neighbours whose map follows from it, and in files
+   * that hold fewer neighbours than were found.
+   */
   cells?: Float32Array;
   /** (size) the map in 65536 steps over `range`, where it does not follow from distances. */
   map?: Uint16Array;

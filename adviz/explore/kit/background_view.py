@@ -7,12 +7,13 @@ from typing import Any
 
 from adviz._support import progress
 from adviz.data import Category
-from adviz.explore.kit.image_stepper import Found, ResultsView
+from adviz.explore.kit.checked import Found
+from adviz.explore.kit.image_stepper import SteppedView
 
 Steps = dict[Hashable, Callable[[], Any]]
 
 
-class PreparedView(ResultsView):
+class PreparedView(SteppedView):
     """Shows what is known at once, computes what `_steps` names, and then shows the rest.
 
     A step keeps its own result, so that work which was stopped or overtaken is not lost.

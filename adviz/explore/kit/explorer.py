@@ -7,8 +7,10 @@ parts of the data (`kit.source`), which the browser asks for; Python only answer
 from __future__ import annotations
 
 import base64
+import math
 import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import traitlets
 from traitlets import Bool, Dict, Float, Int, List, TraitError, Unicode
 
 from adviz.explore.kit.bundle import bundle, styles
+from adviz.explore.kit.export import MOST, export
 from adviz.explore.kit.packing import packed, part_key
 from adviz.explore.kit.source import Source
 from adviz.explore.kit.tasks import Task, Tasks
@@ -27,7 +30,6 @@ EVERYTHING = "all"
 ONLY = ("all", "errors", "false positives", "false negatives")
 SHOWN_AS = ("map", "outline")
 ORDERS = ("score", "as stored")
-PICTURE_DPI = 80  # of the picture that stands beside the widget
 # what is said while a kind of part is made; the others take no time worth a word
 LABELS = {
     "mean": "the mean of the normal images",
@@ -93,11 +95,11 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
     busy = Unicode().tag(sync=True)
     error = Unicode().tag(sync=True)
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls) -> None:
         if "MODULE" in vars(cls):  # anywidget makes a subclass of every instance's class
             cls._esm = bundle(cls.MODULE)
             cls._css = styles()
-        super().__init_subclass__(**options)
+        super().__init_subclass__()
 
     def __init__(
         self,
@@ -105,20 +107,17 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         predictions: Any,
         *,
         options: Mapping[str, Any] | None = None,
-        **state: Any,
     ) -> None:
         self.source = Source.of(categories, predictions)
         self.links: list[tuple[Explorer, Explorer, str]] = []
         self._answering = threading.Lock()
         self._tasks = Tasks(self._tell)
-        category = state.pop("category", next(iter(self.source.categories)))
-        first_detector = next(iter(self.source.predictions[category]))
+        category = next(iter(self.source.categories))
         super().__init__(
             category=category,
-            detector=state.pop("detector", first_detector),
+            detector=next(iter(self.source.predictions[category])),
             options=dict(options or {}),
             facts=self.source.facts,
-            **state,
         )
         self.opening = {key: self._opened(key) for key in self._first_parts()}
         self.on_msg(self._answer)
@@ -155,7 +154,7 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
     def threshold(self) -> float:
         """Image score from which on an image of this category and detector is predicted anomalous.
 
-        Settable; `thresholds` holds those that were set.
+        Settable; `thresholds` holds those that were set. NaN: none was, and none can be told.
         """
         chosen = self.thresholds.get(self._threshold_key)
         return float(self._first_threshold() if chosen is None else chosen)
@@ -173,7 +172,8 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         return f"{self.category}/{self.detector}"
 
     def _first_threshold(self) -> float:
-        return float(self._detector_facts["threshold"])
+        threshold = self._detector_facts["threshold"]
+        return math.nan if threshold is None else float(threshold)
 
     @property
     def _category_facts(self) -> dict[str, Any]:
@@ -183,6 +183,12 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
     def _detector_facts(self) -> dict[str, Any]:
         self.prediction  # noqa: B018  (says so where it is still to be computed)
         return dict(self._category_facts["detectors"][self.detector])
+
+    @property
+    def _map_limits(self) -> tuple[float, float] | None:
+        """Ends of the displayed maps' colours: those chosen, else those that they all share."""
+        ends = self.limits.get(self._key) or self._detector_facts["limits"]
+        return None if ends is None else (ends[0], ends[1])
 
     @property
     def prediction(self) -> Prediction:
@@ -324,7 +330,7 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
                 key=(category, detector),
                 label=f"{category} · {detector}",
                 run=function,
-                done=lambda result, names=(category, detector): self._computed(*names, result),
+                done=partial(self._computed, category, detector),
                 failed=self._fail,
             )
             self._tasks.add(task, first=True)
@@ -349,9 +355,9 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
             task = Task(
                 key=key,
                 label=LABELS.get(key.split("/")[0], ""),
-                run=lambda key=key: self.part(key),
-                done=lambda _part, key=key: self._send_parts([key]),
-                failed=lambda error, key=key: self._send_failure(key, error),
+                run=partial(self.part, key),
+                done=partial(self._send_made, key),
+                failed=partial(self._send_failure, key),
             )
             self._tasks.add(task)
 
@@ -372,6 +378,9 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
                 buffers += values
         with self._answering:
             self.send({"parts": answers}, buffers)
+
+    def _send_made(self, key: str, _part: Any) -> None:
+        self._send_parts([key])
 
     def _send_failure(self, key: str, error: Exception | None) -> None:
         answer = {"key": key, "stopped": True}
@@ -415,9 +424,9 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         """Write that figure to a file; the ending chooses the format (.pdf, .svg, .png)."""
         self.static().savefig(path, bbox_inches="tight")
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         """Return the widget, and for pages that show none (GitHub, nbviewer) a picture."""
-        found = super()._repr_mimebundle_(**options)
+        found = super()._repr_mimebundle_(include=include, exclude=exclude)
         if found is None:
             return None
         data, metadata = found if isinstance(found, tuple) else (found, {})
@@ -427,7 +436,17 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
             return data, metadata
         return {**data, "image/jpeg": base64.b64encode(picture).decode()}, metadata
 
-    def export(self, path: str | Path, **options: Any) -> Path:
+    def export(
+        self,
+        path: str | Path,
+        *,
+        title: str = "",
+        images: Sequence[int] | None = None,
+        k: int | None = None,
+        half: bool = False,
+        photos: bool = False,
+        most: float = MOST,
+    ) -> Path:
         """Write this explorer, and those that are linked with it, as one HTML file.
 
         It needs neither kernel nor network: every click answers as in a notebook. Options are those
@@ -438,16 +457,29 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         >>> view.export("mesh.html")
         PosixPath('mesh.html')
         """
-        from adviz.explore.kit.export import export, linked_with
+        return export(
+            path,
+            self,
+            title=title,
+            images=images,
+            k=k,
+            half=half,
+            photos=photos,
+            most=most,
+        )
 
-        return export(path, linked_with(self), **options)
-
-    def export_keys(self, **options: Any) -> list[str]:
+    def export_keys(
+        self,
+        *,
+        images: Sequence[int] | None = None,
+        k: int | None = None,
+        photos: bool = False,
+    ) -> list[str]:
         """Return the keys of the parts that an exported page of this explorer asks for.
 
         Options are those of `Source.keys`.
         """
-        return list(self.source.keys(kinds=self.KINDS, **options))
+        return list(self.source.keys(kinds=self.KINDS, images=images, k=k, photos=photos))
 
 
 def _words_of(error: Exception) -> str:

@@ -8,14 +8,16 @@ import json
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adviz._support import write_atomically
 from adviz.explore.kit.bundle import bundle, page_style, styles
-from adviz.explore.kit.explorer import Explorer
 from adviz.explore.kit.linking import linked_with
 from adviz.explore.kit.packing import packed
 from adviz.explore.kit.source import Source
+
+if TYPE_CHECKING:
+    from adviz.explore.kit.explorer import Explorer
 
 MOST = 200.0  # megabytes of a file that are written without being asked for
 SAMPLE = 5  # parts of a kind that are made for an estimate
@@ -44,9 +46,10 @@ def export(
     explorers: one or several; what they are linked with is exported, too.
     title: of the page; "" = the categories and their detectors.
     images: indices of the test images that can be shown; None = all. The others stay in the chart
-        of scores.
-    k: neighbours that are stored of each patch; None = all.
-    half: whether distances are stored as 16-bit floats (three digits), which halves them.
+        of scores, and a click on one says that it is not there.
+    k: neighbours that are stored of each patch; None = all where an explorer shows them; 0 =
+        nothing but maps.
+    half: whether distances are stored as 16-bit floats (three digits).
     photos: whether the original files' pixels are stored, for a deeper zoom.
     most: megabytes; a file that is estimated to be larger is not written.
 
@@ -106,7 +109,7 @@ class _Page:
         half: bool,
         photos: bool,
     ) -> None:
-        chosen = [explorers] if isinstance(explorers, Explorer) else list(explorers)
+        chosen = list(explorers) if isinstance(explorers, Sequence) else [explorers]
         if not chosen:
             raise ValueError("expected an explorer to export, got none")
         self.explorers: list[Explorer] = []
@@ -125,9 +128,17 @@ class _Page:
         keys: dict[str, None] = {}
         for explorer in self.explorers:
             if explorer.source is source:
-                some = explorer.export_keys(images=self._images, k=self._k, photos=self._photos)
+                k = self._k_of(source)
+                some = explorer.export_keys(images=self._images, k=k, photos=self._photos)
                 keys.update(dict.fromkeys(some))
         return list(keys)
+
+    def _k_of(self, source: Source) -> int | None:
+        """Return how many neighbours are stored: none where no explorer of a source shows them."""
+        if self._k is not None:
+            return self._k
+        shown = any("train" in one.KINDS for one in self.explorers if one.source is source)
+        return None if shown else 0
 
     def estimate(self) -> float:
         """Estimate the bytes of the file, from all but the parts and a few of these."""
@@ -148,7 +159,7 @@ class _Page:
     def _text(self, title: str, parts: Iterable[str]) -> str:
         import jinja2
 
-        setup = {
+        setup: dict[str, Any] = {
             "modules": self._modules(),
             "explorers": [self._setup_of(explorer) for explorer in self.explorers],
             "links": self._links(),
@@ -156,7 +167,7 @@ class _Page:
         }
         title = title or self._title()
         template = jinja2.Template(TEMPLATE.read_text(encoding="utf-8"), autoescape=True)
-        return template.render(
+        page: str = template.render(
             title=title,
             style=page_style() + styles(),
             setup=_safe(json.dumps(setup)),
@@ -165,10 +176,11 @@ class _Page:
             picture=_picture(self.explorers[0]),
             parts=parts,
         )
+        return page
 
     def _facts_of(self, source: Source) -> dict[str, Any]:
         """Return a source's facts, named by its number: a page's bytes do not depend on the day."""
-        return {**source.facts_with(self._k), "id": str(self.sources.index(source))}
+        return {**source.facts_with(self._k_of(source)), "id": str(self.sources.index(source))}
 
     def _elements(self) -> Iterable[str]:
         for source in self.sources:
@@ -177,7 +189,7 @@ class _Page:
 
     def _element(self, source: Source, key: str) -> str:
         """Return a part as an element with base64 inside: JPEGs as they are, the rest deflated."""
-        heads, values = packed(source.part(key, k=self._k, half=self._half))
+        heads, values = packed(source.part(key, k=self._k_of(source), half=self._half))
         texts = []
         for head, value in zip(heads, values, strict=True):
             stored = value if head["dtype"] == "jpeg" else zlib.compress(value, 9)
@@ -200,7 +212,10 @@ class _Page:
         return list(dict.fromkeys(explorer.MODULE for explorer in self.explorers))
 
     def _setup_of(self, explorer: Explorer) -> dict[str, Any]:
-        state = {**explorer.state, "options": {**explorer.options, "exported": True}}
+        state = dict(explorer.state)
+        if self._images and explorer.image not in self._images:
+            state |= {"image": self._images[0], "picked": []}
+        state["options"] = {**explorer.options, "exported": True, "images": self._images}
         state |= {"busy": "", "error": ""}
         source = self.sources.index(explorer.source)
         return {"module": explorer.MODULE, "source": source, "state": state}

@@ -116,11 +116,12 @@ def found_part(
     Parameters
     ----------
     root: how maps follow from distances, see `root_of`.
-    k: neighbours that are kept, in the order in which they were found; None = all.
+    k: neighbours that are kept, in the order in which they were found; None = all. 0: nothing
+        but the map, or what it follows from.
     half: whether distances are stored as float16, with three digits, where that holds all of them.
     """
     part: Part = {}
-    searched = searched_cells(prediction)
+    searched = searched_cells(prediction) if k != 0 else ""
     if searched:
         found = prediction.neighbors[searched]
         distance = _distances(found.distance[image][..., :k], half)
@@ -128,17 +129,24 @@ def found_part(
         part["location"] = small_integers(found.location[image][..., :k])
         part["image"] = small_integers(_common(found.image[image][..., :k]))
         squares = distance.min(axis=-1).astype(np.float32)  # as the browser will have them
+        shortened = distance.shape[-1] < found.distance.shape[-1]
+        if shortened:
+            squares = found.distance[image].min(axis=-1).astype(np.float32)
     else:
         squares = squared_distances(prediction, image)
+        shortened = False
 
     if root is not None and squares is not None and reproduces(prediction, image, squares, root):
-        if not searched:
+        # those of all neighbours, which the stored ones do not tell
+        if not searched or shortened:
             part["cells"] = squares
     elif prediction.anomaly_map is not None:
         part |= _stepped(prediction.anomaly_map[image])
 
     if prediction.boxes is not None:
         part["box"] = np.asarray(prediction.boxes[image]).astype(np.uint16)
+    if k == 0:
+        return part
     for number, values in enumerate(layers_of(prediction).values()):
         part[f"layer{number}"] = values[image].astype(np.float32)
     whole = whole_images(prediction)

@@ -1,4 +1,4 @@
-"""Test images one after the other, with ground truth and anomaly map."""
+"""Test images one after the other, in explorers whose pages the kernel draws."""
 
 from __future__ import annotations
 
@@ -12,11 +12,8 @@ import numpy as np
 from adviz import metrics, plots
 from adviz.data import Category
 from adviz.explore.kit import markup, theme
-from adviz.explore.kit.checked import Found as Found
-from adviz.explore.kit.checked import by_name as by_name
-from adviz.explore.kit.checked import check, check_prediction
+from adviz.explore.kit.checked import Found, check, check_prediction
 from adviz.explore.kit.texts import computing, lacking
-from adviz.explore.kit.truth import truth_of as truth_of
 from adviz.explore.kit.view import Stepper, View, labelled, value_of
 from adviz.plots import StaticFigure
 from adviz.prediction import Prediction
@@ -25,40 +22,8 @@ EVERYTHING = "all"
 KEPT = 256  # images held in memory; reading and resizing one takes longer than showing it
 
 
-def results(
-    categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]
-) -> ResultsView:
-    """Show what detectors found, image by image.
-
-    Parameters
-    ----------
-    categories: one category, or several by name.
-    predictions: a prediction of the category's test images, or several by the detectors' names;
-        with several categories, category's name -> such a mapping. Instead of a prediction, a
-        function of no arguments that returns one: it is called when the detector is first chosen,
-        and can be stopped.
-
-    Returns
-    -------
-    A `ResultsView`; display it as the last line of a cell.
-
-    Raises
-    ------
-    ValueError: nothing to show, a category without predictions, or a prediction of another number
-        of images.
-
-    Examples
-    --------
-    >>> view = explore.results(category, prediction)
-    >>> view.image = 20
-    >>> view.defect
-    'all'
-    """
-    return ResultsView(*by_name(categories, predictions))
-
-
-class ResultsView(View):
-    """Pick a category, a detector and an image: image, ground truth, map and overlay follow.
+class SteppedView(View):
+    """Pick a category, a detector and an image: what explorers drawn by the kernel begin with.
 
     All maps of one detector and category share one printed colour scale. The state is plain data,
     readable and settable: `category`, `detector` and `defect` (names; "all" = every image), `image`

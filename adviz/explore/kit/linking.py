@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import ipywidgets
 
-from adviz.explore.kit.explorer import Explorer
+if TYPE_CHECKING:
+    from adviz.explore.kit.explorer import Explorer
 
 
 def link(*explorers: Explorer, names: Sequence[str] = ()) -> None:

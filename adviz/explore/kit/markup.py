@@ -137,23 +137,6 @@ def scale(
     )
 
 
-def ringed(chart: str, place: np.ndarray) -> str:
-    """Return a chart with a ring at (x, y).
-
-    As shares of its width and height from the upper left.
-    """
-    ring = (
-        "position:absolute;width:18px;height:18px;margin:-9px 0 0 "
-        "-9px;box-sizing:border-box;border-radius:50%;"
-        f"border:3px solid {theme.INK};outline:1px solid {theme.PAPER}"
-    )
-    left, top = (f"{share:.2%}" for share in place)
-    return (
-        "<div class='adviz-scatter' style='position:relative;line-height:0'>"
-        f"{chart}<span style='{ring};left:{left};top:{top}'></span></div>"
-    )
-
-
 def table(
     rows: Mapping[str, Sequence[str]],
     columns: Sequence[str],

@@ -8,19 +8,20 @@ import ipywidgets as widgets
 import numpy as np
 
 from adviz.data import Category
-from adviz.explore.kit.image_stepper import Found, ResultsView
+from adviz.explore.kit.checked import Found
+from adviz.explore.kit.image_stepper import SteppedView
 from adviz.explore.kit.view import linked, wrapped
 from adviz.explore.widgets import PatchOverlay
 
 
-class PickingView(ResultsView):
-    """A `ResultsView` with the image under a map at the left.
+class PickingView(SteppedView):
+    """A `SteppedView` with the image under a map at the left.
 
     What is read out there (`_values`) below it.
 
     Parameters
     ----------
-    categories, predictions: as for `ResultsView`.
+    categories, predictions: as for `SteppedView`.
     above: controls that belong above the status line.
     below: controls that belong below the image.
     """

@@ -140,7 +140,10 @@ class Source:
         facts = self._facts_of_detector(category, detector)
         if k is None:
             return facts
-        return facts | {"k": min(facts["k"], k), "wholeK": min(facts["wholeK"], k)}
+        limited = {"k": min(facts["k"], k), "wholeK": min(facts["wholeK"], k)}
+        if k == 0:  # nothing but maps
+            limited["layers"] = []
+        return facts | limited
 
     def _facts_of_category(self, category: str) -> Facts:
         with self._lock:

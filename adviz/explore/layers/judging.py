@@ -13,8 +13,8 @@ import numpy as np
 from adviz import metrics
 from adviz.data import Category
 from adviz.explore.kit import markup, theme
-from adviz.explore.kit.image_stepper import truth_of
 from adviz.explore.kit.texts import UNDEFINED, computing
+from adviz.explore.kit.truth import truth_of
 from adviz.explore.layers.mixing import Mix, mix_all
 from adviz.plots import signed
 from adviz.prediction import Prediction

@@ -12,8 +12,8 @@ import numpy as np
 from adviz import plots
 from adviz.data import Category
 from adviz.explore.kit import markup, theme
+from adviz.explore.kit.checked import by_name
 from adviz.explore.kit.evidence import cell_grid, evidence
-from adviz.explore.kit.image_stepper import by_name
 from adviz.explore.kit.pixel_view import PickingView
 from adviz.explore.kit.texts import NO_TRUTH
 from adviz.explore.kit.view import labelled, value_of
@@ -72,10 +72,10 @@ class LayersView(PickingView):
 
     It starts with the detector's own way to join its layers, where that can be found out. The
     metrics of the image follow at once, those of the category and of all categories are computed
-    in the background. The state is that of `ResultsView`, and `layers` (names of those that enter),
-    `weights` (layer -> 0 to 5), `join`, `root`, `sigma` (pixels, 0 to 16), `preset`, `own_scale`
-    and `picked` ((row, column) of a pixel, or None), all settable; `mixed` is the map and `metrics`
-    its numbers.
+    in the background. The state is `category`, `detector`, `defect`, `image`, `layers` (names of
+    those that enter), `weights` (layer -> 0 to 5), `join`, `root`, `sigma` (pixels, 0 to 16),
+    `preset`, `own_scale` and `picked` ((row, column) of a pixel, or None), all settable; `mixed` is
+    the map and `metrics` its numbers.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ from adviz import plots
 from adviz.data import Category
 from adviz.explore.kit import markup, theme
 from adviz.explore.kit.background_view import PreparedView, Steps
-from adviz.explore.kit.image_stepper import Found, by_name
+from adviz.explore.kit.checked import Found, by_name
 from adviz.explore.kit.texts import computing
 from adviz.explore.kit.view import labelled, wrapped
 from adviz.explore.pro.measured import Measured, curve_chart, measure

@@ -86,11 +86,10 @@ class RetrievalView(Explorer):
         *,
         channels: Mapping[str, Channels] | None = None,
         units: Mapping[str, str] | None = None,
-        **state: Any,
     ) -> None:
         self._channels = dict(channels or {})
         options = {"channels": list(self._channels), "units": dict(units or {})}
-        super().__init__(categories, predictions, options=options, **state)
+        super().__init__(categories, predictions, options=options)
 
     @traitlets.observe("picked")
     def _look_at_a_patch(self, _change: Any) -> None:
@@ -125,7 +124,7 @@ class RetrievalView(Explorer):
     @property
     def _count(self) -> int:
         """How many neighbours there are to count: at most k."""
-        return min(self.k, count_of(self.prediction, cells=not self.whole))
+        return min(int(self.k), count_of(self.prediction, cells=not self.whole))
 
     @property
     def evidence(self) -> Evidence | None:
@@ -179,7 +178,5 @@ class RetrievalView(Explorer):
         figure = compared.figure()
         if figure is not None:
             return figure
-        anomaly_map = self._map()
-        limits = self._detector_facts["limits"]
-        limits = None if limits is None else tuple(limits)
-        return plots.anomaly_row(sample.image, sample.mask, anomaly_map, limits=limits)
+        limits = self._map_limits
+        return plots.anomaly_row(sample.image, sample.mask, self._map(), limits=limits)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -110,12 +110,11 @@ class ThresholdsView(Explorer):
         predictions: Prediction | Mapping[str, Any],
         *,
         gate: Mapping[str, float] | None = None,
-        **state: Any,
     ) -> None:
         # Places of the marks that were ever here: a file that holds more is not overwritten
         self._seen: set[Place] = set()
         self._seconds = dict(gate or {})
-        super().__init__(categories, predictions, options={"gate": self._seconds}, **state)
+        super().__init__(categories, predictions, options={"gate": self._seconds})
         self._check_seconds()
         self._count_skipped()
 
@@ -533,14 +532,19 @@ class ThresholdsView(Explorer):
         low, high = chosen or self._facts(category, self.detector)["limits"]
         return plots.overlay(small, maps[image][::step, ::step], limits=(low, high))
 
-    def export_keys(self, **options: Any) -> list[str]:
+    def export_keys(
+        self,
+        *,
+        images: Sequence[int] | None = None,
+        k: int | None = None,
+        photos: bool = False,
+    ) -> list[str]:
         """Return the keys of the parts that an exported page of this explorer asks for.
 
         The galleries show errors of all images, whatever `images` holds.
         """
-        keys = dict.fromkeys(super().export_keys(**options))
-        options["images"] = None
-        few = self.source.keys(kinds=("small", "maps", "guess", "areas", "pixels"), **options)
+        keys = dict.fromkeys(super().export_keys(images=images, k=k, photos=photos))
+        few = self.source.keys(kinds=("small", "maps", "guess", "areas", "pixels"))
         keys.update(dict.fromkeys(few))
         return list(keys)
 

@@ -147,7 +147,7 @@ class PatchOverlay(anywidget.AnyWidget):  # type: ignore[misc]
             for corners, text in zip(rectangles, texts, strict=True)
         ]
 
-    @traitlets.validate("picked")  # type: ignore[untyped-decorator]
+    @traitlets.validate("picked")
     def _check_picked(self, proposal: Any) -> list[int]:
         """Refuse a pixel that the image does not have."""
         picked = [int(number) for number in proposal["value"]]

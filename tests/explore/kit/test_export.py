@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from bank_data import small_category
 
-from adviz import Prediction, explore
+from adviz import Neighbors, Prediction, explore
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,33 @@ def test_some_images_and_half_the_precision_make_it_smaller(view, tmp_path):
     images = [key for key in parts_of(some) if ":test/" in key]
     assert images == ["0:test/plate/0", "0:test/plate/2"]
     assert len(some) < len(whole)
+
+
+def test_neighbours_are_stored_where_an_explorer_shows_them(category, tmp_path):
+    rng = np.random.default_rng(0)
+    count = len(category.test)
+    distance = rng.random((count, 4, 4, 2), np.float32)
+    number = rng.integers(0, len(category.train), distance.shape)
+    found = Prediction(
+        rng.random(count),
+        rng.random((count, *category.test.image_size)),
+        neighbors={"patch": Neighbors(distance, number, number, (4, 4))},
+    )
+    for explorer, k in ((explore.results, 0), (explore.retrieval, 2)):
+        view = explorer(category, found)
+        page = view.export(tmp_path / "page.html").read_text()
+        (detector,) = setup_of(page)["facts"][0]["categories"][category.name]["detectors"].values()
+        assert detector["k"] == k
+        assert ("&#34;location&#34;" in page or "&quot;location&quot;" in page) == bool(k)
+        view.close()
+
+
+def test_a_page_of_some_images_begins_with_one_of_them(view, tmp_path):
+    view.image = 3
+    page = view.export(tmp_path / "some.html", images=[2, 0]).read_text()
+    state = setup_of(page)["explorers"][0]["state"]
+    assert state["image"] == 2
+    assert state["options"]["images"] == [2, 0]
 
 
 def test_a_page_that_would_be_too_large_is_not_written(view, tmp_path):

@@ -1,3 +1,5 @@
+"""The base of the explorers whose pages the kernel draws."""
+
 import base64
 import io
 import re
@@ -7,8 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adviz import Prediction, data, explore, plots
+from adviz import Prediction, data, plots
 from adviz._support import progress
+from adviz.explore.kit.checked import by_name
+from adviz.explore.kit.image_stepper import SteppedView
+
+
+def stepped(categories, predictions):
+    return SteppedView(*by_name(categories, predictions))
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +53,7 @@ def predictions():
 
 @pytest.fixture
 def view(categories, predictions):
-    return explore.results(categories, predictions)
+    return stepped(categories, predictions)
 
 
 def shown(view):
@@ -107,7 +115,7 @@ def test_changing_the_category_keeps_the_detector_and_starts_at_its_first_image(
 
 def test_categories_may_have_other_detectors_and_numbers_of_images(categories, predictions):
     part = data.Category("part", categories["gear"].train, categories["gear"].test.subset([0, 1]))
-    view = explore.results(
+    view = stepped(
         {**categories, "part": part}, {**predictions, "part": {"X": Prediction(np.zeros(2))}}
     )
     view.image = 3
@@ -119,13 +127,7 @@ def test_categories_may_have_other_detectors_and_numbers_of_images(categories, p
 
 
 def test_its_text_says_what_it_is_where_no_widget_can_be_shown(view):
-    assert repr(view).startswith("ResultsView: a widget")
-
-
-def test_one_category_needs_no_names(categories, predictions):
-    assert explore.results(categories["gear"], predictions["gear"]).category == "gear"
-    view = explore.results(categories["gear"], predictions["gear"]["DN2"])
-    assert (view.category, view.detector) == ("gear", "detector")
+    assert repr(view).startswith("SteppedView: a widget")
 
 
 def test_an_error_in_a_callback_shows_in_the_status_line_escaped(view, monkeypatch):
@@ -133,7 +135,7 @@ def test_an_error_in_a_callback_shows_in_the_status_line_escaped(view, monkeypat
         raise OSError("file <a> is gone")
 
     before = view._page.value
-    monkeypatch.setattr(explore.ResultsView, "_draw", fail)
+    monkeypatch.setattr(SteppedView, "_draw", fail)
     view.image = 1
     assert view.status == "Error: OSError: file <a> is gone"
     assert view._status.value == "Error: OSError: file &lt;a&gt; is gone"
@@ -145,23 +147,8 @@ def test_the_picture_can_be_saved(view, tmp_path):
     assert (tmp_path / "row.pdf").read_bytes().startswith(b"%PDF")
 
 
-def test_what_does_not_fit_is_refused(categories, predictions):
-    with pytest.raises(ValueError, match="at least one category"):
-        explore.results({}, {})
-    with pytest.raises(ValueError, match="predictions for category 'gear', got them for plate"):
-        explore.results(categories, {"plate": predictions["plate"]})
-    with pytest.raises(ValueError, match="category 'plate', got them for no category"):
-        explore.results(categories["plate"], {})
-    with pytest.raises(ValueError, match="4 test images of plate, got one of 3 images"):
-        explore.results(categories["plate"], {"X": Prediction(np.zeros(3))})
-    with pytest.raises(
-        ValueError, match=r"one of the 4 test images of defect 'all' .0 to 3., got 4"
-    ):
-        explore.results(categories, predictions).image = 4
-
-
-def test_a_score_at_the_threshold_is_flagged_and_one_below_is_not(categories, predictions):
-    view = explore.results(categories, predictions)
+def test_a_score_at_the_threshold_is_anomalous_and_one_below_is_not(categories, predictions):
+    view = stepped(categories, predictions)
     view.detector = "DN2"
     verdicts = []
     for index in range(4):
@@ -182,7 +169,7 @@ def test_a_score_at_the_threshold_is_flagged_and_one_below_is_not(categories, pr
 def test_every_detector_has_a_scale_of_its_own(categories, predictions):
     loud = predictions["plate"]["PatchCore"]
     predictions["plate"]["loud"] = Prediction(loud.score, loud.anomaly_map * 10)
-    view = explore.results({"plate": categories["plate"]}, {"plate": predictions["plate"]})
+    view = stepped({"plate": categories["plate"]}, {"plate": predictions["plate"]})
     limits = {}
     for name in ("PatchCore", "loud"):
         view.detector = name
@@ -198,7 +185,7 @@ def test_a_prediction_may_be_computed_when_it_is_first_chosen(categories, predic
         calls.append(1)
         return predictions["plate"]["DN2"]
 
-    view = explore.results(
+    view = stepped(
         categories["plate"], {"PatchCore": predictions["plate"]["PatchCore"], "later": later}
     )
     assert calls == []
@@ -211,17 +198,6 @@ def test_a_prediction_may_be_computed_when_it_is_first_chosen(categories, predic
     assert calls == [1]
 
 
-def test_what_cannot_be_computed_is_said(categories):
-    view = explore.results(categories["plate"], {"broken": lambda: 1 / 0})
-    view.wait(10)
-    assert view.status == "Error: ZeroDivisionError: division by zero"
-    view = explore.results(categories["plate"], {"short": lambda: Prediction(np.zeros(3))})
-    view.wait(10)
-    assert "expected short's prediction of the 4 test images of plate, got one of 3" in view.status
-    with pytest.raises(TypeError, match="or a function that returns one, got str"):
-        explore.results(categories["plate"], {"text": "PatchCore"})
-
-
 def test_work_goes_on_while_another_image_is_chosen_and_can_be_stopped(categories):
     calls, entered = [], threading.Event()
 
@@ -230,9 +206,7 @@ def test_work_goes_on_while_another_image_is_chosen_and_can_be_stopped(categorie
         for _ in progress.progress_bar(iter(int, 1), label="counting"):
             entered.set()
 
-    view = explore.results(
-        categories["plate"], {"DN2": Prediction(np.zeros(4)), "endless": endless}
-    )
+    view = stepped(categories["plate"], {"DN2": Prediction(np.zeros(4)), "endless": endless})
     view.detector = "endless"
     assert entered.wait(10)
     view.image = 2
@@ -244,9 +218,16 @@ def test_work_goes_on_while_another_image_is_chosen_and_can_be_stopped(categorie
     assert "DN2 · image 3 of 4" in view.status
 
 
-@pytest.mark.parametrize(
-    "explorer", [explore.results, explore.retrieval, explore.compare, explore.thresholds]
-)
-def test_swapped_arguments_are_refused(categories, predictions, explorer):
-    with pytest.raises(TypeError, match=r"expected a Category .*, got a Prediction and a Category"):
-        explorer(predictions["gear"]["DN2"], categories["gear"])
+def test_an_image_that_does_not_exist_is_refused(view):
+    message = r"image must be one of the 4 test images of defect 'all' .0 to 3., got 4"
+    with pytest.raises(ValueError, match=message):
+        view.image = 4
+
+
+def test_what_cannot_be_computed_is_said(categories):
+    view = stepped(categories["plate"], {"broken": lambda: 1 / 0})
+    view.wait(10)
+    assert view.status == "Error: ZeroDivisionError: division by zero"
+    view = stepped(categories["plate"], {"short": lambda: Prediction(np.zeros(3))})
+    view.wait(10)
+    assert "expected short's prediction of the 4 test images of plate, got one of 3" in view.status

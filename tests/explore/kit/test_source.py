@@ -310,6 +310,15 @@ def test_files_may_hold_fewer_neighbours_and_digits(source, predictions):
     assert source.part("found/plate/SPADE/0") is full
 
 
+def test_files_without_neighbours_have_the_same_map(source, predictions):
+    none = source.part("found/plate/SPADE/0", k=0)
+    assert set(none) == {"cells"}
+    facts = source.facts_with(k=0)["categories"]["plate"]["detectors"]["SPADE"]
+    assert (facts["k"], facts["wholeK"], facts["layers"]) == (0, 0, [])
+    stored = predictions["SPADE"].anomaly_map[0]
+    np.testing.assert_allclose(map_of(none, facts, (32, 32)), stored, atol=np.ptp(stored) * 1e-4)
+
+
 @pytest.mark.parametrize("scale", [1e6, 1e-7])
 def test_distances_that_half_precision_does_not_hold_stay(category, scale):
     rng = np.random.default_rng(0)
@@ -656,7 +665,7 @@ def test_quick_parts_do_not_wait_for_slow_ones(source):
 
     def report(label, done, total):
         entered.set()
-        go_on.wait(10)
+        go_on.wait(120)  # as long as the parts below may take on a loaded machine
 
     def make_mean():
         with progress.watched(report):

@@ -1,0 +1,280 @@
+"""Explorers that draw themselves, and those before them: how soon each answers, and what it sends.
+
+`benchmarks.explorers` prints these tables. The clock is the page's own. It runs from the event to
+the frame after the answer: of the former explorers another picture, status line or drawing outside
+of the controls; of those that draw themselves the element that an action names.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+NAMES = ("results", "retrieval", "thresholds", "compare")
+PATIENCE = 3000  # milliseconds that an answer may take
+REST = 250  # milliseconds without a change after which an answer is complete
+PICTURE = ("canvas.av-picture-canvas", "data-drawn")
+THRESHOLD = (".av-strip .av-threshold", "aria-valuenow")
+
+# Starts the clock at every event, and stops it at the frame after a change of an attribute of one
+# element, or of anything outside of the controls (`watched` null).
+WATCH = """([root, watched, controls]) => {
+  window.benchmark?.observer.disconnect();
+  const bench = window.benchmark = { start: performance.now() };
+  const begin = () => {
+    bench.start = performance.now();
+    bench.answered = bench.last = undefined;
+  };
+  bench.begin = begin;
+  if (!window.benchmarkListens) {
+    for (const kind of ['pointerdown', 'keydown', 'input', 'change'])
+      document.addEventListener(kind, () => {
+        const now = window.benchmark;
+        if (now.armed) { now.begin(); now.armed = false; }
+      }, true);
+    window.benchmarkListens = true;
+  }
+  bench.observer = new MutationObserver(list => {
+    for (const { target } of list) {
+      const element = target.closest ? target : target.parentElement;
+      if (!element || (watched ? !element.matches(watched[0]) : element.closest(controls))) continue;
+      bench.last = performance.now();
+      requestAnimationFrame(() => { bench.answered ??= performance.now(); });
+    }
+  });
+  const what = { subtree: true, childList: !watched, characterData: !watched, attributes: true };
+  const names = watched ? [watched[1]] : ['src', 'data-drawn', 'style'];
+  bench.observer.observe(root, { ...what, attributeFilter: names });
+}"""
+ARM = "() => { window.benchmark.armed = true; window.benchmark.answered = undefined; }"
+# Resolves, when nothing has changed for a while, to the milliseconds that the answer took, or null
+ANSWER = """async ([patience, rest]) => {
+  const bench = window.benchmark;
+  const pause = time => new Promise(done => setTimeout(done, time));
+  while (!bench.answered && performance.now() < bench.start + patience) await pause(4);
+  while (performance.now() - bench.last < rest) await pause(30);
+  return bench.answered ? bench.answered - bench.start : null;
+}"""
+FORMER_CONTROLS = ",".join(
+    f".widget-{name}" for name in "slider dropdown button checkbox toggle-buttons text".split()
+)
+
+
+@dataclass
+class Measured:
+    """What one action of one explorer took."""
+
+    explorer: str
+    action: str
+    way: str  # "before", "now" or "file"
+    times: list[float] = field(default_factory=list)  # milliseconds
+    received: float | None = None  # kilobytes a move
+
+    def row(self) -> str:
+        """Return it as a row of a table."""
+        if not self.times:
+            return f"| {self.explorer} | {self.action} | {self.way} | 0 | - | - | - |"
+        median = statistics.median(self.times)
+        worst = percentile_95(self.times)
+        bytes_ = "-" if self.received is None else f"{self.received:.1f}"
+        count = len(self.times)
+        words = f"{self.explorer} | {self.action} | {self.way} | {count}"
+        return f"| {words} | {median:.0f} | {worst:.0f} | {bytes_} |"
+
+
+HEAD = (
+    "| explorer | action | where | moves | median ms | p95 ms | received kB a move |\n"
+    "|---|---|---|---:|---:|---:|---:|"
+)
+
+
+def percentile_95(times: list[float]) -> float:
+    """Return the 95th percentile, or the only value."""
+    return statistics.quantiles(times, n=20)[-1] if len(times) > 1 else times[0]
+
+
+class Explorer:
+    """An explorer on a page, and how its controls are found there."""
+
+    def __init__(self, page: Any, root: Any, *, former: bool) -> None:
+        self.page = page
+        self.root = root
+        self.former = former
+
+    def one(self, former: str, own: str) -> Any:
+        """Return the element that a selector of its kind finds."""
+        return self.root.locator(former if self.former else own).first
+
+    @property
+    def picture(self) -> Any:
+        return self.one("canvas.adviz-overlay", "canvas.av-picture-canvas")
+
+    def pick(self, turn: int) -> None:
+        """Click somewhere else in the large picture."""
+        box = self.picture.bounding_box()
+        x = (37 * turn + 20) % int(box["width"] - 8) + 4
+        y = (61 * turn + 30) % int(box["height"] - 8) + 4
+        self.picture.click(position={"x": x, "y": y})
+
+    def arrow(self, turn: int) -> None:
+        self.picture.press("ArrowRight" if turn % 8 < 4 else "ArrowLeft")
+
+    def image(self, _turn: int) -> None:
+        self.one(".adviz-next button, button.adviz-next, .adviz-next", "button.av-next").click()
+
+    def detector(self, turn: int) -> None:
+        select = self.one(".adviz-detector select", ".av-detector select")
+        count = select.locator("option").count()
+        select.select_option(index=(turn + 1) % count)
+
+    def neighbours(self, turn: int) -> None:
+        slider = self.one(".adviz-k .noUi-handle", ".av-k input")
+        slider.press("ArrowLeft" if turn % 6 < 3 else "ArrowRight")
+
+    def opacity(self, turn: int) -> None:
+        slider = self.one(".adviz-opacity .noUi-handle", ".av-opacity input")
+        slider.press("ArrowLeft" if turn % 8 < 4 else "ArrowRight")
+
+    def threshold(self, turn: int) -> None:
+        handle = self.one(".adviz-threshold .noUi-handle", ".av-strip .av-threshold")
+        handle.press("ArrowRight" if turn % 8 < 4 else "ArrowLeft")
+
+
+Move = Callable[[Explorer, int], None]
+# Explorer -> action -> how it is done, and what answers it where explorers draw themselves
+IMAGES: dict[str, tuple[Move, tuple[str, str]]] = {
+    "next image": (Explorer.image, PICTURE),
+    "detector": (Explorer.detector, PICTURE),
+}
+PICKS: dict[str, tuple[Move, tuple[str, str]]] = {
+    "pick": (Explorer.pick, PICTURE),
+    "pick by arrow": (Explorer.arrow, PICTURE),
+}
+ACTIONS: dict[str, dict[str, tuple[Move, tuple[str, str]]]] = {
+    "results": {"opacity": (Explorer.opacity, PICTURE), **IMAGES},
+    "retrieval": {
+        **PICKS,
+        "k": (Explorer.neighbours, PICTURE),
+        "opacity": (Explorer.opacity, PICTURE),
+        **IMAGES,
+    },
+    "thresholds": {"threshold": (Explorer.threshold, THRESHOLD), **IMAGES},
+    "compare": {**PICKS, **IMAGES},
+}
+
+
+class Received:
+    """Bytes that came through the page's web sockets since the last time it was asked."""
+
+    def __init__(self, page: Any) -> None:
+        self._bytes = 0
+        session = page.context.new_cdp_session(page)
+        session.on("Network.webSocketFrameReceived", self._count)
+        session.send("Network.enable")
+
+    def _count(self, event: dict[str, Any]) -> None:
+        frame = event["response"]
+        length = len(frame["payloadData"])
+        # binary frames are told as base64
+        self._bytes += length * 3 // 4 if frame["opcode"] == 2 else length
+
+    def take(self) -> int:
+        found, self._bytes = self._bytes, 0
+        return found
+
+
+def measured(
+    explorer: Explorer, name: str, way: str, repeats: int, received: Received | None
+) -> Iterator[Measured]:
+    """Do every action of an explorer some times, one after the other has been answered."""
+    page = explorer.page
+    for action, (move, answer) in ACTIONS[name].items():
+        found = Measured(name, action, way)
+        watched = None if explorer.former else list(answer)
+        handle = explorer.root.element_handle()
+        page.evaluate(WATCH, [handle, watched, FORMER_CONTROLS])
+        if received:
+            page.wait_for_timeout(500)  # what was asked for ahead has come
+            received.take()
+        for turn in range(repeats):
+            page.evaluate(ARM)
+            try:
+                move(explorer, turn)
+            except Exception as error:
+                if "Timeout" not in type(error).__name__:
+                    raise
+                break  # there is no such control
+            time_taken = page.evaluate(ANSWER, [PATIENCE, REST])
+            if time_taken is not None:
+                found.times.append(time_taken)
+        if received:
+            found.received = received.take() / 1000 / max(1, repeats)
+        yield found
+
+
+@contextmanager
+def former_code(folder: Path, commit_or_path: str) -> Iterator[Path]:
+    """Provide the folder in which the package of a commit lies."""
+    if Path(commit_or_path).is_dir():
+        yield Path(commit_or_path)
+        return
+    folder.mkdir()
+    archive = subprocess.run(  # noqa: S603
+        ["git", "-C", str(REPOSITORY), "archive", commit_or_path, "adviz"],  # noqa: S607
+        check=True,
+        capture_output=True,
+    )
+    subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)  # noqa: S603, S607
+    yield folder
+
+
+@dataclass
+class File:
+    """An exported explorer, opened from disk."""
+
+    category: str
+    megabytes: float
+    written: float  # seconds
+    first: float  # seconds from opening the file to the first complete picture
+    clicks: list[float]  # milliseconds
+
+    def row(self) -> str:
+        median = statistics.median(self.clicks)
+        worst = percentile_95(self.clicks)
+        size = f"{self.megabytes:.1f} | {self.written:.1f} | {self.first:.2f}"
+        return f"| {self.category} | {size} | {median:.0f} | {worst:.0f} |"
+
+
+FILE_HEAD = (
+    "| exported | MB | written s | first picture s | click median ms | click p95 ms |\n"
+    "|---|---:|---:|---:|---:|---:|"
+)
+
+
+def exported(browser: Any, view: Any, name: str, folder: Path, repeats: int) -> File:
+    """Export an explorer, open the file and pick patches in it."""
+    start = time.perf_counter()
+    file = view.export(folder / f"{name}.html")
+    written = time.perf_counter() - start
+    context = browser.new_context(offline=True, viewport={"width": 1280, "height": 1000})
+    page = context.new_page()
+    start = time.perf_counter()
+    page.goto(file.as_uri())
+    page.wait_for_selector("canvas.av-picture-canvas[data-drawn]")
+    first = time.perf_counter() - start
+    explorer = Explorer(page, page.locator(".av-explorer").first, former=False)
+    page.evaluate(WATCH, [explorer.root.element_handle(), list(PICTURE), FORMER_CONTROLS])
+    clicks = []
+    for turn in range(repeats):
+        page.evaluate(ARM)
+        explorer.pick(turn)
+        clicks.append(page.evaluate(ANSWER, [PATIENCE, REST]) or float(PATIENCE))
+    context.close()
+    return File(name, file.stat().st_size / 1e6, written, first, clicks)

@@ -1,0 +1,45 @@
+"""Explorers in JupyterLab and in Notebook 7: every control and mark, with a kernel behind it."""
+
+import inspect
+
+import checks
+import explorer_data
+import pytest
+from checks import EXPLORERS
+from driving import Driven, Live
+from lab_server import write_notebook
+
+FRONT_ENDS = ["lab", "notebook"]
+MAKE = "from adviz import explore\n{0} = explore.{0}(categories, predictions)\n{0}"
+
+
+def cells():
+    return [inspect.getsource(explorer_data), *(MAKE.format(name) for name in EXPLORERS)]
+
+
+@pytest.fixture(scope="module", params=FRONT_ENDS)
+def page(request, lab):
+    """Return the page of a notebook that displays all explorers, in one front end."""
+    write_notebook(lab.folder, f"explorers_{request.param}.ipynb", *cells())
+    name = f"explorers_{request.param}.ipynb"
+    if request.param == "lab":
+        found = request.getfixturevalue("shared_page")
+    else:
+        found = request.getfixturevalue("notebook_page")(name)
+    found.run(name)
+    return found
+
+
+@pytest.fixture(params=EXPLORERS)
+def driven(page, request):
+    number = EXPLORERS.index(request.param)
+    found = Driven(page.explorer(number), Live(page.browser, request.param))
+    found.reset()
+    yield found
+    page.screenshot(request.node.name)
+    found.reset()
+
+
+@pytest.mark.parametrize("check", checks.SHARED, ids=lambda check: check.__name__)
+def test_it_answers(driven, check):
+    check(driven)

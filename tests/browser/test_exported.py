@@ -1,0 +1,112 @@
+"""Explorers in a file that is opened from disk, without kernel and network."""
+
+import re
+
+import checks
+import driving
+import explorer_data
+import pytest
+from checks import EXPLORERS
+from driving import Driven, Exported
+from pages import axe, opened_file
+from playwright.sync_api import Error as PageError
+
+from adviz import explore
+
+
+@pytest.fixture(scope="module")
+def views():
+    """Return the explorers of one source, by name."""
+    given = explorer_data.categories, explorer_data.predictions
+    return {name: getattr(explore, name)(*given) for name in EXPLORERS}
+
+
+@pytest.fixture(scope="module")
+def page(views, exported_page):
+    """Return a page that holds all explorers."""
+    return exported_page(list(views.values()))
+
+
+@pytest.fixture(params=EXPLORERS)
+def driven(page, request):
+    number = EXPLORERS.index(request.param)
+    found = Driven(page.explorer(number), Exported(page.browser, number))
+    found.reset()
+    yield found
+    found.reset()
+    problems = list(page.problems)
+    page.problems.clear()
+    assert problems == [], "what the page complains of"
+
+
+@pytest.mark.parametrize("check", checks.SHARED, ids=lambda check: check.__name__)
+def test_it_answers(driven, check):
+    check(driven)
+
+
+def test_explorers_of_a_page_have_ids_of_their_own(page):
+    """Else a label belongs to the control of another explorer."""
+    ids = page.browser.locator("[id]").evaluate_all("all => all.map(one => one.id)")
+    assert sorted(ids) == sorted(set(ids))
+
+
+@pytest.fixture(scope="module")
+def files(views, tmp_path_factory):
+    """Return a file of each explorer alone, by name."""
+    folder = tmp_path_factory.mktemp("explorers")
+    return {name: view.export(folder / f"{name}.html") for name, view in views.items()}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_it_is_accessible(chromium, files, name, scheme):
+    with opened_file(chromium, files[name], scheme=scheme) as page:
+        driven = Driven(page.explorer(), Exported(page.browser))
+        driven.complete()
+        driven.press("?")  # its help as well
+        found = axe(page.browser)
+        assert found == [], "\n".join(found)
+
+
+@pytest.mark.parametrize("width", [360, 900])
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_it_fits_into_a_narrow_window(chromium, files, name, width):
+    with opened_file(chromium, files[name], width=width) as page:
+        driven = Driven(page.explorer(), Exported(page.browser))
+        driven.complete()
+        assert page.wider() <= 0
+        driven.pick(112, 56)
+        driven.becomes(picked=[112, 56])
+
+
+# A handler that is taken out of the page, and what notices it
+MUTANTS = [
+    ('canvas.addEventListener("pointerdown", down);', checks.a_pick),
+    ('canvas.addEventListener("wheel", turn, { passive: false });', checks.zoom),
+    ('root.addEventListener("keydown", onKey, true);', checks.detectors),
+    ('svg.addEventListener("pointermove"', checks.the_threshold),
+    ('list.addEventListener("click"', checks.a_dot_and_a_thumbnail),
+]
+
+
+@pytest.mark.parametrize(("text", "check"), MUTANTS, ids=[check.__name__ for _, check in MUTANTS])
+def test_a_handler_that_is_missing_is_noticed(chromium, files, tmp_path, monkeypatch, text, check):
+    page = files["results"].read_text(encoding="utf-8")
+    assert text in page
+    broken = text.replace(".addEventListener(", '.addEventListener("no" + ', 1)
+    file = tmp_path / "mutant.html"
+    file.write_text(page.replace(text, broken), encoding="utf-8")
+    monkeypatch.setattr(driving, "PATIENCE", 1.5)
+    with opened_file(chromium, file) as opened:
+        opened.browser.set_default_timeout(1500)
+        driven = Driven(opened.explorer(), Exported(opened.browser))
+        driven.complete()
+        with pytest.raises((AssertionError, PageError)):
+            check(driven)
+
+
+def test_nothing_in_a_file_can_reach_a_network(files):
+    page = files["results"].read_text(encoding="utf-8")
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    assert "default-src 'none'" in policy
+    assert "http" not in policy
