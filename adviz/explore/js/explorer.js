@@ -346,7 +346,9 @@ export function explorer({ model, el, signal }, spec) {
       width: spec.gallery === "grid" ? columns(now.width).right : now.width,
       shape: spec.gallery ?? "row",
     });
-    scores.node.hidden = !found;
+    const alone = one.names.length < 2; // one photograph has nothing to be compared with
+    images.node.hidden = alone;
+    scores.node.hidden = !found || alone;
     if (!found) return;
     scores.draw({
       scores: found.scores,
@@ -507,6 +509,8 @@ function controls(change, orders) {
       defect.show(["all", ...new Set(now.one.defects)], now.defect);
       only.show(ONLY, now.only, ONLY_LABELS);
       order.show(["score", "as stored", ...orders], now.order);
+      const alone = now.one.names.length < 2;
+      for (const node of [defect.node, only.node, order.node, stepper]) node.hidden = alone;
       const place = now.list.indexOf(now.image);
       count.textContent = `${place < 0 ? "–" : place + 1} of ${now.list.length}`;
     },

@@ -19,6 +19,7 @@ import traitlets
 from traitlets import Bool, Dict, Float, Int, List, TraitError, Unicode
 
 from adviz._support import got
+from adviz.explore.kit import pictures
 from adviz.explore.kit.bundle import bundle, styles
 from adviz.explore.kit.export import MOST, export
 from adviz.explore.kit.packing import packed, part_key
@@ -441,11 +442,25 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         if found is None:
             return None
         data, metadata = found if isinstance(found, tuple) else (found, {})
-        try:
-            picture = self.static()._repr_jpeg_()
-        except Exception:  # nothing to draw yet, or an error that the status line shows
+        picture = self.picture()
+        if not picture:
             return data, metadata
         return {**data, "image/jpeg": base64.b64encode(picture).decode()}, metadata
+
+    def picture(self) -> bytes:
+        """Return what pages without widgets and without scripts show, as a JPEG file.
+
+        Empty where there is nothing to draw yet.
+        """
+        try:
+            files = [figure._repr_jpeg_() for figure in self._figures()]
+        except Exception:  # nothing to draw yet, or an error that the status line shows
+            return b""
+        return files[0] if len(files) == 1 else pictures.stacked(files)
+
+    def _figures(self) -> list[StaticFigure]:
+        """Return the figures that show what is displayed, from top to bottom."""
+        return [self.static()]
 
     def export(
         self,

@@ -173,7 +173,7 @@ class _Page:
             setup=_safe(json.dumps(setup)),
             modules={name: _safe(bundle(name)) for name in setup["modules"]},
             shim=_safe(bundle("shim.js")),
-            picture=_picture(self.explorers[0]),
+            picture=base64.b64encode(self.explorers[0].picture()).decode(),
             parts=parts,
         )
         return page
@@ -234,14 +234,6 @@ def _by_kind(keys: Iterable[str]) -> list[list[str]]:
     for key in keys:
         kinds.setdefault(key.split("/")[0], []).append(key)
     return list(kinds.values())
-
-
-def _picture(explorer: Explorer) -> str:
-    """Return what is shown where scripts are off: the static picture, as base64."""
-    try:
-        return base64.b64encode(explorer.static()._repr_jpeg_()).decode()
-    except Exception:  # an explorer without anything to draw
-        return ""
 
 
 def _safe(text: str) -> str:

@@ -99,8 +99,10 @@ class RetrievalView(Explorer):
         counts = [1]
         for detectors in self.source.predictions.values():
             for prediction in detectors.values():
-                known = isinstance(prediction, Prediction)
-                counts.append(count_of(prediction, cells=True) if known else UNKNOWN)
+                if isinstance(prediction, Prediction):
+                    counts.append(count_of(prediction, cells=True))
+                else:
+                    counts.append(UNKNOWN)
         return max(counts)
 
     @traitlets.observe("picked")
@@ -190,5 +192,14 @@ class RetrievalView(Explorer):
         figure = compared.figure()
         if figure is not None:
             return figure
+        return self._row()
+
+    def _figures(self) -> list[StaticFigure]:
+        strip = self.static()
+        return [self._row(), strip] if self.pixel is not None else [strip]
+
+    def _row(self) -> StaticFigure:
+        """Return the displayed image, its ground truth and its map as a figure."""
+        sample = self.source.sample(self.category, self.image)
         limits = self._map_limits
         return plots.anomaly_row(sample.image, sample.mask, self._map(), limits=limits)
