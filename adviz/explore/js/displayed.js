@@ -118,8 +118,8 @@ export function askAhead({ store, category, one, detector, list, image }) {
 }
 
 /**
- * The image, its ground truth and its map. Where other images or detectors of the category have one, its place stays and
- * says that there is none: nothing moves.
+ * The image, its ground truth and its map. Where other images or detectors of the category have one, its place stays
+ * and says that there is none: nothing moves.
  * @param {Now} now
  * @param {import("./types").Shown} shown
  * @param {Float32Array | null} map as it is drawn
