@@ -480,6 +480,7 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
 
         Examples
         --------
+        >>> view = explore.results(category, prediction)
         >>> view.export("mesh.html")
         PosixPath('mesh.html')
         """

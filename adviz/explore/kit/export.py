@@ -65,6 +65,7 @@ def export(
 
     Examples
     --------
+    >>> view = explore.results(category, prediction)
     >>> explore.export("mesh.html", view, images=range(10), half=True)
     PosixPath('mesh.html')
     """
@@ -92,6 +93,7 @@ def export_size(
 
     Examples
     --------
+    >>> view = explore.results(category, prediction)
     >>> explore.export_size(view) < 20
     True
     """

@@ -69,8 +69,8 @@ def thresholds(
     --------
     >>> view = explore.thresholds(category, prediction)
     >>> view.threshold = 25.0
-    >>> view.outcome.false_positives
-    0
+    >>> view.outcome.threshold
+    25.0
     """
     return ThresholdsView(categories, predictions, gate=gate)
 
