@@ -62,6 +62,7 @@ def test_it_fits_into_a_narrow_window(chromium, name, width):
         driven = Driven(page.explorer(), Exported(page.browser))
         driven.complete()
         assert page.wider() <= 0
+        assert page.wider(".av-detector-table, .av-tile-numbers, .av-foot, .av-controls") <= 0
         driven.pick(112, 56)
         driven.becomes(picked=[112, 56])
 

@@ -94,14 +94,14 @@ function levelOf({ found, threshold }, limits) {
  * @param {Now} now
  * @param {import("./types").Shown | null} shown
  */
-export function drawingOf({ get }, shown) {
+export function drawingOf({ get, one, found }, shown) {
   return {
     opacity: get("opacity"),
     fade: get("fade"),
     contour: get("contour"),
     style: get("shown_as"),
-    masked: Boolean(shown?.mask),
-    mapped: Boolean(shown?.map),
+    masked: shown ? shown.mask !== null : one.masked, // until it is there: as it is expected
+    mapped: shown ? shown.map !== null : found?.limits !== null,
   };
 }
 
@@ -118,8 +118,8 @@ export function askAhead({ store, category, one, detector, list, image }) {
 }
 
 /**
- * The image, its ground truth and its map. Where other images or detectors of the category have one, its place stays and
- * says that there is none: nothing moves.
+ * The image, its ground truth and its map. Where other images or detectors of the category have one, its place stays
+ * and says that there is none: nothing moves.
  * @param {Now} now
  * @param {import("./types").Shown} shown
  * @param {Float32Array | null} map as it is drawn
