@@ -7,11 +7,17 @@ import driving
 import pytest
 from checks import EXPLORERS
 from driving import Driven, Exported
-from exports import file_of, file_of_all, views
+from exports import (
+    LINKED,
+    file_of,
+    file_of_all,
+    file_of_linked,
+    file_of_some,
+    file_with_photographs,
+)
 from pages import axe, opened_file
 from playwright.sync_api import Error as PageError
-
-from adviz import explore
+from playwright.sync_api import expect
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +44,6 @@ def test_it_answers(driven, check):
     check(driven)
 
 
-def test_explorers_of_a_page_have_ids_of_their_own(page):
-    """Else a label belongs to the control of another explorer."""
-    ids = page.browser.locator("[id]").evaluate_all("all => all.map(one => one.id)")
-    assert sorted(ids) == sorted(set(ids))
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_it_is_accessible(chromium, name, scheme):
@@ -62,6 +62,7 @@ def test_it_fits_into_a_narrow_window(chromium, name, width):
         driven = Driven(page.explorer(), Exported(page.browser))
         driven.complete()
         assert page.wider() <= 0
+        assert page.wider(".av-detector-table, .av-tile-numbers, .av-foot, .av-controls") <= 0
         driven.pick(112, 56)
         driven.becomes(picked=[112, 56])
 
@@ -97,3 +98,78 @@ def test_nothing_in_a_file_can_reach_a_network():
     (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
     assert "default-src 'none'" in policy
     assert "http" not in policy
+
+
+# --- several explorers, and some of the images
+
+
+@pytest.fixture(scope="module")
+def linked(chromium):
+    """Return a page of three linked explorers."""
+    with opened_file(chromium, file_of_linked()) as page:
+        yield page
+
+
+def test_linked_explorers_move_together(linked):
+    """What is chosen in one is shown by all."""
+    all_of_them = [
+        Driven(linked.explorer(number), Exported(linked.browser, number))
+        for number in range(len(LINKED))
+    ]
+    first, second, third = all_of_them
+    second.click_dot(7)
+    for one in all_of_them:
+        one.becomes(image=7)
+        expect(one.status).to_contain_text("image 8 of 12")
+    third.press("3")
+    for one in all_of_them:
+        one.becomes(detector="PaDiM", image=7)
+    first.pick(112, 56)
+    for one in all_of_them:
+        one.becomes(picked=[112, 56], detector="PaDiM", image=7)
+    expect(third.find(".av-pixel")).to_contain_text("Row 112, column 56")
+    first.choose("category", "hex_nut")
+    for one in all_of_them:
+        one.becomes(category="hex_nut", image=0, picked=[])
+
+
+def test_a_page_of_several_explorers_is_accessible(linked):
+    """Their headings, too; each says what it asks, below the page's title."""
+    heads = linked.browser.locator("h1, article > h2").all_inner_texts()
+    assert heads[0] == "Three views of one thing"
+    assert len(set(heads)) == 1 + len(LINKED)
+    found = axe(linked.browser)
+    assert found == [], "\n".join(found)
+
+
+def test_explorers_of_a_page_have_ids_of_their_own(linked):
+    """Else a label belongs to the control of another explorer."""
+    ids = linked.browser.locator("[id]").evaluate_all("all => all.map(one => one.id)")
+    assert sorted(ids) == sorted(set(ids))
+
+
+def test_some_images_alone(chromium):
+    """The others are dots in the chart, and a click on one says that it is not there."""
+    with opened_file(chromium, file_of_some()) as page:
+        driven = Driven(page.explorer(), Exported(page.browser))
+        driven.complete()
+        assert driven.listed() == 2
+        driven.press("]")
+        driven.until(lambda: driven.state("image") in (0, 3), "an image of the file")
+        expect(driven.find(".av-k input")).to_have_attribute("max", "2")
+        before = driven.drawing()
+        driven.click_dot(5)
+        expect(driven.status).to_contain_text("image 6 of mesh is not in this file")
+        assert driven.drawing() == before
+        driven.click_dot(3)
+        driven.becomes(image=3)
+        expect(driven.status).to_contain_text("image 4 of 12")
+        page.problems.clear()  # the console says it, too
+
+
+def test_zoom_shows_the_pixels_of_the_photograph(chromium):
+    with opened_file(chromium, file_with_photographs()) as page:
+        driven = Driven(page.explorer(), Exported(page.browser))
+        driven.complete()
+        driven.redraws(lambda: driven.press("+", driven.canvas))
+        expect(driven.find(".av-picture .av-badge").first).to_contain_text("original pixels")

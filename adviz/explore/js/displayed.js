@@ -94,14 +94,14 @@ function levelOf({ found, threshold }, limits) {
  * @param {Now} now
  * @param {import("./types").Shown | null} shown
  */
-export function drawingOf({ get }, shown) {
+export function drawingOf({ get, one, found }, shown) {
   return {
     opacity: get("opacity"),
     fade: get("fade"),
     contour: get("contour"),
     style: get("shown_as"),
-    masked: Boolean(shown?.mask),
-    mapped: Boolean(shown?.map),
+    masked: shown ? shown.mask !== null : one.masked, // until it is there: as it is expected
+    mapped: shown ? shown.map !== null : found?.limits !== null,
   };
 }
 

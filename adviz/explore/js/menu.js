@@ -103,6 +103,8 @@ export function menu(source) {
   opener.setAttribute("aria-haspopup", "menu");
   /** @type {HTMLElement | null} */
   let target = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let closing;
 
   const picture = () => {
     const near = target?.closest("canvas, .av-picture")?.closest("canvas");
@@ -150,13 +152,14 @@ export function menu(source) {
       } catch (error) {
         said.textContent = `not possible here: ${/** @type {Error} */ (error).message}`;
       }
-      setTimeout(close, 900);
+      closing = setTimeout(close, 900);
     },
   }, text));
   node.append(...items, said);
 
   /** @param {number} x @param {number} y of the window */
   function openAt(x, y) {
+    clearTimeout(closing); // of what was chosen before
     said.textContent = "";
     node.showPopover();
     const { width, height } = node.getBoundingClientRect();

@@ -51,11 +51,12 @@ class Model {
   }
 }
 
-/** What a key stands for, as people say it. @param {string} key */
-function named(key) {
+/** Says that a part is not there. @param {string} key */
+function missing(key) {
   const [kind, category, ...places] = key.split("/").map((one) => decodeURIComponent(one));
-  const image = places[kind === "found" ? 1 : 0];
-  return kind === "test" || kind === "found" ? `image ${Number(image) + 1} of ${category}` : key;
+  const image = Number(places[kind === "found" ? 1 : 0]) + 1;
+  if (kind !== "test" && kind !== "found") return `${key} is not in this file: it was exported without`;
+  return `image ${image} of ${category} is not in this file, which was exported with some of the images`;
 }
 
 /** @param {string} text base64 */
@@ -83,7 +84,7 @@ async function answer(source, keys) {
       continue;
     }
     if (!element) {
-      parts.push({ key, error: `${named(key)} is not in this file: it was exported without` });
+      parts.push({ key, error: missing(key) });
       continue;
     }
     /** @type {Head[]} */
