@@ -226,7 +226,7 @@ export function explorer({ model, el, signal }, spec) {
 
   const status = h("div.av-status", { role: "status", "aria-live": "polite" });
   const progress = h("span.av-progress");
-  const stop = button("stop", "stop", "stop this work", () => model.send({ stop: true }));
+  const stop = button("stop", "stop", "stop this work", () => store.stop());
   const busy = h("div.av-busy", { hidden: true }, progress, stop);
   const choosing = controls(change, spec.orders ?? []);
   const scores = strip(change, (image) => tip(read(), image));
@@ -300,7 +300,7 @@ export function explorer({ model, el, signal }, spec) {
     }
     undo.disabled = !steps.canGoBack;
     redo.disabled = !steps.canGoForward;
-    const work = model.get("busy");
+    const work = store.cut ? "" : model.get("busy");
     busy.hidden = !work;
     progress.textContent = work;
     store.ask();
@@ -308,10 +308,11 @@ export function explorer({ model, el, signal }, spec) {
     root.dataset.drawn = String(drawings);
   }
 
-  const silence = () =>
-    store.silent && !model.get("busy")
-      ? "The kernel does not answer: it runs another cell, or was restarted (then run this cell again)."
-      : "";
+  function silence() {
+    if (store.cut) return "The kernel was restarted or shut down: run this cell again.";
+    if (!store.silent || model.get("busy")) return "";
+    return "The kernel does not answer: it runs another cell, or was restarted (then run this cell again).";
+  }
 
   /** @param {string} problem @param {string} text */
   function say(problem, text) {

@@ -117,11 +117,15 @@ export interface Store {
   peek(key: string): Part | null;
   /** Asks for all that was missed since. */
   ask(): void;
+  /** Stops the work that is being done for it. */
+  stop(): void;
   /** Forgets that work was stopped, so that it is asked for again. */
   retry(): void;
   readonly busy: boolean;
   /** Whether something was asked for long ago and never came. */
   readonly silent: boolean;
+  /** Whether it is cut off from its kernel, which was restarted or shut down. */
+  readonly cut: boolean;
   readonly bytes: number;
   close(): void;
 }
