@@ -93,6 +93,8 @@ def answers(url):
     try:
         with urllib.request.urlopen(url, timeout=60):
             return True
+    except urllib.error.HTTPError:  # it answers, if only that there is no such page
+        return True
     except (urllib.error.URLError, TimeoutError, ConnectionError):
         return False
 
