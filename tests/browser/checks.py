@@ -65,14 +65,14 @@ def filters(driven):
     driven.becomes(defect="good")
     assert driven.listed() == 5
     driven.choose("defect", "all")
-    driven.choose("errors", "false positives")
-    driven.becomes(errors="false positives", defect="all")
+    driven.choose("only", "false positives")
+    driven.becomes(only="false positives", defect="all")
     few = driven.listed()
-    driven.choose("errors", "errors")
-    driven.becomes(errors="errors")
+    driven.choose("only", "errors")
+    driven.becomes(only="errors")
     assert few <= driven.listed() < 12
-    driven.choose("errors", "all")
-    driven.becomes(errors="all")
+    driven.choose("only", "all")
+    driven.becomes(only="all")
     assert driven.listed() == 12
 
 
@@ -91,7 +91,7 @@ def how_the_map_is_drawn(driven):
     driven.redraws(lambda: driven.tick("contour"))
     driven.becomes(contour=False)
     driven.redraws(lambda: driven.choose("style", "outline"))
-    driven.becomes(style="outline")
+    driven.becomes(shown_as="outline")
 
 
 def the_map_is_hidden_while_a_key_is_held(driven):

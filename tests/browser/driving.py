@@ -236,7 +236,9 @@ class Driven:
     def entry(self, words):
         """Open the menu and return one of its entries."""
         first = self.find(".av-menu-item").first
-        expect(first).to_be_hidden()  # it closes by itself soon after it was used
+        if first.is_visible():  # it closes by itself, but only after a while
+            self.page.keyboard.press("Escape")
+        expect(first).to_be_hidden()
         self.find(".av-tools button.av-menu").click()
         expect(first).to_be_visible()
         return self.find(".av-menu-item").filter(has_text=words)

@@ -4,10 +4,10 @@ import re
 
 import checks
 import driving
-import explorer_data
 import pytest
 from checks import EXPLORERS
 from driving import Driven, Exported
+from exports import file_of, file_of_all, views
 from pages import axe, opened_file
 from playwright.sync_api import Error as PageError
 
@@ -15,16 +15,10 @@ from adviz import explore
 
 
 @pytest.fixture(scope="module")
-def views():
-    """Return the explorers of one source, by name."""
-    given = explorer_data.categories, explorer_data.predictions
-    return {name: getattr(explore, name)(*given) for name in EXPLORERS}
-
-
-@pytest.fixture(scope="module")
-def page(views, exported_page):
+def page(chromium):
     """Return a page that holds all explorers."""
-    return exported_page(list(views.values()))
+    with opened_file(chromium, file_of_all()) as page:
+        yield page
 
 
 @pytest.fixture(params=EXPLORERS)
@@ -50,17 +44,10 @@ def test_explorers_of_a_page_have_ids_of_their_own(page):
     assert sorted(ids) == sorted(set(ids))
 
 
-@pytest.fixture(scope="module")
-def files(views, tmp_path_factory):
-    """Return a file of each explorer alone, by name."""
-    folder = tmp_path_factory.mktemp("explorers")
-    return {name: view.export(folder / f"{name}.html") for name, view in views.items()}
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", EXPLORERS)
-def test_it_is_accessible(chromium, files, name, scheme):
-    with opened_file(chromium, files[name], scheme=scheme) as page:
+def test_it_is_accessible(chromium, name, scheme):
+    with opened_file(chromium, file_of(name), scheme=scheme) as page:
         driven = Driven(page.explorer(), Exported(page.browser))
         driven.complete()
         driven.press("?")  # its help as well
@@ -70,8 +57,8 @@ def test_it_is_accessible(chromium, files, name, scheme):
 
 @pytest.mark.parametrize("width", [360, 900])
 @pytest.mark.parametrize("name", EXPLORERS)
-def test_it_fits_into_a_narrow_window(chromium, files, name, width):
-    with opened_file(chromium, files[name], width=width) as page:
+def test_it_fits_into_a_narrow_window(chromium, name, width):
+    with opened_file(chromium, file_of(name), width=width) as page:
         driven = Driven(page.explorer(), Exported(page.browser))
         driven.complete()
         assert page.wider() <= 0
@@ -90,8 +77,8 @@ MUTANTS = [
 
 
 @pytest.mark.parametrize(("text", "check"), MUTANTS, ids=[check.__name__ for _, check in MUTANTS])
-def test_a_handler_that_is_missing_is_noticed(chromium, files, tmp_path, monkeypatch, text, check):
-    page = files["results"].read_text(encoding="utf-8")
+def test_a_handler_that_is_missing_is_noticed(chromium, tmp_path, monkeypatch, text, check):
+    page = file_of("results").read_text(encoding="utf-8")
     assert text in page
     broken = text.replace(".addEventListener(", '.addEventListener("no" + ', 1)
     file = tmp_path / "mutant.html"
@@ -105,8 +92,8 @@ def test_a_handler_that_is_missing_is_noticed(chromium, files, tmp_path, monkeyp
             check(driven)
 
 
-def test_nothing_in_a_file_can_reach_a_network(files):
-    page = files["results"].read_text(encoding="utf-8")
+def test_nothing_in_a_file_can_reach_a_network():
+    page = file_of("results").read_text(encoding="utf-8")
     (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
     assert "default-src 'none'" in policy
     assert "http" not in policy

@@ -196,6 +196,7 @@ export function explorer({ model, el, signal }, spec) {
   }
   const names = [...SHARED, ...spec.state];
   const steps = history();
+  const closing = new AbortController(); // of what listens outside of the explorer
   const store = openStore(model, later);
   const look = reader(model);
   const read = () => look(store, root.clientWidth);
@@ -258,6 +259,7 @@ export function explorer({ model, el, signal }, spec) {
   );
   el.append(root);
 
+  addEventListener("keydown", (event) => keepKey(root, event), { capture: true, signal: closing.signal });
   root.addEventListener("keydown", onKey, true);
   /** @param {KeyboardEvent} event */
   function onKey(event) {
@@ -373,6 +375,7 @@ export function explorer({ model, el, signal }, spec) {
   draw();
 
   function close() {
+    closing.abort();
     watch.disconnect();
     for (const event of events) model.off(event, later);
     if (rest) clearTimeout(rest);
@@ -380,6 +383,21 @@ export function explorer({ model, el, signal }, spec) {
   }
   signal?.addEventListener("abort", close);
   return signal ? undefined : close;
+}
+
+/**
+ * Keeps keys of an explorer away from the page's shortcuts. Notebook 7 listens on the document before any element
+ * does, and would take the arrows, M or Z for its cells. Its shortcuts are off where the focused element says so, which
+ * JupyterLab reads, too. Others with Ctrl, such as save, are the page's.
+ * @param {HTMLElement} root
+ * @param {KeyboardEvent} event
+ */
+function keepKey(root, event) {
+  const target = event.target;
+  if (!(target instanceof Element) || !root.contains(target)) return;
+  const held = event.ctrlKey || event.metaKey;
+  const own = !held || event.key.toLowerCase() === "z";
+  target.toggleAttribute("data-lm-suppress-shortcuts", own);
 }
 
 /** Some traits of a model. @param {Model} model @param {string[]} names @returns {Values} */

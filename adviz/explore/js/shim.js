@@ -47,6 +47,13 @@ class Model {
   }
 }
 
+/** What a key stands for, as people say it. @param {string} key */
+function named(key) {
+  const [kind, category, ...places] = key.split("/").map((one) => decodeURIComponent(one));
+  const image = places[kind === "found" ? 1 : 0];
+  return kind === "test" || kind === "found" ? `image ${Number(image) + 1} of ${category}` : key;
+}
+
 /** @param {string} text base64 */
 const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
@@ -72,7 +79,7 @@ async function answer(source, keys) {
       continue;
     }
     if (!element) {
-      parts.push({ key, error: `${key} is not in this file: it was exported without` });
+      parts.push({ key, error: `${named(key)} is not in this file: it was exported without` });
       continue;
     }
     /** @type {Head[]} */
@@ -112,6 +119,9 @@ async function show() {
     const el = document.createElement("article");
     document.querySelector("main")?.append(el);
     await widget.render({ model, el });
+    const question = document.createElement("h2");
+    question.textContent = el.querySelector(".av-explorer")?.getAttribute("aria-label") ?? "";
+    el.prepend(question);
   }
   for (const [a, b, name] of setup.links) {
     for (const [from, to] of [[a, b], [b, a]]) {

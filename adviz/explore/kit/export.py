@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST = 200.0  # megabytes of a file that are written without being asked for
 SAMPLE = 5  # parts of a kind that are made for an estimate
+FEW = 4  # categories that are named in a title
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 
@@ -202,11 +203,14 @@ class _Page:
         )
 
     def _title(self) -> str:
-        names = {}
+        categories: dict[str, list[str]] = {}
         for source in self.sources:
             for category, detectors in source.predictions.items():
-                names[category] = ", ".join(detectors)
-        return "; ".join(f"{category}: {detectors}" for category, detectors in names.items())
+                alike = categories.setdefault(", ".join(detectors), [])
+                if category not in alike:
+                    alike.append(category)
+        titles = [f"{_few(names)}: {detectors}" for detectors, names in categories.items()]
+        return "; ".join(titles)
 
     def _modules(self) -> list[str]:
         return list(dict.fromkeys(explorer.MODULE for explorer in self.explorers))
@@ -234,6 +238,11 @@ def _by_kind(keys: Iterable[str]) -> list[list[str]]:
     for key in keys:
         kinds.setdefault(key.split("/")[0], []).append(key)
     return list(kinds.values())
+
+
+def _few(names: Sequence[str]) -> str:
+    """Return names, or how many categories they are."""
+    return ", ".join(names) if len(names) <= FEW else f"{len(names)} categories"
 
 
 def _safe(text: str) -> str:
