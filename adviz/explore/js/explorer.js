@@ -55,13 +55,16 @@ const HELP = [
 export function initialize(/** @type {{ model: Model }} */ { model }) {
   const image = () => `${model.get("category")}/${model.get("image")}`;
   let last = image();
-  model.on("change:image change:category", () => {
+  function forgetPick() {
     if (image() === last) return; // marimo also tells where nothing has changed
     last = image();
     if (!model.get("picked").length) return;
     model.set("picked", []);
     model.save_changes();
-  });
+  }
+  // one event a call: marimo's model does not understand a list of them
+  model.on("change:image", forgetPick);
+  model.on("change:category", forgetPick);
 }
 
 /** Reads what a state means. @param {Model} model */
@@ -366,8 +369,8 @@ export function explorer({ model, el, signal }, spec) {
     });
   }
 
-  const events = [...names, ...OTHERS].map((name) => `change:${name}`).join(" ");
-  model.on(events, later);
+  const events = [...names, ...OTHERS].map((name) => `change:${name}`);
+  for (const event of events) model.on(event, later);
   const watch = new ResizeObserver(later);
   watch.observe(root);
   draw();
@@ -375,7 +378,7 @@ export function explorer({ model, el, signal }, spec) {
   function close() {
     closing.abort();
     watch.disconnect();
-    model.off(events, later);
+    for (const event of events) model.off(event, later);
     if (rest) clearTimeout(rest);
     store.close();
   }
