@@ -227,7 +227,7 @@ class Driven:
 
     def click_dot(self, image):
         """Click on an image's dot in the chart of scores."""
-        chart = self.find(".av-strip svg").first
+        chart = self.find("svg.av-strip").first
         place = chart.evaluate(PLACE_OF_DOT, image)
         chart.click(position=place)  # once the chart stands still
 

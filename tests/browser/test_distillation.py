@@ -36,7 +36,7 @@ def test_every_cell_ran_without_error(notebook):
 def test_the_curve_has_grown_to_its_end(shared_page):
     line = view(shared_page, re.compile(r"epoch \d+ of"))
     line.scroll_into_view_if_needed()
-    done, epochs = map(int, re.search(r"epoch (\d+) of (\d+)", line.inner_text()).groups())
+    done, epochs = map(int, re.search(r"epoch (\d+) of (\d+)", line.text_content()).groups())
     assert done == epochs > 1
 
 
@@ -44,7 +44,7 @@ def test_the_curve_has_grown_to_its_end(shared_page):
 def test_the_layers_maps_follow_the_image(shared_page):
     line = view(shared_page, "transistor")
     line.scroll_into_view_if_needed()
-    position, count = map(int, re.search(r"image (\d+) of (\d+)", line.inner_text()).groups())
+    position, count = map(int, re.search(r"image (\d+) of (\d+)", line.text_content()).groups())
     name, step = (".adviz-next", 1) if position < count else (".adviz-previous", -1)
     shared_page.changes(shared_page.find(name).first.click, number=1)  # the first is the curve
     expect(line).to_contain_text(f"image {position + step} of {count}")

@@ -36,10 +36,13 @@ def driven(page, request):
     found = Driven(page.explorer(number), Live(page.browser, request.param))
     found.reset()
     yield found
-    page.screenshot(request.node.name)
     found.reset()
 
 
 @pytest.mark.parametrize("check", checks.SHARED, ids=lambda check: check.__name__)
-def test_it_answers(driven, check):
-    check(driven)
+def test_it_answers(page, driven, check, request):
+    try:
+        check(driven)
+    except Exception:
+        page.screenshot(request.node.name)
+        raise
