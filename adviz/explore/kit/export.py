@@ -7,6 +7,7 @@ import html
 import json
 import zlib
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,7 +175,7 @@ class _Page:
             setup=_safe(json.dumps(setup)),
             modules={name: _safe(bundle(name)) for name in setup["modules"]},
             shim=_safe(bundle("shim.js")),
-            picture=_picture(self.explorers[0]),
+            picture=self._picture,
             parts=parts,
         )
         return page
@@ -212,6 +213,14 @@ class _Page:
         titles = [f"{_few(names)}: {detectors}" for detectors, names in categories.items()]
         return "; ".join(titles)
 
+    @cached_property
+    def _picture(self) -> str:
+        """What is shown where scripts are off: the static picture, as base64."""
+        try:
+            return base64.b64encode(self.explorers[0].static()._repr_jpeg_()).decode()
+        except Exception:  # an explorer without anything to draw
+            return ""
+
     def _modules(self) -> list[str]:
         return list(dict.fromkeys(explorer.MODULE for explorer in self.explorers))
 
@@ -243,14 +252,6 @@ def _by_kind(keys: Iterable[str]) -> list[list[str]]:
 def _few(names: Sequence[str]) -> str:
     """Return names, or how many categories they are."""
     return ", ".join(names) if len(names) <= FEW else f"{len(names)} categories"
-
-
-def _picture(explorer: Explorer) -> str:
-    """Return what is shown where scripts are off: the static picture, as base64."""
-    try:
-        return base64.b64encode(explorer.static()._repr_jpeg_()).decode()
-    except Exception:  # an explorer without anything to draw
-        return ""
 
 
 def _safe(text: str) -> str:
