@@ -35,6 +35,15 @@ ASK = """async ([line, expression]) => {
   if (asked.status !== 'ok') throw new Error(JSON.stringify(asked));
   return asked.data['text/plain'];
 }"""
+# Where the middle of a dot is in its chart, CSS pixels
+PLACE_OF_DOT = """(chart, image) => {
+  const outer = chart.getBoundingClientRect();
+  const dot = chart.querySelectorAll('path.av-dot')[image].getBoundingClientRect();
+  return {
+    x: dot.left + dot.width / 2 - outer.left,
+    y: dot.top + dot.height / 2 - outer.top,
+  };
+}"""
 NOT_CHOSEN = {"facts", "options", "opening", "busy", "error"}
 
 
@@ -206,7 +215,7 @@ class Driven:
     def drag_threshold(self, by):
         """Drag the threshold's handle by so many pixels of the screen."""
         grip = self.handle.locator(".av-grip")
-        grip.scroll_into_view_if_needed()
+        grip.hover(force=True)  # once it stands still
         box = grip.bounding_box()
         x = box["x"] + box["width"] / 2
         y = box["y"] + box["height"] / 2
@@ -218,10 +227,9 @@ class Driven:
 
     def click_dot(self, image):
         """Click on an image's dot in the chart of scores."""
-        dot = self.find(".av-strip path.av-dot").nth(image)
-        dot.scroll_into_view_if_needed()
-        box = dot.bounding_box()
-        self.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        chart = self.find(".av-strip svg").first
+        place = chart.evaluate(PLACE_OF_DOT, image)
+        chart.click(position=place)  # once the chart stands still
 
     def thumbnails(self, *, chosen=False):
         """Return the small pictures of the gallery that are in sight, but for the displayed one's."""
@@ -236,9 +244,9 @@ class Driven:
     def entry(self, words):
         """Open the menu and return one of its entries."""
         first = self.find(".av-menu-item").first
-        if first.is_visible():  # it closes by itself, but only after a while
-            self.page.keyboard.press("Escape")
-        expect(first).to_be_hidden()
+        if first.is_visible():  # it closes by itself soon after it was used
+            self.press("Escape", first)
+            expect(first).to_be_hidden()
         self.find(".av-tools button.av-menu").click()
         expect(first).to_be_visible()
         return self.find(".av-menu-item").filter(has_text=words)

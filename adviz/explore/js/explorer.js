@@ -55,13 +55,16 @@ const HELP = [
 export function initialize(/** @type {{ model: Model }} */ { model }) {
   const image = () => `${model.get("category")}/${model.get("image")}`;
   let last = image();
-  model.on("change:image change:category", () => {
+  function forgetPick() {
     if (image() === last) return; // marimo also tells where nothing has changed
     last = image();
     if (!model.get("picked").length) return;
     model.set("picked", []);
     model.save_changes();
-  });
+  }
+  // one event a call: marimo's model does not understand a list of them
+  model.on("change:image", forgetPick);
+  model.on("change:category", forgetPick);
 }
 
 /** Reads what a state means. @param {Model} model */
@@ -193,6 +196,7 @@ export function explorer({ model, el, signal }, spec) {
   }
   const names = [...SHARED, ...spec.state];
   const steps = history();
+  const closing = new AbortController(); // of what listens outside of the explorer
   const store = openStore(model, later);
   const look = reader(model);
   const read = () => look(store, root.clientWidth);
@@ -225,7 +229,7 @@ export function explorer({ model, el, signal }, spec) {
 
   const status = h("div.av-status", { role: "status", "aria-live": "polite" });
   const progress = h("span.av-progress");
-  const stop = button("stop", "stop", "stop this work", () => model.send({ stop: true }));
+  const stop = button("stop", "stop", "stop this work", () => store.stop());
   const busy = h("div.av-busy", { hidden: true }, progress, stop);
   const choosing = controls(change, spec.orders ?? []);
   const scores = strip(change, (image) => tip(read(), image));
@@ -255,6 +259,7 @@ export function explorer({ model, el, signal }, spec) {
   );
   el.append(root);
 
+  addEventListener("keydown", (event) => keepKey(root, event), { capture: true, signal: closing.signal });
   root.addEventListener("keydown", onKey, true);
   /** @param {KeyboardEvent} event */
   function onKey(event) {
@@ -298,7 +303,7 @@ export function explorer({ model, el, signal }, spec) {
     }
     undo.disabled = !steps.canGoBack;
     redo.disabled = !steps.canGoForward;
-    const work = model.get("busy");
+    const work = store.cut ? "" : model.get("busy");
     busy.hidden = !work;
     progress.textContent = work;
     store.ask();
@@ -306,10 +311,11 @@ export function explorer({ model, el, signal }, spec) {
     root.dataset.drawn = String(drawings);
   }
 
-  const silence = () =>
-    store.silent && !model.get("busy")
-      ? "The kernel does not answer: it runs another cell, or was restarted (then run this cell again)."
-      : "";
+  function silence() {
+    if (store.cut) return "The kernel was restarted or shut down: run this cell again.";
+    if (!store.silent || model.get("busy")) return "";
+    return "The kernel does not answer: it runs another cell, or was restarted (then run this cell again).";
+  }
 
   /** @param {string} problem @param {string} text */
   function say(problem, text) {
@@ -346,7 +352,9 @@ export function explorer({ model, el, signal }, spec) {
       width: spec.gallery === "grid" ? columns(now.width).right : now.width,
       shape: spec.gallery ?? "row",
     });
-    scores.node.hidden = !found;
+    const alone = one.names.length < 2; // one photograph has nothing to be compared with
+    images.node.hidden = alone;
+    scores.node.hidden = !found || alone;
     if (!found) return;
     scores.draw({
       scores: found.scores,
@@ -361,20 +369,36 @@ export function explorer({ model, el, signal }, spec) {
     });
   }
 
-  const events = [...names, ...OTHERS].map((name) => `change:${name}`).join(" ");
-  model.on(events, later);
+  const events = [...names, ...OTHERS].map((name) => `change:${name}`);
+  for (const event of events) model.on(event, later);
   const watch = new ResizeObserver(later);
   watch.observe(root);
   draw();
 
   function close() {
+    closing.abort();
     watch.disconnect();
-    model.off(events, later);
+    for (const event of events) model.off(event, later);
     if (rest) clearTimeout(rest);
     store.close();
   }
   signal?.addEventListener("abort", close);
   return signal ? undefined : close;
+}
+
+/**
+ * Keeps keys of an explorer away from the page's shortcuts. Notebook 7 listens on the document before any element
+ * does, and would take the arrows, M or Z for its cells. Its shortcuts are off where the focused element says so, which
+ * JupyterLab reads, too. Others with Ctrl, such as save, are the page's.
+ * @param {HTMLElement} root
+ * @param {KeyboardEvent} event
+ */
+function keepKey(root, event) {
+  const target = event.target;
+  if (!(target instanceof Element) || !root.contains(target)) return;
+  const held = event.ctrlKey || event.metaKey;
+  const own = !held || event.key.toLowerCase() === "z";
+  target.toggleAttribute("data-lm-suppress-shortcuts", own);
 }
 
 /** Some traits of a model. @param {Model} model @param {string[]} names @returns {Values} */
@@ -507,6 +531,8 @@ function controls(change, orders) {
       defect.show(["all", ...new Set(now.one.defects)], now.defect);
       only.show(ONLY, now.only, ONLY_LABELS);
       order.show(["score", "as stored", ...orders], now.order);
+      const alone = now.one.names.length < 2;
+      for (const node of [defect.node, only.node, order.node, stepper]) node.hidden = alone;
       const place = now.list.indexOf(now.image);
       count.textContent = `${place < 0 ? "–" : place + 1} of ${now.list.length}`;
     },

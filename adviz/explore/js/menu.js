@@ -103,8 +103,7 @@ export function menu(source) {
   opener.setAttribute("aria-haspopup", "menu");
   /** @type {HTMLElement | null} */
   let target = null;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let closing;
+  let closing = 0; // when it closes by itself, soon after it was used
 
   const picture = () => {
     const near = target?.closest("canvas, .av-picture")?.closest("canvas");
@@ -152,15 +151,16 @@ export function menu(source) {
       } catch (error) {
         said.textContent = `not possible here: ${/** @type {Error} */ (error).message}`;
       }
-      closing = setTimeout(close, 900);
+      clearTimeout(closing);
+      closing = Number(setTimeout(close, 900));
     },
   }, text));
   node.append(...items, said);
 
   /** @param {number} x @param {number} y of the window */
   function openAt(x, y) {
-    clearTimeout(closing); // of what was chosen before
     said.textContent = "";
+    clearTimeout(closing); // it was used a moment ago
     node.showPopover();
     const { width, height } = node.getBoundingClientRect();
     node.style.left = `${Math.max(4, Math.min(x, innerWidth - width - 4))}px`;

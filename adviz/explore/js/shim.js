@@ -25,19 +25,15 @@ class Model {
 
   save_changes() {}
 
-  /** @param {string} names @param {(...values: any[]) => void} call */
-  on(names, call) {
-    for (const name of names.split(" ")) {
-      this.listeners.set(name, [...(this.listeners.get(name) ?? []), call]);
-    }
+  /** @param {string} event @param {(...values: any[]) => void} call */
+  on(event, call) {
+    this.listeners.set(event, [...(this.listeners.get(event) ?? []), call]);
   }
 
-  /** @param {string} names @param {(...values: any[]) => void} call */
-  off(names, call) {
-    for (const name of names.split(" ")) {
-      const others = (this.listeners.get(name) ?? []).filter((listener) => listener !== call);
-      this.listeners.set(name, others);
-    }
+  /** @param {string} event @param {(...values: any[]) => void} call */
+  off(event, call) {
+    const others = (this.listeners.get(event) ?? []).filter((listener) => listener !== call);
+    this.listeners.set(event, others);
   }
 
   /** @param {string} name @param {...any} values */

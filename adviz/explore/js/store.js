@@ -95,6 +95,7 @@ export function openStore(model, changed) {
   /** @type {string[]} */
   let missed = [];
   let alarm = 0;
+  let cut = false; // nobody in the kernel receives what is sent
 
   const tell = () => shelf.users.forEach((user) => user());
 
@@ -152,6 +153,22 @@ export function openStore(model, changed) {
     if (shelf.asked.size) alarm = Number(setTimeout(changed, PATIENCE + 100));
   }
 
+  /**
+   * Sends a message, and returns whether that was possible: not after the kernel was restarted.
+   * @param {Record<string, any>} message
+   */
+  function send(message) {
+    const before = cut;
+    try {
+      model.send(message);
+      cut = false;
+    } catch {
+      cut = true;
+    }
+    if (cut !== before) changed();
+    return !cut;
+  }
+
   return {
     /** @param {string} key @returns {Part | null} */
     get(key) {
@@ -173,9 +190,13 @@ export function openStore(model, changed) {
     peek: (key) => shelf.entries.get(key)?.part ?? null,
     ask() {
       if (!missed.length) return;
-      model.send({ ask: missed });
+      const keys = missed;
       missed = [];
-      watch();
+      if (send({ ask: keys })) watch();
+      else for (const key of keys) shelf.asked.delete(key); // another explorer may ask
+    },
+    stop() {
+      send({ stop: true });
     },
     retry() {
       for (const [key, { stopped, error }] of shelf.entries) {
@@ -184,6 +205,10 @@ export function openStore(model, changed) {
     },
     get busy() {
       return shelf.asked.size > 0;
+    },
+    /** Whether the explorer is cut off from its kernel: it was restarted or shut down. */
+    get cut() {
+      return cut;
     },
     /** Whether something was asked for long ago and never came. */
     get silent() {

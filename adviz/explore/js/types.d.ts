@@ -117,11 +117,15 @@ export interface Store {
   peek(key: string): Part | null;
   /** Asks for all that was missed since. */
   ask(): void;
+  /** Stops the work that is being done for it. */
+  stop(): void;
   /** Forgets that work was stopped, so that it is asked for again. */
   retry(): void;
   readonly busy: boolean;
   /** Whether something was asked for long ago and never came. */
   readonly silent: boolean;
+  /** Whether it is cut off from its kernel, which was restarted or shut down. */
+  readonly cut: boolean;
   readonly bytes: number;
   close(): void;
 }
@@ -131,8 +135,8 @@ export interface Model {
   get(name: string): any;
   set(name: string, value: unknown): void;
   save_changes(): void;
-  on(names: string, call: (...values: any[]) => void): void;
-  off(names: string, call: (...values: any[]) => void): void;
+  on(event: string, call: (...values: any[]) => void): void;
+  off(event: string, call: (...values: any[]) => void): void;
   send(content: unknown): void;
 }
 

@@ -66,6 +66,7 @@ def export(
 
     Examples
     --------
+    >>> view = explore.results(category, prediction)
     >>> explore.export("mesh.html", view, images=range(10), half=True)
     PosixPath('mesh.html')
     """
@@ -93,6 +94,7 @@ def export_size(
 
     Examples
     --------
+    >>> view = explore.results(category, prediction)
     >>> explore.export_size(view) < 20
     True
     """
@@ -175,7 +177,7 @@ class _Page:
             setup=_safe(json.dumps(setup)),
             modules={name: _safe(bundle(name)) for name in setup["modules"]},
             shim=_safe(bundle("shim.js")),
-            picture=self._picture,
+            picture=base64.b64encode(self.explorers[0].picture()).decode(),
             parts=parts,
         )
         return page
@@ -215,11 +217,8 @@ class _Page:
 
     @cached_property
     def _picture(self) -> str:
-        """What is shown where scripts are off: the static picture, as base64."""
-        try:
-            return base64.b64encode(self.explorers[0].static()._repr_jpeg_()).decode()
-        except Exception:  # an explorer without anything to draw
-            return ""
+        """What is shown where scripts are off, as base64."""
+        return base64.b64encode(self.explorers[0].picture()).decode()
 
     def _modules(self) -> list[str]:
         return list(dict.fromkeys(explorer.MODULE for explorer in self.explorers))
