@@ -93,6 +93,11 @@ def test_a_handler_that_is_missing_is_noticed(chromium, tmp_path, monkeypatch, t
             check(driven)
 
 
+def test_a_title_says_categories_and_detectors_once():
+    page = file_of_all().read_text(encoding="utf-8")
+    assert "<title>mesh, hex_nut: SPADE, PatchCore, PaDiM, DN2</title>" in page
+
+
 def test_nothing_in_a_file_can_reach_a_network():
     page = file_of("results").read_text(encoding="utf-8")
     (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
