@@ -76,7 +76,7 @@ def _named(detectors: Any) -> dict[str, Any]:
     """Return detectors by name."""
     named = detectors
     if not isinstance(detectors, Mapping):
-        named = {str(getattr(detectors, "title", type(detectors).__name__)): detectors}
+        named = {type(detectors).__name__: detectors}
     if not named:
         raise ValueError("expected a fitted detector, or several by name, got none")
     for name, detector in named.items():

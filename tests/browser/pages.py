@@ -15,7 +15,8 @@ OWN = ("file:", "blob:", "data:")
 BAD = ("serious", "critical")
 # preload: axe would fetch style sheets, which the page's policy forbids
 RUN_AXE = "() => axe.run(document, { resultTypes: ['violations'], preload: false })"
-WIDER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+WIDER = """selector => Math.max(0, ...[...document.querySelectorAll(selector)].map(
+  one => one.clientWidth ? one.scrollWidth - one.clientWidth : 0))"""
 
 
 class ExportedPage:
@@ -45,9 +46,9 @@ class ExportedPage:
         """Return an explorer of the page."""
         return self.browser.locator(".av-explorer").nth(number)
 
-    def wider(self):
-        """Return by how many pixels the page is wider than the window."""
-        return self.browser.evaluate(WIDER)
+    def wider(self, selector="html"):
+        """Return by how many pixels the page, or elements of it, have to be scrolled sideways."""
+        return self.browser.evaluate(WIDER, selector)
 
 
 @contextmanager

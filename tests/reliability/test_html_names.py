@@ -1,5 +1,6 @@
 """Names that come from files, folders and people are text in every page, never markup."""
 
+import re
 from html.parser import HTMLParser
 
 import ipywidgets as widgets
@@ -11,6 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from adviz import SPADE, Features, PatchCore, Prediction, evaluate, explore, metrics, plots
 from adviz.app import notebook_html as pages
+from adviz.explore.kit import bundle as bundling
 from adviz.explore.kit import markup, svg
 
 # Ends an attribute in either kind of quotes and the tag it stands in, and begins an element of its
@@ -163,11 +165,26 @@ def check_all(pages, names):
     check("".join(pages), names=names)
 
 
-@pytest.mark.parametrize("name", ["results", "retrieval", "pro", "compare", "thresholds"])
-def test_explorers_of_results(category, predictions, name):
-    view = getattr(explore, name)(category, predictions)
+def test_explorer_of_pro(category, predictions):
+    view = explore.pro(category, predictions)
     check_all(opened(view), names=2)
     view.stop()
+
+
+@pytest.mark.parametrize("name", ["results", "retrieval", "compare", "thresholds"])
+def test_exported_pages(category, predictions, name, tmp_path):
+    view = getattr(explore, name)(category, predictions)
+    page = Page(view.export(tmp_path / "page.html").read_text())
+    assert "evil" not in page.tags
+    assert not [name for name, _ in page.attributes if name.startswith("on")]
+    assert sum(EVIL in text for text in page.texts) >= 2  # title and heading
+    view.close()
+
+
+def test_explorers_in_the_browser_write_text_and_no_markup():
+    for path in bundling.FOLDER.glob("*.js"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", text), path
 
 
 def test_explorer_of_layers(category, predictions):
@@ -206,8 +223,7 @@ def test_errors_in_the_status_line(category):
 
     view = explore.results(category, {EVIL: fails})
     view.wait(120)
-    assert view.status == f"Error: ValueError: {EVIL}"
-    check(view._status.value)
+    assert view.error == f"Error: ValueError: {EVIL}"
 
 
 def test_reprs_of_results_detectors_and_predictions(category, predictions, bank):

@@ -86,15 +86,15 @@ def test_an_image_that_is_replaced_while_it_is_on_show_is_read_as_it_was(tmp_pat
     category = small_tree(tmp_path / "nut")
     prediction = Prediction(np.arange(4.0), np.random.default_rng(0).random((4, 32, 32)))
     view = explore.results(category, prediction)
-    before = view._page.value
+    first, second = (f"test/{category.name}/{number}" for number in (0, 1))
+    before = view.part(first)["image"]
     path, later = category.test.paths[0], category.test.paths[1]
     Image.fromarray(np.full((32, 32, 3), 255, np.uint8)).save(path)
     later.write_bytes(path.read_bytes()[:60])
-    view.image = 1
-    assert view.status.startswith("Error: ValueError: expected a readable image, got")
-    assert str(later) in view.status
-    view.image = 0
-    assert (view._page.value, "Error" in view.status) == (before, False)
+    with pytest.raises(ValueError, match="expected a readable image, got") as error:
+        view.part(second)
+    assert str(later) in str(error.value)
+    assert view.part(first)["image"] == before
 
 
 def test_a_page_that_nobody_shows_works():

@@ -14,7 +14,7 @@ import {
   tileWidth,
   whyUndefined,
 } from "./standing.js";
-import { askAhead, columns, lacking, pictureGiven, shownImage } from "./displayed.js";
+import { askAhead, columns, pictureGiven, shownImage } from "./displayed.js";
 import { checkbox, select } from "./controls.js";
 import { clip, number, percent } from "./format.js";
 import { detectorTable } from "./detector_table.js";
@@ -366,8 +366,7 @@ function build(frame) {
       contour,
       width: tileWidth(list.length, right),
     });
-    const anyMap = Object.values(all).find((each) => each.map)?.map ?? null; // tiles say which have none
-    note.textContent = lacking({ ...shown, map: anyMap });
+    note.textContent = shown.mask ? "" : "There is no ground truth of this image.";
   }
 
   /** @param {Now} now @param {Shown} shown @param {Record<string, Numbers | null>} numbers */

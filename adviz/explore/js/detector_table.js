@@ -63,6 +63,7 @@ export function detectorTable(name, choose) {
     now = given.rows;
     title.textContent = given.title;
     heads(given.heads);
+    head.hidden = !now.length;
     note.textContent = given.note;
     while (shown.length > now.length) shown.pop()?.node.remove();
     while (shown.length < now.length) {

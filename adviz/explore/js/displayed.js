@@ -94,14 +94,14 @@ function levelOf({ found, threshold }, limits) {
  * @param {Now} now
  * @param {import("./types").Shown | null} shown
  */
-export function drawingOf({ get }, shown) {
+export function drawingOf({ get, one, found }, shown) {
   return {
     opacity: get("opacity"),
     fade: get("fade"),
     contour: get("contour"),
     style: get("shown_as"),
-    masked: Boolean(shown?.mask),
-    mapped: Boolean(shown?.map),
+    masked: shown ? shown.mask !== null : one.masked, // until it is there: as it is expected
+    mapped: shown ? shown.map !== null : found?.limits !== null,
   };
 }
 
@@ -117,8 +117,29 @@ export function askAhead({ store, category, one, detector, list, image }) {
   }
 }
 
-/** Says what an image lacks. @param {import("./types").Shown} shown */
-export function lacking({ map, mask }) {
-  const missing = [mask ? "" : "ground truth", map ? "" : "map"].filter(Boolean);
+/**
+ * The image, its ground truth and its map. Where other images or detectors of the category have one, its place stays
+ * and says that there is none: nothing moves.
+ * @param {Now} now
+ * @param {import("./types").Shown} shown
+ * @param {Float32Array | null} map as it is drawn
+ * @param {import("./types").Range} limits
+ * @param {number | null} level
+ * @returns {import("./types").Tile[]}
+ */
+export function tilesOf({ one }, { mask }, map, limits, level) {
+  /** @type {Omit<import("./types").Tile, "title" | "kind">} */
+  const plain = { lines: [], map: null, limits, level: null, chosen: false };
+  /** @type {import("./types").Tile[]} */
+  const list = [{ ...plain, title: "image", kind: "image" }];
+  if (mask || one.masked) list.push({ ...plain, title: "ground truth", kind: "truth" });
+  const mapped = Object.values(one.detectors).some((found) => found?.limits);
+  if (map || mapped) list.push({ ...plain, title: "map", kind: "map", map, level });
+  return list;
+}
+
+/** Says what there is no place for. @param {import("./types").Tile[]} list */
+export function lacking(list) {
+  const missing = ["ground truth", "map"].filter((title) => list.every((one) => one.title !== title));
   return missing.length ? `There is no ${missing.join(" and no ")} of this image.` : "";
 }

@@ -55,13 +55,16 @@ const HELP = [
 export function initialize(/** @type {{ model: Model }} */ { model }) {
   const image = () => `${model.get("category")}/${model.get("image")}`;
   let last = image();
-  model.on("change:image change:category", () => {
+  function forgetPick() {
     if (image() === last) return; // marimo also tells where nothing has changed
     last = image();
     if (!model.get("picked").length) return;
     model.set("picked", []);
     model.save_changes();
-  });
+  }
+  // one event a call: marimo's model does not understand a list of them
+  model.on("change:image", forgetPick);
+  model.on("change:category", forgetPick);
 }
 
 /** Reads what a state means. @param {Model} model */
@@ -349,7 +352,9 @@ export function explorer({ model, el, signal }, spec) {
       width: spec.gallery === "grid" ? columns(now.width).right : now.width,
       shape: spec.gallery ?? "row",
     });
-    scores.node.hidden = !found;
+    const alone = one.names.length < 2; // one photograph has nothing to be compared with
+    images.node.hidden = alone;
+    scores.node.hidden = !found || alone;
     if (!found) return;
     scores.draw({
       scores: found.scores,
@@ -364,8 +369,8 @@ export function explorer({ model, el, signal }, spec) {
     });
   }
 
-  const events = [...names, ...OTHERS].map((name) => `change:${name}`).join(" ");
-  model.on(events, later);
+  const events = [...names, ...OTHERS].map((name) => `change:${name}`);
+  for (const event of events) model.on(event, later);
   const watch = new ResizeObserver(later);
   watch.observe(root);
   draw();
@@ -373,7 +378,7 @@ export function explorer({ model, el, signal }, spec) {
   function close() {
     closing.abort();
     watch.disconnect();
-    model.off(events, later);
+    for (const event of events) model.off(event, later);
     if (rest) clearTimeout(rest);
     store.close();
   }
@@ -526,6 +531,8 @@ function controls(change, orders) {
       defect.show(["all", ...new Set(now.one.defects)], now.defect);
       only.show(ONLY, now.only, ONLY_LABELS);
       order.show(["score", "as stored", ...orders], now.order);
+      const alone = now.one.names.length < 2;
+      for (const node of [defect.node, only.node, order.node, stepper]) node.hidden = alone;
       const place = now.list.indexOf(now.image);
       count.textContent = `${place < 0 ? "–" : place + 1} of ${now.list.length}`;
     },

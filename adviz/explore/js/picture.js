@@ -386,6 +386,8 @@ export function pictureControls(change) {
       const colours = mapped && values.style !== "outline";
       opacity.show(values.opacity);
       input.disabled = !colours;
+      truth.node.hidden = !masked;
+      for (const one of [opacity, style, fade]) one.node.hidden = !mapped;
       truth.show(values.contour, !masked);
       fade.show(values.fade, !colours);
       style.show(mapped ? ["map", "outline"] : [values.style], values.style);

@@ -1,6 +1,6 @@
 // What did a detector find? The map over the image, and beside it image, ground truth and map.
 
-import { askAhead, columns, drawingOf, lacking, pictureGiven, shownImage } from "./displayed.js";
+import { askAhead, columns, drawingOf, lacking, pictureGiven, shownImage, tilesOf } from "./displayed.js";
 import { explorer, initialize } from "./explorer.js";
 import { h } from "./dom.js";
 import { picture, pictureControls } from "./picture.js";
@@ -33,8 +33,9 @@ function build({ change, gallery }) {
       gallery.style.setProperty("--gallery-height", `${Math.max(250, left + 10 - width)}px`);
       const given = pictureGiven(now, shown, left);
       large.draw(given);
+      const list = tilesOf(now, shown, shown.map, given.limits, null);
       row.draw({
-        tiles: tilesOf(shown, given.limits),
+        tiles: list,
         image: shown.image,
         mask: shown.mask,
         size: now.one.size,
@@ -45,26 +46,11 @@ function build({ change, gallery }) {
         contour: given.contour,
         width,
       });
-      note.textContent = lacking(shown);
+      note.textContent = lacking(list);
     },
     ahead: askAhead,
     words: () => "",
   };
-}
-
-/**
- * @param {import("./types").Shown} shown
- * @param {import("./types").Range} limits
- * @returns {import("./types").Tile[]}
- */
-function tilesOf({ map, mask }, limits) {
-  /** @type {Omit<import("./types").Tile, "title" | "kind">} */
-  const plain = { lines: [], map: null, limits, level: null, chosen: false };
-  /** @type {import("./types").Tile[]} */
-  const list = [{ ...plain, title: "image", kind: "image" }];
-  if (mask) list.push({ ...plain, title: "ground truth", kind: "truth" });
-  if (map) list.push({ ...plain, title: "map", kind: "map", map });
-  return list;
 }
 
 export default {

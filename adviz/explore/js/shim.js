@@ -25,19 +25,15 @@ class Model {
 
   save_changes() {}
 
-  /** @param {string} names @param {(...values: any[]) => void} call */
-  on(names, call) {
-    for (const name of names.split(" ")) {
-      this.listeners.set(name, [...(this.listeners.get(name) ?? []), call]);
-    }
+  /** @param {string} event @param {(...values: any[]) => void} call */
+  on(event, call) {
+    this.listeners.set(event, [...(this.listeners.get(event) ?? []), call]);
   }
 
-  /** @param {string} names @param {(...values: any[]) => void} call */
-  off(names, call) {
-    for (const name of names.split(" ")) {
-      const others = (this.listeners.get(name) ?? []).filter((listener) => listener !== call);
-      this.listeners.set(name, others);
-    }
+  /** @param {string} event @param {(...values: any[]) => void} call */
+  off(event, call) {
+    const others = (this.listeners.get(event) ?? []).filter((listener) => listener !== call);
+    this.listeners.set(event, others);
   }
 
   /** @param {string} name @param {...any} values */
@@ -49,6 +45,14 @@ class Model {
   async send({ ask }) {
     if (ask) this.trigger("msg:custom", ...(await answer(this.state.facts.id, ask)));
   }
+}
+
+/** Says that a part is not there. @param {string} key */
+function missing(key) {
+  const [kind, category, ...places] = key.split("/").map((one) => decodeURIComponent(one));
+  const image = Number(places[kind === "found" ? 1 : 0]) + 1;
+  if (kind !== "test" && kind !== "found") return `${key} is not in this file: it was exported without`;
+  return `image ${image} of ${category} is not in this file, which was exported with some of the images`;
 }
 
 /** @param {string} text base64 */
@@ -76,7 +80,7 @@ async function answer(source, keys) {
       continue;
     }
     if (!element) {
-      parts.push({ key, error: `${key} is not in this file: it was exported without` });
+      parts.push({ key, error: missing(key) });
       continue;
     }
     /** @type {Head[]} */
@@ -116,6 +120,9 @@ async function show() {
     const el = document.createElement("article");
     document.querySelector("main")?.append(el);
     await widget.render({ model, el });
+    const question = document.createElement("h2");
+    question.textContent = el.querySelector(".av-explorer")?.getAttribute("aria-label") ?? "";
+    el.prepend(question);
   }
   for (const [a, b, name] of setup.links) {
     for (const [from, to] of [[a, b], [b, a]]) {

@@ -1,6 +1,6 @@
 // Where should the line be drawn between good and anomalous, and what goes wrong on either side of it?
 
-import { askAhead, drawingOf, lacking, pictureGiven, shownImage } from "./displayed.js";
+import { askAhead, drawingOf, lacking, pictureGiven, shownImage, tilesOf } from "./displayed.js";
 import { button, checkbox, textField } from "./controls.js";
 import { clip, number } from "./format.js";
 import { decide } from "./decisions.js";
@@ -113,7 +113,8 @@ function build({ model, change }) {
   /** @param {number} left */
   function drawImage(left) {
     const pixels = pixelLine(now);
-    relative.show(now.get("relative"), now.found?.limits === null);
+    relative.show(now.get("relative"));
+    relative.node.hidden = now.found?.limits === null;
     const shown = read(now);
     drawing.show(drawingOf(now, shown));
     if (!shown) return; // the former picture stays until the next is there
@@ -131,8 +132,9 @@ function build({ model, change }) {
       dashed: reached,
       unit: ratio ? "map / threshold" : "",
     });
+    const list = tilesOf(now, shown, map, ratio ? ratios : given.limits, reached);
     row.draw({
-      tiles: tilesOf(shown, map, ratio ? ratios : given.limits, reached),
+      tiles: list,
       image: shown.image,
       mask: shown.mask,
       size: now.one.size,
@@ -145,7 +147,7 @@ function build({ model, change }) {
     });
     const undivided = now.get("relative") && shown.map && !ratio && level !== null;
     const words = [
-      lacking(shown),
+      lacking(list),
       ratio ? "The map is divided by the threshold of the pixels: 1 is the decision." : "",
       undivided ? "Nothing positive to divide the map by: it is shown as it is." : "",
       pixels.said,
@@ -278,23 +280,6 @@ function costsOf(scores, labels, threshold, marks) {
     threshold: value,
     decision: decide(scores, labels, value),
   }));
-}
-
-/**
- * @param {import("./types").Shown} shown
- * @param {Float32Array | null} map
- * @param {Range} limits
- * @param {number | null} level
- * @returns {import("./types").Tile[]}
- */
-function tilesOf({ mask }, map, limits, level) {
-  /** @type {Omit<import("./types").Tile, "title" | "kind">} */
-  const plain = { lines: [], map: null, limits, level: null, chosen: false };
-  /** @type {import("./types").Tile[]} */
-  const list = [{ ...plain, title: "image", kind: "image" }];
-  if (mask) list.push({ ...plain, title: "ground truth", kind: "truth" });
-  if (map) list.push({ ...plain, title: "map", kind: "map", map, level });
-  return list;
 }
 
 /** The threshold as a number, thresholds worth a jump, and whether all categories share one. */

@@ -135,8 +135,8 @@ export interface Model {
   get(name: string): any;
   set(name: string, value: unknown): void;
   save_changes(): void;
-  on(names: string, call: (...values: any[]) => void): void;
-  off(names: string, call: (...values: any[]) => void): void;
+  on(event: string, call: (...values: any[]) => void): void;
+  off(event: string, call: (...values: any[]) => void): void;
   send(content: unknown): void;
 }
 

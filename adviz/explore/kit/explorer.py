@@ -12,12 +12,14 @@ import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import anywidget
 import traitlets
 from traitlets import Bool, Dict, Float, Int, List, TraitError, Unicode
 
+from adviz._support import got
+from adviz.explore.kit import pictures
 from adviz.explore.kit.bundle import bundle, styles
 from adviz.explore.kit.export import MOST, export
 from adviz.explore.kit.packing import packed, part_key
@@ -73,6 +75,8 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         "zoom", "limits", "opacity", "fade", "contour", "shown_as",
     )  # fmt: skip
     ORDERS: tuple[str, ...] = ORDERS
+    # attributes that are no state; all others would be misspelt
+    OWN: ClassVar[frozenset[str]] = frozenset({"source", "links"})
 
     category = Unicode().tag(sync=True)
     detector = Unicode().tag(sync=True)
@@ -123,6 +127,14 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         self.on_msg(self._answer)
         self.observe(self._compute_missing, ["category", "detector"])
         self._compute_missing()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        known = name.startswith("_") or hasattr(type(self), name) or name in self.OWN
+        if not known:
+            raise AttributeError(
+                f"expected some of {', '.join(self.STATE)}, {got(name, self.STATE)}"
+            )
+        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: a widget, to be used in Jupyter; static() draws it"
@@ -430,11 +442,25 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         if found is None:
             return None
         data, metadata = found if isinstance(found, tuple) else (found, {})
-        try:
-            picture = self.static()._repr_jpeg_()
-        except Exception:  # nothing to draw yet, or an error that the status line shows
+        picture = self.picture()
+        if not picture:
             return data, metadata
         return {**data, "image/jpeg": base64.b64encode(picture).decode()}, metadata
+
+    def picture(self) -> bytes:
+        """Return what pages without widgets and without scripts show, as a JPEG file.
+
+        Empty where there is nothing to draw yet.
+        """
+        try:
+            files = [figure._repr_jpeg_() for figure in self._figures()]
+        except Exception:  # nothing to draw yet, or an error that the status line shows
+            return b""
+        return files[0] if len(files) == 1 else pictures.stacked(files)
+
+    def _figures(self) -> list[StaticFigure]:
+        """Return the figures that show what is displayed, from top to bottom."""
+        return [self.static()]
 
     def export(
         self,
@@ -454,6 +480,7 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
 
         Examples
         --------
+        >>> view = explore.results(category, prediction)
         >>> view.export("mesh.html")
         PosixPath('mesh.html')
         """

@@ -7,6 +7,7 @@ import html
 import json
 import zlib
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 MOST = 200.0  # megabytes of a file that are written without being asked for
 SAMPLE = 5  # parts of a kind that are made for an estimate
+FEW = 4  # categories that are named in a title
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 
@@ -64,6 +66,7 @@ def export(
 
     Examples
     --------
+    >>> view = explore.results(category, prediction)
     >>> explore.export("mesh.html", view, images=range(10), half=True)
     PosixPath('mesh.html')
     """
@@ -91,6 +94,7 @@ def export_size(
 
     Examples
     --------
+    >>> view = explore.results(category, prediction)
     >>> explore.export_size(view) < 20
     True
     """
@@ -173,7 +177,7 @@ class _Page:
             setup=_safe(json.dumps(setup)),
             modules={name: _safe(bundle(name)) for name in setup["modules"]},
             shim=_safe(bundle("shim.js")),
-            picture=_picture(self.explorers[0]),
+            picture=base64.b64encode(self.explorers[0].picture()).decode(),
             parts=parts,
         )
         return page
@@ -202,11 +206,19 @@ class _Page:
         )
 
     def _title(self) -> str:
-        names = {}
+        categories: dict[str, list[str]] = {}
         for source in self.sources:
             for category, detectors in source.predictions.items():
-                names[category] = ", ".join(detectors)
-        return "; ".join(f"{category}: {detectors}" for category, detectors in names.items())
+                alike = categories.setdefault(", ".join(detectors), [])
+                if category not in alike:
+                    alike.append(category)
+        titles = [f"{_few(names)}: {detectors}" for detectors, names in categories.items()]
+        return "; ".join(titles)
+
+    @cached_property
+    def _picture(self) -> str:
+        """What is shown where scripts are off, as base64."""
+        return base64.b64encode(self.explorers[0].picture()).decode()
 
     def _modules(self) -> list[str]:
         return list(dict.fromkeys(explorer.MODULE for explorer in self.explorers))
@@ -236,12 +248,9 @@ def _by_kind(keys: Iterable[str]) -> list[list[str]]:
     return list(kinds.values())
 
 
-def _picture(explorer: Explorer) -> str:
-    """Return what is shown where scripts are off: the static picture, as base64."""
-    try:
-        return base64.b64encode(explorer.static()._repr_jpeg_()).decode()
-    except Exception:  # an explorer without anything to draw
-        return ""
+def _few(names: Sequence[str]) -> str:
+    """Return names, or how many categories they are."""
+    return ", ".join(names) if len(names) <= FEW else f"{len(names)} categories"
 
 
 def _safe(text: str) -> str:

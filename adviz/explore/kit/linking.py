@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import ipywidgets
+import traitlets
 
 if TYPE_CHECKING:
     from adviz.explore.kit.explorer import Explorer
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
 def link(*explorers: Explorer, names: Sequence[str] = ()) -> None:
     """Let explorers share their state: in the browser, without the kernel, and in exported pages.
 
-    The others take over what the first one shows. `traitlets.link` does the same through the
-    kernel, where there is no ipywidgets manager (marimo).
+    The others take over what the first one shows. In marimo, which has no manager of ipywidgets,
+    the kernel links them.
 
     Parameters
     ----------
@@ -34,6 +36,7 @@ def link(*explorers: Explorer, names: Sequence[str] = ()) -> None:
     """
     if len(explorers) < 2:
         raise ValueError(f"expected two or more explorers to link, got {len(explorers)}")
+    join = traitlets.link if _in_marimo() else ipywidgets.jslink
     first, *others = explorers
     for other in others:
         common = [name for name in first.STATE if name in other.STATE]
@@ -46,9 +49,14 @@ def link(*explorers: Explorer, names: Sequence[str] = ()) -> None:
         shared = [name for name in common if name in (names or common)]
         other.state = {name: getattr(first, name) for name in shared}
         for name in shared:
-            ipywidgets.jslink((first, name), (other, name))
+            join((first, name), (other, name))
             first.links.append((first, other, name))
             other.links.append((first, other, name))
+
+
+def _in_marimo() -> bool:
+    marimo = sys.modules.get("marimo")
+    return marimo is not None and bool(marimo.running_in_notebook())
 
 
 def linked_with(explorer: Explorer) -> list[Explorer]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image
 
 from adviz._support import progress
 from adviz.data import Split
+from adviz.explore.kit.packing import jpeg
 
 SMALL = 96  # side of a small picture, pixels
 COLUMNS = 8  # small pictures in a row of a sheet
 PAGE = 64  # small pictures in a sheet
 QUALITY = 85  # of sheets
+WHITE = (255, 255, 255)  # of stored pictures, which are on paper
 EMPTY = 128  # grey beside an image that is no square
 
 Range = tuple[float, float]
@@ -25,6 +28,18 @@ def mean_image(split: Split) -> np.ndarray:
     for index in progress.progress_bar(range(len(split)), label="images"):
         total += split.image(index)
     return (total / len(split)).round().astype(np.uint8)
+
+
+def stacked(files: Sequence[bytes]) -> bytes:
+    """Return JPEG files below each other, on white, as one JPEG file."""
+    images = [Image.open(io.BytesIO(file)) for file in files]
+    width = max(image.width for image in images)
+    page = Image.new("RGB", (width, sum(image.height for image in images)), WHITE)
+    top = 0
+    for image in images:
+        page.paste(image, (0, top))
+        top += image.height
+    return jpeg(np.asarray(page), QUALITY)
 
 
 def pages(count: int) -> int:

@@ -77,6 +77,7 @@ class Source:
         self._category_facts: dict[str, Facts] = {}
         self._detector_facts: dict[tuple[str, str], Facts] = {}
         self._means: dict[str, np.ndarray] = {}
+        self._averaging = threading.Lock()
         self._truth: tuple[str, Truth] | None = None
         self._lock = threading.RLock()
         self._parts = _Parts(HELD)
@@ -226,7 +227,7 @@ class Source:
 
     def mean(self, category: str) -> np.ndarray:
         """Return the mean of a category's training images, (H, W, 3) uint8, made once."""
-        with self._lock:
+        with self._averaging:  # which takes long: facts and other parts do not wait for it
             if category not in self._means:
                 self._means[category] = pictures.mean_image(self.categories[category].train)
             return self._means[category]

@@ -18,6 +18,7 @@ from adviz.explore.retrieval.figure import Compared
 from adviz.plots import StaticFigure
 from adviz.prediction import Prediction
 
+UNKNOWN = 5  # neighbours of a prediction that is still to be computed, to begin with
 Channels = Callable[[int, int, int], np.ndarray]
 
 
@@ -65,7 +66,8 @@ class RetrievalView(Explorer):
 
     Attributes
     ----------
-    k: neighbours of a patch, or retrieved images, that count; where there are fewer, all count.
+    k: neighbours of a patch, or retrieved images, that count, at first all; where there are fewer,
+        all count.
     rank: of the neighbour that is looked at, from 1; 0 = none.
     whole: whether whole images are compared, not patches.
     others: as those of `Explorer`.
@@ -75,7 +77,7 @@ class RetrievalView(Explorer):
     KINDS = (*Explorer.KINDS, "train", "mean")
     STATE = (*Explorer.STATE, "k", "rank", "whole")
 
-    k = Int(5, min=1).tag(sync=True)
+    k = Int(min=1).tag(sync=True)
     rank = Int(0, min=0).tag(sync=True)
     whole = Bool(False).tag(sync=True)
 
@@ -90,6 +92,18 @@ class RetrievalView(Explorer):
         self._channels = dict(channels or {})
         options = {"channels": list(self._channels), "units": dict(units or {})}
         super().__init__(categories, predictions, options=options)
+
+    @traitlets.default("k")
+    def _all_neighbors(self) -> int:
+        """Begin with all that any detector found, so that its map is the prediction's own."""
+        counts = [1]
+        for detectors in self.source.predictions.values():
+            for prediction in detectors.values():
+                if isinstance(prediction, Prediction):
+                    counts.append(count_of(prediction, cells=True))
+                else:
+                    counts.append(UNKNOWN)
+        return max(counts)
 
     @traitlets.observe("picked")
     def _look_at_a_patch(self, _change: Any) -> None:
@@ -178,5 +192,14 @@ class RetrievalView(Explorer):
         figure = compared.figure()
         if figure is not None:
             return figure
+        return self._row()
+
+    def _figures(self) -> list[StaticFigure]:
+        strip = self.static()
+        return [self._row(), strip] if self.pixel is not None else [strip]
+
+    def _row(self) -> StaticFigure:
+        """Return the displayed image, its ground truth and its map as a figure."""
+        sample = self.source.sample(self.category, self.image)
         limits = self._map_limits
         return plots.anomaly_row(sample.image, sample.mask, self._map(), limits=limits)

@@ -31,8 +31,8 @@ from adviz.prediction import Prediction
 
 # Kind of error -> title of its gallery
 KINDS = {
-    "false positive": "False positives: good images predicted anomalous",
-    "false negative": "False negatives: anomalous images that were missed",
+    "false positive": "False alarms: good images predicted anomalous",
+    "false negative": "Missed: anomalous images predicted good",
     "unlabelled": "Unlabelled images predicted anomalous: whether these are errors is unknown",
 }
 SIDE = 104  # pixels, about the width of a static picture
@@ -69,8 +69,8 @@ def thresholds(
     --------
     >>> view = explore.thresholds(category, prediction)
     >>> view.threshold = 25.0
-    >>> view.outcome.false_positives
-    0
+    >>> view.outcome.threshold
+    25.0
     """
     return ThresholdsView(categories, predictions, gate=gate)
 

@@ -92,6 +92,11 @@ def test_what_does_not_exist_is_refused_and_nothing_changes(view, name, value, w
     assert view.state == before
 
 
+def test_a_misspelt_attribute_is_refused(view):
+    with pytest.raises(AttributeError, match=r"got 'imag': did you mean 'image'\?"):
+        view.imag = 3
+
+
 def test_a_pick_belongs_to_its_image_and_stays_with_another_detector(view):
     view.picked = [5, 6]
     view.detector = "B"

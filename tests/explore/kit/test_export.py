@@ -2,6 +2,8 @@
 
 import json
 import re
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -129,6 +131,18 @@ def test_linked_explorers_take_over_the_state_and_are_exported_together(category
     assert len(parts_of(page)) == len(set(parts_of(page)))
     for view in (first, second, third):
         view.close()
+
+
+def test_in_marimo_the_kernel_links(category, found, monkeypatch):
+    marimo = SimpleNamespace(running_in_notebook=lambda: True)
+    monkeypatch.setitem(sys.modules, "marimo", marimo)
+    first = explore.results(category, found)
+    second = explore.results(category, found)
+    explore.link(first, second)
+    second.image = 1
+    assert first.image == 1
+    first.picked = [3, 4]
+    assert second.picked == [3, 4]
 
 
 def test_a_link_of_one_explorer_or_of_an_unknown_name_is_refused(view, category, found):

@@ -82,7 +82,7 @@ def map_of(part, facts, size):
     if "map" in part:
         low, high = part["range"].astype(float)
         return low + part["map"] * (high - low) / 65535
-    squares = part["distance"].min(-1) if "distance" in part else part["cells"]
+    squares = part["cells"] if "cells" in part else part["distance"].min(-1)
     values = np.sqrt(squares) if facts["root"] else squares
     rows, columns = (bilinear(*pair) for pair in zip(values.shape, size, strict=True))
     made = ndimage.gaussian_filter(rows @ values @ columns.T, 4, truncate=4, mode="reflect")
