@@ -18,7 +18,7 @@ import { askAhead, columns, pictureGiven, shownImage } from "./displayed.js";
 import { checkbox, select } from "./controls.js";
 import { clip, number, percent } from "./format.js";
 import { detectorTable } from "./detector_table.js";
-import { explorer, initialize, tip } from "./explorer.js";
+import { explorer, initialize } from "./explorer.js";
 import { h } from "./dom.js";
 import { memo } from "./memo.js";
 import { partKey } from "./store.js";
@@ -26,6 +26,7 @@ import { picture, pictureControls } from "./picture.js";
 import { quantileOf } from "./maps.js";
 import { scatter } from "./scatter.js";
 import { tiles } from "./tiles.js";
+import { tip } from "./words.js";
 
 /** @typedef {import("./types").Now} Now */
 /** @typedef {import("./types").Range} Range */

@@ -1,20 +1,20 @@
 // The frame of every explorer: it reads the state, draws once after several changes, and has the controls, the status
 // line, the gallery and the chart of scores that all explorers share.
 
-import { decide, filtered, firstThreshold, fullRecall, step } from "./decisions.js";
-import { button, select } from "./controls.js";
-import { clip, number } from "./format.js";
+import { button } from "./controls.js";
 import { columns } from "./displayed.js";
+import { controls } from "./bar.js";
 import { gallery } from "./gallery.js";
-import { drawSmall, smallOf } from "./small.js";
-import { h, sharp } from "./dom.js";
+import { h } from "./dom.js";
 import { helpPanel } from "./help.js";
 import { history } from "./history.js";
-import { memo } from "./memo.js";
+import { SHARED, reader, settled, someOf, stateOf } from "./state.js";
 import { menu } from "./menu.js";
-import { openStore, partKey } from "./store.js";
+import { openStore } from "./store.js";
+import { scoreTable, tip, titleOf, words } from "./words.js";
+import { smallOf } from "./small.js";
+import { step } from "./decisions.js";
 import { strip } from "./strip.js";
-import { verdict } from "./verdicts.js";
 
 /** @typedef {import("./types").Model} Model */
 /** @typedef {import("./types").Now} Now */
@@ -30,12 +30,7 @@ import { verdict } from "./verdicts.js";
  * @property {(frame: import("./types").Frame) => import("./types").Parts} build
  */
 
-const SHARED =
-  "category detector defect only order image thresholds picked zoom limits opacity fade contour shown_as".split(" ");
 const OTHERS = ["facts", "options", "busy", "error", "said"];
-const ONLY = ["all", "errors", "false positives", "false negatives"];
-const ONLY_LABELS = ["all images", "errors", "false alarms", "missed"];
-const TIP = 72; // CSS pixels, of the picture beside the pointer
 const AHEAD = 60; // milliseconds of rest after which the neighbours of an image are asked for
 /** @type {[string, string][]} */
 const HELP = [
@@ -65,118 +60,6 @@ export function initialize(/** @type {{ model: Model }} */ { model }) {
   // one event a call: marimo's model does not understand a list of them
   model.on("change:image", forgetPick);
   model.on("change:category", forgetPick);
-}
-
-/** Reads what a state means. @param {Model} model */
-function reader(model) {
-  const decided = memo(decide);
-  const listed = memo(listOf);
-  const stored = memo(among);
-  const pooledStart = memo(startOfAll);
-  return (/** @type {import("./types").Store} */ store, /** @type {number} */ width) => {
-    const facts = model.get("facts");
-    const names = Object.keys(facts.categories);
-    const category = names.includes(model.get("category")) ? model.get("category") : names[0];
-    const one = facts.categories[category];
-    const detectors = Object.keys(one.detectors);
-    const chosen = model.get("detector");
-    const detector = detectors.includes(chosen) ? chosen : detectors[0];
-    const found = one.detectors[detector];
-    const key = `${category}/${detector}`;
-    const pooled = Boolean(model.get("pooled"));
-    const start = pooled ? pooledStart(facts, detector) : found && startOf(found);
-    const threshold = found && (model.get("thresholds")[pooled ? `*/${detector}` : key] ?? start.threshold);
-    const decision = found && threshold !== null && decided(found.scores, one.labels, threshold);
-    const disagreement = disagreementOf(store, category, one, model.get("order"));
-    /** @type {Now} */
-    const now = {
-      facts,
-      options: model.get("options") ?? {},
-      category,
-      one,
-      detector,
-      found,
-      key,
-      image: clip(model.get("image"), 0, one.names.length - 1),
-      threshold,
-      marks: start ? start.marks : {},
-      decision: decision || null,
-      defect: model.get("defect"),
-      only: model.get("only"),
-      order: model.get("order"),
-      list: [],
-      width,
-      store,
-      get: (name) => model.get(name),
-    };
-    const list = listed(one, found, now.decision, now.defect, now.only, now.order, disagreement);
-    now.list = stored(list, now.options.images ?? null);
-    return now;
-  };
-}
-
-/**
- * Those of a list that an exported page holds; null: all.
- * @param {number[]} list
- * @param {number[] | null} some
- */
-const among = (list, some) => (some ? list.filter((image) => some.includes(image)) : list);
-
-/** The threshold to begin with, and those worth knowing. @param {import("./types").DetectorFacts} found */
-function startOf(found) {
-  /** @type {Record<string, number>} */
-  const marks = {};
-  if (found.threshold !== null) marks[found.thresholdName] = found.threshold;
-  if (found.fullRecall !== null) marks["100% recall"] = found.fullRecall;
-  return { threshold: found.threshold, marks };
-}
-
-/** The same for one threshold of all categories. @param {import("./types").Facts} facts @param {string} detector */
-function startOfAll(facts, detector) {
-  /** @type {number[]} */
-  const scores = [];
-  /** @type {number[]} */
-  const labels = [];
-  for (const one of Object.values(facts.categories)) {
-    const found = one.detectors[detector];
-    if (!found) continue;
-    scores.push(...found.scores);
-    labels.push(...one.labels);
-  }
-  const first = firstThreshold(scores, labels);
-  const every = fullRecall(scores, labels);
-  /** @type {Record<string, number>} */
-  const marks = { [first.name]: first.threshold };
-  if (every !== null) marks["100% recall"] = every;
-  return { threshold: first.threshold, marks };
-}
-
-/**
- * @param {import("./types").CategoryFacts} one
- * @param {import("./types").DetectorFacts | null} found
- * @param {import("./types").Decision | null} decision
- * @param {string} defect
- * @param {string} only
- * @param {string} order
- * @param {ArrayLike<number> | null} disagreement
- */
-function listOf(one, found, decision, defect, only, order, disagreement) {
-  return filtered(one, found, decision, { defect, only, order, disagreement });
-}
-
-/**
- * Reads how far detectors disagree: null while it, or one of their predictions, is being computed.
- * @param {import("./types").Store} store
- * @param {string} category
- * @param {import("./types").CategoryFacts} one
- * @param {string} order
- */
-function disagreementOf(store, category, one, order) {
-  const all = Object.values(one.detectors).every(Boolean);
-  if (!all || !order.startsWith("disagreement")) return null;
-  const part = store.get(partKey("disagreement", category));
-  if (!part) return null;
-  return (order === "disagreement of maps" ? part.maps : part.scores) ?? null;
 }
 
 /**
@@ -399,142 +282,4 @@ function keepKey(root, event) {
   const held = event.ctrlKey || event.metaKey;
   const own = !held || event.key.toLowerCase() === "z";
   target.toggleAttribute("data-lm-suppress-shortcuts", own);
-}
-
-/** Some traits of a model. @param {Model} model @param {string[]} names @returns {Values} */
-const stateOf = (model, names) => Object.fromEntries(names.map((name) => [name, model.get(name)]));
-
-/** Some entries. @param {Values} values @param {string[]} names @returns {Values} */
-const someOf = (values, names) => Object.fromEntries(names.map((name) => [name, values[name]]));
-
-/**
- * Returns the traits that what a person did sets: `threshold` and `limits` belong to the current detector, and another
- * image has another pick.
- * @param {Now} now
- * @param {Values} values
- * @returns {Values}
- */
-function settled(now, values) {
-  const { threshold, limits, ...others } = values;
-  /** @type {Values} */
-  const set = { ...others };
-  if ("threshold" in values) {
-    const key = now.get("pooled") ? `*/${now.detector}` : now.key;
-    set.thresholds = withEntry(now.get("thresholds"), key, threshold);
-  }
-  if ("limits" in values) set.limits = withEntry(now.get("limits"), now.key, limits);
-  const moved = "image" in values || "category" in values;
-  if (moved && !("picked" in values) && now.get("picked").length) set.picked = [];
-  if ("category" in values && values.category !== now.category) {
-    set.image ??= 0;
-    set.defect ??= "all";
-    set.zoom = [];
-  }
-  return set;
-}
-
-/**
- * Returns a copy of a dictionary with an entry, or without it where the value is null.
- * @param {Record<string, any>} entries
- * @param {string} key
- * @param {any} value
- */
-function withEntry(entries, key, value) {
-  const copy = { ...entries };
-  if (value === null) delete copy[key];
-  else copy[key] = value;
-  return copy;
-}
-
-/** The pointer's text at an image. @param {Now} now @param {number} image */
-export function tip(now, image) {
-  const { one, found, decision } = now;
-  const canvas = h("canvas");
-  const context = sharp(canvas, TIP, TIP);
-  const small = smallOf(now, "test", image);
-  now.store.ask();
-  if (small) drawSmall(context, small, TIP);
-  const score = found ? `score ${number(found.scores[image])}` : "";
-  const lines = [one.names[image], score, verdict(decision?.kinds[image])];
-  const text = lines.filter(Boolean).map((line) => h("div", {}, line));
-  return [canvas, h("div", {}, h("b", {}, `image ${image + 1}`), ...text)];
-}
-
-/** @param {Now} now */
-function titleOf({ list, one, order, defect, only }) {
-  const kind = ONLY_LABELS[ONLY.indexOf(only)];
-  const what = defect === "all" ? kind : `${defect}, ${kind}`;
-  const sorted = order === "score" ? "the highest score first" : order;
-  return `${list.length} of ${one.names.length} · ${what} · ${sorted}`;
-}
-
-/** The status line: what is displayed and what is thought of it. @param {Now} now */
-function words({ category, detector, one, found, image, threshold, decision }) {
-  const label = one.labels[image];
-  const known = label === 1 ? `anomalous: ${one.defects[image]}` : label === 0 ? "good" : "unlabelled";
-  const list = [category, detector, `image ${image + 1} of ${one.names.length}`, known];
-  if (!found) return [...list, "the prediction is being computed"].join(" · ");
-  if (!decision || threshold === null) return [...list, `score ${number(found.scores[image])}`].join(" · ");
-  const kind = decision.kinds[image];
-  const flagged = found.scores[image] >= threshold ? "predicted anomalous" : "predicted good";
-  const wrong = { "false positive": ": a false alarm", "false negative": ": missed" };
-  const remark = wrong[/** @type {keyof typeof wrong} */ (kind)] ?? "";
-  list.push(`score ${number(found.scores[image])}, ${flagged} at ${number(threshold)}${remark}`);
-  return list.join(" · ");
-}
-
-/** Every image's score as a table. @param {Now} now */
-function scoreTable({ one, found, decision, list }) {
-  const head = ["image", "name", "defect", "label", "score", "outcome"];
-  const rows = list.map((image) => [
-    image,
-    one.names[image],
-    one.defects[image],
-    one.labels[image],
-    found ? found.scores[image] : "",
-    decision ? decision.kinds[image] : "",
-  ]);
-  return { head, rows };
-}
-
-/**
- * Category, detector, filters, order, and the images one after the other.
- * @param {import("./types").Change} change
- * @param {string[]} orders
- */
-function controls(change, orders) {
-  /** @type {Now} */
-  let now;
-  const category = select("category", "category", (value) => change({ category: value }));
-  const detector = select("detector", "detector", (value) => change({ detector: value }));
-  const defect = select("defect", "defect", (value) => change({ defect: value }));
-  const only = select("only", "show", (value) => change({ only: value }));
-  const order = select("order", "order", (value) => change({ order: value }));
-  const count = h("output.av-counter");
-  const go = (/** @type {number} */ by) => change({ image: step(now.list, now.image, by) });
-  const stepper = h(
-    "div.av-stepper",
-    { role: "group", "aria-label": "image" },
-    button("previous", "◀", "previous image ([)", () => go(-1)),
-    count,
-    button("next", "▶", "next image (])", () => go(1)),
-  );
-  return {
-    nodes: [category.node, detector.node, defect.node, only.node, order.node, stepper],
-    /** @param {Now} next */
-    show(next) {
-      now = next;
-      const names = Object.keys(now.facts.categories);
-      category.show(names, now.category);
-      category.node.hidden = names.length < 2;
-      detector.show(Object.keys(now.one.detectors), now.detector);
-      defect.show(["all", ...new Set(now.one.defects)], now.defect);
-      only.show(ONLY, now.only, ONLY_LABELS);
-      order.show(["score", "as stored", ...orders], now.order);
-      const alone = now.one.names.length < 2;
-      for (const node of [defect.node, only.node, order.node, stepper]) node.hidden = alone;
-      const place = now.list.indexOf(now.image);
-      count.textContent = `${place < 0 ? "–" : place + 1} of ${now.list.length}`;
-    },
-  };
 }
