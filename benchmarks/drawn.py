@@ -8,15 +8,12 @@ itself), of those that draw themselves the element that an action names.
 from __future__ import annotations
 
 import statistics
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 NAMES = ("results", "retrieval", "thresholds", "compare")
 PATIENCE = 3000  # milliseconds that an answer may take
 REST = 250  # milliseconds without a change after which an answer is complete
@@ -228,22 +225,6 @@ def measured(
         if received:
             found.received = received.take() / 1000 / max(1, repeats)
         yield found
-
-
-@contextmanager
-def former_code(folder: Path, commit_or_path: str) -> Iterator[Path]:
-    """Provide the folder in which the package of a commit lies."""
-    if Path(commit_or_path).is_dir():
-        yield Path(commit_or_path)
-        return
-    folder.mkdir()
-    archive = subprocess.run(  # noqa: S603
-        ["git", "-C", str(REPOSITORY), "archive", commit_or_path, "adviz"],  # noqa: S607
-        check=True,
-        capture_output=True,
-    )
-    subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)  # noqa: S603, S607
-    yield folder
 
 
 @dataclass

@@ -2,7 +2,8 @@
 
     python -m benchmarks.explorers                       # all; needs Chromium and the test extras
     python -m benchmarks.explorers layers pro --repeats 40
-    python -m benchmarks.explorers retrieval compare --old 9994d3f   # beside those of that commit
+    git worktree add /tmp/former 9994d3f && \
+    python -m benchmarks.explorers retrieval compare --old /tmp/former   # beside those of a commit
     python -m benchmarks.explorers --files               # and exported pages of six categories
 
 Explorers that draw themselves (results, retrieval, thresholds, compare) are measured by
@@ -312,7 +313,9 @@ def main() -> None:
     known = [*drawn.NAMES, *EXPLORERS]
     parser.add_argument("explorers", nargs="*", help=f"some of: {' '.join(known)}; none = all")
     parser.add_argument("--repeats", type=int, default=20)
-    parser.add_argument("--old", metavar="COMMIT_OR_PATH", help="of the package to compare with")
+    parser.add_argument(
+        "--old", type=Path, metavar="FOLDER", help="working tree of the version to compare with"
+    )
     parser.add_argument("--files", action="store_true", help="measure exported pages, too")
     chosen = parser.parse_args()
     unknown = sorted(set(chosen.explorers) - set(known))
@@ -338,7 +341,7 @@ def main() -> None:
             return
         former = None
         if chosen.old:
-            former = stack.enter_context(drawn.former_code(folder / "former", chosen.old))
+            former = chosen.old.resolve()
         home = folder / "lab"
         home.mkdir()
         lab = stack.enter_context(running_lab(home))

@@ -14,6 +14,7 @@ from ipywidgets.widgets.widget import _instances as living_widgets
 from matplotlib.figure import Figure
 from memory import resident
 
+from adviz.explore.kit.explorer import Explorer
 from adviz.explore.widgets import PatchOverlay, PatchScatter, TableGrid
 
 CHOICES = widgets.Dropdown | widgets.Select | widgets.ToggleButtons | widgets.SelectionSlider
@@ -115,6 +116,51 @@ def use(control, rng):
         ]
 
 
+def choose(view, rng):
+    """Do with one trait of an explorer in the browser what a person could, and ask for the parts
+    that its page needs then; three numbers are drawn, whatever it is.
+    """
+    first, second, third = rng.random(3)
+    test = view.source.categories[view.category].test
+    height, width = test.image_size
+    pixel = [int(first * height), int(second * width)]
+    key = f"{view.category}/{view.detector}"
+
+    def one_of(names):
+        return list(names)[int(first * len(names))]
+
+    detectors = view.source.predictions[view.category]
+    values = {
+        "category": one_of(view.source.categories),
+        "detector": one_of(detectors),
+        "x": one_of(detectors),
+        "y": one_of(detectors),
+        "defect": one_of(["all", *sorted(set(test.defects))]),
+        "only": one_of(["all", "errors", "false positives", "false negatives"]),
+        "order": one_of(view.ORDERS),
+        "image": int(first * len(test)),
+        "picked": pixel if third < 0.8 else [],
+        "zoom": [*pixel, 1 + 7 * third],
+        "opacity": first,
+        "k": 1 + int(5 * first),
+        "rank": int(5 * first),
+        "thresholds": {key: first},
+        "gates": {key: first},
+        "limits": {key: [0.0, first]},
+        "marks": {key: {"0": ["nominal variance", "a remark"]}},
+        "shown_as": one_of(["map", "outline"]),
+    }
+    name = view.STATE[int(rng.random() * len(view.STATE))]
+    value = getattr(view, name)
+    setattr(view, name, not value if isinstance(value, bool) else values[name])
+    names = [view.category, view.detector]
+    keys = [f"test/{names[0]}/{view.image}", f"found/{'/'.join(names)}/{view.image}"]
+    keys += [f"small/test/{names[0]}/0", f"maps/{'/'.join(names)}/0"]
+    view._answer(view, {"ask": keys}, [])
+    view.wait()
+    assert view.error == ""
+
+
 def rounds(view, count, picks, *, seed=0):
     """Use a view `count` times `picks` times, the same way each time; return what was held after
     each round.
@@ -125,6 +171,9 @@ def rounds(view, count, picks, *, seed=0):
     for _ in range(count):
         rng = np.random.default_rng(seed)
         for _ in range(picks):
+            if isinstance(view, Explorer):
+                choose(view, rng)
+                continue
             there = controls(view)
             use(there[int(rng.random() * len(there))], rng)
             view.wait()

@@ -424,7 +424,10 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         """Take the explorer off the page, and stop its work."""
         if hasattr(self, "_tasks"):  # one that was refused is closed as well, by ipywidgets
             self.stop()
+        layout = self.layout
         super().close()
+        if layout is not None:  # a widget of its own, which ipywidgets leaves
+            layout.close()
 
     # pictures and files
 

@@ -415,7 +415,9 @@ def test_the_whole_chain_takes_images_in_memory(tmp_path, lite0):
     assert (result.n_good, result.n_anomalous, result.category) == (2, 18, "mnist: 3")
     view = explore.results(category, prediction)
     view.image = 4
-    assert "mnist: 3 · DN2 · image 5 of 20 · anomalous: 4" in view.status
+    assert (view.category, view.detector) == ("mnist: 3", "DN2")
+    assert view.facts["categories"]["mnist: 3"]["defects"][4] == "4"
+    assert "image" in view.part("test/mnist: 3/4")
 
 
 INSTALLED = Path("/usr/share/datasets/fashion-mnist")
