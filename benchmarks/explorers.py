@@ -2,8 +2,8 @@
 
     python -m benchmarks.explorers                       # all; needs Chromium and the test extras
     python -m benchmarks.explorers layers pro --repeats 40
-    git worktree add /tmp/former 9994d3f && \
-    python -m benchmarks.explorers retrieval compare --old /tmp/former   # beside those of a commit
+    git worktree add ../former 9994d3f
+    python -m benchmarks.explorers retrieval compare --old ../former   # beside those of a commit
     python -m benchmarks.explorers --files               # and exported pages of six categories
 
 Explorers that draw themselves (results, retrieval, thresholds, compare) are measured by
