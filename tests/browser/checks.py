@@ -78,7 +78,9 @@ def filters(driven):
 
 def another_category(driven):
     driven.choose("category", "hex_nut")
-    driven.becomes(category="hex_nut", image=0, defect="all")
+    driven.becomes(category="hex_nut", defect="all")
+    if "x" not in driven.state():  # compare goes on to the most disputed image
+        driven.becomes(image=0)
     expect(driven.status).to_contain_text("hex_nut")
 
 
