@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from adviz.data import Category, Geometry, Split
+from adviz.data import UNLABELLED, Category, Geometry, Split
 from adviz.evaluation import Threshold
 from adviz.explore.kit.evidence import searched_cells, whole_images
 from adviz.explore.retrieval.view import RetrievalView
 from adviz.prediction import Prediction
 
-UNLABELLED = -1
 GREY = 128  # of the pictures that stand for normal images that were not given
 
 

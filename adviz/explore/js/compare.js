@@ -14,7 +14,7 @@ import {
   tileWidth,
   whyUndefined,
 } from "./standing.js";
-import { askAhead, columns, pictureGiven, shownImage } from "./displayed.js";
+import { askAhead, columns, drawingOf, pictureGiven, shownImage, tilesGiven } from "./displayed.js";
 import { checkbox, select } from "./controls.js";
 import { clip, number, percent } from "./format.js";
 import { detectorTable } from "./detector_table.js";
@@ -349,24 +349,12 @@ function build(frame) {
     const { left, right } = columns(now.width);
     const given = largeGiven(now, shown, one, numbers[detector], left);
     large.draw(given);
-    const { opacity, fade, contour, style } = given;
-    drawing.show({ opacity, fade, contour, style, masked: shown.mask !== null, mapped: shown.map !== null });
+    drawing.show(drawingOf(now, shown));
     relative.show(now.get("relative"));
     scales.textContent = scaleWords(numbers, now.get("relative"));
     const list = tilesOf(now, shown, all);
     tileNames = list.map(({ title }) => title);
-    row.draw({
-      tiles: list,
-      image: shown.image,
-      mask: shown.mask,
-      size: now.one.size,
-      zoom: given.zoom,
-      pixel: shown.pixel,
-      opacity,
-      fade,
-      contour,
-      width: tileWidth(list.length, right),
-    });
+    row.draw(tilesGiven(list, shown, given, tileWidth(list.length, right)));
     note.textContent = shown.mask ? "" : "There is no ground truth of this image.";
   }
 

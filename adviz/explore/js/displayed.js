@@ -138,6 +138,20 @@ export function tilesOf({ one }, { mask }, map, limits, level) {
   return list;
 }
 
+/**
+ * What a row of tiles is given.
+ * @param {import("./types").Tile[]} list
+ * @param {import("./types").Shown} shown
+ * @param {import("./types").PictureGiven} given to the large picture, which they follow
+ * @param {number} width of one
+ * @returns {import("./types").TilesGiven}
+ */
+export function tilesGiven(list, shown, given, width) {
+  const { size, zoom, opacity, fade, contour } = given;
+  const { image, mask, pixel } = shown;
+  return { tiles: list, image, mask, size, zoom, pixel, opacity, fade, contour, width };
+}
+
 /** Says what there is no place for. @param {import("./types").Tile[]} list */
 export function lacking(list) {
   const missing = ["ground truth", "map"].filter((title) => list.every((one) => one.title !== title));

@@ -1,6 +1,15 @@
 // What did a detector find? The map over the image, and beside it image, ground truth and map.
 
-import { askAhead, columns, drawingOf, lacking, pictureGiven, shownImage, tilesOf } from "./displayed.js";
+import {
+  askAhead,
+  columns,
+  drawingOf,
+  lacking,
+  pictureGiven,
+  shownImage,
+  tilesGiven,
+  tilesOf,
+} from "./displayed.js";
 import { explorer, initialize } from "./explorer.js";
 import { h } from "./dom.js";
 import { picture, pictureControls } from "./picture.js";
@@ -34,22 +43,10 @@ function build({ change, gallery }) {
       const given = pictureGiven(now, shown, left);
       large.draw(given);
       const list = tilesOf(now, shown, shown.map, given.limits, null);
-      row.draw({
-        tiles: list,
-        image: shown.image,
-        mask: shown.mask,
-        size: now.one.size,
-        zoom: given.zoom,
-        pixel: shown.pixel,
-        opacity: given.opacity,
-        fade: given.fade,
-        contour: given.contour,
-        width,
-      });
+      row.draw(tilesGiven(list, shown, given, width));
       note.textContent = lacking(list);
     },
     ahead: askAhead,
-    words: () => "",
   };
 }
 

@@ -1,6 +1,14 @@
 // Where should the line be drawn between good and anomalous, and what goes wrong on either side of it?
 
-import { askAhead, drawingOf, lacking, pictureGiven, shownImage, tilesOf } from "./displayed.js";
+import {
+  askAhead,
+  drawingOf,
+  lacking,
+  pictureGiven,
+  shownImage,
+  tilesGiven,
+  tilesOf,
+} from "./displayed.js";
 import { button, checkbox, textField } from "./controls.js";
 import { clip, number } from "./format.js";
 import { decide } from "./decisions.js";
@@ -133,18 +141,7 @@ function build({ model, change }) {
       unit: ratio ? "map / threshold" : "",
     });
     const list = tilesOf(now, shown, map, ratio ? ratios : given.limits, reached);
-    row.draw({
-      tiles: list,
-      image: shown.image,
-      mask: shown.mask,
-      size: now.one.size,
-      zoom: given.zoom,
-      pixel: shown.pixel,
-      opacity: given.opacity,
-      fade: given.fade,
-      contour: given.contour,
-      width: tileWidth(left),
-    });
+    row.draw(tilesGiven(list, shown, given, tileWidth(left)));
     const undivided = now.get("relative") && shown.map && !ratio && level !== null;
     const words = [
       lacking(list),

@@ -120,12 +120,25 @@ class _Page:
         for explorer in chosen:
             self.explorers += [one for one in linked_with(explorer) if one not in self.explorers]
         self.sources = list(dict.fromkeys(explorer.source for explorer in self.explorers))
-        self._images = None if images is None else list(images)
+        self._images = None if images is None else self._known(images)
         self._k = k
         self._half = half
         self._photos = photos
         for source in self.sources:
             source.compute_all()
+
+    def _known(self, images: Sequence[int]) -> list[int]:
+        counts = []
+        for source in self.sources:
+            counts += [len(category.test) for category in source.categories.values()]
+        chosen = list(images)
+        unknown = [image for image in chosen if not 0 <= image < max(counts)]
+        if unknown or not chosen:
+            raise ValueError(
+                f"expected images between 0 and {max(counts) - 1}, one or more, got "
+                f"{unknown or 'none'}"
+            )
+        return chosen
 
     def keys(self, source: Source) -> list[str]:
         """Return the keys that the explorers of a source ask for, each once."""

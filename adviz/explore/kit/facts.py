@@ -18,6 +18,8 @@ from adviz.explore.kit.outcomes import first_threshold, full_recall
 from adviz.prediction import Prediction
 
 Facts = dict[str, Any]
+# Strides of the stages of a network, by which `Backbone` names its layers
+STAGES = {"layer1": 4, "layer2": 8, "layer3": 16, "layer4": 32}
 
 
 def category_facts(category: Category) -> Facts:
@@ -101,17 +103,22 @@ def layer_facts(layers: Mapping[str, np.ndarray], height: int) -> list[Facts]:
     """Return ``LayerFacts`` of types.d.ts of the maps of layers.
 
     A layer that is named by its stride is called so. Of others the stride is what an image of
-    `height` pixels has for each row; it is left out where several layers have maps of one size,
-    which then is the detector's, and not that of each layer.
+    `height` pixels has for each row. Where several layers have maps of one size, that is the
+    detector's, which is the finest layer's: then the names tell the strides ("layer1" to "layer4"
+    are 4 to 32), if that of the finest is right, and else none is given.
     """
     sizes = Counter(values.shape[1:] for values in layers.values())
+    named = [STAGES[name] for name in layers if name in STAGES]
     facts = []
     for name, values in layers.items():
         cells = values.shape[1:]
+        stride = round(height / cells[0])
         if name.isdigit():
             label = f"stride {name}"
         elif sizes[cells] == 1:
-            label = f"{name} (stride {round(height / cells[0])})"
+            label = f"{name} (stride {stride})"
+        elif name in STAGES and min(named) == stride:
+            label = f"{name} (stride {STAGES[name]})"
         else:
             label = name
         facts.append({"name": name, "label": label, "cells": list(cells)})

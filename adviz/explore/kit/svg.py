@@ -6,7 +6,7 @@ They cost a millisecond, follow the page's theme, and say what is pointed at.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
@@ -34,7 +34,6 @@ class Chart:
     names: of the axes, as printed.
     size: (width, height) of the whole, CSS pixels; narrower pages shrink it.
     left, top: room left of and above the axes, CSS pixels.
-    lines: (y, text) to print along the vertical axis in place of numbers.
     """
 
     def __init__(
@@ -46,11 +45,10 @@ class Chart:
         size: tuple[int, int] = (520, 280),
         left: int = 62,
         top: int = 12,
-        lines: Sequence[tuple[float, str]] = (),
     ) -> None:
         self._x, self._y, self._names, self._size = x, y, names, size
         self._box = left, top, size[0] - left - 14, size[1] - top - 44  # left, top, width, height
-        self._lines, self._parts = lines, list[str]()
+        self._parts = list[str]()
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """Return where a point lies, CSS pixels from the upper left corner.
@@ -62,16 +60,6 @@ class Chart:
         up = (y - self._y[0]) / (self._y[1] - self._y[0])
         return left + width * min(max(across, 0.0), 1.0), top + height * (
             1 - min(max(up, 0.0), 1.0)
-        )
-
-    def span(self, low: float, high: float, colour: str, *, opacity: float = 0.2) -> None:
-        """Shade everything between two values of x."""
-        left, right = self.place(low, 0)[0], self.place(high, 0)[0]
-        _, top, _, height = self._box
-        self._parts.append(
-            f"<rect x='{left:.1f}' y='{top}' width='{max(0.0, right - left):.1f}' "
-            f"height='{height}' fill='{colour}' "
-            f"fill-opacity='{opacity}'/>"
         )
 
     def rule(
@@ -147,18 +135,6 @@ class Chart:
             "stroke-width='2.5'/>"
         )
 
-    def legend(self, entries: Sequence[tuple[str, str, str]]) -> None:
-        """Name lines: (text, colour, dash), in the upper left corner."""
-        left, top, _, _ = self._box
-        for number, (text, colour, dash) in enumerate(entries):
-            y = top + 14 + 17 * number
-            self._parts.append(
-                f"<line x1='{left + 8}' x2='{left + 36}' y1='{y - 4}' y2='{y - 4}' "
-                f"stroke='{colour}' "
-                f"stroke-width='2.2' stroke-dasharray='{DASHES[dash]}'/>"
-                + _text(left + 42, y, text, "start")
-            )
-
     def svg(self, text: str) -> str:
         """Return the chart; `text` is said by screen readers."""
         width, height = self._size
@@ -179,7 +155,7 @@ class Chart:
                 _grid(across, across, top, top + height)
                 + _text(across, top + height + 16, name, "middle")
             )
-        for value, name in self._lines or _ticks(self._y):
+        for value, name in _ticks(self._y):
             down = self.place(0, value)[1]
             parts.append(
                 _grid(left, left + width, down, down) + _text(left - 6, down + 4, name, "end")

@@ -102,6 +102,16 @@ def test_a_page_of_some_images_begins_with_one_of_them(view, tmp_path):
     assert state["options"]["images"] == [2, 0]
 
 
+@pytest.mark.parametrize(
+    ("images", "words"), [([1, 99], r"\[99\]"), ([-1], r"\[-1\]"), ([], "none")]
+)
+def test_images_that_do_not_exist_are_refused(view, tmp_path, images, words):
+    path = tmp_path / "page.html"
+    with pytest.raises(ValueError, match=rf"expected images between 0 and 3, .*got {words}"):
+        view.export(path, images=images)
+    assert not path.exists()
+
+
 def test_a_page_that_would_be_too_large_is_not_written(view, tmp_path):
     path = tmp_path / "page.html"
     with pytest.raises(ValueError, match=r"at most 0.01 MB, this would be one of about .* MB"):

@@ -16,6 +16,7 @@ from adviz import DN2, SPADE, Features, Neighbors, PaDiM, PatchCore, Prediction,
 from adviz._support import progress
 from adviz.data import Geometry, Split
 from adviz.explore.kit import pictures
+from adviz.explore.kit.facts import layer_facts
 from adviz.explore.kit.packing import names_of, packed, part_key
 from adviz.explore.kit.source import KINDS, Source
 
@@ -174,9 +175,19 @@ def test_layers_are_named_with_their_strides(category):
     assert set(part) == {"layer0", "layer1", "layer2"}
 
 
-def test_layers_at_the_detectors_own_resolution_get_no_stride(source):
-    layers = source.facts["categories"]["plate"]["detectors"]["PaDiM"]["layers"]
-    assert [layer["label"] for layer in layers] == ["layer1", "layer2"]
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [
+        # stages of a network, of which the finest has the stride of the maps, 224 / 28
+        (["layer2", "layer3"], ["layer2 (stride 8)", "layer3 (stride 16)"]),
+        # a module of one's own whose layer1 has another stride than a stage
+        (["layer1", "layer2"], ["layer1", "layer2"]),
+        (["blocks.3", "blocks.5"], ["blocks.3", "blocks.5"]),
+    ],
+)
+def test_layers_at_the_detectors_own_resolution(names, labels):
+    layers = {name: np.zeros((1, 28, 28)) for name in names}
+    assert [layer["label"] for layer in layer_facts(layers, 224)] == labels
 
 
 @pytest.mark.parametrize("labels", [[0, 0, 0, 0], [-1, -1, -1, -1], [1, -1, 0, -1]])

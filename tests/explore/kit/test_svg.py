@@ -19,12 +19,10 @@ def test_points_lie_where_their_values_say(chart):
 
 
 def test_what_is_added_is_in_the_text_and_escaped(chart):
-    chart.span(5, 10, "#123456")
     chart.rule(5, "half & half")
     chart.path(np.array([0.0, 10]), np.array([0.0, 1]), "#654321", dash="dashed", fill_to=5)
     chart.dots([5], [0.5], ["image <1>"], "#111111", shape="diamond")
     chart.ring(5, 0.5)
-    chart.legend([("line", "#654321", "dashed")])
     text = chart.svg("a 'chart'")
     parts = (
         "score &lt;s&gt;",
@@ -35,15 +33,11 @@ def test_what_is_added_is_in_the_text_and_escaped(chart):
     )
     assert [part for part in parts if part not in text] == []
     assert "translate(273.0 138.0)" in text
-    assert "<rect x='273.0' y='20' width='213.0'" in text
     # the area under the line up to 5 is a triangle with its corner at (5, 0.5)
     assert "points='60.0,256.0 273.0,138.0 273.0,256.0 60.0,256.0'" in text
 
 
-def test_axes_have_numbers_or_names():
-    names = Chart((0, 1), (-2.5, 0.5), names=("x", ""), lines=[(0.0, "good"), (-1.0, "a < b")]).svg(
-        ""
-    )
-    assert "good</text>" in names
-    assert "a &lt; b</text>" in names
-    assert re.findall(r">([\d.]+)</text>", names) == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
+def test_axes_have_numbers():
+    text = Chart((0, 1), (0, 2), names=("x", "")).svg("")
+    across = ["0", "0.2", "0.4", "0.6", "0.8", "1"]
+    assert re.findall(r">([\d.]+)</text>", text)[: len(across)] == across
