@@ -37,7 +37,9 @@ def why(
     backbone: what made the features that they were fitted on; None = the network of that name, with
         its published weights.
     thresholds: what `calibrate` returned, or a score from which on an image is predicted anomalous;
-        of several detectors by their names. Without it there is no verdict.
+        of several detectors by their names. Without it there is no verdict, and the colours of a
+        map go from its lowest value to its highest, also where all of it is normal. With it they go
+        from 0 to twice the threshold where the score is the map's maximum.
 
     Returns
     -------
@@ -64,10 +66,17 @@ def why(
     predictions = {name: detector.predict(features) for name, detector in named.items()}
     category = Category(test.ids[0], _normal_of(predictions, normal, test), test)
     view = RetrievalView(category, predictions)
-    chosen = {}
-    for name, threshold in scores.items():
-        chosen[f"{category.name}/{name}"] = _score_of(threshold, predictions[name])
+    chosen = {
+        f"{category.name}/{name}": _score_of(threshold, predictions[name])
+        for name, threshold in scores.items()
+    }
     view.thresholds = chosen
+    facts = view.source.facts["categories"][category.name]["detectors"]
+    view.limits = {
+        key: [0.0, 2 * threshold]
+        for key, threshold in chosen.items()
+        if facts[key.removeprefix(f"{category.name}/")]["peak"] and threshold > 0
+    }
     return view
 
 

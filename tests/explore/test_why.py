@@ -152,6 +152,18 @@ def test_a_threshold_is_what_calibrate_returned(photograph, detector, category, 
         explore.why(photograph, {"other": other}, thresholds={"other": threshold})
 
 
+def test_colours_go_to_twice_the_threshold_where_the_score_is_the_maps_maximum(
+    photograph, train, detector
+):
+    mine = {"PaDiM": PaDiM(layers=(16,)).fit(train), "PatchCore": detector}
+    both = {"PaDiM": 2.5, "PatchCore": 2.5}
+    view = explore.why(photograph, mine, thresholds=both)
+    assert view.limits == {f"{photograph.name}/PaDiM": [0.0, 5.0]}  # PatchCore weighs its score
+    assert explore.why(photograph, mine).limits == {}
+    # no middle of a scale
+    assert explore.why(photograph, mine["PaDiM"], thresholds=-1.0).limits == {}
+
+
 def test_thresholds_that_fit_no_detector_are_refused(photograph, detector):
     with pytest.raises(ValueError, match="expected thresholds of mine, got one of yours"):
         explore.why(photograph, {"mine": detector}, thresholds={"yours": 1.0})

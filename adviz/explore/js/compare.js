@@ -16,7 +16,7 @@ import {
 } from "./standing.js";
 import { askAhead, columns, drawingOf, pictureGiven, shownImage, tilesGiven } from "./displayed.js";
 import { checkbox, select } from "./controls.js";
-import { clip, number, percent } from "./format.js";
+import { number, percent } from "./format.js";
 import { detectorTable } from "./detector_table.js";
 import { explorer, initialize } from "./explorer.js";
 import { h } from "./dom.js";
@@ -25,7 +25,7 @@ import { partKey } from "./store.js";
 import { picture, pictureControls } from "./picture.js";
 import { quantileOf } from "./maps.js";
 import { scatter } from "./scatter.js";
-import { tiles } from "./tiles.js";
+import { inRow, tiles } from "./tiles.js";
 import { tip } from "./words.js";
 
 /** @typedef {import("./types").Now} Now */
@@ -44,8 +44,7 @@ import { tip } from "./words.js";
 const TITLE = "Where do detectors disagree?";
 const ORDERS = ["disagreement of scores", "disagreement of maps"];
 const RELATIVE = /** @type {Range} */ ([0, 2]); // of map / threshold: 1, the decision, is the middle
-const BESIDE = 600; // CSS pixels from which tables and scatter stand beside each other
-const GAP = 24;
+const WIDEST = 520; // CSS pixels of the scatter
 /** @type {[string, string][]} */
 const HELP = [
   ["click on a map, or a row", "choose the detector whose map lies over the image"],
@@ -244,6 +243,7 @@ function scoresOfTwo(change) {
         thresholds: [thresholdOf(now, axes.x), thresholdOf(now, axes.y)],
         image: now.image,
         names: one.names,
+        within: now.within,
         width,
       });
     },
@@ -314,13 +314,10 @@ function build(frame) {
   const readOut = detectorTable("pixel", choose);
   const two = scoresOfTwo(change);
   const tables = h("div.av-tables", {}, metrics.node, readOut.node);
-  const below = h("div.av-compared", {}, tables, two.node);
-  const node = h(
-    "div.av-body.av-compare",
-    {},
-    h("div.av-left", {}, large.node, drawing.node),
-    h("div.av-right", {}, h("div.av-scales-line", {}, relative.node, scales), row.node, note, below),
-  );
+  const left = h("div.av-left", {}, large.node, drawing.node);
+  const scalesLine = h("div.av-scales-line", {}, relative.node, scales);
+  const right = h("div.av-right", {}, scalesLine, row.node, note, tables);
+  const node = h("div.av-body.av-compare", {}, left, right);
   const read = reader();
   const start = beginning(frame);
   /** @type {string[]} of the tiles' detectors */
@@ -346,26 +343,28 @@ function build(frame) {
 
   /** @param {Now} now @param {Shown} shown @param {One} one @param {Record<string, Numbers | null>} numbers */
   function drawImage(now, shown, one, numbers) {
-    const { left, right } = columns(now.width);
-    const given = largeGiven(now, shown, one, numbers[detector], left);
+    const room = columns(now.width);
+    const given = largeGiven(now, shown, one, numbers[detector], room.left);
     large.draw(given);
     drawing.show(drawingOf(now, shown));
     relative.show(now.get("relative"));
     scales.textContent = scaleWords(numbers, now.get("relative"));
     const list = tilesOf(now, shown, all);
     tileNames = list.map(({ title }) => title);
-    row.draw(tilesGiven(list, shown, given, tileWidth(list.length, right)));
+    const wide = tileWidth(list.length, room.right);
+    row.draw(tilesGiven(list, shown, given, wide));
+    // the scatter stands where there is room: below the picture, if tiles fill several rows beside it
+    const place = room.right < now.width && inRow(list.length, wide, room.right) < list.length ? left : right;
+    if (two.node.parentNode !== place) place.append(two.node);
     note.textContent = shown.mask ? "" : "There is no ground truth of this image.";
   }
 
   /** @param {Now} now @param {Shown} shown @param {Record<string, Numbers | null>} numbers */
   function drawBelow(now, shown, numbers) {
-    const { right } = columns(now.width);
-    const room = right >= BESIDE;
-    below.classList.toggle("av-roomy", room);
     metrics.draw(metricsGiven(now, numbers));
     readOut.draw(readOutGiven(now, shown, all));
-    two.draw(now, room ? Math.round(clip(0.4 * (right - GAP), 240, 440)) : Math.min(right, 440));
+    const room = columns(now.width);
+    two.draw(now, Math.min(WIDEST, two.node.parentNode === left ? room.left : room.right));
   }
 
   return {

@@ -247,7 +247,7 @@ export function explorer({ model, el, signal }, spec) {
       marks: now.marks,
       image: now.image,
       names: one.names,
-      filter: now.defect,
+      within: now.within,
       width: parts.strip?.width(now) ?? now.width,
     });
   }

@@ -117,7 +117,7 @@ function painter(canvas) {
  * @returns {string}
  */
 function words(given, pixel) {
-  if (!pixel) return "click, or use the arrow keys, to pick a pixel";
+  if (!pixel) return given.map ? "click, or use the arrow keys, to pick a pixel" : "";
   const at = pixel[0] * given.size[1] + pixel[1];
   const said = [`row ${pixel[0]}, column ${pixel[1]}`];
   if (given.map) {

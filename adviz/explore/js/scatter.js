@@ -11,6 +11,7 @@ const TOP = 48; // CSS pixels: legend and title of the vertical axis
 const BOTTOM = 40;
 const RIGHT = 12;
 const REACH = 12;
+const ROOM = 0.09; // of the vertical axis, above and below all marks: what quadrants are called stands there
 /** @type {import("./verdicts").Tone[]} */
 const TONES = ["good", "anomalous", "unlabelled"];
 
@@ -29,7 +30,7 @@ export function scatterLayout(x, y, thresholdX, thresholdY, width) {
   const wide = clip(width, 220, 640);
   const high = Math.round(clip(wide * 0.8, 260, 460));
   const bottom = high - BOTTOM;
-  const down = scale(spread([...y, thresholdY]), bottom, TOP);
+  const down = scale(spread([...y, thresholdY], ROOM), bottom, TOP);
   const left = Math.ceil(tickWidth(down)) + 12;
   const across = scale(spread([...x, thresholdX]), left, wide - RIGHT);
   return {
@@ -84,9 +85,9 @@ export function scatter(change, tip) {
       shown = next;
       labels = known;
       dots.place(shown.xs, shown.ys, labels.map(toneOfLabel), shown);
-      dots.paint(new Uint8Array(labels.length).fill(look(false, false)));
       beside.hide();
     }
+    dots.paint(Uint8Array.from(given.within, (one) => look(false, !one)));
     drawGround();
     dots.circle(given.image);
   }
@@ -199,7 +200,7 @@ export function scatter(change, tip) {
     })[event.key];
     if (!by) return;
     event.preventDefault();
-    const members = along.map((_, i) => i);
+    const members = along.map((_, i) => i).filter((i) => now.within[i]);
     const image = stepped(members, along, now.image, by * (event.altKey ? 10 : 1));
     change({ image });
     const [titleX, titleY] = now.titles;

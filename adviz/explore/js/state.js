@@ -19,6 +19,7 @@ export function reader(model) {
   const decided = memo(decide);
   const listed = memo(listOf);
   const stored = memo(among);
+  const looked = memo(lookedAt);
   const pooledStart = memo(startOfAll);
   return (/** @type {import("./types").Store} */ store, /** @type {number} */ width) => {
     const facts = model.get("facts");
@@ -52,6 +53,7 @@ export function reader(model) {
       only: model.get("only"),
       order: model.get("order"),
       list: [],
+      within: looked(one.defects, model.get("defect"), model.get("options")?.images ?? null),
       width,
       store,
       get: (name) => model.get(name),
@@ -68,6 +70,17 @@ export function reader(model) {
  * @param {number[] | null} some
  */
 const among = (list, some) => (some ? list.filter((image) => some.includes(image)) : list);
+
+/**
+ * Whether each image has a defect, and is in the page.
+ * @param {string[]} defects
+ * @param {string} defect "all": any
+ * @param {number[] | null} some that an exported page holds; null: all
+ */
+function lookedAt(defects, defect, some) {
+  const there = some && new Set(some);
+  return defects.map((one, image) => (defect === "all" || one === defect) && (!there || there.has(image)));
+}
 
 /** The threshold to begin with, and those worth knowing. @param {import("./types").DetectorFacts} found */
 function startOf(found) {

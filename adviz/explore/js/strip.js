@@ -162,9 +162,7 @@ export function strip(change, tip) {
       dots.place(shown.xs, shown.ys, kinds, shown);
       beside.hide();
     }
-    const { filter } = given;
-    const faint = given.defects.map((defect) => filter !== "all" && defect !== filter);
-    dots.paint(Uint8Array.from(faint, (one, i) => look(isError(given.kinds?.[i]), one)));
+    dots.paint(Uint8Array.from(given.within, (one, i) => look(isError(given.kinds?.[i]), !one)));
     dots.circle(given.image);
     drawThreshold();
   }
@@ -413,7 +411,7 @@ export function strip(change, tip) {
     })[event.key];
     if (!by) return false;
     const all = now.scores.map((_, i) => i);
-    const members = all.filter((i) => now.filter === "all" || now.defects[i] === now.filter);
+    const members = all.filter((i) => now.within[i]);
     const image = stepped(members, now.scores, now.image, by * (event.altKey ? 10 : 1));
     change({ image });
     const kind = now.kinds?.[image];

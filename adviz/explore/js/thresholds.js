@@ -173,7 +173,8 @@ function build({ model, change }) {
   /** @param {import("./sharing").Line[]} lines */
   function drawCounts(lines) {
     const { found, one, category, decision, threshold, only, marks } = now;
-    for (const { node: table } of [here, others]) table.hidden = !decision;
+    here.node.hidden = !decision;
+    others.node.hidden = !decision || !one.labels.some((label) => label >= 0); // else errors cost nobody knows what
     everywhere.node.hidden = lines.length < 2;
     if (!found || !decision || threshold === null) return;
     const given = { threshold, only };

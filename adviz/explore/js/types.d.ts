@@ -185,6 +185,8 @@ export interface Now {
   order: string;
   /** The images that the filters keep, in their order. */
   list: number[];
+  /** Whether each image has the chosen defect, and is in the exported page. */
+  within: boolean[];
   /** Of the explorer, CSS pixels. */
   width: number;
   store: Store;
@@ -287,8 +289,8 @@ export interface StripGiven {
   marks: Record<string, number>;
   image: number;
   names: string[];
-  /** Defect that is looked at; "all". */
-  filter: string;
+  /** Whether each image is among those that are looked at. */
+  within: boolean[];
   width: number;
 }
 
@@ -319,6 +321,8 @@ export interface ScatterGiven {
   thresholds: [number | null, number | null];
   image: number;
   names: string[];
+  /** Whether each image is among those that are looked at. */
+  within: boolean[];
   width: number;
 }
 

@@ -12,14 +12,15 @@ const TIP = 72; // CSS pixels, of the picture beside the pointer
 
 /** The pointer's text at an image. @param {Now} now @param {number} image */
 export function tip(now, image) {
-  const { one, found, decision } = now;
+  const { one, found, decision, options } = now;
   const canvas = h("canvas");
   const context = sharp(canvas, TIP, TIP);
   const small = smallOf(now, "test", image);
   now.store.ask();
   if (small) drawSmall(context, small, TIP);
   const score = found ? `score ${number(found.scores[image])}` : "";
-  const lines = [one.names[image], score, verdict(decision?.kinds[image])];
+  const absent = options.images && !options.images.includes(image) ? "not in this file" : "";
+  const lines = [one.names[image], score, verdict(decision?.kinds[image]), absent];
   const text = lines.filter(Boolean).map((line) => h("div", {}, line));
   return [canvas, h("div", {}, h("b", {}, `image ${image + 1}`), ...text)];
 }

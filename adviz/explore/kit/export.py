@@ -7,7 +7,6 @@ import html
 import json
 import zlib
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -227,11 +226,6 @@ class _Page:
                     alike.append(category)
         titles = [f"{_few(names)}: {detectors}" for detectors, names in categories.items()]
         return "; ".join(titles)
-
-    @cached_property
-    def _picture(self) -> str:
-        """What is shown where scripts are off, as base64."""
-        return base64.b64encode(self.explorers[0].picture()).decode()
 
     def _modules(self) -> list[str]:
         return list(dict.fromkeys(explorer.MODULE for explorer in self.explorers))
