@@ -7,7 +7,7 @@ from typing import Any
 
 from adviz import plots
 from adviz.data import Category
-from adviz.explore.kit.explorer import Explorer
+from adviz.explore.kit.image_explorer import ImageExplorer
 from adviz.plots import StaticFigure
 from adviz.prediction import Prediction
 
@@ -44,11 +44,11 @@ def results(
     return ResultsView(categories, predictions)
 
 
-class ResultsView(Explorer):
+class ResultsView(ImageExplorer):
     """Pick a category, a detector and an image: ground truth, map and overlay follow.
 
     All maps of one detector and category share one printed colour scale. The state is that of
-    `Explorer`.
+    `ImageExplorer`.
     """
 
     MODULE = "results.js"

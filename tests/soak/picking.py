@@ -14,7 +14,7 @@ from ipywidgets.widgets.widget import _instances as living_widgets
 from matplotlib.figure import Figure
 from memory import resident
 
-from adviz.explore.kit.explorer import Explorer
+from adviz.explore.kit.image_explorer import ImageExplorer
 from adviz.explore.widgets import PatchOverlay, PatchScatter, TableGrid
 
 CHOICES = widgets.Dropdown | widgets.Select | widgets.ToggleButtons | widgets.SelectionSlider
@@ -171,7 +171,7 @@ def rounds(view, count, picks, *, seed=0):
     for _ in range(count):
         rng = np.random.default_rng(seed)
         for _ in range(picks):
-            if isinstance(view, Explorer):
+            if isinstance(view, ImageExplorer):
                 choose(view, rng)
                 continue
             there = controls(view)

@@ -17,7 +17,7 @@ from adviz.explore.kit.disagreement import (
     score_disagreement,
     standing,
 )
-from adviz.explore.kit.explorer import EVERYTHING, Explorer
+from adviz.explore.kit.image_explorer import EVERYTHING, ImageExplorer
 from adviz.explore.kit.outcomes import wrong
 from adviz.explore.kit.packing import names_of, part_key
 from adviz.plots import StaticFigure
@@ -58,13 +58,13 @@ def compare(
     return CompareView(categories, predictions)
 
 
-class CompareView(Explorer):
+class CompareView(ImageExplorer):
     """Step through the images in an order of disagreement.
 
     Every detector's map, score, rank and verdict follow. Detectors have different units, so each
     map has its own printed scale, from percentiles over all test images, unless maps are divided by
-    their thresholds. The state is that of `Explorer`, where `detector` is the one whose map lies
-    over the image, and:
+    their thresholds. The state is that of `ImageExplorer`, where `detector` is the one whose map
+    lies over the image, and:
 
     Attributes
     ----------
@@ -75,9 +75,9 @@ class CompareView(Explorer):
     """
 
     MODULE = "compare.js"
-    KINDS = (*Explorer.KINDS, "numbers", "quantiles", "disagreement")
-    STATE = (*Explorer.STATE, "relative", "x", "y")
-    ORDERS = (*Explorer.ORDERS, BY_SCORES, BY_MAPS)
+    KINDS = (*ImageExplorer.KINDS, "numbers", "quantiles", "disagreement")
+    STATE = (*ImageExplorer.STATE, "relative", "x", "y")
+    ORDERS = (*ImageExplorer.ORDERS, BY_SCORES, BY_MAPS)
 
     order = Unicode(BY_SCORES).tag(sync=True)
     relative = Bool(False).tag(sync=True)

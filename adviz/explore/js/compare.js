@@ -18,7 +18,7 @@ import { askAhead, columns, drawingOf, pictureGiven, shownImage, tilesGiven } fr
 import { checkbox, select } from "./controls.js";
 import { number, percent } from "./format.js";
 import { detectorTable } from "./detector_table.js";
-import { explorer, initialize } from "./explorer.js";
+import { imageExplorer, initialize } from "./images.js";
 import { h } from "./dom.js";
 import { memo } from "./memo.js";
 import { partKey } from "./store.js";
@@ -252,7 +252,7 @@ function scoresOfTwo(change) {
 
 /**
  * A person's other order or category begins at its first image, as soon as the order is known.
- * @param {import("./types").Frame} frame
+ * @param {import("./types").ImageFrame} frame
  */
 function beginning({ model, change }) {
   /** @type {Now | null} */
@@ -288,7 +288,7 @@ function beginning({ model, change }) {
   };
 }
 
-/** @param {import("./types").Frame} frame @returns {import("./types").Parts} */
+/** @param {import("./types").ImageFrame} frame @returns {import("./types").ImageParts} */
 function build(frame) {
   const { store } = frame;
   /** @type {Record<string, One>} */
@@ -389,5 +389,5 @@ function build(frame) {
 export default {
   initialize,
   render: (/** @type {any} */ given) =>
-    explorer(given, { title: TITLE, state: ["relative", "x", "y"], help: HELP, orders: ORDERS, build }),
+    imageExplorer(given, { title: TITLE, state: ["relative", "x", "y"], help: HELP, orders: ORDERS, build }),
 };

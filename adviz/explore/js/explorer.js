@@ -1,71 +1,57 @@
-// The frame of every explorer: it reads the state, draws once after several changes, and has the controls, the status
-// line, the gallery and the chart of scores that all explorers share.
+// The frame of every explorer: it draws once after several changes, and has the status line, undo, help, keys and menu
+// that all explorers share.
 
 import { button } from "./controls.js";
-import { columns } from "./displayed.js";
-import { controls } from "./bar.js";
-import { gallery } from "./gallery.js";
 import { h } from "./dom.js";
 import { helpPanel } from "./help.js";
 import { history } from "./history.js";
-import { SHARED, reader, settled, someOf, stateOf } from "./state.js";
+import { someOf, stateOf } from "./state.js";
 import { menu } from "./menu.js";
 import { openStore } from "./store.js";
-import { scoreTable, tip, titleOf, words } from "./words.js";
-import { smallOf } from "./small.js";
-import { step } from "./decisions.js";
-import { strip } from "./strip.js";
 
 /** @typedef {import("./types").Model} Model */
-/** @typedef {import("./types").Now} Now */
 /** @typedef {import("./types").Values} Values */
+/** @typedef {{ model: Model, el: HTMLElement, signal?: AbortSignal }} Place */
 /**
  * What an explorer's module says of itself.
+ * @template Now
  * @typedef {object} Spec
  * @property {string} title its question
- * @property {string[]} state names of the traits that it draws from, beside those of all explorers
+ * @property {string[]} state names of the traits that it draws from, and that undo brings back
  * @property {[string, string][]} help a control or key, and what it does
- * @property {string[]} [orders] orders of the images beside "score" and "as stored"
- * @property {"row" | "grid"} [gallery] "grid": `build` gives the gallery a place of its own, beside other things
- * @property {(frame: import("./types").Frame) => import("./types").Parts} build
+ * @property {(frame: import("./types").Frame) => Parts<Now>} build
+ */
+/**
+ * What it hands to the frame. `Now` is what the state means, in the explorer's own terms.
+ * @template Now
+ * @typedef {object} Parts
+ * @property {Node[]} controls the first line
+ * @property {Node[]} nodes everything below the status line
+ * @property {(width: number) => Now} read what the state means, in an explorer of `width` CSS pixels
+ * @property {(now: Now) => void} draw
+ * @property {(now: Now) => string} words the status line
+ * @property {(now: Now) => { head: string[], rows: (string | number)[][] }} table for the menu's CSV
+ * @property {(now: Now) => string} name of what is displayed, for names of files
+ * @property {(now: Now, values: Values) => Values} [settle] the traits that what a person did sets
+ * @property {(now: Now, values: Values) => Values | null} [follow] what follows from what was set
+ * @property {(now: Now, event: KeyboardEvent) => boolean} [press] whether a key means something
+ * @property {(now: Now) => void} [ahead] asks for what is likely wanted next
  */
 
 const OTHERS = ["facts", "options", "busy", "error", "said"];
 const AHEAD = 60; // milliseconds of rest after which the neighbours of an image are asked for
 /** @type {[string, string][]} */
 const HELP = [
-  ["[ and ]", "previous and next image of the gallery, in its order and with its filters"],
-  ["1 to 9", "another detector"],
-  ["click on the image", "pick a patch; arrow keys move the pick, Escape gives it up (the map's peak is shown then)"],
-  ["wheel, pinch, + and -", "zoom into the image, to the pixels of its file; 0 or a double click goes back"],
-  ["m, held", "hide the map"],
-  ["click on a dot, a thumbnail, a bar", "go to what it stands for"],
-  ["drag the threshold", "in the chart of scores; arrow keys move it where it has the focus"],
   ["right click, or ⋯", "copy or download what is shown, copy the Python line that restores it"],
   ["Ctrl+Z, or ↶", "undo what was changed here; Ctrl+Shift+Z, or ↷, does it again"],
   ["?", "show or hide this list"],
 ];
 
-/** What another explorer, Python or a person changed belongs to another image: a pick does not. */
-export function initialize(/** @type {{ model: Model }} */ { model }) {
-  const image = () => `${model.get("category")}/${model.get("image")}`;
-  let last = image();
-  function forgetPick() {
-    if (image() === last) return; // marimo also tells where nothing has changed
-    last = image();
-    if (!model.get("picked").length) return;
-    model.set("picked", []);
-    model.save_changes();
-  }
-  // one event a call: marimo's model does not understand a list of them
-  model.on("change:image", forgetPick);
-  model.on("change:category", forgetPick);
-}
-
 /**
  * Shows an explorer.
- * @param {{ model: Model, el: HTMLElement, signal?: AbortSignal }} place
- * @param {Spec} spec
+ * @template Now
+ * @param {Place} place
+ * @param {Spec<Now>} spec
  */
 export function explorer({ model, el, signal }, spec) {
   let waiting = false;
@@ -77,24 +63,24 @@ export function explorer({ model, el, signal }, spec) {
       draw();
     });
   }
-  const names = [...SHARED, ...spec.state];
+  const names = spec.state;
   const steps = history();
   const closing = new AbortController(); // of what listens outside of the explorer
   const store = openStore(model, later);
-  const look = reader(model);
-  const read = () => look(store, root.clientWidth);
+  const parts = spec.build({ model, store, change });
+  const read = () => parts.read(root.clientWidth);
+
+  /** @param {Values} values */
+  function put(values) {
+    for (const [name, value] of Object.entries(values)) model.set(name, value);
+  }
 
   /** @param {Values} values */
   function change(values) {
     store.retry();
     const before = stateOf(model, names);
-    for (const [name, value] of Object.entries(settled(read(), values))) model.set(name, value);
-    const next = read();
-    const filters = "defect" in values || "only" in values;
-    if (filters && next.list.length && !next.list.includes(next.image)) {
-      model.set("image", next.list[0]);
-      model.set("picked", []);
-    }
+    put(parts.settle ? parts.settle(read(), values) : values);
+    put(parts.follow?.(read(), values) ?? {});
     const changed = names.filter((name) => model.get(name) !== before[name]);
     steps.record(someOf(before, changed), stateOf(model, changed), performance.now());
     draw(); // before the kernel is told: what has to be asked for goes first
@@ -105,7 +91,7 @@ export function explorer({ model, el, signal }, spec) {
   function restore(values) {
     if (!values) return;
     store.retry();
-    for (const [name, value] of Object.entries(values)) model.set(name, value);
+    put(values);
     draw();
     model.save_changes();
   }
@@ -114,30 +100,23 @@ export function explorer({ model, el, signal }, spec) {
   const progress = h("span.av-progress");
   const stop = button("stop", "stop", "stop this work", () => store.stop());
   const busy = h("div.av-busy", { hidden: true }, progress, stop);
-  const choosing = controls(change, spec.orders ?? []);
-  const scores = strip(change, (image) => tip(read(), image));
-  const images = gallery(change);
-  const parts = spec.build({ model, store, change, gallery: images.node });
   const panel = helpPanel(spec.title, [...spec.help, ...HELP]);
   const tools = menu({
     state: () => stateOf(model, names),
-    table: () => parts.table?.(read()) ?? scoreTable(read()),
-    name: () => read().one.names[read().image],
+    table: () => parts.table(read()),
+    name: () => parts.name(read()),
     root: () => root,
   });
   const undo = button("undo", "↶", "undo (Ctrl+Z)", () => restore(steps.back()));
   const redo = button("redo", "↷", "redo (Ctrl+Shift+Z)", () => restore(steps.forward()));
   const help = button("help", "?", "what every control and key does", () => panel.toggle());
-  const below = h("section.av-scores", {}, spec.gallery === "grid" ? null : images.node);
-  (parts.strip?.place ?? below).append(scores.node);
   const root = h(
     "div.av-explorer",
     { tabindex: -1, role: "group", "aria-label": spec.title },
-    h("div.av-controls", {}, ...choosing.nodes, h("span.av-tools", {}, undo, redo, help, tools.button)),
+    h("div.av-controls", {}, ...parts.controls, h("span.av-tools", {}, undo, redo, help, tools.button)),
     h("div.av-line", {}, status, busy),
     panel.node,
-    parts.node,
-    below,
+    ...parts.nodes,
     tools.node,
   );
   el.append(root);
@@ -148,21 +127,12 @@ export function explorer({ model, el, signal }, spec) {
   function onKey(event) {
     const target = /** @type {HTMLElement} */ (event.target);
     if (target.closest("select, textarea, input[type=text]")) return;
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
-      restore(event.shiftKey ? steps.forward() : steps.back());
-      event.preventDefault();
-      event.stopPropagation();
-      return;
-    }
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const by = { "[": -1, "]": 1 }[event.key];
-    const now = read();
-    const detector = Object.keys(now.one.detectors)[Number(event.key) - 1];
-    if (by) change({ image: step(now.list, now.image, by) });
+    const held = event.ctrlKey || event.metaKey;
+    if (held && event.key.toLowerCase() === "z") restore(event.shiftKey ? steps.forward() : steps.back());
+    else if (held || event.altKey) return;
     else if (event.key === "?") panel.toggle();
     else if (event.key === "Escape" && panel.close()) help.focus();
-    else if (event.key >= "1" && event.key <= "9" && detector) change({ detector });
-    else return;
+    else if (!parts.press?.(read(), event)) return;
     event.preventDefault();
     event.stopPropagation(); // JupyterLab would take the key for itself
   }
@@ -173,11 +143,8 @@ export function explorer({ model, el, signal }, spec) {
   function draw() {
     try {
       const now = read();
-      root.style.setProperty("--left", `${columns(now.width).left}px`);
-      choosing.show(now);
-      drawShared(now);
-      if (now.found) parts.draw(now); // else the former picture stays
-      say(model.get("error") || silence(), words(now) + (parts.words?.(now) ?? ""));
+      parts.draw(now);
+      say(model.get("error") || silence(), parts.words(now));
       if (!store.busy && !rest) rest = setTimeout(lookAhead, AHEAD);
     } catch (error) {
       const problem = `Error: ${/** @type {Error} */ (error).message}`;
@@ -216,40 +183,6 @@ export function explorer({ model, el, signal }, spec) {
       // what is wrong with another image is said when it is displayed
     }
     store.ask();
-  }
-
-  /** @param {Now} now */
-  function drawShared(now) {
-    const { one, found, decision } = now;
-    images.draw({
-      title: titleOf(now),
-      list: now.list,
-      image: now.image,
-      scores: found?.scores ?? null,
-      kinds: decision?.kinds ?? null,
-      names: one.names,
-      defects: one.defects,
-      notes: {},
-      small: (image) => smallOf(now, "test", image),
-      empty: "No image is left by these filters.",
-      width: spec.gallery === "grid" ? columns(now.width).right : now.width,
-      shape: spec.gallery ?? "row",
-    });
-    const alone = one.names.length < 2; // one photograph has nothing to be compared with
-    images.node.hidden = alone;
-    scores.node.hidden = !found || alone;
-    if (!found) return;
-    scores.draw({
-      scores: found.scores,
-      defects: one.defects,
-      kinds: decision?.kinds ?? null,
-      threshold: now.threshold,
-      marks: now.marks,
-      image: now.image,
-      names: one.names,
-      within: now.within,
-      width: parts.strip?.width(now) ?? now.width,
-    });
   }
 
   const events = [...names, ...OTHERS].map((name) => `change:${name}`);

@@ -10,14 +10,14 @@ import {
   tilesGiven,
   tilesOf,
 } from "./displayed.js";
-import { explorer, initialize } from "./explorer.js";
+import { imageExplorer, initialize } from "./images.js";
 import { h } from "./dom.js";
 import { picture, pictureControls } from "./picture.js";
 import { tiles } from "./tiles.js";
 
 const TILE_GAP = 16;
 
-/** @param {import("./types").Frame} frame @returns {import("./types").Parts} */
+/** @param {import("./types").ImageFrame} frame @returns {import("./types").ImageParts} */
 function build({ change, gallery }) {
   const large = picture(change);
   const drawing = pictureControls(change);
@@ -53,5 +53,11 @@ function build({ change, gallery }) {
 export default {
   initialize,
   render: (/** @type {any} */ given) =>
-    explorer(given, { title: "What did a detector find in an image?", state: [], help: [], gallery: "grid", build }),
+    imageExplorer(given, {
+      title: "What did a detector find in an image?",
+      state: [],
+      help: [],
+      gallery: "grid",
+      build,
+    }),
 };

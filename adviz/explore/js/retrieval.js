@@ -24,7 +24,7 @@ import { cards } from "./cards.js";
 import { channelBars, layerBars, rankBars, scoreByK } from "./bars.js";
 import { crowd } from "./crowd.js";
 import { evenly } from "./format.js";
-import { explorer, initialize } from "./explorer.js";
+import { imageExplorer, initialize } from "./images.js";
 import { h } from "./dom.js";
 import { layersAt } from "./maps.js";
 import { partKey } from "./store.js";
@@ -64,7 +64,7 @@ function looking() {
   };
 }
 
-/** @param {import("./types").Frame} frame @returns {import("./types").Parts} */
+/** @param {import("./types").ImageFrame} frame @returns {import("./types").ImageParts} */
 function build({ change }) {
   // Who picks a patch wants to see what that was compared with.
   const overlay = picture((values) => {
@@ -331,7 +331,7 @@ function askSharper(now, seen) {
 export default {
   initialize,
   render: (/** @type {any} */ given) =>
-    explorer(given, {
+    imageExplorer(given, {
       title: "What was an image, or a patch of it, compared with?",
       state: ["k", "rank", "whole"],
       help: HELP,

@@ -14,7 +14,7 @@ import { clip, number } from "./format.js";
 import { decide } from "./decisions.js";
 import { displayedError, mistakes, wordsOf } from "./mistakes.js";
 import { errorsOf, linesOf, markOf, totalOf, withMark } from "./sharing.js";
-import { explorer, initialize } from "./explorer.js";
+import { imageExplorer, initialize } from "./images.js";
 import { gatePanel } from "./gate.js";
 import { h } from "./dom.js";
 import { matrix } from "./matrix.js";
@@ -40,7 +40,7 @@ const NARROW = 760; // below which all stands in one column
 /** @type {Range} */
 const RATIOS = [0, 2]; // the scale of map / threshold: 1, the decision, is its middle
 
-/** @param {import("./types").Frame} frame @returns {import("./types").Parts} */
+/** @param {import("./types").ImageFrame} frame @returns {import("./types").ImageParts} */
 function build({ model, change }) {
   /** @type {Now} */
   let now;
@@ -328,7 +328,7 @@ const HELP = [
 export default {
   initialize,
   render: (/** @type {any} */ given) =>
-    explorer(given, {
+    imageExplorer(given, {
       title: "Where should the line be drawn, and what goes wrong on either side of it?",
       state: ["pooled", "relative", "gates", "marks"],
       help: HELP,

@@ -161,7 +161,7 @@ export interface Decision {
   accuracy: number;
 }
 
-/** What a state means, read by `explorer.js` before every drawing. */
+/** What a state of an explorer of test images means, read by `state.js` before every drawing. */
 export interface Now {
   facts: Facts;
   /** Constants of this explorer, such as units of layers' maps. */
@@ -336,8 +336,8 @@ export interface Match {
   cell: Pixel;
 }
 
-/** What an explorer's module hands to the frame. */
-export interface Parts {
+/** What the module of an explorer of test images hands to `images.js`. */
+export interface ImageParts {
   /** Everything below the status line. */
   node: HTMLElement;
   draw(now: Now): void;
@@ -355,6 +355,9 @@ export interface Frame {
   model: Model;
   store: Store;
   change: Change;
+}
+
+export interface ImageFrame extends Frame {
   /** The gallery, for explorers that place it themselves. */
   gallery: HTMLElement;
 }

@@ -1,13 +1,12 @@
 """Explorers that draw themselves in the browser: one anywidget each, whose state is plain traits.
 
 The traits hold what a person chose and nothing else. What is shown follows from them and from named
-parts of the data (`kit.source`), which the browser asks for; Python only answers.
+parts of the data (`kit.parts`), which the browser asks for; Python only answers.
 """
 
 from __future__ import annotations
 
 import base64
-import math
 import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -15,83 +14,36 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import anywidget
-import traitlets
-from traitlets import Bool, Dict, Float, Int, List, TraitError, Unicode
+from traitlets import Dict, TraitError, Unicode
 
 from adviz._support import got
 from adviz.explore.kit import pictures
 from adviz.explore.kit.bundle import bundle, styles
 from adviz.explore.kit.export import MOST, export
-from adviz.explore.kit.packing import packed, part_key
-from adviz.explore.kit.source import Source
+from adviz.explore.kit.packing import packed
+from adviz.explore.kit.parts import Parts
 from adviz.explore.kit.tasks import Task, Tasks
 from adviz.plots import StaticFigure
-from adviz.prediction import Prediction
-
-EVERYTHING = "all"
-ONLY = ("all", "errors", "false positives", "false negatives")
-SHOWN_AS = ("map", "outline")
-ORDERS = ("score", "as stored")
-# what is said while a kind of part is made; the others take no time worth a word
-LABELS = {
-    "mean": "the mean of the normal images",
-    "numbers": "metrics",
-    "disagreement": "disagreement",
-    "pixels": "the threshold of the pixels",
-    "areas": "defect pixels",
-}
 
 
 class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
-    """What explorers of test images share.
-
-    All attributes can be read, set, observed and linked.
+    """What all explorers share: state in traits, parts of data by key, work beside the kernel.
 
     Attributes
     ----------
-    category, detector: what is displayed.
-    defect: of the images that are gone through; "all" = every image.
-    only: "all", or which errors of the threshold are gone through: "errors", "false positives",
-        "false negatives".
-    order: "score", the highest first, or "as stored".
-    image: index into the test split, from 0.
-    thresholds: "category/detector" -> chosen threshold of the image score; without an entry the one
-        to begin with, the F1-optimal one.
-    picked: [row, column] of a pixel; [] = the map's peak.
-    zoom: [] = the whole image, or [row, column, magnification].
-    limits: "category/detector" -> [low, high] of the map's colours; without an entry those that all
-        its maps share.
-    opacity: of the map over the image, 0 to 1.
-    fade: whether low values of the map let more of the image through.
-    contour: whether the ground truth is outlined.
-    shown_as: "map", or "outline" where the map is at or above the threshold.
+    source: where the parts come from.
     """
 
     MODULE = ""
+    # names of the traits that a person sets
+    STATE: tuple[str, ...] = ()
     # kinds of parts that an exported page asks for
-    KINDS: tuple[str, ...] = ("small", "test", "found", "photo")
-    STATE: tuple[str, ...] = (
-        "category", "detector", "defect", "only", "order", "image", "thresholds", "picked",
-        "zoom", "limits", "opacity", "fade", "contour", "shown_as",
-    )  # fmt: skip
-    ORDERS: tuple[str, ...] = ORDERS
+    KINDS: tuple[str, ...] = ()
+    # kind of a part -> what is said while it is made; others take no time worth a word
+    LABELS: ClassVar[Mapping[str, str]] = {}
     # attributes that are no state; all others would be misspelt
     OWN: ClassVar[frozenset[str]] = frozenset({"source", "links"})
 
-    category = Unicode().tag(sync=True)
-    detector = Unicode().tag(sync=True)
-    defect = Unicode(EVERYTHING).tag(sync=True)
-    only = Unicode(EVERYTHING).tag(sync=True)
-    order = Unicode("score").tag(sync=True)
-    image = Int(0).tag(sync=True)
-    thresholds = Dict().tag(sync=True)
-    picked = List(Int()).tag(sync=True)
-    zoom = List(Float()).tag(sync=True)
-    limits = Dict().tag(sync=True)
-    opacity = Float(0.7, min=0, max=1).tag(sync=True)
-    fade = Bool(True).tag(sync=True)
-    contour = Bool(True).tag(sync=True)
-    shown_as = Unicode("map").tag(sync=True)
     # not chosen, but told to the browser
     facts = Dict().tag(sync=True)
     options = Dict().tag(sync=True)
@@ -107,26 +59,19 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
 
     def __init__(
         self,
-        categories: Any,
-        predictions: Any,
+        source: Parts,
+        state: Mapping[str, Any],
         *,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        self.source = Source.of(categories, predictions)
+        self.source = source
         self.links: list[tuple[Explorer, Explorer, str]] = []
         self._answering = threading.Lock()
         self._tasks = Tasks(self._tell)
-        category = next(iter(self.source.categories))
-        super().__init__(
-            category=category,
-            detector=next(iter(self.source.predictions[category])),
-            options=dict(options or {}),
-            facts=self.source.facts,
-        )
+        super().__init__(options=dict(options or {}), facts=source.facts)
+        self.state = state
         self.opening = {key: self._opened(key) for key in self._first_parts()}
         self.on_msg(self._answer)
-        self.observe(self._compute_missing, ["category", "detector"])
-        self._compute_missing()
 
     def __setattr__(self, name: str, value: Any) -> None:
         known = name.startswith("_") or hasattr(type(self), name) or name in self.OWN
@@ -162,147 +107,11 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
                 setattr(self, name, value)
             raise
 
-    @property
-    def threshold(self) -> float:
-        """Image score from which on an image of this category and detector is predicted anomalous.
-
-        Settable; `thresholds` holds those that were set. NaN: none was, and none can be told.
-        """
-        chosen = self.thresholds.get(self._threshold_key)
-        return float(self._first_threshold() if chosen is None else chosen)
-
-    @threshold.setter
-    def threshold(self, score: float) -> None:
-        self.thresholds = {**self.thresholds, self._threshold_key: float(score)}
-
-    @property
-    def _threshold_key(self) -> str:
-        return self._key
-
-    @property
-    def _key(self) -> str:
-        return f"{self.category}/{self.detector}"
-
-    def _first_threshold(self) -> float:
-        threshold = self._detector_facts["threshold"]
-        return math.nan if threshold is None else float(threshold)
-
-    @property
-    def _category_facts(self) -> dict[str, Any]:
-        return dict(self.source.facts["categories"][self.category])
-
-    @property
-    def _detector_facts(self) -> dict[str, Any]:
-        self.prediction  # noqa: B018  (says so where it is still to be computed)
-        return dict(self._category_facts["detectors"][self.detector])
-
-    @property
-    def _map_limits(self) -> tuple[float, float] | None:
-        """Ends of the displayed maps' colours: those chosen, else those that they all share."""
-        ends = self.limits.get(self._key) or self._detector_facts["limits"]
-        return None if ends is None else (ends[0], ends[1])
-
-    @property
-    def prediction(self) -> Prediction:
-        """The displayed detector's prediction of the displayed category.
-
-        Raises
-        ------
-        RuntimeError: it has not been computed yet.
-        """
-        return self.source.prediction(self.category, self.detector)
-
-    @traitlets.validate("category")
-    def _check_category(self, proposal: Any) -> str:
-        return self._one_of("category", proposal["value"], list(self.source.categories))
-
-    @traitlets.validate("detector")
-    def _check_detector(self, proposal: Any) -> str:
-        names = list(self.source.predictions[self.category])
-        return self._one_of("detector", proposal["value"], names)
-
-    @traitlets.validate("defect")
-    def _check_defect(self, proposal: Any) -> str:
-        defects = dict.fromkeys(self.source.categories[self.category].test.defects)
-        return self._one_of("defect", proposal["value"], [EVERYTHING, *defects])
-
-    @traitlets.validate("only")
-    def _check_only(self, proposal: Any) -> str:
-        return self._one_of("only", proposal["value"], ONLY)
-
-    @traitlets.validate("order")
-    def _check_order(self, proposal: Any) -> str:
-        return self._one_of("order", proposal["value"], self.ORDERS)
-
-    @traitlets.validate("shown_as")
-    def _check_shown_as(self, proposal: Any) -> str:
-        return self._one_of("shown_as", proposal["value"], SHOWN_AS)
-
     @staticmethod
     def _one_of(name: str, value: str, allowed: Sequence[str]) -> str:
         if value not in allowed:
             raise TraitError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
         return value
-
-    @traitlets.validate("image")
-    def _check_image(self, proposal: Any) -> int:
-        count = len(self.source.categories[self.category].test)
-        if not 0 <= proposal["value"] < count:
-            raise TraitError(f"image must be between 0 and {count - 1}, got {proposal['value']}")
-        return int(proposal["value"])
-
-    @traitlets.validate("picked")
-    def _check_picked(self, proposal: Any) -> list[int]:
-        picked = list(proposal["value"])
-        size = self.source.categories[self.category].test.image_size
-        inside = len(picked) == 2 and 0 <= picked[0] < size[0] and 0 <= picked[1] < size[1]
-        if picked and not inside:
-            raise TraitError(
-                f"picked must be [] or [row, column] of an image of {size[0]}x{size[1]} pixels, "
-                f"got {picked}"
-            )
-        return picked
-
-    @traitlets.validate("zoom")
-    def _check_zoom(self, proposal: Any) -> list[float]:
-        zoom = list(proposal["value"])
-        if zoom and not (len(zoom) == 3 and zoom[2] >= 1):
-            raise TraitError(
-                f"zoom must be [] or [row, column, magnification of 1 or more], got {zoom}"
-            )
-        return zoom
-
-    @traitlets.validate("thresholds")
-    def _check_thresholds(self, proposal: Any) -> dict[str, float]:
-        for key, value in proposal["value"].items():
-            if not isinstance(value, int | float) or value != value or abs(value) == float("inf"):
-                raise TraitError(f"a threshold must be a finite score, got {value} for {key}")
-        return dict(proposal["value"])
-
-    @traitlets.validate("limits")
-    def _check_limits(self, proposal: Any) -> dict[str, list[float]]:
-        for key, value in proposal["value"].items():
-            if len(value) != 2 or not value[0] <= value[1]:
-                raise TraitError(f"limits must be [low, high], got {value} for {key}")
-        return {key: [float(end) for end in value] for key, value in proposal["value"].items()}
-
-    @traitlets.observe("category")
-    def _enter_category(self, _change: Any) -> None:
-        """Keep what the new category has, and begin elsewhere for the rest."""
-        test = self.source.categories[self.category].test
-        detectors = list(self.source.predictions[self.category])
-        if self.detector not in detectors:
-            self.detector = detectors[0]
-        if self.defect not in (EVERYTHING, *test.defects):
-            self.defect = EVERYTHING
-        if self.image >= len(test):
-            self.image = 0
-
-    @traitlets.observe("image", "category")
-    def _forget_pick(self, _change: Any) -> None:
-        # _property_lock: the browser sets both itself, the pick after the image
-        if self.picked and not self._property_lock:
-            self.picked = []
 
     # parts
 
@@ -311,46 +120,17 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
 
         Parameters
         ----------
-        key: such as "found/mesh/SPADE/10" or "test/mesh/10"; `kit.source` lists them.
+        key: such as "found/mesh/SPADE/10" or "test/mesh/10"; its source lists them.
         """
         return dict(self.source.part(key))
 
     def _first_parts(self) -> list[str]:
         """Return the keys of the parts that the first picture needs."""
-        keys = [part_key("test", self.category, self.image)]
-        if self.source.missing(self.category, self.detector) is None:
-            keys.append(part_key("found", self.category, self.detector, self.image))
-        return keys
+        return []
 
     def _opened(self, key: str) -> dict[str, Any]:
         heads, values = packed(self.part(key))
         return {"heads": heads, "values": values}
-
-    def _needed(self) -> list[tuple[str, str]]:
-        """Return (category, detector) of the predictions that are displayed."""
-        return [(self.category, self.detector)]
-
-    def _compute_missing(self, _change: Any = None) -> None:
-        """Compute predictions that are displayed and were given as functions; drop others."""
-        needed = self._needed()
-        self._tasks.stop(lambda key: isinstance(key, tuple) and key not in needed)
-        for category, detector in reversed(needed):
-            function = self.source.missing(category, detector)
-            if function is None:
-                continue
-            task = Task(
-                key=(category, detector),
-                label=f"{category} · {detector}",
-                run=function,
-                done=partial(self._computed, category, detector),
-                failed=self._fail,
-            )
-            self._tasks.add(task, first=True)
-
-    def _computed(self, category: str, detector: str, prediction: Any) -> None:
-        self.source.computed(category, detector, prediction)
-        self.error = ""
-        self.facts = self.source.facts
 
     # messages
 
@@ -366,7 +146,7 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         for key in slow:
             task = Task(
                 key=key,
-                label=LABELS.get(key.split("/")[0], ""),
+                label=self.LABELS.get(key.split("/")[0], ""),
                 run=partial(self.part, key),
                 done=partial(self._send_made, key),
                 failed=partial(self._send_failure, key),
@@ -507,9 +287,13 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
     ) -> list[str]:
         """Return the keys of the parts that an exported page of this explorer asks for.
 
-        Options are those of `Source.keys`.
+        Options are those of `Parts.keys`.
         """
         return list(self.source.keys(kinds=self.KINDS, images=images, k=k, photos=photos))
+
+    def exported_state(self, images: Sequence[int] | None = None) -> dict[str, Any]:
+        """Return the state that an exported page begins with, which holds some test images."""
+        return self.state
 
 
 def _words_of(error: Exception) -> str:

@@ -14,14 +14,13 @@ from adviz._support import write_atomically
 from adviz.explore.kit.bundle import bundle, page_style, styles
 from adviz.explore.kit.linking import linked_with
 from adviz.explore.kit.packing import packed
-from adviz.explore.kit.source import Source
+from adviz.explore.kit.parts import Parts
 
 if TYPE_CHECKING:
     from adviz.explore.kit.explorer import Explorer
 
 MOST = 200.0  # megabytes of a file that are written without being asked for
 SAMPLE = 5  # parts of a kind that are made for an estimate
-FEW = 4  # categories that are named in a title
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 
@@ -127,9 +126,9 @@ class _Page:
             source.compute_all()
 
     def _known(self, images: Sequence[int]) -> list[int]:
-        counts = []
-        for source in self.sources:
-            counts += [len(category.test) for category in source.categories.values()]
+        counts = [count for source in self.sources for count in source.image_counts()]
+        if not counts:
+            raise ValueError("expected no images=, as no explorer shows test images, got some")
         chosen = list(images)
         unknown = [image for image in chosen if not 0 <= image < max(counts)]
         if unknown or not chosen:
@@ -139,7 +138,7 @@ class _Page:
             )
         return chosen
 
-    def keys(self, source: Source) -> list[str]:
+    def keys(self, source: Parts) -> list[str]:
         """Return the keys that the explorers of a source ask for, each once."""
         keys: dict[str, None] = {}
         for explorer in self.explorers:
@@ -149,7 +148,7 @@ class _Page:
                 keys.update(dict.fromkeys(some))
         return list(keys)
 
-    def _k_of(self, source: Source) -> int | None:
+    def _k_of(self, source: Parts) -> int | None:
         """Return how many neighbours are stored: none where no explorer of a source shows them."""
         if self._k is not None:
             return self._k
@@ -163,7 +162,7 @@ class _Page:
             total += sum(self._estimated(source, keys) for keys in _by_kind(self.keys(source)))
         return total
 
-    def _estimated(self, source: Source, keys: Sequence[str]) -> float:
+    def _estimated(self, source: Parts, keys: Sequence[str]) -> float:
         step = max(1, len(keys) // SAMPLE)
         sizes = [len(self._element(source, key)) for key in keys[::step]]
         return len(keys) * sum(sizes) / len(sizes)
@@ -194,7 +193,7 @@ class _Page:
         )
         return page
 
-    def _facts_of(self, source: Source) -> dict[str, Any]:
+    def _facts_of(self, source: Parts) -> dict[str, Any]:
         """Return a source's facts, named by its number: a page's bytes do not depend on the day."""
         return {**source.facts_with(self._k_of(source)), "id": str(self.sources.index(source))}
 
@@ -203,7 +202,7 @@ class _Page:
             for key in self.keys(source):
                 yield self._element(source, key)
 
-    def _element(self, source: Source, key: str) -> str:
+    def _element(self, source: Parts, key: str) -> str:
         """Return a part as an element with base64 inside: JPEGs as they are, the rest deflated."""
         heads, values = packed(source.part(key, k=self._k_of(source), half=self._half))
         texts = []
@@ -218,22 +217,13 @@ class _Page:
         )
 
     def _title(self) -> str:
-        categories: dict[str, list[str]] = {}
-        for source in self.sources:
-            for category, detectors in source.predictions.items():
-                alike = categories.setdefault(", ".join(detectors), [])
-                if category not in alike:
-                    alike.append(category)
-        titles = [f"{_few(names)}: {detectors}" for detectors, names in categories.items()]
-        return "; ".join(titles)
+        return "; ".join(dict.fromkeys(source.title for source in self.sources))
 
     def _modules(self) -> list[str]:
         return list(dict.fromkeys(explorer.MODULE for explorer in self.explorers))
 
     def _setup_of(self, explorer: Explorer) -> dict[str, Any]:
-        state = dict(explorer.state)
-        if self._images and explorer.image not in self._images:
-            state |= {"image": self._images[0], "picked": []}
+        state = explorer.exported_state(self._images)
         state["options"] = {**explorer.options, "exported": True, "images": self._images}
         state |= {"busy": "", "error": ""}
         source = self.sources.index(explorer.source)
@@ -253,11 +243,6 @@ def _by_kind(keys: Iterable[str]) -> list[list[str]]:
     for key in keys:
         kinds.setdefault(key.split("/")[0], []).append(key)
     return list(kinds.values())
-
-
-def _few(names: Sequence[str]) -> str:
-    """Return names, or how many categories they are."""
-    return ", ".join(names) if len(names) <= FEW else f"{len(names)} categories"
 
 
 def _safe(text: str) -> str:

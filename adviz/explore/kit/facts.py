@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any
 
 import numpy as np
 
@@ -15,9 +14,9 @@ from adviz.explore.kit.error_tags import score_is_peak
 from adviz.explore.kit.evidence import cell_grid, searched_cells, whole_images
 from adviz.explore.kit.found import layers_of, root_of
 from adviz.explore.kit.outcomes import first_threshold, full_recall
+from adviz.explore.kit.parts import Facts
 from adviz.prediction import Prediction
 
-Facts = dict[str, Any]
 # Strides of the stages of a network, by which `Backbone` names its layers
 STAGES = {"layer1": 4, "layer2": 8, "layer3": 16, "layer4": 32}
 

@@ -7,8 +7,6 @@ which the browser asks. An exported page holds all of them. The keys are listed 
 from __future__ import annotations
 
 import threading
-import uuid
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
@@ -20,13 +18,13 @@ from adviz.explore.kit import measures, pictures
 from adviz.explore.kit.checked import Found, by_name, check, check_prediction
 from adviz.explore.kit.disagreement import compared
 from adviz.explore.kit.evidence import searched_cells, whole_images
-from adviz.explore.kit.facts import Facts, category_facts, detector_facts, number_or_none
+from adviz.explore.kit.facts import category_facts, detector_facts, number_or_none
 from adviz.explore.kit.found import SIGMA, found_part
-from adviz.explore.kit.packing import Part, bytes_of, jpeg, names_of, part_key
+from adviz.explore.kit.packing import Part, jpeg, names_of, part_key
+from adviz.explore.kit.parts import Facts, Images, Parts
 from adviz.explore.kit.truth import Truth, truth_of
 from adviz.prediction import Prediction
 
-HELD = 256_000_000  # bytes of parts in memory
 # Kind -> the names in its keys
 KINDS = {
     "test": "category/image",
@@ -43,17 +41,15 @@ KINDS = {
     "areas": "category",
     "guess": "category/detector/image",
 }
+FEW = 3  # categories that a title names
 # Made at once; all others may take longer than a person notices
 QUICK = {"test", "train", "found"}
 
-Images = Sequence[int] | Mapping[str, Sequence[int]] | None
 
-
-class Source:
+class Source(Parts):
     """Categories and what detectors found in them, for all explorers that show them.
 
-    Parts may be asked for from several threads. `Source.of` returns the same source for the same
-    objects.
+    `Source.of` returns the same source for the same objects.
 
     Parameters
     ----------
@@ -61,7 +57,6 @@ class Source:
 
     Attributes
     ----------
-    id: names the source in the browser, where explorers of one source share its parts.
     categories: name -> category.
     """
 
@@ -69,7 +64,7 @@ class Source:
         self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]
     ) -> None:
         check(categories, predictions)
-        self.id = uuid.uuid4().hex
+        super().__init__()
         self.categories = dict(categories)
         self._predictions = {name: dict(predictions[name]) for name in categories}
         # As they were given: what `of` knows the source by must live as long as it
@@ -80,7 +75,6 @@ class Source:
         self._averaging = threading.Lock()
         self._truth: tuple[str, Truth] | None = None
         self._lock = threading.RLock()
-        self._parts = _Parts(HELD)
 
     @classmethod
     def of(
@@ -160,6 +154,18 @@ class Source:
                 facts = detector_facts(self.categories[category], prediction)
                 self._detector_facts[key] = facts
             return self._detector_facts[key]
+
+    @property
+    def title(self) -> str:
+        """Categories and their detectors."""
+        categories: dict[str, list[str]] = {}
+        for category, detectors in self.predictions.items():
+            categories.setdefault(", ".join(detectors), []).append(category)
+        return "; ".join(f"{_few(names)}: {each}" for each, names in categories.items())
+
+    def image_counts(self) -> list[int]:
+        """Return how many test images each category has."""
+        return [len(category.test) for category in self.categories.values()]
 
     @property
     def predictions(self) -> Mapping[str, Mapping[str, Found]]:
@@ -263,14 +269,14 @@ class Source:
         """
         if names_of(key)[0] == "found" and (k is not None or half):
             return self._make(key, k, half)
-        return self._parts.get(key, lambda: self._make(key))
+        return super().part(key)
 
     def slow(self, key: str) -> bool:
         """Return whether making a part may take so long that it should be done in the background.
 
         What was made before is there at once.
         """
-        return names_of(key)[0] not in QUICK and key not in self._parts
+        return names_of(key)[0] not in QUICK and key not in self._held
 
     def keys(
         self,
@@ -451,54 +457,6 @@ class Source:
         return kept[1]
 
 
-class _Parts:
-    """Parts that were made, the latest ones up to a number of bytes; each is made once at a time.
-
-    Threads that ask for one that is being made wait for it, others do not.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._parts: OrderedDict[str, Part] = OrderedDict()
-        self._bytes: dict[str, int] = {}
-        self._making: dict[str, threading.Lock] = {}
-        self._lock = threading.Lock()
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._parts
-
-    def get(self, key: str, make: Callable[[], Part]) -> Part:
-        part = self._kept(key)
-        if part is not None:
-            return part
-        with self._lock:
-            making = self._making.setdefault(key, threading.Lock())
-        try:
-            with making:
-                part = self._kept(key)
-                if part is None:
-                    part = make()
-                    self._keep(key, part)
-                return part
-        finally:
-            with self._lock:
-                self._making.pop(key, None)
-
-    def _kept(self, key: str) -> Part | None:
-        with self._lock:
-            if key in self._parts:
-                self._parts.move_to_end(key)
-            return self._parts.get(key)
-
-    def _keep(self, key: str, part: Part) -> None:
-        with self._lock:
-            self._parts[key] = part
-            self._bytes[key] = bytes_of(part)
-            while sum(self._bytes.values()) > self._most and len(self._parts) > 1:
-                oldest, _ = self._parts.popitem(last=False)
-                del self._bytes[oldest]
-
-
 _sources: WeakValueDictionary[tuple[Any, ...], Source] = WeakValueDictionary()
 _sources_lock = threading.Lock()
 
@@ -530,3 +488,8 @@ def _training_images(
                     times = np.bincount(neighbors.image[image][..., :k].ravel())
                     found.update(np.flatnonzero(times).tolist())
     return sorted(found)
+
+
+def _few(names: Sequence[str]) -> str:
+    """Return names, or how many categories they are."""
+    return ", ".join(names) if len(names) <= FEW else f"{len(names)} categories"

@@ -12,7 +12,7 @@ from traitlets import Bool, Int
 from adviz import plots
 from adviz.data import Category
 from adviz.explore.kit.evidence import Evidence, count_of, evidence, map_with
-from adviz.explore.kit.explorer import Explorer
+from adviz.explore.kit.image_explorer import ImageExplorer
 from adviz.explore.kit.packing import names_of, part_key
 from adviz.explore.retrieval.figure import Compared
 from adviz.plots import StaticFigure
@@ -58,7 +58,7 @@ def retrieval(
     return RetrievalView(categories, predictions, channels=channels, units=units)
 
 
-class RetrievalView(Explorer):
+class RetrievalView(ImageExplorer):
     """Pick an image, then a pixel: the nearest normal patches and each layer's contribution follow.
 
     At first the map's highest pixel is picked; another detector keeps the pick. A smaller k is
@@ -70,12 +70,12 @@ class RetrievalView(Explorer):
         all count.
     rank: of the neighbour that is looked at, from 1; 0 = none.
     whole: whether whole images are compared, not patches.
-    others: as those of `Explorer`.
+    others: as those of `ImageExplorer`.
     """
 
     MODULE = "retrieval.js"
-    KINDS = (*Explorer.KINDS, "train", "mean")
-    STATE = (*Explorer.STATE, "k", "rank", "whole")
+    KINDS = (*ImageExplorer.KINDS, "train", "mean")
+    STATE = (*ImageExplorer.STATE, "k", "rank", "whole")
 
     k = Int(min=1).tag(sync=True)
     rank = Int(0, min=0).tag(sync=True)

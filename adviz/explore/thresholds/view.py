@@ -14,7 +14,7 @@ from traitlets import Bool, Dict, TraitError, Unicode
 from adviz import plots
 from adviz.data import Category
 from adviz.explore.kit import outcomes
-from adviz.explore.kit.explorer import Explorer
+from adviz.explore.kit.image_explorer import ImageExplorer
 from adviz.explore.kit.packing import part_key
 from adviz.explore.thresholds.gating import Gating, gating
 from adviz.explore.thresholds.marks import (
@@ -75,7 +75,7 @@ def thresholds(
     return ThresholdsView(categories, predictions, gate=gate)
 
 
-class ThresholdsView(Explorer):
+class ThresholdsView(ImageExplorer):
     """Scores by defect type with the threshold, its confusion matrix, and galleries of errors.
 
     An image is predicted anomalous from the threshold on, which at first is the F1-optimal one.
@@ -91,12 +91,12 @@ class ThresholdsView(Explorer):
         loses no anomalous image.
     marks: "category/detector" -> {image's index as text: [tag, note]}, a person's words; `tags` and
         `notes` are easier to read and to set.
-    others: as those of `Explorer`.
+    others: as those of `ImageExplorer`.
     """
 
     MODULE = "thresholds.js"
-    KINDS = (*Explorer.KINDS, "maps", "guess", "areas", "pixels")
-    STATE = (*Explorer.STATE, "pooled", "relative", "gates", "marks")
+    KINDS = (*ImageExplorer.KINDS, "maps", "guess", "areas", "pixels")
+    STATE = (*ImageExplorer.STATE, "pooled", "relative", "gates", "marks")
 
     pooled = Bool(False).tag(sync=True)
     relative = Bool(False).tag(sync=True)

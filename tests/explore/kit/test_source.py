@@ -719,11 +719,11 @@ def test_slow_parts_can_be_stopped_and_made_later(source):
 
 
 def test_the_parts_in_memory_are_bounded_by_their_bytes(category, predictions, monkeypatch):
-    monkeypatch.setattr("adviz.explore.kit.source.HELD", 4_000)
+    monkeypatch.setattr("adviz.explore.kit.parts.HELD", 4_000)
     source = Source({"plate": category}, {"plate": predictions})
     first = source.part("test/plate/0")
     assert source.part("test/plate/0") is first
     for image in range(6):
         source.part(f"train/plate/{image}")
     assert source.part("test/plate/0") is not first
-    assert sum(source._parts._bytes.values()) <= 4_000
+    assert sum(source._held._bytes.values()) <= 4_000
