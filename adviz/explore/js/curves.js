@@ -27,13 +27,21 @@ import { outline, stable } from "./marks.js";
  * @property {Range | null} [yRange]
  * @property {number | null} [at] where a rule stands
  * @property {string} [atText] said beside it
+ * @property {ArrayLike<number>} [atValues] rising values that it can have; absent: any
  * @property {boolean} [fill] whether the area below the first curve is filled up to `at`
  * @property {number | null} [point] x of a point on the first curve
  * @property {string} [pointText]
+ * @property {ArrayLike<number>} [pointValues]
  * @property {number} width
  * @property {number} [height] of all of it
  */
-/** @typedef {{ node: SVGGElement, move: (x: number) => void, x: () => number | null | undefined }} Handle */
+/**
+ * @typedef {object} Handle
+ * @property {SVGGElement} node
+ * @property {(x: number) => void} move
+ * @property {() => number | null | undefined} x
+ * @property {() => ArrayLike<number> | undefined} values
+ */
 
 const RIGHT = 14; // CSS pixels
 const BOTTOM = 40;
@@ -219,8 +227,18 @@ export function curves(onAt, options = {}) {
   const drop = h("line.av-line-drop");
   const pointSaid = h("text.av-threshold-text");
   const hits = [h("rect.av-hit", { x: -12, width: 24 }), h("circle.av-hit", { r: 16 })];
-  const rule = handle(onAt, () => now?.at, atName, [hits[0], line, grip, said]);
-  const point = handle(onPoint ?? null, () => now?.point, pointName, [hits[1], drop, dot, pointSaid]);
+  const rule = {
+    node: handle(onAt, atName, [hits[0], line, grip, said]),
+    move: (/** @type {number} */ x) => onAt?.(x),
+    x: () => now.at,
+    values: () => now.atValues,
+  };
+  const point = {
+    node: handle(onPoint, pointName, [hits[1], drop, dot, pointSaid]),
+    move: (/** @type {number} */ x) => onPoint?.(x),
+    x: () => now.point,
+    values: () => now.pointValues,
+  };
   grip.style.display = onAt ? "" : "none";
   const svg = h("svg.av-chart.av-curves", { role: "group" }, area, ground, lines, rule.node, point.node, pointed);
   const beside = bubble();
@@ -238,16 +256,14 @@ export function curves(onAt, options = {}) {
   let held; // the axis does not move below what is dragged along it
 
   /**
-   * @param {((x: number) => void) | null} move
-   * @param {() => number | null | undefined} x
+   * @param {unknown} move absent: it is no handle
    * @param {string} name
    * @param {SVGElement[]} children
-   * @returns {Handle}
+   * @returns {SVGGElement}
    */
-  function handle(move, x, name, children) {
+  function handle(move, name, children) {
     const slider = { tabindex: 0, role: "slider", "aria-label": name, "aria-orientation": "horizontal" };
-    const group = h("g.av-threshold", move ? slider : { class: "av-threshold av-fixed" }, ...children);
-    return { node: group, move: move ?? (() => {}), x };
+    return h(`g.av-threshold${move ? "" : ".av-fixed"}`, move ? slider : {}, ...children);
   }
 
   /** @param {CurvesGiven} given */
@@ -366,7 +382,7 @@ export function curves(onAt, options = {}) {
     let least = REACH;
     now.curves.forEach((curve, index) => {
       if (!curve.x.length) return;
-      const x = curve.marks ? nearestX(curve.x, px, across) : across.value(px);
+      const x = curve.marks ? nearestOf(curve.x, across.value(px)) : across.value(px);
       const y = valueAt(curve, x);
       const place = /** @type {[number, number]} */ ([across.place(x), down.place(y)]);
       const away = Math.hypot(place[0] - px, place[1] - py) + (curve.thin ? 3 : 0);
@@ -409,7 +425,9 @@ export function curves(onAt, options = {}) {
   function moveTo(one, px) {
     const { across } = shown;
     const value = across.value(clip(px, across.from, across.to));
-    one.move(now.logX ? Number(value.toPrecision(3)) : clip(rounded(value, across.unit), across.low, across.high));
+    const values = one.values();
+    if (values) one.move(nearestOf(values, value));
+    else one.move(now.logX ? Number(value.toPrecision(3)) : clip(rounded(value, across.unit), across.low, across.high));
   }
 
   svg.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
@@ -470,10 +488,12 @@ export function curves(onAt, options = {}) {
     const { across } = shown;
     const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[key];
     const page = { PageUp: 1, PageDown: -1 }[key];
+    const values = one.values();
     if (key === "Home") moveTo(one, across.from);
     else if (key === "End") moveTo(one, across.to);
+    else if (by && values && !altKey && !shiftKey) one.move(nextOf(values, x, by));
     else if (by) moveTo(one, across.place(x) + by * (altKey || shiftKey ? COARSE : 1));
-    else if (page && now.curves[0]?.marks) one.move(nextMark(now.curves[0].x, x, page));
+    else if (page && now.curves[0]?.marks) one.move(nextOf(now.curves[0].x, x, page));
     else if (page) moveTo(one, across.place(x) + page * COARSE);
     else return false;
     return true;
@@ -483,23 +503,23 @@ export function curves(onAt, options = {}) {
 }
 
 /**
- * The value whose place is nearest.
- * @param {ArrayLike<number>} xs
- * @param {number} px
- * @param {import("./axes").Scale} axis
+ * The value of rising ones that is nearest to another.
+ * @param {ArrayLike<number>} values
+ * @param {number} wanted
  */
-function nearestX(xs, px, axis) {
-  const away = (/** @type {number} */ x) => Math.abs(axis.place(x) - px);
-  return Array.from(xs).reduce((best, x) => (away(x) < away(best) ? x : best), xs[0]);
+export function nearestOf(values, wanted) {
+  const next = Math.min(countUpTo(values, wanted), values.length - 1);
+  const before = Math.max(0, next - 1);
+  return wanted - values[before] <= values[next] - wanted ? values[before] : values[next];
 }
 
 /**
- * The mark after or before a value; the last one stays.
+ * The value after or before another; the last one stays.
  * @param {ArrayLike<number>} xs rising
  * @param {number} x
  * @param {number} by 1 or -1
  */
-export function nextMark(xs, x, by) {
+export function nextOf(xs, x, by) {
   const values = Array.from(xs);
   if (by > 0) return values.find((one) => one > x) ?? values[values.length - 1];
   return values.reverse().find((one) => one < x) ?? values[values.length - 1];
