@@ -400,9 +400,9 @@ export function curves(onAt, options = {}) {
       beside.hide();
       return;
     }
-    const { name } = now.curves[found.index];
+    const { name, marks } = now.curves[found.index];
     const [titleX, titleY] = now.titles;
-    const spanX = now.logX ? 0 : (shown.across.high - shown.across.low) / 10;
+    const spanX = marks || now.logX ? 0 : (shown.across.high - shown.across.low) / 10;
     const spanY = (shown.down.high - shown.down.low) / 10;
     const words = [name, `${titleX}: ${number(found.x, spanX)}`, `${titleY}: ${number(found.y, spanY)}`];
     set(pointed, { cx: found.place[0], cy: found.place[1] });

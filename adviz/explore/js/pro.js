@@ -11,7 +11,7 @@ const HELP = [
   ["drag the point on the curve", "the FPR: how many normal pixels may be predicted anomalous; arrow keys, too"],
   ["drag the limit, or choose it", "the FPR up to which PRO is the mean height of the curve"],
   ["click on a region", "in the table, the chart or the image: frame it, and highlight its own curve"],
-  ["filled", "what is predicted anomalous, blue in defects and striped elsewhere; else the map"],
+  ["filled", "what is predicted anomalous: blue in the defects, striped elsewhere; else the map is shown"],
 ];
 
 /** @param {import("./types").ImageFrame} frame @returns {import("./types").ImageParts} */
@@ -26,9 +26,11 @@ function build(frame) {
     draw(now) {
       const shown = look(now);
       const { left, right } = columns(now.width);
-      drawing.show(drawingOf(now, shown));
-      if (!shown) return; // the former picture stays until the next is there
-      large.draw(panel.given(now, shown, pictureGiven(now, shown, left)));
+      const known = drawingOf(now, shown);
+      const given = shown && panel.given(now, shown, pictureGiven(now, shown, left));
+      drawing.show({ ...known, mapped: known.mapped && !given?.fill });
+      if (!shown || !given) return; // the former picture stays until the next is there
+      large.draw(given);
       panel.draw(now, shown, right);
     },
     ahead: askAhead,

@@ -120,7 +120,7 @@ function linesOf(part, overlaps, chosen, defects) {
   const lines = [{ name: "mean overlap", x: part.fpr, y: overlaps.mean, tone: 0 }];
   const own = overlaps.each[chosen - 1];
   if (own) lines.push({ name: name(chosen - 1), x: part.fpr, y: own, tone: 2 });
-  lines.push({ name: "PRO-global by its limit", x: part.limits, y: byLimit, tone: 3 });
+  lines.push({ name: "PRO by its limit", x: part.limits, y: byLimit, tone: 3 });
   const tone = /** @type {const} */ (3);
   const others = overlaps.each.map((y, i) => ({ name: name(i), x: part.fpr, y, tone, thin: true }));
   return [...lines, ...others];
@@ -155,7 +155,7 @@ export function proPanel({ change }) {
     atName: "limit of PRO",
     pointName: "false positive rate",
   });
-  const fill = checkbox("filled", "fill what is predicted anomalous", (filled) => change({ filled }));
+  const fill = checkbox("filled", "filled", (filled) => change({ filled }));
   const map = tiles(null, change);
   const painted = memo(fillOf);
   const cards = definitions();
@@ -271,7 +271,7 @@ export function proPanel({ change }) {
         chosen,
         image: now.image,
         order: now.get("region_order"),
-        title: `${regions.length} regions, ${SAID[now.get("region_order")]}`,
+        title: `Regions, ${SAID[now.get("region_order")]}`,
       });
     },
     /** @param {Now} next @param {Shown} shown @param {import("./types").PictureGiven} given */

@@ -77,14 +77,15 @@ function oneRow(choose) {
  * @returns {import("./types").Component<RegionTableGiven>}
  */
 export function regionTable(choose, sort) {
-  const title = h("caption");
+  const title = h("h2");
   const heads = HEADS.map(([text, meaning, order]) => {
     const content = order ? own(h("button.av-row-name", { type: "button", onclick: () => sort(order) }, text)) : text;
     return h("th", { scope: "col", title: meaning }, content);
   });
   const body = h("tbody");
-  const table = h("table.av-detectors.av-regions", {}, title, h("thead", {}, h("tr", {}, ...heads)), body);
-  const node = h("div.av-region-table", { tabindex: 0, role: "region", "aria-label": "regions" }, table);
+  const table = h("table.av-detectors.av-regions", {}, h("thead", {}, h("tr", {}, ...heads)), body);
+  const scroller = h("div.av-region-rows", { tabindex: 0, role: "region", "aria-label": "regions" }, table);
+  const node = h("section.av-region-table", {}, title, scroller);
   /** @type {ReturnType<typeof oneRow>[]} */
   const rows = [];
   let last = "";
@@ -113,10 +114,10 @@ export function regionTable(choose, sort) {
   /** Scrolls to a row, without moving the page. @param {HTMLElement | undefined} row */
   function reveal(row) {
     if (!row) return;
-    const [outer, inner] = [node.getBoundingClientRect(), row.getBoundingClientRect()];
+    const [outer, inner] = [scroller.getBoundingClientRect(), row.getBoundingClientRect()];
     const head = table.tHead.offsetHeight;
-    if (inner.top < outer.top + head) node.scrollTop -= outer.top + head - inner.top;
-    else if (inner.bottom > outer.bottom) node.scrollTop += inner.bottom - outer.bottom;
+    if (inner.top < outer.top + head) scroller.scrollTop -= outer.top + head - inner.top;
+    else if (inner.bottom > outer.bottom) scroller.scrollTop += inner.bottom - outer.bottom;
   }
   return { node, draw: lazily(draw) };
 }
