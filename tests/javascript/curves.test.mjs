@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  countUpTo, curvesLayout, logLabels, logScale, nextMark, pathOf, valueAt, within,
+  countUpTo, curvesLayout, logLabels, logScale, nextOf, pathOf, valueAt, within,
 } from "../../adviz/explore/js/curves.js";
 
 const line = { x: [0, 1, 1, 2], y: [0, 1, 3, 5] };
@@ -36,8 +36,8 @@ test("an axis of logarithms gives back its values, with labels apart", () => {
 });
 
 test("the next mark is one of the line's values", () => {
-  assert.deepEqual([nextMark([1, 10, 100], 10, 1), nextMark([1, 10, 100], 10, -1)], [100, 1]);
-  assert.deepEqual([nextMark([1, 10, 100], 100, 1), nextMark([1, 10, 100], 1, -1)], [100, 1]);
+  assert.deepEqual([nextOf([1, 10, 100], 10, 1), nextOf([1, 10, 100], 10, -1)], [100, 1]);
+  assert.deepEqual([nextOf([1, 10, 100], 100, 1), nextOf([1, 10, 100], 1, -1)], [100, 1]);
 });
 
 test("everything stands inside the chart, and a legend in as many lines as it needs", () => {
