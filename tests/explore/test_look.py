@@ -294,7 +294,7 @@ def test_a_figure_in_the_page_leaves_matplotlib_as_it_was():
     assert (mpl.rcParams["svg.fonttype"], mpl.rcParams["svg.hashsalt"]) == before
 
 
-@pytest.mark.parametrize("name", ["layers", "pro"])
+@pytest.mark.parametrize("name", ["layers"])
 def test_what_is_missing_is_a_note(tmp_path, name):
     one = small_category(tmp_path, masks=False)
     rng = np.random.default_rng(0)

@@ -256,19 +256,16 @@ def test_where_there_is_no_pro_there_are_no_numbers():
 def test_images_whose_pixels_are_unknown_have_no_part_in_it(categories, predictions):
     """The indices of regions are those of all test images."""
     test = categories["nut"].test
-    images = np.stack([test.image(i) for i in range(4)])
-    masks = [None, test.mask(3)]
-    labels = [1, 0, 0, 1]
-    order = [2, 0, 1, 3]
-    split = Split.from_arrays(
-        images[order], labels, masks=[masks[0], test.mask(0), test.mask(1), masks[1]],
-        geometry=test.geometry,
-    )  # fmt: skip
-    maps = predictions["nut"]["A"].anomaly_map[order]
-    view = explore.pro(Category("nut", split, split), Prediction(maps.max(axis=(1, 2)), maps))
+    masks = [None, None, None, test.masks[3]]
+    split = Split(test.paths, test.labels, masks, test.defects, geometry=test.geometry)
+    maps = predictions["nut"]["A"].anomaly_map
+    view = explore.pro(Category("nut", split, split), predictions["nut"])
     assert [(row["image"], row["area"]) for row in view.regions] == [(3, 13)]
-    known = metrics.pro(maps[1:], np.stack([test.mask(i) for i in (0, 1, 3)]))
-    assert view.values["PRO-global"] == pytest.approx(known, abs=1e-12)
+    known = [0, 1, 3]
+    expected = metrics.pro(maps[known], test.masks_array()[known])
+    assert view.values["PRO-global"] == pytest.approx(expected, abs=1e-12)
+    view.image = 2
+    assert view.static().axes
 
 
 def test_a_definition_that_is_undefined_says_why(categories):

@@ -1,7 +1,11 @@
 // What is predicted anomalous in an image, as in `plots.region_fill`: blue in the defects, striped elsewhere.
 
-const FOUND = 0xffb27200; // #0072B2 and #D55E00, as pixels of an ImageData
-const WRONG = 0xff005ed5;
+import { FOUND, WRONG } from "./colours.js";
+
+/** A colour as a pixel of an ImageData: alpha, blue, green, red. @param {string} hex */
+const pixelOf = (hex) => parseInt(`ff${hex.slice(5, 7)}${hex.slice(3, 5)}${hex.slice(1, 3)}`, 16);
+const BLUE = pixelOf(FOUND);
+const VERMILLION = pixelOf(WRONG);
 const STRIPE = 6; // pixels of an image
 
 /**
@@ -29,13 +33,13 @@ export function filled(map, mask, columns, threshold) {
       counts.defect += 1;
       if (!predicted) continue;
       counts.found += 1;
-      pixels[i] = FOUND;
+      pixels[i] = BLUE;
     } else if (!Number.isNaN(map[i])) {
       counts.normal += 1;
       if (!predicted) continue;
       counts.wrong += 1;
       const row = Math.floor(i / columns);
-      if ((row + i - row * columns) % (2 * STRIPE) < STRIPE) pixels[i] = WRONG;
+      if ((row + i - row * columns) % (2 * STRIPE) < STRIPE) pixels[i] = VERMILLION;
     }
   }
   return { pixels, ...counts };

@@ -5,17 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from adviz import metrics
-from adviz._support import progress
 from adviz.explore.kit.packing import Part
-from adviz.metrics import PRO_DEFINITIONS
-from adviz.metrics.per_region_overlap import (
-    area_200,
-    areas_to,
-    curve_200,
-    mean_area,
-    normal_pixels,
-    rises,
-)
 
 
 def _steps(*pieces: tuple[float, float, float]) -> np.ndarray:
@@ -62,14 +52,13 @@ def region_part(
     if reason:
         return {"undefined": [reason]}
     found = metrics.region_curves(maps, masks, 1.0, connectivity, valid=valid)
-    normal = found.highest[::-1]
-    threshold, fpr = _thresholds(normal, found.scores)
+    threshold, fpr = _thresholds(found.highest[::-1], found.scores)
     count = len(found.area)
     # Thresholds fall: the first one that a score reaches
     reached = np.searchsorted(-threshold, -found.scores)
     places = found.region * len(RATES) + reached
     counts = np.bincount(places, minlength=count * len(RATES)).reshape(count, -1)
-    values, reasons, integrals = _areas(maps, masks, connectivity, valid, found, normal)
+    by_limit = metrics.pro_by_limit(maps, masks, LIMITS, connectivity, valid=valid)
     auroc = float((found.auroc * found.area).sum() / found.area.sum())
     return {
         "image": images[found.image].astype(np.int32),
@@ -77,13 +66,13 @@ def region_part(
         "box": found.box.astype(np.int32),
         "auroc": found.auroc,
         "counts": counts.astype(np.uint16 if counts.max() < 2**16 else np.uint32),
-        "integrals": integrals,
+        "integrals": by_limit.integrals,
         "rates": RATES,
         "fpr": fpr,
         "threshold": threshold,
         "limits": LIMITS,
-        "values": values,
-        "reasons": reasons,
+        "values": by_limit.values,
+        "reasons": by_limit.reasons,
         "pixels": {"auroc": auroc, "normal": found.normal},
     }
 
@@ -100,47 +89,3 @@ def _thresholds(normal: np.ndarray, anomalous: np.ndarray) -> tuple[np.ndarray, 
     threshold = np.where(allowed < total, above, min(normal[0], anomalous.min()))
     return threshold, 1 - np.searchsorted(normal, threshold) / total
 
-
-def _areas(
-    maps: np.ndarray,
-    masks: np.ndarray,
-    connectivity: int,
-    valid: np.ndarray | None,
-    found: metrics.RegionCurves,
-    normal: np.ndarray,
-) -> tuple[np.ndarray, list[dict[str, str]], np.ndarray]:
-    """Return PRO by definition, why some are undefined, and each region's integral, by limit."""
-    order = np.argsort(found.scores)  # sorted ones are looked up several times faster
-    region = found.region[order]
-    before, after = rises(normal, found.scores[order])
-    whole = curve_200(maps, masks, connectivity, valid)
-    alone = _curves_of_images(maps, masks, connectivity, valid)
-    values = np.empty((len(LIMITS), len(PRO_DEFINITIONS)))
-    reasons = []
-    integrals = np.empty((len(found.area), len(LIMITS)))
-    for place, limit in enumerate(progress.progress_bar(LIMITS.tolist(), label="limits")):
-        areas = np.bincount(region, areas_to(before, after, limit), minlength=len(found.area))
-        integrals[:, place] = areas / limit / found.area
-        each = [one and area_200(*one, limit) for one in alone]
-        answers = {
-            "global": (float(integrals[:, place].mean()), ""),
-            "global-200": area_200(*whole, limit),
-            "per-image": mean_area([one or (np.nan, "no normal pixel") for one in each]),
-        }
-        values[place] = [answers[name][0] for name in PRO_DEFINITIONS]
-        reasons.append({name: reason for name, (_, reason) in answers.items() if reason})
-    return values, reasons, integrals
-
-
-def _curves_of_images(
-    maps: np.ndarray, masks: np.ndarray, connectivity: int, valid: np.ndarray | None
-) -> list[tuple[np.ndarray, np.ndarray] | None]:
-    """Return the curve of each anomalous image alone; None where no pixel is normal."""
-    curves: list[tuple[np.ndarray, np.ndarray] | None] = []
-    anomalous = np.flatnonzero(masks.any(axis=(1, 2))).tolist()
-    for image in progress.progress_bar(anomalous, label="images"):
-        inside = None if valid is None else valid[[image]]
-        normal = normal_pixels(masks[[image]], inside).any()
-        one = (maps[[image]], masks[[image]], connectivity, inside)
-        curves.append(curve_200(*one) if normal else None)
-    return curves
