@@ -483,7 +483,7 @@ def region_cases():
         scores = (rng.random(masks.shape) + 0.6 * masks).astype(np.float32)
         images = np.array([0, 2, 3, 5, 8])
         part = region_part(scores, masks, images, connectivity, None)
-        for rate, limit in ((0.0, 0.3), (0.02, 0.05), (0.1, 0.3), (0.777, 1.0)):
+        for rate, limit in ((0.0, 0.3), (0.02, 0.05), (0.1, 0.3), (0.776, 1.0)):
             curves = metrics.region_curves(scores, masks, limit, connectivity)
             threshold = metrics.region_curves(scores, masks, 1.0, connectivity).threshold(rate)
             predicted = scores[1] >= threshold

@@ -88,4 +88,3 @@ def _thresholds(normal: np.ndarray, anomalous: np.ndarray) -> tuple[np.ndarray, 
     above = np.nextafter(highest, highest.dtype.type(np.inf))
     threshold = np.where(allowed < total, above, min(normal[0], anomalous.min()))
     return threshold, 1 - np.searchsorted(normal, threshold) / total
-
