@@ -263,7 +263,7 @@ export function curves(onAt, options = {}) {
    */
   function handle(move, name, children) {
     const slider = { tabindex: 0, role: "slider", "aria-label": name, "aria-orientation": "horizontal" };
-    return h(`g.av-threshold${move ? "" : ".av-fixed"}`, move ? slider : {}, ...children);
+    return h(move ? "g.av-threshold" : "g.av-fixed", move ? slider : {}, ...children);
   }
 
   /** @param {CurvesGiven} given */

@@ -150,7 +150,7 @@ export function proPanel({ change }) {
     button("next-region", "▶", "the region after, in the table's order", () => stepBy(1)),
   );
   const chart = curves((x) => change({ limit: x }), {
-    onPoint: (x) => change({ fpr: x }),
+    onPoint: (x) => pro && change({ fpr: pro.part.rates[placeOf(pro.part.fpr, x)] }),
     onCurve: (index) => go(index - named() + 1),
     atName: "limit of PRO",
     pointName: "false positive rate",
@@ -203,7 +203,7 @@ export function proPanel({ change }) {
       fill: true,
       point: fpr,
       pointText: `FPR ${fpr.toFixed(4)}: overlap ${overlaps.mean[rate].toFixed(3)}`,
-      pointValues: part.rates,
+      pointValues: part.fpr,
       width,
       height: 320,
     });
