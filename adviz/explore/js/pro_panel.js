@@ -27,6 +27,7 @@ import { tiles } from "./tiles.js";
 
 const LIMITS = [0.05, 0.3, 1];
 const BEYOND = 1.5; // times the limit, the end of the axis
+const BEHIND = 1.1; // times the FPR, its end at least
 const BESIDE = 600; // CSS pixels from which the chart leaves room for a tile
 const TILE = 200;
 const GAP = 24;
@@ -195,7 +196,7 @@ export function proPanel({ change }) {
       title: "",
       titles: ["false positive rate of the pixels", "overlap"],
       curves: lines(part, overlaps, get("region"), one.defects),
-      xRange: [0, Math.min(1, BEYOND * reach)],
+      xRange: [0, Math.min(1, Math.max(BEYOND * reach, BEHIND * fpr))],
       yRange: [0, 1.02],
       at: reach,
       atText: `PRO up to ${reach}: ${value.toFixed(3)}`,
