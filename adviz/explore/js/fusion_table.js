@@ -15,7 +15,8 @@ import { partKey } from "./store.js";
 
 /** @type {Record<string, string>} */
 const NAMES = { image_auroc: "image AUROC", pixel_auroc: "pixel AUROC", pro: "PRO-global" };
-const ELSEWHERE = "not in this file: in a notebook, every fusion is measured";
+const PEAK = "The image score of a fusion is the maximum of its map.";
+const ELSEWHERE = "Over all test images, this file holds the presets' metrics alone; a notebook measures every fusion.";
 
 /** @param {{ numbers: Record<string, number | null> }} part @returns {Values} */
 const valuesOf = ({ numbers }) =>
@@ -38,14 +39,15 @@ export function meanOf(all) {
  * @param {import("./layers_panel").Seen} seen
  * @param {{ fusion: Values, detector: Values }} image
  * @param {string} text of the mix
+ * @param {string} why metrics of the image are undefined, behind its title
  * @returns {Scope[]}
  */
-export function scopesOf({ facts, store, category, detector, one }, { mix, fusion }, image, text) {
+export function scopesOf({ facts, store, category, detector, one }, { mix, fusion }, image, text, why) {
   const names = Object.keys(NAMES);
   const own = store.get(partKey("numbers", category, detector));
   /** @type {Scope[]} */
   const scopes = [
-    { title: "this image", ...image, names: names.slice(1) },
+    { title: `this image${why}`, ...image, names: names.slice(1) },
     {
       title: `all ${one.names.length} test images of ${category}`,
       fusion: fusion && valuesOf(fusion),
@@ -82,7 +84,7 @@ export function points(fusion, detector) {
 
 /** The texts of a metric. @param {Scope} scope @param {string} name */
 function texts({ fusion, detector }, name) {
-  const first = fusion ? metric(fusion[name]) : fusion === null ? PENDING : "";
+  const first = fusion ? metric(fusion[name]) : fusion === null ? PENDING : "–";
   const second = detector ? metric(detector[name]) : PENDING;
   return [first, second, fusion && detector ? points(fusion[name], detector[name]) : ""];
 }
@@ -99,7 +101,7 @@ export function fusionTable() {
   const heads = ["metric", "this fusion", "the detector", "points"].map((text) => h("th", { scope: "col" }, text));
   heads[3].title = "this fusion minus the detector, in points: hundredths";
   const table = h("table.av-numbers-table", { "aria-label": "Metrics" }, h("thead", {}, h("tr", {}, ...heads)));
-  const note = h("p", {}, "The image score of a fusion is the maximum of its map.");
+  const note = h("p");
   const node = h("section.av-fusion-table", {}, h("h2", {}, "Metrics"), table, note);
 
   /** @param {Scope} scope @param {string} name */
@@ -111,11 +113,11 @@ export function fusionTable() {
   /** @param {Scope[]} scopes */
   function draw(scopes) {
     const bodies = scopes.map((scope) => {
-      const words = scope.fusion === undefined ? `${scope.title}: ${ELSEWHERE}` : scope.title;
-      const title = h("tr", {}, h("th", { scope: "rowgroup", colspan: 4 }, words));
+      const title = h("tr", {}, h("th", { scope: "rowgroup", colspan: 4 }, scope.title));
       return h("tbody", {}, title, ...scope.names.map((name) => row(scope, name)));
     });
     table.replaceChildren(table.tHead, ...bodies);
+    note.textContent = scopes.some(({ fusion }) => fusion === undefined) ? ELSEWHERE : PEAK;
   }
   return { node, draw: lazily(draw) };
 }

@@ -1,5 +1,7 @@
 // How well one map finds the defects of its image: pixel AUROC and PRO, as adviz.metrics.auroc_and_pro.
 
+import { memo } from "./memo.js";
+
 const LIMIT = 0.3; // of the false-positive rate, up to which PRO counts
 
 /**
@@ -37,21 +39,43 @@ export function regions(mask, [height, width]) {
   return { ids, areas };
 }
 
-/**
- * How many of rising values are below one, or equal.
- * @param {Float32Array} values
- * @param {number} value
- * @param {boolean} equal whether those count
- */
-function countBelow(values, value, equal) {
+const regionsOf = memo(regions);
+
+/** How many of rising values are below one. @param {Float32Array} values @param {number} value */
+function countBelow(values, value) {
   let low = 0;
   let high = values.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (values[middle] < value || (equal && values[middle] === value)) low = middle + 1;
+    if (values[middle] < value) low = middle + 1;
     else high = middle;
   }
   return low;
+}
+
+/**
+ * Counts the normal pixels above each anomalous one, and those not below it. Anomalous pixels are few: to sort them
+ * and look up the normal ones is quicker than the other way round.
+ * @param {Float32Array} map
+ * @param {ArrayLike<number>} mask
+ * @param {Float32Array} anomalous their values, rising
+ */
+function normalAbove(map, mask, anomalous) {
+  const above = new Float64Array(anomalous.length + 2);
+  const atLeast = new Float64Array(anomalous.length + 2);
+  const ends = new Uint32Array(anomalous.length); // where another value begins
+  for (let i = ends.length - 1; i >= 0; i--) ends[i] = anomalous[i] === anomalous[i + 1] ? ends[i + 1] : i + 1;
+  let normal = 0;
+  for (let i = 0; i < map.length; i++) {
+    const value = map[i];
+    if (mask[i] || Number.isNaN(value)) continue;
+    normal += 1;
+    const below = countBelow(anomalous, value);
+    above[below] += 1;
+    atLeast[anomalous[below] === value ? ends[below] : below] += 1;
+  }
+  for (const counts of [above, atLeast]) for (let i = anomalous.length; i > 0; i--) counts[i] += counts[i + 1];
+  return { above: above.subarray(1), atLeast: atLeast.subarray(1), normal };
 }
 
 /**
@@ -64,19 +88,20 @@ function countBelow(values, value, equal) {
 export function ofImage(map, mask, size) {
   const undefinedOnes = { pixel_auroc: NaN, pro: NaN };
   if (!mask) return undefinedOnes;
-  const normal = map.filter((value, i) => !mask[i] && !Number.isNaN(value)).sort();
-  const { ids, areas } = regions(mask, size);
+  const { ids, areas } = regionsOf(mask, size);
   const count = areas.length - 1;
-  if (!count || !normal.length) return undefinedOnes;
-  const total = areas.reduce((sum, area) => sum + area, 0);
+  if (!count) return undefinedOnes;
+  const anomalous = map.filter((_, i) => mask[i]).sort();
+  const { above, atLeast, normal } = normalAbove(map, mask, anomalous);
+  if (!normal) return undefinedOnes;
   let auroc = 0;
   let pro = 0;
   for (let i = 0; i < map.length; i++) {
     if (!ids[i]) continue;
-    const before = (normal.length - countBelow(normal, map[i], true)) / normal.length;
-    const after = (normal.length - countBelow(normal, map[i], false)) / normal.length;
-    const middle = (before + after) / 2;
-    auroc += (1 - middle) / total;
+    const place = countBelow(anomalous, map[i]);
+    const before = above[place] / normal;
+    const after = atLeast[place] / normal;
+    auroc += (1 - (before + after) / 2) / anomalous.length;
     pro += areaOf(before, after) / (areas[ids[i]] * count * LIMIT);
   }
   return { pixel_auroc: auroc, pro };

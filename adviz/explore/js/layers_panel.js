@@ -1,6 +1,6 @@
 // What stands beside the picture in the explorer of layers: the mixer, every layer's map, metrics, values at a pixel.
 
-import { NOTHING, OWN, mixer, toggled } from "./mixer.js";
+import { NOTHING, mixer, toggled } from "./mixer.js";
 import { fused, mixOf, presets, textOf } from "./fusing.js";
 import { fusionTable, scopesOf } from "./fusion_table.js";
 import { blankPadding } from "./maps.js";
@@ -195,14 +195,14 @@ export function layersPanel({ model, change }) {
     const plain = { title: "", lines: [], kind: "map", map: null, limits: [0, 1], level: null, chosen: false };
     const ownLimits = now.found?.limits ?? seen.limits;
     const joined = [
-      { ...plain, title: OWN, map: shown.map, limits: ownLimits },
+      { ...plain, title: "detector's own", map: shown.map, limits: ownLimits },
       { ...plain, title: "fused", map, limits: seen.limits, lines: isOwn ? ["the same"] : [] },
     ];
     const alone = part.names.map((name, i) => {
       const place = mix.layers.indexOf(name);
       const limits = now.get("own_scale") ? part.limits[i] : part.shared;
       const lines = [place < 0 ? "left out" : `× ${mix.weights[place]}`];
-      return { ...plain, title: part.labels[i], map: seen.layers[i], limits, lines, chosen: place >= 0 };
+      return { ...plain, title: name, map: seen.layers[i], limits, lines, chosen: place >= 0 };
     });
     const count = joined.length + alone.length;
     const wide = clip(Math.floor((width - (count - 1) * GAP) / count), LEAST, MOST);
@@ -236,7 +236,8 @@ export function layersPanel({ model, change }) {
       fusion: seen.map ? judge(seen.map, shown.mask, size) : nothing,
       detector: shown.map ? judgeOwn(shown.map, shown.mask, size) : nothing,
     };
-    return scopesOf(now, seen, image, textOf(seen.mix));
+    const none = shown.mask ? ", without a defect" : ", without ground truth";
+    return scopesOf(now, seen, image, textOf(seen.mix), Number.isNaN(image.detector.pro) ? none : "");
   }
 
   return {

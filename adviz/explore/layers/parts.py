@@ -3,8 +3,8 @@
 Kinds of parts (C category, D detector, i image):
 
     layers/C/D/i: layer0, layer1, ...: (h, w) float32, the finest first
-    mix/C/D: names, labels, cells, limits, shared, own (JSON): ``MixPart`` of fusing.js
-    fusion/C/D/mix: numbers, limits (JSON) of all test images with the mix, as `Mix.as_text` writes it
+    mix/C/D: names, labels, cells, limits, shared, own (JSON): ``MixPart`` of layers_panel.js
+    fusion/C/D/mix: numbers, limits (JSON) of all test images; the mix as `Mix.as_text` writes it
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from adviz.explore.layers.mixing import Mix, chosen_mix, own_mix, presets, previ
 from adviz.prediction import Prediction
 
 LABELS = {"mix": "the detector's own fusion", "fusion": "metrics of the fusion"}
-NOTHING = {"layers": [], "weights": {}, "join": "", "root": None, "sigma": None}
+NOTHING: dict[str, Any] = {"layers": [], "weights": {}, "join": "", "root": None, "sigma": None}
 
 
 def add_to(source: Source) -> None:
@@ -81,10 +81,10 @@ def _fusion_part(prediction: Prediction, mix: Mix, truth: Any) -> Part:
 
 def own_of(source: Source, category: str, detector: str) -> Mix | None:
     """Return how a detector joins its layers; None = unknown."""
-    own = source.part(part_key("mix", category, detector)).get("own")
+    own: Any = source.part(part_key("mix", category, detector)).get("own")
     if not own:
         return None
-    values: Mapping[str, Any] = own[0]  # type: ignore[index]
+    values = own[0]
     return Mix(**{**values, "layers": tuple(values["layers"]), "weights": tuple(values["weights"])})
 
 
@@ -109,9 +109,7 @@ def fusion_key(category: str, detector: str, mix: Mix) -> str:
     return part_key("fusion", category, detector, mix.as_text())
 
 
-def keys(
-    source: Source, chosen: Mapping[str, Any], images: Sequence[int] | None
-) -> Iterator[str]:
+def keys(source: Source, chosen: Mapping[str, Any], images: Sequence[int] | None) -> Iterator[str]:
     """Yield the keys of the parts that an exported page holds.
 
     Of fusions, those of the presets and the chosen one.
@@ -124,18 +122,20 @@ def keys(
             yield part_key("mix", category, detector)
             if found.anomaly_map is None or not found.layer_maps:
                 continue
-            count = len(found)
-            for image in range(count) if images is None else images:
-                if image < count:
+            for image in range(len(found)) if images is None else images:
+                if image < len(found):
                     yield part_key("layers", category, detector, image)
-            some = mixes.setdefault(detector, {})
-            own = own_of(source, category, detector)
-            names = list(found.layer_maps)
-            for layers in ((), *presets(names).values()):
-                for choices in (NOTHING, chosen):
-                    some[chosen_mix(names, own, {**choices, "weights": {}, "layers": layers})] = None
-            some[chosen_mix(names, own, chosen)] = None
-    for detector, some in mixes.items():
-        for mix in some:
+            some = _stored(list(found.layer_maps), own_of(source, category, detector), chosen)
+            mixes.setdefault(detector, {}).update(dict.fromkeys(some))
+    for detector, several in mixes.items():
+        for mix in several:
             for category in comparable(source, detector, mix.layers):
                 yield fusion_key(category, detector, mix)
+
+
+def _stored(names: list[str], own: Mix | None, chosen: Mapping[str, Any]) -> Iterator[Mix]:
+    """Yield the mixes whose metrics a page holds, as `storedIn` of layers_panel.js."""
+    yield chosen_mix(names, own, chosen)
+    for layers in ((), *presets(names).values()):
+        for choices in (NOTHING, chosen):
+            yield chosen_mix(names, own, {**choices, "weights": {}, "layers": layers})
