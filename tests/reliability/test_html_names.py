@@ -171,8 +171,10 @@ def test_explorer_of_pro(category, predictions):
     view.stop()
 
 
-@pytest.mark.parametrize("name", ["results", "retrieval", "compare", "thresholds"])
+@pytest.mark.parametrize("name", ["results", "retrieval", "compare", "thresholds", "layers"])
 def test_exported_pages(category, predictions, name, tmp_path):
+    if name == "layers":
+        predictions = {key: one for key, one in predictions.items() if key != "bare"}
     view = getattr(explore, name)(category, predictions)
     page = Page(view.export(tmp_path / "page.html").read_text())
     assert "evil" not in page.tags
@@ -185,11 +187,6 @@ def test_explorers_in_the_browser_write_text_and_no_markup():
     for path in bundling.FOLDER.glob("*.js"):
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", text), path
-
-
-def test_explorer_of_layers(category, predictions):
-    layered = {name: one for name, one in predictions.items() if name != "bare"}
-    check_all(opened(explore.layers(category, layered)), names=2)
 
 
 def test_explorer_of_the_coreset(category, bank):

@@ -58,7 +58,7 @@ export function scopesOf({ facts, store, category, detector, one }, { mix, fusio
   if (Object.keys(facts.categories).length < 2) return scopes;
   const comparable = Object.keys(facts.categories).filter((name) => {
     if (!facts.categories[name].detectors[detector]) return false;
-    const part = store.get(partKey("mix", name, detector));
+    const part = store.get(partKey("ways", name, detector));
     return part && mix.layers.every((layer) => part.names.includes(layer));
   });
   const fusions = fusion === undefined ? [] : comparable.map((name) =>

@@ -77,7 +77,7 @@ function build(frame) {
       }
       for (const detector of Object.keys(now.one.detectors)) {
         if (!now.one.detectors[detector]) continue;
-        now.store.get(partKey("mix", now.category, detector));
+        now.store.get(partKey("ways", now.category, detector));
         now.store.get(partKey("layers", now.category, detector, now.image));
       }
     },

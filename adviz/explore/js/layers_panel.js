@@ -22,7 +22,7 @@ import { tilesGiven } from "./displayed.js";
 /** @typedef {import("./fusing").Mix} Mix */
 /** @typedef {import("./fusing").Choices} Choices */
 /**
- * `mix/C/D`; no names: the detector has no layers' maps.
+ * `ways/C/D`; no names: the detector has no layers' maps.
  * @typedef {object} MixPart
  * @property {string[]} names the finest layer first
  * @property {string[]} labels
@@ -134,7 +134,7 @@ function looking(first) {
   return (now, shown) => {
     const { store, category, detector, image, one, found, options } = now;
     /** @type {MixPart | null} */
-    const part = store.get(partKey("mix", category, detector));
+    const part = store.get(partKey("ways", category, detector));
     if (!part || !found) return null;
     if (!part.names.length) return null;
     const values = store.get(partKey("layers", category, detector, image));
@@ -246,7 +246,7 @@ export function layersPanel({ model, change }) {
     scopes,
     /** @param {Now} now @param {Shown} shown @param {number} width */
     draw(now, shown, width) {
-      const part = now.store.get(partKey("mix", now.category, now.detector));
+      const part = now.store.get(partKey("ways", now.category, now.detector));
       const none = part !== null && !part.names.length;
       body.hidden = none;
       note.textContent = none ? `${now.detector} has no layers' maps.` : "";

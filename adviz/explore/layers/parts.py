@@ -3,7 +3,7 @@
 Kinds of parts (C category, D detector, i image):
 
     layers/C/D/i: layer0, layer1, ...: (h, w) float32, the finest first
-    mix/C/D: names, labels, cells, limits, shared, own (JSON): ``MixPart`` of layers_panel.js
+    ways/C/D: names, labels, cells, limits, shared, own (JSON): ``MixPart`` of layers_panel.js
     fusion/C/D/mix: numbers, limits (JSON) of all test images; the mix as `Mix.as_text` writes it
 """
 
@@ -23,7 +23,7 @@ from adviz.explore.layers.judging import measured
 from adviz.explore.layers.mixing import Mix, chosen_mix, own_mix, presets, preview_limits
 from adviz.prediction import Prediction
 
-LABELS = {"mix": "the detector's own fusion", "fusion": "metrics of the fusion"}
+LABELS = {"ways": "the detector's own fusion", "fusion": "metrics of the fusion"}
 NOTHING: dict[str, Any] = {"layers": [], "weights": {}, "join": "", "root": None, "sigma": None}
 
 
@@ -46,7 +46,7 @@ def add_to(source: Source) -> None:
         return _fusion_part(prediction, Mix.of_text(text), source.truth(category))
 
     source.add("layers", layers, quick=True)
-    source.add("mix", mix)
+    source.add("ways", mix)
     source.add("fusion", fusion)
 
 
@@ -81,7 +81,7 @@ def _fusion_part(prediction: Prediction, mix: Mix, truth: Any) -> Part:
 
 def own_of(source: Source, category: str, detector: str) -> Mix | None:
     """Return how a detector joins its layers; None = unknown."""
-    own: Any = source.part(part_key("mix", category, detector)).get("own")
+    own: Any = source.part(part_key("ways", category, detector)).get("own")
     if not own:
         return None
     values = own[0]
@@ -119,7 +119,7 @@ def keys(source: Source, chosen: Mapping[str, Any], images: Sequence[int] | None
         for detector, found in each.items():
             if not isinstance(found, Prediction):
                 continue
-            yield part_key("mix", category, detector)
+            yield part_key("ways", category, detector)
             if found.anomaly_map is None or not found.layer_maps:
                 continue
             for image in range(len(found)) if images is None else images:

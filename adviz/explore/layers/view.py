@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import traitlets
-from traitlets import Bool, Dict, Float, List, TraitError, Unicode
+from traitlets import Bool, Dict, Enum, Float, List, TraitError, Unicode
 
 from adviz import plots
 from adviz.data import Category
@@ -26,7 +26,7 @@ OWN = "the detector's own"
 FREE = "own choice"
 HEAVIEST = 5.0
 WIDEST = 16.0  # of sigma, pixels
-CHOICES = ("layers", "weights", "join", "root", "sigma")
+CHOICES = tuple(parts.NOTHING)
 
 
 def layers(
@@ -84,7 +84,7 @@ class LayersView(ImageExplorer):
 
     layers = List(Unicode()).tag(sync=True)
     weights = Dict().tag(sync=True)
-    join = Unicode("").tag(sync=True)
+    join = Enum(("", *JOINS), "").tag(sync=True)
     root = Bool(None, allow_none=True).tag(sync=True)
     sigma = Float(None, allow_none=True, min=0, max=WIDEST).tag(sync=True)
     own_scale = Bool(False).tag(sync=True)
@@ -132,12 +132,6 @@ class LayersView(ImageExplorer):
         names = dict.fromkeys(layer for one in known for layer in one.layer_maps)
         if len(known) == len(found):
             self._one_of("layers", name, list(names))
-
-    @traitlets.validate("join")
-    def _check_join(self, proposal: Any) -> str:
-        if proposal["value"]:
-            self._one_of("join", proposal["value"], JOINS)
-        return str(proposal["value"])
 
     # what follows
 
@@ -281,7 +275,7 @@ class LayersView(ImageExplorer):
         keys = super()._first_parts()
         if self.source.missing(self.category, self.detector) is None:
             place = self.category, self.detector
-            keys += [part_key("mix", *place), part_key("layers", *place, self.image)]
+            keys += [part_key("ways", *place), part_key("layers", *place, self.image)]
         return keys
 
     def export_keys(
@@ -302,7 +296,7 @@ class LayersView(ImageExplorer):
         """Return the row of the displayed image as a matplotlib figure."""
         sample = self.source.sample(self.category, self.image)
         found = self.prediction
-        part: Any = self.source.part(part_key("mix", self.category, self.detector))
+        part: Any = self.source.part(part_key("ways", self.category, self.detector))
         limits = dict(zip(part["names"], part["limits"], strict=True))
         valid = None if found.valid is None else found.valid[self.image]
         cut = {
