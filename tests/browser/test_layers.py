@@ -1,153 +1,273 @@
-"""The mixer in JupyterLab: every control changes the fused map.
+"""The mixer in an exported page and in JupyterLab: every control changes the fused map and its metrics."""
 
-And the metrics arrive while the page stays alive.
-"""
+import functools
+import inspect
+import tempfile
+from pathlib import Path
 
-import re
-
+import checks
+import explorer_data
+import numpy as np
 import pytest
+from driving import Driven, Exported, Live
 from lab_server import write_notebook
+from pages import axe, opened_file
 from playwright.sync_api import expect
 
-CELLS = [
-    """import numpy as np
-from adviz import Prediction, data, explore, maps
-rng, categories, predictions = np.random.default_rng(0), {}, {}
-for name in ("transistor", "hex_nut"):
-    whole = data.demo(name)
-    test = whole.test.subset(range(0, len(whole.test), 5))
-    categories[name] = data.Category(name, whole.train, test)
-    truth = maps.resize(test.masks_array(), (28, 28), "area")
-    noise = rng.random((2, len(test), 28, 28), np.float32)
-    cells = {"layer2": 0.2 * noise[0] + truth, "layer3": 2 * noise[1] + truth}
-    own = maps.smooth(maps.resize(np.sqrt(sum(cells.values())), (224, 224)))
-    share = {"layer1": rng.random((len(test), 56, 56), np.float32), **cells}
-    both = Prediction(own.max((1, 2)), own, cells)
-    predictions[name] = {"PatchCore": both, "other": Prediction(both.score, own, share)}
-view = explore.layers(categories, predictions)
-view""",
-    """if "again" in globals():  # not when all cells are run
-    view._mixer._sigma.unobserve_all("value")
-    view._mixer._root.unobserve_all("value")
-again = True""",
-]
+from adviz import Prediction, explore, maps
+
+ELSEWHERE = "\N{EN DASH}"  # in place of numbers that a file lacks
+PENDING = "…"
+LAYERS = ["layer1", "layer2", "layer3"]
+
+
+def prepared():
+    """Return predictions whose layer2 sees the defects; of the others one is noise, one coarse."""
+    rng = np.random.default_rng(0)
+    found = {}
+    for name, category in explorer_data.categories.items():
+        truth = maps.resize(category.test.masks_array(), (28, 28), "area")
+        count = len(truth)
+        cells = {
+            "layer2": 0.2 * rng.random((count, 28, 28), np.float32) + truth,
+            "layer3": 2 * rng.random((count, 28, 28), np.float32) + truth,
+        }
+        own = maps.smooth(maps.resize(np.sqrt(sum(cells.values())), (224, 224)))
+        both = Prediction(own.max((1, 2)), own, cells)
+        finer = {"layer1": rng.random((count, 56, 56), np.float32), **cells}
+        found[name] = {"PatchCore": both, "other": Prediction(both.score, own, finer)}
+    return found
+
+
+def text_of_cells():
+    """Return the source of a notebook that displays the explorer."""
+    made = inspect.getsource(prepared).replace("explorer_data.", "")
+    return f"from adviz import Prediction, explore, maps\n{made}\nview = explore.layers(categories, prepared())\nview"
+
+
+@functools.cache
+def file():
+    folder = tempfile.TemporaryDirectory(prefix="adviz-layers-")
+    view = explore.layers(explorer_data.categories, prepared())
+    view.sigma = 2.0  # a choice of its own, whose metrics are in the page
+    path = view.export(Path(folder.name) / "layers.html")
+    view.sigma = None
+    return path, folder  # which is there as long as the process
 
 
 @pytest.fixture(scope="module")
-def explorer(lab, shared_page):
-    write_notebook(lab.folder, "layers.ipynb", *CELLS)
+def page(chromium):
+    with opened_file(chromium, file()[0]) as page:
+        yield page
+
+
+@pytest.fixture
+def driven(page):
+    found = Driven(page.explorer(), Exported(page.browser))
+    found.place.assign({"sigma": None})
+    found.first = {**found.first, "sigma": None}
+    found.reset()
+    yield found
+    found.reset()
+    problems = list(page.problems)
+    page.problems.clear()
+    assert problems == [], "what the page complains of"
+
+
+def weight(driven, layer):
+    """Return the slider of a layer."""
+    return driven.find(".av-weights input[type=range]").nth(layer)
+
+
+def box(driven, layer):
+    return driven.find(".av-weights input[type=checkbox]").nth(layer)
+
+
+def numbers(driven):
+    """Return the metrics' table, a list of texts for each of its lines."""
+    return driven.find(".av-numbers-table").evaluate(
+        "table => [...table.tBodies].flatMap(body => [...body.rows]).map("
+        "row => [...row.cells].map(one => one.textContent))"
+    )
+
+
+def it_opens_with_the_detectors_own_way(driven):
+    expect(driven.status).to_contain_text(
+        "fusion: layer2 + layer3, sum, root, sigma 4 (the detector's own way)"
+    )
+    expect(driven.find(".av-preset select")).to_have_value("the detector's own")
+    driven.until(lambda: PENDING not in str(numbers(driven)), "all metrics")
+    found = numbers(driven)
+    heads = [row[0] for row in found if len(row) == 1]
+    assert heads == ["this image", "all 12 test images of mesh", "mean of 2 categories"]
+    # it is the detector's own map
+    assert sum(row[-1] == "0.0" for row in found) >= 7
+
+
+def layers_enter_and_are_left_out(driven):
+    driven.redraws(lambda: box(driven, 1).click())
+    driven.becomes(layers=["layer2"])
+    expect(driven.status).to_contain_text("fusion: layer2, sum, root, sigma 4")
+    expect(driven.find(".av-preset select")).to_have_value("layer2")
+    expect(box(driven, 0)).to_be_disabled()  # one has to stay
+    # layer3 is noise
+    driven.until(lambda: numbers(driven)[2][-1].startswith("+"), "a better fusion")
+    driven.redraws(lambda: driven.find("button.av-tile-title:visible").nth(1).click())
+    driven.becomes(layers=LAYERS[1:])
+    driven.redraws(lambda: driven.find("button.av-only").nth(1).click())
+    driven.becomes(layers=["layer3"])
+
+
+def weights_are_moved(driven):
+    slider = weight(driven, 1)
+    assert slider.bounding_box()["width"] >= 120
+    driven.redraws(lambda: driven.press("ArrowLeft", slider))
+    driven.becomes(weights={"layer3": 0.9})
+    expect(driven.find(".av-preset select")).to_have_value("own choice")
+    driven.redraws(lambda: slider.fill("3"))
+    driven.becomes(weights={"layer3": 3})
+    expect(driven.find(".av-weights output").nth(1)).to_have_text("\N{MULTIPLICATION SIGN} 3.0")
+    slider.fill("0")
+    weight(driven, 0).fill("0")
+    expect(driven.find(".av-mixer .av-note")).to_contain_text("No layer has a weight above 0")
+    driven.choose("preset", "the detector's own")
+    driven.becomes(weights={}, layers=[], join="", root=None, sigma=None)
+
+
+def the_way_of_joining(driven):
+    driven.redraws(lambda: driven.choose("join", "product"))
+    expect(driven.status).to_contain_text("layer2 + layer3, product, root")
+    driven.redraws(lambda: driven.tick("root"))
+    expect(driven.status).to_contain_text("product, sigma 4")
+    driven.redraws(lambda: driven.slide("sigma", 1.5))
+    driven.becomes(join="product", root=False, sigma=1.5)
+    driven.push("undo")
+    driven.becomes(sigma=None)
+
+
+def a_pick_reads_out_every_layer(driven):
+    driven.choose("preset", "layer3")
+    driven.becomes(layers=["layer3"])
+    driven.pick(56, 112)
+    driven.becomes(picked=[56, 112])
+    expect(driven.find(".av-layer-values")).to_contain_text("Layers at row 56, column 112")
+    expect(driven.find(".av-readout").first).to_contain_text("fused map")
+    # a click in a map of a layer picks, and leaves the layer out of the fusion
+    driven.find(".av-tile canvas:visible").nth(2).click(position={"x": 20, "y": 20})
+    driven.until(lambda: driven.state("picked") != [56, 112], "another pick")
+    assert driven.state("layers") == ["layer3"]
+
+
+def other_detectors_and_categories(driven):
+    driven.choose("detector", "other")
+    expect(driven.status).to_contain_text("fusion: layer1 + layer2 + layer3, sum, sigma 4")
+    expect(driven.find(".av-weights input[type=range]")).to_have_count(3)
+    driven.choose("detector", "PatchCore")
+    expect(driven.find(".av-weights input[type=range]")).to_have_count(2)
+    driven.choose("category", "hex_nut")
+    driven.until(lambda: "hex_nut" in str(numbers(driven)), "the metrics of the other category")
+    driven.press("]")
+    driven.until(lambda: driven.state("image") != 0, "another image")
+
+
+CHECKS = [
+    it_opens_with_the_detectors_own_way,
+    layers_enter_and_are_left_out,
+    weights_are_moved,
+    the_way_of_joining,
+    a_pick_reads_out_every_layer,
+    other_detectors_and_categories,
+]
+
+
+# one of the others needs a detector without maps, which this explorer refuses
+SHARED = [check for check in checks.SHARED if check is not checks.detectors]
+
+
+@pytest.mark.parametrize("check", CHECKS + SHARED, ids=lambda check: check.__name__)
+def test_it_answers_in_a_file(driven, check):
+    check(driven)
+
+
+def test_own_scales(driven):
+    third = driven.find(".av-tile-numbers:visible").nth(3)
+    before = third.inner_text()
+    driven.tick("own-scale")
+    driven.becomes(own_scale=True)
+    expect(third).not_to_have_text(before)
+
+
+def test_metrics_that_a_file_lacks_are_said_to_be_elsewhere(driven):
+    driven.becomes(sigma=None)
+    driven.slide("sigma", 2)  # which was chosen when it was written
+    driven.until(lambda: numbers(driven)[4][1] != PENDING, "metrics")
+    assert numbers(driven)[4][1] not in (ELSEWHERE, "")
+    driven.slide("sigma", 3)
+    expect(driven.find(".av-fusion-table")).to_contain_text("a notebook measures every fusion")
+    found = numbers(driven)
+    assert found[4][1] == ELSEWHERE
+    assert found[1][1] not in (ELSEWHERE, PENDING)  # this image's follow
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_accessible(chromium, scheme):
+    with opened_file(chromium, file()[0], scheme=scheme) as page:
+        driven = Driven(page.explorer(), Exported(page.browser))
+        driven.complete()
+        box(driven, 1).click()
+        found = axe(page.browser)
+        assert found == [], "\n".join(found)
+
+
+@pytest.mark.parametrize("width", [360, 900])
+def test_it_fits_into_a_narrow_window(chromium, width):
+    with opened_file(chromium, file()[0], width=width) as page:
+        driven = Driven(page.explorer(), Exported(page.browser))
+        driven.complete()
+        assert page.wider() <= 0
+        assert page.wider(".av-mixer, .av-fusion-table, .av-layer-values, .av-layer-maps") <= 0
+        assert weight(driven, 0).bounding_box()["width"] >= 100
+        driven.redraws(lambda: weight(driven, 0).fill("3"))
+
+
+def test_a_handler_that_is_missing_is_noticed(chromium, tmp_path):
+    text = file()[0].read_text(encoding="utf-8")
+    handler = 'control.addEventListener("input", '
+    assert handler in text
+    mutant = tmp_path / "mutant.html"
+    mutant.write_text(text.replace(handler, 'control.addEventListener("no", '), encoding="utf-8")
+    with opened_file(chromium, mutant) as page:
+        driven = Driven(page.explorer(), Exported(page.browser))
+        driven.complete()
+        before = driven.drawing()
+        weight(driven, 1).fill("3")
+        page.browser.wait_for_timeout(300)
+        assert driven.drawing() == before
+
+
+# --- with a kernel
+
+
+@pytest.fixture(scope="module")
+def lab_page(lab, shared_page):
+    write_notebook(lab.folder, "layers.ipynb", inspect.getsource(explorer_data), text_of_cells())
     shared_page.run("layers.ipynb")
     return shared_page
 
 
-@pytest.fixture
-def page(explorer, screenshot):
-    explorer.find(".adviz-category").evaluate("part => part.scrollIntoView()")
-    idle(explorer)
-    return explorer
-
-
-def idle(page):
-    """Wait until all metrics are there."""
-    expect(page.find(".adviz-busy")).to_be_hidden()
-    expect(page.find(".adviz-metrics")).not_to_contain_text("is being computed")
-
-
-def status(page):
-    return page.find(".adviz-status")
-
-
-def moved(page, act):
-    """Do `act`, and wait for another page and for its metrics."""
-    page.changes(act)
-    idle(page)
-
-
-def test_it_opens_with_the_detectors_own_mix_and_its_metrics(page):
-    expect(status(page)).to_contain_text(
-        "fusion: layer2 + layer3, sum, root, sigma 4 (the detector's own way)"
-    )
-    metrics = page.find(".adviz-metrics")
-    for title in ("this image", "transistor", "mean of 2 categories"):
-        expect(metrics).to_contain_text(title)
-    assert metrics.inner_text().count("\t0.0 points") >= 5  # it is the detector's own map
-
-
-def test_layers_are_left_out_and_weighed(page):
-    moved(page, lambda: page.find(".adviz-layer-layer3 input").click())
-    expect(status(page)).to_contain_text("fusion: layer2, sum, root, sigma 4")
-    expect(page.find(".adviz-preset select")).to_have_value("layer2")
-    # Layer3 is noise
-    expect(page.find(".adviz-metrics")).to_contain_text(re.compile(r"\+\d+\.[1-9] points"))
-    moved(page, lambda: page.find(".adviz-layer-layer3 input").click())
-    moved(page, lambda: page.find(".adviz-weight-layer3 .noUi-handle").press("ArrowLeft"))
-    expect(page.find(".adviz-preset select")).to_have_value("own choice")
-    moved(page, lambda: page.find(".adviz-preset select").select_option("the detector's own"))
-
-
-def test_the_way_of_joining(page):
-    moved(page, lambda: page.find(".adviz-join select").select_option("product"))
-    expect(status(page)).to_contain_text("layer2 + layer3, product, root")
-    moved(page, lambda: page.find(".adviz-root input").click())
-    expect(status(page)).to_contain_text("product, sigma 4")
-    moved(page, lambda: page.find(".adviz-sigma .noUi-handle").press("ArrowRight"))
-    expect(status(page)).to_contain_text("sigma 4.5")
-    moved(page, lambda: page.find(".adviz-preset select").select_option("the detector's own"))
-    expect(status(page)).to_contain_text("sum, root, sigma 4 (the detector's own way)")
-
-
-def test_a_click_reads_out_every_layer(page):
-    canvas = page.find("canvas.adviz-overlay")
-    canvas.click(position={"x": 150, "y": 75})
-    # 300 pixels are 224
-    expect(page.find(".adviz-values")).to_contain_text("layers at pixel 56, 112")
-    canvas.press("ArrowRight")
-    expect(page.find(".adviz-values")).to_contain_text("layers at pixel 56, 120")
-    expect(page.find(".adviz-readout")).to_contain_text("row 56, column 120 · fused map")
-
-
-def test_own_scales(page):
-    box = page.find(".adviz-own-scale input")
-    page.changes(box.click)
-    expect(page.find(".adviz-view")).to_contain_text("each on its own scale")
-    page.changes(box.click)
-
-
-def test_other_layers_images_and_categories(page):
-    moved(page, lambda: page.find(".adviz-detector select").select_option("other"))
-    expect(page.find(".adviz-layers")).to_contain_text("layer1")
-    expect(status(page)).to_contain_text("fusion: layer1 + layer2 + layer3")
-    moved(page, lambda: page.find(".adviz-detector select").select_option("PatchCore"))
-    moved(page, page.find(".adviz-next").click)
-    expect(status(page)).to_contain_text("image 2 of")
-    moved(page, lambda: page.find(".adviz-category select").select_option("hex_nut"))
-    expect(page.find(".adviz-metrics")).to_contain_text("hex_nut")
-    moved(page, lambda: page.find(".adviz-defect select").select_option(index=2))
-    moved(page, lambda: page.find(".adviz-category select").select_option("transistor"))
-
-
-def test_a_narrow_page_is_not_scrolled_sideways(page):
-    page.browser.set_viewport_size({"width": 1000, "height": 900})
-    page.find(".adviz-category").evaluate("part => part.scrollIntoView()")
-    wide = page.find(".adviz-view").evaluate("part => part.scrollWidth - part.clientWidth")
-    page.screenshot("layers_narrow")
-    page.browser.set_viewport_size({"width": 1280, "height": 900})
-    assert wide <= 1
-
-
-def test_a_reloaded_page_shows_the_same(page):
-    moved(page, lambda: page.find(".adviz-preset select").select_option("layer3"))
-    text, metrics = status(page).inner_text(), page.find(".adviz-metrics").inner_text()
-    page.reload()
-    expect(status(page)).to_have_text(text)
-    expect(page.find(".adviz-metrics")).to_have_text(metrics, use_inner_text=True)
-    expect(page.find(".adviz-preset select")).to_have_value("layer3")
-    expect(page.find(".adviz-layer-layer2 input")).not_to_be_checked()
-
-
-def test_a_control_that_is_not_wired_is_noticed(page):
-    page.run_cell(1)
-    page.stays(lambda: page.find(".adviz-sigma .noUi-handle").press("ArrowRight"))
-    page.stays(lambda: page.find(".adviz-root input").click())
-    moved(page, lambda: page.find(".adviz-join select").select_option("mean"))
-    expect(status(page)).to_contain_text("fusion: layer3, mean")
+def test_it_answers_in_jupyterlab(lab_page, screenshot):
+    driven = Driven(lab_page.explorer(), Live(lab_page.browser, "view"))
+    driven.complete()
+    for check in CHECKS:
+        check(driven)
+        driven.reset()
+    # every fusion is measured
+    weight(driven, 1).fill("2.5")
+    driven.becomes(weights={"layer3": 2.5})
+    driven.until(lambda: PENDING not in str(numbers(driven)), "all metrics")
+    assert ELSEWHERE not in str([row[1:2] for row in numbers(driven)])
+    before = numbers(driven)
+    driven.place.assign({"weights": {}})  # Python moves the sliders
+    expect(weight(driven, 1)).to_have_value("1")
+    driven.until(lambda: numbers(driven) != before, "other metrics")
+    driven.reset()

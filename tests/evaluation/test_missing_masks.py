@@ -161,7 +161,7 @@ def test_every_explorer_opens(explorer, category, prediction):
     view = getattr(explore, explorer)({"nut": category}, {"nut": found})
     for view.image in (0, 3):  # the second has no mask
         view.wait()
-        if explorer in ("pro", "layers"):
+        if explorer == "pro":
             assert "Error" not in view.status
         else:
             part = view.part(f"test/nut/{view.image}")

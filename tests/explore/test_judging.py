@@ -3,8 +3,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from adviz import Prediction, metrics
-from adviz.data import Category, Geometry, Split
-from adviz.explore.layers.judging import Judge, measured, metric_table, of_image
+from adviz.explore.layers.judging import mean_of, measured, of_image
 from adviz.explore.layers.mixing import Mix, mixed
 
 LABELS = np.array([0, 1, -1, 1, 0])
@@ -49,34 +48,10 @@ def test_the_metrics_of_one_image_are_those_of_its_pixels():
     assert found["pro"] == pytest.approx(metrics.pro(PREDICTION.anomaly_map[1:2], MASKS[1:2]))
 
 
-def test_a_judge_computes_once_and_means_over_what_is_defined():
-    images = RNG.integers(0, 255, (5, 16, 16, 3), dtype=np.uint8)
-    labels = {"nut": LABELS, "cap": np.array([0, 1, 0, 1, 1]), "bag": np.full(5, -1)}
-    splits = {
-        name: Split.from_arrays(images, each, geometry=Geometry(16, crop=False))
-        for name, each in labels.items()
-    }
-    judge = Judge({name: Category(name, split, split) for name, split in splits.items()})
-    keys = [(name, "X", None) for name in splits]
-    assert judge.missing(keys) == keys
-    for key in keys[:2]:
-        judge.measure(key, PREDICTION)
-    assert judge.missing(keys) == keys[2:]
-    judge.measure(keys[2], PREDICTION)
-    both = [
-        roc_auc_score(labels[name][labels[name] >= 0], PREDICTION.score[labels[name] >= 0])
-        for name in ("nut", "cap")
-    ]
-    mean = judge.mean(keys)
-    assert mean["image_auroc"] == pytest.approx(np.mean(both))
-    assert np.isnan(mean["pro"])  # no masks
-
-
-def test_the_table_says_differences_in_points_with_their_sign():
-    low, high = {"pixel_auroc": 0.9, "pro": float("nan")}, {"pixel_auroc": 0.912, "pro": 0.5}
-    text = metric_table("nut", {"mix": low, "detector": high})
-    assert "-1.2 points" in text
-    assert "+1.2 points" in metric_table("nut", {"mix": high, "detector": low})
-    assert text.count("undefined") == 1
-    assert "nan" not in text
-    assert "computed" in metric_table("nut", None)
+def test_means_are_over_those_categories_where_a_metric_is_defined():
+    nan = float("nan")
+    one = {"image_auroc": 0.5, "pixel_auroc": nan, "pro": nan}
+    mean = mean_of([one, {"image_auroc": 1.0, "pixel_auroc": nan, "pro": 0.25}])
+    assert mean["image_auroc"] == 0.75
+    assert mean["pro"] == 0.25
+    assert np.isnan(mean["pixel_auroc"])

@@ -1,14 +1,14 @@
-import re
 import threading
 
 import numpy as np
 import pytest
 from PIL import Image
+from traitlets import TraitError
 
 from adviz import Prediction, data, explore, plots
 from adviz.data import Category, Geometry, Split
+from adviz.explore.layers import mixing, parts
 from adviz.explore.layers.judging import measured, of_image
-from adviz.explore.layers.mixer import Mixer
 from adviz.explore.layers.mixing import Mix, mixed
 
 IMAGES = np.random.default_rng(0).integers(0, 255, (4, 32, 32, 3), dtype=np.uint8)
@@ -65,41 +65,48 @@ def panels(view):
     return {axes.get_label(): axes for axes in view.static().axes}
 
 
-def page(view):
-    return view._page.value, view._overlay.scores, view._values.value
+def answered(view, keys):
+    """Return what the browser gets when it asks for parts, key -> answer."""
+    sent = []
+    view.send = lambda message, _buffers=None: sent.extend(message["parts"])
+    view._answer(view, {"ask": keys}, [])
+    view.wait()
+    return {answer["key"]: answer for answer in sent}
 
 
 def test_it_opens_with_the_detectors_own_way(view, predictions):
     own = predictions["nut"]["reverse"].anomaly_map
-    assert (view.layers, view.join, view.root, view.sigma) == (NAMES, "sum", False, 4.0)
-    assert (view.preset, view.weights) == ("the detector's own", {"layer1": 1.0, "layer2": 1.0})
-    assert view.status.endswith("fusion: layer1 + layer2, sum, sigma 4 (the detector's own way)")
+    assert view.mix == OWN
+    assert view.preset == "the detector's own"
+    assert view.state["layers"] == []
+    assert view.state["join"] == ""
     np.testing.assert_allclose(view.mixed, own[0], rtol=1e-6)
-    # One scale with the detector's own map
-    assert view._overlay.limits == list(plots.shared_limits(list(own)))
-    assert view.picked == np.unravel_index(own[0].argmax(), (32, 32))
+    part = view.part("ways/nut/reverse")
+    assert part["names"] == list(NAMES)
+    assert part["cells"] == [[8, 8], [4, 4]]
+    (way,) = part["own"]
+    assert (way["join"], way["root"], way["sigma"]) == ("sum", False, 4.0)
+    assert view.part("ways/nut/forward")["own"] == []
+    # the first picture needs no answer of the kernel
+    assert {"ways/nut/reverse", "layers/nut/reverse/0"} <= set(view.opening)
 
 
-CHANGES = [
-    ("image", 3), ("detector", "forward"), ("category", "mesh"), ("image", 2),
-    ("layers", ("layer2",)),
-    ("layers", NAMES), ("weights", {"layer2": 2.5}), ("join", "product"), ("root", True),
-    ("sigma", 1.5),
-    ("preset", "layer1"), ("defect", "good"), ("picked", (3, 4)), ("own_scale", True),
-]  # fmt: skip
-
-
-def test_every_control_changes_status_or_picture_and_is_state(view):
-    for name, value in CHANGES:
-        before = page(view), view.status
+def test_choices_are_state_and_change_the_mix(view):
+    for name, value in [
+        ("layers", ["layer2"]),
+        ("weights", {"layer2": 2.5}),
+        ("join", "product"),
+        ("root", True),
+        ("sigma", 1.5),
+    ]:
+        before = view.mix
         setattr(view, name, value)
-        view.wait()
-        assert "Error" not in view.status
-        assert page(view) != before[0], name
-        if name not in ("picked", "own_scale", "weights"):
-            assert view.status != before[1], name
-        got = getattr(view, name)
-        assert got == (value if name != "weights" else {"layer1": 1.0, "layer2": 2.5})
+        assert view.mix != before, name
+        assert view.state[name] == value
+    assert view.mix == Mix(("layer2",), (2.5,), "product", True, 1.5)
+    view.own_scale = True
+    view.wait()
+    assert view.error == ""
 
 
 def test_the_mixed_map_and_its_metrics_are_those_of_the_state(view, categories, predictions):
@@ -107,9 +114,6 @@ def test_the_mixed_map_and_its_metrics_are_those_of_the_state(view, categories, 
     view.weights, view.join, view.root, view.sigma = {"layer1": 0.5}, "product", True, 1.0
     mix, found = Mix(NAMES, (0.5, 1.0), "product", True, 1.0), predictions["mesh"]["forward"]
     np.testing.assert_array_equal(view.mixed, mixed(found.layer_maps, mix, (32, 32))[2])
-    np.testing.assert_array_equal(
-        np.frombuffer(view._overlay.scores, np.float32).reshape(32, 32), view.mixed
-    )
     view.wait()
     splits = {name: category.test for name, category in categories.items()}
     expected = {
@@ -118,21 +122,35 @@ def test_the_mixed_map_and_its_metrics_are_those_of_the_state(view, categories, 
         for who, way in (("mix", mix), ("detector", None))
     }
     for who, one in (("mix", view.mixed), ("detector", found.anomaly_map[2])):
-        assert view.metrics["category"][who] == expected["mesh", who]
+        assert view.metrics["category"][who] == pytest.approx(expected["mesh", who])
         assert view.metrics["image"][who] == of_image(one, splits["mesh"].mask(2))
         mean = {
             key: np.mean([expected[name, who][key] for name in splits])
             for key in expected["mesh", who]
         }
         assert view.metrics["all"][who] == pytest.approx(mean)
-    difference = 100 * (expected["mesh", "mix"]["pro"] - expected["mesh", "detector"]["pro"])
-    assert f"{difference:+.1f} points" in view._page.value
-    assert "mean of 2 categories" in view._page.value
 
 
-def test_what_is_still_computed_is_said_and_another_mix_stops_it(view, monkeypatch):
-    import threading
+def test_the_browser_gets_metrics_and_limits_of_a_mix(view, predictions):
+    view.layers, view.sigma = ["layer2"], 2.0
+    key = parts.fusion_key("nut", "reverse", view.mix)
+    assert key == 'fusion/nut/reverse/[["layer2"],[1],"sum",false,2,"bilinear","reflect"]'
+    answers = answered(view, [key])
+    assert [head["name"] for head in answers[key]["heads"]] == ["limits", "numbers"]
+    part = view.part(key)
+    assert part["numbers"] == pytest.approx(view.metrics["category"]["mix"])
+    maps = predictions["nut"]["reverse"].layer_maps
+    assert part["limits"] == list(mixing.preview_limits(maps, view.mix, (32, 32)))
 
+
+def test_layers_of_an_image_are_sent_as_they_are(view, predictions):
+    part = view.part("layers/mesh/forward/2")
+    found = predictions["mesh"]["forward"].layer_maps
+    for number, name in enumerate(NAMES):
+        np.testing.assert_array_equal(part[f"layer{number}"], found[name][2])
+
+
+def test_another_mix_stops_the_metrics_of_the_former(view, monkeypatch):
     from adviz.explore.layers import judging
 
     go, asked, really = threading.Event(), [], judging.mix_all
@@ -145,14 +163,14 @@ def test_what_is_still_computed_is_said_and_another_mix_stops_it(view, monkeypat
     monkeypatch.setattr(judging, "mix_all", slow)
     view.sigma = 2.0
     assert set(view.metrics) == {"image"}
-    assert view._page.value.count("is being computed") == 2
-    assert view.busy
+    while not asked:
+        threading.Event().wait(0.01)
+    assert view.busy == "computing metrics of the fusion …"
     view.sigma = 3.0
     go.set()
     view.wait()
     assert set(view.metrics) == {"image", "category", "all"}
-    assert "is being computed" not in view._page.value
-    assert asked.count(3.0) == 2  # each category once
+    assert asked == [2.0, 3.0, 3.0]  # each category once; the second one of the former mix never
     view.sigma = 3.5
     view.sigma = 3.0
     view.wait()
@@ -161,7 +179,7 @@ def test_what_is_still_computed_is_said_and_another_mix_stops_it(view, monkeypat
 
 def test_presets_are_followed_and_recognised(view):
     view.preset = "layer2"
-    assert (view.layers, view.preset) == (("layer2",), "layer2")
+    assert (view.layers, view.preset) == (["layer2"], "layer2")
     view.weights = {"layer2": 2.0}
     assert view.preset == "own choice"
     view.layers, view.weights = NAMES, {"layer2": 1.0}
@@ -169,90 +187,81 @@ def test_presets_are_followed_and_recognised(view):
     view.join = "product"
     assert view.preset == "layer1 + layer2"
     view.preset = "the detector's own"
-    assert (view.join, view.layers) == ("sum", NAMES)
-    with pytest.raises(ValueError, match=r"preset must be one of .*, got 'layer9'"):
-        view.preset = "layer9"
+    assert view.mix == OWN
+    assert (view.join, view.layers) == ("", [])
+    for name in ("layer9", "own choice"):
+        with pytest.raises(ValueError, match=rf"preset must be one of .*, got '{name}'"):
+            view.preset = name
     view.detector = "forward"  # its own way is not known
-    assert view._mixer._preset.options == ("layer1", "layer2", "layer1 + layer2", "own choice")
-    assert (view.layers, view.preset) == (NAMES, "layer1 + layer2")
+    assert view.preset == "layer1 + layer2"
+    with pytest.raises(ValueError, match="preset must be one of layer1, layer2, layer1"):
+        view.preset = "the detector's own"
 
 
-def test_a_mix_stays_with_another_detector_but_the_own_one_follows(view):
-    view.layers, view.sigma = ("layer1",), 2.0
-    view.detector = "forward"
-    assert (view.layers, view.sigma) == (("layer1",), 2.0)
-    view.detector = "reverse"
-    assert (view.layers, view.sigma) == (("layer1",), 2.0)
-
-
-def test_detectors_may_have_other_layers(categories, predictions):
+def test_a_choice_stays_with_another_detector_and_the_rest_is_its_own(categories, predictions):
     rng = np.random.default_rng(5)
-    own = mixed(
-        {"image": (cells := rng.random((4, 4, 4), np.float32))},
-        Mix(("image",), (1.0,), root=True),
-        (32, 32),
-    )
+    cells = rng.random((4, 4, 4), np.float32)
+    own = mixed({"image": cells}, Mix(("image",), (1.0,), root=True), (32, 32))
     predictions["nut"]["one"] = Prediction(np.arange(4.0), own, {"image": cells})
     view = explore.layers(categories, predictions)
     view.layers = ("layer2",)
     view.detector = "one"
-    assert (view.layers, view.root, view.weights) == (("image",), True, {"image": 1.0})
+    assert view.mix == Mix(("image",), (1.0,), root=True)
+    assert view.preset == "the detector's own"
+    view.detector = "forward"
+    assert view.mix.layers == ("layer2",)
     view.detector = "reverse"
-    assert (view.layers, view.root) == (NAMES, False)
+    assert view.mix.layers == ("layer2",)
     view.wait()
     assert "all" in view.metrics
+    view.detector = "one"
+    view.wait()
+    assert view.metrics["all"] == view.metrics["category"]  # no other category has it
 
 
-def test_nothing_to_mix_is_said_and_the_page_stays(view):
-    before = page(view)
-    view.layers = ()
-    assert view.status.startswith(
-        "Error: ValueError: expected at least one layer with a weight above 0, got none"
-    )
-    assert page(view) == before
-    view.layers = ("layer1",)
-    assert "fusion: layer1, sum" in view.status
+def test_without_a_weight_there_is_no_map(view):
+    view.layers, view.weights = ["layer1"], {"layer1": 0.0}
+    view.wait()
+    assert view.error == ""
+    with pytest.raises(ValueError, match="at least one layer with a weight above 0, got none"):
+        _ = view.mixed
 
 
 def test_state_that_cannot_be_shown_is_refused(view):
-    with pytest.raises(ValueError, match="among layer1, layer2, got layer9"):
+    before = view.state
+    with pytest.raises(TraitError, match="layers must be one of layer1, layer2, got 'layer9'"):
         view.layers = ("layer9",)
-    with pytest.raises(ValueError, match=r"between 0 and 5 and sigma .* got .*7"):
+    with pytest.raises(TraitError, match="weight must be between 0 and 5, got 7"):
         view.weights = {"layer1": 7.0}
-    with pytest.raises(ValueError, match="sigma between 0 and 16"):
+    with pytest.raises(TraitError, match="one of layer1, layer2, got 'layer9'"):
+        view.weights = {"layer9": 1.0}
+    with pytest.raises(TraitError, match="sigma"):
         view.sigma = 40
-    with pytest.raises(ValueError, match="expected a fusion by sum, mean, product, got 'max'"):
+    with pytest.raises(TraitError, match=r"'join' trait .* 'product'.*, not the str 'max'"):
         view.join = "max"
-    assert view.preset == "the detector's own"
+    assert view.state == before
 
 
 def test_the_picked_pixel_is_read_out_in_every_layer(view, predictions):
     view.image, view.picked = 1, (9, 30)
-    found = predictions["nut"]["reverse"]
-    shown = view._values.value
-    assert "layers at pixel 9, 30" in shown
-    printed = [float(text) for text in re.findall(r"padding-right:12px'>([\d.]+)</td>", shown)]
-    values = [
-        maps[(1, *cell)]
-        for maps, cell in zip(found.layer_maps.values(), ((2, 7), (1, 3)), strict=True)
-    ]
-    # Four digits of the largest, which is below 2
-    assert printed == pytest.approx(values, abs=6e-4)
-    view.picked = None
-    assert view._values.value == ""
+    maps = predictions["nut"]["reverse"].layer_maps
+    assert view.values == {"layer1": maps["layer1"][1, 2, 7], "layer2": maps["layer2"][1, 1, 3]}
+    view.picked = []
+    own = predictions["nut"]["reverse"].anomaly_map[1]
+    row, column = np.unravel_index(own.argmax(), own.shape)
+    assert view.values["layer2"] == maps["layer2"][1, row // 8, column // 8]
 
 
 def test_the_figure_shows_the_maps_of_the_state_on_scales_shared_by_all_images(view, predictions):
     view.category, view.detector, view.image = "mesh", "reverse", 1
     found, shown = predictions["mesh"]["reverse"], panels(view)
     assert "map other" not in shown  # it is the detector's own
-    everything = np.concatenate([np.ravel(array) for array in found.layer_maps.values()]).astype(
-        float
-    )
+    everything = np.concatenate([np.ravel(array) for array in found.layer_maps.values()])
+    ends = tuple(np.percentile(everything.astype(float), (0.5, 99.8)))
     for name, values in found.layer_maps.items():
         picture = shown[f"map {name}"].images[0]
         np.testing.assert_array_equal(picture.get_array(), values[1])
-        assert picture.get_clim() == pytest.approx(tuple(np.percentile(everything, (0.5, 99.8))))
+        assert picture.get_clim() == pytest.approx(ends)
     fused = shown["map fused"].images[0]
     np.testing.assert_array_equal(fused.get_array(), found.anomaly_map[1])
     assert fused.get_clim() == plots.shared_limits(list(found.anomaly_map))
@@ -270,11 +279,9 @@ def test_one_category_and_one_prediction_are_enough_without_masks(predictions):
     split = Split.from_arrays(IMAGES, [0, 1, 0, -1], geometry=Geometry(32, crop=False))
     view = explore.layers(Category("nut", split, split), predictions["nut"]["reverse"])
     view.wait()
-    assert "nut · detector · image 1 of 4" in view.status
     view.image = 1
-    assert "no ground truth of this image" in view._page.value
+    assert np.isnan(view.metrics["image"]["mix"]["pro"])
     assert np.isnan(view.metrics["category"]["mix"]["pro"])
-    assert "undefined" in view._page.value
     assert view.metrics["category"]["mix"]["image_auroc"] >= 0
 
 
@@ -286,7 +293,7 @@ def test_layers_searched_alone_can_be_mixed(categories):
         own = mixed({name: cells}, Mix((name,), (1.0,)), (32, 32))
         alone[name] = Prediction(own.max((1, 2)), own, {name: cells})
     view = explore.layers(categories["nut"], {"alone": alone})
-    assert (view.join, view.preset) == ("mean", "the detector's own")
+    assert (view.mix.join, view.preset) == ("mean", "the detector's own")
     np.testing.assert_allclose(
         view.mixed, (alone["layer1"].anomaly_map + alone["layer2"].anomaly_map)[0] / 2, rtol=1e-5
     )
@@ -295,14 +302,15 @@ def test_layers_searched_alone_can_be_mixed(categories):
 def test_a_prediction_that_is_computed_when_chosen(categories, predictions):
     found = {"quick": predictions["nut"]["reverse"], "later": lambda: predictions["nut"]["forward"]}
     view = explore.layers(categories["nut"], found)
+    view.layers = ["of the later one"]  # nobody knows yet
     view.detector = "later"
     view.wait()
-    assert "nut · later" in view.status
+    assert view.facts["categories"]["nut"]["detectors"]["later"] is not None
     assert "category" in view.metrics
     bad = explore.layers(categories["nut"], {**found, "DN2": lambda: Prediction(np.arange(4.0))})
     bad.detector = "DN2"
     bad.wait()
-    assert bad.status.endswith(
+    assert bad.error.endswith(
         "expected predictions with layer maps and an anomaly map, got DN2 without"
     )
 
@@ -315,40 +323,38 @@ def test_a_prediction_without_layer_maps_is_refused(categories):
         explore.layers(categories["nut"], {"SPADE": maps})
 
 
+def test_a_source_with_detectors_without_layers_says_that_they_have_none(categories, predictions):
+    """Other explorers show them beside the layers."""
+    both = {"reverse": predictions["nut"]["reverse"], "DN2": Prediction(np.arange(4.0))}
+    view = explore.results(categories["nut"], both)
+    parts.add_to(view.source)
+    assert view.part("ways/nut/DN2") == {"names": []}
+    assert "fusion" not in {key.split("/")[0] for key in view.export_keys()}
+
+
+def test_an_exported_page_holds_presets_and_the_chosen_mix(view):
+    view.layers, view.weights = NAMES, {"layer2": 2.5}
+    keys = view.export_keys(images=[1, 9])
+    assert len(keys) == len(set(keys))
+    assert {"ways/mesh/forward", "layers/nut/reverse/1", "numbers/nut/reverse"} <= set(keys)
+    assert not any(key.startswith(("layers/nut/reverse/0", "layers/nut/reverse/9")) for key in keys)
+    fusions = {key for key in keys if key.startswith("fusion/mesh/reverse")}
+    assert {parts.fusion_key("mesh", "reverse", view.mix)} < fusions
+    view.preset = "layer2"
+    assert parts.fusion_key("mesh", "reverse", view.mix) in fusions
+    view.preset = "the detector's own"
+    assert parts.fusion_key("mesh", "reverse", view.mix) in fusions
+
+
 def test_the_figure_can_be_saved(view, tmp_path):
     view.layers = ("layer1",)
     view.save(str(tmp_path / "layers.pdf"))
     assert (tmp_path / "layers.pdf").read_bytes().startswith(b"%PDF")
 
 
-def test_what_is_set_while_work_beside_the_page_draws_is_not_lost(view):
-    drawing, done = threading.Event(), threading.Event()
-
-    def draw():
-        with view._mixer._quiet:
-            drawing.set()
-            assert done.wait(60)
-
-    work = threading.Thread(target=draw)
-    work.start()
-    assert drawing.wait(60)
-    try:
-        view.preset, view.join, view.sigma = "layer2", "sum", 1.0
-        assert (view.layers, view.join, view.sigma) == (("layer2",), "sum", 1.0)
-        assert "layer2, sum" in view.status
-        view.preset = "the detector's own"
-        assert (view.layers, view.preset) == (NAMES, "the detector's own")
-    finally:
-        done.set()
-        work.join()
-    assert "own way" in view.status
-
-
-def test_offering_what_is_there_touches_no_control():
-    mixer = Mixer(lambda _change: None)
-    mixer.offer(NAMES, OWN)
-    mixer.preset, seen = "layer2", []
-    mixer._preset.observe(seen.append)
-    mixer.offer(NAMES, OWN)
-    assert seen == []
-    assert mixer.preset == "layer2"
+def test_a_state_is_plain_data_that_restores_it(view):
+    view.layers, view.sigma, view.own_scale = ("layer2",), 2.5, True
+    state = view.state
+    view.preset = "the detector's own"
+    view.state = state
+    assert view.mix == Mix(("layer2",), (1.0,), sigma=2.5)

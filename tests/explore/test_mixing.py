@@ -8,6 +8,7 @@ from adviz import SPADE, Features, PaDiM, PatchCore, Prediction, ReverseDistilla
 from adviz.core import maps
 from adviz.explore.layers.mixing import (
     Mix,
+    chosen_mix,
     mix_all,
     mixed,
     own_mix,
@@ -207,3 +208,26 @@ def test_the_previewed_scale_is_near_that_of_the_maps(train, test):
         low, high = preview_limits(prediction.layer_maps, mix, SIZE)
         expected = np.percentile(found, (0.5, 99.8))
         assert (low, high) == pytest.approx(expected, abs=0.15 * float(np.ptp(found)))
+
+
+NOTHING = {"layers": [], "weights": {}, "join": "", "root": None, "sigma": None}
+
+
+def test_what_is_not_chosen_is_the_detectors_own():
+    own = every(join="mean", root=True, enlarge="bicubic", border="mirror")
+    assert chosen_mix(NAMES, own, NOTHING) == own
+    assert chosen_mix(NAMES, None, NOTHING) == every()
+    some = {"layers": ["layer3", "layer9"], "weights": {"layer3": 0.5, "layer1": 2.0}}
+    found = chosen_mix(NAMES, own, NOTHING | some)
+    assert found == Mix(("layer3",), (0.5,), "mean", True, 4.0, "bicubic", "mirror")
+    # none of the chosen layers is there: all enter
+    assert chosen_mix(NAMES, own, NOTHING | {"layers": ["layer9"]}) == own
+    other = chosen_mix(NAMES, own, NOTHING | {"join": "sum", "root": False, "sigma": 0.0})
+    assert (other.join, other.root, other.sigma) == ("sum", False, 0)
+
+
+def test_a_mix_is_a_text_and_back():
+    mix = chosen_mix(("größte / 1", "b%"), None, NOTHING | {"weights": {"b%": 0.1 + 0.2}})
+    text = '[["größte / 1","b%"],[1,0.3],"sum",false,4,"bilinear","reflect"]'
+    assert mix.as_text() == text
+    assert Mix.of_text(text) == mix

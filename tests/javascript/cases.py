@@ -7,6 +7,8 @@
 import base64
 import json
 import sys
+from dataclasses import asdict, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,8 @@ from adviz import DN2, SPADE, Features, Neighbors, PaDiM, PatchCore, Prediction,
 from adviz.core import maps
 from adviz.explore.kit import evidence, outcomes
 from adviz.explore.kit.regions import LIMITS, RATES, nearest, region_part
+from adviz.explore.layers.judging import of_image
+from adviz.explore.layers.mixing import BORDERS, ENLARGED, JOINS, Mix, chosen_mix, mixed, presets
 from adviz.explore.thresholds.gating import gating
 
 SIZE = (48, 64)  # pixels of random images
@@ -37,6 +41,8 @@ def write(path):
         "masks": mask_cases(),
         "quantiles": quantile_cases(),
         "regions": region_cases(),
+        "fusions": fusion_cases(),
+        "judged": judged_cases(),
     }
     Path(path).write_text(json.dumps(cases, default=packed, allow_nan=False))
 
@@ -508,6 +514,78 @@ def region_cases():
                     "wrong": int((predicted & ~masks[1]).sum()),
                 }
             )
+    return cases
+
+
+def fusion_cases():
+    """Return fusions in every way that a detector may join its layers, of one grid and of several."""
+    rng = np.random.default_rng(8)
+    grids = {"several": ((16, 12), (8, 6), (1, 1)), "one": ((7, 9),) * 3, "full": (SIZE, (6, 8))}
+    own = Mix(("a", "b"), (1.0, 1.0), "mean", True, 2.5, "bicubic", "mirror")
+    cases = []
+    for name, cells in grids.items():
+        names = "abc"[: len(cells)]
+        layers = {
+            layer: rng.random((1, *grid), np.float32) - np.float32(0.1)
+            for layer, grid in zip(names, cells, strict=True)
+        }
+        for number, (join, enlarge, border) in enumerate(product(JOINS, ENLARGED, BORDERS)):
+            weights = {"a": 0.5, "b": [1, 0, 2.5][number % 3]}
+            chosen = {
+                "layers": [],
+                "weights": weights,
+                "join": join,
+                "root": bool(number % 2),
+                "sigma": [0, 3, 9.5][number % 3],
+            }
+            base = replace(own, enlarge=enlarge, border=border)
+            mix = chosen_mix(names, base, chosen)
+            cases.append(
+                {
+                    "name": f"{name}, {mix.as_text()}",
+                    "names": list(names),
+                    "own": asdict(base),
+                    "chosen": chosen,
+                    "text": mix.as_text(),
+                    "layers": [
+                        {"values": values[0], "cells": list(values.shape[1:])}
+                        for values in layers.values()
+                    ],
+                    "size": list(SIZE),
+                    "map": mixed(layers, mix, SIZE)[0],
+                    "presets": {key: list(some) for key, some in presets(names).items()},
+                }
+            )
+    return cases
+
+
+def judged_cases():
+    """Return metrics of maps of one image, with ties, padding, touching regions and nothing to find."""
+    rng = np.random.default_rng(9)
+    cases = []
+    for number in range(12):
+        size = ((24, 32), (9, 7), (40, 40))[number % 3]
+        mask = rng.random(size) < (0.02, 0.3, 0.6, 0)[number % 4]
+        values = rng.random(size).astype(np.float32) + (number % 5) * mask.astype(np.float32) / 4
+        if number % 2:
+            values = np.round(values, 1)
+        if number == 10:
+            mask = np.ones(size, bool)
+        valid = None
+        if number % 3 == 1:
+            valid = np.zeros(size, bool)
+            valid[1:-2, 1:] = True
+            mask &= valid
+        shown = values if valid is None else np.where(valid, values, np.nan)
+        found = of_image(values, mask, valid)
+        cases.append(
+            {
+                "map": shown.astype(np.float32),
+                "mask": mask.astype(np.uint8),
+                "size": list(size),
+                "metrics": np.array([found["pixel_auroc"], found["pro"]]),
+            }
+        )
     return cases
 
 

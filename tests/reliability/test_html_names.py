@@ -165,8 +165,10 @@ def check_all(pages, names):
     check("".join(pages), names=names)
 
 
-@pytest.mark.parametrize("name", ["results", "retrieval", "compare", "thresholds", "pro"])
+@pytest.mark.parametrize("name", ["results", "retrieval", "compare", "thresholds", "pro", "layers"])
 def test_exported_pages(category, predictions, name, tmp_path):
+    if name == "layers":
+        predictions = {key: one for key, one in predictions.items() if key != "bare"}
     view = getattr(explore, name)(category, predictions)
     page = Page(view.export(tmp_path / "page.html").read_text())
     assert "evil" not in page.tags
@@ -179,11 +181,6 @@ def test_explorers_in_the_browser_write_text_and_no_markup():
     for path in bundling.FOLDER.glob("*.js"):
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", text), path
-
-
-def test_explorer_of_layers(category, predictions):
-    layered = {name: one for name, one in predictions.items() if name != "bare"}
-    check_all(opened(explore.layers(category, layered)), names=2)
 
 
 def test_explorer_of_the_coreset(category, bank):

@@ -22,8 +22,8 @@ NUMBERS = (
     widgets.IntSlider | widgets.FloatSlider | widgets.BoundedFloatText | widgets.BoundedIntText
 )
 PILING = ("widgets", "figures", "threads", "files")
-# No such tags; all layers off
-REFUSED = ("FileNotFoundError", "IsADirectoryError", "at least one layer with a weight")
+# No such tags
+REFUSED = ("FileNotFoundError", "IsADirectoryError")
 TEXTS = ("", "0.5", "scratch", "a longer remark")
 
 
@@ -149,6 +149,11 @@ def choose(view, rng):
         "limits": {key: [0.0, first]},
         "marks": {key: {"0": ["nominal variance", "a remark"]}},
         "shown_as": one_of(["map", "outline"]),
+        "layers": ["layer2"] if third < 0.5 else [],
+        "weights": {"layer1": round(5 * first, 1)} if third < 0.5 else {},
+        "join": one_of(["", "sum", "mean", "product"]),
+        "root": one_of([None, False, True]),
+        "sigma": one_of([None, 0.0, 2.0]),
     }
     name = view.STATE[int(rng.random() * len(view.STATE))]
     value = getattr(view, name)

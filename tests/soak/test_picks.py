@@ -31,7 +31,7 @@ NAMES = (
 PICKS = {"always": 12, "soak": 112}
 WARM = 4  # rounds after which caches have seen what they will see
 # Bytes of Python's own that a round may add: the record of the round is one. The explorer of
-# deviations keeps a run, and pictures of it, for every choice of options, that of layers 256 mixes;
+# deviations keeps a run, and pictures of it, for every choice of options, that of layers metrics;
 # a later round may make other choices.
 FEW = 6 * 1024
 ALWAYS = ("retrieval", "coreset", "thresholds")
@@ -75,17 +75,6 @@ def test_some_picks_leave_nothing_behind(material, name, tmp_path):
     gc.collect()
     assert known() is None
     assert set(living_widgets) == before
-
-
-def test_methods_with_other_layers_bring_other_controls_and_take_theirs_away(material):
-    view, counts = explore.layers(material.categories, material.found), []
-    for method in ("PaDiM", "SPADE") * 4:
-        view.detector = method
-        view.wait()
-        counts.append(len(living_widgets))
-    assert counts[0] > counts[1]  # three layers, and two
-    assert counts[2:] == counts[:2] * 3
-    view.close()
 
 
 def test_a_curve_that_is_closed_is_gone():

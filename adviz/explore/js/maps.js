@@ -7,26 +7,44 @@ const STEPS = 65535; // of a map that is sent as 16 bit
 const REACH = 4; // standard deviations at which the Gaussian is cut, as in adviz.maps.smooth
 
 /**
- * Returns bilinear resize (centres at half pixels) and then Gaussian blur (mirrored about the border's edge)
- * of one axis as one matrix, so that a map is W * cells * W transposed.
+ * Where a pixel's value comes from when values of locations are resized: locations and their weights.
+ * @typedef {(pixel: number, cells: number, size: number) => [number, number][]} Enlarging
+ */
+
+/** Bilinear, centres at half pixels. @type {Enlarging} */
+export const bilinear = (pixel, cells, size) => between(((pixel + 0.5) * cells) / size - 0.5, cells);
+
+/**
+ * Linear between the locations beside a place.
+ * @param {number} place
+ * @param {number} cells
+ * @returns {[number, number][]}
+ */
+export function between(place, cells) {
+  const from = Math.max(0, place);
+  const low = Math.floor(from);
+  const high = Math.min(low + 1, cells - 1);
+  return [[low, 1 - (from - low)], [high, from - low]];
+}
+
+/**
+ * Returns resize and then Gaussian blur of one axis as one matrix, so that a map is W * cells * W transposed.
  * @param {number} cells
  * @param {number} size pixels
  * @param {number} sigma pixels; 0: no blur
+ * @param {Enlarging} enlarge
+ * @param {typeof mirrored} border the pixel that stands for one beyond the border
  * @returns {Float64Array} (size, cells)
  */
-export function weights(cells, size, sigma) {
+export function weights(cells, size, sigma, enlarge = bilinear, border = mirrored) {
   const matrix = new Float64Array(size * cells);
   const taps = gaussian(sigma);
   const reach = (taps.length - 1) / 2;
+  const sources = Array.from({ length: size }, (_, pixel) => enlarge(pixel, cells, size));
   for (let i = 0; i < size; i++) {
     for (let tap = -reach; tap <= reach; tap++) {
-      const pixel = mirrored(i + tap, size);
-      const from = Math.max(0, (pixel + 0.5) * cells / size - 0.5);
-      const low = Math.floor(from);
-      const high = Math.min(low + 1, cells - 1);
-      const weight = taps[tap + reach];
-      matrix[i * cells + low] += weight * (1 - (from - low));
-      matrix[i * cells + high] += weight * (from - low);
+      const value = taps[tap + reach];
+      for (const [cell, weight] of sources[border(i + tap, size)]) matrix[i * cells + cell] += value * weight;
     }
   }
   return matrix;
@@ -43,7 +61,7 @@ function gaussian(sigma) {
 }
 
 /** The pixel that stands for one beyond the border: c b a | a b c. @param {number} place @param {number} size */
-function mirrored(place, size) {
+export function mirrored(place, size) {
   const period = 2 * size;
   const within = ((place % period) + period) % period;
   return within < size ? within : period - 1 - within;
@@ -165,7 +183,7 @@ function mapOfCells(part, found, size, sigma, k) {
  * @param {ArrayLike<number>} box top, left, bottom, right
  * @param {import("./types").Size} size
  */
-function blankPadding(map, box, [height, width]) {
+export function blankPadding(map, box, [height, width]) {
   const [top, left, bottom, right] = Array.from(box);
   for (let row = 0; row < height; row++) {
     const start = row * width;

@@ -210,8 +210,9 @@ function oneTile(choose, listen) {
  * A click picks the pixel under it in all tiles and chooses the tile, if it is one of a map.
  * @param {((index: number) => void) | null} choose
  * @param {import("./types").Change} change called with { picked } or { zoom }
+ * @param {((index: number) => void) | null} [picking] what a pick chooses; titles always choose
  */
-export function tiles(choose, change) {
+export function tiles(choose, change, picking = choose) {
   const grid = h("div.av-tiles-grid");
   const room = h("div"); // is as wide as there is room, and never changes its height
   const node = h("div.av-tiles", {}, room, grid);
@@ -247,7 +248,7 @@ export function tiles(choose, change) {
       pick(picked) {
         const tile = now && now.tiles[index];
         hovered = picked;
-        if (choose && tile && choosable(tile) && !tile.chosen) choose(index);
+        if (picking && tile && choosable(tile) && !tile.chosen) picking(index);
         change({ picked });
       },
       look: (zoom) => change({ zoom }),

@@ -77,6 +77,8 @@ class Source(Parts):
         self._means: dict[str, np.ndarray] = {}
         self._averaging = threading.Lock()
         self._truth: tuple[str, Truth] | None = None
+        self._added: dict[str, Callable[[str], Part]] = {}
+        self._quick = set(QUICK)
         self._lock = threading.RLock()
 
     @classmethod
@@ -275,12 +277,25 @@ class Source(Parts):
             return self._make(key, k, half)
         return super().part(key)
 
+    def add(self, kind: str, make: Callable[[str], Part], *, quick: bool = False) -> None:
+        """Take a kind of parts that an explorer brings, made by a function of the key.
+
+        Explorers of one source share them, and exported pages hold them.
+
+        Parameters
+        ----------
+        quick: whether they are made at once, see `slow`.
+        """
+        self._added[kind] = make
+        if quick:
+            self._quick.add(kind)
+
     def slow(self, key: str) -> bool:
         """Return whether making a part may take so long that it should be done in the background.
 
         What was made before is there at once.
         """
-        return names_of(key)[0] not in QUICK and key not in self._held
+        return names_of(key)[0] not in self._quick and key not in self._held
 
     def keys(
         self,
@@ -367,6 +382,8 @@ class Source(Parts):
 
     def _make(self, key: str, k: int | None = None, half: bool = False) -> Part:
         kind, *names = names_of(key)
+        if kind in self._added:
+            return self._added[kind](key)
         if kind not in KINDS:
             raise KeyError(f"{key!r} is no part: expected a kind of {', '.join(KINDS)}")
         if len(names) != 1 + KINDS[kind].count("/"):
@@ -438,7 +455,7 @@ class Source(Parts):
             return measures.disagreement([self.prediction(category, name) for name in names])
         prediction = self.prediction(category, detector)
         if kind == "numbers":
-            found = compared(prediction, *self._truth_of(category))
+            found = compared(prediction, *self.truth(category))
             return {"numbers": {name: number_or_none(value) for name, value in found.items()}}
         if prediction.anomaly_map is None:
             return {}
@@ -446,7 +463,7 @@ class Source(Parts):
             return {"values": measures.quantiles(prediction)}
         if not test.has_masks:
             return {}
-        threshold = measures.pixel_threshold(prediction, self._truth_of(category))
+        threshold = measures.pixel_threshold(prediction, self.truth(category))
         return {} if threshold is None else {"threshold": np.array([threshold], np.float64)}
 
     def _regions(self, category: str, detector: str, connectivity: str) -> Part:
@@ -470,7 +487,7 @@ class Source(Parts):
         one = self.categories[category]
         return one.test if name == "test" else one.train
 
-    def _truth_of(self, category: str) -> Truth:
+    def truth(self, category: str) -> Truth:
         """Return labels and masks; those of the last category are kept."""
         kept = self._truth
         if kept is None or kept[0] != category:

@@ -5,8 +5,9 @@ The detector's own way, those of the papers' tables, and any other.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any, Literal
 
@@ -58,6 +59,50 @@ class Mix:
     sigma: float = 4.0
     enlarge: str = "bilinear"
     border: maps.Border = "reflect"
+
+    def as_text(self) -> str:
+        """Return it as JSON, for names of parts; `textOf` of fusing.js writes the same."""
+        values = [*asdict(self).values()]
+        return json.dumps(values, default=str, separators=(",", ":"), ensure_ascii=False)
+
+    @staticmethod
+    def of_text(text: str) -> Mix:
+        """Return what `as_text` wrote."""
+        layers, weights, *others = json.loads(text)
+        return Mix(tuple(layers), tuple(weights), *others)
+
+
+def chosen_mix(names: Sequence[str], own: Mix | None, chosen: Mapping[str, Any]) -> Mix:
+    """Return the mix that choices make of a detector's own: where nothing was chosen, it holds.
+
+    `mixOf` of fusing.js does the same.
+
+    Parameters
+    ----------
+    names: of all layers, the finest first.
+    own: the detector's way; None = unknown.
+    chosen: "layers" (of other names; none of these = all), "weights" (layer -> weight, else 1),
+        "join" ("" = own), "root" and "sigma" (None = own).
+    """
+    base = own or Mix(tuple(names), (1.0,) * len(names))
+    layers = tuple(name for name in names if name in chosen["layers"]) or tuple(names)
+    weights = tuple(_short(chosen["weights"].get(name, 1)) for name in layers)
+    root = base.root if chosen["root"] is None else chosen["root"]
+    sigma = base.sigma if chosen["sigma"] is None else chosen["sigma"]
+    return replace(
+        base,
+        layers=layers,
+        weights=weights,
+        join=chosen["join"] or base.join,
+        root=root,
+        sigma=_short(sigma),
+    )
+
+
+def _short(value: float) -> float:
+    """Return a number as JavaScript prints it: without a point where it is whole."""
+    number = round(float(value), 6)
+    return int(number) if number.is_integer() else number
 
 
 def mixed(

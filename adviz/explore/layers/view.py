@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
-import ipywidgets as widgets
 import numpy as np
+import traitlets
+from traitlets import Bool, Dict, Enum, Float, List, TraitError, Unicode
 
 from adviz import plots
 from adviz.data import Category
-from adviz.explore.kit import markup, theme
 from adviz.explore.kit.checked import by_name
-from adviz.explore.kit.evidence import cell_grid, evidence
-from adviz.explore.kit.pixel_view import PickingView
-from adviz.explore.kit.texts import NO_TRUTH
-from adviz.explore.kit.view import labelled, value_of
-from adviz.explore.layers import mixing
-from adviz.explore.layers.judging import Judge, Key, Values, metric_table, of_image
-from adviz.explore.layers.mixer import OWN, Mixer
-from adviz.explore.layers.mixing import Mix, as_one, maps_of
-from adviz.plots import StaticFigure, style
+from adviz.explore.kit.evidence import evidence
+from adviz.explore.kit.image_explorer import ImageExplorer
+from adviz.explore.kit.packing import names_of, part_key
+from adviz.explore.kit.source import Source
+from adviz.explore.layers import mixing, parts
+from adviz.explore.layers.judging import NAN, Values, mean_of, of_image
+from adviz.explore.layers.mixing import JOINS, Mix, as_one, maps_of
+from adviz.plots import StaticFigure
 from adviz.prediction import Prediction
 
-KEPT = 64
-Limits = tuple[float, float]
+OWN = "the detector's own"
+FREE = "own choice"
+HEAVIEST = 5.0
+WIDEST = 16.0  # of sigma, pixels
+CHOICES = tuple(parts.NOTHING)
 
 
 def layers(
@@ -55,79 +56,143 @@ def layers(
     >>> view.mixed.shape
     (224, 224)
     """
-    return LayersView(*by_name(categories, predictions))
+    return LayersView(categories, predictions)
 
 
-def _through(name: str, meaning: str) -> Any:
-    """Return a settable property that the mixer has."""
-    return property(
-        lambda view: getattr(view._mixer, name),
-        lambda view, value: setattr(view._mixer, name, value),
-        doc=meaning,
-    )
-
-
-class LayersView(PickingView):
+class LayersView(ImageExplorer):
     """Pick an image, choose, weigh and fuse layers: the fused map and its metrics follow.
 
-    It starts with the detector's own way to join its layers, where that can be found out. The
-    metrics of the image follow at once, those of the category and of all categories are computed
-    in the background. The state is `category`, `detector`, `defect`, `image`, `layers` (names of
-    those that enter), `weights` (layer -> 0 to 5), `join`, `root`, `sigma` (pixels, 0 to 16),
-    `preset`, `own_scale` and `picked` ((row, column) of a pixel, or None), all settable; `mixed` is
-    the map and `metrics` its numbers.
+    Where nothing is chosen, the detector's own way to join its layers holds, where that can be
+    found out: another detector brings its own. The metrics of the image follow at once, those of
+    all test images are computed beside the kernel: `wait`.
+
+    Attributes
+    ----------
+    layers: names of those that enter; none, or none that the detector has = all.
+    weights: layer -> 0 to 5; without an entry 1.
+    join: "sum", "mean" or "product"; "" = the detector's own.
+    root: whether the root of the fused map is taken; None = as the detector does.
+    sigma: of the smoothing, 0 to 16 pixels; None = the detector's own.
+    own_scale: whether each layer has its own colour scale.
+    others: as those of `ImageExplorer`.
     """
 
+    MODULE = "layers.js"
+    KINDS = (*ImageExplorer.KINDS, "numbers")
+    STATE = (*ImageExplorer.STATE, *CHOICES, "own_scale")
+    LABELS: ClassVar[Mapping[str, str]] = {**ImageExplorer.LABELS, **parts.LABELS}
+
+    layers = List(Unicode()).tag(sync=True)
+    weights = Dict().tag(sync=True)
+    join = Enum(("", *JOINS), "").tag(sync=True)
+    root = Bool(None, allow_none=True).tag(sync=True)
+    sigma = Float(None, allow_none=True, min=0, max=WIDEST).tag(sync=True)
+    own_scale = Bool(False).tag(sync=True)
+
     def __init__(
-        self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Any]]
+        self,
+        categories: Category | Mapping[str, Category],
+        predictions: Prediction | Mapping[str, Any],
     ) -> None:
+        named, each = by_name(categories, predictions)
         found = {
-            name: {key: as_one(p) for key, p in each.items()} for name, each in predictions.items()
+            category: {name: as_one(one) for name, one in (each.get(category) or {}).items()}
+            for category in named
         }
-        for each in found.values():
-            for name, prediction in each.items():
-                if isinstance(prediction, Prediction):
-                    maps_of(name, prediction)
-        self._judge, self._asked = Judge(categories), list[Key]()
-        self._mix_one, self._limits_of = (
-            lru_cache(KEPT)(self._mix_image),
-            lru_cache(KEPT)(self._scale_mixed),
-        )
-        self._tiles_of, self._layer_limits = (
-            lru_cache(KEPT)(self._tiles),
-            lru_cache(KEPT)(self._scale_layers),
-        )
-        self._owns: dict[tuple[str, str], Mix | None] = {}
-        self._seen: tuple[str, int] | None = None
-        self._mixer = Mixer(self._redraw)
-        scale = widgets.Checkbox(
-            False,
-            description="each layer on its own scale",
-            indent=False,
-            layout=widgets.Layout(width="210px"),
-        )
-        self._own_scale = labelled(scale, "own-scale", self._redraw)
-        super().__init__(categories, found, above=[self._mixer], below=[self._own_scale])
-        self._overlay.unit = "fused map"
+        for detectors in found.values():
+            for name, one in detectors.items():
+                if isinstance(one, Prediction):
+                    maps_of(name, one)
+        source = Source.of(named, found)  # which the explorer gets as well
+        parts.add_to(source)
+        super().__init__(named, found)
+        self.observe(self._measure, ["category", "detector", *CHOICES])
+        self._measure()
 
-    layers = _through("layers", "Names of the layers that enter, the finest first.")
-    weights = _through(
-        "weights", "Weight of every layer, chosen or not, 0 to 5; some of them can be set."
-    )
-    join = _through("join", 'How layers are fused: "sum", "mean" or "product".')
-    root = _through("root", "Whether the root of the fused map is taken.")
-    sigma = _through("sigma", "Standard deviation of the smoothing, pixels, 0 to 16.")
-    preset = _through(
-        "preset",
-        'Name of the preset that the controls agree with; "own choice" where there is none.',
-    )
+    @traitlets.validate("layers")
+    def _check_layers(self, proposal: Any) -> list[str]:
+        for name in proposal["value"]:
+            self._check_layer(name)
+        return list(proposal["value"])
 
-    own_scale = value_of("own_scale", "Whether each layer has its own colour scale.")
+    @traitlets.validate("weights")
+    def _check_weights(self, proposal: Any) -> dict[str, float]:
+        for name, weight in proposal["value"].items():
+            self._check_layer(name)
+            if not isinstance(weight, int | float) or not 0 <= weight <= HEAVIEST:
+                raise TraitError(
+                    f"a weight must be between 0 and {HEAVIEST:g}, got {weight!r} for {name}"
+                )
+        return dict(proposal["value"])
+
+    def _check_layer(self, name: str) -> None:
+        """Refuse a name that no detector's layer has, where all are known."""
+        found = [one for each in self.source.predictions.values() for one in each.values()]
+        known = [one for one in found if isinstance(one, Prediction)]
+        names = dict.fromkeys(layer for one in known for layer in one.layer_maps)
+        if len(known) == len(found):
+            self._one_of("layers", name, list(names))
+
+    # what follows
+
+    @property
+    def mix(self) -> Mix:
+        """The way in which the displayed detector's layers are joined."""
+        return parts.mix_of(self.source, self.category, self.detector, self._choices)
+
+    @property
+    def _choices(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in CHOICES}
+
+    @property
+    def _own(self) -> Mix | None:
+        return parts.own_of(self.source, self.category, self.detector)
+
+    @property
+    def preset(self) -> str:
+        """Name of the preset that the choices agree with; "own choice" where there is none.
+
+        Settable: "the detector's own" gives all choices up, another name all weights.
+        """
+        mix = self.mix
+        if mix == self._own:
+            return OWN
+        if set(mix.weights) == {1}:
+            for name, names in self._presets.items():
+                if names == mix.layers:
+                    return name
+        return FREE
+
+    @preset.setter
+    def preset(self, name: str) -> None:
+        if name == OWN and self._own is not None:
+            self.state = parts.NOTHING
+            return
+        if name not in self._presets:
+            there = [*([] if self._own is None else [OWN]), *self._presets]
+            raise ValueError(f"preset must be one of {', '.join(there)}, got {name!r}")
+        self.state = {"layers": self._presets[name], "weights": {}}
+
+    @property
+    def _presets(self) -> dict[str, tuple[str, ...]]:
+        return mixing.presets(list(self.prediction.layer_maps))
 
     @property
     def mixed(self) -> np.ndarray:
-        """The mixed map of the displayed image, (H, W) float32."""
-        return self._mix_one(*self._mixed_key, self.image)
+        """The mixed map of the displayed image, (H, W) float32.
+
+        Raises
+        ------
+        ValueError: no layer with a weight above 0.
+        """
+        found = self.prediction
+        one = {name: values[[self.image]] for name, values in found.layer_maps.items()}
+        boxes = None if found.boxes is None else found.boxes[[self.image]]
+        return np.asarray(mixing.mixed(one, self.mix, self._own_map.shape, boxes)[0])
+
+    @property
+    def _own_map(self) -> np.ndarray:
+        return np.asarray(maps_of(self.detector, self.prediction)[self.image])
 
     @property
     def metrics(self) -> dict[str, dict[str, Values]]:
@@ -137,205 +202,127 @@ class LayersView(PickingView):
         "image_auroc" (not of one image), "pixel_auroc" and "pro"; NaN where undefined. What is
         still being computed is left out: `wait`.
         """
-        mask, own = self._sample.mask, self._own_maps[self.image]
-        valid = None if self._prediction.valid is None else self._prediction.valid[self.image]
+        mask = self.source.sample(self.category, self.image).mask
+        valid = None if self.prediction.valid is None else self.prediction.valid[self.image]
         found = {
             "image": {
                 "mix": of_image(self.mixed, mask, valid),
-                "detector": of_image(own, mask, valid),
+                "detector": of_image(self._own_map, mask, valid),
             }
         }
-        for scope, names in (("category", [self.category]), ("all", self._comparable())):
-            keys = {"mix": self._keys(names, self._mixer.mix), "detector": self._keys(names, None)}
-            if not self._judge.missing([*keys["mix"], *keys["detector"]]):
-                found[scope] = {who: self._judge.mean(each) for who, each in keys.items()}
+        for scope, names in (("category", [self.category]), ("all", self._comparable)):
+            keys = {"mix": self._fusions(names), "detector": self._numbers(names)}
+            if not any(self.source.slow(key) for key in [*keys["mix"], *keys["detector"]]):
+                found[scope] = {
+                    who: mean_of([self._read(key) for key in some]) for who, some in keys.items()
+                }
         return found
 
+    def _read(self, key: str) -> Values:
+        numbers: Any = self.source.part(key)["numbers"]
+        return {name: NAN if value is None else value for name, value in numbers.items()}
+
     @property
-    def _own_maps(self) -> np.ndarray:
-        return maps_of(self.detector, self._prediction)
-
-    def _keys(self, names: list[str], mix: Mix | None) -> list[Key]:
-        return [(name, self.detector, mix) for name in names]
-
     def _comparable(self) -> list[str]:
-        """Return the categories with a prediction by this detector that has the chosen layers."""
-        found = {name: each.get(self.detector) for name, each in self._predictions.items()}
-        return [
-            n
-            for n, p in found.items()
-            if isinstance(p, Prediction) and set(self.layers) <= set(p.layer_maps)
-        ]
+        """The categories with a prediction by this detector that has the mix's layers."""
+        return parts.comparable(self.source, self.detector, self.mix.layers)
 
-    def _measure(self) -> None:
-        """Compute the metrics that are missing in the background.
+    def _fusions(self, names: Sequence[str]) -> list[str]:
+        return [parts.fusion_key(name, self.detector, self.mix) for name in names]
 
-        Those of the displayed category first.
-        """
-        names = [self.category, *(name for name in self._comparable() if name != self.category)]
-        asked = [
-            key
-            for name in names
-            for mix in (self._mixer.mix, None)
-            for key in self._keys([name], mix)
-        ]
-        missing = self._judge.missing(asked)
-        if missing and not (self.busy and self._asked == asked):
-            self._asked = asked
-            self._compute("metrics", lambda: self._measure_all(missing), lambda _: self._redraw())
-
-    def _measure_all(self, keys: list[Key]) -> None:
-        for key in keys:
-            self._judge.measure(key, self._found(*key[:2]))
-            self._redraw()  # each shows as soon as it is there
-
-    def _draw(self) -> tuple[str, str]:
-        self._show_detector()
-        self._show_image()
-        page, text = super()._draw()
-        self._measure()
-        self._values.value = self._read_out()
-        return page, f"{text} · fusion: {self._words}"
+    def _numbers(self, names: Sequence[str]) -> list[str]:
+        return [part_key("numbers", name, self.detector) for name in names]
 
     @property
-    def _words(self) -> str:
-        mix = self._mixer.mix
-        words = [
-            " + ".join(mix.layers),
-            mix.join,
-            *(["root"] if mix.root else []),
-            f"sigma {mix.sigma:g}",
-        ]
-        return ", ".join(words) + (f" ({OWN} way)" if self._is_own else "")
+    def values(self) -> dict[str, float]:
+        """Every layer's value at the picked pixel, or else at the peak of the detector's map."""
+        own = self._own_map
+        peak = np.unravel_index(int(own.argmax()), own.shape)
+        row, column = self.picked or peak
+        pixel = int(row), int(column)
+        return evidence(self.prediction, self.image, pixel, size=own.shape).layers
 
-    @property
-    def _is_own(self) -> bool:
-        return self._mixer.mix == self._owns[self.category, self.detector]
+    # parts
 
-    def _show_detector(self) -> None:
-        """Offer the detector's layers, and its own way to join them, which is found out once."""
-        key, found = (self.category, self.detector), self._prediction
-        if key not in self._owns:
-            maps_of(self.detector, found)
-            self._owns[key] = mixing.own_mix(found)
-        self._mixer.offer(tuple(found.layer_maps), self._owns[key])
+    def _answer(self, widget: Any, message: Any, buffers: Any) -> None:
+        """Answer the browser; metrics of a former mix are not computed any more."""
+        asked = set(message.get("ask", ()))
+        if any(_is_fusion(key) for key in asked):
+            self._tasks.stop(lambda key: _is_fusion(key) and key not in asked)
+        super()._answer(widget, message, buffers)
 
-    def _show_image(self) -> None:
-        """Show the mixed map over the image.
+    def _measure(self, _change: Any = None) -> None:
+        """Compute the metrics that are missing, those of the displayed category first."""
+        self._tasks.stop(_is_fusion)
+        if self.source.missing(self.category, self.detector) is not None:
+            return
+        if not any(self.mix.weights):
+            return
+        others = [name for name in self._comparable if name != self.category]
+        names = [self.category, *others]
+        keys = [*self._fusions(names), *self._numbers(names)]
+        self._answer(self, {"ask": [key for key in keys if self._is_slow(key)]}, [])
 
-        A new image starts with the detector's highest pixel picked.
-        """
-        sample, key = self._sample, (self.category, self.image)
-        with self._overlay.hold_sync():
-            self._overlay.show(
-                sample.image, self.mixed, sample.mask, limits=self._limits_of(*self._mixed_key)
-            )
-            self._overlay.cells = list(cell_grid(self._prediction, sample.image.shape[:2]))
-            if key != self._seen:
-                row, column = np.unravel_index(
-                    int(self._own_maps[self.image].argmax()), sample.image.shape[:2]
-                )
-                self.picked = int(row), int(column)
-        self._seen = key
+    def _computed(self, category: str, detector: str, prediction: Any) -> None:
+        prediction = as_one(prediction)
+        if isinstance(prediction, Prediction):
+            maps_of(detector, prediction)
+        super()._computed(category, detector, prediction)
+        if (category, detector) == (self.category, self.detector):
+            self._measure()
 
-    @property
-    def _mixed_key(self) -> Key:
-        return self.category, self.detector, self._mixer.mix
+    def _first_parts(self) -> list[str]:
+        keys = super()._first_parts()
+        if self.source.missing(self.category, self.detector) is None:
+            place = self.category, self.detector
+            keys += [part_key("ways", *place), part_key("layers", *place, self.image)]
+        return keys
 
-    def _found(self, category: str, detector: str) -> Prediction:
-        found = self._predictions[category][detector]
-        if not isinstance(found, Prediction):
-            raise TypeError(f"{detector} has not been computed yet: wait() for it")
-        return found
+    def export_keys(
+        self,
+        *,
+        images: Sequence[int] | None = None,
+        k: int | None = None,
+        photos: bool = False,
+    ) -> list[str]:
+        """Return the keys of the parts that an exported page asks for; no training images."""
+        keys = super().export_keys(images=images, k=k, photos=photos)
+        shown = [key for key in keys if names_of(key)[1] != "train"]
+        return [*shown, *parts.keys(self.source, self._choices, images)]
 
-    def _mix_image(self, category: str, detector: str, mix: Mix, image: int) -> np.ndarray:
-        found = self._found(category, detector)
-        one = {name: values[image : image + 1] for name, values in found.layer_maps.items()}
-        boxes = None if found.boxes is None else found.boxes[[image]]
-        return np.asarray(mixing.mixed(one, mix, maps_of(detector, found).shape[1:], boxes)[0])
-
-    def _scale_mixed(self, category: str, detector: str, mix: Mix) -> Limits:
-        """Return the colour scale of the mixed map; the detector's where they are the same."""
-        found, own = self._found(category, detector), self._shared_limits()
-        if own is not None and mix == self._owns[category, detector]:
-            return own
-        return mixing.preview_limits(found.layer_maps, mix, maps_of(detector, found).shape[1:])
-
-    def _scale_layers(self, category: str, detector: str, own: bool) -> dict[str, Limits]:
-        """Return the colour scale of every layer, over all test images."""
-        layer_maps = self._found(category, detector).layer_maps
-        if own:
-            return {name: plots.shared_limits(list(values)) for name, values in layer_maps.items()}
-        return dict.fromkeys(
-            layer_maps, plots.shared_limits([np.ravel(values) for values in layer_maps.values()])
-        )
-
-    def _tiles(self, category: str, detector: str, image: int, own_scale: bool) -> tuple[str, str]:
-        """Return the tiles that no mix changes: the detector's map, and the layers'."""
-        found, mask = self._found(category, detector), self._photo(category, "test", image).mask
-        limits, own = self._layer_limits(category, detector, own_scale), maps_of(detector, found)
-        valid = None if found.valid is None else found.valid[image]
-        each = [
-            markup.map_tile(name, mixing.cut(values[image], valid), limits[name], mask)
-            for name, values in found.layer_maps.items()
-        ]
-        scale = "each on its own scale" if own_scale else "on one scale"
-        joined = markup.map_tile(
-            "the detector's own", own[image], self._shared_limits() or (0, 1), mask
-        )
-        return joined, markup.row(each, title=f"every layer's map, {scale}")
-
-    def _html(self) -> str:
-        joined, each = self._tiles_of(self.category, self.detector, self.image, self.own_scale)
-        mixed = markup.map_tile(
-            "fused", self.mixed, self._limits_of(*self._mixed_key), self._sample.mask
-        )
-        truth = theme.note("outlined: ground truth" if self._sample.mask is not None else NO_TRUTH)
-        found, several = self.metrics, len(self._categories) > 1
-        titles = {
-            "image": "this image",
-            "category": self.category,
-            "all": f"mean of {len(self._comparable())} categories",
-        }
-        tables = [
-            metric_table(titles[scope], found.get(scope))
-            for scope in titles
-            if several or scope != "all"
-        ]
-        return (
-            markup.row([joined, mixed, f"<div style='align-self:center'>{truth}</div>"])
-            + each
-            + f"<div class='adviz-metrics' style='margin-top:8px'>{markup.row(tables, gap=16)}"
-            + theme.note("The image score of a fusion is the maximum of its map.")
-            + "</div>"
-        )
-
-    def _read_out(self) -> str:
-        """Return every layer's value at the picked pixel."""
-        if self.picked is None:
-            return ""
-        row, column = self.picked
-        size = self.mixed.shape
-        values = evidence(self._prediction, self.image, (row, column), size=size).layers
-        table = markup.bar_table(f"layers at pixel {row}, {column}", values)
-        return f"{table}<div>fused: {style.number(self.mixed[row, column])}</div>"
+    # pictures
 
     def static(self) -> StaticFigure:
         """Return the row of the displayed image as a matplotlib figure."""
-        sample, found = self._sample, self._prediction
-        limits = self._layer_limits(self.category, self.detector, self.own_scale)
+        sample = self.source.sample(self.category, self.image)
+        found = self.prediction
+        part: Any = self.source.part(part_key("ways", self.category, self.detector))
+        limits = dict(zip(part["names"], part["limits"], strict=True))
         valid = None if found.valid is None else found.valid[self.image]
+        cut = {
+            name: mixing.cut(values[self.image], valid) for name, values in found.layer_maps.items()
+        }
+        own = self.mix == self._own
+        size = sample.image.shape[0], sample.image.shape[1]
+        other_limits = mixing.preview_limits(found.layer_maps, self.mix, size)
         return plots.layer_row(
             sample.image,
             sample.mask,
-            {
-                name: mixing.cut(values[self.image], valid)
-                for name, values in found.layer_maps.items()
-            },
-            self._own_maps[self.image],
-            layer_limits=limits if self.own_scale else next(iter(limits.values())),
-            limits=self._shared_limits() or (0, 1),
-            title="" if self._is_own else f"fused: {self._words}",
-            other=None if self._is_own else self.mixed,
-            other_limits=self._limits_of(*self._mixed_key),
+            cut,
+            self._own_map,
+            layer_limits=limits if self.own_scale else tuple(part["shared"]),
+            limits=self._map_limits or (0, 1),
+            title="" if own else f"fused: {self._words}",
+            other=None if own else self.mixed,
+            other_limits=None if own else other_limits,
         )
+
+    @property
+    def _words(self) -> str:
+        mix = self.mix
+        words = [" + ".join(mix.layers), mix.join, *(["root"] if mix.root else [])]
+        return ", ".join([*words, f"sigma {mix.sigma:g}"])
+
+
+def _is_fusion(key: Any) -> bool:
+    return isinstance(key, str) and names_of(key)[0] == "fusion"

@@ -1,0 +1,234 @@
+// Layers' maps joined to one: explore/layers/mixing.py in the browser.
+
+import { between, bilinear, mirrored, weights } from "./maps.js";
+
+/** @typedef {import("./types").Size} Size */
+/** @typedef {"sum" | "mean" | "product"} Join */
+/** @typedef {{ values: ArrayLike<number>, cells: Size }} Layer */
+/**
+ * One way to join layers; `Mix` of mixing.py says what each means.
+ * @typedef {object} Mix
+ * @property {string[]} layers
+ * @property {number[]} weights
+ * @property {Join} join
+ * @property {boolean} root
+ * @property {number} sigma
+ * @property {keyof typeof ENLARGED} enlarge
+ * @property {keyof typeof BORDERS} border
+ */
+/**
+ * What a person chose of it; "" and null, and layers without an entry: nothing.
+ * @typedef {object} Choices
+ * @property {string[]} layers
+ * @property {Record<string, number>} weights
+ * @property {Join | ""} join
+ * @property {boolean | null} root
+ * @property {number | null} sigma
+ */
+
+const ENLARGED = {
+  bilinear,
+  "bilinear, corners aligned": aligned,
+  bicubic,
+  nearest: /** @type {import("./maps").Enlarging} */ (pixel, cells, size) => [[Math.floor((pixel * cells) / size), 1]],
+};
+const BORDERS = { reflect: mirrored, mirror: centred };
+const SHARPNESS = -0.75; // of torch's bicubic
+
+/** The corners' centres stay where they are. @type {import("./maps").Enlarging} */
+function aligned(pixel, cells, size) {
+  return between(size > 1 ? (pixel * (cells - 1)) / (size - 1) : 0, cells);
+}
+
+/** @type {import("./maps").Enlarging} */
+function bicubic(pixel, cells, size) {
+  const place = ((pixel + 0.5) * cells) / size - 0.5;
+  const low = Math.floor(place);
+  return [-1, 0, 1, 2].map((step) => {
+    const cell = Math.min(cells - 1, Math.max(0, low + step));
+    return [cell, cubic(Math.abs(place - low - step))];
+  });
+}
+
+/** @param {number} x distance of a sample, 0 to 2 */
+function cubic(x) {
+  const a = SHARPNESS;
+  return x <= 1 ? ((a + 2) * x - (a + 3)) * x * x + 1 : ((x - 5) * x + 8) * a * x - 4 * a;
+}
+
+/** The pixel that stands for one beyond the border: c b | a b c. @param {number} place @param {number} size */
+function centred(place, size) {
+  const period = Math.max(1, 2 * (size - 1));
+  const within = ((place % period) + period) % period;
+  return within < size ? within : period - within;
+}
+
+/** @typedef {{ first: Int32Array, count: Int32Array, taps: Float64Array, cells: number }} Axis */
+/** @type {Map<string, Axis>} */
+const axes = new Map();
+const KEPT = 32;
+
+/**
+ * Returns the matrix of an axis without the zeros at the ends of its rows.
+ * @param {number} cells
+ * @param {number} size
+ * @param {number} sigma
+ * @param {Mix} mix
+ * @returns {Axis}
+ */
+function axisOf(cells, size, sigma, { enlarge, border }) {
+  const key = [cells, size, sigma, enlarge, border].join();
+  const known = axes.get(key);
+  if (known) return known;
+  const taps = weights(cells, size, sigma, cells === size ? bilinear : ENLARGED[enlarge], BORDERS[border]);
+  const first = new Int32Array(size);
+  const count = new Int32Array(size);
+  for (let i = 0; i < size; i++) {
+    const row = taps.subarray(i * cells, (i + 1) * cells);
+    first[i] = row.findIndex(Boolean);
+    let end = cells;
+    while (!row[end - 1]) end -= 1;
+    count[i] = end - first[i];
+  }
+  const axis = { first, count, taps, cells };
+  if (axes.size >= KEPT) axes.delete(/** @type {string} */ (axes.keys().next().value));
+  axes.set(key, axis);
+  return axis;
+}
+
+/**
+ * Adds values of locations, resized and smoothed, to a map.
+ * @param {Float32Array} map
+ * @param {ArrayLike<number>} values
+ * @param {Size} cells
+ * @param {Size} size
+ * @param {number} sigma
+ * @param {Mix} mix
+ */
+function add(map, values, [rows, columns], [height, width], sigma, mix) {
+  const down = axisOf(rows, height, sigma, mix);
+  const across = axisOf(columns, width, sigma, mix);
+  const wide = new Float64Array(rows * width);
+  for (let x = 0; x < width; x++) {
+    const start = across.first[x];
+    const end = start + across.count[x];
+    for (let row = 0; row < rows; row++) {
+      let sum = 0;
+      for (let c = start; c < end; c++) sum += values[row * columns + c] * across.taps[x * columns + c];
+      wide[row * width + x] = sum;
+    }
+  }
+  const line = new Float64Array(width);
+  for (let y = 0; y < height; y++) {
+    line.fill(0);
+    for (let row = down.first[y]; row < down.first[y] + down.count[y]; row++) {
+      const weight = down.taps[y * rows + row];
+      for (let x = 0; x < width; x++) line[x] += weight * wide[row * width + x];
+    }
+    for (let x = 0; x < width; x++) map[y * width + x] += line[x];
+  }
+}
+
+/**
+ * @param {ArrayLike<number>} values
+ * @param {Size} cells
+ * @param {Size} size
+ * @param {number} sigma
+ * @param {Mix} mix
+ */
+function enlarged(values, cells, size, sigma, mix) {
+  const map = new Float32Array(size[0] * size[1]);
+  add(map, values, cells, size, sigma, mix);
+  return map;
+}
+
+/**
+ * Joins layers where they have one grid; negative values count as 0 in products and under the root.
+ * @param {ArrayLike<number>[]} parts
+ * @param {number[]} factors
+ * @param {Mix} mix
+ */
+function joined(parts, factors, { join, root }) {
+  const product = join === "product";
+  const values = new Float32Array(parts[0].length).fill(product ? 1 : 0);
+  const total = join === "mean" ? factors.reduce((sum, factor) => sum + factor, 0) : 1;
+  parts.forEach((part, k) => {
+    const factor = product ? factors[k] : factors[k] / total;
+    for (let i = 0; i < values.length; i++) {
+      if (!product) values[i] += factor * part[i];
+      else values[i] *= factor === 1 ? Math.max(0, part[i]) : Math.max(0, part[i]) ** factor;
+    }
+  });
+  return root ? values.map((value) => Math.sqrt(Math.max(0, value))) : values;
+}
+
+/**
+ * Returns the fused map of an image. Steps that are linear are one matrix: a sum of layers is smoothed as it is
+ * enlarged.
+ * @param {Layer[]} layers those of the mix, in its order
+ * @param {Mix} mix
+ * @param {Size} size pixels
+ * @returns {Float32Array | null} (size); null: no layer has a weight above 0
+ */
+export function fused(layers, mix, size) {
+  const entering = layers.filter((_, i) => mix.weights[i] > 0);
+  const factors = mix.weights.filter((weight) => weight > 0);
+  if (!entering.length) return null;
+  const { cells } = entering[0];
+  const met = entering.every((layer) => layer.cells[0] === cells[0] && layer.cells[1] === cells[1]);
+  if (met) {
+    const values = joined(entering.map((layer) => layer.values), factors, mix);
+    return enlarged(values, cells, size, mix.sigma, mix);
+  }
+  if (mix.join !== "product" && !mix.root) {
+    const map = new Float32Array(size[0] * size[1]);
+    const total = mix.join === "mean" ? factors.reduce((sum, factor) => sum + factor, 0) : 1;
+    entering.forEach((layer, i) => {
+      const values = Float64Array.from(layer.values, (value) => (value * factors[i]) / total);
+      add(map, values, layer.cells, size, mix.sigma, mix);
+    });
+    return map;
+  }
+  const large = entering.map((layer) => enlarged(layer.values, layer.cells, size, 0, mix));
+  const values = joined(large, factors, mix);
+  return mix.sigma ? enlarged(values, size, size, mix.sigma, mix) : values;
+}
+
+/** A number as Python writes it, too. @param {number} value */
+const short = (value) => Number(value.toFixed(6));
+
+/**
+ * Returns the mix that choices make of a detector's own: where nothing was chosen, it holds. Python's `chosen_mix`.
+ * @param {string[]} names of all layers
+ * @param {Mix | null} own
+ * @param {Choices} chosen
+ * @returns {Mix}
+ */
+export function mixOf(names, own, chosen) {
+  const some = names.filter((name) => chosen.layers.includes(name));
+  const layers = some.length ? some : names;
+  return {
+    layers,
+    weights: layers.map((name) => short(chosen.weights[name] ?? 1)),
+    join: chosen.join || (own?.join ?? "sum"),
+    root: chosen.root ?? own?.root ?? false,
+    sigma: short(chosen.sigma ?? own?.sigma ?? 4),
+    enlarge: own?.enlarge ?? "bilinear",
+    border: own?.border ?? "reflect",
+  };
+}
+
+/** Names a mix in keys of parts: Python's `Mix.as_text`. @param {Mix} mix */
+export function textOf({ layers, weights: factors, join, root, sigma, enlarge, border }) {
+  return JSON.stringify([layers, factors, join, root, sigma, enlarge, border]);
+}
+
+/**
+ * Returns choices of layers by name: each alone, and cumulative from the deepest. Python's `presets`.
+ * @param {string[]} names the finest first
+ * @returns {Record<string, string[]>}
+ */
+export function presets(names) {
+  const sums = names.map((_, i) => names.slice(names.length - 1 - i)).slice(1);
+  return Object.fromEntries([...names.map((name) => [name]), ...sums].map((some) => [some.join(" + "), some]));
+}
