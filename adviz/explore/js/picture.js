@@ -1,6 +1,6 @@
 // An image under its anomaly map, on which a pixel is picked and which can be looked at closely.
 
-import { RIM } from "./colours.js";
+import { ORANGE, RIM } from "./colours.js";
 import { checkbox, select, slider } from "./controls.js";
 import { frame, h, own, sharp } from "./dom.js";
 import { clip, number, percent } from "./format.js";
@@ -32,9 +32,9 @@ const KEYS = "arrow keys pick a patch (with Alt eight further), Escape goes back
   + "plus and minus magnify, 0 shows all, Shift and arrow keys move, m hides the map while it is held";
 
 /** Drawings on buttons, in a square of 16. */
-const PLUS = "M8 3v10M3 8h10";
-const MINUS = "M3 8h10";
-const CORNERS = "M3 6V3h3M10 3h3v3M13 10v3h-3M6 13H3v-3";
+export const PLUS = "M8 3v10M3 8h10";
+export const MINUS = "M3 8h10";
+export const CORNERS = "M3 6V3h3M10 3h3v3M13 10v3h-3M6 13H3v-3";
 const EYE = "M1.5 8 Q8 1.5 14.5 8 Q8 14.5 1.5 8 M8 6 a2 2 0 1 1 0 4 a2 2 0 1 1 0 -4";
 
 /** @typedef {import("./types").PictureGiven} PictureGiven */
@@ -101,6 +101,10 @@ function painter(canvas) {
     if (map && !peeking && given.style !== "outline" && given.dashed != null) {
       stroke(context, level(map, rows, columns, given.dashed), box, scale, DASHED);
     }
+    for (const { box: [top, left, high, wide], text } of given.frames ?? []) {
+      frame(context, [top - box[0], left - box[1], high, wide], scale, ORANGE, { least: LEAST - 4, line: 1.5 });
+      if (text) label(context, text, (left + wide - box[1]) * scale, (top - box[0]) * scale);
+    }
     if (!given.pixel) return;
     const [top, left, height, width] = boxOf(cellOf(given.pixel, size, given.cells), size, given.cells);
     frame(context, [top - box[0], left - box[1], height, width], scale, RIM, { least: LEAST });
@@ -108,6 +112,17 @@ function painter(canvas) {
     const [row, column] = given.pixel;
     frame(context, [row - box[0], column - box[1], 1, 1], scale, RIM, { line: 1 });
   };
+}
+
+/** Writes a short text right of a frame. @param {CanvasRenderingContext2D} context @param {string} text @param {number} x @param {number} y */
+function label(context, text, x, y) {
+  context.font = "600 11px system-ui, sans-serif";
+  context.lineWidth = 3;
+  context.lineJoin = "round";
+  context.strokeStyle = "#000";
+  context.strokeText(text, x + 2, y + 9);
+  context.fillStyle = RIM;
+  context.fillText(text, x + 2, y + 9);
 }
 
 /**
@@ -157,7 +172,7 @@ const drawing = (path) => h("svg", { viewBox: "0 0 16 16", "aria-hidden": "true"
  * @param {() => void} click
  * @returns {HTMLButtonElement}
  */
-function iconButton(name, title, path, click) {
+export function iconButton(name, title, path, click) {
   const attributes = { type: "button", title, "aria-label": title, onclick: click };
   return own(h(`button.av-icon.av-${name}`, attributes, drawing(path)));
 }

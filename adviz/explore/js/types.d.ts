@@ -247,6 +247,8 @@ export interface PictureGiven {
   /** Level of a dashed outline over the colours; null: none. */
   dashed?: number | null;
   pixel: Pixel | null;
+  /** Boxes that are framed, some with a short text beside them. */
+  frames?: { box: Box, text: string }[];
   /** [] = all of it, else [row, column of the middle, magnification]. */
   zoom: number[];
   name: string;
