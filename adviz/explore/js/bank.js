@@ -2,7 +2,6 @@
 
 import { clip, number, percent } from "./format.js";
 import { insideOf } from "./lasso.js";
-import { memo } from "./memo.js";
 import { partKey } from "./store.js";
 
 /** @typedef {import("./types").Size} Size */
@@ -72,6 +71,7 @@ export const COLOURS = [DISTANCE, "order of choice", "training image", "row in t
 /** Levels of points: grey, 256 colours from 1 on, what is marked. */
 export const GREY = 0;
 export const MARKED = 257;
+const START = 0.01; // of the rows, which are shown first
 const METRICS = { image_auroc: "image AUROC", pixel_auroc: "pixel AUROC", pro: "PRO" };
 const TONES = /** @type {const} */ ([0, 1, 2, 3]);
 
@@ -217,7 +217,12 @@ export function selection({ x, y, frame }, lasso, chosen) {
   return marks;
 }
 
-/** Whether each row is among the first of the order. @param {Uint32Array} order @param {number} size @param {number} total */
+/**
+ * Whether each row is among the first of the order, 0 or 1.
+ * @param {Uint32Array} order
+ * @param {number} size
+ * @param {number} total
+ */
 export function kept(order, size, total) {
   const marks = new Uint8Array(total);
   for (let rank = 0; rank < size; rank++) marks[order[rank]] = 1;
@@ -272,7 +277,6 @@ export function curvesOf(one) {
   });
   return found.filter(({ curves }) => curves.some(({ x }) => x.length));
 }
-export const curvesOnce = () => memo(curvesOf);
 
 /**
  * What is known of every sampler at a size, as texts: name, covering radius, metrics, use.
@@ -321,4 +325,79 @@ export function sentence(now, selected) {
   if (selected) words.push(`${entries(selected)} selected`);
   if (now.test !== null) words.push(`test image ${one.names[now.test]}`);
   return words.join(" · ");
+}
+
+/**
+ * The traits that what a person did sets: the image follows a pick, a pick its image; another category begins anew.
+ * @param {BankNow} now
+ * @param {Points | null} points
+ * @param {import("./types").Values} values
+ * @returns {import("./types").Values}
+ */
+export function settled(now, points, values) {
+  if ("category" in values && values.category !== now.category) {
+    const one = now.facts.categories[values.category];
+    const samplers = Object.keys(one.samplers);
+    return {
+      ...values,
+      sampler: samplers.includes(now.sampler) ? now.sampler : samplers[0],
+      budget: Math.max(1, Math.round(START * one.total)),
+      image: 0,
+      picked: null,
+      lasso: [],
+      chosen: [],
+      zoom: [],
+      test: null,
+      patch: [],
+      closeup: [],
+    };
+  }
+  const set = { ...values };
+  if (points && values.picked != null) set.image = points.image[values.picked];
+  const left = "image" in set && points && now.picked !== null && points.image[now.picked] !== set.image;
+  if (left && !("picked" in set)) set.picked = null;
+  if ("test" in set && set.test !== now.test) Object.assign(set, { patch: set.patch ?? [], closeup: [] });
+  return set;
+}
+
+/**
+ * Some of a list, evenly along it.
+ * @param {number[]} list
+ * @param {number} most
+ */
+export function evenly(list, most) {
+  if (list.length <= most) return list;
+  return Array.from({ length: most }, (_, i) => list[Math.round((i * (list.length - 1)) / (most - 1))]);
+}
+
+/**
+ * Values of locations as a map of pixels, NaN where there is none.
+ * @param {ArrayLike<number>} values
+ * @param {Int32Array | null} rows whose values the locations have; null: the values are those of the locations
+ * @param {number} unit of the values
+ * @param {import("./types").Size} grid
+ * @param {import("./types").Size} size
+ */
+export function spreadOut(values, rows, unit, grid, size) {
+  const map = new Float32Array(size[0] * size[1]);
+  const across = Array.from({ length: size[1] }, (_, column) => Math.floor((column * grid[1]) / size[1]));
+  for (let row = 0; row < size[0]; row++) {
+    const start = Math.floor((row * grid[0]) / size[0]) * grid[1];
+    for (let column = 0; column < size[1]; column++) {
+      const place = start + across[column];
+      const at = rows ? rows[place] : place;
+      map[row * size[1] + column] = at < 0 ? NaN : values[at] * unit;
+    }
+  }
+  return map;
+}
+
+/** Locations whose match is a row. @param {Int32Array} rows @param {number} row @param {import("./types").Size} grid */
+export function cellsOf(rows, row, grid) {
+  /** @type {import("./types").Pixel[]} */
+  const cells = [];
+  rows.forEach((one, place) => {
+    if (one === row) cells.push([Math.floor(place / grid[1]), place % grid[1]]);
+  });
+  return cells;
 }

@@ -73,7 +73,12 @@ export function sheet({ x, y, frame }, width, height) {
   return {
     size,
     each,
-    /** Steps of the plane at a place of the image. @param {number} row @param {number} column @returns {[number, number]} */
+    /**
+     * Steps of the plane at a place of the image.
+     * @param {number} row
+     * @param {number} column
+     * @returns {[number, number]}
+     */
     steps: (row, column) => [column - left, size[0] - row - low],
     /** @param {number} across @param {number} up steps @returns {[number, number]} row, column */
     place: (across, up) => [size[0] - up - low, across + left],
@@ -220,7 +225,7 @@ export function cloud(change, tip) {
     canvas.setAttribute("aria-label", given.label);
     canvas.dataset.drawn = String(Number(canvas.dataset.drawn ?? 0) + 1);
     drawOver();
-    if (keyed && given.picked !== null) said.textContent = tip(given.picked, false).map((one) => one.textContent).join(" ");
+    if (keyed) said.textContent = given.picked === null ? "" : wordsOf(tip(given.picked, false));
     keyed = false;
   }
 
@@ -283,7 +288,7 @@ export function cloud(change, tip) {
     const rings = order && ringed ? inSight(order.subarray(0, count)) : [];
     const fine = rings.length > CROWD;
     const size = dotSize(now.plane.x.length, paper.size[1] / box[3]) / 2;
-    circles(context, rings, size + (fine ? 1 : 2), [[fine ? 2 : 3.5, background], [fine ? 0.75 : 1.5, ink]]);
+    circles(context, rings, size + (fine ? 1 : 2.5), [[fine ? 1.5 : 3, background], [fine ? 0.75 : 1.25, ink]]);
     circles(context, inSight(new Set(lit)), size + 3.5, [[4, background], [2, bright]]);
     if (order && ringed) numbers(context, order.subarray(0, Math.min(count, NUMBERED)), ink, background);
     return null;
@@ -496,6 +501,9 @@ export function cloud(change, tip) {
   });
   return { node, draw: lazily(draw), canvas };
 }
+
+/** @param {Node[]} nodes */
+const wordsOf = (nodes) => nodes.map((one) => one.textContent).join(" ");
 
 /** Corners of a path, "x y x y ...". @param {number[]} points */
 const chunked = (points) => points.map((value) => value.toFixed(1)).join(" ");

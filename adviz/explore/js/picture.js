@@ -101,10 +101,7 @@ function painter(canvas) {
     if (map && !peeking && given.style !== "outline" && given.dashed != null) {
       stroke(context, level(map, rows, columns, given.dashed), box, scale, DASHED);
     }
-    for (const { box: [top, left, high, wide], text } of given.frames ?? []) {
-      frame(context, [top - box[0], left - box[1], high, wide], scale, ORANGE, { least: LEAST - 4, line: 1.5 });
-      if (text) label(context, text, (left + wide - box[1]) * scale, (top - box[0]) * scale);
-    }
+    frames(context, given.frames ?? [], box, scale);
     if (!given.pixel) return;
     const [top, left, height, width] = boxOf(cellOf(given.pixel, size, given.cells), size, given.cells);
     frame(context, [top - box[0], left - box[1], height, width], scale, RIM, { least: LEAST });
@@ -114,15 +111,31 @@ function painter(canvas) {
   };
 }
 
-/** Writes a short text right of a frame. @param {CanvasRenderingContext2D} context @param {string} text @param {number} x @param {number} y */
-function label(context, text, x, y) {
-  context.font = "600 11px system-ui, sans-serif";
-  context.lineWidth = 3;
-  context.lineJoin = "round";
-  context.strokeStyle = "#000";
-  context.strokeText(text, x + 2, y + 9);
-  context.fillStyle = RIM;
-  context.fillText(text, x + 2, y + 9);
+/**
+ * Frames boxes, and writes their texts right of them where they do not lie over each other.
+ * @param {CanvasRenderingContext2D} context
+ * @param {{ box: import("./types").Box, text: string }[]} list
+ * @param {import("./types").Box} seen
+ * @param {number} scale CSS pixels of an image pixel
+ */
+function frames(context, list, seen, scale) {
+  /** @type {[number, number][]} */
+  const placed = [];
+  for (const { box: [top, left, height, width], text } of list) {
+    const [y, x] = [top - seen[0], left - seen[1]];
+    frame(context, [y, x, height, width], scale, ORANGE, { least: LEAST - 4, line: 1.5 });
+    const at = /** @type {[number, number]} */ ([(x + width) * scale + 2, y * scale + 9]);
+    const near = placed.some((other) => Math.abs(other[0] - at[0]) < 26 && Math.abs(other[1] - at[1]) < 12);
+    if (!text || near) continue;
+    placed.push(at);
+    context.font = "600 11px system-ui, sans-serif";
+    context.lineWidth = 3;
+    context.lineJoin = "round";
+    context.strokeStyle = "#000";
+    context.strokeText(text, ...at);
+    context.fillStyle = RIM;
+    context.fillText(text, ...at);
+  }
 }
 
 /**
