@@ -128,7 +128,7 @@ export function disc(side) {
 
 /** Diameter of a point among so many, CSS pixels. @param {number} count @param {number} times magnification */
 export function dotSize(count, times) {
-  const alone = Math.sqrt(40_000 / Math.max(1, count));
+  const alone = Math.sqrt(120_000 / Math.max(1, count));
   return clip(alone * Math.sqrt(times), 1.6, 8);
 }
 
@@ -168,7 +168,8 @@ export function cloud(change, tip) {
     canvas.focus();
   });
   const hint = h("span.av-badge.av-hint", { "aria-hidden": "true" }, "Ctrl + wheel magnifies");
-  const stage = h("div.av-stage.av-cloud-stage", {}, ground, canvas, over, hint, zooming, clear, beside.node, said);
+  const tools = [hint, zooming, clear, beside.node, said];
+  const stage = h("div.av-stage.av-cloud-stage", {}, ground, canvas, over, ...tools, ...samples);
   const node = h("div.av-cloud", {}, stage);
   own(canvas);
 

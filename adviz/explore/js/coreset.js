@@ -423,11 +423,11 @@ function build({ model, store, change }) {
   /** The first choices, where nothing is picked. @param {number} width */
   function drawFirst(width) {
     const across = Math.max(2, Math.floor((width + 8) / (PATCH + 8)));
-    const rows = Array.from(shown().order.subarray(0, Math.min(now.size, 3 * across)));
+    const few = Array.from(shown().order.subarray(0, Math.min(now.size, 3 * across)));
     first.draw({
-      title: rows.length > 1 ? `the first ${rows.length} choices` : "the first choice",
+      title: few.length > 1 ? `the first ${few.length} choices` : "the first choice",
       side: PATCH,
-      list: rows.map((row, i) => patchOf(row, [String(i + 1)], `choice ${i + 1}: ${where(row)}`)),
+      list: few.map((row, i) => patchOf(row, [String(i + 1)], `choice ${i + 1}: ${where(row)}`)),
     });
     pickWords.textContent = "Click a point or a patch to see the chosen patch nearest to it.";
   }
@@ -449,13 +449,14 @@ function build({ model, store, change }) {
     const { order } = shown();
     const all = selectedRows(marks);
     const bank = inBank(order, now.size, marks.length);
-    const inside = all.filter((row) => bank[row]).length;
+    const inside = all.filter((row) => bank[row]);
     const expected = Number(((all.length * now.size) / now.one.total).toPrecision(3));
-    const few = evenly(all, CROPS);
+    const keptOnes = evenly(inside, CROPS / 2);
+    const few = [...keptOnes, ...evenly(all.filter((row) => !bank[row]), CROPS - keptOnes.length)];
     const rest = all.length - few.length;
-    const some = rest ? `; ${few.length} shown, ${rest} more` : "";
+    const known = `${inside.length} of them in the bank (${expected} if drawn evenly)`;
     chosen.draw({
-      title: `${entries(all.length)} selected, ${inside} of them in the bank (${expected} if drawn evenly)${some}`,
+      title: `${entries(all.length)} selected, ${known}${rest ? `; ${few.length} shown, ${rest} more` : ""}`,
       side: PATCH,
       list: few.map((row) => {
         const fate = bank[row] ? "kept" : "left out";
