@@ -163,7 +163,7 @@ export function cloud(change, tip) {
   const further = iconButton("further", "magnify less (key -)", MINUS, () => magnify(1 / TWICE));
   const whole = iconButton("whole", "all points (key 0, or a double click)", CORNERS, () => look([]));
   const zooming = h("div.av-zooming", { role: "group", "aria-label": "scatter" }, around, nearer, further, whole);
-  const clear = button("clear-lasso", "clear selection", "give up the selection (Escape)", () => {
+  const clear = button("clear-lasso", "clear selection", "clear selection (Escape)", () => {
     change({ lasso: [], chosen: [] });
     canvas.focus();
   });
@@ -247,27 +247,31 @@ export function cloud(change, tip) {
     });
     const [wide, high] = [ground.width, ground.height];
     const times = paper.size[1] / box[3];
-    const dots = disc(Math.max(1, Math.round(dotSize(x.length, times) * ratio)));
+    const side = Math.max(1, Math.round(dotSize(x.length, times) * ratio));
+    const dots = disc(side);
+    const offsets = Int32Array.from(dots, ([down, across]) => down * wide + across);
     const each = scale() * ratio;
     const [startRow, startColumn] = paper.place(0, 0);
     const left = (startColumn - box[1]) * each;
     const low = (startRow - box[0]) * each;
     const dense = x.length > 2000;
+    /** @param {number} row @param {number} column */
+    const within = (row, column) => row >= 0 && column >= 0 && row < high && column < wide;
     for (const pass of selected ? [0, 1] : [1]) {
       for (let n = 0; n < x.length; n++) {
         const i = order ? order[n] : n;
         if (selected && selected[i] !== pass) continue;
         const column = Math.round(left + x[i] * each);
         const row = Math.round(low - y[i] * each);
-        if (column < -8 || row < -8 || column > wide + 8 || row > high + 8) continue;
+        if (column < -side || row < -side || column > wide + side || row > high + side) continue;
         const value = palette[levels[i]];
-        for (const [down, across] of dots) {
-          const [r, c] = [row + down, column + across];
-          if (r < 0 || c < 0 || r >= high || c >= wide) continue;
-          const pixel = r * wide + c;
-          if (counts[pixel] < 6) counts[pixel] += 1;
-          const seen = pass ? (dense ? DENSITY[counts[pixel]] : 255) : FAINT;
-          pixels[pixel] = (value | (seen << 24)) >>> 0;
+        const start = row * wide + column;
+        const inner = column >= side && row >= side && column < wide - side && row < high - side;
+        for (let dot = 0; dot < offsets.length; dot++) {
+          if (!inner && !within(row + dots[dot][0], column + dots[dot][1])) continue;
+          const pixel = start + offsets[dot];
+          const count = counts[pixel] < 6 ? (counts[pixel] += 1) : 6;
+          pixels[pixel] = value | ((pass ? (dense ? DENSITY[count] : 255) : FAINT) << 24);
         }
       }
     }

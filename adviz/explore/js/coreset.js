@@ -54,6 +54,8 @@ const PATCH = 72; // CSS pixels of a patch
 const TIP = 72;
 const CHART = 216; // CSS pixels of a curve, at least
 const AHEAD = [1, -1, 2, -2]; // sizes that are asked for beside the displayed one
+/** @type {number[]} */
+const NONE = [];
 const LEFT_OUT = "#9a9a9a";
 
 /** @type {[string, string][]} */
@@ -98,6 +100,13 @@ function build({ model, store, change }) {
   const curvesNow = memo(curvesOf);
   const unpack = memo(unpacked);
   const spread = memo(spreadOut);
+  const matched = memo((/** @type {Int32Array} */ found) => [...new Set(found)].filter((row) => row >= 0));
+  const parted = memo((/** @type {Uint8Array} */ marks, /** @type {Uint8Array} */ bank) => {
+    /** @type {number[][]} left out, in the bank */
+    const found = [[], []];
+    for (let row = 0; row < marks.length; row++) if (marks[row]) found[bank[row]].push(row);
+    return found;
+  });
   /** @type {BankNow} */
   let now;
   /** @type {ReturnType<typeof parts>} */
@@ -138,7 +147,7 @@ function build({ model, store, change }) {
   // the image, and what is picked
   const large = picture(onPicture, { scale: false });
   const opacity = slider("opacity", "opacity", (value) => change({ opacity: value }), { say: percent });
-  const back = button("training", "back to training images", "show the training image again", () =>
+  const back = button("training", "back to training images", "back to training images", () =>
     change({ test: null }),
   );
   const imageTitle = h("h2");
@@ -278,7 +287,7 @@ function build({ model, store, change }) {
       stand: stand ? stand.row : null,
       selected: marks,
       lasso: get("lasso"),
-      lit: tested ? [...new Set(tested.row)].filter((row) => row >= 0) : [],
+      lit: tested ? matched(tested.row) : NONE,
       zoom: get("zoom"),
       label: `${points.x.length} patches in the plane, ${now.size} of them chosen: ${HELP[2].join(": ")}`,
       width,
@@ -356,7 +365,8 @@ function build({ model, store, change }) {
     opacity.show(get("opacity"));
     opacity.node.hidden = !map;
     const scale = map ? `Colours: ${DISTANCE}, 0 to ${number(limits[1])}. ` : "";
-    const frames = `Frames: its ${mine.length} chosen patches, the first numbered.`;
+    const those = mine.length === 1 ? "its chosen patch" : `its ${mine.length} chosen patches, the first numbered`;
+    const frames = mine.length ? `Frames: ${those}.` : "None of its patches was chosen.";
     imageWords.textContent = scale + (isTest ? testWords() : frames);
   }
 
@@ -447,30 +457,24 @@ function build({ model, store, change }) {
     chosen.node.hidden = !marks;
     if (!marks) return 0;
     const { order } = shown();
-    const all = selectedRows(marks);
     const bank = inBank(order, now.size, marks.length);
-    const inside = all.filter((row) => bank[row]);
-    const expected = Number(((all.length * now.size) / now.one.total).toPrecision(3));
+    const [outside, inside] = parted(marks, bank);
+    const all = inside.length + outside.length;
+    const expected = Number(((all * now.size) / now.one.total).toPrecision(3));
     const keptOnes = evenly(inside, CROPS / 2);
-    const few = [...keptOnes, ...evenly(all.filter((row) => !bank[row]), CROPS - keptOnes.length)];
-    const rest = all.length - few.length;
+    const few = [...keptOnes, ...evenly(outside, CROPS - keptOnes.length)];
+    const rest = all - few.length;
     const known = `${inside.length} of them in the bank (${expected} if drawn evenly)`;
     chosen.draw({
-      title: `${entries(all.length)} selected, ${known}${rest ? `; ${few.length} shown, ${rest} more` : ""}`,
+      title: `${entries(all)} selected, ${known}${rest ? `; ${few.length} shown, ${rest} more` : ""}`,
       side: PATCH,
       list: few.map((row) => {
         const fate = bank[row] ? "kept" : "left out";
         return patchOf(row, [fate], `${fate}: ${where(row)}`, bank[row] ? ORANGE : LEFT_OUT);
       }),
     });
-    return all.length;
+    return all;
   }
-  const selectedRows = memo((/** @type {Uint8Array} */ marks) => {
-    const found = [];
-    for (let row = 0; row < marks.length; row++) if (marks[row]) found.push(row);
-    return found;
-  });
-
   function drawCharts() {
     const { one, width } = now;
     const found = curvesNow(one);
