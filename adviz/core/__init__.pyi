@@ -4,9 +4,9 @@ from . import faiss_state as faiss_state
 from . import maps as maps
 from . import neighbors as neighbors
 from .coreset import CoresetTrace as CoresetTrace
-from .coreset import coverage as coverage
 from .coreset import principal_plane as principal_plane
 from .coreset import rows_kept as rows_kept
+from .coreset.coverage import nearest_chosen as nearest_chosen
 from .coreset.integer_grid import check_memory as check_memory
 from .coreset.prototypes import ProxySign as ProxySign
 from .faiss_state import index_from_arrays as index_from_arrays

@@ -1,12 +1,11 @@
-"""The coreset explorer in JupyterLab.
-
-Budget, sampler, colours, a pick, the keys, a lasso, a cell of an image.
-"""
+"""The coreset explorer in JupyterLab and in an exported file: scatter, lasso, sizes, images, keys."""
 
 import re
 
 import pytest
+from driving import Driven, Exported, Live
 from lab_server import write_notebook
+from pages import axe, opened_file
 from playwright.sync_api import expect
 
 CELL = """import numpy as np
@@ -26,151 +25,325 @@ found = {name: bank.predict_coreset_sizes(new, [0.02, 0.1, 0.5]) for name, bank 
 traces = {name: bank.trace_ for name, bank in banks.items()}
 view = explore.coreset(Category("tile", train, test), traces, found)
 view.wait()
-view"""
-UNWIRED = """unwired = explore.coreset(Category("tile", train, test), traces, found)
-unwired.wait()
-for control in (unwired._budget, unwired._sampler, unwired._colour, unwired._images.slider):
-    control.unobserve_all("value")
-unwired._scatter.unobserve_all()
-unwired"""
+"""
+STARTS = {"budget": 5, "colour": "distance to the coreset"}
+# Colour of a pixel of the points' canvas, CSS pixels
+PIXEL = """(canvas, [x, y]) => {
+  const ratio = canvas.width / canvas.clientWidth;
+  return Array.from(canvas.getContext("2d").getImageData(x * ratio, y * ratio, 1, 1).data);
+}"""
+# Milliseconds from an action to the frame after its drawing
+FRAMES = """([action, count]) => new Promise((done) => {
+  const act = new Function("canvas", "i", action);
+  const canvas = document.querySelector("canvas.av-cloud-marks");
+  const found = [];
+  const next = (i) => {
+    if (i === count) return done(found);
+    const start = performance.now();
+    act(canvas, i);
+    requestAnimationFrame(() => setTimeout(() => {
+      found.push(performance.now() - start);
+      next(i + 1);
+    }));
+  };
+  next(0);
+})"""
+
+
+class Bank(Driven):
+    """The explorer as a person uses it; it is complete when its points are there."""
+
+    @property
+    def points(self):
+        return self.find("canvas.av-cloud-marks")
+
+    @property
+    def selection(self):
+        return self.find(".av-patches").filter(has_text="selected")
+
+    def complete(self):
+        self.until(lambda: self.points.get_attribute("data-drawn"), "points")
+
+    def spot(self, row):
+        """Return where an entry lies on the canvas."""
+        self.assign(picked=row, image=row // 64)
+        ring = self.find(".av-cloud-picked").bounding_box()
+        box = self.points.bounding_box()
+        x = ring["x"] + ring["width"] / 2 - box["x"]
+        y = ring["y"] + ring["height"] / 2 - box["y"]
+        self.assign(picked=None)
+        return {"x": x, "y": y}
+
+    def assign(self, **values):
+        """Set the state as Python or a link would."""
+        self.place.assign(values)
+        self.becomes(**values)
+
+    def lasso(self, corners):
+        """Draw round some points with Shift held; corners are fractions of the canvas."""
+        self.points.scroll_into_view_if_needed()
+        box, mouse = self.points.bounding_box(), self.page.mouse
+        places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+        self.page.keyboard.down("Shift")
+        mouse.move(*places[0])
+        mouse.down()
+        for place in places[1:]:
+            mouse.move(*place, steps=5)
+        mouse.up()
+        self.page.keyboard.up("Shift")
+
+
+def view_of():
+    """Return the explorer that the notebook's cell makes."""
+    names = {}
+    exec(CELL, names)  # noqa: S102  (the text above)
+    return names["view"]
 
 
 @pytest.fixture(scope="module")
-def explorer(lab, shared_page):
-    write_notebook(lab.folder, "coreset.ipynb", CELL, UNWIRED)
+def exported(tmp_path_factory):
+    """Return the file of the explorer."""
+    return view_of().export(tmp_path_factory.mktemp("coreset") / "tile.html")
+
+
+@pytest.fixture(scope="module")
+def file_page(chromium, exported):
+    with opened_file(chromium, exported) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def lab_explorer(lab, shared_page):
+    write_notebook(lab.folder, "coreset.ipynb", CELL + "view")
     shared_page.run("coreset.ipynb")
     return shared_page
 
 
-@pytest.fixture
-def page(explorer, screenshot):
-    points(explorer).scroll_into_view_if_needed()
-    return explorer
+@pytest.fixture(params=["file", "lab"])
+def driven(request):
+    """Return the explorer in a file, and in JupyterLab."""
+    if request.param == "file":
+        page = request.getfixturevalue("file_page")
+        found = Bank(page.explorer(), Exported(page.browser))
+    else:
+        page = request.getfixturevalue("lab_explorer")
+        found = Bank(page.explorer(), Live(page.browser, "view"))
+    found.reset()
+    yield found
+    found.reset()
 
 
-def points(page, number=0):
-    return page.find("canvas.adviz-scatter").nth(number)
+def test_the_size_is_moved_by_its_slider_a_curve_and_keys(driven):
+    assert driven.state("budget") == 5
+    expect(driven.status).to_contain_text("tile · greedy · 5 entries of 512 (0.98%)")
+    slider = driven.find(".av-size input")
+    driven.press("ArrowRight", slider)
+    driven.becomes(budget=7)
+    expect(driven.status).to_contain_text("7 entries of 512 (1.4%) · covering radius")
+    driven.press("ArrowRight", slider)
+    driven.becomes(budget=10)  # 10 entries are one of the predictions
+    expect(driven.status).to_contain_text("of the bank used at test time")
+    expect(driven.find("tr.av-chosen")).to_contain_text("90% (9)")
+    rule = driven.find(".av-bank-charts .av-threshold[role=slider]").first
+    driven.press("PageDown", rule)
+    driven.until(lambda: driven.state("budget") < 10, "a smaller size")
+    curve = driven.find(".av-bank-charts svg.av-curves").first
+    box = curve.bounding_box()
+    curve.click(position={"x": box["width"] * 0.75, "y": box["height"] * 0.7})
+    driven.until(lambda: driven.state("budget") > 20, "the size of the click")
 
 
-def picture(page):
-    return page.find("canvas.adviz-overlay").first
+def test_the_sampler_changes_and_keeps_the_size(driven):
+    before = driven.points.evaluate("canvas => canvas.toDataURL()")
+    driven.choose("sampler", "random")
+    driven.becomes(sampler="random", budget=5)
+    expect(driven.status).to_contain_text("tile · random · 5 entries of 512")
+    driven.until(lambda: driven.points.evaluate("c => c.toDataURL()") != before, "other rings")
+    driven.find(
+        ".av-value-name",
+    ).filter(has_text="greedy").click()
+    driven.becomes(sampler="greedy")
 
 
-def status(page):
-    return page.find(".adviz-status").first
-
-
-def handle(page, name, number=0):
-    return page.find(f".adviz-{name} .noUi-handle").nth(number)
-
-
-def lasso(page, left, top, right, bottom):
-    box, mouse = points(page).bounding_box(), page.browser.mouse
-    mouse.move(box["x"] + left, box["y"] + top)
-    mouse.down()
-    for x, y in ((right, top), (right, bottom), (left, bottom)):
-        mouse.move(box["x"] + x, box["y"] + y)
-    mouse.up()
-
-
-def test_the_budget_moves_rings_line_and_numbers(page):
-    expect(page.find(".adviz-readout").first).to_contain_text("512 points · 5 ringed")
-    before = page.find(".adviz-budget-line").first.get_attribute("style")
-    page.changes(lambda: handle(page, "budget").press("ArrowRight"))
-    expect(status(page)).to_contain_text(
-        "tile · greedy · 7 entries of 512 (1.4%) · covering radius"
-    )
-    expect(page.find(".adviz-readout").first).to_contain_text("512 points · 7 ringed")
-    assert page.find(".adviz-budget-line").first.get_attribute("style") != before
-    page.changes(lambda: handle(page, "budget").press("ArrowRight"))
-    # 10 rows are one of the predictions
-    expect(status(page)).to_contain_text("of the bank used at test time")
-
-
-def test_the_sampler_changes_and_keeps_the_budget(page):
-    rows = re.search(r"\d+ entries of 512", status(page).inner_text())[0]
-    page.changes(lambda: page.find(".adviz-sampler select").first.select_option("random"))
-    expect(status(page)).to_contain_text(f"tile · random · {rows}")
-    page.changes(lambda: page.find(".adviz-sampler select").first.select_option("greedy"))
-
-
-def test_every_colour_has_its_legend(page):
-    legend = page.find(".adviz-legend").first
+def test_every_colour_has_its_legend(driven):
+    legend = driven.find(".av-cloud-legend")
     words = {
-        "order of choice": "number of the choice",
+        "order of choice": "number of the choice; grey: not chosen",
         "training image": "patches of the displayed training image",
         "row in the image": "row in the image, from 0",
         "column in the image": "column in the image, from 0",
         "distance to the coreset": "the farthest on top",
     }
+    ground = driven.find("canvas.av-cloud-ground")
+    pictures = set()
     for name, text in words.items():
-        page.find(".adviz-colour select").first.select_option(name)
+        driven.choose("colour", name)
         expect(legend).to_contain_text(text)
-    expect(page.find(".adviz-readout").first).to_contain_text("ringed")
+        driven.becomes(colour=name)
+        pictures.add(ground.evaluate("canvas => canvas.toDataURL()"))
+    assert len(pictures) == len(words)
 
 
-def test_a_point_is_explained_and_arrow_keys_go_along_the_order(page):
-    points(page).click(position={"x": 230, "y": 200})
-    expect(status(page)).to_contain_text(re.compile(r"entry \d+ picked"))
-    expect(page.find(".adviz-picked").first).to_contain_text("this patch")
-    points(page).press("ArrowRight")
-    expect(page.find(".adviz-picked").first).to_contain_text(
-        re.compile(r"choice \d+|nearest chosen patch")
+def test_a_point_is_told_picked_and_explained(driven):
+    spot = driven.spot(300)
+    driven.points.hover(position=spot)
+    expect(driven.find(".av-cloud .av-bubble")).to_contain_text(re.compile(r"entry \d+"))
+    driven.points.click(position=spot)
+    driven.until(lambda: driven.state("picked") is not None, "a pick")
+    picked = driven.state("picked")
+    assert driven.state("image") == picked // 64
+    expect(driven.status).to_contain_text(f"entry {picked} picked")
+    expect(driven.find(".av-bank-pick")).to_contain_text("this patch")
+    stand = driven.find(".av-bank-pick .av-match .av-card-choose")
+    stand.click()  # what stands for it is picked
+    driven.until(lambda: driven.state("picked") != picked, "the nearest chosen patch")
+    expect(driven.find(".av-bank-pick")).to_contain_text(re.compile(r"choice [1-5]"))
+    driven.points.click(position={"x": 3, "y": 3})  # nothing is there
+    driven.becomes(picked=None)
+
+
+def test_keys_go_from_point_to_point_and_along_the_order(driven):
+    order = []
+    driven.press("Home", driven.points)
+    for _ in range(3):
+        driven.until(lambda: driven.state("picked") not in (None, *order), "another choice")
+        order.append(driven.state("picked"))
+        expect(driven.find(".av-bank-pick")).to_contain_text(f"choice {len(order)}")
+        driven.press("PageDown", driven.points)
+    driven.press("PageUp", driven.points)
+    driven.becomes(picked=order[2])
+    driven.press("ArrowRight", driven.points)
+    driven.until(lambda: driven.state("picked") != order[2], "a point right of it")
+    driven.press("ArrowLeft", driven.points)
+    driven.press("Escape", driven.points)
+    driven.becomes(picked=None)
+
+
+def test_a_lasso_selects_entries_and_shows_their_patches(driven):
+    driven.lasso([(0.3, 0.3), (0.7, 0.3), (0.7, 0.7), (0.3, 0.7), (0.3, 0.32)])
+    driven.until(lambda: driven.state("lasso"), "an outline")
+    expect(driven.selection).to_contain_text(
+        re.compile(r"\d+ entries selected, \d+ of them in the bank \([\d.]+ if drawn evenly\)")
     )
-    points(page).press("Escape")
-    for key, number in (("Right", 1), ("Left", 1), ("Right", 2), ("Right", 3), ("Left", 2)):
-        points(page).press(f"Arrow{key}")
-        expect(page.find(".adviz-picked").first).to_contain_text(
-            re.compile(rf"location \d, \d · choice {number}\b")
-        )
-    points(page).press("Escape")
-    expect(status(page)).not_to_contain_text("picked")
+    count = int(re.search(r"(\d+) entries selected", driven.status.inner_text())[1])
+    assert 24 < count < 512
+    assert driven.selection.locator(".av-patch").count() == 24
+    driven.selection.locator(".av-patch").last.click()
+    driven.until(lambda: driven.state("picked") is not None, "a patch of the selection")
+    driven.press("Escape", driven.points)
+    driven.becomes(picked=None)
+    driven.press("Escape", driven.points)
+    driven.becomes(lasso=[])
+    expect(driven.selection).to_be_hidden()
+    driven.press("s", driven.points)  # all that is seen
+    expect(driven.status).to_contain_text("512 entries selected")
+    driven.push("clear-lasso")
+    driven.becomes(lasso=[])
+    driven.assign(chosen=[4, 5])  # as Python does
+    expect(driven.status).to_contain_text("2 entries selected")
 
 
-def test_a_cell_of_the_training_image_is_picked(page):
-    page.find(".adviz-image .noUi-handle").first.press("Home")
-    picture(page).click(position={"x": 340 * 2.5 / 8, "y": 340 * 5.5 / 8})
-    expect(status(page)).to_contain_text("entry 42 picked")  # image 0, cell 5, 2 of 8 x 8
-    page.changes(page.find(".adviz-next").first.click)
-    expect(page.find(".adviz-counter").first).to_have_text("2 of 8")
-    expect(status(page)).not_to_contain_text("picked")
+def test_python_selects_the_same_entries(driven):
+    if isinstance(driven.place, Exported):
+        pytest.skip("there is no Python behind a file")
+    driven.lasso([(0.2, 0.2), (0.8, 0.4), (0.4, 0.8), (0.2, 0.3)])
+    driven.until(lambda: driven.state("lasso"), "an outline")
+    count = int(re.search(r"(\d+) entries? selected", driven.status.inner_text())[1])
+    from driving import ASK
+
+    assert int(driven.page.evaluate(ASK, ["n = len(view.selected)", "n"])) == count
 
 
-def test_a_lasso_shows_patches(page):
-    page.changes(lambda: lasso(page, 150, 100, 330, 300))
-    selection = page.find(".adviz-selection").first
-    expect(selection).to_contain_text(
-        re.compile(r"\d+ entries selected, \d+ of them in the bank \([\d.]+ if drawn")
+def test_the_scatter_is_zoomed_and_moved(driven):
+    spot = driven.spot(100)
+    driven.points.hover(position=spot)
+    driven.page.keyboard.down("Control")
+    driven.page.mouse.wheel(0, -300)
+    driven.page.keyboard.up("Control")
+    driven.until(lambda: len(driven.state("zoom")) == 3, "a zoom")
+    near = driven.state("zoom")
+    assert near[2] > 1
+    driven.press("Shift+ArrowRight", driven.points)
+    driven.until(lambda: driven.state("zoom")[0] > near[0], "what is right of it")
+    driven.press("0", driven.points)
+    driven.becomes(zoom=[])
+    driven.find(".av-cloud button.av-nearer").click()
+    driven.until(lambda: driven.state("zoom"), "a zoom by a button")
+    driven.find(".av-cloud button.av-whole").click()
+    driven.becomes(zoom=[])
+
+
+def test_a_location_of_the_training_image_is_picked(driven):
+    box = driven.canvas.bounding_box()
+    driven.canvas.click(position={"x": box["width"] * 2.5 / 8, "y": box["height"] * 5.5 / 8})
+    driven.becomes(picked=42)  # image 0, location 5, 2 of 8 x 8
+    driven.push("next")
+    driven.becomes(image=1, picked=None)
+    expect(driven.find(".av-counter")).to_have_text("2 of 8")
+    driven.press("[")
+    driven.becomes(image=0)
+    bars = driven.find(".av-count-handle")
+    driven.press("End", bars)
+    driven.becomes(image=7)
+    driven.find("svg.av-counts").click(position={"x": 60, "y": 100})
+    driven.until(lambda: driven.state("image") < 7, "the image of a bar")
+
+
+def test_a_test_image_lights_what_it_matches(driven):
+    driven.assign(budget=51)
+    driven.find(".av-bank-below .av-gallery [role=option]").nth(2).click()
+    driven.becomes(test=2)
+    expect(driven.find(".av-bank-image")).to_contain_text(
+        re.compile(r"Its 64 patches match \d+ entries of 51, which are lit")
     )
-    assert selection.locator("figure").count() == 24
-    points(page).press("Escape")
-    expect(page.find(".adviz-selection")).to_have_count(0)
+    box = driven.canvas.bounding_box()
+    driven.canvas.click(position={"x": box["width"] * 0.3, "y": box["height"] * 0.3})
+    driven.becomes(patch=[2, 2])
+    driven.until(lambda: driven.state("picked") is not None, "the entry that it matches")
+    expect(driven.find(".av-bank-pick")).to_contain_text("choice")
+    driven.assign(budget=5)
+    expect(driven.find(".av-bank-image")).to_contain_text("is known for 10, 51, 256 entries")
+    driven.push("training")
+    driven.becomes(test=None, patch=[])
 
 
-def test_nothing_is_wider_than_the_page(page):
-    for width in (1280, 1000):
-        page.browser.set_viewport_size({"width": width, "height": 900})
-        page.browser.wait_for_timeout(200)
-        cells = page.find(".jp-OutputArea-output").evaluate_all(
-            "cells => cells.map(cell => cell.scrollWidth - cell.clientWidth)"
-        )
-        assert max(cells) <= 0, f"scrolls at {width}"
-    page.browser.set_viewport_size({"width": 1280, "height": 900})
+def test_undo_brings_back_what_was_chosen(driven):
+    driven.choose("sampler", "random")
+    driven.press("Home", driven.points)
+    driven.until(lambda: driven.state("picked") is not None, "a pick")
+    driven.press("Control+z")
+    driven.becomes(picked=None, sampler="random")
+    driven.press("Control+z")
+    driven.becomes(sampler="greedy")
 
 
-def test_an_explorer_whose_controls_are_not_wired_is_noticed(page):
-    """The assertions above fail on it: nothing that is shown changes."""
-    page.stays(lambda: handle(page, "budget", 1).press("ArrowRight"), number=1)
-    page.stays(lambda: page.find(".adviz-sampler select").nth(1).select_option("random"), number=1)
-    page.stays(lambda: points(page, 1).click(position={"x": 230, "y": 200}), number=1)
+def test_a_reloaded_page_shows_the_same(lab_explorer):
+    driven = Bank(lab_explorer.explorer(), Live(lab_explorer.browser, "view"))
+    driven.press("Home", driven.points)
+    driven.until(lambda: driven.state("picked") is not None, "a pick")
+    text = driven.status.inner_text()
+    lab_explorer.reload()
+    expect(lab_explorer.explorer().locator(".av-status")).to_have_text(text)
+    lab_explorer.screenshot("test_a_reloaded_coreset_shows_the_same")
+    Bank(lab_explorer.explorer(), Live(lab_explorer.browser, "view")).assign(picked=None)
 
 
-def test_a_reloaded_page_shows_the_same(explorer):
-    points(explorer).click(position={"x": 230, "y": 200})
-    expect(status(explorer)).to_contain_text("picked")
-    text = status(explorer).inner_text()
-    explorer.reload()
-    expect(status(explorer)).to_have_text(text)
-    entry = re.search(r"entry (\d+) picked", text)[1]
-    expect(explorer.find(".adviz-readout").first).to_contain_text(f"point {entry}")
-    explorer.screenshot("test_a_reloaded_coreset_shows_the_same")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_accessible(chromium, exported, scheme):
+    with opened_file(chromium, exported, scheme=scheme) as page:
+        driven = Bank(page.explorer(), Exported(page.browser))
+        driven.complete()
+        driven.assign(picked=42, image=0, chosen=[1, 2, 3])
+        driven.press("?")
+        found = axe(page.browser)
+        assert found == [], "\n".join(found)
+
+
+@pytest.mark.parametrize("width", [360, 600, 1000])
+def test_it_fits_into_a_narrow_window(chromium, exported, width):
+    with opened_file(chromium, exported, width=width) as page:
+        driven = Bank(page.explorer(), Exported(page.browser))
+        driven.complete()
+        driven.assign(picked=42, image=0, chosen=[1, 2, 3])
+        assert page.wider() <= 0
+        assert page.wider(".av-controls, .av-foot, .av-bank-pick") <= 0

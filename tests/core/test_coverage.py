@@ -36,6 +36,15 @@ def test_coverage_is_the_distance_to_the_nearest_chosen_row(sampler, monkeypatch
     )
     assert (found[-1][order] == 0).all()
     assert (np.diff(found, axis=0) <= 0).all()
+    again, nearest = module.nearest_chosen(points, order, counts)
+    np.testing.assert_array_equal(again, found)
+    for i, count in enumerate(counts):
+        assert nearest[i].max() < count
+        stand = points[order[nearest[i]]].astype(np.float64)
+        apart = np.linalg.norm(points - stand, axis=1)
+        np.testing.assert_allclose(apart, found[i], rtol=1e-5)
+    first = [order[:90].tolist().index(row) for row in order]
+    assert nearest[-1][order].tolist() == first  # chosen rows stand for themselves
 
 
 def test_the_covering_radius_is_the_greedy_searchs_own_up_to_its_grid():

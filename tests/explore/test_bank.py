@@ -135,13 +135,34 @@ def test_rows_are_found_by_image_and_cell(bank, found):
     row = bank.row_at(2, 7)
     assert (trace.image[row], trace.location[row]) == (2, 7)
     assert bank.row_at(2, SIDE**2) is None
-    values = np.arange(96.0)
-    assert bank.map_of(2, values)[1, 3] == row
     part = dataclasses.replace(
         trace, image=trace.image[:20], location=trace.location[:20], points=trace.points[:20]
     )
     some = Bank({"part": dataclasses.replace(part, order=np.arange(3))}, bank.split, N_TRAIN)
-    assert np.isnan(some.map_of(1, np.arange(20.0))).sum() == SIDE**2 - 4
+    assert (some.row_at(1, 3), some.row_at(1, 4)) == (19, None)
+
+
+def test_the_plane_is_told_in_steps(bank, found):
+    from adviz.core import principal_plane
+
+    plane, held = principal_plane(found.traces["greedy"].points)
+    numbers, (_, _, step) = bank.whole_numbers
+    assert numbers.dtype == np.uint16
+    assert np.abs(bank.plane[0] - plane).max() <= 0.51 * step
+    np.testing.assert_array_equal(bank.plane[1], held)
+
+
+def test_what_lies_inside_of_an_outline_is_selected(bank):
+    from matplotlib.path import Path
+
+    points = bank.plane[0]
+    rng = np.random.default_rng(0)
+    for corners in (3, 4, 9):
+        outline = points[rng.choice(len(points), corners, replace=False)] + 1e-4
+        angle = np.arctan2(*(outline - outline.mean(0)).T)
+        outline = outline[np.argsort(angle)]
+        expected = np.flatnonzero(Path(outline).contains_points(points))
+        assert bank.inside(outline.ravel()).tolist() == expected.tolist()
 
 
 def test_what_stands_for_a_row_is_the_nearest_chosen_one(bank, found):
@@ -152,6 +173,8 @@ def test_what_stands_for_a_row_is_the_nearest_chosen_one(bank, found):
     assert nearest == order[apart.argmin()]
     assert np.isclose(distance, apart.min())
     assert bank.nearest_chosen(int(order[3]), "random", 10) == (order[3], 0.0)
+    bank.learn("random")
+    assert order[bank.nearest["random"][10][row]] == nearest
 
 
 def test_proxies_have_one_size_and_their_rows_may_repeat(found, category):

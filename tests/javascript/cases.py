@@ -13,8 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from adviz import DN2, SPADE, Features, Neighbors, PaDiM, PatchCore, Prediction, metrics
+from adviz import DN2, SPADE, Features, Neighbors, PaDiM, PatchCore, Prediction, data, metrics
 from adviz.core import maps
+from adviz.explore.coreset.bank import Bank
+from adviz.explore.coreset.figure import COLOURS, point_values
 from adviz.explore.kit import evidence, outcomes
 from adviz.explore.kit.regions import LIMITS, RATES, nearest, region_part
 from adviz.explore.layers.judging import of_image
@@ -43,6 +45,7 @@ def write(path):
         "regions": region_cases(),
         "fusions": fusion_cases(),
         "judged": judged_cases(),
+        "bank": bank_case(),
     }
     Path(path).write_text(json.dumps(cases, default=packed, allow_nan=False))
 
@@ -587,6 +590,62 @@ def judged_cases():
             }
         )
     return cases
+
+
+def bank_case():
+    """Return the parts of a small memory bank, and what Python says of them."""
+    rng = np.random.default_rng(5)
+    grid = (3, 4)
+    train = Features({"layer": rng.normal(size=(9, 6, *grid)).astype("f4")}, image_size=(24, 32))
+    trace = PatchCore(layers=("layer",), coreset=0.5).fit(train).trace_
+    pixels = np.zeros((2, 24, 32, 3), np.uint8)
+    bank = Bank({"greedy": trace}, data.Split.from_arrays(pixels, [0, 1]), 9)
+    list(bank.lessons())
+    size = bank.steps("greedy")[6]
+    numbers, frame = bank.whole_numbers
+    x, y = numbers.T
+    distance = bank.distances["greedy"][size].astype(np.float64)
+    outlines = [(bank.plane[0][rng.choice(bank.total, n)] + 1e-3).ravel() for n in (3, 7, 40)]
+    return {
+        "points": {
+            "x": x,
+            "y": y,
+            "frame": frame,
+            "image": u4(trace.image),
+            "location": u4(trace.location),
+        },
+        "order": u4(trace.order),
+        "grid": list(grid),
+        "size": size,
+        "sizes": bank.steps("greedy"),
+        "wanted": [
+            [one, int(np.argmin(np.abs(np.log(np.array(bank.steps("greedy")) / one))))]
+            for one in range(1, 70)
+        ],
+        "distances": {
+            "distance": (distance / distance.max() * 65535).round().astype(np.uint16),
+            "most": np.array([distance.max()]),
+            "nearest": u4(bank.nearest["greedy"][size]),
+        },
+        "colours": {
+            colour: {
+                "values": point_values(bank, "greedy", size, colour, 4)[0],
+                "limits": list(point_values(bank, "greedy", size, colour, 4)[1]),
+            }
+            for colour in COLOURS
+        },
+        "outlines": [
+            {"outline": list(map(float, one)), "inside": u4(bank.inside(one))} for one in outlines
+        ],
+        "counts": u4(np.bincount(trace.image[trace.order[:size]], minlength=9)),
+    }
+
+
+
+def u4(values):
+    """Return whole numbers as the browser gets them."""
+    return np.asarray(values).astype(np.uint32)
+
 
 
 if __name__ == "__main__":

@@ -57,6 +57,28 @@ def coverage(points: np.ndarray, order: np.ndarray, counts: Sequence[int]) -> np
     array([[0., 1., 3.],
            [0., 1., 0.]], dtype=float32)
     """
+    return nearest_chosen(points, order, counts)[0]
+
+
+def nearest_chosen(
+    points: np.ndarray, order: np.ndarray, counts: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `coverage` does, and which of the chosen rows is the nearest.
+
+    Parameters and errors: as for `coverage`.
+
+    Returns
+    -------
+    distance: (len(counts), M) float32.
+    nearest: (len(counts), M) int32, a place in `order`, from 0; that of the row itself where it is
+        chosen.
+
+    Examples
+    --------
+    >>> nearest_chosen(np.array([[0.0], [1], [3]]), np.array([0, 2]), [1, 2])[1]
+    array([[0, 0, 0],
+           [0, 0, 1]], dtype=int32)
+    """
     points = checked_points(points)
     order = as_numpy(order)
     ends = [0, *counts]
@@ -72,13 +94,19 @@ def coverage(points: np.ndarray, order: np.ndarray, counts: Sequence[int]) -> np
     centre = points.mean(0, dtype=np.float64).astype(np.float32)
     chosen = torch.from_numpy(points[order[: ends[-1]]] - centre)
     distance = np.empty((len(counts), len(points)), np.float32)
+    nearest = np.empty((len(counts), len(points)), np.int32)
     with full_float32(), torch.inference_mode():
         for start in progress_bar(range(0, len(points), BLOCK), label="coverage"):
             rows = torch.from_numpy(points[start : start + BLOCK] - centre)
-            distance[:, start : start + BLOCK] = _to_prefixes(rows, chosen, ends).numpy()
-    for distance_to_prefix, count in zip(distance, counts, strict=True):
-        distance_to_prefix[order[:count]] = 0
-    return distance
+            block = slice(start, start + BLOCK)
+            found = _to_prefixes(rows, chosen, ends)
+            distance[:, block], nearest[:, block] = (one.numpy() for one in found)
+    for i, count in enumerate(counts):
+        # Proxies' rows may repeat
+        rows_chosen, places = np.unique(order[:count], return_index=True)
+        distance[i, rows_chosen] = 0
+        nearest[i, rows_chosen] = places
+    return distance, nearest
 
 
 def covering_radius(points: np.ndarray, order: np.ndarray, counts: Sequence[int]) -> np.ndarray:
@@ -154,14 +182,15 @@ def principal_plane(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(plane, np.float32), explained
 
 
-def _to_prefixes(rows: Tensor, chosen: Tensor, ends: Sequence[int]) -> Tensor:
+def _to_prefixes(rows: Tensor, chosen: Tensor, ends: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Return each row's distance to the nearest chosen one before each of `ends` but the first, 0.
 
-    (len(ends) - 1, n) for n rows.
+    And which one that is: (len(ends) - 1, n) each, for n rows.
     """
     best = torch.full((len(rows),), torch.inf)  # by the expanded square, up to rounding
     exact = torch.full((len(rows),), torch.inf)  # by direct subtraction
-    distances = []
+    known = torch.zeros(len(rows), dtype=torch.int64)
+    distances, places = [], []
     for start, end in pairwise(ends):
         nearest = torch.full((len(rows),), -1, dtype=torch.int64)  # -1: one chosen before `start`
         for first in range(start, end, CHUNK):
@@ -177,5 +206,7 @@ def _to_prefixes(rows: Tensor, chosen: Tensor, ends: Sequence[int]) -> Tensor:
         square = (rows[changed] - chosen[nearest[changed]]).square().sum(1)
         # Rounding must not let a distance rise
         exact[changed] = torch.minimum(exact[changed], square)
+        known[changed] = nearest[changed]
         distances.append(exact.sqrt())
-    return torch.stack(distances)
+        places.append(known.clone())
+    return torch.stack(distances), torch.stack(places)

@@ -5,7 +5,7 @@ As plain arrays.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isqrt
@@ -14,12 +14,13 @@ from typing import TypeVar
 import numpy as np
 
 from adviz._support import progress_bar
-from adviz.core import CoresetTrace, coverage, principal_plane, rows_kept
+from adviz.core import CoresetTrace, nearest_chosen, principal_plane, rows_kept
 from adviz.data import Split
 from adviz.evaluation import Result, evaluate
 from adviz.explore.kit.evidence import cells_inside
 from adviz.prediction import Neighbors, Prediction
 
+STEPS = 65535  # of the plane's coordinates, which the browser gets as whole numbers
 MANTISSAS = (1, 1.5, 2, 3, 5, 7)  # six steps of the budget a decade
 RADIUS, USED = "covering radius", "fraction of the bank used"
 METRICS = {"image_auroc": "image AUROC", "pixel_auroc": "pixel AUROC", "pro": "PRO"}
@@ -114,6 +115,7 @@ class Bank:
     usage: sampler -> {rows: Usage}.  results: sampler -> {rows: Result}.
     distances: sampler -> {size: (M,) distance of every entry to its nearest chosen one}, as far as
         they are known.
+    nearest: the same of which one that is, as its place in the order of choice.
     version: counts what was learned.
 
     Raises
@@ -138,18 +140,52 @@ class Bank:
         self.results = self._by_rows(results or {})
         self.grid = self.trace.grid or _square(int(self.trace.location.max()) + 1)
         self.distances: dict[str, dict[int, np.ndarray]] = {}
+        self.nearest: dict[str, dict[int, np.ndarray]] = {}
+        self._rows = np.full((images, int(np.prod(self.grid))), -1, np.int64)
+        self._rows[self.trace.image, self.trace.location] = np.arange(self.total)
         self.usage = {name: self._usage(name) for name in self.traces}
         self._same_points = {
             name: self._points_are_shared(trace) for name, trace in self.traces.items()
         }
 
     @cached_property
+    def _principal(self) -> tuple[np.ndarray, np.ndarray]:
+        return principal_plane(self.trace.points)
+
+    @cached_property
+    def whole_numbers(self) -> tuple[np.ndarray, np.ndarray]:
+        """All rows in the plane as the browser gets them.
+
+        (M, 2) uint16 numbers of steps, and (3,) float64: where both axes start, and their common
+        step.
+        """
+        plane = self._principal[0].astype(np.float64)
+        start = plane.min(0)
+        step = float((plane - start).max()) / STEPS or 1.0
+        numbers = ((plane - start) / step).round().astype(np.uint16)
+        return numbers, np.array([*start, step])
+
+    @property
     def plane(self) -> tuple[np.ndarray, np.ndarray]:
-        """All rows in the plane, (M, 2).
+        """All rows in the plane, (M, 2), to one of 65,535 steps.
 
         The second value is the fraction of the variance of each direction.
         """
-        return principal_plane(self.trace.points)
+        numbers, (x, y, step) = self.whole_numbers
+        return np.array([x, y]) + step * numbers, self._principal[1]
+
+    def inside(self, outline: Sequence[float]) -> np.ndarray:
+        """Return the rows inside of an outline of the plane, [x, y, x, y, ...], (k,) int64.
+
+        By the even-odd rule, as ``insideOf`` of lasso.js in the browser.
+        """
+        corners = np.asarray(outline, np.float64).reshape(-1, 2)
+        x, y = self.plane[0].T
+        within = np.zeros(self.total, bool)
+        for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, 1, 0), strict=True):
+            rows = np.flatnonzero((y0 > y) != (y1 > y))
+            within[rows] ^= x[rows] < (x1 - x0) * (y[rows] - y0) / (y1 - y0) + x0
+        return np.flatnonzero(within)
 
     def steps(self, name: str) -> list[int]:
         """Return the sizes of the coreset that are looked at.
@@ -220,19 +256,23 @@ class Bank:
         )
 
     def row_at(self, image: int, cell: int) -> int | None:
-        """Return the row of a training image's cell, if it is one of the candidates."""
-        rows = np.flatnonzero((self.trace.image == image) & (self.trace.location == cell))
-        return int(rows[0]) if len(rows) else None
+        """Return the row of a training image's location, if it is one of the candidates."""
+        there = 0 <= cell < self._rows.shape[1] and self._rows[image, cell] >= 0
+        return int(self._rows[image, cell]) if there else None
 
-    def map_of(self, image: int, values: np.ndarray) -> np.ndarray:
-        """Return the rows' (M,) values on a training image's grid, (rows, columns) float32.
+    def tested(self, name: str, count: int, image: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return what the patches of a test image were compared with, by the bank of a size.
 
-        NaN where no row is.
+        (rows, columns) distances, and of each patch the row that is its nearest, -1 where it is no
+        candidate.
+
+        Raises
+        ------
+        KeyError: there is no prediction with that bank, or it has no neighbours.
         """
-        grid = np.full(self.grid[0] * self.grid[1], np.nan, np.float32)
-        rows = np.flatnonzero(self.trace.image == image)
-        grid[self.trace.location[rows]] = values[rows]
-        return grid.reshape(self.grid)
+        found = self.predictions[name][count].neighbors["patch"]
+        rows = self._rows[found.image[image, ..., 0], found.location[image, ..., 0]]
+        return np.sqrt(found.distance[image, ..., 0]).astype(np.float32), rows
 
     def nearest_chosen(self, row: int, name: str, count: int) -> tuple[int, float]:
         """Return the chosen row that stands for a row, and how far it is."""
@@ -248,12 +288,9 @@ class Bank:
 
     def lessons(self) -> Iterator[None]:
         """Compute what is not known yet, piece by piece."""
-        for name, trace in self.traces.items():
+        for name in self.traces:
             if name not in self.distances:
-                counts = self.steps(name)
-                distances = coverage(self.trace.points, trace.order, counts)
-                self.distances[name] = dict(zip(counts, distances, strict=True))
-                self.version += 1
+                self.learn(name)
                 yield
         missing = list(self._unjudged())
         for name, count in progress_bar(missing, label="metrics"):
@@ -263,6 +300,14 @@ class Bank:
         if missing:
             self.version += 1
             yield
+
+    def learn(self, name: str) -> None:
+        """Compute the distances to the coresets of a sampler."""
+        counts = self.steps(name)
+        distances, nearest = nearest_chosen(self.trace.points, self.traces[name].order, counts)
+        self.nearest[name] = dict(zip(counts, nearest, strict=True))
+        self.distances[name] = dict(zip(counts, distances, strict=True))
+        self.version += 1
 
     def _unjudged(self) -> Iterator[tuple[str, int]]:
         for name, predictions in self.predictions.items():

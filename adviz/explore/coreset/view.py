@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import PurePath
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
+import traitlets
+from traitlets import Float, Int, List, TraitError, Unicode
 
-from adviz import plots
-from adviz.core import CoresetTrace
+from adviz.core import CoresetTrace, rows_kept
 from adviz.data import Category
-from adviz.explore.coreset import page
-from adviz.explore.coreset.bank import METRICS, RADIUS, Bank, Curve
-from adviz.explore.coreset.controls import CoresetControls
-from adviz.explore.kit import markup, theme
-from adviz.explore.kit.evidence import cell_box
-from adviz.explore.kit.texts import computing
-from adviz.plots import StaticFigure, style
+from adviz.explore.coreset.bank import Bank, Usage
+from adviz.explore.coreset.figure import COLOURS, DISTANCE, figure
+from adviz.explore.coreset.source import BankSource
+from adviz.explore.kit.explorer import Explorer
+from adviz.explore.kit.packing import part_key
+from adviz.explore.kit.tasks import Task
+from adviz.plots import StaticFigure
 
-CROPS = 24  # patches of a selection
-NUMBERED = 5  # chosen cells of an image whose number is written beside them
-PATCH = 76  # CSS pixels, width of a selected patch
-CHART = 205  # CSS pixels, width of a small chart: five of them side by side at 1280
+START = 0.01  # of the rows, which are shown first
 
 
 def coreset(
@@ -76,15 +74,55 @@ def coreset(
     return CoresetView(categories, traces, predictions or {}, results or {})  # type: ignore[arg-type]
 
 
-class CoresetView(CoresetControls):
+class Entries(List[int]):
+    """A trait that holds entries, ascending and each once; arrays will do."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """Return the entries as a list."""
+        return super().validate(obj, np.unique(np.asarray(value, np.int64)).tolist())
+
+
+class CoresetView(Explorer):
     """All patches in the plane and on their training images, those that a sampler chose marked.
 
-    Move the coreset size along the order of choice; click a point, or a patch of the training
-    image, to see the chosen patch nearest to it; drag round points to see their patches. The state
-    is plain data, readable and settable: `category`, `sampler` (names), `budget` (coreset size),
-    `colour` (of the points), `image` (index of a training image), `picked` (an entry, None = none),
-    `chosen` (the entries selected); `radius` and `usage` tell what is known of the current bank.
+    Attributes
+    ----------
+    category, sampler: what is displayed.
+    budget: the coreset size that is wanted; see `size`.
+    colour: what the points' colours mean, one of "distance to the coreset", "order of choice",
+        "training image", "row in the image", "column in the image".
+    image: index of a training image.
+    picked: an entry; None = none.
+    lasso: outline of a selection, [x, y, x, y, ...] in the plane; [] = none.
+    chosen: entries that are selected without an outline.
+    zoom: of the plane: [] = all of it, or [x, y, magnification].
+    test: index of a test image, whose patches are compared with the bank; None = none.
+    patch: [row, column] of a location of that test image; [] = none.
+    closeup: of the large picture: [] = all of it, or [row, column, magnification].
+    opacity: of the map over that picture, 0 to 1.
     """
+
+    MODULE = "coreset.js"
+    KINDS = ("small", "train", "test", "photo", "points", "order", "distances", "tested")
+    STATE = (
+        "category", "sampler", "budget", "colour", "image", "picked", "lasso", "chosen", "zoom",
+        "test", "patch", "closeup", "opacity",
+    )  # fmt: skip
+    source: BankSource
+
+    category = Unicode().tag(sync=True)
+    sampler = Unicode().tag(sync=True)
+    budget = Int(min=1).tag(sync=True)
+    colour = Unicode(DISTANCE).tag(sync=True)
+    image = Int(0).tag(sync=True)
+    picked = Int(None, allow_none=True).tag(sync=True)
+    lasso = List(Float()).tag(sync=True)
+    chosen = Entries(Int()).tag(sync=True)
+    zoom = List(Float()).tag(sync=True)
+    test = Int(None, allow_none=True).tag(sync=True)
+    patch = List(Int()).tag(sync=True)
+    closeup = List(Float()).tag(sync=True)
+    opacity = Float(0.6, min=0, max=1).tag(sync=True)
 
     def __init__(
         self,
@@ -103,267 +141,197 @@ class CoresetView(CoresetControls):
             )
             for name, category in categories.items()
         }
-        self._charts: dict[tuple[Any, ...], str] = {}  # what a chart shows -> the chart
-        self._known: tuple[Any, dict[str, dict[str, Curve]]] = None, {}
-        super().__init__(categories, banks)
+        source = BankSource(categories, banks)
+        category = next(iter(banks))
+        state = {"category": category, "sampler": next(iter(banks[category].traces))}
+        super().__init__(source, state)
+        self.observe(self._learn, ["category", "sampler"])
+        self._learn()
 
-    def _draw(self) -> tuple[str, str]:
-        state = self._state()
-        if self._seen.get("page") != state:
-            self._show_points(state)
-            self._show_image(state)
-            bank, order = self._bank, self._bank.order(self.sampler, self.budget)
-            names = [_short(name) for name in self._categories[self.category].train.ids]
-            parts = [
-                self._selection(),
-                page.values(bank, self.sampler, self.budget) + self._remarks(),
-                "<div class='adviz-charts'><div>" + "".join(self._marked_charts()) + "</div></div>",
-                markup.row(
-                    [
-                        page.image_bars(bank.trace, order, names, self.image),
-                        page.position_map(bank, order),
-                        self._most_used(),
-                    ],
-                    gap=24,
-                ),
-            ]
-            self._beside.value = self._explained()
-            self._seen["page"], self._seen["html"] = state, "".join(parts)
-        return self._seen["html"], self._sentence()
+    # state
 
-    def _state(self) -> tuple[Any, ...]:
-        """Return all that decides what is shown."""
-        picked, selected = self._scatter.current, self._scatter.selected
-        bank = self._bank
-        return (
-            bank.version,
-            self.category,
-            self.sampler,
-            self.budget,
-            self.colour,
-            self.image,
-            picked,
-            selected,
-        )
+    @traitlets.default("budget")
+    def _first_size(self) -> int:
+        bank = next(iter(self.source.banks.values()))
+        return rows_kept(START, bank.total)
 
-    def _sentence(self) -> str:
-        bank, radius, used = self._bank, self.radius, self.usage
-        words = [self.category, self.sampler, f"{page.rows(self.budget)} of {bank.total}"]
-        words[-1] += f" ({page.share(self.budget / bank.total)})"
-        words.append(
-            computing("covering radius") if radius is None else f"{RADIUS} {style.number(radius)}"
-        )
-        words += [f"{page.share(used.share)} of the bank used at test time"] if used else []
-        words += [f"entry {self.picked} picked"] if self.picked is not None else []
-        words += [f"{len(self.chosen)} entries selected"] if len(self.chosen) else []
-        return " · ".join(words)
+    @traitlets.validate("category")
+    def _check_category(self, proposal: Any) -> str:
+        return self._one_of("category", proposal["value"], list(self.source.banks))
 
-    def _show_points(self, state: tuple[Any, ...]) -> None:
-        """Bring rings, colours and the legend of the scatter up to date."""
-        bank = self._bank
-        if self._seen.get("order") != self.sampler:
-            self._scatter.ring(bank.traces[self.sampler].order, 0)
-        # Rings would hide the colours
-        self._scatter.count = 0 if self.colour == page.ORDER else self.budget
-        key = (*state[:5], self.image if self.colour == page.IMAGE else None)
-        if self._seen.get("points") != key:
-            colours, painting, legend = page.painted(
-                bank, self.sampler, self.budget, self.colour, self.image
+    @traitlets.validate("sampler")
+    def _check_sampler(self, proposal: Any) -> str:
+        return self._one_of("sampler", proposal["value"], list(self._bank.traces))
+
+    @traitlets.validate("colour")
+    def _check_colour(self, proposal: Any) -> str:
+        return self._one_of("colour", proposal["value"], COLOURS)
+
+    @traitlets.validate("image", "test")
+    def _check_image(self, proposal: Any) -> int | None:
+        name, value = proposal["trait"].name, proposal["value"]
+        one = self._category
+        count = len(one.train if name == "image" else one.test)
+        if value is not None and not 0 <= value < count:
+            raise TraitError(f"{name} must be between 0 and {count - 1}, got {value}")
+        return value if value is None else int(value)
+
+    @traitlets.validate("picked")
+    def _check_picked(self, proposal: Any) -> int | None:
+        row = proposal["value"]
+        if row is not None and not 0 <= row < self._bank.total:
+            raise TraitError(
+                f"picked must be an entry from 0 to {self._bank.total - 1} or None, got {row}"
             )
-            self._scatter.paint(colours, painting)
-            held = " + ".join(f"{value:.0%}" for value in bank.plane[1])
-            note = (
-                f"The plane holds {held} of the variance of {bank.trace.points.shape[1]} "
-                "dimensions."
+        return row if row is None else int(row)
+
+    @traitlets.validate("chosen")
+    def _check_chosen(self, proposal: Any) -> list[int]:
+        rows: list[int] = proposal["value"]
+        if rows and not 0 <= rows[0] <= rows[-1] < self._bank.total:
+            raise TraitError(
+                f"chosen must be entries from 0 to {self._bank.total - 1}, got {rows[0]} to "
+                f"{rows[-1]}"
             )
-            self._legend.value = (
-                f"{legend}<div class='adviz-small' style='max-width:440px'>{note}</div>"
+        return rows
+
+    @traitlets.validate("lasso")
+    def _check_lasso(self, proposal: Any) -> list[float]:
+        outline = list(proposal["value"])
+        if outline and (len(outline) < 6 or len(outline) % 2 or not np.isfinite(outline).all()):
+            raise TraitError("lasso must be [] or [x, y, ...] of three corners or more")
+        return outline
+
+    @traitlets.validate("zoom", "closeup")
+    def _check_zoom(self, proposal: Any) -> list[float]:
+        zoom = list(proposal["value"])
+        if zoom and not (len(zoom) == 3 and zoom[2] >= 1):
+            raise TraitError(
+                f"{proposal['trait'].name} must be [] or two coordinates and a magnification of 1 "
+                f"or more, got {zoom}"
             )
-        self._seen["order"], self._seen["points"] = self.sampler, key
+        return zoom
 
-    def _show_image(self, state: tuple[Any, ...]) -> None:
-        """Show the training image under the distances of its cells, its chosen cells framed."""
-        bank, image = self._bank, self.image
-        key = (*state[:4], image)
-        if self._seen.get("image") != key:
-            distance = bank.distance(self.sampler, self.budget)
-            left_out = None if distance is None else bank.map_of(image, distance)
-            photo = self._photo(self.category, image)
-            with self._overlay.hold_sync():
-                self._overlay.show(photo, left_out, limits=page.distance_limits(bank, self.budget))
-                self._overlay.cells = list(bank.grid)
-                order = bank.order(self.sampler, self.budget)
-                mine = order[bank.trace.image[order] == image].tolist()
-                numbers = self._ranks(mine[:NUMBERED])
-                self._overlay.mark(
-                    [self._box(row) for row in mine], [*numbers, *[""] * (len(mine) - len(numbers))]
-                )
-            self._seen["image"] = key
-        box = None if self.picked is None else self._box(self.picked)
-        self._overlay.picked = [] if box is None else [box[0] + box[2] // 2, box[1] + box[3] // 2]
+    @traitlets.validate("patch")
+    def _check_patch(self, proposal: Any) -> list[int]:
+        patch = list(proposal["value"])
+        if patch and (len(patch) != 2 or min(patch) < 0):
+            raise TraitError(f"patch must be [] or [row, column] of a location, got {patch}")
+        return patch
 
-    def _ranks(self, chosen: list[int]) -> list[str]:
-        """Return the numbers of choice of some chosen rows, from 1."""
-        order = self._bank.traces[self.sampler].order
-        return [str(int(np.flatnonzero(order == row)[0]) + 1) for row in chosen]
+    @traitlets.observe("category")
+    def _enter_category(self, _change: Any) -> None:
+        """Begin elsewhere with what the former category alone had."""
+        if self._property_lock:  # the browser sets all of it itself
+            return
+        names = list(self._bank.traces)
+        self.picked, self.test = None, None
+        self.lasso, self.chosen, self.zoom, self.patch, self.closeup = [], [], [], [], []
+        self.image = 0
+        if self.sampler not in names:
+            self.sampler = names[0]
+        self.budget = rows_kept(START, self._bank.total)
 
-    def _box(self, row: int) -> markup.Box:
-        """Return (top, left, height, width) of a row's cell, pixels of its training image."""
-        bank, size = self._bank, self._categories[self.category].train.image_size
-        return cell_box(divmod(int(bank.trace.location[row]), bank.grid[1]), size, bank.grid)
+    @traitlets.observe("picked", "image")
+    def _follow(self, change: Any) -> None:
+        """Show the picked entry's image; another image's pick is given up."""
+        if self.picked is None or self._property_lock:
+            return
+        image = int(self._bank.trace.image[self.picked])
+        if change["name"] == "picked":
+            self.image = image
+        elif self.image != image:
+            self.picked = None
 
-    def _patch(
-        self, row: int, title: str, caption: str, *, width: int = 120, colour: str = ""
-    ) -> str:
-        """Return a row's patch: its cell framed, and one cell around it."""
-        image = self._photo(self.category, int(self._bank.trace.image[row]))
-        top, left, high, wide = self._box(row)
-        cut = markup.crop(image, (top, left, high, wide))
-        inner = [(high, wide, high, wide)]
-        return markup.tile(
-            cut, title=title, caption=caption, width=width, boxes=inner, sharp=True, colour=colour
-        )
+    @traitlets.observe("lasso", "chosen")
+    def _select(self, change: Any) -> None:
+        """Keep one selection: an outline or entries."""
+        if change["new"] and not self._property_lock:
+            setattr(self, "chosen" if change["name"] == "lasso" else "lasso", [])
 
-    def _where(self, row: int) -> str:
-        """Return the training image and the cell that a row comes from."""
-        trace, bank = self._bank.trace, self._bank
-        name = _short(self._categories[self.category].train.ids[int(trace.image[row])])
-        place = divmod(int(trace.location[row]), bank.grid[1])
-        return f"{name} · location {place[0]}, {place[1]}"
+    @traitlets.observe("test")
+    def _forget_patch(self, _change: Any) -> None:
+        if self.patch and not self._property_lock:
+            self.patch = []
 
-    def _explained(self) -> str:
-        """Return the picked row and the chosen row that stands for it."""
-        if self.picked is None:
-            words = "Click a point or a patch to see the chosen patch nearest to it."
-            return theme.note(words)
-        bank, row = self._bank, self.picked
-        place = np.flatnonzero(bank.order(self.sampler, self.budget) == row)
-        nearest, distance = bank.nearest_chosen(row, self.sampler, self.budget)
-        mine = f"{self._where(row)} · " + (f"choice {place[0] + 1}" if len(place) else "not chosen")
-        other = (
-            f"{self._where(nearest)} · choice {self._ranks([nearest])[0]} · distance "
-            f"{style.number(distance)}"
-        )
-        parts = [self._patch(row, "this patch", mine)]
-        if not len(place):
-            parts.append(self._patch(nearest, "nearest chosen patch", other))
-        return markup.row(parts, gap=16)
+    # what follows
 
-    def _selection(self) -> str:
-        """Return the patches of the selected rows, evenly along the selection.
+    @property
+    def size(self) -> int:
+        """The displayed coreset size: of those offered the nearest to `budget`, as a ratio."""
+        sizes = self._bank.steps(self.sampler)
+        return min(sizes, key=lambda size: abs(np.log(size / self.budget)))
 
-        The title counts those that were chosen.
+    @property
+    def radius(self) -> float | None:
+        """Covering radius of the displayed bank (Eq. 5); None while it is being computed."""
+        return self._bank.radius(self.sampler, self.size)
+
+    @property
+    def usage(self) -> Usage | None:
+        """How test patches used the displayed bank.
+
+        None where there is no prediction with a bank of this size.
         """
-        chosen, bank = self.chosen, self._bank
-        if not len(chosen):
-            return ""
-        kept = np.isin(chosen, bank.order(self.sampler, self.budget))
-        expected = len(chosen) * self.budget / bank.total
-        shown = np.unique(np.linspace(0, len(chosen) - 1, CROPS).round().astype(int))
-        rest = len(chosen) - len(shown)
-        title = (
-            f"{page.rows(len(chosen))} selected, {kept.sum()} of them in the bank ({expected:.3g} "
-            "if drawn evenly)"
+        return self._bank.usage.get(self.sampler, {}).get(self.size)
+
+    @property
+    def selected(self) -> np.ndarray:
+        """The entries that are selected, (k,) int64, ascending: in the lasso, or those chosen."""
+        if self.lasso:
+            return self._bank.inside(self.lasso)
+        return np.array(self.chosen, np.int64)
+
+    @property
+    def _bank(self) -> Bank:
+        return self.source.banks[self.category]
+
+    @property
+    def _category(self) -> Category:
+        return self.source.categories[self.category]
+
+    # work beside the kernel
+
+    def _learn(self, _change: Any = None) -> None:
+        """Compute what is not known of the category yet, and tell each piece as it comes."""
+        name = self.category
+        self._tasks.stop(lambda key: key in self.source.banks and key != name)
+        if self._bank.learned:
+            return
+        task = Task(
+            key=name,
+            label=f"{name}: coverage and metrics",
+            run=partial(self._lessons, self._bank.lessons()),
+            done=self._fail_no_more,
+            failed=self._fail,
         )
-        title += f"; {len(shown)} shown, {rest} more" if rest else ""
-        parts = [
-            self._patch(row, "kept", self._where(row), width=PATCH, colour=style.ORANGE)
-            if inside
-            else self._patch(
-                row, "left out", self._where(row), width=PATCH, colour=style.UNLABELLED
-            )
-            for row, inside in zip(chosen[shown].tolist(), kept[shown].tolist(), strict=True)
-        ]
-        return f"<div class='adviz-selection'>{markup.row(parts, title=title)}</div>"
+        self._tasks.add(task)
 
-    def _remarks(self) -> str:
-        """Return what cannot be shown, and why."""
-        bank, trace, words = self._bank, self._bank.traces[self.sampler], []
-        if trace.sampler == "proxies":
-            words.append(
-                "Learned proxies are no patches: rings and radius are those of the patch nearest "
-                "to each."
-            )
-        results = [one for found in bank.results.values() for one in found.values()]
-        found = [
-            (getattr(one, key), one.reasons[key])
-            for one in results
-            for key in METRICS
-            if key in one.reasons
-        ]
-        undefined = {reason for value, reason in found if np.isnan(value)}
-        fewer = {reason for value, reason in found if not np.isnan(value)}
-        words += [f"Metrics are undefined: {reason}." for reason in sorted(undefined)]
-        words += [f"Metrics of the pixels: {reason}." for reason in sorted(fewer)]
-        if not bank.predictions and not results:
-            words.append("There are no predictions: usage and metrics are not known.")
-        elif self.usage is None and bank.predictions.get(self.sampler):
-            sizes = ", ".join(map(str, bank.predictions[self.sampler]))
-            words.append(
-                f"AUROC, PRO and use are known for {sizes} entries of {self.sampler}: "
-                "move the coreset size there."
-            )
-        return "".join(map(theme.note, words))
+    def _lessons(self, lessons: Iterator[None]) -> None:
+        for _ in lessons:
+            self.facts = self.source.facts
 
-    def _marked_charts(self) -> list[str]:
-        """Return the charts, which are drawn anew only when more is known.
+    def _fail_no_more(self, _result: Any) -> None:
+        self._fail(None)
 
-        A line over them marks the coreset size.
-        """
-        bank, drawn = self._bank, self._charts
-        along = plots.position_on_axis(self.budget, bank.limits)
-        shown = []
-        for title, curves in self._curves().items():
-            key = (
-                self.category,
-                title,
-                *(values.tobytes() for curve in curves.values() for values in curve),
-            )
-            if key not in drawn:
-                figure = plots.coreset_size_chart(curves, title, limits=bank.limits)
-                drawn[key] = theme.svg(figure, text=f"{title} by coreset size", width=CHART)
-            shown.append(page.marked_chart(drawn[key], along))
-        return shown
+    # parts and pictures
 
-    def _curves(self) -> dict[str, dict[str, Curve]]:
-        """Return the charts' curves, collected anew only when more is known."""
-        key = self.category, self._bank.version
-        if self._known[0] != key:
-            self._known = key, self._bank.curves()
-        return self._known[1]
-
-    def _most_used(self) -> str:
-        """Return the bank's row that was the nearest of most test patches."""
-        used = self.usage
-        if used is None:
-            return ""
-        times = f"nearest of {used.times} of {used.patches} test patches"
-        return self._patch(used.row, "most used entry", f"{self._where(used.row)} · {times}")
+    def _first_parts(self) -> list[str]:
+        """Return the keys of the parts that the first picture needs."""
+        kinds = ("points",), ("order", self.sampler)
+        keys = [part_key(kind, self.category, *names) for kind, *names in kinds]
+        if self.sampler in self._bank.distances:
+            keys.append(part_key("distances", self.category, self.sampler, self.size))
+        return keys
 
     def static(self) -> StaticFigure:
         """Return the scatter, the covering radius and the image AUROC as a matplotlib figure."""
-        bank = self._bank
-        colours, painting, _ = page.painted(
-            bank, self.sampler, self.budget, self.colour, self.image
-        )
-        held, ends = sum(bank.plane[1]), page.distance_limits(bank, self.budget)
-        scale = (
-            f", 0 (dark) to {style.number(ends[1])} (bright)"
-            if ends and self.colour == page.DISTANCE
-            else ""
-        )
-        return plots.coreset_figure(
-            bank.plane[0],
-            colours,
-            bank.order(self.sampler, self.budget),
-            bank.curves(),
-            limits=bank.limits,
-            coreset_size=self.budget,
-            painting=painting,
-            title=f"{self.category}: {page.rows(self.budget)} of {bank.total}, {self.sampler}",
-            note=f"colour: {self.colour}{scale}; rings: the coreset; "
-            f"the plane has {held:.0%} of the variance",
-        )
+        return figure(self._bank, self.category, self.sampler, self.size, self.colour, self.image)
+
+    def exported_state(self, images: Any = None) -> dict[str, Any]:
+        """Return the state that an exported page begins with: at a test image that it holds."""
+        elsewhere = images is not None and self.test not in images
+        return self.state | ({"test": None, "patch": []} if elsewhere else {})
 
 
 def _bank(
@@ -378,8 +346,3 @@ def _bank(
             for found in (predictions, results)
         )
     return Bank(traces, category.test, len(category.train), predictions, results)
-
-
-def _short(name: str) -> str:
-    """Return a file's name without its folder and ending, which the normal images share."""
-    return PurePath(name).stem

@@ -34,9 +34,9 @@ const KEYS = "arrow keys pick a patch (with Alt eight further), Escape goes back
   + "plus and minus magnify, 0 shows all, Shift and arrow keys move, m hides the map while it is held";
 
 /** Drawings on buttons, in a square of 16. */
-const PLUS = "M8 3v10M3 8h10";
-const MINUS = "M3 8h10";
-const CORNERS = "M3 6V3h3M10 3h3v3M13 10v3h-3M6 13H3v-3";
+export const PLUS = "M8 3v10M3 8h10";
+export const MINUS = "M3 8h10";
+export const CORNERS = "M3 6V3h3M10 3h3v3M13 10v3h-3M6 13H3v-3";
 const EYE = "M1.5 8 Q8 1.5 14.5 8 Q8 14.5 1.5 8 M8 6 a2 2 0 1 1 0 4 a2 2 0 1 1 0 -4";
 
 /** @typedef {import("./types").PictureGiven} PictureGiven */
@@ -109,9 +109,7 @@ function painter(canvas) {
     if (painted && given.style !== "outline" && given.dashed != null) {
       stroke(context, level(map, rows, columns, given.dashed), box, scale, DASHED);
     }
-    for (const { box: [top, left, high, wide] } of given.frames ?? []) {
-      frame(context, [top - box[0], left - box[1], high, wide], scale, ORANGE, { least: LEAST - 4, line: 1.5 });
-    }
+    frames(context, given.frames ?? [], box, scale);
     if (!given.pixel) return;
     const [top, left, height, width] = boxOf(cellOf(given.pixel, size, given.cells), size, given.cells);
     frame(context, [top - box[0], left - box[1], height, width], scale, RIM, { least: LEAST });
@@ -119,6 +117,33 @@ function painter(canvas) {
     const [row, column] = given.pixel;
     frame(context, [row - box[0], column - box[1], 1, 1], scale, RIM, { line: 1 });
   };
+}
+
+/**
+ * Frames boxes, and writes their texts right of them where they do not lie over each other.
+ * @param {CanvasRenderingContext2D} context
+ * @param {{ box: import("./types").Box, text: string }[]} list
+ * @param {import("./types").Box} seen
+ * @param {number} scale CSS pixels of an image pixel
+ */
+function frames(context, list, seen, scale) {
+  /** @type {[number, number][]} */
+  const placed = [];
+  for (const { box: [top, left, height, width], text } of list) {
+    const [y, x] = [top - seen[0], left - seen[1]];
+    frame(context, [y, x, height, width], scale, ORANGE, { least: LEAST - 4, line: 1.5 });
+    const at = /** @type {[number, number]} */ ([(x + width) * scale + 2, y * scale + 9]);
+    const near = placed.some((other) => Math.abs(other[0] - at[0]) < 26 && Math.abs(other[1] - at[1]) < 12);
+    if (!text || near) continue;
+    placed.push(at);
+    context.font = "600 11px system-ui, sans-serif";
+    context.lineWidth = 3;
+    context.lineJoin = "round";
+    context.strokeStyle = "#000";
+    context.strokeText(text, ...at);
+    context.fillStyle = RIM;
+    context.fillText(text, ...at);
+  }
 }
 
 /**
@@ -169,7 +194,7 @@ const drawing = (path) => h("svg", { viewBox: "0 0 16 16", "aria-hidden": "true"
  * @param {() => void} click
  * @returns {HTMLButtonElement}
  */
-function iconButton(name, title, path, click) {
+export function iconButton(name, title, path, click) {
   const attributes = { type: "button", title, "aria-label": title, onclick: click };
   return own(h(`button.av-icon.av-${name}`, attributes, drawing(path)));
 }

@@ -10,7 +10,7 @@ from PIL import Image
 
 from adviz._support import progress
 from adviz.data import Split
-from adviz.explore.kit.packing import jpeg
+from adviz.explore.kit.packing import Part, jpeg
 
 SMALL = 96  # side of a small picture, pixels
 COLUMNS = 8  # small pictures in a row of a sheet
@@ -28,6 +28,27 @@ def mean_image(split: Split) -> np.ndarray:
     for index in progress.progress_bar(range(len(split)), label="images"):
         total += split.image(index)
     return (total / len(split)).round().astype(np.uint8)
+
+
+def picture_part(kind: str, split: Split, number: int) -> Part:
+    """Return the part that holds a picture of a split; empty where there is none.
+
+    Parameters
+    ----------
+    kind: "small": a sheet; "photo": the file's own pixels; "train": the image; "test": the image
+        with its mask, if known.
+    number: of the sheet or the image.
+    """
+    if kind == "small":
+        return {"image": jpeg(image_sheet(split, number), QUALITY)}
+    if kind == "photo":
+        photograph = split.photograph(number)
+        return {} if photograph is None else {"image": jpeg(photograph)}
+    part: Part = {"image": jpeg(split.image(number))}
+    mask = split.mask(number) if kind == "test" else None
+    if mask is not None:
+        part["mask"] = np.packbits(mask)
+    return part
 
 
 def stacked(files: Sequence[bytes]) -> bytes:

@@ -409,20 +409,12 @@ class Source(Parts):
         else:
             split_name, category, number = names
         split = self._split(split_name, category)
-        if kind == "small":
-            page = _index(number, pictures.pages(len(split)), "page")
-            return {"image": jpeg(pictures.image_sheet(split, page), pictures.QUALITY)}
-        image = _index(number, len(split), f"{split_name} image")
         if kind == "mean":
             return {"image": jpeg(self.mean(category))}
-        if kind == "photo":
-            photograph = split.photograph(image)
-            return {} if photograph is None else {"image": jpeg(photograph)}
-        part: Part = {"image": jpeg(split.image(image))}
-        mask = split.mask(image) if kind == "test" else None
-        if mask is not None:
-            part["mask"] = np.packbits(mask)
-        return part
+        sheets = kind == "small"
+        count = pictures.pages(len(split)) if sheets else len(split)
+        place = index(number, count, "page" if sheets else f"{split_name} image")
+        return pictures.picture_part(kind, split, place)
 
     def _of_image(
         self, kind: str, category: str, detector: str, number: str, k: int | None, half: bool
@@ -431,14 +423,14 @@ class Source(Parts):
         prediction = self.prediction(category, detector)
         split = self.categories[category].test
         if kind == "maps":
-            page = _index(number, pictures.pages(len(split)), "page")
+            page = index(number, pictures.pages(len(split)), "page")
             maps = prediction.anomaly_map
             if maps is None:
                 return {}
             low, high = self._facts_of_detector(category, detector)["limits"]
             sheet = pictures.map_sheet(split, page, maps, (low, high))
             return {"image": jpeg(sheet, pictures.QUALITY)}
-        image = _index(number, len(split), "test image")
+        image = index(number, len(split), "test image")
         if kind == "guess":
             return {"tags": measures.guesses(split, prediction, image)}
         root = self._facts_of_detector(category, detector)["root"]
@@ -505,7 +497,7 @@ def _one_of(there: Collection[str], name: str, what: str) -> None:
         raise KeyError(f"expected a {what}, one of {', '.join(there)}, got {name!r}")
 
 
-def _index(text: str, count: int, what: str) -> int:
+def index(text: str, count: int, what: str) -> int:
     """Return an index from 0 on as a number."""
     if not (text.isascii() and text.isdigit() and int(text) < count):
         raise KeyError(f"expected a {what} from 0 to {count - 1}, got {text!r}")

@@ -1,0 +1,534 @@
+// Hundreds of thousands of points in the plane on canvases: coloured, some ringed, lit or selected; one is picked.
+
+import { MAP } from "./colours.js";
+import { button } from "./controls.js";
+import { bubble } from "./bubble.js";
+import { h, own, set, sharp } from "./dom.js";
+import { clip } from "./format.js";
+import { gestures } from "./gestures.js";
+import { ahead, thinned } from "./lasso.js";
+import { nearest } from "./marks.js";
+import { lazily, memo } from "./memo.js";
+import { CORNERS, MINUS, PLUS, iconButton } from "./picture.js";
+import { clamped, closer, panned, viewOf } from "./zoom.js";
+
+const MARGIN = 16; // CSS pixels round the points
+const REACH = 14; // CSS pixels within which a pointer finds a point
+const CORNERS_MOST = 240; // of a lasso
+const CROWD = 700; // rings in sight, beyond which they are drawn fine
+const NUMBERED = 5; // first choices whose number stands beside their ring
+const LEAST_STEP = 5; // CSS pixels that an arrow key goes at least
+const TWICE = 2;
+const REST = 90; // milliseconds that a pointer rests before what is under it may be asked for
+const FAINT = 70; // of 255: how much of a point is seen that is not selected
+/** Of 255: how much is seen of a pixel on which so many points lie. */
+const DENSITY = [0, 150, 190, 215, 235, 245, 255];
+/** @type {Record<string, [number, number]>} */
+const ARROWS = { ArrowUp: [0, 1], ArrowDown: [0, -1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
+const LOOP = "M5.5 11.5C2 10.5 1.5 6.5 4 4.5S11 2.5 13 5s.5 6-3.5 6.5S5 12.5 4.5 14.5";
+
+/**
+ * @typedef {object} Plane
+ * @property {ArrayLike<number>} x whole numbers of steps
+ * @property {ArrayLike<number>} y
+ * @property {ArrayLike<number>} frame start of x, start of y, step of both
+ */
+/**
+ * @typedef {object} CloudGiven
+ * @property {Plane} plane
+ * @property {Uint16Array} levels of the points: 0 grey, 1 to 256 a colour, 257 marked
+ * @property {boolean} sorted whether higher levels lie on top
+ * @property {Uint32Array | null} order what is ringed: its first `count`; null: none
+ * @property {number} count
+ * @property {boolean} ringed whether rings are drawn, which would hide colours
+ * @property {number | null} picked
+ * @property {number | null} stand what stands for the picked point
+ * @property {Uint8Array | null} selected 0 or 1
+ * @property {number[]} lasso [x, y, x, y, ...] in the plane
+ * @property {number[]} lit points that are lit, such as the matches of an image
+ * @property {number[]} zoom [] = all of it, else [x, y, magnification]
+ * @property {string} label
+ * @property {number} width CSS pixels
+ * @property {number} height
+ */
+
+/**
+ * The plane as an image whose pixels are its steps, y downwards, of the shape of a canvas: zoom.js looks at it.
+ * @param {Plane} plane
+ * @param {number} width CSS pixels
+ * @param {number} height
+ */
+export function sheet({ x, y, frame }, width, height) {
+  let right = 1;
+  let top = 1;
+  for (let i = 0; i < x.length; i++) {
+    if (x[i] > right) right = x[i];
+    if (y[i] > top) top = y[i];
+  }
+  const each = Math.max(right / (width - 2 * MARGIN), top / (height - 2 * MARGIN)); // one scale for both axes
+  /** @type {import("./types").Size} */
+  const size = [height * each, width * each];
+  const left = (size[1] - right) / 2;
+  const low = (size[0] - top) / 2;
+  return {
+    size,
+    each,
+    /**
+     * Steps of the plane at a place of the image.
+     * @param {number} row
+     * @param {number} column
+     * @returns {[number, number]}
+     */
+    steps: (row, column) => [column - left, size[0] - row - low],
+    /** @param {number} across @param {number} up steps @returns {[number, number]} row, column */
+    place: (across, up) => [size[0] - up - low, across + left],
+    /** A zoom of the image as one of the plane, and back. @param {number[]} zoom */
+    told(zoom) {
+      if (zoom.length !== 3) return [];
+      const [across, up] = this.steps(zoom[0], zoom[1]);
+      const digits = (/** @type {number} */ value) => Number(value.toPrecision(7));
+      return [frame[0] + frame[2] * across, frame[1] + frame[2] * up, zoom[2]].map(digits);
+    },
+    /** @param {number[]} zoom */
+    meant(zoom) {
+      if (zoom.length !== 3) return [];
+      const [row, column] = this.place((zoom[0] - frame[0]) / frame[2], (zoom[1] - frame[1]) / frame[2]);
+      return clamped(row, column, zoom[2], size);
+    },
+  };
+}
+
+/**
+ * Returns points in the order in which they are painted: the lower levels first, those of a level as they come.
+ * @param {Uint16Array} levels
+ */
+export function byLevel(levels) {
+  const starts = new Uint32Array(259);
+  for (let i = 0; i < levels.length; i++) starts[levels[i] + 1] += 1;
+  for (let level = 1; level < starts.length; level++) starts[level] += starts[level - 1];
+  const order = new Uint32Array(levels.length);
+  for (let i = 0; i < levels.length; i++) order[starts[levels[i]]++] = i;
+  return order;
+}
+
+/** Pixels of a disc, as steps from its middle. @param {number} side its diameter @returns {[number, number][]} */
+export function disc(side) {
+  const middle = (side - 1) / 2;
+  const start = -Math.floor(side / 2);
+  /** @type {[number, number][]} */
+  const pixels = [];
+  for (let row = 0; row < side; row++) {
+    for (let column = 0; column < side; column++) {
+      const far = Math.hypot(row - middle, column - middle) > side / 2 + 0.1;
+      if (!far) pixels.push([row + start, column + start]);
+    }
+  }
+  return pixels;
+}
+
+/** Diameter of a point among so many, CSS pixels. @param {number} count @param {number} times magnification */
+export function dotSize(count, times) {
+  const alone = Math.sqrt(120_000 / Math.max(1, count));
+  return clip(alone * Math.sqrt(times), 1.6, 8);
+}
+
+/** A colour of the style sheet as a pixel of an ImageData, opaque. @param {string} text such as "rgb(1, 2, 3)" */
+function pixelOf(text) {
+  const [red, green, blue] = (text.match(/[\d.]+/g) ?? ["0", "0", "0"]).map(Number);
+  return ((blue << 16) | (green << 8) | red) >>> 0;
+}
+
+/**
+ * A scatter of many points.
+ * @param {import("./types").Change} change sets { picked }, { lasso } or { zoom }
+ * @param {(row: number, rests: boolean) => Node[]} tip what stands beside the pointer at a point; `rests`: it stays
+ *   there, and what is missing may be asked for
+ * @returns {import("./types").Component<CloudGiven> & { canvas: HTMLCanvasElement }}
+ */
+export function cloud(change, tip) {
+  const ground = h("canvas.av-cloud-ground", { "aria-hidden": "true" });
+  const attributes = { tabindex: 0, role: "application", "aria-roledescription": "scatter to pick from" };
+  const canvas = /** @type {HTMLCanvasElement} */ (h("canvas.av-cloud-marks", attributes));
+  const outline = h("path.av-cloud-lasso");
+  const link = h("path.av-cloud-link");
+  const marks = ["stand", "picked", "pointed"].map((name) => h(`circle.av-cloud-${name}`, { r: 7 }));
+  const under = ["stand", "picked"].map(() => h("circle.av-cloud-under", { r: 7 }));
+  const over = h("svg.av-cloud-over", { "aria-hidden": "true" }, outline, link, ...under, ...marks);
+  const samples = ["grey", "marked", "ink", "paper", "lit"].map((name) => h(`i.av-cloud-${name}`, { hidden: true }));
+  const beside = bubble();
+  const said = h("div.av-unseen", { "aria-live": "polite" });
+  const drawing = "outline points to select them (Shift and a drag; key l)";
+  const around = iconButton("lasso", drawing, LOOP, () => hold(!lassoing));
+  const nearer = iconButton("nearer", "magnify (key +, or Ctrl + wheel)", PLUS, () => magnify(TWICE));
+  const further = iconButton("further", "magnify less (key -)", MINUS, () => magnify(1 / TWICE));
+  const whole = iconButton("whole", "all points (key 0, or a double click)", CORNERS, () => look([]));
+  const zooming = h("div.av-zooming", { role: "group", "aria-label": "scatter" }, around, nearer, further, whole);
+  const clear = button("clear-lasso", "clear selection", "clear selection (Escape)", () => {
+    change({ lasso: [], chosen: [] });
+    canvas.focus();
+  });
+  const hint = h("span.av-badge.av-hint", { "aria-hidden": "true" }, "Ctrl + wheel magnifies");
+  const tools = [hint, zooming, clear, beside.node, said];
+  const stage = h("div.av-stage.av-cloud-stage", {}, ground, canvas, over, ...tools, ...samples);
+  const node = h("div.av-cloud", {}, stage);
+  own(canvas);
+
+  /** @type {CloudGiven} */
+  let now;
+  /** @type {ReturnType<typeof sheet>} */
+  let paper;
+  /** @type {number[]} of the sheet */
+  let zoom = [];
+  let box = /** @type {import("./types").Box} */ ([0, 0, 1, 1]);
+  let lassoing = false;
+  /** @type {number[] | null} [x, y, ...] CSS pixels */
+  let path = null;
+  let pointed = -1;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let resting;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let hinted;
+  let keyed = false;
+  const papers = memo(sheet);
+  const painting = memo(byLevel);
+  const paint = memo(paintPoints);
+  const ring = memo(paintRings);
+
+  const scale = () => now.width / box[3]; // CSS pixels of a step
+  /** @param {number} row @returns {[number, number]} CSS pixels */
+  function at(row) {
+    const [down, across] = paper.place(now.plane.x[row], now.plane.y[row]);
+    return [(across - box[1]) * scale(), (down - box[0]) * scale()];
+  }
+  /** Steps under a place of the canvas. @param {number} x @param {number} y CSS pixels */
+  const stepsAt = (x, y) => paper.steps(box[0] + y / scale(), box[1] + x / scale());
+
+  /** @param {CloudGiven} given */
+  function draw(given) {
+    now = given;
+    paper = papers(given.plane, given.width, given.height);
+    zoom = paper.meant(given.zoom);
+    const view = viewOf(zoom, paper.size);
+    box = view.box;
+    const ratio = globalThis.devicePixelRatio || 1;
+    const inks = samples.map((sample) => getComputedStyle(sample).color).join("|");
+    const place = /** @type {const} */ ([given.plane, given.width, given.height, box.join(), ratio, inks]);
+    const order = given.sorted ? painting(given.levels) : null;
+    paint(...place, given.levels, order, given.selected);
+    ring(...place, given.order, given.count, given.ringed, given.lit);
+    stage.style.width = `${given.width}px`;
+    stage.style.height = `${given.height}px`;
+    stage.classList.toggle("av-magnified", view.times > 1);
+    if (view.times === 1 && (further.matches(":focus") || whole.matches(":focus"))) nearer.focus();
+    further.hidden = view.times === 1;
+    whole.hidden = view.times === 1;
+    clear.hidden = !given.selected;
+    canvas.setAttribute("aria-label", given.label);
+    canvas.dataset.drawn = String(Number(canvas.dataset.drawn ?? 0) + 1);
+    drawOver();
+    if (keyed) said.textContent = given.picked === null ? "" : wordsOf(tip(given.picked, false));
+    keyed = false;
+  }
+
+  /**
+   * @param {Plane} plane @param {number} width @param {number} height @param {string} _box @param {number} ratio
+   * @param {string} _inks @param {Uint16Array} levels @param {Uint32Array | null} order
+   * @param {Uint8Array | null} selected
+   */
+  function paintPoints({ x, y }, width, height, _box, ratio, _inks, levels, order, selected) {
+    const context = sharp(ground, width, height);
+    const image = context.createImageData(ground.width, ground.height);
+    const pixels = new Uint32Array(image.data.buffer);
+    const counts = new Uint8Array(pixels.length);
+    const [grey, marked] = samples.map((sample) => pixelOf(getComputedStyle(sample).color));
+    const palette = Uint32Array.from({ length: 258 }, (_, level) => {
+      const step = 3 * (level - 1);
+      return level === 0 ? grey : level > 256 ? marked : (MAP[step + 2] << 16) | (MAP[step + 1] << 8) | MAP[step];
+    });
+    const [wide, high] = [ground.width, ground.height];
+    const times = paper.size[1] / box[3];
+    const side = Math.max(1, Math.round(dotSize(x.length, times) * ratio));
+    const dots = disc(side);
+    const offsets = Int32Array.from(dots, ([down, across]) => down * wide + across);
+    const each = scale() * ratio;
+    const [startRow, startColumn] = paper.place(0, 0);
+    const left = (startColumn - box[1]) * each;
+    const low = (startRow - box[0]) * each;
+    const dense = x.length > 2000;
+    /** @param {number} row @param {number} column */
+    const within = (row, column) => row >= 0 && column >= 0 && row < high && column < wide;
+    for (const pass of selected ? [0, 1] : [1]) {
+      for (let n = 0; n < x.length; n++) {
+        const i = order ? order[n] : n;
+        if (selected && selected[i] !== pass) continue;
+        const column = Math.round(left + x[i] * each);
+        const row = Math.round(low - y[i] * each);
+        if (column < -side || row < -side || column > wide + side || row > high + side) continue;
+        const value = palette[levels[i]];
+        const start = row * wide + column;
+        const inner = column >= side && row >= side && column < wide - side && row < high - side;
+        for (let dot = 0; dot < offsets.length; dot++) {
+          if (!inner && !within(row + dots[dot][0], column + dots[dot][1])) continue;
+          const pixel = start + offsets[dot];
+          const count = counts[pixel] < 6 ? (counts[pixel] += 1) : 6;
+          pixels[pixel] = value | ((pass ? (dense ? DENSITY[count] : 255) : FAINT) << 24);
+        }
+      }
+    }
+    context.putImageData(image, 0, 0);
+    return null;
+  }
+
+  /**
+   * @param {Plane} _plane @param {number} width @param {number} height @param {string} _box @param {number} _ratio
+   * @param {string} _inks @param {Uint32Array | null} order @param {number} count @param {boolean} ringed
+   * @param {number[]} lit
+   */
+  function paintRings(_plane, width, height, _box, _ratio, _inks, order, count, ringed, lit) {
+    const context = sharp(canvas, width, height);
+    const [, , ink, background, bright] = samples.map((sample) => getComputedStyle(sample).color);
+    /** @param {Iterable<number>} rows */
+    const inSight = (rows) =>
+      Array.from(rows, at).filter(([x, y]) => x > -9 && y > -9 && x < width + 9 && y < height + 9);
+    const rings = order && ringed ? inSight(order.subarray(0, count)) : [];
+    const fine = rings.length > CROWD;
+    const size = dotSize(now.plane.x.length, paper.size[1] / box[3]) / 2;
+    circles(context, rings, size + (fine ? 1 : 2.5), [[fine ? 1.5 : 3, background], [fine ? 0.75 : 1.25, ink]]);
+    circles(context, inSight(new Set(lit)), size + 3.5, [[4, background], [2, bright]]);
+    if (order && ringed) numbers(context, order.subarray(0, Math.min(count, NUMBERED)), ink, background);
+    return null;
+  }
+
+  /** Numbers of the first choices; one that would lie over another is left out. */
+  function numbers(
+    /** @type {CanvasRenderingContext2D} */ context,
+    /** @type {Uint32Array} */ rows,
+    /** @type {string} */ ink,
+    /** @type {string} */ background,
+  ) {
+    /** @type {[number, number][]} */
+    const placed = [];
+    context.font = "600 12px system-ui, sans-serif";
+    context.lineJoin = "round";
+    Array.from(rows, at).forEach(([x, y], i) => {
+      if (placed.some(([left, top]) => Math.abs(left - x) < 12 && Math.abs(top - y) < 14)) return;
+      placed.push([x, y]);
+      context.lineWidth = 4;
+      context.strokeStyle = background;
+      context.strokeText(String(i + 1), x + 7, y - 5);
+      context.fillStyle = ink;
+      context.fillText(String(i + 1), x + 7, y - 5);
+    });
+  }
+
+  function drawOver() {
+    const { width, height, picked, stand } = now;
+    set(over, { width, height, viewBox: `0 0 ${width} ${height}` });
+    const points = path ?? shownLasso();
+    outline.setAttribute("d", points.length > 3 ? `M${chunked(points)}${path ? "" : "z"}` : "");
+    const places = [stand === picked ? null : stand, picked, pointed < 0 ? null : pointed].map((row) =>
+      row === null ? null : at(row),
+    );
+    [...marks, ...under].forEach((mark, i) => {
+      const place = places[i % 3];
+      mark.style.display = place ? "" : "none";
+      if (place) set(mark, { cx: place[0], cy: place[1] });
+    });
+    const [one, other] = places;
+    link.setAttribute("d", one && other ? `M${one}L${other}` : "");
+  }
+
+  function shownLasso() {
+    const [left, low, step] = [now.plane.frame[0], now.plane.frame[1], now.plane.frame[2]];
+    const points = [];
+    for (let i = 0; i < now.lasso.length; i += 2) {
+      const [down, across] = paper.place((now.lasso[i] - left) / step, (now.lasso[i + 1] - low) / step);
+      points.push((across - box[1]) * scale(), (down - box[0]) * scale());
+    }
+    return points;
+  }
+
+  /** @param {number[]} wanted of the sheet */
+  const look = (wanted) => change({ zoom: paper.told(wanted) });
+
+  /** @param {number} factor */
+  function magnify(factor) {
+    if (!now) return;
+    const middle = /** @type {[number, number]} */ ([0.5, 0.5]);
+    const [x, y] = now.picked === null ? [-1, -1] : at(now.picked);
+    const seen = x >= 0 && y >= 0 && x <= now.width && y <= now.height;
+    look(closer(zoom, factor, seen ? [y / now.height, x / now.width] : middle, paper.size));
+  }
+
+  /** @param {boolean} held */
+  function hold(held) {
+    lassoing = held;
+    around.setAttribute("aria-pressed", String(held));
+    stage.classList.toggle("av-lassoing", held);
+  }
+
+  /** Point under a place. @param {number} x @param {number} y CSS pixels */
+  function under_(x, y) {
+    const [across, up] = stepsAt(x, y);
+    return nearest(now.plane.x, now.plane.y, across, up, REACH / scale());
+  }
+
+  /** @param {number} row -1: none */
+  function point(row) {
+    if (row === pointed) return;
+    pointed = row;
+    clearTimeout(resting);
+    drawOver();
+    if (row < 0) return beside.hide();
+    const show = (/** @type {boolean} */ rests) => {
+      if (pointed === row) beside.show(at(row), tip(row, rests), now.width, now.height);
+    };
+    show(false);
+    resting = setTimeout(() => show(true), REST);
+  }
+
+  /** Selects what is drawn round. @param {number[]} points CSS pixels */
+  function select(points) {
+    const [left, low, step] = [now.plane.frame[0], now.plane.frame[1], now.plane.frame[2]];
+    const corners = thinned(points, CORNERS_MOST);
+    const lasso = [];
+    for (let i = 0; i < corners.length; i += 2) {
+      const [across, up] = stepsAt(corners[i], corners[i + 1]);
+      lasso.push(Number((left + step * across).toPrecision(7)), Number((low + step * up).toPrecision(7)));
+    }
+    change({ lasso: lasso.length > 5 ? lasso : [], chosen: [] });
+  }
+
+  /** @param {PointerEvent} event @returns {[number, number]} */
+  function placeOn(event) {
+    const { left, top } = canvas.getBoundingClientRect();
+    return [event.clientX - left, event.clientY - top];
+  }
+
+  // before gestures.js listens: a lasso is none of its drags
+  canvas.addEventListener("pointerdown", (event) => {
+    if (!now || event.button !== 0 || !(lassoing || event.shiftKey)) return;
+    event.stopImmediatePropagation();
+    canvas.setPointerCapture(event.pointerId);
+    canvas.focus({ preventScroll: true });
+    point(-1);
+    path = placeOn(event);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!path) return;
+    event.stopImmediatePropagation();
+    path.push(...placeOn(event));
+    drawOver();
+  });
+  for (const end of /** @type {const} */ (["pointerup", "pointercancel"])) {
+    canvas.addEventListener(end, (event) => {
+      if (!path) return;
+      event.stopImmediatePropagation();
+      const points = path;
+      path = null;
+      hold(false);
+      if (end === "pointerup") select(points);
+      drawOver();
+    });
+  }
+  canvas.addEventListener("pointermove", (event) => {
+    if (now && event.pointerType !== "touch" && !event.buttons) point(under_(...placeOn(event)));
+  });
+  gestures(canvas, {
+    size: () => (now ? paper.size : null),
+    zoom: () => zoom,
+    pick([row, column]) {
+      const [across, up] = paper.steps(row, column);
+      const found = nearest(now.plane.x, now.plane.y, across, up, REACH / scale());
+      const picked = found < 0 ? null : found;
+      if (picked !== now.picked) change({ picked });
+    },
+    look,
+    hover: (pixel) => pixel ?? point(-1),
+    hint() {
+      hint.classList.add("av-shown");
+      clearTimeout(hinted);
+      hinted = setTimeout(() => hint.classList.remove("av-shown"), 1600);
+    },
+  });
+
+  /** @param {number} rank from 1 */
+  function choose(rank) {
+    if (now.order?.length) change({ picked: now.order[clip(rank, 1, now.count) - 1] });
+  }
+
+  /** Whether the key means something. @param {KeyboardEvent} event */
+  function press({ key, shiftKey }) {
+    const arrow = ARROWS[key];
+    const { plane, picked, order, count } = now;
+    keyed = true;
+    if (arrow && shiftKey) look(panned(zoom, -arrow[1] / 4, arrow[0] / 4, paper.size));
+    else if (arrow) {
+      const from = picked ?? nearest(plane.x, plane.y, ...stepsAt(now.width / 2, now.height / 2), Infinity);
+      const next = picked === null ? from : ahead(plane.x, plane.y, from, ...arrow, LEAST_STEP / scale());
+      if (next >= 0) change({ picked: next, ...followed(next) });
+    } else if (key === "PageDown" || key === "PageUp") {
+      const rank = picked === null || !order ? 0 : order.subarray(0, count).indexOf(picked) + 1;
+      choose(rank + (key === "PageDown" ? 1 : -1));
+    } else if (key === "Home") choose(1);
+    else if (key === "End") choose(count);
+    else if (key === "Escape") escape();
+    else if (key === "s") select([0, 0, now.width, 0, now.width, now.height, 0, now.height]);
+    else if (key === "l") hold(!lassoing);
+    else if (key === "+" || key === "=") magnify(TWICE);
+    else if (key === "-" || key === "_") magnify(1 / TWICE);
+    else if (key === "0") look([]);
+    else return false;
+    return true;
+  }
+
+  function escape() {
+    if (path || lassoing) {
+      path = null;
+      hold(false);
+      drawOver();
+    } else if (now.picked !== null) change({ picked: null });
+    else change({ lasso: [], chosen: [] });
+  }
+
+  /** What is seen goes along with a pick that leaves it. @param {number} row */
+  function followed(row) {
+    const [x, y] = at(row);
+    const seen = x >= 0 && y >= 0 && x <= now.width && y <= now.height;
+    if (seen || !zoom.length) return {};
+    const [down, across] = paper.place(now.plane.x[row], now.plane.y[row]);
+    return { zoom: paper.told(clamped(down, across, zoom[2], paper.size)) };
+  }
+
+  canvas.addEventListener("keydown", (event) => {
+    if (!now || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (press(event)) event.preventDefault();
+  });
+  return { node, draw: lazily(draw), canvas };
+}
+
+/** @param {Node[]} nodes */
+const wordsOf = (nodes) => nodes.map((one) => one.textContent).join(" ");
+
+/** Corners of a path, "x y x y ...". @param {number[]} points */
+const chunked = (points) => points.map((value) => value.toFixed(1)).join(" ");
+
+/**
+ * Draws circles, each ink over all of the former one's.
+ * @param {CanvasRenderingContext2D} context
+ * @param {[number, number][]} places
+ * @param {number} radius
+ * @param {[number, string][]} inks widths of lines and their colours
+ */
+function circles(context, places, radius, inks) {
+  context.beginPath();
+  for (const [x, y] of places) {
+    context.moveTo(x + radius, y);
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+  }
+  for (const [width, ink] of inks) {
+    context.lineWidth = width;
+    context.strokeStyle = ink;
+    context.stroke();
+  }
+}
