@@ -336,6 +336,21 @@ export interface Match {
   cell: Pixel;
 }
 
+/** What stands beside the large picture: alone in its explorer, or with others on a desk. */
+export interface Panel {
+  node: HTMLElement;
+  /** Draws in so many CSS pixels. Frames wait for the displayed image; null: it is still to come. */
+  draw(now: Now, shown: Shown, width: number): void;
+  /** Changes what the large picture is given. */
+  given?(now: Now, shown: Shown, given: PictureGiven): PictureGiven;
+  /** Changes what a hand on the large picture sets. */
+  set?(values: Values): Values;
+  /** As those of `ImageParts`; null: the displayed image is still to come. */
+  ahead?(now: Now, shown: Shown | null): void;
+  words?(now: Now, shown: Shown | null): string;
+  table?(now: Now, shown: Shown | null): { head: string[]; rows: (string | number)[][] };
+}
+
 /** What the module of an explorer of test images hands to `images.js`. */
 export interface ImageParts {
   /** Everything below the status line. */
@@ -343,6 +358,10 @@ export interface ImageParts {
   draw(now: Now): void;
   /** Where the chart of scores stands, if not below all else. */
   strip?: { place: HTMLElement; width(now: Now): number };
+  /** Of the gallery, where `build` gave it a place. */
+  gallery?: { shape: "row" | "grid"; width(now: Now): number };
+  /** Answers a key that has no meaning for all. */
+  press?(now: Now, key: string): boolean;
   /** Asks for what is likely wanted next. */
   ahead?(now: Now): void;
   /** Continues the status line. */
