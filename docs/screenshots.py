@@ -6,11 +6,15 @@ pictures that are wanted.
 
 from __future__ import annotations
 
+import io
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from adviz import SPADE, Backbone, PaDiM, PatchCore, data, explore
@@ -27,6 +31,13 @@ IMAGE = 20  # of the exported page: a contamination of the mesh
 WIDTH = 1000  # pixels of a stored picture
 WINDOW = {"width": 1280, "height": 1800}  # the whole explorer on one screen
 SETTLED = 1500  # milliseconds after which all pictures are there
+# Of the animation: where it clicks, as fractions of the image; images that follow; how it is stored
+PICKS = [(0.2, 0.3), (0.55, 0.8)]
+IMAGES = 3
+SHORT = 600  # milliseconds after which a click is answered
+MOVING_WIDTH = 800  # pixels
+COLOURS = 255
+FRAME = 1400  # milliseconds
 
 
 def retrieval(folder: Path) -> Path:
@@ -46,24 +57,50 @@ def retrieval(folder: Path) -> Path:
     return view.export(folder / "retrieval.html")
 
 
-def photograph_export(browser: Any, page: Path, file: Path) -> None:
-    """Store the upper part of an exported page: controls, the image, and what is beside it."""
+@contextmanager
+def shown(browser: Any, page: Path) -> Iterator[Any]:
+    """Open an exported page, as a colleague does who got it by mail."""
     context = browser.new_context(viewport=WINDOW, color_scheme="light", offline=True)
-    shown = context.new_page()
-    shown.goto(page.as_uri())
-    shown.wait_for_selector(".av-explorer[data-drawn]")
-    shown.wait_for_timeout(SETTLED)
-    explorer = shown.locator(".av-explorer").bounding_box()
-    body = shown.locator(".av-body").bounding_box()
+    opened_page = context.new_page()
+    opened_page.goto(page.as_uri())
+    opened_page.wait_for_selector(".av-explorer[data-drawn]")
+    opened_page.wait_for_timeout(SETTLED)
+    yield opened_page
+    context.close()
+
+
+def upper_part(page: Any) -> dict[str, float]:
+    """Return where the controls, the image, and what is beside it are, CSS pixels."""
+    explorer = page.locator(".av-explorer").bounding_box()
+    body = page.locator(".av-body").bounding_box()
     end = body["y"] + body["height"]
-    frame = {
+    return {
         "x": explorer["x"] - 8,
         "y": explorer["y"] - 8,
         "width": explorer["width"] + 16,
         "height": end - explorer["y"] + 16,
     }
-    shown.screenshot(path=file, clip=frame)
-    context.close()
+
+
+def photograph_moves(page: Any, file: Path) -> None:
+    """Store what a few clicks show, one after the other, as an animation."""
+    canvas = page.locator("canvas.av-picture-canvas").first
+    side = canvas.bounding_box()["width"]
+    frame = upper_part(page)
+    shots = [page.screenshot(clip=frame)]
+    for row, column in PICKS:
+        canvas.click(position={"x": column * side, "y": row * side})
+        page.wait_for_timeout(SHORT)
+        shots.append(page.screenshot(clip=frame))
+    for _ in range(IMAGES):
+        page.locator(".av-stepper .av-next").click()
+        page.wait_for_timeout(SHORT)
+        shots.append(page.screenshot(clip=frame))
+    pictures = [small(Image.open(io.BytesIO(shot)), MOVING_WIDTH) for shot in shots]
+    sheet = Image.fromarray(np.concatenate([np.asarray(picture) for picture in pictures]))
+    palette = sheet.quantize(COLOURS, Image.Quantize.MAXCOVERAGE)  # rare colours, too
+    frames = [picture.quantize(palette=palette) for picture in pictures]
+    frames[0].save(file, save_all=True, append_images=frames[1:], duration=FRAME, loop=0)
 
 
 def photograph_lab(lab: Any, browser: Any, notebook: str, number: int, file: Path) -> None:
@@ -80,12 +117,16 @@ def photograph_lab(lab: Any, browser: Any, notebook: str, number: int, file: Pat
         explorer.screenshot(path=file)
 
 
+def small(picture: Image.Image, width: int) -> Image.Image:
+    """Return a picture in another width."""
+    height = width * picture.height // picture.width
+    return picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+
+
 def store(file: Path) -> None:
     """Make a JPEG of a picture, as wide as the README shows it, and remove the picture."""
     with Image.open(file) as shot:
-        height = WIDTH * shot.height // shot.width
-        small = shot.convert("RGB").resize((WIDTH, height), Image.Resampling.LANCZOS)
-    small.save(ROOT / "docs" / "images" / f"{file.stem}.jpg", quality=88)
+        small(shot, WIDTH).save(ROOT / "docs" / "images" / f"{file.stem}.jpg", quality=88)
     file.unlink()
 
 
@@ -98,8 +139,8 @@ def main(wanted: list[str]) -> None:
     ):
         folder = Path(name)
         if not wanted or "retrieval" in wanted:
-            photograph_export(browser, retrieval(folder), folder / "retrieval.png")
-            store(folder / "retrieval.png")
+            with shown(browser, retrieval(folder)) as page:
+                photograph_moves(page, ROOT / "docs" / "images" / "retrieval.gif")
         in_lab = {one: IN_LAB[one] for one in IN_LAB if not wanted or one in wanted}
         if not in_lab:
             return

@@ -11,7 +11,10 @@ import lazy_loader
 
 __getattr__, _, _names = lazy_loader.attach_stub(__name__, __file__)
 # For other rooms
-_SHARED = {"Outcome", "address", "first_threshold", "outcome", "outlined", "theme", "wrong"}
+_SHARED = {
+    "Embedded", "Outcome", "address", "embedded", "first_threshold", "outcome", "outlined", "theme",
+    "wrong",
+}  # fmt: skip
 __all__ = sorted(set(_names) - _SHARED)
 
 

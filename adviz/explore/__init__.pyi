@@ -8,6 +8,8 @@ from .desk import desk as desk
 from .deviations.view import DeviationsView as DeviationsView
 from .deviations.view import deviations as deviations
 from .kit import theme as theme
+from .kit.export import Embedded as Embedded
+from .kit.export import embedded as embedded
 from .kit.export import export as export
 from .kit.export import export_size as export_size
 from .kit.linking import link as link

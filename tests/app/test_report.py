@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import io
+import json
 import re
 
 import numpy as np
@@ -83,10 +84,11 @@ def predictions():
 
 @pytest.fixture
 def write(category, predictions, tmp_path):
-    """Write a report and read it back; other arguments than these are by name."""
+    """Write a report without its explorer and read it back; other arguments are by name."""
 
-    def written(category=category, predictions=predictions, **options):
-        return Page(adviz.report(category, predictions, tmp_path / "report.html", **options))
+    def written(category=category, predictions=predictions, live=0, **options):
+        path = tmp_path / "report.html"
+        return Page(adviz.report(category, predictions, path, live=live, **options))
 
     return written
 
@@ -103,8 +105,37 @@ def test_the_page_loads_nothing_and_runs_nothing(write):
     assert "@import" not in page.source
 
 
-def test_every_link_within_the_page_leads_somewhere(write):
-    page = write()
+def test_with_an_explorer_it_runs_its_own_scripts_and_may_load_nothing(write):
+    page = write(live=40)
+    assert not {"iframe", "object", "embed"} & page.names
+    soup = BeautifulSoup(page.source, "html.parser")
+    assert not [script for script in soup.find_all("script") if "src" in script.attrs]
+    policy = soup.find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
+    assert policy.startswith("default-src 'none'")
+    assert "connect-src" not in policy
+    # what answers only in the explorer is not there without it
+    assert 'data-image="' in page.source
+    assert 'data-image="' not in write().source
+
+
+def test_the_explorer_begins_with_the_reports_thresholds_at_its_worst_error(write, category):
+    page = write(live=40, thresholds={"A": 0.55, "B": 3.0})
+    setup = BeautifulSoup(page.source, "html.parser").find("script", id="setup")
+    (explorer,) = json.loads(setup.string)["explorers"]
+    assert explorer["state"]["thresholds"] == {"nut/A": 0.55, "nut/B": 3.0}
+    assert explorer["state"]["image"] == 3  # the hole, whose 0.5 is missed
+
+
+def test_where_there_is_no_room_for_all_images_errors_come_first(write):
+    page = write(live=1e-3, thresholds={"A": 0.55, "B": 3.0})
+    setup = BeautifulSoup(page.source, "html.parser").find("script", id="setup")
+    (explorer,) = json.loads(setup.string)["explorers"]
+    assert explorer["state"]["options"]["images"] == [3]
+
+
+@pytest.mark.parametrize("live", [0, 40])
+def test_every_link_within_the_page_leads_somewhere(write, live):
+    page = write(live=live)
     targets = {address[1:] for address in page.addresses if address.startswith("#")}
     assert targets == set(re.findall(r'<h2 id="(\w+)"', page.source))
 
@@ -175,6 +206,8 @@ def test_names_are_never_taken_for_tags(write, category, predictions):
     )
     assert "script" not in page.names
     assert page.source.count("&lt;script&gt;") > 5
+    alive = write(Category(EVIL, category.train, evil), found, title=EVIL, live=40)
+    assert EVIL not in alive.source
 
 
 def test_without_maps_masks_or_labels_the_page_says_what_it_cannot_know(
@@ -229,6 +262,7 @@ def test_pictures_show_the_image_and_its_map(write, category, predictions):
         ({"thresholds": {"C": 1.0}}, ValueError, r"some of \['A', 'B'\], got \['C'\]"),
         ({"thresholds": float("nan")}, ValueError, "finite thresholds, got nan"),
         ({"pictures": 0}, ValueError, "1 or more, got 0"),
+        ({"live": -1}, ValueError, "live must be 0 megabytes or more, got -1"),
         ({"path": "nowhere/report.html"}, FileNotFoundError, "a folder to write the report in"),
         ({"path": "."}, IsADirectoryError, r"a file to write, such as report\.html"),
     ],

@@ -228,8 +228,15 @@ class Driven:
     def click_dot(self, image):
         """Click on an image's dot in the chart of scores."""
         chart = self.find("svg.av-strip").first
-        place = chart.evaluate(PLACE_OF_DOT, image)
-        chart.click(position=place)  # once the chart stands still
+        chart.scroll_into_view_if_needed()
+        places = [chart.evaluate(PLACE_OF_DOT, image)]
+
+        def stands_still():
+            places.append(chart.evaluate(PLACE_OF_DOT, image))
+            return places[-1] == places[-2]
+
+        self.until(stands_still, "a chart that stands still")
+        chart.click(position=places[-1])
 
     def thumbnails(self, *, chosen=False):
         """Return the small pictures of the gallery that are in sight, but for the displayed one's."""

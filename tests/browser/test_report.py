@@ -34,6 +34,24 @@ def test_the_report_opens_without_errors_and_without_the_network(chromium, page_
     page.get_by_text("All scores").first.click()
     page.locator("summary", has_text="46 images").click()
     assert page.locator("#scores + details tr").count() == 47
+    # the explorer answers: a row of the table opens its image, and pictures of it are for print
+    page.locator("tr[data-image='20']").click()
+    page.wait_for_function("adviz.models[0].get('image') === 20", timeout=5000)
+    assert page.locator("main .av-explorer .av-picture canvas").is_visible()
+    assert not page.get_by_text("every test image at its score").first.is_visible()
+    page.emulate_media(media="print")
+    assert page.get_by_text("every test image at its score").first.is_visible()
+    assert not page.locator("main").is_visible()
     page.close()
     assert told == []
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
+def test_without_scripts_it_is_readable(chromium, page_file):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(page_file.as_uri())
+    assert page.get_by_text("every test image at its score").first.is_visible()
+    assert page.locator("figure img").first.is_visible()
+    assert not page.locator("#explorer").is_visible()
+    context.close()

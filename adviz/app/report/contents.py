@@ -49,6 +49,7 @@ DEFINITIONS = {
 class GalleryImage:
     """An image with its score; `image` and `overlay` are pictures as data URLs."""
 
+    index: int
     name: str
     defect: str
     score: str
@@ -89,6 +90,7 @@ class Section:
 
     name: str
     verdict: str
+    decision: Decision
     threshold: str
     rule: str
     caveat: str
@@ -120,6 +122,7 @@ class Metrics:
 class ScoreRow:
     """The scores of one image: (text, whether predicted anomalous) of each detector."""
 
+    index: int
     image: str
     defect: str
     scores: Sequence[tuple[str, bool]]
@@ -276,6 +279,7 @@ def _section(
     return Section(
         name=name,
         verdict=_verdict(name, counts),
+        decision=decision,
         threshold=style.number(threshold),
         rule=decision.rule,
         caveat=decision.caveat,
@@ -350,6 +354,7 @@ def _gallery_image(
         anomaly_map = prediction.anomaly_map[index]
         overlay = address(plots.overlay(sample.image, anomaly_map, limits=limits))
     return GalleryImage(
+        index=index,
         name=split.ids[index],
         defect=split.defects[index],
         score=style.number(float(prediction.score[index])),
@@ -372,7 +377,7 @@ def _score_rows(
         for name, prediction in predictions.items():
             score = float(prediction.score[index])
             scores.append((style.number(score), score >= decisions[name].threshold))
-        rows.append(ScoreRow(ids[index], split.defects[index], scores))
+        rows.append(ScoreRow(index, ids[index], split.defects[index], scores))
     return rows
 
 

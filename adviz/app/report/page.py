@@ -9,8 +9,10 @@ import jinja2
 
 from adviz._support import replace_file, require_attributes
 from adviz.app.report.contents import Contents, collect
+from adviz.app.report.live import live_explorer
 from adviz.data import Category
 from adviz.evaluation import Threshold
+from adviz.explore import Embedded
 from adviz.prediction import Prediction
 
 
@@ -23,12 +25,14 @@ def report(
     configuration: Mapping[str, object] | None = None,
     title: str = "",
     pictures: int = 8,
+    live: float = 40.0,
 ) -> Path:
     """Write the results of detectors on a category as one HTML file that loads nothing.
 
     It holds the metrics with their definitions, the thresholds and what they cost, the curves, the
-    images that are wrong or highest, all scores, and how it was made. It needs no server and no
-    script.
+    images that are wrong or highest, all scores, and how it was made; and `explore.thresholds`, in
+    which the threshold is moved, images are opened and maps are looked at. It needs no server.
+    Printed, or where scripts are off, pictures take the place of the explorer.
 
     Parameters
     ----------
@@ -45,6 +49,8 @@ def report(
     title: over the page; empty = the category's name.
     pictures: the most images of a kind (missed, false alarms, highest scores) for each detector, >=
         1.
+    live: megabytes that the explorer may take; where all images would take more, it opens the
+        errors and the images with the highest scores. 0 = no explorer, and no script.
 
     Returns
     -------
@@ -53,7 +59,7 @@ def report(
     Raises
     ------
     ValueError: a prediction of other images, a threshold of another detector or for none of these,
-        no prediction, `pictures` below 1.
+        no prediction, `pictures` below 1, `live` below 0.
     FileNotFoundError, IsADirectoryError: there is no such folder to write in, or `path` is one.
     OSError: the file cannot be written; one that was there stays as it was.
 
@@ -77,6 +83,8 @@ def report(
         )
     if pictures < 1:
         raise ValueError(f"pictures must be 1 or more, got {pictures}")
+    if not live >= 0:
+        raise ValueError(f"live must be 0 megabytes or more, got {live}")
     if not isinstance(predictions, Prediction | Mapping):
         raise TypeError(
             f"expected a Prediction, or several by name, got a {type(predictions).__name__}"
@@ -85,11 +93,13 @@ def report(
         predictions = {predictions.detector or "detector": predictions}
     thresholds = _by_name(thresholds, predictions)
     contents = collect(category, predictions, thresholds, configuration or {}, pictures)
-    replace_file(path, render(contents, title or category.name or "report").encode())
+    explorer = live_explorer(category, predictions, contents, live) if live else None
+    page = render(contents, title or category.name or "report", explorer)
+    replace_file(path, page.encode())
     return path
 
 
-def render(contents: Contents, title: str) -> str:
+def render(contents: Contents, title: str, explorer: Embedded | None) -> str:
     """Return the page; every text is escaped, as names of files and defects may be anything."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("adviz.app.report", "."),
@@ -98,7 +108,8 @@ def render(contents: Contents, title: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html.jinja").render(contents=contents, title=title)
+    template = environment.get_template("page.html.jinja")
+    return template.render(contents=contents, title=title, explorer=explorer)
 
 
 def _by_name(

@@ -130,6 +130,7 @@ async function show() {
     }
   }
   /** @type {any} */ (globalThis).adviz = { models };
+  document.documentElement.classList.add("av-live");
 }
 
 show().catch((error) => {

@@ -68,8 +68,9 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         self.links: list[tuple[Explorer, Explorer, str]] = []
         self._answering = threading.Lock()
         self._tasks = Tasks(self._tell)
+        for name, value in state.items():  # first: defaults of other traits follow from them
+            setattr(self, name, value)
         super().__init__(options=dict(options or {}), facts=source.facts)
-        self.state = state
         self.opening = {key: self._opened(key) for key in self._first_parts()}
         self.on_msg(self._answer)
 

@@ -8,7 +8,7 @@ import json
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from adviz._support import write_atomically
 from adviz.explore.kit.bundle import bundle, page_style, styles
@@ -21,7 +21,26 @@ if TYPE_CHECKING:
 
 MOST = 200.0  # megabytes of a file that are written without being asked for
 SAMPLE = 5  # parts of a kind that are made for an estimate
-TEMPLATE = Path(__file__).with_name("page.html.jinja")
+# What a page may load: nothing but what it holds itself
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' blob:; style-src 'unsafe-inline'; "
+    "img-src blob: data:"
+)
+
+
+class Embedded(NamedTuple):
+    """What shows explorers in a page of one's own.
+
+    Attributes
+    ----------
+    policy: the content security policy that the page needs, which forbids it any network.
+    style: style sheets.
+    scripts: elements for the end of the body; the explorers appear in the page's ``<main>``.
+    """
+
+    policy: str
+    style: str
+    scripts: str
 
 
 def export(
@@ -99,6 +118,22 @@ def export_size(
     return _Page(explorers, images=images, k=k, half=half, photos=photos).estimate() / 1e6
 
 
+def embedded(
+    explorers: Explorer | Sequence[Explorer],
+    *,
+    images: Sequence[int] | None = None,
+    half: bool = False,
+) -> Embedded:
+    """Return what shows explorers in another page, such as a report; options as for `export`.
+
+    Raises
+    ------
+    ValueError: nothing to show, or an unknown image.
+    """
+    page = _Page(explorers, images=images, k=None, half=half, photos=False)
+    return Embedded(POLICY, styles(), page.scripts())
+
+
 class _Page:
     """Explorers, their sources and what is stored of these."""
 
@@ -171,27 +206,36 @@ class _Page:
         """Return the page."""
         return self._text(title, self._elements())
 
-    def _text(self, title: str, parts: Iterable[str]) -> str:
-        import jinja2
+    def scripts(self) -> str:
+        """Return the elements that hold the explorers and start them."""
+        scripts: str = _template("scripts").render(self._contents(self._elements()))
+        return scripts
 
+    def _text(self, title: str, parts: Iterable[str]) -> str:
+        picture = base64.b64encode(self.explorers[0].picture()).decode()
+        page: str = _template("page").render(
+            self._contents(parts),
+            title=title or self._title(),
+            policy=POLICY,
+            style=page_style() + styles(),
+            picture=picture,
+        )
+        return page
+
+    def _contents(self, parts: Iterable[str]) -> dict[str, Any]:
+        """Return what the template of the scripts is filled with."""
         setup: dict[str, Any] = {
             "modules": self._modules(),
             "explorers": [self._setup_of(explorer) for explorer in self.explorers],
             "links": self._links(),
             "facts": [self._facts_of(source) for source in self.sources],
         }
-        title = title or self._title()
-        template = jinja2.Template(TEMPLATE.read_text(encoding="utf-8"), autoescape=True)
-        page: str = template.render(
-            title=title,
-            style=page_style() + styles(),
-            setup=_safe(json.dumps(setup)),
-            modules={name: _safe(bundle(name)) for name in setup["modules"]},
-            shim=_safe(bundle("shim.js")),
-            picture=base64.b64encode(self.explorers[0].picture()).decode(),
-            parts=parts,
-        )
-        return page
+        return {
+            "setup": _safe(json.dumps(setup)),
+            "modules": {name: _safe(bundle(name)) for name in setup["modules"]},
+            "shim": _safe(bundle("shim.js")),
+            "parts": parts,
+        }
 
     def _facts_of(self, source: Parts) -> dict[str, Any]:
         """Return a source's facts, named by its number: a page's bytes do not depend on the day."""
@@ -243,6 +287,16 @@ def _by_kind(keys: Iterable[str]) -> list[list[str]]:
     for key in keys:
         kinds.setdefault(key.split("/")[0], []).append(key)
     return list(kinds.values())
+
+
+def _template(name: str) -> Any:
+    import jinja2
+
+    loader = jinja2.PackageLoader("adviz.explore.kit", ".")
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    return environment.get_template(f"{name}.html.jinja")
 
 
 def _safe(text: str) -> str:
