@@ -27,8 +27,8 @@ from .results import ResultsView as ResultsView
 from .results import results as results
 from .retrieval.view import RetrievalView as RetrievalView
 from .retrieval.view import retrieval as retrieval
-from .stories import Story as Story
-from .stories import story as story
+from .story import Story as Story
+from .story import story as story
 from .tables.view import TablesView as TablesView
 from .tables.view import tables as tables
 from .thresholds.view import ThresholdsView as ThresholdsView

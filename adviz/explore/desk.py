@@ -116,6 +116,7 @@ class Desk(RetrievalView, ThresholdsView, CompareView):
         self._seconds = dict(gate or {})
         self._seen = set()
         self._begins_later = False
+        self._wanted = list(views)
         options = {
             "channels": list(self._channels),
             "units": dict(units or {}),
@@ -124,7 +125,7 @@ class Desk(RetrievalView, ThresholdsView, CompareView):
         ImageExplorer.__init__(self, categories, predictions, options=options)
         self._check_seconds()
         self._count_skipped()
-        self.views = list(views) or self.views
+        self.views = self._wanted or self.views
         self._follow()
         self.observe(self._enter_views, "views")
         self._enter_views()
@@ -133,7 +134,9 @@ class Desk(RetrievalView, ThresholdsView, CompareView):
 
     @traitlets.default("views")
     def _views_to_begin_with(self) -> list[str]:
-        """Return the views that say something about these predictions."""
+        """Return the views that were wanted, or that say something about these predictions."""
+        if self._wanted:
+            return self._wanted
         views = []
         if self._searched():
             views.append("retrieval")
@@ -220,10 +223,10 @@ class Desk(RetrievalView, ThresholdsView, CompareView):
         """Return the keys of the parts that an exported page of these views asks for."""
         keys = Explorer.export_keys(self, images=images, k=k, photos=photos)
         views = self._exported_views()
-        if "retrieval" not in views:
-            keys = [key for key in keys if names_of(key)[1] != "train"]
         if "thresholds" in views:
             keys += self.source.keys(kinds=OF_ALL)
+        if "retrieval" not in views:
+            keys = [key for key in keys if names_of(key)[1] != "train"]
         return list(dict.fromkeys(keys))
 
     def exported_state(self, images: Sequence[int] | None = None) -> dict[str, Any]:

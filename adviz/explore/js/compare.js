@@ -343,6 +343,7 @@ export function comparePanel(frame, below) {
 
   return {
     node,
+    tools: scalesLine,
     draw,
     given(now, shown, given) {
       const numbers = numbersOf(now);

@@ -14,7 +14,10 @@ import { thresholdsPanel } from "./thresholds.js";
 
 /** @typedef {import("./types").Now} Now */
 /** @typedef {import("./types").Panel} Panel */
-/** @typedef {{ left: number, columns: number, pane: number, wide: boolean }} Room CSS pixels; columns of panes */
+/**
+ * Widths in CSS pixels, columns of panes, and whether a view stands beside the chart of scores.
+ * @typedef {{ left: number, columns: number, pane: number, below: boolean }} Room
+ */
 
 /**
  * View's name -> what it puts beside the picture.
@@ -26,14 +29,14 @@ const PANELS = {
   compare: comparePanel,
   thresholds: thresholdsPanel,
 };
-const BELOW = "thresholds"; // stands beside the chart of scores, where there is room
+const BELOW = "thresholds"; // stands beside the chart of scores where panes are many
 const GAP = 16; // CSS pixels between columns
 const LEAST = 400; // of a pane that has others beside it
 const NARROW = 760; // of the desk, below which all stands in one column
-const WIDE = 1080; // from which on a view stands beside the chart of scores
-const BESIDE = 268; // of that view
-const INSIDE = 34; // CSS pixels of a pane's border, padding and scroll bar
-const FOOT = 116; // below the picture: its scale and controls
+const WIDE = 1080; // from which on there is room beside the chart of scores
+const BESIDE = 296; // of that view
+const INSIDE = 26; // CSS pixels of a pane's border, padding and scroll bar
+const FOOT = 88; // below the picture: its scale and controls, less the line above the panes
 const FEWEST = 340; // height of a pane
 
 /** @type {[string, string][]} */
@@ -48,15 +51,17 @@ const HELP = [
 /**
  * How a desk of a width is divided.
  * @param {number} width
- * @param {number} count of panes
+ * @param {string[]} names of its views
  * @returns {Room}
  */
-export function roomOf(width, count) {
-  if (width < NARROW) return { left: Math.min(width, 560), columns: 1, pane: width, wide: false };
-  const left = clip(Math.round(0.27 * width), 300, 520);
+export function roomOf(width, names) {
+  if (width < NARROW) return { left: Math.min(width, 560), columns: 1, pane: width, below: false };
+  const left = clip(Math.round(0.26 * width), 300, 520);
   const right = width - left - GAP;
-  const columns = clip(Math.floor((right + GAP) / (LEAST + GAP)), 1, Math.max(1, count));
-  return { left, columns, pane: Math.floor((right - (columns - 1) * GAP) / columns), wide: width >= WIDE };
+  const most = Math.max(1, Math.floor((right + GAP) / (LEAST + GAP)));
+  const below = width >= WIDE && names.includes(BELOW) && names.length > most;
+  const columns = clip(names.length - Number(below), 1, most);
+  return { left, columns, pane: Math.floor((right - (columns - 1) * GAP) / columns), below };
 }
 
 /** @param {import("./types").ImageFrame} frame @returns {import("./types").ImageParts} */
@@ -71,9 +76,9 @@ function build(frame) {
   function paneOf(name) {
     const known = made.get(name);
     if (known) return known;
-    const panel = PANELS[name](frame);
+    const panel = PANELS[name]({ ...frame, dense: true });
     const close = button("pane-close", "×", `remove ${name}`, () => toggle(name, false));
-    const head = h("header.av-pane-head", {}, h("span", {}, name), close);
+    const head = h("div.av-pane-head", {}, h("span", {}, name), panel.tools, close);
     const node = h(`section.av-pane.av-pane-${name}`, { "aria-label": name }, head, panel.node);
     made.set(name, { panel, node });
     return { panel, node };
@@ -105,17 +110,14 @@ function build(frame) {
   const body = h("div.av-body", {}, large.node, side);
   const below = h("div.av-desk-below", {}, gallery, place);
   const node = h("div.av-desk", {}, told.node, body, below);
-  const roomAt = (/** @type {number} */ width) => {
-    const wide = width >= WIDE;
-    return roomOf(width, views().filter((name) => !wide || name !== BELOW).length);
-  };
+  const roomAt = (/** @type {number} */ width) => roomOf(width, views());
 
   /** Puts the panes where they belong; those that stay keep their focus. @param {string[]} names @param {Room} room */
   function arrange(names, room) {
     for (const { box, name } of choices) box.show(names.includes(name));
-    const beside = names.filter((name) => !room.wide || name !== BELOW).map((name) => paneOf(name).node);
-    put(panes, beside);
-    put(below, [gallery, place, ...(room.wide && names.includes(BELOW) ? [paneOf(BELOW).node] : [])]);
+    const beside = names.filter((name) => !room.below || name !== BELOW);
+    put(panes, beside.map((name) => paneOf(name).node));
+    put(below, [gallery, place, ...(room.below ? [paneOf(BELOW).node] : [])]);
     panes.hidden = !beside.length;
     none.hidden = names.length > 0;
   }
@@ -125,10 +127,10 @@ function build(frame) {
     gallery: { shape: "grid", width: ({ width }) => roomAt(width).left },
     strip: {
       place,
+      dense: true,
       width({ width }) {
-        const { left, wide } = roomAt(width);
-        if (width < NARROW) return width;
-        return width - left - GAP - (wide && views().includes(BELOW) ? BESIDE + GAP : 0);
+        const { left, below: taken } = roomAt(width);
+        return width < NARROW ? width : width - left - GAP - (taken ? BESIDE + GAP : 0);
       },
     },
     draw(now) {
@@ -136,7 +138,7 @@ function build(frame) {
       const room = roomAt(now.width);
       const [rows, across] = now.one.size;
       const high = Math.max(FEWEST, Math.round((room.left * rows) / across) + FOOT);
-      node.style.setProperty("--left", `${room.left}px`);
+      node.style.setProperty("--desk-left", `${room.left}px`);
       node.style.setProperty("--panes", String(room.columns));
       node.style.setProperty("--pane-height", `${high}px`);
       told.draw(storyGiven(now));
@@ -145,7 +147,7 @@ function build(frame) {
       node.classList.toggle("av-stale", !shown);
       if (!shown) return;
       for (const name of names) {
-        const wide = name === BELOW && room.wide ? BESIDE : room.pane;
+        const wide = room.below && name === BELOW ? BESIDE : room.pane;
         paneOf(name).panel.draw(now, shown, wide - INSIDE);
       }
     },

@@ -113,6 +113,7 @@ function withImages({ model, store, change }, spec) {
       names: one.names,
       within: now.within,
       width: parts.strip?.width(now) ?? now.width,
+      dense: parts.strip?.dense ?? false,
     });
   }
 

@@ -36,6 +36,7 @@ import { smallOf } from "./small.js";
 /** @typedef {import("./types").Shown & { compared: Compared }} Seen the image and its neighbours */
 
 const LEAST = 240; // CSS pixels beside the picture, before the page is laid out
+const SMALL = 68; // of a card where there is little room
 const GUTTER = 24;
 const TABLE = 264; // CSS pixels of the layers' table beside the bars
 const BARS = 320; // CSS pixels of the bars beside it, at least
@@ -50,8 +51,8 @@ const HELP = [
 ];
 
 /** @param {import("./types").ImageFrame} frame @returns {import("./types").Panel} */
-export function retrievalPanel({ change }) {
-  const side = rightSide(change);
+export function retrievalPanel({ change, dense }) {
+  const side = rightSide(change, dense ? SMALL : undefined);
   const explained = memo(comparedWith);
 
   /** @param {Now} now @param {import("./types").Shown | null} shown @returns {Seen | null} */
@@ -63,6 +64,7 @@ export function retrievalPanel({ change }) {
 
   return {
     node: side.node,
+    tools: side.tools,
     draw(now, shown, width) {
       const seen = look(now, shown);
       if (seen) side.draw(now, seen, Math.max(LEAST, width));
@@ -106,8 +108,9 @@ function comparedWith(part, found, size, pixel, whole, k, rank) {
 /**
  * Everything beside the picture.
  * @param {import("./types").Change} change
+ * @param {number} [least] width of a card
  */
-function rightSide(change) {
+function rightSide(change, least) {
   const choose = (/** @type {number} */ rank) => change({ rank });
   const count = slider("k", "neighbours", (k) => change({ k }), { min: 1, step: 1 });
   let together = false;
@@ -160,7 +163,7 @@ function rightSide(change) {
     nearestTitle.textContent = title(one, detector);
     nearestTitle.hidden = !matches.length;
     nearest.node.hidden = !matches.length;
-    if (matches.length) nearest.draw({ mine, matches, width });
+    if (matches.length) nearest.draw({ mine, matches, width, least });
     note.textContent = why(one, detector, now.detector);
     note.hidden = !note.textContent;
     found.hidden = nearest.node.hidden && note.hidden;
@@ -241,7 +244,7 @@ function rightSide(change) {
     contributions.style.width = inLine ? `${TABLE}px` : "100%";
     drawCrowd(now, one, width);
   }
-  return { node, draw };
+  return { node, tools: controls, draw };
 }
 
 /** @param {Now} now @param {Seen} seen @param {Compared} one @returns {import("./cards").Card} */

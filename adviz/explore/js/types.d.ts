@@ -292,6 +292,8 @@ export interface StripGiven {
   /** Whether each image is among those that are looked at. */
   within: boolean[];
   width: number;
+  /** Whether there is little room: its rows are low. */
+  dense?: boolean;
 }
 
 export interface GalleryGiven {
@@ -339,6 +341,8 @@ export interface Match {
 /** What stands beside the large picture: alone in its explorer, or with others on a desk. */
 export interface Panel {
   node: HTMLElement;
+  /** Its controls, where a desk may put them into the head of its pane. */
+  tools?: HTMLElement;
   /** Draws in so many CSS pixels. Frames wait for the displayed image; null: it is still to come. */
   draw(now: Now, shown: Shown, width: number): void;
   /** Changes what the large picture is given. */
@@ -357,7 +361,7 @@ export interface ImageParts {
   node: HTMLElement;
   draw(now: Now): void;
   /** Where the chart of scores stands, if not below all else. */
-  strip?: { place: HTMLElement; width(now: Now): number };
+  strip?: { place: HTMLElement; width(now: Now): number; dense?: boolean };
   /** Of the gallery, where `build` gave it a place. */
   gallery?: { shape: "row" | "grid"; width(now: Now): number };
   /** Answers a key that has no meaning for all. */
@@ -379,4 +383,6 @@ export interface Frame {
 export interface ImageFrame extends Frame {
   /** The gallery, for explorers that place it themselves. */
   gallery: HTMLElement;
+  /** Whether there is little room: what can be small is. */
+  dense?: boolean;
 }
