@@ -57,9 +57,9 @@ class Story:
             raise ValueError("expected a story of one step or more, got none")
         self.desk = desk
         self._checks = [check for _, _, check in steps]
-        told = []
+        told: list[dict[str, Any]] = []
         with _as_before(desk) as begin:
-            for number, (sentence, state, _) in enumerate(steps):
+            for number, (sentence, state, _check) in enumerate(steps):
                 _show(desk, {**begin, **state}, _name(number, len(steps), sentence))
                 told.append({"sentence": sentence, "state": _without_step(desk.state)})
         desk.step = 0

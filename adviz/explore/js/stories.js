@@ -23,9 +23,9 @@ export function story(change) {
     return Boolean(to);
   }
 
-  const back = button("story-back", "◀ back", "the step before (b)", () => go(now.step - 1));
-  const next = button("story-next", "next ▶", "the next step (n)", () => go(now.step + 1));
-  const again = button("story-again", "as told", "show what this step tells, as it was told", () => go(now.step));
+  const back = button("story-back", "◀ back", "back: the step before (b)", () => go(now.step - 1));
+  const next = button("story-next", "next ▶", "next: the step after (n)", () => go(now.step + 1));
+  const again = button("story-again", "as told", "as told: show what this step tells, as at first", () => go(now.step));
   const count = h("span.av-story-count");
   const sentence = h("p.av-story-sentence", { "aria-live": "polite" });
   const way = h("div.av-story-way", {}, back, count, next, again);
