@@ -3,6 +3,8 @@ from .compare.view import CompareView as CompareView
 from .compare.view import compare as compare
 from .coreset.view import CoresetView as CoresetView
 from .coreset.view import coreset as coreset
+from .desk import Desk as Desk
+from .desk import desk as desk
 from .deviations.view import DeviationsView as DeviationsView
 from .deviations.view import deviations as deviations
 from .kit import theme as theme
@@ -25,6 +27,8 @@ from .results import ResultsView as ResultsView
 from .results import results as results
 from .retrieval.view import RetrievalView as RetrievalView
 from .retrieval.view import retrieval as retrieval
+from .story import Story as Story
+from .story import story as story
 from .tables.view import TablesView as TablesView
 from .tables.view import tables as tables
 from .thresholds.view import ThresholdsView as ThresholdsView

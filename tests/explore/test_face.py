@@ -12,7 +12,8 @@ ROOM = Path(explore.__file__).parent
 FOLDERS = {path.parent.name for path in ROOM.glob("*/view.py") if path.parent.name != "kit"}
 MODULES = {path.stem for path in ROOM.glob("*.py") if path.stem != "__init__"}
 # What an explorer shows by another
-BUILT_ON = {"why": {"retrieval"}}
+ON_A_DESK = {"compare", "results", "retrieval", "thresholds"}
+BUILT_ON = {"why": {"retrieval"}, "desk": ON_A_DESK, "story": ON_A_DESK | {"desk"}}
 SCRIPT = """
 import sys
 import adviz.explore.{name}
@@ -25,7 +26,7 @@ def test_every_explorer_has_a_folder_or_a_module():
     functions = {name for name in explore.__all__ if name.islower()}
     shared = {"export", "export_size", "link"}  # of the kit
     assert FOLDERS | MODULES == functions - shared
-    assert {"results", "training", "why"} == MODULES
+    assert {"desk", "results", "story", "training", "why"} == MODULES
 
 
 @pytest.mark.parametrize("name", sorted(FOLDERS | MODULES))

@@ -87,6 +87,10 @@ class CompareView(ImageExplorer):
     def __init__(self, categories: Any, predictions: Any) -> None:
         self._begins_later = False
         super().__init__(categories, predictions)
+        self._follow()
+
+    def _follow(self) -> None:
+        """Begin to follow the order of the images, and measure what is displayed."""
         self._begins_later = self._pending()
         self.observe(self._begin, ["category", "order"])
         self.observe(self._began, "image")

@@ -14,7 +14,8 @@ import {
   tileWidth,
   whyUndefined,
 } from "./standing.js";
-import { askAhead, columns, drawingOf, pictureGiven, shownImage, tilesGiven } from "./displayed.js";
+import { askAhead, columns, pictureGiven, shownImage, tilesGiven } from "./displayed.js";
+import { beside } from "./beside.js";
 import { checkbox, select } from "./controls.js";
 import { number, percent } from "./format.js";
 import { detectorTable } from "./detector_table.js";
@@ -22,7 +23,6 @@ import { imageExplorer, initialize } from "./images.js";
 import { h } from "./dom.js";
 import { memo } from "./memo.js";
 import { partKey } from "./store.js";
-import { picture, pictureControls } from "./picture.js";
 import { quantileOf } from "./maps.js";
 import { scatter } from "./scatter.js";
 import { inRow, tiles } from "./tiles.js";
@@ -42,7 +42,7 @@ import { tip } from "./words.js";
  */
 
 const TITLE = "Where do detectors disagree?";
-const ORDERS = ["disagreement of scores", "disagreement of maps"];
+export const ORDERS = ["disagreement of scores", "disagreement of maps"];
 const RELATIVE = /** @type {Range} */ ([0, 2]); // of map / threshold: 1, the decision, is the middle
 const WIDEST = 520; // CSS pixels of the scatter
 /** @type {[string, string][]} */
@@ -112,15 +112,12 @@ function reader() {
 
 /**
  * The large picture: the chosen detector's map over the image.
- * @param {Now} now
- * @param {Shown} shown
+ * @param {import("./types").PictureGiven} given
  * @param {One} one
  * @param {Numbers | null} numbers
- * @param {number} width
  * @returns {import("./types").PictureGiven}
  */
-function largeGiven(now, shown, { by, map, limits }, numbers, width) {
-  const given = pictureGiven(now, shown, width);
+function largeGiven(given, { by, map, limits }, numbers) {
   if (!by) return { ...given, level: numbers?.pixel_threshold ?? given.level };
   const ends = /** @type {Range} */ ([0, Math.max(2, given.ends[1] / by)]);
   return { ...given, map, limits, ends, level: 1, unit: "map / threshold" };
@@ -288,24 +285,19 @@ function beginning({ model, change }) {
   };
 }
 
-/** @param {import("./types").ImageFrame} frame @returns {import("./types").ImageParts} */
-function build(frame) {
-  const { store } = frame;
+/**
+ * @param {import("./types").ImageFrame} frame
+ * @param {HTMLElement} [below] the picture, where the scatter stands if there is more room
+ * @returns {import("./types").Panel}
+ */
+export function comparePanel(frame, below) {
+  const { store, change } = frame;
   /** @type {Record<string, One>} */
   let all = {};
   let detector = "";
 
-  /** Limits are those of maps, also while their quotient is drawn. @type {import("./types").Change} */
-  const change = (values) => {
-    const by = all[detector]?.by;
-    const { limits } = values;
-    frame.change(limits && by ? { ...values, limits: [limits[0] * by, limits[1] * by] } : values);
-  };
   /** @param {string} name */
   const choose = (name) => change({ detector: name });
-
-  const large = picture(change);
-  const drawing = pictureControls(change);
   const relative = checkbox("relative", "map / threshold", (value) => change({ relative: value }));
   const scales = h("p.av-scales");
   const row = tiles((index) => choose(tileNames[index]), change);
@@ -314,62 +306,56 @@ function build(frame) {
   const readOut = detectorTable("pixel", choose);
   const two = scoresOfTwo(change);
   const tables = h("div.av-tables", {}, metrics.node, readOut.node);
-  const left = h("div.av-left", {}, large.node, drawing.node);
   const scalesLine = h("div.av-scales-line", {}, relative.node, scales);
-  const right = h("div.av-right", {}, scalesLine, row.node, note, tables);
-  const node = h("div.av-body.av-compare", {}, left, right);
+  const node = h("div.av-right", {}, scalesLine, row.node, note, tables);
   const read = reader();
   const start = beginning(frame);
   /** @type {string[]} of the tiles' detectors */
   let tileNames = [];
   let listening = false;
 
-  /** @param {Now} now */
-  function draw(now) {
+  /** @param {Now} now @param {Shown} shown @param {number} width */
+  function draw(now, shown, width) {
     const root = node.closest(".av-explorer");
     if (!listening && root) start.listen(root);
     listening = root !== null;
     start.draw(now);
     const numbers = numbersOf(now);
     const next = read(now, numbers);
-    const one = next[now.detector];
-    const waiting = Object.values(next).some(({ shown }) => !shown);
-    if (!one?.shown || waiting) return; // the former picture stays until the next is there
+    if (Object.values(next).some((one) => !one.shown)) return; // the former maps stay until the next are there
     all = next;
     detector = now.detector;
-    drawImage(now, one.shown, one, numbers);
-    drawBelow(now, one.shown, numbers);
-  }
-
-  /** @param {Now} now @param {Shown} shown @param {One} one @param {Record<string, Numbers | null>} numbers */
-  function drawImage(now, shown, one, numbers) {
-    const room = columns(now.width);
-    const given = largeGiven(now, shown, one, numbers[detector], room.left);
-    large.draw(given);
-    drawing.show(drawingOf(now, shown));
     relative.show(now.get("relative"));
     scales.textContent = scaleWords(numbers, now.get("relative"));
     const list = tilesOf(now, shown, all);
     tileNames = list.map(({ title }) => title);
-    const wide = tileWidth(list.length, room.right);
-    row.draw(tilesGiven(list, shown, given, wide));
+    const wide = tileWidth(list.length, width);
+    row.draw(tilesGiven(list, shown, pictureGiven(now, shown, wide), wide));
     // the scatter stands where there is room: below the picture, if tiles fill several rows beside it
-    const place = room.right < now.width && inRow(list.length, wide, room.right) < list.length ? left : right;
+    const free = below && width < now.width && inRow(list.length, wide, width) < list.length;
+    const place = free ? below : node;
     if (two.node.parentNode !== place) place.append(two.node);
     note.textContent = shown.mask ? "" : "There is no ground truth of this image.";
-  }
-
-  /** @param {Now} now @param {Shown} shown @param {Record<string, Numbers | null>} numbers */
-  function drawBelow(now, shown, numbers) {
     metrics.draw(metricsGiven(now, numbers));
     readOut.draw(readOutGiven(now, shown, all));
-    const room = columns(now.width);
-    two.draw(now, Math.min(WIDEST, two.node.parentNode === left ? room.left : room.right));
+    two.draw(now, Math.min(WIDEST, free ? columns(now.width).left : width));
   }
 
   return {
     node,
+    tools: scalesLine,
     draw,
+    given(now, shown, given) {
+      const numbers = numbersOf(now);
+      const one = read(now, numbers)[now.detector];
+      return one ? largeGiven(given, one, numbers[now.detector]) : given;
+    },
+    // Limits are those of maps, also while their quotient is drawn.
+    set(values) {
+      const by = all[detector]?.by;
+      const { limits } = values;
+      return limits && by ? { ...values, limits: [limits[0] * by, limits[1] * by] } : values;
+    },
     ahead(now) {
       for (const name of Object.keys(now.one.detectors)) askAhead({ ...now, detector: name });
     },
@@ -385,6 +371,8 @@ function build(frame) {
     },
   };
 }
+
+const build = beside("compare", comparePanel);
 
 export default {
   initialize,

@@ -19,8 +19,9 @@ export function columns(width) {
 }
 
 /**
- * Reads the parts of the displayed image: null while one of them is missing.
- * @returns {(now: Now, k?: number) => import("./types").Shown | null}
+ * Reads the parts of the displayed image: null while one of them is missing. The map is that of the neighbours which
+ * count, where fewer can.
+ * @returns {(now: Now) => import("./types").Shown | null}
  */
 export function shownImage() {
   const anomaly = memo(mapOf);
@@ -28,10 +29,11 @@ export function shownImage() {
   const unpack = memo((/** @type {Uint8Array} */ bits, /** @type {import("./types").Size} */ size) =>
     unpacked(bits, size[0] * size[1]),
   );
-  return ({ store, category, detector, one, found, facts, image, get }, k = Infinity) => {
+  return ({ store, category, detector, one, found, facts, image, get }) => {
     const test = store.get(partKey("test", category, image));
     const part = store.get(partKey("found", category, detector, image));
     if (!test || !part || !found) return null;
+    const k = found.order === "retrieval" ? get("k") ?? Infinity : Infinity;
     const map = anomaly(part, found, one.size, facts.sigma, k);
     const picked = get("picked");
     const pixel = picked.length ? picked : map && highest(map, one.size);

@@ -22,7 +22,6 @@ import { strip } from "./strip.js";
  * @property {string[]} state names of the traits that it draws from, beside those of all explorers of test images
  * @property {[string, string][]} help a control or key, and what it does
  * @property {string[]} [orders] orders of the images beside "score" and "as stored"
- * @property {"row" | "grid"} [gallery] "grid": `build` gives the gallery a place of its own, beside other things
  * @property {(frame: import("./types").ImageFrame) => import("./types").ImageParts} build
  */
 
@@ -80,7 +79,7 @@ function withImages({ model, store, change }, spec) {
   const scores = strip(change, (image) => tip(shown, image));
   const images = gallery(change);
   const parts = spec.build({ model, store, change, gallery: images.node });
-  const below = h("section.av-scores", {}, spec.gallery === "grid" ? null : images.node);
+  const below = h("section.av-scores", {}, parts.gallery ? null : images.node);
   (parts.strip?.place ?? below).append(scores.node);
 
   /** @param {Now} now */
@@ -97,8 +96,8 @@ function withImages({ model, store, change }, spec) {
       notes: {},
       small: (image) => smallOf(now, "test", image),
       empty: "No image is left by these filters.",
-      width: spec.gallery === "grid" ? columns(now.width).right : now.width,
-      shape: spec.gallery ?? "row",
+      width: parts.gallery?.width(now) ?? now.width,
+      shape: parts.gallery?.shape ?? "row",
     });
     const alone = one.names.length < 2; // one photograph has nothing to be compared with
     images.node.hidden = alone;
@@ -114,6 +113,7 @@ function withImages({ model, store, change }, spec) {
       names: one.names,
       within: now.within,
       width: parts.strip?.width(now) ?? now.width,
+      dense: parts.strip?.dense ?? false,
     });
   }
 
@@ -142,7 +142,7 @@ function withImages({ model, store, change }, spec) {
       const detector = Object.keys(now.one.detectors)[Number(key) - 1];
       if (by) change({ image: step(now.list, now.image, by) });
       else if (key >= "1" && key <= "9" && detector) change({ detector });
-      else return false;
+      else return parts.press?.(now, key) ?? false;
       return true;
     },
     ahead: (now) => parts.ahead?.(now),

@@ -17,7 +17,7 @@ import {
   title,
   why,
 } from "./compared.js";
-import { askAhead, columns, drawingOf, pictureGiven, shownImage } from "./displayed.js";
+import { beside } from "./beside.js";
 import { boxOf, cellOf } from "./grids.js";
 import { button, slider } from "./controls.js";
 import { cards } from "./cards.js";
@@ -27,8 +27,8 @@ import { evenly } from "./format.js";
 import { imageExplorer, initialize } from "./images.js";
 import { h } from "./dom.js";
 import { layersAt } from "./maps.js";
+import { memo } from "./memo.js";
 import { partKey } from "./store.js";
-import { picture, pictureControls } from "./picture.js";
 import { smallOf } from "./small.js";
 
 /** @typedef {import("./types").Now} Now */
@@ -36,6 +36,7 @@ import { smallOf } from "./small.js";
 /** @typedef {import("./types").Shown & { compared: Compared }} Seen the image and its neighbours */
 
 const LEAST = 240; // CSS pixels beside the picture, before the page is laid out
+const SMALL = 68; // of a card where there is little room
 const GUTTER = 24;
 const TABLE = 264; // CSS pixels of the layers' table beside the bars
 const BARS = 320; // CSS pixels of the bars beside it, at least
@@ -49,56 +50,37 @@ const HELP = [
   ["click on a score below the bars", "let that many neighbours count"],
 ];
 
-/**
- * Returns a function that tells what the current image was compared with, null while it is fetched.
- * @returns {(now: Now) => Seen | null}
- */
-function looking() {
-  const read = shownImage();
-  return (now) => {
-    const { found, one } = now;
-    const wanted = { whole: now.get("whole"), k: now.get("k"), rank: now.get("rank") };
-    const shown = read(now, found?.order === "retrieval" ? wanted.k : Infinity);
-    if (!shown || !found) return null;
-    return { ...shown, compared: compared(shown.part, found, one.size, shown.pixel, wanted) };
-  };
-}
+/** @param {import("./types").ImageFrame} frame @returns {import("./types").Panel} */
+export function retrievalPanel({ change, dense }) {
+  const side = rightSide(change, dense ? SMALL : undefined);
+  const explained = memo(comparedWith);
 
-/** @param {import("./types").ImageFrame} frame @returns {import("./types").ImageParts} */
-function build({ change }) {
-  // Who picks a patch wants to see what that was compared with.
-  const overlay = picture((values) => {
-    change(values.picked?.length ? { ...values, whole: false } : values);
-  });
-  const drawing = pictureControls(change);
-  const beside = rightSide(change);
-  const left = h("div.av-left", {}, overlay.node, drawing.node);
-  const node = h("div.av-body.av-retrieval", {}, left, beside.node);
-  const look = looking();
+  /** @param {Now} now @param {import("./types").Shown | null} shown @returns {Seen | null} */
+  function look({ found, one, get }, shown) {
+    if (!found || !shown) return null;
+    const wanted = /** @type {const} */ ([get("whole"), get("k"), get("rank")]);
+    return { ...shown, compared: explained(shown.part, found, one.size, shown.pixel, ...wanted) };
+  }
+
   return {
-    node,
-    draw(now) {
-      const seen = look(now);
-      drawing.show(drawingOf(now, seen));
-      node.classList.toggle("av-stale", !seen);
-      if (!seen) return; // what was there before stays until the next is there
-      const widths = columns(now.width);
-      const given = pictureGiven(now, seen, widths.left);
-      overlay.draw(seen.compared.kind === "images" ? { ...given, pixel: null } : given);
-      beside.draw(now, seen, Math.max(LEAST, widths.right));
+    node: side.node,
+    tools: side.tools,
+    draw(now, shown, width) {
+      const seen = look(now, shown);
+      if (seen) side.draw(now, seen, Math.max(LEAST, width));
     },
-    ahead(now) {
-      askSharper(now, look(now));
-      askAhead(now);
+    given: (now, shown, given) => (isWhole(look(now, shown)) ? { ...given, pixel: null } : given),
+    // Who picks a patch wants to see what that was compared with.
+    set: (values) => (values.picked?.length ? { ...values, whole: false } : values),
+    ahead(now, shown) {
+      askSharper(now, look(now, shown));
     },
-    words(now) {
-      const seen = look(now);
-      if (!seen) return "";
-      if (seen.compared.kind === "images") return " · whole images";
-      return seen.pixel ? ` · pixel ${seen.pixel.join(", ")}` : "";
+    words(now, shown) {
+      if (isWhole(look(now, shown))) return " · whole images";
+      return shown?.pixel ? ` · pixel ${shown.pixel.join(", ")}` : "";
     },
-    table(now) {
-      const seen = look(now);
+    table(now, shown) {
+      const seen = look(now, shown);
       if (!seen || !now.found) return { head: [], rows: [] };
       const layers = seen.pixel ? layersAt(seen.part, now.found, seen.pixel, now.one.size) : [];
       return tableOf(seen.compared, layers, now.one.trainNames);
@@ -106,16 +88,34 @@ function build({ change }) {
   };
 }
 
+/** Whether whole images are compared. @param {Seen | null} seen */
+const isWhole = (seen) => seen?.compared.kind === "images";
+
+/**
+ * What a pixel was compared with, by values that can be remembered.
+ * @param {import("./types").FoundPart} part
+ * @param {import("./types").DetectorFacts} found
+ * @param {import("./types").Size} size
+ * @param {import("./types").Pixel | null} pixel
+ * @param {boolean} whole
+ * @param {number} k
+ * @param {number} rank
+ */
+function comparedWith(part, found, size, pixel, whole, k, rank) {
+  return compared(part, found, size, pixel, { whole, k, rank });
+}
+
 /**
  * Everything beside the picture.
  * @param {import("./types").Change} change
+ * @param {number} [least] width of a card
  */
-function rightSide(change) {
+function rightSide(change, least) {
   const choose = (/** @type {number} */ rank) => change({ rank });
   const count = slider("k", "neighbours", (k) => change({ k }), { min: 1, step: 1 });
-  let isWhole = false;
+  let together = false;
   const words = "compare whole images, not a patch";
-  const whole = button("whole-images", "whole images", words, () => change({ whole: !isWhole }));
+  const whole = button("whole-images", "whole images", words, () => change({ whole: !together }));
   whole.setAttribute("aria-label", "whole images");
   const controls = h("div.av-controls", {}, count.node, whole);
 
@@ -146,12 +146,12 @@ function rightSide(change) {
   /** @param {Now} now @param {Compared} one */
   function drawControls(now, one) {
     const finer = now.found && (now.found.k > 0 || now.found.layers.length > 0);
-    isWhole = one.kind === "images";
+    together = one.kind === "images";
     count.node.hidden = one.most < 1;
     if (one.most) count.show(one.k, { min: 1, max: one.most });
     whole.hidden = !finer || !now.found?.wholeK;
-    whole.disabled = isWhole && !now.get("whole"); // without a patch there is nothing to go back to
-    whole.setAttribute("aria-pressed", String(isWhole));
+    whole.disabled = together && !now.get("whole"); // without a patch there is nothing to go back to
+    whole.setAttribute("aria-pressed", String(together));
     controls.hidden = count.node.hidden && whole.hidden;
   }
 
@@ -163,7 +163,7 @@ function rightSide(change) {
     nearestTitle.textContent = title(one, detector);
     nearestTitle.hidden = !matches.length;
     nearest.node.hidden = !matches.length;
-    if (matches.length) nearest.draw({ mine, matches, width });
+    if (matches.length) nearest.draw({ mine, matches, width, least });
     note.textContent = why(one, detector, now.detector);
     note.hidden = !note.textContent;
     found.hidden = nearest.node.hidden && note.hidden;
@@ -238,13 +238,13 @@ function rightSide(change) {
     drawCards(now, seen, one, width);
     drawContributions(now, part, one);
     const both = !contributions.hidden && one.ranks !== null && one.most > 1;
-    const beside = both && one.most <= FEW && width >= BARS + GUTTER + TABLE;
-    drawRanks(now, part, one, beside ? width - GUTTER - TABLE : width);
-    ranks.style.width = beside ? `${width - GUTTER - TABLE}px` : "100%";
-    contributions.style.width = beside ? `${TABLE}px` : "100%";
+    const inLine = both && one.most <= FEW && width >= BARS + GUTTER + TABLE;
+    drawRanks(now, part, one, inLine ? width - GUTTER - TABLE : width);
+    ranks.style.width = inLine ? `${width - GUTTER - TABLE}px` : "100%";
+    contributions.style.width = inLine ? `${TABLE}px` : "100%";
     drawCrowd(now, one, width);
   }
-  return { node, draw };
+  return { node, tools: controls, draw };
 }
 
 /** @param {Now} now @param {Seen} seen @param {Compared} one @returns {import("./cards").Card} */
@@ -335,6 +335,6 @@ export default {
       title: "What was an image, or a patch of it, compared with?",
       state: ["k", "rank", "whole"],
       help: HELP,
-      build,
+      build: beside("retrieval", retrievalPanel),
     }),
 };

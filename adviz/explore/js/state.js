@@ -147,12 +147,13 @@ export const someOf = (values, names) => Object.fromEntries(names.map((name) => 
 
 /**
  * Returns the traits that what a person did sets: `threshold` and `limits` belong to the current detector, and another
- * image has another pick.
+ * image has another pick. `state` is a whole one, as a story's.
  * @param {Now} now
  * @param {Values} values
  * @returns {Values}
  */
 export function settled(now, values) {
+  if ("state" in values) return values.state;
   const { threshold, limits, ...others } = values;
   /** @type {Values} */
   const set = { ...others };

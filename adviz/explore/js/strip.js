@@ -15,6 +15,7 @@ const LINE = 20; // height of a line of labels above the rows
 const AXIS = 40; // height of the axis with its labels
 const ROW = 30; // least height of a row
 const SWARM = 36; // the farthest that a dot lies from the middle of its row
+const DENSE = { row: 22, swarm: 11, space: 4 }; // the same where there is little room, and between rows
 const REACH = 12; // from a dot within which it is hit
 const GRAB = 7; // from the threshold's line within which it is
 const COARSE = 20; // steps of a key with Alt or Shift
@@ -45,13 +46,15 @@ export function rowsOf(defects) {
  * @param {Record<string, number>} others thresholds with names
  * @param {number} width
  * @param {(text: string) => number} [measure]
+ * @param {boolean} [dense] whether there is little room
  */
-export function stripLayout(scores, defects, others, width, measure = textWidth) {
+export function stripLayout(scores, defects, others, width, measure = textWidth, dense = false) {
+  const { row, swarm: farthest, space } = dense ? DENSE : { row: ROW, swarm: SWARM, space: 10 };
   const wide = Math.max(220, width);
   const groups = rowsOf(defects);
   const texts = groups.map(({ name, members }) => `${name} (${members.length})`);
-  const most = Math.min(wide * 0.3, 180);
-  const left = Math.min(most, Math.max(0, ...texts.map(measure))) + 18;
+  const widest = Math.min(wide * 0.3, 180);
+  const left = Math.min(widest, Math.max(0, ...texts.map(measure))) + 18;
   const named = Object.entries(others).filter(([, value]) => Number.isFinite(value));
   const axis = scale(spread(scores), left, wide - RIGHT);
   const labels = named.map(([name, value]) => ({ at: axis.place(value), width: measure(name) }));
@@ -65,9 +68,9 @@ export function stripLayout(scores, defects, others, width, measure = textWidth)
   let y = top;
   const rows = groups.map(({ name, members }, n) => {
     const places = members.map((i) => axis.place(scores[i]));
-    const offsets = swarm(places, size, SWARM);
-    const reach = offsets.reduce((farthest, offset) => Math.max(farthest, Math.abs(offset)), 0);
-    const height = Math.max(ROW, 2 * reach + size + 10);
+    const offsets = swarm(places, size, farthest);
+    const reach = offsets.reduce((most, offset) => Math.max(most, Math.abs(offset)), 0);
+    const height = Math.max(row, 2 * reach + size + space);
     const middle = y + height / 2;
     members.forEach((i, at) => {
       xs[i] = places[at];
@@ -152,7 +155,8 @@ export function strip(change, tip) {
   function draw(given) {
     now = given;
     const worthKnowing = marksOf(given.marks);
-    const next = layout(scoresOf(given.scores), defectsOf(given.defects), worthKnowing, given.width);
+    const { scores, defects, width, dense } = given;
+    const next = layout(scoresOf(scores), defectsOf(defects), worthKnowing, width, textWidth, dense);
     const kinds = given.defects.map((defect, i) => toneOf(defect, given.kinds?.[i]));
     const key = kinds.join();
     if (next !== shown || key !== tones) {

@@ -1,26 +1,18 @@
 // Where should the line be drawn between good and anomalous, and what goes wrong on either side of it?
 
-import {
-  askAhead,
-  drawingOf,
-  lacking,
-  pictureGiven,
-  shownImage,
-  tilesGiven,
-  tilesOf,
-} from "./displayed.js";
+import { askAhead, lacking, pictureGiven, tilesGiven, tilesOf } from "./displayed.js";
 import { button, checkbox, textField } from "./controls.js";
 import { clip, number } from "./format.js";
 import { decide } from "./decisions.js";
 import { displayedError, mistakes, wordsOf } from "./mistakes.js";
 import { errorsOf, linesOf, markOf, totalOf, withMark } from "./sharing.js";
-import { imageExplorer, initialize } from "./images.js";
 import { gatePanel } from "./gate.js";
 import { h } from "./dom.js";
+import { imageExplorer, initialize } from "./images.js";
+import { largePicture } from "./beside.js";
 import { matrix } from "./matrix.js";
 import { memo } from "./memo.js";
 import { partKey } from "./store.js";
-import { picture, pictureControls } from "./picture.js";
 import { tagging } from "./tagging.js";
 import { tiles } from "./tiles.js";
 
@@ -39,26 +31,28 @@ const LEAST_OF_THREE = 380; // room for three of them
 const NARROW = 760; // below which all stands in one column
 /** @type {Range} */
 const RATIOS = [0, 2]; // the scale of map / threshold: 1, the decision, is its middle
+const UNIT = "map / threshold";
 
-/** @param {import("./types").ImageFrame} frame @returns {import("./types").ImageParts} */
-function build({ model, change }) {
+/**
+ * What stands in it elsewhere where somebody gives it a place: chart of scores, tag and gate; and it needs no image.
+ * @typedef {object} Decided
+ * @property {HTMLElement} place
+ * @property {HTMLElement} tag
+ * @property {HTMLElement} gate
+ * @property {(now: Now, shown: import("./types").Shown | null, width: number) => void} draw
+ */
+
+/**
+ * What the threshold decides.
+ * @param {import("./types").ImageFrame} frame
+ * @returns {import("./types").Panel & Decided}
+ */
+export function thresholdsPanel({ model, change }) {
   /** @type {Now} */
   let now;
   /** The ends of the scale of map / threshold; a look, no choice: it is not kept. @type {Range} */
   let ratios = RATIOS;
 
-  // the displayed image
-  const look = (/** @type {import("./types").Values} */ values) => {
-    if (!("limits" in values) || !divides(now, pixelLine(now))) return change(values);
-    ratios = values.limits ?? RATIOS;
-    change({});
-  };
-  const large = picture(look);
-  const drawing = pictureControls(change);
-  const relative = checkbox("relative", "map / threshold", (checked) => change({ relative: checked }));
-  relative.node.title = "divides the map by the threshold of its pixels: 1 is the decision";
-  const row = tiles(null, change);
-  const said = h("p.av-note");
   const tag = tagging(
     (mark, place) => {
       const { key, image } = JSON.parse(place);
@@ -66,8 +60,6 @@ function build({ model, change }) {
     },
     (what, path) => model.send({ tags: what, path }),
   );
-
-  // what the threshold decides
   const place = h("div.av-strip-place");
   const jumps = thresholdControls(change);
   const here = matrix(change);
@@ -76,15 +68,6 @@ function build({ model, change }) {
   others.node.classList.add("av-only-costs");
   const wrong = mistakes(go, change);
   const gate = gatePanel(change);
-  const displayed = h(
-    "div.av-left",
-    {},
-    large.node,
-    h("div.av-drawing", {}, drawing.node, relative.node),
-    said,
-    tag.node,
-    row.node,
-  );
   const several = Object.keys(model.get("facts").categories).length > 1;
   const matrices = h(
     "section.av-matrices",
@@ -93,19 +76,17 @@ function build({ model, change }) {
     several ? everywhere.node : others.node,
   );
   const deciding = h("section.av-deciding", { "aria-label": "threshold" }, jumps.node, place);
-  const decided = h("div.av-right", {}, deciding, matrices, wrong.node, several ? others.node : null);
-  const node = h("div.av-thresholds", {}, h("div.av-body", {}, displayed, decided), gate.node);
+  const last = [several ? others.node : null, tag.node, gate.node];
+  const node = h("div.av-right.av-decided", {}, deciding, matrices, wrong.node, ...last);
 
-  const read = shownImage();
   const lined = memo(linesOf);
   const total = memo(totalOf);
   const listed = memo(errorsOf);
   const divided = memo(ratioOf);
   const costs = memo(costsOf);
-  const linesNow = () => {
-    const common = now.get("pooled") ? now.threshold : null;
-    return lined(now.facts, now.detector, now.get("thresholds"), common);
-  };
+  /** @param {Now} given */
+  const linesAt = ({ get, threshold, facts, detector }) =>
+    lined(facts, detector, get("thresholds"), get("pooled") ? threshold : null);
 
   /** Shows an image of any category. @param {import("./sharing").ErrorEntry} error */
   function go({ category, image, defect, kind }) {
@@ -116,40 +97,6 @@ function build({ model, change }) {
     if (!["all", "errors", filters[kind]].includes(now.only)) values.only = "all";
     if (kind === "unlabelled") values.only = "all";
     change(values);
-  }
-
-  /** @param {number} left */
-  function drawImage(left) {
-    const pixels = pixelLine(now);
-    relative.show(now.get("relative"));
-    relative.node.hidden = now.found?.limits === null;
-    const shown = read(now);
-    drawing.show(drawingOf(now, shown));
-    if (!shown) return; // the former picture stays until the next is there
-    const given = pictureGiven(now, shown, left);
-    const { level } = pixels;
-    const ratio = divides(now, pixels);
-    const map = shown.map && ratio ? divided(shown.map, /** @type {number} */ (level)) : shown.map;
-    const reached = ratio ? 1 : level;
-    large.draw({
-      ...given,
-      map,
-      limits: ratio ? ratios : given.limits,
-      ends: ratio ? RATIOS : given.ends,
-      level: reached ?? given.level,
-      dashed: reached,
-      unit: ratio ? "map / threshold" : "",
-    });
-    const list = tilesOf(now, shown, map, ratio ? ratios : given.limits, reached);
-    row.draw(tilesGiven(list, shown, given, tileWidth(left)));
-    const undivided = now.get("relative") && shown.map && !ratio && level !== null;
-    const words = [
-      lacking(list),
-      ratio ? "The map is divided by the threshold of the pixels: 1 is the decision." : "",
-      undivided ? "Nothing positive to divide the map by: it is shown as it is." : "",
-      pixels.said,
-    ];
-    said.textContent = words.filter(Boolean).join(" ");
   }
 
   /** @param {import("./sharing").ErrorEntry[]} errors */
@@ -187,23 +134,36 @@ function build({ model, change }) {
 
   return {
     node,
-    strip: { place, width: ({ width }) => columns(width).right },
-    draw(given) {
+    place,
+    tag: tag.node,
+    gate: gate.node,
+    draw(given, _shown, width) {
       now = given;
-      const { left, right } = columns(now.width);
-      const lines = linesNow();
+      const lines = linesAt(now);
       const errors = listed(lines);
-      displayed.style.width = `${left}px`;
       jumps.show(now);
       drawCounts(lines);
-      wrong.draw(now, errors, right);
+      wrong.draw(now, errors, width);
       drawTag(errors);
       gate.draw(now);
-      drawImage(left);
+    },
+    given(given, shown, drawn) {
+      now = given;
+      if (drawn.unit) return drawn; // another panel divides it
+      const pixels = pixelLine(now);
+      const { level } = pixels;
+      if (!shown.map || !divides(now, pixels)) return { ...drawn, level: level ?? drawn.level, dashed: level };
+      const map = divided(shown.map, /** @type {number} */ (level));
+      return { ...drawn, map, limits: ratios, ends: RATIOS, level: 1, dashed: 1, unit: UNIT };
+    },
+    set(values) {
+      if (!("limits" in values) || !divides(now, pixelLine(now))) return values;
+      const { limits, ...rest } = values;
+      ratios = limits ?? RATIOS;
+      return rest;
     },
     ahead(given) {
-      askAhead(given);
-      const errors = listed(linesNow());
+      const errors = listed(linesAt(given));
       const next = errors[displayedError(given, errors) + 1];
       if (!next) return;
       given.store.get(partKey("test", next.category, next.image));
@@ -211,13 +171,63 @@ function build({ model, change }) {
     },
     table(given) {
       const head = ["number", "kind", "category", "image", "name", "defect", "score", "threshold", "tag", "note"];
-      const rows = listed(linesNow()).map((error, i) => {
+      const rows = listed(linesAt(given)).map((error, i) => {
         const [, note] = markOf(given.get("marks"), error.category, given.detector, error.image);
         const { kind, category, image, name, defect, score, threshold } = error;
         return [i + 1, kind, category, image, name, defect, score, threshold, wordsOf(given, error), note];
       });
       return { head, rows };
     },
+  };
+}
+
+/** @param {import("./types").ImageFrame} frame @returns {import("./types").ImageParts} */
+function build(frame) {
+  const { change } = frame;
+  const decided = thresholdsPanel(frame);
+  const large = largePicture(change, () => [decided]);
+  const relative = checkbox("relative", "map / threshold", (checked) => change({ relative: checked }));
+  relative.node.title = "divides the map by the threshold of its pixels: 1 is the decision";
+  const row = tiles(null, change);
+  const said = h("p.av-note");
+  large.controls.append(relative.node);
+  large.node.append(said, decided.tag, row.node);
+  const node = h("div.av-thresholds", {}, h("div.av-body", {}, large.node, decided.node), decided.gate);
+
+  /** @param {Now} now @param {import("./types").Shown} shown @param {number} left */
+  function drawTiles(now, shown, left) {
+    const given = pictureGiven(now, shown, left);
+    const { map, limits, dashed, unit } = decided.given?.(now, shown, given) ?? given;
+    const list = tilesOf(now, shown, map, limits, dashed ?? null);
+    row.draw(tilesGiven(list, shown, given, tileWidth(left)));
+    const pixels = pixelLine(now);
+    const undivided = now.get("relative") && shown.map && !unit && pixels.level !== null;
+    const words = [
+      lacking(list),
+      unit ? "The map is divided by the threshold of the pixels: 1 is the decision." : "",
+      undivided ? "Nothing positive to divide the map by: it is shown as it is." : "",
+      pixels.said,
+    ];
+    said.textContent = words.filter(Boolean).join(" ");
+  }
+
+  return {
+    node,
+    strip: { place: decided.place, width: ({ width }) => columns(width).right },
+    draw(now) {
+      const { left, right } = columns(now.width);
+      large.node.style.width = `${left}px`;
+      relative.show(now.get("relative"));
+      relative.node.hidden = now.found?.limits === null;
+      const shown = large.draw(now, left);
+      decided.draw(now, shown, right);
+      if (shown) drawTiles(now, shown, left); // the former ones stay until the next are there
+    },
+    ahead(now) {
+      askAhead(now);
+      decided.ahead?.(now, null);
+    },
+    table: (now) => decided.table?.(now, null) ?? { head: [], rows: [] },
   };
 }
 

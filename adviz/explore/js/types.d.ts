@@ -296,6 +296,8 @@ export interface StripGiven {
   /** Whether each image is among those that are looked at. */
   within: boolean[];
   width: number;
+  /** Whether there is little room: its rows are low. */
+  dense?: boolean;
 }
 
 export interface GalleryGiven {
@@ -340,13 +342,34 @@ export interface Match {
   cell: Pixel;
 }
 
+/** What stands beside the large picture: alone in its explorer, or with others on a desk. */
+export interface Panel {
+  node: HTMLElement;
+  /** Its controls, where a desk may put them into the head of its pane. */
+  tools?: HTMLElement;
+  /** Draws in so many CSS pixels. Frames wait for the displayed image; null: it is still to come. */
+  draw(now: Now, shown: Shown, width: number): void;
+  /** Changes what the large picture is given. */
+  given?(now: Now, shown: Shown, given: PictureGiven): PictureGiven;
+  /** Changes what a hand on the large picture sets. */
+  set?(values: Values): Values;
+  /** As those of `ImageParts`; null: the displayed image is still to come. */
+  ahead?(now: Now, shown: Shown | null): void;
+  words?(now: Now, shown: Shown | null): string;
+  table?(now: Now, shown: Shown | null): { head: string[]; rows: (string | number)[][] };
+}
+
 /** What the module of an explorer of test images hands to `images.js`. */
 export interface ImageParts {
   /** Everything below the status line. */
   node: HTMLElement;
   draw(now: Now): void;
   /** Where the chart of scores stands, if not below all else. */
-  strip?: { place: HTMLElement; width(now: Now): number };
+  strip?: { place: HTMLElement; width(now: Now): number; dense?: boolean };
+  /** Of the gallery, where `build` gave it a place. */
+  gallery?: { shape: "row" | "grid"; width(now: Now): number };
+  /** Answers a key that has no meaning for all. */
+  press?(now: Now, key: string): boolean;
   /** Asks for what is likely wanted next. */
   ahead?(now: Now): void;
   /** Continues the status line. */
@@ -364,4 +387,6 @@ export interface Frame {
 export interface ImageFrame extends Frame {
   /** The gallery, for explorers that place it themselves. */
   gallery: HTMLElement;
+  /** Whether there is little room: what can be small is. */
+  dense?: boolean;
 }

@@ -5,8 +5,9 @@ in tests. Bundled, every module is a function that is called once and returns wh
 that names of different modules do not meet. Only plain forms are understood, all else is refused:
 
 1. imports: ``import { a, b } from "./x.js";`` at the start of a line;
-2. exports: ``export`` before function, async function, class or const at the start of a line, and
-   ``export default`` in the module that is bundled;
+2. exports: ``export`` before function, async function, class or const at the start of a line; an
+   ``export default``, which makes a module an explorer, is its last statement. Another explorer's
+   is left out: a desk imports what stands beside its picture;
 3. no cycles.
 """
 
@@ -20,6 +21,7 @@ FOLDER = Path(__file__).parents[1] / "js"
 PAGE_STYLE = "page.css"  # of an exported page, no explorer's
 IMPORT = re.compile(r'^import \{([^}]+)\} from "\./([\w-]+\.js)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export ((?:async )?function|class|const) (\w+)", re.MULTILINE)
+DEFAULT = re.compile(r"^export default .*\Z", re.MULTILINE | re.DOTALL)
 LEFT_OVER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 
 
@@ -34,7 +36,7 @@ def bundle(name: str, folder: Path = FOLDER) -> str:
     """
     modules: dict[str, str] = {}
     _add_imports_of(name, folder, modules, ())
-    text = IMPORT.sub(_as_constants, _text(name, folder))
+    text = _without_forms(_text(name, folder))
     for line in LEFT_OVER.findall(text):
         if not line.startswith("export default"):
             raise ValueError(f"expected only an export default in {name}, got {line!r}")
@@ -78,12 +80,16 @@ def _add_imports_of(
 def _as_function(name: str, folder: Path) -> str:
     text = _text(name, folder)
     exports = ", ".join(export for _, export in EXPORT.findall(text))
-    body = EXPORT.sub(r"\1 \2", IMPORT.sub(_as_constants, text))
+    body = _without_forms(DEFAULT.sub("", text))
     if left := LEFT_OVER.search(body):
         raise ValueError(
             f"expected the plain forms of import and export in {name}, got {left[0]!r}"
         )
     return f"const {_identifier(name)} = (() => {{\n{body}return {{ {exports} }};\n}})();"
+
+
+def _without_forms(text: str) -> str:
+    return EXPORT.sub(r"\1 \2", IMPORT.sub(_as_constants, text))
 
 
 def _as_constants(found: re.Match[str]) -> str:

@@ -36,6 +36,7 @@ KINDS = {
     "unlabelled": "Unlabelled images predicted anomalous: whether these are errors is unknown",
 }
 SIDE = 104  # pixels, about the width of a static picture
+OF_ALL = ("small", "maps", "guess", "areas", "pixels")  # kinds of parts of every image
 ALL = "*"  # stands for the category in the key of a threshold of all categories
 
 Mark = tuple[str, str]  # tag and note
@@ -133,7 +134,7 @@ class ThresholdsView(ImageExplorer):
         self._count_skipped()
 
     def _check_seconds(self) -> None:
-        names = self._detectors()
+        names = self._all_detectors()
         for name, seconds in self._seconds.items():
             if name not in names:
                 raise ValueError(
@@ -146,7 +147,7 @@ class ThresholdsView(ImageExplorer):
                     f"{seconds}"
                 )
 
-    def _detectors(self) -> list[str]:
+    def _all_detectors(self) -> list[str]:
         """Return the names of the detectors of all categories."""
         names: dict[str, None] = {}
         for predictions in self.source.predictions.values():
@@ -455,7 +456,7 @@ class ThresholdsView(ImageExplorer):
         ValueError: no such JSON, an unknown detector, image or tag; nothing is changed then.
         OSError: there is no such file.
         """
-        chosen = read_chosen(path, self._detectors(), self._labels_by_id())
+        chosen = read_chosen(path, self._all_detectors(), self._labels_by_id())
         read = {tag.place: (tag.tag, tag.note) for tag in chosen}
         self._keep({**self._all_marks(), **read})
         return len(chosen)
@@ -543,10 +544,8 @@ class ThresholdsView(ImageExplorer):
 
         The galleries show errors of all images, whatever `images` holds.
         """
-        keys = dict.fromkeys(super().export_keys(images=images, k=k, photos=photos))
-        few = self.source.keys(kinds=("small", "maps", "guess", "areas", "pixels"))
-        keys.update(dict.fromkeys(few))
-        return list(keys)
+        keys = super().export_keys(images=images, k=k, photos=photos)
+        return list(dict.fromkeys([*keys, *self.source.keys(kinds=OF_ALL)]))
 
 
 def _worst(error: Mapping[str, Any]) -> float:

@@ -1,0 +1,234 @@
+"""Several explorers as one workspace: one picture, one state, and the views that were chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import traitlets
+from traitlets import Int, List, TraitError, Unicode
+
+from adviz.data import Category
+from adviz.explore.compare.view import CompareView
+from adviz.explore.kit.explorer import Explorer
+from adviz.explore.kit.image_explorer import ImageExplorer
+from adviz.explore.kit.packing import names_of
+from adviz.explore.results import ResultsView
+from adviz.explore.retrieval.view import Channels, RetrievalView
+from adviz.explore.thresholds.view import OF_ALL, ThresholdsView
+from adviz.plots import StaticFigure
+from adviz.prediction import Prediction
+
+# Name of a view -> the explorer that shows the same
+VIEWS: dict[str, type[ImageExplorer]] = {
+    "results": ResultsView,
+    "retrieval": RetrievalView,
+    "compare": CompareView,
+    "thresholds": ThresholdsView,
+}
+
+
+def desk(
+    categories: Category | Mapping[str, Category],
+    predictions: Prediction | Mapping[str, Any],
+    views: Sequence[str] = (),
+    *,
+    channels: Mapping[str, Channels] | None = None,
+    units: Mapping[str, str] | None = None,
+    gate: Mapping[str, float] | None = None,
+) -> Desk:
+    """Lay several explorers out as one workspace: a pick in any of them moves all.
+
+    Parameters
+    ----------
+    categories, predictions: as for `explore.results`.
+    views: "results", "retrieval", "compare", "thresholds", in their order; () = those that say
+        something about these predictions. A person adds and removes them by hand.
+    channels, units: as for `explore.retrieval`.
+    gate: as for `explore.thresholds`.
+
+    Returns
+    -------
+    A `Desk`; display it as the last line of a cell.
+
+    Raises
+    ------
+    ValueError: as the explorers.
+    traitlets.TraitError: an unknown view.
+
+    Examples
+    --------
+    >>> view = explore.desk(category, prediction)
+    >>> view.views
+    ['retrieval', 'thresholds']
+    >>> view.views = ["compare", *view.views]
+    >>> view.state = {"image": 20, "picked": [100, 120]}
+    >>> view.export("desk.html")
+    PosixPath('desk.html')
+    """
+    return Desk(categories, predictions, views, channels=channels, units=units, gate=gate)
+
+
+class Desk(RetrievalView, ThresholdsView, CompareView):
+    """A workspace of several explorers on one state, which is that of all of them.
+
+    What follows from the state has the names that it has there: `evidence`, `outcome`, `errors`,
+    `table`, `disagreement` and the others.
+
+    Attributes
+    ----------
+    views: names of the views beside the picture, in their order.
+    steps: of the story that is told on it (`explore.story`): sentence and state.
+    step: which of them is told, from 0; setting it restores its state.
+    others: as those of `RetrievalView`, `ThresholdsView` and `CompareView`.
+    """
+
+    MODULE = "desk.js"
+    STATE = tuple(
+        dict.fromkeys(
+            [
+                "views",
+                "step",
+                *RetrievalView.STATE,
+                *ThresholdsView.STATE,
+                *CompareView.STATE,
+            ]
+        )
+    )
+
+    views = List(Unicode()).tag(sync=True)
+    step = Int(0, min=0).tag(sync=True)
+    steps = List().tag(sync=True)
+    order = Unicode("score").tag(sync=True)
+
+    def __init__(
+        self,
+        categories: Any,
+        predictions: Any,
+        views: Sequence[str] = (),
+        *,
+        channels: Mapping[str, Channels] | None = None,
+        units: Mapping[str, str] | None = None,
+        gate: Mapping[str, float] | None = None,
+    ) -> None:
+        # The constructors of the views take different things: theirs are done here one by one
+        self._channels = dict(channels or {})
+        self._seconds = dict(gate or {})
+        self._seen = set()
+        self._begins_later = False
+        self._wanted = list(views)
+        options = {
+            "channels": list(self._channels),
+            "units": dict(units or {}),
+            "gate": self._seconds,
+        }
+        ImageExplorer.__init__(self, categories, predictions, options=options)
+        self._check_seconds()
+        self._count_skipped()
+        self.views = self._wanted or self.views
+        self._follow()
+        self.observe(self._enter_views, "views")
+        self._enter_views()
+
+    # state
+
+    @traitlets.default("views")
+    def _views_to_begin_with(self) -> list[str]:
+        """Return the views that were wanted, or that say something about these predictions."""
+        if self._wanted:
+            return self._wanted
+        views = []
+        if self._searched():
+            views.append("retrieval")
+        if any(len(detectors) > 1 for detectors in self.source.predictions.values()):
+            views.append("compare")
+        if any(len(category.test) > 1 for category in self.source.categories.values()):
+            views.append("thresholds")
+        return views or ["results"]
+
+    def _searched(self) -> bool:
+        """Return whether any detector compared with neighbours, as far as is known."""
+        for category in self.source.facts["categories"].values():
+            for found in category["detectors"].values():
+                if found is None or found["k"] or found["wholeK"]:
+                    return True
+        return False
+
+    @traitlets.validate("views")
+    def _check_views(self, proposal: Any) -> list[str]:
+        names = list(proposal["value"])
+        unknown = [name for name in names if name not in VIEWS]
+        if unknown or len(set(names)) < len(names):
+            raise TraitError(
+                f"views must be some of {', '.join(VIEWS)}, each once, got {', '.join(names)}"
+            )
+        return names
+
+    @traitlets.validate("step")
+    def _check_step(self, proposal: Any) -> int:
+        step = int(proposal["value"])
+        if step and step >= len(self.steps):
+            raise TraitError(f"step must be one of the story's {len(self.steps)}, got {step}")
+        return step
+
+    @traitlets.observe("step")
+    def _tell_step(self, _change: Any) -> None:
+        # _property_lock: the browser sets the state itself
+        if self.steps and not self._property_lock:
+            self.state = self.steps[self.step]["state"]
+
+    def _enter_views(self, _change: Any = None) -> None:
+        """Compute what the views need."""
+        self._compute_missing()
+        self._measure()
+
+    def _needed(self) -> list[tuple[str, str]]:
+        compared = "compare" in self.views
+        return super()._needed() if compared else ImageExplorer._needed(self)
+
+    def _measure(self, _change: Any = None) -> None:
+        if "compare" in self.views:
+            super()._measure()
+
+    # pictures and files
+
+    def static(self) -> StaticFigure:
+        """Return what the first view shows as a matplotlib figure."""
+        return VIEWS[(self.views or ["results"])[0]].static(self)
+
+    def _figures(self) -> list[StaticFigure]:
+        views = self.views or ["results"]
+        return [self._row(), *(VIEWS[name].static(self) for name in views if name != "results")]
+
+    def _exported_views(self) -> list[str]:
+        """Return the views that a file can show: those that are there, and those of the story."""
+        told = [name for step in self.steps for name in step["state"]["views"]]
+        return list(dict.fromkeys([*self.views, *told]))
+
+    @property
+    def KINDS(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Kinds of parts that an exported page asks for."""
+        kinds = dict.fromkeys(ImageExplorer.KINDS)
+        for name in self._exported_views():
+            kinds.update(dict.fromkeys(VIEWS[name].KINDS))
+        return tuple(kinds)
+
+    def export_keys(
+        self,
+        *,
+        images: Sequence[int] | None = None,
+        k: int | None = None,
+        photos: bool = False,
+    ) -> list[str]:
+        """Return the keys of the parts that an exported page of these views asks for."""
+        keys = Explorer.export_keys(self, images=images, k=k, photos=photos)
+        views = self._exported_views()
+        if "thresholds" in views:
+            keys += self.source.keys(kinds=OF_ALL)
+        if "retrieval" not in views:
+            keys = [key for key in keys if names_of(key)[1] != "train"]
+        return list(dict.fromkeys(keys))
+
+    def exported_state(self, images: Sequence[int] | None = None) -> dict[str, Any]:
+        """Return the state that an exported page begins with, and the story that it tells."""
+        return super().exported_state(images) | {"steps": self.steps}

@@ -1,0 +1,199 @@
+// Several explorers as one workspace on one state: the picture large, beside it the views that were chosen.
+
+import { checkbox, button } from "./controls.js";
+import { ORDERS, comparePanel } from "./compare.js";
+import { imageExplorer, initialize } from "./images.js";
+import { story, storyGiven } from "./stories.js";
+import { askAhead } from "./displayed.js";
+import { clip } from "./format.js";
+import { h } from "./dom.js";
+import { largePicture } from "./beside.js";
+import { resultsPanel } from "./results.js";
+import { retrievalPanel } from "./retrieval.js";
+import { thresholdsPanel } from "./thresholds.js";
+
+/** @typedef {import("./types").Now} Now */
+/** @typedef {import("./types").Panel} Panel */
+/**
+ * Widths in CSS pixels, columns of panes, and whether a view stands beside the chart of scores.
+ * @typedef {{ left: number, columns: number, pane: number, below: boolean }} Room
+ */
+
+/**
+ * View's name -> what it puts beside the picture.
+ * @type {Record<string, (frame: import("./types").ImageFrame) => Panel>}
+ */
+const PANELS = {
+  results: resultsPanel,
+  retrieval: retrievalPanel,
+  compare: comparePanel,
+  thresholds: thresholdsPanel,
+};
+const BELOW = "thresholds"; // stands beside the chart of scores where panes are many
+const GAP = 16; // CSS pixels between columns
+const LEAST = 400; // of a pane that has others beside it
+const NARROW = 760; // of the desk, below which all stands in one column
+const WIDE = 1080; // from which on there is room beside the chart of scores
+const BESIDE = 296; // of that view
+const INSIDE = 26; // CSS pixels of a pane's border, padding and scroll bar
+const FOOT = 88; // below the picture: its scale and controls, less the line above the panes
+const FEWEST = 340; // height of a pane
+
+/** @type {[string, string][]} */
+const HELP = [
+  ["views", "what stands beside the picture; all of them show one state"],
+  ["n and b", "the next step of a story, and the one before"],
+  ["best F1, 100% recall", "the threshold with the highest F1, and the highest one without a miss"],
+  ["map / threshold", "divide each map by the F1-optimal threshold of its pixels: from 1 on, they count as a defect"],
+  ["neighbours", "k: how many neighbours count; the map follows where it can"],
+];
+
+/**
+ * How a desk of a width is divided.
+ * @param {number} width
+ * @param {string[]} names of its views
+ * @returns {Room}
+ */
+export function roomOf(width, names) {
+  if (width < NARROW) return { left: Math.min(width, 560), columns: 1, pane: width, below: false };
+  const left = clip(Math.round(0.26 * width), 300, 520);
+  const right = width - left - GAP;
+  const most = Math.max(1, Math.floor((right + GAP) / (LEAST + GAP)));
+  const below = width >= WIDE && names.includes(BELOW) && names.length > most;
+  const columns = clip(names.length - Number(below), 1, most);
+  return { left, columns, pane: Math.floor((right - (columns - 1) * GAP) / columns), below };
+}
+
+/** @param {import("./types").ImageFrame} frame @returns {import("./types").ImageParts} */
+function build(frame) {
+  const { model, change, gallery } = frame;
+  /** @type {Map<string, { panel: Panel, node: HTMLElement }>} */
+  const made = new Map();
+  /** @returns {string[]} */
+  const views = () => model.get("views").filter((/** @type {string} */ name) => name in PANELS);
+
+  /** A view in its pane, made when it is first shown. @param {string} name */
+  function paneOf(name) {
+    const known = made.get(name);
+    if (known) return known;
+    const panel = PANELS[name]({ ...frame, dense: true });
+    const close = button("pane-close", "×", `remove ${name}`, () => toggle(name, false));
+    const head = h("div.av-pane-head", {}, h("span", {}, name), panel.tools, close);
+    const node = h(`section.av-pane.av-pane-${name}`, { "aria-label": name }, head, panel.node);
+    made.set(name, { panel, node });
+    return { panel, node };
+  }
+
+  /** Adds or removes a view. @param {string} name @param {boolean} wanted */
+  function toggle(name, wanted) {
+    const others = views().filter((one) => one !== name);
+    change({ views: wanted ? [...others, name] : others });
+    if (!wanted) choices.find((one) => one.name === name)?.box.node.querySelector("input")?.focus();
+  }
+
+  const told = story(change);
+  const large = largePicture(change, () => views().map((name) => paneOf(name).panel));
+  const choices = offered(model).map((name) => ({
+    name,
+    box: checkbox(`view-${name}`, name, (wanted) => toggle(name, wanted)),
+  }));
+  const choosing = h(
+    "div.av-desk-views",
+    { role: "group", "aria-label": "views" },
+    h("span", {}, "views"),
+    ...choices.map(({ box }) => box.node),
+  );
+  const none = h("p.av-note", {}, "Nothing stands beside the picture: choose a view.");
+  const panes = h("div.av-panes");
+  const place = h("div.av-strip-place");
+  const side = h("div.av-desk-side", {}, choosing, panes, none);
+  const body = h("div.av-body", {}, large.node, side);
+  const below = h("div.av-desk-below", {}, gallery, place);
+  const node = h("div.av-desk", {}, told.node, body, below);
+  const roomAt = (/** @type {number} */ width) => roomOf(width, views());
+
+  /** Puts the panes where they belong; those that stay keep their focus. @param {string[]} names @param {Room} room */
+  function arrange(names, room) {
+    for (const { box, name } of choices) box.show(names.includes(name));
+    const beside = names.filter((name) => !room.below || name !== BELOW);
+    put(panes, beside.map((name) => paneOf(name).node));
+    put(below, [gallery, place, ...(room.below ? [paneOf(BELOW).node] : [])]);
+    panes.hidden = !beside.length;
+    none.hidden = names.length > 0;
+  }
+
+  return {
+    node,
+    gallery: { shape: "grid", width: ({ width }) => roomAt(width).left },
+    strip: {
+      place,
+      dense: true,
+      width({ width }) {
+        const { left, below: taken } = roomAt(width);
+        return width < NARROW ? width : width - left - GAP - (taken ? BESIDE + GAP : 0);
+      },
+    },
+    draw(now) {
+      const names = views();
+      const room = roomAt(now.width);
+      const [rows, across] = now.one.size;
+      const high = Math.max(FEWEST, Math.round((room.left * rows) / across) + FOOT);
+      node.style.setProperty("--desk-left", `${room.left}px`);
+      node.style.setProperty("--panes", String(room.columns));
+      node.style.setProperty("--pane-height", `${high}px`);
+      told.draw(storyGiven(now));
+      arrange(names, room);
+      const shown = large.draw(now, room.left);
+      node.classList.toggle("av-stale", !shown);
+      if (!shown) return;
+      for (const name of names) {
+        const wide = room.below && name === BELOW ? BESIDE : room.pane;
+        paneOf(name).panel.draw(now, shown, wide - INSIDE);
+      }
+    },
+    press: (_now, key) => told.press(key),
+    ahead(now) {
+      for (const name of views()) paneOf(name).panel.ahead?.(now, large.read(now));
+      askAhead(now);
+    },
+    words: (now) => views().map((name) => paneOf(name).panel.words?.(now, large.read(now)) ?? "").join(""),
+    table(now) {
+      const [first] = views().map((name) => paneOf(name).panel).filter(({ table }) => table);
+      return first?.table?.(now, large.read(now)) ?? { head: [], rows: [] };
+    },
+  };
+}
+
+/**
+ * The views that can be chosen: an exported page has those that it began with, and those that its story shows.
+ * @param {import("./types").Model} model
+ */
+function offered(model) {
+  const names = Object.keys(PANELS);
+  if (!model.get("options")?.exported) return names;
+  const steps = model.get("steps") ?? [];
+  const there = [...model.get("views"), ...steps.flatMap((/** @type {any} */ { state }) => state.views)];
+  return names.filter((name) => there.includes(name));
+}
+
+/** Gives a node these children, and moves none that stands right. @param {Node} parent @param {Node[]} children */
+function put(parent, children) {
+  for (const old of [...parent.childNodes]) if (!children.includes(old)) old.parentNode?.removeChild(old);
+  children.forEach((child, i) => {
+    if (parent.childNodes[i] !== child) parent.insertBefore(child, parent.childNodes[i] ?? null);
+  });
+}
+
+const STATE = "views step k rank whole pooled relative gates marks x y".split(" ");
+
+export default {
+  initialize,
+  render: (/** @type {any} */ given) =>
+    imageExplorer(given, {
+      title: "One image, seen by several explorers",
+      state: STATE,
+      help: HELP,
+      orders: ORDERS,
+      build,
+    }),
+};

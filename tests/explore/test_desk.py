@@ -1,0 +1,228 @@
+"""A desk: the traits of several explorers as one state, and the views that show it."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from traitlets import TraitError
+
+from adviz import DN2, Features, PaDiM, PatchCore, Prediction, data, explore
+from adviz.data import Category, Geometry
+from adviz.explore.compare.view import CompareView
+from adviz.explore.desk import VIEWS
+from adviz.explore.kit.packing import names_of
+from adviz.explore.retrieval.view import RetrievalView
+from adviz.explore.thresholds.view import ThresholdsView
+
+COUNT = 6
+SECONDS = 20
+
+
+@pytest.fixture(scope="module")
+def category(tmp_path_factory):
+    """A category of six test images: three good, three with a hole."""
+    root = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    mask = np.zeros((32, 32), np.uint8)
+    mask[8:14, 10:18] = 255
+    good = [f"train/good/{n}" for n in range(4)]
+    test = [f"test/{kind}/{n}" for kind in ("good", "hole") for n in range(3)]
+    for file in good + test:
+        path = root / "nut" / f"{file}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)).save(path)
+    (root / "nut/ground_truth/hole").mkdir(parents=True)
+    for number in range(3):
+        Image.fromarray(mask).save(root / f"nut/ground_truth/hole/{number}_mask.png")
+    return data.mvtec(root, "nut", geometry=Geometry(32, crop=False))
+
+
+@pytest.fixture(scope="module")
+def predictions(category):
+    rng = np.random.default_rng(1)
+    old, new = (
+        Features({"layer": rng.random((count, 4, 8, 8), np.float32)}, image_size=(32, 32))
+        for count in (len(category.train), len(category.test))
+    )
+    detectors = {
+        "PatchCore": PatchCore(layers=("layer",), coreset=0.5, neighbors=3),
+        "PaDiM": PaDiM(layers=("layer",)),
+        "DN2": DN2(layers=("layer",), k_images=2),
+    }
+    return {name: one.fit(old).predict(new) for name, one in detectors.items()}
+
+
+@pytest.fixture
+def desk(category, predictions):
+    found = explore.desk(category, predictions)
+    found.wait(SECONDS)
+    yield found
+    found.close()
+
+
+# --- which views
+
+
+def test_it_begins_with_what_says_something(category, predictions, desk):
+    assert desk.views == ["retrieval", "compare", "thresholds"]
+    assert desk.order == "score"
+    assert desk.image == int(desk.prediction.score.argmax())
+    alone = explore.desk(category, predictions["PatchCore"])
+    assert alone.views == ["retrieval", "thresholds"]
+    plain = Prediction(np.arange(float(COUNT)))
+    assert explore.desk(category, plain).views == ["thresholds"]
+
+
+def test_one_photograph_without_neighbours_has_results_alone(category):
+    one = Category("nut", category.train, category.test.subset([0]))
+    assert explore.desk(one, Prediction(np.ones(1))).views == ["results"]
+
+
+def test_views_are_chosen_by_name_and_in_order(category, predictions):
+    desk = explore.desk(category, predictions, ["compare", "results"])
+    assert desk.views == ["compare", "results"]
+    desk.views = ["thresholds"]
+    assert desk.views == ["thresholds"]
+    desk.views = []
+    assert desk.views == []
+
+
+@pytest.mark.parametrize("views", [["scatter"], ["compare", "compare"]])
+def test_unknown_views_are_refused(desk, category, predictions, views):
+    with pytest.raises(TraitError, match="views must be some of results, retrieval"):
+        desk.views = views
+    assert desk.views == ["retrieval", "compare", "thresholds"]
+    with pytest.raises(TraitError, match="each once"):
+        explore.desk(category, predictions, views)
+
+
+# --- one state
+
+
+def test_its_state_is_that_of_all_its_views(desk):
+    for view in VIEWS.values():
+        assert set(view.STATE) <= set(desk.STATE)
+    assert len(set(desk.STATE)) == len(desk.STATE)
+
+
+def test_the_state_is_plain_and_restores_it(desk, category, predictions):
+    desk.detector, desk.image, desk.k = "PaDiM", 4, 2
+    desk.picked, desk.relative, desk.views = [3, 5], True, ["compare", "retrieval"]
+    desk.threshold = 1.5
+    text = json.dumps(desk.state)
+    other = explore.desk(category, predictions)
+    other.state = json.loads(text)
+    assert other.state == desk.state
+    assert other.threshold == 1.5
+    assert other.picked == [3, 5]
+
+
+def test_what_follows_is_what_single_explorers_say(desk, category, predictions):
+    desk.detector, desk.image, desk.picked = "PatchCore", 3, [9, 12]
+    retrieval = explore.retrieval(category, predictions)
+    retrieval.state = {name: getattr(desk, name) for name in RetrievalView.STATE}
+    np.testing.assert_array_equal(desk.evidence.distance, retrieval.evidence.distance)
+    thresholds = explore.thresholds(category, predictions)
+    thresholds.state = {name: getattr(desk, name) for name in ThresholdsView.STATE}
+    assert desk.outcome == thresholds.outcome
+    assert desk.errors == thresholds.errors
+    compare = explore.compare(category, predictions)
+    compare.wait(SECONDS)
+    assert desk.table.keys() == compare.table.keys()
+    desk.order = compare.order
+    np.testing.assert_array_equal(desk.disagreement, compare.disagreement)
+    assert desk.image == compare.image  # another order begins at its first image
+
+
+def test_it_is_linked_with_a_single_explorer(desk, category, predictions):
+    view = explore.retrieval(category, predictions)
+    desk.image, desk.k = 2, 1
+    explore.link(desk, view)
+    assert (view.image, view.k) == (2, 1)
+    assert {name for _, _, name in desk.links} == set(RetrievalView.STATE)
+
+
+def test_options_are_those_of_the_explorers(category, predictions):
+    def channels(image, row, column):
+        return np.arange(4.0) + image + row + column
+
+    desk = explore.desk(
+        category,
+        predictions,
+        channels={"PaDiM": channels},
+        units={"PaDiM": "nats"},
+        gate={"DN2": 0.5},
+    )
+    assert desk.options["channels"] == ["PaDiM"]
+    assert desk.options["units"] == {"PaDiM": "nats"}
+    np.testing.assert_array_equal(
+        desk.part("channels/nut/PaDiM/1/2/3")["values"], np.arange(4.0) + 6
+    )
+    desk.detector = "DN2"
+    assert desk.gate is not None
+    with pytest.raises(ValueError, match="expected gate to name some"):
+        explore.desk(category, predictions, gate={"SPADE": 1.0})
+
+
+# --- work
+
+
+def test_predictions_are_computed_when_a_view_needs_them(category, predictions):
+    made = []
+
+    def later():
+        made.append("DN2")
+        return predictions["DN2"]
+
+    desk = explore.desk(category, {"PaDiM": predictions["PaDiM"], "DN2": later}, ["results"])
+    desk.wait(SECONDS)
+    assert made == []
+    desk.views = ["compare"]
+    desk.wait(SECONDS)
+    assert made == ["DN2"]
+    assert desk.table.keys() == {"PaDiM", "DN2"}
+
+
+# --- pictures and files
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_first_view_is_drawn_for_paper(desk, view):
+    desk.views = [view]
+    desk.wait(SECONDS)
+    assert desk.static().savefig
+    assert desk.picture().startswith(b"\xff\xd8")
+
+
+@pytest.mark.parametrize(
+    ("views", "there", "missing"),
+    [
+        (["results"], {"test", "found"}, {"train", "numbers", "guess"}),
+        (["retrieval"], {"train"}, {"numbers", "guess"}),
+        (["compare"], {"numbers", "disagreement"}, {"train", "guess"}),
+        (["thresholds"], {"pixels", "maps"}, {"train", "numbers"}),
+        (list(VIEWS), {"train", "numbers", "maps"}, set()),
+    ],
+)
+def test_a_file_holds_what_its_views_ask_for(desk, views, there, missing):
+    desk.views = views
+    keys = desk.export_keys()
+    kinds = {names_of(key)[0] for key in keys}
+    assert len(keys) == len(set(keys))
+    assert there <= kinds
+    assert not missing & kinds
+    assert any(names_of(key)[1] == "train" for key in keys) == ("retrieval" in views)
+
+
+def test_it_is_exported(desk, tmp_path):
+    desk.views = ["thresholds", "retrieval"]
+    page = desk.export(tmp_path / "desk.html").read_text(encoding="utf-8")
+    assert '"views": ["thresholds", "retrieval"]' in page
+    assert '"steps": []' in page
+
+
+def test_classes_of_views_keep_what_they_are():
+    """A desk changes none of the explorers that it is made of."""
+    assert CompareView.order.default_value == "disagreement of scores"
+    assert "views" not in RetrievalView.STATE
