@@ -465,7 +465,7 @@ class Source(Parts):
         prediction = self.prediction(category, detector)
         if prediction.anomaly_map is None or not self.categories[category].test.has_masks:
             return {}
-        truth = self._truth_of(category)
+        truth = self.truth(category)
         known = np.flatnonzero(truth.known)
         maps = prediction.anomaly_map[known]
         valid = None if prediction.valid is None else prediction.valid[known]
