@@ -191,14 +191,15 @@ export function layersPanel({ model, change }) {
 
   /** @param {Now} now @param {Shown} shown @param {Seen} seen @param {number} width */
   function drawMaps(now, shown, seen, width) {
-    const { part, mix, map, isOwn } = seen;
+    const { part, mix, map, isOwn, fusion } = seen;
     const { size } = now.one;
+    const said = isOwn ? "the same" : fusion ? "" : "colours of this image"; // else those of all
     /** @type {import("./types").Tile} */
     const plain = { title: "", lines: [], kind: "map", map: null, limits: [0, 1], level: null, chosen: false };
     const ownLimits = now.found?.limits ?? seen.limits;
     const joined = [
       { ...plain, title: "detector's own", map: shown.map, limits: ownLimits },
-      { ...plain, title: "fused", map, limits: seen.limits, lines: isOwn ? ["the same"] : [] },
+      { ...plain, title: "fused", map, limits: seen.limits, lines: [said].filter(Boolean) },
     ];
     const alone = part.names.map((name, i) => {
       const place = mix.layers.indexOf(name);
