@@ -177,6 +177,27 @@ def test_another_mix_stops_the_metrics_of_the_former(view, monkeypatch):
     assert asked.count(3.0) == 2  # known
 
 
+def test_the_other_categories_of_a_mix_are_not_stopped_by_the_first(view, monkeypatch):
+    from adviz.explore.layers import judging
+
+    go, really = threading.Event(), judging.mix_all
+
+    def slow(*given):
+        go.wait(20)
+        return really(*given)
+
+    monkeypatch.setattr(judging, "mix_all", slow)
+    sent = []
+    view.send = lambda message, _buffers=None: sent.extend(message["parts"])
+    view.sigma = 2.0
+    first = parts.fusion_key("nut", "reverse", view.mix)
+    view._answer(view, {"ask": [first]}, [])  # the browser, which asks for what it draws
+    go.set()
+    view.wait()
+    assert not [answer for answer in sent if answer.get("stopped")]
+    assert set(view.metrics) == {"image", "category", "all"}
+
+
 def test_presets_are_followed_and_recognised(view):
     view.preset = "layer2"
     assert (view.layers, view.preset) == (["layer2"], "layer2")

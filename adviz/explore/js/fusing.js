@@ -63,7 +63,7 @@ function centred(place, size) {
   return within < size ? within : period - within;
 }
 
-/** @typedef {{ first: Int32Array, count: Int32Array, taps: Float64Array, cells: number }} Axis */
+/** @typedef {{ first: Int32Array, count: Int32Array, taps: Float64Array }} Axis */
 /** @type {Map<string, Axis>} */
 const axes = new Map();
 const KEPT = 32;
@@ -90,22 +90,21 @@ function axisOf(cells, size, sigma, { enlarge, border }) {
     while (!row[end - 1]) end -= 1;
     count[i] = end - first[i];
   }
-  const axis = { first, count, taps, cells };
+  const axis = { first, count, taps };
   if (axes.size >= KEPT) axes.delete(/** @type {string} */ (axes.keys().next().value));
   axes.set(key, axis);
   return axis;
 }
 
 /**
- * Adds values of locations, resized and smoothed, to a map.
- * @param {Float32Array} map
+ * Returns values of locations resized and smoothed.
  * @param {ArrayLike<number>} values
  * @param {Size} cells
  * @param {Size} size
  * @param {number} sigma
  * @param {Mix} mix
  */
-function add(map, values, [rows, columns], [height, width], sigma, mix) {
+function enlarged(values, [rows, columns], [height, width], sigma, mix) {
   const down = axisOf(rows, height, sigma, mix);
   const across = axisOf(columns, width, sigma, mix);
   const wide = new Float64Array(rows * width);
@@ -118,6 +117,7 @@ function add(map, values, [rows, columns], [height, width], sigma, mix) {
       wide[row * width + x] = sum;
     }
   }
+  const map = new Float32Array(height * width);
   const line = new Float64Array(width);
   for (let y = 0; y < height; y++) {
     line.fill(0);
@@ -125,20 +125,27 @@ function add(map, values, [rows, columns], [height, width], sigma, mix) {
       const weight = down.taps[y * rows + row];
       for (let x = 0; x < width; x++) line[x] += weight * wide[row * width + x];
     }
-    for (let x = 0; x < width; x++) map[y * width + x] += line[x];
+    map.set(line, y * width);
   }
+  return map;
 }
 
 /**
- * @param {ArrayLike<number>} values
- * @param {Size} cells
- * @param {Size} size
- * @param {number} sigma
- * @param {Mix} mix
+ * The latest layers at their image's size: they stay while weights are moved.
+ * @type {Map<unknown, { key: string, map: Float32Array }>}
  */
-function enlarged(values, cells, size, sigma, mix) {
-  const map = new Float32Array(size[0] * size[1]);
-  add(map, values, cells, size, sigma, mix);
+const latest = new Map();
+const LATEST = 8;
+
+/** @param {Layer} layer @param {Size} size @param {number} sigma @param {Mix} mix */
+function enlargedOnce({ values, cells }, size, sigma, mix) {
+  const key = [...cells, ...size, sigma, mix.enlarge, mix.border].join();
+  const known = latest.get(values);
+  if (known?.key === key) return known.map;
+  const map = enlarged(values, cells, size, sigma, mix);
+  latest.delete(values);
+  latest.set(values, { key, map });
+  if (latest.size > LATEST) latest.delete(latest.keys().next().value);
   return map;
 }
 
@@ -163,8 +170,7 @@ function joined(parts, factors, { join, root }) {
 }
 
 /**
- * Returns the fused map of an image. Steps that are linear are one matrix: a sum of layers is smoothed as it is
- * enlarged.
+ * Returns the fused map of an image. Resize and blur are one matrix where nothing but a sum lies between them.
  * @param {Layer[]} layers those of the mix, in its order
  * @param {Mix} mix
  * @param {Size} size pixels
@@ -180,18 +186,10 @@ export function fused(layers, mix, size) {
     const values = joined(entering.map((layer) => layer.values), factors, mix);
     return enlarged(values, cells, size, mix.sigma, mix);
   }
-  if (mix.join !== "product" && !mix.root) {
-    const map = new Float32Array(size[0] * size[1]);
-    const total = mix.join === "mean" ? factors.reduce((sum, factor) => sum + factor, 0) : 1;
-    entering.forEach((layer, i) => {
-      const values = Float64Array.from(layer.values, (value) => (value * factors[i]) / total);
-      add(map, values, layer.cells, size, mix.sigma, mix);
-    });
-    return map;
-  }
-  const large = entering.map((layer) => enlarged(layer.values, layer.cells, size, 0, mix));
+  const linear = mix.join !== "product" && !mix.root; // then each layer can be smoothed before they are joined
+  const large = entering.map((layer) => enlargedOnce(layer, size, linear ? mix.sigma : 0, mix));
   const values = joined(large, factors, mix);
-  return mix.sigma ? enlarged(values, size, size, mix.sigma, mix) : values;
+  return linear || !mix.sigma ? values : enlarged(values, size, size, mix.sigma, mix);
 }
 
 /** A number as Python writes it, too. @param {number} value */
@@ -221,6 +219,12 @@ export function mixOf(names, own, chosen) {
 /** Names a mix in keys of parts: Python's `Mix.as_text`. @param {Mix} mix */
 export function textOf({ layers, weights: factors, join, root, sigma, enlarge, border }) {
   return JSON.stringify([layers, factors, join, root, sigma, enlarge, border]);
+}
+
+/** Reads what `textOf` wrote. @param {string} text @returns {Mix} */
+export function mixIn(text) {
+  const [layers, factors, join, root, sigma, enlarge, border] = JSON.parse(text);
+  return { layers, weights: factors, join, root, sigma, enlarge, border };
 }
 
 /**

@@ -34,6 +34,9 @@ export function meanOf(all) {
   }));
 }
 
+/** The mean of parts' numbers; null while one of them is missing. @param {any[]} parts */
+const meanOfAll = (parts) => (parts.every(Boolean) ? meanOf(parts.map(valuesOf)) : null);
+
 /**
  * @param {Now} now
  * @param {import("./layers_panel").Seen} seen
@@ -61,14 +64,13 @@ export function scopesOf({ facts, store, category, detector, one }, { mix, fusio
     const part = store.get(partKey("ways", name, detector));
     return part && mix.layers.every((layer) => part.names.includes(layer));
   });
-  const fusions = fusion === undefined ? [] : comparable.map((name) =>
-    store.get(partKey("fusion", name, detector, text)));
+  const there = fusion && Object.keys(fusion.numbers).length > 0;
+  const fusions = there ? comparable.map((name) => store.get(partKey("fusion", name, detector, text))) : [fusion];
   const owns = comparable.map((name) => store.get(partKey("numbers", name, detector)));
-  const all = fusions.every(Boolean) ? meanOf(fusions.map(valuesOf)) : null;
   scopes.push({
     title: `mean of ${comparable.length} ${comparable.length === 1 ? "category" : "categories"}`,
-    fusion: fusion === undefined ? undefined : all,
-    detector: owns.every(Boolean) ? meanOf(owns.map(valuesOf)) : null,
+    fusion: fusion === undefined ? undefined : meanOfAll(fusions),
+    detector: meanOfAll(owns),
     names,
   });
   return scopes;

@@ -1,7 +1,7 @@
 // What stands beside the picture in the explorer of layers: the mixer, every layer's map, metrics, values at a pixel.
 
 import { NOTHING, mixer, toggled } from "./mixer.js";
-import { fused, mixOf, presets, textOf } from "./fusing.js";
+import { fused, mixIn, mixOf, presets, textOf } from "./fusing.js";
 import { fusionTable, scopesOf } from "./fusion_table.js";
 import { blankPadding } from "./maps.js";
 import { cellOf } from "./grids.js";
@@ -50,6 +50,9 @@ import { tilesGiven } from "./displayed.js";
 const GAP = 16; // between tiles
 const LEAST = 92; // of a tile, CSS pixels
 const MOST = 190;
+/** Of a fusion without a map. @type {FusionPart} */
+const UNDEFINED = { limits: [0, 1], numbers: {} };
+
 /** @param {Now} now @returns {Choices} */
 const choicesOf = ({ get }) => ({
   layers: get("layers"),
@@ -112,9 +115,10 @@ function spread(values, cells, [height, width], box) {
  */
 function looking(first) {
   const fuse = memo((
-    /** @type {Seen["values"]} */ values, /** @type {MixPart} */ part, /** @type {string} */ _text,
-    /** @type {Mix} */ mix, /** @type {Size} */ size, /** @type {ArrayLike<number> | undefined} */ box,
+    /** @type {Seen["values"]} */ values, /** @type {MixPart} */ part, /** @type {string} */ text,
+    /** @type {Size} */ size, /** @type {ArrayLike<number> | undefined} */ box,
   ) => {
+    const mix = mixIn(text);
     const chosen = mix.layers.map((name) => {
       const i = part.names.indexOf(name);
       return { values: values[`layer${i}`], cells: part.cells[i] };
@@ -123,7 +127,6 @@ function looking(first) {
     if (map && box) blankPadding(map, box, size);
     return map;
   });
-  const mixed = memo((/** @type {string} */ text, /** @type {Mix} */ mix) => ({ text, mix }));
   const enlarge = memo((
     /** @type {Seen["values"]} */ values, /** @type {MixPart} */ part, /** @type {Size} */ size,
     /** @type {ArrayLike<number> | undefined} */ box,
@@ -135,21 +138,20 @@ function looking(first) {
     const { store, category, detector, image, one, found, options } = now;
     /** @type {MixPart | null} */
     const part = store.get(partKey("ways", category, detector));
-    if (!part || !found) return null;
-    if (!part.names.length) return null;
+    if (!part?.names.length || !found) return null;
     const values = store.get(partKey("layers", category, detector, image));
     if (!values) return null;
     const own = part.own[0] ?? null;
-    const now_ = mixOf(part.names, own, choicesOf(now));
-    const text = textOf(now_);
-    const { mix } = mixed(text, now_);
-    const map = fuse(values, part, text, mix, one.size, shown.part.box);
+    const mix = mixOf(part.names, own, choicesOf(now));
+    const text = textOf(mix);
+    const map = fuse(values, part, text, one.size, shown.part.box);
     const isOwn = own !== null && text === textOf(own);
-    const there = map && (!options.exported || stored(part, first).has(text));
+    const there = !options.exported || stored(part, first).has(text);
     /** @type {FusionPart | null | undefined} */
-    const fusion = there ? store.get(partKey("fusion", category, detector, text)) : undefined;
+    const measured = map && there ? store.get(partKey("fusion", category, detector, text)) : undefined;
+    const fusion = map ? measured : UNDEFINED;
     const all = isOwn ? found.limits : fusion?.limits;
-    const limits = all ?? (map ? range(map) : /** @type {Range} */ ([0, 1]));
+    const limits = all ?? (map ? range(map) : UNDEFINED.limits);
     return { part, mix, isOwn, map, layers: enlarge(values, part, one.size, shown.part.box), values, fusion, limits };
   };
 }
@@ -189,14 +191,15 @@ export function layersPanel({ model, change }) {
 
   /** @param {Now} now @param {Shown} shown @param {Seen} seen @param {number} width */
   function drawMaps(now, shown, seen, width) {
-    const { part, mix, map, isOwn } = seen;
+    const { part, mix, map, isOwn, fusion } = seen;
     const { size } = now.one;
+    const said = isOwn ? "the same" : fusion ? "" : "colours of this image"; // else those of all
     /** @type {import("./types").Tile} */
     const plain = { title: "", lines: [], kind: "map", map: null, limits: [0, 1], level: null, chosen: false };
     const ownLimits = now.found?.limits ?? seen.limits;
     const joined = [
       { ...plain, title: "detector's own", map: shown.map, limits: ownLimits },
-      { ...plain, title: "fused", map, limits: seen.limits, lines: isOwn ? ["the same"] : [] },
+      { ...plain, title: "fused", map, limits: seen.limits, lines: [said].filter(Boolean) },
     ];
     const alone = part.names.map((name, i) => {
       const place = mix.layers.indexOf(name);

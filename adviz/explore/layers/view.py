@@ -246,22 +246,26 @@ class LayersView(ImageExplorer):
 
     def _answer(self, widget: Any, message: Any, buffers: Any) -> None:
         """Answer the browser; metrics of a former mix are not computed any more."""
-        asked = set(message.get("ask", ()))
-        if any(_is_fusion(key) for key in asked):
-            self._tasks.stop(lambda key: _is_fusion(key) and key not in asked)
+        asked = [key for key in message.get("ask", ()) if _fusion_of(key)]
+        if asked:
+            self._stop_others(asked)
         super()._answer(widget, message, buffers)
 
     def _measure(self, _change: Any = None) -> None:
         """Compute the metrics that are missing, those of the displayed category first."""
-        self._tasks.stop(_is_fusion)
-        if self.source.missing(self.category, self.detector) is not None:
-            return
-        if not any(self.mix.weights):
-            return
-        others = [name for name in self._comparable if name != self.category]
-        names = [self.category, *others]
-        keys = [*self._fusions(names), *self._numbers(names)]
+        keys: list[str] = []
+        there = self.source.missing(self.category, self.detector) is None
+        if there and any(self.mix.weights):
+            others = [name for name in self._comparable if name != self.category]
+            names = [self.category, *others]
+            keys = [*self._fusions(names), *self._numbers(names)]
+        self._stop_others(keys)
         self._answer(self, {"ask": [key for key in keys if self._is_slow(key)]}, [])
+
+    def _stop_others(self, keys: Sequence[str]) -> None:
+        """Stop the metrics of other mixes than those of some keys."""
+        wanted = {_fusion_of(key) for key in keys}
+        self._tasks.stop(lambda key: _fusion_of(key) not in {None, *wanted})
 
     def _computed(self, category: str, detector: str, prediction: Any) -> None:
         prediction = as_one(prediction)
@@ -324,5 +328,8 @@ class LayersView(ImageExplorer):
         return ", ".join([*words, f"sigma {mix.sigma:g}"])
 
 
-def _is_fusion(key: Any) -> bool:
-    return isinstance(key, str) and names_of(key)[0] == "fusion"
+def _fusion_of(key: Any) -> tuple[str, ...] | None:
+    """Return detector and mix whose metrics are the part of a key; None = it is of another kind."""
+    if not isinstance(key, str) or not key.startswith("fusion/"):
+        return None
+    return names_of(key)[2:]
