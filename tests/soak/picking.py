@@ -154,6 +154,11 @@ def choose(view, rng):
         "join": one_of(["", "sum", "mean", "product"]),
         "root": one_of([None, False, True]),
         "sigma": one_of([None, 0.0, 2.0]),
+        "fpr": first,
+        "limit": 0.01 + 0.9 * first,
+        "connectivity": 8 if first < 0.5 else 4,
+        "region": int(2 * first),
+        "region_order": one_of(["integral", "area", "number"]),
     }
     name = view.STATE[int(rng.random() * len(view.STATE))]
     value = getattr(view, name)
