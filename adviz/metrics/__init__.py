@@ -15,6 +15,7 @@ from adviz.metrics.curves import Curve, auroc, average_precision, precision_reca
 from adviz.metrics.curves_by_region import RegionCurves, region_curves
 from adviz.metrics.per_region_overlap import auroc_and_pro, pro, pro_curve, pro_with_reason
 from adviz.metrics.pixels import PixelMetrics, pixel_metrics
+from adviz.metrics.pro_by_limit import ProByLimit, pro_by_limit
 from adviz.metrics.thresholds import (
     F1Threshold,
     f1_threshold,
@@ -28,6 +29,7 @@ __all__ = [
     "Curve",
     "F1Threshold",
     "PixelMetrics",
+    "ProByLimit",
     "RegionCurves",
     "auroc",
     "auroc_and_pro",
@@ -40,6 +42,7 @@ __all__ = [
     "pixel_metrics",
     "precision_recall_curve",
     "pro",
+    "pro_by_limit",
     "pro_curve",
     "pro_with_reason",
     "region_curves",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from adviz.metrics.checks import (
@@ -248,34 +250,46 @@ def areas_per_pixel(
     -------
     auroc, pro: (P,) float64; the latter with a step of height 1, not yet divided by the limit.
     """
+    before, after = rises(normal, anomalous)
+    return 1 - (before + after) / 2, areas_to(before, after, limit)
+
+
+def rises(normal: np.ndarray, anomalous: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return between which FPR the step of each anomalous pixel rises, see `areas_per_pixel`."""
     n_below = np.searchsorted(normal, anomalous, side="left")
     n_up_to = np.searchsorted(normal, anomalous, side="right")
     before = (len(normal) - n_up_to) / len(normal)
     after = (len(normal) - n_below) / len(normal)
-    middle = (before + after) / 2
+    return before, after
+
+
+def areas_to(before: np.ndarray, after: np.ndarray, limit: float) -> np.ndarray:
+    """Return the area under each of the steps that rise so, up to a limit of the FPR."""
     # Where the limit cuts the rise, a triangle under the ramp from `before` to the limit
     width = np.maximum(after - before, np.finfo(float).tiny)
     triangle = (limit - before) ** 2 / (2 * width)
     cut = np.where(before < limit, triangle, 0.0)
-    return 1 - middle, np.where(after <= limit, limit - middle, cut)
+    return np.where(after <= limit, limit - (before + after) / 2, cut)
 
 
 def _mean_over_images(
     scores: np.ndarray, masks: np.ndarray, limit: float, connectivity: int, valid: np.ndarray | None
 ) -> tuple[float, str]:
     """Average "global-200" over the images with an anomalous pixel, each on its own."""
-    areas = []
-    reasons = []
+    found = []
     for i in np.flatnonzero(masks.any(axis=(1, 2))):
         image_valid = None if valid is None else valid[[i]]
-        area, reason = _pro_200(scores[[i]], masks[[i]], limit, connectivity, image_valid)
-        areas.append(area)
-        if reason:
-            reasons.append(reason)
+        found.append(_pro_200(scores[[i]], masks[[i]], limit, connectivity, image_valid))
+    return mean_area(found)
+
+
+def mean_area(found: Sequence[tuple[float, str]]) -> tuple[float, str]:
+    """Return the mean of the images' areas, or NaN and why some of them are undefined."""
+    reasons = [reason for _, reason in found if reason]
     if reasons:
-        which = f"{len(reasons)} of {len(areas)} anomalous images"
+        which = f"{len(reasons)} of {len(found)} anomalous images"
         return float("nan"), f"undefined on {which}: {reasons[0]}"
-    return float(np.mean(areas)), ""
+    return float(np.mean([area for area, _ in found])), ""
 
 
 def _pro_200(
@@ -284,7 +298,11 @@ def _pro_200(
     """Return PRO ("global-200"), or NaN and the reason."""
     if reason := undefined_pixel_reason(masks, valid):
         return float("nan"), reason
-    fpr, overlap = _curve_200(scores, masks, connectivity, valid)
+    return area_200(*curve_200(scores, masks, connectivity, valid), limit)
+
+
+def area_200(fpr: np.ndarray, overlap: np.ndarray, limit: float) -> tuple[float, str]:
+    """Return PRO from a curve of `curve_200`, or NaN and the reason."""
     below_limit = fpr < limit
     if below_limit.sum() < 2:
         reason = f"fewer than two of the {STEPS} thresholds have an FPR below {limit:g}"
@@ -297,7 +315,7 @@ def _pro_200(
     return float(-np.trapezoid(overlap[below_limit], fpr / fpr.max())), ""
 
 
-def _curve_200(
+def curve_200(
     scores: np.ndarray, masks: np.ndarray, connectivity: int, valid: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return (200,) FPR and mean overlap at rising linear thresholds.

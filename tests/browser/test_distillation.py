@@ -34,7 +34,7 @@ def test_every_cell_ran_without_error(notebook):
 
 @pytest.mark.usefixtures("notebook", "screenshot")
 def test_the_curve_has_grown_to_its_end(shared_page):
-    line = view(shared_page, re.compile(r"epoch \d+ of"))
+    line = shared_page.find(".av-status").filter(has_text=re.compile(r"epoch \d+ of")).first
     line.scroll_into_view_if_needed()
     done, epochs = map(int, re.search(r"epoch (\d+) of (\d+)", line.text_content()).groups())
     assert done == epochs > 1

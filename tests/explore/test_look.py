@@ -29,8 +29,8 @@ COLOUR = re.compile(
 
 
 # Explorers whose pages the kernel draws, and those that draw themselves in the browser
-OLD = ("layers", "pro", "coreset", "deviations", "tables", "training")
-NEW = ("results", "retrieval", "thresholds", "compare")
+OLD = ("layers", "coreset", "deviations", "tables")
+NEW = ("results", "retrieval", "thresholds", "compare", "pro")
 JAVASCRIPT = ROOT / "adviz/explore/js"
 
 
@@ -47,7 +47,7 @@ def views(tmp_path_factory):
         name: Prediction(rng.random(len(one.test)), rng.random(size), layers)
         for name in ("PaDiM", "SPADE")
     }
-    made = {name: getattr(explore, name)(one, found) for name in ("layers", "pro", *NEW)}
+    made = {name: getattr(explore, name)(one, found) for name in ("layers", *NEW)}
     made["coreset"] = explore.coreset(
         {"plate": one}, {"plate": bank.traces}, {"plate": bank.predictions}
     )
@@ -56,7 +56,6 @@ def views(tmp_path_factory):
     )
     setting = tables.reduced(("bottle",), every=8, scale=0.25)
     made["tables"] = explore.tables(tables.Book(setting, tmp_path_factory.mktemp("rows")))
-    made["training"] = explore.training(3)
     for view in made.values():
         view.wait(60)
     yield made
@@ -295,7 +294,7 @@ def test_a_figure_in_the_page_leaves_matplotlib_as_it_was():
     assert (mpl.rcParams["svg.fonttype"], mpl.rcParams["svg.hashsalt"]) == before
 
 
-@pytest.mark.parametrize("name", ["layers", "pro"])
+@pytest.mark.parametrize("name", ["layers"])
 def test_what_is_missing_is_a_note(tmp_path, name):
     one = small_category(tmp_path, masks=False)
     rng = np.random.default_rng(0)

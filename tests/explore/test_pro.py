@@ -1,15 +1,15 @@
-import base64
-import io
 import itertools
-import re
 import threading
 
 import numpy as np
 import pytest
 from PIL import Image
+from traitlets import TraitError
 
 from adviz import Prediction, data, explore, metrics
+from adviz._support import progress
 from adviz.data import Category, Geometry, Split
+from adviz.explore.kit.regions import RATES, nearest
 from adviz.plots import pro_page, region_fill
 
 SIZE = 64
@@ -53,51 +53,41 @@ def predictions(categories):
 @pytest.fixture
 def view(categories, predictions):
     made = explore.pro(categories, predictions)
-    made.wait()
-    return made
+    yield made
+    made.close()
 
 
-def pictures(view):
-    found = re.findall(r"data:image/jpeg;base64,([^']+)'", view._page.value)
-    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(one)))) for one in found]
-
-
-def test_every_control_changes_status_or_page(view):
-    seen = [view._page.value]
-    changes = (
-        ("fpr", 0.1), ("image", 3), ("limit", 0.05), ("connectivity", 4), ("detector", "B"),
-        ("category", "mesh"),
-        ("region", 2),
-    )  # fmt: skip
-    for name, value in changes:
-        setattr(view, name, value)
-        view.wait()
-        assert getattr(view, name) == value
-        seen.append(view._page.value)
-        assert "Error" not in view.status
-    assert len(set(seen)) == len(seen)
+def sent_by(view, monkeypatch):
+    """Return the list of answers that the browser is sent from now on."""
+    sent = []
+    monkeypatch.setattr(view, "send", lambda content, buffers=(): sent.extend(content["parts"]))
+    return sent
 
 
 def test_values_are_those_of_the_metrics(view, categories, predictions):
     maps, masks = predictions["nut"]["A"].anomaly_map, categories["nut"].test.masks_array()
-    for limit in (0.3, 0.05):
+    for limit in (0.3, 0.05, 0.145, 1):
         for connectivity in (8, 4):
             view.limit, view.connectivity = limit, connectivity
-            view.wait()
             for name in metrics.PRO_DEFINITIONS:
                 value = metrics.pro(maps, masks, name, limit, connectivity)
                 assert view.values[f"PRO-{name}"] == pytest.approx(value, abs=1e-12)
-                assert f"{value:.4f}" in view._page.value
+            alone = metrics.region_curves(maps, masks, limit, connectivity)
+            rows = view.regions
+            np.testing.assert_allclose(
+                [row["integral"] for row in rows], alone.integral, atol=1e-12
+            )
+            np.testing.assert_allclose([row["auroc"] for row in rows], alone.auroc, atol=1e-12)
     assert view.values["pixel AUROC"] == pytest.approx(
         metrics.auroc(maps.ravel(), masks.ravel()), abs=1e-12
     )
 
 
-def test_the_slider_is_a_share_of_all_normal_pixels(view, categories, predictions):
+def test_the_rate_is_a_share_of_all_normal_pixels(view, categories, predictions):
     maps, masks = predictions["nut"]["A"].anomaly_map, categories["nut"].test.masks_array()
     normal = maps[~masks]
-    for fpr in (0.0, 0.02, 0.1, 0.3):
-        view._fpr.value = fpr
+    for fpr in (0.0, 0.02, 0.1, 0.3, 0.7, 1.0):
+        view.fpr = fpr
         now = view.values
         assert np.mean(normal >= now["threshold"]) == pytest.approx(now["FPR"], abs=1e-12)
         assert fpr - 1 / len(normal) < now["FPR"] <= fpr + 1e-12
@@ -107,9 +97,33 @@ def test_the_slider_is_a_share_of_all_normal_pixels(view, categories, prediction
         ]
         assert [row["overlap"] for row in view.regions] == pytest.approx(overlaps, abs=1e-12)
         assert now["overlap"] == pytest.approx(np.mean(overlaps), abs=1e-12)
-        assert f"FPR {now['FPR']:.4f}, mean overlap {now['overlap']:.3f}" in view.status
-    with pytest.raises(ValueError, match=r"fpr must be between 0 and the limit 0.3, got 0.4"):
-        view.fpr = 0.4
+
+
+def test_thresholds_are_exact_at_every_rate_and_fall(view, categories, predictions):
+    maps, masks = predictions["nut"]["A"].anomaly_map, categories["nut"].test.masks_array()
+    part = view.part("regions/nut/A/8")
+    alone = metrics.region_curves(maps, masks, 1.0)
+    assert (np.diff(part["threshold"]) <= 0).all()
+    assert (np.diff(part["fpr"]) >= 0).all()
+    assert (part["fpr"] <= part["rates"] + 1e-12).all()
+    for at in range(0, len(RATES), 50):
+        threshold = alone.threshold(RATES[at])
+        assert part["threshold"][at] == threshold
+        assert part["fpr"][at] == pytest.approx(alone.false_positive_rate(threshold), abs=1e-12)
+        overlap = part["counts"][:, : at + 1].sum(axis=1) / part["area"]
+        np.testing.assert_allclose(overlap, alone.overlap(threshold), atol=1e-12)
+
+
+def test_maps_of_few_values_are_measured_exactly(categories):
+    """Where anomalous and normal pixels share a score, a limit cuts through their rise."""
+    masks = categories["nut"].test.masks_array()
+    maps = np.random.default_rng(5).integers(0, 4, masks.shape).astype(np.float32) + masks
+    view = explore.pro(categories["nut"], Prediction(maps.max(axis=(1, 2)), maps))
+    for limit in (0.05, 0.3, 0.77):
+        view.limit = limit
+        alone = metrics.region_curves(maps, masks, limit)
+        np.testing.assert_allclose([row["integral"] for row in view.regions], alone.integral)
+        assert view.values["PRO-global"] == pytest.approx(metrics.pro(maps, masks, "global", limit))
 
 
 def test_regions_depend_on_the_connectivity_and_carry_their_weights(view):
@@ -122,85 +136,102 @@ def test_regions_depend_on_the_connectivity_and_carry_their_weights(view):
     )
     assert rows[1]["box"] == (40, 40, 5, 5)
     view.connectivity = 4
-    view.wait()
     assert [(row["image"], row["area"]) for row in view.regions] == [(2, 400), (3, 9), (3, 4)]
     assert view.regions[0]["id"] == "test/hole/0.png"
 
 
-def test_another_limit_keeps_the_slider_within_it(view):
-    view.fpr = 0.2
-    view.limit = 0.05
-    view.wait()
-    assert (view.fpr, view._fpr.max) == (0.05, 0.05)
-    assert view._fpr.step == pytest.approx(0.05 / 300)
-    view.limit = 0.3
-    assert (view.fpr, view._fpr.max) == (0.05, 0.3)
-    for name, value, message in (
-        ("limit", 0.2, r"limit must be one of 0.3, 0.05, got 0.2"),
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("fpr", 1.5, "fpr must be a false positive rate between 0 and 1, got 1.5"),
+        ("fpr", -0.1, "fpr must be a false positive rate between 0 and 1, got -0.1"),
+        ("limit", 0.0, r"limit must be a false positive rate in \(0, 1\], got 0.0"),
         ("connectivity", 6, "connectivity must be one of 8, 4, got 6"),
         ("region", 9, "region must be one of the 2 regions from 1, or 0 for none, got 9"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            setattr(view, name, value)
+        ("region_order", "x", "region_order must be one of integral, area, number, got 'x'"),
+    ],
+)
+def test_what_cannot_be_chosen_is_refused(view, name, value, message):
+    before = view.state
+    with pytest.raises(TraitError, match=message):
+        setattr(view, name, value)
+    assert view.state == before
 
 
-def test_the_picture_shows_what_is_flagged(view):
-    view.image, view.fpr = 2, 0.0
-    line, maps = view.values["threshold"], view._prediction.anomaly_map
-    few = int((maps[2] >= line).sum())
-    assert (
-        f"blue: {few} of 400 defect pixels found · striped: 0 of 3696 normal pixels predicted "
-        "anomalous" in view._page.value
-    )
-    before = pictures(view)[0]
-    view.fpr = 0.3
-    assert (pictures(view)[0] != before).any()
-    view.image = 0
-    assert "no defect · striped: " in view._page.value
+def test_values_between_those_that_are_looked_at_go_to_the_nearest(view):
+    view.fpr, view.limit = 0.020003, 0.12345
+    assert (view.fpr, view.limit) == (0.02, 0.125)
+    view.fpr, view.limit = 0.9, 0.05  # the FPR may lie beyond the limit
+    assert (view.fpr, view.limit) == (0.9, 0.05)
 
 
-def test_going_to_a_region_shows_its_image_with_a_frame(view):
-    worst = min(view.regions, key=lambda row: row["integral"])
-    assert view._list._list.options[1][1] == worst["number"]
+def test_going_to_a_region_shows_its_image(view):
     view.defect = "good"
-    view._list.move(1)
-    assert (view.region, view.image, view.defect) == (worst["number"], worst["image"], "all")
-    assert view._page.value.count("outline:2px solid") == 1
-    assert "font-weight:600" in view._page.value
-    view._list.move(5)
-    assert view.region == max(view.regions, key=lambda row: row["integral"])["number"]
+    view.region = 2
+    assert (view.image, view.defect) == (3, "all")
     view.image = 0
-    assert view._page.value.count("outline:2px solid") == 0
-    view.region = 0
-    assert "font-weight:600" not in view._page.value
+    assert view.region == 2
+    view.connectivity = 4  # where it may be another one
+    assert view.region == 0
+    view.region = 3
+    view.category = "mesh"
+    assert view.region == 0
 
 
-def test_what_takes_long_is_computed_once_beside_the_page(categories, predictions, monkeypatch):
-    held, exact, calls = threading.Event(), metrics.pixel_metrics, []
+def test_a_state_is_restored_whole(view, categories, predictions):
+    view.state = {"region": 2, "image": 1, "fpr": 0.1, "limit": 0.05, "picked": [3, 4]}
+    assert (view.region, view.image, view.picked) == (2, 1, [3, 4])
+    other = explore.pro(categories, predictions)
+    other.state = view.state
+    assert other.state == view.state
+
+
+def test_what_takes_long_is_computed_beside_the_page_and_once(view, monkeypatch):
+    begun, held = threading.Event(), threading.Event()
+    exact, calls = metrics.region_curves, []
 
     def slow(*arguments, **options):
-        calls.append(arguments[2:])
+        calls.append(arguments[3])
+        begun.set()
         assert held.wait(10)
         return exact(*arguments, **options)
 
-    monkeypatch.setattr(metrics, "pixel_metrics", slow)
-    view = explore.pro(categories, predictions)
-    assert "PRO is being computed" in view.status
-    assert (view.values, view.regions) == ({}, [])
-    view.image = 3  # the page is alive
-    assert "image 4 of 4" in view.status
+    monkeypatch.setattr(metrics, "region_curves", slow)
+    sent = sent_by(view, monkeypatch)
+    view._answer(None, {"ask": ["regions/nut/A/8"]}, [])
+    assert begun.wait(10)
+    assert view.busy.startswith("computing PRO")
+    assert sent == []
+    view._answer(None, {"ask": ["test/nut/1"]}, [])
+    assert [one["key"] for one in sent] == ["test/nut/1"]
     held.set()
-    view.wait()
-    assert "mean overlap" in view.status
-    view.fpr = 0.1
-    view.image = 2
-    view.limit = 0.05
-    view.wait()
-    view.limit = 0.3
-    assert calls == [(0.3, 8), (0.05, 8)]
+    view.wait(10)
+    assert (view.busy, sent[-1]["key"]) == ("", "regions/nut/A/8")
+    assert "heads" in sent[-1]
+    view.fpr, view.limit = 0.1, 0.05
+    assert view.values
+    assert calls == [8]
 
 
-def test_what_is_missing_is_said():
+def test_it_can_be_stopped(view, monkeypatch):
+    begun, held, bar = threading.Event(), threading.Event(), progress.progress_bar
+
+    def slow(*arguments, **options):
+        begun.set()
+        assert held.wait(10)
+        return bar(*arguments, **options)
+
+    monkeypatch.setattr(progress, "progress_bar", slow)
+    sent = sent_by(view, monkeypatch)
+    view._answer(None, {"ask": ["regions/nut/A/8"]}, [])
+    assert begun.wait(10)
+    view.stop()
+    held.set()
+    view.wait(10)
+    assert sent == [{"key": "regions/nut/A/8", "stopped": True}]
+
+
+def test_where_there_is_no_pro_there_are_no_numbers():
     rng = np.random.default_rng(0)
     images, maps = (
         rng.integers(0, 255, (4, 32, 32, 3), dtype=np.uint8),
@@ -215,27 +246,46 @@ def test_what_is_missing_is_said():
         split = Split.from_arrays(images, labels, geometry=Geometry(32, crop=False))
         view = explore.pro(Category("nut", split, split), {"A": found})
         view.image, view.fpr, view.limit = 2, 0.1, 0.05
-        view.wait()
-        assert message in view._page.value
-        assert message in view.status
+        assert message in view._impossible()
         assert (view.values, view.regions) == ({}, [])
-        assert len(view.static().axes) >= 4
+        assert view.part("regions/nut/A/8") == {}
+        assert "regions" not in {key.split("/")[0] for key in view.export_keys()}
+        assert view.static().axes
+
+
+def test_images_whose_pixels_are_unknown_have_no_part_in_it(categories, predictions):
+    """The indices of regions are those of all test images."""
+    test = categories["nut"].test
+    masks = [None, None, None, test.masks[3]]
+    split = Split(test.paths, test.labels, masks, test.defects, geometry=test.geometry)
+    maps = predictions["nut"]["A"].anomaly_map
+    view = explore.pro(Category("nut", split, split), predictions["nut"])
+    assert [(row["image"], row["area"]) for row in view.regions] == [(3, 13)]
+    known = [0, 1, 3]
+    expected = metrics.pro(maps[known], test.masks_array()[known])
+    assert view.values["PRO-global"] == pytest.approx(expected, abs=1e-12)
+    view.image = 2
+    assert view.static().axes
 
 
 def test_a_definition_that_is_undefined_says_why(categories):
     masks = categories["nut"].test.masks_array()
     perfect = Prediction(np.arange(4.0), masks.astype(np.float32))
     view = explore.pro(categories["nut"], {"A": perfect})
-    view.wait()
     assert np.isnan(view.values["PRO-global-200"])
-    assert "undefined: the FPR is 0 at all" in view._page.value
+    part = view.part("regions/nut/A/8")
+    reasons = part["reasons"][nearest(part["limits"], 0.3)]
+    for name in ("global-200", "per-image"):
+        assert reasons[name] == metrics.pro_with_reason(perfect.anomaly_map, masks, name)[1]
+    assert "global" not in reasons
 
 
-def test_the_static_picture_is_the_one_on_show(view, tmp_path):
+def test_the_static_picture_is_the_one_on_show(view, predictions, tmp_path):
     view.image, view.fpr = 3, 0.1
     axes = {ax.get_label(): ax for ax in view.static().axes}
-    sample, line = view._sample, view.values["threshold"]
-    expected = region_fill(sample.image, sample.mask, view._prediction.anomaly_map[3] >= line)
+    sample, line = view.source.sample("nut", 3), view.values["threshold"]
+    predicted = predictions["nut"]["A"].anomaly_map[3] >= line
+    expected = region_fill(sample.image, sample.mask, predicted)
     np.testing.assert_array_equal(axes["picture"].images[0].get_array(), expected)
     point = [
         line.get_xydata()[0].tolist() for line in axes["pro"].lines if line.get_marker() == "o"
@@ -246,6 +296,14 @@ def test_the_static_picture_is_the_one_on_show(view, tmp_path):
     view.save(str(tmp_path / "pro.png"))
     with Image.open(tmp_path / "pro.png") as image:
         assert np.asarray(image).std() > 10
+
+
+def test_an_exported_page_holds_all_that_it_needs(view, tmp_path):
+    keys = view.export_keys()
+    for connectivity in (8, 4):
+        assert f"regions/nut/A/{connectivity}" in keys
+    page = view.export(tmp_path / "pro.html").read_text()
+    assert 'id="0:regions/mesh/B/4"' in page
 
 
 def test_what_is_flagged_is_solid_within_and_striped_outside():

@@ -14,6 +14,7 @@ import numpy as np
 from adviz import DN2, SPADE, Features, Neighbors, PaDiM, PatchCore, Prediction, metrics
 from adviz.core import maps
 from adviz.explore.kit import evidence, outcomes
+from adviz.explore.kit.regions import LIMITS, RATES, nearest, region_part
 from adviz.explore.thresholds.gating import gating
 
 SIZE = (48, 64)  # pixels of random images
@@ -35,6 +36,7 @@ def write(path):
         "grids": grid_cases(),
         "masks": mask_cases(),
         "quantiles": quantile_cases(),
+        "regions": region_cases(),
     }
     Path(path).write_text(json.dumps(cases, default=packed, allow_nan=False))
 
@@ -468,6 +470,45 @@ def quantile_cases():
     values = np.concatenate([rng.normal(size=20), quantiles[[0, 1, 1000, -1]], [-99, 99]])
     fractions = np.interp(values, quantiles, np.linspace(0, 1, 2001))
     return [{"quantiles": quantiles, "values": values, "fractions": fractions}]
+
+
+def region_cases():
+    """Return regions' numbers at some rates and limits, and what is predicted anomalous there."""
+    rng = np.random.default_rng(7)
+    cases = []
+    for connectivity in (8, 4):
+        masks = np.zeros((5, *SIZE), bool)
+        masks[1, 5:20, 10:30] = masks[2, 30:34, 40:44] = masks[2, 34:40, 44:50] = True
+        masks[4, :3, :5] = True
+        scores = (rng.random(masks.shape) + 0.6 * masks).astype(np.float32)
+        images = np.array([0, 2, 3, 5, 8])
+        part = region_part(scores, masks, images, connectivity, None)
+        for rate, limit in ((0.0, 0.3), (0.02, 0.05), (0.1, 0.3), (0.776, 1.0)):
+            curves = metrics.region_curves(scores, masks, limit, connectivity)
+            threshold = metrics.region_curves(scores, masks, 1.0, connectivity).threshold(rate)
+            predicted = scores[1] >= threshold
+            cases.append(
+                {
+                    "part": part,
+                    "fpr": rate,
+                    "limit": limit,
+                    "rate": nearest(RATES, rate),
+                    "place": nearest(LIMITS, limit),
+                    "overlap": curves.overlap(threshold),
+                    "integral": curves.integral,
+                    "pro": [
+                        metrics.pro(scores, masks, name, limit, connectivity)
+                        for name in metrics.PRO_DEFINITIONS
+                    ],
+                    "threshold": threshold,
+                    "map": scores[1],
+                    "mask": masks[1].astype(np.uint8),
+                    "columns": SIZE[1],
+                    "found": int((predicted & masks[1]).sum()),
+                    "wrong": int((predicted & ~masks[1]).sum()),
+                }
+            )
+    return cases
 
 
 if __name__ == "__main__":

@@ -165,13 +165,7 @@ def check_all(pages, names):
     check("".join(pages), names=names)
 
 
-def test_explorer_of_pro(category, predictions):
-    view = explore.pro(category, predictions)
-    check_all(opened(view), names=2)
-    view.stop()
-
-
-@pytest.mark.parametrize("name", ["results", "retrieval", "compare", "thresholds"])
+@pytest.mark.parametrize("name", ["results", "retrieval", "compare", "thresholds", "pro"])
 def test_exported_pages(category, predictions, name, tmp_path):
     view = getattr(explore, name)(category, predictions)
     page = Page(view.export(tmp_path / "page.html").read_text())

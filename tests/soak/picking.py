@@ -149,6 +149,11 @@ def choose(view, rng):
         "limits": {key: [0.0, first]},
         "marks": {key: {"0": ["nominal variance", "a remark"]}},
         "shown_as": one_of(["map", "outline"]),
+        "fpr": first,
+        "limit": 0.01 + 0.9 * first,
+        "connectivity": 8 if first < 0.5 else 4,
+        "region": int(2 * first),
+        "region_order": one_of(["integral", "area", "number"]),
     }
     name = view.STATE[int(rng.random() * len(view.STATE))]
     value = getattr(view, name)

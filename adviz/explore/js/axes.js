@@ -266,11 +266,12 @@ function apart(one, other, gap) {
  * @param {Scale} axis
  * @param {number} y
  * @param {string} title
+ * @param {{ place: number, text: string }[]} [labels]
  * @returns {SVGElement[]}
  */
-export function bottomAxis(axis, y, title) {
+export function bottomAxis(axis, y, title, labels = tickLabels(axis)) {
   const parts = [h("line.av-axis", { x1: axis.from, x2: axis.to, y1: y, y2: y })];
-  for (const { place, text } of tickLabels(axis)) {
+  for (const { place, text } of labels) {
     parts.push(h("line.av-axis", { x1: place, x2: place, y1: y, y2: y + 4 }));
     parts.push(h("text.av-tick", { x: place, y: y + 17, "text-anchor": "middle" }, text));
   }

@@ -21,3 +21,5 @@ export const GRADIENT = "linear-gradient(to right, " + [0, 32, 64, 96, 128, 160,
 export const ORANGE = "#E69F00";
 export const RIM = "#FFFFFF";
 export const AMBER = "#FFB000";
+export const FOUND = "#0072B2"; // blue and vermillion of plots.region_fill
+export const WRONG = "#D55E00";

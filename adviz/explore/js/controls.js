@@ -113,3 +113,22 @@ export function textField(name, text, change) {
     },
   };
 }
+
+/**
+ * A choice of one of a few values, each on a button.
+ * @template {string | number} Value
+ * @param {string} name
+ * @param {string} text its label
+ * @param {Value[]} values
+ * @param {(value: Value) => void} change
+ */
+export function choice(name, text, values, change) {
+  const buttons = values.map((value) => button(name, String(value), `${text}: ${value}`, () => change(value)));
+  return {
+    node: h("div.av-control", { role: "group", "aria-label": text }, h("span.av-label", {}, text), ...buttons),
+    /** @param {Value} value */
+    show(value) {
+      buttons.forEach((one, i) => one.setAttribute("aria-pressed", String(values[i] === value)));
+    },
+  };
+}

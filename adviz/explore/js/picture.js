@@ -1,6 +1,6 @@
 // An image under its anomaly map, on which a pixel is picked and which can be looked at closely.
 
-import { RIM } from "./colours.js";
+import { ORANGE, RIM } from "./colours.js";
 import { checkbox, select, slider } from "./controls.js";
 import { frame, h, own, sharp } from "./dom.js";
 import { clip, number, percent } from "./format.js";
@@ -17,6 +17,8 @@ const FAR = 8;
 const TWICE = 2;
 /** CSS pixels of the frame round the picked location at least. */
 const LEAST = 9;
+/** Opacity of what is filled in place of a map. */
+const FILLED = 0.75;
 /** CSS pixels of an image's pixel from which on the picked one is framed, too. */
 const LARGE = 8;
 /** Milliseconds that a hint stays. */
@@ -89,17 +91,26 @@ function painter(canvas) {
     };
     context.imageSmoothingEnabled = false; // layers are as large as the canvas
     put(below, image);
-    if (map && !peeking && given.style !== "outline") {
+    const painted = map && !peeking && !given.fill;
+    if (given.fill && !peeking) {
+      context.globalAlpha = FILLED;
+      put(above, given.fill.canvas);
+      context.globalAlpha = 1;
+    }
+    if (painted && given.style !== "outline") {
       context.globalAlpha = given.opacity;
       put(above, colours(map, rows, columns, limits[0], limits[1], given.fade));
       context.globalAlpha = 1;
     }
     if (mask && given.contour) stroke(context, truth(mask, rows, columns), box, scale, TRUTH);
-    if (map && !peeking && given.style === "outline" && given.level !== null) {
+    if (painted && given.style === "outline" && given.level !== null) {
       stroke(context, level(map, rows, columns, given.level), box, scale, LEVEL);
     }
-    if (map && !peeking && given.style !== "outline" && given.dashed != null) {
+    if (painted && given.style !== "outline" && given.dashed != null) {
       stroke(context, level(map, rows, columns, given.dashed), box, scale, DASHED);
+    }
+    for (const { box: [top, left, high, wide] } of given.frames ?? []) {
+      frame(context, [top - box[0], left - box[1], high, wide], scale, ORANGE, { least: LEAST - 4, line: 1.5 });
     }
     if (!given.pixel) return;
     const [top, left, height, width] = boxOf(cellOf(given.pixel, size, given.cells), size, given.cells);
@@ -140,7 +151,8 @@ function badgeText({ photo, size }, times) {
  * What the line stands for that is drawn in place of colours; "": colours are drawn.
  * @param {PictureGiven} given
  */
-function lineText({ style, level, unit, ends }) {
+function lineText({ style, level, unit, ends, fill }) {
+  if (fill) return fill.words;
   if (style !== "outline") return "";
   if (level === null) return "no threshold of pixels to draw a line at";
   return `orange line: ${unit || "map"} ≥ ${number(level, (ends[1] - ends[0]) / 10)}`;

@@ -246,7 +246,11 @@ export interface PictureGiven {
   level: number | null;
   /** Level of a dashed outline over the colours; null: none. */
   dashed?: number | null;
+  /** What is painted in place of the map's colours, and what that means. */
+  fill?: { canvas: OffscreenCanvas; words: string } | null;
   pixel: Pixel | null;
+  /** Boxes that are framed, some with a short text beside them. */
+  frames?: { box: Box, text: string }[];
   /** [] = all of it, else [row, column of the middle, magnification]. */
   zoom: number[];
   name: string;

@@ -22,6 +22,7 @@ from adviz.explore.kit.facts import category_facts, detector_facts, number_or_no
 from adviz.explore.kit.found import SIGMA, found_part
 from adviz.explore.kit.packing import Part, jpeg, names_of, part_key
 from adviz.explore.kit.parts import Facts, Images, Parts
+from adviz.explore.kit.regions import region_part
 from adviz.explore.kit.truth import Truth, truth_of
 from adviz.prediction import Prediction
 
@@ -38,9 +39,11 @@ KINDS = {
     "quantiles": "category/detector",
     "disagreement": "category",
     "pixels": "category/detector",
+    "regions": "category/detector/connectivity",
     "areas": "category",
     "guess": "category/detector/image",
 }
+CONNECTIVITIES = (8, 4)
 FEW = 3  # categories that a title names
 # Made at once; all others may take longer than a person notices
 QUICK = {"test", "train", "found"}
@@ -256,6 +259,7 @@ class Source(Parts):
             quantiles/C/D: values (2001) float32
             disagreement/C: scores and maps, (N) float64
             pixels/C/D: threshold (1) float64, the F1-optimal one of pixels
+            regions/C/D/8 or 4: all about PRO, see `regions.region_part`
             areas/C: pixels (N) uint32, of the defects
             guess/C/D/i: tags (JSON), [tag, reason] pairs
 
@@ -354,6 +358,8 @@ class Source(Parts):
                     yield part_key("maps", category, detector, page)
                 if one.test.has_masks:
                     yield part_key("pixels", category, detector)
+                    for connectivity in CONNECTIVITIES:
+                        yield part_key("regions", category, detector, connectivity)
             for image in images:
                 yield part_key("found", category, detector, image)
                 if one.test.labels[image] == ANOMALOUS:
@@ -371,6 +377,8 @@ class Source(Parts):
             if kind in ("found", "maps", "guess"):
                 category, detector, number = names
                 return self._of_image(kind, category, detector, number, k, half)
+            if kind == "regions":
+                return self._regions(*names)
             return self._of_category(kind, *names)
         except KeyError as error:
             raise KeyError(f"{key!r} is no part: {error.args[0]}") from None
@@ -440,6 +448,20 @@ class Source(Parts):
             return {}
         threshold = measures.pixel_threshold(prediction, self._truth_of(category))
         return {} if threshold is None else {"threshold": np.array([threshold], np.float64)}
+
+    def _regions(self, category: str, detector: str, connectivity: str) -> Part:
+        """Return all about PRO, of the images whose pixels are known."""
+        if connectivity not in map(str, CONNECTIVITIES):
+            raise KeyError(f"expected a connectivity of 8 or 4, got {connectivity!r}")
+        prediction = self.prediction(category, detector)
+        if prediction.anomaly_map is None or not self.categories[category].test.has_masks:
+            return {}
+        truth = self._truth_of(category)
+        known = np.flatnonzero(truth.known)
+        maps = prediction.anomaly_map[known]
+        valid = None if prediction.valid is None else prediction.valid[known]
+        masks = np.asarray(truth.masks)[known]
+        return region_part(maps, masks, known, int(connectivity), valid)
 
     def _split(self, name: str, category: str) -> Split:
         if name not in ("test", "train"):

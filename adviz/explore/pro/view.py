@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
-import ipywidgets as widgets
 import numpy as np
+import traitlets
+from traitlets import Bool, Float, Int, TraitError, Unicode
 
 from adviz import plots
-from adviz.data import Category
-from adviz.explore.kit import markup, theme
-from adviz.explore.kit.background_view import PreparedView, Steps
-from adviz.explore.kit.checked import Found, by_name
-from adviz.explore.kit.texts import computing
-from adviz.explore.kit.view import labelled, wrapped
-from adviz.explore.pro.measured import Measured, curve_chart, measure
-from adviz.explore.pro.regions import RegionList, picture_words, region_table, values_table
-from adviz.plots import StaticFigure, style
+from adviz.data import ANOMALOUS, Category
+from adviz.explore.kit.image_explorer import EVERYTHING, ImageExplorer
+from adviz.explore.kit.packing import part_key
+from adviz.explore.kit.regions import LIMITS, RATES, nearest
+from adviz.explore.kit.source import CONNECTIVITIES
+from adviz.metrics import PRO_DEFINITIONS, Curve
+from adviz.plots import StaticFigure
 from adviz.prediction import Prediction
 
-LIMITS, CONNECTIVITIES = (0.3, 0.05), (8, 4)
-STEPS = 300  # of the slider
-WIDTH, WORST = 270, 8  # CSS pixels of a picture; how many of the worst regions are listed
-Key = tuple[str, str, float, int]  # category, detector, limit, connectivity
+REGION_ORDERS = ("integral", "area", "number")
 
 
 def pro(
@@ -52,246 +47,168 @@ def pro(
     >>> view.limit, view.connectivity
     (0.3, 8)
     """
-    return ProView(*by_name(categories, predictions))
+    return ProView(categories, predictions)
 
 
-class ProView(PreparedView):
+class ProView(ImageExplorer):
     """An image at a false positive rate (FPR), the PRO curve, and every region's contribution.
 
-    The state is plain data, readable and settable: `category`, `detector`, `defect`, `image`,
-    `fpr`, `limit` (0.3 or 0.05), `connectivity` (8 or 4) and `region` (its number in the category
-    from 1, 0 = none); `regions` and `values` are what follows from it.
+    Attributes
+    ----------
+    fpr: fraction of all normal pixels, 0 to 1, that may be predicted anomalous; a value goes to the
+        nearest one that is looked at (steps of 0.0001 up to 0.05, of 0.0005 up to 0.3).
+    limit: FPR up to which PRO is integrated, such as 0.3 or 0.05; in (0, 1], in steps of 0.001 up
+        to 0.1, of 0.005 up to 0.5.
+    connectivity: 8: pixels of a region may touch at a corner; 4: only at an edge.
+    region: number of the region that is looked at, in the category from 1; 0 = none. Setting it
+        goes to its image.
+    region_order: "integral", the worst region first, "area", the smallest first, or "number".
+    filled: whether what is predicted anomalous is filled in the picture, in place of the map.
+    others: as those of `ImageExplorer`.
     """
 
-    def __init__(
-        self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]
-    ) -> None:
-        self._measured: dict[Key, Measured] = {}
-        self._masks = lru_cache(2)(self._read_masks)
-        slider = widgets.FloatSlider(
-            0.02,
-            min=0,
-            max=LIMITS[0],
-            step=LIMITS[0] / STEPS,
-            description="FPR",
-            readout_format=".4f",
-            continuous_update=False,
-            layout=widgets.Layout(width="420px"),
-        )
-        self._fpr = labelled(slider, "fpr", self._redraw)
-        wide = {"description_width": "initial", "button_width": "60px"}
-        self._limit = labelled(
-            widgets.ToggleButtons(options=LIMITS, description="limit", style=wide),
-            "limit",
-            self._change_limit,
-        )
-        self._connectivity = labelled(
-            widgets.ToggleButtons(options=CONNECTIVITIES, description="connectivity", style=wide),
-            "connectivity",
-            self._redraw,
-        )
-        self._list = RegionList(self._go)
-        super().__init__(categories, predictions)
-        row = wrapped([self._fpr, self._limit, self._connectivity, self._list], align="center")
-        controls, *rest = self.children  # type: ignore[has-type]
-        self.children = [controls, row, *rest]
+    MODULE = "pro.js"
+    KINDS = (*ImageExplorer.KINDS, "regions")
+    LABELS: ClassVar[Mapping[str, str]] = {**ImageExplorer.LABELS, "regions": "PRO"}
+    # a region goes to its image: what is set after it has the last word
+    STATE = (
+        "category", "detector", "connectivity", "region",
+        *(name for name in ImageExplorer.STATE if name not in ("category", "detector")),
+        "fpr", "limit", "region_order", "filled",
+    )  # fmt: skip
 
-    @property
-    def fpr(self) -> float:
-        """Fraction of all normal pixels, 0 to `limit`, that may be predicted anomalous."""
-        return float(self._fpr.value)
+    fpr = Float(0.02).tag(sync=True)
+    limit = Float(0.3).tag(sync=True)
+    connectivity = Int(CONNECTIVITIES[0]).tag(sync=True)
+    region = Int(0).tag(sync=True)
+    region_order = Unicode(REGION_ORDERS[0]).tag(sync=True)
+    filled = Bool(True).tag(sync=True)
 
-    @fpr.setter
-    def fpr(self, share: float) -> None:
-        if not 0 <= share <= self.limit:
-            raise ValueError(f"fpr must be between 0 and the limit {self.limit:g}, got {share}")
-        self._fpr.value = share
-
-    @property
-    def limit(self) -> float:
-        """FPR up to which PRO is integrated: 0.3 or 0.05."""
-        return float(self._limit.value)
-
-    @limit.setter
-    def limit(self, share: float) -> None:
-        self._limit.value = _one_of(share, LIMITS, "limit")
-
-    @property
-    def connectivity(self) -> int:
-        """8: pixels of a region may touch at a corner; 4: only at an edge."""
-        return int(self._connectivity.value)
-
-    @connectivity.setter
-    def connectivity(self, neighbors: int) -> None:
-        self._connectivity.value = _one_of(neighbors, CONNECTIVITIES, "connectivity")
-
-    @property
-    def region(self) -> int:
-        """Number of the region that is framed, in the category from 1; 0 = none.
-
-        Setting it goes to its image.
-        """
-        return self._list.chosen
-
-    @region.setter
-    def region(self, number: int) -> None:
-        found = {row["number"]: row["image"] for row in self.regions}
-        if number and number not in found:
-            raise ValueError(
-                f"region must be one of the {len(found)} regions from 1, or 0 for none, got "
-                f"{number}"
+    @traitlets.validate("fpr")
+    def _check_fpr(self, proposal: Any) -> float:
+        if not 0 <= proposal["value"] <= 1:
+            raise TraitError(
+                f"fpr must be a false positive rate between 0 and 1, got {proposal['value']}"
             )
-        self._list.chosen = number
-        self._go(found.get(number, self.image))
+        return float(RATES[nearest(RATES, proposal["value"])])
+
+    @traitlets.validate("limit")
+    def _check_limit(self, proposal: Any) -> float:
+        if not 0 < proposal["value"] <= 1:
+            raise TraitError(
+                f"limit must be a false positive rate in (0, 1], got {proposal['value']}"
+            )
+        return float(LIMITS[nearest(LIMITS, proposal["value"])])
+
+    @traitlets.validate("connectivity")
+    def _check_connectivity(self, proposal: Any) -> int:
+        if proposal["value"] not in CONNECTIVITIES:
+            raise TraitError(f"connectivity must be one of 8, 4, got {proposal['value']!r}")
+        return int(proposal["value"])
+
+    @traitlets.validate("region_order")
+    def _check_region_order(self, proposal: Any) -> str:
+        return self._one_of("region_order", proposal["value"], REGION_ORDERS)
+
+    @traitlets.validate("region")
+    def _check_region(self, proposal: Any) -> int:
+        number = int(proposal["value"])
+        count = len(self._measured.get("image", ())) if number else 0
+        if not 0 <= number <= count:
+            raise TraitError(
+                f"region must be one of the {count} regions from 1, or 0 for none, got {number}"
+            )
+        return number
+
+    @traitlets.observe("region")
+    def _go_to_region(self, _change: Any) -> None:
+        # _property_lock: the browser sets both itself
+        if not self.region or self._property_lock:
+            return
+        image = int(self._measured["image"][self.region - 1])
+        defect = self.source.categories[self.category].test.defects[image]
+        if self.defect not in (EVERYTHING, defect):
+            self.defect = EVERYTHING
+        self.only = EVERYTHING
+        self.image = image
+
+    @traitlets.observe("category", "connectivity")
+    def _forget_region(self, _change: Any) -> None:
+        if self.region and not self._property_lock:
+            self.region = 0
 
     @property
-    def values(self) -> dict[str, float]:
-        """The displayed numbers: PRO by definition, pixel AUROC.
-
-        The threshold and the mean overlap are those at the current FPR.
-        """
-        found = self._found
-        if found is None:
-            return {}
-        line = found.regions.threshold(self.fpr)
-        now = {"threshold": line, "FPR": found.regions.false_positive_rate(line)}
-        return {**found.values, **now, "overlap": float(found.regions.overlap(line).mean())}
-
-    @property
-    def regions(self) -> list[dict[str, Any]]:
-        """All regions of the category as plain data, by image.
-
-        Empty until they are known, see `wait`.
-
-        Each has number (from 1), image (index), id, defect, area (pixels), box (top, left, height,
-        width), overlap (at this FPR), integral (of its own curve up to the limit), auroc, and its
-        weight in PRO and in the pixel AUROC.
-        """
-        found = self._found
-        if found is None:
-            return []
-        r, split = found.regions, self._categories[self.category].test
-        ids, overlap = split.ids, r.overlap(r.threshold(self.fpr))
-        images = found.images[r.image].tolist()
-        return [
-            {
-                "number": number + 1,
-                "image": image,
-                "id": ids[image],
-                "defect": split.defects[image],
-                "area": int(r.area[number]),
-                "box": tuple(r.box[number].tolist()),
-                "overlap": float(overlap[number]),
-                "integral": float(r.integral[number]),
-                "auroc": float(r.auroc[number]),
-                "weight_pro": 1 / len(images),
-                "weight_auroc": float(r.area[number] / r.area.sum()),
-            }
-            for number, image in enumerate(images)
-        ]
-
-    @property
-    def _key(self) -> Key:
-        return self.category, self.detector, self.limit, self.connectivity
-
-    @property
-    def _found(self) -> Measured | None:
-        return self._measured.get(self._key)
-
-    def _change_limit(self, _change: Any) -> None:
-        with self._together():
-            # A value beyond goes to the end
-            self._fpr.max, self._fpr.step = self.limit, self.limit / STEPS
-
-    def _go(self, image: int) -> None:
-        with self._together():
-            if image not in self._shown:
-                self.defect = "all"
-            self.image = image
+    def _measured(self) -> dict[str, Any]:
+        """The part that holds all about PRO; it is made where it is not there."""
+        key = part_key("regions", self.category, self.detector, self.connectivity)
+        return {} if self._impossible() else self.part(key)
 
     def _impossible(self) -> str:
         """Return why there is no PRO of this category and detector, or the empty string."""
-        split = self._categories[self.category].test
-        if self._prediction.anomaly_map is None:
+        split = self.source.categories[self.category].test
+        if self.prediction.anomaly_map is None:
             return f"{self.detector} has no maps: there is no PRO."
-        if not (split.labels == 1).any():
+        if not (split.labels == ANOMALOUS).any():
             return "No image is labelled anomalous: there is no region, and no PRO."
         if not split.has_masks:
             return "There are no masks: which pixels are defects is not known, and there is no PRO."
         return ""
 
-    def _steps(self) -> Steps:
-        key = self._key
-        return {} if self._found or self._impossible() else {key: lambda: self._measure(key)}
+    @property
+    def values(self) -> dict[str, float]:
+        """The displayed numbers: PRO by definition, pixel AUROC.
 
-    def _read_masks(self, category: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return the images whose pixels are known, and their masks."""
-        split = self._categories[category].test
-        known = np.flatnonzero(split.known_pixels)
-        return known, split.subset(known).masks_array()
+        The threshold and the mean overlap are those at the current FPR. Empty where there is no
+        PRO, NaN where it is undefined.
+        """
+        found = self._measured
+        if "image" not in found:
+            return {}
+        place = nearest(LIMITS, self.limit)
+        at = nearest(RATES, self.fpr)
+        values = {
+            f"PRO-{name}": float(value)
+            for name, value in zip(PRO_DEFINITIONS, found["values"][place], strict=True)
+        }
+        return {
+            **values,
+            "pixel AUROC": float(found["pixels"]["auroc"]),
+            "threshold": float(found["threshold"][at]),
+            "FPR": float(found["fpr"][at]),
+            "overlap": float(_overlaps(found)[:, at].mean()),
+        }
 
-    def _measure(self, key: Key) -> None:
-        category, detector, limit, connectivity = key
-        known, masks = self._masks(category)
-        found: Any = self._predictions[category][detector]
-        maps = found.anomaly_map[known]
-        valid = None if found.valid is None else found.valid[known]
-        self._measured[key] = measure(maps, masks, known, limit, connectivity, valid)
+    @property
+    def regions(self) -> list[dict[str, Any]]:
+        """All regions of the category as plain data, by image.
 
-    def _draw(self) -> tuple[str, str]:
-        page, text = super()._draw()
-        self._list.show(self.regions)
-        if self._found is None:
-            return page, f"{text} · {self._impossible() or computing('PRO')}"
-        now = self.values
-        return page, f"{text} · FPR {now['FPR']:.4f}, mean overlap {now['overlap']:.3f}"
-
-    def _verdict(self) -> str:
-        return f"score {style.number(float(self._prediction.score[self.image]))}"
-
-    def _html(self) -> str:
-        found = self._found
-        if found is None:
-            said = self._impossible() or f"{computing('PRO')}."
-            return super()._html() + theme.note(said)
-        rows = self.regions
-        here = [row for row in rows if row["image"] == self.image]
-        worst = sorted(rows, key=lambda row: (row["integral"], row["number"]))
-        top = [*self._pictures(here), curve_chart(found, self.values, self.limit)]
-        tables = region_table("regions of this image", here, self.region)
-        tables += region_table("the worst regions of the category", worst[:WORST], self.region)
-        below = [values_table(self.values, found.reasons), f"<div>{tables}</div>"]
-        return markup.row(top, gap=12) + markup.row(below, gap=24)
-
-    def _flagged(self) -> np.ndarray:
-        maps: Any = self._prediction.anomaly_map
-        flagged = np.asarray(maps[self.image] >= self.values["threshold"])
-        valid = self._prediction.valid
-        return flagged if valid is None else flagged & valid[self.image]
-
-    def _pictures(self, here: list[dict[str, Any]]) -> list[str]:
-        """Return the pixels predicted anomalous in the displayed image, and its map."""
-        sample, limits, maps = self._sample, self._shared_limits(), self._prediction.anomaly_map
-        if sample.mask is None or maps is None or limits is None:
-            return [
-                markup.tile(
-                    sample.image,
-                    title="image",
-                    caption="its ground truth is not known",
-                    width=WIDTH,
-                )
-            ]
-        flagged = self._flagged()
-        filled = plots.region_fill(sample.image, sample.mask, flagged)
-        boxes = [row["box"] for row in here if row["number"] == self.region]
-        words = picture_words(sample.mask, flagged)
-        heat = plots.outlined(plots.heat(maps[self.image], limits), flagged, dashed=True)
-        mapped = markup.tile(heat, title="map; dashed: predicted anomalous", width=WIDTH)
+        Each has number (from 1), image (index), id, defect, area (pixels), box (top, left, height,
+        width), overlap (at this FPR), integral (of its own curve up to the limit), auroc, and its
+        weight in PRO and in the pixel AUROC.
+        """
+        found = self._measured
+        if "image" not in found:
+            return []
+        split = self.source.categories[self.category].test
+        integral = found["integrals"][:, nearest(LIMITS, self.limit)]
+        overlap = _overlaps(found)[:, nearest(RATES, self.fpr)]
+        area = found["area"]
+        images = found["image"].tolist()
         return [
-            markup.tile(
-                filled, title="predicted anomalous", caption=words, width=WIDTH, boxes=boxes
-            ),
-            f"<div>{mapped}{markup.scale(limits, width=WIDTH)}</div>",
+            {
+                "number": number + 1,
+                "image": image,
+                "id": split.ids[image],
+                "defect": split.defects[image],
+                "area": int(area[number]),
+                "box": tuple(found["box"][number].tolist()),
+                "overlap": float(overlap[number]),
+                "integral": float(integral[number]),
+                "auroc": float(found["auroc"][number]),
+                "weight_pro": 1 / len(images),
+                "weight_auroc": float(area[number] / area.sum()),
+            }
+            for number, image in enumerate(images)
         ]
 
     def static(self) -> StaticFigure:
@@ -299,15 +216,22 @@ class ProView(PreparedView):
 
         Without PRO it is the row of the image.
         """
-        found, sample = self._found, self._sample
-        if found is None or sample.mask is None:
-            return super().static()
+        found = self._measured
+        sample = self.source.sample(self.category, self.image)
+        maps: Any = self.prediction.anomaly_map
+        if "image" not in found or sample.mask is None:
+            anomaly_map = None if maps is None else maps[self.image]
+            limits = self._map_limits
+            return plots.anomaly_row(sample.image, sample.mask, anomaly_map, limits=limits)
         now = self.values
+        predicted = np.asarray(maps[self.image] >= now["threshold"])
+        if self.prediction.valid is not None:
+            predicted &= self.prediction.valid[self.image]
         return plots.pro_page(
-            plots.region_fill(sample.image, sample.mask, self._flagged()),
-            found.curve,
-            found.regions.integral,
-            areas=found.regions.area,
+            plots.region_fill(sample.image, sample.mask, predicted),
+            Curve(found["fpr"], _overlaps(found).mean(axis=0), found["threshold"]),
+            np.array([row["integral"] for row in self.regions]),
+            areas=found["area"],
             limit=self.limit,
             point=(now["FPR"], now["overlap"]),
             value=now["PRO-global"],
@@ -316,9 +240,6 @@ class ProView(PreparedView):
         )
 
 
-def _one_of(value: float, allowed: tuple[float, ...], name: str) -> float:
-    if value not in allowed:
-        raise ValueError(
-            f"{name} must be one of {', '.join(f'{one:g}' for one in allowed)}, got {value!r}"
-        )
-    return allowed[allowed.index(value)]
+def _overlaps(found: Mapping[str, Any]) -> np.ndarray:
+    """Return the overlap with each region at every FPR, (R, K)."""
+    return np.asarray(np.cumsum(found["counts"], axis=1) / found["area"][:, None])
