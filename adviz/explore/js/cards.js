@@ -133,12 +133,12 @@ export function cards(choose) {
   const others = [];
   const node = h("div.av-cards");
 
-  /** @param {{ mine: Card | null, matches: Card[], width: number, least?: number }} given */
+  /** @param {{ mine: Card | null, matches: Card[], width: number, range?: import("./types").Range }} given */
   function draw(given) {
     const count = given.matches.length + (given.mine ? 1 : 0);
     const enlarged = given.matches.some((one) => one.box !== null);
-    const columns = columnsOf(count, given.width, enlarged ? given.least ?? LEAST : LEAST_WHOLE);
-    const width = clip(Math.floor((given.width + GAP) / columns) - GAP, 1, MOST);
+    const columns = columnsOf(count, given.width, enlarged ? given.range?.[0] ?? LEAST : LEAST_WHOLE);
+    const width = clip(Math.floor((given.width + GAP) / columns) - GAP, 1, given.range?.[1] ?? MOST);
     const alone = given.mine !== null && columns === 2 && count > 2 && count % 2 === 1;
     node.style.gridTemplateColumns = `repeat(${columns}, ${width}px)`;
     while (others.length < given.matches.length) others.push(card(choose));

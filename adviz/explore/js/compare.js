@@ -9,6 +9,7 @@ import {
   inWords,
   placeOf,
   scaleWords,
+  shortly,
   standing,
   thresholdOf,
   tileWidth,
@@ -127,9 +128,10 @@ function largeGiven(given, { by, map, limits }, numbers) {
  * @param {Now} now
  * @param {Shown} shown
  * @param {Record<string, One>} all
+ * @param {boolean} [dense] whether there is little room
  * @returns {import("./types").Tile[]}
  */
-function tilesOf(now, shown, all) {
+function tilesOf(now, shown, all, dense) {
   /** @type {import("./types").Tile} */
   const truth = {
     title: "ground truth",
@@ -143,7 +145,7 @@ function tilesOf(now, shown, all) {
   const found = Object.entries(all).map(([name, { by, map, limits }]) => ({
     ...truth,
     title: name,
-    lines: standing(now, name),
+    lines: dense ? [shortly(now, name)] : standing(now, name),
     kind: map ? /** @type {const} */ ("map") : /** @type {const} */ ("none"),
     map,
     limits,
@@ -327,7 +329,7 @@ export function comparePanel(frame, below) {
     detector = now.detector;
     relative.show(now.get("relative"));
     scales.textContent = scaleWords(numbers, now.get("relative"));
-    const list = tilesOf(now, shown, all);
+    const list = tilesOf(now, shown, all, frame.dense);
     tileNames = list.map(({ title }) => title);
     const wide = tileWidth(list.length, width);
     row.draw(tilesGiven(list, shown, pictureGiven(now, shown, wide), wide));

@@ -36,7 +36,8 @@ import { smallOf } from "./small.js";
 /** @typedef {import("./types").Shown & { compared: Compared }} Seen the image and its neighbours */
 
 const LEAST = 240; // CSS pixels beside the picture, before the page is laid out
-const SMALL = 68; // of a card where there is little room
+/** Widths of a card where there is little room. @type {import("./types").Range} */
+const SMALL = [68, 112];
 const GUTTER = 24;
 const TABLE = 264; // CSS pixels of the layers' table beside the bars
 const BARS = 320; // CSS pixels of the bars beside it, at least
@@ -108,9 +109,9 @@ function comparedWith(part, found, size, pixel, whole, k, rank) {
 /**
  * Everything beside the picture.
  * @param {import("./types").Change} change
- * @param {number} [least] width of a card
+ * @param {import("./types").Range} [widths] of a card
  */
-function rightSide(change, least) {
+function rightSide(change, widths) {
   const choose = (/** @type {number} */ rank) => change({ rank });
   const count = slider("k", "neighbours", (k) => change({ k }), { min: 1, step: 1 });
   let together = false;
@@ -163,7 +164,7 @@ function rightSide(change, least) {
     nearestTitle.textContent = title(one, detector);
     nearestTitle.hidden = !matches.length;
     nearest.node.hidden = !matches.length;
-    if (matches.length) nearest.draw({ mine, matches, width, least });
+    if (matches.length) nearest.draw({ mine, matches, width, range: widths });
     note.textContent = why(one, detector, now.detector);
     note.hidden = !note.textContent;
     found.hidden = nearest.node.hidden && note.hidden;

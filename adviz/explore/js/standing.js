@@ -94,6 +94,16 @@ export function standing(now, detector) {
 }
 
 /**
+ * The same where there is little room: "rank 1 · right".
+ * @param {Now} now
+ * @param {string} detector
+ */
+export function shortly(now, detector) {
+  const [score, rank, verdict] = placeOf(now, detector);
+  return score === "" ? verdict : `rank ${rank} · ${verdict.replace(/^predicted .*: /, "")}`;
+}
+
+/**
  * Returns a detector's metrics as texts, one for each of `METRICS`.
  * @param {Numbers | null} numbers null: still being computed
  */

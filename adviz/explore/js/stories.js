@@ -28,7 +28,7 @@ export function story(change) {
   const again = button("story-again", "as told", "as told: show what this step tells, as at first", () => go(now.step));
   const count = h("span.av-story-count");
   const sentence = h("p.av-story-sentence", { "aria-live": "polite" });
-  const way = h("div.av-story-way", {}, back, count, next, again);
+  const way = h("div.av-story-way", {}, again, back, count, next);
   const node = h("section.av-story", { "aria-label": "story", hidden: true }, sentence, way);
 
   /** @param {StoryGiven} given */
