@@ -1,13 +1,12 @@
 """The parts of explorers that Jupyter does not have.
 
-An image under a map, many points, and a table to pick from.
+An image under a map, and many points.
 """
 
-from adviz.explore.widgets.grid import Entry, Head, TableGrid
 from adviz.explore.widgets.overlay import PatchOverlay
 from adviz.explore.widgets.scatter import PatchScatter
 
-__all__ = ["Entry", "Head", "PatchOverlay", "PatchScatter", "TableGrid"]
+__all__ = ["PatchOverlay", "PatchScatter"]
 
 
 def __dir__() -> list[str]:
