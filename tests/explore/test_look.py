@@ -13,7 +13,7 @@ from bank_data import small_bank, small_category
 from ipywidgets.widgets.domwidget import DOMWidget
 from PIL import Image
 
-from adviz import Prediction, explore, plots, tables
+from adviz import Prediction, explore, plots
 from adviz.explore.kit import bundle, theme
 from adviz.explore.kit.texts import NO_TRUTH
 from adviz.explore.kit.view import View
@@ -29,7 +29,7 @@ COLOUR = re.compile(
 
 
 # Explorers whose pages the kernel draws, and those that draw themselves in the browser
-OLD = ("layers", "pro", "coreset", "deviations", "tables", "training")
+OLD = ("layers", "pro", "coreset", "deviations", "training")
 NEW = ("results", "retrieval", "thresholds", "compare")
 JAVASCRIPT = ROOT / "adviz/explore/js"
 
@@ -54,8 +54,6 @@ def views(tmp_path_factory):
     made["deviations"] = explore.deviations(
         {"plate": one}, {"code": {"k": (1, 2)}}, lambda _name, _options: found["PaDiM"]
     )
-    setting = tables.reduced(("bottle",), every=8, scale=0.25)
-    made["tables"] = explore.tables(tables.Book(setting, tmp_path_factory.mktemp("rows")))
     made["training"] = explore.training(3)
     for view in made.values():
         view.wait(60)

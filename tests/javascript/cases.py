@@ -7,6 +7,7 @@
 import base64
 import json
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from adviz import DN2, SPADE, Features, Neighbors, PaDiM, PatchCore, Prediction, metrics
 from adviz.core import maps
 from adviz.explore.kit import evidence, outcomes
+from adviz.explore.tables.layout import SHOWS, texts_of
 from adviz.explore.thresholds.gating import gating
 
 SIZE = (48, 64)  # pixels of random images
@@ -35,6 +37,7 @@ def write(path):
         "grids": grid_cases(),
         "masks": mask_cases(),
         "quantiles": quantile_cases(),
+        "cells": cell_cases(),
     }
     Path(path).write_text(json.dumps(cases, default=packed, allow_nan=False))
 
@@ -468,6 +471,23 @@ def quantile_cases():
     values = np.concatenate([rng.normal(size=20), quantiles[[0, 1, 1000, -1]], [-99, 99]])
     fractions = np.interp(values, quantiles, np.linspace(0, 1, 2001))
     return [{"quantiles": quantiles, "values": values, "fractions": fractions}]
+
+
+def cell_cases():
+    """Cells of a paper's table, and their texts in every way to show them."""
+    fields = {
+        "printed": ["", "98.1*"],
+        "ours": ["", "97.9 ± 0.1"],
+        "delta": ["", "-0.2"],
+        "state": ["", "queued", "1/2"],
+        "theirs": [False, True],
+    }
+    cells = [dict(zip(fields, values, strict=True)) for values in product(*fields.values())]
+    return [
+        {"cell": cell, "shows": shows, "texts": texts_of(cell, shows)}
+        for cell in cells
+        for shows in SHOWS
+    ]
 
 
 if __name__ == "__main__":

@@ -193,13 +193,15 @@ def described_result(result: ExperimentResult) -> dict[str, Any]:
         name: None if math.isnan(value) else float(value) for name, value in result.metrics.items()
     }
     stored = result.images
+    scores = [float(score) for score in stored.get("scores", [])]
+    numbers = [str(number) for number in range(len(scores))]
     return {
         "title": f"{result.experiment.title} on {result.experiment.category}",
         "metrics": metrics,
         "reasons": dict(result.reasons),
-        "scores": [float(score) for score in stored.get("scores", [])],
-        "defects": [str(name) for name in stored.get("defects", [])],
-        "names": [str(name) for name in stored.get("ids", [])],
+        "scores": scores,
+        "defects": [str(name) for name in stored.get("defects", [""] * len(scores))],
+        "names": [str(name) for name in stored.get("ids", numbers)],
         "regions": len(result.regions.get("area", [])),
         "curves": list(result.curves),
     }
