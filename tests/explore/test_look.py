@@ -29,7 +29,7 @@ COLOUR = re.compile(
 
 
 # Explorers whose pages the kernel draws, and those that draw themselves in the browser
-OLD = ("layers", "pro", "coreset", "deviations", "training")
+OLD = ("layers", "pro", "coreset", "training")
 NEW = ("results", "retrieval", "thresholds", "compare")
 JAVASCRIPT = ROOT / "adviz/explore/js"
 
@@ -50,9 +50,6 @@ def views(tmp_path_factory):
     made = {name: getattr(explore, name)(one, found) for name in ("layers", "pro", *NEW)}
     made["coreset"] = explore.coreset(
         {"plate": one}, {"plate": bank.traces}, {"plate": bank.predictions}
-    )
-    made["deviations"] = explore.deviations(
-        {"plate": one}, {"code": {"k": (1, 2)}}, lambda _name, _options: found["PaDiM"]
     )
     made["training"] = explore.training(3)
     for view in made.values():

@@ -7,13 +7,17 @@
 import base64
 import json
 import sys
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
 from adviz import DN2, SPADE, Features, Neighbors, PaDiM, PatchCore, Prediction, metrics
 from adviz.core import maps
+from adviz.explore.deviations import flips as flips_module
+from adviz.explore.deviations.runs import Runs, mean
+from adviz.explore.deviations.source import RunSource
 from adviz.explore.kit import evidence, outcomes
 from adviz.explore.tables.layout import SHOWS, texts_of
 from adviz.explore.thresholds.gating import gating
@@ -38,6 +42,7 @@ def write(path):
         "masks": mask_cases(),
         "quantiles": quantile_cases(),
         "cells": cell_cases(),
+        "ways": way_cases(),
     }
     Path(path).write_text(json.dumps(cases, default=packed, allow_nan=False))
 
@@ -488,6 +493,42 @@ def cell_cases():
         for cell in cells
         for shows in SHOWS
     ]
+
+
+def way_cases():
+    """Flipped options, the runs that they need, and what Python makes of their numbers."""
+    rng = np.random.default_rng(11)
+    flips = {"a": (1, 2), "b": ("x", "y"), "c": (None, None), "d": (0, 1)}
+    names = ("plate", "gear", "nut")
+    runs = Runs(dict.fromkeys(names), lambda *_: None)
+    every = [chosen for count in range(5) for chosen in combinations(flips, count)]
+    for name, chosen in product(names, every):
+        if name != "nut" or len(chosen) < 3:
+            run = SimpleNamespace(points={"PRO": float(rng.uniform(80, 100))})
+            runs.made[name, flips_module.key(flips, chosen)] = run
+    source = RunSource({}, {"target": flips}, runs, "start", ())
+    made = {name: {} for name in names}
+    for (name, key), run in runs.made.items():
+        made[name][source.name_of(key)] = {"points": run.points}
+    cases = []
+    for flipped, mode in product([(), ("b",), ("d", "a"), tuple(flips)], flips_module.MODES):
+        steps = flips_module.steps_of(flipped, mode)
+        paths = [runs.path(name, flips, steps, flipped, "PRO") for name in names]
+        wanted = flips_module.configurations(flipped, mode)
+        case = {
+            "options": source.options_of(flips),
+            "runs": made,
+            "flipped": flipped,
+            "mode": mode,
+            "wanted": [source.name_of(flips_module.key(flips, one)) for one in wanted],
+            "paths": [_numbers(path) for path in [*paths, mean(paths)]],
+        }
+        cases.append(case)
+    return cases
+
+
+def _numbers(path):
+    return np.array([path.start, *np.ravel(path.steps), path.end], float)
 
 
 if __name__ == "__main__":

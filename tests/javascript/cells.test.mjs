@@ -15,7 +15,7 @@ test("texts of cells are those of Python", () => {
 const cells = [
   { line: "theirs", place: "bottle", theirs: true, rows: [] },
   { line: "ours", place: "bottle", theirs: false, rows: [["bottle", "", "", 0]] },
-  { line: "ours", place: "mean", theirs: false, rows: [["bottle", "", "", 0], ["mesh", "", "", 1], ["nut", "", "", 2]] },
+  { line: "ours", place: "mean", theirs: false, rows: [0, 1, 2].map((number) => ["", "", "", number]) },
 ];
 
 test("the displayed cell is the chosen one, else the first of ours, else the first", () => {
