@@ -19,8 +19,8 @@ FOLDERS = ("adviz/explore", "adviz/plots", "adviz/app/report")
 ALLOWED_PHRASES = ("covering radius", "mixed precision")
 ALLOWED_FILES = {
     # A table has cells
-    "cell": ("adviz/explore/tables/", "adviz/explore/widgets/grid.py", "adviz/plots/table.py"),
-    "cells": ("adviz/explore/tables/", "adviz/explore/widgets/grid.py", "adviz/plots/table.py"),
+    "cell": ("adviz/explore/tables/", "adviz/plots/table.py"),
+    "cells": ("adviz/explore/tables/", "adviz/plots/table.py"),
 }
 TAG = re.compile(r"<[^>]*>?")
 # One word in small letters with none of a sentence's signs: a key, an option or a class, no label

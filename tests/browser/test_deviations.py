@@ -1,174 +1,229 @@
-"""The explorer of deviations in JupyterLab: options are flipped, run, stopped, maps displayed."""
+"""The explorer of deviations: options are flipped, run, stopped, maps displayed, live and in a file."""
 
+import inspect
 import re
 
+import made_up_runs
 import pytest
+from driving import Driven, Exported, Live
 from lab_server import write_notebook
+from pages import axe
 from playwright.sync_api import expect
 
-CELL = """import time, zlib
-import numpy as np
-from scipy.ndimage import gaussian_filter, zoom
-from adviz import Prediction, data, explore
-from adviz._support import progress_bar
-def few(name):
-    test = data.demo(name).test
-    return data.Category(name, test, test.subset(range(0, len(test), 4)))
-categories = {name: few(name) for name in ("hex_nut", "brick")}
-masks = {name: c.test.masks_array() for name, c in categories.items()}
-def noise(name, option, size):
-    generator = np.random.default_rng(zlib.crc32(f"{name}{option}".encode()))
-    return generator.random((len(masks[name]), size, size))
-def run(name, options):
-    for _ in progress_bar(range(options.get("epochs", 1)), label="epoch"):
-        time.sleep(0.02)
-    known = ("start", "image_score", "distance")
-    drawn = ("paper", *(option for option in known if option in options))
-    rough = sum(noise(name, option, 14) for option in drawn)
-    found = gaussian_filter(zoom(rough, (1, 16, 16), order=1) + 0.5 * masks[name], (0, 4, 4))
-    found = found ** 2 if "distance" in options else found
-    return Prediction(found.max((1, 2)), found)
-steps = {
-    "official": {"start": ("farthest", "anchors"), "image_score": ("reweighted", "max"),
-                 "distance": ("euclidean", "squared")},
-    "slow": {"epochs": (1, 10**6), "no <b>change</b> at all": (1, 1)},
-}
-view = explore.deviations(categories, steps, run)
-view"""
-MUTANT = """unwired = explore.deviations(categories, steps, run)
-ticks = unwired._lists["official"]._ticks
-for control in (unwired._mode, unwired._metric, unwired._category, *ticks.values()):
-    control.unobserve_all("value")
-unwired"""
 OFFICIAL = "paper → official · one after the other · image AUROC · mean"
+
+
+class Deviations(Driven):
+    """The explorer of deviations as a person uses it."""
+
+    def complete(self):
+        """Wait until the table is there."""
+        expect(self.find(".av-cell-table td").first).to_be_visible()
+
+    def option(self, name):
+        return self.find(f'.av-option-list li[data-name="{name}"]')
+
+    def bar(self, name):
+        """Return the bar of a step by its name."""
+        return self.find(".av-waterfall .av-step").filter(has_text=name)
+
+    def heads(self):
+        return self.find(".av-cell-table thead th").all_inner_texts()[1:]
+
+    def titles(self):
+        return self.find(".av-tile:visible div.av-tile-title:visible").all_inner_texts()
 
 
 @pytest.fixture(scope="module")
 def explorer(lab, shared_page):
-    write_notebook(lab.folder, "deviations.ipynb", CELL, MUTANT)
+    write_notebook(lab.folder, "deviations.ipynb", inspect.getsource(made_up_runs) + "view")
     shared_page.run("deviations.ipynb")
     return shared_page
 
 
 @pytest.fixture
-def page(explorer, screenshot):
-    first(explorer, ".adviz-target").scroll_into_view_if_needed()
-    return explorer
+def live(explorer, screenshot):
+    return Deviations(explorer.explorer(), Live(explorer.browser, "view"))
 
 
-def first(page, selector):
-    """Return a control of the view; the second view of the notebook is the mutant."""
-    return page.find(selector).first
+def test_nothing_is_run_before_it_is_asked_for(live):
+    expect(live.status).to_have_text(f"{OFFICIAL} · 0 of 8 runs")
+    expect(live.find("button.av-run")).to_have_text("run 8 missing")
+    expect(live.find(".av-waterfall")).to_contain_text("not run yet")
+    expect(live.find(".av-maps")).to_contain_text("Choose a category")
+    expect(live.find(".av-defect")).to_be_hidden()
 
 
-def choose(page, name, value):
-    first(page, f".adviz-{name} select").select_option(value)
+def test_the_button_runs_what_is_missing(live):
+    live.push("run")
+    expect(live.status).to_have_text(f"{OFFICIAL} · 8 of 8 runs", timeout=20_000)
+    expect(live.find("button.av-run")).to_be_disabled()
+    expect(live.find(".av-cell-table")).to_contain_text(re.compile(r"[+-]\d+\.\d"))
+    expect(live.find(".av-remarks")).to_contain_text("95% interval")
+    assert live.heads() == ["paper", "start", "image_score", "distance", "official"]
 
 
-def tick(page, option):
-    return first(page, f".adviz-option-{option} input[type=checkbox]")
+def test_options_are_flipped_and_moved_live(live):
+    live.option("start").locator(".av-down").click()
+    live.becomes(orders={"official": ["image_score", "start", "distance"]})
+    assert live.heads() == ["paper", "image_score", "start", "distance", "official"]
+    expect(live.status).to_contain_text("6 of 8 runs")
+    live.press("Control+z")
+    live.becomes(orders={})
+    expect(live.status).to_contain_text("8 of 8 runs")
 
 
-def status(page):
-    return first(page, ".adviz-status")
+def test_long_runs_can_be_stopped(live):
+    live.choose("target", "slow")
+    expect(live.status).to_contain_text("2 of 6 runs")
+    expect(live.option("no <b>change</b> at all")).to_contain_text("no <b>change</b> at all: 1 → 1")
+    live.push("run")
+    expect(live.find(".av-busy")).to_contain_text("hex_nut: 2 of 3: epoch")
+    live.push("stop")
+    expect(live.find(".av-busy")).to_be_hidden()
+    expect(live.status).to_contain_text("stopped · paper → slow")
+    live.choose("target", "official")
+    expect(live.status).to_contain_text("8 of 8 runs")
+    expect(live.status).not_to_contain_text("stopped")
 
 
-def header(page):
-    """Return the heads of the table's columns."""
-    return first(page, ".adviz-view table").locator("tr").first.locator("th").all_inner_texts()[1:]
+def test_a_reloaded_page_shows_the_same(explorer, live):
+    live.choose("category", "brick")
+    live.bar("image_score").click()
+    live.becomes(step="image_score", category="brick")
+    status = live.status.inner_text()
+    explorer.reload()
+    again = Deviations(explorer.explorer(), Live(explorer.browser, "view"))
+    expect(again.status).to_have_text(status)
+    expect(again.bar("image_score")).to_have_attribute("aria-pressed", "true")
+    expect(again.find(".av-maps")).to_contain_text("image_score: max")
 
 
-def test_nothing_is_run_before_it_is_asked_for(page):
-    expect(status(page)).to_have_text(f"{OFFICIAL} · 0 of 8 runs")
-    expect(first(page, ".adviz-run")).to_have_text("run 8 missing")
-    expect(first(page, ".adviz-maps")).to_contain_text("Choose a category")
-    expect(first(page, ".adviz-step")).to_be_hidden()
+# --- in a file
 
 
-def test_the_button_runs_what_is_missing(page):
-    first(page, ".adviz-run").click()
-    expect(status(page)).to_have_text(f"{OFFICIAL} · 8 of 8 runs", timeout=20_000)
-    expect(first(page, ".adviz-run")).to_be_disabled()
-    expect(first(page, ".adviz-view table")).to_contain_text(re.compile(r"[+-]\d+\.\d"))
-    assert header(page) == ["paper", "start", "image_score", "distance", "official"]
+@pytest.fixture(scope="module")
+def made():
+    view = made_up_runs.view
+    view.run()
+    view.wait()
+    view.state = {"category": "hex_nut", "step": "start"}
+    return view
 
 
-def test_options_are_flipped_and_moved(page):
-    page.changes(lambda: first(page, ".adviz-option-start .adviz-down").click())
-    assert header(page) == ["paper", "image_score", "start", "distance", "official"]
-    expect(status(page)).to_contain_text("6 of 8 runs")
-    page.changes(lambda: first(page, ".adviz-option-start .adviz-up").click())
-    expect(status(page)).to_contain_text("8 of 8 runs")
-    page.changes(lambda: tick(page, "distance").press("Space"))
-    assert header(page) == ["paper", "start", "image_score", "all together"]
-    page.changes(lambda: tick(page, "distance").click())
+@pytest.fixture(scope="module")
+def driven(exported_page, made):
+    file = exported_page(made, images=[0, 5, 8, 9])
+    return Deviations(file.explorer(), Exported(file.browser))
 
 
-def test_each_alone_and_other_metrics(page):
-    page.changes(lambda: choose(page, "mode", "each alone"))
-    first(page, ".adviz-run").click()
-    expect(first(page, ".adviz-view")).to_contain_text("Alone, the flips add up to")
-    page.changes(lambda: choose(page, "metric", "PRO"))
-    expect(status(page)).to_contain_text("each alone · PRO · mean")
-    page.changes(lambda: choose(page, "metric", "image AUROC"))
-    page.changes(lambda: choose(page, "mode", "one after the other"))
+@pytest.fixture
+def page(driven):
+    driven.reset()
+    expect(driven.find(".av-before-after h2")).to_contain_text("start")
+    return driven
 
 
-def test_a_category_shows_its_maps_before_and_after_a_step(page):
-    page.changes(lambda: choose(page, "category", "hex_nut"))
-    pictures = first(page, ".adviz-maps").locator("figure")
-    expect(pictures).to_have_count(5)
-    expect(first(page, ".adviz-maps")).to_contain_text("distance changes the unit of the maps")
-    choose(page, "step", "start")
-    expect(pictures.nth(2)).to_contain_text("start: farthest")
-    expect(pictures.nth(3)).to_contain_text("start: anchors")
-    expect(pictures.nth(4)).to_contain_text("after - before")
-    choose(page, "defect", "dent")
-    expect(status(page)).to_contain_text(re.compile(r"image \d+ of 12: dent"))
-    before = pictures.first.locator("img").get_attribute("src")
-    first(page, ".adviz-next").click()
-    expect(first(page, ".adviz-counter")).to_have_text("2 of 3")
-    expect(pictures.first.locator("img")).not_to_have_attribute("src", before)
-    first(page, ".adviz-image .noUi-handle").press("ArrowLeft")
-    expect(pictures.first.locator("img")).to_have_attribute("src", before)
-    first(page, ".adviz-maps").scroll_into_view_if_needed()
+def test_a_file_has_no_button_to_run(page):
+    expect(page.find("button.av-run")).to_be_hidden()
+    expect(page.status).to_contain_text("8 of 8 runs")
 
 
-def test_long_runs_can_be_stopped(page):
-    page.changes(lambda: choose(page, "target", "slow"))
-    expect(status(page)).to_contain_text("2 of 6 runs")
-    first(page, ".adviz-run").click()
-    expect(first(page, ".adviz-busy")).to_contain_text("hex_nut: 2 of 3: epoch")
-    first(page, ".adviz-stop").click()
-    expect(first(page, ".adviz-busy")).to_be_hidden()
-    expect(status(page)).to_have_text("stopped")
-    page.changes(lambda: choose(page, "target", "official"))
+def test_a_bar_shows_the_maps_before_and_after_its_step(page):
+    page.until(lambda: len(page.titles()) == 5, "five pictures")
+    assert page.titles()[2:] == ["start: farthest", "start: anchors", "after - before"]
+    page.bar("distance").click()
+    page.becomes(step="distance")
+    expect(page.find(".av-maps .av-note")).to_contain_text("distance changes the unit of the maps")
+    assert page.titles()[2:4] == ["distance: euclidean", "distance: squared"]
+    page.bar("distance").press("ArrowDown")
+    page.becomes(step="all together")
+    assert page.titles()[2:4] == ["paper", "official"]
+    page.page.keyboard.press("ArrowUp")
+    page.page.keyboard.press("ArrowUp")
+    page.becomes(step="image_score")
+    page.bar("start").press("Enter")
+    page.becomes(step="start")
 
 
-@pytest.mark.parametrize(
-    "act",
-    [
-        lambda page: page.find(".adviz-mode select").nth(1).select_option("each alone"),
-        lambda page: page.find(".adviz-metric select").nth(1).select_option("PRO"),
-        lambda page: page.find(".adviz-category select").nth(1).select_option("brick"),
-        lambda page: page.find(".adviz-option-distance input").nth(1).click(),
-    ],
-    ids=["mode", "metric", "category", "option"],
-)
-def test_an_unwired_control_is_noticed(explorer, act):
-    explorer.stays(lambda: act(explorer), number=1)
+def test_numbers_beside_bars_do_not_overlap(page):
+    boxes = page.find(".av-waterfall text").evaluate_all(
+        "all => all.map(one => { const b = one.getBoundingClientRect();"
+        " return [b.left, b.top, b.right, b.bottom]; })"
+    )
+    for i, (left, top, right, bottom) in enumerate(boxes):
+        for other in boxes[i + 1 :]:
+            across = min(right, other[2]) - max(left, other[0])
+            down = min(bottom, other[3]) - max(top, other[1])
+            assert across <= 1 or down <= 3
 
 
-def test_a_reloaded_page_shows_the_same(page):
-    page.changes(lambda: choose(page, "category", "brick"))
-    choose(page, "step", "image_score")
-    expect(first(page, ".adviz-maps")).to_contain_text("image_score: max")
-    page.changes(lambda: first(page, ".adviz-option-start .adviz-down").click())
-    expect(status(page)).to_contain_text("brick")
-    text, columns = status(page).inner_text(), header(page)
-    page.reload()
-    expect(status(page)).to_have_text(text)
-    assert header(page) == columns == ["paper", "image_score", "start", "distance", "official"]
-    assert first(page, ".adviz-step select").input_value() == "image_score"
-    expect(first(page, ".adviz-option-image_score .adviz-up")).to_be_disabled()
-    first(page, ".adviz-target").scroll_into_view_if_needed()
+def test_options_are_flipped_moved_and_dragged(page):
+    page.option("distance").locator("input").press("Space")
+    page.becomes(flips={"official": ["start", "image_score"]})
+    assert page.heads() == ["paper", "start", "image_score", "all together"]
+    expect(page.option("distance").locator("input")).to_be_focused()
+    page.option("distance").locator("input").click()
+    expect(page.option("start").locator(".av-up")).to_be_disabled()
+    page.option("start").locator(".av-down").press("Enter")
+    page.becomes(orders={"official": ["image_score", "start", "distance"]})
+    expect(page.option("start").locator(".av-down")).to_be_focused()
+    page.page.keyboard.press("Enter")
+    page.becomes(orders={"official": ["image_score", "distance", "start"]})
+    page.option("start").drag_to(page.option("image_score"))
+    page.becomes(orders={"official": ["start", "image_score", "distance"]})
+    assert page.heads() == ["paper", "start", "image_score", "distance", "official"]
+
+
+def test_a_number_is_its_category_and_its_step(page):
+    cells = page.find(".av-cell-table tbody tr").nth(1).locator("td")
+    cells.nth(2).click()
+    page.becomes(category="brick", step="image_score")
+    page.page.keyboard.press("ArrowRight")
+    page.becomes(category="brick", step="distance")
+    page.page.keyboard.press("ArrowDown")
+    page.becomes(category="mean")
+    expect(page.find(".av-maps")).to_contain_text("Choose a category")
+
+
+def test_images_defects_and_pixels(page):
+    page.press("]")
+    page.becomes(image=5)
+    page.push("previous")
+    page.becomes(image=0)
+    defect = page.find(".av-defect option").nth(1).inner_text()
+    page.choose("defect", defect)
+    page.becomes(defect=defect)
+    canvas = page.find(".av-tile-stage canvas").nth(2)
+    canvas.click(position={"x": 50, "y": 60})
+    page.until(lambda: page.state("picked"), "a pixel")
+    assert page.find(".av-tile-cross:visible").count() == 5
+
+
+def test_other_metrics_and_modes(page):
+    page.choose("metric", "PRO")
+    page.becomes(metric="PRO")
+    expect(page.find(".av-waterfall")).to_contain_text("PRO-global, points")
+    page.choose("mode", "each alone")
+    expect(page.status).to_contain_text("6 of 10 runs")
+    expect(page.find(".av-waterfall")).to_contain_text("not run yet")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_accessible(exported_page, made, scheme):
+    page = exported_page(made, scheme=scheme, images=[0, 8])
+    driven = Deviations(page.explorer(), Exported(page.browser))
+    driven.until(lambda: len(driven.titles()) == 5, "five pictures")
+    driven.press("?")
+    found = axe(page.browser)
+    assert found == [], "\n".join(found)
+
+
+@pytest.mark.parametrize("width", [360, 900])
+def test_it_fits_into_a_narrow_window(exported_page, made, width):
+    page = exported_page(made, width=width, images=[0, 8])
+    driven = Deviations(page.explorer(), Exported(page.browser))
+    driven.until(lambda: len(driven.titles()) == 5, "five pictures")
+    assert page.wider() <= 0
+    driven.bar("distance").click()
+    driven.becomes(step="distance")

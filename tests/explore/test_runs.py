@@ -1,4 +1,4 @@
-"""The plain records behind the explorer of deviations, and what its page makes of them."""
+"""The plain records behind the explorer of deviations, and how their maps differ."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 
 from adviz import Prediction, metrics
 from adviz.data import Category, Geometry, Split
-from adviz.explore.deviations.page import difference, map_limits, same_places
+from adviz.explore.deviations.changes import difference, same_places
 from adviz.explore.deviations.runs import Path, interval, mean, record, smallest_step, standing
 from adviz.prediction import Neighbors
 
@@ -38,14 +38,6 @@ def test_a_record_keeps_scores_and_maps_and_drops_the_rest():
     assert made.points["image AUROC"] == 100.0
     assert math.isnan(made.points["PRO"])
     assert made.reasons["PRO"] == "the test set has no masks"
-
-
-def test_one_scale_reaches_from_the_lower_to_the_upper_end_of_both():
-    before, after = run(0), run(1, 3.0)
-    both = (min(before.limits[0], after.limits[0]), max(before.limits[1], after.limits[1]))
-    assert before.limits != after.limits
-    assert map_limits(before, after, own=False) == (both, both)
-    assert map_limits(before, after, own=True) == (before.limits, after.limits)
 
 
 def test_the_difference_of_other_units_is_that_of_shares_of_the_scales():

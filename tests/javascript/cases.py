@@ -8,8 +8,9 @@ import base64
 import json
 import sys
 from dataclasses import asdict, replace
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -17,10 +18,14 @@ from adviz import DN2, SPADE, Features, Neighbors, PaDiM, PatchCore, Prediction,
 from adviz.core import maps
 from adviz.explore.coreset.bank import Bank
 from adviz.explore.coreset.figure import COLOURS, point_values
+from adviz.explore.deviations import flips as flips_module
+from adviz.explore.deviations.runs import Runs, mean
+from adviz.explore.deviations.source import RunSource
 from adviz.explore.kit import evidence, outcomes
 from adviz.explore.kit.regions import LIMITS, RATES, nearest, region_part
 from adviz.explore.layers.judging import of_image
 from adviz.explore.layers.mixing import BORDERS, ENLARGED, JOINS, Mix, chosen_mix, mixed, presets
+from adviz.explore.tables.layout import SHOWS, texts_of
 from adviz.explore.thresholds.gating import gating
 
 SIZE = (48, 64)  # pixels of random images
@@ -46,6 +51,8 @@ def write(path):
         "fusions": fusion_cases(),
         "judged": judged_cases(),
         "bank": bank_case(),
+        "cells": cell_cases(),
+        "ways": way_cases(),
     }
     Path(path).write_text(json.dumps(cases, default=packed, allow_nan=False))
 
@@ -641,11 +648,62 @@ def bank_case():
     }
 
 
-
 def u4(values):
     """Return whole numbers as the browser gets them."""
     return np.asarray(values).astype(np.uint32)
 
+
+def cell_cases():
+    """Cells of a paper's table, and their texts in every way to show them."""
+    fields = {
+        "printed": ["", "98.1*"],
+        "ours": ["", "97.9 ± 0.1"],
+        "delta": ["", "-0.2"],
+        "state": ["", "queued", "1/2"],
+        "theirs": [False, True],
+    }
+    cells = [dict(zip(fields, values, strict=True)) for values in product(*fields.values())]
+    return [
+        {"cell": cell, "shows": shows, "texts": texts_of(cell, shows)}
+        for cell in cells
+        for shows in SHOWS
+    ]
+
+
+def way_cases():
+    """Flipped options, the runs that they need, and what Python makes of their numbers."""
+    rng = np.random.default_rng(11)
+    flips = {"a": (1, 2), "b": ("x", "y"), "c": (None, None), "d": (0, 1)}
+    names = ("plate", "gear", "nut")
+    runs = Runs(dict.fromkeys(names), lambda *_: None)
+    every = [chosen for count in range(5) for chosen in combinations(flips, count)]
+    for name, chosen in product(names, every):
+        if name != "nut" or len(chosen) < 3:
+            run = SimpleNamespace(points={"PRO": float(rng.uniform(80, 100))})
+            runs.made[name, flips_module.key(flips, chosen)] = run
+    source = RunSource({}, {"target": flips}, runs, "start", ())
+    made = {name: {} for name in names}
+    for (name, key), run in runs.made.items():
+        made[name][source.name_of(key)] = {"points": run.points}
+    cases = []
+    for flipped, mode in product([(), ("b",), ("d", "a"), tuple(flips)], flips_module.MODES):
+        steps = flips_module.steps_of(flipped, mode)
+        paths = [runs.path(name, flips, steps, flipped, "PRO") for name in names]
+        wanted = flips_module.configurations(flipped, mode)
+        case = {
+            "options": source.options_of(flips),
+            "runs": made,
+            "flipped": flipped,
+            "mode": mode,
+            "wanted": [source.name_of(flips_module.key(flips, one)) for one in wanted],
+            "paths": [_numbers(path) for path in [*paths, mean(paths)]],
+        }
+        cases.append(case)
+    return cases
+
+
+def _numbers(path):
+    return np.array([path.start, *np.ravel(path.steps), path.end], float)
 
 
 if __name__ == "__main__":

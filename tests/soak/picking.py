@@ -14,8 +14,9 @@ from ipywidgets.widgets.widget import _instances as living_widgets
 from matplotlib.figure import Figure
 from memory import resident
 
+from adviz.explore.kit.explorer import Explorer
 from adviz.explore.kit.image_explorer import ImageExplorer
-from adviz.explore.widgets import PatchOverlay, PatchScatter, TableGrid
+from adviz.explore.widgets import PatchOverlay, PatchScatter
 
 CHOICES = widgets.Dropdown | widgets.Select | widgets.ToggleButtons | widgets.SelectionSlider
 NUMBERS = (
@@ -71,15 +72,7 @@ def controls(view):
             continue
         waiting += getattr(one, "children", ())
         stop = "adviz-stop" in getattr(one, "_dom_classes", ())
-        usable = (
-            CHOICES
-            | NUMBERS
-            | widgets.Checkbox
-            | widgets.Text
-            | PatchOverlay
-            | PatchScatter
-            | TableGrid
-        )
+        usable = CHOICES | NUMBERS | widgets.Checkbox | widgets.Text | PatchOverlay | PatchScatter
         if isinstance(one, usable) or (isinstance(one, widgets.Button) and not stop):
             found.append(one)
     return found
@@ -109,11 +102,6 @@ def use(control, rng):
             control.current = int(first * count)
         else:
             control.chosen = np.arange(int(first * count), count)[: int(second * count)]
-    elif control.content:
-        sides = len(control.content["rows"]), len(control.content["columns"])
-        control.picked = [
-            int(part * side) for part, side in zip((first, second), sides, strict=True)
-        ]
 
 
 def choose(view, rng):
@@ -171,6 +159,24 @@ def choose(view, rng):
     assert view.error == ""
 
 
+def choose_of_tables(view, rng):
+    """Do with one trait of the explorer of tables what a person could, and ask for the table."""
+    values = {
+        "paper": list(view.facts["papers"]),
+        "table": view.source.table_names(view.paper),
+        "pro": list(view.facts["pro"]),
+        "shows": ["printed | ours", "ours", "delta"],
+        "others": [False, True],
+        "cell": view.places,
+    }
+    name = list(values)[int(rng.random() * len(values))]
+    setattr(view, name, values[name][int(rng.random() * len(values[name]))])
+    key = view.source.key(view.paper, view.table, view.pro)
+    view._answer(view, {"ask": [key]}, [])
+    view.wait()
+    assert view.error == ""
+
+
 def rounds(view, count, picks, *, seed=0):
     """Use a view `count` times `picks` times, the same way each time; return what was held after
     each round.
@@ -183,6 +189,9 @@ def rounds(view, count, picks, *, seed=0):
         for _ in range(picks):
             if isinstance(view, ImageExplorer):
                 choose(view, rng)
+                continue
+            if isinstance(view, Explorer):
+                choose_of_tables(view, rng)
                 continue
             there = controls(view)
             use(there[int(rng.random() * len(there))], rng)

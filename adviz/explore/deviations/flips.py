@@ -5,7 +5,7 @@ Plain data, nothing is run here.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,7 @@ def configurations(flipped: Sequence[str], mode: str) -> list[tuple[str, ...]]:
     )
 
 
-def key(flips: Flips, names: Sequence[str]) -> Hashable:
+def key(flips: Flips, names: Sequence[str]) -> frozenset[tuple[str, str]]:
     """Return what tells configurations apart.
 
     The options that differ from the start, in whatever order.

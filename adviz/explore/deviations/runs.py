@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -102,20 +102,24 @@ class Runs:
     categories: by name.
     function: of (category's name, options that are flipped with the target's values); see `record`
         for its answer.
+
+    Attributes
+    ----------
+    made: (category, what differs from the start) -> run.
     """
 
     def __init__(
         self, categories: Mapping[str, Category], function: Callable[[str, dict[str, Any]], Any]
     ) -> None:
         self._categories, self._function = categories, function
-        self._made: dict[tuple[str, Hashable], Run] = {}
+        self.made: dict[tuple[str, frozenset[tuple[str, str]]], Run] = {}
 
     def found(self, category: str, flips: Flips, names: Sequence[str]) -> Run | None:
         """Return the run in which these options are flipped, in whatever order.
 
         None where it was not made.
         """
-        return self._made.get((category, key(flips, names)))
+        return self.made.get((category, key(flips, names)))
 
     def make(self, category: str, flips: Flips, names: Sequence[str]) -> None:
         """Run and keep it.
@@ -127,7 +131,7 @@ class Runs:
         """
         chosen = options(flips, names)
         try:
-            self._made[category, key(flips, names)] = record(
+            self.made[category, key(flips, names)] = record(
                 self._categories[category], self._function(category, dict(chosen))
             )
         except Stopped:

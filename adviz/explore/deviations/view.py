@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
-import ipywidgets as widgets
+import traitlets
+from traitlets import Dict, Float, Int, List, TraitError, Unicode
 
+from adviz import plots
 from adviz._support import progress
 from adviz.data import Category
-from adviz.explore.deviations import page
 from adviz.explore.deviations.flips import (
+    CUMULATIVE,
     MODES,
     TOGETHER,
     Flips,
-    Step,
     configurations,
     described,
-    short,
     steps_of,
 )
-from adviz.explore.deviations.option_list import OptionList
-from adviz.explore.deviations.runs import METRICS, Path, Run, Runs, mean
-from adviz.explore.kit import theme
-from adviz.explore.kit.image_stepper import EVERYTHING, KEPT
-from adviz.explore.kit.view import Stepper, View, labelled, value_of, wrapped
+from adviz.explore.deviations.runs import METRICS, Path, Runs, mean
+from adviz.explore.deviations.source import RunSource
+from adviz.explore.kit.explorer import Explorer
+from adviz.explore.kit.image_explorer import EVERYTHING
+from adviz.explore.kit.tasks import Task
 from adviz.plots import StaticFigure
 
 MEAN = "mean"
@@ -76,15 +75,45 @@ def deviations(
     return DeviationsView(named, steps, run, start=start, units=units)
 
 
-class DeviationsView(View):
+class DeviationsView(Explorer):
     """Pick a target, flip options, press run: a waterfall and a table of changed points follow.
 
-    With a category chosen, its test images follow with the maps before and after one step. The
-    state is plain data, readable and settable: `target`, `mode` ("one after the other" or "each
-    alone"), `metric`, `category` ("mean" = average over categories), `order` and `flipped` (names
-    of options), `step` (an option's name or "all together"), `defect` ("all" = every image),
-    `image` (index into the test split, from 0); readable: `results`.
+    With a category chosen, its test images follow with the maps before and after one step.
+
+    Attributes
+    ----------
+    target: name of the configuration to which the flips lead.
+    mode: whether a flip adds to those before it ("one after the other") or is "each alone".
+    metric: what is compared: "image AUROC", "pixel AUROC" or "PRO".
+    category: whose waterfall and maps are displayed; "mean" = the average over all.
+    orders: target -> its options in the order in which they are flipped; without an entry as given.
+    flips: target -> the options that are flipped; without an entry all.
+    step: whose maps are displayed: an option's name, or "all together".
+    defect: defect type whose images are gone through; "all" = every image.
+    image: index into the test split, from 0.
+    picked: [row, column] of a pixel of the maps; [] = none.
+    zoom: [] = the whole image, or [row, column, magnification].
     """
+
+    MODULE = "deviations.js"
+    STATE = (
+        "target", "mode", "metric", "category", "orders", "flips", "step", "defect", "image",
+        "picked", "zoom",
+    )  # fmt: skip
+    KINDS = ("picture", "run", "change", "interval")
+    source: RunSource
+
+    target = Unicode().tag(sync=True)
+    mode = Unicode(CUMULATIVE).tag(sync=True)
+    metric = Unicode("image AUROC").tag(sync=True)
+    category = Unicode().tag(sync=True)
+    orders = Dict().tag(sync=True)
+    flips = Dict().tag(sync=True)
+    step = Unicode(TOGETHER).tag(sync=True)
+    defect = Unicode(EVERYTHING).tag(sync=True)
+    image = Int(0).tag(sync=True)
+    picked = List(Int()).tag(sync=True)
+    zoom = List(Float()).tag(sync=True)
 
     def __init__(
         self,
@@ -102,89 +131,130 @@ class DeviationsView(View):
             )
         if not steps or not all(steps.values()):
             raise ValueError(f"expected targets with at least one option each, got {dict(steps)}")
-        self._categories, self._steps, self._start, self._units = (
-            categories,
-            steps,
-            start,
-            frozenset(units),
-        )
-        self._runs, self._doing = Runs(categories, run), ""
-        self._photo = lru_cache(KEPT)(lambda split, index: split[index])
-        self._lists = {
-            target: OptionList(flips, self._offer_steps) for target, flips in steps.items()
-        }
-        super().__init__(self._controls())
-        controls, status, busy, table = self.children  # type: ignore[has-type]
-        table.layout.flex, table.layout.min_width = "1 1 420px", "0"
-        self._left = widgets.VBox(layout=widgets.Layout(flex="0 0 auto", margin="0 16px 0 0"))
-        self._chart, self._maps = (
-            widgets.HTML().add_class(f"adviz-{name}") for name in ("chart", "maps")
-        )
-        self._below = wrapped([self._step, self._defect, self._images])
-        top = wrapped([self._left, table])
-        self.children = [controls, status, busy, top, self._chart, self._below, self._maps]
-        with self._together():
-            self._change_category()
-            self._change_target()
+        self._doing = ""
+        source = RunSource(categories, steps, Runs(categories, run), start, units)
+        first = MEAN if len(categories) > 1 else next(iter(categories))
+        super().__init__(source, {"target": next(iter(steps)), "category": first})
+        self.observe(self._go_on, list(self.STATE))
 
-    def _controls(self) -> list[widgets.Widget]:
-        names = [*([MEAN] if len(self._categories) > 1 else []), *self._categories]
-        self._target = _choice("target", list(self._steps), self._change_target)
-        self._mode = _choice("flips", list(MODES), self._offer_steps, "mode")
-        self._metric = _choice("metric", list(METRICS), self._redraw)
-        self._category = _choice("category", names, self._change_category)
-        self._step = _choice("step", [TOGETHER], self._redraw)
-        self._defect = _choice("defect", [EVERYTHING], self._filter)
-        self._images = Stepper("image", self._redraw)
-        self._button = widgets.Button(
-            button_style="primary", tooltip="compute what is missing, in the background"
-        )
-        self._button.add_class("adviz-run").on_click(lambda _: self.run())
-        return [self._target, self._mode, self._metric, self._category, self._button]
+    # state
 
-    target = value_of("target", "Name of the configuration to which the flips lead.")
-    mode = value_of(
-        "mode", 'Whether a flip adds to those before it ("one after the other") or is "each alone".'
-    )
-    metric = value_of("metric", 'What is compared: "image AUROC", "pixel AUROC" or "PRO".')
-    category = value_of(
-        "category",
-        'Category whose waterfall and maps are displayed; "mean" = the average over all.',
-    )
-    step = value_of("step", 'The step whose maps are shown: an option\'s name, or "all together".')
-    defect = value_of("defect", 'Defect type whose images are gone through; "all" = every image.')
+    @traitlets.validate("target")
+    def _check_target(self, proposal: Any) -> str:
+        return self._one_of("target", proposal["value"], list(self.source.targets))
+
+    @traitlets.validate("mode")
+    def _check_mode(self, proposal: Any) -> str:
+        return self._one_of("mode", proposal["value"], MODES)
+
+    @traitlets.validate("metric")
+    def _check_metric(self, proposal: Any) -> str:
+        return self._one_of("metric", proposal["value"], list(METRICS))
+
+    @traitlets.validate("category")
+    def _check_category(self, proposal: Any) -> str:
+        names = list(self.source.categories)
+        offered = [MEAN, *names] if len(names) > 1 else names
+        return self._one_of("category", proposal["value"], offered)
+
+    @traitlets.validate("orders")
+    def _check_orders(self, proposal: Any) -> dict[str, list[str]]:
+        for target, names in proposal["value"].items():
+            known = list(self._flips_of("orders", target))
+            if sorted(names) != sorted(known):
+                raise TraitError(
+                    f"order must name each of {', '.join(known)} once, got {list(names)}"
+                )
+        return {target: list(names) for target, names in proposal["value"].items()}
+
+    @traitlets.validate("flips")
+    def _check_flips(self, proposal: Any) -> dict[str, list[str]]:
+        for target, names in proposal["value"].items():
+            known = self._flips_of("flips", target)
+            unknown = [name for name in names if name not in known]
+            if unknown:
+                raise TraitError(f"flipped must name options of {', '.join(known)}, got {unknown}")
+        return {target: list(names) for target, names in proposal["value"].items()}
+
+    def _flips_of(self, trait: str, target: str) -> Flips:
+        return self.source.targets[self._one_of(trait, target, list(self.source.targets))]
+
+    @traitlets.validate("step")
+    def _check_step(self, proposal: Any) -> str:
+        return self._one_of("step", proposal["value"], [TOGETHER, *self._flips])
+
+    @traitlets.validate("defect")
+    def _check_defect(self, proposal: Any) -> str:
+        one = self.source.categories.get(self.category)
+        found = dict.fromkeys(one.test.defects if one else ())
+        return self._one_of("defect", proposal["value"], [EVERYTHING, *found])
+
+    @traitlets.validate("image")
+    def _check_image(self, proposal: Any) -> int:
+        one = self.source.categories.get(self.category)
+        most = len(one.test) if one else max(self.source.image_counts())
+        if not 0 <= proposal["value"] < most:
+            raise TraitError(f"image must be between 0 and {most - 1}, got {proposal['value']}")
+        return int(proposal["value"])
+
+    @traitlets.validate("picked", "zoom")
+    def _check_place(self, proposal: Any) -> list[float]:
+        value = list(proposal["value"])
+        length = 2 if proposal["trait"].name == "picked" else 3
+        if value and len(value) != length:
+            raise TraitError(f"expected [] or {length} numbers, got {value}")
+        return value
+
+    @traitlets.observe("target")
+    def _enter_target(self, _change: Any) -> None:
+        if self.target and self.step not in (TOGETHER, *self._flips):
+            self.step = TOGETHER
+
+    @traitlets.observe("category")
+    def _enter_category(self, _change: Any) -> None:
+        """Keep what the new category has, and begin elsewhere for the rest."""
+        one = self.source.categories.get(self.category)
+        if one is None:
+            return
+        if self.defect not in (EVERYTHING, *one.test.defects):
+            self.defect = EVERYTHING
+        if self.image >= len(one.test):
+            self.image = 0
+
+    @traitlets.observe("defect")
+    def _enter_defect(self, _change: Any) -> None:
+        """Go to the first image of a defect type; a browser that chose it does so itself."""
+        one = self.source.categories.get(self.category)
+        if one is None or self.defect == EVERYTHING or self._property_lock:
+            return
+        if one.test.defects[self.image] != self.defect:
+            self.image = list(one.test.defects).index(self.defect)
+
+    def _go_on(self, _change: Any = None) -> None:
+        self.error = ""
+        if self.facts.get("stopped"):
+            self.facts = self.source.facts
 
     @property
     def order(self) -> tuple[str, ...]:
-        """All options of the target, in the order in which they are flipped."""
-        return self._lists[self.target].order
+        """All options of the target, in the order in which they are flipped. Settable."""
+        return tuple(self.orders.get(self.target, self._flips))
 
     @order.setter
     def order(self, names: Sequence[str]) -> None:
-        self._lists[self.target].order = names
+        self.orders = {**self.orders, self.target: list(names)}
 
     @property
     def flipped(self) -> tuple[str, ...]:
-        """The options that are flipped, in that order."""
-        return self._lists[self.target].flipped
+        """The options that are flipped, in that order. Settable."""
+        chosen = self.flips.get(self.target, list(self._flips))
+        return tuple(name for name in self.order if name in chosen)
 
     @flipped.setter
     def flipped(self, names: Sequence[str]) -> None:
-        with self._together():
-            self._lists[self.target].flipped = names
+        self.flips = {**self.flips, self.target: list(names)}
 
-    @property
-    def image(self) -> int:
-        """Index of the displayed test image, from 0, in the whole test split."""
-        return self._shown[int(self._images.slider.value) - 1]
-
-    @image.setter
-    def image(self, index: int) -> None:
-        if index not in self._shown:
-            raise ValueError(
-                f"image must be one of the {len(self._shown)} on offer, {self._shown}, got {index}"
-            )
-        self._images.slider.value = self._shown.index(index) + 1
+    # what follows from it
 
     @property
     def results(self) -> dict[str, list[Any]]:
@@ -200,51 +270,33 @@ class DeviationsView(View):
             [path.start, *(after - before for before, after in path.steps), path.end]
             for path in table.values()
         ]
-        columns = [
-            self._start,
-            *(step.name for step in steps_of(self.flipped, self.mode)),
-            self._end,
+        columns = [self.source.start, *self.flipped, self._end]
+        pairs = zip(columns, zip(*rows, strict=True), strict=True)
+        return {"category": list(table), **{name: list(values) for name, values in pairs}}
+
+    @property
+    def status(self) -> str:
+        """What the status line says."""
+        if self.error:
+            return str(self.error)
+        count = len(configurations(self.flipped, self.mode)) * len(self.source.categories)
+        words = [
+            f"{self.source.start} → {self._end}",
+            self.mode,
+            self.metric,
+            self.category,
+            f"{count - len(self._missing())} of {count} runs",
         ]
-        numbers = {
-            name: list(values)
-            for name, values in zip(columns, zip(*rows, strict=True), strict=True)
-        }
-        return {"category": list(table), **numbers}
-
-    def run(self) -> None:
-        """Compute what is missing of what is displayed, in the background.
-
-        `wait` waits for it, `stop` stops it.
-        """
-        if not self.busy and self._missing():
-            self._compute(lambda: self._doing or "runs", self._run_missing, self._redraw)
-
-    def _run_missing(self) -> None:
-        """Run one configuration after the other.
-
-        What is chosen meanwhile counts, what is done is kept.
-        """
-        steps = progress.progress_bar(label="runs")
-        while True:
-            steps.update(0)  # raises when it is to stop
-            with self._drawing:
-                missing, flips, wanted = (
-                    self._missing(),
-                    self._flips,
-                    len(configurations(self.flipped, self.mode)),
-                )
-            if not missing:
-                return
-            category, names = missing[0]
-            place = wanted - sum(name == category for name, _ in missing) + 1
-            self._doing = f"{category}: {place} of {wanted}"
-            self._tell(f"{self._doing} …")
-            self._runs.make(category, flips, names)
-            self._redraw()
+        one = self.source.categories.get(self.category)
+        if one is not None:
+            defect = one.test.defects[self.image]
+            words.append(f"image {self.image + 1} of {len(one.test)}: {defect}")
+        text = " · ".join(words)
+        return f"stopped · {text}" if self.facts.get("stopped") else text
 
     @property
     def _flips(self) -> Flips:
-        return self._steps[self.target]
+        return self.source.targets[self.target]
 
     @property
     def _end(self) -> str:
@@ -255,10 +307,10 @@ class DeviationsView(View):
         """Return (category, names of flipped options) of the runs that what is displayed needs."""
         wanted = configurations(self.flipped, self.mode)
         return [
-            (c, names)
-            for c in self._categories
+            (category, names)
+            for category in self.source.categories
             for names in wanted
-            if not self._runs.found(c, self._flips, names)
+            if not self.source.runs.found(category, self._flips, names)
         ]
 
     def _table(self) -> dict[str, Path]:
@@ -267,131 +319,90 @@ class DeviationsView(View):
         With several categories, the mean of those that are known is among them.
         """
         steps = steps_of(self.flipped, self.mode)
+        runs = self.source.runs
         rows = {
-            name: self._runs.path(name, self._flips, steps, self.flipped, self.metric)
-            for name in self._categories
+            name: runs.path(name, self._flips, steps, self.flipped, self.metric)
+            for name in self.source.categories
         }
         return rows | {MEAN: mean(list(rows.values()))} if len(rows) > 1 else rows
 
-    def _change_target(self, _change: Any = None) -> None:
-        """Offer the target's options."""
-        self._left.children = [self._lists[self.target]]
-        self._offer_steps()
+    # work
 
-    def _offer_steps(self, _change: Any = None) -> None:
-        """Offer the maps of every step there is, and stay at the displayed one."""
-        before, names = self.step, [TOGETHER, *self.flipped]
-        with self._together():
-            if names != list(self._step.options):
-                self._step.options = names
-                self._step.value = before if before in names else TOGETHER
+    def run(self) -> None:
+        """Compute what is missing of what is displayed, in the background.
 
-    def _change_category(self, _change: Any = None) -> None:
-        """Offer the category's defects and start at its first image; the mean has none."""
-        one = self._categories.get(self.category)
-        with self._together():
-            self._defect.options = [EVERYTHING, *dict.fromkeys(one.test.defects if one else ())]
-            self._filter()
-            self._below.layout.display = None if one else "none"
+        `wait` waits for it, `stop` stops it.
+        """
+        self._go_on()
+        if self._missing():
+            task = Task(
+                key="runs",
+                label=lambda: self._doing or "runs",
+                run=self._run_missing,
+                done=lambda _: None,
+                failed=self._give_up,
+            )
+            self._tasks.add(task)
 
-    def _filter(self, _change: Any = None) -> None:
-        """Go through the images of one defect type, or through all."""
-        one = self._categories.get(self.category)
-        defects = one.test.defects if one else [""]
-        self._shown = [
-            index for index, defect in enumerate(defects) if self.defect in (EVERYTHING, defect)
-        ]
-        with self._together():
-            self._images.reset(len(self._shown))
+    def _run_missing(self) -> None:
+        """Run one configuration after the other.
 
-    def _draw(self) -> tuple[str, str]:
-        missing, wanted = (
-            self._missing(),
-            len(self._categories) * len(configurations(self.flipped, self.mode)),
-        )
-        self._button.description = f"run {len(missing)} missing" if missing else "nothing missing"
-        self._button.disabled = not missing
-        table, columns, way = (
-            self._table(),
-            [self._start, *self.flipped, self._end],
-            f"{self._start} → {self._end}",
-        )
-        pending = {name for name, _ in missing} | ({MEAN} if missing else set())
-        words = page.remarks(self.mode, table, self.category, way, self._ends(), self.metric)
-        text = [
-            way,
-            self.mode,
-            self.metric,
-            self.category,
-            f"{wanted - len(missing)} of {wanted} runs",
-        ]
-        maps = theme.note("Choose a category to see its maps before and after a step.")
-        if self.category in self._categories:
-            maps, test = self._pictures(), self._categories[self.category].test
-            text.append(f"image {self.image + 1} of {len(test)}: {test.defects[self.image]}")
-        self._chart.value = page.chart(self._waterfall(), f"what each step from {way} is worth")
-        self._maps.value = maps
-        return page.table(columns, table, pending, self.category) + page.paragraph(
-            words
-        ), " · ".join(text)
+        What is chosen meanwhile counts, what is done is kept.
+        """
+        steps = progress.progress_bar(label="runs")
+        while missing := self._missing():
+            steps.update(0)  # raises when it is to stop
+            flips = self._flips
+            wanted = len(configurations(self.flipped, self.mode))
+            category, names = missing[0]
+            place = wanted - sum(name == category for name, _ in missing) + 1
+            self._doing = f"{category}: {place} of {wanted}"
+            self._tell(f"{self._doing} …")
+            self.source.runs.make(category, flips, names)
+            self.facts = self.source.facts
 
-    def _waterfall(self) -> page.Waterfall:
-        path, flips = self._table()[self.category], self._flips
-        steps = zip(
-            (described(name, flips[name]) for name in self.flipped), path.steps, strict=True
-        )
-        names = (
-            {run.pro_name for pair in self._ends().values() for run in pair}
-            if self.metric == "PRO"
-            else ()
-        )
-        return (
-            (self._start, path.start),
-            tuple(steps),
-            (self._end, path.end),
-            " / ".join(sorted(names)) or self.metric,
-            f"{self.category}: {self._start} → {self._end}, {self.mode}",
-        )
+    def _give_up(self, error: Exception | None) -> None:
+        if error is None:
+            self.facts = {**self.source.facts, "stopped": True}
+        else:
+            self._fail(error)
 
-    def _ends(self) -> dict[str, tuple[Run, Run]]:
-        """Return the first and the last run of the displayed categories where both were made."""
-        shown = [self.category] if self.category in self._categories else self._categories
-        pairs = {name: self._pair(name, (), self.flipped) for name in shown}
-        return {name: pair for name, pair in pairs.items() if pair}
+    def _answer(self, widget: Any, message: Any, buffers: Any) -> None:
+        if message.get("run"):
+            self.run()
+        super()._answer(widget, message, buffers)
 
-    def _pair(
-        self, category: str, before: Sequence[str], after: Sequence[str]
-    ) -> tuple[Run, Run] | None:
-        first, last = (self._runs.found(category, self._flips, names) for names in (before, after))
-        return (first, last) if first and last else None
+    # pictures
 
-    def _pictures(self) -> str:
-        """Return the displayed image with its maps before and after the step."""
-        steps = {step.name: step for step in steps_of(self.flipped, self.mode)}
-        step = steps.get(self.step, Step(TOGETHER, (), self.flipped))
-        pair = self._pair(self.category, step.before, step.after)
-        if pair is None:
-            return theme.note("Run, and the maps before and after the step will be here.")
-        values = self._flips.get(step.name, (self._start, self._end))
-        before, after = (
-            short(value) if step.name == TOGETHER else f"{step.name}: {short(value)}"
-            for value in values
-        )
-        unit = ", ".join(
-            name for name in step.after if name in self._units and name not in step.before
-        )
-        samples = self._photo(pair[0].split, self.image), self._photo(pair[1].split, self.image)
-        return page.pictures(pair, samples, self.image, (before, after), unit)
+    def exported_state(self, images: Sequence[int] | None = None) -> dict[str, Any]:
+        """Return the state that an exported page begins with: at an image that it holds."""
+        elsewhere = images is not None and self.image not in images
+        return self.state | ({"image": images[0], "picked": []} if images and elsewhere else {})
 
     def static(self) -> StaticFigure:
         """Return the displayed waterfall as a matplotlib figure."""
-        return page.figure(self._waterfall())
+        path = self._table()[self.category]
+        names = [described(name, self._flips[name]) for name in self.flipped]
+        quantity = self.metric
+        if self.metric == "PRO":
+            quantity = " / ".join(sorted(self._pro_names())) or quantity
+        return plots.waterfall(
+            (self.source.start, path.start),
+            dict(zip(names, path.steps, strict=True)),
+            (self._end, path.end),
+            quantity=quantity,
+            title=f"{self.category}: {self.source.start} → {self._end}, {self.mode}",
+        )
 
-
-def _choice(
-    label: str, values: Sequence[str], react: Callable[[Any], None], name: str = ""
-) -> widgets.Dropdown:
-    layout = widgets.Layout(width="auto")
-    return labelled(
-        widgets.Dropdown(options=values, description=label, layout=layout), name or label, react
-    )
+    def _pro_names(self) -> set[str]:
+        """Return the definitions of PRO at the start and at the end of the displayed categories."""
+        every = self.source.categories
+        shown = [self.category] if self.category in every else list(every)
+        found = set()
+        for name in shown:
+            ends = [
+                self.source.runs.found(name, self._flips, names) for names in ((), self.flipped)
+            ]
+            if all(ends):
+                found |= {run.pro_name for run in ends if run}
+        return found

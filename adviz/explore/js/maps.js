@@ -156,7 +156,7 @@ export function mapOf(part, found, size, sigma, k) {
 }
 
 /** @param {import("./types").FoundPart} part */
-function sentMap({ map, range }) {
+export function sentMap({ map, range }) {
   if (!map || !range) return null;
   const [low, high] = range;
   return Float32Array.from(map, (value) => low + value / STEPS * (high - low));

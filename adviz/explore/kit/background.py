@@ -52,7 +52,7 @@ class Work:
         with self._starting:
             self.stop()
             self._stop = threading.Event()
-            self._tell(f"{_text(label)} …")
+            self._tell(f"{text_of(label)} …")
             work = (label, function, then, self._stop, self._thread)
             thread = threading.Thread(target=self._run, args=work, daemon=True)
             thread.start()
@@ -111,13 +111,14 @@ class Work:
             if monotonic() - last > QUIET:
                 last = monotonic()
                 self._tell(
-                    f"{_text(label)}: {step} {done / total:.0%}"
+                    f"{text_of(label)}: {step} {done / total:.0%}"
                     if total
-                    else f"{_text(label)}: {step} {done}"
+                    else f"{text_of(label)}: {step} {done}"
                 )
 
         return report
 
 
-def _text(label: Label) -> str:
+def text_of(label: Label) -> str:
+    """Return what a label says now."""
     return label if isinstance(label, str) else label()

@@ -141,7 +141,7 @@ def found_part(
         if not searched or shortened:
             part["cells"] = squares
     elif prediction.anomaly_map is not None:
-        part |= _stepped(prediction.anomaly_map[image])
+        part |= stepped(prediction.anomaly_map[image])
 
     if prediction.boxes is not None:
         part["box"] = np.asarray(prediction.boxes[image]).astype(np.uint16)
@@ -183,7 +183,7 @@ def _common(images: np.ndarray) -> np.ndarray:
     return images
 
 
-def _stepped(one: np.ndarray) -> Part:
+def stepped(one: np.ndarray) -> Part:
     """Return a map in steps of its range, (H, W) uint16, and the range."""
     ends = np.array([one.min(), one.max()], np.float32)
     low, high = ends.astype(np.float64)

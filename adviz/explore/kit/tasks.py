@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any
 
 from adviz._support import progress
-from adviz.explore.kit.background import QUIET, Stopped
+from adviz.explore.kit.background import QUIET, Label, Stopped, text_of
 
 
 @dataclass
@@ -19,14 +19,15 @@ class Task:
     Attributes
     ----------
     key: names it: what waits or runs already is not added again.
-    label: said while it runs; "" = it is short, nothing is said.
+    label: said while it runs, or a function of nothing that returns it; "" = it is short, nothing
+        is said.
     run: makes the result; every step of a progress bar inside can stop it.
     done: called with the result, in the thread.
     failed: called with the exception that ended it; None = it was stopped.
     """
 
     key: Hashable
-    label: str
+    label: Label
     run: Callable[[], Any]
     done: Callable[[Any], None]
     failed: Callable[[Exception | None], None]
@@ -100,7 +101,7 @@ class Tasks:
 
     def _do(self, task: Task, stop: threading.Event) -> None:
         if task.label:
-            self._tell(f"{task.label} …")
+            self._tell(f"{text_of(task.label)} …")
         try:
             with progress.watched(self._reporter(task.label, stop)):
                 result = task.run()
@@ -113,7 +114,7 @@ class Tasks:
         except Exception as error:
             task.failed(None if stop.is_set() else error)
 
-    def _reporter(self, label: str, stop: threading.Event) -> progress.Report:
+    def _reporter(self, label: Label, stop: threading.Event) -> progress.Report:
         last = monotonic()
 
         def report(step: str, done: int, total: int | None) -> None:
@@ -123,6 +124,6 @@ class Tasks:
             if label and monotonic() - last > QUIET:
                 last = monotonic()
                 amount = f"{done / total:.0%}" if total else str(done)
-                self._tell(f"{label}: {step} {amount}")
+                self._tell(f"{text_of(label)}: {step} {amount}")
 
         return report

@@ -5,15 +5,13 @@ What its rows and columns are, and what stands in a cell.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from adviz.explore.kit.texts import PENDING
-from adviz.explore.widgets import Entry, Head
 
 if TYPE_CHECKING:
-    from adviz.sweep import Experiment
     from adviz.tables import Comparison, FilledCell
 
 BOTH, OURS, DELTA = "printed | ours", "ours", "delta"
@@ -25,6 +23,26 @@ AS_PRINTED, NOT_OURS = "as printed", "not ours"
 # How a cell's reason begins -> the same in two words
 REMARKS = {"left out": "left out", "these data": "no data"}
 Place = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Head:
+    """The head of a row or column.
+
+    Attributes
+    ----------
+    name, small: two texts, the second below the first.
+    theirs: whether there is nothing of ours in it, which is grey and slanted.
+    """
+
+    name: str
+    small: str = ""
+    theirs: bool = False
+
+    @property
+    def text(self) -> str:
+        """Both texts."""
+        return f"{self.name}, {self.small}" if self.small else self.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,111 +158,58 @@ def _place_head(category: str, metric: str, categories: int, metrics: int) -> He
     return Head(metric, category if categories > 1 else "")
 
 
-def entries(
-    layout: Layout, shows: str, broken: Mapping[Experiment, str], queued: Container[Experiment]
-) -> list[list[Entry | None]]:
-    """Return what stands in each cell.
+def texts_of(cell: Mapping[str, Any], shows: str) -> tuple[str, str]:
+    """Return the two texts of a cell that `cells.described` made: tables.js has its twin.
 
     Parameters
     ----------
-    layout: of the table.
+    cell: of the table's part.
     shows: "printed | ours", "ours" or "delta".
-    broken: experiment -> what went wrong.
-    queued: experiments that are waiting.
     """
-
-    def made(one: FilledCell | None) -> Entry | None:
-        return None if one is None else _entry(one, shows, broken, queued)
-
-    return [[made(one) for one in line] for line in layout.cells]
-
-
-def _entry(
-    one: FilledCell, shows: str, broken: Mapping[Experiment, str], queued: Container[Experiment]
-) -> Entry:
-    printed, ours, delta = one.texts
-    if not one.cell.experiments:
-        return Entry(first=printed if shows == BOTH else NOTHING, title=_title(one), theirs=True)
-    why = reason(one, broken)
-    state = _state(one, why, queued)
-    second = f"{ours} {state}".strip() if ours else state
+    printed = cell["printed"] if shows == BOTH else ""
+    if cell["theirs"]:
+        return (printed if shows == BOTH else NOTHING), ""
+    ours = f"{cell['ours']} {cell['state']}".strip()
     if shows == DELTA:
-        second = delta or (NOTHING if ours else state)
-    return Entry(
-        printed if shows == BOTH else "", second, _title(one, f"broken: {why}" if why else "")
-    )
-
-
-def _state(one: FilledCell, why: str, queued: Container[Experiment]) -> str:
-    """Say what is the matter with a cell that lacks experiments, in a word."""
-    if not one.missing:
-        return "" if one.texts[1] else "undefined"
-    if any(experiment in queued for experiment in one.cell.experiments):
-        return "queued"
-    if why:
-        return "broken"
-    done = len(one.cell.experiments) - one.missing
-    return f"{done}/{len(one.cell.experiments)}" if done else PENDING
-
-
-def reason(one: FilledCell, broken: Mapping[Experiment, str]) -> str:
-    """Return what went wrong with an experiment that a cell lacks, in a line.
-
-    "" where nothing did.
-    """
-    there = {row.experiment for row in one.results}
-    found = (broken[e] for e in one.cell.experiments if e in broken and e not in there)
-    return last_line(next(found, ""))
-
-
-def last_line(text: str) -> str:
-    """Return what a traceback ends with."""
-    return text.strip().splitlines()[-1] if text.strip() else ""
-
-
-def _title(one: FilledCell, why: str = "") -> str:
-    """Return what hovering over a cell says."""
-    cell = one.cell
-    missing = f"{one.missing} of {len(cell.experiments)} experiments missing" if one.missing else ""
-    return " · ".join(
-        filter(
-            None,
-            [f"{cell.method} {cell.category} {one.metric}", cell.note, cell.reason, why, missing],
-        )
-    )
+        ours = cell["delta"] or (NOTHING if cell["ours"] else cell["state"])
+    return printed, ours
 
 
 def legend(
-    layout: Layout, comparison: Comparison, shows: str, marks: list[list[Entry | None]]
+    layout: Layout, comparison: Comparison, shows: str, cells: Sequence[Mapping[str, Any]]
 ) -> str:
-    """Say what stands in the cells, what every metric is.
+    """Say what stands in the cells, what every metric is, and what the signs mean.
 
-    The signs in the cells are explained, too.
+    Parameters
+    ----------
+    layout, comparison: the table.
+    shows: "printed | ours", "ours" or "delta".
+    cells: those of the layout, as `cells.described` made them.
     """
-    papers = comparison.table.setting.uses_paper_data
-    words = {
-        BOTH: "Printed above ours" if layout.stacked else "Printed | ours",
-        OURS: "Ours",
-        DELTA: "Ours - printed",
-    }
-    lines = [
-        words[shows]
-        if papers
-        else "Ours, on other data than the paper's: no printed value to compare with"
-    ]
+    lines = [_shown_words(layout, comparison, shows)]
     named = {one.metric: one.cell.metric for one in comparison.filled}
     lines += [f"{name}: {comparison.definition(metric)}" for name, metric in named.items()]
-    shown = [one for line in marks for one in line if one is not None]
-    if any(one.first.endswith("*") for one in shown):
+    shown = [texts_of(one, shows) for one in cells]
+    if any(first.endswith("*") for first, _ in shown):
         lines.append("*: the printed value is uncertain, its note is in the cell's detail")
-    if any(one.theirs for one in shown):
+    if any(one["theirs"] for one in cells):
         lines.append("Grey and slanted: nothing of ours")
     if stand_ins := comparison.stand_ins:
         lines.append(f"Networks: {', '.join(stand_ins)}")
     if layout.hidden:
         lines.append(f"{layout.hidden} methods that are not ours are not shown")
-    if any(PENDING in one.second for one in shown):
+    if any(PENDING in second for _, second in shown):
         lines.append(f"{PENDING}: still to be done")
-    if any("/" in one.second for one in shown):
+    if any("/" in second for _, second in shown):
         lines.append("2/15: experiments of the cell that are done")
     return ". ".join(lines) + "."
+
+
+def _shown_words(layout: Layout, comparison: Comparison, shows: str) -> str:
+    if not comparison.table.setting.uses_paper_data:
+        return "Ours, on other data than the paper's: no printed value to compare with"
+    if shows == OURS:
+        return "Ours"
+    if shows == DELTA:
+        return "Ours - printed"
+    return "Printed above ours" if layout.stacked else "Printed | ours"
