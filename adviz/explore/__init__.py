@@ -11,10 +11,7 @@ import lazy_loader
 
 __getattr__, _, _names = lazy_loader.attach_stub(__name__, __file__)
 # For other rooms
-_SHARED = {
-    "Embedded", "Outcome", "address", "embedded", "first_threshold", "outcome", "outlined", "theme",
-    "wrong",
-}  # fmt: skip
+_SHARED = {"Embedded", "Outcome", "embedded", "first_threshold", "outcome", "wrong"}
 __all__ = sorted(set(_names) - _SHARED)
 
 

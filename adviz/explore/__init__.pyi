@@ -7,14 +7,11 @@ from .desk import Desk as Desk
 from .desk import desk as desk
 from .deviations.view import DeviationsView as DeviationsView
 from .deviations.view import deviations as deviations
-from .kit import theme as theme
 from .kit.export import Embedded as Embedded
 from .kit.export import embedded as embedded
 from .kit.export import export as export
 from .kit.export import export_size as export_size
 from .kit.linking import link as link
-from .kit.markup import address as address
-from .kit.markup import outlined as outlined
 from .kit.outcomes import Outcome as Outcome
 from .kit.outcomes import first_threshold as first_threshold
 from .kit.outcomes import outcome as outcome

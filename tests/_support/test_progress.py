@@ -1,5 +1,7 @@
 """Progress bars: one for a sweep, whatever it does inside."""
 
+import threading
+
 import pytest
 
 from adviz._support import progress
@@ -63,3 +65,19 @@ def test_a_bar_in_a_notebook_leaves_nothing_where_it_was_displayed(monkeypatch):
         broken()
     progress._vanishing.cache_clear()
     assert type(shown[-1]).__name__ == "TqdmHBox"
+
+
+def test_steps_are_reported_in_this_thread_only_and_bars_come_back():
+    told = []
+    with progress.watched(lambda *step: told.append(step)):
+        assert list(progress.progress_bar("ab", label="letters")) == ["a", "b"]
+        by_hand = progress.progress_bar(label="coreset", total=10)
+        by_hand.update(4)
+        by_hand.set_postfix(loss="1")
+        by_hand.close()
+        other = threading.Thread(target=lambda: list(progress.progress_bar("xyz", label="other")))
+        other.start()
+        other.join()
+    assert told == [("letters", 0, 2), ("letters", 1, 2), ("coreset", 4, 10)]
+    assert list(progress.progress_bar("cd", label="letters")) == ["c", "d"]
+    assert len(told) == 3

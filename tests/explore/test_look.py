@@ -6,18 +6,14 @@ import re
 import tokenize
 from pathlib import Path
 
-import ipywidgets as widgets
 import numpy as np
 import pytest
 from bank_data import small_bank, small_category
-from ipywidgets.widgets.domwidget import DOMWidget
 from PIL import Image
 
-from adviz import Prediction, explore, plots, tables
-from adviz.explore.kit import bundle, theme
-from adviz.explore.kit.texts import NO_TRUTH
-from adviz.explore.kit.view import View
-from adviz.plots import StaticFigure, style
+from adviz import Prediction, explore, tables
+from adviz.explore.kit import bundle
+from adviz.plots import style
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs/visual-language.md").read_text()
@@ -28,9 +24,18 @@ COLOUR = re.compile(
 )
 
 
-# Explorers whose pages the kernel draws, and those that draw themselves in the browser
-OLD = ("layers", "coreset", "deviations", "tables")
-NEW = ("results", "retrieval", "thresholds", "compare", "pro")
+NAMES = (
+    "results",
+    "retrieval",
+    "thresholds",
+    "compare",
+    "layers",
+    "pro",
+    "coreset",
+    "deviations",
+    "tables",
+    "training",
+)
 JAVASCRIPT = ROOT / "adviz/explore/js"
 
 
@@ -47,7 +52,7 @@ def views(tmp_path_factory):
         name: Prediction(rng.random(len(one.test)), rng.random(size), layers)
         for name in ("PaDiM", "SPADE")
     }
-    made = {name: getattr(explore, name)(one, found) for name in ("layers", *NEW)}
+    made = {name: getattr(explore, name)(one, found) for name in NAMES[:6]}
     made["coreset"] = explore.coreset(
         {"plate": one}, {"plate": bank.traces}, {"plate": bank.predictions}
     )
@@ -56,6 +61,7 @@ def views(tmp_path_factory):
     )
     setting = tables.reduced(("bottle",), every=8, scale=0.25)
     made["tables"] = explore.tables(tables.Book(setting, tmp_path_factory.mktemp("rows")))
+    made["training"] = explore.training(3)
     for view in made.values():
         view.wait(60)
     yield made
@@ -63,17 +69,7 @@ def views(tmp_path_factory):
         view.close()
 
 
-every = pytest.mark.parametrize("name", [*OLD, *NEW])
-old = pytest.mark.parametrize("name", OLD)
-
-
-def parts(widget):
-    """Return a widget and all that it shows."""
-    return [widget, *(one for child in getattr(widget, "children", ()) for one in parts(child))]
-
-
-def of_class(view, name):
-    return [one for one in parts(view) if isinstance(one, DOMWidget) and name in one._dom_classes]
+every = pytest.mark.parametrize("name", NAMES)
 
 
 def strings(path):
@@ -84,60 +80,10 @@ def strings(path):
     )
 
 
-@old
-def test_every_explorer_has_the_one_style_sheet_and_the_parts_of_a_page(views, name):
-    view = views[name]
-    assert "adviz-explorer" in view._dom_classes
-    for part in ("sheet", "controls", "status", "busy", "stop", "view"):
-        assert len(of_class(view, f"adviz-{part}")) == 1, part
-    sheets = [
-        one.value for one in parts(view) if isinstance(one, widgets.HTML) and "<style" in one.value
-    ]
-    assert sheets == [f"<style>{theme.SHEET}</style>"]
-
-
-@old
-def test_an_error_is_marked_until_something_is_shown_again(views, name, monkeypatch):
-    view = views[name]
-    (status,) = of_class(view, "adviz-status")
-
-    def broken(_self):
-        raise ValueError("no <such> thing")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(type(view), "_draw", broken)
-        view._redraw()
-    assert status.value == "Error: ValueError: no &lt;such&gt; thing"
-    assert "adviz-error" in status._dom_classes
-    view._redraw()
-    assert "adviz-error" not in status._dom_classes
-    assert not view.status.startswith("Error")
-
-
-@old
-def test_work_looks_alike(views, name):
-    view = views[name]
-    view._tell("metrics: layers 40%")
-    assert view._busy.layout.display is None
-    assert view._progress.value == "computing metrics: layers 40%"
-    view._tell("")
-    assert view._busy.layout.display == "none"
-
-
 def labels():
     """Return the labels that the guide's last table lists."""
     lines = GUIDE[GUIDE.index("| control | labels |") :].splitlines()[2:]
     return {text.strip() for line in lines for text in line.split("|")[2].split(",")}
-
-
-def described(view):
-    """Return the labels of a view's controls.
-
-    But for those that data name and buttons with a sign.
-    """
-    data = {"layer1", "layer2", "layers", "\N{MULTIPLICATION SIGN}", "◀", "▶", "▲", "▼", ""}
-    found = {one.description for one in parts(view) if hasattr(one, "description")} - data
-    return {text for text in found if not re.match(r"run |nothing missing|k: 1", text)}
 
 
 def labels_in_scripts():
@@ -146,13 +92,11 @@ def labels_in_scripts():
     return {label for label in labels() if f'"{label}"' in text}
 
 
-def test_every_control_has_a_label_of_the_guide(views):
-    found = {text for name in OLD for text in described(views[name])}
-    assert found <= labels()
-    assert labels() - found - labels_in_scripts() == set()
+def test_every_label_of_the_guide_is_in_the_scripts():
+    assert labels() - labels_in_scripts() == set()
 
 
-@pytest.mark.parametrize("name", NEW)
+@every
 def test_the_explorers_of_the_browser_share_one_frame_and_style(views, name):
     view = views[name]
     assert view._css == bundle.styles()
@@ -162,7 +106,7 @@ def test_the_explorers_of_the_browser_share_one_frame_and_style(views, name):
         assert f"av-{part}" in frame, part
         assert f".av-{part}" in view._css, part
     module = (JAVASCRIPT / view.MODULE).read_text(encoding="utf-8")
-    assert 'from "./explorer.js"' in module
+    assert re.search(r'from "\./(explorer|images)\.js"', module)
     assert "el.append" not in module
 
 
@@ -210,40 +154,11 @@ def test_figures_on_paper_and_in_the_browser_have_the_same_colours():
         assert colour.upper() in sheet
 
 
-def test_the_same_control_has_the_same_label_everywhere(views):
-    named = {}
-    for view in views.values():
-        for one in parts(view):
-            for part in getattr(one, "_dom_classes", ()):
-                if getattr(one, "description", "") and part.startswith("adviz-"):
-                    named.setdefault(part, set()).add(one.description)
-    # The bank's images are others than all else's
-    training = {"adviz-image": {"image", "training image"}}
-    assert {part: found for part, found in named.items() if len(found) > 1} == training
-    assert {"adviz-category", "adviz-detector", "adviz-defect", "adviz-opacity"} < set(named)
-
-
 @pytest.mark.parametrize(
     "path", SOURCES, ids=lambda path: path.relative_to(ROOT / "adviz/explore").as_posix()
 )
 def test_colours_are_named_in_the_style_modules_alone(path):
-    if path.name != "theme.py":
-        assert COLOUR.findall(strings(path)) == []
-
-
-def test_widgets_take_their_colours_from_the_theme_or_name_them():
-    folder = ROOT / "adviz/explore/widgets"
-    for path in folder.glob("*.css"):
-        assert COLOUR.findall(re.sub(r"var\(--jp-[\w-]+, #\w+\)", "", path.read_text())) == [], (
-            path.name
-        )
-    for path in folder.glob("*.js"):
-        lines = [
-            line for line in path.read_text().splitlines() if not re.match(r"const [A-Z]+ = ", line)
-        ]
-        assert [line for line in lines if COLOUR.search(line.replace("rgb(${", ""))] == [], (
-            path.name
-        )
+    assert COLOUR.findall(strings(path)) == []
 
 
 def test_the_colour_pattern_finds_what_it_is_for():
@@ -261,52 +176,6 @@ def test_the_colour_pattern_finds_what_it_is_for():
 def test_per_cent_are_written_in_one_way():
     for path in SOURCES:
         assert re.findall(r"\} %|\d %(?=[\"' ,.])", strings(path)) == [], path.name
-
-
-def test_figures_in_the_page_have_its_ink_and_paper():
-    figure, axes = style.static_chart("a <title>", "x", "y", label="one")
-    axes.plot([0, 1], [0, 1], color=style.BLUE, label="line")
-    axes.bar([0], [1], color=style.UNLABELLED, edgecolor=style.PAPER, hatch="/")
-    axes.legend()
-    drawn = theme.svg(figure, text="a <chart>", width=300)
-    assert isinstance(figure, StaticFigure)
-    assert drawn.startswith(
-        "<svg class='adviz-figure adviz-drawn' role='img' aria-label='a &lt;chart&gt;' "
-        "style='width:300px'"
-    )
-    assert drawn.rstrip().endswith("</svg>")
-    assert "<style" not in drawn  # it would hold for the whole page
-    left = {colour.upper() for colour in re.findall(r"#[0-9A-Fa-f]{6}(?=[;\"])", drawn)}
-    assert left == {style.BLUE, style.UNLABELLED}
-    assert drawn.count("currentColor") > 10
-    assert theme.PAPER in drawn
-    assert "a &lt;title&gt;" in drawn
-
-
-def test_a_figure_in_the_page_leaves_matplotlib_as_it_was():
-    import matplotlib as mpl
-
-    before = mpl.rcParams["svg.fonttype"], mpl.rcParams["svg.hashsalt"]
-    figure = plots.loss_curve(np.array([2.0, 1.0]))
-    ids = re.compile(r"\b[a-z]?[0-9a-f]{10}\b")  # every drawing has its own
-    first = ids.sub("", theme.svg(figure, text="loss"))
-    assert ids.sub("", theme.svg(figure, text="loss")) == first
-    assert (mpl.rcParams["svg.fonttype"], mpl.rcParams["svg.hashsalt"]) == before
-
-
-@pytest.mark.parametrize("name", ["layers"])
-def test_what_is_missing_is_a_note(tmp_path, name):
-    one = small_category(tmp_path, masks=False)
-    rng = np.random.default_rng(0)
-    layers = {"layer1": rng.random((4, 4, 4))}
-    view = getattr(explore, name)(one, Prediction(rng.random(4), rng.random((4, 32, 32)), layers))
-    view.wait(60)
-    view.image = 2
-    assert isinstance(view, View)
-    assert NO_TRUTH in view._page.value
-    assert re.search(
-        r"class='adviz-(remark|small)'[^>]*>[^<]*There is no ground truth", view._page.value
-    )
 
 
 def mimebundle(view):

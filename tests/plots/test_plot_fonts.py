@@ -9,7 +9,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.text import Text
 
 from adviz import plots
-from adviz.explore.kit import theme
+from adviz.app.report.drawings import svg
 from adviz.plots import fonts
 
 SCRATCH = "\u50b7"  # Japanese, and in no font that matplotlib brings
@@ -70,7 +70,7 @@ def test_drawing_again_changes_nothing():
 
 @pytest.mark.usefixtures("no_more_fonts")
 def test_drawings_in_a_page_keep_the_letters_for_the_browsers_fonts():
-    drawing = theme.svg(strip("good", SCRATCH, title="<&>"), text="strip")
+    drawing = svg(strip("good", SCRATCH, title="<&>"), text="strip")
     assert f"{SCRATCH} (1)" in drawing
     assert "&lt;&amp;&gt;" in drawing
     assert "50b7" not in drawing

@@ -13,7 +13,6 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from adviz import SPADE, Features, PatchCore, Prediction, evaluate, explore, metrics, plots
 from adviz.app import notebook_html as pages
 from adviz.explore.kit import bundle as bundling
-from adviz.explore.kit import markup, svg
 
 # Ends an attribute in either kind of quotes and the tag it stands in, and begins an element of its
 # own. A reader sees these very characters: "&lt;" is no "<" to him.
@@ -226,25 +225,6 @@ def test_reprs_of_results_detectors_and_predictions(category, predictions, bank)
     result.reasons["pro"] = EVIL
     check(result._repr_html_(), names=2)
     check(bank[0]._repr_html_(), names=1)
-
-
-def test_tiles_tables_and_charts():
-    picture = np.zeros((8, 8, 3), np.uint8)
-    parts = [
-        markup.picture(picture, text=EVIL),
-        markup.tile(picture, title=EVIL, caption=EVIL),
-        markup.row([], title=EVIL),
-        markup.scale((0, 1), EVIL),
-        markup.table({EVIL: [EVIL]}, [EVIL], title=EVIL, marked=[EVIL]),
-        markup.bar_table(EVIL, {EVIL: 1.0}),
-        markup.map_tile(EVIL, np.zeros((4, 4)), (0, 1)),
-    ]
-    for part, names in zip(parts, (2, 4, 1, 1, 4, 2, 3), strict=True):
-        check(part, names=names)
-    chart = svg.Chart((0, 1), (0, 1), names=(EVIL, EVIL))
-    chart.rule(0.5, EVIL)
-    chart.dots([0.5], [0.5], [EVIL], "#000", shape="circle")
-    check(chart.svg(EVIL), names=5)
 
 
 def test_a_page_with_plotly_figures_cannot_be_broken_out_of():

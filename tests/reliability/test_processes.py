@@ -17,7 +17,6 @@ from PIL import Image
 
 from adviz import PatchCore, Prediction, data, explore, sweep, tables
 from adviz._support import progress
-from adviz.explore.kit.view import View
 from adviz.sweep import Experiment, results
 
 
@@ -56,10 +55,11 @@ def test_two_sweeps_in_one_folder_at_once_are_both_right(tmp_path):
     assert [row.content() for row in found.results] == [row.content() for row in alone.results]
 
 
-def test_a_view_that_is_closed_stops_what_it_computes(capfd):
+def test_a_view_that_is_closed_stops_what_it_computes(tmp_path, capfd):
     entered, ended, free = threading.Event(), threading.Event(), threading.Event()
+    category = small_tree(tmp_path / "nut")
 
-    def work():
+    def predicted():
         entered.set()
         try:
             for _ in progress.progress_bar(range(10**6), label="steps"):
@@ -67,15 +67,15 @@ def test_a_view_that_is_closed_stops_what_it_computes(capfd):
                     break
         finally:
             ended.set()
-        return "result"
+        return Prediction(np.arange(4.0))
 
-    view, results = View([]), []
-    view._compute("working", work, results.append)
+    view = explore.results(category, {"slow": predicted})
     assert entered.wait(30)
     view.close()
     assert ended.wait(30)
     view.wait(30)
-    assert (results, view.status) == ([], "stopped")
+    assert view.source.missing(category.name, "slow") is predicted  # nothing came of it
+    assert (view.busy, view.error) == ("", "")
     assert capfd.readouterr().err == ""  # nor does the thread die with a traceback
 
 

@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from adviz import plots
+from adviz.app.report.drawings import address, svg
 from adviz.data import ANOMALOUS, GOOD, UNLABELLED, Category, Split
 from adviz.evaluation import Result, Threshold, evaluate
-from adviz.explore import Outcome, address, first_threshold, outcome, outlined, theme, wrong
+from adviz.explore import Outcome, first_threshold, outcome, wrong
 from adviz.plots import CURVE_KINDS, style
 from adviz.prediction import Prediction
 from adviz.sweep import surroundings
@@ -255,9 +256,7 @@ def _curves(results: Mapping[str, Result]) -> str:
                 areas[name] = getattr(result, area)
         if curves:
             figure = plots.curves_static({kind: curves}, areas={kind: areas})
-            drawings.append(
-                theme.svg(figure, text=f"{CURVE_KINDS[kind][0]} curves of all detectors")
-            )
+            drawings.append(svg(figure, text=f"{CURVE_KINDS[kind][0]} curves of all detectors"))
     return "".join(drawings)
 
 
@@ -284,7 +283,7 @@ def _section(
         rule=decision.rule,
         caveat=decision.caveat,
         errors=_errors(counts),
-        strip=theme.svg(strip, text=strip_text),
+        strip=svg(strip, text=strip_text),
         scale=scale,
         galleries=_galleries(prediction, split, threshold, limits, pictures),
     )
@@ -349,6 +348,7 @@ def _gallery_image(
     prediction: Prediction, split: Split, index: int, limits: tuple[float, float] | None
 ) -> GalleryImage:
     sample = split[index]
+    shown = sample.image if sample.mask is None else plots.outlined(sample.image, sample.mask)
     overlay = ""
     if prediction.anomaly_map is not None and limits is not None:
         anomaly_map = prediction.anomaly_map[index]
@@ -358,7 +358,7 @@ def _gallery_image(
         name=split.ids[index],
         defect=split.defects[index],
         score=style.number(float(prediction.score[index])),
-        image=address(outlined(sample.image, sample.mask)),
+        image=address(shown),
         overlay=overlay,
     )
 

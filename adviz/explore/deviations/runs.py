@@ -17,7 +17,7 @@ from adviz import metrics, plots
 from adviz.data import Category, Split
 from adviz.evaluation import Result, evaluate
 from adviz.explore.deviations.flips import Flips, Step, key, options
-from adviz.explore.kit.background import Stopped
+from adviz.explore.kit.tasks import Stopped
 from adviz.prediction import Prediction
 
 METRICS = {"image AUROC": "image_auroc", "pixel AUROC": "pixel_auroc", "PRO": "pro"}

@@ -9,7 +9,13 @@ from time import monotonic
 from typing import Any
 
 from adviz._support import progress
-from adviz.explore.kit.background import QUIET, Label, Stopped, text_of
+
+QUIET = 0.1  # seconds between two reports of progress
+Label = str | Callable[[], str]
+
+
+class Stopped(Exception):
+    """The work was stopped, or something newer took its place."""
 
 
 @dataclass
@@ -127,3 +133,8 @@ class Tasks:
                 self._tell(f"{text_of(label)}: {step} {amount}")
 
         return report
+
+
+def text_of(label: Label) -> str:
+    """Return what a label says now."""
+    return label if isinstance(label, str) else label()

@@ -6,13 +6,14 @@ from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from adviz.data import size_text
-from adviz.explore.kit.texts import PENDING, UNDEFINED
+from adviz.explore.tables.layout import PENDING
 
 if TYPE_CHECKING:
     from adviz.sweep import Experiment, ExperimentResult
     from adviz.tables import Book, Comparison, FilledCell
 
 MIB = 2**20
+UNDEFINED = "undefined"  # there is no such number, and a sentence says why
 SEVERAL = " / "  # between values that differ from result to result
 Data = dict[str, Any]
 PARTS = ("features", "fit", "predict", "forward", "evaluate")  # of an experiment's seconds

@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from adviz.explore.kit.texts import PENDING
-
 if TYPE_CHECKING:
     from adviz.tables import Comparison, FilledCell
 
@@ -19,6 +17,7 @@ SHOWS = (BOTH, OURS, DELTA)
 FEW = 4  # categories, up to which they are columns
 STACKED = 8  # columns, beyond which printed and ours stand above each other
 NOTHING = "-"
+PENDING = "…"  # being computed, or still to be done
 AS_PRINTED, NOT_OURS = "as printed", "not ours"
 # How a cell's reason begins -> the same in two words
 REMARKS = {"left out": "left out", "these data": "no data"}

@@ -12,9 +12,8 @@ import traitlets
 from traitlets import Bool, List, TraitError, Unicode
 
 from adviz import plots
-from adviz.explore.kit.background import Stopped
 from adviz.explore.kit.explorer import Explorer
-from adviz.explore.kit.tasks import Task
+from adviz.explore.kit.tasks import Stopped, Task
 from adviz.explore.tables.layout import BOTH, SHOWS, Layout, Place, laid_out, texts_of
 from adviz.explore.tables.source import OWN, PAPERS, PRO, BookSource, cells_of
 from adviz.plots import StaticFigure
