@@ -136,11 +136,19 @@ def test_a_region_is_gone_to_framed_and_highlighted(driven):
     number, image = driven.state("region"), driven.state("image")
     expect(worst.locator("td").first).to_have_text(str(image + 1))
     driven.becomes(defect="all")
-    expect(chart(driven)).to_contain_text(f"region {number} · ")
+    expect(chart(driven)).to_contain_text(f"region {number}")
     driven.push("next-region")
     driven.until(lambda: driven.state("region") != number, "the next region")
     driven.find(".av-regions tbody tr button").first.click()
     driven.becomes(region=number, image=image)
+
+
+def test_a_region_belongs_to_its_category(driven):
+    driven.push("next-region")
+    driven.until(lambda: driven.state("region") > 0, "a region")
+    driven.choose("category", "hex_nut")
+    driven.becomes(category="hex_nut", region=0)
+    expect(driven.find(".av-definitions")).to_be_visible()
 
 
 def test_regions_are_sorted_by_a_click_on_a_head(driven):

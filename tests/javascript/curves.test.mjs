@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  countUpTo, curvesLayout, logLabels, logScale, nextOf, pathOf, valueAt, within,
+  countUpTo, curvesLayout, logLabels, logScale, nearestOf, nextOf, pathOf, valueAt, within,
 } from "../../adviz/explore/js/curves.js";
 
 const line = { x: [0, 1, 1, 2], y: [0, 1, 3, 5] };
@@ -54,4 +54,9 @@ test("everything stands inside the chart, and a legend in as many lines as it ne
     assert.ok(height >= bottom);
   }
   assert.equal(curvesLayout(many.slice(1, 2), false, null, null, false, 400, 240).entries.length, 0);
+});
+
+test("the nearest value is meant by values, or by places", () => {
+  assert.deepEqual([1, 50, 60, 999].map((value) => nearestOf([1, 10, 100], value)), [1, 10, 100, 100]);
+  assert.deepEqual([20, 40].map((value) => nearestOf([1, 10, 100], value, Math.log10)), [10, 100]);
 });

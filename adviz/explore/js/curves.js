@@ -191,17 +191,18 @@ export function curvesLayout(list, logX, xRange, yRange, ruled, width, height) {
   });
   const lift = ruled ? HANDLES + 8 : 10;
   const top = (entries.length ? (line + 1) * LEGEND + 6 : 0) + 14 + lift;
-  const high = Math.max(top + 90 + BOTTOM, Math.round(height));
+  const high = Math.max(top + 120 + BOTTOM, Math.round(height));
+  const right = wide - (logX ? 2 * RIGHT : RIGHT); // the last label of an axis may be long
   const bottom = high - BOTTOM;
   const rangeX = xRange ?? ends(list.flatMap(({ x }) => Array.from(x)));
   const seen = list.map((curve) => within(curve, rangeX));
   const down = scale(yRange ?? spread(seen.flat().map(([, y]) => y), 0.05), bottom, top);
   const left = Math.ceil(tickWidth(down)) + 12;
-  const across = (logX ? logScale : scale)(rangeX, left, wide - RIGHT);
+  const across = (logX ? logScale : scale)(rangeX, left, right);
   const places = seen.map((points) =>
     points.map(([x, y]) => /** @type {[number, number]} */ ([across.place(x), down.place(y)])),
   );
-  return { width: wide, height: high, left, right: wide - RIGHT, top, bottom, lift, across, down, entries, places };
+  return { width: wide, height: high, left, right, top, bottom, lift, across, down, entries, places };
 }
 
 /**
@@ -382,7 +383,7 @@ export function curves(onAt, options = {}) {
     let least = REACH;
     now.curves.forEach((curve, index) => {
       if (!curve.x.length) return;
-      const x = curve.marks ? nearestOf(curve.x, across.value(px)) : across.value(px);
+      const x = curve.marks ? nearestOf(curve.x, across.value(px), across.place) : across.value(px);
       const y = valueAt(curve, x);
       const place = /** @type {[number, number]} */ ([across.place(x), down.place(y)]);
       const away = Math.hypot(place[0] - px, place[1] - py) + (curve.thin ? 3 : 0);
@@ -426,7 +427,7 @@ export function curves(onAt, options = {}) {
     const { across } = shown;
     const value = across.value(clip(px, across.from, across.to));
     const values = one.values();
-    if (values) one.move(nearestOf(values, value));
+    if (values) one.move(nearestOf(values, value, across.place));
     else one.move(now.logX ? Number(value.toPrecision(3)) : clip(rounded(value, across.unit), across.low, across.high));
   }
 
@@ -506,11 +507,13 @@ export function curves(onAt, options = {}) {
  * The value of rising ones that is nearest to another.
  * @param {ArrayLike<number>} values
  * @param {number} wanted
+ * @param {(value: number) => number} [place] where a value stands, of which the nearest is meant
  */
-export function nearestOf(values, wanted) {
+export function nearestOf(values, wanted, place = (value) => value) {
   const next = Math.min(countUpTo(values, wanted), values.length - 1);
   const before = Math.max(0, next - 1);
-  return wanted - values[before] <= values[next] - wanted ? values[before] : values[next];
+  const nearer = place(wanted) - place(values[before]) <= place(values[next]) - place(wanted);
+  return nearer ? values[before] : values[next];
 }
 
 /**

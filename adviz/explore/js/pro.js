@@ -39,8 +39,22 @@ function build(frame) {
   };
 }
 
+/** A region belongs to its category. @param {{ model: import("./types").Model }} given */
+function begin(given) {
+  const { model } = given;
+  let last = model.get("category");
+  initialize(given);
+  model.on("change:category", () => {
+    if (model.get("category") === last) return;
+    last = model.get("category");
+    if (!model.get("region")) return;
+    model.set("region", 0);
+    model.save_changes();
+  });
+}
+
 export default {
-  initialize,
+  initialize: begin,
   render: (/** @type {any} */ given) =>
     imageExplorer(given, {
       title: "How does PRO come about?",

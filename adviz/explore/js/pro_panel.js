@@ -120,7 +120,7 @@ function linesOf(part, overlaps, chosen, defects) {
   /** @type {import("./curves").Line[]} */
   const lines = [{ name: "mean overlap", x: part.fpr, y: overlaps.mean, tone: 0 }];
   const own = overlaps.each[chosen - 1];
-  if (own) lines.push({ name: name(chosen - 1), x: part.fpr, y: own, tone: 2 });
+  if (own) lines.push({ name: `region ${chosen}`, x: part.fpr, y: own, tone: 2 });
   lines.push({ name: "PRO by its limit", x: part.limits, y: byLimit, tone: 3 });
   const tone = /** @type {const} */ (3);
   const others = overlaps.each.map((y, i) => ({ name: name(i), x: part.fpr, y, tone, thin: true }));
