@@ -74,7 +74,7 @@ def coreset(
     return CoresetView(categories, traces, predictions or {}, results or {})  # type: ignore[arg-type]
 
 
-class Entries(List[int]):
+class Entries(List[int]):  # type: ignore[misc]
     """A trait that holds entries, ascending and each once; arrays will do."""
 
     def validate(self, obj: Any, value: Any) -> Any:
