@@ -14,8 +14,9 @@ from ipywidgets.widgets.widget import _instances as living_widgets
 from matplotlib.figure import Figure
 from memory import resident
 
+from adviz.explore import CoresetView
 from adviz.explore.kit.image_explorer import ImageExplorer
-from adviz.explore.widgets import PatchOverlay, PatchScatter, TableGrid
+from adviz.explore.widgets import PatchOverlay, TableGrid
 
 CHOICES = widgets.Dropdown | widgets.Select | widgets.ToggleButtons | widgets.SelectionSlider
 NUMBERS = (
@@ -71,15 +72,7 @@ def controls(view):
             continue
         waiting += getattr(one, "children", ())
         stop = "adviz-stop" in getattr(one, "_dom_classes", ())
-        usable = (
-            CHOICES
-            | NUMBERS
-            | widgets.Checkbox
-            | widgets.Text
-            | PatchOverlay
-            | PatchScatter
-            | TableGrid
-        )
+        usable = CHOICES | NUMBERS | widgets.Checkbox | widgets.Text | PatchOverlay | TableGrid
         if isinstance(one, usable) or (isinstance(one, widgets.Button) and not stop):
             found.append(one)
     return found
@@ -87,7 +80,7 @@ def controls(view):
 
 def use(control, rng):
     """Do with one control what a person could; three numbers are drawn, whatever it is."""
-    first, second, third = rng.random(3)
+    first, second, _ = rng.random(3)
     if isinstance(control, CHOICES):
         control.index = int(first * len(control.options))
     elif isinstance(control, NUMBERS):
@@ -103,12 +96,6 @@ def use(control, rng):
         control.picked = [
             int(part * side) for part, side in zip((first, second), control.shape, strict=True)
         ]
-    elif isinstance(control, PatchScatter):
-        count = len(control.points) // 8
-        if third < 0.5:
-            control.current = int(first * count)
-        else:
-            control.chosen = np.arange(int(first * count), count)[: int(second * count)]
     elif control.content:
         sides = len(control.content["rows"]), len(control.content["columns"])
         control.picked = [
@@ -161,6 +148,38 @@ def choose(view, rng):
     assert view.error == ""
 
 
+def choose_of_bank(view, rng):
+    """Do with one trait of the explorer of coresets what a person could, as `choose`."""
+    first, second, third = rng.random(3)
+    bank, one = view.source.banks[view.category], view.source.categories[view.category]
+    row = int(first * bank.total)
+    low, high = bank.plane[0].min(0), bank.plane[0].max(0)
+    x, y = low + (high - low) * (first, second)
+    values = {
+        "category": view.category,
+        "sampler": list(bank.traces)[int(first * len(bank.traces))],
+        "budget": 1 + int(first * bank.total),
+        "colour": ("distance to the coreset", "order of choice", "training image")[int(3 * first)],
+        "image": int(first * len(one.train)),
+        "picked": row if third < 0.8 else None,
+        "lasso": [*low, x, low[1], x, y],
+        "chosen": list(range(row, bank.total))[: int(second * 50)],
+        "zoom": [x, y, 1 + 7 * third],
+        "test": int(first * len(one.test)) if third < 0.8 else None,
+        "patch": [int(4 * first), int(4 * second)],
+        "closeup": [8.0, 8.0, 1 + 7 * third],
+        "opacity": first,
+    }
+    name = view.STATE[int(rng.random() * len(view.STATE))]
+    setattr(view, name, values[name])
+    keys = [f"points/{view.category}", f"distances/{view.category}/{view.sampler}/{view.size}"]
+    keys += [f"train/{view.category}/{view.image}", f"order/{view.category}/{view.sampler}"]
+    view._answer(view, {"ask": keys}, [])
+    view.wait()
+    assert view.selected.size <= bank.total
+    assert view.error == ""
+
+
 def rounds(view, count, picks, *, seed=0):
     """Use a view `count` times `picks` times, the same way each time; return what was held after
     each round.
@@ -171,8 +190,8 @@ def rounds(view, count, picks, *, seed=0):
     for _ in range(count):
         rng = np.random.default_rng(seed)
         for _ in range(picks):
-            if isinstance(view, ImageExplorer):
-                choose(view, rng)
+            if isinstance(view, ImageExplorer | CoresetView):
+                (choose if isinstance(view, ImageExplorer) else choose_of_bank)(view, rng)
                 continue
             there = controls(view)
             use(there[int(rng.random() * len(there))], rng)
