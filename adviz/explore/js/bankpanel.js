@@ -57,7 +57,7 @@ export function bankPanel({ change, store }) {
     if (given.zoom) zoom = given.zoom;
     if (given.zoom) again();
     else if ("picked" in given) pick(given.picked);
-  }, tip);
+  }, tip, { selects: false });
   const words = h("p");
   const title = h("h2", {}, "memory bank: entries that this image matches");
   const node = h("section.av-bank-panel", {}, title, scatter.node, words);
