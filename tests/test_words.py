@@ -60,7 +60,10 @@ def labels(source):
             hidden.update(not_shown(node))
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets):
+            if any(
+                isinstance(target, ast.Name) and target.id in ("__all__", "STATE")
+                for target in targets
+            ):
                 hidden.update(ast.walk(node))
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in hidden:
@@ -70,7 +73,8 @@ def labels(source):
 def not_shown(call):
     """Yield the arguments of a call that name a class, a key or an attribute."""
     name = ast.unparse(call.func).split(".")[-1]
-    if name in {"add_class", "remove_class", "getattr", "setattr", "hasattr", "get", "observe"}:
+    traits = {"observe", "default", "validate"}
+    if name in {"add_class", "remove_class", "getattr", "setattr", "hasattr", "get", *traits}:
         yield from call.args
     elif name in {"labelled", "linked", "_through", "value_of", "_choice", "_button", "_dropdown"}:
         # The second argument is the name, or the first

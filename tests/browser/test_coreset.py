@@ -2,11 +2,15 @@
 
 import re
 
+import numpy as np
 import pytest
-from driving import Driven, Exported, Live
+from driving import ASK, Driven, Exported, Live
 from lab_server import write_notebook
 from pages import axe, opened_file
 from playwright.sync_api import expect
+
+from adviz import data, explore
+from adviz.core import CoresetTrace
 
 CELL = """import numpy as np
 from adviz import Features, PatchCore, explore
@@ -32,22 +36,6 @@ PIXEL = """(canvas, [x, y]) => {
   const ratio = canvas.width / canvas.clientWidth;
   return Array.from(canvas.getContext("2d").getImageData(x * ratio, y * ratio, 1, 1).data);
 }"""
-# Milliseconds from an action to the frame after its drawing
-FRAMES = """([action, count]) => new Promise((done) => {
-  const act = new Function("canvas", "i", action);
-  const canvas = document.querySelector("canvas.av-cloud-marks");
-  const found = [];
-  const next = (i) => {
-    if (i === count) return done(found);
-    const start = performance.now();
-    act(canvas, i);
-    requestAnimationFrame(() => setTimeout(() => {
-      found.push(performance.now() - start);
-      next(i + 1);
-    }));
-  };
-  next(0);
-})"""
 
 
 class Bank(Driven):
@@ -243,15 +231,14 @@ def test_a_lasso_selects_entries_and_shows_their_patches(driven):
     expect(driven.status).to_contain_text("2 entries selected")
 
 
-def test_python_selects_the_same_entries(driven):
-    if isinstance(driven.place, Exported):
-        pytest.skip("there is no Python behind a file")
+def test_python_selects_the_same_entries(lab_explorer):
+    driven = Bank(lab_explorer.explorer(), Live(lab_explorer.browser, "view"))
+    driven.reset()
     driven.lasso([(0.2, 0.2), (0.8, 0.4), (0.4, 0.8), (0.2, 0.3)])
     driven.until(lambda: driven.state("lasso"), "an outline")
     count = int(re.search(r"(\d+) entries? selected", driven.status.inner_text())[1])
-    from driving import ASK
-
     assert int(driven.page.evaluate(ASK, ["n = len(view.selected)", "n"])) == count
+    driven.reset()
 
 
 def test_the_scatter_is_zoomed_and_moved(driven):
@@ -347,3 +334,56 @@ def test_it_fits_into_a_narrow_window(chromium, exported, width):
         driven.assign(picked=42, image=0, chosen=[1, 2, 3])
         assert page.wider() <= 0
         assert page.wider(".av-controls, .av-foot, .av-bank-pick") <= 0
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """Return an explorer of 160,720 points, of which one lies far from all others, and its file."""
+    images, grid = 205, (28, 28)
+    count = images * grid[0] * grid[1]
+    rng = np.random.default_rng(0)
+    points = rng.uniform(0, (2, 1), (count, 2)).astype(np.float32)
+    points[-1] = (6.0, 0.5)
+    size = data.Geometry(56, crop=False)
+    grey = np.full((images, 56, 56, 3), 128, np.uint8)
+    train = data.Split.from_arrays(grey, [0] * images, geometry=size)
+    test = data.Split.from_arrays(grey[:1], [0], geometry=size)
+    trace = CoresetTrace(
+        points,
+        np.array([count - 1, 5, 6]),
+        np.full(3, np.nan),
+        np.repeat(np.arange(images), grid[0] * grid[1]),
+        np.tile(np.arange(grid[0] * grid[1]), images),
+        "random",
+        grid=grid,
+    )
+    view = explore.coreset(data.Category("many", train, test), trace)
+    view.wait()
+    view.budget = 3
+    return view, view.export(tmp_path_factory.mktemp("many") / "many.html")
+
+
+def test_many_points_are_painted_ringed_selected_and_picked(chromium, many):
+    view, file = many
+    with opened_file(chromium, file) as page:
+        driven = Bank(page.explorer(), Exported(page.browser))
+        driven.complete()
+        ground = driven.find("canvas.av-cloud-ground")
+        box = driven.points.bounding_box()
+        middle = box["height"] / 2
+        painted = ground.evaluate(PIXEL, [60, middle])
+        assert painted[3] == 255  # so many points lie there
+        assert ground.evaluate(PIXEL, [box["width"] * 0.7, middle]) == [0, 0, 0, 0]
+        far = {"x": box["width"] - 16, "y": middle}
+        assert driven.points.evaluate(PIXEL, [far["x"] + 4, middle])[3] > 0  # its ring
+        driven.points.click(position=far)
+        driven.becomes(picked=len(view._bank.plane[0]) - 1, image=204)
+        driven.press("ArrowLeft", driven.points)
+        driven.until(lambda: driven.state("picked") < 160_719, "a point left of it")
+        driven.lasso([(0.1, 0.45), (0.25, 0.45), (0.2, 0.55), (0.1, 0.46)])
+        driven.until(lambda: driven.state("lasso"), "an outline")
+        count = int(re.search(r"(\d+) entries selected", driven.status.inner_text())[1])
+        assert count > 1000
+        view.lasso = driven.state("lasso")
+        assert len(view.selected) == count
+        page.problems.clear()  # the canvas is read by this test alone

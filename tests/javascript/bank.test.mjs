@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as bank from "../../adviz/explore/js/bank.js";
+import { matches } from "../../adviz/explore/js/bankpanel.js";
 import { byLevel, disc, dotSize, sheet } from "../../adviz/explore/js/cloud.js";
 import { extremes } from "../../adviz/explore/js/counts.js";
 import { ahead, insideOf, thinned } from "../../adviz/explore/js/lasso.js";
@@ -194,4 +195,13 @@ test("values of locations are spread over their pixels", () => {
   const map = bank.spreadOut([10, 20], Int32Array.from([1, -1]), 0.5, [1, 2], [2, 4]);
   assert.deepEqual([...map], [10, 10, NaN, NaN, 10, 10, NaN, NaN]);
   assert.deepEqual(bank.cellsOf(Int32Array.from([4, 2, 2, 4]), 2, [2, 2]), [[0, 1], [1, 0]]);
+});
+
+test("the entries that patches match are those of their image and location", () => {
+  const mine = [3, 20, 40, 3];
+  const image = Uint16Array.from(mine.flatMap((row) => [points.image[row], 0]));
+  const location = Uint16Array.from(mine.flatMap((row) => [points.location[row], 0]));
+  assert.deepEqual([...matches({ image, location }, 4, points)], mine);
+  assert.deepEqual([...matches({ image: [99, 0], location: [1, 0, 1, 0] }, 2, points)], [-1, -1]);
+  assert.deepEqual([...matches({}, 2, points)], [-1, -1]);
 });

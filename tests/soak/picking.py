@@ -8,24 +8,15 @@ import sys
 import threading
 from dataclasses import dataclass
 
-import ipywidgets as widgets
 import numpy as np
 from ipywidgets.widgets.widget import _instances as living_widgets
 from matplotlib.figure import Figure
 from memory import resident
 
-from adviz.explore.kit.explorer import Explorer
+from adviz.explore import CoresetView, TablesView
 from adviz.explore.kit.image_explorer import ImageExplorer
-from adviz.explore.widgets import PatchOverlay, PatchScatter
 
-CHOICES = widgets.Dropdown | widgets.Select | widgets.ToggleButtons | widgets.SelectionSlider
-NUMBERS = (
-    widgets.IntSlider | widgets.FloatSlider | widgets.BoundedFloatText | widgets.BoundedIntText
-)
 PILING = ("widgets", "figures", "threads", "files")
-# No such tags
-REFUSED = ("FileNotFoundError", "IsADirectoryError")
-TEXTS = ("", "0.5", "scratch", "a longer remark")
 
 
 @dataclass(frozen=True)
@@ -61,47 +52,6 @@ def held() -> Held:
         threads,
         files,
     )
-
-
-def controls(view):
-    """Return the widgets inside a view that a person could use now, outermost first."""
-    found, waiting = [], [view]
-    while waiting:
-        one = waiting.pop(0)
-        if getattr(one, "disabled", False) or getattr(one.layout, "display", None) == "none":
-            continue
-        waiting += getattr(one, "children", ())
-        stop = "adviz-stop" in getattr(one, "_dom_classes", ())
-        usable = CHOICES | NUMBERS | widgets.Checkbox | widgets.Text | PatchOverlay | PatchScatter
-        if isinstance(one, usable) or (isinstance(one, widgets.Button) and not stop):
-            found.append(one)
-    return found
-
-
-def use(control, rng):
-    """Do with one control what a person could; three numbers are drawn, whatever it is."""
-    first, second, third = rng.random(3)
-    if isinstance(control, CHOICES):
-        control.index = int(first * len(control.options))
-    elif isinstance(control, NUMBERS):
-        steps = round((control.max - control.min) / control.step)
-        control.value = min(control.min + control.step * int(first * (steps + 1)), control.max)
-    elif isinstance(control, widgets.Checkbox):
-        control.value = not control.value
-    elif isinstance(control, widgets.Text):
-        control.value = TEXTS[int(first * len(TEXTS))]
-    elif isinstance(control, widgets.Button):
-        control.click()
-    elif isinstance(control, PatchOverlay):
-        control.picked = [
-            int(part * side) for part, side in zip((first, second), control.shape, strict=True)
-        ]
-    elif isinstance(control, PatchScatter):
-        count = len(control.points) // 8
-        if third < 0.5:
-            control.current = int(first * count)
-        else:
-            control.chosen = np.arange(int(first * count), count)[: int(second * count)]
 
 
 def choose(view, rng):
@@ -177,27 +127,82 @@ def choose_of_tables(view, rng):
     assert view.error == ""
 
 
+def choose_of_bank(view, rng):
+    """Do with one trait of the explorer of coresets what a person could, as `choose`."""
+    first, second, third = rng.random(3)
+    bank, one = view.source.banks[view.category], view.source.categories[view.category]
+    row = int(first * bank.total)
+    low, high = bank.plane[0].min(0), bank.plane[0].max(0)
+    x, y = low + (high - low) * (first, second)
+    values = {
+        "category": view.category,
+        "sampler": list(bank.traces)[int(first * len(bank.traces))],
+        "budget": 1 + int(first * bank.total),
+        "colour": ("distance to the coreset", "order of choice", "training image")[int(3 * first)],
+        "image": int(first * len(one.train)),
+        "picked": row if third < 0.8 else None,
+        "lasso": [*low, x, low[1], x, y],
+        "chosen": list(range(row, bank.total))[: int(second * 50)],
+        "zoom": [x, y, 1 + 7 * third],
+        "test": int(first * len(one.test)) if third < 0.8 else None,
+        "patch": [int(4 * first), int(4 * second)],
+        "closeup": [8.0, 8.0, 1 + 7 * third],
+        "opacity": first,
+    }
+    name = view.STATE[int(rng.random() * len(view.STATE))]
+    setattr(view, name, values[name])
+    keys = [f"points/{view.category}", f"distances/{view.category}/{view.sampler}/{view.size}"]
+    keys += [f"train/{view.category}/{view.image}", f"order/{view.category}/{view.sampler}"]
+    view._answer(view, {"ask": keys}, [])
+    view.wait()
+    assert view.selected.size <= bank.total
+    assert view.error == ""
+
+
+def choose_of_deviations(view, rng):
+    """Do with one trait of the explorer of deviations what a person could, run, and ask for maps."""
+    names = list(view.order)
+    values = {
+        "target": list(view.source.targets),
+        "mode": ["one after the other", "each alone"],
+        "metric": ["image AUROC", "pixel AUROC", "PRO"],
+        "category": list(view.source.categories),
+        "order": [names, names[::-1]],
+        "flipped": [names, names[:1], []],
+        "step": ["all together", *names],
+        "image": [0, 1],
+    }
+    name = list(values)[int(rng.random() * len(values))]
+    setattr(view, name, values[name][int(rng.random() * len(values[name]))])
+    view.run()
+    view.wait()
+    if view.category in view.source.categories:
+        keys = [f"picture/{view.category}/0/{view.image}", f"run/{view.category}//{view.image}"]
+        view._answer(view, {"ask": keys}, [])
+    assert view.error == ""
+
+
+def chooser(view):
+    """Return the function that uses a view."""
+    if isinstance(view, ImageExplorer):
+        return choose
+    if isinstance(view, CoresetView):
+        return choose_of_bank
+    return choose_of_tables if isinstance(view, TablesView) else choose_of_deviations
+
+
 def rounds(view, count, picks, *, seed=0):
     """Use a view `count` times `picks` times, the same way each time; return what was held after
     each round.
     """
+    act = chooser(view)
     after = []
     gc.collect()
     gc.freeze()  # what is there already need not be looked at again
     for _ in range(count):
         rng = np.random.default_rng(seed)
         for _ in range(picks):
-            if isinstance(view, ImageExplorer):
-                choose(view, rng)
-                continue
-            if isinstance(view, Explorer):
-                choose_of_tables(view, rng)
-                continue
-            there = controls(view)
-            use(there[int(rng.random() * len(there))], rng)
-            view.wait()
-            if view.status.startswith("Error") and not any(text in view.status for text in REFUSED):
-                raise AssertionError(view.status)
+            act(view, rng)
         after.append(held())
     gc.unfreeze()
     return after

@@ -75,6 +75,7 @@ def nearest_chosen(
 
     Examples
     --------
+    >>> from adviz.core import nearest_chosen
     >>> nearest_chosen(np.array([[0.0], [1], [3]]), np.array([0, 2]), [1, 2])[1]
     array([[0, 0, 0],
            [0, 0, 1]], dtype=int32)

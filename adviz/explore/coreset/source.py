@@ -212,13 +212,7 @@ class BankSource(Parts):
 
     def _of_bank(self, kind: str, bank: Bank, sampler: str = "", *numbers: str) -> Part:
         if kind == "points":
-            numbers_of, frame = bank.whole_numbers
-            x, y = numbers_of.T
-            place = {
-                "image": _smallest(bank.trace.image),
-                "location": _smallest(bank.trace.location),
-            }
-            return {"x": x, "y": y, "frame": frame, "held": bank.plane[1], **place}
+            return points_part(bank)
         if kind == "order":
             return {"order": bank.traces[sampler].order.astype(np.uint32)}
         size = int(numbers[0])
@@ -244,6 +238,19 @@ class BankSource(Parts):
             "most": np.array([most]),
             "nearest": _smallest(bank.nearest[sampler][size]),
         }
+
+
+def points_part(bank: Bank) -> Part:
+    """Return the part "points" of a bank, see `BankSource.part`."""
+    x, y = bank.whole_numbers[0].T
+    return {
+        "x": x,
+        "y": y,
+        "frame": bank.whole_numbers[1],
+        "held": bank.plane[1],
+        "image": _smallest(bank.trace.image),
+        "location": _smallest(bank.trace.location),
+    }
 
 
 def _smallest(values: np.ndarray) -> np.ndarray:

@@ -143,9 +143,11 @@ function pixelOf(text) {
  * @param {import("./types").Change} change sets { picked }, { lasso } or { zoom }
  * @param {(row: number, rests: boolean) => Node[]} tip what stands beside the pointer at a point; `rests`: it stays
  *   there, and what is missing may be asked for
+ * @param {{ selects?: boolean }} [options] selects: whether points can be selected
  * @returns {import("./types").Component<CloudGiven> & { canvas: HTMLCanvasElement }}
  */
-export function cloud(change, tip) {
+export function cloud(change, tip, options = {}) {
+  const { selects = true } = options;
   const ground = h("canvas.av-cloud-ground", { "aria-hidden": "true" });
   const attributes = { tabindex: 0, role: "application", "aria-roledescription": "scatter to pick from" };
   const canvas = /** @type {HTMLCanvasElement} */ (h("canvas.av-cloud-marks", attributes));
@@ -172,6 +174,7 @@ export function cloud(change, tip) {
   const stage = h("div.av-stage.av-cloud-stage", {}, ground, canvas, over, ...tools, ...samples);
   const node = h("div.av-cloud", {}, stage);
   own(canvas);
+  around.hidden = !selects;
 
   /** @type {CloudGiven} */
   let now;
@@ -367,10 +370,12 @@ export function cloud(change, tip) {
     stage.classList.toggle("av-lassoing", held);
   }
 
-  /** Point under a place. @param {number} x @param {number} y CSS pixels */
-  function under_(x, y) {
-    const [across, up] = stepsAt(x, y);
-    return nearest(now.plane.x, now.plane.y, across, up, REACH / scale());
+  /** Point near a place, one that is lit before all others. @param {number} across @param {number} up steps */
+  function near(across, up) {
+    const { plane: { x, y }, lit } = now;
+    const reach = REACH / scale();
+    const bright = nearest(lit.map((row) => x[row]), lit.map((row) => y[row]), across, up, reach);
+    return bright < 0 ? nearest(x, y, across, up, reach) : lit[bright];
   }
 
   /** @param {number} row -1: none */
@@ -407,7 +412,7 @@ export function cloud(change, tip) {
 
   // before gestures.js listens: a lasso is none of its drags
   canvas.addEventListener("pointerdown", (event) => {
-    if (!now || event.button !== 0 || !(lassoing || event.shiftKey)) return;
+    if (!now || !selects || event.button !== 0 || !(lassoing || event.shiftKey)) return;
     event.stopImmediatePropagation();
     canvas.setPointerCapture(event.pointerId);
     canvas.focus({ preventScroll: true });
@@ -432,14 +437,13 @@ export function cloud(change, tip) {
     });
   }
   canvas.addEventListener("pointermove", (event) => {
-    if (now && event.pointerType !== "touch" && !event.buttons) point(under_(...placeOn(event)));
+    if (now && event.pointerType !== "touch" && !event.buttons) point(near(...stepsAt(...placeOn(event))));
   });
   gestures(canvas, {
     size: () => (now ? paper.size : null),
     zoom: () => zoom,
     pick([row, column]) {
-      const [across, up] = paper.steps(row, column);
-      const found = nearest(now.plane.x, now.plane.y, across, up, REACH / scale());
+      const found = near(...paper.steps(row, column));
       const picked = found < 0 ? null : found;
       if (picked !== now.picked) change({ picked });
     },
@@ -473,8 +477,8 @@ export function cloud(change, tip) {
     } else if (key === "Home") choose(1);
     else if (key === "End") choose(count);
     else if (key === "Escape") escape();
-    else if (key === "s") select([0, 0, now.width, 0, now.width, now.height, 0, now.height]);
-    else if (key === "l") hold(!lassoing);
+    else if (selects && key === "s") select([0, 0, now.width, 0, now.width, now.height, 0, now.height]);
+    else if (selects && key === "l") hold(!lassoing);
     else if (key === "+" || key === "=") magnify(TWICE);
     else if (key === "-" || key === "_") magnify(1 / TWICE);
     else if (key === "0") look([]);
