@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fused, mixOf, presets, textOf } from "../../adviz/explore/js/fusing.js";
+import { presetOf, toggled } from "../../adviz/explore/js/mixer.js";
 import { cases } from "./read_cases.mjs";
 
 const EQUAL = 1e-5; // of the map's range: float32 here and there, in another order
@@ -36,4 +37,21 @@ test("what was not chosen is the detector's own, or a plain sum", () => {
   assert.deepEqual(some, { ...own, layers: ["b"], weights: [0.5] });
   assert.deepEqual(mixOf(names, own, { ...NOTHING, layers: ["z"] }), own);
   assert.equal(mixOf(names, own, { ...NOTHING, root: false }).root, false);
+});
+
+test("a layer is let in or left out in the layers' order, and one stays", () => {
+  const names = ["a", "b", "c"];
+  const with_ = (layers) => ({ names, mix: { layers } });
+  assert.deepEqual(toggled(with_(["c"]), "a"), ["a", "c"]);
+  assert.deepEqual(toggled(with_(["a", "c"]), "a"), ["c"]);
+  assert.deepEqual(toggled(with_(["c"]), "c"), ["c"]);
+});
+
+test("presets are recognised", () => {
+  const names = ["a", "b", "c"];
+  const preset = (layers, weights, isOwn = false) => presetOf({ names, mix: { layers, weights }, isOwn });
+  assert.equal(preset(["a"], [2], true), "the detector's own");
+  assert.equal(preset(["b", "c"], [1, 1]), "b + c");
+  assert.equal(preset(["a", "b"], [1, 1]), "own choice");
+  assert.equal(preset(["b", "c"], [1, 2]), "own choice");
 });

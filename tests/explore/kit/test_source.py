@@ -727,3 +727,20 @@ def test_the_parts_in_memory_are_bounded_by_their_bytes(category, predictions, m
         source.part(f"train/plate/{image}")
     assert source.part("test/plate/0") is not first
     assert sum(source._held._bytes.values()) <= 4_000
+
+
+def test_an_explorer_adds_a_kind_of_parts(source):
+    made = []
+
+    def make(key):
+        made.append(key)
+        return {"values": np.arange(2.0)}
+
+    source.add("own", make)
+    source.add("soon", make, quick=True)
+    assert source.slow("own/plate/0")
+    assert not source.slow("soon/plate/0")
+    for _ in range(2):
+        assert source.part("own/plate/0")["values"].tolist() == [0, 1]
+    assert made == ["own/plate/0"]
+    assert not source.slow("own/plate/0")
