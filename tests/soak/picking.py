@@ -149,6 +149,29 @@ def choose(view, rng):
     assert view.error == ""
 
 
+def choose_of_deviations(view, rng):
+    """Do with one trait of the explorer of deviations what a person could, run, and ask for maps."""
+    names = list(view.order)
+    values = {
+        "target": list(view.source.targets),
+        "mode": ["one after the other", "each alone"],
+        "metric": ["image AUROC", "pixel AUROC", "PRO"],
+        "category": list(view.source.categories),
+        "order": [names, names[::-1]],
+        "flipped": [names, names[:1], []],
+        "step": ["all together", *names],
+        "image": [0, 1],
+    }
+    name = list(values)[int(rng.random() * len(values))]
+    setattr(view, name, values[name][int(rng.random() * len(values[name]))])
+    view.run()
+    view.wait()
+    if view.category in view.source.categories:
+        keys = [f"picture/{view.category}/0/{view.image}", f"run/{view.category}//{view.image}"]
+        view._answer(view, {"ask": keys}, [])
+    assert view.error == ""
+
+
 def choose_of_tables(view, rng):
     """Do with one trait of the explorer of tables what a person could, and ask for the table."""
     values = {
@@ -181,7 +204,8 @@ def rounds(view, count, picks, *, seed=0):
                 choose(view, rng)
                 continue
             if isinstance(view, Explorer):
-                choose_of_tables(view, rng)
+                act = choose_of_tables if "paper" in view.STATE else choose_of_deviations
+                act(view, rng)
                 continue
             there = controls(view)
             use(there[int(rng.random() * len(there))], rng)

@@ -49,7 +49,8 @@ const MEAN = "mean";
 const EVERYTHING = "all";
 const STATE = "target mode metric category orders flips step defect image picked zoom".split(" ");
 const GAP = 16; // CSS pixels between tiles
-const WIDEST = 1240; // of the chart
+const WIDEST = 1600; // of the chart
+const NARROW = 760; // of an explorer, below which two maps stand in a row
 const METRICS_OF_RANKS = "image AUROC";
 
 /**
@@ -201,7 +202,8 @@ function beforeAndAfter(change) {
     if (!shown) return; // the former maps stay until the next are there
     const { sides: [before, after], change: found, units } = shown;
     const same = before.read === after.read;
-    const width = Math.floor(Math.min(240, Math.max(130, (now.width - 4 * GAP) / 5)));
+    const columns = now.width < NARROW ? 2 : 5;
+    const width = Math.floor(Math.min(300, (now.width - (columns - 1) * GAP) / columns));
     const common = {
       zoom: now.get("zoom"),
       pixel: now.get("picked").length ? now.get("picked") : null,
