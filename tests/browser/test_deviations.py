@@ -206,7 +206,7 @@ def test_other_metrics_and_modes(page):
     expect(page.find(".av-waterfall")).to_contain_text("PRO-global, points")
     page.choose("mode", "each alone")
     expect(page.status).to_contain_text("6 of 10 runs")
-    expect(page.find(".av-waterfall")).to_contain_text("not run yet")
+    expect(page.find(".av-waterfall")).to_contain_text("not in this file")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

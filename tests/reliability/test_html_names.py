@@ -192,21 +192,6 @@ def test_explorer_of_the_coreset(category, bank, tmp_path):
     assert sum(EVIL in text for text in page.texts) >= 2  # title and heading
 
 
-def test_explorer_of_deviations(category):
-    def run(name, options):
-        scale = 2 if options[EVIL] == EVIL else 1
-        maps = np.random.default_rng(0).random((4, 32, 32)) * scale
-        return Prediction(maps.max((1, 2)), maps)
-
-    view = explore.deviations(category, {EVIL: {EVIL: ("a", EVIL)}}, run, start=EVIL)
-    view.run()
-    view.wait(120)
-    pages = html_of(view)
-    view.category = EVIL
-    view.wait(120)
-    check_all([*pages, *html_of(view)], names=4)
-
-
 def test_errors_in_the_status_line(category):
     def fails():
         raise ValueError(EVIL)

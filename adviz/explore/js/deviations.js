@@ -47,9 +47,12 @@ import { waterfall } from "./waterfall.js";
 
 const MEAN = "mean";
 const EVERYTHING = "all";
+const MISSING = "Run, and the maps before and after the step will be here.";
+const ABSENT = "These runs are not in this file: in a notebook they are made.";
 const STATE = "target mode metric category orders flips step defect image picked zoom".split(" ");
 const GAP = 16; // CSS pixels between tiles
-const WIDEST = 1240; // of the chart
+const WIDEST = 1600; // of the chart
+const NARROW = 760; // of an explorer, below which two maps stand in a row
 const METRICS_OF_RANKS = "image AUROC";
 
 /**
@@ -168,6 +171,12 @@ function limitsOf(runs, own) {
   return [both, both];
 }
 
+/** What is said of points that are not known. @param {Now} now */
+function unknownWords({ pending, category, exported }) {
+  if (!pending.has(category)) return "undefined";
+  return exported ? "not in this file" : "not run yet";
+}
+
 /** What stands over the maps before and after. @param {Now} now */
 function titlesOf({ facts, options, step, end }) {
   const option = options.find(({ name }) => name === step.name);
@@ -196,12 +205,13 @@ function beforeAndAfter(change) {
     const ready = now.one && ["before", "after"].every((side) =>
       now.facts.runs[now.category][runName(now.options, now.step[/** @type {"before" | "after"} */ (side)])]);
     if (!now.one) note.textContent = "Choose a category to see its maps before and after a step.";
-    else if (!ready) note.textContent = "Run, and the maps before and after the step will be here.";
+    else if (!ready) note.textContent = now.exported ? ABSENT : MISSING;
     for (const { node: row } of rows) row.hidden = !ready;
     if (!shown) return; // the former maps stay until the next are there
     const { sides: [before, after], change: found, units } = shown;
     const same = before.read === after.read;
-    const width = Math.floor(Math.min(240, Math.max(130, (now.width - 4 * GAP) / 5)));
+    const columns = now.width < NARROW ? 2 : same ? 5 : 3;
+    const width = Math.floor(Math.min(300, (now.width - (columns - 1) * GAP) / columns));
     const common = {
       zoom: now.get("zoom"),
       pixel: now.get("picked").length ? now.get("picked") : null,
@@ -353,7 +363,7 @@ function build({ model, store, change }) {
       whole: TOGETHER,
       chosen: now.step.name,
       quantity,
-      unknown: now.pending.has(category) ? "not run yet" : "undefined",
+      unknown: unknownWords(now),
       label: `what each step is worth, ${title}: up and down arrow keys go through the steps`,
       width: Math.min(now.width, WIDEST),
     });
