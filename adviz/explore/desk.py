@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import traitlets
-from traitlets import Int, List, TraitError, Unicode
+from traitlets import Bool, Int, List, TraitError, Unicode
 
 from adviz.data import Category
 from adviz.explore.compare.view import CompareView
@@ -103,6 +103,7 @@ class Desk(RetrievalView, ThresholdsView, CompareView, ProView):
     step = Int(0, min=0).tag(sync=True)
     steps = List().tag(sync=True)
     order = Unicode("score").tag(sync=True)
+    filled = Bool(False).tag(sync=True)  # other views want to see the map
 
     def __init__(
         self,
