@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import traitlets
-from traitlets import Int, List, TraitError, Unicode
+from traitlets import Bool, Int, List, TraitError, Unicode
 
 from adviz.data import Category
 from adviz.explore.compare.view import CompareView
 from adviz.explore.kit.explorer import Explorer
 from adviz.explore.kit.image_explorer import ImageExplorer
 from adviz.explore.kit.packing import names_of
+from adviz.explore.pro.view import ProView
 from adviz.explore.results import ResultsView
 from adviz.explore.retrieval.view import Channels, RetrievalView
 from adviz.explore.thresholds.view import OF_ALL, ThresholdsView
@@ -25,6 +26,7 @@ VIEWS: dict[str, type[ImageExplorer]] = {
     "retrieval": RetrievalView,
     "compare": CompareView,
     "thresholds": ThresholdsView,
+    "pro": ProView,
 }
 
 
@@ -42,8 +44,8 @@ def desk(
     Parameters
     ----------
     categories, predictions: as for `explore.results`.
-    views: "results", "retrieval", "compare", "thresholds", in their order; () = those that say
-        something about these predictions. A person adds and removes them by hand.
+    views: "results", "retrieval", "compare", "thresholds", "pro", in their order; () = those that
+        say something about these predictions. A person adds and removes them by hand.
     channels, units: as for `explore.retrieval`.
     gate: as for `explore.thresholds`.
 
@@ -69,7 +71,7 @@ def desk(
     return Desk(categories, predictions, views, channels=channels, units=units, gate=gate)
 
 
-class Desk(RetrievalView, ThresholdsView, CompareView):
+class Desk(RetrievalView, ThresholdsView, CompareView, ProView):
     """A workspace of several explorers on one state, which is that of all of them.
 
     What follows from the state has the names that it has there: `evidence`, `outcome`, `errors`,
@@ -80,7 +82,7 @@ class Desk(RetrievalView, ThresholdsView, CompareView):
     views: names of the views beside the picture, in their order.
     steps: of the story that is told on it (`explore.story`): sentence and state.
     step: which of them is told, from 0; setting it restores its state.
-    others: as those of `RetrievalView`, `ThresholdsView` and `CompareView`.
+    others: as those of `RetrievalView`, `ThresholdsView`, `CompareView` and `ProView`.
     """
 
     MODULE = "desk.js"
@@ -89,6 +91,7 @@ class Desk(RetrievalView, ThresholdsView, CompareView):
             [
                 "views",
                 "step",
+                *ProView.STATE,  # a region goes to its image: what is set later has the last word
                 *RetrievalView.STATE,
                 *ThresholdsView.STATE,
                 *CompareView.STATE,
@@ -100,6 +103,7 @@ class Desk(RetrievalView, ThresholdsView, CompareView):
     step = Int(0, min=0).tag(sync=True)
     steps = List().tag(sync=True)
     order = Unicode("score").tag(sync=True)
+    filled = Bool(False).tag(sync=True)  # other views want to see the map
 
     def __init__(
         self,

@@ -3,17 +3,8 @@
 import json
 
 import pytest
-from test_desk import SECONDS, category, predictions  # noqa: F401  (fixtures)
 
 from adviz import explore
-
-
-@pytest.fixture
-def desk(category, predictions):  # noqa: F811
-    found = explore.desk(category, predictions)
-    found.wait(SECONDS)
-    yield found
-    found.close()
 
 
 def true(_desk):

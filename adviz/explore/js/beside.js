@@ -28,10 +28,11 @@ export function largePicture(change, panels) {
      */
     draw(now, width) {
       const shown = read(now);
-      drawing.show(drawingOf(now, shown));
-      if (!shown) return null;
-      const given = pictureGiven(now, shown, width);
-      large.draw(panels().reduce((one, panel) => panel.given?.(now, shown, one) ?? one, given));
+      const known = drawingOf(now, shown);
+      const plain = shown && pictureGiven(now, shown, width);
+      const given = plain && panels().reduce((one, panel) => panel.given?.(now, shown, one) ?? one, plain);
+      drawing.show({ ...known, mapped: known.mapped && !given?.fill });
+      if (given) large.draw(given);
       return shown;
     },
   };

@@ -8,6 +8,7 @@ import { askAhead } from "./displayed.js";
 import { clip } from "./format.js";
 import { h } from "./dom.js";
 import { largePicture } from "./beside.js";
+import { proPanel } from "./pro_panel.js";
 import { resultsPanel } from "./results.js";
 import { retrievalPanel } from "./retrieval.js";
 import { thresholdsPanel } from "./thresholds.js";
@@ -28,6 +29,7 @@ const PANELS = {
   retrieval: retrievalPanel,
   compare: comparePanel,
   thresholds: thresholdsPanel,
+  pro: proPanel,
 };
 const BELOW = "thresholds"; // stands beside the chart of scores where panes are many
 const GAP = 16; // CSS pixels between columns
@@ -184,7 +186,9 @@ function put(parent, children) {
   });
 }
 
-const STATE = "views step k rank whole pooled relative gates marks x y".split(" ");
+const STATE = (
+  "views step k rank whole pooled relative gates marks x y fpr limit connectivity region region_order filled"
+).split(" ");
 
 export default {
   initialize,

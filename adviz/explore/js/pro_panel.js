@@ -278,7 +278,7 @@ export function proPanel({ change }) {
     /** @param {Now} next @param {Shown} shown @param {import("./types").PictureGiven} given */
     given(next, { map: values, mask }, given) {
       const known = read(next);
-      if (!known || !values) return given;
+      if (!known || !values || given.unit) return given; // another view divides the map
       const threshold = known.part.threshold[known.rate];
       const { image, get, one } = next;
       const chosen = known.regions.filter((region) => region.number === get("region") && region.image === image);

@@ -4,62 +4,18 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
 from traitlets import TraitError
 
-from adviz import DN2, Features, PaDiM, PatchCore, Prediction, data, explore
-from adviz.data import Category, Geometry
+from adviz import Prediction, explore
+from adviz.data import Category
 from adviz.explore.compare.view import CompareView
 from adviz.explore.desk import VIEWS
 from adviz.explore.kit.packing import names_of
 from adviz.explore.retrieval.view import RetrievalView
 from adviz.explore.thresholds.view import ThresholdsView
 
-COUNT = 6
+COUNT = 6  # test images
 SECONDS = 20
-
-
-@pytest.fixture(scope="module")
-def category(tmp_path_factory):
-    """A category of six test images: three good, three with a hole."""
-    root = tmp_path_factory.mktemp("data")
-    rng = np.random.default_rng(0)
-    mask = np.zeros((32, 32), np.uint8)
-    mask[8:14, 10:18] = 255
-    good = [f"train/good/{n}" for n in range(4)]
-    test = [f"test/{kind}/{n}" for kind in ("good", "hole") for n in range(3)]
-    for file in good + test:
-        path = root / "nut" / f"{file}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)).save(path)
-    (root / "nut/ground_truth/hole").mkdir(parents=True)
-    for number in range(3):
-        Image.fromarray(mask).save(root / f"nut/ground_truth/hole/{number}_mask.png")
-    return data.mvtec(root, "nut", geometry=Geometry(32, crop=False))
-
-
-@pytest.fixture(scope="module")
-def predictions(category):
-    rng = np.random.default_rng(1)
-    old, new = (
-        Features({"layer": rng.random((count, 4, 8, 8), np.float32)}, image_size=(32, 32))
-        for count in (len(category.train), len(category.test))
-    )
-    detectors = {
-        "PatchCore": PatchCore(layers=("layer",), coreset=0.5, neighbors=3),
-        "PaDiM": PaDiM(layers=("layer",)),
-        "DN2": DN2(layers=("layer",), k_images=2),
-    }
-    return {name: one.fit(old).predict(new) for name, one in detectors.items()}
-
-
-@pytest.fixture
-def desk(category, predictions):
-    found = explore.desk(category, predictions)
-    found.wait(SECONDS)
-    yield found
-    found.close()
-
 
 # --- which views
 
@@ -202,7 +158,8 @@ def test_the_first_view_is_drawn_for_paper(desk, view):
         (["retrieval"], {"train"}, {"numbers", "guess"}),
         (["compare"], {"numbers", "disagreement"}, {"train", "guess"}),
         (["thresholds"], {"pixels", "maps"}, {"train", "numbers"}),
-        (list(VIEWS), {"train", "numbers", "maps"}, set()),
+        (["pro"], {"regions"}, {"train", "numbers", "guess"}),
+        (list(VIEWS), {"train", "numbers", "maps", "regions"}, set()),
     ],
 )
 def test_a_file_holds_what_its_views_ask_for(desk, views, there, missing):
