@@ -19,6 +19,7 @@ export const MAP = Uint8Array.from({ length: 768 }, (_, i) => parseInt(HEX.slice
 export const GRADIENT = "linear-gradient(to right, " + [0, 32, 64, 96, 128, 160, 192, 224, 255]
   .map(i => `rgb(${MAP.slice(3 * i, 3 * i + 3).join(" ")})`).join() + ")";
 export const ORANGE = "#E69F00";
+export const LEFT_OUT = "#9A9A9A";
 export const RIM = "#FFFFFF";
 export const AMBER = "#FFB000";
 export const FOUND = "#0072B2"; // blue and vermillion of plots.region_fill

@@ -28,7 +28,7 @@ import { boxOf, cellOf, middleOf, unpacked } from "./grids.js";
 import { button, select, slider } from "./controls.js";
 import { cards } from "./cards.js";
 import { cloud } from "./cloud.js";
-import { GRADIENT, ORANGE } from "./colours.js";
+import { GRADIENT, LEFT_OUT, ORANGE } from "./colours.js";
 import { columns } from "./displayed.js";
 import { counts, positionMap } from "./counts.js";
 import { curves } from "./curves.js";
@@ -56,7 +56,6 @@ const CHART = 216; // CSS pixels of a curve, at least
 const AHEAD = [1, -1, 2, -2]; // sizes that are asked for beside the displayed one
 /** @type {number[]} */
 const NONE = [];
-const LEFT_OUT = "#9a9a9a";
 
 /** @type {[string, string][]} */
 const HELP = [
