@@ -29,8 +29,8 @@ COLOUR = re.compile(
 
 
 # Explorers whose pages the kernel draws, and those that draw themselves in the browser
-OLD = ("layers", "pro", "coreset", "deviations", "tables", "training")
-NEW = ("results", "retrieval", "thresholds", "compare")
+OLD = ("pro", "coreset", "deviations", "tables", "training")
+NEW = ("results", "retrieval", "thresholds", "compare", "layers")
 JAVASCRIPT = ROOT / "adviz/explore/js"
 
 
@@ -47,7 +47,7 @@ def views(tmp_path_factory):
         name: Prediction(rng.random(len(one.test)), rng.random(size), layers)
         for name in ("PaDiM", "SPADE")
     }
-    made = {name: getattr(explore, name)(one, found) for name in ("layers", "pro", *NEW)}
+    made = {name: getattr(explore, name)(one, found) for name in ("pro", *NEW)}
     made["coreset"] = explore.coreset(
         {"plate": one}, {"plate": bank.traces}, {"plate": bank.predictions}
     )
@@ -221,7 +221,7 @@ def test_the_same_control_has_the_same_label_everywhere(views):
     # The bank's images are others than all else's
     training = {"adviz-image": {"image", "training image"}}
     assert {part: found for part, found in named.items() if len(found) > 1} == training
-    assert {"adviz-category", "adviz-detector", "adviz-defect", "adviz-opacity"} < set(named)
+    assert {"adviz-category", "adviz-detector", "adviz-defect"} < set(named)
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_a_figure_in_the_page_leaves_matplotlib_as_it_was():
     assert (mpl.rcParams["svg.fonttype"], mpl.rcParams["svg.hashsalt"]) == before
 
 
-@pytest.mark.parametrize("name", ["layers", "pro"])
+@pytest.mark.parametrize("name", ["pro"])
 def test_what_is_missing_is_a_note(tmp_path, name):
     one = small_category(tmp_path, masks=False)
     rng = np.random.default_rng(0)
