@@ -54,8 +54,8 @@ export function mixer(change) {
   const join = select("join", "fusion", (value) => change({ join: value }));
   const root = checkbox("root", "root", (value) => change({ root: value }));
   root.node.title = "square root of the fused map";
-  const say = (/** @type {number} */ value) => `${value.toFixed(1)} px`;
-  const sigma = slider("sigma", "sigma", (value) => change({ sigma: value }), { max: WIDEST, step: 0.5, say });
+  const say = (/** @type {number} */ value) => value.toFixed(1);
+  const sigma = slider("sigma", "sigma (px)", (value) => change({ sigma: value }), { max: WIDEST, step: 0.5, say });
   sigma.node.title = "standard deviation of the smoothing";
   const ways = h("div.av-controls", {}, preset.node, join.node, root.node, sigma.node);
   const list = h("div.av-weights");
